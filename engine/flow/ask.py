@@ -1,0 +1,84 @@
+"""Asks and replies: what a node needs from the world, and what came back, as values.
+
+A `StoreAsk` is answered by our own store (read again when a unit runs again); an `OutsideAsk` by a `Performer`
+(recorded, and not asked again). Every ask may be answered by `NoAnswer`.
+"""
+
+from typing import Any
+
+from msgspec import Struct, field
+
+from engine.profile.document import Profile
+
+
+class HttpAsk(Struct, frozen=True, tag="http", tag_field="ask"):
+    """A request to a configured target. `path` and `query` are data: they are percent-encoded by who performs."""
+
+    target: str
+    method: str = "GET"
+    path: tuple[str, ...] = ()  # segments, not yet encoded
+    query: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Any = None  # JSON, or None for no body
+    timeout_ms: int = 2000
+
+
+class ProfileById(Struct, frozen=True, tag="profile-by-id", tag_field="ask"):
+    """The profile that `id` leads to today (along merges)."""
+
+    id: str
+
+
+class ProfileByKey(Struct, frozen=True, tag="profile-by-key", tag_field="ask"):
+    """The profile that a key such as `pii.email` = `ann@example.com` belongs to."""
+
+    path: str
+    value: str
+
+
+class CacheGet(Struct, frozen=True, tag="cache-get", tag_field="ask"):
+    """What the shared cache holds under `key`."""
+
+    key: str
+
+
+StoreAsk = ProfileById | ProfileByKey | CacheGet
+OutsideAsk = HttpAsk
+Ask = HttpAsk | ProfileById | ProfileByKey | CacheGet
+
+
+class HttpReply(Struct, frozen=True, tag="http", tag_field="reply"):
+    """An answer of a target. `body` is decoded JSON, or text when it is not JSON."""
+
+    status: int
+    body: Any = None
+    url: str = ""  # as called, secrets redacted
+    took_ms: int = 0
+
+
+class ProfileReply(Struct, frozen=True, tag="profile", tag_field="reply"):
+    """The canonical profile that was found, or None. `under` is the id that the key or id came in under."""
+
+    profile: Profile | None
+    under: str | None = None
+
+
+class CacheReply(Struct, frozen=True, tag="cache", tag_field="reply"):
+    """The cached value; `hit` tells a cached null from nothing."""
+
+    hit: bool
+    value: Any = None
+
+
+class NoAnswer(Struct, frozen=True, tag="no-answer", tag_field="reply"):
+    """The world did not answer. `reason` is for people; `kind`: timeout, connection, refused, budget or status."""
+
+    kind: str
+    reason: str
+    retriable: bool = True
+    url: str = ""
+    status: int | None = None
+    took_ms: int = 0
+
+
+Reply = HttpReply | ProfileReply | CacheReply | NoAnswer

@@ -1,0 +1,150 @@
+"""What a node is: one frozen Struct whose fields are its config, whose ports are attributes, and one pure method.
+
+    class Increment(Node, frozen=True, tag="profile.increment"):
+        '''Add a number to a field of the profile.'''
+
+        values: Annotated[dict[str, float], Meta(description="..."), Sole(), Keys("traits", "pii")]
+
+        done = Port("The profile has the new value", main=True)
+
+        def run(self, seen: Seen) -> Outcome:
+            ...
+            return self.done(effects=[...])
+
+A node that needs the world has `ask` and `answer` in place of `run`. Nodes hold config only; templates have been
+evaluated before a node sees them, so a field annotated `float` is a float when `run` is called.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar
+
+from msgspec import Meta, Struct
+
+from engine.flow.ask import Ask, Reply
+from engine.flow.effect import Effect
+from engine.profile.document import Profile
+
+
+class Outcome(Struct, frozen=True):
+    """What came of a node: the port it leaves by, what later nodes read as `nodes.<id>.out`, and its effects."""
+
+    port: str
+    out: Any = None
+    effects: tuple[Effect, ...] = ()
+    reason: str = ""  # for people: why it left by `failed`, `missing`, ...
+
+
+class Port:
+    """A way out of a node. A plain `next: x` wires the main ports; an unwired `failure` port ends the run as failed."""
+
+    __slots__ = ("failure", "main", "name", "text")
+
+    def __init__(self, text: str, *, main: bool = False, failure: bool = False) -> None:
+        self.text = text
+        self.main = main
+        self.failure = failure
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __call__(self, out: Any = None, effects: Sequence[Effect] = (), reason: str = "") -> Outcome:
+        return Outcome(self.name, out, tuple(effects), reason)
+
+
+class Sole:
+    """Field note: this field takes the node's whole value (`if: <condition>`, `segment.add: vip`)."""
+
+
+class Fixed:
+    """Field note: no templates here; the value is known when the flow is loaded."""
+
+
+class Keys:
+    """Field note: the map's keys are dotted paths whose first name is one of `roots` (any, when none is given)."""
+
+    def __init__(self, *roots: str) -> None:
+        self.roots = roots
+
+
+class Names:
+    """Field note: the value (or each item) names something of the project: `segment`, `target`, `manual-segment`."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+
+class Truth:
+    """Field note of `Condition`: the author writes a bare expression, the node sees True or False."""
+
+
+class Span:
+    """Field note of `Duration`: the author writes `2s`, `500ms`, `10m`, `24h`, `7d`; the node sees milliseconds."""
+
+
+Condition = Annotated[bool, Truth()]
+Duration = Annotated[int, Span(), Fixed()]
+Text = Annotated[str, Meta(description="Text; templates in {{ }} are filled in")]
+
+
+class Seen(Struct, frozen=True):
+    """What a node sees of the world: plain data with the effects of its ancestors, never to be changed in place.
+
+    `profile` is the shown profile (`id`, `ids`, `traits`, `pii`, `consents`, `segments`, `metadata`) or None;
+    `person` the stored one it is folded from. `now` is the unit's time in ms.
+    """
+
+    event: Mapping[str, Any]
+    session: Mapping[str, Any] | None
+    profile: Mapping[str, Any] | None
+    source: Mapping[str, Any]
+    person: Profile | None
+    now: int
+    new_id: str  # an id that is this node's own in this run, for what it may create
+
+
+class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The parent of all node types: a subclass gives a `tag` (its name), fields, ports and `run` or `ask`/`answer`."""
+
+    examples: ClassVar[tuple[str, ...]] = ()  # YAML of a `nodes:` entry each; documentation, and run by tests
+    uses_profile: ClassVar[bool] = False  # an error in a flow with `profile: none`
+
+    failed = Port("An absent value, a limit, or no answer from the world", failure=True)
+    skipped = Port("Its `when` was false, or it is disabled")
+
+    @classmethod
+    def own_ports(cls, config: Mapping[str, Any]) -> dict[str, Port]:
+        """Ports that depend on the config (a switch's cases). `config` is as written, not evaluated."""
+        return {}
+
+    def run(self, seen: Seen) -> Outcome:
+        """What this node does, for nodes that need nothing from the world."""
+        raise TypeError(f"{type(self).__name__} has neither `run` nor `ask`")
+
+    def ask(self, seen: Seen) -> Ask | Outcome:
+        """What this node needs from the world; or an outcome, when it turns out to need nothing."""
+        raise TypeError(f"{type(self).__name__} does not ask")
+
+    def answer(self, seen: Seen, reply: Reply) -> Outcome | Ask:
+        """What the reply means; may ask again (paging)."""
+        raise TypeError(f"{type(self).__name__} does not ask")
+
+
+def type_name(node: type[Node]) -> str:
+    """The name by which authors call a node type, e.g. `profile.increment`."""
+    return str(node.__struct_config__.tag)
+
+
+def asks(node: type[Node]) -> bool:
+    """Whether nodes of this type need something from the world."""
+    return node.ask is not Node.ask
+
+
+def declared_ports(node: type[Node]) -> dict[str, Port]:
+    """The ports that every node of this type has, by name, in order of declaration (`failed`, `skipped` last)."""
+    found: dict[str, Port] = {}
+    for owner in (node, *node.__mro__[1:]):
+        for name, value in vars(owner).items():
+            if isinstance(value, Port):
+                found.setdefault(name, value)
+    return found

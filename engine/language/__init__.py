@@ -1,0 +1,1 @@
+"""What an author's values mean: paths, expressions, templates, JSONPath."""

@@ -1,0 +1,59 @@
+"""Operations: how nodes change a profile, as values.
+
+Paths are tuples of names, e.g. `("traits", "revenue")`. A run collects operations and shows them in its trace as a
+patch; `view.change` applies one to a plain dictionary, `write.write` to the part that is kept.
+"""
+
+from typing import Any
+
+from msgspec import Struct
+
+from engine.profile.document import Path, Scalar
+
+
+class Set(Struct, frozen=True, tag="set", tag_field="op"):
+    """Replace what is at and below `path` by `value` (any JSON)."""
+
+    path: Path
+    value: Any
+
+
+class Unset(Struct, frozen=True, tag="unset", tag_field="op"):
+    """Remove what is at and below `path`."""
+
+    path: Path
+
+
+class Increment(Struct, frozen=True, tag="increment", tag_field="op"):
+    """Add `by` to the number at `path`; a missing number counts as 0. Increments under several ids add up."""
+
+    path: Path
+    by: int | float
+
+
+class Add(Struct, frozen=True, tag="add", tag_field="op"):
+    """Put `member` into the set at `path`."""
+
+    path: Path
+    member: Scalar
+
+
+class Remove(Struct, frozen=True, tag="remove", tag_field="op"):
+    """Take `member` out of the set at `path`."""
+
+    path: Path
+    member: Scalar
+
+
+class Append(Struct, frozen=True, tag="append", tag_field="op"):
+    """Put `value` at the end of the list at `path`; the oldest beyond `LIST_CAP` go."""
+
+    path: Path
+    value: Any
+
+
+Operation = Set | Unset | Increment | Add | Remove | Append
+
+
+class Refused(Exception):
+    """An operation does not fit what is there (a text is not counted, a list is no set): the node leaves by `failed`."""

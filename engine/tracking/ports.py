@@ -1,0 +1,125 @@
+"""The Protocols that storage and effects implement; `tests/storage/contract.py` runs on every store."""
+
+from typing import Literal, Protocol
+
+from engine.flow.ask import OutsideAsk, Reply
+from engine.profile.document import Profile
+from engine.tracking.records import (
+    CacheEntry,
+    Counts,
+    Key,
+    Mark,
+    Rejected,
+    RunRecord,
+    Session,
+    StoredEvent,
+    Unit,
+)
+
+Moved = Literal["profile", "session", "key", "mark"]
+
+
+class Conflict(Exception):
+    """What the unit's decisions rest on has moved: nothing of the unit was written; load and run it again.
+
+    `what` names the kind of document, `id` which one.
+    """
+
+    def __init__(self, what: Moved, id: str) -> None:
+        super().__init__(f"{what} {id} has moved")
+        self.what = what
+        self.id = id
+
+
+class Unavailable(Exception):
+    """The store cannot take or give anything now; nothing was written. Try again after `retry_after` seconds."""
+
+    def __init__(self, reason: str, retry_after: int = 1) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class Store(Protocol):
+    """Profiles, keys, sessions, events, runs, flow versions, rejected events, deduplication, cache.
+
+    Every method may raise `Unavailable`.
+    """
+
+    async def secret(self) -> bytes:
+        """The store's random key (32 bytes), made at its first use and the same for ever."""
+
+    async def profile(self, id: str) -> Profile | None:
+        """The profile that `id` leads to along `merged_into`; None when nobody has that id."""
+
+    async def key(self, key: str) -> Key | None:
+        """The id that a merge key came in under."""
+
+    async def session(self, source: str, id: str) -> Session | None:
+        """A session by its source and id."""
+
+    async def marks(self, source: str, events: tuple[str, ...]) -> dict[str, Mark]:
+        """Those of a source's event ids that have taken effect within the deduplication window."""
+
+    async def cached(self, key: str, now: int) -> CacheEntry | None:
+        """A cache entry that has not expired at `now`."""
+
+    async def commit(self, unit: Unit) -> None:
+        """Write all of the unit, durably, or nothing.
+
+        Raises `Conflict` when a profile or session is not at the expected version, when a key is held by another id,
+        or when a mark exists already. Events, runs and rejected events are never refused.
+        """
+
+    async def reject(self, rejected: tuple[Rejected, ...]) -> None:
+        """Keep rejected events of a payload of which nothing else is committed."""
+
+    async def remember_flow(self, version: str, name: str, text: str) -> None:
+        """Keep the text of a flow's version, once."""
+
+    async def flow_version(self, version: str) -> str | None:
+        """The text of a flow's version."""
+
+    async def event(self, id: str) -> StoredEvent | None:
+        """A stored event by its id."""
+
+    async def events_of(self, profile: str, limit: int) -> list[StoredEvent]:
+        """The newest events that were stored with this profile id, newest first."""
+
+    async def run(self, id: str) -> RunRecord | None:
+        """A stored run."""
+
+    async def runs_of(self, event: str) -> list[RunRecord]:
+        """The stored runs of an event, oldest first."""
+
+    async def rejected(self, limit: int) -> list[Rejected]:
+        """The newest rejected events, newest first."""
+
+    async def forget_marks(self, before: int) -> int:
+        """Drop deduplication marks and cache entries from before a time (ms); gives how many marks."""
+
+    async def counts(self) -> Counts:
+        """How much the store holds."""
+
+    async def ready(self) -> str | None:
+        """None when the store can take writes; else why not."""
+
+    async def close(self) -> None:
+        """Finish what was begun and let go of files and connections. May be called twice."""
+
+
+class Performer(Protocol):
+    """Answers asks that go outside. Never raises for what the world does: that is a `NoAnswer`."""
+
+    async def perform(self, ask: OutsideAsk) -> Reply:
+        """The reply to `ask`, within its timeout."""
+
+
+class Clock(Protocol):
+    """The only reader of time."""
+
+    def now(self) -> int:
+        """Wall clock, ms since the epoch."""
+
+    def ticks(self) -> float:
+        """Monotonic seconds, for durations."""

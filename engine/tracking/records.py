@@ -1,0 +1,139 @@
+"""What is stored beside profiles: sessions, events, deduplication marks, runs, rejected events; and the unit of work.
+
+Times are ms since the epoch. All are plain data: an adapter may encode them as JSON by msgspec and decode them back.
+"""
+
+from typing import Any, Literal
+
+from msgspec import Raw, Struct, field
+
+from engine.profile.document import Profile
+
+
+class Session(Struct, frozen=True, omit_defaults=True):
+    """A visit. Sessions are named per source. `version` counts its commits; 0 is one that is not stored yet."""
+
+    source: str
+    id: str
+    created: int
+    profile: str | None = None
+    version: int = 0
+    properties: dict[str, Any] = field(default_factory=dict)
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+class StoredEvent(Struct, frozen=True, omit_defaults=True):
+    """An event as it is kept, with what was attached to it while it was processed."""
+
+    id: str
+    type: str
+    source: str
+    received: int
+    session: str | None = None
+    profile: str | None = None
+    time: str | int | None = None  # what the client said; decides nothing
+    origin: Literal["client", "system", "flow"] = "client"
+    parent: str | None = None  # the event that emitted this one
+    properties: dict[str, Any] = field(default_factory=dict)
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+class Mark(Struct, frozen=True, omit_defaults=True):
+    """That an event id of a source has taken effect, and what was answered then."""
+
+    source: str
+    event: str
+    at: int
+    session: str | None = None
+    profile: str | None = None
+
+
+class RunRecord(Struct, frozen=True, omit_defaults=True):
+    """A run that is kept, by policy. `trace` is the encoded trace (JSON)."""
+
+    id: str
+    event: str
+    flow: str
+    version: str
+    outcome: str
+    at: int
+    source: str
+    profile: str | None = None
+    trace: Raw = field(default_factory=lambda: Raw(b"{}"))
+
+
+class Rejected(Struct, frozen=True, omit_defaults=True):
+    """An event that could not be accepted, with its reason; replayable from `body`."""
+
+    id: str
+    source: str
+    at: int
+    reason: str
+    at_field: str = ""  # where in the event, as a JSON pointer
+    session: str | None = None
+    body: Raw = field(default_factory=lambda: Raw(b"null"))
+
+
+class Key(Struct, frozen=True):
+    """A merge key (`path=value`) and the id that it came in under."""
+
+    key: str
+    id: str
+
+
+class CacheEntry(Struct, frozen=True):
+    """A value that flows share until `expires`."""
+
+    key: str
+    value: Any
+    expires: int
+
+
+class ProfileWrite(Struct, frozen=True):
+    """`profile` is to be written if the stored version is still `expected` (0: it must not exist)."""
+
+    profile: Profile
+    expected: int
+
+
+class SessionWrite(Struct, frozen=True):
+    """`session` is to be written if the stored version is still `expected` (0: it must not exist)."""
+
+    session: Session
+    expected: int
+
+
+class SessionRead(Struct, frozen=True):
+    """That the unit's decisions rest on this version of a session (0: on its absence)."""
+
+    source: str
+    id: str
+    version: int
+
+
+class Unit(Struct, frozen=True, kw_only=True):
+    """A unit of work: what one tracked payload changes, committed as one or not at all.
+
+    `profiles` holds the profile and the tombstones of what was merged into it.
+    """
+
+    profiles: tuple[ProfileWrite, ...] = ()
+    session: SessionWrite | None = None
+    session_read: SessionRead | None = None
+    keys: tuple[Key, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    events: tuple[StoredEvent, ...] = ()
+    runs: tuple[RunRecord, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    cache: tuple[CacheEntry, ...] = ()
+
+
+class Counts(Struct, frozen=True):
+    """How much a store holds."""
+
+    profiles: int  # without tombstones
+    sessions: int
+    events: int
+    runs: int
+    rejected: int
+    keys: int

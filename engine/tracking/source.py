@@ -1,0 +1,56 @@
+"""Sources: configured senders with an id and a policy."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+
+class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A sender of events and what it may do. One file in `sources/` each."""
+
+    source: Annotated[str, Meta(description="The id that payloads name", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
+    description: str = ""
+    kind: Annotated[
+        Literal["public", "secret"],
+        Meta(description="public: the id stands in pages; secret: requests must carry the key"),
+    ] = "public"
+    key: Annotated[
+        str | None,
+        Meta(description="SHA-256 (hex) of the key that a secret source sends as `Authorization: Bearer KEY`"),
+    ] = None
+    enabled: bool = True
+    origins: Annotated[
+        tuple[str, ...], Meta(description="Web origins that may send, e.g. https://shop.example; * for any")
+    ] = ()
+    identify: Annotated[
+        Literal["link", "trust", "refuse"],
+        Meta(description="What a key in an event of this source proves: link (a claim), trust, or refuse (nothing)"),
+    ] = "link"
+    debugger: Annotated[bool, Meta(description="Whether options.debugger is answered")] = False
+    profiles: Annotated[bool, Meta(description="Whether options.profile is answered with the whole profile")] = False
+    consent: Annotated[bool, Meta(description="Whether this source requires consent; answered as source.consent")] = (
+        False
+    )
+    sessions: Annotated[
+        Literal["required", "made"], Meta(description="made: a payload without a session id is given one")
+    ] = "required"
+    answer_within: Annotated[
+        int, Meta(description="Milliseconds that an answer waits for look-ups", ge=1, le=60_000)
+    ] = 5_000
+
+
+def shown_source(source: Source) -> dict[str, Any]:
+    """What flows see as `source`: never the key."""
+    return {"id": source.source, "kind": source.kind, "consent": source.consent}
+
+
+class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A system that look-ups may call, named in `headrace.yaml`. The host is fixed; event data never chooses it."""
+
+    url: Annotated[str, Meta(description="Fixed base address, e.g. https://crm.example/api", pattern="^https?://")]
+    headers: Annotated[dict[str, str], Meta(description="Sent with every request; secrets as ${env:NAME}")] = field(
+        default_factory=dict
+    )
+    private: Annotated[bool, Meta(description="Whether the address may be private or loopback")] = False
+    max_bytes: Annotated[int, Meta(description="Largest answer that is read", ge=1, le=16_777_216)] = 1_048_576
+    redirects: Annotated[int, Meta(description="Redirects that are followed, each checked again", ge=0, le=5)] = 0
