@@ -12,11 +12,11 @@ from engine.profile.document import Profile
 
 
 class HttpAsk(Struct, frozen=True, tag="http", tag_field="ask"):
-    """A request to a configured target. `path` and `query` are data: they are percent-encoded by who performs."""
+    """A request to a configured target. `query` is data: it is percent-encoded by who performs."""
 
     target: str
     method: str = "GET"
-    path: tuple[str, ...] = ()  # segments, not yet encoded
+    path: str = "/"  # already percent-encoded, begins with /
     query: dict[str, Any] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = None  # JSON, or None for no body

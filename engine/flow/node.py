@@ -74,6 +74,10 @@ class Names:
         self.kind = kind
 
 
+class Parts:
+    """Field note: a template whose evaluated parts are percent-encoded; the literal text stays as written."""
+
+
 class Truth:
     """Field note of `Condition`: the author writes a bare expression, the node sees True or False."""
 
