@@ -1,0 +1,42 @@
+"""Clocks: the only readers of time. The real one, and one that is moved by hand."""
+
+import time
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> int:
+        """Wall clock, ms since the epoch."""
+        return time.time_ns() // 1_000_000
+
+    def ticks(self) -> float:
+        """Monotonic seconds, for durations."""
+        return time.monotonic()
+
+
+class ManualClock:
+    """A clock that stands still until it is moved, for flow tests and dry runs."""
+
+    def __init__(self, now: int = 1_700_000_000_000) -> None:
+        self._now = now
+        self._ticks = 0.0
+
+    def now(self) -> int:
+        """Wall clock, ms since the epoch."""
+        return self._now
+
+    def ticks(self) -> float:
+        """Monotonic seconds, for durations."""
+        return self._ticks
+
+    def advance(self, ms: int) -> None:
+        """Let time pass."""
+        if ms < 0:
+            raise ValueError("time does not pass backwards; `set` puts the wall clock back")
+        self._now += ms
+        self._ticks += ms / 1000
+
+    def set(self, now: int) -> None:
+        """Put the wall clock to `now`, back or forth, as an operator or NTP does; no time passes."""
+        self._now = now

@@ -1,0 +1,59 @@
+import base64
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from effects.redaction import Redaction
+
+SECRET = 'p@ss/word+"1 ='
+
+FORMS = {
+    "as it is": SECRET,
+    "in a path": quote(SECRET),
+    "in a query": quote(SECRET, safe=""),
+    "in a form": quote_plus(SECRET),
+    "in JSON": json.dumps(SECRET)[1:-1],
+    "in base64": base64.b64encode(SECRET.encode()).decode(),
+    "in base64 for URLs": base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("="),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+@pytest.mark.parametrize("scheme", ["", "Bearer "], ids=["alone", "after a scheme"])
+def test_a_secret_is_hidden_in_every_form(form: str, scheme: str) -> None:
+    redaction = Redaction({"Authorization": scheme + SECRET})
+    assert form not in redaction.text(f"before {form} after")
+    assert form not in redaction.body(f"before {form} after")
+
+
+@pytest.mark.parametrize("shown", ["ann:s3cr3t-word", "s3cr3t-word", base64.b64encode(b"ann:s3cr3t-word").decode()])
+def test_what_is_inside_basic_is_hidden(shown: str) -> None:
+    redaction = Redaction({"Authorization": "Basic " + base64.b64encode(b"ann:s3cr3t-word").decode()})
+    assert "***" in redaction.text(shown)
+    assert "s3cr3t" not in redaction.text(shown)
+
+
+def test_a_basic_header_that_is_none_is_hidden_all_the_same() -> None:
+    assert Redaction({"Authorization": "Basic not base64!"}).text("not base64!") == "***"
+
+
+def test_short_values_hide_nothing() -> None:
+    assert Redaction({"X-Key": "12345"}).text("order 12345") == "order 12345"
+
+
+def test_values_that_are_no_credentials_stay_in_bodies() -> None:
+    redaction = Redaction({"Accept": "application/json", "X-Api-Key": "k-123456"})
+    assert redaction.body("application/json k-123456") == "application/json ***"
+
+
+def test_without_headers_nothing_changes() -> None:
+    assert Redaction({}).text("as it is") == "as it is"
+    assert Redaction({}).body("as it is") == "as it is"
+
+
+@given(st.text('abc+/="\\ ', min_size=6), st.text("0123"), st.text("0123"))
+def test_a_secret_goes_and_what_stands_around_it_stays(secret: str, before: str, after: str) -> None:
+    assert Redaction({"X-Key": secret}).text(before + secret + after) == f"{before}***{after}"
