@@ -1,0 +1,230 @@
+"""From YAML's parse events to plain data, with the place of every key and value kept beside it.
+
+The events are read one by one and the tree is built with a stack of our own: nothing recurses, so no nesting can end
+the process, and tags and aliases are seen as what they are. What is refused becomes a finding; the value in its place
+is the nearest harmless one, so that the rest of the document can still be looked at.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+from msgspec import Struct
+
+from flows import syntax, traps
+from flows.finding import Finding
+from flows.place import Lines
+from flows.scalar import Unkeepable, read_plain
+from flows.spot import Spot
+
+DEEPEST: Final = 64  # levels of maps and lists
+LARGEST_EXPANSION: Final = 524_288  # characters with every alias written out; a file without aliases cannot reach it
+MOST_FINDINGS: Final = 100
+
+_ANCHOR = re.compile(r"&[^\s\[\]{},]*\s*")
+
+
+class Tree(Struct, frozen=True):
+    """What was read: the root (None when the text has no document or cannot be read) and what is wrong with it."""
+
+    root: Spot | None
+    findings: tuple[Finding, ...]
+
+
+def read_tree(lines: Lines) -> Tree:
+    """Read the one document of a text. The text must have been looked at for size and characters before."""
+    builder = _Builder(lines)
+    loader = yaml.CSafeLoader(lines.text)
+    try:
+        while not builder.over and loader.check_event():
+            builder.take(loader.get_event() or yaml.StreamEndEvent())
+    except yaml.MarkedYAMLError as error:
+        builder.give_up(syntax.explain(lines, error, builder.in_flow))
+    finally:
+        loader.dispose()
+    return Tree(builder.root, tuple(builder.findings))
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A map or list that is being read. `key` is the key whose value comes next."""
+
+    spot: Spot
+    anchor: str | None
+    flow: bool
+    key: Spot | None = None
+    dropped: int = 0  # keys that are refused; their values need some name
+
+
+class _Builder:
+    def __init__(self, lines: Lines) -> None:
+        self.lines = lines
+        self.root: Spot | None = None
+        self.findings: list[Finding] = []
+        self.over = False
+        self._stack: list[_Frame] = []
+        self._anchors: dict[str, Spot | None] = {}  # None while what it names is being read
+        self._documents = 0
+        self._muted: int | None = None  # depth of an unquoted template, about whose inside nothing more is said
+        self._takes: dict[type[yaml.Event], Callable[[Any], None]] = {
+            yaml.DocumentStartEvent: self._document,
+            yaml.ScalarEvent: self._scalar,
+            yaml.AliasEvent: self._alias,
+            yaml.MappingStartEvent: self._open,
+            yaml.SequenceStartEvent: self._open,
+            yaml.MappingEndEvent: self._close,
+            yaml.SequenceEndEvent: self._close,
+        }
+
+    @property
+    def in_flow(self) -> bool:
+        return bool(self._stack) and self._stack[-1].flow
+
+    def take(self, event: yaml.Event) -> None:
+        take = self._takes.get(type(event))
+        if take is not None:
+            take(event)
+
+    def give_up(self, finding: Finding | None) -> None:
+        """Nothing after this can be read. What has been said of the same line already is the better message."""
+        if finding is not None:
+            line = self.lines.number(finding.start)
+            if all(self.lines.number(said.start) != line for said in self.findings):
+                self.findings.append(finding)
+        self.root = None
+        self.over = True
+
+    def _say(self, finding: Finding) -> None:
+        if self._muted is None:
+            self.findings.append(finding)
+            self.over = self.over or len(self.findings) >= MOST_FINDINGS
+
+    def _document(self, event: yaml.DocumentStartEvent) -> None:
+        self._documents += 1
+        if self._documents > 1:
+            start, _ = _span(event)
+            self._say(
+                Finding("H027", "a second document begins here", start, start + 3, "one file holds one thing: split it")
+            )
+            self.over = True
+
+    def _scalar(self, event: yaml.ScalarEvent) -> None:
+        start, end = _span(event)
+        if event.tag is not None:
+            self._say(traps.tag(self.lines, start, end, self.in_flow))
+        if event.anchor is not None and (anchor := _ANCHOR.match(self.lines.text, start, end)):
+            start = anchor.end()
+        spot = Spot(start, end, event.value, event.style or "", size=1 + len(event.value))
+        if event.style == "" and event.tag is None:
+            self._plain(spot)
+        self._add(spot, event.anchor)
+
+    def _plain(self, spot: Spot) -> None:
+        try:
+            value = read_plain(spot.data)
+        except Unkeepable:
+            self._say(Finding("H022", f"the number `{spot.data[:40]}` cannot be kept", spot.start, spot.end, _NUMBERS))
+            return
+        if isinstance(value, str) and (found := traps.plain(self.lines, spot.start, spot.end, self._place())):
+            self._say(found)
+        spot.data = value
+
+    def _place(self) -> traps.Around:
+        """What a scalar that comes now is part of."""
+        if not self._stack:
+            return traps.Around(flow=False, key_line=0)
+        frame = self._stack[-1]
+        key_line = self.lines.number(frame.key.start) if frame.key is not None else None
+        return traps.Around(flow=frame.flow, key_line=key_line)
+
+    def _alias(self, event: yaml.AliasEvent) -> None:
+        start, end = _span(event)
+        name = event.anchor or ""
+        target = self._anchors.get(name)
+        if target is not None:
+            self._add(target, None)
+            return
+        if name in self._anchors:
+            self._say(Finding("H023", f"`*{name}` stands inside what it names", start, end))
+        else:
+            self._say(traps.alias(self.lines, start, self.in_flow))
+        self._add(Spot(start, end, None), None)
+
+    def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
+        start, end = _span(event)
+        if len(self._stack) >= DEEPEST:
+            self._say(Finding("H025", f"values are nested more than {DEEPEST} deep", start, start + 1))
+            self.root, self.over = None, True
+            return
+        mapping = isinstance(event, yaml.MappingStartEvent)
+        if event.tag is not None:
+            self._say(traps.tag(self.lines, start, end, self.in_flow))
+        if mapping and self._muted is None and self.lines.text.startswith("{{", start):
+            self._say(traps.template(self.lines, start, self.in_flow))
+            self._muted = len(self._stack)
+        flow = bool(event.flow_style)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = None
+        spot = Spot(start, start, {} if mapping else [], "{" if flow else "-")
+        self._stack.append(_Frame(spot, event.anchor, flow))
+
+    def _close(self, event: yaml.MappingEndEvent | yaml.SequenceEndEvent) -> None:
+        frame = self._stack.pop()
+        _, frame.spot.end = _span(event)
+        if self._muted == len(self._stack):
+            self._muted = None
+            frame.spot.data = self.lines.text[frame.spot.start : frame.spot.end]
+        elif frame.flow and isinstance(frame.spot.data, dict) and (found := traps.entries(self.lines, frame.spot)):
+            self._say(found)
+        self._add(frame.spot, frame.anchor)
+
+    def _add(self, spot: Spot, anchor: str | None) -> None:
+        if anchor is not None:
+            self._anchors[anchor] = spot
+        if not self._stack:
+            if self._documents == 1:
+                self.root = spot
+            return
+        frame = self._stack[-1]
+        if isinstance(frame.spot.data, list):
+            self._put(frame, len(frame.spot.data), spot)
+        elif frame.key is None:
+            frame.key = self._key(frame, spot)
+        else:
+            self._put(frame, frame.key.data, spot)
+            frame.key = None
+
+    def _put(self, frame: _Frame, at: str | int, spot: Spot) -> None:
+        holder = frame.spot
+        holder.size += spot.size
+        if holder.size > LARGEST_EXPANSION:
+            self._say(Finding("H026", "the aliases of this document say too much", spot.start, spot.start + 1))
+            self.root, self.over = None, True
+            return
+        if isinstance(at, int):
+            holder.data.append(spot.data)
+        elif frame.key is None or at in holder.inside:
+            return
+        else:
+            holder.data[at] = spot.data
+            holder.keys[at] = frame.key
+        holder.inside[at] = spot
+
+    def _key(self, frame: _Frame, spot: Spot) -> Spot:
+        """The key that `spot` is; one that is refused gets a name that no author can write."""
+        finding = traps.key(self.lines, spot, frame.spot.keys.get(spot.data) if isinstance(spot.data, str) else None)
+        if finding is None:
+            return spot
+        self._say(finding)
+        frame.dropped += 1
+        return Spot(spot.start, spot.end, f"\0{frame.dropped}")
+
+
+def _span(event: yaml.Event) -> tuple[int, int]:
+    start, end = event.start_mark, event.end_mark
+    return start.index if start else 0, end.index if end else 0
+
+
+_NUMBERS = "numbers are finite and within 64 bits; write it in quotes if it is a text"
