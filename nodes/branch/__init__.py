@@ -1,0 +1,1 @@
+"""Nodes that choose where a run goes on."""

@@ -1,0 +1,1 @@
+"""Nodes that share values between runs for a while."""

@@ -1,0 +1,43 @@
+from typing import Annotated
+
+from msgspec import Meta
+
+from engine.flow.ask import Ask, CacheReply, Reply
+from engine.flow.ask import CacheGet as Get
+from engine.flow.node import Node, Outcome, Port, Seen, Sole, Text
+from nodes.cache.set import bad_key
+from nodes.reply import refusal
+
+
+class CacheGet(Node, frozen=True, tag="cache.get"):
+    """Read a value that a run of any flow has kept by `cache.set`."""
+
+    key: Annotated[
+        Text,
+        Sole(),
+        Meta(description="The key that it was kept under", examples=["rate:{{ event.properties.currency }}"]),
+    ]
+
+    examples = (
+        """\
+rate:
+  cache.get: "rate:{{ event.properties.currency }}"
+""",
+    )
+
+    found = Port("There is a value; it is the node's output", main=True)
+    missing = Port("There is none, or its time is up")
+
+    def ask(self, seen: Seen) -> Ask | Outcome:
+        """Ask for the value."""
+        if reason := bad_key(self.key):
+            return self.failed(reason=reason)
+        return Get(self.key)
+
+    def answer(self, seen: Seen, reply: Reply) -> Outcome:
+        """Give the value."""
+        if not isinstance(reply, CacheReply):
+            return self.failed(reason=refusal(reply))
+        if not reply.hit:
+            return self.missing(reason="nothing is kept under this key")
+        return self.found(reply.value)

@@ -1,0 +1,1 @@
+"""Nodes that change the event or emit further ones."""

@@ -1,0 +1,31 @@
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from engine.flow.effect import SetEvent
+from engine.flow.node import Keys, Node, Outcome, Port, Seen, Sole
+from engine.language.path import parse_path
+
+
+class EventSet(Node, frozen=True, tag="event.set"):
+    """Set properties or context of the event, as later nodes see them and as the event is stored."""
+
+    values: Annotated[
+        dict[str, Any],
+        Sole(),
+        Keys("properties", "context"),
+        Meta(description="New values by path", examples=[{"properties.currency": "EUR"}], min_length=1),
+    ]
+
+    examples = (
+        """\
+normalise:
+  event.set: {properties.currency: "{{ event.properties.currency | default('EUR') | upper }}"}
+""",
+    )
+
+    done = Port("The event has the new values", main=True)
+
+    def run(self, seen: Seen) -> Outcome:
+        """Set the values."""
+        return self.done(effects=[SetEvent(parse_path(path), value) for path, value in self.values.items()])

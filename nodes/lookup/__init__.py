@@ -1,0 +1,1 @@
+"""Nodes that ask: a target over HTTP, or the store for a profile."""

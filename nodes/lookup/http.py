@@ -1,0 +1,136 @@
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, unquote
+
+from msgspec import Meta, field
+
+from engine.flow.ask import Ask, HttpAsk, HttpReply, Reply
+from engine.flow.node import Fixed, Names, Node, Outcome, Parts, Port, Seen, Text
+from engine.language.absent import ABSENT
+from engine.language.path import read
+from engine.profile.document import Scalar
+from nodes.reply import refusal
+
+_NOT_OF_A_PATH = re.compile(r"[\\?#]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_KEPT = "/%!$&'()*+,;=:@~"  # what stands for itself in a path (RFC 3986), with the escapes that are there
+_PART = r"^[^.]+(?:\.[^.]+)*$"
+_HEADER = r"^[A-Za-z0-9][A-Za-z0-9-]*$"
+_NOT_OURS = frozenset({"host", "content-length", "transfer-encoding", "connection"})  # they belong to who performs
+
+
+class LookupHttp(Node, frozen=True, tag="lookup.http"):
+    """Ask a target over HTTP and read its answer.
+
+    What templates put into `path` and `query` is percent-encoded, so it can neither add to the path nor leave it.
+    """
+
+    target: Annotated[
+        str,
+        Fixed(),
+        Names("target"),
+        Meta(description="A target of headrace.yaml, which has the host", examples=["crm"]),
+    ]
+    method: Annotated[
+        Literal["GET", "POST", "PUT"], Fixed(), Meta(description="The HTTP method", examples=["POST"])
+    ] = "GET"
+    path: Annotated[
+        Text,
+        Parts(),
+        Meta(description="The path below the target's address", examples=["/customers/{{ profile.id }}"]),
+    ] = "/"
+    query: Annotated[
+        dict[str, Scalar | list[Scalar]],
+        Meta(
+            description="Query parameters by name; a list repeats its name, null leaves it out",
+            examples=[{"fields": "tier"}],
+        ),
+    ] = field(default_factory=dict)
+    headers: Annotated[
+        dict[Annotated[str, Meta(pattern=_HEADER)], Text],
+        Meta(description="Headers beside those of the target", examples=[{"Accept-Language": "en"}]),
+    ] = field(default_factory=dict)
+    body: Annotated[
+        Any, Meta(description="What is sent, as JSON; null sends nothing", examples=[{"id": "{{ profile.id }}"}])
+    ] = None
+    take: Annotated[
+        Annotated[str, Meta(pattern=_PART)] | None,
+        Fixed(),
+        Meta(
+            description="The part of the answer to keep: names and positions joined by dots; all of it when not given",
+            examples=["customer.tier", "items.0.sku"],
+        ),
+    ] = None
+
+    examples = (
+        """\
+crm:
+  lookup.http: {target: crm, path: "/customers/{{ profile.id }}"}
+""",
+        """\
+score:
+  lookup.http:
+    target: crm
+    method: POST
+    path: /scores
+    query: {model: basic}
+    body: {total: "{{ event.properties.total }}"}
+    take: result.score
+""",
+    )
+
+    may_fail = True
+
+    found = Port("The target gave an answer (a status from 200 to 299); it is the node's output", main=True)
+    missing = Port("The target has nothing there (404 or 410; 204 to a GET)")
+
+    def ask(self, seen: Seen) -> Ask | Outcome:
+        """Ask the target, unless the path or a header could be read as something else."""
+        reason = _bad_path(self.path) or _bad_header(self.headers)
+        if reason:
+            return self.failed(reason=reason)
+        return HttpAsk(
+            self.target,
+            self.method,
+            quote(self.path, safe=_KEPT),
+            {name: value for name, value in self.query.items() if value is not None},
+            self.headers,
+            self.body,
+        )
+
+    def answer(self, seen: Seen, reply: Reply) -> Outcome:
+        """Sort the answer by its status."""
+        if not isinstance(reply, HttpReply):
+            return self.failed(reason=refusal(reply))
+        status = f"`{self.target}` answered {reply.status}"
+        if reply.status in {404, 410} or (reply.status == 204 and self.method == "GET"):
+            return self.missing(reason=status)
+        if not 200 <= reply.status < 300:
+            return self.failed(reason=status)
+        if self.take is None:
+            return self.found(reply.body)
+        part = read(reply.body, [int(name) if name.isdecimal() else name for name in self.take.split(".")])
+        if part is ABSENT:
+            return self.failed(reason=f"{status}, with nothing at `{self.take}`")
+        return self.found(part)
+
+
+def _bad_path(path: str) -> str:
+    if not path.startswith("/") or path.startswith("//"):
+        return f"the path `{path}` does not begin with one `/`"
+    decoded = unquote(path)  # as a careless server might read it
+    if _NOT_OF_A_PATH.search(path) or _CONTROL.search(decoded):
+        return f"the path `{path}` has a character that is not of a path (parameters go into `query`)"
+    if not {".", ".."}.isdisjoint(re.split(r"[/\\]", decoded)):
+        return f"the path `{path}` has a part `.` or `..`"
+    return ""
+
+
+def _bad_header(headers: Mapping[str, str]) -> str:
+    for name, value in headers.items():
+        if name.lower() in _NOT_OURS:
+            return f"the header `{name}` cannot be set"
+        if not value.isprintable():
+            return f"the header `{name}` has a character that is not printable"
+    return ""

@@ -1,0 +1,1 @@
+"""Nodes that change the profile, join it with another, or attach one."""

@@ -1,0 +1,27 @@
+from typing import Annotated
+
+from msgspec import Meta
+
+from engine.flow.node import Node, Outcome, Seen, Sole, Text
+
+
+class Fail(Node, frozen=True, tag="fail"):
+    """Leave by `failed`, which ends the run as failed unless the port is wired.
+
+    The event is kept, and so is the trace; what the run would have changed is dropped.
+    """
+
+    reason: Annotated[
+        Text, Sole(), Meta(description="Why, for whoever reads the trace", examples=["The total is negative"])
+    ]
+
+    examples = (
+        """\
+refuse:
+  fail: "A negative total: {{ event.properties.total }}"
+""",
+    )
+
+    def run(self, seen: Seen) -> Outcome:
+        """Fail for the given reason."""
+        return self.failed(reason=self.reason)

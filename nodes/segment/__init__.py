@@ -1,0 +1,1 @@
+"""Nodes that put the profile into segments that are kept by hand."""
