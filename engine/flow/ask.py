@@ -42,9 +42,15 @@ class CacheGet(Struct, frozen=True, tag="cache-get", tag_field="ask"):
     key: str
 
 
-StoreAsk = ProfileById | ProfileByKey | CacheGet
+class SessionById(Struct, frozen=True, tag="session-by-id", tag_field="ask"):
+    """The session of the event's source with that id."""
+
+    id: str
+
+
+StoreAsk = ProfileById | ProfileByKey | CacheGet | SessionById
 OutsideAsk = HttpAsk
-Ask = HttpAsk | ProfileById | ProfileByKey | CacheGet
+Ask = HttpAsk | ProfileById | ProfileByKey | CacheGet | SessionById
 
 
 class HttpReply(Struct, frozen=True, tag="http", tag_field="reply"):
@@ -81,4 +87,12 @@ class NoAnswer(Struct, frozen=True, tag="no-answer", tag_field="reply"):
     took_ms: int = 0
 
 
-Reply = HttpReply | ProfileReply | CacheReply | NoAnswer
+class SessionReply(Struct, frozen=True, tag="session", tag_field="reply"):
+    """The session as flows see it, or None; with its stored version and the profile id that it leads to."""
+
+    session: dict[str, Any] | None
+    version: int = 0
+    profile: str | None = None
+
+
+Reply = HttpReply | ProfileReply | CacheReply | SessionReply | NoAnswer

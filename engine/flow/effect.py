@@ -41,9 +41,11 @@ class SetSession(Struct, frozen=True, tag="session-set", tag_field="op"):
 
 
 class AttachSession(Struct, frozen=True, tag="session-attach", tag_field="op"):
-    """Give an event that came without a session the session `id` of its source."""
+    """Give an event that came without a session one of its source; `version` is what is stored of it, 0 for none."""
 
-    id: str
+    session: dict[str, Any]  # as flows see it
+    version: int = 0
+    profile: str | None = None  # the id that the stored session leads to
 
 
 class SetEvent(Struct, frozen=True, tag="event-set", tag_field="op"):

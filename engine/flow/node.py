@@ -112,6 +112,9 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     examples: ClassVar[tuple[str, ...]] = ()  # YAML of a `nodes:` entry each; documentation, and run by tests
     uses_profile: ClassVar[bool] = False  # an error in a flow with `profile: none`
+    may_fail: ClassVar[bool] = False  # failing is to be expected: an unwired `failed` is worth a warning
+    makes_ids: ClassVar[bool] = False  # it wants `Seen.new_id`
+    commutes: ClassVar[bool] = False  # two of them side by side may write the same path
 
     failed = Port("An absent value, a limit, or no answer from the world", failure=True)
     skipped = Port("Its `when` was false, or it is disabled")

@@ -2,9 +2,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from engine.flow.ask import Ask, Reply, SessionById, SessionReply
 from engine.flow.effect import AttachSession
 from engine.flow.node import Node, Outcome, Port, Seen, Sole, Text
 from nodes.key import placeholder
+from nodes.reply import refusal
 
 
 class SessionAttach(Node, frozen=True, tag="session.attach"):
@@ -26,13 +28,20 @@ visit:
 
     attached = Port("The event has that session", main=True)
 
-    def run(self, seen: Seen) -> Outcome:
-        """Attach the session, unless the event has another one."""
+    def ask(self, seen: Seen) -> Ask | Outcome:
+        """Ask for the session, unless the event has one."""
         wanted = self.id.strip()
         if reason := placeholder(wanted, "id"):
             return self.failed(reason=reason)
         if seen.session is None:
-            return self.attached({"id": wanted}, [AttachSession(wanted)])
-        if seen.session.get("id") == wanted:
+            return SessionById(wanted)
+        if seen.session["id"] == wanted:
             return self.attached({"id": wanted})
         return self.failed(reason="the event has another session")
+
+    def answer(self, seen: Seen, reply: Reply) -> Outcome:
+        """Attach what was found, or a new one of that id."""
+        if not isinstance(reply, SessionReply) or reply.session is None:
+            return self.failed(reason=refusal(reply))
+        attached = AttachSession(reply.session, reply.version, reply.profile)
+        return self.attached({"id": reply.session["id"]}, [attached])

@@ -1,0 +1,224 @@
+"""Reading one node's config: the value under its type's key, checked against the type's fields."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, get_args, get_origin
+
+import msgspec
+from msgspec.structs import FieldInfo, fields
+
+from engine.flow.duration import read_duration
+from engine.flow.fill import Fill, encoded
+from engine.flow.names import ProjectNames
+from engine.flow.node import Fixed, Keys, Names, Node, Parts, Sole, Span, Truth, type_name
+from engine.flow.registry import field_notes, notes
+from engine.language.expression import Condition, Read, compile_condition
+from engine.language.path import parse_path
+from engine.language.value import Value, compile_value
+from engine.problem import KeyPath, Problem, Wrong, did_you_mean
+
+
+@dataclass(slots=True)
+class Config:
+    """What was read: the fill (None when it has errors), what it reads and writes, and the problems."""
+
+    fill: Fill | None = None
+    reads: list[tuple[KeyPath, Read]] = field(default_factory=list)
+    writes: list[tuple[KeyPath, tuple[str, ...]]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def read_config(node: type[Node], raw: Any, names: ProjectNames, at: KeyPath) -> Config:
+    """Check `raw`, which stands at `at` of the document, and compile it."""
+    config = Config()
+    given, sole = _by_field(node, raw, config, at)
+    if given is None:
+        return config
+    reading = _Reading(node, names, config)
+    for info in fields(node):
+        if info.name in given:
+            reading.field(info, given[info.name], at if info.name == sole else (*at, info.name))
+        elif info.required:
+            config.problems.append(
+                Problem(code="H115", message=f"`{type_name(node)}` needs `{info.name}`", path=at, on="key")
+            )
+    if not any(p.severity == "error" for p in config.problems):
+        config.fill = reading.fill()
+    return config
+
+
+def _by_field(node: type[Node], raw: Any, config: Config, at: KeyPath) -> tuple[dict[str, Any] | None, str | None]:
+    """The raw value of each field; and the name of the sole field, when it took the whole value."""
+    known = {f.name: f for f in fields(node)}
+    sole = next((name for name, said in field_notes(node).items() if any(isinstance(n, Sole) for n in said)), None)
+    if sole is not None and not (isinstance(raw, Mapping) and len(known) > 1 and set(raw) <= set(known)):
+        empty = raw is None and not known[sole].required
+        return ({} if empty else {sole: raw}), sole
+    if raw is None:
+        raw = {}
+    if not isinstance(raw, Mapping):
+        text = f"`{type_name(node)}` takes a map of " + ", ".join(f"`{k}`" for k in known)
+        config.problems.append(Problem(code="H114", message=text, path=at))
+        return None, None
+    for key in raw:
+        if key not in known:
+            message = f"`{type_name(node)}` has no field `{key}`"
+            config.problems.append(
+                Problem(code="H113", message=message, path=(*at, key), on="key", help=did_you_mean(str(key), known))
+            )
+    return {k: v for k, v in raw.items() if k in known}, None
+
+
+class _Reading:
+    """Sorts a node's fields into what is fixed, what is filled in, and what is a condition."""
+
+    def __init__(self, node: type[Node], names: ProjectNames, config: Config) -> None:
+        self.node = node
+        self.notes = field_notes(node)
+        self.names = names
+        self.config = config
+        self.literals: dict[str, Any] = {}
+        self.values: dict[str, Value] = {}
+        self.conditions: dict[str, Condition | dict[str, Condition]] = {}
+        self.trusted = True
+
+    def fill(self) -> Fill | None:
+        return Fill(self.node, self.literals, self.values, self.conditions, self.trusted)
+
+    def field(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
+        said = self.notes[info.name]
+        if any(isinstance(note, Truth) for note in (*said, *_value_notes(info.type))):
+            self._condition(info, raw, at)
+        elif any(isinstance(note, Span) for note in said):
+            self._duration(info, raw, at)
+        else:
+            for note in said:
+                if isinstance(note, Keys):
+                    self._keys(note, raw, at)
+            self._value(info, raw, at, said)
+
+    def _condition(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
+        if isinstance(raw, Mapping):
+            cases = {k: c for k, v in raw.items() if (c := self._one_condition(v, (*at, k))) is not None}
+            self.conditions[info.name] = cases
+        elif (one := self._one_condition(raw, at)) is not None:
+            self.conditions[info.name] = one
+
+    def _one_condition(self, raw: Any, at: KeyPath) -> Condition | None:
+        condition = read_condition(raw, at, self.config.problems)
+        if condition is not None:
+            self.config.reads += [(at, read) for read in condition.reads]
+        return condition
+
+    def _duration(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
+        ms = read_duration(raw)
+        if ms is None:
+            self.config.problems.append(bad_duration(raw, at))
+        else:
+            self.literals[info.name] = ms
+
+    def _keys(self, note: Keys, raw: Any, at: KeyPath) -> None:
+        for key in raw if isinstance(raw, Mapping) else ():
+            try:
+                path = parse_path(str(key))
+            except Wrong as wrong:
+                where = Problem(
+                    code=wrong.problem.code, message=wrong.problem.message, on="key", help=wrong.problem.help
+                )
+                self.config.problems.append(where.below((*at, key)))
+                continue
+            if note.roots and (path[0] not in note.roots or len(path) < 2):
+                roots = ", ".join(f"`{root}.…`" for root in note.roots)
+                message = f"`{key}` is not something that `{type_name(self.node)}` can write"
+                self.config.problems.append(
+                    Problem(code="H114", message=message, path=(*at, key), on="key", help=f"paths begin with {roots}")
+                )
+            family = type_name(self.node).partition(".")[0]
+            self.config.writes.append(((*at, key), (family, *path)))
+
+    def _value(self, info: FieldInfo, raw: Any, at: KeyPath, said: tuple[Any, ...]) -> None:
+        fixed = any(isinstance(note, Fixed) for note in said)
+        parts = encoded if any(isinstance(note, Parts) for note in said) else None
+        value, problems = compile_value(raw, templates=not fixed, parts=parts)
+        self.config.problems += [p.below(at) for p in problems]
+        if any(p.severity == "error" for p in problems):
+            return
+        if value.static:
+            if self._fits(info, value.literal, at):
+                self.literals[info.name] = value.literal
+                for note in said:
+                    if isinstance(note, Names):
+                        self._names(note, value.literal, at)
+            return
+        self.config.reads += [((*at, *below), read) for below, read in value.reads]
+        self.values[info.name] = value
+        self.trusted = self.trusted and _takes_anything(info.type, raw)
+
+    def _fits(self, info: FieldInfo, literal: Any, at: KeyPath) -> bool:
+        try:
+            msgspec.convert(literal, info.type)
+        except msgspec.ValidationError as wrong:
+            self.config.problems.append(misfit(wrong, at, f"`{info.name}` of `{type_name(self.node)}`"))
+            return False
+        return True
+
+    def _names(self, note: Names, literal: Any, at: KeyPath) -> None:
+        many = isinstance(literal, list | tuple)
+        for i, name in enumerate(literal if many else [literal]):
+            problem = self.names.problem(note.kind, str(name))
+            if problem is not None:
+                self.config.problems.append(problem.below((*at, i) if many else at))
+
+
+def read_condition(raw: Any, at: KeyPath, problems: list[Problem]) -> Condition | None:
+    """Compile a condition that stands at `at`, adding what is wrong with it to `problems`."""
+    if isinstance(raw, bool):
+        raw = "true" if raw else "false"
+    if not isinstance(raw, str):
+        problems.append(
+            Problem(code="H114", message="a condition is a text such as `event.properties.total > 0`", path=at)
+        )
+        return None
+    try:
+        return compile_condition(raw)
+    except Wrong as wrong:
+        problems.append(wrong.problem.below(at))
+        return None
+
+
+def bad_duration(raw: Any, at: KeyPath) -> Problem:
+    """The problem of a text that is not a duration."""
+    return Problem(
+        code="H119",
+        message=f"`{raw}` is not a duration",
+        path=at,
+        help="write a whole number and a unit: 500ms, 2s, 10m, 24h, 7d",
+    )
+
+
+def misfit(wrong: msgspec.ValidationError, at: KeyPath, what: str) -> Problem:
+    """msgspec's complaint about a value, as a problem at the value's place."""
+    message, _, inside = str(wrong).partition(" - at `$")
+    steps = inside.rstrip("`").replace("]", "").replace("[", ".").split(".")
+    below = [int(step) if step.isdigit() else step for step in steps if step]
+    return Problem(code="H114", message=f"{what}: {message[:1].lower()}{message[1:]}", path=(*at, *below))
+
+
+def _value_notes(annotation: Any) -> tuple[Any, ...]:
+    """The notes of a map's values."""
+    plain = _bare(annotation)
+    return tuple(n for arg in get_args(plain) for n in notes(arg)) if get_origin(plain) is dict else ()
+
+
+def _takes_anything(annotation: Any, raw: Any) -> bool:
+    """Whether a filled-in value of this field needs no check of its type."""
+    plain = _bare(annotation)
+    if plain is Any:
+        return True
+    return get_origin(plain) is dict and _bare(get_args(plain)[1]) is Any and isinstance(raw, Mapping)
+
+
+def _bare(annotation: Any) -> Any:
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    return annotation

@@ -1,0 +1,231 @@
+"""What can be wrong with the graph of a flow: cycles, unreachable nodes, reads of what may not be there, races.
+
+Codes: H301 cycle, H302 unreachable, H303 unwired failure port, H304 reads a node that has not run before,
+H305 reads a node that may not have run, H306 parallel writes, H307 parallel attach, H308 profile in a flow without one.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+from engine.flow.node import Node, Port, type_name
+from engine.language.expression import Read
+from engine.problem import KeyPath, Problem, did_you_mean
+
+Edge = tuple[str, str, str, KeyPath]  # source, port, target, where it is written
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """A flow's graph as written; ids in the order of writing."""
+
+    nodes: Mapping[str, type[Node]]
+    ports: Mapping[str, Mapping[str, Port]]
+    edges: list[Edge]
+    starts: tuple[str, ...]
+    reads: Mapping[str, list[tuple[KeyPath, Read]]]
+    writes: Mapping[str, list[tuple[KeyPath, tuple[str, ...]]]]
+    joins: Mapping[str, str]
+    guarded: frozenset[str]
+    places: Mapping[str, KeyPath]
+    profile: str
+    trigger_reads: list[tuple[KeyPath, Read]]
+
+    def into(self, id: str) -> list[Edge]:
+        """The edges that end at `id`."""
+        return [edge for edge in self.edges if edge[2] == id]
+
+
+def check_graph(wiring: Wiring) -> list[Problem]:
+    """All problems of the graph. With a cycle only that is said, since nothing else can be."""
+    cycle = find_cycle(wiring)
+    if cycle:
+        return [cycle]
+    paths = _Paths(wiring)
+    return [
+        *_unreachable(wiring),
+        *_unwired(wiring),
+        *_outputs(wiring, paths),
+        *_races(wiring, paths),
+        *_profileless(wiring),
+    ]
+
+
+def plan_order(wiring: Wiring) -> list[str]:
+    """A topological order; ties go by the order of writing. The graph has no cycle."""
+    waiting = {id: len(wiring.into(id)) for id in wiring.nodes}
+    order: list[str] = []
+    while len(order) < len(waiting):
+        ready = next(id for id, left in waiting.items() if left == 0 and id not in order)
+        order.append(ready)
+        for _, _, target, _ in (e for e in wiring.edges if e[0] == ready):
+            waiting[target] -= 1
+    return order
+
+
+def find_cycle(wiring: Wiring) -> Problem | None:
+    """The first cycle, said as a path, at the edge that closes it."""
+    state: dict[str, int] = {}
+    for start in wiring.nodes:
+        stack: list[tuple[str, Iterator[Edge]]] = []
+        if start not in state:
+            state[start] = 1
+            stack.append((start, iter([e for e in wiring.edges if e[0] == start])))
+        while stack:
+            id, edges = stack[-1]
+            edge = next(edges, None)
+            if edge is None:
+                state[id] = 2
+                stack.pop()
+            elif state.get(edge[2]) == 1:
+                ids = [s for s, _ in stack]
+                loop = [*ids[ids.index(edge[2]) :], edge[2]]
+                message = "nodes form a cycle: " + " → ".join(loop)
+                return Problem(code="H301", message=message, path=edge[3], help=f"`{id}` → `{edge[2]}` closes it")
+            elif edge[2] not in state:
+                state[edge[2]] = 1
+                stack.append((edge[2], iter([e for e in wiring.edges if e[0] == edge[2]])))
+    return None
+
+
+class _Paths:
+    """For every node: what may have run before it, what surely has, and the ports that led there."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self.before: dict[str, frozenset[str]] = {}
+        self.surely: dict[str, frozenset[str]] = {}
+        self.choices: dict[str, dict[str, frozenset[str]]] = {}  # node -> deciding node -> ports that lead here
+        for id in plan_order(wiring):
+            self._visit(wiring, id)
+
+    def _visit(self, wiring: Wiring, id: str) -> None:
+        edges = wiring.into(id)
+        sources = [edge[0] for edge in edges]
+        self.before[id] = frozenset().union(*({s} | self.before[s] for s in sources))
+        entries: list[dict[str, frozenset[str]]] = [
+            {**self.choices[s], s: self.choices[s].get(s, frozenset({port}))} for s, port, _, _ in edges
+        ]
+        sure = [frozenset({s}) | self.surely[s] for s in sources]
+        if id in wiring.starts:  # it may also run with nothing before it
+            entries, sure = [*entries, {}], [*sure, frozenset()]
+        if wiring.joins[id] == "all" and id not in wiring.starts:
+            self.surely[id] = frozenset().union(*sure)
+        else:
+            self.surely[id] = frozenset.intersection(*sure) if sure else frozenset()
+        common = set.intersection(*(set(e) for e in entries)) if entries else set()
+        self.choices[id] = {key: frozenset().union(*(e[key] for e in entries)) for key in common}
+
+    def apart(self, a: str, b: str) -> bool:
+        """Whether the two never run in the same run: some node led to them by different ports."""
+        return any(
+            not self.choices[a][key] & self.choices[b][key] for key in self.choices[a].keys() & self.choices[b].keys()
+        )
+
+    def parallel(self, a: str, b: str) -> bool:
+        """Whether both may run in a run, neither after the other."""
+        return a not in self.before[b] and b not in self.before[a] and not self.apart(a, b)
+
+
+def _unreachable(wiring: Wiring) -> Iterator[Problem]:
+    for id in wiring.nodes:
+        if id not in wiring.starts and not wiring.into(id):
+            message = f"node `{id}` is never reached: no edge leads to it"
+            help = f"name it in some node's `next`, or begin there too: `start: [{', '.join([*wiring.starts, id])}]`"
+            yield Problem(code="H302", message=message, path=wiring.places[id], on="key", help=help)
+
+
+def _unwired(wiring: Wiring) -> Iterator[Problem]:
+    for id, node in wiring.nodes.items():
+        wired = {port for source, port, _, _ in wiring.edges if source == id}
+        if node.may_fail and "failed" not in wired:
+            yield Problem(
+                code="H303",
+                message=f"port `failed` of `{id}` ({type_name(node)}) goes nowhere: failing ends the run as failed",
+                path=wiring.places[id],
+                on="key",
+                help=f"wire it: `next: {{…, failed: some_node}}` in `{id}`",
+                severity="warning",
+            )
+
+
+def _outputs(wiring: Wiring, paths: _Paths) -> Iterator[Problem]:
+    for id, reads in wiring.reads.items():
+        for at, read in reads:
+            if read.path[0] == "nodes" and len(read.path) > 1:
+                problem = _output(wiring, paths, id, read)
+                if problem is not None:
+                    yield problem.below(at)
+
+
+def _output(wiring: Wiring, paths: _Paths, id: str, read: Read) -> Problem | None:
+    other = read.path[1]
+    if other not in wiring.nodes:
+        help = did_you_mean(other, [n for n in wiring.nodes if n != id])
+        return Problem(
+            code="H117", message=f"there is no node `{other}`", help=help, offset=read.offset, length=read.length
+        )
+    if len(read.path) > 2 and read.path[2] != "out":
+        help = f"write `nodes.{other}.out.{read.path[2]}`"
+        message = f"a node has `out` only, not `{read.path[2]}`"
+        return Problem(code="H304", message=message, help=help, offset=read.offset, length=read.length)
+    if other not in paths.before[id]:
+        message = f"`{other}` has not run when `{id}` runs: no path leads from it to here"
+        return Problem(code="H304", message=message, offset=read.offset, length=read.length)
+    if read.handled or (other in paths.surely[id] and other not in wiring.guarded):
+        return None
+    help = f"give a fallback: `{'.'.join(read.path)} | default(…)`"
+    message = f"`{other}` may not have run when `{id}` runs, then it has no output"
+    return Problem(code="H305", message=message, help=help, offset=read.offset, length=read.length)
+
+
+def _races(wiring: Wiring, paths: _Paths) -> Iterator[Problem]:
+    for a, b in combinations(wiring.nodes, 2):
+        if not paths.parallel(a, b):
+            continue
+        if {type_name(wiring.nodes[a]), type_name(wiring.nodes[b])} == {"profile.attach"}:
+            message = f"`{a}` and `{b}` may both attach a profile, side by side"
+            yield Problem(code="H307", message=message, path=wiring.places[b], on="key", help="put one after the other")
+        yield from _shared_writes(wiring, a, b)
+        yield from _read_while_written(wiring, a, b)
+        yield from _read_while_written(wiring, b, a)
+
+
+def _shared_writes(wiring: Wiring, a: str, b: str) -> Iterator[Problem]:
+    if wiring.nodes[a].commutes and wiring.nodes[a] is wiring.nodes[b]:
+        return  # parallel increments both count
+    for _, one in wiring.writes[a]:
+        for at, other in wiring.writes[b]:
+            if _overlap(one, other):
+                shown = ".".join(other[1:])
+                message = f"`{a}` and `{b}` run side by side and both write `{shown}`; the later in plan order decides"
+                yield Problem(code="H306", message=message, path=at, on="key", severity="warning")
+
+
+def _read_while_written(wiring: Wiring, writer: str, reader: str) -> Iterator[Problem]:
+    for at, read in wiring.reads[reader]:
+        if any(_overlap(written, read.path) for _, written in wiring.writes[writer]):
+            path = ".".join(read.path)
+            message = f"`{reader}` reads `{path}` while `{writer}` writes it side by side; it sees the old value"
+            yield Problem(
+                code="H306", message=message, offset=read.offset, length=read.length, severity="warning"
+            ).below(at)
+
+
+def _overlap(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
+    short = min(len(a), len(b))
+    return a[:short] == b[:short]
+
+
+def _profileless(wiring: Wiring) -> Iterator[Problem]:
+    if wiring.profile != "none":
+        return
+    help = "drop `profile: none`, or look the data up without a profile"
+    for id, node in wiring.nodes.items():
+        if node.uses_profile:
+            message = f"`{type_name(node)}` needs a profile, but this flow says `profile: none`"
+            yield Problem(code="H308", message=message, path=(*wiring.places[id], type_name(node)), on="key", help=help)
+    everything = [*wiring.trigger_reads, *(r for reads in wiring.reads.values() for r in reads)]
+    for at, read in everything:
+        if read.path[0] == "profile":
+            message = f"`{'.'.join(read.path)}` is read, but this flow says `profile: none`"
+            yield Problem(code="H308", message=message, offset=read.offset, length=read.length, help=help).below(at)

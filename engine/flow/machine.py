@@ -1,0 +1,335 @@
+"""The run machine: everything that a run does, without waiting for anything.
+
+One sweep over the nodes in plan order settles all that can be settled; asks are handed out, replies handed in, each
+followed by a sweep. So a run is determined by its inputs and its replies (with `join: any` by their order, too).
+`step` is the same on values: decode a run, hand in a reply, encode what comes out.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from engine.flow.ask import Ask, HttpAsk, NoAnswer, Reply
+from engine.flow.calls import call_of
+from engine.flow.effect import Effect, Emit, Stop
+from engine.flow.node import Node, Outcome, Seen, type_name
+from engine.flow.plan import Flow, PlannedNode
+from engine.flow.run import Asked, Call, Inputs, Run, RunOutcome, Settled, Waiting
+from engine.flow.sight import Sight, first_sight
+from engine.flow.trace import Trace
+from engine.language.absent import Unusable
+from engine.profile.operations import Refused
+
+DOES_NOT_RUN = ""  # in place of a port
+MOST_OUT = 65_536  # bytes of a node's output as JSON
+MOST_ASKS = 20  # of one node in one run
+MOST_BACKOFF_MS = 60_000
+MOST_EMITTED = 100  # child events of one run
+
+_size = msgspec.json.Encoder()
+
+
+class Machine:
+    """Runs one flow for one event. `advance`, then `reply` and `advance` for each ask, until `over`."""
+
+    __slots__ = (
+        "_after",
+        "_emitted",
+        "_ports",
+        "_sights",
+        "_stopped",
+        "flow",
+        "inputs",
+        "replies",
+        "run",
+        "settled",
+        "trace",
+        "waiting",
+    )
+
+    def __init__(self, flow: Flow, inputs: Inputs, sight: Sight | None = None, trace: Trace | None = None) -> None:
+        self.flow = flow
+        self.inputs = inputs
+        self.trace = trace
+        self.run = Run(flow.name, flow.version, inputs)
+        self.settled: dict[int, Settled] = {}
+        self.waiting: dict[int, Waiting] = {}
+        size = len(flow.nodes)
+        self._ports: list[str | None] = [None] * size  # the port a node left by; "" means that it does not run
+        self._after: list[int] = [0] * size  # bit masks: a node and all that ran before it
+        self._sights: dict[int, Sight] = {0: sight or first_sight(inputs)}
+        self._emitted = 0
+        self._stopped = False
+        self.replies: list[tuple[int, Reply]] = []  # as they came, for running again
+
+    @classmethod
+    def of(cls, flow: Flow, run: Run, trace: Trace | None = None) -> "Machine":
+        """The machine of a run that was put away as a value."""
+        machine = cls(flow, run.inputs, trace=trace)
+        machine.take_up(run)
+        return machine
+
+    def take_up(self, run: Run) -> None:
+        """Go on where `run` was put away."""
+        self.run = run
+        self.settled = dict(run.settled)
+        self.waiting = dict(run.waiting)
+        for index, settled in self.settled.items():
+            self._ports[index] = settled.port
+            self._after[index] = self._mask(settled.via) | 1 << index
+            self._emitted += sum(isinstance(e, Emit) for e in settled.effects)
+
+    def again(self, trace: Trace) -> "Machine":
+        """The same run once more from the replies that it had, this time with its trace."""
+        machine = Machine(self.flow, self.inputs, self._sights[0], trace)
+        machine.advance()
+        for index, reply in self.replies:
+            if index in machine.waiting:
+                machine.reply(index, reply)
+                machine.advance()
+        if self.run.outcome == "failed" and machine.run.outcome != "failed":
+            machine.fail(self.run.reason)
+        return machine
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.run.outcome is not None
+
+    def value(self) -> Run:
+        """The run as a value."""
+        return msgspec.structs.replace(self.run, settled=dict(self.settled), waiting=dict(self.waiting))
+
+    def advance(self) -> list[Asked]:
+        """Settle all that can be settled; gives what has to be asked now (each ask is given once)."""
+        if not self.over:
+            self._sweep()
+        if not self.over and (self._stopped or not self.waiting):
+            self._end("finished")
+        return [self._asked(index) for index, waiting in list(self.waiting.items()) if waiting.due]
+
+    def outstanding(self) -> list[Asked]:
+        """What has been asked and not answered, e.g. after a run was taken up again."""
+        return [self._asked(index) for index, waiting in list(self.waiting.items()) if waiting.reply is None]
+
+    def reply(self, index: int, reply: Reply) -> None:
+        """Hand in what came back for the ask of node `index`. Call `advance` afterwards."""
+        self.replies.append((index, reply))
+        self.waiting[index] = msgspec.structs.replace(self.waiting[index], reply=reply)
+
+    def fail(self, reason: str) -> None:
+        """End the run as failed, whatever it came to."""
+        self._end("failed", reason)
+
+    def final(self) -> Sight:
+        """What is seen at the end, with the effects of all nodes. Raises `Refused` when side branches do not fit."""
+        return self._sight(sum(1 << index for index in self.settled))
+
+    def effects(self) -> Iterator[tuple[PlannedNode, Effect]]:
+        """All effects in plan order."""
+        for index in sorted(self.settled):
+            for effect in self.settled[index].effects:
+                yield self.flow.nodes[index], effect
+
+    # ---- the sweep --------------------------------------------------------------------------------------------------
+
+    def _sweep(self) -> None:
+        for node in self.flow.nodes:
+            if self._ports[node.index] is not None:
+                continue
+            waiting = self.waiting.get(node.index)
+            if waiting is None:
+                via = self._arrival(node)
+                if via is not None:
+                    self._start(node, via)
+            elif waiting.reply is not None:
+                self._resume(node, waiting, waiting.reply)
+            if self.over or self._stopped:
+                return
+
+    def _arrival(self, node: PlannedNode) -> tuple[int, ...] | None:
+        """The sources whose edges were taken, once the join says that the node runs; None when it cannot run now."""
+        ports = self._ports
+        taken: tuple[int, ...] = ()
+        missed = pending = False
+        for source, port in node.ins:
+            left_by = ports[source]
+            if left_by is None:
+                pending = True
+            elif left_by == port:
+                if source not in taken:
+                    taken = (*taken, source)
+            else:
+                missed = True
+        starts = node.index in self.flow.starts
+        if node.join == "any" and (taken or starts):
+            return () if starts else taken[:1]
+        if node.join == "all" and missed:
+            self._ports[node.index] = DOES_NOT_RUN
+            return None
+        if pending:
+            return None
+        if taken or starts:
+            return taken
+        self._ports[node.index] = DOES_NOT_RUN
+        return None
+
+    def _start(self, node: PlannedNode, via: tuple[int, ...]) -> None:
+        if self.trace is not None:
+            self.trace.begin(node)
+        try:
+            sight = self._sight(self._mask(via))
+        except Refused as refused:
+            return self._settle(node, Outcome("failed", reason=str(refused)), via, ())
+        if node.disabled:
+            return self._settle(node, Outcome("skipped", reason="disabled"), via, ())
+        if node.when is not None and not self._passes(node, sight):
+            return self._settle(node, Outcome("skipped", reason=f"`{node.when.source}` is false"), via, ())
+        came = self._act(node, sight, None)
+        if isinstance(came, Outcome):
+            return self._settle(node, came, via, ())
+        self.waiting[node.index] = Waiting(self._timed(node, came, 0), via)
+        return None
+
+    def _passes(self, node: PlannedNode, sight: Sight) -> bool:
+        assert node.when is not None  # noqa: S101
+        if self.trace is None:
+            return node.when.test(sight.scope)
+        said = node.when.explain(sight.scope)
+        self.trace.guard(node.when.source, said)
+        return bool(said.value)
+
+    def _act(self, node: PlannedNode, sight: Sight, reply: Reply | None) -> Outcome | Ask:
+        try:
+            made: Node
+            if self.trace is None:
+                made = node.fill(sight.scope)
+            else:
+                made, looked, read = node.fill.traced(sight.scope)
+                self.trace.filled(made, looked, read)
+            seen = self._seen(node, sight)
+            if not node.asks:
+                return made.run(seen)
+            return made.ask(seen) if reply is None else made.answer(seen, reply)
+        except Unusable as unusable:
+            return Outcome("failed", reason=str(unusable))
+        except Exception as bug:  # noqa: BLE001  # the edge to a node's own code: its bugs end the run, nothing more
+            reason = f"a bug in {type_name(node.node)}: {bug!r}"
+            self._end("failed", reason, node.id)
+            return Outcome("failed", reason=reason)
+
+    def _seen(self, node: PlannedNode, sight: Sight) -> Seen:
+        scope = sight.scope
+        new_id = f"{self.inputs.seed}{node.index:02x}" if node.node.makes_ids else ""
+        return Seen(
+            scope["event"], scope["session"], scope["profile"], scope["source"], sight.person, self.inputs.now, new_id
+        )
+
+    # ---- asks -------------------------------------------------------------------------------------------------------
+
+    def _resume(self, node: PlannedNode, waiting: Waiting, reply: Reply) -> None:
+        calls = (*waiting.calls, call_of(waiting.ask, reply, waiting.attempt))
+        spent = waiting.spent_ms + waiting.delay_ms + int(getattr(reply, "took_ms", 0))
+        if isinstance(reply, NoAnswer) and reply.retriable and waiting.attempt <= node.retry.times:
+            delay = min(node.retry.backoff_ms << (waiting.attempt - 1), MOST_BACKOFF_MS)
+            if node.deadline_ms is None or spent + delay < node.deadline_ms:
+                self.waiting[node.index] = Waiting(
+                    self._timed(node, waiting.ask, spent + delay),
+                    waiting.via,
+                    waiting.number,
+                    waiting.attempt + 1,
+                    delay,
+                    spent,
+                    calls=calls,
+                )
+                return
+        if self.trace is not None:
+            self.trace.begin(node)
+        came = self._act(node, self._sight(self._mask(waiting.via)), reply)
+        if not isinstance(came, Outcome) and waiting.number >= MOST_ASKS:
+            came = Outcome("failed", reason=f"it asked more than {MOST_ASKS} times")
+        if isinstance(came, Outcome):
+            del self.waiting[node.index]
+            self._settle(node, came, waiting.via, calls)
+        else:
+            timed = self._timed(node, came, spent)
+            self.waiting[node.index] = Waiting(timed, waiting.via, waiting.number + 1, spent_ms=spent, calls=calls)
+
+    def _timed(self, node: PlannedNode, ask: Ask, spent: int) -> Ask:
+        if not isinstance(ask, HttpAsk):
+            return ask
+        left = node.timeout_ms if node.deadline_ms is None else min(node.timeout_ms, node.deadline_ms - spent)
+        return msgspec.structs.replace(ask, timeout_ms=max(left, 1))
+
+    def _asked(self, index: int) -> Asked:
+        waiting = self.waiting[index]
+        self.waiting[index] = msgspec.structs.replace(waiting, due=False)
+        node = self.flow.nodes[index]
+        return Asked(index, node.id, waiting.ask, waiting.number, waiting.attempt, waiting.delay_ms)
+
+    # ---- settling ---------------------------------------------------------------------------------------------------
+
+    def _settle(self, node: PlannedNode, outcome: Outcome, via: tuple[int, ...], calls: tuple[Call, ...]) -> None:
+        if outcome.effects or outcome.out is not None:
+            outcome = self._checked(outcome, self._mask(via), node)
+        index = node.index
+        self.settled[index] = Settled(outcome.port, via, outcome.out, outcome.effects, outcome.reason, calls)
+        self._ports[index] = outcome.port
+        self._after[index] = self._mask(via) | 1 << index
+        if self.trace is not None:
+            self.trace.settled(node, outcome, via, calls)
+        if node.ports[outcome.port].failure and not node.outs.get(outcome.port):
+            self._end("failed", outcome.reason, node.id)
+        elif any(isinstance(effect, Stop) for effect in outcome.effects):
+            self._stopped = True
+
+    def _checked(self, outcome: Outcome, mask: int, node: PlannedNode) -> Outcome:
+        """The outcome; or one by `failed` when its effects do not fit what is there, or it is too large."""
+        if outcome.out is not None and len(_size.encode(outcome.out)) > MOST_OUT:
+            return Outcome("failed", reason=f"its output is larger than {MOST_OUT} bytes")
+        emitted = sum(isinstance(effect, Emit) for effect in outcome.effects)
+        if self._emitted + emitted > MOST_EMITTED:
+            return Outcome("failed", reason=f"the run emits more than {MOST_EMITTED} events")
+        try:
+            self._sights[mask | 1 << node.index] = self._sight(mask).after(node.id, outcome.out, outcome.effects)
+        except Refused as refused:
+            return Outcome("failed", reason=str(refused))
+        self._emitted += emitted
+        return outcome
+
+    def _end(self, outcome: RunOutcome, reason: str = "", failed_at: str = "") -> None:
+        self.run = msgspec.structs.replace(self.run, outcome=outcome, reason=reason, failed_at=failed_at)
+        self.waiting.clear()
+
+    # ---- what is seen -----------------------------------------------------------------------------------------------
+
+    def _mask(self, via: tuple[int, ...]) -> int:
+        mask = 0
+        for source in via:
+            mask |= self._after[source]
+        return mask
+
+    def _sight(self, mask: int) -> Sight:
+        """What is seen behind the nodes of `mask`: their effects in plan order."""
+        found = self._sights.get(mask)
+        if found is None:
+            top = mask.bit_length() - 1
+            settled = self.settled[top]
+            below = self._sight(mask ^ 1 << top)
+            found = below.after(self.flow.nodes[top].id, settled.out, settled.effects)
+            self._sights[mask] = found
+        return found
+
+
+def begin(flow: Flow, inputs: Inputs) -> Run:
+    """A run that has not moved yet."""
+    return Run(flow.name, flow.version, inputs)
+
+
+def step(flow: Flow, run: Run, reply: tuple[int, Reply] | None = None) -> tuple[Run, list[Asked]]:
+    """The next state of a run and what has to be asked. `reply` is what came back for the ask of a node (its index)."""
+    machine = Machine.of(flow, run)
+    if reply is not None:
+        machine.reply(*reply)
+    asked = machine.advance()
+    return machine.value(), asked

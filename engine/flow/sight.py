@@ -1,0 +1,141 @@
+"""What a node sees: the inputs with the effects of its ancestors, folded in plan order, nothing of other branches."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.flow.effect import Attach, AttachSession, Effect, Merge, SetEvent, SetSession
+from engine.flow.run import Inputs
+from engine.language.scope import Scope
+from engine.profile.declared import Fields
+from engine.profile.document import Path, Profile
+from engine.profile.document import Step as JoinStep
+from engine.profile.fold import fold
+from engine.profile.merge import step_id, unite
+from engine.profile.operations import Add, Append, Increment, Operation, Refused, Remove, Set, Unset
+from engine.profile.shown import change_shown, shown
+
+OPERATIONS = (Set, Increment, Add, Unset, Remove, Append)
+
+
+class Sight:
+    """One state of the world within a run. Never changed: `after` gives another one."""
+
+    __slots__ = ("acting", "inputs", "operations", "person", "rules", "scope")
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        scope: dict[str, Any],
+        person: Profile | None,
+        operations: tuple[Operation, ...] = (),
+        acting: str | None = None,
+        rules: Fields | None = None,
+    ) -> None:
+        self.inputs = inputs
+        self.scope: Scope = scope
+        self.person = person
+        self.operations = operations  # on the profile, in order
+        self.acting = acting
+        self.rules = rules
+
+    def showing(self, scope: dict[str, Any]) -> "Sight":
+        """The same state with another scope."""
+        return Sight(self.inputs, scope, self.person, self.operations, self.acting, self.rules)
+
+    def after(self, id: str, out: Any, effects: tuple[Effect, ...]) -> "Sight":
+        """What is seen behind node `id`. Raises `Refused` when an effect does not fit."""
+        if out is None and not effects:
+            return self
+        scope = dict(self.scope)
+        if out is not None:
+            scope["nodes"] = {**scope["nodes"], id: {"out": out}}
+        new = self.showing(scope)
+        for effect in effects:
+            new.take(scope, effect)
+        return new
+
+    def take(self, scope: dict[str, Any], effect: Effect) -> None:
+        """Put one effect into `scope`, which is a copy of its own."""
+        if isinstance(effect, OPERATIONS):
+            self._change(scope, effect)
+        elif isinstance(effect, Merge):
+            self._merge(scope, effect)
+        elif isinstance(effect, Attach):
+            self._attach(scope, effect)
+        elif isinstance(effect, SetSession):
+            self._set_session(scope, effect)
+        elif isinstance(effect, AttachSession):
+            self._attach_session(scope, effect)
+        elif isinstance(effect, SetEvent):
+            scope["event"] = put(scope["event"], effect.path, effect.value)
+
+    def _change(self, scope: dict[str, Any], operation: Operation) -> None:
+        if scope["profile"] is None:
+            raise Refused("the event has no profile")
+        scope["profile"] = change_shown(scope["profile"], operation, self.rules)
+        self.operations = (*self.operations, operation)
+
+    def _merge(self, scope: dict[str, Any], effect: Merge) -> None:
+        if self.person is None:
+            raise Refused("the event has no profile")
+        if self.inputs.identify == "refuse":
+            raise Refused("this source may not identify profiles")
+        claim = self.inputs.identify != "trust"
+        left = self.acting or effect.left
+        step = JoinStep(step_id(left, effect.right, effect.cause), left, effect.right, effect.cause, claim)
+        self.see(scope, unite(self.person, effect.other, step))
+
+    def _attach(self, scope: dict[str, Any], effect: Attach) -> None:
+        if self.person is None:
+            self.acting = effect.profile.id
+            self.see(scope, effect.profile)
+        elif effect.profile.id not in self.person.ids:
+            raise Refused(f"the event belongs to profile {self.person.id} already")
+
+    def see(self, scope: dict[str, Any], person: Profile) -> None:
+        """Show `person` in `scope`, with the operations of the unit so far."""
+        seen = shown(person, fold(person, self.rules))
+        for operation in self.operations:
+            seen = change_shown(seen, operation, self.rules)
+        self.person, scope["profile"] = person, seen
+
+    def _attach_session(self, scope: dict[str, Any], effect: AttachSession) -> None:
+        if scope["session"] is None:
+            scope["session"] = effect.session
+        elif scope["session"]["id"] != effect.session["id"]:
+            raise Refused(f"the event belongs to session {scope['session']['id']} already")
+
+    def _set_session(self, scope: dict[str, Any], effect: SetSession) -> None:
+        if scope["session"] is None:
+            raise Refused("the event has no session")
+        scope["session"] = put(scope["session"], effect.path, effect.value)
+
+
+def first_sight(inputs: Inputs, profile: dict[str, Any] | None = None) -> Sight:
+    """What the first nodes see. `profile` is the shown profile, when the caller has it already."""
+    rules = dict(inputs.fields) or None
+    scope = {
+        "event": inputs.event,
+        "session": inputs.session,
+        "profile": profile,
+        "source": inputs.source,
+        "nodes": {},
+        "now": inputs.now,
+    }
+    sight = Sight(inputs, scope, inputs.person, inputs.before, inputs.acting, rules)
+    if profile is None and inputs.person is not None:
+        sight.see(scope, inputs.person)
+    return sight
+
+
+def put(tree: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]:
+    """`tree` with `value` at `path`, the dictionaries on the way copied. Raises `Refused` below a value."""
+    copy = dict(tree)
+    if len(path) == 1:
+        copy[path[0]] = value
+        return copy
+    inner = copy.get(path[0])
+    if inner is not None and not isinstance(inner, Mapping):
+        raise Refused(f"`{path[0]}` is a value, nothing can stand below it")
+    copy[path[0]] = put(inner or {}, path[1:], value)
+    return copy

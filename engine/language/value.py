@@ -1,0 +1,140 @@
+"""Values: plain data that an author wrote, in which texts may be templates or JSONPaths."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from engine.language.absent import Unusable
+from engine.language.expression import Read
+from engine.language.jsonpath import compile_jsonpath
+from engine.language.leaves import Evaluate
+from engine.language.refusal import NO_TEMPLATES, TOO_LARGE
+from engine.language.scope import ROOTS, Scope
+from engine.language.template import Piece, has_template, mixed, split, whole
+from engine.problem import KeyPath, Problem, Wrong
+
+DEPTH_CAP = 50  # objects and lists within one another
+
+
+class Source(Protocol):
+    """Something in a value that is computed: an expression or a JSONPath."""
+
+    reads: tuple[Read, ...]
+    evaluate: Callable[[Scope], Any]
+
+    def note(self, scope: Scope, values: dict[str, Any]) -> Any:
+        """What `evaluate` gives; what is read goes to `values`."""
+
+
+class Value:
+    """A compiled value. `evaluate` gives plain data that is not to be changed in place, or raises `Unusable`."""
+
+    __slots__ = ("_sources", "evaluate", "literal", "reads", "static")
+
+    def __init__(self, literal: Any, evaluate: Evaluate | None, sources: list[tuple[KeyPath, Source]]) -> None:
+        self.static = evaluate is None
+        self.literal = literal if evaluate is None else None
+        self.evaluate: Callable[[Scope], Any] = evaluate or (lambda scope: literal)
+        self.reads = tuple((path, read) for path, source in sources for read in source.reads)
+        self._sources = tuple(source for _, source in sources)
+
+    def source_values(self, scope: Scope) -> dict[str, Any]:
+        """What was read, by the author's text; "absent" stands for what is not there. Never raises."""
+        values: dict[str, Any] = {}
+        for source in self._sources:
+            try:
+                source.note(scope, values)
+            except Unusable:
+                continue
+        return values
+
+
+def compile_value(
+    data: Any,
+    roots: frozenset[str] = ROOTS,
+    *,
+    templates: bool = True,
+    parts: Callable[[Any], str] | None = None,
+) -> tuple[Value, list[Problem]]:
+    """The value that `data` spells, and what is wrong with it (then the value is of no use).
+
+    Text with `{{ }}` is a template, text that begins with `$.` a JSONPath, `$$.` a literal `$.`. With `parts` a
+    template is always a text, its evaluated parts written by that function.
+    """
+    build = _Build(roots, templates=templates, parts=parts)
+    literal, evaluate = build.node(data, ())
+    return Value(literal, evaluate, build.sources), build.problems
+
+
+class _Build:
+    """Walks the data once. Each part gives its literal, or what evaluates it (then the literal is of no use)."""
+
+    def __init__(self, roots: frozenset[str], *, templates: bool, parts: Callable[[Any], str] | None) -> None:
+        self.roots = roots
+        self.templates = templates
+        self.parts = parts
+        self.sources: list[tuple[KeyPath, Source]] = []
+        self.problems: list[Problem] = []
+
+    def node(self, data: Any, path: KeyPath) -> tuple[Any, Evaluate | None]:
+        if len(path) > DEPTH_CAP:
+            self._wrong(Problem(code=TOO_LARGE, message=f"a value nests at most {DEPTH_CAP} deep"), path)
+            return None, None
+        if isinstance(data, str):
+            return self._text(data, path)
+        if isinstance(data, dict):
+            return self._object(data, path)
+        if isinstance(data, list):
+            return self._list(data, path)
+        return data, None
+
+    def _object(self, data: dict[Any, Any], path: KeyPath) -> tuple[Any, Evaluate | None]:
+        parts = {}
+        for key, held in data.items():
+            if isinstance(key, str) and has_template(key):
+                self._wrong(Problem(code=NO_TEMPLATES, message="a key is never a template", on="key"), (*path, key))
+            parts[key] = self.node(held, (*path, key))
+        if all(evaluate is None for _, evaluate in parts.values()):
+            return {key: literal for key, (literal, _) in parts.items()}, None
+        pairs = [(key, _evaluate(*part)) for key, part in parts.items()]
+        return None, lambda scope: {key: evaluate(scope) for key, evaluate in pairs}
+
+    def _list(self, data: list[Any], path: KeyPath) -> tuple[Any, Evaluate | None]:
+        parts = [self.node(held, (*path, index)) for index, held in enumerate(data)]
+        if all(evaluate is None for _, evaluate in parts):
+            return [literal for literal, _ in parts], None
+        items = [_evaluate(*part) for part in parts]
+        return None, lambda scope: [evaluate(scope) for evaluate in items]
+
+    def _text(self, text: str, path: KeyPath) -> tuple[Any, Evaluate | None]:
+        if not self.templates and ("{{" in text or text.startswith("$.")):
+            self._wrong(_no_templates(text), path)
+            return text, None
+        try:
+            if text.startswith("$."):
+                jsonpath = compile_jsonpath(text, self.roots)
+                self.sources.append((path, jsonpath))
+                return None, jsonpath.evaluate
+            if self.templates and has_template(text):
+                return None, self._template(split(text, self.roots), path)
+        except Wrong as wrong:
+            self._wrong(wrong.problem, path)
+        return text[1:] if text.startswith("$$.") else text, None
+
+    def _template(self, pieces: list[Piece], path: KeyPath) -> Evaluate:
+        self.sources += [(path, piece) for piece in pieces if not isinstance(piece, str)]
+        single = whole(pieces) if self.parts is None else None
+        return single.evaluate if single else mixed(pieces, self.parts)
+
+    def _wrong(self, problem: Problem, path: KeyPath) -> None:
+        self.problems.append(problem.below(path))
+
+
+def _no_templates(text: str) -> Problem:
+    at = max(0, text.find("{{"))
+    message = "no templates here: the value must be known when the flow is loaded"
+    remedy = "a literal text that begins with `$.` is written `$$.`" if text.startswith("$.") else ""
+    return Problem(code=NO_TEMPLATES, message=message, offset=at, length=2, help=remedy)
+
+
+def _evaluate(literal: Any, evaluate: Evaluate | None) -> Evaluate:
+    return evaluate or (lambda scope: literal)

@@ -1,0 +1,36 @@
+"""Admission: whether a sender may speak for a source, and what its keys prove."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+
+from engine.tracking.intake import Refusal
+from engine.tracking.source import Source
+
+
+def admit(sources: Mapping[str, Source], id: str, key: str | None, origin: str | None) -> Source:
+    """The source `id`, when it is enabled and `key` (of a secret one) and `origin` (of a browser) fit.
+
+    Raises `Refusal`: an unknown, disabled or wrongly keyed source is told no more than that.
+    """
+    source = sources.get(id)
+    if source is None or not source.enabled or (source.kind == "secret" and not _fits(source.key, key)):
+        raise Refusal("unauthorised", "the source is unknown, disabled, or its key is wrong", "/source/id")
+    if origin is not None and source.origins and not allows_origin(source, origin):
+        raise Refusal("not-allowed", f"source `{id}` does not take events from the origin {origin}", "/source/id")
+    return source
+
+
+def allows_origin(source: Source, origin: str) -> bool:
+    """Whether pages of `origin` may send for this source."""
+    return "*" in source.origins or origin in source.origins
+
+
+def authority(source: Source) -> str:
+    """What a key in an event of this source proves: a secret source is trusted."""
+    return "trust" if source.kind == "secret" else source.identify
+
+
+def _fits(expected: str | None, key: str | None) -> bool:
+    given = hashlib.sha256((key or "").encode()).hexdigest()
+    return expected is not None and key is not None and hmac.compare_digest(expected.lower(), given)

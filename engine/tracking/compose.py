@@ -1,0 +1,187 @@
+"""Composing the unit of work: what a unit's runs came to, as documents to be committed as one."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from engine.flow.effect import CachePut
+from engine.profile.document import Profile
+from engine.profile.merge import tombstone
+from engine.profile.shown import metadata
+from engine.profile.write import commit
+from engine.tracking.being import Being
+from engine.tracking.identity import short_hash
+from engine.tracking.intake import Intake, Unacceptable
+from engine.tracking.records import (
+    CacheEntry,
+    Key,
+    Mark,
+    ProfileWrite,
+    Rejected,
+    RunRecord,
+    Session,
+    SessionRead,
+    SessionWrite,
+    StoredEvent,
+    Unit,
+)
+from engine.tracking.work import Ran, Work
+
+_encoder = msgspec.json.Encoder()
+
+
+class Composed(Struct, frozen=True):
+    """A unit, and the documents as they stand once it is committed."""
+
+    unit: Unit
+    person: Profile | None
+    shown: dict[str, Any] | None
+    session: Session | None
+
+
+def compose(work: Work, intake: Intake, session_write: bool, rejected: tuple[Rejected, ...]) -> Composed:
+    """The unit of a work that is done. `session_write` says whether the session may be kept."""
+    person, shown, profiles = _profiles(work)
+    session, change = _session(work, intake, session_write)
+    start = work.start
+    read = None
+    if session is not None and change is None:
+        read = SessionRead(session.source, session.id, session.version)
+    return Composed(
+        Unit(
+            profiles=profiles,
+            session=change,
+            session_read=read,
+            keys=_keys(work),
+            marks=tuple(
+                Mark(start.source.source, event.id, start.now, intake.session, person.id if person else None)
+                for event, _, _ in work.done
+                if event.marked
+            ),
+            events=tuple(_stored(work, event, seen, profile) for event, seen, profile in work.done if event.save),
+            runs=tuple(run_record(work, ran, person) for ran in work.ran if ran.trace is not None and ran.flow),
+            rejected=rejected,
+            cache=tuple(_entry(put, start.now) for put in work.cache),
+        ),
+        person,
+        shown,
+        session,
+    )
+
+
+def _profiles(work: Work) -> tuple[Profile | None, dict[str, Any] | None, tuple[ProfileWrite, ...]]:
+    sight = work.sight
+    if sight.person is None:
+        return None, None, ()
+    acting = sight.acting or sight.person.id
+    expected = sight.person.version
+    before = work.start.shown if not work.merged and work.start.person is not None else None
+    person, _ = commit(sight.person, acting, sight.operations, work.start.now, before, sight.rules)
+    shown = {**sight.scope["profile"], "id": person.id, "ids": list(person.ids), "metadata": metadata(person)}
+    first = work.start.person or work.attached
+    documents = [*([first] if first else []), *work.merged]
+    losers = {doc.id: doc for doc in documents if doc.id != person.id}
+    frozen = tuple(ProfileWrite(tombstone(doc, person.id), doc.version) for doc in losers.values())
+    return person, shown, (ProfileWrite(person, expected), *frozen)
+
+
+def _session(work: Work, intake: Intake, keep: bool) -> tuple[Session | None, SessionWrite | None]:
+    session = work.start.session or _attached(work)
+    if session is None:
+        return None, None
+    shown = work.sight.scope["session"]
+    profile = session.profile or work.sight.acting
+    changed = msgspec.structs.replace(
+        session, profile=profile, properties=shown["properties"], context=shown["context"]
+    )
+    if not keep or (session.version and changed == session):
+        return session, None
+    written = msgspec.structs.replace(changed, version=session.version + 1)
+    return written, SessionWrite(written, session.version)
+
+
+def _attached(work: Work) -> Session | None:
+    """The session that a flow has given to an event which came without one."""
+    effect = work.session_attached
+    if effect is None:
+        return None
+    seen = effect.session
+    return Session(
+        source=work.start.source.source,
+        id=seen["id"],
+        created=seen["created"],
+        profile=effect.profile,
+        version=effect.version,
+        properties=seen["properties"],
+        context=seen["context"],
+    )
+
+
+def _keys(work: Work) -> tuple[Key, ...]:
+    acting = work.sight.acting or ""
+    found = {f"{claim.path}={claim.value}": Key(f"{claim.path}={claim.value}", acting) for claim in work.claims}
+    return tuple(found.values())
+
+
+def _stored(work: Work, event: Being, seen: dict[str, Any], profile: str | None) -> StoredEvent:
+    session = work.sight.scope["session"]
+    return StoredEvent(
+        id=event.id,
+        type=event.type,
+        source=work.start.source.source,
+        received=work.start.now,
+        session=session["id"] if session else None,
+        profile=profile,
+        time=event.time if isinstance(event.time, str | int) else None,
+        origin=event.origin,
+        parent=event.parent,
+        properties=seen["properties"],
+        context=seen["context"],
+    )
+
+
+def run_record(work: Work, ran: Ran, person: Profile | None) -> RunRecord:
+    """A run as it is kept, its trace completed with whom and what it was about."""
+    versions = [person.version - 1, person.version] if person else []
+    document = {
+        "event": {"id": ran.event.id, "type": ran.event.type},
+        "profile": {"id": person.id, "version": versions} if person else None,
+        "flow": ran.flow,
+        "version": ran.version[:16],
+        "outcome": ran.outcome,
+        "at": work.start.now,
+        **(ran.trace or {}),
+    }
+    return RunRecord(
+        id=short_hash("run", ran.event.id, ran.flow, ran.version, work.start.seed),
+        event=ran.event.id,
+        flow=ran.flow,
+        version=ran.version,
+        outcome=ran.outcome,
+        at=work.start.now,
+        source=work.start.source.source,
+        profile=person.id if person else None,
+        trace=Raw(_encoder.encode(document)),
+    )
+
+
+def rejected_records(intake: Intake, now: int, seed: str) -> tuple[Rejected, ...]:
+    """The events that could not be accepted, as they are kept."""
+    return tuple(_rejected(intake, one, now, seed) for one in intake.rejected)
+
+
+def _rejected(intake: Intake, one: Unacceptable, now: int, seed: str) -> Rejected:
+    return Rejected(
+        id=short_hash("rejected", seed, str(one.index)),
+        source=intake.source,
+        at=now,
+        reason=one.reason,
+        at_field=one.at,
+        session=intake.session,
+        body=one.body,
+    )
+
+
+def _entry(put: CachePut, now: int) -> CacheEntry:
+    return CacheEntry(put.key, put.value, now + put.ttl_ms)

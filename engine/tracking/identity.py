@@ -1,0 +1,40 @@
+"""Ids that are derived rather than drawn, so that two first requests of one visitor agree."""
+
+import hashlib
+import hmac
+
+PLACEHOLDERS = frozenset(
+    [
+        "null",
+        "none",
+        "nil",
+        "undefined",
+        "anonymous",
+        "guest",
+        "nan",
+        "true",
+        "false",
+        "0",
+        "distinct_id",
+        "not_authenticated",
+        "unknown",
+        "n/a",
+    ]
+) | {"[object object]"}
+
+
+def derived_id(secret: bytes, *parts: str) -> str:
+    """32 hex characters that only the holder of `secret` can compute from `parts`."""
+    text = b"".join(len(raw).to_bytes(4, "big") + raw for raw in (part.encode() for part in parts))
+    return hmac.digest(secret, text, "sha256").hex()[:32]
+
+
+def is_placeholder(id: str) -> bool:
+    """Whether a text is what programs send when they have no id; such a one never joins anybody."""
+    return id.strip().strip("'\"").strip().lower() in PLACEHOLDERS or not id.strip().strip("'\"")
+
+
+def short_hash(*parts: str) -> str:
+    """32 hex characters that stand for `parts`, for ids of things that need no secret."""
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

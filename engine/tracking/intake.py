@@ -1,0 +1,254 @@
+"""Intake: from the bytes of a payload to events that may be processed. Pure; decides nothing about profiles.
+
+What is wrong with the envelope refuses the payload (`Refusal`); what is wrong with one event rejects that event and
+names its index and field.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Raw, Struct, field
+
+MOST_BODY = 1_048_576  # bytes, after decompression
+MOST_EVENTS = 500
+MOST_DEPTH = 20  # of an event's properties and of contexts, counting the outermost object as 1
+MOST_NUMBER = 2**53
+
+Id = Annotated[
+    str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")
+]
+Name = Annotated[
+    str, Meta(min_length=1, max_length=200, pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$")
+]
+
+Wrongness = Literal["malformed", "unauthorised", "too-large", "nothing-accepted", "not-allowed"]
+
+
+class Refusal(Exception):
+    """A payload that is not taken. `kind` decides the status; `detail` says what to change; `at` is a JSON pointer."""
+
+    def __init__(self, kind: Wrongness, detail: str, at: str = "", errors: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(detail)
+        self.kind: Wrongness = kind
+        self.detail = detail
+        self.at = at
+        self.errors = errors or []
+
+
+class Ref(Struct, frozen=True):
+    """A reference by id."""
+
+    id: Id
+
+
+class MaybeRef(Struct, frozen=True):
+    """A reference that may be empty, as clients send it back after an answer without a profile."""
+
+    id: Id | None = None
+
+
+class EventOptions(Struct, frozen=True):
+    """Options of one event."""
+
+    saveEvents: bool = True  # noqa: N815  # the wire's word
+
+
+class Options(Struct, frozen=True):
+    """Options of a payload."""
+
+    debugger: bool | Literal["all"] = False
+    profile: bool = False
+    saveSession: bool = True  # noqa: N815
+    saveEvents: bool = True  # noqa: N815
+
+
+class EventPayload(Struct, frozen=True):
+    """An event as a client sends it."""
+
+    type: Name
+    id: Id | None = None
+    time: Any = None
+    properties: dict[str, Any] = field(default_factory=dict)
+    context: dict[str, Any] = field(default_factory=dict)
+    options: EventOptions = EventOptions()
+
+
+class TrackPayload(Struct, frozen=True):
+    """The body of `POST /track`."""
+
+    source: Ref
+    events: list[Raw]
+    session: MaybeRef | None = None
+    profile: MaybeRef | None = None
+    context: dict[str, Any] = field(default_factory=dict)
+    properties: dict[str, Any] = field(default_factory=dict)
+    options: Options = Options()
+
+
+class Incoming(Struct, frozen=True):
+    """An event that may be processed."""
+
+    index: int
+    id: str | None  # the client's; None when it gave none
+    type: str
+    properties: dict[str, Any]
+    context: dict[str, Any]
+    time: str | int | float | None = None
+    save: bool = True
+
+
+class Unacceptable(Struct, frozen=True):
+    """An event of a payload that could not be accepted, and why."""
+
+    index: int
+    reason: str
+    at: str  # JSON pointer in the payload
+    body: Raw
+
+
+class Intake(Struct, frozen=True, kw_only=True):
+    """A payload as it is processed."""
+
+    source: str
+    session: str | None = None
+    profile: str | None = None
+    events: tuple[Incoming, ...] = ()
+    rejected: tuple[Unacceptable, ...] = ()
+    context: dict[str, Any] = field(default_factory=dict)
+    properties: dict[str, Any] = field(default_factory=dict)
+    options: Options = Options()
+    profile_less: bool = False
+    sessionless: bool = False  # neither is a session made
+
+
+_payload = msgspec.json.Decoder(TrackPayload)
+_event = msgspec.json.Decoder(EventPayload)
+_object = msgspec.json.Decoder(dict[str, Any])
+_long_number = re.compile(rb"\d{16}")
+
+
+def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
+    """The intake of a body of `/track`. Raises `Refusal`."""
+    try:
+        payload = _payload.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        raise _malformed(wrong, body) from None
+    if not payload.events:
+        raise Refusal("malformed", "`events` is empty: a payload carries at least one event", "/events")
+    if len(payload.events) > MOST_EVENTS:
+        told = f"a payload carries at most {MOST_EVENTS} events, this one has {len(payload.events)}: send fewer at once"
+        raise Refusal("too-large", told, "/events")
+    careful = suspicious(body)
+    if careful:
+        for name, value in (("context", payload.context), ("properties", payload.properties)):
+            if fault := first_fault(value, f"/{name}"):
+                raise Refusal("malformed", fault[1], fault[0])
+    events: list[Incoming] = []
+    rejected: list[Unacceptable] = []
+    for index, raw in enumerate(payload.events):
+        event = _one(index, raw, payload, careful)
+        if isinstance(event, Incoming):
+            events.append(event)
+        else:
+            rejected.append(event)
+    return Intake(
+        source=payload.source.id,
+        session=payload.session.id if payload.session else None,
+        profile=payload.profile.id if payload.profile else None,
+        events=tuple(events),
+        rejected=tuple(rejected),
+        context=payload.context,
+        properties=payload.properties,
+        options=payload.options,
+        profile_less=profile_less,
+    )
+
+
+def read_properties(body: bytes) -> dict[str, Any]:
+    """The body of `/collect`: an object that becomes the event's properties. Raises `Refusal`."""
+    if not body.strip():
+        return {}
+    try:
+        properties = _object.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        raise _malformed(wrong, body) from None
+    if suspicious(body) and (fault := first_fault(properties, "")):
+        raise Refusal("malformed", fault[1], fault[0])
+    return properties
+
+
+def collected(type: str, source: str, session: str | None, properties: dict[str, Any]) -> Intake:
+    """The intake of one event sent to `/collect`. Raises `Refusal` for an unusable type, source or session id."""
+    for name, value, form in (("type", type, Name), ("source", source, Id), ("session", session, Id | None)):
+        try:
+            msgspec.convert(value, form)
+        except msgspec.ValidationError:
+            raise Refusal("malformed", f"the {name} in the path is blank, too long or has control characters") from None
+    event = Incoming(0, None, type, properties, {})
+    bare = session is None
+    return Intake(source=source, session=session, events=(event,), profile_less=bare, sessionless=bare)
+
+
+def suspicious(body: bytes) -> bool:
+    """Whether a body may nest too deep or hold a number too large; if not, nothing needs to be looked at."""
+    return body.count(b"{") + body.count(b"[") > MOST_DEPTH or _long_number.search(body) is not None
+
+
+def first_fault(value: Any, at: str) -> tuple[str, str] | None:
+    """The first place (JSON pointer) where plain data breaks a limit, and how."""
+    return next(_faults(value, at, 1), None)
+
+
+def _faults(value: Any, at: str, depth: int) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict | list):
+        if depth > MOST_DEPTH:
+            yield at, f"nested deeper than {MOST_DEPTH} levels"
+            return
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _faults(inner, f"{at}/{pointer(key)}", depth + 1)
+    elif isinstance(value, int) and abs(value) > MOST_NUMBER:
+        yield at, "whole numbers have at most 53 bits: send larger ones as text"
+
+
+def pointer(key: str | int) -> str:
+    """One step of a JSON pointer (RFC 6901)."""
+    return str(key).replace("~", "~0").replace("/", "~1")
+
+
+def _one(index: int, raw: Raw, payload: TrackPayload, careful: bool) -> Incoming | Unacceptable:
+    try:
+        event = _event.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        at, reason = _place(wrong)
+        return Unacceptable(index, reason, f"/events/{index}{at}", raw)
+    if careful:
+        for name, value in (("properties", event.properties), ("context", event.context)):
+            if fault := first_fault(value, f"/events/{index}/{name}"):
+                return Unacceptable(index, fault[1], fault[0], raw)
+    time = event.time if isinstance(event.time, str | int | float) and len(str(event.time)) <= 64 else None
+    context = {**payload.context, **event.context} if payload.context else event.context
+    save = payload.options.saveEvents and event.options.saveEvents
+    return Incoming(index, event.id, event.type, event.properties, context, time, save)
+
+
+def _malformed(wrong: Exception, body: bytes) -> Refusal:
+    if not body.strip():
+        return Refusal("malformed", "the body is empty: send a JSON object")
+    at, reason = _place(wrong)
+    return Refusal("malformed", reason, at)
+
+
+def _place(wrong: Exception) -> tuple[str, str]:
+    """Where (JSON pointer) and what msgspec found wrong."""
+    if isinstance(wrong, RecursionError):
+        return "", f"nested deeper than {MOST_DEPTH} levels"
+    if isinstance(wrong, UnicodeDecodeError):
+        return "", f"the body is not UTF-8: {wrong.reason} at byte {wrong.start}"
+    text, _, inside = str(wrong).partition(" - at `$")
+    if "matching regex" in text:
+        text = "must not be blank, begin or end with space, or hold control characters"
+    steps = inside.rstrip("`").replace("[...]", ".*").replace("]", "").replace("[", ".").split(".")
+    at = "".join(f"/{pointer(step)}" for step in steps if step)
+    return at, text[:1].lower() + text[1:] if not text.startswith("JSON") else text

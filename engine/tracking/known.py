@@ -1,0 +1,56 @@
+"""What a process remembers of profiles and sessions. That is safe: every commit compares versions."""
+
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
+
+from engine.profile.document import Profile
+from engine.tracking.records import Session
+
+MOST_KNOWN = 20_000
+
+T = TypeVar("T")
+
+
+class KnownProfile(Struct, frozen=True):
+    """A stored profile and what it shows."""
+
+    person: Profile
+    shown: dict[str, Any]
+
+
+class Recent(Generic[T]):
+    """A bounded map; what was put in longest ago goes first."""
+
+    def __init__(self, most: int = MOST_KNOWN) -> None:
+        self._most = most
+        self._items: dict[Any, T] = {}
+
+    def get(self, key: Any) -> T | None:
+        """What is remembered under `key`."""
+        return self._items.get(key)
+
+    def put(self, key: Any, item: T) -> None:
+        """Remember `item`."""
+        if key not in self._items and len(self._items) >= self._most:
+            del self._items[next(iter(self._items))]
+        self._items[key] = item
+
+    def drop(self, key: Any) -> None:
+        """Forget what is under `key`."""
+        self._items.pop(key, None)
+
+
+class Known:
+    """The profiles (by every id they were asked for) and sessions that this process saw last."""
+
+    def __init__(self) -> None:
+        self.profiles: Recent[KnownProfile] = Recent()
+        self.sessions: Recent[Session] = Recent()
+
+    def forget(self, session: tuple[str, str] | None, ids: set[str]) -> None:
+        """Forget what a conflict has shown to be old."""
+        if session is not None:
+            self.sessions.drop(session)
+        for id in ids:
+            self.profiles.drop(id)

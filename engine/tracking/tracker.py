@@ -1,0 +1,466 @@
+"""The tracker: load, run, commit. The engine's one async file.
+
+A payload is a unit of work. Its documents are loaded (from memory where possible: the commit compares versions), its
+events run, and everything is committed as one; if a document has moved meanwhile, the unit runs again on the newer one,
+with the same time, seed, ids and outside replies. Units of one profile take turns in this process.
+"""
+
+import asyncio
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct, structs
+
+from engine.flow.ask import (
+    CacheGet,
+    CacheReply,
+    HttpAsk,
+    NoAnswer,
+    ProfileById,
+    ProfileByKey,
+    ProfileReply,
+    Reply,
+    SessionById,
+    SessionReply,
+)
+from engine.flow.plan import Flow
+from engine.flow.run import Asked
+from engine.profile.document import Profile, new_profile
+from engine.profile.fold import fold
+from engine.profile.shown import shown
+from engine.tracking.admission import authority
+from engine.tracking.answer import (
+    Answer,
+    debugging,
+    errors_of,
+    plain_answer,
+    whole_profile,
+    without_values,
+)
+from engine.tracking.being import Being, client_event, system_event
+from engine.tracking.compose import Composed, compose, rejected_records
+from engine.tracking.identity import derived_id, is_placeholder
+from engine.tracking.intake import Intake, Refusal
+from engine.tracking.known import Known, KnownProfile
+from engine.tracking.ledger import Ledger
+from engine.tracking.ports import Clock, Conflict, Performer, Store, Unavailable
+from engine.tracking.project import Project
+from engine.tracking.records import Mark, Session
+from engine.tracking.sight_of import may_see_all
+from engine.tracking.source import Source
+from engine.tracking.triggers import Triggers
+from engine.tracking.turns import Turns
+from engine.tracking.work import Pending, Start, Work, shown_session
+
+MOST_RUNS = 12  # of one unit, when its documents keep moving
+
+ReplyKey = tuple[str, str, str, int, int]  # event, flow, node, number of the ask, attempt
+
+
+class Request(Struct, frozen=True):
+    """A unit to be done: what is drawn once for all its runs, and the replies it has had from outside."""
+
+    source: Source
+    intake: Intake
+    events: tuple[Being, ...]
+    now: int
+    seed: str
+    deadline: float
+    replies: dict[ReplyKey, Reply]
+
+
+class Loaded(Struct, frozen=True):
+    """What a unit starts from. `acting` is the id under which it acts; the profile may have another one by now."""
+
+    session: Session | None
+    known: KnownProfile | None
+    acting: str | None
+
+
+class Done(Struct, frozen=True):
+    """A unit that has been committed, or needed no commit."""
+
+    profile: str | None
+    work: Work | None
+    composed: Composed | None
+    marks: dict[int, Mark]
+
+
+class Tracker:
+    """Takes payloads for one project and one store. `start` it before the first payload."""
+
+    def __init__(
+        self, project: Project, store: Store, performer: Performer, clock: Clock, new_id: Callable[[], str]
+    ) -> None:
+        self.store = store
+        self.performer = performer
+        self.clock = clock
+        self.new_id = new_id
+        self.known = Known()
+        self.turns = Turns()
+        self.ledger = Ledger()
+        self.triggers = Triggers(project)
+        self._secret = b""
+
+    @property
+    def project(self) -> Project:
+        """The project whose flows run now."""
+        return self.triggers.project
+
+    async def start(self) -> None:
+        """Read the store's secret and keep the texts of the flows."""
+        self._secret = await self.store.secret()
+        await self.remember(self.project)
+
+    async def remember(self, project: Project) -> None:
+        """Keep the text of every flow version, once."""
+        for flow in project.flows:
+            await self.store.remember_flow(flow.version, flow.name, flow.text)
+
+    async def track(self, intake: Intake, source: Source) -> Answer:
+        """Do what a payload asks for, durably. Raises `Refusal` or `Unavailable`."""
+        intake = self._with_session(intake, source)
+        now = self.clock.now()
+        seed = self.new_id()
+        if not intake.events:
+            await self.store.reject(rejected_records(intake, now, seed))
+            self.ledger.count(received=len(intake.rejected), rejected=len(intake.rejected))
+            told = "none of the events could be accepted"
+            raise Refusal("nothing-accepted", told, "/events", errors_of(intake))
+        request = Request(
+            source=source,
+            intake=intake,
+            events=self._beings(intake),
+            now=now,
+            seed=seed,
+            deadline=self.clock.ticks() + source.answer_within / 1000,
+            replies={},
+        )
+        if intake.profile_less and len(request.events) > 1:
+            return self._joined(intake, source, [await self._unit(part) for part in _apart(request)])
+        return self._joined(intake, source, [await self._unit(request)])
+
+    def _with_session(self, intake: Intake, source: Source) -> Intake:
+        session = intake.session
+        if session is not None and is_placeholder(session):
+            session = None
+        if session is None and not intake.sessionless:
+            if source.sessions != "made":
+                told = "a payload needs `session.id`: make one per visit on the client (a uuid4) and send it each time"
+                raise Refusal("malformed", told, "/session/id")
+            session = self.new_id()
+        return intake if session == intake.session else structs.replace(intake, session=session)
+
+    def _beings(self, intake: Intake) -> tuple[Being, ...]:
+        ids: set[str] = set()
+        beings = []
+        for event in intake.events:
+            id = event.id or self.new_id()
+            beings.append(client_event(event, id, id in ids))
+            ids.add(id)
+        return tuple(beings)
+
+    # ---- a unit -----------------------------------------------------------------------------------------------------
+
+    async def _unit(self, request: Request) -> Done:
+        for _ in range(MOST_RUNS):
+            loaded = await self._load(request)
+            if loaded.acting is None or loaded.known is None:
+                done = await self._attempt(request, loaded)
+            else:
+                turn = loaded.known.person.id
+                waited = await self.turns.take(turn)
+                try:
+                    done = await self._attempt(request, await self._load(request) if waited else loaded)
+                finally:
+                    self.turns.give(turn)
+            if done is not None:
+                return done
+        raise Unavailable(f"the documents of this payload moved {MOST_RUNS} times while it was processed")
+
+    async def _load(self, request: Request) -> Loaded:
+        intake = request.intake
+        session = await self._session(request) if intake.session is not None else None
+        if intake.profile_less:
+            return Loaded(session, None, None)
+        acting = session.profile if session is not None else None
+        if acting is None and intake.profile is not None and await self._person(intake.profile) is not None:
+            acting = intake.profile
+        if acting is None:
+            acting = derived_id(self._secret, intake.source, intake.session or "")
+        known = await self._person(acting)
+        if known is None:
+            person = new_profile(acting, request.now)
+            known = KnownProfile(person, shown(person, fold(person)))
+        return Loaded(session, known, acting)
+
+    async def _session(self, request: Request) -> Session:
+        source, id = request.intake.source, request.intake.session or ""
+        session = self.known.sessions.get((source, id))
+        if session is None:
+            session = await self.store.session(source, id)
+            if session is not None:
+                self.known.sessions.put((source, id), session)
+        if session is not None:
+            return session
+        return Session(source, id, request.now, properties=request.intake.properties, context=request.intake.context)
+
+    async def _person(self, id: str) -> KnownProfile | None:
+        known = self.known.profiles.get(id)
+        if known is None:
+            person = await self.store.profile(id)
+            if person is None:
+                return None
+            known = KnownProfile(person, shown(person, fold(person, self.project.settings.fields)))
+            self.known.profiles.put(id, known)
+        return known
+
+    async def _attempt(self, request: Request, loaded: Loaded) -> Done | None:
+        """Run the unit once and commit it; None when something has moved."""
+        marks, fresh = await self._fresh(request)
+        if not fresh:
+            return await self._repeated(request, loaded, marks)
+        work = self._work(request, loaded)
+        for pending in work.go([*self._system_events(loaded, request), *fresh]):
+            await self._drive(pending, request)
+        rejected = rejected_records(request.intake, request.now, request.seed)
+        composed = compose(work, request.intake, request.intake.options.saveSession, rejected)
+        try:
+            await self.store.commit(composed.unit)
+        except Conflict:
+            self._forget(request, loaded, work)
+            return None
+        self._remember(request, loaded, composed)
+        self._count(request, work, marks)
+        return Done(composed.person.id if composed.person else None, work, composed, marks)
+
+    async def _fresh(self, request: Request) -> tuple[dict[int, Mark], list[Being]]:
+        """The marks of those events that have taken effect before, by index; and the others, each id once."""
+        ids = tuple(event.id for event in request.events if event.marked)
+        if not ids:
+            return {}, list(request.events)
+        marks = await self.store.marks(request.source.source, ids)
+        found: dict[int, Mark] = {}
+        fresh: list[Being] = []
+        seen: set[str] = set()
+        for event in request.events:
+            if event.marked and (event.id in marks or event.id in seen):
+                own = Mark(request.source.source, event.id, request.now, request.intake.session)
+                found[event.index or 0] = marks.get(event.id, own)
+            else:
+                fresh.append(event)
+                seen.add(event.id)
+        return found, fresh
+
+    async def _repeated(self, request: Request, loaded: Loaded, marks: dict[int, Mark]) -> Done:
+        """A payload of which nothing is new: the first answer's ids for the same session or profile, else its own."""
+        first = next(iter(marks.values()))
+        own = loaded.known.person.ids if loaded.known else ()
+        same = first.session == request.intake.session or first.profile in own
+        profile = first.profile if same else (loaded.known.person.id if loaded.known else None)
+        rejected = rejected_records(request.intake, request.now, request.seed)
+        if rejected:
+            await self.store.reject(rejected)
+        received = len(request.events) + len(rejected)
+        self.ledger.count(received=received, duplicate=len(request.events), rejected=len(rejected))
+        return Done(None if request.intake.profile_less else profile, None, None, marks)
+
+    def _work(self, request: Request, loaded: Loaded) -> Work:
+        start = Start(
+            source=request.source,
+            session=loaded.session,
+            person=loaded.known.person if loaded.known else None,
+            shown=loaded.known.shown if loaded.known else None,
+            acting=loaded.acting,
+            now=request.now,
+            seed=request.seed,
+            identify=authority(request.source),
+            debug=request.intake.options.debugger if request.source.debugger else False,
+        )
+        return Work(self.triggers, start, self.clock.ticks, self._sampled)
+
+    def _sampled(self, event: Being, flow: Flow) -> bool:
+        share = flow.keep if flow.keep is not None else self.project.settings.keep("finished")
+        return share > 0 and zlib.crc32(f"{event.id}{flow.name}".encode()) % 10_000 < share * 10_000
+
+    def _system_events(self, loaded: Loaded, request: Request) -> list[Being]:
+        """The events that the system adds, where a flow is triggered by them."""
+        events = []
+        save = request.intake.options.saveEvents
+        if loaded.known is not None and loaded.known.person.version == 0 and self.triggers.of("profile-created")[0]:
+            events.append(system_event("profile-created", loaded.known.person.id, save))
+        if loaded.session is not None and loaded.session.version == 0 and self.triggers.of("session-opened")[0]:
+            events.append(system_event("session-opened", f"{loaded.session.source}/{loaded.session.id}", save))
+        return events
+
+    def _remember(self, request: Request, loaded: Loaded, composed: Composed) -> None:
+        if composed.session is not None and composed.session.version:
+            self.known.sessions.put((composed.session.source, composed.session.id), composed.session)
+        if composed.person is None or composed.shown is None:
+            return
+        known = KnownProfile(composed.person, composed.shown)
+        for id in {composed.person.id, loaded.acting or composed.person.id}:
+            self.known.profiles.put(id, known)
+        for write in composed.unit.profiles[1:]:
+            self.known.profiles.drop(write.profile.id)
+
+    def _forget(self, request: Request, loaded: Loaded, work: Work) -> None:
+        ids = {id for id in (loaded.acting, request.intake.profile, work.sight.acting) if id}
+        for person in (loaded.known.person if loaded.known else None, work.sight.person, *work.merged):
+            ids |= set(person.ids) if person is not None else set()
+        session = request.intake.session
+        self.known.forget((request.intake.source, session) if session else None, ids)
+
+    def _count(self, request: Request, work: Work, marks: dict[int, Mark]) -> None:
+        client = [event for event, _, _ in work.done if event.origin == "client"]
+        stored = sum(event.save for event in client)
+        rejected = len(request.intake.rejected)
+        self.ledger.count(
+            received=len(request.events) + rejected,
+            stored=stored,
+            processed=len(client) - stored,
+            duplicate=len(marks),
+            rejected=rejected,
+        )
+
+    # ---- asks -------------------------------------------------------------------------------------------------------
+
+    async def _drive(self, pending: Pending, request: Request) -> None:
+        """Answer a machine's asks until it is over. Branches wait side by side; replies are handed in one by one."""
+        machine = pending.machine
+        todo = list(pending.asked)
+        tasks: dict[asyncio.Task[Reply], Asked] = {}
+        try:
+            while todo or tasks:
+                while todo:
+                    asked = todo.pop(_next(todo, pending, request))
+                    if isinstance(asked.ask, HttpAsk) and _key(pending, asked) not in request.replies:
+                        tasks[asyncio.ensure_future(self._perform(asked))] = asked
+                        continue
+                    todo += self._hand_in(pending, asked, await self._own(asked, pending, request))
+                for task, asked in await self._first(tasks, request):
+                    reply = (
+                        task.result() if task.done() else NoAnswer("budget", "the answer could not wait longer", False)
+                    )
+                    request.replies[_key(pending, asked)] = reply
+                    del tasks[task]
+                    todo += self._hand_in(pending, asked, reply)
+                if machine.over:
+                    return
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _hand_in(self, pending: Pending, asked: Asked, reply: Reply) -> list[Asked]:
+        if pending.machine.over:
+            return []
+        pending.machine.reply(asked.node, reply)
+        return pending.machine.advance()
+
+    async def _first(
+        self, tasks: dict["asyncio.Task[Reply]", Asked], request: Request
+    ) -> list[tuple["asyncio.Task[Reply]", Asked]]:
+        """The tasks that are done first, in the order of asking; all of them once the wait budget is used up."""
+        if not tasks:
+            return []
+        left = max(request.deadline - self.clock.ticks(), 0)
+        done, _ = await asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        if done:
+            return [(task, asked) for task, asked in tasks.items() if task in done]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return [(task, asked) for task, asked in tasks.items() if task.cancelled()] or list(tasks.items())
+
+    async def _perform(self, asked: Asked) -> Reply:
+        if asked.delay_ms:
+            await asyncio.sleep(asked.delay_ms / 1000)
+        assert isinstance(asked.ask, HttpAsk)  # noqa: S101
+        return await self.performer.perform(asked.ask)
+
+    async def _own(self, asked: Asked, pending: Pending, request: Request) -> Reply:
+        """What our own store answers (read again at each run), or an outside reply that was recorded."""
+        match asked.ask:
+            case ProfileById(id=id):
+                return await self._found(id, id)
+            case ProfileByKey(path=path, value=value):
+                key = await self.store.key(f"{path}={value}")
+                return await self._found(key.id, key.id) if key is not None else ProfileReply(None)
+            case CacheGet(key=name):
+                entry = await self.store.cached(name, request.now)
+                return CacheReply(entry is not None, entry.value if entry else None)
+            case SessionById(id=id):
+                session = await self.store.session(request.source.source, id)
+                found = session or Session(request.source.source, id, request.now)
+                return SessionReply(shown_session(found), found.version, found.profile)
+        return request.replies[_key(pending, asked)]
+
+    async def _found(self, id: str, under: str) -> ProfileReply:
+        person: Profile | None = await self.store.profile(id)
+        return ProfileReply(person, under)
+
+    # ---- the answer -------------------------------------------------------------------------------------------------
+
+    def _joined(self, intake: Intake, source: Source, parts: list[Done]) -> Answer:
+        """One answer for the units of a payload (several only when it is profile-less)."""
+        body = plain_answer(source, None if intake.profile_less else parts[0].profile)
+        open_to_all = all(may_see_all(source, part.composed, part.work) for part in parts)
+        response = {k: v for part in parts if part.work for k, v in part.work.response.items()}
+        if response and open_to_all:
+            body["response"] = response
+        if intake.rejected:
+            body["errors"] = errors_of(intake)
+        composed = parts[0].composed
+        if (
+            intake.options.profile
+            and source.profiles
+            and open_to_all
+            and composed
+            and composed.person
+            and composed.shown
+        ):
+            body["profile"] = whole_profile(composed.person, composed.shown)
+        if not intake.options.debugger:
+            return Answer(body)
+        if not source.debugger:
+            return Answer(body, debugger_refused=True)
+        body["debugging"] = _debugging(intake, parts, open_to_all)
+        return Answer(body)
+
+
+def _debugging(intake: Intake, parts: list[Done], open_to_all: bool) -> dict[str, Any]:
+    told = debugging(intake, parts[0].work, parts[0].composed, parts[0].marks)
+    for part in parts[1:]:
+        more = debugging(intake, part.work, part.composed, part.marks)
+        told["events"]["saved"] += more["events"]["saved"]
+        told["events"]["ids"] += more["events"]["ids"]
+        told["events"]["types"] = list(dict.fromkeys(told["events"]["types"] + more["events"]["types"]))
+        told["execution"] |= more["execution"]
+        told["logs"] = told["logs"] + more["logs"]
+    if not open_to_all:
+        told["execution"], told["logs"] = without_values(told["execution"]), []
+        told["segmentation"]["ids"] = []
+    return told
+
+
+def _apart(request: Request) -> list[Request]:
+    """Each profile-less event as a unit of its own; what was rejected is kept with the first."""
+    parts = []
+    for i, event in enumerate(request.events):
+        intake = request.intake if i == 0 else structs.replace(request.intake, rejected=())
+        seed = f"{request.seed}{i:03d}"
+        parts.append(structs.replace(request, events=(event,), intake=intake, seed=seed, replies={}))
+    return parts
+
+
+def _key(pending: Pending, asked: Asked) -> ReplyKey:
+    return pending.event, pending.machine.flow.name, asked.id, asked.number, asked.attempt
+
+
+def _next(todo: list[Asked], pending: Pending, request: Request) -> int:
+    """Which ask is answered next: what has to be sent goes first, recorded replies come in their recorded order."""
+    order = {key: i for i, key in enumerate(request.replies)}
+    ranks = [order.get(_key(pending, asked), -1) for asked in todo]
+    return ranks.index(min(ranks))

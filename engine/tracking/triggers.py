@@ -1,0 +1,25 @@
+"""Triggers: which flows of a project an event type may start, remembered per type."""
+
+from engine.flow.plan import Flow
+from engine.tracking.project import Project
+
+MOST_TYPES = 10_000  # remembered; a stranger can invent more
+
+
+class Triggers:
+    """The flows of a project by event type, in the order of their names."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._known: dict[str, tuple[tuple[Flow, ...], tuple[Flow, ...]]] = {}
+
+    def of(self, type: str) -> tuple[tuple[Flow, ...], tuple[Flow, ...]]:
+        """The flows whose trigger takes this event type, and the others."""
+        found = self._known.get(type)
+        if found is None:
+            takes = tuple(flow for flow in self.project.flows if flow.trigger.takes_type(type))
+            quiet = tuple(flow for flow in self.project.flows if flow not in takes)
+            if len(self._known) >= MOST_TYPES:
+                self._known.clear()
+            found = self._known[type] = (takes, quiet)
+        return found

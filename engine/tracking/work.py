@@ -1,0 +1,250 @@
+"""The work of one unit: its events run in order through the flows they trigger, and what comes of it. Pure.
+
+`go` yields the machines that wait for the world; whoever drives them takes up `go` again when they are over. A unit
+that is run again is a new `Work` on newer documents, with the same time, seed and ids.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from engine.flow.effect import Attach, AttachSession, CachePut, ClaimKey, Emit, Log, Merge, Respond
+from engine.flow.machine import MOST_EMITTED, Machine
+from engine.flow.plan import Flow
+from engine.flow.run import Asked, Inputs
+from engine.flow.sight import Sight, first_sight
+from engine.flow.trace import Trace, cut_all, render
+from engine.profile.document import Members, Profile
+from engine.profile.operations import Refused
+from engine.tracking.being import MOST_DEPTH, Being, child_event
+from engine.tracking.records import Session
+from engine.tracking.source import Source, shown_source
+from engine.tracking.triggers import Triggers
+
+
+class Pending(Struct, frozen=True):
+    """A machine that waits for the world, and what it asked first."""
+
+    machine: Machine
+    asked: list[Asked]
+    event: str
+
+
+class Start(Struct, frozen=True, kw_only=True):
+    """What a unit starts from. `now` (ms), `seed` and all ids are drawn once, for all its runs."""
+
+    source: Source
+    session: Session | None
+    person: Profile | None
+    shown: dict[str, Any] | None  # the shown profile, when it is known already
+    acting: str | None
+    now: int
+    seed: str
+    identify: str
+    debug: bool | str = False
+
+
+class Ran(Struct, frozen=True):
+    """One flow's part in one event: a run, or why there was none."""
+
+    event: Being
+    flow: str
+    version: str
+    outcome: str
+    trace: dict[str, Any] | None = None
+
+
+class Work:
+    """Runs a unit's events. After `go` is exhausted, the public attributes say what came of it."""
+
+    def __init__(
+        self, triggers: Triggers, start: Start, ticks: Callable[[], float], sampled: Callable[[Being, Flow], bool]
+    ) -> None:
+        self.triggers = triggers
+        self.project = project = triggers.project
+        self.start = start
+        self.ticks = ticks
+        self.sampled = sampled
+        self.inputs = Inputs(
+            event={},
+            session=shown_session(start.session),
+            source=shown_source(start.source),
+            person=start.person,
+            now=start.now,
+            seed=start.seed,
+            acting=start.acting,
+            identify=start.identify,  # type: ignore[arg-type]
+            fields=tuple(project.settings.fields.items()),
+        )
+        self.sight = self._segmented(first_sight(self.inputs, start.shown))
+        self.done: list[
+            tuple[Being, dict[str, Any], str | None]
+        ] = []  # the event, as seen at its end, its profile's id
+        self.ran: list[Ran] = []
+        self.response: dict[str, Any] = {}
+        self.logs: list[dict[str, Any]] = []
+        self.claims: list[ClaimKey] = []
+        self.merged: list[Profile] = []
+        self.attached: Profile | None = None
+        self.session_attached: AttachSession | None = None
+        self.cache: list[CachePut] = []
+        self.emitted = 0
+
+    def go(self, events: list[Being]) -> Iterator[Pending]:
+        """Run `events` in order; each one's children run before the next."""
+        for event in events:
+            yield from self._event(event)
+
+    def _event(self, event: Being) -> Iterator[Pending]:
+        self._show(event)
+        children: list[Being] = []
+        flows, quiet = self.triggers.of(event.type)
+        for flow in flows:
+            yield from self._flow(flow, event, children)
+        if self.start.debug:
+            self._tell_quiet(event, quiet)
+        acting = self.sight.acting
+        self.done.append((event, self.sight.scope["event"], acting))
+        for child in children:
+            yield from self._event(child)
+
+    def _show(self, event: Being) -> None:
+        scope = {**self.sight.scope, "event": event.shown(self.start.now), "nodes": {}}
+        self.sight = self._with(scope)
+
+    def _with(self, scope: dict[str, Any]) -> Sight:
+        return self.sight.showing(scope)
+
+    # ---- one flow for one event -------------------------------------------------------------------------------------
+
+    def _flow(self, flow: Flow, event: Being, children: list[Being]) -> Iterator[Pending]:
+        no = self._not_run(flow)
+        if no is not None:
+            if self.start.debug:
+                self.ran.append(Ran(event, flow.name, flow.version, no[0], {"reason": no[1]}))
+            return
+        trace = Trace(self.ticks) if self.start.debug or self.sampled(event, flow) else None
+        before = self.sight
+        sight = before if flow.profile != "none" else self._without_profile()
+        machine = Machine(flow, msgspec.structs.replace(self.inputs, event=sight.scope["event"]), sight, trace)
+        asked = machine.advance()
+        if asked:
+            yield Pending(machine, asked, event.id)
+        if machine.run.outcome == "finished" and (reason := self._take(machine, event, children)):
+            machine.fail(reason)
+        if machine.run.outcome == "finished" and flow.profile == "none":
+            self._keep_profile(before)
+        self._record(machine, event, trace)
+
+    def _not_run(self, flow: Flow) -> tuple[str, dict[str, Any]] | None:
+        """Why `flow` is not run although the event's type matches: the outcome and the reason."""
+        trigger, scope = flow.trigger, self.sight.scope
+        if not trigger.takes_source(self.start.source.source):
+            patterns = ", ".join(trigger.sources)
+            values = {"source.id": self.start.source.source}
+            return "not-triggered", {"expression": f"source.id matches {patterns}", "values": values}
+        if trigger.when is not None and not trigger.when.test(scope):
+            said = trigger.when.explain(scope)
+            return "not-triggered", {"expression": trigger.when.source, "values": cut_all(said.values), "result": False}
+        if flow.profile == "required" and self.sight.person is None:
+            return "filtered", {"expression": "profile: required", "values": {"profile": "no profile"}}
+        return None
+
+    def _without_profile(self) -> Sight:
+        return Sight(self.inputs, {**self.sight.scope, "profile": None}, None)
+
+    def _keep_profile(self, before: Sight) -> None:
+        self.sight = before.showing({**self.sight.scope, "profile": before.scope["profile"]})
+
+    def _take(self, machine: Machine, event: Being, children: list[Being]) -> str:
+        """Take what a finished run did; or nothing of it, and say why."""
+        try:
+            final = machine.final()
+        except Refused as refused:
+            return f"branches side by side do not fit together: {refused}"
+        effects = list(machine.effects())
+        emits = [(node.id, effect) for node, effect in effects if isinstance(effect, Emit)]
+        if emits and (event.depth >= MOST_DEPTH or self.emitted + len(emits) > MOST_EMITTED):
+            return f"events emitting events: at most {MOST_EMITTED} in a unit, {MOST_DEPTH} deep"
+        self.emitted += len(emits)
+        for i, (at, emit) in enumerate(emits):
+            children.append(child_event(event, machine.flow.name, at, i, emit.type, emit.properties))
+        for node, effect in effects:
+            match effect:
+                case Respond():
+                    self.response.update(effect.values)
+                case Log():
+                    self._log(machine, event, node.id, effect)
+                case ClaimKey():
+                    self.claims.append(effect)
+                case Merge():
+                    self.merged.append(effect.other)
+                case AttachSession():
+                    self.session_attached = effect
+                case Attach() if self.attached is None and self.start.person is None:
+                    self.attached = effect.profile
+                case CachePut():
+                    self.cache.append(effect)
+                case _:
+                    pass
+        changed = final.operations is not self.sight.operations or final.person is not self.sight.person
+        final = final.showing({**final.scope, "nodes": {}})
+        self.sight = self._segmented(final) if changed else final
+        return ""
+
+    def _log(self, machine: Machine, event: Being, node: str, log: Log) -> None:
+        line = {"level": log.level, "message": log.message, "flow": machine.flow.name, "node": node, "event": event.id}
+        self.logs.append(line)
+
+    def _segmented(self, sight: Sight) -> Sight:
+        """The sight with its profile's conditional segments recomputed."""
+        if sight.person is None or not self.project.conditional:
+            return sight
+        profile = sight.scope["profile"]
+        scope = {"profile": profile, "now": self.start.now}
+        held = tuple(name for name, condition in self.project.conditional.items() if condition.test(scope))
+        manual = [name for name in profile["segments"] if name not in self.project.conditional]
+        segments = Members(sorted([*manual, *held]))
+        if segments == profile["segments"] and held == sight.person.conditional:
+            return sight
+        person = msgspec.structs.replace(sight.person, conditional=held)
+        seen = {**sight.scope, "profile": {**profile, "segments": segments}}
+        told = sight.showing(seen)
+        told.person = person
+        return told
+
+    # ---- what is told -----------------------------------------------------------------------------------------------
+
+    def _record(self, machine: Machine, event: Being, trace: Trace | None) -> None:
+        run = machine.run
+        if trace is None and run.outcome == "failed":
+            trace = Trace(self.ticks)
+            machine = machine.again(trace)
+        document = render(trace, machine) if trace is not None else None
+        self.ran.append(Ran(event, run.flow, run.version, run.outcome or "failed", document))
+
+    def _tell_quiet(self, event: Being, quiet: tuple[Flow, ...]) -> None:
+        """The flows whose event type did not match: all when no flow's did, or on demand; else one counted line."""
+        listed = self.start.debug == "all" or len(quiet) == len(self.project.flows)
+        if listed:
+            for flow in quiet:
+                patterns = ", ".join(flow.trigger.events)
+                reason = {"expression": f"event.type matches {patterns}", "values": {"event.type": event.type}}
+                self.ran.append(Ran(event, flow.name, flow.version, "not-triggered", {"reason": reason}))
+        elif quiet:
+            told = f'{len(quiet)} more flows take other event types (debugger: "all" lists them)'
+            self.ran.append(Ran(event, "", "", "not-triggered", {"reason": {"expression": told, "values": {}}}))
+
+
+def shown_session(session: Session | None) -> dict[str, Any] | None:
+    """What flows see as `session`."""
+    if session is None:
+        return None
+    return {
+        "id": session.id,
+        "created": session.created,
+        "properties": session.properties,
+        "context": session.context,
+    }
