@@ -4,9 +4,11 @@ A profile is the **fold of its parts**: one part for each id that was ever its o
 A part keeps *cells*: registers (a leaf value, or a mark "all older at and below is gone") and counters. An object
 is never a cell, its leaves are; a set is registers keyed by member, a list registers keyed by stamp.
 
-Cells are kept flat, keyed by *cell path*: the names joined by dots, with `~` and `.` inside a name written `~0` and
-`~1`. A set's member is the extra segment `~m` + its JSON; a list's element is `~i` + `time,part,index`. Registers
-without an entry in `times` were written at `base`; every time is milliseconds, stored as the difference to `base`.
+Cells are kept flat, keyed by *cell path* (`cellpath`): the names joined by dots; a set's member and a list's element
+have a segment of their own kind. Every time is milliseconds. Of registers it is stored as the difference to `base`;
+those without an entry in `times` were written at `base`, and a list's elements carry their time in the cell path.
+
+Within one part no cell is older than a mark or register at or above it: what a write replaces is taken out.
 """
 
 from typing import Any

@@ -56,4 +56,4 @@ Operation = Set | Unset | Increment | Add | Remove | Append
 
 
 class Refused(Exception):
-    """An operation does not fit what is there (a text is not counted, a list is no set): the node leaves by `failed`."""
+    """An operation does not fit what is there (text is not counted, a list is no set): the node leaves by `failed`."""

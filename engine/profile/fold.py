@@ -1,0 +1,232 @@
+"""The fold: what all parts of a profile show together, as one view.
+
+Every write has a stamp, (time, part id); newer stamps supersede older ones at and below their path. `settle` walks the
+tree of all cells with a *floor*, the newest stamp that superseded what lies here; what is older is gone. A number is
+the newest value plus every counter, each less what a later `set` in another part had seen of it. Where cells of
+different kinds are alive at one path, the newest kind shows.
+
+One part alone hardly ever needs that: nothing in it is older than what supersedes it, so its cells are its view.
+"""
+
+from collections.abc import Collection, Iterable
+from math import fsum
+from typing import Any
+
+from engine.profile.cellpath import ELEMENT, MEMBER, cell_path, element_of, member_of, path_of, read
+from engine.profile.declared import Fields, Rule, best
+from engine.profile.document import LIST_CAP, CellPath, Part, Profile, Scalar
+from engine.profile.value import members
+from engine.profile.view import Number, View
+
+Stamp = tuple[int, str]  # (ms, part id); ties of time go by id
+Kid = str | tuple[int, str, int]  # a segment of a cell path, or a list's element as (time, part id, index)
+
+NEVER: Stamp = (-1, "")
+
+
+def fold(profile: Profile, fields: Fields | None = None) -> View:
+    """What a profile shows: the tree of `traits`, `pii`, `consents`, `segments` over all of its parts."""
+    return fold_parts(profile.parts.values(), fields)
+
+
+def fold_parts(parts: Collection[Part], fields: Fields | None = None) -> View:
+    """What some parts show together."""
+    if len(parts) == 1:
+        (part,) = parts
+        view = _alone(part, fields)
+        if view is not None:
+            return view
+    rules = {cell_path(path): rule for path, rule in fields.items()} if fields else {}
+    settled = _settle(_gather(parts), NEVER, "", rules)
+    return settled[1] if settled else {}
+
+
+def total(numbers: list[Number]) -> Number:
+    """A sum that does not depend on the order of its terms. Integers stay integers."""
+    for number in numbers:
+        if type(number) is float:
+            return fsum(numbers)
+    return sum(numbers)
+
+
+# One part ------------------------------------------------------------------------------------------------------------
+
+
+def _alone(part: Part, fields: Fields | None) -> View | None:
+    """The view of a single part, or None when cells of different kinds meet at one path."""
+    view: View = {}
+    objects: dict[CellPath, View] = {"": view}
+    special: list[CellPath] = []
+    for cell, value in part.cells.items():
+        if "~" in cell:
+            special.append(cell)
+            continue
+        above, _, name = cell.rpartition(".")
+        holder = objects.get(above)
+        if holder is None:
+            holder = _object(objects, above)
+        holder[name] = value
+    groups = _grouped(part, objects, special) if special else {}
+    for cell, (_, _, amount) in part.counts.items():
+        above, _, segment = cell.rpartition(".")
+        holder, name = _object(objects, above), read(segment)
+        known = holder.get(name, 0)
+        if not (type(known) is int or type(known) is float) or (fields and path_of(cell) in fields):
+            return None
+        holder[name] = total([known, amount])
+    for above, group in groups.items():
+        if above in part.cells or above in part.counts or above in objects or group is None:
+            return None
+        place, _, segment = above.rpartition(".")
+        _object(objects, place)[read(segment)] = group
+    for above in objects:
+        if above in part.cells or above in part.counts:
+            return None
+    return view
+
+
+def _object(objects: dict[CellPath, View], cell: CellPath) -> View:
+    """The object at `cell`, made if it is not there yet."""
+    known = objects.get(cell)
+    if known is None:
+        above, _, segment = cell.rpartition(".")
+        known = objects[cell] = _object(objects, above)[read(segment)] = {}
+    return known
+
+
+def _grouped(part: Part, objects: dict[CellPath, View], special: Iterable[CellPath]) -> dict[CellPath, Any]:
+    """The sets and lists among `special` cells, by their cell path; None where both meet. Names go to their objects."""
+    sets: dict[CellPath, list[Scalar]] = {}
+    lists: dict[CellPath, list[tuple[tuple[int, int], Any]]] = {}
+    for cell in special:
+        above, _, segment = cell.rpartition(".")
+        if segment.startswith(MEMBER):
+            sets.setdefault(above, []).append(member_of(segment))
+        elif segment.startswith(ELEMENT):
+            lists.setdefault(above, []).append((element_of(segment), part.cells[cell]))
+        else:
+            _object(objects, above)[read(segment)] = part.cells[cell]
+    groups: dict[CellPath, Any] = {cell: members(found) for cell, found in sets.items()}
+    for cell, elements in lists.items():
+        elements.sort(key=_stamp_of)
+        groups[cell] = None if cell in sets else [value for _, value in elements[-LIST_CAP:]]
+    return groups
+
+
+def _stamp_of(element: tuple[tuple[int, int], Any]) -> tuple[int, int]:
+    return element[0]
+
+
+# Several parts -------------------------------------------------------------------------------------------------------
+
+
+class _Node:
+    """What all parts hold at one path."""
+
+    __slots__ = ("counts", "kids", "mark", "registers")
+
+    def __init__(self) -> None:
+        self.registers: list[tuple[Stamp, Any]] = []
+        self.counts: list[tuple[Stamp, Number]] = []
+        self.mark = NEVER  # the newest
+        self.kids: dict[Kid, _Node] = {}
+
+    def below(self, segments: Iterable[Kid]) -> "_Node":
+        node = self
+        for segment in segments:
+            found = node.kids.get(segment)
+            if found is None:
+                found = node.kids[segment] = _Node()
+            node = found
+        return node
+
+
+def _gather(parts: Collection[Part]) -> _Node:
+    root, seen = _Node(), _covered(parts)
+    for part in parts:
+        for cell, value in part.cells.items():
+            above, _, last = cell.rpartition(".")
+            if last.startswith(ELEMENT):
+                time, index = element_of(last)
+                node = root.below([*above.split("."), (time, part.id, index)])
+            else:
+                time = part.base + part.times.get(cell, 0)
+                node = root.below(cell.split("."))
+            node.registers.append(((time, part.id), value))
+        for cell, after in part.marks.items():
+            node = root.below(cell.split("."))
+            node.mark = max(node.mark, (part.base + after, part.id))
+        for cell, (_, time, amount) in part.counts.items():
+            seen_time, seen_amount = seen.get((cell, part.id), (-1, 0))
+            if time > seen_time:
+                node = root.below(cell.split("."))
+                node.counts.append(((time, part.id), amount - seen_amount))
+    return root
+
+
+def _covered(parts: Collection[Part]) -> dict[tuple[CellPath, str], tuple[int, Number]]:
+    """Per counter, (time, amount) up to which a part that is present has replaced it.
+
+    A counter that was born again after it had been replaced is another counter.
+    """
+    counts = {part.id: part.counts for part in parts}
+    found: dict[tuple[CellPath, str], tuple[int, Number]] = {}
+    for part in parts:
+        for other, cells in part.seen.items():
+            for cell, (born, time, amount) in cells.items():
+                count = counts.get(other, {}).get(cell)
+                if count is not None and count[0] == born and time > found.get((cell, other), (-1, 0))[0]:
+                    found[cell, other] = (time, amount)
+    return found
+
+
+def _settle(node: _Node, floor: Stamp, cell: CellPath, rules: dict[CellPath, Rule]) -> tuple[Stamp, Any] | None:
+    """(newest stamp, value) of what lives here, or None. `floor` is the newest write above."""
+    floor = max(floor, node.mark)
+    registers = [register for register in node.registers if register[0] >= floor]
+    below = max([floor, *(stamp for stamp, _ in registers)])
+    shown = _plain(registers, node.counts, rules.get(cell))
+    alive = {}
+    for kid, inner in node.kids.items():
+        settled = _settle(inner, below, f"{cell}.{kid}" if cell else str(kid), rules)
+        if settled is not None:
+            alive[kid] = settled
+    if alive:
+        newest = max(stamp for stamp, _ in alive.values())
+        if shown is None or newest > shown[0]:
+            lead = next(kid for kid, (stamp, _) in alive.items() if stamp == newest)
+            return newest, _collected(_kind(lead), alive)
+    return shown
+
+
+def _plain(
+    registers: list[tuple[Stamp, Any]], counts: list[tuple[Stamp, Number]], rule: Rule | None
+) -> tuple[Stamp, Any] | None:
+    """The value or number at one path, with its stamp. At a declared path the counters' sum is a value like others."""
+    number = (max(stamp for stamp, _ in counts), total([amount for _, amount in counts])) if counts else None
+    if rule:
+        found = [*registers, number] if number else registers
+        return best(rule, found) if found else None
+    newest = max(registers, key=lambda register: register[0], default=None)
+    if newest is None or number is None:
+        return newest or number
+    if type(newest[1]) is int or type(newest[1]) is float:
+        return max(newest[0], number[0]), total([newest[1], *(amount for _, amount in counts)])
+    return number if number[0] > newest[0] else newest
+
+
+def _kind(kid: Kid) -> str:
+    """Which of the three is a node that has this kid: an object, a set or a list."""
+    if isinstance(kid, tuple):
+        return ELEMENT
+    return MEMBER if kid.startswith(MEMBER) else ""
+
+
+def _collected(kind: str, alive: dict[Kid, tuple[Stamp, Any]]) -> Any:
+    """The object, set or list that kids of one kind make."""
+    same: dict[Any, Any] = {kid: value for kid, (_, value) in alive.items() if _kind(kid) == kind}
+    if kind == ELEMENT:
+        return [same[kid] for kid in sorted(same)][-LIST_CAP:]
+    if kind == MEMBER:
+        return members(map(member_of, same))
+    return {read(kid): value for kid, value in same.items()}

@@ -1,0 +1,207 @@
+"""Views: a profile as plain values, and what an operation makes of it.
+
+A view is a tree of dictionaries; a set in it is `Members`, a list is `list`. Views are never changed in place: `change`
+copies the dictionaries on the operation's path and shares all else. Null gives way like nothing at all, except that it
+shows: a write at or below it replaces it.
+"""
+
+from collections.abc import Callable
+from math import isfinite
+from types import NoneType
+from typing import Any
+
+from engine.profile.declared import Fields, declared
+from engine.profile.document import LIST_CAP, SET_CAP, Members, Path
+from engine.profile.operations import Add, Append, Increment, Operation, Refused, Remove, Set, Unset
+from engine.profile.value import ABSENT, INTEGERS, dotted, kept, kind, member, opaque, place
+
+View = dict[str, Any]
+Number = int | float
+
+COUNT_LIMIT = 2**63  # counting stops here, so that sums stay exact integers or finite
+
+
+def change(view: View, op: Operation, fields: Fields | None = None) -> View:
+    """The view after one operation; raises `Refused` when the operation does not fit what is there."""
+    return _CHANGES[type(op)](view, op, fields)
+
+
+def look(view: View, path: Path) -> Any:
+    """What stands at `path`, or ABSENT; below a null it is null."""
+    at: Any = view
+    for name in path:
+        if type(at) is not dict:
+            return None if at is None else ABSENT
+        at = at.get(name, ABSENT)
+    return at
+
+
+def null_at(view: View, path: Path) -> Path:
+    """The path of the null that `look` has found at or above `path`."""
+    return next(path[:depth] for depth in range(1, len(path) + 1) if look(view, path[:depth]) is None)
+
+
+def _set(view: View, op: Set, fields: Fields | None) -> View:
+    path, value = op.path, op.value
+    if fields and (rule := fields.get(path)):
+        value = declared(rule, look(view, path), value, path)
+    elif type(value) is not str and not (type(value) is int and value in INTEGERS):
+        value = kept(value, path)
+        if value is ABSENT:
+            return _clear(view, path)
+    top = holder = view.copy()
+    for name in path[:-1]:
+        below = holder.get(name)
+        if type(below) is dict:
+            below = below.copy()
+        elif below is None:
+            below = {}
+        else:
+            raise _in_the_way(view, path)
+        holder[name] = below
+        holder = below
+    holder[path[-1]] = value
+    return top
+
+
+def _unset(view: View, op: Unset, fields: Fields | None) -> View:
+    return _drop(view, op.path)
+
+
+def _increment(view: View, op: Increment, fields: Fields | None) -> View:
+    if fields and (rule := fields.get(op.path)):
+        raise Refused(f"`{dotted(op.path)}` is declared `{rule}` and is not counted")
+    top, holder, name = _open(view, op.path)
+    now = holder.get(name)
+    if now is None:
+        now = 0
+    elif not (type(now) is int or type(now) is float):
+        raise Refused(f"`{dotted(op.path)}` is {kind(now)}, not a number")
+    holder[name] = added(now, op.by, op.path)
+    return top
+
+
+def added(now: Number, by: Number, path: Path) -> Number:
+    """The sum of two numbers, within the limit of counting."""
+    if type(by) is not int and not (type(by) is float and isfinite(by)):
+        raise Refused(f"`{dotted(path)}` is counted by {'no finite number' if type(by) is float else kind(by)}")
+    if -COUNT_LIMIT < by < COUNT_LIMIT:
+        total = now + by
+        if -COUNT_LIMIT < total < COUNT_LIMIT:
+            return total
+    raise Refused(f"`{dotted(path)}` would be too large to count")
+
+
+def _add(view: View, op: Add, fields: Fields | None) -> View:
+    new = member(op.member, op.path)
+    top, holder, name = _open(view, op.path)
+    known = holder.get(name)
+    if known is None:
+        holder[name] = Members((new,))
+        return top
+    if type(known) is not Members:
+        raise Refused(f"`{dotted(op.path)}` is {kind(known)}, not a set")
+    at, there = place(known, new)
+    if there:
+        return view
+    if len(known) >= SET_CAP:
+        raise Refused(f"`{dotted(op.path)}` is full: a set takes {SET_CAP} members")
+    holder[name] = Members((*known[:at], new, *known[at:]))
+    return top
+
+
+def _remove(view: View, op: Remove, fields: Fields | None) -> View:
+    old = member(op.member, op.path)
+    _pass(view, op.path)
+    known = look(view, op.path)
+    if known is None or known is ABSENT:
+        return view
+    if type(known) is not Members:
+        raise Refused(f"`{dotted(op.path)}` is {kind(known)}, not a set")
+    at, there = place(known, old)
+    if not there:
+        return view
+    if len(known) == 1:
+        return _drop(view, op.path)
+    top, holder, name = _open(view, op.path)
+    holder[name] = Members((*known[:at], *known[at + 1 :]))
+    return top
+
+
+def _append(view: View, op: Append, fields: Fields | None) -> View:
+    top, holder, name = _open(view, op.path)
+    known = holder.get(name)
+    if known is not None and type(known) is not list:
+        raise Refused(f"`{dotted(op.path)}` is {kind(known)}, not a list")
+    holder[name] = [*(known or ())[-LIST_CAP + 1 :], opaque(op.value)]
+    return top
+
+
+def _open(view: View, path: Path) -> tuple[View, View, str]:
+    """A copy of the view in which the dictionary that holds the path's last name may be written; and that name."""
+    top = holder = view.copy()
+    for name in path[:-1]:
+        below = holder.get(name)
+        if type(below) is dict:
+            below = below.copy()
+        elif below is None:
+            below = {}
+        else:
+            raise _in_the_way(view, path)
+        holder[name] = below
+        holder = below
+    return top, holder, path[-1]
+
+
+def _pass(view: View, path: Path) -> None:
+    """Refuse a path that leads through a value which is no object."""
+    at: Any = view
+    for name in path[:-1]:
+        at = at.get(name)
+        if at is None:
+            return
+        if type(at) is not dict:
+            raise _in_the_way(view, path)
+
+
+def _clear(view: View, path: Path) -> View:
+    """What is left when something empty is set at `path`."""
+    _pass(view, path)
+    return _drop(view, null_at(view, path) if look(view, path) is None else path)
+
+
+def _drop(view: View, path: Path) -> View:
+    """The view without what is at `path`, and without the objects that this leaves empty."""
+    holders = [view]
+    for name in path[:-1]:
+        below = holders[-1].get(name)
+        if type(below) is not dict:
+            return view
+        holders.append(below)
+    if path[-1] not in holders[-1]:
+        return view
+    left: View = {}
+    for holder, name in zip(reversed(holders), reversed(path), strict=True):
+        above = holder.copy()
+        if left:
+            above[name] = left
+        else:
+            del above[name]
+        left = above
+    return left
+
+
+def _in_the_way(view: View, path: Path) -> Refused:
+    above = next(path[:depth] for depth in range(1, len(path)) if type(look(view, path[:depth])) not in _OPEN)
+    return Refused(f"`{dotted(above)}` is {kind(look(view, above))}, not an object: `{dotted(path)}` lies below it")
+
+
+_OPEN = (dict, NoneType)
+_CHANGES: dict[type[Operation], Callable[[View, Any, Fields | None], View]] = {
+    Set: _set,
+    Unset: _unset,
+    Increment: _increment,
+    Add: _add,
+    Remove: _remove,
+    Append: _append,
+}
