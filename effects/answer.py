@@ -10,7 +10,7 @@ from effects.call import Refused
 DEEPEST = 64  # levels of nesting; what is deeper stays text
 _CHUNK = 65_536
 _READABLE = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
-_LARGEST_INTEGER = 1 << 63  # what the stores' formats can carry
+_INTEGERS = range(-(1 << 63), 1 << 64)  # what every store can keep
 
 
 async def read(response: ClientResponse, most: int) -> bytes:
@@ -64,7 +64,7 @@ def _fits(value: Any) -> bool:
                 below.extend(item.values())
             elif isinstance(item, list):
                 below.extend(item)
-            elif isinstance(item, int) and not -_LARGEST_INTEGER <= item < _LARGEST_INTEGER:
+            elif isinstance(item, int) and item not in _INTEGERS:
                 return False
         if not below:
             return True
