@@ -1,0 +1,308 @@
+"""Jinja's tree -> our tree, by an allow-list: what is not named here is refused, with its place."""
+
+import re
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
+
+from jinja2 import nodes
+
+from engine.language import mistakes
+from engine.language.functions import FILTERS, FUNCTIONS, TESTS
+from engine.language.parser import Parsed
+from engine.language.path import show_path
+from engine.language.refusal import (
+    BAD_PATH,
+    BAD_PATTERN,
+    NOT_ALLOWED,
+    SYNTAX,
+    TOO_LARGE,
+    UNKNOWN_FUNCTION,
+    UNKNOWN_ROOT,
+    Span,
+    refusal,
+)
+from engine.language.scope import ROOTS
+from engine.language.signature import Function
+from engine.language.tree import (
+    Arithmetic,
+    Call,
+    Choice,
+    Comparison,
+    Constant,
+    Default,
+    Entries,
+    Every,
+    Items,
+    Joined,
+    Lookup,
+    Negation,
+    Path,
+    Presence,
+    Some,
+    Tree,
+)
+from engine.problem import Wrong, did_you_mean
+
+DEPTH_CAP = 50  # parts within parts
+_HYPHENATED = re.compile(r"\w+(?:-\w+)+")
+_SIGNS = {nodes.Add: "+", nodes.Sub: "-", nodes.Mul: "*", nodes.Div: "/", nodes.FloorDiv: "//", nodes.Mod: "%"}
+_NO_NONE = "write `is none` (absent or null) or `is not defined` (absent)"
+
+
+def check(parsed: Parsed, roots: frozenset[str]) -> Tree:
+    """The tree of an expression that may read `roots`; raises `Wrong`."""
+    return _Checker(parsed, roots).check(parsed.top)
+
+
+class _Checker:
+    def __init__(self, parsed: Parsed, roots: frozenset[str]) -> None:
+        self.text = parsed.text
+        self.span = parsed.span
+        self.roots = roots
+        self.depth = 0
+
+    def check(self, node: nodes.Node) -> Tree:
+        self.depth += 1
+        if self.depth > DEPTH_CAP:
+            raise refusal(TOO_LARGE, f"the expression nests more than {DEPTH_CAP} deep", self.span(node))
+        check = self._CHECKS.get(type(node))
+        if check is None:
+            raise refusal(NOT_ALLOWED, "this is not part of the language", self.span(node))
+        tree = check(self, node)
+        self.depth -= 1
+        return tree
+
+    def _constant(self, node: nodes.Const) -> Tree:
+        return Constant(self.span(node), node.value)
+
+    def _list(self, node: nodes.List) -> Tree:
+        parts = tuple(self.check(item) for item in node.items)
+        if all(isinstance(part, Constant) for part in parts):
+            return Constant(self.span(node), [cast(Constant, part).value for part in parts])
+        return Items(self.span(node), parts)
+
+    def _entries(self, node: nodes.Dict) -> Tree:
+        pairs = []
+        for pair in node.items:
+            if not isinstance(pair.key, nodes.Const) or not isinstance(pair.key.value, str):
+                raise refusal(
+                    NOT_ALLOWED, "keys of an object are quoted text", self.span(pair.key), "write {'key': ...}"
+                )
+            pairs.append((pair.key.value, self.check(pair.value)))
+        return Entries(self.span(node), tuple(pairs))
+
+    # Paths
+
+    def _name(self, node: nodes.Name) -> Tree:
+        if node.name in self.roots:
+            return Path(self.span(node), (node.name,))
+        raise self._unknown_root(node)
+
+    def _unknown_root(self, node: nodes.Name) -> Wrong:
+        name, at = node.name, self.span(node)
+        if name in ROOTS:
+            return refusal(UNKNOWN_ROOT, f"`{name}` is not known here", at, did_you_mean("", self.roots))
+        if name in FUNCTIONS or name in FILTERS:
+            usage = FUNCTIONS.get(name, FILTERS.get(name))
+            return refusal(UNKNOWN_ROOT, f"`{name}` is a function", at, f"write `{cast(Function, usage).usage}`")
+        remedy = mistakes.HOMES.get(name) or mistakes.WORDS.get(name)
+        if remedy is None:
+            remedy = did_you_mean(name, self.roots)
+            if not remedy.startswith("did"):
+                remedy = f"text needs quotes: '{name}'; {remedy}"
+        return refusal(UNKNOWN_ROOT, f"nothing is called `{name}`", at, remedy)
+
+    def _attribute(self, node: nodes.Getattr) -> Tree:
+        of = self.check(node.node)
+        return self._below(of, node.attr, self.span(node))
+
+    def _subscript(self, node: nodes.Getitem) -> Tree:
+        if isinstance(node.arg, nodes.Slice):
+            raise refusal(NOT_ALLOWED, "there are no slices", self.span(node), "write `value | slice(start, end)`")
+        if isinstance(node.arg, nodes.Tuple):
+            raise refusal(BAD_PATH, "brackets hold one key or index", self.span(node))
+        of, key, at = self.check(node.node), self.check(node.arg), self.span(node)
+        if not isinstance(key, Constant):
+            return Lookup(at, of, key)
+        if isinstance(key.value, str) or type(key.value) is int:
+            return self._below(of, key.value, at)
+        raise refusal(BAD_PATH, "brackets hold a text (a key) or a whole number (an index)", self.span(node.arg))
+
+    def _below(self, of: Tree, key: str | int, at: Span) -> Tree:
+        if isinstance(of, Path):
+            return Path(at, (*of.path, key))
+        return Lookup(at, of, Constant(at, key))
+
+    # Signs
+
+    def _arithmetic(self, node: nodes.BinExpr) -> Tree:
+        sign = _SIGNS[type(node)]
+        if sign == "-":
+            self._check_hyphen(node)
+        return Arithmetic(self.span(node), sign, self.check(node.left), self.check(node.right))
+
+    def _check_hyphen(self, node: nodes.BinExpr) -> None:
+        """`nodes.big-spender.out` is a subtraction; say so when its right side makes no sense."""
+        right: nodes.Node = node.right
+        while isinstance(right, nodes.Getattr | nodes.Getitem | nodes.Filter | nodes.Call) and right.node is not None:
+            right = right.node
+        left_end, right_start = self.span(node.left)[1], self.span(node.right)[0]
+        touching = self.text[left_end:right_start] == "-"
+        if not (touching and isinstance(node.left, nodes.Getattr | nodes.Getitem)):
+            return
+        unknown = isinstance(right, nodes.Name) and right.name not in self.roots
+        if not (unknown and isinstance(node.left, nodes.Getattr)):
+            return
+        start = left_end - len(node.left.attr)
+        found = _HYPHENATED.match(self.text, start)
+        if found is None:
+            return
+        left = self.check(node.left.node)
+        name = f"{show_path(left.path)}['{found[0]}']" if isinstance(left, Path) else f"['{found[0]}']"
+        raise refusal(
+            UNKNOWN_ROOT,
+            f"the hyphen in `{found[0]}` is a minus here",
+            found.span(),
+            f"a name with a hyphen stands in quoted brackets: `{name}`",
+        )
+
+    def _negative(self, node: nodes.Neg) -> Tree:
+        of = self.check(node.node)
+        if isinstance(of, Constant) and type(of.value) in (int, float):
+            return Constant(self.span(node), -of.value)
+        return Arithmetic(self.span(node), "-", Constant(self.span(node), 0), of)
+
+    def _positive(self, node: nodes.Pos) -> Tree:
+        raise refusal(NOT_ALLOWED, "a plus sign needs something before it", self.span(node), "leave it out")
+
+    def _joined(self, node: nodes.Concat) -> Tree:
+        return Joined(self.span(node), tuple(self.check(part) for part in node.nodes))
+
+    def _comparison(self, node: nodes.Compare) -> Tree:
+        first = self.check(node.expr)
+        rest = tuple((operand.op, self.check(operand.expr)) for operand in node.ops)
+        for part in (first, *(operand for _, operand in rest)):
+            if isinstance(part, Constant) and part.value is None:
+                raise refusal(NOT_ALLOWED, "nothing equals `none`", part.at, _NO_NONE)
+        return Comparison(self.span(node), first, rest)
+
+    def _logic(self, node: nodes.And | nodes.Or) -> Tree:
+        parts: list[Tree] = []
+        todo: list[nodes.Expr] = [node]
+        while todo:  # `a and b and c` is one part of three, however long
+            part = todo.pop()
+            if type(part) is type(node):
+                todo += [part.right, part.left]
+            else:
+                parts.append(self.check(part))
+        kind = Every if isinstance(node, nodes.And) else Some
+        return kind(self.span(node), tuple(parts))
+
+    def _negation(self, node: nodes.Not) -> Tree:
+        return Negation(self.span(node), self.check(node.node))
+
+    def _choice(self, node: nodes.CondExpr) -> Tree:
+        if node.expr2 is None:
+            raise refusal(SYNTAX, "this `if` has no `else`", self.span(node), "write `a if condition else b`")
+        return Choice(self.span(node), self.check(node.test), self.check(node.expr1), self.check(node.expr2))
+
+    # Tests, filters and functions
+
+    def _presence(self, node: nodes.Test) -> Tree:
+        if node.name == "defined":
+            return Presence(self.span(node), self.check(node.node), "defined")
+        if node.name == "none":
+            return Presence(self.span(node), self.check(node.node), "none")
+        remedy = "write `value in list`" if node.name == "in" else did_you_mean(node.name, TESTS)
+        at = (node.lineno, node.lineno + len(node.name))
+        raise refusal(UNKNOWN_FUNCTION, f"there is no test `{node.name}`", at, remedy)
+
+    def _filter(self, node: nodes.Filter) -> Tree:
+        at = (node.lineno, node.lineno + len(node.name))
+        function = FILTERS.get(node.name)
+        if function is None:
+            known = mistakes.FILTERS.get(node.name)
+            remedy = f"did you mean `{known}`?" if known else did_you_mean(node.name, FILTERS)
+            if node.name == "contains":
+                remedy = mistakes.WORDS["contains"]
+            raise refusal(UNKNOWN_FUNCTION, f"there is no filter `{node.name}`", at, remedy)
+        if node.node is None:
+            raise refusal(SYNTAX, "a filter needs a value before it", at)
+        return self._call(function, node, at, self.check(node.node))
+
+    def _function(self, node: nodes.Call) -> Tree:
+        if isinstance(node.node, nodes.Getattr):
+            raise self._method(node.node)
+        if not isinstance(node.node, nodes.Name):
+            raise refusal(NOT_ALLOWED, "only functions can be called", self.span(node))
+        name, at = node.node.name, self.span(node.node)
+        if name in FUNCTIONS:
+            return self._call(FUNCTIONS[name], node, at)
+        known = FILTERS.get(mistakes.FILTERS.get(name, name))
+        remedy = f"it is a filter: write `{known.usage}`" if known else did_you_mean(name, FUNCTIONS)
+        raise refusal(UNKNOWN_FUNCTION, f"there is no function `{name}`", at, remedy)
+
+    def _method(self, node: nodes.Getattr) -> Wrong:
+        at = (self.span(node)[1] - len(node.attr), self.span(node)[1])
+        known = FILTERS.get(mistakes.FILTERS.get(node.attr, node.attr))
+        remedy = f"write `{known.usage}`" if known else mistakes.WORDS.get(node.attr, "")
+        if node.attr in {"get", "items"}:
+            remedy = "write `value.key`, or `value['key'] | default(...)`"
+        return refusal(NOT_ALLOWED, f"values have no methods such as `{node.attr}`", at, remedy)
+
+    def _call(self, function: Function, node: nodes.Filter | nodes.Call, at: Span, *piped: Tree) -> Tree:
+        unnamed = node.dyn_args or node.dyn_kwargs
+        if unnamed is not None:
+            raise refusal(NOT_ALLOWED, "arguments stand one by one", self.span(unnamed))
+        given = len(node.args)
+        if given < function.least or (function.most is not None and given > function.most):
+            message = f"`{function.name}` takes {_arguments(function)}, not {given}"
+            raise refusal(UNKNOWN_FUNCTION, message, at, f"write `{function.usage}`")
+        where = self.span(node)
+        if function.prepare is not None:
+            return Call(where, function, piped, self._prepared(function, node.args[0]))
+        arguments = (*piped, *(self.check(argument) for argument in node.args))
+        if function.name == "default":
+            return Default(where, *arguments)
+        return Call(where, function, arguments)
+
+    def _prepared(self, function: Function, node: nodes.Expr) -> Any:
+        if not isinstance(node, nodes.Const) or not isinstance(node.value, str):
+            raise refusal(BAD_PATTERN, f"the pattern of `{function.name}` is a quoted text", self.span(node))
+        try:
+            return cast(Callable[[str], Any], function.prepare)(node.value)
+        except ValueError as error:
+            raise refusal(BAD_PATTERN, f"bad pattern: {error}", self.span(node)) from None
+
+    def _tuple(self, node: nodes.Tuple) -> Tree:
+        raise refusal(NOT_ALLOWED, "a list stands in square brackets", self.span(node), "write `[a, b]`")
+
+    _CHECKS: ClassVar[dict[type[nodes.Node], Callable[["_Checker", Any], Tree]]] = {
+        nodes.Const: _constant,
+        nodes.List: _list,
+        nodes.Tuple: _tuple,
+        nodes.Dict: _entries,
+        nodes.Name: _name,
+        nodes.Getattr: _attribute,
+        nodes.Getitem: _subscript,
+        **dict.fromkeys(_SIGNS, _arithmetic),
+        nodes.Neg: _negative,
+        nodes.Pos: _positive,
+        nodes.Concat: _joined,
+        nodes.Compare: _comparison,
+        nodes.And: _logic,
+        nodes.Or: _logic,
+        nodes.Not: _negation,
+        nodes.CondExpr: _choice,
+        nodes.Test: _presence,
+        nodes.Filter: _filter,
+        nodes.Call: _function,
+    }
+
+
+def _arguments(function: Function) -> str:
+    if function.most is None:
+        return f"at least {function.least} arguments"
+    if function.least != function.most:
+        return f"{function.least} to {function.most} arguments"
+    return f"{function.least} argument{'s' * (function.least != 1)}"

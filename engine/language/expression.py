@@ -1,0 +1,106 @@
+"""Conditions and expressions: what an author writes, compiled once and evaluated for every event."""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from engine.language.checker import check
+from engine.language.compiler import Compiler
+from engine.language.leaves import Noted, Plain
+from engine.language.parser import parse
+from engine.language.refusal import SYNTAX, refusal
+from engine.language.scope import ROOTS, Scope
+from engine.language.tokens import Tokens, tokenise
+from engine.language.tree import Path, Tree, children
+
+_PLAIN = Plain()
+_NOTED = Noted()
+
+
+class Read(Struct, frozen=True):
+    """Something that an expression reads: the leading part of its path that is known when the flow is loaded.
+
+    `handled` says that its absence is no failure: in a condition, in a comparison, under `default(...)`.
+    """
+
+    path: tuple[str, ...]
+    offset: int  # in characters of the author's text
+    length: int
+    handled: bool
+
+
+class Explained(Struct):
+    """A result with every value that was read for it; "absent" stands for what is not there."""
+
+    value: Any
+    values: dict[str, Any]
+
+
+class Condition:
+    """A compiled condition. `test` is true or false for any data, and never raises."""
+
+    __slots__ = ("_noted", "reads", "source", "test")
+
+    def __init__(self, source: str, tree: Tree) -> None:
+        self.source = source
+        self.reads = reads_of(tree, handled=True)
+        self.test: Callable[[Scope], bool] = Compiler(source, _PLAIN, lenient=True).truth(tree)
+        self._noted = Compiler(source, _NOTED, lenient=True).truth(tree)
+
+    def explain(self, scope: Scope) -> Explained:
+        """What `test` gives, with the values that were read for it. What was skipped is not listed."""
+        values: dict[str, Any] = {}
+        return Explained(self._noted((scope, values)), values)
+
+
+class Expression:
+    """A compiled expression. `evaluate` gives plain data, or raises `Unusable`."""
+
+    __slots__ = ("_noted", "evaluate", "reads", "source")
+
+    def __init__(self, source: str, tree: Tree, text: str) -> None:
+        self.source = source
+        self.reads = reads_of(tree)
+        self.evaluate: Callable[[Scope], Any] = Compiler(text, _PLAIN, lenient=False).present(tree)
+        self._noted = Compiler(text, _NOTED, lenient=False).present(tree)
+
+    def explain(self, scope: Scope) -> Explained:
+        """What `evaluate` gives, with the values that were read for it; raises `Unusable` likewise."""
+        values: dict[str, Any] = {}
+        return Explained(self.note(scope, values), values)
+
+    def note(self, scope: Scope, values: dict[str, Any]) -> Any:
+        """What `evaluate` gives; what is read goes to `values`, also when `Unusable` is raised."""
+        return self._noted((scope, values))
+
+
+def compile_condition(text: str, roots: frozenset[str] = ROOTS) -> Condition:
+    """The condition that `text` spells; raises `Wrong` with the place and the remedy."""
+    return Condition(text, check(parse(_bare(text)), roots))
+
+
+def compile_expression(text: str, roots: frozenset[str] = ROOTS) -> Expression:
+    """The expression that `text` spells, without {{ }}; raises `Wrong`."""
+    return Expression(text, check(parse(_bare(text)), roots), text)
+
+
+def compile_tokens(tokens: Tokens, roots: frozenset[str] = ROOTS) -> Expression:
+    """The expression of a template's hole; its places are those in the whole text."""
+    source = tokens.text[tokens.start : tokens.end].strip()
+    return Expression(source, check(parse(tokens), roots), tokens.text)
+
+
+def _bare(text: str) -> Tokens:
+    start = len(text) - len(text.lstrip())
+    if text.startswith("{{", start):
+        raise refusal(SYNTAX, "an expression stands bare here", (start, start + 2), "write it without {{ }}")
+    return tokenise(text)
+
+
+def reads_of(tree: Tree, *, handled: bool = False) -> tuple[Read, ...]:
+    """What an expression reads, in the order of the text."""
+    if isinstance(tree, Path):
+        start, end = tree.at
+        return (Read(tuple(str(part) for part in tree.path), start, end - start, handled),)
+    return tuple(read for part, spared in children(tree) for read in reads_of(part, handled=handled or spared))

@@ -1,0 +1,52 @@
+"""Filters on numbers."""
+
+import re
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from engine.language.absent import Unfit
+from engine.language.signature import need_number, need_whole
+from engine.language.signs import bounded
+
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_DIGITS_CAP = 64  # characters of a text that is read as a number
+_EXACT = 10**15  # from here on a number with a fraction has no digits to round
+
+
+def rounded(value: Any, digits: Any = 0) -> int | float:
+    """The number rounded to `digits` after the point, a half away from zero; without `digits` a whole number."""
+    number, digits = need_number(value, "round"), need_whole(digits, "round")
+    if not 0 <= digits <= 15:
+        raise Unfit("`round` keeps 0 to 15 digits after the point")
+    if isinstance(number, int):
+        return number
+    if abs(bounded(number, "round")) < _EXACT:
+        number = float(Decimal(repr(number)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
+    return number if digits else bounded(int(number), "round")
+
+
+def whole(value: Any) -> Any:
+    """The number, or the text that spells one, as a whole number; what is after the point is cut off."""
+    number = _read(value, "int")
+    return bounded(int(bounded(number, "int")), "int")
+
+
+def fraction(value: Any) -> Any:
+    """The number, or the text that spells one, as a number with a fraction."""
+    number = _read(value, "float")
+    return bounded(float(bounded(number, "float")), "float")
+
+
+def magnitude(value: Any) -> Any:
+    """The number without its sign."""
+    return abs(need_number(value, "abs"))
+
+
+def _read(value: Any, name: str) -> Any:
+    if not isinstance(value, str):
+        return need_number(value, name)
+    text = value.strip()
+    found = _NUMBER.fullmatch(text) if len(text) <= _DIGITS_CAP else None
+    if found is None:
+        raise Unfit(f"`{name}` needs a number, not the text {value[:40]!r}")
+    return float(text) if found[2] or found[3] or "." in text else int(text)

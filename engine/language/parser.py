@@ -1,0 +1,110 @@
+"""Tokens -> Jinja's syntax tree, with the place of every part.
+
+Jinja's tree has line numbers only. Its parser is fed offsets in their place, and every `parse_...` method notes where
+the part it returns begins and ends.
+"""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import jinja2.parser
+from jinja2 import nodes
+from jinja2.exceptions import TemplateSyntaxError
+from jinja2.lexer import TokenStream
+from msgspec import Struct
+
+from engine.language.mistakes import WORDS
+from engine.language.refusal import SYNTAX, TOO_LARGE, Span, refusal
+from engine.language.tokens import ENVIRONMENT, Tokens
+from engine.problem import Wrong
+
+
+class Parsed(Struct, frozen=True):
+    """Jinja's tree of one expression. `spans` holds the parts themselves so that their ids stay theirs."""
+
+    text: str
+    top: nodes.Expr
+    spans: dict[int, tuple[nodes.Node, Span]]
+
+    def span(self, node: nodes.Node) -> Span:
+        """Where `node` stands in the text."""
+        noted = self.spans.get(id(node))
+        if noted is not None:
+            return noted[1]
+        if isinstance(node, nodes.BinExpr):
+            return self.span(node.left)[0], self.span(node.right)[1]
+        if isinstance(node, nodes.Filter) and node.node is not None:
+            return self.span(node.node)[0], node.lineno + len(node.name)
+        return node.lineno, node.lineno + 1
+
+
+def parse(tokens: Tokens) -> Parsed:
+    """The syntax tree of all tokens; raises `Wrong`."""
+    parser = _Parser(tokens)
+    try:
+        top = parser.parse_expression()
+    except TemplateSyntaxError as error:
+        raise _unexpected(tokens, error.lineno) from None
+    except RecursionError:
+        raise refusal(TOO_LARGE, "the expression nests too deep", (tokens.start, tokens.end)) from None
+    if parser.stream.current.type != "eof":
+        raise _unexpected(tokens, parser.stream.current.lineno)
+    return Parsed(text=tokens.text, top=top, spans=parser.spans)
+
+
+def _unexpected(tokens: Tokens, offset: int) -> Wrong:
+    """What to say when Jinja stops at the token that begins at `offset`."""
+    index = next(i for i, token in enumerate(tokens.items) if token.lineno == offset)
+    for i in (index, index - 1):
+        word = tokens.items[i] if i >= 0 else None
+        if word and word.type == "name" and word.value in WORDS and (i == 0 or tokens.items[i - 1].type != "dot"):
+            at = (word.lineno, tokens.ends[word.lineno])
+            return refusal(SYNTAX, f"unexpected `{word.value}`", at, WORDS[word.value])
+    if tokens.items[index].type == "eof":
+        return refusal(SYNTAX, "the expression ends where more is expected", (offset, offset + 1))
+    at = (offset, tokens.ends[offset])
+    return refusal(SYNTAX, f"unexpected `{tokens.text[at[0] : at[1]]}`", at)
+
+
+class _Parser(jinja2.parser.Parser):
+    """Jinja's parser over tokens that were cut before."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        super().__init__(ENVIRONMENT, "")
+        self.stream = TokenStream(iter(tokens.items), None, None)
+        self.spans: dict[int, tuple[nodes.Node, Span]] = {}
+        self.ended = {  # where the token before the one at an offset ends
+            token.lineno: tokens.ends[before.lineno] for before, token in pairwise(tokens.items)
+        }
+
+    def parse_test(self, node: nodes.Expr) -> nodes.Expr:
+        """`is [not] NAME`. (Jinja would take a name that follows, such as `if`, for an argument.)"""
+        start = next(self.stream).lineno
+        negated = self.stream.skip_if("name:not")
+        name = self.stream.expect("name")
+        test = nodes.Test(node, name.value, [], [], None, None, lineno=name.lineno)
+        return nodes.Not(test, lineno=start) if negated else test
+
+
+def _noting(method: Callable[..., nodes.Expr]) -> Callable[..., nodes.Expr]:
+    """`method`, with the place of what it returns noted. The innermost call notes first, and stands."""
+
+    def parse(self: _Parser, *args: Any, **options: Any) -> nodes.Expr:
+        start = self.stream.current.lineno
+        if args and isinstance(args[0], nodes.Node):
+            known = self.spans.get(id(args[0]))
+            start = known[1][0] if known else args[0].lineno
+        node = method(self, *args, **options)
+        self.spans.setdefault(id(node), (node, (start, self.ended[self.stream.current.lineno])))
+        return node
+
+    return parse
+
+
+for _name in (
+    *("parse_primary", "parse_subscript", "parse_call", "parse_filter", "parse_test", "parse_unary", "parse_pow"),
+    *("parse_math2", "parse_concat", "parse_math1", "parse_compare", "parse_not", "parse_and", "parse_or"),
+    "parse_condexpr",
+):
+    setattr(_Parser, _name, _noting(getattr(_Parser, _name)))

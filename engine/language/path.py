@@ -1,0 +1,77 @@
+"""Dotted paths of map keys, such as `traits.revenue` and `traits['a.b'].c`."""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from engine.language.absent import ABSENT
+from engine.language.refusal import BAD_PATH, TOO_LARGE, refusal
+
+SEGMENT_CAP = 16  # names in one path
+TEXT_CAP = 1024  # characters
+
+_NAME = re.compile(r"[^\s.\[\]'\"{}]+")
+_QUOTED = re.compile(r"""\[\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*\]""", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_HELP = "names are joined by dots; a name that has dots or spaces stands in quoted brackets: `traits['a.b'].c`"
+
+
+@lru_cache(maxsize=4096)
+def parse_path(text: str) -> tuple[str, ...]:
+    """The names of a dotted path; raises `Wrong` (H204) with the place in `text`."""
+    if len(text) > TEXT_CAP:
+        raise refusal(TOO_LARGE, f"a path has at most {TEXT_CAP} characters", (TEXT_CAP, len(text)))
+    names: list[str] = []
+    at = 0
+    while at < len(text) or not names:
+        if names and text[at] == ".":
+            at += 1
+        elif names and text[at] != "[":
+            raise refusal(BAD_PATH, f"unexpected `{text[at]}` in a path", (at, at + 1), _HELP)
+        name, at = _name(text, at, bracket=not names or text[at - 1] != ".")
+        names.append(name)
+    if len(names) > SEGMENT_CAP:
+        raise refusal(TOO_LARGE, f"a path has at most {SEGMENT_CAP} names, this one has {len(names)}", (0, len(text)))
+    return tuple(names)
+
+
+def _name(text: str, at: int, *, bracket: bool) -> tuple[str, int]:
+    found = _QUOTED.match(text, at) if bracket else None
+    if found:
+        quoted = found[1] if found[1] is not None else found[2]
+        return _ESCAPED.sub(r"\1", quoted), found.end()
+    found = _NAME.match(text, at)
+    if found:
+        return found[0], found.end()
+    if at >= len(text):
+        raise refusal(BAD_PATH, "a name is missing at the end of the path", (max(0, at - 1), at), _HELP)
+    if text[at] == "[":
+        raise refusal(BAD_PATH, "brackets in a path hold one quoted name", (at, len(text)), _HELP)
+    raise refusal(BAD_PATH, f"a name is missing before `{text[at]}`", (at, at + 1), _HELP)
+
+
+def show_path(path: Sequence[str | int]) -> str:
+    """The path as an author would write it; `parse_path` reads it back when all its parts are names."""
+    shown = ""
+    for part in path:
+        if isinstance(part, int):
+            shown += f"[{part}]"
+        elif part.isidentifier():
+            shown += f".{part}" if shown else part
+        else:
+            quoted = part.replace("\\", "\\\\").replace("'", "\\'")
+            shown += f"['{quoted}']"
+    return shown
+
+
+def read(value: Any, path: Sequence[str | int]) -> Any:
+    """What is at `path` below `value`, or ABSENT: text walks dictionaries, integers walk lists, and that is all."""
+    for part in path:
+        if isinstance(part, str):
+            if not isinstance(value, dict) or part not in value:
+                return ABSENT
+        elif not isinstance(value, (list, tuple)) or not -len(value) <= part < len(value):
+            return ABSENT
+        value = value[part]
+    return value

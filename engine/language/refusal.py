@@ -1,0 +1,21 @@
+"""Saying no to a text, with the place and the remedy."""
+
+from engine.problem import Problem, Wrong
+
+SYNTAX = "H201"
+UNKNOWN_ROOT = "H202"
+UNKNOWN_FUNCTION = "H203"  # also: wrong arguments
+BAD_PATH = "H204"
+NOT_ALLOWED = "H205"  # understood, and not part of the language
+NO_TEMPLATES = "H206"
+BAD_JSONPATH = "H207"
+TOO_LARGE = "H208"
+BAD_PATTERN = "H209"
+
+Span = tuple[int, int]  # start and end, in characters of the whole text
+
+
+def refusal(code: str, message: str, at: Span, help: str = "") -> Wrong:
+    """The exception to raise for what stands at `at`."""
+    start, end = at
+    return Wrong(Problem(code=code, message=message, offset=start, length=max(1, end - start), help=help))

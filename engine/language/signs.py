@@ -1,0 +1,163 @@
+"""What the signs mean on data: kinds, equality, order, membership, arithmetic, text.
+
+Booleans are not numbers. Absent and null equal nothing. Nothing here reads an attribute of a value.
+"""
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from engine.language.absent import ABSENT, Unfit
+
+TEXT_CAP = 65_536  # characters of a text that an expression makes
+LIST_CAP = 10_000  # items of a list that an expression makes
+NUMBER_CAP = 2**63 - 1
+
+LISTS = (list, tuple)
+HOLDERS = (list, tuple, str, dict)  # what `in` looks into
+
+Operation = Callable[[Any, Any], Any]
+
+
+def is_number(value: Any) -> bool:
+    """Whether `value` is a number; booleans are not."""
+    kind = type(value)
+    return kind is int or kind is float
+
+
+def kind_of(value: Any) -> str:
+    """What a person calls this kind of value."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, (int, float)):
+        return "a number"
+    if isinstance(value, LISTS):
+        return "a list"
+    return "an object" if isinstance(value, dict) else str(value) if value is ABSENT else "no plain value"
+
+
+def equal(left: Any, right: Any) -> bool:
+    """`==`: by kind and value, lists and objects by their contents."""
+    if left is None or right is None or left is ABSENT or right is ABSENT:
+        return False
+    pairs = [(left, right)]
+    while pairs:  # a loop: data may nest deeper than calls may
+        a, b = pairs.pop()
+        if isinstance(a, dict):
+            if not isinstance(b, dict) or a.keys() != b.keys():
+                return False
+            pairs.extend((held, b[key]) for key, held in a.items())
+        elif isinstance(a, LISTS):
+            if not isinstance(b, LISTS) or len(a) != len(b):
+                return False
+            pairs.extend(zip(a, b, strict=True))
+        elif isinstance(a, bool) or isinstance(b, bool):
+            if a is not b:
+                return False
+        elif a != b:
+            return False
+    return True
+
+
+def member(sought: Any, held: Any) -> bool:
+    """`in`: an item of a list, a part of a text, a key of an object."""
+    if isinstance(sought, str):
+        return isinstance(held, HOLDERS) and sought in held
+    return isinstance(held, LISTS) and any(equal(sought, item) for item in held)
+
+
+def comparable(left: Any, right: Any) -> bool:
+    """Whether order means something between these two: two numbers or two texts."""
+    if is_number(left):
+        return is_number(right)
+    return isinstance(left, str) and isinstance(right, str)
+
+
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": equal,
+    "ne": lambda left, right: not equal(left, right),
+    "lt": lambda left, right: comparable(left, right) and left < right,
+    "lteq": lambda left, right: comparable(left, right) and left <= right,
+    "gt": lambda left, right: comparable(left, right) and left > right,
+    "gteq": lambda left, right: comparable(left, right) and left >= right,
+    "in": member,
+    "notin": lambda left, right: not member(left, right),
+}
+
+
+def bounded(number: Any, sign: str) -> Any:
+    """`number`, unless it is beyond what can be kept (64 bits, finite)."""
+    if isinstance(number, int):
+        if -NUMBER_CAP <= number <= NUMBER_CAP:
+            return number
+    elif math.isfinite(number):
+        return number
+    raise Unfit(f"the result of `{sign}` is too large")
+
+
+def _arithmetic(sign: str, operate: Operation) -> Operation:
+    def calculate(left: Any, right: Any) -> Any:
+        if not (is_number(left) and is_number(right)):
+            raise Unfit(f"`{sign}` needs two numbers, not {kind_of(left)} and {kind_of(right)}")
+        try:
+            return bounded(operate(left, right), sign)
+        except ZeroDivisionError:
+            raise Unfit(f"`{sign}` by zero") from None
+        except OverflowError:
+            raise Unfit(f"the result of `{sign}` is too large") from None
+
+    return calculate
+
+
+_add_numbers = _arithmetic("+", operator.add)
+
+
+def add(left: Any, right: Any) -> Any:
+    """`+`: of two numbers, two texts or two lists."""
+    if isinstance(left, str) and isinstance(right, str):
+        return capped_text(left + right) if len(left) + len(right) <= TEXT_CAP else capped_text(None)
+    if isinstance(left, LISTS) and isinstance(right, LISTS):
+        if len(left) + len(right) > LIST_CAP:
+            raise Unfit(f"the list has more than {LIST_CAP:,} items")
+        return [*left, *right]
+    return _add_numbers(left, right)
+
+
+ARITHMETIC: dict[str, Operation] = {
+    "+": add,
+    "-": _arithmetic("-", operator.sub),
+    "*": _arithmetic("*", operator.mul),
+    "/": _arithmetic("/", operator.truediv),
+    "//": _arithmetic("//", operator.floordiv),
+    "%": _arithmetic("%", operator.mod),
+}
+
+
+def capped_text(text: str | None) -> str:
+    """`text`, unless it is too long (or was too long to make: None)."""
+    if text is None or len(text) > TEXT_CAP:
+        raise Unfit(f"the text is longer than {TEXT_CAP:,} characters")
+    return text
+
+
+def as_text(value: Any) -> str:
+    """How a value reads inside text: true and false, numbers as in JSON, objects and lists as compact JSON."""
+    if isinstance(value, str):
+        return capped_text(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if type(value) is int and -NUMBER_CAP <= value <= NUMBER_CAP:
+        return str(value)
+    if isinstance(value, (int, float)):
+        return repr(bounded(value, "text"))
+    try:
+        return capped_text(msgspec.json.encode(value).decode())
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
+        raise Unfit(f"{kind_of(value)} that cannot be written as JSON") from None
