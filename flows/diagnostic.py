@@ -1,0 +1,142 @@
+"""Diagnostics: problems with their place in a file, and how they are shown to people."""
+
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from typing import Final
+
+from msgspec import Struct
+
+from engine.problem import Problem, Severity
+from flows.frame import frame, shown
+from flows.place import Place
+from flows.reader import Document
+
+MOST_SHOWN: Final = 20  # of one file
+
+
+class Related(Struct, frozen=True, kw_only=True):
+    """Another place that has to do with a diagnostic."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+
+class Diagnostic(Struct, frozen=True, kw_only=True):
+    """One finding about one file. Lines and columns count from 1; `end_column` is the one after the last."""
+
+    code: str
+    severity: Severity = "error"
+    message: str
+    file: str
+    line: int = 1
+    column: int = 1
+    end_line: int = 1
+    end_column: int = 1
+    help: str = ""
+    related: tuple[Related, ...] = ()
+
+    @property
+    def place(self) -> Place:
+        """Where it is in its file."""
+        return Place(self.line, self.column, self.end_line, self.end_column)
+
+
+def diagnose(document: Document, problems: Iterable[Problem], related: tuple[Related, ...] = ()) -> list[Diagnostic]:
+    """The problems of a document with their places."""
+    found = []
+    for problem in problems:
+        place = document.place(problem.path, problem.on, problem.offset, problem.length)
+        found.append(
+            Diagnostic(
+                code=problem.code,
+                severity=problem.severity,
+                message=problem.message,
+                file=document.name,
+                line=place.line,
+                column=place.column,
+                end_line=place.end_line,
+                end_column=place.end_column,
+                help=problem.help,
+                related=related,
+            )
+        )
+    return found
+
+
+def ordered(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """By file and place; at one place errors come before warnings."""
+    return sorted(diagnostics, key=lambda d: (d.file, d.line, d.column, d.severity != "error", d.code, d.message))
+
+
+def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, colour: bool) -> str:
+    """All diagnostics with code frames, and a line that sums them up. `sources` holds the texts of all files."""
+    paint = _COLOURS if colour else {}
+    every = ordered(diagnostics)
+    parts: list[str] = []
+    for file, group in groupby(every, key=lambda d: d.file):
+        of_file = list(group)
+        chosen = ordered(sorted(of_file, key=lambda d: d.severity != "error")[:MOST_SHOWN])
+        parts += [_shown_diagnostic(d, sources.get(file), paint) for d in chosen]
+        if len(of_file) > len(chosen):
+            parts.append(f"and {len(of_file) - len(chosen)} more in {shown(file)}\n")
+    return "\n".join([*parts, summary(every, len(sources), colour=colour)]) + "\n"
+
+
+def summary(diagnostics: Iterable[Diagnostic], files: int, *, colour: bool) -> str:
+    """`✗ 3 errors, 1 warning in 2 of 14 files`."""
+    paint = _COLOURS if colour else {}
+    every = list(diagnostics)
+    errors = sum(d.severity == "error" for d in every)
+    warnings = len(every) - errors
+    mark = _painted("✗", "error", paint) if errors else _painted("✓", "help", paint)
+    counts = _counted(errors, "error") if errors else "no errors"
+    if warnings:
+        counts += ", " + _counted(warnings, "warning")
+    touched = len({d.file for d in every})
+    files = max(files, touched)
+    where = f"{touched} of {_counted(files, 'file')}" if touched else _counted(files, "file")
+    return f"{mark} {counts} in {where}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _shown_diagnostic(diagnostic: Diagnostic, source: str | None, paint: Mapping[str, str]) -> str:
+    gutter = len(str(diagnostic.line))
+    framed = frame(source, diagnostic.place, gutter=gutter) if source is not None else []
+    head = _painted(f"{diagnostic.severity}[{diagnostic.code}]", diagnostic.severity, paint)
+    where = f"{shown(diagnostic.file)}:{diagnostic.line}:{diagnostic.column}"
+    lines = [
+        f"{head}: {shown(diagnostic.message)}",
+        " " * gutter + _painted("--> ", "margin", paint) + where,
+        *(_framed_line(margin, text, paint) for margin, text in framed[:-1]),
+        *(_framed_line(m, _painted(t, diagnostic.severity, paint), paint) for m, t in framed[-1:]),
+    ]
+    for other in diagnostic.related:
+        note = f"{shown(other.file)}:{other.line}:{other.column}: {shown(other.message)}"
+        lines.append(f"{' ' * gutter} = note: {note}")
+    if diagnostic.help:
+        lines.append(f"{' ' * gutter} = {_painted('help', 'help', paint)}: {shown(diagnostic.help)}")
+    return "\n".join(lines) + "\n"
+
+
+def _framed_line(margin: str, text: str, paint: Mapping[str, str]) -> str:
+    if margin.startswith("."):
+        return _painted(margin, "margin", paint)
+    bar = _painted(f"{margin} |", "margin", paint)
+    return f"{bar} {text}".rstrip()
+
+
+def _painted(text: str, role: str, paint: Mapping[str, str]) -> str:
+    return f"{paint[role]}{text}\x1b[0m" if role in paint else text
+
+
+_COLOURS: Final = {
+    "error": "\x1b[1;31m",
+    "warning": "\x1b[1;33m",
+    "help": "\x1b[1;32m",
+    "margin": "\x1b[1;34m",
+}

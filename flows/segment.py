@@ -1,0 +1,79 @@
+"""`segments/*.yaml`: named sets of profiles."""
+
+import re
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from engine.language.expression import Condition, Read, compile_condition
+from engine.problem import Problem, Wrong
+from engine.tracking.project import Segment
+from flows.typed import read_struct
+
+READABLE = frozenset({"profile", "now"})  # a segment is recomputed without an event at hand
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+
+
+class SegmentFile(Struct, frozen=True, kw_only=True):
+    """One file in `segments/`."""
+
+    segment: Annotated[str, Meta(description="The name by which flows call it")]
+    description: str = ""
+    condition: Annotated[str | None, Meta(description="Who belongs to it, e.g. profile.traits.revenue >= 500")] = None
+    manual: Annotated[bool, Meta(description="Whether flows add and remove members by hand")] = False
+
+
+def read_segment(data: Any) -> tuple[Segment | None, list[Problem]]:
+    """The segment that `data` describes, or None with what is wrong."""
+    file, problems = read_struct(SegmentFile, data, "a segment")
+    if file is None:
+        return None, problems
+    if not _NAME.fullmatch(file.segment):
+        message = f"`{file.segment}` is not a segment's name"
+        problems.append(Problem(code="H404", message=message, path=("segment",), help="small letters, digits, - and _"))
+    if (file.condition is None) is not file.manual:
+        problems.append(_either(file))
+    condition = _condition(file.condition, problems) if file.condition is not None else None
+    if problems:
+        return None, problems
+    return Segment(name=file.segment, description=file.description, manual=file.manual, condition=condition), problems
+
+
+def _either(file: SegmentFile) -> Problem:
+    if file.manual:
+        return Problem(
+            code="H406",
+            message=f"`{file.segment}` has a condition and is `manual` as well",
+            path=("manual",),
+            on="key",
+            help="keep one: the condition decides, or flows add and remove members",
+        )
+    return Problem(
+        code="H406",
+        message=f"nothing says who belongs to `{file.segment}`",
+        path=("segment",),
+        on="key",
+        help="add `condition: profile.traits.revenue >= 500` or `manual: true`",
+    )
+
+
+def _condition(text: str, problems: list[Problem]) -> Condition | None:
+    try:
+        condition = compile_condition(text, READABLE)
+    except Wrong as wrong:
+        problems.append(wrong.problem.below(("condition",)))
+        return None
+    problems += [_reads_segments(read) for read in condition.reads if read.path[:2] == ("profile", "segments")]
+    return condition
+
+
+def _reads_segments(read: Read) -> Problem:
+    return Problem(
+        code="H407",
+        message="a segment's condition cannot read segments: their order would decide",
+        path=("condition",),
+        offset=read.offset,
+        length=read.length,
+        help="repeat what the other segment's condition says",
+    )

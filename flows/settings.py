@@ -1,0 +1,136 @@
+"""`headrace.yaml`: what is said of the whole project."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args
+
+from msgspec import Meta, Struct, field
+
+from engine.flow.duration import read_duration
+from engine.language.path import parse_path
+from engine.problem import KeyPath, Problem, Wrong
+from engine.profile.declared import Rule
+from engine.tracking.project import WEEK_MS, Settings
+from engine.tracking.source import Target
+from flows.secret import resolve
+from flows.typed import read_struct
+
+Outcome = Literal["finished", "filtered", "failed", "timed-out", "paused", "cancelled"]
+Share = Annotated[float, Meta(description="Share of the runs with this outcome that are kept, from 0 to 1", ge=0, le=1)]
+
+_UNRESOLVED: Final = object()
+
+ROOTS: Final = ("traits", "pii", "consents")  # of a profile: what flows may declare
+
+
+class Runs(Struct, frozen=True, kw_only=True):
+    """Which runs are kept."""
+
+    keep: dict[Outcome, Share] = field(default_factory=dict)
+
+
+class Deduplication(Struct, frozen=True, kw_only=True):
+    """How long an event id takes effect only once."""
+
+    window: Annotated[str, Meta(description="How long event ids are remembered, e.g. 7d")] = "7d"
+
+
+class SettingsFile(Struct, frozen=True, kw_only=True):
+    """The keys of `headrace.yaml`; none is required."""
+
+    name: Annotated[str, Meta(description="What the project is called; the directory's name when left out")] = ""
+    store: Annotated[str | None, Meta(description="sqlite:PATH, elasticsearch:http://host:9200 or memory:")] = None
+    targets: Annotated[dict[str, Target], Meta(description="Systems that look-ups may call, by name")] = field(
+        default_factory=dict
+    )
+    fields: Annotated[
+        dict[str, Literal["newest", "oldest", "min", "max"]],
+        Meta(description="Which of several set values a profile shows, by path, e.g. traits.first_seen: oldest"),
+    ] = field(default_factory=dict)
+    runs: Runs = Runs()
+    deduplication: Deduplication = Deduplication()
+
+
+class SettingsRead(Struct, frozen=True, kw_only=True):
+    """What `headrace.yaml` came to. `named_targets` includes those that are broken: they were meant to exist."""
+
+    name: str = ""
+    settings: Settings = Settings()
+    targets: Mapping[str, Target] = field(default_factory=dict)
+    named_targets: frozenset[str] = frozenset()
+    problems: tuple[Problem, ...] = ()
+
+
+def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> SettingsRead:
+    """The settings that `data` gives. With an error in them, the rest of the project is read with the defaults."""
+    named = data.get("targets") if isinstance(data, Mapping) else None
+    names = frozenset(named) if isinstance(named, Mapping) else frozenset()
+    unresolved: list[Problem] = []
+    if isinstance(named, Mapping):
+        targets = {name: _with_secrets(raw, name, root, environment, unresolved) for name, raw in named.items()}
+        data = {**data, "targets": {name: raw for name, raw in targets.items() if raw is not _UNRESOLVED}}
+    file, problems = read_struct(SettingsFile, {} if data is None else data, "headrace.yaml")
+    problems = unresolved + problems
+    if file is None:
+        return SettingsRead(named_targets=names, problems=tuple(problems))
+    settings = Settings(
+        store=file.store,
+        fields=_declared(file.fields, problems),
+        shares={str(outcome): share for outcome, share in file.runs.keep.items()},
+        window_ms=_window(file.deduplication.window, problems),
+    )
+    return SettingsRead(
+        name=file.name, settings=settings, targets=file.targets, named_targets=names, problems=tuple(problems)
+    )
+
+
+def _with_secrets(raw: Any, name: str, root: Path, environment: Mapping[str, str], problems: list[Problem]) -> Any:
+    """A target as written, with the secrets of its address and headers; or `_UNRESOLVED`, and the problems say why."""
+    if not isinstance(raw, Mapping):
+        return raw
+    count = len(problems)
+
+    def filled(value: Any, *at: str) -> Any:
+        try:
+            return resolve(value, root, environment) if isinstance(value, str) else value
+        except Wrong as wrong:
+            problems.append(wrong.problem.below(("targets", name, *at)))
+            return value
+
+    target = {key: filled(value, key) if key == "url" else value for key, value in raw.items()}
+    headers = raw.get("headers")
+    if isinstance(headers, Mapping):
+        target["headers"] = {key: filled(value, "headers", key) for key, value in headers.items()}
+    return target if len(problems) == count else _UNRESOLVED
+
+
+def _declared(written: Mapping[str, str], problems: list[Problem]) -> dict[tuple[str, ...], Rule]:
+    declared: dict[tuple[str, ...], Rule] = {}
+    rules: dict[str, Rule] = {rule: rule for rule in get_args(Rule)}
+    for text, rule in written.items():
+        try:
+            path = parse_path(text)
+        except Wrong as wrong:
+            problems.append(_on_key(wrong.problem, ("fields", text)))
+            continue
+        if path[0] not in ROOTS or len(path) < 2:
+            roots = ", ".join(f"`{root}.…`" for root in ROOTS)
+            message = f"`{text}` is not a field of profiles that flows set"
+            problems.append(Problem(code="H404", message=message, path=("fields", text), on="key", help=roots))
+        elif rule in rules:
+            declared[path] = rules[rule]
+    return declared
+
+
+def _on_key(problem: Problem, at: KeyPath) -> Problem:
+    return Problem(code=problem.code, message=problem.message, path=at, on="key", help=problem.help)
+
+
+def _window(text: str, problems: list[Problem]) -> int:
+    window = read_duration(text)
+    if window:
+        return window
+    remedy = "write a whole number and a unit, e.g. 7d or 24h"
+    at = ("deduplication", "window")
+    problems.append(Problem(code="H119", message=f"`{text}` is not a duration", path=at, help=remedy))
+    return WEEK_MS
