@@ -14,13 +14,11 @@ from engine.flow.effect import ClaimKey
 from engine.language.path import parse_path, show_path
 from engine.profile.document import Path, Scalar
 from engine.profile.operations import Set
+from engine.tracking.identity import is_placeholder
 
 OneKey = Annotated[dict[str, Scalar], Meta(min_length=1, max_length=1)]
 
 LONGEST = 200  # characters of an id or of a key's value
-_PLACEHOLDERS = frozenset(
-    ("", "0", "null", "none", "undefined", "nan", "true", "false", "anonymous", "guest", "[object object]")
-)
 
 
 class Key(Struct, frozen=True):
@@ -80,7 +78,7 @@ def placeholder(text: str, what: str) -> str:
     """Why `text` stands for nobody, in words; empty when it may stand for somebody."""
     if len(text) > LONGEST:
         return f"`{what}` is longer than {LONGEST} characters"
-    if text.strip(" \t\r\n\"'`").casefold() in _PLACEHOLDERS:
+    if is_placeholder(text):
         return f"`{text}` at `{what}` is a placeholder and stands for nobody"
     return ""
 

@@ -1,11 +1,11 @@
 from typing import Annotated
 
-from engine.profile.fold import fold
-from engine.profile.shown import shown
 from msgspec import Meta
 
 from engine.flow.ask import Ask, ProfileReply, Reply
 from engine.flow.node import Keys, Node, Outcome, Port, Seen, Text
+from engine.profile.fold import fold
+from engine.profile.shown import shown
 from nodes.key import OneKey, wanted
 from nodes.reply import refusal
 

@@ -1,0 +1,35 @@
+"""What the tests of nodes are built from: what a node sees, and stored profiles."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.flow.node import Seen
+from engine.profile.document import Part, Profile
+from engine.profile.fold import fold
+from engine.profile.shown import shown
+
+NOW = 1_700_000_000_000
+ANN = "p-ann"
+
+
+def person(id: str = ANN, *also: str, **cells: Any) -> Profile:
+    """A stored profile; `also` are ids that were merged into it, `cells` its values (`traits__tier="gold"`)."""
+    own = {name.replace("__", "."): value for name, value in cells.items()}
+    parts = {id: Part(id=id, created=NOW, base=NOW, last=NOW, cells=own)}
+    parts |= {other: Part(id=other, created=NOW, base=NOW, last=NOW) for other in also}
+    return Profile(id=id, created=NOW, version=1, parts=parts)
+
+
+def seen(
+    profile: Profile | None = None, session: Mapping[str, Any] | None = None, event: Mapping[str, Any] | None = None
+) -> Seen:
+    """What a node sees: an event of the source `shop`, with that profile and session."""
+    return Seen(
+        event=event or {"id": "e-1", "type": "order-paid", "properties": {}, "context": {}},
+        session=session,
+        profile=None if profile is None else shown(profile, fold(profile)),
+        source={"id": "shop", "kind": "public", "consent": False},
+        person=profile,
+        now=NOW,
+        new_id="p-new",
+    )

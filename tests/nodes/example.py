@@ -1,0 +1,73 @@
+"""The examples of node types: as YAML, as a flow of one node, and as the node that an event makes of them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+import yaml
+
+from engine.flow.compile import compile_flow
+from engine.flow.names import ProjectNames
+from engine.flow.node import Node, type_name
+from engine.flow.plan import Flow
+from nodes import builtin
+from tests.nodes.build import NOW, person, seen
+
+# What the examples read and name; an example may use these names or give a default.
+PROPERTIES = {
+    "brand": "Mill & Co",
+    "currency": "EUR",
+    "email": "Ann@Example.com",
+    "friend": "bo@example.com",
+    "items": [{"sku": "A-1", "brand": "Mill & Co"}, {"sku": "B-2", "brand": "Wheel"}],
+    "member_id": "m-7",
+    "order_id": "o-1",
+    "query": "mill stones",
+    "rate": 1.07,
+    "session_id": "s-9",
+    "topic": "water",
+    "total": 620,
+}
+EVENT = {"id": "e-1", "type": "order-paid", "properties": PROPERTIES, "context": {"campaign": "spring"}}
+NAMES = ProjectNames(
+    segments=frozenset({"vip", "customers", "newsletter"}),
+    manual_segments=frozenset({"vip", "customers", "newsletter"}),
+    targets=frozenset({"crm"}),
+    sources=frozenset({"shop"}),
+)
+REGISTRY = builtin()
+
+
+def examples(types: Iterable[type[Node]]) -> list[Any]:
+    """Parameters (type, text), one for each example."""
+    return [
+        pytest.param(node, text, id=f"{type_name(node)}-{i}")
+        for node in types
+        for i, text in enumerate(node.examples, 1)
+    ]
+
+
+def document(text: str) -> dict[str, Any]:
+    """The document of a flow that consists of the example."""
+    return {"flow": "example", "trigger": {"event": "order-paid"}, "nodes": yaml.safe_load(text)}
+
+
+def flow_of(text: str) -> Flow:
+    """The flow that consists of the example, which has no errors."""
+    flow, problems = compile_flow(document(text), NAMES, REGISTRY)
+    assert flow is not None, problems
+    return flow
+
+
+def node_of(text: str) -> Node:
+    """The node that the example is for one event, all its templates filled in."""
+    world = seen(person(traits__revenue=500, traits__name="Ann"), {"id": "s-1", "properties": {}}, EVENT)
+    scope = {
+        "event": world.event,
+        "session": world.session,
+        "profile": world.profile,
+        "source": world.source,
+        "nodes": {},
+        "now": NOW,
+    }
+    return flow_of(text).nodes[0].fill(scope)

@@ -1,0 +1,28 @@
+import pytest
+
+from engine.profile.operations import Unset
+from nodes.profile.unset import ProfileUnset
+from tests.nodes.build import person, seen
+
+
+@pytest.mark.parametrize(
+    ("paths", "operations"),
+    [
+        pytest.param("traits.cart", [Unset(("traits", "cart"))], id="one path"),
+        pytest.param(("pii.email", "pii.phone"), [Unset(("pii", "email")), Unset(("pii", "phone"))], id="several"),
+        pytest.param("traits['a.b']", [Unset(("traits", "a.b"))], id="a name with a dot"),
+    ],
+)
+def test_each_path_is_removed(paths, operations):
+    outcome = ProfileUnset(paths=paths).run(seen(person()))
+    assert (outcome.port, list(outcome.effects)) == ("done", operations)
+
+
+def test_a_path_that_cannot_be_read_leaves_by_failed():
+    outcome = ProfileUnset(paths=("pii.email", "traits..cart")).run(seen(person()))
+    assert (outcome.port, outcome.effects) == ("failed", ())
+    assert outcome.reason
+
+
+def test_a_run_without_a_profile_leaves_by_failed():
+    assert ProfileUnset(paths="traits.cart").run(seen()).reason == "no profile"

@@ -1,0 +1,36 @@
+"""Every example of a node type can be pasted into a flow, and does what it says there."""
+
+from typing import Any
+
+import pytest
+
+from engine.flow.compile import compile_flow
+from engine.flow.machine import Machine
+from engine.flow.node import Node, type_name
+from engine.flow.run import Inputs
+from nodes import builtin
+from tests.nodes.build import NOW, person
+from tests.nodes.example import EVENT, NAMES, PROPERTIES, REGISTRY, document, examples, flow_of
+
+each_example = pytest.mark.parametrize(("node", "text"), examples(builtin()))
+
+
+@each_example
+def test_an_example_compiles_without_errors(node: type[Node], text: str):
+    flow, problems = compile_flow(document(text), NAMES, REGISTRY)
+    assert [problem for problem in problems if problem.severity == "error"] == []
+    assert flow is not None
+    assert flow.nodes[0].node is node
+
+
+@each_example
+def test_an_example_runs_or_asks(node: type[Node], text: str):
+    machine = Machine(flow_of(text), inputs())
+    asked = machine.advance()
+    assert asked or machine.run.outcome == ("failed" if type_name(node) == "fail" else "finished"), machine.run.reason
+
+
+def inputs() -> Inputs:
+    session: dict[str, Any] = {"id": PROPERTIES["session_id"], "created": NOW, "properties": {}, "context": {}}
+    source = {"id": "shop", "kind": "public", "consent": False}
+    return Inputs(event=EVENT, session=session, source=source, person=person(), now=NOW, acting="p-ann")
