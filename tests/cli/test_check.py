@@ -1,0 +1,62 @@
+"""`headrace check`: its exit codes, and what it looks at."""
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from cli.check import check
+
+GOOD = "flow: {name}\ntrigger: {{event: order-paid}}\nnodes:\n  note:\n    log: hello\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    flows = tmp_path / "shop" / "flows"
+    flows.mkdir(parents=True)
+    (flows / "good.yaml").write_text(GOOD.format(name="good"))
+    (flows / "bad.yaml").write_text("flow: bad\n")
+    return tmp_path / "shop"
+
+
+def run(*paths: Path) -> tuple[int, str]:
+    out = StringIO()
+    return check(list(paths), False, out), out.getvalue()
+
+
+def test_errors_fail(project: Path) -> None:
+    code, text = run(project)
+    assert code == 1
+    assert "in 1 of 2 files" in text
+
+
+def test_a_project_without_errors_passes(project: Path) -> None:
+    (project / "flows" / "bad.yaml").unlink()
+    assert run(project) == (0, "✓ no errors in 1 file\n")
+
+
+def test_warnings_do_not_fail(project: Path) -> None:
+    (project / "flows" / "bad.yaml").rename(project / "flows" / "bad.yml")
+    code, text = run(project)
+    assert (code, "1 warning" in text) == (0, True)
+
+
+def test_only_the_files_that_were_asked_for_are_reported(project: Path) -> None:
+    assert run(project / "flows" / "good.yaml") == (0, "✓ no errors in 1 file\n")
+    assert run(project / "flows" / "bad.yaml")[0] == 1
+    assert run(project / "flows")[0] == 1
+
+
+def test_the_project_around_the_current_directory_is_the_default(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project / "flows")
+    assert run()[0] == 1
+
+
+def test_a_path_that_is_not_there_is_wrong_usage(project: Path) -> None:
+    assert run(project / "gone.yaml")[0] == 2
+
+
+def test_a_directory_without_a_project_is_wrong_usage(tmp_path: Path) -> None:
+    assert run(tmp_path)[0] == 2

@@ -1,0 +1,36 @@
+"""One small project per mistake, and the report that its author sees.
+
+`HEADRACE_UPDATE=1` writes the reports anew; read the difference before committing it.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.flow.registry import Registry
+from flows.diagnostic import render
+from flows.project import load_project
+from nodes import builtin
+
+MISTAKES = sorted(path for path in (Path(__file__).parent / "golden").iterdir() if path.is_dir())
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    return builtin()
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda path: path.name)
+def test_a_mistake_is_reported_as_its_author_should_see_it(mistake: Path, registry: Registry) -> None:
+    loaded = load_project(mistake, registry, environment={})
+    report = render(loaded.diagnostics, loaded.sources, colour=False)
+    expected = mistake / "report.expected"
+    if os.environ.get("HEADRACE_UPDATE"):
+        expected.write_text(report)
+    assert report == expected.read_text()
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda path: path.name)
+def test_every_mistake_is_noticed(mistake: Path, registry: Registry) -> None:
+    assert load_project(mistake, registry, environment={}).diagnostics
