@@ -1,0 +1,58 @@
+# What a user and CI run. `make help` lists the targets.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check format soak bench clickstream lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
+
+.venv/runtime: requirements/runtime.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Headrace needs Python 3.11 or newer; say PYTHON=python3.12 if it has another name." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "This Python cannot make environments: install the package python3-venv." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/dev: .venv/runtime requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: .venv/runtime ## Install, start a server, send real events, show the traces and what is stored
+	$(BIN)/headrace demo
+
+serve: .venv/runtime ## Serve the starter project on http://127.0.0.1:8686
+	$(BIN)/headrace serve flows/starter --store sqlite:$(CURDIR)/headrace.db
+
+test: .venv/dev ## Run all tests
+	$(BIN)/pytest
+
+check: .venv/dev ## Format, lint, types, layers, docs drift, the starter project
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+	$(BIN)/headrace check flows/starter
+
+format: .venv/dev ## Put all files into the house's form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+soak: .venv/dev ## The long runs: 50 kills under load
+	$(BIN)/pytest -m soak
+
+bench: .venv/dev ## Measure /track against a bare handler, and the engine alone
+	$(BIN)/python benchmarks/bench.py
+
+clickstream: .venv/dev ## Send 31,106 real events and check the profiles against a computation of their own
+	$(BIN)/python -m benchmarks.clickstream
+
+lock: ## Pin the requirements anew, with hashes
+	cd requirements && for f in runtime dev; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $$f.in -o $$f.txt; done
+
+clean: ## Remove what was installed and cached
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -1,0 +1,99 @@
+"""The composition root: a project and a store become an application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+import structlog
+from litestar import Litestar, Request, Response
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+
+from api.document import describe
+from api.health import live, ready_handler
+from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
+from api.reading import ReadingKey, reading_router
+from api.sweeping import sweep
+from api.tracking.collect import collect_handler
+from api.tracking.track import track_handler
+from effects.clock import SystemClock
+from effects.http import HttpPerformer
+from effects.ids import new_id
+from engine.tracking.intake import Refusal
+from engine.tracking.ports import Clock, Performer, Store, Unavailable
+from engine.tracking.project import Project
+from engine.tracking.tracker import Tracker
+
+log = structlog.get_logger("headrace")
+
+
+def create_app(
+    project: Project,
+    store: Store,
+    *,
+    broken: tuple[str, ...] = (),
+    performer: Performer | None = None,
+    clock: Clock | None = None,
+    reading_key: str | None = None,
+    loopback: bool = True,
+) -> Litestar:
+    """The application. It closes `store` when it stops.
+
+    `broken` are project files that could not be read, for `/health/ready`. Reading is open to all when `loopback` says
+    that the server is bound to it, else to those who have `reading_key`.
+    """
+    clock = clock or SystemClock()
+    client = HttpPerformer(project.targets, clock) if performer is None else None
+    tracker = Tracker(project, store, performer or client, clock, new_id)  # type: ignore[arg-type]  # one of them is there
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        await tracker.start()
+        async with sweep(tracker):
+            try:
+                yield
+            finally:
+                if client is not None:
+                    await client.close()
+                await store.close()
+
+    may_read = ReadingKey(reading_key, loopback=loopback)
+    app = Litestar(
+        [
+            track_handler(tracker),
+            collect_handler(tracker),
+            live,
+            ready_handler(tracker, broken),
+            reading_router(tracker, may_read),
+        ],
+        lifespan=[lifespan],
+        openapi_config=OpenAPIConfig(title="Headrace", version=version("headrace"), path="/schema"),
+        exception_handlers={
+            HTTPException: _http_exception,
+            HttpProblem: _known,
+            Refusal: _known,
+            Unavailable: _known,
+            Exception: _bug,
+        },
+        logging_config=None,
+    )
+    app.state.tracker = tracker
+    describe(app)
+    return app
+
+
+def _http_exception(request: Request[Any, Any, Any], wrong: HTTPException) -> Response[dict[str, Any]]:
+    document = problem(wrong.status_code, wrong.detail)
+    return Response(document, status_code=wrong.status_code, media_type=MEDIA_TYPE, headers=wrong.headers)
+
+
+def _known(request: Request[Any, Any, Any], wrong: HttpProblem | Refusal | Unavailable) -> Response[bytes]:
+    status, body, headers = answer_of(wrong)
+    return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _bug(request: Request[Any, Any, Any], wrong: Exception) -> Response[dict[str, Any]]:
+    log.error("a request failed", path=request.url.path, exc_info=wrong)
+    document = problem(500, "the request was not processed; the log of the server says why")
+    return Response(document, status_code=500, media_type=MEDIA_TYPE)

@@ -1,0 +1,31 @@
+"""Health: whether the process lives, and whether it can take events now."""
+
+from typing import Any
+
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+
+from engine.tracking.tracker import Tracker
+
+
+@get("/health/live", summary="The process lives")
+async def live() -> dict[str, str]:
+    """Answers as long as the event loop runs."""
+    return {"status": "live"}
+
+
+def ready_handler(tracker: Tracker, broken: tuple[str, ...]) -> HTTPRouteHandler:
+    """The handler of `/health/ready`; `broken` are the files of the project that could not be read."""
+
+    @get("/health/ready", summary="Whether events can be taken, and if not, why")
+    async def ready() -> Response[dict[str, Any]]:
+        reason = await tracker.store.ready()
+        told = {
+            "status": "ready" if reason is None else "not ready",
+            "reason": reason,
+            "flows": len(tracker.project.flows),
+            "broken": list(broken),
+        }
+        return Response(told, status_code=200 if reason is None else 503)
+
+    return ready

@@ -1,0 +1,65 @@
+"""Problem documents (RFC 9457): how HTTP says what is wrong and what to change."""
+
+from typing import Any
+
+import msgspec
+
+from engine.tracking.intake import Refusal, Wrongness
+from engine.tracking.ports import Unavailable
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: dict[Wrongness, int] = {
+    "malformed": 400,
+    "unauthorised": 401,
+    "not-allowed": 403,
+    "too-large": 413,
+    "nothing-accepted": 422,
+}
+TITLES = {
+    400: "The request is malformed",
+    401: "The sender is not known",
+    403: "The sender may not do this",
+    404: "There is no such thing here",
+    405: "This method is not for this address",
+    408: "The request did not arrive in time",
+    413: "The request is too large",
+    415: "The request's media type is not taken",
+    422: "Nothing in the request could be accepted",
+    500: "Headrace has a bug",
+    503: "Headrace cannot take this now",
+}
+
+
+def problem(status: int, detail: str, **more: Any) -> dict[str, Any]:
+    """The problem document of a status. `more` are extension members, e.g. `at` (a JSON pointer) and `errors`."""
+    shown = {name: value for name, value in more.items() if value}
+    return {"type": "about:blank", "title": TITLES.get(status, "Error"), "status": status, "detail": detail, **shown}
+
+
+def encoded_problem(status: int, detail: str, **more: Any) -> bytes:
+    """The same as bytes."""
+    return msgspec.json.encode(problem(status, detail, **more))
+
+
+class HttpProblem(Exception):
+    """A request that HTTP itself refuses: media type, method, size, path."""
+
+    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = headers or {}
+
+
+def answer_of(wrong: Refusal | Unavailable | HttpProblem) -> tuple[int, bytes, dict[str, str]]:
+    """Status, body and extra headers of the answer to a request that was not taken."""
+    match wrong:
+        case Refusal():
+            status = STATUS[wrong.kind]
+            headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+            return status, encoded_problem(status, wrong.detail, at=wrong.at, errors=wrong.errors), headers
+        case Unavailable():
+            return 503, encoded_problem(503, wrong.reason), {"Retry-After": str(wrong.retry_after)}
+        case HttpProblem():
+            return wrong.status, encoded_problem(wrong.status, wrong.detail), wrong.headers

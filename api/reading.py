@@ -1,0 +1,90 @@
+"""What operators may read: runs with their traces, events, profiles, counts. Closed unless `may_read` lets them in."""
+
+import hashlib
+import hmac
+from typing import Any
+
+import msgspec
+from litestar import Request, Router, get
+from litestar.connection import ASGIConnection
+from litestar.exceptions import NotFoundException
+from litestar.handlers import BaseRouteHandler
+
+from api.problem import HttpProblem
+from engine.profile.fold import fold
+from engine.profile.shown import shown
+from engine.tracking.records import RunRecord
+from engine.tracking.tracker import Tracker
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+class ReadingKey:
+    """Who may read: anybody when the server is bound to loopback, else who has the key of HEADRACE_ADMIN_KEY."""
+
+    def __init__(self, key: str | None, *, loopback: bool) -> None:
+        self._digest = hashlib.sha256(key.encode()).digest() if key else None
+        self._loopback = loopback
+
+    def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        """A guard. Raises `HttpProblem`."""
+        if self._digest is not None:
+            given = connection.headers.get("authorization", "").removeprefix("Bearer ").encode()
+            if hmac.compare_digest(hashlib.sha256(given).digest(), self._digest):
+                return
+            raise HttpProblem(401, "send `Authorization: Bearer KEY`", {"WWW-Authenticate": "Bearer"})
+        host = connection.headers.get("host", "").rpartition(":")[0] or connection.headers.get("host", "")
+        if not self._loopback or host not in LOOPBACK:  # a page that rebinds its name to loopback names its own host
+            raise HttpProblem(403, "reading is open on loopback only; elsewhere set HEADRACE_ADMIN_KEY")
+
+
+def reading_router(tracker: Tracker, may_read: ReadingKey) -> Router:
+    """The routes that only read."""
+
+    @get("/runs/{id:str}", sync_to_thread=False, summary="A stored run with its trace")
+    async def run(id: str) -> dict[str, Any]:
+        return _shown_run(_found(await tracker.store.run(id), f"run {id}"))
+
+    @get("/events/{id:str}", summary="A stored event")
+    async def event(id: str) -> dict[str, Any]:
+        found: dict[str, Any] = msgspec.to_builtins(_found(await tracker.store.event(id), f"event {id}"))
+        return found
+
+    @get("/events/{id:str}/runs", summary="The stored runs of an event, with their traces")
+    async def runs_of(id: str) -> list[dict[str, Any]]:
+        return [_shown_run(run) for run in await tracker.store.runs_of(id)]
+
+    @get("/profiles/{id:str}", summary="The profile that an id leads to")
+    async def profile(id: str) -> dict[str, Any]:
+        person = _found(await tracker.store.profile(id), f"profile {id}")
+        return shown(person, fold(person, tracker.project.settings.fields))
+
+    @get("/profiles/{id:str}/events", summary="The newest events that were stored with a profile id")
+    async def events_of(id: str) -> list[dict[str, Any]]:
+        return [msgspec.to_builtins(event) for event in await tracker.store.events_of(id, 100)]
+
+    @get("/rejected", summary="The newest rejected events, with their reasons")
+    async def rejected() -> list[dict[str, Any]]:
+        return [{**msgspec.to_builtins(one), "body": _plain(one.body)} for one in await tracker.store.rejected(100)]
+
+    @get("/counts", summary="How much is stored, and what became of the events since the start")
+    async def counts(request: Request[Any, Any, Any]) -> dict[str, Any]:
+        stored = msgspec.to_builtins(await tracker.store.counts())
+        return {"stored": stored, "events": msgspec.to_builtins(tracker.ledger.totals)}
+
+    handlers = [run, event, runs_of, profile, events_of, rejected, counts]
+    return Router("/", route_handlers=handlers, guards=[may_read], tags=["reading"])
+
+
+def _found(thing: Any, name: str) -> Any:
+    if thing is None:
+        raise NotFoundException(f"there is no {name}")
+    return thing
+
+
+def _shown_run(run: RunRecord) -> dict[str, Any]:
+    return {"id": run.id, "source": run.source, **_plain(run.trace)}
+
+
+def _plain(raw: msgspec.Raw) -> Any:
+    return msgspec.json.decode(raw)

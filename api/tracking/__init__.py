@@ -1,0 +1,1 @@
+"""Tracking over HTTP: `/track` and `/collect`. Foreign protocols are translators beside them."""

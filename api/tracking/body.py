@@ -1,0 +1,106 @@
+"""Reading a request: headers, and a body of limited size in the encodings and media types that trackers send."""
+
+import asyncio
+import zlib
+from collections.abc import Iterable
+
+from litestar.types import Receive
+
+from api.problem import HttpProblem
+from engine.tracking.intake import MOST_BODY
+
+BODY_SECONDS = 30  # for a body that comes in pieces
+JSON_TYPES = frozenset({b"application/json", b"text/plain", b"application/csp-report", b""})  # sendBeacon sends text
+WANTED = frozenset({b"authorization", b"content-encoding", b"content-type", b"origin"})
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was complete: there is nobody to answer."""
+
+
+def wanted_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """The headers that tracking looks at. One that stands twice with different values is refused."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in WANTED and found.setdefault(name, value) != value:
+            raise HttpProblem(400, f"the header {name.decode()} stands twice with different values")
+    return found
+
+
+def bearer(headers: dict[bytes, bytes]) -> str | None:
+    """The key of `Authorization: Bearer KEY`."""
+    scheme, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    return key.strip() or None if scheme.lower() == "bearer" else None
+
+
+def origin(headers: dict[bytes, bytes]) -> str | None:
+    """The web origin that a browser names."""
+    found = headers.get(b"origin")
+    return found.decode("latin-1") if found is not None else None
+
+
+def check_media_type(headers: dict[bytes, bytes]) -> None:
+    """Refuse what is not JSON (sent as JSON or as text) in UTF-8."""
+    media, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
+    media = media.strip()
+    if media not in JSON_TYPES and not (media.startswith(b"application/") and media.endswith(b"+json")):
+        told = f"send JSON as application/json or text/plain, not {media.decode('latin-1')}"
+        raise HttpProblem(415, told, {"Accept": "application/json, text/plain"})
+    _, given, charset = parameters.partition(b"charset=")
+    if given and charset.strip(b' "') not in (b"utf-8", b"utf8"):
+        raise HttpProblem(415, "send UTF-8")
+
+
+async def read_body(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
+    """The body, decompressed. Raises `HttpProblem` (413, 415, 408) and `ClientGone`."""
+    encoding = headers.get(b"content-encoding", b"identity").strip().lower()
+    if encoding not in (b"identity", b"gzip", b""):
+        raise HttpProblem(415, "the body may be gzip or not compressed", {"Accept-Encoding": "gzip, identity"})
+    body, more = await _piece(receive)
+    if more:
+        body = await _rest(body, receive)
+    elif len(body) > MOST_BODY:
+        raise _too_large()
+    return _unzipped(body) if encoding == b"gzip" else body
+
+
+async def _piece(receive: Receive) -> tuple[bytes, bool]:
+    """The next piece of the body, and whether more follow."""
+    message = await receive()
+    if message["type"] != "http.request":
+        raise ClientGone
+    return message.get("body", b""), message.get("more_body", False)
+
+
+async def _rest(begun: bytes, receive: Receive) -> bytes:
+    pieces, size = [begun], len(begun)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            more = True
+            while more and size <= MOST_BODY:
+                piece, more = await _piece(receive)
+                pieces.append(piece)
+                size += len(piece)
+    except TimeoutError:
+        raise HttpProblem(408, f"the body did not arrive within {BODY_SECONDS} s", {"Connection": "close"}) from None
+    if size > MOST_BODY:
+        raise _too_large()
+    return b"".join(pieces)
+
+
+def _unzipped(body: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        plain = unpacker.decompress(body, MOST_BODY + 1)
+    except zlib.error as wrong:
+        raise HttpProblem(400, f"the body is not gzip: {wrong}") from None
+    if len(plain) > MOST_BODY:
+        raise _too_large()
+    if not unpacker.eof or unpacker.unused_data:
+        raise HttpProblem(400, "the body is not one whole gzip stream")
+    return plain
+
+
+def _too_large() -> HttpProblem:
+    told = f"a body has at most {MOST_BODY} bytes, decompressed: send fewer events at once"
+    return HttpProblem(413, told, {"Connection": "close"})

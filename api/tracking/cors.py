@@ -1,0 +1,38 @@
+"""CORS per source: a page may send and read the answer when one of the source's `origins` is its own."""
+
+from collections.abc import Iterable
+
+from engine.tracking.admission import allows_origin
+from engine.tracking.source import Source
+
+Headers = list[tuple[bytes, bytes]]
+
+
+def preflight_headers(sources: Iterable[Source], origin: str | None) -> Headers:
+    """The answer to a preflight, which does not name its source: yes if any source takes this origin."""
+    if origin is None or not any(allows_origin(source, origin) for source in sources if source.enabled):
+        return [(b"vary", b"Origin")]
+    return [
+        *allow_headers(origin),
+        (b"access-control-allow-methods", b"GET, POST"),
+        (b"access-control-allow-headers", b"Content-Type, Content-Encoding, Authorization"),
+        (b"access-control-max-age", b"600"),
+    ]
+
+
+def answer_headers(source: Source | None, origin: str | None) -> Headers:
+    """What an answer says to the browser about a source."""
+    if origin is None:
+        return []
+    if source is None or not allows_origin(source, origin):
+        return [(b"vary", b"Origin")]
+    return allow_headers(origin)
+
+
+def allow_headers(origin: str) -> Headers:
+    """That pages of `origin` may read this."""
+    return [
+        (b"access-control-allow-origin", origin.encode("latin-1")),
+        (b"access-control-expose-headers", b"Headrace-Debugger, Retry-After"),
+        (b"vary", b"Origin"),
+    ]

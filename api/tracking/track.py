@@ -1,0 +1,40 @@
+"""`POST /track`: the hot path, a raw ASGI handler (an ordinary one costs several times as much)."""
+
+from urllib.parse import parse_qs
+
+from litestar import asgi
+from litestar.handlers import ASGIRouteHandler
+from litestar.types import Receive, Scope, Send
+
+from api.problem import HttpProblem
+from api.tracking.body import check_media_type, read_body
+from api.tracking.desk import serve
+from engine.tracking.intake import Intake, read_track
+from engine.tracking.tracker import Tracker
+
+BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def track_handler(tracker: Tracker) -> ASGIRouteHandler:
+    """The handler of `/track` for a tracker."""
+
+    @asgi("/track", copy_scope=False)
+    async def track(scope: Scope, receive: Receive, send: Send) -> None:
+        async def read(headers: dict[bytes, bytes]) -> Intake:
+            check_media_type(headers)
+            profile_less = read_flag(scope["query_string"], "profile_less")
+            return read_track(await read_body(receive, headers), profile_less=profile_less)
+
+        await serve(tracker, scope, send, ("POST",), read)
+
+    return track
+
+
+def read_flag(query: bytes, name: str) -> bool:
+    """A query parameter that is true or false; false when it is missing."""
+    if not query:
+        return False
+    given = parse_qs(query.decode("latin-1"), keep_blank_values=True).get(name, ["false"])[-1].lower()
+    if given not in BOOLEANS:
+        raise HttpProblem(400, f"`{name}` is true or false")
+    return BOOLEANS[given]

@@ -1,0 +1,85 @@
+"""The `headrace` command: one thin function a subcommand. Exit codes: 0 well, 1 findings, 2 wrong usage, 3 a bug."""
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    name="headrace",
+    help="Carry customer events through flows written in YAML. Start with `headrace init shop && headrace serve shop`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Project = Annotated[Path, typer.Argument(help="The project's directory", show_default="the current directory")]
+
+
+@app.command()
+def init(directory: Annotated[Path, typer.Argument(help="Where to put it; must be empty or not exist")]) -> None:
+    """Start a project: a web shop with flows, segments, sources and sample events that work."""
+    from cli.init import init as begin
+
+    raise typer.Exit(begin(directory, Console()))
+
+
+@app.command()
+def serve(
+    project: Project = Path(),
+    host: Annotated[str, typer.Option(help="The address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 for any free one")] = 8686,
+    store: Annotated[
+        str | None,
+        typer.Option(help="sqlite:PATH or memory:", envvar="HEADRACE_STORE", show_default="sqlite:headrace.db"),
+    ] = None,
+    open_sources: Annotated[
+        bool,
+        typer.Option("--open-sources", help="Serve sources that trust everybody also beyond loopback"),
+    ] = False,
+) -> None:
+    """Take events at /track and /collect and run the project's flows on them. Ctrl-C stops cleanly."""
+    from cli.serve import Place
+    from cli.serve import serve as begin
+
+    raise typer.Exit(begin(project, Place(host, port, store, open_sources), Console(stderr=True)))
+
+
+@app.command()
+def check(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="The project, or files of it", show_default="the current directory")
+    ] = None,
+) -> None:
+    """Say what is wrong with a project: file, line, column and the remedy. Exit code 1 when there are errors."""
+    from cli.check import check as look
+
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    raise typer.Exit(look(paths or [Path()], colour, sys.stdout))
+
+
+@app.command()
+def nodes(
+    name: Annotated[str | None, typer.Argument(help="A node type, e.g. profile.merge", show_default="all")] = None,
+) -> None:
+    """List the node types, or show one with its fields, ports and an example."""
+    from cli.nodes import show
+
+    raise typer.Exit(show(name, Console()))
+
+
+def main() -> None:
+    """Run the command. What nobody caught is a bug: it is shown, and the exit code is 3."""
+    try:
+        app()
+    except Exception:  # noqa: BLE001  # the outermost edge
+        traceback.print_exc()
+        sys.exit(3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""`headrace serve`: load the project, open the store, listen."""
+
+import gc
+import os
+import socket
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+import uvicorn
+from rich.console import Console
+from storage.sqlite.lock import Locked, lock_file
+
+import nodes
+from api.app import create_app
+from cli.logging import configure_logging
+from engine.tracking.ports import Store
+from engine.tracking.project import Project
+from flows.diagnostic import render
+from flows.project import Loaded, load_project
+from storage import UnknownStore, open_store
+
+DEFAULT_STORE = "sqlite:headrace.db"
+STOP_SECONDS = 10  # for requests that are under way when the server is asked to stop
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to listen and where to keep data."""
+
+    host: str
+    port: int
+    store: str | None
+    open_sources: bool
+
+
+def serve(root: Path, place: Place, console: Console) -> int:
+    """Serve the project at `root` until told to stop. Exit code 2 when it cannot begin."""
+    configure_logging(sys.stderr)
+    if not root.is_dir():
+        return _cannot(console, f"{root} is not a directory. `headrace init {root}` makes a project there.")
+    loaded = load_project(root, nodes.builtin())
+    if loaded.diagnostics:
+        console.print(render(loaded.diagnostics, loaded.sources, colour=False), markup=False, highlight=False)
+    project = loaded.project
+    if not project.sources:
+        return _cannot(console, f"{root} has no source that can be served: without one, no event is taken.")
+    trusting = sorted(s.source for s in project.sources.values() if s.kind == "public" and s.identify == "trust")
+    if trusting and not is_loopback(place.host) and not place.open_sources:
+        told = f"Source {', '.join(trusting)} trusts everybody, and {place.host} is not loopback."
+        return _cannot(console, told + " Set `identify: link` in its file, or say --open-sources.")
+    url = place.store or project.settings.store or DEFAULT_STORE
+    try:
+        with lock_file(database(url, root)):
+            store = open_store(url, root)
+            return listen(loaded, store, place, console)
+    except (UnknownStore, Locked) as wrong:
+        return _cannot(console, str(wrong))
+    except OSError as wrong:
+        return _cannot(console, f"Cannot listen on {place.host}:{place.port}: {wrong.strerror}.")
+
+
+def listen(loaded: Loaded, store: Store, place: Place, console: Console) -> int:
+    """Listen, say where, and serve until a signal comes."""
+    project = loaded.project
+    broken = tuple(sorted({d.file for d in loaded.diagnostics if d.severity == "error"}))
+    app = create_app(
+        project,
+        store,
+        broken=broken,
+        reading_key=os.environ.get("HEADRACE_ADMIN_KEY"),
+        loopback=is_loopback(place.host),
+    )
+    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((place.host, place.port))
+        shown = f"[{place.host}]" if family == socket.AF_INET6 else place.host
+        address = f"http://{shown}:{listening.getsockname()[1]}"
+        _greet(console, project, broken, address)
+        config = uvicorn.Config(
+            app,
+            loop="uvloop",
+            http="httptools",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+        gc.collect()
+        gc.freeze()  # what was loaded stays: the collector need not look at it again
+        gc.set_threshold(50_000, 20, 50)
+        server = uvicorn.Server(config)
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listening])
+    console.print("Stopped. Everything that was acknowledged is stored.")
+    return 0 if server.started else 1
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def database(url: str, root: Path) -> Path | None:
+    """The file that one serving process may use at a time, if the store is a file."""
+    kind, _, path = url.partition(":")
+    return root / path if kind == "sqlite" else None
+
+
+def _greet(console: Console, project: Project, broken: tuple[str, ...], address: str) -> None:
+    names = ", ".join(flow.name for flow in project.flows) or "none"
+    console.print(f"[bold]Headrace[/] serves {project.name or 'the project'} on {address}", highlight=False)
+    console.print(f"  flows     {len(project.flows)}: {names}", highlight=False)
+    console.print(f"  sources   {', '.join(sorted(project.sources))}", highlight=False)
+    console.print(
+        f"  track     {address}/track    API {address}/schema    health {address}/health/ready", highlight=False
+    )
+    for file in broken:
+        console.print(f"  [red]not served[/] {file}: it has errors (see above); everything else is", highlight=False)
+
+
+def _cannot(console: Console, told: str) -> int:
+    console.print(f"[red]{told}[/]", highlight=False)
+    return 2
