@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal, cast
 
 from jinja2 import nodes
 
 from engine.language import mistakes
-from engine.language.functions import FILTERS, FUNCTIONS, TESTS
+from engine.language.functions import FILTERS, FUNCTIONS
 from engine.language.parser import Parsed
 from engine.language.path import show_path
 from engine.language.refusal import (
@@ -143,27 +143,23 @@ class _Checker:
 
     def _check_hyphen(self, node: nodes.BinExpr) -> None:
         """`nodes.big-spender.out` is a subtraction; say so when its right side makes no sense."""
-        right: nodes.Node = node.right
-        while isinstance(right, nodes.Getattr | nodes.Getitem | nodes.Filter | nodes.Call) and right.node is not None:
+        right: nodes.Node | None = node.right
+        while isinstance(right, nodes.Getattr | nodes.Getitem | nodes.Filter | nodes.Call):
             right = right.node
-        left_end, right_start = self.span(node.left)[1], self.span(node.right)[0]
-        touching = self.text[left_end:right_start] == "-"
-        if not (touching and isinstance(node.left, nodes.Getattr | nodes.Getitem)):
-            return
+        end = self.span(node.left)[1]
+        touching = self.text[end : self.span(node.right)[0]] == "-"
         unknown = isinstance(right, nodes.Name) and right.name not in self.roots
-        if not (unknown and isinstance(node.left, nodes.Getattr)):
+        if not (touching and unknown and isinstance(node.left, nodes.Getattr)):
             return
-        start = left_end - len(node.left.attr)
-        found = _HYPHENATED.match(self.text, start)
-        if found is None:
-            return
+        found = _HYPHENATED.match(self.text, end - len(node.left.attr))
         left = self.check(node.left.node)
-        name = f"{show_path(left.path)}['{found[0]}']" if isinstance(left, Path) else f"['{found[0]}']"
+        if found is None or not isinstance(left, Path):
+            return
         raise refusal(
             UNKNOWN_ROOT,
             f"the hyphen in `{found[0]}` is a minus here",
             found.span(),
-            f"a name with a hyphen stands in quoted brackets: `{name}`",
+            f"a name with a hyphen stands in quoted brackets: `{show_path(left.path)}['{found[0]}']`",
         )
 
     def _negative(self, node: nodes.Neg) -> Tree:
@@ -209,13 +205,8 @@ class _Checker:
     # Tests, filters and functions
 
     def _presence(self, node: nodes.Test) -> Tree:
-        if node.name == "defined":
-            return Presence(self.span(node), self.check(node.node), "defined")
-        if node.name == "none":
-            return Presence(self.span(node), self.check(node.node), "none")
-        remedy = "write `value in list`" if node.name == "in" else did_you_mean(node.name, TESTS)
-        at = (node.lineno, node.lineno + len(node.name))
-        raise refusal(UNKNOWN_FUNCTION, f"there is no test `{node.name}`", at, remedy)
+        test: Literal["defined", "none"] = "defined" if node.name == "defined" else "none"  # the parser knows no other
+        return Presence(self.span(node), self.check(node.node), test)
 
     def _filter(self, node: nodes.Filter) -> Tree:
         at = (node.lineno, node.lineno + len(node.name))

@@ -136,7 +136,7 @@ def _step(part: Any, text: str) -> Step:
             raise refusal(BAD_JSONPATH, "a slice's step is not 0", (0, len(text)))
         return lambda held: [item for one in held if isinstance(one, LISTS) for item in one[chosen]]
     if isinstance(part, ng.Wildcard):
-        return lambda held: [item for one in held for item in _below(one)]
+        return _spread
     if isinstance(part, ng.Descendants):
         return _descend
     raise refusal(BAD_JSONPATH, "this is not part of JSONPath here", (0, len(text)), _LITERAL)
@@ -148,6 +148,13 @@ def _index(indices: tuple[int, ...]) -> Step:
         return [one[index] for one in lists for index in indices if -len(one) <= index < len(one)]
 
     return step
+
+
+def _spread(held: list[Any]) -> list[Any]:
+    found: list[Any] = []
+    for one in held:
+        found.extend(_below(one))
+    return found
 
 
 def _below(value: Any) -> Any:

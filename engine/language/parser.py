@@ -14,10 +14,11 @@ from jinja2.exceptions import TemplateSyntaxError
 from jinja2.lexer import TokenStream
 from msgspec import Struct
 
+from engine.language.functions import TESTS
 from engine.language.mistakes import WORDS
-from engine.language.refusal import SYNTAX, TOO_LARGE, Span, refusal
+from engine.language.refusal import SYNTAX, TOO_LARGE, UNKNOWN_FUNCTION, Span, refusal
 from engine.language.tokens import ENVIRONMENT, Tokens
-from engine.problem import Wrong
+from engine.problem import Wrong, did_you_mean
 
 
 class Parsed(Struct, frozen=True):
@@ -83,6 +84,10 @@ class _Parser(jinja2.parser.Parser):
         start = next(self.stream).lineno
         negated = self.stream.skip_if("name:not")
         name = self.stream.expect("name")
+        if name.value not in TESTS:
+            remedy = "write `value in list`" if name.value == "in" else did_you_mean(name.value, TESTS)
+            at = (name.lineno, name.lineno + len(name.value))
+            raise refusal(UNKNOWN_FUNCTION, f"there is no test `{name.value}`", at, remedy)
         test = nodes.Test(node, name.value, [], [], None, None, lineno=name.lineno)
         return nodes.Not(test, lineno=start) if negated else test
 

@@ -1,0 +1,186 @@
+import pytest
+
+from engine.language.absent import ABSENT, Absent, Unfit
+from engine.language.expression import compile_expression
+from engine.language.functions import FILTERS, FUNCTIONS
+
+NOON = 1_714_564_800_000  # 2024-05-01T12:00:00Z
+
+
+def evaluated(text, x=None):
+    return compile_expression(text).evaluate({"event": {"x": x}, "now": NOON})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("'ÀB' | lower", "àb"),
+        ("'ab' | upper", "AB"),
+        ("\"they're o'neill's JOBS\" | title", "They're O'neill's Jobs"),
+        ("'  a b ' | trim", "a b"),
+        ("'abcdef' | truncate(3)", "abc"),
+        ("'abc' | truncate(9)", "abc"),
+        ("'a-b-c' | replace('-', '+')", "a+b+c"),
+        ("'a, b' | split(', ')", ["a", "b"]),
+        ("' a  b ' | split", ["a", "b"]),
+        ("'order-paid' | starts_with('order')", True),
+        ("'order-paid' | ends_with('order')", False),
+        (r"'order 66' | matches('^order \d+$')", True),
+        ("'ORDER' | matches('(?i)order')", True),
+        ("'order' | matches('x')", False),
+        ("5 | string", "5"),
+        ("true | string", "true"),
+        ("[1, 'a', none, 1.5] | json", '[1,"a",null,1.5]'),
+        ("'a' | json", '"a"'),
+        ("'abc' | hash", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        ("'a b/ü&' | urlencode", "a%20b%2F%C3%BC%26"),
+        ("'abc' | length", 3),
+        ("[1, 2] | length", 2),
+        ("{'a': 1} | length", 1),
+        ("[1, 2] | first", 1),
+        ("[1, 2] | last", 2),
+        ("[1, 2, 3] | slice(1)", [2, 3]),
+        ("[1, 2, 3] | slice(0, -1)", [1, 2]),
+        ("'abc' | slice(1, 2)", "b"),
+        ("['a', 1, true] | join('-')", "a-1-true"),
+        ("['a', 'b'] | join", "ab"),
+        ("[3, 1, 2] | min", 1),
+        ("['b', 'a'] | max", "b"),
+        ("[] | min | default(0)", 0),
+        ("[] | first | default('x')", "x"),
+        ("[1, 2.5] | sum", 3.5),
+        ("[] | sum", 0),
+        ("[3, 1, 2] | sort", [1, 2, 3]),
+        ("[1, true, 1.0, 'a', 'a', [1], [1], none] | unique", [1, True, "a", [1], None]),
+        ("{'a': 1, 'b': 2} | keys", ["a", "b"]),
+        ("{'a': 1, 'b': 2} | values", [1, 2]),
+        ("2.5 | round", 3),
+        ("-2.5 | round", -3),
+        ("2.675 | round(2)", 2.68),
+        ("7 | round(2)", 7),
+        ("1e300 | round(2)", 1e300),
+        ("'12' | int", 12),
+        ("' -7.9 ' | int", -7),
+        ("7.9 | int", 7),
+        ("'1e3' | float", 1000.0),
+        ("'.5' | float", 0.5),
+        ("3 | float", 3.0),
+        ("-3 | abs", 3),
+        ("'2024-05-01T12:00:00Z' | date", NOON),
+        ("'2024-05-01T14:00:00+02:00' | date", NOON),
+        ("'2024-05-01T12:00:00' | date", NOON),
+        ("'2024-05-01' | date", NOON - 43_200_000),
+        ("now | date", NOON),
+        ("now | format_date('%Y-%m-%d %H:%M:%S %j %G-W%V-%u %y 100%%')", "2024-05-01 12:00:00 122 2024-W18-3 24 100%"),
+        ("now - days(1)", NOON - 86_400_000),
+        ("hours(0.5) + minutes(1)", 1_860_000),
+        ("min(3, 1, 2)", 1),
+        ("max('a', 'b')", "b"),
+    ],
+)
+def test_functions_give(text, value):
+    result = evaluated(text)
+    assert result == value
+    assert type(result) is type(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1 | lower", "none is none | upper", "[1] | trim", "'a' | truncate('b')", "'a' | replace('', 'b')"),
+        *("'a' | replace(1, 'b')", "'a' | split('')", "1 | starts_with('1')", "1 | matches('1')", "1 | length"),
+        *(
+            "'abc' | first",
+            "{'a': 1} | slice(1)",
+            "'abc' | slice(1.5)",
+            "[none] | join",
+            "'abc' | join",
+            "[1, 'a'] | min",
+        ),
+        *("[true, 1] | max", "[1, 'a'] | sum", "[1, none] | sort", "'a' | unique", "[1] | keys", "1 | values"),
+        *("'2' | round", "2 | round(-1)", "2.5 | round(99)", "'x' | int", "'1_000' | int", "'' | float", "true | int"),
+        *(
+            "'1e999' | float",
+            "'nan' | float",
+            "'9' | abs",
+            "'yesterday' | date",
+            "true | date",
+            "1e18 | format_date('%Y')",
+        ),
+        *(
+            "days('1')",
+            "days(1e300)",
+            "min(1, 'a')",
+            "max(true, 1)",
+            "[9223372036854775807, 1] | sum",
+            "[1e308, 1e308] | sum",
+        ),
+        "(('9' ~ '9223372036854775807') | int)",
+    ],
+)
+def test_what_does_not_fit_a_function_is_unfit(text):
+    with pytest.raises(Unfit):
+        evaluated(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["event.x | lower", "'a' | replace(event.x, 'b')", "min(event.x, 1)", "[] | first", "[] | max"]
+)
+def test_an_absent_argument_is_absent(text):
+    with pytest.raises(Absent):
+        evaluated(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "event.x | replace('a', 'bbbbbbbbbb')",
+        "[event.x, event.x, event.x] | join",
+        "[event.x, event.x, event.x] | json",
+        "event.x | split('a')",
+        "[event.x] | join(',') | urlencode | urlencode | upper | replace('A', 'BBBB')",
+    ],
+)
+def test_what_functions_make_is_bounded(text):
+    with pytest.raises(Unfit):
+        evaluated(text, "a" * 30_000)
+
+
+@pytest.mark.parametrize("text", ["event.x | hash", "event.x | urlencode", "event.x | matches('a')", "event.x | json"])
+def test_half_characters_are_unfit(text):
+    with pytest.raises(Unfit):
+        evaluated(text, "\ud800")
+
+
+def test_patterns_run_in_linear_time():
+    assert evaluated("event.x | matches('(a+)+$')", "a" * 5000 + "b") is False
+
+
+def test_deep_data_has_no_json():
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    for text in ("event.x | json", "event.x ~ ''", "[event.x] | unique"):
+        with pytest.raises(Unfit):
+            evaluated(text, deep)
+    while deep:  # taken apart step by step
+        deep = deep.pop()
+
+
+@pytest.mark.parametrize("function", [*FILTERS.values(), *FUNCTIONS.values()], ids=lambda function: function.usage)
+def test_every_function_is_documented(function):
+    assert function.text.split("\n")[0].endswith(".")
+    assert function.name in function.usage
+    assert function.least <= (function.most if function.most is not None else function.least)
+
+
+def test_the_usage_shows_the_arguments():
+    assert FILTERS["replace"].usage == "value | replace(old, new)"
+    assert FILTERS["join"].usage == "value | join(separator='')"
+    assert FILTERS["lower"].usage == "value | lower"
+    assert FUNCTIONS["min"].usage == "min(first, second, ...)"
+
+
+def test_default_is_in_the_table_with_the_meaning_it_has():
+    default = FILTERS["default"].call
+    assert [default(value, 1) for value in (ABSENT, None, 0, "")] == [1, 1, 0, ""]
