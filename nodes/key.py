@@ -84,7 +84,9 @@ def placeholder(text: str, what: str) -> str:
 
 
 def _text(path: Path, value: Scalar) -> str:
-    if isinstance(value, bool) or value is None:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # 42 and 42.0 are one number in JSON

@@ -3,7 +3,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from engine.flow.node import Condition, Node, Outcome, Port, Seen, Sole
+from engine.flow.node import Condition, Node, Outcome, Port, Seen, Sole, declared_ports
 
 _CASE = r"^(?!(?:default|failed|skipped)$)[a-z][a-z0-9_]*$"  # a case is a port, beside those that are there anyway
 
@@ -38,7 +38,8 @@ tier:
     @classmethod
     def own_ports(cls, config: Mapping[str, Any]) -> dict[str, Port]:
         """A port for each case."""
-        return {str(name): _case(str(name)) for name in config}
+        own = declared_ports(cls)
+        return {name: _case(name) for name in map(str, config) if name not in own}
 
     def run(self, seen: Seen) -> Outcome:
         """Leave by the first case that holds, else by `default`."""

@@ -5,9 +5,11 @@ from msgspec import Meta
 
 from engine.flow.node import Fixed, Keys, Outcome, Seen, Sole
 from engine.language.path import parse_path
-from engine.problem import Wrong
+from engine.problem import Problem, Wrong
 from engine.profile.operations import Operation, Unset
 from nodes.change import ProfileChange
+
+_ROOTS = ("traits", "pii", "consents")
 
 
 class ProfileUnset(ProfileChange, frozen=True, tag="profile.unset"):
@@ -20,7 +22,7 @@ class ProfileUnset(ProfileChange, frozen=True, tag="profile.unset"):
         str | tuple[str, ...],
         Sole(),
         Fixed(),
-        Keys("traits", "pii", "consents"),
+        Keys(*_ROOTS),
         Meta(
             description="The path to remove, or a list of paths", examples=["traits.cart", ["traits.cart", "pii.phone"]]
         ),
@@ -45,6 +47,9 @@ forget_contact:
             return self.failed(reason=wrong.problem.message)
 
     def operations(self) -> Iterable[Operation]:
-        """One `unset` for each path."""
-        paths = (self.paths,) if isinstance(self.paths, str) else self.paths
-        return [Unset(parse_path(path)) for path in paths]
+        """One `unset` for each path. Raises `Wrong` for what is no path of a value."""
+        for text in (self.paths,) if isinstance(self.paths, str) else self.paths:
+            path = parse_path(text)
+            if path[0] not in _ROOTS or len(path) < 2:
+                raise Wrong(Problem(code="H114", message=f"`{text}` is not something that `profile.unset` can remove"))
+            yield Unset(path)

@@ -32,6 +32,10 @@ def test_a_case_cannot_take_a_name_that_is_no_port_of_its_own(name):
         msgspec.convert({"cases": {name: True}}, Switch)
 
 
+def test_a_port_that_is_there_anyway_keeps_its_meaning():
+    assert Switch.own_ports({"failed": "true", "gold": "true"}).keys() == {"gold"}
+
+
 def test_a_case_may_begin_like_a_port_that_is_there_anyway():
     assert msgspec.convert({"cases": {"failed_once": True}}, Switch).run(seen()).port == "failed_once"
 

@@ -18,8 +18,9 @@ def test_each_path_is_removed(paths, operations):
     assert (outcome.port, list(outcome.effects)) == ("done", operations)
 
 
-def test_a_path_that_cannot_be_read_leaves_by_failed():
-    outcome = ProfileUnset(paths=("pii.email", "traits..cart")).run(seen(person()))
+@pytest.mark.parametrize("path", ["traits..cart", "traits", "segments", "segments.vip", "id", "metadata.version"])
+def test_a_path_that_leads_to_no_value_leaves_by_failed(path):
+    outcome = ProfileUnset(paths=("pii.email", path)).run(seen(person()))
     assert (outcome.port, outcome.effects) == ("failed", ())
     assert outcome.reason
 
