@@ -1,20 +1,33 @@
 """Text with `{{ }}`: cut into literal text and expressions, and put together again for a scope."""
 
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
-from engine.language.absent import Absent
+from engine.language.absent import Absent, Unfit
 from engine.language.compiler import joined
-from engine.language.expression import Expression, compile_tokens
+from engine.language.expression import Expression, Read, compile_tokens
 from engine.language.leaves import Evaluate
 from engine.language.refusal import NOT_ALLOWED, refusal
 from engine.language.scope import Scope
+from engine.language.signs import as_text
 from engine.language.tokens import tokenise
 
 _OPENING = re.compile(r"\{\{|\{%|\{#")
 
 Piece = str | Expression
+Parts = Callable[[str], str]
+
+
+class Source(Protocol):
+    """Something in a value that is computed: an expression or a JSONPath."""
+
+    source: str
+    reads: tuple[Read, ...]
+    evaluate: Callable[[Scope], Any]
+
+    def note(self, scope: Scope, values: dict[str, Any]) -> Any:
+        """What `evaluate` gives; what is read goes to `values`."""
 
 
 def has_template(text: str) -> bool:
@@ -50,15 +63,15 @@ def whole(pieces: list[Piece]) -> Expression | None:
     return expressions[0] if len(expressions) == 1 and not literal.strip() else None
 
 
-def mixed(pieces: list[Piece], parts: Callable[[Any], str] | None = None) -> Evaluate:
+def mixed(pieces: Sequence[str | Source], parts: Parts | None = None) -> Evaluate:
     """What puts the text together for a scope; absent and null values raise `Absent`.
 
-    `parts` says how an evaluated part is written; the literal text stays as it is.
+    `parts` writes the text of an evaluated part; the literal text stays as it is.
     """
     return joined([_rendered(piece, parts) for piece in pieces])
 
 
-def _rendered(piece: Piece, parts: Callable[[Any], str] | None) -> Evaluate:
+def _rendered(piece: str | Source, parts: Parts | None) -> Evaluate:
     if isinstance(piece, str):
         return lambda scope: piece
     evaluate, source = piece.evaluate, piece.source
@@ -67,6 +80,9 @@ def _rendered(piece: Piece, parts: Callable[[Any], str] | None) -> Evaluate:
         value = evaluate(scope)
         if value is None:
             raise Absent(source, "null")
-        return value if parts is None else parts(value)
+        try:
+            return value if parts is None else parts(as_text(value))
+        except UnicodeError:
+            raise Unfit(f"`{source}` has half characters") from None
 
     return render

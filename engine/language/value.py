@@ -1,28 +1,17 @@
 """Values: plain data that an author wrote, in which texts may be templates or JSONPaths."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from engine.language.absent import Unusable
-from engine.language.expression import Read
 from engine.language.jsonpath import compile_jsonpath
 from engine.language.leaves import Evaluate
 from engine.language.refusal import NO_TEMPLATES, TOO_LARGE
 from engine.language.scope import ROOTS, Scope
-from engine.language.template import Piece, has_template, mixed, split, whole
+from engine.language.template import Parts, Piece, Source, has_template, mixed, split, whole
 from engine.problem import KeyPath, Problem, Wrong
 
 DEPTH_CAP = 50  # objects and lists within one another
-
-
-class Source(Protocol):
-    """Something in a value that is computed: an expression or a JSONPath."""
-
-    reads: tuple[Read, ...]
-    evaluate: Callable[[Scope], Any]
-
-    def note(self, scope: Scope, values: dict[str, Any]) -> Any:
-        """What `evaluate` gives; what is read goes to `values`."""
 
 
 class Value:
@@ -53,12 +42,12 @@ def compile_value(
     roots: frozenset[str] = ROOTS,
     *,
     templates: bool = True,
-    parts: Callable[[Any], str] | None = None,
+    parts: Parts | None = None,
 ) -> tuple[Value, list[Problem]]:
     """The value that `data` spells, and what is wrong with it (then the value is of no use).
 
-    Text with `{{ }}` is a template, text that begins with `$.` a JSONPath, `$$.` a literal `$.`. With `parts` a
-    template is always a text, its evaluated parts written by that function.
+    Text with `{{ }}` is a template, text that begins with `$.` a JSONPath, `$$.` a literal `$.`. With `parts`
+    whatever is computed becomes text, written by that function.
     """
     build = _Build(roots, templates=templates, parts=parts)
     literal, evaluate = build.node(data, ())
@@ -68,7 +57,7 @@ def compile_value(
 class _Build:
     """Walks the data once. Each part gives its literal, or what evaluates it (then the literal is of no use)."""
 
-    def __init__(self, roots: frozenset[str], *, templates: bool, parts: Callable[[Any], str] | None) -> None:
+    def __init__(self, roots: frozenset[str], *, templates: bool, parts: Parts | None) -> None:
         self.roots = roots
         self.templates = templates
         self.parts = parts
@@ -113,7 +102,7 @@ class _Build:
             if text.startswith("$."):
                 jsonpath = compile_jsonpath(text, self.roots)
                 self.sources.append((path, jsonpath))
-                return None, jsonpath.evaluate
+                return None, jsonpath.evaluate if self.parts is None else mixed([jsonpath], self.parts)
             if self.templates and has_template(text):
                 return None, self._template(split(text, self.roots), path)
         except Wrong as wrong:

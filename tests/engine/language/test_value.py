@@ -1,4 +1,5 @@
 from contextlib import suppress
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
@@ -200,6 +201,27 @@ def test_data_that_nests_too_deep_is_refused():
     for _ in range(3000):
         data = [data]
     assert problem_of(data).code == "H208"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("/a/{{ event.x }}/b", "/a/<../>/b"),
+        ("{{ event.x }}", "<../>"),
+        ("$.event.x", "<../>"),
+        ("{{ event.y }} {{ event.z }}", "<true> <[1]>"),
+        ("/a", "/a"),
+    ],
+)
+def test_evaluated_parts_are_written_apart_from_the_literal_text(text, written):
+    value = compiled(text, parts=lambda part: f"<{part}>")
+    assert value.evaluate({"event": {"x": "../", "y": True, "z": [1]}}) == written
+
+
+def test_half_characters_cannot_be_written():
+    value = compiled("{{ event.x }}", parts=quote)
+    with pytest.raises(Unfit):
+        value.evaluate({"event": {"x": "\ud800"}})
 
 
 def test_only_the_given_roots_are_known():
