@@ -2,8 +2,8 @@
 
 Every write has a stamp, (time, part id); newer stamps supersede older ones at and below their path. `settle` walks the
 tree of all cells with a *floor*, the newest stamp that superseded what lies here; what is older is gone. A number is
-the newest value plus every counter, each less what a later `set` in another part had seen of it. Where cells of
-different kinds are alive at one path, the newest kind shows.
+the newest value plus every counter, each less what a later `set` in another part had seen of it. Where merged pasts
+differ in kind, so that cells of different kinds are alive at one path, the newest kind shows.
 
 One part alone hardly ever needs that: nothing in it is older than what supersedes it, so its cells are its view.
 """
@@ -15,7 +15,7 @@ from typing import Any
 from engine.profile.cellpath import ELEMENT, MEMBER, cell_path, element_of, member_of, path_of, read
 from engine.profile.declared import Fields, Rule, best
 from engine.profile.document import LIST_CAP, CellPath, Part, Profile, Scalar
-from engine.profile.value import members
+from engine.profile.value import ABSENT, members
 from engine.profile.view import Number, View
 
 Stamp = tuple[int, str]  # (ms, part id); ties of time go by id
@@ -37,8 +37,8 @@ def fold_parts(parts: Collection[Part], fields: Fields | None = None) -> View:
         if view is not None:
             return view
     rules = {cell_path(path): rule for path, rule in fields.items()} if fields else {}
-    settled = _settle(_gather(parts), NEVER, "", rules)
-    return settled[1] if settled else {}
+    _, view = _settle(_gather(parts), NEVER, "", rules)
+    return {} if view is ABSENT else dict(view)
 
 
 def total(numbers: list[Number]) -> Number:
@@ -180,37 +180,41 @@ def _covered(parts: Collection[Part]) -> dict[tuple[CellPath, str], tuple[int, N
     return found
 
 
-def _settle(node: _Node, floor: Stamp, cell: CellPath, rules: dict[CellPath, Rule]) -> tuple[Stamp, Any] | None:
-    """(newest stamp, value) of what lives here, or None. `floor` is the newest write above."""
+def _settle(node: _Node, floor: Stamp, cell: CellPath, rules: dict[CellPath, Rule]) -> tuple[Stamp, Any]:
+    """(newest stamp, value or ABSENT) of what lives here. `floor` is the newest write above.
+
+    The stamp counts absences too: of two kinds that are alive, the one that was last written to or taken from shows.
+    """
     floor = max(floor, node.mark)
     registers = [register for register in node.registers if register[0] >= floor]
     below = max([floor, *(stamp for stamp, _ in registers)])
-    shown = _plain(registers, node.counts, rules.get(cell))
-    alive = {}
+    plain, shown = _plain(registers, node.counts, rules.get(cell))
+    kinds: dict[str, tuple[Stamp, dict[Kid, Any]]] = {}
+    newest = max([plain, *(stamp for stamp, _ in registers), node.mark if node.mark == floor else NEVER])
     for kid, inner in node.kids.items():
-        settled = _settle(inner, below, f"{cell}.{kid}" if cell else str(kid), rules)
-        if settled is not None:
-            alive[kid] = settled
-    if alive:
-        newest = max(stamp for stamp, _ in alive.values())
-        if shown is None or newest > shown[0]:
-            lead = next(kid for kid, (stamp, _) in alive.items() if stamp == newest)
-            return newest, _collected(_kind(lead), alive)
-    return shown
+        stamp, value = _settle(inner, below, f"{cell}.{kid}" if cell else str(kid), rules)
+        last, alive = kinds.get(_kind(kid), (NEVER, {}))
+        if value is not ABSENT:
+            alive[kid] = value
+        kinds[_kind(kid)] = max(last, stamp), alive
+        newest = max(newest, stamp)
+    for kind, (stamp, alive) in kinds.items():
+        if alive and (shown is ABSENT or stamp > plain):
+            plain, shown = stamp, _collected(kind, alive)
+    return newest, shown
 
 
 def _plain(
     registers: list[tuple[Stamp, Any]], counts: list[tuple[Stamp, Number]], rule: Rule | None
-) -> tuple[Stamp, Any] | None:
-    """The value or number at one path, with its stamp. At a declared path the counters' sum is a value like others."""
-    number = (max(stamp for stamp, _ in counts), total([amount for _, amount in counts])) if counts else None
+) -> tuple[Stamp, Any]:
+    """(stamp, value or ABSENT) of registers and counters. At a declared path the counters' sum is one of the values."""
+    nothing: tuple[Stamp, Any] = (NEVER, ABSENT)
+    number = (max(stamp for stamp, _ in counts), total([amount for _, amount in counts])) if counts else nothing
     if rule:
-        found = [*registers, number] if number else registers
-        return best(rule, found) if found else None
-    newest = max(registers, key=lambda register: register[0], default=None)
-    if newest is None or number is None:
-        return newest or number
-    if type(newest[1]) is int or type(newest[1]) is float:
+        found = [*registers, number] if counts else registers
+        return best(rule, found) if found else nothing
+    newest = max(registers, key=lambda register: register[0], default=nothing)
+    if counts and (type(newest[1]) is int or type(newest[1]) is float):
         return max(newest[0], number[0]), total([newest[1], *(amount for _, amount in counts)])
     return number if number[0] > newest[0] else newest
 
@@ -222,11 +226,10 @@ def _kind(kid: Kid) -> str:
     return MEMBER if kid.startswith(MEMBER) else ""
 
 
-def _collected(kind: str, alive: dict[Kid, tuple[Stamp, Any]]) -> Any:
+def _collected(kind: str, alive: dict[Any, Any]) -> Any:
     """The object, set or list that kids of one kind make."""
-    same: dict[Any, Any] = {kid: value for kid, (_, value) in alive.items() if _kind(kid) == kind}
     if kind == ELEMENT:
-        return [same[kid] for kid in sorted(same)][-LIST_CAP:]
+        return [alive[kid] for kid in sorted(alive)][-LIST_CAP:]
     if kind == MEMBER:
-        return members(map(member_of, same))
-    return {read(kid): value for kid, value in same.items()}
+        return members(map(member_of, alive))
+    return {read(kid): value for kid, value in alive.items()}

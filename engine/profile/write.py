@@ -13,17 +13,18 @@ from typing import Any
 from engine.profile.cellpath import ELEMENT, cell_path, element_cell, element_of, member_cell, written
 from engine.profile.declared import Fields, Rule, wins
 from engine.profile.document import LIST_CAP, SET_CAP, CellPath, Members, Part, Path, Profile
-from engine.profile.fold import Stamp, fold
+from engine.profile.fold import Stamp, fold, fold_parts
 from engine.profile.merge import connected
 from engine.profile.operations import Add, Append, Increment, Operation, Remove, Set, Unset
 from engine.profile.value import ABSENT, member
 from engine.profile.view import View, change, look, null_at
 
 _CONTAINERS = (dict, list, Members)
+_ROOMY = (dict, type(ABSENT))  # what a path may lead through
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
-def commit(  # noqa: PLR0917 - all six are what a commit is of
+def commit(
     profile: Profile,
     acting: str,
     ops: Sequence[Operation],
@@ -33,7 +34,7 @@ def commit(  # noqa: PLR0917 - all six are what a commit is of
 ) -> tuple[Profile, int]:
     """The next version of a profile after `ops` were done under the id `acting`; and the time at which they count.
 
-    `before` is the profile's fold, when the caller has it. Raises `Refused` as `change` does.
+    `before` is the profile's fold, when the caller has it (as it is shown will do). Raises `Refused` as `change` does.
     """
     parts, time = profile.parts, now
     for part in parts.values():
@@ -45,6 +46,8 @@ def commit(  # noqa: PLR0917 - all six are what a commit is of
         for op in ops:
             after = change(view, op, fields)
             _WRITES[type(op)](draft, op, view, after)
+            if not draft.alone:
+                _keep_hidden(draft, op.path, view, after)
             view = after
         parts = {**parts, acting: draft.part()}
     following = Profile(
@@ -218,7 +221,8 @@ def _declare(draft: _Draft, op: Set, now: Any, rule: Rule) -> None:
 
 
 def _unset(draft: _Draft, op: Unset, view: View, after: View) -> None:
-    draft.clear(cell_path(op.path))
+    if all(type(look(view, op.path[:end])) in _ROOMY for end in range(1, len(op.path))):
+        draft.clear(cell_path(op.path))
 
 
 def _increment(draft: _Draft, op: Increment, view: View, after: View) -> None:
@@ -281,6 +285,18 @@ def _clear_way(draft: _Draft, path: Path, depth: int, now: Any, view: View) -> N
     if not draft.alone:
         for end in range(1, depth):
             draft.retire(cell_path(path[:end]))
+
+
+def _keep_hidden(draft: _Draft, path: Path, view: View, after: View) -> None:
+    """Where a write has taken away the last of what showed, keep what that hid in merged pasts from showing again."""
+    for end in range(1, len(path) + 1):
+        top = path[:end]
+        if look(after, top) is ABSENT:
+            if look(view, top) is ABSENT:
+                return
+            if look(fold_parts([draft.part(), *draft.others], draft.fields), top) is not ABSENT:
+                draft.clear(cell_path(top))
+            return
 
 
 _WRITES: dict[type[Operation], Callable[[_Draft, Any, View, View], None]] = {

@@ -1,0 +1,352 @@
+"""The rules of profiles once more, as plainly as they can be said, to compare the product with.
+
+Nothing here is fast and nothing is shared with the product but the operations and `Members`. A path is a tuple; a set's
+member is the extra step `("member", kind, value)`, a list's element `("element", time, part, index)`.
+"""
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.profile.document import LIST_CAP, SET_CAP, Members, Path
+from engine.profile.operations import Add, Append, Increment, Operation, Remove, Set, Unset
+
+NOTHING: Any = ...
+LONG_AGO = (-1, "")
+Place = tuple[Any, ...]
+
+
+class Unfit(Exception):
+    """The operation does not fit."""
+
+
+def rank(value: Any) -> tuple[int, Any]:
+    if value is None:
+        return 0, None
+    return ({bool: 1, int: 2, float: 2, str: 3}[type(value)], value)
+
+
+def ordered(values: Any) -> Members:
+    return Members(sorted(dict(sorted((rank(v), v) for v in values)).values(), key=rank))
+
+
+def is_number(value: Any) -> bool:
+    return type(value) in (int, float)
+
+
+def is_container(value: Any) -> bool:
+    return isinstance(value, dict | list | tuple)
+
+
+def pruned(value: Any) -> Any:
+    """The value without what does not exist: empty objects, sets and lists; NOTHING if that is all."""
+    if isinstance(value, dict):
+        return {k: p for k, v in value.items() if (p := pruned(v)) is not NOTHING} or NOTHING
+    if isinstance(value, Members):
+        return ordered(value) or NOTHING
+    return (value[-LIST_CAP:] or NOTHING) if isinstance(value, list) else copy.deepcopy(value)
+
+
+def get(tree: Any, path: Path) -> Any:
+    for name in path:
+        if not isinstance(tree, dict) or name not in tree:
+            return NOTHING
+        tree = tree[name]
+    return tree
+
+
+def wins(rule: str, new: Any, old: Any) -> bool:
+    if new is None or old is None:
+        return old is None
+    return {"oldest": False, "min": rank(new) < rank(old), "max": rank(new) > rank(old)}[rule]
+
+
+def check(tree: dict[str, Any], op: Operation, fields: dict[Path, str]) -> None:
+    """Raise Unfit where the operation does not fit the tree."""
+    path, now = op.path, get(tree, op.path)
+    if isinstance(op, Unset):
+        return
+    for end in range(1, len(path)):
+        above = get(tree, path[:end])
+        if above is None:
+            return
+        if above is not NOTHING and not isinstance(above, dict):
+            raise Unfit
+    rule = fields.get(path)
+    if isinstance(op, Set) and rule:
+        plain = not (now is NOTHING or is_container(now) or now is None or op.value is None)
+        if is_container(op.value) or (plain and rank(now)[0] != rank(op.value)[0]):
+            raise Unfit
+    if isinstance(op, Increment) and (rule or not (now in (NOTHING, None) or is_number(now))):
+        raise Unfit
+    if isinstance(op, Add | Remove) and not (now in (NOTHING, None) or isinstance(now, Members)):
+        raise Unfit
+    if (
+        isinstance(op, Add)
+        and isinstance(now, Members)
+        and len(now) >= SET_CAP
+        and rank(op.member) not in map(rank, now)
+    ):
+        raise Unfit
+    if isinstance(op, Append) and not (now in (NOTHING, None) or isinstance(now, list)):
+        raise Unfit
+
+
+def plainly(tree: dict[str, Any], op: Operation, fields: dict[Path, str] | None = None) -> dict[str, Any]:
+    """One operation on a plain dictionary."""
+    check(tree, op, fields or {})
+    tree = copy.deepcopy(tree)
+    now, rule = get(tree, op.path), (fields or {}).get(op.path)
+    *above, last = op.path
+    holder: Any = tree
+    for name in above:
+        if holder.get(name) is None or not isinstance(holder[name], dict):
+            if isinstance(op, Unset | Remove):
+                return tree
+            holder[name] = {}
+        holder = holder[name]
+    if isinstance(op, Unset):
+        holder.pop(last, None)
+    elif isinstance(op, Set):
+        plain = now is not NOTHING and not is_container(now)
+        holder[last] = now if rule and plain and not wins(rule, op.value, now) else op.value
+    elif isinstance(op, Increment):
+        holder[last] = (0 if now in (NOTHING, None) else now) + op.by
+    elif isinstance(op, Append):
+        holder[last] = ([] if now in (NOTHING, None) else now) + [op.value]
+    elif isinstance(op, Add):
+        holder[last] = ordered([*(() if now in (NOTHING, None) else now), op.member])
+    elif now is not NOTHING and now is not None:
+        holder[last] = Members(m for m in now if rank(m) != rank(op.member))
+    left = pruned(tree)
+    return {} if left is NOTHING else left
+
+
+# Parts ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Sheet:
+    """One part: values and absences by place, counters, and what it has seen of others' counters."""
+
+    id: str
+    created: int = 0
+    last: int = 0
+    mixed: bool = False
+    values: dict[Place, tuple[int, Any]] = field(default_factory=dict)
+    gone: dict[Place, int] = field(default_factory=dict)
+    counts: dict[Place, tuple[int, int, Any]] = field(default_factory=dict)
+    seen: dict[tuple[Place, str], tuple[int, int, Any]] = field(default_factory=dict)
+
+
+def under(place: Place, top: Place) -> bool:
+    return place[: len(top)] == top
+
+
+def superseded(sheets: list[Sheet], place: Place) -> tuple[int, str]:
+    """The newest stamp of what takes away whatever is older at `place`."""
+    stamps = [LONG_AGO]
+    for end in range(1, len(place) + 1):
+        for s in sheets:
+            if place[:end] in s.gone:
+                stamps.append((s.gone[place[:end]], s.id))
+            if place[:end] in s.values and end < len(place):
+                stamps.append((s.values[place[:end]][0], s.id))
+    return max(stamps)
+
+
+def counted(sheets: list[Sheet], place: Place) -> list[tuple[tuple[int, str], Any]]:
+    """What each part's counter at `place` adds, less what a part that is present had seen of it."""
+    found = []
+    for s in sheets:
+        if place not in s.counts:
+            continue
+        born, time, amount = s.counts[place]
+        seen = [o.seen[place, s.id] for o in sheets if (place, s.id) in o.seen]
+        _, seen_time, seen_amount = max((n for n in seen if n[0] == born), default=(0, -1, 0), key=lambda n: n[1])
+        if time > seen_time:
+            found.append(((time, s.id), amount - seen_amount))
+    return found
+
+
+def fold(sheets: list[Sheet], fields: dict[Path, str]) -> dict[str, Any]:
+    places = {place for s in sheets for place in (*s.values, *s.counts, *s.gone)}
+    shown = settle(sheets, places, (), fields)[1]
+    return {} if shown is NOTHING else shown
+
+
+def settle(sheets: list[Sheet], places: set[Place], at: Place, fields: dict[Path, str]) -> tuple[tuple[int, str], Any]:
+    """(when something last happened here, what shows)."""
+    floor = superseded(sheets, at)
+    values = [((s.values[at][0], s.id), s.values[at][1]) for s in sheets if at in s.values]
+    values = [each for each in values if each[0] >= floor]
+    plain = plain_value(values, counted(sheets, at), fields.get(at)) or (LONG_AGO, NOTHING)
+    happened = [plain[0], *(stamp for stamp, _ in values)]
+    happened += [(s.gone[at], s.id) for s in sheets if at in s.gone and (s.gone[at], s.id) >= floor]
+    steps = {place[len(at)] for place in places if under(place, at) and len(place) > len(at)}
+    kinds = [(plain[0], True, plain[1])]
+    for kind in ("name", "member", "element"):
+        mine = [step for step in steps if (step[0] if isinstance(step, tuple) else "name") == kind]
+        kids = {step: settle(sheets, places, (*at, step), fields) for step in mine}
+        alive = {step: shown for step, (_, shown) in kids.items() if shown is not NOTHING}
+        happened += [stamp for stamp, _ in kids.values()]
+        if alive:
+            kinds.append((max(stamp for stamp, _ in kids.values()), False, together(kind, alive)))
+    shown = max((each for each in kinds if each[2] is not NOTHING), key=lambda k: k[:2], default=(0, 0, NOTHING))[2]
+    return max(happened), shown
+
+
+def together(kind: str, alive: dict[Any, Any]) -> Any:
+    if kind == "name":
+        return alive
+    if kind == "member":
+        return ordered(step[2] for step in alive)
+    return [alive[step] for step in sorted(alive)][-LIST_CAP:]
+
+
+def plain_value(values: list[Any], counts: list[Any], rule: str | None) -> Any:
+    number = (max(stamp for stamp, _ in counts), sum(amount for _, amount in counts)) if counts else None
+    if rule:
+        found = values + ([number] if number else [])
+        known = [each for each in found if each[1] is not None] or found
+        if not found or rule == "oldest":
+            return min(known, default=None, key=lambda each: each[0])
+        value = {"min": min, "max": max}[rule]((each[1] for each in known), key=rank)
+        return max(each[0] for each in found), value
+    newest = max(values, default=None, key=lambda each: each[0])
+    if newest and number and is_number(newest[1]):
+        return max(newest[0], number[0]), newest[1] + number[1]
+    return max((each for each in (number, newest) if each), default=None, key=lambda each: each[0])
+
+
+def leaves(place: Place, value: Any, part: str, time: int) -> Any:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from leaves((*place, name), inner, part, time)
+    elif isinstance(value, Members):
+        for each in value:
+            yield (*place, ("member", *rank(each))), True
+    elif isinstance(value, list):
+        for index, each in enumerate(value[-LIST_CAP:]):
+            yield (*place, ("element", time, part, index)), each
+    else:
+        yield place, value
+
+
+def write(sheets: list[Sheet], me: Sheet, op: Operation, time: int, fields: dict[Path, str]) -> None:
+    """Write one operation into the sheet `me`, seeing all."""
+    tree = fold(sheets, fields)
+    check(tree, op, fields)
+    path, rule, others = op.path, fields.get(op.path), [s for s in sheets if s is not me]
+
+    def replace(top: Place) -> None:
+        for kept in (me.values, me.gone, me.counts):
+            for place in [p for p in kept if under(p, top)]:
+                del kept[place]
+        for o in others:
+            me.seen.update({(p, o.id): count for p, count in o.counts.items() if under(p, top)})
+
+    null = next((path[:end] for end in range(1, len(path) + 1) if get(tree, path[:end]) is None), None)
+    if isinstance(op, Remove) and null:
+        return
+    if null and not isinstance(op, Unset):
+        replace(null)
+        me.gone[null] = time
+    for end in range(1, len(path) + isinstance(op, Add | Append)):
+        if path[:end] in me.values and not isinstance(op, Unset):
+            me.gone[path[:end]] = me.values.pop(path[:end])[0]
+    now = get(fold(sheets, fields), path)
+    if isinstance(op, Set) and rule:
+        if is_container(now):
+            replace(path)
+            me.gone[path] = time
+        old = me.values.get(path)
+        alive = old is not None and (old[0], me.id) >= superseded(sheets, path)
+        if not alive or wins(rule, op.value, old[1]):
+            me.values[path] = (time, op.value)
+    elif isinstance(op, Unset) and any(
+        get(tree, path[:end]) is not NOTHING and not isinstance(get(tree, path[:end]), dict)
+        for end in range(1, len(path))
+    ):
+        return
+    elif isinstance(op, Set | Unset):
+        replace(path)
+        me.gone[path] = time
+        for place, value in leaves(path, op.value, me.id, time) if isinstance(op, Set) else ():
+            me.values[place] = (time, value)
+            me.gone.pop(place, None)
+    elif isinstance(op, Increment):
+        born, _, amount = me.counts.get(path, (time, time, 0))
+        me.counts[path] = (born, time, amount + op.by)
+    elif isinstance(op, Append):
+        mine = sorted(p for p in me.values if p[:-1] == path and p[-1][0] == "element")
+        me.values[*path, ("element", time, me.id, 1 + max((p[-1][3] for p in mine), default=0))] = (time, op.value)
+        for place in mine[: max(0, len(mine) + 1 - LIST_CAP)]:
+            del me.values[place]
+    else:
+        place = (*path, ("member", *rank(op.member)))
+        me.values.pop(place, None)
+        me.gone.pop(place, None)
+        if isinstance(op, Add):
+            me.values[place] = (time, True)
+        else:
+            me.gone[place] = time
+    left, got = plainly(tree, op, fields), fold(sheets, fields)
+    for end in range(1, len(path) + 1):
+        if get(left, path[:end]) is NOTHING and get(got, path[:end]) is not NOTHING:
+            replace(path[:end])
+            me.gone[path[:end]] = time
+            return
+
+
+@dataclass
+class World:
+    """All sheets, and the steps that join ids: (id, id, cause) -> whether it is a claim."""
+
+    sheets: dict[str, Sheet]
+    fields: dict[Path, str] = field(default_factory=dict)
+    steps: dict[tuple[str, str, str], bool] = field(default_factory=dict)
+    undone: set[tuple[str, str, str]] = field(default_factory=set)
+
+    def merge(self, a: str, b: str, cause: str, claim: bool = False) -> None:
+        key = (min(a, b), max(a, b), cause)
+        self.steps[key] = claim and self.steps.get(key, True)
+
+    def unmerge(self, a: str, b: str, cause: str) -> None:
+        self.undone.add((min(a, b), max(a, b), cause))
+
+    def ids(self, id: str, proven: bool = False) -> set[str]:
+        found: set[str] = set()
+        more = {id}
+        while more - found:
+            found |= more
+            for (a, b, cause), claim in self.steps.items():
+                if (a, b, cause) not in self.undone and not (proven and claim) and {a, b} & found:
+                    more |= {a, b}
+        return found
+
+    def members(self, id: str, proven: bool = False) -> list[Sheet]:
+        return [self.sheets[i] for i in sorted(self.ids(id, proven))]
+
+    def canonical(self, id: str) -> str:
+        return min((s.created, s.id) for s in self.members(id))[1]
+
+    def read(self, id: str) -> dict[str, Any]:
+        return fold(self.members(id), self.fields)
+
+    def commit(self, id: str, ops: list[Operation], now: int) -> None:
+        """All operations or, when one does not fit, none."""
+        before = copy.deepcopy(self.sheets[id])
+        sheets = self.members(id)
+        time = max(now, 1 + max(s.last for s in sheets))
+        try:
+            for op in ops:
+                write(sheets, self.sheets[id], op, time, self.fields)
+        except Unfit:
+            self.sheets[id] = before
+            raise
+        self.sheets[id].last = time
+        self.sheets[id].mixed |= self.ids(id) != self.ids(id, proven=True)
+
+    def view(self, id: str) -> dict[str, Any]:
+        return fold([s for s in self.members(id, proven=True) if not s.mixed], self.fields)
