@@ -10,6 +10,9 @@ from pkgutil import walk_packages
 
 from engine.flow.node import Node
 from engine.flow.registry import Registry
+from nodes.documentation import documentation
+
+__all__ = ["builtin", "documentation"]
 
 
 def builtin() -> Registry:

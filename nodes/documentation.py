@@ -1,0 +1,162 @@
+"""Node types as Markdown, from their own docstrings, fields, ports and examples."""
+
+from collections.abc import Iterable, Iterator
+from inspect import getdoc
+from typing import Annotated, Any, get_args, get_origin
+
+import msgspec
+from msgspec import inspect as shape
+
+from engine.flow.node import (
+    Fixed,
+    Keys,
+    Names,
+    Node,
+    Parts,
+    Port,
+    Sole,
+    Span,
+    Truth,
+    asks,
+    declared_ports,
+    type_name,
+)
+from engine.flow.registry import Registry, field_notes, notes
+
+INTRO = """\
+# Node types
+
+This page is made from the code by `python docs/generate.py`.
+
+A node of a flow has an id, one key that is its type, and what is common to all nodes (`next`, `when`, `join`, …).
+Values may be templates (`"{{ event.properties.total }}"`) unless it says *no templates*; a scalar is a text, a number,
+true or false. A plain `next: x` wires the ports marked *main*. Every type also has the ports `failed` (an absent value,
+a limit, or no answer from the world) and `skipped` (its `when` was false, or it is disabled).
+"""
+
+
+def page(registry: Registry) -> str:
+    """The whole page about the registry's node types."""
+    contents = "\n".join(
+        f"| [`{type_name(node)}`](#{_anchor(type_name(node))}) | {_summary(node)} |" for node in registry
+    )
+    return "\n".join([INTRO, "| type | what it does |\n|---|---|", contents, "", *map(documentation, registry)])
+
+
+def documentation(node: type[Node]) -> str:
+    """One node type's section: what it does, its fields, its ports, examples."""
+    return "\n".join(_lines(node))
+
+
+def _lines(node: type[Node]) -> Iterator[str]:
+    yield f"## `{type_name(node)}`\n"
+    yield f"{getdoc(node)}\n"
+    if node.uses_profile:
+        yield "Not in a flow with `profile: none`.\n"
+    if asks(node):
+        yield "It waits for an answer, so `timeout`, `deadline` and `retry` may stand beside it.\n"
+    yield from _table(("field", "value", "default", "meaning"), _fields(node))
+    yield from _table(("port", "main", "taken when"), _ports(declared_ports(node).values()))
+    for example in node.examples:
+        yield f"```yaml\n{example.rstrip()}\n```\n"
+
+
+def _fields(node: type[Node]) -> Iterator[tuple[str, ...]]:
+    types = {field.name: field.type for field in _struct(node).fields}
+    for field in msgspec.structs.fields(node):
+        given = field_notes(node)[field.name]
+        said = next(note.description for note in reversed(given) if isinstance(note, msgspec.Meta) and note.description)
+        name = f"`{field.name}`" + (" (the whole value)" if _has(given, Sole) else "")
+        yield name, _value(types[field.name], (*given, *_below(field.type))), _default(field), said
+
+
+def _below(annotation: Any) -> tuple[Any, ...]:
+    """The notes of a map's values (a switch's conditions)."""
+    inner = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    return notes(get_args(inner)[1]) if get_origin(inner) is dict else ()
+
+
+def _ports(ports: Iterable[Port]) -> Iterator[tuple[str, ...]]:
+    for port in ports:
+        if port not in (Node.failed, Node.skipped):
+            yield f"`{port.name}`", "main" if port.main else "", port.text
+
+
+def _value(kind: shape.Type, given: tuple[Any, ...]) -> str:
+    words = _words(kind)
+    if _has(given, Truth):
+        words = words.replace("true or false", "condition")
+    if _has(given, Span):
+        return "duration such as `10m`, no templates"
+    for note in given:
+        if isinstance(note, Keys):
+            words += ", by paths below " + ", ".join(f"`{root}`" for root in note.roots)
+        elif isinstance(note, Names):
+            what = f"a {note.kind.replace('-', ' ')}"
+            words = words.replace("list of text", f"list of names of {what}").replace("text", f"name of {what}")
+    if _has(given, Parts):
+        words += ", what is filled in percent-encoded"
+    return words + (", no templates" if _has(given, Fixed) else "")
+
+
+def _words(kind: shape.Type) -> str:
+    """A type in words, for authors: `map of text or number`."""
+    match kind:
+        case shape.Metadata(type=inner):
+            return _words(inner)
+        case shape.UnionType(types=kinds):
+            words = dict.fromkeys(_words(one) for one in kinds if not isinstance(one, shape.NoneType))
+            scalars = [word for word in words if word in _SCALAR]
+            if len(scalars) == len(_SCALAR):
+                words = dict.fromkeys(["scalar", *(word for word in words if word not in _SCALAR)])
+            return " or ".join(words)
+        case shape.DictType(value_type=value):
+            return f"map of {_words(value)}"
+        case shape.ListType(item_type=item) | shape.VarTupleType(item_type=item):
+            return f"list of {_words(item)}"
+        case shape.LiteralType(values=values):
+            return " or ".join(f"`{value}`" for value in values)
+    return _WORDS[type(kind)]
+
+
+_WORDS = {
+    shape.AnyType: "anything",
+    shape.BoolType: "true or false",
+    shape.FloatType: "number",
+    shape.IntType: "number",
+    shape.StrType: "text",
+}
+_SCALAR = frozenset({"text", "number", "true or false"})
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    if field.required:
+        return "required"
+    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+    if value is None or value == {}:
+        return ""
+    return f"`{value if isinstance(value, str) else msgspec.json.encode(value).decode()}`"
+
+
+def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
+    written = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
+    if written:
+        yield "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *written]) + "\n"
+
+
+def _struct(node: type[Node]) -> shape.StructType:
+    found = shape.type_info(node)
+    assert isinstance(found, shape.StructType)  # noqa: S101  # every node type is a Struct
+    return found
+
+
+def _has(given: tuple[Any, ...], kind: type) -> bool:
+    return any(isinstance(note, kind) for note in given)
+
+
+def _summary(node: type[Node]) -> str:
+    return (getdoc(node) or "").split("\n")[0]
+
+
+def _anchor(name: str) -> str:
+    return name.replace(".", "")
