@@ -1,1 +1,30 @@
+"""Stores: one contract (`engine.tracking.ports.Store`), one adapter each for memory and SQLite."""
 
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.tracking.ports import Store
+from storage.memory import MemoryStore
+from storage.sqlite.store import SqliteStore
+
+KINDS: dict[str, Callable[[str, Path], Store]] = {
+    "memory": lambda _rest, _base: MemoryStore(),
+    "sqlite": lambda rest, base: SqliteStore.open(base / (rest or "headrace.db")),
+}
+
+
+class UnknownStore(ValueError):
+    """A store URL whose kind nobody knows; the message lists the known kinds."""
+
+    def __init__(self, url: str) -> None:
+        known = ", ".join(f"`{kind}:`" for kind in sorted(KINDS))
+        super().__init__(f"`{url}` names no known store; a store begins with {known}")
+        self.url = url
+
+
+def open_store(url: str, base: Path) -> Store:
+    """The store that `url` names: `sqlite:PATH` (relative to `base`) or `memory:`."""
+    kind, colon, rest = url.partition(":")
+    if not colon or kind not in KINDS:
+        raise UnknownStore(url)
+    return KINDS[kind](rest, base)

@@ -1,0 +1,228 @@
+"""A store in dictionaries: for tests and dry runs. Same contract as the others; gone when the process ends.
+
+Documents are kept encoded, so nobody can change what is stored by changing what they gave or got.
+"""
+
+import os
+from collections.abc import Iterable
+from typing import TypeVar
+
+from msgspec import Struct
+
+from engine.profile.document import Profile
+from engine.tracking.ports import Conflict
+from engine.tracking.records import (
+    CacheEntry,
+    Counts,
+    Key,
+    Mark,
+    Rejected,
+    RunRecord,
+    Session,
+    StoredEvent,
+    Unit,
+)
+from storage.documents import (
+    check_versions,
+    decode_cached,
+    decode_event,
+    decode_profile,
+    decode_rejected,
+    decode_run,
+    decode_session,
+    encode,
+)
+
+T = TypeVar("T")
+
+
+class Kept(Struct, frozen=True):
+    """A document with the version that compare-and-set looks at."""
+
+    version: int
+    doc: bytes
+
+
+NOTHING = Kept(0, b"")
+
+
+class MemoryStore:
+    """Implements `engine.tracking.ports.Store`. For one event loop; a commit is one step of it."""
+
+    def __init__(self) -> None:
+        self._secret = os.urandom(32)
+        self._profiles: dict[str, Kept] = {}
+        self._merged: dict[str, str] = {}  # tombstones: id -> where the profile lives on
+        self._keys: dict[str, Key] = {}
+        self._sessions: dict[tuple[str, str], Kept] = {}
+        self._marks: dict[tuple[str, str], Mark] = {}
+        self._events: list[bytes] = []
+        self._event_by_id: dict[str, int] = {}
+        self._events_by_profile: dict[str, list[int]] = {}
+        self._runs: list[bytes] = []
+        self._run_by_id: dict[str, int] = {}
+        self._runs_by_event: dict[str, list[int]] = {}
+        self._rejected: list[bytes] = []
+        self._cache: dict[str, tuple[int, bytes]] = {}
+        self._flows: dict[str, str] = {}
+
+    async def secret(self) -> bytes:
+        """The store's random key."""
+        return self._secret
+
+    async def profile(self, id: str) -> Profile | None:
+        """The profile that `id` leads to along `merged_into`."""
+        seen = {id}
+        while id in self._merged:
+            id = self._merged[id]
+            if id in seen:
+                return None
+            seen.add(id)
+        kept = self._profiles.get(id)
+        return None if kept is None else decode_profile(kept.doc)
+
+    async def key(self, key: str) -> Key | None:
+        """The id that a merge key came in under."""
+        return self._keys.get(key)
+
+    async def session(self, source: str, id: str) -> Session | None:
+        """A session by its source and id."""
+        kept = self._sessions.get((source, id))
+        return None if kept is None else decode_session(kept.doc)
+
+    async def marks(self, source: str, events: tuple[str, ...]) -> dict[str, Mark]:
+        """Those of a source's event ids that have taken effect."""
+        return {event: mark for event in events if (mark := self._marks.get((source, event))) is not None}
+
+    async def cached(self, key: str, now: int) -> CacheEntry | None:
+        """A cache entry that has not expired at `now`."""
+        expires, doc = self._cache.get(key, (0, b""))
+        return decode_cached(doc) if doc and expires > now else None
+
+    async def commit(self, unit: Unit) -> None:
+        """Write all of the unit, or raise `Conflict` and write nothing."""
+        check_versions(unit)
+        self._check(unit)
+        events = [(event, encode(event)) for event in unit.events]
+        runs = [(run, encode(run)) for run in unit.runs]
+        rejected = [encode(one) for one in unit.rejected]
+        cache = [(entry, encode(entry)) for entry in unit.cache]
+        profiles = [(write.profile, encode(write.profile)) for write in unit.profiles]
+        session = b"" if unit.session is None else encode(unit.session.session)
+        # Nothing below fails: the unit is written as a whole.
+        for profile, doc in profiles:
+            self._put_profile(profile, doc)
+        if unit.session is not None:
+            written = unit.session.session
+            self._sessions[written.source, written.id] = Kept(written.version, session)
+        self._keys.update((key.key, key) for key in unit.keys)
+        self._marks.update(((mark.source, mark.event), mark) for mark in unit.marks)
+        for event, doc in events:
+            self._put_event(event, doc)
+        for run, doc in runs:
+            self._run_by_id[run.id] = len(self._runs)
+            self._runs_by_event.setdefault(run.event, []).append(len(self._runs))
+            self._runs.append(doc)
+        self._rejected.extend(rejected)
+        self._cache.update((entry.key, (entry.expires, doc)) for entry, doc in cache)
+
+    async def reject(self, rejected: tuple[Rejected, ...]) -> None:
+        """Keep rejected events of a payload of which nothing else is committed."""
+        self._rejected.extend([encode(one) for one in rejected])
+
+    async def remember_flow(self, version: str, name: str, text: str) -> None:
+        """Keep the text of a flow's version, once."""
+        self._flows.setdefault(version, text)
+
+    async def flow_version(self, version: str) -> str | None:
+        """The text of a flow's version."""
+        return self._flows.get(version)
+
+    async def event(self, id: str) -> StoredEvent | None:
+        """A stored event by its id; the newest, where several sources used that id."""
+        at = self._event_by_id.get(id)
+        return None if at is None else decode_event(self._events[at])
+
+    async def events_of(self, profile: str, limit: int) -> list[StoredEvent]:
+        """The newest events that were stored with this profile id, newest first."""
+        return [decode_event(self._events[at]) for at in _newest(self._events_by_profile.get(profile, []), limit)]
+
+    async def run(self, id: str) -> RunRecord | None:
+        """A stored run."""
+        at = self._run_by_id.get(id)
+        return None if at is None else decode_run(self._runs[at])
+
+    async def runs_of(self, event: str) -> list[RunRecord]:
+        """The stored runs of an event, oldest first."""
+        return [decode_run(self._runs[at]) for at in self._runs_by_event.get(event, [])]
+
+    async def rejected(self, limit: int) -> list[Rejected]:
+        """The newest rejected events, newest first."""
+        return [decode_rejected(doc) for doc in _newest(self._rejected, limit)]
+
+    async def forget_marks(self, before: int) -> int:
+        """Drop marks and cache entries from before a time; gives how many marks."""
+        old = [key for key, mark in self._marks.items() if mark.at < before]
+        for key in old:
+            del self._marks[key]
+        for expired in [key for key, (expires, _) in self._cache.items() if expires < before]:
+            del self._cache[expired]
+        return len(old)
+
+    async def counts(self) -> Counts:
+        """How much the store holds."""
+        return Counts(
+            profiles=len(self._profiles) - len(self._merged),
+            sessions=len(self._sessions),
+            events=len(self._events),
+            runs=len(self._runs),
+            rejected=len(self._rejected),
+            keys=len(self._keys),
+        )
+
+    async def ready(self) -> str | None:
+        """Always ready."""
+        return None
+
+    async def close(self) -> None:
+        """Nothing to let go of; what is stored stays readable."""
+
+    def _check(self, unit: Unit) -> None:
+        for write in unit.profiles:
+            if self._profiles.get(write.profile.id, NOTHING).version != write.expected:
+                raise Conflict("profile", write.profile.id)
+        read = unit.session_read
+        if read is not None and self._sessions.get((read.source, read.id), NOTHING).version != read.version:
+            raise Conflict("session", read.id)
+        if unit.session is not None:
+            session = unit.session.session
+            if self._sessions.get((session.source, session.id), NOTHING).version != unit.session.expected:
+                raise Conflict("session", session.id)
+        claimed: dict[str, str] = {}
+        for key in unit.keys:
+            held = self._keys.get(key.key)
+            if claimed.setdefault(key.key, key.id if held is None else held.id) != key.id:
+                raise Conflict("key", key.key)
+        marked: set[tuple[str, str]] = set()
+        for mark in unit.marks:
+            if (mark.source, mark.event) in self._marks or (mark.source, mark.event) in marked:
+                raise Conflict("mark", mark.event)
+            marked.add((mark.source, mark.event))
+
+    def _put_profile(self, profile: Profile, doc: bytes) -> None:
+        self._profiles[profile.id] = Kept(profile.version, doc)
+        if profile.merged_into is None:
+            self._merged.pop(profile.id, None)
+        else:
+            self._merged[profile.id] = profile.merged_into
+
+    def _put_event(self, event: StoredEvent, doc: bytes) -> None:
+        at = len(self._events)
+        self._events.append(doc)
+        self._event_by_id[event.id] = at
+        if event.profile is not None:
+            self._events_by_profile.setdefault(event.profile, []).append(at)
+
+
+def _newest(kept: list[T], limit: int) -> Iterable[T]:
+    return reversed(kept[-limit:]) if limit > 0 else ()

@@ -1,0 +1,170 @@
+"""A unit of work as rows, and how the rows of many units are written together.
+
+The caller encodes (on its own thread, where mistakes are its own); the writer only gathers, binds and steps.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from engine.tracking.ports import Conflict
+from engine.tracking.records import StoredEvent, Unit
+from storage.documents import check_versions, encode
+from storage.sqlite.statement import (
+    CACHE,
+    EVENT,
+    KEY,
+    LARGEST,
+    MARK,
+    NEW_PROFILE,
+    NEW_SESSION,
+    NEWEST,
+    ORDER,
+    PROFILE,
+    REJECTED,
+    RUN,
+    SESSION,
+    SESSION_READ,
+    Row,
+    Statement,
+)
+
+ROW_BYTES = 200  # rough cost of a row beside its document, for the queue's limit
+
+Gathered = dict[Statement, list[Row]]
+
+
+class EventRow(Struct, frozen=True, gc=False):
+    """An event to be numbered and linked by the writer. `marked`: the unit's mark of that id will lead to it."""
+
+    id: str
+    source: str
+    profile: str | None
+    doc: bytes
+    marked: bool
+
+
+class Change(Struct, frozen=True):
+    """What one unit writes. `profiles` and `marks` lack their last column: the number of an event."""
+
+    events: Sequence[EventRow] = ()
+    profiles: Sequence[tuple[Statement, Row]] = ()
+    marks: Sequence[Row] = ()
+    rows: Sequence[tuple[Statement, Row]] = ()
+    bytes: int = ROW_BYTES
+
+
+def change_of(unit: Unit) -> Change:
+    """The rows that `unit` writes. Raises `ValueError` for what no store could keep."""
+    check_versions(unit)
+    rows = _rows(unit)
+    profiles: list[tuple[Statement, Row]] = []
+    weight = ROW_BYTES * (1 + len(rows) + len(unit.marks))
+    for profile, expected in [(write.profile, write.expected) for write in unit.profiles]:
+        doc = encode(profile)
+        weight += len(doc) + ROW_BYTES
+        if expected == 0:
+            profiles.append((NEW_PROFILE, (profile.id, profile.version, profile.merged_into, doc)))
+        else:
+            profiles.append((PROFILE, (profile.id, profile.version, profile.merged_into, doc, expected)))
+    events = _events(unit)
+    weight += sum([len(event.doc) + ROW_BYTES for event in events])
+    weight += sum([len(row[-1]) for _, row in rows if isinstance(row[-1], bytes)])
+    marks = [(mark.event, mark.source, mark.at, mark.session, mark.profile) for mark in unit.marks]
+    return Change(events, profiles, marks, rows, weight)
+
+
+def write(connection: sqlite3.Connection, changes: Iterable[Change], at_once: int = LARGEST) -> None:
+    """Write all of `changes`, inside a transaction that the caller has begun and will end.
+
+    Raises `Conflict` when any row has no effect; it names the right document only when rows go one `at_once`.
+    """
+    gathered = _gather(connection, changes)
+    for statement in ORDER:
+        rows = gathered.get(statement)
+        if rows is None:
+            continue
+        for start in range(0, len(rows), at_once):
+            some = rows[start : start + at_once]
+            if statement.run(connection, some) != len(some) and statement.moved is not None:
+                raise Conflict(statement.moved, some[0][0])
+
+
+def _rows(unit: Unit) -> list[tuple[Statement, Row]]:
+    rows: list[tuple[Statement, Row]] = []
+    read = unit.session_read
+    if unit.session is not None:
+        session, expected = unit.session.session, unit.session.expected
+        if expected == 0:
+            rows.append((NEW_SESSION, (session.id, session.source, session.version, encode(session))))
+        else:
+            rows.append((SESSION, (session.id, session.source, session.version, encode(session), expected)))
+        if read is not None and (read.source, read.id, read.version) == (session.source, session.id, expected):
+            read = None  # the write looks at the same version
+    if read is not None:
+        rows.append((SESSION_READ, (read.id, read.source, read.version)))
+    rows.extend([(KEY, (key.key, key.id)) for key in unit.keys])
+    rows.extend([(RUN, (run.id, run.event, encode(run))) for run in unit.runs])
+    rows.extend([(REJECTED, (encode(rejected),)) for rejected in unit.rejected])
+    rows.extend([(CACHE, (entry.key, entry.expires, encode(entry))) for entry in unit.cache])
+    return rows
+
+
+def _events(unit: Unit) -> list[EventRow]:
+    if not unit.marks:
+        return [EventRow(event.id, event.source, event.profile, encode(event), False) for event in unit.events]
+    leading = {(mark.source, mark.event) for mark in unit.marks}
+    return [_event(event, leading) for event in unit.events]
+
+
+def _event(event: StoredEvent, leading: set[tuple[str, str]]) -> EventRow:
+    name = (event.source, event.id)
+    marked = name in leading
+    leading.discard(name)  # a mark leads to one event
+    return EventRow(event.id, event.source, event.profile, encode(event), marked)
+
+
+def _gather(connection: sqlite3.Connection, changes: Iterable[Change]) -> Gathered:
+    """The rows by statement, with the events numbered in order and linked to the one before of their profile."""
+    changes = list(changes)
+    gathered: Gathered = {}
+    newest: dict[str, int] = {}
+    stored: dict[tuple[str, str], int] = {}
+    if any(change.events for change in changes):
+        gathered[EVENT] = _number(changes, _last(connection), newest, stored)
+    for change in changes:
+        for statement, row in change.profiles:
+            gathered.setdefault(statement, []).append((*row, newest.get(row[0])))
+        for statement, row in change.rows:
+            gathered.setdefault(statement, []).append(row)
+        for row in change.marks:
+            gathered.setdefault(MARK, []).append((*row, stored.get(row[:2])))
+    if newest:
+        written = {row[0] for statement in (NEW_PROFILE, PROFILE) for row in gathered.get(statement, ())}
+        others = [(id, seq) for id, seq in newest.items() if id not in written]
+        if others:
+            gathered[NEWEST] = list(others)
+    return gathered
+
+
+def _number(
+    changes: Iterable[Change], seq: int, newest: dict[str, int], stored: dict[tuple[str, str], int]
+) -> list[Row]:
+    rows: list[Row] = []
+    for change in changes:
+        for event in change.events:
+            seq += 1
+            previous = None
+            if event.profile is not None:
+                previous = newest.get(event.profile)
+                newest[event.profile] = seq
+            if event.marked:
+                stored[event.id, event.source] = seq
+            rows.append((seq, None if event.marked else event.id, event.profile, previous, event.doc))
+    return rows
+
+
+def _last(connection: sqlite3.Connection) -> int:
+    """The number of the newest event; nobody else can add one while our transaction lasts."""
+    return int(connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])

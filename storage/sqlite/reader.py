@@ -1,0 +1,61 @@
+"""Reading: its own connection, which sees what is committed and nothing else."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from engine.tracking.ports import Unavailable
+from storage.sqlite.schema import READING, connect
+
+T = TypeVar("T")
+Found = tuple[Any, ...]
+Decode = Callable[[bytes], T]
+
+
+class Reader:
+    """Answers queries. For one thread at a time. Raises `Unavailable`, naming the file, when it cannot be read."""
+
+    def __init__(self, path: Path, busy_ms: int) -> None:
+        self._path = path
+        self._connection = connect(path, busy_ms, READING)
+
+    def row(self, sql: str, *values: object) -> Found | None:
+        """The first row, or None."""
+        try:
+            found: Found | None = self._connection.execute(sql, values).fetchone()
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from error
+        return found
+
+    def rows(self, sql: str, *values: object) -> list[Found]:
+        """All rows."""
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from error
+
+    def document(self, decode: Decode[T], sql: str, *values: object) -> T | None:
+        """The document in the last column of the first row, or None."""
+        found = self.row(sql, *values)
+        return None if found is None else self.decoded(decode, found)
+
+    def documents(self, decode: Decode[T], sql: str, *values: object) -> list[T]:
+        """The documents in the last column of all rows."""
+        return [self.decoded(decode, found) for found in self.rows(sql, *values)]
+
+    def decoded(self, decode: Decode[T], found: Found) -> T:
+        """The document in the last column of a row."""
+        try:
+            return decode(found[-1])
+        except msgspec.DecodeError as error:
+            raise self._unreadable(error) from error
+
+    def close(self) -> None:
+        """Let go of the file; later reads are `Unavailable`."""
+        self._connection.close()
+
+    def _unreadable(self, error: Exception) -> Unavailable:
+        return Unavailable(f"{self._path}: {error}")

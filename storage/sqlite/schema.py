@@ -1,0 +1,135 @@
+"""The file: its tables, how a connection to it is set up, and which files are refused.
+
+Every index is there for a look-up that somebody waits for, and costs a random page for each row unless its keys grow
+with time. A random page is what writing a row really costs once the file is large, so two look-ups share what exists:
+
+- A profile's events are a list linked through the rows: `profiles.newest` leads to the newest event, each event's
+  `previous` to the one before. The profile's row is written with every unit anyway.
+- An event with a client's id (random) is found through its mark, which is indexed by that id for deduplication; only
+  the others, whose ids we made and which grow with time, are in `events_id`. A forgotten mark stays as a pointer.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+APPLICATION = 0x48445243  # "HDRC", in the file's header
+VERSION = 1  # of the schema; a newer program may raise it
+
+TABLES = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE profiles (
+    id TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    merged_into TEXT,
+    newest INTEGER,      -- events.seq
+    doc TEXT NOT NULL
+);
+CREATE INDEX profiles_merged ON profiles (merged_into) WHERE merged_into IS NOT NULL;
+CREATE TABLE keys (key TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE sessions (
+    source TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, doc TEXT NOT NULL, PRIMARY KEY (source, id)
+);
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY,
+    id TEXT,             -- NULL where a mark leads here
+    previous INTEGER,    -- events.seq of the same profile
+    doc TEXT NOT NULL
+);
+CREATE INDEX events_id ON events (id) WHERE id IS NOT NULL;
+CREATE TABLE marks (
+    seq INTEGER PRIMARY KEY,
+    event TEXT NOT NULL,
+    source TEXT NOT NULL,
+    at INTEGER,          -- NULL: forgotten
+    session TEXT,
+    profile TEXT,
+    stored INTEGER       -- events.seq
+);
+CREATE UNIQUE INDEX marks_event ON marks (event, source);
+CREATE TABLE runs (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, event TEXT NOT NULL, doc TEXT NOT NULL);
+CREATE INDEX runs_id ON runs (id);
+CREATE INDEX runs_event ON runs (event);
+CREATE TABLE flow_versions (version TEXT PRIMARY KEY, name TEXT NOT NULL, text TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE rejected (seq INTEGER PRIMARY KEY, doc TEXT NOT NULL);
+CREATE TABLE cache (key TEXT PRIMARY KEY, expires INTEGER NOT NULL, doc TEXT NOT NULL);
+CREATE INDEX cache_expires ON cache (expires);
+"""
+
+
+class UnusableFile(Exception):
+    """A file that cannot be a store: damaged, another program's, or of a newer schema."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} cannot be used as a store: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+WRITING = (
+    "journal_mode = WAL",
+    "synchronous = FULL",  # NORMAL loses acknowledged transactions when the power goes
+    "wal_autocheckpoint = 40000",  # pages, 160 MiB: a checkpoint stalls the writer, so they are few and large
+    "cache_size = -65536",  # KiB
+    "temp_store = MEMORY",
+)
+READING = ("query_only = ON", "cache_size = -16384")
+
+
+def connect(path: Path, busy_ms: int, settings: Iterable[str] = ()) -> sqlite3.Connection:
+    """A connection in autocommit mode that waits `busy_ms` for others; for any thread, one at a time."""
+    connection = sqlite3.connect(
+        path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    try:
+        for setting in settings:
+            connection.execute(f"PRAGMA {setting}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def prepare(path: Path, busy_ms: int) -> None:
+    """Make the file if it is not there, and see that it is ours. Raises `UnusableFile`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # it will hold personal data and a secret
+        connection = connect(path, busy_ms)
+    except (OSError, sqlite3.Error) as error:
+        raise UnusableFile(path, str(error)) from error
+    try:
+        if _is_new(path, connection):
+            _create(connection)
+    except sqlite3.Error as error:
+        raise UnusableFile(path, str(error)) from error
+    finally:
+        connection.close()
+
+
+def _is_new(path: Path, connection: sqlite3.Connection) -> bool:
+    application = _number(connection, "PRAGMA application_id")
+    version = _number(connection, "PRAGMA user_version")
+    if application == 0 and _number(connection, "SELECT count(*) FROM sqlite_schema") == 0:
+        return True
+    if application != APPLICATION:
+        raise UnusableFile(path, "it is the database of another program")
+    if version > VERSION:
+        raise UnusableFile(path, f"its schema {version} is newer than {VERSION}, the newest that this version knows")
+    return False
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    if _number(connection, "PRAGMA user_version") == 0:  # else another process was faster
+        for statement in TABLES.split(";"):
+            connection.execute(statement)
+        connection.execute("INSERT INTO meta VALUES ('secret', ?)", (os.urandom(32),))
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
+def _number(connection: sqlite3.Connection, sql: str) -> int:
+    return int(connection.execute(sql).fetchone()[0])

@@ -1,0 +1,160 @@
+"""Statements that take many rows at once, and say by a count whether each row had its effect.
+
+A whole batch goes through one step of SQLite, during which Python's lock is free: `executemany` would take it back
+for every row, and wait for the event loop each time.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from functools import cache
+from itertools import chain
+from typing import Any
+
+from msgspec import Struct
+
+from engine.tracking.ports import Moved
+
+Row = tuple[Any, ...]
+
+LARGEST = 256  # rows in one statement
+
+
+class Statement(Struct, frozen=True, eq=False):
+    """SQL over `given`, a table of rows; rows of NULLs fill it up and must have no effect.
+
+    `moved` is the kind of document that has moved when a row has no effect, its first column says which document;
+    None where having no effect is fine.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    sql: str
+    moved: Moved | None = None
+
+    def run(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> int:
+        """How many of the rows (at most `LARGEST`) had their effect."""
+        # Sizes are powers of two, so that few texts are prepared.
+        size = 1 << (len(rows) - 1).bit_length()
+        values = list(chain.from_iterable(rows))
+        values.extend([None] * (len(self.columns) * (size - len(rows))))
+        before = connection.total_changes
+        counted = connection.execute(_text(self, size), values).fetchone()
+        return int(counted[0]) if counted is not None else connection.total_changes - before
+
+
+@cache
+def _text(statement: Statement, size: int) -> str:
+    row = "(" + ", ".join("?" * len(statement.columns)) + ")"
+    return f"WITH given ({', '.join(statement.columns)}) AS (VALUES {', '.join([row] * size)}) {statement.sql}"
+
+
+EVENT = Statement(
+    "event",
+    ("seq", "id", "profile", "previous", "doc"),
+    """INSERT INTO events (seq, id, previous, doc)
+    SELECT seq, id, coalesce(previous, (SELECT newest FROM profiles WHERE profiles.id = given.profile)),
+        CAST(doc AS TEXT)
+    FROM given WHERE seq IS NOT NULL""",
+)
+NEW_PROFILE = Statement(
+    "new profile",
+    ("id", "version", "merged_into", "doc", "newest"),
+    """INSERT INTO profiles (id, version, merged_into, newest, doc)
+    SELECT id, version, merged_into, newest, CAST(doc AS TEXT) FROM given WHERE id IS NOT NULL
+    ON CONFLICT (id) DO NOTHING""",
+    moved="profile",
+)
+PROFILE = Statement(
+    "profile",
+    ("id", "version", "merged_into", "doc", "expected", "newest"),
+    """UPDATE profiles SET version = given.version, merged_into = given.merged_into, doc = CAST(given.doc AS TEXT),
+        newest = coalesce(given.newest, profiles.newest)
+    FROM given WHERE profiles.id = given.id AND profiles.version = given.expected""",
+    moved="profile",
+)
+NEWEST = Statement(
+    "newest",
+    ("id", "newest"),
+    "UPDATE profiles SET newest = given.newest FROM given WHERE profiles.id = given.id",
+)
+NEW_SESSION = Statement(
+    "new session",
+    ("id", "source", "version", "doc"),
+    """INSERT INTO sessions (id, source, version, doc)
+    SELECT id, source, version, CAST(doc AS TEXT) FROM given WHERE id IS NOT NULL
+    ON CONFLICT (source, id) DO NOTHING""",
+    moved="session",
+)
+SESSION = Statement(
+    "session",
+    ("id", "source", "version", "doc", "expected"),
+    """UPDATE sessions SET version = given.version, doc = CAST(given.doc AS TEXT) FROM given
+    WHERE sessions.source = given.source AND sessions.id = given.id AND sessions.version = given.expected""",
+    moved="session",
+)
+SESSION_READ = Statement(
+    "session read",
+    ("id", "source", "version"),
+    """SELECT count(*) FROM given
+    LEFT JOIN sessions ON sessions.source = given.source AND sessions.id = given.id
+    WHERE given.id IS NOT NULL AND coalesce(sessions.version, 0) = given.version""",
+    moved="session",
+)
+KEY = Statement(
+    "key",
+    ("key", "id"),
+    """INSERT INTO keys (key, id) SELECT key, id FROM given WHERE key IS NOT NULL
+    ON CONFLICT (key) DO UPDATE SET id = excluded.id WHERE keys.id = excluded.id""",
+    moved="key",
+)
+MARK = Statement(
+    "mark",
+    ("event", "source", "at", "session", "profile", "stored"),
+    """INSERT INTO marks (event, source, at, session, profile, stored)
+    SELECT event, source, at, session, profile, stored FROM given WHERE event IS NOT NULL
+    ON CONFLICT (event, source) DO UPDATE SET seq = 1 + (SELECT max(seq) FROM marks), at = excluded.at,
+        session = excluded.session, profile = excluded.profile, stored = excluded.stored
+    WHERE marks.at IS NULL""",
+    moved="mark",
+)
+FORGET = Statement(
+    "forget",
+    ("seq",),
+    """UPDATE marks SET at = NULL, session = NULL, profile = NULL FROM given
+    WHERE marks.seq = given.seq AND marks.stored IS NOT NULL""",
+)
+DROP_MARK = Statement(
+    "drop mark", ("seq",), "DELETE FROM marks WHERE seq IN (SELECT seq FROM given) AND stored IS NULL"
+)
+RUN = Statement(
+    "run",
+    ("id", "event", "doc"),
+    "INSERT INTO runs (id, event, doc) SELECT id, event, CAST(doc AS TEXT) FROM given WHERE id IS NOT NULL",
+)
+REJECTED = Statement(
+    "rejected", ("doc",), "INSERT INTO rejected (doc) SELECT CAST(doc AS TEXT) FROM given WHERE doc IS NOT NULL"
+)
+CACHE = Statement(
+    "cache",
+    ("key", "expires", "doc"),
+    """INSERT OR REPLACE INTO cache (key, expires, doc)
+    SELECT key, expires, CAST(doc AS TEXT) FROM given WHERE key IS NOT NULL""",
+)
+DROP_CACHE = Statement("drop cache", ("key",), "DELETE FROM cache WHERE key IN (SELECT key FROM given)")
+FLOW = Statement(
+    "flow",
+    ("version", "name", "text"),
+    "INSERT OR IGNORE INTO flow_versions (version, name, text) SELECT * FROM given WHERE version IS NOT NULL",
+)
+META = Statement(
+    "meta",
+    ("name", "value"),
+    "INSERT OR REPLACE INTO meta (name, value) SELECT name, value FROM given WHERE name IS NOT NULL",
+)
+
+# Events first: they link to what `profiles.newest` was. What a unit read comes last: it must hold beside what the
+# units of its batch wrote (decided on what another is about to write, a unit must run again).
+ORDER = (
+    EVENT, NEW_PROFILE, PROFILE, NEWEST, NEW_SESSION, SESSION, KEY, MARK, RUN, REJECTED, CACHE, FLOW,
+    FORGET, DROP_MARK, DROP_CACHE, META, SESSION_READ,
+)  # fmt: skip

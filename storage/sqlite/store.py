@@ -1,0 +1,186 @@
+"""The store in one SQLite file.
+
+Writes go to the writer thread. Look-ups by id run where they are called: a warm one takes microseconds, a hop to
+another thread fifty. What may take longer (lists, counts) runs aside.
+"""
+
+import sqlite3
+from asyncio import get_running_loop, to_thread
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from engine.profile.document import Profile
+from engine.tracking.ports import Unavailable
+from engine.tracking.records import (
+    CacheEntry,
+    Counts,
+    Key,
+    Mark,
+    Rejected,
+    RunRecord,
+    Session,
+    StoredEvent,
+    Unit,
+)
+from storage.documents import (
+    decode_cached,
+    decode_event,
+    decode_profile,
+    decode_rejected,
+    decode_run,
+    decode_session,
+)
+from storage.sqlite import query
+from storage.sqlite.change import Change, change_of
+from storage.sqlite.reader import Reader
+from storage.sqlite.schema import UnusableFile, prepare
+from storage.sqlite.statement import DROP_CACHE, FLOW, META
+from storage.sqlite.writer import Writer
+
+T = TypeVar("T")
+
+BUSY_MS = 2000  # how long a batch waits while another process writes
+READ_BUSY_MS = 200  # readers are held up only by what is exclusive and short; the event loop waits meanwhile
+
+
+class SqliteStore:
+    """Implements `engine.tracking.ports.Store`. Open it with `SqliteStore.open`; for one event loop at a time."""
+
+    def __init__(self, path: Path, near: Reader, far: Reader, writer: Writer) -> None:
+        self._path = path
+        self._near = near
+        self._far = far
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix=f"reader of {path.name}")
+        self._writer = writer
+        self._closed = False
+
+    @classmethod
+    def open(cls, path: Path, busy_ms: int = BUSY_MS) -> "SqliteStore":
+        """Open the store in the file at `path`, made if needed. Raises `storage.sqlite.schema.UnusableFile`."""
+        prepare(path, busy_ms)
+        with ExitStack() as opened:
+            try:
+                near = opened.enter_context(closing(Reader(path, READ_BUSY_MS)))
+                far = opened.enter_context(closing(Reader(path, busy_ms)))
+                writer = Writer(path, busy_ms)
+            except sqlite3.Error as error:
+                raise UnusableFile(path, str(error)) from error
+            opened.pop_all()
+        return cls(path, near, far, writer)
+
+    async def secret(self) -> bytes:
+        """The store's random key, made together with the file."""
+        found = self._near.row("SELECT value FROM meta WHERE name = 'secret'")
+        if found is None:
+            raise Unavailable(f"{self._path}: the secret is missing")
+        return bytes(found[0])
+
+    async def profile(self, id: str) -> Profile | None:
+        """The profile that `id` leads to along `merged_into`."""
+        found = self._near.row(query.PROFILE, id)
+        seen = {id}
+        while found is not None and found[0] is not None:
+            if found[0] in seen:
+                return None
+            seen.add(found[0])
+            found = self._near.row(query.PROFILE, found[0])
+        return None if found is None else self._near.decoded(decode_profile, found)
+
+    async def key(self, key: str) -> Key | None:
+        """The id that a merge key came in under."""
+        found = self._near.row("SELECT id FROM keys WHERE key = ?", key)
+        return None if found is None else Key(key, found[0])
+
+    async def session(self, source: str, id: str) -> Session | None:
+        """A session by its source and id."""
+        return self._near.document(decode_session, query.SESSION, source, id)
+
+    async def marks(self, source: str, events: tuple[str, ...]) -> dict[str, Mark]:
+        """Those of a source's event ids that have taken effect."""
+        found = {event: self._near.row(query.MARK, event, source) for event in events}
+        return {event: Mark(source, event, *row) for event, row in found.items() if row is not None}
+
+    async def cached(self, key: str, now: int) -> CacheEntry | None:
+        """A cache entry that has not expired at `now`."""
+        return self._near.document(decode_cached, query.CACHED, key, now)
+
+    async def commit(self, unit: Unit) -> None:
+        """Write all of the unit, durably, or nothing."""
+        await self._writer.submit(change_of(unit))
+
+    async def reject(self, rejected: tuple[Rejected, ...]) -> None:
+        """Keep rejected events of a payload of which nothing else is committed."""
+        await self.commit(Unit(rejected=rejected))
+
+    async def remember_flow(self, version: str, name: str, text: str) -> None:
+        """Keep the text of a flow's version, once."""
+        await self._writer.submit(Change(rows=[(FLOW, (version, name, text))], bytes=len(text)))
+
+    async def flow_version(self, version: str) -> str | None:
+        """The text of a flow's version."""
+        found = self._near.row("SELECT text FROM flow_versions WHERE version = ?", version)
+        return None if found is None else str(found[0])
+
+    async def event(self, id: str) -> StoredEvent | None:
+        """A stored event by its id; the newest, where several sources used that id."""
+        return self._near.document(decode_event, query.EVENT, id, id)
+
+    async def events_of(self, profile: str, limit: int) -> list[StoredEvent]:
+        """The newest events of a stored profile, newest first."""
+        return await self._read(partial(self._far.documents, decode_event, query.EVENTS_OF, profile, limit))
+
+    async def run(self, id: str) -> RunRecord | None:
+        """A stored run."""
+        return self._near.document(decode_run, query.RUN, id)
+
+    async def runs_of(self, event: str) -> list[RunRecord]:
+        """The stored runs of an event, oldest first."""
+        return await self._read(partial(self._far.documents, decode_run, query.RUNS_OF, event))
+
+    async def rejected(self, limit: int) -> list[Rejected]:
+        """The newest rejected events, newest first."""
+        return await self._read(partial(self._far.documents, decode_rejected, query.REJECTED, max(limit, 0)))
+
+    async def forget_marks(self, before: int) -> int:
+        """Drop marks and cache entries from before a time, some at a time; gives how many marks."""
+        forgotten = 0
+        while (some := await self._read(partial(query.old_marks, self._far, before))).seqs:
+            await self._writer.submit(some.change())
+            forgotten += len(some.seqs)
+        while expired := await self._read(partial(self._far.rows, query.EXPIRED, before, query.CHUNK)):
+            await self._writer.submit(Change(rows=[(DROP_CACHE, row) for row in expired]))
+        return forgotten
+
+    async def counts(self) -> Counts:
+        """How much the store holds."""
+        found = await self._read(partial(self._far.row, query.COUNTS))
+        return Counts(*(found or ()))
+
+    async def ready(self) -> str | None:
+        """None when the store can take writes. After a failure a small write finds out whether it can again."""
+        if self._closed:
+            return f"the store {self._path} is closed"
+        if self._writer.trouble is not None:
+            try:
+                await self._writer.submit(Change(rows=[(META, ("probe", 1))]))
+            except Unavailable as still:
+                return still.reason
+        return None
+
+    async def close(self) -> None:
+        """Write what is queued and let go of the file."""
+        if not self._closed:
+            self._closed = True
+            await to_thread(self._aside.shutdown)
+            self._near.close()
+            self._far.close()
+        await self._writer.close()
+
+    async def _read(self, question: Callable[[], T]) -> T:
+        if self._closed:
+            raise Unavailable(f"the store {self._path} is closed")
+        return await get_running_loop().run_in_executor(self._aside, question)
