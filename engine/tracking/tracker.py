@@ -288,9 +288,9 @@ class Tracker:
         """The events that the system adds, where a flow is triggered by them."""
         events = []
         save = request.intake.options.saveEvents
-        if loaded.known is not None and loaded.known.person.version == 0 and self.triggers.of("profile-created")[0]:
+        if loaded.known is not None and loaded.known.person.version == 0 and self.triggers.of_system("profile-created"):
             events.append(system_event("profile-created", loaded.known.person.id, save))
-        if loaded.session is not None and loaded.session.version == 0 and self.triggers.of("session-opened")[0]:
+        if loaded.session is not None and loaded.session.version == 0 and self.triggers.of_system("session-opened"):
             events.append(system_event("session-opened", f"{loaded.session.source}/{loaded.session.id}", save))
         return events
 

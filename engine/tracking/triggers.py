@@ -13,6 +13,10 @@ class Triggers:
         self.project = project
         self._known: dict[str, tuple[tuple[Flow, ...], tuple[Flow, ...]]] = {}
 
+    def of_system(self, type: str) -> tuple[Flow, ...]:
+        """The flows that a system event starts: those that name it. A glob such as `*` means clients' events."""
+        return tuple(flow for flow in self.of(type)[0] if type in flow.trigger.events)
+
     def of(self, type: str) -> tuple[tuple[Flow, ...], tuple[Flow, ...]]:
         """The flows whose trigger takes this event type, and the others."""
         found = self._known.get(type)

@@ -101,6 +101,8 @@ class Work:
         self._show(event)
         children: list[Being] = []
         flows, quiet = self.triggers.of(event.type)
+        if event.origin == "system":
+            flows = self.triggers.of_system(event.type)
         for flow in flows:
             yield from self._flow(flow, event, children)
         if self.start.debug:

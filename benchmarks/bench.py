@@ -1,0 +1,158 @@
+"""Measures `/track` against a bare ASGI handler on the same server in the same run, and the engine alone.
+
+    python benchmarks/bench.py [--events 1000000] [--seconds 8]
+
+Prints ratios, since absolute times are noise on shared machines. Needs `wrk` (a package of that name).
+"""
+
+import argparse
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.engine_alone import measure_engine
+from benchmarks.preload import preload
+
+HERE = Path(__file__).parent
+CONNECTIONS = (1, 16, 64)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of the load generator."""
+
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    errors: int
+
+
+@contextmanager
+def server(*command: str) -> Iterator[str]:
+    """Start a server that prints its address on stderr; stop it by SIGINT."""
+    process = subprocess.Popen([sys.executable, *command], stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+                break
+        else:
+            raise SystemExit(f"the server did not start: {' '.join(command)}")
+        wait_until_ready(found[0])
+        yield found[0]
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+
+def wait_until_ready(address: str) -> None:
+    """Wait until the address answers (at most 20 s)."""
+    for _ in range(400):
+        try:
+            urllib.request.urlopen(f"{address}/health/live", timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit(f"{address} does not answer")
+
+
+def load(address: str, connections: int, seconds: int, ids: bool) -> Measured:
+    """Load `/track` by wrk."""
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds}s",
+        "--latency",
+        "-s",
+        str(HERE / "track.lua"),
+        f"{address}/track",
+    ]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, env={"IDS": "1" if ids else "0"}).stdout
+    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])  # type: ignore[index]
+    latency = {p: _ms(v, u) for p, v, u in re.findall(r"(50|99)%\s+([\d.]+)(us|ms|s)", said)}
+    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    return Measured(rate, latency["50"], latency["99"], int(bad[1]) if bad else 0)
+
+
+def _ms(value: str, unit: str) -> float:
+    return float(value) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[unit]
+
+
+def compare(database: Path, seconds: int, rounds: int, ids: bool) -> list[tuple[int, list[Measured], list[Measured]]]:
+    """Bare handler and Headrace in turn, several rounds for each number of connections."""
+    bare = ("benchmarks/bare.py",)
+    headrace = ("-m", "cli.main", "serve", str(HERE / "six"), "--port", "0", "--store", f"sqlite:{database}")
+    found = []
+    with server(*bare) as plain, server(*headrace) as full:
+        load(full, 16, 2, ids)  # warm: caches, sessions
+        for connections in track(CONNECTIONS, description="/track", transient=True):
+            pairs = [
+                (load(plain, connections, seconds, ids), load(full, connections, seconds, ids)) for _ in range(rounds)
+            ]
+            found.append((connections, [a for a, _ in pairs], [b for _, b in pairs]))
+    return found
+
+
+def report(console: Console, title: str, rows: list[tuple[int, list[Measured], list[Measured]]]) -> None:
+    """Print a table of ratios."""
+    table = Table(title=title, box=None, header_style="bold")
+    for column in ("connections", "bare /s", "Headrace /s", "ratio (min–max)", "p50 ms", "p99 ms", "not 200"):
+        table.add_column(column, justify="right")
+    for connections, plain, full in rows:
+        ratios = [b.rate / a.rate for a, b in zip(plain, full, strict=True)]
+        table.add_row(
+            str(connections),
+            f"{median(m.rate for m in plain):.0f}",
+            f"{median(m.rate for m in full):.0f}",
+            f"{median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})",
+            f"{median(m.p50_ms for m in full):.2f}",
+            f"{median(m.p99_ms for m in full):.2f}",
+            str(sum(m.errors for m in full)),
+        )
+    console.print(table)
+
+
+def main() -> None:
+    """Run all measurements."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000, help="events in the preloaded store")
+    parser.add_argument("--seconds", type=int, default=6, help="seconds of each load")
+    parser.add_argument("--rounds", type=int, default=3, help="pairs of loads for each number of connections")
+    parser.add_argument("--engine", action="store_true", help="measure the engine alone, nothing else")
+    chosen = parser.parse_args()
+    console = Console()
+    for name, microseconds in measure_engine().items():
+        console.print(f"engine, six nodes, {name}: {microseconds:.1f} µs a run", highlight=False)
+    if chosen.engine:
+        return
+    if shutil.which("wrk") is None:
+        raise SystemExit("`wrk` is needed for the rest: install the package wrk")
+    with tempfile.TemporaryDirectory(prefix="headrace-bench-") as directory:
+        empty, full = Path(directory) / "empty.db", Path(directory) / "full.db"
+        report(console, "/track on SQLite, empty store", compare(empty, chosen.seconds, chosen.rounds, False))
+        preload(full, chosen.events)
+        title = f"/track on SQLite, {chosen.events:,} events in the store"
+        report(console, title, compare(full, chosen.seconds, chosen.rounds, False))
+        report(
+            console, f"{title}, each event with an id of its own", compare(full, chosen.seconds, chosen.rounds, True)
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""The engine alone: microseconds for a run of six nodes, without and with its full trace."""
+
+import time
+from pathlib import Path
+from timeit import repeat
+
+import nodes
+from engine.flow.machine import Machine
+from engine.flow.run import Inputs
+from engine.flow.sight import first_sight
+from engine.flow.trace import Trace
+from engine.profile.document import new_profile
+from engine.profile.operations import Set
+from engine.profile.write import commit
+from flows.project import load_project
+
+TRAITS = 30
+RUNS = 5_000
+
+
+def measure_engine() -> dict[str, float]:
+    """Microseconds by kind: the best of several repetitions, which is the least disturbed one."""
+    flow = load_project(Path(__file__).parent / "six", nodes.builtin()).project.flows[0]
+    traits = [Set(("traits", f"trait{i}"), f"value {i}") for i in range(TRAITS)]
+    person, _ = commit(new_profile("p-1", 1), "p-1", traits, 2)
+    properties = {"order": "A-1", "total": 620, "tier": "gold", "currency": "EUR"}
+    event = {"id": "e-1", "type": "order-completed", "properties": properties, "context": {}}
+    inputs = Inputs(event, {"id": "s-1"}, {"id": "shop"}, person, 3, "seed", acting="p-1")
+    sight = first_sight(inputs)
+
+    def plain() -> None:
+        machine = Machine(flow, inputs, sight)
+        machine.advance()
+        machine.final()
+
+    def traced() -> None:
+        machine = Machine(flow, inputs, sight, Trace(time.perf_counter))
+        machine.advance()
+        machine.final()
+
+    plain()
+    return {
+        name: min(repeat(run, number=RUNS, repeat=7)) / RUNS * 1e6
+        for name, run in (("without trace", plain), ("with the full trace", traced))
+    }

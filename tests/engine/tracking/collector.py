@@ -1,0 +1,44 @@
+"""A tracker over a store, as tests use it: payloads in, answers out, no HTTP."""
+
+from typing import Any
+
+import msgspec
+
+from effects.clock import ManualClock
+from effects.ids import new_id
+from effects.scripted import ScriptedPerformer
+from engine.tracking.admission import admit
+from engine.tracking.intake import read_track
+from engine.tracking.ports import Performer, Store
+from engine.tracking.project import Project
+from engine.tracking.tracker import Tracker
+
+
+class Collector:
+    """One engine over a store."""
+
+    def __init__(self, project: Project, store: Store, performer: Performer | None = None) -> None:
+        self.clock = ManualClock()
+        self.tracker = Tracker(project, store, performer or ScriptedPerformer(), self.clock, new_id)
+        self.store = store
+
+    async def track(
+        self, body: dict[str, Any], *, profile_less: bool = False, debug: bool | str = True
+    ) -> dict[str, Any]:
+        """What `/track` answers to `body`, with the debugger on."""
+        if not self.tracker._secret:
+            await self.tracker.start()
+        body = {**body, "options": {"debugger": debug, **body.get("options", {})}}
+        intake = read_track(msgspec.json.encode(body), profile_less=profile_less)
+        source = admit(self.tracker.project.sources, intake.source, None, None)
+        answer = await self.tracker.track(intake, source)
+        return msgspec.json.decode(msgspec.json.encode(answer.body))
+
+    async def profile(self, id: str) -> dict[str, Any]:
+        """The shown profile that an id leads to."""
+        from engine.profile.fold import fold
+        from engine.profile.shown import shown
+
+        person = await self.store.profile(id)
+        assert person is not None, f"nobody has the id {id}"
+        return msgspec.json.decode(msgspec.json.encode(shown(person, fold(person))))

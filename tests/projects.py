@@ -1,0 +1,70 @@
+"""Small projects for tests, from YAML texts."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from textwrap import dedent
+from typing import Any
+
+import yaml
+
+import nodes
+from engine.flow.compile import compile_flow
+from engine.flow.names import ProjectNames
+from engine.flow.plan import Flow
+from engine.language.expression import compile_condition
+from engine.tracking.project import Project, Segment, Settings
+from engine.tracking.source import Source, Target
+
+REGISTRY = nodes.builtin()
+SHOP = Source(source="shop", identify="trust", debugger=True, profiles=True, origins=("https://shop.example",))
+
+
+def project(
+    *flows: str,
+    segments: Mapping[str, str | None] = {},
+    sources: tuple[Source, ...] = (SHOP,),
+    targets: Mapping[str, Target] = {},
+    settings: Settings = Settings(),
+) -> Project:
+    """A project of these flow texts. `segments` are name -> condition, or None for a manual one."""
+    names = ProjectNames(
+        segments=frozenset(segments),
+        manual_segments=frozenset(name for name, condition in segments.items() if condition is None),
+        targets=frozenset(targets),
+        sources=frozenset(source.source for source in sources),
+    )
+    compiled = [_compiled(text, names) for text in flows]
+    return Project(
+        name="test",
+        settings=settings,
+        flows=tuple(sorted(compiled, key=lambda flow: flow.name)),
+        segments={name: _segment(name, condition) for name, condition in segments.items()},
+        sources={source.source: source for source in sources},
+        targets=targets,
+    )
+
+
+def _compiled(text: str, names: ProjectNames) -> Flow:
+    text = dedent(text)
+    version = sha256(text.encode()).hexdigest()
+    flow, problems = compile_flow(yaml.safe_load(text), names, REGISTRY, version=version, text=text)
+    assert flow is not None, [problem.message for problem in problems]
+    return flow
+
+
+def _segment(name: str, condition: str | None) -> Segment:
+    if condition is None:
+        return Segment(name=name, manual=True)
+    return Segment(name=name, condition=compile_condition(condition))
+
+
+def payload(*events: dict[str, Any] | str, session: str | None = "s-1", **more: Any) -> dict[str, Any]:
+    """A body of `/track` from source `shop`; an event may be given by its type alone."""
+    body: dict[str, Any] = {
+        "source": {"id": "shop"},
+        "events": [{"type": event} if isinstance(event, str) else event for event in events],
+        **more,
+    }
+    if session is not None:
+        body["session"] = {"id": session}
+    return body
