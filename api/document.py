@@ -4,12 +4,12 @@ A second application, never served, has typed handlers with the Structs that the
 into the served application's document.
 """
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from litestar import Litestar, get, post
 from litestar.openapi import OpenAPIConfig
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from engine.tracking.intake import EventPayload, TrackPayload
 
@@ -26,21 +26,21 @@ TrackBody: Any = msgspec.defstruct(
 
 @post("/track", status_code=200, summary="Track events of a session", tags=["tracking"])
 async def track(
-    data: TrackBody,
-    profile_less: Annotated[bool, Parameter(description="No profile is made; a session is")] = False,
+    data: JSONBody[TrackBody],
+    profile_less: FromQuery[bool] = False,
 ) -> dict[str, Any]:
     """Answers `profile.id`, `source.consent`; `response`, `errors` and `debugging` where there is something to say."""
     return {}
 
 
 @post("/collect/{type:str}/{source:str}", status_code=200, summary="One event without a profile", tags=["tracking"])
-async def collect(type: str, source: str, data: dict[str, Any]) -> dict[str, Any]:
+async def collect(type: FromPath[str], source: FromPath[str], data: JSONBody[dict[str, Any]]) -> dict[str, Any]:
     """The body becomes the event's properties. Neither a profile nor a session is made."""
     return {}
 
 
 @get("/collect/{type:str}/{source:str}", summary="One event without a profile, from a query", tags=["tracking"])
-async def collect_query(type: str, source: str) -> dict[str, Any]:
+async def collect_query(type: FromPath[str], source: FromPath[str]) -> dict[str, Any]:
     """The query becomes the event's properties."""
     return {}
 
@@ -51,7 +51,9 @@ async def collect_query(type: str, source: str) -> dict[str, Any]:
     summary="One event of a session",
     tags=["tracking"],
 )
-async def collect_session(type: str, source: str, session: str, data: dict[str, Any]) -> dict[str, Any]:
+async def collect_session(
+    type: FromPath[str], source: FromPath[str], session: FromPath[str], data: JSONBody[dict[str, Any]]
+) -> dict[str, Any]:
     """The body becomes the event's properties; session and profile are as with `/track`."""
     return {}
 
@@ -59,7 +61,7 @@ async def collect_session(type: str, source: str, session: str, data: dict[str, 
 @get(
     "/collect/{type:str}/{source:str}/{session:str}", summary="One event of a session, from a query", tags=["tracking"]
 )
-async def collect_session_query(type: str, source: str, session: str) -> dict[str, Any]:
+async def collect_session_query(type: FromPath[str], source: FromPath[str], session: FromPath[str]) -> dict[str, Any]:
     """The query becomes the event's properties."""
     return {}
 

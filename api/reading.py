@@ -9,6 +9,7 @@ from litestar import Request, Router, get
 from litestar.connection import ASGIConnection
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath
 
 from api.problem import HttpProblem
 from engine.profile.fold import fold
@@ -41,31 +42,31 @@ class ReadingKey:
 def reading_router(tracker: Tracker, may_read: ReadingKey) -> Router:
     """The routes that only read."""
 
-    @get("/runs/{id:str}", sync_to_thread=False, summary="A stored run with its trace")
-    async def run(id: str) -> dict[str, Any]:
+    @get("/runs/{id:str}", summary="A stored run with its trace")
+    async def run(id: FromPath[str]) -> dict[str, Any]:
         return _shown_run(_found(await tracker.store.run(id), f"run {id}"))
 
     @get("/events/{id:str}", summary="A stored event")
-    async def event(id: str) -> dict[str, Any]:
+    async def event(id: FromPath[str]) -> dict[str, Any]:
         found: dict[str, Any] = msgspec.to_builtins(_found(await tracker.store.event(id), f"event {id}"))
         return found
 
     @get("/events/{id:str}/runs", summary="The stored runs of an event, with their traces")
-    async def runs_of(id: str) -> list[dict[str, Any]]:
+    async def runs_of(id: FromPath[str]) -> list[dict[str, Any]]:
         return [_shown_run(run) for run in await tracker.store.runs_of(id)]
 
     @get("/profiles/{id:str}", summary="The profile that an id leads to")
-    async def profile(id: str) -> dict[str, Any]:
+    async def profile(id: FromPath[str]) -> dict[str, Any]:
         person = _found(await tracker.store.profile(id), f"profile {id}")
         return shown(person, fold(person, tracker.project.settings.fields))
 
     @get("/profiles/{id:str}/events", summary="The newest events that were stored with a profile id")
-    async def events_of(id: str) -> list[dict[str, Any]]:
+    async def events_of(id: FromPath[str]) -> list[dict[str, Any]]:
         return [msgspec.to_builtins(event) for event in await tracker.store.events_of(id, 100)]
 
     @get("/rejected", summary="The newest rejected events, with their reasons")
     async def rejected() -> list[dict[str, Any]]:
-        return [{**msgspec.to_builtins(one), "body": _plain(one.body)} for one in await tracker.store.rejected(100)]
+        return [{**msgspec.structs.asdict(one), "body": _plain(one.body)} for one in await tracker.store.rejected(100)]
 
     @get("/counts", summary="How much is stored, and what became of the events since the start")
     async def counts(request: Request[Any, Any, Any]) -> dict[str, Any]:

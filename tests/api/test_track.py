@@ -1,0 +1,282 @@
+"""`/track` and `/collect` over HTTP: shapes, refusals, encodings, CORS."""
+
+import gzip
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.tracking.source import Source
+from tests.api.conftest import Serve
+from tests.projects import SHOP, payload, project
+
+COUNT = """
+flow: count
+trigger: {event: counted}
+nodes:
+  add: {profile.increment: {traits.count: 1}}
+"""
+
+
+def body(*events: Any, **more: Any) -> bytes:
+    return msgspec.json.encode(payload(*(events or ("counted",)), **more))
+
+
+async def test_the_answer_has_the_seeds_shape(serve: Serve) -> None:
+    client = await serve(project(COUNT))
+    answer = await client.post("/track", content=body())
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == {"profile": {"id": answer.json()["profile"]["id"]}, "source": {"consent": False}}
+
+
+async def test_the_debuggers_answer_has_the_seeds_shape(serve: Serve) -> None:
+    client = await serve(project(COUNT))
+    answer = (
+        await client.post("/track", content=body({"type": "counted", "id": "e-1"}, options={"debugger": True}))
+    ).json()
+    told = answer["debugging"]
+    assert list(told) == ["session", "events", "profile", "execution", "segmentation", "logs"]
+    assert told["session"] == {"saved": 1, "errors": [], "ids": ["s-1"], "types": []}
+    assert told["events"] == {"saved": 1, "errors": [], "ids": ["e-1"], "types": ["counted"]}
+    assert told["profile"] == {"saved": 1, "errors": [], "ids": [answer["profile"]["id"]], "types": []}
+    assert told["segmentation"] == {"errors": [], "ids": []}
+    assert told["execution"]["e-1"]["runs"][0]["steps"][0]["node"] == "add"
+
+
+async def test_a_source_that_forbids_the_debugger_says_so_in_a_header(serve: Serve) -> None:
+    client = await serve(project(COUNT, sources=(Source(source="shop"),)))
+    answer = await client.post("/track", content=body(options={"debugger": True}))
+    assert answer.headers["headrace-debugger"] == "refused"
+    assert "debugging" not in answer.json()
+
+
+@pytest.mark.parametrize(
+    ("content", "headers"),
+    [
+        pytest.param(body(), {"content-type": "text/plain;charset=UTF-8"}, id="text from sendBeacon"),
+        pytest.param(body(), {"content-type": "application/json; charset=utf-8"}, id="JSON with a charset"),
+        pytest.param(body(), {}, id="no media type"),
+        pytest.param(gzip.compress(body()), {"content-encoding": "gzip"}, id="gzip"),
+    ],
+)
+async def test_what_trackers_send_is_taken(serve: Serve, content: bytes, headers: dict[str, str]) -> None:
+    client = await serve(project(COUNT))
+    assert (await client.post("/track", content=content, headers=headers)).status_code == 200
+
+
+SESSION = '"source":{"id":"shop"},"session":{"id":"s"}'
+
+BAD = [
+    pytest.param(b"", {}, 400, "", "the body is empty", id="empty body"),
+    pytest.param(b"{", {}, 400, "", "truncated", id="cut JSON"),
+    pytest.param(body() + b"{}", {}, 400, "", "trailing", id="two documents"),
+    pytest.param(b"[]", {}, 400, "", "object", id="a list"),
+    pytest.param(b"\xff\xfe{\x00}\x00", {}, 400, "", "JSON", id="UTF-16"),
+    pytest.param(b'{"source":{"id":"shop"},"session":{"id":"s"}}', {}, 400, "", "events", id="no events"),
+    pytest.param(f'{{{SESSION},"events":[]}}'.encode(), {}, 400, "/events", "empty", id="an empty list of events"),
+    pytest.param(b'{"events":[{"type":"x"}],"session":{"id":"s"}}', {}, 400, "", "source", id="no source"),
+    pytest.param(b'{"source":{"id":5},"events":[]}', {}, 400, "/source/id", "str", id="a source id that is a number"),
+    pytest.param(body(session="x" * 201), {}, 400, "/session/id", "200", id="an id that is too long"),
+    pytest.param(body(session="\x07"), {}, 400, "/session/id", "control", id="an id of control characters"),
+    pytest.param(body(session=None), {}, 400, "/session/id", "session.id", id="no session"),
+    pytest.param(body(options={"debugger": "yes"}), {}, 400, "/options/debugger", "", id="an option of another kind"),
+    pytest.param(
+        body(context={"a": [[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]}), {}, 400, "/context", "deep", id="deep"
+    ),
+    pytest.param(body(*["x"] * 501), {}, 413, "/events", "500", id="too many events"),
+    pytest.param(b" " * 1_048_577, {}, 413, "", "1048576", id="too many bytes"),
+    pytest.param(gzip.compress(b" " * 1_048_577), {"content-encoding": "gzip"}, 413, "", "1048576", id="a gzip bomb"),
+    pytest.param(b"no gzip", {"content-encoding": "gzip"}, 400, "", "gzip", id="gzip that is none"),
+    pytest.param(gzip.compress(body())[:-9], {"content-encoding": "gzip"}, 400, "", "gzip", id="gzip that is cut"),
+    pytest.param(body(), {"content-encoding": "br"}, 415, "", "gzip", id="another encoding"),
+    pytest.param(body(), {"content-type": "multipart/form-data"}, 415, "", "application/json", id="a form"),
+    pytest.param(body(), {"content-type": "application/json; charset=utf-16"}, 415, "", "UTF-8", id="another charset"),
+    pytest.param(body({"typo": 1}, {"type": " "}), {}, 422, "/events", "none", id="no event is acceptable"),
+]
+
+
+@pytest.mark.parametrize(("content", "headers", "status", "at", "told"), BAD)
+async def test_bad_input_is_refused_with_its_place_and_the_remedy(
+    serve: Serve, content: bytes, headers: dict[str, str], status: int, at: str, told: str
+) -> None:
+    client = await serve(project(COUNT))
+    answer = await client.post("/track", content=content, headers=headers)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    document = answer.json()
+    assert (document["status"], document["type"]) == (status, "about:blank")
+    assert document.get("at", "").startswith(at)
+    assert told in document["detail"]
+    assert (await client.post("/track", content=body())).status_code == 200
+
+
+EVENTS = [
+    pytest.param(
+        {"type": "x", "properties": {"n": 2**53 + 2}}, "/events/0/properties/n", "53 bits", id="a long number"
+    ),
+    pytest.param({"type": "x", "properties": []}, "/events/0/properties", "object", id="properties that are a list"),
+    pytest.param({"type": ""}, "/events/0/type", "length", id="an empty type"),
+    pytest.param({"type": "x", "id": ""}, "/events/0/id", "length", id="an empty id"),
+    pytest.param({"type": "x" * 201}, "/events/0/type", "200", id="a long type"),
+    pytest.param({"type": "a\u0000b"}, "/events/0/type", "control", id="a control character"),
+    pytest.param([], "/events/0", "object", id="a list"),
+    pytest.param(None, "/events/0", "object", id="null"),
+]
+
+
+@pytest.mark.parametrize(("event", "at", "told"), EVENTS)
+async def test_one_bad_event_is_named_by_index_and_place(serve: Serve, event: Any, at: str, told: str) -> None:
+    client = await serve(project(COUNT))
+    answer = await client.post("/track", content=body(event, "counted"))
+    assert answer.status_code == 200, answer.text
+    (error,) = answer.json()["errors"]
+    assert (error["index"], error["at"]) == (0, at)
+    assert told in error["reason"]
+    kept = (await client.get("/rejected")).json()
+    assert [one["at_field"] for one in kept] == [at]
+    assert kept[0]["body"] == event
+
+
+async def test_numbers_that_are_not_finite_are_rejected(serve: Serve) -> None:
+    client = await serve(project(COUNT))
+    for number in (b"NaN", b"Infinity", b"1e400"):
+        content = (
+            b'{"source":{"id":"shop"},"session":{"id":"s"},"events":[{"type":"x","properties":{"n":%s}}]}' % number
+        )
+        assert (await client.post("/track", content=content)).status_code in {400, 422}
+
+
+@pytest.mark.parametrize("source", [Source(source="shop", enabled=False), Source(source="other")])
+async def test_an_unknown_or_disabled_source_is_told_no_more_than_that(serve: Serve, source: Source) -> None:
+    client = await serve(project(COUNT, sources=(source,)))
+    answer = await client.post("/track", content=body())
+    assert answer.status_code == 401
+    assert answer.json()["detail"] == "the source is unknown, disabled, or its key is wrong"
+
+
+async def test_a_secret_source_wants_its_key(serve: Serve) -> None:
+    source = Source(source="shop", kind="secret", key=sha256(b"k-1").hexdigest())
+    client = await serve(project(COUNT, sources=(source,)))
+    for header, status in (({}, 401), ({"authorization": "Bearer wrong"}, 401), ({"authorization": "bearer k-1"}, 200)):
+        assert (await client.post("/track", content=body(), headers=header)).status_code == status
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+async def test_other_methods_are_refused_and_the_right_one_is_named(serve: Serve, method: str) -> None:
+    answer = await (await serve(project(COUNT))).request(method, "/track")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST, OPTIONS")
+
+
+# ---- CORS -----------------------------------------------------------------------------------------------------------
+
+OWN, EVIL = "https://shop.example", "https://evil.example"
+
+
+async def test_pages_of_the_sources_origins_may_send_and_read(serve: Serve) -> None:
+    client = await serve(project(COUNT))
+    preflight = await client.options("/track", headers={"origin": OWN, "access-control-request-method": "POST"})
+    assert preflight.status_code == 204
+    assert preflight.headers["access-control-allow-origin"] == OWN
+    assert "access-control-allow-credentials" not in preflight.headers
+    answer = await client.post("/track", content=body(), headers={"origin": OWN})
+    assert answer.headers["access-control-allow-origin"] == OWN
+    assert answer.headers["vary"] == "Origin"
+
+
+async def test_pages_of_other_origins_may_neither_send_nor_read(serve: Serve) -> None:
+    client = await serve(project(COUNT))
+    preflight = await client.options("/track", headers={"origin": EVIL, "access-control-request-method": "POST"})
+    assert "access-control-allow-origin" not in preflight.headers
+    answer = await client.post("/track", content=body(), headers={"origin": EVIL})
+    assert answer.status_code == 403
+    assert "access-control-allow-origin" not in answer.headers
+    assert (await client.get("/counts")).json()["stored"]["events"] == 0
+
+
+# ---- profile-less ---------------------------------------------------------------------------------------------------
+
+
+async def test_track_profile_less_makes_a_session_but_no_profile(serve: Serve) -> None:
+    client = await serve(project(COUNT))
+    answer = await client.post("/track?profile_less=true", content=body())
+    assert answer.json()["profile"] == {"id": None}
+    stored = (await client.get("/counts")).json()["stored"]
+    assert (stored["profiles"], stored["sessions"], stored["events"]) == (0, 1, 1)
+    assert (await client.post("/track?profile_less=maybe", content=body())).status_code == 400
+
+
+async def test_collect_makes_neither_profile_nor_session(serve: Serve) -> None:
+    client = await serve(project(COUNT))
+    posted = await client.post("/collect/coupon%20used/shop", json={"code": "A/B"})
+    asked = await client.get("/collect/coupon/shop?code=A&code=B&x=1")
+    assert posted.json() == asked.json() == {"profile": {"id": None}, "source": {"consent": False}}
+    stored = (await client.get("/counts")).json()["stored"]
+    assert (stored["profiles"], stored["sessions"], stored["events"]) == (0, 0, 2)
+
+
+async def test_collect_with_a_session_is_as_track(serve: Serve) -> None:
+    client = await serve(project(COUNT))
+    answer = await client.post("/collect/counted/shop/s-1", json={})
+    profile = answer.json()["profile"]["id"]
+    assert (await client.get("/collect/counted/shop/s-1")).json()["profile"]["id"] == profile
+    assert (await client.get(f"/profiles/{profile}")).json()["traits"] == {"count": 2}
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/collect/x", 404), ("/collect/x/shop/s/more", 404), ("/collect/x/nobody", 401), ("/collect/%07/shop", 400)],
+)
+async def test_collect_refuses_what_it_cannot_use(serve: Serve, path: str, status: int) -> None:
+    assert (await (await serve(project(COUNT))).post(path, json={})).status_code == status
+
+
+# ---- reading --------------------------------------------------------------------------------------------------------
+
+
+async def test_stored_traces_can_be_read_by_run_and_by_event(serve: Serve) -> None:
+    client = await serve(project(COUNT))
+    await client.post("/track", content=body({"type": "counted", "id": "e-1"}, options={"debugger": True}))
+    (run,) = (await client.get("/events/e-1/runs")).json()
+    assert run["flow"] == "count"
+    assert run["steps"][0]["operations"] == [{"op": "increment", "path": "traits.count", "by": 1}]
+    assert (await client.get(f"/runs/{run['id']}")).json() == run
+    assert (await client.get("/events/e-1")).json()["type"] == "counted"
+
+
+@pytest.mark.parametrize("path", ["/runs/x", "/profiles/x", "/events/x", "/nowhere"])
+async def test_what_does_not_exist_is_a_problem_document(serve: Serve, path: str) -> None:
+    answer = await (await serve(project(COUNT))).get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize("path", ["/runs/x", "/profiles/x", "/events/x", "/events/x/runs", "/rejected", "/counts"])
+async def test_reading_is_closed_beyond_loopback(serve: Serve, path: str) -> None:
+    client = await serve(project(COUNT), loopback=False)
+    assert (await client.get(path)).status_code == 403
+    rebound = await serve(project(COUNT))
+    assert (await rebound.get(path, headers={"host": "evil.example"})).status_code == 403
+    keyed = await serve(project(COUNT), loopback=False, reading_key="k")
+    assert (await keyed.get(path)).status_code == 401
+    assert (await keyed.get(path, headers={"authorization": "Bearer k"})).status_code in {200, 404}
+
+
+async def test_health_says_whether_it_lives_and_is_ready(serve: Serve) -> None:
+    client = await serve(project(COUNT), broken=("flows/bad.yaml",))
+    assert (await client.get("/health/live")).status_code == 200
+    ready = await client.get("/health/ready")
+    assert ready.status_code == 200
+    assert ready.json()["broken"] == ["flows/bad.yaml"]
+
+
+async def test_the_openapi_document_describes_tracking_with_the_decoders_own_structs(serve: Serve) -> None:
+    client = await serve(project(COUNT))
+    document = (await client.get("/schema/openapi.json")).json()
+    assert document["openapi"].startswith("3.1")
+    assert {"/track", "/collect/{type}/{source}", "/collect/{type}/{source}/{session}", "/runs/{id}"} <= set(
+        document["paths"]
+    )
+    schemas = document["components"]["schemas"]
+    assert set(schemas["EventPayload"]["properties"]) == {"type", "id", "time", "properties", "context", "options"}
+    assert "events" in schemas["TrackPayload"]["properties"]
