@@ -71,6 +71,7 @@ def describe(app: Litestar) -> None:
     twin = Litestar(
         [track, collect, collect_query, collect_session, collect_session_query],
         openapi_config=OpenAPIConfig(title="tracking", version="1"),
+        logging_config=None,
     )
     served, told = app.openapi_schema, twin.openapi_schema
     served.paths = {**(told.paths or {}), **(served.paths or {})}

@@ -4,14 +4,13 @@ import gc
 import os
 import socket
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
 import uvicorn
 from rich.console import Console
-from storage.sqlite.lock import Locked, lock_file
 
 import nodes
 from api.app import create_app
@@ -21,6 +20,7 @@ from engine.tracking.project import Project
 from flows.diagnostic import render
 from flows.project import Loaded, load_project
 from storage import UnknownStore, open_store
+from storage.sqlite.lock import Held, lock_file
 
 DEFAULT_STORE = "sqlite:headrace.db"
 STOP_SECONDS = 10  # for requests that are under way when the server is asked to stop
@@ -43,7 +43,9 @@ def serve(root: Path, place: Place, console: Console) -> int:
         return _cannot(console, f"{root} is not a directory. `headrace init {root}` makes a project there.")
     loaded = load_project(root, nodes.builtin())
     if loaded.diagnostics:
-        console.print(render(loaded.diagnostics, loaded.sources, colour=False), markup=False, highlight=False)
+        console.print(
+            render(loaded.diagnostics, loaded.sources, colour=False), markup=False, highlight=False, soft_wrap=True
+        )
     project = loaded.project
     if not project.sources:
         return _cannot(console, f"{root} has no source that can be served: without one, no event is taken.")
@@ -53,10 +55,12 @@ def serve(root: Path, place: Place, console: Console) -> int:
         return _cannot(console, told + " Set `identify: link` in its file, or say --open-sources.")
     url = place.store or project.settings.store or DEFAULT_STORE
     try:
-        with lock_file(database(url, root)):
-            store = open_store(url, root)
-            return listen(loaded, store, place, console)
-    except (UnknownStore, Locked) as wrong:
+        with ExitStack() as held:
+            kind, _, path = url.partition(":")
+            if kind == "sqlite":
+                held.enter_context(lock_file(root / (path or "headrace.db")))
+            return listen(loaded, open_store(url, root), place, console)
+    except (UnknownStore, Held) as wrong:
         return _cannot(console, str(wrong))
     except OSError as wrong:
         return _cannot(console, f"Cannot listen on {place.host}:{place.port}: {wrong.strerror}.")
@@ -110,24 +114,24 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def database(url: str, root: Path) -> Path | None:
-    """The file that one serving process may use at a time, if the store is a file."""
-    kind, _, path = url.partition(":")
-    return root / path if kind == "sqlite" else None
-
-
 def _greet(console: Console, project: Project, broken: tuple[str, ...], address: str) -> None:
     names = ", ".join(flow.name for flow in project.flows) or "none"
-    console.print(f"[bold]Headrace[/] serves {project.name or 'the project'} on {address}", highlight=False)
-    console.print(f"  flows     {len(project.flows)}: {names}", highlight=False)
-    console.print(f"  sources   {', '.join(sorted(project.sources))}", highlight=False)
+    console.print(
+        f"[bold]Headrace[/] serves {project.name or 'the project'} on {address}", highlight=False, soft_wrap=True
+    )
+    console.print(f"  flows     {len(project.flows)}: {names}", highlight=False, soft_wrap=True)
+    console.print(f"  sources   {', '.join(sorted(project.sources))}", highlight=False, soft_wrap=True)
     console.print(
         f"  track     {address}/track    API {address}/schema    health {address}/health/ready", highlight=False
     )
     for file in broken:
-        console.print(f"  [red]not served[/] {file}: it has errors (see above); everything else is", highlight=False)
+        console.print(
+            f"  [red]not served[/] {file}: it has errors (see above); everything else is",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _cannot(console: Console, told: str) -> int:
-    console.print(f"[red]{told}[/]", highlight=False)
+    console.print(f"[red]{told}[/]", highlight=False, soft_wrap=True)
     return 2

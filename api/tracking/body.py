@@ -10,7 +10,8 @@ from api.problem import HttpProblem
 from engine.tracking.intake import MOST_BODY
 
 BODY_SECONDS = 30  # for a body that comes in pieces
-JSON_TYPES = frozenset({b"application/json", b"text/plain", b"application/csp-report", b""})  # sendBeacon sends text
+# What senders of JSON say it is: sendBeacon says text, curl says a form unless told otherwise.
+JSON_TYPES = frozenset({b"application/json", b"text/plain", b"application/x-www-form-urlencoded", b""})
 WANTED = frozenset({b"authorization", b"content-encoding", b"content-type", b"origin"})
 
 
@@ -40,7 +41,7 @@ def origin(headers: dict[bytes, bytes]) -> str | None:
 
 
 def check_media_type(headers: dict[bytes, bytes]) -> None:
-    """Refuse what is not JSON (sent as JSON or as text) in UTF-8."""
+    """Refuse what cannot be JSON in UTF-8."""
     media, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
     media = media.strip()
     if media not in JSON_TYPES and not (media.startswith(b"application/") and media.endswith(b"+json")):
