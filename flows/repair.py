@@ -4,6 +4,7 @@ from flows.place import Lines
 from flows.scalar import quoted
 
 WIDEST = 100  # characters of a corrected line; a longer one helps nobody
+FARTHEST = 1000  # characters of a line that are looked at from its value's start; looking takes quadratic time
 
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 
@@ -11,7 +12,7 @@ _PAIRS = {"(": ")", "[": "]", "{": "}"}
 def value_end(lines: Lines, start: int, *, flow: bool) -> int:
     """Where the value that begins at `start` was meant to end: in braces at a comma or bracket, else with its line."""
     number = lines.number(start)
-    line_end = lines.start(number) + len(lines.line(number))
+    line_end = min(lines.start(number) + len(lines.line(number)), start + FARTHEST)
     text = lines.text
     end = _flow_end(text, start, line_end) if flow else _comment(text, start, line_end)
     return start + len(text[start:end].rstrip())

@@ -12,7 +12,7 @@ import yaml
 from flows import traps
 from flows.finding import Finding
 from flows.place import Lines
-from flows.repair import closing, put_in_quotes, rewritten, value_end
+from flows.repair import FARTHEST, closing, put_in_quotes, rewritten, value_end
 from flows.scalar import quoted
 
 _ENTRY = re.compile(r"(?P<lead> *(?:- +)*)(?:(?P<key>[\w.$/-]+|\"[^\"]*\"|'[^']*') *:\s+)?(?P<value>\S.*)?")
@@ -24,7 +24,10 @@ _LOOK_BACK = 50  # lines in which the quote that swallowed the rest is looked fo
 
 @dataclass(frozen=True, slots=True)
 class _Complaint:
-    """What the parser said, and the line it points at. `value` is where that line's value begins, if it has one."""
+    """What the parser said, and the line it points at.
+
+    `value` is where that line's value begins, if it has one near; nothing behind `end` is looked at.
+    """
 
     lines: Lines
     what: str
@@ -34,11 +37,8 @@ class _Complaint:
     flow: bool
     number: int
     first: int
+    end: int
     value: int | None
-
-    @property
-    def end(self) -> int:
-        return self.first + len(self.lines.line(self.number))
 
 
 def explain(lines: Lines, error: yaml.MarkedYAMLError, in_flow: bool) -> Finding:
@@ -61,9 +61,12 @@ def _complaint(lines: Lines, error: yaml.MarkedYAMLError, in_flow: bool) -> _Com
     first = lines.start(number)
     entry = _ENTRY.match(lines.line(number))
     value = first + entry.start("value") if entry and entry["value"] else None
+    if value is not None and at - value > FARTHEST:
+        value = None
+    end = min(first + len(lines.line(number)), (first if value is None else value) + FARTHEST)
     opened = lines.text[value or first : at]
     flow = in_flow or "flow" in context or opened.count("{") + opened.count("[") > opened.count("}") + opened.count("]")
-    return _Complaint(lines, what, context, at, since, flow, number, first, value)
+    return _Complaint(lines, what, context, at, since, flow, number, first, max(end, at), value)
 
 
 def _tab(c: _Complaint) -> Finding | None:

@@ -87,12 +87,12 @@ class _Builder:
         if take is not None:
             take(event)
 
-    def give_up(self, finding: Finding | None) -> None:
+    def give_up(self, finding: Finding) -> None:
         """Nothing after this can be read. What has been said of the same line already is the better message."""
-        if finding is not None:
-            line = self.lines.number(finding.start)
-            if all(self.lines.number(said.start) != line for said in self.findings):
-                self.findings.append(finding)
+        line = self.lines.number(finding.start)
+        known = any(self.lines.number(said.start) == line for said in self.findings)
+        if not known and not (self.findings and finding.code == "H027"):  # a value refused at the root ends it early
+            self.findings.append(finding)
         self.root = None
         self.over = True
 
