@@ -62,7 +62,10 @@ class SettingsRead(Struct, frozen=True, kw_only=True):
 
 
 def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> SettingsRead:
-    """The settings that `data` gives. With an error in them, the rest of the project is read with the defaults."""
+    """The settings that `data` gives; with an error in them the defaults, save for the store.
+
+    The store is kept since falling back to another one would split the data.
+    """
     named = data.get("targets") if isinstance(data, Mapping) else None
     names = frozenset(named) if isinstance(named, Mapping) else frozenset()
     unresolved: list[Problem] = []
@@ -72,7 +75,9 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Sett
     file, problems = read_struct(SettingsFile, {} if data is None else data, "headrace.yaml")
     problems = unresolved + problems
     if file is None:
-        return SettingsRead(named_targets=names, problems=tuple(problems))
+        store = data.get("store") if isinstance(data, Mapping) else None
+        settings = Settings(store=store if isinstance(store, str) else None)
+        return SettingsRead(settings=settings, named_targets=names, problems=tuple(problems))
     settings = Settings(
         store=file.store,
         fields=_declared(file.fields, problems),

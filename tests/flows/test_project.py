@@ -219,3 +219,8 @@ def test_a_wrong_setting_is_underlined(tmp_path: Path, registry: Registry, setti
     loaded = load(tmp_path, registry, {"headrace.yaml": settings})
     (found,) = loaded.diagnostics
     assert (found.code, settings[found.column - 1 : found.end_column - 1]) == (code, text)
+
+
+def test_a_mistake_in_the_settings_does_not_change_the_store(tmp_path: Path, registry: Registry) -> None:
+    loaded = load(tmp_path, registry, {"headrace.yaml": "store: sqlite:shop.db\nfeilds: {}\n"})
+    assert (codes(loaded), loaded.project.settings.store) == (["H402"], "sqlite:shop.db")
