@@ -21,7 +21,10 @@ from engine.profile.view import Number, View
 Stamp = tuple[int, str]  # (ms, part id); ties of time go by id
 Kid = str | tuple[int, str, int]  # a segment of a cell path, or a list's element as (time, part id, index)
 
+Touch = tuple[int, str, bool]  # a stamp, and whether something was written rather than taken away
+
 NEVER: Stamp = (-1, "")
+PLAIN = "~~"  # the kind of values and numbers, after those of kids
 
 
 def fold(profile: Profile, fields: Fields | None = None) -> View:
@@ -180,28 +183,29 @@ def _covered(parts: Collection[Part]) -> dict[tuple[CellPath, str], tuple[int, N
     return found
 
 
-def _settle(node: _Node, floor: Stamp, cell: CellPath, rules: dict[CellPath, Rule]) -> tuple[Stamp, Any]:
-    """(newest stamp, value or ABSENT) of what lives here. `floor` is the newest write above.
+def _settle(node: _Node, floor: Stamp, cell: CellPath, rules: dict[CellPath, Rule]) -> tuple[Touch, Any]:
+    """(last touch, value or ABSENT) of what lives here. `floor` is the newest write above.
 
-    The stamp counts absences too: of two kinds that are alive, the one that was last written to or taken from shows.
+    Taking away is a touch too: of two kinds that are alive, the one that was last written to or taken from shows.
     """
     floor = max(floor, node.mark)
     registers = [register for register in node.registers if register[0] >= floor]
     below = max([floor, *(stamp for stamp, _ in registers)])
-    plain, shown = _plain(registers, node.counts, rules.get(cell))
-    kinds: dict[str, tuple[Stamp, dict[Kid, Any]]] = {}
-    newest = max([plain, *(stamp for stamp, _ in registers), node.mark if node.mark == floor else NEVER])
+    stamp, shown = _plain(registers, node.counts, rules.get(cell))
+    last = max((*stamp, True), *((*written, True) for written, _ in registers), (*node.mark, False))
+    kinds: dict[str, tuple[Touch, dict[Kid, Any]]] = {}
     for kid, inner in node.kids.items():
-        stamp, value = _settle(inner, below, f"{cell}.{kid}" if cell else str(kid), rules)
-        last, alive = kinds.get(_kind(kid), (NEVER, {}))
+        touch, value = _settle(inner, below, f"{cell}.{kid}" if cell else str(kid), rules)
+        before, alive = kinds.get(_kind(kid), (touch, {}))
         if value is not ABSENT:
             alive[kid] = value
-        kinds[_kind(kid)] = max(last, stamp), alive
-        newest = max(newest, stamp)
-    for kind, (stamp, alive) in kinds.items():
-        if alive and (shown is ABSENT or stamp > plain):
-            plain, shown = stamp, _collected(kind, alive)
-    return newest, shown
+        kinds[_kind(kid)] = max(before, touch), alive
+        last = max(last, touch)
+    lead = (*stamp, True), PLAIN
+    for kind, (touch, alive) in kinds.items():
+        if alive and (shown is ABSENT or (touch, kind) > lead):
+            lead, shown = (touch, kind), _collected(kind, alive)
+    return last, shown
 
 
 def _plain(

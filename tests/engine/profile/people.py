@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.profile.declared import Fields
-from engine.profile.document import Members, Profile, Step, new_profile
+from engine.profile.document import Profile, Step, new_profile
 from engine.profile.fold import fold
 from engine.profile.merge import step_id, tombstone, unite, unmerge
 from engine.profile.operations import Operation
@@ -67,6 +67,3 @@ class People:
 
     def view(self, id: str) -> dict[str, Any]:
         return view_for(self.of(id), id, self.fields)
-
-
-__all__ = ["Members", "People", "exact"]

@@ -175,23 +175,23 @@ def fold(sheets: list[Sheet], fields: dict[Path, str]) -> dict[str, Any]:
     return {} if shown is NOTHING else shown
 
 
-def settle(sheets: list[Sheet], places: set[Place], at: Place, fields: dict[Path, str]) -> tuple[tuple[int, str], Any]:
-    """(when something last happened here, what shows)."""
+def settle(sheets: list[Sheet], places: set[Place], at: Place, fields: dict[Path, str]) -> tuple[Any, Any]:
+    """(when something last happened here, what shows). At one time, writing counts for more than taking away."""
     floor = superseded(sheets, at)
     values = [((s.values[at][0], s.id), s.values[at][1]) for s in sheets if at in s.values]
     values = [each for each in values if each[0] >= floor]
     plain = plain_value(values, counted(sheets, at), fields.get(at)) or (LONG_AGO, NOTHING)
-    happened = [plain[0], *(stamp for stamp, _ in values)]
-    happened += [(s.gone[at], s.id) for s in sheets if at in s.gone and (s.gone[at], s.id) >= floor]
+    happened = [(*stamp, True) for stamp in (plain[0], *(stamp for stamp, _ in values))]
+    happened += [(s.gone[at], s.id, False) for s in sheets if at in s.gone]
     steps = {place[len(at)] for place in places if under(place, at) and len(place) > len(at)}
-    kinds = [(plain[0], True, plain[1])]
-    for kind in ("name", "member", "element"):
+    kinds = [((*plain[0], True), 3, plain[1])]
+    for tie, kind in enumerate(("name", "element", "member")):
         mine = [step for step in steps if (step[0] if isinstance(step, tuple) else "name") == kind]
         kids = {step: settle(sheets, places, (*at, step), fields) for step in mine}
         alive = {step: shown for step, (_, shown) in kids.items() if shown is not NOTHING}
         happened += [stamp for stamp, _ in kids.values()]
         if alive:
-            kinds.append((max(stamp for stamp, _ in kids.values()), False, together(kind, alive)))
+            kinds.append((max(stamp for stamp, _ in kids.values()), tie, together(kind, alive)))
     shown = max((each for each in kinds if each[2] is not NOTHING), key=lambda k: k[:2], default=(0, 0, NOTHING))[2]
     return max(happened), shown
 
@@ -233,70 +233,83 @@ def leaves(place: Place, value: Any, part: str, time: int) -> Any:
         yield place, value
 
 
-def write(sheets: list[Sheet], me: Sheet, op: Operation, time: int, fields: dict[Path, str]) -> None:
-    """Write one operation into the sheet `me`, seeing all."""
-    tree = fold(sheets, fields)
-    check(tree, op, fields)
-    path, rule, others = op.path, fields.get(op.path), [s for s in sheets if s is not me]
+@dataclass
+class Pen:
+    """Writes into the sheet `me` at one time, seeing all."""
 
-    def replace(top: Place) -> None:
-        for kept in (me.values, me.gone, me.counts):
+    sheets: list[Sheet]
+    me: Sheet
+    time: int
+    fields: dict[Path, str]
+
+    def read(self) -> dict[str, Any]:
+        return fold(self.sheets, self.fields)
+
+    def clear(self, top: Place) -> None:
+        for kept in (self.me.values, self.me.gone, self.me.counts):
             for place in [p for p in kept if under(p, top)]:
                 del kept[place]
-        for o in others:
-            me.seen.update({(p, o.id): count for p, count in o.counts.items() if under(p, top)})
+        for other in (s for s in self.sheets if s is not self.me):
+            self.me.seen.update({(p, other.id): count for p, count in other.counts.items() if under(p, top)})
+        self.me.gone[top] = self.time
 
-    null = next((path[:end] for end in range(1, len(path) + 1) if get(tree, path[:end]) is None), None)
-    if isinstance(op, Remove) and null:
-        return
-    if null and not isinstance(op, Unset):
-        replace(null)
-        me.gone[null] = time
-    for end in range(1, len(path) + isinstance(op, Add | Append)):
-        if path[:end] in me.values and not isinstance(op, Unset):
-            me.gone[path[:end]] = me.values.pop(path[:end])[0]
-    now = get(fold(sheets, fields), path)
-    if isinstance(op, Set) and rule:
-        if is_container(now):
-            replace(path)
-            me.gone[path] = time
-        old = me.values.get(path)
-        alive = old is not None and (old[0], me.id) >= superseded(sheets, path)
-        if not alive or wins(rule, op.value, old[1]):
-            me.values[path] = (time, op.value)
-    elif isinstance(op, Unset) and any(
-        get(tree, path[:end]) is not NOTHING and not isinstance(get(tree, path[:end]), dict)
-        for end in range(1, len(path))
-    ):
-        return
-    elif isinstance(op, Set | Unset):
-        replace(path)
-        me.gone[path] = time
-        for place, value in leaves(path, op.value, me.id, time) if isinstance(op, Set) else ():
-            me.values[place] = (time, value)
-            me.gone.pop(place, None)
-    elif isinstance(op, Increment):
-        born, _, amount = me.counts.get(path, (time, time, 0))
-        me.counts[path] = (born, time, amount + op.by)
-    elif isinstance(op, Append):
-        mine = sorted(p for p in me.values if p[:-1] == path and p[-1][0] == "element")
-        me.values[*path, ("element", time, me.id, 1 + max((p[-1][3] for p in mine), default=0))] = (time, op.value)
-        for place in mine[: max(0, len(mine) + 1 - LIST_CAP)]:
-            del me.values[place]
-    else:
-        place = (*path, ("member", *rank(op.member)))
-        me.values.pop(place, None)
-        me.gone.pop(place, None)
-        if isinstance(op, Add):
-            me.values[place] = (time, True)
-        else:
-            me.gone[place] = time
-    left, got = plainly(tree, op, fields), fold(sheets, fields)
-    for end in range(1, len(path) + 1):
-        if get(left, path[:end]) is NOTHING and get(got, path[:end]) is not NOTHING:
-            replace(path[:end])
-            me.gone[path[:end]] = time
+    def write(self, op: Operation) -> None:
+        tree = self.read()
+        check(tree, op, self.fields)
+        null = next((op.path[:end] for end in range(1, len(op.path) + 1) if get(tree, op.path[:end]) is None), None)
+        if isinstance(op, Remove) and null:
             return
+        if isinstance(op, Unset):
+            above = [get(tree, op.path[:end]) for end in range(1, len(op.path))]
+            if all(value is NOTHING or isinstance(value, dict) for value in above):
+                self.clear(op.path)
+        else:
+            if null:
+                self.clear(null)
+            for end in range(1, len(op.path) + isinstance(op, Add | Append)):
+                if op.path[:end] in self.me.values:
+                    self.me.gone[op.path[:end]] = self.me.values.pop(op.path[:end])[0]
+            self.put(op)
+        left, got = plainly(tree, op, self.fields), self.read()
+        for end in range(1, len(op.path) + 1):
+            if get(left, op.path[:end]) is NOTHING and get(got, op.path[:end]) is not NOTHING:
+                self.clear(op.path[:end])
+                return
+
+    def put(self, op: Operation) -> None:
+        me, path = self.me, op.path
+        if isinstance(op, Set) and path in self.fields:
+            self.declare(path, op.value)
+        elif isinstance(op, Set):
+            self.clear(path)
+            for place, value in leaves(path, op.value, me.id, self.time):
+                me.values[place] = (self.time, value)
+                me.gone.pop(place, None)
+        elif isinstance(op, Increment):
+            born, _, amount = me.counts.get(path, (self.time, self.time, 0))
+            me.counts[path] = (born, self.time, amount + op.by)
+        elif isinstance(op, Append):
+            mine = sorted(p for p in me.values if p[:-1] == path and p[-1][0] == "element")
+            index = 1 + max((p[-1][3] for p in mine), default=0)
+            me.values[*path, ("element", self.time, me.id, index)] = (self.time, op.value)
+            for place in mine[: max(0, len(mine) + 1 - LIST_CAP)]:
+                del me.values[place]
+        elif isinstance(op, Add | Remove):
+            place = (*path, ("member", *rank(op.member)))
+            me.values.pop(place, None)
+            me.gone.pop(place, None)
+            if isinstance(op, Add):
+                me.values[place] = (self.time, True)
+            else:
+                me.gone[place] = self.time
+
+    def declare(self, path: Path, value: Any) -> None:
+        if is_container(get(self.read(), path)):
+            self.clear(path)
+        old = self.me.values.get(path)
+        alive = old is not None and (old[0], self.me.id) >= superseded(self.sheets, path)
+        if not alive or wins(self.fields[path], value, old[1]):
+            self.me.values[path] = (self.time, value)
 
 
 @dataclass
@@ -341,7 +354,7 @@ class World:
         time = max(now, 1 + max(s.last for s in sheets))
         try:
             for op in ops:
-                write(sheets, self.sheets[id], op, time, self.fields)
+                Pen(sheets, self.sheets[id], time, self.fields).write(op)
         except Unfit:
             self.sheets[id] = before
             raise

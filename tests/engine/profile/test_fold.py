@@ -1,0 +1,154 @@
+"""A profile is the fold of its parts."""
+
+from contextlib import suppress
+from itertools import pairwise
+from random import Random
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.profile.document import LIST_CAP, Members, Part, Profile, new_profile
+from engine.profile.fold import fold, fold_parts, total
+from engine.profile.operations import Add, Append, Increment, Refused, Set, Unset
+from engine.profile.write import commit
+from tests.engine.profile.histories import examples, joins, logs, play, steady, world
+from tests.engine.profile.people import People, exact
+from tests.engine.profile.reference import World
+
+IDS = "ABC"
+A, N = ("traits", "address"), ("traits", "n")
+
+
+def joined(ids: str = IDS) -> People:
+    people = People(ids)
+    for left, right in pairwise(ids):
+        people.merge(left, right, "k")
+    return people
+
+
+def joined_world() -> World:
+    reference = world(IDS)
+    reference.merge("A", "B", "k")
+    reference.merge("B", "C", "k")
+    return reference
+
+
+def test_a_new_profile_shows_nothing():
+    assert fold(new_profile("p", 5)) == {}
+
+
+@examples(150)
+@given(logs(IDS), joins(IDS, 3), logs(IDS, most=4))
+def test_what_is_stored_as_json_reads_the_same(past, steps, later):
+    people = People(IDS)
+    play(world(IDS), people, past)
+    for step in steps:
+        people.merge(*step)
+    for id, now, ops in later:
+        with suppress(Refused):
+            people.commit(id, ops, now)
+    for profile in people.documents.values():
+        again = msgspec.json.decode(msgspec.json.encode(profile), type=Profile)
+        assert again == profile
+        assert exact(fold(again)) == exact(fold(profile))
+
+
+@examples(150)
+@given(logs(IDS), st.randoms(use_true_random=False))
+def test_the_order_of_parts_and_cells_makes_no_difference(log, random):
+    people = joined()
+    play(joined_world(), people, log)
+    parts = list(people.of("A").parts.values())
+    assert exact(fold_parts([_shuffled(part, random) for part in random.sample(parts, 3)])) == exact(people.read("A"))
+
+
+def _shuffled(part: Part, random: Random) -> Part:
+    cells = list(part.cells.items())
+    random.shuffle(cells)
+    return msgspec.structs.replace(part, cells=dict(cells))
+
+
+@examples(100)
+@given(logs(IDS, steady), st.lists(st.integers(1, 5), min_size=3, max_size=3))
+def test_counters_of_profiles_never_joined_before_sum(log, amounts):
+    people = People(IDS)
+    for id, amount in zip(IDS, amounts, strict=True):
+        people.commit(id, [Increment(N, amount)], 0)
+    people.commit("A", [Set(N, 100)], 9)  # no loss of what B and C counted
+    people.merge("A", "B", "k")
+    people.merge("B", "C", "k")
+    assert people.read("A")["traits"]["n"] == 100 + amounts[1] + amounts[2]
+    people.commit("B", [Unset(N)], 20)
+    assert people.read("A") == {}
+    people.commit("C", [Increment(N, 1)], 20)
+    assert people.read("A")["traits"]["n"] == 1
+
+
+def test_two_ages_that_were_set_do_not_add_up():
+    people = People("AB")
+    people.commit("A", [Set(N, 30)], 10)
+    people.commit("B", [Set(N, 40)], 20)
+    people.merge("A", "B", "k")
+    assert people.read("A") == {"traits": {"n": 40}}
+
+
+def test_above_and_below():
+    people = joined()
+    people.commit("A", [Set(A, {"city": "u", "zip": 1})], 1)
+    people.commit("B", [Set((*A, "city"), "v")], 1)
+    assert people.read("A") == {"traits": {"address": {"city": "v", "zip": 1}}}
+    people.commit("C", [Unset(A)], 1)
+    assert people.read("A") == {}
+    people.commit("B", [Set((*A, "zip"), 2)], 1)
+    assert people.read("A") == {"traits": {"address": {"zip": 2}}}
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "shown"),
+    [
+        pytest.param(Set(N, "x"), Set((*N, "y"), 1), {"y": 1}, id="an object over a text"),
+        pytest.param(Set((*N, "y"), 1), Set(N, "x"), "x", id="a text over an object"),
+        pytest.param(Add(N, "m"), Append(N, 1), [1], id="a list over a set"),
+        pytest.param(Append(N, 1), Add(N, "m"), Members(("m",)), id="a set over a list"),
+        pytest.param(Set(N, "x"), Increment(N, 2), 2, id="a counter over a text"),
+        pytest.param(Increment(N, 2), Set(N, "x"), "x", id="a text over a counter"),
+        pytest.param(Set(N, None), Increment(N, 2), 2, id="a counter over null"),
+        pytest.param(Add(N, "m"), Add(N, "n"), Members(("m", "n")), id="two sets are one"),
+        pytest.param(Append(N, 1), Append(N, 2), [1, 2], id="two lists are one, by time"),
+    ],
+)
+def test_where_merged_pasts_differ_in_kind_the_newest_shows(older, newer, shown):
+    people = People("AB")
+    people.commit("B", [older], 10)
+    people.commit("A", [newer], 20)
+    people.merge("A", "B", "k")
+    assert exact(people.read("A")["traits"]["n"]) == exact(shown)
+
+
+def test_a_merged_list_keeps_the_newest():
+    people = People("AB")
+    people.commit("A", [Set(N, list(range(LIST_CAP)))], 10)
+    people.commit("B", [Set(N, ["x", "y"])], 20)
+    people.merge("A", "B", "k")
+    assert people.read("A")["traits"]["n"] == ["x", "y"]  # a set value replaces what is older
+    people = People("AB")
+    people.commit("A", [Set(N, list(range(LIST_CAP)))], 20)
+    people.commit("B", [Append(N, "x")], 30)
+    people.merge("A", "B", "k")
+    assert people.read("A")["traits"]["n"] == [*range(1, LIST_CAP), "x"]
+
+
+def test_a_list_in_one_part_is_read_in_the_order_of_its_stamps():
+    profile = new_profile("p", 0)
+    for now in (5, 90, 1000):
+        profile, _ = commit(profile, "p", [Append(N, now), Append(N, now + 1)], now)
+    (part,) = profile.parts.values()
+    turned = msgspec.structs.replace(part, cells=dict(reversed(part.cells.items())))
+    assert fold_parts([turned])["traits"]["n"] == [5, 6, 90, 91, 1000, 1001]
+
+
+def test_sums_of_integers_are_integers_and_others_do_not_depend_on_order():
+    assert exact(total([1, 2])) == exact(3)
+    assert total([0.1, 0.2, 0.3, 1]) == total([1, 0.3, 0.2, 0.1])
