@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+WIDTH = 120  # columns of what is not written to a terminal
+
 app = typer.Typer(
     name="headrace",
     help="Carry customer events through flows written in YAML. Start with `headrace init shop && headrace serve shop`.",
@@ -70,6 +72,19 @@ def nodes(
     from cli.nodes import show
 
     raise typer.Exit(show(name, Console()))
+
+
+@app.command()
+def demo(
+    systems: Annotated[
+        bool, typer.Option("--systems", help="Only run the starter's CRM and catalogue, for a project you serve")
+    ] = False,
+) -> None:
+    """Serve the starter for a moment, send it real events, show their traces and what is stored. Nothing is left."""
+    from cli import demo as shop
+
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    raise typer.Exit(shop.systems(console) if systems else shop.demo(console))
 
 
 def main() -> None:

@@ -1,0 +1,150 @@
+"""The starter project: it has nothing wrong with it, and its sample shows every flow, node by node."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import Struct, to_builtins
+
+from cli.demo import EVENTS, STORED
+from cli.shop import COUPONS, DOWN, PRODUCTS, SLEEPY, TIERS
+from effects.clock import SystemClock
+from effects.ids import new_id
+from effects.scripted import ScriptedPerformer
+from engine.flow.ask import HttpReply, NoAnswer, Reply
+from engine.profile.fold import fold
+from engine.profile.shown import shown
+from engine.tracking.intake import Intake, collected, read_track
+from engine.tracking.project import Project
+from engine.tracking.tracker import Tracker
+from flows.project import Loaded, load_project
+from nodes import builtin
+from storage.memory import MemoryStore
+
+STARTER = Path(__file__).parents[2] / "flows" / "starter"
+FLOWS = sorted(path.stem for path in (STARTER / "flows").glob("*.yaml"))
+
+
+class Outcome(Struct):
+    """What the sample came to."""
+
+    runs: list[dict[str, Any]]
+    events: dict[str, int]
+    stored: dict[str, int]
+    profiles: dict[str, dict[str, Any]]  # by visitor
+
+
+def load() -> Loaded:
+    return load_project(STARTER, builtin(), {})
+
+
+@pytest.fixture(scope="module")
+def outcome() -> Outcome:
+    return asyncio.run(send_sample(load().project))
+
+
+async def send_sample(project: Project) -> Outcome:
+    store = MemoryStore()
+    tracker = Tracker(project, store, systems(), SystemClock(), new_id)
+    await tracker.start()
+    ids: dict[str, str] = {}
+    runs: list[dict[str, Any]] = []
+    for text in (STARTER / "events" / "sample.jsonl").read_text().splitlines():
+        line = json.loads(text)
+        intake = read(line, ids)
+        answer = (await tracker.track(intake, project.sources[intake.source])).body
+        if answer["profile"]["id"] is not None:
+            ids[line["visitor"]] = answer["profile"]["id"]
+        for event in answer.get("debugging", {"execution": {}})["execution"].values():
+            runs += event["runs"]
+    profiles = {}
+    for visitor, id in ids.items():
+        person = await store.profile(id)
+        assert person is not None
+        profiles[visitor] = shown(person, fold(person, project.settings.fields))
+    return Outcome(runs, to_builtins(tracker.ledger.totals), to_builtins(await store.counts()), profiles)
+
+
+def read(line: dict[str, Any], ids: dict[str, str]) -> Intake:
+    if line["to"].startswith("/collect"):
+        _, _, type, source = line["to"].split("/")
+        return collected(type, source, None, line["body"])
+    profile = {"profile": {"id": ids[line["visitor"]]}} if line["visitor"] in ids else {}
+    options = {**line["body"].get("options", {}), "debugger": True}
+    body = json.dumps({**line["body"], **profile, "options": options}).encode()
+    return read_track(body, profile_less="profile_less=true" in line["to"])
+
+
+def systems() -> ScriptedPerformer:
+    """The shop's systems as the demo runs them, without a network; one customer is asked for at a time."""
+    performer = ScriptedPerformer()
+    performer.on("crm", "/coupons/*", HttpReply(404)).on("catalogue", "/products/*", HttpReply(404))
+    for path, known in (("/coupons/", COUPONS), ("/products/", PRODUCTS)):
+        target = "crm" if path == "/coupons/" else "catalogue"
+        for name in {*known, *DOWN}:
+            performer.on(target, path + name, *replies(name, known.get(name)))
+    asked = [  # in the order in which the sample makes customers VIPs: Cem three times, Ann twice, Gus
+        *replies("cem@example.com", None) * 3,
+        *replies("ann@example.com", {"tier": TIERS["ann@example.com"]}),
+        HttpReply(404),
+    ]
+    return performer.on("crm", "/customers/search", *asked, method="POST")
+
+
+def replies(name: str, found: dict[str, Any] | None) -> tuple[Reply, ...]:
+    busy = NoAnswer("status", "the target answered 503", status=503)
+    if name in DOWN:
+        return (busy,)
+    return (busy, HttpReply(200, found)) if name in SLEEPY else (HttpReply(200, found),)
+
+
+def test_the_starter_has_neither_errors_nor_warnings() -> None:
+    assert load().diagnostics == ()
+
+
+def test_the_starter_needs_nothing_from_the_environment() -> None:
+    project = load().project
+    assert [flow.name for flow in project.flows] == FLOWS
+    assert sorted(project.targets) == ["catalogue", "crm"]
+    assert sorted(project.sources) == ["coupon-desk", "web-shop"]
+
+
+def test_every_flow_file_bears_the_name_of_its_flow_and_describes_it() -> None:
+    for flow in load().project.flows:
+        assert (STARTER / "flows" / f"{flow.name}.yaml").is_file()
+        assert flow.description.endswith(".")
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_the_sample_runs_every_node_of_each_flow(outcome: Outcome, flow: str) -> None:
+    nodes = {node.id for found in load().project.flows if found.name == flow for node in found.nodes}
+    ran = {step["node"] for run in outcome.runs if run.get("flow") == flow for step in run.get("steps", ())}
+    assert ran == nodes
+
+
+def test_the_sample_comes_to_what_the_demo_expects(outcome: Outcome) -> None:
+    assert outcome.events == EVENTS
+    assert {name: outcome.stored[name] for name in STORED} == STORED
+
+
+def test_one_run_of_the_sample_fails_and_shows_what_was_absent(outcome: Outcome) -> None:
+    failed = [run for run in outcome.runs if run["outcome"] == "failed"]
+    assert [(run["flow"], run["failed_at"], run["reason"]) for run in failed] == [
+        ("cart", "remember", "`event.properties.total` is absent")
+    ]
+
+
+def test_ann_is_one_person_on_both_of_her_devices(outcome: Outcome) -> None:
+    ann = outcome.profiles["ann"]
+    assert ann == outcome.profiles["ann-phone"]
+    assert len(ann["ids"]) == 2
+    assert ann["segments"] == ("big-spenders", "newsletter-readers", "vip")
+    traits = {name: ann["traits"][name] for name in ("revenue", "orders", "tier", "first_page", "coupons")}
+    assert traits == {"revenue": 560, "orders": 2, "tier": "gold", "first_page": "/", "coupons": ("SPRING-12",)}
+
+
+def test_whoever_comes_back_to_a_full_cart_is_in_the_segment(outcome: Outcome) -> None:
+    inside = [visitor for visitor, profile in outcome.profiles.items() if "cart-abandoners" in profile["segments"]]
+    assert inside == ["bo"]
