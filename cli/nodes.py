@@ -14,8 +14,8 @@ def show(name: str | None, console: Console) -> int:
     registry = nodes.builtin()
     if name is None:
         table = Table("type", "what it does", box=None, header_style="bold", pad_edge=False)
-        for node in registry:
-            table.add_row(type_name(node), (node.__doc__ or "").strip().splitlines()[0])
+        for each in registry:
+            table.add_row(type_name(each), (each.__doc__ or "").strip().splitlines()[0])
         console.print(table)
         return 0
     node = registry.find(name)

@@ -9,7 +9,7 @@ import pytest
 
 from engine.tracking.source import Source
 from tests.api.conftest import Serve
-from tests.projects import SHOP, payload, project
+from tests.projects import payload, project
 
 COUNT = """
 flow: count

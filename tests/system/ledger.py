@@ -1,0 +1,53 @@
+"""Clients that keep a ledger: what was sent, and what the server acknowledged."""
+
+import asyncio
+from collections.abc import Iterator
+
+import aiohttp
+import msgspec
+
+
+JSON = {"Content-Type": "application/json"}
+
+
+class Ledger:
+    """Sends numbered events, several clients side by side, and notes which were acknowledged."""
+
+    def __init__(self, profiles: int = 4) -> None:
+        self.profiles = profiles
+        self.sent: set[int] = set()
+        self.acknowledged: set[int] = set()
+        self._numbers = iter(range(10**9))
+
+    def body(self, number: int) -> bytes:
+        """The payload of an event: its id and its token are its number."""
+        event = {"type": "counted", "id": f"e-{number}", "properties": {"token": f"t-{number}"}}
+        session = {"id": f"visit-{number % self.profiles}"}
+        return msgspec.json.encode({"source": {"id": "shop"}, "session": session, "events": [event]})
+
+    async def load(self, address: str, until: int, clients: int = 8) -> None:
+        """Send new events until `until` are acknowledged in all, or the server has gone."""
+        async with aiohttp.ClientSession() as http:
+            await asyncio.gather(*(self._client(http, address, self._new(until)) for _ in range(clients)))
+
+    async def resend(self, address: str) -> None:
+        """Send everything again that was ever sent."""
+        numbers = iter(sorted(self.sent))
+        async with aiohttp.ClientSession() as http:
+            await asyncio.gather(*(self._client(http, address, numbers) for _ in range(8)))
+
+    def _new(self, until: int) -> Iterator[int]:
+        while len(self.acknowledged) < until:
+            number = next(self._numbers)
+            self.sent.add(number)
+            yield number
+
+    async def _client(self, http: aiohttp.ClientSession, address: str, numbers: Iterator[int]) -> None:
+        for number in numbers:
+            try:
+                async with http.post(f"{address}/track", data=self.body(number), headers=JSON) as answer:
+                    await answer.read()
+                    assert answer.status == 200, await answer.text()
+                    self.acknowledged.add(number)
+            except aiohttp.ClientError:
+                return
