@@ -1,0 +1,99 @@
+"""The demo as a person runs it: a child process, its exit code, its lines, and what it leaves behind."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from rich.console import Console
+
+from cli import demo
+
+COMMAND = (sys.executable, "-c", "from cli.main import main; main()", "demo")
+ROOT = Path(__file__).parents[2]
+SECONDS = 60
+
+
+@contextmanager
+def begun(temporary: Path) -> Iterator[subprocess.Popen[str]]:
+    environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        COMMAND, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=ROOT
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def is_served(address: str) -> bool:
+    place = urlsplit(address)
+    with socket.socket() as tried:
+        return tried.connect_ex((place.hostname, place.port)) == 0
+
+
+def test_the_demo_shows_traces_and_what_is_stored_and_leaves_nothing(tmp_path: Path) -> None:
+    with begun(tmp_path) as process:
+        out, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, out
+    for line in (
+        "order-to-vip  finished",
+        "recognise:merged › revenue › big_spender:then › vip › greet ‖ crm:found › tier",
+        "profile.traits.revenue >= 500 and 'vip' not in profile.segments → true",
+        "crm:failed",
+        'event.properties.total = "49,90"',
+        "no flow takes this type",
+        "has taken effect before",
+        "rejected: ",
+        "big-spenders, newsletter-readers, vip",
+        "✓ Every event is accounted for.",
+    ):
+        assert line in out, line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_output_is_about_three_screens() -> None:
+    out = StringIO()
+    assert demo.demo(Console(width=120, file=out)) == 0
+    assert 80 <= out.getvalue().count("\n") <= 160
+
+
+def test_a_count_that_is_not_what_the_sample_gives_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "EVENTS", {"received": 1})
+    out = StringIO()
+    assert demo.demo(Console(width=120, file=out)) == 1
+    assert re.search(r"✗ received: \d+, and it must be 1\n", out.getvalue())
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
+def test_an_interrupted_demo_stops_its_server_and_leaves_nothing(tmp_path: Path, sent: signal.Signals) -> None:
+    with begun(tmp_path) as process:
+        found = re.search(r"is served on (\S+);", first_line(process))
+        assert found is not None
+        process.send_signal(sent)
+        out, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130, out
+    assert not is_served(found[1])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_shops_systems_say_when_their_port_is_taken() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        out = StringIO()
+        assert demo.systems(Console(width=120, file=out), taken.getsockname()[1]) == 1
+    assert "Cannot listen on port" in out.getvalue()

@@ -1,0 +1,136 @@
+"""Traces for people: paths, steps in words, and why nothing ran."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from cli.traces import event_block, event_line, path, short
+
+
+def text_of(shown: RenderableType) -> str:
+    out = StringIO()
+    Console(width=200, file=out).print(shown)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def step(node: str, port: str = "done", /, **more: Any) -> dict[str, Any]:
+    before = {"from": [more.pop("after")]} if "after" in more else {}
+    return {"node": node, "type": "log", "port": port, **before, **more}
+
+
+def run(*steps: dict[str, Any], outcome: str = "finished", not_run: Any = ()) -> dict[str, Any]:
+    return {"flow": "orders", "outcome": outcome, "duration_us": 1500, "steps": list(steps), "not_run": list(not_run)}
+
+
+def event(*runs: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"type": "order-paid", "disposition": "stored", "runs": list(runs), **more}
+
+
+def test_a_path_names_nodes_in_order_with_the_ports_that_say_something() -> None:
+    assert path(run(step("count"), step("big", "then", after="count"))).plain == "count › big:then"
+
+
+def test_a_branch_beside_the_one_before_is_marked() -> None:
+    steps = step("vip"), step("greet", after="vip"), step("crm", "found", after="vip")
+    assert path(run(*steps)).plain == "vip › greet ‖ crm:found"
+
+
+def test_a_block_tells_what_each_node_did_and_why() -> None:
+    steps = (
+        step("big", "then", expression="a > 1", values={"a": 2, "b": "absent"}, result=True),
+        step(
+            "crm",
+            "failed",
+            calls=[
+                {"kind": "http", "what": "GET http://crm/x", "got": "no answer: the target answered 503", "took_ms": 4},
+                {"kind": "http", "what": "GET http://crm/x", "got": "404"},
+            ],
+            error="`crm` answered 404",
+        ),
+        step("note", logs=[{"level": "info", "message": "hello"}]),
+    )
+    not_run = [{"node": "b", "why": "big left by then, not else"}, {"node": "c", "why": "big left by then, not x"}]
+    shown = text_of(event_block("e-1", event(run(*steps, not_run=not_run))))
+    assert shown.splitlines() == [
+        "● order-paid  e-1  stored",
+        "    orders  finished  1.5 ms  big:then › crm:failed › note",
+        "      big      a > 1 → true   a = 2, b = absent",
+        "      crm      GET http://crm/x → 503 (4 ms) → 404 (0 ms)",
+        "               `crm` answered 404",
+        "      note     logs a line (info): hello",
+        "      not run  b, c: big left by then",
+    ]
+
+
+def test_a_failed_run_says_what_that_means() -> None:
+    shown = text_of(event_block("e-1", event(run(step("set", "failed", error="`x` is absent"), outcome="failed"))))
+    assert "its changes are dropped" in shown
+    assert "`x` is absent" in shown
+
+
+def test_flows_that_were_not_triggered_show_expression_and_values() -> None:
+    when = {"expression": "event.properties.total > 0", "values": {"event.properties.total": "49,90"}, "result": False}
+    types = [
+        {"expression": f"event.type matches {name}", "values": {"event.type": "order-paid"}} for name in ("a-*", "b")
+    ]
+    runs = [
+        {"flow": flow, "outcome": "not-triggered", "reason": reason}
+        for flow, reason in zip(("one", "two", "three"), (when, *types), strict=True)
+    ]
+    shown = text_of(event_block("e-1", event(*runs)))
+    assert 'one  not triggered  event.properties.total > 0 → false   event.properties.total = "49,90"' in shown
+    assert "no flow takes this type  two (a-*), three (b)" in shown
+
+
+def test_of_flows_that_are_not_asked_for_only_the_path_is_shown() -> None:
+    shown = text_of(event_block("e-1", event(run(step("note", logs=[{"level": "info", "message": "hello"}]))), "other"))
+    assert "note" in shown
+    assert "hello" not in shown
+
+
+@pytest.mark.parametrize(
+    ("operation", "words"),
+    [
+        ({"op": "set", "path": "traits.tier", "value": "gold"}, 'traits.tier = "gold"'),
+        ({"op": "event-set", "path": "properties.a", "value": 1}, "event.properties.a = 1"),
+        ({"op": "session-set", "path": "properties.a", "value": 1}, "session.properties.a = 1"),
+        ({"op": "increment", "path": "traits.n", "by": -2}, "traits.n -2"),
+        ({"op": "add", "path": "segments", "member": "vip"}, 'segments gains "vip"'),
+        ({"op": "remove", "path": "segments", "member": "vip"}, 'segments loses "vip"'),
+        ({"op": "append", "path": "traits.l", "value": 1}, "traits.l ends with 1"),
+        ({"op": "unset", "path": "traits.cart"}, "traits.cart is removed"),
+        ({"op": "merge", "profile": "p-1", "cause": "x"}, "joined with profile p-1"),
+        ({"op": "attach", "profile": "p-1"}, "the event gets profile p-1"),
+        ({"op": "claim-key", "path": "pii.email", "value": "a@b.c"}, "pii.email a@b.c leads here from now on"),
+        ({"op": "respond", "values": {"banner": "Hi"}}, 'answers {"banner": "Hi"}'),
+        ({"op": "emit", "type": "big"}, "emits big"),
+        ({"op": "cache", "key": "k", "ttl_ms": 600_000}, "keeps k for 10m"),
+        ({"op": "something-new", "x": 1}, '{"op": "something-new", "x": 1}'),
+    ],
+    ids=lambda value: value["op"] if isinstance(value, dict) else "",
+)
+def test_operations_are_told_in_words(operation: dict[str, Any], words: str) -> None:
+    assert words in text_of(event_block("e-1", event(run(step("node", operations=[operation])))))
+
+
+def test_an_event_of_the_system_in_which_nothing_ran_has_no_line() -> None:
+    assert event_line(event(origin="system")) is None
+
+
+def test_one_line_tells_the_path_and_what_did_not_finish() -> None:
+    line = event_line(event(run(step("set", "failed"), outcome="failed")))
+    assert line is not None
+    assert line.plain == "○ order-paid  stored  orders set:failed failed"
+
+
+def test_one_line_tells_that_no_flow_ran() -> None:
+    line = event_line(event(disposition="duplicate", reason="it has taken effect before"))
+    assert line is not None
+    assert line.plain == "○ order-paid  duplicate  it has taken effect before"
+
+
+def test_long_ids_and_long_values_are_shortened() -> None:
+    assert short({"id": "0123456789abcdef" * 2}) == '{"id": "01234567…"}'
+    assert len(short("x" * 500)) == 90
