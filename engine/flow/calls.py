@@ -49,4 +49,4 @@ def _got(reply: Reply) -> str:
         case CacheReply():
             return "hit" if reply.hit else "miss"
         case SessionReply():
-            return "found" if reply.session else "none"
+            return "none" if reply.session is None else "found" if reply.version else "new"

@@ -2,13 +2,14 @@
 
 Codes: H101 unknown key, H102 missing key, H103 wrong kind of value, H104 bad name, H105 bad node id, H110 no type,
 H111 unknown type, H112 two types, H113 unknown field, H114 wrong value, H115 missing field, H116 unknown port,
-H117 unknown node, H118 unknown name, H119 bad duration, H120 nothing to wait for; H3xx are of the graph (`graph.py`).
+H117 unknown node, H118 unknown name, H119 bad duration, H120 nothing to wait for, H121 not available yet,
+H311 no main port; the other H3xx are of the graph (`graph.py`).
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from engine.flow.config import Config, bad_duration, read_condition, read_config
 from engine.flow.duration import read_duration
@@ -69,9 +70,9 @@ class _Reader:
         self.problems: list[Problem] = []
 
     def say(
-        self, code: str, message: str, path: KeyPath, *, on: Any = "value", help: str = "", severity: Any = "error"
+        self, code: str, message: str, path: KeyPath, *, on: Literal["key", "value"] = "value", help: str = ""
     ) -> None:
-        self.problems.append(Problem(code=code, message=message, path=path, on=on, help=help, severity=severity))
+        self.problems.append(Problem(code=code, message=message, path=path, on=on, help=help))
 
     def flow(self, document: Any, version: str, text: str) -> Flow | None:
         if not isinstance(document, Mapping):
@@ -150,19 +151,20 @@ class _Reader:
                 if read.path[0] == "nodes":
                     self.say("H304", "no node has run when a trigger is decided", ("trigger", "when"))
         sources = self.words(raw, "source", ("trigger", "source"))
-        for i, source in enumerate(sources):
-            if not set(source) & {"*", "?"} and (problem := self.names.problem("source", source)):
-                at: KeyPath = ("trigger", "source", i) if isinstance(raw["source"], list) else ("trigger", "source")
-                self.problems.append(problem.below(at))
+        for source, at in _each(raw.get("source", []), ("trigger", "source")):
+            if isinstance(source, str) and not set(source) & {"*", "?"}:
+                problem = self.names.problem("source", source)
+                self.problems += [problem.below(at)] if problem else []
         return Trigger(self.words(raw, "event", ("trigger", "event")), sources, when)
 
     def words(self, raw: Mapping[str, Any], key: str, at: KeyPath) -> tuple[str, ...]:
-        given = raw.get(key, [])
-        many = given if isinstance(given, list) else [given]
-        for i, word in enumerate(many):
+        if key not in raw:
+            return ()
+        words = _each(raw[key], at)
+        for word, where in words or [(None, at)]:
             if not isinstance(word, str) or not word:
-                self.say("H103", f"`{key}` is a name or a list of names", (*at, i) if many is given else at)
-        return tuple(str(w) for w in many)
+                self.say("H103", f"`{key}` is a name or a list of names", where)
+        return tuple(str(word) for word, _ in words)
 
     # ---- nodes ------------------------------------------------------------------------------------------------------
 
@@ -178,11 +180,11 @@ class _Reader:
             draft = self.draft(str(id), given)
             if draft is not None:
                 drafts[draft.id] = draft
-        if len(drafts) == len(raw):  # else edges to the broken ones would be reported as unknown nodes
-            for draft in drafts.values():
-                self.edges(draft, raw[draft.id].get("next"), drafts)
-            return drafts
-        return {}
+        if len(drafts) < len(raw):  # edges to the broken ones would be reported as unknown nodes
+            return {}
+        for draft, given in zip(drafts.values(), raw.values(), strict=True):
+            self.edges(draft, given.get("next"), drafts)
+        return drafts
 
     def draft(self, id: str, raw: Any) -> _Draft | None:
         at: KeyPath = ("nodes", id)
@@ -198,14 +200,7 @@ class _Reader:
             return None
         config = read_config(node, raw[key], self.names, (*at, key))
         self.problems += config.problems
-        ports = (
-            {**declared_ports(node), **node.own_ports(raw)}
-            if not isinstance(raw[key], Mapping)
-            else {
-                **declared_ports(node),
-                **node.own_ports(raw[key]),
-            }
-        )
+        ports = {**declared_ports(node), **node.own_ports(raw[key] if isinstance(raw[key], Mapping) else {})}
         when = None
         if "when" in raw:
             when = read_condition(raw["when"], (*at, "when"), self.problems)
@@ -226,7 +221,7 @@ class _Reader:
             if key not in known:
                 near = did_you_mean(key, [*self.registry.names(), *(COMMON_KEYS if known else ())])
                 said = f"a node has no key `{key}`" if known else f"unknown node type `{key}`"
-                help = near if near.startswith("did") else near or "`headrace nodes` lists the types"
+                help = near or "`headrace nodes` lists the types"
                 self.say("H101" if known else "H111", said, (*at, key), on="key", help=help)
         return (self.registry.find(known[0]), known[0]) if known else (None, "")
 
@@ -250,7 +245,9 @@ class _Reader:
 
     def duration(self, raw: Any, at: KeyPath) -> int:
         ms = read_duration(raw)
-        if not ms:
+        if ms == 0:
+            self.say("H119", "it has to be longer than nothing", at)
+        elif ms is None:
             self.problems.append(bad_duration(raw, at))
         return ms or 0
 
@@ -287,24 +284,27 @@ class _Reader:
             self.targets(draft, port, raw, at, drafts)
 
     def targets(self, draft: _Draft, port: str, raw: Any, at: KeyPath, drafts: Mapping[str, _Draft]) -> None:
-        many = isinstance(raw, list)
-        for i, target in enumerate(raw if many else [raw]):
-            where = (*at, i) if many else at
-            if target not in drafts:
+        for target, where in _each(raw, at):
+            if not isinstance(target, str):
+                self.say("H103", "an edge leads to a node id, or to a list of them", where)
+            elif target not in drafts:
                 known = [id for id in drafts if id != draft.id]
-                self.say("H117", f"there is no node `{target}`", where, help=did_you_mean(str(target), known))
-            else:
+                self.say("H117", f"there is no node `{target}`", where, help=did_you_mean(target, known))
+            elif (port, target) not in [(known, id) for known, id, _ in draft.next]:
                 draft.next.append((port, target, where))
 
     def starts(self, raw: Any, drafts: Mapping[str, _Draft]) -> tuple[str, ...]:
         if raw is None:
             return (next(iter(drafts)),)
-        many = raw if isinstance(raw, list) else [raw]
-        for i, id in enumerate(many):
-            if id not in drafts:
-                where: KeyPath = ("start", i) if many is raw else ("start",)
+        found: dict[str, None] = {}
+        for id, where in _each(raw, ("start",)):
+            if isinstance(id, str) and id in drafts:
+                found[id] = None
+            else:
                 self.say("H117", f"there is no node `{id}`", where, help=did_you_mean(str(id), drafts))
-        return tuple(id for id in many if id in drafts)
+        if raw == []:
+            self.say("H103", "a run starts somewhere: `start` names at least one node", ("start",))
+        return tuple(found)
 
     # ---- plan -------------------------------------------------------------------------------------------------------
 
@@ -334,7 +334,7 @@ class _Reader:
             outs: dict[str, tuple[int, ...]] = {}
             for port, target, _ in draft.next:
                 outs[port] = (*outs.get(port, ()), index[target])
-            ins = sorted((index[s], port) for s, port, target, _ in wiring.edges if target == id)
+            ins = sorted((index[source], port) for source, port, _, _ in wiring.into(id))
             assert draft.config.fill is not None  # noqa: S101  # a flow with errors is not planned
             nodes.append(
                 PlannedNode(
@@ -352,3 +352,8 @@ class _Reader:
                 )
             )
         return {"nodes": tuple(nodes), "starts": tuple(sorted(index[id] for id in wiring.starts)), "indexes": index}
+
+
+def _each(raw: Any, at: KeyPath) -> list[tuple[Any, KeyPath]]:
+    """The items of a list, or the one value that stands in place of a list; each with its place."""
+    return [(item, (*at, i)) for i, item in enumerate(raw)] if isinstance(raw, list) else [(raw, at)]

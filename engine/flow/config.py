@@ -1,8 +1,9 @@
 """Reading one node's config: the value under its type's key, checked against the type's fields."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec.structs import FieldInfo, fields
@@ -10,12 +11,18 @@ from msgspec.structs import FieldInfo, fields
 from engine.flow.duration import read_duration
 from engine.flow.fill import Fill, encoded
 from engine.flow.names import ProjectNames
-from engine.flow.node import Fixed, Keys, Names, Node, Parts, Sole, Span, Truth, type_name
-from engine.flow.registry import field_notes, notes
+from engine.flow.node import Fixed, Keys, Names, Node, Parts, Span, Truth, type_name
+from engine.flow.registry import field_notes, notes, sole_field
 from engine.language.expression import Condition, Read, compile_condition
 from engine.language.path import parse_path
+from engine.language.refusal import NO_TEMPLATES
+from engine.language.template import has_template
 from engine.language.value import Value, compile_value
 from engine.problem import KeyPath, Problem, Wrong, did_you_mean
+
+On = Literal["key", "value"]
+
+FAMILIES = ("profile", "session", "event")  # of node types that write to the root of that name
 
 
 @dataclass(slots=True)
@@ -50,7 +57,7 @@ def read_config(node: type[Node], raw: Any, names: ProjectNames, at: KeyPath) ->
 def _by_field(node: type[Node], raw: Any, config: Config, at: KeyPath) -> tuple[dict[str, Any] | None, str | None]:
     """The raw value of each field; and the name of the sole field, when it took the whole value."""
     known = {f.name: f for f in fields(node)}
-    sole = next((name for name, said in field_notes(node).items() if any(isinstance(n, Sole) for n in said)), None)
+    sole = sole_field(node)
     if sole is not None and not (isinstance(raw, Mapping) and len(known) > 1 and set(raw) <= set(known)):
         empty = raw is None and not known[sole].required
         return ({} if empty else {sole: raw}), sole
@@ -82,29 +89,33 @@ class _Reading:
         self.conditions: dict[str, Condition | dict[str, Condition]] = {}
         self.trusted = True
 
-    def fill(self) -> Fill | None:
+    def fill(self) -> Fill:
         return Fill(self.node, self.literals, self.values, self.conditions, self.trusted)
 
     def field(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
         said = self.notes[info.name]
-        if any(isinstance(note, Truth) for note in (*said, *_value_notes(info.type))):
-            self._condition(info, raw, at)
-        elif any(isinstance(note, Span) for note in said):
+        if _has(said, Truth):
+            if (one := self._condition(raw, at)) is not None:
+                self.conditions[info.name] = one
+        elif _has(_value_notes(info.type), Truth):
+            self._cases(info, raw, at)
+        elif _has(said, Span):
             self._duration(info, raw, at)
-        else:
-            for note in said:
-                if isinstance(note, Keys):
-                    self._keys(note, raw, at)
+        elif all(self._paths(note, raw, at) for note in said if isinstance(note, Keys)):
             self._value(info, raw, at, said)
 
-    def _condition(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
-        if isinstance(raw, Mapping):
-            cases = {k: c for k, v in raw.items() if (c := self._one_condition(v, (*at, k))) is not None}
-            self.conditions[info.name] = cases
-        elif (one := self._one_condition(raw, at)) is not None:
-            self.conditions[info.name] = one
+    def _cases(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
+        if not isinstance(raw, Mapping) or not raw:
+            self._fits(info, raw, at)
+            return
+        cases: dict[str, Condition] = {}
+        for case, text in raw.items():
+            condition = self._condition(text, (*at, case))
+            if self._fits(info, {case: True}, (*at, case), on="key") and condition is not None:
+                cases[case] = condition
+        self.conditions[info.name] = cases
 
-    def _one_condition(self, raw: Any, at: KeyPath) -> Condition | None:
+    def _condition(self, raw: Any, at: KeyPath) -> Condition | None:
         condition = read_condition(raw, at, self.config.problems)
         if condition is not None:
             self.config.reads += [(at, read) for read in condition.reads]
@@ -114,27 +125,39 @@ class _Reading:
         ms = read_duration(raw)
         if ms is None:
             self.config.problems.append(bad_duration(raw, at))
-        else:
+        elif self._fits(info, ms, at):
             self.literals[info.name] = ms
 
-    def _keys(self, note: Keys, raw: Any, at: KeyPath) -> None:
-        for key in raw if isinstance(raw, Mapping) else ():
-            try:
-                path = parse_path(str(key))
-            except Wrong as wrong:
-                where = Problem(
-                    code=wrong.problem.code, message=wrong.problem.message, on="key", help=wrong.problem.help
-                )
-                self.config.problems.append(where.below((*at, key)))
-                continue
-            if note.roots and (path[0] not in note.roots or len(path) < 2):
-                roots = ", ".join(f"`{root}.…`" for root in note.roots)
-                message = f"`{key}` is not something that `{type_name(self.node)}` can write"
-                self.config.problems.append(
-                    Problem(code="H114", message=message, path=(*at, key), on="key", help=f"paths begin with {roots}")
-                )
-            family = type_name(self.node).partition(".")[0]
-            self.config.writes.append(((*at, key), (family, *path)))
+    def _paths(self, note: Keys, raw: Any, at: KeyPath) -> bool:
+        """Check the paths in `raw`, and note what they write; False when something is wrong with them."""
+        before = len(self.config.problems)
+        if isinstance(raw, str) and _computed(raw):
+            message = "paths are written out: data never decides what a path is"
+            self.config.problems.append(
+                Problem(code=NO_TEMPLATES, message=message, path=at, help="write a map; its values may be templates")
+            )
+        for text, where, on in _texts(raw, at):
+            if not _computed(text):  # else it is said where the value is read
+                self._path(note, text, where, on)
+        return len(self.config.problems) == before
+
+    def _path(self, note: Keys, text: str, at: KeyPath, on: On) -> None:
+        try:
+            path = parse_path(text)
+        except Wrong as wrong:
+            found = wrong.problem
+            self.config.problems.append(
+                Problem(code=found.code, message=found.message, path=at, on=on, help=found.help)
+            )
+            return
+        if note.roots and (path[0] not in note.roots or len(path) < 2):
+            roots = ", ".join(f"`{root}.…`" for root in note.roots)
+            message = f"`{text}` is not something that `{type_name(self.node)}` can write"
+            help = f"paths begin with {roots}"
+            self.config.problems.append(Problem(code="H114", message=message, path=at, on=on, help=help))
+        family = type_name(self.node).partition(".")[0]
+        if family in FAMILIES:
+            self.config.writes.append((at, (family, *path)))
 
     def _value(self, info: FieldInfo, raw: Any, at: KeyPath, said: tuple[Any, ...]) -> None:
         fixed = any(isinstance(note, Fixed) for note in said)
@@ -145,7 +168,7 @@ class _Reading:
             return
         if value.static:
             if self._fits(info, value.literal, at):
-                self.literals[info.name] = value.literal
+                self.literals[info.name] = msgspec.convert(value.literal, info.type)
                 for note in said:
                     if isinstance(note, Names):
                         self._names(note, value.literal, at)
@@ -153,12 +176,27 @@ class _Reading:
         self.config.reads += [((*at, *below), read) for below, read in value.reads]
         self.values[info.name] = value
         self.trusted = self.trusted and _takes_anything(info.type, raw)
+        self._partly(info, raw, at)
 
-    def _fits(self, info: FieldInfo, literal: Any, at: KeyPath) -> bool:
+    def _partly(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
+        """Check of a map with templates what is known already: its keys, and the values that are none."""
+        plain = _bare(info.type)
+        if get_origin(plain) is not dict or not isinstance(raw, Mapping):
+            return
+        held = get_args(plain)[1]
+        if _bare(held) is Any:
+            self._fits(info, dict.fromkeys(raw), at)
+            return
+        for key, part in raw.items():
+            value, _ = compile_value(part)
+            if value.static:
+                self._fits(info, value.literal, (*at, key), held)
+
+    def _fits(self, info: FieldInfo, literal: Any, at: KeyPath, type: Any = None, on: On = "value") -> bool:
         try:
-            msgspec.convert(literal, info.type)
+            msgspec.convert(literal, info.type if type is None else type)
         except msgspec.ValidationError as wrong:
-            self.config.problems.append(misfit(wrong, at, f"`{info.name}` of `{type_name(self.node)}`"))
+            self.config.problems.append(misfit(wrong, at, f"`{info.name}` of `{type_name(self.node)}`", on))
             return False
         return True
 
@@ -166,8 +204,11 @@ class _Reading:
         many = isinstance(literal, list | tuple)
         for i, name in enumerate(literal if many else [literal]):
             problem = self.names.problem(note.kind, str(name))
+            where = (*at, i) if many else at
             if problem is not None:
-                self.config.problems.append(problem.below((*at, i) if many else at))
+                self.config.problems.append(problem.below(where))
+            if note.kind == "manual-segment":
+                self.config.writes.append((where, ("profile", "segments", str(name))))
 
 
 def read_condition(raw: Any, at: KeyPath, problems: list[Problem]) -> Condition | None:
@@ -196,12 +237,36 @@ def bad_duration(raw: Any, at: KeyPath) -> Problem:
     )
 
 
-def misfit(wrong: msgspec.ValidationError, at: KeyPath, what: str) -> Problem:
-    """msgspec's complaint about a value, as a problem at the value's place."""
-    message, _, inside = str(wrong).partition(" - at `$")
-    steps = inside.rstrip("`").replace("]", "").replace("[", ".").split(".")
-    below = [int(step) if step.isdigit() else step for step in steps if step]
-    return Problem(code="H114", message=f"{what}: {message[:1].lower()}{message[1:]}", path=(*at, *below))
+def misfit(wrong: msgspec.ValidationError, at: KeyPath, what: str, on: On = "value") -> Problem:
+    """msgspec's complaint about a value, as a problem at the value's place, as far as msgspec knows it."""
+    message, _, inside = str(wrong).partition(" - at `")
+    below: list[str | int] = []
+    for name, index in _STEP.findall(inside):
+        if index == "...":  # some key of a map, which one is not said
+            break
+        below.append(int(index) if index else name)
+    return Problem(code="H114", message=f"{what}: {message[:1].lower()}{message[1:]}", path=(*at, *below), on=on)
+
+
+_STEP = re.compile(r"\.([^.\[`]+)|\[(\d+|\.\.\.)\]")
+
+
+def _has(said: tuple[Any, ...], note: type) -> bool:
+    return any(isinstance(each, note) for each in said)
+
+
+def _computed(text: str) -> bool:
+    return has_template(text) or text.startswith("$.")
+
+
+def _texts(raw: Any, at: KeyPath) -> Iterator[tuple[str, KeyPath, On]]:
+    """The texts that stand for paths: a map's keys, a list's items, or the one text that `raw` is."""
+    if isinstance(raw, Mapping):
+        yield from ((str(key), (*at, key), "key") for key in raw)
+    elif isinstance(raw, list):
+        yield from ((text, (*at, i), "value") for i, text in enumerate(raw) if isinstance(text, str))
+    elif isinstance(raw, str):
+        yield raw, at, "value"
 
 
 def _value_notes(annotation: Any) -> tuple[Any, ...]:

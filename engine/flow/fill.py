@@ -1,6 +1,6 @@
 """How a node's config becomes a node: what is fixed is read once, what has templates is filled in at each run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -11,8 +11,6 @@ from engine.language.absent import Unfit
 from engine.language.expression import Condition
 from engine.language.scope import Scope
 from engine.language.value import Value
-
-Evaluate = Callable[[Scope], Any]
 
 
 class Looked(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -37,11 +35,11 @@ class Fill:
         trusted: bool,
     ) -> None:
         self._node = node
-        self.literals = dict(literals)
+        self.literals = dict(literals)  # of the types that the fields have
         self._values = dict(values)
         self._conditions = dict(conditions)
         self._trusted = trusted
-        self._static = None if values or conditions else msgspec.convert(self.literals, node)
+        self._static = None if values or conditions else node(**self.literals)
 
     def __call__(self, scope: Scope) -> Node:
         """The node with everything filled in."""
@@ -57,23 +55,15 @@ class Fill:
                 given[name] = {case: test.test(scope) for case, test in condition.items()}
         return self._make(given)
 
-    def traced(self, scope: Scope) -> tuple[Node, tuple[Looked, ...], dict[str, Any]]:
-        """The node; its conditions with their evaluated parts; and what its templates read."""
-        if self._static is not None:
-            return self._static, (), {}
-        given = self.literals.copy()
-        looked: list[Looked] = []
+    def explain(self, scope: Scope) -> tuple[tuple[Looked, ...], dict[str, Any]]:
+        """The conditions with their evaluated parts, and what the templates read. Never raises."""
         read: dict[str, Any] = {}
-        for name, value in self._values.items():
-            given[name] = value.evaluate(scope)
+        for value in self._values.values():
             read.update(value.source_values(scope))
-        for name, condition in self._conditions.items():
-            cases = {"": condition} if isinstance(condition, Condition) else condition
-            said = {case: test.explain(scope) for case, test in cases.items()}
-            looked += [Looked(cases[case].source, one.values, one.value) for case, one in said.items()]
-            results = {case: bool(one.value) for case, one in said.items()}
-            given[name] = results[""] if isinstance(condition, Condition) else results
-        return self._make(given), tuple(looked), read
+        conditions: list[Condition] = []
+        for condition in self._conditions.values():
+            conditions += [condition] if isinstance(condition, Condition) else condition.values()
+        return tuple(look(condition, scope) for condition in conditions), read
 
     def _make(self, given: dict[str, Any]) -> Node:
         if self._trusted:
@@ -82,6 +72,12 @@ class Fill:
             return msgspec.convert(given, self._node)
         except msgspec.ValidationError as wrong:
             raise Unfit(str(wrong)) from None
+
+
+def look(condition: Condition, scope: Scope) -> Looked:
+    """A condition as a trace shows it."""
+    said = condition.explain(scope)
+    return Looked(condition.source, said.values, said.value)
 
 
 def encoded(value: Any) -> str:

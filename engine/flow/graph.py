@@ -6,6 +6,8 @@ H305 reads a node that may not have run, H306 parallel writes, H307 parallel att
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from heapq import heapify, heappop, heappush
 from itertools import combinations
 
 from engine.flow.node import Node, Port, type_name
@@ -14,8 +16,10 @@ from engine.problem import KeyPath, Problem, did_you_mean
 
 Edge = tuple[str, str, str, KeyPath]  # source, port, target, where it is written
 
+ATTACHING = frozenset({"profile.attach", "session.attach"})
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Wiring:
     """A flow's graph as written; ids in the order of writing."""
 
@@ -33,7 +37,19 @@ class Wiring:
 
     def into(self, id: str) -> list[Edge]:
         """The edges that end at `id`."""
-        return [edge for edge in self.edges if edge[2] == id]
+        return self._by_end[id][0]
+
+    def out_of(self, id: str) -> list[Edge]:
+        """The edges that leave `id`."""
+        return self._by_end[id][1]
+
+    @cached_property
+    def _by_end(self) -> dict[str, tuple[list[Edge], list[Edge]]]:
+        found: dict[str, tuple[list[Edge], list[Edge]]] = {id: ([], []) for id in self.nodes}
+        for edge in self.edges:
+            found[edge[2]][0].append(edge)
+            found[edge[0]][1].append(edge)
+        return found
 
 
 def check_graph(wiring: Wiring) -> list[Problem]:
@@ -41,7 +57,7 @@ def check_graph(wiring: Wiring) -> list[Problem]:
     cycle = find_cycle(wiring)
     if cycle:
         return [cycle]
-    paths = _Paths(wiring)
+    paths = Paths(wiring)
     return [
         *_unreachable(wiring),
         *_unwired(wiring),
@@ -53,13 +69,18 @@ def check_graph(wiring: Wiring) -> list[Problem]:
 
 def plan_order(wiring: Wiring) -> list[str]:
     """A topological order; ties go by the order of writing. The graph has no cycle."""
-    waiting = {id: len(wiring.into(id)) for id in wiring.nodes}
+    ids = list(wiring.nodes)
+    written = {id: i for i, id in enumerate(ids)}
+    waiting = {id: len(wiring.into(id)) for id in ids}
+    ready = [written[id] for id, left in waiting.items() if left == 0]
+    heapify(ready)
     order: list[str] = []
-    while len(order) < len(waiting):
-        ready = next(id for id, left in waiting.items() if left == 0 and id not in order)
-        order.append(ready)
-        for _, _, target, _ in (e for e in wiring.edges if e[0] == ready):
+    while ready:
+        order.append(ids[heappop(ready)])
+        for _, _, target, _ in wiring.out_of(order[-1]):
             waiting[target] -= 1
+            if waiting[target] == 0:
+                heappush(ready, written[target])
     return order
 
 
@@ -70,7 +91,7 @@ def find_cycle(wiring: Wiring) -> Problem | None:
         stack: list[tuple[str, Iterator[Edge]]] = []
         if start not in state:
             state[start] = 1
-            stack.append((start, iter([e for e in wiring.edges if e[0] == start])))
+            stack.append((start, iter(wiring.out_of(start))))
         while stack:
             id, edges = stack[-1]
             edge = next(edges, None)
@@ -84,46 +105,52 @@ def find_cycle(wiring: Wiring) -> Problem | None:
                 return Problem(code="H301", message=message, path=edge[3], help=f"`{id}` → `{edge[2]}` closes it")
             elif edge[2] not in state:
                 state[edge[2]] = 1
-                stack.append((edge[2], iter([e for e in wiring.edges if e[0] == edge[2]])))
+                stack.append((edge[2], iter(wiring.out_of(edge[2]))))
     return None
 
 
-class _Paths:
-    """For every node: what may have run before it, what surely has, and the ports that led there."""
+class Paths:
+    """For every node: what may have run before it, and what surely has, by which ports.
+
+    `before[x]` holds every node that `x` may see. `ports[x]` holds those that have run whenever `x` runs, each with
+    the ports that it can have left by then.
+    """
 
     def __init__(self, wiring: Wiring) -> None:
         self.before: dict[str, frozenset[str]] = {}
-        self.surely: dict[str, frozenset[str]] = {}
-        self.choices: dict[str, dict[str, frozenset[str]]] = {}  # node -> deciding node -> ports that lead here
+        self.ports: dict[str, dict[str, frozenset[str]]] = {}
         for id in plan_order(wiring):
-            self._visit(wiring, id)
-
-    def _visit(self, wiring: Wiring, id: str) -> None:
-        edges = wiring.into(id)
-        sources = [edge[0] for edge in edges]
-        self.before[id] = frozenset().union(*({s} | self.before[s] for s in sources))
-        entries: list[dict[str, frozenset[str]]] = [
-            {**self.choices[s], s: self.choices[s].get(s, frozenset({port}))} for s, port, _, _ in edges
-        ]
-        sure = [frozenset({s}) | self.surely[s] for s in sources]
-        if id in wiring.starts:  # it may also run with nothing before it
-            entries, sure = [*entries, {}], [*sure, frozenset()]
-        if wiring.joins[id] == "all" and id not in wiring.starts:
-            self.surely[id] = frozenset().union(*sure)
-        else:
-            self.surely[id] = frozenset.intersection(*sure) if sure else frozenset()
-        common = set.intersection(*(set(e) for e in entries)) if entries else set()
-        self.choices[id] = {key: frozenset().union(*(e[key] for e in entries)) for key in common}
+            edges = wiring.into(id)
+            self.before[id] = frozenset().union(*({source} | self.before[source] for source, _, _, _ in edges))
+            ways = [{**self.ports[source], source: frozenset({port})} for source, port, _, _ in edges]
+            if wiring.joins[id] == "all":  # it came all these ways
+                self.ports[id] = _all(ways)
+            else:  # one of them, or none when it is a start
+                self.ports[id] = _any([*ways, {}] if id in wiring.starts else ways)
 
     def apart(self, a: str, b: str) -> bool:
-        """Whether the two never run in the same run: some node led to them by different ports."""
-        return any(
-            not self.choices[a][key] & self.choices[b][key] for key in self.choices[a].keys() & self.choices[b].keys()
-        )
+        """Whether the two never run in the same run: some node would have to leave by two ports."""
+        one, other = self.ports[a], self.ports[b]
+        return any(ports.isdisjoint(other[id]) for id, ports in one.items() if id in other)
 
     def parallel(self, a: str, b: str) -> bool:
         """Whether both may run in a run, neither after the other."""
         return a not in self.before[b] and b not in self.before[a] and not self.apart(a, b)
+
+
+def _all(ways: list[dict[str, frozenset[str]]]) -> dict[str, frozenset[str]]:
+    together: dict[str, frozenset[str]] = {}
+    for way in ways:
+        for id, ports in way.items():
+            together[id] = together[id] & ports if id in together else ports
+    return together
+
+
+def _any(ways: list[dict[str, frozenset[str]]]) -> dict[str, frozenset[str]]:
+    first, *others = ways or [{}]
+    return {
+        id: ports.union(*(way[id] for way in others)) for id, ports in first.items() if all(id in way for way in others)
+    }
 
 
 def _unreachable(wiring: Wiring) -> Iterator[Problem]:
@@ -136,7 +163,7 @@ def _unreachable(wiring: Wiring) -> Iterator[Problem]:
 
 def _unwired(wiring: Wiring) -> Iterator[Problem]:
     for id, node in wiring.nodes.items():
-        wired = {port for source, port, _, _ in wiring.edges if source == id}
+        wired = {port for _, port, _, _ in wiring.out_of(id)}
         if node.may_fail and "failed" not in wired:
             yield Problem(
                 code="H303",
@@ -148,7 +175,7 @@ def _unwired(wiring: Wiring) -> Iterator[Problem]:
             )
 
 
-def _outputs(wiring: Wiring, paths: _Paths) -> Iterator[Problem]:
+def _outputs(wiring: Wiring, paths: Paths) -> Iterator[Problem]:
     for id, reads in wiring.reads.items():
         for at, read in reads:
             if read.path[0] == "nodes" and len(read.path) > 1:
@@ -157,7 +184,7 @@ def _outputs(wiring: Wiring, paths: _Paths) -> Iterator[Problem]:
                     yield problem.below(at)
 
 
-def _output(wiring: Wiring, paths: _Paths, id: str, read: Read) -> Problem | None:
+def _output(wiring: Wiring, paths: Paths, id: str, read: Read) -> Problem | None:
     other = read.path[1]
     if other not in wiring.nodes:
         help = did_you_mean(other, [n for n in wiring.nodes if n != id])
@@ -171,19 +198,30 @@ def _output(wiring: Wiring, paths: _Paths, id: str, read: Read) -> Problem | Non
     if other not in paths.before[id]:
         message = f"`{other}` has not run when `{id}` runs: no path leads from it to here"
         return Problem(code="H304", message=message, offset=read.offset, length=read.length)
-    if read.handled or (other in paths.surely[id] and other not in wiring.guarded):
+    gap = _gap(wiring, paths, id, other)
+    if read.handled or not gap:
         return None
     help = f"give a fallback: `{'.'.join(read.path)} | default(…)`"
-    message = f"`{other}` may not have run when `{id}` runs, then it has no output"
+    message = f"`{other}` may {gap} when `{id}` runs, then it has no output"
     return Problem(code="H305", message=message, help=help, offset=read.offset, length=read.length)
 
 
-def _races(wiring: Wiring, paths: _Paths) -> Iterator[Problem]:
+def _gap(wiring: Wiring, paths: Paths, id: str, other: str) -> str:
+    """How it can be that `other` has no output when `id` runs; empty when it cannot be."""
+    ports = paths.ports[id].get(other)
+    if ports is None or (other in wiring.guarded and "skipped" in ports):
+        return "not have run"
+    failures = sorted(port for port in ports if port in wiring.ports[other] and wiring.ports[other][port].failure)
+    return f"have left by `{failures[0]}`" if failures else ""
+
+
+def _races(wiring: Wiring, paths: Paths) -> Iterator[Problem]:
     for a, b in combinations(wiring.nodes, 2):
         if not paths.parallel(a, b):
             continue
-        if {type_name(wiring.nodes[a]), type_name(wiring.nodes[b])} == {"profile.attach"}:
-            message = f"`{a}` and `{b}` may both attach a profile, side by side"
+        type = type_name(wiring.nodes[a])
+        if type in ATTACHING and wiring.nodes[a] is wiring.nodes[b]:
+            message = f"`{a}` and `{b}` may both attach a {type.partition('.')[0]}, side by side"
             yield Problem(code="H307", message=message, path=wiring.places[b], on="key", help="put one after the other")
         yield from _shared_writes(wiring, a, b)
         yield from _read_while_written(wiring, a, b)
@@ -191,11 +229,10 @@ def _races(wiring: Wiring, paths: _Paths) -> Iterator[Problem]:
 
 
 def _shared_writes(wiring: Wiring, a: str, b: str) -> Iterator[Problem]:
-    if wiring.nodes[a].commutes and wiring.nodes[a] is wiring.nodes[b]:
-        return  # parallel increments both count
+    commute = wiring.nodes[a].commutes and wiring.nodes[a] is wiring.nodes[b]
     for _, one in wiring.writes[a]:
         for at, other in wiring.writes[b]:
-            if _overlap(one, other):
+            if _overlap(one, other) and not (commute and one == other):  # parallel increments both count
                 shown = ".".join(other[1:])
                 message = f"`{a}` and `{b}` run side by side and both write `{shown}`; the later in plan order decides"
                 yield Problem(code="H306", message=message, path=at, on="key", severity="warning")

@@ -1,7 +1,8 @@
 """The run machine: everything that a run does, without waiting for anything.
 
 One sweep over the nodes in plan order settles all that can be settled; asks are handed out, replies handed in, each
-followed by a sweep. So a run is determined by its inputs and its replies (with `join: any` by their order, too).
+followed by a sweep. So a run is determined by its inputs and its replies; by their order, too, where a branch does not
+wait for the others: with `join: any`, and when one ends the run while others still wait.
 `step` is the same on values: decode a run, hand in a reply, encode what comes out.
 """
 
@@ -11,14 +12,18 @@ import msgspec
 
 from engine.flow.ask import Ask, HttpAsk, NoAnswer, Reply
 from engine.flow.calls import call_of
+from engine.flow.duration import show_duration
 from engine.flow.effect import Effect, Emit, Stop
-from engine.flow.node import Node, Outcome, Seen, type_name
+from engine.flow.fill import look
+from engine.flow.node import Outcome, Seen, type_name
 from engine.flow.plan import Flow, PlannedNode
 from engine.flow.run import Asked, Call, Inputs, Run, RunOutcome, Settled, Waiting
 from engine.flow.sight import Sight, first_sight
 from engine.flow.trace import Trace
 from engine.language.absent import Unusable
-from engine.profile.operations import Refused
+from engine.profile.document import Members
+from engine.profile.operations import Refused, Set
+from engine.profile.value import opaque
 
 DOES_NOT_RUN = ""  # in place of a port
 MOST_OUT = 65_536  # bytes of a node's output as JSON
@@ -26,7 +31,8 @@ MOST_ASKS = 20  # of one node in one run
 MOST_BACKOFF_MS = 60_000
 MOST_EMITTED = 100  # child events of one run
 
-_size = msgspec.json.Encoder()
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
 
 
 class Machine:
@@ -80,13 +86,12 @@ class Machine:
             self._emitted += sum(isinstance(e, Emit) for e in settled.effects)
 
     def again(self, trace: Trace) -> "Machine":
-        """The same run once more from the replies that it had, this time with its trace."""
+        """The same run once more from the replies that were handed to this machine, this time with its trace."""
         machine = Machine(self.flow, self.inputs, self._sights[0], trace)
         machine.advance()
         for index, reply in self.replies:
-            if index in machine.waiting:
-                machine.reply(index, reply)
-                machine.advance()
+            machine.reply(index, reply)
+            machine.advance()
         if self.run.outcome == "failed" and machine.run.outcome != "failed":
             machine.fail(self.run.reason)
         return machine
@@ -113,9 +118,14 @@ class Machine:
         return [self._asked(index) for index, waiting in list(self.waiting.items()) if waiting.reply is None]
 
     def reply(self, index: int, reply: Reply) -> None:
-        """Hand in what came back for the ask of node `index`. Call `advance` afterwards."""
-        self.replies.append((index, reply))
-        self.waiting[index] = msgspec.structs.replace(self.waiting[index], reply=reply)
+        """Hand in what came back for the ask of node `index`. Call `advance` afterwards.
+
+        A reply for which nobody waits any more, as the run has ended or the same has come before, is ignored.
+        """
+        waiting = self.waiting.get(index)
+        if waiting is not None and waiting.reply is None:
+            self.replies.append((index, reply))
+            self.waiting[index] = msgspec.structs.replace(waiting, reply=reply, due=False)
 
     def fail(self, reason: str) -> None:
         """End the run as failed, whatever it came to."""
@@ -183,40 +193,46 @@ class Machine:
             return self._settle(node, Outcome("failed", reason=str(refused)), via, ())
         if node.disabled:
             return self._settle(node, Outcome("skipped", reason="disabled"), via, ())
-        if node.when is not None and not self._passes(node, sight):
+        self._guard(node, sight)
+        if node.when is not None and not node.when.test(sight.scope):
             return self._settle(node, Outcome("skipped", reason=f"`{node.when.source}` is false"), via, ())
-        came = self._act(node, sight, None)
+        came = self._act(node, via, None)
         if isinstance(came, Outcome):
             return self._settle(node, came, via, ())
         self.waiting[node.index] = Waiting(self._timed(node, came, 0), via)
         return None
 
-    def _passes(self, node: PlannedNode, sight: Sight) -> bool:
-        assert node.when is not None  # noqa: S101
-        if self.trace is None:
-            return node.when.test(sight.scope)
-        said = node.when.explain(sight.scope)
-        self.trace.guard(node.when.source, said)
-        return bool(said.value)
+    def _guard(self, node: PlannedNode, sight: Sight) -> None:
+        if self.trace is not None and node.when is not None:
+            self.trace.guard(look(node.when, sight.scope))
 
-    def _act(self, node: PlannedNode, sight: Sight, reply: Reply | None) -> Outcome | Ask:
+    def _act(self, node: PlannedNode, via: tuple[int, ...], reply: Reply | None) -> Outcome | Ask:
+        """What comes of the node, and fits what is there."""
+        mask = self._mask(via)
         try:
-            made: Node
-            if self.trace is None:
-                made = node.fill(sight.scope)
-            else:
-                made, looked, read = node.fill.traced(sight.scope)
-                self.trace.filled(made, looked, read)
-            seen = self._seen(node, sight)
-            if not node.asks:
-                return made.run(seen)
-            return made.ask(seen) if reply is None else made.answer(seen, reply)
-        except Unusable as unusable:
+            came = self._turn(node, self._sight(mask), reply)
+            if isinstance(came, Outcome):
+                return self._checked(node, mask, came)
+            if node.asks and isinstance(came, Ask):
+                return came
+            raise TypeError(f"it gave {came!r}, which is no outcome")
+        except (Unusable, Refused) as unusable:
             return Outcome("failed", reason=str(unusable))
         except Exception as bug:  # noqa: BLE001  # the edge to a node's own code: its bugs end the run, nothing more
             reason = f"a bug in {type_name(node.node)}: {bug!r}"
             self._end("failed", reason, node.id)
             return Outcome("failed", reason=reason)
+
+    def _turn(self, node: PlannedNode, sight: Sight, reply: Reply | None) -> Outcome | Ask:
+        if self.trace is not None:
+            self.trace.explained(*node.fill.explain(sight.scope))
+        made = node.fill(sight.scope)
+        if self.trace is not None:
+            self.trace.filled(made)
+        seen = self._seen(node, sight)
+        if not node.asks:
+            return made.run(seen)
+        return made.ask(seen) if reply is None else made.answer(seen, reply)
 
     def _seen(self, node: PlannedNode, sight: Sight) -> Seen:
         scope = sight.scope
@@ -230,30 +246,29 @@ class Machine:
     def _resume(self, node: PlannedNode, waiting: Waiting, reply: Reply) -> None:
         calls = (*waiting.calls, call_of(waiting.ask, reply, waiting.attempt))
         spent = waiting.spent_ms + waiting.delay_ms + int(getattr(reply, "took_ms", 0))
-        if isinstance(reply, NoAnswer) and reply.retriable and waiting.attempt <= node.retry.times:
-            delay = min(node.retry.backoff_ms << (waiting.attempt - 1), MOST_BACKOFF_MS)
-            if node.deadline_ms is None or spent + delay < node.deadline_ms:
-                self.waiting[node.index] = Waiting(
-                    self._timed(node, waiting.ask, spent + delay),
-                    waiting.via,
-                    waiting.number,
-                    waiting.attempt + 1,
-                    delay,
-                    spent,
-                    calls=calls,
-                )
-                return
+        del self.waiting[node.index]
+        delay = _pause(node, waiting.attempt, spent, reply)
+        if delay is not None:
+            timed = self._timed(node, waiting.ask, spent + delay)
+            self.waiting[node.index] = Waiting(
+                timed, waiting.via, waiting.number, waiting.attempt + 1, delay, spent, calls=calls
+            )
+            return None
         if self.trace is not None:
             self.trace.begin(node)
-        came = self._act(node, self._sight(self._mask(waiting.via)), reply)
-        if not isinstance(came, Outcome) and waiting.number >= MOST_ASKS:
-            came = Outcome("failed", reason=f"it asked more than {MOST_ASKS} times")
+        self._guard(node, self._sight(self._mask(waiting.via)))
+        came = self._act(node, waiting.via, reply)
         if isinstance(came, Outcome):
-            del self.waiting[node.index]
-            self._settle(node, came, waiting.via, calls)
-        else:
-            timed = self._timed(node, came, spent)
-            self.waiting[node.index] = Waiting(timed, waiting.via, waiting.number + 1, spent_ms=spent, calls=calls)
+            return self._settle(node, came, waiting.via, calls)
+        if waiting.number >= MOST_ASKS:
+            came = Outcome("failed", reason=f"it asked more than {MOST_ASKS} times")
+            return self._settle(node, came, waiting.via, calls)
+        if node.deadline_ms is not None and spent >= node.deadline_ms:
+            came = Outcome("failed", reason=f"its deadline of {show_duration(node.deadline_ms)} has passed")
+            return self._settle(node, came, waiting.via, calls)
+        timed = self._timed(node, came, spent)
+        self.waiting[node.index] = Waiting(timed, waiting.via, waiting.number + 1, spent_ms=spent, calls=calls)
+        return None
 
     def _timed(self, node: PlannedNode, ask: Ask, spent: int) -> Ask:
         if not isinstance(ask, HttpAsk):
@@ -270,35 +285,44 @@ class Machine:
     # ---- settling ---------------------------------------------------------------------------------------------------
 
     def _settle(self, node: PlannedNode, outcome: Outcome, via: tuple[int, ...], calls: tuple[Call, ...]) -> None:
-        if outcome.effects or outcome.out is not None:
-            outcome = self._checked(outcome, self._mask(via), node)
         index = node.index
         self.settled[index] = Settled(outcome.port, via, outcome.out, outcome.effects, outcome.reason, calls)
         self._ports[index] = outcome.port
         self._after[index] = self._mask(via) | 1 << index
         if self.trace is not None:
             self.trace.settled(node, outcome, via, calls)
+        if self.over:
+            return
         if node.ports[outcome.port].failure and not node.outs.get(outcome.port):
             self._end("failed", outcome.reason, node.id)
         elif any(isinstance(effect, Stop) for effect in outcome.effects):
             self._stopped = True
 
-    def _checked(self, outcome: Outcome, mask: int, node: PlannedNode) -> Outcome:
-        """The outcome; or one by `failed` when its effects do not fit what is there, or it is too large."""
-        if outcome.out is not None and len(_size.encode(outcome.out)) > MOST_OUT:
-            return Outcome("failed", reason=f"its output is larger than {MOST_OUT} bytes")
-        emitted = sum(isinstance(effect, Emit) for effect in outcome.effects)
+    def _checked(self, node: PlannedNode, mask: int, outcome: Outcome) -> Outcome:
+        """The outcome with plain data in it, or one by `failed` when it is too large. Raises `Refused`."""
+        if outcome.port not in node.ports:
+            raise ValueError(f"it left by `{outcome.port}`, which is none of its ports")
+        out, effects = outcome.out, outcome.effects
+        if not effects and out is None:
+            return outcome
+        if out is not None:
+            encoded = _encode(out)
+            if len(encoded) > MOST_OUT:
+                return Outcome("failed", reason=f"its output is larger than {MOST_OUT} bytes")
+            out = _decode(encoded)
+        emitted = sum(isinstance(effect, Emit) for effect in effects)
         if self._emitted + emitted > MOST_EMITTED:
             return Outcome("failed", reason=f"the run emits more than {MOST_EMITTED} events")
-        try:
-            self._sights[mask | 1 << node.index] = self._sight(mask).after(node.id, outcome.out, outcome.effects)
-        except Refused as refused:
-            return Outcome("failed", reason=str(refused))
+        effects = tuple(_plain(effect) for effect in effects)
+        self._sights[mask | 1 << node.index] = self._sight(mask).after(node.id, out, effects)
         self._emitted += emitted
-        return outcome
+        return Outcome(outcome.port, out, effects, outcome.reason)
 
     def _end(self, outcome: RunOutcome, reason: str = "", failed_at: str = "") -> None:
-        self.run = msgspec.structs.replace(self.run, outcome=outcome, reason=reason, failed_at=failed_at)
+        cancelled = self.run.cancelled or tuple(sorted(self.waiting))
+        self.run = msgspec.structs.replace(
+            self.run, outcome=outcome, reason=reason, failed_at=failed_at, cancelled=cancelled
+        )
         self.waiting.clear()
 
     # ---- what is seen -----------------------------------------------------------------------------------------------
@@ -319,6 +343,21 @@ class Machine:
             found = below.after(self.flow.nodes[top].id, settled.out, settled.effects)
             self._sights[mask] = found
         return found
+
+
+def _pause(node: PlannedNode, attempt: int, spent: int, reply: Reply) -> int | None:
+    """The pause (ms) before the ask is asked once more, or None when the reply stands."""
+    if not isinstance(reply, NoAnswer) or not reply.retriable or attempt > node.retry.times:
+        return None
+    delay = min(node.retry.backoff_ms << (attempt - 1), MOST_BACKOFF_MS)
+    return delay if node.deadline_ms is None or spent + delay < node.deadline_ms else None
+
+
+def _plain(effect: Effect) -> Effect:
+    """The effect as it is when it has been encoded and decoded: a set that was read from a profile becomes a list."""
+    if isinstance(effect, Set) and isinstance(effect.value, dict | Members):
+        return Set(effect.path, opaque(effect.value))
+    return effect
 
 
 def begin(flow: Flow, inputs: Inputs) -> Run:

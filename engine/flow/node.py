@@ -60,15 +60,25 @@ class Fixed:
     """Field note: no templates here; the value is known when the flow is loaded."""
 
 
+class Hidden:
+    """Field note: the field never stands in a trace (headers, which may carry a key)."""
+
+
 class Keys:
-    """Field note: the map's keys are dotted paths whose first name is one of `roots` (any, when none is given)."""
+    """Field note: the map's keys (or the texts) are dotted paths whose first name is one of `roots`, if any is given.
+
+    They are written out, never computed: data does not decide what is written.
+    """
 
     def __init__(self, *roots: str) -> None:
         self.roots = roots
 
 
 class Names:
-    """Field note: the value (or each item) names something of the project: `segment`, `target`, `manual-segment`."""
+    """Field note: the value (or each item) names something of the project: `segment`, `target`, `manual-segment`.
+
+    A node that names a `manual-segment` changes the profile's membership in it.
+    """
 
     def __init__(self, kind: str) -> None:
         self.kind = kind

@@ -1,13 +1,14 @@
 """The registry: which node types there are. It refuses a type that could not be documented or wired."""
 
-import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from msgspec import Meta
 from msgspec.structs import fields
 
-from engine.flow.node import Node, asks, declared_ports, type_name
+from engine.flow.node import Node, Sole, asks, declared_ports, type_name
 
 
 class BadNodeType(Exception):
@@ -52,15 +53,23 @@ def notes(annotation: Any) -> tuple[Any, ...]:
     return ()
 
 
-def field_notes(node: type[Node]) -> dict[str, tuple[Any, ...]]:
+@cache
+def field_notes(node: type[Node]) -> Mapping[str, tuple[Any, ...]]:
     """The notes of each field of a node type."""
     hints = get_type_hints(node, include_extras=True)
-    return {f.name: notes(hints[f.name]) for f in fields(node)}
+    return MappingProxyType({f.name: notes(hints[f.name]) for f in fields(node)})
+
+
+def sole_field(node: type[Node]) -> str | None:
+    """The field that may take the node's whole value, if there is one."""
+    return next((name for name, said in field_notes(node).items() if any(isinstance(n, Sole) for n in said)), None)
 
 
 def _check(node: type[Node]) -> None:
+    if node.__struct_config__.tag is None:
+        raise BadNodeType(f'{node.__qualname__} needs a name: class {node.__name__}(Node, frozen=True, tag="…")')
     name = f"{node.__qualname__} (`{type_name(node)}`)"
-    if not inspect.getdoc(node) or node.__doc__ is None or not node.__doc__.strip().split("\n")[0].endswith("."):
+    if node.__doc__ is None or not node.__doc__.strip().split("\n")[0].endswith("."):
         raise BadNodeType(f"{name} needs a docstring whose first line is a sentence")
     for field, said in field_notes(node).items():
         if not any(isinstance(note, Meta) and note.description for note in said):

@@ -86,6 +86,7 @@ class Run(Struct, frozen=True, omit_defaults=True):
     inputs: Inputs
     settled: dict[int, Settled] = field(default_factory=dict)
     waiting: dict[int, Waiting] = field(default_factory=dict)
+    cancelled: tuple[int, ...] = ()  # the nodes that still waited when it ended
     outcome: RunOutcome | None = None
     reason: str = ""
     failed_at: str = ""

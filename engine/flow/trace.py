@@ -4,23 +4,25 @@ A `Trace` collects references while the machine runs (values are never changed i
 `render` turns it into the document that answers and stores hold, cut to size.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from engine.flow.effect import Attach, AttachSession, CachePut, Effect, Emit, Log, Merge, Respond
 from engine.flow.fill import Looked
-from engine.flow.node import Node, Outcome, type_name
+from engine.flow.node import Hidden, Node, Outcome, type_name
 from engine.flow.plan import Flow, PlannedNode
+from engine.flow.registry import field_notes, sole_field
 from engine.flow.run import Call
-from engine.language.expression import Explained
 from engine.language.path import show_path
 
 if TYPE_CHECKING:
     from engine.flow.machine import Machine
 
 MOST_VALUE = 4_096  # bytes of one value in a rendered trace, as JSON
+MOST_TEXT = 1_000  # characters of a message or reason
+MOST_STEPS = 262_144  # bytes of all steps; those beyond say no more than how they left
 
 _encoder = msgspec.json.Encoder()
 
@@ -28,11 +30,12 @@ _encoder = msgspec.json.Encoder()
 class Noted:
     """What was noted of one node while it ran."""
 
-    __slots__ = ("calls", "looked", "made", "node", "outcome", "read", "seconds", "via")
+    __slots__ = ("calls", "guard", "looked", "made", "node", "outcome", "read", "seconds", "via")
 
     def __init__(self, node: PlannedNode) -> None:
         self.node = node
-        self.looked: tuple[Looked, ...] = ()
+        self.guard: Looked | None = None  # its `when`
+        self.looked: tuple[Looked, ...] = ()  # the conditions in its config
         self.read: dict[str, Any] = {}
         self.made: Node | None = None
         self.outcome: Outcome | None = None
@@ -57,16 +60,20 @@ class Trace:
         self._current = Noted(node)
         self._began = self.ticks()
 
-    def guard(self, source: str, said: Explained) -> None:
+    def guard(self, looked: Looked) -> None:
         """The node's `when` was evaluated."""
         assert self._current is not None  # noqa: S101
-        self._current.looked = (Looked(source, said.values, said.value),)
+        self._current.guard = looked
 
-    def filled(self, made: Node, looked: tuple[Looked, ...], read: dict[str, Any]) -> None:
+    def explained(self, looked: tuple[Looked, ...], read: dict[str, Any]) -> None:
+        """The node's config is filled in, with conditions that came out as `looked` says, from what was `read`."""
+        assert self._current is not None  # noqa: S101
+        self._current.looked, self._current.read = looked, read
+
+    def filled(self, made: Node) -> None:
         """The node's config was filled in."""
         assert self._current is not None  # noqa: S101
-        self._current.made, self._current.read = made, read
-        self._current.looked += looked
+        self._current.made = made
 
     def settled(self, node: PlannedNode, outcome: Outcome, via: tuple[int, ...], calls: tuple[Call, ...]) -> None:
         """The node has left by a port."""
@@ -85,11 +92,11 @@ def render(trace: Trace, machine: "Machine") -> dict[str, Any]:
         "version": run.version[:16],
         "outcome": run.outcome or "running",
         "duration_us": round((trace.ended - trace.began) * 1e6),
-        "steps": [_step(machine.flow, noted) for noted in trace.noted],
+        "steps": _steps(machine.flow, trace.noted),
         "not_run": not_run(machine),
     }
     if run.reason:
-        document["reason"] = run.reason
+        document["reason"] = cut_text(run.reason)
     if run.failed_at:
         document["failed_at"] = run.failed_at
     return document
@@ -106,6 +113,8 @@ def not_run(machine: "Machine") -> list[dict[str, str]]:
 
 def _why_not(machine: "Machine", node: PlannedNode) -> str:
     if node.index in machine.waiting:
+        return "it waits for an answer"
+    if node.index in machine.run.cancelled:
         return "it waited for an answer when the run ended"
     reasons = []
     for source, port in node.ins:
@@ -120,44 +129,69 @@ def _why_not(machine: "Machine", node: PlannedNode) -> str:
     return "; ".join(reasons) or "the run had ended"
 
 
+def _steps(flow: Flow, noted: list[Noted]) -> list[dict[str, Any]]:
+    steps: list[dict[str, Any]] = []
+    size = 0
+    for one in noted:
+        step = _step(flow, one)
+        length = len(_encoder.encode(step))
+        size += length
+        steps.append(step if size <= MOST_STEPS else {**_passed(one), "cut": length})
+    return steps
+
+
+def _passed(noted: Noted) -> dict[str, Any]:
+    """The little that a trace always says of a step."""
+    assert noted.outcome is not None  # noqa: S101
+    node = noted.node
+    us = round(noted.seconds * 1e6, 1)
+    return {"node": node.id, "type": type_name(node.node), "line": node.line, "port": noted.outcome.port, "us": us}
+
+
 def _step(flow: Flow, noted: Noted) -> dict[str, Any]:
-    node, outcome = noted.node, noted.outcome
+    outcome = noted.outcome
     assert outcome is not None  # noqa: S101
-    step: dict[str, Any] = {
-        "node": node.id,
-        "type": type_name(node.node),
-        "line": node.line,
-        "port": outcome.port,
-        "us": round(noted.seconds * 1e6, 1),
-    }
-    if len(noted.looked) == 1:
-        looked = noted.looked[0]
-        step |= {"expression": looked.expression, "values": cut_all(looked.values), "result": looked.result}
-    elif noted.looked:
-        step["expressions"] = [
-            {"expression": one.expression, "values": cut_all(one.values), "result": one.result} for one in noted.looked
-        ]
+    step = _passed(noted) | _looked([noted.guard, *noted.looked] if noted.guard else noted.looked)
     if noted.read:
         step["read"] = cut_all(noted.read)
     if noted.made is not None and not noted.looked:
-        given = msgspec.to_builtins(noted.made)
-        given.pop("type", None)
-        step["in"] = cut_all(given)
+        step["in"] = _config(noted.made)
     if outcome.out is not None:
         step["out"] = cut(outcome.out)
-    operations = [shown for effect in outcome.effects if not isinstance(effect, Log) and (shown := show_effect(effect))]
-    if operations:
-        step["operations"] = operations
-    logs = [{"level": e.level, "message": e.message} for e in outcome.effects if isinstance(e, Log)]
-    if logs:
-        step["logs"] = logs
-    if noted.calls:
-        step["calls"] = [msgspec.to_builtins(call) for call in noted.calls]
+    logs = [effect for effect in outcome.effects if isinstance(effect, Log)]
+    lists = {
+        "operations": [show_effect(effect) for effect in outcome.effects if not isinstance(effect, Log)],
+        "logs": [{"level": log.level, "message": cut_text(log.message)} for log in logs],
+        "calls": [_call(call) for call in noted.calls],
+        "from": [flow.nodes[index].id for index in noted.via],
+    }
+    step |= {name: listed for name, listed in lists.items() if listed}
     if outcome.reason:
-        step["error" if outcome.port == "failed" else "reason"] = outcome.reason
-    if noted.via:
-        step["from"] = [flow.nodes[index].id for index in noted.via]
+        step["error" if outcome.port == "failed" else "reason"] = cut_text(outcome.reason)
     return step
+
+
+def _looked(looked: Sequence[Looked]) -> dict[str, Any]:
+    shown = [{"expression": one.expression, "values": cut_all(one.values), "result": one.result} for one in looked]
+    if len(shown) > 1:
+        return {"expressions": shown}
+    return shown[0] if shown else {}
+
+
+def _config(made: Node) -> Any:
+    """The node's config as it was filled in; of a type with one sole field the value of that."""
+    notes = field_notes(type(made))
+    shown = [name for name, said in notes.items() if not any(isinstance(note, Hidden) for note in said)]
+    given = {name: msgspec.to_builtins(getattr(made, name)) for name in shown}
+    if len(notes) == 1 and sole_field(type(made)) in given:
+        (value,) = given.values()
+        return cut_all(value) if isinstance(value, dict) else cut(value)
+    return cut_all(given)
+
+
+def _call(call: Call) -> dict[str, Any]:
+    shown: dict[str, Any] = msgspec.to_builtins(call)
+    return {name: cut_text(value) if isinstance(value, str) else value for name, value in shown.items()}
 
 
 def show_effect(effect: Effect) -> dict[str, Any]:
@@ -184,6 +218,11 @@ def show_effect(effect: Effect) -> dict[str, Any]:
 def cut_all(values: dict[str, Any]) -> dict[str, Any]:
     """Each value cut to size."""
     return {name: cut(value) for name, value in values.items()}
+
+
+def cut_text(text: str) -> str:
+    """A message, or its beginning and how long it was."""
+    return text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]}… ({len(text)} characters)"
 
 
 def cut(value: Any) -> Any:

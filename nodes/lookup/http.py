@@ -6,7 +6,7 @@ from urllib.parse import quote, unquote
 from msgspec import Meta, field
 
 from engine.flow.ask import Ask, HttpAsk, HttpReply, Reply
-from engine.flow.node import Fixed, Names, Node, Outcome, Parts, Port, Seen, Text
+from engine.flow.node import Fixed, Hidden, Names, Node, Outcome, Parts, Port, Seen, Text
 from engine.language.absent import ABSENT
 from engine.language.path import read
 from engine.profile.document import Scalar
@@ -49,6 +49,7 @@ class LookupHttp(Node, frozen=True, tag="lookup.http"):
     ] = field(default_factory=dict)
     headers: Annotated[
         dict[Annotated[str, Meta(pattern=_HEADER)], Text],
+        Hidden(),
         Meta(description="Headers beside those of the target", examples=[{"Accept-Language": "en"}]),
     ] = field(default_factory=dict)
     body: Annotated[
