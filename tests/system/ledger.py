@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import aiohttp
 import msgspec
 
-
 JSON = {"Content-Type": "application/json"}
 
 
@@ -18,6 +17,8 @@ class Ledger:
         self.sent: set[int] = set()
         self.acknowledged: set[int] = set()
         self._numbers = iter(range(10**9))
+        self._milestone = 0
+        self._reached = asyncio.Event()
 
     def body(self, number: int) -> bytes:
         """The payload of an event: its id and its token are its number."""
@@ -34,7 +35,19 @@ class Ledger:
         """Send everything again that was ever sent."""
         numbers = iter(sorted(self.sent))
         async with aiohttp.ClientSession() as http:
-            await asyncio.gather(*(self._client(http, address, numbers) for _ in range(8)))
+            await asyncio.gather(*(self._client(http, address, numbers, tries=5) for _ in range(8)))
+
+    async def reached(self, acknowledged: int) -> None:
+        """Wait until so many events are acknowledged."""
+        self._milestone, self._reached = acknowledged, asyncio.Event()
+        self._acknowledge(None)
+        await self._reached.wait()
+
+    def _acknowledge(self, number: int | None) -> None:
+        if number is not None:
+            self.acknowledged.add(number)
+        if len(self.acknowledged) >= self._milestone:
+            self._reached.set()
 
     def _new(self, until: int) -> Iterator[int]:
         while len(self.acknowledged) < until:
@@ -42,12 +55,20 @@ class Ledger:
             self.sent.add(number)
             yield number
 
-    async def _client(self, http: aiohttp.ClientSession, address: str, numbers: Iterator[int]) -> None:
+    async def _client(self, http: aiohttp.ClientSession, address: str, numbers: Iterator[int], tries: int = 1) -> None:
         for number in numbers:
+            if not await self._send(http, address, number, tries):
+                return
+
+    async def _send(self, http: aiohttp.ClientSession, address: str, number: int, tries: int) -> bool:
+        """Whether the server answered; a connection that broke is tried again, as clients do."""
+        for _ in range(tries):
             try:
                 async with http.post(f"{address}/track", data=self.body(number), headers=JSON) as answer:
                     await answer.read()
                     assert answer.status == 200, await answer.text()
-                    self.acknowledged.add(number)
             except aiohttp.ClientError:
-                return
+                continue
+            self._acknowledge(number)
+            return True
+        return False

@@ -18,8 +18,7 @@ async def crash(ledger: Ledger, served: Served, more: int) -> None:
     """Kill the server while clients send, once `more` further events are acknowledged."""
     enough = len(ledger.acknowledged) + more
     load = asyncio.create_task(ledger.load(served.address, until=10**9))
-    while len(ledger.acknowledged) < enough and not load.done():
-        await asyncio.sleep(0)
+    await ledger.reached(enough)
     served.kill()
     await load
 
@@ -111,6 +110,9 @@ async def test_a_stopped_server_says_what_became_of_every_event(tmp_path: Path) 
 
 def test_a_second_server_on_the_same_store_is_refused_naming_the_first(tmp_path: Path) -> None:
     project, database = write_project(tmp_path / "project"), tmp_path / "store.db"
-    with serving(project, database) as first, pytest.raises(AssertionError, match=str(first.process.pid)):
-        with serving(project, database):
-            pass
+    with (
+        serving(project, database) as first,
+        pytest.raises(AssertionError, match=str(first.process.pid)),
+        serving(project, database),
+    ):
+        pass
