@@ -21,6 +21,8 @@ class Reader:
     def __init__(self, path: Path, busy_ms: int) -> None:
         self._path = path
         self._connection = connect(path, busy_ms, READING)
+        # Opens the write-ahead log's index now; when the disk is full it may be too late.
+        self._connection.execute("SELECT 1 FROM meta").fetchone()
 
     def row(self, sql: str, *values: object) -> Found | None:
         """The first row, or None."""

@@ -11,11 +11,14 @@ with time. A random page is what writing a row really costs once the file is lar
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterable
+from contextlib import closing, suppress
 from pathlib import Path
 
 APPLICATION = 0x48445243  # "HDRC", in the file's header
 VERSION = 1  # of the schema; a newer program may raise it
+PAUSE_MS = 20  # between attempts to make a file that another process is making
 
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -91,21 +94,39 @@ def connect(path: Path, busy_ms: int, settings: Iterable[str] = ()) -> sqlite3.C
     return connection
 
 
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether somebody else holds the file, and waiting is all that is needed."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
 def prepare(path: Path, busy_ms: int) -> None:
-    """Make the file if it is not there, and see that it is ours. Raises `UnusableFile`."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # it will hold personal data and a secret
-        connection = connect(path, busy_ms)
-    except (OSError, sqlite3.Error) as error:
-        raise UnusableFile(path, str(error)) from error
-    try:
-        if _is_new(path, connection):
+    """Make the file if it is not there, and see that it is ours. Raises `UnusableFile`.
+
+    Of processes that make it at the same time some are told that it is busy, without being made to wait.
+    """
+    for left in reversed(range(1 + busy_ms // PAUSE_MS)):
+        try:
+            _prepare(path)
+        except (OSError, sqlite3.Error) as error:
+            if not (left and isinstance(error, sqlite3.Error) and is_busy(error)):
+                raise UnusableFile(path, str(error)) from error
+            time.sleep(PAUSE_MS / 1000)
+        else:
+            return
+
+
+def _prepare(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The file will hold personal data and a secret. One that is there is not opened: closing it again would drop the
+    # locks of other connections in this process.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    with closing(connect(path, busy_ms=0)) as connection:
+        new = _is_new(path, connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        if new:
             _create(connection)
-    except sqlite3.Error as error:
-        raise UnusableFile(path, str(error)) from error
-    finally:
-        connection.close()
 
 
 def _is_new(path: Path, connection: sqlite3.Connection) -> bool:

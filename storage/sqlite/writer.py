@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from engine.tracking.ports import Conflict, Unavailable
 from storage.sqlite.change import Change, write
-from storage.sqlite.schema import WRITING, connect
+from storage.sqlite.schema import WRITING, connect, is_busy
 from storage.sqlite.statement import LARGEST
 
 BATCH = 256  # changes in one transaction
@@ -130,7 +130,7 @@ class Writer:
 
         After a failed fsync nobody knows which pages are on disk, and the same descriptor may never tell.
         """
-        if self._connection is None or self._connection.in_transaction or not _is_busy(error):
+        if self._connection is None or self._connection.in_transaction or not is_busy(error):
             self._drop_connection()
 
     def _drop_connection(self) -> None:
@@ -183,11 +183,6 @@ def _attempt(connection: sqlite3.Connection, changes: Sequence[Change], at_once:
         return refusal
     connection.execute("RELEASE attempt")
     return None
-
-
-def _is_busy(error: sqlite3.Error) -> bool:
-    code: int = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _loop_of(pair: "tuple[Future[None], Outcome]") -> AbstractEventLoop:
