@@ -1,1 +1,2 @@
-"""Profiles: the fold of their parts (`document`, `fold`), changed by operations (`operations`, `write`)."""
+"""Profiles: the fold of their parts (`document`, `fold`), changed by operations (`operations`, `view`, `write`),
+joined by steps (`merge`), and seen by those who may (`visible`, `shown`)."""

@@ -67,8 +67,8 @@ def unmerge(profile: Profile, step_id: str) -> list[Profile]:
     """The profiles that are left when a step is undone, the one that keeps the id first; KeyError without that step.
 
     It is one profile, with the step marked, when other steps still join its ids (`still_joined` names them). Each of
-    the others has version 0, as if it were new: it takes the place of the tombstone at its id, and the tombstones of
-    its other ids are to be pointed at it.
+    the others has version 0; who stores it gives it the version that follows the tombstone's in whose place it comes,
+    and points the tombstones of its other ids at it.
     """
     undone = profile.steps[step_id]
     steps = {**profile.steps, step_id: _mark_undone(undone)}

@@ -1,7 +1,10 @@
 """Operations: how nodes change a profile, as values.
 
 Paths are tuples of names, e.g. `("traits", "revenue")`. A run collects operations and shows them in its trace as a
-patch; `view.change` applies one to a plain dictionary, `write.write` to the part that is kept.
+patch; `view.change` applies one to a plain dictionary, `write.commit` to the part that is kept.
+
+Null gives way: an operation at or below a null that needs an object, a number, a set or a list there replaces it.
+Empty objects, lists and sets do not exist, so setting one leaves nothing at its path.
 """
 
 from typing import Any

@@ -183,13 +183,13 @@ def _under(cells: dict[CellPath, Any], top: CellPath) -> Iterator[CellPath]:
 def _set(draft: _Draft, op: Set, view: View, after: View) -> None:
     path, value = op.path, op.value
     cell = cell_path(path)
-    if draft.alone and cell in draft.cells and not draft.fields and type(value) in _PLAIN:
+    rule = draft.fields.get(path) if draft.fields else None
+    if draft.alone and not rule and cell in draft.cells and type(value) in _PLAIN:
         draft.counts.pop(cell, None)
         draft.register(cell, value)
         return
     now = look(view, path)
     _clear_way(draft, path, len(path), now, view)
-    rule = draft.fields.get(path) if draft.fields else None
     if rule:
         _declare(draft, op, now, rule)
         return

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from engine.profile.declared import Fields
 from engine.profile.document import Profile, Step, new_profile
 from engine.profile.fold import fold
@@ -14,12 +16,12 @@ from engine.profile.write import commit
 
 
 def exact(value: Any) -> Any:
-    """A form of a view that tells true from 1, 1 from 1.0, and a set from a list."""
+    """A form of a view that tells true from 1, and a set from a list."""
     if isinstance(value, dict):
         return {name: exact(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return (type(value).__name__, *map(exact, value))
-    return type(value).__name__, value
+    return isinstance(value, bool), value
 
 
 class People:
@@ -58,7 +60,8 @@ class People:
 
     def unmerge(self, left: str, right: str, cause: str) -> None:
         for profile in unmerge(self.of(left), step_id(left, right, cause)):
-            self.documents[profile.id] = profile
+            following = self.documents[profile.id].version + 1
+            self.documents[profile.id] = replace(profile, version=following)
             for id in profile.ids[1:]:
                 self.documents[id] = tombstone(self.documents[id], profile.id)
 

@@ -40,7 +40,7 @@ def test_the_declared_value_shows_until_it_is_unset(log, rule, sets):
     assert people.read("B") == {"t": {"f": 5}}
 
 
-@examples(250)
+@examples(150)
 @given(
     logs(IDS, st.one_of(on_f, counted), most=6), logs(IDS, on_f, most=8), rules, joins(IDS, 2), logs(IDS, on_f, most=8)
 )

@@ -39,7 +39,7 @@ def test_a_new_profile_shows_nothing():
     assert fold(new_profile("p", 5)) == {}
 
 
-@examples(150)
+@examples(80)
 @given(logs(IDS), joins(IDS, 3), logs(IDS, most=4))
 def test_what_is_stored_as_json_reads_the_same(past, steps, later):
     people = People(IDS)
@@ -55,7 +55,7 @@ def test_what_is_stored_as_json_reads_the_same(past, steps, later):
         assert exact(fold(again)) == exact(fold(profile))
 
 
-@examples(150)
+@examples(80)
 @given(logs(IDS), st.randoms(use_true_random=False))
 def test_the_order_of_parts_and_cells_makes_no_difference(log, random):
     people = joined()
@@ -150,5 +150,5 @@ def test_a_list_in_one_part_is_read_in_the_order_of_its_stamps():
 
 
 def test_sums_of_integers_are_integers_and_others_do_not_depend_on_order():
-    assert exact(total([1, 2])) == exact(3)
+    assert type(total([1, 2])) is int
     assert total([0.1, 0.2, 0.3, 1]) == total([1, 0.3, 0.2, 0.1])

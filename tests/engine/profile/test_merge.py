@@ -87,7 +87,7 @@ def test_what_was_undone_stays_undone_whenever_its_step_is_repeated(log, steps, 
             assert exact(people.read(id)) == exact(reference.read(id))
 
 
-@examples(200)
+@examples(120)
 @given(logs(IDS, steady, most=6), logs(IDS, steady, most=8))
 def test_unmerging_gives_back_each_side_with_what_came_later(past, later):
     reference, people = world(IDS), People(IDS)

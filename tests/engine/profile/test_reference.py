@@ -11,7 +11,7 @@ from tests.engine.profile.reference import Unfit
 IDS = "ABC"
 
 
-@examples(400)
+@examples(200)
 @given(logs("A", most=14, unit=3))
 def test_one_part_reads_as_the_reference(log):
     reference, people = world("A"), People("A")
@@ -19,7 +19,7 @@ def test_one_part_reads_as_the_reference(log):
     assert exact(people.read("A")) == exact(reference.read("A"))
 
 
-@examples(500)
+@examples(250)
 @given(logs(IDS), joins(IDS, 3), logs(IDS))
 def test_merged_pasts_read_as_the_reference(past, steps, later):
     reference, people = world(IDS), People(IDS)
@@ -34,7 +34,7 @@ def test_merged_pasts_read_as_the_reference(past, steps, later):
         assert exact(people.read(id)) == exact(reference.read(id))
 
 
-@examples(300)
+@examples(150)
 @given(logs(IDS, most=8), joins(IDS, 2), logs(IDS, most=6), joins(IDS, 1), logs(IDS, most=6))
 def test_unmerged_profiles_read_as_the_reference(past, steps, between, again, later):
     reference, people = world(IDS), People(IDS)
@@ -56,7 +56,7 @@ def test_unmerged_profiles_read_as_the_reference(past, steps, between, again, la
         assert people.of(id).id in reference.ids(id)
 
 
-@examples(300)
+@examples(150)
 @given(logs(IDS, most=4), joins(IDS, 2), logs(IDS, operations, most=8))
 def test_what_the_reference_does_not_take_is_refused(past, steps, log):
     reference, people = world(IDS), People(IDS)

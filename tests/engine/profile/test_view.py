@@ -81,6 +81,11 @@ def test_an_operation_that_does_not_fit_is_refused_with_a_sentence(before, op, s
         change(before, op)
 
 
+@pytest.mark.parametrize(("by", "kind"), [(2, int), (2.0, float)])
+def test_integers_counted_by_integers_stay_integers(by, kind):
+    assert type(change({"n": 3}, Increment(("n",), by))["n"]) is kind
+
+
 def test_a_full_set_takes_no_more():
     full = {"s": Members(range(SET_CAP))}
     assert change(full, Add(("s",), 5)) is full
@@ -121,7 +126,7 @@ def test_a_look_finds_values_absence_and_null(path, found):
     assert look({"a": {"b": 1}, "n": None}, path) is found
 
 
-@examples(400)
+@examples(250)
 @given(logs("A", most=14, unit=3))
 def test_a_view_changes_like_a_plain_dictionary_and_is_never_changed_itself(log):
     view: dict = {}

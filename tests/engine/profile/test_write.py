@@ -28,7 +28,7 @@ def merged():
     return reference, people
 
 
-@examples(200)
+@examples(120)
 @given(logs(IDS, most=14, unit=3))
 def test_once_merged_the_id_makes_no_difference(log):
     """Any operations under any ids of a merged profile read as on one plain dictionary."""
@@ -41,7 +41,7 @@ def test_once_merged_the_id_makes_no_difference(log):
         assert exact(people.read("A")) == exact(tree)
 
 
-@examples(200)
+@examples(120)
 @given(logs(IDS, most=8), logs(IDS, most=8))
 def test_what_was_written_is_read_also_after_conflicting_pasts(past, log):
     reference, people = world(IDS), People(IDS)
