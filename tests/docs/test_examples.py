@@ -1,0 +1,126 @@
+"""The pages for authors and client developers: every example in them is loaded, every table is what the code says."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import indent
+from typing import Any
+
+import pytest
+import yaml
+from msgspec import Struct
+
+from engine.language.functions import FILTERS, FUNCTIONS
+from engine.language.signature import Function
+from flows.diagnostic import render
+from flows.project import Loaded, load_project
+from nodes import builtin
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("README.md", "docs/flows.md", "docs/tracking.md")
+NAMES: dict[str, str] = {
+    "headrace.yaml": "targets:\n  crm: {url: https://crm.example}\n  catalogue: {url: https://catalogue.example}\n",
+    "segments/vip.yaml": "segment: vip\nmanual: true\n",
+    "sources/web-shop.yaml": "source: web-shop\n",
+    "sources/app.yaml": "source: app\n",
+    "sources/coupon-desk.yaml": "source: coupon-desk\n",
+}
+WRAPPED = "flow: example\ntrigger: {event: example}\n"
+
+_BLOCK = re.compile(
+    r"(?P<refused><!-- refused -->\n)?```yaml\n(?P<yaml>.*?)```\n(?:\n```text\n(?P<told>.*?)```)?", re.DOTALL
+)
+
+
+class Example(Struct, frozen=True):
+    """A block of YAML in a page. `told` is what the page says that `check` says of it."""
+
+    text: str
+    refused: bool
+    told: str
+
+
+def examples() -> Iterator[Any]:
+    for page in PAGES:
+        text = (ROOT / page).read_text()
+        for found in _BLOCK.finditer(text):
+            line = text.count("\n", 0, found.start("yaml"))
+            example = Example(found["yaml"], found["refused"] is not None, found["told"] or "")
+            yield pytest.param(example, id=f"{page}:{line}")
+
+
+def load(text: str, root: Path) -> Loaded:
+    """The project that has the example as a file of its kind, and whatever else it names."""
+    name, content = placed(text)
+    for path, held in {**NAMES, name: content}.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(held)
+    return load_project(root, builtin(), {"CRM_TOKEN": "a token of the test"})
+
+
+def placed(text: str) -> tuple[str, str]:
+    """The file that an example is, or stands in."""
+    first, _, rest = text.partition(":")
+    match first:
+        case "flow":
+            return "flows/example.yaml", text
+        case "segment" | "source":
+            return f"{first}s/{rest.partition(chr(10))[0].strip()}.yaml", text
+        case "nodes":
+            return "flows/example.yaml", WRAPPED + text + missing(text)
+        case "trigger":
+            return "flows/example.yaml", "flow: example\n" + text + "nodes: {note: {log: hello}}\n"
+    return "headrace.yaml", text
+
+
+def missing(text: str) -> str:
+    """`start`, where an example shows nodes that do not lead to one another."""
+    nodes = yaml.safe_load(text)["nodes"]
+    targets: set[str] = set()
+    for node in nodes.values():
+        given = node.get("next", [])
+        for one in given.values() if isinstance(given, dict) else [given]:
+            targets |= set(one) if isinstance(one, list) else {one}
+    return f"start: [{', '.join(id for id in nodes if id not in targets)}]\n"
+
+
+@pytest.mark.parametrize("example", list(examples()))
+def test_every_example_is_what_the_page_says_of_it(example: Example, tmp_path: Path) -> None:
+    loaded = load(example.text, tmp_path)
+    report = render(loaded.diagnostics, loaded.sources, colour=False)
+    assert loaded.failed == example.refused, report
+    assert example.refused or not loaded.diagnostics, report
+    assert example.told.rstrip() in report
+
+
+@pytest.mark.parametrize(
+    ("heading", "functions"), [("| filter | gives |", FILTERS), ("| function | gives |", FUNCTIONS)], ids=str
+)
+def test_the_tables_have_every_filter_and_function(heading: str, functions: dict[str, Function]) -> None:
+    page = (ROOT / "docs" / "flows.md").read_text()
+    table = page.partition(heading)[2].partition("\n\n")[0].strip()
+    assert table == "|---|---|\n" + "\n".join(map(row, functions.values()))
+
+
+def row(function: Function) -> str:
+    return f"| `{function.usage.removeprefix('value | ')}` | {function.text} |"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_within_the_repository_leads_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text()
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
+        path, _, anchor = target.partition("#")
+        found = (ROOT / page).parent / path if path else ROOT / page
+        assert found.exists(), target
+        assert not anchor or anchor in anchors(found.read_text()), target
+
+
+def anchors(text: str) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_indented_examples_are_not_overlooked() -> None:
+    for page in PAGES:
+        assert indent("```yaml", "  ") not in (ROOT / page).read_text(), page
