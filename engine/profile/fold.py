@@ -78,12 +78,12 @@ def _alone(part: Part, fields: Fields | None) -> View | None:
             return None
         holder[name] = total([known, amount])
     for above, group in groups.items():
-        if above in part.cells or above in part.counts or above in objects or group is None:
+        if above in part.cells or above in part.counts or group is None:
             return None
         place, _, segment = above.rpartition(".")
         _object(objects, place)[read(segment)] = group
     for above in objects:
-        if above in part.cells or above in part.counts:
+        if above in part.cells or above in part.counts or above in groups:
             return None
     return view
 

@@ -189,7 +189,8 @@ def _set(draft: _Draft, op: Set, view: View, after: View) -> None:
         draft.register(cell, value)
         return
     now = look(view, path)
-    _clear_way(draft, path, len(path), now, view)
+    if now is None or not draft.alone:
+        _clear_way(draft, path, len(path), now, view)
     if rule:
         _declare(draft, op, now, rule)
         return
@@ -238,7 +239,9 @@ def _increment(draft: _Draft, op: Increment, view: View, after: View) -> None:
 
 
 def _add(draft: _Draft, op: Add, view: View, after: View) -> None:
-    _clear_way(draft, op.path, len(op.path) + 1, look(view, op.path), view)
+    now = look(view, op.path)
+    if now is None or not draft.alone:
+        _clear_way(draft, op.path, len(op.path) + 1, now, view)
     cell = cell_path(op.path)
     draft.register(member_cell(cell, member(op.member, op.path)), True)
 

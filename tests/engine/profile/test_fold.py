@@ -64,6 +64,32 @@ def test_the_order_of_parts_and_cells_makes_no_difference(log, random):
     assert exact(fold_parts([_shuffled(part, random) for part in random.sample(parts, 3)])) == exact(people.read("A"))
 
 
+@examples(120)
+@given(logs(IDS), joins(IDS, 3), logs(IDS, most=8))
+def test_one_part_reads_the_same_beside_a_part_with_nothing_in_it(past, steps, later):
+    people = People(IDS)
+    play(world(IDS), people, past)
+    for step in steps:
+        people.merge(*step)
+    for id, now, ops in later:
+        with suppress(Refused):
+            people.commit(id, ops, 100 + now)
+    nothing = Part(id="Z", created=0)
+    for profile in people.documents.values():
+        for part in profile.parts.values():
+            assert exact(fold_parts([part])) == exact(fold_parts([part, nothing]))
+
+
+def test_a_set_and_a_list_below_a_name_of_the_same_path_are_two_kinds():
+    people = People("AB")
+    people.commit("B", [Append((*N, "x"), 0)], 10)
+    people.commit("A", [Add(N, "m")], 20)
+    people.merge("A", "B", "k")
+    people.commit("B", [Add(N, "p")], 30)
+    people.unmerge("A", "B", "k")
+    assert exact(people.read("B")) == exact({"traits": {"n": Members(("p",))}})
+
+
 def _shuffled(part: Part, random: Random) -> Part:
     cells = list(part.cells.items())
     random.shuffle(cells)
