@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -71,7 +72,7 @@ def reading_router(tracker: Tracker, may_read: ReadingKey) -> Router:
     @get("/counts", summary="How much is stored, and what became of the events since the start")
     async def counts(request: Request[Any, Any, Any]) -> dict[str, Any]:
         stored = msgspec.to_builtins(await tracker.store.counts())
-        return {"stored": stored, "events": msgspec.to_builtins(tracker.ledger.totals)}
+        return {"stored": stored, "events": asdict(tracker.ledger)}
 
     handlers = [run, event, runs_of, profile, events_of, rejected, counts]
     return Router("/", route_handlers=handlers, guards=[may_read], tags=["reading"])

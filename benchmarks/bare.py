@@ -27,7 +27,13 @@ if __name__ == "__main__":
         listening.bind(("127.0.0.1", 0))
         print(f"http://127.0.0.1:{listening.getsockname()[1]}", file=sys.stderr, flush=True)
         config = uvicorn.Config(
-            app, loop="uvloop", http="httptools", log_config=None, access_log=False, server_header=False
+            app,
+            loop="uvloop",
+            http="httptools",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
         )
         try:
             uvicorn.Server(config).run(sockets=[listening])

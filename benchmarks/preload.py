@@ -11,7 +11,13 @@ from storage import open_store
 
 BATCH = 500  # events of one unit
 PROFILES = 100_000
-PROPERTIES = {"order": "A-1", "total": 49.5, "tier": "gold", "currency": "EUR", "items": [{"sku": "nike-42", "quantity": 1}]}
+PROPERTIES = {
+    "order": "A-1",
+    "total": 49.5,
+    "tier": "gold",
+    "currency": "EUR",
+    "items": [{"sku": "nike-42", "quantity": 1}],
+}
 
 
 def preload(database: Path, events: int) -> None:

@@ -2,9 +2,11 @@
 
 import gc
 import os
+import signal
 import socket
 import sys
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,10 +16,12 @@ from rich.console import Console
 
 import nodes
 from api.app import create_app
+from api.front import front
 from cli.logging import configure_logging
 from engine.tracking.ports import Store
 from engine.tracking.project import Project
 from flows.diagnostic import render
+from flows.files import SETTINGS
 from flows.project import Loaded, load_project
 from storage import UnknownStore, open_store
 from storage.sqlite.lock import Held, lock_file
@@ -36,6 +40,21 @@ class Place:
     open_sources: bool
 
 
+class Server(uvicorn.Server):
+    """A server whose process ends well when it was asked to stop: a signal is not raised again afterwards."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at SIGINT and SIGTERM; at the second one without waiting for requests."""
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in signals}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
 def serve(root: Path, place: Place, console: Console) -> int:
     """Serve the project at `root` until told to stop. Exit code 2 when it cannot begin."""
     configure_logging(sys.stderr)
@@ -47,6 +66,8 @@ def serve(root: Path, place: Place, console: Console) -> int:
             render(loaded.diagnostics, loaded.sources, colour=False), markup=False, highlight=False, soft_wrap=True
         )
     project = loaded.project
+    if any(d.file == SETTINGS and d.severity == "error" for d in loaded.diagnostics):
+        return _cannot(console, f"{SETTINGS} has errors (see above), so it is not known where to keep data.")
     if not project.sources:
         return _cannot(console, f"{root} has no source that can be served: without one, no event is taken.")
     trusting = sorted(s.source for s in project.sources.values() if s.kind == "public" and s.identify == "trust")
@@ -85,21 +106,21 @@ def listen(loaded: Loaded, store: Store, place: Place, console: Console) -> int:
         address = f"http://{shown}:{listening.getsockname()[1]}"
         _greet(console, project, broken, address)
         config = uvicorn.Config(
-            app,
+            front(app),
             loop="uvloop",
             http="httptools",
             lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
         gc.collect()
         gc.freeze()  # what was loaded stays: the collector need not look at it again
         gc.set_threshold(50_000, 20, 50)
-        server = uvicorn.Server(config)
-        with suppress(KeyboardInterrupt):
-            server.run(sockets=[listening])
+        server = Server(config)
+        server.run(sockets=[listening])
     console.print("Stopped. Everything that was acknowledged is stored.")
     return 0 if server.started else 1
 

@@ -4,7 +4,7 @@ from urllib.parse import parse_qs
 
 from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
-from litestar.types import Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from api.problem import HttpProblem
 from api.tracking.body import check_media_type, read_body
@@ -16,9 +16,13 @@ BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def track_handler(tracker: Tracker) -> ASGIRouteHandler:
-    """The handler of `/track` for a tracker."""
+    """The handler of `/track` for a tracker, as a route of Litestar."""
+    return asgi("/track", copy_scope=False)(track_app(tracker))
 
-    @asgi("/track", copy_scope=False)
+
+def track_app(tracker: Tracker) -> ASGIApp:
+    """The same as an ASGI application of its own."""
+
     async def track(scope: Scope, receive: Receive, send: Send) -> None:
         async def read(headers: dict[bytes, bytes]) -> Intake:
             check_media_type(headers)

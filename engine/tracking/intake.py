@@ -4,7 +4,6 @@ What is wrong with the envelope refuses the payload (`Refusal`); what is wrong w
 names its index and field.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -15,13 +14,10 @@ MOST_BODY = 1_048_576  # bytes, after decompression
 MOST_EVENTS = 500
 MOST_DEPTH = 20  # of an event's properties and of contexts, counting the outermost object as 1
 MOST_NUMBER = 2**53
+MOST_TIME = 64  # characters
 
-Id = Annotated[
-    str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")
-]
-Name = Annotated[
-    str, Meta(min_length=1, max_length=200, pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$")
-]
+Id = Annotated[str, Meta(min_length=1, max_length=200)]  # and `usable`, which is checked where one is read
+UNUSABLE = "must not be blank, begin or end with space, or hold control characters"
 
 Wrongness = Literal["malformed", "unauthorised", "too-large", "nothing-accepted", "not-allowed"]
 
@@ -67,7 +63,7 @@ class Options(Struct, frozen=True):
 class EventPayload(Struct, frozen=True):
     """An event as a client sends it."""
 
-    type: Name
+    type: Id
     id: Id | None = None
     time: Any = None
     properties: dict[str, Any] = field(default_factory=dict)
@@ -126,7 +122,7 @@ class Intake(Struct, frozen=True, kw_only=True):
 _payload = msgspec.json.Decoder(TrackPayload)
 _event = msgspec.json.Decoder(EventPayload)
 _object = msgspec.json.Decoder(dict[str, Any])
-_long_number = re.compile(rb"\d{16}")
+_digits = bytes.maketrans(b"123456789", b"000000000")
 
 
 def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
@@ -140,6 +136,9 @@ def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
     if len(payload.events) > MOST_EVENTS:
         told = f"a payload carries at most {MOST_EVENTS} events, this one has {len(payload.events)}: send fewer at once"
         raise Refusal("too-large", told, "/events")
+    for at, ref in (("/source/id", payload.source), ("/session/id", payload.session), ("/profile/id", payload.profile)):
+        if ref is not None and ref.id is not None and not usable(ref.id):
+            raise Refusal("malformed", UNUSABLE, at)
     careful = suspicious(body)
     if careful:
         for name, value in (("context", payload.context), ("properties", payload.properties)):
@@ -181,11 +180,11 @@ def read_properties(body: bytes) -> dict[str, Any]:
 
 def collected(type: str, source: str, session: str | None, properties: dict[str, Any]) -> Intake:
     """The intake of one event sent to `/collect`. Raises `Refusal` for an unusable type, source or session id."""
-    for name, value, form in (("type", type, Name), ("source", source, Id), ("session", session, Id | None)):
-        try:
-            msgspec.convert(value, form)
-        except msgspec.ValidationError:
-            raise Refusal("malformed", f"the {name} in the path is blank, too long or has control characters") from None
+    for name, value in (("type", type), ("source", source), ("session", session)):
+        if value is not None and not (0 < len(value) <= 200 and usable(value)):
+            raise Refusal(
+                "malformed", f"the {name} in the path has more than 200 characters, or none; and it {UNUSABLE}"
+            )
     event = Incoming(0, None, type, properties, {})
     bare = session is None
     return Intake(source=source, session=session, events=(event,), profile_less=bare, sessionless=bare)
@@ -193,7 +192,12 @@ def collected(type: str, source: str, session: str | None, properties: dict[str,
 
 def suspicious(body: bytes) -> bool:
     """Whether a body may nest too deep or hold a number too large; if not, nothing needs to be looked at."""
-    return body.count(b"{") + body.count(b"[") > MOST_DEPTH or _long_number.search(body) is not None
+    return body.count(b"{") + body.count(b"[") > MOST_DEPTH or b"0000000000000000" in body.translate(_digits)
+
+
+def usable(id: str) -> bool:
+    """Whether a text can be an id or a name: printable, and not padded."""
+    return id.isprintable() and id[0] != " " and id[-1] != " "
 
 
 def first_fault(value: Any, at: str) -> tuple[str, str] | None:
@@ -223,11 +227,17 @@ def _one(index: int, raw: Raw, payload: TrackPayload, careful: bool) -> Incoming
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         at, reason = _place(wrong)
         return Unacceptable(index, reason, f"/events/{index}{at}", raw)
+    if not usable(event.type):
+        return Unacceptable(index, UNUSABLE, f"/events/{index}/type", raw)
+    if event.id is not None and not usable(event.id):
+        return Unacceptable(index, UNUSABLE, f"/events/{index}/id", raw)
     if careful:
         for name, value in (("properties", event.properties), ("context", event.context)):
             if fault := first_fault(value, f"/events/{index}/{name}"):
                 return Unacceptable(index, fault[1], fault[0], raw)
-    time = event.time if isinstance(event.time, str | int | float) and len(str(event.time)) <= 64 else None
+    time = event.time
+    if time is not None and not (isinstance(time, str | int | float) and len(str(time)) <= MOST_TIME):
+        time = None
     context = {**payload.context, **event.context} if payload.context else event.context
     save = payload.options.saveEvents and event.options.saveEvents
     return Incoming(index, event.id, event.type, event.properties, context, time, save)
@@ -247,8 +257,6 @@ def _place(wrong: Exception) -> tuple[str, str]:
     if isinstance(wrong, UnicodeDecodeError):
         return "", f"the body is not UTF-8: {wrong.reason} at byte {wrong.start}"
     text, _, inside = str(wrong).partition(" - at `$")
-    if "matching regex" in text:
-        text = "must not be blank, begin or end with space, or hold control characters"
     steps = inside.rstrip("`").replace("[...]", ".*").replace("]", "").replace("[", ".").split(".")
     at = "".join(f"/{pointer(step)}" for step in steps if step)
     return at, text[:1].lower() + text[1:] if not text.startswith("JSON") else text

@@ -11,5 +11,7 @@ def may_see_all(source: Source, done: Composed | None, work: Work | None) -> boo
     """Whether the sender may be told values of the profile: it is trusted, or all parts are its own by proof."""
     if done is None or done.person is None or work is None or authority(source) == "trust":
         return True
+    if work.attached is not None:  # the sender has no profile of its own in sight
+        return False
     acting = work.sight.acting or done.person.id
     return set(done.person.parts) <= connected(done.person.steps, acting, proven=True)

@@ -125,7 +125,7 @@ class Tracker:
         seed = self.new_id()
         if not intake.events:
             await self.store.reject(rejected_records(intake, now, seed))
-            self.ledger.count(received=len(intake.rejected), rejected=len(intake.rejected))
+            self.ledger.count(rejected=len(intake.rejected))
             told = "none of the events could be accepted"
             raise Refusal("nothing-accepted", told, "/events", errors_of(intake))
         request = Request(
@@ -262,8 +262,7 @@ class Tracker:
         rejected = rejected_records(request.intake, request.now, request.seed)
         if rejected:
             await self.store.reject(rejected)
-        received = len(request.events) + len(rejected)
-        self.ledger.count(received=received, duplicate=len(request.events), rejected=len(rejected))
+        self.ledger.count(duplicate=len(request.events), rejected=len(rejected))
         return Done(None if request.intake.profile_less else profile, None, None, marks)
 
     def _work(self, request: Request, loaded: Loaded) -> Work:
@@ -313,16 +312,12 @@ class Tracker:
         self.known.forget((request.intake.source, session) if session else None, ids)
 
     def _count(self, request: Request, work: Work, marks: dict[int, Mark]) -> None:
-        client = [event for event, _, _ in work.done if event.origin == "client"]
-        stored = sum(event.save for event in client)
-        rejected = len(request.intake.rejected)
-        self.ledger.count(
-            received=len(request.events) + rejected,
-            stored=stored,
-            processed=len(client) - stored,
-            duplicate=len(marks),
-            rejected=rejected,
-        )
+        stored = processed = 0
+        for event, _, _ in work.done:
+            if event.origin == "client":
+                stored += event.save
+                processed += not event.save
+        self.ledger.count(stored, processed, len(request.intake.rejected), len(marks))
 
     # ---- asks -------------------------------------------------------------------------------------------------------
 

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from engine.flow.effect import Attach, AttachSession, CachePut, ClaimKey, Emit, Log, Merge, Respond
+from engine.flow.effect import Attach, AttachSession, CachePut, ClaimKey, Effect, Emit, Log, Merge, Respond
 from engine.flow.machine import MOST_EMITTED, Machine
 from engine.flow.plan import Flow
 from engine.flow.run import Asked, Inputs
-from engine.flow.sight import Sight, first_sight
+from engine.flow.sight import OPERATIONS, Sight, first_sight
 from engine.flow.trace import Trace, cut_all, render
 from engine.profile.document import Members, Profile
 from engine.profile.operations import Refused
@@ -91,6 +91,7 @@ class Work:
         self.session_attached: AttachSession | None = None
         self.cache: list[CachePut] = []
         self.emitted = 0
+        self.runs = 0
 
     def go(self, events: list[Being]) -> Iterator[Pending]:
         """Run `events` in order; each one's children run before the next."""
@@ -103,12 +104,13 @@ class Work:
         flows, quiet = self.triggers.of(event.type)
         if event.origin == "system":
             flows = self.triggers.of_system(event.type)
+        before = self.runs
         for flow in flows:
             yield from self._flow(flow, event, children)
         if self.start.debug:
             self._tell_quiet(event, quiet)
-        acting = self.sight.acting
-        self.done.append((event, self.sight.scope["event"], acting))
+        if event.origin != "system" or self.runs > before:  # a system event that started nothing is nothing
+            self.done.append((event, self.sight.scope["event"], self.sight.acting))
         for child in children:
             yield from self._event(child)
 
@@ -127,6 +129,7 @@ class Work:
             if self.start.debug:
                 self.ran.append(Ran(event, flow.name, flow.version, no[0], {"reason": no[1]}))
             return
+        self.runs += 1
         trace = Trace(self.ticks) if self.start.debug or self.sampled(event, flow) else None
         before = self.sight
         sight = before if flow.profile != "none" else self._without_profile()
@@ -174,31 +177,35 @@ class Work:
         for i, (at, emit) in enumerate(emits):
             children.append(child_event(event, machine.flow.name, at, i, emit.type, emit.properties))
         for node, effect in effects:
-            match effect:
-                case Respond():
-                    self.response.update(effect.values)
-                case Log():
-                    self._log(machine, event, node.id, effect)
-                case ClaimKey():
-                    self.claims.append(effect)
-                case Merge():
-                    self.merged.append(effect.other)
-                case AttachSession():
-                    self.session_attached = effect
-                case Attach() if self.attached is None and self.start.person is None:
-                    self.attached = effect.profile
-                case CachePut():
-                    self.cache.append(effect)
-                case _:
-                    pass
+            if not isinstance(effect, OPERATIONS):  # those are in the sight already
+                self._keep(machine, event, node.id, effect)
         changed = final.operations is not self.sight.operations or final.person is not self.sight.person
         final = final.showing({**final.scope, "nodes": {}})
         self.sight = self._segmented(final) if changed else final
         return ""
 
-    def _log(self, machine: Machine, event: Being, node: str, log: Log) -> None:
-        line = {"level": log.level, "message": log.message, "flow": machine.flow.name, "node": node, "event": event.id}
-        self.logs.append(line)
+    def _keep(self, machine: Machine, event: Being, node: str, effect: Effect) -> None:
+        """Keep what a run did beside changing what is seen."""
+        match effect:
+            case Respond():
+                self.response.update(effect.values)
+            case Log():
+                where = {"flow": machine.flow.name, "node": node, "event": event.id}
+                self.logs.append({"level": effect.level, "message": effect.message, **where})
+            case ClaimKey():
+                self.claims.append(effect)
+            case Merge():
+                self.merged.append(effect.other)
+            case Attach() if self.attached is None and self.start.person is None:
+                self.attached = effect.profile
+            case AttachSession():
+                self.session_attached = effect
+            case CachePut():
+                self.cache.append(effect)
+            case _:
+                pass
+
+    # ---- segments ---------------------------------------------------------------------------------------------------
 
     def _segmented(self, sight: Sight) -> Sight:
         """The sight with its profile's conditional segments recomputed."""

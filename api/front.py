@@ -1,0 +1,23 @@
+"""The front: `/track` goes straight to its handler, everything else through Litestar.
+
+Routing, exception handling and middleware cost a third of what a bare handler costs in all, and `/track` needs none of
+them: it answers every outcome itself.
+"""
+
+from litestar import Litestar
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from api.tracking.track import track_app
+
+
+def front(app: Litestar) -> ASGIApp:
+    """An application that `create_app` has made, with the short way to `/track`."""
+    track = track_app(app.state.tracker)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/track":
+            await track(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return answer
