@@ -5,6 +5,7 @@ them: it answers every outcome itself.
 """
 
 from litestar import Litestar
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from api.tracking.track import track_app
@@ -15,7 +16,7 @@ def front(app: Litestar) -> ASGIApp:
     track = track_app(app.state.tracker)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == "/track":
+        if scope["type"] == ScopeType.HTTP and scope["path"] == "/track":
             await track(scope, receive, send)
         else:
             await app(scope, receive, send)

@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from contextlib import suppress
 
 import uvicorn
 
@@ -35,7 +36,5 @@ if __name__ == "__main__":
             server_header=False,
             proxy_headers=False,
         )
-        try:
+        with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listening])
-        except KeyboardInterrupt:
-            pass

@@ -16,6 +16,7 @@ from engine.tracking.project import Project, Segment, Settings
 from engine.tracking.source import Source, Target
 
 REGISTRY = nodes.builtin()
+SETTINGS = Settings()
 SHOP = Source(source="shop", identify="trust", debugger=True, profiles=True, origins=("https://shop.example",))
 
 
@@ -24,7 +25,7 @@ def project(
     segments: Mapping[str, str | None] = {},
     sources: tuple[Source, ...] = (SHOP,),
     targets: Mapping[str, Target] = {},
-    settings: Settings = Settings(),
+    settings: Settings = SETTINGS,
 ) -> Project:
     """A project of these flow texts. `segments` are name -> condition, or None for a manual one."""
     names = ProjectNames(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ async def send_sample(project: Project) -> Outcome:
         person = await store.profile(id)
         assert person is not None
         profiles[visitor] = shown(person, fold(person, project.settings.fields))
-    return Outcome(runs, to_builtins(tracker.ledger.totals), to_builtins(await store.counts()), profiles)
+    return Outcome(runs, asdict(tracker.ledger), to_builtins(await store.counts()), profiles)
 
 
 def read(line: dict[str, Any], ids: dict[str, str]) -> Intake:

@@ -1,4 +1,4 @@
-"""Tracking semantics (DESIGN 7) on the memory store."""
+"""Tracking semantics, on every store: what a payload changes and what its sender is told."""
 
 import asyncio
 from typing import Any
@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from engine.tracking.intake import Refusal
+from engine.tracking.ports import Store
 from engine.tracking.source import Source
-from storage.memory import MemoryStore
 from tests.engine.tracking.collector import Collector
+from tests.engine.tracking.conftest import Opener
 from tests.projects import SHOP, payload, project
 
 COUNT = """
@@ -19,7 +20,7 @@ nodes:
 """
 
 
-async def test_a_first_event_makes_a_profile_and_a_session(store: MemoryStore) -> None:
+async def test_a_first_event_makes_a_profile_and_a_session(store: Store) -> None:
     collector = Collector(project(COUNT), store)
     answer = await collector.track(payload("counted"))
     assert answer["profile"]["id"]
@@ -31,12 +32,12 @@ async def test_a_first_event_makes_a_profile_and_a_session(store: MemoryStore) -
     assert session.profile == answer["profile"]["id"]
 
 
-async def test_without_the_debugger_the_answer_is_the_seeds(store: MemoryStore) -> None:
+async def test_without_the_debugger_the_answer_is_the_seeds(store: Store) -> None:
     answer = await Collector(project(COUNT), store).track(payload("counted"), debug=False)
     assert answer == {"profile": {"id": answer["profile"]["id"]}, "source": {"consent": False}}
 
 
-async def test_the_next_event_of_a_session_meets_the_same_profile(store: MemoryStore) -> None:
+async def test_the_next_event_of_a_session_meets_the_same_profile(store: Store) -> None:
     collector = Collector(project(COUNT), store)
     first = await collector.track(payload("counted"))
     second = await collector.track(payload("counted"))
@@ -44,7 +45,7 @@ async def test_the_next_event_of_a_session_meets_the_same_profile(store: MemoryS
     assert (await collector.profile(first["profile"]["id"]))["traits"] == {"count": 2}
 
 
-async def test_a_known_session_wins_over_the_payloads_profile(store: MemoryStore) -> None:
+async def test_a_known_session_wins_over_the_payloads_profile(store: Store) -> None:
     collector = Collector(project(COUNT), store)
     mine = (await collector.track(payload("counted", session="mine")))["profile"]["id"]
     other = (await collector.track(payload("counted", session="other")))["profile"]["id"]
@@ -52,7 +53,7 @@ async def test_a_known_session_wins_over_the_payloads_profile(store: MemoryStore
     assert answer["profile"]["id"] == mine
 
 
-async def test_a_new_session_goes_on_with_the_profile_that_the_payload_names(store: MemoryStore) -> None:
+async def test_a_new_session_goes_on_with_the_profile_that_the_payload_names(store: Store) -> None:
     collector = Collector(project(COUNT), store)
     mine = (await collector.track(payload("counted", session="yesterday")))["profile"]["id"]
     answer = await collector.track(payload("counted", session="today", profile={"id": mine}))
@@ -60,24 +61,24 @@ async def test_a_new_session_goes_on_with_the_profile_that_the_payload_names(sto
 
 
 @pytest.mark.parametrize("invented", ["victim", "null", "../../etc/passwd"])
-async def test_a_profile_id_that_nobody_has_is_replaced(store: MemoryStore, invented: str) -> None:
+async def test_a_profile_id_that_nobody_has_is_replaced(store: Store, invented: str) -> None:
     answer = await Collector(project(COUNT), store).track(payload("counted", profile={"id": invented}))
     assert answer["profile"]["id"] != invented
     assert await store.profile(invented) is None
 
 
-async def test_an_empty_profile_reference_is_none_at_all(store: MemoryStore) -> None:
+async def test_an_empty_profile_reference_is_none_at_all(store: Store) -> None:
     assert (await Collector(project(COUNT), store).track(payload("counted", profile={"id": None})))["profile"]["id"]
 
 
-async def test_two_first_requests_of_one_session_agree_on_the_profile(store: MemoryStore) -> None:
-    collectors = [Collector(project(COUNT), store) for _ in range(2)]
+async def test_two_first_requests_of_one_session_agree_on_the_profile(opened: Opener) -> None:
+    collectors = [Collector(project(COUNT), opened()) for _ in range(2)]
     answers = await asyncio.gather(*(collector.track(payload("counted")) for collector in collectors * 4))
     assert len({answer["profile"]["id"] for answer in answers}) == 1
     assert (await collectors[0].profile(answers[0]["profile"]["id"]))["traits"] == {"count": 8}
 
 
-async def test_sessions_are_named_per_source(store: MemoryStore) -> None:
+async def test_sessions_are_named_per_source(store: Store) -> None:
     sources = (SHOP, Source(source="app", debugger=True))
     collector = Collector(project(COUNT, sources=sources), store)
     shop = await collector.track(payload("counted"))
@@ -86,13 +87,13 @@ async def test_sessions_are_named_per_source(store: MemoryStore) -> None:
 
 
 @pytest.mark.parametrize("session", [None, "undefined", "null", "[object Object]"])
-async def test_a_payload_needs_a_session_that_is_no_placeholder(store: MemoryStore, session: str | None) -> None:
+async def test_a_payload_needs_a_session_that_is_no_placeholder(store: Store, session: str | None) -> None:
     with pytest.raises(Refusal) as refused:
         await Collector(project(COUNT), store).track(payload("counted", session=session))
     assert (refused.value.kind, refused.value.at) == ("malformed", "/session/id")
 
 
-async def test_a_source_may_have_sessions_made(store: MemoryStore) -> None:
+async def test_a_source_may_have_sessions_made(store: Store) -> None:
     source = Source(source="shop", debugger=True, sessions="made")
     answer = await Collector(project(COUNT, sources=(source,)), store).track(payload("counted", session=None))
     assert answer["debugging"]["session"]["saved"] == 1
@@ -101,7 +102,7 @@ async def test_a_source_may_have_sessions_made(store: MemoryStore) -> None:
 # ---- once -----------------------------------------------------------------------------------------------------------
 
 
-async def test_an_event_id_takes_effect_once(store: MemoryStore) -> None:
+async def test_an_event_id_takes_effect_once(store: Store) -> None:
     collector = Collector(project(COUNT), store)
     first = await collector.track(payload({"type": "counted", "id": "e-1"}))
     again = await collector.track(payload({"type": "counted", "id": "e-1"}))
@@ -111,15 +112,16 @@ async def test_an_event_id_takes_effect_once(store: MemoryStore) -> None:
     assert (await store.counts()).events == 1
 
 
-async def test_an_event_id_takes_effect_once_also_after_a_restart_and_in_parallel(store: MemoryStore) -> None:
+async def test_an_event_id_takes_effect_once_also_after_a_restart_and_in_parallel(opened: Opener) -> None:
     body = payload(*({"type": "counted", "id": f"e-{i}"} for i in range(5)))
-    await asyncio.gather(*(Collector(project(COUNT), store).track(body) for _ in range(10)))
+    await asyncio.gather(*(Collector(project(COUNT), opened()).track(body) for _ in range(5)))
+    store = opened()
     answer = await Collector(project(COUNT), store).track(body)
     assert (await Collector(project(COUNT), store).profile(answer["profile"]["id"]))["traits"] == {"count": 5}
     assert (await store.counts()).events == 5
 
 
-async def test_an_event_id_takes_effect_once_on_however_many_sessions_it_is_sent(store: MemoryStore) -> None:
+async def test_an_event_id_takes_effect_once_on_however_many_sessions_it_is_sent(store: Store) -> None:
     collector = Collector(project(COUNT), store)
     bodies = [payload({"type": "counted", "id": "e-1"}, session=f"s-{i}") for i in range(6)]
     answers = await asyncio.gather(*map(collector.track, bodies))
@@ -127,7 +129,7 @@ async def test_an_event_id_takes_effect_once_on_however_many_sessions_it_is_sent
     assert len({answer["profile"]["id"] for answer in answers}) == 6  # nobody is told a stranger's profile
 
 
-async def test_the_same_event_id_of_another_source_is_another_event(store: MemoryStore) -> None:
+async def test_the_same_event_id_of_another_source_is_another_event(store: Store) -> None:
     sources = (SHOP, Source(source="app", debugger=True))
     collector = Collector(project(COUNT, sources=sources), store)
     await collector.track(payload({"type": "counted", "id": "e-1"}))
@@ -135,7 +137,7 @@ async def test_the_same_event_id_of_another_source_is_another_event(store: Memor
     assert answer["debugging"]["execution"]["e-1"]["disposition"] == "stored"
 
 
-async def test_an_id_that_stands_twice_in_a_payload_counts_once(store: MemoryStore) -> None:
+async def test_an_id_that_stands_twice_in_a_payload_counts_once(store: Store) -> None:
     event = {"type": "counted", "id": "e-1"}
     answer = await Collector(project(COUNT), store).track(payload(event, event, {"type": "counted", "id": "e-2"}))
     told = answer["debugging"]["execution"]
@@ -146,7 +148,7 @@ async def test_an_id_that_stands_twice_in_a_payload_counts_once(store: MemorySto
     }
 
 
-async def test_only_what_is_new_of_a_payload_is_done(store: MemoryStore) -> None:
+async def test_only_what_is_new_of_a_payload_is_done(store: Store) -> None:
     collector = Collector(project(COUNT), store)
     await collector.track(payload({"type": "counted", "id": "e-1"}))
     answer = await collector.track(payload({"type": "counted", "id": "e-1"}, {"type": "counted", "id": "e-2"}))
@@ -166,7 +168,7 @@ async def test_only_what_is_new_of_a_payload_is_done(store: MemoryStore) -> None
     ],
 )
 async def test_what_is_not_to_be_saved_is_processed_all_the_same(
-    store: MemoryStore, options: dict[str, Any], event_options: dict[str, Any], events: int, sessions: int
+    store: Store, options: dict[str, Any], event_options: dict[str, Any], events: int, sessions: int
 ) -> None:
     collector = Collector(project(COUNT), store)
     body = payload({"type": "counted", "id": "e-1", "options": event_options}, options=options)
@@ -183,7 +185,7 @@ async def test_what_is_not_to_be_saved_is_processed_all_the_same(
 # ---- refusing -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_bad_event_is_rejected_and_the_good_ones_go_on(store: MemoryStore) -> None:
+async def test_a_bad_event_is_rejected_and_the_good_ones_go_on(store: Store) -> None:
     collector = Collector(project(COUNT), store)
     answer = await collector.track(payload("counted", {"typo": "counted"}, {"type": "counted", "id": 5}))
     assert [(e["index"], e["at"]) for e in answer["errors"]] == [(1, "/events/1"), (2, "/events/2/id")]
@@ -193,7 +195,7 @@ async def test_a_bad_event_is_rejected_and_the_good_ones_go_on(store: MemoryStor
     assert b'"typo"' in b"".join(bytes(one.body) for one in kept)
 
 
-async def test_when_all_events_are_bad_the_payload_is_refused_and_they_are_kept(store: MemoryStore) -> None:
+async def test_when_all_events_are_bad_the_payload_is_refused_and_they_are_kept(store: Store) -> None:
     collector = Collector(project(COUNT), store)
     with pytest.raises(Refusal) as refused:
         await collector.track(payload({"typo": "counted"}))
@@ -202,7 +204,7 @@ async def test_when_all_events_are_bad_the_payload_is_refused_and_they_are_kept(
     assert len(await store.rejected(10)) == 1
 
 
-async def test_every_received_event_ends_in_exactly_one_place(store: MemoryStore) -> None:
+async def test_every_received_event_ends_in_exactly_one_place(store: Store) -> None:
     collector = Collector(project(COUNT), store)
     await collector.track(payload({"type": "counted", "id": "e-1"}, "counted", {"typo": 1}))
     await collector.track(payload({"type": "counted", "id": "e-1"}, {"typo": 1}))
@@ -219,7 +221,7 @@ async def test_every_received_event_ends_in_exactly_one_place(store: MemoryStore
 # ---- flows ----------------------------------------------------------------------------------------------------------
 
 
-async def test_flows_run_in_the_order_of_their_names_and_see_each_others_results(store: MemoryStore) -> None:
+async def test_flows_run_in_the_order_of_their_names_and_see_each_others_results(store: Store) -> None:
     first = """
     flow: a-first
     trigger: {event: "*"}
@@ -237,7 +239,7 @@ async def test_flows_run_in_the_order_of_their_names_and_see_each_others_results
     assert (await collector.profile(answer["profile"]["id"]))["traits"] == {"seen": "first then second"}
 
 
-async def test_a_failed_run_keeps_its_event_and_its_trace_and_drops_what_it_did(store: MemoryStore) -> None:
+async def test_a_failed_run_keeps_its_event_and_its_trace_and_drops_what_it_did(store: Store) -> None:
     failing = """
     flow: failing
     trigger: {event: "*"}
@@ -259,7 +261,7 @@ async def test_a_failed_run_keeps_its_event_and_its_trace_and_drops_what_it_did(
     assert b"no way on" in bytes(run.trace)
 
 
-async def test_an_emitted_event_runs_before_the_next_one_and_is_stored_with_its_parent(store: MemoryStore) -> None:
+async def test_an_emitted_event_runs_before_the_next_one_and_is_stored_with_its_parent(store: Store) -> None:
     emitting = """
     flow: emitting
     trigger: {event: parent}
@@ -280,7 +282,7 @@ async def test_an_emitted_event_runs_before_the_next_one_and_is_stored_with_its_
     assert (child.parent, child.origin, child.properties) == ("e-1", "flow", {"of": "e-1"})
 
 
-async def test_events_that_emit_themselves_stop_at_a_budget(store: MemoryStore) -> None:
+async def test_events_that_emit_themselves_stop_at_a_budget(store: Store) -> None:
     endless = """
     flow: endless
     trigger: {event: again}
@@ -294,7 +296,7 @@ async def test_events_that_emit_themselves_stop_at_a_budget(store: MemoryStore) 
     assert len(outcomes) < 20
 
 
-async def test_system_events_run_first_where_a_flow_wants_them(store: MemoryStore) -> None:
+async def test_system_events_run_first_where_a_flow_wants_them(store: Store) -> None:
     welcome = """
     flow: welcome
     trigger: {event: [profile-created, session-opened]}
@@ -323,7 +325,7 @@ def login(session: str, email: str = "ann@example.com") -> dict[str, Any]:
     return payload({"type": "login", "properties": {"email": email}}, session=session)
 
 
-async def test_a_key_joins_two_profiles_and_counters_add_up(store: MemoryStore) -> None:
+async def test_a_key_joins_two_profiles_and_counters_add_up(store: Store) -> None:
     collector = Collector(project(COUNT, RECOGNISE), store)
     phone = (await collector.track(payload("counted", session="phone")))["profile"]["id"]
     laptop = (await collector.track(payload("counted", session="laptop")))["profile"]["id"]
@@ -344,8 +346,8 @@ async def test_a_key_joins_two_profiles_and_counters_add_up(store: MemoryStore) 
     assert (await store.counts()).profiles == 1
 
 
-async def test_many_merges_at_once_converge(store: MemoryStore) -> None:
-    collectors = [Collector(project(COUNT, RECOGNISE), store) for _ in range(2)]
+async def test_many_merges_at_once_converge(opened: Opener) -> None:
+    collectors = [Collector(project(COUNT, RECOGNISE), opened()) for _ in range(2)]
     sessions = [f"device-{i}" for i in range(6)]
     for session in sessions:
         await collectors[0].track(payload("counted", session=session))
@@ -357,7 +359,7 @@ async def test_many_merges_at_once_converge(store: MemoryStore) -> None:
     assert len(profile["ids"]) == 6
 
 
-async def test_a_linking_source_is_told_nothing_of_parts_that_are_not_its_own(store: MemoryStore) -> None:
+async def test_a_linking_source_is_told_nothing_of_parts_that_are_not_its_own(store: Store) -> None:
     respond = """
     flow: tell
     trigger: {event: "*"}
@@ -379,7 +381,7 @@ async def test_a_linking_source_is_told_nothing_of_parts_that_are_not_its_own(st
     assert "s3cret" not in str(stolen) + str(after)
 
 
-async def test_a_source_may_refuse_to_identify(store: MemoryStore) -> None:
+async def test_a_source_may_refuse_to_identify(store: Store) -> None:
     refusing = Source(source="shop", identify="refuse", debugger=True)
     collector = Collector(project(RECOGNISE, sources=(refusing,)), store)
     first = await collector.track(login("one"))
@@ -390,7 +392,7 @@ async def test_a_source_may_refuse_to_identify(store: MemoryStore) -> None:
 # ---- segments -------------------------------------------------------------------------------------------------------
 
 
-async def test_conditional_segments_are_entered_and_left(store: MemoryStore) -> None:
+async def test_conditional_segments_are_entered_and_left(store: Store) -> None:
     setting = """
     flow: setting
     trigger: {event: set}
@@ -404,7 +406,7 @@ async def test_conditional_segments_are_entered_and_left(store: MemoryStore) -> 
         assert answer["debugging"]["segmentation"]["ids"] == segments
 
 
-async def test_two_engines_that_cross_a_threshold_from_stale_reads_decide_once(store: MemoryStore) -> None:
+async def test_two_engines_that_cross_a_threshold_from_stale_reads_decide_once(opened: Opener) -> None:
     threshold = """
     flow: threshold
     trigger: {event: order}
@@ -420,7 +422,7 @@ async def test_two_engines_that_cross_a_threshold_from_stale_reads_decide_once(s
         next: tell
       tell: {event.emit: {type: became-vip}}
     """
-    engines = [Collector(project(threshold, segments={"vip": None}), store) for _ in range(2)]
+    engines = [Collector(project(threshold, segments={"vip": None}), opened()) for _ in range(2)]
     order = lambda total: payload({"type": "order", "properties": {"total": total}})  # noqa: E731
     await engines[0].track(order(0))
     await engines[1].track(order(0))
@@ -430,12 +432,12 @@ async def test_two_engines_that_cross_a_threshold_from_stale_reads_decide_once(s
     profile = await engines[0].profile(answers[0]["profile"]["id"])
     assert profile["traits"] == {"revenue": 900}
     assert profile["segments"] == ["vip"]
-    events = await store.events_of(profile["id"], 50)
+    events = await opened().events_of(profile["id"], 50)
     assert [event.type for event in events].count("became-vip") == 1
 
 
-async def test_64_clients_count_to_exactly_10_000_on_one_profile(store: MemoryStore) -> None:
-    collectors = [Collector(project(COUNT), store) for _ in range(2)]
+async def test_64_clients_count_to_exactly_10_000_on_one_profile(opened: Opener) -> None:
+    collectors = [Collector(project(COUNT), opened()) for _ in range(2)]
     numbers = iter(range(10_000))
 
     async def client(collector: Collector) -> None:
@@ -460,7 +462,7 @@ nodes:
 """
 
 
-async def test_a_profile_less_event_makes_a_session_but_no_profile(store: MemoryStore) -> None:
+async def test_a_profile_less_event_makes_a_session_but_no_profile(store: Store) -> None:
     answer = await Collector(project(COUNT), store).track(payload("counted"), profile_less=True)
     assert answer["profile"] == {"id": None}
     counts = await store.counts()
@@ -469,7 +471,7 @@ async def test_a_profile_less_event_makes_a_session_but_no_profile(store: Memory
     assert runs[0]["outcome"] == "failed"  # `profile.increment` without a profile
 
 
-async def test_a_profile_less_event_may_be_given_a_profile_on_the_way(store: MemoryStore) -> None:
+async def test_a_profile_less_event_may_be_given_a_profile_on_the_way(store: Store) -> None:
     collector = Collector(project(COUPON), store)
     events = [{"type": "coupon", "properties": {"email": "ann@example.com"}}] * 2
     answer = await collector.track(payload(*events), profile_less=True)
@@ -481,7 +483,7 @@ async def test_a_profile_less_event_may_be_given_a_profile_on_the_way(store: Mem
     assert [event.profile for event in await store.events_of(key.id, 10)] == [key.id, key.id]
 
 
-async def test_profile_required_without_a_profile_is_filtered(store: MemoryStore) -> None:
+async def test_profile_required_without_a_profile_is_filtered(store: Store) -> None:
     required = COUNT.replace("nodes:", "profile: required\nnodes:")
     answer = await Collector(project(required), store).track(payload("counted"), profile_less=True)
     (run,) = next(iter(answer["debugging"]["execution"].values()))["runs"]
@@ -491,7 +493,7 @@ async def test_profile_required_without_a_profile_is_filtered(store: MemoryStore
 # ---- the debugger ---------------------------------------------------------------------------------------------------
 
 
-async def test_the_debugger_says_which_condition_failed_and_with_what_values(store: MemoryStore) -> None:
+async def test_the_debugger_says_which_condition_failed_and_with_what_values(store: Store) -> None:
     orders = """
     flow: orders
     trigger: {event: order-*, when: event.properties.total > 100}
@@ -517,7 +519,7 @@ async def test_the_debugger_says_which_condition_failed_and_with_what_values(sto
     assert runs["elsewhere"]["reason"]["values"] == {"source.id": "shop"}
 
 
-async def test_flows_of_other_types_are_listed_when_none_matched_else_counted(store: MemoryStore) -> None:
+async def test_flows_of_other_types_are_listed_when_none_matched_else_counted(store: Store) -> None:
     other = COUNT.replace("flow: count", "flow: other").replace("counted", "something-else")
     collector = Collector(project(COUNT, other), store)
     none = await collector.track(payload({"type": "order", "id": "e-1"}))
@@ -528,13 +530,13 @@ async def test_flows_of_other_types_are_listed_when_none_matched_else_counted(st
     assert [run.get("flow") for run in everything["debugging"]["execution"]["e-3"]["runs"]] == ["count", "other"]
 
 
-async def test_a_source_that_forbids_the_debugger_is_told_so(store: MemoryStore) -> None:
+async def test_a_source_that_forbids_the_debugger_is_told_so(store: Store) -> None:
     collector = Collector(project(COUNT, sources=(Source(source="shop"),)), store)
     answer = await collector.track(payload("counted"))
     assert "debugging" not in answer
 
 
-async def test_the_whole_profile_is_answered_where_the_source_may_see_it(store: MemoryStore) -> None:
+async def test_the_whole_profile_is_answered_where_the_source_may_see_it(store: Store) -> None:
     collector = Collector(project(COUNT), store)
     answer = await collector.track(payload("counted", options={"profile": True}))
     assert answer["profile"]["traits"] == {"count": 1}
