@@ -304,7 +304,7 @@ class _Reader:
                 self.say("H117", f"there is no node `{id}`", where, help=did_you_mean(str(id), drafts))
         if raw == []:
             self.say("H103", "a run starts somewhere: `start` names at least one node", ("start",))
-        return tuple(found)
+        return tuple(found) or (next(iter(drafts)),)
 
     # ---- plan -------------------------------------------------------------------------------------------------------
 
@@ -334,7 +334,9 @@ class _Reader:
             outs: dict[str, tuple[int, ...]] = {}
             for port, target, _ in draft.next:
                 outs[port] = (*outs.get(port, ()), index[target])
-            ins = sorted((index[source], port) for source, port, _, _ in wiring.into(id))
+            ins: dict[int, set[str]] = {}
+            for source, port, _, _ in wiring.into(id):
+                ins.setdefault(index[source], set()).add(port)
             assert draft.config.fill is not None  # noqa: S101  # a flow with errors is not planned
             nodes.append(
                 PlannedNode(
@@ -344,7 +346,7 @@ class _Reader:
                     fill=draft.config.fill,
                     ports=draft.ports,
                     asks=asks(draft.node),
-                    ins=tuple(ins),
+                    ins=tuple((source, frozenset(ins[source])) for source in sorted(ins)),
                     outs=outs,
                     when=draft.when,
                     line=self.lines(draft.at),

@@ -1,5 +1,6 @@
 """How a node's config becomes a node: what is fixed is read once, what has templates is filled in at each run."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -71,13 +72,23 @@ class Fill:
         try:
             return msgspec.convert(given, self._node)
         except msgspec.ValidationError as wrong:
-            raise Unfit(str(wrong)) from None
+            raise Unfit(_said(wrong)) from None
 
 
 def look(condition: Condition, scope: Scope) -> Looked:
     """A condition as a trace shows it."""
     said = condition.explain(scope)
     return Looked(condition.source, said.values, said.value)
+
+
+def _said(wrong: msgspec.ValidationError) -> str:
+    """msgspec's complaint about a filled-in node, beginning with the field."""
+    message, _, place = str(wrong).partition(" - at `")
+    field = _FIELD.search(place)
+    return f"`{field[1]}`: {message[:1].lower()}{message[1:]}" if field else message
+
+
+_FIELD = re.compile(r"\$\.(\w+)")
 
 
 def encoded(value: Any) -> str:

@@ -1,7 +1,8 @@
 """What can be wrong with the graph of a flow: cycles, unreachable nodes, reads of what may not be there, races.
 
 Codes: H301 cycle, H302 unreachable, H303 unwired failure port, H304 reads a node that has not run before,
-H305 reads a node that may not have run, H306 parallel writes, H307 parallel attach, H308 profile in a flow without one.
+H305 reads a node that may not have run, H306 parallel writes, H307 parallel attach, H308 profile in a flow without one,
+H310 `join: all` of branches that exclude each other.
 """
 
 from collections.abc import Iterator, Mapping
@@ -60,6 +61,7 @@ def check_graph(wiring: Wiring) -> list[Problem]:
     paths = Paths(wiring)
     return [
         *_unreachable(wiring),
+        *_never_together(wiring, paths),
         *_unwired(wiring),
         *_outputs(wiring, paths),
         *_races(wiring, paths),
@@ -120,9 +122,11 @@ class Paths:
         self.before: dict[str, frozenset[str]] = {}
         self.ports: dict[str, dict[str, frozenset[str]]] = {}
         for id in plan_order(wiring):
-            edges = wiring.into(id)
-            self.before[id] = frozenset().union(*({source} | self.before[source] for source, _, _, _ in edges))
-            ways = [{**self.ports[source], source: frozenset({port})} for source, port, _, _ in edges]
+            leading: dict[str, frozenset[str]] = {}
+            for source, port, _, _ in wiring.into(id):
+                leading[source] = leading.get(source, frozenset()) | {port}
+            self.before[id] = frozenset().union(*({source} | self.before[source] for source in leading))
+            ways = [{**self.ports[source], source: ports} for source, ports in leading.items()]
             if wiring.joins[id] == "all":  # it came all these ways
                 self.ports[id] = _all(ways)
             else:  # one of them, or none when it is a start
@@ -159,6 +163,15 @@ def _unreachable(wiring: Wiring) -> Iterator[Problem]:
             message = f"node `{id}` is never reached: no edge leads to it"
             help = f"name it in some node's `next`, or begin there too: `start: [{', '.join([*wiring.starts, id])}]`"
             yield Problem(code="H302", message=message, path=wiring.places[id], on="key", help=help)
+
+
+def _never_together(wiring: Wiring, paths: Paths) -> Iterator[Problem]:
+    for id, join in wiring.joins.items():
+        torn = next((other for other, ports in paths.ports[id].items() if not ports), None)
+        if join == "all" and torn is not None:
+            message = f"node `{id}` never runs: `join: all` waits for branches that exclude each other behind `{torn}`"
+            help = "drop `join: all`: then it runs behind whichever branch is taken"
+            yield Problem(code="H310", message=message, path=(*wiring.places[id], "join"), help=help)
 
 
 def _unwired(wiring: Wiring) -> Iterator[Problem]:

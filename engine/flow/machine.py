@@ -159,16 +159,14 @@ class Machine:
 
     def _arrival(self, node: PlannedNode) -> tuple[int, ...] | None:
         """The sources whose edges were taken, once the join says that the node runs; None when it cannot run now."""
-        ports = self._ports
         taken: tuple[int, ...] = ()
         missed = pending = False
-        for source, port in node.ins:
-            left_by = ports[source]
+        for source, ports in node.ins:
+            left_by = self._ports[source]
             if left_by is None:
                 pending = True
-            elif left_by == port:
-                if source not in taken:
-                    taken = (*taken, source)
+            elif left_by in ports:
+                taken = (*taken, source)
             else:
                 missed = True
         starts = node.index in self.flow.starts

@@ -29,7 +29,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class PlannedNode:
-    """One node of a flow, ready to run. `ins` are (index of the source, its port)."""
+    """One node of a flow, ready to run. `ins` are (index of the source, those of its ports that lead here)."""
 
     index: int
     id: str
@@ -37,7 +37,7 @@ class PlannedNode:
     fill: Fill
     ports: Mapping[str, Port]
     asks: bool
-    ins: tuple[tuple[int, str], ...] = ()
+    ins: tuple[tuple[int, frozenset[str]], ...] = ()
     outs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     when: Condition | None = None
     disabled: bool = False

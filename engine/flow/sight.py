@@ -12,9 +12,11 @@ from engine.profile.document import Step as JoinStep
 from engine.profile.fold import fold
 from engine.profile.merge import step_id, unite
 from engine.profile.operations import Add, Append, Increment, Operation, Refused, Remove, Set, Unset
-from engine.profile.shown import change_shown, shown
+from engine.profile.shown import WRITABLE, change_shown, shown
+from engine.profile.value import dotted, kind
 
 OPERATIONS = (Set, Increment, Add, Unset, Remove, Append)
+ROOTS = frozenset({*WRITABLE, "segments"})  # of the profile, to which operations may lead
 
 
 class Sight:
@@ -72,6 +74,8 @@ class Sight:
     def _change(self, scope: dict[str, Any], operation: Operation) -> None:
         if scope["profile"] is None:
             raise Refused("the event has no profile")
+        if operation.path[0] not in ROOTS:
+            raise Refused(f"`{dotted(operation.path)}` is not something that can be written")
         scope["profile"] = change_shown(scope["profile"], operation, self.rules)
         self.operations = (*self.operations, operation)
 
@@ -86,6 +90,8 @@ class Sight:
         self.see(scope, unite(self.person, effect.other, step))
 
     def _attach(self, scope: dict[str, Any], effect: Attach) -> None:
+        if self.inputs.identify == "refuse" and effect.profile.version:
+            raise Refused("this source may not identify profiles")
         if self.person is None:
             self.acting = effect.profile.id
             self.see(scope, effect.profile)
@@ -130,12 +136,13 @@ def first_sight(inputs: Inputs, profile: dict[str, Any] | None = None) -> Sight:
 
 def put(tree: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]:
     """`tree` with `value` at `path`, the dictionaries on the way copied. Raises `Refused` below a value."""
-    copy = dict(tree)
-    if len(path) == 1:
-        copy[path[0]] = value
-        return copy
-    inner = copy.get(path[0])
-    if inner is not None and not isinstance(inner, Mapping):
-        raise Refused(f"`{path[0]}` is a value, nothing can stand below it")
-    copy[path[0]] = put(inner or {}, path[1:], value)
-    return copy
+    top = holder = dict(tree)
+    for depth, name in enumerate(path[:-1], 1):
+        inner = holder.get(name)
+        if inner is not None and not isinstance(inner, Mapping):
+            raise Refused(f"`{dotted(path[:depth])}` is {kind(inner)}: `{dotted(path)}` lies below it")
+        below = dict(inner or {})
+        holder[name] = below
+        holder = below
+    holder[path[-1]] = value
+    return top

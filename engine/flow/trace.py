@@ -117,13 +117,14 @@ def _why_not(machine: "Machine", node: PlannedNode) -> str:
     if node.index in machine.run.cancelled:
         return "it waited for an answer when the run ended"
     reasons = []
-    for source, port in node.ins:
+    for source, ports in node.ins:
         other = machine.flow.nodes[source]
         settled = machine.settled.get(source)
         if settled is None:
             reasons.append(f"{other.id} did not run")
-        elif settled.port != port:
-            reasons.append(f"{other.id} left by {settled.port}, not {port}")
+        elif settled.port not in ports:
+            wanted = " or ".join(port for port in other.ports if port in ports)
+            reasons.append(f"{other.id} left by {settled.port}, not {wanted}")
     if machine.run.outcome == "failed" and not reasons:
         return f"the run failed at {machine.run.failed_at}"
     return "; ".join(reasons) or "the run had ended"

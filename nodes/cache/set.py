@@ -16,7 +16,7 @@ class CacheSet(Node, frozen=True, tag="cache.set"):
 
     key: Annotated[Text, Meta(description="What to keep it under", examples=["rate:{{ event.properties.currency }}"])]
     value: Annotated[Any, Meta(description="What to keep", examples=["{{ nodes.rates.out.rate }}"])]
-    ttl: Annotated[Duration, Meta(description="How long to keep it: ms, s, m, h or d", examples=["10m"])]
+    ttl: Annotated[Duration, Meta(description="How long to keep it: ms, s, m, h or d", examples=["10m"], gt=0)]
 
     examples = (
         """\

@@ -1,0 +1,97 @@
+"""Node types that only tests have."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from engine.flow.ask import Ask, HttpAsk, HttpReply, NoAnswer, Reply
+from engine.flow.node import Node, Outcome, Port, Seen, Sole
+from engine.profile.operations import Set
+
+Given = Annotated[Any, Sole(), Meta(description="What it is given")]
+
+
+class Way(Node, frozen=True, tag="test.way"):
+    """Leave by the port that is named."""
+
+    by: Annotated[str, Sole(), Meta(description="The port")] = "done"
+
+    done = Port("On", main=True)
+    left = Port("To the left")
+    right = Port("To the right")
+
+    def run(self, seen: Seen) -> Outcome:
+        """Leave."""
+        return Outcome(self.by, {"by": self.by})
+
+
+class Question(Node, frozen=True, tag="test.ask"):
+    """Ask the target `crm`, and leave by the port that the answer names."""
+
+    path: Annotated[str, Sole(), Meta(description="The path")] = "/"
+
+    done = Port("It answered", main=True)
+    left = Port("To the left")
+    right = Port("To the right")
+
+    def ask(self, seen: Seen) -> Ask:
+        """Ask."""
+        return HttpAsk("crm", path=self.path)
+
+    def answer(self, seen: Seen, reply: Reply) -> Outcome:
+        """Leave by the port that the answer names."""
+        if not isinstance(reply, HttpReply):
+            return self.failed(reason=reply.reason if isinstance(reply, NoAnswer) else "what is this?")
+        return Outcome(reply.body or "done", {"by": reply.body or "done"})
+
+
+class Pages(Node, frozen=True, tag="test.pages"):
+    """Ask for page after page, until an answer has no `next`."""
+
+    first: Annotated[str, Sole(), Meta(description="The first page")] = "/1"
+
+    done = Port("All pages are read", main=True)
+
+    def ask(self, seen: Seen) -> Ask:
+        """Ask for the first page."""
+        return HttpAsk("crm", path=self.first)
+
+    def answer(self, seen: Seen, reply: Reply) -> Outcome | Ask:
+        """Ask for the next page."""
+        if not isinstance(reply, HttpReply):
+            return self.failed(reason="no answer")
+        following = reply.body["next"]
+        return HttpAsk("crm", path=following) if following else self.done({"last": reply.body})
+
+
+class Broken(Node, frozen=True, tag="test.broken"):
+    """Have a bug, of the kind that is named."""
+
+    kind: Annotated[str, Sole(), Meta(description="The kind of bug")] = "raise"
+
+    done = Port("Never", main=True)
+
+    def run(self, seen: Seen) -> Outcome:
+        """Go wrong."""
+        outcomes: dict[str, Any] = {
+            "port": Outcome("nowhere"),
+            "nothing": None,
+            "ask": HttpAsk("crm"),
+            "out": self.done(object()),
+            "root": self.done(effects=[Set(("id",), "p-other")]),
+        }
+        if self.kind not in outcomes:
+            raise ZeroDivisionError("division by zero")
+        outcome: Outcome = outcomes[self.kind]
+        return outcome
+
+
+class BrokenAnswer(Question, frozen=True, tag="test.broken-answer"):
+    """Ask well, and have a bug when the answer comes."""
+
+    def answer(self, seen: Seen, reply: Reply) -> Outcome:
+        """Go wrong."""
+        raise KeyError("tier")
+
+
+TYPES = (Way, Question, Pages, Broken, BrokenAnswer)

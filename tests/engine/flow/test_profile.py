@@ -1,0 +1,244 @@
+"""Profiles within a run: merged, attached, changed before and after."""
+
+import pytest
+
+from engine.flow.ask import ProfileReply, SessionReply
+from engine.flow.effect import Attach, AttachSession, ClaimKey, Effect, Merge, SetSession
+from engine.flow.machine import Machine
+from engine.flow.node import Node, Outcome, Port, Seen
+from engine.profile.document import Profile
+from engine.profile.operations import Operation, Set
+from tests.engine.flow.build import NOW, drive, flow, inputs, out, person, ports, run, traits, why
+
+ANN = person("p-ann", {"traits.name": "Ann", "traits.n": 1}, created=NOW - 5_000)
+BO = person("p-bo", {"traits.name": "Bo", "traits.n": 10, "traits.city": "Oslo"}, created=NOW - 9_000)
+
+
+def here(profile: Profile | None) -> ProfileReply:
+    return ProfileReply(profile, profile.id if profile else None)
+
+
+MERGING = """
+before: {profile.increment: {traits.n: 100}, next: recognise}
+recognise: {profile.merge: {pii.email: bo@example.com}, next: after}
+after: {let: {seen: "{{ profile }}"}}
+"""
+
+
+def test_behind_a_merge_both_profiles_are_seen_as_one():
+    machine = run(flow(MERGING), profile=ANN, answers={"recognise": here(BO)})
+    seen = out(machine, "after")["seen"]
+    assert ports(machine)["recognise"] == "merged"
+    assert (seen["id"], sorted(seen["ids"])) == ("p-bo", ["p-ann", "p-bo"])
+    assert seen["traits"]["city"] == "Oslo"
+    assert seen["pii"] == {"email": "bo@example.com"}
+
+
+def test_what_was_done_before_a_merge_is_kept_on_the_merged_profile():
+    alone = run(flow("after: {let: {seen: '{{ profile.traits.n }}'}}"), profile=ANN)
+    machine = run(flow(MERGING), profile=ANN, answers={"recognise": here(BO)})
+    assert out(alone, "after") == {"seen": 1}
+    assert out(machine, "after")["seen"]["traits"] == {"city": "Oslo", "n": 101, "name": "Ann"}
+    assert [type(operation).__name__ for operation in machine.final().operations] == ["Increment", "Set"]
+
+
+def test_a_key_that_nobody_has_changes_nothing_but_is_claimed():
+    machine = run(flow(MERGING), profile=ANN, answers={"recognise": here(None)})
+    assert ports(machine)["recognise"] == "unchanged"
+    claimed = [effect for _, effect in machine.effects() if isinstance(effect, ClaimKey)]
+    assert claimed == [ClaimKey("pii.email", "bo@example.com")]
+
+
+@pytest.mark.parametrize(
+    ("identify", "port", "claim"),
+    [("trust", "merged", False), ("link", "merged", True), ("refuse", "failed", None)],
+)
+def test_the_source_decides_what_a_key_proves(identify: str, port: str, claim: bool | None):
+    text = "recognise: {profile.merge: {pii.email: bo@example.com}, next: {failed: b}}\nb: {log: x}"
+    machine = run(flow(text), profile=ANN, answers={"recognise": here(BO)}, identify=identify)
+    assert ports(machine)["recognise"] == port
+    merged = machine.final().person
+    assert merged is not None
+    assert [step.claim for step in merged.steps.values()] == ([] if claim is None else [claim])
+
+
+def test_two_merges_side_by_side_both_take_effect():
+    text = """
+    s: {log: x, next: [mail, phone]}
+    mail: {profile.merge: {pii.email: bo@example.com}, next: end}
+    phone: {profile.merge: {pii.phone: "123"}, next: end}
+    end: {let: {ids: "{{ profile.ids | sort }}"}, join: all}
+    """
+    cy = person("p-cy", {"traits.pet": "cat"})
+    for answers in ({"mail": here(BO), "phone": here(cy)}, {"phone": here(cy), "mail": here(BO)}):
+        machine = run(flow(text), profile=ANN, answers=answers)
+        assert out(machine, "end") == {"ids": ["p-ann", "p-bo", "p-cy"]}
+        assert traits(machine)["pet"] == "cat"
+
+
+def test_a_merge_on_a_side_branch_is_not_seen_before_the_join():
+    text = """
+    s: {log: x, next: [mail, other]}
+    mail: {profile.merge: {pii.email: bo@example.com}, next: end}
+    other: {let: {ids: "{{ profile.ids }}"}, next: end}
+    end: {let: {ids: "{{ profile.ids | sort }}"}}
+    """
+    machine = run(flow(text), profile=ANN, answers={"mail": here(BO)})
+    assert (out(machine, "other"), out(machine, "end")) == ({"ids": ["p-ann"]}, {"ids": ["p-ann", "p-bo"]})
+
+
+def test_operations_that_do_not_fit_the_merged_profile_fail_the_merge():
+    text = """
+    a: {profile.increment: {traits.city: 1}, next: m}
+    m: {profile.merge: {pii.email: bo@example.com}, next: {failed: b}}
+    b: {log: x}
+    """
+    machine = run(flow(text), profile=ANN, answers={"m": here(BO)})
+    assert (ports(machine)["m"], why(machine, "m")) == ("failed", "`traits.city` is text, not a number")
+    assert traits(machine) == {"name": "Ann", "n": 1, "city": 1}
+
+
+def test_without_a_profile_there_is_nothing_to_merge_or_change():
+    text = """
+    a: {profile.merge: {pii.email: x}, next: {failed: b}}
+    b: {profile.set: {traits.x: 1}, next: {failed: c}}
+    c: {log: x}
+    """
+    machine = run(flow(text))
+    assert (why(machine, "a"), why(machine, "b")) == ("no profile", "no profile")
+
+
+# ---- attaching ------------------------------------------------------------------------------------------------------
+
+ATTACHING = """
+a: {profile.attach: {id: p-ann}, next: {attached: b, missing: none}}
+b: {profile.set: {traits.seen: "{{ profile.traits.name }}"}, next: c}
+c: {profile.attach: {id: p-bo}, next: {failed: d}}
+d: {let: {id: "{{ profile.id }}"}}
+none: {log: x}
+"""
+
+
+def test_an_event_may_gain_a_profile_and_then_change_it():
+    machine = run(flow(ATTACHING), answers={"a": here(ANN), "c": here(ANN)})
+    assert (ports(machine)["c"], traits(machine)["seen"]) == ("attached", "Ann")
+    final = machine.final()
+    assert (final.person, final.acting) == (ANN, "p-ann")
+
+
+def test_attaching_a_second_different_profile_fails():
+    machine = run(flow(ATTACHING), answers={"a": here(ANN), "c": here(BO)})
+    assert (ports(machine)["c"], why(machine, "c"), out(machine, "d")) == (
+        "failed",
+        "the event has another profile",
+        {"id": "p-ann"},
+    )
+
+
+def test_attaching_a_profile_by_another_of_its_ids_is_no_second_one():
+    both = run(flow(MERGING), profile=ANN, answers={"recognise": here(BO)}).final().person
+    assert ports(run(flow(ATTACHING), answers={"a": here(both), "c": here(ANN)}))["c"] == "attached"
+
+
+def test_a_profile_that_there_is_not_is_missing():
+    assert ports(run(flow(ATTACHING), answers={"a": here(None)})) == {"a": "missing", "none": "done"}
+
+
+def test_a_made_profile_has_its_key():
+    text = """
+    a: {profile.attach: {key: {pii.email: Ann@Example.com}, create: true}, next: b}
+    b: {let: {pii: "{{ profile.pii }}"}}
+    """
+    machine = run(flow(text), answers={"a": here(None)})
+    assert out(machine, "b") == {"pii": {"email": "ann@example.com"}}
+    assert ClaimKey("pii.email", "ann@example.com") in [effect for _, effect in machine.effects()]
+
+
+class AttachBo(Node, frozen=True, tag="test.attach-bo"):
+    """Attach Bo."""
+
+    done = Port("Attached", main=True)
+
+    def run(self, seen: Seen) -> Outcome:
+        """Attach."""
+        return self.done(effects=[Attach(BO)])
+
+
+class AttachAnn(Node, frozen=True, tag="test.attach-ann"):
+    """Attach Ann."""
+
+    done = Port("Attached", main=True)
+
+    def run(self, seen: Seen) -> Outcome:
+        """Attach."""
+        return self.done(effects=[Attach(ANN)])
+
+
+def test_two_profiles_attached_side_by_side_fail_where_the_branches_meet():
+    text = """
+    s: {log: x, next: [a, b]}
+    a: {test.attach-ann: , next: end}
+    b: {test.attach-bo: , next: end}
+    end: {log: x, next: {failed: after}}
+    after: {log: x}
+    """
+    machine = run(flow(text, [AttachAnn, AttachBo]))
+    assert (ports(machine)["end"], why(machine, "end")) == ("failed", "the event belongs to profile p-ann already")
+
+
+def test_effects_that_need_a_profile_are_refused_without_one():
+    for effect in (Set(("traits", "x"), 1), Merge(BO, "p-ann", "p-bo", "x")):
+        assert doing(effect) == "the event has no profile"
+
+
+def doing(effect: Effect | Operation) -> str:
+    """Why a node that has this effect fails in a run without a profile."""
+
+    class Doing(Node, frozen=True, tag="test.doing"):
+        """Have an effect."""
+
+        done = Port("Done", main=True)
+
+        def run(self, seen: Seen) -> Outcome:
+            """Do it."""
+            return self.done(effects=[effect])
+
+    return why(run(flow("a: {test.doing: , next: {failed: b}}\nb: {log: x}", [Doing])), "a")
+
+
+# ---- sessions -------------------------------------------------------------------------------------------------------
+
+SESSION = {"id": "s-9", "created": NOW, "properties": {"a": 1}, "context": {}}
+
+
+def test_an_event_may_gain_a_session_and_then_change_it():
+    text = """
+    a: {session.attach: s-9, next: b}
+    b: {session.set: {properties.b.c: 2}, next: c}
+    c: {let: {seen: "{{ session.properties }}"}}
+    """
+    machine = run(flow(text), answers={"a": SessionReply(SESSION, 3, "p-ann")})
+    assert out(machine, "c") == {"seen": {"a": 1, "b": {"c": 2}}}
+    assert AttachSession(SESSION, 3, "p-ann") in [effect for _, effect in machine.effects()]
+    assert SESSION["properties"] == {"a": 1}
+
+
+def test_a_second_different_session_fails():
+    text = "a: {session.attach: s-9, next: b}\nb: {session.attach: s-8, next: {failed: c}}\nc: {log: x}"
+    machine = run(flow(text), answers={"a": SessionReply(SESSION)})
+    assert why(machine, "b") == "the event has another session"
+
+
+def test_no_session_can_be_changed_where_there_is_none():
+    assert doing(SetSession(("properties", "x"), 1)) == "the event has no session"
+
+
+# ---- several flows for one event ------------------------------------------------------------------------------------
+
+
+def test_a_run_goes_on_from_the_sight_of_the_one_before():
+    first = run(flow("a: {profile.increment: {traits.n: 1}, next: b}\nb: {segment.add: vip}"), profile=ANN)
+    second = Machine(
+        flow("a: {let: {n: '{{ profile.traits.n }}', segments: '{{ profile.segments }}'}}"), inputs(), first.final()
+    )
+    assert out(drive(second), "a") == {"n": 2, "segments": ["vip"]}
