@@ -81,7 +81,8 @@ def _profiles(work: Work) -> tuple[Profile | None, dict[str, Any] | None, tuple[
     shown = {**sight.scope["profile"], "id": person.id, "ids": list(person.ids), "metadata": metadata(person)}
     first = work.start.person or work.attached
     documents = [*([first] if first else []), *work.merged]
-    losers = {doc.id: doc for doc in documents if doc.id != person.id}
+    # A merge whose step was undone joins nobody: then the other profile stays as it is.
+    losers = {doc.id: doc for doc in documents if doc.id != person.id and doc.id in person.parts}
     frozen = tuple(ProfileWrite(tombstone(doc, person.id), doc.version) for doc in losers.values())
     return person, shown, (ProfileWrite(person, expected), *frozen)
 
