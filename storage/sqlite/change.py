@@ -30,7 +30,7 @@ from storage.sqlite.statement import (
     Statement,
 )
 
-ROW_BYTES = 200  # rough cost of a row beside its document, for the queue's limit
+ROW_BYTES = 500  # rough cost of a row beside its document, in memory and in the log
 
 Gathered = dict[Statement, list[Row]]
 

@@ -73,7 +73,7 @@ class UnusableFile(Exception):
 WRITING = (
     "journal_mode = WAL",
     "synchronous = FULL",  # NORMAL loses acknowledged transactions when the power goes
-    "wal_autocheckpoint = 40000",  # pages, 160 MiB: a checkpoint stalls the writer, so they are few and large
+    "wal_autocheckpoint = 0",  # see `checkpoint`
     "cache_size = -65536",  # KiB
     "temp_store = MEMORY",
 )

@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from engine.tracking.ports import Conflict, Unavailable
 from storage.sqlite.change import Change, write
+from storage.sqlite.checkpoint import Checkpoints
 from storage.sqlite.schema import WRITING, connect, is_busy
 from storage.sqlite.statement import LARGEST
 
@@ -50,7 +51,7 @@ class Writer:
         self._connection: sqlite3.Connection | None = connect(path, busy_ms, WRITING)
         self._queue: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._stopping = False
-        self._behind = False  # something is in the write-ahead log only
+        self._checkpoints = Checkpoints(path)
         # Each pair is counted up by one thread alone, so no lock is needed: the difference is what is queued.
         self._changes_in = self._changes_out = 0
         self._bytes_in = self._bytes_out = 0
@@ -87,10 +88,13 @@ class Writer:
                 orders, stop = self._take()
                 if orders:
                     self._settle(orders, self._write([order.change for order in orders]))
-                    orders = []
+                self._tidy(sum([order.change.bytes for order in orders]))
+                orders = []
         finally:
             self._stopping = True
+            self._checkpoints.finish()
             self._drop_connection()
+            self._checkpoints.close()
             self._abandon(orders)
 
     def _take(self) -> tuple[list[Order], bool]:
@@ -104,8 +108,6 @@ class Writer:
                     return orders, False
                 first = self._queue.get_nowait()
         except queue.Empty:
-            if not orders:
-                self._checkpoint()
             return orders, False
         return orders, True
 
@@ -122,7 +124,6 @@ class Writer:
             self.trouble = f"{self._path}: {error}"
             return [Unavailable(self.trouble) for _ in changes]
         self.trouble = None
-        self._behind = True
         return outcomes
 
     def _recover(self, error: sqlite3.Error) -> None:
@@ -139,14 +140,15 @@ class Writer:
             with suppress(sqlite3.Error):
                 connection.close()  # rolls back what is open
 
-    def _checkpoint(self) -> None:
-        if self._behind and self._connection is not None:
-            self._behind = False
-            try:
-                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            except sqlite3.Error as error:
-                self.trouble = f"{self._path}: {error}"
-                self._drop_connection()
+    def _tidy(self, written: int) -> None:
+        """Keep the write-ahead log short; nobody waits for this."""
+        if self._connection is None:
+            return
+        try:
+            self._checkpoints.step(self._connection, written)
+        except (sqlite3.Error, OSError) as error:
+            self.trouble = f"{self._path}: {error}"
+            self._drop_connection()
 
     def _settle(self, orders: Sequence[Order], outcomes: Sequence[Outcome]) -> None:
         self._changes_out += len(orders)

@@ -18,8 +18,11 @@ COMMIT_FOR_EVER = """
 import asyncio, os, sys
 from pathlib import Path
 from engine.tracking.records import Unit
+from storage.sqlite import checkpoint
 from storage.sqlite.store import SqliteStore
 from tests.storage.build import event, mark, write
+
+checkpoint.MANY, checkpoint.FEW = 50_000, 10_000  # so that some kills meet one
 
 async def caller(store, run, task):
     n = 0
