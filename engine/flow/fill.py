@@ -1,7 +1,7 @@
 """How a node's config becomes a node: what is fixed is read once, what has templates is filled in at each run."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -25,7 +25,7 @@ class Looked(msgspec.Struct, frozen=True, omit_defaults=True):
 class Fill:
     """Makes a node from a scope. Raises `Unusable` when a value is absent or of the wrong kind."""
 
-    __slots__ = ("_conditions", "_node", "_static", "_trusted", "_values", "literals")
+    __slots__ = ("_conditions", "_node", "_parts", "_static", "_trusted", "_values", "literals")
 
     def __init__(
         self,
@@ -41,20 +41,24 @@ class Fill:
         self._conditions = dict(conditions)
         self._trusted = trusted
         self._static = None if values or conditions else node(**self.literals)
+        self._parts: list[tuple[str, Callable[[Scope], Any]]] = [
+            *((name, value.evaluate) for name, value in values.items()),
+            *((name, _tests(condition)) for name, condition in conditions.items()),
+        ]
 
     def __call__(self, scope: Scope) -> Node:
         """The node with everything filled in."""
         if self._static is not None:
             return self._static
         given = self.literals.copy()
-        for name, value in self._values.items():
-            given[name] = value.evaluate(scope)
-        for name, condition in self._conditions.items():
-            if isinstance(condition, Condition):
-                given[name] = condition.test(scope)
-            else:
-                given[name] = {case: test.test(scope) for case, test in condition.items()}
-        return self._make(given)
+        for name, evaluate in self._parts:
+            given[name] = evaluate(scope)
+        if self._trusted:
+            return self._node(**given)
+        try:
+            return msgspec.convert(given, self._node)
+        except msgspec.ValidationError as wrong:
+            raise Unfit(_said(wrong)) from None
 
     def explain(self, scope: Scope) -> tuple[tuple[Looked, ...], dict[str, Any]]:
         """The conditions with their evaluated parts, and what the templates read. Never raises."""
@@ -64,15 +68,15 @@ class Fill:
         conditions: list[Condition] = []
         for condition in self._conditions.values():
             conditions += [condition] if isinstance(condition, Condition) else condition.values()
-        return tuple(look(condition, scope) for condition in conditions), read
+        return tuple([look(condition, scope) for condition in conditions]), read
 
-    def _make(self, given: dict[str, Any]) -> Node:
-        if self._trusted:
-            return self._node(**given)
-        try:
-            return msgspec.convert(given, self._node)
-        except msgspec.ValidationError as wrong:
-            raise Unfit(_said(wrong)) from None
+
+def _tests(condition: Condition | Mapping[str, Condition]) -> Callable[[Scope], Any]:
+    """What evaluates a condition, or a map of them."""
+    if isinstance(condition, Condition):
+        return condition.test
+    tests = {case: each.test for case, each in condition.items()}
+    return lambda scope: {case: test(scope) for case, test in tests.items()}
 
 
 def look(condition: Condition, scope: Scope) -> Looked:

@@ -43,11 +43,13 @@ class Machine:
         "_emitted",
         "_ports",
         "_sights",
-        "_stopped",
+        "cancelled",
+        "failed_at",
         "flow",
         "inputs",
+        "outcome",
+        "reason",
         "replies",
-        "run",
         "settled",
         "trace",
         "waiting",
@@ -57,16 +59,18 @@ class Machine:
         self.flow = flow
         self.inputs = inputs
         self.trace = trace
-        self.run = Run(flow.name, flow.version, inputs)
         self.settled: dict[int, Settled] = {}
         self.waiting: dict[int, Waiting] = {}
+        self.outcome: RunOutcome | None = None  # None: not over
+        self.reason = ""
+        self.failed_at = ""
+        self.cancelled: tuple[int, ...] = ()
+        self.replies: list[tuple[int, Reply]] = []  # as they came, for running again
         size = len(flow.nodes)
         self._ports: list[str | None] = [None] * size  # the port a node left by; "" means that it does not run
         self._after: list[int] = [0] * size  # bit masks: a node and all that ran before it
         self._sights: dict[int, Sight] = {0: sight or first_sight(inputs)}
         self._emitted = 0
-        self._stopped = False
-        self.replies: list[tuple[int, Reply]] = []  # as they came, for running again
 
     @classmethod
     def of(cls, flow: Flow, run: Run, trace: Trace | None = None) -> "Machine":
@@ -77,7 +81,8 @@ class Machine:
 
     def take_up(self, run: Run) -> None:
         """Go on where `run` was put away."""
-        self.run = run
+        self.outcome, self.reason, self.failed_at = run.outcome, run.reason, run.failed_at
+        self.cancelled = run.cancelled
         self.settled = dict(run.settled)
         self.waiting = dict(run.waiting)
         for index, settled in self.settled.items():
@@ -92,25 +97,37 @@ class Machine:
         for index, reply in self.replies:
             machine.reply(index, reply)
             machine.advance()
-        if self.run.outcome == "failed" and machine.run.outcome != "failed":
-            machine.fail(self.run.reason)
+        if self.outcome == "failed" and machine.outcome != "failed":
+            machine.fail(self.reason)
         return machine
 
     @property
     def over(self) -> bool:
         """Whether nothing more will happen."""
-        return self.run.outcome is not None
+        return self.outcome is not None
 
     def value(self) -> Run:
         """The run as a value."""
-        return msgspec.structs.replace(self.run, settled=dict(self.settled), waiting=dict(self.waiting))
+        return Run(
+            flow=self.flow.name,
+            version=self.flow.version,
+            inputs=self.inputs,
+            settled=dict(self.settled),
+            waiting=dict(self.waiting),
+            outcome=self.outcome,
+            reason=self.reason,
+            failed_at=self.failed_at,
+            cancelled=self.cancelled,
+        )
 
     def advance(self) -> list[Asked]:
         """Settle all that can be settled; gives what has to be asked now (each ask is given once)."""
-        if not self.over:
+        if self.outcome is None:
             self._sweep()
-        if not self.over and (self._stopped or not self.waiting):
+        if self.outcome is None and not self.waiting:
             self._end("finished")
+        if not self.waiting:
+            return []
         return [self._asked(index) for index, waiting in list(self.waiting.items()) if waiting.due]
 
     def outstanding(self) -> list[Asked]:
@@ -154,11 +171,21 @@ class Machine:
                     self._start(node, via)
             elif waiting.reply is not None:
                 self._resume(node, waiting, waiting.reply)
-            if self.over or self._stopped:
+            if self.outcome is not None:
                 return
 
     def _arrival(self, node: PlannedNode) -> tuple[int, ...] | None:
         """The sources whose edges were taken, once the join says that the node runs; None when it cannot run now."""
+        if len(node.ins) == 1 and not node.starts:  # then all joins are the same
+            source, ports = node.ins[0]
+            left_by = self._ports[source]
+            if left_by is None or left_by in ports:
+                return None if left_by is None else (source,)
+            self._ports[node.index] = DOES_NOT_RUN
+            return None
+        return self._joined(node)
+
+    def _joined(self, node: PlannedNode) -> tuple[int, ...] | None:
         taken: tuple[int, ...] = ()
         missed = pending = False
         for source, ports in node.ins:
@@ -169,15 +196,14 @@ class Machine:
                 taken = (*taken, source)
             else:
                 missed = True
-        starts = node.index in self.flow.starts
-        if node.join == "any" and (taken or starts):
-            return () if starts else taken[:1]
+        if node.join == "any" and (taken or node.starts):
+            return () if node.starts else taken[:1]
         if node.join == "all" and missed:
             self._ports[node.index] = DOES_NOT_RUN
             return None
         if pending:
             return None
-        if taken or starts:
+        if taken or node.starts:
             return taken
         self._ports[node.index] = DOES_NOT_RUN
         return None
@@ -185,28 +211,33 @@ class Machine:
     def _start(self, node: PlannedNode, via: tuple[int, ...]) -> None:
         if self.trace is not None:
             self.trace.begin(node)
-        try:
-            sight = self._sight(self._mask(via))
-        except Refused as refused:
-            return self._settle(node, Outcome("failed", reason=str(refused)), via, ())
+        mask = self._mask(via)
         if node.disabled:
-            return self._settle(node, Outcome("skipped", reason="disabled"), via, ())
-        self._guard(node, sight)
-        if node.when is not None and not node.when.test(sight.scope):
-            return self._settle(node, Outcome("skipped", reason=f"`{node.when.source}` is false"), via, ())
-        came = self._act(node, via, None)
+            return self._settle(node, Outcome("skipped", reason="disabled"), via, mask)
+        if node.when is not None and not self._passes(node, mask):
+            return self._settle(node, Outcome("skipped", reason=f"`{node.when.source}` is false"), via, mask)
+        came = self._act(node, mask, None)
         if isinstance(came, Outcome):
-            return self._settle(node, came, via, ())
+            return self._settle(node, came, via, mask)
         self.waiting[node.index] = Waiting(self._timed(node, came, 0), via)
         return None
+
+    def _passes(self, node: PlannedNode, mask: int) -> bool:
+        """Whether the node's `when` holds; where side branches do not fit, `_act` will say so."""
+        assert node.when is not None  # noqa: S101
+        try:
+            sight = self._sight(mask)
+        except Refused:
+            return True
+        self._guard(node, sight)
+        return node.when.test(sight.scope)
 
     def _guard(self, node: PlannedNode, sight: Sight) -> None:
         if self.trace is not None and node.when is not None:
             self.trace.guard(look(node.when, sight.scope))
 
-    def _act(self, node: PlannedNode, via: tuple[int, ...], reply: Reply | None) -> Outcome | Ask:
+    def _act(self, node: PlannedNode, mask: int, reply: Reply | None) -> Outcome | Ask:
         """What comes of the node, and fits what is there."""
-        mask = self._mask(via)
         try:
             came = self._turn(node, self._sight(mask), reply)
             if isinstance(came, Outcome):
@@ -222,22 +253,20 @@ class Machine:
             return Outcome("failed", reason=reason)
 
     def _turn(self, node: PlannedNode, sight: Sight, reply: Reply | None) -> Outcome | Ask:
-        if self.trace is not None:
-            self.trace.explained(*node.fill.explain(sight.scope))
-        made = node.fill(sight.scope)
-        if self.trace is not None:
+        scope = sight.scope
+        if self.trace is None:
+            made = node.fill(scope)
+        else:
+            self.trace.explained(*node.fill.explain(scope))
+            made = node.fill(scope)
             self.trace.filled(made)
-        seen = self._seen(node, sight)
+        new_id = f"{self.inputs.seed}{node.index:02x}" if node.makes_ids else ""
+        seen = Seen(
+            scope["event"], scope["session"], scope["profile"], scope["source"], sight.person, self.inputs.now, new_id
+        )
         if not node.asks:
             return made.run(seen)
         return made.ask(seen) if reply is None else made.answer(seen, reply)
-
-    def _seen(self, node: PlannedNode, sight: Sight) -> Seen:
-        scope = sight.scope
-        new_id = f"{self.inputs.seed}{node.index:02x}" if node.node.makes_ids else ""
-        return Seen(
-            scope["event"], scope["session"], scope["profile"], scope["source"], sight.person, self.inputs.now, new_id
-        )
 
     # ---- asks -------------------------------------------------------------------------------------------------------
 
@@ -254,16 +283,17 @@ class Machine:
             return None
         if self.trace is not None:
             self.trace.begin(node)
-        self._guard(node, self._sight(self._mask(waiting.via)))
-        came = self._act(node, waiting.via, reply)
+        mask = self._mask(waiting.via)
+        self._guard(node, self._sight(mask))
+        came = self._act(node, mask, reply)
         if isinstance(came, Outcome):
-            return self._settle(node, came, waiting.via, calls)
+            return self._settle(node, came, waiting.via, mask, calls)
         if waiting.number >= MOST_ASKS:
             came = Outcome("failed", reason=f"it asked more than {MOST_ASKS} times")
-            return self._settle(node, came, waiting.via, calls)
+            return self._settle(node, came, waiting.via, mask, calls)
         if node.deadline_ms is not None and spent >= node.deadline_ms:
             came = Outcome("failed", reason=f"its deadline of {show_duration(node.deadline_ms)} has passed")
-            return self._settle(node, came, waiting.via, calls)
+            return self._settle(node, came, waiting.via, mask, calls)
         timed = self._timed(node, came, spent)
         self.waiting[node.index] = Waiting(timed, waiting.via, waiting.number + 1, spent_ms=spent, calls=calls)
         return None
@@ -282,50 +312,55 @@ class Machine:
 
     # ---- settling ---------------------------------------------------------------------------------------------------
 
-    def _settle(self, node: PlannedNode, outcome: Outcome, via: tuple[int, ...], calls: tuple[Call, ...]) -> None:
-        index = node.index
-        self.settled[index] = Settled(outcome.port, via, outcome.out, outcome.effects, outcome.reason, calls)
-        self._ports[index] = outcome.port
-        self._after[index] = self._mask(via) | 1 << index
+    def _settle(
+        self, node: PlannedNode, outcome: Outcome, via: tuple[int, ...], mask: int, calls: tuple[Call, ...] = ()
+    ) -> None:
+        index, port = node.index, outcome.port
+        self.settled[index] = Settled(port, via, outcome.out, outcome.effects, outcome.reason, calls)
+        self._ports[index] = port
+        self._after[index] = mask | 1 << index
         if self.trace is not None:
             self.trace.settled(node, outcome, via, calls)
-        if self.over:
+        if self.outcome is not None:
             return
-        if node.ports[outcome.port].failure and not node.outs.get(outcome.port):
+        if port in node.fatal:
             self._end("failed", outcome.reason, node.id)
-        elif any(isinstance(effect, Stop) for effect in outcome.effects):
-            self._stopped = True
+        elif outcome.effects and Stop in [type(effect) for effect in outcome.effects]:
+            self._end("finished")
 
     def _checked(self, node: PlannedNode, mask: int, outcome: Outcome) -> Outcome:
         """The outcome with plain data in it, or one by `failed` when it is too large. Raises `Refused`."""
         if outcome.port not in node.ports:
             raise ValueError(f"it left by `{outcome.port}`, which is none of its ports")
         out, effects = outcome.out, outcome.effects
-        if not effects and out is None:
+        if out is None and not effects:
             return outcome
         if out is not None:
             encoded = _encode(out)
             if len(encoded) > MOST_OUT:
                 return Outcome("failed", reason=f"its output is larger than {MOST_OUT} bytes")
             out = _decode(encoded)
-        emitted = sum(isinstance(effect, Emit) for effect in effects)
-        if self._emitted + emitted > MOST_EMITTED:
-            return Outcome("failed", reason=f"the run emits more than {MOST_EMITTED} events")
-        effects = tuple(_plain(effect) for effect in effects)
+        if effects:
+            emitted = self._emitted + [type(effect) for effect in effects].count(Emit)
+            if emitted > MOST_EMITTED:
+                return Outcome("failed", reason=f"the run emits more than {MOST_EMITTED} events")
+            effects = tuple([_plain(effect) for effect in effects])
         self._sights[mask | 1 << node.index] = self._sight(mask).after(node.id, out, effects)
-        self._emitted += emitted
+        if effects:
+            self._emitted = emitted
         return Outcome(outcome.port, out, effects, outcome.reason)
 
     def _end(self, outcome: RunOutcome, reason: str = "", failed_at: str = "") -> None:
-        cancelled = self.run.cancelled or tuple(sorted(self.waiting))
-        self.run = msgspec.structs.replace(
-            self.run, outcome=outcome, reason=reason, failed_at=failed_at, cancelled=cancelled
-        )
-        self.waiting.clear()
+        self.outcome, self.reason, self.failed_at = outcome, reason, failed_at
+        if self.waiting:
+            self.cancelled = tuple(sorted(self.waiting))
+            self.waiting.clear()
 
     # ---- what is seen -----------------------------------------------------------------------------------------------
 
     def _mask(self, via: tuple[int, ...]) -> int:
+        if len(via) == 1:
+            return self._after[via[0]]
         mask = 0
         for source in via:
             mask |= self._after[source]
@@ -353,7 +388,7 @@ def _pause(node: PlannedNode, attempt: int, spent: int, reply: Reply) -> int | N
 
 def _plain(effect: Effect) -> Effect:
     """The effect as it is when it has been encoded and decoded: a set that was read from a profile becomes a list."""
-    if isinstance(effect, Set) and isinstance(effect.value, dict | Members):
+    if type(effect) is Set and isinstance(effect.value, dict | Members):
         return Set(effect.path, opaque(effect.value))
     return effect
 

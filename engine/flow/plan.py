@@ -40,6 +40,9 @@ class PlannedNode:
     ins: tuple[tuple[int, frozenset[str]], ...] = ()
     outs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     when: Condition | None = None
+    fatal: frozenset[str] = frozenset()  # ports that end the run as failed, since nobody wired them
+    starts: bool = False
+    makes_ids: bool = False
     disabled: bool = False
     join: Join = "settled"
     retry: Retry = Retry()

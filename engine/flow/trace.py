@@ -86,19 +86,18 @@ class Trace:
 
 def render(trace: Trace, machine: "Machine") -> dict[str, Any]:
     """The trace as a document (JSON-like): outcome, steps in order, nodes that did not run and why."""
-    run = machine.run
     document: dict[str, Any] = {
-        "flow": run.flow,
-        "version": run.version[:16],
-        "outcome": run.outcome or "running",
+        "flow": machine.flow.name,
+        "version": machine.flow.version[:16],
+        "outcome": machine.outcome or "running",
         "duration_us": round((trace.ended - trace.began) * 1e6),
         "steps": _steps(machine.flow, trace.noted),
         "not_run": not_run(machine),
     }
-    if run.reason:
-        document["reason"] = cut_text(run.reason)
-    if run.failed_at:
-        document["failed_at"] = run.failed_at
+    if machine.reason:
+        document["reason"] = cut_text(machine.reason)
+    if machine.failed_at:
+        document["failed_at"] = machine.failed_at
     return document
 
 
@@ -114,7 +113,7 @@ def not_run(machine: "Machine") -> list[dict[str, str]]:
 def _why_not(machine: "Machine", node: PlannedNode) -> str:
     if node.index in machine.waiting:
         return "it waits for an answer"
-    if node.index in machine.run.cancelled:
+    if node.index in machine.cancelled:
         return "it waited for an answer when the run ended"
     reasons = []
     for source, ports in node.ins:
@@ -125,8 +124,8 @@ def _why_not(machine: "Machine", node: PlannedNode) -> str:
         elif settled.port not in ports:
             wanted = " or ".join(port for port in other.ports if port in ports)
             reasons.append(f"{other.id} left by {settled.port}, not {wanted}")
-    if machine.run.outcome == "failed" and not reasons:
-        return f"the run failed at {machine.run.failed_at}"
+    if machine.outcome == "failed" and not reasons:
+        return f"the run failed at {machine.failed_at}"
     return "; ".join(reasons) or "the run had ended"
 
 

@@ -137,9 +137,9 @@ class Work:
         asked = machine.advance()
         if asked:
             yield Pending(machine, asked, event.id)
-        if machine.run.outcome == "finished" and (reason := self._take(machine, event, children)):
+        if machine.outcome == "finished" and (reason := self._take(machine, event, children)):
             machine.fail(reason)
-        if machine.run.outcome == "finished" and flow.profile == "none":
+        if machine.outcome == "finished" and flow.profile == "none":
             self._keep_profile(before)
         self._record(machine, event, trace)
 
@@ -227,12 +227,11 @@ class Work:
     # ---- what is told -----------------------------------------------------------------------------------------------
 
     def _record(self, machine: Machine, event: Being, trace: Trace | None) -> None:
-        run = machine.run
-        if trace is None and run.outcome == "failed":
+        if trace is None and machine.outcome == "failed":
             trace = Trace(self.ticks)
             machine = machine.again(trace)
         document = render(trace, machine) if trace is not None else None
-        self.ran.append(Ran(event, run.flow, run.version, run.outcome or "failed", document))
+        self.ran.append(Ran(event, machine.flow.name, machine.flow.version, machine.outcome or "failed", document))
 
     def _tell_quiet(self, event: Being, quiet: tuple[Flow, ...]) -> None:
         """The flows whose event type did not match: all when no flow's did, or on demand; else one counted line."""

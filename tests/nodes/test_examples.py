@@ -27,7 +27,7 @@ def test_an_example_compiles_without_errors(node: type[Node], text: str):
 def test_an_example_runs_or_asks(node: type[Node], text: str):
     machine = Machine(flow_of(text), inputs())
     asked = machine.advance()
-    assert asked or machine.run.outcome == ("failed" if type_name(node) == "fail" else "finished"), machine.run.reason
+    assert asked or machine.outcome == ("failed" if type_name(node) == "fail" else "finished"), machine.reason
 
 
 def inputs() -> Inputs:

@@ -51,7 +51,7 @@ def test_the_order_of_the_replies_does_not_matter():
         for id in order:
             machine.reply(asked[id].node, replies[id])
             machine.advance()
-        ends.append((dict(sorted(ports(machine).items())), out(machine, "end"), traits(machine), machine.run.outcome))
+        ends.append((dict(sorted(ports(machine).items())), out(machine, "end"), traits(machine), machine.outcome))
     assert ends == [ends[0]] * 6
     assert ends[0][1] == {"x": "b"}
 

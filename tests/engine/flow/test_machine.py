@@ -43,7 +43,7 @@ def test_a_switch_goes_by_the_first_case_that_holds():
 
 def test_an_unwired_port_ends_its_branch_quietly():
     machine = run(flow("a: {log: x, next: [b, c]}\nb: {if: event.properties.no}\nc: {log: x}"))
-    assert (ports(machine), machine.run.outcome) == ({"a": "done", "b": "else", "c": "done"}, "finished")
+    assert (ports(machine), machine.outcome) == ({"a": "done", "b": "else", "c": "done"}, "finished")
 
 
 def test_several_starts_all_run():
@@ -84,7 +84,7 @@ end: {log: x, join: %s}
 )
 def test_a_join_says_how_many_edges_must_be_taken(join: str, a: str, b: str, runs: bool):
     machine = run(flow(JOINED % join, TYPES), {"a": a, "b": b})
-    assert (("end" in ports(machine)), machine.run.outcome) == (runs, "finished")
+    assert (("end" in ports(machine)), machine.outcome) == (runs, "finished")
 
 
 BEHIND = """
@@ -294,13 +294,13 @@ def test_a_plain_next_ends_where_a_node_is_skipped():
 def test_what_goes_wrong_leaves_by_failed(node: str, reason: str):
     made = flow(f"a: {{{node}, next: {{failed: b}}}}\nb: {{log: x}}", TYPES)
     machine = run(made, {"total": 5, "null": None}, profile=person(values={"traits.name": "Ann"}))
-    assert (ports(machine), machine.run.outcome) == ({"a": "failed", "b": "done"}, "finished")
+    assert (ports(machine), machine.outcome) == ({"a": "failed", "b": "done"}, "finished")
     assert reason in why(machine, "a") != ""
 
 
 def test_an_unwired_failed_ends_the_run_and_says_where_and_why():
     machine = run(flow("a: {profile.set: {traits.x: 1}, next: b}\nb: {fail: Enough, next: {}}\n"), profile=ANN)
-    ended = machine.run
+    ended = machine
     assert (ended.outcome, ended.failed_at, ended.reason) == ("failed", "b", "Enough")
 
 
@@ -310,7 +310,7 @@ def test_an_unwired_failed_cancels_what_others_wait_for():
     first, second = machine.advance()
     machine.reply(first.node, silence())
     assert (machine.advance(), machine.outstanding(), machine.over) == ([], [], True)
-    assert machine.run.cancelled == (second.node,)
+    assert machine.cancelled == (second.node,)
 
 
 def test_a_reply_that_comes_too_late_is_ignored():
@@ -365,17 +365,17 @@ def test_a_run_emits_a_bounded_number_of_events():
 def test_a_bug_in_a_node_ends_the_run_though_failed_is_wired(kind: str, told: str):
     made = flow(f"a: {{test.broken: {kind}, next: {{done: b, failed: b}}}}\nb: {{log: x}}", TYPES)
     machine = run(made, profile=ANN)
-    assert (machine.run.outcome, machine.run.failed_at, ports(machine)) == ("failed", "a", {"a": "failed"})
-    assert machine.run.reason.startswith("a bug in test.broken: ")
-    assert told in machine.run.reason
+    assert (machine.outcome, machine.failed_at, ports(machine)) == ("failed", "a", {"a": "failed"})
+    assert machine.reason.startswith("a bug in test.broken: ")
+    assert told in machine.reason
 
 
 def test_a_bug_in_an_answer_ends_the_run():
     text = "s: {log: x, next: [a, b]}\na: {test.broken-answer: /, next: {failed: c}}\nb: {test.ask: /b}\nc: {log: x}"
     machine = run(flow(text, TYPES), answers={"a": answer()})
-    assert (machine.run.outcome, machine.run.failed_at) == ("failed", "a")
-    assert machine.run.reason == "a bug in test.broken-answer: KeyError('tier')"
-    assert machine.run.cancelled == (machine.flow.indexes["b"],)
+    assert (machine.outcome, machine.failed_at) == ("failed", "a")
+    assert machine.reason == "a bug in test.broken-answer: KeyError('tier')"
+    assert machine.cancelled == (machine.flow.indexes["b"],)
 
 
 def test_branches_that_do_not_fit_together_fail_the_node_that_joins_them():
@@ -403,8 +403,8 @@ def test_stop_ends_the_run_as_finished_and_cancels_the_rest():
     """
     machine = Machine(flow(text, TYPES), inputs(profile=ANN))
     assert machine.advance() == []
-    assert (machine.run.outcome, ports(machine)) == ("finished", {"s": "done", "end": "done"})
-    assert (machine.run.cancelled, traits(machine)) == ((machine.flow.indexes["ask"],), {"x": 1})
+    assert (machine.outcome, ports(machine)) == ("finished", {"s": "done", "end": "done"})
+    assert (machine.cancelled, traits(machine)) == ((machine.flow.indexes["ask"],), {"x": 1})
 
 
 def test_effects_are_in_plan_order():
@@ -422,7 +422,7 @@ def test_effects_are_in_plan_order():
 def test_a_run_may_be_failed_from_outside():
     machine = run(flow("a: {log: x}"))
     machine.fail("the unit is too large")
-    assert (machine.run.outcome, machine.run.reason) == ("failed", "the unit is too large")
+    assert (machine.outcome, machine.reason) == ("failed", "the unit is too large")
 
 
 def test_a_flow_without_asks_ends_in_one_call():
