@@ -14,7 +14,6 @@ from engine.flow.ask import Ask, HttpAsk, NoAnswer, Reply
 from engine.flow.calls import call_of
 from engine.flow.duration import show_duration
 from engine.flow.effect import Effect, Emit, Stop
-from engine.flow.fill import look
 from engine.flow.node import Outcome, Seen, type_name
 from engine.flow.plan import Flow, PlannedNode
 from engine.flow.run import Asked, Call, Inputs, Run, RunOutcome, Settled, Waiting
@@ -229,12 +228,9 @@ class Machine:
             sight = self._sight(mask)
         except Refused:
             return True
-        self._guard(node, sight)
+        if self.trace is not None:
+            self.trace.current.guarded = sight.scope
         return node.when.test(sight.scope)
-
-    def _guard(self, node: PlannedNode, sight: Sight) -> None:
-        if self.trace is not None and node.when is not None:
-            self.trace.guard(look(node.when, sight.scope))
 
     def _act(self, node: PlannedNode, mask: int, reply: Reply | None) -> Outcome | Ask:
         """What comes of the node, and fits what is there."""
@@ -257,9 +253,9 @@ class Machine:
         if self.trace is None:
             made = node.fill(scope)
         else:
-            self.trace.explained(*node.fill.explain(scope))
-            made = node.fill(scope)
-            self.trace.filled(made)
+            noted = self.trace.current
+            noted.scope = scope
+            noted.made = made = node.fill(scope)
         new_id = f"{self.inputs.seed}{node.index:02x}" if node.makes_ids else ""
         seen = Seen(
             scope["event"], scope["session"], scope["profile"], scope["source"], sight.person, self.inputs.now, new_id
@@ -281,10 +277,10 @@ class Machine:
                 timed, waiting.via, waiting.number, waiting.attempt + 1, delay, spent, calls=calls
             )
             return None
-        if self.trace is not None:
-            self.trace.begin(node)
         mask = self._mask(waiting.via)
-        self._guard(node, self._sight(mask))
+        if self.trace is not None:
+            noted = self.trace.begin(node)
+            noted.guarded = self._sight(mask).scope if node.when is not None else None
         came = self._act(node, mask, reply)
         if isinstance(came, Outcome):
             return self._settle(node, came, waiting.via, mask, calls)
@@ -340,14 +336,18 @@ class Machine:
             if len(encoded) > MOST_OUT:
                 return Outcome("failed", reason=f"its output is larger than {MOST_OUT} bytes")
             out = _decode(encoded)
-        if effects:
-            emitted = self._emitted + [type(effect) for effect in effects].count(Emit)
-            if emitted > MOST_EMITTED:
-                return Outcome("failed", reason=f"the run emits more than {MOST_EMITTED} events")
-            effects = tuple([_plain(effect) for effect in effects])
+        emitted = 0
+        for effect in effects:
+            if type(effect) is Emit:
+                emitted += 1
+            elif type(effect) is Set and isinstance(effect.value, dict | Members):
+                effects = tuple(map(_plain, effects))
+        if self._emitted + emitted > MOST_EMITTED:
+            return Outcome("failed", reason=f"the run emits more than {MOST_EMITTED} events")
         self._sights[mask | 1 << node.index] = self._sight(mask).after(node.id, out, effects)
-        if effects:
-            self._emitted = emitted
+        self._emitted += emitted
+        if out is None and effects is outcome.effects:
+            return outcome
         return Outcome(outcome.port, out, effects, outcome.reason)
 
     def _end(self, outcome: RunOutcome, reason: str = "", failed_at: str = "") -> None:

@@ -15,7 +15,7 @@ from engine.profile.operations import Add, Append, Increment, Operation, Refused
 from engine.profile.shown import WRITABLE, change_shown, shown
 from engine.profile.value import dotted, kind
 
-OPERATIONS = (Set, Increment, Add, Unset, Remove, Append)
+OPERATIONS = frozenset({Set, Increment, Add, Unset, Remove, Append})
 ROOTS = frozenset({*WRITABLE, "segments"})  # of the profile, to which operations may lead
 
 
@@ -58,8 +58,8 @@ class Sight:
 
     def take(self, scope: dict[str, Any], effect: Effect) -> None:
         """Put one effect into `scope`, which is a copy of its own."""
-        if isinstance(effect, OPERATIONS):
-            self._change(scope, effect)
+        if type(effect) in OPERATIONS:
+            self._change(scope, effect)  # type: ignore[arg-type]  # it is one of them
         elif isinstance(effect, Merge):
             self._merge(scope, effect)
         elif isinstance(effect, Attach):

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from engine.flow.effect import Attach, AttachSession, CachePut, Effect, Emit, Log, Merge, Respond
-from engine.flow.fill import Looked
+from engine.flow.fill import Looked, look
 from engine.flow.node import Hidden, Node, Outcome, type_name
 from engine.flow.plan import Flow, PlannedNode
 from engine.flow.registry import field_notes, sole_field
 from engine.flow.run import Call
 from engine.language.path import show_path
+from engine.language.scope import Scope
 
 if TYPE_CHECKING:
     from engine.flow.machine import Machine
@@ -24,21 +25,22 @@ MOST_VALUE = 4_096  # bytes of one value in a rendered trace, as JSON
 MOST_TEXT = 1_000  # characters of a message or reason
 MOST_STEPS = 262_144  # bytes of all steps; those beyond say no more than how they left
 
+NO_OUTCOME = Outcome("")
+
 _encoder = msgspec.json.Encoder()
 
 
 class Noted:
-    """What was noted of one node while it ran."""
+    """What was noted of one node while it ran. What it saw is kept as a whole: it is never changed in place."""
 
-    __slots__ = ("calls", "guard", "looked", "made", "node", "outcome", "read", "seconds", "via")
+    __slots__ = ("calls", "guarded", "made", "node", "outcome", "scope", "seconds", "via")
 
     def __init__(self, node: PlannedNode) -> None:
         self.node = node
-        self.guard: Looked | None = None  # its `when`
-        self.looked: tuple[Looked, ...] = ()  # the conditions in its config
-        self.read: dict[str, Any] = {}
-        self.made: Node | None = None
-        self.outcome: Outcome | None = None
+        self.guarded: Scope | None = None  # what its `when` looked at
+        self.scope: Scope | None = None  # what its config was filled in from
+        self.made: Node | None = None  # None when it could not be filled in
+        self.outcome = NO_OUTCOME
         self.via: tuple[int, ...] = ()
         self.calls: tuple[Call, ...] = ()
         self.seconds = 0.0
@@ -55,25 +57,17 @@ class Trace:
         self.began = self.ended = self._began = ticks()
         self._current: Noted | None = None
 
-    def begin(self, node: PlannedNode) -> None:
-        """`node` is at work from now."""
+    def begin(self, node: PlannedNode) -> Noted:
+        """`node` is at work from now; what is noted of it goes into what this gives."""
         self._current = Noted(node)
         self._began = self.ticks()
+        return self._current
 
-    def guard(self, looked: Looked) -> None:
-        """The node's `when` was evaluated."""
+    @property
+    def current(self) -> Noted:
+        """What is noted of the node that is at work."""
         assert self._current is not None  # noqa: S101
-        self._current.guard = looked
-
-    def explained(self, looked: tuple[Looked, ...], read: dict[str, Any]) -> None:
-        """The node's config is filled in, with conditions that came out as `looked` says, from what was `read`."""
-        assert self._current is not None  # noqa: S101
-        self._current.looked, self._current.read = looked, read
-
-    def filled(self, made: Node) -> None:
-        """The node's config was filled in."""
-        assert self._current is not None  # noqa: S101
-        self._current.made = made
+        return self._current
 
     def settled(self, node: PlannedNode, outcome: Outcome, via: tuple[int, ...], calls: tuple[Call, ...]) -> None:
         """The node has left by a port."""
@@ -151,10 +145,13 @@ def _passed(noted: Noted) -> dict[str, Any]:
 def _step(flow: Flow, noted: Noted) -> dict[str, Any]:
     outcome = noted.outcome
     assert outcome is not None  # noqa: S101
-    step = _passed(noted) | _looked([noted.guard, *noted.looked] if noted.guard else noted.looked)
-    if noted.read:
-        step["read"] = cut_all(noted.read)
-    if noted.made is not None and not noted.looked:
+    looked, read = noted.node.fill.explain(noted.scope) if noted.scope is not None else ((), {})
+    guard = noted.node.when
+    before = [look(guard, noted.guarded)] if guard is not None and noted.guarded is not None else []
+    step = _passed(noted) | _looked([*before, *looked])
+    if read:
+        step["read"] = cut_all(read)
+    if noted.made is not None and not looked:
         step["in"] = _config(noted.made)
     if outcome.out is not None:
         step["out"] = cut(outcome.out)

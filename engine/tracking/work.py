@@ -177,7 +177,7 @@ class Work:
         for i, (at, emit) in enumerate(emits):
             children.append(child_event(event, machine.flow.name, at, i, emit.type, emit.properties))
         for node, effect in effects:
-            if not isinstance(effect, OPERATIONS):  # those are in the sight already
+            if type(effect) not in OPERATIONS:  # those are in the sight already
                 self._keep(machine, event, node.id, effect)
         changed = final.operations is not self.sight.operations or final.person is not self.sight.person
         final = final.showing({**final.scope, "nodes": {}})
