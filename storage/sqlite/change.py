@@ -70,7 +70,7 @@ def change_of(unit: Unit) -> Change:
             profiles.append((PROFILE, (profile.id, profile.version, profile.merged_into, doc, expected)))
     events = _events(unit)
     weight += sum([len(event.doc) + ROW_BYTES for event in events])
-    weight += sum([len(row[-1]) for _, row in rows if isinstance(row[-1], bytes)])
+    weight += sum([len(row[-1]) for _, row in rows if isinstance(row[-1], bytes)])  # documents come last
     marks = [(mark.event, mark.source, mark.at, mark.session, mark.profile) for mark in unit.marks]
     return Change(events, profiles, marks, rows, weight)
 
@@ -78,7 +78,7 @@ def change_of(unit: Unit) -> Change:
 def write(connection: sqlite3.Connection, changes: Iterable[Change], at_once: int = LARGEST) -> None:
     """Write all of `changes`, inside a transaction that the caller has begun and will end.
 
-    Raises `Conflict` when any row has no effect; it names the right document only when rows go one `at_once`.
+    Raises `Conflict` when any row has no effect; it names the right document only when rows go one at a time.
     """
     gathered = _gather(connection, changes)
     for statement in ORDER:
@@ -99,7 +99,7 @@ def _rows(unit: Unit) -> list[tuple[Statement, Row]]:
         if expected == 0:
             rows.append((NEW_SESSION, (session.id, session.source, session.version, encode(session))))
         else:
-            rows.append((SESSION, (session.id, session.source, session.version, encode(session), expected)))
+            rows.append((SESSION, (session.id, session.source, session.version, expected, encode(session))))
         if read is not None and (read.source, read.id, read.version) == (session.source, session.id, expected):
             read = None  # the write looks at the same version
     if read is not None:

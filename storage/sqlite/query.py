@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from storage.sqlite.change import Change
+from storage.sqlite.change import ROW_BYTES, Change
 from storage.sqlite.reader import Reader
 from storage.sqlite.statement import DROP_MARK, FORGET, META
 
@@ -56,7 +56,8 @@ class OldMarks(Struct, frozen=True):
                 *[(FORGET, (seq,)) for seq in self.seqs],
                 *[(DROP_MARK, (seq,)) for seq in self.seqs],
                 (META, ("forgotten", self.done)),
-            ]
+            ],
+            bytes=ROW_BYTES * len(self.seqs),
         )
 
 

@@ -87,7 +87,7 @@ NEW_SESSION = Statement(
 )
 SESSION = Statement(
     "session",
-    ("id", "source", "version", "doc", "expected"),
+    ("id", "source", "version", "expected", "doc"),
     """UPDATE sessions SET version = given.version, doc = CAST(given.doc AS TEXT) FROM given
     WHERE sessions.source = given.source AND sessions.id = given.id AND sessions.version = given.expected""",
     moved="session",
