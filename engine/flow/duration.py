@@ -3,7 +3,7 @@
 import re
 
 UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_FORM = re.compile(r"(\d{1,9})(ms|s|m|h|d)")
+_FORM = re.compile(r"(\d{1,9})(ms|s|m|h|d)", re.ASCII)
 
 
 def read_duration(value: object) -> int | None:
@@ -13,7 +13,7 @@ def read_duration(value: object) -> int | None:
 
 
 def show_duration(ms: int) -> str:
-    """The shortest text that `read_duration` reads as `ms`."""
+    """The shortest way to write `ms`."""
     for unit in ("d", "h", "m", "s"):
         if ms and ms % UNITS[unit] == 0:
             return f"{ms // UNITS[unit]}{unit}"

@@ -1,0 +1,111 @@
+"""The registry: it refuses a node type that could not be documented, found or wired."""
+
+from typing import Annotated
+
+import pytest
+from msgspec import Meta
+
+from engine.flow.ask import Ask, CacheGet
+from engine.flow.node import Fixed, Keys, Node, Outcome, Port, Seen, Sole, declared_ports
+from engine.flow.registry import BadNodeType, Registry, field_notes, notes, sole_field
+from nodes import builtin
+from tests.engine.flow.kinds import Way
+
+
+class Runs(Node, frozen=True):
+    """What a fit type has."""
+
+    done = Port("Done", main=True)
+
+    def run(self, seen: Seen) -> Outcome:
+        """Do nothing."""
+        return self.done()
+
+
+class NoName(Runs, frozen=True):
+    """Have no name."""
+
+
+class NoText(Runs, frozen=True, tag="test.no-text"):
+    __doc__ = None
+
+
+class NoSentence(Runs, frozen=True, tag="test.no-sentence"):
+    """Have no full stop"""  # that is the point
+
+
+class NoDescription(Runs, frozen=True, tag="test.no-description"):
+    """Have a field that says nothing."""
+
+    value: Annotated[int, Sole()]
+
+
+class NoPortText(Runs, frozen=True, tag="test.no-port-text"):
+    """Have a port that says nothing."""
+
+    other = Port("")
+
+
+class NoAnswer(Node, frozen=True, tag="test.no-answer"):
+    """Ask, and not listen."""
+
+    def ask(self, seen: Seen) -> Ask:
+        """Ask."""
+        return CacheGet("k")
+
+
+class Nothing(Node, frozen=True, tag="test.nothing"):
+    """Do nothing at all."""
+
+
+@pytest.mark.parametrize(
+    ("node", "told"),
+    [
+        pytest.param(NoName, "NoName needs a name", id="no name"),
+        pytest.param(NoText, "needs a docstring", id="no docstring"),
+        pytest.param(NoSentence, "whose first line is a sentence", id="no sentence"),
+        pytest.param(NoDescription, "field `value` of NoDescription", id="a field without a description"),
+        pytest.param(NoPortText, "port `other` of NoPortText", id="a port without a text"),
+        pytest.param(NoAnswer, "asks but does not answer", id="an ask without answer"),
+        pytest.param(Nothing, "has neither `run` nor `ask`", id="neither run nor ask"),
+    ],
+)
+def test_a_type_that_is_not_fit_is_refused(node: type[Node], told: str):
+    with pytest.raises(BadNodeType, match=told):
+        Registry([node])
+
+
+def test_two_types_of_one_name_are_refused():
+    class Other(Runs, frozen=True, tag="test.way"):
+        """Take another's name."""
+
+    with pytest.raises(BadNodeType, match=r"two node types are called `test\.way`: Way, .*Other"):
+        Registry([Way, Other])
+
+
+def test_types_are_found_by_name_and_listed_in_its_order():
+    registry = builtin()
+    assert registry.names() == tuple(sorted(registry.names()))
+    assert len(registry) == len(list(registry)) == len(registry.names())
+    found = registry.find("profile.set")
+    assert found is not None
+    assert found.__name__ == "ProfileSet"
+    assert registry.find("profile.st") is None
+
+
+def test_nested_notes_are_all_found():
+    inner = Annotated[str, Fixed()]
+    said = notes(Annotated[inner, Keys("traits"), Meta(description="x")])
+    assert [type(note) for note in said] == [Fixed, Keys, Meta]
+    assert notes(str) == ()
+
+
+def test_a_type_may_have_a_field_that_takes_the_whole_value():
+    names = {str(node.__struct_config__.tag): sole_field(node) for node in builtin()}
+    assert (names["profile.set"], names["log"], names["lookup.http"]) == ("values", "message", None)
+    assert list(field_notes(Way)) == ["by"]
+
+
+def test_every_type_can_fail_and_be_skipped():
+    assert list(declared_ports(Way)) == ["done", "left", "right", "failed", "skipped"]
+    assert [port.name for port in declared_ports(Way).values() if port.failure] == ["failed"]
