@@ -50,9 +50,9 @@ class Fill:
         """The node with everything filled in."""
         if self._static is not None:
             return self._static
-        given = self.literals.copy()
-        for name, evaluate in self._parts:
-            given[name] = evaluate(scope)
+        given = {name: evaluate(scope) for name, evaluate in self._parts}
+        if self.literals:
+            given |= self.literals
         if self._trusted:
             return self._node(**given)
         try:
