@@ -51,12 +51,14 @@ class World(Struct, frozen=True):
     def reply(self, asked: Asked) -> Reply:
         """The reply to an ask; the same whenever it is asked."""
         chance = crc32(f"{self.salt} {asked.id} {asked.number} {asked.attempt}".encode())
+        said: list[Reply] = [silence(), silence(retriable=False)]
         if not isinstance(asked.ask, HttpAsk):
-            return (ProfileReply(BO, "p-bo"), ProfileReply(None), silence())[chance % 3]
-        following = f"/{asked.number}" if asked.number < 5 else None
-        pages = answer({"next": following}), answer({"next": None})
-        ways = answer("left"), answer("right"), answer()
-        return (*(pages * 2 if asked.id.endswith("pages") else ways), silence(), silence(retriable=False))[chance % 5]
+            said += [ProfileReply(BO, "p-bo"), ProfileReply(BO, "p-bo"), ProfileReply(None)]
+        elif asked.id.endswith("pages"):
+            said += [answer({"next": "/more" if more and asked.number < 5 else None}) for more in (True, True, False)]
+        else:
+            said += [answer("left"), answer("right"), answer()]
+        return said[chance % len(said)]
 
 
 @st.composite

@@ -43,7 +43,7 @@ def test_the_order_of_the_replies_does_not_matter():
     set_b: {profile.set: {traits.x: b}, next: end}
     end: {let: {x: "{{ profile.traits.x | default('-') }}"}}
     """
-    replies = {"a": answer("left"), "b": answer("left"), "c": silence()}
+    replies: dict[str, Reply] = {"a": answer("left"), "b": answer("left"), "c": silence()}
     ends = []
     for order in permutations("abc"):
         machine = Machine(flow(text, TYPES), inputs(profile=person()))

@@ -110,6 +110,7 @@ def test_what_is_wrong_with_a_flow_is_said_at_its_place(document: Any, expected:
             [("H114", "nodes.a.profile.increment.traits.a")],
             id="a text beside a template is still no number",
         ),
+        pytest.param("a: {segment.add: [vip, 5]}", [("H114", "nodes.a.segment.add.1")], id="a number among texts"),
         pytest.param("a: {segment.add: vp}", [("H118", "nodes.a.segment.add")], id="an unknown segment"),
         pytest.param("a: {segment.add: [vip, vp]}", [("H118", "nodes.a.segment.add.1")], id="an unknown one of two"),
         pytest.param("a: {segment.add: rich}", [("H309", "nodes.a.segment.add")], id="a segment with a condition"),

@@ -391,6 +391,16 @@ def test_branches_that_do_not_fit_together_fail_the_node_that_joins_them():
     assert why(machine, "end") == "`traits.x` is text, not a number"
 
 
+def test_a_guard_does_not_hide_that_branches_do_not_fit_together():
+    text = """
+    s: {log: x, next: [a, b]}
+    a: {profile.set: {traits.x: text}, next: end}
+    b: {profile.increment: {traits.x: 1}, next: end}
+    end: {log: x, when: event.properties.no}
+    """
+    assert run(flow(text), profile=ANN).failed_at == "end"
+
+
 # ---- the end --------------------------------------------------------------------------------------------------------
 
 

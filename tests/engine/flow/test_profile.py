@@ -1,11 +1,14 @@
 """Profiles within a run: merged, attached, changed before and after."""
 
+from typing import Annotated
+
 import pytest
+from msgspec import Meta
 
 from engine.flow.ask import ProfileReply, SessionReply
 from engine.flow.effect import Attach, AttachSession, ClaimKey, Effect, Merge, SetSession
 from engine.flow.machine import Machine
-from engine.flow.node import Node, Outcome, Port, Seen
+from engine.flow.node import Node, Outcome, Port, Seen, Sole
 from engine.profile.document import Profile
 from engine.profile.operations import Operation, Set
 from tests.engine.flow.build import NOW, drive, flow, inputs, out, person, ports, run, traits, why
@@ -154,6 +157,12 @@ def test_a_made_profile_has_its_key():
     assert ClaimKey("pii.email", "ann@example.com") in [effect for _, effect in machine.effects()]
 
 
+@pytest.mark.parametrize(("reply", "port"), [(here(ANN), "failed"), (here(None), "attached")])
+def test_a_source_that_may_not_identify_attaches_new_profiles_only(reply: ProfileReply, port: str):
+    text = "a: {profile.attach: {key: {pii.email: x@y.z}, create: true}, next: {failed: b}}\nb: {log: x}"
+    assert ports(run(flow(text), answers={"a": reply}, identify="refuse"))["a"] == port
+
+
 class AttachBo(Node, frozen=True, tag="test.attach-bo"):
     """Attach Bo."""
 
@@ -227,6 +236,29 @@ def test_a_second_different_session_fails():
     text = "a: {session.attach: s-9, next: b}\nb: {session.attach: s-8, next: {failed: c}}\nc: {log: x}"
     machine = run(flow(text), answers={"a": SessionReply(SESSION)})
     assert why(machine, "b") == "the event has another session"
+
+
+class AttachSessions(Node, frozen=True, tag="test.attach-session"):
+    """Attach the session of that id."""
+
+    id: Annotated[str, Sole(), Meta(description="The id")]
+
+    done = Port("Attached", main=True)
+
+    def run(self, seen: Seen) -> Outcome:
+        """Attach."""
+        return self.done(effects=[AttachSession({"id": self.id})])
+
+
+@pytest.mark.parametrize(("other", "port"), [("s-1", "done"), ("s-2", "failed")])
+def test_two_sessions_attached_side_by_side_fail_where_the_branches_meet(other: str, port: str):
+    text = f"""
+    s: {{log: x, next: [a, b]}}
+    a: {{test.attach-session: s-1, next: end}}
+    b: {{test.attach-session: {other}, next: end}}
+    end: {{log: x}}
+    """
+    assert ports(run(flow(text, [AttachSessions])))["end"] == port
 
 
 def test_no_session_can_be_changed_where_there_is_none():

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec import json
 
-from engine.flow.ask import ProfileReply
+from engine.flow.ask import ProfileReply, Reply, SessionReply
 from engine.flow.machine import Machine
 from engine.flow.trace import MOST_STEPS, MOST_TEXT, MOST_VALUE, Trace, render
 from tests.engine.flow.build import answer, flow, inputs, person, run, silence, step_of, ticking, traced
@@ -143,6 +143,16 @@ def test_a_merge_names_the_other_profile_and_the_cause_not_the_value():
     assert (merge["op"], merge["profile"]) == ("merge", "p-bo")
     assert merge["cause"].startswith("pii.email:")
     assert "bo@example.com" not in merge["cause"]
+
+
+def test_what_is_attached_is_named():
+    text = "a: {profile.attach: {id: p-ann}, next: b}\nb: {session.attach: s-1}"
+    answers: dict[str, Reply] = {"a": ProfileReply(ANN, "p-ann"), "b": SessionReply({"id": "s-1"})}
+    steps = traced(run(flow(text), answers=answers))["steps"]
+    assert [step["operations"] for step in steps] == [
+        [{"op": "attach", "profile": "p-ann"}],
+        [{"op": "session-attach", "session": "s-1"}],
+    ]
 
 
 def test_calls_are_shown_with_their_attempts():
