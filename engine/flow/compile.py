@@ -349,6 +349,7 @@ class _Reader:
                     fatal=frozenset(p.name for p in draft.ports.values() if p.failure and p.name not in outs),
                     starts=id in wiring.starts,
                     makes_ids=draft.node.makes_ids,
+                    guarded=draft.when is not None or draft.settings["disabled"],
                     ins=tuple((source, frozenset(ins[source])) for source in sorted(ins)),
                     outs=outs,
                     when=draft.when,

@@ -160,16 +160,19 @@ class Machine:
     # ---- the sweep --------------------------------------------------------------------------------------------------
 
     def _sweep(self) -> None:
+        ports = self._ports
         for node in self.flow.nodes:
-            if self._ports[node.index] is not None:
+            index = node.index
+            if ports[index] is not None:
                 continue
-            waiting = self.waiting.get(node.index)
-            if waiting is None:
+            if self.waiting and index in self.waiting:
+                waiting = self.waiting[index]
+                if waiting.reply is not None:
+                    self._resume(node, waiting, waiting.reply)
+            else:
                 via = self._arrival(node)
                 if via is not None:
                     self._start(node, via)
-            elif waiting.reply is not None:
-                self._resume(node, waiting, waiting.reply)
             if self.outcome is not None:
                 return
 
@@ -210,34 +213,47 @@ class Machine:
     def _start(self, node: PlannedNode, via: tuple[int, ...]) -> None:
         if self.trace is not None:
             self.trace.begin(node)
-        mask = self._mask(via)
-        if node.disabled:
-            return self._settle(node, Outcome("skipped", reason="disabled"), via, mask)
-        if node.when is not None and not self._passes(node, mask):
-            return self._settle(node, Outcome("skipped", reason=f"`{node.when.source}` is false"), via, mask)
-        came = self._act(node, mask, None)
+        mask = self._after[via[0]] if len(via) == 1 else self._mask(via)
+        came = self._guarded(node, mask) if node.guarded else self._act(node, mask, None)
         if isinstance(came, Outcome):
-            return self._settle(node, came, via, mask)
-        self.waiting[node.index] = Waiting(self._timed(node, came, 0), via)
-        return None
+            self._settle(node, came, via, mask)
+        else:
+            self.waiting[node.index] = Waiting(self._timed(node, came, 0), via)
 
-    def _passes(self, node: PlannedNode, mask: int) -> bool:
-        """Whether the node's `when` holds; where side branches do not fit, `_act` will say so."""
-        assert node.when is not None  # noqa: S101
+    def _guarded(self, node: PlannedNode, mask: int) -> Outcome | Ask:
+        """What comes of a node that may be skipped. Where side branches do not fit, `_act` says so."""
+        if node.disabled:
+            return Outcome("skipped", reason="disabled")
         try:
-            sight = self._sight(mask)
+            scope = self._sight(mask).scope
         except Refused:
-            return True
+            return self._act(node, mask, None)
         if self.trace is not None:
-            self.trace.current.guarded = sight.scope
-        return node.when.test(sight.scope)
+            self.trace.current.guarded = scope
+        if node.when is not None and not node.when.test(scope):
+            return Outcome("skipped", reason=f"`{node.when.source}` is false")
+        return self._act(node, mask, None)
 
     def _act(self, node: PlannedNode, mask: int, reply: Reply | None) -> Outcome | Ask:
         """What comes of the node, and fits what is there."""
         try:
-            came = self._turn(node, self._sight(mask), reply)
-            if isinstance(came, Outcome):
-                return self._checked(node, mask, came)
+            sight = self._sights.get(mask) or self._sight(mask)
+            scope = sight.scope
+            if self.trace is None:
+                made = node.fill(scope)
+            else:
+                noted = self.trace.current
+                noted.scope = scope
+                noted.made = made = node.fill(scope)
+            new_id = f"{self.inputs.seed}{node.index:02x}" if node.makes_ids else ""
+            event, session, profile, source = scope["event"], scope["session"], scope["profile"], scope["source"]
+            seen = Seen(event, session, profile, source, sight.person, self.inputs.now, new_id)
+            if not node.asks:
+                came: Outcome | Ask = made.run(seen)
+            else:
+                came = made.ask(seen) if reply is None else made.answer(seen, reply)
+            if type(came) is Outcome:
+                return self._checked(node, mask, sight, came)
             if node.asks and isinstance(came, Ask):
                 return came
             raise TypeError(f"it gave {came!r}, which is no outcome")
@@ -247,22 +263,6 @@ class Machine:
             reason = f"a bug in {type_name(node.node)}: {bug!r}"
             self._end("failed", reason, node.id)
             return Outcome("failed", reason=reason)
-
-    def _turn(self, node: PlannedNode, sight: Sight, reply: Reply | None) -> Outcome | Ask:
-        scope = sight.scope
-        if self.trace is None:
-            made = node.fill(scope)
-        else:
-            noted = self.trace.current
-            noted.scope = scope
-            noted.made = made = node.fill(scope)
-        new_id = f"{self.inputs.seed}{node.index:02x}" if node.makes_ids else ""
-        seen = Seen(
-            scope["event"], scope["session"], scope["profile"], scope["source"], sight.person, self.inputs.now, new_id
-        )
-        if not node.asks:
-            return made.run(seen)
-        return made.ask(seen) if reply is None else made.answer(seen, reply)
 
     # ---- asks -------------------------------------------------------------------------------------------------------
 
@@ -324,12 +324,14 @@ class Machine:
         elif outcome.effects and Stop in [type(effect) for effect in outcome.effects]:
             self._end("finished")
 
-    def _checked(self, node: PlannedNode, mask: int, outcome: Outcome) -> Outcome:
+    def _checked(self, node: PlannedNode, mask: int, sight: Sight, outcome: Outcome) -> Outcome:
         """The outcome with plain data in it, or one by `failed` when it is too large. Raises `Refused`."""
         if outcome.port not in node.ports:
             raise ValueError(f"it left by `{outcome.port}`, which is none of its ports")
         out, effects = outcome.out, outcome.effects
+        behind = mask | 1 << node.index
         if out is None and not effects:
+            self._sights[behind] = sight
             return outcome
         if out is not None:
             encoded = _encode(out)
@@ -344,7 +346,7 @@ class Machine:
                 effects = tuple(map(_plain, effects))
         if self._emitted + emitted > MOST_EMITTED:
             return Outcome("failed", reason=f"the run emits more than {MOST_EMITTED} events")
-        self._sights[mask | 1 << node.index] = self._sight(mask).after(node.id, out, effects)
+        self._sights[behind] = sight.after(node.id, out, effects)
         self._emitted += emitted
         if out is None and effects is outcome.effects:
             return outcome

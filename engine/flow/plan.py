@@ -43,6 +43,7 @@ class PlannedNode:
     fatal: frozenset[str] = frozenset()  # ports that end the run as failed, since nobody wired them
     starts: bool = False
     makes_ids: bool = False
+    guarded: bool = False  # it may be skipped
     disabled: bool = False
     join: Join = "settled"
     retry: Retry = Retry()

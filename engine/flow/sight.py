@@ -51,16 +51,26 @@ class Sight:
         scope = dict(self.scope)
         if out is not None:
             scope["nodes"] = {**scope["nodes"], id: {"out": out}}
-        new = self.showing(scope)
+        new = Sight(self.inputs, scope, self.person, self.operations, self.acting, self.rules)
         for effect in effects:
-            new.take(scope, effect)
+            if type(effect) in OPERATIONS:
+                new._change(scope, effect)  # type: ignore[arg-type]  # it is one of them
+            else:
+                new.take(scope, effect)
         return new
 
+    def _change(self, scope: dict[str, Any], operation: Operation) -> None:
+        profile = scope["profile"]
+        if profile is None:
+            raise Refused("the event has no profile")
+        if operation.path[0] not in ROOTS:
+            raise Refused(f"`{dotted(operation.path)}` is not something that can be written")
+        scope["profile"] = change_shown(profile, operation, self.rules)
+        self.operations = (*self.operations, operation)
+
     def take(self, scope: dict[str, Any], effect: Effect) -> None:
-        """Put one effect into `scope`, which is a copy of its own."""
-        if type(effect) in OPERATIONS:
-            self._change(scope, effect)  # type: ignore[arg-type]  # it is one of them
-        elif isinstance(effect, Merge):
+        """Put an effect that is no operation into `scope`, which is a copy of its own."""
+        if isinstance(effect, Merge):
             self._merge(scope, effect)
         elif isinstance(effect, Attach):
             self._attach(scope, effect)
@@ -70,14 +80,6 @@ class Sight:
             self._attach_session(scope, effect)
         elif isinstance(effect, SetEvent):
             scope["event"] = put(scope["event"], effect.path, effect.value)
-
-    def _change(self, scope: dict[str, Any], operation: Operation) -> None:
-        if scope["profile"] is None:
-            raise Refused("the event has no profile")
-        if operation.path[0] not in ROOTS:
-            raise Refused(f"`{dotted(operation.path)}` is not something that can be written")
-        scope["profile"] = change_shown(scope["profile"], operation, self.rules)
-        self.operations = (*self.operations, operation)
 
     def _merge(self, scope: dict[str, Any], effect: Merge) -> None:
         if self.person is None:
