@@ -54,20 +54,21 @@ def compose(work: Work, intake: Intake, session_write: bool, rejected: tuple[Rej
             session=change,
             session_read=read,
             keys=_keys(work),
-            marks=tuple(
-                Mark(start.source.source, event.id, start.now, intake.session, person.id if person else None)
-                for event, _, _ in work.done
-                if event.marked
-            ),
-            events=tuple(_stored(work, event, seen, profile) for event, seen, profile in work.done if event.save),
-            runs=tuple(run_record(work, ran, person) for ran in work.ran if ran.trace is not None and ran.flow),
+            marks=tuple([_mark(work, intake, event, person) for event, _, _ in work.done if event.marked]),
+            events=tuple([_stored(work, event, seen, profile) for event, seen, profile in work.done if event.save]),
+            runs=tuple([run_record(work, ran, person) for ran in work.ran if ran.trace is not None and ran.flow]),
             rejected=rejected,
-            cache=tuple(_entry(put, start.now) for put in work.cache),
+            cache=tuple([_entry(put, start.now) for put in work.cache]),
         ),
         person,
         shown,
         session,
     )
+
+
+def _mark(work: Work, intake: Intake, event: Being, person: Profile | None) -> Mark:
+    start = work.start
+    return Mark(start.source.source, event.id, start.now, intake.session, person.id if person else None)
 
 
 def _profiles(work: Work) -> tuple[Profile | None, dict[str, Any] | None, tuple[ProfileWrite, ...]]:
@@ -79,6 +80,8 @@ def _profiles(work: Work) -> tuple[Profile | None, dict[str, Any] | None, tuple[
     before = work.start.shown if not work.merged and work.start.person is not None else None
     person, _ = commit(sight.person, acting, sight.operations, work.start.now, before, sight.rules)
     shown = {**sight.scope["profile"], "id": person.id, "ids": list(person.ids), "metadata": metadata(person)}
+    if not work.merged:
+        return person, shown, (ProfileWrite(person, expected),)
     first = work.start.person or work.attached
     documents = [*([first] if first else []), *work.merged]
     # A merge whose step was undone joins nobody: then the other profile stays as it is.
@@ -121,6 +124,8 @@ def _attached(work: Work) -> Session | None:
 
 def _keys(work: Work) -> tuple[Key, ...]:
     acting = work.sight.acting or ""
+    if not work.claims:
+        return ()
     found = {f"{claim.path}={claim.value}": Key(f"{claim.path}={claim.value}", acting) for claim in work.claims}
     return tuple(found.values())
 

@@ -182,9 +182,7 @@ def collected(type: str, source: str, session: str | None, properties: dict[str,
     """The intake of one event sent to `/collect`. Raises `Refusal` for an unusable type, source or session id."""
     for name, value in (("type", type), ("source", source), ("session", session)):
         if value is not None and not (0 < len(value) <= 200 and usable(value)):
-            raise Refusal(
-                "malformed", f"the {name} in the path has more than 200 characters, or none; and it {UNUSABLE}"
-            )
+            raise Refusal("malformed", f"the {name} in the path must have 1 to 200 characters; it {UNUSABLE}")
     event = Incoming(0, None, type, properties, {})
     bare = session is None
     return Intake(source=source, session=session, events=(event,), profile_less=bare, sessionless=bare)
