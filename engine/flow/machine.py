@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from engine.flow.ask import Ask, HttpAsk, NoAnswer, Reply
+from engine.flow.ask import Ask, Reply
+from engine.flow.attempts import no_more, pause, timed
 from engine.flow.calls import call_of
-from engine.flow.duration import show_duration
 from engine.flow.effect import Effect, Emit, Stop
 from engine.flow.node import Outcome, Seen, type_name
 from engine.flow.plan import Flow, PlannedNode
@@ -26,8 +26,6 @@ from engine.profile.value import opaque
 
 DOES_NOT_RUN = ""  # in place of a port
 MOST_OUT = 65_536  # bytes of a node's output as JSON
-MOST_ASKS = 20  # of one node in one run
-MOST_BACKOFF_MS = 60_000
 MOST_EMITTED = 100  # child events of one run
 
 _encode = msgspec.json.Encoder().encode
@@ -218,7 +216,7 @@ class Machine:
         if isinstance(came, Outcome):
             self._settle(node, came, via, mask)
         else:
-            self.waiting[node.index] = Waiting(self._timed(node, came, 0), via)
+            self.waiting[node.index] = Waiting(timed(node, came, 0), via)
 
     def _guarded(self, node: PlannedNode, mask: int) -> Outcome | Ask:
         """What comes of a node that may be skipped. Where side branches do not fit, `_act` says so."""
@@ -270,35 +268,25 @@ class Machine:
         calls = (*waiting.calls, call_of(waiting.ask, reply, waiting.attempt))
         spent = waiting.spent_ms + waiting.delay_ms + int(getattr(reply, "took_ms", 0))
         del self.waiting[node.index]
-        delay = _pause(node, waiting.attempt, spent, reply)
+        delay = pause(node, waiting.attempt, spent, reply)
         if delay is not None:
-            timed = self._timed(node, waiting.ask, spent + delay)
+            again = timed(node, waiting.ask, spent + delay)
             self.waiting[node.index] = Waiting(
-                timed, waiting.via, waiting.number, waiting.attempt + 1, delay, spent, calls=calls
+                again, waiting.via, waiting.number, waiting.attempt + 1, delay, spent, calls=calls
             )
-            return None
+            return
         mask = self._mask(waiting.via)
         if self.trace is not None:
             noted = self.trace.begin(node)
             noted.guarded = self._sight(mask).scope if node.when is not None else None
         came = self._act(node, mask, reply)
+        if not isinstance(came, Outcome) and (reason := no_more(node, waiting.number, spent)):
+            came = Outcome("failed", reason=reason)
         if isinstance(came, Outcome):
-            return self._settle(node, came, waiting.via, mask, calls)
-        if waiting.number >= MOST_ASKS:
-            came = Outcome("failed", reason=f"it asked more than {MOST_ASKS} times")
-            return self._settle(node, came, waiting.via, mask, calls)
-        if node.deadline_ms is not None and spent >= node.deadline_ms:
-            came = Outcome("failed", reason=f"its deadline of {show_duration(node.deadline_ms)} has passed")
-            return self._settle(node, came, waiting.via, mask, calls)
-        timed = self._timed(node, came, spent)
-        self.waiting[node.index] = Waiting(timed, waiting.via, waiting.number + 1, spent_ms=spent, calls=calls)
-        return None
-
-    def _timed(self, node: PlannedNode, ask: Ask, spent: int) -> Ask:
-        if not isinstance(ask, HttpAsk):
-            return ask
-        left = node.timeout_ms if node.deadline_ms is None else min(node.timeout_ms, node.deadline_ms - spent)
-        return msgspec.structs.replace(ask, timeout_ms=max(left, 1))
+            self._settle(node, came, waiting.via, mask, calls)
+        else:
+            following = timed(node, came, spent)
+            self.waiting[node.index] = Waiting(following, waiting.via, waiting.number + 1, spent_ms=spent, calls=calls)
 
     def _asked(self, index: int) -> Asked:
         waiting = self.waiting[index]
@@ -378,14 +366,6 @@ class Machine:
             found = below.after(self.flow.nodes[top].id, settled.out, settled.effects)
             self._sights[mask] = found
         return found
-
-
-def _pause(node: PlannedNode, attempt: int, spent: int, reply: Reply) -> int | None:
-    """The pause (ms) before the ask is asked once more, or None when the reply stands."""
-    if not isinstance(reply, NoAnswer) or not reply.retriable or attempt > node.retry.times:
-        return None
-    delay = min(node.retry.backoff_ms << (attempt - 1), MOST_BACKOFF_MS)
-    return delay if node.deadline_ms is None or spent + delay < node.deadline_ms else None
 
 
 def _plain(effect: Effect) -> Effect:

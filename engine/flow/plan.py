@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import translate
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 from engine.flow.fill import Fill
 from engine.flow.node import Node, Port
@@ -84,10 +84,6 @@ class Flow:
     keep: float | None = None  # share of its uneventful runs to keep, when the flow says so itself
     text: str = ""
     indexes: Mapping[str, int] = field(default_factory=dict)
-
-    def describe(self) -> dict[str, Any]:
-        """What a list of flows shows."""
-        return {"flow": self.name, "version": self.version, "description": self.description, "nodes": len(self.nodes)}
 
 
 @cache  # patterns stand in flows: few, and asked for again and again

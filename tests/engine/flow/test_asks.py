@@ -5,7 +5,8 @@ from itertools import permutations
 import pytest
 
 from engine.flow.ask import Reply
-from engine.flow.machine import MOST_ASKS, MOST_BACKOFF_MS, Machine
+from engine.flow.attempts import MOST_ASKS, MOST_BACKOFF_MS
+from engine.flow.machine import Machine
 from engine.flow.run import Asked
 from tests.engine.flow.build import answer, flow, http, inputs, out, person, ports, run, silence, traits, why
 from tests.engine.flow.kinds import TYPES

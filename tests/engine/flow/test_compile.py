@@ -312,7 +312,6 @@ def test_what_the_flow_says_of_itself_is_kept():
     assert (made is not None, problems) == (True, [])
     assert made is not None
     assert (made.name, made.description, made.keep, made.profile) == ("f", "What it does", 0.5, "required")
-    assert made.describe() == {"flow": "f", "version": "", "description": "What it does", "nodes": 1}
     assert type_name(made.nodes[0].node) == "segment.add"
 
 

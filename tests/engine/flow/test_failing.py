@@ -1,0 +1,168 @@
+"""Failing: what leaves by `failed`, what ends the run, and what a bug in a node does."""
+
+from typing import Any
+
+import pytest
+
+from engine.flow.effect import Emit
+from engine.flow.machine import MOST_EMITTED, MOST_OUT, Machine, begin, step
+from tests.engine.flow.build import answer, flow, inputs, person, ports, run, silence, why
+from tests.engine.flow.kinds import TYPES
+
+ANN = person()
+
+
+@pytest.mark.parametrize(
+    ("node", "reason"),
+    [
+        pytest.param("fail: 'No {{ event.id }}'", "No e-1", id="told to fail"),
+        pytest.param("log: '{{ event.properties.none }}'", "`event.properties.none` is absent", id="an absent value"),
+        pytest.param("log: 'No {{ event.properties.null }}'", "`event.properties.null` is null", id="a null in a text"),
+        pytest.param(
+            "log: '{{ event.properties.null }}'", "`message`: expected `str`, got `null`", id="a null for a text"
+        ),
+        pytest.param(
+            "profile.increment: {traits.n: '{{ event.id }}'}",
+            "`amounts`: expected `int | float`, got `str`",
+            id="no number",
+        ),
+        pytest.param(
+            "profile.increment: {traits.name: 1}",
+            "`traits.name` is text, not a number",
+            id="an effect that does not fit",
+        ),
+        pytest.param(
+            "profile.set: {traits.name.x: 1}",
+            "`traits.name` is text, not an object: `traits.name.x` lies below it",
+            id="a write below a value",
+        ),
+        pytest.param(
+            "event.set: {properties.total.x: 1}",
+            "`properties.total` is a number: `properties.total.x` lies below it",
+            id="a write below a value of the event",
+        ),
+        pytest.param("session.set: {properties.x: 1}", "no session", id="no session"),
+        pytest.param("let: {x: '{{ event.properties.total / 0 }}'}", "", id="a sum that has no result"),
+        pytest.param("event.emit: {type: ''}", "", id="a bad event type"),
+        pytest.param("test.broken: root", "`id` is not something that can be written", id="a root that nobody writes"),
+    ],
+)
+def test_what_goes_wrong_leaves_by_failed(node: str, reason: str):
+    made = flow(f"a: {{{node}, next: {{failed: b}}}}\nb: {{log: x}}", TYPES)
+    machine = run(made, {"total": 5, "null": None}, profile=person(values={"traits.name": "Ann"}))
+    assert (ports(machine), machine.outcome) == ({"a": "failed", "b": "done"}, "finished")
+    assert reason in why(machine, "a") != ""
+
+
+def test_an_unwired_failed_ends_the_run_and_says_where_and_why():
+    machine = run(flow("a: {profile.set: {traits.x: 1}, next: b}\nb: {fail: Enough, next: {}}\n"), profile=ANN)
+    ended = machine
+    assert (ended.outcome, ended.failed_at, ended.reason) == ("failed", "b", "Enough")
+
+
+def test_an_unwired_failed_cancels_what_others_wait_for():
+    text = "s: {log: x, next: [a, b]}\na: {test.ask: /a}\nb: {test.ask: /b}"
+    machine = Machine(flow(text, TYPES), inputs())
+    first, second = machine.advance()
+    machine.reply(first.node, silence())
+    assert (machine.advance(), machine.outstanding(), machine.over) == ([], [], True)
+    assert machine.cancelled == (second.node,)
+
+
+def test_a_reply_that_comes_too_late_is_ignored():
+    text = "s: {log: x, next: [a, b]}\na: {test.ask: /a}\nb: {test.ask: /b}"
+    machine = Machine(flow(text, TYPES), inputs())
+    first, second = machine.advance()
+    machine.reply(first.node, silence())
+    machine.advance()
+    before = machine.value()
+    machine.reply(second.node, answer())
+    assert (machine.advance(), machine.value()) == ([], before)
+
+
+def test_the_first_reply_to_an_ask_counts():
+    machine = Machine(flow("a: {test.ask: /, next: {left: b}}\nb: {log: x}", TYPES), inputs())
+    (asked,) = machine.advance()
+    machine.reply(asked.node, answer("left"))
+    machine.reply(asked.node, answer("right"))
+    machine.advance()
+    assert ports(machine) == {"a": "left", "b": "done"}
+
+
+def test_an_output_that_is_too_large_fails_its_node():
+    made = flow("a: {let: {x: '{{ event.properties.x }}'}, next: {failed: b}}\nb: {log: x}")
+    room = MOST_OUT - len('{"x":""}')
+    assert ports(run(made, {"x": "." * room}))["a"] == "done"
+    machine = run(made, {"x": "." * (room + 1)})
+    assert (ports(machine)["a"], why(machine, "a")) == ("failed", f"its output is larger than {MOST_OUT} bytes")
+
+
+def test_a_run_emits_a_bounded_number_of_events():
+    nodes: dict[str, Any] = {"s": {"log": "x", "next": [f"e{i}" for i in range(MOST_EMITTED + 1)]}}
+    for i in range(MOST_EMITTED + 1):
+        nodes[f"e{i}"] = {"event.emit": {"type": "child"}, "next": {"failed": "end"}}
+    nodes["end"] = {"log": "too many"}
+    machine = run(flow({"flow": "f", "trigger": {"event": "paid"}, "nodes": nodes}))
+    assert sum(isinstance(effect, Emit) for _, effect in machine.effects()) == MOST_EMITTED
+    assert why(machine, f"e{MOST_EMITTED}") == f"the run emits more than {MOST_EMITTED} events"
+    assert "end" in ports(machine)
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        pytest.param("raise", "ZeroDivisionError('division by zero')", id="an exception"),
+        pytest.param("port", "it left by `nowhere`, which is none of its ports", id="a port that it does not have"),
+        pytest.param("nothing", "it gave None", id="no outcome"),
+        pytest.param("ask", "which is no outcome", id="an ask of a node that does not ask"),
+        pytest.param("out", "object", id="an output that is no data"),
+    ],
+)
+def test_a_bug_in_a_node_ends_the_run_though_failed_is_wired(kind: str, told: str):
+    made = flow(f"a: {{test.broken: {kind}, next: {{done: b, failed: b}}}}\nb: {{log: x}}", TYPES)
+    machine = run(made, profile=ANN)
+    assert (machine.outcome, machine.failed_at, ports(machine)) == ("failed", "a", {"a": "failed"})
+    assert machine.reason.startswith("a bug in test.broken: ")
+    assert told in machine.reason
+
+
+def test_a_bug_in_an_answer_ends_the_run():
+    text = "s: {log: x, next: [a, b]}\na: {test.broken-answer: /, next: {failed: c}}\nb: {test.ask: /b}\nc: {log: x}"
+    machine = run(flow(text, TYPES), answers={"a": answer()})
+    assert (machine.outcome, machine.failed_at) == ("failed", "a")
+    assert machine.reason == "a bug in test.broken-answer: KeyError('tier')"
+    assert machine.cancelled == (machine.flow.indexes["b"],)
+
+
+def test_branches_that_do_not_fit_together_fail_the_node_that_joins_them():
+    text = """
+    s: {log: x, next: [a, b]}
+    a: {profile.set: {traits.x: text}, next: end}
+    b: {profile.increment: {traits.x: 1}, next: end}
+    end: {log: x, next: {failed: after}}
+    after: {log: x}
+    """
+    machine = run(flow(text), profile=ANN)
+    assert ports(machine)["end"] == "failed"
+    assert why(machine, "end") == "`traits.x` is text, not a number"
+
+
+def test_a_guard_does_not_hide_that_branches_do_not_fit_together():
+    text = """
+    s: {log: x, next: [a, b]}
+    a: {profile.set: {traits.x: text}, next: end}
+    b: {profile.increment: {traits.x: 1}, next: end}
+    end: {log: x, when: event.properties.no}
+    """
+    assert run(flow(text), profile=ANN).failed_at == "end"
+
+
+def test_a_run_that_was_put_away_has_not_forgotten_what_it_emitted():
+    nodes: dict[str, Any] = {f"e{i}": {"event.emit": {"type": "child"}} for i in range(MOST_EMITTED)}
+    nodes |= {"ask": {"test.ask": "/", "next": "more"}, "more": {"event.emit": {"type": "child"}}}
+    made = flow(
+        {"flow": "f", "trigger": {"event": "x"}, "start": [id for id in nodes if id != "more"], "nodes": nodes}, TYPES
+    )
+    state, asked = step(made, begin(made, inputs()))
+    state, _ = step(made, state, (asked[0].node, answer()))
+    assert (state.outcome, state.reason) == ("failed", f"the run emits more than {MOST_EMITTED} events")
