@@ -9,25 +9,16 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 from msgspec.structs import FieldInfo, fields
 
+from engine.misfit import description, in_words
 from engine.problem import KeyPath, Problem, did_you_mean
 from flows.secret import Secret
 
 T = TypeVar("T", bound=Struct)
 
 _MISFIT: Final = object()
-_WORDS: Final = {
-    "str": "a text",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "a map",
-    "null": "nothing",
-}
-_TYPE = re.compile(r"`(\w+)`")
 
 
 def read_struct(kind: type[T], data: Any, what: str) -> tuple[T | None, list[Problem]]:
@@ -87,40 +78,18 @@ class _Reading:
         )
 
     def _missing(self, info: FieldInfo, annotation: Any, at: KeyPath, what: str) -> None:
-        text = _description(annotation)
+        text = description(annotation)
         remedy = f"add `{info.name}:`" + (f" ({text[:1].lower()}{text[1:]})" if text else "")
         message = f"{what} needs `{info.name}`"
         self.problems.append(Problem(code="H403", message=message, path=at, on="key", help=remedy))
 
 
 def _misfit(text: str, annotation: Any, data: Any, at: KeyPath) -> Problem:
-    message, _, inside = text.partition(" - at `$")
+    complaint, _, inside = text.partition(" - at `$")
     below: KeyPath = tuple(int(index) for index in re.findall(r"\[(\d+)\]", inside))
-    remedy = _description(annotation)
-    if message.startswith("Invalid enum value"):
-        words = [str(word) for word in _literals(annotation)]
-        message, remedy = f"`{_shown(data)}` is not known here", did_you_mean(str(data), words)
-    elif "matching regex" in message:
-        message = f"`{_shown(data)}` is not of the right form"
-    else:
-        message = _TYPE.sub(lambda found: _WORDS.get(found[1], found[0]), message)
-    return Problem(
-        code="H404", message=f"`{at[-1]}`: {message[:1].lower()}{message[1:]}", path=(*at, *below), help=remedy
-    )
+    message, remedy = in_words(complaint, annotation, _shown(data))
+    return Problem(code="H404", message=f"`{at[-1]}`: {message}", path=(*at, *below), help=remedy)
 
 
 def _shown(data: Any) -> str:
     return "***" if isinstance(data, Secret) else str(data)[:80]
-
-
-def _description(annotation: Any) -> str:
-    if get_origin(annotation) is not Annotated:
-        return ""
-    said = (note.description for note in annotation.__metadata__ if isinstance(note, Meta))
-    return next((text for text in said if text), "")
-
-
-def _literals(annotation: Any) -> tuple[Any, ...]:
-    if get_origin(annotation) is Literal:
-        return get_args(annotation)
-    return tuple(word for part in get_args(annotation) for word in _literals(part))

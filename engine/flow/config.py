@@ -18,6 +18,7 @@ from engine.language.path import parse_path
 from engine.language.refusal import NO_TEMPLATES
 from engine.language.template import has_template
 from engine.language.value import Value, compile_value
+from engine.misfit import in_words
 from engine.problem import KeyPath, Problem, Wrong, did_you_mean
 
 On = Literal["key", "value"]
@@ -58,7 +59,7 @@ def _by_field(node: type[Node], raw: Any, config: Config, at: KeyPath) -> tuple[
     """The raw value of each field; and the name of the sole field, when it took the whole value."""
     known = {f.name: f for f in fields(node)}
     sole = sole_field(node)
-    if sole is not None and not (isinstance(raw, Mapping) and len(known) > 1 and set(raw) <= set(known)):
+    if sole is not None and not (isinstance(raw, Mapping) and len(known) > 1 and set(raw) & set(known)):
         empty = raw is None and not known[sole].required
         return ({} if empty else {sole: raw}), sole
     if raw is None:
@@ -161,7 +162,7 @@ class _Reading:
 
     def _value(self, info: FieldInfo, raw: Any, at: KeyPath, said: tuple[Any, ...]) -> None:
         fixed = any(isinstance(note, Fixed) for note in said)
-        parts = encoded if any(isinstance(note, Parts) for note in said) else None
+        parts = encoded if any(isinstance(note, Parts) for note in said) else str if _takes_text(info.type) else None
         value, problems = compile_value(raw, templates=not fixed, parts=parts)
         self.config.problems += [p.below(at) for p in problems]
         if any(p.severity == "error" for p in problems):
@@ -196,7 +197,9 @@ class _Reading:
         try:
             msgspec.convert(literal, info.type if type is None else type)
         except msgspec.ValidationError as wrong:
-            self.config.problems.append(misfit(wrong, at, f"`{info.name}` of `{type_name(self.node)}`", on))
+            expected = info.type if type is None else type
+            what = f"`{info.name}` of `{type_name(self.node)}`"
+            self.config.problems.append(misfit(wrong, expected, literal, at, what, on))
             return False
         return True
 
@@ -237,15 +240,18 @@ def bad_duration(raw: Any, at: KeyPath) -> Problem:
     )
 
 
-def misfit(wrong: msgspec.ValidationError, at: KeyPath, what: str, on: On = "value") -> Problem:
+def misfit(
+    wrong: msgspec.ValidationError, annotation: Any, given: Any, at: KeyPath, what: str, on: On = "value"
+) -> Problem:
     """msgspec's complaint about a value, as a problem at the value's place, as far as msgspec knows it."""
-    message, _, inside = str(wrong).partition(" - at `")
+    complaint, _, inside = str(wrong).partition(" - at `")
     below: list[str | int] = []
     for name, index in _STEP.findall(inside):
         if index == "...":  # some key of a map, which one is not said
             break
         below.append(int(index) if index else name)
-    return Problem(code="H114", message=f"{what}: {message[:1].lower()}{message[1:]}", path=(*at, *below), on=on)
+    message, help = in_words(complaint, annotation, str(at[-1] if on == "key" else given)[:80])
+    return Problem(code="H114", message=f"{what}: {message}", path=(*at, *below), on=on, help=help)
 
 
 _STEP = re.compile(r"\.([^.\[`]+)|\[(\d+|\.\.\.)\]")
@@ -273,6 +279,14 @@ def _value_notes(annotation: Any) -> tuple[Any, ...]:
     """The notes of a map's values."""
     plain = _bare(annotation)
     return tuple(n for arg in get_args(plain) for n in notes(arg)) if get_origin(plain) is dict else ()
+
+
+def _takes_text(annotation: Any) -> bool:
+    """Whether this field is text (or a map of texts): then a template in it is always written as text."""
+    plain = _bare(annotation)
+    if get_origin(plain) is dict:
+        plain = _bare(get_args(plain)[1])
+    return plain is str or set(get_args(plain)) == {str, type(None)}
 
 
 def _takes_anything(annotation: Any, raw: Any) -> bool:

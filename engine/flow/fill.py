@@ -95,9 +95,10 @@ def _said(wrong: msgspec.ValidationError) -> str:
 _FIELD = re.compile(r"\$\.(\w+)")
 
 
-def encoded(value: Any) -> str:
-    """A part of a look-up's path, percent-encoded so that it stays one part."""
-    text = "true" if value is True else "false" if value is False else str(value)
+def encoded(text: str) -> str:
+    """A part of a look-up's path, percent-encoded so that it stays one part. Raises `Unfit` for no text at all."""
+    if not text:
+        raise Unfit("a part of the path is empty")
     if text in {".", ".."}:
         return text.replace(".", "%2E")
     return quote(text, safe="")
