@@ -1,32 +1,18 @@
-"""The tracker: load, run, commit. The engine's one async file.
+"""The tracker: load, run, commit. Async like its `driver`, and nothing else in the engine.
 
 A payload is a unit of work. Its documents are loaded (from memory where possible: the commit compares versions), its
 events run, and everything is committed as one; if a document has moved meanwhile, the unit runs again on the newer one,
 with the same time, seed, ids and outside replies. Units of one profile take turns in this process.
 """
 
-import asyncio
 import zlib
 from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct, structs
 
-from engine.flow.ask import (
-    CacheGet,
-    CacheReply,
-    HttpAsk,
-    NoAnswer,
-    ProfileById,
-    ProfileByKey,
-    ProfileReply,
-    Reply,
-    SessionById,
-    SessionReply,
-)
 from engine.flow.plan import Flow
-from engine.flow.run import Asked
-from engine.profile.document import Profile, new_profile
+from engine.profile.document import new_profile
 from engine.profile.fold import fold
 from engine.profile.shown import shown
 from engine.tracking.admission import authority
@@ -40,6 +26,7 @@ from engine.tracking.answer import (
 )
 from engine.tracking.being import Being, client_event, system_event
 from engine.tracking.compose import Composed, compose, rejected_records
+from engine.tracking.driver import Driver
 from engine.tracking.identity import derived_id, is_placeholder
 from engine.tracking.intake import Intake, Refusal
 from engine.tracking.known import Known, KnownProfile
@@ -47,27 +34,14 @@ from engine.tracking.ledger import Ledger
 from engine.tracking.ports import Clock, Conflict, Performer, Store, Unavailable
 from engine.tracking.project import Project
 from engine.tracking.records import Mark, Session
+from engine.tracking.request import Request
 from engine.tracking.sight_of import may_see_all
 from engine.tracking.source import Source
 from engine.tracking.triggers import Triggers
 from engine.tracking.turns import Turns
-from engine.tracking.work import Pending, Start, Work, shown_session
+from engine.tracking.work import Start, Work
 
 MOST_RUNS = 12  # of one unit, when its documents keep moving
-
-ReplyKey = tuple[str, str, str, int, int]  # event, flow, node, number of the ask, attempt
-
-
-class Request(Struct, frozen=True):
-    """A unit to be done: what is drawn once for all its runs, and the replies it has had from outside."""
-
-    source: Source
-    intake: Intake
-    events: tuple[Being, ...]
-    now: int
-    seed: str
-    deadline: float
-    replies: dict[ReplyKey, Reply]
 
 
 class Loaded(Struct, frozen=True):
@@ -94,7 +68,7 @@ class Tracker:
         self, project: Project, store: Store, performer: Performer, clock: Clock, new_id: Callable[[], str]
     ) -> None:
         self.store = store
-        self.performer = performer
+        self.driver = Driver(store, performer, clock)
         self.clock = clock
         self.new_id = new_id
         self.known = Known()
@@ -223,7 +197,7 @@ class Tracker:
             return await self._repeated(request, loaded, marks)
         work = self._work(request, loaded)
         for pending in work.go([*self._system_events(loaded, request), *fresh]):
-            await self._drive(pending, request)
+            await self.driver.drive(pending, request)
         rejected = rejected_records(request.intake, request.now, request.seed)
         composed = compose(work, request.intake, request.intake.options.saveSession, rejected)
         try:
@@ -319,83 +293,6 @@ class Tracker:
                 processed += not event.save
         self.ledger.count(stored, processed, len(request.intake.rejected), len(marks))
 
-    # ---- asks -------------------------------------------------------------------------------------------------------
-
-    async def _drive(self, pending: Pending, request: Request) -> None:
-        """Answer a machine's asks until it is over. Branches wait side by side; replies are handed in one by one."""
-        machine = pending.machine
-        todo = list(pending.asked)
-        tasks: dict[asyncio.Task[Reply], Asked] = {}
-        try:
-            while todo or tasks:
-                while todo:
-                    asked = todo.pop(_next(todo, pending, request))
-                    if isinstance(asked.ask, HttpAsk) and _key(pending, asked) not in request.replies:
-                        tasks[asyncio.ensure_future(self._perform(asked))] = asked
-                        continue
-                    todo += self._hand_in(pending, asked, await self._own(asked, pending, request))
-                for task, asked in await self._first(tasks, request):
-                    reply = (
-                        task.result() if task.done() else NoAnswer("budget", "the answer could not wait longer", False)
-                    )
-                    request.replies[_key(pending, asked)] = reply
-                    del tasks[task]
-                    todo += self._hand_in(pending, asked, reply)
-                if machine.over:
-                    return
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _hand_in(self, pending: Pending, asked: Asked, reply: Reply) -> list[Asked]:
-        if pending.machine.over:
-            return []
-        pending.machine.reply(asked.node, reply)
-        return pending.machine.advance()
-
-    async def _first(
-        self, tasks: dict["asyncio.Task[Reply]", Asked], request: Request
-    ) -> list[tuple["asyncio.Task[Reply]", Asked]]:
-        """The tasks that are done first, in the order of asking; all of them once the wait budget is used up."""
-        if not tasks:
-            return []
-        left = max(request.deadline - self.clock.ticks(), 0)
-        done, _ = await asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        if done:
-            return [(task, asked) for task, asked in tasks.items() if task in done]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        return [(task, asked) for task, asked in tasks.items() if task.cancelled()] or list(tasks.items())
-
-    async def _perform(self, asked: Asked) -> Reply:
-        if asked.delay_ms:
-            await asyncio.sleep(asked.delay_ms / 1000)
-        assert isinstance(asked.ask, HttpAsk)  # noqa: S101
-        return await self.performer.perform(asked.ask)
-
-    async def _own(self, asked: Asked, pending: Pending, request: Request) -> Reply:
-        """What our own store answers (read again at each run), or an outside reply that was recorded."""
-        match asked.ask:
-            case ProfileById(id=id):
-                return await self._found(id, id)
-            case ProfileByKey(path=path, value=value):
-                key = await self.store.key(f"{path}={value}")
-                return await self._found(key.id, key.id) if key is not None else ProfileReply(None)
-            case CacheGet(key=name):
-                entry = await self.store.cached(name, request.now)
-                return CacheReply(entry is not None, entry.value if entry else None)
-            case SessionById(id=id):
-                session = await self.store.session(request.source.source, id)
-                found = session or Session(request.source.source, id, request.now)
-                return SessionReply(shown_session(found), found.version, found.profile)
-        return request.replies[_key(pending, asked)]
-
-    async def _found(self, id: str, under: str) -> ProfileReply:
-        person: Profile | None = await self.store.profile(id)
-        return ProfileReply(person, under)
-
     # ---- the answer -------------------------------------------------------------------------------------------------
 
     def _joined(self, intake: Intake, source: Source, parts: list[Done]) -> Answer:
@@ -448,14 +345,3 @@ def _apart(request: Request) -> list[Request]:
         seed = f"{request.seed}{i:03d}"
         parts.append(structs.replace(request, events=(event,), intake=intake, seed=seed, replies={}))
     return parts
-
-
-def _key(pending: Pending, asked: Asked) -> ReplyKey:
-    return pending.event, pending.machine.flow.name, asked.id, asked.number, asked.attempt
-
-
-def _next(todo: list[Asked], pending: Pending, request: Request) -> int:
-    """Which ask is answered next: what has to be sent goes first, recorded replies come in their recorded order."""
-    order = {key: i for i, key in enumerate(request.replies)}
-    ranks = [order.get(_key(pending, asked), -1) for asked in todo]
-    return ranks.index(min(ranks))

@@ -13,9 +13,10 @@ from msgspec import Struct
 from engine.flow.effect import Attach, AttachSession, CachePut, ClaimKey, Effect, Emit, Log, Merge, Respond
 from engine.flow.machine import MOST_EMITTED, Machine
 from engine.flow.plan import Flow
+from engine.flow.rendering import cut_all, render
 from engine.flow.run import Asked, Inputs
 from engine.flow.sight import OPERATIONS, Sight, first_sight
-from engine.flow.trace import Trace, cut_all, render
+from engine.flow.trace import Trace
 from engine.profile.document import Members, Profile
 from engine.profile.operations import Refused
 from engine.tracking.being import MOST_DEPTH, Being, child_event

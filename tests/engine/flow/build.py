@@ -13,8 +13,9 @@ from engine.flow.names import ProjectNames
 from engine.flow.node import Node
 from engine.flow.plan import Flow
 from engine.flow.registry import Registry
+from engine.flow.rendering import render
 from engine.flow.run import Asked, Inputs
-from engine.flow.trace import Trace, render
+from engine.flow.trace import Trace
 from engine.problem import Problem
 from engine.profile.document import Profile, new_profile
 from engine.profile.operations import Set

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from engine.flow.effect import Stop
 from engine.flow.machine import Machine, begin, step
 from engine.flow.plan import Flow, PlannedNode
+from engine.flow.rendering import render
 from engine.flow.run import Run
-from engine.flow.trace import Trace, render
+from engine.flow.trace import Trace
 from engine.profile.operations import Append
 from tests.engine.flow.build import ticking
 from tests.engine.flow.chance import World, driven, flows, worlds

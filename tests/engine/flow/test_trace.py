@@ -7,7 +7,8 @@ from msgspec import json
 
 from engine.flow.ask import ProfileReply, Reply, SessionReply
 from engine.flow.machine import Machine
-from engine.flow.trace import MOST_STEPS, MOST_TEXT, MOST_VALUE, Trace, render
+from engine.flow.rendering import MOST_STEPS, MOST_TEXT, MOST_VALUE, render
+from engine.flow.trace import Trace
 from tests.engine.flow.build import answer, flow, inputs, person, run, silence, step_of, ticking, traced
 from tests.engine.flow.kinds import TYPES
 
