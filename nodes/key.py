@@ -46,9 +46,9 @@ class Key(Struct, frozen=True):
         """The ask for the profile that the key belongs to."""
         return ProfileByKey(self.path, self.text)
 
-    def claimed(self) -> ClaimKey:
+    def claimed(self, again: bool = False) -> ClaimKey:
         """The effect that makes the key lead to the run's profile."""
-        return ClaimKey(self.path, self.text)
+        return ClaimKey(self.path, self.text, again)
 
     def written(self) -> Set:
         """The operation that lets the profile show the value."""

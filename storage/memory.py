@@ -115,7 +115,9 @@ class MemoryStore:
         if unit.session is not None:
             written = unit.session.session
             self._sessions[written.source, written.id] = Kept(written.version, session)
-        self._keys.update((key.key, key) for key in unit.keys)
+        for key in unit.keys:
+            held = self._keys.get(key.key, key)
+            self._keys[key.key] = Key(key.key, key.id, key.claim and held.claim)
         self._marks.update(((mark.source, mark.event), mark) for mark in unit.marks)
         for event, doc in events:
             self._put_event(event, doc)
@@ -198,11 +200,12 @@ class MemoryStore:
             session = unit.session.session
             if self._sessions.get((session.source, session.id), NOTHING).version != unit.session.expected:
                 raise Conflict("session", session.id)
-        claimed: dict[str, str] = {}
+        claimed: dict[str, Key] = {}
         for key in unit.keys:
-            held = self._keys.get(key.key)
-            if claimed.setdefault(key.key, key.id if held is None else held.id) != key.id:
+            held = claimed.get(key.key) or self._keys.get(key.key)
+            if held is not None and held.id != key.id and held.claim <= key.claim:
                 raise Conflict("key", key.key)
+            claimed[key.key] = key
         marked: set[tuple[str, str]] = set()
         for mark in unit.marks:
             if (mark.source, mark.event) in self._marks or (mark.source, mark.event) in marked:

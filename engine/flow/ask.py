@@ -67,6 +67,7 @@ class ProfileReply(Struct, frozen=True, tag="profile", tag_field="reply"):
 
     profile: Profile | None
     under: str | None = None
+    claimed: bool = False  # a key that a sender without authority brought
 
 
 class CacheReply(Struct, frozen=True, tag="cache", tag_field="reply"):

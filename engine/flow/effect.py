@@ -18,13 +18,18 @@ class Merge(Struct, frozen=True, tag="merge", tag_field="op"):
     left: str  # the id that acts
     right: str  # the id that the key came in under
     cause: str
+    claimed: bool = False  # by a sender without authority: then the step proves nothing
 
 
 class ClaimKey(Struct, frozen=True, tag="claim-key", tag_field="op"):
-    """From now on `path` = `value` leads to the run's profile."""
+    """From now on `path` = `value` leads to the run's profile.
+
+    `again` says that somebody has claimed the key before: only a sender with authority takes it over.
+    """
 
     path: str
     value: str
+    again: bool = False
 
 
 class Attach(Struct, frozen=True, tag="attach", tag_field="op"):

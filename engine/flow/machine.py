@@ -245,7 +245,7 @@ class Machine:
                 noted.made = made = node.fill(scope)
             new_id = f"{self.inputs.seed}{node.index:02x}" if node.makes_ids else ""
             event, session, profile, source = scope["event"], scope["session"], scope["profile"], scope["source"]
-            seen = Seen(event, session, profile, source, sight.person, self.inputs.now, new_id)
+            seen = Seen(event, session, profile, source, sight.person, self.inputs.now, new_id, sight.rules)
             if not node.asks:
                 came: Outcome | Ask = made.run(seen)
             else:

@@ -22,6 +22,7 @@ from msgspec import Meta, Struct
 
 from engine.flow.ask import Ask, Reply
 from engine.flow.effect import Effect
+from engine.profile.declared import Fields
 from engine.profile.document import Profile
 
 
@@ -115,6 +116,7 @@ class Seen(Struct, frozen=True):
     person: Profile | None
     now: int
     new_id: str  # an id that is this node's own in this run, for what it may create
+    rules: Fields | None = None  # the declared rules by which other profiles are to be folded
 
 
 class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from engine.flow.effect import Attach, AttachSession, Effect, Merge, SetEvent, SetSession
+from engine.flow.effect import Attach, AttachSession, ClaimKey, Effect, Merge, SetEvent, SetSession
 from engine.flow.run import Inputs
 from engine.language.scope import Scope
 from engine.profile.declared import Fields
@@ -16,6 +16,7 @@ from engine.profile.shown import WRITABLE, change_shown, shown
 from engine.profile.value import dotted, kind
 
 OPERATIONS = frozenset({Set, Increment, Add, Unset, Remove, Append})
+MOST_IDS = 100  # of one profile
 ROOTS = frozenset({*WRITABLE, "segments"})  # of the profile, to which operations may lead
 
 
@@ -72,6 +73,9 @@ class Sight:
         """Put an effect that is no operation into `scope`, which is a copy of its own."""
         if isinstance(effect, Merge):
             self._merge(scope, effect)
+        elif isinstance(effect, ClaimKey):
+            if self.inputs.identify == "refuse":
+                raise Refused("this source may not identify profiles")
         elif isinstance(effect, Attach):
             self._attach(scope, effect)
         elif isinstance(effect, SetSession):
@@ -86,10 +90,13 @@ class Sight:
             raise Refused("the event has no profile")
         if self.inputs.identify == "refuse":
             raise Refused("this source may not identify profiles")
-        claim = self.inputs.identify != "trust"
+        claim = effect.claimed or self.inputs.identify != "trust"
         left = self.acting or effect.left
         step = JoinStep(step_id(left, effect.right, effect.cause), left, effect.right, effect.cause, claim)
-        self.see(scope, unite(self.person, effect.other, step))
+        united = unite(self.person, effect.other, step)
+        if len(united.parts) > MOST_IDS:
+            raise Refused(f"a profile has at most {MOST_IDS} ids")
+        self.see(scope, united)
 
     def _attach(self, scope: dict[str, Any], effect: Attach) -> None:
         if self.inputs.identify == "refuse" and effect.profile.version:

@@ -29,6 +29,13 @@ def errors_of(intake: Intake) -> list[dict[str, Any]]:
     return [{"index": one.index, "at": one.at, "reason": one.reason} for one in intake.rejected]
 
 
+def squatted(intake: Intake, marks: dict[int, Mark]) -> list[dict[str, Any]]:
+    """The events that were left out because their id has taken effect for another session: no mere repeats."""
+    reason = "this event id has taken effect before, for another session: the event was not processed"
+    others = [index for index, mark in marks.items() if mark.session != intake.session]
+    return [{"index": index, "at": f"/events/{index}/id", "reason": reason} for index in others]
+
+
 def debugging(intake: Intake, work: Work | None, done: Composed | None, marks: dict[int, Mark]) -> dict[str, Any]:
     """The debugger's part of an answer. `marks` are those of the events that had taken effect before, by index."""
     stored = done.unit.events if done else ()
@@ -44,7 +51,7 @@ def debugging(intake: Intake, work: Work | None, done: Composed | None, marks: d
             "ids": [event.id for event in stored] or fresh,
             "types": list(dict.fromkeys(event.type for event, _, _ in work.done)) if work else [],
         },
-        "profile": _part(int(person is not None), [person.id] if person else []),
+        "profile": _part(int(person is not None), [done.told] if done and done.told else []),
         "execution": execution(intake, work, marks),
         "segmentation": {"errors": [], "ids": list(done.shown["segments"]) if done and done.shown else []},
         "logs": work.logs if work else [],

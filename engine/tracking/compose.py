@@ -26,6 +26,7 @@ from engine.tracking.records import (
     StoredEvent,
     Unit,
 )
+from engine.tracking.sight_of import answered_id
 from engine.tracking.work import Ran, Work
 
 _encoder = msgspec.json.Encoder()
@@ -38,11 +39,13 @@ class Composed(Struct, frozen=True):
     person: Profile | None
     shown: dict[str, Any] | None
     session: Session | None
+    told: str | None  # the id of the profile that the sender is told
 
 
 def compose(work: Work, intake: Intake, session_write: bool, rejected: tuple[Rejected, ...]) -> Composed:
     """The unit of a work that is done. `session_write` says whether the session may be kept."""
     person, shown, profiles = _profiles(work)
+    told = answered_id(work, person)
     session, change = _session(work, intake, session_write)
     start = work.start
     read = None
@@ -54,7 +57,7 @@ def compose(work: Work, intake: Intake, session_write: bool, rejected: tuple[Rej
             session=change,
             session_read=read,
             keys=_keys(work),
-            marks=tuple([_mark(work, intake, event, person) for event, _, _ in work.done if event.marked]),
+            marks=tuple([_mark(work, intake, event, told) for event, _, _ in work.done if event.marked]),
             events=tuple([_stored(work, event, seen, profile) for event, seen, profile in work.done if event.save]),
             runs=tuple([run_record(work, ran, person) for ran in work.ran if ran.trace is not None and ran.flow]),
             rejected=rejected,
@@ -63,12 +66,12 @@ def compose(work: Work, intake: Intake, session_write: bool, rejected: tuple[Rej
         person,
         shown,
         session,
+        told,
     )
 
 
-def _mark(work: Work, intake: Intake, event: Being, person: Profile | None) -> Mark:
-    start = work.start
-    return Mark(start.source.source, event.id, start.now, intake.session, person.id if person else None)
+def _mark(work: Work, intake: Intake, event: Being, told: str | None) -> Mark:
+    return Mark(work.start.source.source, event.id, work.start.now, intake.session, told)
 
 
 def _profiles(work: Work) -> tuple[Profile | None, dict[str, Any] | None, tuple[ProfileWrite, ...]]:
@@ -95,7 +98,9 @@ def _session(work: Work, intake: Intake, keep: bool) -> tuple[Session | None, Se
     if session is None:
         return None, None
     shown = work.sight.scope["session"]
-    profile = session.profile or work.sight.acting
+    # An attached profile is the session's only if its sender could prove it: a session is how a sender comes back.
+    acting = work.sight.acting if work.attached is None or work.start.identify == "trust" else None
+    profile = session.profile or acting
     changed = msgspec.structs.replace(
         session, profile=profile, properties=shown["properties"], context=shown["context"]
     )
@@ -126,8 +131,9 @@ def _keys(work: Work) -> tuple[Key, ...]:
     acting = work.sight.acting or ""
     if not work.claims:
         return ()
-    found = {f"{claim.path}={claim.value}": Key(f"{claim.path}={claim.value}", acting) for claim in work.claims}
-    return tuple(found.values())
+    claim = work.start.identify != "trust"
+    names = {f"{each.path}={each.value}" for each in work.claims}
+    return tuple([Key(name, acting, claim) for name in sorted(names)])
 
 
 def _stored(work: Work, event: Being, seen: dict[str, Any], profile: str | None) -> StoredEvent:

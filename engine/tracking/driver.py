@@ -2,6 +2,8 @@
 
 import asyncio
 
+import msgspec
+
 from engine.flow.ask import (
     CacheGet,
     CacheReply,
@@ -19,6 +21,8 @@ from engine.tracking.ports import Clock, Performer, Store
 from engine.tracking.records import Session
 from engine.tracking.request import ReplyKey, Request
 from engine.tracking.work import Pending, shown_session
+
+_encode = msgspec.json.Encoder().encode
 
 Tasks = dict["asyncio.Task[Reply]", Asked]
 
@@ -76,7 +80,9 @@ class Driver:
                 return ProfileReply(await self.store.profile(id), id)
             case ProfileByKey(path=path, value=value):
                 key = await self.store.key(f"{path}={value}")
-                return ProfileReply(await self.store.profile(key.id), key.id) if key is not None else ProfileReply(None)
+                if key is None:
+                    return ProfileReply(None)
+                return ProfileReply(await self.store.profile(key.id), key.id, key.claim)
             case CacheGet(key=name):
                 entry = await self.store.cached(name, request.now)
                 return CacheReply(entry is not None, entry.value if entry else None)
@@ -100,7 +106,9 @@ async def _cancel(tasks: Tasks) -> None:
 
 
 def _key(pending: Pending, asked: Asked) -> ReplyKey:
-    return pending.event, pending.machine.flow.name, asked.id, asked.number, asked.attempt
+    ask = asked.ask
+    question = msgspec.structs.replace(ask, timeout_ms=0) if isinstance(ask, HttpAsk) else ask
+    return pending.event, pending.machine.flow.name, asked.id, asked.number, asked.attempt, _encode(question)
 
 
 def _next(todo: list[Asked], pending: Pending, request: Request) -> int:

@@ -42,15 +42,31 @@ class Recent(Generic[T]):
 
 
 class Known:
-    """The profiles (by every id they were asked for) and sessions that this process saw last."""
+    """The profiles and sessions that this process saw last. A profile is kept once, under its canonical id."""
 
     def __init__(self) -> None:
-        self.profiles: Recent[KnownProfile] = Recent()
         self.sessions: Recent[Session] = Recent()
+        self._profiles: Recent[KnownProfile] = Recent()
+        self._canonical: Recent[str] = Recent()  # of ids that are not canonical themselves
+
+    def profile(self, id: str) -> KnownProfile | None:
+        """The profile that `id` leads to, as it was seen last."""
+        return self._profiles.get(id) or self._profiles.get(self._canonical.get(id))
+
+    def keep(self, known: KnownProfile, asked: str | None = None) -> None:
+        """Remember a profile, for all its ids and the one that was `asked` for."""
+        person = known.person
+        self._profiles.put(person.id, known)
+        for id in (*(person.parts if len(person.parts) > 1 else ()), asked):
+            if id is not None and id != person.id:
+                self._profiles.drop(id)
+                self._canonical.put(id, person.id)
 
     def forget(self, session: tuple[str, str] | None, ids: set[str]) -> None:
         """Forget what a conflict has shown to be old."""
         if session is not None:
             self.sessions.drop(session)
         for id in ids:
-            self.profiles.drop(id)
+            self._profiles.drop(id)
+            self._profiles.drop(self._canonical.get(id))
+            self._canonical.drop(id)

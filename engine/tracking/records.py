@@ -75,10 +75,14 @@ class Rejected(Struct, frozen=True, omit_defaults=True):
 
 
 class Key(Struct, frozen=True):
-    """A merge key (`path=value`) and the id that it came in under."""
+    """A merge key (`path=value`) and the id that it came in under.
+
+    `claim` says that a sender without authority brought it. One with authority takes such a key over.
+    """
 
     key: str
     id: str
+    claim: bool = False
 
 
 class CacheEntry(Struct, frozen=True):

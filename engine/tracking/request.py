@@ -7,7 +7,7 @@ from engine.tracking.being import Being
 from engine.tracking.intake import Intake
 from engine.tracking.source import Source
 
-ReplyKey = tuple[str, str, str, int, int]  # event, flow, node, number of the ask, attempt
+ReplyKey = tuple[str, str, str, int, int, bytes]  # event, flow, node, number of the ask, attempt, what was asked
 
 
 class Request(Struct, frozen=True):

@@ -1,17 +1,25 @@
-"""Who may see what: a sender whose profile has parts that are not its own sees no values."""
+"""Who may see what: a sender without authority sees nothing of what is not its own."""
 
+from engine.profile.document import Profile
 from engine.profile.merge import connected
-from engine.tracking.admission import authority
-from engine.tracking.compose import Composed
-from engine.tracking.source import Source
 from engine.tracking.work import Work
 
 
-def may_see_all(source: Source, done: Composed | None, work: Work | None) -> bool:
-    """Whether the sender may be told values of the profile: it is trusted, or all parts are its own by proof."""
-    if done is None or done.person is None or work is None or authority(source) == "trust":
+def may_see_all(work: Work | None, person: Profile | None) -> bool:
+    """Whether the sender may be told values and ids that the unit met.
+
+    It may if it has authority; or if no profile but its own was in sight, not even in a run that failed, and all parts
+    of its own are joined to it by proof.
+    """
+    if work is None or work.start.identify == "trust":
         return True
-    if work.attached is not None:  # the sender has no profile of its own in sight
+    if work.foreign:
         return False
-    acting = work.sight.acting or done.person.id
-    return set(done.person.parts) <= connected(done.person.steps, acting, proven=True)
+    return person is None or set(person.parts) <= connected(person.steps, work.start.acting or "", proven=True)
+
+
+def answered_id(work: Work, person: Profile | None) -> str | None:
+    """The id that the sender is told: the canonical one, or the one that it came in under if it may not know more."""
+    if person is None or work.start.person is None:
+        return None
+    return person.id if may_see_all(work, person) else work.start.acting

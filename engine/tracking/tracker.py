@@ -21,6 +21,7 @@ from engine.tracking.answer import (
     debugging,
     errors_of,
     plain_answer,
+    squatted,
     whole_profile,
     without_values,
 )
@@ -112,8 +113,23 @@ class Tracker:
             replies={},
         )
         if intake.profile_less and len(request.events) > 1:
-            return self._joined(intake, source, [await self._unit(part) for part in _apart(request)])
-        return self._joined(intake, source, [await self._unit(request)])
+            return self._joined(intake, source, *await self._one_by_one(_apart(request)))
+        return self._joined(intake, source, [await self._unit(request)], [])
+
+    async def _one_by_one(self, requests: list[Request]) -> tuple[list[Done], list[dict[str, Any]]]:
+        """Units of one payload; once one is done, those that cannot be taken are told as errors of their events."""
+        done: list[Done] = []
+        missed: list[dict[str, Any]] = []
+        for request in requests:
+            try:
+                done.append(await self._unit(request))
+            except Unavailable as unavailable:
+                if not done:
+                    raise
+                index = request.events[0].index
+                reason = f"it was not taken, send it again: {unavailable.reason}"
+                missed.append({"index": index, "at": f"/events/{index}", "reason": reason})
+        return done, missed
 
     def _with_session(self, intake: Intake, source: Source) -> Intake:
         session = intake.session
@@ -138,19 +154,25 @@ class Tracker:
     # ---- a unit -----------------------------------------------------------------------------------------------------
 
     async def _unit(self, request: Request) -> Done:
-        for _ in range(MOST_RUNS):
+        runs = 0
+        while runs < MOST_RUNS:
             loaded = await self._load(request)
-            if loaded.acting is None or loaded.known is None:
+            if loaded.known is None:
                 done = await self._attempt(request, loaded)
             else:
                 turn = loaded.known.person.id
                 waited = await self.turns.take(turn)
                 try:
-                    done = await self._attempt(request, await self._load(request) if waited else loaded)
+                    if waited:
+                        loaded = await self._load(request)
+                        if loaded.known is not None and loaded.known.person.id != turn:
+                            continue  # merged meanwhile: it is another profile's turn to wait for
+                    done = await self._attempt(request, loaded)
                 finally:
                     self.turns.give(turn)
             if done is not None:
                 return done
+            runs += 1
         raise Unavailable(f"the documents of this payload moved {MOST_RUNS} times while it was processed")
 
     async def _load(self, request: Request) -> Loaded:
@@ -181,13 +203,13 @@ class Tracker:
         return Session(source, id, request.now, properties=request.intake.properties, context=request.intake.context)
 
     async def _person(self, id: str) -> KnownProfile | None:
-        known = self.known.profiles.get(id)
+        known = self.known.profile(id)
         if known is None:
             person = await self.store.profile(id)
             if person is None:
                 return None
             known = KnownProfile(person, shown(person, fold(person, self.project.settings.fields)))
-            self.known.profiles.put(id, known)
+            self.known.keep(known, id)
         return known
 
     async def _attempt(self, request: Request, loaded: Loaded) -> Done | None:
@@ -207,7 +229,7 @@ class Tracker:
             return None
         self._remember(request, loaded, composed)
         self._count(request, work, marks)
-        return Done(composed.person.id if composed.person else None, work, composed, marks)
+        return Done(composed.told, work, composed, marks)
 
     async def _fresh(self, request: Request) -> tuple[dict[int, Mark], list[Being]]:
         """The marks of those events that have taken effect before, by index; and the others, each id once."""
@@ -230,9 +252,11 @@ class Tracker:
     async def _repeated(self, request: Request, loaded: Loaded, marks: dict[int, Mark]) -> Done:
         """A payload of which nothing is new: the first answer's ids for the same session or profile, else its own."""
         first = next(iter(marks.values()))
-        own = loaded.known.person.ids if loaded.known else ()
-        same = first.session == request.intake.session or first.profile in own
-        profile = first.profile if same else (loaded.known.person.id if loaded.known else None)
+        own = loaded.known.person if loaded.known else None
+        profile = loaded.acting
+        if first.session == request.intake.session or authority(request.source) == "trust":
+            same = first.session == request.intake.session or (own is not None and first.profile in own.ids)
+            profile = first.profile if same else own.id if own is not None else None
         rejected = rejected_records(request.intake, request.now, request.seed)
         if rejected:
             await self.store.reject(rejected)
@@ -270,13 +294,8 @@ class Tracker:
     def _remember(self, request: Request, loaded: Loaded, composed: Composed) -> None:
         if composed.session is not None and composed.session.version:
             self.known.sessions.put((composed.session.source, composed.session.id), composed.session)
-        if composed.person is None or composed.shown is None:
-            return
-        known = KnownProfile(composed.person, composed.shown)
-        for id in {composed.person.id, loaded.acting or composed.person.id}:
-            self.known.profiles.put(id, known)
-        for write in composed.unit.profiles[1:]:
-            self.known.profiles.drop(write.profile.id)
+        if composed.person is not None and composed.shown is not None:
+            self.known.keep(KnownProfile(composed.person, composed.shown), loaded.acting)
 
     def _forget(self, request: Request, loaded: Loaded, work: Work) -> None:
         ids = {id for id in (loaded.acting, request.intake.profile, work.sight.acting) if id}
@@ -295,24 +314,19 @@ class Tracker:
 
     # ---- the answer -------------------------------------------------------------------------------------------------
 
-    def _joined(self, intake: Intake, source: Source, parts: list[Done]) -> Answer:
+    def _joined(self, intake: Intake, source: Source, parts: list[Done], missed: list[dict[str, Any]]) -> Answer:
         """One answer for the units of a payload (several only when it is profile-less)."""
-        body = plain_answer(source, None if intake.profile_less else parts[0].profile)
-        open_to_all = all(may_see_all(source, part.composed, part.work) for part in parts)
+        first = parts[0]
+        body = plain_answer(source, None if intake.profile_less else first.profile)
+        open_to_all = all(may_see_all(part.work, part.composed.person if part.composed else None) for part in parts)
         response = {k: v for part in parts if part.work for k, v in part.work.response.items()}
         if response and open_to_all:
             body["response"] = response
-        if intake.rejected:
-            body["errors"] = errors_of(intake)
-        composed = parts[0].composed
-        if (
-            intake.options.profile
-            and source.profiles
-            and open_to_all
-            and composed
-            and composed.person
-            and composed.shown
-        ):
+        errors = [*errors_of(intake), *missed, *squatted(intake, first.marks)]
+        if errors:
+            body["errors"] = errors
+        composed = first.composed if intake.options.profile and source.profiles and open_to_all else None
+        if composed is not None and composed.person is not None and composed.shown is not None:
             body["profile"] = whole_profile(composed.person, composed.shown)
         if not intake.options.debugger:
             return Answer(body)

@@ -23,7 +23,7 @@ class Turns:
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
                 self.give(id)  # the turn came in the same moment: pass it on
-            else:
+            elif place in line:  # `give` passes over places that are done
                 line.remove(place)
             raise
         return True

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from engine.flow.ask import ProfileReply
 from engine.flow.effect import Attach, AttachSession, CachePut, ClaimKey, Effect, Emit, Log, Merge, Respond
 from engine.flow.machine import MOST_EMITTED, Machine
 from engine.flow.plan import Flow
@@ -91,6 +92,7 @@ class Work:
         self.attached: Profile | None = None
         self.session_attached: AttachSession | None = None
         self.cache: list[CachePut] = []
+        self.foreign = False  # a profile that is not the sender's own has been seen
         self.emitted = 0
         self.runs = 0
 
@@ -137,12 +139,20 @@ class Work:
         machine = Machine(flow, msgspec.structs.replace(self.inputs, event=sight.scope["event"]), sight, trace)
         asked = machine.advance()
         if asked:
-            yield Pending(machine, asked, event.id)
+            yield Pending(machine, asked, f"{event.origin}:{event.key}")
+            self._taint(machine)
         if machine.outcome == "finished" and (reason := self._take(machine, event, children)):
             machine.fail(reason)
         if machine.outcome == "finished" and flow.profile == "none":
             self._keep_profile(before)
         self._record(machine, event, trace)
+
+    def _taint(self, machine: Machine) -> None:
+        """Note whether the run was shown somebody else's profile, whatever came of the run."""
+        own = self.start.person.ids if self.start.person is not None else ()
+        for _, reply in machine.replies:
+            if isinstance(reply, ProfileReply) and reply.profile is not None:
+                self.foreign = self.foreign or set(reply.profile.ids).isdisjoint(own)
 
     def _not_run(self, flow: Flow) -> tuple[str, dict[str, Any]] | None:
         """Why `flow` is not run although the event's type matches: the outcome and the reason."""
@@ -193,7 +203,7 @@ class Work:
             case Log():
                 where = {"flow": machine.flow.name, "node": node, "event": event.id}
                 self.logs.append({"level": effect.level, "message": effect.message, **where})
-            case ClaimKey():
+            case ClaimKey() if not effect.again or self.start.identify == "trust":
                 self.claims.append(effect)
             case Merge():
                 self.merged.append(effect.other)

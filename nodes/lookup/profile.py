@@ -50,4 +50,4 @@ friend:
             return self.failed(reason=refusal(reply))
         if reply.profile is None:
             return self.missing(reason="there is no such profile")
-        return self.found(shown(reply.profile, fold(reply.profile)))
+        return self.found(shown(reply.profile, fold(reply.profile, seen.rules)))

@@ -50,13 +50,16 @@ recognise:
         if not isinstance(reply, ProfileReply) or seen.profile is None:
             return self.failed(reason=refusal(reply))
         own, key, other = seen.profile, read_key(self.key), reply.profile
-        shown = [] if key.is_value(read(own, key.names)) else [key.written()]
+        shown: list[Effect] = [] if key.is_value(read(own, key.names)) else [key.written()]
         if other is None:
             return self.unchanged({"id": own["id"]}, [key.claimed(), *shown])
+        if reply.claimed:
+            shown = [key.claimed(again=True), *shown]
         if not set(other.ids).isdisjoint(own["ids"]):
             return self.unchanged({"id": own["id"]}, shown)
-        return self.merged({"id": other.id}, [_join(own["id"], other, reply.under, key), *shown])
+        return self.merged({"id": other.id}, [_join(own["id"], other, reply, key), *shown])
 
 
-def _join(own: Any, other: Profile, under: str | None, key: Key) -> Effect:
-    return Merge(other, left=own, right=under or other.id, cause=key.cause)
+def _join(own: Any, other: Profile, reply: ProfileReply, key: Key) -> Effect:
+    right = reply.under or other.id
+    return Merge(other, left=own, right=right, cause=key.cause, claimed=reply.claimed)

@@ -104,7 +104,7 @@ def _rows(unit: Unit) -> list[tuple[Statement, Row]]:
             read = None  # the write looks at the same version
     if read is not None:
         rows.append((SESSION_READ, (read.id, read.source, read.version)))
-    rows.extend([(KEY, (key.key, key.id)) for key in unit.keys])
+    rows.extend([(KEY, (key.key, key.id, int(key.claim))) for key in unit.keys])
     rows.extend([(RUN, (run.id, run.event, encode(run))) for run in unit.runs])
     rows.extend([(REJECTED, (encode(rejected),)) for rejected in unit.rejected])
     rows.extend([(CACHE, (entry.key, entry.expires, encode(entry))) for entry in unit.cache])

@@ -30,7 +30,7 @@ CREATE TABLE profiles (
     doc TEXT NOT NULL
 );
 CREATE INDEX profiles_merged ON profiles (merged_into) WHERE merged_into IS NOT NULL;
-CREATE TABLE keys (key TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE keys (key TEXT PRIMARY KEY, id TEXT NOT NULL, claim INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE sessions (
     source TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, doc TEXT NOT NULL, PRIMARY KEY (source, id)
 );

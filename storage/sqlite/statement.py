@@ -102,9 +102,10 @@ SESSION_READ = Statement(
 )
 KEY = Statement(
     "key",
-    ("key", "id"),
-    """INSERT INTO keys (key, id) SELECT key, id FROM given WHERE key IS NOT NULL
-    ON CONFLICT (key) DO UPDATE SET id = excluded.id WHERE keys.id = excluded.id""",
+    ("key", "id", "claim"),
+    """INSERT INTO keys (key, id, claim) SELECT key, id, claim FROM given WHERE key IS NOT NULL
+    ON CONFLICT (key) DO UPDATE SET id = excluded.id, claim = min(keys.claim, excluded.claim)
+    WHERE keys.id = excluded.id OR keys.claim > excluded.claim""",
     moved="key",
 )
 MARK = Statement(

@@ -92,8 +92,8 @@ class SqliteStore:
 
     async def key(self, key: str) -> Key | None:
         """The id that a merge key came in under."""
-        found = self._near.row("SELECT id FROM keys WHERE key = ?", key)
-        return None if found is None else Key(key, found[0])
+        found = self._near.row("SELECT id, claim FROM keys WHERE key = ?", key)
+        return None if found is None else Key(key, found[0], bool(found[1]))
 
     async def session(self, source: str, id: str) -> Session | None:
         """A session by its source and id."""

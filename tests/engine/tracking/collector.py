@@ -17,7 +17,10 @@ from engine.tracking.tracker import Tracker
 class Collector:
     """One engine over a store."""
 
-    def __init__(self, project: Project, store: Store, performer: Performer | None = None) -> None:
+    def __init__(
+        self, project: Project, store: Store, performer: Performer | None = None, keys: dict[str, str] | None = None
+    ) -> None:
+        self.keys = keys or {}  # of secret sources
         self.clock = ManualClock()
         self.tracker = Tracker(project, store, performer or ScriptedPerformer(), self.clock, new_id)
         self.store = store
@@ -30,7 +33,7 @@ class Collector:
             await self.tracker.start()
         body = {**body, "options": {"debugger": debug, **body.get("options", {})}}
         intake = read_track(msgspec.json.encode(body), profile_less=profile_less)
-        source = admit(self.tracker.project.sources, intake.source, None, None)
+        source = admit(self.tracker.project.sources, intake.source, self.keys.get(intake.source), None)
         answer = await self.tracker.track(intake, source)
         return msgspec.json.decode(msgspec.json.encode(answer.body))
 
