@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from engine.flow.effect import Attach, AttachSession, ClaimKey, Effect, Merge, SetEvent, SetSession
+from engine.flow.effect import Attach, AttachSession, Effect, Merge, SetEvent, SetSession
 from engine.flow.run import Inputs
 from engine.language.scope import Scope
 from engine.profile.declared import Fields
@@ -73,9 +73,6 @@ class Sight:
         """Put an effect that is no operation into `scope`, which is a copy of its own."""
         if isinstance(effect, Merge):
             self._merge(scope, effect)
-        elif isinstance(effect, ClaimKey):
-            if self.inputs.identify == "refuse":
-                raise Refused("this source may not identify profiles")
         elif isinstance(effect, Attach):
             self._attach(scope, effect)
         elif isinstance(effect, SetSession):

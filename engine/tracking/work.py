@@ -203,7 +203,7 @@ class Work:
             case Log():
                 where = {"flow": machine.flow.name, "node": node, "event": event.id}
                 self.logs.append({"level": effect.level, "message": effect.message, **where})
-            case ClaimKey() if not effect.again or self.start.identify == "trust":
+            case ClaimKey() if self._may_claim(effect):
                 self.claims.append(effect)
             case Merge():
                 self.merged.append(effect.other)
@@ -215,6 +215,11 @@ class Work:
                 self.cache.append(effect)
             case _:
                 pass
+
+    def _may_claim(self, claim: ClaimKey) -> bool:
+        """Whether a key is kept: never of a source that may not identify, a claimed one again only with authority."""
+        identify = self.start.identify
+        return identify == "trust" or (identify == "link" and not claim.again)
 
     # ---- segments ---------------------------------------------------------------------------------------------------
 
