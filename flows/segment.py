@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from engine.flow.reading import unknown_field
 from engine.language.expression import Condition, Read, compile_condition
 from engine.problem import Problem, Wrong
 from engine.tracking.project import Segment
@@ -64,6 +65,8 @@ def _condition(text: str, problems: list[Problem]) -> Condition | None:
     except Wrong as wrong:
         problems.append(wrong.problem.below(("condition",)))
         return None
+    unknown = [problem for read in condition.reads if (problem := unknown_field(read)) is not None]
+    problems += [problem.below(("condition",)) for problem in unknown]
     problems += [_reads_segments(read) for read in condition.reads if read.path[:2] == ("profile", "segments")]
     return condition
 

@@ -17,6 +17,7 @@ from engine.flow.graph import Wiring, check_graph, plan_order
 from engine.flow.names import ProjectNames
 from engine.flow.node import Node, Port, asks, declared_ports, type_name
 from engine.flow.plan import Flow, PlannedNode, ProfilePolicy, Retry, Trigger
+from engine.flow.reading import check_reads
 from engine.flow.registry import Registry
 from engine.language.expression import Condition
 from engine.problem import KeyPath, Problem, did_you_mean
@@ -147,9 +148,10 @@ class _Reader:
         when = None
         if "when" in raw:
             when = read_condition(raw["when"], ("trigger", "when"), self.problems)
-            for read in when.reads if when else ():
-                if read.path[0] == "nodes":
-                    self.say("H304", "no node has run when a trigger is decided", ("trigger", "when"))
+            reads = [(("trigger", "when"), read) for read in (when.reads if when else ())]
+            self.problems += check_reads(reads, self.names)
+            if any(read.path[0] == "nodes" for _, read in reads):
+                self.say("H304", "no node has run when a trigger is decided", ("trigger", "when"))
         sources = self.words(raw, "source", ("trigger", "source"))
         for source, at in _each(raw.get("source", []), ("trigger", "source")):
             if isinstance(source, str) and not set(source) & {"*", "?"}:
@@ -204,7 +206,9 @@ class _Reader:
         when = None
         if "when" in raw:
             when = read_condition(raw["when"], (*at, "when"), self.problems)
-            config.reads += [((*at, "when"), read) for read in (when.reads if when else ())]
+            reads = [((*at, "when"), read) for read in (when.reads if when else ())]
+            self.problems += check_reads(reads, self.names)
+            config.reads += reads
         return _Draft(id, node, config, ports, when, self.settings(node, raw, at), at)
 
     def type_of(self, id: str, raw: Mapping[str, Any], at: KeyPath) -> tuple[type[Node] | None, str]:

@@ -12,6 +12,7 @@ from engine.flow.duration import read_duration
 from engine.flow.fill import Fill, encoded
 from engine.flow.names import ProjectNames
 from engine.flow.node import Fixed, Keys, Names, Node, Parts, Span, Truth, type_name
+from engine.flow.reading import check_reads
 from engine.flow.registry import field_notes, notes, sole_field
 from engine.language.expression import Condition, Read, compile_condition
 from engine.language.path import parse_path
@@ -50,6 +51,7 @@ def read_config(node: type[Node], raw: Any, names: ProjectNames, at: KeyPath) ->
             config.problems.append(
                 Problem(code="H115", message=f"`{type_name(node)}` needs `{info.name}`", path=at, on="key")
             )
+    config.problems += check_reads(config.reads, names)
     if not any(p.severity == "error" for p in config.problems):
         config.fill = reading.fill()
     return config

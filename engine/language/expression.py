@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.language.checker import check
 from engine.language.compiler import Compiler
@@ -12,10 +13,20 @@ from engine.language.parser import parse
 from engine.language.refusal import SYNTAX, refusal
 from engine.language.scope import ROOTS, Scope
 from engine.language.tokens import Tokens, tokenise
-from engine.language.tree import Path, Tree, children
+from engine.language.tree import Comparison, Constant, Path, Tree, children
+
+SEGMENTS = ("profile", "segments")
 
 _PLAIN = Plain()
 _NOTED = Noted()
+
+
+class Sought(Struct, frozen=True):
+    """A literal text that is looked for among the profile's segments, and where it stands."""
+
+    text: str
+    offset: int
+    length: int
 
 
 class Read(Struct, frozen=True):
@@ -28,6 +39,7 @@ class Read(Struct, frozen=True):
     offset: int  # in characters of the author's text
     length: int
     handled: bool
+    sought: tuple[Sought, ...] = ()  # in `'vip' in profile.segments`
 
 
 class Explained(Struct):
@@ -103,4 +115,16 @@ def reads_of(tree: Tree, *, handled: bool = False) -> tuple[Read, ...]:
     if isinstance(tree, Path):
         start, end = tree.at
         return (Read(tuple(str(part) for part in tree.path), start, end - start, handled),)
-    return tuple(read for part, spared in children(tree) for read in reads_of(part, handled=handled or spared))
+    found = tuple(read for part, spared in children(tree) for read in reads_of(part, handled=handled or spared))
+    return _seeking(tree, found) if isinstance(tree, Comparison) else found
+
+
+def _seeking(tree: Comparison, reads: tuple[Read, ...]) -> tuple[Read, ...]:
+    """The reads of a comparison, with the texts that are looked for among the profile's segments."""
+    sought: dict[int, Sought] = {}
+    for left, (sign, right) in zip((tree.first, *(part for _, part in tree.rest)), tree.rest, strict=False):
+        among = isinstance(right, Path) and right.path == SEGMENTS and sign in ("in", "notin")
+        if among and isinstance(left, Constant) and isinstance(left.value, str):
+            start, end = left.at
+            sought[right.at[0]] = Sought(left.value, start, end - start)
+    return tuple(replace(read, sought=(sought[read.offset],)) if read.offset in sought else read for read in reads)

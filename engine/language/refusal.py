@@ -11,6 +11,7 @@ NO_TEMPLATES = "H206"
 BAD_JSONPATH = "H207"
 TOO_LARGE = "H208"
 BAD_PATTERN = "H209"
+UNKNOWN_FIELD = "H210"
 
 Span = tuple[int, int]  # start and end, in characters of the whole text
 

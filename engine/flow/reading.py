@@ -1,0 +1,89 @@
+"""What expressions read, checked against what there is to read: the fields of the roots, and the project's segments."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from engine.flow.names import ProjectNames
+from engine.language.expression import Read
+from engine.language.path import show_path
+from engine.language.refusal import UNKNOWN_FIELD
+from engine.problem import KeyPath, Problem, closest, did_you_mean
+
+Shape = Mapping[str, Any]  # the fields below a root; None for one below which anything may be, {} for one without any
+
+FIELDS: Final[Mapping[str, Shape]] = {
+    "event": {
+        "id": {},
+        "type": {},
+        "properties": None,
+        "context": None,
+        "time": {},
+        "received": {},
+        "origin": None,
+    },
+    "session": {"id": {}, "created": {}, "properties": None, "context": None},
+    "source": {"id": {}, "kind": {}, "consent": None},
+    "profile": {
+        "id": {},
+        "ids": None,
+        "traits": None,
+        "pii": None,
+        "consents": None,
+        "segments": None,
+        "metadata": {"created": {}, "updated": {}, "version": {}},
+    },
+    "now": {},
+}
+HOMES: Final = {"event": "properties", "session": "properties", "profile": "traits"}  # of what authors name themselves
+
+
+def check_reads(reads: Iterable[tuple[KeyPath, Read]], names: ProjectNames) -> list[Problem]:
+    """What is wrong with reads, each of which stands at a place of the document."""
+    found: list[Problem] = []
+    for at, read in reads:
+        problem = unknown_field(read)
+        if problem is not None:
+            found.append(problem.below(at))
+        found += [problem.below(at) for problem in _unknown_segments(read, names)]
+    return found
+
+
+def unknown_field(read: Read) -> Problem | None:
+    """What is wrong with a path that leads to no field of its root, if anything."""
+    shape: Any = FIELDS.get(read.path[0])
+    for depth, name in enumerate(read.path[1:], 1):
+        if shape is None:
+            return None
+        if name not in shape:
+            return _no_field(read, depth, shape)
+        shape = shape[name]
+    return None
+
+
+def _no_field(read: Read, depth: int, shape: Shape) -> Problem:
+    above, name, below = read.path[:depth], read.path[depth], read.path[depth + 1 :]
+    message = f"`{show_path(above)}` has no field `{name}`"
+    near = closest(name, shape)
+    home = HOMES.get(above[0]) if depth == 1 else None
+    if not shape:
+        message, help = f"`{show_path(above)}` has no fields", f"write `{show_path(above)}`"
+    elif near is not None:
+        help = f"did you mean `{show_path((*above, near, *below))}`?"
+    elif home is not None:
+        help = f"did you mean `{show_path((*above, home, name, *below))}`?"
+    else:
+        help = did_you_mean(name, shape)
+    return Problem(code=UNKNOWN_FIELD, message=message, offset=read.offset, length=read.length, help=help)
+
+
+def _unknown_segments(read: Read, names: ProjectNames) -> Iterable[Problem]:
+    for sought in read.sought:
+        problem = names.problem("segment", sought.text)
+        if problem is not None:
+            yield Problem(
+                code=problem.code,
+                message=problem.message,
+                offset=sought.offset,
+                length=sought.length,
+                help=problem.help,
+            )
