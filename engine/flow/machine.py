@@ -13,7 +13,7 @@ import msgspec
 from engine.flow.ask import Ask, Reply
 from engine.flow.attempts import no_more, pause, timed
 from engine.flow.calls import call_of
-from engine.flow.effect import Effect, Emit, Stop
+from engine.flow.effect import CachePut, Effect, Emit, SetEvent, SetSession, Stop
 from engine.flow.node import Outcome, Seen, type_name
 from engine.flow.plan import Flow, PlannedNode
 from engine.flow.run import Asked, Call, Inputs, Run, RunOutcome, Settled, Waiting
@@ -21,11 +21,12 @@ from engine.flow.sight import Sight, first_sight
 from engine.flow.trace import Trace
 from engine.language.absent import Unusable
 from engine.profile.document import Members
-from engine.profile.operations import Refused, Set
+from engine.profile.operations import Append, Refused, Set
 from engine.profile.value import opaque
 
 DOES_NOT_RUN = ""  # in place of a port
-MOST_OUT = 65_536  # bytes of a node's output as JSON
+MOST_OUT = 65_536  # bytes of a node's output, or of a value that it writes, as JSON
+VALUED = frozenset({Set, Append, SetEvent, SetSession, CachePut})
 MOST_EMITTED = 100  # child events of one run
 
 _encode = msgspec.json.Encoder().encode
@@ -40,6 +41,7 @@ class Machine:
         "_emitted",
         "_ports",
         "_sights",
+        "_stopping",
         "cancelled",
         "failed_at",
         "flow",
@@ -68,6 +70,7 @@ class Machine:
         self._after: list[int] = [0] * size  # bit masks: a node and all that ran before it
         self._sights: dict[int, Sight] = {0: sight or first_sight(inputs)}
         self._emitted = 0
+        self._stopping = False
 
     @classmethod
     def of(cls, flow: Flow, run: Run, trace: Trace | None = None) -> "Machine":
@@ -168,7 +171,17 @@ class Machine:
                 if waiting.reply is not None:
                     self._resume(node, waiting, waiting.reply)
             else:
-                via = self._arrival(node)
+                if len(node.ins) == 1 and not node.starts:  # then all joins are the same
+                    source, by = node.ins[0]
+                    left_by = ports[source]
+                    if left_by is None:
+                        continue
+                    if left_by not in by:
+                        ports[index] = DOES_NOT_RUN
+                        continue
+                    via: tuple[int, ...] | None = (source,)
+                else:
+                    via = self._arrival(node)
                 if via is not None:
                     self._start(node, via)
             if self.outcome is not None:
@@ -176,16 +189,6 @@ class Machine:
 
     def _arrival(self, node: PlannedNode) -> tuple[int, ...] | None:
         """The sources whose edges were taken, once the join says that the node runs; None when it cannot run now."""
-        if len(node.ins) == 1 and not node.starts:  # then all joins are the same
-            source, ports = node.ins[0]
-            left_by = self._ports[source]
-            if left_by is None or left_by in ports:
-                return None if left_by is None else (source,)
-            self._ports[node.index] = DOES_NOT_RUN
-            return None
-        return self._joined(node)
-
-    def _joined(self, node: PlannedNode) -> tuple[int, ...] | None:
         taken: tuple[int, ...] = ()
         missed = pending = False
         for source, ports in node.ins:
@@ -309,7 +312,7 @@ class Machine:
             return
         if port in node.fatal:
             self._end("failed", outcome.reason, node.id)
-        elif outcome.effects and Stop in [type(effect) for effect in outcome.effects]:
+        elif self._stopping:
             self._end("finished")
 
     def _checked(self, node: PlannedNode, mask: int, sight: Sight, outcome: Outcome) -> Outcome:
@@ -330,8 +333,14 @@ class Machine:
         for effect in effects:
             if type(effect) is Emit:
                 emitted += 1
-            elif type(effect) is Set and isinstance(effect.value, dict | Members):
-                effects = tuple(map(_plain, effects))
+            elif type(effect) is Stop:
+                self._stopping = True
+            elif type(effect) in VALUED:
+                value = effect.value  # type: ignore[union-attr]  # these have one
+                if isinstance(value, dict | list | Members) or (type(value) is str and len(value) > MOST_OUT):
+                    if len(_encode(value)) > MOST_OUT:
+                        return Outcome("failed", reason=f"it writes a value larger than {MOST_OUT} bytes")
+                    effects = tuple(map(_plain, effects))
         if self._emitted + emitted > MOST_EMITTED:
             return Outcome("failed", reason=f"the run emits more than {MOST_EMITTED} events")
         self._sights[behind] = sight.after(node.id, out, effects)

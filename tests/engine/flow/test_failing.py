@@ -169,3 +169,10 @@ def test_a_run_that_was_put_away_has_not_forgotten_what_it_emitted():
 def test_a_number_in_a_text_is_written_as_text():
     machine = run(flow("a: {log: '{{ 6 * 100 + 20 }}'}"))
     assert [effect.message for _, effect in machine.effects() if isinstance(effect, Log)] == ["620"]
+
+
+@pytest.mark.parametrize("node", ["profile.set", "profile.append"])
+def test_a_value_that_is_too_large_is_not_written(node: str):
+    text = f"a: {{{node}: {{traits.big: '{{{{ event.properties.big }}}}'}}, next: {{failed: b}}}}\nb: {{log: x}}"
+    machine = run(flow(text), {"big": "x" * (MOST_OUT + 1)}, profile=ANN)
+    assert why(machine, "a") == f"it writes a value larger than {MOST_OUT} bytes"
