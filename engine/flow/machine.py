@@ -329,25 +329,32 @@ class Machine:
             if len(encoded) > MOST_OUT:
                 return Outcome("failed", reason=f"its output is larger than {MOST_OUT} bytes")
             out = _decode(encoded)
-        emitted = 0
-        for effect in effects:
-            if type(effect) is Emit:
-                emitted += 1
-            elif type(effect) is Stop:
-                self._stopping = True
-            elif type(effect) in VALUED:
-                value = effect.value  # type: ignore[union-attr]  # these have one
-                if isinstance(value, dict | list | Members) or (type(value) is str and len(value) > MOST_OUT):
-                    if len(_encode(value)) > MOST_OUT:
-                        return Outcome("failed", reason=f"it writes a value larger than {MOST_OUT} bytes")
-                    effects = tuple(map(_plain, effects))
-        if self._emitted + emitted > MOST_EMITTED:
-            return Outcome("failed", reason=f"the run emits more than {MOST_EMITTED} events")
+        if effects:
+            effects, too_much = self._weighed(effects)
+            if too_much:
+                return Outcome("failed", reason=too_much)
         self._sights[behind] = sight.after(node.id, out, effects)
-        self._emitted += emitted
         if out is None and effects is outcome.effects:
             return outcome
         return Outcome(outcome.port, out, effects, outcome.reason)
+
+    def _weighed(self, effects: tuple[Effect, ...]) -> tuple[tuple[Effect, ...], str]:
+        """The effects with plain data in them; and what is too much about them, if anything is."""
+        for effect in effects:
+            kind = type(effect)
+            if kind is Emit:
+                self._emitted += 1
+                if self._emitted > MOST_EMITTED:
+                    return effects, f"the run emits more than {MOST_EMITTED} events"
+            elif kind is Stop:
+                self._stopping = True
+            elif kind in VALUED:
+                value = effect.value  # type: ignore[union-attr]  # these have one
+                if isinstance(value, dict | list | Members) or (type(value) is str and len(value) > MOST_OUT):
+                    if len(_encode(value)) > MOST_OUT:
+                        return effects, f"it writes a value larger than {MOST_OUT} bytes"
+                    effects = tuple(map(_plain, effects))
+        return effects, ""
 
     def _end(self, outcome: RunOutcome, reason: str = "", failed_at: str = "") -> None:
         self.outcome, self.reason, self.failed_at = outcome, reason, failed_at
