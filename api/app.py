@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 
 from api.document import describe
-from api.health import live, ready_handler
+from api.health import live, ready_handler, root
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
 from api.reading import ReadingKey, reading_router
 from api.sweeping import sweep
@@ -63,6 +63,7 @@ def create_app(
         [
             track_handler(tracker),
             collect_handler(tracker),
+            root,
             live,
             ready_handler(tracker, broken),
             reading_router(tracker, may_read),

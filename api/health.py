@@ -1,4 +1,4 @@
-"""Health: whether the process lives, and whether it can take events now."""
+"""The front page, and health: whether the process lives, and whether it can take events now."""
 
 from typing import Any
 
@@ -6,6 +6,18 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from engine.tracking.tracker import Tracker
+
+
+@get("/", summary="Where to go from here")
+async def root() -> dict[str, str]:
+    """Names the addresses that somebody who came by will look for."""
+    return {
+        "name": "Headrace",
+        "track": "POST /track; /schema shows what it takes",
+        "schema": "/schema",
+        "openapi": "/schema/openapi.json",
+        "health": "/health/ready",
+    }
 
 
 @get("/health/live", summary="The process lives")

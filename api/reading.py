@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from dataclasses import asdict
 from typing import Any
 
@@ -18,7 +19,9 @@ from engine.profile.shown import shown
 from engine.tracking.records import RunRecord
 from engine.tracking.tracker import Tracker
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
+# What a proxy adds: its clients are not on loopback, though it is itself.
+PROXIED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
 class ReadingKey:
@@ -35,9 +38,12 @@ class ReadingKey:
             if hmac.compare_digest(hashlib.sha256(given).digest(), self._digest):
                 return
             raise HttpProblem(401, "send `Authorization: Bearer KEY`", {"WWW-Authenticate": "Bearer"})
-        host = connection.headers.get("host", "").rpartition(":")[0] or connection.headers.get("host", "")
-        if not self._loopback or host not in LOOPBACK:  # a page that rebinds its name to loopback names its own host
+        hosts = connection.headers.getall("host", [])
+        # A page that rebinds its name to loopback names its own host.
+        if not self._loopback or len(hosts) != 1 or not LOOPBACK.fullmatch(hosts[0]):
             raise HttpProblem(403, "reading is open on loopback only; elsewhere set HEADRACE_ADMIN_KEY")
+        if any(name in connection.headers for name in PROXIED):
+            raise HttpProblem(403, "this came through a proxy: to read from beyond it, set HEADRACE_ADMIN_KEY")
 
 
 def reading_router(tracker: Tracker, may_read: ReadingKey) -> Router:
@@ -85,8 +91,13 @@ def _found(thing: Any, name: str) -> Any:
 
 
 def _shown_run(run: RunRecord) -> dict[str, Any]:
-    return {"id": run.id, "source": run.source, **_plain(run.trace)}
+    trace = _plain(run.trace)
+    return {"id": run.id, "source": run.source, **(trace if isinstance(trace, dict) else {"trace": trace})}
 
 
 def _plain(raw: msgspec.Raw) -> Any:
-    return msgspec.json.decode(raw)
+    """Stored JSON as data; what cannot be decoded, as text with U+FFFD for the bytes that are no UTF-8."""
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return bytes(raw).decode(errors="replace")

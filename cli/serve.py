@@ -1,5 +1,6 @@
 """`headrace serve`: load the project, open the store, listen."""
 
+import errno
 import gc
 import os
 import signal
@@ -16,6 +17,7 @@ from rich.console import Console
 
 import nodes
 from api.app import create_app
+from api.connection import Connection
 from api.front import front
 from cli.logging import configure_logging
 from engine.tracking.ports import Store
@@ -30,7 +32,8 @@ DEFAULT_STORE = "sqlite:headrace.db"
 # How long the event loop may keep the interpreter while the writer thread waits for it. The writer's work is done
 # without the interpreter, so it loses little; the usual 5 ms cost a seventh of the rate in switching back and forth.
 SWITCH_SECONDS = 0.05
-STOP_SECONDS = 10  # for requests that are under way when the server is asked to stop
+STOP_SECONDS = 15  # for requests that are under way when the server is asked to stop: look-ups answer within 10
+MOST_CONNECTIONS = 10_000  # beyond, requests are answered 503
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,9 @@ def serve(root: Path, place: Place, console: Console) -> int:
     except (UnknownStore, Held) as wrong:
         return _cannot(console, str(wrong))
     except OSError as wrong:
-        return _cannot(console, f"Cannot listen on {place.host}:{place.port}: {wrong.strerror}.")
+        told = f"Cannot listen on {place.host}:{place.port}: {wrong.strerror}."
+        taken = wrong.errno == errno.EADDRINUSE
+        return _cannot(console, told + (" Say --port 0 for any port that is free." if taken else ""))
 
 
 def listen(loaded: Loaded, store: Store, place: Place, console: Console) -> int:
@@ -111,8 +116,10 @@ def listen(loaded: Loaded, store: Store, place: Place, console: Console) -> int:
         config = uvicorn.Config(
             front(app),
             loop="uvloop",
-            http="httptools",
+            http=Connection,
+            ws="none",
             lifespan="on",
+            limit_concurrency=MOST_CONNECTIONS,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -146,9 +153,8 @@ def _greet(console: Console, project: Project, broken: tuple[str, ...], address:
     )
     console.print(f"  flows     {len(project.flows)}: {names}", highlight=False, soft_wrap=True)
     console.print(f"  sources   {', '.join(sorted(project.sources))}", highlight=False, soft_wrap=True)
-    console.print(
-        f"  track     {address}/track    API {address}/schema    health {address}/health/ready", highlight=False
-    )
+    for name, path in (("track", "/track"), ("API", "/schema"), ("health", "/health/ready")):
+        console.print(f"  {name:<9} {address}{path}", highlight=False, soft_wrap=True)
     for file in broken:
         console.print(
             f"  [red]not served[/] {file}: it has errors (see above); everything else is",

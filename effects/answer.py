@@ -1,5 +1,6 @@
 """Answers: what a target sent back, read up to a limit and taken for JSON or text."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -9,6 +10,11 @@ from effects.call import Refused
 
 DEEPEST = 64  # levels of nesting; what is deeper stays text
 _CHUNK = 65_536
+# Others are not decoded: some cost more than they should, some make text that is none (surrogates).
+_CHARSET = re.compile(
+    r"utf-?8|utf-?16|utf-16-?[bl]e|(us-)?ascii|latin-?1|iso-?8859-([1-9]|1[013456])|(windows-|cp)125[0-8]",
+    re.ASCII | re.IGNORECASE,
+)
 _READABLE = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 _INTEGERS = range(-(1 << 63), 1 << 64)  # what every store can keep
 
@@ -29,11 +35,16 @@ async def read(response: ClientResponse, most: int) -> bytes:
 
 
 def text_of(body: bytes, charset: str | None) -> str:
-    """The body as text; bytes that do not fit the charset become U+FFFD."""
-    try:
+    """The body as text; bytes that do not fit the charset become U+FFFD.
+
+    What is in a charset that is not known here must be UTF-8 after all, else it is `Refused`.
+    """
+    if charset is None or _CHARSET.fullmatch(charset):
         return body.decode(charset or "utf-8", "replace")
-    except (LookupError, UnicodeError):
-        return body.decode("utf-8", "replace")
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise Refused("the answer is in a charset that is not read: let the target answer in UTF-8") from None
 
 
 def value_of(text: str, media_type: str) -> Any:

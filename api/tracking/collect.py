@@ -39,8 +39,8 @@ def path_parts(scope: Scope) -> tuple[str, str, str | None]:
     """Type, source and session of the path, percent-decoded part by part."""
     raw = scope.get("raw_path") or scope["path"].encode()
     path = raw.decode("latin-1").partition("?")[0]
-    parts = [unquote(part) for part in path.partition("/collect")[2].strip("/").split("/")]
-    if len(parts) not in {2, 3} or not all(parts):
+    parts = [unquote(part) for part in path.removeprefix("/collect/").strip("/").split("/")]
+    if not path.startswith("/collect/") or len(parts) not in {2, 3} or not all(parts):
         raise HttpProblem(404, "write /collect/EVENT-TYPE/SOURCE-ID or /collect/EVENT-TYPE/SOURCE-ID/SESSION-ID")
     return parts[0], parts[1], parts[2] if len(parts) == 3 else None
 

@@ -1,5 +1,6 @@
 """The desk: where a tracking request is admitted, handed to the tracker and answered, whatever address it came to."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -44,6 +45,9 @@ async def serve(tracker: Tracker, scope: Scope, send: Send, methods: tuple[str, 
             said = [(b"headrace-debugger", b"refused")]
     except ClientGone:
         return
+    except asyncio.CancelledError:  # the server stops and has waited long enough; nobody waits for this task
+        status, body, more = answer_of(Unavailable("the server is stopping: send this again", retry_after=1))
+        said = [(name.lower().encode(), value.encode()) for name, value in more.items()]
     except (Refusal, Unavailable, HttpProblem) as wrong:
         status, body, more = answer_of(wrong)
         said = [(name.lower().encode(), value.encode()) for name, value in more.items()]

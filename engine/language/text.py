@@ -13,6 +13,9 @@ from engine.language.signature import need_text, need_whole
 from engine.language.signs import LIST_CAP, TEXT_CAP, as_text, capped_text, kind_of
 
 PATTERN_CAP = 512  # characters
+_PATTERN_BYTES = 1 << 20  # of memory that a compiled pattern may take
+_SEARCH_CAP = 16_384  # bytes of text that are searched
+_SEARCH_STEPS = 12_000_000  # the instructions of a pattern times the bytes of the text: less than 0.1 s at worst
 _WORD = re.compile(r"\S+")
 
 
@@ -74,7 +77,11 @@ def ends_with(value: Any, end: Any) -> bool:
 
 def matches(value: Any, pattern: Any) -> bool:
     """Whether the pattern (RE2, a literal text) is found in the text; `^` and `$` tie it to the ends."""
-    return pattern.search(need_text(value, "matches")) is not None
+    text = need_text(value, "matches")
+    most = min(_SEARCH_CAP, _SEARCH_STEPS // pattern.programsize)
+    if len(text) * 4 > most and len(text.encode()) > most:
+        raise Unfit(f"`matches` looks at texts of at most {most:,} bytes with this pattern: cut it with `truncate`")
+    return pattern.search(text) is not None
 
 
 def compile_pattern(text: str) -> Any:
@@ -83,7 +90,7 @@ def compile_pattern(text: str) -> Any:
         raise ValueError(f"a pattern has at most {PATTERN_CAP} characters")
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = 1 << 20  # bytes
+    options.max_mem = _PATTERN_BYTES
     try:
         return re2.compile(text, options)
     except re2.error as error:

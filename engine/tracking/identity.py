@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import unicodedata
 
 PLACEHOLDERS = frozenset(
     [
@@ -19,8 +20,19 @@ PLACEHOLDERS = frozenset(
         "not_authenticated",
         "unknown",
         "n/a",
+        "[object object]",
+        "(null)",
+        "<null>",
+        "-",
+        "--",
+        "[]",
+        "{}",
+        "00",
+        "null@null",
+        "none@none",
+        "undefined@undefined.com",
     ]
-) | {"[object object]"}
+)
 
 
 def derived_id(secret: bytes, *parts: str) -> str:
@@ -31,7 +43,10 @@ def derived_id(secret: bytes, *parts: str) -> str:
 
 def is_placeholder(id: str) -> bool:
     """Whether a text is what programs send when they have no id; such a one never joins anybody."""
-    return id.strip().strip("'\"").strip().lower() in PLACEHOLDERS or not id.strip().strip("'\"")
+    if not id.isascii():  # look-alikes, and characters that nobody sees
+        id = "".join(c for c in unicodedata.normalize("NFKC", id) if unicodedata.category(c) != "Cf")
+    bare = id.strip().strip("'\"").strip().lower()
+    return not bare or bare in PLACEHOLDERS
 
 
 def short_hash(*parts: str) -> str:

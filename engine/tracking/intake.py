@@ -4,17 +4,21 @@ What is wrong with the envelope refuses the payload (`Refusal`); what is wrong w
 names its index and field.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Raw, Struct, field
 
+from engine.problem import did_you_mean
+
 MOST_BODY = 1_048_576  # bytes, after decompression
 MOST_EVENTS = 500
 MOST_DEPTH = 20  # of an event's properties and of contexts, counting the outermost object as 1
 MOST_NUMBER = 2**53
 MOST_TIME = 64  # characters
+MOST_CONTEXT = 4_194_304  # bytes that a payload's context makes when it is kept with each of its events
 
 Id = Annotated[str, Meta(min_length=1, max_length=200)]  # and `usable`, which is checked where one is read
 UNUSABLE = "must not be blank, begin or end with space, or hold control characters"
@@ -45,13 +49,13 @@ class MaybeRef(Struct, frozen=True):
     id: Id | None = None
 
 
-class EventOptions(Struct, frozen=True):
+class EventOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """Options of one event."""
 
     saveEvents: bool = True  # noqa: N815  # the wire's word
 
 
-class Options(Struct, frozen=True):
+class Options(Struct, frozen=True, forbid_unknown_fields=True):
     """Options of a payload."""
 
     debugger: bool | Literal["all"] = False
@@ -122,11 +126,13 @@ class Intake(Struct, frozen=True, kw_only=True):
 _payload = msgspec.json.Decoder(TrackPayload)
 _event = msgspec.json.Decoder(EventPayload)
 _object = msgspec.json.Decoder(dict[str, Any])
+_FIELD = re.compile("Object (missing required|contains unknown) field `(.*)`", re.DOTALL)
 _digits = bytes.maketrans(b"123456789", b"000000000")
 
 
 def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
     """The intake of a body of `/track`. Raises `Refusal`."""
+    _check_text(body)
     try:
         payload = _payload.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
@@ -139,6 +145,7 @@ def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
     for at, ref in (("/source/id", payload.source), ("/session/id", payload.session), ("/profile/id", payload.profile)):
         if ref is not None and ref.id is not None and not usable(ref.id):
             raise Refusal("malformed", UNUSABLE, at)
+    _check_context(payload, len(body))
     careful = suspicious(body)
     if careful:
         for name, value in (("context", payload.context), ("properties", payload.properties)):
@@ -169,6 +176,7 @@ def read_properties(body: bytes) -> dict[str, Any]:
     """The body of `/collect`: an object that becomes the event's properties. Raises `Refusal`."""
     if not body.strip():
         return {}
+    _check_text(body)
     try:
         properties = _object.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
@@ -223,14 +231,14 @@ def _one(index: int, raw: Raw, payload: TrackPayload, careful: bool) -> Incoming
     try:
         event = _event.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-        at, reason = _place(wrong)
+        at, reason = _place(wrong, EventOptions)
         return Unacceptable(index, reason, f"/events/{index}{at}", raw)
     if not usable(event.type):
         return Unacceptable(index, UNUSABLE, f"/events/{index}/type", raw)
     if event.id is not None and not usable(event.id):
         return Unacceptable(index, UNUSABLE, f"/events/{index}/id", raw)
     if careful:
-        for name, value in (("properties", event.properties), ("context", event.context)):
+        for name, value in (("properties", event.properties), ("context", event.context), ("time", event.time)):
             if fault := first_fault(value, f"/events/{index}/{name}"):
                 return Unacceptable(index, fault[1], fault[0], raw)
     time = event.time
@@ -241,20 +249,49 @@ def _one(index: int, raw: Raw, payload: TrackPayload, careful: bool) -> Incoming
     return Incoming(index, event.id, event.type, event.properties, context, time, save)
 
 
+def _check_text(body: bytes) -> None:
+    """Refuse what is not UTF-8, wherever: decoding looks only at what it decodes."""
+    if body.isascii():
+        return
+    try:
+        body.decode()
+    except UnicodeDecodeError as wrong:
+        raise Refusal("malformed", f"the body is not UTF-8: {wrong.reason} at byte {wrong.start}") from None
+
+
+def _check_context(payload: TrackPayload, size: int) -> None:
+    """Refuse a large context that many events would be kept with; `size` is the body's."""
+    events = len(payload.events)
+    if size * events <= MOST_CONTEXT or events == 1:
+        return
+    context = len(msgspec.json.encode(payload.context))
+    if context * events > MOST_CONTEXT:
+        told = f"the context ({context} bytes) is kept with each of the {events} events, {MOST_CONTEXT} bytes at most"
+        raise Refusal("too-large", f"{told}: shorten it, or send fewer events at once", "/context")
+
+
 def _malformed(wrong: Exception, body: bytes) -> Refusal:
     if not body.strip():
         return Refusal("malformed", "the body is empty: send a JSON object")
     at, reason = _place(wrong)
+    if at in {"/source", "/session", "/profile"} and reason.endswith("got `str`"):
+        given = msgspec.json.encode(_object.decode(body)[at[1:]][:200]).decode()
+        reason = f'the {at[1:]} is an object: write {{"id": {given}}}'
     return Refusal("malformed", reason, at)
 
 
-def _place(wrong: Exception) -> tuple[str, str]:
-    """Where (JSON pointer) and what msgspec found wrong."""
+def _place(wrong: Exception, options: type[Struct] = Options) -> tuple[str, str]:
+    """Where (JSON pointer) and what msgspec found wrong. Only `options` refuse members that they do not know."""
     if isinstance(wrong, RecursionError):
         return "", f"nested deeper than {MOST_DEPTH} levels"
     if isinstance(wrong, UnicodeDecodeError):
         return "", f"the body is not UTF-8: {wrong.reason} at byte {wrong.start}"
-    text, _, inside = str(wrong).partition(" - at `$")
+    told, _, inside = str(wrong).partition(" - at `$")
     steps = inside.rstrip("`").replace("[...]", ".*").replace("]", "").replace("[", ".").split(".")
     at = "".join(f"/{pointer(step)}" for step in steps if step)
-    return at, text[:1].lower() + text[1:] if not text.startswith("JSON") else text
+    if found := _FIELD.fullmatch(told):
+        at += f"/{pointer(found[2])}"
+        if found[1] == "contains unknown":
+            told = f"there is no option `{found[2]}`: "
+            told += did_you_mean(found[2], options.__struct_fields__)
+    return at, told[:1].lower() + told[1:] if not told.startswith("JSON") else told

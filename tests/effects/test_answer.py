@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from effects.answer import DEEPEST, text_of, value_of
+from effects.call import Refused
 
 JSON = "application/json"
 
@@ -44,8 +45,29 @@ def test_what_is_nested_too_deep_stays_text(depth: int) -> None:
         (b"caf\xe9", None, "caf\ufffd"),
         (b"caf\xc3\xa9", "no-such-charset", "café"),
         (b"caf\xc3\xa9", "base64", "café"),
+        ("café".encode("utf-16"), "UTF-16", "café"),
+        (b"caf\xe9\x80", "windows-1252", "café€"),
+        (b"\x00\xd8a\x00", "utf-16le", "\ufffda"),
+        (b"\\ud800", "raw_unicode_escape", "\\ud800"),
     ],
-    ids=["nothing said", "another charset", "bytes that do not fit", "an unknown charset", "no charset at all"],
+    ids=[
+        "nothing said",
+        "another charset",
+        "bytes that do not fit",
+        "an unknown charset",
+        "no charset at all",
+        "UTF-16",
+        "of Windows",
+        "half a pair",
+        "escapes",
+    ],
 )
 def test_bytes_become_text(body: bytes, charset: str | None, text: str) -> None:
     assert text_of(body, charset) == text
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "utf-7", "shift_jis", "no-such-charset", "\x00"])
+def test_bytes_of_a_charset_that_is_not_known_are_refused_unless_they_are_utf_8(charset: str) -> None:
+    with pytest.raises(Refused):
+        text_of(b"caf\xe9", charset)
+    assert text_of(b"cafe", charset) == "cafe"

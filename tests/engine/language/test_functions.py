@@ -156,6 +156,25 @@ def test_patterns_run_in_linear_time():
     assert evaluated("event.x | matches('(a+)+$')", "a" * 5000 + "b") is False
 
 
+@pytest.mark.parametrize(
+    ("pattern", "length", "fits"),
+    [
+        ("x$", 16_384, True),
+        ("x$", 16_385, False),
+        (r"(([a-z]{0,20}){0,20}){0,2}#", 4096, True),
+        (r"(([a-z]{0,20}){0,20}){0,2}#", 16_384, False),
+    ],
+    ids=["short", "long", "a large pattern", "a large pattern and much text"],
+)
+def test_a_pattern_looks_at_no_more_text_than_it_can_in_time(pattern, length, fits):
+    text = f"event.x | matches('{pattern}')"
+    if fits:
+        assert evaluated(text, "a" * length) is False
+    else:
+        with pytest.raises(Unfit, match="truncate"):
+            evaluated(text, "a" * length)
+
+
 def test_deep_data_has_no_json():
     deep = []
     for _ in range(100_000):

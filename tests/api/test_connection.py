@@ -1,0 +1,138 @@
+"""The connection as a client sees it: bytes in, bytes out. The application answers what it was asked, body and all."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from api.connection import MOST_HEAD, Connection
+
+Open = Callable[..., Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+
+OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+WEBSOCKET = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n"
+INNER = b"GET /counts HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        body, more = body + message["body"], message["more_body"]
+    names = b",".join(name for name, _ in scope["headers"])
+    told = b"%s %s [%s] %s" % (scope["method"].encode(), scope["raw_path"], body, names)
+    headers = [(b"content-length", b"%d" % len(told))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": told})
+
+
+class Hasty(Connection):
+    seconds = 0.2
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Open]:
+    """Gives a function that connects to a server of its own."""
+    servers, writers = [], []
+
+    async def start(kind: type[Connection] = Connection) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        config = uvicorn.Config(echo, http=kind, ws="none", log_config=None, access_log=False, server_header=False)
+        state = ServerState()
+        server = await asyncio.get_running_loop().create_server(lambda: kind(config, state, {}), "127.0.0.1", 0)
+        servers.append(server)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writers.append(writer)
+        return reader, writer
+
+    yield start
+    for writer in writers:
+        writer.close()
+    for server in servers:
+        server.close()
+        await server.wait_closed()
+
+
+async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """The next answer: its status and body."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
+    return int(head.split()[1]), await reader.readexactly(int(length.partition(b":")[2]))
+
+
+def post(body: bytes, more: bytes = b"", method: bytes = b"POST") -> bytes:
+    return b"%s /track HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %d\r\n\r\n%s" % (method, more, len(body), body)
+
+
+@pytest.mark.parametrize("offer", [OFFER, WEBSOCKET], ids=["h2c", "websocket"])
+@pytest.mark.parametrize("cut", [None, 60, -len(INNER), -5], ids=["whole", "head cut", "body later", "body cut"])
+async def test_the_body_of_a_request_that_offers_an_upgrade_is_its_body(
+    connect: Open, offer: bytes, cut: int | None
+) -> None:
+    reader, writer = await connect()
+    request = post(INNER, offer)
+    for piece in [request] if cut is None else [request[:cut], request[cut:]]:
+        writer.write(piece)
+        await writer.drain()
+        await asyncio.sleep(0)
+    writer.write(post(b"next"))
+    status, told = await answer(reader)
+    assert (status, told[: 15 + len(INNER)]) == (200, b"POST /track [" + INNER + b"] ")
+    assert b"upgrade" not in told
+    assert (await answer(reader))[1].startswith(b"POST /track [next]")
+
+
+async def test_offers_may_follow_one_another_and_be_chunked(connect: Open) -> None:
+    reader, writer = await connect()
+    chunked = b"POST /a HTTP/1.1\r\nHost: x\r\n" + OFFER + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    writer.write(post(b"1", OFFER) + chunked + post(b"3", WEBSOCKET))
+    told = [(await answer(reader))[1] for _ in range(3)]
+    assert [one.partition(b"]")[0] for one in told] == [b"POST /track [1", b"POST /a [abc", b"POST /track [3"]
+
+
+async def test_close_is_kept_when_the_offer_is_taken_away(connect: Open) -> None:
+    reader, writer = await connect()
+    writer.write(post(b"1", b"Connection: close, Upgrade\r\nUpgrade: h2c\r\n"))
+    assert b"connection: close" in await reader.read()
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * (MOST_HEAD // 6), 431),
+        (b"GET / HTTP/1.1\r\nX: " + b"y" * MOST_HEAD, 431),
+    ],
+    ids=["no HTTP", "CONNECT", "many headers", "a long header"],
+)
+async def test_what_is_no_request_is_refused_and_the_connection_closed(connect: Open, sent: bytes, status: int) -> None:
+    reader, writer = await connect()
+    writer.write(sent)
+    assert (await answer(reader))[0] == status
+    assert await reader.read() == b""
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"POST /track HTTP/1.1\r\nHost: loc", post(b"x" * 9)[:-9], post(b"x" * 9)[:-8], post(b"x", OFFER)[:-1]],
+    ids=["nothing", "half a header", "no body", "half a body", "no body after an offer"],
+)
+async def test_a_request_that_does_not_arrive_in_time_is_refused(connect: Open, sent: bytes) -> None:
+    reader, writer = await connect(Hasty)
+    writer.write(sent)
+    assert (await answer(reader))[0] == 408
+    assert await reader.read() == b""
+
+
+async def test_the_deadline_is_met_by_each_whole_request(connect: Open) -> None:
+    reader, writer = await connect(Hasty)
+    writer.write(post(b"1"))
+    assert (await answer(reader))[0] == 200
+    await asyncio.sleep(2 * Hasty.seconds)
+    writer.write(post(b"2"))
+    assert (await answer(reader))[0] == 200

@@ -1,0 +1,140 @@
+"""What is refused at the edge, and what the refusal says."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from api.tracking.desk import serve as desk
+from engine.tracking.intake import MOST_CONTEXT, Intake
+from tests.api.conftest import Serve
+from tests.projects import payload, project
+
+COUNT = """
+flow: count
+trigger: {event: counted}
+nodes:
+  add: {profile.increment: {traits.count: 1}}
+"""
+SESSION = '"source":{"id":"shop"},"session":{"id":"s"}'
+
+
+def body(*events: Any, **more: Any) -> bytes:
+    return msgspec.json.encode(payload(*(events or ("counted",)), **more))
+
+
+@pytest.mark.parametrize(
+    ("content", "at", "told"),
+    [
+        pytest.param(
+            b'{"source":"web-shop","events":[{"type":"x"}]}',
+            "/source",
+            'write {"id": "web-shop"}',
+            id="a source as text",
+        ),
+        pytest.param(f"{{{SESSION}}}".encode(), "/events", "missing", id="no events"),
+        pytest.param(b'{"events":[{"type":"x"}]}', "/source", "missing", id="no source"),
+        pytest.param(body(options={"debuger": True}), "/options/debuger", "did you mean `debugger`?", id="an option"),
+        pytest.param(
+            f'{{{SESSION},"events":[{{"type":"x","properties":{{"a":"'.encode() + b'\xff"}}]}',
+            "",
+            "not UTF-8: invalid start byte at byte 86",
+            id="bytes that are no UTF-8 inside an event",
+        ),
+    ],
+)
+async def test_a_refusal_names_the_place_and_the_remedy(serve: Serve, content: bytes, at: str, told: str) -> None:
+    answer = await (await serve(project(COUNT))).post("/track", content=content)
+    assert answer.status_code == 400
+    assert answer.json().get("at", "") == at
+    assert told in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("event", "at", "told"),
+    [
+        ({"type": "x", "time": 2**53 + 2}, "/events/0/time", "53 bits"),
+        ({"type": "x", "options": {"saveEvent": False}}, "/events/0/options/saveEvent", "did you mean `saveEvents`?"),
+        ({"id": "e"}, "/events/0/type", "missing"),
+    ],
+    ids=["a time beyond 53 bits", "an option", "no type"],
+)
+async def test_an_event_is_rejected_with_its_place(serve: Serve, event: Any, at: str, told: str) -> None:
+    answer = await (await serve(project(COUNT))).post("/track", content=body(event, "counted"))
+    (error,) = answer.json()["errors"]
+    assert error["at"] == at
+    assert told in error["reason"]
+
+
+@pytest.mark.parametrize(("events", "status"), [(1, 200), (5, 200), (6, 413)])
+async def test_a_context_that_is_large_in_all_events_together_is_refused(
+    serve: Serve, events: int, status: int
+) -> None:
+    content = body(*["counted"] * events, context={"a": "x" * (MOST_CONTEXT // 5 - 8)})
+    answer = await (await serve(project(COUNT))).post("/track", content=content)
+    assert answer.status_code == status, answer.text
+    assert status == 200 or answer.json()["at"] == "/context"
+
+
+async def test_events_that_cannot_be_decoded_are_shown_as_text(serve: Serve) -> None:
+    client = await serve(project(COUNT))
+    content = f'{{{SESSION},"events":[{{"type":"counted"}},{{"type":"x","properties":{{"n":1e999}}}}]}}'.encode()
+    assert len((await client.post("/track", content=content)).json()["errors"]) == 1
+    assert (await client.get("/rejected")).json()[0]["body"] == '{"type":"x","properties":{"n":1e999}}'
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json; charset=utf-8; v=1", 'application/json;v=1;charset="UTF-8"']
+)
+async def test_a_media_type_may_have_more_parameters(serve: Serve, content_type: str) -> None:
+    client = await serve(project(COUNT))
+    assert (await client.post("/track", content=body(), headers={"content-type": content_type})).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/collectfoo/shop", "/collectfoo/a/shop", "/x/collect/a/shop"])
+async def test_collect_is_one_address(serve: Serve, path: str) -> None:
+    assert (await (await serve(project(COUNT))).post(path, json={})).status_code == 404
+
+
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via"])
+async def test_reading_through_a_proxy_needs_the_key(serve: Serve, header: str) -> None:
+    answer = await (await serve(project(COUNT))).get("/counts", headers={header: "x"})
+    assert answer.status_code == 403
+    assert "HEADRACE_ADMIN_KEY" in answer.json()["detail"]
+    keyed = await serve(project(COUNT), reading_key="k")
+    assert (await keyed.get("/counts", headers={header: "x", "authorization": "Bearer k"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("localhost", 200), ("[::1]", 200), ("[::1]:80", 200), ("127.0.0.1:8686", 200), ("localhost.evil:80", 403)],
+)
+async def test_reading_is_open_to_the_names_of_loopback(serve: Serve, host: str, status: int) -> None:
+    assert (await (await serve(project(COUNT))).get("/counts", headers={"host": host})).status_code == status
+
+
+async def test_the_front_page_says_where_to_go(serve: Serve) -> None:
+    told = (await (await serve(project(COUNT))).get("/")).json()
+    assert (told["schema"], told["health"]) == ("/schema", "/health/ready")
+
+
+async def test_a_request_that_is_given_up_at_the_end_is_told_to_come_again(serve: Serve) -> None:
+    client = await serve(project(COUNT))
+    begun, sent = asyncio.Event(), []
+
+    async def wait(headers: dict[bytes, bytes]) -> Intake:
+        begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: Any = {"type": "http", "method": "POST", "headers": []}
+    task = asyncio.create_task(desk(client.app.state.tracker, scope, send, ("POST",), wait))
+    await begun.wait()
+    task.cancel()
+    await task
+    assert sent[0]["status"] == 503
+    assert (b"retry-after", b"1") in sent[0]["headers"]

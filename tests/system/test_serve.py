@@ -1,0 +1,37 @@
+"""`headrace serve` as a process: what it says, and that its connections are the bounded ones."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.system.served import serving, write_project
+
+
+def test_a_request_that_offers_an_upgrade_is_tracked_and_nothing_in_it_is_another(tmp_path: Path) -> None:
+    body = b'{"source":{"id":"shop"},"session":{"id":"s"},"events":[{"type":"counted"}]}'
+    head = (
+        b"POST /track HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\nContent-Length: %d\r\n\r\n"
+    )
+    with serving(write_project(tmp_path / "project"), tmp_path / "store.db") as served:
+        place = urlsplit(served.address)
+        with socket.create_connection((place.hostname, place.port), timeout=10) as client:
+            client.sendall(head % len(body))
+            client.sendall(body)
+            said = b"".join(iter(lambda: client.recv(65_536), b""))
+        assert served.stop() == 0
+    assert said.startswith(b"HTTP/1.1 200")
+    assert said.count(b"HTTP/1.1 ") == 1
+
+
+def test_a_port_that_is_taken_is_told_with_the_remedy(tmp_path: Path) -> None:
+    project = write_project(tmp_path / "project")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "cli.main", "serve", str(project), "--port", port, "--store", "memory:"]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 2
+    assert "--port 0" in ended.stderr
