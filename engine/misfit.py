@@ -1,8 +1,10 @@
 """msgspec's complaints about a value, in the words of those who write YAML."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin
 
+import msgspec
 from msgspec import Meta
 
 from engine.problem import did_you_mean
@@ -17,6 +19,7 @@ WORDS = {
     "null": "nothing",
 }
 _TYPE = re.compile(r"`([\w| ]+)`")
+_BARE = re.compile(r"[A-Za-z_](?:[\w. -]*[\w])?")
 _COUNT = re.compile(r"Expected `(object|array|str)` of length (<=|>=) (\d+)")
 _UNITS = {"object": ("entry", "entries"), "array": ("item", "items"), "str": ("character", "characters")}
 
@@ -44,6 +47,25 @@ def description(annotation: Any) -> str:
         return ""
     said = (note.description for note in annotation.__metadata__ if isinstance(note, Meta))
     return next((text for text in said if text), "")
+
+
+def example(annotation: Any) -> Any:
+    """The first example that a field gives of its value, or None."""
+    if get_origin(annotation) is not Annotated:
+        return None
+    said = (note.examples for note in annotation.__metadata__ if isinstance(note, Meta))
+    return next((given[0] for given in said if given), None)
+
+
+def written(value: Any) -> str:
+    """Plain data as an author may write it on one line of YAML."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {written(held)}" for key, held in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(written, value)) + "]"
+    if isinstance(value, str) and _BARE.fullmatch(value):
+        return value
+    return msgspec.json.encode(value).decode()
 
 
 def _literals(annotation: Any) -> tuple[Any, ...]:

@@ -3,7 +3,8 @@
 Codes: H101 unknown key, H102 missing key, H103 wrong kind of value, H104 bad name, H105 bad node id, H110 no type,
 H111 unknown type, H112 two types, H113 unknown field, H114 wrong value, H115 missing field, H116 unknown port,
 H117 unknown node, H118 unknown name, H119 bad duration, H120 nothing to wait for, H121 not available yet,
-H311 no main port; the other H3xx are of the graph (`graph.py`).
+H122 a port beside `next`, H123 one field in place of another, H311 no main port, or nothing comes after it; the other
+H3xx are of the graph (`graph.py`).
 """
 
 import re
@@ -16,10 +17,12 @@ from engine.flow.duration import read_duration
 from engine.flow.graph import Wiring, check_graph, plan_order
 from engine.flow.names import ProjectNames
 from engine.flow.node import Node, Port, asks, declared_ports, type_name
+from engine.flow.note import End
 from engine.flow.plan import Flow, PlannedNode, ProfilePolicy, Retry, Trigger
 from engine.flow.reading import check_reads
 from engine.flow.registry import Registry
 from engine.language.expression import Condition
+from engine.misfit import written
 from engine.problem import KeyPath, Problem, did_you_mean
 
 FLOW_KEYS = ("flow", "description", "trigger", "profile", "start", "nodes", "keep")
@@ -28,6 +31,8 @@ COMMON_KEYS = ("next", "when", "timeout", "deadline", "retry", "join", "descript
 NODE_ID = re.compile(r"[a-z][a-z0-9_]*")
 FLOW_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 MOST_NODES = 200
+MISPLACED_PORT = "H122"
+_EDGE_CODES = ("H103", "H116", "H117", "H311")
 
 
 def compile_flow(
@@ -92,6 +97,8 @@ class _Reader:
         starts = self.starts(document.get("start"), drafts)
         wiring = self.wiring(drafts, starts, policy, trigger)
         found = check_graph(wiring)
+        if any(map(_of_edges, self.problems)):  # what an edge was meant to lead to is not unreachable as well
+            found = [p for p in found if p.code != "H302"]
         self.problems += found
         if any(p.code == "H301" for p in found) or any(d.config.fill is None for d in drafts.values()):
             return None
@@ -202,7 +209,7 @@ class _Reader:
             return None
         config = read_config(node, raw[key], self.names, (*at, key))
         self.problems += config.problems
-        ports = {**declared_ports(node), **node.own_ports(raw[key] if isinstance(raw[key], Mapping) else {})}
+        ports = _ports(node, raw[key])
         when = None
         if "when" in raw:
             when = read_condition(raw["when"], (*at, "when"), self.problems)
@@ -221,8 +228,14 @@ class _Reader:
             also = " and ".join(f"`{t}`" for t in types)
             self.say("H112", f"node `{id}` has two types: {also}", (*at, types[1]), on="key", help="one node, one type")
             return None, ""
+        ports = _ports(self.registry.find(known[0]), raw[known[0]]) if known else {}
+        misplaced = [key for key in types if key in ports]
+        if misplaced:
+            edges = ", ".join(f"{key}: {written(raw[key])}" for key in misplaced)
+            said = f"`{misplaced[0]}` is a port of `{known[0]}`, not a key of a node"
+            self.say(MISPLACED_PORT, said, (*at, misplaced[0]), on="key", help=f"write `next: {{{edges}}}`")
         for key in types:
-            if key not in known:
+            if key not in known and key not in misplaced:
                 near = did_you_mean(key, [*self.registry.names(), *(COMMON_KEYS if known else ())])
                 said = f"a node has no key `{key}`" if known else f"unknown node type `{key}`"
                 help = near or "`headrace nodes` lists the types"
@@ -277,15 +290,26 @@ class _Reader:
                 if port not in draft.ports:
                     message = f"`{draft.id}` ({type_name(draft.node)}) has no port `{port}`"
                     self.say("H116", message, (*at, port), on="key", help=did_you_mean(str(port), draft.ports))
+                elif isinstance(draft.ports[port], End):
+                    message = f"`{type_name(draft.node)}` ends the run: nothing comes after it"
+                    self.say("H311", message, (*at, port), on="key", help=f"drop `{port}`")
                 self.targets(draft, str(port), targets, (*at, port), drafts)
             return
         main = [port.name for port in draft.ports.values() if port.main]
         if not main:
-            example = ", ".join(f"{port}: …" for port in draft.ports if port not in ("failed", "skipped"))
-            help = f"write `next: {{{example}}}`" if example else "nothing comes after it; drop `next`"
-            self.say("H311", f"`{type_name(draft.node)}` has no main port: say by which one", at, help=help)
+            self.no_main(draft, at)
         for port in main:
             self.targets(draft, port, raw, at, drafts)
+
+    def no_main(self, draft: _Draft, at: KeyPath) -> None:
+        ways = [p.name for p in draft.ports.values() if not isinstance(p, End) and p.name not in ("failed", "skipped")]
+        type = type_name(draft.node)
+        if any(isinstance(port, End) for port in draft.ports.values()):
+            self.say("H311", f"`{type}` ends the run: nothing comes after it", at, help="drop `next`")
+            return
+        ways = ways or ["failed"]
+        help = f"write `next: {{{', '.join(f'{port}: …' for port in ways)}}}`"
+        self.say("H311", f"`{type}` has no main port: say by which one", at, help=help)
 
     def targets(self, draft: _Draft, port: str, raw: Any, at: KeyPath, drafts: Mapping[str, _Draft]) -> None:
         for target, where in _each(raw, at):
@@ -362,6 +386,17 @@ class _Reader:
                 )
             )
         return {"nodes": tuple(nodes), "starts": tuple(sorted(index[id] for id in wiring.starts)), "indexes": index}
+
+
+def _ports(node: type[Node] | None, config: Any) -> dict[str, Port]:
+    if node is None:
+        return {}
+    return {**declared_ports(node), **node.own_ports(config if isinstance(config, Mapping) else {})}
+
+
+def _of_edges(problem: Problem) -> bool:
+    """Whether this is about an edge that now leads nowhere: it, or a port beside `next`, is written wrong."""
+    return (problem.code in _EDGE_CODES and problem.path[2:3] == ("next",)) or problem.code == MISPLACED_PORT
 
 
 def _each(raw: Any, at: KeyPath) -> list[tuple[Any, KeyPath]]:

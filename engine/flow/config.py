@@ -12,6 +12,7 @@ from engine.flow.duration import read_duration
 from engine.flow.fill import Fill, encoded
 from engine.flow.names import ProjectNames
 from engine.flow.node import Fixed, Keys, Names, Node, Parts, Span, Truth, type_name
+from engine.flow.note import InPlaceOf
 from engine.flow.reading import check_reads
 from engine.flow.registry import field_notes, notes, sole_field
 from engine.language.expression import Condition, Read, compile_condition
@@ -19,7 +20,7 @@ from engine.language.path import parse_path
 from engine.language.refusal import NO_TEMPLATES
 from engine.language.template import has_template
 from engine.language.value import Value, compile_value
-from engine.misfit import in_words
+from engine.misfit import example, in_words, written
 from engine.problem import KeyPath, Problem, Wrong, did_you_mean
 
 On = Literal["key", "value"]
@@ -51,6 +52,7 @@ def read_config(node: type[Node], raw: Any, names: ProjectNames, at: KeyPath) ->
             config.problems.append(
                 Problem(code="H115", message=f"`{type_name(node)}` needs `{info.name}`", path=at, on="key")
             )
+    config.problems += _one_of_two(node, given, at)
     config.problems += check_reads(config.reads, names)
     if not any(p.severity == "error" for p in config.problems):
         config.fill = reading.fill()
@@ -77,6 +79,22 @@ def _by_field(node: type[Node], raw: Any, config: Config, at: KeyPath) -> tuple[
                 Problem(code="H113", message=message, path=(*at, key), on="key", help=did_you_mean(str(key), known))
             )
     return {k: v for k, v in raw.items() if k in known}, None
+
+
+def _one_of_two(node: type[Node], given: Mapping[str, Any], at: KeyPath) -> Iterator[Problem]:
+    """Fields that stand in place of each other: not both, and not neither."""
+    for name, said in field_notes(node).items():
+        for note in said:
+            if not isinstance(note, InPlaceOf):
+                continue
+            both = given.get(name) is not None and given.get(note.other) is not None
+            if both:
+                message = f"`{type_name(node)}` takes `{note.other}` or `{name}`, not both"
+                yield Problem(code="H123", message=message, path=(*at, name), on="key", help="keep one of them")
+            elif given.get(name) is None and given.get(note.other) is None and not given.get(note.unless):
+                also = f", or `{note.unless}: true` alone" if note.unless else ""
+                message = f"`{type_name(node)}` needs `{note.other}` or `{name}`{also}"
+                yield Problem(code="H123", message=message, path=at, on="key")
 
 
 class _Reading:
@@ -183,12 +201,12 @@ class _Reading:
 
     def _partly(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
         """Check of a map with templates what is known already: its keys, and the values that are none."""
-        plain = _bare(info.type)
-        if get_origin(plain) is not dict or not isinstance(raw, Mapping):
+        map = _map_type(info.type)
+        if map is None or not isinstance(raw, Mapping):
             return
-        held = get_args(plain)[1]
-        if _bare(held) is Any:
-            self._fits(info, dict.fromkeys(raw), at)
+        held = get_args(_bare(map))[1]
+        lengths = Annotated[dict[str, Any], *notes(map)]
+        if not self._fits(info, dict.fromkeys(raw), at, lengths) or _bare(held) is Any:
             return
         for key, part in raw.items():
             value, _ = compile_value(part)
@@ -201,9 +219,22 @@ class _Reading:
         except msgspec.ValidationError as wrong:
             expected = info.type if type is None else type
             what = f"`{info.name}` of `{type_name(self.node)}`"
-            self.config.problems.append(misfit(wrong, expected, literal, at, what, on))
+            found = misfit(wrong, expected, literal, at, what, on)
+            self.config.problems.append(self._no_map(info, found) if _NO_MAP.match(str(wrong)) else found)
             return False
         return True
+
+    def _no_map(self, info: FieldInfo, found: Problem) -> Problem:
+        """A text or number in place of a map: said with an example of the map."""
+        shown = example(info.type)
+        if not isinstance(shown, Mapping):
+            return found
+        sole = info.name == sole_field(self.node)
+        name = type_name(self.node) if sole else info.name
+        message = f"`{name}` takes a map" if sole else f"`{name}` of `{type_name(self.node)}` takes a map"
+        return Problem(
+            code=found.code, message=message, path=found.path, on=found.on, help=f"e.g. `{name}: {written(shown)}`"
+        )
 
     def _names(self, note: Names, literal: Any, at: KeyPath) -> None:
         many = isinstance(literal, list | tuple)
@@ -256,6 +287,7 @@ def misfit(
     return Problem(code="H114", message=f"{what}: {message}", path=(*at, *below), on=on, help=help)
 
 
+_NO_MAP = re.compile(r"Expected `object(?: \| null)?`, got `\w+`$")
 _STEP = re.compile(r"\.([^.\[`]+)|\[(\d+|\.\.\.)\]")
 
 
@@ -297,6 +329,14 @@ def _takes_anything(annotation: Any, raw: Any) -> bool:
     if plain is Any:
         return True
     return get_origin(plain) is dict and _bare(get_args(plain)[1]) is Any and isinstance(raw, Mapping)
+
+
+def _map_type(annotation: Any) -> Any:
+    """The type of a field that is a map, or a map or nothing; None for any other field."""
+    plain = _bare(annotation)
+    if get_origin(plain) is dict:
+        return annotation
+    return next((part for part in get_args(plain) if get_origin(_bare(part)) is dict), None)
 
 
 def _bare(annotation: Any) -> Any:

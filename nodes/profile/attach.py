@@ -5,6 +5,7 @@ from msgspec import Meta
 from engine.flow.ask import Ask, ProfileReply, Reply
 from engine.flow.effect import Attach, Effect
 from engine.flow.node import Fixed, Keys, Node, Outcome, Port, Seen, Text
+from engine.flow.note import InPlaceOf
 from engine.profile.document import new_profile
 from nodes.key import OneKey, read_key, wanted
 from nodes.reply import refusal
@@ -22,6 +23,7 @@ class ProfileAttach(Node, frozen=True, tag="profile.attach"):
     key: Annotated[
         OneKey | None,
         Keys("traits", "pii"),
+        InPlaceOf("id", unless="create"),
         Meta(
             description="In place of `id`: the path of a key and its value",
             examples=[{"pii.email": "{{ event.properties.email }}"}],
@@ -30,7 +32,11 @@ class ProfileAttach(Node, frozen=True, tag="profile.attach"):
     create: Annotated[
         bool,
         Fixed(),
-        Meta(description="Whether a new profile is made when there is none; it gets the key", examples=[True]),
+        Meta(
+            description="Whether a new profile is made when there is none; it gets the key. Without `id` and `key` "
+            "one is made in any case",
+            examples=[True],
+        ),
     ] = False
 
     uses_profile = True

@@ -2,8 +2,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.effect import Stop as End
-from engine.flow.node import Node, Outcome, Port, Seen, Sole, Text
+from engine.flow.effect import Stop as Stopping
+from engine.flow.node import Node, Outcome, Seen, Sole, Text
+from engine.flow.note import End
 
 
 class Stop(Node, frozen=True, tag="stop"):
@@ -27,8 +28,8 @@ enough:
 """,
     )
 
-    done = Port("The run has ended; nothing can follow")
+    done = End("The run has ended; nothing can follow")
 
     def run(self, seen: Seen) -> Outcome:
         """End the run."""
-        return self.done(effects=[End()], reason=self.reason or "")
+        return self.done(effects=[Stopping()], reason=self.reason or "")

@@ -74,7 +74,10 @@ def flows(draw: st.DrawFn, joins: tuple[str, ...] = JOINS, *, may_end_early: boo
             port: draw(
                 st.lists(st.sampled_from([*ids[i + 1 :], "end"]), min_size=port != "failed", max_size=3, unique=True)
             )
-            for port in (*PORTS.get(kind, ("done", "failed")), *(("skipped",) if guard else ()))
+            for port in (
+                *(("failed",) if kind == "stop" else PORTS.get(kind, ("done", "failed"))),
+                *(("skipped",) if guard else ()),
+            )
         }
         if not may_end_early:
             wired["failed"] = wired["failed"] or ["end"]

@@ -137,19 +137,52 @@ def test_what_is_wrong_with_a_flow_is_said_at_its_place(document: Any, expected:
         pytest.param("a: {log: x, next: {done: }}", [("H103", "nodes.a.next.done")], id="an edge to nowhere"),
         pytest.param(
             "a: {log: x, next: [[b]]}\nb: {log: x}",
-            [("H103", "nodes.a.next.0"), ("H302", "nodes.b")],
+            [("H103", "nodes.a.next.0")],
             id="an edge to a list",
         ),
         pytest.param(
             "a: {switch: {x: event.id}, next: b}\nb: {log: x}",
-            [("H311", "nodes.a.next"), ("H302", "nodes.b")],
+            [("H311", "nodes.a.next")],
             id="a switch wants a map",
         ),
         pytest.param(
             "a: {fail: x, next: b}\nb: {log: x}",
-            [("H311", "nodes.a.next"), ("H302", "nodes.b")],
+            [("H311", "nodes.a.next")],
             id="nothing follows a fail",
         ),
+        pytest.param(
+            "a: {stop: x, next: b}\nb: {log: x}", [("H311", "nodes.a.next")], id="nothing follows the end of a run"
+        ),
+        pytest.param(
+            "a: {stop: x, next: {done: b}}\nb: {log: x}",
+            [("H311", "nodes.a.next.done")],
+            id="nothing follows the end of a run, by its port",
+        ),
+        pytest.param(
+            "a: {stop: x, when: event.id, next: {skipped: b}}\nb: {log: x}", [], id="a stop that is skipped goes on"
+        ),
+        pytest.param(
+            "a: {if: event.id, then: b, else: c}\nb: {log: x}\nc: {log: x}",
+            [("H122", "nodes.a.then")],
+            id="ports beside the type",
+        ),
+        pytest.param(
+            'a: {profile.merge: {pii.email: "{{ event.id }}", pii.phone: "{{ event.id }}"}}',
+            [("H114", "nodes.a.profile.merge")],
+            id="two keys that are templates",
+        ),
+        pytest.param(
+            'a: {profile.attach: {key: {pii.email: "{{ event.id }}", pii.phone: x}}}',
+            [("H114", "nodes.a.profile.attach.key")],
+            id="two keys in a field that may be missing",
+        ),
+        pytest.param(
+            'a: {profile.attach: {id: x, key: {pii.email: "{{ event.id }}"}}}',
+            [("H123", "nodes.a.profile.attach.key")],
+            id="an id and a key",
+        ),
+        pytest.param("a: {profile.attach: {}}", [("H123", "nodes.a.profile.attach")], id="neither an id nor a key"),
+        pytest.param("a: {profile.attach: {create: true}}", [], id="a new profile needs no id"),
     ],
 )
 def test_what_is_wrong_with_a_node_is_said_at_its_place(nodes: str, expected: list[tuple[str, str]]):

@@ -139,8 +139,7 @@ def test_stop_ends_the_run_as_finished_and_cancels_the_rest():
     text = """
     s: {profile.set: {traits.x: 1}, next: [ask, end]}
     ask: {test.ask: /}
-    end: {stop: Enough, next: {done: after}}
-    after: {log: x}
+    end: {stop: Enough}
     """
     machine = Machine(flow(text, TYPES), inputs(profile=ANN))
     assert machine.advance() == []

@@ -1,0 +1,20 @@
+"""Notes that a node type gives of how its fields and ports go together; the words of a single field are in `node`."""
+
+from engine.flow.node import Port
+
+
+class InPlaceOf:
+    """Field note: this field stands in place of `other`, so not both are given.
+
+    One of the two is needed, unless the field `unless` is given.
+    """
+
+    def __init__(self, other: str, *, unless: str = "") -> None:
+        self.other = other
+        self.unless = unless
+
+
+class End(Port):
+    """A way out of a node behind which the run is over: no edge leaves by it."""
+
+    __slots__ = ()
