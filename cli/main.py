@@ -3,6 +3,7 @@
 import os
 import sys
 import traceback
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +14,27 @@ WIDTH = 120  # columns of what is not written to a terminal
 
 app = typer.Typer(
     name="headrace",
-    help="Carry customer events through flows written in YAML. Start with `headrace init shop && headrace serve shop`.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 Project = Annotated[Path, typer.Argument(help="The project's directory", show_default="the current directory")]
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"headrace {installed('headrace')}")
+        raise typer.Exit
+
+
+@app.callback()
+def headrace(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version")
+    ] = False,
+) -> None:
+    """Carry customer events through flows written in YAML. Start with `headrace init shop && headrace serve shop`."""
 
 
 @app.command()
@@ -34,7 +49,7 @@ def init(directory: Annotated[Path, typer.Argument(help="Where to put it; must b
 def serve(
     project: Project = Path(),
     host: Annotated[str, typer.Option(help="The address to listen on")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on; 0 for any free one")] = 8686,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 for any free one")] = 8686,
     store: Annotated[
         str | None,
         typer.Option(help="sqlite:PATH or memory:", envvar="HEADRACE_STORE", show_default="sqlite:headrace.db"),

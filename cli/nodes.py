@@ -20,7 +20,8 @@ def show(name: str | None, console: Console) -> int:
         return 0
     node = registry.find(name)
     if node is None:
-        console.print(f"There is no node type {name}. {did_you_mean(name, registry.names())}")
+        remedy = did_you_mean(name, registry.names()) or "`headrace nodes` lists them"
+        console.print(f"There is no node type `{name}`: {remedy}", markup=False, highlight=False)
         return 2
     console.print(Markdown(nodes.documentation(node)))
     return 0

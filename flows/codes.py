@@ -34,6 +34,7 @@ CODES: dict[str, str] = {
     "H028": "a character is not allowed in YAML",
     "H029": "a file is not UTF-8",
     "H030": "a file is empty or not a map",
+    "H031": "a comment takes a template along",
     "H401": "a file or directory cannot be read",
     "H402": "a key is unknown",
     "H403": "a key is missing",
@@ -44,4 +45,6 @@ CODES: dict[str, str] = {
     "H408": "a secret cannot be resolved",
     "H409": "a file is not read because of its name",
     "H410": "a field that is not the newest value is incremented",
+    "H411": "a file stands in the wrong folder",
+    "H412": "a file or folder is not read, and looks as if it was meant to be",
 }

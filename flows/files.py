@@ -1,16 +1,19 @@
 """The files of a project: which there are, and their texts."""
 
+import re
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
+from engine.problem import closest
 from flows.diagnostic import Diagnostic
 from flows.reader import LARGEST
 
 SETTINGS: Final = "headrace.yaml"
 FOLDERS: Final = ("flows", "segments", "sources")
 
+_THING = re.compile(r"^(flow|segment|source) *:", re.MULTILINE)
 _WIDEST = 4  # bytes of a character in UTF-8
 
 
@@ -25,14 +28,50 @@ def listing(root: Path, folder: str) -> Listing:
     """The YAML files below a folder of the project, sorted; tests and hidden files are not among them."""
     paths: list[Path] = []
     misnamed: list[Diagnostic] = []
+    apart: dict[Path, bool] = {root / folder: False}
     for path in sorted((root / folder).rglob("*")):
         if any(part.startswith(".") for part in path.relative_to(root).parts) or not path.is_file():
+            continue
+        if _elsewhere(path.parent, apart):
             continue
         if path.suffix == ".yaml" and not path.name.endswith(".test.yaml"):
             paths.append(path)
         elif path.suffix == ".yml":
             misnamed.append(_misnamed(file_name(root, path)))
     return Listing(tuple(paths), tuple(misnamed))
+
+
+def astray(root: Path) -> tuple[Diagnostic, ...]:
+    """What lies beside the folders and `headrace.yaml`, and was probably meant to be read."""
+    found = []
+    for path in sorted(root.iterdir()) if root.is_dir() else ():
+        if path.is_dir() and f"{path.name}s" in FOLDERS:
+            help = f"did you mean `{path.name}s/`?"
+            found.append(_unread(f"{path.name}", f"the folder `{path.name}/` is not read", help))
+        elif path.suffix in (".yaml", ".yml") and path.is_file() and path.name != SETTINGS:
+            found += _stray(path)
+    return tuple(found)
+
+
+def _stray(path: Path) -> list[Diagnostic]:
+    """A YAML file at the top, when its name or its first key is one that is known."""
+    message = f"`{path.name}` is not read: at the top stands only `{SETTINGS}`"
+    if closest(path.name, (SETTINGS,)) is not None:
+        return [_unread(path.name, message, f"did you mean `{SETTINGS}`?")]
+    text = read_text(path, path.name)
+    key = _THING.search(text) if isinstance(text, str) else None
+    return [_unread(path.name, message, f"this is a {key[1]}: move it to {key[1]}s/")] if key is not None else []
+
+
+def _unread(name: str, message: str, help: str) -> Diagnostic:
+    return Diagnostic(code="H412", severity="warning", message=message, file=name, help=help)
+
+
+def _elsewhere(folder: Path, apart: dict[Path, bool]) -> bool:
+    """Whether a folder below `flows/` is part of another project, or below one."""
+    if folder not in apart:
+        apart[folder] = (folder / SETTINGS).exists() or (folder / "flows").is_dir() or _elsewhere(folder.parent, apart)
+    return apart[folder]
 
 
 def file_name(root: Path, path: Path) -> str:

@@ -21,7 +21,7 @@ from engine.problem import Problem
 from engine.tracking.project import Project
 from flows.declared import counted
 from flows.diagnostic import Diagnostic, Related, diagnose, ordered
-from flows.files import SETTINGS, file_name, listing, read_text
+from flows.files import FOLDERS, SETTINGS, astray, file_name, listing, read_text
 from flows.reader import Document, read_yaml
 from flows.segment import read_segment
 from flows.settings import SettingsRead, read_settings
@@ -65,6 +65,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         return (None if found else flow), [*problems, *found]
 
     flows = loading.named("flows", "flow", read_flow)
+    loading.diagnostics += astray(root)
     project = Project(
         name=settings.name or root.resolve().name,
         settings=settings.settings,
@@ -119,7 +120,7 @@ class _Loading:
             given = data.get(key) if isinstance(data, dict) else None
             name = given if isinstance(given, str) else path.stem
             presumed.add(name)
-            if document is None or not self._readable(document, key):
+            if document is None or not self._readable(document, key) or self._misplaced(document, key):
                 continue
             thing, problems = read(document, data)
             self.diagnostics += diagnose(document, problems)
@@ -153,6 +154,23 @@ class _Loading:
         remedy = f"begin it with `{key}: the-name`"
         self.diagnostics += diagnose(document, [Problem(code="H030", message=message, help=remedy)])
         return False
+
+    def _misplaced(self, document: Document, key: str) -> bool:
+        """Whether this is one of the things that stand in another folder; that is said, and nothing else."""
+        others = {folder.removesuffix("s"): folder for folder in FOLDERS}
+        given = document.entries() or {}
+        other = next((word for word in others if word in given), key)
+        if key in given or other == key:
+            return False
+        problem = Problem(
+            code="H411",
+            message=f"this is a {other}, not a {key}",
+            path=(other,),
+            on="key",
+            help=f"move it to {others[other]}/",
+        )
+        self.diagnostics += diagnose(document, [problem])
+        return True
 
     def _twice(self, document: Document, first: Document, key: str, name: str) -> None:
         place = first.place((key,))

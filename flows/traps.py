@@ -6,11 +6,13 @@ from msgspec import Struct
 
 from flows.finding import Finding
 from flows.place import Lines
-from flows.repair import put_in_quotes, rewritten, value_end
+from flows.repair import FARTHEST, put_in_quotes, rewritten, value_end
+from flows.scalar import quoted
 from flows.spot import Spot
 
 NO_SPACE = re.compile(r"[A-Za-z_][\w.-]*:(?=[^\s:/])")
 
+_COMMENT = re.compile(r"[ \t]+(#[^\n]*)")
 _CRON = re.compile(r"\*(?:/\d+)?(?:\s+\S+){4}")
 
 
@@ -64,6 +66,18 @@ def plain(lines: Lines, start: int, end: int, around: Around) -> Finding | None:
     below_its_key = around.key_line is not None and lines.number(start) > around.key_line
     found = NO_SPACE.match(text) if below_its_key else None
     return missing_space(lines, start, start + found.end()) if found else None
+
+
+def cut_by_comment(lines: Lines, start: int, end: int, around: Around) -> Finding | None:
+    """`log: Order #{{ event.id }}`: a space and `#` begin a comment, which takes the template along."""
+    found = _COMMENT.match(lines.text, end, end + FARTHEST) if end > start else None
+    if found is None or "{{" not in found[1]:
+        return None
+    alone = not around.flow and lines.number(start) == lines.number(end)
+    line = rewritten(lines, start, found.end(), quoted(lines.text[start : found.end()].rstrip())) if alone else ""
+    remedy = "put the whole value in quotes" + (f": `{line}`" if line else "")
+    message = "a space and `#` begin a comment, so the template behind it is cut off"
+    return Finding("H031", message, found.start(1), found.end(), f"{remedy}; or put the comment on a line of its own")
 
 
 def entries(lines: Lines, holder: Spot) -> Finding | None:

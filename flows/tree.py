@@ -127,7 +127,10 @@ class _Builder:
         except Unkeepable:
             self._say(Finding("H022", f"the number `{spot.data[:40]}` cannot be kept", spot.start, spot.end, _NUMBERS))
             return
-        if isinstance(value, str) and (found := traps.plain(self.lines, spot.start, spot.end, self._place())):
+        around = self._place()
+        found = traps.plain(self.lines, spot.start, spot.end, around) if isinstance(value, str) else None
+        found = found or traps.cut_by_comment(self.lines, spot.start, spot.end, around)
+        if found is not None:
             self._say(found)
         spot.data = value
 

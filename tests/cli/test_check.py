@@ -60,3 +60,15 @@ def test_a_path_that_is_not_there_is_wrong_usage(project: Path) -> None:
 
 def test_a_directory_without_a_project_is_wrong_usage(tmp_path: Path) -> None:
     assert run(tmp_path)[0] == 2
+
+
+@pytest.mark.parametrize("mark", ["headrace.yaml", "flows/order.yaml"])
+def test_a_project_below_the_folder_of_flows_is_another_project(project: Path, mark: str) -> None:
+    (project / "flows" / "bad.yaml").unlink()
+    other = project / "flows" / "other"
+    (other / mark).parent.mkdir(parents=True)
+    (other / mark).write_text("flow: bad\n")
+    (other / "more").mkdir()
+    (other / "more" / "bad.yaml").write_text("flow: bad\n")
+    assert run(project) == (0, "✓ no errors in 1 file\n")
+    assert run(other)[0] == 1
