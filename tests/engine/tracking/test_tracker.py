@@ -191,7 +191,7 @@ async def test_a_bad_event_is_rejected_and_the_good_ones_go_on(store: Store) -> 
     assert [(e["index"], e["at"]) for e in answer["errors"]] == [(1, "/events/1/type"), (2, "/events/2/id")]
     assert answer["debugging"]["execution"]["#1"]["disposition"] == "rejected"
     kept = await store.rejected(10)
-    assert {one.at_field for one in kept} == {"/events/1", "/events/2/id"}
+    assert {one.at_field for one in kept} == {"/events/1/type", "/events/2/id"}
     assert b'"typo"' in b"".join(bytes(one.body) for one in kept)
 
 
