@@ -22,7 +22,7 @@ class ProfileChange(Node, frozen=True):
         """Leave with the operations, or by `failed` when the run has no profile."""
         if seen.profile is None:
             return self.failed(reason="no profile")
-        return self.done(effects=tuple(self.operations()))
+        return Outcome("done", None, tuple(self.operations()))
 
     def operations(self) -> Iterable[Operation]:
         """What is to be changed."""

@@ -25,7 +25,7 @@ class Looked(msgspec.Struct, frozen=True, omit_defaults=True):
 class Fill:
     """Makes a node from a scope. Raises `Unusable` when a value is absent or of the wrong kind."""
 
-    __slots__ = ("_conditions", "_node", "_parts", "_static", "_trusted", "_values", "literals")
+    __slots__ = ("_conditions", "_node", "_parts", "_single", "_static", "_trusted", "_values", "literals")
 
     def __init__(
         self,
@@ -45,13 +45,17 @@ class Fill:
             *((name, value.evaluate) for name, value in values.items()),
             *((name, _tests(condition)) for name, condition in conditions.items()),
         ]
+        self._single = self._parts[0] if len(self._parts) == 1 and not self.literals else None
 
     def __call__(self, scope: Scope) -> Node:
         """The node with everything filled in."""
         if self._static is not None:
             return self._static
-        given = {name: evaluate(scope) for name, evaluate in self._parts}
-        if self.literals:
+        if self._single is not None:  # most nodes have one field, or one that is filled in
+            name, evaluate = self._single
+            given = {name: evaluate(scope)}
+        else:
+            given = {name: evaluate(scope) for name, evaluate in self._parts}
             given |= self.literals
         if self._trusted:
             return self._node(**given)

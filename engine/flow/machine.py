@@ -122,6 +122,8 @@ class Machine:
 
     def advance(self) -> list[Asked]:
         """Settle all that can be settled; gives what has to be asked now (each ask is given once)."""
+        if self.trace is not None:
+            self.trace.wake()
         if self.outcome is None:
             self._sweep()
         if self.outcome is None and not self.waiting:
@@ -150,7 +152,10 @@ class Machine:
 
     def final(self) -> Sight:
         """What is seen at the end, with the effects of all nodes. Raises `Refused` when side branches do not fit."""
-        return self._sight(sum(1 << index for index in self.settled))
+        mask = 0
+        for index in self.settled:
+            mask |= 1 << index
+        return self._sight(mask)
 
     def effects(self) -> Iterator[tuple[PlannedNode, Effect]]:
         """All effects in plan order."""
@@ -230,7 +235,7 @@ class Machine:
         except Refused:
             return self._act(node, mask, None)
         if self.trace is not None:
-            self.trace.current.guarded = scope
+            self.trace.begin(node).scope = scope
         if node.when is not None and not node.when.test(scope):
             return Outcome("skipped", reason=f"`{node.when.source}` is false")
         return self._act(node, mask, None)
@@ -243,7 +248,7 @@ class Machine:
             if self.trace is None:
                 made = node.fill(scope)
             else:
-                noted = self.trace.current
+                noted = self.trace.current or self.trace.begin(node)
                 noted.scope = scope
                 noted.made = made = node.fill(scope)
             new_id = f"{self.inputs.seed}{node.index:02x}" if node.makes_ids else ""
@@ -280,8 +285,7 @@ class Machine:
             return
         mask = self._mask(waiting.via)
         if self.trace is not None:
-            noted = self.trace.begin(node)
-            noted.guarded = self._sight(mask).scope if node.when is not None else None
+            self.trace.begin(node)
         came = self._act(node, mask, reply)
         if not isinstance(came, Outcome) and (reason := no_more(node, waiting.number, spent)):
             came = Outcome("failed", reason=reason)

@@ -89,9 +89,10 @@ def _passed(noted: Noted) -> dict[str, Any]:
 def _step(flow: Flow, noted: Noted) -> dict[str, Any]:
     outcome = noted.outcome
     assert outcome is not None  # noqa: S101
-    looked, read = noted.node.fill.explain(noted.scope) if noted.scope is not None else ((), {})
-    guard = noted.node.when
-    before = [look(guard, noted.guarded)] if guard is not None and noted.guarded is not None else []
+    scope, guard = noted.scope, noted.node.when
+    passed = scope is not None and outcome.port != "skipped"
+    looked, read = noted.node.fill.explain(scope) if scope is not None and passed else ((), {})
+    before = [look(guard, scope)] if guard is not None and scope is not None else []
     step = _passed(noted) | _looked([*before, *looked])
     if read:
         step["read"] = cut_all(read)

@@ -5,7 +5,6 @@ from typing import Any
 
 from engine.flow.effect import Attach, AttachSession, Effect, Merge, SetEvent, SetSession
 from engine.flow.run import Inputs
-from engine.language.scope import Scope
 from engine.profile.declared import Fields
 from engine.profile.document import Path, Profile
 from engine.profile.document import Step as JoinStep
@@ -35,7 +34,7 @@ class Sight:
         rules: Fields | None = None,
     ) -> None:
         self.inputs = inputs
-        self.scope: Scope = scope
+        self.scope = scope
         self.person = person
         self.operations = operations  # on the profile, in order
         self.acting = acting
@@ -49,7 +48,7 @@ class Sight:
         """What is seen behind node `id`. Raises `Refused` when an effect does not fit."""
         if out is None and not effects:
             return self
-        scope = dict(self.scope)
+        scope = self.scope.copy()
         if out is not None:
             scope["nodes"] = {**scope["nodes"], id: {"out": out}}
         new = Sight(self.inputs, scope, self.person, self.operations, self.acting, self.rules)

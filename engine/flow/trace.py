@@ -10,52 +10,50 @@ from engine.flow.plan import PlannedNode
 from engine.flow.run import Call
 from engine.language.scope import Scope
 
-NO_OUTCOME = Outcome("")
-
 
 class Noted:
     """What was noted of one node while it ran. What it saw is kept as a whole: it is never changed in place."""
 
-    __slots__ = ("calls", "guarded", "made", "node", "outcome", "scope", "seconds", "via")
+    __slots__ = ("calls", "made", "node", "outcome", "scope", "seconds", "via")
+
+    outcome: Outcome  # these four are set when the node has settled
+    via: tuple[int, ...]
+    calls: tuple[Call, ...]
+    seconds: float
 
     def __init__(self, node: PlannedNode) -> None:
         self.node = node
-        self.guarded: Scope | None = None  # what its `when` looked at
-        self.scope: Scope | None = None  # what its config was filled in from
+        self.scope: Scope | None = None  # what its `when` looked at and its config was filled in from
         self.made: Node | None = None  # None when it could not be filled in
-        self.outcome = NO_OUTCOME
-        self.via: tuple[int, ...] = ()
-        self.calls: tuple[Call, ...] = ()
-        self.seconds = 0.0
 
 
 class Trace:
     """Collects what a run's nodes did. `ticks` is a monotonic clock in seconds."""
 
-    __slots__ = ("_began", "_current", "began", "ended", "noted", "ticks")
+    __slots__ = ("_since", "began", "current", "ended", "noted", "ticks")
 
     def __init__(self, ticks: Callable[[], float]) -> None:
         self.ticks = ticks
         self.noted: list[Noted] = []
-        self.began = self.ended = self._began = ticks()
-        self._current: Noted | None = None
+        self.began = self.ended = self._since = ticks()
+        self.current: Noted | None = None  # what is noted of the node that is at work
 
     def begin(self, node: PlannedNode) -> Noted:
         """`node` is at work from now; what is noted of it goes into what this gives."""
-        self._current = Noted(node)
-        self._began = self.ticks()
-        return self._current
+        self.current = noted = Noted(node)
+        return noted
 
-    @property
-    def current(self) -> Noted:
-        """What is noted of the node that is at work."""
-        assert self._current is not None  # noqa: S101
-        return self._current
+    def wake(self) -> None:
+        """The machine goes on; what it waited for is nobody's work."""
+        self._since = self.ticks()
 
     def settled(self, node: PlannedNode, outcome: Outcome, via: tuple[int, ...], calls: tuple[Call, ...]) -> None:
         """The node has left by a port."""
-        noted = self._current if self._current is not None and self._current.node is node else Noted(node)
+        noted = self.current
+        if noted is None or noted.node is not node:
+            noted = Noted(node)
         noted.outcome, noted.via, noted.calls = outcome, via, calls
-        self.ended = self.ticks()
-        noted.seconds = self.ended - self._began
+        self.ended = now = self.ticks()
+        noted.seconds = now - self._since
+        self._since = now
         self.noted.append(noted)

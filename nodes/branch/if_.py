@@ -4,6 +4,8 @@ from msgspec import Meta
 
 from engine.flow.node import Condition, Node, Outcome, Port, Seen, Sole
 
+THEN, ELSE = Outcome("then"), Outcome("else")
+
 
 class If(Node, frozen=True, tag="if"):
     """Go one way when a condition holds, the other way when it does not.
@@ -29,6 +31,4 @@ big_spender:
 
     def run(self, seen: Seen) -> Outcome:
         """Leave by `then` or by `else`."""
-        if self.condition:
-            return self.then()
-        return Outcome("else")
+        return THEN if self.condition else ELSE
