@@ -30,12 +30,12 @@ class Noted:
 class Trace:
     """Collects what a run's nodes did. `ticks` is a monotonic clock in seconds."""
 
-    __slots__ = ("_since", "began", "current", "ended", "noted", "ticks")
+    __slots__ = ("began", "current", "ended", "noted", "ticks")
 
     def __init__(self, ticks: Callable[[], float]) -> None:
         self.ticks = ticks
         self.noted: list[Noted] = []
-        self.began = self.ended = self._since = ticks()
+        self.began = self.ended = ticks()
         self.current: Noted | None = None  # what is noted of the node that is at work
 
     def begin(self, node: PlannedNode) -> Noted:
@@ -45,15 +45,13 @@ class Trace:
 
     def wake(self) -> None:
         """The machine goes on; what it waited for is nobody's work."""
-        self._since = self.ticks()
+        self.ended = self.ticks()
 
     def settled(self, node: PlannedNode, outcome: Outcome, via: tuple[int, ...], calls: tuple[Call, ...]) -> None:
         """The node has left by a port."""
-        noted = self.current
-        if noted is None or noted.node is not node:
-            noted = Noted(node)
+        noted = self.current or self.begin(node)
         noted.outcome, noted.via, noted.calls = outcome, via, calls
-        self.ended = now = self.ticks()
-        noted.seconds = now - self._since
-        self._since = now
+        now = self.ticks()
+        noted.seconds = now - self.ended
+        self.ended = now
         self.noted.append(noted)
