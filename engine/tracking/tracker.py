@@ -5,6 +5,7 @@ events run, and everything is committed as one; if a document has moved meanwhil
 with the same time, seed, ids and outside replies. Units of one profile take turns in this process.
 """
 
+import asyncio
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -173,6 +174,7 @@ class Tracker:
             if done is not None:
                 return done
             runs += 1
+            await asyncio.sleep(_pause(request.seed, runs))
         raise Unavailable(f"the documents of this payload moved {MOST_RUNS} times while it was processed")
 
     async def _load(self, request: Request) -> Loaded:
@@ -334,6 +336,12 @@ class Tracker:
             return Answer(body, debugger_refused=True)
         body["debugging"] = _debugging(intake, parts, open_to_all)
         return Answer(body)
+
+
+def _pause(seed: str, runs: int) -> float:
+    """Seconds to wait before a unit runs again: more each time, and not the same for any two units."""
+    most = 0 if runs == 1 else min(2**runs, 128)
+    return most * (zlib.crc32(f"{seed}{runs}".encode()) % 1000) / 1e6
 
 
 def _debugging(intake: Intake, parts: list[Done], open_to_all: bool) -> dict[str, Any]:
