@@ -1,6 +1,5 @@
-"""Ids: new ones that sort by the time of their making, and ones that are derived from a secret and names."""
+"""Ids: new ones, which sort by the time of their making."""
 
-import hmac
 import os
 import threading
 import time
@@ -49,16 +48,3 @@ os.register_at_fork(after_in_child=_IDS.begin)
 def new_id() -> str:
     """A new id: 32 hex digits, larger than every id drawn before it in this process."""
     return _IDS.draw()
-
-
-def derived_id(secret: bytes, *parts: str) -> str:
-    """The id (32 hex digits) that belongs to `parts`; nobody can tell it without the secret.
-
-    Every part goes in with its length, so ("ab", "c") and ("a", "bc") differ.
-    """
-    message = bytearray()
-    for part in parts:
-        encoded = part.encode("utf-8", "surrogatepass")
-        message += len(encoded).to_bytes(8, "big")
-        message += encoded
-    return hmac.digest(secret, bytes(message), "sha256").hex()[:32]
