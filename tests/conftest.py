@@ -1,4 +1,4 @@
-"""What holds for all tests: laws may take the time that a busy machine gives them; in CI they try the same cases again."""
+"""For all tests: laws may take the time that a busy machine gives them; in CI they try the same cases again."""
 
 import os
 
