@@ -44,8 +44,8 @@ def create_app(
     that the server is bound to it, else to those who have `reading_key`.
     """
     clock = clock or SystemClock()
-    client = HttpPerformer(project.targets, clock) if performer is None else None
-    tracker = Tracker(project, store, performer or client, clock, new_id)  # type: ignore[arg-type]  # one of them is there
+    client = HttpPerformer(project.targets, clock)  # opens no connection before it is used
+    tracker = Tracker(project, store, performer or client, clock, new_id)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -54,8 +54,7 @@ def create_app(
             try:
                 yield
             finally:
-                if client is not None:
-                    await client.close()
+                await client.close()
                 await store.close()
 
     may_read = ReadingKey(reading_key, loopback=loopback)

@@ -6,6 +6,7 @@ from timeit import repeat
 
 import nodes
 from engine.flow.machine import Machine
+from engine.flow.rendering import render
 from engine.flow.run import Inputs
 from engine.flow.sight import first_sight
 from engine.flow.trace import Trace
@@ -38,8 +39,19 @@ def measure_engine() -> dict[str, float]:
         machine.advance()
         machine.final()
 
+    def rendered() -> None:
+        trace = Trace(time.perf_counter)
+        machine = Machine(flow, inputs, sight, trace)
+        machine.advance()
+        machine.final()
+        render(trace, machine)
+
     plain()
     return {
         name: min(repeat(run, number=RUNS, repeat=7)) / RUNS * 1e6
-        for name, run in (("without trace", plain), ("with the full trace", traced))
+        for name, run in (
+            ("without trace", plain),
+            ("with the full trace", traced),
+            ("with the trace rendered as a document", rendered),
+        )
     }

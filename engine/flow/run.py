@@ -15,6 +15,7 @@ from engine.profile.document import Path, Profile
 from engine.profile.operations import Operation
 
 RunOutcome = Literal["finished", "failed"]
+Identify = Literal["link", "trust", "refuse"]
 
 
 class Inputs(Struct, frozen=True):
@@ -28,7 +29,7 @@ class Inputs(Struct, frozen=True):
     seed: str = ""
     before: tuple[Operation, ...] = ()  # what earlier runs of the unit did to the profile
     acting: str | None = None  # the id under which the unit acts, when there is a profile
-    identify: Literal["link", "trust", "refuse"] = "trust"  # what a key in the event proves
+    identify: Identify = "trust"  # what a key in the event proves
     fields: tuple[tuple[Path, Rule], ...] = ()  # paths of the profile with a declared rule
 
 

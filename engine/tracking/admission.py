@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
+from engine.flow.run import Identify
 from engine.tracking.intake import Refusal
 from engine.tracking.source import Source
 
@@ -26,7 +27,7 @@ def allows_origin(source: Source, origin: str) -> bool:
     return "*" in source.origins or origin in source.origins
 
 
-def authority(source: Source) -> str:
+def authority(source: Source) -> Identify:
     """What a key in an event of this source proves: a secret source is trusted."""
     return "trust" if source.kind == "secret" else source.identify
 

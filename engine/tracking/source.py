@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
+from engine.flow.run import Identify
+
 
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A sender of events and what it may do. One file in `sources/` each."""
@@ -23,7 +25,7 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         tuple[str, ...], Meta(description="Web origins that may send, e.g. https://shop.example; * for any")
     ] = ()
     identify: Annotated[
-        Literal["link", "trust", "refuse"],
+        Identify,
         Meta(description="What a key in an event of this source proves: link (a claim), trust, or refuse (nothing)"),
     ] = "link"
     debugger: Annotated[bool, Meta(description="Whether options.debugger is answered")] = False

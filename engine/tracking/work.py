@@ -15,7 +15,7 @@ from engine.flow.effect import Attach, AttachSession, CachePut, ClaimKey, Effect
 from engine.flow.machine import MOST_EMITTED, Machine
 from engine.flow.plan import Flow
 from engine.flow.rendering import cut_all, render
-from engine.flow.run import Asked, Inputs
+from engine.flow.run import Asked, Identify, Inputs
 from engine.flow.sight import OPERATIONS, Sight, first_sight
 from engine.flow.trace import Trace
 from engine.profile.document import Members, Profile
@@ -44,7 +44,7 @@ class Start(Struct, frozen=True, kw_only=True):
     acting: str | None
     now: int
     seed: str
-    identify: str
+    identify: Identify
     debug: bool | str = False
 
 
@@ -77,7 +77,7 @@ class Work:
             now=start.now,
             seed=start.seed,
             acting=start.acting,
-            identify=start.identify,  # type: ignore[arg-type]
+            identify=start.identify,
             fields=tuple(project.settings.fields.items()),
         )
         self.sight = self._segmented(first_sight(self.inputs, start.shown))
