@@ -52,7 +52,7 @@ clickstream: .venv/dev ## Send 31,106 real events and check the profiles against
 	$(BIN)/python -m benchmarks.clickstream
 
 lock: ## Pin the requirements anew, with hashes
-	cd requirements && for f in runtime dev; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $$f.in -o $$f.txt; done
+	cd requirements && for f in runtime dev; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --constraint pinned.in $$f.in -o $$f.txt; done
 
 clean: ## Remove what was installed and cached
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
