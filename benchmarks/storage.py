@@ -56,7 +56,7 @@ def event_ids(kind: str) -> Iterator[str]:
 def unit_of(profile: str, expected: int, event: str, marked: bool) -> Unit:
     return Unit(
         profiles=(ProfileWrite(profile_of(profile, expected + 1), expected),),
-        session_read=SessionRead("web", profile, 1),
+        session_reads=(SessionRead("web", profile, 1),),
         marks=(Mark("web", event, 1, profile, profile),) if marked else (),
         events=(event_of(event, profile),),
     )
@@ -69,7 +69,7 @@ async def preload(store: SqliteStore, profiles: list[str], events: int, ids: Ite
                 store.commit(
                     Unit(
                         profiles=(ProfileWrite(profile_of(id, 1), 0),),
-                        session=SessionWrite(Session("web", id, 1, profile=id, version=1), 0),
+                        sessions=(SessionWrite(Session("web", id, 1, profile=id, version=1), 0),),
                     )
                 )
                 for id in profiles[start : start + 250]

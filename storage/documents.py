@@ -25,6 +25,7 @@ def check_versions(unit: Unit) -> None:
             raise ValueError(
                 f"profile {write.profile.id}: version {write.profile.version} is not newer than {write.expected}"
             )
-    if unit.session is not None and unit.session.session.version <= unit.session.expected:
-        session = unit.session.session
-        raise ValueError(f"session {session.id}: version {session.version} is not newer than {unit.session.expected}")
+    for change in unit.sessions:
+        session = change.session
+        if session.version <= change.expected:
+            raise ValueError(f"session {session.id}: version {session.version} is not newer than {change.expected}")

@@ -108,13 +108,12 @@ class MemoryStore:
         rejected = [encode(one) for one in unit.rejected]
         cache = [(entry, encode(entry)) for entry in unit.cache]
         profiles = [(write.profile, encode(write.profile)) for write in unit.profiles]
-        session = b"" if unit.session is None else encode(unit.session.session)
+        sessions = [(write.session, encode(write.session)) for write in unit.sessions]
         # Nothing below fails: the unit is written as a whole.
         for profile, doc in profiles:
             self._put_profile(profile, doc)
-        if unit.session is not None:
-            written = unit.session.session
-            self._sessions[written.source, written.id] = Kept(written.version, session)
+        for session, doc in sessions:
+            self._sessions[session.source, session.id] = Kept(session.version, doc)
         for key in unit.keys:
             held = self._keys.get(key.key, key)
             self._keys[key.key] = Key(key.key, key.id, key.claim and held.claim)
@@ -193,12 +192,12 @@ class MemoryStore:
         for write in unit.profiles:
             if self._profiles.get(write.profile.id, NOTHING).version != write.expected:
                 raise Conflict("profile", write.profile.id)
-        read = unit.session_read
-        if read is not None and self._sessions.get((read.source, read.id), NOTHING).version != read.version:
-            raise Conflict("session", read.id)
-        if unit.session is not None:
-            session = unit.session.session
-            if self._sessions.get((session.source, session.id), NOTHING).version != unit.session.expected:
+        for read in unit.session_reads:
+            if self._sessions.get((read.source, read.id), NOTHING).version != read.version:
+                raise Conflict("session", read.id)
+        for change in unit.sessions:
+            session = change.session
+            if self._sessions.get((session.source, session.id), NOTHING).version != change.expected:
                 raise Conflict("session", session.id)
         claimed: dict[str, Key] = {}
         for key in unit.keys:

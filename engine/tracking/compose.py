@@ -54,8 +54,8 @@ def compose(work: Work, intake: Intake, session_write: bool, rejected: tuple[Rej
     return Composed(
         Unit(
             profiles=profiles,
-            session=change,
-            session_read=read,
+            sessions=() if change is None else (change,),
+            session_reads=() if read is None else (read,),
             keys=_keys(work),
             marks=tuple([_mark(work, intake, event, told) for event, _, _ in work.done if event.marked]),
             events=tuple([_stored(work, event, seen, profile) for event, seen, profile in work.done if event.save]),
@@ -84,13 +84,13 @@ def _profiles(work: Work) -> tuple[Profile | None, dict[str, Any] | None, tuple[
     person, _ = commit(sight.person, acting, sight.operations, work.start.now, before, sight.rules)
     shown = {**sight.scope["profile"], "id": person.id, "ids": list(person.ids), "metadata": metadata(person)}
     if not work.merged:
-        return person, shown, (ProfileWrite(person, expected),)
+        return person, shown, (ProfileWrite(person, expected, shown),)
     first = work.start.person or work.attached
     documents = [*([first] if first else []), *work.merged]
     # A merge whose step was undone joins nobody: then the other profile stays as it is.
     losers = {doc.id: doc for doc in documents if doc.id != person.id and doc.id in person.parts}
     frozen = tuple(ProfileWrite(tombstone(doc, person.id), doc.version) for doc in losers.values())
-    return person, shown, (ProfileWrite(person, expected), *frozen)
+    return person, shown, (ProfileWrite(person, expected, shown), *frozen)
 
 
 def _session(work: Work, intake: Intake, keep: bool) -> tuple[Session | None, SessionWrite | None]:

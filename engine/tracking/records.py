@@ -94,10 +94,14 @@ class CacheEntry(Struct, frozen=True):
 
 
 class ProfileWrite(Struct, frozen=True):
-    """`profile` is to be written if the stored version is still `expected` (0: it must not exist)."""
+    """`profile` is to be written if the stored version is still `expected` (0: it must not exist).
+
+    `shown` is what it shows, where the writer knows it: what a store may make searchable.
+    """
 
     profile: Profile
     expected: int
+    shown: dict[str, Any] | None = None
 
 
 class SessionWrite(Struct, frozen=True):
@@ -116,14 +120,14 @@ class SessionRead(Struct, frozen=True):
 
 
 class Unit(Struct, frozen=True, kw_only=True):
-    """A unit of work: what one tracked payload changes, committed as one or not at all.
+    """A unit of work: what one tracked payload (or several of one profile) changes, committed as one or not at all.
 
     `profiles` holds the profile and the tombstones of what was merged into it.
     """
 
     profiles: tuple[ProfileWrite, ...] = ()
-    session: SessionWrite | None = None
-    session_read: SessionRead | None = None
+    sessions: tuple[SessionWrite, ...] = ()
+    session_reads: tuple[SessionRead, ...] = ()
     keys: tuple[Key, ...] = ()
     marks: tuple[Mark, ...] = ()
     events: tuple[StoredEvent, ...] = ()

@@ -93,17 +93,15 @@ def write(connection: sqlite3.Connection, changes: Iterable[Change], at_once: in
 
 def _rows(unit: Unit) -> list[tuple[Statement, Row]]:
     rows: list[tuple[Statement, Row]] = []
-    read = unit.session_read
-    if unit.session is not None:
-        session, expected = unit.session.session, unit.session.expected
+    looked: set[tuple[str, str, int]] = set()  # at these versions the writes look themselves
+    for session, expected in [(change.session, change.expected) for change in unit.sessions]:
+        looked.add((session.id, session.source, expected))
         if expected == 0:
             rows.append((NEW_SESSION, (session.id, session.source, session.version, encode(session))))
         else:
             rows.append((SESSION, (session.id, session.source, session.version, expected, encode(session))))
-        if read is not None and (read.source, read.id, read.version) == (session.source, session.id, expected):
-            read = None  # the write looks at the same version
-    if read is not None:
-        rows.append((SESSION_READ, (read.id, read.source, read.version)))
+    reads = [(read.id, read.source, read.version) for read in unit.session_reads]
+    rows.extend([(SESSION_READ, read) for read in reads if read not in looked])
     rows.extend([(KEY, (key.key, key.id, int(key.claim))) for key in unit.keys])
     rows.extend([(RUN, (run.id, run.event, encode(run))) for run in unit.runs])
     rows.extend([(REJECTED, (encode(rejected),)) for rejected in unit.rejected])

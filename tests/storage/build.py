@@ -67,7 +67,7 @@ def whole_unit(expected: int = 0) -> Unit:
     """A unit with something of everything."""
     return Unit(
         profiles=(write("ann", expected, color="red"),),
-        session=session_write("visit", expected, page=1),
+        sessions=(session_write("visit", expected, page=1),),
         keys=(Key("pii.email=ann@example.com", "ann"),),
         marks=(mark(f"e-{expected}"),),
         events=(event(f"e-{expected}"), event(f"child-{expected}")),

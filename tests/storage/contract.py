@@ -128,7 +128,7 @@ class StoreContract:
 
     @pytest.mark.parametrize("unit", [
         pytest.param(Unit(profiles=(type(write())(profile("ann", 3), 3),)), id="profile"),
-        pytest.param(Unit(session=type(session_write())(session("visit", 3), 4)), id="session"),
+        pytest.param(Unit(sessions=(type(session_write())(session("visit", 3), 4),)), id="session"),
     ])  # fmt: skip
     async def test_a_write_that_would_not_move_the_version_is_the_callers_mistake(
         self, store: Store, unit: Unit
@@ -152,7 +152,7 @@ class StoreContract:
 
     @pytest.mark.parametrize(("moved", "conflict"), [
         pytest.param(Unit(profiles=(write("ann", 1),)), ("profile", "ann"), id="profile"),
-        pytest.param(Unit(session=session_write("visit", 1)), ("session", "visit"), id="session"),
+        pytest.param(Unit(sessions=(session_write("visit", 1),)), ("session", "visit"), id="session"),
         pytest.param(Unit(keys=(Key("k-1", "bob"),)), ("key", "k-1"), id="key"),
         pytest.param(Unit(marks=(mark("e-1"),)), ("mark", "e-1"), id="mark"),
     ])  # fmt: skip
@@ -164,7 +164,7 @@ class StoreContract:
         before = await everything(store)
         late = whole_unit(1)
         unit = Unit(
-            profiles=late.profiles, session=late.session, keys=(*late.keys, Key("k-1", "ann")), marks=late.marks,
+            profiles=late.profiles, sessions=late.sessions, keys=(*late.keys, Key("k-1", "ann")), marks=late.marks,
             events=late.events, runs=late.runs, rejected=late.rejected, cache=late.cache,
         )  # fmt: skip
         assert await refused(store, unit) == conflict
@@ -177,7 +177,7 @@ class StoreContract:
             Unit(profiles=(write("p-1", 4),), events=(event("e-1", "p-1"),)),
             Unit(profiles=(write("p-2"),), keys=(Key("taken", "p-2"),), events=(event("e-2", "p-2"),)),
             Unit(profiles=(write("p-3"),), marks=(mark("seen"),), events=(event("e-3", "p-3"),)),
-            Unit(profiles=(write("p-4"),), session_read=SessionRead("web", "none", 1)),
+            Unit(profiles=(write("p-4"),), session_reads=(SessionRead("web", "none", 1),)),
             Unit(profiles=(write("p-5"),), keys=(Key("free", "p-5"),), events=(event("e-5", "p-5"),)),
         ]
         assert await outcomes(store, units) == ["done", "profile", "key", "mark", "session", "done"]
@@ -187,38 +187,38 @@ class StoreContract:
         assert await store.key("free") == Key("free", "p-5")
 
     async def test_a_session_is_written_only_at_the_expected_version(self, store: Store) -> None:
-        assert await refused(store, Unit(session=session_write("visit", 1))) == ("session", "visit")
-        await store.commit(Unit(session=session_write("visit", 0, page=1)))
-        assert await refused(store, Unit(session=session_write("visit", 0))) == ("session", "visit")
-        await store.commit(Unit(session=session_write("visit", 1, page=2)))
+        assert await refused(store, Unit(sessions=(session_write("visit", 1),))) == ("session", "visit")
+        await store.commit(Unit(sessions=(session_write("visit", 0, page=1),)))
+        assert await refused(store, Unit(sessions=(session_write("visit", 0),))) == ("session", "visit")
+        await store.commit(Unit(sessions=(session_write("visit", 1, page=2),)))
         assert await store.session("web", "visit") == session("visit", 2, page=2)
 
     async def test_sessions_of_two_sources_are_two(self, store: Store) -> None:
-        await store.commit(Unit(session=session_write("visit", 0, source="web", a=1)))
-        await store.commit(Unit(session=session_write("visit", 0, source="app", a=2)))
+        await store.commit(Unit(sessions=(session_write("visit", 0, source="web", a=1),)))
+        await store.commit(Unit(sessions=(session_write("visit", 0, source="app", a=2),)))
         assert await store.session("web", "visit") == session("visit", 1, "web", a=1)
         assert await store.session("app", "visit") == session("visit", 1, "app", a=2)
 
     async def test_a_unit_rests_on_the_session_it_read(self, store: Store) -> None:
-        await store.commit(Unit(session=session_write("visit", 0)))
-        assert await refused(store, Unit(session_read=SessionRead("web", "visit", 0))) == ("session", "visit")
-        assert await refused(store, Unit(session_read=SessionRead("web", "visit", 2))) == ("session", "visit")
-        assert await refused(store, Unit(session_read=SessionRead("app", "visit", 1))) == ("session", "visit")
-        await store.commit(Unit(session_read=SessionRead("web", "visit", 1)))
+        await store.commit(Unit(sessions=(session_write("visit", 0),)))
+        assert await refused(store, Unit(session_reads=(SessionRead("web", "visit", 0),))) == ("session", "visit")
+        assert await refused(store, Unit(session_reads=(SessionRead("web", "visit", 2),))) == ("session", "visit")
+        assert await refused(store, Unit(session_reads=(SessionRead("app", "visit", 1),))) == ("session", "visit")
+        await store.commit(Unit(session_reads=(SessionRead("web", "visit", 1),)))
 
     async def test_a_unit_may_rest_on_there_being_no_session(self, store: Store) -> None:
-        await store.commit(Unit(session_read=SessionRead("web", "visit", 0)))
+        await store.commit(Unit(session_reads=(SessionRead("web", "visit", 0),)))
 
     async def test_a_unit_may_write_the_session_it_read(self, store: Store) -> None:
-        await store.commit(Unit(session_read=SessionRead("web", "visit", 0), session=session_write("visit", 0)))
-        await store.commit(Unit(session_read=SessionRead("web", "visit", 1), session=session_write("visit", 1)))
-        unit = Unit(session_read=SessionRead("web", "visit", 1), session=session_write("visit", 2))
+        await store.commit(Unit(session_reads=(SessionRead("web", "visit", 0),), sessions=(session_write("visit", 0),)))
+        await store.commit(Unit(session_reads=(SessionRead("web", "visit", 1),), sessions=(session_write("visit", 1),)))
+        unit = Unit(session_reads=(SessionRead("web", "visit", 1),), sessions=(session_write("visit", 2),))
         assert await refused(store, unit) == ("session", "visit")
 
     async def test_of_a_session_write_and_units_that_read_before_it_no_stale_one_wins(self, store: Store) -> None:
-        await store.commit(Unit(session=session_write("visit", 0)))
-        reader = Unit(profiles=(write("ann"),), session_read=SessionRead("web", "visit", 1))
-        assert await outcomes(store, [Unit(session=session_write("visit", 1)), reader]) == ["done", "session"]
+        await store.commit(Unit(sessions=(session_write("visit", 0),)))
+        reader = Unit(profiles=(write("ann"),), session_reads=(SessionRead("web", "visit", 1),))
+        assert await outcomes(store, [Unit(sessions=(session_write("visit", 1),)), reader]) == ["done", "session"]
         assert await store.profile("ann") is None
 
     async def test_a_key_belongs_to_the_first_id_that_claims_it(self, store: Store) -> None:
@@ -353,7 +353,7 @@ class StoreContract:
             await store.commit(
                 Unit(
                     profiles=(write(id, expected, n=expected),),
-                    session=session_write(id, expected, source=id),
+                    sessions=(session_write(id, expected, source=id),),
                     keys=(Key(id, id),),
                     marks=(mark(id, source=id + str(expected)),),
                     events=(event(id, id), event(id + "~", id)),
