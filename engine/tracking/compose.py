@@ -13,6 +13,7 @@ from engine.profile.write import commit
 from engine.tracking.being import Being
 from engine.tracking.identity import short_hash
 from engine.tracking.intake import Intake, Unacceptable
+from engine.tracking.known import KnownProfile
 from engine.tracking.records import (
     CacheEntry,
     Key,
@@ -40,6 +41,13 @@ class Composed(Struct, frozen=True):
     shown: dict[str, Any] | None
     session: Session | None
     told: str | None  # the id of the profile that the sender is told
+
+    @property
+    def known(self) -> KnownProfile | None:
+        """The profile as it may be remembered."""
+        if self.person is None or self.shown is None:
+            return None
+        return KnownProfile(self.person, self.shown)
 
 
 def compose(work: Work, intake: Intake, session_write: bool, rejected: tuple[Rejected, ...]) -> Composed:

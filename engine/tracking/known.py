@@ -62,6 +62,13 @@ class Known:
                 self._profiles.drop(id)
                 self._canonical.put(id, person.id)
 
+    def learn(self, session: Session | None, known: KnownProfile | None, asked: str | None) -> None:
+        """Remember what a unit has committed."""
+        if session is not None and session.version:
+            self.sessions.put((session.source, session.id), session)
+        if known is not None:
+            self.keep(known, asked)
+
     def forget(self, session: tuple[str, str] | None, ids: set[str]) -> None:
         """Forget what a conflict has shown to be old."""
         if session is not None:

@@ -1,6 +1,6 @@
 """The Protocols that storage and effects implement; `tests/storage/contract.py` runs on every store."""
 
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from engine.flow.ask import OutsideAsk, Reply
 from engine.profile.document import Profile
@@ -15,6 +15,7 @@ from engine.tracking.records import (
     StoredEvent,
     Unit,
 )
+from engine.tracking.retention import Dropped, Keep, Tell, silent
 
 Moved = Literal["profile", "session", "key", "mark"]
 
@@ -45,6 +46,12 @@ class Store(Protocol):
 
     Every method may raise `Unavailable`.
     """
+
+    async def migrate(self) -> list[str]:
+        """Create or upgrade what the store rests on; gives in words what was done, [] when there was nothing to do.
+
+        May be run again at any time, also by several processes at once.
+        """
 
     async def secret(self) -> bytes:
         """The store's random key (32 bytes), made at its first use and the same for ever."""
@@ -99,6 +106,16 @@ class Store(Protocol):
     async def forget_marks(self, before: int) -> int:
         """Drop deduplication marks and cache entries from before a time (ms); gives how many marks."""
 
+    async def expired(self, keep: Keep) -> Dropped:
+        """What `retain` would drop now."""
+
+    async def retain(self, keep: Keep, tell: Tell = silent) -> Dropped:
+        """Drop events, runs and rejected events from before the times of `keep`; serving goes on meanwhile.
+
+        A store that keeps documents by the month drops a month when all of it is older. Nothing newer is ever dropped.
+        `tell` is called now and then with what has gone so far.
+        """
+
     async def counts(self) -> Counts:
         """How much the store holds."""
 
@@ -107,6 +124,14 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Finish what was begun and let go of files and connections. May be called twice."""
+
+
+@runtime_checkable
+class Sweeping(Protocol):
+    """A store that has something to finish in the background, such as what a crash left half done."""
+
+    async def sweep(self) -> int:
+        """Finish it; gives how many documents were taken up. May run in several processes at once."""
 
 
 class Performer(Protocol):

@@ -33,6 +33,7 @@ from engine.tracking.identity import derived_id, is_placeholder
 from engine.tracking.intake import Intake, Refusal
 from engine.tracking.known import Known, KnownProfile
 from engine.tracking.ledger import Ledger
+from engine.tracking.lines import Ahead, Lines
 from engine.tracking.ports import Clock, Conflict, Performer, Store, Unavailable
 from engine.tracking.project import Project
 from engine.tracking.records import Mark, Session
@@ -40,7 +41,6 @@ from engine.tracking.request import Request
 from engine.tracking.sight_of import may_see_all
 from engine.tracking.source import Source
 from engine.tracking.triggers import Triggers
-from engine.tracking.turns import Turns
 from engine.tracking.work import Start, Work
 
 MOST_RUNS = 12  # of one unit, when its documents keep moving
@@ -74,7 +74,7 @@ class Tracker:
         self.clock = clock
         self.new_id = new_id
         self.known = Known()
-        self.turns = Turns()
+        self.lines = Lines(store, self.known)
         self.ledger = Ledger()
         self.triggers = Triggers(project)
         self._secret = b""
@@ -155,90 +155,136 @@ class Tracker:
     # ---- a unit -----------------------------------------------------------------------------------------------------
 
     async def _unit(self, request: Request) -> Done:
-        runs = 0
-        while runs < MOST_RUNS:
-            loaded = await self._load(request)
-            if loaded.known is None:
-                done = await self._attempt(request, loaded)
-            else:
-                turn = loaded.known.person.id
-                waited = await self.turns.take(turn)
-                try:
-                    if waited:
-                        loaded = await self._load(request)
-                        if loaded.known is not None and loaded.known.person.id != turn:
-                            continue  # merged meanwhile: it is another profile's turn to wait for
-                    done = await self._attempt(request, loaded)
-                finally:
-                    self.turns.give(turn)
-            if done is not None:
-                return done
-            runs += 1
-            await asyncio.sleep(_pause(request.seed, runs))
+        for run in range(1, MOST_RUNS + 1):
+            try:
+                loaded = await self._load(request, None)
+                if loaded.known is None:
+                    return await self._alone(request, loaded)
+                done = await self._in_line(request, loaded, loaded.known.person.id)
+                if done is not None:
+                    return done
+            except Conflict:
+                pass
+            await asyncio.sleep(_pause(request.seed, run))
         raise Unavailable(f"the documents of this payload moved {MOST_RUNS} times while it was processed")
 
-    async def _load(self, request: Request) -> Loaded:
+    async def _alone(self, request: Request, loaded: Loaded) -> Done:
+        """A unit that came without a profile: nothing else waits for it."""
+        marks, fresh = await self._fresh(request, None)
+        if not fresh:
+            return await self._repeated(request, loaded, marks)
+        work, composed = await self._run(request, loaded, fresh)
+        return await self._committed(request, loaded, work, composed, marks)
+
+    async def _in_line(self, request: Request, loaded: Loaded, turn: str) -> Done | None:
+        """A unit of the profile `turn`, in turn with others; None when it turns out to be of another profile."""
+        line, old = await self.lines.take(turn)
+        try:
+            if old:
+                loaded = await self._load(request, line.ahead)
+                if loaded.known is None or loaded.known.person.id != turn:
+                    return None  # merged meanwhile: it is another profile's turn to wait for
+            marks, fresh = await self._fresh(request, line.ahead)
+            if not fresh:
+                await self.lines.settled(line)
+                return await self._repeated(request, loaded, marks)
+            work, composed = await self._run(request, loaded, fresh)
+            if work.merged:  # it touches other lines: nobody may build on it before it is committed
+                await self.lines.settled(line)
+                return await self._committed(request, loaded, work, composed, marks)
+            place = self.lines.board(line, composed, loaded.acting)
+        finally:
+            self.lines.give(line)
+        try:
+            await self.lines.landed(line, place)
+        except Conflict:
+            self._forget(request, loaded, work)
+            raise
+        return self._done(request, work, composed, marks)
+
+    async def _load(self, request: Request, ahead: Ahead | None) -> Loaded:
+        """What the unit starts from: what is ahead in its line, what this process remembers, or what is stored."""
         intake = request.intake
-        session = await self._session(request) if intake.session is not None else None
+        session = await self._session(request, ahead) if intake.session is not None else None
         if intake.profile_less:
             return Loaded(session, None, None)
         acting = session.profile if session is not None else None
-        if acting is None and intake.profile is not None and await self._person(intake.profile) is not None:
+        if acting is None and intake.profile is not None and await self._exists(intake.profile, ahead):
             acting = intake.profile
         if acting is None:
             acting = derived_id(self._secret, intake.source, intake.session or "")
-        known = await self._person(acting)
+        known = self._remembered(acting, ahead)
+        if known is None:
+            known = await self._stored(acting)
+            if session is not None:  # again: it may have been written with the profile that was read after it
+                session = await self._stored_session(request)
+                if session.profile is not None and session.profile != acting:
+                    raise Conflict("session", session.id)
         if known is None:
             person = new_profile(acting, request.now)
             known = KnownProfile(person, shown(person, fold(person)))
         return Loaded(session, known, acting)
 
-    async def _session(self, request: Request) -> Session:
-        source, id = request.intake.source, request.intake.session or ""
-        session = self.known.sessions.get((source, id))
-        if session is None:
-            session = await self.store.session(source, id)
-            if session is not None:
-                self.known.sessions.put((source, id), session)
-        if session is not None:
-            return session
-        return Session(source, id, request.now, properties=request.intake.properties, context=request.intake.context)
+    async def _session(self, request: Request, ahead: Ahead | None) -> Session:
+        name = request.intake.source, request.intake.session or ""
+        session = ahead.sessions.get(name) if ahead is not None else None
+        return session or self.known.sessions.get(name) or await self._stored_session(request)
 
-    async def _person(self, id: str) -> KnownProfile | None:
-        known = self.known.profile(id)
-        if known is None:
-            person = await self.store.profile(id)
-            if person is None:
-                return None
-            known = KnownProfile(person, shown(person, fold(person, self.project.settings.fields)))
-            self.known.keep(known, id)
+    async def _stored_session(self, request: Request) -> Session:
+        source, id = request.intake.source, request.intake.session or ""
+        session = await self.store.session(source, id)
+        if session is None:
+            return Session(
+                source, id, request.now, properties=request.intake.properties, context=request.intake.context
+            )
+        self.known.sessions.put((source, id), session)
+        return session
+
+    def _remembered(self, id: str, ahead: Ahead | None) -> KnownProfile | None:
+        if ahead is not None and id in ahead.known.person.ids:
+            return ahead.known
+        return self.known.profile(id)
+
+    async def _stored(self, id: str) -> KnownProfile | None:
+        person = await self.store.profile(id)
+        if person is None:
+            return None
+        known = KnownProfile(person, shown(person, fold(person, self.project.settings.fields)))
+        self.known.keep(known, id)
         return known
 
-    async def _attempt(self, request: Request, loaded: Loaded) -> Done | None:
-        """Run the unit once and commit it; None when something has moved."""
-        marks, fresh = await self._fresh(request)
-        if not fresh:
-            return await self._repeated(request, loaded, marks)
+    async def _exists(self, id: str, ahead: Ahead | None) -> bool:
+        return self._remembered(id, ahead) is not None or await self._stored(id) is not None
+
+    async def _run(self, request: Request, loaded: Loaded, fresh: list[Being]) -> tuple[Work, Composed]:
+        """Run the unit's events; what comes of it is to be committed."""
         work = self._work(request, loaded)
         for pending in work.go([*self._system_events(loaded, request), *fresh]):
             await self.driver.drive(pending, request)
         rejected = rejected_records(request.intake, request.now, request.seed)
-        composed = compose(work, request.intake, request.intake.options.saveSession, rejected)
+        return work, compose(work, request.intake, request.intake.options.saveSession, rejected)
+
+    async def _committed(
+        self, request: Request, loaded: Loaded, work: Work, composed: Composed, marks: dict[int, Mark]
+    ) -> Done:
+        """Commit a unit on its own. Raises `Conflict`."""
         try:
             await self.store.commit(composed.unit)
         except Conflict:
             self._forget(request, loaded, work)
-            return None
-        self._remember(request, loaded, composed)
-        self._count(request, work, marks)
-        return Done(composed.told, work, composed, marks)
+            raise
+        self.known.learn(composed.session, composed.known, loaded.acting)
+        return self._done(request, work, composed, marks)
 
-    async def _fresh(self, request: Request) -> tuple[dict[int, Mark], list[Being]]:
+    async def _fresh(self, request: Request, ahead: Ahead | None) -> tuple[dict[int, Mark], list[Being]]:
         """The marks of those events that have taken effect before, by index; and the others, each id once."""
         ids = tuple(event.id for event in request.events if event.marked)
         if not ids:
             return {}, list(request.events)
         marks = await self.store.marks(request.source.source, ids)
+        if ahead is not None and ahead.marks:
+            source = request.source.source
+            marks = {**marks, **{id: ahead.marks[source, id] for id in ids if (source, id) in ahead.marks}}
         found: dict[int, Mark] = {}
         fresh: list[Being] = []
         seen: set[str] = set()
@@ -293,12 +339,6 @@ class Tracker:
             events.append(system_event("session-opened", f"{loaded.session.source}/{loaded.session.id}", save))
         return events
 
-    def _remember(self, request: Request, loaded: Loaded, composed: Composed) -> None:
-        if composed.session is not None and composed.session.version:
-            self.known.sessions.put((composed.session.source, composed.session.id), composed.session)
-        if composed.person is not None and composed.shown is not None:
-            self.known.keep(KnownProfile(composed.person, composed.shown), loaded.acting)
-
     def _forget(self, request: Request, loaded: Loaded, work: Work) -> None:
         ids = {id for id in (loaded.acting, request.intake.profile, work.sight.acting) if id}
         for person in (loaded.known.person if loaded.known else None, work.sight.person, *work.merged):
@@ -306,13 +346,14 @@ class Tracker:
         session = request.intake.session
         self.known.forget((request.intake.source, session) if session else None, ids)
 
-    def _count(self, request: Request, work: Work, marks: dict[int, Mark]) -> None:
+    def _done(self, request: Request, work: Work, composed: Composed, marks: dict[int, Mark]) -> Done:
         stored = processed = 0
         for event, _, _ in work.done:
             if event.origin == "client":
                 stored += event.save
                 processed += not event.save
         self.ledger.count(stored, processed, len(request.intake.rejected), len(marks))
+        return Done(composed.told, work, composed, marks)
 
     # ---- the answer -------------------------------------------------------------------------------------------------
 

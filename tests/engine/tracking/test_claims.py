@@ -11,7 +11,6 @@ from engine.flow.ask import HttpReply
 from engine.tracking.ports import Store, Unavailable
 from engine.tracking.records import Unit
 from engine.tracking.source import Source, Target
-from engine.tracking.turns import Turns
 from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.conftest import Opener
 from tests.projects import payload, project
@@ -141,20 +140,6 @@ async def test_sessions_of_one_merged_profile_do_not_get_in_each_others_way(stor
     sessions = ["phone", "laptop"] * 40
     answers = await asyncio.gather(*(shop.track(payload("counted", session=session)) for session in sessions))
     assert (await shop.profile(answers[0]["profile"]["id"]))["traits"]["count"] == 80
-
-
-async def test_a_waiter_that_is_cancelled_gives_its_place_up() -> None:
-    turns = Turns()
-    await turns.take("p")
-    waiters = [asyncio.ensure_future(turns.take("p")) for _ in range(3)]
-    await asyncio.sleep(0)
-    waiters[0].cancel()
-    turns.give("p")  # in the same moment
-    assert (await asyncio.gather(*waiters[:2], return_exceptions=True))[1] is True
-    turns.give("p")
-    assert await waiters[2] is True
-    turns.give("p")
-    assert await turns.take("p") is False
 
 
 async def test_a_batch_of_profile_less_events_tells_which_were_not_taken(store: Store) -> None:

@@ -1,0 +1,202 @@
+"""Lines: units of one profile take turns, each starts where the last one ended, and those that wait share a commit.
+
+A unit runs while it has the *turn*. Then it *boards*: if nothing of its line is on the way to the store, it is written
+at once; else it waits, and is written in one commit with all that board meanwhile. The next unit runs on what is
+*ahead*, not yet committed; it is acknowledged only when it is committed itself. If a commit fails, all that rested on
+it fails with it. Other processes are kept apart by compare-and-set, not by this.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+from engine.tracking.compose import Composed
+from engine.tracking.joined import joined
+from engine.tracking.known import Known, KnownProfile
+from engine.tracking.ports import Conflict, Store, Unavailable
+from engine.tracking.records import Mark, Session
+
+MOST_TOGETHER = 100  # units in one commit of a line
+
+
+@dataclass(slots=True)
+class Ahead:
+    """What a line has come to, committed or not: the next unit starts from here."""
+
+    known: KnownProfile
+    sessions: dict[tuple[str, str], Session] = field(default_factory=dict)
+    marks: dict[tuple[str, str], Mark] = field(default_factory=dict)
+
+    def take(self, composed: Composed) -> None:
+        """Go on by one unit."""
+        if composed.session is not None and composed.unit.sessions:
+            self.sessions[composed.session.source, composed.session.id] = composed.session
+        for mark in composed.unit.marks:
+            self.marks[mark.source, mark.event] = mark
+
+
+@dataclass(slots=True)
+class Place:
+    """A unit on its way. `landed` is None for one that is written by its own caller, at once."""
+
+    composed: Composed | None  # None for one that has nothing to write and only waits
+    known: KnownProfile | None
+    acting: str | None
+    landed: "asyncio.Future[None] | None" = None
+
+    def tell(self, failure: BaseException | None) -> None:
+        """Let whoever waits for this unit go on."""
+        if self.landed is None or self.landed.done():  # nobody waits any more: it was cancelled
+            return
+        if failure is None:
+            self.landed.set_result(None)
+        else:
+            self.landed.set_exception(failure)
+
+
+@dataclass(slots=True)
+class Line:
+    """The units of one profile that are under way in this process."""
+
+    id: str
+    turn: "deque[asyncio.Future[None]]" = field(default_factory=deque)
+    taken: bool = False
+    ahead: Ahead | None = None
+    boarded: list[Place] = field(default_factory=list)
+    flying: bool = False
+    broken: bool = False  # what the unit that has the turn rests on was not committed
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way."""
+        return not (self.taken or self.flying)
+
+
+class Lines:
+    """The lines of a process, by profile id."""
+
+    def __init__(self, store: Store, known: Known) -> None:
+        self._store = store
+        self._known = known
+        self._lines: dict[str, Line] = {}
+        self._flights: set[asyncio.Task[None]] = set()
+
+    # ---- the turn ---------------------------------------------------------------------------------------------------
+
+    async def take(self, id: str) -> tuple[Line, bool]:
+        """Wait for the turn of `id`; gives its line, and whether what was read before may be old by now."""
+        line = self._lines.get(id)
+        if line is None:
+            line = self._lines[id] = Line(id, taken=True)
+            return line, False
+        if not line.taken:
+            line.taken, line.broken = True, False
+            return line, True
+        place = asyncio.get_running_loop().create_future()
+        line.turn.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self.give(line)  # the turn came in the same moment: pass it on
+            elif place in line.turn:  # `give` passes over places that are done
+                line.turn.remove(place)
+            raise
+        return line, True
+
+    def give(self, line: Line) -> None:
+        """Let the next one have the turn."""
+        line.broken = False
+        while line.turn:
+            place = line.turn.popleft()
+            if not place.done():
+                place.set_result(None)
+                return
+        line.taken = False
+        self._drop(line)
+
+    # ---- the way to the store ---------------------------------------------------------------------------------------
+
+    def board(self, line: Line, composed: Composed, acting: str | None) -> Place:
+        """Put a unit on its way, as one that has the turn. Raises `Conflict` if what it rests on was not committed."""
+        if line.broken:
+            raise Conflict("profile", line.id)
+        known = composed.known
+        if known is not None:
+            if line.ahead is None:
+                line.ahead = Ahead(known)
+            line.ahead.known = known
+            line.ahead.take(composed)
+        place = Place(composed, known, acting)
+        if line.flying:
+            place.landed = asyncio.get_running_loop().create_future()
+            line.boarded.append(place)
+        else:
+            line.flying = True
+        return place
+
+    async def landed(self, line: Line, place: Place) -> None:
+        """Wait, once, until a unit that has boarded is on disk. Raises `Conflict` and `Unavailable`."""
+        if place.landed is not None:
+            await place.landed
+            return
+        try:
+            await self._commit([place])
+        except BaseException as failure:
+            self._fall(line, failure)
+            raise
+        self._arrive(line, [place])
+        if line.boarded:
+            flight = asyncio.create_task(self._fly(line))
+            self._flights.add(flight)
+            flight.add_done_callback(self._flights.discard)
+
+    async def settled(self, line: Line) -> None:
+        """Wait, as one that has the turn, until nothing of the line is under way. Raises what its commits raise."""
+        if line.broken:
+            raise Conflict("profile", line.id)
+        if line.flying:
+            place = Place(None, None, None, asyncio.get_running_loop().create_future())
+            line.boarded.append(place)
+            await self.landed(line, place)
+
+    async def _fly(self, line: Line) -> None:
+        """Commit what has boarded, until nothing more has."""
+        while line.boarded:
+            places, line.boarded = line.boarded[:MOST_TOGETHER], line.boarded[MOST_TOGETHER:]
+            try:
+                await self._commit(places)
+            except BaseException as failure:
+                self._fall(line, failure, places)
+                if isinstance(failure, Conflict | Unavailable):
+                    return
+                raise
+            self._arrive(line, places)
+
+    async def _commit(self, places: list[Place]) -> None:
+        units = [place.composed.unit for place in places if place.composed is not None]
+        if units:
+            await self._store.commit(joined(units))
+
+    def _arrive(self, line: Line, places: list[Place]) -> None:
+        for place in places:
+            if place.composed is not None:
+                self._known.learn(place.composed.session, place.known, place.acting)
+            place.tell(None)
+        if not line.boarded:
+            line.flying, line.ahead = False, None
+            self._drop(line)
+
+    def _fall(self, line: Line, failure: BaseException, places: list[Place] | None = None) -> None:
+        """A commit has failed: so has all that rests on it."""
+        fallen = [*(places or []), *line.boarded]
+        line.boarded, line.flying, line.ahead, line.broken = [], False, None, True
+        self._known.forget(None, {line.id})
+        told = failure if isinstance(failure, Conflict | Unavailable) else Conflict("profile", line.id)
+        for place in fallen:
+            place.tell(told)
+        self._drop(line)
+
+    def _drop(self, line: Line) -> None:
+        if line.idle and self._lines.get(line.id) is line:
+            del self._lines[line.id]
