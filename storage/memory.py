@@ -22,6 +22,7 @@ from engine.tracking.records import (
     StoredEvent,
     Unit,
 )
+from engine.tracking.retention import Dropped, Keep, Tell, silent
 from storage.documents import (
     check_versions,
     decode_cached,
@@ -65,6 +66,10 @@ class MemoryStore:
         self._rejected: list[bytes] = []
         self._cache: dict[str, tuple[int, bytes]] = {}
         self._flows: dict[str, str] = {}
+
+    async def migrate(self) -> list[str]:
+        """Nothing to do."""
+        return []
 
     async def secret(self) -> bytes:
         """The store's random key."""
@@ -121,9 +126,7 @@ class MemoryStore:
         for event, doc in events:
             self._put_event(event, doc)
         for run, doc in runs:
-            self._run_by_id[run.id] = len(self._runs)
-            self._runs_by_event.setdefault(run.event, []).append(len(self._runs))
-            self._runs.append(doc)
+            self._put_run(run, doc)
         self._rejected.extend(rejected)
         self._cache.update((entry.key, (entry.expires, doc)) for entry, doc in cache)
 
@@ -169,6 +172,31 @@ class MemoryStore:
         for expired in [key for key, (expires, _) in self._cache.items() if expires < before]:
             del self._cache[expired]
         return len(old)
+
+    async def expired(self, keep: Keep) -> Dropped:
+        """What `retain` would drop now."""
+        return Dropped(
+            events=sum(decode_event(doc).received < (keep.events or 0) for doc in self._events),
+            runs=sum(decode_run(doc).at < (keep.runs or 0) for doc in self._runs),
+            rejected=sum(decode_rejected(doc).at < (keep.rejected or 0) for doc in self._rejected),
+        )
+
+    async def retain(self, keep: Keep, tell: Tell = silent) -> Dropped:
+        """Drop events, runs and rejected events from before the times of `keep`."""
+        dropped = await self.expired(keep)
+        events = [(event, doc) for doc in self._events if (event := decode_event(doc)).received >= (keep.events or 0)]
+        runs = [(run, doc) for doc in self._runs if (run := decode_run(doc)).at >= (keep.runs or 0)]
+        for places in (self._events, self._event_by_id, self._events_by_profile):
+            places.clear()
+        for event, doc in events:
+            self._put_event(event, doc)
+        for places in (self._runs, self._run_by_id, self._runs_by_event):
+            places.clear()
+        for run, doc in runs:
+            self._put_run(run, doc)
+        self._rejected = [doc for doc in self._rejected if decode_rejected(doc).at >= (keep.rejected or 0)]
+        tell(dropped)
+        return dropped
 
     async def counts(self) -> Counts:
         """How much the store holds."""
@@ -224,6 +252,11 @@ class MemoryStore:
         self._event_by_id[event.id] = at
         if event.profile is not None:
             self._events_by_profile.setdefault(event.profile, []).append(at)
+
+    def _put_run(self, run: RunRecord, doc: bytes) -> None:
+        self._run_by_id[run.id] = len(self._runs)
+        self._runs_by_event.setdefault(run.event, []).append(len(self._runs))
+        self._runs.append(doc)
 
 
 def _newest(kept: list[T], limit: int) -> Iterable[T]:

@@ -32,6 +32,12 @@ from storage.sqlite.statement import (
 
 ROW_BYTES = 500  # rough cost of a row beside its document, in memory and in the log
 
+LAST = """
+SELECT max(
+    (SELECT coalesce(max(seq), 0) FROM events), coalesce((SELECT value FROM meta WHERE name = 'dropped'), 0)
+)
+"""
+
 Gathered = dict[Statement, list[Row]]
 
 
@@ -164,5 +170,5 @@ def _number(
 
 
 def _last(connection: sqlite3.Connection) -> int:
-    """The number of the newest event; nobody else can add one while our transaction lasts."""
-    return int(connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])
+    """The number of the newest event, dropped or not; nobody else can add one while our transaction lasts."""
+    return int(connection.execute(LAST).fetchone()[0])

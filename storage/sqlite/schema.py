@@ -100,23 +100,22 @@ def is_busy(error: sqlite3.Error) -> bool:
     return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def prepare(path: Path, busy_ms: int) -> None:
-    """Make the file if it is not there, and see that it is ours. Raises `UnusableFile`.
+def prepare(path: Path, busy_ms: int) -> list[str]:
+    """Make the file if it is not there, and see that it is ours; gives what was done. Raises `UnusableFile`.
 
     Of processes that make it at the same time some are told that it is busy, without being made to wait.
     """
     for left in reversed(range(1 + busy_ms // PAUSE_MS)):
         try:
-            _prepare(path)
+            return _prepare(path)
         except (OSError, sqlite3.Error) as error:
             if not (left and isinstance(error, sqlite3.Error) and is_busy(error)):
                 raise UnusableFile(path, str(error)) from error
             time.sleep(PAUSE_MS / 1000)
-        else:
-            return
+    raise AssertionError("the last attempt returns or raises")
 
 
-def _prepare(path: Path) -> None:
+def _prepare(path: Path) -> list[str]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # The file will hold personal data and a secret. One that is there is not opened: closing it again would drop the
     # locks of other connections in this process.
@@ -125,8 +124,7 @@ def _prepare(path: Path) -> None:
     with closing(connect(path, busy_ms=0)) as connection:
         new = _is_new(path, connection)
         connection.execute("PRAGMA journal_mode = WAL")
-        if new:
-            _create(connection)
+        return [f"made {path} (schema {VERSION})"] if new and _create(connection) else []
 
 
 def _is_new(path: Path, connection: sqlite3.Connection) -> bool:
@@ -141,15 +139,18 @@ def _is_new(path: Path, connection: sqlite3.Connection) -> bool:
     return False
 
 
-def _create(connection: sqlite3.Connection) -> None:
+def _create(connection: sqlite3.Connection) -> bool:
+    """Make the tables; False when another process was faster."""
     connection.execute("BEGIN IMMEDIATE")
-    if _number(connection, "PRAGMA user_version") == 0:  # else another process was faster
+    mine = _number(connection, "PRAGMA user_version") == 0
+    if mine:
         for statement in TABLES.split(";"):
             connection.execute(statement)
         connection.execute("INSERT INTO meta VALUES ('secret', ?)", (os.urandom(32),))
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
+    return mine
 
 
 def _number(connection: sqlite3.Connection, sql: str) -> int:

@@ -127,6 +127,18 @@ FORGET = Statement(
 DROP_MARK = Statement(
     "drop mark", ("seq",), "DELETE FROM marks WHERE seq IN (SELECT seq FROM given) AND stored IS NULL"
 )
+DROP_POINTER = Statement(
+    "drop pointer", ("seq",), "DELETE FROM marks WHERE seq IN (SELECT seq FROM given) AND at IS NULL"
+)
+DROP_EVENTS = Statement("drop events", ("last",), "DELETE FROM events WHERE seq <= (SELECT max(last) FROM given)")
+DROPPED = Statement(
+    "dropped",
+    ("last",),
+    """INSERT INTO meta (name, value) SELECT 'dropped', max(last) FROM given WHERE true
+    ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)""",
+)
+DROP_RUNS = Statement("drop runs", ("last",), "DELETE FROM runs WHERE seq <= (SELECT max(last) FROM given)")
+DROP_REJECTED = Statement("drop rejected", ("last",), "DELETE FROM rejected WHERE seq <= (SELECT max(last) FROM given)")
 RUN = Statement(
     "run",
     ("id", "event", "doc"),
@@ -157,5 +169,6 @@ META = Statement(
 # units of its batch wrote (decided on what another is about to write, a unit must run again).
 ORDER = (
     EVENT, NEW_PROFILE, PROFILE, NEWEST, NEW_SESSION, SESSION, KEY, MARK, RUN, REJECTED, CACHE, FLOW,
-    FORGET, DROP_MARK, DROP_CACHE, META, SESSION_READ,
+    FORGET, DROP_MARK, DROP_CACHE, DROP_POINTER, DROP_EVENTS, DROPPED, DROP_RUNS, DROP_REJECTED, META,
+    SESSION_READ,
 )  # fmt: skip

@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from msgspec import structs
+
 from engine.profile.document import Profile
 from engine.tracking.ports import Unavailable
 from engine.tracking.records import (
@@ -26,6 +28,7 @@ from engine.tracking.records import (
     StoredEvent,
     Unit,
 )
+from engine.tracking.retention import Dropped, Keep, Tell, silent
 from storage.documents import (
     decode_cached,
     decode_event,
@@ -34,7 +37,7 @@ from storage.documents import (
     decode_run,
     decode_session,
 )
-from storage.sqlite import query
+from storage.sqlite import query, retention
 from storage.sqlite.change import Change, change_of
 from storage.sqlite.reader import Reader
 from storage.sqlite.schema import UnusableFile, prepare
@@ -50,8 +53,9 @@ READ_BUSY_MS = 200  # readers are held up only by what is exclusive and short; t
 class SqliteStore:
     """Implements `engine.tracking.ports.Store`. Open it with `SqliteStore.open`; for one event loop at a time."""
 
-    def __init__(self, path: Path, near: Reader, far: Reader, writer: Writer) -> None:
+    def __init__(self, path: Path, near: Reader, far: Reader, writer: Writer, prepared: list[str]) -> None:
         self._path = path
+        self._prepared = prepared
         self._near = near
         self._far = far
         self._aside = ThreadPoolExecutor(1, thread_name_prefix=f"reader of {path.name}")
@@ -61,7 +65,7 @@ class SqliteStore:
     @classmethod
     def open(cls, path: Path, busy_ms: int = BUSY_MS) -> "SqliteStore":
         """Open the store in the file at `path`, made if needed. Raises `storage.sqlite.schema.UnusableFile`."""
-        prepare(path, busy_ms)
+        prepared = prepare(path, busy_ms)
         with ExitStack() as opened:
             try:
                 near = opened.enter_context(closing(Reader(path, READ_BUSY_MS)))
@@ -70,7 +74,12 @@ class SqliteStore:
             except sqlite3.Error as error:
                 raise UnusableFile(path, str(error)) from error
             opened.pop_all()
-        return cls(path, near, far, writer)
+        return cls(path, near, far, writer, prepared)
+
+    async def migrate(self) -> list[str]:
+        """What opening has done to the file: it leaves nothing to do."""
+        done, self._prepared = self._prepared, []
+        return done
 
     async def secret(self) -> bytes:
         """The store's random key, made together with the file."""
@@ -154,6 +163,22 @@ class SqliteStore:
         while expired := await self._read(partial(self._far.rows, query.EXPIRED, before, query.CHUNK)):
             await self._writer.submit(Change(rows=[(DROP_CACHE, row) for row in expired]))
         return forgotten
+
+    async def expired(self, keep: Keep) -> Dropped:
+        """What `retain` would drop now."""
+        return await self._read(partial(retention.expired, self._far, keep))
+
+    async def retain(self, keep: Keep, tell: Tell = silent) -> Dropped:
+        """Drop events, runs and rejected events from before the times of `keep`, some at a time."""
+        gone = Dropped()
+        for kind, before in retention.dated(keep):
+            while (some := await self._read(partial(retention.oldest, self._far, kind, before))) is not None:
+                await self._writer.submit(some.change())
+                gone = structs.replace(gone, **{kind: gone.of(kind) + some.count})
+                tell(gone)
+        while pointers := await self._read(partial(retention.pointers, self._far)):
+            await self._writer.submit(retention.without(pointers))
+        return gone
 
     async def counts(self) -> Counts:
         """How much the store holds."""

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
+from msgspec import structs
 
 from engine.tracking.ports import Conflict, Store
 from engine.tracking.records import CacheEntry, Counts, Key, SessionRead, Unit
+from engine.tracking.retention import KINDS, Dropped, Keep, Kind
 from tests.storage.build import (
     cells,
     event,
@@ -51,6 +53,22 @@ VALUES = [
     pytest.param({"a.b": {"": {"c": []}}}, id="odd keys"),
     pytest.param("x" * 1_000_000, id="a megabyte"),
 ]
+
+
+# Stores may keep documents by the month: what goes is two months older than `KEPT_SINCE`, what stays is newer.
+JANUARY = 1_705_312_800_000  # 2024-01-15
+KEPT_SINCE = 1_710_028_800_000  # 2024-03-10
+MARCH = 1_710_928_800_000  # 2024-03-20
+
+
+def dated(time: int, *names: str, marked: bool = False) -> Unit:
+    """For each name an event of profile `ann`, a run and a rejected event of this time."""
+    return Unit(
+        events=tuple(structs.replace(event(name), received=time) for name in names),
+        runs=tuple(structs.replace(run(f"run of {name}", name), at=time) for name in names),
+        rejected=tuple(structs.replace(rejected(f"no {name}"), at=time) for name in names),
+        marks=tuple(mark(name, at=time) for name in names if marked),
+    )
 
 
 async def refused(store: Store, unit: Unit) -> tuple[str, str]:
@@ -340,6 +358,82 @@ class StoreContract:
         assert await store.event("e") == event("e", n=2)
         assert await store.marks("web", ("e",)) == {"e": mark("e", at=6)}
         assert await store.forget_marks(7) == 1
+
+    @pytest.mark.parametrize("kinds", [KINDS, *[(kind,) for kind in KINDS]], ids="-".join)
+    async def test_retention_drops_what_is_older_of_the_kinds_it_names(
+        self, store: Store, second: Store, kinds: tuple[Kind, ...]
+    ) -> None:
+        await store.commit(Unit(profiles=(write("ann"),)))
+        await store.commit(dated(JANUARY, "a", "b"))
+        await store.commit(dated(MARCH, "c"))
+        keep = Keep(**dict.fromkeys(kinds, KEPT_SINCE))
+        gone = Dropped(**dict.fromkeys(kinds, 2))
+        told: list[Dropped] = []
+        assert await store.expired(keep) == gone
+        assert await store.retain(keep, told.append) == gone
+        assert told[-1] == gone
+        assert await store.retain(keep) == await store.expired(keep) == Dropped()
+        for reader in (store, second):
+            counts = await reader.counts()
+            left = {"events": counts.events, "runs": counts.runs, "rejected": counts.rejected}
+            assert left == {kind: 1 if kind in kinds else 3 for kind in KINDS}
+            assert (await reader.event("a") is None) == ("events" in kinds)
+            assert [e.id for e in await reader.events_of("ann", 9)] == (["c"] if "events" in kinds else ["c", "b", "a"])
+            assert (await reader.run("run of a") is None) == ("runs" in kinds)
+            assert len(await reader.runs_of("b")) == (0 if "runs" in kinds else 1)
+            assert await reader.run("run of c") is not None
+            assert [r.id for r in await reader.rejected(9)][:1] == ["no c"]
+            assert await reader.profile("ann") == profile("ann")
+
+    async def test_retention_that_names_no_kind_drops_nothing(self, store: Store) -> None:
+        await store.commit(dated(JANUARY, "a"))
+        assert await store.retain(Keep()) == await store.expired(Keep()) == Dropped()
+        assert await store.event("a") is not None
+
+    async def test_after_all_events_were_dropped_new_ones_are_found_and_no_other(self, store: Store) -> None:
+        await store.commit(Unit(profiles=(write("ann"), write("bob"))))
+        await store.commit(dated(JANUARY, "a", "b", marked=True))
+        await store.retain(Keep(events=KEPT_SINCE))
+        assert ((await store.counts()).events, await store.events_of("ann", 9)) == (0, [])
+        later = [structs.replace(event(id, "bob"), received=MARCH) for id in ("c", "d")]
+        await store.commit(Unit(events=tuple(later), marks=(mark("d", at=MARCH),)))
+        assert [e.id for e in await store.events_of("bob", 9)] == ["d", "c"]
+        assert await store.events_of("ann", 9) == []
+        assert [await store.event(id) for id in ("a", "b", "c", "d")] == [None, None, *later]
+        assert (await store.counts()).events == 2
+
+    async def test_a_dropped_event_does_not_take_effect_again_before_its_mark_is_forgotten(self, store: Store) -> None:
+        unit = dated(JANUARY, "a", marked=True)
+        await store.commit(unit)
+        await store.retain(Keep(events=KEPT_SINCE))
+        assert await store.marks("web", ("a",)) == {"a": mark("a", at=JANUARY)}
+        assert await refused(store, Unit(marks=unit.marks, events=unit.events)) == ("mark", "a")
+        assert await store.forget_marks(MARCH) == 1
+        assert (await store.marks("web", ("a",)), await store.event("a")) == ({}, None)
+        again = dated(MARCH, "a", marked=True)
+        await store.commit(again)
+        assert await store.event("a") == again.events[0]
+        assert await store.retain(Keep(events=KEPT_SINCE)) == Dropped()
+        assert await store.event("a") == again.events[0]
+
+    async def test_retention_by_several_at_once_beside_commits_drops_what_is_older(
+        self, store: Store, second: Store
+    ) -> None:
+        await store.commit(dated(JANUARY, *[f"old-{n}" for n in range(20)]))
+        units = [dated(MARCH, f"new-{n}") for n in range(20)]
+        keep = Keep(events=KEPT_SINCE, runs=KEPT_SINCE, rejected=KEPT_SINCE)
+        await asyncio.gather(store.retain(keep), *[store.commit(unit) for unit in units], second.retain(keep))
+        counts = await store.counts()
+        assert (counts.events, counts.runs, counts.rejected) == (20, 20, 20)
+        assert all([await store.event(f"new-{n}") is not None for n in range(20)])
+
+    async def test_migrating_again_finds_nothing_to_do_and_harms_nothing(self, store: Store, second: Store) -> None:
+        await store.commit(whole_unit())
+        before = await everything(store)
+        done = await asyncio.gather(store.migrate(), second.migrate(), store.migrate())
+        assert all(isinstance(words, str) for each in done for words in each)
+        assert [await store.migrate(), await second.migrate()] == [[], []]
+        assert await everything(store) == before
 
     async def test_the_secret_is_random_and_stays(self, store: Store, second: Store) -> None:
         secret = await store.secret()

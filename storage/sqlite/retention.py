@@ -1,0 +1,83 @@
+"""Retention: the oldest events, runs and rejected events are dropped, some at a time.
+
+Documents are numbered as they come, so their times rise but for the disorder of units that overlap. Only the beginning
+of a table is dropped, up to the first document that is to be kept: events stay numbered without gaps (counting rests on
+that), and a profile's list of events ends where the dropped ones began. The number of the last event that was dropped
+is remembered, for no number is ever given twice: profiles, events and marks may still lead to it.
+"""
+
+from collections.abc import Iterator
+from itertools import takewhile
+
+from msgspec import Struct
+
+from engine.tracking.retention import KINDS, Dropped, Keep, Kind
+from storage.sqlite.change import ROW_BYTES, Change
+from storage.sqlite.query import CHUNK
+from storage.sqlite.reader import Reader
+from storage.sqlite.statement import DROP_EVENTS, DROP_POINTER, DROP_REJECTED, DROP_RUNS, DROPPED, Statement
+
+OLDEST: dict[Kind, str] = {
+    "events": "SELECT seq, doc ->> '$.received' FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
+    "runs": "SELECT seq, doc ->> '$.at' FROM runs WHERE seq > ? ORDER BY seq LIMIT ?",
+    "rejected": "SELECT seq, doc ->> '$.at' FROM rejected WHERE seq > ? ORDER BY seq LIMIT ?",
+}
+DROP: dict[Kind, tuple[Statement, ...]] = {
+    "events": (DROP_EVENTS, DROPPED),
+    "runs": (DROP_RUNS,),
+    "rejected": (DROP_REJECTED,),
+}
+POINTERS = "SELECT seq, at, stored FROM marks WHERE seq > ? ORDER BY seq LIMIT ?"
+
+
+class Oldest(Struct, frozen=True):
+    """Some documents at the beginning of a table that are to be dropped: those numbered up to `last`."""
+
+    kind: Kind
+    last: int
+    count: int
+
+    def change(self) -> Change:
+        """Drops them."""
+        rows = [(statement, (self.last,)) for statement in DROP[self.kind]]
+        return Change(rows=rows, bytes=ROW_BYTES * self.count)
+
+
+def oldest(reader: Reader, kind: Kind, before: int, after: int = 0) -> Oldest | None:
+    """The first documents of a kind behind number `after`, as far as they are from before a time; None without any."""
+    rows = reader.rows(OLDEST[kind], after, CHUNK)
+    old = [seq for seq, _ in takewhile(lambda row: row[1] < before, rows)]
+    return Oldest(kind, old[-1], len(old)) if old else None
+
+
+def expired(reader: Reader, keep: Keep) -> Dropped:
+    """How many documents are to be dropped."""
+    return Dropped(**{kind: sum(_counts(reader, kind, before)) for kind, before in dated(keep)})
+
+
+def dated(keep: Keep) -> list[tuple[Kind, int]]:
+    """The kinds of which something may be dropped, and from before which time."""
+    return [(kind, before) for kind in KINDS if (before := keep.of(kind)) is not None]
+
+
+def pointers(reader: Reader) -> list[int]:
+    """Some of the forgotten marks that lead to dropped events, by number.
+
+    Marks are numbered like the events that they lead to, so those of dropped events come first.
+    """
+    found = reader.row("SELECT value FROM meta WHERE name = 'dropped'")
+    dropped = 0 if found is None else int(found[0])
+    marks = reader.rows(POINTERS, 0, CHUNK)
+    return [seq for seq, _, _ in takewhile(lambda mark: mark[1] is None and mark[2] <= dropped, marks)]
+
+
+def without(seqs: list[int]) -> Change:
+    """Drops these marks, unless their event's id has taken effect again."""
+    return Change(rows=[(DROP_POINTER, (seq,)) for seq in seqs], bytes=ROW_BYTES * len(seqs))
+
+
+def _counts(reader: Reader, kind: Kind, before: int) -> Iterator[int]:
+    after = 0
+    while (found := oldest(reader, kind, before, after)) is not None:
+        yield found.count
+        after = found.last
