@@ -6,3 +6,5 @@ from hypothesis import settings
 
 settings.register_profile("headrace", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("headrace")
+
+pytest_plugins = ["tests.servers.elasticsearch"]

@@ -1,0 +1,159 @@
+"""One process of Elasticsearch: started, watched, killed and started again."""
+
+import contextlib
+import fcntl
+import functools
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.servers.account import Account, dying_with_us
+
+_START_SECONDS = 110
+_END_SECONDS = 30
+
+
+class Node:
+    """A server process with a directory of its own below `place`; its ports are chosen by the system and then kept."""
+
+    def __init__(self, home: Path, java: Path, place: Path, settings: Mapping[str, object], account: Account) -> None:
+        self.home, self.java, self.place, self.account = home, java, place, account
+        self.settings = {
+            "network.host": "127.0.0.1",
+            "http.port": 0,
+            "transport.port": 0,
+            "node.name": place.name,
+            "node.portsfile": True,
+            "path.data": str(place / "data"),
+            "path.logs": str(place / "logs"),
+            "xpack.security.enabled": False,
+            "cluster.routing.allocation.disk.threshold_enabled": False,
+            **settings,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+        shutil.copytree(home / "config", place / "config")
+        for name in ("data", "logs", "temporary"):
+            (place / name).mkdir()
+
+    @property
+    def url(self) -> str:
+        """Where the node answers; known once it has started."""
+        return f"http://127.0.0.1:{self.settings['http.port']}"
+
+    @property
+    def transport(self) -> str:
+        """Where the other nodes reach it; known once it has started."""
+        return f"127.0.0.1:{self.settings['transport.port']}"
+
+    def start(self) -> None:
+        """Start the process and wait for its ports; the node is not yet in a cluster."""
+        self.launch()
+        self.ports()
+
+    def launch(self) -> None:
+        """Start the process."""
+        for kind in ("http", "transport"):
+            (self.place / "logs" / f"{kind}.ports").unlink(missing_ok=True)
+        (self.place / "config" / "elasticsearch.yml").write_text(json.dumps(self.settings))
+        self.account.own(self.place)
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.place),
+            "ES_JAVA_HOME": str(self.java),
+            "ES_PATH_CONF": str(self.place / "config"),
+            "ES_JAVA_OPTS": "-Xms512m -Xmx512m",
+            "ES_TMPDIR": str(self.place / "temporary"),
+        }
+        with self._log.open("ab") as log:
+            # The lock goes with the open file to every process of the server: it is free when the last one has ended.
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.process = subprocess.Popen(
+                [*dying_with_us(), str(self.home / "bin" / "elasticsearch")],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                cwd=self.place,
+                start_new_session=True,
+                user=self.account.uid,
+                group=self.account.uid,
+                extra_groups=self.account.groups,
+            )
+
+    def ports(self) -> None:
+        """Wait for the ports that the node got, and keep them for its next start."""
+        for kind in ("http", "transport"):
+            file = self.place / "logs" / f"{kind}.ports"
+            self._until(functools.partial(_written, file), f"{kind} port")
+            self.settings[f"{kind}.port"] = int(file.read_text().split()[0].rpartition(":")[2])
+
+    def wait(self, *, status: str = "green", nodes: int = 1) -> None:
+        """Wait until the cluster that this node sees has this many nodes and at least this health."""
+        query = f"/_cluster/health?wait_for_status={status}&wait_for_nodes={nodes}&timeout=1s"
+        self._until(lambda: self._answers(query), f"{status} cluster of {nodes}")
+
+    def kill(self) -> None:
+        """End the node at once, as by `kill -9`, and wait until nothing of it is left."""
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+        self._poll(self._gone, _END_SECONDS, "end")
+
+    @property
+    def _log(self) -> Path:
+        return self.place / "console.log"
+
+    def _answers(self, path: str) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", int(str(self.settings["http.port"])), timeout=5)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _gone(self) -> bool:
+        return free(self._log)
+
+    def _until(self, done: Callable[[], bool], what: str) -> None:
+        self._poll(lambda: self._alive() and done(), _START_SECONDS, what)
+
+    def _alive(self) -> bool:
+        if self.process is None or self.process.poll() is not None:
+            raise RuntimeError(f"Elasticsearch ended by itself:\n{self.told()}")
+        return True
+
+    def _poll(self, done: Callable[[], bool], seconds: float, what: str) -> None:
+        deadline = time.monotonic() + seconds
+        while not done():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Elasticsearch: no {what} within {seconds} s:\n{self.told()}")
+            time.sleep(0.05)
+
+    def told(self) -> str:
+        """The end of the node's log, for a failure's message."""
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-40:])
+
+
+def _written(file: Path) -> bool:
+    return file.exists() and file.read_text().endswith("\n")
+
+
+def free(log: Path) -> bool:
+    """Whether no process of a server is left that writes this log."""
+    with log.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
