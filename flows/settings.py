@@ -11,11 +11,13 @@ from engine.language.path import parse_path
 from engine.problem import KeyPath, Problem, Wrong
 from engine.profile.declared import Rule
 from engine.tracking.project import WEEK_MS, Settings
+from engine.tracking.retention import Kind, Retention
 from engine.tracking.source import Target
 from flows.secret import resolve
 from flows.typed import read_struct
 
 Outcome = Literal["finished", "filtered", "failed", "timed-out", "paused", "cancelled"]
+Age = Annotated[str, Meta(description="How long they are kept: a whole number and a unit, e.g. 400d")]
 Share = Annotated[float, Meta(description="Share of the runs with this outcome that are kept, from 0 to 1", ge=0, le=1)]
 
 _UNRESOLVED: Final = object()
@@ -49,6 +51,9 @@ class SettingsFile(Struct, frozen=True, kw_only=True):
     ] = field(default_factory=dict)
     runs: Runs = Runs()
     deduplication: Deduplication = Deduplication()
+    retention: Annotated[
+        dict[Kind, Age], Meta(description="How long events, runs and rejected events are kept; for ever when left out")
+    ] = field(default_factory=dict)
 
 
 class SettingsRead(Struct, frozen=True, kw_only=True):
@@ -82,7 +87,8 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Sett
         store=file.store,
         fields=_declared(file.fields, problems),
         shares={str(outcome): share for outcome, share in file.runs.keep.items()},
-        window_ms=_window(file.deduplication.window, problems),
+        window_ms=_duration(file.deduplication.window, ("deduplication", "window"), problems) or WEEK_MS,
+        retention=_retention(file.retention, problems),
     )
     return SettingsRead(
         name=file.name, settings=settings, targets=file.targets, named_targets=names, problems=tuple(problems)
@@ -131,11 +137,14 @@ def _on_key(problem: Problem, at: KeyPath) -> Problem:
     return Problem(code=problem.code, message=problem.message, path=at, on="key", help=problem.help)
 
 
-def _window(text: str, problems: list[Problem]) -> int:
-    window = read_duration(text)
-    if window:
-        return window
-    remedy = "write a whole number and a unit, e.g. 7d or 24h"
-    at = ("deduplication", "window")
-    problems.append(Problem(code="H119", message=f"`{text}` is not a duration", path=at, help=remedy))
-    return WEEK_MS
+def _retention(ages: Mapping[Kind, str], problems: list[Problem]) -> Retention:
+    return Retention(**{kind: _duration(text, ("retention", kind), problems) for kind, text in ages.items()})
+
+
+def _duration(text: str, at: KeyPath, problems: list[Problem]) -> int | None:
+    """Milliseconds; None when that is no time that passes, and the problems say so."""
+    duration = read_duration(text)
+    if not duration:
+        remedy = "write a whole number and a unit, e.g. 7d or 24h"
+        problems.append(Problem(code="H119", message=f"`{text}` is not a duration", path=at, help=remedy))
+    return duration or None

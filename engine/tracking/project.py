@@ -9,6 +9,7 @@ from msgspec.structs import force_setattr
 from engine.flow.plan import Flow
 from engine.language.expression import Condition
 from engine.profile.declared import Fields
+from engine.tracking.retention import Retention
 from engine.tracking.source import Source, Target
 
 WEEK_MS: Final = 604_800_000
@@ -40,6 +41,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     fields: Fields = field(default_factory=dict)  # declared rules; a path that is not named shows its newest value
     shares: Mapping[str, float] = field(default_factory=dict)
     window_ms: int = WEEK_MS  # how long an event id is remembered
+    retention: Retention = Retention()
 
     def keep(self, outcome: str) -> float:
         """The share (0 to 1) of runs with this outcome that are kept."""
