@@ -56,6 +56,7 @@ async def gate(store: Store) -> Gate:
 
 async def waiting(gate: Gate, shop: Collector, bodies: list[dict[str, Any]]) -> "list[asyncio.Task[dict[str, Any]]]":
     """Requests under way: the first one's commit waits at the gate, the others have run."""
+    await shop.tracker.start()
     gate.open.clear()
     gate.knocked.clear()
     tasks = [asyncio.create_task(shop.track(body)) for body in bodies]
@@ -69,7 +70,7 @@ async def hits(shop: Collector) -> int:
     session = await shop.store.session("shop", "s-1")
     assert session is not None
     assert session.profile is not None
-    return (await shop.profile(session.profile))["traits"]["hits"]
+    return int((await shop.profile(session.profile))["traits"]["hits"])
 
 
 async def test_units_that_wait_for_a_commit_share_the_next_one(gate: Gate) -> None:
