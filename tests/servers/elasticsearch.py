@@ -52,7 +52,7 @@ class Cluster:
 
     def wait(self, *, status: str = "green", nodes: int = 3) -> None:
         """Wait until the cluster has this many nodes and at least this health."""
-        next(node for node in self.nodes if node.process is not None).wait(status=status, nodes=nodes)
+        next(node for node in self.nodes if node.process is not None).wait(status=status, nodes=str(nodes))
 
 
 class Servers:
@@ -86,12 +86,12 @@ class Servers:
         nodes = [self._node(version, name, settings) for name in names]
         for node in nodes:
             node.launch()
-        for node in nodes:
-            node.ports()
-        for node in nodes:  # they read the file anew at each try to find each other
+        addresses = "\n".join(node.transport for node in nodes)
+        for node in nodes:  # they read the file at each try to find each other
             seeds = node.place / "config" / "unicast_hosts.txt"
-            seeds.write_text("\n".join(other.transport for other in nodes))
-        nodes[0].wait(nodes=3)
+            seeds.write_text(addresses)
+            self.account.own(seeds)
+        nodes[0].wait(nodes="3")
         return Cluster(nodes)
 
     def end(self) -> None:

@@ -2,10 +2,10 @@
 
 import contextlib
 import fcntl
-import functools
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -29,7 +29,6 @@ class Node:
             "http.port": 0,
             "transport.port": 0,
             "node.name": place.name,
-            "node.portsfile": True,
             "path.data": str(place / "data"),
             "path.logs": str(place / "logs"),
             "xpack.security.enabled": False,
@@ -43,23 +42,21 @@ class Node:
 
     @property
     def url(self) -> str:
-        """Where the node answers; known once it has started."""
-        return f"http://127.0.0.1:{self.settings['http.port']}"
+        """Where the node answers."""
+        return f"http://127.0.0.1:{self.port('http')}"
 
     @property
     def transport(self) -> str:
-        """Where the other nodes reach it; known once it has started."""
-        return f"127.0.0.1:{self.settings['transport.port']}"
+        """Where the other nodes reach it."""
+        return f"127.0.0.1:{self.port('transport')}"
 
     def start(self) -> None:
-        """Start the process and wait for its ports; the node is not yet in a cluster."""
+        """Start the process and wait until it answers as part of a cluster."""
         self.launch()
-        self.ports()
+        self.wait(status="red")
 
     def launch(self) -> None:
         """Start the process."""
-        for kind in ("http", "transport"):
-            (self.place / "logs" / f"{kind}.ports").unlink(missing_ok=True)
         (self.place / "config" / "elasticsearch.yml").write_text(json.dumps(self.settings))
         self.account.own(self.place)
         environment = {
@@ -86,17 +83,22 @@ class Node:
                 extra_groups=self.account.groups,
             )
 
-    def ports(self) -> None:
-        """Wait for the ports that the node got, and keep them for its next start."""
-        for kind in ("http", "transport"):
-            file = self.place / "logs" / f"{kind}.ports"
-            self._until(functools.partial(_written, file), f"{kind} port")
-            self.settings[f"{kind}.port"] = int(file.read_text().split()[0].rpartition(":")[2])
+    def port(self, kind: str) -> int:
+        """Wait for the `http` or `transport` port that the node got, and keep it for its next start.
 
-    def wait(self, *, status: str = "green", nodes: int = 1) -> None:
+        A node opens the first only when it is in a cluster, the second before that.
+        """
+        setting = f"{kind}.port"
+        if not self.settings[setting]:
+            self._until(lambda: self._published(kind) is not None, f"{kind} port")
+            self.settings[setting] = self._published(kind)
+        return int(str(self.settings[setting]))
+
+    def wait(self, *, status: str = "green", nodes: str = ">=1") -> None:
         """Wait until the cluster that this node sees has this many nodes and at least this health."""
+        self.port("http")
         query = f"/_cluster/health?wait_for_status={status}&wait_for_nodes={nodes}&timeout=1s"
-        self._until(lambda: self._answers(query), f"{status} cluster of {nodes}")
+        self._until(lambda: self._answers(query), f"{status} cluster of {nodes} nodes")
 
     def kill(self) -> None:
         """End the node at once, as by `kill -9`, and wait until nothing of it is left."""
@@ -113,7 +115,7 @@ class Node:
         return self.place / "console.log"
 
     def _answers(self, path: str) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", int(str(self.settings["http.port"])), timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port("http"), timeout=5)
         try:
             connection.request("GET", path)
             return connection.getresponse().status == 200
@@ -121,6 +123,11 @@ class Node:
             return False
         finally:
             connection.close()
+
+    def _published(self, kind: str) -> int | None:
+        speaker = {"http": "HttpServerTransport", "transport": "TransportService"}[kind]
+        said = re.search(rf"{speaker}\b.*publish_address {{127\.0\.0\.1:(\d+)}}", self._log.read_text(errors="replace"))
+        return int(said[1]) if said else None
 
     def _gone(self) -> bool:
         return free(self._log)
@@ -143,10 +150,6 @@ class Node:
     def told(self) -> str:
         """The end of the node's log, for a failure's message."""
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-40:])
-
-
-def _written(file: Path) -> bool:
-    return file.exists() and file.read_text().endswith("\n")
 
 
 def free(log: Path) -> bool:
