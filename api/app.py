@@ -1,7 +1,7 @@
 """The composition root: a project and a store become an application."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import version
 from typing import Any
 
@@ -14,9 +14,9 @@ from api.document import describe
 from api.health import live, ready_handler, root
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
 from api.reading import ReadingKey, reading_router
-from api.sweeping import sweep
 from api.tracking.collect import collect_handler
 from api.tracking.track import track_handler
+from api.upkeep import upkeep
 from effects.clock import SystemClock
 from effects.http import HttpPerformer
 from effects.ids import new_id
@@ -37,11 +37,13 @@ def create_app(
     clock: Clock | None = None,
     reading_key: str | None = None,
     loopback: bool = True,
+    keeps_up: bool = True,
 ) -> Litestar:
     """The application. It closes `store` when it stops.
 
     `broken` are project files that could not be read, for `/health/ready`. Reading is open to all when `loopback` says
-    that the server is bound to it, else to those who have `reading_key`.
+    that the server is bound to it, else to those who have `reading_key`. `keeps_up` says whether it does the upkeep;
+    of the processes of one server, one does.
     """
     clock = clock or SystemClock()
     client = HttpPerformer(project.targets, clock)  # opens no connection before it is used
@@ -50,7 +52,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         await tracker.start()
-        async with sweep(tracker):
+        async with upkeep(tracker) if keeps_up else nullcontext():
             try:
                 yield
             finally:

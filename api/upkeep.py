@@ -1,0 +1,58 @@
+"""Upkeep: what a server does by itself now and then. It runs in one process of a server; several would do no harm."""
+
+from contextlib import AbstractAsyncContextManager
+
+import structlog
+
+from effects.schedule import Schedule
+from engine.tracking.ports import Sweeping
+from engine.tracking.retention import KINDS
+from engine.tracking.tracker import Tracker
+
+FORGET_SECONDS = 600
+SWEEP_SECONDS = 60
+SWEEP_FIRST = 5  # soon: what an end without goodbye left half done waits for it
+RETAIN_SECONDS = 86_400
+RETAIN_FIRST = 900  # a server that is begun anew every day drops something, too
+RETAIN_JITTER = 1800  # servers that begin together do not drop together
+
+log = structlog.get_logger("headrace.upkeep")
+
+
+class Upkeep:
+    """The work itself, each by one call. Raises `Unavailable`."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+        self._store = tracker.store
+
+    async def forget(self) -> None:
+        """Forget deduplication marks beyond the window, and cache entries that have expired."""
+        forgotten = await self._store.forget_marks(self._tracker.clock.now() - self._tracker.project.settings.window_ms)
+        if forgotten:
+            log.info("deduplication marks beyond the window were dropped", marks=forgotten)
+
+    async def retain(self) -> None:
+        """Drop what the project keeps no longer."""
+        retention = self._tracker.project.settings.retention
+        if retention:
+            dropped = await self._store.retain(retention.keep(self._tracker.clock.now()))
+            if dropped.total:
+                log.info("what is not kept any longer was dropped", **{kind: dropped.of(kind) for kind in KINDS})
+
+    async def sweep(self) -> None:
+        """Let the store finish what was left half done."""
+        if isinstance(self._store, Sweeping):
+            finished = await self._store.sweep()
+            if finished:
+                log.info("what was left half done was finished", documents=finished)
+
+
+def upkeep(tracker: Tracker) -> AbstractAsyncContextManager[object]:
+    """The upkeep of a tracker's store, as long as the context is open."""
+    work, schedule = Upkeep(tracker), Schedule()
+    schedule.every("forgetting", FORGET_SECONDS, work.forget, first=FORGET_SECONDS)
+    schedule.every("retention", RETAIN_SECONDS, work.retain, first=RETAIN_FIRST, jitter=RETAIN_JITTER)
+    if isinstance(tracker.store, Sweeping):
+        schedule.every("sweeping", SWEEP_SECONDS, work.sweep, first=SWEEP_FIRST)
+    return schedule

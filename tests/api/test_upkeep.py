@@ -1,0 +1,61 @@
+"""What a server does by itself now and then."""
+
+import pytest
+
+from api.upkeep import Upkeep
+from effects.clock import ManualClock
+from effects.ids import new_id
+from effects.scripted import ScriptedPerformer
+from engine.tracking.project import Settings
+from engine.tracking.records import Unit
+from engine.tracking.retention import Retention
+from engine.tracking.tracker import Tracker
+from storage.memory import MemoryStore
+from tests.projects import project
+from tests.storage.build import event, mark, rejected, run
+
+
+class Unfinished(MemoryStore):
+    """A store with something left half done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = 3
+
+    async def sweep(self) -> int:
+        finished, self.left = self.left, 0
+        return finished
+
+
+def tracker(store: MemoryStore, settings: Settings) -> Tracker:
+    clock = ManualClock(now=1_000)  # documents of the builders are from 5 to 10
+    return Tracker(project(settings=settings), store, ScriptedPerformer(), clock, new_id)
+
+
+@pytest.mark.parametrize(
+    ("retention", "left"),
+    [
+        pytest.param(Retention(), (1, 1, 1), id="nothing unless it is said"),
+        pytest.param(Retention(events=994, runs=2_000, rejected=500), (0, 1, 0), id="what is too old"),
+    ],
+)
+async def test_what_is_kept_no_longer_is_dropped(retention: Retention, left: tuple[int, int, int]) -> None:
+    store = MemoryStore()
+    await store.commit(Unit(events=(event(),), runs=(run(),), rejected=(rejected(),)))
+    await Upkeep(tracker(store, Settings(retention=retention))).retain()
+    counts = await store.counts()
+    assert (counts.events, counts.runs, counts.rejected) == left
+
+
+async def test_marks_beyond_the_window_are_forgotten() -> None:
+    store = MemoryStore()
+    await store.commit(Unit(marks=(mark("old", at=10), mark("new", at=999))))
+    await Upkeep(tracker(store, Settings(window_ms=100))).forget()
+    assert list(await store.marks("web", ("old", "new"))) == ["new"]
+
+
+async def test_a_store_finishes_what_was_left_half_done_where_it_can() -> None:
+    store = Unfinished()
+    await Upkeep(tracker(store, Settings())).sweep()
+    assert store.left == 0
+    await Upkeep(tracker(MemoryStore(), Settings())).sweep()
