@@ -35,7 +35,7 @@ def _fetch(version: str, into: Path) -> Path:
         raise Missing(f"Maven, which fetches Elasticsearch {version}, is not here; install the package maven")
     command = [maven, "-B", "-q", "dependency:copy", f"-Dartifact={_COORDINATES}:{version}:zip"]
     told = subprocess.run(
-        [*command, f"-DoutputDirectory={into}"], capture_output=True, text=True, check=False, cwd=into, timeout=600
+        [*command, f"-DoutputDirectory={into}"], capture_output=True, text=True, check=False, cwd=into
     )
     if told.returncode:
         why = next((line for line in told.stdout.splitlines() if "ERROR" in line), told.stderr.strip())

@@ -131,11 +131,13 @@ def _running(pid: int) -> bool:
 def _or_skipped(config: pytest.Config, what: str) -> Iterator[None]:
     try:
         yield
+        return
     except Missing as missing:
-        if required():
-            pytest.fail(f"{what}: {missing}", pytrace=False)
-        config.stash.setdefault(_LEFT_OUT, {})[what] = str(missing)
-        pytest.skip(f"{what}: {missing}")
+        why = str(missing)
+    if required():
+        pytest.fail(f"{what}: {why}", pytrace=False)
+    config.stash.setdefault(_LEFT_OUT, {})[what] = why
+    pytest.skip(f"{what}: {why}")
 
 
 @pytest.fixture(scope="session")
@@ -177,5 +179,7 @@ def elasticsearch_cluster(_three_nodes: Cluster) -> Iterator[Cluster]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say plainly what was left out and what to install."""
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
     for what, why in config.stash.get(_LEFT_OUT, {}).items():
-        terminalreporter.write_line(f"LEFT OUT: the tests on {what}. {why}", yellow=True)
+        count = sum(f"{what}: " in reason for reason in skipped)
+        terminalreporter.write_line(f"LEFT OUT: {count} tests that need {what}. {why}.", yellow=True)
