@@ -1,0 +1,124 @@
+"""What can be asked of each kind of document: its fields, and how the values of each are compared."""
+
+from collections.abc import Mapping
+from typing import Final, Literal, get_args
+
+from msgspec import Struct
+
+from engine.problem import closest
+
+Kind = Literal["events", "profiles", "sessions", "runs", "rejected"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
+# word: a text that is compared as a whole. prose: a sentence, of which a part is enough. free: any JSON below this
+# name; its leaves are compared as words, and ranges take those that are numbers.
+FieldType = Literal["word", "prose", "moment", "number", "free"]
+
+FIELDS: Final[Mapping[Kind, Mapping[str, FieldType]]] = {
+    "events": {
+        "id": "word",
+        "type": "word",
+        "source": "word",
+        "session": "word",
+        "profile": "word",
+        "origin": "word",
+        "parent": "word",
+        "received": "moment",
+        "time": "word",
+        "properties": "free",
+        "context": "free",
+    },
+    "profiles": {
+        "id": "word",
+        "ids": "word",
+        "segments": "word",
+        "traits": "free",
+        "pii": "free",
+        "consents": "free",
+        "metadata.created": "moment",
+        "metadata.updated": "moment",
+        "metadata.version": "number",
+    },
+    "sessions": {
+        "id": "word",
+        "source": "word",
+        "profile": "word",
+        "created": "moment",
+        "properties": "free",
+        "context": "free",
+    },
+    "runs": {
+        "id": "word",
+        "event": "word",
+        "flow": "word",
+        "version": "word",
+        "outcome": "word",
+        "source": "word",
+        "profile": "word",
+        "at": "moment",
+    },
+    "rejected": {
+        "id": "word",
+        "source": "word",
+        "session": "word",
+        "at": "moment",
+        "reason": "prose",
+    },
+}
+NEWEST: Final[Mapping[Kind, str]] = {  # the time by which results are ordered; it never changes
+    "events": "received",
+    "profiles": "metadata.created",
+    "sessions": "created",
+    "runs": "at",
+    "rejected": "at",
+}
+
+
+class Field(Struct, frozen=True):
+    """A place in a document: `path` (names joined by dots) in what the document has under `root`."""
+
+    root: str
+    path: str = ""
+    type: FieldType = "word"
+
+    @property
+    def name(self) -> str:
+        """The field as it is written in a query."""
+        return f"{self.root}.{self.path}" if self.path else self.root
+
+
+def field_of(name: str, kind: Kind) -> Field | None:
+    """The field that `name` means in a kind of document; None when there is none."""
+    known = FIELDS[kind]
+    root, dot, path = name.partition(".")
+    if name in known:
+        return Field(root, path, known[name])
+    if dot and path and known.get(root) == "free":
+        return Field(root, path, "free")
+    return None
+
+
+def all_fields(kind: Kind) -> tuple[Field, ...]:
+    """The fields that a word without a field is looked for in: all but times and numbers."""
+    return tuple(Field(name, "", type) for name, type in FIELDS[kind].items() if type in {"word", "prose", "free"})
+
+
+def remedy(name: str, kind: Kind) -> str:
+    """What to write in place of an unknown field."""
+    known = FIELDS[kind]
+    shown = [f"`{field}.NAME`" if type == "free" else f"`{field}`" for field, type in known.items()]
+    listed = f"{kind} have {', '.join(shown)}"
+    near = _near(name, kind)
+    return f"did you mean `{near}`? {listed}" if near else listed
+
+
+def _near(name: str, kind: Kind) -> str | None:
+    near = closest(name, FIELDS[kind])
+    free = [known for known, type in FIELDS[kind].items() if type == "free"]
+    if near is not None or not free:
+        return near
+    root, dot, path = name.partition(".")
+    if not dot:
+        return f"{free[0]}.{name}"
+    meant = closest(root, free) or next((one for one in free if one.startswith(root[:4])), None)
+    return f"{meant}.{path}" if meant and path else None

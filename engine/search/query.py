@@ -1,0 +1,84 @@
+"""A query as data: what a document must be like to be found."""
+
+from typing import Final
+
+from msgspec import Struct, field
+
+from engine.profile.declared import Fields
+from engine.search.field import Field, Kind
+
+Number = int | float
+
+
+class AllOf(Struct, frozen=True, tag=True):
+    """All of the parts hold; without parts, any document will do."""
+
+    parts: "tuple[Node, ...]" = ()
+
+
+class AnyOf(Struct, frozen=True, tag=True):
+    """At least one of the parts holds."""
+
+    parts: "tuple[Node, ...]"
+
+
+class Not(Struct, frozen=True, tag=True):
+    """The part does not hold."""
+
+    part: "Node"
+
+
+class Is(Struct, frozen=True, tag=True):
+    """A value is one of `texts`, or, in prose, contains one of them. Several texts are spellings of one number.
+
+    Without a field, here and below: in any field but times and numbers.
+    """
+
+    field: Field | None
+    texts: tuple[str, ...]
+
+
+class Begins(Struct, frozen=True, tag=True):
+    """A value begins with `text`."""
+
+    field: Field | None
+    text: str
+
+
+class Exists(Struct, frozen=True, tag=True):
+    """There is a value."""
+
+    field: Field
+
+
+class Within(Struct, frozen=True, tag=True):
+    """A number or time (ms) is between `low` and `high`; None is no bound. `over` and `under` leave the bounds out."""
+
+    field: Field
+    low: Number | None = None
+    high: Number | None = None
+    over: bool = False  # strictly over `low`
+    under: bool = False  # strictly under `high`
+
+
+Node = AllOf | AnyOf | Not | Is | Begins | Exists | Within
+
+EVERYTHING: Final = AllOf()
+
+
+class Query(Struct, frozen=True):
+    """A tree over one kind of document. `declared` are the project's `fields:`, which decide what profiles show."""
+
+    kind: Kind
+    node: Node = EVERYTHING
+    declared: Fields = field(default_factory=dict)
+
+
+def required(node: Node) -> tuple[Is, ...]:
+    """What every match must have word for word, in named fields: where an index may be of use."""
+    match node:
+        case Is(field=Field(type="word")):
+            return (node,)
+        case AllOf(parts=parts):
+            return tuple(found for part in parts for found in required(part))
+    return ()
