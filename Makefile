@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format soak bench clickstream lock clean
+.PHONY: help demo serve servers test check format soak bench clickstream lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -27,7 +27,10 @@ demo: .venv/runtime ## Install, start a server, send real events, show the trace
 serve: .venv/runtime ## Serve the starter project on http://127.0.0.1:8686
 	$(BIN)/headrace serve flows/starter --store sqlite:$(CURDIR)/headrace.db
 
-test: .venv/dev ## Run all tests
+servers: ## Fetch the Elasticsearch servers for the tests, where Java and Maven are
+	@$(PYTHON) -m tests.servers
+
+test: .venv/dev servers ## Run all tests
 	$(BIN)/pytest
 
 check: .venv/dev ## Format, lint, types, layers, docs drift, the starter project

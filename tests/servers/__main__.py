@@ -3,8 +3,7 @@
 import sys
 
 from tests.servers.account import Account
-from tests.servers.distribution import unpacked
-from tests.servers.elasticsearch import JAVA
+from tests.servers.distribution import JAVA, unpacked
 from tests.servers.java import java_home
 from tests.servers.missing import Missing, required
 

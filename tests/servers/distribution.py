@@ -9,6 +9,9 @@ from pathlib import Path
 
 from tests.servers.missing import Missing
 
+JAVA = {"9.2.4": 21, "8.19.5": 17}
+"""The versions that are tested, and the oldest Java that each runs on."""
+
 _COORDINATES = "org.elasticsearch.distribution.integ-test-zip:elasticsearch"
 
 

@@ -7,18 +7,17 @@ it are skipped and the end of the run says so; on CI, and with `HEADRACE_SERVERS
 import contextlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
 from tests.servers.account import Account
-from tests.servers.distribution import unpacked
+from tests.servers.distribution import JAVA, unpacked
 from tests.servers.java import java_home
 from tests.servers.missing import Missing, required
 from tests.servers.node import Node, free
-
-JAVA = {"9.2.4": 21, "8.19.5": 17}
-"""The versions that are tested, and the oldest Java that each runs on."""
 
 _NINE, _EIGHT = JAVA
 _LEFT_OUT = pytest.StashKey[dict[str, str]]()
@@ -63,8 +62,8 @@ class Servers:
         self.runs = self.account.cache() / "runs"
         self.runs.mkdir(exist_ok=True)
         self._sweep()
-        self.place = self.runs / str(os.getpid())
-        self.place.mkdir()
+        self.place = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=self.runs))
+        self.place.chmod(0o755)
         self.nodes: list[Node] = []
 
     def single(self, version: str) -> Node:
@@ -113,7 +112,9 @@ class Servers:
         """Remove what killed runs of the tests left behind, unless a process still works there."""
         for run in self.runs.iterdir():
             with contextlib.suppress(FileNotFoundError):
-                if not _running(int(run.name)) and all(free(log) for log in run.glob("*/console.log")):
+                if not _running(int(run.name.partition("-")[0])) and all(
+                    free(log) for log in run.glob("*/console.log")
+                ):
                     shutil.rmtree(run)
 
 
@@ -182,4 +183,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
     for what, why in config.stash.get(_LEFT_OUT, {}).items():
         count = sum(f"{what}: " in reason for reason in skipped)
-        terminalreporter.write_line(f"LEFT OUT: {count} tests that need {what}. {why}.", yellow=True)
+        terminalreporter.write_line(
+            f"LEFT OUT for want of {what}: {count} test{'s'[: count != 1]}. {why}.", yellow=True
+        )
