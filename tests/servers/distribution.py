@@ -36,7 +36,7 @@ def _fetch(version: str, into: Path) -> Path:
     maven = shutil.which("mvn")
     if maven is None:
         raise Missing(f"Maven, which fetches Elasticsearch {version}, is not here; install the package maven")
-    command = [maven, "-B", "-q", "dependency:copy", f"-Dartifact={_COORDINATES}:{version}:zip"]
+    command = [maven, "-B", "-q", "-Dstyle.color=never", "dependency:copy", f"-Dartifact={_COORDINATES}:{version}:zip"]
     told = subprocess.run(
         [*command, f"-DoutputDirectory={into}"], capture_output=True, text=True, check=False, cwd=into
     )
