@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from engine.profile.document import Profile
 from engine.tracking.compose import Composed
-from engine.tracking.intake import Intake
+from engine.tracking.intake import Intake, Refusal
 from engine.tracking.records import Mark
 from engine.tracking.source import Source
 from engine.tracking.work import Ran, Work
@@ -27,6 +27,11 @@ def plain_answer(source: Source, profile: str | None) -> dict[str, Any]:
 def errors_of(intake: Intake) -> list[dict[str, Any]]:
     """The rejected events of a payload, by index and place."""
     return [{"index": one.index, "at": one.at, "reason": one.reason} for one in intake.rejected]
+
+
+def nothing_accepted(intake: Intake) -> Refusal:
+    """How a payload is refused when every one of its events was rejected."""
+    return Refusal("nothing-accepted", "none of the events could be accepted", "/events", errors_of(intake))
 
 
 def squatted(intake: Intake, marks: dict[int, Mark]) -> list[dict[str, Any]]:

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Ledger:
-    """Events since the process started: `received = stored + processed + rejected + duplicate` between units."""
+    """Events since the process started, and those that it found waiting.
+
+    `received = stored + processed + rejected + duplicate + queued` between units.
+    """
 
     received: int = 0
     stored: int = 0
     processed: int = 0  # not to be saved
     rejected: int = 0
     duplicate: int = 0
+    queued: int = 0  # wait in the spool
 
     def count(self, stored: int = 0, processed: int = 0, rejected: int = 0, duplicate: int = 0) -> None:
         """Count the events of one unit, all at once."""
@@ -20,3 +24,8 @@ class Ledger:
         self.processed += processed
         self.rejected += rejected
         self.duplicate += duplicate
+
+    def queue(self, events: int) -> None:
+        """Count events that wait from now on; less than none are taken out, to be counted where they end."""
+        self.received += events
+        self.queued += events

@@ -8,7 +8,6 @@ with the same time, seed, ids and outside replies. Units of one profile take tur
 import asyncio
 import zlib
 from collections.abc import Callable
-from typing import Any
 
 from msgspec import Struct, structs
 
@@ -17,28 +16,20 @@ from engine.profile.document import new_profile
 from engine.profile.fold import fold
 from engine.profile.shown import shown
 from engine.tracking.admission import authority
-from engine.tracking.answer import (
-    Answer,
-    debugging,
-    errors_of,
-    plain_answer,
-    squatted,
-    whole_profile,
-    without_values,
-)
-from engine.tracking.being import Being, client_event, system_event
+from engine.tracking.answer import Answer, nothing_accepted
+from engine.tracking.being import Being, system_event
 from engine.tracking.compose import Composed, compose, rejected_records
+from engine.tracking.done import Done, Missed, answer_of
 from engine.tracking.driver import Driver
 from engine.tracking.identity import derived_id, is_placeholder
 from engine.tracking.intake import Intake, Refusal
 from engine.tracking.known import Known, KnownProfile
 from engine.tracking.ledger import Ledger
 from engine.tracking.lines import Ahead, Lines
-from engine.tracking.ports import Clock, Conflict, Performer, Store, Unavailable
+from engine.tracking.ports import Clock, Conflict, Moving, Performer, Store, Unavailable
 from engine.tracking.project import Project
 from engine.tracking.records import Mark, Session
-from engine.tracking.request import Request
-from engine.tracking.sight_of import may_see_all
+from engine.tracking.request import Request, beings, taken_before, units_of
 from engine.tracking.source import Source
 from engine.tracking.triggers import Triggers
 from engine.tracking.work import Start, Work
@@ -52,15 +43,6 @@ class Loaded(Struct, frozen=True):
     session: Session | None
     known: KnownProfile | None
     acting: str | None
-
-
-class Done(Struct, frozen=True):
-    """A unit that has been committed, or needed no commit."""
-
-    profile: str | None
-    work: Work | None
-    composed: Composed | None
-    marks: dict[int, Mark]
 
 
 class Tracker:
@@ -96,41 +78,40 @@ class Tracker:
 
     async def track(self, intake: Intake, source: Source) -> Answer:
         """Do what a payload asks for, durably. Raises `Refusal` or `Unavailable`."""
-        intake = self._with_session(intake, source)
-        now = self.clock.now()
-        seed = self.new_id()
-        if not intake.events:
-            await self.store.reject(rejected_records(intake, now, seed))
-            self.ledger.count(rejected=len(intake.rejected))
-            told = "none of the events could be accepted"
-            raise Refusal("nothing-accepted", told, "/events", errors_of(intake))
-        request = Request(
-            source=source,
-            intake=intake,
-            events=self._beings(intake),
-            now=now,
-            seed=seed,
-            deadline=self.clock.ticks() + source.answer_within / 1000,
-            replies={},
-        )
-        if intake.profile_less and len(request.events) > 1:
-            return self._joined(intake, source, *await self._one_by_one(_apart(request)))
-        return self._joined(intake, source, [await self._unit(request)], [])
+        request = self._request(self._with_session(intake, source), source)
+        if not request.events:
+            await self._reject(request)
+            raise nothing_accepted(request.intake)
+        return answer_of(request, *await self._one_by_one(units_of(request)))
 
-    async def _one_by_one(self, requests: list[Request]) -> tuple[list[Done], list[dict[str, Any]]]:
-        """Units of one payload; once one is done, those that cannot be taken are told as errors of their events."""
+    async def _reject(self, request: Request) -> None:
+        """Keep the events of a payload of which none could be accepted."""
+        await self.store.reject(rejected_records(request.intake, request.now, request.seed))
+        self.ledger.count(rejected=len(request.intake.rejected))
+
+    async def _one_by_one(self, requests: list[Request]) -> tuple[list[Done], list[Missed]]:
+        """The units of one payload: those that are done, and once one is, those that could not be taken."""
         done: list[Done] = []
-        missed: list[dict[str, Any]] = []
+        missed: list[Missed] = []
         for request in requests:
             try:
                 done.append(await self._unit(request))
             except Unavailable as unavailable:
                 if not done:
                     raise
-                index = request.events[0].index
-                reason = f"it was not taken, send it again: {unavailable.reason}"
-                missed.append({"index": index, "at": f"/events/{index}", "reason": reason})
+                missed.append(Missed(request, unavailable))
         return done, missed
+
+    def _request(self, intake: Intake, source: Source) -> Request:
+        return Request(
+            source=source,
+            intake=intake,
+            events=beings(intake, self.new_id),
+            now=self.clock.now(),
+            seed=self.new_id(),
+            deadline=self.clock.ticks() + source.answer_within / 1000,
+            replies={},
+        )
 
     def _with_session(self, intake: Intake, source: Source) -> Intake:
         session = intake.session
@@ -142,15 +123,6 @@ class Tracker:
                 raise Refusal("malformed", told, "/session/id")
             session = self.new_id()
         return intake if session == intake.session else structs.replace(intake, session=session)
-
-    def _beings(self, intake: Intake) -> tuple[Being, ...]:
-        ids: set[str] = set()
-        beings = []
-        for event in intake.events:
-            id = event.id or self.new_id()
-            beings.append(client_event(event, id, id in ids))
-            ids.add(id)
-        return tuple(beings)
 
     # ---- a unit -----------------------------------------------------------------------------------------------------
 
@@ -166,7 +138,7 @@ class Tracker:
             except Conflict:
                 pass
             await asyncio.sleep(_pause(request.seed, run))
-        raise Unavailable(f"the documents of this payload moved {MOST_RUNS} times while it was processed")
+        raise Moving(f"the documents of this payload moved {MOST_RUNS} times while it was processed")
 
     async def _alone(self, request: Request, loaded: Loaded) -> Done:
         """A unit that came without a profile: nothing else waits for it."""
@@ -306,9 +278,11 @@ class Tracker:
             same = first.session == request.intake.session or (own is not None and first.profile in own.ids)
             profile = first.profile if same else own.id if own is not None else None
         rejected = rejected_records(request.intake, request.now, request.seed)
-        if rejected:
+        mine = taken_before(request, marks)
+        if rejected and not mine:
             await self.store.reject(rejected)
-        self.ledger.count(duplicate=len(request.events), rejected=len(rejected))
+        stored = sum([event.save for event in mine])
+        self.ledger.count(stored, len(mine) - stored, len(rejected), len(request.events) - len(mine))
         return Done(None if request.intake.profile_less else profile, None, None, marks)
 
     def _work(self, request: Request, loaded: Loaded) -> Work:
@@ -355,56 +329,8 @@ class Tracker:
         self.ledger.count(stored, processed, len(request.intake.rejected), len(marks))
         return Done(composed.told, work, composed, marks)
 
-    # ---- the answer -------------------------------------------------------------------------------------------------
-
-    def _joined(self, intake: Intake, source: Source, parts: list[Done], missed: list[dict[str, Any]]) -> Answer:
-        """One answer for the units of a payload (several only when it is profile-less)."""
-        first = parts[0]
-        body = plain_answer(source, None if intake.profile_less else first.profile)
-        open_to_all = all(may_see_all(part.work, part.composed.person if part.composed else None) for part in parts)
-        response = {k: v for part in parts if part.work for k, v in part.work.response.items()}
-        if response and open_to_all:
-            body["response"] = response
-        errors = [*errors_of(intake), *missed, *squatted(intake, first.marks)]
-        if errors:
-            body["errors"] = errors
-        composed = first.composed if intake.options.profile and source.profiles and open_to_all else None
-        if composed is not None and composed.person is not None and composed.shown is not None:
-            body["profile"] = whole_profile(composed.person, composed.shown)
-        if not intake.options.debugger:
-            return Answer(body)
-        if not source.debugger:
-            return Answer(body, debugger_refused=True)
-        body["debugging"] = _debugging(intake, parts, open_to_all)
-        return Answer(body)
-
 
 def _pause(seed: str, runs: int) -> float:
     """Seconds to wait before a unit runs again: more each time, and not the same for any two units."""
     most = 0 if runs == 1 else min(2**runs, 128)
     return most * (zlib.crc32(f"{seed}{runs}".encode()) % 1000) / 1e6
-
-
-def _debugging(intake: Intake, parts: list[Done], open_to_all: bool) -> dict[str, Any]:
-    told = debugging(intake, parts[0].work, parts[0].composed, parts[0].marks)
-    for part in parts[1:]:
-        more = debugging(intake, part.work, part.composed, part.marks)
-        told["events"]["saved"] += more["events"]["saved"]
-        told["events"]["ids"] += more["events"]["ids"]
-        told["events"]["types"] = list(dict.fromkeys(told["events"]["types"] + more["events"]["types"]))
-        told["execution"] |= more["execution"]
-        told["logs"] = told["logs"] + more["logs"]
-    if not open_to_all:
-        told["execution"], told["logs"] = without_values(told["execution"]), []
-        told["segmentation"]["ids"] = []
-    return told
-
-
-def _apart(request: Request) -> list[Request]:
-    """Each profile-less event as a unit of its own; what was rejected is kept with the first."""
-    parts = []
-    for i, event in enumerate(request.events):
-        intake = request.intake if i == 0 else structs.replace(request.intake, rejected=())
-        seed = f"{request.seed}{i:03d}"
-        parts.append(structs.replace(request, events=(event,), intake=intake, seed=seed, replies={}))
-    return parts
