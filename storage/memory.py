@@ -4,12 +4,17 @@ Documents are kept encoded, so nobody can change what is stored by changing what
 """
 
 import os
-from collections.abc import Iterable
+from asyncio import sleep
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from msgspec import Struct
 
 from engine.profile.document import Profile
+from engine.search.field import Kind
+from engine.search.match import matches
+from engine.search.page import Page, read_cursor, write_cursor
+from engine.search.query import Query
 from engine.tracking.ports import Conflict
 from engine.tracking.records import (
     CacheEntry,
@@ -35,6 +40,8 @@ from storage.documents import (
 )
 
 T = TypeVar("T")
+
+LOOKED_AT_ONCE = 500  # documents that a search looks at before it lets others go on
 
 
 class Kept(Struct, frozen=True):
@@ -164,6 +171,21 @@ class MemoryStore:
         """The newest rejected events, newest first."""
         return [decode_rejected(doc) for doc in _newest(self._rejected, limit)]
 
+    async def search(self, query: Query, limit: int, after: str | None = None) -> Page:
+        """A page of the documents that match, from the one stored last to the first."""
+        docs, decode = self._searched(query.kind)
+        place = len(docs) if after is None else min(int(read_cursor(after, query.kind, int)[0]), len(docs))
+        found: list[tuple[int, Struct]] = []
+        for at in range(place - 1, -1, -1):
+            document = decode(docs[at])
+            if matches(query, document) and not (isinstance(document, Profile) and document.merged_into):
+                if len(found) == limit:
+                    return Page(tuple(one for _, one in found), write_cursor(query.kind, found[-1][0]))
+                found.append((at, document))
+            if at % LOOKED_AT_ONCE == 0:
+                await sleep(0)
+        return Page(tuple(one for _, one in found))
+
     async def forget_marks(self, before: int) -> int:
         """Drop marks and cache entries from before a time; gives how many marks."""
         old = [key for key, mark in self._marks.items() if mark.at < before]
@@ -215,6 +237,20 @@ class MemoryStore:
 
     async def close(self) -> None:
         """Nothing to let go of; what is stored stays readable."""
+
+    def _searched(self, kind: Kind) -> tuple[list[bytes], Callable[[bytes], Struct]]:
+        """All documents of a kind as they are now, in the order in which they came, and how they are decoded."""
+        match kind:
+            case "events":
+                return self._events.copy(), decode_event
+            case "profiles":
+                return [kept.doc for kept in self._profiles.values()], decode_profile
+            case "sessions":
+                return [kept.doc for kept in self._sessions.values()], decode_session
+            case "runs":
+                return self._runs.copy(), decode_run
+            case "rejected":
+                return self._rejected.copy(), decode_rejected
 
     def _check(self, unit: Unit) -> None:
         for write in unit.profiles:

@@ -23,7 +23,7 @@ _UNSUPPORTED = {
 _UNFINISHED = {
     '"': ("this quote is not closed", 'end it with `"`, or write `\\"`'),
     "/": ("a slash cannot begin a word", "put the value in quotes"),
-    "\\": ("a backslash at the end escapes nothing", "write `\\\\` for a backslash"),
+    "\\": ("this backslash escapes nothing", "write `\\\\` for a backslash"),
 }
 _WORD = "a condition is missing beside it; in quotes it is a word like any other"
 _MISPLACED = {"AND": _WORD, "OR": _WORD, "NOT": _WORD, "TO": _WORD, ")": "there is no `(` that it closes"}

@@ -7,6 +7,8 @@ from msgspec import Struct
 
 from engine.flow.ask import OutsideAsk, Reply
 from engine.profile.document import Profile
+from engine.search.page import Page
+from engine.search.query import Query
 from engine.tracking.records import (
     CacheEntry,
     Counts,
@@ -109,6 +111,14 @@ class Store(Protocol):
 
     async def rejected(self, limit: int) -> list[Rejected]:
         """The newest rejected events, newest first."""
+
+    async def search(self, query: Query, limit: int, after: str | None = None) -> Page:
+        """Documents for which `engine.search.match.matches` holds, newest first, at most `limit` of them.
+
+        They come in the order of `engine.search.field.NEWEST`, those of about the same time in any. `after` is the
+        cursor of the page before: what is stored meanwhile moves nothing. A page may be short, see `Page`; tombstones
+        are not profiles. What has just been committed may be found a little later. Raises `BadCursor`.
+        """
 
     async def forget_marks(self, before: int) -> int:
         """Drop deduplication marks and cache entries from before a time (ms); gives how many marks."""

@@ -16,6 +16,8 @@ from typing import TypeVar
 from msgspec import structs
 
 from engine.profile.document import Profile
+from engine.search.page import Page
+from engine.search.query import Query
 from engine.tracking.ports import Unavailable
 from engine.tracking.records import (
     CacheEntry,
@@ -41,6 +43,7 @@ from storage.sqlite import query, retention
 from storage.sqlite.change import Change, change_of
 from storage.sqlite.reader import Reader
 from storage.sqlite.schema import UnusableFile, prepare
+from storage.sqlite.search import Walk
 from storage.sqlite.statement import DROP_CACHE, FLOW, META
 from storage.sqlite.writer import Writer
 
@@ -153,6 +156,13 @@ class SqliteStore:
     async def rejected(self, limit: int) -> list[Rejected]:
         """The newest rejected events, newest first."""
         return await self._read(partial(self._far.documents, decode_rejected, query.REJECTED, max(limit, 0)))
+
+    async def search(self, query: Query, limit: int, after: str | None = None) -> Page:
+        """A page of the documents that match, newest first; others may read between its steps."""
+        walk = Walk(query, limit, after)
+        while await self._read(partial(walk.step, self._far)):
+            pass
+        return walk.page()
 
     async def forget_marks(self, before: int) -> int:
         """Drop marks and cache entries from before a time, some at a time; gives how many marks."""

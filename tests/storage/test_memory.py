@@ -3,6 +3,7 @@ import pytest
 from engine.tracking.ports import Store
 from storage.memory import MemoryStore
 from tests.storage.contract import StoreContract
+from tests.storage.search_contract import SearchContract
 
 
 class TestMemoryStore(StoreContract):
@@ -13,3 +14,9 @@ class TestMemoryStore(StoreContract):
     @pytest.fixture
     def second(self, store: Store) -> Store:
         return store
+
+
+class TestSearchInMemory(SearchContract):
+    @pytest.fixture
+    def store(self) -> Store:
+        return MemoryStore()

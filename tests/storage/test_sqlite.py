@@ -14,6 +14,7 @@ from storage.sqlite.schema import APPLICATION, UnusableFile, prepare
 from storage.sqlite.store import SqliteStore
 from tests.storage.build import event, everything, mark, profile, whole_unit, write
 from tests.storage.contract import StoreContract
+from tests.storage.search_contract import SearchContract
 
 
 @pytest.fixture
@@ -40,6 +41,14 @@ class TestSqliteStore(StoreContract):
         second = SqliteStore.open(path)
         yield second
         await second.close()
+
+
+class TestSearchInSqlite(SearchContract):
+    @pytest.fixture
+    async def store(self, path: Path) -> AsyncIterator[Store]:
+        store = SqliteStore.open(path)
+        yield store
+        await store.close()
 
 
 def raw(path: Path) -> sqlite3.Connection:

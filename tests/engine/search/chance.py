@@ -124,7 +124,7 @@ def text(rng: Random) -> str:
     """A word, the beginning of one, or a phrase."""
     chosen = rng.choice([*WORDS, "ann", "e3", "p3", "p3-2", "vip", "web", "12.0", "the", "failed", "1.0"])
     pick = rng.random()
-    if pick < 0.5 or not chosen:
+    if pick < 0.5 or not chosen or "\n" in chosen:
         return '"' + chosen.replace("\\", "\\\\").replace('"', '\\"') + '"'
     plain = "".join(char if char.isalnum() or char in "._🐎" else f"\\{char}" for char in chosen)
     if pick < 0.8:

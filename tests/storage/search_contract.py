@@ -1,0 +1,259 @@
+"""What every store promises of searching; each adapter's test class inherits it and gives the fixture `store`.
+
+`seen` makes what was committed visible to searches, where that takes a while.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from random import Random
+from typing import Any, Protocol
+
+import msgspec
+import pytest
+
+from engine.search.field import KINDS, Kind
+from engine.search.match import matches, moment_of
+from engine.search.page import BadCursor, Page, write_cursor
+from engine.search.parse import parse
+from engine.search.query import Query
+from engine.tracking.ports import Store
+from engine.tracking.records import ProfileWrite, Rejected, RunRecord, Session, SessionWrite, StoredEvent, Unit
+from tests.engine.search.chance import NOW, query, unit
+from tests.storage.build import mark, write
+
+
+class Searching(Protocol):
+    """What can be searched."""
+
+    async def search(self, query: Query, limit: int, after: str | None = None) -> Page:
+        """A page."""
+
+
+Seen = Callable[[], Awaitable[None]]
+
+SHELF = (
+    StoredEvent(
+        id="e1", type="order-paid", source="web", received=NOW, session="visit", profile="ann",
+        properties={"total": 12, "items": [{"sku": "a-1"}, {"sku": "b-2"}], "gift": True, "note": 'say "hi"'},
+        context={"page": {"url": "https://shop.example/cart?x=1&y=2"}},
+    ),
+    StoredEvent(id="e2", type="order-cancelled", source="web", received=NOW + 1000, profile="bob",
+        properties={"total": 12.0, "reason": "ärger"}),
+    StoredEvent(id="e3", type="page-view", source="app", received=NOW + 2000, profile="ann", origin="flow",
+        parent="e1", properties={"total": "12", "a.b": 1, "long": "x" * 1001}),
+    StoredEvent(id="e4", type="page-view", source="app", received=NOW + 3000, session="visit", time="2024",
+        properties={"total": -5.5, "a": {"b": 1}, "empty": "", "none": None}),
+)  # fmt: skip
+
+
+async def walk(store: Searching, text: str, kind: Kind = "events", limit: int = 1000) -> list[Any]:
+    """All pages of a search."""
+    asked, found, after = parse(text, kind, NOW), list[Any](), None
+    while True:
+        page = await store.search(asked, limit, after)
+        assert len(page.items) <= limit
+        found += page.items
+        if page.after is None:
+            return found
+        after = page.after
+
+
+async def ids(store: Searching, text: str, kind: Kind = "events", limit: int = 1000) -> list[str]:
+    return [one.id for one in await walk(store, text, kind, limit)]
+
+
+async def first(store: Searching, kind: Kind = "events", limit: int = 3, after: str | None = None) -> Page:
+    return await store.search(parse("", kind, NOW), limit, after)
+
+
+def coloured(id: str, color: str, expected: int = 0) -> ProfileWrite:
+    return write(id, expected, **{"traits.color": color})
+
+
+def visit(id: str, source: str, at: int) -> SessionWrite:
+    return SessionWrite(Session(source=source, id=id, created=at, profile="ann", version=1), 0)
+
+
+def ran(id: str, event: str, at: int) -> RunRecord:
+    return RunRecord(
+        id=id, event=event, flow="greet", version="9f", outcome="failed", at=at, source="web", profile="ann"
+    )
+
+
+def no(id: str, reason: str, at: int) -> Rejected:
+    return Rejected(id=id, source="web", at=at, reason=reason, body=msgspec.Raw(b'{"type":1}'))
+
+
+class SearchContract:
+    """The tests; one promise each."""
+
+    @pytest.fixture
+    def seen(self, store: Store) -> Seen:
+        async def nothing() -> None:
+            return None
+
+        return nothing
+
+    @pytest.fixture
+    async def shelf(self, store: Store, seen: Seen) -> Store:
+        await store.commit(Unit(profiles=(write("ann"), write("bob"))))
+        for one in SHELF:
+            await store.commit(Unit(events=(one,), marks=(mark(one.id),) if one.id in {"e1", "e4"} else ()))
+        await seen()
+        return store
+
+    @pytest.mark.parametrize("kind", KINDS)
+    async def test_in_an_empty_store_nothing_is_found(self, store: Store, kind: Kind) -> None:
+        assert await first(store, kind) == Page()
+
+    @pytest.mark.parametrize(("text", "expected"), [
+        ("", "e4 e3 e2 e1"),
+        ("*", "e4 e3 e2 e1"),
+        ("id:e1", "e1"),
+        ("id:e2", "e2"),
+        ("id:(e1 OR e3)", "e3 e1"),
+        ("e3", "e3"),
+        ("type:order-*", "e2 e1"),
+        ("type:order", ""),
+        ("profile:ann", "e3 e1"),
+        ("profile:ann type:page-view", "e3"),
+        ("NOT profile:*", "e4"),
+        ("session:visit", "e4 e1"),
+        ("source:web AND NOT type:order-paid", "e2"),
+        ("parent:e1", "e3"),
+        ("e1", "e3 e1"),
+        ("origin:flow OR time:2024", "e4 e3"),
+        ("properties.total:12", "e3 e2 e1"),
+        ('properties.total:"12"', "e3 e1"),
+        ("properties.total:-5.5", "e4"),
+        ("properties.total:>0", "e2 e1"),
+        ("properties.total:[-10 TO 0]", "e4"),
+        ("NOT properties.total:>0", "e4 e3"),
+        ("NOT properties.total:12", "e4"),
+        ("properties.total:1*", "e3 e2 e1"),
+        ("properties.items.sku:b-2", "e1"),
+        ("properties.items:*", ""),
+        ("properties.gift:true", "e1"),
+        ('properties.note:"say \\"hi\\""', "e1"),
+        ('context.page.url:"https://shop.example/cart?x=1&y=2"', "e1"),
+        ("properties.reason:ärger", "e2"),
+        ("properties.a.b:1", "e4 e3"),
+        ("properties.a:*", ""),
+        ("properties.long:*", ""),
+        ("properties.none:*", ""),
+        ("properties.empty:*", "e4"),
+        ('properties.empty:""', "e4"),
+        ("properties.nothing:x", ""),
+        ("context:*", "e1"),
+        (f"received:{NOW + 1000}", "e2"),
+        (f"received:>{NOW + 1000}", "e4 e3"),
+        (f"received:[{NOW} TO {NOW + 1000}]", "e2 e1"),
+        (f"NOT received:<={NOW + 1000}", "e4 e3"),
+        ("received:>now", "e4 e3 e2"),
+        ("received:2023", ""),
+    ])  # fmt: skip
+    async def test_events_are_found(self, shelf: Store, text: str, expected: str) -> None:
+        assert " ".join(await ids(shelf, text)) == expected
+
+    async def test_documents_come_as_they_were_stored(self, shelf: Store) -> None:
+        assert (await first(shelf, limit=4)).items == SHELF[::-1]
+
+    @pytest.mark.parametrize(("kind", "text", "expected"), [
+        ("profiles", "", "bob ann"),
+        ("profiles", "traits.color:red", "ann"),
+        ("profiles", "id:bob", "bob"),
+        ("profiles", "metadata.created:*", "bob ann"),
+        ("profiles", "loser", ""),
+        ("sessions", "", "visit v-2 v-1"),
+        ("sessions", "id:visit source:app", "visit"),
+        ("sessions", "profile:ann -source:app", "v-2 v-1"),
+        ("sessions", f"created:<{NOW + 2}", "v-1"),
+        ("runs", "", "r-3 r-2 r-1"),
+        ("runs", "event:e-1", "r-2 r-1"),
+        ("runs", "id:r-3", "r-3"),
+        ("runs", f"outcome:failed flow:greet at:>{NOW + 1}", "r-3 r-2"),
+        ("rejected", "", "x-2 x-1"),
+        ("rejected", "reason:type", "x-1"),
+        ("rejected", 'reason:"is mi"', "x-1"),
+        ("rejected", "reason:no*", "x-2"),
+        ("rejected", "x-2", "x-2"),
+    ])  # fmt: skip
+    async def test_all_kinds_are_found(self, store: Store, seen: Seen, kind: Kind, text: str, expected: str) -> None:
+        await store.commit(
+            Unit(
+                profiles=(coloured("ann", "red"), write("loser", into="ann"), write("bob")),
+                sessions=(visit("v-1", "web", NOW + 1), visit("v-2", "web", NOW + 2), visit("visit", "app", NOW + 3)),
+                runs=(ran("r-1", "e-1", NOW + 1), ran("r-2", "e-1", NOW + 2), ran("r-3", "e-2", NOW + 3)),
+                rejected=(no("x-1", "the type is missing", NOW + 1), no("x-2", "no source", NOW + 2)),
+            )
+        )
+        await seen()
+        assert " ".join(await ids(store, text, kind)) == expected
+
+    async def test_a_profile_is_found_as_it_is_now(self, store: Store, seen: Seen) -> None:
+        await store.commit(Unit(profiles=(coloured("ann", "red"),)))
+        await store.commit(Unit(profiles=(coloured("ann", "blue", 1),)))
+        await seen()
+        assert await ids(store, "traits.color:red", "profiles") == []
+        (ann,) = await walk(store, "traits.color:blue", "profiles")
+        assert ann == await store.profile("ann")
+
+    @pytest.mark.parametrize("limit", [1, 2, 3, 7, 8])
+    @pytest.mark.parametrize("text", ["", "properties.even:true", "profile:ann", "properties.n:>=0"])
+    async def test_pages_give_everything_once(self, store: Store, seen: Seen, text: str, limit: int) -> None:
+        numbered = [
+            StoredEvent(id=f"e{n}", type="t", source="web", received=NOW + n // 3, profile="ann",
+                properties={"n": n, "even": n % 2 == 0})
+            for n in range(14)
+        ]  # fmt: skip
+        await store.commit(Unit(profiles=(write("ann"),), events=tuple(numbered)))
+        await seen()
+        found = await walk(store, text, limit=limit)
+        asked = parse(text, "events", NOW)
+        assert sorted(one.id for one in found) == sorted(one.id for one in numbered if matches(asked, one))
+        assert [one.received for one in found] == sorted((one.received for one in found), reverse=True)
+
+    async def test_the_last_page_says_that_it_is_the_last(self, shelf: Store) -> None:
+        assert (await first(shelf, limit=4)).after is None
+        assert (await first(shelf, limit=3)).after is not None
+
+    async def test_what_is_stored_meanwhile_moves_nothing(self, shelf: Store, seen: Seen) -> None:
+        page = await first(shelf, limit=2)
+        await shelf.commit(Unit(events=(StoredEvent(id="e5", type="t", source="web", received=NOW + 4000),)))
+        await seen()
+        rest = await first(shelf, limit=3, after=page.after)
+        assert [one.id for one in (*page.items, *rest.items)] == ["e4", "e3", "e2", "e1"]  # type: ignore[attr-defined]
+
+    @pytest.mark.parametrize("cursor", ["", "nonsense", write_cursor("runs", 1), write_cursor("events", "a", "b", "c")])
+    async def test_a_bad_cursor_is_refused(self, shelf: Store, cursor: str) -> None:
+        with pytest.raises(BadCursor):
+            await first(shelf, after=cursor)
+
+    @pytest.mark.parametrize("kind", KINDS)
+    async def test_a_store_finds_what_matches(self, store: Store, seen: Seen, kind: Kind) -> None:
+        rng = Random(f"{kind} by chance")
+        units = [unit(rng, n) for n in range(30)]
+        for one in units:
+            await store.commit(one)
+        await seen()
+        stored = [one for each in units for one in documents(each, kind)]
+        assert {one.id for one in stored} == set(await ids(store, "", kind))
+        for _ in range(150):
+            text = query(rng, kind)
+            asked = parse(text, kind, NOW)
+            expected = [one for one in stored if matches(asked, one)]
+            expected.sort(key=lambda one: -moment_of(kind, one))
+            assert await ids(store, text, kind, limit=rng.choice([1, 5, 1000])) == [one.id for one in expected], text
+
+
+def documents(unit: Unit, kind: Kind) -> Iterable[Any]:
+    match kind:
+        case "events":
+            return unit.events
+        case "profiles":
+            return [write.profile for write in unit.profiles if write.profile.merged_into is None]
+        case "sessions":
+            return [write.session for write in unit.sessions]
+        case "runs":
+            return unit.runs
+        case "rejected":
+            return unit.rejected
