@@ -6,9 +6,17 @@ from typing import TextIO
 import structlog
 
 
-def configure_logging(out: TextIO) -> None:
-    """Write the program's logs, and those of the libraries from warnings up, as JSON lines to `out`."""
+def configure_logging(out: TextIO, **always: object) -> None:
+    """Write the program's logs, and those of the libraries from warnings up, as JSON lines to `out`.
+
+    What `always` names is in every line.
+    """
+
+    def add(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        return {**line, **always}
+
     shared: list[structlog.typing.Processor] = [
+        add,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,

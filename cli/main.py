@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+STORES = "sqlite:PATH, elasticsearch:http://HOST:9200 or memory:"
 WIDTH = 120  # columns of what is not written to a terminal
 
 app = typer.Typer(
@@ -52,18 +53,19 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 for any free one")] = 8686,
     store: Annotated[
         str | None,
-        typer.Option(help="sqlite:PATH or memory:", envvar="HEADRACE_STORE", show_default="sqlite:headrace.db"),
+        typer.Option(help=STORES, envvar="HEADRACE_STORE", show_default="sqlite:headrace.db"),
     ] = None,
     open_sources: Annotated[
         bool,
         typer.Option("--open-sources", help="Serve sources that trust everybody also beyond loopback"),
     ] = False,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that serve, on a store they can share")] = 1,
 ) -> None:
     """Take events at /track and /collect and run the project's flows on them. Ctrl-C stops cleanly."""
     from cli.serve import Place
     from cli.serve import serve as begin
 
-    raise typer.Exit(begin(project, Place(host, port, store, open_sources), Console(stderr=True)))
+    raise typer.Exit(begin(project, Place(host, port, store, open_sources, workers), Console(stderr=True)))
 
 
 @app.command()

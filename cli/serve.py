@@ -1,39 +1,24 @@
-"""`headrace serve`: load the project, open the store, listen."""
+"""`headrace serve`: load the project, see to the store, listen; in one process or in several."""
 
+import asyncio
 import errno
-import gc
-import os
-import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 
-import uvicorn
+import msgspec
 from rich.console import Console
 
-import nodes
-from api.app import create_app
-from api.connection import Connection
-from api.front import front
 from cli.logging import configure_logging
-from engine.tracking.ports import Store
-from engine.tracking.project import Project
-from flows.diagnostic import render
-from flows.files import SETTINGS
-from flows.project import Loaded, load_project
-from storage import UnknownStore, open_store
-from storage.sqlite.lock import Held, lock_file
+from cli.server import application, broken, is_loopback, run
+from cli.store import SHARED, CannotBegin, alone, cannot, kind_of, load, migrate, shown, url_of
+from cli.worker import Orders, version_of
+from cli.workers import COMMAND, Workers, supervise
+from flows.project import Loaded
+from storage import open_store
 
-DEFAULT_STORE = "sqlite:headrace.db"
-# How long the event loop may keep the interpreter while the writer thread waits for it. The writer's work is done
-# without the interpreter, so it loses little; the usual 5 ms cost a seventh of the rate in switching back and forth.
-SWITCH_SECONDS = 0.05
-STOP_SECONDS = 15  # for requests that are under way when the server is asked to stop: look-ups answer within 10
-MOST_CONNECTIONS = 10_000  # beyond, requests are answered 503
+STOPPED = "Stopped. Everything that was acknowledged is stored."
 
 
 @dataclass(frozen=True)
@@ -44,125 +29,115 @@ class Place:
     port: int
     store: str | None
     open_sources: bool
-
-
-class Server(uvicorn.Server):
-    """A server whose process ends well when it was asked to stop: a signal is not raised again afterwards."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Stop at SIGINT and SIGTERM; at the second one without waiting for requests."""
-        signals = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.signal(number, self.handle_exit) for number in signals}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    workers: int = 1
 
 
 def serve(root: Path, place: Place, console: Console) -> int:
     """Serve the project at `root` until told to stop. Exit code 2 when it cannot begin."""
     configure_logging(sys.stderr)
-    if not root.is_dir():
-        return _cannot(console, f"{root} is not a directory. `headrace init {root}` makes a project there.")
-    loaded = load_project(root, nodes.builtin())
-    if loaded.diagnostics:
-        console.print(
-            render(loaded.diagnostics, loaded.sources, colour=False), markup=False, highlight=False, soft_wrap=True
-        )
-    project = loaded.project
-    if any(d.file == SETTINGS and d.severity == "error" for d in loaded.diagnostics):
-        return _cannot(console, f"{SETTINGS} has errors (see above), so it is not known where to keep data.")
-    if not project.sources:
-        return _cannot(console, f"{root} has no source that can be served: without one, no event is taken.")
-    trusting = sorted(s.source for s in project.sources.values() if s.kind == "public" and s.identify == "trust")
+    try:
+        loaded = load(root, console, whole=True)
+        _check_sources(loaded, root, place)
+        url = url_of(loaded, place.store)
+        _check_shared(url, place.workers)
+        with alone(url, root), _bound_first(place) as listening:
+            done = asyncio.run(migrate(url, root))
+            _greet(console, loaded, place, _address(place, listening))
+            for words in done:
+                console.print(f"  store     {words}", markup=False, highlight=False, soft_wrap=True)
+            if place.workers == 1:
+                code = 0 if run(application(loaded, open_store(url, root), place.host), listening) else 1
+            else:
+                code = asyncio.run(_supervised(root, loaded, url, place, listening))
+    except CannotBegin as wrong:
+        return cannot(console, str(wrong))
+    if code != 2:
+        console.print(STOPPED if code == 0 else "Ended. Everything that was acknowledged is stored.")
+    return code
+
+
+async def _supervised(root: Path, loaded: Loaded, url: str, place: Place, listening: socket.socket) -> int:
+    """Serve by workers. `listening` is never listened on: it keeps the port while no worker has it."""
+    version, port = version_of(loaded), listening.getsockname()[1]
+
+    def orders(number: int, descriptor: int) -> bytes:
+        told = Orders(number, str(root.resolve()), version, url, place.host, descriptor)
+        return msgspec.json.encode(told)
+
+    return await supervise(Workers(COMMAND, place.workers, lambda: bound(place, port), orders))
+
+
+def _check_sources(loaded: Loaded, root: Path, place: Place) -> None:
+    sources = loaded.project.sources
+    if not sources:
+        raise CannotBegin(f"{root} has no source that can be served: without one, no event is taken.")
+    trusting = sorted(s.source for s in sources.values() if s.kind == "public" and s.identify == "trust")
     if trusting and not is_loopback(place.host) and not place.open_sources:
         told = f"Source {', '.join(trusting)} trusts everybody, and {place.host} is not loopback."
-        return _cannot(console, told + " Set `identify: link` in its file, or say --open-sources.")
-    url = place.store or project.settings.store or DEFAULT_STORE
+        raise CannotBegin(told + " Set `identify: link` in its file, or say --open-sources.")
+
+
+def _check_shared(url: str, workers: int) -> None:
+    kind = kind_of(url)
+    if workers == 1 or kind in SHARED:
+        return
+    why = {
+        "memory": "What is in memory belongs to one process",
+        "sqlite": "A SQLite file is served by one process, which writes for all",
+    }.get(kind, f"Several processes cannot share the store {shown(url)}")
+    told = f"{why}, so --workers {workers} needs another store: --store elasticsearch:http://HOST:9200."
+    raise CannotBegin(f"{told} Or leave --workers out.")
+
+
+def bound(place: Place, port: int | None = None) -> socket.socket:
+    """A socket at the place's address, on which nobody listens yet. `port`: one of several sockets at this port.
+
+    Without it, an address where somebody listens is refused, even though several could share it.
+    """
+    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
     try:
-        with ExitStack() as held:
-            kind, _, path = url.partition(":")
-            if kind == "sqlite":
-                held.enter_context(lock_file(root / (path or "headrace.db")))
-            return listen(loaded, open_store(url, root), place, console)
-    except (UnknownStore, Held) as wrong:
-        return _cannot(console, str(wrong))
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if port is not None:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listening.bind((place.host, place.port if port is None else port))
+        if place.workers > 1:  # others may bind it from now on, too
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _bound_first(place: Place) -> socket.socket:
+    try:
+        return bound(place)
     except OSError as wrong:
         told = f"Cannot listen on {place.host}:{place.port}: {wrong.strerror}."
-        taken = wrong.errno == errno.EADDRINUSE
-        return _cannot(console, told + (" Say --port 0 for any port that is free." if taken else ""))
+        taken = " Say --port 0 for any port that is free." if wrong.errno == errno.EADDRINUSE else ""
+        raise CannotBegin(told + taken) from wrong
 
 
-def listen(loaded: Loaded, store: Store, place: Place, console: Console) -> int:
-    """Listen, say where, and serve until a signal comes."""
+def _address(place: Place, listening: socket.socket) -> str:
+    host = f"[{place.host}]" if listening.family == socket.AF_INET6 else place.host
+    return f"http://{host}:{listening.getsockname()[1]}"
+
+
+def _greet(console: Console, loaded: Loaded, place: Place, address: str) -> None:
     project = loaded.project
-    broken = tuple(sorted({d.file for d in loaded.diagnostics if d.severity == "error"}))
-    app = create_app(
-        project,
-        store,
-        broken=broken,
-        reading_key=os.environ.get("HEADRACE_ADMIN_KEY"),
-        loopback=is_loopback(place.host),
-    )
-    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((place.host, place.port))
-        shown = f"[{place.host}]" if family == socket.AF_INET6 else place.host
-        address = f"http://{shown}:{listening.getsockname()[1]}"
-        _greet(console, project, broken, address)
-        config = uvicorn.Config(
-            front(app),
-            loop="uvloop",
-            http=Connection,
-            ws="none",
-            lifespan="on",
-            limit_concurrency=MOST_CONNECTIONS,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=STOP_SECONDS,
-        )
-        gc.collect()
-        gc.freeze()  # what was loaded stays: the collector need not look at it again
-        gc.set_threshold(50_000, 20, 50)
-        sys.setswitchinterval(SWITCH_SECONDS)
-        server = Server(config)
-        server.run(sockets=[listening])
-    console.print("Stopped. Everything that was acknowledged is stored.")
-    return 0 if server.started else 1
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _greet(console: Console, project: Project, broken: tuple[str, ...], address: str) -> None:
     names = ", ".join(flow.name for flow in project.flows) or "none"
     console.print(
         f"[bold]Headrace[/] serves {project.name or 'the project'} on {address}", highlight=False, soft_wrap=True
     )
     console.print(f"  flows     {len(project.flows)}: {names}", highlight=False, soft_wrap=True)
     console.print(f"  sources   {', '.join(sorted(project.sources))}", highlight=False, soft_wrap=True)
+    if place.workers > 1:
+        console.print(f"  workers   {place.workers} processes", highlight=False, soft_wrap=True)
     for name, path in (("track", "/track"), ("API", "/schema"), ("health", "/health/ready")):
         console.print(f"  {name:<9} {address}{path}", highlight=False, soft_wrap=True)
-    for file in broken:
+    for file in broken(loaded):
         console.print(
             f"  [red]not served[/] {file}: it has errors (see above); everything else is",
             highlight=False,
             soft_wrap=True,
         )
-
-
-def _cannot(console: Console, told: str) -> int:
-    console.print(f"[red]{told}[/]", highlight=False, soft_wrap=True)
-    return 2

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
 from urllib.error import URLError
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 COUNT = """
@@ -60,6 +61,14 @@ class Served:
             return address
         raise AssertionError(f"the server ended with {self.process.returncode}")
 
+    def workers(self, count: int = 1) -> list[int]:
+        """The processes that serve for it, once `count` of them listen."""
+        pid, port = self.process.pid, urlsplit(self.address).port
+        listening = re.compile(rf"0100007F:{port:04X} 00000000:0000 0A")
+        while len(listening.findall(Path("/proc/net/tcp").read_text())) < count:
+            assert self.process.poll() is None
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
     def kill(self) -> None:
         """End it as a power cut of the process would."""
         self.process.send_signal(signal.SIGKILL)
@@ -78,8 +87,15 @@ class Served:
 
 @contextmanager
 def serving(project: Path, database: Path, module: str = "cli.main") -> Iterator[Served]:
-    """The server of a project; killed at the end if it is still there."""
-    command = [sys.executable, "-m", module, "serve", str(project), "--port", "0", "--store", f"sqlite:{database}"]
+    """The server of a project on a SQLite file; killed at the end if it is still there."""
+    with serving_on(project, f"sqlite:{database}", module=module) as served:
+        yield served
+
+
+@contextmanager
+def serving_on(project: Path, store: str, *options: str, module: str = "cli.main") -> Iterator[Served]:
+    """The server of a project on any store; killed at the end if it is still there."""
+    command = [sys.executable, "-m", module, "serve", str(project), "--port", "0", "--store", store, *options]
     served = Served(command)
     try:
         yield served

@@ -1,0 +1,99 @@
+"""The store that a command works on: which one a project uses, and who else may use it meanwhile."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+import nodes
+from engine.tracking.ports import Unavailable
+from flows.diagnostic import render
+from flows.files import SETTINGS
+from flows.project import Loaded, load_project, within
+from storage import UnknownStore, open_store
+from storage.sqlite.lock import Held, lock_file
+from storage.sqlite.schema import UnusableFile
+
+DEFAULT = "sqlite:headrace.db"
+SHARED = {"elasticsearch"}  # kinds of which several processes may serve one store
+
+_PASSWORD = re.compile(r"//[^/@]*@")
+
+
+class CannotBegin(Exception):
+    """A command cannot begin (exit code 2); the message says why and what to do."""
+
+
+def load(root: Path, console: Console, *, whole: bool) -> Loaded:
+    """The project at `root`; what is wrong with it is printed, with all of it or its settings alone.
+
+    Raises `CannotBegin` where its settings cannot be known.
+    """
+    if not root.is_dir():
+        raise CannotBegin(f"{root} is not a directory. `headrace init {root}` makes a project there.")
+    loaded = load_project(root, nodes.builtin())
+    said = loaded if whole else within(loaded, [SETTINGS])
+    if said.diagnostics:
+        console.print(
+            render(said.diagnostics, said.sources, colour=False), markup=False, highlight=False, soft_wrap=True
+        )
+    if any(d.file == SETTINGS and d.severity == "error" for d in loaded.diagnostics):
+        raise CannotBegin(f"{SETTINGS} has errors (see above), so it is not known where to keep data.")
+    return loaded
+
+
+def url_of(loaded: Loaded, given: str | None) -> str:
+    """The store to use: the one that was given, else the project's, else a file beside the project."""
+    return given or loaded.project.settings.store or DEFAULT
+
+
+def shown(url: str) -> str:
+    """A store's URL without name and password."""
+    return _PASSWORD.sub("//…@", url)
+
+
+def kind_of(url: str) -> str:
+    """The kind of store that a URL names."""
+    return url.partition(":")[0]
+
+
+def file_of(url: str, root: Path) -> Path | None:
+    """The file that holds the store; None for other kinds."""
+    kind, _, path = url.partition(":")
+    return root / (path or "headrace.db") if kind == "sqlite" else None
+
+
+@contextmanager
+def alone(url: str, root: Path) -> Iterator[None]:
+    """Use a store that one process may write; raises `CannotBegin` when another one does."""
+    file = file_of(url, root)
+    if file is None:
+        yield
+        return
+    try:
+        with lock_file(file):
+            yield
+    except Held as held:
+        raise CannotBegin(f"{held}.") from held
+
+
+async def migrate(url: str, root: Path) -> list[str]:
+    """Create or upgrade what the store rests on; what was done, in words. Raises `CannotBegin`."""
+    try:
+        store = open_store(url, root)
+        try:
+            return await store.migrate()
+        finally:
+            await store.close()
+    except (UnknownStore, UnusableFile) as wrong:
+        raise CannotBegin(f"{wrong}.") from wrong
+    except Unavailable as unavailable:
+        raise CannotBegin(f"The store {shown(url)} cannot be used now: {unavailable.reason}.") from unavailable
+
+
+def cannot(console: Console, told: str) -> int:
+    """Say why a command cannot begin; gives its exit code."""
+    console.print(told, style="red", markup=False, highlight=False, soft_wrap=True)
+    return 2
