@@ -14,9 +14,10 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
 
 from api.problem import HttpProblem
+from api.search import search_handler
+from api.shown import shown_rejected, shown_run
 from engine.profile.fold import fold
 from engine.profile.shown import shown
-from engine.tracking.records import RunRecord
 from engine.tracking.tracker import Tracker
 
 LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
@@ -51,7 +52,7 @@ def reading_router(tracker: Tracker, may_read: ReadingKey) -> Router:
 
     @get("/runs/{id:str}", summary="A stored run with its trace")
     async def run(id: FromPath[str]) -> dict[str, Any]:
-        return _shown_run(_found(await tracker.store.run(id), f"run {id}"))
+        return shown_run(_found(await tracker.store.run(id), f"run {id}"))
 
     @get("/events/{id:str}", summary="A stored event")
     async def event(id: FromPath[str]) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def reading_router(tracker: Tracker, may_read: ReadingKey) -> Router:
 
     @get("/events/{id:str}/runs", summary="The stored runs of an event, with their traces")
     async def runs_of(id: FromPath[str]) -> list[dict[str, Any]]:
-        return [_shown_run(run) for run in await tracker.store.runs_of(id)]
+        return [shown_run(run) for run in await tracker.store.runs_of(id)]
 
     @get("/profiles/{id:str}", summary="The profile that an id leads to")
     async def profile(id: FromPath[str]) -> dict[str, Any]:
@@ -73,14 +74,14 @@ def reading_router(tracker: Tracker, may_read: ReadingKey) -> Router:
 
     @get("/rejected", summary="The newest rejected events, with their reasons")
     async def rejected() -> list[dict[str, Any]]:
-        return [{**msgspec.structs.asdict(one), "body": _plain(one.body)} for one in await tracker.store.rejected(100)]
+        return [shown_rejected(one) for one in await tracker.store.rejected(100)]
 
     @get("/counts", summary="How much is stored, and what became of the events since the start")
     async def counts(request: Request[Any, Any, Any]) -> dict[str, Any]:
         stored = msgspec.to_builtins(await tracker.store.counts())
         return {"stored": stored, "events": asdict(tracker.ledger)}
 
-    handlers = [run, event, runs_of, profile, events_of, rejected, counts]
+    handlers = [run, event, runs_of, profile, events_of, rejected, counts, search_handler(tracker)]
     return Router("/", route_handlers=handlers, guards=[may_read], tags=["reading"])
 
 
@@ -88,16 +89,3 @@ def _found(thing: Any, name: str) -> Any:
     if thing is None:
         raise NotFoundException(f"there is no {name}")
     return thing
-
-
-def _shown_run(run: RunRecord) -> dict[str, Any]:
-    trace = _plain(run.trace)
-    return {"id": run.id, "source": run.source, **(trace if isinstance(trace, dict) else {"trace": trace})}
-
-
-def _plain(raw: msgspec.Raw) -> Any:
-    """Stored JSON as data; what cannot be decoded, as text with U+FFFD for the bytes that are no UTF-8."""
-    try:
-        return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return bytes(raw).decode(errors="replace")

@@ -15,7 +15,7 @@ from msgspec import Struct
 from engine.search.field import Field, Kind
 from engine.search.match import matches
 from engine.search.page import Page, read_cursor, write_cursor
-from engine.search.query import AllOf, AnyOf, Begins, Is, Node, Not, Query, Within, required
+from engine.search.query import AllOf, AnyOf, Begins, Exists, Is, Node, Not, Query, Within, required
 from storage.documents import decode_event, decode_profile, decode_rejected, decode_run, decode_session
 from storage.sqlite.reader import Decode, Reader
 from storage.sqlite.schema import APPLICATION, VERSION, UnusableFile
@@ -138,7 +138,8 @@ class Walk:
 
     def _ends(self, reader: Reader) -> tuple[int, int]:
         number, name = self._table.number, self._table.name
-        found = reader.row(" ".join(("SELECT min(", number, "), max(", number, ") FROM", name)))
+        ends = [" ".join(("(SELECT", which, "(", number, ") FROM", name, ")")) for which in ("min", "max")]
+        found = reader.row(f"SELECT {', '.join(ends)}")  # both in one would go through the table
         return (0, 0) if found is None or found[0] is None else (int(found[0]), int(found[1]))
 
 
@@ -196,8 +197,10 @@ def _possible(node: Node, kind: Kind) -> Condition:
             return _joined(" OR ", [_contains(text, kind) for text in texts], NEVER)
         case Begins(text=text):
             return _contains(text, kind)
-        case Within():
-            return _within(node, kind) or ALWAYS
+        case Within(field=field):
+            return _within(node, kind) or _named(field)
+        case Exists(field=field):
+            return _named(field)
     return ALWAYS
 
 
@@ -216,9 +219,19 @@ def _certain(node: Node, kind: Kind) -> Condition:
 
 
 def _contains(text: str, kind: Kind) -> Condition:
-    """The document has the longest part of `text` that is written in it as it is. Counters are not written at all."""
+    """The document has a value in which `text` is. Of counters only the parts are written, not what they come to."""
     if kind == "profiles" and text[:1] in _NUMERIC:
         return ALWAYS
+    return _written(text)
+
+
+def _named(field: Field) -> Condition:
+    """The document has the name of a free field. What a field of its own is called need not be written."""
+    return _written(field.path) if field.type == "free" else ALWAYS
+
+
+def _written(text: str) -> Condition:
+    """The document has the longest part of `text` that is written as it is, whatever stands around it."""
     part = max(_SAFE.findall(text), key=len, default="")
     return ("instr(doc, ?) > 0", (part,)) if part else ALWAYS
 

@@ -1,0 +1,71 @@
+"""Searching what is stored, over HTTP: one address for each kind of document."""
+
+from typing import Annotated, Any
+
+from litestar import get
+from litestar.exceptions import NotFoundException
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import PathParameter, QueryParameter
+from msgspec import Struct
+
+from api.shown import shown_record
+from engine.problem import Wrong, did_you_mean
+from engine.search.field import KINDS, Kind
+from engine.search.page import MOST, USUAL, BadCursor
+from engine.search.parse import parse
+from engine.search.query import Query
+from engine.tracking.intake import Refusal
+from engine.tracking.tracker import Tracker
+
+Named = Annotated[str, PathParameter(description=f"One of {', '.join(KINDS)}")]
+Text = Annotated[str, QueryParameter(description="What to look for, see docs/search.md; without it, all documents")]
+Limit = Annotated[int, QueryParameter(description=f"How many documents a page has at most: 1 to {MOST}")]
+After = Annotated[str, QueryParameter(description="The `after` of the page before")]
+
+
+class Found(Struct, frozen=True):
+    """A page, newest first. `after` leads to the next one, which there may be though this one is short; else null."""
+
+    items: list[dict[str, Any]]
+    after: str | None
+
+
+def search_handler(tracker: Tracker) -> HTTPRouteHandler:
+    """`GET /search/KIND`."""
+
+    @get("/search/{kind:str}", summary=f"Search {', '.join(KINDS)}")
+    async def search(kind: Named, q: Text = "", limit: Limit = USUAL, after: After = "") -> Found:
+        if not 1 <= limit <= MOST:
+            raise Refusal("malformed", f"`limit` is between 1 and {MOST}")
+        query = _query(q, kind_of(kind), tracker)
+        try:
+            page = await tracker.store.search(query, limit, after or None)
+        except BadCursor as bad:
+            raise Refusal("malformed", str(bad)) from bad
+        return Found([shown_record(one, query.declared) for one in page.items], page.after)
+
+    return search
+
+
+def kind_of(text: str) -> Kind:
+    """The kind of document that a path names."""
+    for kind in KINDS:
+        if kind == text:
+            return kind
+    raise NotFoundException(f"`{text}` is no kind of document: {did_you_mean(text, KINDS)}")
+
+
+def _query(text: str, kind: Kind, tracker: Tracker) -> Query:
+    try:
+        return parse(text, kind, tracker.clock.now(), tracker.project.settings.fields)
+    except Wrong as wrong:
+        found = wrong.problem
+        error = {
+            "code": found.code,
+            "message": found.message,
+            "offset": found.offset,
+            "length": found.length,
+            "help": found.help,
+        }
+        detail = f"`q` at {(found.offset or 0) + 1}: {found.message}"
+        raise Refusal("malformed", f"{detail}; {found.help}" if found.help else detail, errors=[error]) from wrong
