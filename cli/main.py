@@ -69,6 +69,43 @@ def serve(
 
 
 @app.command()
+def migrate(
+    project: Project = Path(),
+    store: Annotated[
+        str | None, typer.Option(help=STORES, envvar="HEADRACE_STORE", show_default="sqlite:headrace.db")
+    ] = None,
+) -> None:
+    """Create or upgrade what the store rests on: a file, or index templates and indices. Safe to run again.
+
+    `headrace serve` does so by itself when it begins; this is for doing it before, and for seeing what is done. What
+    is stored stays. A SQLite file must not be served meanwhile.
+    """
+    from cli.migrate import migrate as begin
+
+    raise typer.Exit(begin(project, store, Console(), Console(stderr=True)))
+
+
+@app.command()
+def retention(
+    project: Project = Path(),
+    store: Annotated[
+        str | None, typer.Option(help=STORES, envvar="HEADRACE_STORE", show_default="sqlite:headrace.db")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be dropped, and drop nothing")] = False,
+) -> None:
+    """Drop events, runs and rejected events that are older than `retention:` in headrace.yaml says.
+
+    For example `retention: {events: 400d, runs: 30d, rejected: 90d}`; what is not named there is kept for ever. A
+    running server does so by itself once a day. Profiles and sessions are never dropped. On Elasticsearch events and
+    runs go by the month, when all of a month is older. A SQLite file that is being served is left to its server; with
+    --dry-run it may be looked at all the same.
+    """
+    from cli.retention import retention as begin
+
+    raise typer.Exit(begin(project, store, dry_run, Console(), Console(stderr=True)))
+
+
+@app.command()
 def check(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="The project, or files of it", show_default="the current directory")

@@ -1,14 +1,14 @@
 """The store that a command works on: which one a project uses, and who else may use it meanwhile."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
 import nodes
-from engine.tracking.ports import Unavailable
+from engine.tracking.ports import Store, Unavailable
 from flows.diagnostic import render
 from flows.files import SETTINGS
 from flows.project import Loaded, load_project, within
@@ -19,7 +19,7 @@ from storage.sqlite.schema import UnusableFile
 DEFAULT = "sqlite:headrace.db"
 SHARED = {"elasticsearch"}  # kinds of which several processes may serve one store
 
-_PASSWORD = re.compile(r"//[^/@]*@")
+_PASSWORD = re.compile(r"//[^/@\s]*@")
 
 
 class CannotBegin(Exception):
@@ -49,9 +49,9 @@ def url_of(loaded: Loaded, given: str | None) -> str:
     return given or loaded.project.settings.store or DEFAULT
 
 
-def shown(url: str) -> str:
-    """A store's URL without name and password."""
-    return _PASSWORD.sub("//…@", url)
+def shown(told: str) -> str:
+    """A text without the names and passwords of the URLs in it."""
+    return _PASSWORD.sub("//…@", told)
 
 
 def kind_of(url: str) -> str:
@@ -66,8 +66,8 @@ def file_of(url: str, root: Path) -> Path | None:
 
 
 @contextmanager
-def alone(url: str, root: Path) -> Iterator[None]:
-    """Use a store that one process may write; raises `CannotBegin` when another one does."""
+def alone(url: str, root: Path, remedy: str = "stop it first, or name another store") -> Iterator[None]:
+    """Use a store that one process may write; raises `CannotBegin`, with the remedy, when another one does."""
     file = file_of(url, root)
     if file is None:
         yield
@@ -76,21 +76,30 @@ def alone(url: str, root: Path) -> Iterator[None]:
         with lock_file(file):
             yield
     except Held as held:
-        raise CannotBegin(f"{held}.") from held
+        holder = "another process" if held.pid is None else f"process {held.pid}"
+        raise CannotBegin(f"{file} is being served by {holder}: {remedy}.") from held
+
+
+@asynccontextmanager
+async def opened(url: str, root: Path) -> AsyncIterator[Store]:
+    """The store, open. Raises `CannotBegin` when it cannot be opened, or cannot be used for what is done with it."""
+    try:
+        store = open_store(url, root)
+        try:
+            yield store
+        finally:
+            await store.close()
+    except (UnknownStore, UnusableFile) as wrong:
+        raise CannotBegin(shown(f"{wrong}.")) from wrong
+    except Unavailable as unavailable:
+        told = f"The store {url} cannot be used now: {unavailable.reason}."
+        raise CannotBegin(shown(told)) from unavailable
 
 
 async def migrate(url: str, root: Path) -> list[str]:
     """Create or upgrade what the store rests on; what was done, in words. Raises `CannotBegin`."""
-    try:
-        store = open_store(url, root)
-        try:
-            return await store.migrate()
-        finally:
-            await store.close()
-    except (UnknownStore, UnusableFile) as wrong:
-        raise CannotBegin(f"{wrong}.") from wrong
-    except Unavailable as unavailable:
-        raise CannotBegin(f"The store {shown(url)} cannot be used now: {unavailable.reason}.") from unavailable
+    async with opened(url, root) as store:
+        return await store.migrate()
 
 
 def cannot(console: Console, told: str) -> int:
