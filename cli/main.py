@@ -77,8 +77,8 @@ def migrate(
 ) -> None:
     """Create or upgrade what the store rests on: a file, or index templates and indices. Safe to run again.
 
-    `headrace serve` does so by itself when it begins; this is for doing it before, and for seeing what is done. What
-    is stored stays. A SQLite file must not be served meanwhile.
+    `headrace serve` does so by itself when it begins; this does it before.
+    What is stored stays. A SQLite file must not be served meanwhile.
     """
     from cli.migrate import migrate as begin
 
@@ -95,10 +95,12 @@ def retention(
 ) -> None:
     """Drop events, runs and rejected events that are older than `retention:` in headrace.yaml says.
 
-    For example `retention: {events: 400d, runs: 30d, rejected: 90d}`; what is not named there is kept for ever. A
-    running server does so by itself once a day. Profiles and sessions are never dropped. On Elasticsearch events and
-    runs go by the month, when all of a month is older. A SQLite file that is being served is left to its server; with
-    --dry-run it may be looked at all the same.
+    For example `retention: {events: 400d, runs: 30d, rejected: 90d}`.
+    What is not named there is kept for ever, and so are profiles and sessions.
+
+    A running server does so by itself, once a day.
+    Elasticsearch drops by the month, when all of a month is older.
+    A SQLite file is left to its server, if there is one; --dry-run may look.
     """
     from cli.retention import retention as begin
 
