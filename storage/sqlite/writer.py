@@ -1,7 +1,7 @@
 """The one thread that writes: group commit.
 
-Callers queue changes. The thread takes whatever is queued and writes it in one transaction, all rows of a kind in one
-statement. When a row turns out to have no effect, the batch is taken back and written change by change, each in a
+Callers queue changes. While the thread writes, what comes is gathered; then the thread takes all of it and writes it in
+one transaction, all rows of a kind in one statement. When a row turns out to have no effect, the batch is taken back and written change by change, each in a
 savepoint, so that only those fail that conflict. Callers hear of it after the commit is on disk, all at once.
 """
 
@@ -11,6 +11,7 @@ import threading
 from asyncio import AbstractEventLoop, Future, get_running_loop, to_thread
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
@@ -42,6 +43,15 @@ class Order(Struct, frozen=True, eq=False):
     future: "Future[None]"
 
 
+@dataclass(slots=True, eq=False)
+class Gathering:
+    """What an event loop hands to the thread: everything that comes while the thread writes goes together."""
+
+    loop: AbstractEventLoop
+    orders: list[Order] = field(default_factory=list)
+    awaited: bool = False  # the loop will be told when the thread is done with what it has
+
+
 class Writer:
     """Owns the writing connection. `submit` and `close` belong to the event loop, the rest to the thread."""
 
@@ -49,7 +59,8 @@ class Writer:
         self._path = path
         self._busy_ms = busy_ms
         self._connection: sqlite3.Connection | None = connect(path, busy_ms, WRITING)
-        self._queue: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[Order] | None] = queue.SimpleQueue()
+        self._gathering: Gathering | None = None
         self._stopping = False
         self._checkpoints = Checkpoints(path)
         # Each pair is counted up by one thread alone, so no lock is needed: the difference is what is queued.
@@ -69,14 +80,38 @@ class Writer:
             raise Unavailable(f"{queued_changes} units ({queued_bytes} bytes) wait to be written", retry_after=1)
         self._changes_in += 1
         self._bytes_in += change.bytes
-        future: Future[None] = get_running_loop().create_future()
-        self._queue.put(Order(change, future))
+        loop = get_running_loop()
+        gathering = self._gathering
+        if gathering is None or gathering.loop is not loop:
+            self._hand_over()
+            gathering = self._gathering = Gathering(loop)
+        future: Future[None] = loop.create_future()
+        gathering.orders.append(Order(change, future))
+        if not gathering.awaited:
+            gathering.awaited = True
+            loop.call_soon(self._hand_over)  # after what else is ready now
         return future
+
+    def _hand_over(self) -> None:
+        """Give the thread what has been gathered. A thread that is woken for each order writes small batches."""
+        gathering = self._gathering
+        if gathering is not None and gathering.orders:
+            self._queue.put(gathering.orders)
+            gathering.orders = []
+
+    def _done(self, pairs: "list[tuple[Future[None], Outcome]]") -> None:
+        """The thread is done with these: the next are its turn."""
+        gathering = self._gathering
+        if gathering is not None:
+            gathering.awaited = bool(gathering.orders)
+        self._hand_over()
+        _tell(pairs)
 
     async def close(self) -> None:
         """Write what is queued, move it into the file and end the thread."""
         if not self._stopping:
             self._stopping = True
+            self._hand_over()
             self._queue.put(None)
         await to_thread(self._thread.join)
 
@@ -86,10 +121,13 @@ class Writer:
             stop = False
             while not stop:
                 orders, stop = self._take()
-                if orders:
-                    self._settle(orders, self._write([order.change for order in orders]))
-                self._tidy(sum([order.change.bytes for order in orders]))
-                orders = []
+                written = 0
+                while orders:
+                    batch = orders[:BATCH]
+                    self._settle(batch, self._write([order.change for order in batch]))
+                    written += sum([order.change.bytes for order in batch])
+                    del orders[:BATCH]
+                self._tidy(written)
         finally:
             self._stopping = True
             self._checkpoints.finish()
@@ -98,18 +136,18 @@ class Writer:
             self._abandon(orders)
 
     def _take(self) -> tuple[list[Order], bool]:
-        """What is queued, at most a batch; and whether it was the last."""
+        """What is queued; and whether it was the last."""
         orders: list[Order] = []
         try:
             first = self._queue.get(timeout=IDLE_SECONDS)
             while first is not None:
-                orders.append(first)
-                if len(orders) == BATCH:
-                    return orders, False
+                orders += first
+                if len(orders) >= BATCH:
+                    break
                 first = self._queue.get_nowait()
         except queue.Empty:
             return orders, False
-        return orders, True
+        return orders, first is None
 
     def _write(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         try:
@@ -156,15 +194,13 @@ class Writer:
         pairs = [(order.future, outcome) for order, outcome in zip(orders, outcomes, strict=True)]
         for loop, some in groupby(pairs, key=_loop_of):
             with suppress(RuntimeError):  # that loop is closed: nobody waits there any more
-                loop.call_soon_threadsafe(_tell, list(some))
+                loop.call_soon_threadsafe(self._done, list(some))
 
     def _abandon(self, orders: list[Order]) -> None:
         """The thread ends: nobody may wait for ever."""
         with suppress(queue.Empty):
             while True:
-                order = self._queue.get_nowait()
-                if order is not None:
-                    orders.append(order)
+                orders += self._queue.get_nowait() or []
         self._settle(orders, [Unavailable(f"the store {self._path} is closed") for _ in orders])
 
 
