@@ -34,9 +34,8 @@ def retention(root: Path, store: str | None, dry: bool, console: Console, wrong:
         loaded = load(root, wrong, whole=False)
         kept = loaded.project.settings.retention
         if not kept:
-            console.print(
-                f"Everything is kept for ever. To change that, write in headrace.yaml, for example:\n  {EXAMPLE}"
-            )
+            told = f"Everything is kept for ever. To change that, write in headrace.yaml, for example:\n  {EXAMPLE}"
+            console.print(told, markup=False, highlight=False, soft_wrap=True)
             return 0
         task = Task(url_of(loaded, store), root, kept, SystemClock().now(), dry)
         _check(task)

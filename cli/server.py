@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 
 import uvicorn
@@ -82,7 +82,8 @@ def run(app: Litestar, listening: socket.socket) -> bool:
     gc.set_threshold(50_000, 20, 50)
     sys.setswitchinterval(SWITCH_SECONDS)
     server = Server(config)
-    server.run(sockets=[listening])
+    with suppress(SystemExit):  # with which it ends when the application could not begin, and the log says why
+        server.run(sockets=[listening])
     return server.started
 
 

@@ -12,7 +12,7 @@ from engine.tracking.ports import Store, Unavailable
 from flows.diagnostic import render
 from flows.files import SETTINGS
 from flows.project import Loaded, load_project, within
-from storage import UnknownStore, open_store
+from storage import open_store
 from storage.sqlite.lock import Held, lock_file
 from storage.sqlite.schema import UnusableFile
 
@@ -85,15 +85,15 @@ async def opened(url: str, root: Path) -> AsyncIterator[Store]:
     """The store, open. Raises `CannotBegin` when it cannot be opened, or cannot be used for what is done with it."""
     try:
         store = open_store(url, root)
-        try:
-            yield store
-        finally:
-            await store.close()
-    except (UnknownStore, UnusableFile) as wrong:
+    except (ValueError, UnusableFile) as wrong:
         raise CannotBegin(shown(f"{wrong}.")) from wrong
+    try:
+        yield store
     except Unavailable as unavailable:
         told = f"The store {url} cannot be used now: {unavailable.reason}."
         raise CannotBegin(shown(told)) from unavailable
+    finally:
+        await store.close()
 
 
 async def migrate(url: str, root: Path) -> list[str]:
