@@ -1,8 +1,9 @@
 """The one thread that writes: group commit.
 
 Callers queue changes. While the thread writes, what comes is gathered; then the thread takes all of it and writes it in
-one transaction, all rows of a kind in one statement. When a row turns out to have no effect, the batch is taken back and written change by change, each in a
-savepoint, so that only those fail that conflict. Callers hear of it after the commit is on disk, all at once.
+one transaction, all rows of a kind in one statement. When a row turns out to have no effect, the batch is taken back
+and written change by change, each in a savepoint, so that only those fail that conflict. Callers hear of it after the
+commit is on disk, all at once.
 """
 
 import queue
