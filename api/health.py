@@ -31,13 +31,14 @@ def ready_handler(tracker: Tracker, broken: tuple[str, ...]) -> HTTPRouteHandler
 
     @get("/health/ready", summary="Whether events can be taken, and if not, why")
     async def ready() -> Response[dict[str, Any]]:
-        reason = await tracker.store.ready()
+        readiness = await tracker.readiness()
         told = {
-            "status": "ready" if reason is None else "not ready",
-            "reason": reason,
+            "status": readiness.status,
+            "reason": readiness.reason,
+            **({} if readiness.entries is None else {"spooled": readiness.entries}),
             "flows": len(tracker.project.flows),
             "broken": list(broken),
         }
-        return Response(told, status_code=200 if reason is None else 503)
+        return Response(told, status_code=503 if readiness.status == "not ready" else 200)
 
     return ready

@@ -1,10 +1,12 @@
 """Answers: what a client is told, in the seed's shape."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
 
 from engine.profile.document import Profile
+from engine.tracking.being import Being
 from engine.tracking.compose import Composed
 from engine.tracking.intake import Intake, Refusal
 from engine.tracking.records import Mark
@@ -61,6 +63,38 @@ def debugging(intake: Intake, work: Work | None, done: Composed | None, marks: d
         "segmentation": {"errors": [], "ids": list(done.shown["segments"]) if done and done.shown else []},
         "logs": work.logs if work else [],
     }
+
+
+def queued_answer(intake: Intake, source: Source, told: str | None, events: tuple[Being, ...], reason: str) -> Answer:
+    """The answer to a payload that waits for the store: `told` is its profile's id, `reason` why it waits."""
+    body = plain_answer(source, told)
+    errors = errors_of(intake)
+    if errors:
+        body["errors"] = errors
+    if not intake.options.debugger:
+        return Answer(body)
+    if not source.debugger:
+        return Answer(body, debugger_refused=True)
+    body["debugging"] = {
+        "session": _part(0, [intake.session] if intake.session is not None else []),
+        "events": {
+            "saved": 0,
+            "errors": errors,
+            "ids": [event.id for event in events],
+            "types": list(dict.fromkeys(event.type for event in events)),
+        },
+        "profile": _part(0, [told] if told is not None else []),
+        "execution": execution(intake, None, {}) | queued(events, reason),
+        "segmentation": {"errors": [], "ids": []},
+        "logs": [],
+    }
+    return Answer(body)
+
+
+def queued(events: Iterable[Being], reason: str) -> dict[str, Any]:
+    """The execution part for events that wait for the store."""
+    told = {"disposition": "queued", "reason": reason, "runs": []}
+    return {event.key: {"index": event.index, "type": event.type, **told} for event in events}
 
 
 def execution(intake: Intake, work: Work | None, marks: dict[int, Mark]) -> dict[str, Any]:

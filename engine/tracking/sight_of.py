@@ -15,7 +15,12 @@ def may_see_all(work: Work | None, person: Profile | None) -> bool:
         return True
     if work.foreign:
         return False
-    return person is None or set(person.parts) <= connected(person.steps, work.start.acting or "", proven=True)
+    return person is None or is_all_own(person, work.start.acting or "")
+
+
+def is_all_own(person: Profile, acting: str) -> bool:
+    """Whether all parts of a profile are joined by proof to the id that its sender acts under."""
+    return set(person.parts) <= connected(person.steps, acting, proven=True)
 
 
 def answered_id(work: Work, person: Profile | None) -> str | None:

@@ -28,6 +28,7 @@ from engine.tracking.ledger import Ledger
 from engine.tracking.lines import Ahead, Lines
 from engine.tracking.ports import Clock, Conflict, Moving, Performer, Store, Unavailable
 from engine.tracking.project import Project
+from engine.tracking.readiness import Readiness
 from engine.tracking.records import Mark, Session
 from engine.tracking.request import Request, beings, taken_before, units_of
 from engine.tracking.source import Source
@@ -70,6 +71,11 @@ class Tracker:
         """Read the store's secret and keep the texts of the flows."""
         self._secret = await self.store.secret()
         await self.remember(self.project)
+
+    async def readiness(self) -> Readiness:
+        """Whether payloads can be taken now."""
+        reason = await self.store.ready()
+        return Readiness("ready" if reason is None else "not ready", reason)
 
     async def remember(self, project: Project) -> None:
         """Keep the text of every flow version, once."""

@@ -1,0 +1,140 @@
+"""A spooled unit: what is kept of it while it waits for the store, and which units wait for one another."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal
+
+import msgspec
+from msgspec import Struct, field, structs
+
+from engine.flow.run import Identify
+from engine.tracking.intake import Intake
+from engine.tracking.ports import Parcel
+from engine.tracking.request import Request, beings
+from engine.tracking.source import Source
+
+Name = tuple[str, ...]  # of something that two units may have in common
+
+
+class Spooled(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A unit that has been acknowledged. Every event has an id; `now`, `seed` and the ids are those of its first try.
+
+    `kind` and `identify` are its source's when it was admitted. `promised` is the profile id that the sender was told.
+    """
+
+    seed: str
+    now: int
+    kind: Literal["public", "secret"]
+    identify: Identify
+    intake: Intake
+    promised: str | None = None
+
+    def source(self, sources: Mapping[str, Source]) -> Source:
+        """The source as it is now, with the authority that it had then."""
+        source = sources.get(self.intake.source) or Source(source=self.intake.source)
+        if (source.kind, source.identify) == (self.kind, self.identify):
+            return source
+        return structs.replace(source, kind=self.kind, identify=self.identify)
+
+    def request(self, source: Source, deadline: float) -> Request:
+        """What is to be done. It may have been done before, when nobody heard of it."""
+        return Request(
+            source=source,
+            intake=self.intake,
+            events=beings(self.intake, _no_id),
+            now=self.now,
+            seed=self.seed,
+            deadline=deadline,
+            replies={},
+            again=True,
+        )
+
+
+class Waiting(Struct, frozen=True):
+    """A parcel on its way to the store. `spooled` is None when it cannot be read, for the reason `wrong`."""
+
+    parcel: Parcel
+    spooled: Spooled | None
+    names: frozenset[Name]
+    wrong: str = ""
+
+
+class Lane(Struct):
+    """Units that have something in common, in order: each waits for the one before."""
+
+    waiting: list[Waiting] = field(default_factory=list)
+    names: set[Name] = field(default_factory=set)
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Spooled).decode
+
+
+def identified(intake: Intake, new_id: Callable[[], str]) -> Intake:
+    """The intake with an id for every event: it takes effect once, however often it is tried."""
+    if all(event.id is not None for event in intake.events):
+        return intake
+    events = [event if event.id is not None else structs.replace(event, id=new_id()) for event in intake.events]
+    return structs.replace(intake, events=tuple(events))
+
+
+def packed(unit: Request, promised: str | None) -> Parcel:
+    """What a spool keeps of a unit."""
+    indexes = {event.index for event in unit.events}
+    intake = unit.intake
+    if len(indexes) < len(intake.events):  # one of several units of its payload
+        intake = structs.replace(intake, events=tuple(event for event in intake.events if event.index in indexes))
+    spooled = Spooled(
+        seed=unit.seed,
+        now=unit.now,
+        kind=unit.source.kind,
+        identify=unit.source.identify,
+        intake=intake,
+        promised=promised,
+    )
+    return Parcel(_encode(spooled), len(intake.events) + len(intake.rejected))
+
+
+def unpacked(parcel: Parcel) -> Waiting:
+    """A parcel that was kept, with the names of what its unit is known to touch."""
+    try:
+        spooled = _decode(parcel.doc)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        return Waiting(parcel, None, frozenset(), str(wrong))
+    intake, names = spooled.intake, set[Name]()
+    if intake.session is not None:
+        names.add(("session", intake.source, intake.session))
+    for id in (intake.profile, spooled.promised):
+        if id is not None and not intake.profile_less:
+            names.add(("profile", id))
+    return Waiting(parcel, spooled, frozenset(names))
+
+
+def lanes_of(waiting: Iterable[Waiting]) -> list[Lane]:
+    """The lanes of units that are given in order. Units with a name in common share one, and so on from there."""
+    lanes: list[Lane] = []
+    lane_of: dict[Name, Lane] = {}
+    for one in waiting:
+        met = {id(lane): lane for name in one.names if (lane := lane_of.get(name)) is not None}
+        lane = _merged(list(met.values()), lanes, lane_of)
+        lane.waiting.append(one)
+        lane.names |= one.names
+        lane_of.update((name, lane) for name in one.names)
+    return lanes
+
+
+def _merged(met: list[Lane], lanes: list[Lane], lane_of: dict[Name, Lane]) -> Lane:
+    """One lane of those that a unit has met."""
+    if not met:
+        lanes.append(Lane())
+        return lanes[-1]
+    first, *others = met
+    for other in others:
+        first.waiting = sorted([*first.waiting, *other.waiting], key=lambda one: one.parcel.place)
+        first.names |= other.names
+        lane_of.update((name, first) for name in other.names)
+        lanes[:] = [lane for lane in lanes if lane is not other]
+    return first
+
+
+def _no_id() -> str:
+    raise ValueError("an event in the spool has no id")

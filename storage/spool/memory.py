@@ -1,0 +1,59 @@
+"""A spool in a list: for tests. Gone when the process ends."""
+
+from collections.abc import Sequence
+
+from msgspec import structs
+
+from engine.tracking.ports import Parcel
+from storage.spool.load import USUAL, Bounds, load_of
+
+
+class MemorySpool:
+    """Implements `engine.tracking.ports.Spool`."""
+
+    def __init__(self, bounds: Bounds = USUAL) -> None:
+        self._bounds = bounds
+        self._parcels: list[Parcel] = []
+        self._last = 0
+        self._secret: bytes | None = None
+
+    @property
+    def entries(self) -> int:
+        """How many parcels it holds."""
+        return len(self._parcels)
+
+    @property
+    def events(self) -> int:
+        """How many received events are in them."""
+        return load_of(self._parcels).events
+
+    async def put(self, parcels: Sequence[Parcel]) -> None:
+        """Keep parcels at its end."""
+        self._bounds.check(load_of(self._parcels), load_of(parcels))
+        for parcel in parcels:
+            self._last += 1
+            self._parcels.append(structs.replace(parcel, place=self._last))
+
+    async def after(self, place: int, limit: int) -> list[Parcel]:
+        """The first parcels beyond a place."""
+        return [parcel for parcel in self._parcels if parcel.place > place][:limit]
+
+    async def drop(self, places: Sequence[int]) -> None:
+        """Let go of parcels."""
+        gone = set(places)
+        self._parcels = [parcel for parcel in self._parcels if parcel.place not in gone]
+
+    async def secret(self) -> bytes | None:
+        """The store's secret, as it was kept last."""
+        return self._secret
+
+    async def keep_secret(self, secret: bytes) -> None:
+        """Keep the store's secret."""
+        self._secret = secret
+
+    async def ready(self) -> str | None:
+        """Why nothing more can be put in."""
+        return self._bounds.full(load_of(self._parcels))
+
+    async def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,280 @@
+"""Spools: one contract for the file and the one in memory; and what a file must stand."""
+
+import asyncio
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from engine.tracking.ports import Parcel, Spool, Unavailable
+from storage.spool.durable import DurableSpool
+from storage.spool.file import SpoolFile, UnusableSpool
+from storage.spool.folder import own_spool
+from storage.spool.load import USUAL, Bounds
+from storage.spool.memory import MemorySpool
+
+NO_ROOM = """
+CREATE TRIGGER room BEFORE INSERT ON entries WHEN length(new.doc) > 100
+BEGIN SELECT raise(ABORT, 'database or disk is full'); END
+"""
+
+Opener = Callable[[Bounds], Spool]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def parcels(*docs: str, events: int = 1) -> list[Parcel]:
+    return [Parcel(doc.encode(), events) for doc in docs]
+
+
+async def docs(spool: Spool, place: int = 0, limit: int = 1000) -> list[str]:
+    return [parcel.doc.decode() for parcel in await spool.after(place, limit)]
+
+
+@pytest.fixture(params=["memory", "file"])
+async def opener(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opener]:
+    opened: list[Spool] = []
+
+    def open_spool(bounds: Bounds) -> Spool:
+        file = tmp_path / "1.spool"
+        spool = MemorySpool(bounds) if request.param == "memory" else DurableSpool(SpoolFile(file), bounds)
+        opened.append(spool)
+        return spool
+
+    yield open_spool
+    for spool in opened:
+        await spool.close()
+
+
+@pytest.fixture
+def spool(opener: Opener) -> Spool:
+    return opener(USUAL)
+
+
+# ---- the contract ---------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_put_in_comes_out_in_order(spool: Spool) -> None:
+    await spool.put(parcels("a", "b"))
+    await spool.put(parcels("c"))
+    assert await docs(spool) == ["a", "b", "c"]
+    first, second = await spool.after(0, 2)
+    assert first.place < second.place
+    assert await docs(spool, place=second.place) == ["c"]
+
+
+async def test_puts_side_by_side_keep_the_order_of_their_calls(spool: Spool) -> None:
+    await asyncio.gather(*(spool.put(parcels(f"{i:03d}")) for i in range(300)))
+    assert await docs(spool) == [f"{i:03d}" for i in range(300)]
+
+
+async def test_what_is_dropped_is_gone_and_the_rest_stays(spool: Spool) -> None:
+    await spool.put(parcels("a", "b", "c", events=2))
+    places = [parcel.place for parcel in await spool.after(0, 10)]
+    await spool.drop([places[0], places[2]])
+    await spool.drop([places[0]])
+    await spool.drop([])
+    assert await docs(spool) == ["b"]
+    assert (spool.entries, spool.events) == (1, 2)
+
+
+async def test_a_place_is_never_given_twice(spool: Spool) -> None:
+    await spool.put(parcels("a"))
+    (first,) = await spool.after(0, 10)
+    await spool.drop([first.place])
+    await spool.put(parcels("b"))
+    (second,) = await spool.after(0, 10)
+    assert second.place > first.place
+
+
+async def test_what_is_being_put_in_counts_already(spool: Spool) -> None:
+    put = asyncio.ensure_future(spool.put(parcels("a", events=3)))
+    await asyncio.sleep(0)
+    assert (spool.entries, spool.events) == (1, 3)
+    await put
+
+
+@pytest.mark.parametrize("bounds", [Bounds(entries=3), Bounds(bytes=3 * 60)], ids=["entries", "bytes"])
+async def test_a_full_spool_takes_nothing_of_what_does_not_fit_until_there_is_room(
+    opener: Opener, bounds: Bounds
+) -> None:
+    spool = opener(bounds)
+    await spool.put(parcels("a" * 10, "b" * 10))
+    with pytest.raises(Unavailable, match="full") as full:
+        await spool.put(parcels("c" * 10, "d" * 10))
+    assert full.value.retry_after > 1
+    assert await spool.ready() is None
+    await spool.put(parcels("c" * 10))
+    assert "full" in str(await spool.ready())
+    assert await docs(spool) == ["a" * 10, "b" * 10, "c" * 10]
+    await spool.drop([(await spool.after(0, 1))[0].place])
+    assert await spool.ready() is None
+    await spool.put(parcels("d" * 10))
+
+
+async def test_the_secret_is_kept(spool: Spool) -> None:
+    assert await spool.secret() is None
+    await spool.keep_secret(b"\x00one")
+    await spool.keep_secret(b"\xfftwo")
+    assert await spool.secret() == b"\xfftwo"
+
+
+async def test_a_put_whose_caller_is_cancelled_is_all_in_or_not_at_all(spool: Spool) -> None:
+    put = asyncio.ensure_future(spool.put(parcels("a", "b")))
+    await asyncio.sleep(0)
+    put.cancel()
+    await asyncio.wait([put])
+    await spool.put(parcels("c"))
+    assert await docs(spool) in (["a", "b", "c"], ["c"])
+    assert spool.entries == len(await docs(spool))
+
+
+# ---- the file -------------------------------------------------------------------------------------------------------
+
+
+async def test_another_process_finds_what_was_put_in(tmp_path: Path) -> None:
+    spool = DurableSpool(SpoolFile(tmp_path / "1.spool"))
+    await spool.put(parcels("a", "b", events=5))
+    await spool.keep_secret(b"key")
+    again = DurableSpool(SpoolFile(tmp_path / "1.spool"))  # while the first one is open, as after a kill
+    assert (await docs(again), again.entries, again.events) == (["a", "b"], 2, 10)
+    assert await again.secret() == b"key"
+    await spool.close()
+    await again.close()
+
+
+async def test_only_its_owner_may_read_the_files(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "spool"
+    with own_spool(folder) as spool:
+        await spool.put(parcels("a"))
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+        assert "1.spool-wal" in modes
+        assert set(modes.values()) == {0o600}
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        await spool.close()
+
+
+async def test_what_is_taken_out_is_nowhere_in_the_file(tmp_path: Path) -> None:
+    spool = DurableSpool(SpoolFile(tmp_path / "1.spool"))
+    await spool.put(parcels("ann@example.com"))
+    await spool.drop([(await spool.after(0, 1))[0].place])
+    await spool.close()
+    assert names(tmp_path) == ["1.spool"]
+    assert b"ann@example.com" not in (tmp_path / "1.spool").read_bytes()
+
+
+async def test_an_empty_file_gives_its_space_back(tmp_path: Path) -> None:
+    spool = DurableSpool(SpoolFile(tmp_path / "1.spool"))
+    await spool.put(parcels(*["x" * 500_000] * 20))
+    while found := await spool.after(0, 1000):
+        await spool.drop([parcel.place for parcel in found])
+    await spool.close()
+    assert (tmp_path / "1.spool").stat().st_size < 100_000
+
+
+async def test_large_parcels_come_a_few_at_a_time(tmp_path: Path) -> None:
+    spool = DurableSpool(SpoolFile(tmp_path / "1.spool"))
+    await spool.put(parcels(*["x" * 1_000_000] * 40))
+    assert 1 <= len(await spool.after(0, 256)) < 40
+    await spool.close()
+
+
+async def test_a_disk_that_is_full_refuses_and_is_tried_again(tmp_path: Path) -> None:
+    file = SpoolFile(tmp_path / "1.spool")
+    spool = DurableSpool(file)
+    file.one(lambda connection: connection.execute("PRAGMA max_page_count = 20"))
+    with pytest.raises(Unavailable, match="full"):
+        await spool.put(parcels("x" * 1_000_000))
+    assert spool.entries == 0
+    file.trouble = "for a test: the disk was full"
+    assert await spool.ready() is None
+    await spool.put(parcels("small"))
+    assert await docs(spool) == ["small"]
+    await spool.close()
+
+
+async def test_one_order_that_fails_takes_none_of_the_others_with_it(tmp_path: Path) -> None:
+    file = SpoolFile(tmp_path / "1.spool")
+    spool = DurableSpool(file)
+    file.one(lambda connection: connection.execute(NO_ROOM))
+    puts = [spool.put(parcels("a")), spool.put(parcels("x" * 1000)), spool.put(parcels("b"))]
+    outcomes = await asyncio.gather(*puts, return_exceptions=True)
+    assert [type(outcome).__name__ for outcome in outcomes] == ["NoneType", "Unavailable", "NoneType"]
+    assert (await docs(spool), spool.entries) == (["a", "b"], 2)
+    await spool.close()
+
+
+async def test_a_closed_spool_takes_nothing(tmp_path: Path) -> None:
+    spool = DurableSpool(SpoolFile(tmp_path / "1.spool"))
+    put = asyncio.ensure_future(spool.put(parcels("a")))
+    await asyncio.sleep(0)
+    await spool.close()
+    await put
+    await spool.close()
+    with pytest.raises(Unavailable, match="closed"):
+        await spool.put(parcels("b"))
+
+
+def test_a_file_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE notes (text)")
+    with pytest.raises(UnusableSpool, match="another program"):
+        SpoolFile(tmp_path / "other.db")
+    (tmp_path / "text").write_text("no database, but long enough to be looked at " * 100)
+    with pytest.raises(UnusableSpool):
+        SpoolFile(tmp_path / "text")
+
+
+# ---- the folder -----------------------------------------------------------------------------------------------------
+
+
+async def left_behind(folder: Path, *names: str) -> None:
+    """Spools of processes that are gone, with a parcel each, at the same time in use."""
+    with ExitStack() as stack:
+        for name in names:
+            spool = stack.enter_context(own_spool(folder))
+            await spool.put(parcels(name))
+            await spool.close()
+
+
+async def test_each_process_has_a_file_of_its_own(tmp_path: Path) -> None:
+    with own_spool(tmp_path) as first, own_spool(tmp_path) as second:
+        await first.put(parcels("a"))
+        assert await docs(second) == []
+        await first.close()
+        await second.close()
+    assert names(tmp_path) == ["1.spool", "1.spool.lock", "2.spool", "2.spool.lock"]
+
+
+async def test_a_new_process_takes_over_what_those_who_are_gone_have_left(tmp_path: Path) -> None:
+    await left_behind(tmp_path, "a", "b", "c")
+    with own_spool(tmp_path) as spool:
+        assert (await docs(spool), spool.entries) == (["a", "b", "c"], 3)
+        await spool.close()
+    with own_spool(tmp_path) as spool:
+        assert await docs(spool) == ["a", "b", "c"]
+        await spool.close()
+
+
+async def test_nobody_takes_over_what_a_living_process_has(tmp_path: Path) -> None:
+    await left_behind(tmp_path, "a", "b")
+    with own_spool(tmp_path) as first, own_spool(tmp_path) as second:
+        assert (await docs(first), await docs(second)) == (["a", "b"], [])
+        await first.close()
+        await second.close()
+
+
+def test_the_file_of_a_process_that_was_killed_is_locked_by_nobody(tmp_path: Path) -> None:
+    dying = (
+        "import os, sys, pathlib, storage.spool.folder as f\nwith f.own_spool(pathlib.Path(sys.argv[1])): os._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", dying, tmp_path], check=False).returncode == 9
+    with own_spool(tmp_path):
+        assert "2.spool" not in names(tmp_path)
