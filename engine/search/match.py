@@ -1,8 +1,10 @@
 """Whether a document is what a query asks for. Every store gives what this gives, however it finds it.
 
 Values are compared as texts, case and all: a text is itself, a number, `true` and `false` are as JSON has them; of a
-list any element may match. Null, empty lists and empty objects are no values. A text of more than `LONGEST` characters
-is stored and shown, but not searched.
+list any element may match. Null, empty lists and empty objects are no values.
+
+What free fields hold is searched within limits, beyond which it is stored and shown all the same: texts of at most
+`LONGEST` characters, at most `DEEPEST` levels deep, under names of at most `LONGEST_PATH` characters in all.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +19,9 @@ from engine.profile.shown import shown
 from engine.search.field import NEWEST, Field, Kind, all_fields
 from engine.search.query import AllOf, AnyOf, Begins, Exists, Is, Node, Not, Query, Within
 
-LONGEST: Final = 1000  # UTF-16 code units, as Elasticsearch counts
+LONGEST: Final = 1024  # UTF-16 code units, as Elasticsearch counts
+LONGEST_PATH: Final = 2000
+DEEPEST: Final = 18  # objects and lists, counting the outermost object as 1
 
 Roots = Mapping[str, Any]  # what a document has, by the roots of its fields
 
@@ -46,7 +50,7 @@ def texts(field: Field, seen: Roots) -> Iterator[str]:
     """The values of a field as they are compared."""
     for value in values(field, seen):
         text = text_of(value)
-        if text is not None and is_searched(text):
+        if text is not None and (field.type != "free" or is_searched(text)):
             yield text
 
 
@@ -65,38 +69,43 @@ def is_searched(text: str) -> bool:
 def values(field: Field, seen: Roots) -> Iterator[Any]:
     """The plain values of a field: the leaves at its path, through lists."""
     root = seen.get(field.root)
-    return _at(root, field.path) if field.path else _leaves(root)
+    if not field.path:
+        return _leaves(root, DEEPEST, LONGEST_PATH)
+    return _at(root, field.path, DEEPEST)
 
 
-def _at(value: Any, path: str) -> Iterator[Any]:
+def _at(value: Any, path: str, deeper: int) -> Iterator[Any]:
     """The leaves that lie at a dotted path. Names may have dots: `{"a.b": 1}` and `{"a": {"b": 1}}` are alike."""
+    if not deeper:
+        return
     if isinstance(value, dict):
         for name, below in value.items():
             if name == path:
-                yield from _plain(below)
+                yield from _plain(below, deeper - 1)
             elif path.startswith(f"{name}."):
-                yield from _at(below, path[len(name) + 1 :])
+                yield from _at(below, path[len(name) + 1 :], deeper - 1)
     elif isinstance(value, list | tuple):
         for each in value:
-            yield from _at(each, path)
+            yield from _at(each, path, deeper - 1)
 
 
-def _plain(value: Any) -> Iterator[Any]:
+def _plain(value: Any, deeper: int) -> Iterator[Any]:
     """A leaf, or those of a list. What lies in objects has longer paths."""
     if isinstance(value, list | tuple):
-        for each in value:
-            yield from _plain(each)
+        for each in value if deeper else ():
+            yield from _plain(each, deeper - 1)
     elif not isinstance(value, dict):
         yield value
 
 
-def _leaves(value: Any) -> Iterator[Any]:
+def _leaves(value: Any, deeper: int, room: int) -> Iterator[Any]:
     if isinstance(value, dict):
-        for below in value.values():
-            yield from _leaves(below)
+        for name, below in value.items() if deeper else ():
+            if len(name) < room and "\0" not in name:
+                yield from _leaves(below, deeper - 1, room - len(name))
     elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _leaves(each)
+        for each in value if deeper else ():
+            yield from _leaves(each, deeper - 1, room)
     else:
         yield value
 

@@ -17,7 +17,7 @@ from engine.search.field import FIELDS, Field, Kind, field_of, remedy
 from engine.search.query import EVERYTHING, AllOf, AnyOf, Begins, Exists, Is, Node, Not, Number, Query, Within
 from engine.search.syntax import read, refuse
 
-DEEPEST = 50  # conditions within one another
+DEEPEST = 20  # conditions within one another; stores take 30 with what they add
 
 _CAPITALS = {"and": "AND", "or": "OR", "not": "NOT", "&&": "AND", "||": "OR", "!": "NOT"}
 

@@ -8,15 +8,16 @@ a query asks for, only that is looked at.
 import re
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 from msgspec import Struct
 
-from engine.search.field import Field, Kind
+from engine.search.field import Kind
 from engine.search.match import matches
 from engine.search.page import Page, read_cursor, write_cursor
-from engine.search.query import AllOf, AnyOf, Begins, Exists, Is, Node, Not, Query, Within, required
+from engine.search.query import Node, Query, required
+from engine.search.translation import translate
 from storage.documents import decode_event, decode_profile, decode_rejected, decode_run, decode_session
+from storage.sqlite.condition import Condition, Sql
 from storage.sqlite.reader import Decode, Reader
 from storage.sqlite.schema import APPLICATION, VERSION, UnusableFile
 
@@ -26,11 +27,7 @@ MOST_LOOKED = 200_000  # rows for one page
 MOST_READ = 10_000  # documents for one page that SQL could not leave out
 MOST_BYTES = 16 * 1024 * 1024  # of a page
 
-Condition = tuple[str, tuple[Any, ...]]  # SQL and what is bound in it
-
-ALWAYS: Condition = ("1", ())
-NEVER: Condition = ("0", ())
-
+# The events of a profile are linked, from the newest.
 _LINKED = """seq IN (
     WITH RECURSIVE linked (seq) AS (
         SELECT newest FROM profiles WHERE id IN ({profile})
@@ -43,12 +40,10 @@ _MARKED = """seq IN (
     SELECT seq FROM events WHERE id IN ({id}) UNION ALL SELECT stored FROM marks WHERE event IN ({id})
 )"""
 _PLACEHOLDER = re.compile(r"{(\w+)}")
-_SAFE = re.compile(r"[A-Za-z0-9_ @-]+")  # these characters stand in a document as they are
-_NUMERIC = frozenset("-0123456789")  # what numbers begin with
 
 
 class Table(Struct, frozen=True):
-    """Where documents of a kind are. `number` counts them as they come; `moment` is the JSON path of a field's time.
+    """Where documents of a kind are. `number` counts them as they come.
 
     `indexed` says for which fields together there is an index, and how it is asked for their values.
     """
@@ -56,21 +51,16 @@ class Table(Struct, frozen=True):
     name: str
     number: str
     decode: Decode[Struct]
-    moment: tuple[str, str]
     indexed: tuple[str, ...] = ()
     only: str = "1"
 
 
 TABLES: dict[Kind, Table] = {
-    "events": Table("events", "seq", decode_event, ("received", "$.received"), (_MARKED, _LINKED)),
-    "profiles": Table(
-        "profiles", "rowid", decode_profile, ("metadata.created", "$.created"), ("id IN ({id})",), "merged_into IS NULL"
-    ),
-    "sessions": Table(
-        "sessions", "rowid", decode_session, ("created", "$.created"), ("source IN ({source}) AND id IN ({id})",)
-    ),
-    "runs": Table("runs", "seq", decode_run, ("at", "$.at"), ("id IN ({id})", "event IN ({event})")),
-    "rejected": Table("rejected", "seq", decode_rejected, ("at", "$.at")),
+    "events": Table("events", "seq", decode_event, (_MARKED, _LINKED)),
+    "profiles": Table("profiles", "rowid", decode_profile, ("id IN ({id})",), "merged_into IS NULL"),
+    "sessions": Table("sessions", "rowid", decode_session, ("source IN ({source}) AND id IN ({id})",)),
+    "runs": Table("runs", "seq", decode_run, ("id IN ({id})", "event IN ({event})")),
+    "rejected": Table("rejected", "seq", decode_rejected),
 }
 
 
@@ -93,7 +83,7 @@ class Walk:
         self._more = False
         self._looked = self._read = self._bytes = 0
         index, values = _indexed(query.node, self._table)
-        condition, more = _possible(query.node, query.kind)
+        (condition, more), _ = translate(query.node, Sql(query.kind))
         self._indexed = bool(index)
         self._values = (*values, *more)
         self._sql = " ".join((
@@ -182,82 +172,3 @@ def _indexed(node: Node, table: Table) -> Condition:
             values = tuple(text for name in names for text in asked[name])
             return _PLACEHOLDER.sub(lambda found: ", ".join("?" * len(asked[found[1]])), sql), values
     return "", ()
-
-
-def _possible(node: Node, kind: Kind) -> Condition:
-    """What holds for every document that matches."""
-    match node:
-        case AllOf(parts=parts):
-            return _joined(" AND ", [_possible(part, kind) for part in parts], ALWAYS)
-        case AnyOf(parts=parts):
-            return _joined(" OR ", [_possible(part, kind) for part in parts], NEVER)
-        case Not(part=part):
-            return _not(_certain(part, kind))
-        case Is(texts=texts):
-            return _joined(" OR ", [_contains(text, kind) for text in texts], NEVER)
-        case Begins(text=text):
-            return _contains(text, kind)
-        case Within(field=field):
-            return _within(node, kind) or _named(field)
-        case Exists(field=field):
-            return _named(field)
-    return ALWAYS
-
-
-def _certain(node: Node, kind: Kind) -> Condition:
-    """What holds for no document but those that match."""
-    match node:
-        case AllOf(parts=parts):
-            return _joined(" AND ", [_certain(part, kind) for part in parts], ALWAYS)
-        case AnyOf(parts=parts):
-            return _joined(" OR ", [_certain(part, kind) for part in parts], NEVER)
-        case Not(part=part):
-            return _not(_possible(part, kind))
-        case Within():
-            return _within(node, kind) or NEVER
-    return NEVER
-
-
-def _contains(text: str, kind: Kind) -> Condition:
-    """The document has a value in which `text` is. Of counters only the parts are written, not what they come to."""
-    if kind == "profiles" and text[:1] in _NUMERIC:
-        return ALWAYS
-    return _written(text)
-
-
-def _named(field: Field) -> Condition:
-    """The document has the name of a free field. What a field of its own is called need not be written."""
-    return _written(field.path) if field.type == "free" else ALWAYS
-
-
-def _written(text: str) -> Condition:
-    """The document has the longest part of `text` that is written as it is, whatever stands around it."""
-    part = max(_SAFE.findall(text), key=len, default="")
-    return ("instr(doc, ?) > 0", (part,)) if part else ALWAYS
-
-
-def _within(node: Within, kind: Kind) -> Condition | None:
-    """The time by which a kind is ordered is read in SQL; None for any other field."""
-    name, path = TABLES[kind].moment
-    if node.field != Field(*_split(name), "moment"):
-        return None
-    bounds = [(node.low, ">" if node.over else ">="), (node.high, "<" if node.under else "<=")]
-    return _joined(
-        " AND ", [(f"doc ->> '{path}' {sign} ?", (bound,)) for bound, sign in bounds if bound is not None], ALWAYS
-    )
-
-
-def _split(name: str) -> tuple[str, str]:
-    root, _, path = name.partition(".")
-    return root, path
-
-
-def _not(condition: Condition) -> Condition:
-    return f"NOT {condition[0]}", condition[1]
-
-
-def _joined(word: str, conditions: list[Condition], without: Condition) -> Condition:
-    if not conditions:
-        return without
-    sql = f"({word.join(sql for sql, _ in conditions)})"
-    return sql, tuple(value for _, values in conditions for value in values)

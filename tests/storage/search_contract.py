@@ -39,7 +39,7 @@ SHELF = (
     StoredEvent(id="e2", type="order-cancelled", source="web", received=NOW + 1000, profile="bob",
         properties={"total": 12.0, "reason": "ärger"}),
     StoredEvent(id="e3", type="page-view", source="app", received=NOW + 2000, profile="ann", origin="flow",
-        parent="e1", properties={"total": "12", "a.b": 1, "long": "x" * 1001}),
+        parent="e1", properties={"total": "12", "a.b": 1, "long": "x" * 1025}),
     StoredEvent(id="e4", type="page-view", source="app", received=NOW + 3000, session="visit", time="2024",
         properties={"total": -5.5, "a": {"b": 1}, "empty": "", "none": None}),
 )  # fmt: skip

@@ -20,7 +20,7 @@ WORDS = [
     'quo"te',
     "back\\slash",
     "n\nl",
-    "x" * 1001,
+    "x" * 1025,
     "-5",
 ]
 NUMBERS = [0, 1, 12, -5, 12.0, 12.5, 1e16, 2**53, True, False, None]
@@ -122,7 +122,21 @@ def condition(rng: Random, kind: Kind) -> str:
 
 def text(rng: Random) -> str:
     """A word, the beginning of one, or a phrase."""
-    chosen = rng.choice([*WORDS, "ann", "e3", "p3", "p3-2", "vip", "web", "12.0", "the", "failed", "1.0"])
+    chosen = rng.choice(
+        [
+            *(one for one in WORDS if len(one) < 100),
+            "ann",
+            "e3",
+            "p3",
+            "p3-2",
+            "vip",
+            "web",
+            "12.0",
+            "the",
+            "failed",
+            "1.0",
+        ]
+    )
     pick = rng.random()
     if pick < 0.5 or not chosen or "\n" in chosen:
         return '"' + chosen.replace("\\", "\\\\").replace('"', '\\"') + '"'

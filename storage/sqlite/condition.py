@@ -1,0 +1,83 @@
+"""Queries as SQL: what can be said of a document without reading it as one.
+
+A text is looked for anywhere in the encoded document, which takes less than a microsecond and not Python's lock. The
+time by which a kind is ordered is read by its JSON path.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from engine.search.field import NEWEST, Field, Kind
+from engine.search.query import Begins, Exists, Is, Within
+from engine.search.translation import Leaf
+
+Condition = tuple[str, tuple[Any, ...]]  # SQL, and what is bound in it
+
+ALWAYS: Final[Condition] = ("1", ())
+NEVER: Final[Condition] = ("0", ())
+
+_SAFE = re.compile(r"[A-Za-z0-9_ @-]+")  # these characters stand in a document as they are
+_NUMERIC = frozenset("-0123456789")  # what numbers begin with
+
+
+class Sql:
+    """The language of conditions on documents of a kind."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+        self._moment = NEWEST[kind].rpartition(".")[2]  # where the time stands in the stored document
+
+    def all_of(self, parts: Sequence[Condition]) -> Condition:
+        """All parts hold."""
+        return _joined(" AND ", parts, ALWAYS)
+
+    def any_of(self, parts: Sequence[Condition]) -> Condition:
+        """One of the parts holds."""
+        return _joined(" OR ", parts, NEVER)
+
+    def negation(self, part: Condition) -> Condition:
+        """The part does not hold."""
+        return f"NOT {part[0]}", part[1]
+
+    def leaf(self, leaf: Leaf) -> tuple[Condition, Condition]:
+        """Texts are possible where they stand; of times all is certain."""
+        match leaf:
+            case Is(texts=texts):
+                return self.any_of([self._holds(text) for text in texts]), NEVER
+            case Begins(text=text):
+                return self._holds(text), NEVER
+            case Within(field=field) if field.name == NEWEST[self._kind]:
+                condition = self._within(leaf)
+                return condition, condition
+            case Within(field=field) | Exists(field=field):
+                return _named(field), NEVER
+
+    def _holds(self, text: str) -> Condition:
+        """The document has a value in which `text` is. Of counters the parts are written, not what they come to."""
+        if self._kind == "profiles" and text[:1] in _NUMERIC:
+            return ALWAYS
+        return _written(text)
+
+    def _within(self, node: Within) -> Condition:
+        bounds = [(node.low, ">" if node.over else ">="), (node.high, "<" if node.under else "<=")]
+        told = [(f"doc ->> '$.{self._moment}' {sign} ?", (bound,)) for bound, sign in bounds if bound is not None]
+        return self.all_of(told)
+
+
+def _named(field: Field) -> Condition:
+    """The document has the name of a free field. What another field is called need not be written."""
+    return _written(field.path) if field.type == "free" else ALWAYS
+
+
+def _written(text: str) -> Condition:
+    """The document has the longest part of `text` that is written as it is, whatever stands around it."""
+    part = max(_SAFE.findall(text), key=len, default="")
+    return ("instr(doc, ?) > 0", (part,)) if part else ALWAYS
+
+
+def _joined(word: str, parts: Sequence[Condition], without: Condition) -> Condition:
+    if not parts:
+        return without
+    sql = f"({word.join(sql for sql, _ in parts)})"
+    return sql, tuple(value for _, values in parts for value in values)
