@@ -4,7 +4,6 @@ Values that clients send when they have none (`null`, `undefined`, `anonymous`, 
 """
 
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -13,12 +12,11 @@ from engine.flow.ask import ProfileById, ProfileByKey
 from engine.flow.effect import ClaimKey
 from engine.language.path import parse_path, show_path
 from engine.profile.document import Path, Scalar
-from engine.profile.operations import Set
+from engine.profile.key import LONGEST, USUAL_KEYS, KeyRules, folded, key_text, plain_text
+from engine.profile.operations import Refused, Set
 from engine.tracking.identity import is_placeholder
 
 OneKey = Annotated[dict[str, Scalar], Meta(min_length=1, max_length=1)]
-
-LONGEST = 200  # characters of an id or of a key's value
 
 
 class Key(Struct, frozen=True):
@@ -27,20 +25,21 @@ class Key(Struct, frozen=True):
     names: Path
     text: str
     value: Scalar  # as the profile is to show it
+    rules: KeyRules = USUAL_KEYS
 
     @property
     def path(self) -> str:
         """The path as text, the same for all ways of writing it."""
         return show_path(self.names)
 
-    @property
-    def cause(self) -> str:
-        """What a step that this key causes is called; it does not tell the value."""
-        return f"{self.path}:{sha256(self.text.encode()).hexdigest()[:16]}"
-
     def is_value(self, value: object) -> bool:
         """Whether `value`, found at the path, is this key in whatever spelling."""
-        return isinstance(value, str | int | float) and _text(self.names, value) == self.text
+        if not isinstance(value, str | int | float):
+            return False
+        try:
+            return key_text(self.names, value, self.rules) == self.text
+        except Refused:
+            return False
 
     def asked(self) -> ProfileByKey:
         """The ask for the profile that the key belongs to."""
@@ -55,40 +54,46 @@ class Key(Struct, frozen=True):
         return Set(self.names, self.value)
 
 
-def read_key(given: Mapping[str, Scalar]) -> Key:
-    """The key that a map with one entry names."""
-    (path, value), *_ = given.items()
+def read_key(path: str, value: Scalar, rules: KeyRules) -> Key:
+    """A key as it was given. Raises `Refused`, with the reason, when its value stands for nobody."""
     where = parse_path(path)
-    text = _text(where, value)
-    return Key(where, text, text if isinstance(value, str) else value)
+    given = plain_text(value)
+    if reason := placeholder(given, show_path(where), rules):
+        raise Refused(reason)
+    text = key_text(where, value, rules)
+    if reason := placeholder(text, show_path(where), rules):
+        raise Refused(reason)
+    shown = text if isinstance(value, str) or text != given else value
+    return Key(where, text, shown, rules)
 
 
-def wanted(id: str | None, key: Mapping[str, Scalar] | None) -> ProfileById | ProfileByKey | str:
-    """The ask for the profile with that id or key; or, as a text, why nobody can be meant."""
+def read_one(given: Mapping[str, Scalar], rules: KeyRules) -> Key:
+    """The key that a map with one entry names. Raises `Refused`."""
+    ((path, value),) = given.items()
+    return read_key(path, value, rules)
+
+
+def wanted(id: str | None, key: Mapping[str, Scalar] | None, rules: KeyRules) -> ProfileById | ProfileByKey:
+    """The ask for the profile with that id or key. Raises `Refused`, with the reason, when nobody can be meant."""
     if (id is None) == (key is None):
-        return "give either an `id` or a `key`"
-    if key is not None:
-        found = read_key(key)
-        return placeholder(found.text, found.path) or found.asked()
-    text = str(id).strip()
-    return placeholder(text, "id") or ProfileById(text)
+        raise Refused("give either an `id` or a `key`")
+    return read_one(key, rules).asked() if key is not None else ProfileById(read_id(str(id)))
 
 
-def placeholder(text: str, what: str) -> str:
+def read_id(given: str) -> str:
+    """An id as it was given. Raises `Refused`, with the reason, for a placeholder."""
+    text = given.strip()
+    if reason := placeholder(text, "id"):
+        raise Refused(reason)
+    return text
+
+
+def placeholder(text: str, what: str, rules: KeyRules = USUAL_KEYS) -> str:
     """Why `text` stands for nobody, in words; empty when it may stand for somebody."""
     if len(text) > LONGEST:
         return f"`{what}` is longer than {LONGEST} characters"
     if is_placeholder(text):
         return f"`{text}` at `{what}` is a placeholder and stands for nobody"
+    if rules.never and folded(text) in rules.never:
+        return f"`{text}` at `{what}` stands for nobody: `merging.never` in headrace.yaml names it"
     return ""
-
-
-def _text(path: Path, value: Scalar) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)  # 42 and 42.0 are one number in JSON
-    text = str(value).strip()
-    return text.lower() if "@" in text and path[-1].casefold().endswith("email") else text

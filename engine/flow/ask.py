@@ -36,6 +36,12 @@ class ProfileByKey(Struct, frozen=True, tag="profile-by-key", tag_field="ask"):
     value: str
 
 
+class ProfilesByKeys(Struct, frozen=True, tag="profiles-by-keys", tag_field="ask"):
+    """The profiles that several keys belong to, asked for at once."""
+
+    keys: tuple[tuple[str, str], ...]  # path and value
+
+
 class CacheGet(Struct, frozen=True, tag="cache-get", tag_field="ask"):
     """What the shared cache holds under `key`."""
 
@@ -48,9 +54,9 @@ class SessionById(Struct, frozen=True, tag="session-by-id", tag_field="ask"):
     id: str
 
 
-StoreAsk = ProfileById | ProfileByKey | CacheGet | SessionById
+StoreAsk = ProfileById | ProfileByKey | ProfilesByKeys | CacheGet | SessionById
 OutsideAsk = HttpAsk
-Ask = HttpAsk | ProfileById | ProfileByKey | CacheGet | SessionById
+Ask = HttpAsk | ProfileById | ProfileByKey | ProfilesByKeys | CacheGet | SessionById
 
 
 class HttpReply(Struct, frozen=True, tag="http", tag_field="reply"):
@@ -63,11 +69,21 @@ class HttpReply(Struct, frozen=True, tag="http", tag_field="reply"):
 
 
 class ProfileReply(Struct, frozen=True, tag="profile", tag_field="reply"):
-    """The canonical profile that was found, or None. `under` is the id that the key or id came in under."""
+    """The canonical profile that was found, or None. `under` is the id that the key or id came in under.
+
+    A key may belong to an id that nobody has stored yet; then the profile has version 0.
+    """
 
     profile: Profile | None
     under: str | None = None
     claimed: bool = False  # a key that a sender without authority brought
+    cause: str = ""  # of a key: its path and a keyed hash of its value, as a step that joins by it names them
+
+
+class ProfilesReply(Struct, frozen=True, tag="profiles", tag_field="reply"):
+    """What was found for each key, in the order of asking."""
+
+    found: tuple[ProfileReply, ...]
 
 
 class CacheReply(Struct, frozen=True, tag="cache", tag_field="reply"):
@@ -96,4 +112,4 @@ class SessionReply(Struct, frozen=True, tag="session", tag_field="reply"):
     profile: str | None = None
 
 
-Reply = HttpReply | ProfileReply | CacheReply | SessionReply | NoAnswer
+Reply = HttpReply | ProfileReply | ProfilesReply | CacheReply | SessionReply | NoAnswer

@@ -10,6 +10,8 @@ from engine.flow.ask import (
     ProfileById,
     ProfileByKey,
     ProfileReply,
+    ProfilesByKeys,
+    ProfilesReply,
     Reply,
     SessionById,
     SessionReply,
@@ -32,6 +34,8 @@ def _asked(ask: Ask, reply: Reply) -> tuple[str, str]:
             return "profile", f"by id {ask.id}"
         case ProfileByKey():
             return "profile", f"by {ask.path}"
+        case ProfilesByKeys(keys=keys):
+            return "profile", "by " + " or ".join(path for path, _ in keys)
         case CacheGet():
             return "cache", ask.key
         case SessionById():
@@ -45,8 +49,14 @@ def _got(reply: Reply) -> str:
         case NoAnswer():
             return f"no answer: {reply.reason}"
         case ProfileReply():
-            return f"profile {reply.profile.id}" if reply.profile else "nobody"
+            return _whom(reply)
+        case ProfilesReply(found=found):
+            return ", ".join(map(_whom, found))
         case CacheReply():
             return "hit" if reply.hit else "miss"
         case SessionReply():
             return "none" if reply.session is None else "found" if reply.version else "new"
+
+
+def _whom(reply: ProfileReply) -> str:
+    return f"profile {reply.profile.id}" if reply.profile else "nobody"

@@ -11,7 +11,7 @@ from msgspec.structs import FieldInfo, fields
 from engine.flow.duration import read_duration
 from engine.flow.fill import Fill, encoded
 from engine.flow.names import ProjectNames
-from engine.flow.node import Fixed, Keys, Names, Node, Parts, Span, Truth, type_name
+from engine.flow.node import Fixed, Keys, Names, Node, Parts, Span, Sparse, Truth, type_name
 from engine.flow.note import InPlaceOf
 from engine.flow.reading import check_reads
 from engine.flow.registry import field_notes, notes, sole_field
@@ -183,7 +183,7 @@ class _Reading:
     def _value(self, info: FieldInfo, raw: Any, at: KeyPath, said: tuple[Any, ...]) -> None:
         fixed = any(isinstance(note, Fixed) for note in said)
         parts = encoded if any(isinstance(note, Parts) for note in said) else str if _takes_text(info.type) else None
-        value, problems = compile_value(raw, templates=not fixed, parts=parts)
+        value, problems = compile_value(raw, templates=not fixed, parts=parts, sparse=_has(said, Sparse))
         self.config.problems += [p.below(at) for p in problems]
         if any(p.severity == "error" for p in problems):
             return

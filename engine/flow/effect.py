@@ -12,7 +12,7 @@ from engine.profile.operations import Add, Append, Increment, Remove, Set, Unset
 
 
 class Merge(Struct, frozen=True, tag="merge", tag_field="op"):
-    """Join the run's profile with `other`, for `cause`; and claim `key` for the profile."""
+    """Join the run's profile with `other`, for `cause`."""
 
     other: Profile
     left: str  # the id that acts
@@ -33,9 +33,13 @@ class ClaimKey(Struct, frozen=True, tag="claim-key", tag_field="op"):
 
 
 class Attach(Struct, frozen=True, tag="attach", tag_field="op"):
-    """Give a profile-less event `profile`. Attaching a second, different one is refused."""
+    """Give a profile-less event `profile`. Attaching a second, different one is refused.
+
+    `under` is the id that led to it: the event belongs to that part, also should the profile be split.
+    """
 
     profile: Profile
+    under: str | None = None
 
 
 class SetSession(Struct, frozen=True, tag="session-set", tag_field="op"):

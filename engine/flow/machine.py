@@ -13,14 +13,15 @@ import msgspec
 from engine.flow.ask import Ask, Reply
 from engine.flow.attempts import no_more, pause, timed
 from engine.flow.calls import call_of
-from engine.flow.effect import CachePut, Effect, Emit, SetEvent, SetSession, Stop
+from engine.flow.effect import CachePut, Effect, Emit, Merge, SetEvent, SetSession, Stop
 from engine.flow.node import Outcome, Seen, type_name
 from engine.flow.plan import Flow, PlannedNode
 from engine.flow.run import Asked, Call, Inputs, Run, RunOutcome, Settled, Waiting
 from engine.flow.sight import Sight, first_sight
 from engine.flow.trace import Trace
 from engine.language.absent import Unusable
-from engine.profile.document import Members
+from engine.profile.document import Members, Step
+from engine.profile.merge import step_id
 from engine.profile.operations import Append, Refused, Set
 from engine.profile.value import opaque
 
@@ -164,6 +165,18 @@ class Machine:
                 yield self.flow.nodes[index], effect
 
     # ---- the sweep --------------------------------------------------------------------------------------------------
+    def could_not_identify(self) -> bool:
+        """Whether a node that joins profiles asked whom to join and was then refused: an operator should see why."""
+        left = [(self.flow.nodes[index].node, settled) for index, settled in self.settled.items()]
+        return any(node.identifies and settled.port == "failed" and settled.calls for node, settled in left)
+
+    def joined_by(self, index: int, effect: Merge) -> Step | None:
+        """The step by which a merge of node `index` joins; None when its ids were set apart for good."""
+        mask = self._after[index]
+        before, after = self._sight(mask ^ 1 << index), self._sight(mask)
+        left = before.acting or effect.left
+        return after.person.steps.get(step_id(left, effect.right, effect.cause)) if after.person is not None else None
+
 
     def _sweep(self) -> None:
         ports = self._ports
@@ -253,7 +266,19 @@ class Machine:
                 noted.made = made = node.fill(scope)
             new_id = f"{self.inputs.seed}{node.index:02x}" if node.makes_ids else ""
             event, session, profile, source = scope["event"], scope["session"], scope["profile"], scope["source"]
-            seen = Seen(event, session, profile, source, sight.person, self.inputs.now, new_id, sight.rules)
+            seen = Seen(
+                event,
+                session,
+                profile,
+                source,
+                sight.person,
+                self.inputs.now,
+                new_id,
+                sight.rules,
+                sight.acting,
+                self.inputs.identify,
+                self.inputs.keys,
+            )
             if not node.asks:
                 came: Outcome | Ask = made.run(seen)
             else:

@@ -22,8 +22,10 @@ from msgspec import Meta, Struct
 
 from engine.flow.ask import Ask, Reply
 from engine.flow.effect import Effect
+from engine.flow.run import Identify
 from engine.profile.declared import Fields
 from engine.profile.document import Profile
+from engine.profile.key import USUAL_KEYS, KeyRules
 
 
 class Outcome(Struct, frozen=True):
@@ -63,6 +65,10 @@ class Fixed:
 
 class Hidden:
     """Field note: the field never stands in a trace (headers, which may carry a key)."""
+
+
+class Sparse:
+    """Field note: entries of the map whose value is absent are left out; at least one has to be there."""
 
 
 class Keys:
@@ -117,6 +123,9 @@ class Seen(Struct, frozen=True):
     now: int
     new_id: str  # an id that is this node's own in this run, for what it may create
     rules: Fields | None = None  # the declared rules by which other profiles are to be folded
+    acting: str | None = None  # the id under which the unit acts: one of the profile's
+    identify: Identify = "trust"  # what a key in the event proves
+    keys: KeyRules = USUAL_KEYS
 
 
 class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -126,6 +135,7 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     uses_profile: ClassVar[bool] = False  # an error in a flow with `profile: none`
     may_fail: ClassVar[bool] = False  # failing is to be expected: an unwired `failed` is worth a warning
     makes_ids: ClassVar[bool] = False  # it wants `Seen.new_id`
+    identifies: ClassVar[bool] = False  # it joins profiles: a run in which it could not is kept
     commutes: ClassVar[bool] = False  # two of them side by side may write the same path
 
     failed = Port("An absent value, a limit, or no answer from the world", failure=True)

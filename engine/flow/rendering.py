@@ -9,11 +9,12 @@ from engine.flow.effect import Attach, AttachSession, CachePut, Effect, Emit, Lo
 from engine.flow.fill import Looked, look
 from engine.flow.machine import Machine
 from engine.flow.node import Hidden, Node, type_name
-from engine.flow.plan import Flow, PlannedNode
+from engine.flow.plan import PlannedNode
 from engine.flow.registry import field_notes, sole_field
 from engine.flow.run import Call
 from engine.flow.trace import Noted, Trace
 from engine.language.path import show_path
+from engine.profile.operations import Refused
 
 MOST_VALUE = 4_096  # bytes of one value in a rendered trace, as JSON
 MOST_TEXT = 1_000  # characters of a message or reason
@@ -29,7 +30,7 @@ def render(trace: Trace, machine: Machine) -> dict[str, Any]:
         "version": machine.flow.version[:16],
         "outcome": machine.outcome or "running",
         "duration_us": round((trace.ended - trace.began) * 1e6),
-        "steps": _steps(machine.flow, trace.noted),
+        "steps": _steps(machine, trace.noted),
         "not_run": not_run(machine),
     }
     if machine.reason:
@@ -67,11 +68,11 @@ def _why_not(machine: Machine, node: PlannedNode) -> str:
     return "; ".join(reasons) or "the run had ended"
 
 
-def _steps(flow: Flow, noted: list[Noted]) -> list[dict[str, Any]]:
+def _steps(machine: Machine, noted: list[Noted]) -> list[dict[str, Any]]:
     steps: list[dict[str, Any]] = []
     size = 0
     for one in noted:
-        step = _step(flow, one)
+        step = _step(machine, one)
         length = len(_encoder.encode(step))
         size += length
         steps.append(step if size <= MOST_STEPS else {**_passed(one), "cut": length})
@@ -86,7 +87,7 @@ def _passed(noted: Noted) -> dict[str, Any]:
     return {"node": node.id, "type": type_name(node.node), "line": node.line, "port": noted.outcome.port, "us": us}
 
 
-def _step(flow: Flow, noted: Noted) -> dict[str, Any]:
+def _step(machine: Machine, noted: Noted) -> dict[str, Any]:
     outcome = noted.outcome
     assert outcome is not None  # noqa: S101
     scope, guard = noted.scope, noted.node.when
@@ -102,10 +103,14 @@ def _step(flow: Flow, noted: Noted) -> dict[str, Any]:
         step["out"] = cut(outcome.out)
     logs = [effect for effect in outcome.effects if isinstance(effect, Log)]
     lists = {
-        "operations": [show_effect(effect) for effect in outcome.effects if not isinstance(effect, Log)],
+        "operations": [
+            _joining(machine, noted.node.index, effect) if isinstance(effect, Merge) else show_effect(effect)
+            for effect in outcome.effects
+            if not isinstance(effect, Log)
+        ],
         "logs": [{"level": log.level, "message": cut_text(log.message)} for log in logs],
         "calls": [_call(call) for call in noted.calls],
-        "from": [flow.nodes[index].id for index in noted.via],
+        "from": [machine.flow.nodes[index].id for index in noted.via],
     }
     step |= {name: listed for name, listed in lists.items() if listed}
     if outcome.reason:
@@ -134,6 +139,16 @@ def _config(made: Node) -> Any:
 def _call(call: Call) -> dict[str, Any]:
     shown: dict[str, Any] = msgspec.to_builtins(call)
     return {name: cut_text(value) if isinstance(value, str) else value for name, value in shown.items()}
+
+
+def _joining(machine: Machine, index: int, effect: Merge) -> dict[str, Any]:
+    """A merge with the step that it took, as the profile keeps it."""
+    try:
+        step = machine.joined_by(index, effect)
+    except Refused:
+        step = None
+    shown: dict[str, Any] = msgspec.to_builtins(step) if step is not None else {}
+    return show_effect(effect) | ({"step": shown.pop("id"), **shown} if shown else {})
 
 
 def show_effect(effect: Effect) -> dict[str, Any]:

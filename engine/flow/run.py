@@ -12,6 +12,7 @@ from engine.flow.ask import Ask, Reply
 from engine.flow.effect import Effect
 from engine.profile.declared import Rule
 from engine.profile.document import Path, Profile
+from engine.profile.key import USUAL_KEYS, KeyRules
 from engine.profile.operations import Operation
 
 RunOutcome = Literal["finished", "failed"]
@@ -31,6 +32,8 @@ class Inputs(Struct, frozen=True):
     acting: str | None = None  # the id under which the unit acts, when there is a profile
     identify: Identify = "trust"  # what a key in the event proves
     fields: tuple[tuple[Path, Rule], ...] = ()  # paths of the profile with a declared rule
+    keys: KeyRules = USUAL_KEYS
+    flow: str = ""
 
 
 class Call(Struct, frozen=True, omit_defaults=True):

@@ -9,13 +9,14 @@ from engine.profile.declared import Fields
 from engine.profile.document import Path, Profile
 from engine.profile.document import Step as JoinStep
 from engine.profile.fold import fold
+from engine.profile.joining import Cause, Held, beyond_limits, recorded
 from engine.profile.merge import step_id, unite
 from engine.profile.operations import Add, Append, Increment, Operation, Refused, Remove, Set, Unset
 from engine.profile.shown import WRITABLE, change_shown, shown
 from engine.profile.value import dotted, kind
 
-OPERATIONS = frozenset({Set, Increment, Add, Unset, Remove, Append})
 MOST_IDS = 100  # of one profile
+OPERATIONS = frozenset({Set, Increment, Add, Unset, Remove, Append})
 ROOTS = frozenset({*WRITABLE, "segments"})  # of the profile, to which operations may lead
 
 
@@ -44,6 +45,10 @@ class Sight:
         """The same state with another scope."""
         return Sight(self.inputs, scope, self.person, self.operations, self.acting, self.rules)
 
+    def of(self, inputs: Inputs) -> "Sight":
+        """The same state for a run with these inputs."""
+        return Sight(inputs, self.scope, self.person, self.operations, self.acting, self.rules)
+
     def after(self, id: str, out: Any, effects: tuple[Effect, ...]) -> "Sight":
         """What is seen behind node `id`. Raises `Refused` when an effect does not fit."""
         if out is None and not effects:
@@ -56,7 +61,7 @@ class Sight:
             if type(effect) in OPERATIONS:
                 new._change(scope, effect)  # type: ignore[arg-type]  # it is one of them
             else:
-                new.take(scope, effect)
+                new.take(scope, effect, id)
         return new
 
     def _change(self, scope: dict[str, Any], operation: Operation) -> None:
@@ -68,10 +73,10 @@ class Sight:
         scope["profile"] = change_shown(profile, operation, self.rules)
         self.operations = (*self.operations, operation)
 
-    def take(self, scope: dict[str, Any], effect: Effect) -> None:
-        """Put an effect that is no operation into `scope`, which is a copy of its own."""
+    def take(self, scope: dict[str, Any], effect: Effect, node: str) -> None:
+        """Put an effect of a node that is no operation into `scope`, which is a copy of its own."""
         if isinstance(effect, Merge):
-            self._merge(scope, effect)
+            self._merge(scope, effect, node)
         elif isinstance(effect, Attach):
             self._attach(scope, effect)
         elif isinstance(effect, SetSession):
@@ -81,24 +86,32 @@ class Sight:
         elif isinstance(effect, SetEvent):
             scope["event"] = put(scope["event"], effect.path, effect.value)
 
-    def _merge(self, scope: dict[str, Any], effect: Merge) -> None:
+    def _merge(self, scope: dict[str, Any], effect: Merge, node: str) -> None:
         if self.person is None:
             raise Refused("the event has no profile")
         if self.inputs.identify == "refuse":
             raise Refused("this source may not identify profiles")
         claim = effect.claimed or self.inputs.identify != "trust"
-        left = self.acting or effect.left
-        step = JoinStep(step_id(left, effect.right, effect.cause), left, effect.right, effect.cause, claim)
-        united = unite(self.person, effect.other, step)
-        if len(united.parts) > MOST_IDS:
-            raise Refused(f"a profile has at most {MOST_IDS} ids")
+        left, right, before, shown = self.acting or effect.left, effect.right, self.person, scope["profile"]
+        step = JoinStep(step_id(left, right, effect.cause), left, right, effect.cause, claim)
+        united = unite(before, effect.other, step)
+        if united is before:  # undone, for good
+            return
+        known = step.id in before.steps
+        if not known and (too_much := beyond_limits(united, step, MOST_IDS, self.inputs.keys.most)):
+            raise Refused(too_much)
         self.see(scope, united)
+        event = scope["event"]
+        cause = Cause(self.inputs.now, event["id"], event["type"], self.inputs.flow, node, self.operations)
+        other = Held(effect.other, fold(effect.other, self.rules))
+        self.person = recorded(united, step.id, cause, Held(before, shown), other, scope["profile"])
 
     def _attach(self, scope: dict[str, Any], effect: Attach) -> None:
         if self.inputs.identify == "refuse" and effect.profile.version:
             raise Refused("this source may not identify profiles")
         if self.person is None:
-            self.acting = effect.profile.id
+            under = effect.under
+            self.acting = under if under is not None and under in effect.profile.parts else effect.profile.id
             self.see(scope, effect.profile)
         elif effect.profile.id not in self.person.ids:
             raise Refused(f"the event belongs to profile {self.person.id} already")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from engine.language.absent import Unusable
+from engine.language.absent import Absent, Unusable
 from engine.language.jsonpath import compile_jsonpath
 from engine.language.leaves import Evaluate
 from engine.language.refusal import NO_TEMPLATES, TOO_LARGE
@@ -43,13 +43,15 @@ def compile_value(
     *,
     templates: bool = True,
     parts: Parts | None = None,
+    sparse: bool = False,
 ) -> tuple[Value, list[Problem]]:
     """The value that `data` spells, and what is wrong with it (then the value is of no use).
 
     Text with `{{ }}` is a template, text that begins with `$.` a JSONPath, `$$.` a literal `$.`. With `parts`
-    whatever is computed becomes text, written by that function.
+    whatever is computed becomes text, written by that function. With `sparse`, those entries of an object are left out
+    whose value is absent, unless all are.
     """
-    build = _Build(roots, templates=templates, parts=parts)
+    build = _Build(roots, templates=templates, parts=parts, sparse=sparse)
     literal, evaluate = build.node(data, ())
     return Value(literal, evaluate, build.sources), build.problems
 
@@ -57,10 +59,11 @@ def compile_value(
 class _Build:
     """Walks the data once. Each part gives its literal, or what evaluates it (then the literal is of no use)."""
 
-    def __init__(self, roots: frozenset[str], *, templates: bool, parts: Parts | None) -> None:
+    def __init__(self, roots: frozenset[str], *, templates: bool, parts: Parts | None, sparse: bool) -> None:
         self.roots = roots
         self.templates = templates
         self.parts = parts
+        self.sparse = sparse
         self.sources: list[tuple[KeyPath, Source]] = []
         self.problems: list[Problem] = []
 
@@ -85,6 +88,8 @@ class _Build:
         if all(evaluate is None for _, evaluate in parts.values()):
             return {key: literal for key, (literal, _) in parts.items()}, None
         pairs = [(key, _evaluate(*part)) for key, part in parts.items()]
+        if self.sparse and not path:
+            return None, lambda scope: _present(pairs, scope)
         return None, lambda scope: {key: evaluate(scope) for key, evaluate in pairs}
 
     def _list(self, data: list[Any], path: KeyPath) -> tuple[Any, Evaluate | None]:
@@ -116,6 +121,20 @@ class _Build:
 
     def _wrong(self, problem: Problem, path: KeyPath) -> None:
         self.problems.append(problem.below(path))
+
+
+def _present(pairs: list[tuple[str, Evaluate]], scope: Scope) -> dict[str, Any]:
+    """The values that are there. Raises `Absent` when none is."""
+    found: dict[str, Any] = {}
+    missing: Absent | None = None
+    for key, evaluate in pairs:
+        try:
+            found[key] = evaluate(scope)
+        except Absent as absent:
+            missing = missing or absent
+    if missing is not None and not found:
+        raise missing
+    return found
 
 
 def _no_templates(text: str) -> Problem:

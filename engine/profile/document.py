@@ -11,7 +11,7 @@ those without an entry in `times` were written at `base`, and a list's elements 
 Within one part no cell is older than a mark or register at or above it: what a write replaces is taken out.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct, field
 
@@ -44,15 +44,52 @@ class Part(Struct, frozen=True, omit_defaults=True):
     seen: dict[str, dict[CellPath, tuple[int, int, int | float]]] = field(default_factory=dict)  # by other part's id
 
 
+class Clash(Struct, frozen=True, omit_defaults=True):
+    """A path at which both sides of a step held different values, of which `shown` was the one that showed then.
+
+    The values are cut short; None when they are not kept any more, since the sides were set apart.
+    """
+
+    path: str
+    shown: Literal["left", "right", "other"]
+    left: str | None = None
+    right: str | None = None
+
+
+class Side(Struct, frozen=True, omit_defaults=True):
+    """The ids that one side of a step had, the canonical one first; `more` are not named."""
+
+    ids: tuple[str, ...]
+    more: int = 0
+
+
+class Why(Struct, frozen=True, omit_defaults=True):
+    """How a step came about. `left` and `right` are None when both ids were in one profile already."""
+
+    at: int  # ms
+    event: str
+    type: str  # of the event
+    flow: str
+    node: str
+    acting: str  # the id that brought the cause; the other one is whom it led to
+    won: str  # the id of the profile from then on
+    left: Side | None = None
+    right: Side | None = None
+    clashes: tuple[Clash, ...] = ()
+    more: int = 0  # clashes that are not named
+
+
 class Step(Struct, frozen=True, omit_defaults=True):
     """Two ids joined for one cause. `id` is a hash of both and the cause, so a repeat is the same step."""
 
     id: str
     left: str
     right: str
-    cause: str  # e.g. "pii.email:<hash of the value>"
+    cause: str  # e.g. "pii.email:<keyed hash of the value>", or "alias"
     claim: bool = False  # joined by a mere claim, not by proof
     undone: bool = False  # for good
+    undone_at: int = 0  # ms
+    why: Why | None = None
 
 
 class Profile(Struct, frozen=True, omit_defaults=True):

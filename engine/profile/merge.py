@@ -6,10 +6,11 @@ for good: the same two ids and cause will not join again, another cause will.
 
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
+from typing import Any
 
-from msgspec import json
+from msgspec import json, structs
 
-from engine.profile.document import Profile, Step
+from engine.profile.document import Clash, Profile, Step, Why
 
 
 def step_id(left: str, right: str, cause: str) -> str:
@@ -63,7 +64,7 @@ def tombstone(loser: Profile, winner_id: str) -> Profile:
     return Profile(id=loser.id, created=loser.created, version=loser.version + 1, merged_into=winner_id)
 
 
-def unmerge(profile: Profile, step_id: str) -> list[Profile]:
+def unmerge(profile: Profile, step_id: str, now: int = 0) -> list[Profile]:
     """The profiles that are left when a step is undone, the one that keeps the id first; KeyError without that step.
 
     It is one profile, with the step marked, when other steps still join its ids (`still_joined` names them). Each of
@@ -71,7 +72,8 @@ def unmerge(profile: Profile, step_id: str) -> list[Profile]:
     and points the tombstones of its other ids at it.
     """
     undone = profile.steps[step_id]
-    steps = {**profile.steps, step_id: _mark_undone(undone)}
+    marked = structs.replace(undone, undone=True, undone_at=undone.undone_at or now, why=_bare(undone.why))
+    steps = {**profile.steps, step_id: marked}
     ids = set(profile.parts)
     left: list[Profile] = []
     for first in (profile.id, *sorted(ids, key=lambda each: (profile.parts[each].created, each))):
@@ -99,34 +101,63 @@ def still_joined(profile: Profile, step_id: str) -> tuple[Step, ...]:
 
 
 def _share(profile: Profile, id: str, ids: set[str], steps: Mapping[str, Step]) -> Profile:
-    """The profile that some of the ids make, with every step that touches them."""
+    """The profile that some of the ids make, with every step that touches them; of others it holds no values."""
     keeps = id == profile.id
     return Profile(
         id=id,
         created=profile.created if keeps else profile.parts[id].created,
         version=profile.version if keeps else 0,
         parts={part.id: part for part in profile.parts.values() if part.id in ids},
-        steps={step.id: step for step in steps.values() if step.left in ids or step.right in ids},
+        steps={step.id: _within(step, ids) for step in steps.values() if step.left in ids or step.right in ids},
         conditional=profile.conditional if keeps else (),
     )
 
 
+def _within(step: Step, ids: set[str]) -> Step:
+    """A step as a profile of `ids` may hold it: without values that the others had."""
+    why = step.why
+    if why is None or not why.clashes:
+        return step
+    sides = (why.left, why.right)
+    own = all(side is not None and not side.more and ids.issuperset(side.ids) for side in sides)
+    return step if own else structs.replace(step, why=_bare(why))
+
+
+def _bare(why: Why | None) -> Why | None:
+    """The same without the values of either side."""
+    if why is None or not why.clashes:
+        return why
+    return structs.replace(why, clashes=tuple([Clash(clash.path, clash.shown) for clash in why.clashes]))
+
+
 def _gathered(steps: Iterable[Step]) -> dict[str, Step]:
-    """All steps, by id and in its order. Of copies of one, undone and proven win over not yet."""
+    """All steps, by id and in its order."""
     found: dict[str, Step] = {}
     for step in steps:
-        known = found.get(step.id, step)
-        left, right = sorted((step.left, step.right))
-        found[step.id] = Step(
-            id=step.id,
-            left=left,
-            right=right,
-            cause=step.cause,
-            claim=step.claim and known.claim,
-            undone=step.undone or known.undone,
-        )
+        found[step.id] = _one(found.get(step.id, step), step)
     return dict(sorted(found.items()))
 
 
-def _mark_undone(step: Step) -> Step:
-    return Step(id=step.id, left=step.left, right=step.right, cause=step.cause, claim=step.claim, undone=True)
+def _one(some: Step, other: Step) -> Step:
+    """Two copies of a step as one: undone and proven win over not yet; it came about by the first proof, or claim."""
+    left, right = sorted((some.left, some.right))
+    first = min(some, other, key=_rank)
+    undone = some.undone or other.undone
+    return Step(
+        id=some.id,
+        left=left,
+        right=right,
+        cause=some.cause,
+        claim=some.claim and other.claim,
+        undone=undone,
+        undone_at=min((each.undone_at for each in (some, other) if each.undone_at), default=0),
+        why=_bare(first.why) if undone else first.why,
+    )
+
+
+def _rank(step: Step) -> tuple[Any, ...]:
+    why = step.why
+    if why is None:
+        return step.claim, True
+    bare = [clash.left is not None for clash in why.clashes]  # where one copy has lost its values, both do
+    return step.claim, False, why.at, why.event, why.flow, why.node, bare, json.encode(why)

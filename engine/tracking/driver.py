@@ -12,11 +12,15 @@ from engine.flow.ask import (
     ProfileById,
     ProfileByKey,
     ProfileReply,
+    ProfilesByKeys,
+    ProfilesReply,
     Reply,
     SessionById,
     SessionReply,
 )
 from engine.flow.run import Asked
+from engine.profile.document import new_profile
+from engine.tracking.identity import cause_of
 from engine.tracking.ports import Clock, Performer, Store
 from engine.tracking.records import Session
 from engine.tracking.request import ReplyKey, Request
@@ -36,6 +40,7 @@ class Driver:
         self.store = store
         self.performer = performer
         self.clock = clock
+        self._secret = b""
 
     async def drive(self, pending: Pending, request: Request) -> None:
         """Answer a machine's asks until it is over, or the answer cannot wait any longer."""
@@ -79,10 +84,10 @@ class Driver:
             case ProfileById(id=id):
                 return ProfileReply(await self.store.profile(id), id)
             case ProfileByKey(path=path, value=value):
-                key = await self.store.key(f"{path}={value}")
-                if key is None:
-                    return ProfileReply(None)
-                return ProfileReply(await self.store.profile(key.id), key.id, key.claim)
+                return await self._by_key(path, value, request.now)
+            case ProfilesByKeys(keys=keys):
+                asking = [self._by_key(path, value, request.now) for path, value in keys]
+                return ProfilesReply(tuple(await asyncio.gather(*asking) if len(asking) > 1 else [await asking[0]]))
             case CacheGet(key=name):
                 entry = await self.store.cached(name, request.now)
                 return CacheReply(entry is not None, entry.value if entry else None)
@@ -91,6 +96,16 @@ class Driver:
                 found = session or Session(request.source.source, id, request.now)
                 return SessionReply(shown_session(found), found.version, found.profile)
         return request.replies[_key(pending, asked)]
+
+    async def _by_key(self, path: str, value: str, now: int) -> ProfileReply:
+        """Whose key it is. A key whose id nobody has stored was claimed by a unit that is not committed yet."""
+        self._secret = self._secret or await self.store.secret()
+        cause = cause_of(self._secret, path, value)
+        key = await self.store.key(f"{path}={value}")
+        if key is None:
+            return ProfileReply(None, cause=cause)
+        person = await self.store.profile(key.id)
+        return ProfileReply(person or new_profile(key.id, now), key.id, key.claim, cause)
 
 
 def _hand_in(pending: Pending, asked: Asked, reply: Reply) -> list[Asked]:

@@ -41,6 +41,11 @@ def derived_id(secret: bytes, *parts: str) -> str:
     return hmac.digest(secret, text, "sha256").hex()[:32]
 
 
+def cause_of(secret: bytes, path: str, value: str) -> str:
+    """What a step that a key causes is called. Without the secret nobody can try which value it was."""
+    return f"{path}:{derived_id(secret, 'key', path, value)[:16]}"
+
+
 def is_placeholder(id: str) -> bool:
     """Whether a text is what programs send when they have no id; such a one never joins anybody."""
     if not id.isascii():  # look-alikes, and characters that nobody sees

@@ -9,6 +9,7 @@ from msgspec.structs import force_setattr
 from engine.flow.plan import Flow
 from engine.language.expression import Condition
 from engine.profile.declared import Fields
+from engine.profile.key import USUAL_KEYS, KeyRules
 from engine.tracking.retention import Retention
 from engine.tracking.source import Source, Target
 
@@ -39,6 +40,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     store: str | None = None
     fields: Fields = field(default_factory=dict)  # declared rules; a path that is not named shows its newest value
+    keys: KeyRules = USUAL_KEYS
     shares: Mapping[str, float] = field(default_factory=dict)
     window_ms: int = WEEK_MS  # how long an event id is remembered
     retention: Retention = Retention()

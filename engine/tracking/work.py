@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from engine.flow.ask import ProfileReply
+from engine.flow.ask import ProfileReply, ProfilesReply
 from engine.flow.effect import Attach, AttachSession, CachePut, ClaimKey, Effect, Emit, Log, Merge, Respond
 from engine.flow.machine import MOST_EMITTED, Machine
 from engine.flow.plan import Flow
@@ -80,6 +80,7 @@ class Work:
             identify=start.identify,
             fields=tuple(project.settings.fields.items()),
         )
+            keys=project.settings.keys,
         self.sight = self._segmented(first_sight(self.inputs, start.shown))
         self.done: list[
             tuple[Being, dict[str, Any], str | None]
@@ -136,7 +137,8 @@ class Work:
         trace = Trace(self.ticks) if self.start.debug or self.sampled(event, flow) else None
         before = self.sight
         sight = before if flow.profile != "none" else self._without_profile()
-        machine = Machine(flow, msgspec.structs.replace(self.inputs, event=sight.scope["event"]), sight, trace)
+        inputs = msgspec.structs.replace(self.inputs, event=sight.scope["event"], flow=flow.name)
+        machine = Machine(flow, inputs, sight.of(inputs), trace)
         asked = machine.advance()
         if asked:
             yield Pending(machine, asked, f"{event.origin}:{event.key}")
@@ -151,8 +153,9 @@ class Work:
         """Note whether the run was shown somebody else's profile, whatever came of the run."""
         own = self.start.person.ids if self.start.person is not None else ()
         for _, reply in machine.replies:
-            if isinstance(reply, ProfileReply) and reply.profile is not None:
-                self.foreign = self.foreign or set(reply.profile.ids).isdisjoint(own)
+            for found in reply.found if isinstance(reply, ProfilesReply) else (reply,):
+                if isinstance(found, ProfileReply) and found.profile is not None:
+                    self.foreign = self.foreign or set(found.profile.ids).isdisjoint(own)
 
     def _not_run(self, flow: Flow) -> tuple[str, dict[str, Any]] | None:
         """Why `flow` is not run although the event's type matches: the outcome and the reason."""
@@ -243,7 +246,7 @@ class Work:
     # ---- what is told -----------------------------------------------------------------------------------------------
 
     def _record(self, machine: Machine, event: Being, trace: Trace | None) -> None:
-        if trace is None and machine.outcome == "failed":
+        if trace is None and (machine.outcome == "failed" or (machine.replies and machine.could_not_identify())):
             trace = Trace(self.ticks)
             machine = machine.again(trace)
         document = render(trace, machine) if trace is not None else None

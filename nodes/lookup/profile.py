@@ -5,6 +5,7 @@ from msgspec import Meta
 from engine.flow.ask import Ask, ProfileReply, Reply
 from engine.flow.node import Keys, Node, Outcome, Port, Seen, Text
 from engine.profile.fold import fold
+from engine.profile.operations import Refused
 from engine.profile.shown import shown
 from nodes.key import OneKey, wanted
 from nodes.reply import refusal
@@ -41,13 +42,15 @@ friend:
 
     def ask(self, seen: Seen) -> Ask | Outcome:
         """Ask for the profile."""
-        ask = wanted(self.id, self.key)
-        return self.failed(reason=ask) if isinstance(ask, str) else ask
+        try:
+            return wanted(self.id, self.key, seen.keys)
+        except Refused as refused:
+            return self.failed(reason=str(refused))
 
     def answer(self, seen: Seen, reply: Reply) -> Outcome:
         """Give the profile."""
         if not isinstance(reply, ProfileReply):
             return self.failed(reason=refusal(reply))
-        if reply.profile is None:
+        if reply.profile is None or reply.profile.version == 0:
             return self.missing(reason="there is no such profile")
         return self.found(shown(reply.profile, fold(reply.profile, seen.rules)))

@@ -7,7 +7,8 @@ from engine.flow.effect import Attach, Effect
 from engine.flow.node import Fixed, Keys, Node, Outcome, Port, Seen, Text
 from engine.flow.note import InPlaceOf
 from engine.profile.document import new_profile
-from nodes.key import OneKey, read_key, wanted
+from engine.profile.operations import Refused
+from nodes.key import OneKey, read_one, wanted
 from nodes.reply import refusal
 
 
@@ -59,8 +60,10 @@ member:
         """Ask for the profile; with `create` alone there is nothing to ask."""
         if self.create and self.id is None and self.key is None:
             return self._create(seen)
-        ask = wanted(self.id, self.key)
-        return self.failed(reason=ask) if isinstance(ask, str) else ask
+        try:
+            return wanted(self.id, self.key, seen.keys)
+        except Refused as refused:
+            return self.failed(reason=str(refused))
 
     def answer(self, seen: Seen, reply: Reply) -> Outcome:
         """Attach what was found, unless the event has another profile."""
@@ -70,7 +73,7 @@ member:
         if found is None:
             return self._create(seen) if self.create else self.missing(reason="there is no such profile")
         if seen.profile is None:
-            return self.attached({"id": found.id, "created": False}, [Attach(found)])
+            return self.attached({"id": found.id, "created": False}, [Attach(found, reply.under)])
         if set(found.ids).isdisjoint(seen.profile["ids"]):
             return self.failed(reason="the event has another profile")
         return self.attached({"id": seen.profile["id"], "created": False})
@@ -81,6 +84,6 @@ member:
         made = new_profile(seen.new_id, seen.now)
         effects: list[Effect] = [Attach(made)]
         if self.key is not None:
-            key = read_key(self.key)
+            key = read_one(self.key, seen.keys)
             effects += [key.claimed(), key.written()]
         return self.attached({"id": made.id, "created": True}, effects)

@@ -1,65 +1,103 @@
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.ask import Ask, ProfileReply, Reply
-from engine.flow.effect import Effect, Merge
-from engine.flow.node import Keys, Node, Outcome, Port, Seen, Sole
+from engine.flow.ask import Ask, ProfileReply, ProfilesByKeys, ProfilesReply, Reply
+from engine.flow.effect import Effect
+from engine.flow.node import Keys, Node, Outcome, Port, Seen, Sole, Sparse
 from engine.language.path import read
-from engine.profile.document import Profile
-from nodes.key import Key, OneKey, placeholder, read_key
+from engine.profile.document import Scalar
+from engine.profile.operations import Refused
+from nodes.join import APART, Joining, first_new, joining
+from nodes.key import Key, read_key
 from nodes.reply import refusal
 
 
 class ProfileMerge(Node, frozen=True, tag="profile.merge"):
-    """Recognise who this is by a key, and join the profiles that share it.
+    """Recognise who this is by one or several keys, and join the profiles that share any of them.
 
-    The first profile with a key keeps it; whoever brings it later is joined with that profile. The value is stripped,
-    and an e-mail address is lower-cased. Placeholders such as `null` or `anonymous` never join anybody.
+    The first profile with a key keeps it; whoever brings it later is joined with that profile. Keys are brought into
+    one form first: `keys:` in `headrace.yaml` says which. Of several keys those that are absent or stand for nobody
+    are left out; placeholders such as `null` or `anonymous` never join anybody, nor does a value that many have.
     """
 
     key: Annotated[
-        OneKey,
+        dict[str, Scalar],
         Sole(),
+        Sparse(),
         Keys("traits", "pii"),
-        Meta(description="The path of the key and its value", examples=[{"pii.email": "{{ event.properties.email }}"}]),
+        Meta(
+            description="The paths of the keys and their values",
+            examples=[{"pii.email": "{{ event.properties.email }}"}],
+            min_length=1,
+            max_length=10,
+        ),
     ]
 
     uses_profile = True
+    identifies = True
     examples = (
         """\
 recognise:
   profile.merge: {pii.email: "{{ event.properties.email }}"}
 """,
+        """\
+either:
+  profile.merge:
+    pii.email: "{{ event.properties.email }}"
+    pii.phone: "{{ event.properties.phone }}"
+""",
     )
 
     merged = Port("The profile has been joined with another one", main=True)
-    unchanged = Port("Nobody else has the key", main=True)
+    unchanged = Port("Nobody else has any of the keys", main=True)
 
     def ask(self, seen: Seen) -> Ask | Outcome:
-        """Ask whose key it is."""
-        if seen.profile is None:
+        """Ask whose keys they are."""
+        if seen.person is None:
             return self.failed(reason="no profile")
-        key = read_key(self.key)
-        if reason := placeholder(key.text, key.path):
-            return self.failed(reason=reason)
-        return key.asked()
+        keys, left_out = self._usable(seen)
+        if not keys:
+            return self.failed(reason=left_out)
+        return ProfilesByKeys(tuple([(key.path, key.text) for key in keys]))
 
     def answer(self, seen: Seen, reply: Reply) -> Outcome:
-        """Join the profile with the one that was found, if it is another one."""
-        if not isinstance(reply, ProfileReply) or seen.profile is None:
+        """Join the profile with those that were found, if they are others."""
+        if not isinstance(reply, ProfilesReply) or seen.person is None or seen.profile is None:
             return self.failed(reason=refusal(reply))
-        own, key, other = seen.profile, read_key(self.key), reply.profile
-        shown: list[Effect] = [] if key.is_value(read(own, key.names)) else [key.written()]
+        keys, left_out = self._usable(seen)
+        effects: list[Effect] = []
+        joined: list[Joining] = []
+        for key, found in zip(keys, reply.found, strict=True):
+            this = joining(seen, seen.person, found, found.profile, found.cause) if found.profile else Joining()
+            joined.append(this)
+            effects += [this.merge] if this.merge is not None else []
+            effects += _kept(key, found, this, seen)
+        apart = APART if any(each.apart for each in joined) else ""
+        reason = "; ".join(filter(None, (apart, left_out)))
+        other = first_new(joined)
         if other is None:
-            return self.unchanged({"id": own["id"]}, [key.claimed(), *shown])
-        if reply.claimed:
-            shown = [key.claimed(again=True), *shown]
-        if not set(other.ids).isdisjoint(own["ids"]):
-            return self.unchanged({"id": own["id"]}, shown)
-        return self.merged({"id": other.id}, [_join(own["id"], other, reply, key), *shown])
+            return self.unchanged({"id": seen.person.id}, effects, reason)
+        return self.merged({"id": other}, effects, reason)
+
+    def _usable(self, seen: Seen) -> tuple[list[Key], str]:
+        """The keys that may stand for somebody; and why the others are left out."""
+        keys: list[Key] = []
+        reasons: list[str] = []
+        for path, value in self.key.items():
+            try:
+                keys.append(read_key(path, value, seen.keys))
+            except Refused as refused:
+                reasons.append(str(refused))
+        return keys, "; ".join(reasons)
 
 
-def _join(own: Any, other: Profile, reply: ProfileReply, key: Key) -> Effect:
-    right = reply.under or other.id
-    return Merge(other, left=own, right=right, cause=key.cause, claimed=reply.claimed)
+def _kept(key: Key, found: ProfileReply, this: Joining, seen: Seen) -> Iterable[Effect]:
+    """What is kept of a key: that it leads to this profile, and that the profile shows its value."""
+    if found.profile is None:
+        yield key.claimed()
+    elif found.claimed:
+        yield key.claimed(again=True)
+    if not this.apart and not key.is_value(read(seen.profile, key.names)):
+        yield key.written()

@@ -22,6 +22,8 @@ PROPERTIES = {
     "items": [{"sku": "A-1", "brand": "Mill & Co"}, {"sku": "B-2", "brand": "Wheel"}],
     "member_id": "m-7",
     "order_id": "o-1",
+    "phone": "+49 30 901820",
+    "previous_id": "p-old",
     "query": "mill stones",
     "rate": 1.07,
     "session_id": "s-9",

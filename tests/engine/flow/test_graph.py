@@ -315,6 +315,7 @@ def without_profile(nodes: str, when: str = "") -> dict[str, object]:
 def test_a_flow_without_profile_has_no_node_that_needs_one(node: type[Node]):
     type = str(node.__struct_config__.tag)
     configs = {
+        "profile.alias": "x",
         "profile.attach": "{id: x}",
         "profile.unset": "traits.x",
         "lookup.profile": "{id: x}",

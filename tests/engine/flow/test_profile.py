@@ -5,7 +5,7 @@ from typing import Annotated
 import pytest
 from msgspec import Meta
 
-from engine.flow.ask import ProfileReply, SessionReply
+from engine.flow.ask import ProfileReply, ProfilesReply, SessionReply
 from engine.flow.effect import Attach, AttachSession, ClaimKey, Effect, Merge, SetSession
 from engine.flow.machine import Machine
 from engine.flow.node import Node, Outcome, Port, Seen, Sole
@@ -21,6 +21,11 @@ def here(profile: Profile | None) -> ProfileReply:
     return ProfileReply(profile, profile.id if profile else None)
 
 
+def whose(*found: Profile | None) -> ProfilesReply:
+    """What comes back for the keys of a merge."""
+    return ProfilesReply(tuple([ProfileReply(each, each.id if each else None, cause="pii.email:1f") for each in found]))
+
+
 MERGING = """
 before: {profile.increment: {traits.n: 100}, next: recognise}
 recognise: {profile.merge: {pii.email: bo@example.com}, next: after}
@@ -29,7 +34,7 @@ after: {let: {seen: "{{ profile }}"}}
 
 
 def test_behind_a_merge_both_profiles_are_seen_as_one():
-    machine = run(flow(MERGING), profile=ANN, answers={"recognise": here(BO)})
+    machine = run(flow(MERGING), profile=ANN, answers={"recognise": whose(BO)})
     seen = out(machine, "after")["seen"]
     assert ports(machine)["recognise"] == "merged"
     assert (seen["id"], sorted(seen["ids"])) == ("p-bo", ["p-ann", "p-bo"])
@@ -39,14 +44,14 @@ def test_behind_a_merge_both_profiles_are_seen_as_one():
 
 def test_what_was_done_before_a_merge_is_kept_on_the_merged_profile():
     alone = run(flow("after: {let: {seen: '{{ profile.traits.n }}'}}"), profile=ANN)
-    machine = run(flow(MERGING), profile=ANN, answers={"recognise": here(BO)})
+    machine = run(flow(MERGING), profile=ANN, answers={"recognise": whose(BO)})
     assert out(alone, "after") == {"seen": 1}
     assert out(machine, "after")["seen"]["traits"] == {"city": "Oslo", "n": 101, "name": "Ann"}
     assert [type(operation).__name__ for operation in machine.final().operations] == ["Increment", "Set"]
 
 
 def test_a_key_that_nobody_has_changes_nothing_but_is_claimed():
-    machine = run(flow(MERGING), profile=ANN, answers={"recognise": here(None)})
+    machine = run(flow(MERGING), profile=ANN, answers={"recognise": whose(None)})
     assert ports(machine)["recognise"] == "unchanged"
     claimed = [effect for _, effect in machine.effects() if isinstance(effect, ClaimKey)]
     assert claimed == [ClaimKey("pii.email", "bo@example.com")]
@@ -58,7 +63,7 @@ def test_a_key_that_nobody_has_changes_nothing_but_is_claimed():
 )
 def test_the_source_decides_what_a_key_proves(identify: str, port: str, claim: bool | None):
     text = "recognise: {profile.merge: {pii.email: bo@example.com}, next: {failed: b}}\nb: {log: x}"
-    machine = run(flow(text), profile=ANN, answers={"recognise": here(BO)}, identify=identify)
+    machine = run(flow(text), profile=ANN, answers={"recognise": whose(BO)}, identify=identify)
     assert ports(machine)["recognise"] == port
     merged = machine.final().person
     assert merged is not None
@@ -73,7 +78,7 @@ def test_two_merges_side_by_side_both_take_effect():
     end: {let: {ids: "{{ profile.ids | sort }}"}, join: all}
     """
     cy = person("p-cy", {"traits.pet": "cat"})
-    for answers in ({"mail": here(BO), "phone": here(cy)}, {"phone": here(cy), "mail": here(BO)}):
+    for answers in ({"mail": whose(BO), "phone": whose(cy)}, {"phone": whose(cy), "mail": whose(BO)}):
         machine = run(flow(text), profile=ANN, answers=answers)
         assert out(machine, "end") == {"ids": ["p-ann", "p-bo", "p-cy"]}
         assert traits(machine)["pet"] == "cat"
@@ -86,7 +91,7 @@ def test_a_merge_on_a_side_branch_is_not_seen_before_the_join():
     other: {let: {ids: "{{ profile.ids }}"}, next: end}
     end: {let: {ids: "{{ profile.ids | sort }}"}}
     """
-    machine = run(flow(text), profile=ANN, answers={"mail": here(BO)})
+    machine = run(flow(text), profile=ANN, answers={"mail": whose(BO)})
     assert (out(machine, "other"), out(machine, "end")) == ({"ids": ["p-ann"]}, {"ids": ["p-ann", "p-bo"]})
 
 
@@ -96,7 +101,7 @@ def test_operations_that_do_not_fit_the_merged_profile_fail_the_merge():
     m: {profile.merge: {pii.email: bo@example.com}, next: {failed: b}}
     b: {log: x}
     """
-    machine = run(flow(text), profile=ANN, answers={"m": here(BO)})
+    machine = run(flow(text), profile=ANN, answers={"m": whose(BO)})
     assert (ports(machine)["m"], why(machine, "m")) == ("failed", "`traits.city` is text, not a number")
     assert traits(machine) == {"name": "Ann", "n": 1, "city": 1}
 
@@ -139,7 +144,7 @@ def test_attaching_a_second_different_profile_fails():
 
 
 def test_attaching_a_profile_by_another_of_its_ids_is_no_second_one():
-    both = run(flow(MERGING), profile=ANN, answers={"recognise": here(BO)}).final().person
+    both = run(flow(MERGING), profile=ANN, answers={"recognise": whose(BO)}).final().person
     assert ports(run(flow(ATTACHING), answers={"a": here(both), "c": here(ANN)}))["c"] == "attached"
 
 

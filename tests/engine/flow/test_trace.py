@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec import json
 
-from engine.flow.ask import ProfileReply, Reply, SessionReply
+from engine.flow.ask import ProfileReply, ProfilesReply, Reply, SessionReply
 from engine.flow.machine import Machine
 from engine.flow.rendering import MOST_STEPS, MOST_TEXT, MOST_VALUE, render
 from engine.flow.trace import Trace
@@ -136,14 +136,25 @@ def test_operations_are_shown_as_a_patch():
     }
 
 
-def test_a_merge_names_the_other_profile_and_the_cause_not_the_value():
-    bo = person("p-bo")
+def test_a_merge_shows_the_step_as_the_profile_keeps_it():
+    bo = person("p-bo", {"traits.name": "Bo"})
     text = "a: {profile.merge: {pii.email: bo@example.com}}"
-    step = step_of(run(flow(text), profile=ANN, answers={"a": ProfileReply(bo, "p-bo")}), "a")
-    merge = step["operations"][0]
-    assert (merge["op"], merge["profile"]) == ("merge", "p-bo")
-    assert merge["cause"].startswith("pii.email:")
-    assert "bo@example.com" not in merge["cause"]
+    reply = ProfilesReply((ProfileReply(bo, "p-bo", cause="pii.email:1f2e"),))
+    machine = run(flow(text), profile=ANN, answers={"a": reply})
+    merge = step_of(machine, "a")["operations"][0]
+    joined = machine.final().person
+    assert joined is not None
+    (kept,) = joined.steps.values()
+    assert (merge["op"], merge["profile"], merge["cause"], merge["step"]) == (
+        "merge",
+        "p-bo",
+        "pii.email:1f2e",
+        kept.id,
+    )
+    assert kept.why is not None
+    assert (kept.why.node, kept.why.won) == ("a", joined.id)
+    assert json.decode(json.encode(merge["why"])) == json.decode(json.encode(kept.why))
+    assert [clash["path"] for clash in merge["why"]["clashes"]] == ["traits.name"]
 
 
 def test_what_is_attached_is_named():

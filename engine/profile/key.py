@@ -1,0 +1,100 @@
+"""Keys: values by which a profile is recognised, brought into one form, so that two spellings are one key."""
+
+import re
+from typing import Literal, get_args
+from unicodedata import category, normalize
+
+from msgspec import Struct
+
+from engine.profile.document import Path, Scalar
+from engine.profile.operations import Refused
+from engine.profile.value import dotted
+
+Form = Literal["email", "phone", "lower", "exact"]
+FORMS: tuple[Form, ...] = get_args(Form)
+
+LONGEST = 200  # characters of a key's value
+MOST_PER_KEY = 20  # profiles that one value joins, unless the project says otherwise
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+
+
+class KeyRules(Struct, frozen=True):
+    """What a project says of its keys.
+
+    `forms` are by path; a path that is not named is `email` where its name ends so and the value looks like one, else
+    `exact`. `region` is where phone numbers without a country code belong. `never` are values that stand for nobody.
+    """
+
+    forms: tuple[tuple[Path, Form], ...] = ()
+    region: str | None = None
+    most: int = MOST_PER_KEY
+    never: frozenset[str] = frozenset()
+
+    def form(self, path: Path) -> Form | None:
+        """The declared form of a key."""
+        return next((form for declared, form in self.forms if declared == path), None)
+
+
+USUAL_KEYS = KeyRules()
+
+
+def key_text(path: Path, value: Scalar, rules: KeyRules = USUAL_KEYS) -> str:
+    """The form in which a key's value is compared and kept. Raises `Refused` for what cannot be such a key."""
+    text = plain_text(value)
+    match rules.form(path):
+        case "email":
+            return _email(text, path)
+        case "phone":
+            return _phone(text, path, rules.region)
+        case "lower":
+            return folded(text)
+        case "exact":
+            return text
+    return folded(text) if "@" in text and path[-1].casefold().endswith("email") else text
+
+
+def plain_text(value: Scalar) -> str:
+    """A value as text, without space around it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # 42 and 42.0 are one number in JSON
+    return str(value).strip()
+
+
+def folded(text: str) -> str:
+    """Text without case, and with one way of writing for characters that look alike (NFKC); nothing invisible."""
+    for _ in range(2):  # lower case may bring up what NFKC writes otherwise
+        text = normalize("NFKC", text).lower()
+    return "".join([c for c in text if category(c) != "Cf"]).strip() if not text.isascii() else text.strip()
+
+
+def _email(text: str, path: Path) -> str:
+    address = folded(text)
+    if not _EMAIL.fullmatch(address):
+        raise Refused(f"`{text[:LONGEST]}` at `{dotted(path)}` is not an e-mail address")
+    return address
+
+
+def _phone(text: str, path: Path, region: str | None) -> str:
+    import phonenumbers  # its tables are large: only who has phones as keys reads them
+
+    try:
+        number = phonenumbers.parse(text, region)
+        valid = phonenumbers.is_valid_number(number)
+    except phonenumbers.NumberParseException:
+        valid = False
+    if not valid:
+        where = f" of {region}, or one with its country code" if region else " with its country code"
+        raise Refused(f"`{text[:LONGEST]}` at `{dotted(path)}` is not a phone number{where}")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def regions() -> frozenset[str]:
+    """Where phone numbers may belong: ISO 3166 codes."""
+    import phonenumbers
+
+    return frozenset(phonenumbers.SUPPORTED_REGIONS)

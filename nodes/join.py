@@ -1,0 +1,47 @@
+"""What the nodes that join profiles have in common: whether a profile that was found is to be joined, or is already."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from engine.flow.ask import ProfileReply
+from engine.flow.effect import Merge
+from engine.flow.node import Seen
+from engine.profile.document import Profile
+from engine.profile.merge import step_id
+
+
+class Joining(Struct, frozen=True):
+    """What comes of one profile that was found: the effect, if any; and `apart`, when the two were set apart before."""
+
+    merge: Merge | None = None
+    new: bool = False  # it was another profile until now
+    apart: bool = False
+
+
+def joining(seen: Seen, own: Profile, found: ProfileReply, other: Profile, cause: str) -> Joining:
+    """How the run's profile `own` is to be joined with `other`, which was found for `cause`.
+
+    A step is recorded also where other steps have joined the two before: then undoing one of them is not enough.
+    """
+    left = seen.acting or own.id
+    right = found.under if found.under in other.parts else other.id
+    new = own.parts.keys().isdisjoint(other.parts)
+    if left == right:
+        return Joining()
+    step = step_id(left, right, cause)
+    known = [profile.steps[step] for profile in (own, other) if step in profile.steps]
+    if any(each.undone for each in known):
+        return Joining(apart=new)
+    claimed = found.claimed or seen.identify != "trust"
+    if not new and known and (claimed or not all(each.claim for each in known)):
+        return Joining()  # nothing that is not known already
+    return Joining(Merge(other, left=left, right=right, cause=cause, claimed=found.claimed), new)
+
+
+def first_new(joined: Sequence[Joining]) -> str | None:
+    """The id of the first profile that was another one until now."""
+    return next((each.merge.other.id for each in joined if each.new and each.merge is not None), None)
+
+
+APART = "these two were joined for the same cause before, and set apart: they stay apart"
