@@ -30,6 +30,7 @@ from engine.language.tree import (
     Comparison,
     Constant,
     Default,
+    Derivation,
     Entries,
     Every,
     Items,
@@ -250,6 +251,8 @@ class _Checker:
             message = f"`{function.name}` takes {_arguments(function)}, not {given}"
             raise refusal(UNKNOWN_FUNCTION, message, at, f"write `{function.usage}`")
         where = self.span(node)
+        if function.derives:
+            return self._derived(function, node)
         if function.prepare is not None:
             return Call(where, function, piped, self._prepared(function, node.args[0]))
         arguments = (*piped, *(self.check(argument) for argument in node.args))
@@ -264,6 +267,22 @@ class _Checker:
             return cast(Callable[[str], Any], function.prepare)(node.value)
         except ValueError as error:
             raise refusal(BAD_PATTERN, f"bad pattern: {error}", self.span(node)) from None
+
+    def _derived(self, function: Function, node: nodes.Filter | nodes.Call) -> Tree:
+        if "profile" not in self.roots:
+            raise refusal(
+                UNKNOWN_ROOT, f"`{function.name}` reads the profile, which is not known here", self.span(node)
+            )
+        texts = []
+        for argument in node.args:
+            if not isinstance(argument, nodes.Const) or not isinstance(argument.value, str):
+                told = f"what `{function.name}` is about stands in quotes, written out"
+                raise refusal(BAD_PATTERN, told, self.span(argument), f"write `{function.usage}`")
+            texts.append(argument.value)
+        try:
+            return Derivation(self.span(node), function.name, function.call(*texts))
+        except ValueError as error:
+            raise refusal(BAD_PATTERN, str(error), self.span(node)) from None
 
     def _tuple(self, node: nodes.Tuple) -> Tree:
         raise refusal(NOT_ALLOWED, "a list stands in square brackets", self.span(node), "write `[a, b]`")

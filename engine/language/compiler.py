@@ -22,6 +22,7 @@ from engine.language.tree import (
     Comparison,
     Constant,
     Default,
+    Derivation,
     Entries,
     Every,
     Items,
@@ -36,8 +37,8 @@ from engine.language.tree import (
 
 Demand = Callable[[Tree], Evaluate]
 _CONDUITS = (Choice, Default, Some, Every)  # their value is one of their parts'
-_NEVER_RAISE = (Constant, Path)
-_MAYBE_ABSENT = (Lookup, Call)
+_NEVER_RAISE = (Constant, Path, Derivation)
+_MAYBE_ABSENT = (Lookup, Call, Derivation)
 
 
 class Compiler:
@@ -100,7 +101,7 @@ class Compiler:
                 return _all([self.truth(part) for part in parts])
             case Some(parts=parts):
                 return _any([self.truth(part) for part in parts])
-            case Constant() | Path():
+            case Constant() | Path() | Derivation():
                 evaluate = self.value(tree)
                 return lambda seen: bool(evaluate(seen))
         evaluate, swallowed = self.value(tree), Unusable if self.lenient else Absent
@@ -142,6 +143,9 @@ class Compiler:
 
     def _path(self, tree: Path, arm: Demand) -> Evaluate:
         return self.leaves.read(tree.path, show_path(tree.path))
+
+    def _derivation(self, tree: Derivation, arm: Demand) -> Evaluate:
+        return self.leaves.derived(tree.derived.value, self._source(tree))
 
     def _lookup(self, tree: Lookup, arm: Demand) -> Evaluate:
         of, key = self.operand(tree.of), self.filled(tree.key)
@@ -240,6 +244,7 @@ class Compiler:
     _MAKERS: ClassVar[dict[type, Callable[["Compiler", Any, Demand], Evaluate]]] = {
         Constant: _constant,
         Path: _path,
+        Derivation: _derivation,
         Lookup: _lookup,
         Arithmetic: _arithmetic,
         Joined: _joined,

@@ -13,7 +13,7 @@ from engine.language.parser import parse
 from engine.language.refusal import SYNTAX, refusal
 from engine.language.scope import ROOTS, Scope
 from engine.language.tokens import Tokens, tokenise
-from engine.language.tree import Comparison, Constant, Path, Tree, children
+from engine.language.tree import Comparison, Constant, Derivation, Path, Tree, children
 
 SEGMENTS = ("profile", "segments")
 
@@ -40,6 +40,7 @@ class Read(Struct, frozen=True):
     length: int
     handled: bool
     sought: tuple[Sought, ...] = ()  # in `'vip' in profile.segments`
+    function: str = ""  # the one that reads it: `counted`, `changed_at`
 
 
 class Explained(Struct):
@@ -52,10 +53,11 @@ class Explained(Struct):
 class Condition:
     """A compiled condition. `test` is true or false for any data, and never raises."""
 
-    __slots__ = ("_noted", "reads", "source", "test")
+    __slots__ = ("_noted", "reads", "source", "test", "tree")
 
     def __init__(self, source: str, tree: Tree) -> None:
         self.source = source
+        self.tree = tree
         self.reads = reads_of(tree, handled=True)
         self.test: Callable[[Scope], bool] = Compiler(source, _PLAIN, lenient=True).truth(tree)
         self._noted = Compiler(source, _NOTED, lenient=True).truth(tree)
@@ -115,6 +117,9 @@ def reads_of(tree: Tree, *, handled: bool = False) -> tuple[Read, ...]:
     if isinstance(tree, Path):
         start, end = tree.at
         return (Read(tuple(str(part) for part in tree.path), start, end - start, handled),)
+    if isinstance(tree, Derivation):
+        start, end = tree.at
+        return (Read(tree.derived.path, start, end - start, handled, function=tree.function),)
     found = tuple(read for part, spared in children(tree) for read in reads_of(part, handled=handled or spared))
     return _seeking(tree, found) if isinstance(tree, Comparison) else found
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from engine.language import collection, moment, number, text
+from engine.language import collection, derived, moment, number, text
 from engine.language.signature import Function, described
 
 _FILTERS: dict[str, Callable[..., Any]] = {
@@ -54,6 +54,10 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "minutes": moment.minutes,
 }
 
-FUNCTIONS: dict[str, Function] = {name: described(name, call, piped=False) for name, call in _FUNCTIONS.items()}
+FUNCTIONS: dict[str, Function] = {
+    **{name: described(name, call, piped=False) for name, call in _FUNCTIONS.items()},
+    "counted": described("counted", derived.counted, piped=False, derives=True),
+    "changed_at": described("changed_at", derived.changed_at, piped=False, derives=True),
+}
 
 TESTS = ("defined", "none")

@@ -25,6 +25,9 @@ class Leaves(Protocol):
     def need(self, path: PathParts, text: str) -> Evaluate:
         """What is at `path`; raises `Absent`."""
 
+    def derived(self, value: Callable[[Scope], Any], text: str) -> Evaluate:
+        """What `value` makes of the scope."""
+
     def noted(self, evaluate: Evaluate, text: str) -> Evaluate:
         """`evaluate`, whose value is noted as that of `text` where values are noted."""
 
@@ -38,6 +41,9 @@ class Plain:
     def need(self, path: PathParts, text: str) -> Evaluate:
         return needer(path, text)
 
+    def derived(self, value: Callable[[Scope], Any], text: str) -> Evaluate:
+        return value
+
     def noted(self, evaluate: Evaluate, text: str) -> Evaluate:
         return evaluate
 
@@ -46,12 +52,13 @@ class Noted:
     """Reads, and notes each value by the text that the author wrote for it."""
 
     def read(self, path: PathParts, text: str) -> Evaluate:
-        plain = reader(path)
+        return self.derived(reader(path), text)
 
+    def derived(self, value: Callable[[Scope], Any], text: str) -> Evaluate:
         def evaluate(seen: Noting) -> Any:
-            value = plain(seen[0])
-            seen[1][text] = "absent" if value is ABSENT else value
-            return value
+            found = value(seen[0])
+            seen[1][text] = "absent" if found is ABSENT else found
+            return found
 
         return evaluate
 

@@ -21,10 +21,16 @@ class Function(Struct, frozen=True):
     usage: str  # e.g. `value | replace(old, new)`
     text: str  # documentation: the docstring of `call`
     prepare: Callable[[str], Any] | None = None  # the one argument is a literal text, prepared at load; ValueError
+    derives: bool = False  # `call` takes literal texts and gives a `derived.Derived`; ValueError
 
 
 def described(
-    name: str, call: Callable[..., Any], *, piped: bool, prepare: Callable[[str], Any] | None = None
+    name: str,
+    call: Callable[..., Any],
+    *,
+    piped: bool,
+    prepare: Callable[[str], Any] | None = None,
+    derives: bool = False,
 ) -> Function:
     """The table's entry for `call`: its signature and docstring are its documentation."""
     parameters = list(signature(call).parameters.values())[1 if piped else 0 :]
@@ -42,6 +48,7 @@ def described(
         usage=f"value | {name}{brackets}" if piped else f"{name}{brackets}",
         text=getdoc(call) or "",
         prepare=prepare,
+        derives=derives,
     )
 
 

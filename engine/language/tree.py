@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from engine.language.derived import Derived
 from engine.language.refusal import Span
 from engine.language.signature import Function
 
@@ -127,6 +128,14 @@ class Call(Struct, frozen=True):
     prepared: Any = None
 
 
+class Derivation(Struct, frozen=True):
+    """A function of what the scope holds, its brackets read when the flow is loaded."""
+
+    at: Span
+    function: str
+    derived: Derived
+
+
 Tree = (
     Constant
     | Path
@@ -143,6 +152,7 @@ Tree = (
     | Entries
     | Default
     | Call
+    | Derivation
 )
 
 
