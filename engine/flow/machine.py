@@ -164,7 +164,6 @@ class Machine:
             for effect in self.settled[index].effects:
                 yield self.flow.nodes[index], effect
 
-    # ---- the sweep --------------------------------------------------------------------------------------------------
     def could_not_identify(self) -> bool:
         """Whether a node that joins profiles asked whom to join and was then refused: an operator should see why."""
         left = [(self.flow.nodes[index].node, settled) for index, settled in self.settled.items()]
@@ -177,6 +176,7 @@ class Machine:
         left = before.acting or effect.left
         return after.person.steps.get(step_id(left, effect.right, effect.cause)) if after.person is not None else None
 
+    # ---- the sweep --------------------------------------------------------------------------------------------------
 
     def _sweep(self) -> None:
         ports = self._ports

@@ -79,8 +79,8 @@ class Work:
             acting=start.acting,
             identify=start.identify,
             fields=tuple(project.settings.fields.items()),
-        )
             keys=project.settings.keys,
+        )
         self.sight = self._segmented(first_sight(self.inputs, start.shown))
         self.done: list[
             tuple[Being, dict[str, Any], str | None]
