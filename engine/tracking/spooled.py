@@ -19,6 +19,7 @@ class Spooled(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A unit that has been acknowledged. Every event has an id; `now`, `seed` and the ids are those of its first try.
 
     `kind` and `identify` are its source's when it was admitted. `promised` is the profile id that the sender was told.
+    `tried` says that the store may have taken it, unheard; `by` names the tracker that took it.
     """
 
     seed: str
@@ -26,6 +27,8 @@ class Spooled(Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: Literal["public", "secret"]
     identify: Identify
     intake: Intake
+    by: str
+    tried: bool = False
     promised: str | None = None
 
     def source(self, sources: Mapping[str, Source]) -> Source:
@@ -35,8 +38,8 @@ class Spooled(Struct, frozen=True, kw_only=True, omit_defaults=True):
             return source
         return structs.replace(source, kind=self.kind, identify=self.identify)
 
-    def request(self, source: Source, deadline: float) -> Request:
-        """What is to be done. It may have been done before, when nobody heard of it."""
+    def request(self, source: Source, deadline: float, *, again: bool) -> Request:
+        """What is to be done. `again` says that it may have been done before, when nobody heard of it."""
         return Request(
             source=source,
             intake=self.intake,
@@ -45,7 +48,7 @@ class Spooled(Struct, frozen=True, kw_only=True, omit_defaults=True):
             seed=self.seed,
             deadline=deadline,
             replies={},
-            again=True,
+            again=again,
         )
 
 
@@ -77,7 +80,7 @@ def identified(intake: Intake, new_id: Callable[[], str]) -> Intake:
     return structs.replace(intake, events=tuple(events))
 
 
-def packed(unit: Request, promised: str | None) -> Parcel:
+def packed(unit: Request, by: str, promised: str | None, *, tried: bool) -> Parcel:
     """What a spool keeps of a unit."""
     indexes = {event.index for event in unit.events}
     intake = unit.intake
@@ -89,6 +92,8 @@ def packed(unit: Request, promised: str | None) -> Parcel:
         kind=unit.source.kind,
         identify=unit.source.identify,
         intake=intake,
+        by=by,
+        tried=tried,
         promised=promised,
     )
     return Parcel(_encode(spooled), len(intake.events) + len(intake.rejected))

@@ -67,6 +67,8 @@ class SpoolingTracker(Tracker):
         self.waits = asyncio.Event()  # there is something to drain, or the store has not been seen yet
         self._met = False  # the store has been seen
         self._door: asyncio.Event | None = None  # set when the last units are drained, or cannot be
+        self._name = new_id()
+        self._failed: set[int] = set()  # places of units that were tried in vain: the store may have taken them
         self._finished: set[int] = set()  # places of units that are done and not yet dropped
 
     async def start(self) -> None:
@@ -94,8 +96,8 @@ class SpoolingTracker(Tracker):
     async def track(self, intake: Intake, source: Source) -> Answer:
         """Do what a payload asks for, or keep it until the store is back. Raises `Refusal` or `Unavailable`."""
         request = self._request(identified(self._with_session(intake, source), self.new_id), source)
-        reason = BEHIND
-        if await self._clear():
+        reason, tried = BEHIND, await self._clear()
+        if tried:
             try:
                 parts, missed = await self._at_once(request)
             except Moving:
@@ -105,7 +107,7 @@ class SpoolingTracker(Tracker):
             else:
                 return await self._with_rest(request, parts, missed)
         told = self._promised(request)
-        await self._keep(units_of(request), told)
+        await self._keep(units_of(request), told, tried=tried)
         if not request.events:
             raise nothing_accepted(request.intake)
         return queued_answer(request.intake, source, told, request.events, reason)
@@ -131,7 +133,7 @@ class SpoolingTracker(Tracker):
         """The answer when some units of a payload are done; those that the store could not take are kept."""
         late = [one for one in missed if not isinstance(one.wrong, Moving)]
         try:
-            await self._keep([one.request for one in late], None)
+            await self._keep([one.request for one in late], None, tried=True)
         except Unavailable:
             late = []  # they are told as errors of their events
         kept = {one.request.seed for one in late}
@@ -141,10 +143,10 @@ class SpoolingTracker(Tracker):
                 answer.body["debugging"]["execution"] |= queued(one.request.events, _away(one.wrong))
         return answer
 
-    async def _keep(self, units: Sequence[Request], told: str | None) -> None:
+    async def _keep(self, units: Sequence[Request], told: str | None, *, tried: bool) -> None:
         if not units:
             return
-        parcels = [packed(unit, told) for unit in units]
+        parcels = [packed(unit, self._name, told, tried=tried) for unit in units]
         await self.spool.put(parcels)
         self.ledger.queue(sum(parcel.events for parcel in parcels))
         self.waits.set()
@@ -216,6 +218,7 @@ class SpoolingTracker(Tracker):
     async def _drop(self, places: list[int]) -> None:
         await self.spool.drop(places)
         self._finished.difference_update(places)
+        self._failed.difference_update(places)
 
     async def _owned(self, waiting: Waiting, held: set[Name], drained: Drained) -> Waiting:
         """With the name of the profile that the unit belongs to. Looking for it loads it, too."""
@@ -223,7 +226,7 @@ class SpoolingTracker(Tracker):
         if spooled is None or spooled.intake.profile_less:
             return waiting
         try:
-            loaded = await self._load(self._redo_request(spooled), None)
+            loaded = await self._load(self._again(waiting, spooled), None)
         except Unavailable as away:
             drained.fail(away)
             held |= waiting.names
@@ -242,6 +245,7 @@ class SpoolingTracker(Tracker):
                 await self._one(waiting, drained)
             except Unavailable as away:
                 drained.fail(away)
+                self._failed.add(waiting.parcel.place)
                 held |= lane.names
                 break
             done.append(waiting.parcel.place)
@@ -271,7 +275,7 @@ class SpoolingTracker(Tracker):
             raise Unavailable(f"events that cannot be processed cannot be kept either: {worse}") from worse
 
     async def _redo(self, waiting: Waiting, spooled: Spooled, drained: Drained) -> None:
-        request = self._redo_request(spooled)
+        request = self._again(waiting, spooled)
         if not request.events:
             records = rejected_records(spooled.intake, spooled.now, spooled.seed)
             await self._give_up(waiting, records, drained)
@@ -283,9 +287,11 @@ class SpoolingTracker(Tracker):
         if spooled.promised is not None:
             await self._keep_promise(request, spooled.promised)
 
-    def _redo_request(self, spooled: Spooled) -> Request:
+    def _again(self, waiting: Waiting, spooled: Spooled) -> Request:
         source = spooled.source(self.project.sources)
-        return spooled.request(source, self.clock.ticks() + source.answer_within / 1000)
+        deadline = self.clock.ticks() + source.answer_within / 1000
+        again = spooled.tried or spooled.by != self._name or waiting.parcel.place in self._failed
+        return spooled.request(source, deadline, again=again)
 
     def _count_done(self, waiting: Waiting, drained: Drained) -> None:
         self.ledger.queue(-waiting.parcel.events)
