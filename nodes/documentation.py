@@ -21,6 +21,7 @@ from engine.flow.node import (
     declared_ports,
     type_name,
 )
+from engine.flow.note import ConsentNames
 from engine.flow.registry import Registry, field_notes, notes
 
 INTRO = """\
@@ -31,7 +32,7 @@ This page is made from the code by `python docs/generate.py`.
 A node of a flow has an id, one key that is its type, and what is common to all nodes (`next`, `when`, `join`, …).
 Values may be templates (`"{{ event.properties.total }}"`) unless it says *no templates*; a scalar is a text, a number,
 true or false. A plain `next: x` wires the ports marked *main*. Every type also has the ports `failed` (an absent value,
-a limit, or no answer from the world) and `skipped` (its `when` was false, or it is disabled).
+a limit, or no answer from the world) and `skipped` (its `when` was false, a consent was lacking, or it is disabled).
 """
 
 
@@ -94,6 +95,8 @@ def _value(kind: shape.Type, given: tuple[Any, ...]) -> str:
         elif isinstance(note, Names):
             what = f"a {note.kind.replace('-', ' ')}"
             words = words.replace("list of text", f"list of names of {what}").replace("text", f"name of {what}")
+    if _has(given, ConsentNames):
+        words += ", by name of a consent"
     if _has(given, Parts):
         words += ", what is filled in percent-encoded"
     return words + (", no templates" if _has(given, Fixed) else "")

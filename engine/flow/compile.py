@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from engine.flow.config import Config, bad_duration, read_condition, read_config
+from engine.flow.consents import UNWANTED, Wanted, read_consents
 from engine.flow.duration import read_duration
 from engine.flow.graph import Wiring, check_graph, plan_order
 from engine.flow.names import ProjectNames
@@ -21,17 +22,18 @@ from engine.flow.note import End
 from engine.flow.plan import Flow, PlannedNode, ProfilePolicy, Retry, Trigger
 from engine.flow.reading import check_reads
 from engine.flow.registry import Registry
-from engine.language.expression import Condition
+from engine.language.expression import Condition, Read
 from engine.misfit import written
 from engine.problem import KeyPath, Problem, did_you_mean
 
-FLOW_KEYS = ("flow", "description", "trigger", "profile", "start", "nodes", "keep")
+FLOW_KEYS = ("flow", "description", "trigger", "profile", "consents", "start", "nodes", "keep")
 TRIGGER_KEYS = ("event", "source", "when", "schedule")
-COMMON_KEYS = ("next", "when", "timeout", "deadline", "retry", "join", "description", "disabled")
+COMMON_KEYS = ("next", "when", "consents", "timeout", "deadline", "retry", "join", "description", "disabled")
 NODE_ID = re.compile(r"[a-z][a-z0-9_]*")
 FLOW_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 MOST_NODES = 200
 MISPLACED_PORT = "H122"
+_Reads = list[tuple[KeyPath, Read]]
 _EDGE_CODES = ("H103", "H116", "H117", "H311")
 
 
@@ -63,9 +65,15 @@ class _Draft:
     config: Config
     ports: dict[str, Port]
     when: Condition | None
+    consents: tuple[str, ...]
     settings: dict[str, Any]
     at: KeyPath
     next: list[tuple[str, str, KeyPath]] = field(default_factory=list)  # port, target, where
+
+    @property
+    def guarded(self) -> bool:
+        """Whether it may be skipped."""
+        return self.when is not None or bool(self.consents) or self.settings["disabled"]
 
 
 class _Reader:
@@ -91,11 +99,12 @@ class _Reader:
         if policy not in ("required", "optional", "none"):
             self.say("H103", f"`{policy}` is not a profile policy", ("profile",), help="required, optional or none")
             policy = "optional"
+        consents = self.consents(document, ())
         drafts = self.drafts(document.get("nodes"))
         if not drafts:
             return None
         starts = self.starts(document.get("start"), drafts)
-        wiring = self.wiring(drafts, starts, policy, trigger)
+        wiring = self.wiring(drafts, starts, policy, _reads(trigger.when, ("trigger", "when"), consents))
         found = check_graph(wiring)
         if any(map(_of_edges, self.problems)):  # what an edge was meant to lead to is not unreachable as well
             found = [p for p in found if p.code != "H302"]
@@ -107,6 +116,7 @@ class _Reader:
             version=version,
             trigger=trigger,
             profile=policy,
+            consents=consents.names,
             description=str(document.get("description", "")),
             keep=self.keep(document.get("keep")),
             text=text,
@@ -155,7 +165,7 @@ class _Reader:
         when = None
         if "when" in raw:
             when = read_condition(raw["when"], ("trigger", "when"), self.problems)
-            reads = [(("trigger", "when"), read) for read in (when.reads if when else ())]
+            reads = _reads(when, ("trigger", "when"))
             self.problems += check_reads(reads, self.names)
             if any(read.path[0] == "nodes" for _, read in reads):
                 self.say("H304", "no node has run when a trigger is decided", ("trigger", "when"))
@@ -213,10 +223,15 @@ class _Reader:
         when = None
         if "when" in raw:
             when = read_condition(raw["when"], (*at, "when"), self.problems)
-            reads = [((*at, "when"), read) for read in (when.reads if when else ())]
-            self.problems += check_reads(reads, self.names)
-            config.reads += reads
-        return _Draft(id, node, config, ports, when, self.settings(node, raw, at), at)
+            self.problems += check_reads(_reads(when, (*at, "when")), self.names)
+        consents = self.consents(raw, at)
+        config.reads += _reads(when, (*at, "when"), consents)
+        return _Draft(id, node, config, ports, when, consents.names, self.settings(node, raw, at), at)
+
+    def consents(self, raw: Mapping[str, Any], at: KeyPath) -> Wanted:
+        if "consents" not in raw:
+            return UNWANTED
+        return read_consents(raw["consents"], (*at, "consents"), self.names, self.problems)
 
     def type_of(self, id: str, raw: Mapping[str, Any], at: KeyPath) -> tuple[type[Node] | None, str]:
         types = [str(key) for key in raw if key not in COMMON_KEYS]
@@ -337,7 +352,7 @@ class _Reader:
     # ---- plan -------------------------------------------------------------------------------------------------------
 
     def wiring(
-        self, drafts: Mapping[str, _Draft], starts: tuple[str, ...], policy: ProfilePolicy, trigger: Trigger
+        self, drafts: Mapping[str, _Draft], starts: tuple[str, ...], policy: ProfilePolicy, before: _Reads
     ) -> Wiring:
         return Wiring(
             nodes={id: d.node for id, d in drafts.items()},
@@ -347,10 +362,10 @@ class _Reader:
             reads={id: d.config.reads for id, d in drafts.items()},
             writes={id: d.config.writes for id, d in drafts.items()},
             joins={id: d.settings["join"] for id, d in drafts.items()},
-            guarded=frozenset(id for id, d in drafts.items() if d.when is not None or d.settings["disabled"]),
+            guarded=frozenset(id for id, d in drafts.items() if d.guarded),
             places={id: d.at for id, d in drafts.items()},
             profile=policy,
-            trigger_reads=[(("trigger", "when"), read) for read in (trigger.when.reads if trigger.when else ())],
+            trigger_reads=before,
         )
 
     def plan(self, wiring: Wiring, drafts: Mapping[str, _Draft]) -> dict[str, Any]:
@@ -377,10 +392,11 @@ class _Reader:
                     fatal=frozenset(p.name for p in draft.ports.values() if p.failure and p.name not in outs),
                     starts=id in wiring.starts,
                     makes_ids=draft.node.makes_ids,
-                    guarded=draft.when is not None or draft.settings["disabled"],
+                    guarded=draft.guarded,
                     ins=tuple((source, frozenset(ins[source])) for source in sorted(ins)),
                     outs=outs,
                     when=draft.when,
+                    consents=draft.consents,
                     line=self.lines(draft.at),
                     **draft.settings,
                 )
@@ -392,6 +408,11 @@ def _ports(node: type[Node] | None, config: Any) -> dict[str, Port]:
     if node is None:
         return {}
     return {**declared_ports(node), **node.own_ports(config if isinstance(config, Mapping) else {})}
+
+
+def _reads(when: Condition | None, at: KeyPath, consents: Wanted = UNWANTED) -> _Reads:
+    """What is read before a node or a flow runs: by its condition, which stands at `at`, and for its consents."""
+    return [*((at, read) for read in (when.reads if when else ())), *consents.reads]
 
 
 def _of_edges(problem: Problem) -> bool:

@@ -12,7 +12,7 @@ from engine.flow.duration import read_duration
 from engine.flow.fill import Fill, encoded
 from engine.flow.names import ProjectNames
 from engine.flow.node import Fixed, Keys, Names, Node, Parts, Span, Sparse, Truth, type_name
-from engine.flow.note import InPlaceOf
+from engine.flow.note import ConsentNames, InPlaceOf
 from engine.flow.reading import check_reads
 from engine.flow.registry import field_notes, notes, sole_field
 from engine.language.expression import Condition, Read, compile_condition
@@ -122,7 +122,7 @@ class _Reading:
             self._cases(info, raw, at)
         elif _has(said, Span):
             self._duration(info, raw, at)
-        elif all(self._paths(note, raw, at) for note in said if isinstance(note, Keys)):
+        elif self._written(raw, at, said):
             self._value(info, raw, at, said)
 
     def _cases(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
@@ -179,6 +179,25 @@ class _Reading:
         family = type_name(self.node).partition(".")[0]
         if family in FAMILIES:
             self.config.writes.append((at, (family, *path)))
+
+    def _written(self, raw: Any, at: KeyPath, said: tuple[Any, ...]) -> bool:
+        """Check the paths or names that are written to; False when something is wrong with them."""
+        if _has(said, ConsentNames):
+            return self._consents(raw, at)
+        return all(self._paths(note, raw, at) for note in said if isinstance(note, Keys))
+
+    def _consents(self, raw: Any, at: KeyPath) -> bool:
+        """Check the names of consents in `raw`, and note that they are written; False when something is wrong."""
+        before = len(self.config.problems)
+        for name in raw if isinstance(raw, Mapping) else ():
+            problem = self.names.problem("consent", str(name))
+            if problem is not None:
+                found = problem.below((*at, name))
+                self.config.problems.append(
+                    Problem(code=found.code, message=found.message, path=found.path, on="key", help=found.help)
+                )
+            self.config.writes.append(((*at, name), ("profile", "consents", str(name))))
+        return len(self.config.problems) == before
 
     def _value(self, info: FieldInfo, raw: Any, at: KeyPath, said: tuple[Any, ...]) -> None:
         fixed = any(isinstance(note, Fixed) for note in said)

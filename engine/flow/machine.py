@@ -13,6 +13,7 @@ import msgspec
 from engine.flow.ask import Ask, Reply
 from engine.flow.attempts import no_more, pause, timed
 from engine.flow.calls import call_of
+from engine.flow.consents import lacking
 from engine.flow.effect import CachePut, Effect, Emit, Merge, SetEvent, SetSession, Stop
 from engine.flow.node import Outcome, Seen, type_name
 from engine.flow.plan import Flow, PlannedNode
@@ -244,13 +245,15 @@ class Machine:
         if node.disabled:
             return Outcome("skipped", reason="disabled")
         try:
-            scope = self._sight(mask).scope
+            sight = self._sight(mask)
         except Refused:
             return self._act(node, mask, None)
         if self.trace is not None:
-            self.trace.begin(node).scope = scope
-        if node.when is not None and not node.when.test(scope):
+            self.trace.begin(node).scope = sight.scope
+        if node.when is not None and not node.when.test(sight.scope):
             return Outcome("skipped", reason=f"`{node.when.source}` is false")
+        if node.consents and (lacks := lacking(sight, node.consents)) is not None:
+            return Outcome("skipped", reason=lacks.reason)
         return self._act(node, mask, None)
 
     def _act(self, node: PlannedNode, mask: int, reply: Reply | None) -> Outcome | Ask:

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from engine.problem import Problem, did_you_mean
+from engine.profile.consent import is_consent_name
 
 
 class ProjectNames(Struct, frozen=True):
@@ -14,7 +15,9 @@ class ProjectNames(Struct, frozen=True):
     sources: frozenset[str] = frozenset()
 
     def problem(self, kind: str, name: str) -> Problem | None:
-        """What is wrong with naming `name` as a `kind` (segment, manual-segment, target, source), if anything."""
+        """What is wrong with naming `name` as a `kind`, e.g. segment, manual-segment or consent, if anything."""
+        if kind == "consent":
+            return _bad_consent(name)
         if kind == "manual-segment":
             return self._manual(name)
         known = {"segment": self.segments, "target": self.targets, "source": self.sources}[kind]
@@ -32,6 +35,17 @@ class ProjectNames(Struct, frozen=True):
                 help=f"let the condition decide, or write `manual: true` in place of it in segments/{name}.yaml",
             )
         return self.problem("segment", name)
+
+
+def _bad_consent(name: str) -> Problem | None:
+    """Consents are not declared: any name will do that can be written in a path and in a payload."""
+    if is_consent_name(name):
+        return None
+    help = "letters, digits, `_` and `-`, at most 100 of them"
+    above, _, last = name.rpartition(".")
+    if above in ("consents", "profile.consents") and is_consent_name(last):
+        help = f"write the name alone: `{last}`"
+    return Problem(code="H104", message=f"`{name[:100]}` is not the name of a consent", help=help)
 
 
 def _remedy(kind: str, name: str, known: frozenset[str]) -> str:

@@ -139,7 +139,7 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     commutes: ClassVar[bool] = False  # two of them side by side may write the same path
 
     failed = Port("An absent value, a limit, or no answer from the world", failure=True)
-    skipped = Port("Its `when` was false, or it is disabled")
+    skipped = Port("Its `when` was false, a consent was lacking, or it is disabled")
 
     @classmethod
     def own_ports(cls, config: Mapping[str, Any]) -> dict[str, Port]:

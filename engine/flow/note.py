@@ -14,6 +14,10 @@ class InPlaceOf:
         self.unless = unless
 
 
+class ConsentNames:
+    """Field note: the map's keys name consents, which the node changes. They are written out, never computed."""
+
+
 class End(Port):
     """A way out of a node behind which the run is over: no edge leaves by it."""
 

@@ -40,6 +40,7 @@ class PlannedNode:
     ins: tuple[tuple[int, frozenset[str]], ...] = ()
     outs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     when: Condition | None = None
+    consents: tuple[str, ...] = ()  # without all of them it is skipped
     fatal: frozenset[str] = frozenset()  # ports that end the run as failed, since nobody wired them
     starts: bool = False
     makes_ids: bool = False
@@ -80,6 +81,7 @@ class Flow:
     nodes: tuple[PlannedNode, ...]
     starts: tuple[int, ...]
     profile: ProfilePolicy = "optional"
+    consents: tuple[str, ...] = ()  # without all of them it does not run
     description: str = ""
     keep: float | None = None  # share of its uneventful runs to keep, when the flow says so itself
     text: str = ""

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from engine.flow.ask import ProfileReply, ProfilesReply
+from engine.flow.consents import lacking
 from engine.flow.effect import Attach, AttachSession, CachePut, ClaimKey, Effect, Emit, Log, Merge, Respond
 from engine.flow.machine import MOST_EMITTED, Machine
 from engine.flow.plan import Flow
@@ -169,6 +170,12 @@ class Work:
             return "not-triggered", {"expression": trigger.when.source, "values": cut_all(said.values), "result": False}
         if flow.profile == "required" and self.sight.person is None:
             return "filtered", {"expression": "profile: required", "values": {"profile": "no profile"}}
+        if flow.consents and (lacks := lacking(self.sight, flow.consents)) is not None:
+            return "filtered", {
+                "expression": f"consents: {lacks.name}",
+                "values": cut_all(lacks.read),
+                "why": lacks.reason,
+            }
         return None
 
     def _without_profile(self) -> Sight:

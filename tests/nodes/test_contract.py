@@ -72,7 +72,7 @@ def test_at_most_one_field_is_sole(node: type[Node]):
 @each_type
 def test_types_of_profiles_say_that_they_use_one(node: type[Node]):
     family = type_name(node).partition(".")[0]
-    assert node.uses_profile == (family in ("profile", "segment") or type_name(node) == "lookup.profile")
+    assert node.uses_profile == (family in ("profile", "segment", "consent") or type_name(node) == "lookup.profile")
 
 
 @each_type

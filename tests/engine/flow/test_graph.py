@@ -318,6 +318,7 @@ def test_a_flow_without_profile_has_no_node_that_needs_one(node: type[Node]):
         "profile.alias": "x",
         "profile.attach": "{id: x}",
         "profile.unset": "traits.x",
+        "consent.set": "{mail: true}",
         "lookup.profile": "{id: x}",
         "profile.merge": "{pii.email: x}",
         "profile.increment": "{traits.x: 1}",

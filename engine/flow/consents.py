@@ -1,0 +1,79 @@
+"""Consents that a flow or a node wants: without all of them it does nothing. In doubt a consent is not given."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from engine.flow.names import ProjectNames
+from engine.flow.sight import Sight
+from engine.language.expression import Read
+from engine.problem import KeyPath, Problem
+from engine.profile.consent import State, state
+from engine.profile.visible import consented
+from engine.profile.write import commit
+
+_WORDS: dict[State, str] = {
+    "absent": "is absent",
+    "revoked": "is revoked",
+    "expired": "has expired",
+    "unreadable": "cannot be read",
+    "given": "is disputed: it was given or taken back under an id that is merely claimed, or both at the same time",
+}
+
+
+class Lacking(Struct, frozen=True):
+    """A consent that is wanted and not given: what stands there, and why that is no consent."""
+
+    name: str
+    reason: str
+    value: Any = None
+
+    @property
+    def read(self) -> dict[str, Any]:
+        """What was looked at, by its path."""
+        return {f"profile.consents.{self.name}": "absent" if self.value is None else self.value}
+
+
+class Wanted(Struct, frozen=True):
+    """The consents that a flow or a node names, and that it reads them."""
+
+    names: tuple[str, ...] = ()
+    reads: tuple[tuple[KeyPath, Read], ...] = ()
+
+
+UNWANTED = Wanted()
+
+
+def read_consents(raw: Any, at: KeyPath, names: ProjectNames, problems: list[Problem]) -> Wanted:
+    """What `consents:` says, which stands at `at`; adds what is wrong with it to `problems`."""
+    items = [(item, (*at, i)) for i, item in enumerate(raw)] if isinstance(raw, list) else [(raw, at)]
+    if not items or not all(isinstance(item, str) for item, _ in items):
+        wrong = next((where for item, where in items if not isinstance(item, str)), at)
+        message = "`consents` is the name of a consent or a list of names"
+        problems.append(Problem(code="H103", message=message, path=wrong, help="write `consents: [newsletter]`"))
+        return UNWANTED
+    found = [problem.below(where) for item, where in items if (problem := names.problem("consent", item))]
+    problems += found
+    if found:
+        return UNWANTED
+    reads = [(where, Read(("profile", "consents", item), 0, len(item), handled=True)) for item, where in items]
+    return Wanted(tuple(item for item, _ in items), tuple(reads))
+
+
+def lacking(sight: Sight, names: tuple[str, ...]) -> Lacking | None:
+    """The first of the consents that is not given in a state of a run, or None when all are."""
+    profile, person, now = sight.scope["profile"], sight.person, sight.inputs.now
+    if profile is None or person is None:
+        return Lacking(names[0], f"consent `{names[0]}` is not given: no profile")
+    shown = profile["consents"]
+    for name in names:
+        if (stands := state(shown, name, now)) != "given":
+            return Lacking(name, f"consent `{name}` {_WORDS[stands]}", shown.get(name))
+    acting = sight.acting or person.id
+    decided = [operation for operation in sight.operations if operation.path[0] == "consents"]
+    if decided:
+        person, _ = commit(person, acting, decided, now, fields=sight.rules)
+    for name in names:
+        if not consented(person, acting, name, now, profile, sight.rules):
+            return Lacking(name, f"consent `{name}` {_WORDS['given']}", shown.get(name))
+    return None

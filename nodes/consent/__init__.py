@@ -1,0 +1,1 @@
+"""Nodes that give consents and take them back."""
