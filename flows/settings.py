@@ -10,6 +10,7 @@ from engine.flow.duration import read_duration
 from engine.language.path import parse_path
 from engine.problem import KeyPath, Problem, Wrong
 from engine.profile.declared import Rule
+from engine.profile.key import MOST_PER_KEY, Form, KeyRules, folded, regions
 from engine.tracking.project import WEEK_MS, Settings
 from engine.tracking.retention import Kind, Retention
 from engine.tracking.source import Target
@@ -23,12 +24,29 @@ Share = Annotated[float, Meta(description="Share of the runs with this outcome t
 _UNRESOLVED: Final = object()
 
 ROOTS: Final = ("traits", "pii", "consents")  # of a profile: what flows may declare
+KEY_ROOTS: Final = ("traits", "pii")
 
 
 class Runs(Struct, frozen=True, kw_only=True):
     """Which runs are kept."""
 
     keep: dict[Outcome, Share] = field(default_factory=dict)
+
+
+class Merging(Struct, frozen=True, kw_only=True):
+    """How far keys join profiles."""
+
+    region: Annotated[
+        str | None,
+        Meta(description="Where phone numbers without a country code belong: two capital letters, e.g. DE"),
+    ] = None
+    most_per_key: Annotated[
+        int, Meta(description="How many profiles one value of a key may join with the first that had it", ge=1, le=99)
+    ] = MOST_PER_KEY
+    never: Annotated[
+        tuple[str, ...],
+        Meta(description="Values of keys that stand for nobody, e.g. info@shop.example", max_length=1000),
+    ] = ()
 
 
 class Deduplication(Struct, frozen=True, kw_only=True):
@@ -49,6 +67,18 @@ class SettingsFile(Struct, frozen=True, kw_only=True):
         dict[str, Literal["newest", "oldest", "min", "max"]],
         Meta(description="Which of several set values a profile shows, by path, e.g. traits.first_seen: oldest"),
     ] = field(default_factory=dict)
+    keys: Annotated[
+        dict[str, Form],
+        Meta(description="The form into which keys are brought, by path, e.g. pii.email: email"),
+    ] = field(default_factory=dict)
+    merging: Merging = Merging()
+    spool: Annotated[
+        Literal["on", "off"],
+        Meta(description="on or off: whether payloads wait on this machine while the store is away"),
+    ] = "off"
+    spool_dir: Annotated[str | None, Meta(description="The folder where they wait; .headrace/spool when left out")] = (
+        None
+    )
     runs: Runs = Runs()
     deduplication: Deduplication = Deduplication()
     retention: Annotated[
@@ -86,9 +116,12 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Sett
     settings = Settings(
         store=file.store,
         fields=_declared(file.fields, problems),
+        keys=_keys(file, problems),
         shares={str(outcome): share for outcome, share in file.runs.keep.items()},
         window_ms=_duration(file.deduplication.window, ("deduplication", "window"), problems) or WEEK_MS,
         retention=_retention(file.retention, problems),
+        spool=file.spool == "on",
+        spool_dir=file.spool_dir,
     )
     return SettingsRead(
         name=file.name, settings=settings, targets=file.targets, named_targets=names, problems=tuple(problems)
@@ -116,21 +149,45 @@ def _with_secrets(raw: Any, name: str, root: Path, environment: Mapping[str, str
 
 
 def _declared(written: Mapping[str, str], problems: list[Problem]) -> dict[tuple[str, ...], Rule]:
-    declared: dict[tuple[str, ...], Rule] = {}
     rules: dict[str, Rule] = {rule: rule for rule in get_args(Rule)}
-    for text, rule in written.items():
+    paths = _paths(written, "fields", ROOTS, "a field of profiles that flows set", problems)
+    return {path: rules[written[text]] for text, path in paths if written[text] in rules}
+
+
+def _keys(file: SettingsFile, problems: list[Problem]) -> KeyRules:
+    merging = file.merging
+    paths = _paths(file.keys, "keys", KEY_ROOTS, "a field that can be a key", problems)
+    if merging.region is not None and merging.region not in regions():
+        message = f"`{merging.region}` is no region that phone numbers have"
+        remedy = "write the two capital letters of a country, e.g. DE or GB"
+        problems.append(Problem(code="H404", message=message, path=("merging", "region"), help=remedy))
+    return KeyRules(
+        forms=tuple([(path, file.keys[text]) for text, path in paths]),
+        region=merging.region,
+        most=merging.most_per_key,
+        never=frozenset(map(folded, merging.never)),
+    )
+
+
+def _paths(
+    written: Mapping[str, Any], key: str, roots: tuple[str, ...], what: str, problems: list[Problem]
+) -> list[tuple[str, tuple[str, ...]]]:
+    """The texts that stand for paths below `roots`, with those; of the others it is said that they are not `what`."""
+    found: list[tuple[str, tuple[str, ...]]] = []
+    for text in written:
         try:
             path = parse_path(text)
         except Wrong as wrong:
-            problems.append(_on_key(wrong.problem, ("fields", text)))
+            problems.append(_on_key(wrong.problem, (key, text)))
             continue
-        if path[0] not in ROOTS or len(path) < 2:
-            roots = ", ".join(f"`{root}.…`" for root in ROOTS)
-            message = f"`{text}` is not a field of profiles that flows set"
-            problems.append(Problem(code="H404", message=message, path=("fields", text), on="key", help=roots))
-        elif rule in rules:
-            declared[path] = rules[rule]
-    return declared
+        if path[0] in roots and len(path) > 1:
+            found.append((text, path))
+        else:
+            named = ", ".join(f"`{root}.…`" for root in roots)
+            problems.append(
+                Problem(code="H404", message=f"`{text}` is not {what}", path=(key, text), on="key", help=named)
+            )
+    return found
 
 
 def _on_key(problem: Problem, at: KeyPath) -> Problem:

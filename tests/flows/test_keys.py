@@ -1,0 +1,36 @@
+"""What `headrace.yaml` says of keys and of merging."""
+
+from pathlib import Path
+
+from engine.profile.key import USUAL_KEYS, KeyRules
+from flows.project import load_project
+from nodes import builtin
+
+
+def rules(tmp_path: Path, text: str) -> KeyRules:
+    (tmp_path / "headrace.yaml").write_text(text)
+    loaded = load_project(tmp_path, builtin(), environment={})
+    assert loaded.diagnostics == ()
+    return loaded.project.settings.keys
+
+
+def test_keys_have_forms_and_merging_has_limits(tmp_path: Path) -> None:
+    text = """
+    keys: {pii.email: email, "pii['work phone']": phone, traits.login: lower, traits.card: exact}
+    merging: {region: DE, most_per_key: 5, never: [" Info@Shop.example"]}
+    """
+    assert rules(tmp_path, text) == KeyRules(
+        forms=(
+            (("pii", "email"), "email"),
+            (("pii", "work phone"), "phone"),
+            (("traits", "login"), "lower"),
+            (("traits", "card"), "exact"),
+        ),
+        region="DE",
+        most=5,
+        never=frozenset({"info@shop.example"}),
+    )
+
+
+def test_nothing_has_to_be_said(tmp_path: Path) -> None:
+    assert rules(tmp_path, "name: shop\n") == USUAL_KEYS
