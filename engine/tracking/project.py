@@ -44,6 +44,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     shares: Mapping[str, float] = field(default_factory=dict)
     window_ms: int = WEEK_MS  # how long an event id is remembered
     retention: Retention = Retention()
+    spool: bool = False  # whether payloads wait on this machine while the store is away
+    spool_dir: str | None = None
 
     def keep(self, outcome: str) -> float:
         """The share (0 to 1) of runs with this outcome that are kept."""
