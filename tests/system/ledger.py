@@ -6,6 +6,9 @@ from collections.abc import Iterator
 import aiohttp
 import msgspec
 
+from engine.profile.fold import fold
+from engine.tracking.ports import Store
+
 JSON = {"Content-Type": "application/json"}
 
 
@@ -72,3 +75,17 @@ class Ledger:
             self._acknowledge(number)
             return True
         return False
+
+
+async def found_in(store: Store, ledger: Ledger) -> tuple[set[int], int]:
+    """The numbers of the stored events, and the sum of all counters."""
+    found = {number for number in ledger.sent if await store.event(f"e-{number}") is not None}
+    total = 0
+    for visit in range(ledger.profiles):
+        session = await store.session("shop", f"visit-{visit}")
+        if session is None:
+            continue
+        person = await store.profile(session.profile or "")
+        assert person is not None
+        total += fold(person)["traits"]["count"]
+    return found, total

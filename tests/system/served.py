@@ -47,7 +47,7 @@ class Served:
         said = []
         for line in self.process.stderr:
             said.append(line)
-            if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+            if found := re.search(r"(?<= on )http://127\.0\.0\.1:\d+", line):
                 return self._answering(found[0])
         self._gone()
         raise AssertionError("the server did not start: " + "".join(said))

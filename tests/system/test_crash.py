@@ -8,9 +8,8 @@ import aiohttp
 import msgspec
 import pytest
 
-from engine.profile.fold import fold
 from storage.sqlite.store import SqliteStore
-from tests.system.ledger import Ledger
+from tests.system.ledger import Ledger, found_in
 from tests.system.served import Served, serving, write_project
 
 
@@ -27,16 +26,7 @@ async def stored(database: Path, ledger: Ledger) -> tuple[set[int], int]:
     """The numbers of the stored events, and the sum of all counters."""
     store = SqliteStore.open(database)
     try:
-        found = {number for number in ledger.sent if await store.event(f"e-{number}") is not None}
-        total = 0
-        for visit in range(ledger.profiles):
-            session = await store.session("shop", f"visit-{visit}")
-            if session is None:
-                continue
-            person = await store.profile(session.profile or "")
-            assert person is not None
-            total += fold(person)["traits"]["count"]
-        return found, total
+        return await found_in(store, ledger)
     finally:
         await store.close()
 
