@@ -10,6 +10,8 @@ from typing import Any, Protocol
 import msgspec
 import pytest
 
+from engine.profile.fold import fold
+from engine.profile.shown import shown
 from engine.search.field import KINDS, Kind
 from engine.search.match import matches, moment_of
 from engine.search.page import BadCursor, Page, write_cursor
@@ -29,6 +31,7 @@ class Searching(Protocol):
 
 
 Seen = Callable[[], Awaitable[None]]
+Filled = Callable[[str, Iterable[Unit]], Awaitable[Store]]
 
 SHELF = (
     StoredEvent(
@@ -66,7 +69,8 @@ async def first(store: Searching, kind: Kind = "events", limit: int = 3, after: 
 
 
 def coloured(id: str, color: str, expected: int = 0) -> ProfileWrite:
-    return write(id, expected, **{"traits.color": color})
+    plain = write(id, expected, **{"traits.color": color})
+    return ProfileWrite(plain.profile, expected, shown(plain.profile, fold(plain.profile)))
 
 
 def visit(id: str, source: str, at: int) -> SessionWrite:
@@ -83,6 +87,25 @@ def no(id: str, reason: str, at: int) -> Rejected:
     return Rejected(id=id, source="web", at=at, reason=reason, body=msgspec.Raw(b'{"type":1}'))
 
 
+SHELVED = (
+    Unit(profiles=(write("ann"), write("bob"))),
+    *[Unit(events=(one,), marks=(mark(one.id),) if one.id in {"e1", "e4"} else ()) for one in SHELF],
+)
+OF_ALL_KINDS = Unit(
+    profiles=(coloured("ann", "red"), write("loser", into="ann"), write("bob")),
+    sessions=(visit("v-1", "web", NOW + 1), visit("v-2", "web", NOW + 2), visit("visit", "app", NOW + 3)),
+    runs=(ran("r-1", "e-1", NOW + 1), ran("r-2", "e-1", NOW + 2), ran("r-3", "e-2", NOW + 3)),
+    rejected=(no("x-1", "the type is missing", NOW + 1), no("x-2", "no source", NOW + 2)),
+)
+NUMBERED = tuple(
+    StoredEvent(
+        id=f"e{n}", type="t", source="web", received=NOW + n // 3, profile="ann",
+        properties={"n": n, "even": n % 2 == 0},
+    )
+    for n in range(14)
+)  # fmt: skip
+
+
 class SearchContract:
     """The tests; one promise each."""
 
@@ -94,16 +117,24 @@ class SearchContract:
         return nothing
 
     @pytest.fixture
-    async def shelf(self, store: Store, seen: Seen) -> Store:
-        await store.commit(Unit(profiles=(write("ann"), write("bob"))))
-        for one in SHELF:
-            await store.commit(Unit(events=(one,), marks=(mark(one.id),) if one.id in {"e1", "e4"} else ()))
-        await seen()
-        return store
+    def filled(self, store: Store, seen: Seen) -> Filled:
+        """Gives a function that gives a store with some units, which nobody changes; the name is theirs."""
+
+        async def fill(name: str, units: Iterable[Unit]) -> Store:
+            for one in units:
+                await store.commit(one)
+            await seen()
+            return store
+
+        return fill
+
+    @pytest.fixture
+    async def shelf(self, filled: Filled) -> Store:
+        return await filled("shelf", SHELVED)
 
     @pytest.mark.parametrize("kind", KINDS)
-    async def test_in_an_empty_store_nothing_is_found(self, store: Store, kind: Kind) -> None:
-        assert await first(store, kind) == Page()
+    async def test_in_an_empty_store_nothing_is_found(self, filled: Filled, kind: Kind) -> None:
+        assert await first(await filled("nothing", ()), kind) == Page()
 
     @pytest.mark.parametrize(("text", "expected"), [
         ("", "e4 e3 e2 e1"),
@@ -177,17 +208,8 @@ class SearchContract:
         ("rejected", "reason:no*", "x-2"),
         ("rejected", "x-2", "x-2"),
     ])  # fmt: skip
-    async def test_all_kinds_are_found(self, store: Store, seen: Seen, kind: Kind, text: str, expected: str) -> None:
-        await store.commit(
-            Unit(
-                profiles=(coloured("ann", "red"), write("loser", into="ann"), write("bob")),
-                sessions=(visit("v-1", "web", NOW + 1), visit("v-2", "web", NOW + 2), visit("visit", "app", NOW + 3)),
-                runs=(ran("r-1", "e-1", NOW + 1), ran("r-2", "e-1", NOW + 2), ran("r-3", "e-2", NOW + 3)),
-                rejected=(no("x-1", "the type is missing", NOW + 1), no("x-2", "no source", NOW + 2)),
-            )
-        )
-        await seen()
-        assert " ".join(await ids(store, text, kind)) == expected
+    async def test_all_kinds_are_found(self, filled: Filled, kind: Kind, text: str, expected: str) -> None:
+        assert " ".join(await ids(await filled("kinds", (OF_ALL_KINDS,)), text, kind)) == expected
 
     async def test_a_profile_is_found_as_it_is_now(self, store: Store, seen: Seen) -> None:
         await store.commit(Unit(profiles=(coloured("ann", "red"),)))
@@ -199,29 +221,25 @@ class SearchContract:
 
     @pytest.mark.parametrize("limit", [1, 2, 3, 7, 8])
     @pytest.mark.parametrize("text", ["", "properties.even:true", "profile:ann", "properties.n:>=0"])
-    async def test_pages_give_everything_once(self, store: Store, seen: Seen, text: str, limit: int) -> None:
-        numbered = [
-            StoredEvent(id=f"e{n}", type="t", source="web", received=NOW + n // 3, profile="ann",
-                properties={"n": n, "even": n % 2 == 0})
-            for n in range(14)
-        ]  # fmt: skip
-        await store.commit(Unit(profiles=(write("ann"),), events=tuple(numbered)))
-        await seen()
+    async def test_pages_give_everything_once(self, filled: Filled, text: str, limit: int) -> None:
+        store = await filled("numbered", (Unit(profiles=(write("ann"),), events=NUMBERED),))
         found = await walk(store, text, limit=limit)
         asked = parse(text, "events", NOW)
-        assert sorted(one.id for one in found) == sorted(one.id for one in numbered if matches(asked, one))
+        assert sorted(one.id for one in found) == sorted(one.id for one in NUMBERED if matches(asked, one))
         assert [one.received for one in found] == sorted((one.received for one in found), reverse=True)
 
     async def test_the_last_page_says_that_it_is_the_last(self, shelf: Store) -> None:
         assert (await first(shelf, limit=4)).after is None
         assert (await first(shelf, limit=3)).after is not None
 
-    async def test_what_is_stored_meanwhile_moves_nothing(self, shelf: Store, seen: Seen) -> None:
-        page = await first(shelf, limit=2)
-        await shelf.commit(Unit(events=(StoredEvent(id="e5", type="t", source="web", received=NOW + 4000),)))
+    async def test_what_is_stored_meanwhile_moves_nothing(self, store: Store, seen: Seen) -> None:
+        await store.commit(Unit(events=SHELF))
         await seen()
-        rest = await first(shelf, limit=3, after=page.after)
-        assert [one.id for one in (*page.items, *rest.items)] == ["e4", "e3", "e2", "e1"]  # type: ignore[attr-defined]
+        page = await first(store, limit=2)
+        await store.commit(Unit(events=(StoredEvent(id="e5", type="t", source="web", received=NOW + 4000),)))
+        await seen()
+        rest = await first(store, limit=3, after=page.after)
+        assert [*page.items, *rest.items] == [*SHELF[::-1]]
 
     @pytest.mark.parametrize("cursor", ["", "nonsense", write_cursor("runs", 1), write_cursor("events", "a", "b", "c")])
     async def test_a_bad_cursor_is_refused(self, shelf: Store, cursor: str) -> None:

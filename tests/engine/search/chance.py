@@ -4,6 +4,8 @@ from random import Random
 from typing import Any
 
 from engine.profile.document import Part, Profile, Step
+from engine.profile.fold import fold
+from engine.profile.shown import shown
 from engine.search.field import FIELDS, Kind
 from engine.tracking.records import ProfileWrite, Rejected, RunRecord, Session, SessionWrite, StoredEvent, Unit
 
@@ -59,8 +61,9 @@ def unit(rng: Random, n: int) -> Unit:
         source="web", profile=some,
     )  # fmt: skip
     rejected = Rejected(id=f"x{n}", source="web", at=at, reason=f"the {word(rng)} is {word(rng)}", session=some)
+    person = profile(rng, f"p{n}", at)
     return Unit(
-        profiles=(ProfileWrite(profile(rng, f"p{n}", at), 0),),
+        profiles=(ProfileWrite(person, 0, shown(person, fold(person))),),
         sessions=(SessionWrite(session, 0),),
         events=(event,),
         runs=(run,),
