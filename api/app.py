@@ -14,6 +14,7 @@ from api.document import describe
 from api.health import live, ready_handler, root
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
 from api.reading import ReadingKey, reading_router
+from api.spool import draining
 from api.tracking.collect import collect_handler
 from api.tracking.track import track_handler
 from api.upkeep import upkeep
@@ -21,8 +22,9 @@ from effects.clock import SystemClock
 from effects.http import HttpPerformer
 from effects.ids import new_id
 from engine.tracking.intake import Refusal
-from engine.tracking.ports import Clock, Performer, Store, Unavailable
+from engine.tracking.ports import Clock, Performer, Spool, Store, Unavailable
 from engine.tracking.project import Project
+from engine.tracking.spooling import SpoolingTracker
 from engine.tracking.tracker import Tracker
 
 log = structlog.get_logger("headrace")
@@ -38,26 +40,34 @@ def create_app(
     reading_key: str | None = None,
     loopback: bool = True,
     keeps_up: bool = True,
+    spool: Spool | None = None,
 ) -> Litestar:
-    """The application. It closes `store` when it stops.
+    """The application. It closes `store` and `spool` when it stops.
 
     `broken` are project files that could not be read, for `/health/ready`. Reading is open to all when `loopback` says
     that the server is bound to it, else to those who have `reading_key`. `keeps_up` says whether it does the upkeep;
-    of the processes of one server, one does.
+    of the processes of one server, one does. With a `spool`, payloads wait there while the store is away.
     """
     clock = clock or SystemClock()
     client = HttpPerformer(project.targets, clock)  # opens no connection before it is used
-    tracker = Tracker(project, store, performer or client, clock, new_id)
+    performer = performer or client
+    tracker = (
+        Tracker(project, store, performer, clock, new_id)
+        if spool is None
+        else SpoolingTracker(project, store, performer, clock, new_id, spool)
+    )
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         await tracker.start()
-        async with upkeep(tracker) if keeps_up else nullcontext():
-            try:
+        try:
+            async with upkeep(tracker) if keeps_up else nullcontext(), draining(tracker):
                 yield
-            finally:
-                await client.close()
-                await store.close()
+        finally:
+            await client.close()
+            await store.close()
+            if spool is not None:
+                await spool.close()
 
     may_read = ReadingKey(reading_key, loopback=loopback)
     app = Litestar(

@@ -60,12 +60,16 @@ def serve(
         typer.Option("--open-sources", help="Serve sources that trust everybody also beyond loopback"),
     ] = False,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that serve, on a store they can share")] = 1,
+    spool: Annotated[
+        Path | None,
+        typer.Option(help="Keep payloads in this folder while the store is away", show_default="as headrace.yaml says"),
+    ] = None,
 ) -> None:
     """Take events at /track and /collect and run the project's flows on them. Ctrl-C stops cleanly."""
     from cli.serve import Place
     from cli.serve import serve as begin
 
-    raise typer.Exit(begin(project, Place(host, port, store, open_sources, workers), Console(stderr=True)))
+    raise typer.Exit(begin(project, Place(host, port, store, open_sources, workers, spool), Console(stderr=True)))
 
 
 @app.command()

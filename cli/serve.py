@@ -12,7 +12,8 @@ from rich.console import Console
 
 from cli.logging import configure_logging
 from cli.server import application, broken, is_loopback, run
-from cli.store import SHARED, CannotBegin, alone, cannot, kind_of, load, migrate, shown, url_of
+from cli.spool import folder_of, spool_in
+from cli.store import SHARED, Away, CannotBegin, alone, cannot, kind_of, load, migrate, shown, url_of
 from cli.worker import Orders, version_of
 from cli.workers import COMMAND, Workers, supervise
 from flows.project import Loaded
@@ -30,6 +31,7 @@ class Place:
     store: str | None
     open_sources: bool
     workers: int = 1
+    spool: Path | None = None
 
 
 def serve(root: Path, place: Place, console: Console) -> int:
@@ -41,14 +43,17 @@ def serve(root: Path, place: Place, console: Console) -> int:
         url = url_of(loaded, place.store)
         _check_shared(url, place.workers)
         with alone(url, root), _bound_first(place) as listening:
-            done = asyncio.run(migrate(url, root))
+            spools = folder_of(loaded.project.settings, root, place.spool)
+            done = _migrated(url, root, spools)
             _greet(console, loaded, place, _address(place, listening))
             for words in done:
                 console.print(f"  store     {words}", markup=False, highlight=False, soft_wrap=True)
             if place.workers == 1:
-                code = 0 if run(application(loaded, open_store(url, root), place.host), listening) else 1
+                with spool_in(spools) as spool:
+                    app = application(loaded, open_store(url, root), place.host, spool=spool)
+                    code = 0 if run(app, listening) else 1
             else:
-                code = asyncio.run(_supervised(root, loaded, url, place, listening))
+                code = asyncio.run(_supervised(root, loaded, url, spools, place, listening))
     except CannotBegin as wrong:
         return cannot(console, str(wrong))
     if code != 2:
@@ -56,12 +61,25 @@ def serve(root: Path, place: Place, console: Console) -> int:
     return code
 
 
-async def _supervised(root: Path, loaded: Loaded, url: str, place: Place, listening: socket.socket) -> int:
+def _migrated(url: str, root: Path, spools: Path | None) -> list[str]:
+    """What was done to the store, in words. With a spool it may be away: then its first worker sees to it later."""
+    try:
+        return asyncio.run(migrate(url, root))
+    except Away as away:
+        if spools is None:
+            raise
+        return [f"{away} Until then payloads wait in {spools}."]
+
+
+async def _supervised(
+    root: Path, loaded: Loaded, url: str, spools: Path | None, place: Place, listening: socket.socket
+) -> int:
     """Serve by workers. `listening` is never listened on: it keeps the port while no worker has it."""
     version, port = version_of(loaded), listening.getsockname()[1]
 
     def orders(number: int, descriptor: int) -> bytes:
-        told = Orders(number, str(root.resolve()), version, url, place.host, descriptor)
+        spool = None if spools is None else str(spools)
+        told = Orders(number, str(root.resolve()), version, url, place.host, descriptor, spool)
         return msgspec.json.encode(told)
 
     return await supervise(Workers(COMMAND, place.workers, lambda: bound(place, port), orders))

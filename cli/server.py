@@ -15,7 +15,7 @@ from litestar import Litestar
 from api.app import create_app
 from api.connection import Connection
 from api.front import front
-from engine.tracking.ports import Store
+from engine.tracking.ports import Spool, Store
 from flows.project import Loaded
 
 # How long the event loop may keep the interpreter while the writer thread waits for it. The writer's work is done
@@ -45,7 +45,9 @@ def stop_signals() -> list[signal.Signals]:
     return [signal.SIGINT, signal.SIGTERM, *([] if ignored else [signal.SIGHUP])]
 
 
-def application(loaded: Loaded, store: Store, host: str, *, keeps_up: bool = True) -> Litestar:
+def application(
+    loaded: Loaded, store: Store, host: str, *, keeps_up: bool = True, spool: Spool | None = None
+) -> Litestar:
     """The application of a project that is served on `host`."""
     return create_app(
         loaded.project,
@@ -54,6 +56,7 @@ def application(loaded: Loaded, store: Store, host: str, *, keeps_up: bool = Tru
         reading_key=os.environ.get("HEADRACE_ADMIN_KEY"),
         loopback=is_loopback(host),
         keeps_up=keeps_up,
+        spool=spool,
     )
 
 

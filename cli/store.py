@@ -26,6 +26,10 @@ class CannotBegin(Exception):
     """A command cannot begin (exit code 2); the message says why and what to do."""
 
 
+class Away(CannotBegin):
+    """A command cannot begin since the store is not there now."""
+
+
 def load(root: Path, console: Console, *, whole: bool) -> Loaded:
     """The project at `root`; what is wrong with it is printed, with all of it or its settings alone.
 
@@ -91,7 +95,7 @@ async def opened(url: str, root: Path) -> AsyncIterator[Store]:
         yield store
     except Unavailable as unavailable:
         told = f"The store {url} cannot be used now: {unavailable.reason}."
-        raise CannotBegin(shown(told)) from unavailable
+        raise Away(shown(told)) from unavailable
     finally:
         await store.close()
 

@@ -19,6 +19,7 @@ from rich.console import Console
 
 from cli.logging import configure_logging
 from cli.server import STOP_SECONDS, application, run
+from cli.spool import spool_in
 from cli.store import CannotBegin, cannot, load
 from flows.project import Loaded
 from storage import open_store
@@ -37,6 +38,7 @@ class Orders(Struct, frozen=True):
     store: str
     host: str
     socket: int  # the descriptor that it has inherited
+    spool: str | None = None  # the folder of the server's spools
 
 
 def main() -> int:
@@ -51,9 +53,17 @@ def main() -> int:
             return cannot(Console(stderr=True), str(wrong))
         if version_of(loaded) != orders.version:
             log.warning("the project has changed since the server began: this worker serves it as it is now")
+        try:
+            return _serve(loaded, orders, listening)
+        except CannotBegin as wrong:
+            return cannot(Console(stderr=True), str(wrong))
+
+
+def _serve(loaded: Loaded, orders: Orders, listening: socket.socket) -> int:
+    with spool_in(None if orders.spool is None else Path(orders.spool)) as spool:
         # The upkeep is done by one of them; its successor does it should it die.
         store = open_store(orders.store, Path(orders.root))
-        app = application(loaded, store, orders.host, keeps_up=orders.number == 1)
+        app = application(loaded, store, orders.host, keeps_up=orders.number == 1, spool=spool)
         return 0 if run(app, listening) else 1
 
 

@@ -47,6 +47,7 @@ def test_a_whole_project_is_read(tmp_path: Path, registry: Registry) -> None:
         "headrace.yaml": (
             "name: shop\nstore: 'memory:'\nfields: {traits.first: oldest, traits.plain: newest}\n"
             "runs: {keep: {finished: 0.5}}\ndeduplication: {window: 2d}\nretention: {events: 400d, runs: 12h}\n"
+            "spool: on\nspool_dir: /var/spool/shop\n"
             "targets:\n  crm: {url: https://crm.example/api, private: true}\n"
         ),
         "segments/vip.yaml": "segment: vip\nmanual: true\n",
@@ -63,6 +64,7 @@ def test_a_whole_project_is_read(tmp_path: Path, registry: Registry) -> None:
     assert loaded.diagnostics == ()
     assert (project.name, project.settings.store, project.settings.window_ms) == ("shop", "memory:", 172_800_000)
     assert project.settings.retention == Retention(events=34_560_000_000, runs=43_200_000)
+    assert (project.settings.spool, project.settings.spool_dir) == (True, "/var/spool/shop")
     assert project.settings.fields == {("traits", "first"): "oldest"}
     assert (project.settings.keep("finished"), project.settings.keep("failed")) == (0.5, 1.0)
     assert (list(project.targets), list(project.sources)) == (["crm"], ["web"])

@@ -22,7 +22,8 @@ ALWAYS_THERE = frozenset({"close"})
 class AwayStore:
     """Delegates to a store, until it is `away`.
 
-    `meanwhile` is done before the next commit. `fails` are failures of the next commits: None for one that is written all the same, though nobody hears of it.
+    `meanwhile` is done before the next commit. `fails` are failures of the next commits: None for one that is written
+    all the same, though nobody hears of it.
     `refused` holds event types and profile ids; units with one of them fail by that exception.
     """
 
