@@ -93,6 +93,10 @@ class MemoryStore:
         kept = self._profiles.get(id)
         return None if kept is None else decode_profile(kept.doc)
 
+    async def as_stored(self, ids: tuple[str, ...]) -> dict[str, Profile]:
+        """The documents at these ids themselves."""
+        return {id: decode_profile(self._profiles[id].doc) for id in ids if id in self._profiles}
+
     async def key(self, key: str) -> Key | None:
         """The id that a merge key came in under."""
         return self._keys.get(key)

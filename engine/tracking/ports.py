@@ -68,6 +68,12 @@ class Store(Protocol):
     async def profile(self, id: str) -> Profile | None:
         """The profile that `id` leads to along `merged_into`; None when nobody has that id."""
 
+    async def as_stored(self, ids: tuple[str, ...]) -> dict[str, Profile]:
+        """The documents at these ids themselves, where there are any: a tombstone is not followed.
+
+        Of a tombstone nothing is sure but its version and where it leads.
+        """
+
     async def key(self, key: str) -> Key | None:
         """The id that a merge key came in under."""
 

@@ -102,6 +102,11 @@ class SqliteStore:
             found = self._near.row(query.PROFILE, found[0])
         return None if found is None else self._near.decoded(decode_profile, found)
 
+    async def as_stored(self, ids: tuple[str, ...]) -> dict[str, Profile]:
+        """The documents at these ids themselves."""
+        found = {id: self._near.row(query.PROFILE, id) for id in ids}
+        return {id: self._near.decoded(decode_profile, row) for id, row in found.items() if row is not None}
+
     async def key(self, key: str) -> Key | None:
         """The id that a merge key came in under."""
         found = self._near.row("SELECT id, claim FROM keys WHERE key = ?", key)

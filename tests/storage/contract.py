@@ -11,7 +11,7 @@ import pytest
 from msgspec import structs
 
 from engine.tracking.ports import Conflict, Store
-from engine.tracking.records import CacheEntry, Counts, Key, SessionRead, Unit
+from engine.tracking.records import CacheEntry, Counts, Key, ProfileWrite, SessionRead, Unit
 from engine.tracking.retention import KINDS, Dropped, Keep, Kind
 from tests.storage.build import (
     cells,
@@ -68,6 +68,13 @@ def dated(time: int, *names: str, marked: bool = False) -> Unit:
         runs=tuple(structs.replace(run(f"run of {name}", name), at=time) for name in names),
         rejected=tuple(structs.replace(rejected(f"no {name}"), at=time) for name in names),
         marks=tuple(mark(name, at=time) for name in names if marked),
+    )
+
+
+def replaced(unit: Unit, write: ProfileWrite) -> Unit:
+    """The unit with another write of that profile."""
+    return structs.replace(
+        unit, profiles=tuple(write if w.profile.id == write.profile.id else w for w in unit.profiles)
     )
 
 
@@ -285,6 +292,29 @@ class StoreContract:
         await store.commit(Unit(profiles=(write("a", 1, color="red"),)))
         assert await store.profile("a") == profile("a", 2, color="red")
         assert (await store.counts()).profiles == 2
+
+    async def test_what_is_stored_at_an_id_is_read_without_following_it(self, store: Store, second: Store) -> None:
+        await store.commit(Unit(profiles=(write("a", into="b"), write("b", color="red"))))
+        for reader in (store, second):
+            found = await reader.as_stored(("a", "b", "c"))
+            assert {id: (each.version, each.merged_into) for id, each in found.items()} == {
+                "a": (1, "b"),
+                "b": (1, None),
+            }
+            assert found["b"] == profile("b", color="red")
+
+    async def test_a_unit_that_splits_a_profile_is_one(self, store: Store, second: Store) -> None:
+        """`d` was merged into `c`, and both into `a`; now `c` is to stand for itself, and `d` to lead there."""
+        await store.commit(Unit(profiles=(write("c"), write("d", into="c"))))
+        await store.commit(Unit(profiles=(write("a", n=1), write("c", 1, into="a"), write("d", 1, into="a"))))
+        split = Unit(profiles=(write("a", 1, n=2), write("c", 2, n=3), write("d", 2, into="c")))
+        assert await refused(store, replaced(split, write("d", 1, into="c"))) == ("profile", "d")
+        assert await refused(store, replaced(split, write("c", 1, n=3))) == ("profile", "c")
+        assert cells(await second.profile("c")) == {"n": 1}
+        await store.commit(split)
+        for reader in (store, second):
+            assert [cells(await reader.profile(id)) for id in "acd"] == [{"n": 2}, {"n": 3}, {"n": 3}]
+        assert await refused(second, Unit(profiles=(write("a", 1, n=9),))) == ("profile", "a")
 
     async def test_the_newest_events_of_a_profile_come_first(self, store: Store) -> None:
         for n in range(6):
