@@ -1,7 +1,10 @@
 """What a server does by itself now and then."""
 
+import asyncio
+
 import pytest
 
+from api import upkeep
 from api.upkeep import Upkeep
 from effects.clock import ManualClock
 from effects.ids import new_id
@@ -21,9 +24,11 @@ class Unfinished(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.left = 3
+        self.swept = asyncio.Event()
 
     async def sweep(self) -> int:
         finished, self.left = self.left, 0
+        self.swept.set()
         return finished
 
 
@@ -59,3 +64,11 @@ async def test_a_store_finishes_what_was_left_half_done_where_it_can() -> None:
     await Upkeep(tracker(store, Settings())).sweep()
     assert store.left == 0
     await Upkeep(tracker(MemoryStore(), Settings())).sweep()
+
+
+async def test_a_server_does_it_by_itself_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "SWEEP_FIRST", 0)
+    store = Unfinished()
+    async with upkeep.upkeep(tracker(store, Settings())):
+        await store.swept.wait()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
