@@ -16,6 +16,7 @@ from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
 from api.reading import ReadingKey, reading_router
 from api.spool import draining
 from api.tracking.collect import collect_handler
+from api.tracking.consent import consent_handler
 from api.tracking.track import track_handler
 from api.upkeep import upkeep
 from effects.clock import SystemClock
@@ -74,6 +75,7 @@ def create_app(
         [
             track_handler(tracker),
             collect_handler(tracker),
+            consent_handler(tracker),
             root,
             live,
             ready_handler(tracker, broken),

@@ -1,4 +1,4 @@
-"""The OpenAPI document of `/track` and `/collect`, which are raw handlers that Litestar does not document.
+"""The OpenAPI document of `/track`, `/collect` and `/consent`, which are raw handlers that Litestar does not document.
 
 A second application, never served, has typed handlers with the Structs that the decoder uses; its paths and schemas go
 into the served application's document.
@@ -11,7 +11,7 @@ from litestar import Litestar, get, post
 from litestar.openapi import OpenAPIConfig
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from engine.tracking.intake import EventPayload, TrackPayload
+from engine.tracking.intake import EventPayload, MaybeRef, Options, Ref, TrackPayload
 
 TrackBody: Any = msgspec.defstruct(
     "TrackPayload",
@@ -30,6 +30,32 @@ async def track(
     profile_less: FromQuery[bool] = False,
 ) -> dict[str, Any]:
     """Answers `profile.id`, `source.consent`; `response`, `errors` and `debugging` where there is something to say."""
+    return {}
+
+
+class TimedConsent(msgspec.Struct, frozen=True):
+    """A consent that is given until a time, e.g. `365d` from now, or taken back."""
+
+    given: bool
+    expires_in: str | None = None
+
+
+class ConsentBody(msgspec.Struct, frozen=True):
+    """The body of `POST /consent`."""
+
+    source: Ref
+    consents: dict[str, bool | TimedConsent]
+    session: MaybeRef | None = None
+    profile: MaybeRef | None = None
+    id: str | None = None
+    context: dict[str, Any] = msgspec.field(default_factory=dict)
+    properties: dict[str, Any] = msgspec.field(default_factory=dict)
+    options: Options = Options()
+
+
+@post("/consent", status_code=200, summary="Give consents or take them back", tags=["tracking"])
+async def consent(data: JSONBody[ConsentBody]) -> dict[str, Any]:
+    """Does what one event `consent-changed` of `/track` does, and answers as that."""
     return {}
 
 
@@ -69,7 +95,7 @@ async def collect_session_query(type: FromPath[str], source: FromPath[str], sess
 def describe(app: Litestar) -> None:
     """Put the tracking routes into the application's OpenAPI document."""
     twin = Litestar(
-        [track, collect, collect_query, collect_session, collect_session_query],
+        [track, collect, collect_query, collect_session, collect_session_query, consent],
         openapi_config=OpenAPIConfig(title="tracking", version="1"),
         logging_config=None,
     )

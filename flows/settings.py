@@ -23,7 +23,7 @@ Share = Annotated[float, Meta(description="Share of the runs with this outcome t
 
 _UNRESOLVED: Final = object()
 
-ROOTS: Final = ("traits", "pii", "consents")  # of a profile: what flows may declare
+ROOTS: Final = ("traits", "pii")  # of a profile: what may be declared; of consents the newest decision counts, always
 KEY_ROOTS: Final = ("traits", "pii")
 
 

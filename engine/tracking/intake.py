@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct, field
 
 from engine.problem import did_you_mean
+from engine.tracking.consent import CONSENT_CHANGED, fault_of
 
 MOST_BODY = 1_048_576  # bytes, after decompression
 MOST_EVENTS = 500
@@ -136,7 +137,7 @@ def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
     try:
         payload = _payload.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-        raise _malformed(wrong, body) from None
+        raise malformed(wrong, body) from None
     if not payload.events:
         raise Refusal("malformed", "`events` is empty: a payload carries at least one event", "/events")
     if len(payload.events) > MOST_EVENTS:
@@ -180,7 +181,7 @@ def read_properties(body: bytes) -> dict[str, Any]:
     try:
         properties = _object.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-        raise _malformed(wrong, body) from None
+        raise malformed(wrong, body) from None
     if suspicious(body) and (fault := first_fault(properties, "")):
         raise Refusal("malformed", fault[1], fault[0])
     return properties
@@ -191,6 +192,8 @@ def collected(type: str, source: str, session: str | None, properties: dict[str,
     for name, value in (("type", type), ("source", source), ("session", session)):
         if value is not None and not (0 < len(value) <= 200 and usable(value)):
             raise Refusal("malformed", f"the {name} in the path must have 1 to 200 characters; it {UNUSABLE}")
+    if type == CONSENT_CHANGED and (fault := fault_of(properties)):
+        raise Refusal("malformed", fault[1], fault[0])
     event = Incoming(0, None, type, properties, {})
     bare = session is None
     return Intake(source=source, session=session, events=(event,), profile_less=bare, sessionless=bare)
@@ -241,6 +244,8 @@ def _one(index: int, raw: Raw, payload: TrackPayload, careful: bool) -> Incoming
         for name, value in (("properties", event.properties), ("context", event.context), ("time", event.time)):
             if fault := first_fault(value, f"/events/{index}/{name}"):
                 return Unacceptable(index, fault[1], fault[0], raw)
+    if event.type == CONSENT_CHANGED and (fault := fault_of(event.properties)):
+        return Unacceptable(index, fault[1], f"/events/{index}/properties{fault[0]}", raw)
     time = event.time
     if time is not None and not (isinstance(time, str | int | float) and len(str(time)) <= MOST_TIME):
         time = None
@@ -270,7 +275,8 @@ def _check_context(payload: TrackPayload, size: int) -> None:
         raise Refusal("too-large", f"{told}: shorten it, or send fewer events at once", "/context")
 
 
-def _malformed(wrong: Exception, body: bytes) -> Refusal:
+def malformed(wrong: Exception, body: bytes) -> Refusal:
+    """Why a body could not be decoded, and where; `wrong` is what the decoder says."""
     if not body.strip():
         return Refusal("malformed", "the body is empty: send a JSON object")
     at, reason = _place(wrong)

@@ -15,13 +15,15 @@ from engine.flow.consents import lacking
 from engine.flow.effect import Attach, AttachSession, CachePut, ClaimKey, Effect, Emit, Log, Merge, Respond
 from engine.flow.machine import MOST_EMITTED, Machine
 from engine.flow.plan import Flow
-from engine.flow.rendering import cut_all, render
+from engine.flow.rendering import cut_all, render, show_effect
 from engine.flow.run import Asked, Identify, Inputs
 from engine.flow.sight import OPERATIONS, Sight, first_sight
 from engine.flow.trace import Trace
+from engine.profile.consent import decided
 from engine.profile.document import Members, Profile
 from engine.profile.operations import Refused
 from engine.tracking.being import MOST_DEPTH, Being, child_event
+from engine.tracking.consent import CONSENT_CHANGED, decisions_of
 from engine.tracking.records import Session
 from engine.tracking.source import Source, shown_source
 from engine.tracking.triggers import Triggers
@@ -110,6 +112,8 @@ class Work:
         if event.origin == "system":
             flows = self.triggers.of_system(event.type)
         before = self.runs
+        if event.type == CONSENT_CHANGED and event.origin == "client":
+            self._decide(event)
         for flow in flows:
             yield from self._flow(flow, event, children)
         if self.start.debug:
@@ -118,6 +122,25 @@ class Work:
             self.done.append((event, self.sight.scope["event"], self.sight.acting))
         for child in children:
             yield from self._event(child)
+
+    def _decide(self, event: Being) -> None:
+        """Write the consents that the sender gives or takes back, before flows see the event."""
+        if self.sight.person is None:
+            reason = {"expression": f"event.type == '{CONSENT_CHANGED}'", "values": {"profile": "no profile"}}
+            self._tell_decided(event, "filtered", {"reason": reason})
+            return
+        known = self.sight.scope["profile"]["consents"]
+        try:
+            operations = tuple(decided(known, decisions_of(event.properties), self.start.now))
+            self.sight = self._segmented(self.sight.after("", None, operations))
+        except Refused as refused:
+            self._tell_decided(event, "failed", {"reason": str(refused)})
+        else:
+            self._tell_decided(event, "finished", {"operations": [show_effect(one) for one in operations]})
+
+    def _tell_decided(self, event: Being, outcome: str, told: dict[str, Any]) -> None:
+        if self.start.debug:
+            self.ran.append(Ran(event, "", "", outcome, told))
 
     def _show(self, event: Being) -> None:
         scope = {**self.sight.scope, "event": event.shown(self.start.now), "nodes": {}}

@@ -1,0 +1,67 @@
+"""`POST /consent`: a visitor gives consents or takes them back. It becomes one event `consent-changed` of `/track`."""
+
+from typing import Any
+
+from litestar import asgi
+from litestar.handlers import ASGIRouteHandler
+from litestar.types import Receive, Scope, Send
+from msgspec import UNSET, DecodeError, Raw, Struct, UnsetType
+from msgspec.json import Decoder, Encoder
+
+from api.tracking.body import check_media_type, read_body
+from api.tracking.desk import serve
+from engine.tracking.consent import CONSENT_CHANGED
+from engine.tracking.intake import Intake, Refusal, malformed, read_track
+from engine.tracking.tracker import Tracker
+
+_EVENT = "/events/0"
+
+
+class ConsentPayload(Struct, frozen=True, omit_defaults=True):
+    """The body of `/consent`, each part as it came. `id` and `time` are those of the event that it becomes."""
+
+    consents: Raw
+    id: Raw | UnsetType = UNSET
+    time: Raw | UnsetType = UNSET
+    source: Raw | UnsetType = UNSET
+    session: Raw | UnsetType = UNSET
+    profile: Raw | UnsetType = UNSET
+    context: Raw | UnsetType = UNSET
+    properties: Raw | UnsetType = UNSET
+    options: Raw | UnsetType = UNSET
+    userToken: Raw | UnsetType = UNSET  # noqa: N815  # the wire's word
+
+
+_decoder = Decoder(ConsentPayload)
+_encode = Encoder().encode
+
+
+def consent_handler(tracker: Tracker) -> ASGIRouteHandler:
+    """The handler of `/consent` for a tracker."""
+
+    @asgi("/consent", copy_scope=True)
+    async def consent(scope: Scope, receive: Receive, send: Send) -> None:
+        async def read(headers: dict[bytes, bytes]) -> Intake:
+            check_media_type(headers)
+            return read_consent(await read_body(receive, headers))
+
+        await serve(tracker, scope, send, ("POST",), read)
+
+    return consent
+
+
+def read_consent(body: bytes) -> Intake:
+    """The intake of a body of `/consent`. Raises `Refusal`, which points into that body."""
+    try:
+        payload = _decoder.decode(body)
+    except (DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        raise malformed(wrong, body) from None
+    given: dict[str, Any] = {name: getattr(payload, name) for name in ConsentPayload.__struct_fields__}
+    given = {name: part for name, part in given.items() if part is not UNSET}
+    changed: dict[str, Any] = {name: given.pop(name) for name in ("id", "time") if name in given}
+    changed |= {"type": CONSENT_CHANGED, "properties": {"consents": given.pop("consents")}}
+    intake = read_track(_encode({**given, "events": [changed]}))
+    if intake.rejected:
+        (event,) = intake.rejected
+        raise Refusal("malformed", event.reason, event.at.removeprefix(_EVENT).removeprefix("/properties"))
+    return intake
