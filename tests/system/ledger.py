@@ -13,10 +13,15 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Ledger:
-    """Sends numbered events, several clients side by side, and notes which were acknowledged."""
+    """Sends numbered events, several clients side by side, and notes which were acknowledged.
 
-    def __init__(self, profiles: int = 4) -> None:
+    Its clients are never to be refused; `patient` ones send again what was answered 503.
+    """
+
+    def __init__(self, profiles: int = 4, *, patient: bool = False) -> None:
         self.profiles = profiles
+        self.patient = patient
+        self.refused = 0
         self.sent: set[int] = set()
         self.acknowledged: set[int] = set()
         self._numbers = iter(range(10**9))
@@ -65,13 +70,17 @@ class Ledger:
 
     async def _send(self, http: aiohttp.ClientSession, address: str, number: int, tries: int) -> bool:
         """Whether the server answered; a connection that broke is tried again, as clients do."""
-        for _ in range(tries):
+        while tries:
             try:
                 async with http.post(f"{address}/track", data=self.body(number), headers=JSON) as answer:
-                    await answer.read()
-                    assert answer.status == 200, await answer.text()
+                    told = await answer.text()
             except aiohttp.ClientError:
+                tries -= 1
                 continue
+            if self.patient and answer.status == 503:
+                self.refused += 1
+                continue
+            assert answer.status == 200, told
             self._acknowledge(number)
             return True
         return False
