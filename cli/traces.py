@@ -175,6 +175,8 @@ def _operation(op: dict[str, Any]) -> str:
             return f"{_OWNER[kind]}{path} = {short(json.dumps(value, ensure_ascii=False))}"
         case {"op": "increment", "path": path, "by": by}:
             return f"{path} {by:+}"
+        case {"op": "count", "name": name, "by": by}:
+            return f"counter {name} {by:+}"
         case {"op": "add" | "remove" as kind, "path": path, "member": member}:
             return f"{path} {'gains' if kind == 'add' else 'loses'} {short(json.dumps(member, ensure_ascii=False))}"
         case {"op": "append", "path": path, "value": value}:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import inspect as shape
 
 from engine.flow.node import (
+    Counters,
     Fixed,
     Keys,
     Names,
@@ -90,7 +91,9 @@ def _value(kind: shape.Type, given: tuple[Any, ...]) -> str:
     if _has(given, Span):
         return "duration such as `10m`, no templates"
     for note in given:
-        if isinstance(note, Keys):
+        if isinstance(note, Counters):
+            words = words.replace("list of text", "list of them").replace("text", "name of a counter") + " by counter"
+        elif isinstance(note, Keys):
             words += ", by paths below " + ", ".join(f"`{root}`" for root in note.roots)
         elif isinstance(note, Names):
             what = f"a {note.kind.replace('-', ' ')}"

@@ -11,10 +11,11 @@ from msgspec.structs import FieldInfo, fields
 from engine.flow.duration import read_duration
 from engine.flow.fill import Fill, encoded
 from engine.flow.names import ProjectNames
-from engine.flow.node import Fixed, Keys, Names, Node, Parts, Span, Sparse, Truth, type_name
+from engine.flow.node import Counters, Fixed, Keys, Names, Node, Parts, Span, Sparse, Truth, type_name
 from engine.flow.note import ConsentNames, InPlaceOf
 from engine.flow.reading import check_reads
 from engine.flow.registry import field_notes, notes, sole_field
+from engine.language.derived import COUNTER
 from engine.language.expression import Condition, Read, compile_condition
 from engine.language.path import parse_path
 from engine.language.refusal import NO_TEMPLATES
@@ -22,6 +23,7 @@ from engine.language.template import has_template
 from engine.language.value import Value, compile_value
 from engine.misfit import example, in_words, written
 from engine.problem import KeyPath, Problem, Wrong, did_you_mean
+from engine.profile.tally import COUNTERS
 
 On = Literal["key", "value"]
 
@@ -162,7 +164,17 @@ class _Reading:
                 self._path(note, text, where, on)
         return len(self.config.problems) == before
 
+    def _counter(self, text: str, at: KeyPath, on: On) -> None:
+        if not COUNTER.fullmatch(text):
+            help = "small letters, digits, - and _, beginning with a letter"
+            told = f"`{text}` is not a counter's name"
+            self.config.problems.append(Problem(code="H114", message=told, path=at, on=on, help=help))
+        self.config.writes.append((at, ("profile", COUNTERS, text)))
+
     def _path(self, note: Keys, text: str, at: KeyPath, on: On) -> None:
+        if isinstance(note, Counters):
+            self._counter(text, at, on)
+            return
         try:
             path = parse_path(text)
         except Wrong as wrong:

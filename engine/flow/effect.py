@@ -8,7 +8,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from engine.profile.document import Path, Profile
-from engine.profile.operations import Add, Append, Increment, Remove, Set, Unset
+from engine.profile.operations import Add, Append, Count, Increment, Remove, Set, Unset
 
 
 class Merge(Struct, frozen=True, tag="merge", tag_field="op"):
@@ -103,6 +103,7 @@ Effect = (
     | Add
     | Remove
     | Append
+    | Count
     | Merge
     | ClaimKey
     | Attach

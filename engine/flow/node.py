@@ -81,6 +81,10 @@ class Keys:
         self.roots = roots
 
 
+class Counters(Keys):
+    """Field note: the map's keys (or the texts) name counters. They are written out, never computed."""
+
+
 class Names:
     """Field note: the value (or each item) names something of the project: `segment`, `target`, `manual-segment`.
 

@@ -30,7 +30,16 @@ FIELDS: Final[Mapping[str, Shape]] = {
         "pii": None,
         "consents": None,
         "segments": None,
-        "metadata": {"created": {}, "updated": {}, "version": {}},
+        "counters": None,
+        "metadata": {
+            "created": {},
+            "updated": {},
+            "version": {},
+            "first_seen": {},
+            "last_seen": {},
+            "previous_seen": {},
+            "visits": {},
+        },
     },
     "now": {},
 }
@@ -50,6 +59,8 @@ def check_reads(reads: Iterable[tuple[KeyPath, Read]], names: ProjectNames) -> l
 
 def unknown_field(read: Read) -> Problem | None:
     """What is wrong with a path that leads to no field of its root, if anything."""
+    if read.path[:2] == ("profile", "counters") and not read.function:
+        return _no_counter(read)
     shape: Any = FIELDS.get(read.path[0])
     for depth, name in enumerate(read.path[1:], 1):
         if shape is None:
@@ -58,6 +69,13 @@ def unknown_field(read: Read) -> Problem | None:
             return _no_field(read, depth, shape)
         shape = shape[name]
     return None
+
+
+def _no_counter(read: Read) -> Problem:
+    name = read.path[2] if len(read.path) > 2 else "orders"
+    help = f"write `counted('{name}', '7d')`: a counter is asked for a window of time"
+    told = f"`{show_path(read.path)}` is no number"
+    return Problem(code=UNKNOWN_FIELD, message=told, offset=read.offset, length=read.length, help=help)
 
 
 def _no_field(read: Read, depth: int, shape: Shape) -> Problem:

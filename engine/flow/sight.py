@@ -5,19 +5,22 @@ from typing import Any
 
 from engine.flow.effect import Attach, AttachSession, Effect, Merge, SetEvent, SetSession
 from engine.flow.run import Inputs
+from engine.language.derived import WRITTEN
 from engine.profile.declared import Fields
 from engine.profile.document import Path, Profile
 from engine.profile.document import Step as JoinStep
 from engine.profile.fold import fold
 from engine.profile.joining import Cause, Held, beyond_limits, recorded
 from engine.profile.merge import step_id, unite
-from engine.profile.operations import Add, Append, Increment, Operation, Refused, Remove, Set, Unset
+from engine.profile.operations import Add, Append, Count, Increment, Operation, Refused, Remove, Set, Unset
 from engine.profile.shown import WRITABLE, change_shown, shown
+from engine.profile.tally import COUNTERS
 from engine.profile.value import dotted, kind
+from engine.profile.written import written
 
 MOST_IDS = 100  # of one profile
-OPERATIONS = frozenset({Set, Increment, Add, Unset, Remove, Append})
-ROOTS = frozenset({*WRITABLE, "segments"})  # of the profile, to which operations may lead
+OPERATIONS = frozenset({Set, Increment, Add, Unset, Remove, Append, Count})
+ROOTS = frozenset({*WRITABLE, "segments", COUNTERS})  # of the profile, to which operations may lead
 
 
 class Sight:
@@ -71,7 +74,7 @@ class Sight:
         if operation.path[0] not in ROOTS:
             raise Refused(f"`{dotted(operation.path)}` is not something that can be written")
         scope["profile"] = change_shown(profile, operation, self.rules)
-        self.operations = (*self.operations, operation)
+        self.operations = scope["operations"] = (*self.operations, operation)
 
     def take(self, scope: dict[str, Any], effect: Effect, node: str) -> None:
         """Put an effect of a node that is no operation into `scope`, which is a copy of its own."""
@@ -122,6 +125,7 @@ class Sight:
         for operation in self.operations:
             seen = change_shown(seen, operation, self.rules)
         self.person, scope["profile"] = person, seen
+        scope["person"] = person
 
     def _attach_session(self, scope: dict[str, Any], effect: AttachSession) -> None:
         if scope["session"] is None:
@@ -145,6 +149,10 @@ def first_sight(inputs: Inputs, profile: dict[str, Any] | None = None) -> Sight:
         "source": inputs.source,
         "nodes": {},
         "now": inputs.now,
+        # Not for authors to read, but for what functions work out:
+        "person": inputs.person,
+        "operations": inputs.before,
+        WRITTEN: written,
     }
     sight = Sight(inputs, scope, inputs.person, inputs.before, inputs.acting, rules)
     if profile is None and inputs.person is not None:

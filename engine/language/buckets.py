@@ -3,7 +3,7 @@
 A bucket is a minute, an hour or a day (UTC), written as the beginning of an ISO time: `2024-05-01T12:03`,
 `2024-05-01T12`, `2024-05-01`. What is counted goes to a minute. Minutes grow together into hours and hours into days
 once no window asks for them more finely, and days go once no window reaches them. So growing together changes no
-count, and it does not matter when it is done, or on which of several counters that are added up.
+count, and it does not matter when it is done, or whether it is before or after counters are added up.
 """
 
 from collections.abc import Mapping
@@ -68,9 +68,13 @@ def next_change(buckets: Buckets, window: int, now: int) -> int | None:
     return begins(min(left)) + grain.width + window if left else None
 
 
-def grown(buckets: Buckets, now: int) -> dict[str, Number]:
-    """The buckets at `now`: grown together where no window asks for them more finely, without those that are over."""
-    minute, hour, day = (key(now - grain.kept, grain) for grain in GRAINS)
+def grown(buckets: Buckets) -> dict[str, Number]:
+    """The buckets grown together where no window asks for them more finely, without those that are over.
+
+    The newest bucket says what time it is, so it gives the same whenever it is done, and how often.
+    """
+    newest = begins(max(buckets))
+    minute, hour, day = [key(newest - grain.kept, grain) for grain in GRAINS]
     kept: dict[str, Number] = {}
     for name, amount in buckets.items():
         into = name
@@ -100,7 +104,10 @@ def begins(key: str) -> int:
 
 def total(numbers: list[Number]) -> Number:
     """A sum that does not depend on the order of its terms. Integers stay integers."""
-    return fsum(numbers) if any(type(number) is float for number in numbers) else sum(numbers)
+    for number in numbers:
+        if type(number) is float:
+            return fsum(numbers)
+    return sum(numbers)
 
 
 @lru_cache(maxsize=4096)

@@ -42,6 +42,8 @@ class Part(Struct, frozen=True, omit_defaults=True):
     marks: dict[CellPath, int] = field(default_factory=dict)  # of timed absences, as difference to base
     counts: dict[CellPath, tuple[int, int, int | float]] = field(default_factory=dict)  # (born, time, amount), absolute
     seen: dict[str, dict[CellPath, tuple[int, int, int | float]]] = field(default_factory=dict)  # by other part's id
+    tallies: dict[str, dict[str, int | float]] = field(default_factory=dict)  # counters over time: name, bucket, amount
+    met: tuple[int, int, int] = (0, 0, 0)  # last seen (ms), last seen in an earlier visit (ms), visits
 
 
 class Clash(Struct, frozen=True, omit_defaults=True):

@@ -9,14 +9,15 @@ One part alone hardly ever needs that: nothing in it is older than what supersed
 """
 
 from collections.abc import Collection, Iterable
-from math import fsum
 from typing import Any
 
+from engine.language.buckets import Number, total
 from engine.profile.cellpath import ELEMENT, MEMBER, cell_path, element_of, member_of, path_of, read
 from engine.profile.declared import Fields, Rule, best
 from engine.profile.document import LIST_CAP, CellPath, Part, Profile, Scalar
+from engine.profile.tally import COUNTERS, added_up
 from engine.profile.value import ABSENT, members
-from engine.profile.view import Number, View
+from engine.profile.view import View
 
 Stamp = tuple[int, str]  # (ms, part id); ties of time go by id
 Kid = str | tuple[int, str, int]  # a segment of a cell path, or a list's element as (time, part id, index)
@@ -28,12 +29,21 @@ PLAIN = "~~"  # the kind of values and numbers, after those of kids
 
 
 def fold(profile: Profile, fields: Fields | None = None) -> View:
-    """What a profile shows: the tree of `traits`, `pii`, `consents`, `segments` over all of its parts."""
+    """What a profile shows: the tree of `traits`, `pii`, `consents`, `segments`, `counters` over all of its parts."""
     return fold_parts(profile.parts.values(), fields)
 
 
 def fold_parts(parts: Collection[Part], fields: Fields | None = None) -> View:
     """What some parts show together."""
+    view = _folded(parts, fields)
+    counters = added_up(parts)
+    if counters:
+        view[COUNTERS] = counters
+    return view
+
+
+def _folded(parts: Collection[Part], fields: Fields | None) -> View:
+    """The cells of some parts together."""
     if len(parts) == 1:
         (part,) = parts
         view = _alone(part, fields)
@@ -42,14 +52,6 @@ def fold_parts(parts: Collection[Part], fields: Fields | None = None) -> View:
     rules = {cell_path(path): rule for path, rule in fields.items()} if fields else {}
     _, view = _settle(_gather(parts), NEVER, "", rules)
     return {} if view is ABSENT else dict(view)
-
-
-def total(numbers: list[Number]) -> Number:
-    """A sum that does not depend on the order of its terms. Integers stay integers."""
-    for number in numbers:
-        if type(number) is float:
-            return fsum(numbers)
-    return sum(numbers)
 
 
 # One part ------------------------------------------------------------------------------------------------------------

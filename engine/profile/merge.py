@@ -47,7 +47,7 @@ def unite(profile: Profile, other: Profile, step: Step) -> Profile:
     parts = dict(profile.parts)
     for part in other.parts.values():
         known = parts.get(part.id)
-        if known is None or part.last > known.last:
+        if known is None or (part.last, part.met) > (known.last, known.met):
             parts[part.id] = part
     return Profile(
         id=first.id,

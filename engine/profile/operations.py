@@ -55,7 +55,20 @@ class Append(Struct, frozen=True, tag="append", tag_field="op"):
     value: Any
 
 
-Operation = Set | Unset | Increment | Add | Remove | Append
+class Count(Struct, frozen=True, tag="count", tag_field="op"):
+    """Count `by` under `name`, at the time `at` (ms). What was counted under several ids adds up."""
+
+    name: str
+    by: int | float
+    at: int
+
+    @property
+    def path(self) -> Path:
+        """Where the profile shows it."""
+        return "counters", self.name
+
+
+Operation = Set | Unset | Increment | Add | Remove | Append | Count
 
 
 class Refused(Exception):

@@ -5,8 +5,10 @@ from typing import Any
 from engine.profile.declared import Fields
 from engine.profile.document import Members, Profile
 from engine.profile.operations import Operation
+from engine.profile.tally import COUNTERS
 from engine.profile.value import members
 from engine.profile.view import View, change
+from engine.profile.visit import visits
 
 WRITABLE = ("traits", "pii", "consents")  # roots that nodes may write to; segments have nodes of their own
 
@@ -21,14 +23,15 @@ def shown(profile: Profile, tree: View) -> dict[str, Any]:
         "pii": tree.get("pii", {}),
         "consents": tree.get("consents", {}),
         "segments": members((*(manual if isinstance(manual, Members) else ()), *profile.conditional)),
+        "counters": tree.get(COUNTERS, {}),
         "metadata": metadata(profile),
     }
 
 
 def metadata(profile: Profile) -> dict[str, int]:
-    """When a profile was made and last changed (ms), and how many commits it has had."""
-    updated = max((part.last for part in profile.parts.values()), default=profile.created)
-    return {"created": profile.created, "updated": updated, "version": profile.version}
+    """When a profile was made, last changed and seen (ms), how many visits it made and how many commits it has had."""
+    updated = max([part.last for part in profile.parts.values()], default=profile.created)
+    return {"created": profile.created, "updated": updated, "version": profile.version, **visits(profile)}
 
 
 def change_shown(view: dict[str, Any], op: Operation, fields: Fields | None = None) -> dict[str, Any]:

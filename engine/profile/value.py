@@ -8,12 +8,14 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Any, Final
 
+from engine.language.buckets import Number
 from engine.profile.document import LIST_CAP, SET_CAP, Members, Path, Scalar
 from engine.profile.operations import Refused
 
 ABSENT: Final[Any] = object()  # "nothing here", where None is a value
 _ALL_TEXT = frozenset({str})
 INTEGERS = range(-(2**63), 2**64)  # what every store can keep exactly
+COUNT_LIMIT = 2**63  # counting stops here, so that sums stay exact integers or finite
 
 
 def kind(value: object) -> str:
@@ -104,3 +106,14 @@ def kept(value: Any, path: Path) -> Any:
     if isinstance(value, list | tuple):
         return [opaque(each) for each in value[-LIST_CAP:]] or ABSENT
     return plain(value, path)
+
+
+def added(now: Number, by: Number, path: Path) -> Number:
+    """The sum of two numbers, within the limit of counting."""
+    if type(by) is not int and not (type(by) is float and isfinite(by)):
+        raise Refused(f"`{dotted(path)}` is counted by {'no finite number' if type(by) is float else kind(by)}")
+    if -COUNT_LIMIT < by < COUNT_LIMIT:
+        total = now + by
+        if -COUNT_LIMIT < total < COUNT_LIMIT:
+            return total
+    raise Refused(f"`{dotted(path)}` would be too large to count")

@@ -6,19 +6,16 @@ shows: a write at or below it replaces it.
 """
 
 from collections.abc import Callable
-from math import isfinite
 from types import NoneType
 from typing import Any
 
 from engine.profile.declared import Fields, declared
 from engine.profile.document import LIST_CAP, SET_CAP, Members, Path
-from engine.profile.operations import Add, Append, Increment, Operation, Refused, Remove, Set, Unset
-from engine.profile.value import ABSENT, INTEGERS, dotted, kept, kind, member, opaque, place
+from engine.profile.operations import Add, Append, Count, Increment, Operation, Refused, Remove, Set, Unset
+from engine.profile.tally import COUNTERS, tallied
+from engine.profile.value import ABSENT, INTEGERS, added, dotted, kept, kind, member, opaque, place
 
 View = dict[str, Any]
-Number = int | float
-
-COUNT_LIMIT = 2**63  # counting stops here, so that sums stay exact integers or finite
 
 
 def change(view: View, op: Operation, fields: Fields | None = None) -> View:
@@ -81,17 +78,6 @@ def _increment(view: View, op: Increment, fields: Fields | None) -> View:
     return top
 
 
-def added(now: Number, by: Number, path: Path) -> Number:
-    """The sum of two numbers, within the limit of counting."""
-    if type(by) is not int and not (type(by) is float and isfinite(by)):
-        raise Refused(f"`{dotted(path)}` is counted by {'no finite number' if type(by) is float else kind(by)}")
-    if -COUNT_LIMIT < by < COUNT_LIMIT:
-        total = now + by
-        if -COUNT_LIMIT < total < COUNT_LIMIT:
-            return total
-    raise Refused(f"`{dotted(path)}` would be too large to count")
-
-
 def _add(view: View, op: Add, fields: Fields | None) -> View:
     new = member(op.member, op.path)
     top, holder, name = _open(view, op.path)
@@ -135,6 +121,10 @@ def _append(view: View, op: Append, fields: Fields | None) -> View:
         raise Refused(f"`{dotted(op.path)}` is {kind(known)}, not a list")
     holder[name] = [*(known or ())[-LIST_CAP + 1 :], opaque(op.value)]
     return top
+
+
+def _count(view: View, op: Count, fields: Fields | None) -> View:
+    return {**view, COUNTERS: tallied(view.get(COUNTERS, {}), op)}
 
 
 def _open(view: View, path: Path) -> tuple[View, View, str]:
@@ -204,4 +194,5 @@ _CHANGES: dict[type[Operation], Callable[[View, Any, Fields | None], View]] = {
     Add: _add,
     Remove: _remove,
     Append: _append,
+    Count: _count,
 }

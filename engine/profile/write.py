@@ -15,7 +15,8 @@ from engine.profile.declared import Fields, Rule, wins
 from engine.profile.document import LIST_CAP, SET_CAP, CellPath, Members, Part, Path, Profile
 from engine.profile.fold import Stamp, fold, fold_parts
 from engine.profile.merge import connected
-from engine.profile.operations import Add, Append, Increment, Operation, Remove, Set, Unset
+from engine.profile.operations import Add, Append, Count, Increment, Operation, Remove, Set, Unset
+from engine.profile.tally import tallied
 from engine.profile.value import ABSENT, member
 from engine.profile.view import View, change, look, null_at
 
@@ -76,6 +77,7 @@ class _Draft:
         "others",
         "own",
         "seen",
+        "tallies",
         "time",
         "times",
     )
@@ -97,6 +99,7 @@ class _Draft:
         self.marks = own.marks.copy()
         self.counts = own.counts.copy()
         self.seen = own.seen
+        self.tallies = own.tallies
 
     def part(self) -> Part:
         return Part(
@@ -110,6 +113,8 @@ class _Draft:
             marks=self.marks,
             counts=self.counts,
             seen=self.seen,
+            tallies=self.tallies,
+            met=self.own.met,
         )
 
     def register(self, cell: CellPath, value: Any) -> None:
@@ -281,6 +286,10 @@ def _append(draft: _Draft, op: Append, view: View, after: View) -> None:
         del draft.cells[element_cell(cell, time, index)]
 
 
+def _count(draft: _Draft, op: Count, view: View, after: View) -> None:
+    draft.tallies = tallied(draft.tallies, op)
+
+
 def _clear_way(draft: _Draft, path: Path, depth: int, now: Any, view: View) -> None:
     """Take away what would hide a write: a null at or above `path`, and own values above that newer parts hide."""
     if now is None:
@@ -309,4 +318,5 @@ _WRITES: dict[type[Operation], Callable[[_Draft, Any, View, View], None]] = {
     Add: _add,
     Remove: _remove,
     Append: _append,
+    Count: _count,
 }

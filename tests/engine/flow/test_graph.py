@@ -7,7 +7,10 @@ from nodes import builtin
 from tests.engine.flow.build import compiled, document, flow, found, warned
 from tests.engine.flow.kinds import TYPES
 
-COMMUTING = {"profile.increment", "profile.add", "profile.remove", "profile.append", "segment.add", "segment.remove"}
+COMMUTING = {
+    *("profile.increment", "profile.add", "profile.remove", "profile.append", "profile.count"),
+    *("segment.add", "segment.remove"),
+}
 
 
 @pytest.mark.parametrize(
@@ -316,6 +319,7 @@ def test_a_flow_without_profile_has_no_node_that_needs_one(node: type[Node]):
     type = str(node.__struct_config__.tag)
     configs = {
         "profile.alias": "x",
+        "profile.count": "x",
         "profile.attach": "{id: x}",
         "profile.unset": "traits.x",
         "consent.set": "{mail: true}",

@@ -51,11 +51,18 @@ def test_between_the_moments_of_its_clocks_a_condition_stays_as_it_is(text, trai
         before = condition.test({**scope, "now": moment})
 
 
-windowed = st.sampled_from([
-    "counted('n', '2m') > 1", "counted('n', '90m') == 0", "counted('n', '3h') >= 2",
-    "counted('m', '1d') > counted('n', '1d')", "counted('n', '5m') + counted('m', '5m') < 2", "counted('n', '9d') > 2 and counted('m', '1m') == 0",
-    "counted('n', '1d') / 2 > 1", "min(counted('n', '1d'), 2) == 2",
-])  # fmt: skip
+windowed = st.sampled_from(
+    [
+        "counted('n', '2m') > 1",
+        "counted('n', '90m') == 0",
+        "counted('n', '3h') >= 2",
+        "counted('m', '1d') > counted('n', '1d')",
+        "counted('n', '5m') + counted('m', '5m') < 2",
+        "counted('n', '9d') > 2 and counted('m', '1m') == 0",
+        "counted('n', '1d') / 2 > 1",
+        "min(counted('n', '1d'), 2) == 2",
+    ]
+)
 counters = st.dictionaries(
     st.integers(0, 20 * 24 * 60).map(lambda minutes: key(NOON - minutes * MINUTE_MS)), st.integers(-1, 3), max_size=6
 )

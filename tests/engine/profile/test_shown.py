@@ -21,7 +21,8 @@ def test_all_keys_are_always_there():
             "pii": {},
             "consents": {},
             "segments": Members(),
-            "metadata": {"created": 100, "updated": 100, "version": 0},
+            "counters": {},
+            "metadata": {"created": 100, "updated": 100, "version": 0, "first_seen": 100, "visits": 0},
         }
     )
 

@@ -7,8 +7,8 @@ from hypothesis import given
 
 from engine.profile.document import LIST_CAP, SET_CAP, Members
 from engine.profile.operations import Add, Append, Increment, Refused, Remove, Set, Unset
-from engine.profile.value import ABSENT
-from engine.profile.view import COUNT_LIMIT, change, look
+from engine.profile.value import ABSENT, COUNT_LIMIT
+from engine.profile.view import change, look
 from tests.engine.profile.histories import examples, logs
 from tests.engine.profile.people import exact
 from tests.engine.profile.reference import Unfit, plainly

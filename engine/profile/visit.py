@@ -1,0 +1,38 @@
+"""Visits: when a profile was seen, and how often it came back.
+
+Each part keeps when it was seen last, when the visit before that ended, and how many visits there were: it is written
+with every unit anyway. Visits of several parts add up.
+"""
+
+from msgspec import structs
+
+from engine.profile.document import Profile
+
+
+def seen(profile: Profile, id: str, now: int, new: bool) -> Profile:
+    """The profile once an event has come in under `id`. `new` says that a visit begins with it."""
+    part = profile.parts.get(id)
+    if part is None:
+        return profile
+    last, before, visits = part.met
+    met = (max(last, now), last, visits + 1) if new else (max(last, now), before, visits)
+    return structs.replace(profile, parts={**profile.parts, id: structs.replace(part, met=met)})
+
+
+def visits(profile: Profile) -> dict[str, int]:
+    """When a profile was first and last seen, and in an earlier visit (ms); and how many visits it has made."""
+    parts = profile.parts.values()
+    told = {
+        "first_seen": min([part.created for part in parts], default=profile.created),
+        "visits": sum([part.met[2] for part in parts]),
+    }
+    if len(profile.parts) == 1:
+        ((last, before, _),) = [part.met for part in parts]
+    else:
+        last, before, _ = max([part.met for part in parts], default=(0, 0, 0))
+        before = max([before, *(part.met[0] for part in parts if part.met[0] < last)])
+    if last:
+        told["last_seen"] = last
+    if before:
+        told["previous_seen"] = before
+    return told

@@ -1,0 +1,110 @@
+"""Counters over time: whatever is merged and set apart, a window has what was counted under the ids that are one."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.language.buckets import DAY_MS, HOUR_MS, MINUTE_MS, counted, grain_of
+from engine.profile.document import Part, Profile, new_profile
+from engine.profile.fold import fold
+from engine.profile.merge import connected
+from engine.profile.operations import Count, Refused
+from engine.profile.shown import shown
+from engine.profile.tally import MOST_COUNTERS
+from engine.profile.visible import view_for
+from engine.profile.write import commit
+from tests.engine.profile.histories import examples, joins
+from tests.engine.profile.people import People
+
+IDS = "ABC"
+NOON = 1_714_564_800_000  # 2024-05-01T12:00:00Z
+WINDOWS = (MINUTE_MS, 2 * HOUR_MS, DAY_MS, 8 * DAY_MS, 90 * DAY_MS)
+
+counts = st.lists(
+    st.tuples(
+        st.sampled_from(IDS),
+        st.one_of(st.integers(0, 2 * MINUTE_MS), st.integers(0, 2 * HOUR_MS), st.integers(0, 5 * DAY_MS)),
+        st.sampled_from("nm"),
+        st.sampled_from([1, 2, -1, 0.25]),
+    ),
+    max_size=8,
+)
+
+
+class Counting:
+    """People who count, and a list of all that they did."""
+
+    def __init__(self):
+        self.people = People(IDS)
+        self.clock = NOON
+        self.done = []
+
+    def play(self, history):
+        for id, later, name, by in history:
+            self.clock += later
+            self.people.commit(id, [Count(name, by, self.clock)], self.clock)
+            self.done.append((id, name, self.clock, by))
+
+    def expected(self, id, name, window):
+        together = connected(self.people.of(id).steps, id)
+        width = grain_of(window).width
+        first = (self.clock - window) // width
+        return sum(by for who, what, at, by in self.done if who in together and what == name and at // width >= first)
+
+    def check(self):
+        for id in IDS:
+            tallies = self.people.read(id).get("counters", {})
+            for name in "nm":
+                for window in WINDOWS:
+                    assert counted(tallies.get(name, {}), window, self.clock) == self.expected(id, name, window)
+
+
+@examples(150)
+@given(counts, joins(IDS, 2), counts, joins(IDS, 1), counts)
+def test_counts_of_merged_profiles_add_up_and_are_given_back(past, steps, between, again, later):
+    counting = Counting()
+    counting.play(past)
+    for left, right, cause in steps:
+        counting.people.merge(left, right, cause)
+    counting.check()
+    counting.play(between)
+    counting.check()
+    counting.people.unmerge(*steps[0])
+    counting.check()
+    for left, right, cause in again:
+        counting.people.merge(left, right, cause)
+    counting.play(later)
+    counting.check()
+
+
+def test_who_may_not_see_a_part_does_not_see_what_was_counted_in_it():
+    people = People("AB")
+    people.commit("A", [Count("n", 1, NOON)], NOON)
+    people.commit("B", [Count("n", 5, NOON)], NOON)
+    people.merge("A", "B", "k", claim=True)
+    assert counted(fold(people.of("A"))["counters"]["n"], DAY_MS, NOON) == 6
+    assert counted(view_for(people.of("A"), "A")["counters"]["n"], DAY_MS, NOON) == 1
+
+
+def test_a_profile_shows_its_counters_by_the_time_of_their_buckets():
+    profile, _ = commit(new_profile("p", NOON), "p", [Count("n", 1, NOON), Count("n", 2, NOON + 1)], NOON)
+    assert shown(profile, fold(profile))["counters"] == {"n": {"2024-05-01T12:00": 3}}
+
+
+def test_a_profile_that_counts_nothing_has_no_counters():
+    profile = new_profile("p", NOON)
+    assert shown(profile, fold(profile))["counters"] == {}
+
+
+@pytest.mark.parametrize("by", [True, "1", None, 2**63, float("inf")])
+def test_only_numbers_are_counted(by):
+    with pytest.raises(Refused, match=r"counters\.n"):
+        commit(new_profile("p", NOON), "p", [Count("n", by, NOON)], NOON)
+
+
+def test_the_number_of_counters_is_bounded():
+    tallies = {f"n{i}": {"2024-05-01": 1} for i in range(MOST_COUNTERS)}
+    profile = Profile("p", NOON, parts={"p": Part("p", NOON, tallies=tallies)})
+    commit(profile, "p", [Count("n0", 1, NOON)], NOON)
+    with pytest.raises(Refused, match="at most"):
+        commit(profile, "p", [Count("one_more", 1, NOON)], NOON)
