@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
-from engine.tracking.spooling import Drained, SpoolingTracker
+from engine.tracking.draining import Drained, DrainingTracker
 from engine.tracking.tracker import Tracker
 
 PAUSE_SECONDS = 0.1  # after the first failure; each time twice as long
@@ -19,7 +19,7 @@ log = structlog.get_logger("headrace.spool")
 @asynccontextmanager
 async def draining(tracker: Tracker) -> AsyncIterator[None]:
     """Drain the tracker's spool, if it has one, as long as the context is open."""
-    if not isinstance(tracker, SpoolingTracker):
+    if not isinstance(tracker, DrainingTracker):
         yield
         return
     task = asyncio.create_task(_forever(tracker))
@@ -31,7 +31,7 @@ async def draining(tracker: Tracker) -> AsyncIterator[None]:
             await task
 
 
-async def _forever(tracker: SpoolingTracker) -> None:
+async def _forever(tracker: DrainingTracker) -> None:
     pause, away = PAUSE_SECONDS, False
     while True:
         await tracker.waits.wait()
@@ -55,7 +55,7 @@ async def _forever(tracker: SpoolingTracker) -> None:
         pause = min(pause * 2, MOST_SECONDS)
 
 
-async def _drain(tracker: SpoolingTracker) -> Drained:
+async def _drain(tracker: DrainingTracker) -> Drained:
     try:
         return await tracker.drain()
     except Exception as wrong:  # a bug must not end the draining

@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 import msgspec
-from msgspec import Struct, field, structs
+from msgspec import Raw, Struct, field, structs
 
 from engine.flow.run import Identify
+from engine.tracking.compose import rejected_records
+from engine.tracking.identity import short_hash
 from engine.tracking.intake import Intake
 from engine.tracking.ports import Parcel
+from engine.tracking.records import Rejected
 from engine.tracking.request import Request, beings
 from engine.tracking.source import Source
 
@@ -125,6 +128,38 @@ def lanes_of(waiting: Iterable[Waiting]) -> list[Lane]:
         lane.names |= one.names
         lane_of.update((name, lane) for name in one.names)
     return lanes
+
+
+def unprocessed(spooled: Spooled, wrong: Exception) -> tuple[Rejected, ...]:
+    """The events of a unit that cannot be done, as they are kept; and those that had been rejected before."""
+    intake = spooled.intake
+    reason = f"it was accepted while the store was away, and could not be processed: {type(wrong).__name__}: {wrong}"
+    records = [
+        Rejected(
+            id=short_hash("rejected", spooled.seed, str(event.index)),
+            source=intake.source,
+            at=spooled.now,
+            reason=reason,
+            at_field=f"/events/{event.index}",
+            session=intake.session,
+            body=Raw(msgspec.json.encode(event)),
+        )
+        for event in intake.events
+    ]
+    return (*records, *rejected_records(intake, spooled.now, spooled.seed))
+
+
+def unreadable(waiting: Waiting, now: int) -> tuple[Rejected, ...]:
+    """What is kept of a parcel that cannot be read: all of it, as text."""
+    doc = waiting.parcel.doc
+    record = Rejected(
+        id=short_hash("rejected", str(doc)),
+        source="(spool)",
+        at=now,
+        reason=f"it waited in the spool and cannot be read: {waiting.wrong}",
+        body=Raw(msgspec.json.encode(doc.decode(errors="backslashreplace"))),
+    )
+    return (record,)
 
 
 def _merged(met: list[Lane], lanes: list[Lane], lane_of: dict[Name, Lane]) -> Lane:

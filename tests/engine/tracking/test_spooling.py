@@ -394,7 +394,7 @@ async def test_the_drain_stops_when_the_store_goes_away_again_and_goes_on_where_
     shop.away.away = True
     answers = [await shop.track(payload("counted", session=f"s-{i % 5}")) for i in range(50)]
     shop.away.away = False
-    shop.away.fails += [Unavailable("gone again")] * 3
+    shop.away.fails += [Unavailable("gone again")] * 7  # five lanes, each tried twice
     drained = await shop.tracker.drain()
     assert drained.reason == "gone again"
     assert 0 < shop.spool.entries < 50
@@ -418,6 +418,49 @@ async def test_a_unit_that_the_store_does_not_take_holds_up_its_own_lane_only(sh
     shop.away.refused.clear()
     await shop.back()
     assert await traits(shop, stuck) == {"count": 11}
+
+
+async def test_a_poison_unit_among_others_of_its_profile_takes_none_of_them_with_it(shop: Shop) -> None:
+    await shop.start()
+    shop.away.away = True
+    for n in range(9):
+        await shop.track(payload("poison" if n == 4 else {"type": "seen", "properties": {"n": n}}))
+    answer = await shop.track(payload({"type": "seen", "id": "e-9", "properties": {"n": 9}}))
+    await shop.track(payload({"type": "seen", "id": "e-9", "properties": {"n": 9}}))
+    shop.away.refused["poison"] = ValueError("no store could keep this")
+    await shop.back()
+    assert (await traits(shop, answer["profile"]["id"]))["seen"] == [0, 1, 2, 3, 5, 6, 7, 8, 9]
+    assert ledger(shop) == {"stored": 9, "rejected": 1, "duplicate": 1}
+
+
+async def test_a_long_line_of_one_profile_shares_commits(shop: Shop) -> None:
+    await shop.start()
+    shop.away.away = True
+    for n in range(100):
+        answer = await shop.track(payload({"type": "seen", "properties": {"n": n}}))
+    before = shop.away.commits
+    await shop.back()
+    assert (await traits(shop, answer["profile"]["id"]))["seen"] == list(range(100))
+    assert shop.away.commits - before < 50
+
+
+async def test_another_process_that_changes_a_profile_meanwhile_changes_no_order(shop: Shop) -> None:
+    mine = (await shop.track(payload("counted")))["profile"]
+    shop.away.away = True
+    for n in range(30):
+        await shop.track(payload({"type": "seen", "properties": {"n": n}}))
+    elsewhere = Collector(SHOPPING, shop.store)
+
+    async def disturb() -> None:
+        await elsewhere.track(payload("counted"))
+        shop.away.meanwhile = disturb if shop.spool.entries > 10 else None
+
+    shop.away.meanwhile = disturb
+    shop.away.away = False
+    assert "moved" in str((await shop.tracker.drain()).reason)
+    shop.away.meanwhile = None
+    await shop.back()
+    assert (await traits(shop, mine["id"]))["seen"] == list(range(30))
 
 
 async def test_a_poison_unit_ends_among_the_rejected_events_with_its_reason(shop: Shop) -> None:

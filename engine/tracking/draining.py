@@ -1,0 +1,304 @@
+"""Draining: a tracker that does the units which wait in its spool, in order, each exactly once.
+
+Units that have a session or a profile in common make a *lane*; lanes go side by side. The units of a lane go one after
+another, those of one profile as far as possible in a *convoy*: each starts from what the one before has come to, and
+they share commits, as units of one profile do that come at the same time. What a convoy does not land is done unit by
+unit. The events of a unit have ids, under which they took effect if an earlier try was committed after all.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import msgspec
+from msgspec import Struct
+
+from engine.tracking.compose import Composed, rejected_records
+from engine.tracking.identity import short_hash
+from engine.tracking.lines import Line, Place
+from engine.tracking.ports import Clock, Conflict, Moving, Performer, Spool, Store, Unavailable
+from engine.tracking.project import Project
+from engine.tracking.promise import adoption
+from engine.tracking.records import Mark, Rejected, Unit
+from engine.tracking.request import Request
+from engine.tracking.spooled import Lane, Name, Spooled, Waiting, lanes_of, unpacked, unprocessed, unreadable
+from engine.tracking.tracker import Loaded, Tracker
+from engine.tracking.work import Work
+
+WINDOW = 256  # units that are on their way to the store at once
+FRUITLESS = 4  # windows in a row of which the store takes nothing, until it is left in peace
+
+
+class Drained(Struct):
+    """What one pass over the spool has come to, in units; `reason` is why it left something, None when it did not."""
+
+    done: int = 0
+    rejected: int = 0  # of those done: could not be processed, their events are kept as rejected ones
+    failed: int = 0  # stay in the spool, and so does what has to wait for them
+    reason: str | None = None
+
+    def fail(self, away: Unavailable) -> None:
+        """Count a unit that the store did not take."""
+        self.failed += 1
+        self.reason = away.reason
+
+
+@dataclass(slots=True)
+class Aboard:
+    """A unit of a convoy: it has run, and is on its way to the store."""
+
+    request: Request
+    work: Work
+    composed: Composed
+    marks: dict[int, Mark]
+    flight: "asyncio.Task[None]"
+
+
+class DrainingTracker(Tracker):
+    """A tracker with something to drain. Somebody has to call `drain`, again and again while `waits` is set."""
+
+    def __init__(
+        self,
+        project: Project,
+        store: Store,
+        performer: Performer,
+        clock: Clock,
+        new_id: Callable[[], str],
+        spool: Spool,
+    ) -> None:
+        super().__init__(project, store, performer, clock, new_id)
+        self.spool = spool
+        self.waits = asyncio.Event()  # there is something to drain, or the store has not been seen yet
+        self._met = False  # the store has been seen
+        self._door: asyncio.Event | None = None  # set when the last units are drained, or cannot be
+        self._name = new_id()
+        self._failed: set[int] = set()  # places of units that were tried in vain: the store may have taken them
+        self._finished: set[int] = set()  # places of units that are done and not yet dropped
+
+    async def drain(self) -> Drained:
+        """Bring what waits to the store, in order, until nothing waits or the store takes nothing."""
+        drained = Drained()
+        try:
+            drained.reason = await self.store.ready()
+            if drained.reason is None:
+                await self._meet()
+                await self._pass(drained)
+        except Unavailable as away:
+            drained.reason = away.reason
+        finally:
+            if self._door is not None:
+                self._door.set()
+                self._door = None
+        if self._met and not self.spool.entries:
+            self.waits.clear()
+        return drained
+
+    async def _meet(self) -> None:
+        """What is to be done with the store once, as soon as it is there."""
+        if self._met:
+            return
+        if self.waits.is_set():  # it was away when the process started
+            await self.store.migrate()
+        await super().start()
+        if await self.spool.secret() != self._secret:
+            await self.spool.keep_secret(self._secret)
+        self._met = True
+
+    async def _pass(self, drained: Drained) -> None:
+        """Go once through the spool. What cannot be taken stays, and all that comes after it in its lane."""
+        place, held, fruitless = 0, set[Name](), 0
+        while fruitless < FRUITLESS and (parcels := await self.spool.after(place, WINDOW)):
+            place = parcels[-1].place
+            if self.spool.entries <= WINDOW and not held and self._door is None:
+                self._door = asyncio.Event()
+            failed = drained.failed
+            waiting = await asyncio.gather(*(self._owned(unpacked(one), held, drained) for one in parcels))
+            lanes = [lane for lane in lanes_of(waiting) if not _is_held(lane, held)]
+            done = await asyncio.gather(*(self._lane(lane, held, drained) for lane in lanes))
+            await self._drop([place for places in done for place in places])
+            fruitless = 0 if any(done) else fruitless + (drained.failed > failed)
+
+    async def _drop(self, places: list[int]) -> None:
+        await self.spool.drop(places)
+        self._finished.difference_update(places)
+        self._failed.difference_update(places)
+
+    async def _owned(self, waiting: Waiting, held: set[Name], drained: Drained) -> Waiting:
+        """With the name of the profile that the unit belongs to. Looking for it loads it, too."""
+        spooled = waiting.spooled
+        if spooled is None or spooled.intake.profile_less:
+            return waiting
+        try:
+            loaded = await self._load(self._again(waiting, spooled), None)
+        except Unavailable as away:
+            drained.fail(away)
+            held |= waiting.names
+            return waiting
+        except Exception:  # noqa: BLE001  # the unit will fail again, where it is told
+            return waiting
+        if loaded.known is None:
+            return waiting
+        return msgspec.structs.replace(waiting, names=waiting.names | {("profile", loaded.known.person.id)})
+
+    async def _lane(self, lane: Lane, held: set[Name], drained: Drained) -> list[int]:
+        """Do the units of a lane in order; gives the places of those that are done."""
+        done, together = 0, True
+        try:
+            while done < len(lane.waiting):
+                if together and done + 1 < len(lane.waiting):
+                    landed, together = await self._convoy(lane.waiting[done:], drained)
+                    done += landed
+                if done < len(lane.waiting):
+                    await self._one(lane.waiting[done], drained)
+                    done += 1
+        except Unavailable as away:
+            drained.fail(away)
+            self._failed.add(lane.waiting[done].parcel.place)
+            held |= lane.names
+        return [waiting.parcel.place for waiting in lane.waiting[:done]]
+
+    async def _convoy(self, waiting: Sequence[Waiting], drained: Drained) -> tuple[int, bool]:
+        """Do the first units that belong to one profile; gives how many, and whether it is worth to try that again."""
+        requests = []
+        for one in waiting:
+            if one.spooled is None or not one.spooled.intake.events or one.parcel.place in self._finished:
+                break
+            requests.append((self._again(one, one.spooled), one.spooled.promised))
+        aboard: list[Aboard] = []
+        smooth = True
+        try:
+            await self._board(requests, aboard)
+        except Exception:  # noqa: BLE001  # whatever it is, it is told when the unit is done by itself
+            smooth = False
+        except BaseException:
+            for each in aboard:
+                each.flight.cancel()
+            raise
+        flights = await asyncio.gather(*(each.flight for each in aboard), return_exceptions=True)
+        landed = next((i for i, failure in enumerate(flights) if failure is not None), len(flights))
+        for one, done in zip(waiting[:landed], aboard, strict=False):
+            self._done(done.request, done.work, done.composed, done.marks)
+            self._count_done(one, drained)
+        self._failed.update(one.parcel.place for one in waiting[landed : len(aboard)])
+        return landed, smooth and landed == len(aboard)
+
+    async def _board(self, requests: Sequence[tuple[Request, str | None]], aboard: "list[Aboard]") -> None:
+        """Run units of one profile in one turn, and put them on their way; ends before the first that needs more."""
+        if not requests:
+            return
+        loaded = await self._load(requests[0][0], None)
+        if loaded.known is None:
+            return
+        turn = loaded.known.person.id
+        line, _ = await self.lines.take(turn)
+        try:
+            for request, promised in requests:
+                loaded = await self._load(request, line.ahead)
+                if loaded.known is None or loaded.known.person.id != turn:
+                    return
+                marks, fresh = await self._fresh(request, line.ahead)
+                if not fresh or promised not in {None, *loaded.known.person.ids}:
+                    return
+                work, composed = await self._run(request, loaded, fresh)
+                if work.merged:
+                    return
+                place = self.lines.board(line, composed, loaded.acting)
+                flight = asyncio.create_task(self._flight(line, place, request, loaded, work))
+                aboard.append(Aboard(request, work, composed, marks, flight))
+        finally:
+            self.lines.give(line)
+
+    async def _flight(self, line: Line, place: Place, request: Request, loaded: Loaded, work: Work) -> None:
+        try:
+            await self.lines.landed(line, place)
+        except Conflict:
+            self._forget(request, loaded, work)
+            raise
+
+    async def _one(self, waiting: Waiting, drained: Drained) -> None:
+        """Do a unit; or, if it cannot be done, keep its events as rejected ones. Raises `Unavailable`."""
+        try:
+            if waiting.spooled is None:
+                await self._give_up(waiting, unreadable(waiting, self.clock.now()), drained)
+            else:
+                await self._redo(waiting, waiting.spooled, drained)
+        except Unavailable:
+            raise
+        except Exception as wrong:
+            if waiting.spooled is None:
+                raise Unavailable(f"a parcel that cannot be read cannot be kept either: {wrong}") from wrong
+            await self._reject_all(waiting, waiting.spooled, wrong, drained)
+
+    async def _reject_all(self, waiting: Waiting, spooled: Spooled, wrong: Exception, drained: Drained) -> None:
+        """Keep the events of a unit that cannot be done: whatever is wrong with it must not hold up the others."""
+        try:
+            await self._give_up(waiting, unprocessed(spooled, wrong), drained)
+        except Unavailable:
+            raise
+        except Exception as worse:
+            raise Unavailable(f"events that cannot be processed cannot be kept either: {worse}") from worse
+
+    async def _redo(self, waiting: Waiting, spooled: Spooled, drained: Drained) -> None:
+        request = self._again(waiting, spooled)
+        if not request.events:
+            records = rejected_records(spooled.intake, spooled.now, spooled.seed)
+            await self._give_up(waiting, records, drained)
+            return
+        place = waiting.parcel.place
+        if place not in self._finished:
+            await self._unit(request)
+            self._count_done(waiting, drained)
+        if spooled.promised is not None:
+            await self._keep_promise(request, spooled.promised)
+
+    def _again(self, waiting: Waiting, spooled: Spooled) -> Request:
+        source = spooled.source(self.project.sources)
+        deadline = self.clock.ticks() + source.answer_within / 1000
+        again = spooled.tried or spooled.by != self._name or waiting.parcel.place in self._failed
+        return spooled.request(source, deadline, again=again)
+
+    def _count_done(self, waiting: Waiting, drained: Drained) -> None:
+        self.ledger.queue(-waiting.parcel.events)
+        self._finished.add(waiting.parcel.place)
+        drained.done += 1
+
+    async def _give_up(self, waiting: Waiting, records: tuple[Rejected, ...], drained: Drained) -> None:
+        """Keep rejected events, once: under a mark that no client's event can have."""
+        if waiting.parcel.place in self._finished:
+            return
+        seed = waiting.spooled.seed if waiting.spooled is not None else short_hash("spool", str(waiting.parcel.doc))
+        source = records[0].source
+        mark = Mark(source, f" spooled {seed}", records[0].at)
+        with suppress(Conflict):  # it was kept before
+            await self.store.commit(Unit(marks=(mark,), rejected=records))
+        self.ledger.count(rejected=waiting.parcel.events)
+        self._count_done(waiting, drained)
+        drained.rejected += 1
+
+    async def _keep_promise(self, request: Request, id: str) -> None:
+        """See that `id`, which the sender was told, leads to the profile of its payload; unless somebody has it."""
+        loaded = await self._load(request, None)
+        if loaded.known is None:
+            return
+        person = loaded.known.person
+        if id in person.ids or await self.store.profile(id) is not None:
+            return
+        adopted = adoption(person, loaded.acting or person.id, id, request.now, self.project.settings.fields)
+        if adopted is None:
+            return
+        unit, known = adopted
+        try:
+            await self.store.commit(unit)
+        except Conflict as moved:
+            self.known.forget(None, {id, *person.ids})
+            raise Moving(f"the profile for a promised id moved: {moved}") from moved
+        self.known.keep(known, id)
+
+
+def _is_held(lane: Lane, held: set[Name]) -> bool:
+    """Whether a lane has to wait for something that is held; then all that it touches is held, too."""
+    if lane.names.isdisjoint(held):
+        return False
+    held |= lane.names
+    return True
