@@ -116,7 +116,8 @@ class Workers:
             try:
                 code = await self._once(worker)
             except OSError as wrong:
-                await self._died(worker, f"it cannot be begun: {wrong}")
+                if not self._stopping.is_set():
+                    await self._died(worker, f"it cannot be begun: {wrong}")
                 continue
             if self._stopping.is_set():
                 self._ended(worker, code)
@@ -192,4 +193,5 @@ async def supervise(workers: Workers) -> int:
 
 def told(code: int) -> str:
     """How a process ended, in words."""
-    return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+    names = {number.value: number.name for number in signal.Signals}
+    return f"exit code {code}" if code >= 0 else f"signal {names.get(-code, -code)}"
