@@ -34,6 +34,7 @@ class AwayStore:
         self.refused: dict[str, Exception] = {}
         self.meanwhile: Callable[[], Awaitable[None]] | None = None
         self.commits = 0
+        self.called: set[str] = set()  # methods, while it was there
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.store, name)
@@ -42,6 +43,7 @@ class AwayStore:
 
         async def call(*args: Any, **named: Any) -> Any:
             self._check()
+            self.called.add(name)
             return await method(*args, **named)
 
         return call

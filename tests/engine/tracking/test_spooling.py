@@ -420,6 +420,42 @@ async def test_a_unit_that_the_store_does_not_take_holds_up_its_own_lane_only(sh
     assert await traits(shop, stuck) == {"count": 11}
 
 
+async def test_what_comes_later_never_overtakes_what_the_store_has_not_taken_yet(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.tracking.draining.WINDOW", 4)
+    await shop.start()
+    shop.away.away = True
+    for n in range(20):
+        await shop.track(payload({"type": "seen", "properties": {"n": n}}, session="other"))
+        answer = await shop.track(payload({"type": "seen", "properties": {"n": n}}))
+    shop.away.refused[answer["profile"]["id"]] = Unavailable("too much is pending")
+
+    async def relent() -> None:
+        shop.away.meanwhile = relent
+        if shop.spool.entries <= 30:
+            shop.away.refused.clear()
+
+    shop.away.meanwhile = relent
+    shop.away.away = False
+    assert (await shop.tracker.drain()).failed == 1
+    assert shop.spool.entries == 20
+    await shop.back()
+    assert (await traits(shop, answer["profile"]["id"]))["seen"] == list(range(20))
+
+
+async def test_merging_while_draining_comes_to_what_it_would_have_come_to(shop: Shop) -> None:
+    await shop.start()
+    shop.away.away = True
+    for n in range(12):
+        for session in ("s-1", "s-2"):
+            joined = {"type": "joined", "properties": {"email": "ann@example.com"}}
+            answer = await shop.track(payload(*([joined] if n == 5 else []), "counted", session=session))
+    await shop.back()
+    assert await traits(shop, answer["profile"]["id"]) == {"count": 24}
+    assert (await shop.store.counts()).profiles == 1
+
+
 async def test_a_poison_unit_among_others_of_its_profile_takes_none_of_them_with_it(shop: Shop) -> None:
     await shop.start()
     shop.away.away = True
@@ -562,6 +598,8 @@ async def test_a_worker_begins_without_the_store_when_it_has_met_it_before(store
     assert ledger(second) == {"stored": 2}
     assert (await second.tracker.readiness()).status == "ready"
     assert (await second.store.flow_version(SHOPPING.flows[0].version)) is not None
+    assert "migrate" in second.away.called
+    assert "migrate" not in first.away.called
 
 
 async def test_a_worker_that_has_never_met_the_store_cannot_promise_ids(store: Store, opening: Opener) -> None:
