@@ -112,6 +112,32 @@ def retention(
 
 
 @app.command()
+def search(
+    kind: Annotated[str, typer.Argument(help="events, profiles, sessions, runs or rejected")],
+    query: Annotated[
+        list[str] | None,
+        typer.Argument(help="What to look for, e.g. 'type:order-* received:>now-1d'", show_default="all documents"),
+    ] = None,
+    project: Annotated[Path, typer.Option(help="The project's directory", show_default="the current one")] = Path(),
+    store: Annotated[
+        str | None, typer.Option(help=STORES, envvar="HEADRACE_STORE", show_default="sqlite:headrace.db")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="How many documents to show at most; 0 for all")] = 20,
+    json: Annotated[bool, typer.Option("--json", help="Print whole documents, one a line")] = False,
+) -> None:
+    """Look for events, profiles, sessions, runs or rejected events: the newest first.
+
+    The query is in Lucene's syntax, see docs/search.md. Put it in quotes for your shell.
+    A store is only read, so its server may run meanwhile; a running server answers the same at /search.
+    """
+    from cli.search import Task
+    from cli.search import search as begin
+
+    task = Task(kind, " ".join(query or ()), project, store, limit, json)
+    raise typer.Exit(begin(task, Console(width=None if sys.stdout.isatty() else WIDTH), Console(stderr=True)))
+
+
+@app.command()
 def check(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="The project, or files of it", show_default="the current directory")
@@ -122,6 +148,26 @@ def check(
 
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     raise typer.Exit(look(paths or [Path()], colour, sys.stdout))
+
+
+@app.command()
+def token(
+    source: Annotated[str, typer.Argument(help="The source whose payloads will carry it")],
+    keys: Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="A key that it proves; repeatable")],
+    ttl: Annotated[str, typer.Option(help="How long it is valid, at most 24h")] = "10m",
+    session: Annotated[str | None, typer.Option(help="The one session that it is good for", show_default="any")] = None,
+    project: Annotated[
+        Path, typer.Option("--project", help="The project's directory", show_default="the current directory")
+    ] = Path(),
+) -> None:
+    """Make a user token: what a back end signs to say who a visitor is.
+
+    For example `headrace token web-shop --set pii.email=ann@example.com`.
+    """
+    from cli.token import Asked
+    from cli.token import token as make
+
+    raise typer.Exit(make(project, Asked(source, tuple(keys), ttl, session), sys.stdout, sys.stderr))
 
 
 @app.command()

@@ -1,0 +1,99 @@
+"""`headrace search`: tables and JSON, also beside a running server; what is refused is pointed at."""
+
+import json
+from asyncio import to_thread
+from collections.abc import AsyncIterator
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from cli.main import app
+from cli.search import pointed
+from engine.problem import Problem
+from engine.tracking.records import Unit
+from storage.sqlite.store import SqliteStore
+from tests.storage.build import event
+from tests.storage.search_contract import OF_ALL_KINDS
+
+
+@pytest.fixture
+async def project(tmp_path: Path) -> AsyncIterator[Path]:
+    """A project whose store is in use."""
+    store = SqliteStore.open(tmp_path / "headrace.db")
+    await store.commit(OF_ALL_KINDS)
+    await store.commit(Unit(events=tuple(event(f"e{n}", n=n) for n in range(30))))
+    yield tmp_path
+    await store.close()
+
+
+async def run(project: Path, *words: str) -> tuple[int, str, str]:
+    found = await to_thread(CliRunner().invoke, app, ["search", *words, "--project", str(project)])
+    return found.exit_code, found.stdout, found.stderr
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    pytest.param(["events", "properties.n:7"], ["received", "e7", "order-paid", '{"n": 7}'], id="events"),
+    pytest.param(["events", "id:e1", "OR", "id:e2"], ["e1", "e2"], id="a query of several words"),
+    pytest.param(["profiles", "id:ann"], ["ann", '{"color": "red"}'], id="profiles"),
+    pytest.param(["sessions", "source:app"], ["visit", "app"], id="sessions"),
+    pytest.param(["runs", "event:e-2"], ["r-3", "greet", "failed"], id="runs"),
+    pytest.param(["rejected", "reason:type"], ["the type is missing", '{"type": 1}'], id="rejected events"),
+])  # fmt: skip
+async def test_what_is_found_is_a_table(project: Path, words: list[str], told: list[str]) -> None:
+    code, out, _ = await run(project, *words)
+    assert code == 0
+    assert [word for word in told if word not in out] == []
+
+
+async def test_the_newest_are_shown_and_that_there_are_more(project: Path) -> None:
+    code, out, more = await run(project, "events", "--limit", "2")
+    assert (code, len(out.splitlines())) == (0, 3)
+    assert "newest 2" in more
+
+
+@pytest.mark.parametrize(("limit", "count"), [("0", 30), ("30", 30), ("7", 7)])
+async def test_json_is_a_document_a_line(project: Path, limit: str, count: int) -> None:
+    code, out, _ = await run(project, "events", "--json", "--limit", limit)
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert (code, len(lines), lines[0]["id"]) == (0, count, "e29")
+
+
+async def test_nothing_found_is_well(project: Path) -> None:
+    assert await run(project, "events", "type:nothing", "--json") == (0, "", "Nothing found.\n")
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    pytest.param(["events", "typ:x"], "  typ:x\n  ^^^\n`typ` is no field of events\nhelp: did you mean", id="a field"),
+    pytest.param(["evnts"], "did you mean `events`?", id="a kind"),
+    pytest.param(["events", "--store", "sqlite:other.db"], "there is no such file", id="no file"),
+    pytest.param(["events", "--store", "memory:"], "holds nothing", id="a store that is nowhere"),
+    pytest.param(["events", "--store", "mongo:x"], "names no known store", id="an unknown store"),
+    pytest.param(["events", "--limit", "-1"], "greater than or equal to 0", id="a limit below nothing"),
+])  # fmt: skip
+async def test_what_is_wrong_is_usage(project: Path, words: list[str], told: str) -> None:
+    code, out, wrong = await run(project, *words)
+    assert (code, out) == (2, "")
+    assert told in wrong
+
+
+@pytest.mark.parametrize(("text", "offset", "length", "marked"), [
+    pytest.param("a:b", 0, 1, "  a:b\n  ^\n", id="the beginning"),
+    pytest.param("漢字 x:b", 3, 1, "  漢字 x:b\n       ^\n", id="wide characters"),
+    pytest.param("a\n\x1b b", 4, 1, "  a   b\n      ^\n", id="what cannot be printed"),
+    pytest.param("a AND", 5, 1, "  a AND\n       ^\n", id="the end"),
+])  # fmt: skip
+def test_the_mark_is_under_the_place(text: str, offset: int, length: int, marked: str) -> None:
+    console = Console(file=StringIO(), width=100)
+    console.print(pointed(text, Problem(code="x", message="wrong", offset=offset, length=length)))
+    assert isinstance(console.file, StringIO)
+    assert console.file.getvalue() == marked + "wrong\n"
+
+
+async def test_declared_fields_are_searched_as_they_show(project: Path) -> None:
+    (project / "headrace.yaml").write_text("fields:\n  traits.age: min\n")
+    assert (await run(project, "profiles", "traits.color:red"))[0] == 0
+    (project / "headrace.yaml").write_text("fields: 5\n")
+    assert (await run(project, "profiles"))[0] == 2
