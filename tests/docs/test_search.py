@@ -1,0 +1,92 @@
+"""The page about searching: every query in it does what the page says, and its tables are what the code says."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engine.problem import Problem, Wrong
+from engine.search import match, syntax
+from engine.search.field import FIELDS, KINDS
+from engine.search.match import matches
+from engine.search.page import MOST, USUAL
+from engine.search.parse import DEEPEST, parse
+from engine.tracking.records import Rejected, StoredEvent
+from tests.docs.test_examples import anchors
+
+PAGE = (Path(__file__).parents[2] / "docs" / "search.md").read_text()
+NOON = 1_714_651_200_000  # of the second of May 2024
+EVENT = msgspec.json.decode(re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0], type=StoredEvent)
+
+
+def rows(heading: str) -> list[tuple[str, str]]:
+    """The first two columns of all tables with these headings."""
+    found = []
+    for table in PAGE.split(f"{heading}\n")[1:]:
+        lines = table.partition("\n\n")[0].splitlines()[1:]
+        found += [re.split(r"(?<!\\) \| ?", line.removeprefix("| ").removesuffix(" |"), maxsplit=1) for line in lines]
+    return [(first.strip().strip("`").replace("\\|", "|"), rest[0] if rest else "") for first, *rest in found]
+
+
+def finds(query: str) -> bool:
+    return matches(parse(query, "events", NOON), EVENT)
+
+
+@pytest.mark.parametrize("query", [query for query, _ in rows("| query | finds it, because |")])
+def test_a_query_finds_the_event(query: str) -> None:
+    assert finds(query)
+
+
+@pytest.mark.parametrize("query", [query for query, _ in rows("| query | because |")])
+def test_a_query_does_not_find_the_event(query: str) -> None:
+    assert not finds(query)
+
+
+@pytest.mark.parametrize(("query", "told"), rows("| query | is told |"))
+def test_a_query_is_refused(query: str, told: str) -> None:
+    problem = refused(query)
+    assert told in f"{problem.message}\n{problem.help}"
+
+
+def refused(query: str) -> Problem:
+    with pytest.raises(Wrong) as wrong:
+        parse(query, "events", NOON)
+    return wrong.value.problem
+
+
+def test_the_tables_of_queries_are_all_read() -> None:
+    tables = [
+        rows(heading) for heading in ("| query | finds it, because |", "| query | because |", "| query | is told |")
+    ]
+    queries = re.findall(r"^\| `[^`]", PAGE, re.MULTILINE)
+    assert sum(map(len, tables)) == len(queries) > 50
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_fields_are_those_of_the_code(kind: str) -> None:
+    types = {"word": 0, "moment": 1, "number": 2, "free": 3}
+    expected: list[list[str]] = [[], [], [], []]
+    for name, type in FIELDS[kind].items():  # type: ignore[index]
+        if type != "prose":
+            expected[types[type]].append(f"`{name}`")
+    (row,) = re.findall(rf"^\| {kind} \|(.*)\|$", PAGE, re.MULTILINE)
+    assert [cell.split() for cell in row.split("|")] == expected
+
+
+@pytest.mark.parametrize("query", re.findall(r"`(reason:[^`]+)`", PAGE))
+def test_a_part_of_a_reason_is_found(query: str) -> None:
+    rejected = Rejected("x", "web-shop", NOON, "the body is too large, its type is missing")
+    assert matches(parse(query, "rejected", NOON), rejected)
+
+
+@pytest.mark.parametrize("told", [
+    f"{match.LONGEST:,} characters", f"{match.DEEPEST} levels", f"{match.LONGEST_PATH:,} characters in all",
+    f"{syntax.MOST:,} characters, {syntax.MOST_WORDS} words", f"{DEEPEST} conditions", f"1 to {MOST:,}; {USUAL} when",
+])  # fmt: skip
+def test_the_limits_are_those_of_the_code(told: str) -> None:
+    assert told in " ".join(PAGE.split())
+
+
+def test_every_part_has_a_heading_of_its_own() -> None:
+    assert len(anchors(PAGE)) == len(re.findall(r"^#+ ", PAGE, re.MULTILINE))
