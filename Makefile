@@ -49,7 +49,7 @@ soak: .venv/dev ## The long runs: 50 kills under load
 	$(BIN)/pytest -m soak
 
 bench: .venv/dev ## Measure /track against a bare handler, and the engine alone
-	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python -m benchmarks.bench
 
 clickstream: .venv/dev ## Send 31,106 real events and check the profiles against a computation of their own
 	$(BIN)/python -m benchmarks.clickstream

@@ -1,11 +1,14 @@
 """Measures `/track` against a bare ASGI handler on the same server in the same run, and the engine alone.
 
-    python benchmarks/bench.py [--events 1000000] [--seconds 8]
+    python -m benchmarks.bench [--events 1000000] [--seconds 8]
 
-Prints ratios, since absolute times are noise on shared machines. Needs `wrk` (a package of that name).
+On Elasticsearch the reference is a hand-written bulk writer of the same documents behind a bare handler. Prints
+ratios, since absolute times are noise on shared machines. Needs `wrk` (a package of that name); without Java the part
+on Elasticsearch is left out, and it says so.
 """
 
 import argparse
+import asyncio
 import re
 import shutil
 import signal
@@ -14,7 +17,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +32,7 @@ from benchmarks.preload import preload
 
 HERE = Path(__file__).parent
 CONNECTIONS = (1, 16, 64)
+ELASTIC_CONNECTIONS = (64, 256)
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,8 @@ def wait_until_ready(address: str) -> None:
     raise SystemExit(f"{address} does not answer")
 
 
-def load(address: str, connections: int, seconds: int, ids: bool) -> Measured:
-    """Load `/track` by wrk."""
+def load(address: str, connections: int, seconds: int, ids: int = 0, sessions: int = 10_000) -> Measured:
+    """Load `/track` by wrk, over so many sessions; with `ids` each event has an id of its own."""
     command = [
         "wrk",
         "-t1",
@@ -83,7 +87,9 @@ def load(address: str, connections: int, seconds: int, ids: bool) -> Measured:
         str(HERE / "track.lua"),
         f"{address}/track",
     ]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, env={"IDS": "1" if ids else "0"}).stdout
+    said = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={"IDS": str(ids), "SESSIONS": str(sessions)}
+    ).stdout
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])  # type: ignore[index]
     latency = {p: _ms(v, u) for p, v, u in re.findall(r"(50|99)%\s+([\d.]+)(us|ms|s)", said)}
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
@@ -94,25 +100,31 @@ def _ms(value: str, unit: str) -> float:
     return float(value) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[unit]
 
 
-def compare(database: Path, seconds: int, rounds: int, ids: bool) -> list[tuple[int, list[Measured], list[Measured]]]:
-    """Bare handler and Headrace in turn, several rounds for each number of connections."""
-    bare = ("benchmarks/bare.py",)
-    headrace = ("-m", "cli.main", "serve", str(HERE / "six"), "--port", "0", "--store", f"sqlite:{database}")
+Row = tuple[int, list[Measured], list[Measured]]
+
+
+def compare(
+    reference: Sequence[str], store: str, connections: Sequence[int], chosen: argparse.Namespace, **load_as: int
+) -> list[Row]:
+    """A reference and Headrace in turn, several rounds for each number of connections."""
+    headrace = ("-m", "cli.main", "serve", str(HERE / "six"), "--port", "0", "--store", store)
     found = []
-    with server(*bare) as plain, server(*headrace) as full:
-        load(full, 16, 2, ids)  # warm: caches, sessions
-        for connections in track(CONNECTIONS, description="/track", transient=True):
+    with server(*reference) as plain, server(*headrace) as full:
+        for each in (plain, full):
+            load(each, 16, 3, **load_as)  # warm: caches, sessions
+        for number in track(connections, description="/track", transient=True):
             pairs = [
-                (load(plain, connections, seconds, ids), load(full, connections, seconds, ids)) for _ in range(rounds)
+                (load(plain, number, chosen.seconds, **load_as), load(full, number, chosen.seconds, **load_as))
+                for _ in range(chosen.rounds)
             ]
-            found.append((connections, [a for a, _ in pairs], [b for _, b in pairs]))
+            found.append((number, [a for a, _ in pairs], [b for _, b in pairs]))
     return found
 
 
-def report(console: Console, title: str, rows: list[tuple[int, list[Measured], list[Measured]]]) -> None:
+def report(console: Console, title: str, rows: list[Row], reference: str = "bare") -> None:
     """Print a table of ratios."""
     table = Table(title=title, box=None, header_style="bold")
-    for column in ("connections", "bare /s", "Headrace /s", "ratio (min–max)", "p50 ms", "p99 ms", "not 200"):
+    for column in ("connections", f"{reference} /s", "Headrace /s", "ratio (min–max)", "p50 ms", "p99 ms", "not 200"):
         table.add_column(column, justify="right")
     for connections, plain, full in rows:
         ratios = [b.rate / a.rate for a, b in zip(plain, full, strict=True)]
@@ -134,24 +146,62 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=1_000_000, help="events in the preloaded store")
     parser.add_argument("--seconds", type=int, default=6, help="seconds of each load")
     parser.add_argument("--rounds", type=int, default=3, help="pairs of loads for each number of connections")
-    parser.add_argument("--engine", action="store_true", help="measure the engine alone, nothing else")
+    parser.add_argument(
+        "--only", choices=("engine", "sqlite", "elasticsearch"), help="one part; without it all are measured"
+    )
     chosen = parser.parse_args()
     console = Console()
-    for name, microseconds in measure_engine().items():
-        console.print(f"engine, six nodes, {name}: {microseconds:.1f} µs a run", highlight=False)
-    if chosen.engine:
-        return
-    if shutil.which("wrk") is None:
+    if chosen.only in (None, "engine"):
+        for name, microseconds in measure_engine().items():
+            console.print(f"engine, six nodes, {name}: {microseconds:.1f} µs a run", highlight=False)
+    if chosen.only != "engine" and shutil.which("wrk") is None:
         raise SystemExit("`wrk` is needed for the rest: install the package wrk")
+    if chosen.only in (None, "sqlite"):
+        on_sqlite(console, chosen)
+    if chosen.only in (None, "elasticsearch"):
+        on_elasticsearch(console, chosen)
+
+
+def on_sqlite(console: Console, chosen: argparse.Namespace) -> None:
+    """Measure `/track` on SQLite, durable."""
+    bare = ("benchmarks/bare.py",)
     with tempfile.TemporaryDirectory(prefix="headrace-bench-") as directory:
-        empty, full = Path(directory) / "empty.db", Path(directory) / "full.db"
-        report(console, "/track on SQLite, empty store", compare(empty, chosen.seconds, chosen.rounds, False))
-        preload(full, chosen.events)
+        empty, full = f"sqlite:{directory}/empty.db", f"sqlite:{directory}/full.db"
+        report(console, "/track on SQLite, empty store", compare(bare, empty, CONNECTIONS, chosen))
+        rows = compare(bare, empty, CONNECTIONS[-1:], chosen, sessions=1)
+        report(console, "/track on SQLite, all events of one profile", rows)
+        preload(Path(directory) / "full.db", chosen.events)
         title = f"/track on SQLite, {chosen.events:,} events in the store"
-        report(console, title, compare(full, chosen.seconds, chosen.rounds, False))
-        report(
-            console, f"{title}, each event with an id of its own", compare(full, chosen.seconds, chosen.rounds, True)
-        )
+        report(console, title, compare(bare, full, CONNECTIONS, chosen))
+        report(console, f"{title}, each event with an id of its own", compare(bare, full, CONNECTIONS, chosen, ids=1))
+
+
+def on_elasticsearch(console: Console, chosen: argparse.Namespace) -> None:
+    """Measure `/track` on a real Elasticsearch."""
+    from tests.servers.distribution import JAVA
+    from tests.servers.elasticsearch import Servers
+    from tests.servers.missing import Missing
+
+    servers = Servers()
+    try:
+        url = servers.single(next(iter(JAVA))).url
+        asyncio.run(prepare(f"elasticsearch:{url}?prefix=bulk"))
+        writer = ("-m", "benchmarks.bulk_writer", url, "bulk")
+        store = f"elasticsearch:{url}?prefix=bench"
+        report(console, "/track on Elasticsearch", compare(writer, store, ELASTIC_CONNECTIONS, chosen), "bulk writer")
+    except Missing as missing:
+        console.print(f"/track on Elasticsearch is left out: {missing}")
+    finally:
+        servers.end()
+
+
+async def prepare(store: str) -> None:
+    """Make the indices that the reference writes to, as Headrace makes its own."""
+    from storage import open_store
+
+    opened = open_store(store, HERE)
+    await opened.migrate()
+    await opened.close()
 
 
 if __name__ == "__main__":
