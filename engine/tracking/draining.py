@@ -21,7 +21,7 @@ from engine.tracking.ports import Clock, Conflict, Moving, Performer, Spool, Sto
 from engine.tracking.project import Project
 from engine.tracking.promise import adoption
 from engine.tracking.records import Mark, Rejected, Unit
-from engine.tracking.request import Request
+from engine.tracking.request import Request, sorted_out
 from engine.tracking.spooled import Lane, Name, Spooled, Waiting, lanes_of, unpacked, unprocessed, unreadable
 from engine.tracking.tracker import Loaded, Tracker
 from engine.tracking.work import Work
@@ -190,24 +190,36 @@ class DrainingTracker(Tracker):
         loaded = await self._load(requests[0][0], None)
         if loaded.known is None:
             return
-        turn = loaded.known.person.id
+        turn, source = loaded.known.person.id, requests[0][0].source.source
         line, _ = await self.lines.take(turn)
         try:
+            await self.lines.settled(line)
+            loaded = await self._load(requests[0][0], None)
+            seen = await self._marks([request for request, _ in requests if request.source.source == source])
+            version = loaded.known.person.version if loaded.known is not None else 0  # marks are read after profiles
             for request, promised in requests:
                 loaded = await self._load(request, line.ahead)
-                if loaded.known is None or loaded.known.person.id != turn:
+                known = loaded.known.person if loaded.known is not None else None
+                if known is None or (known.id, known.version, request.source.source) != (turn, version, source):
                     return
-                marks, fresh = await self._fresh(request, line.ahead)
-                if not fresh or promised not in {None, *loaded.known.person.ids}:
+                marks, fresh = sorted_out(request, seen)
+                if not fresh or promised not in {None, *known.ids}:
                     return
                 work, composed = await self._run(request, loaded, fresh)
-                if work.merged:
+                if work.merged or composed.person is None:
                     return
                 place = self.lines.board(line, composed, loaded.acting)
                 flight = asyncio.create_task(self._flight(line, place, request, loaded, work))
                 aboard.append(Aboard(request, work, composed, marks, flight))
+                version = composed.person.version
+                seen.update((mark.event, mark) for mark in composed.unit.marks)
         finally:
             self.lines.give(line)
+
+    async def _marks(self, requests: Sequence[Request]) -> dict[str, Mark]:
+        """The events of some units of one source that have taken effect before; one look-up for all."""
+        ids = dict.fromkeys(event.id for request in requests for event in request.events)
+        return dict(await self.store.marks(requests[0].source.source, tuple(ids)))
 
     async def _flight(self, line: Line, place: Place, request: Request, loaded: Loaded, work: Work) -> None:
         try:

@@ -1,6 +1,6 @@
 """A unit that is to be done: what is drawn once for all its runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct, structs
 
@@ -51,6 +51,21 @@ def units_of(request: Request) -> list[Request]:
         seed = f"{request.seed}{i:03d}"
         parts.append(structs.replace(request, events=(event,), intake=intake, seed=seed, replies={}))
     return parts
+
+
+def sorted_out(request: Request, marks: Mapping[str, Mark]) -> tuple[dict[int, Mark], list[Being]]:
+    """The marks of those events that have taken effect before, by index; and the others, each id once."""
+    found: dict[int, Mark] = {}
+    fresh: list[Being] = []
+    seen: set[str] = set()
+    for event in request.events:
+        if event.marked and (event.id in marks or event.id in seen):
+            own = Mark(request.source.source, event.id, request.now, request.intake.session)
+            found[event.index or 0] = marks.get(event.id, own)
+        else:
+            fresh.append(event)
+            seen.add(event.id)
+    return found, fresh
 
 
 def taken_before(request: Request, marks: dict[int, Mark]) -> list[Being]:

@@ -30,9 +30,10 @@ from engine.tracking.ports import Clock, Conflict, Moving, Performer, Store, Una
 from engine.tracking.project import Project
 from engine.tracking.readiness import Readiness
 from engine.tracking.records import Mark, Session
-from engine.tracking.request import Request, beings, taken_before, units_of
+from engine.tracking.request import Request, beings, sorted_out, taken_before, units_of
 from engine.tracking.source import Source
 from engine.tracking.triggers import Triggers
+from engine.tracking.whose import profile_at
 from engine.tracking.work import Start, Work
 
 MOST_RUNS = 12  # of one unit, when its documents keep moving
@@ -224,7 +225,7 @@ class Tracker:
         return self.known.profile(id)
 
     async def _stored(self, id: str) -> KnownProfile | None:
-        person = await self.store.profile(id)
+        person = await profile_at(self.store, id)
         if person is None:
             return None
         known = KnownProfile(person, shown(person, fold(person, self.project.settings.fields)))
@@ -263,17 +264,7 @@ class Tracker:
         if ahead is not None and ahead.marks:
             source = request.source.source
             marks = {**marks, **{id: ahead.marks[source, id] for id in ids if (source, id) in ahead.marks}}
-        found: dict[int, Mark] = {}
-        fresh: list[Being] = []
-        seen: set[str] = set()
-        for event in request.events:
-            if event.marked and (event.id in marks or event.id in seen):
-                own = Mark(request.source.source, event.id, request.now, request.intake.session)
-                found[event.index or 0] = marks.get(event.id, own)
-            else:
-                fresh.append(event)
-                seen.add(event.id)
-        return found, fresh
+        return sorted_out(request, marks)
 
     async def _repeated(self, request: Request, loaded: Loaded, marks: dict[int, Mark]) -> Done:
         """A payload of which nothing is new: the first answer's ids for the same session or profile, else its own."""
