@@ -1,0 +1,103 @@
+"""Queries in Elasticsearch's own language, made from the mappings: what has none is left to `matches`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from engine.search.field import Field, Kind, all_fields
+from engine.search.match import is_searched
+from engine.search.query import Begins, Is, Within
+from engine.search.translation import Leaf
+from storage.elasticsearch.templates import KINDS
+
+Dsl = Mapping[str, Any]
+Both = tuple[Dsl, Dsl]  # what is possible, what is certain
+
+ALWAYS: Final[Dsl] = {"match_all": {}}
+NEVER: Final[Dsl] = {"match_none": {}}
+UNKNOWN: Final[Both] = (ALWAYS, NEVER)
+LONGS: Final = (-(2**63), 2**63 - 1)
+
+_TYPES = {kind.name: {name: field["type"] for name, field in kind.fields.items()} for kind in KINDS}
+_METADATA = {"metadata.created": "created", "metadata.updated": "updated", "metadata.version": "version"}
+
+
+class Speech:
+    """The language of queries on documents of a kind."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+        self._types = _TYPES[kind]
+
+    def all_of(self, parts: Sequence[Dsl]) -> Dsl:
+        """All parts hold."""
+        return {"bool": {"filter": list(parts)}} if parts else ALWAYS
+
+    def any_of(self, parts: Sequence[Dsl]) -> Dsl:
+        """One of the parts holds."""
+        return {"bool": {"should": list(parts), "minimum_should_match": 1}} if parts else NEVER
+
+    def negation(self, part: Dsl) -> Dsl:
+        """The part does not hold."""
+        return {"bool": {"must_not": [part]}}
+
+    def leaf(self, leaf: Leaf) -> Both:
+        """A single condition; without a field, in any of those that hold texts."""
+        if leaf.field is not None:
+            return self._of(leaf, leaf.field)
+        both = [self._of(leaf, field) for field in all_fields(self._kind)]
+        return self.any_of([possible for possible, _ in both]), self.any_of([certain for _, certain in both])
+
+    def _of(self, leaf: Leaf, field: Field) -> Both:
+        name = _METADATA.get(field.name, field.name)
+        match self._types.get(field.root if field.type == "free" else name):
+            case "keyword":
+                said = _prose(name, leaf) if field.type == "prose" else _word(name, leaf)
+            case "flattened":
+                return _free(name, field.path, leaf)
+            case "date" | "long":
+                said = _number(name, leaf)
+            case _:
+                return UNKNOWN
+        return said, said
+
+
+def _word(name: str, leaf: Leaf) -> Dsl:
+    match leaf:
+        case Is(texts=texts):
+            return {"terms": {name: list(texts)}}
+        case Begins(text=text):
+            return {"prefix": {name: text}}
+    return {"exists": {"field": name}}
+
+
+def _prose(name: str, leaf: Leaf) -> Dsl:
+    if isinstance(leaf, Is):
+        return {"bool": {"should": [{"wildcard": {name: f"*{_escaped(text)}*"}} for text in leaf.texts]}}
+    return _word(name, leaf)
+
+
+def _free(name: str, path: str, leaf: Leaf) -> Both:
+    if "\0" in path or "*" in path:  # no name there, or a pattern of names
+        return UNKNOWN
+    match leaf:
+        case Is(texts=texts):
+            said: Dsl = {"terms": {name: [text for text in texts if is_searched(text)]}}
+        case Begins(text=text) if not is_searched(text):
+            said = NEVER
+        case Within():
+            return {"exists": {"field": name}}, NEVER  # it compares numbers as texts
+        case _:
+            said = _word(name, leaf)
+    return said, said
+
+
+def _number(name: str, leaf: Leaf) -> Dsl:
+    if not isinstance(leaf, Within):
+        return {"exists": {"field": name}}
+    bounds = {("gt" if leaf.over else "gte"): leaf.low, ("lt" if leaf.under else "lte"): leaf.high}
+    given = {sign: min(max(bound, LONGS[0]), LONGS[1]) for sign, bound in bounds.items() if bound is not None}
+    return {"range": {name: given}} if given else {"exists": {"field": name}}
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{char}" if char in "\\*?" else char for char in text)
