@@ -1,6 +1,7 @@
 """`headrace search`: tables and JSON, also beside a running server; what is refused is pointed at."""
 
 import json
+import uuid
 from asyncio import to_thread
 from collections.abc import AsyncIterator
 from io import StringIO
@@ -14,6 +15,7 @@ from cli.main import app
 from cli.search import pointed
 from engine.problem import Problem
 from engine.tracking.records import Unit
+from storage.elasticsearch.store import ElasticsearchStore
 from storage.sqlite.store import SqliteStore
 from tests.storage.build import event
 from tests.storage.search_contract import OF_ALL_KINDS
@@ -97,3 +99,12 @@ async def test_declared_fields_are_searched_as_they_show(project: Path) -> None:
     assert (await run(project, "profiles", "traits.color:red"))[0] == 0
     (project / "headrace.yaml").write_text("fields: 5\n")
     assert (await run(project, "profiles"))[0] == 2
+
+
+async def test_a_store_that_several_processes_share_is_searched(elasticsearch_url: str, tmp_path: Path) -> None:
+    address = f"{elasticsearch_url}?prefix=t{uuid.uuid4().hex[:12]}"
+    store = ElasticsearchStore.open(address)
+    await store.commit(Unit(events=(event("e1"),)))
+    code, out, _ = await run(tmp_path, "events", "id:e1", "--json", "--store", f"elasticsearch:{address}")
+    await store.close()
+    assert (code, json.loads(out)["id"]) == (0, "e1")
