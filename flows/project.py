@@ -50,7 +50,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
     loading = _Loading(root, os.environ if environment is None else environment)
     settings = loading.settings()
     segments = loading.named("segments", "segment", lambda _, data: read_segment(data))
-    sources = loading.named("sources", "source", lambda _, data: read_source(data))
+    sources = loading.named("sources", "source", lambda _, data: read_source(data, root, loading.environment))
     names = ProjectNames(
         segments=segments.names,
         manual_segments=segments.names - {name for name, s in segments.things.items() if not s.manual},

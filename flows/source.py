@@ -1,17 +1,27 @@
 """`sources/*.yaml`: who may send events."""
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from engine.problem import Problem
+from engine.problem import Problem, Wrong
 from engine.tracking.source import Source
+from engine.tracking.token import SHORTEST_SECRET
+from flows.secret import resolve
 from flows.typed import read_struct
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
-def read_source(data: Any) -> tuple[Source | None, list[Problem]]:
-    """The source that `data` describes, or None with what is wrong."""
+def read_source(data: Any, root: Path, environment: Mapping[str, str]) -> tuple[Source | None, list[Problem]]:
+    """The source that `data` describes, or None with what is wrong. Secrets are looked up as those of targets."""
+    given = data.get("user_secret") if isinstance(data, Mapping) else None
+    if isinstance(given, str):
+        try:
+            data = {**data, "user_secret": _secret(given, root, environment)}
+        except Wrong as wrong:
+            return None, [wrong.problem.below(("user_secret",))]
     source, problems = read_struct(Source, data, "a source")
     if source is None:
         return None, problems
@@ -23,3 +33,17 @@ def read_source(data: Any) -> tuple[Source | None, list[Problem]]:
         remedy = "write the key's SHA-256 as 64 hexadecimal digits, never the key itself"
         problems.append(Problem(code="H404", message="`key` is not a SHA-256", path=("key",), help=remedy))
     return (None if problems else source), problems
+
+
+def _secret(given: str, root: Path, environment: Mapping[str, str]) -> str:
+    """The secret that signs user tokens, which is never in the file itself. Raises `Wrong`."""
+    secret = resolve(given, root, environment)
+    if secret is given:
+        message, remedy = "a secret does not stand in the file itself", "write `user_secret: ${env:NAME}`"
+        raise Wrong(Problem(code="H404", message=message, help=remedy))
+    if len(secret) < SHORTEST_SECRET:
+        remedy = "make one by `openssl rand -hex 32`"
+        raise Wrong(
+            Problem(code="H404", message=f"`user_secret` has fewer than {SHORTEST_SECRET} characters", help=remedy)
+        )
+    return secret

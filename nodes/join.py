@@ -19,8 +19,12 @@ class Joining(Struct, frozen=True):
     apart: bool = False
 
 
-def joining(seen: Seen, own: Profile, found: ProfileReply, other: Profile, cause: str) -> Joining:
+def joining(
+    seen: Seen, own: Profile, found: ProfileReply, other: Profile, cause: str, *, proven: bool = False
+) -> Joining:
     """How the run's profile `own` is to be joined with `other`, which was found for `cause`.
+
+    `proven` says that the sender has brought a token for it.
 
     A step is recorded also where other steps have joined the two before: then undoing one of them is not enough.
     """
@@ -33,10 +37,10 @@ def joining(seen: Seen, own: Profile, found: ProfileReply, other: Profile, cause
     known = [profile.steps[step] for profile in (own, other) if step in profile.steps]
     if any(each.undone for each in known):
         return Joining(apart=new)
-    claimed = found.claimed or seen.identify != "trust"
+    claimed = found.claimed or not (proven or seen.identify == "trust")
     if not new and known and (claimed or not all(each.claim for each in known)):
         return Joining()  # nothing that is not known already
-    return Joining(Merge(other, left=left, right=right, cause=cause, claimed=found.claimed), new)
+    return Joining(Merge(other, left, right, cause, claimed=found.claimed, proven=proven), new)
 
 
 def first_new(joined: Sequence[Joining]) -> str | None:

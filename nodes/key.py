@@ -41,13 +41,17 @@ class Key(Struct, frozen=True):
         except Refused:
             return False
 
+    def proven_by(self, given: Mapping[str, Scalar]) -> bool:
+        """Whether the key is among those that are `given`, by path, in whatever spelling."""
+        return any(parse_path(path) == self.names and self.is_value(value) for path, value in given.items())
+
     def asked(self) -> ProfileByKey:
         """The ask for the profile that the key belongs to."""
         return ProfileByKey(self.path, self.text)
 
-    def claimed(self, again: bool = False) -> ClaimKey:
+    def claimed(self, again: bool = False, proven: bool = False) -> ClaimKey:
         """The effect that makes the key lead to the run's profile."""
-        return ClaimKey(self.path, self.text, again)
+        return ClaimKey(self.path, self.text, again, proven)
 
     def written(self) -> Set:
         """The operation that lets the profile show the value."""

@@ -10,7 +10,7 @@ from litestar.types import Scope, Send
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, encoded_problem
 from api.tracking.body import ClientGone, bearer, origin, wanted_headers
 from api.tracking.cors import Headers, answer_headers, preflight_headers
-from engine.tracking.admission import admit
+from engine.tracking.admission import admit, vouched
 from engine.tracking.intake import Intake, Refusal
 from engine.tracking.ports import Unavailable
 from engine.tracking.source import Source
@@ -39,7 +39,7 @@ async def serve(tracker: Tracker, scope: Scope, send: Send, methods: tuple[str, 
             raise HttpProblem(405, f"send a {' or a '.join(methods)}", {"Allow": ", ".join([*methods, "OPTIONS"])})
         intake = await read(headers)
         source = admit(tracker.project.sources, intake.source, bearer(headers), origin(headers))
-        answered = await tracker.track(intake, source)
+        answered = await tracker.track(vouched(intake, source, tracker.clock.now()), source)
         status, body = 200, _encoder.encode(answered.body)
         if answered.debugger_refused:
             said = [(b"headrace-debugger", b"refused")]

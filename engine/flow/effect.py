@@ -12,24 +12,27 @@ from engine.profile.operations import Add, Append, Count, Increment, Remove, Set
 
 
 class Merge(Struct, frozen=True, tag="merge", tag_field="op"):
-    """Join the run's profile with `other`, for `cause`."""
+    """Join the run's profile with `other`, for `cause`. `proven` says that the sender brought a token for the key."""
 
     other: Profile
     left: str  # the id that acts
     right: str  # the id that the key came in under
     cause: str
     claimed: bool = False  # by a sender without authority: then the step proves nothing
+    proven: bool = False
 
 
 class ClaimKey(Struct, frozen=True, tag="claim-key", tag_field="op"):
     """From now on `path` = `value` leads to the run's profile.
 
-    `again` says that somebody has claimed the key before: only a sender with authority takes it over.
+    `again` says that somebody has claimed the key before: only a sender with authority takes it over, or with a token
+    for the key (`proven`).
     """
 
     path: str
     value: str
     again: bool = False
+    proven: bool = False
 
 
 class Attach(Struct, frozen=True, tag="attach", tag_field="op"):

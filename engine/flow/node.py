@@ -18,13 +18,13 @@ evaluated before a node sees them, so a field annotated `float` is a float when 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from engine.flow.ask import Ask, Reply
 from engine.flow.effect import Effect
 from engine.flow.run import Identify
 from engine.profile.declared import Fields
-from engine.profile.document import Profile
+from engine.profile.document import Profile, Scalar
 from engine.profile.key import USUAL_KEYS, KeyRules
 
 
@@ -130,6 +130,7 @@ class Seen(Struct, frozen=True):
     acting: str | None = None  # the id under which the unit acts: one of the profile's
     identify: Identify = "trust"  # what a key in the event proves
     keys: KeyRules = USUAL_KEYS
+    proven: Mapping[str, Scalar] = field(default_factory=dict)  # keys of the sender that a token has proven, by path
 
 
 class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from engine.flow.ask import Ask, Reply
 from engine.flow.effect import Effect
 from engine.profile.declared import Rule
-from engine.profile.document import Path, Profile
+from engine.profile.document import Path, Profile, Scalar
 from engine.profile.key import USUAL_KEYS, KeyRules
 from engine.profile.operations import Operation
 
@@ -33,6 +33,7 @@ class Inputs(Struct, frozen=True):
     identify: Identify = "trust"  # what a key in the event proves
     fields: tuple[tuple[Path, Rule], ...] = ()  # paths of the profile with a declared rule
     keys: KeyRules = USUAL_KEYS
+    proven: dict[str, Scalar] = field(default_factory=dict)  # keys that are more than claims, whatever `identify` says
     flow: str = ""
 
 

@@ -92,9 +92,10 @@ class Sight:
     def _merge(self, scope: dict[str, Any], effect: Merge, node: str) -> None:
         if self.person is None:
             raise Refused("the event has no profile")
-        if self.inputs.identify == "refuse":
+        identify = "trust" if effect.proven else self.inputs.identify
+        if identify == "refuse":
             raise Refused("this source may not identify profiles")
-        claim = effect.claimed or self.inputs.identify != "trust"
+        claim = effect.claimed or identify != "trust"
         left, right, before, shown = self.acting or effect.left, effect.right, self.person, scope["profile"]
         step = JoinStep(step_id(left, right, effect.cause), left, right, effect.cause, claim)
         united = unite(before, effect.other, step)

@@ -4,9 +4,12 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
+from msgspec import structs
+
 from engine.flow.run import Identify
-from engine.tracking.intake import Refusal
+from engine.tracking.intake import Intake, Refusal
 from engine.tracking.source import Source
+from engine.tracking.token import proven_keys
 
 
 def admit(sources: Mapping[str, Source], id: str, key: str | None, origin: str | None) -> Source:
@@ -20,6 +23,21 @@ def admit(sources: Mapping[str, Source], id: str, key: str | None, origin: str |
     if origin is not None and source.origins and not allows_origin(source, origin):
         raise Refusal("not-allowed", f"source `{id}` does not take events from the origin {origin}", "/source/id")
     return source
+
+
+def vouched(intake: Intake, source: Source, now: int) -> Intake:
+    """The intake with the keys that its user token proves, and without the token. `now` is ms.
+
+    Raises `Refusal`: of a token that proves nothing it is not told why.
+    """
+    if intake.token is None:
+        return intake
+    keys = None
+    if source.user_secret is not None:
+        keys = proven_keys(intake.token, source.user_secret, source.source, intake.session, now)
+    if keys is None:
+        raise Refusal("unauthorised", "the user token is not valid here and now: ask for a new one", "/userToken")
+    return structs.replace(intake, token=None, proven=keys)
 
 
 def allows_origin(source: Source, origin: str) -> bool:

@@ -12,7 +12,9 @@ import msgspec
 from msgspec import Meta, Raw, Struct, field
 
 from engine.problem import did_you_mean
+from engine.profile.document import Scalar
 from engine.tracking.consent import CONSENT_CHANGED, fault_of
+from engine.tracking.token import LONGEST
 
 MOST_BODY = 1_048_576  # bytes, after decompression
 MOST_EVENTS = 500
@@ -22,6 +24,7 @@ MOST_TIME = 64  # characters
 MOST_CONTEXT = 4_194_304  # bytes that a payload's context makes when it is kept with each of its events
 
 Id = Annotated[str, Meta(min_length=1, max_length=200)]  # and `usable`, which is checked where one is read
+Token = Annotated[str, Meta(max_length=LONGEST)]
 UNUSABLE = "must not be blank, begin or end with space, or hold control characters"
 
 Wrongness = Literal["malformed", "unauthorised", "too-large", "nothing-accepted", "not-allowed"]
@@ -86,6 +89,7 @@ class TrackPayload(Struct, frozen=True):
     context: dict[str, Any] = field(default_factory=dict)
     properties: dict[str, Any] = field(default_factory=dict)
     options: Options = Options()
+    userToken: Token | None = None  # noqa: N815
 
 
 class Incoming(Struct, frozen=True):
@@ -122,6 +126,8 @@ class Intake(Struct, frozen=True, kw_only=True):
     options: Options = Options()
     profile_less: bool = False
     sessionless: bool = False  # neither is a session made
+    token: str | None = None  # until admission has looked at it
+    proven: dict[str, Scalar] = field(default_factory=dict)  # keys of the sender that a token has proven, by path
 
 
 _payload = msgspec.json.Decoder(TrackPayload)
@@ -170,6 +176,7 @@ def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
         properties=payload.properties,
         options=payload.options,
         profile_less=profile_less,
+        token=payload.userToken,
     )
 
 

@@ -20,6 +20,10 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str | None,
         Meta(description="SHA-256 (hex) of the key that a secret source sends as `Authorization: Bearer KEY`"),
     ] = None
+    user_secret: Annotated[
+        str | None,
+        Meta(description="Signs the user tokens that this source's payloads may carry; written as ${env:NAME}"),
+    ] = None
     enabled: bool = True
     origins: Annotated[
         tuple[str, ...], Meta(description="Web origins that may send, e.g. https://shop.example; * for any")
@@ -42,7 +46,7 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def shown_source(source: Source) -> dict[str, Any]:
-    """What flows see as `source`: never the key."""
+    """What flows see as `source`: never the key or the secret."""
     return {"id": source.source, "kind": source.kind, "consent": source.consent}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from engine.flow.ask import ProfileReply, ProfilesReply
 from engine.flow.consents import lacking
@@ -20,7 +20,8 @@ from engine.flow.run import Asked, Identify, Inputs
 from engine.flow.sight import OPERATIONS, Sight, first_sight
 from engine.flow.trace import Trace
 from engine.profile.consent import decided
-from engine.profile.document import Members, Profile
+from engine.profile.document import Members, Profile, Scalar
+from engine.profile.merge import connected
 from engine.profile.operations import Refused
 from engine.tracking.being import MOST_DEPTH, Being, child_event
 from engine.tracking.consent import CONSENT_CHANGED, decisions_of
@@ -49,6 +50,7 @@ class Start(Struct, frozen=True, kw_only=True):
     seed: str
     identify: Identify
     debug: bool | str = False
+    proven: dict[str, Scalar] = field(default_factory=dict)  # keys of the sender, by path
 
 
 class Ran(Struct, frozen=True):
@@ -83,6 +85,7 @@ class Work:
             identify=start.identify,
             fields=tuple(project.settings.fields.items()),
             keys=project.settings.keys,
+            proven=start.proven,
         )
         self.sight = self._segmented(first_sight(self.inputs, start.shown))
         self.done: list[
@@ -176,10 +179,11 @@ class Work:
     def _taint(self, machine: Machine) -> None:
         """Note whether the run was shown somebody else's profile, whatever came of the run."""
         own = self.start.person.ids if self.start.person is not None else ()
-        for _, reply in machine.replies:
+        for index, reply in machine.replies:
             for found in reply.found if isinstance(reply, ProfilesReply) else (reply,):
                 if isinstance(found, ProfileReply) and found.profile is not None:
-                    self.foreign = self.foreign or set(found.profile.ids).isdisjoint(own)
+                    strange = set(found.profile.ids).isdisjoint(own) and not _proves(machine, index, found.profile)
+                    self.foreign = self.foreign or strange
 
     def _not_run(self, flow: Flow) -> tuple[str, dict[str, Any]] | None:
         """Why `flow` is not run although the event's type matches: the outcome and the reason."""
@@ -252,7 +256,7 @@ class Work:
     def _may_claim(self, claim: ClaimKey) -> bool:
         """Whether a key is kept: never of a source that may not identify, a claimed one again only with authority."""
         identify = self.start.identify
-        return identify == "trust" or (identify == "link" and not claim.again)
+        return claim.proven or identify == "trust" or (identify == "link" and not claim.again)
 
     # ---- segments ---------------------------------------------------------------------------------------------------
 
@@ -293,6 +297,19 @@ class Work:
         elif quiet:
             told = f'{len(quiet)} more flows take other event types (debugger: "all" lists them)'
             self.ran.append(Ran(event, "", "", "not-triggered", {"reason": {"expression": told, "values": {}}}))
+
+
+def _proves(machine: Machine, index: int, profile: Profile) -> bool:
+    """Whether node `index` has joined `profile` by a token of the sender, and nobody else's part is in it."""
+    settled = machine.settled.get(index)
+    return any(
+        effect.proven
+        and not effect.claimed
+        and effect.other.id == profile.id
+        and profile.parts.keys() <= connected(profile.steps, effect.right, proven=True)
+        for effect in (settled.effects if settled is not None else ())
+        if isinstance(effect, Merge)
+    )
 
 
 def shown_session(session: Session | None) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from engine.flow.ask import Ask, ProfileReply, ProfilesByKeys, ProfilesReply, Re
 from engine.flow.effect import Effect
 from engine.flow.node import Keys, Node, Outcome, Port, Seen, Sole, Sparse
 from engine.language.path import read
-from engine.profile.document import Scalar
+from engine.profile.document import Profile, Scalar
 from engine.profile.operations import Refused
 from nodes.join import APART, Joining, first_new, joining
 from nodes.key import Key, read_key
@@ -70,7 +70,7 @@ either:
         effects: list[Effect] = []
         joined: list[Joining] = []
         for key, found in zip(keys, reply.found, strict=True):
-            this = joining(seen, seen.person, found, found.profile, found.cause) if found.profile else Joining()
+            this = _joining(seen, seen.person, key, found)
             joined.append(this)
             effects += [this.merge] if this.merge is not None else []
             effects += _kept(key, found, this, seen)
@@ -93,11 +93,16 @@ either:
         return keys, "; ".join(reasons)
 
 
+def _joining(seen: Seen, own: Profile, key: Key, found: ProfileReply) -> Joining:
+    """How the run's profile `own` is to be joined with the one that has a key."""
+    if found.profile is None:
+        return Joining()
+    return joining(seen, own, found, found.profile, found.cause, proven=key.proven_by(seen.proven))
+
+
 def _kept(key: Key, found: ProfileReply, this: Joining, seen: Seen) -> Iterable[Effect]:
     """What is kept of a key: that it leads to this profile, and that the profile shows its value."""
-    if found.profile is None:
-        yield key.claimed()
-    elif found.claimed:
-        yield key.claimed(again=True)
+    if found.profile is None or found.claimed:
+        yield key.claimed(again=found.profile is not None, proven=key.proven_by(seen.proven))
     if not this.apart and not key.is_value(read(seen.profile, key.names)):
         yield key.written()

@@ -7,7 +7,7 @@ import msgspec
 from effects.clock import ManualClock
 from effects.ids import new_id
 from effects.scripted import ScriptedPerformer
-from engine.tracking.admission import admit
+from engine.tracking.admission import admit, vouched
 from engine.tracking.intake import read_track
 from engine.tracking.ports import Performer, Store
 from engine.tracking.project import Project
@@ -34,7 +34,7 @@ class Collector:
         body = {**body, "options": {"debugger": debug, **body.get("options", {})}}
         intake = read_track(msgspec.json.encode(body), profile_less=profile_less)
         source = admit(self.tracker.project.sources, intake.source, self.keys.get(intake.source), None)
-        answer = await self.tracker.track(intake, source)
+        answer = await self.tracker.track(vouched(intake, source, self.clock.now()), source)
         return msgspec.json.decode(msgspec.json.encode(answer.body))
 
     async def profile(self, id: str) -> dict[str, Any]:

@@ -1,0 +1,103 @@
+"""User tokens: what a back end knows of the visitor whom it has logged in, signed, so that a page can carry it to us.
+
+A token is a JSON Web Token (RFC 7519) of one kind, signed with the secret that the source shares with its back end:
+
+    base64url({"alg":"HS256"}) . base64url(claims) . base64url(HMAC-SHA256(secret, what stands before the last dot))
+
+It proves the keys that it carries and nothing else, to one source, for a day at most, and to whoever holds it. What is
+wrong with a token is not told: whoever makes tokens can check them, whoever guesses learns nothing.
+"""
+
+import hmac
+from base64 import b64decode, urlsafe_b64encode
+from binascii import Error
+
+import msgspec
+from msgspec import Struct
+
+from engine.language.path import parse_path
+from engine.problem import Wrong
+from engine.profile.document import Scalar
+
+LONGEST = 4_096  # characters of a token
+SHORTEST_SECRET = 32  # characters
+MOST_KEYS = 10  # what one `profile.merge` takes
+MOST_SECONDS = 86_400  # that a token is valid for
+LEEWAY = 60  # seconds by which the clock of the back end may be ahead of ours
+ROOTS = ("traits", "pii")  # of a profile: where keys are
+
+_HEADER = {"alg": "HS256", "typ": "JWT"}
+
+
+class Claims(Struct, frozen=True, omit_defaults=True):
+    """What a token says. Times are seconds since 1970, as tokens have them."""
+
+    aud: str  # the source
+    exp: int | float
+    keys: dict[str, str | int | float]  # by path, e.g. {"pii.email": "ann@example.com"}
+    session: str | None = None  # then it is good for this session only
+    nbf: int | float = 0
+
+
+class _Header(Struct, frozen=True):
+    alg: str
+    crit: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET  # extensions that have to be understood: there are none
+
+
+_encode = msgspec.json.Encoder().encode
+_claims = msgspec.json.Decoder(Claims)
+_header = msgspec.json.Decoder(_Header)
+
+
+def sign(claims: Claims, secret: str) -> str:
+    """The token that says `claims`."""
+    said = f"{_base64(_encode(_HEADER))}.{_base64(_encode(claims))}"
+    return f"{said}.{_signature(said, secret)}"
+
+
+def proven_keys(token: str, secret: str, source: str, session: str | None, now: int) -> dict[str, Scalar] | None:
+    """The keys that a token proves to `source` in `session` at `now` (ms); None when it proves nothing."""
+    claims = _read(token, secret)
+    if claims is None or claims.aud != source or claims.session not in (None, session):
+        return None
+    seconds = now / 1000
+    if not (claims.nbf - LEEWAY <= seconds < claims.exp <= seconds + MOST_SECONDS + LEEWAY):
+        return None
+    if not 0 < len(claims.keys) <= MOST_KEYS or not all(map(_is_key, claims.keys)):
+        return None
+    return dict(claims.keys)
+
+
+def _read(token: str, secret: str) -> Claims | None:
+    """What a token says, if it was signed with `secret`. The signature is looked at first, in constant time."""
+    said, _, signature = token.rpartition(".")
+    if len(token) > LONGEST or not token.isascii():
+        return None
+    if not hmac.compare_digest(_signature(said, secret), signature):
+        return None
+    header, _, claims = said.partition(".")
+    try:
+        head = _header.decode(_unbase64(header))
+        return _claims.decode(_unbase64(claims)) if head.alg == "HS256" and head.crit is msgspec.UNSET else None
+    except (msgspec.DecodeError, UnicodeDecodeError, Error):
+        return None
+
+
+def _is_key(path: str) -> bool:
+    try:
+        names = parse_path(path)
+    except Wrong:
+        return False
+    return len(names) > 1 and names[0] in ROOTS
+
+
+def _signature(said: str, secret: str) -> str:
+    return _base64(hmac.digest(secret.encode(), said.encode(), "sha256"))
+
+
+def _base64(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _unbase64(text: str) -> bytes:
+    return b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

@@ -1,0 +1,77 @@
+"""`userToken` in a payload: taken when it is good, refused with 401 when it is not."""
+
+import time
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.tracking.source import Source
+from engine.tracking.token import Claims, sign
+from tests.api.conftest import Serve
+from tests.projects import payload, project
+
+SECRET = "s3cret-of-the-shop-and-its-back-end"
+SHOP = Source(source="shop", user_secret=SECRET, origins=("https://shop.example",))
+NOTHING = """
+flow: nothing
+trigger: {event: nothing}
+nodes:
+  note: {log: nothing}
+"""
+
+
+def token(secret: str = SECRET, **more: Any) -> str:
+    claims = {"aud": "shop", "exp": time.time() + 600, "keys": {"pii.email": "ann@example.com"}, **more}
+    return sign(Claims(**claims), secret)
+
+
+BODIES: dict[str, Any] = {
+    "/track": payload("x"),
+    "/consent": {"source": {"id": "shop"}, "session": {"id": "s-1"}, "consents": {"ads": True}},
+}
+each_path = pytest.mark.parametrize("path", list(BODIES))
+
+
+@each_path
+@pytest.mark.parametrize("given", [token(), token(session="s-1"), None], ids=["any session", "this session", "null"])
+async def test_a_good_token_or_none_is_taken(serve: Serve, path: str, given: str | None) -> None:
+    client = await serve(project(NOTHING, sources=(SHOP,)))
+    answer = await client.post(path, content=msgspec.json.encode({**BODIES[path], "userToken": given}))
+    assert answer.status_code == 200
+    assert answer.json().keys() == {"profile", "source"}
+
+
+@each_path
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("not.a.token", id="no token"),
+        pytest.param(token("s3cret-of-somebody-else-who-guesses"), id="forged"),
+        pytest.param(token(exp=1_600_000_000), id="expired"),
+        pytest.param(token(session="s-2"), id="for another session"),
+        pytest.param(token(aud="till"), id="for another source"),
+    ],
+)
+async def test_a_bad_token_refuses_the_payload_and_is_not_told_why(serve: Serve, path: str, given: str) -> None:
+    client = await serve(project(NOTHING, sources=(SHOP,)))
+    origin = {"origin": "https://shop.example"}
+    answer = await client.post(path, content=msgspec.json.encode({**BODIES[path], "userToken": given}), headers=origin)
+    assert answer.headers["access-control-allow-origin"] == "https://shop.example"
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "The sender is not known",
+        "status": 401,
+        "detail": "the user token is not valid here and now: ask for a new one",
+        "at": "/userToken",
+    }
+    assert (await client.get("/counts")).json()["events"]["received"] == 0
+
+
+@each_path
+@pytest.mark.parametrize("given", [5, {"token": "x"}, "x" * 5000], ids=["a number", "an object", "too long"])
+async def test_what_can_be_no_token_is_malformed(serve: Serve, path: str, given: Any) -> None:
+    client = await serve(project(NOTHING, sources=(SHOP,)))
+    answer = await client.post(path, content=msgspec.json.encode({**BODIES[path], "userToken": given}))
+    assert (answer.status_code, answer.json()["at"]) == (400, "/userToken")

@@ -1,0 +1,77 @@
+"""`headrace token`: the tokens that it makes prove what was asked for, and what it refuses."""
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from cli.token import Asked, token
+from effects.clock import SystemClock
+from engine.tracking.token import proven_keys
+
+SECRET = "s3cret-of-the-shop-and-its-back-end"
+EMAIL = "pii.email=ann@example.com"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "shop.yaml").write_text('source: shop\nuser_secret: "${env:SHOP_SECRET}"\n')
+    (tmp_path / "sources" / "till.yaml").write_text("source: till\n")
+    return tmp_path
+
+
+def run(
+    project: Path, source: str = "shop", *keys: str, ttl: str = "10m", session: str | None = None
+) -> tuple[int, str]:
+    out, err = StringIO(), StringIO()
+    code = token(project, Asked(source, keys or (EMAIL,), ttl, session), out, err, {"SHOP_SECRET": SECRET})
+    assert not (out.getvalue() and err.getvalue())
+    return code, out.getvalue() or err.getvalue()
+
+
+def proves(made: str, session: str | None = None, later: int = 0) -> object:
+    return proven_keys(made.strip(), SECRET, "shop", session, SystemClock().now() + later)
+
+
+def test_a_token_proves_what_was_set(project: Path) -> None:
+    code, made = run(project, "shop", EMAIL, "traits.customer=a=b")
+    assert code == 0
+    assert proves(made) == {"pii.email": "ann@example.com", "traits.customer": "a=b"}
+
+
+def test_it_is_good_for_as_long_as_was_said_and_for_the_session(project: Path) -> None:
+    _, made = run(project, ttl="1h", session="s-1")
+    assert proves(made, "s-1", 3_500_000)
+    assert proves(made, "s-1", 3_601_000) is None
+    assert proves(made, "s-2") is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        pytest.param(("shopp",), "did you mean `shop`?", id="an unknown source"),
+        pytest.param(("till",), "add `user_secret: ${env:NAME}` to its file", id="a source without a secret"),
+        pytest.param(("shop", "email=ann@example.com"), "below `pii` or `traits`", id="no path"),
+        pytest.param(("shop", "pii.email"), "below `pii` or `traits`", id="no value"),
+        pytest.param(("shop", "pii.email="), "below `pii` or `traits`", id="an empty value"),
+    ],
+)
+def test_what_makes_no_token_is_said(project: Path, asked: tuple[str, ...], told: str) -> None:
+    code, text = run(project, *asked)
+    assert code == 2
+    assert told in text
+
+
+@pytest.mark.parametrize("ttl", ["0s", "soon", "25h", "10"])
+def test_a_token_is_valid_for_a_day_at_most(project: Path, ttl: str) -> None:
+    assert run(project, ttl=ttl) == (2, f"`{ttl}` is no time that a token can be valid for: write 10m, at most 24h\n")
+
+
+def test_the_command_writes_the_token_and_nothing_else(project: Path) -> None:
+    arguments = ["token", "shop", "--set", EMAIL, "--project", str(project)]
+    done = CliRunner().invoke(app, arguments, env={"SHOP_SECRET": SECRET})
+    assert (done.exit_code, done.output.count("\n")) == (0, 1)
+    assert proves(done.output) == {"pii.email": "ann@example.com"}
