@@ -71,7 +71,7 @@ class DrainingTracker(Tracker):
         self.spool = spool
         self.waits = asyncio.Event()  # there is something to drain, or the store has not been seen yet
         self._met = False  # the store has been seen
-        self._door: asyncio.Event | None = None  # set when the last units are drained, or cannot be
+        self._door: asyncio.Event | None = None  # while a pass is under way; set at its end
         self._name = new_id()
         self._failed: set[int] = set()  # places of units that were tried in vain: the store may have taken them
         self._finished: set[int] = set()  # places of units that are done and not yet dropped
@@ -108,10 +108,9 @@ class DrainingTracker(Tracker):
     async def _pass(self, drained: Drained) -> None:
         """Go once through the spool. What cannot be taken stays, and all that comes after it in its lane."""
         place, held, fruitless = 0, set[Name](), 0
+        self._door = asyncio.Event()
         while fruitless < FRUITLESS and (parcels := await self.spool.after(place, WINDOW)):
             place = parcels[-1].place
-            if self.spool.entries <= WINDOW and not held and self._door is None:
-                self._door = asyncio.Event()
             failed = drained.failed
             waiting = await asyncio.gather(*(self._owned(unpacked(one), held, drained) for one in parcels))
             lanes = [lane for lane in lanes_of(waiting) if not _is_held(lane, held)]

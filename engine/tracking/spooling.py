@@ -11,7 +11,7 @@ from contextlib import suppress
 from engine.tracking.admission import authority
 from engine.tracking.answer import Answer, nothing_accepted, queued, queued_answer
 from engine.tracking.done import Done, Missed, answer_of
-from engine.tracking.draining import DrainingTracker
+from engine.tracking.draining import WINDOW, DrainingTracker
 from engine.tracking.identity import derived_id
 from engine.tracking.intake import Intake
 from engine.tracking.ports import Moving, Unavailable
@@ -21,7 +21,10 @@ from engine.tracking.sight_of import is_all_own
 from engine.tracking.source import Source
 from engine.tracking.spooled import identified, packed
 
-PATIENCE = 2.0  # seconds that a payload waits for the last units to be drained, before it is spooled behind them
+# Seconds that a payload waits while units are drained, before it is put behind them: for the last ones, so that it need
+# not wait in the spool at all; else a little, so that under load the spool becomes empty some day.
+PATIENCE = 1.0
+HOLD = 0.25
 BEHIND = "earlier payloads wait for the store"
 
 
@@ -70,13 +73,10 @@ class SpoolingTracker(DrainingTracker):
         return queued_answer(request.intake, source, told, request.events, reason)
 
     async def _clear(self) -> bool:
-        """Whether nothing waits that this payload would have to queue behind.
-
-        While the last few units are drained payloads wait here: under load the spool would otherwise never be empty.
-        """
+        """Whether nothing waits that this payload would have to queue behind."""
         if self.spool.entries and self._door is not None:
             with suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(PATIENCE if self.spool.entries <= WINDOW else HOLD):
                     await self._door.wait()
         return self._met and not self.spool.entries
 
