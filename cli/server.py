@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 
@@ -26,7 +26,19 @@ MOST_CONNECTIONS = 10_000  # beyond, requests are answered 503
 
 
 class Server(uvicorn.Server):
-    """A server whose process ends well when it was asked to stop: a signal is not raised again afterwards."""
+    """A server whose process ends well when it was asked to stop: a signal is not raised again afterwards.
+
+    `began` is called when clients are let in.
+    """
+
+    def __init__(self, config: uvicorn.Config, began: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._began = began
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin."""
+        await super().startup(sockets)
+        self._began()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -65,8 +77,8 @@ def broken(loaded: Loaded) -> tuple[str, ...]:
     return tuple(sorted({d.file for d in loaded.diagnostics if d.severity == "error"}))
 
 
-def run(app: Litestar, listening: socket.socket) -> bool:
-    """Serve until a signal comes; whether it ever began."""
+def run(app: Litestar, listening: socket.socket, began: Callable[[], None] = lambda: None) -> bool:
+    """Serve until a signal comes; whether it ever began. `began` is called when it does."""
     config = uvicorn.Config(
         front(app),
         loop="uvloop",
@@ -84,7 +96,7 @@ def run(app: Litestar, listening: socket.socket) -> bool:
     gc.freeze()  # what was loaded stays: the collector need not look at it again
     gc.set_threshold(50_000, 20, 50)
     sys.setswitchinterval(SWITCH_SECONDS)
-    server = Server(config)
+    server = Server(config, began)
     with suppress(SystemExit):  # with which it ends when the application could not begin, and the log says why
         server.run(sockets=[listening])
     return server.started

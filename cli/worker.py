@@ -64,7 +64,11 @@ def _serve(loaded: Loaded, orders: Orders, listening: socket.socket) -> int:
         # The upkeep is done by one of them; its successor does it should it die.
         store = open_store(orders.store, Path(orders.root))
         app = application(loaded, store, orders.host, keeps_up=orders.number == 1, spool=spool)
-        return 0 if run(app, listening) else 1
+        return 0 if run(app, listening, _serves) else 1
+
+
+def _serves() -> None:
+    log.info("the worker serves", pid=os.getpid())
 
 
 def version_of(loaded: Loaded) -> str:

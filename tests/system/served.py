@@ -5,12 +5,12 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
 from urllib.error import URLError
-from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 COUNT = """
@@ -40,17 +40,58 @@ class Served:
         self.process = subprocess.Popen(
             command, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"}
         )
-        self.address = self._address()
+        self._lines: list[str] = []
+        self._more = threading.Condition()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+        try:
+            self.address = self._answering(self.heard(r" on (http://127\.0\.0\.1:\d+)")[0])
+        except AssertionError:
+            self.kill()
+            raise
 
-    def _address(self) -> str:
+    @property
+    def said(self) -> str:
+        """What it has written to standard error, it and its workers."""
+        return "".join(self._lines)
+
+    def heard(self, pattern: str, times: int = 1) -> list[str]:
+        """What is found of a pattern in what it says, once it has been said so often."""
+        with self._more:
+            while len(found := re.findall(pattern, self.said)) < times:
+                assert self._listener.is_alive(), f"it has ended and never said {pattern}: {self.said}"
+                self._more.wait(1)
+        return found
+
+    def workers(self, begun: int) -> list[int]:
+        """The processes that serve for it, once so many have begun to, those that are gone included."""
+        self.heard("the worker serves", begun)
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def kill(self) -> None:
+        """End it as a power cut of the process would."""
+        self.send(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """Ask it to stop; gives its exit code."""
+        return self.send(signal.SIGINT)
+
+    def send(self, number: signal.Signals) -> int:
+        """Send a signal that ends it; gives its exit code when it and its workers have ended."""
+        self.process.send_signal(number)
+        code = self.process.wait(timeout=30)
+        self._listener.join(timeout=30)
+        assert not self._listener.is_alive(), f"some of its workers have not ended: {self.said}"
+        return code
+
+    def _listen(self) -> None:
         assert self.process.stderr is not None
-        said = []
-        for line in self.process.stderr:
-            said.append(line)
-            if found := re.search(r"(?<= on )http://127\.0\.0\.1:\d+", line):
-                return self._answering(found[0])
-        self._gone()
-        raise AssertionError("the server did not start: " + "".join(said))
+        with self.process.stderr as written:
+            for line in written:
+                with self._more:
+                    self._lines.append(line)
+                    self._more.notify_all()
 
     def _answering(self, address: str) -> str:
         while self.process.poll() is None:
@@ -60,29 +101,6 @@ class Served:
                 continue
             return address
         raise AssertionError(f"the server ended with {self.process.returncode}")
-
-    def workers(self, count: int = 1) -> list[int]:
-        """The processes that serve for it, once `count` of them listen."""
-        pid, port = self.process.pid, urlsplit(self.address).port
-        listening = re.compile(rf"0100007F:{port:04X} 00000000:0000 0A")
-        while len(listening.findall(Path("/proc/net/tcp").read_text())) < count:
-            assert self.process.poll() is None
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-    def kill(self) -> None:
-        """End it as a power cut of the process would."""
-        self.process.send_signal(signal.SIGKILL)
-        self._gone()
-
-    def stop(self) -> int:
-        """Ask it to stop; gives its exit code."""
-        self.process.send_signal(signal.SIGINT)
-        return self._gone()
-
-    def _gone(self) -> int:
-        assert self.process.stderr is not None
-        self.process.communicate(timeout=30)
-        return self.process.returncode
 
 
 @contextmanager

@@ -54,14 +54,14 @@ async def test_two_workers_count_exactly_and_every_event_once(tmp_path: Path) ->
 async def test_a_worker_killed_under_load_loses_nothing_and_is_begun_anew(tmp_path: Path) -> None:
     ledger = Ledger()
     with shared(tmp_path) as served:
-        for _ in range(3):
-            before = await asyncio.to_thread(served.workers, 2)
+        for kills in range(3):
+            before = await asyncio.to_thread(served.workers, 2 + kills)
             enough = len(ledger.acknowledged) + 60
             load = asyncio.create_task(ledger.load(served.address, until=enough + 40))
             await until(ledger.reached(enough), load)
             os.kill(before[0], signal.SIGKILL)
             await load
-            after = await asyncio.to_thread(served.workers, 2)
+            after = await asyncio.to_thread(served.workers, 3 + kills)
             assert (before[0] in after, before[1] in after) == (False, True)
         await ledger.resend(served.address)
         assert served.stop() == 0
@@ -74,19 +74,16 @@ async def test_a_worker_killed_under_load_loses_nothing_and_is_begun_anew(tmp_pa
 def test_a_signal_stops_all_workers_well(tmp_path: Path, number: signal.Signals) -> None:
     with shared(tmp_path, workers=3) as served:
         assert len(served.workers(3)) == 3
-        served.process.send_signal(number)
-        _, said = served.process.communicate(timeout=30)
-    assert served.process.returncode == 0
-    assert "Everything that was acknowledged is stored." in said
-    assert '"level": "error"' not in said
+        assert served.send(number) == 0
+    assert "Everything that was acknowledged is stored." in served.said
+    assert '"level": "error"' not in served.said
 
 
 def test_workers_whose_parent_is_killed_end_as_well(tmp_path: Path) -> None:
     with shared(tmp_path) as served:
         served.workers(2)
-        served.process.kill()
-        _, said = served.process.communicate(timeout=30)  # until nobody holds its standard error
-    assert said.count("the parent has gone") == 2
+        served.kill()  # and wait until nobody holds its standard error
+    assert served.said.count("the parent has gone") == 2
 
 
 def test_workers_do_not_share_the_address_of_another_server(tmp_path: Path) -> None:
