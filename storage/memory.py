@@ -270,7 +270,7 @@ class MemoryStore:
         claimed: dict[str, Key] = {}
         for key in unit.keys:
             held = claimed.get(key.key) or self._keys.get(key.key)
-            if held is not None and held.id != key.id and held.claim <= key.claim:
+            if held is not None and held.id != key.id and not (key.over and held.claim > key.claim):
                 raise Conflict("key", key.key)
             claimed[key.key] = key
         marked: set[tuple[str, str]] = set()

@@ -98,7 +98,9 @@ class Sight:
         claim = effect.claimed or identify != "trust"
         left, right, before, shown = self.acting or effect.left, effect.right, self.person, scope["profile"]
         step = JoinStep(step_id(left, right, effect.cause), left, right, effect.cause, claim)
-        united = unite(before, effect.other, step)
+        # What is one with it already is not taken in again: a newer copy would hide that this one is old.
+        other = effect.other if before.parts.keys().isdisjoint(effect.other.parts) else before
+        united = unite(before, other, step)
         if united is before:  # undone, for good
             return
         known = step.id in before.steps
@@ -107,8 +109,8 @@ class Sight:
         self.see(scope, united)
         event = scope["event"]
         cause = Cause(self.inputs.now, event["id"], event["type"], self.inputs.flow, node, self.operations)
-        other = Held(effect.other, fold(effect.other, self.rules))
-        self.person = recorded(united, step.id, cause, Held(before, shown), other, scope["profile"])
+        held = Held(before, shown), Held(other, fold(other, self.rules))
+        self.person = recorded(united, step.id, cause, *held, scope["profile"])
 
     def _attach(self, scope: dict[str, Any], effect: Attach) -> None:
         if self.inputs.identify == "refuse" and effect.profile.version:

@@ -96,7 +96,7 @@ def _profiles(work: Work) -> tuple[Profile | None, dict[str, Any] | None, tuple[
     first = work.start.person or work.attached
     documents = [*([first] if first else []), *work.merged]
     # A merge whose step was undone joins nobody: then the other profile stays as it is.
-    losers = {doc.id: doc for doc in documents if doc.id != person.id and doc.id in person.parts}
+    losers = {doc.id: doc for doc in reversed(documents) if doc.id != person.id and doc.id in person.parts}
     frozen = tuple(ProfileWrite(tombstone(doc, person.id), doc.version) for doc in losers.values())
     return person, shown, (ProfileWrite(person, expected, shown), *frozen)
 
@@ -140,8 +140,11 @@ def _keys(work: Work) -> tuple[Key, ...]:
     if not work.claims:
         return ()
     claim = work.start.identify != "trust"
-    names = {f"{each.path}={each.value}" for each in work.claims}
-    return tuple([Key(name, acting, claim) for name in sorted(names)])
+    over: dict[str, bool] = {}
+    for each in work.claims:
+        name = f"{each.path}={each.value}"
+        over[name] = over.get(name, False) or each.again
+    return tuple([Key(name, acting, claim, over[name]) for name in sorted(over)])
 
 
 def _stored(work: Work, event: Being, seen: dict[str, Any], profile: str | None) -> StoredEvent:

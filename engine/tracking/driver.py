@@ -24,6 +24,7 @@ from engine.tracking.identity import cause_of
 from engine.tracking.ports import Clock, Performer, Store
 from engine.tracking.records import Session
 from engine.tracking.request import ReplyKey, Request
+from engine.tracking.whose import profile_at
 from engine.tracking.work import Pending, shown_session
 
 _encode = msgspec.json.Encoder().encode
@@ -82,7 +83,7 @@ class Driver:
         """What our own store answers (read again at each run), or an outside reply that was recorded."""
         match asked.ask:
             case ProfileById(id=id):
-                return ProfileReply(await self.store.profile(id), id)
+                return ProfileReply(await profile_at(self.store, id), id)
             case ProfileByKey(path=path, value=value):
                 return await self._by_key(path, value, request.now)
             case ProfilesByKeys(keys=keys):
@@ -104,7 +105,7 @@ class Driver:
         key = await self.store.key(f"{path}={value}")
         if key is None:
             return ProfileReply(None, cause=cause)
-        person = await self.store.profile(key.id)
+        person = await profile_at(self.store, key.id)
         return ProfileReply(person or new_profile(key.id, now), key.id, key.claim, cause)
 
 

@@ -51,7 +51,10 @@ class Known:
 
     def profile(self, id: str) -> KnownProfile | None:
         """The profile that `id` leads to, as it was seen last."""
-        return self._profiles.get(id) or self._profiles.get(self._canonical.get(id))
+        known = self._profiles.get(id) or self._profiles.get(self._canonical.get(id))
+        if known is None or known.person.id == id or id in known.person.parts:
+            return known
+        return None  # it has been set apart since
 
     def keep(self, known: KnownProfile, asked: str | None = None) -> None:
         """Remember a profile, for all its ids and the one that was `asked` for."""

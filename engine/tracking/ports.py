@@ -90,8 +90,8 @@ class Store(Protocol):
         """Write all of the unit, durably, or nothing.
 
         Raises `Conflict` when a profile or session is not at the expected version, when a key is held by another id
-        (unless that one is a mere claim and this one is not), or when a mark exists already. Events, runs and
-        rejected events are never refused.
+        (unless that one is a mere claim, this one is not, and is to be written `over` it), or when a mark exists
+        already. Events, runs and rejected events are never refused.
         """
 
     async def reject(self, rejected: tuple[Rejected, ...]) -> None:

@@ -77,12 +77,14 @@ class Rejected(Struct, frozen=True, omit_defaults=True):
 class Key(Struct, frozen=True):
     """A merge key (`path=value`) and the id that it came in under.
 
-    `claim` says that a sender without authority brought it. One with authority takes such a key over.
+    `claim` says that a sender without authority brought it. One with authority takes such a key over, knowing whose
+    claim it was: `over` is said of a key that is to be written, and not kept.
     """
 
     key: str
     id: str
     claim: bool = False
+    over: bool = False
 
 
 class CacheEntry(Struct, frozen=True):

@@ -102,10 +102,11 @@ SESSION_READ = Statement(
 )
 KEY = Statement(
     "key",
-    ("key", "id", "claim"),
+    ("key", "id", "claim", "over"),
     """INSERT INTO keys (key, id, claim) SELECT key, id, claim FROM given WHERE key IS NOT NULL
     ON CONFLICT (key) DO UPDATE SET id = excluded.id, claim = min(keys.claim, excluded.claim)
-    WHERE keys.id = excluded.id OR keys.claim > excluded.claim""",
+    WHERE keys.id = excluded.id OR (keys.claim > excluded.claim
+        AND EXISTS (SELECT 1 FROM given WHERE given.key = excluded.key AND given.id = excluded.id AND given.over))""",
     moved="key",
 )
 MARK = Statement(

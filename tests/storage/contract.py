@@ -263,6 +263,16 @@ class StoreContract:
         )
         assert sorted([*results[0], *results[1]]) == ["done", "key", "key", "key"]
 
+    async def test_a_claim_is_written_over_by_one_who_proves_it_and_knows_of_the_claim(self, store: Store) -> None:
+        await store.commit(Unit(keys=(Key("k", "ann", claim=True),)))
+        for key in (Key("k", "bob"), Key("k", "bob", claim=True), Key("k", "bob", claim=True, over=True)):
+            assert await refused(store, Unit(keys=(key,))) == ("key", "k")
+        await store.commit(Unit(keys=(Key("k", "bob", over=True),)))
+        assert await store.key("k") == Key("k", "bob")
+        assert await refused(store, Unit(keys=(Key("k", "cid", over=True),))) == ("key", "k")
+        await store.commit(Unit(keys=(Key("k", "bob", claim=True),)))
+        assert await store.key("k") == Key("k", "bob")
+
     async def test_an_event_id_of_a_source_takes_effect_once(self, store: Store, second: Store) -> None:
         unit = Unit(marks=(mark("e-1"),), events=(event("e-1"),))
         results = await asyncio.gather(outcomes(store, [unit] * 3), outcomes(second, [unit] * 3))

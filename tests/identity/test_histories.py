@@ -1,0 +1,137 @@
+"""Histories of identities: whatever is done, by whichever worker, and at the same time, fits a simple model.
+
+`HEADRACE_HISTORIES` is how many are tried on each store, in place of the usual number. Forgetting will join the things
+that are done (`things`) once it can be done.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count, repeat
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from engine.tracking.ports import Store
+from storage.memory import MemoryStore
+from storage.sqlite.store import SqliteStore
+from tests.identity.world import Session, World
+
+SESSIONS: list[Session] = [("trust", "a"), ("trust", "b"), ("link", "c"), ("trust", "d"), ("link", "e")]
+SECRET = b"the same for all histories, so that they can be tried again"
+STEPS = 8
+
+who = st.sampled_from(SESSIONS)
+workers = st.integers(0, 2)
+amounts = st.integers(1, 9)
+keys = st.sampled_from([{"email": "x"}, {"email": "y"}, {"phone": "x"}, {"email": "x", "phone": "y"}])
+picks = st.integers(0, 99)
+things = st.one_of(
+    st.tuples(st.just("track"), who, amounts),
+    st.tuples(st.just("identify"), who, keys),
+    st.tuples(st.just("alias"), who, who),
+    st.tuples(st.just("unmerge"), who, picks),
+)
+
+
+def machine(store: Callable[[], Store], loop: asyncio.AbstractEventLoop, names: Iterator[str]) -> type[Any]:
+    """The state machine over a store; each history has names of its own."""
+
+    class Histories(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.world = World(store(), SECRET, next(names), workers=3)
+
+        def doing(self, what: str, session: Session, more: Any) -> Any:
+            match what:
+                case "track":
+                    return self.world.track(session, more)
+                case "identify":
+                    return self.world.identify(session, **more)
+                case "alias":
+                    return self.world.alias(session, more)
+            steps = list(self.world.model.steps)
+            return self.world.unmerge(steps[more % len(steps)]) if steps else self.world.track(session, 1)
+
+        @rule(worker=workers, session=who, by=amounts)
+        def track(self, worker: int, session: Session, by: int) -> None:
+            loop.run_until_complete(self.world.do(worker, self.world.track(session, by)))
+
+        @rule(worker=workers, session=who, keys=keys)
+        def identify(self, worker: int, session: Session, keys: dict[str, str]) -> None:
+            loop.run_until_complete(self.world.do(worker, self.world.identify(session, **keys)))
+
+        @rule(worker=workers, session=who, other=who)
+        def alias(self, worker: int, session: Session, other: Session) -> None:
+            loop.run_until_complete(self.world.do(worker, self.world.alias(session, other)))
+
+        @rule(worker=workers, pick=picks)
+        def unmerge(self, worker: int, pick: int) -> None:
+            loop.run_until_complete(self.world.do(worker, self.doing("unmerge", SESSIONS[0], pick)))
+
+        @rule(things=st.lists(things, min_size=2, max_size=3), seed=picks)
+        def at_once(self, things: list[Any], seed: int) -> None:
+            loop.run_until_complete(self.world.at_once([self.doing(*thing) for thing in things], seed))
+
+        def teardown(self) -> None:
+            loop.run_until_complete(self.world.check())
+
+    return Histories
+
+
+def tried(histories: int) -> settings:
+    return settings(
+        max_examples=int(os.environ.get("HEADRACE_HISTORIES", histories)),
+        stateful_step_count=STEPS,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@contextmanager
+def fresh_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    try:
+        yield loop
+    finally:
+        loop.close()
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Iterator[Path]:
+    """A directory in memory, where there is one."""
+    shared = Path("/dev/shm")  # noqa: S108
+    if not os.access(shared, os.W_OK):
+        yield tmp_path
+        return
+    with TemporaryDirectory(dir=shared) as directory:
+        yield Path(directory)
+
+
+SOAK = pytest.mark.soak
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("histories", [10_000, pytest.param(100_000, marks=SOAK)])
+def test_on_memory(histories: int) -> None:
+    with fresh_loop() as loop:
+        run_state_machine_as_test(machine(MemoryStore, loop, repeat("h")), settings=tried(histories))
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("histories", [1_000, pytest.param(10_000, marks=SOAK)])
+def test_on_sqlite(quick: Path, histories: int) -> None:
+    with fresh_loop() as loop:
+        store = SqliteStore.open(quick / "store.db")
+        names = (f"h{number}" for number in count())
+        try:
+            run_state_machine_as_test(machine(lambda: store, loop, names), settings=tried(histories))
+        finally:
+            loop.run_until_complete(store.close())

@@ -1,0 +1,204 @@
+"""The system as histories see it: several trackers over one store, as several processes would be."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
+from typing import Any
+
+from effects.clock import ManualClock
+from effects.scripted import ScriptedPerformer
+from engine.profile.document import Profile
+from engine.profile.fold import fold
+from engine.profile.key import KeyRules
+from engine.tracking.history import events_of
+from engine.tracking.identity import cause_of, derived_id
+from engine.tracking.intake import Incoming, Intake
+from engine.tracking.ports import Store
+from engine.tracking.project import Project, Settings
+from engine.tracking.source import Source
+from engine.tracking.tracker import Tracker
+from engine.tracking.unmerging import unmerge_served
+from tests.identity.model import Action, Alias, Identify, Model, Track, Unmerge, outcomes
+from tests.projects import project
+
+FLOWS = (
+    """
+    flow: identify
+    trigger: {event: identify}
+    nodes:
+      who: {profile.merge: {pii.email: "{{ event.properties.email }}", pii.phone: "{{ event.properties.phone }}"}}
+    """,
+    """
+    flow: alias
+    trigger: {event: alias}
+    nodes:
+      who: {profile.alias: "{{ event.properties.other }}", next: {missing: nobody}}
+      nobody: {log: nobody}
+    """,
+    """
+    flow: track
+    trigger: {event: track}
+    nodes:
+      count: {profile.increment: {traits.count: "{{ event.properties.by }}"}}
+    """,
+)
+TRUST = Source(source="trust", identify="trust")
+LINK = Source(source="link", identify="link")
+SOURCES = {source.source: source for source in (TRUST, LINK)}
+OFTEN = 0.5  # that something else goes first, where things are done at the same time
+
+Session = tuple[str, str]  # source and name
+
+
+@cache
+def the_project() -> Project:
+    """What all histories are served."""
+    return project(*FLOWS, sources=(TRUST, LINK), settings=Settings(keys=KeyRules(most=99)))
+
+
+class Interleaved:
+    """A store that lets others go first, now and then, before it does what it is asked."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.chance: random.Random | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        method: Callable[..., Awaitable[Any]] = getattr(self._store, name)
+
+        async def later(*given: Any) -> Any:
+            while self.chance is not None and self.chance.random() < OFTEN:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            return await method(*given)
+
+        return later
+
+
+class World:
+    """Trackers over one store, and the model of what they do. Sessions and keys are this history's own."""
+
+    def __init__(self, store: Store, secret: bytes, name: str, workers: int = 2) -> None:
+        self.name = name
+        self.secret = secret
+        self.store: Any = Interleaved(store)
+        self.clock = ManualClock()
+        self.model = Model()
+        self.keys: dict[str, str] = {}  # what a step is called that a key causes -> the key
+        self._numbers = 0
+        self._ids: dict[Session, str] = {}
+        self._workers = [
+            Tracker(the_project(), self.store, ScriptedPerformer(), self.clock, self._new_id) for _ in range(workers)
+        ]
+        for worker in self._workers:
+            worker._secret = worker.driver._secret = secret
+
+    def _new_id(self) -> str:
+        self._numbers += 1
+        return f"{self.name}-{self._numbers}"
+
+    def id_of(self, session: Session) -> str:
+        """The id under which a session acts."""
+        if session not in self._ids:
+            self._ids[session] = derived_id(self.secret, session[0], f"{self.name}/{session[1]}")
+        return self._ids[session]
+
+    # ---- what can be done: as the model has it, and in the system ---------------------------------------------------
+
+    def track(self, session: Session, by: int) -> tuple[Action, Callable[[int], Awaitable[None]]]:
+        """Count."""
+        return Track(self.id_of(session), by), lambda worker: self._send(worker, session, "track", by=by)
+
+    def identify(self, session: Session, **keys: str) -> tuple[Action, Callable[[int], Awaitable[None]]]:
+        """Bring keys."""
+        values = {path: f"{value}@{self.name}" for path, value in keys.items()}
+        causes = {cause_of(self.secret, f"pii.{path}", value): f"pii.{path}={value}" for path, value in values.items()}
+        self.keys.update(causes)
+        action = Identify(self.id_of(session), tuple(causes), session[0] == "trust")
+        return action, lambda worker: self._send(worker, session, "identify", **values)
+
+    def alias(self, session: Session, other: Session) -> tuple[Action, Callable[[int], Awaitable[None]]]:
+        """Name another id."""
+        action = Alias(self.id_of(session), self.id_of(other), session[0] == "trust")
+        return action, lambda worker: self._send(worker, session, "alias", other=self.id_of(other))
+
+    def unmerge(self, step: str) -> tuple[Action, Callable[[int], Awaitable[None]]]:
+        """Undo a step."""
+        id = self.model.steps[step].left
+        return Unmerge(step), lambda worker: self._unmerge(worker, id, step)
+
+    async def _send(self, worker: int, session: Session, type: str, **properties: Any) -> None:
+        event = Incoming(0, None, type, properties, {})
+        intake = Intake(source=session[0], session=f"{self.name}/{session[1]}", events=(event,))
+        await self._workers[worker % len(self._workers)].track(intake, SOURCES[session[0]])
+
+    async def _unmerge(self, worker: int, id: str, step: str) -> None:
+        await unmerge_served(self._workers[worker % len(self._workers)], id, step)
+
+    async def do(self, worker: int, doing: tuple[Action, Callable[[int], Awaitable[None]]]) -> None:
+        """Do one thing."""
+        self.clock.advance(1)
+        action, run = doing
+        await run(worker)
+        self.model.do(action)
+
+    async def at_once(self, doings: Sequence[tuple[Action, Callable[[int], Awaitable[None]]]], seed: int) -> None:
+        """Do things at the same time, by all workers; what became of them must be what some order of them gives."""
+        self.clock.advance(1)
+        self.store.chance = random.Random(seed)
+        await asyncio.gather(*[run(worker) for worker, (_, run) in enumerate(doings)])
+        self.store.chance = None
+        told = []
+        for after in outcomes(self.model, [action for action, _ in doings]):
+            wrong = await self.wrong(after)
+            if not wrong:
+                self.model = after
+                return
+            told.append(wrong)
+        raise AssertionError(f"no order of {[action for action, _ in doings]} gives what there is: {told}")
+
+    # ---- looking ----------------------------------------------------------------------------------------------------
+
+    async def wrong(self, model: Model) -> list[str]:
+        """What does not fit the model; [] when all does."""
+        wrong: list[str] = []
+        for cause, (owner, claim) in model.owners.items():
+            key = await self.store.key(self.keys[cause])
+            if key is None or (key.id, key.claim) != (owner, claim):
+                wrong.append(f"the key {cause} is {key}, not of {owner} (a claim: {claim})")
+        for id in model.counts:
+            person = await self.store.profile(id)
+            wrong += [f"nobody has the id {id}"] if person is None else _differs(model, id, person)
+        return wrong
+
+    async def check(self) -> None:
+        """All that there is fits the model, the events, too; and all ids of a profile lead to the same."""
+        wrong = await self.wrong(self.model)
+        assert not wrong, wrong
+        for id in self.model.counts:
+            person = await self.store.profile(id)
+            assert person is not None
+            together = self.model.together(id)
+            expected = sum(self.model.events[each] for each in together)
+            found = await events_of(self.store, person, 100)
+            assert len(found) == len({event.id for event in found}) == expected
+            assert [await self.store.profile(each) for each in together] == [person] * len(together)
+
+
+def _differs(model: Model, id: str, person: Profile) -> list[str]:
+    together = model.together(id)
+    steps = {
+        (name, step.claim, step.undone)
+        for name, step in model.steps.items()
+        if step.left in together or step.right in together
+    }
+    kept = {(step.id, step.claim, step.undone) for step in person.steps.values()}
+    wrong = []
+    if frozenset(person.ids) != together:
+        wrong.append(f"{id} is {sorted(person.ids)}, not {sorted(together)}")
+    if kept != steps:
+        wrong.append(f"the steps of {id} are {sorted(kept)}, not {sorted(steps)}")
+    counted = fold(person).get("traits", {}).get("count", 0)
+    if counted != model.count(id):
+        wrong.append(f"{id} counts {counted}, not {model.count(id)}")
+    return wrong
