@@ -85,7 +85,7 @@ def _head(key: str, told: dict[str, Any]) -> Text:
 
 def _disposition(told: dict[str, Any]) -> Text:
     word = told["disposition"]
-    return Text(word, style=BAD if word == "rejected" else "yellow" if word == "duplicate" else WELL)
+    return Text(word, style=BAD if word == "rejected" else "yellow" if word in {"duplicate", "queued"} else WELL)
 
 
 def _run(run: dict[str, Any], flow: str | None) -> RenderableType:

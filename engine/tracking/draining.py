@@ -17,7 +17,7 @@ from msgspec import Struct
 from engine.tracking.compose import Composed, rejected_records
 from engine.tracking.identity import short_hash
 from engine.tracking.lines import Line, Place
-from engine.tracking.ports import Clock, Conflict, Moving, Performer, Spool, Store, Unavailable
+from engine.tracking.ports import Clock, Conflict, Moving, Performer, Spool, Store, TooLarge, Unavailable
 from engine.tracking.project import Project
 from engine.tracking.promise import adoption
 from engine.tracking.records import Mark, Rejected, Unit
@@ -231,20 +231,21 @@ class DrainingTracker(Tracker):
         """Do a unit; or, if it cannot be done, keep its events as rejected ones. Raises `Unavailable`."""
         try:
             if waiting.spooled is None:
-                await self._give_up(waiting, unreadable(waiting, self.clock.now()), drained)
-            else:
-                await self._redo(waiting, waiting.spooled, drained)
+                raise ValueError(waiting.wrong)
+            await self._redo(waiting, waiting.spooled, drained)
+        except TooLarge as wrong:
+            await self._reject_all(waiting, wrong, drained)
         except Unavailable:
             raise
-        except Exception as wrong:
-            if waiting.spooled is None:
-                raise Unavailable(f"a parcel that cannot be read cannot be kept either: {wrong}") from wrong
-            await self._reject_all(waiting, waiting.spooled, wrong, drained)
+        except Exception as wrong:  # noqa: BLE001  # whatever is wrong with a unit is told where its events are kept
+            await self._reject_all(waiting, wrong, drained)
 
-    async def _reject_all(self, waiting: Waiting, spooled: Spooled, wrong: Exception, drained: Drained) -> None:
+    async def _reject_all(self, waiting: Waiting, wrong: Exception, drained: Drained) -> None:
         """Keep the events of a unit that cannot be done: whatever is wrong with it must not hold up the others."""
+        spooled = waiting.spooled
+        records = unreadable(waiting, self.clock.now()) if spooled is None else unprocessed(spooled, wrong)
         try:
-            await self._give_up(waiting, unprocessed(spooled, wrong), drained)
+            await self._give_up(waiting, records, drained)
         except Unavailable:
             raise
         except Exception as worse:

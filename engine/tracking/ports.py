@@ -50,6 +50,10 @@ class Moving(Unavailable):
     """A unit's documents move faster than it can run. The store itself is there."""
 
 
+class TooLarge(Unavailable):
+    """A unit that the store will not take at any other time either."""
+
+
 class Store(Protocol):
     """Profiles, keys, sessions, events, runs, flow versions, rejected events, deduplication, cache.
 

@@ -14,7 +14,7 @@ from engine.tracking.done import Done, Missed, answer_of
 from engine.tracking.draining import WINDOW, DrainingTracker
 from engine.tracking.identity import derived_id
 from engine.tracking.intake import Intake
-from engine.tracking.ports import Moving, Unavailable
+from engine.tracking.ports import Moving, TooLarge, Unavailable
 from engine.tracking.readiness import Readiness
 from engine.tracking.request import Request, units_of
 from engine.tracking.sight_of import is_all_own
@@ -60,7 +60,7 @@ class SpoolingTracker(DrainingTracker):
         if tried:
             try:
                 parts, missed = await self._at_once(request)
-            except Moving:
+            except (Moving, TooLarge):
                 raise
             except Unavailable as away:
                 reason = _away(away)
@@ -88,7 +88,7 @@ class SpoolingTracker(DrainingTracker):
 
     async def _with_rest(self, request: Request, parts: list[Done], missed: list[Missed]) -> Answer:
         """The answer when some units of a payload are done; those that the store could not take are kept."""
-        late = [one for one in missed if not isinstance(one.wrong, Moving)]
+        late = [one for one in missed if not isinstance(one.wrong, Moving | TooLarge)]
         try:
             await self._keep([one.request for one in late], None, tried=True)
         except Unavailable:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.tracking.intake import Refusal
-from engine.tracking.ports import Parcel, Spool, Store, Unavailable
+from engine.tracking.ports import Parcel, Spool, Store, TooLarge, Unavailable
 from engine.tracking.source import Source
 from storage.spool.durable import DurableSpool
 from storage.spool.file import SpoolFile
@@ -135,6 +135,13 @@ async def test_while_anything_waits_everything_queues_behind_it(shop: Shop) -> N
     answer = await shop.track(payload("counted"))
     assert [told["disposition"] for told in answer["debugging"]["execution"].values()] == ["stored"]
     assert await traits(shop, answer["profile"]["id"]) == {"count": 2}
+
+
+async def test_what_the_store_will_never_take_is_not_spooled(shop: Shop) -> None:
+    shop.away.refused["large"] = TooLarge("more than a document may hold")
+    with pytest.raises(Unavailable, match="more than"):
+        await shop.track(payload("large"))
+    assert shop.spool.entries == 0
 
 
 async def test_a_unit_whose_documents_keep_moving_is_not_spooled(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -499,12 +506,13 @@ async def test_another_process_that_changes_a_profile_meanwhile_changes_no_order
     assert (await traits(shop, mine["id"]))["seen"] == list(range(30))
 
 
-async def test_a_poison_unit_ends_among_the_rejected_events_with_its_reason(shop: Shop) -> None:
+@pytest.mark.parametrize("wrong", [ValueError, TooLarge], ids=["a bug", "too large"])
+async def test_a_poison_unit_ends_among_the_rejected_events_with_its_reason(shop: Shop, wrong: type[Exception]) -> None:
     await shop.start()
     shop.away.away = True
     await shop.track(payload({"type": "poison", "id": "e-1", "properties": {"a": 1}}, {"type": ""}))
     answer = await shop.track(payload("counted"))
-    shop.away.refused["poison"] = ValueError("no store could keep this")
+    shop.away.refused["poison"] = wrong("no store could keep this")
     await shop.back()
     kept = {one.reason: bytes(one.body) for one in await shop.store.rejected(10)}
     assert len(kept) == 2
