@@ -10,7 +10,7 @@ from msgspec import json
 
 from engine.profile.document import Clash, Path
 from engine.profile.shown import WRITABLE
-from engine.profile.value import ABSENT, dotted
+from engine.profile.value import dotted
 from engine.profile.view import View, look
 
 MOST_CLASHES = 10  # that are named
@@ -40,7 +40,7 @@ def _differing(one: Any, other: Any, path: Path) -> Iterator[tuple[Path, Any, An
                 yield from _differing(one[name], other[name], (*path, name))
     elif type(one) is type(other) and isinstance(one, list | tuple):
         return  # they unite
-    elif one != other or isinstance(one, bool) is not isinstance(other, bool):
+    elif not _same(one, other):
         yield path, one, other
 
 
@@ -49,9 +49,11 @@ def _is_number(value: Any) -> bool:
 
 
 def _shown(one: Any, other: Any, now: Any) -> Literal["left", "right", "other"]:
-    if now is ABSENT:
-        return "other"
-    return "left" if now == one else "right" if now == other else "other"
+    return "left" if _same(now, one) else "right" if _same(now, other) else "other"
+
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(one == other) and isinstance(one, bool) is isinstance(other, bool)
 
 
 def _short(value: Any) -> str:
