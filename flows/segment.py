@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from engine.flow.reading import unknown_field
 from engine.language.expression import Condition, Read, compile_condition
 from engine.problem import Problem, Wrong
-from engine.tracking.project import Segment
+from engine.tracking.segments import Segment
 from flows.typed import read_struct
 
 READABLE = frozenset({"profile", "now"})  # a segment is recomputed without an event at hand

@@ -12,7 +12,8 @@ from engine.flow.compile import compile_flow
 from engine.flow.names import ProjectNames
 from engine.flow.plan import Flow
 from engine.language.expression import compile_condition
-from engine.tracking.project import Project, Segment, Settings
+from engine.tracking.project import Project, Settings
+from engine.tracking.segments import Segment
 from engine.tracking.source import Source, Target
 
 REGISTRY = nodes.builtin()
@@ -22,12 +23,12 @@ SHOP = Source(source="shop", identify="trust", debugger=True, profiles=True, ori
 
 def project(
     *flows: str,
-    segments: Mapping[str, str | None] = {},
+    segments: Mapping[str, str | Segment | None] = {},
     sources: tuple[Source, ...] = (SHOP,),
     targets: Mapping[str, Target] = {},
     settings: Settings = SETTINGS,
 ) -> Project:
-    """A project of these flow texts. `segments` are name -> condition, or None for a manual one."""
+    """A project of these flow texts. `segments` are name -> condition, or None for a manual one, or the whole."""
     names = ProjectNames(
         segments=frozenset(segments),
         manual_segments=frozenset(name for name, condition in segments.items() if condition is None),
@@ -53,7 +54,9 @@ def _compiled(text: str, names: ProjectNames) -> Flow:
     return flow
 
 
-def _segment(name: str, condition: str | None) -> Segment:
+def _segment(name: str, condition: str | Segment | None) -> Segment:
+    if isinstance(condition, Segment):
+        return condition
     if condition is None:
         return Segment(name=name, manual=True)
     return Segment(name=name, condition=compile_condition(condition))

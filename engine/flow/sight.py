@@ -16,6 +16,7 @@ from engine.profile.operations import Add, Append, Count, Increment, Operation, 
 from engine.profile.shown import WRITABLE, change_shown, shown
 from engine.profile.tally import COUNTERS
 from engine.profile.value import dotted, kind
+from engine.profile.visit import seen
 from engine.profile.written import written
 
 MOST_IDS = 100  # of one profile
@@ -118,16 +119,16 @@ class Sight:
         if self.person is None:
             under = effect.under
             self.acting = under if under is not None and under in effect.profile.parts else effect.profile.id
-            self.see(scope, effect.profile)
+            self.see(scope, seen(effect.profile, self.acting, self.inputs.now, new=False))
         elif effect.profile.id not in self.person.ids:
             raise Refused(f"the event belongs to profile {self.person.id} already")
 
     def see(self, scope: dict[str, Any], person: Profile) -> None:
         """Show `person` in `scope`, with the operations of the unit so far."""
-        seen = shown(person, fold(person, self.rules))
+        told = shown(person, fold(person, self.rules))
         for operation in self.operations:
-            seen = change_shown(seen, operation, self.rules)
-        self.person, scope["profile"] = person, seen
+            told = change_shown(told, operation, self.rules)
+        self.person, scope["profile"] = person, told
         scope["person"] = person
 
     def _attach_session(self, scope: dict[str, Any], effect: AttachSession) -> None:

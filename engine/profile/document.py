@@ -94,6 +94,14 @@ class Step(Struct, frozen=True, omit_defaults=True):
     why: Why | None = None
 
 
+class Standing(Struct, frozen=True, omit_defaults=True):
+    """How a profile stands with a segment that has a condition. Times are ms; 0 is never, or not now."""
+
+    since: int = 0  # when it entered
+    holds: int = 0  # of a segment with a window: since when its condition holds
+    held: int = 0  # of a segment with a window: until when it last held for long enough
+
+
 class Profile(Struct, frozen=True, omit_defaults=True):
     """A profile as it is stored. `version` counts its commits; 0 is a profile that is not stored yet."""
 
@@ -102,7 +110,10 @@ class Profile(Struct, frozen=True, omit_defaults=True):
     version: int = 0
     parts: dict[str, Part] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
-    conditional: tuple[str, ...] = ()  # segments whose condition held after the last run, sorted
+    conditional: tuple[str, ...] = ()  # segments that it belongs to by their condition, sorted
+    standing: dict[str, Standing] = field(default_factory=dict)  # with these and others, by name
+    judged: int = 0  # ms; when that was worked out, where time matters to it
+    due: int | None = None  # ms; when time alone may change it; 0 is as soon as possible, None never
     merged_into: str | None = None  # a tombstone: the profile lives on under that id
 
     @property

@@ -10,7 +10,10 @@ from typing import Any
 
 from msgspec import json, structs
 
-from engine.profile.document import Clash, Profile, Step, Why
+from engine.profile.document import Clash, Profile, Standing, Step, Why
+
+_JUDGE = 0  # its segments are to be worked out as soon as possible
+_NEVER = Standing()
 
 
 def step_id(left: str, right: str, cause: str) -> str:
@@ -55,8 +58,24 @@ def unite(profile: Profile, other: Profile, step: Step) -> Profile:
         version=first.version,
         parts=dict(sorted(parts.items())),
         steps=steps,
-        conditional=first.conditional,
+        conditional=tuple(sorted({*profile.conditional, *other.conditional})),
+        standing=_stood(profile.standing, other.standing),
+        judged=max(profile.judged, other.judged),
+        due=_JUDGE,
     )
+
+
+def _stood(some: Mapping[str, Standing], others: Mapping[str, Standing]) -> dict[str, Standing]:
+    """How two profiles together stand with segments, until that is worked out anew: as the one that was in first."""
+    return {name: _first(some.get(name, _NEVER), others.get(name, _NEVER)) for name in sorted({*some, *others})}
+
+
+def _first(one: Standing, other: Standing) -> Standing:
+    def earliest(*times: int) -> int:
+        return min([time for time in times if time], default=0)
+
+    since, holds = earliest(one.since, other.since), earliest(one.holds, other.holds)
+    return Standing(since, holds, max(one.held, other.held))
 
 
 def tombstone(loser: Profile, winner_id: str) -> Profile:
@@ -109,7 +128,10 @@ def _share(profile: Profile, id: str, ids: set[str], steps: Mapping[str, Step]) 
         version=profile.version if keeps else 0,
         parts={part.id: part for part in profile.parts.values() if part.id in ids},
         steps={step.id: _within(step, ids) for step in steps.values() if step.left in ids or step.right in ids},
-        conditional=profile.conditional if keeps else (),
+        conditional=profile.conditional,
+        standing=profile.standing,
+        judged=profile.judged,
+        due=_JUDGE,
     )
 
 

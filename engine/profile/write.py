@@ -58,6 +58,9 @@ def commit(
         parts=parts,
         steps=profile.steps,
         conditional=profile.conditional,
+        standing=profile.standing,
+        judged=profile.judged,
+        due=profile.due,
         merged_into=profile.merged_into,
     )
     return following, time

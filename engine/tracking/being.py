@@ -9,6 +9,8 @@ from engine.tracking.intake import Incoming
 
 Origin = Literal["client", "system", "flow"]
 MOST_DEPTH = 8  # of events emitted by events emitted by ...
+SEGMENT_ENTERED = "segment-entered"
+SEGMENT_LEFT = "segment-left"
 
 
 class Being(Struct, frozen=True):
@@ -59,6 +61,24 @@ def system_event(type: str, of: str, save: bool) -> Being:
     """An event that the system itself adds, e.g. `profile-created`. `of` is the id of what it is about."""
     id = short_hash(type, of)
     return Being(key=id, id=id, index=None, type=type, properties={}, context={}, origin="system", save=save)
+
+
+def segment_event(entered: bool, segment: str, of: tuple[str, ...], parent: Being | None, save: bool = True) -> Being:
+    """The event of the system that a profile has entered or left a segment; `of` tells this crossing from others."""
+    type = SEGMENT_ENTERED if entered else SEGMENT_LEFT
+    id = short_hash(type, segment, *of)
+    return Being(
+        key=id,
+        id=id,
+        index=None,
+        type=type,
+        properties={"segment": segment},
+        context=parent.context if parent is not None else {},
+        origin="system",
+        parent=parent.id if parent is not None else None,
+        depth=parent.depth + 1 if parent is not None else 0,
+        save=parent.save if parent is not None else save,
+    )
 
 
 def child_event(parent: Being, flow: str, node: str, index: int, type: str, properties: dict[str, Any]) -> Being:

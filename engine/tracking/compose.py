@@ -91,14 +91,16 @@ def _profiles(work: Work) -> tuple[Profile | None, dict[str, Any] | None, tuple[
     before = work.start.shown if not work.merged and work.start.person is not None else None
     person, _ = commit(sight.person, acting, sight.operations, work.start.now, before, sight.rules)
     shown = {**sight.scope["profile"], "id": person.id, "ids": list(person.ids), "metadata": metadata(person)}
-    if not work.merged:
-        return person, shown, (ProfileWrite(person, expected, shown),)
+    person = work.project.conditional.settled(person, shown, work.at)
     first = work.start.person or work.attached
+    write = ProfileWrite(person, expected, shown, first is None or bool(work.merged) or person.due != first.due)
+    if not work.merged:
+        return person, shown, (write,)
     documents = [*([first] if first else []), *work.merged]
     # A merge whose step was undone joins nobody: then the other profile stays as it is.
     losers = {doc.id: doc for doc in reversed(documents) if doc.id != person.id and doc.id in person.parts}
     frozen = tuple(ProfileWrite(tombstone(doc, person.id), doc.version) for doc in losers.values())
-    return person, shown, (ProfileWrite(person, expected, shown), *frozen)
+    return person, shown, (write, *frozen)
 
 
 def _session(work: Work, intake: Intake, keep: bool) -> tuple[Session | None, SessionWrite | None]:

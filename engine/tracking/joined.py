@@ -23,7 +23,8 @@ def joined(units: Sequence[Unit]) -> Unit:
             sessions[name] = SessionWrite(change.session, first.expected)
         for write in unit.profiles:
             before = profiles.get(write.profile.id, write)
-            profiles[write.profile.id] = ProfileWrite(write.profile, before.expected, write.shown)
+            moved = before.due_moved or write.due_moved
+            profiles[write.profile.id] = ProfileWrite(write.profile, before.expected, write.shown, moved)
     return Unit(
         profiles=tuple(profiles.values()),
         sessions=tuple(sessions.values()),

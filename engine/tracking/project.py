@@ -1,16 +1,16 @@
 """A project: everything that authors wrote, read and compiled, as one value that is swapped as a whole."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct, field
 from msgspec.structs import force_setattr
 
 from engine.flow.plan import Flow
-from engine.language.expression import Condition
 from engine.profile.declared import Fields
 from engine.profile.key import USUAL_KEYS, KeyRules
 from engine.tracking.retention import Retention
+from engine.tracking.segments import Segment, Segments
 from engine.tracking.source import Source, Target
 
 WEEK_MS: Final = 604_800_000
@@ -24,15 +24,6 @@ KEPT: Final[Mapping[str, float]] = {
     "paused": 1.0,
     "cancelled": 1.0,
 }
-
-
-class Segment(Struct, frozen=True, kw_only=True):
-    """A named set of profiles: those whose `condition` holds, or those that were added by hand (`manual`)."""
-
-    name: str
-    description: str = ""
-    manual: bool = False
-    condition: Condition | None = None
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -61,8 +52,7 @@ class Project(Struct, frozen=True, kw_only=True):
     segments: Mapping[str, Segment] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)
     targets: Mapping[str, Target] = field(default_factory=dict)
-    conditional: Mapping[str, Condition] = field(default_factory=dict)  # always those of `segments`, by name
+    conditional: Segments = field(default_factory=lambda: Segments(()))  # always those of `segments`
 
     def __post_init__(self) -> None:
-        conditions: dict[str, Any] = {name: s.condition for name, s in sorted(self.segments.items()) if s.condition}
-        force_setattr(self, "conditional", conditions)
+        force_setattr(self, "conditional", Segments(self.segments.values()))

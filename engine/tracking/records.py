@@ -104,6 +104,7 @@ class ProfileWrite(Struct, frozen=True):
     profile: Profile
     expected: int
     shown: dict[str, Any] | None = None
+    due_moved: bool = True  # whether `profile.due` may differ from what is stored
 
 
 class SessionWrite(Struct, frozen=True):

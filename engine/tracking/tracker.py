@@ -293,6 +293,8 @@ class Tracker:
             seed=request.seed,
             identify=authority(request.source),
             debug=request.intake.options.debugger if request.source.debugger else False,
+            visit=loaded.session is not None and not loaded.session.version and request.intake.options.saveSession,
+            save=request.intake.options.saveEvents,
         )
         return Work(self.triggers, start, self.clock.ticks, self._sampled)
 

@@ -1,6 +1,9 @@
 """Triggers: which flows of a project an event type may start, remembered per type."""
 
+from functools import cached_property
+
 from engine.flow.plan import Flow
+from engine.tracking.being import SEGMENT_ENTERED, SEGMENT_LEFT
 from engine.tracking.project import Project
 
 MOST_TYPES = 10_000  # remembered; a stranger can invent more
@@ -12,6 +15,15 @@ class Triggers:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._known: dict[str, tuple[tuple[Flow, ...], tuple[Flow, ...]]] = {}
+
+    @cached_property
+    def crossings(self) -> bool:
+        """Whether any flow is triggered by segments that are entered or left."""
+        return self.takes_crossing(True) or self.takes_crossing(False)
+
+    def takes_crossing(self, entered: bool) -> bool:
+        """Whether a flow is triggered by segments that are entered, or left."""
+        return bool(self.of_system(SEGMENT_ENTERED if entered else SEGMENT_LEFT))
 
     def of_system(self, type: str) -> tuple[Flow, ...]:
         """The flows that a system event starts: those that name it. A glob such as `*` means clients' events."""

@@ -70,8 +70,9 @@ def test_a_whole_project_is_read(tmp_path: Path, registry: Registry) -> None:
     assert (list(project.targets), list(project.sources)) == (["crm"], ["web"])
     assert project.targets["crm"].private
     assert sorted(project.segments) == ["rich", "vip"]
-    assert list(project.conditional) == ["rich"]
-    assert project.conditional["rich"].test({"profile": {"traits": {"revenue": 6}}})
+    ((name, condition, _),) = project.conditional.rules
+    assert name == "rich"
+    assert condition.test({"profile": {"traits": {"revenue": 6}}})
     assert [flow.name for flow in project.flows] == ["a", "b"]
     assert len(loaded.sources) == 6
 

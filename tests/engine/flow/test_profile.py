@@ -11,6 +11,7 @@ from engine.flow.machine import Machine
 from engine.flow.node import Node, Outcome, Port, Seen, Sole
 from engine.profile.document import Profile
 from engine.profile.operations import Operation, Set
+from engine.profile.visit import seen
 from tests.engine.flow.build import NOW, drive, flow, inputs, out, person, ports, run, traits, why
 
 ANN = person("p-ann", {"traits.name": "Ann", "traits.n": 1}, created=NOW - 5_000)
@@ -131,7 +132,7 @@ def test_an_event_may_gain_a_profile_and_then_change_it():
     machine = run(flow(ATTACHING), answers={"a": here(ANN), "c": here(ANN)})
     assert (ports(machine)["c"], traits(machine)["seen"]) == ("attached", "Ann")
     final = machine.final()
-    assert (final.person, final.acting) == (ANN, "p-ann")
+    assert (final.person, final.acting) == (seen(ANN, "p-ann", NOW, new=False), "p-ann")
 
 
 def test_attaching_a_second_different_profile_fails():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.profile.document import Part, Profile, Step, new_profile
+from engine.profile.document import Part, Profile, Standing, Step, new_profile
 from engine.profile.fold import fold
 from engine.profile.merge import connected, step_id, still_joined, tombstone, unite, unmerge
 from engine.profile.operations import Refused, Set
@@ -155,10 +155,22 @@ def test_the_canonical_profile_is_the_oldest(one, other, winner):
         assert joined.ids[0] == winner
 
 
-def test_conditional_segments_are_the_survivors():
-    one = msgspec.structs.replace(stored("a", 1), conditional=("vip",))
-    other = msgspec.structs.replace(stored("b", 2), conditional=("big",))
-    assert unite(other, one, step("a", "b")).conditional == ("vip",)
+def test_a_merged_profile_belongs_to_the_segments_of_both_until_that_is_worked_out_anew():
+    one = msgspec.structs.replace(stored("a", 1), conditional=("vip",), standing={"vip": Standing(since=20)}, judged=30)
+    held = {"big": Standing(since=5, holds=3), "vip": Standing(since=10)}
+    other = msgspec.structs.replace(stored("b", 2), conditional=("big", "vip"), standing=held, judged=25, due=90)
+    for united in (unite(other, one, step("a", "b")), unite(one, other, step("a", "b"))):
+        assert united.conditional == ("big", "vip")
+        assert united.standing == {"big": Standing(since=5, holds=3), "vip": Standing(since=10)}
+        assert (united.judged, united.due) == (30, 0)
+
+
+def test_who_is_set_apart_belongs_to_the_same_segments_until_that_is_worked_out_anew():
+    people = People("AB")
+    name = people.merge("A", "B", "k")
+    held = {"vip": Standing(since=20)}
+    for left in unmerge(msgspec.structs.replace(people.of("A"), conditional=("vip",), standing=held, judged=30), name):
+        assert (left.conditional, left.standing, left.judged, left.due) == (("vip",), held, 30, 0)
 
 
 def test_joining_what_is_joined_records_the_step():
