@@ -78,6 +78,15 @@ def compose(work: Work, intake: Intake, session_write: bool, rejected: tuple[Rej
     )
 
 
+def unmoved(work: Work, composed: Composed) -> bool:
+    """Whether a unit that only looked at its profile has found nothing to write."""
+    before, after = work.start.person, composed.person
+    if before is None or after is None or work.done or work.sight.operations or work.merged:
+        return False
+    same = before.conditional == after.conditional and before.standing == after.standing
+    return same and before.due == after.due
+
+
 def _mark(work: Work, intake: Intake, event: Being, told: str | None) -> Mark:
     return Mark(work.start.source.source, event.id, work.start.now, intake.session, told)
 

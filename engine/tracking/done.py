@@ -1,6 +1,6 @@
 """What became of a payload's units, and the one answer that comes of them."""
 
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -29,6 +29,9 @@ class Done(Struct, frozen=True):
     work: Work | None
     composed: Composed | None
     marks: dict[int, Mark]
+
+
+UNTOUCHED: Final = Done(None, None, None, {})
 
 
 class Missed(Struct, frozen=True):

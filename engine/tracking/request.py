@@ -14,8 +14,9 @@ ReplyKey = tuple[str, str, str, int, int, bytes]  # event, flow, node, number of
 
 
 class Request(Struct, frozen=True):
-    """A unit to be done. `replies` are those from outside, in the order in which they came: they are not asked again.
+    """A unit to be done; one without events looks at its profile anew.
 
+    `replies` are those from outside, in the order in which they came: they are not asked again.
     `deadline` is when (in the clock's ticks) the answer cannot wait any longer. `again` says that the unit may have
     been committed before, when nobody heard of it.
     """

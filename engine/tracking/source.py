@@ -1,6 +1,6 @@
 """Sources: configured senders with an id and a policy."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -43,6 +43,9 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     answer_within: Annotated[
         int, Meta(description="Milliseconds that an answer waits for look-ups", ge=1, le=60_000)
     ] = 5_000
+
+
+OWN: Final = Source(source="headrace", description="What happens because time has passed", sessions="made")
 
 
 def shown_source(source: Source) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from engine.profile.shown import shown
 from engine.tracking.admission import authority
 from engine.tracking.answer import Answer, nothing_accepted
 from engine.tracking.being import Being, system_event
-from engine.tracking.compose import Composed, compose, rejected_records
-from engine.tracking.done import Done, Missed, answer_of
+from engine.tracking.compose import Composed, compose, rejected_records, unmoved
+from engine.tracking.done import UNTOUCHED, Done, Missed, answer_of
 from engine.tracking.driver import Driver
 from engine.tracking.identity import derived_id, is_placeholder
 from engine.tracking.intake import Intake, Refusal
@@ -31,7 +31,7 @@ from engine.tracking.project import Project
 from engine.tracking.readiness import Readiness
 from engine.tracking.records import Mark, Session
 from engine.tracking.request import Request, beings, sorted_out, taken_before, units_of
-from engine.tracking.source import Source
+from engine.tracking.source import OWN, Source
 from engine.tracking.triggers import Triggers
 from engine.tracking.whose import profile_at
 from engine.tracking.work import Start, Work
@@ -91,6 +91,14 @@ class Tracker:
             raise nothing_accepted(request.intake)
         return answer_of(request, *await self._one_by_one(units_of(request)))
 
+    async def reevaluate(self, id: str) -> bool:
+        """Work out a profile's segments anew, as time has passed or they have changed; gives whether anything has.
+
+        What they make flows do is done in the same unit. Raises `Unavailable`.
+        """
+        done = await self._unit(self._request(Intake(source=OWN.source, profile=id), OWN))
+        return done.composed is not None
+
     async def _reject(self, request: Request) -> None:
         """Keep the events of a payload of which none could be accepted."""
         await self.store.reject(rejected_records(request.intake, request.now, request.seed))
@@ -137,6 +145,8 @@ class Tracker:
         for run in range(1, MOST_RUNS + 1):
             try:
                 loaded = await self._load(request, None)
+                if loaded.known is None and not request.events:
+                    return UNTOUCHED
                 if loaded.known is None:
                     return await self._alone(request, loaded)
                 done = await self._in_line(request, loaded, loaded.known.person.id)
@@ -164,10 +174,12 @@ class Tracker:
                 if loaded.known is None or loaded.known.person.id != turn:
                     return None  # merged meanwhile: it is another profile's turn to wait for
             marks, fresh = await self._fresh(request, line.ahead)
-            if not fresh:
+            if request.events and not fresh:
                 await self.lines.settled(line)
                 return await self._repeated(request, loaded, marks)
             work, composed = await self._run(request, loaded, fresh)
+            if not request.events and unmoved(work, composed):
+                return UNTOUCHED
             if work.merged:  # it touches other lines: nobody may build on it before it is committed
                 await self.lines.settled(line)
                 return await self._committed(request, loaded, work, composed, marks)
@@ -184,6 +196,9 @@ class Tracker:
     async def _load(self, request: Request, ahead: Ahead | None) -> Loaded:
         """What the unit starts from: what is ahead in its line, what this process remembers, or what is stored."""
         intake = request.intake
+        if not request.events and intake.profile is not None:
+            looked_at = self._remembered(intake.profile, ahead) or await self._stored(intake.profile)
+            return Loaded(None, looked_at, looked_at.person.id if looked_at else None)
         session = await self._session(request, ahead) if intake.session is not None else None
         if intake.profile_less:
             return Loaded(session, None, None)
@@ -293,6 +308,7 @@ class Tracker:
             seed=request.seed,
             identify=authority(request.source),
             debug=request.intake.options.debugger if request.source.debugger else False,
+            meets=bool(request.events),
             visit=loaded.session is not None and not loaded.session.version and request.intake.options.saveSession,
             save=request.intake.options.saveEvents,
         )

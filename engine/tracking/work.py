@@ -160,6 +160,7 @@ class Work:
         try:
             operations = tuple(decided(known, decisions_of(event.properties), self.start.now))
             self.sight = self._segmented(self.sight.after("", None, operations))
+            self._cross(self._crossings(self.sight, event))
         except Refused as refused:
             self._tell_decided(event, "failed", {"reason": str(refused)})
         else:

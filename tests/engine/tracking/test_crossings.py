@@ -92,7 +92,10 @@ async def test_a_new_profile_enters_what_holds_for_it_after_it_was_created(store
     created = created.replace("{{ event.properties.segment }}", "")
     collector = Collector(project(created, segments={"all": "profile.metadata.version >= 0"}), store)
     answer = await collector.track(payload("hello"))
-    assert [line.strip() for line in await history(collector, answer["profile"]["id"])] == ["profile-created", "entered"]
+    assert [line.strip() for line in await history(collector, answer["profile"]["id"])] == [
+        "profile-created",
+        "entered",
+    ]
 
 
 async def test_time_that_has_passed_is_noticed_before_the_next_event(store: Store) -> None:
@@ -137,7 +140,7 @@ async def test_flows_that_go_in_a_circle_fail_and_what_they_did_is_dropped(store
     collector = Collector(project(SET, circle, segments=RICH), store)
     answer = await collector.track(revenue(200))
     runs = [run for event in answer["debugging"]["execution"].values() for run in event["runs"]]
-    ended = [run["outcome"] for run in runs if run["flow"] == "circle" and "steps" in run]
+    ended = [run["outcome"] for run in runs if run.get("flow") == "circle" and "steps" in run]
     assert ended == ["finished"] * 7 + ["failed"]
     assert "in a circle" in next(run["reason"] for run in runs if run["outcome"] == "failed")
     told = await collector.profile(answer["profile"]["id"])
@@ -229,3 +232,11 @@ async def test_a_flow_counts_and_conditions_see_what_it_has_counted(store: Store
     assert await history(collector, id) == [
         "entered quiet", "left quiet", "entered buyers", "left buyers", "entered quiet"
     ]  # fmt: skip
+
+
+async def test_a_consent_that_a_sender_gives_may_lead_into_a_segment(store: Store) -> None:
+    segments = {"reachable": "profile.consents.newsletter.given is defined"}
+    collector = Collector(project(HISTORY, segments=segments), store)
+    given = {"type": "consent-changed", "properties": {"consents": {"newsletter": True}}}
+    answer = await collector.track(payload(given))
+    assert await history(collector, answer["profile"]["id"]) == ["entered reachable"]
