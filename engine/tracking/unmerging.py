@@ -18,6 +18,7 @@ from engine.tracking.ports import Clock, Conflict, Moving, Store
 from engine.tracking.project import Project
 from engine.tracking.records import ProfileWrite, Unit
 from engine.tracking.tracker import Tracker
+from engine.tracking.triggers import Triggers
 from engine.tracking.whose import profile_at
 
 MOST_RUNS = 12  # when the documents keep moving
@@ -116,12 +117,15 @@ def _pointed(people: Sequence[Profile], stored: dict[str, Profile]) -> list[Prof
 
 
 def _known(person: Profile, project: Project, now: int) -> KnownProfile:
-    """A profile with its conditional segments as its own parts make them, and what it shows."""
+    """A profile as it is stored, and what it shows with the segments that its own parts make.
+
+    Where flows hear of segments that are left, it is stored with those it had, and due: they hear of it when a server
+    looks at it.
+    """
     tree = fold(person, project.settings.fields)
-    scope = {"profile": shown(person, tree), "now": now}
-    held = tuple([name for name, condition in project.conditional.items() if condition.test(scope)])
-    person = structs.replace(person, conditional=held)
-    return KnownProfile(person, shown(person, tree))
+    settled = project.conditional.settled(person, shown(person, tree), max(now, person.judged))
+    stored = person if Triggers(project).crossings else settled
+    return KnownProfile(stored, shown(settled, tree))
 
 
 def _moving(id: str) -> Moving:
