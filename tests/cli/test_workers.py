@@ -56,8 +56,8 @@ async def answer(address: Address, other_than: int = 0) -> tuple[int, int]:
     while True:
         try:
             reading, writing = await asyncio.open_connection(*address)
-        except ConnectionRefusedError:
-            continue  # nobody listens yet
+        except ConnectionError:
+            continue  # nobody listens yet, or whoever did was just killed
         try:
             said = await reading.read()
         except ConnectionResetError:
