@@ -73,6 +73,8 @@ class MemoryStore:
         self._rejected: list[bytes] = []
         self._cache: dict[str, tuple[int, bytes]] = {}
         self._flows: dict[str, str] = {}
+        self._due: dict[str, int] = {}
+        self._notes: dict[str, bytes] = {}
 
     async def migrate(self) -> list[str]:
         """Nothing to do."""
@@ -190,6 +192,19 @@ class MemoryStore:
                 await sleep(0)
         return Page(tuple(one for _, one in found))
 
+    async def due(self, before: int, limit: int) -> list[str]:
+        """The ids of profiles whose time has come, those that wait longest first."""
+        found = sorted((time, id) for id, time in self._due.items() if time <= before)
+        return [id for _, id in found[:limit]]
+
+    async def note(self, name: str) -> bytes | None:
+        """What was last kept under a name."""
+        return self._notes.get(name)
+
+    async def keep_note(self, name: str, doc: bytes) -> None:
+        """Keep a note in place of the one before."""
+        self._notes[name] = doc
+
     async def forget_marks(self, before: int) -> int:
         """Drop marks and cache entries from before a time; gives how many marks."""
         old = [key for key, mark in self._marks.items() if mark.at < before]
@@ -281,6 +296,10 @@ class MemoryStore:
 
     def _put_profile(self, profile: Profile, doc: bytes) -> None:
         self._profiles[profile.id] = Kept(profile.version, doc)
+        if profile.due is None or profile.merged_into is not None:
+            self._due.pop(profile.id, None)
+        else:
+            self._due[profile.id] = profile.due
         if profile.merged_into is None:
             self._merged.pop(profile.id, None)
         else:

@@ -161,6 +161,26 @@ class Sweeping(Protocol):
         """Finish it; gives how many documents were taken up. May run in several processes at once."""
 
 
+@runtime_checkable
+class Reminding(Protocol):
+    """A store that knows which profiles are to be looked at again, and keeps small notes of the server's own.
+
+    Every method may raise `Unavailable`.
+    """
+
+    async def due(self, before: int, limit: int) -> list[str]:
+        """The ids of profiles whose `due` has come at `before` (ms), those that wait longest first, at most `limit`.
+
+        Tombstones are never due. What has just been committed may be found a little later.
+        """
+
+    async def note(self, name: str) -> bytes | None:
+        """What was last kept under a name."""
+
+    async def keep_note(self, name: str, doc: bytes) -> None:
+        """Keep a note, durably, in place of the one before."""
+
+
 class Parcel(Struct, frozen=True):
     """What a spool keeps: an encoded document with `events` received events in it, at a `place` in the order."""
 

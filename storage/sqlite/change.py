@@ -13,6 +13,7 @@ from engine.tracking.records import StoredEvent, Unit
 from storage.documents import check_versions, encode
 from storage.sqlite.statement import (
     CACHE,
+    DUE,
     EVENT,
     KEY,
     LARGEST,
@@ -67,13 +68,17 @@ def change_of(unit: Unit) -> Change:
     rows = _rows(unit)
     profiles: list[tuple[Statement, Row]] = []
     weight = ROW_BYTES * (1 + len(rows) + len(unit.marks))
-    for profile, expected in [(write.profile, write.expected) for write in unit.profiles]:
+    for write in unit.profiles:
+        profile, expected = write.profile, write.expected
+        due = profile.due if profile.merged_into is None else None
         doc = encode(profile)
         weight += len(doc) + ROW_BYTES
         if expected == 0:
-            profiles.append((NEW_PROFILE, (profile.id, profile.version, profile.merged_into, doc)))
-        else:
-            profiles.append((PROFILE, (profile.id, profile.version, profile.merged_into, doc, expected)))
+            profiles.append((NEW_PROFILE, (profile.id, profile.version, profile.merged_into, due, doc)))
+            continue
+        profiles.append((PROFILE, (profile.id, profile.version, profile.merged_into, doc, expected)))
+        if write.due_moved:
+            rows.append((DUE, (profile.id, due)))
     events = _events(unit)
     weight += sum([len(event.doc) + ROW_BYTES for event in events])
     weight += sum([len(row[-1]) for _, row in rows if isinstance(row[-1], bytes)])  # documents come last

@@ -38,6 +38,8 @@ SELECT (SELECT count(*) FROM profiles) - (SELECT count(*) FROM profiles WHERE me
     (SELECT count(*) FROM rejected),
     (SELECT count(*) FROM keys)
 """
+DUE = "SELECT id FROM profiles WHERE due <= ? ORDER BY due, id LIMIT ?"
+NOTE = "SELECT value FROM meta WHERE name = ?"
 EXPIRED = "SELECT key FROM cache WHERE expires < ? LIMIT ?"
 
 CHUNK = 1000  # rows that forgetting takes in one transaction

@@ -17,7 +17,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 APPLICATION = 0x48445243  # "HDRC", in the file's header
-VERSION = 1  # of the schema; a newer program may raise it
+VERSION = 2  # of the schema; a newer program may raise it
 PAUSE_MS = 20  # between attempts to make a file that another process is making
 
 TABLES = """
@@ -27,9 +27,11 @@ CREATE TABLE profiles (
     version INTEGER NOT NULL,
     merged_into TEXT,
     newest INTEGER,      -- events.seq
-    doc TEXT NOT NULL
+    doc TEXT NOT NULL,
+    due INTEGER          -- as in doc
 );
 CREATE INDEX profiles_merged ON profiles (merged_into) WHERE merged_into IS NOT NULL;
+CREATE INDEX profiles_due ON profiles (due) WHERE due IS NOT NULL;
 CREATE TABLE keys (key TEXT PRIMARY KEY, id TEXT NOT NULL, claim INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE sessions (
     source TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, doc TEXT NOT NULL, PRIMARY KEY (source, id)
@@ -59,6 +61,14 @@ CREATE TABLE rejected (seq INTEGER PRIMARY KEY, doc TEXT NOT NULL);
 CREATE TABLE cache (key TEXT PRIMARY KEY, expires INTEGER NOT NULL, doc TEXT NOT NULL);
 CREATE INDEX cache_expires ON cache (expires);
 """
+
+# What makes a schema the one that follows it.
+UPGRADES = {
+    1: """
+ALTER TABLE profiles ADD COLUMN due INTEGER;
+CREATE INDEX profiles_due ON profiles (due) WHERE due IS NOT NULL;
+""",
+}
 
 
 class UnusableFile(Exception):
@@ -124,7 +134,9 @@ def _prepare(path: Path) -> list[str]:
     with closing(connect(path, busy_ms=0)) as connection:
         new = _is_new(path, connection)
         connection.execute("PRAGMA journal_mode = WAL")
-        return [f"made {path} (schema {VERSION})"] if new and _create(connection) else []
+        if new:
+            return [f"made {path} (schema {VERSION})"] if _create(connection) else []
+        return [f"upgraded {path} from schema {old} to {VERSION}"] if (old := _upgrade(connection)) < VERSION else []
 
 
 def _is_new(path: Path, connection: sqlite3.Connection) -> bool:
@@ -151,6 +163,20 @@ def _create(connection: sqlite3.Connection) -> bool:
         connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
     return mine
+
+
+def _upgrade(connection: sqlite3.Connection) -> int:
+    """Bring the schema up to date; gives which one it was."""
+    old = _number(connection, "PRAGMA user_version")
+    if old < VERSION:
+        connection.execute("BEGIN IMMEDIATE")
+        old = _number(connection, "PRAGMA user_version")  # another process may have been faster
+        for version in range(old, VERSION):
+            for statement in UPGRADES[version].split(";"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    return old
 
 
 def _number(connection: sqlite3.Connection, sql: str) -> int:

@@ -58,9 +58,9 @@ EVENT = Statement(
 )
 NEW_PROFILE = Statement(
     "new profile",
-    ("id", "version", "merged_into", "doc", "newest"),
-    """INSERT INTO profiles (id, version, merged_into, newest, doc)
-    SELECT id, version, merged_into, newest, CAST(doc AS TEXT) FROM given WHERE id IS NOT NULL
+    ("id", "version", "merged_into", "due", "doc", "newest"),
+    """INSERT INTO profiles (id, version, merged_into, due, newest, doc)
+    SELECT id, version, merged_into, due, newest, CAST(doc AS TEXT) FROM given WHERE id IS NOT NULL
     ON CONFLICT (id) DO NOTHING""",
     moved="profile",
 )
@@ -71,6 +71,11 @@ PROFILE = Statement(
         newest = coalesce(given.newest, profiles.newest)
     FROM given WHERE profiles.id = given.id AND profiles.version = given.expected""",
     moved="profile",
+)
+DUE = Statement(
+    "due",
+    ("id", "due"),
+    "UPDATE profiles SET due = given.due FROM given WHERE profiles.id = given.id AND profiles.due IS NOT given.due",
 )
 NEWEST = Statement(
     "newest",
@@ -169,7 +174,7 @@ META = Statement(
 # Events first: they link to what `profiles.newest` was. What a unit read comes last: it must hold beside what the
 # units of its batch wrote (decided on what another is about to write, a unit must run again).
 ORDER = (
-    EVENT, NEW_PROFILE, PROFILE, NEWEST, NEW_SESSION, SESSION, KEY, MARK, RUN, REJECTED, CACHE, FLOW,
+    EVENT, NEW_PROFILE, PROFILE, DUE, NEWEST, NEW_SESSION, SESSION, KEY, MARK, RUN, REJECTED, CACHE, FLOW,
     FORGET, DROP_MARK, DROP_CACHE, DROP_POINTER, DROP_EVENTS, DROPPED, DROP_RUNS, DROP_REJECTED, META,
     SESSION_READ,
 )  # fmt: skip

@@ -169,6 +169,20 @@ class SqliteStore:
             pass
         return walk.page()
 
+    async def due(self, before: int, limit: int) -> list[str]:
+        """The ids of profiles whose time has come, those that wait longest first."""
+        found = await self._read(partial(self._far.rows, query.DUE, before, max(limit, 0)))
+        return [str(id) for (id,) in found]
+
+    async def note(self, name: str) -> bytes | None:
+        """What was last kept under a name."""
+        found = self._near.row(query.NOTE, _note(name))
+        return None if found is None else bytes(found[0])
+
+    async def keep_note(self, name: str, doc: bytes) -> None:
+        """Keep a note in place of the one before."""
+        await self._writer.submit(Change(rows=[(META, (_note(name), doc))], bytes=len(doc)))
+
     async def forget_marks(self, before: int) -> int:
         """Drop marks and cache entries from before a time, some at a time; gives how many marks."""
         forgotten = 0
@@ -224,3 +238,8 @@ class SqliteStore:
         if self._closed:
             raise Unavailable(f"the store {self._path} is closed")
         return await get_running_loop().run_in_executor(self._aside, question)
+
+
+def _note(name: str) -> str:
+    """The row of `meta` that holds a note."""
+    return f"note: {name}"

@@ -3,10 +3,11 @@ import pytest
 from engine.tracking.ports import Store
 from storage.memory import MemoryStore
 from tests.storage.contract import StoreContract
+from tests.storage.reminding_contract import RemindingContract
 from tests.storage.search_contract import SearchContract
 
 
-class TestMemoryStore(StoreContract):
+class TestMemoryStore(StoreContract, RemindingContract):
     @pytest.fixture
     def store(self) -> Store:
         return MemoryStore()

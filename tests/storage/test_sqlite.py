@@ -14,6 +14,7 @@ from storage.sqlite.schema import APPLICATION, UnusableFile, prepare
 from storage.sqlite.store import SqliteStore
 from tests.storage.build import event, everything, mark, profile, whole_unit, write
 from tests.storage.contract import StoreContract
+from tests.storage.reminding_contract import RemindingContract
 from tests.storage.search_contract import SearchContract
 
 
@@ -29,7 +30,7 @@ async def store(path: Path) -> AsyncIterator[SqliteStore]:
     await store.close()
 
 
-class TestSqliteStore(StoreContract):
+class TestSqliteStore(StoreContract, RemindingContract):
     @pytest.fixture
     async def store(self, path: Path) -> AsyncIterator[Store]:
         store = SqliteStore.open(path)
@@ -49,6 +50,44 @@ class TestSearchInSqlite(SearchContract):
         store = SqliteStore.open(path)
         yield store
         await store.close()
+
+
+async def test_a_file_of_an_older_schema_is_upgraded(path: Path) -> None:
+    store = SqliteStore.open(path)
+    await store.commit(whole_unit())
+    await store.close()
+    connection = raw(path)
+    connection.executescript(
+        "DROP INDEX profiles_due; ALTER TABLE profiles DROP COLUMN due; PRAGMA user_version = 1; VACUUM;"
+    )
+    connection.close()
+    assert prepare(path, 0) == [f"upgraded {path} from schema 1 to 2"]
+    assert prepare(path, 0) == []
+    store = SqliteStore.open(path)
+    assert await store.profile("ann") == profile("ann", 1, color="red")
+    assert await store.due(2**60, 10) == []
+    await store.close()
+
+
+async def test_a_new_file_and_an_upgraded_one_have_the_same_schema(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.db", tmp_path / "new.db"
+    await SqliteStore.open(old).close()
+    connection = raw(old)
+    connection.executescript(
+        "DROP INDEX profiles_due; ALTER TABLE profiles DROP COLUMN due; PRAGMA user_version = 1; VACUUM;"
+    )
+    connection.close()
+    prepare(old, 0)
+    await SqliteStore.open(new).close()
+    columns = [
+        raw(path).execute("SELECT name, type FROM pragma_table_info('profiles')").fetchall() for path in (old, new)
+    ]
+    indexes = [
+        sorted(raw(path).execute("SELECT name FROM sqlite_schema WHERE type = 'index'").fetchall())
+        for path in (old, new)
+    ]
+    assert columns[0] == columns[1]
+    assert indexes[0] == indexes[1]
 
 
 def raw(path: Path) -> sqlite3.Connection:
