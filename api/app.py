@@ -12,6 +12,7 @@ from litestar.openapi import OpenAPIConfig
 
 from api.document import describe
 from api.health import live, ready_handler, root
+from api.identity import identity_router
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
 from api.reading import ReadingKey, reading_router
 from api.spool import draining
@@ -80,6 +81,7 @@ def create_app(
             live,
             ready_handler(tracker, broken),
             reading_router(tracker, may_read),
+            identity_router(tracker, may_read),
         ],
         lifespan=[lifespan],
         openapi_config=OpenAPIConfig(title="Headrace", version=version("headrace"), path="/schema"),

@@ -4,21 +4,27 @@ import hashlib
 import hmac
 import re
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Router, get
 from litestar.connection import ASGIConnection
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
-from litestar.params import FromPath
+from litestar.params import FromPath, QueryParameter
 
 from api.problem import HttpProblem
 from api.search import search_handler
 from api.shown import shown_rejected, shown_run
+from engine.profile.document import Profile
 from engine.profile.fold import fold
 from engine.profile.shown import shown
+from engine.profile.why import why as told_why
+from engine.tracking.history import events_of, sessions_of
 from engine.tracking.tracker import Tracker
+from engine.tracking.whose import profile_at
+
+Why = Annotated[bool, QueryParameter(description="Also tell the profile's parts, and what joined them")]
 
 LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
 # What a proxy adds: its clients are not on loopback, though it is itself.
@@ -64,13 +70,22 @@ def reading_router(tracker: Tracker, may_read: ReadingKey) -> Router:
         return [shown_run(run) for run in await tracker.store.runs_of(id)]
 
     @get("/profiles/{id:str}", summary="The profile that an id leads to")
-    async def profile(id: FromPath[str]) -> dict[str, Any]:
-        person = _found(await tracker.store.profile(id), f"profile {id}")
-        return shown(person, fold(person, tracker.project.settings.fields))
+    async def profile(id: FromPath[str], why: Why = False) -> dict[str, Any]:
+        person, fields = await _person(id), tracker.project.settings.fields
+        return shown(person, fold(person, fields)) | ({"why": told_why(person, fields)} if why else {})
 
-    @get("/profiles/{id:str}/events", summary="The newest events that were stored with a profile id")
-    async def events_of(id: FromPath[str]) -> list[dict[str, Any]]:
-        return [msgspec.to_builtins(event) for event in await tracker.store.events_of(id, 100)]
+    @get("/profiles/{id:str}/events", summary="The newest events of a profile, whichever of its ids they came under")
+    async def profile_events(id: FromPath[str]) -> list[dict[str, Any]]:
+        return [msgspec.to_builtins(event) for event in await events_of(tracker.store, await _person(id), 100)]
+
+    @get("/profiles/{id:str}/sessions", summary="The sessions of a profile's newest events")
+    async def profile_sessions(id: FromPath[str]) -> list[dict[str, Any]]:
+        events = await events_of(tracker.store, await _person(id), 100)
+        return [msgspec.to_builtins(session) for session in await sessions_of(tracker.store, events)]
+
+    async def _person(id: str) -> Profile:
+        person: Profile = _found(await profile_at(tracker.store, id), f"profile {id}")
+        return person
 
     @get("/rejected", summary="The newest rejected events, with their reasons")
     async def rejected() -> list[dict[str, Any]]:
@@ -81,7 +96,17 @@ def reading_router(tracker: Tracker, may_read: ReadingKey) -> Router:
         stored = msgspec.to_builtins(await tracker.store.counts())
         return {"stored": stored, "events": asdict(tracker.ledger)}
 
-    handlers = [run, event, runs_of, profile, events_of, rejected, counts, search_handler(tracker)]
+    handlers = [
+        run,
+        event,
+        runs_of,
+        profile,
+        profile_events,
+        profile_sessions,
+        rejected,
+        counts,
+        search_handler(tracker),
+    ]
     return Router("/", route_handlers=handlers, guards=[may_read], tags=["reading"])
 
 

@@ -137,6 +137,63 @@ def search(
     raise typer.Exit(begin(task, Console(width=None if sys.stdout.isatty() else WIDTH), Console(stderr=True)))
 
 
+profiles = typer.Typer(no_args_is_help=True, help="Show a profile, and undo what has joined it with another.")
+app.add_typer(profiles, name="profile")
+
+ProfileId = Annotated[str, typer.Argument(help="Any id of the profile")]
+ProjectOption = Annotated[
+    Path, typer.Option("--project", help="The project's directory", show_default="the current one")
+]
+StoreOption = Annotated[
+    str | None, typer.Option("--store", help=STORES, envvar="HEADRACE_STORE", show_default="sqlite:headrace.db")
+]
+UrlOption = Annotated[
+    str | None,
+    typer.Option("--url", help="Ask a running server, e.g. http://127.0.0.1:8686, in place of the store"),
+]
+
+
+@profiles.command("show")
+def profile_show(
+    id: ProfileId,
+    why: Annotated[bool, typer.Option("--why", help="Also show its parts, and the steps that joined them")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the whole document")] = False,
+    project: ProjectOption = Path(),
+    store: StoreOption = None,
+    url: UrlOption = None,
+) -> None:
+    """Show a profile by any of its ids; with --why, what made it one.
+
+    A store is only read, so its server may run meanwhile.
+    """
+    from cli.profile import Where, show
+
+    width = None if sys.stdout.isatty() else WIDTH
+    raise typer.Exit(show(id, Where(project, store, url), why, json, Console(width=width), Console(stderr=True)))
+
+
+@profiles.command("unmerge")
+def profile_unmerge(
+    id: ProfileId,
+    step: Annotated[str, typer.Argument(help="The step's id, or how it begins, as `show --why` tells it")],
+    json: Annotated[bool, typer.Option("--json", help="Print what there is then as a document")] = False,
+    project: ProjectOption = Path(),
+    store: StoreOption = None,
+    url: UrlOption = None,
+) -> None:
+    """Undo a step: each side has again what came in under its ids.
+
+    The two are not joined again by the same cause; by another one they may be.
+    A SQLite file has one writer: while a server runs on it, say --url, and the server does it.
+    With an HEADRACE_ADMIN_KEY in the environment, the server is shown it.
+    On Elasticsearch it is done on the store, servers or not.
+    """
+    from cli.profile import Where, unmerge
+
+    width = None if sys.stdout.isatty() else WIDTH
+    raise typer.Exit(unmerge(id, step, Where(project, store, url), json, Console(width=width), Console(stderr=True)))
+
+
 @app.command()
 def check(
     paths: Annotated[

@@ -1,0 +1,47 @@
+"""Calling a running server: what a command asks of it by HTTP."""
+
+import asyncio
+import os
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from cli.store import CannotBegin
+
+SECONDS = 30
+
+
+def call(url: str, method: str, path: str, body: Any = None) -> Any:
+    """What the server at `url` answers, as data. The key is that of HEADRACE_ADMIN_KEY. Raises `CannotBegin`."""
+    return asyncio.run(_call(url.rstrip("/") + path, method, body))
+
+
+async def _call(address: str, method: str, body: Any) -> Any:
+    headers = {"Accept": "application/json"}
+    if key := os.environ.get("HEADRACE_ADMIN_KEY"):
+        headers["Authorization"] = f"Bearer {key}"
+    data = None
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+        data = msgspec.json.encode(body)
+    timeout = aiohttp.ClientTimeout(total=SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as client,
+            client.request(method, address, data=data, headers=headers, allow_redirects=False) as answer,
+        ):
+            given = await answer.read()
+            if answer.status != 200:
+                raise CannotBegin(f"{address} answered {answer.status}: {_detail(given)}.")
+            return msgspec.json.decode(given)
+    except (aiohttp.ClientError, TimeoutError, ValueError) as wrong:
+        raise CannotBegin(f"{address} cannot be asked: {wrong or type(wrong).__name__}.") from wrong
+
+
+def _detail(given: bytes) -> str:
+    try:
+        problem = msgspec.json.decode(given)
+    except msgspec.DecodeError:
+        return given[:200].decode(errors="replace")
+    return str(problem.get("detail", problem)) if isinstance(problem, dict) else str(problem)

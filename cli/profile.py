@@ -1,0 +1,201 @@
+"""`headrace profile`: who a profile is and what joined it; and undoing that."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct
+from rich.console import Console
+from rich.text import Text
+
+from api.identity import shown_unmerged
+from cli.call import call
+from cli.store import CannotBegin, alone, cannot, file_of, kind_of, load, opened, url_of
+from cli.traces import short
+from effects.clock import SystemClock
+from engine.profile.fold import fold
+from engine.profile.shown import shown
+from engine.profile.why import why
+from engine.tracking.project import Project
+from engine.tracking.unmerging import Unknown, unmerge_stored
+from engine.tracking.whose import profile_at
+
+SERVED = "let its server do it, with --url http://127.0.0.1:8686 or wherever it listens"
+ROOTS = ("traits", "pii", "consents")
+
+Document = dict[str, Any]
+
+
+class Where(Struct, frozen=True):
+    """Whom to ask: the server at `url`; without one, the project's store or the one that is named."""
+
+    root: Path
+    store: str | None
+    url: str | None
+
+
+def show(id: str, where: Where, explain: bool, json: bool, console: Console, wrong: Console) -> int:
+    """Show a profile, with why it is who it is. Exit code 1 when nobody has the id, 2 when nobody can be asked."""
+    try:
+        found = _asked(id, where, wrong)
+    except Unknown as unknown:
+        wrong.print(f"{unknown}.", markup=False, highlight=False, soft_wrap=True)
+        return 1
+    except CannotBegin as refused:
+        return cannot(wrong, str(refused))
+    if not explain:
+        found.pop("why", None)
+    if json:
+        _write(found)
+        return 0
+    for line in _lines(found):
+        console.print(line, soft_wrap=True)
+    return 0
+
+
+def unmerge(id: str, step: str, where: Where, json: bool, console: Console, wrong: Console) -> int:
+    """Undo a step, and show what there is then. Exit code 1 when there is no such profile or step."""
+    try:
+        undone = _undone(id, step, where, wrong)
+    except Unknown as unknown:
+        wrong.print(f"{unknown}.", markup=False, highlight=False, soft_wrap=True)
+        return 1
+    except CannotBegin as refused:
+        return cannot(wrong, str(refused))
+    if json:
+        _write(undone)
+        return 0
+    for line in _told(undone):
+        console.print(line, soft_wrap=True)
+    return 0
+
+
+# ---- asking ---------------------------------------------------------------------------------------------------------
+
+
+def _asked(id: str, where: Where, wrong: Console) -> Document:
+    if where.url is not None:
+        found: Document = call(where.url, "GET", f"/profiles/{quote(id, safe='')}?why=true")
+        return found
+    project, url = _stored(where, wrong)
+
+    async def read() -> Document:
+        async with opened(url, where.root) as store:
+            person = await profile_at(store, id)
+            if person is None:
+                raise Unknown(f"nobody has the id {id}")
+            fields = project.settings.fields
+            return shown(person, fold(person, fields)) | {"why": why(person, fields)}
+
+    return _plain(asyncio.run(read()))
+
+
+def _undone(id: str, step: str, where: Where, wrong: Console) -> Document:
+    if where.url is not None:
+        undone: Document = call(where.url, "POST", f"/profiles/{quote(id, safe='')}/unmerge", {"step": step})
+        return undone
+    project, url = _stored(where, wrong)
+
+    async def undo() -> Document:
+        async with opened(url, where.root) as store:
+            return shown_unmerged(await unmerge_stored(store, project, SystemClock(), id, step))
+
+    with alone(url, where.root, SERVED) if kind_of(url) == "sqlite" else nullcontext():
+        return _plain(asyncio.run(undo()))
+
+
+def _stored(where: Where, wrong: Console) -> tuple[Project, str]:
+    loaded = load(where.root, wrong, whole=False)
+    url = url_of(loaded, where.store)
+    if kind_of(url) == "memory":
+        raise CannotBegin("`memory:` holds nothing when no server runs; ask yours with --url, or name its --store.")
+    file = file_of(url, where.root)
+    if file is not None and not file.exists():
+        raise CannotBegin(f"There is no store at {file}. Name the one that your server uses by --store.")
+    return loaded.project, url
+
+
+def _plain(document: Document) -> Document:
+    plain: Document = msgspec.json.decode(msgspec.json.encode(document))
+    return plain
+
+
+def _write(document: Document) -> None:
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+
+
+# ---- showing --------------------------------------------------------------------------------------------------------
+
+
+def _lines(found: Document) -> Iterator[Text]:
+    ids = f"{len(found['ids'])} ids" if len(found["ids"]) > 1 else "one id"
+    yield Text.assemble(("Profile ", "bold"), (found["id"], "bold"), f"  {ids}, version {found['metadata']['version']}")
+    for root in ROOTS:
+        for name, value in found[root].items():
+            yield Text(f"  {root}.{name}: {short(value)}")
+    yield Text(f"  segments: {', '.join(map(str, found['segments'])) or 'none'}")
+    yield Text(f"  created {_time(found['metadata']['created'])}, updated {_time(found['metadata']['updated'])}")
+    if "why" in found:
+        yield from _why(found["why"])
+
+
+def _why(why: Document) -> Iterator[Text]:
+    yield Text("\nParts: what came in under each id", style="bold")
+    for part in why["parts"]:
+        mixed = ", in sight of parts joined by a mere claim" if part.get("mixed") else ""
+        yield Text(f"  {part['id']}  from {_time(part['created'])} to {_time(part['updated'])}{mixed}")
+    yield Text("\nSteps: what joined them", style="bold")
+    if not why["steps"]:
+        yield Text("  none")
+    for step in why["steps"]:
+        yield from _step(step)
+
+
+def _step(step: Document) -> Iterator[Text]:
+    undone = f"  undone {_time(step['undone'])}" if "undone" in step else ""
+    style = "dim" if undone else ""
+    yield Text.assemble(
+        ("  ○ " if undone else "  ● ", style),
+        (step["cause"], f"bold {style}".strip()),
+        (f"  a {step['by']}{undone}", style),
+        (f"  step {step['step']}", "dim"),
+    )
+    yield Text(f"    left {step['left']}, right {step['right']}", style)
+    if "at" in step:
+        yield Text(
+            f"    {_time(step['at'])}: event {step['event']} ({step['type']}) under {step['acting']}, "
+            f"flow {step['flow']}, node {step['node']}; {step['won']} went on",
+            style,
+        )
+    for name, side in step.get("held", {}).items():
+        more = f" and {side['more']} more" if "more" in side else ""
+        yield Text(f"    {name} had {', '.join(side['ids'])}{more}", style)
+    for clash in step.get("clashes", ()):
+        held = f"left {clash['left']}, right {clash['right']}" if "left" in clash else "both had a value"
+        showed = "neither showed as it was" if clash["shown"] == "other" else f"{clash['shown']} showed from then on"
+        yield Text(f"    {clash['path']}: {held}; {showed}", style)
+    if "more_clashes" in step:
+        yield Text(f"    and {step['more_clashes']} more paths with different values", style)
+
+
+def _told(undone: Document) -> Iterator[Text]:
+    yield Text(
+        f"Undone: {undone['step']['cause']} joins {undone['step']['left']} and {undone['step']['right']} no more."
+    )
+    for profile in undone["profiles"]:
+        ids = ", ".join(profile["ids"])
+        yield Text.assemble("  profile ", (profile["id"], "bold"), f" with {ids}: traits {short(profile['traits'])}")
+    if undone["still_joined_by"]:
+        yield Text("They are one profile all the same, joined by")
+        for step in undone["still_joined_by"]:
+            yield Text(f"  {step['cause']} between {step['left']} and {step['right']}, step {step['step']}")
+
+
+def _time(ms: int) -> str:
+    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,95 @@
+"""Who is who, over HTTP: why a profile is who it is, its events and sessions, and undoing a step."""
+
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Serve
+from tests.projects import payload, project
+
+LOGIN = """
+flow: login
+trigger: {event: login}
+nodes:
+  who: {profile.merge: {pii.email: "{{ event.properties.email }}"}}
+"""
+JSON = {"content-type": "application/json"}
+
+
+async def merged(serve: Serve, **more: Any) -> tuple[Any, dict[str, Any]]:
+    """A client of a server where two sessions are one profile; and the profile with its why."""
+    client = await serve(project(LOGIN), **more)
+    for session in ("phone", "laptop"):
+        event = {"type": "login", "properties": {"email": "ann@example.com"}}
+        answer = await client.post("/track", json=payload(event, session=session))
+    found = await client.get(f"/profiles/{answer.json()['profile']['id']}?why=true")
+    return client, found.json()
+
+
+async def test_why_tells_parts_and_steps(serve: Serve) -> None:
+    _, profile = await merged(serve)
+    (step,) = profile["why"]["steps"]
+    assert (step["type"], step["flow"], step["node"], step["by"]) == ("login", "login", "who", "proof")
+    assert {step["left"], step["right"]} == {part["id"] for part in profile["why"]["parts"]} == set(profile["ids"])
+    assert "ann@example.com" not in str(profile["why"])
+
+
+async def test_without_being_asked_nothing_is_told_of_why(serve: Serve) -> None:
+    client, profile = await merged(serve)
+    assert (await client.get(f"/profiles/{profile['id']}")).json() == {k: v for k, v in profile.items() if k != "why"}
+
+
+async def test_events_and_sessions_are_found_under_every_id(serve: Serve) -> None:
+    client, profile = await merged(serve)
+    for id in profile["ids"]:
+        events = (await client.get(f"/profiles/{id}/events")).json()
+        assert [event["session"] for event in events] == ["laptop", "phone"]
+        sessions = (await client.get(f"/profiles/{id}/sessions")).json()
+        assert [session["id"] for session in sessions] == ["laptop", "phone"]
+
+
+async def test_a_step_is_undone(serve: Serve) -> None:
+    client, profile = await merged(serve)
+    (step,) = profile["why"]["steps"]
+    told = await client.post(f"/profiles/{profile['ids'][1]}/unmerge", json={"step": step["step"][:10]})
+    assert told.status_code == 200
+    assert {side["id"] for side in told.json()["profiles"]} == set(profile["ids"])
+    assert "undone" in told.json()["step"]
+    for id in profile["ids"]:
+        side = (await client.get(f"/profiles/{id}?why=true")).json()
+        assert side["ids"] == [id]
+        assert [step["step"] for step in side["why"]["steps"]] == [step["step"]]
+        assert len((await client.get(f"/profiles/{id}/events")).json()) == 1
+    again = await client.post(f"/profiles/{profile['id']}/unmerge", json={"step": step["step"]})
+    assert (again.status_code, again.json()["still_joined_by"]) == (200, [])
+
+
+@pytest.mark.parametrize(
+    ("headers", "content", "status"),
+    [
+        pytest.param({}, b'{"step": "x"}', 415, id="not JSON by its type"),
+        pytest.param({"content-type": "text/plain"}, b'{"step": "x"}', 415, id="text, as a page can send it"),
+        pytest.param({**JSON, "origin": "https://elsewhere.example"}, b'{"step": "x"}', 403, id="another origin"),
+        pytest.param({**JSON, "origin": "null"}, b'{"step": "x"}', 403, id="an opaque origin"),
+        pytest.param({**JSON, "host": "elsewhere.example"}, b'{"step": "x"}', 403, id="another host"),
+        pytest.param(JSON, b'{"stpe": "x"}', 400, id="a body of another shape"),
+        pytest.param(JSON, b"{", 400, id="no JSON"),
+        pytest.param(JSON, b'{"step": "nowhere"}', 404, id="no such step"),
+        pytest.param({**JSON, "origin": "http://127.0.0.1"}, b'{"step": "nowhere"}', 404, id="a page of its own"),
+    ],
+)
+async def test_what_is_not_right_undoes_nothing(
+    serve: Serve, headers: dict[str, str], content: bytes, status: int
+) -> None:
+    client, profile = await merged(serve)
+    answer = await client.post(f"/profiles/{profile['id']}/unmerge", content=content, headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert len((await client.get(f"/profiles/{profile['id']}")).json()["ids"]) == 2
+
+
+async def test_beyond_loopback_the_key_is_needed(serve: Serve) -> None:
+    client = await serve(project(LOGIN), loopback=False, reading_key="k")
+    body = {"step": "nowhere"}
+    assert (await client.post("/profiles/x/unmerge", json=body)).status_code == 401
+    allowed = await client.post("/profiles/x/unmerge", json=body, headers={"authorization": "Bearer k"})
+    assert (allowed.status_code, allowed.json()["detail"]) == (404, "nobody has the id x")

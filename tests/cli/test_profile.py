@@ -1,0 +1,129 @@
+"""`headrace profile`: shown and split, on the store or by its server."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.main import app
+from storage.sqlite.lock import lock_file
+from storage.sqlite.store import SqliteStore
+from tests.engine.tracking.collector import Collector
+from tests.projects import payload, project
+from tests.system.served import serving, write_project
+
+LOGIN = """
+flow: login
+trigger: {event: login}
+nodes:
+  who: {profile.merge: {pii.email: "{{ event.properties.email }}"}, next: note}
+  note: {profile.set: {traits.city: "{{ event.properties.city }}"}}
+"""
+
+
+@pytest.fixture
+def ids(tmp_path: Path) -> list[str]:
+    """The ids of two profiles that are one, the canonical first, in the store of a project."""
+    write_project(tmp_path, login=LOGIN)
+
+    async def fill() -> list[str]:
+        store = SqliteStore.open(tmp_path / "headrace.db")
+        shop = Collector(project(LOGIN), store)
+        try:
+            for session, city in (("phone", "Rome"), ("laptop", "Oslo"), ("laptop", "Bonn")):
+                shop.clock.advance(1000)
+                email = {} if city == "Oslo" else {"email": "ann@example.com"}
+                event = {"type": "login", "properties": {"city": city, "email": f"{city}@example.com", **email}}
+                answer = await shop.track(payload(event, session=session))
+            found: list[str] = (await shop.profile(answer["profile"]["id"]))["ids"]
+            return found
+        finally:
+            await store.close()
+
+    return asyncio.run(fill())
+
+
+def headrace(project: Path, *words: object) -> Result:
+    text = [str(word) for word in words]
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, ["profile", *text, "--project", str(project)])
+
+
+def document(result: Result) -> dict[str, Any]:
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def the_step(project: Path, id: str) -> str:
+    (step,) = document(headrace(project, "show", id, "--why", "--json"))["why"]["steps"]
+    found: str = step["step"]
+    return found
+
+
+def test_a_profile_is_shown_by_any_of_its_ids(tmp_path: Path, ids: list[str]) -> None:
+    for id in ids:
+        shown = headrace(tmp_path, "show", id)
+        assert shown.exit_code == 0
+        assert [part for part in (ids[0], "2 ids", "traits.city: Bonn") if part not in shown.stdout] == []
+        assert "Steps" not in shown.stdout
+
+
+def test_why_tells_what_joined_it(tmp_path: Path, ids: list[str]) -> None:
+    told = headrace(tmp_path, "show", ids[1], "--why").stdout
+    wanted = ["pii.email:", "a proof", "flow login, node who", f"{ids[0]} went on", the_step(tmp_path, ids[0])]
+    assert [part for part in wanted if part not in told] == []
+    assert "traits.city: left" in told
+    assert "Oslo" in told
+
+
+def test_a_step_is_undone_on_the_store(tmp_path: Path, ids: list[str]) -> None:
+    step = the_step(tmp_path, ids[0])
+    undone = headrace(tmp_path, "unmerge", ids[1], step[:8])
+    assert undone.exit_code == 0
+    assert [id for id in ids if id not in undone.stdout] == []
+    for id in ids:
+        assert document(headrace(tmp_path, "show", id, "--json"))["ids"] == [id]
+    assert "undone" in headrace(tmp_path, "show", ids[0], "--why").stdout
+
+
+def test_what_is_undone_is_told_as_a_document(tmp_path: Path, ids: list[str]) -> None:
+    undone = document(headrace(tmp_path, "unmerge", ids[0], the_step(tmp_path, ids[0]), "--json"))
+    assert sorted(profile["id"] for profile in undone["profiles"]) == sorted(ids)
+
+
+def test_a_running_server_is_asked_instead_of_its_file(tmp_path: Path, ids: list[str]) -> None:
+    step = the_step(tmp_path, ids[0])
+    with serving(tmp_path, tmp_path / "headrace.db") as served:
+        refused = headrace(tmp_path, "unmerge", ids[0], step)
+        assert (refused.exit_code, "--url" in refused.stderr) == (2, True)
+        assert headrace(tmp_path, "show", ids[0]).exit_code == 0
+        assert "Steps" in headrace(tmp_path, "show", ids[0], "--why", "--url", served.address).stdout
+        undone = document(headrace(tmp_path, "unmerge", ids[0], step, "--url", served.address, "--json"))
+        assert len(undone["profiles"]) == 2
+        unknown = headrace(tmp_path, "unmerge", ids[0], "nowhere", "--url", served.address)
+        assert (unknown.exit_code, "404" in unknown.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        pytest.param(["show", "nobody"], 1, "nobody has the id nobody", id="nobody"),
+        pytest.param(["unmerge", "nobody", "x" * 32], 1, "nobody has the id nobody", id="nobody to be split"),
+        pytest.param(["unmerge", "KNOWN", "x" * 32], 1, "no step", id="no such step"),
+        pytest.param(["show", "x", "--store", "memory:"], 2, "--url", id="memory"),
+        pytest.param(["show", "x", "--store", "sqlite:other.db"], 2, "no store at", id="no file"),
+        pytest.param(["show", "x", "--url", "http://127.0.0.1:1"], 2, "cannot be asked", id="no server"),
+    ],
+)
+def test_what_cannot_be_done_is_said(tmp_path: Path, ids: list[str], words: list[str], code: int, told: str) -> None:
+    result = headrace(tmp_path, *(ids[0] if word == "KNOWN" else word for word in words))
+    assert result.exit_code == code
+    assert told in result.stderr.replace("\n", " ")
+
+
+def test_a_file_that_is_served_is_left_to_its_server(tmp_path: Path, ids: list[str]) -> None:
+    with lock_file(tmp_path / "headrace.db"):
+        assert headrace(tmp_path, "unmerge", ids[0], the_step(tmp_path, ids[0])).exit_code == 2
