@@ -174,6 +174,8 @@ def _step(step: Document) -> Iterator[Text]:
             style,
         )
     for name, side in step.get("held", {}).items():
+        if side["ids"] == [step[name]] and "more" not in side:
+            continue
         more = f" and {side['more']} more" if "more" in side else ""
         yield Text(f"    {name} had {', '.join(side['ids'])}{more}", style)
     for clash in step.get("clashes", ()):
