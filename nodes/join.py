@@ -30,7 +30,7 @@ def joining(
     """
     left = seen.acting or own.id
     right = found.under if found.under in other.parts else other.id
-    new = own.parts.keys().isdisjoint(other.parts)
+    new = not other.parts.keys() <= own.parts.keys()
     if left == right:
         return Joining()
     step = step_id(left, right, cause)

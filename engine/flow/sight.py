@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from engine.flow.effect import Attach, AttachSession, Effect, Merge, SetEvent, SetSession
 from engine.flow.run import Inputs
 from engine.language.derived import WRITTEN
@@ -99,9 +101,7 @@ class Sight:
         claim = effect.claimed or identify != "trust"
         left, right, before, shown = self.acting or effect.left, effect.right, self.person, scope["profile"]
         step = JoinStep(step_id(left, right, effect.cause), left, right, effect.cause, claim)
-        # What is one with it already is not taken in again: a newer copy would hide that this one is old.
-        other = effect.other if before.parts.keys().isdisjoint(effect.other.parts) else before
-        united = unite(before, other, step)
+        united = unite(before, other := _taken_in(before, effect.other), step)
         if united is before:  # undone, for good
             return
         known = step.id in before.steps
@@ -141,6 +141,17 @@ class Sight:
         if scope["session"] is None:
             raise Refused("the event has no session")
         scope["session"] = put(scope["session"], effect.path, effect.value)
+
+
+def _taken_in(person: Profile, other: Profile) -> Profile:
+    """What `person` takes in of another profile, or of another copy of itself.
+
+    A copy may be newer. The version stays, for what was decided was decided on this one; and what this one has already
+    is not taken from the other, where nothing else is to be had there.
+    """
+    if other.parts.keys() <= person.parts.keys():
+        return person
+    return msgspec.structs.replace(other, version=person.version) if other.id == person.id else other
 
 
 def first_sight(inputs: Inputs, profile: dict[str, Any] | None = None) -> Sight:

@@ -6,7 +6,8 @@ that are done (`things`) once it can be done.
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count, repeat
 from pathlib import Path
@@ -19,9 +20,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from engine.tracking.ports import Store
+from storage.elasticsearch.store import ElasticsearchStore
 from storage.memory import MemoryStore
 from storage.sqlite.store import SqliteStore
 from tests.identity.world import Session, World
+from tests.storage.cluster import dropped
 
 SESSIONS: list[Session] = [("trust", "a"), ("trust", "b"), ("link", "c"), ("trust", "d"), ("link", "e")]
 SECRET = b"the same for all histories, so that they can be tried again"
@@ -40,13 +43,13 @@ things = st.one_of(
 )
 
 
-def machine(store: Callable[[], Store], loop: asyncio.AbstractEventLoop, names: Iterator[str]) -> type[Any]:
+def machine(stores: Callable[[], Sequence[Store]], loop: asyncio.AbstractEventLoop, names: Iterator[str]) -> type[Any]:
     """The state machine over a store; each history has names of its own."""
 
     class Histories(RuleBasedStateMachine):
         def __init__(self) -> None:
             super().__init__()
-            self.world = World(store(), SECRET, next(names), workers=3)
+            self.world = World(stores(), SECRET, next(names))
 
         def doing(self, what: str, session: Session, more: Any) -> Any:
             match what:
@@ -122,16 +125,32 @@ SOAK = pytest.mark.soak
 @pytest.mark.parametrize("histories", [10_000, pytest.param(100_000, marks=SOAK)])
 def test_on_memory(histories: int) -> None:
     with fresh_loop() as loop:
-        run_state_machine_as_test(machine(MemoryStore, loop, repeat("h")), settings=tried(histories))
+        run_state_machine_as_test(machine(lambda: [MemoryStore()], loop, repeat("h")), settings=tried(histories))
 
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("histories", [1_000, pytest.param(10_000, marks=SOAK)])
 def test_on_sqlite(quick: Path, histories: int) -> None:
     with fresh_loop() as loop:
-        store = SqliteStore.open(quick / "store.db")
-        names = (f"h{number}" for number in count())
+        played(loop, [SqliteStore.open(quick / "store.db") for _ in range(2)], histories)
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("histories", [50, pytest.param(500, marks=SOAK)])
+def test_on_elasticsearch(elasticsearch_url: str, histories: int) -> None:
+    prefix = f"t{uuid.uuid4().hex[:12]}"
+    with fresh_loop() as loop:
         try:
-            run_state_machine_as_test(machine(lambda: store, loop, names), settings=tried(histories))
+            played(loop, [ElasticsearchStore.open(f"{elasticsearch_url}?prefix={prefix}") for _ in range(2)], histories)
         finally:
+            loop.run_until_complete(dropped(elasticsearch_url, prefix))
+
+
+def played(loop: asyncio.AbstractEventLoop, stores: Sequence[Store], histories: int) -> None:
+    """Histories on stores that are views of one; their names keep them apart."""
+    names = (f"h{number}" for number in count())
+    try:
+        run_state_machine_as_test(machine(lambda: stores, loop, names), settings=tried(histories))
+    finally:
+        for store in stores:
             loop.run_until_complete(store.close())

@@ -1,4 +1,7 @@
-"""The system as histories see it: several trackers over one store, as several processes would be."""
+"""The system as histories see it: several trackers over one store, as several processes would be.
+
+Each has a view of the store of its own, where one is given.
+"""
 
 import asyncio
 import random
@@ -78,17 +81,19 @@ class Interleaved:
 class World:
     """Trackers over one store, and the model of what they do. Sessions and keys are this history's own."""
 
-    def __init__(self, store: Store, secret: bytes, name: str, workers: int = 2) -> None:
+    def __init__(self, stores: Sequence[Store], secret: bytes, name: str, workers: int = 3) -> None:
         self.name = name
         self.secret = secret
-        self.store: Any = Interleaved(store)
+        self._stores: list[Any] = [Interleaved(store) for store in stores]
+        self.store = self._stores[0]
         self.clock = ManualClock()
         self.model = Model()
         self.keys: dict[str, str] = {}  # what a step is called that a key causes -> the key
         self._numbers = 0
         self._ids: dict[Session, str] = {}
         self._workers = [
-            Tracker(the_project(), self.store, ScriptedPerformer(), self.clock, self._new_id) for _ in range(workers)
+            Tracker(the_project(), self._stores[n % len(stores)], ScriptedPerformer(), self.clock, self._new_id)
+            for n in range(workers)
         ]
         for worker in self._workers:
             worker._secret = worker.driver._secret = secret
@@ -145,9 +150,12 @@ class World:
     async def at_once(self, doings: Sequence[tuple[Action, Callable[[int], Awaitable[None]]]], seed: int) -> None:
         """Do things at the same time, by all workers; what became of them must be what some order of them gives."""
         self.clock.advance(1)
-        self.store.chance = random.Random(seed)
+        chance = random.Random(seed)
+        for store in self._stores:
+            store.chance = chance
         await asyncio.gather(*[run(worker) for worker, (_, run) in enumerate(doings)])
-        self.store.chance = None
+        for store in self._stores:
+            store.chance = None
         told = []
         for after in outcomes(self.model, [action for action, _ in doings]):
             wrong = await self.wrong(after)
