@@ -9,6 +9,7 @@ from engine.flow.effect import CachePut
 from engine.profile.document import Profile
 from engine.profile.merge import tombstone
 from engine.profile.shown import metadata
+from engine.profile.value import members
 from engine.profile.write import commit
 from engine.tracking.being import Being
 from engine.tracking.identity import short_hash
@@ -101,6 +102,9 @@ def _profiles(work: Work) -> tuple[Profile | None, dict[str, Any] | None, tuple[
     person, _ = commit(sight.person, acting, sight.operations, work.start.now, before, sight.rules)
     shown = {**sight.scope["profile"], "id": person.id, "ids": list(person.ids), "metadata": metadata(person)}
     person = work.project.conditional.settled(person, shown, work.at)
+    if person.conditional != sight.person.conditional:  # flows have seen them a moment too early
+        manual = set(shown["segments"]) - set(sight.person.conditional)
+        shown["segments"] = members([*manual, *person.conditional])
     first = work.start.person or work.attached
     write = ProfileWrite(person, expected, shown, first is None or bool(work.merged) or person.due != first.due)
     if not work.merged:

@@ -76,13 +76,15 @@ class Segments:
         return tuple(sorted(name for name, standing in self._standing(person, scope, at).items() if standing.since))
 
     def scope_of(
-        self, person: Profile, shown: dict[str, Any], at: int, operations: tuple[Operation, ...] = ()
+        self, person: Profile, shown: dict[str, Any], at: int, pending: tuple[Operation, ...] | None = None
     ) -> dict[str, Any]:
-        """What conditions read of a profile, on which the unit has done `operations` that are not committed yet."""
-        if self._reads_times and operations:
-            updated = max([at, *(part.last + 1 for part in person.parts.values())])
-            shown = {**shown, "metadata": {**shown["metadata"], "updated": updated}}
-        return {"profile": shown, "now": at, "person": person, "operations": operations, WRITTEN: written}
+        """What conditions read of a profile. `pending` is what its unit has done, when that is not committed yet."""
+        if self._reads_times and pending is not None:
+            times = {**shown["metadata"], "version": person.version + 1}
+            if pending:
+                times["updated"] = max([at, *(part.last + 1 for part in person.parts.values())])
+            shown = {**shown, "metadata": times}
+        return {"profile": shown, "now": at, "person": person, "operations": pending or (), WRITTEN: written}
 
     def caught_up(self, person: Profile, shown: dict[str, Any], at: int) -> Profile:
         """The profile as it stands at `at` by what has happened since it was judged: time has passed, nothing else.
@@ -190,4 +192,6 @@ def _first_change(condition: Condition, clocks: tuple[Clock, ...], scope: dict[s
 def _reads_times(read: Read) -> bool:
     """Whether a condition reads what the commit itself changes."""
     path = read.path
-    return path in {("profile",), ("profile", "metadata")} or path[:3] == ("profile", "metadata", "updated")
+    return path in {("profile",), ("profile", "metadata")} or (
+        path[:2] == ("profile", "metadata") and path[2] in {"updated", "version"}
+    )

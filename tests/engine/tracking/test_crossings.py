@@ -240,3 +240,23 @@ async def test_a_consent_that_a_sender_gives_may_lead_into_a_segment(store: Stor
     given = {"type": "consent-changed", "properties": {"consents": {"newsletter": True}}}
     answer = await collector.track(payload(given))
     assert await history(collector, answer["profile"]["id"]) == ["entered reachable"]
+
+
+async def test_a_condition_sees_the_profile_as_it_will_be_committed(store: Store) -> None:
+    segments = {
+        "new": "profile.metadata.version < 3",
+        "busy": "profile.metadata.updated > now - 500",
+        "fresh": "changed_at('traits.revenue') == profile.metadata.updated",
+    }
+    counting = """
+    flow: counting
+    trigger: {event: [segment-entered, segment-left]}
+    nodes: {count: {profile.count: crossings}}
+    """
+    collector = Collector(project(SET, counting, segments=segments), store)
+    for event in (revenue(1), payload("other"), payload("other"), revenue(2)):
+        answer = await collector.track(event)
+        told = await collector.profile(answer["profile"]["id"])
+        assert answer["debugging"]["segmentation"]["ids"] == told["segments"]
+        collector.clock.advance(1000)
+    assert told["segments"] == ["busy", "fresh"]
