@@ -1,13 +1,15 @@
-"""Stores: one contract (`engine.tracking.ports.Store`), one adapter each for memory and SQLite."""
+"""Stores: one contract (`engine.tracking.ports.Store`), one adapter each for memory, SQLite, Elasticsearch."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from engine.tracking.ports import Store
+from storage.elasticsearch.store import ElasticsearchStore
 from storage.memory import MemoryStore
 from storage.sqlite.store import SqliteStore
 
 KINDS: dict[str, Callable[[str, Path], Store]] = {
+    "elasticsearch": lambda rest, _base: ElasticsearchStore.open(rest),
     "memory": lambda _rest, _base: MemoryStore(),
     "sqlite": lambda rest, base: SqliteStore.open(base / (rest or "headrace.db")),
 }

@@ -1,0 +1,1 @@
+"""The store in Elasticsearch: several processes, no transactions; a unit commits with one document."""

@@ -1,0 +1,79 @@
+"""Claims of marks: for events whose repeat might be led to another profile.
+
+A mark that nothing else ties to a profile is claimed before the commit, for the document that is to commit it. Who
+finds a claim for another document and wants it makes sure first that nothing was and nothing will be committed there:
+it finishes what is pending, writes the document once more as it is (so that a commit under way fails), and only then
+writes over the claim, by compare-and-set. The owner renews its claim before each try, so one of the two fails.
+"""
+
+from engine.tracking.ports import Conflict
+from engine.tracking.records import Mark
+from storage.documents import encode
+from storage.elasticsearch.draft import Draft
+from storage.elasticsearch.loader import MOST_CONFUSED, Loader, unsettled
+from storage.elasticsearch.names import Names, Place, id_of
+from storage.elasticsearch.operation import Written, replace
+from storage.elasticsearch.source import MarkSource, ProfileSource
+from storage.elasticsearch.writer import Writer
+
+
+class Claims:
+    """Claims marks, and frees them from claims that nobody will keep."""
+
+    def __init__(self, loader: Loader, writer: Writer, names: Names) -> None:
+        self._loader = loader
+        self._writer = writer
+        self._names = names
+
+    async def claim(self, draft: Draft, on: str) -> None:
+        """Claim all marks of a unit for the profile document `on`. Raises `Conflict`."""
+        for index, mark in draft.marks:
+            await self._claim(draft, index, mark, on)
+
+    async def _claim(self, draft: Draft, index: str, mark: Mark, on: str) -> None:
+        source = encode(MarkSource(on=on, by=draft.token))
+        place = index, id_of(mark.source, mark.event)
+        for _ in range(MOST_CONFUSED):
+            at = await self.free(mark, place, on)
+            if await self._writer.one(replace(*place, source, at)) is not None:
+                return
+        raise unsettled()
+
+    async def free(self, mark: Mark, place: Place, on: str | None) -> Written | None:
+        """Where a document stands that a mark or a claim for `on` may be written over. Raises `Conflict`."""
+        name = mark.source, mark.event
+        for _ in range(MOST_CONFUSED):
+            known: Written | None = None
+            clear = True
+            for where, source, at in (await self._loader.mark_sources([name]))[name]:
+                if source.doc is not None and self._loader.counts(source):
+                    raise Conflict("mark", mark.event)
+                if where == place:
+                    known = at
+                if source.on is not None and source.on != on:
+                    clear = clear and await self._fence(source.on)
+            if clear:
+                return await self._still(name, place, known)
+        raise unsettled()
+
+    async def _still(self, name: tuple[str, str], place: Place, known: Written | None) -> Written | None:
+        """What was committed meanwhile has left its mark."""
+        for where, source, at in (await self._loader.mark_sources([name]))[name]:
+            if source.doc is not None and self._loader.counts(source):
+                raise Conflict("mark", name[1])
+            if where == place and at != known:
+                return known  # it has moved: writing over it will fail
+        return known
+
+    async def _fence(self, on: str) -> bool:
+        """Let every commit fail that is under way to a profile's document, and finish those that were done."""
+        chain = await self._loader.chain(on)
+        if not chain:
+            return True
+        there = chain[0]
+        if there.source is not None and there.source.merged_into is not None:
+            return True  # a commit to what it was has failed already
+        source = there.source or ProfileSource(id=on, version=0)
+        self._loader.memory.drop(on)
+        written = await self._writer.one(replace(self._names.profiles, id_of(on), encode(source), there.at))
+        return written is not None

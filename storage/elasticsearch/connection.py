@@ -1,0 +1,74 @@
+"""The connection to the servers: bytes out, bytes in. It neither retries nor judges an answer's status."""
+
+from io import BytesIO
+from typing import Any
+
+from elastic_transport import Serializer, TransportError
+from elasticsearch import AsyncElasticsearch
+from msgspec import Struct
+
+from storage.elasticsearch.address import Address
+
+JSON = "application/json"
+LINES = "application/x-ndjson"
+LARGE = 1024 * 1024
+SECONDS = 15.0  # until a request counts as lost; more than the server waits for a shard
+
+
+class Lost(Exception):
+    """No answer came: nobody knows whether the server did what was asked."""
+
+
+class Answer(Struct, frozen=True):
+    """What a server said."""
+
+    status: int
+    body: bytes
+
+    @property
+    def good(self) -> bool:
+        """Whether it did what was asked."""
+        return 200 <= self.status < 300
+
+
+class _Bytes(Serializer):
+    """Bodies go and come as they are: encoded once, decoded by who knows their type."""
+
+    def __init__(self, mimetype: str) -> None:
+        self.mimetype = mimetype  # type: ignore[misc]
+
+    def loads(self, data: bytes) -> bytes:
+        return data
+
+    def dumps(self, data: Any) -> Any:
+        return data if len(data) < LARGE else BytesIO(data)  # aiohttp warns of large bodies in one piece
+
+
+class Connection:
+    """Speaks to the servers of an address by the client library's transport, which knows nodes that are away."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._client = AsyncElasticsearch(
+            list(address.servers),
+            basic_auth=address.user,
+            request_timeout=SECONDS,
+            max_dead_node_backoff=5.0,
+            serializers={kind: _Bytes(kind) for kind in (JSON, LINES, "text/plain", "text/html")},
+        )
+
+    async def request(self, method: str, path: str, body: bytes | None = None, kind: str = JSON) -> Answer:
+        """What the server answers, whatever its status. Raises `Lost`."""
+        headers = {"accept": JSON}
+        if body is not None:
+            headers["content-type"] = kind
+        transport = self._client.transport
+        try:
+            found = await transport.perform_request(method, path, body=body, headers=headers, max_retries=0)
+        except (TimeoutError, TransportError, OSError) as error:
+            raise Lost(f"Elasticsearch at {', '.join(self.address.servers)}: {error}") from error
+        return Answer(found.meta.status, found.body or b"")
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._client.close()

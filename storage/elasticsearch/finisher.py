@@ -1,0 +1,213 @@
+"""The finisher: writes what committed entries say. Anybody may do it; done twice it changes nothing."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+from engine.tracking.known import Recent
+from engine.tracking.ports import Unavailable
+from engine.tracking.records import Mark, Session
+from storage.documents import encode
+from storage.elasticsearch.chain import Node, node, onward
+from storage.elasticsearch.entry import Entry, Extra, Record, entry_in, token_in
+from storage.elasticsearch.names import Names, id_of
+from storage.elasticsearch.operation import Operation, advance, create, renew, replace
+from storage.elasticsearch.reader import Reader
+from storage.elasticsearch.source import (
+    CacheSource,
+    ProfileSource,
+    decode_mark_source,
+    event_source,
+    mark_source,
+    profile_source,
+    rejected_source,
+    run_source,
+    session_source,
+    text_of,
+)
+from storage.elasticsearch.writer import Writer
+
+SECONDS = 10.0  # that a caller waits for entries to be finished
+AGAIN_SECONDS = 0.5
+GOODBYE_SECONDS = 10.0  # that closing waits
+
+
+class Finisher:
+    """Entries under way in this process, and what they will make visible once they are finished."""
+
+    def __init__(self, reader: Reader, writer: Writer, names: Names) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._names = names
+        self._begun: dict[str, Entry] = {}
+        self._done: Recent[bool] = Recent()
+        self._closed = False
+        self.sessions: dict[tuple[str, str], Session] = {}
+        self.marks: dict[tuple[str, str], Mark] = {}
+        self.forgotten = 0  # marks from before this time (ms) count no longer
+
+    # ---- taking entries up ------------------------------------------------------------------------------------------
+
+    def begin(self, entry: Entry) -> None:
+        """Finish an entry in the background."""
+        if entry.task is not None or entry.finished:
+            return
+        record = entry.record
+        self._begun[entry.token] = entry
+        for session in record.sessions:
+            name = session.source, session.id
+            if name not in self.sessions or self.sessions[name].version < session.version:
+                self.sessions[name] = session
+        for _, mark in record.marks:
+            self.marks.setdefault((mark.source, mark.event), mark)
+        entry.task = asyncio.create_task(self._work(entry))
+
+    def known(self, texts: Iterable[str]) -> list[Entry]:
+        """The entries of these records that this process does not know to be finished."""
+        left = [text for text in texts if not self._done.get(token_in(text))]
+        return [self._begun.get(token_in(text)) or entry_in(text) for text in left]
+
+    async def done(self, entries: Sequence[Entry]) -> None:
+        """Wait until these entries are finished. Raises `Unavailable` when that takes too long."""
+        for entry in entries:
+            self.begin(entry)
+        tasks = [entry.task for entry in entries if entry.task is not None and not entry.finished]
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=SECONDS)
+        if late or not all(entry.finished for entry in entries):
+            raise Unavailable("what was committed before has not been written everywhere yet")
+
+    async def settled(self) -> None:
+        """Wait until nothing is under way."""
+        await self.done(list(self._begun.values()))
+
+    async def close(self) -> None:
+        """Finish what was begun, within limits: what is left stays with the documents that committed it."""
+        self._closed = True
+        tasks = [entry.task for entry in self._begun.values() if entry.task is not None]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=GOODBYE_SECONDS)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+
+    async def _work(self, entry: Entry) -> None:
+        while True:
+            try:
+                await self._finish(entry.record)
+                break
+            except Unavailable:
+                if self._closed:
+                    return
+                await asyncio.sleep(AGAIN_SECONDS)
+        entry.finished = True
+        self._forget(entry)
+        if entry.tidy is not None:
+            with suppress(Unavailable):  # the sweeper will do it
+                await self._writer.one(entry.tidy)
+
+    def _forget(self, entry: Entry) -> None:
+        record = entry.record
+        self._begun.pop(entry.token, None)
+        self._done.put(entry.token, True)
+        for session in record.sessions:
+            if self.sessions.get((session.source, session.id)) is session:
+                del self.sessions[session.source, session.id]
+        for _, mark in record.marks:
+            if self.marks.get((mark.source, mark.event)) is mark:
+                del self.marks[mark.source, mark.event]
+
+    # ---- the documents ----------------------------------------------------------------------------------------------
+
+    def operations(self, record: Record) -> list[Operation]:
+        """The writes of a record that need no look at what is stored; those of its marks come first."""
+        names, stamp, token = self._names, record.stamp, record.token
+        found = [create(index, id_of(mark.source, mark.event), mark_source(mark)) for index, mark in record.marks]
+        for session in record.sessions:
+            id = id_of(session.source, session.id)
+            found.append(advance(names.sessions, id, session_source(session), session.version))
+        for nth, event in enumerate(record.events):
+            found.append(create(names.events_at(event.received), f"{token}-{nth}", event_source(event, stamp, nth)))
+        for nth, run in enumerate(record.runs):
+            found.append(create(names.runs_at(run.at), f"{token}-{nth}", run_source(run, stamp, nth)))
+        for nth, one in enumerate(record.rejected):
+            found.append(create(names.rejected_at(one.at), f"{token}-{nth}", rejected_source(one, stamp, nth)))
+        for entry in record.cache:
+            source = encode(CacheSource(expires=entry.expires, doc=text_of(entry)))
+            found.append(renew(names.cache, id_of(entry.key), source, stamp))
+        return found
+
+    async def _finish(self, record: Record) -> None:
+        outcomes = await self._writer.send(self.operations(record))
+        for (index, mark), outcome in zip(record.marks, outcomes, strict=False):
+            if outcome is None:
+                await self._settle(index, mark)
+        for extra in record.profiles:
+            await self._write(extra)
+        if record.taken:
+            await self.point_on(record.taken)
+
+    async def _settle(self, index: str, mark: Mark) -> None:
+        """There is something under a mark's id: a mark stays, a mere claim or a forgotten mark is written over."""
+        id = id_of(mark.source, mark.event)
+        while True:
+            found = await self._reader.get(index, id)
+            source = decode_mark_source(found.source) if found else None
+            if source is not None and source.doc is not None and (source.at or 0) >= min(self.forgotten, mark.at):
+                return
+            if await self._writer.one(replace(index, id, mark_source(mark), found.at if found else None)):
+                return
+
+    async def _write(self, extra: Extra) -> None:
+        """Write a profile beside the committing one, if what is stored is still what the unit saw."""
+        id = extra.profile.id
+        while (there := await node(self._reader, self._names, id)).version == extra.expected:
+            source = profile_source(extra.profile, None, [], [], None)
+            if await self._writer.one(replace(self._names.profiles, id_of(id), source, there.at)):
+                return
+
+    # ---- tombstones -------------------------------------------------------------------------------------------------
+
+    async def point_on(self, ids: Sequence[str]) -> None:
+        """Empty tombstones that have been taken, and let them name the end of their chains."""
+        nodes = {id: await node(self._reader, self._names, id) for id in ids}
+        for id in sorted(nodes, key=lambda each: _depth(nodes, each)):  # those nearest the root first
+            await self._point_on(id)
+
+    async def _point_on(self, id: str) -> None:
+        while True:
+            there = await node(self._reader, self._names, id)
+            source = there.source
+            if source is None or source.merged_into is None:
+                return
+            end = await self._end(id, await onward(self._reader, self._names, source, source.merged_into))
+            if not source.open and source.merged_into == end:
+                return
+            bare = ProfileSource(
+                id=id, version=source.version, merged_into=end, created=source.created, recent=source.recent
+            )
+            if await self._writer.one(replace(self._names.profiles, id_of(id), encode(bare), there.at)):
+                return
+
+    async def _end(self, id: str, end: str) -> str:
+        """Where a tombstone leads at last, never past one that has still to be taken."""
+        seen = {id}
+        while end not in seen:
+            seen.add(end)
+            there = (await node(self._reader, self._names, end)).source
+            if there is None or there.merged_into is None or there.open:
+                return end
+            end = there.merged_into
+        return end
+
+
+def _depth(nodes: dict[str, Node], id: str) -> int:
+    depth, seen = 0, {id}
+    while (there := nodes.get(id)) is not None and there.source is not None and there.source.merged_into is not None:
+        depth, id = depth + 1, there.source.merged_into
+        if id in seen:
+            break
+        seen.add(id)
+    return depth

@@ -1,0 +1,176 @@
+"""The loader: documents as they are now, with what was committed and is still pending finished first.
+
+So who reads a profile, and then sessions and marks, sees everything that had been committed under it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+from engine.profile.document import Profile
+from engine.tracking.ports import Conflict, Unavailable
+from engine.tracking.records import Key, Mark, Session
+from storage.documents import decode_profile, decode_session
+from storage.elasticsearch.chain import Node, chain, node, profile_of
+from storage.elasticsearch.finisher import Finisher
+from storage.elasticsearch.held import Held, Memory, Seen
+from storage.elasticsearch.names import Names, Place, id_of
+from storage.elasticsearch.operation import Written
+from storage.elasticsearch.reader import Found, Reader
+from storage.elasticsearch.source import (
+    MarkSource,
+    ProfileSource,
+    SessionSource,
+    decode_key_source,
+    decode_mark,
+    decode_mark_source,
+    decode_session_source,
+)
+
+Name = tuple[str, str]  # a session's or a mark's: source and id
+MOST_CONFUSED = 20  # times that a document may move while it is read
+
+
+def clock() -> int:
+    """Wall clock, ms since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+class Loader:
+    """Reads by id; never from what is remembered."""
+
+    def __init__(self, reader: Reader, finisher: Finisher, names: Names, now: Callable[[], int] = clock) -> None:
+        self.memory = Memory()
+        self.names = names
+        self.now = now
+        self.weeks: set[str] = set()  # indices of marks that there are beside the newest
+        self._reader = reader
+        self._finisher = finisher
+
+    # ---- profiles ---------------------------------------------------------------------------------------------------
+
+    async def chain(self, id: str) -> list[Node]:
+        """The documents from an id to its end, all that is pending in them finished; [] when they lead in a circle."""
+        nodes = await chain(self._reader, self.names, id)
+        for each in nodes:
+            await self._finish(each)
+        if nodes:
+            self._hold(nodes[-1])
+        return nodes
+
+    async def profile(self, id: str) -> Profile | None:
+        """The profile that an id leads to."""
+        return profile_of(await self.chain(id))
+
+    async def as_stored(self, ids: Sequence[str]) -> dict[str, Profile]:
+        """The documents at these ids themselves; of a tombstone its version and where it leads."""
+        nodes = await asyncio.gather(*[self.node(id) for id in ids])
+        return {each.id: _itself(each.source) for each in nodes if each.source is not None}
+
+    async def node(self, id: str) -> Node:
+        """The document of one id, what is pending in it finished."""
+        there = await node(self._reader, self.names, id)
+        await self._finish(there)
+        return there
+
+    async def held(self, id: str, expected: int) -> Held:
+        """Where a profile's document stands at that version. Raises `Conflict` when it is at another one."""
+        held = self.memory.profile(id)
+        if held is None or held.version < expected:
+            held = self._hold(await self.node(id))
+        if held.version != expected:
+            raise Conflict("profile", id)
+        return held
+
+    def _hold(self, there: Node) -> Held:
+        held = Held(0, None, self.memory.tick())
+        if there.source is not None:
+            source = there.source
+            ids: frozenset[str] = frozenset(decode_profile(source.doc).parts) if source.doc else frozenset()
+            recent = tuple(source.recent)
+            held = Held(source.version, there.at, held.since, (), recent, ids)  # what was pending is finished
+        return self.memory.hold(there.id, held)
+
+    async def _finish(self, there: Node) -> None:
+        if there.source is not None and there.source.pending:
+            await self._finisher.done(self._finisher.known(there.source.pending))
+
+    # ---- sessions ---------------------------------------------------------------------------------------------------
+
+    async def session(self, name: Name) -> Session | None:
+        """A session; one of version 0 has only been claimed, by the profile that it names."""
+        tick = self.memory.tick()
+        session = (await self.sessions([name]))[name][0]
+        self.memory.see(name, Seen(session.version, session.profile, tick) if session else Seen(0, None, tick))
+        return session
+
+    async def sessions(self, names: Sequence[Name]) -> dict[Name, tuple[Session | None, SessionSource | None]]:
+        """Sessions as they are now, and their documents, which may lag behind what this process has committed."""
+        own = {name: self._finisher.sessions.get(name) for name in names}  # before: it may be finished meanwhile
+        found = await self._reader.many([(self.names.sessions, id_of(*name)) for name in names])
+        sources = [None if each is None else decode_session_source(each.source) for each in found]
+        pending = [text for source in sources if source is not None for text in source.pending]
+        if pending:
+            await self._finisher.done(self._finisher.known(pending))
+        return {name: (_newer(own[name], source), source) for name, source in zip(names, sources, strict=True)}
+
+    # ---- keys, marks ------------------------------------------------------------------------------------------------
+
+    async def key(self, key: str) -> Key | None:
+        """The id that a merge key came in under."""
+        found = await self._reader.get(self.names.keys, id_of(key))
+        return None if found is None else key_of(found)
+
+    async def marks(self, names: Sequence[Name]) -> dict[Name, Mark]:
+        """Those of these marks that there are; of the others it is remembered that they are not."""
+        tick = self.memory.tick()
+        own = {name: self._finisher.marks.get(name) for name in names}  # before: it may be finished meanwhile
+        found = await self.mark_sources(names)
+        marks = {name: mark for name in names if (mark := own[name] or self._mark(found[name])) is not None}
+        for name in names:
+            if name not in marks:
+                self.memory.miss(name, tick)
+        return marks
+
+    def _mark(self, sources: "list[tuple[Place, MarkSource, Written]]") -> Mark | None:
+        docs = [source.doc for _, source, _ in sources if source.doc is not None and self.counts(source)]
+        return decode_mark(docs[-1]) if docs else None
+
+    async def mark_sources(self, names: Sequence[Name]) -> "dict[Name, list[tuple[Place, MarkSource, Written]]]":
+        """What there is under the ids of marks, in the indices that are looked into, the oldest first."""
+        indices = sorted(self.weeks.union(self.names.marks_now(self.now())))
+        places = [(index, id_of(*name)) for name in names for index in indices]
+        found = await self._reader.many(places)
+        sources: dict[Name, list[tuple[Place, MarkSource, Written]]] = {}
+        for at, name in enumerate(names):
+            here = range(at * len(indices), (at + 1) * len(indices))
+            each = [(places[n], found[n]) for n in here]
+            sources[name] = [(place, decode_mark_source(doc.source), doc.at) for place, doc in each if doc is not None]
+        return sources
+
+    def counts(self, source: MarkSource) -> bool:
+        """Whether a mark has not been forgotten."""
+        return (source.at or 0) >= self._finisher.forgotten
+
+
+def _itself(source: ProfileSource) -> Profile:
+    if source.merged_into is None and source.doc is not None:
+        return decode_profile(source.doc)
+    return Profile(source.id, source.created or 0, source.version, merged_into=source.merged_into)
+
+
+def _newer(own: Session | None, source: SessionSource | None) -> Session | None:
+    if own is not None and (source is None or own.version > source.version):
+        return own
+    return None if source is None else decode_session(source.doc)
+
+
+def key_of(found: Found) -> Key:
+    """A stored key."""
+    source = decode_key_source(found.source)
+    return Key(source.key, source.id, source.claim)
+
+
+def unsettled() -> Unavailable:
+    """Other processes were faster, again and again."""
+    return Unavailable("the documents of this unit move too fast")

@@ -1,0 +1,125 @@
+"""Migration: creates and upgrades templates and indices. May be run at any time, by several processes at once."""
+
+import asyncio
+from collections.abc import Sequence
+
+from msgspec import Struct, field, json
+
+from engine.tracking.ports import Unavailable
+from storage.documents import encode
+from storage.elasticsearch.connection import Connection, Lost
+from storage.elasticsearch.names import Names
+from storage.elasticsearch.refusal import cause_of
+from storage.elasticsearch.templates import KINDS, SCHEMA, Kind, mappings, template
+
+EXISTS = "resource_already_exists_exception"
+
+
+class NewerSchema(Unavailable):
+    """The indices were made by a newer program: this one might spoil them."""
+
+    def __init__(self, name: str, schema: int) -> None:
+        super().__init__(f"{name} has schema {schema}, this program knows up to {SCHEMA}: upgrade it", retry_after=60)
+
+
+class _Meta(Struct, frozen=True):
+    schema: int = 0
+
+
+class _Inner(Struct, frozen=True):
+    meta: _Meta = field(default_factory=_Meta, name="_meta")
+
+
+class _Template(Struct, frozen=True):
+    name: str
+    index_template: _Inner
+
+
+class _Templates(Struct, frozen=True):
+    index_templates: list[_Template]
+
+
+class _Index(Struct, frozen=True):
+    mappings: _Inner = field(default_factory=_Inner)
+
+
+_templates = json.Decoder(_Templates).decode
+_indices = json.Decoder(dict[str, _Index]).decode
+
+
+class Migration:
+    """Brings the indices of a prefix to this program's schema."""
+
+    def __init__(self, connection: Connection, names: Names) -> None:
+        self._connection = connection
+        self._names = names
+
+    async def run(self) -> list[str]:
+        """Migrate; what was done, in words. Raises `NewerSchema` and `Unavailable`."""
+        known = await self._known_templates()
+        indices = await self._known_indices()
+        for name, schema in [*known.items(), *indices.items()]:
+            if schema > SCHEMA:
+                raise NewerSchema(name, schema)
+        # The server gathers what comes together in one change of the cluster's state. Templates first: indices rest
+        # on them.
+        templates = await asyncio.gather(*[self._template(kind, known) for kind in KINDS])
+        made = await asyncio.gather(*[self._bring(kind, indices) for kind in KINDS])
+        return [words for some in (*templates, *made) for words in some]
+
+    async def _template(self, kind: Kind, known: dict[str, int]) -> list[str]:
+        name = self._name(kind)
+        if known.get(name, 0) == SCHEMA:
+            return []
+        await self._ask("PUT", f"/_index_template/{name}", encode(template(kind, self._names.prefix)))
+        return [f"{'upgraded' if name in known else 'made'} the template {name} (schema {SCHEMA})"]
+
+    async def _bring(self, kind: Kind, indices: dict[str, int]) -> list[str]:
+        name = self._name(kind)
+        done = []
+        if not kind.parts and name not in indices and await self._ask("PUT", f"/{name}", b"{}", fine=EXISTS):
+            done.append(f"made the index {name}")
+        for index, schema in indices.items():
+            if schema < SCHEMA and _of(kind, name, index):
+                await self._ask("PUT", f"/{index}/_mapping", encode(mappings(kind)))
+                done.append(f"upgraded the index {index} to schema {SCHEMA}")
+        return done
+
+    def _name(self, kind: Kind) -> str:
+        return f"{self._names.prefix}-{kind.name}"
+
+    async def _known_templates(self) -> dict[str, int]:
+        body = await self._ask("GET", f"/_index_template/{self._names.prefix}-*", missing=b'{"index_templates":[]}')
+        ours = {f"{self._names.prefix}-{kind.name}" for kind in KINDS}
+        found = _templates(body).index_templates
+        return {each.name: each.index_template.meta.schema for each in found if each.name in ours}
+
+    async def _known_indices(self) -> dict[str, int]:
+        patterns = ",".join(_patterns(self._names.prefix))
+        body = await self._ask("GET", f"/{patterns}/_mapping?ignore_unavailable=true", missing=b"{}")
+        return {name: index.mappings.meta.schema for name, index in _indices(body).items()}
+
+    async def _ask(
+        self, method: str, path: str, body: bytes | None = None, missing: bytes = b"", fine: str | None = None
+    ) -> bytes:
+        """What the server answers; empty when it refused for a reason that is `fine`."""
+        try:
+            answer = await self._connection.request(method, path, body)
+        except Lost as lost:
+            raise Unavailable(str(lost)) from lost
+        if answer.good:
+            return answer.body
+        if answer.status == 404 and missing:
+            return missing
+        cause = cause_of(answer)
+        if cause.type == fine:
+            return b""
+        raise Unavailable(str(cause))
+
+
+def _patterns(prefix: str) -> Sequence[str]:
+    return [f"{prefix}-{kind.name}{'-*' if kind.parts else ''}" for kind in KINDS]
+
+
+def _of(kind: Kind, name: str, index: str) -> bool:
+    return index.startswith(f"{name}-") if kind.parts else index == name

@@ -1,0 +1,31 @@
+"""Pauses between tries: exponential, capped, with jitter, so that processes do not come back together."""
+
+import random
+from asyncio import get_running_loop, sleep
+
+FIRST = 0.05  # seconds
+LONGEST = 2.0
+
+
+class Pauses:
+    """The tries of one thing: `await next()` before each but the first, as long as `left`."""
+
+    def __init__(self, budget: float) -> None:
+        self._until = get_running_loop().time() + budget
+        self._tries = 0
+
+    @property
+    def left(self) -> bool:
+        """Whether another try is to be made."""
+        return get_running_loop().time() < self._until
+
+    async def next(self) -> None:
+        """Wait before the next try."""
+        await sleep(pause(self._tries))
+        self._tries += 1
+
+
+def pause(tries: int) -> float:
+    """How many seconds to wait after that many tries."""
+    longest: float = min(LONGEST, FIRST * 2 ** min(tries, 16))
+    return longest * (0.5 + random.random() / 2)  # noqa: S311 - only spreads them

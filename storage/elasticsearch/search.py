@@ -1,0 +1,116 @@
+"""Searches, for people and for upkeep: they see what was written before the last refresh, and ask for one first.
+
+Nothing that is decided while events are processed rests on a search.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Raw, Struct, field, json
+
+from engine.tracking.ports import Unavailable
+from storage.documents import encode
+from storage.elasticsearch.connection import Answer, Connection, Lost
+from storage.elasticsearch.refusal import cause_of
+
+Query = Mapping[str, Any]
+ALL: Query = {"match_all": {}}
+NEWEST: Sequence[Query] = ({"stamp": "desc"}, {"nth": "desc"})
+OLDEST: Sequence[Query] = ({"stamp": "asc"}, {"nth": "asc"})
+_ABSENT = "ignore_unavailable=true&allow_no_indices=true"
+
+
+class Hit(Struct, frozen=True):
+    """What a search found."""
+
+    index: str = field(name="_index")
+    id: str = field(name="_id")
+    source: Raw = field(default_factory=lambda: Raw(b"{}"), name="_source")
+    sort: list[int | str] = field(default_factory=list)
+
+
+class _Hits(Struct, frozen=True):
+    hits: list[Hit] = field(default_factory=list)
+
+
+class _Shards(Struct, frozen=True):
+    failed: int = 0
+
+
+class _Found(Struct, frozen=True):
+    hits: _Hits = field(default_factory=_Hits)
+    shards: _Shards = field(default_factory=_Shards, name="_shards")
+    timed_out: bool = False
+
+
+class _Counted(Struct, frozen=True):
+    count: int = 0
+    shards: _Shards = field(default_factory=_Shards, name="_shards")
+
+
+class _Row(Struct, frozen=True):
+    index: str
+
+
+_found = json.Decoder(_Found).decode
+_counted = json.Decoder(_Counted).decode
+_rows = json.Decoder(list[_Row]).decode
+
+
+class Search:
+    """Asks whole indices, by their names, patterns or aliases."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def refresh(self, *names: str) -> None:
+        """Let searches see all that has been written."""
+        await self._ask("POST", f"/{','.join(names)}/_refresh?{_ABSENT}")
+
+    async def hits(
+        self,
+        name: str,
+        query: Query,
+        sort: Sequence[Query],
+        size: int,
+        *,
+        after: Sequence[str | int] = (),
+        source: Sequence[str] = (),
+    ) -> list[Hit]:
+        """The first documents of an order that a query finds, from behind a place in it; whole, or some fields."""
+        if size <= 0:
+            return []
+        wanted = {"query": query, "sort": list(sort), "size": min(size, 10_000), "track_total_hits": False}
+        wanted |= {"search_after": list(after)} if after else {}
+        wanted |= {"_source": list(source)} if source else {}
+        answer = await self._ask("POST", f"/{name}/_search?{_ABSENT}", encode(wanted))
+        found = _found(answer.body)
+        if found.shards.failed or found.timed_out:
+            raise Unavailable(f"a part of {name} did not answer")
+        return found.hits.hits
+
+    async def count(self, name: str, query: Query = ALL) -> int:
+        """How many documents a query finds."""
+        answer = await self._ask("POST", f"/{name}/_count?{_ABSENT}", encode({"query": query}))
+        counted = _counted(answer.body)
+        if counted.shards.failed:
+            raise Unavailable(f"a part of {name} did not answer")
+        return counted.count
+
+    async def indices(self, pattern: str) -> list[str]:
+        """The names of indices."""
+        answer = await self._ask("GET", f"/_cat/indices/{pattern}?format=json&h=index&{_ABSENT}")
+        return sorted([row.index for row in _rows(answer.body)])
+
+    async def drop(self, index: str) -> None:
+        """Take an index away."""
+        await self._ask("DELETE", f"/{index}?ignore_unavailable=true")
+
+    async def _ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
+        try:
+            answer = await self._connection.request(method, path, body)
+        except Lost as lost:
+            raise Unavailable(str(lost)) from lost
+        if not answer.good and not (method == "DELETE" and answer.status == 404):
+            raise Unavailable(str(cause_of(answer)))
+        return answer

@@ -1,0 +1,244 @@
+"""The store in Elasticsearch. Holds no state beyond caches: several processes may serve one prefix."""
+
+import asyncio
+import os
+from base64 import b64decode, b64encode
+
+from engine.profile.document import Profile
+from engine.search.page import Page
+from engine.search.query import Query
+from engine.tracking.ports import Unavailable
+from engine.tracking.records import CacheEntry, Counts, Key, Mark, Rejected, RunRecord, Session, StoredEvent, Unit
+from engine.tracking.retention import Dropped, Keep, Tell, silent
+from storage.documents import decode_cached, decode_event, decode_rejected, decode_run, encode
+from storage.elasticsearch.address import Address, address_of
+from storage.elasticsearch.committer import Committer
+from storage.elasticsearch.connection import Connection
+from storage.elasticsearch.dsl import Dsl
+from storage.elasticsearch.finisher import Finisher
+from storage.elasticsearch.loader import Loader
+from storage.elasticsearch.migration import Migration
+from storage.elasticsearch.names import Names, id_of
+from storage.elasticsearch.operation import Operation
+from storage.elasticsearch.paging import page_of
+from storage.elasticsearch.reader import Reader
+from storage.elasticsearch.search import NEWEST, OLDEST, Search
+from storage.elasticsearch.source import MetaSource, decode_doc
+from storage.elasticsearch.sweeper import OLDER_MS, Sweeper
+from storage.elasticsearch.upkeep import Upkeep
+from storage.elasticsearch.writer import Writer
+
+SECRET = "secret"  # noqa: S105 - the id of the document that holds it
+PROBE = "probe"
+READY_SECONDS = 3.0
+
+
+class ElasticsearchStore:
+    """Implements `engine.tracking.ports.Store` and `Sweeping`. For one event loop."""
+
+    def __init__(self, address: Address) -> None:
+        self._connection = Connection(address)
+        self._names = names = Names(address.prefix)
+        self._migration = Migration(self._connection, names)
+        self._writer = writer = Writer(self._connection)
+        self._reader = reader = Reader(self._connection)
+        self._search = search = Search(self._connection)
+        self._finisher = finisher = Finisher(reader, writer, names)
+        self._loader = loader = Loader(reader, finisher, names)
+        self._committer = Committer(reader, writer, loader, finisher, names)
+        self._sweeper = Sweeper(search, reader, writer, loader, finisher, names)
+        self._upkeep = Upkeep(search, reader, writer, loader, finisher, names)
+        self._opened = False
+        self._opening = asyncio.Lock()
+        self._closed = False
+
+    @classmethod
+    def open(cls, address: str) -> "ElasticsearchStore":
+        """The store at `http://host:9200[?prefix=headrace]`. Raises `UnusableAddress`; connects when first used."""
+        return cls(address_of(address))
+
+    async def _open(self) -> None:
+        """Before anything else, once: nothing may be written to indices that are not as they should be."""
+        if self._closed:
+            raise Unavailable("the store is closed")
+        if not self._opened:
+            async with self._opening:  # who came first goes on first
+                if not self._opened:
+                    await self._migration.run()
+                    await self._upkeep.look()
+                    self._opened = True
+
+    async def migrate(self) -> list[str]:
+        """Create or upgrade templates and indices; gives in words what was done."""
+        return await self._migration.run()
+
+    # ---- by id ------------------------------------------------------------------------------------------------------
+
+    async def secret(self) -> bytes:
+        """The store's random key."""
+        await self._open()
+        kept = await self._upkeep.kept(SECRET)
+        if kept is None:
+            made = MetaSource(kind=SECRET, text=b64encode(os.urandom(32)).decode())
+            kept = await self._upkeep.once(SECRET, made)
+        return b64decode(kept.text or "")
+
+    async def profile(self, id: str) -> Profile | None:
+        """The profile that `id` leads to along `merged_into`."""
+        await self._open()
+        return await self._loader.profile(id)
+
+    async def as_stored(self, ids: tuple[str, ...]) -> dict[str, Profile]:
+        """The documents at these ids themselves."""
+        await self._open()
+        return await self._loader.as_stored(ids)
+
+    async def key(self, key: str) -> Key | None:
+        """The id that a merge key came in under."""
+        await self._open()
+        return await self._loader.key(key)
+
+    async def session(self, source: str, id: str) -> Session | None:
+        """A session by its source and id; one of version 0 has been claimed by a profile and holds nothing yet."""
+        await self._open()
+        return await self._loader.session((source, id))
+
+    async def marks(self, source: str, events: tuple[str, ...]) -> dict[str, Mark]:
+        """Those of a source's event ids that have taken effect."""
+        await self._open()
+        return {name[1]: mark for name, mark in (await self._loader.marks([(source, id) for id in events])).items()}
+
+    async def cached(self, key: str, now: int) -> CacheEntry | None:
+        """A cache entry that has not expired at `now`."""
+        await self._open()
+        await self._finisher.settled()
+        found = await self._reader.get(self._names.cache, id_of(key))
+        entry = decode_cached(decode_doc(found.source).doc) if found else None
+        return entry if entry is not None and entry.expires > now else None
+
+    async def remember_flow(self, version: str, name: str, text: str) -> None:
+        """Keep the text of a flow's version, once."""
+        await self._open()
+        await self._upkeep.once(f"flow-{id_of(version)}", MetaSource(kind=f"flow {name}", text=text))
+
+    async def flow_version(self, version: str) -> str | None:
+        """The text of a flow's version."""
+        await self._open()
+        kept = await self._upkeep.kept(f"flow-{id_of(version)}")
+        return kept.text if kept else None
+
+    # ---- commits ----------------------------------------------------------------------------------------------------
+
+    async def commit(self, unit: Unit) -> None:
+        """Write all of the unit, durably, or nothing."""
+        await self._open()
+        await self._committer.commit(unit)
+
+    async def reject(self, rejected: tuple[Rejected, ...]) -> None:
+        """Keep rejected events of a payload of which nothing else is committed."""
+        await self.commit(Unit(rejected=rejected))
+
+    # ---- for people -------------------------------------------------------------------------------------------------
+
+    async def event(self, id: str) -> StoredEvent | None:
+        """A stored event by its id; the newest, where several sources used that id."""
+        docs = await self._docs(self._names.events, {"term": {"id": id}}, 1)
+        return decode_event(docs[0]) if docs else None
+
+    async def events_of(self, profile: str, limit: int) -> list[StoredEvent]:
+        """The newest events of a stored profile, newest first."""
+        return [
+            decode_event(doc) for doc in await self._docs(self._names.events, {"term": {"profile": profile}}, limit)
+        ]
+
+    async def run(self, id: str) -> RunRecord | None:
+        """A stored run."""
+        docs = await self._docs(self._names.runs, {"term": {"id": id}}, 1)
+        return decode_run(docs[0]) if docs else None
+
+    async def runs_of(self, event: str) -> list[RunRecord]:
+        """The stored runs of an event, oldest first."""
+        docs = await self._docs(self._names.runs, {"term": {"event": event}}, 10_000, oldest=True)
+        return [decode_run(doc) for doc in docs]
+
+    async def rejected(self, limit: int) -> list[Rejected]:
+        """The newest rejected events, newest first."""
+        return [decode_rejected(doc) for doc in await self._docs(self._names.rejected, {"match_all": {}}, limit)]
+
+    async def search(self, query: Query, limit: int, after: str | None = None) -> Page:
+        """A page of the documents that match, newest first."""
+        await self._settle()
+        return await page_of(self._search, self._names, query, limit, after)
+
+    async def counts(self) -> Counts:
+        """How much the store holds, as far as it has been finished."""
+        names, search = self._names, self._search
+        await self._settle()
+        await search.refresh(names.profiles, names.sessions, names.keys, names.events, names.runs, names.rejected)
+        found = await asyncio.gather(
+            search.count(names.profiles, {"term": {"live": True}}),
+            search.count(names.sessions, {"range": {"version": {"gte": 1}}}),
+            search.count(names.events),
+            search.count(names.runs),
+            search.count(names.rejected),
+            search.count(names.keys),
+        )
+        return Counts(*found)
+
+    async def _docs(self, index: str, query: Dsl, limit: int, oldest: bool = False) -> list[str]:
+        await self._settle()
+        await self._search.refresh(index)
+        hits = await self._search.hits(index, query, OLDEST if oldest else NEWEST, limit)
+        return [decode_doc(hit.source).doc for hit in hits]
+
+    async def _settle(self) -> None:
+        await self._open()
+        await self._finisher.settled()
+
+    # ---- upkeep -----------------------------------------------------------------------------------------------------
+
+    async def forget_marks(self, before: int) -> int:
+        """Drop marks and cache entries from before a time; gives how many marks."""
+        await self._open()
+        return await self._upkeep.forget(before)
+
+    async def expired(self, keep: Keep) -> Dropped:
+        """What `retain` would drop now."""
+        await self._open()
+        return await self._upkeep.expired(keep)
+
+    async def retain(self, keep: Keep, tell: Tell = silent) -> Dropped:
+        """Drop the months of which all is older than what is kept."""
+        await self._open()
+        return await self._upkeep.retain(keep, tell)
+
+    async def sweep(self, older_ms: int = OLDER_MS) -> int:
+        """Finish what was left half done that long ago; gives how many documents were taken up."""
+        await self._open()
+        return await self._sweeper.sweep(older_ms)
+
+    async def ready(self) -> str | None:
+        """None when the store can take writes; else why not. After a failure a small write finds out."""
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                await self._open()
+                if self._writer.trouble is None:
+                    await self._reader.get(self._names.meta, PROBE)
+                else:
+                    line = b'{"index":{"_index":"%b","_id":"%b"}}' % (self._names.meta.encode(), PROBE.encode())
+                    await self._writer.one(Operation(line, encode(MetaSource(kind=PROBE))))
+        except Unavailable as unavailable:
+            return unavailable.reason
+        except TimeoutError:
+            return self._writer.trouble or "Elasticsearch does not answer"
+        return None
+
+    async def close(self) -> None:
+        """Finish what was begun and let go of the connections."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._committer.close()
+        await self._finisher.close()
+        await self._writer.close()
+        await self._connection.close()

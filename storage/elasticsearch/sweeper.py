@@ -1,0 +1,156 @@
+"""The sweeper: finishes what a crash left, and clears what is pending where nobody writes any more.
+
+It finds documents by a search, and reads each again before it does anything. Whatever it does, others may do at the
+same time.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from msgspec import structs
+
+from engine.tracking.ports import Unavailable
+from storage.documents import decode_profile, encode
+from storage.elasticsearch.chain import Node, profile_of
+from storage.elasticsearch.entry import Record, entry_of, new_token
+from storage.elasticsearch.finisher import Finisher
+from storage.elasticsearch.loader import Loader
+from storage.elasticsearch.names import Names, id_of
+from storage.elasticsearch.operation import Operation, delete, renew, replace
+from storage.elasticsearch.reader import Reader
+from storage.elasticsearch.search import Hit, Search
+from storage.elasticsearch.source import (
+    RECENT,
+    decode_mark_source,
+    decode_profile_source,
+    decode_session_source,
+    text_of,
+)
+from storage.elasticsearch.writer import Writer
+
+PAGE = 200  # documents that are taken up together
+PAGES = 50  # in one sweep of an index
+OLDER_MS = 15_000  # what is younger is likely to be under way still
+
+
+class Sweeper:
+    """One sweep at a time in a process."""
+
+    def __init__(
+        self, search: Search, reader: Reader, writer: Writer, loader: Loader, finisher: Finisher, names: Names
+    ) -> None:
+        self._search = search
+        self._reader = reader
+        self._writer = writer
+        self._loader = loader
+        self._finisher = finisher
+        self._names = names
+        self._lock = asyncio.Lock()
+
+    async def sweep(self, older_ms: int = OLDER_MS) -> int:
+        """Take up what has been unfinished for so long; gives how many documents were."""
+        if self._lock.locked():
+            return 0
+        async with self._lock:
+            before = time.time_ns() // 1000 - older_ms * 1000
+            names = self._names
+            swept = await self._index(names.marks, before, self._mark)
+            swept += await self._index(names.sessions, before, self._session)
+            return swept + await self._index(names.profiles, before, self._profile)
+
+    async def _index(self, name: str, before: int, take: Callable[[Hit], Awaitable[bool]]) -> int:
+        """Take up the documents of an index, the oldest first."""
+        swept, after = 0, 0
+        await self._search.refresh(name)
+        for _ in range(PAGES):
+            query = {"range": {"unfinished": {"lt": before, "gt": after}}}
+            hits = await self._search.hits(name, query, [{"unfinished": "asc"}], PAGE)
+            swept += _worth(await asyncio.gather(*[take(hit) for hit in hits], return_exceptions=True))
+            if len(hits) < PAGE:
+                break
+            after = int(hits[-1].sort[0])
+        return swept
+
+    async def _mark(self, hit: Hit) -> bool:
+        found = await self._reader.get(hit.index, hit.id)
+        if found is None:
+            return False
+        source = decode_mark_source(found.source)
+        if not source.pending:
+            return False
+        await self._done(source.pending)
+        bare = structs.replace(source, pending=[], unfinished=None, by=None)
+        if source.doc is None and source.on is None:
+            return await self._clear(delete(hit.index, hit.id, found.at))
+        return await self._clear(replace(hit.index, hit.id, encode(bare), found.at))
+
+    async def _session(self, hit: Hit) -> bool:
+        found = await self._reader.get(hit.index, hit.id)
+        source = decode_session_source(found.source) if found else None
+        if source is None or not source.pending:
+            return False
+        await self._done(source.pending)
+        bare = structs.replace(source, pending=[], unfinished=None)
+        return await self._clear(renew(hit.index, hit.id, encode(bare), source.version))
+
+    async def _profile(self, hit: Hit) -> bool:
+        found = await self._reader.get(hit.index, hit.id)
+        source = decode_profile_source(found.source) if found else None
+        if found is None or source is None:
+            return False
+        if source.open:
+            return await self._open(source.id)
+        if source.unfinished is None:
+            return False
+        await self._done(source.pending)
+        bare = structs.replace(source, pending=[], unfinished=None)
+        return await self._clear(replace(hit.index, hit.id, encode(bare), found.at))
+
+    async def _open(self, id: str) -> bool:
+        """A merge that nobody completed: the profile at the end of the chain takes what is frozen."""
+        *tombstones, root = await self._loader.chain(id) or [Node(id)]
+        if root.source is None or root.source.doc is None or not tombstones:
+            return False  # the unit of that profile was not committed: it will come again, or nobody ever missed it
+        profile = profile_of([*tombstones, root])
+        if profile is None:
+            return False
+        old = decode_profile(root.source.doc)
+        taken = [each.id for each in reversed(tombstones) if each.source is not None and each.source.open]
+        if profile.parts.keys() == old.parts.keys():
+            await self._finisher.point_on(taken)
+            return True
+        taken += [each for each in profile.parts if each not in old.parts and each not in taken]
+        entry = entry_of(Record(token=new_token(), stamp=time.time_ns() // 1000, taken=tuple(taken)))
+        written = structs.replace(
+            root.source,
+            doc=text_of(structs.replace(profile, version=profile.version + 1)),
+            version=profile.version + 1,
+            ids=list(profile.ids),
+            pending=[entry.text],
+            recent=[*root.source.recent, entry.token][-RECENT:],
+            unfinished=entry.record.stamp,
+        )
+        self._loader.memory.drop(root.id)
+        if await self._writer.one(replace(self._names.profiles, id_of(root.id), encode(written), root.at)) is None:
+            return False
+        await self._finisher.done([entry])
+        return True
+
+    async def _done(self, pending: Sequence[str]) -> None:
+        await self._finisher.done(self._finisher.known(pending))
+
+    async def _clear(self, operation: Operation) -> bool:
+        """Somebody else may have been faster: that is fine, too."""
+        return await self._writer.one(operation) is not None
+
+
+def _worth(done: Sequence[bool | BaseException]) -> int:
+    """How many were taken up. Raises what went wrong, if nothing else went right."""
+    wrong = [each for each in done if isinstance(each, BaseException)]
+    for each in wrong:
+        if not isinstance(each, Unavailable):
+            raise each
+    if wrong and True not in done:
+        raise wrong[0]
+    return sum(each is True for each in done)

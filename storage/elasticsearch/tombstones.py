@@ -1,0 +1,69 @@
+"""Tombstones: the losers of a merge are frozen before it is committed, each at the version that the unit saw."""
+
+from collections.abc import Sequence
+
+from engine.profile.document import Profile
+from engine.tracking.ports import Conflict
+from engine.tracking.records import ProfileWrite
+from storage.documents import decode_profile, encode
+from storage.elasticsearch.chain import Node
+from storage.elasticsearch.draft import Draft
+from storage.elasticsearch.loader import Loader
+from storage.elasticsearch.names import Names, id_of
+from storage.elasticsearch.operation import replace
+from storage.elasticsearch.source import ProfileSource
+from storage.elasticsearch.writer import Writer
+
+
+class Tombstones:
+    """Looks at losers, and claims them."""
+
+    def __init__(self, loader: Loader, writer: Writer, names: Names) -> None:
+        self._loader = loader
+        self._writer = writer
+        self._names = names
+
+    async def seen(self, losers: Sequence[ProfileWrite], draft: Draft) -> list[tuple[ProfileWrite, Node]]:
+        """The losers with their documents, less those that this unit has frozen before. Raises `Conflict`."""
+        left = []
+        for loser in losers:
+            there = await self._loader.node(loser.profile.id)  # what is pending there is finished: none is taken over
+            if there.source is not None and there.source.by == draft.token:
+                continue
+            if there.version != loser.expected:
+                raise Conflict("profile", loser.profile.id)
+            left.append((loser, there))
+        return left
+
+    async def claim(self, losers: Sequence[tuple[ProfileWrite, Node]], winner: Profile, draft: Draft) -> None:
+        """Freeze the losers. Raises `Conflict` when one has moved."""
+        operations = [
+            replace(self._names.profiles, id_of(there.id), self._source(loser, there, winner, draft), there.at)
+            for loser, there in losers
+        ]
+        outcomes = await self._writer.send(operations)
+        for (loser, there), outcome in zip(losers, outcomes, strict=True):
+            self._loader.memory.drop(there.id)
+            if outcome is None:
+                found = await self._loader.node(there.id)
+                if found.source is None or found.source.by != draft.token:
+                    raise Conflict("profile", loser.profile.id)
+
+    def _source(self, write: ProfileWrite, there: Node, winner: Profile, draft: Draft) -> bytes:
+        frozen = there.source.doc if there.source is not None else None
+        ids = set(decode_profile(frozen).parts) if frozen is not None else {there.id}
+        joining = [step for step in winner.steps.values() if step.left in ids or step.right in ids]
+        return encode(
+            ProfileSource(
+                id=there.id,
+                version=write.profile.version,
+                merged_into=write.profile.merged_into,
+                open=True,
+                frozen=frozen,
+                joining=encode(joining).decode() if joining else None,
+                by=draft.token,
+                created=write.profile.created,
+                recent=there.source.recent if there.source is not None else [],
+                unfinished=draft.stamp,
+            )
+        )

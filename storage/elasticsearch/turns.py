@@ -1,0 +1,37 @@
+"""Turns: units that touch the same documents are committed in the order in which they came, in this process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Hashable
+from contextlib import asynccontextmanager
+
+
+class Turns:
+    """Who came last, by document."""
+
+    def __init__(self) -> None:
+        self._last: dict[Hashable, asyncio.Future[None]] = {}
+        self._open: set[asyncio.Future[None]] = set()
+
+    @asynccontextmanager
+    async def of(self, names: Collection[Hashable]) -> AsyncIterator[None]:
+        """Wait for all that came before and touch one of `names`; those that come later wait for this one."""
+        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        before = [last for name in names if (last := self._last.get(name)) is not None]
+        self._open.add(mine)
+        for name in names:
+            self._last[name] = mine
+        try:
+            if before:
+                await asyncio.wait(before)
+            yield
+        finally:
+            mine.set_result(None)
+            self._open.discard(mine)
+            for name in names:
+                if self._last.get(name) is mine:
+                    del self._last[name]
+
+    async def over(self) -> None:
+        """Wait for all that have come."""
+        if self._open:
+            await asyncio.wait(self._open)

@@ -1,0 +1,126 @@
+"""Upkeep: forgetting marks and cache entries, and dropping months that are kept no longer."""
+
+from engine.tracking.ports import Unavailable
+from engine.tracking.retention import KINDS, Dropped, Keep, Kind, Tell
+from storage.documents import encode
+from storage.elasticsearch.finisher import Finisher
+from storage.elasticsearch.loader import Loader
+from storage.elasticsearch.names import Names, over_before, weeks_over_before
+from storage.elasticsearch.operation import create, delete, replace
+from storage.elasticsearch.reader import Reader
+from storage.elasticsearch.search import Search
+from storage.elasticsearch.source import MetaSource, decode_meta_source
+from storage.elasticsearch.writer import Writer
+
+FORGOTTEN = "forgotten"  # the document that says up to when marks are forgotten
+CHUNK = 1000
+MOST_TRIES = 20
+
+
+class Upkeep:
+    """Marks are forgotten by a time that all readers heed; their indices go when all of a week is forgotten."""
+
+    def __init__(
+        self, search: Search, reader: Reader, writer: Writer, loader: Loader, finisher: Finisher, names: Names
+    ) -> None:
+        self._search = search
+        self._reader = reader
+        self._writer = writer
+        self._loader = loader
+        self._finisher = finisher
+        self._names = names
+
+    # ---- marks and cache --------------------------------------------------------------------------------------------
+
+    async def look(self) -> None:
+        """Learn which marks are forgotten, and where marks are."""
+        found = await self._reader.get(self._names.meta, FORGOTTEN)
+        if found is not None:
+            self._finisher.forgotten = decode_meta_source(found.source).number or 0
+        self._loader.weeks = set(await self._search.indices(f"{self._names.marks}-*"))
+
+    async def forget(self, before: int) -> int:
+        """Forget marks and cache entries from before a time; gives how many marks."""
+        await self._finisher.settled()
+        await self.look()
+        names = self._names
+        await self._search.refresh(names.marks, names.cache)
+        since = {"gte": self._finisher.forgotten} if self._finisher.forgotten else {}
+        forgotten = await self._search.count(names.marks, {"range": {"at": {**since, "lt": before}}})
+        await self._advance(before)
+        for index in weeks_over_before(self._loader.weeks, before):
+            if not await self._search.count(index, {"exists": {"field": "unfinished"}}):
+                await self._search.drop(index)
+                self._loader.weeks.discard(index)
+        await self._forget_cache(before)
+        return forgotten
+
+    async def _advance(self, before: int) -> None:
+        """Forgetting never goes back, whoever does it."""
+        source = encode(MetaSource(kind=FORGOTTEN, number=before))
+        for _ in range(MOST_TRIES):
+            found = await self._reader.get(self._names.meta, FORGOTTEN)
+            number = (decode_meta_source(found.source).number or 0) if found else 0
+            if number >= before:
+                self._finisher.forgotten = number
+                return
+            if await self._writer.one(replace(self._names.meta, FORGOTTEN, source, found.at if found else None)):
+                self._finisher.forgotten = before
+                return
+        raise Unavailable("others forget marks, too")
+
+    async def _forget_cache(self, before: int) -> None:
+        query = {"range": {"expires": {"lt": before}}}
+        while hits := await self._search.hits(self._names.cache, query, [{"expires": "asc"}], CHUNK):
+            await self._writer.send([delete(self._names.cache, hit.id) for hit in hits])
+            await self._search.refresh(self._names.cache)
+
+    # ---- retention --------------------------------------------------------------------------------------------------
+
+    async def expired(self, keep: Keep) -> Dropped:
+        """What `retain` would drop now."""
+        await self._finisher.settled()
+        gone = Dropped()
+        for kind in KINDS:
+            for index in await self._over(kind, keep):
+                gone = _more(gone, kind, await self._count(index))
+        return gone
+
+    async def retain(self, keep: Keep, tell: Tell) -> Dropped:
+        """Drop the months of which all is older than what is kept."""
+        await self._finisher.settled()
+        gone = Dropped()
+        for kind in KINDS:
+            for index in await self._over(kind, keep):
+                count = await self._count(index)
+                await self._search.drop(index)
+                gone = _more(gone, kind, count)
+                tell(gone)
+        return gone
+
+    async def _over(self, kind: Kind, keep: Keep) -> list[str]:
+        before = keep.of(kind)
+        if before is None:
+            return []
+        return over_before(await self._search.indices(f"{self._names.prefix}-{kind}-*"), before)
+
+    async def _count(self, index: str) -> int:
+        await self._search.refresh(index)
+        return await self._search.count(index)
+
+    # ---- small things that are kept for ever ------------------------------------------------------------------------
+
+    async def once(self, id: str, source: MetaSource) -> MetaSource:
+        """Keep something that must never change; gives what is kept, which may be somebody else's."""
+        if await self._writer.one(create(self._names.meta, id, encode(source))) is not None:
+            return source
+        return await self.kept(id) or source
+
+    async def kept(self, id: str) -> MetaSource | None:
+        """What was kept by `once`."""
+        found = await self._reader.get(self._names.meta, id)
+        return None if found is None else decode_meta_source(found.source)
+
+
+def _more(dropped: Dropped, kind: Kind, count: int) -> Dropped:
+    return Dropped(**{each: dropped.of(each) + (count if each == kind else 0) for each in KINDS})

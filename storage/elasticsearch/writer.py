@@ -1,0 +1,224 @@
+"""The coalescing writer: everything that waits goes in one `_bulk`, one at a time.
+
+A write ends as `Written`, as None (a clash: compare-and-set failed, or there was something already), or in
+`Unavailable`. Whatever a server may accept a little later is sent again, the same bytes, within a budget. That is safe
+because every write is a compare-and-set, a create of a document known by its id, or ordered by its own version: done
+twice it is a clash. So a clash may be one's own write, of which only the answer was lost: callers look.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from msgspec import Struct, json
+from msgspec import field as named
+
+from engine.tracking.ports import Unavailable
+from storage.elasticsearch.connection import LINES, Connection, Lost
+from storage.elasticsearch.operation import Operation, Written
+from storage.elasticsearch.pause import pause
+from storage.elasticsearch.refusal import BLOCK, Cause, cause_of, may_pass
+
+MOST_OPERATIONS = 2000  # in one request
+MOST_BYTES = 8 * 1024 * 1024
+QUEUED_OPERATIONS = 50_000
+QUEUED_BYTES = 128 * 1024 * 1024
+BUDGET = 8.0  # seconds from the first try on
+SHARD_SECONDS = 3  # that the server waits for a shard that is away
+
+Outcome = Written | None
+
+
+class _Item(Struct, frozen=True):
+    status: int
+    seq_no: int = named(default=0, name="_seq_no")
+    term: int = named(default=0, name="_primary_term")
+    error: Cause | None = None
+
+
+class _Told(Struct, frozen=True):
+    items: list[dict[str, _Item]]
+
+
+_decode = json.Decoder(_Told).decode
+_PATH = (
+    f"/_bulk?timeout={SHARD_SECONDS}s&filter_path=items.*.status,items.*._seq_no,items.*._primary_term,items.*.error"
+)
+
+
+@dataclass(slots=True)
+class _Order:
+    """Operations that somebody waits for together."""
+
+    done: "asyncio.Future[list[Outcome]]"
+    outcomes: list[Outcome]
+    open: int
+    failed: Unavailable | None = None
+
+    def settle(self, place: int, outcome: Outcome | Unavailable) -> None:
+        if isinstance(outcome, Unavailable):
+            self.failed = outcome
+        else:
+            self.outcomes[place] = outcome
+        self.open -= 1
+        if self.open or self.done.done():  # done already: its caller was cancelled
+            return
+        if self.failed is not None:
+            self.done.set_exception(self.failed)
+        else:
+            self.done.set_result(self.outcomes)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    order: _Order
+    place: int
+    operation: Operation
+    until: float = 0.0  # loop time; 0 before the first try
+
+    def settle(self, outcome: Outcome | Unavailable) -> None:
+        self.order.settle(self.place, outcome)
+
+
+@dataclass(slots=True)
+class _Fate:
+    """What became of a request: what is to be sent again, and why."""
+
+    again: list[_Waiting] = field(default_factory=list)
+    why: str | None = None
+
+
+class Writer:
+    """Owns all writes of documents. `trouble` says why the last request could not be done as a whole, or None."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._queue: deque[_Waiting] = deque()
+        self._bytes = 0
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+        self.trouble: str | None = None
+
+    async def one(self, operation: Operation) -> Outcome:
+        """Write one document."""
+        return (await self.send((operation,)))[0]
+
+    async def send(self, operations: Sequence[Operation]) -> list[Outcome]:
+        """Write documents, in no order; their outcomes. Raises `Unavailable` if any may not have been written."""
+        if not operations:
+            return []
+        if self._closed:
+            raise Unavailable("the store is closed")
+        weight = sum([operation.weight for operation in operations])
+        if len(self._queue) + len(operations) > QUEUED_OPERATIONS or self._bytes + weight > QUEUED_BYTES:
+            raise Unavailable(f"{len(self._queue)} writes ({self._bytes} bytes) wait for Elasticsearch")
+        done: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+        order = _Order(done, [None] * len(operations), len(operations))
+        self._queue.extend([_Waiting(order, place, operation) for place, operation in enumerate(operations)])
+        self._bytes += weight
+        if self._task is None:
+            self._task = asyncio.create_task(self._work())
+        return await done
+
+    async def close(self) -> None:
+        """Send what is queued; takes no more."""
+        self._closed = True
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _work(self) -> None:
+        tries = 0
+        try:
+            while self._queue:
+                fate = await self._request(self._take())
+                self.trouble = fate.why
+                if fate.again:
+                    self._queue.extendleft(reversed(fate.again))
+                    self._bytes += sum([waiting.operation.weight for waiting in fate.again])
+                    await asyncio.sleep(pause(tries))
+                    tries += 1
+                else:
+                    tries = 0
+        finally:
+            self._task = None
+            self._abandon()
+
+    def _take(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        weight = 0
+        until = asyncio.get_running_loop().time() + BUDGET
+        while self._queue and len(batch) < MOST_OPERATIONS:
+            weight += self._queue[0].operation.weight
+            if batch and weight > MOST_BYTES:
+                break
+            waiting = self._queue.popleft()
+            self._bytes -= waiting.operation.weight
+            if waiting.order.done.done() and waiting.until == 0.0:
+                continue  # its caller was cancelled before it was sent
+            waiting.until = waiting.until or until
+            batch.append(waiting)
+        return batch
+
+    async def _request(self, batch: list[_Waiting]) -> _Fate:
+        if not batch:
+            return _Fate()
+        lines: list[bytes] = []
+        for waiting in batch:
+            lines.append(waiting.operation.line)
+            if waiting.operation.source is not None:
+                lines.append(waiting.operation.source)
+        lines.append(b"")
+        try:
+            answer = await self._connection.request("POST", _PATH, b"\n".join(lines), LINES)
+            if not answer.good:
+                cause = cause_of(answer)
+                return _all(batch, str(cause), may_pass(answer.status, cause))
+            items = _decode(answer.body).items
+        except Lost as lost:
+            return _all(batch, str(lost), True)
+        except ValueError as error:
+            return _all(batch, f"Elasticsearch sent an answer that cannot be read: {error}", True)
+        if len(items) != len(batch):
+            return _all(batch, f"Elasticsearch answered {len(items)} of {len(batch)} writes", True)
+        fate = _Fate()
+        for waiting, told in zip(batch, items, strict=True):
+            _judge(waiting, next(iter(told.values())), fate)
+        return fate
+
+    def _abandon(self) -> None:
+        """The work ends early, being cancelled: nobody may wait for ever."""
+        while self._queue:
+            self._queue.popleft().settle(Unavailable("the store is closed"))
+
+
+def _judge(waiting: _Waiting, item: _Item, fate: _Fate) -> None:
+    if item.status < 300:
+        waiting.settle(Written(item.seq_no, item.term))
+    elif item.status == 409 or (item.status == 404 and item.error is None):
+        waiting.settle(None)
+    else:
+        cause = item.error or Cause(f"status {item.status}")
+        bare = waiting.operation.bare() if item.status == 400 else None
+        if bare is not None:
+            waiting.operation = bare
+            fate.again.append(waiting)
+            return
+        again = may_pass(item.status, cause)
+        if again or cause.type == BLOCK:
+            fate.why = str(cause)
+        _again(waiting, str(cause), again, fate)
+
+
+def _all(batch: list[_Waiting], why: str, again: bool) -> _Fate:
+    fate = _Fate(why=why)
+    for waiting in batch:
+        _again(waiting, why, again, fate)
+    return fate
+
+
+def _again(waiting: _Waiting, why: str, again: bool, fate: _Fate) -> None:
+    if again and asyncio.get_running_loop().time() < waiting.until:
+        fate.again.append(waiting)
+    else:
+        waiting.settle(Unavailable(why, retry_after=1 if again else 10))

@@ -1,0 +1,31 @@
+"""What tests do to a server beside the store: look at indices, take them away."""
+
+import json
+from typing import Any
+
+import aiohttp
+
+
+async def asked(server: str, method: str, path: str, body: object = None) -> Any:
+    """What the server answers."""
+    data = None if body is None else json.dumps(body)
+    headers = {"content-type": "application/json"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request(method, f"{server}{path}", data=data, headers=headers) as response,
+    ):
+        return json.loads(await response.read() or b"null")
+
+
+async def indices_of(server: str, prefix: str) -> list[str]:
+    """The names of a prefix's indices."""
+    rows = await asked(server, "GET", f"/_cat/indices/{prefix}-*?format=json&h=index")
+    return sorted(row["index"] for row in rows)
+
+
+async def dropped(server: str, prefix: str) -> None:
+    """Take away all that a prefix has."""
+    indices = await indices_of(server, prefix)
+    if indices:
+        await asked(server, "DELETE", f"/{','.join(indices)}")
+    await asked(server, "DELETE", f"/_index_template/{prefix}-*")

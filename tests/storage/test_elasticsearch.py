@@ -1,0 +1,43 @@
+"""The contract on a real Elasticsearch, 9 and 8."""
+
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+
+from engine.tracking.ports import Store
+from storage.elasticsearch.store import ElasticsearchStore
+from tests.storage.cluster import dropped
+from tests.storage.contract import StoreContract
+
+
+class Contract(StoreContract):
+    @pytest.fixture
+    async def address(self, server: str) -> AsyncIterator[str]:
+        prefix = f"t{uuid.uuid4().hex[:12]}"
+        yield f"{server}?prefix={prefix}"
+        await dropped(server, prefix)
+
+    @pytest.fixture
+    async def store(self, address: str) -> AsyncIterator[Store]:
+        store = ElasticsearchStore.open(address)
+        yield store
+        await store.close()
+
+    @pytest.fixture
+    async def second(self, store: Store, address: str) -> AsyncIterator[Store]:
+        second = ElasticsearchStore.open(address)
+        yield second
+        await second.close()
+
+
+class TestElasticsearchStore(Contract):
+    @pytest.fixture
+    def server(self, elasticsearch_url: str) -> str:
+        return elasticsearch_url
+
+
+class TestElasticsearchStoreOnServer8(Contract):
+    @pytest.fixture
+    def server(self, elasticsearch_8_url: str) -> str:
+        return elasticsearch_8_url
