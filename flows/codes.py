@@ -47,4 +47,6 @@ CODES: dict[str, str] = {
     "H410": "a field that is not the newest value is incremented",
     "H411": "a file stands in the wrong folder",
     "H412": "a file or folder is not read, and looks as if it was meant to be",
+    "H413": "a segment that is filled by hand has a window",
+    "H414": "a segment asks for a counter that no flow counts",
 }

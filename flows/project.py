@@ -19,6 +19,7 @@ from engine.flow.plan import Flow
 from engine.flow.registry import Registry
 from engine.problem import Problem
 from engine.tracking.project import Project
+from flows.counters import counters_of, uncounted
 from flows.declared import counted
 from flows.diagnostic import Diagnostic, Related, diagnose, ordered
 from flows.files import FOLDERS, SETTINGS, astray, file_name, listing, read_text
@@ -50,6 +51,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
     loading = _Loading(root, os.environ if environment is None else environment)
     settings = loading.settings()
     segments = loading.named("segments", "segment", lambda _, data: read_segment(data))
+    counters: list[frozenset[str]] = []  # of each flow that can be read
     sources = loading.named("sources", "source", lambda _, data: read_source(data, root, loading.environment))
     names = ProjectNames(
         segments=segments.names,
@@ -62,9 +64,14 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         version = sha256(document.text.encode()).hexdigest()
         flow, problems = compile_flow(data, names, registry, document.line, version=version, text=document.text)
         found = counted(data, settings.settings.fields)
+        counters.append(frozenset(counters_of(data)))
         return (None if found else flow), [*problems, *found]
 
     flows = loading.named("flows", "flow", read_flow)
+    if len(counters) >= len(flows.names):  # else there are flows that nobody can read
+        known = frozenset().union(*counters)
+        for name, document in segments.documents.items():
+            loading.diagnostics += diagnose(document, list(uncounted(segments.things[name], known)))
     loading.diagnostics += astray(root)
     project = Project(
         name=settings.name or root.resolve().name,
@@ -82,6 +89,7 @@ class _Named(Struct, frozen=True):
 
     things: dict[str, Any]
     names: frozenset[str]
+    documents: dict[str, Document]  # of the things
 
 
 class _Loading:
@@ -130,7 +138,7 @@ class _Loading:
             first[name] = document
             if thing is not None:
                 things[name] = thing
-        return _Named(things, frozenset(presumed))
+        return _Named(things, frozenset(presumed), {name: first[name] for name in things})
 
     def _document(self, path: Path) -> Document | None:
         """The file as YAML, its problems reported; None when there is no text."""

@@ -3,9 +3,10 @@
 import re
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from engine.flow.reading import unknown_field
+from engine.language.duration import read_duration
 from engine.language.expression import Condition, Read, compile_condition
 from engine.problem import Problem, Wrong
 from engine.tracking.segments import Segment
@@ -23,6 +24,12 @@ class SegmentFile(Struct, frozen=True, kw_only=True):
     description: str = ""
     condition: Annotated[str | None, Meta(description="Who belongs to it, e.g. profile.traits.revenue >= 500")] = None
     manual: Annotated[bool, Meta(description="Whether flows add and remove members by hand")] = False
+    for_: Annotated[str | None, Meta(description="How long the condition must have held without a break, e.g. 7d")] = (
+        field(default=None, name="for")
+    )
+    within: Annotated[
+        str | None, Meta(description="How long a profile stays after the condition has ceased to hold, e.g. 30d")
+    ] = None
 
 
 def read_segment(data: Any) -> tuple[Segment | None, list[Problem]]:
@@ -36,9 +43,42 @@ def read_segment(data: Any) -> tuple[Segment | None, list[Problem]]:
     if (file.condition is None) is not file.manual:
         problems.append(_either(file))
     condition = _condition(file.condition, problems) if file.condition is not None else None
-    if problems:
-        return None, problems
-    return Segment(name=file.segment, description=file.description, manual=file.manual, condition=condition), problems
+    for_ms, within_ms = (
+        _window(file, key, text, problems) for key, text in (("for", file.for_), ("within", file.within))
+    )
+    segment = None if problems else _segment(file, condition, for_ms, within_ms, problems)
+    return segment, problems
+
+
+def _segment(
+    file: SegmentFile, condition: Condition | None, for_ms: int, within_ms: int, problems: list[Problem]
+) -> Segment | None:
+    try:
+        return Segment(
+            name=file.segment,
+            description=file.description,
+            manual=file.manual,
+            condition=condition,
+            for_ms=for_ms,
+            within_ms=within_ms,
+        )
+    except Wrong as wrong:
+        problems.append(wrong.problem.below(("condition",)))
+        return None
+
+
+def _window(file: SegmentFile, key: str, text: str | None, problems: list[Problem]) -> int:
+    """The length of a window in ms; 0 when there is none, or no right one, and the problems say so."""
+    if text is None:
+        return 0
+    duration = read_duration(text)
+    if not duration:
+        remedy = "write a whole number and a unit, e.g. 7d or 24h"
+        problems.append(Problem(code="H119", message=f"`{text}` is not a duration", path=(key,), help=remedy))
+    elif file.manual:
+        message = f"`{file.segment}` is filled by hand: there is no condition that could hold `{key}` a time"
+        problems.append(Problem(code="H413", message=message, path=(key,), on="key", help=f"drop `{key}`"))
+    return duration or 0
 
 
 def _either(file: SegmentFile) -> Problem:

@@ -34,19 +34,21 @@ class _Reading:
 
     def struct(self, kind: type[Struct], data: Any, at: KeyPath, what: str) -> Any:
         if not isinstance(data, Mapping):
-            keys = ", ".join(f"`{info.name}`" for info in fields(kind))
+            keys = ", ".join(f"`{info.encode_name}`" for info in fields(kind))
             self.problems.append(Problem(code="H404", message=f"{what} is a map of {keys}", path=at))
             return _MISFIT
-        known = {info.name: info for info in fields(kind)}
+        known = {info.encode_name: info for info in fields(kind)}
         hints = get_type_hints(kind, include_extras=True)
         count = len(self.problems)
         for key in data:
             if key not in known:
                 self._unknown(key, known, at, what)
-        values = {key: self.value(hints[key], data[key], (*at, key)) for key in data if key in known}
+        values = {
+            known[key].name: self.value(hints[known[key].name], data[key], (*at, key)) for key in data if key in known
+        }
         for name, info in known.items():
             if name not in data and info.required:
-                self._missing(info, hints[name], at, what)
+                self._missing(info, hints[info.name], at, what)
         return kind(**values) if len(self.problems) == count else _MISFIT
 
     def value(self, annotation: Any, data: Any, at: KeyPath) -> Any:
@@ -79,8 +81,8 @@ class _Reading:
 
     def _missing(self, info: FieldInfo, annotation: Any, at: KeyPath, what: str) -> None:
         text = description(annotation)
-        remedy = f"add `{info.name}:`" + (f" ({text[:1].lower()}{text[1:]})" if text else "")
-        message = f"{what} needs `{info.name}`"
+        remedy = f"add `{info.encode_name}:`" + (f" ({text[:1].lower()}{text[1:]})" if text else "")
+        message = f"{what} needs `{info.encode_name}`"
         self.problems.append(Problem(code="H403", message=message, path=at, on="key", help=remedy))
 
 

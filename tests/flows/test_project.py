@@ -229,3 +229,20 @@ def test_a_wrong_setting_is_underlined(tmp_path: Path, registry: Registry, setti
 def test_a_mistake_in_the_settings_does_not_change_the_store(tmp_path: Path, registry: Registry) -> None:
     loaded = load(tmp_path, registry, {"headrace.yaml": "store: sqlite:shop.db\nfeilds: {}\n"})
     assert (codes(loaded), loaded.project.settings.store) == (["H402"], "sqlite:shop.db")
+
+
+def test_a_segment_has_windows(tmp_path, registry):
+    text = "segment: steady\ncondition: profile.traits.revenue > 5\nfor: 7d\nwithin: 12h\n"
+    loaded = load(tmp_path, registry, {"segments/steady.yaml": text})
+    segment = loaded.project.segments["steady"]
+    assert (segment.for_ms, segment.within_ms, segment.windowed) == (604_800_000, 43_200_000, True)
+    assert loaded.diagnostics == ()
+
+
+def test_a_counter_may_be_counted_by_a_flow_that_cannot_be_read(tmp_path, registry):
+    files = {
+        "segments/buyers.yaml": "segment: buyers\ncondition: counted('orders', '7d') > 1\n",
+        "flows/broken.yaml": "flow: broken\n  nodes: {{{\n",
+    }
+    codes = [one.code for one in load(tmp_path, registry, files).diagnostics]
+    assert "H414" not in codes
