@@ -281,6 +281,7 @@ class Machine:
                 sight.acting,
                 self.inputs.identify,
                 self.inputs.keys,
+                self.inputs.proven,
             )
             if not node.asks:
                 came: Outcome | Ask = made.run(seen)

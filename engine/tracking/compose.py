@@ -156,10 +156,12 @@ def _keys(work: Work) -> tuple[Key, ...]:
         return ()
     claim = work.start.identify != "trust"
     over: dict[str, bool] = {}
+    claims: dict[str, bool] = {}
     for each in work.claims:
         name = f"{each.path}={each.value}"
         over[name] = over.get(name, False) or each.again
-    return tuple([Key(name, acting, claim, over[name]) for name in sorted(over)])
+        claims[name] = claims.get(name, claim) and not each.proven
+    return tuple([Key(name, acting, claims[name], over[name]) for name in sorted(over)])
 
 
 def _stored(work: Work, event: Being, seen: dict[str, Any], profile: str | None) -> StoredEvent:

@@ -308,6 +308,7 @@ class Tracker:
             seed=request.seed,
             identify=authority(request.source),
             debug=request.intake.options.debugger if request.source.debugger else False,
+            proven=request.intake.proven,
             meets=bool(request.events),
             visit=loaded.session is not None and not loaded.session.version and request.intake.options.saveSession,
             save=request.intake.options.saveEvents,

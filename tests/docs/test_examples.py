@@ -55,7 +55,7 @@ def load(text: str, root: Path) -> Loaded:
     for path, held in {**NAMES, name: content}.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(held)
-    return load_project(root, builtin(), {"CRM_TOKEN": "a token of the test"})
+    return load_project(root, builtin(), {"CRM_TOKEN": "a token of the test", "SHOP_USER_SECRET": "x" * 32})
 
 
 def placed(text: str) -> tuple[str, str]:
