@@ -15,6 +15,7 @@ from litestar.params import FromPath, QueryParameter
 
 from api.problem import HttpProblem
 from api.search import search_handler
+from api.segments import segment_handlers
 from api.shown import shown_rejected, shown_run
 from engine.profile.document import Profile
 from engine.profile.fold import fold
@@ -106,6 +107,7 @@ def reading_router(tracker: Tracker, may_read: ReadingKey) -> Router:
         rejected,
         counts,
         search_handler(tracker),
+        *segment_handlers(tracker),
     ]
     return Router("/", route_handlers=handlers, guards=[may_read], tags=["reading"])
 

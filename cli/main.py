@@ -194,6 +194,31 @@ def profile_unmerge(
     raise typer.Exit(unmerge(id, step, Where(project, store, url), json, Console(width=width), Console(stderr=True)))
 
 
+segments = typer.Typer(no_args_is_help=True, help="Say why a profile belongs to a segment.")
+app.add_typer(segments, name="segment")
+
+
+@segments.command("explain")
+def segment_explain(
+    id: ProfileId,
+    segment: Annotated[str, typer.Argument(help="The segment's name")],
+    json: Annotated[bool, typer.Option("--json", help="Print it as a document")] = False,
+    project: ProjectOption = Path(),
+    store: StoreOption = None,
+    url: UrlOption = None,
+) -> None:
+    """Show a segment's condition with its values for a profile, since when it belongs, and when that may change.
+
+    A store is only read, so its server may run meanwhile.
+    """
+    from cli.profile import Where
+    from cli.segment import explain
+
+    width = None if sys.stdout.isatty() else WIDTH
+    where = Where(project, store, url)
+    raise typer.Exit(explain(id, segment, where, json, Console(width=width), Console(stderr=True)))
+
+
 @app.command()
 def check(
     paths: Annotated[

@@ -83,7 +83,7 @@ def _asked(id: str, where: Where, wrong: Console) -> Document:
     if where.url is not None:
         found: Document = call(where.url, "GET", f"/profiles/{quote(id, safe='')}?why=true")
         return found
-    project, url = _stored(where, wrong)
+    project, url = stored(where, wrong)
 
     async def read() -> Document:
         async with opened(url, where.root) as store:
@@ -100,7 +100,7 @@ def _undone(id: str, step: str, where: Where, wrong: Console) -> Document:
     if where.url is not None:
         undone: Document = call(where.url, "POST", f"/profiles/{quote(id, safe='')}/unmerge", {"step": step})
         return undone
-    project, url = _stored(where, wrong)
+    project, url = stored(where, wrong)
 
     async def undo() -> Document:
         async with opened(url, where.root) as store:
@@ -110,7 +110,8 @@ def _undone(id: str, step: str, where: Where, wrong: Console) -> Document:
         return _plain(asyncio.run(undo()))
 
 
-def _stored(where: Where, wrong: Console) -> tuple[Project, str]:
+def stored(where: Where, wrong: Console) -> tuple[Project, str]:
+    """The project, and its store or the one that is named. Raises `CannotBegin` where there is none to read."""
     loaded = load(where.root, wrong, whole=False)
     url = url_of(loaded, where.store)
     if kind_of(url) == "memory":

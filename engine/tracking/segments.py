@@ -119,6 +119,13 @@ class Segments:
         judged = at if self.timed else 0
         return structs.replace(person, conditional=members, standing=standing, judged=judged, due=due)
 
+    def next_change(self, segment: Segment, person: Profile, shown: dict[str, Any], at: int) -> int | None:
+        """When time alone may change how a profile that is settled at `at` stands with one of the segments."""
+        if segment.condition is None:
+            return None
+        standing, scope = person.standing.get(segment.name, NOBODY), self.scope_of(person, shown, at)
+        return min(_changes(segment.condition, segment, standing, scope, at), default=None)
+
     def _standing(self, person: Profile, scope: Mapping[str, Any], at: int) -> dict[str, Standing]:
         """How the profile stands with each segment; those of which there is nothing to remember are left out."""
         found: dict[str, Standing] = {}

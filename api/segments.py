@@ -1,0 +1,48 @@
+"""Segments over HTTP: which there are, how far all profiles have been looked at, and why a profile belongs to one."""
+
+from typing import Any
+
+import msgspec
+from litestar import get
+from litestar.exceptions import NotFoundException
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from msgspec import Struct
+
+from engine.tracking.explanation import NoSegment, described, explained
+from engine.tracking.ports import Reminding
+from engine.tracking.reevaluation import Progress, Reevaluation
+from engine.tracking.tracker import Tracker
+from engine.tracking.whose import profile_at
+
+
+class Listed(Struct, frozen=True):
+    """The segments; and when they have last changed, how far all profiles have been looked at again since."""
+
+    segments: list[dict[str, Any]]
+    progress: Progress | None
+
+
+def segment_handlers(tracker: Tracker) -> list[HTTPRouteHandler]:
+    """`GET /segments` and `GET /profiles/ID/segments/SEGMENT`."""
+
+    @get("/segments", summary="The segments, and how far profiles have been looked at since they changed")
+    async def segments() -> Listed:
+        told = [described(segment) for _, segment in sorted(tracker.project.segments.items())]
+        store = tracker.store
+        progress = await Reevaluation(tracker, store).progress() if isinstance(store, Reminding) else None
+        return Listed(told, progress)
+
+    @get("/profiles/{id:str}/segments/{segment:str}", summary="Whether a profile belongs to a segment, and why")
+    async def membership(id: FromPath[str], segment: FromPath[str]) -> dict[str, Any]:
+        person = await profile_at(tracker.store, id)
+        if person is None:
+            raise NotFoundException(f"nobody has the id {id}: it is what /track answers as `profile.id`")
+        try:
+            told = explained(tracker.project, person, segment, tracker.clock.now())
+        except NoSegment as unknown:
+            raise NotFoundException(str(unknown)) from unknown
+        plain: dict[str, Any] = msgspec.to_builtins(told)
+        return plain
+
+    return [segments, membership]

@@ -1,0 +1,92 @@
+"""`headrace segment explain`, on the store or by its server."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.main import app
+from effects.clock import SystemClock
+from storage.sqlite.store import SqliteStore
+from tests.engine.tracking.collector import Collector
+from tests.engine.tracking.test_crossings import SET, revenue
+from tests.projects import project
+from tests.system.served import serving, write_project
+
+CONDITION = "profile.traits.revenue >= 100 and profile.metadata.last_seen > now - days(30)"
+
+
+@pytest.fixture
+def id(tmp_path: Path) -> str:
+    """The id of a profile in the store of a project with the segments `active` and `vip`."""
+    write_project(tmp_path, set=SET)
+    (tmp_path / "segments").mkdir()
+    text = f"segment: active\ndescription: Customers who buy.\ncondition: {CONDITION}\nwithin: 7d\n"
+    (tmp_path / "segments" / "active.yaml").write_text(text)
+    (tmp_path / "segments" / "vip.yaml").write_text("segment: vip\nmanual: true\n")
+
+    async def fill() -> str:
+        store = SqliteStore.open(tmp_path / "headrace.db")
+        shop = Collector(project(SET, segments={"active": CONDITION, "vip": None}), store)
+        shop.clock.set(SystemClock().now())
+        try:
+            answer = await shop.track(revenue(200))
+            return str(answer["profile"]["id"])
+        finally:
+            await store.close()
+
+    return asyncio.run(fill())
+
+
+def headrace(project: Path, *words: object) -> Result:
+    text = [str(word) for word in words]
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, ["segment", "explain", *text, "--project", str(project)])
+
+
+def test_a_segment_is_explained_with_the_values_of_its_condition(tmp_path: Path, id: str) -> None:
+    told = headrace(tmp_path, id, "active")
+    assert told.exit_code == 0, told.output
+    assert f"Profile {id} belongs to active  since 20" in told.output
+    assert f"condition: {CONDITION}" in told.output
+    assert "profile.traits.revenue = 200\n" in told.output
+    assert "profile.metadata.last_seen = 1" in told.output
+    assert "It holds now. Who belongs stays for 7d after that." in told.output
+    assert "Time alone may change this at 20" in told.output
+
+
+def test_it_is_printed_as_a_document(tmp_path: Path, id: str) -> None:
+    told = headrace(tmp_path, id, "active", "--json")
+    document = json.loads(told.stdout)
+    assert (document["profile"], document["member"], document["within"]) == (id, True, "7d")
+
+
+def test_a_segment_that_is_filled_by_hand_says_so(tmp_path: Path, id: str) -> None:
+    told = headrace(tmp_path, id, "vip")
+    assert f"Profile {id} does not belong to vip" in told.output
+    assert "It is filled by hand" in told.output
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    pytest.param(("{id}", "activ"), "There is no segment `activ`; did you mean `active`?", id="unknown segment"),
+    pytest.param(("nobody", "active"), "Nobody has the id nobody", id="unknown id"),
+])  # fmt: skip
+def test_what_is_not_there_is_told_with_a_remedy(tmp_path: Path, id: str, words: tuple[str, str], said: str) -> None:
+    told = headrace(tmp_path, *[word.format(id=id) for word in words])
+    assert told.exit_code == 1
+    assert said in told.output
+
+
+def test_without_a_store_nothing_can_be_told(tmp_path: Path) -> None:
+    write_project(tmp_path, set=SET)
+    told = headrace(tmp_path, "x", "active")
+    assert told.exit_code == 2
+    assert "There is no store" in told.output
+
+
+def test_a_running_server_explains_too(tmp_path: Path, id: str) -> None:
+    with serving(tmp_path, tmp_path / "headrace.db") as served:
+        told = headrace(tmp_path, id, "active", "--url", served.address)
+    assert told.exit_code == 0, told.output
+    assert f"Profile {id} belongs to active" in told.output

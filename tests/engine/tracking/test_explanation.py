@@ -1,0 +1,65 @@
+"""Why a profile belongs to a segment."""
+
+import pytest
+
+from engine.profile.document import Profile
+from engine.tracking.explanation import NoSegment, explained
+from engine.tracking.ports import Store
+from tests.engine.tracking.collector import Collector
+from tests.engine.tracking.test_crossings import SET, revenue
+from tests.projects import project
+
+COUNT = """
+flow: count
+trigger: {event: set}
+nodes: {count: {profile.count: orders}}
+"""
+DAY = 86_400_000
+
+
+async def stored(collector: Collector) -> Profile:
+    """The profile of one event."""
+    answer = await collector.track(revenue(200))
+    person = await collector.store.profile(answer["profile"]["id"])
+    assert person is not None
+    return person
+
+
+async def test_the_condition_is_shown_with_what_it_reads(store: Store) -> None:
+    condition = "counted('orders', '7d') > 0 and profile.traits.revenue > 100 and changed_at('traits.revenue') < now"
+    collector = Collector(project(SET, COUNT, segments={"buyers": condition}), store)
+    person, now = await stored(collector), collector.clock.now()
+    told = explained(collector.tracker.project, person, "buyers", now)
+    assert told["values"] == {
+        "counted('orders', '7d')": 1,
+        "profile.traits.revenue": 200,
+        "changed_at('traits.revenue')": now + 1,  # a profile changes later than it was made
+        "now": now,
+    }
+    assert (told["member"], told["holds"], told["since"], told["due"]) == (False, False, None, now + 2)
+    later = explained(collector.tracker.project, person, "buyers", now + 5)
+    assert (later["member"], later["holds"], later["late"]) == (False, True, True)
+    assert 7 * DAY < later["due"] - now < 7 * DAY + 3_600_001
+
+
+async def test_it_says_since_when(store: Store) -> None:
+    collector = Collector(project(SET, segments={"rich": "profile.traits.revenue > 100"}), store)
+    begun = collector.clock.now()
+    await stored(collector)
+    collector.clock.advance(DAY)
+    person = await stored(collector)
+    told = explained(collector.tracker.project, person, "rich", collector.clock.now())
+    assert (told["member"], told["since"], told["late"], told["due"]) == (True, begun, False, None)
+
+
+@pytest.mark.parametrize(("segments", "help"), [
+    pytest.param({"rich": "profile.traits.revenue > 100"}, "did you mean `rich`?", id="near"),
+    pytest.param({"newsletter": None}, "known here: `newsletter`", id="none near"),
+    pytest.param({}, "segments/ has none yet", id="none at all"),
+])  # fmt: skip
+async def test_an_unknown_segment_is_told_with_what_there_is(store: Store, segments, help) -> None:
+    collector = Collector(project(SET, segments=segments), store)
+    person = await stored(collector)
+    with pytest.raises(NoSegment) as unknown:
+        explained(collector.tracker.project, person, "ritch", collector.clock.now())
+    assert str(unknown.value) == f"there is no segment `ritch`; {help}"
