@@ -36,7 +36,7 @@ from engine.tracking.triggers import Triggers
 from engine.tracking.whose import profile_at
 from engine.tracking.work import Start, Work
 
-MOST_RUNS = 12  # of one unit, when its documents keep moving
+MOST_RUNS = 24  # of one unit, when its documents keep moving
 
 
 class Loaded(Struct, frozen=True):
