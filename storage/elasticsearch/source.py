@@ -35,6 +35,7 @@ class ProfileSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
     pending: list[str] = []
     recent: list[str] = []
     unfinished: int | None = None
+    due: int | None = None
     # searched
     ids: list[str] = []
     created: int | None = None
@@ -137,7 +138,7 @@ class CacheSource(Struct, frozen=True, kw_only=True):
 
 
 class MetaSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What a store knows of itself: its secret, up to when marks are forgotten (ms), the texts of flow versions."""
+    """What a store knows of itself: its secret, up to when marks are forgotten (ms), flow versions, notes."""
 
     kind: str
     text: str | None = None
@@ -189,6 +190,7 @@ def profile_source(
             pending=pending,
             recent=recent,
             unfinished=unfinished,
+            due=profile.due if profile.merged_into is None else None,
             ids=list(profile.ids) if profile.merged_into is None else [],
             created=profile.created,
             **fields,

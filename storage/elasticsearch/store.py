@@ -34,7 +34,7 @@ READY_SECONDS = 3.0
 
 
 class ElasticsearchStore:
-    """Implements `engine.tracking.ports.Store` and `Sweeping`. For one event loop."""
+    """Implements `engine.tracking.ports.Store`, `Sweeping` and `Reminding`. For one event loop."""
 
     def __init__(self, address: Address) -> None:
         self._connection = Connection(address)
@@ -211,6 +211,21 @@ class ElasticsearchStore:
         """Drop the months of which all is older than what is kept."""
         await self._open()
         return await self._upkeep.retain(keep, tell)
+
+    async def due(self, before: int, limit: int) -> list[str]:
+        """The ids of profiles whose time has come, those that wait longest first."""
+        await self._open()
+        return await self._upkeep.due(before, limit)
+
+    async def note(self, name: str) -> bytes | None:
+        """What was last kept under a name."""
+        await self._open()
+        return await self._upkeep.note(name)
+
+    async def keep_note(self, name: str, doc: bytes) -> None:
+        """Keep a note in place of the one before."""
+        await self._open()
+        await self._upkeep.keep_note(name, doc)
 
     async def sweep(self, older_ms: int = OLDER_MS) -> int:
         """Finish what was left half done that long ago; gives how many documents were taken up."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-SCHEMA = 1
+SCHEMA = 2
 
 Fields = dict[str, Any]
 
@@ -49,7 +49,7 @@ KINDS = (
             **_COMMITTING,
             "id": _WORD, "version": _COUNT, "doc": _KEPT, "live": _FLAG, "merged_into": _WORD, "open": _FLAG,
             "frozen": _KEPT, "joining": _KEPT, "ids": _WORD, "created": _TIME, "updated": _TIME, "segments": _WORD,
-            "traits": _FREE, "pii": _FREE, "consents": _FREE,
+            "traits": _FREE, "pii": _FREE, "consents": _FREE, "due": _COUNT,
         },
     ),
     Kind(

@@ -1,11 +1,15 @@
 """Upkeep: forgetting marks and cache entries, and dropping months that are kept no longer."""
 
+from base64 import b64decode, b64encode
+
+from msgspec import Struct, json
+
 from engine.tracking.ports import Unavailable
 from engine.tracking.retention import KINDS, Dropped, Keep, Kind, Tell
 from storage.documents import encode
 from storage.elasticsearch.finisher import Finisher
 from storage.elasticsearch.loader import Loader
-from storage.elasticsearch.names import Names, over_before, weeks_over_before
+from storage.elasticsearch.names import Names, id_of, over_before, weeks_over_before
 from storage.elasticsearch.operation import create, delete, replace
 from storage.elasticsearch.reader import Reader
 from storage.elasticsearch.search import Search
@@ -15,6 +19,13 @@ from storage.elasticsearch.writer import Writer
 FORGOTTEN = "forgotten"  # the document that says up to when marks are forgotten
 CHUNK = 1000
 MOST_TRIES = 20
+
+
+class _Named(Struct, frozen=True):
+    id: str
+
+
+_named = json.Decoder(_Named).decode
 
 
 class Upkeep:
@@ -107,6 +118,34 @@ class Upkeep:
     async def _count(self, index: str) -> int:
         await self._search.refresh(index)
         return await self._search.count(index)
+
+    # ---- what the server is reminded of -----------------------------------------------------------------------------
+
+    async def due(self, before: int, limit: int) -> list[str]:
+        """The ids of profiles that are due, as the last refresh shows them."""
+        query = {"range": {"due": {"lte": before}}}
+        hits = await self._search.hits(
+            self._names.profiles, query, [{"due": "asc"}, {"id": "asc"}], limit, source=["id"]
+        )
+        return [_named(hit.source).id for hit in hits]
+
+    async def note(self, name: str) -> bytes | None:
+        """What was last kept under a name."""
+        kept = await self.kept(f"note-{id_of(name)}")
+        return None if kept is None else b64decode(kept.text or "")
+
+    async def keep_note(self, name: str, doc: bytes) -> None:
+        """Keep a note in place of the one before."""
+        id, text = f"note-{id_of(name)}", b64encode(doc).decode()
+        source = encode(MetaSource(kind="note", text=text))
+        for _ in range(MOST_TRIES):
+            found = await self._reader.get(self._names.meta, id)
+            if await self._writer.one(replace(self._names.meta, id, source, found.at if found else None)):
+                return
+            kept = await self.kept(id)  # a clash may be with the same write, of which the answer was lost
+            if kept is not None and kept.text == text:
+                return
+        raise Unavailable("others keep the same note")
 
     # ---- small things that are kept for ever ------------------------------------------------------------------------
 

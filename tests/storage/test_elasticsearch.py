@@ -9,9 +9,10 @@ from engine.tracking.ports import Store
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.cluster import dropped
 from tests.storage.contract import StoreContract
+from tests.storage.reminding_contract import RemindingContract, Seen
 
 
-class Contract(StoreContract):
+class Contract(StoreContract, RemindingContract):
     @pytest.fixture
     async def address(self, server: str) -> AsyncIterator[str]:
         prefix = f"t{uuid.uuid4().hex[:12]}"
@@ -29,6 +30,13 @@ class Contract(StoreContract):
         second = ElasticsearchStore.open(address)
         yield second
         await second.close()
+
+    @pytest.fixture
+    def seen(self, store: ElasticsearchStore) -> Seen:
+        async def refreshed() -> None:
+            await store._search.refresh(store._names.profiles)
+
+        return refreshed
 
 
 class TestElasticsearchStore(Contract):
