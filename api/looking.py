@@ -2,7 +2,6 @@
 
 import structlog
 
-from engine.tracking.ports import Reminding
 from engine.tracking.reevaluation import Progress, Reevaluation
 from engine.tracking.tracker import Tracker
 
@@ -19,9 +18,9 @@ log = structlog.get_logger("headrace.segments")
 class Looking:
     """The work itself, each by one call that takes a limited time. Raises `Unavailable`."""
 
-    def __init__(self, tracker: Tracker, store: Reminding) -> None:
+    def __init__(self, tracker: Tracker) -> None:
         self._tracker = tracker
-        self._again = Reevaluation(tracker, store)
+        self._again = Reevaluation(tracker)
         self._turn = 0
         self._told: Progress | None = None
         self._untold = 0

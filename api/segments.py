@@ -10,7 +10,6 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from engine.tracking.explanation import NoSegment, described, explained
-from engine.tracking.ports import Reminding
 from engine.tracking.reevaluation import Progress, Reevaluation
 from engine.tracking.tracker import Tracker
 from engine.tracking.whose import profile_at
@@ -29,9 +28,7 @@ def segment_handlers(tracker: Tracker) -> list[HTTPRouteHandler]:
     @get("/segments", summary="The segments, and how far profiles have been looked at since they changed")
     async def segments() -> Listed:
         told = [described(segment) for _, segment in sorted(tracker.project.segments.items())]
-        store = tracker.store
-        progress = await Reevaluation(tracker, store).progress() if isinstance(store, Reminding) else None
-        return Listed(told, progress)
+        return Listed(told, await Reevaluation(tracker).progress())
 
     @get("/profiles/{id:str}/segments/{segment:str}", summary="Whether a profile belongs to a segment, and why")
     async def membership(id: FromPath[str], segment: FromPath[str]) -> dict[str, Any]:

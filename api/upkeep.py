@@ -4,10 +4,10 @@ from contextlib import AbstractAsyncContextManager
 
 import structlog
 
-from api import looking as looking_at
+from api import looking
 from api.looking import Looking
 from effects.schedule import Schedule
-from engine.tracking.ports import Reminding, Sweeping
+from engine.tracking.ports import Sweeping
 from engine.tracking.retention import KINDS
 from engine.tracking.tracker import Tracker
 
@@ -52,13 +52,11 @@ class Upkeep:
 
 def upkeep(tracker: Tracker) -> AbstractAsyncContextManager[object]:
     """The upkeep of a tracker's store, as long as the context is open."""
-    work, schedule = Upkeep(tracker), Schedule()
+    work, again, schedule = Upkeep(tracker), Looking(tracker), Schedule()
     schedule.every("forgetting", FORGET_SECONDS, work.forget, first=FORGET_SECONDS)
     schedule.every("retention", RETAIN_SECONDS, work.retain, first=RETAIN_FIRST, jitter=RETAIN_JITTER)
-    if isinstance(tracker.store, Reminding):
-        looking = Looking(tracker, tracker.store)
-        schedule.every("looking at profiles that are due", looking_at.SECONDS, looking.due, first=looking_at.SECONDS)
-        schedule.every("looking at all profiles", looking_at.SECONDS, looking.renew, first=looking_at.SECONDS / 2)
+    schedule.every("looking at profiles that are due", looking.SECONDS, again.due, first=looking.SECONDS)
+    schedule.every("looking at all profiles", looking.SECONDS, again.renew, first=looking.SECONDS / 2)
     if isinstance(tracker.store, Sweeping):
         schedule.every("sweeping", SWEEP_SECONDS, work.sweep, first=SWEEP_FIRST)
     return schedule

@@ -55,7 +55,7 @@ NOTHING = Kept(0, b"")
 
 
 class MemoryStore:
-    """Implements `engine.tracking.ports.Store` and `Reminding`. For one event loop; a commit is one step of it."""
+    """Implements `engine.tracking.ports.Store`. For one event loop; a commit is one step of it."""
 
     def __init__(self) -> None:
         self._secret = os.urandom(32)

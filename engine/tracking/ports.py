@@ -55,7 +55,7 @@ class TooLarge(Unavailable):
 
 
 class Store(Protocol):
-    """Profiles, keys, sessions, events, runs, flow versions, rejected events, deduplication, cache.
+    """Profiles, keys, sessions, events, runs, flow versions, rejected events, deduplication, cache, notes.
 
     Every method may raise `Unavailable`.
     """
@@ -130,6 +130,18 @@ class Store(Protocol):
         are not profiles. What has just been committed may be found a little later. Raises `BadCursor`.
         """
 
+    async def due(self, before: int, limit: int) -> list[str]:
+        """The ids of profiles whose `due` has come at `before` (ms), those that wait longest first, at most `limit`.
+
+        Tombstones are never due. What has just been committed may be found a little later.
+        """
+
+    async def note(self, name: str) -> bytes | None:
+        """What was last kept under a name."""
+
+    async def keep_note(self, name: str, doc: bytes) -> None:
+        """Keep a note, durably, in place of the one before."""
+
     async def forget_marks(self, before: int) -> int:
         """Drop deduplication marks and cache entries from before a time (ms); gives how many marks."""
 
@@ -159,26 +171,6 @@ class Sweeping(Protocol):
 
     async def sweep(self) -> int:
         """Finish it; gives how many documents were taken up. May run in several processes at once."""
-
-
-@runtime_checkable
-class Reminding(Protocol):
-    """A store that knows which profiles are to be looked at again, and keeps small notes of the server's own.
-
-    Every method may raise `Unavailable`.
-    """
-
-    async def due(self, before: int, limit: int) -> list[str]:
-        """The ids of profiles whose `due` has come at `before` (ms), those that wait longest first, at most `limit`.
-
-        Tombstones are never due. What has just been committed may be found a little later.
-        """
-
-    async def note(self, name: str) -> bytes | None:
-        """What was last kept under a name."""
-
-    async def keep_note(self, name: str, doc: bytes) -> None:
-        """Keep a note, durably, in place of the one before."""
 
 
 class Parcel(Struct, frozen=True):

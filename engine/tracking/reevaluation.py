@@ -16,7 +16,7 @@ from engine.profile.fold import fold
 from engine.profile.shown import shown
 from engine.search.page import BadCursor, Page
 from engine.search.query import Query
-from engine.tracking.ports import Moving, Reminding
+from engine.tracking.ports import Moving
 from engine.tracking.tracker import Tracker
 
 NOTE: Final = "segments"
@@ -37,11 +37,11 @@ class Progress(Struct, frozen=True):
 
 
 class Reevaluation:
-    """Looks at profiles again, for one tracker and a store that reminds. Raises `Unavailable`."""
+    """Looks at profiles again, for one tracker. Raises `Unavailable`."""
 
-    def __init__(self, tracker: Tracker, store: Reminding) -> None:
+    def __init__(self, tracker: Tracker) -> None:
         self._tracker = tracker
-        self._store = store
+        self._store = tracker.store
         self._known: Progress | None = None  # what this process has written last
 
     async def due(self, seconds: float, most: int) -> int:
@@ -62,7 +62,7 @@ class Reevaluation:
         version, clock = self._tracker.project.conditional.version, self._tracker.clock
         progress = self._known or await self.progress()
         if progress is None or progress.version != version:
-            counts = await self._tracker.store.counts()
+            counts = await self._store.counts()
             progress = Progress(version, clock.now(), counts.profiles)
         end, first = clock.ticks() + seconds, progress.looked
         while progress.ended is None and progress.looked - first < most:
@@ -94,9 +94,9 @@ class Reevaluation:
     async def _page(self, after: str | None) -> Page:
         query = Query("profiles", declared=self._tracker.project.settings.fields)
         try:
-            return await self._tracker.store.search(query, BATCH, after)
+            return await self._store.search(query, BATCH, after)
         except BadCursor:  # of a store that was another one then
-            return await self._tracker.store.search(query, BATCH)
+            return await self._store.search(query, BATCH)
 
     def _would_move(self, person: Profile) -> bool:
         """Whether a unit would find anything to write: most profiles are only read."""

@@ -34,7 +34,7 @@ READY_SECONDS = 3.0
 
 
 class ElasticsearchStore:
-    """Implements `engine.tracking.ports.Store`, `Sweeping` and `Reminding`. For one event loop."""
+    """Implements `engine.tracking.ports.Store` and `Sweeping`. For one event loop."""
 
     def __init__(self, address: Address) -> None:
         self._connection = Connection(address)

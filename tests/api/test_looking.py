@@ -29,7 +29,7 @@ async def shop(count: int, **segments: Any) -> tuple[Collector, MemoryStore]:
 
 async def test_profiles_that_are_due_are_looked_at() -> None:
     collector, store = await shop(3, **LAPSED)
-    work = Looking(collector.tracker, store)
+    work = Looking(collector.tracker)
     collector.clock.advance(31 * DAY)
     assert len(await store.due(collector.clock.now(), 10)) == 3
     await work.due()
@@ -46,7 +46,7 @@ async def test_where_no_segment_goes_by_time_that_is_done_now_and_then(monkeypat
         return await whom(before, limit)
 
     monkeypatch.setattr(store, "due", due)
-    work = Looking(collector.tracker, store)
+    work = Looking(collector.tracker)
     for _ in range(2 * looking.UNTIMED_EVERY):
         await work.due()
     assert len(asked) == 2
@@ -54,10 +54,10 @@ async def test_where_no_segment_goes_by_time_that_is_done_now_and_then(monkeypat
 
 async def test_the_log_says_how_far_all_profiles_have_been_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looking, "MOST_RENEWED", 1)
-    collector, store = await shop(201)
-    await Looking(collector.tracker, store).renew()
+    collector, _ = await shop(201)
+    await Looking(collector.tracker).renew()
     swap(collector, project(SET, segments={"all": "profile.traits.revenue >= 0"}))
-    work = Looking(collector.tracker, store)
+    work = Looking(collector.tracker)
     with capture_logs() as logs:
         for _ in range(5):
             await work.renew()
@@ -69,10 +69,10 @@ async def test_the_log_says_how_far_all_profiles_have_been_looked_at(monkeypatch
 
 
 async def test_a_server_that_begins_again_has_nothing_to_say_of_it() -> None:
-    collector, store = await shop(2)
-    await Looking(collector.tracker, store).renew()
+    collector, _ = await shop(2)
+    await Looking(collector.tracker).renew()
     with capture_logs() as logs:
-        await Looking(collector.tracker, store).renew()
+        await Looking(collector.tracker).renew()
     assert logs == []
 
 

@@ -1,35 +1,17 @@
-"""What stores promise that remind of profiles; each adapter's test class inherits it and gives `store` and `second`.
+"""What every store promises of profiles that are due, and of notes. Each adapter's test class inherits it.
 
-`seen` makes what was committed visible, where that takes a while.
+It gives `store` and `second`. `seen` makes what was committed visible, where that takes a while.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 import pytest
 from msgspec import structs
 
 from engine.profile.merge import tombstone
-from engine.tracking.ports import Conflict
+from engine.tracking.ports import Conflict, Store
 from engine.tracking.records import ProfileWrite, Unit
 from tests.storage.build import profile, write
-
-
-class Reminding(Protocol):
-    """A store that reminds."""
-
-    async def commit(self, unit: Unit) -> None:
-        """Write."""
-
-    async def due(self, before: int, limit: int) -> list[str]:
-        """Who is due."""
-
-    async def note(self, name: str) -> bytes | None:
-        """Read a note."""
-
-    async def keep_note(self, name: str, doc: bytes) -> None:
-        """Write a note."""
-
 
 Seen = Callable[[], Awaitable[None]]
 
@@ -49,11 +31,11 @@ class RemindingContract:
 
         return at_once
 
-    async def test_nobody_is_due_in_an_empty_store(self, store: Reminding) -> None:
+    async def test_nobody_is_due_in_an_empty_store(self, store: Store) -> None:
         assert await store.due(2**60, 10) == []
 
     async def test_those_are_due_whose_time_has_come_the_longest_waiting_first(
-        self, store: Reminding, second: Reminding, seen: Seen
+        self, store: Store, second: Store, seen: Seen
     ) -> None:
         for id, at in (("bo", 30), ("ann", 20), ("cy", 10), ("dan", None), ("eve", 31), ("fay", 0)):
             await store.commit(due(id, at))
@@ -63,7 +45,7 @@ class RemindingContract:
         assert await second.due(-1, 10) == []
         assert await second.due(30, 0) == []
 
-    async def test_a_profile_is_due_when_its_last_commit_says(self, store: Reminding, seen: Seen) -> None:
+    async def test_a_profile_is_due_when_its_last_commit_says(self, store: Store, seen: Seen) -> None:
         await store.commit(due("ann", 20))
         await store.commit(due("ann", 50, expected=1))
         await seen()
@@ -73,20 +55,20 @@ class RemindingContract:
         await seen()
         assert await store.due(2**60, 10) == []
 
-    async def test_what_has_not_moved_need_not_be_written(self, store: Reminding, seen: Seen) -> None:
+    async def test_what_has_not_moved_need_not_be_written(self, store: Store, seen: Seen) -> None:
         await store.commit(due("ann", 20))
         await store.commit(due("ann", 20, expected=1, moved=False))
         await seen()
         assert await store.due(20, 10) == ["ann"]
 
-    async def test_a_unit_that_conflicts_moves_nothing(self, store: Reminding, seen: Seen) -> None:
+    async def test_a_unit_that_conflicts_moves_nothing(self, store: Store, seen: Seen) -> None:
         await store.commit(due("ann", 20))
         with pytest.raises(Conflict):
             await store.commit(due("ann", 90, expected=7))
         await seen()
         assert await store.due(20, 10) == ["ann"]
 
-    async def test_a_tombstone_is_never_due(self, store: Reminding, seen: Seen) -> None:
+    async def test_a_tombstone_is_never_due(self, store: Store, seen: Seen) -> None:
         await store.commit(due("ann", 20))
         await store.commit(due("bo", 20))
         stone = structs.replace(tombstone(profile("bo", 1), "ann"), due=5)
@@ -94,7 +76,7 @@ class RemindingContract:
         await seen()
         assert await store.due(2**60, 10) == []
 
-    async def test_a_note_is_kept_until_the_next_one(self, store: Reminding, second: Reminding) -> None:
+    async def test_a_note_is_kept_until_the_next_one(self, store: Store, second: Store) -> None:
         assert await store.note("segments") is None
         await store.keep_note("segments", b'{"a": "\xc3\xa4"}')
         assert await second.note("segments") == b'{"a": "\xc3\xa4"}'

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from engine.language.expression import compile_condition
-from engine.tracking.ports import Reminding, Store
+from engine.tracking.ports import Store
 from engine.tracking.project import Project
 from engine.tracking.reevaluation import BATCH, Reevaluation
 from engine.tracking.segments import Segment
@@ -22,8 +22,7 @@ LAPSED = {"lapsed": "profile.metadata.last_seen < now - days(30)"}
 
 def again(collector: Collector) -> Reevaluation:
     """What looks at the profiles of a collector's store."""
-    assert isinstance(collector.store, Reminding)
-    return Reevaluation(collector.tracker, collector.store)
+    return Reevaluation(collector.tracker)
 
 
 def swap(collector: Collector, other: Project) -> None:

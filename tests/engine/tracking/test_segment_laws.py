@@ -1,6 +1,7 @@
 """After any stream of events, merges and time: stored membership is what working it out from scratch gives."""
 
 import asyncio
+import uuid
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,15 +15,18 @@ from engine.language.expression import compile_condition
 from engine.profile.document import Profile
 from engine.profile.fold import fold
 from engine.profile.shown import shown
-from engine.tracking.ports import Reminding, Store
+from engine.search.query import Query
+from engine.tracking.ports import Store
 from engine.tracking.reevaluation import Reevaluation
 from engine.tracking.segments import Segment
 from engine.tracking.triggers import Triggers
+from storage.elasticsearch.store import ElasticsearchStore
 from storage.memory import MemoryStore
 from storage.sqlite.store import SqliteStore
 from tests.engine.profile.histories import examples
 from tests.engine.tracking.collector import Collector
 from tests.projects import payload, project
+from tests.storage.cluster import dropped
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -80,6 +84,10 @@ BY_WINDOW: dict[str, Segment | None] = {
     "recent": Segment(name="recent", condition=compile_condition("profile.traits.last == 13"), within_ms=7 * HOUR),
 }
 
+LONG: list[tuple[Any, ...]] = [
+        ("order", "a", 13), ("wait", 5 * HOUR, True), ("order", "a", 10), ("order", "b", 13), ("wait", DAY, False),
+        ("login", "a", "ann"), ("login", "b", "ann"), ("wait", 9 * DAY, True), ("order", "b", 1), ("mark", "a", True),
+    ]  # fmt: skip
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("order"), st.sampled_from("abc"), st.sampled_from([1, 10, 13])),
@@ -118,8 +126,7 @@ class Story:
 
     async def remind(self) -> None:
         store = self.collector.store
-        assert isinstance(store, Reminding)
-        await Reevaluation(self.collector.tracker, store).due(1, 1000)
+        await Reevaluation(self.collector.tracker).due(1, 1000)
         assert await store.due(self.collector.clock.now(), 10) == []
 
     async def people(self) -> list[Profile]:
@@ -207,8 +214,7 @@ def test_when_segments_change_all_are_as_if_they_had_always_been_so(todo, orders
             told.segments = {"by_hand": None, **segments}
             told.collector.tracker.triggers = Triggers(project(*FLOWS, segments=told.segments))
             await told.play(todo)
-            assert isinstance(told.collector.store, Reminding)
-            progress = await Reevaluation(told.collector.tracker, told.collector.store).renew(1, 1000)
+            progress = await Reevaluation(told.collector.tracker).renew(1, 1000)
             assert progress.ended is not None
             await told.check()
 
@@ -217,7 +223,29 @@ def test_when_segments_change_all_are_as_if_they_had_always_been_so(todo, orders
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
 def test_a_long_life_is_told(kind):
-    tell(kind, [
-        ("order", "a", 13), ("wait", 5 * HOUR, True), ("order", "a", 10), ("order", "b", 13), ("wait", DAY, False),
-        ("login", "a", "ann"), ("login", "b", "ann"), ("wait", 9 * DAY, True), ("order", "b", 1), ("mark", "a", True),
-    ], BY_TIME | BY_WINDOW)  # fmt: skip
+    tell(kind, LONG, BY_TIME | BY_WINDOW)
+
+
+class Refreshed(ElasticsearchStore):
+    """One whose searches see what was just committed."""
+
+    async def due(self, before: int, limit: int) -> list[str]:
+        await self._search.refresh(self._names.profiles)
+        return await super().due(before, limit)
+
+
+async def test_a_long_life_is_told_on_elasticsearch(elasticsearch_url):
+    prefix = f"t{uuid.uuid4().hex[:12]}"
+    store = Refreshed.open(f"{elasticsearch_url}?prefix={prefix}")
+    try:
+        told = Story(store, BY_TIME | BY_WINDOW)
+        await told.play(LONG)
+        await told.check()
+        await told.check_history()
+        told.collector.tracker.triggers = Triggers(project(*FLOWS, segments=BY_TIME))
+        await store.search(Query("profiles"), 1)
+        await store._search.refresh(store._names.profiles)
+        assert (await Reevaluation(told.collector.tracker).renew(1, 1000)).ended is not None
+    finally:
+        await store.close()
+        await dropped(elasticsearch_url, prefix)
