@@ -55,17 +55,16 @@ def check_window(window: int) -> None:
 
 def counted(buckets: Buckets, window: int, now: int) -> Number:
     """How much was counted in the last `window` ms: all of it, and at most one bucket's width more."""
-    grain = grain_of(window)
-    length, first = grain.length, key(now - window, grain)
-    return total([amount for name, amount in buckets.items() if name[:length] >= first])
+    first = key(now - window, grain_of(window))
+    return total([amount for name, amount in buckets.items() if name >= first])  # a finer one begins with a coarser
 
 
 def next_change(buckets: Buckets, window: int, now: int) -> int | None:
     """When `counted` changes next if nothing more is counted; None when it will not."""
     grain = grain_of(window)
-    length, first = grain.length, key(now - window, grain)
-    left = [name[:length] for name in buckets if name[:length] >= first]
-    return begins(min(left)) + grain.width + window if left else None
+    first = key(now - window, grain)
+    left = [name for name in buckets if name >= first]
+    return begins(min(left)[: grain.length]) + grain.width + window if left else None
 
 
 def grown(buckets: Buckets) -> dict[str, Number]:

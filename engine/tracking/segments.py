@@ -141,15 +141,14 @@ class Segments:
 
     def _due(self, before: int | None, standing: Mapping[str, Standing], scope: dict[str, Any], at: int) -> int | None:
         """When time alone may change something. An earlier time that was set before stays: a store moves it less."""
+        ahead = before if before is not None and at < before else None
         moments = [
             moment
             for name, condition, segment in self.rules
-            for moment in _changes(condition, segment, standing.get(name, NOBODY), scope, at)
+            for moment in _changes(condition, segment, standing.get(name, NOBODY), scope, at, ahead)
         ]
         soonest = min(moments, default=None)
-        if before is not None and soonest is not None and at < before <= soonest:
-            return before
-        return soonest
+        return soonest if soonest is None or ahead is None else min(soonest, ahead)
 
 
 def _advanced(before: Standing, segment: Segment, at: int, *, holds: bool) -> Standing:
@@ -169,11 +168,19 @@ def _advanced(before: Standing, segment: Segment, at: int, *, holds: bool) -> St
 
 
 def _changes(
-    condition: Condition, segment: Segment, standing: Standing, scope: dict[str, Any], at: int
+    condition: Condition,
+    segment: Segment,
+    standing: Standing,
+    scope: dict[str, Any],
+    at: int,
+    enough: int | None = None,
 ) -> Iterable[int]:
-    """The moments after `at` of which the first is when time may change how a profile stands with a segment."""
+    """The moments after `at` of which the first is when time may change how a profile stands with a segment.
+
+    From `enough` on it does not matter which.
+    """
     if segment.clocks:
-        moment = _first_change(condition, segment.clocks, scope, at)
+        moment = _first_change(condition, segment.clocks, scope, at, enough)
         if moment is not None:
             yield moment
     if standing.holds and at - standing.holds < segment.for_ms:
@@ -182,14 +189,17 @@ def _changes(
         yield standing.held + segment.within_ms
 
 
-def _first_change(condition: Condition, clocks: tuple[Clock, ...], scope: dict[str, Any], at: int) -> int | None:
-    """The first moment at which time alone changes a condition, or an earlier one."""
+def _first_change(
+    condition: Condition, clocks: tuple[Clock, ...], scope: dict[str, Any], at: int, enough: int | None
+) -> int | None:
+    """The first moment at which time alone changes a condition, or an earlier one; or one not before `enough`."""
     ahead = {**scope, "now": at}
-    before = condition.test(ahead)
+    before: bool | None = None
     for _ in range(MOST_AHEAD):
         moment = next_of(clocks, ahead)
-        if moment is None:
-            return None
+        if moment is None or (enough is not None and moment >= enough):
+            return moment
+        before = condition.test(ahead) if before is None else before
         ahead["now"] = moment
         if condition.test(ahead) != before:
             return moment
