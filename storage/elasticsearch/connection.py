@@ -41,7 +41,15 @@ class _Bytes(Serializer):
         return data
 
     def dumps(self, data: Any) -> Any:
-        return data if len(data) < LARGE else BytesIO(data)  # aiohttp warns of large bodies in one piece
+        return data if len(data) < LARGE else _Large(data)
+
+
+class _Large(BytesIO):
+    """A body that aiohttp sends in pieces: of large ones in one piece it warns."""
+
+    def decode(self, *_: str) -> str:
+        """What the transport's log says of it."""
+        return f"({self.getbuffer().nbytes} bytes)"
 
 
 class Connection:

@@ -129,9 +129,12 @@ class Writer:
 
     async def _work(self) -> None:
         tries = 0
+        batch: list[_Waiting] = []
         try:
             while self._queue:
-                fate = await self._request(self._take())
+                batch = self._take()
+                fate = await self._request(batch)
+                batch = []
                 self.trouble = fate.why
                 if fate.again:
                     self._queue.extendleft(reversed(fate.again))
@@ -142,7 +145,7 @@ class Writer:
                     tries = 0
         finally:
             self._task = None
-            self._abandon()
+            self._abandon(batch)
 
     def _take(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
@@ -186,8 +189,10 @@ class Writer:
             _judge(waiting, next(iter(told.values())), fate)
         return fate
 
-    def _abandon(self) -> None:
-        """The work ends early, being cancelled: nobody may wait for ever."""
+    def _abandon(self, batch: list[_Waiting]) -> None:
+        """The work ends early, being cancelled or by a bug: nobody may wait for ever."""
+        for waiting in batch:
+            waiting.settle(Unavailable("the store is closed"))
         while self._queue:
             self._queue.popleft().settle(Unavailable("the store is closed"))
 
