@@ -17,10 +17,11 @@ from flows.project import Loaded, load_project
 from nodes import builtin
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/flows.md", "docs/tracking.md")
+PAGES = ("README.md", "docs/flows.md", "docs/segments.md", "docs/tracking.md")
 NAMES: dict[str, str] = {
     "headrace.yaml": "targets:\n  crm: {url: https://crm.example}\n  catalogue: {url: https://catalogue.example}\n",
     "segments/vip.yaml": "segment: vip\nmanual: true\n",
+    "flows/counting.yaml": "flow: counting\ntrigger: {event: order}\nnodes: {count: {profile.count: orders}}\n",
     "sources/web-shop.yaml": "source: web-shop\n",
     "sources/app.yaml": "source: app\n",
     "sources/coupon-desk.yaml": "source: coupon-desk\n",
