@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from engine.flow.duration import show_duration
+from engine.language.duration import show_duration
 
 LONGEST = 90  # characters of one value
 WELL, BAD, QUIET = "green", "bold red", "dim"

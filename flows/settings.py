@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 
 from msgspec import Meta, Struct, field
 
-from engine.flow.duration import read_duration
+from engine.language.duration import read_duration
 from engine.language.path import parse_path
 from engine.problem import KeyPath, Problem, Wrong
 from engine.profile.declared import Rule

@@ -3,8 +3,8 @@
 import msgspec
 
 from engine.flow.ask import Ask, HttpAsk, NoAnswer, Reply
-from engine.flow.duration import show_duration
 from engine.flow.plan import PlannedNode
+from engine.language.duration import show_duration
 
 MOST_ASKS = 20  # of one node in one run
 MOST_BACKOFF_MS = 60_000

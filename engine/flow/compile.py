@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 from engine.flow.config import Config, bad_duration, read_condition, read_config
 from engine.flow.consents import UNWANTED, Wanted, read_consents
-from engine.flow.duration import read_duration
 from engine.flow.graph import Wiring, check_graph, plan_order
 from engine.flow.names import ProjectNames
 from engine.flow.node import Node, Port, asks, declared_ports, type_name
@@ -22,6 +21,7 @@ from engine.flow.note import End
 from engine.flow.plan import Flow, PlannedNode, ProfilePolicy, Retry, Trigger
 from engine.flow.reading import check_reads
 from engine.flow.registry import Registry
+from engine.language.duration import read_duration
 from engine.language.expression import Condition, Read
 from engine.misfit import written
 from engine.problem import KeyPath, Problem, did_you_mean

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
-from engine.flow.duration import read_duration
 from engine.flow.fill import Fill, encoded
 from engine.flow.names import ProjectNames
 from engine.flow.node import Counters, Fixed, Keys, Names, Node, Parts, Span, Sparse, Truth, type_name
@@ -16,6 +15,7 @@ from engine.flow.note import ConsentNames, InPlaceOf
 from engine.flow.reading import check_reads
 from engine.flow.registry import field_notes, notes, sole_field
 from engine.language.derived import COUNTER
+from engine.language.duration import read_duration
 from engine.language.expression import Condition, Read, compile_condition
 from engine.language.path import parse_path
 from engine.language.refusal import NO_TEMPLATES

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.flow.duration import UNITS, read_duration, show_duration
 from engine.flow.fill import encoded
 from engine.flow.names import ProjectNames
 from engine.flow.plan import Trigger
 from engine.language.absent import Unfit
+from engine.language.duration import UNITS, read_duration, show_duration
 
 NAMES = ProjectNames(frozenset({"vip", "rich"}), frozenset({"vip"}), frozenset({"crm"}), frozenset({"shop"}))
 
