@@ -101,12 +101,16 @@ class Driver:
     async def _by_key(self, path: str, value: str, now: int) -> ProfileReply:
         """Whose key it is. A key whose id nobody has stored was claimed by a unit that is not committed yet."""
         self._secret = self._secret or await self.store.secret()
-        cause = cause_of(self._secret, path, value)
-        key = await self.store.key(f"{path}={value}")
-        if key is None:
-            return ProfileReply(None, cause=cause)
-        person = await profile_at(self.store, key.id)
-        return ProfileReply(person or new_profile(key.id, now), key.id, key.claim, cause)
+        cause, name = cause_of(self._secret, path, value), f"{path}={value}"
+        key = await self.store.key(name)
+        while key is not None:
+            person = await profile_at(self.store, key.id)
+            # Reading the profile may have finished what its last unit left to be written: who has proven the key, too.
+            again = await self.store.key(name) if key.claim else key
+            if again == key:
+                return ProfileReply(person or new_profile(key.id, now), key.id, key.claim, cause)
+            key = again
+        return ProfileReply(None, cause=cause)
 
 
 def _hand_in(pending: Pending, asked: Asked, reply: Reply) -> list[Asked]:

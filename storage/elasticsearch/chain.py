@@ -1,7 +1,9 @@
 """The chain of tombstones from an id to the profile that it leads to, and what that has still to take of them.
 
 A merge freezes the loser first; if its unit is then not committed, the merge stands all the same: readers take what is
-frozen as if it had been taken, and the next unit that is committed there takes it for good.
+frozen as if it had been taken, and the next unit that is committed there takes it for good. What counts are the steps
+that join the two. If they have been undone since, nothing was merged; if the profile that was to take the loser has
+been split since, the loser goes with the side that its step joins it with.
 """
 
 from collections.abc import Sequence
@@ -42,44 +44,36 @@ async def chain(reader: Reader, names: Names, id: str) -> list[Node]:
     """The documents from an id to its end; [] when they lead in a circle."""
     nodes = [await node(reader, names, id)]
     while (source := nodes[-1].source) is not None and source.merged_into is not None:
-        following = await onward(reader, names, source, source.merged_into)
+        following = await onward(reader, names, source)
+        if following == source.id and source.open:
+            break
         if any(each.id == following for each in nodes):
             return []
         nodes.append(await node(reader, names, following))
     return nodes
 
 
-async def onward(reader: Reader, names: Names, source: ProfileSource, end: str) -> str:
-    """Where a tombstone leads that was to be taken by the profile at `end`.
-
-    If that has been split before it took it, the tombstone belongs to the side that its step joins it with.
-    """
-    joins = _joins(source)
-    if not joins:
+async def onward(reader: Reader, names: Names, source: ProfileSource) -> str:
+    """Where a tombstone leads; its own id, when what joined it has been undone before anybody took it."""
+    end = source.merged_into or source.id
+    joining = _joining(source)
+    if not joining:
         return end
-    on_the_way: list[Node] = []
-    while all(each.id != end for each in on_the_way):
-        on_the_way.append(await node(reader, names, end))
-        there = on_the_way[-1].source
-        if there is None or there.merged_into is None:
-            break
-        end = there.merged_into
-    ids = {each.id for each in on_the_way}
-    for each in on_the_way:
-        doc = each.source and (each.source.doc or each.source.frozen)
-        ids |= decode_profile(doc).parts.keys() if doc else set()
-    return str(source.merged_into) if not joins.isdisjoint(ids) else min(joins)
-
-
-def _joins(source: ProfileSource) -> set[str]:
-    """The ids that steps join with those of a tombstone which nobody has taken yet."""
-    if not source.open or not source.joining:
-        return set()
-    own = decode_profile(source.frozen).parts.keys() if source.frozen else {source.id}
-    steps = [step for step in _decode_steps(source.joining) if not step.undone]
-    return {
-        step.right if step.left in own else step.left for step in steps if (step.left in own) != (step.right in own)
-    }
+    ids: set[str] = set()
+    known = list(_frozen(source).steps.values())
+    passed = {source.id}
+    while end not in passed:  # what lies before it, as it was meant to be
+        passed.add(end)
+        there = (await node(reader, names, end)).source
+        for doc in (there.doc, there.frozen) if there is not None else ():
+            profile = decode_profile(doc) if doc is not None else None
+            ids |= profile.parts.keys() if profile is not None else set()
+            known += profile.steps.values() if profile is not None else ()
+        end = (there.merged_into if there is not None else None) or end
+    others = _others(source, joining, {step.id for step in known if step.undone})
+    if not others:
+        return source.id if source.frozen is not None else str(source.merged_into)
+    return str(source.merged_into) if not others.isdisjoint(ids | passed) else min(others)
 
 
 def profile_of(nodes: Sequence[Node]) -> Profile | None:
@@ -87,7 +81,11 @@ def profile_of(nodes: Sequence[Node]) -> Profile | None:
     if not nodes:
         return None
     *tombstones, root = nodes
-    profile = decode_profile(root.source.doc) if root.source and root.source.doc else None
+    profile = None
+    if root.source is not None and root.source.merged_into is not None:  # frozen, and set apart before it was taken
+        profile = structs.replace(_frozen(root.source), version=root.version)
+    elif root.source is not None and root.source.doc:
+        profile = decode_profile(root.source.doc)
     for each in reversed(tombstones):
         profile = _with(profile, root.id, each)
     return profile
@@ -97,24 +95,44 @@ def _with(profile: Profile | None, id: str, tombstone: Node) -> Profile | None:
     source = tombstone.source
     if source is None or not source.open or (profile is not None and tombstone.id in profile.parts):
         return profile
-    loser = decode_profile(source.frozen) if source.frozen else None
-    steps = _decode_steps(source.joining) if source.joining else ()
-    if loser is None:
-        if not steps:
-            return profile  # it never was anybody
-        created = source.created or 0
-        loser = Profile(id=source.id, created=created, parts={source.id: Part(source.id, created, created, created)})
+    joining = _joining(source)
+    if source.frozen is None and not joining:
+        return profile  # it never was anybody
+    loser = _frozen(source)
     if profile is None:
         profile = new_profile(id, loser.created)
-    return united(profile, loser, steps)
+    return united(profile, loser, joining)
 
 
 def united(profile: Profile, loser: Profile, steps: tuple[Step, ...]) -> Profile:
     """What `profile` is once it has taken `loser`, at the version that it has; `steps` join the two."""
-    if not steps:
-        steps = (Step(step_id(profile.id, loser.id, "merged"), profile.id, loser.id, "merged"),)
-    whole = structs.replace(loser, steps={**loser.steps, **{step.id: step for step in steps}})
-    both = unite(profile, whole, steps[0])
+    undone = {step.id for step in (*profile.steps.values(), *loser.steps.values(), *steps) if step.undone}
+    holding = [step for step in steps if step.id not in undone]
+    if not holding:
+        holding = [Step(step_id(profile.id, loser.id, "merged"), profile.id, loser.id, "merged")]
+    both = unite(profile, loser, holding[0])
+    for step in steps:
+        both = unite(both, both, step)
     return structs.replace(
         both, id=profile.id, created=profile.created, version=profile.version, conditional=profile.conditional
     )
+
+
+def _joining(source: ProfileSource) -> tuple[Step, ...]:
+    """The steps for which a tombstone was frozen; none of one that has been taken."""
+    return _decode_steps(source.joining) if source.open and source.joining else ()
+
+
+def _frozen(source: ProfileSource) -> Profile:
+    """What a tombstone held before it became one."""
+    if source.frozen is not None:
+        return decode_profile(source.frozen)
+    created = source.created or 0
+    return Profile(id=source.id, created=created, parts={source.id: Part(source.id, created, created, created)})
+
+
+def _others(source: ProfileSource, joining: Sequence[Step], undone: set[str]) -> set[str]:
+    """The ids with which the steps join those of a tombstone, as far as they have not been undone."""
+    own = _frozen(source).parts.keys()
+    crossing = [step for step in joining if (step.left in own) != (step.right in own) and step.id not in undone]
+    return {step.right if step.left in own else step.left for step in crossing if not step.undone}

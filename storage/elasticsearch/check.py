@@ -1,6 +1,6 @@
 """Checking a unit before anything of it is written: what it rests on must still be so."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from msgspec import Struct
 
@@ -20,6 +20,7 @@ class Checked(Struct, frozen=True):
     """What is to be claimed, and how the unit's sessions stand."""
 
     keys: list[tuple[Key, Operation]]
+    over: list[Key]  # mere claims of others that are written over, once the unit with its merge is committed
     new: list[SessionWrite]  # sessions that are to be claimed
     guarded: list[SessionWrite]
     foreign: list[SessionWrite]  # sessions that another document than the committing one guards
@@ -42,13 +43,13 @@ class Check:
         looked for again: the commit will tell.
         """
         there = await self._sessions(draft, since, ids)
-        keys = await self._keys(draft.keys)
+        keys, over = await self._keys(draft)
         await self._marks(draft, since if look else 0)
         guarded = [write for write in draft.unit.sessions if write.session.profile in ids]
         foreign = [write for write in draft.unit.sessions if write.session.profile not in ids]
         new = [write for write in guarded if (write.session.source, write.session.id) not in there]
         tied = bool(guarded) or any(self._leads(read, ids) for read in draft.unit.session_reads)
-        return Checked(keys, new, guarded, foreign, tied)
+        return Checked(keys, over, new, guarded, foreign, tied)
 
     def _leads(self, read: SessionRead, ids: Collection[str]) -> bool:
         seen = self._loader.memory.session((read.source, read.id))
@@ -86,19 +87,23 @@ class Check:
                 there.add(name)
         return there
 
-    async def _keys(self, keys: Sequence[Key]) -> list[tuple[Key, Operation]]:
+    async def _keys(self, draft: Draft) -> tuple[list[tuple[Key, Operation]], list[Key]]:
+        keys = draft.keys
         if not keys:
-            return []
+            return [], []
         index = self._loader.names.keys
+        over: list[Key] = []
         found = await self._reader.many([(index, id_of(key.key)) for key in keys])
         claims = []
         for key, there in zip(keys, found, strict=True):
             held = key_of(there) if there else None
             claim = claim_of(key, held or key)
-            if held is None or held.id != key.id or held.claim != claim:
+            if held is not None and held.id != key.id and draft.unit.profiles:
+                over.append(Key(key.key, key.id, claim))
+            elif held is None or held.id != key.id or held.claim != claim:
                 at = there.at if there else None
                 claims.append((key, replace(index, id_of(key.key), key_source(key, claim), at)))
-        return claims
+        return claims, over
 
     async def _marks(self, draft: Draft, since: int | None) -> None:
         names = [(mark.source, mark.event) for _, mark in draft.marks]

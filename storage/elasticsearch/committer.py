@@ -88,6 +88,8 @@ class Committer:
         main = parts.main
         ids = main.profile.parts.keys() | {main.profile.id}
         written_before = False
+        if parts.losers:  # a claim stands, so none is made for a unit that rests on an old profile
+            self._loader.memory.drop(main.profile.id)
         for _ in range(MOST_TRIES):
             held = await self._loader.held(main.profile.id, main.expected)
             for extra in parts.extras:
@@ -116,7 +118,7 @@ class Committer:
         taken += [id for id in main.profile.parts if id not in held.ids and id != main.profile.id and id not in taken]
         if main.profile.merged_into is not None:
             taken = []
-        entry = draft.entry(checked.guarded, taken, parts.extras)
+        entry = draft.entry(checked.guarded, taken, parts.extras, checked.over)
         pending = await self._room(held.pending, entry)
         recent = (*held.recent, draft.token)[-RECENT:]
         source = profile_source(main.profile, main.shown, _texts(pending), list(recent), _since(pending))

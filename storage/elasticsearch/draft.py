@@ -36,6 +36,7 @@ class Draft(Struct, frozen=True):
         sessions: Sequence[SessionWrite] = (),
         taken: Iterable[str] = (),
         extras: Iterable[ProfileWrite] = (),
+        over: Iterable[Key] = (),
         committed: int = 0,
     ) -> Entry | None:
         """What is to be written after the commit; None when that is nothing.
@@ -52,8 +53,9 @@ class Draft(Struct, frozen=True):
             runs=unit.runs,
             rejected=unit.rejected,
             cache=unit.cache,
-            profiles=tuple([Extra(write.profile, write.expected) for write in extras]),
+            profiles=tuple([Extra(write.profile, write.expected, write.shown) for write in extras]),
             taken=tuple(taken),
+            over=tuple(over),
         )
         return entry_of(record) if record.size else None
 
@@ -101,11 +103,17 @@ class Parts(Struct, frozen=True):
 
 
 def parts_of(writes: Sequence[ProfileWrite]) -> Parts:
-    """Who is who among profiles; without a living one, a tombstone commits."""
+    """Who is who among profiles; without a living one, a tombstone commits.
+
+    A tombstone that leads to a profile which is split off is no loser: it leads there once that is written.
+    """
     live = [write for write in writes if write.profile.merged_into is None]
-    losers = [write for write in writes if write.profile.merged_into is not None]
-    main, extras = (live[0], tuple(live[1:])) if live else (losers.pop(), ())
-    return Parts(main, tuple(losers), extras)
+    apart = {write.profile.id for write in live[1:]}
+    stones = [write for write in writes if write.profile.merged_into is not None]
+    losers = [write for write in stones if write.profile.merged_into not in apart]
+    extras = [*live[1:], *(write for write in stones if write.profile.merged_into in apart)]
+    main = live[0] if live else losers.pop()
+    return Parts(main, tuple(losers), tuple(extras))
 
 
 def expected_of(unit: Unit) -> list[SessionRead]:

@@ -3,11 +3,12 @@
 import asyncio
 import os
 from base64 import urlsafe_b64encode
+from typing import Any
 
 from msgspec import Struct, json
 
 from engine.profile.document import Profile
-from engine.tracking.records import CacheEntry, Mark, Rejected, RunRecord, Session, StoredEvent
+from engine.tracking.records import CacheEntry, Key, Mark, Rejected, RunRecord, Session, StoredEvent
 from storage.documents import encode
 from storage.elasticsearch.operation import Operation
 
@@ -15,17 +16,19 @@ TOKEN = 12  # characters
 _BEFORE = len('{"token":"')
 
 
-class Extra(Struct, frozen=True):
+class Extra(Struct, frozen=True, omit_defaults=True):
     """A profile beside the one that commits the unit, such as one that was split off."""
 
     profile: Profile
     expected: int
+    shown: dict[str, Any] | None = None
 
 
 class Record(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What is to be written. `token` names the unit's commit, `stamp` (µs) orders it among others.
 
-    `marks` come with their indices; `taken` are ids whose tombstones are to be emptied and pointed on.
+    `marks` come with their indices; `taken` are ids whose tombstones are to be emptied and pointed on; `over` are keys
+    that mere claims of others hold.
     """
 
     token: str
@@ -38,6 +41,7 @@ class Record(Struct, frozen=True, omit_defaults=True, kw_only=True):
     cache: tuple[CacheEntry, ...] = ()
     profiles: tuple[Extra, ...] = ()
     taken: tuple[str, ...] = ()
+    over: tuple[Key, ...] = ()
 
     @property
     def size(self) -> int:

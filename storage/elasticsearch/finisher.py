@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from engine.tracking.known import Recent
 from engine.tracking.ports import Unavailable
-from engine.tracking.records import Mark, Session
+from engine.tracking.records import Key, Mark, Session
 from storage.documents import encode
 from storage.elasticsearch.chain import Node, node, onward
 from storage.elasticsearch.entry import Entry, Extra, Record, entry_in, token_in
@@ -16,8 +16,10 @@ from storage.elasticsearch.reader import Reader
 from storage.elasticsearch.source import (
     CacheSource,
     ProfileSource,
+    decode_key_source,
     decode_mark_source,
     event_source,
+    key_source,
     mark_source,
     profile_source,
     rejected_source,
@@ -148,6 +150,8 @@ class Finisher:
             await self._write(extra)
         if record.taken:
             await self.point_on(record.taken)
+        for key in record.over:
+            await self._write_over(key)
 
     async def _settle(self, index: str, mark: Mark) -> None:
         """There is something under a mark's id: a mark stays, a mere claim or a forgotten mark is written over."""
@@ -164,8 +168,20 @@ class Finisher:
         """Write a profile beside the committing one, if what is stored is still what the unit saw."""
         id = extra.profile.id
         while (there := await node(self._reader, self._names, id)).version == extra.expected:
-            source = profile_source(extra.profile, None, [], [], None)
+            source = profile_source(extra.profile, extra.shown, [], [], None)
             if await self._writer.one(replace(self._names.profiles, id_of(id), source, there.at)):
+                return
+
+    async def _write_over(self, key: Key) -> None:
+        """Let a key lead to who has proven it, unless somebody else has by now."""
+        id = id_of(key.key)
+        while True:
+            found = await self._reader.get(self._names.keys, id)
+            held = decode_key_source(found.source) if found else None
+            if held is not None and (held.id == key.id or not held.claim):
+                return
+            at = found.at if found else None
+            if await self._writer.one(replace(self._names.keys, id, key_source(key, key.claim), at)):
                 return
 
     # ---- tombstones -------------------------------------------------------------------------------------------------
@@ -182,7 +198,10 @@ class Finisher:
             source = there.source
             if source is None or source.merged_into is None:
                 return
-            end = await self._end(id, await onward(self._reader, self._names, source, source.merged_into))
+            following = await onward(self._reader, self._names, source)
+            if following == id:
+                return
+            end = await self._end(id, following)
             if not source.open and source.merged_into == end:
                 return
             bare = ProfileSource(

@@ -52,7 +52,8 @@ class Tombstones:
     def _source(self, write: ProfileWrite, there: Node, winner: Profile, draft: Draft) -> bytes:
         frozen = there.source.doc if there.source is not None else None
         ids = set(decode_profile(frozen).parts) if frozen is not None else {there.id}
-        joining = [step for step in winner.steps.values() if step.left in ids or step.right in ids]
+        steps = [step for step in winner.steps.values() if not step.undone]
+        joining = [step for step in steps if step.left in ids or step.right in ids]
         return encode(
             ProfileSource(
                 id=there.id,

@@ -43,13 +43,15 @@ things = st.one_of(
 )
 
 
-def machine(stores: Callable[[], Sequence[Store]], loop: asyncio.AbstractEventLoop, names: Iterator[str]) -> type[Any]:
+def machine(
+    stores: Callable[[], Sequence[Store]], loop: asyncio.AbstractEventLoop, names: Iterator[str], **more: bool
+) -> type[Any]:
     """The state machine over a store; each history has names of its own."""
 
     class Histories(RuleBasedStateMachine):
         def __init__(self) -> None:
             super().__init__()
-            self.world = World(stores(), SECRET, next(names))
+            self.world = World(stores(), SECRET, next(names), **more)
 
         def doing(self, what: str, session: Session, more: Any) -> Any:
             match what:
@@ -136,21 +138,22 @@ def test_on_sqlite(quick: Path, histories: int) -> None:
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("histories", [50, pytest.param(500, marks=SOAK)])
+@pytest.mark.parametrize("histories", [500, pytest.param(5_000, marks=SOAK)])
 def test_on_elasticsearch(elasticsearch_url: str, histories: int) -> None:
     prefix = f"t{uuid.uuid4().hex[:12]}"
     with fresh_loop() as loop:
         try:
-            played(loop, [ElasticsearchStore.open(f"{elasticsearch_url}?prefix={prefix}") for _ in range(2)], histories)
+            stores = [ElasticsearchStore.open(f"{elasticsearch_url}?prefix={prefix}") for _ in range(2)]
+            played(loop, stores, histories, claims_stand=True)
         finally:
             loop.run_until_complete(dropped(elasticsearch_url, prefix))
 
 
-def played(loop: asyncio.AbstractEventLoop, stores: Sequence[Store], histories: int) -> None:
+def played(loop: asyncio.AbstractEventLoop, stores: Sequence[Store], histories: int, **more: bool) -> None:
     """Histories on stores that are views of one; their names keep them apart."""
     names = (f"h{number}" for number in count())
     try:
-        run_state_machine_as_test(machine(lambda: stores, loop, names), settings=tried(histories))
+        run_state_machine_as_test(machine(lambda: stores, loop, names, **more), settings=tried(histories))
     finally:
         for store in stores:
             loop.run_until_complete(store.close())
