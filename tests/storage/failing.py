@@ -1,0 +1,47 @@
+"""A store whose n-th write fails: before it is done, or after it, so that only the answer is lost."""
+
+import asyncio
+from enum import Enum
+
+from storage.elasticsearch.connection import Answer, Lost
+from storage.elasticsearch.store import ElasticsearchStore
+
+
+class How(Enum):
+    """What becomes of the n-th write."""
+
+    CRASH = "the process ends before it"
+    NOT_DONE = "it does not arrive"
+    UNHEARD = "its answer is lost"
+
+
+class Failing:
+    """Stands between a store and its server. Of a request of many writes those before the n-th are done."""
+
+    def __init__(self, store: ElasticsearchStore, nth: int, how: How) -> None:
+        self._request = store._connection.request
+        self._left = nth
+        self._how = how
+        self.failed = asyncio.Event()
+        setattr(store._connection, "request", self.request)  # noqa: B010 - what mypy would not let us assign
+
+    async def request(self, method: str, path: str, body: bytes | None = None, *more: str) -> Answer:
+        """As the connection's."""
+        if self.failed.is_set() and self._how is How.CRASH:
+            await asyncio.Event().wait()  # for ever
+        writes = _writes(body or b"") if path.startswith("/_bulk") else []
+        if self.failed.is_set() or len(writes) < self._left:
+            self._left -= len(writes)
+            return await self._request(method, path, body, *more)
+        done = writes[: self._left if self._how is How.UNHEARD else self._left - 1]
+        if done:
+            await self._request(method, path, b"".join(done), *more)
+        self.failed.set()
+        if self._how is How.CRASH:
+            await asyncio.Event().wait()
+        raise Lost(self._how.value)
+
+
+def _writes(body: bytes) -> list[bytes]:
+    lines = iter(body.splitlines(keepends=True))
+    return [line if line.startswith(b'{"delete"') else line + next(lines) for line in lines]
