@@ -45,7 +45,7 @@ format: .venv/dev ## Put all files into the house's form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-soak: .venv/dev ## The long runs: 50 kills under load
+soak: .venv/dev ## The long runs: 50 kills under load, 100,000 histories of identities
 	$(BIN)/pytest -m soak
 
 bench: .venv/dev ## Measure /track against a bare handler, and the engine alone
