@@ -1,0 +1,63 @@
+"""Keys in one form: two spellings of one address, number or login are one key, and nothing else is."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.profile.key import Form, KeyRules, folded, key_text
+from engine.profile.operations import Refused
+
+PATH = ("pii", "key")
+
+
+def rules(form: Form, region: str | None = None) -> KeyRules:
+    return KeyRules(forms=((PATH, form),), region=region)
+
+
+@pytest.mark.parametrize(
+    ("form", "spellings"),
+    [
+        pytest.param("email", ["ann@x.de", " Ann@X.DE\n", "ａｎｎ@x.de", "an\u200bn@x.de"], id="an address"),
+        pytest.param("phone", ["030 901820", "+49 30 901820", "0049 30/90-18-20", "4930901820"], id="a number"),
+        pytest.param("lower", ["ann ä", "ANN Ä", "ann a\u0308 "], id="a text without case"),
+        pytest.param("exact", ["A-1", " A-1 "], id="a text"),
+    ],
+)
+def test_spellings_of_one_thing_are_one_key(form: Form, spellings: list[str]) -> None:
+    assert len({key_text(PATH, spelling, rules(form, "DE")) for spelling in spellings}) == 1
+
+
+@pytest.mark.parametrize(
+    ("form", "one", "other"),
+    [
+        pytest.param("email", "ann.b@gmail.com", "annb@gmail.com", id="dots of a provider"),
+        pytest.param("email", "ann+shop@x.de", "ann@x.de", id="tags"),
+        pytest.param("phone", "030 901820", "+1 202 456 1111", id="numbers"),
+        pytest.param("exact", "a-1", "A-1", id="case, where it counts"),
+    ],
+)
+def test_different_things_are_different_keys(form: Form, one: str, other: str) -> None:
+    assert key_text(PATH, one, rules(form, "DE")) != key_text(PATH, other, rules(form, "DE"))
+
+
+@given(st.text(max_size=20))
+def test_folding_twice_changes_nothing(text: str) -> None:
+    assert folded(folded(text)) == folded(text)
+
+
+@given(st.one_of(st.text(max_size=20), st.emails()), st.sampled_from(["email", "lower", "exact"]))
+def test_what_is_in_its_form_stays_as_it_is(text: str, form: Form) -> None:
+    try:
+        kept = key_text(PATH, text, rules(form))
+    except Refused:
+        return
+    assert key_text(PATH, kept, rules(form)) == kept
+
+
+@pytest.mark.parametrize("region", ["DE", None])
+def test_a_number_without_its_country_needs_the_region(region: str | None) -> None:
+    if region:
+        assert key_text(PATH, "030 901820", rules("phone", region)) == "+4930901820"
+        return
+    with pytest.raises(Refused, match="with its country code"):
+        key_text(PATH, "030 901820", rules("phone"))
