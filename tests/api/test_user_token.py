@@ -22,7 +22,7 @@ nodes:
 
 
 def token(secret: str = SECRET, **more: Any) -> str:
-    claims = {"aud": "shop", "exp": time.time() + 600, "keys": {"pii.email": "ann@example.com"}, **more}
+    claims = {"aud": "shop", "exp": time.time() + 43_200, "keys": {"pii.email": "ann@example.com"}, **more}
     return sign(Claims(**claims), secret)
 
 

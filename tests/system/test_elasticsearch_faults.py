@@ -14,6 +14,7 @@ import pytest
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.servers.elasticsearch import Cluster
 from tests.servers.fault_proxy import FaultProxy
+from tests.storage.cluster import dropped
 from tests.system.ledger import JSON, Ledger, found_in
 from tests.system.served import Served, serving_on, write_project
 from tests.system.test_serve_workers import until
@@ -113,7 +114,8 @@ async def test_twenty_kills_of_two_servers_lose_nothing_and_double_nothing(
 
 async def kill_nodes(project: Path, cluster: Cluster, kills: int) -> None:
     """A server under load while one node after another is killed and comes back; then everything is sent once more."""
-    address, ledger, dice = store_at(cluster.urls, f"t-{uuid4().hex}"), PatientLedger(), random.Random(5)
+    prefix, ledger, dice = f"t-{uuid4().hex}", PatientLedger(), random.Random(5)
+    address = store_at(cluster.urls, prefix)
     with serving_on(project, f"elasticsearch:{address}") as served:
         for _ in range(kills):
             load = asyncio.create_task(ledger.load(served.address, until=10**9))
@@ -128,6 +130,7 @@ async def kill_nodes(project: Path, cluster: Cluster, kills: int) -> None:
         await ledger.resend(served.address)
         assert served.stop() == 0
     exact(ledger, *await settled(address, ledger))
+    await dropped(cluster.urls[0], prefix)  # the cluster is other tests', too
 
 
 async def test_a_killed_node_of_three_costs_no_acknowledged_event(
