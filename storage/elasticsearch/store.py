@@ -31,6 +31,7 @@ from storage.elasticsearch.writer import Writer
 SECRET = "secret"  # noqa: S105 - the id of the document that holds it
 PROBE = "probe"
 READY_SECONDS = 3.0
+LOOK_SECONDS = 3600.0  # less than a week by far: then there is an index more to look into
 
 
 class ElasticsearchStore:
@@ -48,6 +49,7 @@ class ElasticsearchStore:
         self._committer = Committer(reader, writer, loader, finisher, names)
         self._sweeper = Sweeper(search, reader, writer, loader, finisher, names)
         self._upkeep = Upkeep(search, reader, writer, loader, finisher, names)
+        self._look_at = 0.0  # loop time
         self._opened = False
         self._opening = asyncio.Lock()
         self._closed = False
@@ -65,8 +67,13 @@ class ElasticsearchStore:
             async with self._opening:  # who came first goes on first
                 if not self._opened:
                     await self._migration.run()
-                    await self._upkeep.look()
+                    await self._look()
                     self._opened = True
+
+    async def _look(self) -> None:
+        """Learn what others have forgotten, now and then."""
+        self._look_at = asyncio.get_running_loop().time() + LOOK_SECONDS
+        await self._upkeep.look()
 
     async def migrate(self) -> list[str]:
         """Create or upgrade templates and indices; gives in words what was done."""
@@ -106,6 +113,8 @@ class ElasticsearchStore:
     async def marks(self, source: str, events: tuple[str, ...]) -> dict[str, Mark]:
         """Those of a source's event ids that have taken effect."""
         await self._open()
+        if asyncio.get_running_loop().time() > self._look_at:
+            await self._look()
         return {name[1]: mark for name, mark in (await self._loader.marks([(source, id) for id in events])).items()}
 
     async def cached(self, key: str, now: int) -> CacheEntry | None:
