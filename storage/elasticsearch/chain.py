@@ -113,9 +113,7 @@ def united(profile: Profile, loser: Profile, steps: tuple[Step, ...]) -> Profile
     both = unite(profile, loser, holding[0])
     for step in steps:
         both = unite(both, both, step)
-    return structs.replace(
-        both, id=profile.id, created=profile.created, version=profile.version, conditional=profile.conditional
-    )
+    return structs.replace(both, id=profile.id, created=profile.created, version=profile.version)
 
 
 def _joining(source: ProfileSource) -> tuple[Step, ...]:

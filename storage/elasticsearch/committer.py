@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from engine.tracking.ports import Conflict, Unavailable
+from engine.tracking.ports import Conflict, TooLarge, Unavailable
 from engine.tracking.records import ProfileWrite, SessionWrite, Unit
 from storage.documents import check_versions, encode
 from storage.elasticsearch.chain import Node
@@ -267,7 +267,7 @@ class Committer:
     async def _room(self, pending: Sequence[Entry], entry: Entry | None) -> list[Entry]:
         """The entries that a document is to carry: what is not known to be finished, and the unit's own."""
         if entry is not None and len(entry.text) > MOST_BYTES:
-            raise Unavailable(f"a unit of {len(entry.text)} characters is too large to be committed")
+            raise TooLarge(f"a unit of {len(entry.text)} characters is too large to be committed")
         left = [each for each in pending if not each.finished]
         size = sum([len(each.text) for each in left])
         if len(left) >= MOST_PENDING or size > MOST_PENDING_BYTES:
