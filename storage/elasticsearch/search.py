@@ -11,12 +11,14 @@ from msgspec import Raw, Struct, field, json
 from engine.tracking.ports import Unavailable
 from storage.documents import encode
 from storage.elasticsearch.connection import Answer, Connection, Lost
-from storage.elasticsearch.refusal import cause_of
+from storage.elasticsearch.pause import Pauses
+from storage.elasticsearch.refusal import cause_of, may_pass
 
 Query = Mapping[str, Any]
 ALL: Query = {"match_all": {}}
 NEWEST: Sequence[Query] = ({"stamp": "desc"}, {"nth": "desc"})
 OLDEST: Sequence[Query] = ({"stamp": "asc"}, {"nth": "asc"})
+BUDGET = 3.0  # seconds of tries
 _ABSENT = "ignore_unavailable=true&allow_no_indices=true"
 
 
@@ -83,19 +85,21 @@ class Search:
         wanted = {"query": query, "sort": list(sort), "size": min(size, 10_000), "track_total_hits": False}
         wanted |= {"search_after": list(after)} if after else {}
         wanted |= {"_source": list(source)} if source else {}
-        answer = await self._ask("POST", f"/{name}/_search?{_ABSENT}", encode(wanted))
-        found = _found(answer.body)
-        if found.shards.failed or found.timed_out:
-            raise Unavailable(f"a part of {name} did not answer")
-        return found.hits.hits
+        pauses = Pauses(BUDGET)
+        while True:
+            found = _found((await self._ask("POST", f"/{name}/_search?{_ABSENT}", encode(wanted))).body)
+            if not (found.shards.failed or found.timed_out):
+                return found.hits.hits
+            await _once_more(pauses, name)
 
     async def count(self, name: str, query: Query = ALL) -> int:
         """How many documents a query finds."""
-        answer = await self._ask("POST", f"/{name}/_count?{_ABSENT}", encode({"query": query}))
-        counted = _counted(answer.body)
-        if counted.shards.failed:
-            raise Unavailable(f"a part of {name} did not answer")
-        return counted.count
+        pauses = Pauses(BUDGET)
+        while True:
+            counted = _counted((await self._ask("POST", f"/{name}/_count?{_ABSENT}", encode({"query": query}))).body)
+            if not counted.shards.failed:
+                return counted.count
+            await _once_more(pauses, name)
 
     async def indices(self, pattern: str) -> list[str]:
         """The names of indices."""
@@ -107,10 +111,23 @@ class Search:
         await self._ask("DELETE", f"/{index}?ignore_unavailable=true")
 
     async def _ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
-        try:
-            answer = await self._connection.request(method, path, body)
-        except Lost as lost:
-            raise Unavailable(str(lost)) from lost
-        if not answer.good and not (method == "DELETE" and answer.status == 404):
-            raise Unavailable(str(cause_of(answer)))
-        return answer
+        """The answer to a question; one that a server cannot answer yet, as its shards are starting, is asked again."""
+        pauses = Pauses(BUDGET)
+        while True:
+            try:
+                answer = await self._connection.request(method, path, body)
+            except Lost as lost:
+                raise Unavailable(str(lost)) from lost
+            if answer.good or (method == "DELETE" and answer.status == 404):
+                return answer
+            cause = cause_of(answer)
+            if not (may_pass(answer.status, cause) and pauses.left):
+                raise Unavailable(str(cause))
+            await pauses.next()
+
+
+async def _once_more(pauses: Pauses, name: str) -> None:
+    """Wait for the shards that did not answer. Raises `Unavailable` when that has taken long enough."""
+    if not pauses.left:
+        raise Unavailable(f"a part of {name} did not answer")
+    await pauses.next()
