@@ -74,7 +74,8 @@ class Connection:
         try:
             found = await transport.perform_request(method, path, body=body, headers=headers, max_retries=0)
         except (TimeoutError, TransportError, OSError) as error:
-            raise Lost(f"Elasticsearch at {', '.join(self.address.servers)}: {error}") from error
+            why = error.message if isinstance(error, TransportError) else error
+            raise Lost(f"Elasticsearch at {', '.join(self.address.servers)}: {why}") from error
         return Answer(found.meta.status, found.body or b"")
 
     async def close(self) -> None:

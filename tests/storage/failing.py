@@ -1,7 +1,10 @@
 """A store whose n-th write fails: before it is done, or after it, so that only the answer is lost."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from enum import Enum
+from functools import partial
+from typing import Any
 
 from storage.elasticsearch.connection import Answer, Lost
 from storage.elasticsearch.store import ElasticsearchStore
@@ -23,6 +26,7 @@ class Failing:
         self._left = nth
         self._how = how
         self.failed = asyncio.Event()
+        self._late: Callable[[], Awaitable[Answer]] | None = None
         setattr(store._connection, "request", self.request)  # noqa: B010 - what mypy would not let us assign
 
     async def request(self, method: str, path: str, body: bytes | None = None, *more: str) -> Answer:
@@ -36,10 +40,32 @@ class Failing:
         done = writes[: self._left if self._how is How.UNHEARD else self._left - 1]
         if done:
             await self._request(method, path, b"".join(done), *more)
+        self._late = partial(self._request, method, path, b"".join(writes[len(done) :]), *more)
         self.failed.set()
         if self._how is How.CRASH:
             await asyncio.Event().wait()
         raise Lost(self._how.value)
+
+    async def until(self, doing: Coroutine[Any, Any, None]) -> bool:
+        """Do something; if the n-th write comes, all that was begun ends there. Whether it came."""
+        others = asyncio.all_tasks()
+        done = asyncio.create_task(doing)
+        dying = asyncio.create_task(self.failed.wait())
+        await asyncio.wait([done, dying], return_when=asyncio.FIRST_COMPLETED)
+        came = self.failed.is_set()
+        if not came:
+            dying.cancel()
+            await done
+        begun = asyncio.all_tasks() - others if came else {dying}
+        for task in begun:
+            task.cancel()
+        await asyncio.gather(*begun, return_exceptions=True)
+        return came
+
+    async def late(self) -> Answer:
+        """What was not done arrives after all."""
+        assert self._late is not None
+        return await self._late()
 
 
 def _writes(body: bytes) -> list[bytes]:

@@ -3,7 +3,6 @@
 Whichever write it was, everything has taken effect exactly once, and nothing is left half done.
 """
 
-import asyncio
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -124,23 +123,18 @@ async def crash(history: History, payloads: Sequence[Payload], nth: int) -> bool
     await collector.tracker.start()
     failing = Failing(history.stores[-1], nth, How.CRASH)
     acknowledged: list[Payload] = []
-    others = asyncio.all_tasks()
-    sending = asyncio.create_task(history.send(collector, payloads, acknowledged))
-    closing = asyncio.create_task(_after(sending, history.stores[-1]))
-    dying = asyncio.create_task(failing.failed.wait())
-    await asyncio.wait([closing, dying], return_when=asyncio.FIRST_COMPLETED)
-    for task in asyncio.all_tasks() - others:
-        task.cancel()
-    await asyncio.gather(sending, closing, dying, return_exceptions=True)
-    if failing.failed.is_set():
-        await history.stores[-1]._connection.close()
-        history.stores.pop()
+    came = await failing.until(_whole(history, collector, payloads, acknowledged))
+    if came:
+        await history.stores.pop()._connection.close()
         await history.send(history.process(), payloads, acknowledged)
-    return failing.failed.is_set()
+    return came
 
 
-async def _after(sending: "asyncio.Task[None]", store: ElasticsearchStore) -> None:
-    await sending
+async def _whole(
+    history: History, collector: Collector, payloads: Sequence[Payload], acknowledged: list[Payload]
+) -> None:
+    store = history.stores[-1]
+    await history.send(collector, payloads, acknowledged)
     await store.close()  # what is written after the acknowledgement counts, too
 
 

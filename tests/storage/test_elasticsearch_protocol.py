@@ -1,0 +1,345 @@
+"""How units are committed in Elasticsearch, where the contract says nothing: claims, guards, sweeping, upkeep."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from engine.tracking.ports import Conflict, Unavailable
+from engine.tracking.records import Key, Mark, SessionWrite, StoredEvent, Unit
+from storage.elasticsearch import committer
+from storage.elasticsearch.address import Address, UnusableAddress, address_of
+from storage.elasticsearch.migration import NewerSchema
+from storage.elasticsearch.names import DAY, WEEK, Names, month, over_before, weeks_over_before
+from storage.elasticsearch.store import ElasticsearchStore
+from tests.storage.build import cells, event, mark, profile, session, session_write, write
+from tests.storage.cluster import asked, dropped, indices_of
+from tests.storage.failing import Failing, How
+
+
+class Place:
+    """A prefix on a server, and the stores that were opened there."""
+
+    def __init__(self, server: str) -> None:
+        self.server = server
+        self.prefix = f"t{uuid.uuid4().hex[:12]}"
+        self.stores: list[ElasticsearchStore] = []
+
+    def store(self) -> ElasticsearchStore:
+        """Another process's store."""
+        self.stores.append(ElasticsearchStore.open(f"{self.server}?prefix={self.prefix}"))
+        return self.stores[-1]
+
+    async def source(self, kind: str, field: str, value: str) -> dict[str, Any]:
+        """A document, by the value of a field."""
+        await asked(self.server, "POST", f"/{self.prefix}-{kind}/_refresh")
+        query = {"query": {"term": {field: value}}}
+        found = await asked(self.server, "GET", f"/{self.prefix}-{kind}/_search", query)
+        (hit,) = found["hits"]["hits"]
+        return dict(hit["_source"])
+
+
+@pytest.fixture
+async def place(elasticsearch_url: str) -> AsyncIterator[Place]:
+    place = Place(elasticsearch_url)
+    yield place
+    for store in place.stores:
+        await store.close()
+    await dropped(place.server, place.prefix)
+
+
+async def dies(store: ElasticsearchStore, unit: Unit, nth: int) -> Failing:
+    """Commit; the process ends before the n-th write. What it was about to send may be sent later."""
+    await store.counts()  # it is open
+    failing = Failing(store, nth, How.CRASH)
+    assert await failing.until(store.commit(unit)), "it needs fewer writes than that"
+    return failing
+
+
+# ---- claims of marks -----------------------------------------------------------------------------------------------
+
+
+def attached(id: str, token: str = "e") -> Unit:  # noqa: S107
+    """What an event without session does that a flow has attached to a profile."""
+    return Unit(
+        profiles=(write(id, n=1),),
+        marks=(Mark(source="web", event=token, at=10, profile=id),),
+        events=(structs.replace(event(token, id), session=None),),
+    )
+
+
+async def test_an_event_that_was_led_to_two_profiles_takes_effect_at_one(place: Place) -> None:
+    first, second = place.store(), place.store()
+    told = await asyncio.gather(
+        *[store.commit(attached(id)) for store, id in ((first, "ann"), (second, "bob"))], return_exceptions=True
+    )
+    assert sorted(str(type(each).__name__) for each in told) == ["Conflict", "NoneType"]
+    third = place.store()
+    assert [await third.profile(id) is None for id in ("ann", "bob")] in ([True, False], [False, True])
+    assert (await third.counts()).events == 1
+
+
+async def test_a_claim_that_nobody_kept_is_taken_over_and_its_owner_can_no_longer_commit(place: Place) -> None:
+    owner, other = place.store(), place.store()
+    failing = await dies(owner, attached("ann"), 2)  # the claim is the first write, the commit the second
+    await other.commit(attached("bob"))
+    await failing.late()
+    third = place.store()
+    assert await third.profile("ann") is None
+    assert cells(await third.profile("bob")) == {"n": 1}
+    assert (await third.marks("web", ("e",)))["e"].profile == "bob"
+
+
+async def test_a_claim_whose_owner_has_committed_is_a_mark(place: Place) -> None:
+    owner, other = place.store(), place.store()
+    await dies(owner, attached("ann"), 3)  # nothing is written after the commit
+    with pytest.raises(Conflict, match="mark e"):
+        await other.commit(attached("bob"))
+    assert await other.profile("bob") is None
+    assert (await other.marks("web", ("e",)))["e"].profile == "ann"
+
+
+# ---- sessions ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_session_that_was_claimed_says_whose_it_is_and_nothing_else(place: Place) -> None:
+    unit = Unit(profiles=(write("ann"),), sessions=(session_write("visit", 0, page=1),))
+    await dies(place.store(), unit, 2)
+    other = place.store()
+    claimed = await other.session("web", "visit")
+    assert claimed == structs.replace(session("visit", 0), properties={})
+    assert (await other.counts()).sessions == 0
+    await other.commit(unit)
+    assert await other.session("web", "visit") == session("visit", 1, page=1)
+
+
+async def test_a_session_that_was_claimed_for_another_profile_is_a_conflict(place: Place) -> None:
+    await dies(place.store(), Unit(profiles=(write("ann"),), sessions=(session_write("visit", 0),)), 2)
+    theirs = structs.replace(session("visit"), profile="bob")
+    with pytest.raises(Conflict, match="session visit"):
+        await place.store().commit(Unit(profiles=(write("bob"),), sessions=(SessionWrite(theirs, 0),)))
+
+
+async def test_a_session_changed_beside_its_profile_keeps_both_changes_apart(place: Place) -> None:
+    """One process commits a unit of the profile with its session, one the session alone, of the same version."""
+    first, second = place.store(), place.store()
+    await first.commit(Unit(profiles=(write("ann"),), sessions=(session_write("visit", 0),)))
+    assert await second.session("web", "visit") is not None
+    told = await asyncio.gather(
+        first.commit(Unit(profiles=(write("ann", 1),), sessions=(session_write("visit", 1, by="profile"),))),
+        second.commit(Unit(sessions=(session_write("visit", 1, by="session"),))),
+        return_exceptions=True,
+    )
+    assert sorted(str(type(each).__name__) for each in told) == ["Conflict", "NoneType"]
+    by = "profile" if told[0] is None else "session"
+    third = place.store()
+    await third.profile("ann")
+    assert await third.session("web", "visit") == session("visit", 2, by=by)
+
+
+async def test_a_profile_is_made_beside_a_unit_of_its_session_alone(place: Place) -> None:
+    store = place.store()
+    await store.commit(Unit(sessions=(session_write("visit", 0),)))
+    assert await store.profile("ann") is None
+    assert (await store.counts()).profiles == 0
+    await store.commit(Unit(profiles=(write("ann"),)))
+    assert await store.profile("ann") == profile("ann")
+
+
+# ---- pending -------------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_pending_is_bounded(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = place.store()
+    for n in range(3 * committer.MOST_PENDING):
+        await store.commit(Unit(profiles=(write("ann", n),), events=(event(f"e-{n}"),)))
+    assert len((await place.source("profiles", "id", "ann")).get("pending", [])) <= committer.MOST_PENDING
+    monkeypatch.setattr(committer, "MOST_BYTES", 1000)
+    with pytest.raises(Unavailable, match="too large"):
+        await store.commit(Unit(profiles=(write("bob"),), events=(event("big", text="x" * 1000),)))
+    assert await store.profile("bob") is None
+
+
+@pytest.mark.parametrize("unit", [
+    pytest.param(Unit(profiles=(write("ann"),), events=(event("e"),)), id="a profile"),
+    pytest.param(Unit(marks=(mark("e"),), events=(event("e"),)), id="a mark"),
+    pytest.param(
+        Unit(sessions=(SessionWrite(structs.replace(session("visit"), profile=None), 0),), events=(event("e"),)),
+        id="a session",
+    ),
+    pytest.param(Unit(events=(event("e"), event("f"))), id="nothing else"),
+])  # fmt: skip
+async def test_the_sweeper_finishes_what_nobody_reads(place: Place, unit: Unit) -> None:
+    await dies(place.store(), unit, 2)
+    sweeper, reader = place.store(), place.store()
+    assert (await reader.counts()).events == 0
+    assert await sweeper.sweep(older_ms=3_600_000) == 0
+    assert await sweeper.sweep(older_ms=0) == 1
+    assert (await reader.counts()).events == len(unit.events)
+    assert await sweeper.sweep(older_ms=0) == 0
+
+
+async def test_a_merge_that_was_left_open_is_completed_by_the_sweeper(place: Place) -> None:
+    store = place.store()
+    await store.commit(Unit(profiles=(write("ann", color="red"),)))
+    await store.commit(Unit(profiles=(write("bob", size=1),)))
+    both = structs.replace(profile("ann", 2), parts={**profile("ann").parts, **profile("bob").parts})
+    unit = Unit(profiles=(type(write())(both, 1), write("bob", 1, into="ann")))
+    await dies(store, unit, 2)
+    sweeper = place.store()
+    merged = await sweeper.profile("bob")
+    assert merged is not None
+    assert (merged.id, merged.version, set(merged.parts)) == ("ann", 1, {"ann", "bob"})
+    assert await sweeper.sweep(older_ms=0) == 1
+    assert set((await place.source("profiles", "id", "ann"))["ids"]) == {"ann", "bob"}
+    tombstone = await place.source("profiles", "id", "bob")
+    assert (tombstone["merged_into"], "open" in tombstone, "frozen" in tombstone) == ("ann", False, False)
+    with pytest.raises(Conflict):
+        await sweeper.commit(Unit(profiles=(write("ann", 1),)))
+
+
+async def test_keys_that_were_claimed_stand(place: Place) -> None:
+    await dies(place.store(), Unit(profiles=(write("ann"),), keys=(Key("k", "ann"),)), 2)
+    other = place.store()
+    assert await other.key("k") == Key("k", "ann")
+    with pytest.raises(Conflict, match="key k"):
+        await other.commit(Unit(profiles=(write("bob"),), keys=(Key("k", "bob"),)))
+
+
+# ---- blocks, readiness ---------------------------------------------------------------------------------------------
+
+
+async def test_a_read_only_block_is_told_until_it_is_lifted(place: Place) -> None:
+    store = place.store()
+    await store.commit(Unit(profiles=(write("ann"),)))
+    settings = f"/{place.prefix}-*/_settings"
+    await asked(place.server, "PUT", settings, {"index.blocks.write": True})
+    with pytest.raises(Unavailable, match="cluster_block_exception"):
+        await store.commit(Unit(profiles=(write("ann", 1),)))
+    assert "cluster_block_exception" in str(await store.ready())
+    await asked(place.server, "PUT", settings, {"index.blocks.write": None})
+    assert await store.ready() is None
+    await store.commit(Unit(profiles=(write("ann", 1),)))
+
+
+async def test_a_server_that_is_not_there_is_told(unused_tcp_port: int) -> None:
+    store = ElasticsearchStore.open(f"http://127.0.0.1:{unused_tcp_port}")
+    assert "Cannot connect" in str(await store.ready())
+    with pytest.raises(Unavailable):
+        await store.profile("ann")
+    await store.close()
+
+
+async def test_a_closed_store_says_so(place: Place) -> None:
+    store = place.store()
+    await store.close()
+    assert "closed" in str(await store.ready())
+    for call in (store.commit(Unit()), store.counts(), store.profile("ann"), store.forget_marks(1), store.sweep()):
+        with pytest.raises(Unavailable, match="closed"):
+            await call
+
+
+async def test_closing_finishes_what_was_begun(place: Place) -> None:
+    store = place.store()
+    await store.counts()
+    waiting = [
+        asyncio.create_task(store.commit(Unit(profiles=(write(f"p-{n}"),), events=(event(f"e-{n}"),))))
+        for n in range(300)
+    ]
+    await asyncio.sleep(0)
+    await asyncio.gather(store.close(), store.close())
+    assert await asyncio.gather(*waiting) == [None] * 300
+    counts = await place.store().counts()
+    assert (counts.profiles, counts.events) == (300, 300)
+
+
+# ---- schema, months, weeks -----------------------------------------------------------------------------------------
+
+
+async def test_indices_of_a_newer_schema_are_refused(place: Place) -> None:
+    await place.store().migrate()
+    newer = {"_meta": {"schema": 99}, "properties": {}}
+    await asked(place.server, "PUT", f"/{place.prefix}-keys/_mapping", newer)
+    late = place.store()
+    with pytest.raises(NewerSchema, match="keys has schema 99"):
+        await late.migrate()
+    with pytest.raises(NewerSchema):
+        await late.commit(Unit(profiles=(write("ann"),)))
+    assert "schema 99" in str(await late.ready())
+
+
+async def test_indices_of_an_older_schema_are_upgraded(place: Place) -> None:
+    await place.store().migrate()
+    await asked(place.server, "PUT", f"/{place.prefix}-keys/_mapping", {"_meta": {"schema": 0}})
+    told = await place.store().migrate()
+    assert [words for words in told if f"upgraded the index {place.prefix}-keys" in words] == told
+
+
+async def test_events_go_to_the_month_in_which_they_were_received(place: Place) -> None:
+    store = place.store()
+    days = [StoredEvent(id=f"e-{n}", type="x", source="web", received=n * 31 * DAY) for n in range(3)]
+    await store.commit(Unit(events=tuple(days)))
+    await store.counts()
+    months = [name for name in await indices_of(place.server, place.prefix) if "events" in name]
+    assert months == [f"{place.prefix}-events-{month}" for month in ("197001", "197002", "197003")]
+
+
+async def test_a_week_of_forgotten_marks_is_dropped(place: Place) -> None:
+    store = place.store()
+    now = store._loader.now()
+    old = now - 6 * DAY
+    await store.commit(Unit(marks=(mark("old", at=old),)))
+    assert await store.marks("web", ("old",)) == {"old": mark("old", at=old)}
+    store._loader.now = lambda: now + 3 * WEEK
+    await store._look()  # as it does every hour
+    await store.commit(Unit(marks=(mark("new", at=now + 3 * WEEK),)))
+    assert len([name for name in await indices_of(place.server, place.prefix) if "marks" in name]) == 2
+    assert await store.marks("web", ("old", "new")) == {
+        "old": mark("old", at=old), "new": mark("new", at=now + 3 * WEEK)
+    }  # fmt: skip
+    assert await store.forget_marks(now + 2 * WEEK) == 1
+    assert len([name for name in await indices_of(place.server, place.prefix) if "marks" in name]) == 1
+    assert list(await store.marks("web", ("old", "new"))) == ["new"]
+
+
+def test_months_and_weeks_are_those_of_utc() -> None:
+    names = Names("p")
+    assert [month(time) for time in (0, 31 * DAY - 1, 31 * DAY, -1, 10**18)] == [
+        "197001", "197001", "197002", "197001", "999912"
+    ]  # fmt: skip
+    now = 1_700_000_000_000
+    assert names.marks_at(now, now) in names.marks_now(now)
+    assert names.marks_at(now - WEEK, now) in names.marks_now(now)
+    assert names.marks_at(5, now) == names.marks_at(now, now)
+    assert len(names.marks_now(now)) == 2
+    assert over_before(["p-events-202401", "p-events-202402", "p-events-202403"], 1_709_251_200_000) == [
+        "p-events-202401", "p-events-202402"
+    ]  # fmt: skip
+    assert weeks_over_before(names.marks_now(now), now) == names.marks_now(now)[:1]
+
+
+# ---- addresses -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("text", "address"), [
+    pytest.param("http://es:9200", Address(("http://es:9200",)), id="plain"),
+    pytest.param("https://es", Address(("https://es:9200",)), id="without a port"),
+    pytest.param("http://es:1?prefix=shop-1", Address(("http://es:1",), "shop-1"), id="prefix"),
+    pytest.param("http://a:1,b:2,http://c:3", Address(("http://a:1", "http://b:2", "http://c:3")), id="several"),
+    pytest.param("http://ann:p%40ss@es:1", Address(("http://es:1",), user=("ann", "p@ss")), id="user"),
+    pytest.param("http://[::1]:9200", Address(("http://[::1]:9200",)), id="IPv6"),
+])  # fmt: skip
+def test_an_address(text: str, address: Address) -> None:
+    assert address_of(text) == address
+
+
+@pytest.mark.parametrize("text", [
+    "", "es:9200", "ftp://es", "http://", "http://es?prefix=Shop", "http://es?prefix=", "http://es?x=1", "http://es:x",
+    "http://es?prefix=*", "http://a,", "http://a:99999",
+])  # fmt: skip
+def test_an_address_that_names_no_server_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(UnusableAddress, match=r"elasticsearch:http://host:9200"):
+        address_of(text)
