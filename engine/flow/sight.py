@@ -99,9 +99,10 @@ class Sight:
         if identify == "refuse":
             raise Refused("this source may not identify profiles")
         claim = effect.claimed or identify != "trust"
-        left, right, before, shown = self.acting or effect.left, effect.right, self.person, scope["profile"]
+        left, right, shown = self.acting or effect.left, effect.right, scope["profile"]
         step = JoinStep(step_id(left, right, effect.cause), left, right, effect.cause, claim)
-        united = unite(before, other := _taken_in(before, effect.other), step)
+        before, other = _copies(self.person, effect.other)
+        united = unite(before, other, step)
         if united is before:  # undone, for good
             return
         known = step.id in before.steps
@@ -143,15 +144,18 @@ class Sight:
         scope["session"] = put(scope["session"], effect.path, effect.value)
 
 
-def _taken_in(person: Profile, other: Profile) -> Profile:
-    """What `person` takes in of another profile, or of another copy of itself.
+def _copies(person: Profile, other: Profile) -> tuple[Profile, Profile]:
+    """Two profiles that are to be united; they may be copies of one, of which one is older.
 
-    A copy may be newer. The version stays, for what was decided was decided on this one; and what this one has already
-    is not taken from the other, where nothing else is to be had there.
+    Then it counts as old as the older one, so that the commit finds out: what was decided was decided on both. And of
+    a profile that has nothing more nothing is taken.
     """
     if other.parts.keys() <= person.parts.keys():
-        return person
-    return msgspec.structs.replace(other, version=person.version) if other.id == person.id else other
+        return person, person
+    if other.id != person.id:
+        return person, other
+    version = min(person.version, other.version)
+    return msgspec.structs.replace(person, version=version), msgspec.structs.replace(other, version=version)
 
 
 def first_sight(inputs: Inputs, profile: dict[str, Any] | None = None) -> Sight:

@@ -111,7 +111,9 @@ def _profiles(work: Work) -> tuple[Profile | None, dict[str, Any] | None, tuple[
         return person, shown, (write,)
     documents = [*([first] if first else []), *work.merged]
     # A merge whose step was undone joins nobody: then the other profile stays as it is.
-    losers = {doc.id: doc for doc in reversed(documents) if doc.id != person.id and doc.id in person.parts}
+    # Of copies of one the oldest counts: what was decided was decided on all of them.
+    documents.sort(key=lambda doc: -doc.version)
+    losers = {doc.id: doc for doc in documents if doc.id != person.id and doc.id in person.parts}
     frozen = tuple(ProfileWrite(tombstone(doc, person.id), doc.version) for doc in losers.values())
     return person, shown, (write, *frozen)
 
