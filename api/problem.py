@@ -15,6 +15,7 @@ STATUS: dict[Wrongness, int] = {
     "not-allowed": 403,
     "too-large": 413,
     "nothing-accepted": 422,
+    "forgotten": 410,
 }
 TITLES = {
     400: "The request is malformed",
@@ -23,6 +24,7 @@ TITLES = {
     404: "There is no such thing here",
     405: "This method is not for this address",
     408: "The request did not arrive in time",
+    410: "Whom this is about has been forgotten",
     413: "The request is too large",
     415: "The request's media type is not taken",
     422: "Nothing in the request could be accepted",

@@ -6,7 +6,7 @@ Documents are kept encoded, so nobody can change what is stored by changing what
 import os
 from asyncio import sleep
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -15,6 +15,7 @@ from engine.search.field import Kind
 from engine.search.match import matches
 from engine.search.page import Page, read_cursor, write_cursor
 from engine.search.query import Query
+from engine.tracking.erasure import Belongings, Erased
 from engine.tracking.ports import Conflict
 from engine.tracking.records import (
     CacheEntry,
@@ -197,6 +198,54 @@ class MemoryStore:
         found = sorted((time, id) for id, time in self._due.items() if time <= before)
         return [id for _, id in found[:limit]]
 
+    async def belongings(self, ids: frozenset[str]) -> Belongings:
+        """`ids` with those of all tombstones that lead to one of them, and the sessions of all of these."""
+        while more := {id for id, end in self._merged.items() if end in ids} - ids:
+            ids |= more
+        sessions = [(name, decode_session(kept.doc)) for name, kept in self._sessions.items()]
+        return Belongings(ids, frozenset(name for name, session in sessions if session.profile in ids))
+
+    async def remove(self, id: str, version: int) -> None:
+        """Erase the document of a profile or a tombstone. Raises `Conflict` when it is not at that version."""
+        kept = self._profiles.get(id, NOTHING)
+        if kept is not NOTHING and kept.version != version:
+            raise Conflict("profile", id)
+        for places in (self._profiles, self._merged, self._due):
+            places.pop(id, None)
+
+    async def erase(self, whose: Belongings) -> Erased:
+        """Erase what belongs to these, but for the documents of the profiles themselves."""
+        ids, sessions = whose.ids, whose.sessions
+        events = [decode_event(doc) for doc in self._events]
+        left = [event for event in events if not _is_of(event, whose)]
+        gone = {event.id for event in events if _is_of(event, whose)}
+        marks = [name for name, mark in self._marks.items() if _is_of(mark, whose)]
+        keys = [key for key, held in self._keys.items() if held.id in ids]
+        cache = [key for key, (_, doc) in self._cache.items() if decode_cached(doc).profile in ids]
+        runs = [decode_run(doc) for doc in self._runs]
+        kept = [run for run in runs if run.profile not in ids and run.event not in gone and ids.isdisjoint(run.met)]
+        rejected = [doc for doc in self._rejected if not _is_about(decode_rejected(doc), whose)]
+        erased = Erased(
+            sessions=_drop(self._sessions, sessions),
+            events=len(events) - len(left),
+            runs=len(runs) - len(kept),
+            rejected=len(self._rejected) - len(rejected),
+            keys=_drop(self._keys, keys),
+            marks=_drop(self._marks, marks),
+            cache=_drop(self._cache, cache),
+        )
+        self._keep_events(left)
+        self._keep_runs(kept)
+        self._rejected = rejected
+        return erased
+
+    async def expunge(self) -> None:
+        """There are no files."""
+
+    async def notes(self, beginning: str) -> dict[str, bytes]:
+        """The notes whose names begin so."""
+        return {name: doc for name, doc in self._notes.items() if name.startswith(beginning)}
+
     async def note(self, name: str) -> bytes | None:
         """What was last kept under a name."""
         return self._notes.get(name)
@@ -225,16 +274,10 @@ class MemoryStore:
     async def retain(self, keep: Keep, tell: Tell = silent) -> Dropped:
         """Drop events, runs and rejected events from before the times of `keep`."""
         dropped = await self.expired(keep)
-        events = [(event, doc) for doc in self._events if (event := decode_event(doc)).received >= (keep.events or 0)]
-        runs = [(run, doc) for doc in self._runs if (run := decode_run(doc)).at >= (keep.runs or 0)]
-        for places in (self._events, self._event_by_id, self._events_by_profile):
-            places.clear()
-        for event, doc in events:
-            self._put_event(event, doc)
-        for places in (self._runs, self._run_by_id, self._runs_by_event):
-            places.clear()
-        for run, doc in runs:
-            self._put_run(run, doc)
+        events = [decode_event(doc) for doc in self._events]
+        runs = [decode_run(doc) for doc in self._runs]
+        self._keep_events([event for event in events if event.received >= (keep.events or 0)])
+        self._keep_runs([run for run in runs if run.at >= (keep.runs or 0)])
         self._rejected = [doc for doc in self._rejected if decode_rejected(doc).at >= (keep.rejected or 0)]
         tell(dropped)
         return dropped
@@ -305,6 +348,20 @@ class MemoryStore:
         else:
             self._merged[profile.id] = profile.merged_into
 
+    def _keep_events(self, events: list[StoredEvent]) -> None:
+        """Let these be all the events that there are."""
+        for places in (self._events, self._event_by_id, self._events_by_profile):
+            places.clear()
+        for event in events:
+            self._put_event(event, encode(event))
+
+    def _keep_runs(self, runs: list[RunRecord]) -> None:
+        """Let these be all the runs that there are."""
+        for places in (self._runs, self._run_by_id, self._runs_by_event):
+            places.clear()
+        for run in runs:
+            self._put_run(run, encode(run))
+
     def _put_event(self, event: StoredEvent, doc: bytes) -> None:
         at = len(self._events)
         self._events.append(doc)
@@ -316,6 +373,23 @@ class MemoryStore:
         self._run_by_id[run.id] = len(self._runs)
         self._runs_by_event.setdefault(run.event, []).append(len(self._runs))
         self._runs.append(doc)
+
+
+def _is_of(document: StoredEvent | Mark, whose: Belongings) -> bool:
+    """Whether an event or a mark is of one of the profiles; of a session's only if it has no other profile."""
+    if document.profile is not None:
+        return document.profile in whose.ids
+    return (document.source, document.session) in whose.sessions
+
+
+def _is_about(rejected: Rejected, whose: Belongings) -> bool:
+    """Whether a rejected event came under one of the ids."""
+    return rejected.profile in whose.ids or (rejected.source, rejected.session) in whose.sessions
+
+
+def _drop(kept: dict[Any, Any], keys: Iterable[Any]) -> int:
+    """Drop what is under these keys; gives how much there was."""
+    return sum([kept.pop(key, None) is not None for key in keys])
 
 
 def _newest(kept: list[T], limit: int) -> Iterable[T]:

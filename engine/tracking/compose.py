@@ -56,7 +56,6 @@ def compose(work: Work, intake: Intake, session_write: bool, rejected: tuple[Rej
     person, shown, profiles = _profiles(work)
     told = answered_id(work, person)
     session, change = _session(work, intake, session_write)
-    start = work.start
     read = None
     if session is not None and change is None:
         read = SessionRead(session.source, session.id, session.version)
@@ -70,7 +69,7 @@ def compose(work: Work, intake: Intake, session_write: bool, rejected: tuple[Rej
             events=tuple([_stored(work, event, seen, profile) for event, seen, profile in work.done if event.save]),
             runs=tuple([run_record(work, ran, person) for ran in work.ran if ran.trace is not None and ran.flow]),
             rejected=rejected,
-            cache=tuple([_entry(put, start.now) for put in work.cache]),
+            cache=tuple([_entry(work, put) for put in work.cache]),
         ),
         person,
         shown,
@@ -205,6 +204,7 @@ def run_record(work: Work, ran: Ran, person: Profile | None) -> RunRecord:
         source=work.start.source.source,
         profile=person.id if person else None,
         trace=Raw(_encoder.encode(document)),
+        met=ran.met,
     )
 
 
@@ -222,8 +222,9 @@ def _rejected(intake: Intake, one: Unacceptable, now: int, seed: str) -> Rejecte
         at_field=one.at,
         session=intake.session,
         body=one.body,
+        profile=intake.profile,
     )
 
 
-def _entry(put: CachePut, now: int) -> CacheEntry:
-    return CacheEntry(put.key, put.value, now + put.ttl_ms)
+def _entry(work: Work, put: CachePut) -> CacheEntry:
+    return CacheEntry(put.key, put.value, work.start.now + put.ttl_ms, work.sight.acting)

@@ -27,7 +27,7 @@ Id = Annotated[str, Meta(min_length=1, max_length=200)]  # and `usable`, which i
 Token = Annotated[str, Meta(max_length=LONGEST)]
 UNUSABLE = "must not be blank, begin or end with space, or hold control characters"
 
-Wrongness = Literal["malformed", "unauthorised", "too-large", "nothing-accepted", "not-allowed"]
+Wrongness = Literal["malformed", "unauthorised", "too-large", "nothing-accepted", "not-allowed", "forgotten"]
 
 
 class Refusal(Exception):

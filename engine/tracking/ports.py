@@ -9,6 +9,7 @@ from engine.flow.ask import OutsideAsk, Reply
 from engine.profile.document import Profile
 from engine.search.page import Page
 from engine.search.query import Query
+from engine.tracking.erasure import Belongings, Erased
 from engine.tracking.records import (
     CacheEntry,
     Counts,
@@ -135,6 +136,27 @@ class Store(Protocol):
 
         Tombstones are never due. What has just been committed may be found a little later.
         """
+
+    async def belongings(self, ids: frozenset[str]) -> Belongings:
+        """`ids` with those of all tombstones that lead to one of them, and the sessions of all of these.
+
+        All of them, as of now.
+        """
+
+    async def remove(self, id: str, version: int) -> None:
+        """Erase the document of a profile or a tombstone. Raises `Conflict` when it is not at that version."""
+
+    async def erase(self, whose: Belongings) -> Erased:
+        """Erase what belongs to these, but for the documents of the profiles themselves, which `remove` erases.
+
+        May be repeated, and should be: what is written meanwhile may be missed. Gives how much was found.
+        """
+
+    async def expunge(self) -> None:
+        """See that nothing of what was erased is left in the files. May take long; serving goes on meanwhile."""
+
+    async def notes(self, beginning: str) -> dict[str, bytes]:
+        """The notes whose names begin so."""
 
     async def note(self, name: str) -> bytes | None:
         """What was last kept under a name."""

@@ -49,7 +49,10 @@ class Mark(Struct, frozen=True, omit_defaults=True):
 
 
 class RunRecord(Struct, frozen=True, omit_defaults=True):
-    """A run that is kept, by policy. `trace` is the encoded trace (JSON)."""
+    """A run that is kept, by policy. `trace` is the encoded trace (JSON).
+
+    `met` are the profiles that it was shown beside that of its event.
+    """
 
     id: str
     event: str
@@ -60,6 +63,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     source: str
     profile: str | None = None
     trace: Raw = field(default_factory=lambda: Raw(b"{}"))
+    met: tuple[str, ...] = ()
 
 
 class Rejected(Struct, frozen=True, omit_defaults=True):
@@ -72,6 +76,7 @@ class Rejected(Struct, frozen=True, omit_defaults=True):
     at_field: str = ""  # where in the event, as a JSON pointer
     session: str | None = None
     body: Raw = field(default_factory=lambda: Raw(b"null"))
+    profile: str | None = None  # that its sender named, whoever it is
 
 
 class Key(Struct, frozen=True):
@@ -87,12 +92,13 @@ class Key(Struct, frozen=True):
     over: bool = False
 
 
-class CacheEntry(Struct, frozen=True):
-    """A value that flows share until `expires`."""
+class CacheEntry(Struct, frozen=True, omit_defaults=True):
+    """A value that flows share until `expires`. `profile` is the one of the event for which it was kept."""
 
     key: str
     value: Any
     expires: int
+    profile: str | None = None
 
 
 class ProfileWrite(Struct, frozen=True):

@@ -9,7 +9,7 @@ from msgspec import Raw, Struct, field, structs
 from engine.flow.run import Identify
 from engine.tracking.compose import rejected_records
 from engine.tracking.identity import short_hash
-from engine.tracking.intake import Intake
+from engine.tracking.intake import Intake, Refusal
 from engine.tracking.ports import Parcel
 from engine.tracking.records import Rejected
 from engine.tracking.request import Request, beings
@@ -133,6 +133,8 @@ def lanes_of(waiting: Iterable[Waiting]) -> list[Lane]:
 def unprocessed(spooled: Spooled, wrong: Exception) -> tuple[Rejected, ...]:
     """The events of a unit that cannot be done, as they are kept; and those that had been rejected before."""
     intake = spooled.intake
+    if isinstance(wrong, Refusal) and wrong.kind == "forgotten":
+        return _forgotten(spooled, len(intake.events) + len(intake.rejected))
     reason = f"it was accepted while the store was away, and could not be processed: {type(wrong).__name__}: {wrong}"
     records = [
         Rejected(
@@ -143,10 +145,18 @@ def unprocessed(spooled: Spooled, wrong: Exception) -> tuple[Rejected, ...]:
             at_field=f"/events/{event.index}",
             session=intake.session,
             body=Raw(msgspec.json.encode(event)),
+            profile=intake.profile,
         )
         for event in intake.events
     ]
     return (*records, *rejected_records(intake, spooled.now, spooled.seed))
+
+
+def _forgotten(spooled: Spooled, events: int) -> tuple[Rejected, ...]:
+    """What is kept of events of somebody who has been forgotten: that there were some."""
+    reason = "it was accepted while the store was away, and whom it is about has been forgotten: nothing of it is kept"
+    ids = [short_hash("rejected", spooled.seed, str(nth)) for nth in range(events)]
+    return tuple([Rejected(id, spooled.intake.source, spooled.now, reason) for id in ids])
 
 
 def unreadable(waiting: Waiting, now: int) -> tuple[Rejected, ...]:

@@ -21,6 +21,7 @@ from engine.tracking.being import Being, system_event
 from engine.tracking.compose import Composed, compose, rejected_records, unmoved
 from engine.tracking.done import UNTOUCHED, Done, Missed, answer_of
 from engine.tracking.driver import Driver
+from engine.tracking.forgotten import of_profile, of_session
 from engine.tracking.identity import derived_id, is_placeholder
 from engine.tracking.intake import Intake, Refusal
 from engine.tracking.known import Known, KnownProfile
@@ -37,6 +38,10 @@ from engine.tracking.whose import profile_at
 from engine.tracking.work import Start, Work
 
 MOST_RUNS = 24  # of one unit, when its documents keep moving
+FORGOTTEN = (
+    "whom this session and profile belonged to has been forgotten, and nothing was kept of this payload: "
+    "drop both ids, and begin anew only if your visitor wants that"
+)
 
 
 class Loaded(Struct, frozen=True):
@@ -200,11 +205,16 @@ class Tracker:
             looked_at = self._remembered(intake.profile, ahead) or await self._stored(intake.profile)
             return Loaded(None, looked_at, looked_at.person.id if looked_at else None)
         session = await self._session(request, ahead) if intake.session is not None else None
+        if session is not None and not session.version:
+            await self._not_forgotten(of_session(self._secret, (session.source, session.id)))
         if intake.profile_less:
             return Loaded(session, None, None)
         acting = session.profile if session is not None else None
-        if acting is None and intake.profile is not None and await self._exists(intake.profile, ahead):
-            acting = intake.profile
+        if acting is None and intake.profile is not None:
+            if await self._exists(intake.profile, ahead):
+                acting = intake.profile
+            else:
+                await self._not_forgotten(of_profile(self._secret, intake.profile))
         if acting is None:
             acting = derived_id(self._secret, intake.source, intake.session or "")
         known = self._remembered(acting, ahead)
@@ -215,9 +225,15 @@ class Tracker:
                 if session.profile is not None and session.profile != acting:
                     raise Conflict("session", session.id)
         if known is None:
+            await self._not_forgotten(of_profile(self._secret, acting))
             person = new_profile(acting, request.now)
             known = KnownProfile(person, shown(person, fold(person)))
         return Loaded(session, known, acting)
+
+    async def _not_forgotten(self, tombstone: str) -> None:
+        """Refuse a payload that comes under an id of somebody who has been forgotten."""
+        if await self.store.key(tombstone) is not None:
+            raise Refusal("forgotten", FORGOTTEN)
 
     async def _session(self, request: Request, ahead: Ahead | None) -> Session:
         name = request.intake.source, request.intake.session or ""

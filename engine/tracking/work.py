@@ -70,6 +70,7 @@ class Ran(Struct, frozen=True):
     version: str
     outcome: str
     trace: dict[str, Any] | None = None
+    met: tuple[str, ...] = ()  # the profiles that it was shown beside its own
 
 
 class Work:
@@ -204,11 +205,9 @@ class Work:
     def _taint(self, machine: Machine) -> None:
         """Note whether the run was shown somebody else's profile, whatever came of the run."""
         own = self.start.person.ids if self.start.person is not None else ()
-        for index, reply in machine.replies:
-            for found in reply.found if isinstance(reply, ProfilesReply) else (reply,):
-                if isinstance(found, ProfileReply) and found.profile is not None:
-                    strange = set(found.profile.ids).isdisjoint(own) and not _proves(machine, index, found.profile)
-                    self.foreign = self.foreign or strange
+        for index, profile in _met(machine):
+            strange = set(profile.ids).isdisjoint(own) and not _proves(machine, index, profile)
+            self.foreign = self.foreign or strange
 
     def _not_run(self, flow: Flow) -> tuple[str, dict[str, Any]] | None:
         """Why `flow` is not run although the event's type matches: the outcome and the reason."""
@@ -368,7 +367,9 @@ class Work:
             trace = Trace(self.ticks)
             machine = machine.again(trace)
         document = render(trace, machine) if trace is not None else None
-        self.ran.append(Ran(event, machine.flow.name, machine.flow.version, machine.outcome or "failed", document))
+        met = tuple(dict.fromkeys([profile.id for _, profile in _met(machine)])) if machine.replies else ()
+        outcome = machine.outcome or "failed"
+        self.ran.append(Ran(event, machine.flow.name, machine.flow.version, outcome, document, met))
 
     def _tell_quiet(self, event: Being, quiet: tuple[Flow, ...]) -> None:
         """The flows whose event type did not match: all when no flow's did, or on demand; else one counted line."""
@@ -381,6 +382,14 @@ class Work:
         elif quiet:
             told = f'{len(quiet)} more flows take other event types (debugger: "all" lists them)'
             self.ran.append(Ran(event, "", "", "not-triggered", {"reason": {"expression": told, "values": {}}}))
+
+
+def _met(machine: Machine) -> Iterator[tuple[int, Profile]]:
+    """The stored profiles that a run was shown, each with the node that asked for it."""
+    for index, reply in machine.replies:
+        for found in reply.found if isinstance(reply, ProfilesReply) else (reply,):
+            if isinstance(found, ProfileReply) and found.profile is not None:
+                yield index, found.profile
 
 
 def _proves(machine: Machine, index: int, profile: Profile) -> bool:

@@ -236,7 +236,12 @@ class Committer:
         entry = draft.entry(committed=1)
         pending = await self._room((), entry)
         source = MarkSource(
-            at=mark.at, doc=text_of(mark), by=draft.token, pending=_texts(pending), unfinished=_since(pending)
+            at=mark.at,
+            profile=mark.profile,
+            doc=text_of(mark),
+            by=draft.token,
+            pending=_texts(pending),
+            unfinished=_since(pending),
         )
         written = await self._writer.one(replace(*place, encode(source), at))
         if written is None:

@@ -65,14 +65,18 @@ class Connection:
             serializers={kind: _Bytes(kind) for kind in (JSON, LINES, "text/plain", "text/html")},
         )
 
-    async def request(self, method: str, path: str, body: bytes | None = None, kind: str = JSON) -> Answer:
-        """What the server answers, whatever its status. Raises `Lost`."""
+    async def request(
+        self, method: str, path: str, body: bytes | None = None, kind: str = JSON, seconds: float | None = None
+    ) -> Answer:
+        """What the server answers, whatever its status, within the usual time or some `seconds`. Raises `Lost`."""
         headers = {"accept": JSON}
         if body is not None:
             headers["content-type"] = kind
         transport = self._client.transport
         try:
-            found = await transport.perform_request(method, path, body=body, headers=headers, max_retries=0)
+            found = await transport.perform_request(
+                method, path, body=body, headers=headers, max_retries=0, request_timeout=seconds or SECONDS
+            )
         except (TimeoutError, TransportError, OSError) as error:
             why = error.message if isinstance(error, TransportError) else error
             raise Lost(f"Elasticsearch at {', '.join(self.address.servers)}: {why}") from error

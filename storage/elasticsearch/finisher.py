@@ -137,7 +137,7 @@ class Finisher:
         for nth, one in enumerate(record.rejected):
             found.append(create(names.rejected_at(one.at), f"{token}-{nth}", rejected_source(one, stamp, nth)))
         for entry in record.cache:
-            source = encode(CacheSource(expires=entry.expires, doc=text_of(entry)))
+            source = encode(CacheSource(expires=entry.expires, doc=text_of(entry), profile=entry.profile))
             found.append(renew(names.cache, id_of(entry.key), source, stamp))
         return found
 

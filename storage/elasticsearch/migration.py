@@ -10,7 +10,7 @@ from storage.documents import encode
 from storage.elasticsearch.connection import Connection, Lost
 from storage.elasticsearch.names import Names
 from storage.elasticsearch.refusal import cause_of
-from storage.elasticsearch.templates import KINDS, SCHEMA, Kind, mappings, template
+from storage.elasticsearch.templates import CHANGEABLE, KINDS, SCHEMA, Kind, mappings, template
 
 EXISTS = "resource_already_exists_exception"
 
@@ -82,6 +82,7 @@ class Migration:
         for index, schema in indices.items():
             if schema < SCHEMA and _of(kind, name, index):
                 await self._ask("PUT", f"/{index}/_mapping", encode(mappings(kind)))
+                await self._ask("PUT", f"/{index}/_settings", encode(CHANGEABLE))
                 done.append(f"upgraded the index {index} to schema {SCHEMA}")
         return done
 

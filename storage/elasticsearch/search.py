@@ -19,6 +19,7 @@ ALL: Query = {"match_all": {}}
 NEWEST: Sequence[Query] = ({"stamp": "desc"}, {"nth": "desc"})
 OLDEST: Sequence[Query] = ({"stamp": "asc"}, {"nth": "asc"})
 BUDGET = 3.0  # seconds of tries
+MERGE_SECONDS = 3600.0
 _ABSENT = "ignore_unavailable=true&allow_no_indices=true"
 
 
@@ -110,12 +111,18 @@ class Search:
         """Take an index away."""
         await self._ask("DELETE", f"/{index}?ignore_unavailable=true")
 
-    async def _ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
+    async def expunge(self, name: str) -> None:
+        """Let nothing be left in the files of what has been deleted. Takes as long as writing them anew."""
+        await self._ask("POST", f"/{name}/_flush?{_ABSENT}")
+        await self._ask("POST", f"/{name}/_forcemerge?only_expunge_deletes=true&{_ABSENT}", seconds=MERGE_SECONDS)
+        await self._ask("POST", f"/{name}/_flush?{_ABSENT}")
+
+    async def _ask(self, method: str, path: str, body: bytes | None = None, seconds: float | None = None) -> Answer:
         """The answer to a question; one that a server cannot answer yet, as its shards are starting, is asked again."""
         pauses = Pauses(BUDGET)
         while True:
             try:
-                answer = await self._connection.request(method, path, body)
+                answer = await self._connection.request(method, path, body, seconds=seconds)
             except Lost as lost:
                 raise Unavailable(str(lost)) from lost
             if answer.good or (method == "DELETE" and answer.status == 404):

@@ -67,6 +67,7 @@ class MarkSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
     that commits a unit without marks."""
 
     at: int | None = None
+    profile: str | None = None  # searched
     doc: str | None = None
     on: str | None = None
     by: str | None = None
@@ -115,6 +116,7 @@ class RunSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
     nth: int
     doc: str
     profile: str | None = None
+    met: tuple[str, ...] = ()
 
 
 class RejectedSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -128,13 +130,15 @@ class RejectedSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
     nth: int
     doc: str
     session: str | None = None
+    profile: str | None = None
 
 
-class CacheSource(Struct, frozen=True, kw_only=True):
+class CacheSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A cache entry."""
 
     expires: int
     doc: str
+    profile: str | None = None
 
 
 class MetaSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -221,7 +225,7 @@ def session_source(
 
 def mark_source(mark: Mark) -> bytes:
     """A mark's document, encoded."""
-    return encode(MarkSource(at=mark.at, doc=text_of(mark)))
+    return encode(MarkSource(at=mark.at, profile=mark.profile, doc=text_of(mark)))
 
 
 def key_source(key: Key, claim: bool) -> bytes:
@@ -266,6 +270,7 @@ def run_source(run: RunRecord, stamp: int, nth: int) -> bytes:
             nth=nth,
             doc=text_of(run),
             profile=run.profile,
+            met=run.met,
         )
     )
 
@@ -282,5 +287,6 @@ def rejected_source(rejected: Rejected, stamp: int, nth: int) -> bytes:
             nth=nth,
             doc=text_of(rejected),
             session=rejected.session,
+            profile=rejected.profile,
         )
     )

@@ -7,6 +7,7 @@ from base64 import b64decode, b64encode
 from engine.profile.document import Profile
 from engine.search.page import Page
 from engine.search.query import Query
+from engine.tracking.erasure import Belongings, Erased
 from engine.tracking.ports import Unavailable
 from engine.tracking.records import CacheEntry, Counts, Key, Mark, Rejected, RunRecord, Session, StoredEvent, Unit
 from engine.tracking.retention import Dropped, Keep, Tell, silent
@@ -15,6 +16,7 @@ from storage.elasticsearch.address import Address, address_of
 from storage.elasticsearch.committer import Committer
 from storage.elasticsearch.connection import Connection
 from storage.elasticsearch.dsl import Dsl
+from storage.elasticsearch.erasure import Erasure
 from storage.elasticsearch.finisher import Finisher
 from storage.elasticsearch.loader import Loader
 from storage.elasticsearch.migration import Migration
@@ -48,6 +50,7 @@ class ElasticsearchStore:
         self._loader = loader = Loader(reader, finisher, names)
         self._committer = Committer(reader, writer, loader, finisher, names)
         self._sweeper = Sweeper(search, reader, writer, loader, finisher, names)
+        self._erasure = Erasure(search, writer, loader, finisher, self._sweeper, names)
         self._upkeep = Upkeep(search, reader, writer, loader, finisher, names)
         self._look_at = 0.0  # loop time
         self._opened = False
@@ -225,6 +228,31 @@ class ElasticsearchStore:
         """The ids of profiles whose time has come, those that wait longest first."""
         await self._open()
         return await self._upkeep.due(before, limit)
+
+    async def belongings(self, ids: frozenset[str]) -> Belongings:
+        """`ids` with those of all tombstones that lead to one of them, and the sessions of all of these."""
+        await self._open()
+        return await self._erasure.belongings(ids)
+
+    async def remove(self, id: str, version: int) -> None:
+        """Erase the document of a profile or a tombstone. Raises `Conflict` when it is not at that version."""
+        await self._open()
+        await self._erasure.remove(id, version)
+
+    async def erase(self, whose: Belongings) -> Erased:
+        """Erase what belongs to these, but for the documents of the profiles themselves."""
+        await self._open()
+        return await self._erasure.erase(whose)
+
+    async def expunge(self) -> None:
+        """See that nothing of what was erased is left in the files."""
+        await self._open()
+        await self._erasure.expunge()
+
+    async def notes(self, beginning: str) -> dict[str, bytes]:
+        """The notes whose names begin so."""
+        await self._open()
+        return await self._upkeep.notes(beginning)
 
     async def note(self, name: str) -> bytes | None:
         """What was last kept under a name."""

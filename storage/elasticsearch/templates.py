@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-SCHEMA = 2
+SCHEMA = 3
 
 Fields = dict[str, Any]
 
@@ -30,8 +30,10 @@ _SETTINGS: Fields = {
         "auto_expand_replicas": "0-1",
         "refresh_interval": "5s",
         "translog": {"durability": "request"},
+        "merge": {"policy": {"expunge_deletes_allowed": 0}},  # percent that `expunge` may leave
     }
 }
+CHANGEABLE: Fields = {"index": {"merge": _SETTINGS["index"]["merge"]}}  # of an index that is there
 
 
 class Kind(Struct, frozen=True):
@@ -61,9 +63,9 @@ KINDS = (
         },
     ),
     Kind("keys", {"key": _WORD, "id": _WORD, "claim": _FLAG}),
-    Kind("cache", {"expires": _COUNT, "doc": _KEPT}),
+    Kind("cache", {"expires": _COUNT, "profile": _WORD, "doc": _KEPT}),
     Kind("meta", {"kind": _WORD, "text": _KEPT, "number": _COUNT}),
-    Kind("marks", {**_COMMITTING, "at": _COUNT, "doc": _KEPT, "on": _KEPT}, parts=True),
+    Kind("marks", {**_COMMITTING, "at": _COUNT, "profile": _WORD, "doc": _KEPT, "on": _KEPT}, parts=True),
     Kind(
         "events",
         {
@@ -78,13 +80,14 @@ KINDS = (
         {
             **_ORDERED,
             "id": _WORD, "event": _WORD, "flow": _WORD, "version": _WORD, "outcome": _WORD, "at": _TIME,
-            "source": _WORD, "profile": _WORD,
+            "source": _WORD, "profile": _WORD, "met": _WORD,
         },
         parts=True,
     ),
     Kind(
         "rejected",
-        {**_ORDERED, "id": _WORD, "source": _WORD, "at": _TIME, "reason": _WORD, "session": _WORD},
+        {**_ORDERED, "id": _WORD, "source": _WORD, "at": _TIME, "reason": _WORD, "session": _WORD,
+         "profile": _WORD},
         parts=True,
     ),
 )  # fmt: skip

@@ -18,6 +18,8 @@ from storage.elasticsearch.writer import Writer
 
 FORGOTTEN = "forgotten"  # the document that says up to when marks are forgotten
 CHUNK = 1000
+NOTE = "note: "
+MOST_NOTES = 10_000
 MOST_TRIES = 20
 
 
@@ -137,7 +139,7 @@ class Upkeep:
     async def keep_note(self, name: str, doc: bytes) -> None:
         """Keep a note in place of the one before."""
         id, text = f"note-{id_of(name)}", b64encode(doc).decode()
-        source = encode(MetaSource(kind="note", text=text))
+        source = encode(MetaSource(kind=f"{NOTE}{name}", text=text))
         for _ in range(MOST_TRIES):
             found = await self._reader.get(self._names.meta, id)
             if await self._writer.one(replace(self._names.meta, id, source, found.at if found else None)):
@@ -146,6 +148,14 @@ class Upkeep:
             if kept is not None and kept.text == text:
                 return
         raise Unavailable("others keep the same note")
+
+    async def notes(self, beginning: str) -> dict[str, bytes]:
+        """The notes whose names begin so."""
+        await self._search.refresh(self._names.meta)
+        query = {"prefix": {"kind": f"{NOTE}{beginning}"}}
+        hits = await self._search.hits(self._names.meta, query, [{"kind": "asc"}], MOST_NOTES)
+        found = [decode_meta_source(hit.source) for hit in hits]
+        return {source.kind.removeprefix(NOTE): b64decode(source.text or "") for source in found}
 
     # ---- small things that are kept for ever ------------------------------------------------------------------------
 

@@ -35,7 +35,9 @@ ROW_BYTES = 500  # rough cost of a row beside its document, in memory and in the
 
 LAST = """
 SELECT max(
-    (SELECT coalesce(max(seq), 0) FROM events), coalesce((SELECT value FROM meta WHERE name = 'dropped'), 0)
+    (SELECT coalesce(max(seq), 0) FROM events),
+    (SELECT coalesce(max(seq), 0) FROM gaps),
+    coalesce((SELECT value FROM meta WHERE name = 'dropped'), 0)
 )
 """
 
@@ -175,5 +177,5 @@ def _number(
 
 
 def _last(connection: sqlite3.Connection) -> int:
-    """The number of the newest event, dropped or not; nobody else can add one while our transaction lasts."""
+    """The number of the newest event, gone or not; nobody else can add one while our transaction lasts."""
     return int(connection.execute(LAST).fetchone()[0])

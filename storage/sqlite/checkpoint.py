@@ -54,6 +54,12 @@ class Checkpoints:
                 self._written = 0
                 connection.execute(CHECKPOINT).fetchone()
 
+    def wait(self) -> None:
+        """Wait for what runs. Raises what it has failed by."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.result()
+
     def finish(self) -> None:
         """Wait for what runs; no other begins."""
         self._thread.shutdown()

@@ -29,17 +29,19 @@ WITH RECURSIVE
     )
 SELECT CAST(events.doc AS BLOB) FROM linked JOIN events ON events.seq = linked.seq ORDER BY events.seq DESC
 """
-# Events are numbered without gaps, and counting a million rows takes a while.
+# Events are numbered without gaps but those in `gaps`, and counting a million rows takes a while.
 COUNTS = """
 SELECT (SELECT count(*) FROM profiles) - (SELECT count(*) FROM profiles WHERE merged_into IS NOT NULL),
     (SELECT count(*) FROM sessions),
-    (SELECT coalesce((SELECT max(seq) FROM events) - (SELECT min(seq) FROM events) + 1, 0)),
+    (SELECT coalesce(last - first + 1 - (SELECT count(*) FROM gaps WHERE seq BETWEEN first AND last), 0)
+        FROM (SELECT (SELECT min(seq) FROM events) AS first, (SELECT max(seq) FROM events) AS last)),
     (SELECT count(*) FROM runs),
     (SELECT count(*) FROM rejected),
     (SELECT count(*) FROM keys)
 """
 DUE = "SELECT id FROM profiles WHERE due <= ? ORDER BY due, id LIMIT ?"
 NOTE = "SELECT value FROM meta WHERE name = ?"
+NOTES = "SELECT name, value FROM meta WHERE name >= ? AND name < ? || char(1114111)"
 EXPIRED = "SELECT key FROM cache WHERE expires < ? LIMIT ?"
 
 CHUNK = 1000  # rows that forgetting takes in one transaction

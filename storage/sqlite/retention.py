@@ -15,7 +15,15 @@ from engine.tracking.retention import KINDS, Dropped, Keep, Kind
 from storage.sqlite.change import ROW_BYTES, Change
 from storage.sqlite.query import CHUNK
 from storage.sqlite.reader import Reader
-from storage.sqlite.statement import DROP_EVENTS, DROP_POINTER, DROP_REJECTED, DROP_RUNS, DROPPED, Statement
+from storage.sqlite.statement import (
+    DROP_EVENTS,
+    DROP_GAPS,
+    DROP_POINTER,
+    DROP_REJECTED,
+    DROP_RUNS,
+    DROPPED,
+    Statement,
+)
 
 OLDEST: dict[Kind, str] = {
     "events": "SELECT seq, doc ->> '$.received' FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
@@ -23,7 +31,7 @@ OLDEST: dict[Kind, str] = {
     "rejected": "SELECT seq, doc ->> '$.at' FROM rejected WHERE seq > ? ORDER BY seq LIMIT ?",
 }
 DROP: dict[Kind, tuple[Statement, ...]] = {
-    "events": (DROP_EVENTS, DROPPED),
+    "events": (DROP_EVENTS, DROPPED, DROP_GAPS),
     "runs": (DROP_RUNS,),
     "rejected": (DROP_REJECTED,),
 }

@@ -17,7 +17,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 APPLICATION = 0x48445243  # "HDRC", in the file's header
-VERSION = 2  # of the schema; a newer program may raise it
+VERSION = 3  # of the schema; a newer program may raise it
 PAUSE_MS = 20  # between attempts to make a file that another process is making
 
 TABLES = """
@@ -43,6 +43,7 @@ CREATE TABLE events (
     doc TEXT NOT NULL
 );
 CREATE INDEX events_id ON events (id) WHERE id IS NOT NULL;
+CREATE TABLE gaps (seq INTEGER PRIMARY KEY); -- numbers of erased events
 CREATE TABLE marks (
     seq INTEGER PRIMARY KEY,
     event TEXT NOT NULL,
@@ -68,6 +69,10 @@ UPGRADES = {
 ALTER TABLE profiles ADD COLUMN due INTEGER;
 CREATE INDEX profiles_due ON profiles (due) WHERE due IS NOT NULL;
 """,
+    2: """
+CREATE TABLE gaps (seq INTEGER PRIMARY KEY);
+INSERT INTO meta VALUES ('unclean', 1);
+""",
 }
 
 
@@ -84,6 +89,7 @@ WRITING = (
     "journal_mode = WAL",
     "synchronous = FULL",  # NORMAL loses acknowledged transactions when the power goes
     "wal_autocheckpoint = 0",  # see `checkpoint`
+    "secure_delete = ON",  # what was changed or erased is overwritten: it may have been personal
     "cache_size = -65536",  # KiB
     "temp_store = MEMORY",
 )

@@ -145,6 +145,21 @@ DROPPED = Statement(
 )
 DROP_RUNS = Statement("drop runs", ("last",), "DELETE FROM runs WHERE seq <= (SELECT max(last) FROM given)")
 DROP_REJECTED = Statement("drop rejected", ("last",), "DELETE FROM rejected WHERE seq <= (SELECT max(last) FROM given)")
+DROP_GAPS = Statement("drop gaps", ("last",), "DELETE FROM gaps WHERE seq <= (SELECT max(last) FROM given)")
+REMOVE = Statement(
+    "remove",
+    ("id", "version"),
+    "DELETE FROM profiles WHERE (id, version) IN (SELECT id, version FROM given)",
+    moved="profile",
+)
+ERASE_SESSIONS = Statement("erase sessions", ("at",), "DELETE FROM sessions WHERE rowid IN (SELECT at FROM given)")
+GAP = Statement("gap", ("seq",), "INSERT OR IGNORE INTO gaps (seq) SELECT seq FROM given WHERE seq IS NOT NULL")
+ERASE_EVENTS = Statement("erase events", ("seq",), "DELETE FROM events WHERE seq IN (SELECT seq FROM given)")
+ERASE_RUNS = Statement("erase runs", ("seq",), "DELETE FROM runs WHERE seq IN (SELECT seq FROM given)")
+ERASE_REJECTED = Statement("erase rejected", ("seq",), "DELETE FROM rejected WHERE seq IN (SELECT seq FROM given)")
+ERASE_MARKS = Statement("erase marks", ("seq",), "DELETE FROM marks WHERE seq IN (SELECT seq FROM given)")
+ERASE_KEYS = Statement("erase keys", ("key",), "DELETE FROM keys WHERE key IN (SELECT key FROM given)")
+ERASE_CACHE = Statement("erase cache", ("at",), "DELETE FROM cache WHERE rowid IN (SELECT at FROM given)")
 RUN = Statement(
     "run",
     ("id", "event", "doc"),
@@ -175,6 +190,7 @@ META = Statement(
 # units of its batch wrote (decided on what another is about to write, a unit must run again).
 ORDER = (
     EVENT, NEW_PROFILE, PROFILE, DUE, NEWEST, NEW_SESSION, SESSION, KEY, MARK, RUN, REJECTED, CACHE, FLOW,
-    FORGET, DROP_MARK, DROP_CACHE, DROP_POINTER, DROP_EVENTS, DROPPED, DROP_RUNS, DROP_REJECTED, META,
+    FORGET, DROP_MARK, DROP_CACHE, DROP_POINTER, DROP_EVENTS, DROPPED, DROP_GAPS, DROP_RUNS, DROP_REJECTED,
+    REMOVE, ERASE_SESSIONS, ERASE_EVENTS, GAP, ERASE_RUNS, ERASE_REJECTED, ERASE_MARKS, ERASE_KEYS, ERASE_CACHE, META,
     SESSION_READ,
 )  # fmt: skip

@@ -18,6 +18,7 @@ from msgspec import structs
 from engine.profile.document import Profile
 from engine.search.page import Page
 from engine.search.query import Query
+from engine.tracking.erasure import Belongings, Erased
 from engine.tracking.ports import Unavailable
 from engine.tracking.records import (
     CacheEntry,
@@ -39,12 +40,13 @@ from storage.documents import (
     decode_run,
     decode_session,
 )
-from storage.sqlite import query, retention
+from storage.sqlite import erasure, query, retention
 from storage.sqlite.change import Change, change_of
 from storage.sqlite.reader import Reader
 from storage.sqlite.schema import UnusableFile, prepare
 from storage.sqlite.search import Walk
-from storage.sqlite.statement import DROP_CACHE, FLOW, META
+from storage.sqlite.statement import DROP_CACHE, FLOW, META, REMOVE
+from storage.sqlite.wash import wash
 from storage.sqlite.writer import Writer
 
 T = TypeVar("T")
@@ -173,6 +175,34 @@ class SqliteStore:
         """The ids of profiles whose time has come, those that wait longest first."""
         found = await self._read(partial(self._far.rows, query.DUE, before, max(limit, 0)))
         return [str(id) for (id,) in found]
+
+    async def belongings(self, ids: frozenset[str]) -> Belongings:
+        """`ids` with those of all tombstones that lead to one of them, and the sessions of all of these."""
+        return await self._read(partial(erasure.belongings, self._far, ids))
+
+    async def remove(self, id: str, version: int) -> None:
+        """Erase the document of a profile or a tombstone. Raises `Conflict` when it is not at that version."""
+        if self._near.row(query.PROFILE, id) is not None:
+            await self._writer.submit(Change(rows=[(REMOVE, (id, version))]))
+
+    async def erase(self, whose: Belongings) -> Erased:
+        """Erase what belongs to these, but for the documents of the profiles themselves; some rows at a time."""
+        walk, erased = erasure.Walk(whose), Erased()
+        while (found := await self._read(partial(walk.step, self._far))) is not None:
+            if found.erased.total:
+                await self._writer.submit(found.change)
+                erased += found.erased
+        return erased
+
+    async def expunge(self) -> None:
+        """Empty the write-ahead log: in the file itself, what is erased has been overwritten."""
+        await self._writer.perform(wash)
+
+    async def notes(self, beginning: str) -> dict[str, bytes]:
+        """The notes whose names begin so."""
+        named = _note(beginning)
+        found = await self._read(partial(self._far.rows, query.NOTES, named, named))
+        return {str(name).removeprefix(_note("")): bytes(doc) for name, doc in found}
 
     async def note(self, name: str) -> bytes | None:
         """What was last kept under a name."""

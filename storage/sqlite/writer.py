@@ -10,10 +10,10 @@ import queue
 import sqlite3
 import threading
 from asyncio import AbstractEventLoop, Future, get_running_loop, to_thread
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, takewhile
 from pathlib import Path
 
 from msgspec import Struct
@@ -37,11 +37,15 @@ REFUSALS = (
 Outcome = Refusal | Unavailable | None
 
 
+Task = Callable[[sqlite3.Connection], None]
+
+
 class Order(Struct, frozen=True, eq=False):
-    """A change and who waits for it."""
+    """A change and who waits for it; or a task for the connection, which is done by itself and in no transaction."""
 
     change: Change
     future: "Future[None]"
+    task: Task | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -73,6 +77,13 @@ class Writer:
 
     def submit(self, change: Change) -> "Future[None]":
         """Queue a change; the future ends when it is on disk, or with why it is not."""
+        return self._submit(change, None)
+
+    def perform(self, task: Task) -> "Future[None]":
+        """Queue a task; the future ends when it is done, or with why it is not."""
+        return self._submit(Change(), task)
+
+    def _submit(self, change: Change, task: Task | None) -> "Future[None]":
         if self._stopping:
             raise Unavailable(f"the store {self._path} is closed")
         queued_changes = self._changes_in - self._changes_out
@@ -87,7 +98,7 @@ class Writer:
             self._hand_over()
             gathering = self._gathering = Gathering(loop)
         future: Future[None] = loop.create_future()
-        gathering.orders.append(Order(change, future))
+        gathering.orders.append(Order(change, future, task))
         if not gathering.awaited:
             gathering.awaited = True
             loop.call_soon(self._hand_over)  # after what else is ready now
@@ -124,10 +135,13 @@ class Writer:
                 orders, stop = self._take()
                 written = 0
                 while orders:
-                    batch = orders[:BATCH]
-                    self._settle(batch, self._write([order.change for order in batch]))
+                    batch = _batch(orders)
+                    task = batch[0].task
+                    self._settle(
+                        batch, self._write([order.change for order in batch]) if task is None else self._do(task)
+                    )
                     written += sum([order.change.bytes for order in batch])
-                    del orders[:BATCH]
+                    del orders[: len(batch)]
                 self._tidy(written)
         finally:
             self._stopping = True
@@ -164,6 +178,18 @@ class Writer:
             return [Unavailable(self.trouble) for _ in changes]
         self.trouble = None
         return outcomes
+
+    def _do(self, task: Task) -> Sequence[Outcome]:
+        """Do a task, while no checkpoint is under way beside it."""
+        try:
+            if self._connection is None:
+                self._connection = connect(self._path, self._busy_ms, WRITING)
+            self._checkpoints.wait()
+            task(self._connection)
+        except (sqlite3.Error, OSError) as error:
+            self._drop_connection()
+            return [Unavailable(f"{self._path}: {error}")]
+        return [None]
 
     def _recover(self, error: sqlite3.Error) -> None:
         """Take the batch back. After any failure but a busy file, go on with a new connection.
@@ -203,6 +229,13 @@ class Writer:
             while True:
                 orders += self._queue.get_nowait() or []
         self._settle(orders, [Unavailable(f"the store {self._path} is closed") for _ in orders])
+
+
+def _batch(orders: Sequence[Order]) -> Sequence[Order]:
+    """The orders that go first, together: changes up to the next task, or a task."""
+    if orders[0].task is not None:
+        return orders[:1]
+    return list(takewhile(lambda order: order.task is None, orders[:BATCH]))
 
 
 def _write_all(connection: sqlite3.Connection, changes: Sequence[Change]) -> Sequence[Outcome]:

@@ -9,10 +9,11 @@ from engine.tracking.ports import Store
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.cluster import dropped
 from tests.storage.contract import StoreContract
+from tests.storage.erasing_contract import ErasingContract
 from tests.storage.reminding_contract import RemindingContract, Seen
 
 
-class Contract(StoreContract, RemindingContract):
+class Contract(StoreContract, RemindingContract, ErasingContract):
     @pytest.fixture
     async def address(self, server: str) -> AsyncIterator[str]:
         prefix = f"t{uuid.uuid4().hex[:12]}"

@@ -14,6 +14,7 @@ from storage.sqlite.schema import APPLICATION, UnusableFile, prepare
 from storage.sqlite.store import SqliteStore
 from tests.storage.build import event, everything, mark, profile, whole_unit, write
 from tests.storage.contract import StoreContract
+from tests.storage.erasing_contract import ErasingContract
 from tests.storage.reminding_contract import RemindingContract
 from tests.storage.search_contract import SearchContract
 
@@ -30,7 +31,7 @@ async def store(path: Path) -> AsyncIterator[SqliteStore]:
     await store.close()
 
 
-class TestSqliteStore(StoreContract, RemindingContract):
+class TestSqliteStore(StoreContract, RemindingContract, ErasingContract):
     @pytest.fixture
     async def store(self, path: Path) -> AsyncIterator[Store]:
         store = SqliteStore.open(path)
@@ -52,16 +53,19 @@ class TestSearchInSqlite(SearchContract):
         await store.close()
 
 
+FIRST_SCHEMA = """
+DROP TABLE gaps; DROP INDEX profiles_due; ALTER TABLE profiles DROP COLUMN due; PRAGMA user_version = 1;
+"""
+
+
 async def test_a_file_of_an_older_schema_is_upgraded(path: Path) -> None:
     store = SqliteStore.open(path)
     await store.commit(whole_unit())
     await store.close()
     connection = raw(path)
-    connection.executescript(
-        "DROP INDEX profiles_due; ALTER TABLE profiles DROP COLUMN due; PRAGMA user_version = 1; VACUUM;"
-    )
+    connection.executescript(FIRST_SCHEMA)
     connection.close()
-    assert prepare(path, 0) == [f"upgraded {path} from schema 1 to 2"]
+    assert prepare(path, 0) == [f"upgraded {path} from schema 1 to 3"]
     assert prepare(path, 0) == []
     store = SqliteStore.open(path)
     assert await store.profile("ann") == profile("ann", 1, color="red")
@@ -73,9 +77,7 @@ async def test_a_new_file_and_an_upgraded_one_have_the_same_schema(tmp_path: Pat
     old, new = tmp_path / "old.db", tmp_path / "new.db"
     await SqliteStore.open(old).close()
     connection = raw(old)
-    connection.executescript(
-        "DROP INDEX profiles_due; ALTER TABLE profiles DROP COLUMN due; PRAGMA user_version = 1; VACUUM;"
-    )
+    connection.executescript(FIRST_SCHEMA)
     connection.close()
     prepare(old, 0)
     await SqliteStore.open(new).close()
@@ -88,6 +90,38 @@ async def test_a_new_file_and_an_upgraded_one_have_the_same_schema(tmp_path: Pat
     ]
     assert columns[0] == columns[1]
     assert indexes[0] == indexes[1]
+
+
+async def test_nothing_of_what_was_erased_or_overwritten_is_left_in_the_files(path: Path, store: SqliteStore) -> None:
+    for nth in range(4):  # documents larger than a page, and each version in place of the one before
+        await store.commit(
+            Unit(profiles=(write("ann", nth, told="SECRET of ann" * 900), write("bo", nth, told="KEPT")))
+        )
+    assert found(path, b"SECRET of ann") > 0
+    await store.remove("ann", 4)
+    await store.expunge()
+    assert found(path, b"SECRET of ann") == 0
+    assert found(path, b"KEPT") > 0
+
+
+async def test_a_file_from_before_is_written_anew_when_it_is_to_be_clean(path: Path) -> None:
+    store = SqliteStore.open(path)
+    await store.close()
+    connection = raw(path)
+    connection.executescript(f"PRAGMA secure_delete = OFF; CREATE TABLE old (doc); {FIRST_SCHEMA}")
+    connection.execute("INSERT INTO old VALUES (?)", ("SECRET" * 2000,))
+    connection.execute("DROP TABLE old")
+    connection.close()
+    store = SqliteStore.open(path)
+    assert found(path, b"SECRET") > 0
+    await store.expunge()
+    assert found(path, b"SECRET") == 0
+    await store.close()
+
+
+def found(path: Path, text: bytes) -> int:
+    """How often a text is in the files of a store."""
+    return sum(file.read_bytes().count(text) for file in path.parent.iterdir() if file.is_file())
 
 
 def raw(path: Path) -> sqlite3.Connection:

@@ -1,0 +1,143 @@
+"""Erasing what belongs to profiles that are forgotten.
+
+A profile's own document goes by compare-and-set, so that no commit comes on top of it; what it carries as pending goes
+with it. The other documents are found by searches, after a refresh. A deleted document stays in the files until its
+segment is merged, and in the log of operations until that is trimmed: `expunge` sees to both.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct, json
+
+from engine.tracking.erasure import Belongings, Erased
+from engine.tracking.ports import Conflict
+from storage.elasticsearch.finisher import Finisher
+from storage.elasticsearch.loader import MOST_CONFUSED, Loader, unsettled
+from storage.elasticsearch.names import Names, id_of
+from storage.elasticsearch.operation import delete
+from storage.elasticsearch.search import Hit, Query, Search
+from storage.elasticsearch.sweeper import Sweeper
+from storage.elasticsearch.writer import Writer
+
+PAGE = 1000
+AT_ONCE = 500  # ids in one query
+
+
+class _Named(Struct, frozen=True):
+    id: str = ""
+    source: str = ""
+
+
+_named = json.Decoder(_Named).decode
+
+
+class Erasure:
+    """Raises `Unavailable`."""
+
+    def __init__(
+        self, search: Search, writer: Writer, loader: Loader, finisher: Finisher, sweeper: Sweeper, names: Names
+    ) -> None:
+        self._search = search
+        self._writer = writer
+        self._loader = loader
+        self._finisher = finisher
+        self._sweeper = sweeper
+        self._names = names
+
+    async def belongings(self, ids: frozenset[str]) -> Belongings:
+        """The ids with all that lead to them, and their sessions."""
+        await self._finisher.settled()
+        await self._search.refresh(self._names.profiles, self._names.sessions)
+        more = ids
+        while more:
+            found = await self._all(self._names.profiles, [_any("merged_into", part) for part in _parts(more)])
+            more = frozenset(each.id for each in found) - ids
+            ids |= more
+        sessions = await self._all(self._names.sessions, [_any("profile", part) for part in _parts(ids)])
+        return Belongings(ids, frozenset((each.source, each.id) for each in sessions))
+
+    async def remove(self, id: str, version: int) -> None:
+        """Erase the document of a profile or a tombstone. Raises `Conflict` when it is not at that version."""
+        for _ in range(MOST_CONFUSED):
+            there = await self._loader.node(id)
+            if there.source is None:
+                return
+            if there.version != version:
+                raise Conflict("profile", id)
+            self._loader.memory.drop(id)
+            if await self._writer.one(delete(self._names.profiles, id_of(id), there.at)) is not None:
+                return
+        raise unsettled()
+
+    async def erase(self, whose: Belongings) -> Erased:
+        """Erase what belongs to these, but for the documents of the profiles themselves."""
+        await self._finisher.settled()
+        names, ids = self._names, _parts(whose.ids)
+        visits = _visits(whose)
+        await self._search.refresh(
+            names.keys, names.sessions, names.events, names.runs, names.rejected, names.marks, names.cache
+        )
+        nobodys = [{"bool": {"filter": [visit], "must_not": [{"exists": {"field": "profile"}}]}} for visit in visits]
+        of_profile = [_any("profile", part) for part in ids]
+        keys = await self._erase(names.keys, [_any("id", part) for part in ids])
+        sessions = await self._erase(names.sessions, of_profile)
+        events = [_named(hit.source) for hit in await self._erase(names.events, [*of_profile, *nobodys])]
+        runs = [*of_profile, *[_any("met", part) for part in ids]]
+        runs += [_any("event", part) for part in _parts({event.id for event in events})]
+        # A mark need not name a profile: it is found by the id of its event, too.
+        marks = [{"ids": {"values": part}} for part in _parts({id_of(event.source, event.id) for event in events})]
+        return Erased(
+            keys=len(keys),
+            sessions=len(sessions),
+            events=len(events),
+            runs=len(await self._erase(names.runs, runs)),
+            rejected=len(await self._erase(names.rejected, [*of_profile, *visits])),
+            marks=len(await self._erase(names.marks, [*marks, *of_profile])),
+            cache=len(await self._erase(names.cache, of_profile)),
+        )
+
+    async def expunge(self) -> None:
+        """Let segments be written anew that hold deleted documents, and the log of operations be trimmed."""
+        await self._finisher.settled()
+        await self._sweeper.sweep(0)  # documents remember what they have committed until that is cleared
+        await self._search.expunge(f"{self._names.prefix}-*")
+
+    async def _erase(self, name: str, queries: Sequence[Query]) -> list[Hit]:
+        """Delete what any of these queries finds, some documents at a time; gives what that was."""
+        erased: list[Hit] = []
+        for query in queries:
+            while hits := await self._search.hits(name, query, [{"_doc": "asc"}], PAGE, source=["id", "source"]):
+                await self._writer.send([delete(hit.index, hit.id) for hit in hits])
+                await self._search.refresh(name)
+                erased += hits
+        return erased
+
+    async def _all(self, name: str, queries: Sequence[Query]) -> list[_Named]:
+        """The documents that any of these queries finds."""
+        found: list[Hit] = []
+        order = [{"id": "asc"}, {"created": "asc"}]
+        for query in queries:
+            after: Sequence[str | int] = ()
+            while hits := await self._search.hits(name, query, order, PAGE, after=after, source=["id", "source"]):
+                found += hits
+                after = hits[-1].sort
+        return [_named(hit.source) for hit in found]
+
+
+def _parts(ids: "frozenset[str] | set[str]") -> list[list[str]]:
+    ordered = sorted(ids)
+    return [ordered[start : start + AT_ONCE] for start in range(0, len(ordered), AT_ONCE)]
+
+
+def _any(field: str, values: list[str]) -> Query:
+    return {"terms": {field: values}}
+
+
+def _visits(whose: Belongings) -> list[dict[str, Any]]:
+    """Queries for what is of these sessions."""
+    return [
+        {"bool": {"filter": [{"term": {"source": source}}, {"terms": {"session": ids[start : start + AT_ONCE]}}]}}
+        for source, ids in whose.sessions_by_source().items()
+        for start in range(0, len(ids), AT_ONCE)
+    ]

@@ -1,0 +1,160 @@
+"""What every store promises of erasing what belongs to a profile. Each adapter's test class inherits it."""
+
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from engine.tracking.erasure import Belongings, Erased
+from engine.tracking.ports import Conflict, Store
+from engine.tracking.records import CacheEntry, Key, Session, SessionWrite, Unit
+from tests.storage.build import event, everything, mark, rejected, run, session_write, whole_unit, write
+
+ANN = Belongings(frozenset({"ann"}), frozenset({("web", "visit")}))
+
+
+def visit(id: str, profile: str | None, source: str = "web") -> SessionWrite:
+    return SessionWrite(Session(source=source, id=id, created=1, profile=profile, version=1), 0)
+
+
+def of(who: str) -> Unit:
+    """A unit with something of everything, all of one profile in a session of its own."""
+    return Unit(
+        profiles=(write(who, color="red"),),
+        sessions=(visit(f"{who}'s visit", who),),
+        keys=(Key(f"pii.email={who}@example.com", who), Key(f"pii.phone={who}", who, claim=True)),
+        marks=(structs.replace(mark(f"{who}-1"), profile=who, session=f"{who}'s visit"),),
+        events=(
+            structs.replace(event(f"{who}-1", profile=who), session=f"{who}'s visit"),
+            structs.replace(event(f"{who}-2", profile=who), session=f"{who}'s visit"),
+        ),
+        runs=(structs.replace(run(f"run of {who}", f"{who}-1"), profile=who),),
+        rejected=(structs.replace(rejected(f"no {who}"), session=f"{who}'s visit"),),
+        cache=(CacheEntry(f"of {who}", {"tier": who}, 1000, who),),
+    )
+
+
+async def there(store: Store, who: str) -> list[Any]:
+    """What can be seen of `of(who)`."""
+    return [
+        await store.profile(who),
+        await store.session("web", f"{who}'s visit"),
+        await store.key(f"pii.email={who}@example.com"),
+        await store.key(f"pii.phone={who}"),
+        (await store.marks("web", (f"{who}-1",))).get(f"{who}-1"),
+        *await store.events_of(who, 10),
+        await store.event(f"{who}-1"),
+        await store.event(f"{who}-2"),
+        await store.run(f"run of {who}"),
+        *await store.runs_of(f"{who}-1"),
+        *[one for one in await store.rejected(10) if one.id == f"no {who}"],
+        await store.cached(f"of {who}", 0),
+    ]
+
+
+class ErasingContract:
+    """The tests; one promise each."""
+
+    async def test_all_of_a_profile_goes_and_nothing_else(self, store: Store, second: Store) -> None:
+        await store.commit(of("ann"))
+        await store.commit(of("bo"))
+        bo = await there(store, "bo")
+        whose = await second.belongings(frozenset({"ann"}))
+        assert whose == Belongings(frozenset({"ann"}), frozenset({("web", "ann's visit")}))
+        await second.remove("ann", 1)
+        assert await second.erase(whose) == Erased(sessions=1, events=2, runs=1, rejected=1, keys=2, marks=1, cache=1)
+        assert set(await there(store, "ann")) == {None}
+        assert await there(store, "bo") == bo
+        assert await second.erase(whose) == Erased()
+        counts = await store.counts()
+        assert (counts.profiles, counts.sessions, counts.events, counts.runs) == (1, 1, 2, 1)
+        await store.expunge()
+
+    async def test_the_belongings_of_a_merged_profile_are_those_of_all_its_ids(self, store: Store) -> None:
+        await store.commit(Unit(profiles=(write("a", into="b"), write("b", into="c"), write("c"), write("d"))))
+        for source, id, profile in (("web", "1", "a"), ("app", "1", "c"), ("web", "2", "d"), ("web", "3", None)):
+            await store.commit(Unit(sessions=(visit(id, profile, source),)))
+        whose = await store.belongings(frozenset({"c"}))
+        assert whose == Belongings(frozenset({"a", "b", "c"}), frozenset({("web", "1"), ("app", "1")}))
+
+    async def test_a_profile_is_removed_at_its_version_only(self, store: Store, second: Store) -> None:
+        await store.commit(Unit(profiles=(write("ann", n=1),)))
+        await store.commit(Unit(profiles=(write("ann", 1, n=2),)))
+        with pytest.raises(Conflict):
+            await second.remove("ann", 1)
+        assert await store.profile("ann") is not None
+        await second.remove("ann", 2)
+        assert await store.profile("ann") is None
+        assert await store.as_stored(("ann",)) == {}
+        await second.remove("ann", 2)  # it is gone already
+
+    async def test_no_commit_comes_on_top_of_a_removed_profile(self, store: Store, second: Store) -> None:
+        await store.commit(whole_unit())
+        await second.remove("ann", 1)
+        with pytest.raises(Conflict):
+            await store.commit(whole_unit(1))
+        assert await store.profile("ann") is None
+
+    async def test_an_event_without_a_profile_belongs_to_its_session(self, store: Store) -> None:
+        strangers = structs.replace(event("bo-1", profile="bo"), session="visit")
+        nobodys = event("none-1", profile=None)
+        elsewhere = structs.replace(event("app-1", profile=None), source="app")
+        await store.commit(Unit(events=(strangers, nobodys, elsewhere)))
+        assert (await store.erase(ANN)).events == 1
+        assert [await store.event(id) for id in ("bo-1", "none-1", "app-1")] == [strangers, None, elsewhere]
+
+    async def test_a_run_goes_that_was_shown_the_profile_or_ran_on_its_event(self, store: Store) -> None:
+        met = structs.replace(run("met", "e-8"), met=("bo", "ann"))
+        others = structs.replace(run("others", "e-9"), met=("bo",), profile="cy")
+        await store.commit(Unit(events=(event("e-1"),), runs=(run("own", "e-1"), met, others)))
+        assert (await store.erase(ANN)).runs == 2
+        assert [await store.run(id) for id in ("own", "met", "others")] == [None, None, others]
+
+    async def test_a_rejected_event_goes_that_named_the_profile(self, store: Store) -> None:
+        named = structs.replace(rejected("named"), profile="ann")
+        other = structs.replace(rejected("other"), profile="bo", session="elsewhere")
+        await store.reject((named, other))
+        assert (await store.erase(ANN)).rejected == 1
+        assert await store.rejected(10) == [other]
+
+    async def test_what_comes_after_an_erasure_is_kept_and_found(self, store: Store) -> None:
+        await store.commit(of("bo"))
+        await store.commit(of("ann"))
+        await store.remove("ann", 1)
+        await store.erase(await store.belongings(frozenset({"ann"})))
+        await store.commit(Unit(events=(event("e-7", profile="cy"),), profiles=(write("cy"),), marks=(mark("e-7"),)))
+        assert await store.event("e-7") == event("e-7", profile="cy")
+        assert await store.events_of("cy", 10) == [event("e-7", profile="cy")]
+        assert [one.id for one in await store.events_of("bo", 10)] == ["bo-2", "bo-1"]
+        assert (await store.counts()).events == 3
+        assert list(await store.marks("web", ("e-7", "ann-1"))) == ["e-7"]
+
+    async def test_odd_names_are_erased_like_others(self, store: Store) -> None:
+        who = 'o"dd \\ ünï 🐎 \x01'
+        await store.commit(of(who))
+        await store.commit(Unit(events=(structs.replace(event("e-1", profile=None), session=f"{who}'s visit"),)))
+        whose = await store.belongings(frozenset({who}))
+        assert (await store.erase(whose)).events == 3
+        assert (await store.counts()).events == 0
+
+    async def test_erasing_what_nobody_has_changes_nothing(self, store: Store) -> None:
+        await store.commit(whole_unit())
+        before = await everything(store)
+        nobody = await store.belongings(frozenset({"nobody"}))
+        assert nobody == Belongings(frozenset({"nobody"}))
+        assert await store.erase(nobody) == Erased()
+        assert await everything(store) == before
+
+    async def test_notes_are_found_by_how_their_names_begin(self, store: Store, second: Store) -> None:
+        for name in ("forgetting b", "forgetting a", "forgettable", "z"):
+            await store.keep_note(name, name.encode())
+        assert await second.notes("forgetting ") == {"forgetting a": b"forgetting a", "forgetting b": b"forgetting b"}
+
+    async def test_a_session_is_gone_and_may_be_begun_anew(self, store: Store) -> None:
+        await store.commit(Unit(profiles=(write("ann"),), sessions=(session_write("visit"),)))
+        await store.remove("ann", 1)
+        await store.erase(ANN)
+        with pytest.raises(Conflict):
+            await store.commit(Unit(sessions=(session_write("visit", 1),)))
+        await store.commit(Unit(sessions=(visit("visit", None),)))
+        assert await store.session("web", "visit") == visit("visit", None).session
