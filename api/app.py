@@ -11,6 +11,7 @@ from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 
 from api.document import describe
+from api.forgetting import Forgettings, forgetting_router
 from api.health import live, ready_handler, root
 from api.identity import identity_router
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
@@ -59,13 +60,16 @@ def create_app(
         else SpoolingTracker(project, store, performer, clock, new_id, spool)
     )
 
+    forgettings = Forgettings(tracker)
+
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         await tracker.start()
         try:
-            async with upkeep(tracker) if keeps_up else nullcontext(), draining(tracker):
+            async with upkeep(tracker, forgettings) if keeps_up else nullcontext(), draining(tracker):
                 yield
         finally:
+            await forgettings.close()
             await client.close()
             await store.close()
             if spool is not None:
@@ -82,6 +86,7 @@ def create_app(
             ready_handler(tracker, broken),
             reading_router(tracker, may_read),
             identity_router(tracker, may_read),
+            forgetting_router(forgettings, may_read),
         ],
         lifespan=[lifespan],
         openapi_config=OpenAPIConfig(title="Headrace", version=version("headrace"), path="/schema"),

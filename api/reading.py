@@ -3,8 +3,10 @@
 import hashlib
 import hmac
 import re
+from collections.abc import AsyncIterator
 from dataclasses import asdict
-from typing import Annotated, Any
+from tempfile import SpooledTemporaryFile
+from typing import IO, Annotated, Any
 
 import msgspec
 from litestar import Request, Router, get
@@ -12,7 +14,9 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath, QueryParameter
+from litestar.response import Stream
 
+from api.archive import write_archive
 from api.problem import HttpProblem
 from api.search import search_handler
 from api.segments import segment_handlers
@@ -23,10 +27,13 @@ from engine.profile.shown import shown
 from engine.profile.why import why as told_why
 from engine.tracking.history import events_of, sessions_of
 from engine.tracking.tracker import Tracker
+from engine.tracking.unmerging import Unknown
 from engine.tracking.whose import profile_at
 
 Why = Annotated[bool, QueryParameter(description="Also tell the profile's parts, and what joined them")]
 
+IN_MEMORY = 4 * 1024 * 1024  # bytes of an archive that is made
+CHUNK = 64 * 1024
 LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
 # What a proxy adds: its clients are not on loopback, though it is itself.
 PROXIED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
@@ -75,6 +82,17 @@ def reading_router(tracker: Tracker, may_read: ReadingKey) -> Router:
         person, fields = await _person(id), tracker.project.settings.fields
         return shown(person, fold(person, fields)) | ({"why": told_why(person, fields)} if why else {})
 
+    @get("/profiles/{id:str}/export", summary="All that is stored of a profile, as a ZIP file")
+    async def exported(id: FromPath[str]) -> Stream:
+        file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed when it has been sent
+        try:
+            await write_archive(file, tracker.store, tracker.project, id, tracker.clock.now())
+        except BaseException as wrong:
+            file.close()
+            raise NotFoundException(str(wrong)) if isinstance(wrong, Unknown) else wrong from wrong
+        named = {"Content-Disposition": 'attachment; filename="profile.zip"'}
+        return Stream(_sent(file), media_type="application/zip", headers=named)
+
     @get("/profiles/{id:str}/events", summary="The newest events of a profile, whichever of its ids they came under")
     async def profile_events(id: FromPath[str]) -> list[dict[str, Any]]:
         return [msgspec.to_builtins(event) for event in await events_of(tracker.store, await _person(id), 100)]
@@ -102,6 +120,7 @@ def reading_router(tracker: Tracker, may_read: ReadingKey) -> Router:
         event,
         runs_of,
         profile,
+        exported,
         profile_events,
         profile_sessions,
         rejected,
@@ -110,6 +129,13 @@ def reading_router(tracker: Tracker, may_read: ReadingKey) -> Router:
         *segment_handlers(tracker),
     ]
     return Router("/", route_handlers=handlers, guards=[may_read], tags=["reading"])
+
+
+async def _sent(file: IO[bytes]) -> AsyncIterator[bytes]:
+    with file:
+        file.seek(0)
+        while piece := file.read(CHUNK):
+            yield piece
 
 
 def _found(thing: Any, name: str) -> Any:

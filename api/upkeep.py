@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 import structlog
 
 from api import looking
+from api.forgetting import Forgettings
 from api.looking import Looking
 from effects.schedule import Schedule
 from engine.tracking.ports import Sweeping
@@ -12,6 +13,8 @@ from engine.tracking.retention import KINDS
 from engine.tracking.tracker import Tracker
 
 FORGET_SECONDS = 600
+RESUME_SECONDS = 60  # what another process has left undone
+RESUME_FIRST = 2
 SWEEP_SECONDS = 60
 SWEEP_FIRST = 5  # soon: what an end without goodbye left half done waits for it
 RETAIN_SECONDS = 86_400
@@ -50,10 +53,11 @@ class Upkeep:
                 log.info("what was left half done was finished", documents=finished)
 
 
-def upkeep(tracker: Tracker) -> AbstractAsyncContextManager[object]:
+def upkeep(tracker: Tracker, forgettings: Forgettings) -> AbstractAsyncContextManager[object]:
     """The upkeep of a tracker's store, as long as the context is open."""
     work, again, schedule = Upkeep(tracker), Looking(tracker), Schedule()
-    schedule.every("forgetting", FORGET_SECONDS, work.forget, first=FORGET_SECONDS)
+    schedule.every("forgetting marks", FORGET_SECONDS, work.forget, first=FORGET_SECONDS)
+    schedule.every("forgetting profiles", RESUME_SECONDS, forgettings.resume, first=RESUME_FIRST)
     schedule.every("retention", RETAIN_SECONDS, work.retain, first=RETAIN_FIRST, jitter=RETAIN_JITTER)
     schedule.every("looking at profiles that are due", looking.SECONDS, again.due, first=looking.SECONDS)
     schedule.every("looking at all profiles", looking.SECONDS, again.renew, first=looking.SECONDS / 2)

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from typing import Any
+from typing import IO, Any
 
 import aiohttp
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from cli.store import CannotBegin
 
 SECONDS = 30
+PIECE = 64 * 1024
 
 
 def call(url: str, method: str, path: str, body: Any = None) -> Any:
@@ -17,10 +18,33 @@ def call(url: str, method: str, path: str, body: Any = None) -> Any:
     return asyncio.run(_call(url.rstrip("/") + path, method, body))
 
 
+def download(url: str, path: str, file: IO[bytes]) -> None:
+    """Write what the server at `url` answers to a file. Raises `CannotBegin`."""
+    asyncio.run(_download(url.rstrip("/") + path, file))
+
+
+async def _download(address: str, file: IO[bytes]) -> None:
+    timeout = aiohttp.ClientTimeout(total=None, sock_read=SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, headers=_key()) as client,
+            client.get(address, allow_redirects=False) as answer,
+        ):
+            if not answer.ok:
+                raise CannotBegin(f"{address} answered {answer.status}: {_detail(await answer.read())}.")
+            async for piece in answer.content.iter_chunked(PIECE):
+                file.write(piece)
+    except (aiohttp.ClientError, TimeoutError) as wrong:
+        raise CannotBegin(f"{address} cannot be asked: {wrong or type(wrong).__name__}.") from wrong
+
+
+def _key() -> dict[str, str]:
+    key = os.environ.get("HEADRACE_ADMIN_KEY")
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
 async def _call(address: str, method: str, body: Any) -> Any:
-    headers = {"Accept": "application/json"}
-    if key := os.environ.get("HEADRACE_ADMIN_KEY"):
-        headers["Authorization"] = f"Bearer {key}"
+    headers = {"Accept": "application/json", **_key()}
     data = None
     if body is not None:
         headers["Content-Type"] = "application/json"
@@ -32,7 +56,7 @@ async def _call(address: str, method: str, body: Any) -> Any:
             client.request(method, address, data=data, headers=headers, allow_redirects=False) as answer,
         ):
             given = await answer.read()
-            if answer.status != 200:
+            if not answer.ok:
                 raise CannotBegin(f"{address} answered {answer.status}: {_detail(given)}.")
             return msgspec.json.decode(given)
     except (aiohttp.ClientError, TimeoutError, ValueError) as wrong:

@@ -1,6 +1,7 @@
 """The `headrace` command: one thin function a subcommand. Exit codes: 0 well, 1 findings, 2 wrong usage, 3 a bug."""
 
 import os
+import re
 import sys
 import traceback
 from importlib.metadata import version as installed
@@ -137,7 +138,7 @@ def search(
     raise typer.Exit(begin(task, Console(width=None if sys.stdout.isatty() else WIDTH), Console(stderr=True)))
 
 
-profiles = typer.Typer(no_args_is_help=True, help="Show a profile, and undo what has joined it with another.")
+profiles = typer.Typer(no_args_is_help=True, help="Show or export a profile, and undo what has joined it with another.")
 app.add_typer(profiles, name="profile")
 
 ProfileId = Annotated[str, typer.Argument(help="Any id of the profile")]
@@ -194,6 +195,56 @@ def profile_unmerge(
     raise typer.Exit(unmerge(id, step, Where(project, store, url), json, Console(width=width), Console(stderr=True)))
 
 
+@profiles.command("export")
+def profile_export(
+    id: ProfileId,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write", show_default="profile-ID.zip")
+    ] = None,
+    project: ProjectOption = Path(),
+    store: StoreOption = None,
+    url: UrlOption = None,
+) -> None:
+    """Write all that is stored of a profile into one ZIP file: for whom it is about.
+
+    Its profile with what joined it, sessions, events, runs and rejected events, whichever of its ids they came under.
+    A store is only read, so its server may run meanwhile.
+    """
+    from cli.export import export
+    from cli.profile import Where
+
+    to = output or Path(f"profile-{re.sub('[^A-Za-z0-9_-]', '_', id)[:64]}.zip")
+    raise typer.Exit(export(id, to, Where(project, store, url), Console(), Console(stderr=True)))
+
+
+@app.command()
+def forget(
+    id: Annotated[str | None, typer.Argument(help="Any id of the profile", show_default=False)] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether it is meant")] = False,
+    unfinished: Annotated[
+        bool, typer.Option("--unfinished", help="Show what has been forgotten, and go on with what is not complete")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print what was done as a document")] = False,
+    project: ProjectOption = Path(),
+    store: StoreOption = None,
+    url: UrlOption = None,
+) -> None:
+    """Erase all that is stored of a profile: for good, and also from the store's files.
+
+    From its beginning, nothing that comes under the profile's ids or sessions is taken; senders are answered 410.
+    It waits until nothing is found any more. A SQLite file that is served is for its server: say --url.
+    """
+    from cli.forget import forget as begin
+    from cli.forget import go_on
+    from cli.profile import Where
+
+    if (id is None) != unfinished:
+        raise typer.BadParameter("name a profile, or say --unfinished")
+    where, width = Where(project, store, url), None if sys.stdout.isatty() else WIDTH
+    consoles = Console(width=width), Console(stderr=True)
+    raise typer.Exit(go_on(where, json, *consoles) if id is None else begin(id, where, yes, json, *consoles))
+
+
 segments = typer.Typer(no_args_is_help=True, help="Say why a profile belongs to a segment.")
 app.add_typer(segments, name="segment")
 
@@ -230,6 +281,24 @@ def check(
 
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     raise typer.Exit(look(paths or [Path()], colour, sys.stdout))
+
+
+@app.command("test")
+def play(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="The project, or files of it", show_default="the current directory")
+    ] = None,
+    text: Annotated[str, typer.Option("-k", metavar="TEXT", help="Only cases with this in their name")] = "",
+) -> None:
+    """Play the cases of `*.test.yaml` through the whole project, in memory and without a network.
+
+    Exit code 1 when one comes out otherwise than expected: the place, what was, and why is shown.
+    See docs/testing.md.
+    """
+    from cli.test import play as begin
+
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    raise typer.Exit(begin(paths or [Path()], text, console, sys.stdout))
 
 
 @app.command()

@@ -52,7 +52,7 @@ def show(id: str, where: Where, explain: bool, json: bool, console: Console, wro
     if not explain:
         found.pop("why", None)
     if json:
-        _write(found)
+        write_document(found)
         return 0
     for line in _lines(found):
         console.print(line, soft_wrap=True)
@@ -69,7 +69,7 @@ def unmerge(id: str, step: str, where: Where, json: bool, console: Console, wron
     except CannotBegin as refused:
         return cannot(wrong, str(refused))
     if json:
-        _write(undone)
+        write_document(undone)
         return 0
     for line in _told(undone):
         console.print(line, soft_wrap=True)
@@ -127,7 +127,8 @@ def _plain(document: Document) -> Document:
     return plain
 
 
-def _write(document: Document) -> None:
+def write_document(document: Document | list[Document]) -> None:
+    """Write a document to standard output, for programs."""
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
 
 

@@ -12,6 +12,7 @@ from msgspec import Struct, json
 
 from engine.tracking.erasure import Belongings, Erased
 from engine.tracking.ports import Conflict
+from storage.elasticsearch.expunging import expunge
 from storage.elasticsearch.finisher import Finisher
 from storage.elasticsearch.loader import MOST_CONFUSED, Loader, unsettled
 from storage.elasticsearch.names import Names, id_of
@@ -101,7 +102,7 @@ class Erasure:
         """Let segments be written anew that hold deleted documents, and the log of operations be trimmed."""
         await self._finisher.settled()
         await self._sweeper.sweep(0)  # documents remember what they have committed until that is cleared
-        await self._search.expunge(f"{self._names.prefix}-*")
+        await expunge(self._search, f"{self._names.prefix}-*")
 
     async def _erase(self, name: str, queries: Sequence[Query]) -> list[Hit]:
         """Delete what any of these queries finds, some documents at a time; gives what that was."""

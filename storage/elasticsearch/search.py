@@ -19,7 +19,6 @@ ALL: Query = {"match_all": {}}
 NEWEST: Sequence[Query] = ({"stamp": "desc"}, {"nth": "desc"})
 OLDEST: Sequence[Query] = ({"stamp": "asc"}, {"nth": "asc"})
 BUDGET = 3.0  # seconds of tries
-MERGE_SECONDS = 3600.0
 _ABSENT = "ignore_unavailable=true&allow_no_indices=true"
 
 
@@ -68,7 +67,7 @@ class Search:
 
     async def refresh(self, *names: str) -> None:
         """Let searches see all that has been written."""
-        await self._ask("POST", f"/{','.join(names)}/_refresh?{_ABSENT}")
+        await self.ask("POST", f"/{','.join(names)}/_refresh?{_ABSENT}")
 
     async def hits(
         self,
@@ -88,7 +87,7 @@ class Search:
         wanted |= {"_source": list(source)} if source else {}
         pauses = Pauses(BUDGET)
         while True:
-            found = _found((await self._ask("POST", f"/{name}/_search?{_ABSENT}", encode(wanted))).body)
+            found = _found((await self.ask("POST", f"/{name}/_search?{_ABSENT}", encode(wanted))).body)
             if not (found.shards.failed or found.timed_out):
                 return found.hits.hits
             await _once_more(pauses, name)
@@ -97,27 +96,21 @@ class Search:
         """How many documents a query finds."""
         pauses = Pauses(BUDGET)
         while True:
-            counted = _counted((await self._ask("POST", f"/{name}/_count?{_ABSENT}", encode({"query": query}))).body)
+            counted = _counted((await self.ask("POST", f"/{name}/_count?{_ABSENT}", encode({"query": query}))).body)
             if not counted.shards.failed:
                 return counted.count
             await _once_more(pauses, name)
 
     async def indices(self, pattern: str) -> list[str]:
         """The names of indices."""
-        answer = await self._ask("GET", f"/_cat/indices/{pattern}?format=json&h=index&{_ABSENT}")
+        answer = await self.ask("GET", f"/_cat/indices/{pattern}?format=json&h=index&{_ABSENT}")
         return sorted([row.index for row in _rows(answer.body)])
 
     async def drop(self, index: str) -> None:
         """Take an index away."""
-        await self._ask("DELETE", f"/{index}?ignore_unavailable=true")
+        await self.ask("DELETE", f"/{index}?ignore_unavailable=true")
 
-    async def expunge(self, name: str) -> None:
-        """Let nothing be left in the files of what has been deleted. Takes as long as writing them anew."""
-        await self._ask("POST", f"/{name}/_flush?{_ABSENT}")
-        await self._ask("POST", f"/{name}/_forcemerge?only_expunge_deletes=true&{_ABSENT}", seconds=MERGE_SECONDS)
-        await self._ask("POST", f"/{name}/_flush?{_ABSENT}")
-
-    async def _ask(self, method: str, path: str, body: bytes | None = None, seconds: float | None = None) -> Answer:
+    async def ask(self, method: str, path: str, body: bytes | None = None, seconds: float | None = None) -> Answer:
         """The answer to a question; one that a server cannot answer yet, as its shards are starting, is asked again."""
         pauses = Pauses(BUDGET)
         while True:

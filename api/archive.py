@@ -1,0 +1,54 @@
+"""The archive of a profile: a ZIP file with all that is stored of it, readable by people and programs."""
+
+from typing import IO, Any, Final
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import msgspec
+
+from api.shown import shown_record
+from engine.profile.document import Profile
+from engine.profile.why import why
+from engine.search.field import KINDS, Kind
+from engine.tracking.export import export
+from engine.tracking.ports import Store
+from engine.tracking.project import Project
+
+FILES: Final[dict[Kind, str]] = {
+    "sessions": "sessions.jsonl",
+    "events": "events.jsonl",
+    "runs": "runs.jsonl",
+    "rejected": "rejected.jsonl",
+}
+
+
+async def write_archive(file: IO[bytes], store: Store, project: Project, id: str, now: int) -> dict[Kind, int]:
+    """Write the archive of the profile that `id` leads to; gives how many documents of each kind are in it.
+
+    `profile.json` is the profile with its parts and what joined them; the other files have a document a line.
+    Raises `Unknown` when nobody has the id, before anything is written, and `Unavailable`.
+    """
+    records = export(store, id)
+    _, person = await anext(records)
+    assert isinstance(person, Profile)  # noqa: S101
+    fields = project.settings.fields
+    counts: dict[Kind, int] = dict.fromkeys(FILES, 0)
+    with ZipFile(file, "w", ZIP_DEFLATED) as archive:
+        archive.writestr("profile.json", _indented(shown_record(person, fields) | {"why": why(person, fields)}))
+        following = await anext(records, None)
+        for kind, name in FILES.items():
+            with archive.open(name, "w", force_zip64=True) as member:
+                while following is not None and following[0] == kind:
+                    member.write(msgspec.json.encode(shown_record(following[1], fields)) + b"\n")
+                    counts[kind] += 1
+                    following = await anext(records, None)
+        about = {"profile": person.id, "exported": now, "documents": {"profile.json": 1, **_named(counts)}}
+        archive.writestr("about.json", _indented(about))
+    return {kind: counts.get(kind, 1) for kind in KINDS}
+
+
+def _named(counts: dict[Kind, int]) -> dict[str, int]:
+    return {FILES[kind]: count for kind, count in counts.items()}
+
+
+def _indented(document: dict[str, Any]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"

@@ -1,0 +1,113 @@
+"""Forgetting profiles, over HTTP: begun by an operator, done beside the requests, told when it is complete."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Router, get, post
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+
+from api.identity import no_foreign_page
+from api.reading import ReadingKey
+from effects.ids import new_id
+from engine.tracking.forgetting import Forgetter, Forgetting
+from engine.tracking.ports import Unavailable
+from engine.tracking.tracker import Tracker
+from engine.tracking.unmerging import Unknown
+
+LEFT_MS = 60_000  # a forgetting that nobody has gone on with for so long is taken up again
+
+log = structlog.get_logger("headrace.forgetting")
+
+
+class Forgettings:
+    """The forgettings that this process is at. What its end leaves undone, `resume` takes up again, anywhere."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._forgetter = Forgetter(tracker.store, tracker.clock, tracker)
+        self._idle_ms = 0
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def begin(self, id: str) -> Forgetting:
+        """Begin to forget a profile: from now on nothing of it is taken. Raises `Unknown` and `Unavailable`."""
+        begun = await self._forgetter.begin(id, new_id())
+        self._go_on(begun)
+        return begun
+
+    async def resume(self) -> None:
+        """Take up what is left undone: when this process is new, all of it. Raises `Unavailable`."""
+        for_ms, self._idle_ms = self._idle_ms, LEFT_MS
+        for left in await self._forgetter.left(for_ms):
+            self._go_on(left)
+
+    async def all(self) -> list[Forgetting]:
+        """All that there ever were, the newest first."""
+        return await self._forgetter.all()
+
+    async def one(self, name: str) -> Forgetting | None:
+        """One of them."""
+        return await self._forgetter.one(name)
+
+    async def close(self) -> None:
+        """Leave the rest to whoever resumes it."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _go_on(self, forgetting: Forgetting) -> None:
+        if forgetting.id not in self._tasks:
+            task = self._tasks[forgetting.id] = asyncio.create_task(self._finish(forgetting))
+            task.add_done_callback(lambda _: self._tasks.pop(forgetting.id, None))
+
+    async def _finish(self, forgetting: Forgetting) -> None:
+        try:
+            done = await self._forgetter.finish(forgetting)
+            log.info("a profile has been forgotten", forgetting=done.id, documents=done.erased.total)
+        except Unavailable as unavailable:
+            log.warning("forgetting is gone on with later", forgetting=forgetting.id, reason=unavailable.reason)
+        except Exception as wrong:  # the edge of a task: it is gone on with later all the same
+            log.error("forgetting failed", forgetting=forgetting.id, exc_info=wrong)
+
+
+def forgetting_router(forgettings: Forgettings, may_read: ReadingKey) -> Router:
+    """The routes: to begin, and to see how far it is."""
+
+    @post(
+        "/profiles/{id:str}/forget",
+        status_code=202,
+        summary="Erase all that is stored of a profile",
+        guards=[no_foreign_page],
+    )
+    async def forget(id: FromPath[str]) -> dict[str, Any]:
+        try:
+            return shown_forgetting(await forgettings.begin(id))
+        except Unknown as unknown:
+            raise NotFoundException(str(unknown)) from unknown
+
+    @get("/forgettings", summary="What has been forgotten, and how far it is")
+    async def every() -> list[dict[str, Any]]:
+        return [shown_forgetting(one) for one in await forgettings.all()]
+
+    @get("/forgettings/{name:str}", summary="How far a forgetting is")
+    async def one(name: FromPath[str]) -> dict[str, Any]:
+        found = await forgettings.one(name)
+        if found is None:
+            raise NotFoundException(f"there is no forgetting {name}")
+        return shown_forgetting(found)
+
+    return Router("/", route_handlers=[forget, every, one], guards=[may_read], tags=["identity"])
+
+
+def shown_forgetting(forgetting: Forgetting) -> dict[str, Any]:
+    """A forgetting, without the ids that it is about."""
+    return {
+        "forgetting": forgetting.id,
+        "status": forgetting.status,
+        "asked": forgetting.asked,
+        "complete": forgetting.complete,
+        "erased": msgspec.structs.asdict(forgetting.erased),
+    }

@@ -1,0 +1,60 @@
+"""`headrace profile export`: all that is stored of a profile, as one archive."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO
+from urllib.parse import quote
+
+from rich.console import Console
+
+from api.archive import write_archive
+from cli.call import download
+from cli.profile import Where, stored
+from cli.store import CannotBegin, cannot, opened
+from effects.clock import SystemClock
+from engine.tracking.unmerging import Unknown
+
+
+def export(id: str, to: Path, where: Where, console: Console, wrong: Console) -> int:
+    """Write the archive to a new file, readable by its owner only. Exit code 1 when nobody has the id."""
+    try:
+        if to.exists():
+            raise CannotBegin(f"{to} is there already: name another file with --output.")
+        _new(to, lambda file: _write(id, file, where, wrong))
+    except Unknown as unknown:
+        wrong.print(f"{unknown}.", markup=False, highlight=False, soft_wrap=True)
+        return 1
+    except CannotBegin as refused:
+        return cannot(wrong, str(refused))
+    console.print(f"Written to {to}.", markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def _write(id: str, file: IO[bytes], where: Where, wrong: Console) -> None:
+    if where.url is not None:
+        download(where.url, f"/profiles/{quote(id, safe='')}/export", file)
+        return
+    project, url = stored(where, wrong)
+
+    async def read() -> None:
+        async with opened(url, where.root) as store:
+            await write_archive(file, store, project, id, SystemClock().now())
+
+    asyncio.run(read())
+
+
+def _new(to: Path, write: Callable[[IO[bytes]], None]) -> None:
+    """Write a file that is there when it is whole, or not at all. Raises `CannotBegin`."""
+    try:
+        with NamedTemporaryFile(dir=to.parent, prefix=f".{to.name}.", delete=False) as file:
+            try:
+                write(file)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+        os.rename(file.name, to)
+    except OSError as cause:
+        raise CannotBegin(f"{to} cannot be written: {cause.strerror}.") from cause
