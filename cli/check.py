@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from msgspec import structs
+
+from flows.cases import load_cases
 from flows.diagnostic import render
 from flows.files import SETTINGS, file_name
 from flows.project import Loaded, load_project, within
@@ -24,7 +27,7 @@ def check(paths: list[Path], colour: bool, out: TextIO) -> int:
         return WRONG_USAGE
     code = WELL
     for root in dict.fromkeys(map(project_root, chosen)):
-        loaded = _chosen(load_project(root, builtin()), root, [path for path in chosen if project_root(path) == root])
+        loaded = _chosen(_load(root), root, [path for path in chosen if project_root(path) == root])
         if not loaded.sources and not loaded.diagnostics:
             out.write(f"no file of a project is in {root}\n")
             return WRONG_USAGE
@@ -40,6 +43,17 @@ def project_root(path: Path) -> Path:
         if (directory / SETTINGS).is_file() or (directory / "flows").is_dir():
             return directory
     return around
+
+
+def _load(root: Path) -> Loaded:
+    """The project, with what is wrong in its test files as well."""
+    loaded = load_project(root, builtin())
+    cases = load_cases(root, loaded)
+    return structs.replace(
+        loaded,
+        diagnostics=(*loaded.diagnostics, *cases.diagnostics),
+        sources={**loaded.sources, **cases.sources},
+    )
 
 
 def _chosen(loaded: Loaded, root: Path, paths: list[Path]) -> Loaded:

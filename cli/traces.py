@@ -90,7 +90,7 @@ def _disposition(told: dict[str, Any]) -> Text:
 
 def _run(run: dict[str, Any], flow: str | None) -> RenderableType:
     if "steps" not in run:
-        return _no_run(run)
+        return no_run(run)
     head = Text.assemble((run["flow"], "bold cyan"), "  ")
     head.append(run["outcome"], style=WELL if run["outcome"] == "finished" else BAD)
     head.append(f"  {run['duration_us'] / 1000:.1f} ms  ", style=QUIET)
@@ -99,7 +99,9 @@ def _run(run: dict[str, Any], flow: str | None) -> RenderableType:
         return head
     table = Table.grid(padding=(0, 2, 0, 0))
     for step in run["steps"]:
-        table.add_row(Text(step["node"], style=BAD if step["port"] == "failed" else ""), Text("\n").join(_step(step)))
+        table.add_row(
+            Text(step["node"], style=BAD if step["port"] == "failed" else ""), Text("\n").join(step_lines(step))
+        )
     if run["outcome"] == "failed":
         table.add_row("", Text("the port leads nowhere, so the run failed and its changes are dropped", style=BAD))
     if run["not_run"]:
@@ -115,10 +117,11 @@ def _not_run(nodes: list[dict[str, str]]) -> str:
     return "; ".join(f"{', '.join(names)}: {why}" for why, names in reasons.items())
 
 
-def _no_run(run: dict[str, Any]) -> Text:
+def no_run(run: dict[str, Any]) -> Text:
+    """Why a flow did not run: what was looked at, and what that came to."""
     reason = run["reason"]
     head = Text.assemble((run["flow"], "bold cyan"), "  ", (run["outcome"].replace("-", " "), "yellow"), "  ")
-    return head.append_text(_evaluated(reason["expression"], reason.get("result"), reason["values"]))
+    return head.append_text(evaluated(reason["expression"], reason.get("result"), reason["values"]))
 
 
 def _matches_no_type(run: dict[str, Any]) -> bool:
@@ -130,9 +133,10 @@ def _no_type(runs: list[dict[str, Any]]) -> Text:
     return Text.assemble(("no flow takes this type", "yellow"), f"  {takes}")
 
 
-def _step(step: dict[str, Any]) -> Iterator[Text]:
+def step_lines(step: dict[str, Any]) -> Iterator[Text]:
+    """What a node looked at, asked and did, a line each."""
     for one in step.get("expressions", [step] if "expression" in step else []):
-        yield _evaluated(one["expression"], one["result"], one["values"])
+        yield evaluated(one["expression"], one["result"], one["values"])
     if "calls" in step:
         yield _calls(step["calls"])
     if "operations" in step:
@@ -145,7 +149,7 @@ def _step(step: dict[str, Any]) -> Iterator[Text]:
         yield Text(short(step["reason"]), style=QUIET)
 
 
-def _evaluated(expression: str, result: Any, values: dict[str, Any]) -> Text:
+def evaluated(expression: str, result: Any, values: dict[str, Any]) -> Text:
     """An expression, what it came to, and the values that it read; on a line of their own when they are long."""
     text = Text(expression)
     if result is not None:

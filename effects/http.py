@@ -30,11 +30,11 @@ from effects.address import CheckedResolver, Forbidden, checked_socket
 from effects.answer import read, text_of, value_of
 from effects.call import Call, Refused, Site, call, redirected, site
 from effects.clock import SystemClock
+from effects.status import BUSY
 from engine.flow.ask import HttpAsk, HttpReply, NoAnswer
 from engine.tracking.ports import Clock
 from engine.tracking.source import Target
 
-BUSY = frozenset({429, 500, 502, 503, 504})  # statuses that say: not now
 MOST_CONNECTIONS = 32  # to one host, so that a slow target holds up nobody else
 _NO_TIMEOUT = ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)  # the ask's covers all
 

@@ -1,6 +1,7 @@
 """The files of a project: which there are, and their texts."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from flows.reader import LARGEST
 
 SETTINGS: Final = "headrace.yaml"
 FOLDERS: Final = ("flows", "segments", "sources")
+TESTS: Final = ".test.yaml"
 
 _THING = re.compile(r"^(flow|segment|source) *:", re.MULTILINE)
 _WIDEST = 4  # bytes of a character in UTF-8
@@ -28,17 +30,27 @@ def listing(root: Path, folder: str) -> Listing:
     """The YAML files below a folder of the project, sorted; tests and hidden files are not among them."""
     paths: list[Path] = []
     misnamed: list[Diagnostic] = []
+    for path in _yaml_below(root, folder):
+        if path.suffix == ".yml":
+            misnamed.append(_misnamed(file_name(root, path)))
+        elif not path.name.endswith(TESTS):
+            paths.append(path)
+    return Listing(tuple(paths), tuple(misnamed))
+
+
+def _yaml_below(root: Path, folder: str) -> Iterator[Path]:
+    """The YAML files below a folder, however they end; hidden ones and those of other projects are not among them."""
     apart: dict[Path, bool] = {root / folder: False}
     for path in sorted((root / folder).rglob("*")):
         if any(part.startswith(".") for part in path.relative_to(root).parts) or not path.is_file():
             continue
-        if _elsewhere(path.parent, apart):
-            continue
-        if path.suffix == ".yaml" and not path.name.endswith(".test.yaml"):
-            paths.append(path)
-        elif path.suffix == ".yml":
-            misnamed.append(_misnamed(file_name(root, path)))
-    return Listing(tuple(paths), tuple(misnamed))
+        if path.suffix in (".yaml", ".yml") and not _elsewhere(path.parent, apart):
+            yield path
+
+
+def test_files(root: Path) -> tuple[Path, ...]:
+    """The `*.test.yaml` below the project's folders, sorted."""
+    return tuple(path for folder in FOLDERS for path in _yaml_below(root, folder) if path.name.endswith(TESTS))
 
 
 def astray(root: Path) -> tuple[Diagnostic, ...]:
@@ -48,6 +60,8 @@ def astray(root: Path) -> tuple[Diagnostic, ...]:
         if path.is_dir() and f"{path.name}s" in FOLDERS:
             help = f"did you mean `{path.name}s/`?"
             found.append(_unread(f"{path.name}", f"the folder `{path.name}/` is not read", help))
+        elif path.is_dir() and path.name in ("test", "tests"):
+            found += [_lost_test(root, test) for test in sorted(path.rglob(f"*{TESTS}"))]
         elif path.suffix in (".yaml", ".yml") and path.is_file() and path.name != SETTINGS:
             found += _stray(path)
     return tuple(found)
@@ -58,9 +72,15 @@ def _stray(path: Path) -> list[Diagnostic]:
     message = f"`{path.name}` is not read: at the top stands only `{SETTINGS}`"
     if closest(path.name, (SETTINGS,)) is not None:
         return [_unread(path.name, message, f"did you mean `{SETTINGS}`?")]
+    if path.name.endswith(TESTS):
+        return [_lost_test(path.parent, path)]
     text = read_text(path, path.name)
     key = _THING.search(text) if isinstance(text, str) else None
     return [_unread(path.name, message, f"this is a {key[1]}: move it to {key[1]}s/")] if key is not None else []
+
+
+def _lost_test(root: Path, path: Path) -> Diagnostic:
+    return _unread(file_name(root, path), "nobody plays the cases of this file", "move it to flows/, beside its flow")
 
 
 def _unread(name: str, message: str, help: str) -> Diagnostic:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field, structs
 
 from engine.flow.compile import compile_flow
 from engine.flow.names import ProjectNames
@@ -34,11 +34,15 @@ _KEY = re.compile(r"([\w.-]+)\s*:")
 
 
 class Loaded(Struct, frozen=True):
-    """A project as it was found. `sources` holds the text of every file that was read, by its name."""
+    """A project as it was found. `sources` holds the text of every file that was read, by its name.
+
+    `named` holds by folder what things are called there, those with errors as well.
+    """
 
     project: Project
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str]
+    named: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:
@@ -81,7 +85,8 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         sources=sources.things,
         targets=settings.targets,
     )
-    return Loaded(project, tuple(ordered(loading.diagnostics)), loading.sources)
+    named = {"flows": flows.names, "segments": segments.names, "sources": sources.names}
+    return Loaded(project, tuple(ordered(loading.diagnostics)), loading.sources, named)
 
 
 class _Named(Struct, frozen=True):
@@ -191,8 +196,8 @@ class _Loading:
 def within(loaded: Loaded, files: Iterable[str]) -> Loaded:
     """The same, with the diagnostics and texts of these files only."""
     wanted = frozenset(files)
-    return Loaded(
-        loaded.project,
-        tuple(diagnostic for diagnostic in loaded.diagnostics if diagnostic.file in wanted),
-        {name: text for name, text in loaded.sources.items() if name in wanted},
+    return structs.replace(
+        loaded,
+        diagnostics=tuple(diagnostic for diagnostic in loaded.diagnostics if diagnostic.file in wanted),
+        sources={name: text for name, text in loaded.sources.items() if name in wanted},
     )

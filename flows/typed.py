@@ -1,12 +1,13 @@
 """From plain data to a frozen Struct, with every misfit as a problem at its key path.
 
-msgspec stops at the first misfit and does not name the keys of maps, so Structs and maps are walked here and only
-their leaves are converted by it.
+msgspec stops at the first misfit and does not name the keys of maps, so Structs, maps and lists of Structs are walked
+here and only their leaves are converted by it.
 """
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Struct
@@ -52,11 +53,13 @@ class _Reading:
         return kind(**values) if len(self.problems) == count else _MISFIT
 
     def value(self, annotation: Any, data: Any, at: KeyPath) -> Any:
-        plain = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
-        if isinstance(plain, type) and issubclass(plain, Struct):
-            return self.struct(plain, data, at, f"`{at[-1]}`")
+        plain = _meant(annotation, data)
+        if _is_struct(plain):
+            return self.struct(plain, data, at, _called(plain, at))
         if get_origin(plain) is dict and isinstance(data, Mapping):
             return self._map(get_args(plain), data, at)
+        if get_origin(plain) is tuple and isinstance(data, list) and _holds_structs(get_args(plain)[0]):
+            return tuple([self.value(get_args(plain)[0], item, (*at, i)) for i, item in enumerate(data)])
         try:
             return msgspec.convert(data, annotation)
         except msgspec.ValidationError as misfit:
@@ -86,11 +89,41 @@ class _Reading:
         self.problems.append(Problem(code="H403", message=message, path=at, on="key", help=remedy))
 
 
+def _meant(annotation: Any, data: Any) -> Any:
+    """The plain type that `data` is to be read as: of a union the one that takes a map, or a list, if it is one."""
+    plain = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    if get_origin(plain) not in (Union, UnionType):
+        return plain
+    for kind in (_meant(kind, data) for kind in get_args(plain)):
+        if isinstance(data, Mapping) and (_is_struct(kind) or get_origin(kind) is dict):
+            return kind
+        if isinstance(data, list) and get_origin(kind) is tuple:
+            return kind
+    return plain
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Struct)
+
+
+def _holds_structs(kind: Any) -> bool:
+    return _is_struct(kind) or any(map(_is_struct, get_args(kind)))
+
+
+def _called(kind: type[Struct], at: KeyPath) -> str:
+    """What people call a map: by its key; an item of a list by what it is."""
+    if isinstance(at[-1], str):
+        return f"`{at[-1]}`"
+    name = kind.__name__.lower()
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
+
+
 def _misfit(text: str, annotation: Any, data: Any, at: KeyPath) -> Problem:
     complaint, _, inside = text.partition(" - at `$")
     below: KeyPath = tuple(int(index) for index in re.findall(r"\[(\d+)\]", inside))
     message, remedy = in_words(complaint, annotation, _shown(data))
-    return Problem(code="H404", message=f"`{at[-1]}`: {message}", path=(*at, *below), help=remedy)
+    name = next(step for step in reversed(at) if isinstance(step, str))
+    return Problem(code="H404", message=f"`{name}`: {message}", path=(*at, *below), help=remedy)
 
 
 def _shown(data: Any) -> str:

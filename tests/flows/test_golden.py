@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.flow.registry import Registry
+from flows.cases import load_cases
 from flows.diagnostic import render
 from flows.project import load_project
 from nodes import builtin
@@ -24,7 +25,9 @@ def registry() -> Registry:
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda path: path.name)
 def test_a_mistake_is_reported_as_its_author_should_see_it(mistake: Path, registry: Registry) -> None:
     loaded = load_project(mistake, registry, environment={})
-    report = render(loaded.diagnostics, loaded.sources, colour=False)
+    cases = load_cases(mistake, loaded)
+    found, sources = (*loaded.diagnostics, *cases.diagnostics), {**loaded.sources, **cases.sources}
+    report = render(found, sources, colour=False)
     expected = mistake / "report.expected"
     if os.environ.get("HEADRACE_UPDATE"):
         expected.write_text(report)
@@ -33,4 +36,5 @@ def test_a_mistake_is_reported_as_its_author_should_see_it(mistake: Path, regist
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda path: path.name)
 def test_every_mistake_is_noticed(mistake: Path, registry: Registry) -> None:
-    assert load_project(mistake, registry, environment={}).diagnostics
+    loaded = load_project(mistake, registry, environment={})
+    assert loaded.diagnostics or load_cases(mistake, loaded).diagnostics

@@ -1,0 +1,214 @@
+"""Playing a case of a test file: its steps go through the whole project, as `/track` and a server would take them."""
+
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType, json, structs
+
+from cli.given import known_before
+from cli.mocks import Mocks, Request
+from cli.stage import Clock, Crossing, Ids, Stage
+from effects.scripted import ScriptedPerformer
+from engine.language.duration import read_duration
+from engine.language.moment import date
+from engine.profile.document import Profile
+from engine.profile.document import Step as Joining
+from engine.profile.merge import connected
+from engine.profile.operations import Refused
+from engine.tracking.intake import Refusal, read_track
+from engine.tracking.project import Project
+from engine.tracking.records import StoredEvent
+from engine.tracking.tracker import Tracker
+from engine.tracking.unmerging import unmerge_served
+from engine.tracking.whose import profile_at
+from flows.address import Addresses
+from flows.case import CaseFile, Event, Given, Send, Step
+from flows.mentions import given_profiles
+
+MOST_LOOKS = 10_000  # at profiles whose segments time has changed, in one step
+
+
+class Impossible(Exception):
+    """A step cannot be done; the message says why."""
+
+
+class Visitor(Struct):
+    """Somebody with a client: `told` is the profile id that it was answered, `own` the one under which it acts."""
+
+    told: str | None = None
+    own: str | None = None
+
+
+class Happened(Struct, frozen=True, kw_only=True):
+    """What came of a step. `people` are the profiles by visitor, `profile` that of the step's event or only visitor."""
+
+    sender: str | None
+    response: Any
+    event: dict[str, Any] | None
+    events: tuple[StoredEvent, ...]
+    runs: tuple[dict[str, Any], ...]
+    requests: tuple[Request, ...]
+    unmocked: tuple[Request, ...]
+    crossings: tuple[Crossing, ...]
+    people: dict[str, Profile | None]
+    profile: Profile | None
+
+
+class Play:
+    """The stage of one case. The project is one that `staged` has given."""
+
+    def __init__(self, project: Project, file: CaseFile) -> None:
+        self.project = project
+        self.stage = Stage(project.settings.fields)
+        self.clock = Clock(date(file.clock))
+        self.ids = Ids()
+        self.tracker = Tracker(project, self.stage, ScriptedPerformer(), self.clock, self.ids)
+        home = file.flow if isinstance(file.flow, str) else None
+        self.tracker.driver = self.mocks = Mocks(self.stage, self.clock, Addresses(project, home))
+        self.visitors: dict[str, Visitor] = {}
+        self._source = file.source if isinstance(file.source, str) else next(iter(project.sources), "")
+
+    async def begin(self, given: Given) -> None:
+        """Let the case begin. Raises `Impossible` where a profile cannot hold what is given."""
+        await self.tracker.start()
+        for visitor, profile, _ in given_profiles(given):
+            id = self.ids()
+            try:
+                await self.stage.commit(known_before(self.project, profile, id, self.clock.now()))
+            except Refused as refused:
+                raise Impossible(str(refused)) from refused
+            self.visitors[visitor] = Visitor(id, id)
+
+    async def do(self, step: Step) -> Happened:
+        """Do one step. Raises `Impossible`."""
+        self.stage.begin()
+        self.mocks.begin()
+        answer: dict[str, Any] = {}
+        sender = None
+        if isinstance(step.send, Send):
+            sender = step.send.visitor
+            answer = await self._send(step.send)
+        elif isinstance(step.advance, str):
+            await self._advance(read_duration(step.advance) or 0)
+        elif isinstance(step.unmerge, tuple):
+            await self._unmerge(*step.unmerge)
+        await self._look(self.clock.now())
+        return await self._happened(sender, answer)
+
+    # ---- sending ----------------------------------------------------------------------------------------------------
+
+    async def _send(self, send: Send) -> dict[str, Any]:
+        """The answer to a payload of a visitor, whose client goes on with the profile id in it."""
+        visitor = self.visitors.setdefault(send.visitor, Visitor())
+        source = self.project.sources[send.source if isinstance(send.source, str) else self._source]
+        session = f"{send.visitor}-{send.session}"
+        body: dict[str, Any] = {
+            "source": {"id": source.source},
+            "session": {"id": session},
+            "events": _events(send),
+            "context": send.context,
+            "options": {"debugger": "all"},
+        }
+        if visitor.told is not None and not send.profile_less:
+            body["profile"] = {"id": visitor.told}
+        try:
+            intake = read_track(json.encode(body), profile_less=send.profile_less)
+            answer = (await self.tracker.track(intake, source)).body
+        except Refusal as refused:
+            told = "; ".join(f"{one['reason']} (at {one['at']})" for one in refused.errors)
+            raise Impossible(f"the payload is refused: {told or refused.detail}") from refused
+        if intake.rejected:
+            one = intake.rejected[0]
+            raise Impossible(f"an event is rejected: {one.reason} (at {one.at})")
+        if not send.profile_less:
+            visitor.told = answer["profile"]["id"]
+            stored = await self.stage.session(source.source, session)
+            visitor.own = stored.profile if stored is not None and stored.profile is not None else visitor.told
+        return answer
+
+    # ---- what a server does by itself -------------------------------------------------------------------------------
+
+    async def _advance(self, ms: int) -> None:
+        """Let time pass. Profiles are looked at whenever they are due, as a server does."""
+        end = self.clock.now() + ms
+        await self._look(end)
+        self.clock.advance(end - self.clock.now())
+        await self.stage.forget_marks(end - self.project.settings.window_ms)
+
+    async def _look(self, until: int) -> None:
+        """Look at the profiles that are due until then, each at its time."""
+        for _ in range(MOST_LOOKS):
+            due = await self.stage.due(until, 1)
+            person = await self.stage.profile(due[0]) if due else None
+            if person is None or person.due is None:
+                return
+            self.clock.advance(max(0, person.due - self.clock.now()))
+            await self.tracker.reevaluate(person.id)
+        raise Impossible(f"segments are entered and left more than {MOST_LOOKS} times")
+
+    async def _unmerge(self, one: str, other: str) -> None:
+        """Undo the step that joined two visitors: of several the last one that sets them apart."""
+        person = await self._person(one)
+        own, others = self.visitors[one].own, self.visitors[other].own
+        if person is None or own is None or others is None or others not in person.ids:
+            raise Impossible(f"{one} and {other} are not one profile")
+        for step in sorted(person.steps.values(), key=_at, reverse=True):
+            steps = {id: each for id, each in person.steps.items() if id != step.id}
+            if not step.undone and others not in connected(steps, own):
+                await unmerge_served(self.tracker, person.id, step.id)
+                return
+        raise Impossible(f"several steps join {one} and {other}: undoing one of them leaves them one profile")
+
+    # ---- what came of it --------------------------------------------------------------------------------------------
+
+    async def _happened(self, sender: str | None, answer: dict[str, Any]) -> Happened:
+        people = {name: await self._person(name) for name in self.visitors}
+        event, of = self._event(answer)
+        only = next(iter(self.visitors)) if len(self.visitors) == 1 else None
+        profile = people.get(sender or only or "")
+        if of is not None and sender is not None and self.visitors[sender].told is None:
+            profile = await profile_at(self.stage, of)
+        return Happened(
+            sender=sender or only,
+            response=answer.get("response"),
+            event=event,
+            events=tuple(self.stage.events),
+            runs=tuple(self.stage.runs),
+            requests=tuple(self.mocks.requests),
+            unmocked=tuple(self.mocks.unmocked),
+            crossings=tuple(self.stage.crossings),
+            people=people,
+            profile=profile,
+        )
+
+    def _event(self, answer: dict[str, Any]) -> tuple[dict[str, Any] | None, str | None]:
+        """The last event of the payload as it is stored, with what became of it; and the profile id it has."""
+        told = answer.get("debugging", {}).get("execution", {})
+        sent = {key: one for key, one in told.items() if one["index"] is not None}
+        if not sent:
+            return None, None
+        key = max(sent, key=lambda each: sent[each]["index"])
+        stored = next((one for one in self.stage.events if one.id == key), None)
+        shown = {"disposition": sent[key]["disposition"], "id": key, "type": sent[key].get("type")}
+        if stored is None:
+            return shown, None
+        names = ("origin", "properties", "context")
+        return {**shown, **{name: getattr(stored, name) for name in names}}, stored.profile
+
+    async def _person(self, visitor: str) -> Profile | None:
+        id = self.visitors[visitor].own
+        return None if id is None else await profile_at(self.stage, id)
+
+
+def _events(send: Send) -> list[dict[str, Any]]:
+    if isinstance(send.events, tuple):
+        return [_event(event) for event in send.events]
+    assert not isinstance(send.type, UnsetType)  # noqa: S101  # the file was checked
+    return [_event(Event(type=send.type, id=send.id, time=send.time, properties=send.properties))]
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {name: value for name, value in structs.asdict(event).items() if value is not UNSET}
+
+
+def _at(step: Joining) -> tuple[int, str]:
+    return step.why.at if step.why is not None else 0, step.id

@@ -1,0 +1,59 @@
+"""The test files of a project: found, read, and checked for what can be known without playing them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from flows.case import CaseFile
+from flows.diagnostic import Diagnostic, diagnose, ordered
+from flows.files import file_name, read_text, test_files
+from flows.mentions import mentioned
+from flows.project import Loaded
+from flows.reader import Document, read_yaml
+from flows.typed import read_struct
+
+
+class Cases(Struct, frozen=True):
+    """A test file that can be played, with its text and the places in it."""
+
+    file: CaseFile
+    document: Document
+
+
+class CasesLoaded(Struct, frozen=True):
+    """The test files of a project as they were found. `sources` holds the text of each by its name."""
+
+    files: tuple[Cases, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, str]
+
+
+def load_cases(root: Path, loaded: Loaded) -> CasesLoaded:
+    """Read the test files of the project in the directory `root`, which `loaded` is."""
+    files: list[Cases] = []
+    diagnostics: list[Diagnostic] = []
+    sources: dict[str, str] = {}
+    for path in test_files(root):
+        name = file_name(root, path)
+        text = read_text(path, name)
+        if isinstance(text, Diagnostic):
+            diagnostics.append(text)
+            sources[name] = ""
+            continue
+        document = read_yaml(text, name)
+        sources[name] = document.text
+        read, problems = _read(document, loaded)
+        diagnostics += problems
+        if read is not None and not any(one.severity == "error" for one in problems):
+            files.append(Cases(read, document))
+    return CasesLoaded(tuple(files), tuple(ordered(diagnostics)), sources)
+
+
+def _read(document: Document, loaded: Loaded) -> tuple[CaseFile | None, list[Diagnostic]]:
+    if document.problems:
+        return None, diagnose(document, document.problems)
+    file, problems = read_struct(CaseFile, document.data, "a test file")
+    if file is not None:
+        problems = list(mentioned(file, loaded.project, loaded.named))
+    return file, diagnose(document, problems)

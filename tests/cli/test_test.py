@@ -1,0 +1,155 @@
+"""`headrace test`: its exit codes, what it plays, and what it shows."""
+
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from cli.main import app
+from cli.test import play
+
+FLOW = """
+    flow: order
+    trigger: {event: order-paid}
+    nodes:
+      big:
+        if: event.properties.total > 100
+        next: {then: crm, else: small}
+      crm:
+        lookup.http: {target: crm, path: "/customers/{{ event.properties.who }}"}
+        retry: {times: 2, backoff: 10m}
+        next: {found: vip, failed: vip, missing: vip}
+      vip:
+        segment.add: vip
+      small:
+        respond: {thanks: "for so little"}
+"""
+CASES = """
+    flow: order
+    cases:
+      - name: A large order makes a VIP
+        event: {type: order-paid, properties: {total: 200, who: ann}}
+        mocks: {crm: {fail: timeout}}
+        expect: {profile: {segments: [vip]}, calls: {crm: 1}}
+      - name: a small one is thanked for
+        event: {type: order-paid, properties: {total: 2}}
+        expect: {response: {thanks: for so little}}
+"""
+
+
+def write(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(dedent(text))
+    return root
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return write(
+        tmp_path / "shop",
+        {
+            "headrace.yaml": "targets:\n  crm: {url: https://crm.example, headers: {Key: '${env:NOT_SET}'}}\n",
+            "flows/order.yaml": FLOW,
+            "flows/order.test.yaml": CASES,
+            "segments/vip.yaml": "segment: vip\nmanual: true\n",
+            "sources/shop.yaml": "source: shop\nidentify: trust\nanswer_within: 1000\n",
+        },
+    )
+
+
+def run(*paths: Path, text: str = "") -> tuple[int, str]:
+    out = StringIO()
+    return play(list(paths), text, Console(width=120, file=out), out), out.getvalue()
+
+
+def lines(text: str) -> Iterator[str]:
+    return (line.rstrip() for line in text.splitlines())
+
+
+def test_what_passes_is_ticked_and_counted(project: Path) -> None:
+    code, text = run(project)
+    assert code == 0
+    shown = list(lines(text))
+    assert shown[0] == "flows/order.test.yaml"
+    assert shown[1].startswith("  ✓ A large order makes a VIP  ")
+    assert shown[-1].startswith("✓ 2 passed in 1 file  (")
+
+
+def test_a_failure_shows_its_place_what_was_and_why(project: Path) -> None:
+    file = project / "flows" / "order.test.yaml"
+    file.write_text(file.read_text().replace("total: 200", "total: 20"))
+    code, text = run(project, text="vip")
+    assert code == 1
+    assert "  ✗ A large order makes a VIP" in text
+    assert "    --> flows/order.test.yaml:7:34\n" in text
+    assert "7 |     expect: {profile: {segments: [vip]}, calls: {crm: 1}}\n" in text
+    assert 'expected `segments` of the profile to be ["vip"]; it is []\n' in text
+    assert "= why: order  big:else › small\n" in text
+    assert "expected `crm` to make 1 request; it made 0\n" in text
+    assert "= why: crm: big left by else, not then\n" in text
+    assert "big: event.properties.total > 100 → false   event.properties.total = 20\n" in text
+    assert list(lines(text))[-1].startswith("✗ 0 passed, 1 failed in 1 file")
+
+
+def test_cases_are_picked_by_a_text_in_any_case(project: Path) -> None:
+    code, text = run(project, text="LARGE")
+    assert (code, "1 passed in 1 file" in text) == (0, True)
+    assert run(project, text="huge") == (2, "no case has `huge` in its name\n")
+
+
+@pytest.mark.parametrize("path", ["flows", "flows/order.test.yaml", "flows/order.yaml"])
+def test_files_are_picked_by_their_path_and_that_of_their_flow(project: Path, path: str) -> None:
+    write(project, {"segments/vip.test.yaml": "cases: [{name: x, event: {type: y}, expect: {emitted: []}}]"})
+    code, text = run(project / path)
+    assert (code, "2 passed in 1 file" in text) == (0, True)
+    assert "3 passed in 2 files" in run(project)[1]
+
+
+def test_a_project_with_errors_is_not_played(project: Path) -> None:
+    write(project, {"flows/bad.yaml": "flow: bad\n"})
+    code, text = run(project)
+    assert code == 1
+    assert "error[H" in text
+    assert "✓ A large" not in text
+
+
+def test_a_test_file_with_errors_is_told_with_its_place(project: Path) -> None:
+    write(project, {"flows/bad.test.yaml": "cases: [{name: x, event: {type: y}, expect: {same: [ann, bob]}}]"})
+    code, text = run(project)
+    assert code == 1
+    assert " --> flows/bad.test.yaml:1:" in text
+
+
+def test_without_test_files_there_is_nothing_to_play(project: Path) -> None:
+    (project / "flows" / "order.test.yaml").unlink()
+    code, text = run(project)
+    assert (code, "write flows/NAME.test.yaml" in text) == (2, True)
+
+
+def test_a_path_that_is_not_there_is_wrong_usage(project: Path) -> None:
+    assert run(project / "gone")[0] == 2
+
+
+def test_a_pipe_gets_no_colours_and_the_command_gives_the_exit_code(project: Path) -> None:
+    told = CliRunner().invoke(app, ["test", str(project), "-k", "thanked"])
+    assert told.exit_code == 0, told.output
+    assert "\x1b" not in told.output
+    assert "1 passed" in told.output
+
+
+def test_a_terminal_gets_colours_unless_it_wants_none(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def shown() -> str:
+        out = StringIO()
+        play([project], "", Console(width=120, file=out, force_terminal=True), out)
+        return out.getvalue()
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert "\x1b[32m" in shown()
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[32m" not in shown()
