@@ -11,6 +11,7 @@ ended. Once nothing is found any more the ids are gone from there, too.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from msgspec import Struct, json, structs
@@ -121,23 +122,30 @@ class Forgetter:
 
     async def _pass(self, ids: frozenset[str]) -> tuple[Belongings, Erased]:
         """Erase what there is now."""
-        whose = await self._bury(ids)
-        removed = 0
-        for _ in range(MOST_TRIES):
-            try:
-                removed += await self._remove(whose.ids)
-                break
-            except Conflict as moved:  # it may have been merged: then it is another profile, with more ids
-                person = await profile_at(self._store, moved.id)
-                whose = await self._bury(whose.ids | frozenset(person.ids if person is not None else ()))
-        else:
-            raise Moving(f"the profile's documents moved {MOST_TRIES} times while they were erased")
+        whose, removed = await self._removed(ids)
         found = await self._store.erase(whose)
         if self._tracker is not None:
             for session in whose.sessions:
                 self._tracker.known.forget(session, set())
             self._tracker.known.forget(None, set(whose.ids))
         return whose, Erased(profiles=removed) + found
+
+    async def _removed(self, ids: frozenset[str]) -> tuple[Belongings, int]:
+        """Erase the profile's documents; gives what belongs to it."""
+        for _ in range(MOST_TRIES):
+            whose = await self._bury(await self._whole(ids))
+            ids = whose.ids
+            with suppress(Conflict):
+                return whose, await self._remove(ids)
+        raise Moving(f"the profile's documents moved {MOST_TRIES} times while they were erased")
+
+    async def _whole(self, ids: frozenset[str]) -> frozenset[str]:
+        """The ids, with those that they have been merged with meanwhile: what joined them made them one person."""
+        found = set(ids)
+        for id in sorted(ids):
+            person = await profile_at(self._store, id)
+            found |= {person.id, *person.ids} if person is not None else set()
+        return frozenset(found)
 
     async def _bury(self, ids: frozenset[str]) -> Belongings:
         """Refuse from now on what comes under these ids or their sessions; gives what belongs to them."""
@@ -152,7 +160,7 @@ class Forgetter:
     async def _remove(self, ids: frozenset[str]) -> int:
         """Erase the documents of profiles, and of the tombstones that lead to them after those. Raises `Conflict`."""
         stored = await self._store.as_stored(tuple(sorted(ids)))
-        people = sorted(stored.values(), key=lambda person: person.merged_into is not None)
+        people = sorted(stored.values(), key=lambda person: (person.merged_into is not None, person.id))
         for person in people:
             if self._tracker is None or person.merged_into is not None:
                 await self._store.remove(person.id, person.version)

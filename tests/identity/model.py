@@ -55,7 +55,15 @@ class Unmerge:
     step: str
 
 
-Action = Identify | Alias | Track | Unmerge
+@dataclass(frozen=True)
+class Forget:
+    """All that is together with `id` is forgotten; and `also` what was so when that began."""
+
+    id: str
+    also: frozenset[str] = frozenset()
+
+
+Action = Identify | Alias | Track | Unmerge | Forget
 
 
 @dataclass
@@ -66,11 +74,18 @@ class Model:
     owners: dict[str, tuple[str, bool]] = field(default_factory=dict)  # key -> id, whether it is a mere claim
     steps: dict[str, Joined] = field(default_factory=dict)
     events: dict[str, int] = field(default_factory=dict)  # how many came in under an id
+    forgotten: set[str] = field(default_factory=set)
 
     def do(self, action: Action) -> None:
         """Do one action."""
+        if isinstance(action, Forget):
+            self._forget(action)
+            return
         if isinstance(action, Unmerge):
-            self.steps[action.step].undone = True
+            if action.step in self.steps:
+                self.steps[action.step].undone = True
+            return
+        if action.id in self.forgotten:  # what comes late is refused
             return
         self.counts.setdefault(action.id, 0)
         self.events[action.id] = self.events.get(action.id, 0) + 1
@@ -82,6 +97,15 @@ class Model:
             case Identify(id, keys, trusted):
                 for key in keys:
                     self._identify(id, key, trusted)
+
+    def _forget(self, action: Forget) -> None:
+        gone = {id for each in (action.id, *action.also) if each in self.counts for id in self.together(each)}
+        self.forgotten |= gone
+        self.counts = {id: count for id, count in self.counts.items() if id not in gone}
+        self.events = {id: count for id, count in self.events.items() if id not in gone}
+        self.owners = {key: owner for key, owner in self.owners.items() if owner[0] not in gone}
+        # What has been undone stays as a mark on the other side.
+        self.steps = {name: step for name, step in self.steps.items() if not {step.left, step.right} <= self.forgotten}
 
     def _identify(self, id: str, key: str, trusted: bool) -> None:
         owner, claimed = self.owners.get(key, (id, not trusted))
@@ -122,7 +146,16 @@ def outcomes(model: Model, actions: Iterable[Action]) -> Iterator[Model]:
         # Whether an id is there is no promise: who names one that is only just being made may find nobody.
         bold = [action for action in order if isinstance(action, Alias) and action.other not in model.counts]
         for missed in [set(some) for size in range(len(bold) + 1) for some in combinations(bold, size)]:
-            after = deepcopy(model)
-            for action in order:
-                after.do(Track(action.id, 0) if action in missed else action)
-            yield after
+            for early in (False, True) if any(isinstance(action, Forget) for action in order) else (False,):
+                after = deepcopy(model)
+                for action in order:
+                    after.do(_as_it_went(action, model if early else None, missed))
+                yield after
+
+
+def _as_it_went(action: Action, before: Model | None, missed: set[Alias]) -> Action:
+    if isinstance(action, Alias) and action in missed:
+        return Track(action.id, 0)
+    if isinstance(action, Forget) and before is not None:  # who was together when it began may be apart by now
+        return Forget(action.id, before.together(action.id))
+    return action

@@ -1,7 +1,6 @@
 """Histories of identities: whatever is done, by whichever worker, and at the same time, fits a simple model.
 
-`HEADRACE_HISTORIES` is how many are tried on each store, in place of the usual number. Forgetting will join the things
-that are done (`things`) once it can be done.
+`HEADRACE_HISTORIES` is how many are tried on each store, in place of the usual number.
 """
 
 import asyncio
@@ -40,7 +39,23 @@ things = st.one_of(
     st.tuples(st.just("identify"), who, keys),
     st.tuples(st.just("alias"), who, who),
     st.tuples(st.just("unmerge"), who, picks),
+    st.tuples(st.just("forget"), who, picks),
 )
+
+
+def doing(world: World, what: str, session: Session, more: Any) -> Any:
+    """One of the things that can be done."""
+    match what:
+        case "track":
+            return world.track(session, more)
+        case "identify":
+            return world.identify(session, **more)
+        case "alias":
+            return world.alias(session, more)
+        case "forget":
+            return world.forget(world.id_of(session))
+    steps = list(world.model.steps)
+    return world.unmerge(steps[more % len(steps)]) if steps else world.track(session, 1)
 
 
 def machine(
@@ -54,15 +69,7 @@ def machine(
             self.world = World(stores(), SECRET, next(names), **more)
 
         def doing(self, what: str, session: Session, more: Any) -> Any:
-            match what:
-                case "track":
-                    return self.world.track(session, more)
-                case "identify":
-                    return self.world.identify(session, **more)
-                case "alias":
-                    return self.world.alias(session, more)
-            steps = list(self.world.model.steps)
-            return self.world.unmerge(steps[more % len(steps)]) if steps else self.world.track(session, 1)
+            return doing(self.world, what, session, more)
 
         @rule(worker=workers, session=who, by=amounts)
         def track(self, worker: int, session: Session, by: int) -> None:
@@ -79,6 +86,10 @@ def machine(
         @rule(worker=workers, pick=picks)
         def unmerge(self, worker: int, pick: int) -> None:
             loop.run_until_complete(self.world.do(worker, self.doing("unmerge", SESSIONS[0], pick)))
+
+        @rule(worker=workers, session=who)
+        def forget(self, worker: int, session: Session) -> None:
+            loop.run_until_complete(self.world.do(worker, self.doing("forget", session, 0)))
 
         @rule(things=st.lists(things, min_size=2, max_size=3), seed=picks)
         def at_once(self, things: list[Any], seed: int) -> None:

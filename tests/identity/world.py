@@ -6,6 +6,7 @@ Each has a view of the store of its own, where one is given.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -14,16 +15,17 @@ from effects.scripted import ScriptedPerformer
 from engine.profile.document import Profile
 from engine.profile.fold import fold
 from engine.profile.key import KeyRules
+from engine.tracking.forgetting import Forgetter
 from engine.tracking.history import events_of
 from engine.tracking.identity import cause_of, derived_id
-from engine.tracking.intake import Incoming, Intake
+from engine.tracking.intake import Incoming, Intake, Refusal
 from engine.tracking.ports import Store
 from engine.tracking.project import Project, Settings
 from engine.tracking.source import Source
 from engine.tracking.tracker import Tracker
-from engine.tracking.unmerging import unmerge_served
+from engine.tracking.unmerging import Unknown, unmerge_served
 from engine.tracking.whose import profile_at
-from tests.identity.model import Action, Alias, Identify, Joined, Model, Track, Unmerge, outcomes
+from tests.identity.model import Action, Alias, Forget, Identify, Joined, Model, Track, Unmerge, outcomes
 from tests.projects import project
 
 FLOWS = (
@@ -64,9 +66,17 @@ def the_project() -> Project:
 class Interleaved:
     """A store that lets others go first, now and then, before it does what it is asked."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, secret: bytes) -> None:
         self._store = store
+        self._secret = secret
         self.chance: random.Random | None = None
+
+    async def secret(self) -> bytes:
+        """The one of all histories."""
+        return self._secret
+
+    async def expunge(self) -> None:
+        """What is in the files is looked at elsewhere; on Elasticsearch this takes half a minute."""
 
     def __getattr__(self, name: str) -> Any:
         method: Callable[..., Awaitable[Any]] = getattr(self._store, name)
@@ -87,7 +97,7 @@ class World:
     ) -> None:
         self.name = name
         self.secret = secret
-        self._stores: list[Any] = [Interleaved(store) for store in stores]
+        self._stores: list[Any] = [Interleaved(store, secret) for store in stores]
         self.store = self._stores[0]
         self.clock = ManualClock()
         self.model = Model()
@@ -133,16 +143,32 @@ class World:
 
     def unmerge(self, step: str) -> tuple[Action, Callable[[int], Awaitable[None]]]:
         """Undo a step."""
-        id = self.model.steps[step].left
+        joined = self.model.steps[step]
+        id = joined.left if joined.left in self.model.counts else joined.right
         return Unmerge(step), lambda worker: self._unmerge(worker, id, step)
+
+    def forget(self, id: str) -> tuple[Action, Callable[[int], Awaitable[None]]]:
+        """Forget who has an id."""
+        return Forget(id), lambda worker: self._forget(worker, id)
+
+    async def _forget(self, worker: int, id: str) -> None:
+        tracker = self._workers[worker % len(self._workers)]
+        forgetter = Forgetter(tracker.store, self.clock, tracker, quiet_ms=0, pause=0)
+        with suppress(Unknown):  # somebody else was faster
+            await forgetter.finish(await forgetter.begin(id, self._new_id()))
 
     async def _send(self, worker: int, session: Session, type: str, **properties: Any) -> None:
         event = Incoming(0, None, type, properties, {})
         intake = Intake(source=session[0], session=f"{self.name}/{session[1]}", events=(event,))
-        await self._workers[worker % len(self._workers)].track(intake, SOURCES[session[0]])
+        try:
+            await self._workers[worker % len(self._workers)].track(intake, SOURCES[session[0]])
+        except Refusal as refusal:
+            if refusal.kind != "forgotten":
+                raise
 
     async def _unmerge(self, worker: int, id: str, step: str) -> None:
-        await unmerge_served(self._workers[worker % len(self._workers)], id, step)
+        with suppress(Unknown):  # it has been forgotten meanwhile
+            await unmerge_served(self._workers[worker % len(self._workers)], id, step)
 
     async def do(self, worker: int, doing: tuple[Action, Callable[[int], Awaitable[None]]]) -> None:
         """Do one thing."""
@@ -193,10 +219,15 @@ class World:
             key = await self.store.key(self.keys[cause])
             if key is None or (key.id, key.claim) != (owner, claim):
                 wrong.append(f"the key {cause} is {key}, not of {owner} (a claim: {claim})")
+        known = [id for id in model.forgotten if await self._is_known(id)]
+        wrong += [f"{id} is still known" for id in known]
         for id in model.counts:
             person = await profile_at(self.store, id)
             wrong += [f"nobody has the id {id}"] if person is None else _differs(model, id, person)
         return wrong
+
+    async def _is_known(self, id: str) -> bool:
+        return await profile_at(self.store, id) is not None or bool(await self.store.events_of(id, 1))
 
     async def check(self) -> None:
         """All that there is fits the model, the events, too; and all ids of a profile lead to the same."""

@@ -1,0 +1,228 @@
+"""Forgetting a profile: all of it goes, what comes late is refused, and who stays keeps everything."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import structs
+
+from engine.tracking.erasure import Erased
+from engine.tracking.forgetting import NOTE, Forgetter, Forgetting
+from engine.tracking.intake import Refusal
+from engine.tracking.ports import Store, Unavailable
+from engine.tracking.unmerging import Unknown, unmerge_served
+from tests.engine.tracking.collector import Collector
+from tests.projects import payload, project
+
+FLOWS = (
+    """
+    flow: login
+    trigger: {event: login}
+    nodes:
+      who: {profile.merge: {pii.email: "{{ event.properties.email }}"}, next: note}
+      note: {profile.set: {traits.city: "{{ event.properties.city | default('none') }}"}, next: keep}
+      keep: {cache.set: {key: "city of {{ event.properties.email }}", value: "{{ event.properties }}", ttl: 1h}}
+    """,
+    """
+    flow: ask
+    trigger: {event: ask}
+    nodes:
+      whose: {lookup.profile: {key: {pii.email: "{{ event.properties.email }}"}}}
+    """,
+    """
+    flow: redeem
+    trigger: {event: redeem}
+    nodes:
+      whose: {profile.attach: {key: {pii.email: "{{ event.properties.email }}"}}}
+    """,
+)
+
+
+@pytest.fixture
+def shop(store: Store) -> Collector:
+    return Collector(project(*FLOWS), store)
+
+
+def login(session: str, email: str, **more: Any) -> dict[str, Any]:
+    event = {"type": "login", "id": f"{session} of {email}", "properties": {"email": email, **more}}
+    return payload(event, session=session)
+
+
+def forgetter(shop: Collector, **more: Any) -> Forgetter:
+    return Forgetter(shop.store, shop.clock, shop.tracker, **{"quiet_ms": 0, "pause": 0, **more})
+
+
+async def forgotten(shop: Collector, id: str) -> Forgetting:
+    one = forgetter(shop)
+    return await one.finish(await one.begin(id, "the forgetting"))
+
+
+async def refused(shop: Collector, body: dict[str, Any]) -> Refusal:
+    with pytest.raises(Refusal) as refusal:
+        await shop.track(body)
+    return refusal.value
+
+
+async def test_all_that_is_stored_of_a_profile_goes_under_whichever_id_it_came(shop: Collector) -> None:
+    ids = [(await shop.track(login(name, "ann@x.org", city="Rome")))["profile"]["id"] for name in ("phone", "desk")]
+    bo = (await shop.track(login("bo's", "bo@x.org", city="Oslo")))["profile"]["id"]
+    before = await shop.profile(bo)
+    done = await forgotten(shop, ids[1])
+    assert done.status == "complete"
+    assert done.ids == ()
+    assert done.erased == Erased(profiles=2, sessions=2, events=2, runs=2, keys=1, marks=2, cache=1)
+    assert [await shop.store.profile(id) for id in ids] == [None, None]
+    assert await shop.profile(bo) == before
+    counts = await shop.store.counts()
+    assert (counts.profiles, counts.sessions, counts.events, counts.runs) == (1, 1, 1, 1)
+
+
+async def test_what_comes_late_is_refused_by_session_and_by_profile(shop: Collector) -> None:
+    id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
+    await forgotten(shop, id)
+    late = [
+        login("phone", "ann@x.org"),  # the same event once more
+        payload("seen", session="phone"),
+        payload("seen", session="phone", profile={"id": id}),
+        payload("seen", session="another", profile={"id": id}),
+    ]
+    assert [(await refused(shop, body)).kind for body in late] == ["forgotten"] * 4
+    with pytest.raises(Refusal):
+        await shop.track(payload("seen", session="phone"), profile_less=True)
+    assert (await shop.store.counts()).events == 0
+
+
+async def test_who_comes_back_with_new_ids_is_somebody_new(shop: Collector) -> None:
+    id = (await shop.track(login("phone", "ann@x.org", city="Rome")))["profile"]["id"]
+    await forgotten(shop, id)
+    again = await shop.track(login("new phone", "ann@x.org", city="Bonn"))
+    assert again["profile"]["id"] != id
+    assert (await shop.profile(again["profile"]["id"]))["traits"]["city"] == "Bonn"
+
+
+async def test_a_run_of_somebody_else_that_was_shown_the_profile_goes_too(shop: Collector) -> None:
+    ann = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
+    ask = {"type": "ask", "id": "q", "properties": {"email": "ann@x.org"}}
+    await shop.track(payload(ask, session="desk"))
+    assert [run.met for run in await shop.store.runs_of("q")] == [(ann,)]
+    await forgotten(shop, ann)
+    assert await shop.store.runs_of("q") == []
+    assert (await shop.store.event("q")) is not None  # it is another one's
+
+
+async def test_a_profile_less_event_that_was_attached_goes_with_its_profile(shop: Collector) -> None:
+    ann = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
+    redeem = {"type": "redeem", "id": "r", "properties": {"email": "ann@x.org"}}
+    await shop.track(payload(redeem, session="till"), profile_less=True)
+    await forgotten(shop, ann)
+    assert await shop.store.event("r") is None
+
+
+async def test_a_rejected_event_of_a_session_goes_too(shop: Collector) -> None:
+    ann = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
+    with pytest.raises(Refusal):
+        await shop.track(payload({"type": 7, "properties": {"secret": "x"}}, session="phone"))
+    await forgotten(shop, ann)
+    assert await shop.store.rejected(10) == []
+
+
+async def test_who_was_unmerged_before_stays(shop: Collector) -> None:
+    ids = [(await shop.track(login(name, "ann@x.org", city=name)))["profile"]["id"] for name in ("phone", "desk")]
+    (step,) = (await shop.store.profile(ids[0])).steps  # type: ignore[union-attr]
+    await unmerge_served(shop.tracker, ids[0], step)
+    cities = {(await shop.store.session("shop", name)).profile: name for name in ("phone", "desk")}  # type: ignore[union-attr]
+    ann, other = sorted(cities, key=lambda one: cities[one] == "desk")
+    await forgotten(shop, ann)
+    assert await shop.store.profile(ann) is None
+    assert (await shop.profile(other))["traits"]["city"] == "desk"
+
+
+async def test_nobody_cannot_be_forgotten(shop: Collector) -> None:
+    await shop.tracker.start()
+    with pytest.raises(Unknown, match="nobody has the id x"):
+        await forgetter(shop).begin("x", "n")
+    assert await forgetter(shop).all() == []
+
+
+async def test_a_forgetting_that_was_left_is_gone_on_with_by_somebody_else(
+    shop: Collector, opened: Callable[[], Store]
+) -> None:
+    id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
+    begun = await forgetter(shop).begin(id, "n")
+    other = Forgetter(opened(), shop.clock, quiet_ms=0, pause=0)
+    assert await other.left(1000) == []  # it may be at work
+    shop.clock.advance(2000)
+    assert await other.left(1000) == [begun]
+    done = await other.finish(begun)
+    assert await other.left(0) == []
+    assert await other.one("n") == done
+    assert await other.all() == [done]
+    assert id.encode() not in (await shop.store.note(f"{NOTE}n") or b"")
+
+
+async def test_it_is_not_complete_before_what_was_under_way_has_had_its_time(shop: Collector) -> None:
+    id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
+    looks: list[Forgetting] = []
+
+    def tell(one: Forgetting) -> None:
+        looks.append(one)
+        shop.clock.advance(400)
+
+    one = forgetter(shop, quiet_ms=1000)
+    done = await one.finish(await one.begin(id, "n"), tell)
+    assert [look.status for look in looks[:-1]] == ["erasing"] * (len(looks) - 1)
+    assert len(looks) >= 3
+    assert (done.complete or 0) - done.asked >= 1000
+
+
+async def test_events_that_come_meanwhile_are_refused_or_go_too(shop: Collector) -> None:
+    id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
+    told: list[str] = []
+
+    async def client(number: int) -> None:
+        for n in range(20):
+            event = {"type": "seen", "id": f"{number}-{n}"}
+            body = payload(event, session="phone" if n % 2 else f"visit {number}", profile={"id": id})
+            with suppress(Refusal):
+                await shop.track(body)
+                told.append("taken")
+            await asyncio.sleep(0)
+
+    async def forget() -> Forgetting:
+        await asyncio.sleep(0)
+        return await forgotten(shop, id)
+
+    *_, done = await asyncio.gather(*[client(n) for n in range(5)], forget())
+    assert 0 < len(told) < 100
+    again = await forgetter(shop)._pass(frozenset({id}))
+    assert again[1] == Erased()
+    assert done.status == "complete"
+    assert (await shop.store.counts()).events == 0
+
+
+async def test_a_store_that_is_away_leaves_it_to_be_gone_on_with(shop: Collector) -> None:
+    id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
+
+    class Away:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(shop.store, name)
+
+        async def expunge(self) -> None:
+            raise Unavailable("the disk is busy")
+
+    store: Any = Away()
+    one = Forgetter(store, shop.clock, quiet_ms=0, pause=0)
+    begun = await one.begin(id, "n")
+    with pytest.raises(Unavailable):
+        await one.finish(begun)
+    (left,) = await forgetter(shop).all()
+    assert (left.status, left.ids, left.erased.events) == ("erasing", (), 1)
+    done = await forgetter(shop).finish(left)
+    assert done == structs.replace(left, complete=done.complete)
+
+
+def test_a_forgetting_is_kept_without_what_says_nothing() -> None:
+    assert msgspec.json.encode(Forgetting(id="n", asked=1)) == b'{"id":"n","asked":1}'
