@@ -23,6 +23,7 @@ from engine.tracking.whose import profile_at
 from flows.address import Addresses
 from flows.case import CaseFile, Event, Given, Send, Step
 from flows.mentions import given_profiles
+from flows.standin import filled_in
 
 MOST_LOOKS = 10_000  # at profiles whose segments time has changed, in one step
 
@@ -104,8 +105,8 @@ class Play:
         body: dict[str, Any] = {
             "source": {"id": source.source},
             "session": {"id": session},
-            "events": _events(send),
-            "context": send.context,
+            "events": filled_in(_events(send), self._told),
+            "context": filled_in(send.context, self._told),
             "options": {"debugger": "all"},
         }
         if visitor.told is not None and not send.profile_less:
@@ -124,6 +125,9 @@ class Play:
             stored = await self.stage.session(source.source, session)
             visitor.own = stored.profile if stored is not None and stored.profile is not None else visitor.told
         return answer
+
+    def _told(self, visitor: str) -> str | None:
+        return self.visitors[visitor].told
 
     # ---- what a server does by itself -------------------------------------------------------------------------------
 

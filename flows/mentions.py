@@ -18,6 +18,7 @@ from engine.tracking.project import Project
 from flows.case import SOMEBODY, Case, CaseFile, Given, Mock, Profile, Send, Step, given_keys
 from flows.expected import expected
 from flows.roster import Roster, dotted
+from flows.standin import stand_ins
 
 _VISITOR = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 
@@ -120,12 +121,23 @@ def _send(send: Send, at: KeyPath, roster: Roster) -> Iterator[Problem]:
     elif not several and send.type is UNSET:
         help = "add `type:`, e.g. order-completed; or `events:`, a list"
         yield Problem(code="H403", message="nothing says what is sent", path=at, on="key", help=help)
+    for name, place in _wanted(send, at):
+        yield from roster.visitor(name, place, "value")
     yield from _came(send.visitor, (*at, "visitor"), roster)
     yield from roster.known("source", send.source, (*at, "source"))
     if send.source is UNSET and not roster.says_source and len(roster.sources()) != 1:
         some = ", ".join(f"`{name}`" for name in roster.sources()) or "none"
         help = f"add `source:` here or at the top of the file; there are {some}"
         yield Problem(code="H424", message="nothing says by which source this is sent", path=at, on="key", help=help)
+
+
+def _wanted(send: Send, at: KeyPath) -> Iterator[tuple[str, KeyPath]]:
+    """The visitors whose ids a payload has in it."""
+    yield from stand_ins(send.properties, (*at, "properties"))
+    yield from stand_ins(send.context, (*at, "context"))
+    for i, event in enumerate(send.events if isinstance(send.events, tuple) else ()):
+        for key in ("properties", "context"):
+            yield from stand_ins(getattr(event, key), (*at, "events", i, key))
 
 
 def _came(name: str, at: KeyPath, roster: Roster) -> Iterator[Problem]:

@@ -1,0 +1,137 @@
+"""A shop for tests of flow tests: its files, and the cases of a text played in it."""
+
+import asyncio
+from pathlib import Path
+from textwrap import dedent
+
+from cli.expectations import Failure
+from cli.stage import staged
+from cli.verdict import verdict
+from effects.timeless import TimelessLoop
+from flows.cases import load_cases
+from flows.project import load_project
+from nodes import builtin
+
+SHOP = {
+    "headrace.yaml": "targets:\n  crm: {url: https://crm.example}\nkeys: {traits.card: exact}\n",
+    "sources/shop.yaml": "source: shop\nidentify: trust\n",
+    "segments/vip.yaml": "segment: vip\nmanual: true\n",
+    "segments/rich.yaml": "segment: rich\ncondition: profile.traits.revenue >= 300\n",
+    "segments/regulars.yaml": "segment: regulars\ncondition: counted('visits', '30d') >= 2\n",
+    "segments/patient.yaml": "segment: patient\ncondition: profile.traits.revenue > 0\nfor: 7d\n",
+    "segments/away.yaml": """
+        segment: away
+        condition: now - days(5) < profile.metadata.last_seen < now - days(3)
+    """,
+    "flows/order.yaml": """
+        flow: order
+        trigger: {event: order-paid, when: event.properties.total > 0}
+        profile: required
+        nodes:
+          who:
+            profile.merge: {pii.email: "{{ event.properties.email }}"}
+            next: {merged: revenue, unchanged: revenue, failed: revenue}
+          revenue:
+            profile.increment: {traits.revenue: "{{ event.properties.total }}"}
+            next: big
+          big:
+            if: event.properties.total >= 100
+            next: {then: [crm, vip], else: told}
+          vip:
+            segment.add: vip
+          crm:
+            lookup.http:
+              target: crm
+              method: POST
+              path: /tiers
+              body: {email: "{{ profile.pii.email | default('') }}"}
+            retry: {times: 2, backoff: 100ms}
+            next: {found: tier, missing: told, failed: told}
+          tier:
+            profile.set: {traits.tier: "{{ nodes.crm.out.tier }}"}
+          told:
+            event.emit: {type: order-noted, properties: {total: "{{ event.properties.total }}"}}
+    """,
+    "flows/noted.yaml": """
+        flow: noted
+        trigger: {event: order-noted}
+        consents: news
+        nodes:
+          say:
+            respond: {noted: "{{ event.properties.total }}"}
+    """,
+    "flows/visits.yaml": """
+        flow: visits
+        trigger: {event: session-opened}
+        nodes:
+          count:
+            profile.count: visits
+            next: colour
+          colour:
+            event.set: {properties.colour: blue}
+    """,
+    "flows/gone.yaml": """
+        flow: gone
+        trigger: {event: segment-left, when: event.properties.segment == 'regulars'}
+        nodes:
+          miss:
+            profile.set: {traits.missed: true}
+            next: back
+          back:
+            event.emit: {type: win-back}
+    """,
+    "flows/same.yaml": """
+        flow: same
+        trigger: {event: linked}
+        nodes:
+          link:
+            profile.alias: "{{ event.properties.before }}"
+            next: {missing: nobody}
+          nobody:
+            stop: nobody
+    """,
+    "flows/card.yaml": """
+        flow: card
+        trigger: {event: card-shown}
+        nodes:
+          owner:
+            profile.attach: {key: {traits.card: "{{ event.properties.card }}"}}
+            next: {attached: count, missing: stranger}
+          count:
+            profile.increment: {traits.shown: 1}
+          stranger:
+            stop: a stranger
+    """,
+}
+
+
+def write(root: Path, files: dict[str, str]) -> Path:
+    """Put files, whose texts may be indented, below `root`."""
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(dedent(text))
+    return root
+
+
+def played(root: Path, cases: str) -> list[list[Failure]]:
+    """What came out otherwise in each case of a test file of the shop."""
+    write(root, {**SHOP, "flows/a.test.yaml": cases})
+    loaded = load_project(root, builtin(), {})
+    assert not loaded.failed, [one.message for one in loaded.diagnostics]
+    found = load_cases(root, loaded)
+    assert found.diagnostics == (), [one.message for one in found.diagnostics]
+    project = staged(loaded.project)
+
+    async def all_of_them() -> list[list[Failure]]:
+        file = found.files[0]
+        return [await verdict(project, file, case, ("cases", i)) for i, case in enumerate(file.file.cases)]
+
+    with asyncio.Runner(loop_factory=TimelessLoop) as runner:
+        return runner.run(all_of_them())
+
+
+def told(root: Path, case: str) -> list[str]:
+    """What is told of one case, given by its keys apart from its name."""
+    text = dedent(case).strip("\n").replace("\n", "\n    ")
+    (failures,) = played(root, f"flow: order\ncases:\n  - name: it\n    {text}\n")
+    return [failure.told for failure in failures]

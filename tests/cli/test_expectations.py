@@ -1,0 +1,169 @@
+"""Every key of `expect`: what it lets pass, and what it tells of the rest."""
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import fields
+
+from cli.expectations import CHECKS
+from flows.case import Expect
+from tests.cli.played import told
+
+PAID = "event: {type: order-paid, properties: {total: 5}}\n"
+LARGE = (
+    "event: {type: order-paid, properties: {total: 400, email: A@example.com}}\nmocks: {crm: {body: {tier: gold}}}\n"
+)
+TWO = """
+given: {profiles: {ann: {pii: {email: a@example.com}}, bo: {traits: {revenue: 290}}}}
+steps:
+  - send: {visitor: bo, type: order-paid, properties: {total: 20}}
+    expect: """
+
+
+def test_every_key_is_checked() -> None:
+    assert {field.name for field in fields(Expect)} == set(CHECKS)
+
+
+@pytest.mark.parametrize(("case", "said"), [
+    pytest.param(PAID + "expect: {outcome: finished}", [], id="outcome"),
+    pytest.param(
+        PAID + "expect: {outcome: failed}", ["expected `order` to be failed; it was finished"], id="another outcome"
+    ),
+    pytest.param(
+        "event: {type: order-paid}\nexpect: {outcome: not-triggered, runs: {noted: not-triggered}}",
+        [],
+        id="not triggered",
+    ),
+    pytest.param(
+        "event: {type: walk}\nexpect: {outcome: finished}",
+        ["expected `order` to be finished; it was not-triggered"],
+        id="an event of no flow",
+    ),
+    pytest.param(PAID + "expect: {runs: {noted: filtered}}", [], id="filtered by a consent"),
+    pytest.param(
+        PAID + "expect: {runs: {noted: {outcome: finished}}}",
+        ["expected `noted` to be finished; it was filtered"],
+        id="an outcome of another flow",
+    ),
+    pytest.param(PAID + "expect: {ports: {big: else, told: done}}", [], id="ports"),
+    pytest.param(
+        PAID + "expect: {ports: {big: then, crm: found}}",
+        ["expected `big` to leave by `then`; it left by `else`", "expected `crm` to leave by `found`; it did not run"],
+        id="another port and a node that did not run",
+    ),
+    pytest.param(PAID + "expect: {path: [who, revenue, big, told]}", [], id="path"),
+    pytest.param(LARGE + "expect: {path: [who, revenue, big, [vip, crm], tier]}", [], id="a path side by side"),
+    pytest.param(
+        PAID + "expect: {path: [who, [big, told]]}",
+        ["expected `order` to go who › [big, told]; it went who › revenue › big › told"],
+        id="another path",
+    ),
+    pytest.param(
+        PAID + "expect: {path: [who, revenue, big]}",
+        ["expected `order` to go who › revenue › big; it went who › revenue › big › told"],
+        id="a path that went on",
+    ),
+    pytest.param("event: {type: walk}\nexpect: {path: []}", [], id="no path"),
+    pytest.param(PAID + "expect: {response: null}", [], id="no response"),
+    pytest.param(
+        PAID + "expect: {response: {noted: 5}}",
+        ['expected the response to be {"noted": 5}; it is null'],
+        id="a response that did not come",
+    ),
+    pytest.param(
+        "given: {profile: {consents: {news: true}}}\n" + PAID + "expect: {response: {noted: 6}}",
+        ["expected `noted` of the response to be 6; it is 5"],
+        id="another response",
+    ),
+    pytest.param(
+        PAID + "expect: {event: {type: order-paid, properties.total: 5, origin: client, disposition: stored}}",
+        [],
+        id="event",
+    ),
+    pytest.param(
+        PAID + "expect: {event: {properties.total: 6, properties.colour: blue}}",
+        [
+            "expected `properties.total` of the event to be 6; it is 5",
+            'expected `properties.colour` of the event to be "blue"; it is absent',
+        ],
+        id="another event",
+    ),
+    pytest.param(PAID + "expect: {emitted: [order-noted]}", [], id="emitted"),
+    pytest.param(PAID + "expect: {emitted: [{type: order-noted, properties: {total: 5}}]}", [], id="emitted with"),
+    pytest.param(
+        PAID + "expect: {emitted: []}",
+        ["expected no event to be emitted; there was `order-noted`"],
+        id="emitted all the same",
+    ),
+    pytest.param(
+        PAID + "expect: {emitted: [{type: order-noted, properties: {total: 7}}]}",
+        ["expected `properties.total` of `order-noted` to be 7; it is 5"],
+        id="emitted with something else",
+    ),
+    pytest.param(PAID + "expect: {calls: {crm: 0}}", [], id="no calls"),
+    pytest.param(
+        LARGE + "expect: {calls: {order.crm: [{method: POST, body: {email: a@example.com}}]}}", [], id="calls"
+    ),
+    pytest.param(
+        LARGE + "expect: {calls: {crm: 2}}", ["expected `crm` to make 2 requests; it made 1"], id="more calls"
+    ),
+    pytest.param(
+        LARGE + "expect: {calls: {crm: [{path: /tier}]}}",
+        ['expected `path` of `crm` to be "/tier"; it is "/tiers"'],
+        id="another call",
+    ),
+    pytest.param(
+        LARGE + "expect: {profile: {traits: {tier: gold, revenue: 400.0}, traits.lost: null, segments: [vip, rich]}}",
+        [],
+        id="profile",
+    ),
+    pytest.param(
+        LARGE + "expect: {profile: {traits.tier: null, traits.revenue: true, segments: [vip], traits: {lost: 1}}}",
+        [
+            'expected `traits.tier` of the profile not to be there; it is "gold"',
+            "expected `traits.revenue` of the profile to be true; it is 400",
+            'expected `segments` of the profile to be ["vip"]; it is ["rich", "vip"]',
+            "expected `traits.lost` of the profile to be 1; it is absent",
+        ],
+        id="another profile",
+    ),
+    pytest.param(
+        "event: {type: walk, profile_less: true}\nexpect: {profile: null}", [], id="no profile"
+    ),
+    pytest.param(
+        "event: {type: walk, profile_less: true}\nexpect: {profile: {traits.a: 1}}",
+        ["there is no profile"],
+        id="a profile that is not there",
+    ),
+    pytest.param(PAID + "expect: {profile: null}", ["expected no profile; there is one"], id="a profile all the same"),
+    pytest.param(
+        "given: {profile: {consents: {news: {given: true, expires_in: 1d}, ads: false}}}\n"
+        "steps:\n"
+        "  - send: {type: walk}\n"
+        "    expect: {profile: {consents.news: given, consents: {ads: revoked}}}\n"
+        "  - advance: 2d\n"
+        "    expect: {profile: {consents.news: given, consents.other: absent}}\n",
+        ['expected `consents.news` of the profile to be "given"; it is "expired"'],
+        id="consents in words",
+    ),
+    pytest.param(TWO + "{profiles: {ann: {traits.revenue: null}, bo: {traits.revenue: 310}}}", [], id="profiles"),
+    pytest.param(
+        TWO + "{profiles: {bo: {traits.revenue: 20}}}",
+        ["expected `traits.revenue` of bo to be 20; it is 310"],
+        id="another profile by visitor",
+    ),
+    pytest.param(TWO + "{apart: [ann, bo]}", [], id="apart"),
+    pytest.param(TWO + "{same: [ann, bo]}", ["expected ann and bo to be one profile; they are not"], id="not the same"),
+    pytest.param(TWO + "{entered: rich, left: []}", [], id="entered"),
+    pytest.param(TWO + "{entered: {bo: [rich], ann: []}}", [], id="entered by visitor"),
+    pytest.param(
+        TWO + "{entered: [vip], left: {bo: rich}}",
+        [
+            "expected bo to enter `vip`; it was `rich`",
+            "expected bo to leave `rich`; it was no segment",
+        ],
+        id="entered something else",
+    ),
+])  # fmt: skip
+def test_an_expectation_is_met_or_told(tmp_path: Path, case: str, said: list[str]) -> None:
+    assert told(tmp_path, case) == said

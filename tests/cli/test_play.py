@@ -1,0 +1,266 @@
+"""Stories as a project plays them: who is who, what time brings, and what look-ups are answered."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.tracking.intake import UNUSABLE
+from tests.cli.played import played, told
+
+
+@pytest.mark.parametrize("case", [
+    pytest.param(
+        """
+        steps:
+          - send: {visitor: phone, type: order-paid, properties: {total: 50, email: A@example.com}}
+          - send: {visitor: desk, type: order-paid, properties: {total: 30, email: a@example.com}}
+            expect: {same: [phone, desk], ports: {who: merged}, profile: {traits.revenue: 80}}
+          - unmerge: [phone, desk]
+            expect:
+              apart: [phone, desk]
+              profiles: {phone: {traits.revenue: 50}, desk: {traits.revenue: 30}}
+          - send: {visitor: desk, type: order-paid, properties: {total: 1}}
+            expect: {profiles: {phone: {traits.revenue: 50}, desk: {traits.revenue: 31}}}
+        """,
+        id="two visitors become one by a key and are set apart again",
+    ),
+    pytest.param(
+        """
+        steps:
+          - send: {visitor: a, type: order-paid, properties: {total: 1, email: a@example.com}}
+          - send: {visitor: b, type: order-paid, properties: {total: 1, email: a@example.com}}
+          - send: {visitor: c, type: linked, properties: {before: "{{ b.id }}"}}
+            expect: {same: [a, b, c]}
+          - unmerge: [a, c]
+            expect: {same: [a, b], apart: [b, c]}
+        """,
+        id="of a chain of steps the last one that sets two apart is undone",
+    ),
+    pytest.param(
+        """
+        given: {profiles: {ann: {pii: {email: Ann@example.com}, traits: {revenue: 250}}}}
+        steps:
+          - send: {visitor: guest, type: order-paid, properties: {total: 60, email: ann@example.com}}
+            expect: {same: [ann, guest], profile: {traits.revenue: 310}, entered: {ann: rich}}
+        """,
+        id="what is given under pii is a key",
+    ),
+    pytest.param(
+        """
+        given: {profiles: {ann: {traits: {revenue: 400, deep.down: {x: 1}}, segments: [vip]}}}
+        steps:
+          - send: {visitor: ann, type: order-paid, properties: {total: 1}}
+            expect: {profile: {traits: {deep: {down: {x: 1}}}, segments: [vip, rich]}, entered: [], left: []}
+        """,
+        id="who begins in a segment does not enter it",
+    ),
+    pytest.param(
+        """
+        given: {profiles: {ann: {traits: {card: C-1}}}}
+        steps:
+          - send: {visitor: till, type: card-shown, profile_less: true, properties: {card: C-1}}
+            expect: {profiles: {ann: {traits.shown: 1}}, profile: {traits.card: C-1}, runs: {card: finished}}
+          - send: {visitor: till, type: card-shown, profile_less: true, properties: {card: C-2}}
+            expect: {profile: null, runs: {card: {ports: {owner: missing}}}}
+        """,
+        id="an event without a profile finds one by a declared key",
+    ),
+    pytest.param(
+        """
+        steps:
+          - send: {type: walk, session: morning}
+            expect: {profile: {metadata.visits: 1}, entered: []}
+          - advance: 1d
+          - send: {type: walk, session: evening}
+            expect: {profile: {metadata.visits: 2}, entered: regulars}
+          - send: {type: walk, session: evening}
+            expect: {runs: {visits: not-triggered}, entered: []}
+          - advance: 28d
+            expect: {profile: {segments: [regulars]}}
+          - advance: 2d
+            expect: {left: regulars, emitted: [win-back], runs: {gone: finished}, profile: {traits.missed: true}}
+        """,
+        id="a segment is left as time passes, and a flow hears of it",
+    ),
+    pytest.param(
+        """
+        steps:
+          - send: {type: order-paid, properties: {total: 5}}
+            expect: {entered: []}
+          - advance: 6d
+            expect: {profile: {segments: []}}
+          - advance: 400d
+            expect: {entered: patient, left: []}
+        """,
+        id="a segment is entered after a while",
+    ),
+    pytest.param(
+        """
+        steps:
+          - send: {type: walk}
+          - advance: 3d
+            expect: {entered: [], left: []}
+          - advance: 10d
+            expect: {entered: [away], left: [away]}
+        """,
+        id="what is entered and left in one go is noticed",
+    ),
+    pytest.param(
+        """
+        given: {profiles: {ann: {pii: {email: a@example.com}, traits: {revenue: 400}}}}
+        steps:
+          - send: {visitor: guest, type: order-paid, properties: {total: 1, email: a@example.com}}
+            expect: {same: [ann, guest], entered: {ann: [], guest: []}, left: {ann: [], guest: []}}
+        """,
+        id="who turns out to be a member enters and leaves nothing",
+    ),
+    pytest.param(
+        """
+        given: {profile: {traits: {revenue: 1}}}
+        steps:
+          - advance: 8d
+            expect: {entered: patient}
+        """,
+        id="the time of a window begins with what is given",
+    ),
+    pytest.param(
+        """
+        steps:
+          - send: {events: [{type: order-paid, properties: {total: 5}}, {type: order-paid, id: e-1}]}
+            expect: {outcome: finished, event: {id: e-1}, profile: {traits.revenue: 5}, emitted: [order-noted]}
+          - send: {type: order-paid, id: e-1, properties: {total: 5}}
+            expect: {event: {disposition: duplicate}, profile: {traits.revenue: 5}, emitted: []}
+          - advance: 8d
+          - send: {type: order-paid, id: e-1, properties: {total: 5}}
+            expect: {event: {disposition: stored}, profile: {traits.revenue: 10}}
+        """,
+        id="an event id takes effect once within the window",
+    ),
+    pytest.param(
+        """
+        mocks: {crm: [{status: 503}, {fail: connection}, {body: {tier: gold}}]}
+        event: {type: order-paid, properties: {total: 100, email: a@example.com}}
+        expect: {ports: {crm: found}, calls: {crm: 3}, profile: {traits.tier: gold}}
+        """,
+        id="a look-up is answered in turn",
+    ),
+    pytest.param(
+        """
+        steps:
+          - send: {type: order-paid, properties: {total: 100}}
+            mocks: {crm: {body: {tier: gold}}}
+            expect: {ports: {crm: found}}
+          - send: {type: order-paid, properties: {total: 100}}
+            expect: {ports: {crm: found}}
+          - send: {type: order-paid, properties: {total: 100}}
+            mocks: {order.crm: {status: 404}}
+            expect: {ports: {crm: missing}}
+        """,
+        id="a step may say what is answered from then on",
+    ),
+    pytest.param(
+        """
+        mocks: {crm: {fail: timeout}}
+        event: {type: order-paid, properties: {total: 100}}
+        expect: {ports: {crm: failed}, calls: {crm: 3}}
+        """,
+        id="timeouts take no time, but come as late as they should",
+    ),
+])  # fmt: skip
+def test_a_story_comes_out(tmp_path: Path, case: str) -> None:
+    assert told(tmp_path, case) == []
+
+
+@pytest.mark.parametrize(("case", "said"), [
+    pytest.param(
+        "event: {type: order-paid, properties: {total: 100}}\nexpect: {outcome: finished}",
+        ["`crm` of `order` would call POST /tiers of `crm`, and nothing goes outside in a test"],
+        id="a look-up that nobody answers",
+    ),
+    pytest.param(
+        "mocks: {crm: {status: 404}}\nevent: {type: order-paid, properties: {total: 1}}\nexpect: {outcome: finished}",
+        ["this mock is never used: `crm` of `order` asked nothing"],
+        id="a mock that nobody needs",
+    ),
+    pytest.param(
+        "mocks: {crm: [{status: 404}, {status: 503}]}\n"
+        "event: {type: order-paid, properties: {total: 100}}\nexpect: {outcome: finished}",
+        ["only 1 of these 2 answers were used: `crm` of `order` asked no more"],
+        id="answers that nobody needs",
+    ),
+    pytest.param(
+        "mocks: {crm: {status: 404}}\nsteps:\n"
+        "  - send: {type: order-paid, properties: {total: 100}}\n    mocks: {crm: {body: {tier: a}}}\n"
+        "    expect: {outcome: finished}",
+        ["this mock is never used: `crm` of `order` asked nothing"],
+        id="a mock that is replaced before anybody needs it",
+    ),
+    pytest.param(
+        "given: {profiles: {a: {}, b: {}}}\nsteps:\n  - unmerge: [a, b]\n    expect: {apart: [a, b]}",
+        ["a and b are not one profile"],
+        id="undoing what never was",
+    ),
+    pytest.param(
+        "steps:\n"
+        "  - send: {visitor: a, type: order-paid, properties: {total: 1, email: a@example.com}}\n"
+        "  - send: {visitor: b, type: order-paid, properties: {total: 1, email: a@example.com}}\n"
+        '  - send: {visitor: b, type: linked, properties: {before: "{{ a.id }}"}}\n'
+        "  - unmerge: [a, b]\n    expect: {apart: [a, b]}",
+        ["several steps join a and b: undoing one of them leaves them one profile"],
+        id="undoing one of two steps",
+    ),
+    pytest.param(
+        "event: {type: ' padded '}\nexpect: {emitted: []}",
+        [f"the payload is refused: {UNUSABLE} (at /events/0/type)"],
+        id="an event that is no event",
+    ),
+    pytest.param(
+        "event: {events: [{type: walk}, {type: consent-changed}]}\nexpect: {emitted: []}",
+        ['an event is rejected: name at least one consent: {"newsletter": true} (at /events/1/properties/consents)'],
+        id="an event of several that is rejected",
+    ),
+    pytest.param(
+        "given: {profile: {traits: {a: 1, a.b: 2}}}\nevent: {type: walk}\nexpect: {emitted: []}",
+        ["`traits.a` is a number, not an object: `traits.a.b` lies below it"],
+        id="a profile that cannot be",
+    ),
+])  # fmt: skip
+def test_what_cannot_be_done_is_told(tmp_path: Path, case: str, said: list[str]) -> None:
+    assert told(tmp_path, case) == said
+
+
+def test_a_story_ends_with_the_first_step_that_comes_out_otherwise(tmp_path: Path) -> None:
+    case = """
+        steps:
+          - send: {type: walk}
+            expect: {emitted: [a]}
+          - send: {type: walk}
+            expect: {emitted: [b]}
+    """
+    assert told(tmp_path, case) == ["expected `a` to be emitted; there was no event"]
+
+
+def test_cases_know_nothing_of_each_other_and_are_the_same_every_time(tmp_path: Path) -> None:
+    cases = """
+        clock: 2024-02-29T00:00:00Z
+        cases:
+          - name: one
+            event: {type: walk}
+            expect: {profile: {metadata.created: 1709164800000, metadata.visits: 1, id: x}}
+          - name: two
+            event: {type: walk}
+            expect: {profile: {metadata.created: 1709164800000, metadata.visits: 1, id: x}}
+    """
+    first, second = played(tmp_path, cases)
+    assert len(first) == 1
+    assert first[0].told == second[0].told
+    assert played(tmp_path, cases)[0][0].told == first[0].told
+
+
+def test_thirty_cases_take_about_a_second(tmp_path: Path) -> None:
+    case = "  - {name: c%d, event: {type: order-paid, properties: {total: 100}}, mocks: {crm: {fail: timeout}}, %s}\n"
+    text = "flow: order\ncases:\n" + "".join(case % (i, "expect: {ports: {crm: failed}}") for i in range(30))
+    began = time.perf_counter()
+    assert played(tmp_path, text) == [[]] * 30
+    assert time.perf_counter() - began < 10  # the machine may be busy; each of them waits 6 s of its own time
