@@ -254,6 +254,7 @@ class DrainingTracker(Tracker):
     async def _redo(self, waiting: Waiting, spooled: Spooled, drained: Drained) -> None:
         request = self._again(waiting, spooled)
         if not request.events:
+            await self._not_late(spooled.intake)
             records = rejected_records(spooled.intake, spooled.now, spooled.seed)
             await self._give_up(waiting, records, drained)
             return

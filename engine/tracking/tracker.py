@@ -106,6 +106,7 @@ class Tracker:
 
     async def _reject(self, request: Request) -> None:
         """Keep the events of a payload of which none could be accepted."""
+        await self._not_late(request.intake)
         await self.store.reject(rejected_records(request.intake, request.now, request.seed))
         self.ledger.count(rejected=len(request.intake.rejected))
 
@@ -229,6 +230,13 @@ class Tracker:
             person = new_profile(acting, request.now)
             known = KnownProfile(person, shown(person, fold(person)))
         return Loaded(session, known, acting)
+
+    async def _not_late(self, intake: Intake) -> None:
+        """Refuse a payload of which nothing is looked up, if it is of somebody who has been forgotten."""
+        if intake.session is not None:
+            await self._not_forgotten(of_session(self._secret, (intake.source, intake.session)))
+        if intake.profile is not None:
+            await self._not_forgotten(of_profile(self._secret, intake.profile))
 
     async def _not_forgotten(self, tombstone: str) -> None:
         """Refuse a payload that comes under an id of somebody who has been forgotten."""

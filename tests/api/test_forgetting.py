@@ -1,0 +1,104 @@
+"""Forgetting and exporting a profile, over HTTP."""
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import pytest
+
+from effects.clock import ManualClock
+from engine.tracking.forgetting import QUIET_MS
+from tests.api.conftest import Serve
+from tests.api.test_identity import merged
+
+
+async def complete(client: Any, begun: dict[str, Any], clock: ManualClock) -> dict[str, Any]:
+    """What a forgetting has come to."""
+    clock.advance(QUIET_MS)
+    while True:
+        now: dict[str, Any] = (await client.get(f"/forgettings/{begun['forgetting']}")).json()
+        if now["status"] == "complete":
+            return now
+
+
+async def test_a_profile_is_forgotten_beside_the_requests(serve: Serve) -> None:
+    clock = ManualClock()
+    client, profile = await merged(serve, clock=clock)
+    answer = await client.post(f"/profiles/{profile['ids'][1]}/forget", json={})
+    assert answer.status_code == 202
+    begun = answer.json()
+    assert (begun["status"], begun["complete"], set(begun["erased"].values())) == ("erasing", None, {0})
+    done = await complete(client, begun, clock)
+    assert (done["erased"]["profiles"], done["erased"]["events"], done["erased"]["keys"]) == (2, 2, 1)
+    assert not [id for id in profile["ids"] if id in str(done)]
+    assert (await client.get("/forgettings")).json() == [done]
+    for id in profile["ids"]:
+        assert (await client.get(f"/profiles/{id}")).status_code == 404
+        assert (await client.post(f"/profiles/{id}/forget", json={})).status_code == 404
+
+
+async def test_what_comes_late_is_answered_410_and_says_what_to_do(serve: Serve) -> None:
+    client, profile = await merged(serve)
+    await client.post(f"/profiles/{profile['id']}/forget", json={})
+    body = {"source": {"id": "shop"}, "session": {"id": "phone"}, "events": [{"type": "login"}]}
+    late = await client.post("/track", json=body)
+    while late.status_code == 200:  # it was taken before the profile was erased, and is erased with it
+        late = await client.post("/track", json=body)
+    assert late.status_code == 410
+    assert late.headers["content-type"] == "application/problem+json"
+    assert "drop both ids" in late.json()["detail"]
+    rejected = await client.post("/track", json={**body, "events": [{"type": 7}]})
+    assert rejected.status_code == 410
+    assert (await client.get("/rejected")).json() == []
+
+
+async def test_there_is_no_forgetting_of_another_name(serve: Serve) -> None:
+    client, _ = await merged(serve)
+    assert (await client.get("/forgettings/nope")).status_code == 404
+    assert (await client.get("/forgettings")).json() == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        pytest.param({"content-type": "text/plain"}, 415, id="as a page can send it"),
+        pytest.param({"content-type": "application/json", "origin": "https://elsewhere.example"}, 403, id="elsewhere"),
+        pytest.param({"content-type": "application/json", "host": "elsewhere.example"}, 403, id="another host"),
+    ],
+)
+async def test_no_page_can_make_its_visitor_forget(serve: Serve, headers: dict[str, str], status: int) -> None:
+    client, profile = await merged(serve)
+    told = await client.post(f"/profiles/{profile['id']}/forget", content=b"{}", headers=headers)
+    assert told.status_code == status
+    assert (await client.get(f"/profiles/{profile['id']}")).status_code == 200
+
+
+async def test_an_archive_has_all_that_is_stored_of_a_profile(serve: Serve) -> None:
+    client, profile = await merged(serve)
+    await client.post(
+        "/track", json={"source": {"id": "shop"}, "session": {"id": "phone"}, "events": [{"type": 7, "x": "odd"}]}
+    )
+    answer = await client.get(f"/profiles/{profile['ids'][1]}/export")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
+    files = unpacked(answer.content)
+    assert json.loads(files["profile.json"]) == profile
+    assert sorted(one["session"] for one in lines(files["events.jsonl"])) == ["laptop", "phone"]
+    assert sorted(one["id"] for one in lines(files["sessions.jsonl"])) == ["laptop", "phone"]
+    assert [one["body"]["x"] for one in lines(files["rejected.jsonl"])] == ["odd"]
+    documents = json.loads(files["about.json"])["documents"]
+    assert (documents["profile.json"], documents["events.jsonl"], documents["sessions.jsonl"]) == (1, 2, 2)
+
+
+async def test_nobody_has_no_archive(serve: Serve) -> None:
+    client, _ = await merged(serve)
+    assert (await client.get("/profiles/nope/export")).status_code == 404
+
+
+def unpacked(archive: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        return {name: opened.read(name) for name in opened.namelist()}
+
+
+def lines(text: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]

@@ -1,0 +1,79 @@
+"""`headrace forget` and `headrace profile export`, on the store and by its server."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.main import app
+from storage.sqlite.lock import lock_file
+from tests.cli.test_profile import LOGIN, ids
+from tests.system.served import serving, write_project
+
+__all__ = ["ids"]
+
+
+def headrace(*words: object) -> Result:
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(word) for word in words])
+
+
+def on(project: Path) -> tuple[str, Path]:
+    return "--project", project
+
+
+def test_a_profile_is_forgotten_on_the_store(tmp_path: Path, ids: list[str]) -> None:
+    done = headrace("forget", ids[1], "--yes", *on(tmp_path))
+    assert done.exit_code == 0, done.output
+    first, *_, last = done.stdout.splitlines()
+    assert "erasing: nothing yet" in first
+    assert "complete: 2 profiles, 2 sessions, 3 events" in last
+    assert not [id for id in ids if id in done.stdout]
+    assert headrace("profile", "show", ids[0], *on(tmp_path)).exit_code == 1
+    again = headrace("forget", ids[0], "--yes", *on(tmp_path))
+    assert (again.exit_code, "nobody has the id" in again.output) == (1, True)
+    listed = headrace("forget", "--unfinished", "--json", *on(tmp_path))
+    assert [one["status"] for one in json.loads(listed.stdout)] == ["complete"]
+
+
+def test_who_does_not_say_yes_forgets_nobody(tmp_path: Path, ids: list[str]) -> None:
+    asked = headrace("forget", ids[0], *on(tmp_path))
+    assert (asked.exit_code, "Say --yes" in asked.output) == (1, True)
+    assert headrace("profile", "show", ids[0], *on(tmp_path)).exit_code == 0
+
+
+@pytest.mark.parametrize("words", [(), ("x", "--unfinished")], ids=["neither", "both"])
+def test_it_wants_a_profile_or_the_unfinished(words: tuple[str, ...]) -> None:
+    assert headrace("forget", *words).exit_code == 2
+
+
+def test_a_store_that_is_served_is_left_to_its_server(tmp_path: Path, ids: list[str]) -> None:
+    with lock_file(tmp_path / "headrace.db"):
+        told = headrace("forget", ids[0], "--yes", *on(tmp_path))
+    assert (told.exit_code, "--url" in told.output) == (2, True)
+
+
+def test_a_server_forgets_and_exports(tmp_path: Path, ids: list[str]) -> None:
+    archive = tmp_path / "ann.zip"
+    with serving(write_project(tmp_path, login=LOGIN), tmp_path / "headrace.db") as served:
+        assert headrace("profile", "export", ids[0], "-o", archive, "--url", served.address).exit_code == 0
+        missing = headrace("profile", "export", "nope", "-o", tmp_path / "no.zip", "--url", served.address)
+        assert (missing.exit_code, (tmp_path / "no.zip").exists()) == (2, False)
+        done = headrace("forget", ids[0], "--yes", "--json", "--url", served.address)
+        assert (done.exit_code, json.loads(done.stdout)["status"]) == (0, "complete")
+    with zipfile.ZipFile(archive) as opened:
+        assert json.loads(opened.read("profile.json"))["ids"] == ids
+
+
+def test_an_archive_is_written_whole_and_over_nothing(tmp_path: Path, ids: list[str]) -> None:
+    archive = tmp_path / "ann.zip"
+    done = headrace("profile", "export", ids[0], "--output", archive, *on(tmp_path))
+    assert done.exit_code == 0, done.output
+    assert archive.stat().st_mode & 0o077 == 0
+    with zipfile.ZipFile(archive) as opened:
+        assert len(opened.read("events.jsonl").splitlines()) == 3
+    again = headrace("profile", "export", ids[0], "--output", archive, *on(tmp_path))
+    assert (again.exit_code, "there already" in again.output) == (2, True)
+    nobody = headrace("profile", "export", "nope", "--output", tmp_path / "no.zip", *on(tmp_path))
+    assert (nobody.exit_code, sorted(tmp_path.glob("*.zip")), sorted(tmp_path.glob(".*.zip*"))) == (1, [archive], [])
