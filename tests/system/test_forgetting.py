@@ -126,9 +126,6 @@ async def test_under_load_every_byte_of_a_profile_goes_from_elasticsearch(
     store = f"elasticsearch:{elasticsearch_url}?prefix={prefix}"
     with serving_on(project, store, "--workers", "2") as served:
         served.workers(2)
-        # How often the servers renew what they keep of the history: half a minute is long for a test.
-        often = {"index.soft_deletes.retention_lease.sync_interval": "1s"}
-        assert (await asked(elasticsearch_url, "PUT", f"/{prefix}-*/_settings", often))["acknowledged"]
         ann, bo = await forget_under_load(served)
         assert await hits(elasticsearch_url, prefix, ann.token) == 0
         assert await hits(elasticsearch_url, prefix, bo.token) > 0
