@@ -162,22 +162,28 @@ class Forgetter:
         stored = await self._store.as_stored(tuple(sorted(ids)))
         people = sorted(stored.values(), key=lambda person: (person.merged_into is not None, person.id))
         for person in people:
+            if person.merged_into is not None and person.merged_into not in ids:
+                living = await profile_at(self._store, person.id)
+                if living is not None and not ids.issuperset(living.ids):  # merged a moment ago
+                    raise Conflict("profile", person.id)
+        for person in people:
             if self._tracker is None or person.merged_into is not None:
                 await self._store.remove(person.id, person.version)
             else:
-                await self._remove_served(person, self._tracker)
+                await self._remove_served(person, ids, self._tracker)
         return len(people)
 
-    async def _remove_served(self, person: Profile, tracker: Tracker) -> None:
+    async def _remove_served(self, person: Profile, ids: frozenset[str], tracker: Tracker) -> None:
         """Erase a profile's document in turn with its units: they never move it on meanwhile."""
         line, _ = await tracker.lines.take(person.id)
         try:
             await tracker.lines.settled(line)
             now = (await self._store.as_stored((person.id,))).get(person.id)
-            if now is not None and now.merged_into is None:
-                await self._store.remove(now.id, now.version)
-            elif now is not None:
+            if now is None:
+                return
+            if now.merged_into is not None or not ids.issuperset(now.ids):  # merged a moment ago
                 raise Conflict("profile", now.id)
+            await self._store.remove(now.id, now.version)
         finally:
             tracker.known.forget(None, set(person.ids))
             tracker.lines.give(line)
