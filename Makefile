@@ -33,13 +33,14 @@ servers: ## Fetch the Elasticsearch servers for the tests, where Java and Maven 
 test: .venv/dev servers ## Run all tests
 	$(BIN)/pytest
 
-check: .venv/dev ## Format, lint, types, layers, docs drift, the starter project
+check: .venv/dev ## Format, lint, types, layers, docs drift, the starter project and its flow tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/headrace check flows/starter
+	$(BIN)/headrace test flows/starter
 
 format: .venv/dev ## Put all files into the house's form
 	$(BIN)/ruff check --fix .

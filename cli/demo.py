@@ -1,5 +1,7 @@
 """`headrace demo`: the starter's web shop on a real server, with real events, their traces, and what is stored of them.
 
+It shows who enters and leaves segments, who turns out to be whom and why, and how that is undone.
+
 Everything is temporary: a copy of the starter, its pretended systems on a free port, a child process that serves the
 copy on another, a SQLite file. All of it is gone when the demo ends, also when it is interrupted.
 """
@@ -21,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from cli.apart import Share, get, profile_row, show_apart
 from cli.child import Trouble, serving
 from cli.init import init
 from cli.shop import PORT, shop_systems
@@ -28,7 +31,7 @@ from cli.traces import BAD, QUIET, WELL, event_block, event_line, short
 
 # What the starter's sample must come to; `tests/flows/test_starter.py` counts it without a server.
 EVENTS = {"received": 54, "stored": 50, "processed": 2, "rejected": 1, "duplicate": 1, "queued": 0}
-STORED = {"profiles": 7, "sessions": 15, "events": 55, "rejected": 1}
+STORED = {"profiles": 7, "sessions": 15, "events": 66, "rejected": 1}
 
 # The events that are shown whole, each with the flow whose steps are; of the others there is one line each.
 WHOLE = {
@@ -40,13 +43,40 @@ WHOLE = {
     "cem-5": "cart",
     "till-1": "coupon-redeemed",
 }
+Crossing = tuple[str, str, bool]  # visitor, segment, whether it was entered
+
 SHOWN = {"ann": "Ann", "bo": "Bo", "cem": "Cem"}  # the profiles that are shown at the end
+
+# Who must enter (True) and leave which segments, as the answers tell it, in this order.
+CROSSED = (
+    ("bo", "newsletter-readers", True),
+    ("ann", "cart-abandoners", True),
+    ("ann", "cart-abandoners", False),
+    ("cem", "big-spenders", True),
+    ("cem", "vip", True),
+    ("ann-phone", "big-spenders", True),
+    ("ann-phone", "regulars", True),
+    ("ann-phone", "vip", True),
+    ("gus", "big-spenders", True),
+    ("gus", "vip", True),
+    ("dora", "big-spenders", True),
+    ("bo", "cart-abandoners", True),
+    ("bo", "regulars", True),
+    ("ann", "newsletter-readers", True),
+)
+
+# What Ann's laptop and her phone must have again, once they are set apart.
+SHARES = {
+    "Ann's laptop": Share(240, ("newsletter-readers", "regulars")),
+    "Ann's phone": Share(320, ("big-spenders", "vip"), lost="regular_since"),
+}
 
 
 class Sent(Struct, frozen=True):
     """A line of the sample, and what the server answered."""
 
     to: str
+    visitor: str
     note: str
     status: int
     answer: dict[str, Any]
@@ -102,6 +132,10 @@ async def _run(directory: Path, console: Console) -> int:
             sent, ids = await _send_all(lines, client, console)
             _show_traces(sent, console)
             wrong = await _show_stored(client, ids, console)
+            console.rule("Who is who, and who is not")
+            wrong += await show_apart(client, ids["ann"], SHARES, console)
+    if (crossed := [one for each in crossings(sent) for one in each]) != list(CROSSED):
+        wrong.append(f"segments are entered and left otherwise: {crossed}")
     wrong += [f"{one.to} was answered with {one.status}" for one in sent if one.status != 200]
     for line in wrong:
         console.print(f"✗ {line}", style=BAD)
@@ -130,7 +164,7 @@ async def _send_all(
             if profile is not None:
                 ids[line["visitor"]] = profile
             _name_types(answer, body)
-            sent.append(Sent(line["to"], line.get("note", ""), response.status, answer))
+            sent.append(Sent(line["to"], line["visitor"], line.get("note", ""), response.status, answer))
     return sent, ids
 
 
@@ -150,13 +184,30 @@ def _name_types(answer: dict[str, Any], body: dict[str, Any]) -> None:
             told["type"] = given
 
 
+def crossings(sent: list[Sent]) -> Iterator[list[Crossing]]:
+    """For each payload the segments that its profile has entered and left: what is answered, compared with before.
+
+    Who turns out to be somebody enters no segment of theirs.
+    """
+    known: dict[str, set[str]] = {}
+    for one in sent:
+        id, debugging = one.answer.get("profile", {}).get("id"), one.answer.get("debugging")
+        if id is None or debugging is None:
+            yield []
+            continue
+        before, now = known.get(id, set()), set(debugging["segmentation"]["ids"])
+        told = debugging["profile"]["ids"]  # none for a payload that did nothing
+        known[id] = now if told else before
+        yield [(one.visitor, name, name in now) for name in sorted(before ^ now)] if told else []
+
+
 # ---- showing --------------------------------------------------------------------------------------------------------
 
 
 def _show_traces(sent: list[Sent], console: Console) -> None:
     console.rule("What became of every event, and why")
     between: Counter[str] = Counter()  # lines as markup
-    for one in sent:
+    for one, crossed in zip(sent, crossings(sent), strict=True):
         execution = one.answer.get("debugging", {}).get("execution")
         if execution is None:
             between[f"[{QUIET}]○ [/][bold]{one.to}[/]  taken; there are no traces for /collect"] += 1
@@ -170,7 +221,17 @@ def _show_traces(sent: list[Sent], console: Console) -> None:
             for key, told in whole.items():
                 console.print(event_block(key, told, WHOLE.get(key)))
             between[""] = 1  # an empty line before what follows
+        between.update(_crossed_lines(crossed))
     _flush(between, console)
+
+
+def _crossed_lines(crossed: list[Crossing]) -> Iterator[str]:
+    """As markup, who has entered and left what."""
+    for entered, word in ((True, "enters"), (False, "leaves")):
+        names = [segment for _, segment, way in crossed if way is entered]
+        if names:
+            who = crossed[0][0].replace("-", "'s ").capitalize()
+            yield f"[bold]→ {who}[/] {word} [magenta]{', '.join(names)}[/]"
 
 
 def _is_whole(key: str, told: dict[str, Any]) -> bool:
@@ -189,33 +250,19 @@ def _flush(lines: Counter[str], console: Console) -> None:
 async def _show_stored(client: aiohttp.ClientSession, ids: dict[str, str], console: Console) -> list[str]:
     """Show what the store holds now; gives what is not as it must be."""
     console.rule("What is stored now")
-    counts = await _get(client, "/counts")
+    counts = await get(client, "/counts")
     for name, told in (("events, by what became of them", counts["events"]), ("kept", counts["stored"])):
         numbers = "  ".join(f"{word} {number}" for word, number in told.items())
         console.print(Text.assemble((f"{name}: ", "bold"), numbers))
     table = Table("profile", "traits", "segments", box=None, header_style="bold", pad_edge=False)
     for visitor, name in SHOWN.items():
-        profile = await _get(client, f"/profiles/{ids[visitor]}")
-        table.add_row(*_profile_row(name, profile))
+        profile = await get(client, f"/profiles/{ids[visitor]}")
+        table.add_row(*profile_row(name, profile))
     console.print(Padding(table, (1, 0)))
-    for one in await _get(client, "/rejected"):
+    for one in await get(client, "/rejected"):
         reason = f"{one['reason']} (at {one['at_field']})"
         console.print(Text.assemble(("rejected: ", BAD), f"{reason}; kept whole: {short(one['body'])}"))
     return [*_differences(counts["events"], EVENTS), *_differences(counts["stored"], STORED)]
-
-
-def _profile_row(name: str, profile: dict[str, Any]) -> tuple[Text, Text, Text]:
-    ids = f"{len(profile['ids'])} ids merged" if len(profile["ids"]) > 1 else "one id"
-    traits = ", ".join(f"{key} {short(value)}" for key, value in profile["traits"].items())
-    who = Text.assemble((name, "bold"), f"\n{short(profile['id'])}, {ids}")
-    return who, Text(traits), Text(", ".join(profile["segments"]) or "none")
-
-
-async def _get(client: aiohttp.ClientSession, path: str) -> Any:
-    async with client.get(path) as response:
-        if response.status != 200:
-            raise Trouble(f"{path} was answered with {response.status}: {await response.text()}")
-        return await response.json()
 
 
 def _differences(found: dict[str, int], wanted: dict[str, int]) -> Iterator[str]:

@@ -33,7 +33,6 @@ class Judge(Struct, frozen=True):
 
     happened: Happened
     play: Play
-    home: str | None
 
     def run(self, flow: str) -> dict[str, Any] | None:
         """What became of a flow: of several of its runs the last one, else why it did not run."""
@@ -55,7 +54,7 @@ def failures(expect: Expect, at: KeyPath, judge: Judge) -> Iterator[Failure]:
 
 
 def _of_home(value: Any, at: KeyPath, judge: Judge) -> Iterator[Failure]:
-    return _run(Run(**{str(at[-1]): value}), at[:-1], judge, judge.home or "")
+    return _run(Run(**{str(at[-1]): value}), at[:-1], judge, judge.play.home or "")
 
 
 def _runs(value: Mapping[str, Run | str], at: KeyPath, judge: Judge) -> Iterator[Failure]:
@@ -85,8 +84,7 @@ def _outcome(wanted: str, at: KeyPath, flow: str, run: dict[str, Any] | None) ->
     found = "not-triggered" if run is None else run["outcome"]
     if found != wanted:
         told = f"expected `{flow}` to be {wanted}; it was {found}"
-        reasons = why.of_run(run) if run is not None else [Text("no event of this step is of a type that it takes")]
-        yield Failure(at, told, tuple(reasons))
+        yield Failure(at, told, tuple(why.of_run(run)))
 
 
 def _port(wanted: str, at: KeyPath, node: str, run: dict[str, Any] | None) -> Iterator[Failure]:

@@ -63,8 +63,8 @@ class Play:
         self.clock = Clock(date(file.clock))
         self.ids = Ids()
         self.tracker = Tracker(project, self.stage, ScriptedPerformer(), self.clock, self.ids)
-        home = file.flow if isinstance(file.flow, str) else None
-        self.tracker.driver = self.mocks = Mocks(self.stage, self.clock, Addresses(project, home))
+        self.home = file.flow if isinstance(file.flow, str) else None
+        self.tracker.driver = self.mocks = Mocks(self.stage, self.clock, Addresses(project, self.home))
         self.visitors: dict[str, Visitor] = {}
         self._source = file.source if isinstance(file.source, str) else next(iter(project.sources), "")
 

@@ -33,6 +33,7 @@ class Stage(MemoryStore):
         self._secret = bytes(32)  # ids that are derived from it are the same in every run
         self._fields = fields
         self._segments: dict[str, frozenset[str]] = {}
+        self.ran: set[tuple[str, str]] = set()  # flows and their nodes, in all steps
         self.begin()
 
     def begin(self) -> None:
@@ -45,7 +46,9 @@ class Stage(MemoryStore):
         """Write it, and note it."""
         await super().commit(unit)
         self.events += unit.events
-        self.runs += [json.decode(run.trace) for run in unit.runs]
+        runs = [json.decode(run.trace) for run in unit.runs]
+        self.runs += runs
+        self.ran |= {(run["flow"], step["node"]) for run in runs for step in run.get("steps", ())}
         for write in unit.profiles:
             if write.profile.merged_into is None:
                 self.crossings += self._crossed(write)

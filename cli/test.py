@@ -12,6 +12,7 @@ from rich.text import Text
 
 from cli.check import FINDINGS, WELL, WRONG_USAGE, project_root
 from cli.expectations import Failure
+from cli.play import Play
 from cli.stage import staged
 from cli.traces import BAD, QUIET
 from cli.traces import WELL as GOOD
@@ -23,6 +24,7 @@ from flows.cases import Cases, CasesLoaded, load_cases
 from flows.diagnostic import render
 from flows.files import file_name
 from flows.frame import frame, shown
+from flows.place import Place
 from flows.project import load_project
 from nodes import builtin
 
@@ -91,7 +93,7 @@ async def _of_file(
     failed: list[tuple[str, list[Failure]]] = []
     for i, case in picked:
         began = time.perf_counter()
-        wrong = await verdict(project, file, case, ("cases", i))
+        wrong = await verdict(Play(project, file.file), case, ("cases", i))
         took = round((time.perf_counter() - began) * 1000)
         tally.passed += not wrong
         tally.failed += bool(wrong)
@@ -110,14 +112,14 @@ async def _of_file(
 def _shown_failures(file: Cases, failures: list[Failure]) -> Iterator[Text]:
     """What came out otherwise, place by place; of several with one reason the first says it."""
     said: set[str] = set()
-    for failure in failures:
+    for failure in sorted(failures, key=lambda each: _where(file, each)):
         why = "\n".join(line.plain for line in failure.why)
         yield from _shown_failure(file, failure, failure.why if why not in said else ())
         said.add(why)
 
 
 def _shown_failure(file: Cases, failure: Failure, why: tuple[Text, ...]) -> Iterator[Text]:
-    place = file.document.place(failure.at, "key" if failure.on_key else "value")
+    place = _place(file, failure)
     space = " " * len(str(place.line))
     yield Text.assemble((f"{space}--> ", QUIET), f"{shown(file.document.name)}:{place.line}:{place.column}")
     *framed, under = frame(file.document.text, place, gutter=len(space))
@@ -131,6 +133,15 @@ def _shown_failure(file: Cases, failure: Failure, why: tuple[Text, ...]) -> Iter
     for part in (part for line in why for part in line.split("\n")):
         yield Text(lead).append_text(part)
         lead = " " * len(lead)
+
+
+def _where(file: Cases, failure: Failure) -> tuple[int, int]:
+    place = _place(file, failure)
+    return place.line, place.column
+
+
+def _place(file: Cases, failure: Failure) -> Place:
+    return file.document.place(failure.at, "key" if failure.on_key else "value")
 
 
 def _summary(tally: Tally, seconds: float) -> Text:

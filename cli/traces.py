@@ -78,8 +78,8 @@ def short(value: Any) -> str:
 def _head(key: str, told: dict[str, Any]) -> Text:
     head = Text.assemble(("● ", "bold"), (told.get("type", "event"), "bold"), f"  {short(key)}  ")
     head.append_text(_disposition(told))
-    if told.get("origin", "client") != "client":
-        head.append(f"  from a {told['origin']}", style=QUIET)
+    origin = {"flow": "  from a flow", "system": "  from the system"}.get(told.get("origin", "client"), "")
+    head.append(origin, style=QUIET)
     return head
 
 

@@ -8,15 +8,11 @@ from cli.expectations import Failure, Judge, failures
 from cli.mocks import Unused
 from cli.play import Happened, Impossible, Play
 from engine.problem import KeyPath
-from engine.tracking.project import Project
 from flows.case import Case, Send, Step
-from flows.cases import Cases
 
 
-async def verdict(project: Project, file: Cases, case: Case, at: KeyPath) -> list[Failure]:
-    """What came out otherwise in a case of a project that is staged; of the first step in which anything did."""
-    play = Play(project, file.file)
-    home = file.file.flow if isinstance(file.file.flow, str) else None
+async def verdict(play: Play, case: Case, at: KeyPath) -> list[Failure]:
+    """What came out otherwise in a case at a place of its file; of the first step in which anything did."""
     place = (*at, "given")
     try:
         await play.begin(case.given)
@@ -25,7 +21,7 @@ async def verdict(project: Project, file: Cases, case: Case, at: KeyPath) -> lis
             place = (*around, key)
             play.mocks.put(step.mocks, (*around, "mocks"))
             happened = await play.do(step)
-            judged = failures(step.expect, (*around, "expect"), Judge(happened, play, home))
+            judged = failures(step.expect, (*around, "expect"), Judge(happened, play))
             if wrong := [*_unmocked(happened, place), *judged]:
                 return wrong
     except Impossible as impossible:

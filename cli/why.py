@@ -20,6 +20,7 @@ _DID_NOT_RUN = re.compile(r"(\w+) did not run")
 def of_run(run: Trace | None, node: str | None = None) -> Iterator[Text]:
     """Why a run went the way it did; with a `node`, why that one left as it did, or did not run."""
     if run is None:
+        yield Text("no event of this step is of a type that it takes", QUIET)
         return
     if "steps" not in run:
         yield no_run(run)

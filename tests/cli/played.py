@@ -5,6 +5,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from cli.expectations import Failure
+from cli.play import Play
 from cli.stage import staged
 from cli.verdict import verdict
 from effects.timeless import TimelessLoop
@@ -124,7 +125,7 @@ def played(root: Path, cases: str) -> list[list[Failure]]:
 
     async def all_of_them() -> list[list[Failure]]:
         file = found.files[0]
-        return [await verdict(project, file, case, ("cases", i)) for i, case in enumerate(file.file.cases)]
+        return [await verdict(Play(project, file.file), case, ("cases", i)) for i, case in enumerate(file.file.cases)]
 
     with asyncio.Runner(loop_factory=TimelessLoop) as runner:
         return runner.run(all_of_them())

@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from cli import demo
+from cli.apart import Share
 
 COMMAND = (sys.executable, "-c", "from cli.main import main; main()", "demo")
 ROOT = Path(__file__).parents[2]
@@ -58,17 +59,27 @@ def test_the_demo_shows_traces_and_what_is_stored_and_leaves_nothing(tmp_path: P
         "no flow takes this type",
         "has taken effect before",
         "rejected: ",
-        "big-spenders, newsletter-readers, vip",
+        "big-spenders, newsletter-readers, regulars, vip",
+        "→ Ann enters cart-abandoners",
+        "→ Ann leaves cart-abandoners",
+        "→ Ann's phone enters big-spenders, regulars, vip",
+        "regulars  finished",
+        "Ann's laptop and Ann's phone are one profile: both brought the same pii.email.",
+        "a proof, by the event phone-3 (order-completed): flow order-to-vip, node recognise",
+        "what was counted adds up: revenue 240 + 320 = 560",
+        "the step is undone",
+        "newsletter-readers, regulars",
+        "Ann's phone has left a segment by that: a flow heard of it, and took back traits.regular_since.",
         "✓ Every event is accounted for.",
     ):
         assert line in out, line
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_output_is_about_three_screens() -> None:
+def test_the_output_is_about_four_screens() -> None:
     out = StringIO()
     assert demo.demo(Console(width=120, file=out)) == 0
-    assert 80 <= out.getvalue().count("\n") <= 160
+    assert 100 <= out.getvalue().count("\n") <= 200
 
 
 def test_a_count_that_is_not_what_the_sample_gives_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,6 +87,15 @@ def test_a_count_that_is_not_what_the_sample_gives_is_a_failure(monkeypatch: pyt
     out = StringIO()
     assert demo.demo(Console(width=120, file=out)) == 1
     assert re.search(r"✗ received: \d+, and it must be 1\n", out.getvalue())
+
+
+def test_a_customer_who_does_not_come_apart_as_expected_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "SHARES", {**demo.SHARES, "Ann's phone": Share(321, ("big-spenders", "vip"))})
+    monkeypatch.setattr(demo, "CROSSED", demo.CROSSED[1:])
+    out = StringIO()
+    assert demo.demo(Console(width=200, file=out)) == 1
+    assert "✗ Ann's phone has a revenue of 320, and it must be 321\n" in out.getvalue()
+    assert "✗ segments are entered and left otherwise: [('bo', 'newsletter-readers', True)," in out.getvalue()
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)

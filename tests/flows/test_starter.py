@@ -1,4 +1,4 @@
-"""The starter project: it has nothing wrong with it, and its sample shows every flow, node by node."""
+"""The starter project: it has nothing wrong with it; its flow tests and its sample show every flow, node by node."""
 
 import asyncio
 import json
@@ -9,23 +9,32 @@ from typing import Any
 import pytest
 from msgspec import Struct, to_builtins
 
-from cli.demo import EVENTS, STORED
+from cli.demo import CROSSED, EVENTS, STORED, Sent, crossings
+from cli.play import Play
 from cli.shop import COUPONS, DOWN, PRODUCTS, SLEEPY, TIERS
+from cli.stage import staged
+from cli.verdict import verdict
 from effects.clock import SystemClock
 from effects.ids import new_id
 from effects.scripted import ScriptedPerformer
+from effects.timeless import TimelessLoop
 from engine.flow.ask import HttpReply, NoAnswer, Reply
 from engine.profile.fold import fold
 from engine.profile.shown import shown
 from engine.tracking.intake import Intake, collected, read_track
 from engine.tracking.project import Project
 from engine.tracking.tracker import Tracker
+from flows.cases import load_cases
+from flows.files import TESTS
 from flows.project import Loaded, load_project
 from nodes import builtin
 from storage.memory import MemoryStore
 
 STARTER = Path(__file__).parents[2] / "flows" / "starter"
-FLOWS = sorted(path.stem for path in (STARTER / "flows").glob("*.yaml"))
+FLOWS = sorted(path.stem for path in (STARTER / "flows").glob("*.yaml") if not path.name.endswith(TESTS))
+
+
+Played = dict[str, tuple[list[str], set[tuple[str, str]]]]  # what is told of a case, and (flow, node) that ran in it
 
 
 class Outcome(Struct):
@@ -35,6 +44,7 @@ class Outcome(Struct):
     events: dict[str, int]
     stored: dict[str, int]
     profiles: dict[str, dict[str, Any]]  # by visitor
+    crossed: list[tuple[str, str, bool]]
 
 
 def load() -> Loaded:
@@ -52,10 +62,12 @@ async def send_sample(project: Project) -> Outcome:
     await tracker.start()
     ids: dict[str, str] = {}
     runs: list[dict[str, Any]] = []
+    sent: list[Sent] = []
     for text in (STARTER / "events" / "sample.jsonl").read_text().splitlines():
         line = json.loads(text)
         intake = read(line, ids)
         answer = (await tracker.track(intake, project.sources[intake.source])).body
+        sent.append(Sent(line["to"], line["visitor"], "", 200, answer))
         if answer["profile"]["id"] is not None:
             ids[line["visitor"]] = answer["profile"]["id"]
         for event in answer.get("debugging", {"execution": {}})["execution"].values():
@@ -65,7 +77,27 @@ async def send_sample(project: Project) -> Outcome:
         person = await store.profile(id)
         assert person is not None
         profiles[visitor] = shown(person, fold(person, project.settings.fields))
-    return Outcome(runs, asdict(tracker.ledger), to_builtins(await store.counts()), profiles)
+    crossed = [one for each in crossings(sent) for one in each]
+    return Outcome(runs, asdict(tracker.ledger), to_builtins(await store.counts()), profiles, crossed)
+
+
+@pytest.fixture(scope="module")
+def played() -> Played:
+    """For each case of the flow tests what is told of it, and which nodes of which flows ran."""
+    loaded = load()
+    project = staged(loaded.project)
+    found: Played = {}
+
+    async def all_of_them() -> None:
+        for cases in load_cases(STARTER, loaded).files:
+            for i, case in enumerate(cases.file.cases):
+                play = Play(project, cases.file)
+                told = [failure.told for failure in await verdict(play, case, ("cases", i))]
+                found[f"{cases.document.name}: {case.name}"] = told, play.stage.ran
+
+    with asyncio.Runner(loop_factory=TimelessLoop) as runner:
+        runner.run(all_of_them())
+    return found
 
 
 def read(line: dict[str, Any], ids: dict[str, str]) -> Intake:
@@ -102,7 +134,9 @@ def replies(name: str, found: dict[str, Any] | None) -> tuple[Reply, ...]:
 
 
 def test_the_starter_has_neither_errors_nor_warnings() -> None:
-    assert load().diagnostics == ()
+    loaded = load()
+    assert loaded.diagnostics == ()
+    assert load_cases(STARTER, loaded).diagnostics == ()
 
 
 def test_the_starter_needs_nothing_from_the_environment() -> None:
@@ -118,16 +152,31 @@ def test_every_flow_file_bears_the_name_of_its_flow_and_describes_it() -> None:
         assert flow.description.endswith(".")
 
 
+def test_the_flow_tests_pass(played: Played) -> None:
+    assert {name: told for name, (told, _) in played.items() if told} == {}
+    assert len(played) >= 25
+
+
 @pytest.mark.parametrize("flow", FLOWS)
-def test_the_sample_runs_every_node_of_each_flow(outcome: Outcome, flow: str) -> None:
-    nodes = {node.id for found in load().project.flows if found.name == flow for node in found.nodes}
+def test_the_flow_tests_run_every_node_of_each_flow(played: Played, flow: str) -> None:
+    ran = {node for _, ran in played.values() for name, node in ran if name == flow}
+    assert ran == nodes_of(flow)
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_the_sample_runs_every_node_that_does_not_wait_for_time_to_pass(outcome: Outcome, flow: str) -> None:
     ran = {step["node"] for run in outcome.runs if run.get("flow") == flow for step in run.get("steps", ())}
-    assert ran == nodes
+    assert ran == nodes_of(flow) - ({"forget", "ask_back"} if flow == "regulars" else set())
+
+
+def nodes_of(flow: str) -> set[str]:
+    return {node.id for found in load().project.flows if found.name == flow for node in found.nodes}
 
 
 def test_the_sample_comes_to_what_the_demo_expects(outcome: Outcome) -> None:
     assert outcome.events == EVENTS
     assert {name: outcome.stored[name] for name in STORED} == STORED
+    assert outcome.crossed == list(CROSSED)
 
 
 def test_one_run_of_the_sample_fails_and_shows_what_was_absent(outcome: Outcome) -> None:
@@ -141,7 +190,7 @@ def test_ann_is_one_person_on_both_of_her_devices(outcome: Outcome) -> None:
     ann = outcome.profiles["ann"]
     assert ann == outcome.profiles["ann-phone"]
     assert len(ann["ids"]) == 2
-    assert ann["segments"] == ("big-spenders", "newsletter-readers", "vip")
+    assert ann["segments"] == ("big-spenders", "newsletter-readers", "regulars", "vip")
     traits = {name: ann["traits"][name] for name in ("revenue", "orders", "tier", "first_page", "coupons")}
     assert traits == {"revenue": 560, "orders": 2, "tier": "gold", "first_page": "/", "coupons": ("SPRING-12",)}
 

@@ -1,0 +1,65 @@
+"""The page about flow tests: its examples pass in the example shop, its tables have every key, its failure is real."""
+
+import re
+import shutil
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from msgspec import Struct
+from msgspec.structs import fields
+from rich.console import Console
+
+from cli.test import play
+from flows.case import Case, CaseFile, Expect, Send, Step
+from tests.docs.test_examples import anchors
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "testing.md").read_text()
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """The example shop without its own test files."""
+    shutil.copytree(ROOT / "flows" / "starter", tmp_path / "shop", ignore=shutil.ignore_patterns("*.test.yaml"))
+    return tmp_path / "shop"
+
+
+def run(shop: Path, text: str) -> tuple[int, str]:
+    (shop / "flows" / "order-to-vip.test.yaml").write_text(text)
+    out = StringIO()
+    return play([shop], "", Console(width=200, file=out), out), out.getvalue()
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.partition("\n")[0])
+def test_an_example_passes(shop: Path, example: str) -> None:
+    code, text = run(shop, example)
+    assert code == 0, text
+
+
+def test_the_failure_is_the_one_that_is_shown(shop: Path) -> None:
+    (shown,) = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
+    code, text = run(shop, EXAMPLES[0].replace("total: 620", "total: 62"))
+    assert code == 1
+    assert shown in text
+
+
+@pytest.mark.parametrize(("heading", "kind"), [
+    pytest.param("At the top of a file:", CaseFile, id="file"),
+    pytest.param("And in a case:", Case, id="case"),
+    pytest.param("## Stories", Step, id="step"),
+    pytest.param("## Sending", Send, id="send"),
+    pytest.param("## What is expected", Expect, id="expect"),
+])  # fmt: skip
+def test_a_table_has_every_key(heading: str, kind: type[Struct]) -> None:
+    table = PAGE.partition(heading)[2].partition("| key | meaning |\n|---|---|\n")[2].partition("\n\n")[0]
+    named = {name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert named == {field.encode_name for field in fields(kind)}
+
+
+def test_every_link_leads_somewhere() -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", PAGE):
+        path, _, anchor = target.partition("#")
+        text = (ROOT / "docs" / path).read_text() if path else PAGE
+        assert not anchor or anchor in anchors(text), target
