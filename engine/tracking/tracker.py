@@ -23,7 +23,7 @@ from engine.tracking.done import UNTOUCHED, Done, Missed, answer_of
 from engine.tracking.driver import Driver
 from engine.tracking.forgotten import of_profile, of_session
 from engine.tracking.identity import derived_id, is_placeholder
-from engine.tracking.intake import Intake, Refusal
+from engine.tracking.intake import Intake, Options, Refusal
 from engine.tracking.known import Known, KnownProfile
 from engine.tracking.ledger import Ledger
 from engine.tracking.lines import Ahead, Lines
@@ -38,6 +38,7 @@ from engine.tracking.whose import profile_at
 from engine.tracking.work import Start, Work
 
 MOST_RUNS = 24  # of one unit, when its documents keep moving
+PLAIN = Options()
 FORGOTTEN = (
     "whom this session and profile belonged to has been forgotten, and nothing was kept of this payload: "
     "drop both ids, and begin anew only if your visitor wants that"
@@ -96,12 +97,13 @@ class Tracker:
             raise nothing_accepted(request.intake)
         return answer_of(request, *await self._one_by_one(units_of(request)))
 
-    async def reevaluate(self, id: str) -> bool:
+    async def reevaluate(self, id: str, options: Options = PLAIN) -> bool:
         """Work out a profile's segments anew, as time has passed or they have changed; gives whether anything has.
 
-        What they make flows do is done in the same unit. Raises `Unavailable`.
+        What they make flows do is done in the same unit; with the debugger, it is kept why others do nothing. Raises
+        `Unavailable`.
         """
-        done = await self._unit(self._request(Intake(source=OWN.source, profile=id), OWN))
+        done = await self._unit(self._request(Intake(source=OWN.source, profile=id, options=options), OWN))
         return done.composed is not None
 
     async def _reject(self, request: Request) -> None:
@@ -206,16 +208,16 @@ class Tracker:
             looked_at = self._remembered(intake.profile, ahead) or await self._stored(intake.profile)
             return Loaded(None, looked_at, looked_at.person.id if looked_at else None)
         session = await self._session(request, ahead) if intake.session is not None else None
-        if session is not None and not session.version:
-            await self._not_forgotten(of_session(self._secret, (session.source, session.id)))
+        strange = _strange(self._secret, session)
         if intake.profile_less:
+            await self._not_forgotten(strange)
             return Loaded(session, None, None)
         acting = session.profile if session is not None else None
         if acting is None and intake.profile is not None:
             if await self._exists(intake.profile, ahead):
                 acting = intake.profile
             else:
-                await self._not_forgotten(of_profile(self._secret, intake.profile))
+                strange.append(of_profile(self._secret, intake.profile))
         if acting is None:
             acting = derived_id(self._secret, intake.source, intake.session or "")
         known = self._remembered(acting, ahead)
@@ -226,21 +228,24 @@ class Tracker:
                 if session.profile is not None and session.profile != acting:
                     raise Conflict("session", session.id)
         if known is None:
-            await self._not_forgotten(of_profile(self._secret, acting))
+            strange.append(of_profile(self._secret, acting))
             person = new_profile(acting, request.now)
             known = KnownProfile(person, shown(person, fold(person)))
+        if strange:
+            await self._not_forgotten(strange)
         return Loaded(session, known, acting)
 
     async def _not_late(self, intake: Intake) -> None:
         """Refuse a payload of which nothing is looked up, if it is of somebody who has been forgotten."""
-        if intake.session is not None:
-            await self._not_forgotten(of_session(self._secret, (intake.source, intake.session)))
-        if intake.profile is not None:
-            await self._not_forgotten(of_profile(self._secret, intake.profile))
+        tombstones = [of_session(self._secret, (intake.source, intake.session))] if intake.session is not None else []
+        tombstones += [of_profile(self._secret, intake.profile)] if intake.profile is not None else []
+        await self._not_forgotten(tombstones)
 
-    async def _not_forgotten(self, tombstone: str) -> None:
-        """Refuse a payload that comes under an id of somebody who has been forgotten."""
-        if await self.store.key(tombstone) is not None:
+    async def _not_forgotten(self, tombstones: list[str]) -> None:
+        """Refuse a payload that comes under ids nobody has, if any of them was of somebody who has been forgotten."""
+        looks = [self.store.key(name) for name in tombstones]
+        found = [await looks[0]] if len(looks) == 1 else await asyncio.gather(*looks)
+        if any(key is not None for key in found):
             raise Refusal("forgotten", FORGOTTEN)
 
     async def _session(self, request: Request, ahead: Ahead | None) -> Session:
@@ -368,6 +373,13 @@ class Tracker:
                 processed += not event.save
         self.ledger.count(stored, processed, len(request.intake.rejected), len(marks))
         return Done(composed.told, work, composed, marks)
+
+
+def _strange(secret: bytes, session: Session | None) -> list[str]:
+    """The tombstone that there may be of a session that nobody has."""
+    if session is None or session.version:
+        return []
+    return [of_session(secret, (session.source, session.id))]
 
 
 def _pause(seed: str, runs: int) -> float:
