@@ -15,7 +15,6 @@ from engine.language.expression import compile_condition
 from engine.profile.document import Profile
 from engine.profile.fold import fold
 from engine.profile.shown import shown
-from engine.search.query import Query
 from engine.tracking.ports import Store
 from engine.tracking.reevaluation import Reevaluation
 from engine.tracking.segments import Segment
@@ -234,18 +233,30 @@ class Refreshed(ElasticsearchStore):
         return await super().due(before, limit)
 
 
-async def test_a_long_life_is_told_on_elasticsearch(elasticsearch_url):
+async def tell_on_elasticsearch(server: str, todo: list[tuple[Any, ...]]) -> None:
+    """Play a story on indices of its own, check it, and change the segments at its end."""
     prefix = f"t{uuid.uuid4().hex[:12]}"
-    store = Refreshed.open(f"{elasticsearch_url}?prefix={prefix}")
+    store = Refreshed.open(f"{server}?prefix={prefix}")
     try:
         told = Story(store, BY_TIME | BY_WINDOW)
-        await told.play(LONG)
+        await told.play(todo)
         await told.check()
         await told.check_history()
+        told.segments = BY_TIME
         told.collector.tracker.triggers = Triggers(project(*FLOWS, segments=BY_TIME))
-        await store.search(Query("profiles"), 1)
         await store._search.refresh(store._names.profiles)
         assert (await Reevaluation(told.collector.tracker).renew(1, 1000)).ended is not None
+        await told.check()
     finally:
         await store.close()
-        await dropped(elasticsearch_url, prefix)
+        await dropped(server, prefix)
+
+
+def test_a_long_life_is_told_on_elasticsearch(elasticsearch_url):
+    asyncio.run(tell_on_elasticsearch(elasticsearch_url, LONG))
+
+
+@examples(12)
+@given(todo=steps)
+def test_membership_is_what_working_it_out_from_scratch_gives_in_elasticsearch(elasticsearch_url, todo):
+    asyncio.run(tell_on_elasticsearch(elasticsearch_url, todo))
