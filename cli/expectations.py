@@ -219,7 +219,7 @@ def _crossed(value: Any, at: KeyPath, judge: Judge, *, entered: bool) -> Iterato
     named = isinstance(value, Mapping)
     for visitor, names in (value if named else {judge.happened.sender or "": value}).items():
         place = (*at, visitor) if named else at
-        person = judge.happened.people.get(visitor)
+        person = judge.happened.people.get(visitor) if named else judge.happened.profile
         ids = frozenset(person.ids if person is not None else ())
         crossings = [one for one in judge.happened.crossings if one.entered is entered and ids & one.ids]
         found = sorted({one.segment for one in crossings})

@@ -14,7 +14,7 @@ from engine.profile.document import Profile
 from engine.profile.document import Step as Joining
 from engine.profile.merge import connected
 from engine.profile.operations import Refused
-from engine.tracking.intake import Refusal, read_track
+from engine.tracking.intake import Options, Refusal, read_track
 from engine.tracking.project import Project
 from engine.tracking.records import StoredEvent
 from engine.tracking.tracker import Tracker
@@ -101,6 +101,8 @@ class Play:
         """The answer to a payload of a visitor, whose client goes on with the profile id in it."""
         visitor = self.visitors.setdefault(send.visitor, Visitor())
         source = self.project.sources[send.source if isinstance(send.source, str) else self._source]
+        if not source.enabled:
+            raise Impossible(f"the source `{source.source}` is not enabled")
         session = f"{send.visitor}-{send.session}"
         body: dict[str, Any] = {
             "source": {"id": source.source},
@@ -146,7 +148,7 @@ class Play:
             if person is None or person.due is None:
                 return
             self.clock.advance(max(0, person.due - self.clock.now()))
-            await self.tracker.reevaluate(person.id)
+            await self.tracker.reevaluate(person.id, Options(debugger="all"))
         raise Impossible(f"segments are entered and left more than {MOST_LOOKS} times")
 
     async def _unmerge(self, one: str, other: str) -> None:

@@ -45,7 +45,9 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 5_000
 
 
-OWN: Final = Source(source="headrace", description="What happens because time has passed", sessions="made")
+OWN: Final = Source(
+    source="headrace", description="What happens because time has passed", sessions="made", debugger=True
+)
 
 
 def shown_source(source: Source) -> dict[str, Any]:

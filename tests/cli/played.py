@@ -16,6 +16,8 @@ from nodes import builtin
 SHOP = {
     "headrace.yaml": "targets:\n  crm: {url: https://crm.example}\nkeys: {traits.card: exact}\n",
     "sources/shop.yaml": "source: shop\nidentify: trust\n",
+    "sources/old.yaml": "source: old\nenabled: false\n",
+    "segments/shown.yaml": "segment: shown\ncondition: profile.traits.shown > 0\n",
     "segments/vip.yaml": "segment: vip\nmanual: true\n",
     "segments/rich.yaml": "segment: rich\ncondition: profile.traits.revenue >= 300\n",
     "segments/regulars.yaml": "segment: regulars\ncondition: counted('visits', '30d') >= 2\n",
@@ -81,6 +83,14 @@ SHOP = {
           back:
             event.emit: {type: win-back}
     """,
+    "flows/lost.yaml": """
+        flow: lost
+        trigger: {event: segment-left, when: event.properties.segment == 'regulars'}
+        consents: news
+        nodes:
+          tell:
+            log: lost
+    """,
     "flows/same.yaml": """
         flow: same
         trigger: {event: linked}
@@ -134,5 +144,5 @@ def played(root: Path, cases: str) -> list[list[Failure]]:
 def told(root: Path, case: str) -> list[str]:
     """What is told of one case, given by its keys apart from its name."""
     text = dedent(case).strip("\n").replace("\n", "\n    ")
-    (failures,) = played(root, f"flow: order\ncases:\n  - name: it\n    {text}\n")
+    (failures,) = played(root, f"flow: order\nsource: shop\ncases:\n  - name: it\n    {text}\n")
     return [failure.told for failure in failures]

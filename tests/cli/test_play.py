@@ -60,7 +60,11 @@ from tests.cli.played import played, told
         given: {profiles: {ann: {traits: {card: C-1}}}}
         steps:
           - send: {visitor: till, type: card-shown, profile_less: true, properties: {card: C-1}}
-            expect: {profiles: {ann: {traits.shown: 1}}, profile: {traits.card: C-1}, runs: {card: finished}}
+            expect:
+              profiles: {ann: {traits.shown: 1}}
+              profile: {traits.card: C-1}
+              runs: {card: finished}
+              entered: shown
           - send: {visitor: till, type: card-shown, profile_less: true, properties: {card: C-2}}
             expect: {profile: null, runs: {card: {ports: {owner: missing}}}}
         """,
@@ -77,9 +81,13 @@ from tests.cli.played import played, told
           - send: {type: walk, session: evening}
             expect: {runs: {visits: not-triggered}, entered: []}
           - advance: 28d
-            expect: {profile: {segments: [regulars]}}
+            expect: {profile: {segments: [regulars]}, runs: {gone: not-triggered, lost: not-triggered}}
           - advance: 2d
-            expect: {left: regulars, emitted: [win-back], runs: {gone: finished}, profile: {traits.missed: true}}
+            expect:
+              left: regulars
+              emitted: [win-back]
+              runs: {gone: finished, lost: filtered}
+              profile: {traits.missed: true}
         """,
         id="a segment is left as time passes, and a flow hears of it",
     ),
@@ -221,6 +229,11 @@ def test_a_story_comes_out(tmp_path: Path, case: str) -> None:
         id="an event of several that is rejected",
     ),
     pytest.param(
+        "event: {type: walk, source: old}\nexpect: {emitted: []}",
+        ["the source `old` is not enabled"],
+        id="a source that is not enabled",
+    ),
+    pytest.param(
         "given: {profile: {traits: {a: 1, a.b: 2}}}\nevent: {type: walk}\nexpect: {emitted: []}",
         ["`traits.a` is a number, not an object: `traits.a.b` lies below it"],
         id="a profile that cannot be",
@@ -243,6 +256,7 @@ def test_a_story_ends_with_the_first_step_that_comes_out_otherwise(tmp_path: Pat
 
 def test_cases_know_nothing_of_each_other_and_are_the_same_every_time(tmp_path: Path) -> None:
     cases = """
+        source: shop
         clock: 2024-02-29T00:00:00Z
         cases:
           - name: one
@@ -260,7 +274,9 @@ def test_cases_know_nothing_of_each_other_and_are_the_same_every_time(tmp_path: 
 
 def test_thirty_cases_take_about_a_second(tmp_path: Path) -> None:
     case = "  - {name: c%d, event: {type: order-paid, properties: {total: 100}}, mocks: {crm: {fail: timeout}}, %s}\n"
-    text = "flow: order\ncases:\n" + "".join(case % (i, "expect: {ports: {crm: failed}}") for i in range(30))
+    text = "flow: order\nsource: shop\ncases:\n" + "".join(
+        case % (i, "expect: {ports: {crm: failed}}") for i in range(30)
+    )
     began = time.perf_counter()
     assert played(tmp_path, text) == [[]] * 30
     assert time.perf_counter() - began < 10  # the machine may be busy; each of them waits 6 s of its own time
