@@ -107,7 +107,7 @@ class Play:
         body: dict[str, Any] = {
             "source": {"id": source.source},
             "session": {"id": session},
-            "events": filled_in(_events(send), self._told),
+            "events": [self._event_sent(event) for event in _events(send)],
             "context": filled_in(send.context, self._told),
             "options": {"debugger": "all"},
         }
@@ -127,6 +127,14 @@ class Play:
             stored = await self.stage.session(source.source, session)
             visitor.own = stored.profile if stored is not None and stored.profile is not None else visitor.told
         return answer
+
+    def _event_sent(self, event: Event) -> dict[str, Any]:
+        """An event as its client sends it: the keys that were given, with the ids that are wanted in it."""
+        given = {name: value for name, value in structs.asdict(event).items() if value is not UNSET}
+        for name in ("properties", "context"):
+            if name in given:
+                given[name] = filled_in(given[name], self._told)
+        return given
 
     def _told(self, visitor: str) -> str | None:
         return self.visitors[visitor].told
@@ -205,15 +213,11 @@ class Play:
         return None if id is None else await profile_at(self.stage, id)
 
 
-def _events(send: Send) -> list[dict[str, Any]]:
+def _events(send: Send) -> tuple[Event, ...]:
     if isinstance(send.events, tuple):
-        return [_event(event) for event in send.events]
+        return send.events
     assert not isinstance(send.type, UnsetType)  # noqa: S101  # the file was checked
-    return [_event(Event(type=send.type, id=send.id, time=send.time, properties=send.properties))]
-
-
-def _event(event: Event) -> dict[str, Any]:
-    return {name: value for name, value in structs.asdict(event).items() if value is not UNSET}
+    return (Event(type=send.type, id=send.id, time=send.time, properties=send.properties),)
 
 
 def _at(step: Joining) -> tuple[int, str]:

@@ -147,6 +147,16 @@ from tests.cli.played import played, told
     ),
     pytest.param(
         """
+        given: {profiles: {ann: {}}}
+        steps:
+          - send: {type: walk, id: "{{ x.id }}", properties: {a: ["{{ ann.id }}"], b: "not {{ ann.id }}"}}
+            expect:
+              event: {id: "{{ x.id }}", properties: {a: ["00000000000000000000000000000001"], b: "not {{ ann.id }}"}}
+        """,
+        id="a stand-in is a whole value of what an event carries",
+    ),
+    pytest.param(
+        """
         mocks: {crm: [{status: 503}, {fail: connection}, {body: {tier: gold}}]}
         event: {type: order-paid, properties: {total: 100, email: a@example.com}}
         expect: {ports: {crm: found}, calls: {crm: 3}, profile: {traits.tier: gold}}
