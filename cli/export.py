@@ -13,7 +13,7 @@ from rich.console import Console
 from api.archive import write_archive
 from cli.call import download
 from cli.profile import Where, stored
-from cli.store import CannotBegin, cannot, opened
+from cli.store import CannotBegin, cannot, missing, opened
 from effects.clock import SystemClock
 from engine.tracking.unmerging import Unknown
 
@@ -25,8 +25,7 @@ def export(id: str, to: Path, where: Where, console: Console, wrong: Console) ->
             raise CannotBegin(f"{to} is there already: name another file with --output.")
         _new(to, lambda file: _write(id, file, where, wrong))
     except Unknown as unknown:
-        wrong.print(f"{unknown}.", markup=False, highlight=False, soft_wrap=True)
-        return 1
+        return missing(wrong, unknown)
     except CannotBegin as refused:
         return cannot(wrong, str(refused))
     console.print(f"Written to {to}.", markup=False, highlight=False, soft_wrap=True)

@@ -14,7 +14,7 @@ from rich.prompt import Confirm
 from api.forgetting import shown_forgetting
 from cli.call import call
 from cli.profile import SERVED, Document, Where, stored, write_document
-from cli.store import CannotBegin, alone, cannot, kind_of, opened
+from cli.store import CannotBegin, alone, cannot, kind_of, missing, opened
 from effects.clock import SystemClock
 from effects.ids import new_id
 from engine.tracking.forgetting import QUIET_MS, Forgetter, Forgetting
@@ -46,8 +46,7 @@ def _told(where: Where, json: bool, console: Console, wrong: Console, do: Callab
     try:
         done = do(tell)
     except Unknown as unknown:
-        wrong.print(f"{unknown}.", markup=False, highlight=False, soft_wrap=True)
-        return 1
+        return missing(wrong, unknown)
     except CannotBegin as refused:
         return cannot(wrong, str(refused))
     except KeyboardInterrupt:

@@ -186,7 +186,7 @@ def profile_unmerge(
 
     The two are not joined again by the same cause; by another one they may be.
     A SQLite file has one writer: while a server runs on it, say --url, and the server does it.
-    With an HEADRACE_ADMIN_KEY in the environment, the server is shown it.
+    With a HEADRACE_ADMIN_KEY in the environment, the server is shown it.
     On Elasticsearch it is done on the store, servers or not.
     """
     from cli.profile import Where, unmerge

@@ -16,14 +16,14 @@ from rich.text import Text
 
 from api.identity import shown_unmerged
 from cli.call import call
-from cli.store import CannotBegin, alone, cannot, file_of, kind_of, load, opened, url_of
+from cli.store import CannotBegin, alone, cannot, file_of, kind_of, load, missing, opened, url_of
 from cli.traces import short
 from effects.clock import SystemClock
 from engine.profile.fold import fold
 from engine.profile.shown import shown
 from engine.profile.why import why
 from engine.tracking.project import Project
-from engine.tracking.unmerging import Unknown, unmerge_stored
+from engine.tracking.unmerging import Nobody, Unknown, unmerge_stored
 from engine.tracking.whose import profile_at
 
 SERVED = "let its server do it, with --url http://127.0.0.1:8686 or wherever it listens"
@@ -45,8 +45,7 @@ def show(id: str, where: Where, explain: bool, json: bool, console: Console, wro
     try:
         found = _asked(id, where, wrong)
     except Unknown as unknown:
-        wrong.print(f"{unknown}.", markup=False, highlight=False, soft_wrap=True)
-        return 1
+        return missing(wrong, unknown)
     except CannotBegin as refused:
         return cannot(wrong, str(refused))
     if not explain:
@@ -64,8 +63,7 @@ def unmerge(id: str, step: str, where: Where, json: bool, console: Console, wron
     try:
         undone = _undone(id, step, where, wrong)
     except Unknown as unknown:
-        wrong.print(f"{unknown}.", markup=False, highlight=False, soft_wrap=True)
-        return 1
+        return missing(wrong, unknown)
     except CannotBegin as refused:
         return cannot(wrong, str(refused))
     if json:
@@ -89,7 +87,7 @@ def _asked(id: str, where: Where, wrong: Console) -> Document:
         async with opened(url, where.root) as store:
             person = await profile_at(store, id)
             if person is None:
-                raise Unknown(f"nobody has the id {id}")
+                raise Nobody(id)
             fields = project.settings.fields
             return shown(person, fold(person, fields)) | {"why": why(person, fields)}
 

@@ -50,6 +50,16 @@ class Searching(Protocol):
         """As `engine.tracking.ports.Store`."""
 
 
+def _event(event: str | Record) -> str:
+    """A run's event: a trace also tells the type."""
+    return event if isinstance(event, str) else f"{event['type']} {event['id']}"
+
+
+def _reason(reason: str | Record) -> str:
+    """Why a run failed, or did nothing."""
+    return reason if isinstance(reason, str) else str(reason.get("why") or reason["expression"])
+
+
 # What a line of the table says of a document, beside its time.
 COLUMNS: dict[Kind, dict[str, Callable[[Record], str]]] = {
     "events": {
@@ -73,7 +83,8 @@ COLUMNS: dict[Kind, dict[str, Callable[[Record], str]]] = {
     "runs": {
         "flow": lambda one: one["flow"],
         "outcome": lambda one: one["outcome"],
-        "event": lambda one: one["event"],
+        "why": lambda one: _reason(one.get("reason", "")),
+        "event": lambda one: _event(one["event"]),
         "id": lambda one: one["id"],
     },
     "rejected": {
@@ -108,7 +119,7 @@ def pointed(text: str, problem: Problem) -> Text:
 def _asked(task: Task, wrong: Console) -> tuple[Query, str]:
     kind = next((kind for kind in KINDS if kind == task.kind), None)
     if kind is None:
-        raise CannotBegin(f"`{task.kind}` is no kind of document: {did_you_mean(task.kind, KINDS)}.")
+        raise CannotBegin(f"`{task.kind}` is no kind of document: {did_you_mean(task.kind, KINDS)}")
     loaded = load(task.root, wrong, whole=False)
     return parse(task.text, kind, SystemClock().now(), loaded.project.settings.fields), url_of(loaded, task.store)
 

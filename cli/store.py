@@ -9,6 +9,7 @@ from rich.console import Console
 
 import nodes
 from engine.tracking.ports import Store, Unavailable
+from engine.tracking.unmerging import Nobody, Unknown
 from flows.diagnostic import render
 from flows.files import SETTINGS
 from flows.project import Loaded, load_project, within
@@ -104,6 +105,14 @@ async def migrate(url: str, root: Path) -> list[str]:
     """Create or upgrade what the store rests on; what was done, in words. Raises `CannotBegin`."""
     async with opened(url, root) as store:
         return await store.migrate()
+
+
+def missing(console: Console, unknown: Unknown) -> int:
+    """Say which profile or step is not there; gives the exit code."""
+    told = str(unknown)
+    look = "; `headrace search profiles` lists those that there are" if isinstance(unknown, Nobody) else ""
+    console.print(f"{told[:1].upper()}{told[1:]}{look}.", markup=False, highlight=False, soft_wrap=True)
+    return 1
 
 
 def cannot(console: Console, told: str) -> int:

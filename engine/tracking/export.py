@@ -13,7 +13,7 @@ from engine.search.field import Field, Kind
 from engine.search.query import AllOf, AnyOf, Exists, Is, Node, Not, Query
 from engine.tracking.erasure import Belongings
 from engine.tracking.ports import Store
-from engine.tracking.unmerging import Unknown
+from engine.tracking.unmerging import Nobody
 from engine.tracking.whose import profile_at
 
 PAGE: Final = 500
@@ -29,7 +29,7 @@ async def export(store: Store, id: str) -> AsyncIterator[Exported]:
     """
     person = await profile_at(store, id)
     if person is None:
-        raise Unknown(f"nobody has the id {id}")
+        raise Nobody(id)
     yield "profiles", person
     whose = await store.belongings(frozenset({id, *person.ids}))
     for source, name in sorted(whose.sessions):

@@ -21,7 +21,7 @@ from engine.tracking import forgotten
 from engine.tracking.erasure import Belongings, Erased
 from engine.tracking.ports import Clock, Conflict, Moving, Store
 from engine.tracking.tracker import Tracker
-from engine.tracking.unmerging import Unknown
+from engine.tracking.unmerging import Nobody
 from engine.tracking.whose import profile_at
 
 NOTE: Final = "forgetting "
@@ -77,7 +77,7 @@ class Forgetter:
         """
         person = await profile_at(self._store, id)
         if person is None:
-            raise Unknown(f"nobody has the id {id}")
+            raise Nobody(id)
         now = self._clock.now()
         begun = Forgetting(id=name, asked=now, ids=tuple(sorted({id, person.id, *person.ids})), worked=now)
         await self._keep(begun)

@@ -29,6 +29,13 @@ class Unknown(Exception):
     """Nobody has the id, or the profile has no such step. The message says which."""
 
 
+class Nobody(Unknown):
+    """Nobody has the id."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(f"nobody has the id {id}")
+
+
 class Unmerged(Struct, frozen=True):
     """What there is now: the profiles, the step that is undone, and the steps that join its ids all the same."""
 
@@ -72,7 +79,7 @@ async def unmerge_served(tracker: Tracker, id: str, step: str) -> Unmerged:
 async def _person(store: Store, id: str) -> Profile:
     person = await profile_at(store, id)
     if person is None:
-        raise Unknown(f"nobody has the id {id}")
+        raise Nobody(id)
     return person
 
 

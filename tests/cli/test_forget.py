@@ -32,7 +32,7 @@ def test_a_profile_is_forgotten_on_the_store(tmp_path: Path, ids: list[str]) -> 
     assert not [id for id in ids if id in done.stdout]
     assert headrace("profile", "show", ids[0], *on(tmp_path)).exit_code == 1
     again = headrace("forget", ids[0], "--yes", *on(tmp_path))
-    assert (again.exit_code, "nobody has the id" in again.output) == (1, True)
+    assert (again.exit_code, "Nobody has the id" in again.output) == (1, True)
     listed = headrace("forget", "--unfinished", "--json", *on(tmp_path))
     assert [one["status"] for one in json.loads(listed.stdout)] == ["complete"]
 

@@ -110,8 +110,8 @@ def test_a_running_server_is_asked_instead_of_its_file(tmp_path: Path, ids: list
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        pytest.param(["show", "nobody"], 1, "nobody has the id nobody", id="nobody"),
-        pytest.param(["unmerge", "nobody", "x" * 32], 1, "nobody has the id nobody", id="nobody to be split"),
+        pytest.param(["show", "nobody"], 1, "Nobody has the id nobody; `headrace search profiles`", id="nobody"),
+        pytest.param(["unmerge", "nobody", "x" * 32], 1, "Nobody has the id nobody", id="nobody to be split"),
         pytest.param(["unmerge", "KNOWN", "x" * 32], 1, "no step", id="no such step"),
         pytest.param(["show", "x", "--store", "memory:"], 2, "--url", id="memory"),
         pytest.param(["show", "x", "--store", "sqlite:other.db"], 2, "no store at", id="no file"),

@@ -14,9 +14,12 @@ from typer.testing import CliRunner
 from cli.main import app
 from cli.search import pointed
 from engine.problem import Problem
+from engine.tracking.project import Settings
 from engine.tracking.records import Unit
 from storage.elasticsearch.store import ElasticsearchStore
 from storage.sqlite.store import SqliteStore
+from tests.engine.tracking.collector import Collector
+from tests.projects import project as compiled
 from tests.storage.build import event
 from tests.storage.search_contract import OF_ALL_KINDS
 
@@ -48,6 +51,33 @@ async def test_what_is_found_is_a_table(project: Path, words: list[str], told: l
     code, out, _ = await run(project, *words)
     assert code == 0
     assert [word for word in told if word not in out] == []
+
+
+REGULARS = """
+flow: regulars
+trigger: {event: visit}
+consents: [letters]
+nodes:
+  hello:
+    log: hello
+"""
+BROKEN = """
+flow: broken
+trigger: {event: visit}
+nodes:
+  refuse:
+    fail: on purpose
+"""
+
+
+async def test_runs_of_a_server_tell_their_event_and_why_they_ended(tmp_path: Path) -> None:
+    store = SqliteStore.open(tmp_path / "headrace.db")
+    shop = Collector(compiled(REGULARS, BROKEN, settings=Settings(shares={"filtered": 1.0})), store)
+    await shop.track({"source": {"id": "shop"}, "session": {"id": "s"}, "events": [{"type": "visit", "id": "v-1"}]})
+    await store.close()
+    code, out, wrong = await run(tmp_path, "runs")
+    assert (code, wrong) == (0, "")
+    assert [word for word in ("visit v-1", "on purpose", "`letters`", "filtered") if word not in out] == []
 
 
 async def test_the_newest_are_shown_and_that_there_are_more(project: Path) -> None:
