@@ -5,6 +5,7 @@ with it. The other documents are found by searches, after a refresh. A deleted d
 segment is merged, and in the log of operations until that is trimmed: `expunge` sees to both.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -81,22 +82,21 @@ class Erasure:
         )
         nobodys = [{"bool": {"filter": [visit], "must_not": [{"exists": {"field": "profile"}}]}} for visit in visits]
         of_profile = [_any("profile", part) for part in ids]
-        keys = await self._erase(names.keys, [_any("id", part) for part in ids])
-        sessions = await self._erase(names.sessions, of_profile)
         events = [_named(hit.source) for hit in await self._erase(names.events, [*of_profile, *nobodys])]
         runs = [*of_profile, *[_any("met", part) for part in ids]]
         runs += [_any("event", part) for part in _parts({event.id for event in events})]
         # A mark need not name a profile: it is found by the id of its event, too.
         marks = [{"ids": {"values": part}} for part in _parts({id_of(event.source, event.id) for event in events})]
-        return Erased(
-            keys=len(keys),
-            sessions=len(sessions),
-            events=len(events),
-            runs=len(await self._erase(names.runs, runs)),
-            rejected=len(await self._erase(names.rejected, [*of_profile, *visits])),
-            marks=len(await self._erase(names.marks, [*marks, *of_profile])),
-            cache=len(await self._erase(names.cache, of_profile)),
-        )
+        wanted = {
+            "keys": (names.keys, [_any("id", part) for part in ids]),
+            "sessions": (names.sessions, of_profile),
+            "runs": (names.runs, runs),
+            "rejected": (names.rejected, [*of_profile, *visits]),
+            "marks": (names.marks, [*marks, *of_profile]),
+            "cache": (names.cache, of_profile),
+        }
+        erased = await asyncio.gather(*[self._erase(*each) for each in wanted.values()])
+        return Erased(events=len(events), **{kind: len(hits) for kind, hits in zip(wanted, erased, strict=True)})
 
     async def expunge(self) -> None:
         """Let segments be written anew that hold deleted documents, and the log of operations be trimmed."""
@@ -107,23 +107,29 @@ class Erasure:
     async def _erase(self, name: str, queries: Sequence[Query]) -> list[Hit]:
         """Delete what any of these queries finds, some documents at a time; gives what that was."""
         erased: list[Hit] = []
-        for query in queries:
-            while hits := await self._search.hits(name, query, [{"_doc": "asc"}], PAGE, source=["id", "source"]):
-                await self._writer.send([delete(hit.index, hit.id) for hit in hits])
-                await self._search.refresh(name)
-                erased += hits
+        while hits := await self._search.hits(name, _or(queries), [{"_doc": "asc"}], PAGE, source=["id", "source"]):
+            await self._writer.send([delete(hit.index, hit.id) for hit in hits])
+            erased += hits
+            if len(hits) < PAGE:
+                break
+            await self._search.refresh(name)
         return erased
 
     async def _all(self, name: str, queries: Sequence[Query]) -> list[_Named]:
         """The documents that any of these queries finds."""
         found: list[Hit] = []
         order = [{"id": "asc"}, {"created": "asc"}]
-        for query in queries:
-            after: Sequence[str | int] = ()
-            while hits := await self._search.hits(name, query, order, PAGE, after=after, source=["id", "source"]):
-                found += hits
-                after = hits[-1].sort
+        after: Sequence[str | int] = ()
+        while hits := await self._search.hits(name, _or(queries), order, PAGE, after=after, source=["id", "source"]):
+            found += hits
+            after = hits[-1].sort
+            if len(hits) < PAGE:
+                break
         return [_named(hit.source) for hit in found]
+
+
+def _or(queries: Sequence[Query]) -> Query:
+    return {"bool": {"should": list(queries), "minimum_should_match": 1}} if queries else {"match_none": {}}
 
 
 def _parts(ids: "frozenset[str] | set[str]") -> list[list[str]]:
