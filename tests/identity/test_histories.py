@@ -59,14 +59,20 @@ def doing(world: World, what: str, session: Session, more: Any) -> Any:
 
 
 def machine(
-    stores: Callable[[], Sequence[Store]], loop: asyncio.AbstractEventLoop, names: Iterator[str], **more: bool
+    stores: Callable[[], Sequence[Store]],
+    loop: asyncio.AbstractEventLoop,
+    names: Iterator[str],
+    forget_every: int = 1,
+    **more: bool,
 ) -> type[Any]:
-    """The state machine over a store; each history has names of its own."""
+    """The state machine over a store; each history has names of its own, some of them forget."""
+    begun: list[str] = []
 
     class Histories(RuleBasedStateMachine):
         def __init__(self) -> None:
             super().__init__()
-            self.world = World(stores(), SECRET, next(names), **more)
+            begun.append(next(names))
+            self.world = World(stores(), SECRET, begun[-1], forgets=not len(begun) % forget_every, **more)
 
         def doing(self, what: str, session: Session, more: Any) -> Any:
             return doing(self.world, what, session, more)
@@ -155,16 +161,20 @@ def test_on_elasticsearch(elasticsearch_url: str, histories: int) -> None:
     with fresh_loop() as loop:
         try:
             stores = [ElasticsearchStore.open(f"{elasticsearch_url}?prefix={prefix}") for _ in range(2)]
-            played(loop, stores, histories, claims_stand=True)
+            # Forgetting searches nine indices, again and again, and each search wants a refresh.
+            played(loop, stores, histories, forget_every=6, claims_stand=True)
         finally:
             loop.run_until_complete(dropped(elasticsearch_url, prefix))
 
 
-def played(loop: asyncio.AbstractEventLoop, stores: Sequence[Store], histories: int, **more: bool) -> None:
+def played(
+    loop: asyncio.AbstractEventLoop, stores: Sequence[Store], histories: int, forget_every: int = 1, **more: bool
+) -> None:
     """Histories on stores that are views of one; their names keep them apart."""
     names = (f"h{number}" for number in count())
     try:
-        run_state_machine_as_test(machine(lambda: stores, loop, names, **more), settings=tried(histories))
+        machines = machine(lambda: stores, loop, names, forget_every, **more)
+        run_state_machine_as_test(machines, settings=tried(histories))
     finally:
         for store in stores:
             loop.run_until_complete(store.close())

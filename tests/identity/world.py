@@ -93,7 +93,14 @@ class World:
     """Trackers over one store, and the model of what they do. Sessions and keys are this history's own."""
 
     def __init__(
-        self, stores: Sequence[Store], secret: bytes, name: str, *, workers: int = 3, claims_stand: bool = False
+        self,
+        stores: Sequence[Store],
+        secret: bytes,
+        name: str,
+        *,
+        workers: int = 3,
+        claims_stand: bool = False,
+        forgets: bool = True,
     ) -> None:
         self.name = name
         self.secret = secret
@@ -103,6 +110,7 @@ class World:
         self.model = Model()
         self.keys: dict[str, str] = {}  # what a step is called that a key causes -> the key
         self._claims_stand = claims_stand
+        self._forgets = forgets
         self._numbers = 0
         self._ids: dict[Session, str] = {}
         self._workers = [
@@ -148,7 +156,10 @@ class World:
         return Unmerge(step), lambda worker: self._unmerge(worker, id, step)
 
     def forget(self, id: str) -> tuple[Action, Callable[[int], Awaitable[None]]]:
-        """Forget who has an id."""
+        """Forget who has an id; in a history that does not, count in place of that."""
+        if not self._forgets:
+            session = next(session for session in self._ids if self._ids[session] == id)
+            return self.track(session, 1)
         return Forget(id), lambda worker: self._forget(worker, id)
 
     async def _forget(self, worker: int, id: str) -> None:
