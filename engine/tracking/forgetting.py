@@ -2,10 +2,10 @@
 
 First its ids and sessions are buried (`forgotten.py`): what arrives late is refused from then on, and so is what was
 under way. Then its documents go, those of the profile itself by compare-and-set, so that nothing is committed on top of
-them. What others were just writing may come after that, so it is looked for again until nothing is found, not before
-`quiet_ms` have passed; and at last it is seen to that nothing is left in the store's files.
+them. What others were just writing may come after that, so it is looked for again until nothing has been found for
+`quiet_ms`; and at last it is seen to that nothing is left in the store's files.
 
-A forgetting is kept as a note with the ids that it is about, so that anybody may go on with one whose process has
+A forgetting is kept as a note with the ids and sessions that it is about, so that anybody may go on with one whose process has
 ended. Once nothing is found any more the ids are gone from there, too.
 """
 
@@ -19,6 +19,7 @@ from msgspec import Struct, json, structs
 from engine.profile.document import Profile
 from engine.tracking import forgotten
 from engine.tracking.erasure import Belongings, Erased
+from engine.tracking.forgotten import SessionName
 from engine.tracking.ports import Clock, Conflict, Moving, Store
 from engine.tracking.tracker import Tracker
 from engine.tracking.unmerging import Nobody
@@ -36,6 +37,7 @@ class Forgetting(Struct, frozen=True, omit_defaults=True, kw_only=True):
     id: str
     asked: int
     ids: tuple[str, ...] = ()  # of the profile; none any more once nothing of it is found
+    sessions: tuple[SessionName, ...] = ()  # the same of its sessions: source and id
     worked: int = 0  # when somebody last went on with it
     erased: Erased = Erased()
     complete: int | None = None
@@ -89,9 +91,12 @@ class Forgetter:
         going, quiet_at = begun, begun.asked + self._quiet_ms
         while going.ids:
             at = self._clock.now()
-            whose, found = await self._pass(frozenset(going.ids))
-            ids = tuple(sorted(whose.ids)) if found.total or at < quiet_at else ()
-            going = structs.replace(going, ids=ids, worked=self._clock.now(), erased=going.erased + found)
+            going, found = await self._pass(going)
+            if found.total:
+                quiet_at = self._clock.now() + self._quiet_ms
+            elif at >= quiet_at:
+                going = structs.replace(going, ids=(), sessions=())
+            going = structs.replace(going, worked=self._clock.now(), erased=going.erased + found)
             await self._keep(going)
             tell(going)
             if going.ids and not found.total:
@@ -120,24 +125,39 @@ class Forgetter:
 
     # ---- one look for what is left ----------------------------------------------------------------------------------
 
-    async def _pass(self, ids: frozenset[str]) -> tuple[Belongings, Erased]:
+    async def _pass(self, going: Forgetting) -> tuple[Forgetting, Erased]:
         """Erase what there is now."""
-        whose, removed = await self._removed(ids)
+        going, removed = await self._removed(going)
+        whose = Belongings(frozenset(going.ids), frozenset(going.sessions))
         found = await self._store.erase(whose)
         if self._tracker is not None:
             for session in whose.sessions:
                 self._tracker.known.forget(session, set())
             self._tracker.known.forget(None, set(whose.ids))
-        return whose, Erased(profiles=removed) + found
+        return going, Erased(profiles=removed) + found
 
-    async def _removed(self, ids: frozenset[str]) -> tuple[Belongings, int]:
-        """Erase the profile's documents; gives what belongs to it."""
+    async def _removed(self, going: Forgetting) -> tuple[Forgetting, int]:
+        """Erase the profile's documents, until none is left when it is known what belongs to them."""
+        removed = 0
         for _ in range(MOST_TRIES):
-            whose = await self._bury(await self._whole(ids))
-            ids = whose.ids
+            going = await self._met(going)
             with suppress(Conflict):
-                return whose, await self._remove(ids)
+                now = await self._remove(frozenset(going.ids))
+                if not now:
+                    return going, removed
+                removed += now
         raise Moving(f"the profile's documents moved {MOST_TRIES} times while they were erased")
+
+    async def _met(self, going: Forgetting) -> Forgetting:
+        """Learn what belongs to the profile by now. That is kept before anything of it goes: it leads to the rest."""
+        whose = await self._bury(await self._whole(frozenset(going.ids)))
+        ids = tuple(sorted(whose.ids.union(going.ids)))
+        sessions = tuple(sorted(whose.sessions.union(going.sessions)))
+        if (ids, sessions) == (going.ids, going.sessions):
+            return going
+        known = structs.replace(going, ids=ids, sessions=sessions)
+        await self._keep(known)
+        return known
 
     async def _whole(self, ids: frozenset[str]) -> frozenset[str]:
         """The ids, with those that they have been merged with meanwhile: what joined them made them one person."""

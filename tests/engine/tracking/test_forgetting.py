@@ -1,7 +1,7 @@
 """Forgetting a profile: all of it goes, what comes late is refused, and who stays keeps everything."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +13,7 @@ from engine.tracking.erasure import Erased
 from engine.tracking.forgetting import NOTE, Forgetter, Forgetting
 from engine.tracking.intake import Refusal
 from engine.tracking.ports import Store, Unavailable
+from engine.tracking.records import StoredEvent, Unit
 from engine.tracking.unmerging import Unknown, unmerge_served
 from tests.engine.tracking.collector import Collector
 from tests.projects import payload, project
@@ -197,10 +198,63 @@ async def test_events_that_come_meanwhile_are_refused_or_go_too(shop: Collector)
 
     *_, done = await asyncio.gather(*[client(n) for n in range(5)], forget())
     assert 0 < len(told) < 100
-    again = await forgetter(shop)._pass(frozenset({id}))
+    again = await forgetter(shop)._pass(Forgetting(id="again", asked=0, ids=(id,)))
     assert again[1] == Erased()
     assert done.status == "complete"
     assert (await shop.store.counts()).events == 0
+
+
+class Meanwhile:
+    """A store on which something else happens, once, just after it has done what is named."""
+
+    def __init__(self, store: Store, name: str, happens: Callable[[], Awaitable[object]]) -> None:
+        self._store = store
+        self._name = name
+        self._happens = [happens]
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+        if name != self._name:
+            return method
+
+        async def done(*given: Any) -> Any:
+            found = await method(*given)
+            if self._happens:
+                await self._happens.pop()()
+            return found
+
+        return done
+
+
+async def test_a_session_that_begins_while_its_profile_goes_is_refused_as_well(
+    shop: Collector, opened: Callable[[], Store]
+) -> None:
+    id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
+    other = Collector(shop.tracker.project, opened())
+
+    async def comes() -> None:
+        await other.track(payload("seen", session="desk", profile={"id": id}))
+        await other.track(payload("seen", session="desk"), profile_less=True)
+
+    store: Any = Meanwhile(shop.store, "belongings", comes)
+    one = Forgetter(store, shop.clock, quiet_ms=0, pause=0)
+    begun = await forgetter(shop).begin(id, "n")
+    await one.finish(begun)
+    assert (await refused(shop, payload("seen", session="desk"))).kind == "forgotten"
+    assert (await shop.store.counts()).events == 0
+
+
+async def test_what_comes_without_a_profile_after_its_session_went_is_found(shop: Collector) -> None:
+    id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
+    nobodys = StoredEvent("late", "seen", "shop", 1, "phone")
+
+    async def comes() -> None:
+        await shop.store.commit(Unit(events=(nobodys,)))
+
+    store: Any = Meanwhile(shop.store, "erase", comes)
+    one = Forgetter(store, shop.clock, quiet_ms=0, pause=0)
+    await one.finish(await one.begin(id, "n"))
+    assert await shop.store.event("late") is None
 
 
 async def test_a_store_that_is_away_leaves_it_to_be_gone_on_with(shop: Collector) -> None:
