@@ -31,7 +31,7 @@ class Claims:
             await self._claim(draft, index, mark, on)
 
     async def _claim(self, draft: Draft, index: str, mark: Mark, on: str) -> None:
-        source = encode(MarkSource(on=on, by=draft.token))
+        source = encode(MarkSource(on=on, by=draft.token, profile=on))
         place = index, id_of(mark.source, mark.event)
         for _ in range(MOST_CONFUSED):
             at = await self.free(mark, place, on)

@@ -238,6 +238,8 @@ class Committer:
         source = MarkSource(
             at=mark.at,
             profile=mark.profile,
+            source=mark.source,
+            session=mark.session,
             doc=text_of(mark),
             by=draft.token,
             pending=_texts(pending),

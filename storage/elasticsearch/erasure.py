@@ -23,12 +23,14 @@ from storage.elasticsearch.sweeper import Sweeper
 from storage.elasticsearch.writer import Writer
 
 PAGE = 1000
+NAMES = ("id", "source", "received")
 AT_ONCE = 500  # ids in one query
 
 
 class _Named(Struct, frozen=True):
     id: str = ""
     source: str = ""
+    received: int = 0
 
 
 _named = json.Decoder(_Named).decode
@@ -75,6 +77,7 @@ class Erasure:
     async def erase(self, whose: Belongings) -> Erased:
         """Erase what belongs to these, but for the documents of the profiles themselves."""
         await self._finisher.settled()
+        await self._sweeper.clear()  # else somebody finishes, or writes once more, what has been committed of these
         names, ids = self._names, _parts(whose.ids)
         visits = _visits(whose)
         await self._search.refresh(
@@ -84,15 +87,15 @@ class Erasure:
         of_profile = [_any("profile", part) for part in ids]
         events = [_named(hit.source) for hit in await self._erase(names.events, [*of_profile, *nobodys])]
         runs = [*of_profile, *[_any("met", part) for part in ids]]
-        runs += [_any("event", part) for part in _parts({event.id for event in events})]
-        # A mark need not name a profile: it is found by the id of its event, too.
-        marks = [{"ids": {"values": part}} for part in _parts({id_of(event.source, event.id) for event in events})]
+        # Runs and marks need not name the profile: they are found by their events, too.
+        runs_of, marks_of = _of_events(events)
+        runs += runs_of
         wanted = {
             "keys": (names.keys, [_any("id", part) for part in ids]),
             "sessions": (names.sessions, of_profile),
             "runs": (names.runs, runs),
             "rejected": (names.rejected, [*of_profile, *visits]),
-            "marks": (names.marks, [*marks, *of_profile]),
+            "marks": (names.marks, [*marks_of, *of_profile, *nobodys]),
             "cache": (names.cache, of_profile),
         }
         erased = await asyncio.gather(*[self._erase(*each) for each in wanted.values()])
@@ -101,13 +104,12 @@ class Erasure:
     async def expunge(self) -> None:
         """Let segments be written anew that hold deleted documents, and the log of operations be trimmed."""
         await self._finisher.settled()
-        await self._sweeper.sweep(0)  # documents remember what they have committed until that is cleared
         await expunge(self._search, f"{self._names.prefix}-*")
 
     async def _erase(self, name: str, queries: Sequence[Query]) -> list[Hit]:
         """Delete what any of these queries finds, some documents at a time; gives what that was."""
         erased: list[Hit] = []
-        while hits := await self._search.hits(name, _or(queries), [{"_doc": "asc"}], PAGE, source=["id", "source"]):
+        while hits := await self._search.hits(name, _or(queries), [{"_doc": "asc"}], PAGE, source=NAMES):
             await self._writer.send([delete(hit.index, hit.id) for hit in hits])
             erased += hits
             if len(hits) < PAGE:
@@ -139,6 +141,20 @@ def _parts(ids: "frozenset[str] | set[str]") -> list[list[str]]:
 
 def _any(field: str, values: list[str]) -> Query:
     return {"terms": {field: values}}
+
+
+def _of_events(events: Sequence[_Named]) -> tuple[list[Query], list[Query]]:
+    """Queries for the runs and the marks of some events. An id may be used again, by others and later."""
+    runs: list[Query] = []
+    marks: list[Query] = []
+    for start in range(0, len(events), AT_ONCE):
+        some = events[start : start + AT_ONCE]
+        at = {"terms": {"at": sorted({event.received for event in some})}}
+        names = [_any("event", [event.id for event in some]), _any("source", sorted({event.source for event in some}))]
+        runs.append({"bool": {"filter": [*names, at]}})
+        ids = {"ids": {"values": [id_of(event.source, event.id) for event in some]}}
+        marks.append({"bool": {"filter": [ids, at]}})
+    return runs, marks
 
 
 def _visits(whose: Belongings) -> list[dict[str, Any]]:

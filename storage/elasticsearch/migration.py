@@ -81,8 +81,8 @@ class Migration:
             done.append(f"made the index {name}")
         for index, schema in indices.items():
             if schema < SCHEMA and _of(kind, name, index):
-                await self._ask("PUT", f"/{index}/_mapping", encode(mappings(kind)))
                 await self._ask("PUT", f"/{index}/_settings", encode(CHANGEABLE))
+                await self._ask("PUT", f"/{index}/_mapping", encode(mappings(kind)))  # last: it tells the schema
                 done.append(f"upgraded the index {index} to schema {SCHEMA}")
         return done
 

@@ -67,7 +67,9 @@ class MarkSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
     that commits a unit without marks."""
 
     at: int | None = None
-    profile: str | None = None  # searched
+    profile: str | None = None  # searched, as are the next two; of a claim it is the one that `on` names
+    source: str | None = None
+    session: str | None = None
     doc: str | None = None
     on: str | None = None
     by: str | None = None
@@ -225,7 +227,9 @@ def session_source(
 
 def mark_source(mark: Mark) -> bytes:
     """A mark's document, encoded."""
-    return encode(MarkSource(at=mark.at, profile=mark.profile, doc=text_of(mark)))
+    return encode(
+        MarkSource(at=mark.at, profile=mark.profile, source=mark.source, session=mark.session, doc=text_of(mark))
+    )
 
 
 def key_source(key: Key, claim: bool) -> bytes:

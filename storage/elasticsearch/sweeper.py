@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from msgspec import structs
+from msgspec import Struct, json, structs
 
 from engine.tracking.ports import Unavailable
 from storage.documents import decode_profile, encode
@@ -32,6 +32,13 @@ from storage.elasticsearch.writer import Writer
 PAGE = 200  # documents that are taken up together
 PAGES = 50  # in one sweep of an index
 OLDER_MS = 15_000  # what is younger is likely to be under way still
+MOST_TRIES = 20  # to clear an index
+
+Take = Callable[[Hit], Awaitable[bool]]
+
+
+class _Carrying(Struct, frozen=True):
+    pending: list[str] = []
 
 
 class Sweeper:
@@ -59,7 +66,44 @@ class Sweeper:
             swept += await self._index(names.sessions, before, self._session)
             return swept + await self._index(names.profiles, before, self._profile)
 
-    async def _index(self, name: str, before: int, take: Callable[[Hit], Awaitable[bool]]) -> int:
+    async def clear(self) -> None:
+        """Finish all that is pending now, wherever, and see that no document carries it any longer.
+
+        Raises `Unavailable` when documents keep carrying it.
+        """
+        async with self._lock:
+            names = self._names
+            for name, take in (
+                (names.marks, self._mark),
+                (names.sessions, self._session),
+                (names.profiles, self._profile),
+            ):
+                await self._clear_index(name, take)
+
+    async def _clear_index(self, name: str, take: Take) -> None:
+        await self._search.refresh(name)
+        newest = await self._search.hits(name, {"exists": {"field": "unfinished"}}, [{"unfinished": "desc"}], 1)
+        last = int(newest[0].sort[0]) if newest else 0
+        for _ in range(MOST_TRIES):
+            if not await self._take_up(name, last, take):
+                return
+            await self._search.refresh(name)
+        raise Unavailable(f"documents of {name} keep carrying what has been committed")
+
+    async def _take_up(self, name: str, last: int, take: Take) -> int:
+        """Take up what has been pending since `last` or longer; gives how many documents carried any of it."""
+        carrying, after = 0, 0
+        while True:
+            query = {"range": {"unfinished": {"lte": last, "gt": after}}}
+            hits = await self._search.hits(name, query, [{"unfinished": "asc"}], PAGE)
+            some = [hit for hit in hits if json.decode(hit.source, type=_Carrying).pending]
+            await asyncio.gather(*[take(hit) for hit in some])
+            carrying += len(some)
+            if len(hits) < PAGE:
+                return carrying
+            after = int(hits[-1].sort[0])
+
+    async def _index(self, name: str, before: int, take: Take) -> int:
         """Take up the documents of an index, the oldest first."""
         swept, after = 0, 0
         await self._search.refresh(name)

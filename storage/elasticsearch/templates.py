@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-SCHEMA = 3
+SCHEMA = 4
 
 Fields = dict[str, Any]
 
@@ -65,7 +65,14 @@ KINDS = (
     Kind("keys", {"key": _WORD, "id": _WORD, "claim": _FLAG}),
     Kind("cache", {"expires": _COUNT, "profile": _WORD, "doc": _KEPT}),
     Kind("meta", {"kind": _WORD, "text": _KEPT, "number": _COUNT}),
-    Kind("marks", {**_COMMITTING, "at": _COUNT, "profile": _WORD, "doc": _KEPT, "on": _KEPT}, parts=True),
+    Kind(
+        "marks",
+        {
+            **_COMMITTING,
+            "at": _COUNT, "profile": _WORD, "source": _WORD, "session": _WORD, "doc": _KEPT, "on": _KEPT,
+        },
+        parts=True,
+    ),
     Kind(
         "events",
         {

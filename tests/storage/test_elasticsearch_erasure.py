@@ -1,0 +1,134 @@
+"""Erasing in Elasticsearch what a process left half done: nothing of it is finished afterwards."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from effects.clock import ManualClock
+from engine.tracking.forgetting import Forgetter
+from engine.tracking.records import Mark, Session, SessionRead, SessionWrite, Unit
+from storage.elasticsearch.store import ElasticsearchStore
+from tests.storage.build import event, mark, rejected, write
+from tests.storage.cluster import asked, dropped
+from tests.storage.failing import Failing, How
+
+VISIT = SessionWrite(Session("web", "visit", 1, "ann", 1), 0)
+TOLD = Mark("web", "e-1", 1, "visit")  # of an event without a profile: it names none
+NOBODYS = event("e-1", profile=None)
+
+
+class Place:
+    """A prefix on a server, and the stores that were opened there."""
+
+    def __init__(self, server: str) -> None:
+        self.server = server
+        self.prefix = f"t{uuid.uuid4().hex[:12]}"
+        self.stores: list[ElasticsearchStore] = []
+
+    def store(self) -> ElasticsearchStore:
+        """Another process's store."""
+        self.stores.append(ElasticsearchStore.open(f"{self.server}?prefix={self.prefix}"))
+        return self.stores[-1]
+
+    async def about(self, *texts: str) -> list[str]:
+        """The documents in which any of these texts is, as their indices and sources; none of it is searched."""
+        await asked(self.server, "POST", f"/{self.prefix}-*/_refresh")
+        told = await asked(self.server, "GET", f"/{self.prefix}-*/_search?size=1000")
+        return [
+            f"{hit['_index']} {hit['_source']}" for hit in told["hits"]["hits"] if any(t in str(hit) for t in texts)
+        ]
+
+
+@pytest.fixture
+async def place(elasticsearch_url: str) -> AsyncIterator[Place]:
+    place = Place(elasticsearch_url)
+    yield place
+    for store in place.stores:
+        await store.close()
+    await dropped(place.server, place.prefix)
+
+
+async def dies(store: ElasticsearchStore, unit: Unit, nth: int) -> None:
+    """Commit; the process ends before its n-th write."""
+    await store.counts()  # it is open
+    assert await Failing(store, nth, How.CRASH).until(store.commit(unit)), "it needs fewer writes than that"
+
+
+async def forgotten(store: ElasticsearchStore, id: str) -> None:
+    """Forget a profile; the files are looked at elsewhere, it takes half a minute."""
+
+    class Quick:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(store, name)
+
+        async def expunge(self) -> None:
+            pass
+
+    quick: Any = Quick()
+    one = Forgetter(quick, ManualClock(), quiet_ms=0, pause=0)
+    await one.finish(await one.begin(id, "the forgetting"))
+
+
+LEFT: Sequence[Any] = (
+    pytest.param(Unit(session_reads=(SessionRead("web", "visit", 1),), marks=(TOLD,), events=(NOBODYS,)), id="a mark"),
+    pytest.param(
+        Unit(rejected=tuple(structs.replace(rejected(id), session="visit") for id in ("x-1", "x-2"))),
+        id="a document that is there for that only",
+    ),
+)
+
+
+@pytest.mark.parametrize("unit", LEFT)
+async def test_what_is_pending_in_a_document_of_nobody_is_erased_too(place: Place, unit: Unit) -> None:
+    store = place.store()
+    await store.commit(Unit(profiles=(write("ann"),), sessions=(VISIT,)))
+    await dies(place.store(), unit, nth=2)
+    await forgotten(store, "ann")
+    await place.store().sweep(older_ms=0)
+    assert await place.about("ann", "visit", "e-1", "x-1") == []
+
+
+async def test_what_a_kept_profile_carries_is_not_written_once_more(place: Place) -> None:
+    # What ann did while she and bob were one profile is still carried by that document, although it is written.
+    store = place.store()
+    await store.commit(Unit(profiles=(write("ann"),), sessions=(VISIT,)))
+    early = structs.replace(event("e-1", profile="ann"), session="visit")
+    await store.commit(Unit(profiles=(write("bob"),), events=(early,)))
+    await forgotten(store, "ann")
+    other = place.store()
+    await other.sweep(older_ms=0)
+    assert await place.about("ann", "e-1", "visit") == []
+    assert await other.profile("bob") is not None
+
+
+async def test_the_claim_of_a_mark_that_nobody_kept_goes_with_whom_it_names(place: Place) -> None:
+    store = place.store()
+    await store.commit(Unit(profiles=(write("ann"),)))
+    claiming = Unit(profiles=(write("ann", 1),), marks=(structs.replace(mark("e-1"), session=None),))
+    await dies(place.store(), claiming, nth=2)
+    await forgotten(store, "ann")
+    assert await place.about("ann") == []
+
+
+async def test_a_mark_goes_with_its_session_though_its_event_was_not_kept(place: Place) -> None:
+    store = place.store()
+    await store.commit(Unit(profiles=(write("ann"),), sessions=(VISIT,)))
+    await store.commit(Unit(marks=(TOLD, structs.replace(TOLD, event="e-2", session="another visit"))))
+    await forgotten(store, "ann")
+    assert len(await place.about('"visit"')) == 0
+    assert list(await store.marks("web", ("e-1", "e-2"))) == ["e-2"]
+
+
+async def test_erasing_waits_for_a_sweep_that_is_under_way(place: Place) -> None:
+    store = place.store()
+    await store.commit(Unit(profiles=(write("ann"),), sessions=(VISIT,)))
+    await dies(place.store(), LEFT[0].values[0], nth=2)
+    async with store._sweeper._lock:
+        forgetting = asyncio.create_task(forgotten(store, "ann"))
+        await asyncio.wait([forgetting], timeout=1)
+    await forgetting
+    assert await place.about("ann", "visit", "e-1") == []
