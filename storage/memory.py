@@ -218,12 +218,20 @@ class MemoryStore:
         ids, sessions = whose.ids, whose.sessions
         events = [decode_event(doc) for doc in self._events]
         left = [event for event in events if not _is_of(event, whose)]
-        gone = {event.id for event in events if _is_of(event, whose)}
-        marks = [name for name, mark in self._marks.items() if _is_of(mark, whose)]
+        gone = {(event.source, event.id, event.received) for event in events if _is_of(event, whose)}
+        marks = [
+            name
+            for name, mark in self._marks.items()
+            if _is_of(mark, whose) or (mark.source, mark.event, mark.at) in gone
+        ]
         keys = [key for key, held in self._keys.items() if held.id in ids]
         cache = [key for key, (_, doc) in self._cache.items() if decode_cached(doc).profile in ids]
         runs = [decode_run(doc) for doc in self._runs]
-        kept = [run for run in runs if run.profile not in ids and run.event not in gone and ids.isdisjoint(run.met)]
+        kept = [
+            run
+            for run in runs
+            if run.profile not in ids and (run.source, run.event, run.at) not in gone and ids.isdisjoint(run.met)
+        ]
         rejected = [doc for doc in self._rejected if not _is_about(decode_rejected(doc), whose)]
         erased = Erased(
             sessions=_drop(self._sessions, sessions),

@@ -5,8 +5,8 @@ under way. Then its documents go, those of the profile itself by compare-and-set
 them. What others were just writing may come after that, so it is looked for again until nothing has been found for
 `quiet_ms`; and at last it is seen to that nothing is left in the store's files.
 
-A forgetting is kept as a note with the ids and sessions that it is about, so that anybody may go on with one whose process has
-ended. Once nothing is found any more the ids are gone from there, too.
+A forgetting is kept as a note with the ids and sessions that it is about, so that anybody may go on with one whose
+process has ended. Once nothing is found any more they are gone from there, too.
 """
 
 import asyncio

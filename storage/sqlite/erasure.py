@@ -26,10 +26,11 @@ from storage.sqlite.statement import (
 
 STRETCH = 5_000  # rows that one statement goes through
 
-_WHOSE = """WITH given (ids, sessions, events) AS (VALUES (?, ?, ?)),
+_WHOSE = """WITH given (ids, sessions, events, numbers) AS (VALUES (?, ?, ?, ?)),
     ids (id) AS (SELECT value FROM given, json_each(given.ids)),
     visits (name) AS (SELECT json_array(value ->> 0, value ->> 1) FROM given, json_each(given.sessions)),
-    gone (id) AS (SELECT value FROM given, json_each(given.events))
+    gone (name) AS (SELECT json_array(value ->> 0, value ->> 1, value ->> 2) FROM given, json_each(given.events)),
+    numbers (seq) AS (SELECT value FROM given, json_each(given.numbers))
 """
 _VISIT = "json_array({0} ->> '$.source', {0} ->> '$.session') IN (SELECT name FROM visits)"
 _MET = "EXISTS (SELECT 1 FROM json_each(doc, '$.met') WHERE value IN (SELECT id FROM ids))"
@@ -43,21 +44,36 @@ SELECT id FROM led
 """
 
 
+class Gone(Struct, frozen=True):
+    """The events that are to go: their numbers; their sources, ids and times."""
+
+    numbers: list[int] = []
+    names: list[Row] = []
+
+
 class Table(Struct, frozen=True):
-    """Where to look, by a number that rises; which rows are to go, and what erases them."""
+    """Where to look, by a number that rises; which rows are to go, and what erases them.
+
+    Numbers may be given anew once their rows are gone: `told` are what else a row is known by, so that no other goes.
+    """
 
     kind: str  # of `Erased`
     name: str
     number: str
     condition: str
+    told: str  # begins with what the statements take
     statements: tuple[Statement, ...]
-    told: str = "NULL"  # what else is to be known of a row
 
-    def rows(self, reader: Reader, whose: Belongings, gone: list[str], after: int, last: int) -> list[Row]:
+    def rows(self, reader: Reader, whose: Belongings, gone: Gone, after: int, last: int) -> list[Row]:
         """The rows to go whose numbers are in a stretch."""
-        sql = f"""{_WHOSE} SELECT {self.number}, {self.told} FROM {self.name}
+        sql = f"""{_WHOSE} SELECT {self.told} FROM {self.name}
             WHERE {self.number} > ? AND {self.number} <= ? AND ({self.condition})"""  # noqa: S608 - words of ours
         return reader.rows(sql, *_given(whose, gone), after, last)
+
+    def found(self, rows: list[Row]) -> "Found":
+        """These rows, to be erased."""
+        erasing = [(each, row[: len(each.columns)]) for row in rows for each in self.statements]
+        return Found(_change(erasing), Erased(**{self.kind: len(rows)}))
 
 
 EVENTS = Table(
@@ -65,28 +81,37 @@ EVENTS = Table(
     "events",
     "seq",
     f"CASE WHEN doc ->> '$.profile' IS NULL THEN {_VISIT.format('doc')} ELSE {_OF_PROFILE} END",
+    "seq, doc ->> '$.source', doc ->> '$.id', doc ->> '$.received'",
     (ERASE_EVENTS, GAP),
-    "doc ->> '$.id'",
 )
 OTHERS = (
-    Table("sessions", "sessions", "rowid", _OF_PROFILE, (ERASE_SESSIONS,)),
+    Table("sessions", "sessions", "rowid", _OF_PROFILE, "source, id, doc ->> '$.profile'", (ERASE_SESSIONS,)),
     Table(
         "runs",
         "runs",
         "seq",
-        f"{_OF_PROFILE} OR event IN (SELECT id FROM gone) OR {_MET}",  # noqa: S608 - words of ours
+        f"{_OF_PROFILE} OR json_array(doc ->> '$.source', event, doc ->> '$.at') IN (SELECT name FROM gone) OR {_MET}",  # noqa: S608 - words of ours
+        "seq, id",
         (ERASE_RUNS,),
     ),
-    Table("rejected", "rejected", "seq", f"{_OF_PROFILE} OR {_VISIT.format('doc')}", (ERASE_REJECTED,)),
+    Table(
+        "rejected",
+        "rejected",
+        "seq",
+        f"{_OF_PROFILE} OR {_VISIT.format('doc')}",
+        "seq, doc ->> '$.id'",
+        (ERASE_REJECTED,),
+    ),
     Table(
         "marks",
         "marks",
         "seq",
-        """CASE WHEN profile IS NOT NULL THEN profile IN (SELECT id FROM ids)
-            ELSE json_array(source, session) IN (SELECT name FROM visits) OR event IN (SELECT id FROM gone) END""",
+        """profile IN (SELECT id FROM ids) OR stored IN (SELECT seq FROM numbers)
+            OR profile IS NULL AND json_array(source, session) IN (SELECT name FROM visits)""",
+        "seq, event, source",
         (ERASE_MARKS,),
     ),
-    Table("cache", "cache", "rowid", _OF_PROFILE, (ERASE_CACHE,)),
+    Table("cache", "cache", "rowid", _OF_PROFILE, "key, doc ->> '$.profile'", (ERASE_CACHE,)),
 )
 KEYS = "SELECT key FROM keys WHERE id IN (SELECT value FROM json_each(?))"
 SESSIONS = f"{_WHOSE} SELECT source, id FROM sessions WHERE {_OF_PROFILE}"  # noqa: S608 - words of ours
@@ -97,23 +122,25 @@ class Found(Struct, frozen=True):
 
     change: Change
     erased: Erased
-    events: tuple[str, ...] = ()
 
 
 def belongings(reader: Reader, ids: frozenset[str]) -> Belongings:
     """The ids with all that lead to them, and their sessions."""
     led = frozenset(str(id) for (id,) in reader.rows(POINTING, _json(sorted(ids))))
     found = Belongings(led)
-    sessions = reader.rows(SESSIONS, *_given(found, []))
+    sessions = reader.rows(SESSIONS, *_given(found, Gone()))
     return Belongings(led, frozenset((str(source), str(id)) for source, id in sessions))
 
 
 class Walk:
-    """Goes through all tables; `step` gives what was found next, None at the end. Each step takes a limited time."""
+    """Goes through all tables; `step` gives what was found next, None at the end. Each step takes a limited time.
+
+    Events go last: what is left of a walk that was broken off is found by them.
+    """
 
     def __init__(self, whose: Belongings) -> None:
         self._whose = whose
-        self._gone: list[str] = []  # events that were found
+        self._gone = Gone()
         self._steps: Iterator[Found] | None = None
 
     def step(self, reader: Reader) -> Found | None:
@@ -125,26 +152,30 @@ class Walk:
     def _go(self, reader: Reader) -> Iterator[Found]:
         keys: list[Row] = reader.rows(KEYS, _json(sorted(self._whose.ids)))
         yield Found(_change([(ERASE_KEYS, key) for key in keys]), Erased(keys=len(keys)))
-        for table in (EVENTS, *OTHERS):
-            yield from self._table(reader, table)
+        events: list[Row] = []
+        for rows in self._table(reader, EVENTS):
+            events += rows
+            yield Found(Change(), Erased())
+        self._gone = Gone([int(row[0]) for row in events], [row[1:] for row in events])
+        for table in OTHERS:
+            for rows in self._table(reader, table):
+                yield table.found(rows)
+        for start in range(0, len(events), STRETCH):
+            yield EVENTS.found(events[start : start + STRETCH])
 
-    def _table(self, reader: Reader, table: Table) -> Iterator[Found]:
+    def _table(self, reader: Reader, table: Table) -> Iterator[list[Row]]:
         bounds = reader.row(f"SELECT min({table.number}), max({table.number}) FROM {table.name}")  # noqa: S608
         first, last = bounds if bounds is not None and bounds[0] is not None else (1, 0)
         for after in range(first - 1, last, STRETCH):
-            found = table.rows(reader, self._whose, self._gone, after, min(after + STRETCH, last))
-            if table is EVENTS:
-                self._gone += [str(id) for _, id in found]
-            rows = [(statement, (number,)) for number, _ in found for statement in table.statements]
-            yield Found(_change(rows), Erased(**{table.kind: len(found)}))
+            yield table.rows(reader, self._whose, self._gone, after, min(after + STRETCH, last))
 
 
 def _change(rows: list[tuple[Statement, Row]]) -> Change:
     return Change(rows=rows, bytes=ROW_BYTES * len(rows))
 
 
-def _given(whose: Belongings, gone: list[str]) -> tuple[str, str, str]:
-    return _json(sorted(whose.ids)), _json(sorted(whose.sessions)), _json(gone)
+def _given(whose: Belongings, gone: Gone) -> tuple[str, ...]:
+    return tuple([_json(each) for each in (sorted(whose.ids), sorted(whose.sessions), gone.names, gone.numbers)])
 
 
 def _json(value: object) -> str:

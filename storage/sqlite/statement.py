@@ -152,14 +152,37 @@ REMOVE = Statement(
     "DELETE FROM profiles WHERE (id, version) IN (SELECT id, version FROM given)",
     moved="profile",
 )
-ERASE_SESSIONS = Statement("erase sessions", ("at",), "DELETE FROM sessions WHERE rowid IN (SELECT at FROM given)")
+ERASE_SESSIONS = Statement(
+    "erase sessions",
+    ("source", "id", "profile"),
+    """DELETE FROM sessions WHERE (source, id) IN (SELECT source, id FROM given)
+    AND doc ->> '$.profile' IN (SELECT profile FROM given)""",
+)
 GAP = Statement("gap", ("seq",), "INSERT OR IGNORE INTO gaps (seq) SELECT seq FROM given WHERE seq IS NOT NULL")
 ERASE_EVENTS = Statement("erase events", ("seq",), "DELETE FROM events WHERE seq IN (SELECT seq FROM given)")
-ERASE_RUNS = Statement("erase runs", ("seq",), "DELETE FROM runs WHERE seq IN (SELECT seq FROM given)")
-ERASE_REJECTED = Statement("erase rejected", ("seq",), "DELETE FROM rejected WHERE seq IN (SELECT seq FROM given)")
-ERASE_MARKS = Statement("erase marks", ("seq",), "DELETE FROM marks WHERE seq IN (SELECT seq FROM given)")
+ERASE_RUNS = Statement(
+    "erase runs",
+    ("seq", "id"),
+    "DELETE FROM runs WHERE seq IN (SELECT seq FROM given) AND id IN (SELECT id FROM given)",
+)
+ERASE_REJECTED = Statement(
+    "erase rejected",
+    ("seq", "id"),
+    "DELETE FROM rejected WHERE seq IN (SELECT seq FROM given) AND doc ->> '$.id' IN (SELECT id FROM given)",
+)
+ERASE_MARKS = Statement(
+    "erase marks",
+    ("seq", "event", "source"),
+    """DELETE FROM marks WHERE seq IN (SELECT seq FROM given)
+    AND (event, source) IN (SELECT event, source FROM given)""",
+)
 ERASE_KEYS = Statement("erase keys", ("key",), "DELETE FROM keys WHERE key IN (SELECT key FROM given)")
-ERASE_CACHE = Statement("erase cache", ("at",), "DELETE FROM cache WHERE rowid IN (SELECT at FROM given)")
+ERASE_CACHE = Statement(
+    "erase cache",
+    ("key", "profile"),
+    """DELETE FROM cache WHERE key IN (SELECT key FROM given)
+    AND doc ->> '$.profile' IN (SELECT profile FROM given)""",
+)
 RUN = Statement(
     "run",
     ("id", "event", "doc"),

@@ -7,7 +7,7 @@ from msgspec import structs
 
 from engine.tracking.erasure import Belongings, Erased
 from engine.tracking.ports import Conflict, Store
-from engine.tracking.records import CacheEntry, Key, Session, SessionWrite, Unit
+from engine.tracking.records import CacheEntry, Key, Mark, Session, SessionWrite, Unit
 from tests.storage.build import event, everything, mark, rejected, run, session_write, whole_unit, write
 
 ANN = Belongings(frozenset({"ann"}), frozenset({("web", "visit")}))
@@ -106,9 +106,44 @@ class ErasingContract:
     async def test_a_run_goes_that_was_shown_the_profile_or_ran_on_its_event(self, store: Store) -> None:
         met = structs.replace(run("met", "e-8"), met=("bo", "ann"))
         others = structs.replace(run("others", "e-9"), met=("bo",), profile="cy")
-        await store.commit(Unit(events=(event("e-1"),), runs=(run("own", "e-1"), met, others)))
+        own = structs.replace(run("own", "e-1"), at=event().received)
+        await store.commit(Unit(events=(event("e-1"),), runs=(own, met, others)))
         assert (await store.erase(ANN)).runs == 2
         assert [await store.run(id) for id in ("own", "met", "others")] == [None, None, others]
+
+    @pytest.mark.parametrize(
+        ("source", "at"), [("app", 5), ("web", 9)], ids=["of another source", "once more, after a while"]
+    )
+    async def test_an_event_of_somebody_else_stays_though_its_id_is_the_same(
+        self, store: Store, source: str, at: int
+    ) -> None:
+        for who, source_, at_ in (("ann", "web", 5), ("bo", source, at)):
+            await store.commit(
+                Unit(
+                    profiles=(write(who),),
+                    events=(structs.replace(event("1", who, source_), received=at_),),
+                    marks=(Mark(source_, "1", at_, f"{who}'s visit", who),),
+                    runs=(structs.replace(run(f"run of {who}", "1"), source=source_, profile=who, at=at_),),
+                )
+            )
+            await store.forget_marks(at_ + 1 if who == "ann" else 0)
+        kept = await store.event("1"), await store.run("run of bo"), await store.marks(source, ("1",))
+        assert None not in kept
+        assert len(kept[2]) == 1
+        await store.remove("ann", 1)
+        await store.erase(await store.belongings(frozenset({"ann"})))
+        assert (await store.event("1"), await store.run("run of bo"), await store.marks(source, ("1",))) == kept
+        assert await store.events_of("ann", 9) == []
+        assert await store.run("run of ann") is None
+
+    async def test_the_mark_and_the_run_of_an_event_go_that_came_while_the_profile_was_part_of_another(
+        self, store: Store
+    ) -> None:
+        at = event().received
+        early = structs.replace(mark("e-1", at=at), profile="bo")
+        shown = structs.replace(run("r-1", "e-1"), profile="bo", at=at)
+        await store.commit(Unit(events=(event("e-1"),), marks=(early,), runs=(shown,)))
+        assert await store.erase(Belongings(frozenset({"ann"}))) == Erased(events=1, marks=1, runs=1)
 
     async def test_a_rejected_event_goes_that_named_the_profile(self, store: Store) -> None:
         named = structs.replace(rejected("named"), profile="ann")
