@@ -187,13 +187,16 @@ def _crossing(left: Evaluate, right: Evaluate, slope: Number) -> Clock:
 
 
 def _stepping(value: Evaluate, slope: Number, width: Number) -> Clock:
-    """When a number passes the next multiple of `width`."""
+    """When a number passes the next multiple of `width`: when it gets there, and when it leaves it again."""
 
     def stepping(scope: Scope) -> int | None:
         at = value(scope)
         if at is None:
             return None
         steps = at / width
+        behind = (floor(steps) if slope > 0 else ceil(steps)) * width
+        if (at - behind) / slope < 1:  # it is there: what rounds the other way changes only now
+            return int(scope["now"]) + 1
         target = (floor(steps) + 1) * width if slope > 0 else (ceil(steps) - 1) * width
         return _moment(scope["now"], (target - at) / slope)
 

@@ -1,7 +1,7 @@
 """When a condition may change by itself, against looking at every millisecond."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.language.buckets import DAY_MS, HOUR_MS, MINUTE_MS, key
@@ -36,6 +36,8 @@ conditions = st.recursive(
 values = st.one_of(st.integers(-5, 40), st.sampled_from(["text", None, True, 12.25, 3.1]))
 
 
+@example("-3 < (profile.traits.a - now) // 4", {"a": 0}, 0)  # rounds down, and goes down
+@example("(now / 4 - profile.traits.a) | int < 0", {"a": 5}, 0)  # rounds up, and goes up
 @given(conditions, st.fixed_dictionaries({"a": values, "b": values, "c": values}), st.integers(-3, 20))
 def test_between_the_moments_of_its_clocks_a_condition_stays_as_it_is(text, traits, now):
     condition = compile_condition(text)
