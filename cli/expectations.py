@@ -225,8 +225,8 @@ def _crossed(value: Any, at: KeyPath, judge: Judge, *, entered: bool) -> Iterato
         found = sorted({one.segment for one in crossings})
         wanted = sorted([names] if isinstance(names, str) else names)
         if found != wanted:
-            word = "enter" if entered else "leave"
-            told = f"expected {_who(visitor)} to {word} {_some(wanted, 'segment')}; it was {_some(found, 'segment')}"
+            word, was = ("enter", "entered") if entered else ("leave", "left")
+            told = f"expected {_who(visitor)} to {word} {_some(wanted, 'segment')}; {_some(found, 'segment')} was {was}"
             reasons = [line for name in sorted({*wanted} ^ {*found}) for line in _segment(judge, person, name)]
             yield Failure(place, told, tuple(reasons))
 

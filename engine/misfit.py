@@ -18,6 +18,7 @@ WORDS = {
     "object": "a map",
     "null": "nothing",
 }
+SWITCHES = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _TYPE = re.compile(r"`([\w| ]+)`")
 _BARE = re.compile(r"[A-Za-z_](?:[\w. -]*[\w])?")
 _COUNT = re.compile(r"Expected `(object|array|str)` of length (<=|>=) (\d+)")
@@ -37,6 +38,9 @@ def in_words(complaint: str, annotation: Any, shown: str) -> tuple[str, str]:
     if count is not None:
         most, limit = count[2] == "<=", int(count[3])
         return f"needs at {'most' if most else 'least'} {limit} {_UNITS[count[1]][limit != 1]}", description(annotation)
+    switch = SWITCHES.get(shown.lower()) if "Expected `bool`" in complaint else None
+    if switch is not None:
+        return f"`{shown}` is a text here", f"write `{switch}`"
     message = _TYPE.sub(lambda found: " or ".join(WORDS.get(t, t) for t in found[1].split(" | ")), complaint)
     return f"{message[:1].lower()}{message[1:]}", description(annotation)
 

@@ -49,6 +49,7 @@ CODES: dict[str, str] = {
     "H412": "a file or folder is not read, and looks as if it was meant to be",
     "H413": "a segment that is filled by hand has a window",
     "H414": "a segment asks for a counter that no flow counts",
+    "H415": "a flow takes an event of the system that clients can send, too",
     "H421": "a test names what is not there",
     "H422": "a test mocks a node that asks nothing outside",
     "H423": "a case or step of a test does not do exactly one thing",

@@ -25,6 +25,7 @@ from flows.diagnostic import Diagnostic, Related, diagnose, ordered
 from flows.files import FOLDERS, SETTINGS, astray, file_name, listing, read_text
 from flows.reader import Document, read_yaml
 from flows.segment import read_segment
+from flows.sent import sendable
 from flows.settings import SettingsRead, read_settings
 from flows.source import read_source
 
@@ -69,7 +70,8 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         flow, problems = compile_flow(data, names, registry, document.line, version=version, text=document.text)
         found = counted(data, settings.settings.fields)
         counters.append(frozenset(counters_of(data)))
-        return (None if found else flow), [*problems, *found]
+        sent = sendable(flow, document.text) if flow is not None else ()
+        return (None if found else flow), [*problems, *found, *sent]
 
     flows = loading.named("flows", "flow", read_flow)
     if len(counters) >= len(flows.names):  # else there are flows that nobody can read

@@ -1,7 +1,7 @@
 """`sources/*.yaml`: who may send events."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from flows.secret import resolve
 from flows.typed import read_struct
 
 _HASH = re.compile(r"[0-9a-f]{64}")
+_ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://[^/*?#@\sA-Z]+")
 
 
 def read_source(data: Any, root: Path, environment: Mapping[str, str]) -> tuple[Source | None, list[Problem]]:
@@ -32,7 +33,23 @@ def read_source(data: Any, root: Path, environment: Mapping[str, str]) -> tuple[
     if source.key is not None and not _HASH.fullmatch(source.key):
         remedy = "write the key's SHA-256 as 64 hexadecimal digits, never the key itself"
         problems.append(Problem(code="H404", message="`key` is not a SHA-256", path=("key",), help=remedy))
+    if source.key is not None and source.kind == "public":
+        message = f"`key` protects nothing here: the source `{source.source}` is public"
+        remedy = "add `kind: secret`, or drop `key`"
+        problems.append(Problem(code="H404", message=message, path=("key",), on="key", help=remedy))
+    problems += _origins(source.origins)
     return (None if problems else source), problems
+
+
+def _origins(origins: tuple[str, ...]) -> Iterator[Problem]:
+    """Those that no browser sends, so that no page could ever be let in by them."""
+    for index, origin in enumerate(origins):
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            message = f"`{origin}` is not the origin of a page"
+            remedy = (
+                "scheme, host and perhaps a port in small letters, nothing behind: https://shop.example; `*` for any"
+            )
+            yield Problem(code="H404", message=message, path=("origins", index), help=remedy)
 
 
 def _secret(given: str, root: Path, environment: Mapping[str, str]) -> str:

@@ -19,6 +19,7 @@ _ENTRY = re.compile(r"(?P<lead> *(?:- +)*)(?:(?P<key>[\w.$/-]+|\"[^\"]*\"|'[^']*
 _NO_SPACE_LINE = re.compile(r" *(?:- +)*(?=[A-Za-z_])")
 _FLOW_KEY = re.compile(r"(?:[\w.$/-]+|\"[^\"]*\"|'[^']*') *:\s+")
 _CONDITION = re.compile(r" *(?:if|when|switch|condition): (?!.*: )")
+_CLOSING = {"[": "]", "{": "}"}
 _LOOK_BACK = 50  # lines in which the quote that swallowed the rest is looked for
 
 
@@ -229,7 +230,8 @@ def _bracket(c: _Complaint) -> Finding | None:
     if "flow" in c.context:
         opening = c.lines.text[c.since : c.since + 1]
         if c.lines.number(c.since) != c.number or here in ("]", "}", ""):
-            return Finding("H013", f"this `{opening}` is never closed", c.since, c.since + 1)
+            remedy = f"close it with `{_CLOSING.get(opening, '}')}`"
+            return Finding("H013", f"this `{opening}` is never closed", c.since, c.since + 1, remedy)
         return Finding("H001", f"a comma or the end of this `{opening}` is missing here", c.at, c.at + 1)
     if here and here in "]}":
         return Finding("H013", f"this `{here}` closes nothing", c.at, c.at + 1)

@@ -208,7 +208,8 @@ class _Reader:
     def draft(self, id: str, raw: Any) -> _Draft | None:
         at: KeyPath = ("nodes", id)
         if not NODE_ID.fullmatch(id):
-            fixed = re.sub(r"[^a-z0-9_]", "_", id.lower()).lstrip("_0123456789")
+            fixed = re.sub(r"[^a-z0-9_]", "_", id.lower()).lstrip("_")
+            fixed = f"n{fixed}" if fixed[:1].isdigit() else fixed
             why = "; in an expression a hyphen is a minus" if "-" in id else ""
             self.say("H105", f"`{id}` is not a node id{why}", at, on="key", help=f"write `{fixed or 'node'}`")
         if not isinstance(raw, Mapping):

@@ -12,7 +12,7 @@ from engine.flow.fill import Fill, encoded
 from engine.flow.names import ProjectNames
 from engine.flow.node import Counters, Fixed, Keys, Names, Node, Parts, Span, Sparse, Truth, type_name
 from engine.flow.note import ConsentNames, InPlaceOf
-from engine.flow.reading import check_reads
+from engine.flow.reading import bare_texts, check_reads
 from engine.flow.registry import field_notes, notes, sole_field
 from engine.language.derived import COUNTER
 from engine.language.duration import read_duration
@@ -156,9 +156,9 @@ class _Reading:
         before = len(self.config.problems)
         if isinstance(raw, str) and _computed(raw):
             message = "paths are written out: data never decides what a path is"
-            self.config.problems.append(
-                Problem(code=NO_TEMPLATES, message=message, path=at, help="write a map; its values may be templates")
-            )
+            maps = any(_map_type(info.type) is not None for info in fields(self.node))
+            help = "write a map; its values may be templates" if maps else "write the path itself"
+            self.config.problems.append(Problem(code=NO_TEMPLATES, message=message, path=at, help=help))
         for text, where, on in _texts(raw, at):
             if not _computed(text):  # else it is said where the value is read
                 self._path(note, text, where, on)
@@ -216,6 +216,7 @@ class _Reading:
         parts = encoded if any(isinstance(note, Parts) for note in said) else str if _takes_text(info.type) else None
         value, problems = compile_value(raw, templates=not fixed, parts=parts, sparse=_has(said, Sparse))
         self.config.problems += [p.below(at) for p in problems]
+        self.config.problems += () if fixed else bare_texts(raw, at)
         if any(p.severity == "error" for p in problems):
             return
         if value.static:

@@ -1,12 +1,13 @@
 """What expressions read, checked against what there is to read: the fields of the roots, and the project's segments."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from engine.flow.names import ProjectNames
 from engine.language.expression import Read
 from engine.language.path import show_path
-from engine.language.refusal import UNKNOWN_FIELD
+from engine.language.refusal import BARE_TEXT, UNKNOWN_FIELD
 from engine.problem import KeyPath, Problem, closest, did_you_mean
 
 Shape = Mapping[str, Any]  # the fields below a root; None for one below which anything may be, {} for one without any
@@ -43,6 +44,7 @@ FIELDS: Final[Mapping[str, Shape]] = {
     },
     "now": {},
 }
+_BARE: Final = re.compile(r"(\w+)\.(\w+)(?:\.(\w+))?(?:\.\w+|\[[^]]+\])*")
 HOMES: Final = {"event": "properties", "session": "properties", "profile": "traits"}  # of what authors name themselves
 
 
@@ -69,6 +71,28 @@ def unknown_field(read: Read) -> Problem | None:
             return _no_field(read, depth, shape)
         shape = shape[name]
     return None
+
+
+def bare_texts(raw: Any, at: KeyPath) -> Iterable[Problem]:
+    """Warnings of the texts in a value that read like a path, and stand there as they are."""
+    if isinstance(raw, Mapping):
+        for key, held in raw.items():
+            yield from bare_texts(held, (*at, key))
+    elif isinstance(raw, list):
+        for index, held in enumerate(raw):
+            yield from bare_texts(held, (*at, index))
+    elif isinstance(raw, str) and _is_path(raw):
+        message = f"nothing is read here: this is the text `{raw}`"
+        help = f'to read it, write "{{{{ {raw} }}}}"'
+        yield Problem(code=BARE_TEXT, message=message, path=at, help=help, severity="warning")
+
+
+def _is_path(text: str) -> bool:
+    found = _BARE.fullmatch(text)
+    if found is None:
+        return False
+    root, field, below = found.groups()
+    return below == "out" if root == "nodes" else field in (FIELDS.get(root) or ())
 
 
 def _no_counter(read: Read) -> Problem:

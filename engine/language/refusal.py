@@ -12,6 +12,7 @@ BAD_JSONPATH = "H207"
 TOO_LARGE = "H208"
 BAD_PATTERN = "H209"
 UNKNOWN_FIELD = "H210"
+BARE_TEXT = "H212"  # a warning: a path that nothing reads
 
 Span = tuple[int, int]  # start and end, in characters of the whole text
 

@@ -9,4 +9,4 @@ Scope = Mapping[str, Any]
 Below dictionaries all must be exact built-in types; a root that is None or missing has everything below it absent.
 """
 
-ROOTS = frozenset({"event", "session", "profile", "source", "nodes", "awaited", "now"})
+ROOTS = frozenset({"event", "session", "profile", "source", "nodes", "now"})

@@ -11,6 +11,7 @@ Origin = Literal["client", "system", "flow"]
 MOST_DEPTH = 8  # of events emitted by events emitted by ...
 SEGMENT_ENTERED = "segment-entered"
 SEGMENT_LEFT = "segment-left"
+SYSTEM_TYPES = frozenset({"profile-created", "session-opened", SEGMENT_ENTERED, SEGMENT_LEFT})
 
 
 class Being(Struct, frozen=True):

@@ -105,7 +105,8 @@ def step_of(person: Profile, named: str) -> Step:
     if len(found) == 1:
         return found[0]
     several = "several steps that begin with" if found else "no step"
-    raise Unknown(f"the profile {person.id} has {several} {named}")
+    short = f" (a step is named by {SHORTEST} characters of its id at least)" if len(named) < SHORTEST else ""
+    raise Unknown(f"the profile {person.id} has {several} {named}{short}")
 
 
 def _next(share: Profile, versions: dict[str, int]) -> Profile:

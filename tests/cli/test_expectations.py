@@ -159,8 +159,8 @@ def test_every_key_is_checked() -> None:
     pytest.param(
         TWO + "{entered: [vip], left: {bo: rich}}",
         [
-            "expected bo to enter `vip`; it was `rich`",
-            "expected bo to leave `rich`; it was no segment",
+            "expected bo to enter `vip`; `rich` was entered",
+            "expected bo to leave `rich`; no segment was left",
         ],
         id="entered something else",
     ),

@@ -82,7 +82,7 @@ def test_a_bare_value_is_true_unless_empty(text, result):
 
 
 @pytest.mark.parametrize(
-    "missing", ["event.properties.missing", "event.properties.nothing", "session.id", "awaited.x.y"]
+    "missing", ["event.properties.missing", "event.properties.nothing", "session.id", "source.x.y"]
 )
 @pytest.mark.parametrize(
     ("form", "result"),
@@ -134,7 +134,7 @@ def test_absent_and_null_equal_nothing(form, result, missing):
         ("event.properties.missing is not defined", True),
         ("event.properties.nothing is defined", True),
         ("session is defined", True),
-        ("awaited is defined", False),
+        ("source is defined", False),
         ("(event.properties.missing + 1) is defined", False),
         ("not event.properties.missing is defined", True),
     ],

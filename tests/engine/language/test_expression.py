@@ -71,7 +71,7 @@ def test_expressions_keep_their_types(text, value):
         ("event['properties']['a b'].c", "event.properties['a b'].c"),
         ("event.properties.items[7].sku", "event.properties.items[7].sku"),
         ("session.id", "session.id"),
-        ("awaited", "awaited"),
+        ("source", "source"),
         ("event.properties.address[event.properties.name]", "event.properties.address[event.properties.name]"),
         ("event.properties.address[event.properties.missing]", "event.properties.missing"),
         ("event.properties.total + event.properties.missing", "event.properties.missing"),

@@ -33,7 +33,7 @@ from tests.engine.language.scopes import SCOPE, json_data
         ("$.event.properties.missing[*].x", []),
         ("$.event.properties.name[*]", []),
         ("$.session[*]", []),
-        ("$.awaited..x", []),
+        ("$.source..x", []),
     ],
 )
 def test_jsonpath_selects(text, value):
