@@ -20,7 +20,7 @@ class Descriptor:
         self._key = (found.st_dev, found.st_ino)
         with _lock:
             number, users = _open.get(self._key, (-1, 0))
-            self.number = number if users else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            self.number = number if users else os.open(path, os.O_RDWR | os.O_CLOEXEC)
             _open[self._key] = (self.number, users + 1)
 
     def close(self) -> None:

@@ -195,8 +195,8 @@ class SqliteStore:
         return erased
 
     async def expunge(self) -> None:
-        """Empty the write-ahead log: in the file itself, what is erased has been overwritten."""
-        await self._writer.perform(wash)
+        """Empty the write-ahead log, and overwrite what the file itself may still hold of what is erased."""
+        await self._writer.perform(partial(wash, path=self._path))
 
     async def notes(self, beginning: str) -> dict[str, bytes]:
         """The notes whose names begin so."""

@@ -180,15 +180,16 @@ class Writer:
         return outcomes
 
     def _do(self, task: Task) -> Sequence[Outcome]:
-        """Do a task, while no checkpoint is under way beside it."""
+        """Do a task, while no checkpoint is under way beside it; what the connection remembers may be old then."""
         try:
             if self._connection is None:
                 self._connection = connect(self._path, self._busy_ms, WRITING)
             self._checkpoints.wait()
             task(self._connection)
         except (sqlite3.Error, OSError) as error:
-            self._drop_connection()
             return [Unavailable(f"{self._path}: {error}")]
+        finally:
+            self._drop_connection()
         return [None]
 
     def _recover(self, error: sqlite3.Error) -> None:
