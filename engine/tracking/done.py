@@ -47,6 +47,12 @@ class Missed(Struct, frozen=True):
         return {"index": index, "at": f"/events/{index}", "reason": reason}
 
 
+WITHHELD = (
+    "values, `response`, profile and segments are not told: a profile is in sight that is not proven to be the "
+    "sender's own (in development `identify: trust` in the source's file tells them; `/events/ID/runs` has them)"
+)
+
+
 def answer_of(request: Request, parts: list[Done], missed: list[Missed]) -> Answer:
     """One answer for the units of a payload (several only when it is profile-less)."""
     intake, source, first = request.intake, request.source, parts[0]
@@ -81,4 +87,5 @@ def _debugging(intake: Intake, parts: list[Done], open_to_all: bool) -> dict[str
     if not open_to_all:
         told["execution"], told["logs"] = without_values(told["execution"]), []
         told["segmentation"]["ids"] = []
+        told["withheld"] = WITHHELD
     return told

@@ -96,6 +96,16 @@ async def test_nothing_of_a_stranger_is_told_in_any_way(store: Store, public: So
     assert not any(id in told for id in hidden)
 
 
+async def test_the_debugger_says_that_it_withholds_what_it_knows(store: Store) -> None:
+    shop = collector(store, LINK)
+    own = await shop.track(payload(event("login"), session="thief"))
+    assert "withheld" not in own["debugging"]
+    joined = await shop.track(payload(event("login"), session="other"))
+    assert "not proven to be the sender's own" in joined["debugging"]["withheld"]
+    (told,) = joined["debugging"]["execution"].values()
+    assert [(run["flow"], run["outcome"]) for run in told["runs"]] == [("login", "finished")]
+
+
 async def test_a_repeat_of_a_profile_less_event_is_not_told_whom_it_was_attached_to(store: Store) -> None:
     shop = collector(store, LINK)
     ann = (await shop.track(from_till(event("login", secret="s3cret"))))["profile"]["id"]
