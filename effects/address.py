@@ -33,7 +33,7 @@ def check(addresses: Iterable[str]) -> None:
     for address in addresses:
         reason = refusal(address)
         if reason is not None:
-            raise Forbidden(f"{address} is {reason}")
+            raise Forbidden(f"{address} is {reason}: only a target that says `private: true` is called there")
 
 
 class CheckedResolver(ThreadedResolver):

@@ -50,6 +50,7 @@ CODES: dict[str, str] = {
     "H413": "a segment that is filled by hand has a window",
     "H414": "a segment asks for a counter that no flow counts",
     "H415": "a flow takes an event of the system that clients can send, too",
+    "H416": "a target has a private address and does not say so",
     "H421": "a test names what is not there",
     "H422": "a test mocks a node that asks nothing outside",
     "H423": "a case or step of a test does not do exactly one thing",

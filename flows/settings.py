@@ -15,6 +15,7 @@ from engine.tracking.project import WEEK_MS, Settings
 from engine.tracking.retention import Kind, Retention
 from engine.tracking.source import Target
 from flows.secret import resolve
+from flows.target import unusable
 from flows.typed import read_struct
 
 Outcome = Literal["finished", "filtered", "failed", "timed-out", "paused", "cancelled"]
@@ -113,6 +114,7 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Sett
         store = data.get("store") if isinstance(data, Mapping) else None
         settings = Settings(store=store if isinstance(store, str) else None)
         return SettingsRead(settings=settings, named_targets=names, problems=tuple(problems))
+    problems += unusable(file.targets)
     settings = Settings(
         store=file.store,
         fields=_declared(file.fields, problems),
