@@ -63,16 +63,16 @@ def test_copies_of_deleted_cells_go_and_all_else_stays(worn: Path, file: int) ->
     assert scrub(file) == 0
 
 
-async def test_the_writer_does_not_bring_back_what_was_scrubbed(tmp_path: Path) -> None:
-    chance = random.Random(3)
+async def test_expunging_scrubs_the_file_of_a_store(tmp_path: Path) -> None:
+    chance = random.Random(6)  # with which there is something to scrub
     store = SqliteStore.open(tmp_path / "store.db")
     theirs: list[str] = []
-    for _ in range(1_500):
-        own = chance.random() < 0.2
+    for _ in range(400):
+        own = chance.random() < 0.3
         who = f"{chance.getrandbits(64):x}{TOKEN if own else 'x' * chance.randrange(60)}"
         theirs += [who] if own else []
         visits = tuple(visit(f"{chance.getrandbits(64):x} of {who}", who) for _ in range(3))
-        await store.commit(Unit(profiles=(write(who, note=who * chance.randrange(1, 20)),), sessions=visits))
+        await store.commit(Unit(profiles=(write(who, note=who * chance.randrange(1, 60)),), sessions=visits))
     whose = await store.belongings(frozenset(theirs))
     for who in theirs:
         await store.remove(who, 1)
