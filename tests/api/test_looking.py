@@ -7,6 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from api import looking, upkeep
+from api.forgetting import Forgettings
 from api.looking import Looking
 from engine.tracking.records import Unit
 from storage.memory import MemoryStore
@@ -99,7 +100,7 @@ async def test_a_server_does_it_by_itself_while_it_runs(monkeypatch: pytest.Monk
     collector = Collector(project(SET, segments=LAPSED), store)
     await collector.track(revenue(1))
     collector.clock.advance(31 * DAY)
-    async with upkeep.upkeep(collector.tracker):
+    async with upkeep.upkeep(collector.tracker, Forgettings(collector.tracker)):
         await store.looked.wait()
         await store.renewed.wait()
     assert asyncio.all_tasks() == {asyncio.current_task()}

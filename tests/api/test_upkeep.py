@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from api import upkeep
+from api.forgetting import Forgettings
 from api.upkeep import Upkeep
 from effects.clock import ManualClock
 from effects.ids import new_id
@@ -69,6 +70,7 @@ async def test_a_store_finishes_what_was_left_half_done_where_it_can() -> None:
 async def test_a_server_does_it_by_itself_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upkeep, "SWEEP_FIRST", 0)
     store = Unfinished()
-    async with upkeep.upkeep(tracker(store, Settings())):
+    served = tracker(store, Settings())
+    async with upkeep.upkeep(served, Forgettings(served)):
         await store.swept.wait()
     assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -41,6 +41,8 @@ class Contract(StoreContract, RemindingContract, ErasingContract):
 
 
 class TestElasticsearchStore(Contract):
+    expunges = False  # `tests/system/test_forgetting.py` has this server do it
+
     @pytest.fixture
     def server(self, elasticsearch_url: str) -> str:
         return elasticsearch_url
