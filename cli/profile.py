@@ -140,9 +140,19 @@ def _lines(found: Document) -> Iterator[Text]:
         for name, value in found[root].items():
             yield Text(f"  {root}.{name}: {short(value)}")
     yield Text(f"  segments: {', '.join(map(str, found['segments'])) or 'none'}")
-    yield Text(f"  created {_time(found['metadata']['created'])}, updated {_time(found['metadata']['updated'])}")
+    for name, buckets in found.get("counters", {}).items():
+        yield Text(f"  counter {name}: {short(sum(buckets.values()))} in all, the newest {max(buckets)}")
+    yield from _times(found["metadata"])
     if "why" in found:
         yield from _why(found["why"])
+
+
+def _times(metadata: Document) -> Iterator[Text]:
+    yield Text(f"  created {_time(metadata['created'])}, updated {_time(metadata['updated'])}")
+    if "last_seen" in metadata:
+        visits = metadata.get("visits", 0)
+        counted = "one visit" if visits == 1 else f"{visits} visits"
+        yield Text(f"  first seen {_time(metadata['first_seen'])}, last seen {_time(metadata['last_seen'])}, {counted}")
 
 
 def _why(why: Document) -> Iterator[Text]:

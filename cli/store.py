@@ -13,6 +13,7 @@ from engine.tracking.unmerging import Nobody, Unknown
 from flows.diagnostic import render
 from flows.files import SETTINGS
 from flows.project import Loaded, load_project, within
+from flows.secret import UNRESOLVED
 from storage import open_store
 from storage.sqlite.lock import Held, lock_file
 from storage.sqlite.schema import UnusableFile
@@ -32,19 +33,19 @@ class Away(CannotBegin):
 
 
 def load(root: Path, console: Console, *, whole: bool) -> Loaded:
-    """The project at `root`; what is wrong with it is printed, with all of it or its settings alone.
+    """The project at `root`; what is wrong with it is printed: all of it, or errors of its settings alone.
 
-    Raises `CannotBegin` where its settings cannot be known.
+    Who needs only the settings calls no target, and so needs no secret. Raises `CannotBegin` where the settings cannot
+    be known.
     """
     if not root.is_dir():
         raise CannotBegin(f"{root} is not a directory. `headrace init {root}` makes a project there.")
     loaded = load_project(root, nodes.builtin())
     said = loaded if whole else within(loaded, [SETTINGS])
-    if said.diagnostics:
-        console.print(
-            render(said.diagnostics, said.sources, colour=False), markup=False, highlight=False, soft_wrap=True
-        )
-    if any(d.file == SETTINGS and d.severity == "error" for d in loaded.diagnostics):
+    wrong = [d for d in said.diagnostics if whole or (d.severity == "error" and d.code != UNRESOLVED)]
+    if wrong:
+        console.print(render(wrong, said.sources, colour=False), markup=False, highlight=False, soft_wrap=True)
+    if any(d.file == SETTINGS and d.severity == "error" for d in wrong):
         raise CannotBegin(f"{SETTINGS} has errors (see above), so it is not known where to keep data.")
     return loaded
 

@@ -48,7 +48,7 @@ def main() -> int:
     threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
     with socket.socket(fileno=orders.socket) as listening:
         try:
-            loaded = load(Path(orders.root), Console(stderr=True, quiet=True), whole=False)
+            loaded = load(Path(orders.root), Console(stderr=True, quiet=True), whole=True)
         except CannotBegin as wrong:
             return cannot(Console(stderr=True), str(wrong))
         if version_of(loaded) != orders.version:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.problem import Problem, Wrong, did_you_mean
 
+UNRESOLVED = "H408"
 LARGEST = 65_536  # bytes of a file that holds a secret
 
 _REFERENCE = re.compile(r"\$\{(?P<kind>[^:{}]*)(?::(?P<name>[^{}]*))?\}")
@@ -67,4 +68,4 @@ def _read(found: re.Match[str], path: Path) -> str:
 
 def _wrong(found: re.Match[str], message: str, remedy: str) -> Wrong:
     length = found.end() - found.start()
-    return Wrong(Problem(code="H408", message=message, offset=found.start(), length=length, help=remedy))
+    return Wrong(Problem(code=UNRESOLVED, message=message, offset=found.start(), length=length, help=remedy))

@@ -19,7 +19,8 @@ LOGIN = """
 flow: login
 trigger: {event: login}
 nodes:
-  who: {profile.merge: {pii.email: "{{ event.properties.email }}"}, next: note}
+  who: {profile.merge: {pii.email: "{{ event.properties.email }}"}, next: count}
+  count: {profile.count: logins, next: note}
   note: {profile.set: {traits.city: "{{ event.properties.city }}"}}
 """
 
@@ -69,6 +70,21 @@ def test_a_profile_is_shown_by_any_of_its_ids(tmp_path: Path, ids: list[str]) ->
         assert shown.exit_code == 0
         assert [part for part in (ids[0], "2 ids", "traits.city: Bonn") if part not in shown.stdout] == []
         assert "Steps" not in shown.stdout
+
+
+def test_a_profile_is_shown_with_what_it_has_counted_and_its_visits(tmp_path: Path, ids: list[str]) -> None:
+    shown = headrace(tmp_path, "show", ids[0]).stdout
+    assert "counter logins: 3 in all, the newest 20" in shown
+    assert "2 visits" in shown
+
+
+def test_who_only_looks_needs_no_secret_and_hears_no_warning(tmp_path: Path, ids: list[str]) -> None:
+    target = (
+        'targets: {crm: {url: "http://127.0.0.1/", headers: {key: "${env:NEVER_SET}"}}, b: {url: "http://10.0.0.1"}}'
+    )
+    (tmp_path / "headrace.yaml").write_text(target)
+    shown = headrace(tmp_path, "show", ids[0])
+    assert (shown.exit_code, shown.stderr) == (0, "")
 
 
 def test_why_tells_what_joined_it(tmp_path: Path, ids: list[str]) -> None:
