@@ -19,10 +19,15 @@ def init(directory: Path, console: Console) -> int:
     with as_file(files("flows") / "starter") as starter:
         shutil.copytree(starter, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
     console.print(f"A web shop is in [bold]{directory}[/]. What next:")
-    console.print(f"  {command} check {directory}     says what is wrong, if anything is", soft_wrap=True)
-    console.print(f"  {command} test {directory}      plays the cases of its test files", soft_wrap=True)
-    console.print(f"  {command} serve {directory}     takes events at http://127.0.0.1:8686/track", soft_wrap=True)
-    console.print(f"  {directory}/README.md     explains its flows and how to send the first event", soft_wrap=True)
+    steps = {
+        f"{command} check {directory}": "says what is wrong, if anything is",
+        f"{command} test {directory}": "plays the cases of its test files",
+        f"{command} serve {directory}": "takes events at http://127.0.0.1:8686/track",
+        f"{directory}/README.md": "explains its flows and how to send the first event",
+    }
+    width = max(map(len, steps))
+    for step, does in steps.items():
+        console.print(f"  {step:{width}}  {does}", soft_wrap=True)
     return 0
 
 
