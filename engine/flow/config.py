@@ -12,7 +12,7 @@ from engine.flow.fill import Fill, encoded
 from engine.flow.names import ProjectNames
 from engine.flow.node import Counters, Fixed, Keys, Names, Node, Parts, Span, Sparse, Truth, type_name
 from engine.flow.note import ConsentNames, InPlaceOf
-from engine.flow.reading import bare_texts, check_reads
+from engine.flow.reading import bare_texts, check_reads, worded_consents
 from engine.flow.registry import field_notes, notes, sole_field
 from engine.language.derived import COUNTER
 from engine.language.duration import read_duration
@@ -216,7 +216,7 @@ class _Reading:
         parts = encoded if any(isinstance(note, Parts) for note in said) else str if _takes_text(info.type) else None
         value, problems = compile_value(raw, templates=not fixed, parts=parts, sparse=_has(said, Sparse))
         self.config.problems += [p.below(at) for p in problems]
-        self.config.problems += () if fixed else bare_texts(raw, at)
+        self.config.problems += () if fixed else [*bare_texts(raw, at), *worded_consents(raw, at)]
         if any(p.severity == "error" for p in problems):
             return
         if value.static:

@@ -87,6 +87,15 @@ def bare_texts(raw: Any, at: KeyPath) -> Iterable[Problem]:
         yield Problem(code=BARE_TEXT, message=message, path=at, help=help, severity="warning")
 
 
+def worded_consents(raw: Any, at: KeyPath) -> Iterable[Problem]:
+    """Warnings of consents that are set to a text, which gives nothing: YAML reads `yes` as one."""
+    for key, held in raw.items() if isinstance(raw, Mapping) else ():
+        if str(key).startswith("consents.") and isinstance(held, str) and "{{" not in held and held[:2] != "$.":
+            message = f"the text `{held}` gives no consent"
+            help = "write true or false, or decide by `consent.set`"
+            yield Problem(code=BARE_TEXT, message=message, path=(*at, key), help=help, severity="warning")
+
+
 def _is_path(text: str) -> bool:
     found = _BARE.fullmatch(text)
     if found is None:
