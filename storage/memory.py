@@ -298,7 +298,7 @@ class MemoryStore:
             events=len(self._events),
             runs=len(self._runs),
             rejected=len(self._rejected),
-            keys=len(self._keys),
+            keys=sum([bool(key.id) for key in self._keys.values()]),
         )
 
     async def ready(self) -> str | None:

@@ -153,4 +153,4 @@ class Counts(Struct, frozen=True):
     events: int
     runs: int
     rejected: int
-    keys: int
+    keys: int  # without those that lead to nobody

@@ -210,6 +210,7 @@ class Tracker:
         session = await self._session(request, ahead) if intake.session is not None else None
         strange = _strange(self._secret, session)
         if intake.profile_less:
+            strange += [of_profile(self._secret, intake.profile)] if intake.profile is not None else []
             await self._not_forgotten(strange)
             return Loaded(session, None, None)
         acting = session.profile if session is not None else None
@@ -231,6 +232,8 @@ class Tracker:
             strange.append(of_profile(self._secret, acting))
             person = new_profile(acting, request.now)
             known = KnownProfile(person, shown(person, fold(person)))
+        if session is not None and session.profile and intake.profile not in (None, *known.person.ids):
+            strange.append(of_profile(self._secret, str(intake.profile)))  # the session won: it is somebody else's
         if strange:
             await self._not_forgotten(strange)
         return Loaded(session, known, acting)

@@ -32,6 +32,7 @@ from storage.elasticsearch.writer import Writer
 
 SECRET = "secret"  # noqa: S105 - the id of the document that holds it
 PROBE = "probe"
+NOT_BURIED: Dsl = {"bool": {"must_not": [{"term": {"id": ""}}]}}
 READY_SECONDS = 3.0
 LOOK_SECONDS = 3600.0  # less than a week by far: then there is an index more to look into
 
@@ -193,7 +194,7 @@ class ElasticsearchStore:
             search.count(names.events),
             search.count(names.runs),
             search.count(names.rejected),
-            search.count(names.keys),
+            search.count(names.keys, NOT_BURIED),
         )
         return Counts(*found)
 

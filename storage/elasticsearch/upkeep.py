@@ -1,6 +1,7 @@
 """Upkeep: forgetting marks and cache entries, and dropping months that are kept no longer."""
 
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 
 from msgspec import Struct, json
 
@@ -19,7 +20,7 @@ from storage.elasticsearch.writer import Writer
 FORGOTTEN = "forgotten"  # the document that says up to when marks are forgotten
 CHUNK = 1000
 NOTE = "note: "
-MOST_NOTES = 10_000
+NOTES = 1000  # in one answer
 MOST_TRIES = 20
 
 
@@ -153,8 +154,11 @@ class Upkeep:
         """The notes whose names begin so."""
         await self._search.refresh(self._names.meta)
         query = {"prefix": {"kind": f"{NOTE}{beginning}"}}
-        hits = await self._search.hits(self._names.meta, query, [{"kind": "asc"}], MOST_NOTES)
-        found = [decode_meta_source(hit.source) for hit in hits]
+        found: list[MetaSource] = []
+        after: Sequence[str | int] = ()
+        while hits := await self._search.hits(self._names.meta, query, [{"kind": "asc"}], NOTES, after=after):
+            found += [decode_meta_source(hit.source) for hit in hits]
+            after = hits[-1].sort
         return {source.kind.removeprefix(NOTE): b64decode(source.text or "") for source in found}
 
     # ---- small things that are kept for ever ------------------------------------------------------------------------

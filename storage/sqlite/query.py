@@ -37,7 +37,7 @@ SELECT (SELECT count(*) FROM profiles) - (SELECT count(*) FROM profiles WHERE me
         FROM (SELECT (SELECT min(seq) FROM events) AS first, (SELECT max(seq) FROM events) AS last)),
     (SELECT count(*) FROM runs),
     (SELECT count(*) FROM rejected),
-    (SELECT count(*) FROM keys)
+    (SELECT count(*) FROM keys WHERE id <> '')
 """
 DUE = "SELECT id FROM profiles WHERE due <= ? ORDER BY due, id LIMIT ?"
 NOTE = "SELECT value FROM meta WHERE name = ?"

@@ -129,7 +129,8 @@ class ErasingContract:
                     runs=(structs.replace(run(f"run of {who}", "1"), source=source_, profile=who, at=at_),),
                 )
             )
-            await store.forget_marks(at_ + 1 if who == "ann" else 0)
+            if source == "web":  # else the same id would be a repeat
+                await store.forget_marks(6)
         kept = await store.event("1"), await store.run("run of bo"), await store.marks(source, ("1",))
         assert None not in kept
         assert len(kept[2]) == 1
@@ -182,6 +183,12 @@ class ErasingContract:
         assert nobody == Belongings(frozenset({"nobody"}))
         assert await store.erase(nobody) == Erased()
         assert await everything(store) == before
+
+    async def test_keys_that_lead_to_nobody_are_not_counted(self, store: Store) -> None:
+        await store.commit(Unit(profiles=(write("ann"),), keys=(Key("pii.email=ann@x.org", "ann"),)))
+        await store.commit(Unit(keys=(Key("forgotten profile 1", ""), Key("forgotten session 2", ""))))
+        assert (await store.counts()).keys == 1
+        assert await store.key("forgotten profile 1") == Key("forgotten profile 1", "")
 
     async def test_notes_are_found_by_how_their_names_begin(self, store: Store, second: Store) -> None:
         for name in ("forgetting b", "forgetting a", "forgettable", "z"):

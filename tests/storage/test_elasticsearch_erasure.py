@@ -11,6 +11,7 @@ from msgspec import structs
 from effects.clock import ManualClock
 from engine.tracking.forgetting import Forgetter
 from engine.tracking.records import Mark, Session, SessionRead, SessionWrite, Unit
+from storage.elasticsearch import upkeep
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.build import event, mark, rejected, write
 from tests.storage.cluster import asked, dropped
@@ -132,3 +133,11 @@ async def test_erasing_waits_for_a_sweep_that_is_under_way(place: Place) -> None
         await asyncio.wait([forgetting], timeout=1)
     await forgetting
     assert await place.about("ann", "visit", "e-1") == []
+
+
+async def test_notes_are_found_however_many_there_are(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "NOTES", 2)
+    store = place.store()
+    for name in "abcde":
+        await store.keep_note(f"forgetting {name}", name.encode())
+    assert [*(await store.notes("forgetting ")).values()] == [b"a", b"b", b"c", b"d", b"e"]

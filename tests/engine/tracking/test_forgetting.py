@@ -96,6 +96,21 @@ async def test_what_comes_late_is_refused_by_session_and_by_profile(shop: Collec
     assert (await shop.store.counts()).events == 0
 
 
+@pytest.mark.parametrize("session", ["bo's", "new"])
+@pytest.mark.parametrize("profile_less", [False, True])
+async def test_what_names_the_profile_is_refused_whatever_else_it_comes_with(
+    shop: Collector, session: str, profile_less: bool
+) -> None:
+    id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
+    await shop.track(payload("seen", session="bo's"))
+    await forgotten(shop, id)
+    late = payload("seen", {"type": 7}, session=session, profile={"id": id})
+    with pytest.raises(Refusal) as refusal:
+        await shop.track(late, profile_less=profile_less)
+    assert refusal.value.kind == "forgotten"
+    assert await shop.store.rejected(9) == []
+
+
 async def test_who_comes_back_with_new_ids_is_somebody_new(shop: Collector) -> None:
     id = (await shop.track(login("phone", "ann@x.org", city="Rome")))["profile"]["id"]
     await forgotten(shop, id)
