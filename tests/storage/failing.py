@@ -29,18 +29,18 @@ class Failing:
         self._late: Callable[[], Awaitable[Answer]] | None = None
         setattr(store._connection, "request", self.request)  # noqa: B010 - what mypy would not let us assign
 
-    async def request(self, method: str, path: str, body: bytes | None = None, *more: str) -> Answer:
+    async def request(self, method: str, path: str, body: bytes | None = None, *more: Any, **named: Any) -> Answer:
         """As the connection's."""
         if self.failed.is_set() and self._how is How.CRASH:
             await asyncio.Event().wait()  # for ever
         writes = _writes(body or b"") if path.startswith("/_bulk") else []
         if self.failed.is_set() or len(writes) < self._left:
             self._left -= len(writes)
-            return await self._request(method, path, body, *more)
+            return await self._request(method, path, body, *more, **named)
         done = writes[: self._left if self._how is How.UNHEARD else self._left - 1]
         if done:
-            await self._request(method, path, b"".join(done), *more)
-        self._late = partial(self._request, method, path, b"".join(writes[len(done) :]), *more)
+            await self._request(method, path, b"".join(done), *more, **named)
+        self._late = partial(self._request, method, path, b"".join(writes[len(done) :]), *more, **named)
         self.failed.set()
         if self._how is How.CRASH:
             await asyncio.Event().wait()

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
+from itertools import count
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from storage.elasticsearch import upkeep
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.build import event, mark, rejected, write
 from tests.storage.cluster import asked, dropped
+from tests.storage.erasing_contract import of, there
 from tests.storage.failing import Failing, How
 
 VISIT = SessionWrite(Session("web", "visit", 1, "ann", 1), 0)
@@ -59,8 +61,8 @@ async def dies(store: ElasticsearchStore, unit: Unit, nth: int) -> None:
     assert await Failing(store, nth, How.CRASH).until(store.commit(unit)), "it needs fewer writes than that"
 
 
-async def forgotten(store: ElasticsearchStore, id: str) -> None:
-    """Forget a profile; the files are looked at elsewhere, it takes half a minute."""
+def forgetter(store: ElasticsearchStore) -> Forgetter:
+    """Forgets; the files are looked at elsewhere, that takes half a minute."""
 
     class Quick:
         def __getattr__(self, name: str) -> Any:
@@ -70,8 +72,12 @@ async def forgotten(store: ElasticsearchStore, id: str) -> None:
             pass
 
     quick: Any = Quick()
-    one = Forgetter(quick, ManualClock(), quiet_ms=0, pause=0)
-    await one.finish(await one.begin(id, "the forgetting"))
+    return Forgetter(quick, ManualClock(), quiet_ms=0, pause=0)
+
+
+async def forgotten(store: ElasticsearchStore, id: str, name: str = "the forgetting") -> None:
+    one = forgetter(store)
+    await one.finish(await one.begin(id, name))
 
 
 LEFT: Sequence[Any] = (
@@ -141,3 +147,33 @@ async def test_notes_are_found_however_many_there_are(place: Place, monkeypatch:
     for name in "abcde":
         await store.keep_note(f"forgetting {name}", name.encode())
     assert [*(await store.notes("forgetting ")).values()] == [b"a", b"b", b"c", b"d", b"e"]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("how", [How.CRASH, How.UNHEARD], ids=lambda how: how.value)
+async def test_a_forgetting_may_be_broken_off_at_any_write(place: Place, how: How) -> None:
+    store = place.store()
+    kept = of("bo")
+    await store.commit(kept)
+    before = await there(store, "bo")
+    for nth in count(1):
+        who = f"ann{nth}"
+        await store.commit(of(who))
+        await store.commit(Unit(profiles=(write(f"{who}'s other id", into=who),)))
+        dying = place.store()
+        await dying.counts()
+        failing = Failing(dying, nth, how)
+        came = await failing.until(forgotten(dying, who, f"{nth}"))
+        if how is How.CRASH and came:
+            place.stores.remove(dying)
+            await dying._connection.close()
+        other = forgetter(place.store())
+        for left in await other.left(-1):
+            await other.finish(left)
+        if (await other.one(f"{nth}")) is None:  # not even begun
+            await forgotten(store, who, f"{nth}")
+        if not came:
+            break
+    assert nth > 10
+    assert await place.about("ann") == []
+    assert await there(store, "bo") == before
