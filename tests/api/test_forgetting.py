@@ -15,8 +15,8 @@ from tests.api.test_identity import merged
 
 async def complete(client: Any, begun: dict[str, Any], clock: ManualClock) -> dict[str, Any]:
     """What a forgetting has come to."""
-    clock.advance(QUIET_MS)
     while True:
+        clock.advance(QUIET_MS)
         now: dict[str, Any] = (await client.get(f"/forgettings/{begun['forgetting']}")).json()
         if now["status"] == "complete":
             return now
