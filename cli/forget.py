@@ -129,6 +129,6 @@ def _awaited(url: str, begun: Document, tell: Tell) -> Document:
 
 
 def _line(found: Document) -> str:
-    erased = ", ".join(f"{count} {kind}" for kind, count in found["erased"].items() if count) or "nothing yet"
+    erased = ", ".join(f"{kind} {count}" for kind, count in found["erased"].items() if count) or "nothing yet"
     asked = f"{datetime.fromtimestamp(found['asked'] / 1000, UTC):%Y-%m-%d %H:%M:%S}"
     return f"{found['forgetting']}  asked {asked}  {found['status']}: {erased}"

@@ -42,6 +42,8 @@ def resolve(text: str, root: Path, environment: Mapping[str, str]) -> str:
 def _looked_up(found: re.Match[str], root: Path, environment: Mapping[str, str]) -> str:
     kind, name = found["kind"], found["name"] or ""
     if kind == "env":
+        if not environment.get(name, "absent"):
+            raise _wrong(found, f"the environment variable `{name}` is empty", f"set {name} for this process")
         if name not in environment:
             near = did_you_mean(name, environment) if len(environment) > 12 else ""
             raise _wrong(found, f"the environment variable `{name}` is not set", near or f"set {name} for this process")

@@ -28,7 +28,7 @@ def test_a_profile_is_forgotten_on_the_store(tmp_path: Path, ids: list[str]) -> 
     assert done.exit_code == 0, done.output
     first, *_, last = done.stdout.splitlines()
     assert "erasing: nothing yet" in first
-    assert "complete: 2 profiles, 2 sessions, 3 events" in last
+    assert "complete: profiles 2, sessions 2, events 3" in last
     assert not [id for id in ids if id in done.stdout]
     assert headrace("profile", "show", ids[0], *on(tmp_path)).exit_code == 1
     again = headrace("forget", ids[0], "--yes", *on(tmp_path))

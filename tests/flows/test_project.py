@@ -164,6 +164,7 @@ def test_a_misfit_does_not_show_the_secret_that_it_came_from(tmp_path: Path, reg
     ("value", "reference"),
     [
         pytest.param("${env:GONE}", "${env:GONE}", id="a variable that is not set"),
+        pytest.param("${env:EMPTY}", "${env:EMPTY}", id="a variable that is empty"),
         pytest.param("${file:gone}", "${file:gone}", id="a file that is not there"),
         pytest.param("${file:.}", "${file:.}", id="a directory"),
         pytest.param("${vault:x}", "${vault:x}", id="an unknown kind"),
@@ -175,7 +176,7 @@ def test_a_secret_that_cannot_be_resolved_takes_its_target_along(
 ) -> None:
     targets = f"crm: {{url: https://crm.example, headers: {{Key: '{value}'}}}}, other: {{url: https://other.example}}"
     settings = f"name: shop\ntargets: {{{targets}}}\n"
-    loaded = load(tmp_path, registry, {"headrace.yaml": settings})
+    loaded = load(tmp_path, registry, {"headrace.yaml": settings}, {"EMPTY": ""})
     (found,) = loaded.diagnostics
     line = settings.split("\n")[found.line - 1]
     assert (found.code, line[found.column - 1 : found.end_column - 1]) == ("H408", reference)
