@@ -7,7 +7,9 @@ import aiohttp
 import msgspec
 
 from engine.profile.fold import fold
+from engine.search.query import Query
 from engine.tracking.ports import Store
+from engine.tracking.records import StoredEvent
 
 JSON = {"Content-Type": "application/json"}
 
@@ -86,9 +88,20 @@ class Ledger:
         return False
 
 
+async def numbers_in(store: Store) -> set[int]:
+    """The numbers of all stored events."""
+    found: set[int] = set()
+    page = await store.search(Query("events"), 1000)
+    while True:
+        found |= {int(event.id.removeprefix("e-")) for event in page.items if isinstance(event, StoredEvent)}
+        if page.after is None:
+            return found
+        page = await store.search(Query("events"), 1000, page.after)
+
+
 async def found_in(store: Store, ledger: Ledger) -> tuple[set[int], int]:
     """The numbers of the stored events, and the sum of all counters."""
-    found = {number for number in ledger.sent if await store.event(f"e-{number}") is not None}
+    found = await numbers_in(store) & ledger.sent
     total = 0
     for visit in range(ledger.profiles):
         session = await store.session("shop", f"visit-{visit}")
