@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.check import FINDINGS, WELL, WRONG_USAGE, project_root
-from cli.expectations import Failure
-from cli.play import Play
-from cli.stage import staged
+from cli.testing.expectations import Failure
+from cli.testing.play import Play
+from cli.testing.stage import staged
+from cli.testing.verdict import verdict
 from cli.traces import BAD, QUIET
 from cli.traces import WELL as GOOD
-from cli.verdict import verdict
 from effects.timeless import TimelessLoop
 from engine.tracking.project import Project
 from flows.case import Case

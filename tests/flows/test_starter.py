@@ -10,10 +10,10 @@ import pytest
 from msgspec import Struct, to_builtins
 
 from cli.demo import CROSSED, EVENTS, STORED, Sent, crossings
-from cli.play import Play
 from cli.shop import COUPONS, DOWN, PRODUCTS, SLEEPY, TIERS
-from cli.stage import staged
-from cli.verdict import verdict
+from cli.testing.play import Play
+from cli.testing.stage import staged
+from cli.testing.verdict import verdict
 from effects.clock import SystemClock
 from effects.ids import new_id
 from effects.scripted import ScriptedPerformer

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from msgspec import UNSET
 
-from cli.expectations import Failure, Judge, failures
-from cli.mocks import Unused
-from cli.play import Happened, Impossible, Play
+from cli.testing.expectations import Failure, Judge, failures
+from cli.testing.mocks import Unused
+from cli.testing.play import Happened, Impossible, Play
 from engine.problem import KeyPath
 from flows.case import Case, Send, Step
 

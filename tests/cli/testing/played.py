@@ -4,10 +4,10 @@ import asyncio
 from pathlib import Path
 from textwrap import dedent
 
-from cli.expectations import Failure
-from cli.play import Play
-from cli.stage import staged
-from cli.verdict import verdict
+from cli.testing.expectations import Failure
+from cli.testing.play import Play
+from cli.testing.stage import staged
+from cli.testing.verdict import verdict
 from effects.timeless import TimelessLoop
 from flows.cases import load_cases
 from flows.project import load_project

@@ -7,9 +7,9 @@ from typing import Any, Final
 from msgspec import UNSET, Struct, structs
 from rich.text import Text
 
-from cli import why
-from cli.compare import Difference, at_paths, differences
-from cli.play import Happened, Play
+from cli.testing import why
+from cli.testing.compare import Difference, at_paths, differences
+from cli.testing.play import Happened, Play
 from cli.traces import short
 from engine.language.absent import ABSENT
 from engine.problem import KeyPath

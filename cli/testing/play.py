@@ -4,9 +4,9 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, json, structs
 
-from cli.given import known_before
-from cli.mocks import Mocks, Request
-from cli.stage import Clock, Crossing, Ids, Stage
+from cli.testing.given import known_before
+from cli.testing.mocks import Mocks, Request
+from cli.testing.stage import Clock, Crossing, Ids, Stage
 from effects.scripted import ScriptedPerformer
 from engine.language.duration import read_duration
 from engine.language.moment import date

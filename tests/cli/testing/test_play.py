@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.tracking.intake import UNUSABLE
-from tests.cli.played import played, told
+from tests.cli.testing.played import played, told
 
 
 @pytest.mark.parametrize("case", [

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import fields
 
-from cli.expectations import CHECKS
+from cli.testing.expectations import CHECKS
 from flows.case import Expect
-from tests.cli.played import told
+from tests.cli.testing.played import told
 
 PAID = "event: {type: order-paid, properties: {total: 5}}\n"
 LARGE = (
