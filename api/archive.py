@@ -41,6 +41,7 @@ async def write_archive(file: IO[bytes], store: Store, project: Project, id: str
                     member.write(msgspec.json.encode(shown_record(following[1], fields)) + b"\n")
                     counts[kind] += 1
                     following = await anext(records, None)
+        assert following is None, following  # noqa: S101 - a kind that has no file, or comes out of order
         about = {"profile": person.id, "exported": now, "documents": {"profile.json": 1, **_named(counts)}}
         archive.writestr("about.json", _indented(about))
     return {kind: counts.get(kind, 1) for kind in KINDS}

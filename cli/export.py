@@ -51,9 +51,10 @@ def _new(to: Path, write: Callable[[IO[bytes]], None]) -> None:
         with NamedTemporaryFile(dir=to.parent, prefix=f".{to.name}.", delete=False) as file:
             try:
                 write(file)
+                file.flush()
+                os.rename(file.name, to)
             except BaseException:
                 os.unlink(file.name)
                 raise
-        os.rename(file.name, to)
     except OSError as cause:
         raise CannotBegin(f"{to} cannot be written: {cause.strerror}.") from cause

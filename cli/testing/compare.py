@@ -40,7 +40,9 @@ def _lists(
     wanted: list[Any] | tuple[Any, ...], found: list[Any] | tuple[Any, ...], at: KeyPath
 ) -> Iterator[Difference]:
     if isinstance(found, Members):  # a set: the order of writing does not matter
-        if len(wanted) != len(found) or any(each not in found for each in wanted):
+        if len(wanted) != len(found) or any(
+            each not in other for one, other in ((wanted, found), (found, wanted)) for each in one
+        ):
             yield Difference(at, wanted, found)
     elif len(wanted) != len(found):
         yield Difference(at, wanted, found)

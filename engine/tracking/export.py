@@ -1,7 +1,7 @@
 """Exporting a profile: all that is stored of it, for whom it is about.
 
-That is what forgetting would erase: the profile, its sessions, events, runs and rejected events, under any id that was
-ever its own.
+That is the profile, its sessions, events and runs under any id that was ever its own, and the rejected events of its
+sessions.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -23,7 +23,7 @@ Exported = tuple[Kind, Struct]
 
 
 async def export(store: Store, id: str) -> AsyncIterator[Exported]:
-    """The records of the profile that `id` leads to; its own comes first, those of a kind come together.
+    """The records of the profile that `id` leads to: its own, then sessions, events, runs, rejected events.
 
     Raises `Unknown` when nobody has the id, and `Unavailable`.
     """

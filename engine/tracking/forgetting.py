@@ -88,7 +88,7 @@ class Forgetter:
 
     async def finish(self, begun: Forgetting, tell: Tell = untold) -> Forgetting:
         """Go on with a forgetting until it is complete. `tell` is called as often as there is something new."""
-        going, quiet_at = begun, begun.asked + self._quiet_ms
+        going, quiet_at = begun, begun.worked + self._quiet_ms
         while going.ids:
             at = self._clock.now()
             going, found = await self._pass(going)
@@ -97,14 +97,13 @@ class Forgetter:
             elif at >= quiet_at:
                 going = structs.replace(going, ids=(), sessions=())
             going = structs.replace(going, worked=self._clock.now(), erased=going.erased + found)
-            await self._keep(going)
+            going = await self._keep(going)
             tell(going)
             if going.ids and not found.total:
                 await asyncio.sleep(self._pause)
         if going.complete is None:
             await self._store.expunge()
-            going = structs.replace(going, complete=self._clock.now())
-            await self._keep(going)
+            going = await self._keep(structs.replace(going, complete=self._clock.now()))
             tell(going)
         return going
 
@@ -155,9 +154,7 @@ class Forgetter:
         sessions = tuple(sorted(whose.sessions.union(going.sessions)))
         if (ids, sessions) == (going.ids, going.sessions):
             return going
-        known = structs.replace(going, ids=ids, sessions=sessions)
-        await self._keep(known)
-        return known
+        return await self._keep(structs.replace(going, ids=ids, sessions=sessions, worked=self._clock.now()))
 
     async def _whole(self, ids: frozenset[str]) -> frozenset[str]:
         """The ids, with those that they have been merged with meanwhile: what joined them made them one person."""
@@ -208,8 +205,13 @@ class Forgetter:
             tracker.known.forget(None, set(person.ids))
             tracker.lines.give(line)
 
-    async def _keep(self, forgetting: Forgetting) -> None:
+    async def _keep(self, forgetting: Forgetting) -> Forgetting:
+        """Keep how it stands, unless somebody else has completed it; gives how it stands then."""
+        stored = await self.one(forgetting.id)
+        if stored is not None and stored.complete is not None:
+            return stored
         await self._store.keep_note(NOTE + forgetting.id, json.encode(forgetting))
+        return forgetting
 
 
 _decode = json.Decoder(Forgetting).decode

@@ -37,7 +37,7 @@ _named = json.Decoder(_Named).decode
 
 
 class Erasure:
-    """Raises `Unavailable`."""
+    """Finds and erases what belongs to profiles. Every method raises `Unavailable`."""
 
     def __init__(
         self, search: Search, writer: Writer, loader: Loader, finisher: Finisher, sweeper: Sweeper, names: Names
@@ -55,10 +55,12 @@ class Erasure:
         await self._search.refresh(self._names.profiles, self._names.sessions)
         more = ids
         while more:
-            found = await self._all(self._names.profiles, [_any("merged_into", part) for part in _parts(more)])
+            leading = [_any("merged_into", part) for part in _parts(more)]
+            found = await self._all(self._names.profiles, leading, ("id",))
             more = frozenset(each.id for each in found) - ids
             ids |= more
-        sessions = await self._all(self._names.sessions, [_any("profile", part) for part in _parts(ids)])
+        theirs = [_any("profile", part) for part in _parts(ids)]
+        sessions = await self._all(self._names.sessions, theirs, ("id", "source"))
         return Belongings(ids, frozenset((each.source, each.id) for each in sessions))
 
     async def remove(self, id: str, version: int) -> None:
@@ -75,7 +77,10 @@ class Erasure:
         raise unsettled()
 
     async def erase(self, whose: Belongings) -> Erased:
-        """Erase what belongs to these, but for the documents of the profiles themselves."""
+        """Erase what belongs to these, but for the documents of the profiles themselves.
+
+        Events go last: runs and marks that do not name the profile are found by them, also after a crash in between.
+        """
         await self._finisher.settled()
         await self._sweeper.clear()  # else somebody finishes, or writes once more, what has been committed of these
         names, ids = self._names, _parts(whose.ids)
@@ -85,10 +90,10 @@ class Erasure:
         )
         nobodys = [{"bool": {"filter": [visit], "must_not": [{"exists": {"field": "profile"}}]}} for visit in visits]
         of_profile = [_any("profile", part) for part in ids]
-        events = [_named(hit.source) for hit in await self._erase(names.events, [*of_profile, *nobodys])]
         runs = [*of_profile, *[_any("met", part) for part in ids]]
-        # Runs and marks need not name the profile: they are found by their events, too.
-        runs_of, marks_of = _of_events(events)
+        runs_of, marks_of = _of_events(
+            await self._all(names.events, [*of_profile, *nobodys], ("stamp", "nth", "id", "source"))
+        )
         runs += runs_of
         wanted = {
             "keys": (names.keys, [_any("id", part) for part in ids]),
@@ -99,6 +104,7 @@ class Erasure:
             "cache": (names.cache, of_profile),
         }
         erased = await asyncio.gather(*[self._erase(*each) for each in wanted.values()])
+        events = await self._erase(names.events, [*of_profile, *nobodys])
         return Erased(events=len(events), **{kind: len(hits) for kind, hits in zip(wanted, erased, strict=True)})
 
     async def expunge(self) -> None:
@@ -117,12 +123,12 @@ class Erasure:
             await self._search.refresh(name)
         return erased
 
-    async def _all(self, name: str, queries: Sequence[Query]) -> list[_Named]:
-        """The documents that any of these queries finds."""
+    async def _all(self, name: str, queries: Sequence[Query], fields: Sequence[str]) -> list[_Named]:
+        """The documents that any of these queries finds; `fields` tell one from another."""
         found: list[Hit] = []
-        order = [{"id": "asc"}, {"created": "asc"}]
+        order = [{each: "asc"} for each in fields]
         after: Sequence[str | int] = ()
-        while hits := await self._search.hits(name, _or(queries), order, PAGE, after=after, source=["id", "source"]):
+        while hits := await self._search.hits(name, _or(queries), order, PAGE, after=after, source=NAMES):
             found += hits
             after = hits[-1].sort
             if len(hits) < PAGE:

@@ -51,7 +51,7 @@ _stats = json.Decoder(_Stats).decode
 async def expunge(search: Search, name: str) -> None:
     """Let nothing be left in the files of what has been deleted until now. Raises `Unavailable`.
 
-    It takes up to a minute, and as long as it takes to write what is left anew.
+    It waits for up to two minutes, and takes as long as it takes to write what is left anew.
     """
     await search.ask("POST", f"/{name}/_flush")
     last = {

@@ -113,7 +113,7 @@ OTHERS = (
     ),
     Table("cache", "cache", "rowid", _OF_PROFILE, "key, doc ->> '$.profile'", (ERASE_CACHE,)),
 )
-KEYS = "SELECT key FROM keys WHERE id IN (SELECT value FROM json_each(?))"
+KEYS = "SELECT key, id FROM keys WHERE id IN (SELECT value FROM json_each(?))"
 SESSIONS = f"{_WHOSE} SELECT source, id FROM sessions WHERE {_OF_PROFILE}"  # noqa: S608 - words of ours
 
 

@@ -176,7 +176,7 @@ ERASE_MARKS = Statement(
     """DELETE FROM marks WHERE seq IN (SELECT seq FROM given)
     AND (event, source) IN (SELECT event, source FROM given)""",
 )
-ERASE_KEYS = Statement("erase keys", ("key",), "DELETE FROM keys WHERE key IN (SELECT key FROM given)")
+ERASE_KEYS = Statement("erase keys", ("key", "id"), "DELETE FROM keys WHERE (key, id) IN (SELECT key, id FROM given)")
 ERASE_CACHE = Statement(
     "erase cache",
     ("key", "profile"),

@@ -14,7 +14,7 @@ from engine.tracking.forgetting import Forgetter
 from engine.tracking.records import Mark, Session, SessionRead, SessionWrite, Unit
 from storage.elasticsearch import upkeep
 from storage.elasticsearch.store import ElasticsearchStore
-from tests.storage.build import event, mark, rejected, write
+from tests.storage.build import event, mark, rejected, run, write
 from tests.storage.cluster import asked, dropped
 from tests.storage.erasing_contract import of, there
 from tests.storage.failing import Failing, How
@@ -160,6 +160,10 @@ async def test_a_forgetting_may_be_broken_off_at_any_write(place: Place, how: Ho
         who = f"ann{nth}"
         await store.commit(of(who))
         await store.commit(Unit(profiles=(write(f"{who}'s other id", into=who),)))
+        # Its run and its mark name another profile: only the event leads to them.
+        led = event(f"{who}-3", profile=who)
+        run_of, mark_of = structs.replace(run(f"led {who}", led.id), profile="cy", at=5), mark(led.id, at=5)
+        await store.commit(Unit(events=(led,), runs=(run_of,), marks=(structs.replace(mark_of, profile="cy"),)))
         dying = place.store()
         await dying.counts()
         failing = Failing(dying, nth, how)

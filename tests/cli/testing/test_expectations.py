@@ -118,11 +118,11 @@ def test_every_key_is_checked() -> None:
         id="profile",
     ),
     pytest.param(
-        LARGE + "expect: {profile: {traits.tier: null, traits.revenue: true, segments: [vip], traits: {lost: 1}}}",
+        LARGE + "expect: {profile: {traits.tier: null, traits.revenue: true, segments: [vip, vip], traits: {lost: 1}}}",
         [
             'expected `traits.tier` of the profile not to be there; it is "gold"',
             "expected `traits.revenue` of the profile to be true; it is 400",
-            'expected `segments` of the profile to be ["vip"]; it is ["rich", "vip"]',
+            'expected `segments` of the profile to be ["vip", "vip"]; it is ["rich", "vip"]',
             "expected `traits.lost` of the profile to be 1; it is absent",
         ],
         id="another profile",

@@ -194,6 +194,30 @@ async def test_it_is_not_complete_before_what_was_under_way_has_had_its_time(sho
     assert (done.complete or 0) - done.asked >= 1000
 
 
+async def test_one_that_is_gone_on_with_has_its_quiet_time_from_when_it_was_left(shop: Collector) -> None:
+    id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
+    begun = await forgetter(shop).begin(id, "n")
+    await forgetter(shop)._pass(begun)
+    shop.clock.advance(60_000)
+    left = structs.replace(begun, worked=shop.clock.now())  # somebody was at it a moment ago
+    looks: list[Forgetting] = []
+
+    def tell(one: Forgetting) -> None:
+        looks.append(one)
+        shop.clock.advance(400)
+
+    done = await forgetter(shop, quiet_ms=1000).finish(left, tell)
+    assert (done.complete or 0) - left.worked >= 1000
+
+
+async def test_what_somebody_else_has_completed_stays_complete(shop: Collector) -> None:
+    id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
+    begun = await forgetter(shop).begin(id, "n")
+    done = await forgetter(shop).finish(begun)
+    assert await forgetter(shop).finish(begun) == done
+    assert await forgetter(shop).all() == [done]
+
+
 async def test_events_that_come_meanwhile_are_refused_or_go_too(shop: Collector) -> None:
     id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
     told: list[str] = []
