@@ -15,7 +15,7 @@ from effects.ids import new_id
 from engine.tracking.forgetting import Forgetter, Forgetting
 from engine.tracking.ports import Unavailable
 from engine.tracking.tracker import Tracker
-from engine.tracking.unmerging import Unknown
+from engine.tracking.whose import Unknown
 
 LEFT_MS = 60_000  # a forgetting that nobody has gone on with for so long is taken up again
 

@@ -14,7 +14,8 @@ from api.problem import HttpProblem
 from api.reading import ReadingKey
 from engine.profile.why import told
 from engine.tracking.tracker import Tracker
-from engine.tracking.unmerging import Unknown, Unmerged, unmerge_served
+from engine.tracking.unmerging import Unmerged, unmerge_served
+from engine.tracking.whose import Unknown
 
 
 class StepNamed(Struct, frozen=True, forbid_unknown_fields=True):

@@ -27,8 +27,7 @@ from engine.profile.shown import shown
 from engine.profile.why import why as told_why
 from engine.tracking.history import events_of, sessions_of
 from engine.tracking.tracker import Tracker
-from engine.tracking.unmerging import Unknown
-from engine.tracking.whose import profile_at
+from engine.tracking.whose import Unknown, profile_at
 
 Why = Annotated[bool, QueryParameter(description="Also tell the profile's parts, and what joined them")]
 

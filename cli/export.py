@@ -15,7 +15,7 @@ from cli.call import download
 from cli.profile import Where, stored
 from cli.store import CannotBegin, cannot, missing, opened
 from effects.clock import SystemClock
-from engine.tracking.unmerging import Unknown
+from engine.tracking.whose import Unknown
 
 
 def export(id: str, to: Path, where: Where, console: Console, wrong: Console) -> int:

@@ -18,7 +18,7 @@ from cli.store import CannotBegin, alone, cannot, kind_of, missing, opened
 from effects.clock import SystemClock
 from effects.ids import new_id
 from engine.tracking.forgetting import QUIET_MS, Forgetter, Forgetting
-from engine.tracking.unmerging import Unknown
+from engine.tracking.whose import Unknown
 
 ASK_SECONDS = 0.5  # between two questions to a server
 QUESTION = "Erase all that is stored of this profile, under all its ids? It cannot be undone."

@@ -23,8 +23,8 @@ from engine.profile.fold import fold
 from engine.profile.shown import shown
 from engine.profile.why import why
 from engine.tracking.project import Project
-from engine.tracking.unmerging import Nobody, Unknown, unmerge_stored
-from engine.tracking.whose import profile_at
+from engine.tracking.unmerging import unmerge_stored
+from engine.tracking.whose import Unknown, somebody_at
 
 SERVED = "let its server do it, with --url http://127.0.0.1:8686 or wherever it listens"
 ROOTS = ("traits", "pii", "consents")
@@ -85,9 +85,7 @@ def _asked(id: str, where: Where, wrong: Console) -> Document:
 
     async def read() -> Document:
         async with opened(url, where.root) as store:
-            person = await profile_at(store, id)
-            if person is None:
-                raise Nobody(id)
+            person = await somebody_at(store, id)
             fields = project.settings.fields
             return shown(person, fold(person, fields)) | {"why": why(person, fields)}
 

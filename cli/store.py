@@ -9,7 +9,7 @@ from rich.console import Console
 
 import nodes
 from engine.tracking.ports import Store, Unavailable
-from engine.tracking.unmerging import Nobody, Unknown
+from engine.tracking.whose import Nobody, Unknown
 from flows.diagnostic import render
 from flows.files import SETTINGS
 from flows.project import Loaded, load_project, within

@@ -13,8 +13,7 @@ from engine.search.field import Field, Kind
 from engine.search.query import AllOf, AnyOf, Exists, Is, Node, Not, Query
 from engine.tracking.erasure import Belongings
 from engine.tracking.ports import Store
-from engine.tracking.unmerging import Nobody
-from engine.tracking.whose import profile_at
+from engine.tracking.whose import somebody_at
 
 PAGE: Final = 500
 AT_ONCE: Final = 50  # ids or sessions in one query
@@ -27,9 +26,7 @@ async def export(store: Store, id: str) -> AsyncIterator[Exported]:
 
     Raises `Unknown` when nobody has the id, and `Unavailable`.
     """
-    person = await profile_at(store, id)
-    if person is None:
-        raise Nobody(id)
+    person = await somebody_at(store, id)
     yield "profiles", person
     whose = await store.belongings(frozenset({id, *person.ids}))
     for source, name in sorted(whose.sessions):

@@ -22,8 +22,7 @@ from engine.tracking.erasure import Belongings, Erased
 from engine.tracking.forgotten import SessionName
 from engine.tracking.ports import Clock, Conflict, Moving, Store
 from engine.tracking.tracker import Tracker
-from engine.tracking.unmerging import Nobody
-from engine.tracking.whose import profile_at
+from engine.tracking.whose import profile_at, somebody_at
 
 NOTE: Final = "forgetting "
 QUIET_MS: Final = 12_000  # a request takes no longer: a look-up may wait for 10 seconds
@@ -77,9 +76,7 @@ class Forgetter:
 
         Raises `Unknown` when nobody has the id.
         """
-        person = await profile_at(self._store, id)
-        if person is None:
-            raise Nobody(id)
+        person = await somebody_at(self._store, id)
         now = self._clock.now()
         begun = Forgetting(id=name, asked=now, ids=tuple(sorted({id, person.id, *person.ids})), worked=now)
         await self._keep(begun)

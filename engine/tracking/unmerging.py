@@ -19,21 +19,10 @@ from engine.tracking.project import Project
 from engine.tracking.records import ProfileWrite, Unit
 from engine.tracking.tracker import Tracker
 from engine.tracking.triggers import Triggers
-from engine.tracking.whose import profile_at
+from engine.tracking.whose import Unknown, somebody_at
 
 MOST_RUNS = 12  # when the documents keep moving
 SHORTEST = 6  # characters by which a step may be named
-
-
-class Unknown(Exception):
-    """Nobody has the id, or the profile has no such step. The message says which."""
-
-
-class Nobody(Unknown):
-    """Nobody has the id."""
-
-    def __init__(self, id: str) -> None:
-        super().__init__(f"nobody has the id {id}")
 
 
 class Unmerged(Struct, frozen=True):
@@ -51,7 +40,7 @@ async def unmerge_stored(store: Store, project: Project, clock: Clock, id: str, 
     """
     for run in range(MOST_RUNS):
         try:
-            return await _once(store, project, clock.now(), await _person(store, id), step)
+            return await _once(store, project, clock.now(), await somebody_at(store, id), step)
         except Conflict:
             await asyncio.sleep(0.005 * run)
     raise _moving(id)
@@ -61,11 +50,11 @@ async def unmerge_served(tracker: Tracker, id: str, step: str) -> Unmerged:
     """The same beside the units of a server: in turn with those of the profile, which are held up that long."""
     store, lines = tracker.store, tracker.lines
     for run in range(MOST_RUNS):
-        person = await _person(store, id)
+        person = await somebody_at(store, id)
         line, _ = await lines.take(person.id)
         try:
             await lines.settled(line)
-            person = await _person(store, id)
+            person = await somebody_at(store, id)
             return await _once(store, tracker.project, tracker.clock.now(), person, step)
         except Conflict:
             pass
@@ -74,13 +63,6 @@ async def unmerge_served(tracker: Tracker, id: str, step: str) -> Unmerged:
             lines.give(line)
         await asyncio.sleep(0.005 * run)
     raise _moving(id)
-
-
-async def _person(store: Store, id: str) -> Profile:
-    person = await profile_at(store, id)
-    if person is None:
-        raise Nobody(id)
-    return person
 
 
 async def _once(store: Store, project: Project, now: int, person: Profile, named: str) -> Unmerged:

@@ -23,8 +23,8 @@ from engine.tracking.ports import Store
 from engine.tracking.project import Project, Settings
 from engine.tracking.source import Source
 from engine.tracking.tracker import Tracker
-from engine.tracking.unmerging import Unknown, unmerge_served
-from engine.tracking.whose import profile_at
+from engine.tracking.unmerging import unmerge_served
+from engine.tracking.whose import Unknown, profile_at
 from tests.identity.model import Action, Alias, Forget, Identify, Joined, Model, Track, Unmerge, outcomes
 from tests.projects import project
 

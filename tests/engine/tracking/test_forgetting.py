@@ -14,7 +14,8 @@ from engine.tracking.forgetting import NOTE, Forgetter, Forgetting
 from engine.tracking.intake import Refusal
 from engine.tracking.ports import Store, Unavailable
 from engine.tracking.records import StoredEvent, Unit
-from engine.tracking.unmerging import Unknown, unmerge_served
+from engine.tracking.unmerging import unmerge_served
+from engine.tracking.whose import Unknown
 from tests.engine.tracking.collector import Collector
 from tests.projects import payload, project
 

@@ -12,7 +12,8 @@ from engine.tracking.history import events_of, sessions_of
 from engine.tracking.ports import Store
 from engine.tracking.project import Settings
 from engine.tracking.source import Source
-from engine.tracking.unmerging import Unknown, Unmerged, unmerge_served, unmerge_stored
+from engine.tracking.unmerging import Unmerged, unmerge_served, unmerge_stored
+from engine.tracking.whose import Unknown
 from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.conftest import Opener
 from tests.projects import SHOP, payload, project
