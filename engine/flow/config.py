@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
+from engine.flow.condition import read_condition
 from engine.flow.fill import Fill, encoded
 from engine.flow.names import ProjectNames
 from engine.flow.node import Counters, Fixed, Keys, Names, Node, Parts, Span, Sparse, Truth, type_name
@@ -16,7 +17,7 @@ from engine.flow.reading import bare_texts, check_reads, worded_consents
 from engine.flow.registry import field_notes, notes, sole_field
 from engine.language.derived import COUNTER
 from engine.language.duration import read_duration
-from engine.language.expression import Condition, Read, compile_condition
+from engine.language.expression import Condition, Read
 from engine.language.path import parse_path
 from engine.language.refusal import NO_TEMPLATES
 from engine.language.template import has_template
@@ -277,22 +278,6 @@ class _Reading:
                 self.config.problems.append(problem.below(where))
             if note.kind == "manual-segment":
                 self.config.writes.append((where, ("profile", "segments", str(name))))
-
-
-def read_condition(raw: Any, at: KeyPath, problems: list[Problem]) -> Condition | None:
-    """Compile a condition that stands at `at`, adding what is wrong with it to `problems`."""
-    if isinstance(raw, bool):
-        raw = "true" if raw else "false"
-    if not isinstance(raw, str):
-        problems.append(
-            Problem(code="H114", message="a condition is a text such as `event.properties.total > 0`", path=at)
-        )
-        return None
-    try:
-        return compile_condition(raw)
-    except Wrong as wrong:
-        problems.append(wrong.problem.below(at))
-        return None
 
 
 def bad_duration(raw: Any, at: KeyPath) -> Problem:

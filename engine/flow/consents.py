@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from engine.flow.listed import listed
 from engine.flow.names import ProjectNames
 from engine.flow.sight import Sight
 from engine.language.expression import Read
@@ -46,7 +47,7 @@ UNWANTED = Wanted()
 
 def read_consents(raw: Any, at: KeyPath, names: ProjectNames, problems: list[Problem]) -> Wanted:
     """What `consents:` says, which stands at `at`; adds what is wrong with it to `problems`."""
-    items = [(item, (*at, i)) for i, item in enumerate(raw)] if isinstance(raw, list) else [(raw, at)]
+    items = listed(raw, at)
     if not items or not all(isinstance(item, str) for item, _ in items):
         wrong = next((where for item, where in items if not isinstance(item, str)), at)
         message = "`consents` is the name of a consent or a list of names"

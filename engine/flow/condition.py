@@ -1,0 +1,39 @@
+"""Conditions, where they stand in a flow: compiled, with what they read."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.flow.names import ProjectNames
+from engine.flow.reading import check_reads
+from engine.language.expression import Condition, Read, compile_condition
+from engine.problem import KeyPath, Problem, Wrong
+
+
+def read_when(holder: Mapping[str, Any], at: KeyPath, names: ProjectNames, problems: list[Problem]) -> Condition | None:
+    """The `when:` of a trigger or a node that stands at `at`; adds what is wrong with it to `problems`."""
+    if "when" not in holder:
+        return None
+    when = read_condition(holder["when"], (*at, "when"), problems)
+    problems += check_reads(placed_reads(when, (*at, "when")), names)
+    return when
+
+
+def read_condition(raw: Any, at: KeyPath, problems: list[Problem]) -> Condition | None:
+    """Compile a condition that stands at `at`, adding what is wrong with it to `problems`."""
+    if isinstance(raw, bool):
+        raw = "true" if raw else "false"
+    if not isinstance(raw, str):
+        problems.append(
+            Problem(code="H114", message="a condition is a text such as `event.properties.total > 0`", path=at)
+        )
+        return None
+    try:
+        return compile_condition(raw)
+    except Wrong as wrong:
+        problems.append(wrong.problem.below(at))
+        return None
+
+
+def placed_reads(condition: Condition | None, at: KeyPath) -> list[tuple[KeyPath, Read]]:
+    """What a condition that stands at `at` reads."""
+    return [(at, read) for read in condition.reads] if condition is not None else []

@@ -1,0 +1,73 @@
+"""From drafts to a plan: how a flow's nodes are wired, and the nodes in plan order."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from engine.flow.draft import Draft
+from engine.flow.graph import Wiring, plan_order
+from engine.flow.node import asks
+from engine.flow.plan import PlannedNode, ProfilePolicy
+from engine.language.expression import Read
+from engine.problem import KeyPath
+
+
+def wire(
+    drafts: Mapping[str, Draft],
+    starts: tuple[str, ...],
+    policy: ProfilePolicy,
+    trigger_reads: list[tuple[KeyPath, Read]],
+) -> Wiring:
+    """The graph that these nodes make."""
+    return Wiring(
+        nodes={id: d.node for id, d in drafts.items()},
+        ports={id: d.ports for id, d in drafts.items()},
+        edges=[(id, port, target, at) for id, d in drafts.items() for port, target, at in d.next],
+        starts=starts,
+        reads={id: d.config.reads for id, d in drafts.items()},
+        writes={id: d.config.writes for id, d in drafts.items()},
+        joins={id: d.settings["join"] for id, d in drafts.items()},
+        guarded=frozenset(id for id, d in drafts.items() if d.guarded),
+        places={id: d.at for id, d in drafts.items()},
+        profile=policy,
+        trigger_reads=trigger_reads,
+    )
+
+
+def planned(wiring: Wiring, drafts: Mapping[str, Draft], lines: Callable[[KeyPath], int]) -> dict[str, Any]:
+    """The nodes, starts and indexes of a flow without errors."""
+    index = {id: i for i, id in enumerate(plan_order(wiring))}
+    return {
+        "nodes": tuple(_planned_node(draft, wiring, index, lines) for draft in map(drafts.__getitem__, index)),
+        "starts": tuple(sorted(index[id] for id in wiring.starts)),
+        "indexes": index,
+    }
+
+
+def _planned_node(
+    draft: Draft, wiring: Wiring, index: Mapping[str, int], lines: Callable[[KeyPath], int]
+) -> PlannedNode:
+    outs: dict[str, tuple[int, ...]] = {}
+    for port, target, _ in draft.next:
+        outs[port] = (*outs.get(port, ()), index[target])
+    ins: dict[int, set[str]] = {}
+    for source, port, _, _ in wiring.into(draft.id):
+        ins.setdefault(index[source], set()).add(port)
+    assert draft.config.fill is not None  # noqa: S101  # a flow with errors is not planned
+    return PlannedNode(
+        index=index[draft.id],
+        id=draft.id,
+        node=draft.node,
+        fill=draft.config.fill,
+        ports=draft.ports,
+        asks=asks(draft.node),
+        fatal=frozenset(p.name for p in draft.ports.values() if p.failure and p.name not in outs),
+        starts=draft.id in wiring.starts,
+        makes_ids=draft.node.makes_ids,
+        guarded=draft.guarded,
+        ins=tuple((source, frozenset(ins[source])) for source in sorted(ins)),
+        outs=outs,
+        when=draft.when,
+        consents=draft.consents,
+        line=lines(draft.at),
+        **draft.settings,
+    )

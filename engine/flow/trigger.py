@@ -1,0 +1,47 @@
+"""Reading a flow's trigger."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.flow.complaints import Complaints
+from engine.flow.condition import read_when
+from engine.flow.listed import listed
+from engine.flow.names import ProjectNames
+from engine.flow.plan import Trigger
+from engine.problem import KeyPath
+
+TRIGGER_KEYS = ("event", "source", "when", "schedule")
+_AT: KeyPath = ("trigger",)
+
+
+def read_trigger(raw: Any, names: ProjectNames, complaints: Complaints) -> Trigger:
+    """What `trigger:` says; complains about what is wrong with it."""
+    if raw is None:
+        help = "add `trigger: {event: order-paid}`, names or globs"
+        complaints.say("H102", "a flow needs a trigger", (), on="key", help=help)
+        return Trigger()
+    if not isinstance(raw, Mapping):
+        complaints.say("H103", "a trigger is a map with `event`, `source`, `when`", _AT)
+        return Trigger()
+    complaints.unknown(raw, TRIGGER_KEYS, _AT, "a trigger")
+    if "schedule" in raw:
+        complaints.say("H121", "schedules are not available yet", (*_AT, "schedule"), on="key")
+    when = read_when(raw, _AT, names, complaints)
+    if when is not None and any(read.path[0] == "nodes" for read in when.reads):
+        complaints.say("H304", "no node has run when a trigger is decided", (*_AT, "when"))
+    sources = _words(raw, "source", complaints)
+    for source, at in listed(raw.get("source", []), (*_AT, "source")):
+        if isinstance(source, str) and not set(source) & {"*", "?"}:
+            problem = names.problem("source", source)
+            complaints += [problem.below(at)] if problem else []
+    return Trigger(_words(raw, "event", complaints), sources, when)
+
+
+def _words(raw: Mapping[str, Any], key: str, complaints: Complaints) -> tuple[str, ...]:
+    if key not in raw:
+        return ()
+    words = listed(raw[key], (*_AT, key))
+    for word, where in words or [(None, (*_AT, key))]:
+        if not isinstance(word, str) or not word:
+            complaints.say("H103", f"`{key}` is a name or a list of names", where)
+    return tuple(str(word) for word, _ in words)
