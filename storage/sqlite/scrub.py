@@ -8,7 +8,7 @@ before, after and while zeros are written there. (See "B-tree Pages" in SQLite's
 import os
 from typing import Final
 
-STRETCH: Final = 4 * 1024 * 1024  # bytes that are read at a time
+READ_BYTES: Final = 4 * 1024 * 1024  # bytes that are read at a time
 FILE_HEADER: Final = 100  # bytes before the first page's own header
 HEADER: Final = {2: 12, 5: 12, 10: 8, 13: 8}  # bytes of a page's header, by the kind of page that it begins with
 # A page of another kind begins with a page's number of four bytes: as long as there are fewer, that is no such kind.
@@ -27,8 +27,8 @@ def scrub(file: int) -> int:
     pages is old then: if it writes one of them, what was there comes back. Raises `OSError`.
     """
     page, size, held = _page_size(file), os.fstat(file).st_size, 0
-    for start in range(0, size, STRETCH):
-        pages = os.pread(file, STRETCH, start)
+    for start in range(0, size, READ_BYTES):
+        pages = os.pread(file, READ_BYTES, start)
         for at in range(0, len(pages), page):
             free = _free(pages, at, FILE_HEADER if start + at == 0 else 0, page)
             if free and pages.count(b"\0", free.start, free.stop) < len(free):

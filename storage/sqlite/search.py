@@ -64,7 +64,7 @@ TABLES: dict[Kind, Table] = {
 }
 
 
-class Walk:
+class Paging:
     """The way to one page. `step` goes on until it says that the page is done; each step is a transaction of its own.
 
     Raises `BadCursor`.
@@ -150,10 +150,10 @@ class Searcher:
 
     async def search(self, query: Query, limit: int, after: str | None = None) -> Page:
         """As `engine.tracking.ports.Store`."""
-        walk = Walk(query, limit, after)
-        while walk.step(self._reader):
+        paging = Paging(query, limit, after)
+        while paging.step(self._reader):
             pass
-        return walk.page()
+        return paging.page()
 
     async def close(self) -> None:
         """Let go of the file."""

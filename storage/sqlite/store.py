@@ -44,7 +44,7 @@ from storage.sqlite import erasure, query, retention
 from storage.sqlite.change import Change, change_of
 from storage.sqlite.reader import Reader
 from storage.sqlite.schema import UnusableFile, prepare
-from storage.sqlite.search import Walk
+from storage.sqlite.search import Paging
 from storage.sqlite.statement import DROP_CACHE, FLOW, META, REMOVE
 from storage.sqlite.wash import wash
 from storage.sqlite.writer import Writer
@@ -166,10 +166,10 @@ class SqliteStore:
 
     async def search(self, query: Query, limit: int, after: str | None = None) -> Page:
         """A page of the documents that match, newest first; others may read between its steps."""
-        walk = Walk(query, limit, after)
-        while await self._read(partial(walk.step, self._far)):
+        paging = Paging(query, limit, after)
+        while await self._read(partial(paging.step, self._far)):
             pass
-        return walk.page()
+        return paging.page()
 
     async def due(self, before: int, limit: int) -> list[str]:
         """The ids of profiles whose time has come, those that wait longest first."""
