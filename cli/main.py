@@ -292,8 +292,10 @@ def play(
 ) -> None:
     """Play the cases of `*.test.yaml` through the whole project, in memory and without a network.
 
-    Exit code 1 when one comes out otherwise than expected: the place, what was, and why is shown.
-    See docs/testing.md.
+    Where one comes out otherwise than expected, the place, what was, and why is shown. See docs/testing.md.
+
+    Exit code 0: all cases passed. 1: a case failed.
+    2: no case failed, and not all that was named could be played.
     """
     from cli.test import play as begin
 

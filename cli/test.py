@@ -10,7 +10,7 @@ from msgspec import Struct
 from rich.console import Console
 from rich.text import Text
 
-from cli.check import FINDINGS, WELL, WRONG_USAGE, project_root
+from cli.check import project_root
 from cli.testing.expectations import Failure
 from cli.testing.play import Play
 from cli.testing.stage import staged
@@ -28,61 +28,69 @@ from flows.place import Place
 from flows.project import load_project
 from nodes import builtin
 
+PASSED, FAILED, UNPLAYED = 0, 1, 2  # exit codes
+
 
 class Tally(Struct):
-    """What came of the cases so far."""
+    """What came of the cases so far. `unplayed` counts what was named and could not be played."""
 
     files: int = 0
     passed: int = 0
     failed: int = 0
+    unplayed: int = 0
+
+    @property
+    def code(self) -> int:
+        """The exit code. A case that fails is never hidden by what could not be played."""
+        if self.failed:
+            return FAILED
+        return UNPLAYED if self.unplayed or not self.files else PASSED
 
 
 def play(paths: list[Path], text: str, console: Console, out: TextIO) -> int:
     """Play the cases of projects, or of files of them (default: the project of the current directory).
 
     With a `text` only the cases with it in their name, in small or capital letters. Gives the exit code: 1 when a case
-    fails or the project has errors, 2 for a path without test files, or when no case has the text.
+    fails; else 2 when something could not be played (a path that is not there, a project with errors or without test
+    files, a text that no case has); else 0.
     """
     chosen = [path.resolve() for path in paths or [Path()]]
     missing = [path for path in chosen if not path.exists()]
     for path in missing:
         console.print(f"there is no {path}", markup=False, soft_wrap=True)
     if missing:
-        return WRONG_USAGE
-    began, tally, code = time.perf_counter(), Tally(), WELL
+        return UNPLAYED
+    began, tally = time.perf_counter(), Tally()
     with asyncio.Runner(loop_factory=TimelessLoop) as runner:
         for root in dict.fromkeys(map(project_root, chosen)):
             asked = [path for path in chosen if project_root(path) == root]
-            code = max(code, runner.run(_of_project(root, asked, text, console, out, tally)))
+            runner.run(_of_project(root, asked, text, console, out, tally))
     if tally.files:
         console.print(_summary(tally, time.perf_counter() - began), soft_wrap=True)
-    return max(code, FINDINGS) if tally.failed else code
+    elif not tally.unplayed:
+        console.print(f"no case has `{text}` in its name", markup=False, highlight=False, soft_wrap=True)
+    return tally.code
 
 
-async def _of_project(root: Path, asked: list[Path], text: str, console: Console, out: TextIO, tally: Tally) -> int:
+async def _of_project(root: Path, asked: list[Path], text: str, console: Console, out: TextIO, tally: Tally) -> None:
     loaded = load_project(root, builtin(), _Pretended())
     cases = load_cases(root, loaded)
     wrong = [one for one in (*loaded.diagnostics, *cases.diagnostics) if one.severity == "error"]
     if wrong:
-        out.write(
-            render(wrong, {**loaded.sources, **cases.sources}, colour=console.is_terminal and not console.no_color)
-        )
-        return FINDINGS
-    files = _chosen(cases, root, asked)
-    if not files:
-        where = "the project" if root in asked else "what was named"
-        told = f"{where} has no test files: write flows/NAME.test.yaml (docs/testing.md says how)"
-        console.print(f"{root}: {told}", markup=False, highlight=False, soft_wrap=True)
-        return WRONG_USAGE
-    project, found = staged(loaded.project), False
-    for file in files:
+        tally.unplayed += 1
+        sources = {**loaded.sources, **cases.sources}
+        out.write(render(wrong, sources, colour=console.is_terminal and not console.no_color))
+        return
+    chosen = [_chosen(cases, root, path) for path in asked]
+    for path in (path for path, files in zip(asked, chosen, strict=True) if not files):
+        tally.unplayed += 1
+        told = f"{path} has no test files: write flows/NAME.test.yaml (docs/testing.md says how)"
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
+    project = staged(loaded.project)
+    for file in (file for file in cases.files if any(file in files for files in chosen)):
         picked = [(i, case) for i, case in enumerate(file.file.cases) if text.lower() in case.name.lower()]
         if picked:
-            found = True
             await _of_file(project, file, picked, console, tally)
-    if not found:
-        console.print(f"no case has `{text}` in its name", markup=False, highlight=False, soft_wrap=True)
-    return WELL if found else WRONG_USAGE
 
 
 async def _of_file(
@@ -146,23 +154,20 @@ def _place(file: Cases, failure: Failure) -> Place:
 
 def _summary(tally: Tally, seconds: float) -> Text:
     cases = f"{tally.passed} passed" + (f", {tally.failed} failed" if tally.failed else "")
-    mark = ("✗ ", BAD) if tally.failed else ("✓ ", GOOD)
+    mark = ("✗ ", BAD) if tally.code else ("✓ ", GOOD)
     files = f"{tally.files} file" + ("s" if tally.files != 1 else "")
-    return Text.assemble(mark, f"{cases} in {files}", (f"  ({round(seconds * 1000)} ms)", QUIET))
+    rest = "; not all that was named could be played, see above" if tally.unplayed else ""
+    return Text.assemble(mark, f"{cases} in {files}", (f"  ({round(seconds * 1000)} ms)", QUIET), rest)
 
 
-def _chosen(cases: CasesLoaded, root: Path, asked: list[Path]) -> list[Cases]:
-    """The files that were asked for; a flow's name stands for the test file beside it."""
-    if root in asked:
+def _chosen(cases: CasesLoaded, root: Path, path: Path) -> list[Cases]:
+    """The files that a path asks for; a flow's name stands for the test file beside it."""
+    if path == root:
         return list(cases.files)
-    names = [file_name(root, path) for path in asked]
-    beside = {name.removesuffix(".yaml") + ".test.yaml" for name in names if name.endswith(".yaml")}
-    return [
-        file
-        for file in cases.files
-        if file.document.name in beside
-        or any(file.document.name == name or file.document.name.startswith(f"{name}/") for name in names)
-    ]
+    name = file_name(root, path)
+    beside = name.removesuffix(".yaml") + ".test.yaml"
+    named = {name, beside} if name.endswith(".yaml") else {name}
+    return [file for file in cases.files if file.document.name in named or file.document.name.startswith(f"{name}/")]
 
 
 class _Pretended(dict[str, str]):

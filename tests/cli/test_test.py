@@ -1,5 +1,6 @@
 """`headrace test`: its exit codes, what it plays, and what it shows."""
 
+import shutil
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -113,7 +114,7 @@ def test_files_are_picked_by_their_path_and_that_of_their_flow(project: Path, pa
 def test_a_project_with_errors_is_not_played(project: Path) -> None:
     write(project, {"flows/bad.yaml": "flow: bad\n"})
     code, text = run(project)
-    assert code == 1
+    assert code == 2
     assert "error[H" in text
     assert "✓ A large" not in text
 
@@ -121,7 +122,7 @@ def test_a_project_with_errors_is_not_played(project: Path) -> None:
 def test_a_test_file_with_errors_is_told_with_its_place(project: Path) -> None:
     write(project, {"flows/bad.test.yaml": "cases: [{name: x, event: {type: y}, expect: {same: [ann, bob]}}]"})
     code, text = run(project)
-    assert code == 1
+    assert code == 2
     assert " --> flows/bad.test.yaml:1:" in text
 
 
@@ -133,6 +134,55 @@ def test_without_test_files_there_is_nothing_to_play(project: Path) -> None:
 
 def test_a_path_that_is_not_there_is_wrong_usage(project: Path) -> None:
     assert run(project / "gone")[0] == 2
+
+
+@pytest.mark.parametrize(("kinds", "code"), [
+    pytest.param(["passing", "passing"], 0, id="all pass"),
+    pytest.param(["failing", "passing"], 1, id="one fails"),
+    pytest.param(["failing", "untested"], 1, id="one fails and one has no test files"),
+    pytest.param(["untested", "failing"], 1, id="the same the other way round"),
+    pytest.param(["broken", "failing"], 1, id="one has errors and one fails"),
+    pytest.param(["passing", "untested"], 2, id="one passes and one has no test files"),
+    pytest.param(["broken", "passing"], 2, id="one has errors and one passes"),
+    pytest.param(["broken", "untested"], 2, id="nothing can be played"),
+    pytest.param(["failing", "gone"], 2, id="a path that is not there: nothing is played"),
+])  # fmt: skip
+def test_of_several_projects_a_failed_case_decides_then_what_cannot_be_played(
+    project: Path, kinds: list[str], code: int
+) -> None:
+    roots = [project.parent / f"{kind}-{number}" for number, kind in enumerate(kinds)]
+    for root, kind in zip(roots, kinds, strict=True):
+        if kind != "gone":
+            shutil.copytree(project, root)
+        if kind == "untested":
+            (root / "flows" / "order.test.yaml").unlink()
+        if kind == "failing":
+            write(root, {"flows/order.test.yaml": CASES.replace("total: 200", "total: 20")})
+        if kind == "broken":
+            write(root, {"flows/bad.yaml": "flow: bad\n"})
+    assert run(*roots)[0] == code
+
+
+def test_what_passes_is_not_ticked_where_not_all_could_be_played(project: Path) -> None:
+    other = write(project.parent / "other", {"flows/lone.yaml": FLOW})
+    code, text = run(project, other)
+    last = list(lines(text))[-1]
+    assert (code, last.startswith("✗ 2 passed in 1 file"), "not all that was named" in last) == (2, True, True)
+
+
+def test_a_flow_without_a_test_file_is_told_beside_one_that_has_one(project: Path) -> None:
+    lone = "flow: lone\ntrigger: {event: a}\nnodes: {say: {log: hello}}\n"
+    write(project, {"flows/lone.yaml": lone})
+    code, text = run(project / "flows" / "order.yaml", project / "flows" / "lone.yaml")
+    assert (code, "2 passed" in text, "lone.yaml has no test files" in text) == (2, True, True)
+
+
+def test_a_text_is_looked_for_in_all_projects(project: Path) -> None:
+    other = write(project.parent / "other", {"flows/order.test.yaml": CASES.replace("thanked for", "thanked")})
+    for name in ("headrace.yaml", "flows/order.yaml", "segments/vip.yaml", "sources/shop.yaml"):
+        write(other, {name: (project / name).read_text()})
+    assert run(project, other, text="thanked for")[0] == 0
+    assert run(project, other, text="huge") == (2, "no case has `huge` in its name\n")
 
 
 def test_a_pipe_gets_no_colours_and_the_command_gives_the_exit_code(project: Path) -> None:

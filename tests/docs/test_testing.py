@@ -9,8 +9,10 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import fields
 from rich.console import Console
+from typer.testing import CliRunner
 
-from cli.test import play
+from cli.main import app
+from cli.test import FAILED, PASSED, UNPLAYED, play
 from flows.case import Case, CaseFile, Expect, Send, Step
 from tests.docs.test_examples import anchors
 
@@ -56,6 +58,14 @@ def test_a_table_has_every_key(heading: str, kind: type[Struct]) -> None:
     table = PAGE.partition(heading)[2].partition("| key | meaning |\n|---|---|\n")[2].partition("\n\n")[0]
     named = {name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])}
     assert named == {field.encode_name for field in fields(kind)}
+
+
+def test_the_exit_codes_are_those_of_the_command() -> None:
+    table = PAGE.partition("| exit code | means |\n|---|---|\n")[2].partition("\n\n")[0]
+    told = CliRunner().invoke(app, ["test", "--help"]).output
+    for code, row in zip((PASSED, FAILED, UNPLAYED), table.splitlines(), strict=True):
+        assert row.startswith(f"| {code} |")
+        assert re.search(rf"\b{code}: \w+", told), told
 
 
 def test_every_link_leads_somewhere() -> None:
