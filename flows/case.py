@@ -12,6 +12,7 @@ SOMEBODY: Final = "visitor"  # what a visitor without a name is called
 NOON: Final = "2026-01-01T12:00:00Z"  # when cases begin, unless a file says otherwise
 
 Outcome = Literal["finished", "failed", "filtered", "not-triggered"]
+Refused = Literal["malformed", "unauthorised", "too-large", "nothing-accepted"]  # of the intake's, those that can come
 Path = Annotated[
     tuple[str | tuple[str, ...], ...],
     Meta(description="The nodes that ran, in order; those in brackets of their own in any order"),
@@ -96,6 +97,10 @@ class Expect(Run, frozen=True, kw_only=True):
     """What must have come of a step. `outcome`, `path` and `ports` are those of the file's flow."""
 
     runs: Annotated[dict[str, Run | Outcome] | UnsetType, Meta(description="The same for any flow, by name")] = UNSET
+    refused: Annotated[
+        Refused | UnsetType | None,
+        Meta(description="How the payload is refused: nothing-accepted, malformed, too-large or unauthorised"),
+    ] = UNSET
     response: Annotated[Any, Meta(description="What the sender is answered under `response`; null for nothing")] = UNSET
     event: Annotated[dict[str, Any] | UnsetType, Meta(description="The event as it is stored, by path")] = UNSET
     emitted: Annotated[

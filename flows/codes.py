@@ -56,4 +56,5 @@ CODES: dict[str, str] = {
     "H423": "a case or step of a test does not do exactly one thing",
     "H424": "a test does not say which one it means",
     "H425": "a case of a test expects nothing",
+    "H426": "a test expects a refusal where nothing is sent",
 }

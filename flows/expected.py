@@ -1,4 +1,7 @@
-"""What an `expect` of a test file names, and whose it is. One function for each key that names something."""
+"""What an `expect` of a test file names, and whose it is. One function for each key that names something.
+
+Code: H426 a refusal is expected where nothing is sent.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -19,6 +22,9 @@ def expected(expect: Expect, at: KeyPath, roster: Roster, sender: str | None) ->
         value, place = getattr(expect, key), (*at, key)
         if key in _LOOKS:
             yield from _LOOKS[key](value, place, roster)
+        if key == "refused" and sender is None:
+            help = "move it into the step with the `send` that is refused"
+            yield Problem(code="H426", message="nothing is sent here", path=place, on="key", help=help)
         if key in _WHOSE and not isinstance(value, _WHOSE[key]) and sender is None and len(roster.visitors) != 1:
             form = "profiles: {NAME: …}" if key == "profile" else f"{key}: {{NAME: …}}"
             message = f"nothing says whose `{key}` is meant"

@@ -115,7 +115,15 @@ def _rank(run: dict[str, Any]) -> int:
     return 2 if run["outcome"] == "filtered" else int("event.type" not in run["reason"]["values"])
 
 
-# ---- what flows gave ------------------------------------------------------------------------------------------------
+# ---- what was answered, and what flows gave --------------------------------------------------------------------------
+
+
+def _refused(value: str | None, at: KeyPath, judge: Judge) -> Iterator[Failure]:
+    refusal = judge.happened.refused
+    if value is not None and (refusal is None or refusal.kind != value):
+        found = "taken" if refusal is None else f"refused as {refusal.kind}: {why.of_refusal(refusal)}"
+        reasons = judge.runs() if refusal is None else ()
+        yield Failure(at, f"expected the payload to be refused as {value}; it was {found}", reasons)
 
 
 def _response(value: Any, at: KeyPath, judge: Judge) -> Iterator[Failure]:
@@ -277,6 +285,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "path": _of_home,
     "ports": _of_home,
     "runs": _runs,
+    "refused": _refused,
     "response": _response,
     "event": _event,
     "emitted": _emitted,

@@ -43,6 +43,7 @@ class Happened(Struct, frozen=True, kw_only=True):
     """What came of a step. `people` are the profiles by visitor, `profile` that of the step's event or only visitor."""
 
     sender: str | None
+    refused: Refusal | None
     response: Any
     event: dict[str, Any] | None
     events: tuple[StoredEvent, ...]
@@ -84,25 +85,28 @@ class Play:
         self.stage.begin()
         self.mocks.begin()
         answer: dict[str, Any] = {}
-        sender = None
+        sender, refused = None, None
         if isinstance(step.send, Send):
             sender = step.send.visitor
-            answer = await self._send(step.send)
+            try:
+                answer = await self._send(step.send)
+            except Refusal as refusal:
+                refused = refusal
         elif isinstance(step.advance, str):
             await self._advance(read_duration(step.advance) or 0)
         elif isinstance(step.unmerge, tuple):
             await self._unmerge(*step.unmerge)
         await self._look(self.clock.now())
-        return await self._happened(sender, answer)
+        return await self._happened(sender, answer, refused)
 
     # ---- sending ----------------------------------------------------------------------------------------------------
 
     async def _send(self, send: Send) -> dict[str, Any]:
-        """The answer to a payload of a visitor, whose client goes on with the profile id in it."""
+        """The answer to a payload of a visitor, whose client goes on with the profile id in it. Raises `Refusal`."""
         visitor = self.visitors.setdefault(send.visitor, Visitor())
         source = self.project.sources[send.source if isinstance(send.source, str) else self._source]
         if not source.enabled:
-            raise Impossible(f"the source `{source.source}` is not enabled")
+            raise Refusal("unauthorised", f"the source `{source.source}` is not enabled", "/source/id")
         session = f"{send.visitor}-{send.session}"
         body: dict[str, Any] = {
             "source": {"id": source.source},
@@ -113,12 +117,8 @@ class Play:
         }
         if visitor.told is not None and not send.profile_less:
             body["profile"] = {"id": visitor.told}
-        try:
-            intake = read_track(json.encode(body), profile_less=send.profile_less)
-            answer = (await self.tracker.track(intake, source)).body
-        except Refusal as refused:
-            told = "; ".join(f"{one['reason']} (at {one['at']})" for one in refused.errors)
-            raise Impossible(f"the payload is refused: {told or refused.detail}") from refused
+        intake = read_track(json.encode(body), profile_less=send.profile_less)
+        answer = (await self.tracker.track(intake, source)).body
         if intake.rejected:
             one = intake.rejected[0]
             raise Impossible(f"an event is rejected: {one.reason} (at {one.at})")
@@ -174,7 +174,7 @@ class Play:
 
     # ---- what came of it --------------------------------------------------------------------------------------------
 
-    async def _happened(self, sender: str | None, answer: dict[str, Any]) -> Happened:
+    async def _happened(self, sender: str | None, answer: dict[str, Any], refused: Refusal | None) -> Happened:
         people = {name: await self._person(name) for name in self.visitors}
         event, of = self._event(answer)
         only = next(iter(self.visitors)) if len(self.visitors) == 1 else None
@@ -183,6 +183,7 @@ class Play:
             profile = await profile_at(self.stage, of)
         return Happened(
             sender=sender or only,
+            refused=refused,
             response=answer.get("response"),
             event=event,
             events=tuple(self.stage.events),

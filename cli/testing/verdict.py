@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 from msgspec import UNSET
 
+from cli.testing import why
 from cli.testing.expectations import Failure, Judge, failures
 from cli.testing.mocks import Unused
 from cli.testing.play import Happened, Impossible, Play
 from engine.problem import KeyPath
+from engine.tracking.intake import Refusal
 from flows.case import Case, Send, Step
 
 
@@ -21,6 +23,8 @@ async def verdict(play: Play, case: Case, at: KeyPath) -> list[Failure]:
             place = (*around, key)
             play.mocks.put(step.mocks, (*around, "mocks"))
             happened = await play.do(step)
+            if happened.refused is not None and not step.expect.refused:
+                return [_refused(happened.refused, place)]
             judged = failures(step.expect, (*around, "expect"), Judge(happened, play))
             if wrong := [*_unmocked(happened, place), *judged]:
                 return wrong
@@ -36,6 +40,12 @@ def _steps(case: Case, at: KeyPath) -> Iterator[tuple[Step, KeyPath, str]]:
     for i, step in enumerate(case.steps):
         done = (key for key in ("send", "advance", "unmerge") if getattr(step, key) is not UNSET)
         yield step, (*at, "steps", i), next(done)
+
+
+def _refused(refusal: Refusal, at: KeyPath) -> Failure:
+    """A payload that was to be taken."""
+    help = f"if that is what must come of it, say `expect: {{refused: {refusal.kind}}}`"
+    return Failure(at, f"the payload is refused: {why.of_refusal(refusal)}", help=help, on_key=True)
 
 
 def _unmocked(happened: Happened, at: KeyPath) -> Iterator[Failure]:

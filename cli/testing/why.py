@@ -9,6 +9,7 @@ from rich.text import Text
 from cli.traces import BAD, QUIET, evaluated, no_run, path, step_lines
 from engine.profile.document import Profile
 from engine.tracking.explanation import explained
+from engine.tracking.intake import Refusal
 from engine.tracking.project import Project
 
 Trace = dict[str, Any]
@@ -41,6 +42,12 @@ def of_runs(runs: Iterable[Trace]) -> Iterator[Text]:
         yield from of_run(run)
     if not shown:
         yield Text("no flow takes an event of this step" if runs else "no flow ran", QUIET)
+
+
+def of_refusal(refusal: Refusal) -> str:
+    """Why a payload was not taken: what is wrong with its events, or with it, and where."""
+    told = "; ".join(f"{one['reason']} (at {one['at']})" for one in refusal.errors)
+    return told or refusal.detail + (f" (at {refusal.at})" if refusal.at else "")
 
 
 def of_segment(project: Project, person: Profile, segment: str, now: int) -> Iterator[Text]:

@@ -4,6 +4,7 @@ import re
 import shutil
 from io import StringIO
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from msgspec import Struct
@@ -11,9 +12,10 @@ from msgspec.structs import fields
 from rich.console import Console
 from typer.testing import CliRunner
 
+from api.problem import STATUS
 from cli.main import app
 from cli.test import FAILED, PASSED, UNPLAYED, play
-from flows.case import Case, CaseFile, Expect, Send, Step
+from flows.case import Case, CaseFile, Expect, Refused, Send, Step
 from tests.docs.test_examples import anchors
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +60,12 @@ def test_a_table_has_every_key(heading: str, kind: type[Struct]) -> None:
     table = PAGE.partition(heading)[2].partition("| key | meaning |\n|---|---|\n")[2].partition("\n\n")[0]
     named = {name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])}
     assert named == {field.encode_name for field in fields(kind)}
+
+
+def test_the_refusals_are_those_that_a_server_answers() -> None:
+    table = PAGE.partition("| kind | status | why |\n|---|---|---|\n")[2].partition("\n\n")[0]
+    told = {row.split("|")[1].strip(" `"): int(row.split("|")[2]) for row in table.splitlines()}
+    assert told == {kind: STATUS[kind] for kind in get_args(Refused)}
 
 
 def test_the_exit_codes_are_those_of_the_command() -> None:

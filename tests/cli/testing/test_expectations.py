@@ -13,6 +13,9 @@ PAID = "event: {type: order-paid, properties: {total: 5}}\n"
 LARGE = (
     "event: {type: order-paid, properties: {total: 400, email: A@example.com}}\nmocks: {crm: {body: {tier: gold}}}\n"
 )
+MAYBE = "{type: consent-changed, properties: {consents: {news: maybe}}}"
+NEVER = 'a consent is true, false or {"given": true, "expires_in": "365d"} (at /events/0/properties/consents/news)'
+DEEP = "{a: " * 21 + "1" + "}" * 21
 TWO = """
 given: {profiles: {ann: {pii: {email: a@example.com}}, bo: {traits: {revenue: 290}}}}
 steps:
@@ -64,6 +67,37 @@ def test_every_key_is_checked() -> None:
         id="a path that went on",
     ),
     pytest.param("event: {type: walk}\nexpect: {path: []}", [], id="no path"),
+    pytest.param(
+        f"event: {MAYBE}\nexpect: {{refused: nothing-accepted, outcome: not-triggered, profile: null}}",
+        [],
+        id="refused",
+    ),
+    pytest.param("event: {type: walk, source: old}\nexpect: {refused: unauthorised}", [], id="a source that is off"),
+    pytest.param(f"event: {{type: walk, context: {DEEP}}}\nexpect: {{refused: malformed}}", [], id="malformed"),
+    pytest.param(
+        f"event: {MAYBE}\nexpect: {{refused: malformed}}",
+        [f"expected the payload to be refused as malformed; it was refused as nothing-accepted: {NEVER}"],
+        id="refused otherwise",
+    ),
+    pytest.param(
+        PAID + "expect: {refused: nothing-accepted}",
+        ["expected the payload to be refused as nothing-accepted; it was taken"],
+        id="not refused",
+    ),
+    pytest.param(PAID + "expect: {refused: null}", [], id="not refused, as expected"),
+    pytest.param(
+        f"event: {MAYBE}\nexpect: {{refused: null}}",
+        [f"the payload is refused: {NEVER}"],
+        id="refused all the same",
+    ),
+    pytest.param(
+        "given: {profile: {consents: {news: true}}}\nsteps:\n"
+        f"  - send: {MAYBE}\n    expect: {{refused: nothing-accepted, profile: {{consents.news: given}}}}\n"
+        "  - send: {type: consent-changed, properties: {consents: {news: false}}}\n"
+        "    expect: {profile: {consents.news: revoked}}\n",
+        [],
+        id="a refusal leaves all as it was, and the story goes on",
+    ),
     pytest.param(PAID + "expect: {response: null}", [], id="no response"),
     pytest.param(
         PAID + "expect: {response: {noted: 5}}",

@@ -240,7 +240,7 @@ def test_a_story_comes_out(tmp_path: Path, case: str) -> None:
     ),
     pytest.param(
         "event: {type: walk, source: old}\nexpect: {emitted: []}",
-        ["the source `old` is not enabled"],
+        ["the payload is refused: the source `old` is not enabled (at /source/id)"],
         id="a source that is not enabled",
     ),
     pytest.param(
