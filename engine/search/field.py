@@ -61,6 +61,7 @@ FIELDS: Final[Mapping[Kind, Mapping[str, FieldType]]] = {
         "id": "word",
         "source": "word",
         "session": "word",
+        "profile": "word",
         "at": "moment",
         "reason": "prose",
     },

@@ -1,7 +1,7 @@
 """Exporting a profile: all that is stored of it, for whom it is about.
 
-That is the profile, its sessions, events and runs under any id that was ever its own, and the rejected events of its
-sessions.
+That is the profile, its sessions, events and runs under any id that was ever its own, what came in its sessions without
+a profile, and the rejected events of its sessions or that named it.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -13,12 +13,15 @@ from engine.search.field import Field, Kind
 from engine.search.query import AllOf, AnyOf, Exists, Is, Node, Not, Query
 from engine.tracking.erasure import Belongings
 from engine.tracking.ports import Store
+from engine.tracking.records import RunRecord, StoredEvent
 from engine.tracking.whose import somebody_at
 
 PAGE: Final = 500
-AT_ONCE: Final = 50  # ids or sessions in one query
+AT_ONCE: Final = 50  # names in one query
+NOBODYS: Final = Not(Exists(Field("profile")))
 
 Exported = tuple[Kind, Struct]
+EventName = tuple[str, str, int]  # source, id and time: ids may be used again
 
 
 async def export(store: Store, id: str) -> AsyncIterator[Exported]:
@@ -33,30 +36,44 @@ async def export(store: Store, id: str) -> AsyncIterator[Exported]:
         session = await store.session(source, name)
         if session is not None:
             yield "sessions", session
-    for kind, node in _queries(whose):
-        async for record in _found(store, Query(kind, node)):
-            yield kind, record
+    nobodys: set[EventName] = set()
+    async for event in _found(store, "events", [*_of_ids(whose), *_of_visits(whose, NOBODYS)]):
+        yield "events", event
+        if isinstance(event, StoredEvent) and event.profile is None:
+            nobodys.add((event.source, event.id, event.received))
+    async for run in _found(store, "runs", [*_of_ids(whose), *_of_events(nobodys)]):
+        if isinstance(run, RunRecord) and (run.profile is not None or (run.source, run.event, run.at) in nobodys):
+            yield "runs", run
+    unnamed = Not(_is("profile", sorted(whose.ids)))  # the others are found by their ids
+    async for rejected in _found(store, "rejected", [*_of_ids(whose), *_of_visits(whose, unnamed)]):
+        yield "rejected", rejected
 
 
-def _queries(whose: Belongings) -> list[tuple[Kind, Node]]:
-    ids = _parts(sorted(whose.ids))
+async def _found(store: Store, kind: Kind, nodes: Sequence[Node]) -> AsyncIterator[Struct]:
+    """What any of these finds, one after the other; no document may be found by two of them."""
+    for node in nodes:
+        query, after = Query(kind, node), None
+        while True:
+            page = await store.search(query, PAGE, after)
+            for item in page.items:
+                yield item
+            after = page.after
+            if after is None:
+                break
+
+
+def _of_ids(whose: Belongings) -> list[Node]:
+    return [_is("profile", some) for some in _parts(sorted(whose.ids))]
+
+
+def _of_visits(whose: Belongings, which: Node) -> list[Node]:
     visits = [(source, some) for source, all in whose.sessions_by_source().items() for some in _parts(all)]
-    nobodys = Not(Exists(Field("profile")))
-    found: list[tuple[Kind, Node]] = [("events", _is("profile", some)) for some in ids]
-    found += [("events", AllOf((_is("source", [source]), _is("session", some), nobodys))) for source, some in visits]
-    found += [("runs", _is("profile", some)) for some in ids]
-    found += [("rejected", AllOf((_is("source", [source]), _is("session", some)))) for source, some in visits]
-    return found
+    return [AllOf((_is("source", [source]), _is("session", some), which)) for source, some in visits]
 
 
-async def _found(store: Store, query: Query) -> AsyncIterator[Struct]:
-    page = await store.search(query, PAGE)
-    while True:
-        for item in page.items:
-            yield item
-        if page.after is None:
-            return
-        page = await store.search(query, PAGE, page.after)
+def _of_events(names: set[EventName]) -> list[Node]:
+    ids = sorted({id for _, id, _ in names})
+    return [AllOf((Is(Field("event"), tuple(some)), NOBODYS)) for some in _parts(ids)]
 
 
 def _is(name: str, texts: Sequence[str]) -> Node:

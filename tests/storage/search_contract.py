@@ -83,8 +83,8 @@ def ran(id: str, event: str, at: int) -> RunRecord:
     )
 
 
-def no(id: str, reason: str, at: int) -> Rejected:
-    return Rejected(id=id, source="web", at=at, reason=reason, body=msgspec.Raw(b'{"type":1}'))
+def no(id: str, reason: str, at: int, named: str | None = None) -> Rejected:
+    return Rejected(id=id, source="web", at=at, reason=reason, body=msgspec.Raw(b'{"type":1}'), profile=named)
 
 
 SHELVED = (
@@ -95,7 +95,7 @@ OF_ALL_KINDS = Unit(
     profiles=(coloured("ann", "red"), write("loser", into="ann"), write("bob")),
     sessions=(visit("v-1", "web", NOW + 1), visit("v-2", "web", NOW + 2), visit("visit", "app", NOW + 3)),
     runs=(ran("r-1", "e-1", NOW + 1), ran("r-2", "e-1", NOW + 2), ran("r-3", "e-2", NOW + 3)),
-    rejected=(no("x-1", "the type is missing", NOW + 1), no("x-2", "no source", NOW + 2)),
+    rejected=(no("x-1", "the type is missing", NOW + 1), no("x-2", "no source", NOW + 2, "ann")),
 )
 NUMBERED = tuple(
     StoredEvent(
@@ -207,6 +207,9 @@ class SearchContract:
         ("rejected", 'reason:"is mi"', "x-1"),
         ("rejected", "reason:no*", "x-2"),
         ("rejected", "x-2", "x-2"),
+        ("rejected", "profile:ann", "x-2"),
+        ("rejected", "ann", "x-2"),
+        ("rejected", "NOT profile:*", "x-1"),
     ])  # fmt: skip
     async def test_all_kinds_are_found(self, filled: Filled, kind: Kind, text: str, expected: str) -> None:
         assert " ".join(await ids(await filled("kinds", (OF_ALL_KINDS,)), text, kind)) == expected

@@ -60,7 +60,10 @@ def unit(rng: Random, n: int) -> Unit:
         id=f"r{n}", event=f"e{n}", flow=word(rng), version="9f", outcome=rng.choice(["finished", "failed"]), at=at,
         source="web", profile=some,
     )  # fmt: skip
-    rejected = Rejected(id=f"x{n}", source="web", at=at, reason=f"the {word(rng)} is {word(rng)}", session=some)
+    reason = f"the {word(rng)} is {word(rng)}"
+    rejected = Rejected(
+        id=f"x{n}", source="web", at=at, reason=reason, session=some, profile=rng.choice([None, "ann", "red"])
+    )
     person = profile(rng, f"p{n}", at)
     return Unit(
         profiles=(ProfileWrite(person, 0, shown(person, fold(person))),),

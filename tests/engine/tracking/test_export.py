@@ -1,0 +1,97 @@
+"""Exporting a profile: what is stored of it is handed over, all of it, each document once, and nothing else."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from engine.profile.document import Profile
+from engine.search.field import Kind
+from engine.tracking import export as exporting
+from engine.tracking.export import export
+from engine.tracking.forgetting import Forgetter
+from engine.tracking.intake import Refusal
+from engine.tracking.ports import Store
+from engine.tracking.records import RunRecord, Unit
+from engine.tracking.whose import Nobody
+from tests.engine.tracking.collector import Collector
+from tests.projects import payload, project
+
+LOGIN = """
+flow: login
+trigger: {event: login}
+nodes:
+  who: {profile.merge: {pii.email: "{{ event.properties.email }}"}}
+"""
+ODD = {"type": 7}
+
+
+@pytest.fixture
+def shop(store: Store) -> Collector:
+    return Collector(project(LOGIN), store)
+
+
+async def logged_in(shop: Collector, session: str, email: str) -> str:
+    event = {"type": "login", "id": f"{session} of {email}", "properties": {"email": email}}
+    return str((await shop.track(payload(event, session=session)))["profile"]["id"])
+
+
+async def rejected(shop: Collector, session: str, **more: Any) -> None:
+    with pytest.raises(Refusal):
+        await shop.track(payload(ODD, session=session, **more))
+
+
+async def exported(shop: Collector, id: str) -> list[tuple[Kind, Any]]:
+    return [one async for one in export(shop.store, id)]
+
+
+def ran(source: str, at: int) -> RunRecord:
+    """A run of another event that had the same id."""
+    return RunRecord(f"of {source} at {at}", "nobody's", "login", "1", "finished", at, source)
+
+
+@pytest.fixture
+async def ann(shop: Collector) -> str:
+    """Somebody with two sessions under two ids, who is named in a session of somebody else."""
+    first, other = [await logged_in(shop, name, "ann@x.org") for name in ("phone", "desk")]
+    await logged_in(shop, "bo's", "bo@x.org")
+    await shop.track(payload({"type": "seen", "id": "nobody's"}, session="phone"), profile_less=True)
+    await rejected(shop, "phone")
+    await rejected(shop, "desk", profile={"id": first})
+    await rejected(shop, "bo's", profile={"id": other})
+    await rejected(shop, "bo's")
+    await shop.store.commit(Unit(runs=tuple(ran(*each) for each in (("shop", 1), ("till", shop.clock.now())))))
+    return first
+
+
+async def test_a_rejected_event_is_handed_over_that_came_in_a_session_or_named_the_profile(
+    shop: Collector, ann: str
+) -> None:
+    found = [one for kind, one in await exported(shop, ann) if kind == "rejected"]
+    assert sorted(one.session for one in found) == ["bo's", "desk", "phone"]
+
+
+async def test_what_is_handed_over_is_what_forgetting_erases(
+    shop: Collector, ann: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "AT_ONCE", 1)
+    monkeypatch.setattr(exporting, "PAGE", 1)
+    counted = Counter(kind for kind, _ in await exported(shop, ann))
+    forgetter = Forgetter(shop.store, shop.clock, shop.tracker, quiet_ms=0, pause=0)
+    erased = (await forgetter.finish(await forgetter.begin(ann, "n"))).erased
+    kinds: tuple[Kind, ...] = ("sessions", "events", "runs", "rejected")
+    assert [counted[kind] for kind in kinds] == [getattr(erased, kind) for kind in kinds] == [2, 3, 3, 3]
+
+
+async def test_the_profile_comes_first_then_one_kind_after_the_other(shop: Collector, ann: str) -> None:
+    (kind, person), *others = await exported(shop, ann)
+    assert kind == "profiles"
+    assert isinstance(person, Profile)
+    kinds = [kind for kind, _ in others]
+    assert list(dict.fromkeys(kinds)) == ["sessions", "events", "runs", "rejected"]
+    assert kinds == sorted(kinds, key=["sessions", "events", "runs", "rejected"].index)
+
+
+async def test_nobody_has_nothing(shop: Collector) -> None:
+    with pytest.raises(Nobody):
+        await exported(shop, "x")
