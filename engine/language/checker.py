@@ -8,6 +8,7 @@ from jinja2 import nodes
 
 from engine.language import mistakes
 from engine.language.functions import FILTERS, FUNCTIONS
+from engine.language.mismatch import mismatch
 from engine.language.parser import Parsed
 from engine.language.path import show_path
 from engine.language.refusal import (
@@ -181,7 +182,10 @@ class _Checker:
         for part in (first, *(operand for _, operand in rest)):
             if isinstance(part, Constant) and part.value is None:
                 raise refusal(NOT_ALLOWED, "nothing equals `none`", part.at, _NO_NONE)
-        return Comparison(self.span(node), first, rest)
+        comparison = Comparison(self.span(node), first, rest)
+        if wrong := mismatch(comparison):
+            raise wrong
+        return comparison
 
     def _logic(self, node: nodes.And | nodes.Or) -> Tree:
         parts: list[Tree] = []

@@ -13,6 +13,7 @@ TOO_LARGE = "H208"
 BAD_PATTERN = "H209"
 UNKNOWN_FIELD = "H210"
 BARE_TEXT = "H212"  # a warning: a path that nothing reads
+MISMATCH = "H213"  # a comparison that comes out the same whatever the data
 
 Span = tuple[int, int]  # start and end, in characters of the whole text
 

@@ -50,7 +50,7 @@ scopes = st.fixed_dictionaries(
 _leaf = st.sampled_from(
     [
         *(
-            "event",
+            "[event]",  # alone it may not be compared with a literal
             "event.a",
             "event.b",
             "profile.a",

@@ -157,6 +157,61 @@ def test_common_mistakes_get_a_remedy(text, culprit, remedy, compile):
 
 
 @pytest.mark.parametrize(
+    ("text", "culprit", "told", "remedy"),
+    [
+        ("profile.segments == 'vip'", "profile.segments == 'vip'", "always false", "`'vip' in profile.segments`"),
+        ("profile.segments != 'vip'", "profile.segments != 'vip'", "always true", "`'vip' not in profile.segments`"),
+        ("'vip' == profile.segments", "'vip' == profile.segments", "always false", "`'vip' in profile.segments`"),
+        (
+            "event.x or profile.segments in ['a', 'b']",
+            "profile.segments in ['a', 'b']",
+            "never text: this is always false",
+            "`'a' in profile.segments or 'b' in profile.segments`",
+        ),
+        (
+            "profile.segments not in ['a', 'b']",
+            "profile.segments not in ['a', 'b']",
+            "always true",
+            "`'a' not in profile.segments and 'b' not in profile.segments`",
+        ),
+        ("profile.ids == 'p-1'", "profile.ids == 'p-1'", "is a set", "`'p-1' in profile.ids`"),
+        ("profile.segments > 2", "profile.segments > 2", "never a number", "`profile.segments | length`"),
+        ("0 < profile.ids < 2", "0 < profile.ids", "always false", "`profile.ids | length`"),
+        ("profile.segments == true", "profile.segments == true", "never true or false", "| length`"),
+        ("event == 'order-paid'", "event == 'order-paid'", "is an object", "did you mean `event.type`?"),
+        ("source != 'web-shop'", "source != 'web-shop'", "always true", "did you mean `source.id`?"),
+        ("event.properties in ['a']", "event.properties in ['a']", "is an object", "`event.properties.NAME`"),
+    ],
+)
+@pytest.mark.parametrize("compile", [compile_expression, compile_condition])
+def test_a_comparison_that_always_comes_out_the_same_is_refused(text, culprit, told, remedy, compile):
+    problem, found = refused(text, compile)
+    assert (problem.code, found) == ("H213", culprit)
+    assert told in problem.message
+    assert remedy in problem.help
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'vip' in profile.segments",
+        "profile.segments == ['vip']",
+        "profile.segments in [['vip']]",
+        "profile.segments == event.properties.segments",
+        "profile.segments in event.properties.sets",
+        "'total' in event.properties",
+        "event.properties == {}",
+        "event.type == 'order-paid'",
+        "profile.traits.colours == 'red'",
+        "profile.segments[0] == 'vip'",
+        "profile.segments in []",
+    ],
+)
+def test_a_comparison_that_may_hold_is_none(text):
+    assert compile_condition(text)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         pytest.param("1" * 5000, id="too long"),

@@ -1,0 +1,64 @@
+"""Comparisons that come out the same whatever the data: of a literal with what is always a list, or an object."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from engine.language.path import show_path
+from engine.language.refusal import MISMATCH, refusal
+from engine.language.signs import kind_of
+from engine.language.tree import Comparison, Constant, Path, Tree
+from engine.problem import Wrong
+
+SETS: Final = frozenset({("profile", "segments"), ("profile", "ids")})
+# What has fields, and the one that was probably meant.
+OBJECTS: Final[Mapping[tuple[str | int, ...], str]] = {
+    ("event",): "event.type",
+    ("event", "properties"): "event.properties.NAME",
+    ("event", "context"): "event.context.NAME",
+    ("session",): "session.id",
+    ("session", "properties"): "session.properties.NAME",
+    ("session", "context"): "session.context.NAME",
+    ("source",): "source.id",
+    ("profile",): "profile.id",
+    ("profile", "traits"): "profile.traits.NAME",
+    ("profile", "pii"): "profile.pii.NAME",
+    ("profile", "consents"): "profile.consents.NAME",
+    ("profile", "metadata"): "profile.metadata.visits",
+}
+_EQUAL: Final = frozenset({"eq", "ne", "lt", "lteq", "gt", "gteq"})
+_AMONG: Final = frozenset({"in", "notin"})
+
+
+def mismatch(tree: Comparison) -> Wrong | None:
+    """What is wrong with the first pair of a comparison that cannot come out in two ways."""
+    operands = (tree.first, *(part for _, part in tree.rest))
+    for left, (sign, right) in zip(operands, tree.rest, strict=False):
+        wrong = _pair(left, sign, right) or (_pair(right, sign, left) if sign in _EQUAL else None)
+        if wrong is not None:
+            told, help = wrong
+            return refusal(MISMATCH, told, (min(left.at[0], right.at[0]), max(left.at[1], right.at[1])), help)
+    return None
+
+
+def _pair(path: Tree, sign: str, literal: Tree) -> tuple[str, str] | None:
+    """What is told of a path before a literal, and the remedy."""
+    if not (isinstance(path, Path) and isinstance(literal, Constant) and (path.path in SETS or path.path in OBJECTS)):
+        return None
+    values = literal.value if sign in _AMONG and isinstance(literal.value, list) else [literal.value]
+    if not values or any(isinstance(value, list | dict) or value is None for value in values):
+        return None
+    name = show_path(path.path)
+    what = "a set" if path.path in SETS else "an object"
+    always = "true" if sign in ("ne", "notin") else "false"
+    told = f"`{name}` is {what}, never {kind_of(values[0])}: this is always {always}"
+    return told, _remedy(path.path, name, sign, values)
+
+
+def _remedy(path: tuple[str | int, ...], name: str, sign: str, values: list[object]) -> str:
+    if path in OBJECTS:
+        return f"did you mean `{OBJECTS[path]}`?"
+    if not all(isinstance(value, str) for value in values):
+        return f"to ask how many there are, write `{name} | length`"
+    within, between = ("not in", " and ") if sign in ("ne", "notin") else ("in", " or ")
+    asked = between.join(f"'{value}' {within} {name}" for value in values)
+    return f"write `{asked}`"
