@@ -6,6 +6,7 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
+from engine.tracking.records import Unit
 from storage.elasticsearch.connection import Answer, Lost
 from storage.elasticsearch.store import ElasticsearchStore
 
@@ -66,6 +67,14 @@ class Failing:
         """What was not done arrives after all."""
         assert self._late is not None
         return await self._late()
+
+
+async def dies(store: ElasticsearchStore, unit: Unit, nth: int) -> Failing:
+    """Commit; the process ends before its n-th write. What it was about to send may be sent later."""
+    await store.counts()  # it is open
+    failing = Failing(store, nth, How.CRASH)
+    assert await failing.until(store.commit(unit)), "it needs fewer writes than that"
+    return failing
 
 
 def _writes(body: bytes) -> list[bytes]:

@@ -1,8 +1,7 @@
 """Erasing in Elasticsearch what a process left half done: nothing of it is finished afterwards."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
@@ -15,50 +14,13 @@ from engine.tracking.records import Mark, Session, SessionRead, SessionWrite, Un
 from storage.elasticsearch import upkeep
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.build import event, mark, rejected, run, write
-from tests.storage.cluster import asked, dropped
 from tests.storage.erasing_contract import of, there
-from tests.storage.failing import Failing, How
+from tests.storage.failing import Failing, How, dies
+from tests.storage.place import Place
 
 VISIT = SessionWrite(Session("web", "visit", 1, "ann", 1), 0)
 TOLD = Mark("web", "e-1", 1, "visit")  # of an event without a profile: it names none
 NOBODYS = event("e-1", profile=None)
-
-
-class Place:
-    """A prefix on a server, and the stores that were opened there."""
-
-    def __init__(self, server: str) -> None:
-        self.server = server
-        self.prefix = f"t{uuid.uuid4().hex[:12]}"
-        self.stores: list[ElasticsearchStore] = []
-
-    def store(self) -> ElasticsearchStore:
-        """Another process's store."""
-        self.stores.append(ElasticsearchStore.open(f"{self.server}?prefix={self.prefix}"))
-        return self.stores[-1]
-
-    async def about(self, *texts: str) -> list[str]:
-        """The documents in which any of these texts is, as their indices and sources; none of it is searched."""
-        await asked(self.server, "POST", f"/{self.prefix}-*/_refresh")
-        told = await asked(self.server, "GET", f"/{self.prefix}-*/_search?size=1000")
-        return [
-            f"{hit['_index']} {hit['_source']}" for hit in told["hits"]["hits"] if any(t in str(hit) for t in texts)
-        ]
-
-
-@pytest.fixture
-async def place(elasticsearch_url: str) -> AsyncIterator[Place]:
-    place = Place(elasticsearch_url)
-    yield place
-    for store in place.stores:
-        await store.close()
-    await dropped(place.server, place.prefix)
-
-
-async def dies(store: ElasticsearchStore, unit: Unit, nth: int) -> None:
-    """Commit; the process ends before its n-th write."""
-    await store.counts()  # it is open
-    assert await Failing(store, nth, How.CRASH).until(store.commit(unit)), "it needs fewer writes than that"
 
 
 def forgetter(store: ElasticsearchStore) -> Forgetter:

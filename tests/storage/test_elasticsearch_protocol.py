@@ -1,9 +1,6 @@
 """How units are committed in Elasticsearch, where the contract says nothing: claims, guards, sweeping, upkeep."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from msgspec import structs
@@ -16,48 +13,9 @@ from storage.elasticsearch.migration import NewerSchema
 from storage.elasticsearch.names import DAY, WEEK, Names, month, over_before, weeks_over_before
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.build import cells, event, mark, profile, session, session_write, write
-from tests.storage.cluster import asked, dropped, indices_of
-from tests.storage.failing import Failing, How
-
-
-class Place:
-    """A prefix on a server, and the stores that were opened there."""
-
-    def __init__(self, server: str) -> None:
-        self.server = server
-        self.prefix = f"t{uuid.uuid4().hex[:12]}"
-        self.stores: list[ElasticsearchStore] = []
-
-    def store(self) -> ElasticsearchStore:
-        """Another process's store."""
-        self.stores.append(ElasticsearchStore.open(f"{self.server}?prefix={self.prefix}"))
-        return self.stores[-1]
-
-    async def source(self, kind: str, field: str, value: str) -> dict[str, Any]:
-        """A document, by the value of a field."""
-        await asked(self.server, "POST", f"/{self.prefix}-{kind}/_refresh")
-        query = {"query": {"term": {field: value}}}
-        found = await asked(self.server, "GET", f"/{self.prefix}-{kind}/_search", query)
-        (hit,) = found["hits"]["hits"]
-        return dict(hit["_source"])
-
-
-@pytest.fixture
-async def place(elasticsearch_url: str) -> AsyncIterator[Place]:
-    place = Place(elasticsearch_url)
-    yield place
-    for store in place.stores:
-        await store.close()
-    await dropped(place.server, place.prefix)
-
-
-async def dies(store: ElasticsearchStore, unit: Unit, nth: int) -> Failing:
-    """Commit; the process ends before the n-th write. What it was about to send may be sent later."""
-    await store.counts()  # it is open
-    failing = Failing(store, nth, How.CRASH)
-    assert await failing.until(store.commit(unit)), "it needs fewer writes than that"
-    return failing
-
+from tests.storage.cluster import asked, indices_of
+from tests.storage.failing import dies
+from tests.storage.place import Place
 
 # ---- claims of marks -----------------------------------------------------------------------------------------------
 

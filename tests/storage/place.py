@@ -1,0 +1,43 @@
+"""A place on an Elasticsearch server for one test, and what is stored there, however it is stored."""
+
+import uuid
+from typing import Any
+
+from storage.elasticsearch.store import ElasticsearchStore
+from tests.storage.cluster import asked, dropped
+
+
+class Place:
+    """A prefix on a server, and the stores that were opened there."""
+
+    def __init__(self, server: str) -> None:
+        self.server = server
+        self.prefix = f"t{uuid.uuid4().hex[:12]}"
+        self.stores: list[ElasticsearchStore] = []
+
+    def store(self) -> ElasticsearchStore:
+        """Another process's store."""
+        self.stores.append(ElasticsearchStore.open(f"{self.server}?prefix={self.prefix}"))
+        return self.stores[-1]
+
+    async def source(self, kind: str, field: str, value: str) -> dict[str, Any]:
+        """A document, by the value of a field."""
+        await asked(self.server, "POST", f"/{self.prefix}-{kind}/_refresh")
+        query = {"query": {"term": {field: value}}}
+        found = await asked(self.server, "GET", f"/{self.prefix}-{kind}/_search", query)
+        (hit,) = found["hits"]["hits"]
+        return dict(hit["_source"])
+
+    async def about(self, *texts: str) -> list[str]:
+        """The documents in which any of these texts is, as their indices and sources; none of it is searched."""
+        await asked(self.server, "POST", f"/{self.prefix}-*/_refresh")
+        told = await asked(self.server, "GET", f"/{self.prefix}-*/_search?size=1000")
+        return [
+            f"{hit['_index']} {hit['_source']}" for hit in told["hits"]["hits"] if any(t in str(hit) for t in texts)
+        ]
+
+    async def close(self) -> None:
+        """Let go of the stores, and take away what they stored."""
+        for store in self.stores:
+            await store.close()
+        await dropped(self.server, self.prefix)
