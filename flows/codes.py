@@ -51,6 +51,7 @@ CODES: dict[str, str] = {
     "H414": "a segment asks for a counter that no flow counts",
     "H415": "a flow takes an event of the system that clients can send, too",
     "H416": "a target has a private address and does not say so",
+    "H417": "a store is of a kind that nobody knows",
     "H421": "a test names what is not there",
     "H422": "a test mocks a node that asks nothing outside",
     "H423": "a case or step of a test does not do exactly one thing",

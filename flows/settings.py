@@ -1,6 +1,6 @@
 """`headrace.yaml`: what is said of the whole project."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -8,7 +8,7 @@ from msgspec import Meta, Struct, field
 
 from engine.language.duration import read_duration
 from engine.language.path import parse_path
-from engine.problem import KeyPath, Problem, Wrong
+from engine.problem import KeyPath, Problem, Wrong, did_you_mean
 from engine.profile.declared import Rule
 from engine.profile.key import MOST_PER_KEY, Form, KeyRules, folded, regions
 from engine.tracking.project import WEEK_MS, Settings
@@ -24,6 +24,7 @@ Share = Annotated[float, Meta(description="Share of the runs with this outcome t
 
 _UNRESOLVED: Final = object()
 
+STORES: Final = ("elasticsearch", "memory", "sqlite")  # the kinds that `storage` has; nothing here imports it
 ROOTS: Final = ("traits", "pii")  # of a profile: what may be declared; of consents the newest decision counts, always
 KEY_ROOTS: Final = ("traits", "pii")
 
@@ -114,7 +115,7 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Sett
         store = data.get("store") if isinstance(data, Mapping) else None
         settings = Settings(store=store if isinstance(store, str) else None)
         return SettingsRead(settings=settings, named_targets=names, problems=tuple(problems))
-    problems += unusable(file.targets)
+    problems += [*unusable(file.targets), *_unknown_store(file.store)]
     settings = Settings(
         store=file.store,
         fields=_declared(file.fields, problems),
@@ -128,6 +129,23 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Sett
     return SettingsRead(
         name=file.name, settings=settings, targets=file.targets, named_targets=names, problems=tuple(problems)
     )
+
+
+def _unknown_store(url: str | None) -> Iterator[Problem]:
+    """What is wrong with a store of a kind that nobody knows. The rest of its address is not repeated."""
+    kind, colon, _ = (url or "sqlite:").partition(":")
+    if colon and kind in STORES:
+        return
+    told = f"`{kind}{colon}` is no kind of store"
+    if "${" in kind:
+        told, help = "nothing is filled in here", "write it out, or set HEADRACE_STORE in the environment"
+    elif kind in ("http", "https"):
+        help = "write `elasticsearch:` before it"
+    elif kind in STORES:
+        help = f'write "{kind}:"'
+    else:
+        help = did_you_mean(kind, STORES) if colon else "write `sqlite:` before it, if it is a file"
+    yield Problem(code="H417", message=told, path=("store",), help=help)
 
 
 def _with_secrets(raw: Any, name: str, root: Path, environment: Mapping[str, str], problems: list[Problem]) -> Any:

@@ -10,7 +10,9 @@ import pytest
 from engine.flow.registry import Registry
 from engine.tracking.retention import Retention
 from flows.project import Loaded, load_project
+from flows.settings import STORES
 from nodes import builtin
+from storage import KINDS
 
 FLOW = "flow: {name}\ntrigger: {{event: order-paid}}\nnodes:\n  note:\n    log: hello\n"
 
@@ -75,6 +77,36 @@ def test_a_whole_project_is_read(tmp_path: Path, registry: Registry) -> None:
     assert condition.test({"profile": {"traits": {"revenue": 6}}})
     assert [flow.name for flow in project.flows] == ["a", "b"]
     assert len(loaded.sources) == 6
+
+
+def test_the_kinds_of_stores_are_those_that_there_are() -> None:
+    assert set(STORES) == set(KINDS)
+
+
+@pytest.mark.parametrize(("store", "told", "help"), [
+    pytest.param("postgres://ann:secret@db/shop", "`postgres:` is no kind of store", "known here: `el", id="unknown"),
+    pytest.param("sqllite:shop.db", "`sqllite:` is no kind of store", "did you mean `sqlite`?", id="misspelt"),
+    pytest.param("http://localhost:9200", "`http:` is no kind of store", "write `elasticsearch:` before it", id="http"),
+    pytest.param("shop.db", "`shop.db` is no kind of store", "write `sqlite:` before it", id="a file"),
+    pytest.param("memory", "`memory` is no kind of store", 'write "memory:"', id="without a colon"),
+    pytest.param("${env:STORE}", "nothing is filled in here", "HEADRACE_STORE", id="from the environment"),
+])  # fmt: skip
+def test_a_store_that_nobody_knows_is_told_with_the_remedy(
+    tmp_path: Path, registry: Registry, store: str, told: str, help: str
+) -> None:
+    loaded = load(tmp_path, registry, {"headrace.yaml": f"store: '{store}'\n"})
+    (found,) = loaded.diagnostics
+    assert (found.code, found.message) == ("H417", told)
+    assert help in found.help
+    assert "secret" not in f"{found.message}{found.help}"
+    assert loaded.project.settings.store == store  # or data would go elsewhere
+
+
+@pytest.mark.parametrize(
+    "store", ["sqlite:", "sqlite:shop.db", "memory:", "elasticsearch:http://localhost:9200?prefix=x"]
+)
+def test_a_store_of_a_known_kind_is_nothing_to_tell(tmp_path: Path, registry: Registry, store: str) -> None:
+    assert load(tmp_path, registry, {"headrace.yaml": f"store: '{store}'\n"}).diagnostics == ()
 
 
 def test_a_flow_knows_its_text_and_the_hash_of_it(tmp_path: Path, registry: Registry) -> None:
