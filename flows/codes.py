@@ -52,6 +52,7 @@ CODES: dict[str, str] = {
     "H415": "a flow takes an event of the system that clients can send, too",
     "H416": "a target has a private address and does not say so",
     "H417": "a store is of a kind that nobody knows",
+    "H418": "a flow emits an event that starts it again, whatever the data",
     "H421": "a test names what is not there",
     "H422": "a test mocks a node that asks nothing outside",
     "H423": "a case or step of a test does not do exactly one thing",

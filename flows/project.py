@@ -19,6 +19,7 @@ from engine.flow.plan import Flow
 from engine.flow.registry import Registry
 from engine.problem import Problem
 from engine.tracking.project import Project
+from flows.circle import circling
 from flows.counters import counters_of, uncounted
 from flows.declared import counted
 from flows.diagnostic import Diagnostic, Related, diagnose, ordered
@@ -70,8 +71,8 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         flow, problems = compile_flow(data, names, registry, document.line, version=version, text=document.text)
         found = counted(data, settings.settings.fields)
         counters.append(frozenset(counters_of(data)))
-        sent = sendable(flow, document.text) if flow is not None else ()
-        return (None if found else flow), [*problems, *found, *sent]
+        warned = [*sendable(flow, document.text), *circling(flow)] if flow is not None else []
+        return (None if found else flow), [*problems, *found, *warned]
 
     flows = loading.named("flows", "flow", read_flow)
     if len(counters) >= len(flows.names):  # else there are flows that nobody can read
