@@ -22,6 +22,16 @@ app = typer.Typer(
 )
 
 Project = Annotated[Path, typer.Argument(help="The project's directory", show_default="the current directory")]
+ProjectOption = Annotated[
+    Path, typer.Option("--project", help="The project's directory", show_default="the current one")
+]
+StoreOption = Annotated[
+    str | None, typer.Option("--store", help=STORES, envvar="HEADRACE_STORE", show_default="sqlite:headrace.db")
+]
+UrlOption = Annotated[
+    str | None,
+    typer.Option("--url", help="Ask a running server, e.g. http://127.0.0.1:8686, in place of the store"),
+]
 
 
 def _say_version(asked: bool) -> None:
@@ -119,22 +129,22 @@ def search(
         list[str] | None,
         typer.Argument(help="What to look for, e.g. 'type:order-* received:>now-1d'", show_default="all documents"),
     ] = None,
-    project: Annotated[Path, typer.Option(help="The project's directory", show_default="the current one")] = Path(),
-    store: Annotated[
-        str | None, typer.Option(help=STORES, envvar="HEADRACE_STORE", show_default="sqlite:headrace.db")
-    ] = None,
     limit: Annotated[int, typer.Option(min=0, help="How many documents to show at most; 0 for all")] = 20,
     json: Annotated[bool, typer.Option("--json", help="Print whole documents, one a line")] = False,
+    project: ProjectOption = Path(),
+    store: StoreOption = None,
+    url: UrlOption = None,
 ) -> None:
     """Look for events, profiles, sessions, runs or rejected events: the newest first.
 
     The query is in Lucene's syntax, see docs/search.md. Put it in quotes for your shell.
-    A store is only read, so its server may run meanwhile; a running server answers the same at /search.
+    A store is only read, so its server may run meanwhile; --url asks a running server, which finds the same.
     """
+    from cli.profile import Where
     from cli.search import Task
     from cli.search import search as begin
 
-    task = Task(kind, " ".join(query or ()), project, store, limit, json)
+    task = Task(kind, " ".join(query or ()), Where(project, store, url), limit, json)
     raise typer.Exit(begin(task, Console(width=None if sys.stdout.isatty() else WIDTH), Console(stderr=True)))
 
 
@@ -142,16 +152,6 @@ profiles = typer.Typer(no_args_is_help=True, help="Show or export a profile, and
 app.add_typer(profiles, name="profile")
 
 ProfileId = Annotated[str, typer.Argument(help="Any id of the profile")]
-ProjectOption = Annotated[
-    Path, typer.Option("--project", help="The project's directory", show_default="the current one")
-]
-StoreOption = Annotated[
-    str | None, typer.Option("--store", help=STORES, envvar="HEADRACE_STORE", show_default="sqlite:headrace.db")
-]
-UrlOption = Annotated[
-    str | None,
-    typer.Option("--url", help="Ask a running server, e.g. http://127.0.0.1:8686, in place of the store"),
-]
 
 
 @profiles.command("show")

@@ -2,11 +2,13 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Struct
@@ -16,12 +18,14 @@ from rich.table import Table
 from rich.text import Text
 
 from api.shown import shown_record
+from cli.call import call
+from cli.profile import Where
 from cli.store import CannotBegin, cannot, file_of, kind_of, load, opened, shown, url_of
 from cli.traces import short
 from effects.clock import SystemClock
+from engine.language.path import parse_path, read
 from engine.problem import Problem, Wrong, did_you_mean
 from engine.search.field import KINDS, NEWEST, Kind
-from engine.search.match import moment_of
 from engine.search.page import MOST, Page
 from engine.search.parse import parse
 from engine.search.query import Query
@@ -32,13 +36,16 @@ from storage.sqlite.search import Searcher
 Record = dict[str, Any]
 
 
+Found = tuple[list[Record], str | None]  # documents, and where the next page begins
+Ask = Callable[[int, str | None], Awaitable[Found]]
+
+
 class Task(Struct, frozen=True):
-    """What is asked of which store. `limit` 0: everything."""
+    """What is asked of which store, or of the server at `url`. `limit` 0: everything."""
 
     kind: str
     text: str
-    root: Path
-    store: str | None
+    where: Where
     limit: int
     json: bool
 
@@ -96,10 +103,12 @@ COLUMNS: dict[Kind, dict[str, Callable[[Record], str]]] = {
 
 
 def search(task: Task, console: Console, wrong: Console) -> int:
-    """Print what is found, newest first. Exit code 2 for a query that is not understood, or no store to read."""
+    """Print what is found, newest first. Exit code 2 for a query that is not understood, or nobody to ask."""
     try:
-        query, url = _asked(task, wrong)
-        return asyncio.run(_found(task, query, url, console, wrong))
+        kind = next((kind for kind in KINDS if kind == task.kind), None)
+        if kind is None:
+            raise CannotBegin(f"`{task.kind}` is no kind of document: {did_you_mean(task.kind, KINDS)}")
+        return asyncio.run(_found(task, kind, console, wrong))
     except Wrong as refused:
         wrong.print(pointed(task.text, refused.problem), soft_wrap=True)
         return 2
@@ -116,19 +125,36 @@ def pointed(text: str, problem: Problem) -> Text:
     return told.append(f"\nhelp: {problem.help}") if problem.help else told
 
 
-def _asked(task: Task, wrong: Console) -> tuple[Query, str]:
-    kind = next((kind for kind in KINDS if kind == task.kind), None)
-    if kind is None:
-        raise CannotBegin(f"`{task.kind}` is no kind of document: {did_you_mean(task.kind, KINDS)}")
-    loaded = load(task.root, wrong, whole=False)
-    return parse(task.text, kind, SystemClock().now(), loaded.project.settings.fields), url_of(loaded, task.store)
+@asynccontextmanager
+async def _asking(task: Task, kind: Kind, wrong: Console) -> AsyncIterator[Ask]:
+    """Whom to ask: the server at `url`, else the store. Raises `Wrong` and `CannotBegin`."""
+    now = SystemClock().now()
+    if task.where.url is not None:
+        parse(task.text, kind, now)  # so that what is not understood is pointed at
+        yield partial(_of_server, task.where.url, kind, task.text)
+        return
+    loaded = load(task.where.root, wrong, whole=False)
+    query = parse(task.text, kind, now, loaded.project.settings.fields)
+    async with _reading(url_of(loaded, task.where.store), task.where.root) as store:
+        yield partial(_of_store, store, query)
+
+
+async def _of_server(url: str, kind: Kind, text: str, limit: int, after: str | None) -> Found:
+    asked = urlencode({"q": text, "limit": limit, "after": after or ""})
+    page = await asyncio.to_thread(call, url, "GET", f"/search/{kind}?{asked}")
+    return page["items"], page["after"]
+
+
+async def _of_store(store: Searching, query: Query, limit: int, after: str | None) -> Found:
+    page = await store.search(query, limit, after)
+    return [shown_record(one, query.declared) for one in page.items], page.after
 
 
 @asynccontextmanager
 async def _reading(url: str, root: Path) -> AsyncIterator[Searching]:
     """The store, only read where it is a file: its server may go on. Raises `CannotBegin`."""
     if kind_of(url) == "memory":
-        raise CannotBegin("`memory:` holds nothing when no server runs; ask yours at /search, or name its --store.")
+        raise CannotBegin("`memory:` holds nothing when no server runs; ask yours with --url, or name its --store.")
     file = file_of(url, root)
     if file is None:
         async with opened(url, root) as store:
@@ -146,16 +172,16 @@ async def _reading(url: str, root: Path) -> AsyncIterator[Searching]:
         raise CannotBegin(f"The store {shown(url)} cannot be read now: {unavailable.reason}.") from unavailable
 
 
-async def _found(task: Task, query: Query, url: str, console: Console, wrong: Console) -> int:
-    table = Table(NEWEST[query.kind], *COLUMNS[query.kind], box=None, header_style="bold", pad_edge=False)
+async def _found(task: Task, kind: Kind, console: Console, wrong: Console) -> int:
+    table = Table(NEWEST[kind], *COLUMNS[kind], box=None, header_style="bold", pad_edge=False)
     count, after = 0, None
-    async with _reading(url, task.root) as store:
+    async with _asking(task, kind, wrong) as ask:
         with wrong.status("Searching", spinner="line") if wrong.is_terminal else nullcontext():
             while True:
-                page = await store.search(query, min(task.limit - count, MOST) if task.limit else MOST, after)
-                count, after = count + len(page.items), page.after
-                for one in page.items:
-                    _tell(task, query, one, table)
+                found, after = await ask(min(task.limit - count, MOST) if task.limit else MOST, after)
+                count += len(found)
+                for record in found:
+                    _tell(task, kind, record, table)
                 if after is None or count == task.limit:
                     break
     if not count:
@@ -167,11 +193,10 @@ async def _found(task: Task, query: Query, url: str, console: Console, wrong: Co
     return 0
 
 
-def _tell(task: Task, query: Query, one: Struct, table: Table) -> None:
-    record = shown_record(one, query.declared)
+def _tell(task: Task, kind: Kind, record: Record, table: Table) -> None:
     if task.json:
         sys.stdout.write(msgspec.json.encode(record).decode() + "\n")
         return
-    moment = datetime.fromtimestamp(moment_of(query.kind, one) / 1000, UTC)
-    cells = [Text(told(record)) for told in COLUMNS[query.kind].values()]
+    moment = datetime.fromtimestamp(read(record, parse_path(NEWEST[kind])) / 1000, UTC)
+    cells = [Text(told(record)) for told in COLUMNS[kind].values()]
     table.add_row(f"{moment:%Y-%m-%d %H:%M:%S}", *cells)

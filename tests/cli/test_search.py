@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 from cli.main import app
 from cli.search import pointed
 from engine.problem import Problem
+from engine.search.field import KINDS
+from engine.search.page import MOST
 from engine.tracking.project import Settings
 from engine.tracking.records import Unit
 from storage.elasticsearch.store import ElasticsearchStore
@@ -22,6 +24,7 @@ from tests.engine.tracking.collector import Collector
 from tests.projects import project as compiled
 from tests.storage.build import event
 from tests.storage.search_contract import OF_ALL_KINDS
+from tests.system.served import serving, write_project
 
 
 @pytest.fixture
@@ -101,14 +104,32 @@ async def test_nothing_found_is_well(project: Path) -> None:
     pytest.param(["events", "typ:x"], "  typ:x\n  ^^^\n`typ` is no field of events\nhelp: did you mean", id="a field"),
     pytest.param(["evnts"], "did you mean `events`?", id="a kind"),
     pytest.param(["events", "--store", "sqlite:other.db"], "there is no such file", id="no file"),
-    pytest.param(["events", "--store", "memory:"], "holds nothing", id="a store that is nowhere"),
+    pytest.param(["events", "--store", "memory:"], "ask yours with --url", id="a store that is nowhere"),
     pytest.param(["events", "--store", "mongo:x"], "names no known store", id="an unknown store"),
+    pytest.param(["events", "--url", "http://127.0.0.1:1"], "cannot be asked", id="no server"),
     pytest.param(["events", "--limit", "-1"], "greater than or equal to 0", id="a limit below nothing"),
 ])  # fmt: skip
 async def test_what_is_wrong_is_usage(project: Path, words: list[str], told: str) -> None:
     code, out, wrong = await run(project, *words)
     assert (code, out) == (2, "")
     assert told in wrong
+
+
+async def test_a_running_server_finds_the_same(tmp_path: Path) -> None:
+    store = SqliteStore.open(tmp_path / "headrace.db")
+    await store.commit(OF_ALL_KINDS)
+    await store.commit(Unit(events=tuple(event(f"e{n}", n=n) for n in range(MOST + 10))))
+    await store.close()
+    words = [*([kind] for kind in KINDS), ["events", "properties.n:>7", "--limit", "3"], ["events", "type:nothing"]]
+    words += [["events", "--limit", "0", "--json"]]  # more than a page
+    read = [await run(tmp_path, *asked) for asked in words]
+    nowhere = tmp_path / "nowhere"  # no project is needed
+    with serving(write_project(tmp_path), tmp_path / "headrace.db") as served:
+        asked = [await run(nowhere, *asked, "--url", f"{served.address}/") for asked in words]
+        wrong = await run(nowhere, "events", "typ:x", "--url", served.address)
+    assert asked == read
+    assert len(read[-1][1].splitlines()) > MOST
+    assert (wrong[0], "  typ:x\n  ^^^\n`typ` is no field of events\n" in wrong[2]) == (2, True)
 
 
 @pytest.mark.parametrize(("text", "offset", "length", "marked"), [
