@@ -20,7 +20,7 @@ from cli.traces import WELL as GOOD
 from effects.timeless import TimelessLoop
 from engine.tracking.project import Project
 from flows.case import Case
-from flows.cases import Cases, CasesLoaded, load_cases
+from flows.cases import CasesLoaded, Playable, load_cases
 from flows.diagnostic import render
 from flows.files import file_name
 from flows.frame import frame, shown
@@ -94,7 +94,7 @@ async def _of_project(root: Path, asked: list[Path], text: str, console: Console
 
 
 async def _of_file(
-    project: Project, file: Cases, picked: list[tuple[int, Case]], console: Console, tally: Tally
+    project: Project, file: Playable, picked: list[tuple[int, Case]], console: Console, tally: Tally
 ) -> None:
     tally.files += 1
     console.print(Text(shown(file.document.name), style="bold"), soft_wrap=True)
@@ -117,7 +117,7 @@ async def _of_file(
         console.print()
 
 
-def _shown_failures(file: Cases, failures: list[Failure]) -> Iterator[Text]:
+def _shown_failures(file: Playable, failures: list[Failure]) -> Iterator[Text]:
     """What came out otherwise, place by place; of several with one reason the first says it."""
     said: set[str] = set()
     for failure in sorted(failures, key=lambda each: _where(file, each)):
@@ -126,7 +126,7 @@ def _shown_failures(file: Cases, failures: list[Failure]) -> Iterator[Text]:
         said.add(why)
 
 
-def _shown_failure(file: Cases, failure: Failure, why: tuple[Text, ...]) -> Iterator[Text]:
+def _shown_failure(file: Playable, failure: Failure, why: tuple[Text, ...]) -> Iterator[Text]:
     place = _place(file, failure)
     space = " " * len(str(place.line))
     yield Text.assemble((f"{space}--> ", QUIET), f"{shown(file.document.name)}:{place.line}:{place.column}")
@@ -143,12 +143,12 @@ def _shown_failure(file: Cases, failure: Failure, why: tuple[Text, ...]) -> Iter
         lead = " " * len(lead)
 
 
-def _where(file: Cases, failure: Failure) -> tuple[int, int]:
+def _where(file: Playable, failure: Failure) -> tuple[int, int]:
     place = _place(file, failure)
     return place.line, place.column
 
 
-def _place(file: Cases, failure: Failure) -> Place:
+def _place(file: Playable, failure: Failure) -> Place:
     return file.document.place(failure.at, "key" if failure.on_key else "value")
 
 
@@ -160,7 +160,7 @@ def _summary(tally: Tally, seconds: float) -> Text:
     return Text.assemble(mark, f"{cases} in {files}", (f"  ({round(seconds * 1000)} ms)", QUIET), rest)
 
 
-def _chosen(cases: CasesLoaded, root: Path, path: Path) -> list[Cases]:
+def _chosen(cases: CasesLoaded, root: Path, path: Path) -> list[Playable]:
     """The files that a path asks for; a flow's name stands for the test file beside it."""
     if path == root:
         return list(cases.files)

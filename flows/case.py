@@ -18,7 +18,7 @@ Path = Annotated[
     Meta(description="The nodes that ran, in order; those in brackets of their own in any order"),
 ]
 Ports = Annotated[dict[str, str], Meta(description="The port that a node left by")]
-Crossing = Annotated[
+SegmentNames = Annotated[
     str | tuple[str, ...] | dict[str, str | tuple[str, ...]],
     Meta(description="A segment or a list of them; or for each visitor"),
 ]
@@ -59,7 +59,7 @@ class Mock(Struct, frozen=True, kw_only=True):
     ] = UNSET
 
 
-class Profile(Struct, frozen=True, kw_only=True):
+class GivenProfile(Struct, frozen=True, kw_only=True):
     """What a profile has when a case begins. Its values under `pii` are keys that lead to it."""
 
     traits: dict[str, Any] = field(default_factory=dict)
@@ -71,8 +71,8 @@ class Profile(Struct, frozen=True, kw_only=True):
 class Given(Struct, frozen=True, kw_only=True):
     """Who is known when a case begins."""
 
-    profile: Annotated[Profile | UnsetType, Meta(description="Of the visitor without a name")] = UNSET
-    profiles: Annotated[dict[str, Profile], Meta(description="By visitor")] = field(default_factory=dict)
+    profile: Annotated[GivenProfile | UnsetType, Meta(description="Of the visitor without a name")] = UNSET
+    profiles: Annotated[dict[str, GivenProfile], Meta(description="By visitor")] = field(default_factory=dict)
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -116,8 +116,8 @@ class Expect(Run, frozen=True, kw_only=True):
     profiles: Annotated[dict[str, dict[str, Any]] | UnsetType, Meta(description="The same by visitor")] = UNSET
     same: Annotated[tuple[str, ...] | UnsetType, Meta(description="Visitors who are one profile")] = UNSET
     apart: Annotated[tuple[str, ...] | UnsetType, Meta(description="Visitors who are different profiles")] = UNSET
-    entered: Crossing | UnsetType = UNSET
-    left: Crossing | UnsetType = UNSET
+    entered: SegmentNames | UnsetType = UNSET
+    left: SegmentNames | UnsetType = UNSET
 
 
 class Step(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from flows.reader import Document, read_yaml
 from flows.typed import read_struct
 
 
-class Cases(Struct, frozen=True):
+class Playable(Struct, frozen=True):
     """A test file that can be played, with its text and the places in it."""
 
     file: CaseFile
@@ -24,14 +24,14 @@ class Cases(Struct, frozen=True):
 class CasesLoaded(Struct, frozen=True):
     """The test files of a project as they were found. `sources` holds the text of each by its name."""
 
-    files: tuple[Cases, ...]
+    files: tuple[Playable, ...]
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str]
 
 
 def load_cases(root: Path, loaded: Loaded) -> CasesLoaded:
     """Read the test files of the project in the directory `root`, which `loaded` is."""
-    files: list[Cases] = []
+    files: list[Playable] = []
     diagnostics: list[Diagnostic] = []
     sources: dict[str, str] = {}
     for path in test_files(root):
@@ -46,7 +46,7 @@ def load_cases(root: Path, loaded: Loaded) -> CasesLoaded:
         read, problems = _read(document, loaded)
         diagnostics += problems
         if read is not None and not any(one.severity == "error" for one in problems):
-            files.append(Cases(read, document))
+            files.append(Playable(read, document))
     return CasesLoaded(tuple(files), tuple(ordered(diagnostics)), sources)
 
 

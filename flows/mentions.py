@@ -15,7 +15,7 @@ from engine.language.moment import date
 from engine.problem import KeyPath, Problem
 from engine.tracking.consent import fault_of
 from engine.tracking.project import Project
-from flows.case import SOMEBODY, Case, CaseFile, Given, Mock, Profile, Send, Step, given_keys
+from flows.case import SOMEBODY, Case, CaseFile, Given, GivenProfile, Mock, Send, Step, given_keys
 from flows.expected import expected
 from flows.roster import Roster, dotted
 from flows.standin import stand_ins
@@ -43,9 +43,9 @@ def mentioned(file: CaseFile, project: Project, named: Mapping[str, frozenset[st
         yield from _case(case, at, roster)
 
 
-def given_profiles(given: Given) -> Iterator[tuple[str, Profile, KeyPath]]:
+def given_profiles(given: Given) -> Iterator[tuple[str, GivenProfile, KeyPath]]:
     """Who is known when a case begins, with the place where that stands in `given`."""
-    if isinstance(given.profile, Profile):
+    if isinstance(given.profile, GivenProfile):
         yield SOMEBODY, given.profile, ("profile",)
     for visitor, profile in given.profiles.items():
         yield visitor, profile, ("profiles", visitor)
@@ -97,7 +97,7 @@ def _step(step: Step, at: KeyPath, roster: Roster) -> Iterator[Problem]:
     yield from expected(step.expect, (*at, "expect"), roster, sender)
 
 
-def _profile(profile: Profile, at: KeyPath, roster: Roster) -> Iterator[Problem]:
+def _profile(profile: GivenProfile, at: KeyPath, roster: Roster) -> Iterator[Problem]:
     for root in ("traits", "pii"):
         for text in getattr(profile, root):
             yield from dotted(text, (*at, root, text))
