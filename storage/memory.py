@@ -56,10 +56,13 @@ NOTHING = Kept(0, b"")
 
 
 class MemoryStore:
-    """Implements `engine.tracking.ports.Store`. For one event loop; a commit is one step of it."""
+    """Implements `engine.tracking.ports.Store`. For one event loop; a commit is one step of it.
 
-    def __init__(self) -> None:
-        self._secret = os.urandom(32)
+    Its key is random unless a `secret` is given.
+    """
+
+    def __init__(self, secret: bytes | None = None) -> None:
+        self._secret = os.urandom(32) if secret is None else secret
         self._profiles: dict[str, Kept] = {}
         self._merged: dict[str, str] = {}  # tombstones: id -> where the profile lives on
         self._keys: dict[str, Key] = {}

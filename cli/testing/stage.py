@@ -29,8 +29,7 @@ class Stage(MemoryStore):
     """A store that notes the events, runs and crossings of what is committed, since `begin`."""
 
     def __init__(self, fields: Fields) -> None:
-        super().__init__()
-        self._secret = bytes(32)  # ids that are derived from it are the same in every run
+        super().__init__(bytes(32))  # ids that are derived from it are the same in every run
         self._fields = fields
         self._segments: dict[str, frozenset[str]] = {}
         self.ran: set[tuple[str, str]] = set()  # flows and their nodes, in all steps

@@ -18,6 +18,11 @@ class TestMemoryStore(StoreContract, RemindingContract, ErasingContract):
         return store
 
 
+async def test_a_store_has_the_key_that_it_is_given_or_one_of_its_own() -> None:
+    assert await MemoryStore(bytes(32)).secret() == bytes(32)
+    assert await MemoryStore().secret() != await MemoryStore().secret()
+
+
 class TestSearchInMemory(SearchContract):
     @pytest.fixture
     def store(self) -> Store:
