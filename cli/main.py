@@ -289,6 +289,9 @@ def play(
         list[Path] | None, typer.Argument(help="The project, or files of it", show_default="the current directory")
     ] = None,
     text: Annotated[str, typer.Option("-k", metavar="TEXT", help="Only cases with this in their name")] = "",
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write what came of them as JUnit XML", show_default=False)
+    ] = None,
 ) -> None:
     """Play the cases of `*.test.yaml` through the whole project, in memory and without a network.
 
@@ -300,7 +303,7 @@ def play(
     from cli.test import play as begin
 
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    raise typer.Exit(begin(paths or [Path()], text, console, sys.stdout))
+    raise typer.Exit(begin(paths or [Path()], text, console, sys.stdout, junit))
 
 
 @app.command()

@@ -1,163 +1,141 @@
 """`headrace test`: plays the cases of a project's test files, and says where and why one came out otherwise."""
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from msgspec import Struct
 from rich.console import Console
 from rich.text import Text
 
 from cli.check import project_root
-from cli.testing.expectations import Failure
+from cli.testing.junit import junit
 from cli.testing.play import Play
+from cli.testing.report import UNPLAYED, Played, PlayedFile, Report, Unplayed
+from cli.testing.showing import failure_lines
 from cli.testing.stage import staged
 from cli.testing.verdict import verdict
 from cli.traces import BAD, QUIET
 from cli.traces import WELL as GOOD
 from effects.timeless import TimelessLoop
 from engine.tracking.project import Project
-from flows.case import Case
 from flows.cases import CasesLoaded, Playable, load_cases
 from flows.diagnostic import render
 from flows.files import file_name
-from flows.frame import frame, shown
-from flows.place import Place
+from flows.frame import shown
 from flows.project import load_project
 from nodes import builtin
 
-PASSED, FAILED, UNPLAYED = 0, 1, 2  # exit codes
 
-
-class Tally(Struct):
-    """What came of the cases so far. `unplayed` counts what was named and could not be played."""
-
-    files: int = 0
-    passed: int = 0
-    failed: int = 0
-    unplayed: int = 0
-
-    @property
-    def code(self) -> int:
-        """The exit code. A case that fails is never hidden by what could not be played."""
-        if self.failed:
-            return FAILED
-        return UNPLAYED if self.unplayed or not self.files else PASSED
-
-
-def play(paths: list[Path], text: str, console: Console, out: TextIO) -> int:
+def play(paths: list[Path], text: str, console: Console, out: TextIO, xml: Path | None = None) -> int:
     """Play the cases of projects, or of files of them (default: the project of the current directory).
 
-    With a `text` only the cases with it in their name, in small or capital letters. Gives the exit code: 1 when a case
-    fails; else 2 when something could not be played (a path that is not there, a project with errors or without test
-    files, a text that no case has); else 0.
+    With a `text` only the cases with it in their name, in small or capital letters. What came of them is written to
+    the file `xml`, too. Gives the exit code: 1 when a case fails; else 2 when something could not be played (a path
+    that is not there, a project with errors or without test files, a text that no case has); else 0.
     """
-    chosen = [path.resolve() for path in paths or [Path()]]
-    missing = [path for path in chosen if not path.exists()]
-    for path in missing:
-        console.print(f"there is no {path}", markup=False, soft_wrap=True)
-    if missing:
-        return UNPLAYED
-    began, tally = time.perf_counter(), Tally()
-    with asyncio.Runner(loop_factory=TimelessLoop) as runner:
-        for root in dict.fromkeys(map(project_root, chosen)):
-            asked = [path for path in chosen if project_root(path) == root]
-            runner.run(_of_project(root, asked, text, console, out, tally))
-    if tally.files:
-        console.print(_summary(tally, time.perf_counter() - began), soft_wrap=True)
-    elif not tally.unplayed:
-        console.print(f"no case has `{text}` in its name", markup=False, highlight=False, soft_wrap=True)
-    return tally.code
+    began, playing = time.perf_counter(), _Playing(text, console, out)
+    playing.all_of([path.resolve() for path in paths or [Path()]])
+    report = playing.report
+    if report.files:
+        console.print(_summary(report, time.perf_counter() - began), soft_wrap=True)
+    if xml is not None:
+        try:
+            xml.parent.mkdir(parents=True, exist_ok=True)
+            xml.write_bytes(junit(report))
+        except OSError as wrong:
+            console.print(f"{xml} cannot be written: {wrong.strerror}", markup=False, highlight=False, soft_wrap=True)
+            return report.code or UNPLAYED
+    return report.code
 
 
-async def _of_project(root: Path, asked: list[Path], text: str, console: Console, out: TextIO, tally: Tally) -> None:
-    loaded = load_project(root, builtin(), _Pretended())
-    cases = load_cases(root, loaded)
-    wrong = [one for one in (*loaded.diagnostics, *cases.diagnostics) if one.severity == "error"]
-    if wrong:
-        tally.unplayed += 1
-        sources = {**loaded.sources, **cases.sources}
-        out.write(render(wrong, sources, colour=console.is_terminal and not console.no_color))
-        return
-    chosen = [_chosen(cases, root, path) for path in asked]
-    for path in (path for path, files in zip(asked, chosen, strict=True) if not files):
-        tally.unplayed += 1
-        told = f"{path} has no test files: write flows/NAME.test.yaml (docs/testing.md says how)"
-        console.print(told, markup=False, highlight=False, soft_wrap=True)
-    project = staged(loaded.project)
-    for file in (file for file in cases.files if any(file in files for files in chosen)):
-        picked = [(i, case) for i, case in enumerate(file.file.cases) if text.lower() in case.name.lower()]
-        if picked:
-            await _of_file(project, file, picked, console, tally)
+class _Playing:
+    """Plays, tells of it as it goes, and keeps what came of it."""
 
+    def __init__(self, text: str, console: Console, out: TextIO) -> None:
+        self.text = text
+        self.console = console
+        self.out = out
+        self.report = Report()
 
-async def _of_file(
-    project: Project, file: Playable, picked: list[tuple[int, Case]], console: Console, tally: Tally
-) -> None:
-    tally.files += 1
-    console.print(Text(shown(file.document.name), style="bold"), soft_wrap=True)
-    failed: list[tuple[str, list[Failure]]] = []
-    for i, case in picked:
-        began = time.perf_counter()
-        wrong = await verdict(Play(project, file.file), case, ("cases", i))
-        took = round((time.perf_counter() - began) * 1000)
-        tally.passed += not wrong
-        tally.failed += bool(wrong)
-        mark = ("✗ ", BAD) if wrong else ("✓ ", GOOD)
-        console.print(Text.assemble("  ", mark, shown(case.name), (f"  {took} ms", QUIET)), soft_wrap=True)
+    def all_of(self, paths: list[Path]) -> None:
+        """Play all that is named, or nothing if any of it is not there."""
+        for path in (path for path in paths if not path.exists()):
+            self._unplayed(path, f"there is no {path}")
+        if self.report.unplayed:
+            return
+        with asyncio.Runner(loop_factory=TimelessLoop) as runner:
+            for root in dict.fromkeys(map(project_root, paths)):
+                runner.run(self._project(root, [path for path in paths if project_root(path) == root]))
+        if not self.report.files and not self.report.unplayed:
+            self._unplayed(Path(), f"no case has `{self.text}` in its name")
+
+    async def _project(self, root: Path, asked: list[Path]) -> None:
+        loaded = load_project(root, builtin(), _Pretended())
+        cases = load_cases(root, loaded)
+        wrong = [one for one in (*loaded.diagnostics, *cases.diagnostics) if one.severity == "error"]
         if wrong:
-            failed.append((case.name, wrong))
-    for name, wrong in failed:
-        console.print(Text.assemble("\n  ", ("✗ ", BAD), (shown(name), "bold")), soft_wrap=True)
-        for line in _shown_failures(file, wrong):
-            console.print(Text("    ").append_text(line), soft_wrap=True)
+            sources = {**loaded.sources, **cases.sources}
+            self.out.write(render(wrong, sources, colour=self.console.is_terminal and not self.console.no_color))
+            more = render(wrong, sources, colour=False)
+            self.report.unplayed.append(Unplayed(_from_here(root), "the project has errors", more))
+            return
+        chosen = [_chosen(cases, root, path) for path in asked]
+        for path in (path for path, files in zip(asked, chosen, strict=True) if not files):
+            told = f"{path} has no test files: write flows/NAME.test.yaml (docs/testing.md says how)"
+            self._unplayed(path, told)
+        project = staged(loaded.project)
+        for file in (file for file in cases.files if any(file in files for files in chosen)):
+            picked = [i for i, case in enumerate(file.file.cases) if self.text.lower() in case.name.lower()]
+            if picked:
+                played = PlayedFile(project.name, _from_here(root / file.document.name), file)
+                await self._file(project, played, picked)
+
+    async def _file(self, project: Project, played: PlayedFile, picked: list[int]) -> None:
+        file, say = played.file, self.console.print
+        self.report.files.append(played)
+        say(Text(shown(file.document.name), style="bold"), soft_wrap=True)
+        for i in picked:
+            case, began = file.file.cases[i], time.perf_counter()
+            wrong = await verdict(Play(project, file.file), case, ("cases", i))
+            played.cases.append(Played(i, time.perf_counter() - began, wrong))
+            took = f"  {round(played.cases[-1].seconds * 1000)} ms"
+            say(Text.assemble("  ", _mark(not wrong), shown(case.name), (took, QUIET)), soft_wrap=True)
+        for line in _failures(played):
+            say(line, soft_wrap=True)
+
+    def _unplayed(self, path: Path, told: str) -> None:
+        self.report.unplayed.append(Unplayed(_from_here(path), told))
+        self.console.print(told, markup=False, highlight=False, soft_wrap=True)
+
+
+def _failures(played: PlayedFile) -> Iterator[Text]:
+    """What came out otherwise in a file, case by case."""
+    failed = [case for case in played.cases if case.failures]
+    for case in failed:
+        yield Text.assemble("\n  ", _mark(False), (shown(played.file.file.cases[case.index].name), "bold"))
+        for line in failure_lines(played.file, case.failures):
+            yield Text("    ").append_text(line)
     if failed:
-        console.print()
+        yield Text()
 
 
-def _shown_failures(file: Playable, failures: list[Failure]) -> Iterator[Text]:
-    """What came out otherwise, place by place; of several with one reason the first says it."""
-    said: set[str] = set()
-    for failure in sorted(failures, key=lambda each: _where(file, each)):
-        why = "\n".join(line.plain for line in failure.why)
-        yield from _shown_failure(file, failure, failure.why if why not in said else ())
-        said.add(why)
+def _summary(report: Report, seconds: float) -> Text:
+    cases = f"{report.played - report.failed} passed" + (f", {report.failed} failed" if report.failed else "")
+    files = f"{len(report.files)} file" + ("s" if len(report.files) != 1 else "")
+    took = (f"  ({round(seconds * 1000)} ms)", QUIET)
+    rest = "; not all that was named could be played, see above" if report.unplayed else ""
+    return Text.assemble(_mark(not report.code), f"{cases} in {files}", took, rest)
 
 
-def _shown_failure(file: Playable, failure: Failure, why: tuple[Text, ...]) -> Iterator[Text]:
-    place = _place(file, failure)
-    space = " " * len(str(place.line))
-    yield Text.assemble((f"{space}--> ", QUIET), f"{shown(file.document.name)}:{place.line}:{place.column}")
-    *framed, under = frame(file.document.text, place, gutter=len(space))
-    for margin, text in framed:
-        yield Text.assemble((margin if margin.startswith(".") else f"{margin} |", QUIET), f" {text}".rstrip())
-    yield Text.assemble((f"{under[0]} | ", QUIET), (under[1], BAD))
-    yield Text(f"{space} = ").append(shown(failure.told), style="bold")
-    if failure.help:
-        yield Text.assemble(f"{space} = ", ("help", GOOD), f": {shown(failure.help)}")
-    lead = f"{space} = why: "
-    for part in (part for line in why for part in line.split("\n")):
-        yield Text(lead).append_text(part)
-        lead = " " * len(lead)
+def _from_here(path: Path) -> str:
+    return os.path.relpath(path)
 
 
-def _where(file: Playable, failure: Failure) -> tuple[int, int]:
-    place = _place(file, failure)
-    return place.line, place.column
-
-
-def _place(file: Playable, failure: Failure) -> Place:
-    return file.document.place(failure.at, "key" if failure.on_key else "value")
-
-
-def _summary(tally: Tally, seconds: float) -> Text:
-    cases = f"{tally.passed} passed" + (f", {tally.failed} failed" if tally.failed else "")
-    mark = ("✗ ", BAD) if tally.code else ("✓ ", GOOD)
-    files = f"{tally.files} file" + ("s" if tally.files != 1 else "")
-    rest = "; not all that was named could be played, see above" if tally.unplayed else ""
-    return Text.assemble(mark, f"{cases} in {files}", (f"  ({round(seconds * 1000)} ms)", QUIET), rest)
+def _mark(well: bool) -> tuple[str, str]:
+    return ("✓ ", GOOD) if well else ("✗ ", BAD)
 
 
 def _chosen(cases: CasesLoaded, root: Path, path: Path) -> list[Playable]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 from textwrap import dedent
+from xml.etree import ElementTree as ET
 
 import pytest
 from rich.console import Console
@@ -66,6 +67,14 @@ def project(tmp_path: Path) -> Path:
 def run(*paths: Path, text: str = "") -> tuple[int, str]:
     out = StringIO()
     return play(list(paths), text, Console(width=120, file=out), out), out.getvalue()
+
+
+def suites_of(report: Path) -> ET.Element:
+    return ET.parse(report).getroot()  # noqa: S314  # it is our own
+
+
+def counts(element: ET.Element) -> tuple[int, ...]:
+    return tuple(int(element.attrib[name]) for name in ("tests", "failures", "errors"))
 
 
 def lines(text: str) -> Iterator[str]:
@@ -183,6 +192,60 @@ def test_a_text_is_looked_for_in_all_projects(project: Path) -> None:
         write(other, {name: (project / name).read_text()})
     assert run(project, other, text="thanked for")[0] == 0
     assert run(project, other, text="huge") == (2, "no case has `huge` in its name\n")
+
+
+def test_junit_has_every_case_with_its_place_and_what_came_out_otherwise(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(project, {"flows/order.test.yaml": CASES.replace("total: 200", "total: 20")})
+    monkeypatch.chdir(project.parent)
+    told = CliRunner().invoke(app, ["test", "shop", "--junit", "out/report.xml"])
+    assert told.exit_code == 1, told.output
+    suites = suites_of(Path("out/report.xml"))
+    assert counts(suites) == counts(suites[0]) == (2, 1, 0)
+    assert suites[0].attrib["name"] == "shop/flows/order.test.yaml"
+    large, small = suites[0]
+    place = {"classname": "shop.flows.order", "file": "shop/flows/order.test.yaml"}
+    assert {**large.attrib, "time": ""} == {**place, "name": "A large order makes a VIP", "line": "4", "time": ""}
+    assert {**small.attrib, "time": ""} == {**place, "name": "a small one is thanked for", "line": "8", "time": ""}
+    assert (float(large.attrib["time"]) > 0, list(small)) == (True, [])
+    (failure,) = large
+    assert failure.attrib["message"].startswith("expected `segments` of the profile")
+    assert "    --> flows/order.test.yaml:7:34\n".strip() in str(failure.text)
+    assert "why: order  big:else › small" in str(failure.text)
+
+
+@pytest.mark.parametrize(("path", "text", "told"), [
+    pytest.param("broken", "", "the project has errors", id="errors"),
+    pytest.param("shop", "huge", "no case has `huge` in its name", id="no such case"),
+    pytest.param("shop/flows/lone.yaml", "", "has no test files", id="no test files"),
+    pytest.param("gone", "", "there is no ", id="a path that is not there"),
+])  # fmt: skip
+def test_junit_tells_what_could_not_be_played(project: Path, path: str, text: str, told: str) -> None:
+    write(project, {"flows/lone.yaml": "flow: lone\ntrigger: {event: a}\nnodes: {say: {log: hello}}\n"})
+    write(project.parent / "broken", {"flows/bad.yaml": "flow: bad\n"})
+    out, report = StringIO(), project / "report.xml"
+    assert play([project.parent / path], text, Console(file=out), out, report) == 2
+    suites = suites_of(report)
+    assert counts(suites) == counts(suites[0]) == (1, 0, 1)
+    (error,) = suites[0][0]
+    assert (error.tag, told in error.attrib["message"]) == ("error", True)
+
+
+def test_junit_is_xml_whatever_stands_in_a_name(project: Path) -> None:
+    name = r"<a> & \"b\" \0\e[31m ]]>"
+    case = f'cases: [{{name: "{name}", event: {{type: order-paid}}, expect: {{emitted: ["\\a"]}}}}]'
+    write(project, {"flows/order.test.yaml": case})
+    out, report = StringIO(), project / "report.xml"
+    assert play([project], "", Console(file=out), out, report) == 1
+    (found,) = suites_of(report)[0]
+    assert found.attrib["name"] == '<a> & "b" \ufffd\ufffd[31m ]]>'
+
+
+def test_a_report_that_cannot_be_written_is_told(project: Path) -> None:
+    out = StringIO()
+    code = play([project], "", Console(file=out, width=500), out, project / "headrace.yaml" / "report.xml")
+    assert (code, "report.xml cannot be written: " in out.getvalue()) == (2, True)
 
 
 def test_a_pipe_gets_no_colours_and_the_command_gives_the_exit_code(project: Path) -> None:

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from api.problem import STATUS
 from cli.main import app
-from cli.test import FAILED, PASSED, UNPLAYED, play
+from cli.test import play
+from cli.testing.report import FAILED, PASSED, UNPLAYED
 from flows.case import Case, CaseFile, Expect, Refused, Send, Step
 from tests.docs.test_examples import anchors
 
