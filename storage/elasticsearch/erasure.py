@@ -1,7 +1,8 @@
 """Erasing what belongs to profiles that are forgotten.
 
 A profile's own document goes by compare-and-set, so that no commit comes on top of it; what it carries as pending goes
-with it. The other documents are found by searches, after a refresh. A deleted document stays in the files until its
+with it. The other documents are found by searches, after a refresh, and go as they were found: a key, a mark or a cache
+entry may be somebody else's a moment later. A deleted document stays in the files until its
 segment is merged, and in the log of operations until that is trimmed: `expunge` sees to both.
 """
 
@@ -16,7 +17,7 @@ from engine.tracking.ports import Conflict
 from storage.elasticsearch.expunging import expunge
 from storage.elasticsearch.finisher import Finisher
 from storage.elasticsearch.loader import MOST_CONFUSED, Loader, unsettled
-from storage.elasticsearch.names import Names, id_of
+from storage.elasticsearch.names import Names, Place, id_of
 from storage.elasticsearch.operation import delete
 from storage.elasticsearch.search import Hit, Query, Search
 from storage.elasticsearch.sweeper import Sweeper
@@ -105,23 +106,30 @@ class Erasure:
         }
         erased = await asyncio.gather(*[self._erase(*each) for each in wanted.values()])
         events = await self._erase(names.events, [*of_profile, *nobodys])
-        return Erased(events=len(events), **{kind: len(hits) for kind, hits in zip(wanted, erased, strict=True)})
+        return Erased(events=events, **dict(zip(wanted, erased, strict=True)))
 
     async def expunge(self) -> None:
         """Let segments be written anew that hold deleted documents, and the log of operations be trimmed."""
         await self._finisher.settled()
         await expunge(self._search, f"{self._names.prefix}-*")
 
-    async def _erase(self, name: str, queries: Sequence[Query]) -> list[Hit]:
-        """Delete what any of these queries finds, some documents at a time; gives what that was."""
-        erased: list[Hit] = []
+    async def _erase(self, name: str, queries: Sequence[Query]) -> int:
+        """Delete what any of these queries finds, some documents at a time; gives how many there were.
+
+        What has moved since it was found is looked for again.
+        """
+        found: set[Place] = set()
+        stuck = 0
         while hits := await self._search.hits(name, _or(queries), [{"_doc": "asc"}], PAGE, source=NAMES):
-            await self._writer.send([delete(hit.index, hit.id) for hit in hits])
-            erased += hits
-            if len(hits) < PAGE:
+            outcomes = await self._writer.send([delete(hit.index, hit.id, hit.at) for hit in hits])
+            found.update((hit.index, hit.id) for hit in hits)
+            if len(hits) < PAGE and None not in outcomes:
                 break
+            stuck = 0 if any(outcomes) else stuck + 1
+            if stuck == MOST_CONFUSED:
+                raise unsettled()
             await self._search.refresh(name)
-        return erased
+        return len(found)
 
     async def _all(self, name: str, queries: Sequence[Query], fields: Sequence[str]) -> list[_Named]:
         """The documents that any of these queries finds; `fields` tell one from another."""

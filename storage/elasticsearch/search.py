@@ -11,6 +11,7 @@ from msgspec import Raw, Struct, field, json
 from engine.tracking.ports import Unavailable
 from storage.documents import encode
 from storage.elasticsearch.connection import Answer, Connection, Lost
+from storage.elasticsearch.operation import Written
 from storage.elasticsearch.pause import Pauses
 from storage.elasticsearch.refusal import cause_of, may_pass
 
@@ -29,6 +30,13 @@ class Hit(Struct, frozen=True):
     id: str = field(name="_id")
     source: Raw = field(default_factory=lambda: Raw(b"{}"), name="_source")
     sort: list[int | str] = field(default_factory=list)
+    seq_no: int = field(default=0, name="_seq_no")
+    term: int = field(default=0, name="_primary_term")
+
+    @property
+    def at(self) -> Written:
+        """Where the document stood when it was found."""
+        return Written(self.seq_no, self.term)
 
 
 class _Hits(Struct, frozen=True):
@@ -83,6 +91,7 @@ class Search:
         if size <= 0:
             return []
         wanted = {"query": query, "sort": list(sort), "size": min(size, 10_000), "track_total_hits": False}
+        wanted |= {"seq_no_primary_term": True}
         wanted |= {"search_after": list(after)} if after else {}
         wanted |= {"_source": list(source)} if source else {}
         pauses = Pauses(BUDGET)

@@ -1,7 +1,7 @@
 """Erasing in Elasticsearch what a process left half done: nothing of it is finished afterwards."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from typing import Any
 
@@ -9,9 +9,11 @@ import pytest
 from msgspec import structs
 
 from effects.clock import ManualClock
+from engine.tracking.erasure import Belongings
 from engine.tracking.forgetting import Forgetter
-from engine.tracking.records import Mark, Session, SessionRead, SessionWrite, Unit
+from engine.tracking.records import CacheEntry, Key, Mark, Session, SessionRead, SessionWrite, Unit
 from storage.elasticsearch import upkeep
+from storage.elasticsearch.connection import Answer
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.build import event, mark, rejected, run, write
 from tests.storage.erasing_contract import of, there
@@ -21,6 +23,25 @@ from tests.storage.place import Place
 VISIT = SessionWrite(Session("web", "visit", 1, "ann", 1), 0)
 TOLD = Mark("web", "e-1", 1, "visit")  # of an event without a profile: it names none
 NOBODYS = event("e-1", profile=None)
+
+
+class BeforeDeleting:
+    """Stands between a store and its server: just before it deletes in an index, something else happens, once."""
+
+    def __init__(self, store: ElasticsearchStore, index: str, *happens: Callable[[], Awaitable[object]]) -> None:
+        self._request = store._connection.request
+        self._start = b'{"delete":{"_index":"' + index.encode()
+        self._happens = happens
+        self.happened = False
+        setattr(store._connection, "request", self.request)  # noqa: B010 - what mypy would not let us assign
+
+    async def request(self, method: str, path: str, body: bytes | None = None, *more: Any, **named: Any) -> Answer:
+        """As the connection's."""
+        if self._start in (body or b"") and not self.happened:
+            self.happened = True
+            for each in self._happens:
+                await each()
+        return await self._request(method, path, body, *more, **named)
 
 
 def forgetter(store: ElasticsearchStore) -> Forgetter:
@@ -90,6 +111,51 @@ async def test_a_mark_goes_with_its_session_though_its_event_was_not_kept(place:
     await forgotten(store, "ann")
     assert len(await place.about('"visit"')) == 0
     assert list(await store.marks("web", ("e-1", "e-2"))) == ["e-2"]
+
+
+OF_ANN = Unit(
+    profiles=(write("ann"),),
+    keys=(Key("k", "ann", claim=True),),
+    marks=(structs.replace(mark("e-1", at=1), session=None),),
+    cache=(CacheEntry("c", {"of": "ann"}, 1000, "ann"),),
+)
+
+
+@pytest.mark.parametrize(("kind", "takes"), [
+    pytest.param("keys", Unit(profiles=(write("bo"),), keys=(Key("k", "bo", over=True),)), id="a key that was proven"),
+    pytest.param("cache", Unit(cache=(CacheEntry("c", {"of": "bo"}, 1000, "bo"),)), id="a cache entry"),
+    pytest.param(
+        "marks",
+        Unit(profiles=(write("bo"),), marks=(Mark("web", "e-1", 10, profile="bo"),)),
+        id="a mark whose time was over",
+    ),
+])  # fmt: skip
+async def test_what_somebody_else_takes_over_while_it_is_erased_is_theirs(place: Place, kind: str, takes: Unit) -> None:
+    store, other = place.store(), place.store()
+    await store.commit(OF_ANN)
+    await store.forget_marks(5)
+    before = BeforeDeleting(store, f"{place.prefix}-{kind}", lambda: other.commit(takes), other.counts)
+    await store.erase(Belongings(frozenset({"ann"})))
+    assert before.happened
+    key, marks, cached = await store.key("k"), await store.marks("web", ("e-1",)), await store.cached("c", 0)
+    theirs = {
+        "keys": key and key.id,
+        "marks": [one.profile for one in marks.values()],
+        "cache": cached and cached.value,
+    }
+    nobodys = {"keys": None, "marks": [], "cache": None}
+    assert theirs == nobodys | {kind: {"keys": "bo", "marks": ["bo"], "cache": {"of": "bo"}}[kind]}
+    assert (await store.erase(Belongings(frozenset({"ann"})))).total == 0
+
+
+async def test_what_has_moved_while_it_is_erased_and_is_still_of_the_profile_goes_too(place: Place) -> None:
+    store, other = place.store(), place.store()
+    await store.commit(OF_ANN)
+    proven = Unit(profiles=(write("ann", 1),), keys=(Key("k", "ann"),))
+    before = BeforeDeleting(store, f"{place.prefix}-keys", lambda: other.commit(proven), other.counts)
+    assert (await store.erase(Belongings(frozenset({"ann"})))).keys == 1
+    assert before.happened
+    assert await store.key("k") is None
 
 
 async def test_erasing_waits_for_a_sweep_that_is_under_way(place: Place) -> None:
