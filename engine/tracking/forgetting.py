@@ -6,13 +6,14 @@ them. What others were just writing may come after that, so it is looked for aga
 `quiet_ms`; and at last it is seen to that nothing is left in the store's files.
 
 A forgetting is kept as a note with the ids and sessions that it is about, so that anybody may go on with one whose
-process has ended. Once nothing is found any more they are gone from there, too.
+process has ended: whoever is at it says so there, now and then. Once nothing is found any more they are gone from
+there, too.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct, json, structs
 
@@ -20,14 +21,18 @@ from engine.profile.document import Profile
 from engine.tracking import forgotten
 from engine.tracking.erasure import Belongings, Erased
 from engine.tracking.forgotten import SessionName
-from engine.tracking.ports import Clock, Conflict, Moving, Store
+from engine.tracking.ports import Clock, Conflict, Moving, Store, Unavailable
 from engine.tracking.tracker import Tracker
 from engine.tracking.whose import profile_at, somebody_at
+
+T = TypeVar("T")
 
 NOTE: Final = "forgetting "
 QUIET_MS: Final = 12_000  # a request takes no longer: a look-up may wait for 10 seconds
 PAUSE_SECONDS: Final = 1.0  # between two looks for what is left
+SIGN_SECONDS: Final = 10.0  # between two signs of life, of whoever waits for the store
 MOST_TRIES: Final = 50  # to erase a document that moves
+ONE: Final = Erased(profiles=1)
 
 
 class Forgetting(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -64,12 +69,14 @@ class Forgetter:
         tracker: Tracker | None = None,
         quiet_ms: int = QUIET_MS,
         pause: float = PAUSE_SECONDS,
+        sign: float = SIGN_SECONDS,
     ) -> None:
         self._store = store
         self._clock = clock
         self._tracker = tracker
         self._quiet_ms = quiet_ms
         self._pause = pause
+        self._sign = sign
 
     async def begin(self, id: str, name: str) -> Forgetting:
         """Begin to forget the profile that `id` leads to, as the forgetting `name`: nothing of it is taken any more.
@@ -87,19 +94,19 @@ class Forgetter:
         """Go on with a forgetting until it is complete. `tell` is called as often as there is something new."""
         going, quiet_at = begun, begun.worked + self._quiet_ms
         while going.ids:
-            at = self._clock.now()
-            going, found = await self._pass(going)
-            if found.total:
+            at, before = self._clock.now(), going.erased
+            going = await self._pass(going)
+            found = going.erased != before
+            if found:
                 quiet_at = self._clock.now() + self._quiet_ms
             elif at >= quiet_at:
                 going = structs.replace(going, ids=(), sessions=())
-            going = structs.replace(going, worked=self._clock.now(), erased=going.erased + found)
-            going = await self._keep(going)
+            going = await self._keep(structs.replace(going, worked=self._clock.now()))
             tell(going)
-            if going.ids and not found.total:
+            if going.ids and not found:
                 await asyncio.sleep(self._pause)
-        if going.complete is None:
-            await self._store.expunge()
+        if begun.complete is None:  # else by somebody else meanwhile: what is noted here is to leave the files as well
+            await self._alive(going, self._store.expunge())
             going = await self._keep(structs.replace(going, complete=self._clock.now()))
             tell(going)
         return going
@@ -121,27 +128,31 @@ class Forgetter:
 
     # ---- one look for what is left ----------------------------------------------------------------------------------
 
-    async def _pass(self, going: Forgetting) -> tuple[Forgetting, Erased]:
+    async def _pass(self, going: Forgetting) -> Forgetting:
         """Erase what there is now."""
-        going, removed = await self._removed(going)
+        going = await self._removed(going)
         whose = Belongings(frozenset(going.ids), frozenset(going.sessions))
-        found = await self._store.erase(whose)
+        found = await self._alive(going, self._store.erase(whose))
         if self._tracker is not None:
             for session in whose.sessions:
                 self._tracker.known.forget(session, set())
             self._tracker.known.forget(None, set(whose.ids))
-        return going, Erased(profiles=removed) + found
+        return structs.replace(going, erased=going.erased + found)
 
-    async def _removed(self, going: Forgetting) -> tuple[Forgetting, int]:
+    async def _removed(self, going: Forgetting) -> Forgetting:
         """Erase the profile's documents, until none is left when it is known what belongs to them."""
-        removed = 0
         for _ in range(MOST_TRIES):
             going = await self._met(going)
+            ids = frozenset(going.ids)
+            stored = await self._store.as_stored(going.ids)
+            if not stored:
+                return going
             with suppress(Conflict):
-                now = await self._remove(frozenset(going.ids))
-                if not now:
-                    return going, removed
-                removed += now
+                await self._check_whole(stored.values(), ids)
+                for person in sorted(stored.values(), key=_living_first):
+                    if await self._remove(person, ids):
+                        going = structs.replace(going, erased=going.erased + ONE)
+        await self._keep(going)
         raise Moving(f"the profile's documents moved {MOST_TRIES} times while they were erased")
 
     async def _met(self, going: Forgetting) -> Forgetting:
@@ -171,36 +182,50 @@ class Forgetter:
         await forgotten.bury(self._store, names)
         return whose
 
-    async def _remove(self, ids: frozenset[str]) -> int:
-        """Erase the documents of profiles, and of the tombstones that lead to them after those. Raises `Conflict`."""
-        stored = await self._store.as_stored(tuple(sorted(ids)))
-        people = sorted(stored.values(), key=lambda person: (person.merged_into is not None, person.id))
+    async def _check_whole(self, people: Iterable[Profile], ids: frozenset[str]) -> None:
+        """Raises `Conflict` when a tombstone leads to somebody with other ids: they were merged a moment ago."""
         for person in people:
             if person.merged_into is not None and person.merged_into not in ids:
                 living = await profile_at(self._store, person.id)
-                if living is not None and not ids.issuperset(living.ids):  # merged a moment ago
+                if living is not None and not ids.issuperset(living.ids):
                     raise Conflict("profile", person.id)
-        for person in people:
-            if self._tracker is None or person.merged_into is not None:
-                await self._store.remove(person.id, person.version)
-            else:
-                await self._remove_served(person, ids, self._tracker)
-        return len(people)
 
-    async def _remove_served(self, person: Profile, ids: frozenset[str], tracker: Tracker) -> None:
+    async def _remove(self, person: Profile, ids: frozenset[str]) -> bool:
+        """Erase a profile's document, or a tombstone, unless somebody else has. Raises `Conflict`."""
+        if self._tracker is not None and person.merged_into is None:
+            return await self._remove_served(person, ids, self._tracker)
+        await self._store.remove(person.id, person.version)
+        return True
+
+    async def _remove_served(self, person: Profile, ids: frozenset[str], tracker: Tracker) -> bool:
         """Erase a profile's document in turn with its units: they never move it on meanwhile."""
         line, _ = await tracker.lines.take(person.id)
         try:
             await tracker.lines.settled(line)
             now = (await self._store.as_stored((person.id,))).get(person.id)
             if now is None:
-                return
+                return False
             if now.merged_into is not None or not ids.issuperset(now.ids):  # merged a moment ago
                 raise Conflict("profile", now.id)
             await self._store.remove(now.id, now.version)
+            return True
         finally:
             tracker.known.forget(None, set(person.ids))
             tracker.lines.give(line)
+
+    async def _alive(self, going: Forgetting, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for what may take long; meanwhile nobody shall take the forgetting for left."""
+        task = asyncio.create_task(work)
+        try:
+            while not task.done():
+                await asyncio.wait([task], timeout=self._sign)
+                if not task.done():
+                    with suppress(Unavailable):  # whoever goes on with it, too, does no harm
+                        await self._keep(structs.replace(going, worked=self._clock.now()))
+            return task.result()
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
 
     async def _keep(self, forgetting: Forgetting) -> Forgetting:
         """Keep how it stands, unless somebody else has completed it; gives how it stands then."""
@@ -209,6 +234,11 @@ class Forgetter:
             return stored
         await self._store.keep_note(NOTE + forgetting.id, json.encode(forgetting))
         return forgetting
+
+
+def _living_first(person: Profile) -> tuple[bool, str]:
+    """The tombstones that lead to somebody go last: until then they are found by them."""
+    return person.merged_into is not None, person.id
 
 
 _decode = json.Decoder(Forgetting).decode

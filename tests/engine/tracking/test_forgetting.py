@@ -13,7 +13,7 @@ from engine.tracking.erasure import Erased
 from engine.tracking.forgetting import NOTE, Forgetter, Forgetting
 from engine.tracking.intake import Refusal
 from engine.tracking.ports import Store, Unavailable
-from engine.tracking.records import StoredEvent, Unit
+from engine.tracking.records import ProfileWrite, StoredEvent, Unit
 from engine.tracking.unmerging import unmerge_served
 from engine.tracking.whose import Unknown
 from tests.engine.tracking.collector import Collector
@@ -239,7 +239,7 @@ async def test_events_that_come_meanwhile_are_refused_or_go_too(shop: Collector)
     *_, done = await asyncio.gather(*[client(n) for n in range(5)], forget())
     assert 0 < len(told) < 100
     again = await forgetter(shop)._pass(Forgetting(id="again", asked=0, ids=(id,)))
-    assert again[1] == Erased()
+    assert again.erased == Erased()
     assert done.status == "complete"
     assert (await shop.store.counts()).events == 0
 
@@ -295,6 +295,74 @@ async def test_what_comes_without_a_profile_after_its_session_went_is_found(shop
     one = Forgetter(store, shop.clock, quiet_ms=0, pause=0)
     await one.finish(await one.begin(id, "n"))
     assert await shop.store.event("late") is None
+
+
+async def test_documents_are_counted_that_went_before_another_had_moved(shop: Collector) -> None:
+    for name in ("phone", "desk"):
+        id = (await shop.track(login(name, "ann@x.org")))["profile"]["id"]
+    ids = (await shop.profile(id))["ids"]
+
+    async def moves() -> None:
+        (left,) = (await shop.store.as_stored(tuple(ids))).values()
+        moved = structs.replace(left, version=left.version + 1)
+        await shop.store.commit(Unit(profiles=(ProfileWrite(moved, left.version),)))
+
+    store: Any = Meanwhile(shop.store, "remove", moves)
+    one = Forgetter(store, shop.clock, quiet_ms=0, pause=0)
+    assert (await one.finish(await one.begin(ids[0], "n"))).erased.profiles == 2
+
+
+@pytest.mark.parametrize("name", ["erase", "expunge"])
+async def test_nobody_takes_one_for_left_that_takes_long(shop: Collector, name: str) -> None:
+    id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
+
+    async def takes_long() -> None:
+        shop.clock.advance(100_000)
+        for _ in range(10_000):
+            if not await forgetter(shop).left(1000):
+                return
+            await asyncio.sleep(0)
+        raise AssertionError("nobody says that it is gone on with")
+
+    store: Any = Meanwhile(shop.store, name, takes_long)
+    one = Forgetter(store, shop.clock, quiet_ms=0, pause=0, sign=0)
+    assert (await one.finish(await one.begin(id, "n"))).status == "complete"
+
+
+async def test_one_that_is_stopped_leaves_nothing_under_way(shop: Collector) -> None:
+    id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
+    waits = asyncio.Event()
+
+    async def never() -> None:
+        waits.set()
+        await asyncio.Event().wait()
+
+    store: Any = Meanwhile(shop.store, "expunge", never)
+    one = Forgetter(store, shop.clock, quiet_ms=0, pause=0)
+    before = asyncio.all_tasks()
+    finishing = asyncio.create_task(one.finish(await one.begin(id, "n")))
+    await waits.wait()
+    finishing.cancel()
+    await asyncio.wait([finishing])
+    assert asyncio.all_tasks() == before
+    assert (await forgetter(shop).all())[0].status == "erasing"
+
+
+async def test_of_two_who_are_at_it_each_clears_the_files_of_what_it_has_noted(shop: Collector) -> None:
+    id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
+    begun = await forgetter(shop).begin(id, "n")
+    cleared: list[str] = []
+
+    async def other() -> None:
+        await forgetter(shop).finish(begun)
+
+    async def clears() -> None:
+        cleared.append("by the slower one")
+
+    slower: Any = Meanwhile(Meanwhile(shop.store, "erase", other), "expunge", clears)  # type: ignore[arg-type]
+    done = await Forgetter(slower, shop.clock, quiet_ms=0, pause=0).finish(begun)
+    assert cleared
+    assert done == await forgetter(shop).one("n")
 
 
 async def test_a_store_that_is_away_leaves_it_to_be_gone_on_with(shop: Collector) -> None:
