@@ -10,9 +10,9 @@ import pytest
 from msgspec import structs
 
 from engine.tracking.erasure import Erased
-from engine.tracking.forgetting import NOTE, Forgetter, Forgetting
+from engine.tracking.forgetting import MOST_TRIES, NOTE, Forgetter, Forgetting
 from engine.tracking.intake import Refusal
-from engine.tracking.ports import Store, Unavailable
+from engine.tracking.ports import Moving, Store, Unavailable
 from engine.tracking.records import ProfileWrite, StoredEvent, Unit
 from engine.tracking.unmerging import unmerge_served
 from engine.tracking.whose import Unknown
@@ -245,12 +245,12 @@ async def test_events_that_come_meanwhile_are_refused_or_go_too(shop: Collector)
 
 
 class Meanwhile:
-    """A store on which something else happens, once, just after it has done what is named."""
+    """A store on which something else happens, once or some times, just after it has done what is named."""
 
-    def __init__(self, store: Store, name: str, happens: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, store: Store, name: str, happens: Callable[[], Awaitable[object]], times: int = 1) -> None:
         self._store = store
         self._name = name
-        self._happens = [happens]
+        self._happens = [happens] * times
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)
@@ -297,19 +297,42 @@ async def test_what_comes_without_a_profile_after_its_session_went_is_found(shop
     assert await shop.store.event("late") is None
 
 
-async def test_documents_are_counted_that_went_before_another_had_moved(shop: Collector) -> None:
+@pytest.fixture
+async def both(shop: Collector) -> tuple[str, ...]:
+    """The ids of somebody with two documents: a profile, and the tombstone of another."""
     for name in ("phone", "desk"):
         id = (await shop.track(login(name, "ann@x.org")))["profile"]["id"]
-    ids = (await shop.profile(id))["ids"]
+    return tuple((await shop.profile(id))["ids"])
+
+
+def moving(shop: Collector, ids: tuple[str, ...]) -> Callable[[], Awaitable[None]]:
+    """Lets the tombstone move, as somebody might who merges just now."""
 
     async def moves() -> None:
-        (left,) = (await shop.store.as_stored(tuple(ids))).values()
-        moved = structs.replace(left, version=left.version + 1)
-        await shop.store.commit(Unit(profiles=(ProfileWrite(moved, left.version),)))
+        stored = await shop.store.as_stored(ids)
+        (stone,) = [one for one in stored.values() if one.merged_into is not None]
+        await shop.store.commit(
+            Unit(profiles=(ProfileWrite(structs.replace(stone, version=stone.version + 1), stone.version),))
+        )
 
-    store: Any = Meanwhile(shop.store, "remove", moves)
+    return moves
+
+
+async def test_documents_are_counted_that_went_before_another_had_moved(shop: Collector, both: tuple[str, ...]) -> None:
+    store: Any = Meanwhile(shop.store, "remove", moving(shop, both))
     one = Forgetter(store, shop.clock, quiet_ms=0, pause=0)
-    assert (await one.finish(await one.begin(ids[0], "n"))).erased.profiles == 2
+    assert (await one.finish(await one.begin(both[0], "n"))).erased.profiles == 2
+
+
+async def test_documents_that_keep_moving_leave_it_to_be_gone_on_with(shop: Collector, both: tuple[str, ...]) -> None:
+    store: Any = Meanwhile(shop.store, "as_stored", moving(shop, both), times=MOST_TRIES)
+    one = Forgetter(store, shop.clock, quiet_ms=0, pause=0)
+    begun = await one.begin(both[0], "n")
+    with pytest.raises(Moving, match=f"moved {MOST_TRIES} times"):
+        await one.finish(begun)
+    (left,) = await forgetter(shop).all()
+    assert (left.status, left.erased.profiles) == ("erasing", 1)
+    assert (await forgetter(shop).finish(left)).erased.profiles == 2
 
 
 @pytest.mark.parametrize("name", ["erase", "expunge"])
