@@ -123,9 +123,9 @@ def key(lines: Lines, spot: Spot, earlier: Spot | None) -> Finding | None:
     if spot.start == spot.end:
         return Finding("H021", "a key is missing before the colon", spot.start, spot.start + 1)
     written = lines.text[spot.start : spot.end]
-    return Finding(
-        "H021", f"the key `{written}` is not a text", spot.start, spot.end, f'write it in quotes: `"{written}":`'
-    )
+    ports = "; the ports of an `if` are `then` and `else`" if isinstance(spot.data, bool) else ""
+    remedy = f'write it in quotes: `"{written}":`{ports}'
+    return Finding("H021", f"the key `{written}` is not a text", spot.start, spot.end, remedy)
 
 
 def _cut(lines: Lines, start: int) -> Finding:

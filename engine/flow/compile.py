@@ -27,6 +27,7 @@ from engine.problem import KeyPath, Problem
 FLOW_KEYS = ("flow", "description", "trigger", "profile", "consents", "start", "nodes", "keep")
 FLOW_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 MOST_NODES = 200
+_OF_ORDER = frozenset({"H302", "H304", "H305", "H306", "H307", "H310"})  # what runs before what
 
 
 def compile_flow(
@@ -73,8 +74,8 @@ class _FlowReader:
         before = [*placed_reads(trigger.when, ("trigger", "when")), *consents.reads]
         wiring = wire(drafts, starts, policy, before)
         found = check_graph(wiring)
-        if any(map(about_edge, self.complaints)):  # what an edge was meant to lead to is not unreachable as well
-            found = [p for p in found if p.code != "H302"]
+        if any(map(about_edge, self.complaints)):  # what follows from an edge that is not there is no finding
+            found = [p for p in found if p.code not in _OF_ORDER]
         self.complaints += found
         if any(p.code == "H301" for p in found) or any(d.config.fill is None for d in drafts.values()):
             return None
@@ -119,7 +120,8 @@ class _FlowReader:
     def drafts(self, raw: Any) -> dict[str, Draft]:
         if not isinstance(raw, Mapping) or not raw:
             at: KeyPath = ("nodes",) if raw is not None else ()
-            self.complaints.say("H102", "a flow needs `nodes`, a map from node id to node", at)
+            help = "write `count: {…}` for each, without a dash" if isinstance(raw, list) else ""
+            self.complaints.say("H102", "a flow needs `nodes`, a map from node id to node", at, help=help)
             return {}
         if len(raw) > MOST_NODES:
             said = f"a flow has at most {MOST_NODES} nodes; this one has {len(raw)}"

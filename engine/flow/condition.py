@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.flow.names import ProjectNames
-from engine.flow.reading import check_reads
+from engine.flow.reading import check_reads, consents_read
 from engine.language.expression import Condition, Read, compile_condition
 from engine.problem import KeyPath, Problem, Wrong
 
@@ -28,10 +28,12 @@ def read_condition(raw: Any, at: KeyPath, problems: list[Problem]) -> Condition 
         )
         return None
     try:
-        return compile_condition(raw)
+        condition = compile_condition(raw)
     except Wrong as wrong:
         problems.append(wrong.problem.below(at))
         return None
+    problems += [problem.below(at) for problem in consents_read(condition.reads)]
+    return condition
 
 
 def placed_reads(condition: Condition | None, at: KeyPath) -> list[tuple[KeyPath, Read]]:

@@ -20,9 +20,9 @@ from engine.language.duration import read_duration
 from engine.language.expression import Condition, Read
 from engine.language.path import parse_path
 from engine.language.refusal import NO_TEMPLATES
-from engine.language.template import has_template
+from engine.language.template import always_text, has_template
 from engine.language.value import Value, compile_value
-from engine.misfit import example, in_words, written
+from engine.misfit import description, example, in_words, written
 from engine.problem import KeyPath, Problem, Wrong, did_you_mean
 from engine.profile.tally import COUNTERS
 
@@ -52,9 +52,10 @@ def read_config(node: type[Node], raw: Any, names: ProjectNames, at: KeyPath) ->
         if info.name in given:
             reading.field(info, given[info.name], at if info.name == sole else (*at, info.name))
         elif info.required:
-            config.problems.append(
-                Problem(code="H115", message=f"`{type_name(node)}` needs `{info.name}`", path=at, on="key")
-            )
+            text = description(info.type)
+            help = f"add `{info.name}:`" + (f" ({text[:1].lower()}{text[1:]})" if text else "")
+            message = f"`{type_name(node)}` needs `{info.name}`"
+            config.problems.append(Problem(code="H115", message=message, path=at, on="key", help=help))
     config.problems += _one_of_two(node, given, at)
     config.problems += check_reads(config.reads, names)
     if not any(p.severity == "error" for p in config.problems):
@@ -73,7 +74,9 @@ def _by_field(node: type[Node], raw: Any, config: Config, at: KeyPath) -> tuple[
         raw = {}
     if not isinstance(raw, Mapping):
         text = f"`{type_name(node)}` takes a map of " + ", ".join(f"`{k}`" for k in known)
-        config.problems.append(Problem(code="H114", message=text, path=at))
+        needed = [name for name, info in known.items() if info.required]
+        help = f"write `{type_name(node)}: {{{needed[0]}: {written(raw)}}}`" if len(needed) == 1 else ""
+        config.problems.append(Problem(code="H114", message=text, path=at, help=help))
         return None, None
     for key in raw:
         if key not in known:
@@ -230,7 +233,32 @@ class _Reading:
         self.config.reads += [((*at, *below), read) for below, read in value.reads]
         self.values[info.name] = value
         self.trusted = self.trusted and _takes_anything(info.type, raw)
-        self._partly(info, raw, at)
+        if self._texts_fit(info, raw, at):
+            self._partly(info, raw, at)
+
+    def _texts_fit(self, info: FieldInfo, raw: Any, at: KeyPath) -> bool:
+        """Check the templates that surely make texts: whether a text may stand there."""
+        map = _map_type(info.type)
+        held = get_args(_bare(map))[1] if map is not None and isinstance(raw, Mapping) else None
+        parts = [(raw, at, info.type)] if held is None else [(part, (*at, key), held) for key, part in raw.items()]
+        before = len(self.config.problems)
+        for part, where, expected in parts:
+            if always_text(part):
+                self._text_fits(info, part, where, expected)
+        return len(self.config.problems) == before
+
+    def _text_fits(self, info: FieldInfo, raw: Any, at: KeyPath, expected: Any) -> None:
+        try:
+            msgspec.convert("", expected)
+        except msgspec.ValidationError as wrong:
+            if not str(wrong).endswith("got `str`"):
+                return  # a text may stand there, if not this one
+            found = misfit(wrong, expected, raw, at, f"`{info.name}` of `{type_name(self.node)}`")
+            if _NO_MAP.match(str(wrong)):
+                self.config.problems.append(self._no_map(info, found))
+                return
+            help = 'with anything around it, {{ }} makes a text: put all of it inside, e.g. "{{ 0 - value }}"'
+            self.config.problems.append(Problem(code=found.code, message=found.message, path=at, help=help))
 
     def _partly(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
         """Check of a map with templates what is known already: its keys, and the values that are none."""

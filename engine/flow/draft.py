@@ -1,7 +1,7 @@
 """Drafts: a flow's nodes as they are read, before they are wired."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,8 @@ from engine.problem import KeyPath, did_you_mean
 COMMON_KEYS = ("next", "when", "consents", "timeout", "deadline", "retry", "join", "description", "disabled")
 NODE_ID = re.compile(r"[a-z][a-z0-9_]*")
 MISPLACED_PORT = "H122"
+
+_WORD = re.compile(r"[a-z]+")
 
 
 @dataclass(slots=True)
@@ -104,7 +106,7 @@ class DraftReader:
     def _unknown(self, key: str, typed: bool, at: KeyPath) -> None:
         near = did_you_mean(key, [*self._registry.names(), *(COMMON_KEYS if typed else ())])
         said = f"a node has no key `{key}`" if typed else f"unknown node type `{key}`"
-        help = near or "`headrace nodes` lists the types"
+        help = near or _akin(key, self._registry.names())
         self._complaints.say("H101" if typed else "H111", said, (*at, key), on="key", help=help)
 
     def _settings(self, node: type[Node], raw: Mapping[str, Any], at: KeyPath) -> dict[str, Any]:
@@ -144,6 +146,14 @@ class DraftReader:
             self._complaints.say("H103", "`times` is a whole number from 0 to 10", (*at, "times"))
             times = 0
         return Retry(times, self._duration(raw["backoff"], (*at, "backoff")) if "backoff" in raw else 500)
+
+
+def _akin(key: str, types: Iterable[str]) -> str:
+    """A remedy that names the types which have a word of `key` in their names, if there are few."""
+    words = set(_WORD.findall(key.lower()))
+    akin = [f"`{type}`" for type in sorted(types) if words & set(_WORD.findall(type))]
+    listed = "`headrace nodes` lists the types"
+    return f"perhaps {' or '.join(akin)}; {listed}" if 0 < len(akin) <= 5 else listed
 
 
 def _ports(node: type[Node] | None, config: Any) -> dict[str, Port]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import heapify, heappop, heappush
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from engine.flow.node import Node, Port, type_name
 from engine.language.expression import Read
@@ -158,10 +158,12 @@ def _any(ways: list[dict[str, frozenset[str]]]) -> dict[str, frozenset[str]]:
 
 
 def _unreachable(wiring: Wiring) -> Iterator[Problem]:
-    for id in wiring.nodes:
-        if id not in wiring.starts and not wiring.into(id):
+    for before, id in pairwise([None, *wiring.nodes]):
+        if id is not None and id not in wiring.starts and not wiring.into(id):
             message = f"node `{id}` is never reached: no edge leads to it"
-            help = f"name it in some node's `next`, or begin there too: `start: [{', '.join([*wiring.starts, id])}]`"
+            ends = before is not None and not wiring.out_of(before)
+            written = f"write `next: {id}` in `{before}`" if ends else "name it in some node's `next`"
+            help = f"{written}, or begin there too: `start: [{', '.join([*wiring.starts, id])}]`"
             yield Problem(code="H302", message=message, path=wiring.places[id], on="key", help=help)
 
 
@@ -229,7 +231,7 @@ def _gap(wiring: Wiring, paths: Paths, id: str, other: str) -> str:
 
 
 def _races(wiring: Wiring, paths: Paths) -> Iterator[Problem]:
-    for a, b in combinations(wiring.nodes, 2):
+    for a, b in combinations(_reached(wiring), 2):
         if not paths.parallel(a, b):
             continue
         type = type_name(wiring.nodes[a])
@@ -239,6 +241,16 @@ def _races(wiring: Wiring, paths: Paths) -> Iterator[Problem]:
         yield from _shared_writes(wiring, a, b)
         yield from _read_while_written(wiring, a, b)
         yield from _read_while_written(wiring, b, a)
+
+
+def _reached(wiring: Wiring) -> list[str]:
+    """The nodes that a run may come to, in the order of writing."""
+    reached, ahead = set(wiring.starts), list(wiring.starts)
+    while ahead:
+        found = {target for _, _, target, _ in wiring.out_of(ahead.pop())} - reached
+        reached |= found
+        ahead += found
+    return [id for id in wiring.nodes if id in reached]
 
 
 def _shared_writes(wiring: Wiring, a: str, b: str) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from engine.flow.names import ProjectNames
 from engine.language.expression import Read
 from engine.language.path import show_path
-from engine.language.refusal import BARE_TEXT, UNKNOWN_FIELD
+from engine.language.refusal import BARE_TEXT, CONSENT_READ, UNKNOWN_FIELD
 from engine.problem import KeyPath, Problem, closest, did_you_mean
 
 Shape = Mapping[str, Any]  # the fields below a root; None for one below which anything may be, {} for one without any
@@ -87,6 +87,22 @@ def bare_texts(raw: Any, at: KeyPath) -> Iterable[Problem]:
         yield Problem(code=BARE_TEXT, message=message, path=at, help=help, severity="warning")
 
 
+def consents_read(reads: Iterable[Read]) -> Iterable[Problem]:
+    """Warnings of a condition that asks for a consent by what stands there, which says little of how it is."""
+    for read in reads:
+        if read.path[:2] == ("profile", "consents") and len(read.path) == 3 and not read.function:
+            message = f"what stands at `{show_path(read.path)}` does not say whether this consent is given now"
+            help = f"ask by `consents: {read.path[2]}`, of the node or the flow; without it a node leaves by `skipped`"
+            yield Problem(
+                code=CONSENT_READ,
+                message=message,
+                offset=read.offset,
+                length=read.length,
+                help=help,
+                severity="warning",
+            )
+
+
 def worded_consents(raw: Any, at: KeyPath) -> Iterable[Problem]:
     """Warnings of consents that are set to a text, which gives nothing: YAML reads `yes` as one."""
     for key, held in raw.items() if isinstance(raw, Mapping) else ():
@@ -120,6 +136,9 @@ def _no_field(read: Read, depth: int, shape: Shape) -> Problem:
         message, help = f"`{show_path(above)}` has no fields", f"write `{show_path(above)}`"
     elif near is not None:
         help = f"did you mean `{show_path((*above, near, *below))}`?"
+    elif depth == 1 and name in FIELDS:
+        meant = (name, *below) if below or "id" not in FIELDS[name] else (name, "id")
+        help = f"did you mean `{show_path(meant)}`?"
     elif home is not None:
         help = f"did you mean `{show_path((*above, home, name, *below))}`?"
     else:

@@ -8,6 +8,7 @@ from engine.flow.condition import read_when
 from engine.flow.listed import listed
 from engine.flow.names import ProjectNames
 from engine.flow.plan import Trigger
+from engine.misfit import written
 from engine.problem import KeyPath
 
 TRIGGER_KEYS = ("event", "source", "when", "schedule")
@@ -21,7 +22,8 @@ def read_trigger(raw: Any, names: ProjectNames, complaints: Complaints) -> Trigg
         complaints.say("H102", "a flow needs a trigger", (), on="key", help=help)
         return Trigger()
     if not isinstance(raw, Mapping):
-        complaints.say("H103", "a trigger is a map with `event`, `source`, `when`", _AT)
+        help = f"write `trigger: {{event: {written(raw)}}}`" if isinstance(raw, str | list) else ""
+        complaints.say("H103", "a trigger is a map with `event`, `source`, `when`", _AT, help=help)
         return Trigger()
     complaints.unknown(raw, TRIGGER_KEYS, _AT, "a trigger")
     if "schedule" in raw:

@@ -33,6 +33,17 @@ TOKENS = {
     "semicolon": (SYNTAX, "unexpected `;`", "an expression is one value"),
 }
 
+# Units that touch a number, and what to write in place of both.
+UNITS = {
+    "ms": "{}",
+    "s": "{} * 1000",
+    "m": "minutes({})",
+    "min": "minutes({})",
+    "h": "hours({})",
+    "d": "days({})",
+    "w": "days({} * 7)",
+}
+
 # Names that stand where none can.
 WORDS = {
     "if": "write `a if condition else b`",

@@ -14,6 +14,7 @@ BAD_PATTERN = "H209"
 UNKNOWN_FIELD = "H210"
 BARE_TEXT = "H212"  # a warning: a path that nothing reads
 MISMATCH = "H213"  # a comparison that comes out the same whatever the data
+CONSENT_READ = "H214"  # a warning: a condition that asks for a consent by what stands there
 
 Span = tuple[int, int]  # start and end, in characters of the whole text
 

@@ -9,9 +9,10 @@ from engine.language.compiler import joined
 from engine.language.expression import Expression, Read, compile_tokens
 from engine.language.leaves import Evaluate
 from engine.language.refusal import NOT_ALLOWED, refusal
-from engine.language.scope import Scope
+from engine.language.scope import ROOTS, Scope
 from engine.language.signs import as_text
 from engine.language.tokens import tokenise
+from engine.problem import Wrong
 
 _OPENING = re.compile(r"\{\{|\{%|\{#")
 
@@ -61,6 +62,16 @@ def whole(pieces: list[Piece]) -> Expression | None:
     expressions = [piece for piece in pieces if isinstance(piece, Expression)]
     literal = "".join(piece for piece in pieces if isinstance(piece, str))
     return expressions[0] if len(expressions) == 1 and not literal.strip() else None
+
+
+def always_text(data: Any) -> bool:
+    """Whether `data` is a template that makes a text whatever is read; not so one that cannot be understood."""
+    if not isinstance(data, str) or not has_template(data):
+        return False
+    try:
+        return whole(split(data, ROOTS)) is None
+    except Wrong:
+        return False
 
 
 def mixed(pieces: Sequence[str | Source], parts: Parts | None = None) -> Evaluate:

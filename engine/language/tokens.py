@@ -12,7 +12,7 @@ from jinja2.exceptions import TemplateSyntaxError
 from jinja2.lexer import TOKEN_EOF, Token, operators
 from msgspec import Struct
 
-from engine.language.mistakes import CHARACTERS, TOKENS, TOUCHING, WORDS
+from engine.language.mistakes import CHARACTERS, TOKENS, TOUCHING, UNITS, WORDS
 from engine.language.refusal import NOT_ALLOWED, SYNTAX, TOO_LARGE, Span, refusal
 from engine.problem import Wrong
 
@@ -161,12 +161,23 @@ def _check_mistake(token: Token, at: Span, before: list[Token], ends: dict[int, 
     if previous is not None and ends[previous.lineno] == at[0] and (previous.type, token.type) in TOUCHING:
         spelled, remedy = TOUCHING[previous.type, token.type]
         raise refusal(SYNTAX, f"unexpected `{spelled}`", (previous.lineno, previous.lineno + len(spelled)), remedy)
+    if previous is not None and ends[previous.lineno] == at[0] and previous.type in ("integer", "float"):
+        _check_unit(previous, token, at)
     if token.type == "name" and token.value == "None" and (previous is None or previous.type != "dot"):
         raise refusal(SYNTAX, "unexpected `None`", at, WORDS["None"])
     if previous is not None and previous.type == "assign":  # not doubled, so it stands alone
         raise _lone(previous, (previous.lineno, ends[previous.lineno]), before[:-1])
     if token.type in {"pow", "semicolon"}:
         raise _lone(token, at, before)
+
+
+def _check_unit(number: Token, unit: Token, at: Span) -> None:
+    """A number with a unit, as durations in YAML have one."""
+    remedy = UNITS.get(unit.value) if unit.type == "name" else None
+    if remedy is not None:
+        spelled = f"{number.value}{unit.value}"
+        at = (number.lineno, at[1])
+        raise refusal(SYNTAX, f"unexpected `{spelled}`", at, f"write `{remedy.format(number.value)}`: milliseconds")
 
 
 def _check_last(items: list[Token], ends: dict[int, int]) -> None:
