@@ -1,14 +1,15 @@
 """The archive of a profile: a ZIP file with all that is stored of it, readable by people and programs."""
 
 from typing import IO, Any, Final
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 import msgspec
+from msgspec import Struct
 
 from api.shown import shown_record
 from engine.profile.document import Profile
 from engine.profile.why import why
-from engine.search.field import KINDS, Kind
+from engine.search.field import Kind
 from engine.tracking.export import export
 from engine.tracking.ports import Store
 from engine.tracking.project import Project
@@ -19,13 +20,23 @@ FILES: Final[dict[Kind, str]] = {
     "runs": "runs.jsonl",
     "rejected": "rejected.jsonl",
 }
+ABOUT: Final = "about.json"
 
 
-async def write_archive(file: IO[bytes], store: Store, project: Project, id: str, now: int) -> dict[Kind, int]:
-    """Write the archive of the profile that `id` leads to; gives how many documents of each kind are in it.
+class NoArchive(Exception):
+    """Something else than an archive."""
 
-    `profile.json` is the profile with its parts and what joined them; the other files have a document a line.
-    Raises `Unknown` when nobody has the id, before anything is written, and `Unavailable`.
+
+class _About(Struct, frozen=True):
+    documents: dict[str, int]
+
+
+async def write_archive(file: IO[bytes], store: Store, project: Project, id: str, now: int) -> None:
+    """Write the archive of the profile that `id` leads to.
+
+    `profile.json` is the profile with its parts and what joined them; the other files have a document a line, and
+    `about.json` says how many each has. Raises `Unknown` when nobody has the id, before anything is written, and
+    `Unavailable`.
     """
     records = export(store, id)
     _, person = await anext(records)
@@ -43,8 +54,16 @@ async def write_archive(file: IO[bytes], store: Store, project: Project, id: str
                     following = await anext(records, None)
         assert following is None, following  # noqa: S101 - a kind that has no file, or comes out of order
         about = {"profile": person.id, "exported": now, "documents": {"profile.json": 1, **_named(counts)}}
-        archive.writestr("about.json", _indented(about))
-    return {kind: counts.get(kind, 1) for kind in KINDS}
+        archive.writestr(ABOUT, _indented(about))
+
+
+def documents_in(file: IO[bytes]) -> dict[str, int]:
+    """How many documents each file of an archive has. Raises `NoArchive`."""
+    try:
+        with ZipFile(file) as archive:
+            return _about(archive.read(ABOUT)).documents
+    except (BadZipFile, KeyError, msgspec.MsgspecError) as wrong:
+        raise NoArchive from wrong
 
 
 def _named(counts: dict[Kind, int]) -> dict[str, int]:
@@ -53,3 +72,6 @@ def _named(counts: dict[Kind, int]) -> dict[str, int]:
 
 def _indented(document: dict[str, Any]) -> bytes:
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+_about = msgspec.json.Decoder(_About).decode

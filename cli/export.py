@@ -5,17 +5,19 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import IO
+from typing import IO, TypeVar
 from urllib.parse import quote
 
 from rich.console import Console
 
-from api.archive import write_archive
+from api.archive import NoArchive, documents_in, write_archive
 from cli.call import download
 from cli.profile import Where, stored
 from cli.store import CannotBegin, cannot, missing, opened
 from effects.clock import SystemClock
 from engine.tracking.whose import Unknown
+
+T = TypeVar("T")
 
 
 def export(id: str, to: Path, where: Where, console: Console, wrong: Console) -> int:
@@ -23,13 +25,23 @@ def export(id: str, to: Path, where: Where, console: Console, wrong: Console) ->
     try:
         if to.exists():
             raise CannotBegin(f"{to} is there already: name another file with --output.")
-        _new(to, lambda file: _write(id, file, where, wrong))
+        told = _new(to, lambda file: _written(id, file, where, wrong))
     except Unknown as unknown:
         return missing(wrong, unknown)
     except CannotBegin as refused:
         return cannot(wrong, str(refused))
-    console.print(f"Written to {to}.", markup=False, highlight=False, soft_wrap=True)
+    counted = ", ".join(f"{name.partition('.')[0]} {count}" for name, count in told.items())
+    console.print(f"Written to {to}: {counted}.", markup=False, highlight=False, soft_wrap=True)
     return 0
+
+
+def _written(id: str, file: IO[bytes], where: Where, wrong: Console) -> dict[str, int]:
+    """Write the archive; gives how many documents each file of it has. Raises `Unknown` and `CannotBegin`."""
+    _write(id, file, where, wrong)
+    try:
+        return documents_in(file)
+    except NoArchive as cause:
+        raise CannotBegin(f"{where.url} did not answer with an archive.") from cause
 
 
 def _write(id: str, file: IO[bytes], where: Where, wrong: Console) -> None:
@@ -45,14 +57,15 @@ def _write(id: str, file: IO[bytes], where: Where, wrong: Console) -> None:
     asyncio.run(read())
 
 
-def _new(to: Path, write: Callable[[IO[bytes]], None]) -> None:
-    """Write a file that is there when it is whole, or not at all. Raises `CannotBegin`."""
+def _new(to: Path, write: Callable[[IO[bytes]], T]) -> T:
+    """Write a file that is there when it is whole, or not at all; gives what `write` gives. Raises `CannotBegin`."""
     try:
         with NamedTemporaryFile(dir=to.parent, prefix=f".{to.name}.", delete=False) as file:
             try:
-                write(file)
+                given = write(file)
                 file.flush()
                 os.rename(file.name, to)
+                return given
             except BaseException:
                 os.unlink(file.name)
                 raise

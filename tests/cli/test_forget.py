@@ -2,7 +2,10 @@
 
 import json
 import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -57,7 +60,8 @@ def test_a_store_that_is_served_is_left_to_its_server(tmp_path: Path, ids: list[
 def test_a_server_forgets_and_exports(tmp_path: Path, ids: list[str]) -> None:
     archive = tmp_path / "ann.zip"
     with serving(write_project(tmp_path, login=LOGIN), tmp_path / "headrace.db") as served:
-        assert headrace("profile", "export", ids[0], "-o", archive, "--url", served.address).exit_code == 0
+        exported = headrace("profile", "export", ids[0], "-o", archive, "--url", served.address)
+        assert (exported.exit_code, "profile 1, sessions 2, events 3," in exported.stdout) == (0, True)
         missing = headrace("profile", "export", "nope", "-o", tmp_path / "no.zip", "--url", served.address)
         assert (missing.exit_code, (tmp_path / "no.zip").exists()) == (2, False)
         done = headrace("forget", ids[0], "--yes", "--json", "--url", served.address)
@@ -70,6 +74,7 @@ def test_an_archive_is_written_whole_and_over_nothing(tmp_path: Path, ids: list[
     archive = tmp_path / "ann.zip"
     done = headrace("profile", "export", ids[0], "--output", archive, *on(tmp_path))
     assert done.exit_code == 0, done.output
+    assert done.stdout == f"Written to {archive}: profile 1, sessions 2, events 3, runs 3, rejected 0.\n"
     assert archive.stat().st_mode & 0o077 == 0
     with zipfile.ZipFile(archive) as opened:
         assert len(opened.read("events.jsonl").splitlines()) == 3
@@ -77,3 +82,32 @@ def test_an_archive_is_written_whole_and_over_nothing(tmp_path: Path, ids: list[
     assert (again.exit_code, "there already" in again.output) == (2, True)
     nobody = headrace("profile", "export", "nope", "--output", tmp_path / "no.zip", *on(tmp_path))
     assert (nobody.exit_code, sorted(tmp_path.glob("*.zip")), sorted(tmp_path.glob(".*.zip*"))) == (1, [archive], [])
+
+
+class Pages(BaseHTTPRequestHandler):
+    """Whatever it is asked for, it has a page."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<p>Welcome!</p>")
+
+    def log_message(self, *told: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """The address of a server that is no Headrace."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        serving.join()
+
+
+def test_what_is_no_archive_is_not_kept(tmp_path: Path, elsewhere: str) -> None:
+    done = headrace("profile", "export", "ann", "--output", tmp_path / "ann.zip", "--url", elsewhere)
+    assert (done.exit_code, "did not answer with an archive" in done.output) == (2, True)
+    assert list(tmp_path.iterdir()) == []
