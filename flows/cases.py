@@ -1,10 +1,12 @@
 """The test files of a project: found, read, and checked for what can be known without playing them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 
+from engine.problem import KeyPath, closest, did_you_mean
 from flows.case import CaseFile
 from flows.diagnostic import Diagnostic, diagnose, ordered
 from flows.files import file_name, read_text, test_files
@@ -12,6 +14,8 @@ from flows.mentions import mentioned
 from flows.project import Loaded
 from flows.reader import Document, read_yaml
 from flows.typed import read_struct
+
+_OF_PROFILES: Final = ("traits", "pii", "consents", "segments", "metadata")
 
 
 class Playable(Struct, frozen=True):
@@ -50,10 +54,23 @@ def load_cases(root: Path, loaded: Loaded) -> CasesLoaded:
     return CasesLoaded(tuple(files), tuple(ordered(diagnostics)), sources)
 
 
+def _meant(key: str, at: KeyPath, known: Iterable[str]) -> str:
+    """What to write in place of a key that is unknown at a place of a test file."""
+    holder = next((step for step in reversed(at) if isinstance(step, str)), "")
+    if key.partition(".")[0] in _OF_PROFILES and holder in ("expect", "given"):
+        return f"write `profile: {{{key}: …}}`"
+    if closest(key, known) is None and holder in ("event", "send", "events"):
+        return f"of an event, write `properties: {{{key}: …}}`"
+    if closest(key, known) is None and holder == "expect":
+        listed = ", ".join(f"`{word}`" for word in known)
+        return "write `refused: nothing-accepted`" if key == "status" else f"known here: {listed}"
+    return did_you_mean(key, known)
+
+
 def _read(document: Document, loaded: Loaded) -> tuple[CaseFile | None, list[Diagnostic]]:
     if document.problems:
         return None, diagnose(document, document.problems)
-    file, problems = read_struct(CaseFile, document.data, "a test file")
+    file, problems = read_struct(CaseFile, document.data, "a test file", _meant)
     if file is not None:
         problems = list(mentioned(file, loaded.project, loaded.named))
     return file, diagnose(document, problems)

@@ -5,7 +5,7 @@ here and only their leaves are converted by it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import UnionType
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -22,15 +22,24 @@ T = TypeVar("T", bound=Struct)
 _MISFIT: Final = object()
 
 
-def read_struct(kind: type[T], data: Any, what: str) -> tuple[T | None, list[Problem]]:
+Meant = Callable[[str, KeyPath, Iterable[str]], str]  # the remedy for a key that is unknown at a place
+
+
+def usual(key: str, at: KeyPath, known: Iterable[str]) -> str:
+    """The known key that was probably meant."""
+    return did_you_mean(key, known)
+
+
+def read_struct(kind: type[T], data: Any, what: str, meant: Meant = usual) -> tuple[T | None, list[Problem]]:
     """`data` as a `kind`, or None with what is wrong; `what` is what people call it, e.g. `a source`."""
-    reading = _Reading()
+    reading = _Reading(meant)
     value = reading.struct(kind, data, (), what)
     return (None if value is _MISFIT else value), reading.problems
 
 
 class _Reading:
-    def __init__(self) -> None:
+    def __init__(self, meant: Meant) -> None:
+        self.meant = meant
         self.problems: list[Problem] = []
 
     def struct(self, kind: type[Struct], data: Any, at: KeyPath, what: str) -> Any:
@@ -79,7 +88,7 @@ class _Reading:
     def _unknown(self, key: str, known: Any, at: KeyPath, what: str) -> None:
         message = f"{what} has no key `{key}`"
         self.problems.append(
-            Problem(code="H402", message=message, path=(*at, key), on="key", help=did_you_mean(key, known))
+            Problem(code="H402", message=message, path=(*at, key), on="key", help=self.meant(key, at, known))
         )
 
     def _missing(self, info: FieldInfo, annotation: Any, at: KeyPath, what: str) -> None:

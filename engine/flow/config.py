@@ -190,7 +190,8 @@ class _Reading:
         if note.roots and (path[0] not in note.roots or len(path) < 2):
             roots = ", ".join(f"`{root}.…`" for root in note.roots)
             message = f"`{text}` is not something that `{type_name(self.node)}` can write"
-            help = f"paths begin with {roots}"
+            segments = path[0] == "segments" and type_name(self.node).startswith("profile.")
+            help = "`segment.add` and `segment.remove` fill segments" if segments else f"paths begin with {roots}"
             self.config.problems.append(Problem(code="H114", message=message, path=at, on=on, help=help))
         family = type_name(self.node).partition(".")[0]
         if family in FAMILIES:

@@ -45,6 +45,9 @@ FIELDS: Final[Mapping[str, Shape]] = {
     "now": {},
 }
 _BARE: Final = re.compile(r"(\w+)\.(\w+)(?:\.(\w+))?(?:\.\w+|\[[^]]+\])*")
+_BEHIND: Final = re.compile(r"(?: [|~*/%+-] \S.*)?")  # a path, as authors calculate with it
+_NOW: Final = re.compile(r"now(?: [+-] \S.*)?")
+_PERSONAL: Final = frozenset({"email", "phone", "name", "first_name", "last_name", "address", "birthday"})
 HOMES: Final = {"event": "properties", "session": "properties", "profile": "traits"}  # of what authors name themselves
 
 
@@ -113,9 +116,10 @@ def worded_consents(raw: Any, at: KeyPath) -> Iterable[Problem]:
 
 
 def _is_path(text: str) -> bool:
-    found = _BARE.fullmatch(text)
-    if found is None:
-        return False
+    """Whether a text is a path, alone or with a sign and something else behind it."""
+    found = _BARE.match(text)
+    if found is None or not _BEHIND.fullmatch(text, found.end()):
+        return _NOW.fullmatch(text) is not None
     root, field, below = found.groups()
     return below == "out" if root == "nodes" else field in (FIELDS.get(root) or ())
 
@@ -140,6 +144,7 @@ def _no_field(read: Read, depth: int, shape: Shape) -> Problem:
         meant = (name, *below) if below or "id" not in FIELDS[name] else (name, "id")
         help = f"did you mean `{show_path(meant)}`?"
     elif home is not None:
+        home = "pii" if above == ("profile",) and name in _PERSONAL else home
         help = f"did you mean `{show_path((*above, home, name, *below))}`?"
     else:
         help = did_you_mean(name, shape)
