@@ -119,6 +119,8 @@ class Profile(Struct, frozen=True, omit_defaults=True):
     @property
     def ids(self) -> tuple[str, ...]:
         """Every id that was ever merged into this profile, its own first."""
+        if len(self.parts) == 1 and self.id in self.parts:
+            return (self.id,)
         return (self.id, *sorted(i for i in self.parts if i != self.id))
 
 

@@ -22,13 +22,15 @@ def seen(profile: Profile, id: str, now: int, new: bool) -> Profile:
 def visits(profile: Profile) -> dict[str, int]:
     """When a profile was first and last seen, and in an earlier visit (ms); and how many visits it has made."""
     parts = profile.parts.values()
-    told = {
-        "first_seen": min([part.created for part in parts], default=profile.created),
-        "visits": sum([part.met[2] for part in parts]),
-    }
     if len(profile.parts) == 1:
-        ((last, before, _),) = [part.met for part in parts]
+        (part,) = parts
+        last, before, visits = part.met
+        told = {"first_seen": part.created, "visits": visits}
     else:
+        told = {
+            "first_seen": min([part.created for part in parts], default=profile.created),
+            "visits": sum([part.met[2] for part in parts]),
+        }
         last, before, _ = max([part.met for part in parts], default=(0, 0, 0))
         before = max([before, *(part.met[0] for part in parts if part.met[0] < last)])
     if last:

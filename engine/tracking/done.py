@@ -14,7 +14,6 @@ from engine.tracking.answer import (
     without_values,
 )
 from engine.tracking.compose import Composed
-from engine.tracking.intake import Intake
 from engine.tracking.ports import Unavailable
 from engine.tracking.records import Mark
 from engine.tracking.request import Request
@@ -22,16 +21,57 @@ from engine.tracking.sight_of import may_see_all
 from engine.tracking.work import Work
 
 
+class Counted(Struct, frozen=True):
+    """Where the events of a unit have ended."""
+
+    stored: int = 0
+    processed: int = 0  # not to be saved
+    rejected: int = 0
+    duplicate: int = 0
+
+
 class Done(Struct, frozen=True):
-    """A unit that has been committed, or needed no commit."""
+    """What is told of a unit once it is committed, or needed no commit.
+
+    It is worked out before: so nothing else of the unit is held while the store writes, when many wait.
+    """
 
     profile: str | None
-    work: Work | None
-    composed: Composed | None
-    marks: dict[int, Mark]
+    marks: dict[int, Mark]  # of the events that had taken effect before, by index
+    counted: Counted
+    open_to_all: bool = True  # whether the sender may be told values and ids that the unit met
+    response: dict[str, Any] = {}
+    whole: dict[str, Any] | None = None  # the profile, if it was asked for
+    debugging: dict[str, Any] | None = None  # if it was asked for
 
 
-UNTOUCHED: Final = Done(None, None, None, {})
+UNTOUCHED: Final = Done(None, {}, Counted())
+
+
+def done_of(request: Request, work: Work, composed: Composed, marks: dict[int, Mark]) -> Done:
+    """What is told of a unit that has been run. `marks` are those of the events that had taken effect before."""
+    intake, source, person = request.intake, request.source, composed.person
+    open_to_all = may_see_all(work, person)
+    whole = None
+    if intake.options.profile and source.profiles and open_to_all and person is not None and composed.shown is not None:
+        whole = whole_profile(person, composed.shown)
+    told = debugging(intake, work, composed, marks) if intake.options.debugger and source.debugger else None
+    return Done(composed.told, marks, _counted(request, work, marks), open_to_all, work.response, whole, told)
+
+
+def repeated(request: Request, profile: str | None, marks: dict[int, Mark], counted: Counted) -> Done:
+    """What is told of a unit of which nothing is new."""
+    asked = request.intake.options.debugger and request.source.debugger
+    return Done(profile, marks, counted, debugging=debugging(request.intake, None, None, marks) if asked else None)
+
+
+def _counted(request: Request, work: Work, marks: dict[int, Mark]) -> Counted:
+    stored = processed = 0
+    for event, _, _ in work.done:
+        if event.origin == "client":
+            stored += event.save
+            processed += not event.save
+    return Counted(stored, processed, len(request.intake.rejected), len(marks))
 
 
 class Missed(Struct, frozen=True):
@@ -57,28 +97,26 @@ def answer_of(request: Request, parts: list[Done], missed: list[Missed]) -> Answ
     """One answer for the units of a payload (several only when it is profile-less)."""
     intake, source, first = request.intake, request.source, parts[0]
     body = plain_answer(source, None if intake.profile_less else first.profile)
-    open_to_all = all(may_see_all(part.work, part.composed.person if part.composed else None) for part in parts)
-    response = {k: v for part in parts if part.work for k, v in part.work.response.items()}
+    open_to_all = all(part.open_to_all for part in parts)
+    response = {name: value for part in parts for name, value in part.response.items()}
     if response and open_to_all:
         body["response"] = response
     errors = [*errors_of(intake), *(one.told() for one in missed), *squatted(intake, first.marks)]
     if errors:
         body["errors"] = errors
-    composed = first.composed if intake.options.profile and source.profiles and open_to_all else None
-    if composed is not None and composed.person is not None and composed.shown is not None:
-        body["profile"] = whole_profile(composed.person, composed.shown)
+    if first.whole is not None and open_to_all:
+        body["profile"] = first.whole
     if not intake.options.debugger:
         return Answer(body)
-    if not source.debugger:
+    if first.debugging is None:
         return Answer(body, debugger_refused=True)
-    body["debugging"] = _debugging(intake, parts, open_to_all)
+    body["debugging"] = _debugging([part.debugging for part in parts if part.debugging is not None], open_to_all)
     return Answer(body)
 
 
-def _debugging(intake: Intake, parts: list[Done], open_to_all: bool) -> dict[str, Any]:
-    told = debugging(intake, parts[0].work, parts[0].composed, parts[0].marks)
-    for part in parts[1:]:
-        more = debugging(intake, part.work, part.composed, part.marks)
+def _debugging(parts: list[dict[str, Any]], open_to_all: bool) -> dict[str, Any]:
+    told = parts[0]
+    for more in parts[1:]:
         told["events"]["saved"] += more["events"]["saved"]
         told["events"]["ids"] += more["events"]["ids"]
         told["events"]["types"] = list(dict.fromkeys(told["events"]["types"] + more["events"]["types"]))

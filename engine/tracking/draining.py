@@ -9,22 +9,20 @@ unit. The events of a unit have ids, under which they took effect if an earlier 
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import msgspec
 from msgspec import Struct
 
-from engine.tracking.compose import Composed, rejected_records
+from engine.tracking.compose import rejected_records
+from engine.tracking.done import Done, done_of
 from engine.tracking.identity import short_hash
-from engine.tracking.lines import Line, Place
 from engine.tracking.ports import Clock, Conflict, Moving, Performer, Spool, Store, TooLarge, Unavailable
 from engine.tracking.project import Project
 from engine.tracking.promise import adoption
 from engine.tracking.records import Mark, Rejected, Unit
 from engine.tracking.request import Request, sorted_out
 from engine.tracking.spooled import Lane, Name, Spooled, Waiting, lanes_of, unpacked, unprocessed, unreadable
-from engine.tracking.tracker import Loaded, Tracker
-from engine.tracking.work import Work
+from engine.tracking.tracker import Tracker, Way
 
 WINDOW = 256  # units that are on their way to the store at once
 FRUITLESS = 4  # windows in a row of which the store takes nothing, until it is left in peace
@@ -42,17 +40,6 @@ class Drained(Struct):
         """Count a unit that the store did not take."""
         self.failed += 1
         self.reason = away.reason
-
-
-@dataclass(slots=True)
-class Aboard:
-    """A unit of a convoy: it has run, and is on its way to the store."""
-
-    request: Request
-    work: Work
-    composed: Composed
-    marks: dict[int, Mark]
-    flight: "asyncio.Task[None]"
 
 
 class DrainingTracker(Tracker):
@@ -164,25 +151,24 @@ class DrainingTracker(Tracker):
             if one.spooled is None or not one.spooled.intake.events or one.parcel.place in self._finished:
                 break
             requests.append((self._again(one, one.spooled), one.spooled.promised))
-        aboard: list[Aboard] = []
+        aboard: list[asyncio.Task[Done]] = []
         smooth = True
         try:
             await self._board(requests, aboard)
         except Exception:  # noqa: BLE001  # whatever it is, it is told when the unit is done by itself
             smooth = False
         except BaseException:
-            for each in aboard:
-                each.flight.cancel()
+            for flight in aboard:
+                flight.cancel()
             raise
-        flights = await asyncio.gather(*(each.flight for each in aboard), return_exceptions=True)
-        landed = next((i for i, failure in enumerate(flights) if failure is not None), len(flights))
-        for one, done in zip(waiting[:landed], aboard, strict=False):
-            self._done(done.request, done.work, done.composed, done.marks)
+        flights = await asyncio.gather(*aboard, return_exceptions=True)
+        landed = next((i for i, done in enumerate(flights) if not isinstance(done, Done)), len(flights))
+        for one in waiting[:landed]:
             self._count_done(one, drained)
         self._failed.update(one.parcel.place for one in waiting[landed : len(aboard)])
         return landed, smooth and landed == len(aboard)
 
-    async def _board(self, requests: Sequence[tuple[Request, str | None]], aboard: "list[Aboard]") -> None:
+    async def _board(self, requests: Sequence[tuple[Request, str | None]], aboard: "list[asyncio.Task[Done]]") -> None:
         """Run units of one profile in one turn, and put them on their way; ends before the first that needs more."""
         if not requests:
             return
@@ -207,9 +193,9 @@ class DrainingTracker(Tracker):
                 work, composed = await self._run(request, loaded, fresh)
                 if work.merged or composed.person is None:
                     return
-                place = self.lines.board(line, composed, loaded.acting)
-                flight = asyncio.create_task(self._flight(line, place, request, loaded, work))
-                aboard.append(Aboard(request, work, composed, marks, flight))
+                done = done_of(request, work, composed, marks)
+                way = Way(done, line, self.lines.board(line, composed, loaded.acting))
+                aboard.append(asyncio.create_task(self._landed(request, way)))
                 version = composed.person.version
                 seen.update((mark.event, mark) for mark in composed.unit.marks)
         finally:
@@ -219,13 +205,6 @@ class DrainingTracker(Tracker):
         """The events of some units of one source that have taken effect before; one look-up for all."""
         ids = dict.fromkeys(event.id for request in requests for event in request.events)
         return dict(await self.store.marks(requests[0].source.source, tuple(ids)))
-
-    async def _flight(self, line: Line, place: Place, request: Request, loaded: Loaded, work: Work) -> None:
-        try:
-            await self.lines.landed(line, place)
-        except Conflict:
-            self._forget(request, loaded, work)
-            raise
 
     async def _one(self, waiting: Waiting, drained: Drained) -> None:
         """Do a unit; or, if it cannot be done, keep its events as rejected ones. Raises `Unavailable`."""

@@ -8,13 +8,14 @@ it fails with it. Other processes are kept apart by compare-and-set, not by this
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
 from engine.tracking.compose import Composed
 from engine.tracking.joined import joined
 from engine.tracking.known import Known, KnownProfile
 from engine.tracking.ports import Conflict, Store, Unavailable
-from engine.tracking.records import Mark, Session
+from engine.tracking.records import Mark, Session, Unit
 
 MOST_TOGETHER = 100  # units in one commit of a line
 
@@ -37,12 +38,13 @@ class Ahead:
 
 @dataclass(slots=True)
 class Place:
-    """A unit on its way. `landed` is None for one that is written by its own caller, at once."""
+    """A unit on its way, and what this process will remember of it when it has landed."""
 
-    composed: Composed | None  # None for one that has nothing to write and only waits
-    known: KnownProfile | None
-    acting: str | None
-    landed: "asyncio.Future[None] | None" = None
+    unit: Unit | None = None  # what is still to be handed to the store
+    session: Session | None = None
+    known: KnownProfile | None = None
+    acting: str | None = None
+    landed: "asyncio.Future[None] | None" = None  # None for one that is written by its own caller, at once
 
     def tell(self, failure: BaseException | None) -> None:
         """Let whoever waits for this unit go on."""
@@ -59,7 +61,7 @@ class Line:
     """The units of one profile that are under way in this process."""
 
     id: str
-    turn: "deque[asyncio.Future[None]]" = field(default_factory=deque)
+    turn: "deque[asyncio.Future[None]] | None" = None  # who waits for it, once somebody has
     taken: bool = False
     ahead: Ahead | None = None
     boarded: list[Place] = field(default_factory=list)
@@ -93,14 +95,15 @@ class Lines:
             line.taken, line.broken = True, False
             return line, True
         place = asyncio.get_running_loop().create_future()
-        line.turn.append(place)
+        line.turn = turn = deque() if line.turn is None else line.turn
+        turn.append(place)
         try:
             await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
                 self.give(line)  # the turn came in the same moment: pass it on
-            elif place in line.turn:  # `give` passes over places that are done
-                line.turn.remove(place)
+            elif place in turn:  # `give` passes over places that are done
+                turn.remove(place)
             raise
         return line, True
 
@@ -127,7 +130,7 @@ class Lines:
                 line.ahead = Ahead(known)
             line.ahead.known = known
             line.ahead.take(composed)
-        place = Place(composed, known, acting)
+        place = Place(composed.unit, composed.session, known, acting)
         if line.flying:
             place.landed = asyncio.get_running_loop().create_future()
             line.boarded.append(place)
@@ -141,7 +144,7 @@ class Lines:
             await place.landed
             return
         try:
-            await self._commit([place])
+            await self._written([place])
         except BaseException as failure:
             self._fall(line, failure)
             raise
@@ -156,7 +159,7 @@ class Lines:
         if line.broken:
             raise Conflict("profile", line.id)
         if line.flying:
-            place = Place(None, None, None, asyncio.get_running_loop().create_future())
+            place = Place(landed=asyncio.get_running_loop().create_future())
             line.boarded.append(place)
             await self.landed(line, place)
 
@@ -165,7 +168,7 @@ class Lines:
         while line.boarded:
             places, line.boarded = line.boarded[:MOST_TOGETHER], line.boarded[MOST_TOGETHER:]
             try:
-                await self._commit(places)
+                await self._written(places)
             except BaseException as failure:
                 self._fall(line, failure, places)
                 if isinstance(failure, Conflict | Unavailable):
@@ -173,15 +176,16 @@ class Lines:
                 raise
             self._arrive(line, places)
 
-    async def _commit(self, places: list[Place]) -> None:
-        units = [place.composed.unit for place in places if place.composed is not None]
-        if units:
-            await self._store.commit(joined(units))
+    def _written(self, places: list[Place]) -> Awaitable[None]:
+        """Hand what these write to the store, and let go of it: of many that wait, little is to be held."""
+        units = [place.unit for place in places if place.unit is not None]
+        for place in places:
+            place.unit = None
+        return self._store.commit(joined(units)) if units else asyncio.sleep(0)
 
     def _arrive(self, line: Line, places: list[Place]) -> None:
         for place in places:
-            if place.composed is not None:
-                self._known.learn(place.composed.session, place.known, place.acting)
+            self._known.learn(place.session, place.known, place.acting)
             place.tell(None)
         if not line.boarded:
             line.flying, line.ahead = False, None

@@ -20,7 +20,7 @@ def may_see_all(work: Work | None, person: Profile | None) -> bool:
 
 def is_all_own(person: Profile, acting: str) -> bool:
     """Whether all parts of a profile are joined by proof to the id that its sender acts under."""
-    return set(person.parts) <= connected(person.steps, acting, proven=True)
+    return person.parts.keys() <= connected(person.steps, acting, proven=True)
 
 
 def answered_id(work: Work, person: Profile | None) -> str | None:

@@ -7,26 +7,26 @@ with the same time, seed, ids and outside replies. Units of one profile take tur
 
 import asyncio
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct, structs
 
 from engine.flow.plan import Flow
-from engine.profile.document import new_profile
+from engine.profile.document import Profile, new_profile
 from engine.profile.fold import fold
 from engine.profile.shown import shown
 from engine.tracking.admission import authority
 from engine.tracking.answer import Answer, nothing_accepted
 from engine.tracking.being import Being, system_event
 from engine.tracking.compose import Composed, compose, rejected_records, unmoved
-from engine.tracking.done import UNTOUCHED, Done, Missed, answer_of
+from engine.tracking.done import UNTOUCHED, Counted, Done, Missed, answer_of, done_of, repeated
 from engine.tracking.driver import Driver
 from engine.tracking.forgotten import of_profile, of_session
 from engine.tracking.identity import derived_id, is_placeholder
 from engine.tracking.intake import Intake, Options, Refusal
 from engine.tracking.known import Known, KnownProfile
 from engine.tracking.ledger import Ledger
-from engine.tracking.lines import Ahead, Lines
+from engine.tracking.lines import Ahead, Line, Lines, Place
 from engine.tracking.ports import Clock, Conflict, Moving, Performer, Store, Unavailable
 from engine.tracking.project import Project
 from engine.tracking.readiness import Readiness
@@ -51,6 +51,14 @@ class Loaded(Struct, frozen=True):
     session: Session | None
     known: KnownProfile | None
     acting: str | None
+
+
+class Way(Struct, frozen=True):
+    """A unit that has been run: what is told of it once it is committed, and where it waits for that; if it does."""
+
+    done: Done
+    line: Line | None = None
+    place: Place | None = None
 
 
 class Tracker:
@@ -104,7 +112,7 @@ class Tracker:
         `Unavailable`.
         """
         done = await self._unit(self._request(Intake(source=OWN.source, profile=id, options=options), OWN))
-        return done.composed is not None
+        return done is not UNTOUCHED
 
     async def _reject(self, request: Request) -> None:
         """Keep the events of a payload of which none could be accepted."""
@@ -152,18 +160,32 @@ class Tracker:
     async def _unit(self, request: Request) -> Done:
         for run in range(1, MOST_RUNS + 1):
             try:
-                loaded = await self._load(request, None)
-                if loaded.known is None and not request.events:
-                    return UNTOUCHED
-                if loaded.known is None:
-                    return await self._alone(request, loaded)
-                done = await self._in_line(request, loaded, loaded.known.person.id)
-                if done is not None:
-                    return done
+                way = await self._sent(request)
+                if way is not None:
+                    return await self._landed(request, way)
             except Conflict:
                 pass
             await asyncio.sleep(_pause(request.seed, run))
         raise Moving(f"the documents of this payload moved {MOST_RUNS} times while it was processed")
+
+    async def _sent(self, request: Request) -> Way | None:
+        """Run a unit and put it on its way; None when it turns out to be of another profile than it was taken for."""
+        loaded = self._at_hand(request, None) or await self._load(request, None)
+        if loaded.known is None:
+            return Way(await self._alone(request, loaded) if request.events else UNTOUCHED)
+        return await self._in_line(request, loaded, loaded.known.person.id)
+
+    async def _landed(self, request: Request, way: Way) -> Done:
+        """What is told of a unit, once it is committed. Raises `Conflict` if it could not be."""
+        if way.line is not None and way.place is not None:
+            try:
+                await self.lines.landed(way.line, way.place)
+            except Conflict:
+                known = way.place.known
+                self._forget(request, [way.place.acting], [known.person if known is not None else None])
+                raise
+        self._count(way.done)
+        return way.done
 
     async def _alone(self, request: Request, loaded: Loaded) -> Done:
         """A unit that came without a profile: nothing else waits for it."""
@@ -173,33 +195,42 @@ class Tracker:
         work, composed = await self._run(request, loaded, fresh)
         return await self._committed(request, loaded, work, composed, marks)
 
-    async def _in_line(self, request: Request, loaded: Loaded, turn: str) -> Done | None:
+    async def _in_line(self, request: Request, loaded: Loaded, turn: str) -> Way | None:
         """A unit of the profile `turn`, in turn with others; None when it turns out to be of another profile."""
         line, old = await self.lines.take(turn)
         try:
             if old:
-                loaded = await self._load(request, line.ahead)
+                loaded = self._at_hand(request, line.ahead) or await self._load(request, line.ahead)
                 if loaded.known is None or loaded.known.person.id != turn:
                     return None  # merged meanwhile: it is another profile's turn to wait for
             marks, fresh = await self._fresh(request, line.ahead)
             if request.events and not fresh:
                 await self.lines.settled(line)
-                return await self._repeated(request, loaded, marks)
+                return Way(await self._repeated(request, loaded, marks))
             work, composed = await self._run(request, loaded, fresh)
             if not request.events and unmoved(work, composed):
-                return UNTOUCHED
+                return Way(UNTOUCHED)
             if work.merged:  # it touches other lines: nobody may build on it before it is committed
                 await self.lines.settled(line)
-                return await self._committed(request, loaded, work, composed, marks)
-            place = self.lines.board(line, composed, loaded.acting)
+                return Way(await self._committed(request, loaded, work, composed, marks))
+            done = done_of(request, work, composed, marks)
+            return Way(done, line, self.lines.board(line, composed, loaded.acting))
         finally:
             self.lines.give(line)
-        try:
-            await self.lines.landed(line, place)
-        except Conflict:
-            self._forget(request, loaded, work)
-            raise
-        return self._done(request, work, composed, marks)
+
+    def _at_hand(self, request: Request, ahead: Ahead | None) -> Loaded | None:
+        """What `_load` gives, where it is all remembered: a session that has come before, and its profile."""
+        intake = request.intake
+        if intake.session is None or intake.profile_less:
+            return None
+        name = intake.source, intake.session
+        session = (ahead.sessions.get(name) if ahead is not None else None) or self.known.sessions.get(name)
+        if session is None or session.profile is None:
+            return None
+        known = self._remembered(session.profile, ahead)
+        if known is None or (intake.profile is not None and intake.profile not in known.person.ids):
+            return None
+        return Loaded(session, known, session.profile)
 
     async def _load(self, request: Request, ahead: Ahead | None) -> Loaded:
         """What the unit starts from: what is ahead in its line, what this process remembers, or what is stored."""
@@ -297,10 +328,11 @@ class Tracker:
         try:
             await self.store.commit(composed.unit)
         except Conflict:
-            self._forget(request, loaded, work)
+            own = loaded.known.person if loaded.known is not None else None
+            self._forget(request, [loaded.acting, work.sight.acting], [own, work.sight.person, *work.merged])
             raise
         self.known.learn(composed.session, composed.known, loaded.acting)
-        return self._done(request, work, composed, marks)
+        return done_of(request, work, composed, marks)
 
     async def _fresh(self, request: Request, ahead: Ahead | None) -> tuple[dict[int, Mark], list[Being]]:
         """The marks of those events that have taken effect before, by index; and the others, each id once."""
@@ -326,8 +358,8 @@ class Tracker:
         if rejected and not mine:
             await self.store.reject(rejected)
         stored = sum([event.save for event in mine])
-        self.ledger.count(stored, len(mine) - stored, len(rejected), len(request.events) - len(mine))
-        return Done(None if request.intake.profile_less else profile, None, None, marks)
+        counted = Counted(stored, len(mine) - stored, len(rejected), len(request.events) - len(mine))
+        return repeated(request, None if request.intake.profile_less else profile, marks, counted)
 
     def _work(self, request: Request, loaded: Loaded) -> Work:
         start = Start(
@@ -361,21 +393,17 @@ class Tracker:
             events.append(system_event("session-opened", f"{loaded.session.source}/{loaded.session.id}", save))
         return events
 
-    def _forget(self, request: Request, loaded: Loaded, work: Work) -> None:
-        ids = {id for id in (loaded.acting, request.intake.profile, work.sight.acting) if id}
-        for person in (loaded.known.person if loaded.known else None, work.sight.person, *work.merged):
+    def _forget(self, request: Request, actings: Iterable[str | None], people: Iterable[Profile | None]) -> None:
+        """Forget what a conflict has shown to be old."""
+        ids = {id for id in (*actings, request.intake.profile) if id}
+        for person in people:
             ids |= set(person.ids) if person is not None else set()
         session = request.intake.session
         self.known.forget((request.intake.source, session) if session else None, ids)
 
-    def _done(self, request: Request, work: Work, composed: Composed, marks: dict[int, Mark]) -> Done:
-        stored = processed = 0
-        for event, _, _ in work.done:
-            if event.origin == "client":
-                stored += event.save
-                processed += not event.save
-        self.ledger.count(stored, processed, len(request.intake.rejected), len(marks))
-        return Done(composed.told, work, composed, marks)
+    def _count(self, done: Done) -> None:
+        counted = done.counted
+        self.ledger.count(counted.stored, counted.processed, counted.rejected, counted.duplicate)
 
 
 def _strange(secret: bytes, session: Session | None) -> list[str]:

@@ -6,7 +6,7 @@ another thread fifty. What may take longer (lists, counts) runs aside.
 
 import sqlite3
 from asyncio import get_running_loop, to_thread
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
@@ -127,9 +127,9 @@ class SqliteStore:
         """A cache entry that has not expired at `now`."""
         return self._near.document(decode_cached, query.CACHED, key, now)
 
-    async def commit(self, unit: Unit) -> None:
+    def commit(self, unit: Unit) -> Awaitable[None]:
         """Write all of the unit, durably, or nothing."""
-        await self._writer.submit(change_of(unit))
+        return self._writer.submit(change_of(unit))
 
     async def reject(self, rejected: tuple[Rejected, ...]) -> None:
         """Keep rejected events of a payload of which nothing else is committed."""
