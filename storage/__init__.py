@@ -4,12 +4,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.tracking.ports import Store
-from storage.elasticsearch.store import ElasticsearchStore
 from storage.memory import MemoryStore
 from storage.sqlite.store import SqliteStore
 
+
+def _elasticsearch(rest: str, _base: Path) -> Store:
+    from storage.elasticsearch.store import ElasticsearchStore  # its client takes longer to import than all else
+
+    return ElasticsearchStore.open(rest)
+
+
 KINDS: dict[str, Callable[[str, Path], Store]] = {
-    "elasticsearch": lambda rest, _base: ElasticsearchStore.open(rest),
+    "elasticsearch": _elasticsearch,
     "memory": lambda _rest, _base: MemoryStore(),
     "sqlite": lambda rest, base: SqliteStore.open(base / (rest or "headrace.db")),
 }
