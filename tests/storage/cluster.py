@@ -1,6 +1,7 @@
 """What tests do to a server beside the store: look at indices, take them away."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -21,6 +22,11 @@ async def indices_of(server: str, prefix: str) -> list[str]:
     """The names of a prefix's indices."""
     rows = await asked(server, "GET", f"/_cat/indices/{prefix}-*?format=json&h=index")
     return sorted(row["index"] for row in rows)
+
+
+def is_segment(file: str) -> bool:
+    """Whether a server's file is part of an index, as opposed to the log of operations, which is trimmed anyway."""
+    return Path(file).parent.name == "index"
 
 
 async def dropped(server: str, prefix: str) -> None:

@@ -53,9 +53,7 @@ async def there(store: Store, who: str) -> list[Any]:
 
 
 class ErasingContract:
-    """The tests; one promise each. A class may leave out what takes its store half a minute."""
-
-    expunges = True
+    """The tests; one promise each."""
 
     async def test_all_of_a_profile_goes_and_nothing_else(self, store: Store, second: Store) -> None:
         await store.commit(of("ann"))
@@ -70,8 +68,6 @@ class ErasingContract:
         assert await second.erase(whose) == Erased()
         counts = await store.counts()
         assert (counts.profiles, counts.sessions, counts.events, counts.runs) == (1, 1, 2, 1)
-        if self.expunges:
-            await store.expunge()
 
     async def test_the_belongings_of_a_merged_profile_are_those_of_all_its_ids(self, store: Store) -> None:
         await store.commit(Unit(profiles=(write("a", into="b"), write("b", into="c"), write("c"), write("d"))))

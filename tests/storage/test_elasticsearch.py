@@ -7,9 +7,12 @@ import pytest
 
 from engine.tracking.ports import Store
 from storage.elasticsearch.store import ElasticsearchStore
-from tests.storage.cluster import dropped
+from tests.servers.elasticsearch import Servers
+from tests.storage.cluster import asked, dropped, is_segment
 from tests.storage.contract import StoreContract
 from tests.storage.erasing_contract import ErasingContract
+from tests.storage.expunging_contract import ExpungingContract, Written
+from tests.storage.files import found_in
 from tests.storage.reminding_contract import RemindingContract, Seen
 
 
@@ -41,14 +44,27 @@ class Contract(StoreContract, RemindingContract, ErasingContract):
 
 
 class TestElasticsearchStore(Contract):
-    expunges = False  # `tests/system/test_forgetting.py` has this server do it
-
     @pytest.fixture
     def server(self, elasticsearch_url: str) -> str:
         return elasticsearch_url
 
 
-class TestElasticsearchStoreOnServer8(Contract):
+class TestElasticsearchStoreOnServer8(Contract, ExpungingContract):
+    """It takes half a minute to clear the files: `tests/system/test_forgetting.py` has the newer server do it."""
+
+    def lasting(self, place: str) -> bool:
+        return is_segment(place)
+
+    @pytest.fixture
+    def written(self, servers: Servers, server: str, address: str) -> Written:
+        (node,) = [node for node in servers.nodes if node.url == server]
+
+        async def told(text: str) -> dict[str, int]:
+            await asked(server, "POST", f"/{address.partition('prefix=')[2]}-*/_flush?force=true")
+            return found_in(text, node.place)
+
+        return told
+
     @pytest.fixture
     def server(self, elasticsearch_8_url: str) -> str:
         return elasticsearch_8_url

@@ -4,11 +4,12 @@ from engine.tracking.ports import Store
 from storage.memory import MemoryStore
 from tests.storage.contract import StoreContract
 from tests.storage.erasing_contract import ErasingContract
+from tests.storage.expunging_contract import ExpungingContract, Written
 from tests.storage.reminding_contract import RemindingContract
 from tests.storage.search_contract import SearchContract
 
 
-class TestMemoryStore(StoreContract, RemindingContract, ErasingContract):
+class TestMemoryStore(StoreContract, RemindingContract, ErasingContract, ExpungingContract):
     @pytest.fixture
     def store(self) -> Store:
         return MemoryStore()
@@ -16,6 +17,14 @@ class TestMemoryStore(StoreContract, RemindingContract, ErasingContract):
     @pytest.fixture
     def second(self, store: Store) -> Store:
         return store
+
+    @pytest.fixture
+    def written(self, store: Store) -> Written:
+        async def told(text: str) -> dict[str, int]:
+            counted = {name: str(held).count(text) for name, held in vars(store).items()}
+            return {name: count for name, count in counted.items() if count}
+
+        return told
 
 
 async def test_a_store_has_the_key_that_it_is_given_or_one_of_its_own() -> None:

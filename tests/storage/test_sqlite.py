@@ -15,6 +15,8 @@ from storage.sqlite.store import SqliteStore
 from tests.storage.build import event, everything, mark, profile, whole_unit, write
 from tests.storage.contract import StoreContract
 from tests.storage.erasing_contract import ErasingContract
+from tests.storage.expunging_contract import ExpungingContract, Written
+from tests.storage.files import found_in
 from tests.storage.reminding_contract import RemindingContract
 from tests.storage.search_contract import SearchContract
 
@@ -31,7 +33,7 @@ async def store(path: Path) -> AsyncIterator[SqliteStore]:
     await store.close()
 
 
-class TestSqliteStore(StoreContract, RemindingContract, ErasingContract):
+class TestSqliteStore(StoreContract, RemindingContract, ErasingContract, ExpungingContract):
     @pytest.fixture
     async def store(self, path: Path) -> AsyncIterator[Store]:
         store = SqliteStore.open(path)
@@ -43,6 +45,13 @@ class TestSqliteStore(StoreContract, RemindingContract, ErasingContract):
         second = SqliteStore.open(path)
         yield second
         await second.close()
+
+    @pytest.fixture
+    def written(self, path: Path) -> Written:
+        async def told(text: str) -> dict[str, int]:
+            return found_in(text, path.parent)
+
+        return told
 
 
 class TestSearchInSqlite(SearchContract):

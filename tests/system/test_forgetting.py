@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import sys
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,7 +13,8 @@ import msgspec
 import pytest
 
 from tests.servers.elasticsearch import Servers
-from tests.storage.cluster import asked, dropped
+from tests.storage.cluster import asked, dropped, is_segment
+from tests.storage.files import found_in
 from tests.system.served import Served, serving, serving_on, write_project
 
 pytestmark = pytest.mark.timeout(300)
@@ -28,6 +30,7 @@ nodes:
   say: {log: "seen {{ event.properties.token }}"}
 """
 JSON = {"Content-Type": "application/json"}
+Lasting = Callable[[str], Awaitable[list[str]]]  # the files in which a text has come to rest
 
 
 class Visitor:
@@ -66,20 +69,6 @@ class Visitor:
             await self.send(f"visit {self.statuses.total()}", profile={"id": self.profile})
 
 
-def found(token: str, *places: Path) -> dict[str, int]:
-    """In which files a text is, and how often."""
-    files = [file for place in places for file in sorted(place.rglob("*")) if file.is_file()]
-    counted = {str(file): _bytes(file).count(token.encode()) for file in files}
-    return {name: count for name, count in counted.items() if count}
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except FileNotFoundError:  # servers tidy up meanwhile
-        return b""
-
-
 async def forgotten(address: str, id: str) -> None:
     """What an operator does, and waits for."""
     command = [sys.executable, "-m", "cli.main", "forget", id, "--yes", "--url", address]
@@ -87,14 +76,15 @@ async def forgotten(address: str, id: str) -> None:
     assert await process.wait() == 0
 
 
-async def forget_under_load(served: Served) -> tuple[Visitor, Visitor]:
-    """Two visitors; one of them is forgotten while both go on."""
+async def forget_under_load(served: Served, lasting: Lasting) -> tuple[Visitor, Visitor]:
+    """Two visitors; one of them, of whom something has come to rest, is forgotten while both go on."""
     over = asyncio.Event()
     async with aiohttp.ClientSession() as http:
         ann, bo = Visitor(http, served.address), Visitor(http, served.address)
         visits = [asyncio.create_task(one.visit(over)) for one in (ann, bo)]
         while min(ann.statuses[200], bo.statuses[200]) < 30:
             await asyncio.wait(visits, timeout=0.05)
+        assert await lasting(ann.token)
         await forgotten(served.address, ann.profile)
         over.set()
         await asyncio.gather(*visits)
@@ -107,14 +97,18 @@ async def forget_under_load(served: Served) -> tuple[Visitor, Visitor]:
 async def test_under_load_every_byte_of_a_profile_goes_from_sqlite_and_its_logs(tmp_path: Path) -> None:
     files = tmp_path / "files"
     files.mkdir()
+
+    async def lasting(token: str) -> list[str]:
+        return [*found_in(token, files)]
+
     with serving(write_project(tmp_path / "project", remember=FLOW), files / "store.db") as served:
-        ann, bo = await forget_under_load(served)
-        assert found(ann.token, files) == {}
-        assert found(bo.token, files) != {}
+        ann, bo = await forget_under_load(served, lasting)
+        assert found_in(ann.token, files) == {}
+        assert found_in(bo.token, files) != {}
         assert served.stop() == 0
     assert ann.token not in served.said
-    assert found(ann.token, tmp_path) == {}
-    assert list(found(bo.token, tmp_path)) == [str(files / "store.db")]
+    assert found_in(ann.token, tmp_path) == {}
+    assert list(found_in(bo.token, tmp_path)) == [str(files / "store.db")]
 
 
 async def test_under_load_every_byte_of_a_profile_goes_from_elasticsearch(
@@ -124,16 +118,21 @@ async def test_under_load_every_byte_of_a_profile_goes_from_elasticsearch(
     (node,) = [node for node in servers.nodes if node.url == elasticsearch_url]
     project = write_project(tmp_path / "project", remember=FLOW)
     store = f"elasticsearch:{elasticsearch_url}?prefix={prefix}"
+
+    async def lasting(token: str) -> list[str]:
+        await asked(elasticsearch_url, "POST", f"/{prefix}-*/_flush?force=true")
+        return [file for file in found_in(token, node.place) if is_segment(file)]
+
     with serving_on(project, store, "--workers", "2") as served:
         served.workers(2)
-        ann, bo = await forget_under_load(served)
+        ann, bo = await forget_under_load(served, lasting)
         assert await hits(elasticsearch_url, prefix, ann.token) == 0
         assert await hits(elasticsearch_url, prefix, bo.token) > 0
-        assert found(ann.token, node.place) == {}
-        assert found(bo.token, node.place) != {}
+        assert found_in(ann.token, node.place) == {}
+        assert await lasting(bo.token)
         assert served.stop() == 0
     assert ann.token not in served.said
-    assert found(ann.token, node.place) == {}
+    assert found_in(ann.token, node.place) == {}
     await dropped(elasticsearch_url, prefix)
 
 
