@@ -2,12 +2,14 @@
 
 from msgspec import Struct, structs
 
+SessionName = tuple[str, str]  # source and id
+
 
 class Belongings(Struct, frozen=True):
-    """Whose documents are to be erased: those of these profile ids, and of these sessions (source and id)."""
+    """Whose documents are to be erased: those of these profile ids, and of these sessions."""
 
     ids: frozenset[str]
-    sessions: frozenset[tuple[str, str]] = frozenset()
+    sessions: frozenset[SessionName] = frozenset()
 
     def sessions_by_source(self) -> dict[str, list[str]]:
         """The ids of the sessions, for each source that has any."""

@@ -19,8 +19,7 @@ from msgspec import Struct, json, structs
 
 from engine.profile.document import Profile
 from engine.tracking import forgotten
-from engine.tracking.erasure import Belongings, Erased
-from engine.tracking.forgotten import SessionName
+from engine.tracking.erasure import Belongings, Erased, SessionName
 from engine.tracking.ports import Clock, Conflict, Moving, Store, Unavailable
 from engine.tracking.tracker import Tracker
 from engine.tracking.whose import profile_at, somebody_at

@@ -7,11 +7,11 @@ lead to nobody.
 
 from collections.abc import Iterable
 
+from engine.tracking.erasure import SessionName
 from engine.tracking.identity import derived_id
 from engine.tracking.ports import Store
 from engine.tracking.records import Key, Unit
 
-SessionName = tuple[str, str]  # source and id
 AT_ONCE = 200  # tombstones in one unit
 
 

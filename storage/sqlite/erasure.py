@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct, json
 
-from engine.tracking.erasure import Belongings, Erased
+from engine.tracking.erasure import Belongings, Erased, SessionName
 from storage.sqlite.change import ROW_BYTES, Change
 from storage.sqlite.reader import Reader
 from storage.sqlite.statement import (
@@ -113,8 +113,11 @@ OTHERS = (
     ),
     Table("cache", "cache", "rowid", _OF_PROFILE, "key, doc ->> '$.profile'", (ERASE_CACHE,)),
 )
-KEYS = "SELECT key, id FROM keys WHERE id IN (SELECT value FROM json_each(?))"
-SESSIONS = f"{_WHOSE} SELECT source, id FROM sessions WHERE {_OF_PROFILE}"  # noqa: S608 - words of ours
+KEYS = """
+SELECT key, id FROM keys WHERE key > ? AND (? IS NULL OR key <= ?) AND id IN (SELECT value FROM json_each(?))
+"""
+NEXT_KEY = "SELECT key FROM keys WHERE key > ? ORDER BY key LIMIT 1 OFFSET ?"
+SESSIONS = f"""{_WHOSE} SELECT source, id FROM sessions WHERE rowid > ? AND rowid <= ? AND {_OF_PROFILE}"""  # noqa: S608
 
 
 class Found(Struct, frozen=True):
@@ -124,50 +127,58 @@ class Found(Struct, frozen=True):
     erased: Erased
 
 
-def belongings(reader: Reader, ids: frozenset[str]) -> Belongings:
-    """The ids with all that lead to them, and their sessions."""
-    led = frozenset(str(id) for (id,) in reader.rows(POINTING, _json(sorted(ids))))
-    found = Belongings(led)
-    sessions = reader.rows(SESSIONS, *_given(found, Gone()))
-    return Belongings(led, frozenset((str(source), str(id)) for source, id in sessions))
+def led(reader: Reader, ids: frozenset[str]) -> frozenset[str]:
+    """The ids with all that lead to them."""
+    return frozenset(str(id) for (id,) in reader.rows(POINTING, _json(sorted(ids))))
 
 
-class Walk:
-    """Goes through all tables; `step` gives what was found next, None at the end. Each step takes a limited time.
+def sessions(reader: Reader, ids: frozenset[str]) -> Iterator[list[SessionName]]:
+    """The sessions of profiles, as they are found. Each step takes a limited time."""
+    given = _given(Belongings(ids), Gone())
+    for stretch in _stretches(reader, "sessions", "rowid"):
+        yield [(str(source), str(id)) for source, id in reader.rows(SESSIONS, *given, *stretch)]
 
-    Events go last: what is left of a walk that was broken off is found by them.
+
+def found(reader: Reader, whose: Belongings) -> Iterator[Found]:
+    """All that is to go, table by table, as it is found. Each step takes a limited time.
+
+    Events go last: what is left where this was broken off is found by them.
     """
+    yield from _keys(reader, _json(sorted(whose.ids)))
+    events: list[Row] = []
+    for rows in _table(reader, EVENTS, whose, Gone()):
+        events += rows
+        yield Found(Change(), Erased())
+    gone = Gone([int(row[0]) for row in events], [row[1:] for row in events])
+    for table in OTHERS:
+        for rows in _table(reader, table, whose, gone):
+            yield table.found(rows)
+    for start in range(0, len(events), STRETCH):
+        yield EVENTS.found(events[start : start + STRETCH])
 
-    def __init__(self, whose: Belongings) -> None:
-        self._whose = whose
-        self._gone = Gone()
-        self._steps: Iterator[Found] | None = None
 
-    def step(self, reader: Reader) -> Found | None:
-        """Look on."""
-        if self._steps is None:
-            self._steps = self._go(reader)
-        return next(self._steps, None)
+def _table(reader: Reader, table: Table, whose: Belongings, gone: Gone) -> Iterator[list[Row]]:
+    for after, last in _stretches(reader, table.name, table.number):
+        yield table.rows(reader, whose, gone, after, last)
 
-    def _go(self, reader: Reader) -> Iterator[Found]:
-        keys: list[Row] = reader.rows(KEYS, _json(sorted(self._whose.ids)))
+
+def _stretches(reader: Reader, name: str, number: str) -> Iterator[tuple[int, int]]:
+    """Behind which number a stretch of a table's rows begins, and with which it ends."""
+    bounds = reader.row(f"SELECT min({number}), max({number}) FROM {name}")  # noqa: S608 - words of ours
+    first, last = bounds if bounds is not None and bounds[0] is not None else (1, 0)
+    for after in range(first - 1, last, STRETCH):
+        yield after, min(after + STRETCH, last)
+
+
+def _keys(reader: Reader, ids: str) -> Iterator[Found]:
+    """The keys that lead to these ids: they have no numbers, and go in their own order."""
+    after: str | None = ""  # no key is empty
+    while after is not None:
+        end = reader.row(NEXT_KEY, after, STRETCH - 1)
+        last = None if end is None else end[0]
+        keys: list[Row] = reader.rows(KEYS, after, last, last, ids)
         yield Found(_change([(ERASE_KEYS, key) for key in keys]), Erased(keys=len(keys)))
-        events: list[Row] = []
-        for rows in self._table(reader, EVENTS):
-            events += rows
-            yield Found(Change(), Erased())
-        self._gone = Gone([int(row[0]) for row in events], [row[1:] for row in events])
-        for table in OTHERS:
-            for rows in self._table(reader, table):
-                yield table.found(rows)
-        for start in range(0, len(events), STRETCH):
-            yield EVENTS.found(events[start : start + STRETCH])
-
-    def _table(self, reader: Reader, table: Table) -> Iterator[list[Row]]:
-        bounds = reader.row(f"SELECT min({table.number}), max({table.number}) FROM {table.name}")  # noqa: S608
-        first, last = bounds if bounds is not None and bounds[0] is not None else (1, 0)
-        for after in range(first - 1, last, STRETCH):
-            yield table.rows(reader, self._whose, self._gone, after, min(after + STRETCH, last))
+        after = last
 
 
 def _change(rows: list[tuple[Statement, Row]]) -> Change:

@@ -18,7 +18,7 @@ from msgspec import structs
 from engine.profile.document import Profile
 from engine.search.page import Page
 from engine.search.query import Query
-from engine.tracking.erasure import Belongings, Erased
+from engine.tracking.erasure import Belongings, Erased, SessionName
 from engine.tracking.ports import Unavailable
 from engine.tracking.records import (
     CacheEntry,
@@ -178,7 +178,11 @@ class SqliteStore:
 
     async def belongings(self, ids: frozenset[str]) -> Belongings:
         """`ids` with those of all tombstones that lead to one of them, and the sessions of all of these."""
-        return await self._read(partial(erasure.belongings, self._far, ids))
+        led = await self._read(partial(erasure.led, self._far, ids))
+        steps, sessions = erasure.sessions(self._far, led), set[SessionName]()
+        while (some := await self._read(lambda: next(steps, None))) is not None:
+            sessions.update(some)
+        return Belongings(led, frozenset(sessions))
 
     async def remove(self, id: str, version: int) -> None:
         """Erase the document of a profile or a tombstone. Raises `Conflict` when it is not at that version."""
@@ -187,8 +191,8 @@ class SqliteStore:
 
     async def erase(self, whose: Belongings) -> Erased:
         """Erase what belongs to these, but for the documents of the profiles themselves; some rows at a time."""
-        walk, erased = erasure.Walk(whose), Erased()
-        while (found := await self._read(partial(walk.step, self._far))) is not None:
+        steps, erased = erasure.found(self._far, whose), Erased()
+        while (found := await self._read(lambda: next(steps, None))) is not None:
             if found.erased.total:
                 await self._writer.submit(found.change)
                 erased += found.erased

@@ -1,0 +1,77 @@
+"""How SQLite erases: some rows at a time, so that others are answered between."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.tracking.erasure import Belongings
+from engine.tracking.ports import Store
+from engine.tracking.records import Key, Unit
+from storage.sqlite import erasure
+from storage.sqlite.store import SqliteStore
+from tests.storage.build import write
+from tests.storage.erasing_contract import ErasingContract, visit
+
+MANY = 40
+
+
+@pytest.fixture(autouse=True)
+def _some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erasure, "STRETCH", 2)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = SqliteStore.open(tmp_path / "store.db")
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def second(store: Store, tmp_path: Path) -> AsyncIterator[Store]:
+    second = SqliteStore.open(tmp_path / "store.db")
+    yield second
+    await second.close()
+
+
+class TestErasingTwoRowsAtATime(ErasingContract):
+    pass
+
+
+@pytest.fixture
+async def full(store: Store) -> Store:
+    """A store with many sessions and keys of ann, among those of others."""
+    owners = ["ann" if n % 3 else "bo" for n in range(MANY)]
+    await store.commit(
+        Unit(
+            profiles=(write("ann"), write("bo")),
+            sessions=tuple(visit(f"{n}", who) for n, who in enumerate(owners)),
+            keys=tuple(Key(f"pii.phone={n:02}", who) for n, who in enumerate(owners)),
+        )
+    )
+    return store
+
+
+@pytest.mark.parametrize("name", ["belongings", "erase"])
+async def test_others_are_answered_meanwhile(full: Store, name: str) -> None:
+    done: list[str] = []
+
+    async def noted(name: str, work: Awaitable[Any]) -> None:
+        await work
+        done.append(name)
+
+    long = full.belongings(frozenset({"ann"})) if name == "belongings" else full.erase(Belongings(frozenset({"ann"})))
+    await asyncio.gather(noted(name, long), noted("counts", full.counts()))
+    assert done == ["counts", name]
+
+
+async def test_all_that_belongs_to_a_profile_is_found_and_erased(full: Store) -> None:
+    whose = await full.belongings(frozenset({"ann"}))
+    assert whose.sessions == {("web", str(n)) for n in range(MANY) if n % 3}
+    erased = await full.erase(whose)
+    assert (erased.sessions, erased.keys) == (26, 26)
+    counts = await full.counts()
+    assert (counts.sessions, counts.keys) == (14, 14)
