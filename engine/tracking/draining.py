@@ -88,8 +88,8 @@ class DrainingTracker(Tracker):
         if self.waits.is_set():  # it was away when the process started
             await self.store.migrate()
         await super().start()
-        if await self.spool.secret() != self._secret:
-            await self.spool.keep_secret(self._secret)
+        if await self.spool.secret() != self.loading.secret:
+            await self.spool.keep_secret(self.loading.secret)
         self._met = True
 
     async def _pass(self, drained: Drained) -> None:
@@ -116,7 +116,7 @@ class DrainingTracker(Tracker):
         if spooled is None or spooled.intake.profile_less:
             return waiting
         try:
-            loaded = await self._load(self._again(waiting, spooled), None)
+            loaded = await self.loading.load(self._again(waiting, spooled), None)
         except Unavailable as away:
             drained.fail(away)
             held |= waiting.names
@@ -172,18 +172,18 @@ class DrainingTracker(Tracker):
         """Run units of one profile in one turn, and put them on their way; ends before the first that needs more."""
         if not requests:
             return
-        loaded = await self._load(requests[0][0], None)
+        loaded = await self.loading.load(requests[0][0], None)
         if loaded.known is None:
             return
         turn, source = loaded.known.person.id, requests[0][0].source.source
         line, _ = await self.lines.take(turn)
         try:
             await self.lines.settled(line)
-            loaded = await self._load(requests[0][0], None)
+            loaded = await self.loading.load(requests[0][0], None)
             seen = await self._marks([request for request, _ in requests if request.source.source == source])
             version = loaded.known.person.version if loaded.known is not None else 0  # marks are read after profiles
             for request, promised in requests:
-                loaded = await self._load(request, line.ahead)
+                loaded = await self.loading.load(request, line.ahead)
                 known = loaded.known.person if loaded.known is not None else None
                 if known is None or (known.id, known.version, request.source.source) != (turn, version, source):
                     return
@@ -233,7 +233,7 @@ class DrainingTracker(Tracker):
     async def _redo(self, waiting: Waiting, spooled: Spooled, drained: Drained) -> None:
         request = self._again(waiting, spooled)
         if not request.events:
-            await self._not_late(spooled.intake)
+            await self.loading.not_late(spooled.intake)
             records = rejected_records(spooled.intake, spooled.now, spooled.seed)
             await self._give_up(waiting, records, drained)
             return
@@ -270,7 +270,7 @@ class DrainingTracker(Tracker):
 
     async def _keep_promise(self, request: Request, id: str) -> None:
         """See that `id`, which the sender was told, leads to the profile of its payload; unless somebody has it."""
-        loaded = await self._load(request, None)
+        loaded = await self.loading.load(request, None)
         if loaded.known is None:
             return
         person = loaded.known.person

@@ -34,7 +34,7 @@ class SpoolingTracker(DrainingTracker):
     async def start(self) -> None:
         """As any tracker; but if the store is away, begin without it."""
         self.ledger.queue(self.spool.events)
-        self._secret = await self.spool.secret() or b""
+        self.loading.secret = await self.spool.secret() or b""
         with suppress(Unavailable):
             await self._meet()
         if self.spool.entries or not self._met:
@@ -46,7 +46,7 @@ class SpoolingTracker(DrainingTracker):
         if away is None and self._met and not entries:
             return Readiness("ready", None, 0)
         reason = f"the store is away: {away}" if away is not None else BEHIND
-        cannot = await self.spool.ready() if self._secret else "the store's key is not known here yet"
+        cannot = await self.spool.ready() if self.loading.secret else "the store's key is not known here yet"
         if cannot is not None:
             return Readiness("not ready", f"{reason}; {cannot}", entries)
         return Readiness("spooling", reason, entries)
@@ -113,14 +113,14 @@ class SpoolingTracker(DrainingTracker):
         intake = request.intake
         if intake.profile_less:
             return None
-        if not self._secret:
+        if not self.loading.secret:
             raise Unavailable("the store is away, and its key is not known here yet", retry_after=5)
         session = self.known.sessions.get((intake.source, intake.session or ""))
         acting = session.profile if session is not None else None
         if acting is None and intake.profile is not None and self.known.profile(intake.profile) is not None:
             acting = intake.profile
         if acting is None:
-            acting = derived_id(self._secret, intake.source, intake.session or "")
+            acting = derived_id(self.loading.secret, intake.source, intake.session or "")
         known = self.known.profile(acting)
         if known is None:
             return acting

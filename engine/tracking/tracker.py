@@ -1,4 +1,4 @@
-"""The tracker: load, run, commit. Async like its `driver`, and nothing else in the engine.
+"""The tracker: load, run, commit. Async like `loading`, `lines` and its `driver`, and nothing else in the engine.
 
 A payload is a unit of work. Its documents are loaded (from memory where possible: the commit compares versions), its
 events run, and everything is committed as one; if a document has moved meanwhile, the unit runs again on the newer one,
@@ -12,45 +12,30 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct, structs
 
 from engine.flow.plan import Flow
-from engine.profile.document import Profile, new_profile
-from engine.profile.fold import fold
-from engine.profile.shown import shown
+from engine.profile.document import Profile
 from engine.tracking.admission import authority
 from engine.tracking.answer import Answer, nothing_accepted
 from engine.tracking.being import Being, system_event
 from engine.tracking.compose import Composed, compose, rejected_records, unmoved
 from engine.tracking.done import UNTOUCHED, Counted, Done, Missed, answer_of, done_of, repeated
 from engine.tracking.driver import Driver
-from engine.tracking.forgotten import of_profile, of_session
-from engine.tracking.identity import derived_id, is_placeholder
+from engine.tracking.identity import is_placeholder
 from engine.tracking.intake import Intake, Options, Refusal
-from engine.tracking.known import Known, KnownProfile
+from engine.tracking.known import Known
 from engine.tracking.ledger import Ledger
 from engine.tracking.lines import Ahead, Line, Lines, Place
+from engine.tracking.loading import Loaded, Loading
 from engine.tracking.ports import Clock, Conflict, Moving, Performer, Store, Unavailable
 from engine.tracking.project import Project
 from engine.tracking.readiness import Readiness
-from engine.tracking.records import Mark, Session
+from engine.tracking.records import Mark
 from engine.tracking.request import Request, beings, sorted_out, taken_before, units_of
 from engine.tracking.source import OWN, Source
 from engine.tracking.triggers import Triggers
-from engine.tracking.whose import profile_at
 from engine.tracking.work import Start, Work
 
 MOST_RUNS = 24  # of one unit, when its documents keep moving
 PLAIN = Options()
-FORGOTTEN = (
-    "whom this session and profile belonged to has been forgotten, and nothing was kept of this payload: "
-    "drop both ids, and begin anew only if your visitor wants that"
-)
-
-
-class Loaded(Struct, frozen=True):
-    """What a unit starts from. `acting` is the id under which it acts; the profile may have another one by now."""
-
-    session: Session | None
-    known: KnownProfile | None
-    acting: str | None
 
 
 class Way(Struct, frozen=True):
@@ -75,7 +60,7 @@ class Tracker:
         self.lines = Lines(store, self.known)
         self.ledger = Ledger()
         self.triggers = Triggers(project)
-        self._secret = b""
+        self.loading = Loading(store, self.known, lambda: self.project.settings.fields)
 
     @property
     def project(self) -> Project:
@@ -84,7 +69,7 @@ class Tracker:
 
     async def start(self) -> None:
         """Read the store's secret and keep the texts of the flows."""
-        self._secret = await self.store.secret()
+        self.loading.secret = await self.store.secret()
         await self.remember(self.project)
 
     async def readiness(self) -> Readiness:
@@ -116,7 +101,7 @@ class Tracker:
 
     async def _reject(self, request: Request) -> None:
         """Keep the events of a payload of which none could be accepted."""
-        await self._not_late(request.intake)
+        await self.loading.not_late(request.intake)
         await self.store.reject(rejected_records(request.intake, request.now, request.seed))
         self.ledger.count(rejected=len(request.intake.rejected))
 
@@ -170,7 +155,7 @@ class Tracker:
 
     async def _sent(self, request: Request) -> Way | None:
         """Run a unit and put it on its way; None when it turns out to be of another profile than it was taken for."""
-        loaded = self._at_hand(request, None) or await self._load(request, None)
+        loaded = self.loading.at_hand(request, None) or await self.loading.load(request, None)
         if loaded.known is None:
             return Way(await self._alone(request, loaded) if request.events else UNTOUCHED)
         return await self._in_line(request, loaded, loaded.known.person.id)
@@ -200,7 +185,7 @@ class Tracker:
         line, old = await self.lines.take(turn)
         try:
             if old:
-                loaded = self._at_hand(request, line.ahead) or await self._load(request, line.ahead)
+                loaded = self.loading.at_hand(request, line.ahead) or await self.loading.load(request, line.ahead)
                 if loaded.known is None or loaded.known.person.id != turn:
                     return None  # merged meanwhile: it is another profile's turn to wait for
             marks, fresh = await self._fresh(request, line.ahead)
@@ -217,101 +202,6 @@ class Tracker:
             return Way(done, line, self.lines.board(line, composed, loaded.acting))
         finally:
             self.lines.give(line)
-
-    def _at_hand(self, request: Request, ahead: Ahead | None) -> Loaded | None:
-        """What `_load` gives, where it is all remembered: a session that has come before, and its profile."""
-        intake = request.intake
-        if intake.session is None or intake.profile_less:
-            return None
-        name = intake.source, intake.session
-        session = (ahead.sessions.get(name) if ahead is not None else None) or self.known.sessions.get(name)
-        if session is None or session.profile is None:
-            return None
-        known = self._remembered(session.profile, ahead)
-        if known is None or (intake.profile is not None and intake.profile not in known.person.ids):
-            return None
-        return Loaded(session, known, session.profile)
-
-    async def _load(self, request: Request, ahead: Ahead | None) -> Loaded:
-        """What the unit starts from: what is ahead in its line, what this process remembers, or what is stored."""
-        intake = request.intake
-        if not request.events and intake.profile is not None:
-            looked_at = self._remembered(intake.profile, ahead) or await self._stored(intake.profile)
-            return Loaded(None, looked_at, looked_at.person.id if looked_at else None)
-        session = await self._session(request, ahead) if intake.session is not None else None
-        strange = _strange(self._secret, session)
-        if intake.profile_less:
-            strange += [of_profile(self._secret, intake.profile)] if intake.profile is not None else []
-            await self._not_forgotten(strange)
-            return Loaded(session, None, None)
-        acting = session.profile if session is not None else None
-        if acting is None and intake.profile is not None:
-            if await self._exists(intake.profile, ahead):
-                acting = intake.profile
-            else:
-                strange.append(of_profile(self._secret, intake.profile))
-        if acting is None:
-            acting = derived_id(self._secret, intake.source, intake.session or "")
-        known = self._remembered(acting, ahead)
-        if known is None:
-            known = await self._stored(acting)
-            if session is not None:  # again: it may have been written with the profile that was read after it
-                session = await self._stored_session(request)
-                if session.profile is not None and session.profile != acting:
-                    raise Conflict("session", session.id)
-        if known is None:
-            strange.append(of_profile(self._secret, acting))
-            person = new_profile(acting, request.now)
-            known = KnownProfile(person, shown(person, fold(person)))
-        if session is not None and session.profile and intake.profile not in (None, *known.person.ids):
-            strange.append(of_profile(self._secret, str(intake.profile)))  # the session won: it is somebody else's
-        if strange:
-            await self._not_forgotten(strange)
-        return Loaded(session, known, acting)
-
-    async def _not_late(self, intake: Intake) -> None:
-        """Refuse a payload of which nothing is looked up, if it is of somebody who has been forgotten."""
-        tombstones = [of_session(self._secret, (intake.source, intake.session))] if intake.session is not None else []
-        tombstones += [of_profile(self._secret, intake.profile)] if intake.profile is not None else []
-        await self._not_forgotten(tombstones)
-
-    async def _not_forgotten(self, tombstones: list[str]) -> None:
-        """Refuse a payload that comes under ids nobody has, if any of them was of somebody who has been forgotten."""
-        looks = [self.store.key(name) for name in tombstones]
-        found = [await looks[0]] if len(looks) == 1 else await asyncio.gather(*looks)
-        if any(key is not None for key in found):
-            raise Refusal("forgotten", FORGOTTEN)
-
-    async def _session(self, request: Request, ahead: Ahead | None) -> Session:
-        name = request.intake.source, request.intake.session or ""
-        session = ahead.sessions.get(name) if ahead is not None else None
-        return session or self.known.sessions.get(name) or await self._stored_session(request)
-
-    async def _stored_session(self, request: Request) -> Session:
-        source, id = request.intake.source, request.intake.session or ""
-        session = await self.store.session(source, id)
-        if session is None:
-            return Session(
-                source, id, request.now, properties=request.intake.properties, context=request.intake.context
-            )
-        self.known.sessions.put((source, id), session)
-        return session
-
-    def _remembered(self, id: str, ahead: Ahead | None) -> KnownProfile | None:
-        if ahead is not None and id in ahead.known.person.ids:
-            return ahead.known
-        return self.known.profile(id)
-
-    async def _stored(self, id: str) -> KnownProfile | None:
-        person = await profile_at(self.store, id)
-        if person is None:
-            return None
-        known = KnownProfile(person, shown(person, fold(person, self.project.settings.fields)))
-        self.known.keep(known, id)
-        return known
-
-    async def _exists(self, id: str, ahead: Ahead | None) -> bool:
-        return self._remembered(id, ahead) is not None or await self._stored(id) is not None
 
     async def _run(self, request: Request, loaded: Loaded, fresh: list[Being]) -> tuple[Work, Composed]:
         """Run the unit's events; what comes of it is to be committed."""
@@ -404,13 +294,6 @@ class Tracker:
     def _count(self, done: Done) -> None:
         counted = done.counted
         self.ledger.count(counted.stored, counted.processed, counted.rejected, counted.duplicate)
-
-
-def _strange(secret: bytes, session: Session | None) -> list[str]:
-    """The tombstone that there may be of a session that nobody has."""
-    if session is None or session.version:
-        return []
-    return [of_session(secret, (session.source, session.id))]
 
 
 def _pause(seed: str, runs: int) -> float:

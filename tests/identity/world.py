@@ -118,7 +118,7 @@ class World:
             for n in range(workers)
         ]
         for worker in self._workers:
-            worker._secret = worker.driver._secret = secret
+            worker.loading.secret = worker.driver._secret = secret
 
     def _new_id(self) -> str:
         self._numbers += 1

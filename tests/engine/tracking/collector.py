@@ -29,7 +29,7 @@ class Collector:
         self, body: dict[str, Any], *, profile_less: bool = False, debug: bool | str = True
     ) -> dict[str, Any]:
         """What `/track` answers to `body`, with the debugger on."""
-        if not self.tracker._secret:
+        if not self.tracker.loading.secret:
             await self.tracker.start()
         body = {**body, "options": {"debugger": debug, **body.get("options", {})}}
         intake = read_track(msgspec.json.encode(body), profile_less=profile_less)
