@@ -100,7 +100,7 @@ def _profiles(work: Work) -> tuple[Profile | None, dict[str, Any] | None, tuple[
     before = work.start.shown if not work.merged and work.start.person is not None else None
     person, _ = commit(sight.person, acting, sight.operations, work.start.now, before, sight.rules)
     shown = {**sight.scope["profile"], "id": person.id, "ids": list(person.ids), "metadata": metadata(person)}
-    person = work.project.conditional.settled(person, shown, work.at)
+    person = work.project.conditional.settled(person, shown, work.membership.at)
     if person.conditional != sight.person.conditional:  # flows have seen them a moment too early
         manual = set(shown["segments"]) - set(sight.person.conditional)
         shown["segments"] = members([*manual, *person.conditional])

@@ -4,8 +4,7 @@
 that is run again is a new `Work` on newer documents, with the same time, seed and ids.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -15,25 +14,24 @@ from engine.flow.ask import ProfileReply, ProfilesReply
 from engine.flow.consents import lacking
 from engine.flow.effect import Attach, AttachSession, CachePut, ClaimKey, Effect, Emit, Log, Merge, Respond
 from engine.flow.machine import MOST_EMITTED, Machine
-from engine.flow.plan import Flow, PlannedNode
+from engine.flow.plan import Flow
 from engine.flow.rendering import cut_all, render, show_effect
 from engine.flow.run import Asked, Identify, Inputs
 from engine.flow.sight import OPERATIONS, Sight, first_sight
 from engine.flow.trace import Trace
 from engine.profile.consent import decided
-from engine.profile.document import Members, Profile, Scalar
+from engine.profile.document import Profile, Scalar
 from engine.profile.fold import fold
 from engine.profile.merge import connected
 from engine.profile.operations import Refused
 from engine.profile.shown import metadata, shown
 from engine.profile.visit import seen
-from engine.tracking.being import MOST_DEPTH, Being, child_event, segment_event
+from engine.tracking.being import MOST_DEPTH, Being, child_event
 from engine.tracking.consent import CONSENT_CHANGED, decisions_of
+from engine.tracking.membership import MOST_CROSSINGS, Membership
 from engine.tracking.records import Session
 from engine.tracking.source import Source, shown_source
 from engine.tracking.triggers import Triggers
-
-MOST_CROSSINGS = 1_000  # segments that a unit's profile enters and leaves, where flows are triggered by it
 
 
 class Pending(Struct, frozen=True):
@@ -84,8 +82,7 @@ class Work:
         self.start = start
         self.ticks = ticks
         self.sampled = sampled
-        self.at = start.now  # the time of segments: a profile's never goes back
-        self.members: set[str] = set()  # the segments that the profile is known to belong to
+        self.membership = Membership(triggers, start.now, start.save)
         person, shown = self._begun(start)
         self.inputs = Inputs(
             event={},
@@ -100,10 +97,8 @@ class Work:
             keys=project.settings.keys,
             proven=start.proven,
         )
-        self.crossed: deque[Being] = deque()  # segments that were entered or left, not told to the flows yet
-        self.crossings = 0
-        self.sight = self._segmented(first_sight(self.inputs, shown))
-        self._cross(self._crossings(self.sight, None))
+        self.sight = self.membership.segmented(first_sight(self.inputs, shown))
+        self.membership.cross(self.sight, self.membership.crossings(self.sight, None))
         self.done: list[
             tuple[Being, dict[str, Any], str | None]
         ] = []  # the event, as seen at its end, its profile's id
@@ -129,8 +124,9 @@ class Work:
 
     def _crossed(self) -> Iterator[Pending]:
         """Run the events of segments that were entered or left, in the order in which that happened."""
-        while self.crossed:
-            yield from self._event(self.crossed.popleft())
+        untold = self.membership.untold
+        while untold:
+            yield from self._event(untold.popleft())
 
     def _event(self, event: Being) -> Iterator[Pending]:
         self._show(event)
@@ -160,8 +156,8 @@ class Work:
         known = self.sight.scope["profile"]["consents"]
         try:
             operations = tuple(decided(known, decisions_of(event.properties), self.start.now))
-            self.sight = self._segmented(self.sight.after("", None, operations))
-            self._cross(self._crossings(self.sight, event))
+            self.sight = self.membership.segmented(self.sight.after("", None, operations))
+            self.membership.cross(self.sight, self.membership.crossings(self.sight, event))
         except Refused as refused:
             self._tell_decided(event, "failed", {"reason": str(refused)})
         else:
@@ -237,6 +233,7 @@ class Work:
 
     def _take(self, machine: Machine, event: Being, children: list[Being]) -> str:
         """Take what a finished run did; or nothing of it, and say why."""
+        membership = self.membership
         try:
             final = machine.final()
         except Refused as refused:
@@ -245,11 +242,11 @@ class Work:
         changed = final.operations is not self.sight.operations or final.person is not self.sight.person
         final = final.showing({**final.scope, "nodes": {}})
         if self.sight.person is None and final.person is not None:
-            final.person = self._as_it_stands(final.person, effects)
-        final = self._segmented(final) if changed else final
-        known = {name for _, effect in effects for name in self._brought(effect)}
-        crossings = self._crossings(final, event, known) if changed else []
-        if crossings and (event.depth >= MOST_DEPTH or self.crossings + len(crossings) > MOST_CROSSINGS):
+            final.person = membership.as_it_stands(final.person, effects)
+        final = membership.segmented(final) if changed else final
+        known = {name for _, effect in effects for name in membership.brought(effect)}
+        crossings = membership.crossings(final, event, known) if changed else []
+        if membership.in_a_circle(event, crossings):
             return f"segments entered and left in a circle: at most {MOST_CROSSINGS} in a unit, {MOST_DEPTH} deep"
         emits = [(node.id, effect) for node, effect in effects if isinstance(effect, Emit)]
         if emits and (event.depth >= MOST_DEPTH or self.emitted + len(emits) > MOST_EMITTED):
@@ -261,7 +258,7 @@ class Work:
             if type(effect) not in OPERATIONS:  # those are in the sight already
                 self._keep(machine, event, node.id, effect)
         self.sight = final
-        self._cross(crossings)
+        membership.cross(final, crossings)
         return ""
 
     def _keep(self, machine: Machine, event: Being, node: str, effect: Effect) -> None:
@@ -290,75 +287,16 @@ class Work:
         identify = self.start.identify
         return claim.proven or identify == "trust" or (identify == "link" and not claim.again)
 
-    # ---- segments ---------------------------------------------------------------------------------------------------
-
     def _begun(self, start: Start) -> tuple[Profile | None, dict[str, Any] | None]:
         """The profile that the unit begins with, as it stands and shows now that an event has come."""
         person, rules = start.person, self.project.settings.fields
         if person is None:
             return None, None
-        self.at = max(start.now, person.judged)
         before = start.shown or shown(person, fold(person, rules))
-        self.members = set(before["segments"])
-        person = self.project.conditional.caught_up(person, before, self.at)
+        person = self.membership.begin(person, before)
         if start.meets and start.acting is not None:
             person = seen(person, start.acting, start.now, start.visit)
         return person, {**before, "metadata": metadata(person)}
-
-    def _segmented(self, sight: Sight) -> Sight:
-        """The sight with its profile's conditional segments recomputed."""
-        conditional, person = self.project.conditional, sight.person
-        if person is None or not (conditional.rules or person.conditional):
-            return sight
-        self.at = max(self.at, person.judged)
-        profile = sight.scope["profile"]
-        held = conditional.members(person, conditional.scope_of(person, profile, self.at, sight.operations), self.at)
-        gone = set(person.conditional) - conditional.names  # they have no condition any more
-        if gone:
-            gone -= set(fold(person).get("segments", ()))
-        manual = [name for name in profile["segments"] if name not in conditional.names and name not in gone]
-        segments = Members(sorted([*manual, *held]))
-        if segments == profile["segments"] and held == person.conditional:
-            return sight
-        told = sight.showing({**sight.scope, "profile": {**profile, "segments": segments}})
-        told.person = msgspec.structs.replace(person, conditional=held)
-        return told
-
-    def _as_it_stands(self, person: Profile, effects: list[tuple[PlannedNode, Effect]]) -> Profile:
-        """A profile that was attached, with what its segments remember brought up to date."""
-        conditional, rules = self.project.conditional, self.project.settings.fields
-        for _, effect in effects:
-            if isinstance(effect, Attach) and conditional.windowed:
-                before = shown(effect.profile, fold(effect.profile, rules))
-                return conditional.caught_up(person, before, max(self.at, person.judged))
-        return person
-
-    def _brought(self, effect: Effect) -> Iterable[str]:
-        """The segments to which a profile belonged that an effect brings in: joining it is not entering them."""
-        if not self.triggers.crossings or not isinstance(effect, Merge | Attach):
-            return ()
-        person = effect.other if isinstance(effect, Merge) else effect.profile
-        return (*fold(person).get("segments", ()), *person.conditional)
-
-    def _crossings(self, sight: Sight, parent: Being | None, known: Iterable[str] = ()) -> list[Being]:
-        """An event for each segment that the profile has entered or left, if a flow is triggered by it."""
-        if not self.triggers.crossings or sight.person is None:
-            return []
-        before, now = self.members | set(known), set(sight.scope["profile"]["segments"])
-        person, found = sight.person, list[Being]()
-        for name in sorted(before ^ now):
-            entered = name in now
-            if name in self.project.segments and self.triggers.takes_crossing(entered):
-                of = person.id, str(person.version), str(self.crossings + len(found))
-                found.append(segment_event(entered, name, of, parent, self.start.save))
-        return found
-
-    def _cross(self, crossings: list[Being]) -> None:
-        """Take it that the flows are told of what has been entered and left."""
-        self.crossed.extend(crossings)
-        self.crossings += len(crossings)
-        if self.sight.person is not None:
-            self.members = set(self.sight.scope["profile"]["segments"])
 
     # ---- what is told -----------------------------------------------------------------------------------------------
 
