@@ -14,25 +14,20 @@ from engine.flow.ask import Ask, Reply
 from engine.flow.attempts import no_more, pause, timed
 from engine.flow.calls import call_of
 from engine.flow.consents import lacking
-from engine.flow.effect import CachePut, Effect, Emit, Merge, SetEvent, SetSession, Stop
+from engine.flow.effect import Effect, Emit, Merge, Stop
+from engine.flow.joins import DOES_NOT_RUN, arrival
 from engine.flow.node import Outcome, Seen, type_name
+from engine.flow.plain import VALUED, plain_effect, plain_out
 from engine.flow.plan import Flow, PlannedNode
 from engine.flow.run import Asked, Call, Inputs, Run, RunOutcome, Settled, Waiting
 from engine.flow.sight import Sight, first_sight
 from engine.flow.trace import Trace
 from engine.language.absent import Unusable
-from engine.profile.document import Members, Step
+from engine.profile.document import Step
 from engine.profile.merge import step_id
-from engine.profile.operations import Append, Refused, Set
-from engine.profile.value import opaque
+from engine.profile.operations import Refused
 
-DOES_NOT_RUN = ""  # in place of a port
-MOST_OUT = 65_536  # bytes of a node's output, or of a value that it writes, as JSON
-VALUED = frozenset({Set, Append, SetEvent, SetSession, CachePut})
 MOST_EMITTED = 100  # child events of one run
-
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
 
 
 class Machine:
@@ -189,46 +184,23 @@ class Machine:
                 waiting = self.waiting[index]
                 if waiting.reply is not None:
                     self._resume(node, waiting, waiting.reply)
+            elif len(node.ins) == 1 and not node.starts:  # then all joins are the same
+                source, by = node.ins[0]
+                left_by = ports[source]
+                if left_by is None:
+                    continue
+                if left_by not in by:
+                    ports[index] = DOES_NOT_RUN
+                    continue
+                self._start(node, (source,))
             else:
-                if len(node.ins) == 1 and not node.starts:  # then all joins are the same
-                    source, by = node.ins[0]
-                    left_by = ports[source]
-                    if left_by is None:
-                        continue
-                    if left_by not in by:
-                        ports[index] = DOES_NOT_RUN
-                        continue
-                    via: tuple[int, ...] | None = (source,)
-                else:
-                    via = self._arrival(node)
-                if via is not None:
+                via = arrival(node, ports)
+                if via == DOES_NOT_RUN:
+                    ports[index] = DOES_NOT_RUN
+                elif via is not None:
                     self._start(node, via)
             if self.outcome is not None:
                 return
-
-    def _arrival(self, node: PlannedNode) -> tuple[int, ...] | None:
-        """The sources whose edges were taken, once the join says that the node runs; None when it cannot run now."""
-        taken: tuple[int, ...] = ()
-        missed = pending = False
-        for source, ports in node.ins:
-            left_by = self._ports[source]
-            if left_by is None:
-                pending = True
-            elif left_by in ports:
-                taken = (*taken, source)
-            else:
-                missed = True
-        if node.join == "any" and (taken or node.starts):
-            return () if node.starts else taken[:1]
-        if node.join == "all" and missed:
-            self._ports[node.index] = DOES_NOT_RUN
-            return None
-        if pending:
-            return None
-        if taken or node.starts:
-            return taken
-        self._ports[node.index] = DOES_NOT_RUN
-        return None
 
     def _start(self, node: PlannedNode, via: tuple[int, ...]) -> None:
         if self.trace is not None:
@@ -358,10 +330,9 @@ class Machine:
             self._sights[behind] = sight
             return outcome
         if out is not None:
-            encoded = _encode(out)
-            if len(encoded) > MOST_OUT:
-                return Outcome("failed", reason=f"its output is larger than {MOST_OUT} bytes")
-            out = _decode(encoded)
+            out, too_much = plain_out(out)
+            if too_much:
+                return Outcome("failed", reason=too_much)
         if effects:
             effects, too_much = self._weighed(effects)
             if too_much:
@@ -373,7 +344,7 @@ class Machine:
 
     def _weighed(self, effects: tuple[Effect, ...]) -> tuple[tuple[Effect, ...], str]:
         """The effects with plain data in them; and what is too much about them, if anything is."""
-        for effect in effects:
+        for place, effect in enumerate(effects):
             kind = type(effect)
             if kind is Emit:
                 self._emitted += 1
@@ -382,11 +353,11 @@ class Machine:
             elif kind is Stop:
                 self._stopping = True
             elif kind in VALUED:
-                value = effect.value  # type: ignore[union-attr]  # these have one
-                if isinstance(value, dict | list | Members) or (type(value) is str and len(value) > MOST_OUT):
-                    if len(_encode(value)) > MOST_OUT:
-                        return effects, f"it writes a value larger than {MOST_OUT} bytes"
-                    effects = tuple(map(_plain, effects))
+                plain, too_much = plain_effect(effect)
+                if too_much:
+                    return effects, too_much
+                if plain is not effect:
+                    effects = (*effects[:place], plain, *effects[place + 1 :])
         return effects, ""
 
     def _end(self, outcome: RunOutcome, reason: str = "", failed_at: str = "") -> None:
@@ -415,13 +386,6 @@ class Machine:
             found = below.after(self.flow.nodes[top].id, settled.out, settled.effects)
             self._sights[mask] = found
         return found
-
-
-def _plain(effect: Effect) -> Effect:
-    """The effect as it is when it has been encoded and decoded: a set that was read from a profile becomes a list."""
-    if type(effect) is Set and isinstance(effect.value, dict | Members):
-        return Set(effect.path, opaque(effect.value))
-    return effect
 
 
 def begin(flow: Flow, inputs: Inputs) -> Run:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from engine.flow.effect import Emit, Log
-from engine.flow.machine import MOST_EMITTED, MOST_OUT, Machine, begin, step
+from engine.flow.machine import MOST_EMITTED, Machine, begin, step
+from engine.flow.plain import MOST_OUT
 from tests.engine.flow.build import answer, flow, inputs, person, ports, run, silence, why
 from tests.engine.flow.kinds import TYPES
 
