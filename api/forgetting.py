@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from api.identity import no_foreign_page
 from api.reading import ReadingKey
 from effects.ids import new_id
-from engine.tracking.forgetting import Forgetter, Forgetting
+from engine.tracking.forgetting import Forgetter, Forgetting, quiet_ms
 from engine.tracking.ports import Unavailable
 from engine.tracking.tracker import Tracker
 from engine.tracking.whose import Unknown
@@ -26,9 +26,15 @@ class Forgettings:
     """The forgettings that this process is at. What its end leaves undone, `resume` takes up again, anywhere."""
 
     def __init__(self, tracker: Tracker) -> None:
-        self._forgetter = Forgetter(tracker.store, tracker.clock, tracker)
+        self._tracker = tracker
         self._idle_ms = 0
         self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def _forgetter(self) -> Forgetter:
+        """One for the project that is served now."""
+        tracker = self._tracker
+        return Forgetter(tracker.store, tracker.clock, tracker, quiet_ms=quiet_ms(tracker.project))
 
     async def begin(self, id: str) -> Forgetting:
         """Begin to forget a profile: from now on nothing of it is taken. Raises `Unknown` and `Unavailable`."""

@@ -17,7 +17,7 @@ from cli.profile import SERVED, Document, Where, stored, write_document
 from cli.store import CannotBegin, alone, cannot, kind_of, missing, opened
 from effects.clock import SystemClock
 from effects.ids import new_id
-from engine.tracking.forgetting import QUIET_MS, Forgetter, Forgetting
+from engine.tracking.forgetting import Forgetter, Forgetting, quiet_ms
 from engine.tracking.whose import Unknown
 
 ASK_SECONDS = 0.5  # between two questions to a server
@@ -103,12 +103,12 @@ async def _gone_on(forgetter: Forgetter, one: Forgetting) -> Forgetting:
 
 
 def _on_store(where: Where, wrong: Console, do: Callable[[Forgetter], Any]) -> Any:
-    _, url = stored(where, wrong)
+    project, url = stored(where, wrong)
     shared = kind_of(url) != "sqlite"  # servers may be at work on it
 
     async def work() -> Any:
         async with opened(url, where.root) as store:
-            return await do(Forgetter(store, SystemClock(), quiet_ms=QUIET_MS if shared else 0))
+            return await do(Forgetter(store, SystemClock(), quiet_ms=quiet_ms(project) if shared else 0))
 
     with nullcontext() if shared else alone(url, where.root, SERVED):
         return asyncio.run(work())

@@ -21,13 +21,15 @@ from engine.profile.document import Profile
 from engine.tracking import forgotten
 from engine.tracking.erasure import Belongings, Erased, SessionName
 from engine.tracking.ports import Clock, Conflict, Moving, Store, Unavailable
+from engine.tracking.project import Project
+from engine.tracking.source import OWN
 from engine.tracking.tracker import Tracker
 from engine.tracking.whose import profile_at, somebody_at
 
 T = TypeVar("T")
 
 NOTE: Final = "forgetting "
-QUIET_MS: Final = 12_000  # a request takes no longer: a look-up may wait for 10 seconds
+MARGIN_MS: Final = 10_000  # by which a request may take longer than its look-ups: stores are asked again, too
 PAUSE_SECONDS: Final = 1.0  # between two looks for what is left
 SIGN_SECONDS: Final = 10.0  # between two signs of life, of whoever waits for the store
 MOST_TRIES: Final = 50  # to erase a document that moves
@@ -58,6 +60,11 @@ def untold(forgetting: Forgetting) -> None:
     """Tells nobody."""
 
 
+def quiet_ms(project: Project) -> int:
+    """For how long nothing must be found: longer than any request takes, which may have been shown the profile."""
+    return MARGIN_MS + max([source.answer_within for source in (OWN, *project.sources.values())])
+
+
 class Forgetter:
     """Forgets profiles of one store; with a `tracker`, in turn with the units of its profiles. Raises `Unavailable`."""
 
@@ -66,7 +73,8 @@ class Forgetter:
         store: Store,
         clock: Clock,
         tracker: Tracker | None = None,
-        quiet_ms: int = QUIET_MS,
+        *,
+        quiet_ms: int,
         pause: float = PAUSE_SECONDS,
         sign: float = SIGN_SECONDS,
     ) -> None:

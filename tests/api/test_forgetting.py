@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from effects.clock import ManualClock
-from engine.tracking.forgetting import QUIET_MS
 from tests.api.conftest import Serve
 from tests.api.test_identity import merged
 
@@ -16,7 +15,7 @@ from tests.api.test_identity import merged
 async def complete(client: Any, begun: dict[str, Any], clock: ManualClock) -> dict[str, Any]:
     """What a forgetting has come to."""
     while True:
-        clock.advance(QUIET_MS)
+        clock.advance(100_000)
         now: dict[str, Any] = (await client.get(f"/forgettings/{begun['forgetting']}")).json()
         if now["status"] == "complete":
             return now

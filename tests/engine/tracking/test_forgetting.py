@@ -9,11 +9,14 @@ import msgspec
 import pytest
 from msgspec import structs
 
+from effects.scripted import ScriptedPerformer
+from engine.flow.ask import HttpReply
 from engine.tracking.erasure import Erased
-from engine.tracking.forgetting import MOST_TRIES, NOTE, Forgetter, Forgetting
+from engine.tracking.forgetting import MOST_TRIES, NOTE, Forgetter, Forgetting, quiet_ms
 from engine.tracking.intake import Refusal
 from engine.tracking.ports import Moving, Store, Unavailable
 from engine.tracking.records import ProfileWrite, StoredEvent, Unit
+from engine.tracking.source import Source, Target
 from engine.tracking.unmerging import unmerge_served
 from engine.tracking.whose import Unknown
 from tests.engine.tracking.collector import Collector
@@ -386,6 +389,48 @@ async def test_of_two_who_are_at_it_each_clears_the_files_of_what_it_has_noted(s
     done = await Forgetter(slower, shop.clock, quiet_ms=0, pause=0).finish(begun)
     assert cleared
     assert done == await forgetter(shop).one("n")
+
+
+SLOW = """
+flow: slow
+trigger: {event: slow}
+nodes:
+  whose: {lookup.profile: {key: {pii.email: ann@x.org}}, next: crm}
+  crm: {lookup.http: {target: crm, path: "/tier"}}
+"""
+
+
+async def test_what_a_request_was_shown_long_before_it_was_done_is_found(store: Store) -> None:
+    replies = asyncio.Event()
+    crm = ScriptedPerformer().on("crm", "/tier", HttpReply(200, {}), after=replies)
+    patient = Source(source="shop", identify="trust", debugger=True, answer_within=60_000)
+    served = project(FLOWS[0], SLOW, sources=(patient,), targets={"crm": Target(url="https://crm.example")})
+    shop = Collector(served, store, crm)
+    ann = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
+    asking = asyncio.create_task(shop.track(payload({"type": "slow", "id": "q"}, session="bo's")))
+    while not crm.asked:
+        await asyncio.wait([asking], timeout=0.01)
+
+    async def passes() -> None:
+        shop.clock.advance(8_000)
+        if shop.clock.now() - begun.asked >= 50_000:
+            replies.set()
+            await asking
+
+    meanwhile: Any = Meanwhile(store, "erase", passes, times=99)
+    one = Forgetter(meanwhile, shop.clock, quiet_ms=quiet_ms(served), pause=0)
+    begun = await one.begin(ann, "n")
+    done = await one.finish(begun)
+    replies.set()
+    await asking
+    assert await store.runs_of("q") == []
+    assert done.erased.runs == 2
+
+
+@pytest.mark.parametrize(("waits", "quiet"), [((), 15_000), ((1, 2), 15_000), ((60_000, 2), 70_000)])
+def test_nothing_must_be_found_for_longer_than_any_request_takes(waits: tuple[int, ...], quiet: int) -> None:
+    sources = tuple(Source(source=f"s{waited}", answer_within=waited) for waited in waits)
+    assert quiet_ms(project(sources=sources)) == quiet
 
 
 async def test_a_store_that_is_away_leaves_it_to_be_gone_on_with(shop: Collector) -> None:
