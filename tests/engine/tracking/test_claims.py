@@ -1,7 +1,6 @@
 """What a sender without authority may do and see (`identify: link` and `refuse`), and what it may not."""
 
 import asyncio
-from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -13,9 +12,9 @@ from engine.tracking.records import Unit
 from engine.tracking.source import Source, Target
 from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.conftest import Opener
+from tests.engine.tracking.strangers import ATTACH, EVERYTHING, LOOKUP, from_till, shop_of
 from tests.projects import payload, project
 
-TILL = Source(source="till", kind="secret", key=sha256(b"k").hexdigest(), debugger=True, profiles=True)
 LINK = Source(source="shop", identify="link", debugger=True, profiles=True)
 REFUSE = Source(source="shop", identify="refuse", debugger=True, profiles=True)
 
@@ -40,39 +39,15 @@ nodes:
     next: boom
   boom: {fail: "{{ profile.traits.secret | default('none') }}"}
 """
-LOOKUP = """
-flow: lookup
-trigger: {event: look}
-nodes:
-  who:
-    lookup.profile: {key: {pii.email: "{{ event.properties.email }}"}}
-    next: {found: tell}
-  tell: {respond: {secret: "{{ nodes.who.out.traits.secret }}"}}
-"""
-ATTACH = """
-flow: attach
-trigger: {event: attach}
-nodes:
-  who:
-    profile.attach: {key: {pii.email: "{{ event.properties.email }}"}}
-    next: {attached: tell, missing: nobody, failed: nobody}
-  tell: {respond: {secret: "{{ profile.traits.secret }}"}}
-  nobody: {log: nobody}
-"""
 FLOWS = (LOGIN, FAILING, LOOKUP, ATTACH)
-EVERYTHING: dict[str, Any] = {"profile": True}
 
 
 def collector(store: Store, public: Source) -> Collector:
-    return Collector(project(*FLOWS, sources=(public, TILL)), store, keys={"till": "k"})
+    return shop_of(store, public, *FLOWS)
 
 
 def event(type: str, **properties: Any) -> dict[str, Any]:
     return {"type": type, "properties": {"email": "ann@example.com", **properties}}
-
-
-def from_till(*events: dict[str, Any], session: str = "till") -> dict[str, Any]:
-    return {**payload(*events, session=session), "source": {"id": "till"}}
 
 
 @pytest.mark.parametrize("public", [LINK, REFUSE], ids=["link", "refuse"])

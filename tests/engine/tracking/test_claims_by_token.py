@@ -1,6 +1,5 @@
 """What a page with a user token may do and see: what the token proves, and nothing of anybody else."""
 
-from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -10,13 +9,12 @@ from engine.tracking.ports import Store
 from engine.tracking.source import Source
 from engine.tracking.token import Claims, sign
 from tests.engine.tracking.collector import Collector
-from tests.projects import payload, project
+from tests.engine.tracking.strangers import ATTACH, EVERYTHING, LOOKUP, from_till, shop_of
+from tests.projects import payload
 
 SECRET = "s3cret-of-the-shop-and-its-back-end"
-TILL = Source(source="till", kind="secret", key=sha256(b"k").hexdigest(), debugger=True, profiles=True)
 LINK = Source(source="shop", identify="link", debugger=True, profiles=True, user_secret=SECRET)
 REFUSE = Source(source="shop", identify="refuse", debugger=True, profiles=True, user_secret=SECRET)
-EVERYTHING: dict[str, Any] = {"profile": True}
 ANN, BOB = "ann@example.com", "bob@example.com"
 
 LOGIN = """
@@ -51,30 +49,11 @@ nodes:
     next: boom
   boom: {fail: "{{ profile.traits.secret | default('none') }}"}
 """
-LOOKUP = """
-flow: lookup
-trigger: {event: look}
-nodes:
-  who:
-    lookup.profile: {key: {pii.email: "{{ event.properties.email }}"}}
-    next: {found: tell}
-  tell: {respond: {secret: "{{ nodes.who.out.traits.secret }}"}}
-"""
-ATTACH = """
-flow: attach
-trigger: {event: attach}
-nodes:
-  who:
-    profile.attach: {key: {pii.email: "{{ event.properties.email }}"}}
-    next: {attached: tell, missing: nobody, failed: nobody}
-  tell: {respond: {secret: "{{ profile.traits.secret }}"}}
-  nobody: {log: nobody}
-"""
 FLOWS = (LOGIN, BOTH, FAILING, LOOKUP, ATTACH)
 
 
 def collector(store: Store, public: Source = LINK) -> Collector:
-    return Collector(project(*FLOWS, sources=(public, TILL)), store, keys={"till": "k"})
+    return shop_of(store, public, *FLOWS)
 
 
 def event(type: str, email: str, **properties: Any) -> dict[str, Any]:
@@ -93,8 +72,8 @@ def page(shop: Collector, *events: dict[str, Any] | str, session: str = "page", 
 
 async def at_till(shop: Collector, email: str, secret: str) -> str:
     """The till, which is believed, meets somebody; the id of the profile."""
-    body = payload(event("login", email, secret=secret), session=f"till-{email}")
-    return str((await shop.track({**body, "source": {"id": "till"}}))["profile"]["id"])
+    body = from_till(event("login", email, secret=secret), session=f"till-{email}")
+    return str((await shop.track(body))["profile"]["id"])
 
 
 @pytest.mark.parametrize("public", [LINK, REFUSE], ids=["link", "refuse"])
