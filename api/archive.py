@@ -1,5 +1,6 @@
 """The archive of a profile: a ZIP file with all that is stored of it, readable by people and programs."""
 
+from collections.abc import Collection
 from typing import IO, Any, Final
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
@@ -7,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from api.shown import shown_record
+from engine.profile.declared import Fields
 from engine.profile.document import Profile
 from engine.profile.why import why
 from engine.search.field import Kind
@@ -21,6 +23,7 @@ FILES: Final[dict[Kind, str]] = {
     "rejected": "rejected.jsonl",
 }
 ABOUT: Final = "about.json"
+OTHER: Final = "somebody else"
 
 
 class NoArchive(Exception):
@@ -44,7 +47,7 @@ async def write_archive(file: IO[bytes], store: Store, project: Project, id: str
     fields = project.settings.fields
     counts: dict[Kind, int] = dict.fromkeys(FILES, 0)
     with ZipFile(file, "w", ZIP_DEFLATED) as archive:
-        archive.writestr("profile.json", _indented(shown_record(person, fields) | {"why": why(person, fields)}))
+        archive.writestr("profile.json", _indented(shown_record(person, fields) | {"why": _why(person, fields)}))
         following = await anext(records, None)
         for kind, name in FILES.items():
             with archive.open(name, "w", force_zip64=True) as member:
@@ -64,6 +67,28 @@ def documents_in(file: IO[bytes]) -> dict[str, int]:
             return _about(archive.read(ABOUT)).documents
     except (BadZipFile, KeyError, msgspec.MsgspecError) as wrong:
         raise NoArchive from wrong
+
+
+def _why(person: Profile, fields: Fields) -> Any:
+    """What joined it and what was undone, without the ids of those that were set apart: who has one may act under it."""
+    named: set[str] = set()
+    for step in person.steps.values():
+        reason = step.why
+        named |= {step.left, step.right} | ({reason.acting, reason.won} if reason else set())
+        for side in (reason.left, reason.right) if reason else ():
+            named.update(side.ids if side else ())
+    return _without(why(person, fields), named.difference(person.ids))
+
+
+def _without(told: Any, ids: Collection[str]) -> Any:
+    match told:
+        case str():
+            return OTHER if told in ids else told
+        case dict():
+            return {name: _without(below, ids) for name, below in told.items()}
+        case list():
+            return [_without(each, ids) for each in told]
+    return told
 
 
 def _named(counts: dict[Kind, int]) -> dict[str, int]:

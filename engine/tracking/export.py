@@ -1,25 +1,31 @@
 """Exporting a profile: all that is stored of it, for whom it is about.
 
 That is the profile, its sessions, events and runs under any id that was ever its own, what came in its sessions without
-a profile, and the rejected events of its sessions or that named it.
+a profile, and the rejected events of its sessions or that named it. Not what leads to others: ids of other profiles and
+sessions are as good as keys to them, and a run that was shown another profile has that in its trace.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
-from msgspec import Struct
+from msgspec import Raw, Struct, structs
 
 from engine.search.field import Field, Kind
 from engine.search.query import AllOf, AnyOf, Exists, Is, Node, Not, Query
 from engine.tracking.erasure import Belongings
+from engine.tracking.identity import derived_id
 from engine.tracking.ports import Store
-from engine.tracking.records import RunRecord, StoredEvent
+from engine.tracking.records import Rejected, RunRecord, StoredEvent
 from engine.tracking.whose import somebody_at
 
 PAGE: Final = 500
 AT_ONCE: Final = 50  # names in one query
 NOBODYS: Final = Not(Exists(Field("profile")))
 
+LEFT_OUT: Final = Raw(b'"left out: it was shown the profile of somebody else"')
+
+T = TypeVar("T", StoredEvent, RunRecord, Rejected)
+InSession = TypeVar("InSession", StoredEvent, Rejected)
 Exported = tuple[Kind, Struct]
 EventName = tuple[str, str, int]  # source, id and time: ids may be used again
 
@@ -36,26 +42,48 @@ async def export(store: Store, id: str) -> AsyncIterator[Exported]:
         session = await store.session(source, name)
         if session is not None:
             yield "sessions", session
+    secret = await store.secret()
     nobodys: set[EventName] = set()
-    async for event in _found(store, "events", [*_of_ids(whose), *_of_visits(whose, NOBODYS)]):
-        yield "events", event
-        if isinstance(event, StoredEvent) and event.profile is None:
+    async for event in _found(store, StoredEvent, "events", [*_of_ids(whose), *_of_visits(whose, NOBODYS)]):
+        yield "events", _without_foreign_session(event, whose, secret)
+        if event.profile is None:
             nobodys.add((event.source, event.id, event.received))
-    async for run in _found(store, "runs", [*_of_ids(whose), *_of_events(nobodys)]):
-        if isinstance(run, RunRecord) and (run.profile is not None or (run.source, run.event, run.at) in nobodys):
-            yield "runs", run
+    async for run in _found(store, RunRecord, "runs", [*_of_ids(whose), *_of_events(nobodys)]):
+        if run.profile is not None or (run.source, run.event, run.at) in nobodys:
+            yield "runs", _without_foreign_profiles(run, whose)
     unnamed = Not(_is("profile", sorted(whose.ids)))  # the others are found by their ids
-    async for rejected in _found(store, "rejected", [*_of_ids(whose), *_of_visits(whose, unnamed)]):
-        yield "rejected", rejected
+    async for rejected in _found(store, Rejected, "rejected", [*_of_ids(whose), *_of_visits(whose, unnamed)]):
+        yield "rejected", _without_foreign_session(rejected, whose, secret)
 
 
-async def _found(store: Store, kind: Kind, nodes: Sequence[Node]) -> AsyncIterator[Struct]:
+# ---- what is of others ----------------------------------------------------------------------------------------------
+
+
+def _without_foreign_session(record: InSession, whose: Belongings, secret: bytes) -> InSession:
+    """A session that leads to somebody else is left out. One that is not stored leads to the id derived from it."""
+    source, session = record.source, record.session
+    if session is None or (source, session) in whose.sessions or derived_id(secret, source, session) in whose.ids:
+        return record
+    return structs.replace(record, session=None)
+
+
+def _without_foreign_profiles(run: RunRecord, whose: Belongings) -> RunRecord:
+    if whose.ids.issuperset(run.met):
+        return run
+    return structs.replace(run, met=tuple([id for id in run.met if id in whose.ids]), trace=LEFT_OUT)
+
+
+# ---- finding it -----------------------------------------------------------------------------------------------------
+
+
+async def _found(store: Store, type: type[T], kind: Kind, nodes: Sequence[Node]) -> AsyncIterator[T]:
     """What any of these finds, one after the other; no document may be found by two of them."""
     for node in nodes:
         query, after = Query(kind, node), None
         while True:
             page = await store.search(query, PAGE, after)
             for item in page.items:
+                assert isinstance(item, type)  # noqa: S101
                 yield item
             after = page.after
             if after is None:

@@ -89,6 +89,17 @@ async def test_an_archive_has_all_that_is_stored_of_a_profile(serve: Serve) -> N
     assert (documents["profile.json"], documents["events.jsonl"], documents["sessions.jsonl"]) == (1, 2, 2)
 
 
+async def test_who_was_set_apart_is_not_named_in_the_archive_of_the_other(serve: Serve) -> None:
+    client, profile = await merged(serve)
+    (step,) = profile["why"]["steps"]
+    await client.post(f"/profiles/{profile['id']}/unmerge", json={"step": step["step"]})
+    for own, other in (profile["ids"], profile["ids"][::-1]):
+        files = unpacked((await client.get(f"/profiles/{own}/export")).content)
+        assert other not in b"".join(files.values()).decode()
+        (undone,) = json.loads(files["profile.json"])["why"]["steps"]
+        assert {undone["left"], undone["right"]} == {own, "somebody else"}
+
+
 async def test_nobody_has_no_archive(serve: Serve) -> None:
     client, _ = await merged(serve)
     assert (await client.get("/profiles/nope/export")).status_code == 404

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 
 from engine.profile.document import Profile
@@ -12,23 +13,38 @@ from engine.tracking.export import export
 from engine.tracking.forgetting import Forgetter
 from engine.tracking.intake import Refusal
 from engine.tracking.ports import Store
-from engine.tracking.records import RunRecord, Unit
+from engine.tracking.records import RunRecord, StoredEvent, Unit
 from engine.tracking.whose import Nobody
 from tests.engine.tracking.collector import Collector
 from tests.projects import payload, project
 
-LOGIN = """
-flow: login
-trigger: {event: login}
-nodes:
-  who: {profile.merge: {pii.email: "{{ event.properties.email }}"}}
-"""
+FLOWS = (
+    """
+    flow: login
+    trigger: {event: login}
+    nodes:
+      who: {profile.merge: {pii.email: "{{ event.properties.email }}"}, next: note}
+      note: {profile.set: {traits.city: "city of {{ event.properties.email }}"}}
+    """,
+    """
+    flow: ask
+    trigger: {event: ask}
+    nodes:
+      whose: {lookup.profile: {key: {pii.email: "{{ event.properties.email }}"}}}
+    """,
+    """
+    flow: redeem
+    trigger: {event: redeem}
+    nodes:
+      whose: {profile.attach: {key: {pii.email: "{{ event.properties.email }}"}}}
+    """,
+)
 ODD = {"type": 7}
 
 
 @pytest.fixture
 def shop(store: Store) -> Collector:
-    return Collector(project(LOGIN), store)
+    return Collector(project(*FLOWS), store)
 
 
 async def logged_in(shop: Collector, session: str, email: str) -> str:
@@ -68,7 +84,7 @@ async def test_a_rejected_event_is_handed_over_that_came_in_a_session_or_named_t
     shop: Collector, ann: str
 ) -> None:
     found = [one for kind, one in await exported(shop, ann) if kind == "rejected"]
-    assert sorted(one.session for one in found) == ["bo's", "desk", "phone"]
+    assert sorted(str(one.session) for one in found) == ["None", "desk", "phone"]
 
 
 async def test_what_is_handed_over_is_what_forgetting_erases(
@@ -80,7 +96,7 @@ async def test_what_is_handed_over_is_what_forgetting_erases(
     forgetter = Forgetter(shop.store, shop.clock, shop.tracker, quiet_ms=0, pause=0)
     erased = (await forgetter.finish(await forgetter.begin(ann, "n"))).erased
     kinds: tuple[Kind, ...] = ("sessions", "events", "runs", "rejected")
-    assert [counted[kind] for kind in kinds] == [getattr(erased, kind) for kind in kinds] == [2, 3, 3, 3]
+    assert [counted[kind] for kind in kinds] == [getattr(erased, kind) for kind in kinds] == [2, 3, 5, 3]
 
 
 async def test_the_profile_comes_first_then_one_kind_after_the_other(shop: Collector, ann: str) -> None:
@@ -90,6 +106,26 @@ async def test_the_profile_comes_first_then_one_kind_after_the_other(shop: Colle
     kinds = [kind for kind, _ in others]
     assert list(dict.fromkeys(kinds)) == ["sessions", "events", "runs", "rejected"]
     assert kinds == sorted(kinds, key=["sessions", "events", "runs", "rejected"].index)
+
+
+async def test_nothing_is_handed_over_that_is_of_somebody_else(shop: Collector, ann: str) -> None:
+    bo = await logged_in(shop, "bo's", "bo@x.org")
+    for type, session, email in (("ask", "phone", "bo@x.org"), ("redeem", "bo's", "ann@x.org")):
+        event = {"type": type, "id": type, "properties": {"email": email}}
+        await shop.track(payload(event, session=session), profile_less=type == "redeem")
+    records = [one for _, one in await exported(shop, ann)]
+    told = b"".join(msgspec.json.encode(one) for one in records)
+    assert [word for word in (bo, "bo's", "city of bo@x.org") if word.encode() in told] == []
+    (asked,) = [one for one in records if isinstance(one, RunRecord) and one.event == "ask" and one.flow == "ask"]
+    assert bytes(asked.trace) == b'"left out: it was shown the profile of somebody else"'
+    (redeemed,) = [one for one in records if isinstance(one, StoredEvent) and one.id == "redeem"]
+    assert redeemed.session is None
+
+
+async def test_an_event_keeps_its_session_though_that_was_not_stored(shop: Collector) -> None:
+    told = await shop.track(payload("seen", session="phone", options={"saveSession": False}))
+    events = [one for kind, one in await exported(shop, told["profile"]["id"]) if kind == "events"]
+    assert [one.session for one in events] == ["phone"]
 
 
 async def test_nobody_has_nothing(shop: Collector) -> None:
