@@ -70,7 +70,7 @@ def documents_in(file: IO[bytes]) -> dict[str, int]:
 
 
 def _why(person: Profile, fields: Fields) -> Any:
-    """What joined it and what was undone, without the ids of those that were set apart: who has one may act under it."""
+    """What joined it and what was undone, without the ids of those that were set apart: they are as good as keys."""
     named: set[str] = set()
     for step in person.steps.values():
         reason = step.why
