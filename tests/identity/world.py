@@ -8,7 +8,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from effects.clock import ManualClock
 from effects.scripted import ScriptedPerformer
@@ -21,6 +21,7 @@ from engine.tracking.identity import cause_of, derived_id
 from engine.tracking.intake import Incoming, Intake, Refusal
 from engine.tracking.ports import Store
 from engine.tracking.project import Project, Settings
+from engine.tracking.records import Key
 from engine.tracking.source import Source
 from engine.tracking.tracker import Tracker
 from engine.tracking.unmerging import unmerge_served
@@ -61,6 +62,14 @@ Session = tuple[str, str]  # source and name
 def the_project() -> Project:
     """What all histories are served."""
     return project(*FLOWS, sources=(TRUST, LINK), settings=Settings(keys=KeyRules(most=99)))
+
+
+class Seen(NamedTuple):
+    """What there is: whom each id leads to, what each key is, and the ids of nobody under which events are stored."""
+
+    people: dict[str, Profile | None]
+    keys: dict[str, Key | None]
+    late: frozenset[str]
 
 
 class Interleaved:
@@ -198,60 +207,65 @@ class World:
         for store in self._stores:
             store.chance = None
         told = []
+        seen = await self.look()
         for after in outcomes(self.model, [action for action, _ in doings]):
             if self._claims_stand:
-                await self._adopt(after)
-            wrong = await self.wrong(after)
+                _adopt(after, seen)
+            wrong = self.wrong(after, seen)
             if not wrong:
                 self.model = after
                 return
             told.append(wrong)
         raise AssertionError(f"no order of {[action for action, _ in doings]} gives what there is: {told}")
 
-    async def _adopt(self, model: Model) -> None:
-        """Take over steps between ids that are together anyway.
-
-        Where a merge is claimed before it is committed, the claim stands, though the unit runs again and joins the ids
-        for another cause by then.
-        """
-        for id in model.counts:
-            person = await profile_at(self.store, id)
-            for step in person.steps.values() if person is not None else ():
-                if step.id not in model.steps and not step.undone and step.left in model.together(step.right):
-                    model.steps[step.id] = Joined(step.left, step.right, step.cause, step.claim)
-
     # ---- looking ----------------------------------------------------------------------------------------------------
 
-    async def wrong(self, model: Model) -> list[str]:
+    async def look(self) -> Seen:
+        """All that there is."""
+        # First the profiles: what their last units have left to be written is finished by that.
+        people = {id: await profile_at(self.store, id) for id in self._ids.values()}
+        keys = {cause: await self.store.key(name) for cause, name in self.keys.items()}
+        gone = [id for id, person in people.items() if person is None]
+        return Seen(people, keys, frozenset([id for id in gone if await self.store.events_of(id, 1)]))
+
+    def wrong(self, model: Model, seen: Seen) -> list[str]:
         """What does not fit the model; [] when all does."""
         wrong: list[str] = []
         for cause, (owner, claim) in model.owners.items():
-            await profile_at(self.store, owner)  # what its last unit has left to be written is finished
-            key = await self.store.key(self.keys[cause])
+            key = seen.keys[cause]
             if key is None or (key.id, key.claim) != (owner, claim):
                 wrong.append(f"the key {cause} is {key}, not of {owner} (a claim: {claim})")
-        known = [id for id in model.forgotten if await self._is_known(id)]
-        wrong += [f"{id} is still known" for id in known]
+        wrong += [f"{id} is still known" for id in model.forgotten if seen.people[id] is not None or id in seen.late]
         for id in model.counts:
-            person = await profile_at(self.store, id)
+            person = seen.people[id]
             wrong += [f"nobody has the id {id}"] if person is None else _differs(model, id, person)
         return wrong
 
-    async def _is_known(self, id: str) -> bool:
-        return await profile_at(self.store, id) is not None or bool(await self.store.events_of(id, 1))
-
     async def check(self) -> None:
         """All that there is fits the model, the events, too; and all ids of a profile lead to the same."""
-        wrong = await self.wrong(self.model)
+        seen = await self.look()
+        wrong = self.wrong(self.model, seen)
         assert not wrong, wrong
-        for id in self.model.counts:
-            person = await profile_at(self.store, id)
+        for together in {self.model.together(id) for id in self.model.counts}:
+            person, *others = [seen.people[id] for id in together]
             assert person is not None
-            together = self.model.together(id)
+            assert others == [person] * len(others)
             expected = sum(self.model.events[each] for each in together)
             found = await events_of(self.store, person, 100)
             assert len(found) == len({event.id for event in found}) == expected
-            assert [await profile_at(self.store, each) for each in together] == [person] * len(together)
+
+
+def _adopt(model: Model, seen: Seen) -> None:
+    """Take over steps between ids that are together anyway.
+
+    Where a merge is claimed before it is committed, the claim stands, though the unit runs again and joins the ids
+    for another cause by then.
+    """
+    for id in model.counts:
+        person = seen.people[id]
+        for step in person.steps.values() if person is not None else ():
+            if step.id not in model.steps and not step.undone and step.left in model.together(step.right):
+                model.steps[step.id] = Joined(step.left, step.right, step.cause, step.claim)
 
 
 def _differs(model: Model, id: str, person: Profile) -> list[str]:
