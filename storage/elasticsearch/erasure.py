@@ -7,7 +7,7 @@ segment is merged, and in the log of operations until that is trimmed: `expunge`
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import Struct, json
@@ -26,6 +26,9 @@ from storage.elasticsearch.writer import Writer
 PAGE = 1000
 NAMES = ("id", "source", "received")
 AT_ONCE = 500  # ids in one query
+TIMES_AT_ONCE = 200  # queries in one request: three clauses each, of a thousand and more that a server takes
+
+Groups = Sequence[Sequence[Query]]  # of queries, of which each group is asked at once
 
 
 class _Named(Struct, frozen=True):
@@ -58,10 +61,11 @@ class Erasure:
         while more:
             leading = [_any("merged_into", part) for part in _parts(more)]
             found = await self._all(self._names.profiles, leading, ("id",))
-            more = frozenset(each.id for each in found) - ids
+            more = frozenset(_named(hit.source).id for hit in found) - ids
             ids |= more
         theirs = [_any("profile", part) for part in _parts(ids)]
-        sessions = await self._all(self._names.sessions, theirs, ("id", "source"))
+        found = await self._all(self._names.sessions, theirs, ("id", "source"))
+        sessions = [_named(hit.source) for hit in found]
         return Belongings(ids, frozenset((each.source, each.id) for each in sessions))
 
     async def remove(self, id: str, version: int) -> None:
@@ -81,6 +85,7 @@ class Erasure:
         """Erase what belongs to these, but for the documents of the profiles themselves.
 
         Events go last: runs and marks that do not name the profile are found by them, also after a crash in between.
+        So those go that were looked at; others may have come meanwhile.
         """
         await self._finisher.settled()
         await self._sweeper.clear()  # else somebody finishes, or writes once more, what has been committed of these
@@ -91,47 +96,50 @@ class Erasure:
         )
         nobodys = [{"bool": {"filter": [visit], "must_not": [{"exists": {"field": "profile"}}]}} for visit in visits]
         of_profile = [_any("profile", part) for part in ids]
-        runs = [*of_profile, *[_any("met", part) for part in ids]]
-        runs_of, marks_of = _of_events(
-            await self._all(names.events, [*of_profile, *nobodys], ("stamp", "nth", "id", "source"))
-        )
-        runs += runs_of
-        wanted = {
-            "keys": (names.keys, [_any("id", part) for part in ids]),
-            "sessions": (names.sessions, of_profile),
-            "runs": (names.runs, runs),
-            "rejected": (names.rejected, [*of_profile, *visits]),
-            "marks": (names.marks, [*marks_of, *of_profile, *nobodys]),
-            "cache": (names.cache, of_profile),
+        met = [_any("met", part) for part in ids]
+        events = await self._all(names.events, [*of_profile, *nobodys], ("stamp", "nth", "id", "source"))
+        events_of = [_named(hit.source) for hit in events]
+        wanted: dict[str, tuple[str, Groups]] = {
+            "keys": (names.keys, [[_any("id", part) for part in ids]]),
+            "sessions": (names.sessions, [of_profile]),
+            "runs": (names.runs, [[*of_profile, *met], *_in_groups(events_of, _run_of)]),
+            "rejected": (names.rejected, [[*of_profile, *visits]]),
+            "marks": (names.marks, [[*of_profile, *nobodys], *_in_groups(events_of, _mark_of)]),
+            "cache": (names.cache, [of_profile]),
         }
         erased = await asyncio.gather(*[self._erase(*each) for each in wanted.values()])
-        events = await self._erase(names.events, [*of_profile, *nobodys])
-        return Erased(events=events, **dict(zip(wanted, erased, strict=True)))
+        for start in range(0, len(events), PAGE):
+            await self._writer.send([delete(hit.index, hit.id, hit.at) for hit in events[start : start + PAGE]])
+        return Erased(events=len(events), **dict(zip(wanted, erased, strict=True)))
 
     async def expunge(self) -> None:
         """Let segments be written anew that hold deleted documents, and the log of operations be trimmed."""
         await self._finisher.settled()
         await expunge(self._search, f"{self._names.prefix}-*")
 
-    async def _erase(self, name: str, queries: Sequence[Query]) -> int:
-        """Delete what any of these queries finds, some documents at a time; gives how many there were.
+    async def _erase(self, name: str, groups: Groups) -> int:
+        """Delete what any of these queries finds, asking a group of them at a time; gives how many there were."""
+        found: set[Place] = set()
+        for queries in groups:
+            found |= await self._erase_group(name, queries)
+        return len(found)
 
-        What has moved since it was found is looked for again.
-        """
+    async def _erase_group(self, name: str, queries: Sequence[Query]) -> set[Place]:
+        """Some documents at a time. What has moved since it was found is looked for again."""
         found: set[Place] = set()
         stuck = 0
         while hits := await self._search.hits(name, _or(queries), [{"_doc": "asc"}], PAGE, source=NAMES):
             outcomes = await self._writer.send([delete(hit.index, hit.id, hit.at) for hit in hits])
             found.update((hit.index, hit.id) for hit in hits)
-            if len(hits) < PAGE and None not in outcomes:
-                break
             stuck = 0 if any(outcomes) else stuck + 1
             if stuck == MOST_CONFUSED:
                 raise unsettled()
             await self._search.refresh(name)
-        return len(found)
+            if len(hits) < PAGE and None not in outcomes:
+                break
+        return found
 
-    async def _all(self, name: str, queries: Sequence[Query], fields: Sequence[str]) -> list[_Named]:
+    async def _all(self, name: str, queries: Sequence[Query], fields: Sequence[str]) -> list[Hit]:
         """The documents that any of these queries finds; `fields` tell one from another."""
         found: list[Hit] = []
         order = [{each: "asc"} for each in fields]
@@ -141,7 +149,7 @@ class Erasure:
             after = hits[-1].sort
             if len(hits) < PAGE:
                 break
-        return [_named(hit.source) for hit in found]
+        return found
 
 
 def _or(queries: Sequence[Query]) -> Query:
@@ -157,18 +165,28 @@ def _any(field: str, values: list[str]) -> Query:
     return {"terms": {field: values}}
 
 
-def _of_events(events: Sequence[_Named]) -> tuple[list[Query], list[Query]]:
-    """Queries for the runs and the marks of some events. An id may be used again, by others and later."""
-    runs: list[Query] = []
-    marks: list[Query] = []
-    for start in range(0, len(events), AT_ONCE):
-        some = events[start : start + AT_ONCE]
-        at = {"terms": {"at": sorted({event.received for event in some})}}
-        names = [_any("event", [event.id for event in some]), _any("source", sorted({event.source for event in some}))]
-        runs.append({"bool": {"filter": [*names, at]}})
-        ids = {"ids": {"values": [id_of(event.source, event.id) for event in some]}}
-        marks.append({"bool": {"filter": [ids, at]}})
-    return runs, marks
+def _in_groups(events: Sequence[_Named], query_of: Callable[[list[_Named]], Query]) -> Groups:
+    """What leads from events to something else, one query for those of one source and time.
+
+    Their ids alone are not enough: they may be used again, by others and later.
+    """
+    together: dict[tuple[str, int], list[_Named]] = {}
+    for event in events:
+        together.setdefault((event.source, event.received), []).append(event)
+    some = [of[start : start + AT_ONCE] for of in together.values() for start in range(0, len(of), AT_ONCE)]
+    queries = [query_of(each) for each in some]
+    return [queries[start : start + TIMES_AT_ONCE] for start in range(0, len(queries), TIMES_AT_ONCE)]
+
+
+def _run_of(events: list[_Named]) -> Query:
+    source, at = events[0].source, events[0].received
+    names = [{"term": {"source": source}}, _any("event", [event.id for event in events])]
+    return {"bool": {"filter": [*names, {"term": {"at": at}}]}}
+
+
+def _mark_of(events: list[_Named]) -> Query:
+    ids = {"ids": {"values": [id_of(event.source, event.id) for event in events]}}
+    return {"bool": {"filter": [ids, {"term": {"at": events[0].received}}]}}
 
 
 def _visits(whose: Belongings) -> list[dict[str, Any]]:

@@ -127,6 +127,8 @@ class ErasingContract:
             )
             if source == "web":  # else the same id would be a repeat
                 await store.forget_marks(6)
+        # That somebody else's event has its id, its source and its time of one event each makes it none of them.
+        await store.commit(Unit(events=(structs.replace(event("2", "ann", source), received=at),)))
         kept = await store.event("1"), await store.run("run of bo"), await store.marks(source, ("1",))
         assert None not in kept
         assert len(kept[2]) == 1

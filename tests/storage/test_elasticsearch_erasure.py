@@ -158,6 +158,18 @@ async def test_what_has_moved_while_it_is_erased_and_is_still_of_the_profile_goe
     assert await store.key("k") is None
 
 
+async def test_an_event_that_comes_while_others_are_erased_leads_to_its_run_the_next_time(place: Place) -> None:
+    store, other = place.store(), place.store()
+    await store.commit(Unit(profiles=(write("ann"),), sessions=(VISIT,), keys=(Key("k", "ann"),), events=(event("e-0"),)))
+    late = Unit(events=(NOBODYS,), runs=(structs.replace(run("r-1", "e-1"), at=NOBODYS.received),))
+    before = BeforeDeleting(store, f"{place.prefix}-keys", lambda: other.commit(late), other.counts)
+    whose = await store.belongings(frozenset({"ann"}))
+    await store.erase(whose)
+    assert before.happened
+    await store.erase(whose)
+    assert await place.about("e-1") == []
+
+
 async def test_erasing_waits_for_a_sweep_that_is_under_way(place: Place) -> None:
     store = place.store()
     await store.commit(Unit(profiles=(write("ann"),), sessions=(VISIT,)))
