@@ -167,7 +167,7 @@ class ErasingContract:
         assert list(await store.marks("web", ("e-7", "ann-1"))) == ["e-7"]
 
     async def test_odd_names_are_erased_like_others(self, store: Store) -> None:
-        who = 'o"dd \\ ünï 🐎 \x01'
+        who = 'o"dd \\ ünï 🐎 \x01 nul\x00inside'
         await store.commit(of(who))
         await store.commit(Unit(events=(structs.replace(event("e-1", profile=None), session=f"{who}'s visit"),)))
         whose = await store.belongings(frozenset({who}))
