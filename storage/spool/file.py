@@ -1,6 +1,6 @@
 """A spool's file: SQLite, WAL, `synchronous=FULL`. For one thread at a time; hold the file's lock meanwhile.
 
-What is taken out is overwritten, since it is personal data, and an empty file gives its space back.
+What is taken out is overwritten, since it is personal data, and an empty file gives its space back, as does its log.
 """
 
 import os
@@ -20,7 +20,6 @@ APPLICATION = 0x48445253  # "HDRS", in the file's header
 VERSION = 1
 BUSY_MS = 2000
 MOST_READ = 16 * 1024 * 1024  # bytes of documents at once
-LARGE = 4 * 1024 * 1024  # bytes of an empty file that are worth giving back
 SETTINGS = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "temp_store = MEMORY")
 
 TABLES = (
@@ -78,8 +77,8 @@ class SpoolFile:
         return result
 
     def shrink(self) -> None:
-        """Give back the space of an empty file."""
-        if self._connection is None or not self.path.exists() or self.path.stat().st_size < LARGE:
+        """Give back the space of an empty file, and leave nothing in its log of what was there."""
+        if self._connection is None:
             return
         with suppress(sqlite3.Error):
             if not self._connection.execute("SELECT 1 FROM entries LIMIT 1").fetchone():

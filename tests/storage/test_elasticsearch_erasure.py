@@ -160,7 +160,9 @@ async def test_what_has_moved_while_it_is_erased_and_is_still_of_the_profile_goe
 
 async def test_an_event_that_comes_while_others_are_erased_leads_to_its_run_the_next_time(place: Place) -> None:
     store, other = place.store(), place.store()
-    await store.commit(Unit(profiles=(write("ann"),), sessions=(VISIT,), keys=(Key("k", "ann"),), events=(event("e-0"),)))
+    await store.commit(
+        Unit(profiles=(write("ann"),), sessions=(VISIT,), keys=(Key("k", "ann"),), events=(event("e-0"),))
+    )
     late = Unit(events=(NOBODYS,), runs=(structs.replace(run("r-1", "e-1"), at=NOBODYS.received),))
     before = BeforeDeleting(store, f"{place.prefix}-keys", lambda: other.commit(late), other.counts)
     whose = await store.belongings(frozenset({"ann"}))

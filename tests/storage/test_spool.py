@@ -17,6 +17,7 @@ from storage.spool.file import SpoolFile, UnusableSpool
 from storage.spool.folder import own_spool
 from storage.spool.load import USUAL, Bounds
 from storage.spool.memory import MemorySpool
+from tests.storage.files import found_in
 
 NO_ROOM = """
 CREATE TRIGGER room BEFORE INSERT ON entries WHEN length(new.doc) > 100
@@ -177,6 +178,16 @@ async def test_an_empty_file_gives_its_space_back(tmp_path: Path) -> None:
         await spool.drop([parcel.place for parcel in found])
     await spool.close()
     assert (tmp_path / "1.spool").stat().st_size < 100_000
+
+
+async def test_nothing_of_what_was_taken_out_is_left_in_the_files_of_an_empty_one(tmp_path: Path) -> None:
+    spool = DurableSpool(SpoolFile(tmp_path / "1.spool"))
+    await spool.put(parcels(*[f"{n} SECRET of ann" * (1 + n % 9) for n in range(200)]))
+    assert found_in("SECRET of ann", tmp_path) != {}
+    await spool.drop([parcel.place for parcel in await spool.after(0, 1000)])
+    assert await spool.after(0, 1) == []
+    assert found_in("SECRET of ann", tmp_path) == {}
+    await spool.close()
 
 
 async def test_large_parcels_come_a_few_at_a_time(tmp_path: Path) -> None:
