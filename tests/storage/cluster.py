@@ -7,10 +7,10 @@ from typing import Any
 import aiohttp
 
 
-async def asked(server: str, method: str, path: str, body: object = None) -> Any:
-    """What the server answers."""
-    data = None if body is None else json.dumps(body)
-    headers = {"content-type": "application/json"}
+async def asked(server: str, method: str, path: str, *bodies: object) -> Any:
+    """What the server answers; several bodies are a line each."""
+    data = "".join([f"{json.dumps(body)}\n" for body in bodies]) or None
+    headers = {"content-type": "application/x-ndjson" if len(bodies) > 1 else "application/json"}
     async with (
         aiohttp.ClientSession() as session,
         session.request(method, f"{server}{path}", data=data, headers=headers) as response,

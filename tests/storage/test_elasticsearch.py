@@ -1,6 +1,5 @@
 """The contract on a real Elasticsearch, 9 and 8."""
 
-import uuid
 from collections.abc import AsyncIterator
 
 import pytest
@@ -8,20 +7,20 @@ import pytest
 from engine.tracking.ports import Store
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.servers.elasticsearch import Servers
-from tests.storage.cluster import asked, dropped, is_segment
+from tests.storage.cluster import asked, is_segment
 from tests.storage.contract import StoreContract
 from tests.storage.erasing_contract import ErasingContract
 from tests.storage.expunging_contract import ExpungingContract, Written
 from tests.storage.files import found_in
 from tests.storage.reminding_contract import RemindingContract, Seen
+from tests.storage.vacant import vacant
 
 
 class Contract(StoreContract, RemindingContract, ErasingContract):
     @pytest.fixture
     async def address(self, server: str) -> AsyncIterator[str]:
-        prefix = f"t{uuid.uuid4().hex[:12]}"
-        yield f"{server}?prefix={prefix}"
-        await dropped(server, prefix)
+        async with vacant(server) as prefix:
+            yield f"{server}?prefix={prefix}"
 
     @pytest.fixture
     async def store(self, address: str) -> AsyncIterator[Store]:
