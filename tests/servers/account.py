@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 
 NOBODY = 65534
+MEMORY = Path("/dev/shm")  # noqa: S108  # what is there is gone when the machine ends, and there is no waiting for a disk
+ENOUGH = 4 * 1024**3  # bytes for the data of all servers, by far
 
 
 class Account:
@@ -30,18 +32,37 @@ class Account:
             os.chown(path, self.uid, self.uid)
 
     def cache(self) -> Path:
-        """The directory for unpacked servers and for the data of running ones."""
+        """The directory for unpacked servers."""
         if self.uid is None:
             home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "headrace"
             home.mkdir(parents=True, exist_ok=True)
             return home
-        # root's own cache is closed to nobody; a name of ours in the shared directory must not be somebody else's
-        home = Path(tempfile.gettempdir()) / "headrace-servers"
-        home.mkdir(mode=0o755, exist_ok=True)
-        if home.is_symlink() or home.stat().st_uid != os.geteuid():
-            raise PermissionError(f"{home} belongs to somebody else")
-        home.chmod(0o755)
-        return home
+        # root's own cache is closed to nobody
+        return _ours(Path(tempfile.gettempdir()) / "headrace-servers")
+
+    def scratch(self) -> Path:
+        """The directory for the data of running servers: in memory, where there is enough.
+
+        Servers are killed by the tests, and machines are not: what a killed process has written stays there, too.
+        """
+        return _ours(MEMORY / f"headrace-servers-{os.geteuid()}") if _roomy(MEMORY) else self.cache()
+
+
+def _ours(place: Path) -> Path:
+    """A directory of ours in one that is shared: its name must not be somebody else's."""
+    place.mkdir(mode=0o755, exist_ok=True)
+    if place.is_symlink() or place.stat().st_uid != os.geteuid():
+        raise PermissionError(f"{place} belongs to somebody else")
+    place.chmod(0o755)
+    return place
+
+
+def _roomy(memory: Path) -> bool:
+    """Whether servers may keep their files there, the libraries included that they unpack and load."""
+    if not os.access(memory, os.W_OK):
+        return False
+    found = os.statvfs(memory)
+    return found.f_bavail * found.f_frsize >= ENOUGH and not found.f_flag & os.ST_NOEXEC
 
 
 @functools.cache

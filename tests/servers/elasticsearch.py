@@ -59,7 +59,7 @@ class Servers:
 
     def __init__(self) -> None:
         self.account = Account()
-        self.runs = self.account.cache() / "runs"
+        self.runs = self.account.scratch() / "runs"
         self.runs.mkdir(exist_ok=True)
         self._sweep()
         self.place = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=self.runs))

@@ -17,6 +17,7 @@ from tests.servers.account import Account, dying_with_us
 
 _START_SECONDS = 90  # less than a test may take, so that the log is shown
 _END_SECONDS = 30
+_COMPILER = "-XX:TieredStopAtLevel=1"  # a server lives for minutes, in which the second one earns nothing back
 
 
 class Node:
@@ -64,7 +65,7 @@ class Node:
             "HOME": str(self.place),
             "ES_JAVA_HOME": str(self.java),
             "ES_PATH_CONF": str(self.place / "config"),
-            "ES_JAVA_OPTS": "-Xms512m -Xmx512m",
+            "ES_JAVA_OPTS": f"-Xms512m -Xmx512m {_COMPILER}",
             "ES_TMPDIR": str(self.place / "temporary"),
         }
         with self._log.open("ab") as log:
