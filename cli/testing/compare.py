@@ -1,6 +1,6 @@
 """Comparing what is wanted with what was found: a map may have more than is wanted, anything else is to be equal."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -40,15 +40,18 @@ def _lists(
     wanted: list[Any] | tuple[Any, ...], found: list[Any] | tuple[Any, ...], at: KeyPath
 ) -> Iterator[Difference]:
     if isinstance(found, Members):  # a set: the order of writing does not matter
-        if len(wanted) != len(found) or any(
-            each not in other for one, other in ((wanted, found), (found, wanted)) for each in one
-        ):
+        if len(wanted) != len(found) or not (_among(wanted, found) and _among(found, wanted)):
             yield Difference(at, wanted, found)
     elif len(wanted) != len(found):
         yield Difference(at, wanted, found)
     else:
         for i, (one, other) in enumerate(zip(wanted, found, strict=True)):
             yield from differences(one, other, (*at, i))
+
+
+def _among(some: Iterable[Any], others: Collection[Any]) -> bool:
+    """Whether each of `some` is one of `others`."""
+    return all(any(_equal(one, other) for other in others) for one in some)
 
 
 def _equal(wanted: Any, found: Any) -> bool:

@@ -14,7 +14,7 @@ from engine.profile.document import Profile
 from engine.profile.document import Step as Joining
 from engine.profile.merge import connected
 from engine.profile.operations import Refused
-from engine.tracking.intake import Options, Refusal, read_track
+from engine.tracking.intake import Incoming, Options, Refusal, read_track
 from engine.tracking.project import Project
 from engine.tracking.records import StoredEvent
 from engine.tracking.tracker import Tracker
@@ -67,6 +67,7 @@ class Play:
         self.home = file.flow if isinstance(file.flow, str) else None
         self.tracker.driver = self.mocks = Mocks(self.stage, self.clock, Addresses(project, self.home))
         self.visitors: dict[str, Visitor] = {}
+        self._sent: tuple[Incoming, ...] = ()  # the events of this step's payload
         self._source = file.source if isinstance(file.source, str) else next(iter(project.sources), "")
 
     async def begin(self, given: Given) -> None:
@@ -84,6 +85,7 @@ class Play:
         """Do one step. Raises `Impossible`."""
         self.stage.begin()
         self.mocks.begin()
+        self._sent = ()
         answer: dict[str, Any] = {}
         sender, refused = None, None
         if isinstance(step.send, Send):
@@ -118,6 +120,7 @@ class Play:
         if visitor.told is not None and not send.profile_less:
             body["profile"] = {"id": visitor.told}
         intake = read_track(json.encode(body), profile_less=send.profile_less)
+        self._sent = intake.events
         answer = (await self.tracker.track(intake, source)).body
         if intake.rejected:
             one = intake.rejected[0]
@@ -202,8 +205,10 @@ class Play:
         if not sent:
             return None, None
         key = max(sent, key=lambda each: sent[each]["index"])
-        stored = next((one for one in self.stage.events if one.id == key), None)
-        shown = {"disposition": sent[key]["disposition"], "id": key, "type": sent[key].get("type")}
+        given = next((event.id for event in self._sent if event.index == sent[key]["index"]), None)
+        id = given or key  # an event whose id stands twice in a payload is told under its number
+        stored = next((one for one in self.stage.events if one.id == id), None)
+        shown = {"disposition": sent[key]["disposition"], "id": id, "type": sent[key].get("type")}
         if stored is None:
             return shown, None
         names = ("origin", "properties", "context")

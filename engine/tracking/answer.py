@@ -43,8 +43,10 @@ def squatted(intake: Intake, marks: dict[int, Mark]) -> list[dict[str, Any]]:
     return [{"index": index, "at": f"/events/{index}/id", "reason": reason} for index in others]
 
 
-def debugging(intake: Intake, work: Work | None, done: Composed | None, marks: dict[int, Mark]) -> dict[str, Any]:
-    """The debugger's part of an answer. `marks` are those of the events that had taken effect before, by index."""
+def debugging(
+    intake: Intake, work: Work | None, done: Composed | None, marks: dict[str, tuple[int, Mark]]
+) -> dict[str, Any]:
+    """The debugger's part of an answer. `marks` are those of the events that had taken effect before, by key."""
     stored = done.unit.events if done else ()
     person = done.person if done else None
     session = done.session if done else None
@@ -97,7 +99,7 @@ def queued(events: Iterable[Being], reason: str) -> dict[str, Any]:
     return {event.key: {"index": event.index, "type": event.type, **told} for event in events}
 
 
-def execution(intake: Intake, work: Work | None, marks: dict[int, Mark]) -> dict[str, Any]:
+def execution(intake: Intake, work: Work | None, marks: dict[str, tuple[int, Mark]]) -> dict[str, Any]:
     """What became of every event: stored, processed (not to be saved), duplicate or rejected; and its runs."""
     told: dict[str, Any] = {}
     for event, _, _ in work.done if work else ():
@@ -109,8 +111,7 @@ def execution(intake: Intake, work: Work | None, marks: dict[int, Mark]) -> dict
             **({"origin": event.origin, "parent": event.parent} if event.origin != "client" else {}),
             "runs": runs,
         }
-    for index, mark in marks.items():
-        key = mark.event if mark.event not in told else f"#{index}"
+    for key, (index, mark) in marks.items():
         told[key] = {
             "index": index,
             "disposition": "duplicate",

@@ -14,6 +14,8 @@ from engine.tracking.answer import (
     without_values,
 )
 from engine.tracking.compose import Composed
+from engine.tracking.intake import Refusal
+from engine.tracking.ledger import Counted
 from engine.tracking.ports import Unavailable
 from engine.tracking.records import Mark
 from engine.tracking.request import Request
@@ -21,19 +23,10 @@ from engine.tracking.sight_of import may_see_all
 from engine.tracking.work import Work
 
 
-class Counted(Struct, frozen=True):
-    """Where the events of a unit have ended."""
-
-    stored: int = 0
-    processed: int = 0  # not to be saved
-    rejected: int = 0
-    duplicate: int = 0
-
-
 class Done(Struct, frozen=True):
     """What is told of a unit once it is committed, or needed no commit.
 
-    It is worked out before: so nothing else of the unit is held while the store writes, when many wait.
+    It is worked out before, so that nothing else of the unit has to be held while the store writes.
     """
 
     profile: str | None
@@ -55,14 +48,24 @@ def done_of(request: Request, work: Work, composed: Composed, marks: dict[int, M
     whole = None
     if intake.options.profile and source.profiles and open_to_all and person is not None and composed.shown is not None:
         whole = whole_profile(person, composed.shown)
-    told = debugging(intake, work, composed, marks) if intake.options.debugger and source.debugger else None
+    told = None
+    if intake.options.debugger and source.debugger:
+        told = debugging(intake, work, composed, by_key(request, marks))
     return Done(composed.told, marks, _counted(request, work, marks), open_to_all, work.response, whole, told)
 
 
 def repeated(request: Request, profile: str | None, marks: dict[int, Mark], counted: Counted) -> Done:
     """What is told of a unit of which nothing is new."""
-    asked = request.intake.options.debugger and request.source.debugger
-    return Done(profile, marks, counted, debugging=debugging(request.intake, None, None, marks) if asked else None)
+    told = None
+    if request.intake.options.debugger and request.source.debugger:
+        told = debugging(request.intake, None, None, by_key(request, marks))
+    return Done(profile, marks, counted, debugging=told)
+
+
+def by_key(request: Request, marks: dict[int, Mark]) -> dict[str, tuple[int, Mark]]:
+    """Marks of events by the keys that name those in `debugging.execution`, with their indices."""
+    keys = {event.index: event.key for event in request.events}
+    return {keys.get(index, f"#{index}"): (index, mark) for index, mark in marks.items()}
 
 
 def _counted(request: Request, work: Work, marks: dict[int, Mark]) -> Counted:
@@ -75,15 +78,17 @@ def _counted(request: Request, work: Work, marks: dict[int, Mark]) -> Counted:
 
 
 class Missed(Struct, frozen=True):
-    """A unit of a payload that could not be taken, although others were."""
+    """A unit of a payload that was not taken, although others were."""
 
     request: Request
-    wrong: Unavailable
+    wrong: Unavailable | Refusal
 
     def told(self) -> dict[str, Any]:
         """What its sender is told of it."""
         index = self.request.events[0].index
-        reason = f"it was not taken, send it again: {self.wrong.reason}"
+        reason = f"it was not taken: {self.wrong}"
+        if isinstance(self.wrong, Unavailable):
+            reason = f"it was not taken, send it again: {self.wrong.reason}"
         return {"index": index, "at": f"/events/{index}", "reason": reason}
 
 
@@ -97,11 +102,12 @@ def answer_of(request: Request, parts: list[Done], missed: list[Missed]) -> Answ
     """One answer for the units of a payload (several only when it is profile-less)."""
     intake, source, first = request.intake, request.source, parts[0]
     body = plain_answer(source, None if intake.profile_less else first.profile)
+    marks = {index: mark for part in parts for index, mark in part.marks.items()}
     open_to_all = all(part.open_to_all for part in parts)
     response = {name: value for part in parts for name, value in part.response.items()}
     if response and open_to_all:
         body["response"] = response
-    errors = [*errors_of(intake), *(one.told() for one in missed), *squatted(intake, first.marks)]
+    errors = [*errors_of(intake), *(one.told() for one in missed), *squatted(intake, marks)]
     if errors:
         body["errors"] = errors
     if first.whole is not None and open_to_all:
@@ -115,15 +121,20 @@ def answer_of(request: Request, parts: list[Done], missed: list[Missed]) -> Answ
 
 
 def _debugging(parts: list[dict[str, Any]], open_to_all: bool) -> dict[str, Any]:
-    told = parts[0]
-    for more in parts[1:]:
-        told["events"]["saved"] += more["events"]["saved"]
-        told["events"]["ids"] += more["events"]["ids"]
-        told["events"]["types"] = list(dict.fromkeys(told["events"]["types"] + more["events"]["types"]))
-        told["execution"] |= more["execution"]
-        told["logs"] = told["logs"] + more["logs"]
+    """The debugger's part of an answer, of those of its units."""
+    told = dict(parts[0])
+    if len(parts) > 1:
+        events = [part["events"] for part in parts]
+        told["events"] = {
+            **events[0],
+            "saved": sum([one["saved"] for one in events]),
+            "ids": [id for one in events for id in one["ids"]],
+            "types": list(dict.fromkeys([type for one in events for type in one["types"]])),
+        }
+        told["execution"] = {key: one for part in parts for key, one in part["execution"].items()}
+        told["logs"] = [line for part in parts for line in part["logs"]]
     if not open_to_all:
         told["execution"], told["logs"] = without_values(told["execution"]), []
-        told["segmentation"]["ids"] = []
+        told["segmentation"] = {**told["segmentation"], "ids": []}
         told["withheld"] = WITHHELD
     return told

@@ -16,13 +16,14 @@ from msgspec import Struct
 from engine.tracking.compose import rejected_records
 from engine.tracking.done import Done, done_of
 from engine.tracking.identity import short_hash
+from engine.tracking.ledger import Counted
 from engine.tracking.ports import Clock, Conflict, Moving, Performer, Spool, Store, TooLarge, Unavailable
 from engine.tracking.project import Project
 from engine.tracking.promise import adoption
 from engine.tracking.records import Mark, Rejected, Unit
 from engine.tracking.request import Request, sorted_out
 from engine.tracking.spooled import Lane, Name, Spooled, Waiting, lanes_of, unpacked, unprocessed, unreadable
-from engine.tracking.tracker import Tracker, Way
+from engine.tracking.tracker import Boarded, Tracker
 
 WINDOW = 256  # units that are on their way to the store at once
 FRUITLESS = 4  # windows in a row of which the store takes nothing, until it is left in peace
@@ -152,21 +153,33 @@ class DrainingTracker(Tracker):
                 break
             requests.append((self._again(one, one.spooled), one.spooled.promised))
         aboard: list[asyncio.Task[Done]] = []
-        smooth = True
+        smooth, landed = True, 0
         try:
             await self._board(requests, aboard)
         except Exception:  # noqa: BLE001  # whatever it is, it is told when the unit is done by itself
             smooth = False
-        except BaseException:
-            for flight in aboard:
-                flight.cancel()
-            raise
-        flights = await asyncio.gather(*aboard, return_exceptions=True)
-        landed = next((i for i, done in enumerate(flights) if not isinstance(done, Done)), len(flights))
+        finally:  # also when this is cancelled, what is on its way lands
+            landed = await self._land(waiting, aboard, drained)
+        return landed, smooth and landed == len(aboard)
+
+    async def _land(self, waiting: Sequence[Waiting], aboard: "list[asyncio.Task[Done]]", drained: Drained) -> int:
+        """Wait for units that are on their way, even if this is cancelled meanwhile; gives how many have landed."""
+        if not aboard:
+            return 0
+        cancelled = None
+        try:
+            await asyncio.wait(aboard)
+        except asyncio.CancelledError as stop:
+            cancelled = stop
+            await asyncio.wait(aboard)
+        failures = [flight.cancelled() or flight.exception() is not None for flight in aboard]
+        landed = failures.index(True) if True in failures else len(aboard)
         for one in waiting[:landed]:
             self._count_done(one, drained)
         self._failed.update(one.parcel.place for one in waiting[landed : len(aboard)])
-        return landed, smooth and landed == len(aboard)
+        if cancelled is not None:
+            raise cancelled
+        return landed
 
     async def _board(self, requests: Sequence[tuple[Request, str | None]], aboard: "list[asyncio.Task[Done]]") -> None:
         """Run units of one profile in one turn, and put them on their way; ends before the first that needs more."""
@@ -194,8 +207,8 @@ class DrainingTracker(Tracker):
                 if work.merged or composed.person is None:
                     return
                 done = done_of(request, work, composed, marks)
-                way = Way(done, line, self.lines.board(line, composed, loaded.acting))
-                aboard.append(asyncio.create_task(self._landed(request, way)))
+                boarded = Boarded(done, self.lines.board(line, composed, loaded.acting, done.counted))
+                aboard.append(asyncio.create_task(self._landed(request, boarded)))
                 version = composed.person.version
                 seen.update((mark.event, mark) for mark in composed.unit.marks)
         finally:
@@ -264,7 +277,7 @@ class DrainingTracker(Tracker):
         mark = Mark(source, f" spooled {seed}", records[0].at)
         with suppress(Conflict):  # it was kept before
             await self.store.commit(Unit(marks=(mark,), rejected=records))
-        self.ledger.count(rejected=waiting.parcel.events)
+        self.ledger.count(Counted(rejected=waiting.parcel.events))
         self._count_done(waiting, drained)
         drained.rejected += 1
 

@@ -2,6 +2,17 @@
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
+
+class Counted(Struct, frozen=True):
+    """Where the events of a unit have ended."""
+
+    stored: int = 0
+    processed: int = 0  # not to be saved
+    rejected: int = 0
+    duplicate: int = 0
+
 
 @dataclass(slots=True)
 class Ledger:
@@ -17,13 +28,13 @@ class Ledger:
     duplicate: int = 0
     queued: int = 0  # wait in the spool
 
-    def count(self, stored: int = 0, processed: int = 0, rejected: int = 0, duplicate: int = 0) -> None:
+    def count(self, counted: Counted) -> None:
         """Count the events of one unit, all at once."""
-        self.received += stored + processed + rejected + duplicate
-        self.stored += stored
-        self.processed += processed
-        self.rejected += rejected
-        self.duplicate += duplicate
+        self.received += counted.stored + counted.processed + counted.rejected + counted.duplicate
+        self.stored += counted.stored
+        self.processed += counted.processed
+        self.rejected += counted.rejected
+        self.duplicate += counted.duplicate
 
     def queue(self, events: int) -> None:
         """Count events that wait from now on; less than none are taken out, to be counted where they end."""

@@ -8,12 +8,13 @@ it fails with it. Other processes are kept apart by compare-and-set, not by this
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from engine.tracking.compose import Composed
 from engine.tracking.joined import joined
 from engine.tracking.known import Known, KnownProfile
+from engine.tracking.ledger import Counted, Ledger
 from engine.tracking.ports import Conflict, Store, Unavailable
 from engine.tracking.records import Mark, Session, Unit
 
@@ -35,15 +36,26 @@ class Ahead:
         for mark in composed.unit.marks:
             self.marks[mark.source, mark.event] = mark
 
+    def drop(self, session: Session | None, marks: Sequence[Mark]) -> None:
+        """What a unit brought has been committed: it is in the store, and need not be kept for as long as the line."""
+        if session is not None and self.sessions.get((session.source, session.id)) is session:
+            del self.sessions[session.source, session.id]
+        for mark in marks:
+            if self.marks.get((mark.source, mark.event)) is mark:
+                del self.marks[mark.source, mark.event]
+
 
 @dataclass(slots=True)
 class Place:
-    """A unit on its way, and what this process will remember of it when it has landed."""
+    """A unit on its way in a line, and what this process will remember and count of it when it has landed."""
 
+    line: "Line"
     unit: Unit | None = None  # what is still to be handed to the store
     session: Session | None = None
     known: KnownProfile | None = None
     acting: str | None = None
+    marks: Sequence[Mark] = ()
+    counted: Counted = Counted()
     landed: "asyncio.Future[None] | None" = None  # None for one that is written by its own caller, at once
 
     def tell(self, failure: BaseException | None) -> None:
@@ -61,8 +73,8 @@ class Line:
     """The units of one profile that are under way in this process."""
 
     id: str
-    turn: "deque[asyncio.Future[None]] | None" = None  # who waits for it, once somebody has
-    taken: bool = False
+    taken: bool = False  # somebody has the turn
+    waiters: "deque[asyncio.Future[None]] | None" = None  # those who wait for it, once anybody has
     ahead: Ahead | None = None
     boarded: list[Place] = field(default_factory=list)
     flying: bool = False
@@ -77,11 +89,17 @@ class Line:
 class Lines:
     """The lines of a process, by profile id."""
 
-    def __init__(self, store: Store, known: Known) -> None:
+    def __init__(self, store: Store, known: Known, ledger: Ledger) -> None:
         self._store = store
         self._known = known
+        self._ledger = ledger
         self._lines: dict[str, Line] = {}
         self._flights: set[asyncio.Task[None]] = set()
+
+    @property
+    def under_way(self) -> Iterable[Line]:
+        """The lines in which anything is."""
+        return self._lines.values()
 
     # ---- the turn ---------------------------------------------------------------------------------------------------
 
@@ -94,33 +112,33 @@ class Lines:
         if not line.taken:
             line.taken, line.broken = True, False
             return line, True
-        place = asyncio.get_running_loop().create_future()
-        line.turn = turn = deque() if line.turn is None else line.turn
-        turn.append(place)
+        mine = asyncio.get_running_loop().create_future()
+        line.waiters = waiters = deque() if line.waiters is None else line.waiters
+        waiters.append(mine)
         try:
-            await place
+            await mine
         except asyncio.CancelledError:
-            if place.done() and not place.cancelled():
+            if mine.done() and not mine.cancelled():
                 self.give(line)  # the turn came in the same moment: pass it on
-            elif place in turn:  # `give` passes over places that are done
-                turn.remove(place)
+            elif mine in waiters:  # `give` passes over those that are done
+                waiters.remove(mine)
             raise
         return line, True
 
     def give(self, line: Line) -> None:
         """Let the next one have the turn."""
         line.broken = False
-        while line.turn:
-            place = line.turn.popleft()
-            if not place.done():
-                place.set_result(None)
+        while line.waiters:
+            next_one = line.waiters.popleft()
+            if not next_one.done():
+                next_one.set_result(None)
                 return
         line.taken = False
         self._drop(line)
 
     # ---- the way to the store ---------------------------------------------------------------------------------------
 
-    def board(self, line: Line, composed: Composed, acting: str | None) -> Place:
+    def board(self, line: Line, composed: Composed, acting: str | None, counted: Counted) -> Place:
         """Put a unit on its way, as one that has the turn. Raises `Conflict` if what it rests on was not committed."""
         if line.broken:
             raise Conflict("profile", line.id)
@@ -130,7 +148,8 @@ class Lines:
                 line.ahead = Ahead(known)
             line.ahead.known = known
             line.ahead.take(composed)
-        place = Place(composed.unit, composed.session, known, acting)
+        unit = composed.unit
+        place = Place(line, unit, composed.session, known, acting, unit.marks, counted)
         if line.flying:
             place.landed = asyncio.get_running_loop().create_future()
             line.boarded.append(place)
@@ -138,8 +157,9 @@ class Lines:
             line.flying = True
         return place
 
-    async def landed(self, line: Line, place: Place) -> None:
+    async def landed(self, place: Place) -> None:
         """Wait, once, until a unit that has boarded is on disk. Raises `Conflict` and `Unavailable`."""
+        line = place.line
         if place.landed is not None:
             await place.landed
             return
@@ -159,9 +179,9 @@ class Lines:
         if line.broken:
             raise Conflict("profile", line.id)
         if line.flying:
-            place = Place(landed=asyncio.get_running_loop().create_future())
+            place = Place(line, landed=asyncio.get_running_loop().create_future())
             line.boarded.append(place)
-            await self.landed(line, place)
+            await self.landed(place)
 
     async def _fly(self, line: Line) -> None:
         """Commit what has boarded, until nothing more has."""
@@ -186,6 +206,9 @@ class Lines:
     def _arrive(self, line: Line, places: list[Place]) -> None:
         for place in places:
             self._known.learn(place.session, place.known, place.acting)
+            self._ledger.count(place.counted)
+            if line.ahead is not None:
+                line.ahead.drop(place.session, place.marks)
             place.tell(None)
         if not line.boarded:
             line.flying, line.ahead = False, None

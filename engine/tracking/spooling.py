@@ -14,7 +14,7 @@ from engine.tracking.done import Done, Missed, answer_of
 from engine.tracking.draining import WINDOW, DrainingTracker
 from engine.tracking.identity import derived_id
 from engine.tracking.intake import Intake
-from engine.tracking.ports import Moving, TooLarge, Unavailable
+from engine.tracking.ports import Moving, Parcel, TooLarge, Unavailable
 from engine.tracking.readiness import Readiness
 from engine.tracking.request import Request, units_of
 from engine.tracking.sight_of import is_all_own
@@ -88,22 +88,29 @@ class SpoolingTracker(DrainingTracker):
 
     async def _with_rest(self, request: Request, parts: list[Done], missed: list[Missed]) -> Answer:
         """The answer when some units of a payload are done; those that the store could not take are kept."""
-        late = [one for one in missed if not isinstance(one.wrong, Moving | TooLarge)]
+        late = [
+            (one.request, one.wrong)
+            for one in missed
+            if isinstance(one.wrong, Unavailable) and not isinstance(one.wrong, Moving | TooLarge)
+        ]
         try:
-            await self._keep([one.request for one in late], None, tried=True)
+            await self._keep([unit for unit, _ in late], None, tried=True)
         except Unavailable:
             late = []  # they are told as errors of their events
-        kept = {one.request.seed for one in late}
+        kept = {unit.seed for unit, _ in late}
         answer = answer_of(request, parts, [one for one in missed if one.request.seed not in kept])
         if "debugging" in answer.body:
-            for one in late:
-                answer.body["debugging"]["execution"] |= queued(one.request.events, _away(one.wrong))
+            for unit, wrong in late:
+                answer.body["debugging"]["execution"] |= queued(unit.events, _away(wrong))
         return answer
 
     async def _keep(self, units: Sequence[Request], told: str | None, *, tried: bool) -> None:
         if not units:
             return
         parcels = [packed(unit, self._name, told, tried=tried) for unit in units]
+        await asyncio.shield(self._put(parcels))  # what is kept has to be counted and drained, whoever waits for it
+
+    async def _put(self, parcels: Sequence[Parcel]) -> None:
         await self.spool.put(parcels)
         self.ledger.queue(sum(parcel.events for parcel in parcels))
         self.waits.set()

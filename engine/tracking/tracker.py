@@ -17,13 +17,13 @@ from engine.tracking.admission import authority
 from engine.tracking.answer import Answer, nothing_accepted
 from engine.tracking.being import Being, system_event
 from engine.tracking.compose import Composed, compose, rejected_records, unmoved
-from engine.tracking.done import UNTOUCHED, Counted, Done, Missed, answer_of, done_of, repeated
+from engine.tracking.done import UNTOUCHED, Done, Missed, answer_of, done_of, repeated
 from engine.tracking.driver import Driver
 from engine.tracking.identity import is_placeholder
 from engine.tracking.intake import Intake, Options, Refusal
 from engine.tracking.known import Known
-from engine.tracking.ledger import Ledger
-from engine.tracking.lines import Ahead, Line, Lines, Place
+from engine.tracking.ledger import Counted, Ledger
+from engine.tracking.lines import Ahead, Lines, Place
 from engine.tracking.loading import Loaded, Loading
 from engine.tracking.ports import Clock, Conflict, Moving, Performer, Store, Unavailable
 from engine.tracking.project import Project
@@ -38,12 +38,11 @@ MOST_RUNS = 24  # of one unit, when its documents keep moving
 PLAIN = Options()
 
 
-class Way(Struct, frozen=True):
-    """A unit that has been run: what is told of it once it is committed, and where it waits for that; if it does."""
+class Boarded(Struct, frozen=True):
+    """A unit on its way to the store, and what is told of it once it is there."""
 
     done: Done
-    line: Line | None = None
-    place: Place | None = None
+    place: Place
 
 
 class Tracker:
@@ -57,8 +56,8 @@ class Tracker:
         self.clock = clock
         self.new_id = new_id
         self.known = Known()
-        self.lines = Lines(store, self.known)
         self.ledger = Ledger()
+        self.lines = Lines(store, self.known, self.ledger)
         self.triggers = Triggers(project)
         self.loading = Loading(store, self.known, lambda: self.project.settings.fields)
 
@@ -103,7 +102,7 @@ class Tracker:
         """Keep the events of a payload of which none could be accepted."""
         await self.loading.not_late(request.intake)
         await self.store.reject(rejected_records(request.intake, request.now, request.seed))
-        self.ledger.count(rejected=len(request.intake.rejected))
+        self.ledger.count(Counted(rejected=len(request.intake.rejected)))
 
     async def _one_by_one(self, requests: list[Request]) -> tuple[list[Done], list[Missed]]:
         """The units of one payload: those that are done, and once one is, those that could not be taken."""
@@ -112,10 +111,10 @@ class Tracker:
         for request in requests:
             try:
                 done.append(await self._unit(request))
-            except Unavailable as unavailable:
+            except (Unavailable, Refusal) as wrong:
                 if not done:
                     raise
-                missed.append(Missed(request, unavailable))
+                missed.append(Missed(request, wrong))
         return done, missed
 
     def _request(self, intake: Intake, source: Source) -> Request:
@@ -145,32 +144,32 @@ class Tracker:
     async def _unit(self, request: Request) -> Done:
         for run in range(1, MOST_RUNS + 1):
             try:
-                way = await self._sent(request)
-                if way is not None:
-                    return await self._landed(request, way)
+                sent = await self._sent(request)
+                if isinstance(sent, Boarded):
+                    return await self._landed(request, sent)
+                if sent is not None:
+                    return sent
             except Conflict:
                 pass
             await asyncio.sleep(_pause(request.seed, run))
         raise Moving(f"the documents of this payload moved {MOST_RUNS} times while it was processed")
 
-    async def _sent(self, request: Request) -> Way | None:
+    async def _sent(self, request: Request) -> Boarded | Done | None:
         """Run a unit and put it on its way; None when it turns out to be of another profile than it was taken for."""
         loaded = self.loading.at_hand(request, None) or await self.loading.load(request, None)
         if loaded.known is None:
-            return Way(await self._alone(request, loaded) if request.events else UNTOUCHED)
+            return await self._alone(request, loaded) if request.events else UNTOUCHED
         return await self._in_line(request, loaded, loaded.known.person.id)
 
-    async def _landed(self, request: Request, way: Way) -> Done:
+    async def _landed(self, request: Request, boarded: Boarded) -> Done:
         """What is told of a unit, once it is committed. Raises `Conflict` if it could not be."""
-        if way.line is not None and way.place is not None:
-            try:
-                await self.lines.landed(way.line, way.place)
-            except Conflict:
-                known = way.place.known
-                self._forget(request, [way.place.acting], [known.person if known is not None else None])
-                raise
-        self._count(way.done)
-        return way.done
+        place = boarded.place
+        try:
+            await self.lines.landed(place)
+        except Conflict:
+            self._forget(request, [place.acting], [place.known.person if place.known is not None else None])
+            raise
+        return boarded.done
 
     async def _alone(self, request: Request, loaded: Loaded) -> Done:
         """A unit that came without a profile: nothing else waits for it."""
@@ -180,7 +179,7 @@ class Tracker:
         work, composed = await self._run(request, loaded, fresh)
         return await self._committed(request, loaded, work, composed, marks)
 
-    async def _in_line(self, request: Request, loaded: Loaded, turn: str) -> Way | None:
+    async def _in_line(self, request: Request, loaded: Loaded, turn: str) -> Boarded | Done | None:
         """A unit of the profile `turn`, in turn with others; None when it turns out to be of another profile."""
         line, old = await self.lines.take(turn)
         try:
@@ -191,15 +190,16 @@ class Tracker:
             marks, fresh = await self._fresh(request, line.ahead)
             if request.events and not fresh:
                 await self.lines.settled(line)
-                return Way(await self._repeated(request, loaded, marks))
+                return await self._repeated(request, loaded, marks)
             work, composed = await self._run(request, loaded, fresh)
             if not request.events and unmoved(work, composed):
-                return Way(UNTOUCHED)
+                await self.lines.settled(line)  # it has looked at what may not be committed yet
+                return UNTOUCHED
             if work.merged:  # it touches other lines: nobody may build on it before it is committed
                 await self.lines.settled(line)
-                return Way(await self._committed(request, loaded, work, composed, marks))
+                return await self._committed(request, loaded, work, composed, marks)
             done = done_of(request, work, composed, marks)
-            return Way(done, line, self.lines.board(line, composed, loaded.acting))
+            return Boarded(done, self.lines.board(line, composed, loaded.acting, done.counted))
         finally:
             self.lines.give(line)
 
@@ -215,6 +215,7 @@ class Tracker:
         self, request: Request, loaded: Loaded, work: Work, composed: Composed, marks: dict[int, Mark]
     ) -> Done:
         """Commit a unit on its own. Raises `Conflict`."""
+        done = done_of(request, work, composed, marks)
         try:
             await self.store.commit(composed.unit)
         except Conflict:
@@ -222,17 +223,18 @@ class Tracker:
             self._forget(request, [loaded.acting, work.sight.acting], [own, work.sight.person, *work.merged])
             raise
         self.known.learn(composed.session, composed.known, loaded.acting)
-        return done_of(request, work, composed, marks)
+        self.ledger.count(done.counted)
+        return done
 
     async def _fresh(self, request: Request, ahead: Ahead | None) -> tuple[dict[int, Mark], list[Being]]:
         """The marks of those events that have taken effect before, by index; and the others, each id once."""
         ids = tuple(event.id for event in request.events if event.marked)
         if not ids:
             return {}, list(request.events)
-        marks = await self.store.marks(request.source.source, ids)
-        if ahead is not None and ahead.marks:
-            source = request.source.source
-            marks = {**marks, **{id: ahead.marks[source, id] for id in ids if (source, id) in ahead.marks}}
+        source = request.source.source
+        found = ahead.marks if ahead is not None else {}
+        before = {id: found[source, id] for id in ids if (source, id) in found}  # first: what lands meanwhile goes
+        marks = {**await self.store.marks(source, ids), **before}
         return sorted_out(request, marks)
 
     async def _repeated(self, request: Request, loaded: Loaded, marks: dict[int, Mark]) -> Done:
@@ -249,6 +251,7 @@ class Tracker:
             await self.store.reject(rejected)
         stored = sum([event.save for event in mine])
         counted = Counted(stored, len(mine) - stored, len(rejected), len(request.events) - len(mine))
+        self.ledger.count(counted)
         return repeated(request, None if request.intake.profile_less else profile, marks, counted)
 
     def _work(self, request: Request, loaded: Loaded) -> Work:
@@ -290,10 +293,6 @@ class Tracker:
             ids |= set(person.ids) if person is not None else set()
         session = request.intake.session
         self.known.forget((request.intake.source, session) if session else None, ids)
-
-    def _count(self, done: Done) -> None:
-        counted = done.counted
-        self.ledger.count(counted.stored, counted.processed, counted.rejected, counted.duplicate)
 
 
 def _pause(seed: str, runs: int) -> float:

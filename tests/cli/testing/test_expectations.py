@@ -42,6 +42,15 @@ def test_every_key_is_checked() -> None:
         ["expected `order` to be finished; it was not-triggered"],
         id="an event of no flow",
     ),
+    pytest.param(
+        """
+steps:
+  - send: {events: [{type: walk, id: e-1, properties: {a: 1}}, {type: walk, id: e-1, properties: {a: 1}}]}
+    expect: {event: {id: e-1, disposition: duplicate, properties: {a: 1}}}
+""",
+        [],
+        id="an id that stands twice in a payload",
+    ),
     pytest.param(PAID + "expect: {runs: {noted: filtered}}", [], id="filtered by a consent"),
     pytest.param(
         PAID + "expect: {runs: {noted: {outcome: finished}}}",

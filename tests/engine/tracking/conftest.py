@@ -4,11 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from engine.tracking.ports import Store
+from engine.tracking.ports import Spool, Store
 from storage.memory import MemoryStore
+from storage.spool.durable import DurableSpool
+from storage.spool.file import SpoolFile
+from storage.spool.memory import MemorySpool
 from storage.sqlite.store import SqliteStore
+from tests.engine.tracking.away import AwayStore, Shop
+from tests.engine.tracking.shopping import SHOPPING
 
 Opener = Callable[[], Store]
+Opening = Callable[[], Spool]
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -28,3 +34,24 @@ async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 @pytest.fixture
 def store(opened: Opener) -> Store:
     return opened()
+
+
+@pytest.fixture(params=["memory", "file"])
+async def opening(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opening]:
+    """Opens the same spool again, as the next process does."""
+    memory = MemorySpool()
+    opened: list[Spool] = []
+
+    def open_spool() -> Spool:
+        file = tmp_path / "1.spool"
+        opened.append(memory if request.param == "memory" else DurableSpool(SpoolFile(file)))
+        return opened[-1]
+
+    yield open_spool
+    for spool in opened:
+        await spool.close()
+
+
+@pytest.fixture
+def shop(store: Store, opening: Opening) -> Shop:
+    return Shop(SHOPPING, AwayStore(store), opening())

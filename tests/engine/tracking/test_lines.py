@@ -7,9 +7,10 @@ import pytest
 
 from engine.tracking.joined import joined
 from engine.tracking.known import Known
-from engine.tracking.lines import Lines
+from engine.tracking.ledger import Ledger
+from engine.tracking.lines import MOST_TOGETHER, Lines
 from engine.tracking.ports import Conflict, Store, Unavailable
-from engine.tracking.records import Unit
+from engine.tracking.records import Mark, Unit
 from storage.memory import MemoryStore
 from tests.engine.tracking.collector import Collector
 from tests.projects import payload, project
@@ -31,6 +32,7 @@ class Gate:
         self.units: list[Unit] = []
         self.failures: list[Exception] = []
         self.open = asyncio.Event()
+        self.one_by_one = False  # it closes behind each
         self.knocked = asyncio.Event()
 
     def __getattr__(self, name: str) -> Any:
@@ -40,6 +42,8 @@ class Gate:
         self.units.append(unit)
         self.knocked.set()
         await self.open.wait()
+        if self.one_by_one:
+            self.open.clear()
         if self.failures:
             raise self.failures.pop(0)
         await self.store.commit(unit)
@@ -104,15 +108,66 @@ async def test_after_a_conflict_everything_that_rested_on_it_runs_again(gate: Ga
     assert await hits(shop) == 7
 
 
-async def test_a_request_that_is_cancelled_takes_nobody_with_it(gate: Gate) -> None:
+async def test_a_request_that_is_cancelled_before_its_commit_takes_nobody_with_it(gate: Gate) -> None:
     shop = Collector(project(COUNT), gate)
     tasks = await waiting(gate, shop, [payload("hit") for _ in range(5)])
-    tasks[0].cancel()
+    tasks[0].cancel()  # the gate has not let it through: the others rested on it, and run again
+    gate.open.set()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [isinstance(outcome, asyncio.CancelledError) for outcome in outcomes] == [True, *[False] * 4]
+    assert await hits(shop) == 5
+    assert (shop.tracker.ledger.received, shop.tracker.ledger.stored) == (4, 4)
+
+
+async def test_a_request_that_is_cancelled_once_it_has_boarded_is_stored_and_counted(gate: Gate) -> None:
+    shop = Collector(project(COUNT), gate)
+    tasks = await waiting(gate, shop, [payload("hit") for _ in range(5)])
     tasks[3].cancel()
     gate.open.set()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-    assert [isinstance(outcome, asyncio.CancelledError) for outcome in outcomes] == [True, False, False, True, False]
-    assert 4 <= await hits(shop) <= 6
+    assert [isinstance(outcome, asyncio.CancelledError) for outcome in outcomes] == [*[False] * 3, True, False]
+    assert await hits(shop) == 6
+    assert (shop.tracker.ledger.received, shop.tracker.ledger.stored) == (5, 5)
+
+
+async def test_a_line_keeps_of_what_has_landed_nothing_but_where_it_stands(gate: Gate) -> None:
+    shop = Collector(project(COUNT), gate)
+    bodies = [payload({"type": "hit", "id": f"e-{i}"}) for i in range(6)]
+    tasks = await waiting(gate, shop, bodies[:3])
+    gate.knocked.clear()
+    gate.one_by_one = True
+    gate.open.set()
+    await tasks[0]
+    await gate.knocked.wait()  # the second commit, with the other two, is on its way
+    tasks += [asyncio.create_task(shop.track(body)) for body in bodies[3:]]
+    for _ in range(200):
+        await asyncio.sleep(0)
+    (line,) = shop.tracker.lines.under_way
+    assert line.ahead is not None
+    assert {event for _, event in line.ahead.marks} == {f"e-{i}" for i in range(1, 6)}
+    gate.one_by_one = False
+    gate.open.set()
+    await asyncio.gather(*tasks)
+    assert await hits(shop) == 7
+    assert list(shop.tracker.lines.under_way) == []
+
+
+async def test_more_units_than_fit_into_one_commit_go_with_the_next(gate: Gate) -> None:
+    shop = Collector(project(COUNT), gate)
+    tasks = await waiting(gate, shop, [payload("hit") for _ in range(MOST_TOGETHER + 3)])
+    gate.open.set()
+    await asyncio.gather(*tasks)
+    assert [len(unit.events) for unit in gate.units] == [1, MOST_TOGETHER, 2]
+    assert await hits(shop) == MOST_TOGETHER + 4
+
+
+async def test_after_a_conflict_a_unit_runs_once_more_and_no_more(gate: Gate) -> None:
+    shop = Collector(project(COUNT), gate)
+    tasks = await waiting(gate, shop, [payload("hit")])
+    await Collector(project(COUNT), gate.store).track(payload("hit"))  # another process
+    gate.open.set()
+    await asyncio.gather(*tasks)
+    assert len(gate.units) == 2
 
 
 async def test_a_repeat_is_not_acknowledged_before_what_it_repeats(gate: Gate) -> None:
@@ -127,8 +182,63 @@ async def test_a_repeat_is_not_acknowledged_before_what_it_repeats(gate: Gate) -
     assert await hits(shop) == 3
 
 
+class LateMarks(Gate):
+    """A gate that tells late which events have taken effect, once it is asked to."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.late = False
+        self.reading = asyncio.Event()
+        self.go = asyncio.Event()
+
+    async def marks(self, source: str, events: tuple[str, ...]) -> dict[str, Mark]:
+        found = await self.store.marks(source, events)
+        if self.late:
+            self.late = False
+            self.reading.set()
+            await self.go.wait()
+        return found
+
+
+async def test_a_repeat_of_what_was_not_committed_after_all_takes_effect_itself(store: Store) -> None:
+    gate = LateMarks(store)
+    gate.open.set()
+    shop = Collector(project(COUNT), gate)
+    await shop.track(payload("hit"))
+    body = payload({"type": "hit", "id": "e-1"})
+    (first,) = await waiting(gate, shop, [body])
+    gate.late = True
+    again = asyncio.create_task(shop.track(body))
+    await gate.reading.wait()
+    gate.failures.append(Unavailable("the disk is full"))
+    gate.open.set()
+    assert isinstance((await asyncio.gather(first, return_exceptions=True))[0], Unavailable)
+    gate.go.set()
+    assert (await again)["debugging"]["execution"]["e-1"]["disposition"] == "stored"
+    assert await store.event("e-1") is not None
+
+
+async def test_that_nothing_has_changed_is_not_said_before_what_was_looked_at_is_committed(store: Store) -> None:
+    id = (await Collector(project(COUNT), store).track(payload("hit")))["profile"]["id"]
+    gate = Gate(store)
+    shop = Collector(project(COUNT, segments={"new": "profile.traits.hits >= 1"}), gate)
+    (hit,) = await waiting(gate, shop, [payload("hit")])
+    looking = asyncio.create_task(shop.tracker.reevaluate(id))
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert not looking.done()
+    gate.failures.append(Unavailable("the disk is full"))
+    gate.open.set()
+    with pytest.raises(Unavailable):
+        await hit
+    with pytest.raises(Unavailable):
+        await looking
+    assert await shop.tracker.reevaluate(id)
+    assert (await shop.profile(id))["segments"] == ["new"]
+
+
 async def test_a_waiter_that_is_cancelled_gives_its_place_up() -> None:
-    lines = Lines(MemoryStore(), Known())
+    lines = Lines(MemoryStore(), Known(), Ledger())
     line, _ = await lines.take("p")
     waiters = [asyncio.ensure_future(lines.take("p")) for _ in range(3)]
     await asyncio.sleep(0)
