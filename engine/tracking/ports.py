@@ -1,6 +1,6 @@
 """The Protocols that storage and effects implement; `tests/storage/contract.py` runs on every store."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -91,8 +91,8 @@ class Store(Protocol):
     async def cached(self, key: str, now: int) -> CacheEntry | None:
         """A cache entry that has not expired at `now`."""
 
-    def commit(self, unit: Unit) -> Awaitable[None]:
-        """Write all of the unit, durably, or nothing. The store need not hold the unit while it is waited for.
+    async def commit(self, unit: Unit) -> None:
+        """Write all of the unit, durably, or nothing.
 
         Raises `Conflict` when a profile or session is not at the expected version, when a key is held by another id
         (unless that one is a mere claim, this one is not, and is to be written `over` it), or when a mark exists

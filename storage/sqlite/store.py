@@ -6,7 +6,7 @@ another thread fifty. What may take longer (lists, counts) runs aside.
 
 import sqlite3
 from asyncio import get_running_loop, to_thread
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
@@ -127,9 +127,11 @@ class SqliteStore:
         """A cache entry that has not expired at `now`."""
         return self._near.document(decode_cached, query.CACHED, key, now)
 
-    def commit(self, unit: Unit) -> Awaitable[None]:
+    async def commit(self, unit: Unit) -> None:
         """Write all of the unit, durably, or nothing."""
-        return self._writer.submit(change_of(unit))
+        written = self._writer.submit(change_of(unit))
+        del unit  # many wait here: what they hold meanwhile is what crowds the processor's cache
+        await written
 
     async def reject(self, rejected: tuple[Rejected, ...]) -> None:
         """Keep rejected events of a payload of which nothing else is committed."""
