@@ -233,7 +233,7 @@ class MemoryStore:
         kept = [
             run
             for run in runs
-            if run.profile not in ids and (run.source, run.event, run.at) not in gone and ids.isdisjoint(run.met)
+            if not _is_of(run, whose) and (run.source, run.event, run.at) not in gone and ids.isdisjoint(run.met)
         ]
         rejected = [doc for doc in self._rejected if not _is_about(decode_rejected(doc), whose)]
         erased = Erased(
@@ -386,8 +386,8 @@ class MemoryStore:
         self._runs.append(doc)
 
 
-def _is_of(document: StoredEvent | Mark, whose: Belongings) -> bool:
-    """Whether an event or a mark is of one of the profiles; of a session's only if it has no other profile."""
+def _is_of(document: StoredEvent | Mark | RunRecord, whose: Belongings) -> bool:
+    """Whether an event, a mark or a run is of one of the profiles; of a session's only if it has no other profile."""
     if document.profile is not None:
         return document.profile in whose.ids
     return (document.source, document.session) in whose.sessions

@@ -54,6 +54,7 @@ FIELDS: Final[Mapping[Kind, Mapping[str, FieldType]]] = {
         "version": "word",
         "outcome": "word",
         "source": "word",
+        "session": "word",
         "profile": "word",
         "at": "moment",
     },

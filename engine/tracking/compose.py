@@ -184,6 +184,7 @@ def _stored(work: Work, event: Being, seen: dict[str, Any], profile: str | None)
 
 def run_record(work: Work, ran: Ran, person: Profile | None) -> RunRecord:
     """A run as it is kept, its trace completed with whom and what it was about."""
+    session = work.sight.scope["session"]
     versions = [person.version - 1, person.version] if person else []
     document = {
         "event": {"id": ran.event.id, "type": ran.event.type},
@@ -205,6 +206,7 @@ def run_record(work: Work, ran: Ran, person: Profile | None) -> RunRecord:
         profile=person.id if person else None,
         trace=Raw(_encoder.encode(document)),
         met=ran.met,
+        session=session["id"] if session else None,
     )
 
 

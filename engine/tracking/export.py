@@ -25,7 +25,7 @@ NOBODYS: Final = Not(Exists(Field("profile")))
 LEFT_OUT: Final = Raw(b'"left out: it was shown the profile of somebody else"')
 
 T = TypeVar("T", StoredEvent, RunRecord, Rejected)
-InSession = TypeVar("InSession", StoredEvent, Rejected)
+InSession = TypeVar("InSession", StoredEvent, RunRecord, Rejected)
 Exported = tuple[Kind, Struct]
 EventName = tuple[str, str, int]  # source, id and time: ids may be used again
 
@@ -48,9 +48,15 @@ async def export(store: Store, id: str) -> AsyncIterator[Exported]:
         yield "events", _without_foreign_session(event, whose, secret)
         if event.profile is None:
             nobodys.add((event.source, event.id, event.received))
-    async for run in _found(store, RunRecord, "runs", [*_of_ids(whose), *_of_events(nobodys)]):
-        if run.profile is not None or (run.source, run.event, run.at) in nobodys:
-            yield "runs", _without_foreign_profiles(run, whose)
+    bare: set[str] = set()  # runs without a profile, which are found by their sessions and by their events
+    of_runs = [*_of_ids(whose), *_of_visits(whose, NOBODYS), *_of_events(nobodys)]
+    async for run in _found(store, RunRecord, "runs", of_runs):
+        if run.profile is None:
+            own = (run.source, run.session) in whose.sessions or (run.source, run.event, run.at) in nobodys
+            if run.id in bare or not own:
+                continue
+            bare.add(run.id)
+        yield "runs", _without_foreign_profiles(_without_foreign_session(run, whose, secret), whose)
     unnamed = Not(_is("profile", sorted(whose.ids)))  # the others are found by their ids
     async for rejected in _found(store, Rejected, "rejected", [*_of_ids(whose), *_of_visits(whose, unnamed)]):
         yield "rejected", _without_foreign_session(rejected, whose, secret)
@@ -77,7 +83,7 @@ def _without_foreign_profiles(run: RunRecord, whose: Belongings) -> RunRecord:
 
 
 async def _found(store: Store, type: type[T], kind: Kind, nodes: Sequence[Node]) -> AsyncIterator[T]:
-    """What any of these finds, one after the other; no document may be found by two of them."""
+    """What any of these finds, one after the other."""
     for node in nodes:
         query, after = Query(kind, node), None
         while True:

@@ -64,6 +64,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     profile: str | None = None
     trace: Raw = field(default_factory=lambda: Raw(b"{}"))
     met: tuple[str, ...] = ()
+    session: str | None = None
 
 
 class Rejected(Struct, frozen=True, omit_defaults=True):

@@ -102,7 +102,7 @@ class Erasure:
         wanted: dict[str, tuple[str, Groups]] = {
             "keys": (names.keys, [[_any("id", part) for part in ids]]),
             "sessions": (names.sessions, [of_profile]),
-            "runs": (names.runs, [[*of_profile, *met], *_in_groups(events_of, _run_of)]),
+            "runs": (names.runs, [[*of_profile, *met, *nobodys], *_in_groups(events_of, _run_of)]),
             "rejected": (names.rejected, [[*of_profile, *visits]]),
             "marks": (names.marks, [[*of_profile, *nobodys], *_in_groups(events_of, _mark_of)]),
             "cache": (names.cache, [of_profile]),

@@ -119,6 +119,7 @@ class RunSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
     doc: str
     profile: str | None = None
     met: tuple[str, ...] = ()
+    session: str | None = None
 
 
 class RejectedSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -275,6 +276,7 @@ def run_source(run: RunRecord, stamp: int, nth: int) -> bytes:
             doc=text_of(run),
             profile=run.profile,
             met=run.met,
+            session=run.session,
         )
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-SCHEMA = 4
+SCHEMA = 5
 
 Fields = dict[str, Any]
 
@@ -87,7 +87,7 @@ KINDS = (
         {
             **_ORDERED,
             "id": _WORD, "event": _WORD, "flow": _WORD, "version": _WORD, "outcome": _WORD, "at": _TIME,
-            "source": _WORD, "profile": _WORD, "met": _WORD,
+            "source": _WORD, "profile": _WORD, "met": _WORD, "session": _WORD,
         },
         parts=True,
     ),

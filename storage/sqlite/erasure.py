@@ -90,7 +90,8 @@ OTHERS = (
         "runs",
         "runs",
         "seq",
-        f"{_OF_PROFILE} OR json_array(doc ->> '$.source', event, doc ->> '$.at') IN (SELECT name FROM gone) OR {_MET}",  # noqa: S608 - words of ours
+        f"""CASE WHEN doc ->> '$.profile' IS NULL THEN {_VISIT.format("doc")} ELSE {_OF_PROFILE} END
+            OR json_array(doc ->> '$.source', event, doc ->> '$.at') IN (SELECT name FROM gone) OR {_MET}""",  # noqa: S608 - words of ours
         "seq, id",
         (ERASE_RUNS,),
     ),

@@ -110,6 +110,16 @@ class ErasingContract:
         assert (await store.erase(ANN)).runs == 2
         assert [await store.run(id) for id in ("own", "met", "others")] == [None, None, others]
 
+    async def test_a_run_without_a_profile_belongs_to_its_session_also_when_its_event_is_not_stored(
+        self, store: Store
+    ) -> None:
+        bare = structs.replace(run("bare", "e-1"), session="visit")
+        bos = structs.replace(run("bos", "e-2"), session="visit", profile="bo")
+        elsewhere = structs.replace(run("elsewhere", "e-3"), session="visit", source="app")
+        await store.commit(Unit(runs=(bare, bos, elsewhere)))
+        assert (await store.erase(ANN)).runs == 1
+        assert [await store.run(id) for id in ("bare", "bos", "elsewhere")] == [None, bos, elsewhere]
+
     @pytest.mark.parametrize(
         ("source", "at"), [("app", 5), ("web", 9)], ids=["of another source", "once more, after a while"]
     )

@@ -77,10 +77,9 @@ def visit(id: str, source: str, at: int) -> SessionWrite:
     return SessionWrite(Session(source=source, id=id, created=at, profile="ann", version=1), 0)
 
 
-def ran(id: str, event: str, at: int) -> RunRecord:
-    return RunRecord(
-        id=id, event=event, flow="greet", version="9f", outcome="failed", at=at, source="web", profile="ann"
-    )
+def ran(id: str, event: str, at: int, session: str | None = None) -> RunRecord:
+    of = {"flow": "greet", "version": "9f", "outcome": "failed", "source": "web", "profile": "ann"}
+    return RunRecord(id=id, event=event, at=at, session=session, **of)
 
 
 def no(id: str, reason: str, at: int, named: str | None = None) -> Rejected:
@@ -94,7 +93,11 @@ SHELVED = (
 OF_ALL_KINDS = Unit(
     profiles=(coloured("ann", "red"), write("loser", into="ann"), write("bob")),
     sessions=(visit("v-1", "web", NOW + 1), visit("v-2", "web", NOW + 2), visit("visit", "app", NOW + 3)),
-    runs=(ran("r-1", "e-1", NOW + 1), ran("r-2", "e-1", NOW + 2), ran("r-3", "e-2", NOW + 3)),
+    runs=(
+        ran("r-1", "e-1", NOW + 1),
+        ran("r-2", "e-1", NOW + 2, "s-1"),
+        ran("r-3", "e-2", NOW + 3),
+    ),
     rejected=(no("x-1", "the type is missing", NOW + 1), no("x-2", "no source", NOW + 2, "ann")),
 )
 NUMBERED = tuple(
@@ -201,6 +204,7 @@ class SearchContract:
         ("runs", "", "r-3 r-2 r-1"),
         ("runs", "event:e-1", "r-2 r-1"),
         ("runs", "id:r-3", "r-3"),
+        ("runs", "session:s-1", "r-2"),
         ("runs", f"outcome:failed flow:greet at:>{NOW + 1}", "r-3 r-2"),
         ("rejected", "", "x-2 x-1"),
         ("rejected", "reason:type", "x-1"),

@@ -72,6 +72,8 @@ async def ann(shop: Collector) -> str:
     first, other = [await logged_in(shop, name, "ann@x.org") for name in ("phone", "desk")]
     await logged_in(shop, "bo's", "bo@x.org")
     await shop.track(payload({"type": "seen", "id": "nobody's"}, session="phone"), profile_less=True)
+    unsaved = {"type": "seen", "id": "unsaved", "options": {"saveEvents": False}}
+    await shop.track(payload(unsaved, session="phone"), profile_less=True)
     await rejected(shop, "phone")
     await rejected(shop, "desk", profile={"id": first})
     await rejected(shop, "bo's", profile={"id": other})
@@ -96,7 +98,7 @@ async def test_what_is_handed_over_is_what_forgetting_erases(
     forgetter = Forgetter(shop.store, shop.clock, shop.tracker, quiet_ms=0, pause=0)
     erased = (await forgetter.finish(await forgetter.begin(ann, "n"))).erased
     kinds: tuple[Kind, ...] = ("sessions", "events", "runs", "rejected")
-    assert [counted[kind] for kind in kinds] == [getattr(erased, kind) for kind in kinds] == [2, 3, 5, 3]
+    assert [counted[kind] for kind in kinds] == [getattr(erased, kind) for kind in kinds] == [2, 3, 8, 3]
 
 
 async def test_the_profile_comes_first_then_one_kind_after_the_other(shop: Collector, ann: str) -> None:
