@@ -23,10 +23,11 @@ pytestmark = pytest.mark.timeout(240)
 
 
 class PatientLedger(Ledger):
-    """Clients that are told 503 at times: they note it, and go on with the next event."""
+    """Clients that are told 503 at times: they note it, and go on with the next event, after so many `seconds`."""
 
-    def __init__(self, profiles: int = 4) -> None:
+    def __init__(self, profiles: int = 4, seconds: float = 0) -> None:
         super().__init__(profiles)
+        self.seconds = seconds
         self.statuses: Counter[int] = Counter()
 
     async def _send(self, http: aiohttp.ClientSession, address: str, number: int, tries: int) -> bool:
@@ -39,6 +40,7 @@ class PatientLedger(Ledger):
             self.statuses[answer.status] += 1
             if answer.status == 200:
                 self._acknowledge(number)
+                await asyncio.sleep(self.seconds)
                 return True
             assert answer.status == 503, await answer.text()
             assert int(answer.headers["Retry-After"]) >= 1
@@ -162,7 +164,7 @@ async def drained(address: str) -> None:
 
 async def away(project: Path, proxy: FaultProxy, seconds: float) -> PatientLedger:
     """Elasticsearch is away for some time under load."""
-    address, ledger = store_at([proxy.url], f"t-{uuid4().hex}"), PatientLedger()
+    address, ledger = store_at([proxy.url], f"t-{uuid4().hex}"), PatientLedger(seconds=0.02)
     with ExitStack() as stack:  # the proxy is served by this loop, so nothing may block it
         served = await asyncio.to_thread(stack.enter_context, serving_on(project, f"elasticsearch:{address}"))
         load = asyncio.create_task(ledger.load(served.address, until=10**9, clients=16))
@@ -175,6 +177,7 @@ async def away(project: Path, proxy: FaultProxy, seconds: float) -> PatientLedge
         await until(ledger.reached(len(ledger.acknowledged) + 100), load)
         load.cancel()
         await asyncio.wait([load])
+        ledger.seconds = 0
         await ledger.resend(served.address)
         await drained(served.address)
         ledger.statuses = meanwhile
