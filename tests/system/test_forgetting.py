@@ -101,7 +101,8 @@ async def test_under_load_every_byte_of_a_profile_goes_from_sqlite_and_its_logs(
     async def lasting(token: str) -> list[str]:
         return [*found_in(token, files)]
 
-    with serving(write_project(tmp_path / "project", remember=FLOW), files / "store.db") as served:
+    project = write_project(tmp_path / "project", remember=FLOW)
+    with serving(project, files / "store.db", "tests.system.brisk") as served:
         ann, bo = await forget_under_load(served, lasting)
         assert found_in(ann.token, files) == {}
         assert found_in(bo.token, files) != {}
