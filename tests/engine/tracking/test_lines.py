@@ -4,23 +4,31 @@ import asyncio
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from engine.tracking.joined import joined
 from engine.tracking.known import Known
 from engine.tracking.ledger import Ledger
 from engine.tracking.lines import MOST_TOGETHER, Lines
 from engine.tracking.ports import Conflict, Store, Unavailable
-from engine.tracking.records import Mark, Unit
+from engine.tracking.records import CacheEntry, Key, Mark, ProfileWrite, SessionRead, Unit
 from storage.memory import MemoryStore
 from tests.engine.tracking.collector import Collector
 from tests.projects import payload, project
-from tests.storage.build import event, everything, mark, session_write, write
+from tests.storage.build import event, everything, profile, rejected, run, session_write, whole_unit, write
 
 COUNT = """
 flow: count
 trigger: {event: hit}
 nodes:
   up: {profile.increment: {traits.hits: 1}}
+"""
+
+LOGIN = """
+flow: login
+trigger: {event: login}
+nodes:
+  who: {profile.merge: {pii.email: "{{ event.properties.email }}"}}
 """
 
 
@@ -182,6 +190,21 @@ async def test_a_repeat_is_not_acknowledged_before_what_it_repeats(gate: Gate) -
     assert await hits(shop) == 3
 
 
+async def test_who_merges_waits_until_nothing_of_its_line_is_under_way(store: Store) -> None:
+    gate, ann = Gate(store), {"email": "ann@example.com"}
+    gate.open.set()
+    shop = Collector(project(COUNT, LOGIN), gate)
+    for session in ("other", "s-1"):
+        await shop.track(payload("hit", session=session))
+    await shop.track(payload({"type": "login", "properties": ann}, session="other"))
+    gate.units.clear()
+    tasks = await waiting(gate, shop, [payload("hit"), payload({"type": "login", "properties": ann}), payload("hit")])
+    assert len(gate.units) == 1
+    gate.open.set()
+    await asyncio.gather(*tasks)
+    assert await hits(shop) == 4
+
+
 class LateMarks(Gate):
     """A gate that tells late which events have taken effect, once it is asked to."""
 
@@ -252,15 +275,42 @@ async def test_a_waiter_that_is_cancelled_gives_its_place_up() -> None:
 
 
 async def test_joined_units_leave_what_they_leave_one_by_one() -> None:
+    due = structs.replace(profile("ann", 2, n=2), due=77)
     units = [
-        Unit(profiles=(write("ann", 0, n=1),), sessions=(session_write("visit", 0, page=1),), marks=(mark("e-0"),)),
-        Unit(profiles=(write("ann", 1, n=2),), events=(event("e-1"),), sessions=(session_write("visit", 1, page=2),)),
-        Unit(profiles=(write("ann", 2, n=3),), events=(event("e-2"),), sessions=(session_write("other", 0),)),
+        structs.replace(whole_unit(), session_reads=(SessionRead("web", "nobody's", 0),)),
+        Unit(
+            profiles=(ProfileWrite(due, 1),),
+            sessions=(session_write("visit", 1, page=2),),
+            session_reads=(SessionRead("web", "visit", 1),),  # which the one before has written
+            keys=(Key("pii.phone=1", "ann"),),
+            events=(event("e-1"),),
+        ),
+        Unit(
+            profiles=(ProfileWrite(structs.replace(due, version=3), 2, due_moved=False),),
+            sessions=(session_write("other", 0),),
+            session_reads=(SessionRead("web", "visit", 2),),
+            runs=(run("r-1", "e-1"),),
+            rejected=(rejected("x-1"),),
+            cache=(CacheEntry("c-1", {"tier": "gold"}, 1000),),
+        ),
     ]
     apart, together = MemoryStore(), MemoryStore()
     for unit in units:
         await apart.commit(unit)
     await together.commit(joined(units))
+    for store in (apart, together):
+        assert await store.due(100, 10) == ["ann"]
+        assert await store.key("pii.phone=1") == Key("pii.phone=1", "ann")
+        assert await store.session("web", "other") is not None
     assert await everything(together) == await everything(apart)
+    assert joined(units).profiles[0].due_moved  # a store may leave the due time out where none has moved it
     with pytest.raises(Conflict):
         await together.commit(joined(units))
+
+
+async def test_what_joined_units_rest_on_is_looked_at() -> None:
+    store = MemoryStore()
+    await store.commit(Unit(sessions=(session_write("visit", 0),)))
+    rests = Unit(profiles=(write("ann", 0, n=1),), session_reads=(SessionRead("web", "visit", 0),))
+    with pytest.raises(Conflict):
+        await store.commit(joined([rests, Unit(profiles=(write("ann", 1, n=2),))]))
