@@ -16,12 +16,16 @@ from storage.elasticsearch.dsl import ALWAYS, NEVER, Speech
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.build import event
 from tests.storage.search_contract import Filled, SearchContract, ids
+from tests.storage.vacant import vacant
 
 
-async def opened(url: str, prefix: str | None = None) -> AsyncIterator[ElasticsearchStore]:
-    store = ElasticsearchStore.open(f"{url}?prefix={prefix or f't{uuid.uuid4().hex[:12]}'}")
-    yield store
-    await store.close()
+@asynccontextmanager
+async def opened(url: str, prefix: str) -> AsyncIterator[ElasticsearchStore]:
+    store = ElasticsearchStore.open(f"{url}?prefix={prefix}")
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 class Contract(SearchContract):
@@ -31,7 +35,7 @@ class Contract(SearchContract):
 
     @pytest.fixture
     async def store(self, url: str) -> AsyncIterator[Store]:
-        async for store in opened(url):
+        async with vacant(url) as prefix, opened(url, prefix) as store:
             yield store
 
     @pytest.fixture
@@ -41,7 +45,7 @@ class Contract(SearchContract):
             async def fill(name: str, units: Iterable[Unit]) -> Store:
                 known = name in self.full
                 prefix = self.full.setdefault(name, f"t{uuid.uuid4().hex[:12]}")
-                store = await stack.enter_async_context(asynccontextmanager(opened)(url, prefix))
+                store = await stack.enter_async_context(opened(url, prefix))
                 for one in () if known else units:
                     await store.commit(one)
                 return store
@@ -70,7 +74,7 @@ async def test_a_page_that_reads_too_much_ends_short_with_a_cursor(
 ) -> None:
     monkeypatch.setattr(paging, "AT_ONCE", 3)
     monkeypatch.setattr(paging, "MOST_READ", 5)
-    async for store in opened(elasticsearch_url):
+    async with vacant(elasticsearch_url) as prefix, opened(elasticsearch_url, prefix) as store:
         await store.commit(Unit(events=tuple(event(f"e{n}", n=n) for n in range(10))))
         page = await store.search(parse("properties.n:<1", "events", 0), 10)
         assert page.items == ()
