@@ -29,6 +29,7 @@ class PatientLedger(Ledger):
         super().__init__(profiles)
         self.seconds = seconds
         self.statuses: Counter[int] = Counter()
+        self.refused: list[str] = []  # why, as told by the answers with a 503
 
     async def _send(self, http: aiohttp.ClientSession, address: str, number: int, tries: int) -> bool:
         for _ in range(tries):
@@ -43,6 +44,7 @@ class PatientLedger(Ledger):
                 await asyncio.sleep(self.seconds)
                 return True
             assert answer.status == 503, await answer.text()
+            self.refused.append((await answer.json(content_type=None))["detail"])
             assert int(answer.headers["Retry-After"]) >= 1
             if tries == 1:
                 return True
@@ -169,10 +171,10 @@ async def away(project: Path, proxy: FaultProxy, seconds: float) -> PatientLedge
         served = await asyncio.to_thread(stack.enter_context, serving_on(project, f"elasticsearch:{address}"))
         load = asyncio.create_task(ledger.load(served.address, until=10**9, clients=16))
         await until(ledger.reached(100), load)
-        before = ledger.statuses.copy()
+        before, refused = ledger.statuses.copy(), len(ledger.refused)
         await proxy.stop()
         await asyncio.sleep(seconds)  # the time that it is away is what this is about
-        meanwhile = ledger.statuses - before
+        meanwhile, told = ledger.statuses - before, ledger.refused[refused:]
         await proxy.go_on()
         await until(ledger.reached(len(ledger.acknowledged) + 100), load)
         load.cancel()
@@ -180,7 +182,7 @@ async def away(project: Path, proxy: FaultProxy, seconds: float) -> PatientLedge
         ledger.seconds = 0
         await ledger.resend(served.address)
         await drained(served.address)
-        ledger.statuses = meanwhile
+        ledger.statuses, ledger.refused = meanwhile, told
         assert await asyncio.to_thread(served.stop) == 0
     exact(ledger, *await settled(address, ledger))
     return ledger
@@ -197,7 +199,7 @@ async def test_with_a_spool_clients_are_told_200_while_elasticsearch_is_away(tmp
     project = write_project(tmp_path / "project")
     (project / "headrace.yaml").write_text("spool: on\n")
     ledger = await away(project, proxy, seconds=10)
-    assert set(ledger.statuses) == {200}
+    assert (set(ledger.statuses), ledger.refused) == ({200}, [])
 
 
 @pytest.mark.soak
