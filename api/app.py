@@ -10,25 +10,25 @@ from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 
-from api.document import describe
+from api.draining import draining
 from api.forgetting import Forgettings, forgetting_router
 from api.health import live, ready_handler, root
-from api.identity import identity_router
+from api.openapi import describe
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
 from api.reading import ReadingKey, reading_router
-from api.spool import draining
 from api.tracking.collect import collect_handler
 from api.tracking.consent import consent_handler
 from api.tracking.track import track_handler
+from api.unmerge import identity_router
 from api.upkeep import upkeep
 from effects.clock import SystemClock
 from effects.http import HttpPerformer
 from effects.ids import new_id
-from engine.tracking.intake import Refusal
-from engine.tracking.ports import Clock, Performer, Spool, Store, Unavailable
-from engine.tracking.project import Project
-from engine.tracking.spooling import SpoolingTracker
-from engine.tracking.tracker import Tracker
+from engine.ports.store import Clock, Performer, Spool, Store, Unavailable
+from engine.project.project import Project
+from engine.tracking.intake.payload import Refusal
+from engine.tracking.pipeline.tracker import Tracker
+from engine.tracking.spool.spooling import SpoolingTracker
 
 log = structlog.get_logger("headrace")
 

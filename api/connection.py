@@ -11,7 +11,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.problem import MEDIA_TYPE, encoded_problem
-from engine.tracking.intake import MOST_BODY
+from engine.tracking.intake.payload import MOST_BODY
 
 MOST_HEAD = 65_536  # bytes of a request's line and headers
 # Bytes of a request as it comes over the line: one that sends its body in chunks of a byte needs six for each.

@@ -9,13 +9,13 @@ from litestar import Router, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from api.identity import no_foreign_page
 from api.reading import ReadingKey
+from api.unmerge import no_foreign_page
 from effects.ids import new_id
-from engine.tracking.forgetting import Forgetter, Forgetting, quiet_ms
-from engine.tracking.ports import Unavailable
-from engine.tracking.tracker import Tracker
-from engine.tracking.whose import Unknown
+from engine.ports.resolve import Unknown
+from engine.ports.store import Unavailable
+from engine.tracking.operations.forgetting import Forgetter, Forgetting, quiet_ms
+from engine.tracking.pipeline.tracker import Tracker
 
 LEFT_MS = 60_000  # a forgetting that nobody has gone on with for so long is taken up again
 

@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
-from engine.tracking.tracker import Tracker
+from engine.tracking.pipeline.tracker import Tracker
 
 
 @get("/", summary="Where to go from here")

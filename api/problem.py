@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from engine.tracking.intake import Refusal, Wrongness
-from engine.tracking.ports import Unavailable
+from engine.ports.store import Unavailable
+from engine.tracking.intake.payload import Refusal, Wrongness
 
 MEDIA_TYPE = "application/problem+json"
 

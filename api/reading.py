@@ -16,18 +16,18 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
-from api.archive import write_archive
+from api.export_archive import write_archive
 from api.problem import HttpProblem
 from api.search import search_handler
 from api.segments import segment_handlers
-from api.shown import shown_rejected, shown_run
+from api.serialize import shown_rejected, shown_run
+from engine.ports.history import events_of, sessions_of
+from engine.ports.resolve import Unknown, profile_at
 from engine.profile.document import Profile
 from engine.profile.fold import fold
-from engine.profile.shown import shown
-from engine.profile.why import why as told_why
-from engine.tracking.history import events_of, sessions_of
-from engine.tracking.tracker import Tracker
-from engine.tracking.whose import Unknown, profile_at
+from engine.profile.merge_history import why as told_why
+from engine.profile.profile_view import shown
+from engine.tracking.pipeline.tracker import Tracker
 
 Why = Annotated[bool, QueryParameter(description="Also tell the profile's parts, and what joined them")]
 

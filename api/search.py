@@ -8,14 +8,14 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter, QueryParameter
 from msgspec import Struct
 
-from api.shown import shown_record
+from api.serialize import shown_record
 from engine.problem import Wrong, did_you_mean
 from engine.search.field import KINDS, Kind
 from engine.search.page import MOST, USUAL, BadCursor
 from engine.search.parse import parse
 from engine.search.query import Query
-from engine.tracking.intake import Refusal
-from engine.tracking.tracker import Tracker
+from engine.tracking.intake.payload import Refusal
+from engine.tracking.pipeline.tracker import Tracker
 
 Named = Annotated[str, PathParameter(description=f"One of {', '.join(KINDS)}")]
 Text = Annotated[str, QueryParameter(description="What to look for, see docs/search.md; without it, all documents")]

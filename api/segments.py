@@ -9,10 +9,10 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from msgspec import Struct
 
-from engine.tracking.explanation import NoSegment, described, explained
-from engine.tracking.reevaluation import Progress, Reevaluation
-from engine.tracking.tracker import Tracker
-from engine.tracking.whose import profile_at
+from engine.ports.resolve import profile_at
+from engine.project.explanation import NoSegment, described, explained
+from engine.tracking.operations.reevaluation import Progress, Reevaluation
+from engine.tracking.pipeline.tracker import Tracker
 
 
 class Listed(Struct, frozen=True):

@@ -4,13 +4,13 @@ from contextlib import AbstractAsyncContextManager
 
 import structlog
 
-from api import looking
+from api import segment_refresh
 from api.forgetting import Forgettings
-from api.looking import Looking
+from api.segment_refresh import Looking
 from effects.schedule import Schedule
-from engine.tracking.ports import Sweeping
-from engine.tracking.retention import KINDS
-from engine.tracking.tracker import Tracker
+from engine.ports.store import Sweeping
+from engine.project.retention import KINDS
+from engine.tracking.pipeline.tracker import Tracker
 
 FORGET_SECONDS = 600
 RESUME_SECONDS = 60  # what another process has left undone
@@ -59,8 +59,10 @@ def upkeep(tracker: Tracker, forgettings: Forgettings) -> AbstractAsyncContextMa
     schedule.every("forgetting marks", FORGET_SECONDS, work.forget, first=FORGET_SECONDS)
     schedule.every("forgetting profiles", RESUME_SECONDS, forgettings.resume, first=RESUME_FIRST)
     schedule.every("retention", RETAIN_SECONDS, work.retain, first=RETAIN_FIRST, jitter=RETAIN_JITTER)
-    schedule.every("looking at profiles that are due", looking.SECONDS, again.due, first=looking.SECONDS)
-    schedule.every("looking at all profiles", looking.SECONDS, again.renew, first=looking.SECONDS / 2)
+    schedule.every(
+        "looking at profiles that are due", segment_refresh.SECONDS, again.due, first=segment_refresh.SECONDS
+    )
+    schedule.every("looking at all profiles", segment_refresh.SECONDS, again.renew, first=segment_refresh.SECONDS / 2)
     if isinstance(tracker.store, Sweeping):
         schedule.every("sweeping", SWEEP_SECONDS, work.sweep, first=SWEEP_FIRST)
     return schedule

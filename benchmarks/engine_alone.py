@@ -8,11 +8,11 @@ import nodes
 from engine.flow.machine import Machine
 from engine.flow.rendering import render
 from engine.flow.run import Inputs
-from engine.flow.sight import first_sight
+from engine.flow.run_state import first_sight
 from engine.flow.trace import Trace
+from engine.profile.apply import commit
 from engine.profile.document import new_profile
 from engine.profile.operations import Set
-from engine.profile.write import commit
 from flows.project import load_project
 
 TRAITS = 30

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.progress import Progress
 
 from effects.ids import new_id
-from engine.tracking.records import StoredEvent, Unit
+from engine.ports.records import StoredEvent, Unit
 from storage import open_store
 
 BATCH = 500  # events of one unit

@@ -21,9 +21,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 
+from engine.ports.records import Mark, ProfileWrite, Session, SessionRead, SessionWrite, StoredEvent, Unit
 from engine.profile.document import Part, Profile
-from engine.tracking.records import Mark, ProfileWrite, Session, SessionRead, SessionWrite, StoredEvent, Unit
-from storage.documents import encode
+from storage.encoding import encode
 from storage.sqlite.store import SqliteStore
 
 CELLS = {f"traits.field_{n}": f"value number {n}" for n in range(24)}

@@ -10,12 +10,12 @@ from urllib.parse import quote
 
 from rich.console import Console
 
-from api.archive import NoArchive, documents_in, write_archive
+from api.export_archive import NoArchive, documents_in, write_archive
 from cli.call import download
 from cli.profile import Where, stored
 from cli.store import CannotBegin, cannot, missing, opened
 from effects.clock import SystemClock
-from engine.tracking.whose import Unknown
+from engine.ports.resolve import Unknown
 
 T = TypeVar("T")
 

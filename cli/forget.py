@@ -17,8 +17,8 @@ from cli.profile import SERVED, Document, Where, stored, write_document
 from cli.store import CannotBegin, alone, cannot, kind_of, missing, opened
 from effects.clock import SystemClock
 from effects.ids import new_id
-from engine.tracking.forgetting import Forgetter, Forgetting, quiet_ms
-from engine.tracking.whose import Unknown
+from engine.ports.resolve import Unknown
+from engine.tracking.operations.forgetting import Forgetter, Forgetting, quiet_ms
 
 ASK_SECONDS = 0.5  # between two questions to a server
 QUESTION = "Erase all that is stored of this profile, under all its ids? It cannot be undone."

@@ -343,7 +343,7 @@ def demo(
     ] = False,
 ) -> None:
     """Serve the starter for a moment, send it real events, show their traces and what is stored. Nothing is left."""
-    from cli import demo as shop
+    from cli.demo import demo as shop
 
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     raise typer.Exit(shop.systems(console) if systems else shop.demo(console))

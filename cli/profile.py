@@ -14,17 +14,17 @@ from msgspec import Struct
 from rich.console import Console
 from rich.text import Text
 
-from api.identity import shown_unmerged
+from api.unmerge import shown_unmerged
 from cli.call import call
 from cli.store import CannotBegin, alone, cannot, file_of, kind_of, load, missing, opened, url_of
 from cli.traces import short
 from effects.clock import SystemClock
+from engine.ports.resolve import Unknown, somebody_at
 from engine.profile.fold import fold
-from engine.profile.shown import shown
-from engine.profile.why import why
-from engine.tracking.project import Project
-from engine.tracking.unmerging import unmerge_stored
-from engine.tracking.whose import Unknown, somebody_at
+from engine.profile.merge_history import why
+from engine.profile.profile_view import shown
+from engine.project.project import Project
+from engine.tracking.operations.unmerging import unmerge_stored
 
 SERVED = "let its server do it, with --url http://127.0.0.1:8686 or wherever it listens"
 ROOTS = ("traits", "pii", "consents")

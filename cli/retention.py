@@ -12,7 +12,7 @@ from rich.progress import Progress
 from cli.store import CannotBegin, alone, cannot, file_of, kind_of, load, opened, shown, url_of
 from effects.clock import SystemClock
 from engine.language.duration import show_duration
-from engine.tracking.retention import KINDS, Dropped, Retention
+from engine.project.retention import KINDS, Dropped, Retention
 
 SERVED = "it drops by itself, once a day, what is kept no longer; stop it to have it done now, or say --dry-run"
 EXAMPLE = "retention: {events: 400d, runs: 30d, rejected: 90d}"

@@ -17,19 +17,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from api.shown import shown_record
+from api.serialize import shown_record
 from cli.call import call
 from cli.profile import Where
 from cli.store import CannotBegin, cannot, file_of, kind_of, load, opened, shown, url_of
 from cli.traces import short
 from effects.clock import SystemClock
 from engine.language.path import parse_path, read
+from engine.ports.store import Unavailable
 from engine.problem import Problem, Wrong, did_you_mean
 from engine.search.field import KINDS, NEWEST, Kind
 from engine.search.page import MOST, Page
 from engine.search.parse import parse
 from engine.search.query import Query
-from engine.tracking.ports import Unavailable
 from storage.sqlite.schema import UnusableFile
 from storage.sqlite.search import Searcher
 
@@ -54,7 +54,7 @@ class Searching(Protocol):
     """A store, or as much of one as is needed."""
 
     async def search(self, query: Query, limit: int, after: str | None = None) -> Page:
-        """As `engine.tracking.ports.Store`."""
+        """As `engine.ports.store.Store`."""
 
 
 def _event(event: str | Record) -> str:

@@ -16,8 +16,8 @@ from cli.profile import Where, stored
 from cli.store import CannotBegin, cannot, opened
 from cli.traces import short
 from effects.clock import SystemClock
-from engine.tracking.explanation import NoSegment, explained
-from engine.tracking.whose import profile_at
+from engine.ports.resolve import profile_at
+from engine.project.explanation import NoSegment, explained
 
 
 def explain(id: str, segment: str, where: Where, json: bool, console: Console, wrong: Console) -> int:

@@ -5,8 +5,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from cli.store import CannotBegin
-from engine.tracking.ports import Spool, Unavailable
-from engine.tracking.project import Settings
+from engine.ports.store import Spool, Unavailable
+from engine.project.project import Settings
 from storage.spool.file import UnusableSpool
 from storage.spool.folder import own_spool
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from rich.console import Console
 
 import nodes
-from engine.tracking.ports import Store, Unavailable
-from engine.tracking.whose import Nobody, Unknown
+from engine.ports.resolve import Nobody, Unknown
+from engine.ports.store import Store, Unavailable
 from flows.diagnostic import render
 from flows.files import SETTINGS
 from flows.project import Loaded, load_project, within

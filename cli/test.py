@@ -11,16 +11,16 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.check import project_root
+from cli.testing.failure_text import failure_lines
 from cli.testing.junit import junit
 from cli.testing.play import Play
+from cli.testing.recording_store import staged
 from cli.testing.report import UNPLAYED, Played, PlayedFile, Report, Unplayed
-from cli.testing.showing import failure_lines
-from cli.testing.stage import staged
 from cli.testing.verdict import verdict
 from cli.traces import BAD, QUIET
 from cli.traces import WELL as GOOD
-from effects.timeless import TimelessLoop
-from engine.tracking.project import Project
+from effects.virtual_time_loop import TimelessLoop
+from engine.project.project import Project
 from flows.cases import CasesLoaded, Playable, load_cases
 from flows.diagnostic import render
 from flows.files import file_name

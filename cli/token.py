@@ -10,8 +10,8 @@ from cli.check import WELL, WRONG_USAGE
 from effects.clock import SystemClock
 from engine.language.duration import read_duration
 from engine.problem import did_you_mean
-from engine.tracking.source import Source
-from engine.tracking.token import MOST_SECONDS, Claims, proven_keys, sign
+from engine.project.source import Source
+from engine.tracking.intake.user_token import MOST_SECONDS, Claims, proven_keys, sign
 from flows.project import load_project
 from nodes import builtin
 

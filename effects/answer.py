@@ -1,14 +1,15 @@
 """Answers: what a target sent back, read up to a limit and taken for JSON or text."""
 
 import re
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from aiohttp import ClientResponse
 
-from effects.call import Refused
+from effects.http_request import Refused
 
 DEEPEST = 64  # levels of nesting; what is deeper stays text
+BUSY: Final = frozenset({429, 500, 502, 503, 504})  # statuses that say "not now": as good as no answer, so retriable
 _CHUNK = 65_536
 # Others are not decoded: some cost more than they should, some make text that is none (surrogates).
 _CHARSET = re.compile(

@@ -27,13 +27,12 @@ from aiohttp.http_exceptions import HttpProcessingError
 from msgspec.structs import replace
 
 from effects.address import CheckedResolver, Forbidden, checked_socket
-from effects.answer import read, text_of, value_of
-from effects.call import Call, Refused, Site, call, redirected, site
+from effects.answer import BUSY, read, text_of, value_of
 from effects.clock import SystemClock
-from effects.status import BUSY
+from effects.http_request import Call, Refused, Site, call, redirected, site
 from engine.flow.ask import HttpAsk, HttpReply, NoAnswer
-from engine.tracking.ports import Clock
-from engine.tracking.source import Target
+from engine.ports.store import Clock
+from engine.project.source import Target
 
 MOST_CONNECTIONS = 32  # to one host, so that a slow target holds up nobody else
 _NO_TIMEOUT = ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)  # the ask's covers all

@@ -11,7 +11,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from engine.tracking.ports import Unavailable
+from engine.ports.store import Unavailable
 
 Work = Callable[[], Awaitable[None]]
 

@@ -8,7 +8,7 @@ from engine.flow.node import Names, Node, type_name
 from engine.flow.plan import Flow, PlannedNode
 from engine.flow.registry import field_notes
 from engine.problem import Problem, Wrong, did_you_mean
-from engine.tracking.project import Project
+from engine.project.project import Project
 
 
 class Address(Struct, frozen=True):

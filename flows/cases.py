@@ -10,9 +10,9 @@ from engine.problem import KeyPath, closest, did_you_mean
 from flows.case import CaseFile
 from flows.diagnostic import Diagnostic, diagnose, ordered
 from flows.files import file_name, read_text, test_files
-from flows.mentions import mentioned
 from flows.project import Loaded
 from flows.reader import Document, read_yaml
+from flows.test_references import mentioned
 from flows.typed import read_struct
 
 _OF_PROFILES: Final = ("traits", "pii", "consents", "segments", "metadata")

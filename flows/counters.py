@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from engine.problem import Problem, did_you_mean
-from engine.tracking.segments import Segment
+from engine.project.segment import Segment
 
 COUNTING = "profile.count"
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from engine.flow.reading import FIELDS, HOMES
 from engine.problem import KeyPath, Problem
 from flows.case import Expect, Run, given_keys
-from flows.roster import Roster, field
+from flows.known_names import Roster, field
 
 EVENT: Final = ("id", "type", "origin", "properties", "context", "disposition")
 

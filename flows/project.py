@@ -18,15 +18,15 @@ from engine.flow.names import ProjectNames
 from engine.flow.plan import Flow
 from engine.flow.registry import Registry
 from engine.problem import Problem
-from engine.tracking.project import Project
+from engine.project.project import Project
 from flows.circle import circling
+from flows.client_sendable import sendable
 from flows.counters import counters_of, uncounted
 from flows.declared import counted
 from flows.diagnostic import Diagnostic, Related, diagnose, ordered
 from flows.files import FOLDERS, SETTINGS, astray, file_name, listing, read_text
 from flows.reader import Document, read_yaml
 from flows.segment import read_segment
-from flows.sent import sendable
 from flows.settings import SettingsRead, read_settings
 from flows.source import read_source
 

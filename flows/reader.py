@@ -6,9 +6,9 @@ from typing import Any, Final, Literal
 
 from engine.problem import KeyPath
 from flows.finding import Finding
+from flows.located_value import Spot
 from flows.offsets import raw_offsets
 from flows.place import Lines, Place
-from flows.spot import Spot
 from flows.tree import read_tree
 
 LARGEST: Final = 262_144  # characters of a file

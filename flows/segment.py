@@ -9,7 +9,7 @@ from engine.flow.reading import unknown_field
 from engine.language.duration import read_duration
 from engine.language.expression import Condition, Read, compile_condition
 from engine.problem import Problem, Wrong
-from engine.tracking.segments import Segment
+from engine.project.segment import Segment
 from flows.typed import read_struct
 
 READABLE = frozenset({"profile", "now"})  # a segment is recomputed without an event at hand

@@ -11,9 +11,9 @@ from engine.language.path import parse_path
 from engine.problem import KeyPath, Problem, Wrong, did_you_mean
 from engine.profile.declared import Rule
 from engine.profile.key import MOST_PER_KEY, Form, KeyRules, folded, regions
-from engine.tracking.project import WEEK_MS, Settings
-from engine.tracking.retention import Kind, Retention
-from engine.tracking.source import Target
+from engine.project.project import WEEK_MS, Settings
+from engine.project.retention import Kind, Retention
+from engine.project.source import Target
 from flows.secret import resolve
 from flows.target import unusable
 from flows.typed import read_struct

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.problem import Problem, Wrong
-from engine.tracking.source import Source
-from engine.tracking.token import SHORTEST_SECRET
+from engine.project.source import Source
+from engine.tracking.intake.user_token import SHORTEST_SECRET
 from flows.secret import resolve
 from flows.typed import read_struct
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from flows import traps
+from flows import yaml_pitfalls
 from flows.finding import Finding
 from flows.place import Lines
 from flows.repair import FARTHEST, closing, put_in_quotes, rewritten, value_end
@@ -117,19 +117,19 @@ def _never_closed(lines: Lines, start: int) -> Finding:
 def _first_character(c: _Complaint) -> Finding | None:
     """A value whose first character means something else to YAML."""
     if "alias" in c.context:
-        return traps.alias(c.lines, c.since, c.flow)
+        return yaml_pitfalls.alias(c.lines, c.since, c.flow)
     if "cannot start any token" in c.what:
-        return traps.reserved(c.lines, c.at, c.flow)
+        return yaml_pitfalls.reserved(c.lines, c.at, c.flow)
     if c.value is not None and c.lines.text[c.value] in "|>" and "block scalar" in c.context:
         mark = c.lines.text[c.value]
         message = f"`{mark}` begins a text on the lines below, so nothing may follow it here"
         return Finding("H018", message, c.value, c.end, put_in_quotes(c.lines, c.value, flow=False))
     if "directive" in c.context:
-        return traps.reserved(c.lines, c.since, False)
+        return yaml_pitfalls.reserved(c.lines, c.since, False)
     if "tag" in c.context:
-        return traps.tag(c.lines, c.since, c.at, c.flow)
+        return yaml_pitfalls.tag(c.lines, c.since, c.at, c.flow)
     if c.value is not None and c.lines.text.startswith("*", c.value) and c.at > c.value:
-        return traps.alias(c.lines, c.value, c.flow)
+        return yaml_pitfalls.alias(c.lines, c.value, c.flow)
     return None
 
 
@@ -139,7 +139,7 @@ def _block_value(c: _Complaint) -> Finding | None:
     if start is None or c.at <= start or c.lines.text[start] not in "'\"[{":
         return None
     if c.lines.text.startswith("{{", start):
-        return traps.template(c.lines, start, False)
+        return yaml_pitfalls.template(c.lines, start, False)
     close = closing(c.lines.text, start, c.end)
     if close is None or _rest(c, close + 1)[:1] in ("", "]", "}"):
         return None
@@ -194,7 +194,7 @@ def _piece(c: _Complaint, start: int, end: int) -> Finding | None:
         close = closing(text, start, end)
         return _text_after(c, start, close, flow=True) if close is not None and close + 1 < end else None
     if "{{" in piece:
-        return traps.template(c.lines, start, True)
+        return yaml_pitfalls.template(c.lines, start, True)
     if "${" in piece:
         return Finding("H016", "inside braces and brackets `${…}` needs quotes", start, end, remedy)
     if piece.startswith("$") and ("[" in piece or "{" in piece):
@@ -212,9 +212,9 @@ def _missing_space(c: _Complaint) -> Finding | None:
             continue
         line, first = c.lines.line(number), c.lines.start(number)
         lead = _NO_SPACE_LINE.match(line)
-        found = traps.NO_SPACE.match(line, lead.end()) if lead else None
+        found = yaml_pitfalls.NO_SPACE.match(line, lead.end()) if lead else None
         if lead and found:
-            return traps.missing_space(c.lines, first + lead.end(), first + found.end())
+            return yaml_pitfalls.missing_space(c.lines, first + lead.end(), first + found.end())
     return None
 
 

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from engine.problem import Problem
-from engine.tracking.source import Target
+from engine.project.source import Target
 
 
 def unusable(targets: Mapping[str, Target]) -> Iterator[Problem]:

@@ -13,11 +13,11 @@ from typing import Any, Final
 import yaml
 from msgspec import Struct
 
-from flows import syntax, traps
+from flows import syntax, yaml_pitfalls
 from flows.finding import Finding
+from flows.located_value import Spot
 from flows.place import Lines
 from flows.scalar import Unkeepable, read_plain
-from flows.spot import Spot
 
 DEEPEST: Final = 64  # levels of maps and lists
 LARGEST_EXPANSION: Final = 524_288  # characters with every alias written out; a file without aliases cannot reach it
@@ -113,7 +113,7 @@ class _Builder:
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         start, end = _span(event)
         if event.tag is not None:
-            self._say(traps.tag(self.lines, start, end, self.in_flow))
+            self._say(yaml_pitfalls.tag(self.lines, start, end, self.in_flow))
         if event.anchor is not None and (anchor := _ANCHOR.match(self.lines.text, start, end)):
             start = anchor.end()
         spot = Spot(start, end, event.value, event.style or "", size=1 + len(event.value))
@@ -128,19 +128,19 @@ class _Builder:
             self._say(Finding("H022", f"the number `{spot.data[:40]}` cannot be kept", spot.start, spot.end, _NUMBERS))
             return
         around = self._place()
-        found = traps.plain(self.lines, spot.start, spot.end, around) if isinstance(value, str) else None
-        found = found or traps.cut_by_comment(self.lines, spot.start, spot.end, around)
+        found = yaml_pitfalls.plain(self.lines, spot.start, spot.end, around) if isinstance(value, str) else None
+        found = found or yaml_pitfalls.cut_by_comment(self.lines, spot.start, spot.end, around)
         if found is not None:
             self._say(found)
         spot.data = value
 
-    def _place(self) -> traps.Around:
+    def _place(self) -> yaml_pitfalls.Around:
         """What a scalar that comes now is part of."""
         if not self._stack:
-            return traps.Around(flow=False, key_line=0)
+            return yaml_pitfalls.Around(flow=False, key_line=0)
         frame = self._stack[-1]
         key_line = self.lines.number(frame.key.start) if frame.key is not None else None
-        return traps.Around(flow=frame.flow, key_line=key_line)
+        return yaml_pitfalls.Around(flow=frame.flow, key_line=key_line)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         start, end = _span(event)
@@ -152,7 +152,7 @@ class _Builder:
         if name in self._anchors:
             self._say(Finding("H023", f"`*{name}` stands inside what it names", start, end))
         else:
-            self._say(traps.alias(self.lines, start, self.in_flow))
+            self._say(yaml_pitfalls.alias(self.lines, start, self.in_flow))
         self._add(Spot(start, end, None), None)
 
     def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
@@ -163,9 +163,9 @@ class _Builder:
             return
         mapping = isinstance(event, yaml.MappingStartEvent)
         if event.tag is not None:
-            self._say(traps.tag(self.lines, start, end, self.in_flow))
+            self._say(yaml_pitfalls.tag(self.lines, start, end, self.in_flow))
         if mapping and self._muted is None and self.lines.text.startswith("{{", start):
-            self._say(traps.template(self.lines, start, self.in_flow))
+            self._say(yaml_pitfalls.template(self.lines, start, self.in_flow))
             self._muted = len(self._stack)
         flow = bool(event.flow_style)
         if event.anchor is not None:
@@ -179,7 +179,11 @@ class _Builder:
         if self._muted == len(self._stack):
             self._muted = None
             frame.spot.data = self.lines.text[frame.spot.start : frame.spot.end]
-        elif frame.flow and isinstance(frame.spot.data, dict) and (found := traps.entries(self.lines, frame.spot)):
+        elif (
+            frame.flow
+            and isinstance(frame.spot.data, dict)
+            and (found := yaml_pitfalls.entries(self.lines, frame.spot))
+        ):
             self._say(found)
         self._add(frame.spot, frame.anchor)
 
@@ -217,7 +221,9 @@ class _Builder:
 
     def _key(self, frame: _Frame, spot: Spot) -> Spot:
         """The key that `spot` is; one that is refused gets a name that no author can write."""
-        finding = traps.key(self.lines, spot, frame.spot.keys.get(spot.data) if isinstance(spot.data, str) else None)
+        finding = yaml_pitfalls.key(
+            self.lines, spot, frame.spot.keys.get(spot.data) if isinstance(spot.data, str) else None
+        )
         if finding is None:
             return spot
         self._say(finding)

@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import FieldInfo, fields
 
-from engine.misfit import description, in_words
 from engine.problem import KeyPath, Problem, did_you_mean
+from engine.validation_message import description, in_words
 from flows.secret import Secret
 
 T = TypeVar("T", bound=Struct)

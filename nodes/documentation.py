@@ -8,6 +8,7 @@ import msgspec
 from msgspec import inspect as shape
 
 from engine.flow.node import (
+    ConsentNames,
     Counters,
     Fixed,
     Keys,
@@ -22,7 +23,6 @@ from engine.flow.node import (
     declared_ports,
     type_name,
 )
-from engine.flow.note import ConsentNames
 from engine.flow.registry import Registry, field_notes, notes
 
 INTRO = """\

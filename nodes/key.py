@@ -11,10 +11,10 @@ from msgspec import Meta, Struct
 from engine.flow.ask import ProfileById, ProfileByKey
 from engine.flow.effect import ClaimKey
 from engine.language.path import parse_path, show_path
+from engine.ports.ids import is_placeholder
 from engine.profile.document import Path, Scalar
 from engine.profile.key import LONGEST, USUAL_KEYS, KeyRules, folded, key_text, plain_text
 from engine.profile.operations import Refused, Set
-from engine.tracking.identity import is_placeholder
 
 OneKey = Annotated[dict[str, Scalar], Meta(min_length=1, max_length=1)]
 

@@ -1,9 +1,9 @@
-"""Stores: one contract (`engine.tracking.ports.Store`), one adapter each for memory, SQLite, Elasticsearch."""
+"""Stores: one contract (`engine.ports.store.Store`), one adapter each for memory, SQLite, Elasticsearch."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.tracking.ports import Store
+from engine.ports.store import Store
 from storage.memory import MemoryStore
 from storage.sqlite.store import SqliteStore
 

@@ -10,14 +10,8 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from engine.profile.document import Profile
-from engine.search.field import Kind
-from engine.search.match import matches
-from engine.search.page import Page, read_cursor, write_cursor
-from engine.search.query import Query
-from engine.tracking.erasure import Belongings, Erased
-from engine.tracking.ports import Conflict
-from engine.tracking.records import (
+from engine.ports.erasure import Belongings, Erased
+from engine.ports.records import (
     CacheEntry,
     Counts,
     Key,
@@ -28,8 +22,14 @@ from engine.tracking.records import (
     StoredEvent,
     Unit,
 )
-from engine.tracking.retention import Dropped, Keep, Tell, silent
-from storage.documents import (
+from engine.ports.store import Conflict
+from engine.profile.document import Profile
+from engine.project.retention import Dropped, Keep, Tell, silent
+from engine.search.field import Kind
+from engine.search.match import matches
+from engine.search.page import Page, read_cursor, write_cursor
+from engine.search.query import Query
+from storage.encoding import (
     check_versions,
     decode_cached,
     decode_event,
@@ -56,7 +56,7 @@ NOTHING = Kept(0, b"")
 
 
 class MemoryStore:
-    """Implements `engine.tracking.ports.Store`. For one event loop; a commit is one step of it.
+    """Implements `engine.ports.store.Store`. For one event loop; a commit is one step of it.
 
     Its key is random unless a `secret` is given.
     """

@@ -12,9 +12,9 @@ from engine.flow.compile import compile_flow
 from engine.flow.names import ProjectNames
 from engine.flow.plan import Flow
 from engine.language.expression import compile_condition
-from engine.tracking.project import Project, Settings
-from engine.tracking.segments import Segment
-from engine.tracking.source import Source, Target
+from engine.project.project import Project, Settings
+from engine.project.segment import Segment
+from engine.project.source import Source, Target
 
 REGISTRY = nodes.builtin()
 SETTINGS = Settings()

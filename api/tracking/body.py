@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from litestar.types import Receive
 
 from api.problem import HttpProblem
-from engine.tracking.intake import MOST_BODY
+from engine.tracking.intake.payload import MOST_BODY
 
 # What senders of JSON say it is: sendBeacon says text, curl says a form unless told otherwise.
 JSON_TYPES = frozenset({b"application/json", b"text/plain", b"application/x-www-form-urlencoded", b""})

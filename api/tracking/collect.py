@@ -9,9 +9,9 @@ from litestar.types import Receive, Scope, Send
 
 from api.problem import HttpProblem
 from api.tracking.body import check_media_type, read_body
-from api.tracking.desk import serve
-from engine.tracking.intake import Intake, collected, read_properties
-from engine.tracking.tracker import Tracker
+from api.tracking.endpoint import serve
+from engine.tracking.intake.payload import Intake, collected, read_properties
+from engine.tracking.pipeline.tracker import Tracker
 
 MOST_FIELDS = 500  # of a query
 

@@ -9,10 +9,10 @@ from msgspec import UNSET, DecodeError, Raw, Struct, UnsetType
 from msgspec.json import Decoder, Encoder
 
 from api.tracking.body import check_media_type, read_body
-from api.tracking.desk import serve
-from engine.tracking.consent import CONSENT_CHANGED
-from engine.tracking.intake import Intake, Refusal, malformed, read_track
-from engine.tracking.tracker import Tracker
+from api.tracking.endpoint import serve
+from engine.tracking.intake.consent import CONSENT_CHANGED
+from engine.tracking.intake.payload import Intake, Refusal, malformed, read_track
+from engine.tracking.pipeline.tracker import Tracker
 
 _EVENT = "/events/0"
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from engine.tracking.admission import allows_origin
-from engine.tracking.source import Source
+from engine.project.source import Source
+from engine.tracking.intake.admission import allows_origin
 
 Headers = list[tuple[bytes, bytes]]
 

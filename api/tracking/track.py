@@ -8,9 +8,9 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from api.problem import HttpProblem
 from api.tracking.body import check_media_type, read_body
-from api.tracking.desk import serve
-from engine.tracking.intake import Intake, read_track
-from engine.tracking.tracker import Tracker
+from api.tracking.endpoint import serve
+from engine.tracking.intake.payload import Intake, read_track
+from engine.tracking.pipeline.tracker import Tracker
 
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 

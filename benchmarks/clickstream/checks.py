@@ -9,11 +9,11 @@ from msgspec import Struct
 from benchmarks.clickstream.clicks import SOURCE
 from benchmarks.clickstream.expected import Shopper
 from benchmarks.clickstream.sending import Sent
+from engine.ports.records import Counts
+from engine.ports.store import Store
 from engine.profile.document import Profile
 from engine.profile.fold import fold
-from engine.profile.shown import shown
-from engine.tracking.ports import Store
-from engine.tracking.records import Counts
+from engine.profile.profile_view import shown
 
 MOST_EXAMPLES = 3  # of what differs, for each check
 LONGEST = 300  # characters of one value in an example

@@ -3,8 +3,8 @@
 import re
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from cli.testing.failure_text import failure_lines, in_order
 from cli.testing.report import Played, PlayedFile, Report, Unplayed
-from cli.testing.showing import failure_lines, in_order
 
 _NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import UNSET, Struct
 
+from effects.answer import BUSY
 from effects.scripted import ScriptedPerformer
-from effects.status import BUSY
 from engine.flow.ask import HttpAsk, HttpReply, NoAnswer, Reply
 from engine.flow.run import Asked
+from engine.ports.store import Clock, Store
 from engine.problem import KeyPath
-from engine.tracking.driver import Driver
-from engine.tracking.ports import Clock, Store
-from engine.tracking.work import Pending
+from engine.tracking.pipeline.driver import Driver
+from engine.tracking.unit.processing import Pending
 from flows.address import Address, Addresses
 from flows.case import Mock
 

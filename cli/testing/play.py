@@ -4,26 +4,26 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, json, structs
 
-from cli.testing.given import known_before
+from cli.testing.initial_profiles import known_before
 from cli.testing.mocks import Mocks, Request
-from cli.testing.stage import Clock, Crossing, Ids, Stage
+from cli.testing.recording_store import Clock, Crossing, Ids, Stage
 from effects.scripted import ScriptedPerformer
 from engine.language.duration import read_duration
 from engine.language.moment import date
+from engine.ports.records import StoredEvent
+from engine.ports.resolve import profile_at
 from engine.profile.document import Profile
 from engine.profile.document import Step as Joining
 from engine.profile.merge import connected
 from engine.profile.operations import Refused
-from engine.tracking.intake import Incoming, Options, Refusal, read_track
-from engine.tracking.project import Project
-from engine.tracking.records import StoredEvent
-from engine.tracking.tracker import Tracker
-from engine.tracking.unmerging import unmerge_served
-from engine.tracking.whose import profile_at
+from engine.project.project import Project
+from engine.tracking.intake.payload import Incoming, Options, Refusal, read_track
+from engine.tracking.operations.unmerging import unmerge_served
+from engine.tracking.pipeline.tracker import Tracker
 from flows.address import Addresses
 from flows.case import CaseFile, Event, Given, Send, Step
-from flows.mentions import given_profiles
-from flows.standin import filled_in
+from flows.test_references import given_profiles
+from flows.visitor_ids import filled_in
 
 MOST_LOOKS = 10_000  # at profiles whose segments time has changed, in one step
 

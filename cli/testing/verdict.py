@@ -9,7 +9,7 @@ from cli.testing.expectations import Failure, Judge, failures
 from cli.testing.mocks import Unused
 from cli.testing.play import Happened, Impossible, Play
 from engine.problem import KeyPath
-from engine.tracking.intake import Refusal
+from engine.tracking.intake.payload import Refusal
 from flows.case import Case, Send, Step
 
 

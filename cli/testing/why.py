@@ -8,9 +8,9 @@ from rich.text import Text
 
 from cli.traces import BAD, QUIET, evaluated, no_run, path, step_lines
 from engine.profile.document import Profile
-from engine.tracking.explanation import explained
-from engine.tracking.intake import Refusal
-from engine.tracking.project import Project
+from engine.project.explanation import explained
+from engine.project.project import Project
+from engine.tracking.intake.payload import Refusal
 
 Trace = dict[str, Any]
 

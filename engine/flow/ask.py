@@ -113,3 +113,8 @@ class SessionReply(Struct, frozen=True, tag="session", tag_field="reply"):
 
 
 Reply = HttpReply | ProfileReply | ProfilesReply | CacheReply | SessionReply | NoAnswer
+
+
+def refusal(reply: Reply) -> str:
+    """Why there is no answer of the kind that was asked for."""
+    return reply.reason if isinstance(reply, NoAnswer) else f"a reply of another kind: {type(reply).__name__}"

@@ -11,15 +11,15 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engine.flow.complaints import Complaints
 from engine.flow.condition import placed_reads
 from engine.flow.consents import UNWANTED, read_consents
-from engine.flow.draft import Draft, DraftReader
 from engine.flow.edges import about_edge, read_edges, read_starts
 from engine.flow.graph import check_graph
 from engine.flow.names import ProjectNames
+from engine.flow.node_draft import Draft, DraftReader
 from engine.flow.plan import Flow, ProfilePolicy
 from engine.flow.planning import planned, wire
+from engine.flow.problem_list import Complaints
 from engine.flow.registry import Registry
 from engine.flow.trigger import read_trigger
 from engine.problem import KeyPath, Problem

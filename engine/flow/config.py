@@ -9,10 +9,22 @@ import msgspec
 from msgspec.structs import FieldInfo, fields
 
 from engine.flow.condition import read_condition
-from engine.flow.fill import Fill, encoded
+from engine.flow.config_template import Fill, encoded
 from engine.flow.names import ProjectNames
-from engine.flow.node import Counters, Fixed, Keys, Names, Node, Parts, Span, Sparse, Truth, type_name
-from engine.flow.note import ConsentNames, InPlaceOf
+from engine.flow.node import (
+    ConsentNames,
+    Counters,
+    Fixed,
+    InPlaceOf,
+    Keys,
+    Names,
+    Node,
+    Parts,
+    Span,
+    Sparse,
+    Truth,
+    type_name,
+)
 from engine.flow.reading import bare_texts, check_reads, worded_consents
 from engine.flow.registry import field_notes, notes, sole_field
 from engine.language.derived import COUNTER
@@ -22,9 +34,9 @@ from engine.language.path import parse_path
 from engine.language.refusal import NO_TEMPLATES
 from engine.language.template import always_text, has_template
 from engine.language.value import Value, compile_value
-from engine.misfit import description, example, in_words, written
 from engine.problem import KeyPath, Problem, Wrong, did_you_mean
 from engine.profile.tally import COUNTERS
+from engine.validation_message import description, example, in_words, written
 
 On = Literal["key", "value"]
 

@@ -4,14 +4,14 @@ from typing import Any
 
 from msgspec import Struct
 
-from engine.flow.listed import listed
 from engine.flow.names import ProjectNames
-from engine.flow.sight import Sight
+from engine.flow.problem_list import listed
+from engine.flow.run_state import Sight
 from engine.language.expression import Read
 from engine.problem import KeyPath, Problem
+from engine.profile.apply import commit
 from engine.profile.consent import State, state
-from engine.profile.visible import consented
-from engine.profile.write import commit
+from engine.profile.consented import consented
 
 _WORDS: dict[State, str] = {
     "absent": "is absent",

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from engine.flow.complaints import Complaints
-from engine.flow.draft import MISPLACED_PORT, Draft
-from engine.flow.listed import listed
-from engine.flow.node import type_name
-from engine.flow.note import End
+from engine.flow.node import End, type_name
+from engine.flow.node_draft import MISPLACED_PORT, Draft
+from engine.flow.problem_list import Complaints, listed
 from engine.problem import KeyPath, Problem, did_you_mean
 
 _CODES = ("H103", "H116", "H117", "H311")

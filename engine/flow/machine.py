@@ -11,17 +11,17 @@ from collections.abc import Iterator
 import msgspec
 
 from engine.flow.ask import Ask, Reply
-from engine.flow.attempts import no_more, pause, timed
-from engine.flow.calls import call_of
 from engine.flow.consents import lacking
 from engine.flow.effect import Effect, Emit, Merge, Stop
 from engine.flow.joins import DOES_NOT_RUN, arrival
 from engine.flow.node import Outcome, Seen, type_name
-from engine.flow.plain import VALUED, plain_effect, plain_out
+from engine.flow.output_limits import VALUED, plain_effect, plain_out
 from engine.flow.plan import Flow, PlannedNode
+from engine.flow.retry import no_more, pause, timed
 from engine.flow.run import Asked, Call, Inputs, Run, RunOutcome, Settled, Waiting
-from engine.flow.sight import Sight, first_sight
+from engine.flow.run_state import Sight, first_sight
 from engine.flow.trace import Trace
+from engine.flow.trace_calls import call_of
 from engine.language.absent import Unusable
 from engine.profile.document import Step
 from engine.profile.merge import step_id

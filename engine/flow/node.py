@@ -55,6 +55,12 @@ class Port:
         return Outcome(self.name, out, tuple(effects), reason)
 
 
+class End(Port):
+    """A way out of a node behind which the run is over: no edge leaves by it."""
+
+    __slots__ = ()
+
+
 class Sole:
     """Field note: this field takes the node's whole value (`if: <condition>`, `segment.add: vip`)."""
 
@@ -93,6 +99,21 @@ class Names:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
+
+
+class InPlaceOf:
+    """Field note: this field stands in place of `other`, so not both are given.
+
+    One of the two is needed, unless the field `unless` is given.
+    """
+
+    def __init__(self, other: str, *, unless: str = "") -> None:
+        self.other = other
+        self.unless = unless
+
+
+class ConsentNames:
+    """Field note: the map's keys name consents, which the node changes. They are written out, never computed."""
 
 
 class Parts:

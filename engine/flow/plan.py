@@ -11,7 +11,7 @@ from fnmatch import translate
 from functools import cache
 from typing import Literal
 
-from engine.flow.fill import Fill
+from engine.flow.config_template import Fill
 from engine.flow.node import Node, Port
 from engine.language.expression import Condition
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engine.flow.draft import Draft
 from engine.flow.graph import Wiring, plan_order
 from engine.flow.node import asks
+from engine.flow.node_draft import Draft
 from engine.flow.plan import PlannedNode, ProfilePolicy
 from engine.language.expression import Read
 from engine.problem import KeyPath

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
+from engine.flow.config_template import Looked, look
 from engine.flow.effect import Attach, AttachSession, CachePut, Effect, Emit, Log, Merge, Respond
-from engine.flow.fill import Looked, look
 from engine.flow.machine import Machine
 from engine.flow.node import Hidden, Node, type_name
 from engine.flow.plan import PlannedNode

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from engine.flow.node import Node, Outcome
 from engine.flow.plan import PlannedNode
 from engine.flow.run import Call
-from engine.language.scope import Scope
+from engine.language.path import Scope
 
 
 class Noted:

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from engine.flow.complaints import Complaints
 from engine.flow.condition import read_when
-from engine.flow.listed import listed
 from engine.flow.names import ProjectNames
 from engine.flow.plan import Trigger
-from engine.misfit import written
+from engine.flow.problem_list import Complaints, listed
 from engine.problem import KeyPath
+from engine.validation_message import written
 
 TRIGGER_KEYS = ("event", "source", "when", "schedule")
 _AT: KeyPath = ("trigger",)

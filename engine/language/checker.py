@@ -6,11 +6,11 @@ from typing import Any, ClassVar, Literal, cast
 
 from jinja2 import nodes
 
-from engine.language import mistakes
+from engine.language import hints
 from engine.language.functions import FILTERS, FUNCTIONS
 from engine.language.mismatch import mismatch
 from engine.language.parser import Parsed
-from engine.language.path import show_path
+from engine.language.path import ROOTS, show_path
 from engine.language.refusal import (
     BAD_PATH,
     BAD_PATTERN,
@@ -22,7 +22,6 @@ from engine.language.refusal import (
     Span,
     refusal,
 )
-from engine.language.scope import ROOTS
 from engine.language.signature import Function
 from engine.language.tree import (
     Arithmetic,
@@ -107,7 +106,7 @@ class _Checker:
         if name in FUNCTIONS or name in FILTERS:
             usage = FUNCTIONS.get(name, FILTERS.get(name))
             return refusal(UNKNOWN_ROOT, f"`{name}` is a function", at, f"write `{cast(Function, usage).usage}`")
-        remedy = mistakes.HOMES.get(name) or mistakes.WORDS.get(name)
+        remedy = hints.HOMES.get(name) or hints.WORDS.get(name)
         if remedy is None:
             remedy = did_you_mean(name, self.roots)
             if not remedy.startswith("did"):
@@ -217,10 +216,10 @@ class _Checker:
         at = (node.lineno, node.lineno + len(node.name))
         function = FILTERS.get(node.name)
         if function is None:
-            known = mistakes.FILTERS.get(node.name)
+            known = hints.FILTERS.get(node.name)
             remedy = f"did you mean `{known}`?" if known else did_you_mean(node.name, FILTERS)
             if node.name == "contains":
-                remedy = mistakes.WORDS["contains"]
+                remedy = hints.WORDS["contains"]
             raise refusal(UNKNOWN_FUNCTION, f"there is no filter `{node.name}`", at, remedy)
         if node.node is None:
             raise refusal(SYNTAX, "a filter needs a value before it", at)
@@ -234,14 +233,14 @@ class _Checker:
         name, at = node.node.name, self.span(node.node)
         if name in FUNCTIONS:
             return self._call(FUNCTIONS[name], node, at)
-        known = FILTERS.get(mistakes.FILTERS.get(name, name))
+        known = FILTERS.get(hints.FILTERS.get(name, name))
         remedy = f"it is a filter: write `{known.usage}`" if known else did_you_mean(name, FUNCTIONS)
         raise refusal(UNKNOWN_FUNCTION, f"there is no function `{name}`", at, remedy)
 
     def _method(self, node: nodes.Getattr) -> Wrong:
         at = (self.span(node)[1] - len(node.attr), self.span(node)[1])
-        known = FILTERS.get(mistakes.FILTERS.get(node.attr, node.attr))
-        remedy = f"write `{known.usage}`" if known else mistakes.WORDS.get(node.attr, "")
+        known = FILTERS.get(hints.FILTERS.get(node.attr, node.attr))
+        remedy = f"write `{known.usage}`" if known else hints.WORDS.get(node.attr, "")
         if node.attr in {"get", "items"}:
             remedy = "write `value.key`, or `value['key'] | default(...)`"
         return refusal(NOT_ALLOWED, f"values have no methods such as `{node.attr}`", at, remedy)

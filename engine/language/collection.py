@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 
 from engine.language.absent import ABSENT, Unfit
+from engine.language.operators import TEXT_CAP, as_text, bounded, capped_text, is_number, kind_of
 from engine.language.signature import need_list, need_object, need_text, need_whole
-from engine.language.signs import TEXT_CAP, as_text, bounded, capped_text, is_number, kind_of
 
 
 def length(value: Any) -> int:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from engine.language.leaves import Evaluate
-from engine.language.signs import COMPARE, HOLDERS, is_number
+from engine.language.operators import COMPARE, HOLDERS, is_number
+from engine.language.readers import Evaluate
 from engine.language.tree import Constant, Tree
 
 Operand = tuple[Evaluate, Tree]

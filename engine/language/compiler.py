@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 from engine.language.absent import ABSENT, Absent, Unfit, Unusable
 from engine.language.comparison import chain, compare
-from engine.language.leaves import Evaluate, Leaves, needed
+from engine.language.operators import ARITHMETIC, LISTS, TEXT_CAP, as_text, capped_text
 from engine.language.path import show_path
-from engine.language.signs import ARITHMETIC, LISTS, TEXT_CAP, as_text, capped_text
+from engine.language.readers import Evaluate, Leaves, needed
 from engine.language.tree import (
     Arithmetic,
     Call,

@@ -9,8 +9,7 @@ from msgspec import Struct
 from engine.language import buckets
 from engine.language.absent import ABSENT
 from engine.language.duration import read_duration
-from engine.language.path import parse_path
-from engine.language.scope import Scope
+from engine.language.path import Scope, parse_path
 from engine.problem import Wrong
 
 COUNTER = re.compile(r"[a-z][a-z0-9_-]{0,99}")

@@ -8,10 +8,10 @@ from msgspec.structs import replace
 
 from engine.language.checker import check
 from engine.language.compiler import Compiler
-from engine.language.leaves import Noted, Plain
 from engine.language.parser import parse
+from engine.language.path import ROOTS, Scope
+from engine.language.readers import Noted, Plain
 from engine.language.refusal import SYNTAX, refusal
-from engine.language.scope import ROOTS, Scope
 from engine.language.tokens import Tokens, tokenise
 from engine.language.tree import Comparison, Constant, Derivation, Path, Tree, children
 

@@ -14,10 +14,10 @@ from jsonpath_ng.parser import JsonPathParser
 
 from engine.language.absent import ABSENT, Unfit
 from engine.language.expression import Read
-from engine.language.leaves import needer, reader
+from engine.language.operators import LIST_CAP, LISTS
+from engine.language.path import Scope
+from engine.language.readers import needer, reader
 from engine.language.refusal import BAD_JSONPATH, TOO_LARGE, UNKNOWN_ROOT, Span, refusal
-from engine.language.scope import Scope
-from engine.language.signs import LIST_CAP, LISTS
 from engine.problem import Wrong, did_you_mean
 
 SOURCE_CAP = 1024  # characters

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
+from engine.language.operators import kind_of
 from engine.language.path import show_path
 from engine.language.refusal import MISMATCH, refusal
-from engine.language.signs import kind_of
 from engine.language.tree import Comparison, Constant, Path, Tree
 from engine.problem import Wrong
 

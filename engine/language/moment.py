@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from engine.language.absent import Unfit
+from engine.language.operators import bounded, is_number
 from engine.language.signature import need_number, need_text
-from engine.language.signs import bounded, is_number
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIRECTIVES = "YmdHMSyjuGV%"

@@ -5,8 +5,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from engine.language.absent import Unfit
+from engine.language.operators import bounded
 from engine.language.signature import need_number, need_whole
-from engine.language.signs import bounded
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _DIGITS_CAP = 64  # characters of a text that is read as a number

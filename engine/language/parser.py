@@ -15,7 +15,7 @@ from jinja2.lexer import TokenStream
 from msgspec import Struct
 
 from engine.language.functions import TESTS
-from engine.language.mistakes import WORDS
+from engine.language.hints import WORDS
 from engine.language.refusal import SYNTAX, TOO_LARGE, UNKNOWN_FUNCTION, Span, refusal
 from engine.language.tokens import ENVIRONMENT, Tokens
 from engine.problem import Wrong, did_you_mean

@@ -1,12 +1,20 @@
-"""Dotted paths of map keys, such as `traits.revenue` and `traits['a.b'].c`."""
+"""The roots that expressions may read, and dotted paths of map keys, such as `traits.revenue` and `traits['a.b'].c`."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from engine.language.absent import ABSENT
 from engine.language.refusal import BAD_PATH, TOO_LARGE, refusal
+
+Scope = Mapping[str, Any]
+"""Root name -> plain data: dictionaries, lists, tuples (which count as lists), text, numbers, booleans, null.
+
+Below dictionaries all must be exact built-in types; a root that is None or missing has everything below it absent.
+"""
+
+ROOTS = frozenset({"event", "session", "profile", "source", "nodes", "now"})
 
 SEGMENT_CAP = 16  # names in one path
 TEXT_CAP = 1024  # characters

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from engine.language.absent import Unfit
-from engine.language.signs import LISTS, is_number, kind_of
+from engine.language.operators import LISTS, is_number, kind_of
 
 
 class Function(Struct, frozen=True):

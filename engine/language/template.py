@@ -7,10 +7,10 @@ from typing import Any, Protocol
 from engine.language.absent import Absent, Unfit
 from engine.language.compiler import joined
 from engine.language.expression import Expression, Read, compile_tokens
-from engine.language.leaves import Evaluate
+from engine.language.operators import as_text
+from engine.language.path import ROOTS, Scope
+from engine.language.readers import Evaluate
 from engine.language.refusal import NOT_ALLOWED, refusal
-from engine.language.scope import ROOTS, Scope
-from engine.language.signs import as_text
 from engine.language.tokens import tokenise
 from engine.problem import Wrong
 

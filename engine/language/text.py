@@ -9,8 +9,8 @@ import msgspec
 import re2
 
 from engine.language.absent import Unfit
+from engine.language.operators import LIST_CAP, TEXT_CAP, as_text, capped_text, kind_of
 from engine.language.signature import need_text, need_whole
-from engine.language.signs import LIST_CAP, TEXT_CAP, as_text, capped_text, kind_of
 
 PATTERN_CAP = 512  # characters
 _PATTERN_BYTES = 1 << 20  # of memory that a compiled pattern may take

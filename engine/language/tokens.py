@@ -12,7 +12,7 @@ from jinja2.exceptions import TemplateSyntaxError
 from jinja2.lexer import TOKEN_EOF, Token, operators
 from msgspec import Struct
 
-from engine.language.mistakes import CHARACTERS, TOKENS, TOUCHING, UNITS, WORDS
+from engine.language.hints import CHARACTERS, TOKENS, TOUCHING, UNITS, WORDS
 from engine.language.refusal import NOT_ALLOWED, SYNTAX, TOO_LARGE, Span, refusal
 from engine.problem import Wrong
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from engine.language.absent import Absent, Unusable
 from engine.language.jsonpath import compile_jsonpath
-from engine.language.leaves import Evaluate
+from engine.language.path import ROOTS, Scope
+from engine.language.readers import Evaluate
 from engine.language.refusal import NO_TEMPLATES, TOO_LARGE
-from engine.language.scope import ROOTS, Scope
 from engine.language.template import Parts, Piece, Source, has_template, mixed, split, whole
 from engine.problem import KeyPath, Problem, Wrong
 

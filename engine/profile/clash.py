@@ -9,9 +9,9 @@ from typing import Any, Literal
 from msgspec import json
 
 from engine.profile.document import Clash, Path
-from engine.profile.shown import WRITABLE
+from engine.profile.profile_view import WRITABLE
+from engine.profile.tree import View, look
 from engine.profile.value import dotted
-from engine.profile.view import View, look
 
 MOST_CLASHES = 10  # that are named
 SHORT = 60  # characters of a value

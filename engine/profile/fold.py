@@ -16,8 +16,8 @@ from engine.profile.cellpath import ELEMENT, MEMBER, cell_path, element_of, memb
 from engine.profile.declared import Fields, Rule, best
 from engine.profile.document import LIST_CAP, CellPath, Part, Profile, Scalar
 from engine.profile.tally import COUNTERS, added_up
+from engine.profile.tree import View
 from engine.profile.value import ABSENT, members
-from engine.profile.view import View
 
 Stamp = tuple[int, str]  # (ms, part id); ties of time go by id
 Kid = str | tuple[int, str, int]  # a segment of a cell path, or a list's element as (time, part id, index)

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from engine.profile.document import Profile
 from engine.profile.fold import fold
-from engine.profile.shown import shown
+from engine.profile.profile_view import shown
 from engine.search.field import NEWEST, Field, Kind, all_fields
 from engine.search.query import AllOf, AnyOf, Begins, Exists, Is, Node, Not, Query, Within
 

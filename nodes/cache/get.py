@@ -2,11 +2,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.ask import Ask, CacheReply, Reply
+from engine.flow.ask import Ask, CacheReply, Reply, refusal
 from engine.flow.ask import CacheGet as Get
 from engine.flow.node import Node, Outcome, Port, Seen, Sole, Text
 from nodes.cache.set import bad_key
-from nodes.reply import refusal
 
 
 class CacheGet(Node, frozen=True, tag="cache.get"):

@@ -2,8 +2,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.node import Fixed, Node, Outcome, Port, Seen, Sole, Span
-from engine.flow.note import ConsentNames
+from engine.flow.node import ConsentNames, Fixed, Node, Outcome, Port, Seen, Sole, Span
 from engine.profile.consent import Decision, decided
 
 

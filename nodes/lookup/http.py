@@ -5,12 +5,11 @@ from urllib.parse import quote, unquote
 
 from msgspec import Meta, field
 
-from engine.flow.ask import Ask, HttpAsk, HttpReply, Reply
+from engine.flow.ask import Ask, HttpAsk, HttpReply, Reply, refusal
 from engine.flow.node import Fixed, Hidden, Names, Node, Outcome, Parts, Port, Seen, Text
 from engine.language.absent import ABSENT
 from engine.language.path import read
 from engine.profile.document import Scalar
-from nodes.reply import refusal
 
 _NOT_OF_A_PATH = re.compile(r"[\\?#]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

@@ -2,13 +2,12 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.ask import Ask, ProfileReply, Reply
+from engine.flow.ask import Ask, ProfileReply, Reply, refusal
 from engine.flow.node import Keys, Node, Outcome, Port, Seen, Text
 from engine.profile.fold import fold
 from engine.profile.operations import Refused
-from engine.profile.shown import shown
+from engine.profile.profile_view import shown
 from nodes.key import OneKey, wanted
-from nodes.reply import refusal
 
 
 class LookupProfile(Node, frozen=True, tag="lookup.profile"):

@@ -2,12 +2,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.ask import Ask, ProfileById, ProfileReply, Reply
+from engine.flow.ask import Ask, ProfileById, ProfileReply, Reply, refusal
 from engine.flow.node import Node, Outcome, Port, Seen, Sole, Text
 from engine.profile.operations import Refused
 from nodes.join import APART, joining
 from nodes.key import read_id
-from nodes.reply import refusal
 
 CAUSE = "alias"
 

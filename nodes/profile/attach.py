@@ -2,14 +2,12 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.ask import Ask, ProfileReply, Reply
+from engine.flow.ask import Ask, ProfileReply, Reply, refusal
 from engine.flow.effect import Attach, Effect
-from engine.flow.node import Fixed, Keys, Node, Outcome, Port, Seen, Text
-from engine.flow.note import InPlaceOf
+from engine.flow.node import Fixed, InPlaceOf, Keys, Node, Outcome, Port, Seen, Text
 from engine.profile.document import new_profile
 from engine.profile.operations import Refused
 from nodes.key import OneKey, read_one, wanted
-from nodes.reply import refusal
 
 
 class ProfileAttach(Node, frozen=True, tag="profile.attach"):

@@ -3,7 +3,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.ask import Ask, ProfileReply, ProfilesByKeys, ProfilesReply, Reply
+from engine.flow.ask import Ask, ProfileReply, ProfilesByKeys, ProfilesReply, Reply, refusal
 from engine.flow.effect import Effect
 from engine.flow.node import Keys, Node, Outcome, Port, Seen, Sole, Sparse
 from engine.language.path import read
@@ -11,7 +11,6 @@ from engine.profile.document import Profile, Scalar
 from engine.profile.operations import Refused
 from nodes.join import APART, Joining, first_new, joining
 from nodes.key import Key, read_key
-from nodes.reply import refusal
 
 
 class ProfileMerge(Node, frozen=True, tag="profile.merge"):

@@ -3,8 +3,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from engine.flow.effect import Stop as Stopping
-from engine.flow.node import Node, Outcome, Seen, Sole, Text
-from engine.flow.note import End
+from engine.flow.node import End, Node, Outcome, Seen, Sole, Text
 
 
 class Stop(Node, frozen=True, tag="stop"):

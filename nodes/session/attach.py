@@ -2,11 +2,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.ask import Ask, Reply, SessionById, SessionReply
+from engine.flow.ask import Ask, Reply, SessionById, SessionReply, refusal
 from engine.flow.effect import AttachSession
 from engine.flow.node import Node, Outcome, Port, Seen, Sole, Text
 from nodes.key import placeholder
-from nodes.reply import refusal
 
 
 class SessionAttach(Node, frozen=True, tag="session.attach"):

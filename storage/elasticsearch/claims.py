@@ -6,15 +6,15 @@ it finishes what is pending, writes the document once more as it is (so that a c
 writes over the claim, by compare-and-set. The owner renews its claim before each try, so one of the two fails.
 """
 
-from engine.tracking.ports import Conflict
-from engine.tracking.records import Mark
-from storage.documents import encode
-from storage.elasticsearch.draft import Draft
+from engine.ports.records import Mark
+from engine.ports.store import Conflict
+from storage.elasticsearch.commit_plan import Draft
+from storage.elasticsearch.documents import MarkSource, ProfileSource
 from storage.elasticsearch.loader import MOST_CONFUSED, Loader, unsettled
 from storage.elasticsearch.names import Names, Place, id_of
 from storage.elasticsearch.operation import Written, replace
-from storage.elasticsearch.source import MarkSource, ProfileSource
 from storage.elasticsearch.writer import Writer
+from storage.encoding import encode
 
 
 class Claims:

@@ -11,21 +11,12 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from engine.tracking.ports import Conflict, TooLarge, Unavailable
-from engine.tracking.records import ProfileWrite, SessionWrite, Unit
-from storage.documents import check_versions, encode
-from storage.elasticsearch.chain import Node
-from storage.elasticsearch.check import Check, Checked
+from engine.ports.records import ProfileWrite, SessionWrite, Unit
+from engine.ports.store import Conflict, TooLarge, Unavailable
 from storage.elasticsearch.claims import Claims
-from storage.elasticsearch.draft import Draft, Parts, Stamps, draft_of, names_of, parts_of
-from storage.elasticsearch.entry import Entry
-from storage.elasticsearch.finisher import Finisher
-from storage.elasticsearch.held import Held, Seen
-from storage.elasticsearch.loader import Loader, unsettled
-from storage.elasticsearch.names import Names, id_of
-from storage.elasticsearch.operation import Written, advance, create, delete, replace
-from storage.elasticsearch.reader import Reader
-from storage.elasticsearch.source import (
+from storage.elasticsearch.commit_plan import Draft, Parts, Stamps, draft_of, names_of, parts_of
+from storage.elasticsearch.document_locks import Turns
+from storage.elasticsearch.documents import (
     RECENT,
     MarkSource,
     ProfileSource,
@@ -36,9 +27,18 @@ from storage.elasticsearch.source import (
     session_source,
     text_of,
 )
+from storage.elasticsearch.finisher import Finisher
+from storage.elasticsearch.loader import Loader, unsettled
+from storage.elasticsearch.names import Names, id_of
+from storage.elasticsearch.operation import Written, advance, create, delete, replace
+from storage.elasticsearch.pending_writes import Entry
+from storage.elasticsearch.preconditions import Check, Checked
+from storage.elasticsearch.reader import Reader
+from storage.elasticsearch.tombstone_chain import Node
 from storage.elasticsearch.tombstones import Tombstones
-from storage.elasticsearch.turns import Turns
+from storage.elasticsearch.version_cache import Held, Seen
 from storage.elasticsearch.writer import Writer
+from storage.encoding import check_versions, encode
 
 MOST_TRIES = 20  # of one unit whose document moves without its version
 MOST_PENDING = 8  # entries that a document carries

@@ -12,9 +12,9 @@ from typing import Any
 
 from msgspec import Struct, json
 
-from engine.tracking.erasure import Belongings, Erased
-from engine.tracking.ports import Conflict
-from storage.elasticsearch.expunging import expunge
+from engine.ports.erasure import Belongings, Erased
+from engine.ports.store import Conflict
+from storage.elasticsearch.expunge import expunge
 from storage.elasticsearch.finisher import Finisher
 from storage.elasticsearch.loader import MOST_CONFUSED, Loader, unsettled
 from storage.elasticsearch.names import Names, Place, id_of

@@ -4,16 +4,10 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
-from engine.tracking.known import Recent
-from engine.tracking.ports import Unavailable
-from engine.tracking.records import Key, Mark, Session
-from storage.documents import encode
-from storage.elasticsearch.chain import Node, node, onward
-from storage.elasticsearch.entry import Entry, Extra, Record, entry_in, token_in
-from storage.elasticsearch.names import Names, id_of
-from storage.elasticsearch.operation import Operation, advance, create, renew, replace
-from storage.elasticsearch.reader import Reader
-from storage.elasticsearch.source import (
+from engine.ports.bounded import BoundedCache
+from engine.ports.records import Key, Mark, Session
+from engine.ports.store import Unavailable
+from storage.elasticsearch.documents import (
     CacheSource,
     ProfileSource,
     decode_key_source,
@@ -27,7 +21,13 @@ from storage.elasticsearch.source import (
     session_source,
     text_of,
 )
+from storage.elasticsearch.names import Names, id_of
+from storage.elasticsearch.operation import Operation, advance, create, renew, replace
+from storage.elasticsearch.pending_writes import Entry, Extra, Record, entry_in, token_in
+from storage.elasticsearch.reader import Reader
+from storage.elasticsearch.tombstone_chain import Node, node, onward
 from storage.elasticsearch.writer import Writer
+from storage.encoding import encode
 
 SECONDS = 10.0  # that a caller waits for entries to be finished
 AGAIN_SECONDS = 0.5
@@ -42,7 +42,7 @@ class Finisher:
         self._writer = writer
         self._names = names
         self._begun: dict[str, Entry] = {}
-        self._done: Recent[bool] = Recent()
+        self._done: BoundedCache[bool] = BoundedCache()
         self._closed = False
         self.sessions: dict[tuple[str, str], Session] = {}
         self.marks: dict[tuple[str, str], Mark] = {}

@@ -7,17 +7,10 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
+from engine.ports.records import Key, Mark, Session
+from engine.ports.store import Conflict, Unavailable
 from engine.profile.document import Profile
-from engine.tracking.ports import Conflict, Unavailable
-from engine.tracking.records import Key, Mark, Session
-from storage.documents import decode_profile, decode_session
-from storage.elasticsearch.chain import Node, chain, node, profile_of
-from storage.elasticsearch.finisher import Finisher
-from storage.elasticsearch.held import Held, Memory, Seen
-from storage.elasticsearch.names import Names, Place, id_of
-from storage.elasticsearch.operation import Written
-from storage.elasticsearch.reader import Found, Reader
-from storage.elasticsearch.source import (
+from storage.elasticsearch.documents import (
     MarkSource,
     ProfileSource,
     SessionSource,
@@ -26,6 +19,13 @@ from storage.elasticsearch.source import (
     decode_mark_source,
     decode_session_source,
 )
+from storage.elasticsearch.finisher import Finisher
+from storage.elasticsearch.names import Names, Place, id_of
+from storage.elasticsearch.operation import Written
+from storage.elasticsearch.reader import Found, Reader
+from storage.elasticsearch.tombstone_chain import Node, chain, node, profile_of
+from storage.elasticsearch.version_cache import Held, Memory, Seen
+from storage.encoding import decode_profile, decode_session
 
 Name = tuple[str, str]  # a session's or a mark's: source and id
 MOST_CONFUSED = 20  # times that a document may move while it is read

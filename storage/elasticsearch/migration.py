@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from msgspec import Struct, field, json
 
-from engine.tracking.ports import Unavailable
-from storage.documents import encode
+from engine.ports.store import Unavailable
 from storage.elasticsearch.connection import Connection, Lost
+from storage.elasticsearch.error_cause import cause_of
 from storage.elasticsearch.names import Names
-from storage.elasticsearch.refusal import cause_of
 from storage.elasticsearch.templates import CHANGEABLE, KINDS, SCHEMA, Kind, mappings, template
+from storage.encoding import encode
 
 EXISTS = "resource_already_exists_exception"
 

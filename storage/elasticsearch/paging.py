@@ -13,10 +13,10 @@ from engine.search.match import matches
 from engine.search.page import Page, Place, read_cursor, write_cursor
 from engine.search.query import Query
 from engine.search.translation import translate
-from storage.documents import decode_event, decode_profile, decode_rejected, decode_run, decode_session
 from storage.elasticsearch.dsl import Dsl, Speech
 from storage.elasticsearch.names import Names
 from storage.elasticsearch.search import Search
+from storage.encoding import decode_event, decode_profile, decode_rejected, decode_run, decode_session
 
 AT_ONCE: Final = 200  # documents of one request
 MOST_READ: Final = 10_000  # documents for one page

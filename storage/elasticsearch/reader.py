@@ -6,12 +6,12 @@ from itertools import islice
 
 from msgspec import Raw, Struct, field, json
 
-from engine.tracking.ports import Unavailable
+from engine.ports.store import Unavailable
+from storage.elasticsearch.backoff import Pauses
 from storage.elasticsearch.connection import Connection, Lost
+from storage.elasticsearch.error_cause import NO_INDEX, Cause, cause_of, may_pass
 from storage.elasticsearch.names import Place
 from storage.elasticsearch.operation import Written
-from storage.elasticsearch.pause import Pauses
-from storage.elasticsearch.refusal import NO_INDEX, Cause, cause_of, may_pass
 
 MOST_PLACES = 1000  # in one request
 QUEUED_PLACES = 50_000

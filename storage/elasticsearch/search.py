@@ -8,12 +8,12 @@ from typing import Any
 
 from msgspec import Raw, Struct, field, json
 
-from engine.tracking.ports import Unavailable
-from storage.documents import encode
+from engine.ports.store import Unavailable
+from storage.elasticsearch.backoff import Pauses
 from storage.elasticsearch.connection import Answer, Connection, Lost
+from storage.elasticsearch.error_cause import cause_of, may_pass
 from storage.elasticsearch.operation import Written
-from storage.elasticsearch.pause import Pauses
-from storage.elasticsearch.refusal import cause_of, may_pass
+from storage.encoding import encode
 
 Query = Mapping[str, Any]
 ALL: Query = {"match_all": {}}

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Raw
 
-from storage.documents import encode
+from storage.encoding import encode
 
 DEEPEST = 18
 LONGEST_PATH = 2000  # characters of a key with those above it

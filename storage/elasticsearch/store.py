@@ -4,17 +4,17 @@ import asyncio
 import os
 from base64 import b64decode, b64encode
 
+from engine.ports.erasure import Belongings, Erased
+from engine.ports.records import CacheEntry, Counts, Key, Mark, Rejected, RunRecord, Session, StoredEvent, Unit
+from engine.ports.store import Unavailable
 from engine.profile.document import Profile
+from engine.project.retention import Dropped, Keep, Tell, silent
 from engine.search.page import Page
 from engine.search.query import Query
-from engine.tracking.erasure import Belongings, Erased
-from engine.tracking.ports import Unavailable
-from engine.tracking.records import CacheEntry, Counts, Key, Mark, Rejected, RunRecord, Session, StoredEvent, Unit
-from engine.tracking.retention import Dropped, Keep, Tell, silent
-from storage.documents import decode_cached, decode_event, decode_rejected, decode_run, encode
 from storage.elasticsearch.address import Address, address_of
 from storage.elasticsearch.committer import Committer
 from storage.elasticsearch.connection import Connection
+from storage.elasticsearch.documents import MetaSource, decode_doc
 from storage.elasticsearch.dsl import Dsl
 from storage.elasticsearch.erasure import Erasure
 from storage.elasticsearch.finisher import Finisher
@@ -25,10 +25,10 @@ from storage.elasticsearch.operation import Operation
 from storage.elasticsearch.paging import page_of
 from storage.elasticsearch.reader import Reader
 from storage.elasticsearch.search import NEWEST, OLDEST, Search
-from storage.elasticsearch.source import MetaSource, decode_doc
 from storage.elasticsearch.sweeper import OLDER_MS, Sweeper
 from storage.elasticsearch.upkeep import Upkeep
 from storage.elasticsearch.writer import Writer
+from storage.encoding import decode_cached, decode_event, decode_rejected, decode_run, encode
 
 SECRET = "secret"  # noqa: S105 - the id of the document that holds it
 PROBE = "probe"
@@ -38,7 +38,7 @@ LOOK_SECONDS = 3600.0  # less than a week by far: then there is an index more to
 
 
 class ElasticsearchStore:
-    """Implements `engine.tracking.ports.Store` and `Sweeping`. For one event loop."""
+    """Implements `engine.ports.store.Store` and `Sweeping`. For one event loop."""
 
     def __init__(self, address: Address) -> None:
         self._connection = Connection(address)

@@ -10,24 +10,24 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct, json, structs
 
-from engine.tracking.ports import Unavailable
-from storage.documents import decode_profile, encode
-from storage.elasticsearch.chain import Node, profile_of
-from storage.elasticsearch.entry import Record, entry_of, new_token
-from storage.elasticsearch.finisher import Finisher
-from storage.elasticsearch.loader import Loader
-from storage.elasticsearch.names import Names, id_of
-from storage.elasticsearch.operation import Operation, delete, renew, replace
-from storage.elasticsearch.reader import Reader
-from storage.elasticsearch.search import Hit, Search
-from storage.elasticsearch.source import (
+from engine.ports.store import Unavailable
+from storage.elasticsearch.documents import (
     RECENT,
     decode_mark_source,
     decode_profile_source,
     decode_session_source,
     text_of,
 )
+from storage.elasticsearch.finisher import Finisher
+from storage.elasticsearch.loader import Loader
+from storage.elasticsearch.names import Names, id_of
+from storage.elasticsearch.operation import Operation, delete, renew, replace
+from storage.elasticsearch.pending_writes import Record, entry_of, new_token
+from storage.elasticsearch.reader import Reader
+from storage.elasticsearch.search import Hit, Search
+from storage.elasticsearch.tombstone_chain import Node, profile_of
 from storage.elasticsearch.writer import Writer
+from storage.encoding import decode_profile, encode
 
 PAGE = 200  # documents that are taken up together
 PAGES = 50  # in one sweep of an index

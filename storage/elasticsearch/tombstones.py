@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 
+from engine.ports.records import ProfileWrite
+from engine.ports.store import Conflict
 from engine.profile.document import Profile
-from engine.tracking.ports import Conflict
-from engine.tracking.records import ProfileWrite
-from storage.documents import decode_profile, encode
-from storage.elasticsearch.chain import Node
-from storage.elasticsearch.draft import Draft
+from storage.elasticsearch.commit_plan import Draft
+from storage.elasticsearch.documents import ProfileSource
 from storage.elasticsearch.loader import Loader
 from storage.elasticsearch.names import Names, id_of
 from storage.elasticsearch.operation import replace
-from storage.elasticsearch.source import ProfileSource
+from storage.elasticsearch.tombstone_chain import Node
 from storage.elasticsearch.writer import Writer
+from storage.encoding import decode_profile, encode
 
 
 class Tombstones:

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 
 from msgspec import Struct, json
 
-from engine.tracking.ports import Unavailable
-from engine.tracking.retention import KINDS, Dropped, Keep, Kind, Tell
-from storage.documents import encode
+from engine.ports.store import Unavailable
+from engine.project.retention import KINDS, Dropped, Keep, Kind, Tell
+from storage.elasticsearch.documents import MetaSource, decode_meta_source
 from storage.elasticsearch.finisher import Finisher
 from storage.elasticsearch.loader import Loader
 from storage.elasticsearch.names import Names, id_of, over_before, weeks_over_before
 from storage.elasticsearch.operation import create, delete, replace
 from storage.elasticsearch.reader import Reader
 from storage.elasticsearch.search import Search
-from storage.elasticsearch.source import MetaSource, decode_meta_source
 from storage.elasticsearch.writer import Writer
+from storage.encoding import encode
 
 FORGOTTEN = "forgotten"  # the document that says up to when marks are forgotten
 CHUNK = 1000

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from msgspec import Struct, json
 from msgspec import field as named
 
-from engine.tracking.ports import Unavailable
+from engine.ports.store import Unavailable
+from storage.elasticsearch.backoff import pause
 from storage.elasticsearch.connection import LINES, Connection, Lost
+from storage.elasticsearch.error_cause import BLOCK, Cause, cause_of, may_pass
 from storage.elasticsearch.operation import Operation, Written
-from storage.elasticsearch.pause import pause
-from storage.elasticsearch.refusal import BLOCK, Cause, cause_of, may_pass
 
 MOST_OPERATIONS = 2000  # in one request
 MOST_BYTES = 8 * 1024 * 1024

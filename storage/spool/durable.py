@@ -6,15 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-from engine.tracking.ports import Parcel, Unavailable
+from engine.ports.store import Parcel, Unavailable
+from storage.spool.bounds import USUAL, Bounds, Load, load_of
 from storage.spool.file import KEEP, KEPT, PROBE, Job, Outcome, SpoolFile, after, drop, held, put
-from storage.spool.load import USUAL, Bounds, Load, load_of
 
 Order = tuple[Job, "asyncio.Future[Any]"]
 
 
 class DurableSpool:
-    """Implements `engine.tracking.ports.Spool`. For one event loop."""
+    """Implements `engine.ports.store.Spool`. For one event loop."""
 
     def __init__(self, file: SpoolFile, bounds: Bounds = USUAL) -> None:
         """Take over an open file. Raises `Unavailable`."""

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from engine.tracking.ports import Parcel, Unavailable
-from storage.spool.load import ROW_BYTES, Load
+from engine.ports.store import Parcel, Unavailable
+from storage.spool.bounds import ROW_BYTES, Load
 from storage.sqlite.schema import connect
 
 APPLICATION = 0x48445253  # "HDRS", in the file's header

@@ -5,9 +5,9 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
+from storage.spool.bounds import USUAL, Bounds
 from storage.spool.durable import DurableSpool
 from storage.spool.file import SpoolFile, move
-from storage.spool.load import USUAL, Bounds
 from storage.sqlite.lock import Held, lock_file
 
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
-from engine.tracking.ports import Parcel
-from storage.spool.load import USUAL, Bounds, load_of
+from engine.ports.store import Parcel
+from storage.spool.bounds import USUAL, Bounds, load_of
 
 
 class MemorySpool:
-    """Implements `engine.tracking.ports.Spool`."""
+    """Implements `engine.ports.store.Spool`."""
 
     def __init__(self, bounds: Bounds = USUAL) -> None:
         self._bounds = bounds

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from engine.tracking.ports import Conflict
-from engine.tracking.records import StoredEvent, Unit
-from storage.documents import check_versions, encode
+from engine.ports.records import StoredEvent, Unit
+from engine.ports.store import Conflict
+from storage.encoding import check_versions, encode
 from storage.sqlite.statement import (
     CACHE,
     DUE,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct, json
 
-from engine.tracking.erasure import Belongings, Erased, SessionName
+from engine.ports.erasure import Belongings, Erased, SessionName
 from storage.sqlite.change import ROW_BYTES, Change
 from storage.sqlite.reader import Reader
 from storage.sqlite.statement import (

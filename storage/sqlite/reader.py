@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from engine.tracking.ports import Unavailable
+from engine.ports.store import Unavailable
 from storage.sqlite.schema import READING, connect
 
 T = TypeVar("T")

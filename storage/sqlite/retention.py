@@ -11,7 +11,7 @@ from itertools import takewhile
 
 from msgspec import Struct
 
-from engine.tracking.retention import KINDS, Dropped, Keep, Kind
+from engine.project.retention import KINDS, Dropped, Keep, Kind
 from storage.sqlite.change import ROW_BYTES, Change
 from storage.sqlite.query import CHUNK
 from storage.sqlite.reader import Reader

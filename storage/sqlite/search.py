@@ -16,7 +16,7 @@ from engine.search.match import matches
 from engine.search.page import Page, read_cursor, write_cursor
 from engine.search.query import Node, Query, required
 from engine.search.translation import translate
-from storage.documents import decode_event, decode_profile, decode_rejected, decode_run, decode_session
+from storage.encoding import decode_event, decode_profile, decode_rejected, decode_run, decode_session
 from storage.sqlite.condition import Condition, Sql
 from storage.sqlite.reader import Decode, Reader
 from storage.sqlite.schema import APPLICATION, VERSION, UnusableFile
@@ -149,7 +149,7 @@ class Searcher:
             raise UnusableFile(path, "it is not a store that this version of Headrace knows")
 
     async def search(self, query: Query, limit: int, after: str | None = None) -> Page:
-        """As `engine.tracking.ports.Store`."""
+        """As `engine.ports.store.Store`."""
         paging = Paging(query, limit, after)
         while paging.step(self._reader):
             pass

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from engine.tracking.ports import Moved
+from engine.ports.store import Moved
 
 Row = tuple[Any, ...]
 

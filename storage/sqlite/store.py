@@ -15,12 +15,8 @@ from typing import TypeVar
 
 from msgspec import structs
 
-from engine.profile.document import Profile
-from engine.search.page import Page
-from engine.search.query import Query
-from engine.tracking.erasure import Belongings, Erased, SessionName
-from engine.tracking.ports import Unavailable
-from engine.tracking.records import (
+from engine.ports.erasure import Belongings, Erased, SessionName
+from engine.ports.records import (
     CacheEntry,
     Counts,
     Key,
@@ -31,8 +27,12 @@ from engine.tracking.records import (
     StoredEvent,
     Unit,
 )
-from engine.tracking.retention import Dropped, Keep, Tell, silent
-from storage.documents import (
+from engine.ports.store import Unavailable
+from engine.profile.document import Profile
+from engine.project.retention import Dropped, Keep, Tell, silent
+from engine.search.page import Page
+from engine.search.query import Query
+from storage.encoding import (
     decode_cached,
     decode_event,
     decode_profile,
@@ -45,8 +45,8 @@ from storage.sqlite.change import Change, change_of
 from storage.sqlite.reader import Reader
 from storage.sqlite.schema import UnusableFile, prepare
 from storage.sqlite.search import Paging
+from storage.sqlite.secure_erase import wash
 from storage.sqlite.statement import DROP_CACHE, FLOW, META, REMOVE
-from storage.sqlite.wash import wash
 from storage.sqlite.writer import Writer
 
 T = TypeVar("T")
@@ -56,7 +56,7 @@ READ_BUSY_MS = 200  # readers are held up only by what is exclusive and short; t
 
 
 class SqliteStore:
-    """Implements `engine.tracking.ports.Store`. Open it with `SqliteStore.open`; for one event loop at a time."""
+    """Implements `engine.ports.store.Store`. Open it with `SqliteStore.open`; for one event loop at a time."""
 
     def __init__(self, path: Path, near: Reader, far: Reader, writer: Writer, prepared: list[str]) -> None:
         self._path = path

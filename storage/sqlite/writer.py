@@ -18,7 +18,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from engine.tracking.ports import Conflict, Unavailable
+from engine.ports.store import Conflict, Unavailable
 from storage.sqlite.change import Change, write
 from storage.sqlite.checkpoint import Checkpoints
 from storage.sqlite.schema import WRITING, connect, is_busy

@@ -8,7 +8,7 @@ from litestar.testing import AsyncTestClient
 
 from api.app import create_app
 from effects.scripted import ScriptedPerformer
-from engine.tracking.project import Project
+from engine.project.project import Project
 from storage.memory import MemoryStore
 
 Serve = Callable[..., Any]

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.tracking.source import Source
+from engine.project.source import Source
 from tests.api.conftest import Serve
 from tests.projects import SHOP, project
 

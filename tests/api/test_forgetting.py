@@ -9,7 +9,7 @@ import pytest
 
 from effects.clock import ManualClock
 from tests.api.conftest import Serve
-from tests.api.test_identity import merged
+from tests.api.test_unmerge import merged
 
 
 async def complete(client: Any, begun: dict[str, Any], clock: ManualClock) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from api.tracking.desk import serve as desk
-from engine.tracking.intake import MOST_CONTEXT, Intake
+from api.tracking.endpoint import serve as desk
+from engine.tracking.intake.payload import MOST_CONTEXT, Intake
 from tests.api.conftest import Serve
 from tests.projects import payload, project
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from effects.clock import ManualClock
 from engine.language.expression import compile_condition
-from engine.tracking.segments import Segment
+from engine.project.segment import Segment
 from tests.api.conftest import Serve
 from tests.projects import payload, project
 

@@ -10,10 +10,10 @@ from api.upkeep import Upkeep
 from effects.clock import ManualClock
 from effects.ids import new_id
 from effects.scripted import ScriptedPerformer
-from engine.tracking.project import Settings
-from engine.tracking.records import Unit
-from engine.tracking.retention import Retention
-from engine.tracking.tracker import Tracker
+from engine.ports.records import Unit
+from engine.project.project import Settings
+from engine.project.retention import Retention
+from engine.tracking.pipeline.tracker import Tracker
 from storage.memory import MemoryStore
 from tests.projects import project
 from tests.storage.build import event, mark, rejected, run

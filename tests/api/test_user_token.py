@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.tracking.source import Source
-from engine.tracking.token import Claims, sign
+from engine.project.source import Source
+from engine.tracking.intake.user_token import Claims, sign
 from tests.api.conftest import Serve
 from tests.projects import payload, project
 

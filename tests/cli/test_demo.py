@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 from rich.console import Console
 
-from cli import demo
-from cli.apart import Share
+from cli.demo import demo
+from cli.demo.unmerge import Share
 
 COMMAND = (sys.executable, "-c", "from cli.main import main; main()", "demo")
 ROOT = Path(__file__).parents[2]

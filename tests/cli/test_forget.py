@@ -60,7 +60,7 @@ def test_a_store_that_is_served_is_left_to_its_server(tmp_path: Path, ids: list[
 def test_a_server_forgets_and_exports(tmp_path: Path, ids: list[str]) -> None:
     archive = tmp_path / "ann.zip"
     project = write_project(tmp_path, login=LOGIN)
-    with serving(project, tmp_path / "headrace.db", "tests.system.brisk") as served:
+    with serving(project, tmp_path / "headrace.db", "tests.system.fast_erasure_server") as served:
         exported = headrace("profile", "export", ids[0], "-o", archive, "--url", served.address)
         assert (exported.exit_code, "profile 1, sessions 2, events 3," in exported.stdout) == (0, True)
         missing = headrace("profile", "export", "nope", "-o", tmp_path / "no.zip", "--url", served.address)

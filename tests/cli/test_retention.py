@@ -10,7 +10,7 @@ from msgspec import structs
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from engine.tracking.records import Counts, Unit
+from engine.ports.records import Counts, Unit
 from storage.sqlite.lock import lock_file
 from storage.sqlite.store import SqliteStore
 from tests.storage.build import event, rejected, run

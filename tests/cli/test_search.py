@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cli.search import pointed
+from engine.ports.records import Unit
 from engine.problem import Problem
+from engine.project.project import Settings
 from engine.search.field import KINDS
 from engine.search.page import MOST
-from engine.tracking.project import Settings
-from engine.tracking.records import Unit
 from storage.elasticsearch.store import ElasticsearchStore
 from storage.sqlite.store import SqliteStore
 from tests.engine.tracking.collector import Collector

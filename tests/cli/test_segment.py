@@ -11,7 +11,7 @@ from cli.main import app
 from effects.clock import SystemClock
 from storage.sqlite.store import SqliteStore
 from tests.engine.tracking.collector import Collector
-from tests.engine.tracking.test_crossings import SET, revenue
+from tests.engine.tracking.pipeline.test_crossings import SET, revenue
 from tests.projects import project
 from tests.system.served import serving, write_project
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from cli.token import Asked, token
 from effects.clock import SystemClock
-from engine.tracking.token import proven_keys
+from engine.tracking.intake.user_token import proven_keys
 
 SECRET = "s3cret-of-the-shop-and-its-back-end"
 EMAIL = "pii.email=ann@example.com"

@@ -6,13 +6,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from engine.ports.records import Rejected, StoredEvent
 from engine.problem import Problem, Wrong
 from engine.search import match, syntax
 from engine.search.field import FIELDS, KINDS
 from engine.search.match import matches
 from engine.search.page import MOST, USUAL
 from engine.search.parse import DEEPEST, parse
-from engine.tracking.records import Rejected, StoredEvent
 from tests.docs.test_examples import anchors
 
 PAGE = (Path(__file__).parents[2] / "docs" / "search.md").read_text()

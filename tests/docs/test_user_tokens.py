@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from engine.tracking.token import proven_keys
+from engine.tracking.intake.user_token import proven_keys
 
 PAGE = Path(__file__).parents[2] / "docs" / "tracking.md"
 SECRET = "s3cret-of-the-shop-and-its-back-end"

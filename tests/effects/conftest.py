@@ -8,8 +8,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from effects.http import HttpPerformer
-from engine.tracking.source import Target
-from tests.effects.outside import Handler, Perform, RawHandler, Serve, ServeRaw
+from engine.project.source import Target
+from tests.effects.http_server import Handler, Perform, RawHandler, Serve, ServeRaw
 
 
 @pytest.fixture

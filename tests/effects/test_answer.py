@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from effects.answer import DEEPEST, text_of, value_of
-from effects.call import Refused
+from effects.http_request import Refused
 
 JSON = "application/json"
 

@@ -10,9 +10,9 @@ from aiohttp import web
 
 from effects.http import MOST_CONNECTIONS, HttpPerformer
 from engine.flow.ask import HttpAsk, HttpReply, NoAnswer, Reply
-from engine.tracking.ports import Performer
-from engine.tracking.source import Target
-from tests.effects.outside import Perform, Serve, ServeRaw
+from engine.ports.store import Performer
+from engine.project.source import Target
+from tests.effects.http_server import Perform, Serve, ServeRaw
 
 SECRET = "s3cr3t-token/1"
 

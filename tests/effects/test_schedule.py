@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from effects.schedule import Schedule
-from engine.tracking.ports import Unavailable
+from engine.ports.store import Unavailable
 
 SHORT = 0.002  # seconds
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from engine.flow.registry import Registry
-from engine.tracking.retention import Retention
+from engine.project.retention import Retention
 from flows.project import Loaded, load_project
 from flows.settings import STORES
 from nodes import builtin

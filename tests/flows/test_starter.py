@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 from msgspec import Struct, to_builtins
 
-from cli.demo import CROSSED, EVENTS, STORED, Sent, crossings
-from cli.shop import COUPONS, DOWN, PRODUCTS, SLEEPY, TIERS
+from cli.demo.demo import CROSSED, EVENTS, STORED, Sent, crossings
+from cli.demo.services import COUPONS, DOWN, PRODUCTS, SLEEPY, TIERS
 from cli.testing.play import Play
-from cli.testing.stage import staged
+from cli.testing.recording_store import staged
 from cli.testing.verdict import verdict
 from effects.clock import SystemClock
 from effects.ids import new_id
 from effects.scripted import ScriptedPerformer
-from effects.timeless import TimelessLoop
+from effects.virtual_time_loop import TimelessLoop
 from engine.flow.ask import HttpReply, NoAnswer, Reply
 from engine.profile.fold import fold
-from engine.profile.shown import shown
-from engine.tracking.intake import Intake, collected, read_track
-from engine.tracking.project import Project
-from engine.tracking.tracker import Tracker
+from engine.profile.profile_view import shown
+from engine.project.project import Project
+from engine.tracking.intake.payload import Intake, collected, read_track
+from engine.tracking.pipeline.tracker import Tracker
 from flows.cases import load_cases
 from flows.files import TESTS
 from flows.project import Loaded, load_project

@@ -17,8 +17,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from msgspec import structs
 
-from engine.tracking.ports import Conflict, Store
-from engine.tracking.records import Unit
+from engine.ports.records import Unit
+from engine.ports.store import Conflict, Store
 from storage.elasticsearch.store import ElasticsearchStore
 from storage.memory import MemoryStore
 from storage.sqlite.store import SqliteStore

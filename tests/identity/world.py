@@ -12,20 +12,20 @@ from typing import Any, NamedTuple
 
 from effects.clock import ManualClock
 from effects.scripted import ScriptedPerformer
+from engine.ports.history import events_of
+from engine.ports.ids import cause_of, derived_id
+from engine.ports.records import Key
+from engine.ports.resolve import Unknown, profile_at
+from engine.ports.store import Store
 from engine.profile.document import Profile
 from engine.profile.fold import fold
 from engine.profile.key import KeyRules
-from engine.tracking.forgetting import Forgetter
-from engine.tracking.history import events_of
-from engine.tracking.identity import cause_of, derived_id
-from engine.tracking.intake import Incoming, Intake, Refusal
-from engine.tracking.ports import Store
-from engine.tracking.project import Project, Settings
-from engine.tracking.records import Key
-from engine.tracking.source import Source
-from engine.tracking.tracker import Tracker
-from engine.tracking.unmerging import unmerge_served
-from engine.tracking.whose import Unknown, profile_at
+from engine.project.project import Project, Settings
+from engine.project.source import Source
+from engine.tracking.intake.payload import Incoming, Intake, Refusal
+from engine.tracking.operations.forgetting import Forgetter
+from engine.tracking.operations.unmerging import unmerge_served
+from engine.tracking.pipeline.tracker import Tracker
 from tests.identity.model import Action, Alias, Forget, Identify, Joined, Model, Track, Unmerge, outcomes
 from tests.projects import project
 

@@ -6,7 +6,7 @@ from typing import Any
 from engine.flow.node import Seen
 from engine.profile.document import Part, Profile
 from engine.profile.fold import fold
-from engine.profile.shown import shown
+from engine.profile.profile_view import shown
 
 NOW = 1_700_000_000_000
 ANN = "p-ann"

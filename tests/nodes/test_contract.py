@@ -9,8 +9,8 @@ from msgspec import Meta
 from msgspec.structs import fields
 
 from engine.flow.ask import Ask
-from engine.flow.draft import COMMON_KEYS
 from engine.flow.node import Node, Outcome, Seen, Sole, asks, declared_ports, type_name
+from engine.flow.node_draft import COMMON_KEYS
 from engine.flow.registry import field_notes
 from nodes import builtin
 from tests.nodes.build import person, seen

@@ -4,9 +4,7 @@ from typing import Any
 
 from msgspec import Raw
 
-from engine.profile.document import Part, Profile
-from engine.tracking.ports import Conflict, Store
-from engine.tracking.records import (
+from engine.ports.records import (
     CacheEntry,
     Key,
     Mark,
@@ -18,6 +16,8 @@ from engine.tracking.records import (
     StoredEvent,
     Unit,
 )
+from engine.ports.store import Conflict, Store
+from engine.profile.document import Part, Profile
 
 
 def profile(id: str = "ann", version: int = 1, into: str | None = None, **cells: Any) -> Profile:

@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.storage.place import Place
+from tests.storage.elasticsearch_indices import Place
 
 
 @pytest.fixture

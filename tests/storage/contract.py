@@ -10,9 +10,9 @@ from itertools import pairwise
 import pytest
 from msgspec import structs
 
-from engine.tracking.ports import Conflict, Store
-from engine.tracking.records import CacheEntry, Counts, Key, ProfileWrite, SessionRead, Unit
-from engine.tracking.retention import KINDS, Dropped, Keep, Kind
+from engine.ports.records import CacheEntry, Counts, Key, ProfileWrite, SessionRead, Unit
+from engine.ports.store import Conflict, Store
+from engine.project.retention import KINDS, Dropped, Keep, Kind
 from tests.storage.build import (
     cells,
     event,

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from engine.tracking.erasure import Belongings, Erased
-from engine.tracking.ports import Conflict, Store
-from engine.tracking.records import CacheEntry, Key, Mark, Session, SessionWrite, Unit
+from engine.ports.erasure import Belongings, Erased
+from engine.ports.records import CacheEntry, Key, Mark, Session, SessionWrite, Unit
+from engine.ports.store import Conflict, Store
 from tests.storage.build import event, everything, mark, rejected, run, session_write, whole_unit, write
 
 ANN = Belongings(frozenset({"ann"}), frozenset({("web", "visit")}))

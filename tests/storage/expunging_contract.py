@@ -7,7 +7,7 @@ of these places documents come to rest, as opposed to logs, which pass by themse
 import secrets
 from collections.abc import Awaitable, Callable
 
-from engine.tracking.ports import Store
+from engine.ports.store import Store
 from tests.storage.erasing_contract import of, there
 
 Written = Callable[[str], Awaitable[dict[str, int]]]

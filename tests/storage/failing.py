@@ -6,7 +6,7 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
-from engine.tracking.records import Unit
+from engine.ports.records import Unit
 from storage.elasticsearch.connection import Answer, Lost
 from storage.elasticsearch.store import ElasticsearchStore
 

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from msgspec import structs
 
+from engine.ports.records import ProfileWrite, Unit
+from engine.ports.store import Conflict, Store
 from engine.profile.merge import tombstone
-from engine.tracking.ports import Conflict, Store
-from engine.tracking.records import ProfileWrite, Unit
 from tests.storage.build import profile, write
 
 Seen = Callable[[], Awaitable[None]]

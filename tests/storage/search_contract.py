@@ -10,16 +10,16 @@ from typing import Any, Protocol
 import msgspec
 import pytest
 
+from engine.ports.records import ProfileWrite, Rejected, RunRecord, Session, SessionWrite, StoredEvent, Unit
+from engine.ports.store import Store
 from engine.profile.fold import fold
-from engine.profile.shown import shown
+from engine.profile.profile_view import shown
 from engine.search.field import KINDS, Kind
 from engine.search.match import matches, moment_of
 from engine.search.page import BadCursor, Page, write_cursor
 from engine.search.parse import parse
 from engine.search.query import Query
-from engine.tracking.ports import Store
-from engine.tracking.records import ProfileWrite, Rejected, RunRecord, Session, SessionWrite, StoredEvent, Unit
-from tests.engine.search.chance import NOW, query, unit
+from tests.engine.search.random_queries import NOW, query, unit
 from tests.storage.build import mark, write
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from engine.tracking.ports import Store
+from engine.ports.store import Store
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.servers.elasticsearch import Servers
 from tests.storage.cluster import asked, is_segment
@@ -12,8 +12,8 @@ from tests.storage.contract import StoreContract
 from tests.storage.erasing_contract import ErasingContract
 from tests.storage.expunging_contract import ExpungingContract, Written
 from tests.storage.files import found_in
+from tests.storage.free_port import vacant
 from tests.storage.reminding_contract import RemindingContract, Seen
-from tests.storage.vacant import vacant
 
 
 class Contract(StoreContract, RemindingContract, ErasingContract):

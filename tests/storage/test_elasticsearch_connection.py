@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from engine.tracking.records import Unit
+from engine.ports.records import Unit
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.build import cells, write
 from tests.storage.cluster import dropped

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from engine.tracking.ports import Unavailable
-from engine.tracking.records import StoredEvent
+from engine.ports.records import StoredEvent
+from engine.ports.store import Unavailable
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.engine.tracking.collector import Collector
 from tests.projects import project

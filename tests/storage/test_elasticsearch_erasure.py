@@ -9,16 +9,16 @@ import pytest
 from msgspec import structs
 
 from effects.clock import ManualClock
-from engine.tracking.erasure import Belongings
-from engine.tracking.forgetting import Forgetter
-from engine.tracking.records import CacheEntry, Key, Mark, Session, SessionRead, SessionWrite, Unit
+from engine.ports.erasure import Belongings
+from engine.ports.records import CacheEntry, Key, Mark, Session, SessionRead, SessionWrite, Unit
+from engine.tracking.operations.forgetting import Forgetter
 from storage.elasticsearch import upkeep
 from storage.elasticsearch.connection import Answer
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.build import event, mark, rejected, run, write
+from tests.storage.elasticsearch_indices import Place
 from tests.storage.erasing_contract import of, there
 from tests.storage.failing import Failing, How, dies
-from tests.storage.place import Place
 
 VISIT = SessionWrite(Session("web", "visit", 1, "ann", 1), 0)
 TOLD = Mark("web", "e-1", 1, "visit")  # of an event without a profile: it names none

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from msgspec import structs
 
-from engine.tracking.ports import Conflict, Unavailable
-from engine.tracking.records import Key, Mark, SessionWrite, StoredEvent, Unit
+from engine.ports.records import Key, Mark, SessionWrite, StoredEvent, Unit
+from engine.ports.store import Conflict, Unavailable
 from storage.elasticsearch import committer
 from storage.elasticsearch.address import Address, UnusableAddress, address_of
 from storage.elasticsearch.migration import NewerSchema
@@ -14,8 +14,8 @@ from storage.elasticsearch.names import DAY, WEEK, Names, month, over_before, we
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.build import cells, event, mark, profile, session, session_write, write
 from tests.storage.cluster import asked, indices_of
+from tests.storage.elasticsearch_indices import Place
 from tests.storage.failing import dies
-from tests.storage.place import Place
 
 # ---- claims of marks -----------------------------------------------------------------------------------------------
 

@@ -7,16 +7,16 @@ from typing import ClassVar
 
 import pytest
 
+from engine.ports.records import Unit
+from engine.ports.store import Store
 from engine.search.parse import parse
 from engine.search.translation import translate
-from engine.tracking.ports import Store
-from engine.tracking.records import Unit
 from storage.elasticsearch import paging
 from storage.elasticsearch.dsl import ALWAYS, NEVER, Speech
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.build import event
+from tests.storage.free_port import vacant
 from tests.storage.search_contract import Filled, SearchContract, ids
-from tests.storage.vacant import vacant
 
 
 @asynccontextmanager

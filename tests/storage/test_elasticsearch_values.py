@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import json
 
+from engine.ports.records import ProfileWrite, SessionWrite, Unit
 from engine.profile.document import Members
-from engine.tracking.records import ProfileWrite, SessionWrite, Unit
 from storage.elasticsearch.searchable import searchable
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.build import event, profile, session

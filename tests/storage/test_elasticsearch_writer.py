@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec import json
 
-from engine.tracking.ports import Unavailable
+from engine.ports.store import Unavailable
 from storage.elasticsearch import pause, reader, writer
 from storage.elasticsearch.connection import Answer, Lost
 from storage.elasticsearch.operation import Operation, Written, advance, create, delete, replace

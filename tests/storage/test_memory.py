@@ -1,6 +1,6 @@
 import pytest
 
-from engine.tracking.ports import Store
+from engine.ports.store import Store
 from storage.memory import MemoryStore
 from tests.storage.contract import StoreContract
 from tests.storage.erasing_contract import ErasingContract

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.tracking.ports import Parcel, Spool, Unavailable
+from engine.ports.store import Parcel, Spool, Unavailable
+from storage.spool.bounds import USUAL, Bounds
 from storage.spool.durable import DurableSpool
 from storage.spool.file import SpoolFile, UnusableSpool
 from storage.spool.folder import own_spool
-from storage.spool.load import USUAL, Bounds
 from storage.spool.memory import MemorySpool
 from tests.storage.files import found_in
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.tracking.ports import Store, Unavailable
-from engine.tracking.records import Unit
+from engine.ports.records import Unit
+from engine.ports.store import Store, Unavailable
 from storage.sqlite import writer
 from storage.sqlite.schema import APPLICATION, UnusableFile, prepare
 from storage.sqlite.store import SqliteStore

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.tracking.records import Unit
+from engine.ports.records import Unit
 from storage.sqlite import checkpoint
 from storage.sqlite.descriptor import Descriptor
 from storage.sqlite.store import SqliteStore

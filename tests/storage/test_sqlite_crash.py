@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent.parent
 COMMIT_FOR_EVER = """
 import asyncio, os, sys
 from pathlib import Path
-from engine.tracking.records import Unit
+from engine.ports.records import Unit
 from storage.sqlite import checkpoint
 from storage.sqlite.store import SqliteStore
 from tests.storage.build import event, mark, write
@@ -45,8 +45,8 @@ asyncio.run(main(*sys.argv[1:]))
 FILL_THE_DISK = """
 import asyncio, resource, sys
 from pathlib import Path
-from engine.tracking.ports import Unavailable
-from engine.tracking.records import Unit
+from engine.ports.store import Unavailable
+from engine.ports.records import Unit
 from storage.sqlite.store import SqliteStore
 from tests.storage.build import event, write
 

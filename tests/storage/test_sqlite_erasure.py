@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from engine.tracking.erasure import Belongings
-from engine.tracking.ports import Store
-from engine.tracking.records import Key, Unit
+from engine.ports.erasure import Belongings
+from engine.ports.records import Key, Unit
+from engine.ports.store import Store
 from storage.sqlite import erasure
 from storage.sqlite.store import SqliteStore
 from tests.storage.build import write

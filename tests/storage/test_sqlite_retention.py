@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from engine.tracking.records import StoredEvent, Unit
-from engine.tracking.retention import Dropped, Keep
+from engine.ports.records import StoredEvent, Unit
+from engine.project.retention import Dropped, Keep
 from storage.sqlite import retention
 from storage.sqlite.store import SqliteStore
 from tests.storage.build import event, mark, write

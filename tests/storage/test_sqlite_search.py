@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.ports.records import Unit
+from engine.ports.store import Store
 from engine.search.field import KINDS, Kind
 from engine.search.page import Page
 from engine.search.parse import parse
-from engine.tracking.ports import Store
-from engine.tracking.records import Unit
 from storage.memory import MemoryStore
 from storage.sqlite import search
 from storage.sqlite.schema import UnusableFile
 from storage.sqlite.search import Searcher
 from storage.sqlite.store import SqliteStore
-from tests.engine.search.chance import NOW, query, unit
+from tests.engine.search.random_queries import NOW, query, unit
 from tests.storage.build import event, mark, write
 from tests.storage.search_contract import SearchContract, ids
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import aiohttp
 import msgspec
 
+from engine.ports.records import StoredEvent
+from engine.ports.store import Store
 from engine.profile.fold import fold
 from engine.search.query import Query
-from engine.tracking.ports import Store
-from engine.tracking.records import StoredEvent
 
 JSON = {"Content-Type": "application/json"}
 

@@ -66,7 +66,7 @@ async def test_fifty_kills_under_load_lose_nothing_acknowledged_and_double_nothi
 
 
 async def test_a_server_that_acknowledges_before_the_commit_is_caught(tmp_path: Path) -> None:
-    _, missing, _ = await kill_again_and_again(tmp_path, kills=2, module="tests.system.liar")
+    _, missing, _ = await kill_again_and_again(tmp_path, kills=2, module="tests.system.lossy_server")
     assert missing
 
 

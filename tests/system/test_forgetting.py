@@ -102,7 +102,7 @@ async def test_under_load_every_byte_of_a_profile_goes_from_sqlite_and_its_logs(
         return [*found_in(token, files)]
 
     project = write_project(tmp_path / "project", remember=FLOW)
-    with serving(project, files / "store.db", "tests.system.brisk") as served:
+    with serving(project, files / "store.db", "tests.system.fast_erasure_server") as served:
         ann, bo = await forget_under_load(served, lasting)
         assert found_in(ann.token, files) == {}
         assert found_in(bo.token, files) != {}

@@ -12,7 +12,7 @@ from tests.system.ledger import Ledger
 from tests.system.served import Served, serving, write_project
 from tests.system.test_crash import crash, stored
 
-MODULE = "tests.system.away"
+MODULE = "tests.system.unreachable_store"
 
 
 class Place:

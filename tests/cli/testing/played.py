@@ -6,9 +6,9 @@ from textwrap import dedent
 
 from cli.testing.expectations import Failure
 from cli.testing.play import Play
-from cli.testing.stage import staged
+from cli.testing.recording_store import staged
 from cli.testing.verdict import verdict
-from effects.timeless import TimelessLoop
+from effects.virtual_time_loop import TimelessLoop
 from flows.cases import load_cases
 from flows.project import load_project
 from nodes import builtin

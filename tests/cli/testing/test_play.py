@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.tracking.intake import UNUSABLE
+from engine.tracking.intake.payload import UNUSABLE
 from tests.cli.testing.played import played, told
 
 

@@ -17,9 +17,9 @@ from engine.flow.rendering import render
 from engine.flow.run import Asked, Inputs
 from engine.flow.trace import Trace
 from engine.problem import Problem
+from engine.profile.apply import commit
 from engine.profile.document import Profile, new_profile
 from engine.profile.operations import Set
-from engine.profile.write import commit
 from nodes import builtin
 
 NOW = 1_700_000_000_000

@@ -5,11 +5,11 @@ from itertools import permutations
 import pytest
 
 from engine.flow.ask import Reply
-from engine.flow.attempts import MOST_ASKS, MOST_BACKOFF_MS
 from engine.flow.machine import Machine
+from engine.flow.retry import MOST_ASKS, MOST_BACKOFF_MS
 from engine.flow.run import Asked
 from tests.engine.flow.build import answer, flow, http, inputs, out, person, ports, run, silence, traits, why
-from tests.engine.flow.kinds import TYPES
+from tests.engine.flow.node_types import TYPES
 
 ASKING = "a: {test.ask: /, %s, next: {done: b, failed: c}}\nb: {log: x}\nc: {log: x}"
 

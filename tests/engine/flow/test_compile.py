@@ -8,7 +8,7 @@ from engine.flow.compile import MOST_NODES
 from engine.flow.node import type_name
 from engine.flow.plan import Retry
 from tests.engine.flow.build import compiled, flow, found
-from tests.engine.flow.kinds import TYPES
+from tests.engine.flow.node_types import TYPES
 
 WHOLE: dict[str, Any] = {"flow": "f", "trigger": {"event": "paid"}, "nodes": {"a": {"segment.add": "vip"}}}
 

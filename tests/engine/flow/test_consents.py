@@ -7,11 +7,11 @@ from msgspec.structs import replace
 
 from engine.flow.consents import lacking
 from engine.flow.machine import Machine
-from engine.flow.sight import first_sight
+from engine.flow.run_state import first_sight
+from engine.profile.apply import commit
 from engine.profile.document import Profile, Step
 from engine.profile.merge import step_id, unite
 from engine.profile.operations import Set
-from engine.profile.write import commit
 from tests.engine.flow.build import NOW, compiled, document, flow, found, inputs, person, ports, run, step_of, warned
 
 MAIL = ("consents", "mail")

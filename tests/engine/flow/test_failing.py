@@ -6,9 +6,9 @@ import pytest
 
 from engine.flow.effect import Emit, Log
 from engine.flow.machine import MOST_EMITTED, Machine, begin, step
-from engine.flow.plain import MOST_OUT
+from engine.flow.output_limits import MOST_OUT
 from tests.engine.flow.build import answer, flow, inputs, person, ports, run, silence, why
-from tests.engine.flow.kinds import TYPES
+from tests.engine.flow.node_types import TYPES
 
 ANN = person()
 

@@ -5,7 +5,7 @@ import pytest
 from engine.flow.node import Node
 from nodes import builtin
 from tests.engine.flow.build import compiled, document, flow, found, warned
-from tests.engine.flow.kinds import TYPES
+from tests.engine.flow.node_types import TYPES
 
 COMMUTING = {
     *("profile.increment", "profile.add", "profile.remove", "profile.append", "profile.count"),

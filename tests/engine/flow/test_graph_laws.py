@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.flow.graph import Paths, Wiring, find_cycle, plan_order
 from engine.flow.machine import Machine
 from engine.flow.plan import Flow
-from tests.engine.flow.chance import World, driven, flows, worlds
+from tests.engine.flow.random_flows import World, driven, flows, worlds
 
 law = settings(max_examples=60, deadline=None)
 orders = st.randoms(use_true_random=False)

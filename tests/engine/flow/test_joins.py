@@ -4,7 +4,7 @@ import pytest
 
 from engine.flow.machine import Machine
 from tests.engine.flow.build import answer, drive, flow, inputs, out, person, ports, run, traits
-from tests.engine.flow.kinds import TYPES
+from tests.engine.flow.node_types import TYPES
 
 ANN = person()
 

@@ -7,7 +7,7 @@ from engine.flow.machine import Machine, begin, step
 from engine.flow.run import Inputs
 from engine.profile.operations import Increment
 from tests.engine.flow.build import answer, flow, http, inputs, out, person, ports, run, traits, why
-from tests.engine.flow.kinds import TYPES
+from tests.engine.flow.node_types import TYPES
 
 ANN = person()
 

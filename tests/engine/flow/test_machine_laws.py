@@ -16,7 +16,7 @@ from engine.flow.run import Run
 from engine.flow.trace import Trace
 from engine.profile.operations import Append
 from tests.engine.flow.build import ticking
-from tests.engine.flow.chance import World, driven, flows, worlds
+from tests.engine.flow.random_flows import World, driven, flows, worlds
 
 orders = st.randoms(use_true_random=False)
 law = settings(max_examples=60, deadline=None)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.flow.fill import encoded
+from engine.flow.config_template import encoded
 from engine.flow.names import ProjectNames
 from engine.flow.plan import Trigger
 from engine.language.absent import Unfit

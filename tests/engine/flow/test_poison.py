@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from engine.flow.compile import MOST_NODES
-from engine.flow.fill import Fill
+from engine.flow.config_template import Fill
 from engine.flow.machine import Machine
 from engine.flow.plan import Flow, glob
-from engine.flow.sight import Sight
+from engine.flow.run_state import Sight
 from tests.engine.flow.build import compiled, flow, found, inputs, out, person, ports, run, traced, traits, why
 
 

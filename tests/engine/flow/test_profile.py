@@ -11,7 +11,7 @@ from engine.flow.machine import Machine
 from engine.flow.node import Node, Outcome, Port, Seen, Sole
 from engine.profile.document import Profile
 from engine.profile.operations import Operation, Set
-from engine.profile.visit import seen
+from engine.profile.visits import seen
 from tests.engine.flow.build import NOW, drive, flow, inputs, out, person, ports, run, traits, why
 
 ANN = person("p-ann", {"traits.name": "Ann", "traits.n": 1}, created=NOW - 5_000)

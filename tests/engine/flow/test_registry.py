@@ -9,7 +9,7 @@ from engine.flow.ask import Ask, CacheGet
 from engine.flow.node import Fixed, Keys, Node, Outcome, Port, Seen, Sole, declared_ports
 from engine.flow.registry import BadNodeType, Registry, field_notes, notes, sole_field
 from nodes import builtin
-from tests.engine.flow.kinds import Way
+from tests.engine.flow.node_types import Way
 
 
 class Runs(Node, frozen=True):

@@ -10,7 +10,7 @@ from engine.flow.machine import Machine
 from engine.flow.rendering import MOST_STEPS, MOST_TEXT, MOST_VALUE, render
 from engine.flow.trace import Trace
 from tests.engine.flow.build import answer, flow, inputs, person, run, silence, step_of, ticking, traced
-from tests.engine.flow.kinds import TYPES
+from tests.engine.flow.node_types import TYPES
 
 ANN = person(values={"traits.revenue": 620, "traits.name": "Ann"})
 

@@ -2,7 +2,7 @@ import pytest
 
 from engine.language.absent import Absent
 from engine.language.expression import compile_condition, compile_expression
-from engine.language.scope import ROOTS
+from engine.language.path import ROOTS
 from engine.problem import Wrong
 
 NOON = 1_714_564_800_000  # 2024-05-01T12:00:00Z

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from engine.language.absent import Absent, Unfit
 from engine.language.expression import Read
 from engine.language.jsonpath import compile_jsonpath
-from engine.language.scope import ROOTS
+from engine.language.path import ROOTS
 from engine.problem import Wrong
 from tests.engine.language.scopes import SCOPE, json_data
 

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.language.expression import compile_condition, compile_expression
-from engine.language.mistakes import HOMES, WORDS
+from engine.language.hints import HOMES, WORDS
 from engine.problem import Wrong
 
 

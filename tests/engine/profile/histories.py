@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.profile.document import LIST_CAP, Members
 from engine.profile.operations import Add, Append, Increment, Operation, Remove, Set, Unset
-from tests.engine.profile.people import People
+from tests.engine.profile.profiles import People
 from tests.engine.profile.reference import Sheet, Unfit, World
 
 A, X, Y, Z, AN = ("t", "a"), ("t", "a", "x"), ("t", "a", "y"), ("t", "a", "y", "z"), ("t", "a", "n")

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from engine.profile.declared import declared, wins
 from engine.profile.document import Members
 from engine.profile.operations import Add, Increment, Refused, Set, Unset
+from engine.profile.tree import change
 from engine.profile.value import ABSENT
-from engine.profile.view import change
 from tests.engine.profile.histories import examples, joins, logs, play, steady, world
-from tests.engine.profile.people import People, exact
+from tests.engine.profile.profiles import People, exact
 
 IDS = "ABC"
 F = ("t", "f")

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.language.buckets import total
+from engine.profile.apply import commit
 from engine.profile.document import LIST_CAP, Members, Part, Profile, new_profile
 from engine.profile.fold import fold, fold_parts
 from engine.profile.operations import Add, Append, Increment, Refused, Set, Unset
-from engine.profile.write import commit
 from tests.engine.profile.histories import examples, joins, logs, play, steady, world
-from tests.engine.profile.people import People, exact
+from tests.engine.profile.profiles import People, exact
 from tests.engine.profile.reference import World
 
 IDS = "ABC"

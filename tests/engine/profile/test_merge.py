@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.profile.apply import commit
 from engine.profile.document import Part, Profile, Standing, Step, new_profile
 from engine.profile.fold import fold
 from engine.profile.merge import connected, step_id, still_joined, tombstone, unite, unmerge
 from engine.profile.operations import Refused, Set
-from engine.profile.write import commit
 from tests.engine.profile.histories import examples, joins, logs, operations, play, steady, world
-from tests.engine.profile.people import People, exact
+from tests.engine.profile.profiles import People, exact
 
 IDS = "ABC"
 FIVE = "ABCDE"

@@ -6,7 +6,7 @@ import pytest
 
 from engine.profile.digest import digest
 from engine.profile.operations import Add, Append, Increment, Set, Unset
-from tests.engine.profile.people import People
+from tests.engine.profile.profiles import People
 
 IDS = "ABCDEFG"
 NAME, N, ALSO, SEEN = ("traits", "name"), ("traits", "n"), ("traits", "also"), ("traits", "seen")

@@ -5,7 +5,7 @@ from hypothesis import given
 
 from engine.profile.operations import Refused
 from tests.engine.profile.histories import examples, joins, logs, operations, play, world
-from tests.engine.profile.people import People, exact
+from tests.engine.profile.profiles import People, exact
 from tests.engine.profile.reference import Unfit
 
 IDS = "ABC"

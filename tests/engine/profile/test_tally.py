@@ -5,16 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.language.buckets import DAY_MS, HOUR_MS, MINUTE_MS, counted, grain_of
+from engine.profile.apply import commit
+from engine.profile.consented import view_for
 from engine.profile.document import Part, Profile, new_profile
 from engine.profile.fold import fold
 from engine.profile.merge import connected
 from engine.profile.operations import Count, Refused
-from engine.profile.shown import shown
+from engine.profile.profile_view import shown
 from engine.profile.tally import MOST_COUNTERS
-from engine.profile.visible import view_for
-from engine.profile.write import commit
 from tests.engine.profile.histories import examples, joins
-from tests.engine.profile.people import People
+from tests.engine.profile.profiles import People
 
 IDS = "ABC"
 NOON = 1_714_564_800_000  # 2024-05-01T12:00:00Z

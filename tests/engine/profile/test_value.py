@@ -5,7 +5,7 @@ import pytest
 from engine.profile.document import LIST_CAP, SET_CAP, Members
 from engine.profile.operations import Refused
 from engine.profile.value import ABSENT, dotted, kept, kind, member, members, place
-from tests.engine.profile.people import exact
+from tests.engine.profile.profiles import exact
 
 PATH = ("traits", "x")
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from engine.ports.records import Rejected, Session, StoredEvent
 from engine.profile.document import Part, Profile
 from engine.search.match import LONGEST, matches
 from engine.search.page import BadCursor, read_cursor, write_cursor
 from engine.search.parse import parse
-from engine.tracking.records import Rejected, Session, StoredEvent
 
 NOW = 1_715_000_000_000
 

@@ -8,7 +8,7 @@ from engine.problem import Problem, Wrong
 from engine.search.field import KINDS, Field, Kind
 from engine.search.parse import parse
 from engine.search.query import EVERYTHING, AllOf, AnyOf, Begins, Exists, Is, Node, Not, Within
-from tests.engine.search.chance import query
+from tests.engine.search.random_queries import query
 
 NOW = 1_715_000_000_123  # 2024-05-06T12:53:20.123Z
 TYPE = Field("type")

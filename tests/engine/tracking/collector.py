@@ -7,11 +7,11 @@ import msgspec
 from effects.clock import ManualClock
 from effects.ids import new_id
 from effects.scripted import ScriptedPerformer
-from engine.tracking.admission import admit, vouched
-from engine.tracking.intake import read_track
-from engine.tracking.ports import Performer, Store
-from engine.tracking.project import Project
-from engine.tracking.tracker import Tracker
+from engine.ports.store import Performer, Store
+from engine.project.project import Project
+from engine.tracking.intake.admission import admit, vouched
+from engine.tracking.intake.payload import read_track
+from engine.tracking.pipeline.tracker import Tracker
 
 
 class Collector:
@@ -40,7 +40,7 @@ class Collector:
     async def profile(self, id: str) -> dict[str, Any]:
         """The shown profile that an id leads to."""
         from engine.profile.fold import fold
-        from engine.profile.shown import shown
+        from engine.profile.profile_view import shown
 
         person = await self.store.profile(id)
         assert person is not None, f"nobody has the id {id}"

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.tracking.ports import Spool, Store
+from engine.ports.store import Spool, Store
 from storage.memory import MemoryStore
 from storage.spool.durable import DurableSpool
 from storage.spool.file import SpoolFile
 from storage.spool.memory import MemorySpool
 from storage.sqlite.store import SqliteStore
-from tests.engine.tracking.away import AwayStore, Shop
-from tests.engine.tracking.shopping import SHOPPING
+from tests.engine.tracking.shop_project import SHOPPING
+from tests.engine.tracking.unavailable_store import AwayStore, Shop
 
 Opener = Callable[[], Store]
 Opening = Callable[[], Spool]

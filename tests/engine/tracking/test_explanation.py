@@ -2,11 +2,11 @@
 
 import pytest
 
+from engine.ports.store import Store
 from engine.profile.document import Profile
-from engine.tracking.explanation import NoSegment, explained
-from engine.tracking.ports import Store
+from engine.project.explanation import NoSegment, explained
 from tests.engine.tracking.collector import Collector
-from tests.engine.tracking.test_crossings import SET, revenue
+from tests.engine.tracking.pipeline.test_crossings import SET, revenue
 from tests.projects import project
 
 COUNT = """

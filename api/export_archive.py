@@ -1,0 +1,102 @@
+"""The archive of a profile: a ZIP file with all that is stored of it, readable by people and programs."""
+
+from collections.abc import Collection
+from typing import IO, Any, Final
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
+
+import msgspec
+from msgspec import Struct
+
+from api.serialize import shown_record
+from engine.ports.store import Store
+from engine.profile.declared import Fields
+from engine.profile.document import Profile
+from engine.profile.merge_history import why
+from engine.project.project import Project
+from engine.search.field import Kind
+from engine.tracking.operations.export import export
+
+FILES: Final[dict[Kind, str]] = {
+    "sessions": "sessions.jsonl",
+    "events": "events.jsonl",
+    "runs": "runs.jsonl",
+    "rejected": "rejected.jsonl",
+}
+ABOUT: Final = "about.json"
+OTHER: Final = "somebody else"
+
+
+class NoArchive(Exception):
+    """Something else than an archive."""
+
+
+class _About(Struct, frozen=True):
+    documents: dict[str, int]
+
+
+async def write_archive(file: IO[bytes], store: Store, project: Project, id: str, now: int) -> None:
+    """Write the archive of the profile that `id` leads to.
+
+    `profile.json` is the profile with its parts and what joined them; the other files have a document a line, and
+    `about.json` says how many each has. Raises `Unknown` when nobody has the id, before anything is written, and
+    `Unavailable`.
+    """
+    records = export(store, id)
+    _, person = await anext(records)
+    assert isinstance(person, Profile)  # noqa: S101
+    fields = project.settings.fields
+    counts: dict[Kind, int] = dict.fromkeys(FILES, 0)
+    with ZipFile(file, "w", ZIP_DEFLATED) as archive:
+        archive.writestr("profile.json", _indented(shown_record(person, fields) | {"why": _why(person, fields)}))
+        following = await anext(records, None)
+        for kind, name in FILES.items():
+            with archive.open(name, "w", force_zip64=True) as member:
+                while following is not None and following[0] == kind:
+                    member.write(msgspec.json.encode(shown_record(following[1], fields)) + b"\n")
+                    counts[kind] += 1
+                    following = await anext(records, None)
+        assert following is None, following  # noqa: S101 - a kind that has no file, or comes out of order
+        about = {"profile": person.id, "exported": now, "documents": {"profile.json": 1, **_named(counts)}}
+        archive.writestr(ABOUT, _indented(about))
+
+
+def documents_in(file: IO[bytes]) -> dict[str, int]:
+    """How many documents each file of an archive has. Raises `NoArchive`."""
+    try:
+        with ZipFile(file) as archive:
+            return _about(archive.read(ABOUT)).documents
+    except (BadZipFile, KeyError, msgspec.MsgspecError) as wrong:
+        raise NoArchive from wrong
+
+
+def _why(person: Profile, fields: Fields) -> Any:
+    """What joined it and what was undone, without the ids of those that were set apart: they are as good as keys."""
+    named: set[str] = set()
+    for step in person.steps.values():
+        reason = step.why
+        named |= {step.left, step.right} | ({reason.acting, reason.won} if reason else set())
+        for side in (reason.left, reason.right) if reason else ():
+            named.update(side.ids if side else ())
+    return _without(why(person, fields), named.difference(person.ids))
+
+
+def _without(told: Any, ids: Collection[str]) -> Any:
+    match told:
+        case str():
+            return OTHER if told in ids else told
+        case dict():
+            return {name: _without(below, ids) for name, below in told.items()}
+        case list():
+            return [_without(each, ids) for each in told]
+    return told
+
+
+def _named(counts: dict[Kind, int]) -> dict[str, int]:
+    return {FILES[kind]: count for kind, count in counts.items()}
+
+
+def _indented(document: dict[str, Any]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+_about = msgspec.json.Decoder(_About).decode

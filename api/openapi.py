@@ -1,0 +1,105 @@
+"""The OpenAPI document of `/track`, `/collect` and `/consent`, which are raw handlers that Litestar does not document.
+
+A second application, never served, has typed handlers with the Structs that the decoder uses; its paths and schemas go
+into the served application's document.
+"""
+
+from typing import Any
+
+import msgspec
+from litestar import Litestar, get, post
+from litestar.openapi import OpenAPIConfig
+from litestar.params import FromPath, FromQuery, JSONBody
+
+from engine.tracking.intake.payload import EventPayload, MaybeRef, Options, Ref, TrackPayload
+
+TrackBody: Any = msgspec.defstruct(
+    "TrackPayload",
+    [
+        (f.name, list[EventPayload] if f.name == "events" else f.type, *([] if f.required else [_default]))
+        for f in msgspec.structs.fields(TrackPayload)
+        for _default in [f.default if f.default is not msgspec.NODEFAULT else msgspec.field(default_factory=dict)]
+    ],
+    frozen=True,
+)
+
+
+@post("/track", status_code=200, summary="Track events of a session", tags=["tracking"])
+async def track(
+    data: JSONBody[TrackBody],
+    profile_less: FromQuery[bool] = False,
+) -> dict[str, Any]:
+    """Answers `profile.id`, `source.consent`; `response`, `errors` and `debugging` where there is something to say."""
+    return {}
+
+
+class TimedConsent(msgspec.Struct, frozen=True):
+    """A consent that is given until a time, e.g. `365d` from now, or taken back."""
+
+    given: bool
+    expires_in: str | None = None
+
+
+class ConsentBody(msgspec.Struct, frozen=True):
+    """The body of `POST /consent`."""
+
+    source: Ref
+    consents: dict[str, bool | TimedConsent]
+    session: MaybeRef | None = None
+    profile: MaybeRef | None = None
+    id: str | None = None
+    context: dict[str, Any] = msgspec.field(default_factory=dict)
+    properties: dict[str, Any] = msgspec.field(default_factory=dict)
+    options: Options = Options()
+
+
+@post("/consent", status_code=200, summary="Give consents or take them back", tags=["tracking"])
+async def consent(data: JSONBody[ConsentBody]) -> dict[str, Any]:
+    """Does what one event `consent-changed` of `/track` does, and answers as that."""
+    return {}
+
+
+@post("/collect/{type:str}/{source:str}", status_code=200, summary="One event without a profile", tags=["tracking"])
+async def collect(type: FromPath[str], source: FromPath[str], data: JSONBody[dict[str, Any]]) -> dict[str, Any]:
+    """The body becomes the event's properties. Neither a profile nor a session is made."""
+    return {}
+
+
+@get("/collect/{type:str}/{source:str}", summary="One event without a profile, from a query", tags=["tracking"])
+async def collect_query(type: FromPath[str], source: FromPath[str]) -> dict[str, Any]:
+    """The query becomes the event's properties."""
+    return {}
+
+
+@post(
+    "/collect/{type:str}/{source:str}/{session:str}",
+    status_code=200,
+    summary="One event of a session",
+    tags=["tracking"],
+)
+async def collect_session(
+    type: FromPath[str], source: FromPath[str], session: FromPath[str], data: JSONBody[dict[str, Any]]
+) -> dict[str, Any]:
+    """The body becomes the event's properties; session and profile are as with `/track`."""
+    return {}
+
+
+@get(
+    "/collect/{type:str}/{source:str}/{session:str}", summary="One event of a session, from a query", tags=["tracking"]
+)
+async def collect_session_query(type: FromPath[str], source: FromPath[str], session: FromPath[str]) -> dict[str, Any]:
+    """The query becomes the event's properties."""
+    return {}
+
+
+def describe(app: Litestar) -> None:
+    """Put the tracking routes into the application's OpenAPI document."""
+    twin = Litestar(
+        [track, collect, collect_query, collect_session, collect_session_query, consent],
+        openapi_config=OpenAPIConfig(title="tracking", version="1"),
+        logging_config=None,
+    )
+    served, told = app.openapi_schema, twin.openapi_schema
+    served.paths = {**(told.paths or {}), **(served.paths or {})}
+    if served.components and told.components:
+        served.components.schemas = {**(told.components.schemas or {}), **(served.components.schemas or {})}

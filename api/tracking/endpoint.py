@@ -1,0 +1,66 @@
+"""The desk: where a tracking request is admitted, handed to the tracker and answered, whatever address it came to."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import structlog
+from litestar.types import Scope, Send
+
+from api.problem import MEDIA_TYPE, HttpProblem, answer_of, encoded_problem
+from api.tracking.body import ClientGone, bearer, origin, wanted_headers
+from api.tracking.cors import Headers, answer_headers, preflight_headers
+from engine.ports.store import Unavailable
+from engine.project.source import Source
+from engine.tracking.intake.admission import admit, vouched
+from engine.tracking.intake.payload import Intake, Refusal
+from engine.tracking.pipeline.tracker import Tracker
+
+log = structlog.get_logger("headrace.track")
+
+_encoder = msgspec.json.Encoder()
+_JSON = (b"content-type", b"application/json")
+
+Read = Callable[[dict[bytes, bytes]], Awaitable[Intake]]
+
+
+async def serve(tracker: Tracker, scope: Scope, send: Send, methods: tuple[str, ...], read: Read) -> None:
+    """Answer a request: preflight, or what `read` makes of it, tracked. Only a client that has gone gets no answer."""
+    source: Source | None = None
+    headers: dict[bytes, bytes] = {}
+    said: Headers = []
+    try:
+        headers = wanted_headers(scope["headers"])
+        method = scope["method"]  # type: ignore[typeddict-item]  # an HTTP scope
+        if method == "OPTIONS":
+            await respond(send, 204, b"", preflight_headers(tracker.project.sources.values(), origin(headers)))
+            return
+        if method not in methods:
+            raise HttpProblem(405, f"send a {' or a '.join(methods)}", {"Allow": ", ".join([*methods, "OPTIONS"])})
+        intake = await read(headers)
+        source = admit(tracker.project.sources, intake.source, bearer(headers), origin(headers))
+        answered = await tracker.track(vouched(intake, source, tracker.clock.now()), source)
+        status, body = 200, _encoder.encode(answered.body)
+        if answered.debugger_refused:
+            said = [(b"headrace-debugger", b"refused")]
+    except ClientGone:
+        return
+    except asyncio.CancelledError:  # the server stops and has waited long enough; nobody waits for this task
+        status, body, more = answer_of(Unavailable("the server is stopping: send this again", retry_after=1))
+        said = [(name.lower().encode(), value.encode()) for name, value in more.items()]
+    except (Refusal, Unavailable, HttpProblem) as wrong:
+        status, body, more = answer_of(wrong)
+        said = [(name.lower().encode(), value.encode()) for name, value in more.items()]
+    except Exception:  # the outermost edge: a bug of ours is logged and told as one
+        log.exception("a tracking request failed")
+        status, body = 500, encoded_problem(500, "the request was not processed; the log of the server says why")
+    await respond(send, status, body, [*said, *answer_headers(source, origin(headers))])
+
+
+async def respond(send: Send, status: int, body: bytes, headers: Headers) -> None:
+    """Send a whole response."""
+    if body:
+        kind = _JSON if status < 400 else (b"content-type", MEDIA_TYPE.encode())
+        headers = [kind, (b"content-length", str(len(body)).encode()), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

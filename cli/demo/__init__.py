@@ -1,0 +1,1 @@
+"""`headrace demo` and its parts."""

@@ -1,0 +1,56 @@
+"""Who is known when a case of a flow test begins: profiles as they would be stored."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from engine.language.path import parse_path, show_path
+from engine.ports.records import Key, ProfileWrite, Unit
+from engine.profile.apply import commit
+from engine.profile.consent import decided
+from engine.profile.document import Path, Profile, new_profile
+from engine.profile.fold import fold
+from engine.profile.key import KeyRules
+from engine.profile.operations import Add, Operation, Refused, Set
+from engine.profile.profile_view import shown
+from engine.project.project import Project
+from engine.tracking.intake.consent import decisions_of
+from flows.case import GivenProfile
+from nodes.key import read_key
+
+
+def known_before(project: Project, given: GivenProfile, id: str, now: int) -> Unit:
+    """The unit that makes a profile and its keys. Raises `Refused` where a profile cannot hold such values."""
+    fields = project.settings.fields
+    person, _ = commit(new_profile(id, now), id, tuple(_operations(given, now)), now, None, fields)
+    told = shown(person, fold(person, fields))
+    person = project.conditional.settled(person, told, now)
+    told = shown(person, fold(person, fields))
+    keys = tuple(_keys(given, project.settings.keys, person))
+    return Unit(profiles=(ProfileWrite(person, 0, told),), keys=keys)
+
+
+def _operations(given: GivenProfile, now: int) -> Iterator[Operation]:
+    for path, value in _values(given):
+        yield Set(path, value)
+    if given.consents:
+        yield from decided({}, decisions_of({"consents": given.consents}), now)
+    for segment in given.segments:
+        yield Add(("segments",), segment)
+
+
+def _values(given: GivenProfile) -> Iterator[tuple[Path, Any]]:
+    for root in ("traits", "pii"):
+        for text, value in getattr(given, root).items():
+            yield (root, *parse_path(text)), value
+
+
+def _keys(given: GivenProfile, rules: KeyRules, person: Profile) -> Iterator[Key]:
+    """What leads to the profile: all that is under `pii`, and what `keys:` in headrace.yaml names."""
+    declared = {path for path, _ in rules.forms}
+    for path, value in _values(given):
+        if (path[0] == "pii" or path in declared) and isinstance(value, str | int | float):
+            try:
+                key = read_key(show_path(path), value, rules)
+            except Refused:
+                continue  # a value that stands for nobody
+            yield Key(f"{key.path}={key.text}", person.id)

@@ -1,0 +1,162 @@
+"""Drafts: a flow's nodes as they are read, before they are wired."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.flow.condition import placed_reads, read_when
+from engine.flow.config import Config, bad_duration, read_config
+from engine.flow.consents import UNWANTED, read_consents
+from engine.flow.names import ProjectNames
+from engine.flow.node import Node, Port, asks, declared_ports, type_name
+from engine.flow.plan import Retry
+from engine.flow.problem_list import Complaints
+from engine.flow.registry import Registry
+from engine.language.duration import read_duration
+from engine.language.expression import Condition
+from engine.problem import KeyPath, did_you_mean
+from engine.validation_message import written
+
+COMMON_KEYS = ("next", "when", "consents", "timeout", "deadline", "retry", "join", "description", "disabled")
+NODE_ID = re.compile(r"[a-z][a-z0-9_]*")
+MISPLACED_PORT = "H122"
+
+_WORD = re.compile(r"[a-z]+")
+
+
+@dataclass(slots=True)
+class Draft:
+    """A node as read. `next` is filled when all nodes of the flow are known."""
+
+    id: str
+    node: type[Node]
+    config: Config
+    ports: dict[str, Port]
+    when: Condition | None
+    consents: tuple[str, ...]
+    settings: dict[str, Any]
+    at: KeyPath
+    next: list[tuple[str, str, KeyPath]] = field(default_factory=list)  # port, target, where
+
+    @property
+    def guarded(self) -> bool:
+        """Whether it may be skipped."""
+        return self.when is not None or bool(self.consents) or self.settings["disabled"]
+
+
+class DraftReader:
+    """Reads one node at a time; complains about what is wrong with it."""
+
+    def __init__(self, names: ProjectNames, registry: Registry, complaints: Complaints) -> None:
+        self._names = names
+        self._registry = registry
+        self._complaints = complaints
+
+    def read(self, id: str, raw: Any) -> Draft | None:
+        """The node that `raw` describes; None when it cannot even be told what it is."""
+        at: KeyPath = ("nodes", id)
+        if not NODE_ID.fullmatch(id):
+            self._bad_id(id, at)
+        if not isinstance(raw, Mapping):
+            self._complaints.say("H103", f"node `{id}` is a map such as `segment.add: vip`", at)
+            return None
+        node, key = self._type(id, raw, at)
+        if node is None:
+            return None
+        config = read_config(node, raw[key], self._names, (*at, key))
+        self._complaints += config.problems
+        when = read_when(raw, at, self._names, self._complaints)
+        consents = UNWANTED
+        if "consents" in raw:
+            consents = read_consents(raw["consents"], (*at, "consents"), self._names, self._complaints)
+        config.reads += [*placed_reads(when, (*at, "when")), *consents.reads]
+        settings = self._settings(node, raw, at)
+        return Draft(id, node, config, _ports(node, raw[key]), when, consents.names, settings, at)
+
+    def _bad_id(self, id: str, at: KeyPath) -> None:
+        fixed = re.sub(r"[^a-z0-9_]", "_", id.lower()).lstrip("_")
+        fixed = f"n{fixed}" if fixed[:1].isdigit() else fixed
+        why = "; in an expression a hyphen is a minus" if "-" in id else ""
+        help = f"write `{fixed or 'node'}`"
+        self._complaints.say("H105", f"`{id}` is not a node id{why}", at, on="key", help=help)
+
+    def _type(self, id: str, raw: Mapping[str, Any], at: KeyPath) -> tuple[type[Node] | None, str]:
+        types = [str(key) for key in raw if key not in COMMON_KEYS]
+        if not types:
+            help = "add one key such as `profile.set: {…}`"
+            self._complaints.say("H110", f"node `{id}` has no type", at, on="key", help=help)
+            return None, ""
+        known = [key for key in types if self._registry.find(key)]
+        if len(types) > 1 and len(known) != 1:
+            said = f"node `{id}` has two types: {' and '.join(f'`{t}`' for t in types)}"
+            self._complaints.say("H112", said, (*at, types[1]), on="key", help="one node, one type")
+            return None, ""
+        ports = _ports(self._registry.find(known[0]), raw[known[0]]) if known else {}
+        misplaced = [key for key in types if key in ports]
+        if misplaced:
+            edges = ", ".join(f"{key}: {written(raw[key])}" for key in misplaced)
+            said = f"`{misplaced[0]}` is a port of `{known[0]}`, not a key of a node"
+            self._complaints.say(MISPLACED_PORT, said, (*at, misplaced[0]), on="key", help=f"write `next: {{{edges}}}`")
+        for key in types:
+            if key not in known and key not in misplaced:
+                self._unknown(key, bool(known), at)
+        return (self._registry.find(known[0]), known[0]) if known else (None, "")
+
+    def _unknown(self, key: str, typed: bool, at: KeyPath) -> None:
+        near = did_you_mean(key, [*self._registry.names(), *(COMMON_KEYS if typed else ())])
+        said = f"a node has no key `{key}`" if typed else f"unknown node type `{key}`"
+        help = near or _akin(key, self._registry.names())
+        self._complaints.say("H101" if typed else "H111", said, (*at, key), on="key", help=help)
+
+    def _settings(self, node: type[Node], raw: Mapping[str, Any], at: KeyPath) -> dict[str, Any]:
+        say = self._complaints.say
+        settings: dict[str, Any] = {"disabled": raw.get("disabled", False), "join": raw.get("join", "settled")}
+        if not isinstance(settings["disabled"], bool):
+            say("H103", "`disabled` is true or false", (*at, "disabled"))
+        if settings["join"] not in ("settled", "any", "all"):
+            say("H103", f"`{settings['join']}` is not a join", (*at, "join"), help="settled, any or all")
+        for key in ("timeout", "deadline", "retry"):
+            if key in raw and not asks(node):
+                said = f"`{type_name(node)}` waits for nothing, so `{key}` means nothing here"
+                say("H120", said, (*at, key), on="key")
+        for key in ("timeout", "deadline"):
+            if key in raw:
+                settings[f"{key}_ms"] = self._duration(raw[key], (*at, key))
+        if "retry" in raw:
+            settings["retry"] = self._retry(raw["retry"], (*at, "retry"))
+        settings["description"] = str(raw.get("description", ""))
+        return settings
+
+    def _duration(self, raw: Any, at: KeyPath) -> int:
+        ms = read_duration(raw)
+        if ms == 0:
+            self._complaints.say("H119", "it has to be longer than nothing", at)
+        elif ms is None:
+            self._complaints.append(bad_duration(raw, at))
+        return ms or 0
+
+    def _retry(self, raw: Any, at: KeyPath) -> Retry:
+        if not isinstance(raw, Mapping):
+            self._complaints.say("H103", "`retry` is a map", at, help="write `retry: {times: 3, backoff: 500ms}`")
+            return Retry()
+        self._complaints.unknown(raw, ("times", "backoff"), at, "`retry`")
+        times = raw.get("times", 1)
+        if isinstance(times, bool) or not isinstance(times, int) or not 0 <= times <= 10:
+            self._complaints.say("H103", "`times` is a whole number from 0 to 10", (*at, "times"))
+            times = 0
+        return Retry(times, self._duration(raw["backoff"], (*at, "backoff")) if "backoff" in raw else 500)
+
+
+def _akin(key: str, types: Iterable[str]) -> str:
+    """A remedy that names the types which have a word of `key` in their names, if there are few."""
+    words = set(_WORD.findall(key.lower()))
+    akin = [f"`{type}`" for type in sorted(types) if words & set(_WORD.findall(type))]
+    listed = "`headrace nodes` lists the types"
+    return f"perhaps {' or '.join(akin)}; {listed}" if 0 < len(akin) <= 5 else listed
+
+
+def _ports(node: type[Node] | None, config: Any) -> dict[str, Port]:
+    if node is None:
+        return {}
+    return {**declared_ports(node), **node.own_ports(config if isinstance(config, Mapping) else {})}

@@ -1,0 +1,193 @@
+"""What a node sees: the inputs with the effects of its ancestors, folded in plan order, nothing of other branches."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from engine.flow.effect import Attach, AttachSession, Effect, Merge, SetEvent, SetSession
+from engine.flow.run import Inputs
+from engine.language.derived import WRITTEN
+from engine.profile.declared import Fields
+from engine.profile.document import Path, Profile
+from engine.profile.document import Step as JoinStep
+from engine.profile.fold import fold
+from engine.profile.link_history import Cause, Held, beyond_limits, recorded
+from engine.profile.merge import step_id, unite
+from engine.profile.operations import Add, Append, Count, Increment, Operation, Refused, Remove, Set, Unset
+from engine.profile.profile_view import WRITABLE, change_shown, shown
+from engine.profile.tally import COUNTERS
+from engine.profile.value import dotted, kind
+from engine.profile.visits import seen
+from engine.profile.written_at import written
+
+MOST_IDS = 100  # of one profile
+OPERATIONS = frozenset({Set, Increment, Add, Unset, Remove, Append, Count})
+ROOTS = frozenset({*WRITABLE, "segments", COUNTERS})  # of the profile, to which operations may lead
+
+
+class Sight:
+    """One state of the world within a run. Never changed: `after` gives another one."""
+
+    __slots__ = ("acting", "inputs", "operations", "person", "rules", "scope")
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        scope: dict[str, Any],
+        person: Profile | None,
+        operations: tuple[Operation, ...] = (),
+        acting: str | None = None,
+        rules: Fields | None = None,
+    ) -> None:
+        self.inputs = inputs
+        self.scope = scope
+        self.person = person
+        self.operations = operations  # on the profile, in order
+        self.acting = acting
+        self.rules = rules
+
+    def showing(self, scope: dict[str, Any]) -> "Sight":
+        """The same state with another scope."""
+        return Sight(self.inputs, scope, self.person, self.operations, self.acting, self.rules)
+
+    def of(self, inputs: Inputs) -> "Sight":
+        """The same state for a run with these inputs."""
+        return Sight(inputs, self.scope, self.person, self.operations, self.acting, self.rules)
+
+    def after(self, id: str, out: Any, effects: tuple[Effect, ...]) -> "Sight":
+        """What is seen behind node `id`. Raises `Refused` when an effect does not fit."""
+        if out is None and not effects:
+            return self
+        scope = self.scope.copy()
+        if out is not None:
+            scope["nodes"] = {**scope["nodes"], id: {"out": out}}
+        new = Sight(self.inputs, scope, self.person, self.operations, self.acting, self.rules)
+        for effect in effects:
+            if type(effect) in OPERATIONS:
+                new._change(scope, effect)  # type: ignore[arg-type]  # it is one of them
+            else:
+                new.take(scope, effect, id)
+        return new
+
+    def _change(self, scope: dict[str, Any], operation: Operation) -> None:
+        profile = scope["profile"]
+        if profile is None:
+            raise Refused("the event has no profile")
+        if operation.path[0] not in ROOTS:
+            raise Refused(f"`{dotted(operation.path)}` is not something that can be written")
+        scope["profile"] = change_shown(profile, operation, self.rules)
+        self.operations = scope["operations"] = (*self.operations, operation)
+
+    def take(self, scope: dict[str, Any], effect: Effect, node: str) -> None:
+        """Put an effect of a node that is no operation into `scope`, which is a copy of its own."""
+        if isinstance(effect, Merge):
+            self._merge(scope, effect, node)
+        elif isinstance(effect, Attach):
+            self._attach(scope, effect)
+        elif isinstance(effect, SetSession):
+            self._set_session(scope, effect)
+        elif isinstance(effect, AttachSession):
+            self._attach_session(scope, effect)
+        elif isinstance(effect, SetEvent):
+            scope["event"] = put(scope["event"], effect.path, effect.value)
+
+    def _merge(self, scope: dict[str, Any], effect: Merge, node: str) -> None:
+        if self.person is None:
+            raise Refused("the event has no profile")
+        identify = "trust" if effect.proven else self.inputs.identify
+        if identify == "refuse":
+            raise Refused("this source may not identify profiles")
+        claim = effect.claimed or identify != "trust"
+        left, right, shown = self.acting or effect.left, effect.right, scope["profile"]
+        step = JoinStep(step_id(left, right, effect.cause), left, right, effect.cause, claim)
+        before, other = _copies(self.person, effect.other)
+        united = unite(before, other, step)
+        if united is before:  # undone, for good
+            return
+        known = step.id in before.steps
+        if not known and (too_much := beyond_limits(united, step, MOST_IDS, self.inputs.keys.most)):
+            raise Refused(too_much)
+        self.see(scope, united)
+        event = scope["event"]
+        cause = Cause(self.inputs.now, event["id"], event["type"], self.inputs.flow, node, self.operations)
+        held = Held(before, shown), Held(other, fold(other, self.rules))
+        self.person = recorded(united, step.id, cause, *held, scope["profile"])
+
+    def _attach(self, scope: dict[str, Any], effect: Attach) -> None:
+        if self.inputs.identify == "refuse" and effect.profile.version:
+            raise Refused("this source may not identify profiles")
+        if self.person is None:
+            under = effect.under
+            self.acting = under if under is not None and under in effect.profile.parts else effect.profile.id
+            self.see(scope, seen(effect.profile, self.acting, self.inputs.now, new=False))
+        elif effect.profile.id not in self.person.ids:
+            raise Refused(f"the event belongs to profile {self.person.id} already")
+
+    def see(self, scope: dict[str, Any], person: Profile) -> None:
+        """Show `person` in `scope`, with the operations of the unit so far."""
+        told = shown(person, fold(person, self.rules))
+        for operation in self.operations:
+            told = change_shown(told, operation, self.rules)
+        self.person, scope["profile"] = person, told
+        scope["person"] = person
+
+    def _attach_session(self, scope: dict[str, Any], effect: AttachSession) -> None:
+        if scope["session"] is None:
+            scope["session"] = effect.session
+        elif scope["session"]["id"] != effect.session["id"]:
+            raise Refused(f"the event belongs to session {scope['session']['id']} already")
+
+    def _set_session(self, scope: dict[str, Any], effect: SetSession) -> None:
+        if scope["session"] is None:
+            raise Refused("the event has no session")
+        scope["session"] = put(scope["session"], effect.path, effect.value)
+
+
+def _copies(person: Profile, other: Profile) -> tuple[Profile, Profile]:
+    """Two profiles that are to be united; they may be copies of one, of which one is older.
+
+    Then it counts as old as the older one, so that the commit finds out: what was decided was decided on both. And of
+    a profile that has nothing more nothing is taken.
+    """
+    if other.parts.keys() <= person.parts.keys():
+        return person, person
+    if other.id != person.id:
+        return person, other
+    version = min(person.version, other.version)
+    return msgspec.structs.replace(person, version=version), msgspec.structs.replace(other, version=version)
+
+
+def first_sight(inputs: Inputs, profile: dict[str, Any] | None = None) -> Sight:
+    """What the first nodes see. `profile` is the shown profile, when the caller has it already."""
+    rules = dict(inputs.fields) or None
+    scope = {
+        "event": inputs.event,
+        "session": inputs.session,
+        "profile": profile,
+        "source": inputs.source,
+        "nodes": {},
+        "now": inputs.now,
+        # Not for authors to read, but for what functions work out:
+        "person": inputs.person,
+        "operations": inputs.before,
+        WRITTEN: written,
+    }
+    sight = Sight(inputs, scope, inputs.person, inputs.before, inputs.acting, rules)
+    if profile is None and inputs.person is not None:
+        sight.see(scope, inputs.person)
+    return sight
+
+
+def put(tree: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]:
+    """`tree` with `value` at `path`, the dictionaries on the way copied. Raises `Refused` below a value."""
+    top = holder = dict(tree)
+    for depth, name in enumerate(path[:-1], 1):
+        inner = holder.get(name)
+        if inner is not None and not isinstance(inner, Mapping):
+            raise Refused(f"`{dotted(path[:depth])}` is {kind(inner)}: `{dotted(path)}` lies below it")
+        below = dict(inner or {})
+        holder[name] = below
+        holder = below
+    holder[path[-1]] = value
+    return top

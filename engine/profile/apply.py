@@ -1,0 +1,325 @@
+"""Writing: operations become cells of one part, all at one time.
+
+A write takes out what it replaces in its own part. Other parts are never touched: older registers there lose by their
+time, and of counters the part notes what it has `seen`, so that only increments made elsewhere since then count.
+
+A part that has always been alone holds nothing that does not show, so its view tells what a write replaces; only parts
+that were ever joined with others are searched.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from engine.profile.cellpath import ELEMENT, cell_path, element_cell, element_of, member_cell, written
+from engine.profile.declared import Fields, Rule, wins
+from engine.profile.document import LIST_CAP, SET_CAP, CellPath, Members, Part, Path, Profile
+from engine.profile.fold import Stamp, fold, fold_parts
+from engine.profile.merge import connected
+from engine.profile.operations import Add, Append, Count, Increment, Operation, Remove, Set, Unset
+from engine.profile.tally import tallied
+from engine.profile.tree import View, change, look, null_at
+from engine.profile.value import ABSENT, member
+
+_CONTAINERS = (dict, list, Members)
+_ROOMY = (dict, type(ABSENT))  # what a path may lead through
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
+def commit(
+    profile: Profile,
+    acting: str,
+    ops: Sequence[Operation],
+    now: int,
+    before: View | None = None,
+    fields: Fields | None = None,
+) -> tuple[Profile, int]:
+    """The next version of a profile after `ops` were done under the id `acting`; and the time at which they count.
+
+    `before` is the profile's fold, when the caller has it (as it is shown will do). Raises `Refused` as `change` does.
+    """
+    parts, time = profile.parts, now
+    for part in parts.values():
+        if part.last >= time:
+            time = part.last + 1
+    if ops:
+        view = fold(profile, fields) if before is None else before
+        draft = _Draft(profile, acting, time, fields)
+        for op in ops:
+            after = change(view, op, fields)
+            _WRITES[type(op)](draft, op, view, after)
+            if not draft.alone:
+                _keep_hidden(draft, op.path, view, after)
+            view = after
+        parts = {**parts, acting: draft.part()}
+    following = Profile(
+        id=profile.id,
+        created=profile.created,
+        version=profile.version + 1,
+        parts=parts,
+        steps=profile.steps,
+        conditional=profile.conditional,
+        standing=profile.standing,
+        judged=profile.judged,
+        due=profile.due,
+        merged_into=profile.merged_into,
+    )
+    return following, time
+
+
+class _Draft:
+    """One part while it is written to, at one time."""
+
+    __slots__ = (
+        "after",
+        "alone",
+        "cells",
+        "counts",
+        "fields",
+        "marks",
+        "mixed",
+        "others",
+        "own",
+        "seen",
+        "tallies",
+        "time",
+        "times",
+    )
+
+    def __init__(self, profile: Profile, acting: str, time: int, fields: Fields | None) -> None:
+        created = profile.created if acting == profile.id else time
+        own = profile.parts.get(acting) or Part(id=acting, created=created)
+        steps = profile.steps
+        self.own = own
+        single = len(profile.parts) == 1 and acting in profile.parts
+        self.others = [] if single else [part for part in profile.parts.values() if part.id != acting]
+        self.alone = not self.others and not steps  # no part ever hid anything in this one
+        self.mixed = own.mixed or (bool(steps) and connected(steps, acting) != connected(steps, acting, proven=True))
+        self.fields = fields
+        self.time = time
+        self.after = time - own.base if own.cells or own.marks else 0  # an empty part takes the time as its base
+        self.cells = own.cells.copy()
+        self.times = own.times.copy()
+        self.marks = own.marks.copy()
+        self.counts = own.counts.copy()
+        self.seen = own.seen
+        self.tallies = own.tallies
+
+    def part(self) -> Part:
+        return Part(
+            id=self.own.id,
+            created=self.own.created,
+            base=self.time - self.after,
+            last=self.time,
+            mixed=self.mixed,
+            cells=self.cells,
+            times=self.times,
+            marks=self.marks,
+            counts=self.counts,
+            seen=self.seen,
+            tallies=self.tallies,
+            met=self.own.met,
+        )
+
+    def register(self, cell: CellPath, value: Any) -> None:
+        self.cells[cell] = value
+        if self.after:
+            self.times[cell] = self.after
+        if self.marks:
+            self.marks.pop(cell, None)
+
+    def mark(self, cell: CellPath) -> None:
+        self.cells.pop(cell, None)
+        self.times.pop(cell, None)
+        self.marks[cell] = self.after
+
+    def leaves(self, cell: CellPath, value: Any) -> None:
+        if type(value) is dict:
+            for name, inner in value.items():
+                self.leaves(f"{cell}.{written(name)}", inner)
+        elif type(value) is list:
+            for index, element in enumerate(value):
+                self.cells[element_cell(cell, self.time, index)] = element
+        elif type(value) is Members:
+            for each in value:
+                self.register(member_cell(cell, each), True)
+        else:
+            self.register(cell, value)
+
+    def replace(self, cell: CellPath) -> None:
+        """Take out all own cells at and below `cell`, and note what it replaces of other parts' counters."""
+        kept: dict[CellPath, Any]
+        for kept in (self.cells, self.times, self.marks, self.counts):
+            for under in list(_under(kept, cell)):
+                del kept[under]
+        for other in self.others:
+            noted = {under: other.counts[under] for under in _under(other.counts, cell)}
+            if noted:
+                self.seen = {**self.seen, other.id: {**self.seen.get(other.id, {}), **noted}}
+
+    def clear(self, cell: CellPath) -> None:
+        self.replace(cell)
+        self.mark(cell)
+
+    def retire(self, cell: CellPath) -> None:
+        """Let an own value become a mark of its time: it goes on hiding what is older, and shows no more."""
+        if cell in self.cells:
+            del self.cells[cell]
+            self.marks[cell] = self.times.pop(cell, 0)
+
+    def alive(self, path: Path) -> bool:
+        """Whether the own register at `path` is newer than all that was done above it."""
+        cells = [cell_path(path[:end]) for end in range(1, len(path) + 1)]
+        stamp = self.time_of(self.part(), cells[-1])
+        for part in (self.part(), *self.others):
+            for cell in cells:
+                if cell in part.marks and (part.base + part.marks[cell], part.id) > stamp:
+                    return False
+                if cell in part.cells and cell != cells[-1] and self.time_of(part, cell) > stamp:
+                    return False
+        return True
+
+    @staticmethod
+    def time_of(part: Part, cell: CellPath) -> Stamp:
+        return part.base + part.times.get(cell, 0), part.id
+
+
+def _under(cells: dict[CellPath, Any], top: CellPath) -> Iterator[CellPath]:
+    below = top + "."
+    return (cell for cell in cells if cell.startswith(below) or cell == top)
+
+
+def _set(draft: _Draft, op: Set, view: View, after: View) -> None:
+    path, value = op.path, op.value
+    cell = cell_path(path)
+    rule = draft.fields.get(path) if draft.fields else None
+    if draft.alone and not rule and cell in draft.cells and type(value) in _PLAIN:
+        draft.counts.pop(cell, None)
+        draft.register(cell, value)
+        return
+    now = look(view, path)
+    if now is None or not draft.alone:
+        _clear_way(draft, path, len(path), now, view)
+    if rule:
+        _declare(draft, op, now, rule)
+        return
+    value = value if type(value) in _PLAIN else look(after, path)  # as it is kept
+    if value is ABSENT or isinstance(value, _CONTAINERS):
+        draft.clear(cell)
+        if value is not ABSENT:
+            draft.leaves(cell, value)
+        return
+    if not draft.alone or isinstance(now, _CONTAINERS):
+        draft.replace(cell)
+    elif draft.counts:
+        draft.counts.pop(cell, None)
+    draft.register(cell, value)
+
+
+def _declare(draft: _Draft, op: Set, now: Any, rule: Rule) -> None:
+    """Set at a declared path: the part keeps what wins of its own values, apart from the others'."""
+    cell = cell_path(op.path)
+    mark = draft.marks.get(cell)  # stays, below the register: what it unset in other parts stays gone
+    if isinstance(now, _CONTAINERS):
+        draft.replace(cell)
+        mark = draft.after
+    elif cell in draft.cells and draft.alive(op.path) and not wins(rule, op.value, draft.cells[cell]):
+        return
+    draft.register(cell, op.value)
+    if mark is not None:
+        draft.marks[cell] = mark
+
+
+def _unset(draft: _Draft, op: Unset, view: View, after: View) -> None:
+    if all(type(look(view, op.path[:end])) in _ROOMY for end in range(1, len(op.path))):
+        draft.clear(cell_path(op.path))
+
+
+def _increment(draft: _Draft, op: Increment, view: View, after: View) -> None:
+    cell = cell_path(op.path)
+    count = draft.counts.get(cell) if draft.alone else None
+    if count is None:
+        _clear_way(draft, op.path, len(op.path), look(view, op.path), view)
+        count = draft.counts.get(cell)
+    if count is None:
+        draft.counts[cell] = (draft.time, draft.time, op.by)
+    else:
+        draft.counts[cell] = (count[0], draft.time, count[2] + op.by)
+
+
+def _add(draft: _Draft, op: Add, view: View, after: View) -> None:
+    now = look(view, op.path)
+    if now is None or not draft.alone:
+        _clear_way(draft, op.path, len(op.path) + 1, now, view)
+    cell = cell_path(op.path)
+    draft.register(member_cell(cell, member(op.member, op.path)), True)
+
+
+def _remove(draft: _Draft, op: Remove, view: View, after: View) -> None:
+    now = look(view, op.path)
+    if now is None:
+        return
+    _clear_way(draft, op.path, len(op.path), now, view)
+    cell = cell_path(op.path)
+    draft.mark(member_cell(cell, member(op.member, op.path)))
+    if len(draft.marks) > SET_CAP:
+        _forget(draft, cell)
+
+
+def _forget(draft: _Draft, cell: CellPath) -> None:
+    """Keep the marks of removed members bounded: the oldest go, unless they hide a member in another part."""
+    removed = [
+        under
+        for under in _under(draft.marks, cell)
+        if under != cell and not any(under in part.cells for part in draft.others)
+    ]
+    removed.sort(key=draft.marks.__getitem__)
+    for under in removed[: max(0, len(removed) - SET_CAP)]:
+        del draft.marks[under]
+
+
+def _append(draft: _Draft, op: Append, view: View, after: View) -> None:
+    _clear_way(draft, op.path, len(op.path) + 1, look(view, op.path), view)
+    cell = cell_path(op.path)
+    prefix = f"{cell}.{ELEMENT}"
+    mine = sorted(element_of(own[len(cell) + 1 :]) for own in draft.cells if own.startswith(prefix))
+    last = mine[-1] if mine else (0, 0)
+    index = last[1] + 1 if last[0] == draft.time else 0
+    draft.cells[element_cell(cell, draft.time, index)] = look(after, op.path)[-1]
+    for time, index in mine[: max(0, len(mine) + 1 - LIST_CAP)]:
+        del draft.cells[element_cell(cell, time, index)]
+
+
+def _count(draft: _Draft, op: Count, view: View, after: View) -> None:
+    draft.tallies = tallied(draft.tallies, op)
+
+
+def _clear_way(draft: _Draft, path: Path, depth: int, now: Any, view: View) -> None:
+    """Take away what would hide a write: a null at or above `path`, and own values above that newer parts hide."""
+    if now is None:
+        draft.clear(cell_path(null_at(view, path)))
+    if not draft.alone:
+        for end in range(1, depth):
+            draft.retire(cell_path(path[:end]))
+
+
+def _keep_hidden(draft: _Draft, path: Path, view: View, after: View) -> None:
+    """Where a write has taken away the last of what showed, keep what that hid in merged pasts from showing again."""
+    for end in range(1, len(path) + 1):
+        top = path[:end]
+        if look(after, top) is ABSENT:
+            if look(view, top) is ABSENT:
+                return
+            if look(fold_parts([draft.part(), *draft.others], draft.fields), top) is not ABSENT:
+                draft.clear(cell_path(top))
+            return
+
+
+_WRITES: dict[type[Operation], Callable[[_Draft, Any, View, View], None]] = {
+    Set: _set,
+    Unset: _unset,
+    Increment: _increment,
+    Add: _add,
+    Remove: _remove,
+    Append: _append,
+    Count: _count,
+}

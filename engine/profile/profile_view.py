@@ -1,0 +1,43 @@
+"""Shown: the profile as flows and answers see it. Its roots are always there, also when nothing is in them."""
+
+from typing import Any
+
+from engine.profile.declared import Fields
+from engine.profile.document import Members, Profile
+from engine.profile.operations import Operation
+from engine.profile.tally import COUNTERS
+from engine.profile.tree import View, change
+from engine.profile.value import members
+from engine.profile.visits import visits
+
+WRITABLE = ("traits", "pii", "consents")  # roots that nodes may write to; segments have nodes of their own
+
+
+def shown(profile: Profile, tree: View) -> dict[str, Any]:
+    """A profile whose fold is `tree`, with its ids, its segments (manual and conditional) and its times (ms)."""
+    manual = tree.get("segments")
+    return {
+        "id": profile.id,
+        "ids": list(profile.ids),
+        "traits": tree.get("traits", {}),
+        "pii": tree.get("pii", {}),
+        "consents": tree.get("consents", {}),
+        "segments": members((*(manual if isinstance(manual, Members) else ()), *profile.conditional)),
+        "counters": tree.get(COUNTERS, {}),
+        "metadata": metadata(profile),
+    }
+
+
+def metadata(profile: Profile) -> dict[str, int]:
+    """When a profile was made, last changed and seen (ms), how many visits it made and how many commits it has had."""
+    updated = max([part.last for part in profile.parts.values()], default=profile.created)
+    return {"created": profile.created, "updated": updated, "version": profile.version, **visits(profile)}
+
+
+def change_shown(view: dict[str, Any], op: Operation, fields: Fields | None = None) -> dict[str, Any]:
+    """The shown profile after one operation, as `change`, except that a root which becomes empty stays."""
+    changed = change(view, op, fields)
+    root = op.path[0]
+    if root not in changed:
+        changed[root] = Members() if root == "segments" else {}  # a copy of ours: something was taken out of it
+    return changed

@@ -1,0 +1,1 @@
+"""What authors configure: sources, targets, segments, settings, retention."""

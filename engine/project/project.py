@@ -1,0 +1,58 @@
+"""A project: everything that authors wrote, read and compiled, as one value that is swapped as a whole."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import force_setattr
+
+from engine.flow.plan import Flow
+from engine.profile.declared import Fields
+from engine.profile.key import USUAL_KEYS, KeyRules
+from engine.project.retention import Retention
+from engine.project.segment import Segment, Segments
+from engine.project.source import Source, Target
+
+WEEK_MS: Final = 604_800_000
+
+# Share of the runs of each outcome that are kept when nothing else is said. Debugged runs are always kept.
+KEPT: Final[Mapping[str, float]] = {
+    "finished": 0.01,
+    "filtered": 0.01,
+    "failed": 1.0,
+    "timed-out": 1.0,
+    "paused": 1.0,
+    "cancelled": 1.0,
+}
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What `headrace.yaml` says of the whole project, targets apart."""
+
+    store: str | None = None
+    fields: Fields = field(default_factory=dict)  # declared rules; a path that is not named shows its newest value
+    keys: KeyRules = USUAL_KEYS
+    shares: Mapping[str, float] = field(default_factory=dict)
+    window_ms: int = WEEK_MS  # how long an event id is remembered
+    retention: Retention = Retention()
+    spool: bool = False  # whether payloads wait on this machine while the store is away
+    spool_dir: str | None = None
+
+    def keep(self, outcome: str) -> float:
+        """The share (0 to 1) of runs with this outcome that are kept."""
+        return self.shares.get(outcome, KEPT.get(outcome, 0.0))
+
+
+class Project(Struct, frozen=True, kw_only=True):
+    """What a collector serves. `flows` are sorted by name: the order in which those of one event run."""
+
+    name: str = ""
+    settings: Settings = Settings()
+    flows: tuple[Flow, ...] = ()
+    segments: Mapping[str, Segment] = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    targets: Mapping[str, Target] = field(default_factory=dict)
+    conditional: Segments = field(default_factory=lambda: Segments(()))  # always those of `segments`
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "conditional", Segments(self.segments.values()))

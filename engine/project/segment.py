@@ -1,0 +1,214 @@
+"""Segments: who belongs to them now, and when time alone may change that.
+
+What a profile shows and the time decide, nothing else; so whoever judges a profile at any time finds the same. Between
+two commits a profile does not change, so what a condition was meanwhile can be worked out later (`caught_up`): windows
+are exact, however late a profile is looked at.
+"""
+
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import Any, Final
+
+from msgspec import Struct, json, structs
+from msgspec.structs import force_setattr
+
+from engine.language.derived import WRITTEN
+from engine.language.expression import Condition, Read
+from engine.language.time_changes import Clock, clocks_of, next_of
+from engine.profile.document import Profile, Standing
+from engine.profile.operations import Operation
+from engine.profile.written_at import written
+
+MOST_AHEAD: Final = 8  # moments that are looked at for the next change; then one may be named that changes nothing
+MOST_BEHIND: Final = 1_000  # moments that have passed unseen
+
+NOBODY: Final = Standing()
+
+
+class Segment(Struct, frozen=True, kw_only=True):
+    """A named set of profiles: those whose `condition` holds, or those that were added by hand (`manual`).
+
+    A profile enters once the condition has held for `for_ms`, and stays until it has not done so for `within_ms`.
+    """
+
+    name: str
+    description: str = ""
+    manual: bool = False
+    condition: Condition | None = None
+    for_ms: int = 0
+    within_ms: int = 0
+    clocks: tuple[Clock, ...] = ()  # always those of the condition
+
+    def __post_init__(self) -> None:
+        """Raises `Wrong` when nobody could say when time changes the condition."""
+        force_setattr(self, "clocks", () if self.condition is None else clocks_of(self.condition))
+
+    @property
+    def windowed(self) -> bool:
+        """Whether what the condition was before counts."""
+        return bool(self.for_ms or self.within_ms)
+
+
+class Segments:
+    """The segments of a project that have a condition, sorted by name."""
+
+    def __init__(self, segments: Iterable[Segment]) -> None:
+        self.rules: tuple[tuple[str, Condition, Segment], ...] = tuple(
+            (segment.name, segment.condition, segment)
+            for segment in sorted(segments, key=lambda each: each.name)
+            if segment.condition is not None
+        )
+        self.names = frozenset(name for name, _, _ in self.rules)
+        self.timed = any(segment.clocks or segment.windowed for _, _, segment in self.rules)
+        self.windowed = any(segment.windowed for _, _, segment in self.rules)
+        self._reads_times = any(map(_reads_times, (read for _, condition, _ in self.rules for read in condition.reads)))
+
+    @property
+    def version(self) -> str:
+        """A hash of what decides who belongs to which segment."""
+        told = [(name, condition.source, one.for_ms, one.within_ms) for name, condition, one in self.rules]
+        return sha256(json.encode(told)).hexdigest()[:32]
+
+    def members(self, person: Profile, scope: Mapping[str, Any], at: int) -> tuple[str, ...]:
+        """The segments that the profile belongs to; `scope` is what `scope_of` gives."""
+        if not self.windowed:
+            return tuple([name for name, condition, _ in self.rules if condition.test(scope)])
+        return tuple(sorted(name for name, standing in self._standing(person, scope, at).items() if standing.since))
+
+    def scope_of(
+        self, person: Profile, shown: dict[str, Any], at: int, pending: tuple[Operation, ...] | None = None
+    ) -> dict[str, Any]:
+        """What conditions read of a profile. `pending` is what its unit has done, when that is not committed yet."""
+        if self._reads_times and pending is not None:
+            times = {**shown["metadata"], "version": person.version + 1}
+            if pending:
+                times["updated"] = max([at, *(part.last + 1 for part in person.parts.values())])
+            shown = {**shown, "metadata": times}
+        return {"profile": shown, "now": at, "person": person, "operations": pending or (), WRITTEN: written}
+
+    def caught_up(self, person: Profile, shown: dict[str, Any], at: int) -> Profile:
+        """The profile as it stands at `at` by what has happened since it was judged: time has passed, nothing else.
+
+        `shown` is what it shows as it is stored. Only windows need it: what they remember is brought up to date.
+        """
+        if not self.windowed or person.due is None or not person.judged < person.due < at:
+            return person
+        standing = dict(person.standing)
+        scope = self.scope_of(person, shown, at)
+        for name, condition, segment in self.rules:
+            if segment.windowed and segment.clocks:
+                known = standing.get(name, NOBODY)
+                moment: int | None = person.due  # before that nothing has changed
+                for _ in range(MOST_BEHIND):
+                    if moment is None or moment >= at:
+                        break
+                    scope["now"] = moment
+                    known = _advanced(known, segment, moment, holds=condition.test(scope))
+                    moment = next_of(segment.clocks, scope)
+                standing[name] = known
+        return structs.replace(person, standing=standing)
+
+    def settled(self, person: Profile, shown: dict[str, Any], at: int) -> Profile:
+        """The profile with how it stands at `at`, and when it has to be looked at again."""
+        if not self.rules and not person.conditional and person.due is None:
+            return person
+        scope = self.scope_of(person, shown, at)
+        standing = self._standing(person, scope, at)
+        members = tuple(sorted(name for name, one in standing.items() if one.since))
+        due = self._due(person.due, standing, scope, at) if self.timed else None
+        judged = at if self.timed else 0
+        return structs.replace(person, conditional=members, standing=standing, judged=judged, due=due)
+
+    def next_change(self, segment: Segment, person: Profile, shown: dict[str, Any], at: int) -> int | None:
+        """When time alone may change how a profile that is settled at `at` stands with one of the segments."""
+        if segment.condition is None:
+            return None
+        standing, scope = person.standing.get(segment.name, NOBODY), self.scope_of(person, shown, at)
+        return min(_changes(segment.condition, segment, standing, scope, at), default=None)
+
+    def _standing(self, person: Profile, scope: Mapping[str, Any], at: int) -> dict[str, Standing]:
+        """How the profile stands with each segment; those of which there is nothing to remember are left out."""
+        found: dict[str, Standing] = {}
+        for name, condition, segment in self.rules:
+            before, holds = person.standing.get(name, NOBODY), condition.test(scope)
+            if segment.windowed:
+                now = _advanced(before, segment, at, holds=holds)
+            else:
+                now = (before if before.since else Standing(since=at)) if holds else NOBODY
+            if now != NOBODY:
+                found[name] = now
+        return found
+
+    def _due(self, before: int | None, standing: Mapping[str, Standing], scope: dict[str, Any], at: int) -> int | None:
+        """When time alone may change something. An earlier time that was set before stays: a store moves it less."""
+        ahead = before if before is not None and at < before else None
+        moments = [
+            moment
+            for name, condition, segment in self.rules
+            for moment in _changes(condition, segment, standing.get(name, NOBODY), scope, at, ahead)
+        ]
+        soonest = min(moments, default=None)
+        return soonest if soonest is None or ahead is None else min(soonest, ahead)
+
+
+def _advanced(before: Standing, segment: Segment, at: int, *, holds: bool) -> Standing:
+    """How a profile stands with a windowed segment whose condition `holds` at `at`, or does not."""
+    since, held = before.holds, before.held
+    if holds and not since:
+        since = at
+    elif not holds and since:
+        if at - since > segment.for_ms:
+            held = at
+        since = 0
+    if since and at - since >= segment.for_ms:
+        return Standing(since=before.since or since + segment.for_ms, holds=since)
+    if held and segment.within_ms and at < held + segment.within_ms:
+        return Standing(since=before.since or at, holds=since, held=held)
+    return Standing(holds=since)
+
+
+def _changes(
+    condition: Condition,
+    segment: Segment,
+    standing: Standing,
+    scope: dict[str, Any],
+    at: int,
+    enough: int | None = None,
+) -> Iterable[int]:
+    """The moments after `at` of which the first is when time may change how a profile stands with a segment.
+
+    From `enough` on it does not matter which.
+    """
+    if segment.clocks:
+        moment = _first_change(condition, segment.clocks, scope, at, enough)
+        if moment is not None:
+            yield moment
+    if standing.holds and at - standing.holds < segment.for_ms:
+        yield standing.holds + segment.for_ms
+    if standing.held:
+        yield standing.held + segment.within_ms
+
+
+def _first_change(
+    condition: Condition, clocks: tuple[Clock, ...], scope: dict[str, Any], at: int, enough: int | None
+) -> int | None:
+    """The first moment at which time alone changes a condition, or an earlier one; or one not before `enough`."""
+    ahead = {**scope, "now": at}
+    before: bool | None = None
+    for _ in range(MOST_AHEAD):
+        moment = next_of(clocks, ahead)
+        if moment is None or (enough is not None and moment >= enough):
+            return moment
+        before = condition.test(ahead) if before is None else before
+        ahead["now"] = moment
+        if condition.test(ahead) != before:
+            return moment
+    return int(ahead["now"])
+
+
+def _reads_times(read: Read) -> bool:
+    """Whether a condition reads what the commit itself changes."""
+    path = read.path
+    return path in {("profile",), ("profile", "metadata")} or (
+        path[:2] == ("profile", "metadata") and path[2] in {"updated", "version"}
+    )

@@ -1,0 +1,310 @@
+"""Intake: from the bytes of a payload to events that may be processed. Pure; decides nothing about profiles.
+
+What is wrong with the envelope refuses the payload (`Refusal`); what is wrong with one event rejects that event and
+names its index and field.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Raw, Struct, field
+
+from engine.problem import did_you_mean
+from engine.profile.document import Scalar
+from engine.tracking.intake.consent import CONSENT_CHANGED, fault_of
+from engine.tracking.intake.user_token import LONGEST
+
+MOST_BODY = 1_048_576  # bytes, after decompression
+MOST_EVENTS = 500
+MOST_DEPTH = 20  # of an event's properties and of contexts, counting the outermost object as 1
+MOST_NUMBER = 2**53
+MOST_TIME = 64  # characters
+MOST_CONTEXT = 4_194_304  # bytes that a payload's context makes when it is kept with each of its events
+
+Id = Annotated[str, Meta(min_length=1, max_length=200)]  # and `usable`, which is checked where one is read
+Token = Annotated[str, Meta(max_length=LONGEST)]
+UNUSABLE = "must not be blank, begin or end with space, or hold control characters"
+
+Wrongness = Literal["malformed", "unauthorised", "too-large", "nothing-accepted", "not-allowed", "forgotten"]
+
+
+class Refusal(Exception):
+    """A payload that is not taken. `kind` decides the status; `detail` says what to change; `at` is a JSON pointer."""
+
+    def __init__(self, kind: Wrongness, detail: str, at: str = "", errors: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(detail)
+        self.kind: Wrongness = kind
+        self.detail = detail
+        self.at = at
+        self.errors = errors or []
+
+
+class Ref(Struct, frozen=True):
+    """A reference by id."""
+
+    id: Id
+
+
+class MaybeRef(Struct, frozen=True):
+    """A reference that may be empty, as clients send it back after an answer without a profile."""
+
+    id: Id | None = None
+
+
+class EventOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """Options of one event."""
+
+    saveEvents: bool = True  # noqa: N815  # the wire's word
+
+
+class Options(Struct, frozen=True, forbid_unknown_fields=True):
+    """Options of a payload."""
+
+    debugger: bool | Literal["all"] = False
+    profile: bool = False
+    saveSession: bool = True  # noqa: N815
+    saveEvents: bool = True  # noqa: N815
+
+
+class EventPayload(Struct, frozen=True):
+    """An event as a client sends it."""
+
+    type: Id
+    id: Id | None = None
+    time: Any = None
+    properties: dict[str, Any] = field(default_factory=dict)
+    context: dict[str, Any] = field(default_factory=dict)
+    options: EventOptions = EventOptions()
+
+
+class TrackPayload(Struct, frozen=True):
+    """The body of `POST /track`."""
+
+    source: Ref
+    events: list[Raw]
+    session: MaybeRef | None = None
+    profile: MaybeRef | None = None
+    context: dict[str, Any] = field(default_factory=dict)
+    properties: dict[str, Any] = field(default_factory=dict)
+    options: Options = Options()
+    userToken: Token | None = None  # noqa: N815
+
+
+class Incoming(Struct, frozen=True):
+    """An event that may be processed."""
+
+    index: int
+    id: str | None  # the client's; None when it gave none
+    type: str
+    properties: dict[str, Any]
+    context: dict[str, Any]
+    time: str | int | float | None = None
+    save: bool = True
+
+
+class Unacceptable(Struct, frozen=True):
+    """An event of a payload that could not be accepted, and why."""
+
+    index: int
+    reason: str
+    at: str  # JSON pointer in the payload
+    body: Raw
+
+
+class Intake(Struct, frozen=True, kw_only=True):
+    """A payload as it is processed."""
+
+    source: str
+    session: str | None = None
+    profile: str | None = None
+    events: tuple[Incoming, ...] = ()
+    rejected: tuple[Unacceptable, ...] = ()
+    context: dict[str, Any] = field(default_factory=dict)
+    properties: dict[str, Any] = field(default_factory=dict)
+    options: Options = Options()
+    profile_less: bool = False
+    sessionless: bool = False  # neither is a session made
+    token: str | None = None  # until admission has looked at it
+    proven: dict[str, Scalar] = field(default_factory=dict)  # keys of the sender that a token has proven, by path
+
+
+_payload = msgspec.json.Decoder(TrackPayload)
+_event = msgspec.json.Decoder(EventPayload)
+_object = msgspec.json.Decoder(dict[str, Any])
+_FIELD = re.compile("Object (missing required|contains unknown) field `(.*)`", re.DOTALL)
+_digits = bytes.maketrans(b"123456789", b"000000000")
+
+
+def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
+    """The intake of a body of `/track`. Raises `Refusal`."""
+    _check_text(body)
+    try:
+        payload = _payload.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        raise malformed(wrong, body) from None
+    if not payload.events:
+        raise Refusal("malformed", "`events` is empty: a payload carries at least one event", "/events")
+    if len(payload.events) > MOST_EVENTS:
+        told = f"a payload carries at most {MOST_EVENTS} events, this one has {len(payload.events)}: send fewer at once"
+        raise Refusal("too-large", told, "/events")
+    for at, ref in (("/source/id", payload.source), ("/session/id", payload.session), ("/profile/id", payload.profile)):
+        if ref is not None and ref.id is not None and not usable(ref.id):
+            raise Refusal("malformed", UNUSABLE, at)
+    _check_context(payload, len(body))
+    careful = suspicious(body)
+    if careful:
+        for name, value in (("context", payload.context), ("properties", payload.properties)):
+            if fault := first_fault(value, f"/{name}"):
+                raise Refusal("malformed", fault[1], fault[0])
+    events: list[Incoming] = []
+    rejected: list[Unacceptable] = []
+    for index, raw in enumerate(payload.events):
+        event = _one(index, raw, payload, careful)
+        if isinstance(event, Incoming):
+            events.append(event)
+        else:
+            rejected.append(event)
+    return Intake(
+        source=payload.source.id,
+        session=payload.session.id if payload.session else None,
+        profile=payload.profile.id if payload.profile else None,
+        events=tuple(events),
+        rejected=tuple(rejected),
+        context=payload.context,
+        properties=payload.properties,
+        options=payload.options,
+        profile_less=profile_less,
+        token=payload.userToken,
+    )
+
+
+def read_properties(body: bytes) -> dict[str, Any]:
+    """The body of `/collect`: an object that becomes the event's properties. Raises `Refusal`."""
+    if not body.strip():
+        return {}
+    _check_text(body)
+    try:
+        properties = _object.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        raise malformed(wrong, body) from None
+    if suspicious(body) and (fault := first_fault(properties, "")):
+        raise Refusal("malformed", fault[1], fault[0])
+    return properties
+
+
+def collected(type: str, source: str, session: str | None, properties: dict[str, Any]) -> Intake:
+    """The intake of one event sent to `/collect`. Raises `Refusal` for an unusable type, source or session id."""
+    for name, value in (("type", type), ("source", source), ("session", session)):
+        if value is not None and not (0 < len(value) <= 200 and usable(value)):
+            raise Refusal("malformed", f"the {name} in the path must have 1 to 200 characters; it {UNUSABLE}")
+    if type == CONSENT_CHANGED and (fault := fault_of(properties)):
+        raise Refusal("malformed", fault[1], fault[0])
+    event = Incoming(0, None, type, properties, {})
+    bare = session is None
+    return Intake(source=source, session=session, events=(event,), profile_less=bare, sessionless=bare)
+
+
+def suspicious(body: bytes) -> bool:
+    """Whether a body may nest too deep or hold a number too large; if not, nothing needs to be looked at."""
+    return body.count(b"{") + body.count(b"[") > MOST_DEPTH or b"0000000000000000" in body.translate(_digits)
+
+
+def usable(id: str) -> bool:
+    """Whether a text can be an id or a name: printable, and not padded."""
+    return id.isprintable() and id[0] != " " and id[-1] != " "
+
+
+def first_fault(value: Any, at: str) -> tuple[str, str] | None:
+    """The first place (JSON pointer) where plain data breaks a limit, and how."""
+    return next(_faults(value, at, 1), None)
+
+
+def _faults(value: Any, at: str, depth: int) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict | list):
+        if depth > MOST_DEPTH:
+            yield at, f"nested deeper than {MOST_DEPTH} levels"
+            return
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _faults(inner, f"{at}/{pointer(key)}", depth + 1)
+    elif isinstance(value, int) and abs(value) > MOST_NUMBER:
+        yield at, "whole numbers have at most 53 bits: send larger ones as text"
+
+
+def pointer(key: str | int) -> str:
+    """One step of a JSON pointer (RFC 6901)."""
+    return str(key).replace("~", "~0").replace("/", "~1")
+
+
+def _one(index: int, raw: Raw, payload: TrackPayload, careful: bool) -> Incoming | Unacceptable:
+    try:
+        event = _event.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        at, reason = _place(wrong, EventOptions)
+        return Unacceptable(index, reason, f"/events/{index}{at}", raw)
+    if not usable(event.type):
+        return Unacceptable(index, UNUSABLE, f"/events/{index}/type", raw)
+    if event.id is not None and not usable(event.id):
+        return Unacceptable(index, UNUSABLE, f"/events/{index}/id", raw)
+    if careful:
+        for name, value in (("properties", event.properties), ("context", event.context), ("time", event.time)):
+            if fault := first_fault(value, f"/events/{index}/{name}"):
+                return Unacceptable(index, fault[1], fault[0], raw)
+    if event.type == CONSENT_CHANGED and (fault := fault_of(event.properties)):
+        return Unacceptable(index, fault[1], f"/events/{index}/properties{fault[0]}", raw)
+    time = event.time
+    if time is not None and not (isinstance(time, str | int | float) and len(str(time)) <= MOST_TIME):
+        time = None
+    context = {**payload.context, **event.context} if payload.context else event.context
+    save = payload.options.saveEvents and event.options.saveEvents
+    return Incoming(index, event.id, event.type, event.properties, context, time, save)
+
+
+def _check_text(body: bytes) -> None:
+    """Refuse what is not UTF-8, wherever: decoding looks only at what it decodes."""
+    if body.isascii():
+        return
+    try:
+        body.decode()
+    except UnicodeDecodeError as wrong:
+        raise Refusal("malformed", f"the body is not UTF-8: {wrong.reason} at byte {wrong.start}") from None
+
+
+def _check_context(payload: TrackPayload, size: int) -> None:
+    """Refuse a large context that many events would be kept with; `size` is the body's."""
+    events = len(payload.events)
+    if size * events <= MOST_CONTEXT or events == 1:
+        return
+    context = len(msgspec.json.encode(payload.context))
+    if context * events > MOST_CONTEXT:
+        told = f"the context ({context} bytes) is kept with each of the {events} events, {MOST_CONTEXT} bytes at most"
+        raise Refusal("too-large", f"{told}: shorten it, or send fewer events at once", "/context")
+
+
+def malformed(wrong: Exception, body: bytes) -> Refusal:
+    """Why a body could not be decoded, and where; `wrong` is what the decoder says."""
+    if not body.strip():
+        return Refusal("malformed", "the body is empty: send a JSON object")
+    at, reason = _place(wrong)
+    if at in {"/source", "/session", "/profile"} and reason.endswith("got `str`"):
+        given = msgspec.json.encode(_object.decode(body)[at[1:]][:200]).decode()
+        reason = f'the {at[1:]} is an object: write {{"id": {given}}}'
+    return Refusal("malformed", reason, at)
+
+
+def _place(wrong: Exception, options: type[Struct] = Options) -> tuple[str, str]:
+    """Where (JSON pointer) and what msgspec found wrong. Only `options` refuse members that they do not know."""
+    if isinstance(wrong, RecursionError):
+        return "", f"nested deeper than {MOST_DEPTH} levels"
+    if isinstance(wrong, UnicodeDecodeError):
+        return "", f"the body is not UTF-8: {wrong.reason} at byte {wrong.start}"
+    told, _, inside = str(wrong).partition(" - at `$")
+    steps = inside.rstrip("`").replace("[...]", ".*").replace("]", "").replace("[", ".").split(".")
+    at = "".join(f"/{pointer(step)}" for step in steps if step)
+    if found := _FIELD.fullmatch(told):
+        at += f"/{pointer(found[2])}"
+        if found[1] == "contains unknown":
+            told = f"there is no option `{found[2]}`: "
+            told += did_you_mean(found[2], options.__struct_fields__)
+    return at, told[:1].lower() + told[1:] if not told.startswith("JSON") else told

@@ -1,0 +1,1 @@
+"""Load, run, queue, commit: the asynchronous part of tracking."""

@@ -1,0 +1,145 @@
+"""The driver: answers what machines ask, from the store and from outside."""
+
+import asyncio
+
+import msgspec
+
+from engine.flow.ask import (
+    CacheGet,
+    CacheReply,
+    HttpAsk,
+    NoAnswer,
+    ProfileById,
+    ProfileByKey,
+    ProfileReply,
+    ProfilesByKeys,
+    ProfilesReply,
+    Reply,
+    SessionById,
+    SessionReply,
+)
+from engine.flow.run import Asked
+from engine.ports.ids import cause_of
+from engine.ports.records import Session
+from engine.ports.resolve import profile_at
+from engine.ports.store import Clock, Performer, Store
+from engine.ports.tombstone import of_profile
+from engine.profile.document import new_profile
+from engine.tracking.unit.processing import Pending, shown_session
+from engine.tracking.unit.request import ReplyKey, Request
+
+_encode = msgspec.json.Encoder().encode
+
+Tasks = dict["asyncio.Task[Reply]", Asked]
+
+TOO_LATE = NoAnswer("budget", "the answer to the sender could not wait any longer", retriable=False)
+
+
+class Driver:
+    """Brings machines to their end. Branches wait side by side; replies are handed in one by one."""
+
+    def __init__(self, store: Store, performer: Performer, clock: Clock) -> None:
+        self.store = store
+        self.performer = performer
+        self.clock = clock
+        self._secret = b""
+
+    async def drive(self, pending: Pending, request: Request) -> None:
+        """Answer a machine's asks until it is over, or the answer cannot wait any longer."""
+        todo = list(pending.asked)
+        tasks: Tasks = {}
+        try:
+            while (todo or tasks) and not pending.machine.over:
+                while todo:
+                    asked = todo.pop(_next(todo, pending, request))
+                    if isinstance(asked.ask, HttpAsk) and _key(pending, asked) not in request.replies:
+                        tasks[asyncio.ensure_future(self._perform(pending, asked))] = asked
+                    else:
+                        todo += _hand_in(pending, asked, await self._own(asked, pending, request))
+                for task in await self._first(tasks, request):
+                    asked = tasks.pop(task)
+                    reply = TOO_LATE if task.cancelled() else task.result()
+                    request.replies[_key(pending, asked)] = reply
+                    todo += _hand_in(pending, asked, reply)
+        finally:
+            await _cancel(tasks)
+
+    async def _first(self, tasks: Tasks, request: Request) -> list["asyncio.Task[Reply]"]:
+        """The tasks that are done first, in the order of asking; all of them once the wait budget is used up."""
+        if not tasks:
+            return []
+        left = max(request.deadline - self.clock.ticks(), 0)
+        done, _ = await asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        if not done:
+            await _cancel(tasks)
+        return [task for task in tasks if task.done()]
+
+    async def _perform(self, pending: Pending, asked: Asked) -> Reply:
+        if asked.delay_ms:
+            await asyncio.sleep(asked.delay_ms / 1000)
+        return await self.outside(pending, asked)
+
+    async def outside(self, pending: Pending, asked: Asked) -> Reply:
+        """The reply from outside to what a node of a run asks. Flow tests answer here, for they mock nodes by name."""
+        assert isinstance(asked.ask, HttpAsk)  # noqa: S101
+        return await self.performer.perform(asked.ask)
+
+    async def _own(self, asked: Asked, pending: Pending, request: Request) -> Reply:
+        """What our own store answers (read again at each run), or an outside reply that was recorded."""
+        match asked.ask:
+            case ProfileById(id=id):
+                return ProfileReply(await profile_at(self.store, id), id)
+            case ProfileByKey(path=path, value=value):
+                return await self._by_key(path, value, request.now)
+            case ProfilesByKeys(keys=keys):
+                asking = [self._by_key(path, value, request.now) for path, value in keys]
+                return ProfilesReply(tuple(await asyncio.gather(*asking) if len(asking) > 1 else [await asking[0]]))
+            case CacheGet(key=name):
+                entry = await self.store.cached(name, request.now)
+                return CacheReply(entry is not None, entry.value if entry else None)
+            case SessionById(id=id):
+                session = await self.store.session(request.source.source, id)
+                found = session or Session(request.source.source, id, request.now)
+                return SessionReply(shown_session(found), found.version, found.profile)
+        return request.replies[_key(pending, asked)]
+
+    async def _by_key(self, path: str, value: str, now: int) -> ProfileReply:
+        """Whose key it is. A key whose id nobody has stored was claimed by a unit that is not committed yet."""
+        self._secret = self._secret or await self.store.secret()
+        cause, name = cause_of(self._secret, path, value), f"{path}={value}"
+        key = await self.store.key(name)
+        while key is not None:
+            person = await profile_at(self.store, key.id)
+            # Reading the profile may have finished what its last unit left to be written: who has proven the key, too.
+            again = await self.store.key(name) if key.claim else key
+            if again == key:
+                if person is None and await self.store.key(of_profile(self._secret, key.id)) is not None:
+                    break  # a forgotten one's, which is about to be erased
+                return ProfileReply(person or new_profile(key.id, now), key.id, key.claim, cause)
+            key = again
+        return ProfileReply(None, cause=cause)
+
+
+def _hand_in(pending: Pending, asked: Asked, reply: Reply) -> list[Asked]:
+    pending.machine.reply(asked.node, reply)
+    return pending.machine.advance()
+
+
+async def _cancel(tasks: Tasks) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+
+
+def _key(pending: Pending, asked: Asked) -> ReplyKey:
+    ask = asked.ask
+    question = msgspec.structs.replace(ask, timeout_ms=0) if isinstance(ask, HttpAsk) else ask
+    return pending.event, pending.machine.flow.name, asked.id, asked.number, asked.attempt, _encode(question)
+
+
+def _next(todo: list[Asked], pending: Pending, request: Request) -> int:
+    """Which ask is answered next: what has to be sent goes first, recorded replies come in their recorded order."""
+    order = {key: i for i, key in enumerate(request.replies)}
+    ranks = [order.get(_key(pending, asked), -1) for asked in todo]
+    return ranks.index(min(ranks))

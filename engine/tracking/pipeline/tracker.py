@@ -1,0 +1,301 @@
+"""The tracker: load, run, commit. Async like `loading`, `lines` and its `driver`, and nothing else in the engine.
+
+A payload is a unit of work. Its documents are loaded (from memory where possible: the commit compares versions), its
+events run, and everything is committed as one; if a document has moved meanwhile, the unit runs again on the newer one,
+with the same time, seed, ids and outside replies. Units of one profile take turns in this process.
+"""
+
+import asyncio
+import zlib
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct, structs
+
+from engine.flow.plan import Flow
+from engine.ports.ids import is_placeholder
+from engine.ports.records import Mark
+from engine.ports.store import Clock, Conflict, Moving, Performer, Store, Unavailable
+from engine.profile.document import Profile
+from engine.project.project import Project
+from engine.project.source import OWN, Source
+from engine.tracking.answer.answer import Answer, nothing_accepted
+from engine.tracking.answer.outcome import UNTOUCHED, Done, Missed, answer_of, done_of, repeated
+from engine.tracking.intake.admission import authority
+from engine.tracking.intake.payload import Intake, Options, Refusal
+from engine.tracking.pipeline.driver import Driver
+from engine.tracking.pipeline.loading import Loaded, Loading
+from engine.tracking.pipeline.profile_queue import Ahead, Lines, Place
+from engine.tracking.pipeline.readiness import Readiness
+from engine.tracking.unit.cache import Known
+from engine.tracking.unit.compose import Composed, compose, rejected_records, unmoved
+from engine.tracking.unit.event import Being, system_event
+from engine.tracking.unit.ledger import Counted, Ledger
+from engine.tracking.unit.processing import Start, Work
+from engine.tracking.unit.request import Request, beings, sorted_out, taken_before, units_of
+from engine.tracking.unit.triggers import Triggers
+
+MOST_RUNS = 24  # of one unit, when its documents keep moving
+PLAIN = Options()
+
+
+class Boarded(Struct, frozen=True):
+    """A unit on its way to the store, and what is told of it once it is there."""
+
+    done: Done
+    place: Place
+
+
+class Tracker:
+    """Takes payloads for one project and one store. `start` it before the first payload."""
+
+    def __init__(
+        self, project: Project, store: Store, performer: Performer, clock: Clock, new_id: Callable[[], str]
+    ) -> None:
+        self.store = store
+        self.driver = Driver(store, performer, clock)
+        self.clock = clock
+        self.new_id = new_id
+        self.known = Known()
+        self.ledger = Ledger()
+        self.lines = Lines(store, self.known, self.ledger)
+        self.triggers = Triggers(project)
+        self.loading = Loading(store, self.known, lambda: self.project.settings.fields)
+
+    @property
+    def project(self) -> Project:
+        """The project whose flows run now."""
+        return self.triggers.project
+
+    async def start(self) -> None:
+        """Read the store's secret and keep the texts of the flows."""
+        self.loading.secret = await self.store.secret()
+        await self.remember(self.project)
+
+    async def readiness(self) -> Readiness:
+        """Whether payloads can be taken now."""
+        reason = await self.store.ready()
+        return Readiness("ready" if reason is None else "not ready", reason)
+
+    async def remember(self, project: Project) -> None:
+        """Keep the text of every flow version, once."""
+        for flow in project.flows:
+            await self.store.remember_flow(flow.version, flow.name, flow.text)
+
+    async def track(self, intake: Intake, source: Source) -> Answer:
+        """Do what a payload asks for, durably. Raises `Refusal` or `Unavailable`."""
+        request = self._request(self._with_session(intake, source), source)
+        if not request.events:
+            await self._reject(request)
+            raise nothing_accepted(request.intake)
+        return answer_of(request, *await self._one_by_one(units_of(request)))
+
+    async def reevaluate(self, id: str, options: Options = PLAIN) -> bool:
+        """Work out a profile's segments anew, as time has passed or they have changed; gives whether anything has.
+
+        What they make flows do is done in the same unit; with the debugger, it is kept why others do nothing. Raises
+        `Unavailable`.
+        """
+        done = await self._unit(self._request(Intake(source=OWN.source, profile=id, options=options), OWN))
+        return done is not UNTOUCHED
+
+    async def _reject(self, request: Request) -> None:
+        """Keep the events of a payload of which none could be accepted."""
+        await self.loading.not_late(request.intake)
+        await self.store.reject(rejected_records(request.intake, request.now, request.seed))
+        self.ledger.count(Counted(rejected=len(request.intake.rejected)))
+
+    async def _one_by_one(self, requests: list[Request]) -> tuple[list[Done], list[Missed]]:
+        """The units of one payload: those that are done, and once one is, those that could not be taken."""
+        done: list[Done] = []
+        missed: list[Missed] = []
+        for request in requests:
+            try:
+                done.append(await self._unit(request))
+            except (Unavailable, Refusal) as wrong:
+                if not done:
+                    raise
+                missed.append(Missed(request, wrong))
+        return done, missed
+
+    def _request(self, intake: Intake, source: Source) -> Request:
+        return Request(
+            source=source,
+            intake=intake,
+            events=beings(intake, self.new_id),
+            now=self.clock.now(),
+            seed=self.new_id(),
+            deadline=self.clock.ticks() + source.answer_within / 1000,
+            replies={},
+        )
+
+    def _with_session(self, intake: Intake, source: Source) -> Intake:
+        session = intake.session
+        if session is not None and is_placeholder(session):
+            session = None
+        if session is None and not intake.sessionless:
+            if source.sessions != "made":
+                told = "a payload needs `session.id`: make one per visit on the client (a uuid4) and send it each time"
+                raise Refusal("malformed", told, "/session/id")
+            session = self.new_id()
+        return intake if session == intake.session else structs.replace(intake, session=session)
+
+    # ---- a unit -----------------------------------------------------------------------------------------------------
+
+    async def _unit(self, request: Request) -> Done:
+        for run in range(1, MOST_RUNS + 1):
+            try:
+                sent = await self._sent(request)
+                if isinstance(sent, Boarded):
+                    return await self._landed(request, sent)
+                if sent is not None:
+                    return sent
+            except Conflict:
+                pass
+            await asyncio.sleep(_pause(request.seed, run))
+        raise Moving(f"the documents of this payload moved {MOST_RUNS} times while it was processed")
+
+    async def _sent(self, request: Request) -> Boarded | Done | None:
+        """Run a unit and put it on its way; None when it turns out to be of another profile than it was taken for."""
+        loaded = self.loading.at_hand(request, None) or await self.loading.load(request, None)
+        if loaded.known is None:
+            return await self._alone(request, loaded) if request.events else UNTOUCHED
+        return await self._in_line(request, loaded, loaded.known.person.id)
+
+    async def _landed(self, request: Request, boarded: Boarded) -> Done:
+        """What is told of a unit, once it is committed. Raises `Conflict` if it could not be."""
+        place = boarded.place
+        try:
+            await self.lines.landed(place)
+        except Conflict:
+            self._forget(request, [place.acting], [place.known.person if place.known is not None else None])
+            raise
+        return boarded.done
+
+    async def _alone(self, request: Request, loaded: Loaded) -> Done:
+        """A unit that came without a profile: nothing else waits for it."""
+        marks, fresh = await self._fresh(request, None)
+        if not fresh:
+            return await self._repeated(request, loaded, marks)
+        work, composed = await self._run(request, loaded, fresh)
+        return await self._committed(request, loaded, work, composed, marks)
+
+    async def _in_line(self, request: Request, loaded: Loaded, turn: str) -> Boarded | Done | None:
+        """A unit of the profile `turn`, in turn with others; None when it turns out to be of another profile."""
+        line, old = await self.lines.take(turn)
+        try:
+            if old:
+                loaded = self.loading.at_hand(request, line.ahead) or await self.loading.load(request, line.ahead)
+                if loaded.known is None or loaded.known.person.id != turn:
+                    return None  # merged meanwhile: it is another profile's turn to wait for
+            marks, fresh = await self._fresh(request, line.ahead)
+            if request.events and not fresh:
+                await self.lines.settled(line)
+                return await self._repeated(request, loaded, marks)
+            work, composed = await self._run(request, loaded, fresh)
+            if not request.events and unmoved(work, composed):
+                await self.lines.settled(line)  # it has looked at what may not be committed yet
+                return UNTOUCHED
+            if work.merged:  # it touches other lines: nobody may build on it before it is committed
+                await self.lines.settled(line)
+                return await self._committed(request, loaded, work, composed, marks)
+            done = done_of(request, work, composed, marks)
+            return Boarded(done, self.lines.board(line, composed, loaded.acting, done.counted))
+        finally:
+            self.lines.give(line)
+
+    async def _run(self, request: Request, loaded: Loaded, fresh: list[Being]) -> tuple[Work, Composed]:
+        """Run the unit's events; what comes of it is to be committed."""
+        work = self._work(request, loaded)
+        for pending in work.go([*self._system_events(loaded, request), *fresh]):
+            await self.driver.drive(pending, request)
+        rejected = rejected_records(request.intake, request.now, request.seed)
+        return work, compose(work, request.intake, request.intake.options.saveSession, rejected)
+
+    async def _committed(
+        self, request: Request, loaded: Loaded, work: Work, composed: Composed, marks: dict[int, Mark]
+    ) -> Done:
+        """Commit a unit on its own. Raises `Conflict`."""
+        done = done_of(request, work, composed, marks)
+        try:
+            await self.store.commit(composed.unit)
+        except Conflict:
+            own = loaded.known.person if loaded.known is not None else None
+            self._forget(request, [loaded.acting, work.sight.acting], [own, work.sight.person, *work.merged])
+            raise
+        self.known.learn(composed.session, composed.known, loaded.acting)
+        self.ledger.count(done.counted)
+        return done
+
+    async def _fresh(self, request: Request, ahead: Ahead | None) -> tuple[dict[int, Mark], list[Being]]:
+        """The marks of those events that have taken effect before, by index; and the others, each id once."""
+        ids = tuple(event.id for event in request.events if event.marked)
+        if not ids:
+            return {}, list(request.events)
+        source = request.source.source
+        found = ahead.marks if ahead is not None else {}
+        before = {id: found[source, id] for id in ids if (source, id) in found}  # first: what lands meanwhile goes
+        marks = {**await self.store.marks(source, ids), **before}
+        return sorted_out(request, marks)
+
+    async def _repeated(self, request: Request, loaded: Loaded, marks: dict[int, Mark]) -> Done:
+        """A payload of which nothing is new: the first answer's ids for the same session or profile, else its own."""
+        first = next(iter(marks.values()))
+        own = loaded.known.person if loaded.known else None
+        profile = loaded.acting
+        if first.session == request.intake.session or authority(request.source) == "trust":
+            same = first.session == request.intake.session or (own is not None and first.profile in own.ids)
+            profile = first.profile if same else own.id if own is not None else None
+        rejected = rejected_records(request.intake, request.now, request.seed)
+        mine = taken_before(request, marks)
+        if rejected and not mine:
+            await self.store.reject(rejected)
+        stored = sum([event.save for event in mine])
+        counted = Counted(stored, len(mine) - stored, len(rejected), len(request.events) - len(mine))
+        self.ledger.count(counted)
+        return repeated(request, None if request.intake.profile_less else profile, marks, counted)
+
+    def _work(self, request: Request, loaded: Loaded) -> Work:
+        start = Start(
+            source=request.source,
+            session=loaded.session,
+            person=loaded.known.person if loaded.known else None,
+            shown=loaded.known.shown if loaded.known else None,
+            acting=loaded.acting,
+            now=request.now,
+            seed=request.seed,
+            identify=authority(request.source),
+            debug=request.intake.options.debugger if request.source.debugger else False,
+            proven=request.intake.proven,
+            meets=bool(request.events),
+            visit=loaded.session is not None and not loaded.session.version and request.intake.options.saveSession,
+            save=request.intake.options.saveEvents,
+        )
+        return Work(self.triggers, start, self.clock.ticks, self._sampled)
+
+    def _sampled(self, event: Being, flow: Flow) -> bool:
+        share = flow.keep if flow.keep is not None else self.project.settings.keep("finished")
+        return share > 0 and zlib.crc32(f"{event.id}{flow.name}".encode()) % 10_000 < share * 10_000
+
+    def _system_events(self, loaded: Loaded, request: Request) -> list[Being]:
+        """The events that the system adds, where a flow is triggered by them."""
+        events = []
+        save = request.intake.options.saveEvents
+        if loaded.known is not None and loaded.known.person.version == 0 and self.triggers.of_system("profile-created"):
+            events.append(system_event("profile-created", loaded.known.person.id, save))
+        if loaded.session is not None and loaded.session.version == 0 and self.triggers.of_system("session-opened"):
+            events.append(system_event("session-opened", f"{loaded.session.source}/{loaded.session.id}", save))
+        return events
+
+    def _forget(self, request: Request, actings: Iterable[str | None], people: Iterable[Profile | None]) -> None:
+        """Forget what a conflict has shown to be old."""
+        ids = {id for id in (*actings, request.intake.profile) if id}
+        for person in people:
+            ids |= set(person.ids) if person is not None else set()
+        session = request.intake.session
+        self.known.forget((request.intake.source, session) if session else None, ids)
+
+
+def _pause(seed: str, runs: int) -> float:
+    """Seconds to wait before a unit runs again: more each time, and not the same for any two units."""
+    most = 0 if runs == 1 else min(2**runs, 128)
+    return most * (zlib.crc32(f"{seed}{runs}".encode()) % 1000) / 1e6

@@ -1,0 +1,1 @@
+"""Payloads kept on this machine while the store is away."""

@@ -1,0 +1,190 @@
+"""A spooled unit: what is kept of it while it waits for the store, and which units wait for one another."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal
+
+import msgspec
+from msgspec import Raw, Struct, field, structs
+
+from engine.flow.run import Identify
+from engine.ports.ids import short_hash
+from engine.ports.records import Rejected
+from engine.ports.store import Parcel
+from engine.project.source import Source
+from engine.tracking.intake.payload import Intake, Refusal
+from engine.tracking.unit.compose import rejected_records
+from engine.tracking.unit.request import Request, beings
+
+Name = tuple[str, ...]  # of something that two units may have in common
+
+
+class Spooled(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A unit that has been acknowledged. Every event has an id; `now`, `seed` and the ids are those of its first try.
+
+    `kind` and `identify` are its source's when it was admitted. `promised` is the profile id that the sender was told.
+    `tried` says that the store may have taken it, unheard; `by` names the tracker that took it.
+    """
+
+    seed: str
+    now: int
+    kind: Literal["public", "secret"]
+    identify: Identify
+    intake: Intake
+    by: str
+    tried: bool = False
+    promised: str | None = None
+
+    def source(self, sources: Mapping[str, Source]) -> Source:
+        """The source as it is now, with the authority that it had then."""
+        source = sources.get(self.intake.source) or Source(source=self.intake.source)
+        if (source.kind, source.identify) == (self.kind, self.identify):
+            return source
+        return structs.replace(source, kind=self.kind, identify=self.identify)
+
+    def request(self, source: Source, deadline: float, *, again: bool) -> Request:
+        """What is to be done. `again` says that it may have been done before, when nobody heard of it."""
+        return Request(
+            source=source,
+            intake=self.intake,
+            events=beings(self.intake, _no_id),
+            now=self.now,
+            seed=self.seed,
+            deadline=deadline,
+            replies={},
+            again=again,
+        )
+
+
+class Waiting(Struct, frozen=True):
+    """A parcel on its way to the store. `spooled` is None when it cannot be read, for the reason `wrong`."""
+
+    parcel: Parcel
+    spooled: Spooled | None
+    names: frozenset[Name]
+    wrong: str = ""
+
+
+class Lane(Struct):
+    """Units that have something in common, in order: each waits for the one before."""
+
+    waiting: list[Waiting] = field(default_factory=list)
+    names: set[Name] = field(default_factory=set)
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Spooled).decode
+
+
+def identified(intake: Intake, new_id: Callable[[], str]) -> Intake:
+    """The intake with an id for every event: it takes effect once, however often it is tried."""
+    if all(event.id is not None for event in intake.events):
+        return intake
+    events = [event if event.id is not None else structs.replace(event, id=new_id()) for event in intake.events]
+    return structs.replace(intake, events=tuple(events))
+
+
+def packed(unit: Request, by: str, promised: str | None, *, tried: bool) -> Parcel:
+    """What a spool keeps of a unit."""
+    indexes = {event.index for event in unit.events}
+    intake = unit.intake
+    if len(indexes) < len(intake.events):  # one of several units of its payload
+        intake = structs.replace(intake, events=tuple(event for event in intake.events if event.index in indexes))
+    spooled = Spooled(
+        seed=unit.seed,
+        now=unit.now,
+        kind=unit.source.kind,
+        identify=unit.source.identify,
+        intake=intake,
+        by=by,
+        tried=tried,
+        promised=promised,
+    )
+    return Parcel(_encode(spooled), len(intake.events) + len(intake.rejected))
+
+
+def unpacked(parcel: Parcel) -> Waiting:
+    """A parcel that was kept, with the names of what its unit is known to touch."""
+    try:
+        spooled = _decode(parcel.doc)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        return Waiting(parcel, None, frozenset(), str(wrong))
+    intake, names = spooled.intake, set[Name]()
+    if intake.session is not None:
+        names.add(("session", intake.source, intake.session))
+    for id in (intake.profile, spooled.promised):
+        if id is not None and not intake.profile_less:
+            names.add(("profile", id))
+    return Waiting(parcel, spooled, frozenset(names))
+
+
+def lanes_of(waiting: Iterable[Waiting]) -> list[Lane]:
+    """The lanes of units that are given in order. Units with a name in common share one, and so on from there."""
+    lanes: list[Lane] = []
+    lane_of: dict[Name, Lane] = {}
+    for one in waiting:
+        met = {id(lane): lane for name in one.names if (lane := lane_of.get(name)) is not None}
+        lane = _merged(list(met.values()), lanes, lane_of)
+        lane.waiting.append(one)
+        lane.names |= one.names
+        lane_of.update((name, lane) for name in one.names)
+    return lanes
+
+
+def unprocessed(spooled: Spooled, wrong: Exception) -> tuple[Rejected, ...]:
+    """The events of a unit that cannot be done, as they are kept; and those that had been rejected before."""
+    intake = spooled.intake
+    if isinstance(wrong, Refusal) and wrong.kind == "forgotten":
+        return _forgotten(spooled, len(intake.events) + len(intake.rejected))
+    reason = f"it was accepted while the store was away, and could not be processed: {type(wrong).__name__}: {wrong}"
+    records = [
+        Rejected(
+            id=short_hash("rejected", spooled.seed, str(event.index)),
+            source=intake.source,
+            at=spooled.now,
+            reason=reason,
+            at_field=f"/events/{event.index}",
+            session=intake.session,
+            body=Raw(msgspec.json.encode(event)),
+            profile=intake.profile,
+        )
+        for event in intake.events
+    ]
+    return (*records, *rejected_records(intake, spooled.now, spooled.seed))
+
+
+def _forgotten(spooled: Spooled, events: int) -> tuple[Rejected, ...]:
+    """What is kept of events of somebody who has been forgotten: that there were some."""
+    reason = "it was accepted while the store was away, and whom it is about has been forgotten: nothing of it is kept"
+    ids = [short_hash("rejected", spooled.seed, str(nth)) for nth in range(events)]
+    return tuple([Rejected(id, spooled.intake.source, spooled.now, reason) for id in ids])
+
+
+def unreadable(waiting: Waiting, now: int) -> tuple[Rejected, ...]:
+    """What is kept of a parcel that cannot be read: all of it, as text."""
+    doc = waiting.parcel.doc
+    record = Rejected(
+        id=short_hash("rejected", str(doc)),
+        source="(spool)",
+        at=now,
+        reason=f"it waited in the spool and cannot be read: {waiting.wrong}",
+        body=Raw(msgspec.json.encode(doc.decode(errors="backslashreplace"))),
+    )
+    return (record,)
+
+
+def _merged(met: list[Lane], lanes: list[Lane], lane_of: dict[Name, Lane]) -> Lane:
+    """One lane of those that a unit has met."""
+    if not met:
+        lanes.append(Lane())
+        return lanes[-1]
+    first, *others = met
+    for other in others:
+        first.waiting = sorted([*first.waiting, *other.waiting], key=lambda one: one.parcel.place)
+        first.names |= other.names
+        lane_of.update((name, first) for name in other.names)
+        lanes[:] = [lane for lane in lanes if lane is not other]
+    return first
+
+
+def _no_id() -> str:
+    raise ValueError("an event in the spool has no id")

@@ -1,0 +1,298 @@
+"""What is in the indices: for each a Struct. Beside what is searched, a document holds the exact record as one text
+(`doc`), which no mapping looks into: floats, key order and odd keys come back as they were.
+
+A document that commits a unit carries, as `pending`, what else the unit writes (`entry.Record`, encoded), until those
+documents are known to exist; `unfinished` is the time (µs) since when there is something to finish.
+"""
+
+from typing import Any
+
+from msgspec import UNSET, Raw, Struct, UnsetType, json
+
+from engine.ports.records import Key, Mark, Rejected, RunRecord, Session, StoredEvent
+from engine.profile.document import Profile
+from storage.elasticsearch.searchable import searchable
+from storage.encoding import encode
+
+RECENT = 16  # units that a document remembers to have committed
+
+
+class ProfileSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A profile, or the tombstone of one; or an unborn one (version 0), which only carries what is pending.
+
+    A tombstone is `open` until the profile that it leads to has taken what is `frozen` here, joined by `joining`.
+    """
+
+    id: str
+    version: int
+    doc: str | None = None
+    live: bool = False
+    merged_into: str | None = None
+    open: bool = False
+    frozen: str | None = None
+    joining: str | None = None
+    by: str | None = None  # the unit that claimed this tombstone
+    pending: list[str] = []
+    recent: list[str] = []
+    unfinished: int | None = None
+    due: int | None = None
+    # searched
+    ids: list[str] = []
+    created: int | None = None
+    updated: int | None = None
+    segments: Raw | UnsetType = UNSET
+    traits: Raw | UnsetType = UNSET
+    pii: Raw | UnsetType = UNSET
+    consents: Raw | UnsetType = UNSET
+
+
+class SessionSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A session. At version 0 it is a claim: it says whose the session is, and nothing of it has been committed."""
+
+    source: str
+    id: str
+    version: int
+    doc: str
+    profile: str | None = None
+    created: int = 0
+    pending: list[str] = []
+    recent: list[str] = []
+    unfinished: int | None = None
+    properties: Raw | UnsetType = UNSET
+    context: Raw | UnsetType = UNSET
+
+
+class MarkSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A deduplication mark, a claim of one (`on`: the profile document that is to commit it), or neither: a document
+    that commits a unit without marks."""
+
+    at: int | None = None
+    profile: str | None = None  # searched, as are the next two; of a claim it is the one that `on` names
+    source: str | None = None
+    session: str | None = None
+    doc: str | None = None
+    on: str | None = None
+    by: str | None = None
+    pending: list[str] = []
+    unfinished: int | None = None
+
+
+class KeySource(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A merge key."""
+
+    key: str
+    id: str
+    claim: bool = False
+
+
+class EventSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A stored event. `stamp` (µs) and `nth` order events as they were committed."""
+
+    id: str
+    type: str
+    source: str
+    received: int
+    stamp: int
+    nth: int
+    doc: str
+    session: str | None = None
+    profile: str | None = None
+    origin: str  # never left out: it is searched
+    parent: str | None = None
+    time: str | int | None = None
+    properties: Raw | UnsetType = UNSET
+    context: Raw | UnsetType = UNSET
+
+
+class RunSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A run that is kept."""
+
+    id: str
+    event: str
+    flow: str
+    version: str
+    outcome: str
+    at: int
+    source: str
+    stamp: int
+    nth: int
+    doc: str
+    profile: str | None = None
+    met: tuple[str, ...] = ()
+    session: str | None = None
+
+
+class RejectedSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A rejected event."""
+
+    id: str
+    source: str
+    at: int
+    reason: str
+    stamp: int
+    nth: int
+    doc: str
+    session: str | None = None
+    profile: str | None = None
+
+
+class CacheSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A cache entry."""
+
+    expires: int
+    doc: str
+    profile: str | None = None
+
+
+class MetaSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What a store knows of itself: its secret, up to when marks are forgotten (ms), flow versions, notes."""
+
+    kind: str
+    text: str | None = None
+    number: int | None = None
+
+
+class Doc(Struct, frozen=True):
+    """The exact record of any document."""
+
+    doc: str
+
+
+decode_profile_source = json.Decoder(ProfileSource).decode
+decode_session_source = json.Decoder(SessionSource).decode
+decode_mark_source = json.Decoder(MarkSource).decode
+decode_key_source = json.Decoder(KeySource).decode
+decode_meta_source = json.Decoder(MetaSource).decode
+decode_mark = json.Decoder(Mark).decode
+decode_doc = json.Decoder(Doc).decode
+
+
+def text_of(record: Struct) -> str:
+    """The exact text of a record."""
+    return encode(record).decode()
+
+
+def profile_source(
+    profile: Profile,
+    shown: dict[str, Any] | None,
+    pending: list[str],
+    recent: list[str],
+    unfinished: int | None,
+) -> bytes:
+    """A profile's document, encoded."""
+    fields: dict[str, Any] = {}
+    if shown is not None:
+        times = shown.get("metadata", {})
+        fields = {root: searchable(shown[root]) for root in ("traits", "pii", "consents") if shown.get(root)}
+        if shown.get("segments"):
+            fields["segments"] = Raw(encode(shown["segments"]))
+        fields["updated"] = times.get("updated")
+    return encode(
+        ProfileSource(
+            id=profile.id,
+            version=profile.version,
+            doc=text_of(profile),
+            live=profile.merged_into is None,
+            merged_into=profile.merged_into,
+            pending=pending,
+            recent=recent,
+            unfinished=unfinished,
+            due=profile.due if profile.merged_into is None else None,
+            ids=list(profile.ids) if profile.merged_into is None else [],
+            created=profile.created,
+            **fields,
+        )
+    )
+
+
+def session_source(
+    session: Session, pending: list[str] | None = None, recent: list[str] | None = None, unfinished: int | None = None
+) -> bytes:
+    """A session's document, encoded."""
+    return encode(
+        SessionSource(
+            source=session.source,
+            id=session.id,
+            version=session.version,
+            doc=text_of(session),
+            profile=session.profile,
+            created=session.created,
+            pending=pending or [],
+            recent=recent or [],
+            unfinished=unfinished,
+            properties=searchable(session.properties) if session.properties else UNSET,
+            context=searchable(session.context) if session.context else UNSET,
+        )
+    )
+
+
+def mark_source(mark: Mark) -> bytes:
+    """A mark's document, encoded."""
+    return encode(
+        MarkSource(at=mark.at, profile=mark.profile, source=mark.source, session=mark.session, doc=text_of(mark))
+    )
+
+
+def key_source(key: Key, claim: bool) -> bytes:
+    """A key's document, encoded."""
+    return encode(KeySource(key=key.key, id=key.id, claim=claim))
+
+
+def event_source(event: StoredEvent, stamp: int, nth: int) -> bytes:
+    """An event's document, encoded."""
+    return encode(
+        EventSource(
+            id=event.id,
+            type=event.type,
+            source=event.source,
+            received=event.received,
+            stamp=stamp,
+            nth=nth,
+            doc=text_of(event),
+            session=event.session,
+            profile=event.profile,
+            origin=event.origin,
+            parent=event.parent,
+            time=event.time,
+            properties=searchable(event.properties) if event.properties else UNSET,
+            context=searchable(event.context) if event.context else UNSET,
+        )
+    )
+
+
+def run_source(run: RunRecord, stamp: int, nth: int) -> bytes:
+    """A run's document, encoded."""
+    return encode(
+        RunSource(
+            id=run.id,
+            event=run.event,
+            flow=run.flow,
+            version=run.version,
+            outcome=run.outcome,
+            at=run.at,
+            source=run.source,
+            stamp=stamp,
+            nth=nth,
+            doc=text_of(run),
+            profile=run.profile,
+            met=run.met,
+            session=run.session,
+        )
+    )
+
+
+def rejected_source(rejected: Rejected, stamp: int, nth: int) -> bytes:
+    """A rejected event's document, encoded."""
+    return encode(
+        RejectedSource(
+            id=rejected.id,
+            source=rejected.source,
+            at=rejected.at,
+            reason=rejected.reason,
+            stamp=stamp,
+            nth=nth,
+            doc=text_of(rejected),
+            session=rejected.session,
+            profile=rejected.profile,
+        )
+    )

@@ -1,0 +1,136 @@
+"""The chain of tombstones from an id to the profile that it leads to, and what that has still to take of them.
+
+A merge freezes the loser first; if its unit is then not committed, the merge stands all the same: readers take what is
+frozen as if it had been taken, and the next unit that is committed there takes it for good. What counts are the steps
+that join the two. If they have been undone since, nothing was merged; if the profile that was to take the loser has
+been split since, the loser goes with the side that its step joins it with.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct, json, structs
+
+from engine.profile.document import Part, Profile, Step, new_profile
+from engine.profile.merge import step_id, unite
+from storage.elasticsearch.documents import ProfileSource, decode_profile_source
+from storage.elasticsearch.names import Names, id_of
+from storage.elasticsearch.operation import Written
+from storage.elasticsearch.reader import Reader
+from storage.encoding import decode_profile
+
+_decode_steps = json.Decoder(tuple[Step, ...]).decode
+
+
+class Node(Struct, frozen=True):
+    """A profile's document as it was read; without `source` nobody has stored it."""
+
+    id: str
+    source: ProfileSource | None = None
+    at: Written | None = None
+
+    @property
+    def version(self) -> int:
+        """The stored version; 0 without one."""
+        return self.source.version if self.source else 0
+
+
+async def node(reader: Reader, names: Names, id: str) -> Node:
+    """The document of one id."""
+    found = await reader.get(names.profiles, id_of(id))
+    return Node(id) if found is None else Node(id, decode_profile_source(found.source), found.at)
+
+
+async def chain(reader: Reader, names: Names, id: str) -> list[Node]:
+    """The documents from an id to its end; [] when they lead in a circle."""
+    nodes = [await node(reader, names, id)]
+    while (source := nodes[-1].source) is not None and source.merged_into is not None:
+        following = await onward(reader, names, source)
+        if following == source.id and source.open:
+            break
+        if any(each.id == following for each in nodes):
+            return []
+        nodes.append(await node(reader, names, following))
+    return nodes
+
+
+async def onward(reader: Reader, names: Names, source: ProfileSource) -> str:
+    """Where a tombstone leads; its own id, when what joined it has been undone before anybody took it."""
+    end = source.merged_into or source.id
+    joining = _joining(source)
+    if not joining:
+        return end
+    ids: set[str] = set()
+    known = list(_frozen(source).steps.values())
+    passed = {source.id}
+    while end not in passed:  # what lies before it, as it was meant to be
+        passed.add(end)
+        there = (await node(reader, names, end)).source
+        for doc in (there.doc, there.frozen) if there is not None else ():
+            profile = decode_profile(doc) if doc is not None else None
+            ids |= profile.parts.keys() if profile is not None else set()
+            known += profile.steps.values() if profile is not None else ()
+        end = (there.merged_into if there is not None else None) or end
+    others = _others(source, joining, {step.id for step in known if step.undone})
+    if not others:
+        return source.id if source.frozen is not None else str(source.merged_into)
+    return str(source.merged_into) if not others.isdisjoint(ids | passed) else min(others)
+
+
+def profile_of(nodes: Sequence[Node]) -> Profile | None:
+    """The profile that a chain leads to, with what it has still to take; None when nobody is there."""
+    if not nodes:
+        return None
+    *tombstones, root = nodes
+    profile = None
+    if root.source is not None and root.source.merged_into is not None:  # frozen, and set apart before it was taken
+        profile = structs.replace(_frozen(root.source), version=root.version)
+    elif root.source is not None and root.source.doc:
+        profile = decode_profile(root.source.doc)
+    for each in reversed(tombstones):
+        profile = _with(profile, root.id, each)
+    return profile
+
+
+def _with(profile: Profile | None, id: str, tombstone: Node) -> Profile | None:
+    source = tombstone.source
+    if source is None or not source.open or (profile is not None and tombstone.id in profile.parts):
+        return profile
+    joining = _joining(source)
+    if source.frozen is None and not joining:
+        return profile  # it never was anybody
+    loser = _frozen(source)
+    if profile is None:
+        profile = new_profile(id, loser.created)
+    return united(profile, loser, joining)
+
+
+def united(profile: Profile, loser: Profile, steps: tuple[Step, ...]) -> Profile:
+    """What `profile` is once it has taken `loser`, at the version that it has; `steps` join the two."""
+    undone = {step.id for step in (*profile.steps.values(), *loser.steps.values(), *steps) if step.undone}
+    holding = [step for step in steps if step.id not in undone]
+    if not holding:
+        holding = [Step(step_id(profile.id, loser.id, "merged"), profile.id, loser.id, "merged")]
+    both = unite(profile, loser, holding[0])
+    for step in steps:
+        both = unite(both, both, step)
+    return structs.replace(both, id=profile.id, created=profile.created, version=profile.version)
+
+
+def _joining(source: ProfileSource) -> tuple[Step, ...]:
+    """The steps for which a tombstone was frozen; none of one that has been taken."""
+    return _decode_steps(source.joining) if source.open and source.joining else ()
+
+
+def _frozen(source: ProfileSource) -> Profile:
+    """What a tombstone held before it became one."""
+    if source.frozen is not None:
+        return decode_profile(source.frozen)
+    created = source.created or 0
+    return Profile(id=source.id, created=created, parts={source.id: Part(source.id, created, created, created)})
+
+
+def _others(source: ProfileSource, joining: Sequence[Step], undone: set[str]) -> set[str]:
+    """The ids with which the steps join those of a tombstone, as far as they have not been undone."""
+    own = _frozen(source).parts.keys()
+    crossing = [step for step in joining if (step.left in own) != (step.right in own) and step.id not in undone]
+    return {step.right if step.left in own else step.left for step in crossing if not step.undone}

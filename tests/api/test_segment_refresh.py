@@ -1,0 +1,106 @@
+"""Profiles that a running server looks at again."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from api import segment_refresh, upkeep
+from api.forgetting import Forgettings
+from api.segment_refresh import Looking
+from engine.ports.records import Unit
+from storage.memory import MemoryStore
+from tests.engine.tracking.collector import Collector
+from tests.engine.tracking.operations.test_reevaluation import LAPSED, swap
+from tests.engine.tracking.pipeline.test_crossings import SET, revenue
+from tests.projects import project
+
+DAY = 86_400_000
+
+
+async def shop(count: int, **segments: Any) -> tuple[Collector, MemoryStore]:
+    """A tracker over a store with so many profiles."""
+    store = MemoryStore()
+    collector = Collector(project(SET, segments=segments), store)
+    for i in range(count):
+        await collector.track(revenue(i, session=f"s-{i}"))
+    return collector, store
+
+
+async def test_profiles_that_are_due_are_looked_at() -> None:
+    collector, store = await shop(3, **LAPSED)
+    work = Looking(collector.tracker)
+    collector.clock.advance(31 * DAY)
+    assert len(await store.due(collector.clock.now(), 10)) == 3
+    await work.due()
+    assert await store.due(collector.clock.now(), 10) == []
+
+
+async def test_where_no_segment_goes_by_time_that_is_done_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    collector, store = await shop(1, rich="profile.traits.revenue > 5")
+    whom = store.due
+
+    async def due(before: int, limit: int) -> list[str]:
+        asked.append(before)
+        return await whom(before, limit)
+
+    monkeypatch.setattr(store, "due", due)
+    work = Looking(collector.tracker)
+    for _ in range(2 * segment_refresh.UNTIMED_EVERY):
+        await work.due()
+    assert len(asked) == 2
+
+
+async def test_the_log_says_how_far_all_profiles_have_been_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segment_refresh, "MOST_RENEWED", 1)
+    collector, _ = await shop(201)
+    await Looking(collector.tracker).renew()
+    swap(collector, project(SET, segments={"all": "profile.traits.revenue >= 0"}))
+    work = Looking(collector.tracker)
+    with capture_logs() as logs:
+        for _ in range(5):
+            await work.renew()
+    told = [(line["event"], line["looked"], line["of"], line["changed"]) for line in logs]
+    assert told == [
+        ("segments have changed: profiles are being looked at", 100, 201, 100),
+        ("segments have changed: all profiles have been looked at", 201, 201, 201),
+    ]
+
+
+async def test_a_server_that_begins_again_has_nothing_to_say_of_it() -> None:
+    collector, _ = await shop(2)
+    await Looking(collector.tracker).renew()
+    with capture_logs() as logs:
+        await Looking(collector.tracker).renew()
+    assert logs == []
+
+
+class Watched(MemoryStore):
+    """A store that tells when a profile is written without an event, and when a note is kept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looked, self.renewed = asyncio.Event(), asyncio.Event()
+
+    async def commit(self, unit: Unit) -> None:
+        await super().commit(unit)
+        if not unit.events:
+            self.looked.set()
+
+    async def keep_note(self, name: str, doc: bytes) -> None:
+        await super().keep_note(name, doc)
+        self.renewed.set()
+
+
+async def test_a_server_does_it_by_itself_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segment_refresh, "SECONDS", 0.01)
+    store = Watched()
+    collector = Collector(project(SET, segments=LAPSED), store)
+    await collector.track(revenue(1))
+    collector.clock.advance(31 * DAY)
+    async with upkeep.upkeep(collector.tracker, Forgettings(collector.tracker)):
+        await store.looked.wait()
+        await store.renewed.wait()
+    assert asyncio.all_tasks() == {asyncio.current_task()}

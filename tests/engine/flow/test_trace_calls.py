@@ -1,0 +1,61 @@
+"""Calls: how an ask and its reply read in a trace, short and without secrets."""
+
+import pytest
+from msgspec import json
+
+from engine.flow.ask import (
+    Ask,
+    CacheGet,
+    CacheReply,
+    HttpAsk,
+    HttpReply,
+    NoAnswer,
+    ProfileById,
+    ProfileByKey,
+    ProfileReply,
+    Reply,
+    SessionById,
+    SessionReply,
+)
+from engine.flow.trace_calls import call_of
+from tests.engine.flow.build import person
+
+HTTP = HttpAsk(
+    "crm", "POST", "/customers", {"q": 1}, {"Authorization": "Bearer abc-secret"}, {"password": "abc-secret"}
+)
+KEY = ProfileByKey("pii.email", "ann@example.com")
+
+
+@pytest.mark.parametrize(
+    ("ask", "reply", "shown"),
+    [
+        (
+            HTTP,
+            HttpReply(200, {}, "https://crm.example/customers?q=1", 12),
+            ("http", "POST https://crm.example/customers?q=1", "200"),
+        ),
+        (HTTP, HttpReply(404), ("http", "POST crm:/customers", "404")),
+        (HTTP, NoAnswer("timeout", "it took too long"), ("http", "POST crm:/customers", "no answer: it took too long")),
+        (ProfileById("p-1"), ProfileReply(person("p-2")), ("profile", "by id p-1", "profile p-2")),
+        (ProfileById("p-1"), ProfileReply(None), ("profile", "by id p-1", "nobody")),
+        (KEY, ProfileReply(None), ("profile", "by pii.email", "nobody")),
+        (CacheGet("k"), CacheReply(True, None), ("cache", "k", "hit")),
+        (CacheGet("k"), CacheReply(False), ("cache", "k", "miss")),
+        (SessionById("s-1"), SessionReply({"id": "s-1"}, 3), ("session", "by id s-1", "found")),
+        (SessionById("s-1"), SessionReply({"id": "s-1"}), ("session", "by id s-1", "new")),
+        (SessionById("s-1"), SessionReply(None), ("session", "by id s-1", "none")),
+    ],
+)
+def test_a_call_says_what_was_asked_and_what_came_back(ask: Ask, reply: Reply, shown: tuple[str, str, str]):
+    call = call_of(ask, reply, 2)
+    assert (call.kind, call.what, call.got, call.attempt) == (*shown, 2)
+    assert call.took_ms == getattr(reply, "took_ms", 0)
+
+
+@pytest.mark.parametrize("reply", [HttpReply(200, {"token": "abc-secret"}), NoAnswer("refused", "no")])
+def test_a_call_shows_neither_headers_nor_bodies(reply: Reply):
+    assert b"abc-secret" not in json.encode(call_of(HTTP, reply, 1))
+
+
+def test_a_call_does_not_show_the_value_of_a_key():
+    assert b"ann@example.com" not in json.encode(call_of(KEY, ProfileReply(None), 1))

@@ -1,0 +1,40 @@
+"""Derived ids, and ids that stand for nobody."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.ports.ids import derived_id, is_placeholder
+
+
+def test_the_same_parts_give_the_same_id() -> None:
+    assert derived_id(b"secret", "web", "s-1") == derived_id(b"secret", "web", "s-1")
+    assert re.fullmatch("[0-9a-f]{32}", derived_id(b"secret", "web", "s-1"))
+
+
+def test_another_secret_gives_another_id() -> None:
+    assert derived_id(b"secret", "web", "s-1") != derived_id(b"other", "web", "s-1")
+
+
+@given(st.lists(st.text()), st.lists(st.text()))
+def test_different_parts_give_different_ids(some: list[str], others: list[str]) -> None:
+    assert (derived_id(b"k", *some) == derived_id(b"k", *others)) == (some == others)
+
+
+@pytest.mark.parametrize("parts", [("ab", "c"), ("a", "bc"), ("abc",), ("abc", "")], ids=str)
+def test_where_one_part_ends_matters(parts: tuple[str, ...]) -> None:
+    known = {derived_id(b"k", *other) for other in [("ab", "c"), ("a", "bc"), ("abc",), ("abc", "")]}
+    assert len(known) == 4
+    assert derived_id(b"k", *parts) in known
+
+
+@pytest.mark.parametrize("id", ["null", "Undefined", " 'guest' ", "[object Object]", "", "(null)", "n/a", "ｎull"])
+def test_what_programs_send_without_an_id_is_a_placeholder(id: str) -> None:
+    assert is_placeholder(id)
+
+
+@pytest.mark.parametrize("id", ["ann", "0198f2c0", "nullify", "user-0"])
+def test_other_texts_may_be_ids(id: str) -> None:
+    assert not is_placeholder(id)

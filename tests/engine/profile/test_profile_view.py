@@ -1,0 +1,68 @@
+"""The profile as flows and answers see it."""
+
+import msgspec
+import pytest
+
+from engine.profile.apply import commit
+from engine.profile.document import Members, new_profile
+from engine.profile.fold import fold
+from engine.profile.operations import Add, Increment, Remove, Set, Unset
+from engine.profile.profile_view import change_shown, shown
+from tests.engine.profile.profiles import People, exact
+
+
+def test_all_keys_are_always_there():
+    profile = new_profile("p", 100)
+    assert exact(shown(profile, fold(profile))) == exact(
+        {
+            "id": "p",
+            "ids": ["p"],
+            "traits": {},
+            "pii": {},
+            "consents": {},
+            "segments": Members(),
+            "counters": {},
+            "metadata": {"created": 100, "updated": 100, "version": 0, "first_seen": 100, "visits": 0},
+        }
+    )
+
+
+def test_segments_are_those_by_hand_and_those_by_condition():
+    profile, _ = commit(new_profile("p", 1), "p", [Add(("segments",), "vip"), Add(("segments",), "new")], 5)
+    profile = msgspec.structs.replace(profile, conditional=("big", "vip"))
+    assert exact(shown(profile, fold(profile))["segments"]) == exact(Members(("big", "new", "vip")))
+
+
+def test_ids_and_times_are_those_of_all_parts():
+    people = People("AB")
+    people.commit("B", [Set(("traits", "x"), 1)], 50)
+    people.merge("A", "B", "k")
+    view = shown(people.of("B"), people.read("B"))
+    assert (view["id"], view["ids"], view["metadata"]["updated"]) == ("A", ["A", "B"], 50)
+
+
+def test_a_tombstone_has_nothing_to_show():
+    people = People("AB")
+    people.merge("A", "B", "k")
+    stone = people.documents["B"]
+    assert shown(stone, fold(stone))["metadata"]["updated"] == stone.created
+
+
+@pytest.mark.parametrize(
+    ("op", "root", "value"),
+    [
+        pytest.param(Set(("traits", "x"), 1), "traits", {"x": 1}, id="into an empty root"),
+        pytest.param(Increment(("traits", "n"), 1), "traits", {"n": 1}, id="counted in an empty root"),
+        pytest.param(Unset(("pii", "email")), "pii", {}, id="the last of a root"),
+        pytest.param(Unset(("pii",)), "pii", {}, id="a root as a whole"),
+        pytest.param(Remove(("segments",), "vip"), "segments", Members(), id="the last segment"),
+        pytest.param(Add(("segments",), "new"), "segments", Members(("new", "vip")), id="another segment"),
+    ],
+)
+def test_a_root_stays_when_it_is_changed(op, root, value):
+    profile, _ = commit(new_profile("p", 1), "p", [Set(("pii", "email"), "x"), Add(("segments",), "vip")], 5)
+    before = shown(profile, fold(profile))
+    after = change_shown(before, op)
+    assert exact(after[root]) == exact(value)
+    assert before.keys() == after.keys()
+    assert exact(before) == exact(shown(profile, fold(profile)))

@@ -1,0 +1,65 @@
+import pytest
+
+from engine.profile.apply import commit
+from engine.profile.document import new_profile
+from engine.profile.fold import fold
+from engine.profile.operations import Add, Append, Increment, Remove, Set, Unset
+from engine.profile.profile_view import shown
+from engine.profile.written_at import written
+from tests.engine.profile.profiles import People
+
+T = ("traits",)
+
+
+def scope_of(profile, now=1000, operations=()):
+    return {"profile": shown(profile, fold(profile)), "person": profile, "now": now, "operations": operations}
+
+
+def at(profile, *names):
+    return written(scope_of(profile), (*T, *names))
+
+
+@pytest.mark.parametrize(("done", "path", "time"), [
+    pytest.param([(10, Set((*T, "tier"), "gold"))], ("tier",), 10, id="set"),
+    pytest.param([(10, Set((*T, "tier"), "gold")), (20, Set((*T, "tier"), "gold"))], ("tier",), 20, id="set again"),
+    pytest.param([(10, Set((*T, "a"), 1)), (20, Set((*T, "b"), 1))], ("a",), 10, id="another one later"),
+    pytest.param([(10, Set((*T, "a"), {"x": 1, "y": 2})), (20, Set((*T, "a", "x"), 5))], ("a",), 20, id="below"),
+    pytest.param([(10, Set((*T, "a"), {"x": 1, "y": 2})), (20, Set((*T, "a", "x"), 5))], ("a", "y"), 10, id="beside"),
+    pytest.param([(10, Increment((*T, "n"), 1)), (20, Increment((*T, "n"), 1))], ("n",), 20, id="counted"),
+    pytest.param([(10, Add((*T, "s"), "p")), (20, Add((*T, "s"), "q"))], ("s",), 20, id="a set gains"),
+    pytest.param([(10, Add((*T, "s"), "p")), (20, Add((*T, "s"), "q")), (30, Remove((*T, "s"), "q"))], ("s",), 30,
+                 id="a set loses"),
+    pytest.param([(10, Append((*T, "l"), 1)), (20, Append((*T, "l"), 2))], ("l",), 20, id="a list grows"),
+    pytest.param([(10, Set((*T, "tier"), "gold")), (20, Unset((*T, "tier")))], ("tier",), None, id="removed"),
+    pytest.param([], ("tier",), None, id="never"),
+    pytest.param([(10, Set((*T, "tier_of"), 1))], ("tier",), None, id="a longer name"),
+])  # fmt: skip
+def test_it_is_the_time_of_the_last_write(done, path, time):
+    profile = new_profile("p", 1)
+    for now, op in done:
+        profile, _ = commit(profile, "p", [op], now)
+    assert at(profile, *path) == time
+
+
+def test_what_the_unit_has_done_is_as_new_as_its_commit():
+    profile, _ = commit(new_profile("p", 1), "p", [Set((*T, "a"), 1)], 2000)
+    op = Set((*T, "b"), 1)
+    after, time = commit(profile, "p", [op], 1000)
+    seen = scope_of(after) | {"person": profile, "operations": (op,)}
+    assert written(seen, (*T, "b")) == time == 2001
+    assert written(seen, (*T, "a")) == 2000
+    assert written(seen, T) == 2001
+
+
+def test_of_merged_profiles_the_newest_time_counts():
+    people = People("AB")
+    people.commit("A", [Set((*T, "tier"), "gold")], 50)
+    people.commit("B", [Set((*T, "tier"), "silver")], 60)
+    people.merge("A", "B", "k")
+    assert at(people.of("A"), "tier") == 60
+    people.unmerge("A", "B", "k")
+    assert at(people.of("A"), "tier") == 50
+
+
+def test_nobody_has_written_anything():
+    assert written({"profile": None, "now": 5}, (*T, "tier")) is None

@@ -1,0 +1,262 @@
+"""Entering and leaving segments: the events of it, once for each crossing, in the unit that brings it about."""
+
+import asyncio
+from typing import Any
+
+from engine.language.expression import compile_condition
+from engine.ports.store import Store
+from engine.project.segment import Segment
+from tests.engine.tracking.collector import Collector
+from tests.engine.tracking.conftest import Opener
+from tests.projects import payload, project
+
+SET = """
+flow: set
+trigger: {event: set}
+nodes:
+  set: {profile.set: {traits.revenue: "{{ event.properties.revenue }}"}}
+"""
+RECOGNISE = """
+flow: recognise
+trigger: {event: login}
+nodes:
+  a: {profile.merge: {pii.email: ann@example.com}}
+"""
+HISTORY = """
+flow: history
+trigger: {event: [segment-entered, segment-left]}
+nodes:
+  note: {profile.append: {traits.history: "{{ event.type }} {{ event.properties.segment }}"}}
+"""
+RICH = {"rich": "profile.traits.revenue > 100"}
+
+
+def revenue(amount: int, **more: Any) -> dict[str, Any]:
+    return payload({"type": "set", "properties": {"revenue": amount}}, **more)
+
+
+async def history(collector: Collector, id: str) -> list[str]:
+    """What a profile entered and left, in short."""
+    told = (await collector.profile(id))["traits"].get("history", [])
+    return [line.removeprefix("segment-") for line in told]
+
+
+async def test_a_flow_hears_of_segments_that_are_entered_and_left(store: Store) -> None:
+    collector = Collector(project(SET, HISTORY, segments=RICH), store)
+    for amount in (50, 200, 300, 20, 101):
+        answer = await collector.track(revenue(amount))
+    assert await history(collector, answer["profile"]["id"]) == ["entered rich", "left rich", "entered rich"]
+
+
+async def test_the_event_is_stored_with_what_it_came_of(store: Store) -> None:
+    collector = Collector(project(SET, HISTORY, segments=RICH), store)
+    answer = await collector.track(payload({"type": "set", "id": "e-1", "properties": {"revenue": 200}}))
+    crossing, order = await store.events_of(answer["profile"]["id"], 10)
+    assert (crossing.type, crossing.properties) == ("segment-entered", {"segment": "rich"})
+    assert (crossing.origin, crossing.parent, order.id) == ("system", "e-1", "e-1")
+    told = answer["debugging"]["execution"][crossing.id]
+    assert (told["origin"], told["runs"][0]["flow"]) == ("system", "history")
+
+
+async def test_a_flow_with_a_glob_hears_nothing_and_nothing_is_stored(store: Store) -> None:
+    glob = HISTORY.replace("[segment-entered, segment-left]", '["*"]')
+    collector = Collector(project(SET, glob, segments=RICH), store)
+    answer = await collector.track(revenue(200))
+    assert [event.type for event in await store.events_of(answer["profile"]["id"], 10)] == ["set"]
+
+
+async def test_segments_that_are_filled_by_hand_are_entered_and_left_too(store: Store) -> None:
+    by_hand = """
+    flow: by-hand
+    trigger: {event: mark}
+    nodes:
+      which: {if: event.properties.vip == true, next: {then: add, else: remove}}
+      add: {segment.add: vip}
+      remove: {segment.remove: vip}
+    """
+    collector = Collector(project(by_hand, HISTORY, segments={"vip": None}), store)
+    for vip in (True, True, False, False, True):
+        answer = await collector.track(payload({"type": "mark", "properties": {"vip": vip}}))
+    assert await history(collector, answer["profile"]["id"]) == ["entered vip", "left vip", "entered vip"]
+
+
+async def test_what_one_payload_enters_and_leaves_is_told_in_order(store: Store) -> None:
+    collector = Collector(project(SET, HISTORY, segments=RICH), store)
+    events = [{"type": "set", "properties": {"revenue": amount}} for amount in (200, 20, 300)]
+    answer = await collector.track(payload(*events))
+    assert await history(collector, answer["profile"]["id"]) == ["entered rich", "left rich", "entered rich"]
+
+
+async def test_a_new_profile_enters_what_holds_for_it_after_it_was_created(store: Store) -> None:
+    created = HISTORY.replace("[segment-entered, segment-left]", "[profile-created, segment-entered]")
+    created = created.replace("{{ event.properties.segment }}", "")
+    collector = Collector(project(created, segments={"all": "profile.metadata.version >= 0"}), store)
+    answer = await collector.track(payload("hello"))
+    assert [line.strip() for line in await history(collector, answer["profile"]["id"])] == [
+        "profile-created",
+        "entered",
+    ]
+
+
+async def test_time_that_has_passed_is_noticed_before_the_next_event(store: Store) -> None:
+    lapsed = """
+    flow: welcome-back
+    trigger: {event: segment-left, when: event.properties.segment == 'lapsed'}
+    nodes: {greet: {respond: {banner: "Welcome back"}}}
+    """
+    condition = "profile.metadata.last_seen < now - days(30)"
+    collector = Collector(project(SET, lapsed, HISTORY, segments={"lapsed": condition}), store)
+    first = await collector.track(revenue(1))
+    await collector.tracker.reevaluate(first["profile"]["id"])
+    collector.clock.advance(31 * 86_400_000)
+    await collector.tracker.reevaluate(first["profile"]["id"])
+    assert (await collector.profile(first["profile"]["id"]))["segments"] == ["lapsed"]
+    collector.clock.advance(1000)
+    assert (await collector.track(revenue(2)))["response"] == {"banner": "Welcome back"}
+    assert await history(collector, first["profile"]["id"]) == ["entered lapsed", "left lapsed"]
+
+
+async def test_who_is_joined_with_a_member_does_not_enter(store: Store) -> None:
+    collector = Collector(project(SET, RECOGNISE, HISTORY, segments=RICH), store)
+    for session, amount in (("one", 200), ("two", 300)):
+        await collector.track(revenue(amount, session=session))
+        collector.clock.advance(1000)
+    await collector.track(payload("login", session="one"))
+    answer = await collector.track(payload("login", session="two"))
+    assert await history(collector, answer["profile"]["id"]) == ["entered rich", "entered rich"]
+    await collector.track(revenue(5, session="two"))
+    assert (await history(collector, answer["profile"]["id"]))[2:] == ["left rich"]
+
+
+async def test_flows_that_go_in_a_circle_fail_and_what_they_did_is_dropped(store: Store) -> None:
+    circle = """
+    flow: circle
+    trigger: {event: [segment-entered, segment-left]}
+    nodes:
+      which: {if: event.type == 'segment-entered', next: {then: less, else: more}}
+      less: {profile.set: {traits.revenue: 1}}
+      more: {profile.set: {traits.revenue: 500}}
+    """
+    collector = Collector(project(SET, circle, segments=RICH), store)
+    answer = await collector.track(revenue(200))
+    runs = [run for event in answer["debugging"]["execution"].values() for run in event["runs"]]
+    ended = [run["outcome"] for run in runs if run.get("flow") == "circle" and "steps" in run]
+    assert ended == ["finished"] * 7 + ["failed"]
+    assert "in a circle" in next(run["reason"] for run in runs if run["outcome"] == "failed")
+    told = await collector.profile(answer["profile"]["id"])
+    assert told["segments"] == (["rich"] if told["traits"]["revenue"] > 100 else [])
+
+
+async def test_two_engines_tell_each_crossing_once(opened: Opener) -> None:
+    engines = [Collector(project(SET, HISTORY, segments=RICH), opened()) for _ in range(2)]
+    first = await engines[0].track(revenue(1))
+    amounts = [200, 5, 300, 2, 150, 1, 101, 99, 400, 3]
+    await asyncio.gather(*(engines[i % 2].track(revenue(amount)) for i, amount in enumerate(amounts)))
+    told = await history(engines[0], first["profile"]["id"])
+    inside = (await engines[1].profile(first["profile"]["id"]))["segments"] == ["rich"]
+    assert told == [("entered rich", "left rich")[i % 2] for i in range(len(told))]
+    assert len(told) % 2 == inside
+
+
+async def test_a_segment_with_a_window_is_entered_when_its_time_has_come(store: Store) -> None:
+    segment = Segment(name="steady", condition=compile_condition("profile.traits.revenue > 100"), for_ms=5_000)
+    collector = Collector(project(SET, HISTORY, segments={"steady": segment}), store)
+    id = (await collector.track(revenue(200)))["profile"]["id"]
+    collector.clock.advance(4_999)
+    assert not await collector.tracker.reevaluate(id)
+    collector.clock.advance(1)
+    assert await collector.tracker.reevaluate(id)
+    assert await history(collector, id) == ["entered steady"]
+    assert not await collector.tracker.reevaluate(id)
+
+
+async def test_nobody_is_met_when_a_profile_is_only_looked_at(store: Store) -> None:
+    collector = Collector(project(SET, segments={"lapsed": "profile.metadata.last_seen < now - days(30)"}), store)
+    id = (await collector.track(revenue(1)))["profile"]["id"]
+    before = (await collector.profile(id))["metadata"]
+    collector.clock.advance(40 * 86_400_000)
+    assert await collector.tracker.reevaluate(id)
+    after = (await collector.profile(id))["metadata"]
+    assert (after["last_seen"], after["visits"]) == (before["last_seen"], 1)
+    assert (await store.counts()).events == 1
+
+
+async def test_an_id_that_nobody_has_is_not_looked_at(store: Store) -> None:
+    collector = Collector(project(SET, segments=RICH), store)
+    assert not await collector.tracker.reevaluate("nobody")
+    assert (await store.counts()).profiles == 0
+
+
+async def test_visits_are_counted_by_session(store: Store) -> None:
+    collector = Collector(project(SET), store)
+    id = (await collector.track(revenue(1, session="one")))["profile"]["id"]
+    collector.clock.advance(1000)
+    await collector.track(revenue(1, session="one"))
+    collector.clock.advance(1000)
+    await collector.track(revenue(1, session="two", profile={"id": id}))
+    await collector.track(revenue(1, session="not kept", profile={"id": id}, options={"saveSession": False}))
+    told = (await collector.profile(id))["metadata"]
+    assert (told["visits"], told["last_seen"] - told["first_seen"], told["last_seen"] - told["previous_seen"]) == (
+        2,
+        2000,
+        1000,
+    )
+
+
+async def test_a_flow_counts_and_conditions_see_what_it_has_counted(store: Store) -> None:
+    counting = """
+    flow: counting
+    trigger: {event: order}
+    nodes:
+      count: {profile.count: {orders: 1, revenue: "{{ event.properties.total }}"}, next: enough}
+      enough:
+        if: counted('orders', '1h') >= 3
+        next: {then: tell}
+      tell: {respond: {orders: "{{ counted('orders', '7d') }}", revenue: "{{ counted('revenue', '1d') }}"}}
+    """
+    segments = {"buyers": "counted('orders', '2h') >= 2", "quiet": "counted('orders', '2h') == 0"}
+    collector = Collector(project(counting, HISTORY, segments=segments), store)
+    order = payload({"type": "order", "properties": {"total": 10}})
+    assert "response" not in await collector.track(order)
+    await collector.track(order)
+    answer = await collector.track(order)
+    id = answer["profile"]["id"]
+    assert answer["response"] == {"orders": 3, "revenue": 30}
+    steps = answer["debugging"]["execution"]
+    (step,) = [s for e in steps.values() for run in e["runs"] for s in run.get("steps", ()) if s["node"] == "enough"]
+    assert step["values"] == {"counted('orders', '1h')": 3}
+    assert (await collector.profile(id))["segments"] == ["buyers"]
+    collector.clock.advance(2 * 3_600_000 + 60_000)
+    assert await collector.tracker.reevaluate(id)
+    assert (await collector.profile(id))["segments"] == ["quiet"]
+    assert await history(collector, id) == [
+        "entered quiet", "left quiet", "entered buyers", "left buyers", "entered quiet"
+    ]  # fmt: skip
+
+
+async def test_a_consent_that_a_sender_gives_may_lead_into_a_segment(store: Store) -> None:
+    segments = {"reachable": "profile.consents.newsletter.given is defined"}
+    collector = Collector(project(HISTORY, segments=segments), store)
+    given = {"type": "consent-changed", "properties": {"consents": {"newsletter": True}}}
+    answer = await collector.track(payload(given))
+    assert await history(collector, answer["profile"]["id"]) == ["entered reachable"]
+
+
+async def test_a_condition_sees_the_profile_as_it_will_be_committed(store: Store) -> None:
+    segments = {
+        "new": "profile.metadata.version < 3",
+        "busy": "profile.metadata.updated > now - 500",
+        "fresh": "changed_at('traits.revenue') == profile.metadata.updated",
+    }
+    counting = """
+    flow: counting
+    trigger: {event: [segment-entered, segment-left]}
+    nodes: {count: {profile.count: crossings}}
+    """
+    collector = Collector(project(SET, counting, segments=segments), store)
+    for event in (revenue(1), payload("other"), payload("other"), revenue(2)):
+        answer = await collector.track(event)
+        told = await collector.profile(answer["profile"]["id"])
+        assert answer["debugging"]["segmentation"]["ids"] == told["segments"]
+        collector.clock.advance(1000)
+    assert told["segments"] == ["busy", "fresh"]

@@ -1,0 +1,328 @@
+"""Merging by keys and aliases, through trackers: what joins, what must not, what of it is recorded, and undone."""
+
+import asyncio
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from engine.ports.history import events_of, sessions_of
+from engine.ports.resolve import Unknown
+from engine.ports.store import Store
+from engine.profile.digest import digest
+from engine.profile.key import KeyRules
+from engine.project.project import Settings
+from engine.project.source import Source
+from engine.tracking.operations.unmerging import Unmerged, unmerge_served, unmerge_stored
+from tests.engine.tracking.collector import Collector
+from tests.engine.tracking.conftest import Opener
+from tests.projects import SHOP, payload, project
+
+LOGIN = """
+flow: login
+trigger: {event: login}
+nodes:
+  who:
+    profile.merge:
+      pii.email: "{{ event.properties.email }}"
+      pii.phone: "{{ event.properties.phone }}"
+    next: {merged: note, unchanged: note}
+  note: {profile.set: {traits.city: "{{ event.properties.city | default('?') }}"}}
+"""
+ALIAS = """
+flow: alias
+trigger: {event: alias}
+nodes:
+  who: {profile.alias: "{{ event.properties.other }}", next: {missing: nobody, failed: nobody}}
+  nobody: {log: nobody}
+"""
+COUNT = """
+flow: count
+trigger: {event: counted}
+nodes:
+  add: {profile.increment: {traits.count: 1}}
+"""
+RULES = KeyRules(forms=((("pii", "phone"), "phone"),), region="DE", most=3)
+SETTINGS = Settings(keys=RULES, shares={"finished": 0})
+LINK = Source(source="page", identify="link")
+
+
+class Shop(Collector):
+    """A collector whose payloads come one after another."""
+
+    async def track(self, body: dict[str, Any], **more: Any) -> dict[str, Any]:
+        self.clock.advance(1)
+        return await super().track(body, **more)
+
+
+def collector(store: Store) -> Collector:
+    return Shop(project(LOGIN, ALIAS, COUNT, settings=SETTINGS, sources=(SHOP, LINK)), store)
+
+
+def event(type: str, **properties: Any) -> dict[str, Any]:
+    return {"type": type, "properties": properties}
+
+
+async def known_by(collector: Collector, session: str, *types: str) -> str:
+    """A profile with so many events of its own; its id."""
+    answer = await collector.track(payload(*(types or ("counted",)), session=session), debug=False)
+    id: str = answer["profile"]["id"]
+    return id
+
+
+async def login(collector: Collector, session: str, source: str = "shop", **properties: Any) -> dict[str, Any]:
+    return await collector.track({**payload(event("login", **properties), session=session), "source": {"id": source}})
+
+
+def steps_of(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    (one,) = answer["debugging"]["execution"].values()
+    return next(run["steps"] for run in one["runs"] if "steps" in run)
+
+
+# ---- joining --------------------------------------------------------------------------------------------------------
+
+
+async def test_any_of_several_keys_joins_and_one_that_is_absent_is_left_out(store: Store) -> None:
+    shop = collector(store)
+    await login(shop, "phone", phone="030 901820")
+    await login(shop, "laptop", email="Ann@Example.com")
+    answer = await login(shop, "tablet", email="ann@example.com ", phone="+49 30 901820")
+    profile = await shop.profile(answer["profile"]["id"])
+    assert len(profile["ids"]) == 3
+    assert profile["pii"] == {"email": "ann@example.com", "phone": "+4930901820"}
+
+
+async def test_an_alias_joins_with_the_profile_that_has_the_id(store: Store) -> None:
+    shop = collector(store)
+    phone, laptop = await known_by(shop, "phone"), await known_by(shop, "laptop")
+    for other in (phone, phone, laptop):  # again, and of itself
+        await shop.track(payload(event("alias", other=other), session="laptop"))
+    profile = await shop.profile(laptop)
+    assert (set(profile["ids"]), profile["traits"]["count"]) == ({phone, laptop}, 2)
+    person = await store.profile(phone)
+    assert person is not None
+    assert [(step.cause, step.claim) for step in person.steps.values()] == [("alias", False)]
+
+
+async def test_an_alias_of_an_id_that_nobody_has_joins_nobody(store: Store) -> None:
+    shop = collector(store)
+    answer = await shop.track(payload(event("alias", other="made up")))
+    assert steps_of(answer)[0]["port"] == "missing"
+
+
+async def test_a_value_that_many_have_joins_only_so_many_and_the_refusal_is_kept(store: Store) -> None:
+    shop = collector(store)
+    for session in range(6):
+        answer = await shop.track(
+            payload({**event("login", email="info@example.com"), "id": f"e-{session}"}, session=f"s-{session}"),
+            debug=False,
+        )
+    owner = await store.key("pii.email=info@example.com")
+    assert owner is not None
+    assert len((await shop.profile(owner.id))["ids"]) == 1 + 3
+    last = await shop.profile(answer["profile"]["id"])
+    assert (len(last["ids"]), last["pii"]) == (1, {})
+    (run,) = await store.runs_of("e-5")
+    assert b"would join more than 3 profiles" in bytes(run.trace)
+    assert await store.runs_of("e-1") == []
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+async def test_the_order_of_keys_and_aliases_makes_no_difference(store: Store, order: tuple[int, ...]) -> None:
+    shop = collector(store)
+    ids = [await known_by(shop, session) for session in "abcd"]
+    things = [
+        payload(event("alias", other=ids[0]), session="b"),
+        payload(event("alias", other=ids[3]), session="c"),
+        payload(event("alias", other=ids[2]), session="a"),
+    ]
+    for turn in order:
+        await shop.track(things[turn])
+    people = [await store.profile(id) for id in ids]
+    assert len({digest(person) for person in people if person}) == 1
+    assert people[0] is not None
+    assert people[0].id == ids[0]  # the oldest
+
+
+async def test_merges_at_once_in_several_processes_come_to_one_profile(opened: Opener) -> None:
+    shops = [collector(opened()) for _ in range(3)]
+    bodies = [payload(event("login", email="ann@example.com"), session=f"s-{n}") for n in range(4)] * 2
+    answers = await asyncio.gather(*(shops[n % 3].track(body) for n, body in enumerate(bodies)))
+    people = [await shops[0].store.profile(answer["profile"]["id"]) for answer in answers]
+    assert len({person.id for person in people if person}) == 1
+    assert people[0] is not None
+    assert len(people[0].ids) == 4
+
+
+# ---- why ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_step_says_what_it_came_of_and_what_was_lost_from_sight(store: Store) -> None:
+    shop = collector(store)
+    first = (await login(shop, "phone", email="ann@example.com", city="Rome"))["profile"]["id"]
+    await login(shop, "laptop", city="Oslo", phone="030 901820")
+    body = payload({**event("login", email="ann@example.com", city="Bonn"), "id": "e-9"}, session="laptop")
+    answer = await shop.track(body)
+    person = await store.profile(first)
+    assert person is not None
+    (step,) = person.steps.values()
+    why = step.why
+    assert why is not None
+    assert (why.event, why.type, why.flow, why.node, why.won) == ("e-9", "login", "login", "who", first)
+    assert (step.cause.startswith("pii.email:"), "ann" in step.cause, step.claim) == (True, False, False)
+    assert [(clash.path, sorted((clash.left, clash.right))) for clash in why.clashes] == [
+        ("traits.city", ['"Oslo"', '"Rome"'])
+    ]
+    (operation,) = [op for op in steps_of(answer)[0]["operations"] if op["op"] == "merge"]
+    assert (operation["step"], operation["why"]["event"]) == (step.id, "e-9")
+
+
+async def test_the_same_value_is_called_otherwise_in_another_store(opened: Opener) -> None:
+    from storage.memory import MemoryStore
+
+    causes = set()
+    for store in (opened(), MemoryStore()):
+        shop = collector(store)
+        await login(shop, "phone", email="ann@example.com")
+        id = (await login(shop, "laptop", email="ann@example.com"))["profile"]["id"]
+        person = await store.profile(id)
+        assert person is not None
+        causes |= {step.cause for step in person.steps.values()}
+    assert len(causes) == 2
+
+
+async def test_a_key_of_a_public_source_is_a_claim_until_it_is_proven(store: Store) -> None:
+    shop = collector(store)
+    await login(shop, "phone", email="ann@example.com")
+    answer = await login(shop, "page", source="page", email="ann@example.com")
+    person = await store.profile(answer["profile"]["id"])
+    assert person is not None
+    assert [step.claim for step in person.steps.values()] == [True]
+
+
+# ---- unmerging ------------------------------------------------------------------------------------------------------
+
+
+async def two_in_one(shop: Collector) -> tuple[str, str, str]:
+    """Two profiles with one event each, joined by an address; their ids and the step's."""
+    phone, laptop = await known_by(shop, "phone"), await known_by(shop, "laptop")
+    await login(shop, "phone", email="ann@example.com", city="Rome")
+    await login(shop, "laptop", email="ann@example.com", city="Oslo")
+    person = await shop.store.profile(phone)
+    assert person is not None
+    (step,) = person.steps
+    return phone, laptop, step
+
+
+@pytest.mark.parametrize("served", [True, False], ids=["served", "on the store"])
+async def test_after_unmerging_each_side_has_its_own(opened: Opener, served: bool) -> None:
+    store = opened()
+    shop = collector(store)
+    phone, laptop, step = await two_in_one(shop)
+    person = await store.profile(laptop)
+    assert person is not None
+    events = await events_of(store, person, 10)
+    assert [event.type for event in events] == ["login", "login", "counted", "counted"]
+    assert [session.id for session in await sessions_of(store, events)] == ["laptop", "phone"]
+
+    if served:
+        undone = await unmerge_served(shop.tracker, laptop, step[:8])
+    else:
+        undone = await unmerge_stored(opened(), shop.tracker.project, shop.clock, laptop, step)
+    assert [known.person.id for known in undone.profiles] == [phone, laptop]
+    assert undone.still == ()
+    for id, session, city in ((phone, "phone", "Rome"), (laptop, "laptop", "Oslo")):
+        await shop.track(payload("counted", session=session))
+        profile = await shop.profile(id)
+        assert (profile["ids"], profile["traits"]) == ([id], {"count": 2, "city": city})
+        person = await store.profile(id)
+        assert person is not None
+        events = await events_of(store, person, 10)
+        assert [(event.type, event.session) for event in events] == [
+            ("counted", session), ("login", session), ("counted", session)
+        ]  # fmt: skip
+
+
+async def test_what_was_set_apart_stays_apart_for_the_same_cause_and_may_be_joined_for_another(store: Store) -> None:
+    shop = collector(store)
+    phone, laptop, step = await two_in_one(shop)
+    await unmerge_served(shop.tracker, phone, step)
+    answer = await login(shop, "laptop", email="ann@example.com")
+    assert (steps_of(answer)[0]["port"], "set apart" in steps_of(answer)[0]["reason"]) == ("unchanged", True)
+    assert (await shop.profile(laptop))["ids"] == [laptop]
+    await shop.track(payload(event("alias", other=phone), session="laptop"))
+    assert set((await shop.profile(laptop))["ids"]) == {phone, laptop}
+    undone = await unmerge_served(shop.tracker, phone, step)
+    assert (len(undone.profiles), [other.cause for other in undone.still]) == (1, ["alias"])
+
+
+async def test_several_unmerges_one_after_another_take_a_profile_to_pieces(store: Store) -> None:
+    shop = collector(store)
+    ids = [await known_by(shop, session) for session in "abcde"]
+    for session, other in zip("bcde", ids, strict=False):
+        await shop.track(payload(event("alias", other=other), session=session))
+    person = await store.profile(ids[4])
+    assert person is not None
+    assert len(person.ids) == 5
+    for step in person.steps.values():
+        await unmerge_served(shop.tracker, step.right, step.id)
+    for id in ids:
+        assert (await shop.profile(id))["ids"] == [id]
+        assert (await shop.profile(id))["traits"] == {"count": 1}
+
+
+async def test_ids_in_the_middle_lead_to_the_side_that_they_belong_to(store: Store) -> None:
+    """c into b, b into a; then a and b are set apart: c goes on leading to b; then it stands alone."""
+    shop = collector(store)
+    a, b, c = [await known_by(shop, session) for session in "abc"]
+    await shop.track(payload(event("alias", other=b), session="c"))
+    await shop.track(payload(event("alias", other=a), session="b"))
+    person = await store.profile(c)
+    assert person is not None
+    steps = {frozenset((step.left, step.right)): step.id for step in person.steps.values()}
+    await unmerge_served(shop.tracker, c, steps[frozenset((a, b))])
+    assert [(await shop.profile(id))["id"] for id in (a, b, c)] == [a, b, b]
+    await unmerge_served(shop.tracker, c, steps[frozenset((b, c))])
+    assert [(await shop.profile(id))["id"] for id in (a, b, c)] == [a, b, c]
+
+
+async def test_conditional_segments_are_true_for_each_side(store: Store) -> None:
+    shop = Shop(
+        project(LOGIN, COUNT, settings=SETTINGS, segments={"busy": "profile.traits.count >= 2"}, sources=(SHOP, LINK)),
+        store,
+    )
+    phone, laptop, step = await two_in_one(shop)
+    assert (await shop.profile(phone))["segments"] == ["busy"]
+    await unmerge_served(shop.tracker, phone, step)
+    assert [(await shop.profile(id))["segments"] for id in (phone, laptop)] == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("id", "step", "told"),
+    [
+        pytest.param("nobody", "x" * 32, "nobody has the id", id="nobody"),
+        pytest.param(None, "x" * 32, "no step", id="no step"),
+        pytest.param(None, "abc", "named by 6 characters", id="a beginning that is too short"),
+    ],
+)
+async def test_what_is_not_there_cannot_be_undone(store: Store, id: str | None, step: str, told: str) -> None:
+    shop = collector(store)
+    phone, _, _ = await two_in_one(shop)
+    with pytest.raises(Unknown, match=told):
+        await unmerge_served(shop.tracker, id or phone, step)
+
+
+async def test_unmerging_beside_traffic_of_several_processes_loses_nothing(opened: Opener) -> None:
+    shops = [collector(opened()) for _ in range(2)]
+    phone, laptop, step = await two_in_one(shops[0])
+    counting = [
+        shops[n % 2].track(payload("counted", session=("phone", "laptop")[n % 3 % 2]), debug=False) for n in range(60)
+    ]
+    both: list[Any] = await asyncio.gather(
+        *counting[:30], unmerge_served(shops[1].tracker, laptop, step), *counting[30:]
+    )
+    undone = both[30]
+    assert isinstance(undone, Unmerged)
+    counts = [(await shops[0].profile(id))["traits"]["count"] for id in (phone, laptop)]
+    turns = [n % 3 % 2 for n in range(60)]
+    assert counts == [1 + turns.count(0), 1 + turns.count(1)]
