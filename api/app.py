@@ -15,7 +15,7 @@ from api.forgetting import Forgettings, forgetting_router
 from api.health import live, ready_handler, root
 from api.openapi import describe
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
-from api.reading import ReadingKey, reading_router
+from api.reading import ReadGuard, reading_router
 from api.tracking.collect import collect_handler
 from api.tracking.consent import consent_handler
 from api.tracking.track import track_handler
@@ -75,7 +75,7 @@ def create_app(
             if spool is not None:
                 await spool.close()
 
-    may_read = ReadingKey(reading_key, loopback=loopback)
+    may_read = ReadGuard(reading_key, loopback=loopback)
     app = Litestar(
         [
             track_handler(tracker),
@@ -104,17 +104,17 @@ def create_app(
     return app
 
 
-def _http_exception(request: Request[Any, Any, Any], wrong: HTTPException) -> Response[dict[str, Any]]:
-    document = problem(wrong.status_code, wrong.detail)
-    return Response(document, status_code=wrong.status_code, media_type=MEDIA_TYPE, headers=wrong.headers)
+def _http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
+    document = problem(error.status_code, error.detail)
+    return Response(document, status_code=error.status_code, media_type=MEDIA_TYPE, headers=error.headers)
 
 
-def _known(request: Request[Any, Any, Any], wrong: HttpProblem | Refusal | Unavailable) -> Response[bytes]:
-    status, body, headers = answer_of(wrong)
+def _known(request: Request[Any, Any, Any], error: HttpProblem | Refusal | Unavailable) -> Response[bytes]:
+    status, body, headers = answer_of(error)
     return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def _bug(request: Request[Any, Any, Any], wrong: Exception) -> Response[dict[str, Any]]:
-    log.error("a request failed", path=request.url.path, exc_info=wrong)
+def _bug(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+    log.error("a request failed", path=request.url.path, exc_info=error)
     document = problem(500, "the request was not processed; the log of the server says why")
     return Response(document, status_code=500, media_type=MEDIA_TYPE)

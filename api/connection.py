@@ -11,11 +11,11 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.problem import MEDIA_TYPE, encoded_problem
-from engine.tracking.intake.payload import MOST_BODY
+from engine.tracking.intake.payload import MAX_BODY
 
-MOST_HEAD = 65_536  # bytes of a request's line and headers
+MAX_HEAD = 65_536  # bytes of a request's line and headers
 # Bytes of a request as it comes over the line: one that sends its body in chunks of a byte needs six for each.
-MOST_REQUEST = MOST_HEAD + 8 * MOST_BODY
+MAX_REQUEST = MAX_HEAD + 8 * MAX_BODY
 REQUEST_SECONDS = 30  # for a request to arrive, head and body
 _OFFER = frozenset({b"upgrade", b"http2-settings"})
 
@@ -49,10 +49,10 @@ class Connection(HttpToolsProtocol):
             return
         if not self._size or self.transport.is_closing():
             return
-        if self._in_head and self._size > MOST_HEAD:
-            self._refuse(431, f"the headers of a request have at most {MOST_HEAD} bytes")
-        elif self._size > MOST_REQUEST:
-            self._refuse(413, f"a body has at most {MOST_BODY} bytes: send fewer events at once")
+        if self._in_head and self._size > MAX_HEAD:
+            self._refuse(431, f"the headers of a request have at most {MAX_HEAD} bytes")
+        elif self._size > MAX_REQUEST:
+            self._refuse(413, f"a body has at most {MAX_BODY} bytes: send fewer events at once")
         elif self._deadline is None:
             self._deadline = self.loop.call_later(self.seconds, self._too_late)
 

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 
 from engine.tracking.pipeline.tracker import Tracker
-from engine.tracking.spool.draining import Drained, DrainingTracker
+from engine.tracking.spool.draining import DrainingTracker, DrainResult
 
 PAUSE_SECONDS = 0.1  # after the first failure; each time twice as long
-MOST_SECONDS = 5.0
+MAX_SECONDS = 5.0
 
 log = structlog.get_logger("headrace.spool")
 
@@ -52,12 +52,12 @@ async def _forever(tracker: DrainingTracker) -> None:
         if drained.done:
             pause = PAUSE_SECONDS
         await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  # that processes do not come all at once
-        pause = min(pause * 2, MOST_SECONDS)
+        pause = min(pause * 2, MAX_SECONDS)
 
 
-async def _drain(tracker: DrainingTracker) -> Drained:
+async def _drain(tracker: DrainingTracker) -> DrainResult:
     try:
         return await tracker.drain()
-    except Exception as wrong:  # a bug must not end the draining
+    except Exception as error:  # a bug must not end the draining
         log.exception("draining the spool failed")
-        return Drained(reason=str(wrong))
+        return DrainResult(reason=str(error))

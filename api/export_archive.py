@@ -7,11 +7,11 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 import msgspec
 from msgspec import Struct
 
-from api.serialize import shown_record
+from api.serialize import serialize_record
 from engine.ports.store import Store
 from engine.profile.declared import Fields
 from engine.profile.document import Profile
-from engine.profile.merge_history import why
+from engine.profile.merge_history import explain_identity
 from engine.project.project import Project
 from engine.search.field import Kind
 from engine.tracking.operations.export import export
@@ -42,21 +42,21 @@ async def write_archive(file: IO[bytes], store: Store, project: Project, id: str
     `Unavailable`.
     """
     records = export(store, id)
-    _, person = await anext(records)
-    assert isinstance(person, Profile)  # noqa: S101
+    _, profile = await anext(records)
+    assert isinstance(profile, Profile)  # noqa: S101
     fields = project.settings.fields
     counts: dict[Kind, int] = dict.fromkeys(FILES, 0)
     with ZipFile(file, "w", ZIP_DEFLATED) as archive:
-        archive.writestr("profile.json", _indented(shown_record(person, fields) | {"why": _why(person, fields)}))
+        archive.writestr("profile.json", _indented(serialize_record(profile, fields) | {"why": _why(profile, fields)}))
         following = await anext(records, None)
         for kind, name in FILES.items():
             with archive.open(name, "w", force_zip64=True) as member:
                 while following is not None and following[0] == kind:
-                    member.write(msgspec.json.encode(shown_record(following[1], fields)) + b"\n")
+                    member.write(msgspec.json.encode(serialize_record(following[1], fields)) + b"\n")
                     counts[kind] += 1
                     following = await anext(records, None)
         assert following is None, following  # noqa: S101 - a kind that has no file, or comes out of order
-        about = {"profile": person.id, "exported": now, "documents": {"profile.json": 1, **_named(counts)}}
+        about = {"profile": profile.id, "exported": now, "documents": {"profile.json": 1, **_named(counts)}}
         archive.writestr(ABOUT, _indented(about))
 
 
@@ -65,19 +65,19 @@ def documents_in(file: IO[bytes]) -> dict[str, int]:
     try:
         with ZipFile(file) as archive:
             return _about(archive.read(ABOUT)).documents
-    except (BadZipFile, KeyError, msgspec.MsgspecError) as wrong:
-        raise NoArchive from wrong
+    except (BadZipFile, KeyError, msgspec.MsgspecError) as error:
+        raise NoArchive from error
 
 
-def _why(person: Profile, fields: Fields) -> Any:
+def _why(profile: Profile, fields: Fields) -> Any:
     """What joined it and what was undone, without the ids of those that were set apart: they are as good as keys."""
     named: set[str] = set()
-    for step in person.steps.values():
+    for step in profile.links.values():
         reason = step.why
         named |= {step.left, step.right} | ({reason.acting, reason.won} if reason else set())
         for side in (reason.left, reason.right) if reason else ():
             named.update(side.ids if side else ())
-    return _without(why(person, fields), named.difference(person.ids))
+    return _without(explain_identity(profile, fields), named.difference(profile.ids))
 
 
 def _without(told: Any, ids: Collection[str]) -> Any:

@@ -9,10 +9,10 @@ from litestar import Router, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from api.reading import ReadingKey
+from api.reading import ReadGuard
 from api.unmerge import no_foreign_page
 from effects.ids import new_id
-from engine.ports.resolve import Unknown
+from engine.ports.resolve import NotFound
 from engine.ports.store import Unavailable
 from engine.tracking.operations.forgetting import Forgetter, Forgetting, quiet_ms
 from engine.tracking.pipeline.tracker import Tracker
@@ -75,11 +75,11 @@ class Forgettings:
             log.info("a profile has been forgotten", forgetting=done.id, documents=done.erased.total)
         except Unavailable as unavailable:
             log.warning("forgetting is gone on with later", forgetting=forgetting.id, reason=unavailable.reason)
-        except Exception as wrong:  # the edge of a task: it is gone on with later all the same
-            log.error("forgetting failed", forgetting=forgetting.id, exc_info=wrong)
+        except Exception as error:  # the edge of a task: it is gone on with later all the same
+            log.error("forgetting failed", forgetting=forgetting.id, exc_info=error)
 
 
-def forgetting_router(forgettings: Forgettings, may_read: ReadingKey) -> Router:
+def forgetting_router(forgettings: Forgettings, may_read: ReadGuard) -> Router:
     """The routes: to begin, and to see how far it is."""
 
     @post(
@@ -90,25 +90,25 @@ def forgetting_router(forgettings: Forgettings, may_read: ReadingKey) -> Router:
     )
     async def forget(id: FromPath[str]) -> dict[str, Any]:
         try:
-            return shown_forgetting(await forgettings.begin(id))
-        except Unknown as unknown:
+            return serialize_forgetting(await forgettings.begin(id))
+        except NotFound as unknown:
             raise NotFoundException(str(unknown)) from unknown
 
     @get("/forgettings", summary="What has been forgotten, and how far it is")
     async def every() -> list[dict[str, Any]]:
-        return [shown_forgetting(one) for one in await forgettings.all()]
+        return [serialize_forgetting(one) for one in await forgettings.all()]
 
     @get("/forgettings/{name:str}", summary="How far a forgetting is")
     async def one(name: FromPath[str]) -> dict[str, Any]:
         found = await forgettings.one(name)
         if found is None:
             raise NotFoundException(f"there is no forgetting {name}")
-        return shown_forgetting(found)
+        return serialize_forgetting(found)
 
     return Router("/", route_handlers=[forget, every, one], guards=[may_read], tags=["identity"])
 
 
-def shown_forgetting(forgetting: Forgetting) -> dict[str, Any]:
+def serialize_forgetting(forgetting: Forgetting) -> dict[str, Any]:
     """A forgetting, without the ids that it is about."""
     return {
         "forgetting": forgetting.id,

@@ -55,14 +55,14 @@ class HttpProblem(Exception):
         self.headers = headers or {}
 
 
-def answer_of(wrong: Refusal | Unavailable | HttpProblem) -> tuple[int, bytes, dict[str, str]]:
+def answer_of(error: Refusal | Unavailable | HttpProblem) -> tuple[int, bytes, dict[str, str]]:
     """Status, body and extra headers of the answer to a request that was not taken."""
-    match wrong:
+    match error:
         case Refusal():
-            status = STATUS[wrong.kind]
+            status = STATUS[error.kind]
             headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-            return status, encoded_problem(status, wrong.detail, at=wrong.at, errors=wrong.errors), headers
+            return status, encoded_problem(status, error.detail, at=error.at, errors=error.errors), headers
         case Unavailable():
-            return 503, encoded_problem(503, wrong.reason), {"Retry-After": str(wrong.retry_after)}
+            return 503, encoded_problem(503, error.reason), {"Retry-After": str(error.retry_after)}
         case HttpProblem():
-            return wrong.status, encoded_problem(wrong.status, wrong.detail), wrong.headers
+            return error.status, encoded_problem(error.status, error.detail), error.headers

@@ -20,13 +20,13 @@ from api.export_archive import write_archive
 from api.problem import HttpProblem
 from api.search import search_handler
 from api.segments import segment_handlers
-from api.serialize import shown_rejected, shown_run
+from api.serialize import serialize_rejected, serialize_run
 from engine.ports.history import events_of, sessions_of
-from engine.ports.resolve import Unknown, profile_at
+from engine.ports.resolve import NotFound, resolve_profile
 from engine.profile.document import Profile
 from engine.profile.fold import fold
-from engine.profile.merge_history import why as told_why
-from engine.profile.profile_view import shown
+from engine.profile.merge_history import explain_identity
+from engine.profile.profile_view import profile_view
 from engine.tracking.pipeline.tracker import Tracker
 
 Why = Annotated[bool, QueryParameter(description="Also tell the profile's parts, and what joined them")]
@@ -38,7 +38,7 @@ LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
 PROXIED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
-class ReadingKey:
+class ReadGuard:
     """Who may read: anybody when the server is bound to loopback, else who has the key of HEADRACE_ADMIN_KEY."""
 
     def __init__(self, key: str | None, *, loopback: bool) -> None:
@@ -60,12 +60,12 @@ class ReadingKey:
             raise HttpProblem(403, "this came through a proxy: to read from beyond it, set HEADRACE_ADMIN_KEY")
 
 
-def reading_router(tracker: Tracker, may_read: ReadingKey) -> Router:
+def reading_router(tracker: Tracker, may_read: ReadGuard) -> Router:
     """The routes that only read."""
 
     @get("/runs/{id:str}", summary="A stored run with its trace")
     async def run(id: FromPath[str]) -> dict[str, Any]:
-        return shown_run(_found(await tracker.store.run(id), f"run {id}"))
+        return serialize_run(_found(await tracker.store.run(id), f"run {id}"))
 
     @get("/events/{id:str}", summary="A stored event")
     async def event(id: FromPath[str]) -> dict[str, Any]:
@@ -74,40 +74,40 @@ def reading_router(tracker: Tracker, may_read: ReadingKey) -> Router:
 
     @get("/events/{id:str}/runs", summary="The stored runs of an event, with their traces")
     async def runs_of(id: FromPath[str]) -> list[dict[str, Any]]:
-        return [shown_run(run) for run in await tracker.store.runs_of(id)]
+        return [serialize_run(run) for run in await tracker.store.runs_of(id)]
 
     @get("/profiles/{id:str}", summary="The profile that an id leads to")
     async def profile(id: FromPath[str], why: Why = False) -> dict[str, Any]:
-        person, fields = await _person(id), tracker.project.settings.fields
-        return shown(person, fold(person, fields)) | ({"why": told_why(person, fields)} if why else {})
+        stored, fields = await _stored_profile(id), tracker.project.settings.fields
+        return profile_view(stored, fold(stored, fields)) | ({"why": explain_identity(stored, fields)} if why else {})
 
     @get("/profiles/{id:str}/export", summary="All that is stored of a profile, as a ZIP file")
     async def exported(id: FromPath[str]) -> Stream:
         file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed when it has been sent
         try:
             await write_archive(file, tracker.store, tracker.project, id, tracker.clock.now())
-        except BaseException as wrong:
+        except BaseException as error:
             file.close()
-            raise NotFoundException(str(wrong)) if isinstance(wrong, Unknown) else wrong from wrong
+            raise NotFoundException(str(error)) if isinstance(error, NotFound) else error from error
         named = {"Content-Disposition": 'attachment; filename="profile.zip"'}
         return Stream(_sent(file), media_type="application/zip", headers=named)
 
     @get("/profiles/{id:str}/events", summary="The newest events of a profile, whichever of its ids they came under")
     async def profile_events(id: FromPath[str]) -> list[dict[str, Any]]:
-        return [msgspec.to_builtins(event) for event in await events_of(tracker.store, await _person(id), 100)]
+        return [msgspec.to_builtins(event) for event in await events_of(tracker.store, await _stored_profile(id), 100)]
 
     @get("/profiles/{id:str}/sessions", summary="The sessions of a profile's newest events")
     async def profile_sessions(id: FromPath[str]) -> list[dict[str, Any]]:
-        events = await events_of(tracker.store, await _person(id), 100)
+        events = await events_of(tracker.store, await _stored_profile(id), 100)
         return [msgspec.to_builtins(session) for session in await sessions_of(tracker.store, events)]
 
-    async def _person(id: str) -> Profile:
-        person: Profile = _found(await profile_at(tracker.store, id), f"profile {id}")
-        return person
+    async def _stored_profile(id: str) -> Profile:
+        stored: Profile = _found(await resolve_profile(tracker.store, id), f"profile {id}")
+        return stored
 
     @get("/rejected", summary="The newest rejected events, with their reasons")
     async def rejected() -> list[dict[str, Any]]:
-        return [shown_rejected(one) for one in await tracker.store.rejected(100)]
+        return [serialize_rejected(one) for one in await tracker.store.rejected(100)]
 
     @get("/counts", summary="How much is stored, and what became of the events since the start")
     async def counts(request: Request[Any, Any, Any]) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter, QueryParameter
 from msgspec import Struct
 
-from api.serialize import shown_record
-from engine.problem import Wrong, did_you_mean
+from api.serialize import serialize_record
+from engine.problem import ProblemError, did_you_mean
 from engine.search.field import KINDS, Kind
-from engine.search.page import MOST, USUAL, BadCursor
+from engine.search.page import MAX_LIMIT, USUAL, BadCursor
 from engine.search.parse import parse
 from engine.search.query import Query
 from engine.tracking.intake.payload import Refusal
@@ -19,7 +19,7 @@ from engine.tracking.pipeline.tracker import Tracker
 
 Named = Annotated[str, PathParameter(description=f"One of {', '.join(KINDS)}")]
 Text = Annotated[str, QueryParameter(description="What to look for, see docs/search.md; without it, all documents")]
-Limit = Annotated[int, QueryParameter(description=f"How many documents a page has at most: 1 to {MOST}")]
+Limit = Annotated[int, QueryParameter(description=f"How many documents a page has at most: 1 to {MAX_LIMIT}")]
 After = Annotated[str, QueryParameter(description="The `after` of the page before")]
 
 
@@ -35,14 +35,14 @@ def search_handler(tracker: Tracker) -> HTTPRouteHandler:
 
     @get("/search/{kind:str}", summary=f"Search {', '.join(KINDS)}")
     async def search(kind: Named, q: Text = "", limit: Limit = USUAL, after: After = "") -> Found:
-        if not 1 <= limit <= MOST:
-            raise Refusal("malformed", f"`limit` is between 1 and {MOST}")
+        if not 1 <= limit <= MAX_LIMIT:
+            raise Refusal("malformed", f"`limit` is between 1 and {MAX_LIMIT}")
         query = _query(q, kind_of(kind), tracker)
         try:
             page = await tracker.store.search(query, limit, after or None)
         except BadCursor as bad:
             raise Refusal("malformed", str(bad)) from bad
-        return Found([shown_record(one, query.declared) for one in page.items], page.after)
+        return Found([serialize_record(one, query.declared) for one in page.items], page.after)
 
     return search
 
@@ -58,7 +58,7 @@ def kind_of(text: str) -> Kind:
 def _query(text: str, kind: Kind, tracker: Tracker) -> Query:
     try:
         return parse(text, kind, tracker.clock.now(), tracker.project.settings.fields)
-    except Wrong as wrong:
+    except ProblemError as wrong:
         found = wrong.problem
         error = {
             "code": found.code,

@@ -7,15 +7,15 @@ from engine.tracking.pipeline.tracker import Tracker
 
 SECONDS = 1  # by so much a server is late to notice that time has changed a segment
 SHARE = 0.25  # of these are spent at most, for either, as long as there is something to do
-MOST_DUE = 500  # profiles each time
-MOST_RENEWED = 2_000
+MAX_DUE = 500  # profiles each time
+MAX_RENEWED = 2_000
 UNTIMED_EVERY = 30  # times, where no segment goes by time: then a profile is hardly ever due
 TELL_EVERY = 10  # times that it goes on with all profiles, until the log says again how far that is
 
 log = structlog.get_logger("headrace.segments")
 
 
-class Looking:
+class SegmentRefresh:
     """The work itself, each by one call that takes a limited time. Raises `Unavailable`."""
 
     def __init__(self, tracker: Tracker) -> None:
@@ -29,14 +29,14 @@ class Looking:
     async def due(self) -> None:
         """Look at profiles whose segments time may have changed."""
         self._turn += 1
-        if self._tracker.project.conditional.timed or self._turn % UNTIMED_EVERY == 1:
-            await self._again.due(SECONDS * SHARE, MOST_DUE)
+        if self._tracker.project.segment_rules.timed or self._turn % UNTIMED_EVERY == 1:
+            await self._again.due(SECONDS * SHARE, MAX_DUE)
 
     async def renew(self) -> None:
         """Go on looking at all profiles, when the segments have changed."""
         if self._fresh:
             self._told, self._fresh = await self._again.progress(), False
-        progress = await self._again.renew(SECONDS * SHARE, MOST_RENEWED)
+        progress = await self._again.renew(SECONDS * SHARE, MAX_RENEWED)
         if progress != self._told:
             self._tell(progress)
 

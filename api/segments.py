@@ -9,8 +9,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from msgspec import Struct
 
-from engine.ports.resolve import profile_at
-from engine.project.explanation import NoSegment, described, explained
+from engine.ports.resolve import resolve_profile
+from engine.project.explanation import NoSuchSegment, describe_segment, explain_segment
 from engine.tracking.operations.reevaluation import Progress, Reevaluation
 from engine.tracking.pipeline.tracker import Tracker
 
@@ -27,17 +27,17 @@ def segment_handlers(tracker: Tracker) -> list[HTTPRouteHandler]:
 
     @get("/segments", summary="The segments, and how far profiles have been looked at since they changed")
     async def segments() -> Listed:
-        told = [described(segment) for _, segment in sorted(tracker.project.segments.items())]
+        told = [describe_segment(segment) for _, segment in sorted(tracker.project.segments.items())]
         return Listed(told, await Reevaluation(tracker).progress())
 
     @get("/profiles/{id:str}/segments/{segment:str}", summary="Whether a profile belongs to a segment, and why")
     async def membership(id: FromPath[str], segment: FromPath[str]) -> dict[str, Any]:
-        person = await profile_at(tracker.store, id)
-        if person is None:
+        profile = await resolve_profile(tracker.store, id)
+        if profile is None:
             raise NotFoundException(f"nobody has the id {id}: it is what /track answers as `profile.id`")
         try:
-            told = explained(tracker.project, person, segment, tracker.clock.now())
-        except NoSegment as unknown:
+            told = explain_segment(tracker.project, profile, segment, tracker.clock.now())
+        except NoSuchSegment as unknown:
             raise NotFoundException(str(unknown)) from unknown
         plain: dict[str, Any] = msgspec.to_builtins(told)
         return plain

@@ -9,30 +9,30 @@ from engine.ports.records import Rejected, RunRecord
 from engine.profile.declared import Fields
 from engine.profile.document import Profile
 from engine.profile.fold import fold
-from engine.profile.profile_view import shown
+from engine.profile.profile_view import profile_view
 
 
-def shown_record(record: Struct, fields: Fields) -> dict[str, Any]:
+def serialize_record(record: Struct, fields: Fields) -> dict[str, Any]:
     """Any record that a search finds; of a profile what it shows."""
     match record:
         case Profile():
-            return shown(record, fold(record, fields))
+            return profile_view(record, fold(record, fields))
         case RunRecord():
-            return shown_run(record)
+            return serialize_run(record)
         case Rejected():
-            return shown_rejected(record)
+            return serialize_rejected(record)
     plain: dict[str, Any] = msgspec.to_builtins(record)
     return plain
 
 
-def shown_run(run: RunRecord) -> dict[str, Any]:
+def serialize_run(run: RunRecord) -> dict[str, Any]:
     """A run with its trace."""
     trace = _plain(run.trace)
     known = {name: value for name, value in msgspec.structs.asdict(run).items() if name != "trace"}
     return {**known, **(trace if isinstance(trace, dict) else {"trace": trace})}
 
 
-def shown_rejected(rejected: Rejected) -> dict[str, Any]:
+def serialize_rejected(rejected: Rejected) -> dict[str, Any]:
     """A rejected event with its body."""
     return {**msgspec.structs.asdict(rejected), "body": _plain(rejected.body)}
 

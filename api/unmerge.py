@@ -11,9 +11,9 @@ from litestar.params import FromPath, JSONBody
 from msgspec import Struct
 
 from api.problem import HttpProblem
-from api.reading import ReadingKey
-from engine.ports.resolve import Unknown
-from engine.profile.merge_history import told
+from api.reading import ReadGuard
+from engine.ports.resolve import NotFound
+from engine.profile.merge_history import describe_link
 from engine.tracking.operations.unmerging import Unmerged, unmerge_served
 from engine.tracking.pipeline.tracker import Tracker
 
@@ -24,14 +24,14 @@ class StepNamed(Struct, frozen=True, forbid_unknown_fields=True):
     step: str
 
 
-def identity_router(tracker: Tracker, may_read: ReadingKey) -> Router:
+def identity_router(tracker: Tracker, may_read: ReadGuard) -> Router:
     """The routes that change identities; open to those who may read, and to no page of another origin."""
 
     @post("/profiles/{id:str}/unmerge", status_code=200, summary="Undo a step that has joined profiles")
     async def unmerge(id: FromPath[str], data: JSONBody[StepNamed]) -> dict[str, Any]:
         try:
-            return shown_unmerged(await unmerge_served(tracker, id, data.step))
-        except Unknown as unknown:
+            return serialize_unmerged(await unmerge_served(tracker, id, data.step))
+        except NotFound as unknown:
             raise NotFoundException(str(unknown)) from unknown
 
     return Router("/", route_handlers=[unmerge], guards=[may_read, no_foreign_page], tags=["identity"])
@@ -46,10 +46,10 @@ def no_foreign_page(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
         raise HttpProblem(403, "pages of another origin may not do this")
 
 
-def shown_unmerged(undone: Unmerged) -> dict[str, Any]:
+def serialize_unmerged(undone: Unmerged) -> dict[str, Any]:
     """What there is after a step was undone: its profiles, and why two ids may be together all the same."""
     return {
-        "step": told(undone.step),
-        "profiles": [known.shown for known in undone.profiles],
-        "still_joined_by": [told(step) for step in undone.still],
+        "step": describe_link(undone.step),
+        "profiles": [known.view for known in undone.profiles],
+        "still_joined_by": [describe_link(step) for step in undone.still],
     }

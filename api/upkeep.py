@@ -6,9 +6,9 @@ import structlog
 
 from api import segment_refresh
 from api.forgetting import Forgettings
-from api.segment_refresh import Looking
+from api.segment_refresh import SegmentRefresh
 from effects.schedule import Schedule
-from engine.ports.store import Sweeping
+from engine.ports.store import Sweepable
 from engine.project.retention import KINDS
 from engine.tracking.pipeline.tracker import Tracker
 
@@ -47,7 +47,7 @@ class Upkeep:
 
     async def sweep(self) -> None:
         """Let the store finish what was left half done."""
-        if isinstance(self._store, Sweeping):
+        if isinstance(self._store, Sweepable):
             finished = await self._store.sweep()
             if finished:
                 log.info("what was left half done was finished", documents=finished)
@@ -55,7 +55,7 @@ class Upkeep:
 
 def upkeep(tracker: Tracker, forgettings: Forgettings) -> AbstractAsyncContextManager[object]:
     """The upkeep of a tracker's store, as long as the context is open."""
-    work, again, schedule = Upkeep(tracker), Looking(tracker), Schedule()
+    work, again, schedule = Upkeep(tracker), SegmentRefresh(tracker), Schedule()
     schedule.every("forgetting marks", FORGET_SECONDS, work.forget, first=FORGET_SECONDS)
     schedule.every("forgetting profiles", RESUME_SECONDS, forgettings.resume, first=RESUME_FIRST)
     schedule.every("retention", RETAIN_SECONDS, work.retain, first=RETAIN_FIRST, jitter=RETAIN_JITTER)
@@ -63,6 +63,6 @@ def upkeep(tracker: Tracker, forgettings: Forgettings) -> AbstractAsyncContextMa
         "looking at profiles that are due", segment_refresh.SECONDS, again.due, first=segment_refresh.SECONDS
     )
     schedule.every("looking at all profiles", segment_refresh.SECONDS, again.renew, first=segment_refresh.SECONDS / 2)
-    if isinstance(tracker.store, Sweeping):
+    if isinstance(tracker.store, Sweepable):
         schedule.every("sweeping", SWEEP_SECONDS, work.sweep, first=SWEEP_FIRST)
     return schedule

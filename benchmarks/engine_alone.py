@@ -8,9 +8,9 @@ import nodes
 from engine.flow.machine import Machine
 from engine.flow.rendering import render
 from engine.flow.run import Inputs
-from engine.flow.run_state import first_sight
+from engine.flow.run_state import initial_state
 from engine.flow.trace import Trace
-from engine.profile.apply import commit
+from engine.profile.apply import apply_operations
 from engine.profile.document import new_profile
 from engine.profile.operations import Set
 from flows.project import load_project
@@ -23,11 +23,11 @@ def measure_engine() -> dict[str, float]:
     """Microseconds by kind: the best of several repetitions, which is the least disturbed one."""
     flow = load_project(Path(__file__).parent / "six", nodes.builtin()).project.flows[0]
     traits = [Set(("traits", f"trait{i}"), f"value {i}") for i in range(TRAITS)]
-    person, _ = commit(new_profile("p-1", 1), "p-1", traits, 2)
+    profile, _ = apply_operations(new_profile("p-1", 1), "p-1", traits, 2)
     properties = {"order": "A-1", "total": 620, "tier": "gold", "currency": "EUR"}
     event = {"id": "e-1", "type": "order-completed", "properties": properties, "context": {}}
-    inputs = Inputs(event, {"id": "s-1"}, {"id": "shop"}, person, 3, "seed", acting="p-1")
-    sight = first_sight(inputs)
+    inputs = Inputs(event, {"id": "s-1"}, {"id": "shop"}, profile, 3, "seed", acting="p-1")
+    sight = initial_state(inputs)
 
     def plain() -> None:
         machine = Machine(flow, inputs, sight)

@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 
-from engine.ports.records import Mark, ProfileWrite, Session, SessionRead, SessionWrite, StoredEvent, Unit
+from engine.ports.records import ProcessedEvent, ProfileWrite, Session, SessionRead, SessionWrite, StoredEvent, Unit
 from engine.profile.document import Part, Profile
 from storage.encoding import encode
 from storage.sqlite.store import SqliteStore
@@ -57,7 +57,7 @@ def unit_of(profile: str, expected: int, event: str, marked: bool) -> Unit:
     return Unit(
         profiles=(ProfileWrite(profile_of(profile, expected + 1), expected),),
         session_reads=(SessionRead("web", profile, 1),),
-        marks=(Mark("web", event, 1, profile, profile),) if marked else (),
+        marks=(ProcessedEvent("web", event, 1, profile, profile),) if marked else (),
         events=(event_of(event, profile),),
     )
 
@@ -77,7 +77,7 @@ async def preload(store: SqliteStore, profiles: list[str], events: int, ids: Ite
         )
     for _ in range(0, events, 5000):
         some = [event_of(next(ids), random.choice(profiles)) for _ in range(5000)]
-        marks = [Mark("web", event.id, 1, event.profile, event.profile) for event in some] if marked else []
+        marks = [ProcessedEvent("web", event.id, 1, event.profile, event.profile) for event in some] if marked else []
         await store.commit(Unit(events=tuple(some), marks=tuple(marks)))
 
 

@@ -7,7 +7,7 @@ from typing import IO, Any
 import aiohttp
 import msgspec
 
-from cli.store import CannotBegin
+from cli.store import CannotStart
 
 SECONDS = 30
 PIECE = 64 * 1024
@@ -31,11 +31,11 @@ async def _download(address: str, file: IO[bytes]) -> None:
             client.get(address, allow_redirects=False) as answer,
         ):
             if not answer.ok:
-                raise CannotBegin(f"{address} answered {answer.status}: {_detail(await answer.read())}.")
+                raise CannotStart(f"{address} answered {answer.status}: {_detail(await answer.read())}.")
             async for piece in answer.content.iter_chunked(PIECE):
                 file.write(piece)
-    except (aiohttp.ClientError, TimeoutError) as wrong:
-        raise CannotBegin(f"{address} cannot be asked: {wrong or type(wrong).__name__}.") from wrong
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise CannotStart(f"{address} cannot be asked: {error or type(error).__name__}.") from error
 
 
 def _key() -> dict[str, str]:
@@ -57,10 +57,10 @@ async def _call(address: str, method: str, body: Any) -> Any:
         ):
             given = await answer.read()
             if not answer.ok:
-                raise CannotBegin(f"{address} answered {answer.status}: {_detail(given)}.")
+                raise CannotStart(f"{address} answered {answer.status}: {_detail(given)}.")
             return msgspec.json.decode(given)
-    except (aiohttp.ClientError, TimeoutError, ValueError) as wrong:
-        raise CannotBegin(f"{address} cannot be asked: {wrong or type(wrong).__name__}.") from wrong
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise CannotStart(f"{address} cannot be asked: {error or type(error).__name__}.") from error
 
 
 def _detail(given: bytes) -> str:

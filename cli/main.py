@@ -77,10 +77,10 @@ def serve(
     ] = None,
 ) -> None:
     """Take events at /track and /collect and run the project's flows on them. Ctrl-C stops cleanly."""
-    from cli.serve import Place
+    from cli.serve import Listener
     from cli.serve import serve as begin
 
-    raise typer.Exit(begin(project, Place(host, port, store, open_sources, workers, spool), Console(stderr=True)))
+    raise typer.Exit(begin(project, Listener(host, port, store, open_sources, workers, spool), Console(stderr=True)))
 
 
 @app.command()

@@ -14,15 +14,15 @@ from msgspec import Struct
 from rich.console import Console
 from rich.text import Text
 
-from api.unmerge import shown_unmerged
+from api.unmerge import serialize_unmerged
 from cli.call import call
-from cli.store import CannotBegin, alone, cannot, file_of, kind_of, load, missing, opened, url_of
+from cli.store import CannotStart, alone, cannot, file_of, kind_of, load, missing, opened, url_of
 from cli.traces import short
 from effects.clock import SystemClock
-from engine.ports.resolve import Unknown, somebody_at
+from engine.ports.resolve import NotFound, require_profile
 from engine.profile.fold import fold
-from engine.profile.merge_history import why
-from engine.profile.profile_view import shown
+from engine.profile.merge_history import explain_identity
+from engine.profile.profile_view import profile_view
 from engine.project.project import Project
 from engine.tracking.operations.unmerging import unmerge_stored
 
@@ -40,14 +40,14 @@ class Where(Struct, frozen=True):
     url: str | None
 
 
-def show(id: str, where: Where, explain: bool, json: bool, console: Console, wrong: Console) -> int:
+def show(id: str, where: Where, explain: bool, json: bool, console: Console, error: Console) -> int:
     """Show a profile, with why it is who it is. Exit code 1 when nobody has the id, 2 when nobody can be asked."""
     try:
-        found = _asked(id, where, wrong)
-    except Unknown as unknown:
-        return missing(wrong, unknown)
-    except CannotBegin as refused:
-        return cannot(wrong, str(refused))
+        found = _asked(id, where, error)
+    except NotFound as unknown:
+        return missing(error, unknown)
+    except CannotStart as refused:
+        return cannot(error, str(refused))
     if not explain:
         found.pop("why", None)
     if json:
@@ -58,14 +58,14 @@ def show(id: str, where: Where, explain: bool, json: bool, console: Console, wro
     return 0
 
 
-def unmerge(id: str, step: str, where: Where, json: bool, console: Console, wrong: Console) -> int:
+def unmerge(id: str, step: str, where: Where, json: bool, console: Console, error: Console) -> int:
     """Undo a step, and show what there is then. Exit code 1 when there is no such profile or step."""
     try:
-        undone = _undone(id, step, where, wrong)
-    except Unknown as unknown:
-        return missing(wrong, unknown)
-    except CannotBegin as refused:
-        return cannot(wrong, str(refused))
+        undone = _undone(id, step, where, error)
+    except NotFound as unknown:
+        return missing(error, unknown)
+    except CannotStart as refused:
+        return cannot(error, str(refused))
     if json:
         write_document(undone)
         return 0
@@ -77,44 +77,44 @@ def unmerge(id: str, step: str, where: Where, json: bool, console: Console, wron
 # ---- asking ---------------------------------------------------------------------------------------------------------
 
 
-def _asked(id: str, where: Where, wrong: Console) -> Document:
+def _asked(id: str, where: Where, error: Console) -> Document:
     if where.url is not None:
         found: Document = call(where.url, "GET", f"/profiles/{quote(id, safe='')}?why=true")
         return found
-    project, url = stored(where, wrong)
+    project, url = stored(where, error)
 
     async def read() -> Document:
         async with opened(url, where.root) as store:
-            person = await somebody_at(store, id)
+            profile = await require_profile(store, id)
             fields = project.settings.fields
-            return shown(person, fold(person, fields)) | {"why": why(person, fields)}
+            return profile_view(profile, fold(profile, fields)) | {"why": explain_identity(profile, fields)}
 
     return _plain(asyncio.run(read()))
 
 
-def _undone(id: str, step: str, where: Where, wrong: Console) -> Document:
+def _undone(id: str, step: str, where: Where, error: Console) -> Document:
     if where.url is not None:
         undone: Document = call(where.url, "POST", f"/profiles/{quote(id, safe='')}/unmerge", {"step": step})
         return undone
-    project, url = stored(where, wrong)
+    project, url = stored(where, error)
 
     async def undo() -> Document:
         async with opened(url, where.root) as store:
-            return shown_unmerged(await unmerge_stored(store, project, SystemClock(), id, step))
+            return serialize_unmerged(await unmerge_stored(store, project, SystemClock(), id, step))
 
     with alone(url, where.root, SERVED) if kind_of(url) == "sqlite" else nullcontext():
         return _plain(asyncio.run(undo()))
 
 
-def stored(where: Where, wrong: Console) -> tuple[Project, str]:
+def stored(where: Where, error: Console) -> tuple[Project, str]:
     """The project, and its store or the one that is named. Raises `CannotBegin` where there is none to read."""
-    loaded = load(where.root, wrong, whole=False)
+    loaded = load(where.root, error, whole=False)
     url = url_of(loaded, where.store)
     if kind_of(url) == "memory":
-        raise CannotBegin("`memory:` holds nothing when no server runs; ask yours with --url, or name its --store.")
+        raise CannotStart("`memory:` holds nothing when no server runs; ask yours with --url, or name its --store.")
     file = file_of(url, where.root)
     if file is not None and not file.exists():
-        raise CannotBegin(f"There is no store at {file}. Name the one that your server uses by --store.")
+        raise CannotStart(f"There is no store at {file}. Name the one that your server uses by --store.")
     return loaded.project, url
 
 

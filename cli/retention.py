@@ -9,7 +9,7 @@ from msgspec import Struct
 from rich.console import Console
 from rich.progress import Progress
 
-from cli.store import CannotBegin, alone, cannot, file_of, kind_of, load, opened, shown, url_of
+from cli.store import CannotStart, alone, cannot, file_of, kind_of, load, opened, shown, url_of
 from effects.clock import SystemClock
 from engine.language.duration import show_duration
 from engine.project.retention import KINDS, Dropped, Retention
@@ -28,10 +28,10 @@ class Task(Struct, frozen=True):
     dry: bool
 
 
-def retention(root: Path, store: str | None, dry: bool, console: Console, wrong: Console) -> int:
+def retention(root: Path, store: str | None, dry: bool, console: Console, error: Console) -> int:
     """Drop it, and say how much. Exit code 2 when the store cannot be used now, or another process serves it."""
     try:
-        loaded = load(root, wrong, whole=False)
+        loaded = load(root, error, whole=False)
         kept = loaded.project.settings.retention
         if not kept:
             told = f"Everything is kept for ever. To change that, write in headrace.yaml, for example:\n  {EXAMPLE}"
@@ -40,19 +40,19 @@ def retention(root: Path, store: str | None, dry: bool, console: Console, wrong:
         task = Task(url_of(loaded, store), root, kept, SystemClock().now(), dry)
         _check(task)
         with nullcontext() if dry else alone(task.url, root, SERVED):
-            dropped = asyncio.run(_done(task, wrong))
-    except CannotBegin as refused:
-        return cannot(wrong, str(refused))
+            dropped = asyncio.run(_done(task, error))
+    except CannotStart as refused:
+        return cannot(error, str(refused))
     _tell(task, dropped, console)
     return 0
 
 
 def _check(task: Task) -> None:
     if kind_of(task.url) == "memory":
-        raise CannotBegin("`memory:` holds nothing when no server runs; name the store that yours uses by --store.")
+        raise CannotStart("`memory:` holds nothing when no server runs; name the store that yours uses by --store.")
     file = file_of(task.url, task.root)
     if file is not None and not file.exists():
-        raise CannotBegin(f"There is no store at {file}. Name the one that your server uses by --store.")
+        raise CannotStart(f"There is no store at {file}. Name the one that your server uses by --store.")
 
 
 async def _done(task: Task, console: Console) -> Dropped:

@@ -17,17 +17,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from api.serialize import shown_record
+from api.serialize import serialize_record
 from cli.call import call
 from cli.profile import Where
-from cli.store import CannotBegin, cannot, file_of, kind_of, load, opened, shown, url_of
+from cli.store import CannotStart, cannot, file_of, kind_of, load, opened, shown, url_of
 from cli.traces import short
 from effects.clock import SystemClock
 from engine.language.path import parse_path, read
 from engine.ports.store import Unavailable
-from engine.problem import Problem, Wrong, did_you_mean
+from engine.problem import Problem, ProblemError, did_you_mean
 from engine.search.field import KINDS, NEWEST, Kind
-from engine.search.page import MOST, Page
+from engine.search.page import MAX_LIMIT, Page
 from engine.search.parse import parse
 from engine.search.query import Query
 from storage.sqlite.schema import UnusableFile
@@ -102,18 +102,18 @@ COLUMNS: dict[Kind, dict[str, Callable[[Record], str]]] = {
 }
 
 
-def search(task: Task, console: Console, wrong: Console) -> int:
+def search(task: Task, console: Console, error: Console) -> int:
     """Print what is found, newest first. Exit code 2 for a query that is not understood, or nobody to ask."""
     try:
         kind = next((kind for kind in KINDS if kind == task.kind), None)
         if kind is None:
-            raise CannotBegin(f"`{task.kind}` is no kind of document: {did_you_mean(task.kind, KINDS)}")
-        return asyncio.run(_found(task, kind, console, wrong))
-    except Wrong as refused:
-        wrong.print(pointed(task.text, refused.problem), soft_wrap=True)
+            raise CannotStart(f"`{task.kind}` is no kind of document: {did_you_mean(task.kind, KINDS)}")
+        return asyncio.run(_found(task, kind, console, error))
+    except ProblemError as refused:
+        error.print(pointed(task.text, refused.problem), soft_wrap=True)
         return 2
-    except CannotBegin as refused:
-        return cannot(wrong, str(refused))
+    except CannotStart as refused:
+        return cannot(error, str(refused))
 
 
 def pointed(text: str, problem: Problem) -> Text:
@@ -126,14 +126,14 @@ def pointed(text: str, problem: Problem) -> Text:
 
 
 @asynccontextmanager
-async def _asking(task: Task, kind: Kind, wrong: Console) -> AsyncIterator[Ask]:
+async def _asking(task: Task, kind: Kind, error: Console) -> AsyncIterator[Ask]:
     """Whom to ask: the server at `url`, else the store. Raises `Wrong` and `CannotBegin`."""
     now = SystemClock().now()
     if task.where.url is not None:
         parse(task.text, kind, now)  # so that what is not understood is pointed at
         yield partial(_of_server, task.where.url, kind, task.text)
         return
-    loaded = load(task.where.root, wrong, whole=False)
+    loaded = load(task.where.root, error, whole=False)
     query = parse(task.text, kind, now, loaded.project.settings.fields)
     async with _reading(url_of(loaded, task.where.store), task.where.root) as store:
         yield partial(_of_store, store, query)
@@ -147,14 +147,14 @@ async def _of_server(url: str, kind: Kind, text: str, limit: int, after: str | N
 
 async def _of_store(store: Searching, query: Query, limit: int, after: str | None) -> Found:
     page = await store.search(query, limit, after)
-    return [shown_record(one, query.declared) for one in page.items], page.after
+    return [serialize_record(one, query.declared) for one in page.items], page.after
 
 
 @asynccontextmanager
 async def _reading(url: str, root: Path) -> AsyncIterator[Searching]:
     """The store, only read where it is a file: its server may go on. Raises `CannotBegin`."""
     if kind_of(url) == "memory":
-        raise CannotBegin("`memory:` holds nothing when no server runs; ask yours with --url, or name its --store.")
+        raise CannotStart("`memory:` holds nothing when no server runs; ask yours with --url, or name its --store.")
     file = file_of(url, root)
     if file is None:
         async with opened(url, root) as store:
@@ -167,29 +167,29 @@ async def _reading(url: str, root: Path) -> AsyncIterator[Searching]:
         finally:
             await searcher.close()
     except UnusableFile as unusable:
-        raise CannotBegin(f"{unusable}. Name the store that your server uses by --store.") from unusable
+        raise CannotStart(f"{unusable}. Name the store that your server uses by --store.") from unusable
     except Unavailable as unavailable:
-        raise CannotBegin(f"The store {shown(url)} cannot be read now: {unavailable.reason}.") from unavailable
+        raise CannotStart(f"The store {shown(url)} cannot be read now: {unavailable.reason}.") from unavailable
 
 
-async def _found(task: Task, kind: Kind, console: Console, wrong: Console) -> int:
+async def _found(task: Task, kind: Kind, console: Console, error: Console) -> int:
     table = Table(NEWEST[kind], *COLUMNS[kind], box=None, header_style="bold", pad_edge=False)
     count, after = 0, None
-    async with _asking(task, kind, wrong) as ask:
-        with wrong.status("Searching", spinner="line") if wrong.is_terminal else nullcontext():
+    async with _asking(task, kind, error) as ask:
+        with error.status("Searching", spinner="line") if error.is_terminal else nullcontext():
             while True:
-                found, after = await ask(min(task.limit - count, MOST) if task.limit else MOST, after)
+                found, after = await ask(min(task.limit - count, MAX_LIMIT) if task.limit else MAX_LIMIT, after)
                 count += len(found)
                 for record in found:
                     _tell(task, kind, record, table)
                 if after is None or count == task.limit:
                     break
     if not count:
-        wrong.print("Nothing found.")
+        error.print("Nothing found.")
     elif not task.json:
         console.print(table)
     if after is not None:
-        wrong.print(f"These are the newest {count}; --limit says how many to show, 0 for all.", highlight=False)
+        error.print(f"These are the newest {count}; --limit says how many to show, 0 for all.", highlight=False)
     return 0
 
 

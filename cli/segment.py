@@ -13,22 +13,22 @@ from rich.text import Text
 
 from cli.call import call
 from cli.profile import Where, stored
-from cli.store import CannotBegin, cannot, opened
+from cli.store import CannotStart, cannot, opened
 from cli.traces import short
 from effects.clock import SystemClock
-from engine.ports.resolve import profile_at
-from engine.project.explanation import NoSegment, explained
+from engine.ports.resolve import resolve_profile
+from engine.project.explanation import NoSuchSegment, explain_segment
 
 
-def explain(id: str, segment: str, where: Where, json: bool, console: Console, wrong: Console) -> int:
+def explain(id: str, segment: str, where: Where, json: bool, console: Console, error: Console) -> int:
     """Show how a profile stands with a segment. Exit code 1 when there is no such profile or segment."""
     try:
-        found = _asked(id, segment, where, wrong)
-    except (NoSegment, LookupError) as unknown:
-        wrong.print(f"{str(unknown.args[0])[:1].upper()}{str(unknown.args[0])[1:]}", markup=False, soft_wrap=True)
+        found = _asked(id, segment, where, error)
+    except (NoSuchSegment, LookupError) as unknown:
+        error.print(f"{str(unknown.args[0])[:1].upper()}{str(unknown.args[0])[1:]}", markup=False, soft_wrap=True)
         return 1
-    except CannotBegin as refused:
-        return cannot(wrong, str(refused))
+    except CannotStart as refused:
+        return cannot(error, str(refused))
     if json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
         return 0
@@ -37,19 +37,19 @@ def explain(id: str, segment: str, where: Where, json: bool, console: Console, w
     return 0
 
 
-def _asked(id: str, segment: str, where: Where, wrong: Console) -> dict[str, Any]:
+def _asked(id: str, segment: str, where: Where, error: Console) -> dict[str, Any]:
     if where.url is not None:
         path = f"/profiles/{quote(id, safe='')}/segments/{quote(segment, safe='')}"
         answered: dict[str, Any] = call(where.url, "GET", path)
         return answered
-    project, url = stored(where, wrong)
+    project, url = stored(where, error)
 
     async def read() -> dict[str, Any]:
         async with opened(url, where.root) as store:
-            person = await profile_at(store, id)
-            if person is None:
+            profile = await resolve_profile(store, id)
+            if profile is None:
                 raise LookupError(f"nobody has the id {id}; `headrace search profiles` lists those that there are.")
-            return explained(project, person, segment, SystemClock().now())
+            return explain_segment(project, profile, segment, SystemClock().now())
 
     plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(asyncio.run(read())))
     return plain

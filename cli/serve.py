@@ -13,7 +13,7 @@ from rich.console import Console
 from cli.logging import configure_logging
 from cli.server import application, broken, is_loopback, run
 from cli.spool import folder_of, spool_in
-from cli.store import SHARED, Away, CannotBegin, alone, cannot, kind_of, load, migrate, shown, url_of
+from cli.store import SHARED, CannotStart, StoreAway, alone, cannot, kind_of, load, migrate, shown, url_of
 from cli.worker import Orders, version_of
 from cli.workers import COMMAND, Workers, supervise
 from flows.project import Loaded
@@ -23,7 +23,7 @@ STOPPED = "Stopped. Everything that was acknowledged is stored."
 
 
 @dataclass(frozen=True)
-class Place:
+class Listener:
     """Where to listen and where to keep data."""
 
     host: str
@@ -34,7 +34,7 @@ class Place:
     spool: Path | None = None
 
 
-def serve(root: Path, place: Place, console: Console) -> int:
+def serve(root: Path, place: Listener, console: Console) -> int:
     """Serve the project at `root` until told to stop. Exit code 2 when it cannot begin."""
     configure_logging(sys.stderr)
     try:
@@ -54,8 +54,8 @@ def serve(root: Path, place: Place, console: Console) -> int:
                     code = 0 if run(app, listening) else 1
             else:
                 code = asyncio.run(_supervised(root, loaded, url, spools, place, listening))
-    except CannotBegin as wrong:
-        return cannot(console, str(wrong))
+    except CannotStart as error:
+        return cannot(console, str(error))
     if code != 2:
         console.print(STOPPED if code == 0 else "Ended. Everything that was acknowledged is stored.")
     return code
@@ -65,14 +65,14 @@ def _migrated(url: str, root: Path, spools: Path | None) -> list[str]:
     """What was done to the store, in words. With a spool it may be away: then its first worker sees to it later."""
     try:
         return asyncio.run(migrate(url, root))
-    except Away as away:
+    except StoreAway as away:
         if spools is None:
             raise
         return [f"{away} Until then payloads wait in {spools}."]
 
 
 async def _supervised(
-    root: Path, loaded: Loaded, url: str, spools: Path | None, place: Place, listening: socket.socket
+    root: Path, loaded: Loaded, url: str, spools: Path | None, place: Listener, listening: socket.socket
 ) -> int:
     """Serve by workers. `listening` is never listened on: it keeps the port while no worker has it."""
     version, port = version_of(loaded), listening.getsockname()[1]
@@ -85,14 +85,14 @@ async def _supervised(
     return await supervise(Workers(COMMAND, place.workers, lambda: bound(place, port), orders))
 
 
-def _check_sources(loaded: Loaded, root: Path, place: Place) -> None:
+def _check_sources(loaded: Loaded, root: Path, place: Listener) -> None:
     sources = loaded.project.sources
     if not sources:
-        raise CannotBegin(f"{root} has no source that can be served: without one, no event is taken.")
+        raise CannotStart(f"{root} has no source that can be served: without one, no event is taken.")
     trusting = sorted(s.source for s in sources.values() if s.kind == "public" and s.identify == "trust")
     if trusting and not is_loopback(place.host) and not place.open_sources:
         told = f"Source {', '.join(trusting)} trusts everybody, and {place.host} is not loopback."
-        raise CannotBegin(told + " Set `identify: link` in its file, or say --open-sources.")
+        raise CannotStart(told + " Set `identify: link` in its file, or say --open-sources.")
 
 
 def _check_shared(url: str, workers: int) -> None:
@@ -104,10 +104,10 @@ def _check_shared(url: str, workers: int) -> None:
         "sqlite": "A SQLite file is served by one process, which writes for all",
     }.get(kind, f"Several processes cannot share the store {shown(url)}")
     told = f"{why}, so --workers {workers} needs another store: --store elasticsearch:http://HOST:9200."
-    raise CannotBegin(f"{told} Or leave --workers out.")
+    raise CannotStart(f"{told} Or leave --workers out.")
 
 
-def bound(place: Place, port: int | None = None) -> socket.socket:
+def bound(place: Listener, port: int | None = None) -> socket.socket:
     """A socket at the place's address, on which nobody listens yet. `port`: one of several sockets at this port.
 
     Without it, an address where somebody listens is refused, even though several could share it.
@@ -127,21 +127,21 @@ def bound(place: Place, port: int | None = None) -> socket.socket:
     return listening
 
 
-def _bound_first(place: Place) -> socket.socket:
+def _bound_first(place: Listener) -> socket.socket:
     try:
         return bound(place)
-    except OSError as wrong:
-        told = f"Cannot listen on {place.host}:{place.port}: {wrong.strerror}."
-        taken = " Say --port 0 for any port that is free." if wrong.errno == errno.EADDRINUSE else ""
-        raise CannotBegin(told + taken) from wrong
+    except OSError as error:
+        told = f"Cannot listen on {place.host}:{place.port}: {error.strerror}."
+        taken = " Say --port 0 for any port that is free." if error.errno == errno.EADDRINUSE else ""
+        raise CannotStart(told + taken) from error
 
 
-def _address(place: Place, listening: socket.socket) -> str:
+def _address(place: Listener, listening: socket.socket) -> str:
     host = f"[{place.host}]" if listening.family == socket.AF_INET6 else place.host
     return f"http://{host}:{listening.getsockname()[1]}"
 
 
-def _greet(console: Console, loaded: Loaded, place: Place, address: str) -> None:
+def _greet(console: Console, loaded: Loaded, place: Listener, address: str) -> None:
     project = loaded.project
     names = ", ".join(flow.name for flow in project.flows) or "none"
     console.print(

@@ -22,7 +22,7 @@ from flows.project import Loaded
 # without the interpreter, so it loses little; the usual 5 ms cost a seventh of the rate in switching back and forth.
 SWITCH_SECONDS = 0.05
 STOP_SECONDS = 15  # for requests that are under way when the server is asked to stop: look-ups answer within 10
-MOST_CONNECTIONS = 10_000  # beyond, requests are answered 503
+MAX_CONNECTIONS = 10_000  # beyond, requests are answered 503
 
 
 class Server(uvicorn.Server):
@@ -85,7 +85,7 @@ def run(app: Litestar, listening: socket.socket, began: Callable[[], None] = lam
         http=Connection,
         ws="none",
         lifespan="on",
-        limit_concurrency=MOST_CONNECTIONS,
+        limit_concurrency=MAX_CONNECTIONS,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from cli.store import CannotBegin
+from cli.store import CannotStart
 from engine.ports.store import Spool, Unavailable
 from engine.project.project import Settings
 from storage.spool.file import UnusableSpool
@@ -30,6 +30,6 @@ def spool_in(folder: Path | None) -> Iterator[Spool | None]:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 (folder / ".gitignore").write_text("*\n")  # what waits there is nobody's source
                 spool = opened.enter_context(own_spool(folder))
-        except (UnusableSpool, Unavailable, OSError) as wrong:
-            raise CannotBegin(f"There is no spool: {wrong}. Say --spool DIR for another folder.") from wrong
+        except (UnusableSpool, Unavailable, OSError) as error:
+            raise CannotStart(f"There is no spool: {error}. Say --spool DIR for another folder.") from error
         yield spool

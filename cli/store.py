@@ -8,14 +8,14 @@ from pathlib import Path
 from rich.console import Console
 
 import nodes
-from engine.ports.resolve import Nobody, Unknown
+from engine.ports.resolve import NoSuchProfile, NotFound
 from engine.ports.store import Store, Unavailable
 from flows.diagnostic import render
 from flows.files import SETTINGS
 from flows.project import Loaded, load_project, within
 from flows.secret import UNRESOLVED
 from storage import open_store
-from storage.sqlite.lock import Held, lock_file
+from storage.sqlite.lock import LockedByOther, lock_file
 from storage.sqlite.schema import UnusableFile
 
 DEFAULT = "sqlite:headrace.db"
@@ -24,11 +24,11 @@ SHARED = {"elasticsearch"}  # kinds of which several processes may serve one sto
 _PASSWORD = re.compile(r"//[^/@\s]*@")
 
 
-class CannotBegin(Exception):
+class CannotStart(Exception):
     """A command cannot begin (exit code 2); the message says why and what to do."""
 
 
-class Away(CannotBegin):
+class StoreAway(CannotStart):
     """A command cannot begin since the store is not there now."""
 
 
@@ -39,14 +39,14 @@ def load(root: Path, console: Console, *, whole: bool) -> Loaded:
     be known.
     """
     if not root.is_dir():
-        raise CannotBegin(f"{root} is not a directory. `headrace init {root}` makes a project there.")
+        raise CannotStart(f"{root} is not a directory. `headrace init {root}` makes a project there.")
     loaded = load_project(root, nodes.builtin())
     said = loaded if whole else within(loaded, [SETTINGS])
-    wrong = [d for d in said.diagnostics if whole or (d.severity == "error" and d.code != UNRESOLVED)]
-    if wrong:
-        console.print(render(wrong, said.sources, colour=False), markup=False, highlight=False, soft_wrap=True)
-    if any(d.file == SETTINGS and d.severity == "error" for d in wrong):
-        raise CannotBegin(f"{SETTINGS} has errors (see above), so it is not known where to keep data.")
+    error = [d for d in said.diagnostics if whole or (d.severity == "error" and d.code != UNRESOLVED)]
+    if error:
+        console.print(render(error, said.sources, colour=False), markup=False, highlight=False, soft_wrap=True)
+    if any(d.file == SETTINGS and d.severity == "error" for d in error):
+        raise CannotStart(f"{SETTINGS} has errors (see above), so it is not known where to keep data.")
     return loaded
 
 
@@ -81,9 +81,9 @@ def alone(url: str, root: Path, remedy: str = "stop it first, or name another st
     try:
         with lock_file(file):
             yield
-    except Held as held:
+    except LockedByOther as held:
         holder = "another process" if held.pid is None else f"process {held.pid}"
-        raise CannotBegin(f"{file} is being served by {holder}: {remedy}.") from held
+        raise CannotStart(f"{file} is being served by {holder}: {remedy}.") from held
 
 
 @asynccontextmanager
@@ -91,13 +91,13 @@ async def opened(url: str, root: Path) -> AsyncIterator[Store]:
     """The store, open. Raises `CannotBegin` when it cannot be opened, or cannot be used for what is done with it."""
     try:
         store = open_store(url, root)
-    except (ValueError, UnusableFile) as wrong:
-        raise CannotBegin(shown(f"{wrong}.")) from wrong
+    except (ValueError, UnusableFile) as error:
+        raise CannotStart(shown(f"{error}.")) from error
     try:
         yield store
     except Unavailable as unavailable:
         told = f"The store {url} cannot be used now: {unavailable.reason}."
-        raise Away(shown(told)) from unavailable
+        raise StoreAway(shown(told)) from unavailable
     finally:
         await store.close()
 
@@ -108,10 +108,10 @@ async def migrate(url: str, root: Path) -> list[str]:
         return await store.migrate()
 
 
-def missing(console: Console, unknown: Unknown) -> int:
+def missing(console: Console, unknown: NotFound) -> int:
     """Say which profile or step is not there; gives the exit code."""
     told = str(unknown)
-    look = "; `headrace search profiles` lists those that there are" if isinstance(unknown, Nobody) else ""
+    look = "; `headrace search profiles` lists those that there are" if isinstance(unknown, NoSuchProfile) else ""
     console.print(f"{told[:1].upper()}{told[1:]}{look}.", markup=False, highlight=False, soft_wrap=True)
     return 1
 

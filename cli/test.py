@@ -14,12 +14,12 @@ from cli.check import project_root
 from cli.testing.failure_text import failure_lines
 from cli.testing.junit import junit
 from cli.testing.play import Play
-from cli.testing.recording_store import staged
+from cli.testing.recording_store import recording_store
 from cli.testing.report import UNPLAYED, Played, PlayedFile, Report, Unplayed
 from cli.testing.verdict import verdict
 from cli.traces import BAD, QUIET
 from cli.traces import WELL as GOOD
-from effects.virtual_time_loop import TimelessLoop
+from effects.virtual_time_loop import VirtualTimeLoop
 from engine.project.project import Project
 from flows.cases import CasesLoaded, Playable, load_cases
 from flows.diagnostic import render
@@ -45,8 +45,8 @@ def play(paths: list[Path], text: str, console: Console, out: TextIO, xml: Path 
         try:
             xml.parent.mkdir(parents=True, exist_ok=True)
             xml.write_bytes(junit(report))
-        except OSError as wrong:
-            console.print(f"{xml} cannot be written: {wrong.strerror}", markup=False, highlight=False, soft_wrap=True)
+        except OSError as error:
+            console.print(f"{xml} cannot be written: {error.strerror}", markup=False, highlight=False, soft_wrap=True)
             return report.code or UNPLAYED
     return report.code
 
@@ -66,7 +66,7 @@ class _Playing:
             self._unplayed(path, f"there is no {path}")
         if self.report.unplayed:
             return
-        with asyncio.Runner(loop_factory=TimelessLoop) as runner:
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
             for root in dict.fromkeys(map(project_root, paths)):
                 runner.run(self._project(root, [path for path in paths if project_root(path) == root]))
         if not self.report.files and not self.report.unplayed:
@@ -75,18 +75,18 @@ class _Playing:
     async def _project(self, root: Path, asked: list[Path]) -> None:
         loaded = load_project(root, builtin(), _Pretended())
         cases = load_cases(root, loaded)
-        wrong = [one for one in (*loaded.diagnostics, *cases.diagnostics) if one.severity == "error"]
-        if wrong:
+        error = [one for one in (*loaded.diagnostics, *cases.diagnostics) if one.severity == "error"]
+        if error:
             sources = {**loaded.sources, **cases.sources}
-            self.out.write(render(wrong, sources, colour=self.console.is_terminal and not self.console.no_color))
-            more = render(wrong, sources, colour=False)
+            self.out.write(render(error, sources, colour=self.console.is_terminal and not self.console.no_color))
+            more = render(error, sources, colour=False)
             self.report.unplayed.append(Unplayed(_from_here(root), "the project has errors", more))
             return
         chosen = [_chosen(cases, root, path) for path in asked]
         for path in (path for path, files in zip(asked, chosen, strict=True) if not files):
             told = f"{path} has no test files: write flows/NAME.test.yaml (docs/testing.md says how)"
             self._unplayed(path, told)
-        project = staged(loaded.project)
+        project = recording_store(loaded.project)
         for file in (file for file in cases.files if any(file in files for files in chosen)):
             picked = [i for i, case in enumerate(file.file.cases) if self.text.lower() in case.name.lower()]
             if picked:
@@ -99,10 +99,10 @@ class _Playing:
         say(Text(shown(file.document.name), style="bold"), soft_wrap=True)
         for i in picked:
             case, began = file.file.cases[i], time.perf_counter()
-            wrong = await verdict(Play(project, file.file), case, ("cases", i))
-            played.cases.append(Played(i, time.perf_counter() - began, wrong))
+            error = await verdict(Play(project, file.file), case, ("cases", i))
+            played.cases.append(Played(i, time.perf_counter() - began, error))
             took = f"  {round(played.cases[-1].seconds * 1000)} ms"
-            say(Text.assemble("  ", _mark(not wrong), shown(case.name), (took, QUIET)), soft_wrap=True)
+            say(Text.assemble("  ", _mark(not error), shown(case.name), (took, QUIET)), soft_wrap=True)
         for line in _failures(played):
             say(line, soft_wrap=True)
 

@@ -11,7 +11,7 @@ from effects.clock import SystemClock
 from engine.language.duration import read_duration
 from engine.problem import did_you_mean
 from engine.project.source import Source
-from engine.tracking.intake.user_token import MOST_SECONDS, Claims, proven_keys, sign
+from engine.tracking.intake.user_token import MAX_SECONDS, Claims, proven_keys, sign
 from flows.project import load_project
 from nodes import builtin
 
@@ -45,7 +45,7 @@ def _made(sources: Mapping[str, Source], asked: Asked, now: int) -> str | list[s
     if source.user_secret is None:
         return [f"the source `{asked.source}` takes no user tokens: add `user_secret: ${{env:NAME}}` to its file"]
     lasts = read_duration(asked.ttl)
-    if not lasts or lasts > MOST_SECONDS * 1000:
+    if not lasts or lasts > MAX_SECONDS * 1000:
         return [f"`{asked.ttl}` is no time that a token can be valid for: write 10m, at most 24h"]
     pairs = [key.partition("=") for key in asked.keys]
     claims = Claims(

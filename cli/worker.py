@@ -20,7 +20,7 @@ from rich.console import Console
 from cli.logging import configure_logging
 from cli.server import STOP_SECONDS, application, run
 from cli.spool import spool_in
-from cli.store import CannotBegin, cannot, load
+from cli.store import CannotStart, cannot, load
 from flows.project import Loaded
 from storage import open_store
 
@@ -49,14 +49,14 @@ def main() -> int:
     with socket.socket(fileno=orders.socket) as listening:
         try:
             loaded = load(Path(orders.root), Console(stderr=True, quiet=True), whole=True)
-        except CannotBegin as wrong:
-            return cannot(Console(stderr=True), str(wrong))
+        except CannotStart as error:
+            return cannot(Console(stderr=True), str(error))
         if version_of(loaded) != orders.version:
             log.warning("the project has changed since the server began: this worker serves it as it is now")
         try:
             return _serve(loaded, orders, listening)
-        except CannotBegin as wrong:
-            return cannot(Console(stderr=True), str(wrong))
+        except CannotStart as error:
+            return cannot(Console(stderr=True), str(error))
 
 
 def _serve(loaded: Loaded, orders: Orders, listening: socket.socket) -> int:

@@ -31,7 +31,7 @@ CANNOT_BEGIN = 2  # the exit code of a worker that has nothing to hope for
 log = structlog.get_logger("headrace.workers")
 
 
-class Patience(Struct, frozen=True, kw_only=True):
+class RestartBackoff(Struct, frozen=True, kw_only=True):
     """How long is waited, in seconds, and how often a worker may die."""
 
     steady: float = 60  # a worker that has run so long is not held responsible for its former deaths
@@ -45,7 +45,7 @@ class Patience(Struct, frozen=True, kw_only=True):
         return 0 if deaths <= 1 else min(self.longest_pause, self.first_pause * 2 ** min(deaths - 2, 16))
 
 
-PATIENT = Patience()
+USUAL_BACKOFF = RestartBackoff()
 
 
 class Worker:
@@ -78,7 +78,7 @@ class Workers:
         count: int,
         bind: Callable[[], socket.socket],
         orders: Callable[[int, int], bytes],
-        patience: Patience = PATIENT,
+        patience: RestartBackoff = USUAL_BACKOFF,
     ) -> None:
         self.workers = [Worker(number) for number in range(1, count + 1)]
         self._command = command
@@ -115,9 +115,9 @@ class Workers:
         while not self._stopping.is_set():
             try:
                 code = await self._once(worker)
-            except OSError as wrong:
+            except OSError as error:
                 if not self._stopping.is_set():
-                    await self._died(worker, f"it cannot be begun: {wrong}")
+                    await self._died(worker, f"it cannot be begun: {error}")
                 continue
             if self._stopping.is_set():
                 self._ended(worker, code)

@@ -29,12 +29,12 @@ from msgspec.structs import replace
 from effects.address import CheckedResolver, Forbidden, checked_socket
 from effects.answer import BUSY, read, text_of, value_of
 from effects.clock import SystemClock
-from effects.http_request import Call, Refused, Site, call, redirected, site
+from effects.http_request import HttpRequest, Refused, TargetSite, build_request, redirected, site
 from engine.flow.ask import HttpAsk, HttpReply, NoAnswer
 from engine.ports.store import Clock
 from engine.project.source import Target
 
-MOST_CONNECTIONS = 32  # to one host, so that a slow target holds up nobody else
+MAX_CONNECTIONS = 32  # to one host, so that a slow target holds up nobody else
 _NO_TIMEOUT = ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)  # the ask's covers all
 
 
@@ -72,13 +72,13 @@ class HttpPerformer:
     async def perform(self, ask: HttpAsk) -> HttpReply | NoAnswer:
         """The reply to `ask` within its timeout, which covers everything: look-up, redirects, reading the body."""
         place = self._sites.get(ask.target)
-        if not isinstance(place, Site):
+        if not isinstance(place, TargetSite):
             return _refused(place or Refused(f"there is no target {ask.target}"))
         if self._closed:
             return NoAnswer("connection", "the client is closed", retriable=False)
         begun = self._clock.ticks()
         try:
-            first = call(place, ask)
+            first = build_request(place, ask)
         except Refused as refused:
             return _refused(refused)
         try:
@@ -93,7 +93,7 @@ class HttpPerformer:
             reply = _broken(error)
         return _shown(reply, place, first, round((self._clock.ticks() - begun) * 1000))
 
-    async def _follow(self, place: Site, first: Call) -> HttpReply | NoAnswer:
+    async def _follow(self, place: TargetSite, first: HttpRequest) -> HttpReply | NoAnswer:
         """The answer to the call, or to the last of as many redirects as the target allows."""
         hop = first
         for left in range(place.redirects, -1, -1):
@@ -110,12 +110,12 @@ class HttpPerformer:
 
     def _session(self, *, private: bool) -> ClientSession:
         if private:
-            self._private = self._private or _pool(TCPConnector(limit=0, limit_per_host=MOST_CONNECTIONS))
+            self._private = self._private or _pool(TCPConnector(limit=0, limit_per_host=MAX_CONNECTIONS))
             return self._private
         if self._public is None:
             connector = TCPConnector(
                 limit=0,
-                limit_per_host=MOST_CONNECTIONS,
+                limit_per_host=MAX_CONNECTIONS,
                 resolver=CheckedResolver(),
                 socket_factory=checked_socket,
             )
@@ -128,7 +128,7 @@ def _pool(connector: TCPConnector) -> ClientSession:
     return ClientSession(connector=connector, cookie_jar=DummyCookieJar(), timeout=_NO_TIMEOUT, trust_env=False)
 
 
-def _site(target: Target) -> Site | Refused:
+def _site(target: Target) -> TargetSite | Refused:
     """The target made ready, or why it cannot be called: one bad target stops no other."""
     try:
         return site(target)
@@ -136,7 +136,7 @@ def _site(target: Target) -> Site | Refused:
         return refused
 
 
-async def _reply(place: Site, response: ClientResponse) -> HttpReply | NoAnswer:
+async def _reply(place: TargetSite, response: ClientResponse) -> HttpReply | NoAnswer:
     if response.status in BUSY:
         return NoAnswer("status", f"the target answered {response.status}", status=response.status)
     body = await read(response, place.max_bytes)
@@ -162,7 +162,7 @@ def _broken(error: Exception) -> NoAnswer:
     return NoAnswer("connection", "the connection broke off, or what came over it is not proper HTTP")
 
 
-def _shown(reply: HttpReply | NoAnswer, place: Site, first: Call, took_ms: int) -> HttpReply | NoAnswer:
+def _shown(reply: HttpReply | NoAnswer, place: TargetSite, first: HttpRequest, took_ms: int) -> HttpReply | NoAnswer:
     """The reply with its address and time, secrets hidden."""
     url = place.redaction.text(reply.url or str(first.url))
     if isinstance(reply, HttpReply):

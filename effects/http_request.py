@@ -19,7 +19,7 @@ from engine.project.source import Target
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 LONGEST_URL = 8000  # characters; servers refuse more
-_MOST_DECODINGS = 3  # a path that is still encoded then is meant to deceive
+_MAX_DECODINGS = 3  # a path that is still encoded then is meant to deceive
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PATH_CHARACTERS = "/%:@!$&'()*+,;=-._~"
@@ -57,7 +57,7 @@ class Refused(Exception):
     """A call that is not made, or an answer that is not read; trying again would not help."""
 
 
-class Site(Struct, frozen=True):
+class TargetSite(Struct, frozen=True):
     """A target made ready: its address taken apart, its header names in lower case, its secrets known."""
 
     url: URL
@@ -68,7 +68,7 @@ class Site(Struct, frozen=True):
     redaction: Redaction
 
 
-class Call(Struct, frozen=True):
+class HttpRequest(Struct, frozen=True):
     """One exact request. `private`: whether the address may be one that is not public."""
 
     method: str
@@ -78,7 +78,7 @@ class Call(Struct, frozen=True):
     private: bool
 
 
-def site(target: Target) -> Site:
+def site(target: Target) -> TargetSite:
     """`target` made ready for calls. Raises `Refused` if its address or headers cannot be used."""
     if _NOT_IN_A_TARGET.search(target.url):
         raise Refused("the target's url holds a space, a backslash or a control character")
@@ -95,7 +95,7 @@ def site(target: Target) -> Site:
     headers = {name.lower(): value for name, value in target.headers.items()}
     for name, value in headers.items():
         _check_header(name, value)
-    return Site(
+    return TargetSite(
         url=url,
         headers=headers,
         private=target.private,
@@ -105,7 +105,7 @@ def site(target: Target) -> Site:
     )
 
 
-def call(place: Site, ask: HttpAsk) -> Call:
+def build_request(place: TargetSite, ask: HttpAsk) -> HttpRequest:
     """The request that `ask` means. Raises `Refused`."""
     method = ask.method.upper()
     if method not in METHODS:
@@ -117,10 +117,10 @@ def call(place: Site, ask: HttpAsk) -> Call:
         headers["content-type"] = "application/json"
     headers.update(_asked_headers(place, ask.headers))
     headers.update(place.headers)
-    return Call(method=method, url=url, headers=headers, body=body, private=place.private)
+    return HttpRequest(method=method, url=url, headers=headers, body=body, private=place.private)
 
 
-def redirected(place: Site, before: Call, status: int, location: str | None) -> Call | None:
+def redirected(place: TargetSite, before: HttpRequest, status: int, location: str | None) -> HttpRequest | None:
     """The call that an answer leads on to, or None if it leads nowhere. Raises `Refused`.
 
     Only the target itself gets the target's headers and may be private; a redirect that leaves it is a call to a
@@ -134,12 +134,12 @@ def redirected(place: Site, before: Call, status: int, location: str | None) -> 
         method, body = "GET", None
         headers.pop("content-type", None)
     if _same_party(place.url, url):
-        return Call(method=method, url=url, headers=headers, body=body, private=before.private)
+        return HttpRequest(method=method, url=url, headers=headers, body=body, private=before.private)
     if url.port not in {80, 443}:
         raise Refused("the redirect leads to another host at an unusual port")
     if body is not None:
         raise Refused("the redirect would carry the body to another host")
-    return Call(method=method, url=url, headers=_DEFAULTS, body=None, private=False)
+    return HttpRequest(method=method, url=url, headers=_DEFAULTS, body=None, private=False)
 
 
 def _hop(before: URL, location: str) -> URL:
@@ -196,7 +196,7 @@ def _path(path: str) -> str:
 
 def _readings(path: str) -> Iterator[str]:
     """The path as servers may read it: as it stands, then decoded again and again."""
-    for _ in range(_MOST_DECODINGS):
+    for _ in range(_MAX_DECODINGS):
         yield path
         path, before = unquote(path), path
         if path == before:
@@ -236,7 +236,7 @@ def _query_text(name: str, value: Any) -> str:
     raise Refused(f"query.{name} is neither text, number, boolean nor a list of them")
 
 
-def _asked_headers(place: Site, asked: Mapping[str, str]) -> dict[str, str]:
+def _asked_headers(place: TargetSite, asked: Mapping[str, str]) -> dict[str, str]:
     headers = {name.lower(): value for name, value in asked.items()}
     for name, value in headers.items():
         _check_header(name, value)

@@ -22,7 +22,7 @@ class _Hasty(selectors.DefaultSelector):
         return ready
 
 
-class TimelessLoop(asyncio.SelectorEventLoop):
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """Its time begins at 0, in seconds, and passes only while everybody waits."""
 
     def __init__(self) -> None:

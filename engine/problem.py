@@ -43,7 +43,7 @@ class Problem(Struct, frozen=True, kw_only=True):
         )
 
 
-class Wrong(Exception):
+class ProblemError(Exception):
     """A text that cannot be understood; carries the problem for whoever knows where the text stands."""
 
     def __init__(self, problem: Problem) -> None:

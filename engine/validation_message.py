@@ -25,7 +25,7 @@ _COUNT = re.compile(r"Expected `(object|array|str)` of length (<=|>=) (\d+)")
 _UNITS = {"object": ("entry", "entries"), "array": ("item", "items"), "str": ("character", "characters")}
 
 
-def in_words(complaint: str, annotation: Any, shown: str) -> tuple[str, str]:
+def validation_message(complaint: str, annotation: Any, shown: str) -> tuple[str, str]:
     """The message (which goes on after the name of the field) and the remedy.
 
     `complaint` is msgspec's text without its place, `shown` the value as it may be shown.
@@ -61,12 +61,12 @@ def example(annotation: Any) -> Any:
     return next((given[0] for given in said if given), None)
 
 
-def written(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Plain data as an author may write it on one line of YAML."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {written(held)}" for key, held in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {format_value(held)}" for key, held in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(written, value)) + "]"
+        return "[" + ", ".join(map(format_value, value)) + "]"
     if isinstance(value, str) and _BARE.fullmatch(value):
         return value
     return msgspec.json.encode(value).decode()

@@ -7,7 +7,7 @@ from msgspec import Struct
 from engine.flow.node import Names, Node, type_name
 from engine.flow.plan import Flow, PlannedNode
 from engine.flow.registry import field_notes
-from engine.problem import Problem, Wrong, did_you_mean
+from engine.problem import Problem, ProblemError, did_you_mean
 from engine.project.project import Project
 
 
@@ -35,7 +35,9 @@ class Addresses:
             return Address(self._home if self._home in homes and self._home else homes[0], text)
         if homes:
             several = " or ".join(f"`{name}.{text}`" for name in homes)
-            raise Wrong(Problem(code="H424", message=f"{len(homes)} flows have a node `{text}`", help=f"say {several}"))
+            raise ProblemError(
+                Problem(code="H424", message=f"{len(homes)} flows have a node `{text}`", help=f"say {several}")
+            )
         home = self._flows.get(self._home or "")
         known = home.indexes if home else {id for flow in self._flows.values() for id in flow.indexes}
         raise _unknown("node", text, did_you_mean(text, known))
@@ -48,7 +50,7 @@ class Addresses:
             return address
         known = [id for id, one in self._outside() if address.flow == one.name]
         message = f"`{text}` is a `{type_name(node.node)}`, which asks nothing outside"
-        raise Wrong(Problem(code="H422", message=message, help=did_you_mean(text, known)))
+        raise ProblemError(Problem(code="H422", message=message, help=did_you_mean(text, known)))
 
     def node(self, address: Address) -> PlannedNode:
         """The node at an address."""
@@ -76,5 +78,5 @@ def asks_outside(node: type[Node]) -> bool:
     return any(isinstance(note, Names) and note.kind == "target" for note in notes)
 
 
-def _unknown(kind: str, name: str, help: str, where: str = "") -> Wrong:
-    return Wrong(Problem(code="H421", message=f"there is no {kind} `{name}`{where}", help=help))
+def _unknown(kind: str, name: str, help: str, where: str = "") -> ProblemError:
+    return ProblemError(Problem(code="H421", message=f"there is no {kind} `{name}`{where}", help=help))

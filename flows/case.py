@@ -120,7 +120,7 @@ class Expect(Run, frozen=True, kw_only=True):
     left: SegmentNames | UnsetType = UNSET
 
 
-class Step(Struct, frozen=True, kw_only=True):
+class TestStep(Struct, frozen=True, kw_only=True):
     """One thing that happens, and what must come of it."""
 
     send: Annotated[Send | UnsetType, Meta(description="What is sent, e.g. {type: order-paid}")] = UNSET
@@ -145,7 +145,7 @@ class Case(Struct, frozen=True, kw_only=True):
     ] = field(default_factory=dict)
     event: Annotated[Send | UnsetType, Meta(description="What is sent, e.g. {type: order-paid}")] = UNSET
     expect: Expect = Expect()
-    steps: tuple[Step, ...] = ()
+    steps: tuple[TestStep, ...] = ()
 
 
 class CaseFile(Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from flows.diagnostic import Diagnostic, diagnose, ordered
 from flows.files import file_name, read_text, test_files
 from flows.project import Loaded
 from flows.reader import Document, read_yaml
-from flows.test_references import mentioned
+from flows.test_references import referenced_names
 from flows.typed import read_struct
 
 _OF_PROFILES: Final = ("traits", "pii", "consents", "segments", "metadata")
@@ -72,5 +72,5 @@ def _read(document: Document, loaded: Loaded) -> tuple[CaseFile | None, list[Dia
         return None, diagnose(document, document.problems)
     file, problems = read_struct(CaseFile, document.data, "a test file", _meant)
     if file is not None:
-        problems = list(mentioned(file, loaded.project, loaded.named))
+        problems = list(referenced_names(file, loaded.project, loaded.named))
     return file, diagnose(document, problems)

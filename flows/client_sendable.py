@@ -9,7 +9,7 @@ from engine.tracking.unit.event import SYSTEM_TYPES
 ORIGIN = "event.origin"
 
 
-def sendable(flow: Flow, text: str) -> Iterator[Problem]:
+def client_sendable(flow: Flow, text: str) -> Iterator[Problem]:
     """The types of the system that a flow names in its trigger, unless its `text` asks anywhere who made the event."""
     if ORIGIN in text:
         return

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from engine.language.path import parse_path
-from engine.problem import Problem, Wrong
+from engine.problem import Problem, ProblemError
 from engine.profile.declared import Fields
 
 COUNTING = "profile.increment"
@@ -22,7 +22,7 @@ def _counted(nodes: Mapping[str, Any], fields: Fields) -> Iterator[Problem]:
         for text in values if isinstance(values, Mapping) else ():
             try:
                 rule = fields.get(parse_path(text))
-            except Wrong:
+            except ProblemError:
                 continue  # the flow's compiler has said so
             if rule is not None:
                 yield Problem(

@@ -8,10 +8,10 @@ from msgspec import Struct
 
 from engine.problem import Problem, Severity
 from flows.frame import frame, shown
-from flows.place import Place
+from flows.place import Position
 from flows.reader import Document
 
-MOST_SHOWN: Final = 20  # of one file
+MAX_SHOWN: Final = 20  # of one file
 
 
 class Related(Struct, frozen=True, kw_only=True):
@@ -38,9 +38,9 @@ class Diagnostic(Struct, frozen=True, kw_only=True):
     related: tuple[Related, ...] = ()
 
     @property
-    def place(self) -> Place:
+    def place(self) -> Position:
         """Where it is in its file."""
-        return Place(self.line, self.column, self.end_line, self.end_column)
+        return Position(self.line, self.column, self.end_line, self.end_column)
 
 
 def diagnose(document: Document, problems: Iterable[Problem], related: tuple[Related, ...] = ()) -> list[Diagnostic]:
@@ -77,7 +77,7 @@ def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, col
     parts: list[str] = []
     for file, group in groupby(every, key=lambda d: d.file):
         of_file = list(group)
-        chosen = ordered(sorted(of_file, key=lambda d: d.severity != "error")[:MOST_SHOWN])
+        chosen = ordered(sorted(of_file, key=lambda d: d.severity != "error")[:MAX_SHOWN])
         parts += [_shown_diagnostic(d, sources.get(file), paint) for d in chosen]
         if len(of_file) > len(chosen):
             parts.append(f"and {len(of_file) - len(chosen)} more in {shown(file)}\n")

@@ -9,14 +9,14 @@ from typing import Any, Final
 from engine.flow.reading import FIELDS, HOMES
 from engine.problem import KeyPath, Problem
 from flows.case import Expect, Run, given_keys
-from flows.known_names import Roster, field
+from flows.known_names import KnownNames, field
 
 EVENT: Final = ("id", "type", "origin", "properties", "context", "disposition")
 
-Look = Callable[[Any, KeyPath, Roster], Iterator[Problem]]
+Look = Callable[[Any, KeyPath, KnownNames], Iterator[Problem]]
 
 
-def expected(expect: Expect, at: KeyPath, roster: Roster, sender: str | None) -> Iterator[Problem]:
+def expected(expect: Expect, at: KeyPath, roster: KnownNames, sender: str | None) -> Iterator[Problem]:
     """What is wrong with an `expect`, of a step in which `sender` sends something, if anybody does."""
     for key in given_keys(expect):
         value, place = getattr(expect, key), (*at, key)
@@ -31,7 +31,7 @@ def expected(expect: Expect, at: KeyPath, roster: Roster, sender: str | None) ->
             yield Problem(code="H424", message=message, path=place, on="key", help=f"write `{form}`")
 
 
-def _of_home(value: Any, at: KeyPath, roster: Roster) -> Iterator[Problem]:
+def _of_home(value: Any, at: KeyPath, roster: KnownNames) -> Iterator[Problem]:
     """`outcome`, `path` or `ports`, which are those of the file's flow."""
     key = str(at[-1])
     if roster.home is None:
@@ -41,14 +41,14 @@ def _of_home(value: Any, at: KeyPath, roster: Roster) -> Iterator[Problem]:
         yield from _run(Run(**{key: value}), at[:-1], roster, roster.home)
 
 
-def _runs(value: Mapping[str, Run | str], at: KeyPath, roster: Roster) -> Iterator[Problem]:
+def _runs(value: Mapping[str, Run | str], at: KeyPath, roster: KnownNames) -> Iterator[Problem]:
     for name, run in value.items():
         yield from roster.known("flow", name, (*at, name), "key")
         if isinstance(run, Run):
             yield from _run(run, (*at, name), roster, name)
 
 
-def _run(run: Run, at: KeyPath, roster: Roster, name: str) -> Iterator[Problem]:
+def _run(run: Run, at: KeyPath, roster: KnownNames, name: str) -> Iterator[Problem]:
     flow = roster.flows.get(name)
     if flow is None:
         return
@@ -62,36 +62,36 @@ def _run(run: Run, at: KeyPath, roster: Roster, name: str) -> Iterator[Problem]:
         yield from roster.port(flow, id, port, (*at, "ports", id))
 
 
-def _event(value: Mapping[str, Any], at: KeyPath, roster: Roster) -> Iterator[Problem]:
+def _event(value: Mapping[str, Any], at: KeyPath, roster: KnownNames) -> Iterator[Problem]:
     for text in value:
         yield from field(text, (*at, text), "event", EVENT, "properties")
 
 
-def _calls(value: Mapping[str, Any], at: KeyPath, roster: Roster) -> Iterator[Problem]:
+def _calls(value: Mapping[str, Any], at: KeyPath, roster: KnownNames) -> Iterator[Problem]:
     for text in value:
         yield from roster.outside(text, (*at, text))
 
 
-def _profile(value: Mapping[str, Any] | None, at: KeyPath, roster: Roster) -> Iterator[Problem]:
+def _profile(value: Mapping[str, Any] | None, at: KeyPath, roster: KnownNames) -> Iterator[Problem]:
     for text, wanted in (value or {}).items():
         yield from field(text, (*at, text), "profile", FIELDS["profile"] or (), HOMES["profile"])
         if text == "segments" and isinstance(wanted, list):
             yield from roster.segments([name for name in wanted if isinstance(name, str)], (*at, text))
 
 
-def _profiles(value: Mapping[str, Mapping[str, Any]], at: KeyPath, roster: Roster) -> Iterator[Problem]:
+def _profiles(value: Mapping[str, Mapping[str, Any]], at: KeyPath, roster: KnownNames) -> Iterator[Problem]:
     for visitor, wanted in value.items():
         yield from roster.visitor(visitor, (*at, visitor), "key")
         yield from _profile(wanted, (*at, visitor), roster)
 
 
-def _several(value: tuple[str, ...], at: KeyPath, roster: Roster) -> Iterator[Problem]:
+def _several(value: tuple[str, ...], at: KeyPath, roster: KnownNames) -> Iterator[Problem]:
     yield from roster.came(value, at)
     if len(set(value)) < 2:
         yield Problem(code="H404", message=f"`{at[-1]}` compares at least two visitors", path=at, on="key")
 
 
-def _crossing(value: Any, at: KeyPath, roster: Roster) -> Iterator[Problem]:
+def _crossing(value: Any, at: KeyPath, roster: KnownNames) -> Iterator[Problem]:
     if not isinstance(value, Mapping):
         yield from roster.segments(value, at)
         return

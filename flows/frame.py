@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from flows.place import Place
+from flows.place import Position
 
 WIDEST = 120  # columns of a shown line; a longer one is cut around the place
 
@@ -12,7 +12,7 @@ def shown(text: str) -> str:
     return "".join(map(_cell, text))
 
 
-def frame(source: str, place: Place, *, gutter: int) -> list[tuple[str, str]]:
+def frame(source: str, place: Position, *, gutter: int) -> list[tuple[str, str]]:
     """Lines of a frame as (margin, text); the last is the underline. `gutter` is the width of line numbers."""
     lines = source.split("\n")
     if not 1 <= place.line <= len(lines):

@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from engine.flow.plan import Flow
 from engine.language.path import parse_path
-from engine.problem import KeyPath, Problem, Wrong, closest, did_you_mean
+from engine.problem import KeyPath, Problem, ProblemError, closest, did_you_mean
 from engine.project.project import Project
 from flows.address import Addresses
 from flows.case import CaseFile
@@ -15,7 +15,7 @@ from flows.case import CaseFile
 On = Literal["key", "value"]
 
 
-class Roster:
+class KnownNames:
     """The names of a project for one test file. `named` has those of things that are there and cannot be read."""
 
     def __init__(self, file: CaseFile, project: Project, named: Mapping[str, frozenset[str]]) -> None:
@@ -73,17 +73,17 @@ class Roster:
         """A key that names a node which asks a target."""
         try:
             self.addresses.outside(text)
-        except Wrong as wrong:
-            if self._whole or wrong.problem.code != "H421":
-                yield _on_key(wrong.problem, at)
+        except ProblemError as error:
+            if self._whole or error.problem.code != "H421":
+                yield _on_key(error.problem, at)
 
 
 def field(text: str, at: KeyPath, root: str, fields: Iterable[str], home: str) -> Iterator[Problem]:
     """A key that is a dotted path below `root`, which has these `fields`; what an author names lies below `home`."""
     try:
         name = parse_path(text)[0]
-    except Wrong as wrong:
-        yield _on_key(wrong.problem, at)
+    except ProblemError as error:
+        yield _on_key(error.problem, at)
         return
     if name not in fields:
         near = closest(name, fields)
@@ -95,8 +95,8 @@ def dotted(text: str, at: KeyPath) -> Iterator[Problem]:
     """A key that is a dotted path."""
     try:
         parse_path(text)
-    except Wrong as wrong:
-        yield _on_key(wrong.problem, at)
+    except ProblemError as error:
+        yield _on_key(error.problem, at)
 
 
 def _on_key(problem: Problem, at: KeyPath) -> Problem:

@@ -8,18 +8,18 @@ from engine.problem import KeyPath
 
 
 @dataclass(slots=True)
-class Spot:
+class LocatedValue:
     """A value of the document and where it stands in the text. An alias is the spot that it names."""
 
     start: int
     end: int
     data: Any
     style: str = ""  # of scalars, as in YAML; maps and lists have `{` when written in braces or brackets, else `-`
-    keys: dict[str, "Spot"] = field(default_factory=dict)
-    inside: dict[str | int, "Spot"] = field(default_factory=dict)
+    keys: dict[str, "LocatedValue"] = field(default_factory=dict)
+    inside: dict[str | int, "LocatedValue"] = field(default_factory=dict)
     size: int = 1
 
-    def follow(self, path: KeyPath) -> Iterator[tuple["Spot | None", "Spot"]]:
+    def follow(self, path: KeyPath) -> Iterator[tuple["LocatedValue | None", "LocatedValue"]]:
         """The spots along `path`, as far as it leads, each with the spot of its key."""
         spot = self
         for step in path:

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from msgspec import Struct
 
 
-class Place(Struct, frozen=True):
+class Position(Struct, frozen=True):
     """A stretch of a file. Lines and columns count from 1, columns in characters; `end_column` is the one after."""
 
     line: int
@@ -15,7 +15,7 @@ class Place(Struct, frozen=True):
     end_column: int
 
 
-class Lines:
+class LineIndex:
     """A text whose indexes are to be shown as places. Only `\\n` ends a line."""
 
     def __init__(self, text: str) -> None:
@@ -39,9 +39,9 @@ class Lines:
         """How far `index` stands in its line, counted from 0."""
         return index - self._starts[self.number(index) - 1]
 
-    def place(self, start: int, end: int) -> Place:
+    def place(self, start: int, end: int) -> Position:
         """The stretch from `start` to before `end`, both held within the text."""
         start = max(0, min(start, len(self.text)))
         end = max(start, min(end, len(self.text)))
         first, last = self.number(start), self.number(end)
-        return Place(first, self.column(start) + 1, last, self.column(end) + 1)
+        return Position(first, self.column(start) + 1, last, self.column(end) + 1)

@@ -20,7 +20,7 @@ from engine.flow.registry import Registry
 from engine.problem import Problem
 from engine.project.project import Project
 from flows.circle import circling
-from flows.client_sendable import sendable
+from flows.client_sendable import client_sendable
 from flows.counters import counters_of, uncounted
 from flows.declared import counted
 from flows.diagnostic import Diagnostic, Related, diagnose, ordered
@@ -71,7 +71,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         flow, problems = compile_flow(data, names, registry, document.line, version=version, text=document.text)
         found = counted(data, settings.settings.fields)
         counters.append(frozenset(counters_of(data)))
-        warned = [*sendable(flow, document.text), *circling(flow)] if flow is not None else []
+        warned = [*client_sendable(flow, document.text), *circling(flow)] if flow is not None else []
         return (None if found else flow), [*problems, *found, *warned]
 
     flows = loading.named("flows", "flow", read_flow)

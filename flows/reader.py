@@ -6,9 +6,9 @@ from typing import Any, Final, Literal
 
 from engine.problem import KeyPath
 from flows.finding import Finding
-from flows.located_value import Spot
+from flows.located_value import LocatedValue
 from flows.offsets import raw_offsets
-from flows.place import Lines, Place
+from flows.place import LineIndex, Position
 from flows.tree import read_tree
 
 LARGEST: Final = 262_144  # characters of a file
@@ -20,7 +20,7 @@ _REFUSED = re.compile("[^\t\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\uff
 class Document:
     """A YAML text as it was read. `data` is None when `problems` has an error that leaves nothing to look at."""
 
-    def __init__(self, name: str, lines: Lines, root: Spot | None, findings: tuple[Finding, ...]) -> None:
+    def __init__(self, name: str, lines: LineIndex, root: LocatedValue | None, findings: tuple[Finding, ...]) -> None:
         self.name = name
         self.problems = [finding.problem() for finding in findings]
         self._lines = lines
@@ -46,7 +46,7 @@ class Document:
 
     def place(
         self, path: KeyPath, on: Literal["key", "value"] = "value", offset: int | None = None, length: int = 1
-    ) -> Place:
+    ) -> Position:
         """Where the key or value at `path` stands; a path that leads nowhere is placed at what it leaves from.
 
         `offset` and `length` count characters of a scalar's value. At the root they count characters of the text.
@@ -63,14 +63,14 @@ class Document:
         chosen = key if key is not None and labelled else spot
         return self._clipped(chosen.start, chosen.end)
 
-    def _find(self, path: KeyPath) -> tuple[Spot | None, Spot | None, bool]:
+    def _find(self, path: KeyPath) -> tuple[LocatedValue | None, LocatedValue | None, bool]:
         """The last key and spot along `path`, and whether the path leads there."""
         key, spot, steps = None, self._root, 0
         for key, spot in self._root.follow(path) if self._root is not None else ():  # noqa: B007
             steps += 1
         return key, spot, steps == len(path)
 
-    def _inside(self, spot: Spot, offset: int, length: int) -> tuple[int, int]:
+    def _inside(self, spot: LocatedValue, offset: int, length: int) -> tuple[int, int]:
         """The stretch of a scalar's text; from its start, when the text does not spell the value."""
         raw = self.text[spot.start : spot.end]
         at = raw_offsets(raw, spot.style, spot.data)
@@ -80,7 +80,7 @@ class Document:
         last = max(first, min(offset + length, len(at) - 1))
         return spot.start + at[first], spot.start + max(at[last], at[first] + 1)
 
-    def _clipped(self, start: int, end: int) -> Place:
+    def _clipped(self, start: int, end: int) -> Position:
         """The stretch as far as its first line goes: carets cannot go on below."""
         start = max(0, min(start, len(self.text)))
         newline = self.text.find("\n", start)
@@ -89,7 +89,7 @@ class Document:
 
 def read_yaml(text: str, name: str) -> Document:
     """Read the text of one file; `name` is what its author calls the file."""
-    lines = Lines(text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"))
+    lines = LineIndex(text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"))
     finding = _too_large(lines.text) or _refused(lines.text)
     if finding is not None:
         return Document(name, lines, None, (finding,))

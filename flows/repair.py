@@ -1,6 +1,6 @@
 """The corrected line that a help shows: which part of a line the author meant as one value, and that part in quotes."""
 
-from flows.place import Lines
+from flows.place import LineIndex
 from flows.scalar import quoted
 
 WIDEST = 100  # characters of a corrected line; a longer one helps nobody
@@ -9,7 +9,7 @@ FARTHEST = 1000  # characters of a line that are looked at from its value's star
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 
-def value_end(lines: Lines, start: int, *, flow: bool) -> int:
+def value_end(lines: LineIndex, start: int, *, flow: bool) -> int:
     """Where the value that begins at `start` was meant to end: in braces at a comma or bracket, else with its line."""
     number = lines.number(start)
     line_end = min(lines.start(number) + len(lines.line(number)), start + FARTHEST)
@@ -18,14 +18,14 @@ def value_end(lines: Lines, start: int, *, flow: bool) -> int:
     return start + len(text[start:end].rstrip())
 
 
-def put_in_quotes(lines: Lines, start: int, *, flow: bool) -> str:
+def put_in_quotes(lines: LineIndex, start: int, *, flow: bool) -> str:
     """The help that shows the line with the value at `start` in quotes."""
     end = value_end(lines, start, flow=flow)
     line = rewritten(lines, start, end, quoted(lines.text[start:end]))
     return f"put the whole value in quotes: `{line}`" if line else "put the whole value in quotes"
 
 
-def rewritten(lines: Lines, start: int, end: int, text: str) -> str:
+def rewritten(lines: LineIndex, start: int, end: int, text: str) -> str:
     """The line of `start` with `text` in place of what stands from `start` to `end`; empty when it is too long."""
     number = lines.number(start)
     first = lines.start(number)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from engine.problem import Problem, Wrong, did_you_mean
+from engine.problem import Problem, ProblemError, did_you_mean
 
 UNRESOLVED = "H408"
 LARGEST = 65_536  # bytes of a file that holds a secret
@@ -68,6 +68,6 @@ def _read(found: re.Match[str], path: Path) -> str:
         raise _wrong(found, f"`{found['name']}` cannot be read: {reason}", remedy) from None
 
 
-def _wrong(found: re.Match[str], message: str, remedy: str) -> Wrong:
+def _wrong(found: re.Match[str], message: str, remedy: str) -> ProblemError:
     length = found.end() - found.start()
-    return Wrong(Problem(code=UNRESOLVED, message=message, offset=found.start(), length=length, help=remedy))
+    return ProblemError(Problem(code=UNRESOLVED, message=message, offset=found.start(), length=length, help=remedy))

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct, field
 from engine.flow.reading import unknown_field
 from engine.language.duration import read_duration
 from engine.language.expression import Condition, Read, compile_condition
-from engine.problem import Problem, Wrong
+from engine.problem import Problem, ProblemError
 from engine.project.segment import Segment
 from flows.typed import read_struct
 
@@ -62,8 +62,8 @@ def _segment(
             for_ms=for_ms,
             within_ms=within_ms,
         )
-    except Wrong as wrong:
-        problems.append(wrong.problem.below(("condition",)))
+    except ProblemError as error:
+        problems.append(error.problem.below(("condition",)))
         return None
 
 
@@ -102,8 +102,8 @@ def _either(file: SegmentFile) -> Problem:
 def _condition(text: str, problems: list[Problem]) -> Condition | None:
     try:
         condition = compile_condition(text, READABLE)
-    except Wrong as wrong:
-        problems.append(wrong.problem.below(("condition",)))
+    except ProblemError as error:
+        problems.append(error.problem.below(("condition",)))
         return None
     unknown = [problem for read in condition.reads if (problem := unknown_field(read)) is not None]
     problems += [problem.below(("condition",)) for problem in unknown]

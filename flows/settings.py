@@ -8,9 +8,9 @@ from msgspec import Meta, Struct, field
 
 from engine.language.duration import read_duration
 from engine.language.path import parse_path
-from engine.problem import KeyPath, Problem, Wrong, did_you_mean
+from engine.problem import KeyPath, Problem, ProblemError, did_you_mean
 from engine.profile.declared import Rule
-from engine.profile.key import MOST_PER_KEY, Form, KeyRules, folded, regions
+from engine.profile.key import MAX_PER_KEY, Form, KeyRules, folded, regions
 from engine.project.project import WEEK_MS, Settings
 from engine.project.retention import Kind, Retention
 from engine.project.source import Target
@@ -44,7 +44,7 @@ class Merging(Struct, frozen=True, kw_only=True):
     ] = None
     most_per_key: Annotated[
         int, Meta(description="How many profiles one value of a key may join with the first that had it", ge=1, le=99)
-    ] = MOST_PER_KEY
+    ] = MAX_PER_KEY
     never: Annotated[
         tuple[str, ...],
         Meta(description="Values of keys that stand for nobody, e.g. info@shop.example", max_length=1000),
@@ -157,8 +157,8 @@ def _with_secrets(raw: Any, name: str, root: Path, environment: Mapping[str, str
     def filled(value: Any, *at: str) -> Any:
         try:
             return resolve(value, root, environment) if isinstance(value, str) else value
-        except Wrong as wrong:
-            problems.append(wrong.problem.below(("targets", name, *at)))
+        except ProblemError as error:
+            problems.append(error.problem.below(("targets", name, *at)))
             return value
 
     target = {key: filled(value, key) if key == "url" else value for key, value in raw.items()}
@@ -197,8 +197,8 @@ def _paths(
     for text in written:
         try:
             path = parse_path(text)
-        except Wrong as wrong:
-            problems.append(_on_key(wrong.problem, (key, text)))
+        except ProblemError as error:
+            problems.append(_on_key(error.problem, (key, text)))
             continue
         if path[0] in roots and len(path) > 1:
             found.append((text, path))

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.problem import Problem, Wrong
+from engine.problem import Problem, ProblemError
 from engine.project.source import Source
 from engine.tracking.intake.user_token import SHORTEST_SECRET
 from flows.secret import resolve
@@ -21,8 +21,8 @@ def read_source(data: Any, root: Path, environment: Mapping[str, str]) -> tuple[
     if isinstance(given, str):
         try:
             data = {**data, "user_secret": _secret(given, root, environment)}
-        except Wrong as wrong:
-            return None, [wrong.problem.below(("user_secret",))]
+        except ProblemError as error:
+            return None, [error.problem.below(("user_secret",))]
     source, problems = read_struct(Source, data, "a source")
     if source is None:
         return None, problems
@@ -57,10 +57,10 @@ def _secret(given: str, root: Path, environment: Mapping[str, str]) -> str:
     secret = resolve(given, root, environment)
     if secret is given:
         message, remedy = "a secret does not stand in the file itself", "write `user_secret: ${env:NAME}`"
-        raise Wrong(Problem(code="H404", message=message, help=remedy))
+        raise ProblemError(Problem(code="H404", message=message, help=remedy))
     if len(secret) < SHORTEST_SECRET:
         remedy = "make one by `openssl rand -hex 32`"
-        raise Wrong(
+        raise ProblemError(
             Problem(code="H404", message=f"`user_secret` has fewer than {SHORTEST_SECRET} characters", help=remedy)
         )
     return secret

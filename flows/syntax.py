@@ -11,7 +11,7 @@ import yaml
 
 from flows import yaml_pitfalls
 from flows.finding import Finding
-from flows.place import Lines
+from flows.place import LineIndex
 from flows.repair import FARTHEST, closing, put_in_quotes, rewritten, value_end
 from flows.scalar import quoted
 
@@ -30,7 +30,7 @@ class _Complaint:
     `value` is where that line's value begins, if it has one near; nothing behind `end` is looked at.
     """
 
-    lines: Lines
+    lines: LineIndex
     what: str
     context: str
     at: int
@@ -42,7 +42,7 @@ class _Complaint:
     value: int | None
 
 
-def explain(lines: Lines, error: yaml.MarkedYAMLError, in_flow: bool) -> Finding:
+def explain(lines: LineIndex, error: yaml.MarkedYAMLError, in_flow: bool) -> Finding:
     """The mistake that made the parser give up, with its remedy where one is known."""
     complaint = _complaint(lines, error, in_flow)
     for detect in _DETECTORS:
@@ -52,7 +52,7 @@ def explain(lines: Lines, error: yaml.MarkedYAMLError, in_flow: bool) -> Finding
     return Finding("H001", f"this is not YAML: {complaint.what}", complaint.at, complaint.at + 1)
 
 
-def _complaint(lines: Lines, error: yaml.MarkedYAMLError, in_flow: bool) -> _Complaint:
+def _complaint(lines: LineIndex, error: yaml.MarkedYAMLError, in_flow: bool) -> _Complaint:
     mark = error.problem_mark or error.context_mark
     at = min(mark.index, len(lines.text)) if mark else 0
     since = min(error.context_mark.index, at) if error.context_mark else at
@@ -107,7 +107,7 @@ def _unclosed_quote(c: _Complaint) -> Finding | None:
     return None
 
 
-def _never_closed(lines: Lines, start: int) -> Finding:
+def _never_closed(lines: LineIndex, start: int) -> Finding:
     quote = lines.text[start]
     end = value_end(lines, start, flow=False)
     fixed = rewritten(lines, end, end, quote)

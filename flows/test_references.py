@@ -15,17 +15,17 @@ from engine.language.moment import date
 from engine.problem import KeyPath, Problem
 from engine.project.project import Project
 from engine.tracking.intake.consent import fault_of
-from flows.case import SOMEBODY, Case, CaseFile, Given, GivenProfile, Mock, Send, Step, given_keys
+from flows.case import SOMEBODY, Case, CaseFile, Given, GivenProfile, Mock, Send, TestStep, given_keys
 from flows.expected import expected
-from flows.known_names import Roster, dotted
-from flows.visitor_ids import stand_ins
+from flows.known_names import KnownNames, dotted
+from flows.visitor_ids import placeholder_ids
 
 _VISITOR = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 
 
-def mentioned(file: CaseFile, project: Project, named: Mapping[str, frozenset[str]]) -> Iterator[Problem]:
+def referenced_names(file: CaseFile, project: Project, named: Mapping[str, frozenset[str]]) -> Iterator[Problem]:
     """What is wrong with the names in a test file. `named` has those of things that are there and cannot be read."""
-    roster = Roster(file, project, named)
+    roster = KnownNames(file, project, named)
     yield from roster.known("flow", file.flow, ("flow",))
     yield from roster.known("source", file.source, ("source",))
     try:
@@ -51,7 +51,7 @@ def given_profiles(given: Given) -> Iterator[tuple[str, GivenProfile, KeyPath]]:
         yield visitor, profile, ("profiles", visitor)
 
 
-def _case(case: Case, at: KeyPath, roster: Roster) -> Iterator[Problem]:
+def _case(case: Case, at: KeyPath, roster: KnownNames) -> Iterator[Problem]:
     roster.visitors = []
     for visitor, profile, place in given_profiles(case.given):
         yield from _came(visitor, (*at, "given", *place), roster)
@@ -75,7 +75,7 @@ def _case(case: Case, at: KeyPath, roster: Roster) -> Iterator[Problem]:
         yield Problem(code="H425", message="this case expects nothing", path=(*at, "name"), help=help)
 
 
-def _step(step: Step, at: KeyPath, roster: Roster) -> Iterator[Problem]:
+def _step(step: TestStep, at: KeyPath, roster: KnownNames) -> Iterator[Problem]:
     done = [key for key in ("send", "advance", "unmerge") if getattr(step, key) is not UNSET]
     if len(done) != 1:
         message = f"a step does one thing, this one {' and '.join(f'`{key}`' for key in done) or 'does none'}"
@@ -97,7 +97,7 @@ def _step(step: Step, at: KeyPath, roster: Roster) -> Iterator[Problem]:
     yield from expected(step.expect, (*at, "expect"), roster, sender)
 
 
-def _profile(profile: GivenProfile, at: KeyPath, roster: Roster) -> Iterator[Problem]:
+def _profile(profile: GivenProfile, at: KeyPath, roster: KnownNames) -> Iterator[Problem]:
     for root in ("traits", "pii"):
         for text in getattr(profile, root):
             yield from dotted(text, (*at, root, text))
@@ -112,7 +112,7 @@ def _profile(profile: GivenProfile, at: KeyPath, roster: Roster) -> Iterator[Pro
             yield Problem(code="H309", message=f"segment `{name}` has a condition", path=place, help=help)
 
 
-def _send(send: Send, at: KeyPath, roster: Roster) -> Iterator[Problem]:
+def _send(send: Send, at: KeyPath, roster: KnownNames) -> Iterator[Problem]:
     several = send.events is not UNSET
     beside = [key for key in ("type", "id", "time", "properties") if getattr(send, key) not in (UNSET, {})]
     if several and beside:
@@ -133,14 +133,14 @@ def _send(send: Send, at: KeyPath, roster: Roster) -> Iterator[Problem]:
 
 def _wanted(send: Send, at: KeyPath) -> Iterator[tuple[str, KeyPath]]:
     """The visitors whose ids a payload has in it."""
-    yield from stand_ins(send.properties, (*at, "properties"))
-    yield from stand_ins(send.context, (*at, "context"))
+    yield from placeholder_ids(send.properties, (*at, "properties"))
+    yield from placeholder_ids(send.context, (*at, "context"))
     for i, event in enumerate(send.events if isinstance(send.events, tuple) else ()):
         for key in ("properties", "context"):
-            yield from stand_ins(getattr(event, key), (*at, "events", i, key))
+            yield from placeholder_ids(getattr(event, key), (*at, "events", i, key))
 
 
-def _came(name: str, at: KeyPath, roster: Roster) -> Iterator[Problem]:
+def _came(name: str, at: KeyPath, roster: KnownNames) -> Iterator[Problem]:
     """Somebody comes."""
     if not _VISITOR.fullmatch(name):
         help = "small letters, digits, - and _"
@@ -149,7 +149,7 @@ def _came(name: str, at: KeyPath, roster: Roster) -> Iterator[Problem]:
         roster.visitors.append(name)
 
 
-def _mocks(mocks: Mapping[str, Mock | tuple[Mock, ...]], at: KeyPath, roster: Roster) -> Iterator[Problem]:
+def _mocks(mocks: Mapping[str, Mock | tuple[Mock, ...]], at: KeyPath, roster: KnownNames) -> Iterator[Problem]:
     for text, answers in mocks.items():
         yield from roster.outside(text, (*at, text))
         if answers == ():

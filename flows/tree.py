@@ -15,13 +15,13 @@ from msgspec import Struct
 
 from flows import syntax, yaml_pitfalls
 from flows.finding import Finding
-from flows.located_value import Spot
-from flows.place import Lines
+from flows.located_value import LocatedValue
+from flows.place import LineIndex
 from flows.scalar import Unkeepable, read_plain
 
 DEEPEST: Final = 64  # levels of maps and lists
 LARGEST_EXPANSION: Final = 524_288  # characters with every alias written out; a file without aliases cannot reach it
-MOST_FINDINGS: Final = 100
+MAX_FINDINGS: Final = 100
 
 _ANCHOR = re.compile(r"&[^\s\[\]{},]*\s*")
 
@@ -29,11 +29,11 @@ _ANCHOR = re.compile(r"&[^\s\[\]{},]*\s*")
 class Tree(Struct, frozen=True):
     """What was read: the root (None when the text has no document or cannot be read) and what is wrong with it."""
 
-    root: Spot | None
+    root: LocatedValue | None
     findings: tuple[Finding, ...]
 
 
-def read_tree(lines: Lines) -> Tree:
+def read_tree(lines: LineIndex) -> Tree:
     """Read the one document of a text. The text must have been looked at for size and characters before."""
     builder = _Builder(lines)
     loader = yaml.CSafeLoader(lines.text)
@@ -51,21 +51,21 @@ def read_tree(lines: Lines) -> Tree:
 class _Frame:
     """A map or list that is being read. `key` is the key whose value comes next."""
 
-    spot: Spot
+    spot: LocatedValue
     anchor: str | None
     flow: bool
-    key: Spot | None = None
+    key: LocatedValue | None = None
     dropped: int = 0  # keys that are refused; their values need some name
 
 
 class _Builder:
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: LineIndex) -> None:
         self.lines = lines
-        self.root: Spot | None = None
+        self.root: LocatedValue | None = None
         self.findings: list[Finding] = []
         self.over = False
         self._stack: list[_Frame] = []
-        self._anchors: dict[str, Spot | None] = {}  # None while what it names is being read
+        self._anchors: dict[str, LocatedValue | None] = {}  # None while what it names is being read
         self._documents = 0
         self._muted: int | None = None  # depth of an unquoted template, about whose inside nothing more is said
         self._takes: dict[type[yaml.Event], Callable[[Any], None]] = {
@@ -99,7 +99,7 @@ class _Builder:
     def _say(self, finding: Finding) -> None:
         if self._muted is None:
             self.findings.append(finding)
-            self.over = self.over or len(self.findings) >= MOST_FINDINGS
+            self.over = self.over or len(self.findings) >= MAX_FINDINGS
 
     def _document(self, event: yaml.DocumentStartEvent) -> None:
         self._documents += 1
@@ -116,12 +116,12 @@ class _Builder:
             self._say(yaml_pitfalls.tag(self.lines, start, end, self.in_flow))
         if event.anchor is not None and (anchor := _ANCHOR.match(self.lines.text, start, end)):
             start = anchor.end()
-        spot = Spot(start, end, event.value, event.style or "", size=1 + len(event.value))
+        spot = LocatedValue(start, end, event.value, event.style or "", size=1 + len(event.value))
         if event.style == "" and event.tag is None:
             self._plain(spot)
         self._add(spot, event.anchor)
 
-    def _plain(self, spot: Spot) -> None:
+    def _plain(self, spot: LocatedValue) -> None:
         try:
             value = read_plain(spot.data)
         except Unkeepable:
@@ -153,7 +153,7 @@ class _Builder:
             self._say(Finding("H023", f"`*{name}` stands inside what it names", start, end))
         else:
             self._say(yaml_pitfalls.alias(self.lines, start, self.in_flow))
-        self._add(Spot(start, end, None), None)
+        self._add(LocatedValue(start, end, None), None)
 
     def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
         start, end = _span(event)
@@ -170,7 +170,7 @@ class _Builder:
         flow = bool(event.flow_style)
         if event.anchor is not None:
             self._anchors[event.anchor] = None
-        spot = Spot(start, start, {} if mapping else [], "{" if flow else "-")
+        spot = LocatedValue(start, start, {} if mapping else [], "{" if flow else "-")
         self._stack.append(_Frame(spot, event.anchor, flow))
 
     def _close(self, event: yaml.MappingEndEvent | yaml.SequenceEndEvent) -> None:
@@ -187,7 +187,7 @@ class _Builder:
             self._say(found)
         self._add(frame.spot, frame.anchor)
 
-    def _add(self, spot: Spot, anchor: str | None) -> None:
+    def _add(self, spot: LocatedValue, anchor: str | None) -> None:
         if anchor is not None:
             self._anchors[anchor] = spot
         if not self._stack:
@@ -203,7 +203,7 @@ class _Builder:
             self._put(frame, frame.key.data, spot)
             frame.key = None
 
-    def _put(self, frame: _Frame, at: str | int, spot: Spot) -> None:
+    def _put(self, frame: _Frame, at: str | int, spot: LocatedValue) -> None:
         holder = frame.spot
         holder.size += spot.size
         if holder.size > LARGEST_EXPANSION:
@@ -219,7 +219,7 @@ class _Builder:
             holder.keys[at] = frame.key
         holder.inside[at] = spot
 
-    def _key(self, frame: _Frame, spot: Spot) -> Spot:
+    def _key(self, frame: _Frame, spot: LocatedValue) -> LocatedValue:
         """The key that `spot` is; one that is refused gets a name that no author can write."""
         finding = yaml_pitfalls.key(
             self.lines, spot, frame.spot.keys.get(spot.data) if isinstance(spot.data, str) else None
@@ -228,7 +228,7 @@ class _Builder:
             return spot
         self._say(finding)
         frame.dropped += 1
-        return Spot(spot.start, spot.end, f"\0{frame.dropped}")
+        return LocatedValue(spot.start, spot.end, f"\0{frame.dropped}")
 
 
 def _span(event: yaml.Event) -> tuple[int, int]:

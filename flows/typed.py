@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import FieldInfo, fields
 
 from engine.problem import KeyPath, Problem, did_you_mean
-from engine.validation_message import description, in_words
+from engine.validation_message import description, validation_message
 from flows.secret import Secret
 
 T = TypeVar("T", bound=Struct)
@@ -130,7 +130,7 @@ def _called(kind: type[Struct], at: KeyPath) -> str:
 def _misfit(text: str, annotation: Any, data: Any, at: KeyPath) -> Problem:
     complaint, _, inside = text.partition(" - at `$")
     below: KeyPath = tuple(int(index) for index in re.findall(r"\[(\d+)\]", inside))
-    message, remedy = in_words(complaint, annotation, _shown(data))
+    message, remedy = validation_message(complaint, annotation, _shown(data))
     name = next(step for step in reversed(at) if isinstance(step, str))
     return Problem(code="H404", message=f"`{name}`: {message}", path=(*at, *below), help=remedy)
 

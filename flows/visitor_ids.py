@@ -9,14 +9,14 @@ from engine.problem import KeyPath
 _WHOLE = re.compile(r"\{\{ *([a-z][a-z0-9_-]*)\.id *\}\}")
 
 
-def stand_ins(value: Any, at: KeyPath) -> Iterator[tuple[str, KeyPath]]:
+def placeholder_ids(value: Any, at: KeyPath) -> Iterator[tuple[str, KeyPath]]:
     """The visitors whose ids are wanted in plain data, with the places."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from stand_ins(inner, (*at, key))
+            yield from placeholder_ids(inner, (*at, key))
     elif isinstance(value, list):
         for i, inner in enumerate(value):
-            yield from stand_ins(inner, (*at, i))
+            yield from placeholder_ids(inner, (*at, i))
     elif isinstance(value, str) and (found := _WHOLE.fullmatch(value)):
         yield found[1], at
 

@@ -5,8 +5,8 @@ import re
 from msgspec import Struct
 
 from flows.finding import Finding
-from flows.located_value import Spot
-from flows.place import Lines
+from flows.located_value import LocatedValue
+from flows.place import LineIndex
 from flows.repair import FARTHEST, put_in_quotes, rewritten, value_end
 from flows.scalar import quoted
 
@@ -23,14 +23,14 @@ class Around(Struct, frozen=True):
     key_line: int | None
 
 
-def template(lines: Lines, start: int, in_flow: bool) -> Finding:
+def template(lines: LineIndex, start: int, in_flow: bool) -> Finding:
     """`message: {{ x }}`: two maps, the outer with the inner as its key."""
     end = value_end(lines, start, flow=in_flow)
     message = "without quotes, YAML reads `{{ }}` as maps"
     return Finding("H003", message, start, end, put_in_quotes(lines, start, flow=in_flow))
 
 
-def alias(lines: Lines, start: int, in_flow: bool) -> Finding:
+def alias(lines: LineIndex, start: int, in_flow: bool) -> Finding:
     """`event: *` and `schedule: */5 * * * *`."""
     end = value_end(lines, start, flow=in_flow)
     what = "schedule" if _CRON.fullmatch(lines.text[start:end]) else "text"
@@ -38,7 +38,7 @@ def alias(lines: Lines, start: int, in_flow: bool) -> Finding:
     return Finding("H006", message, start, end, put_in_quotes(lines, start, flow=in_flow))
 
 
-def reserved(lines: Lines, start: int, in_flow: bool) -> Finding:
+def reserved(lines: LineIndex, start: int, in_flow: bool) -> Finding:
     """`schedule: @daily`, and other values whose first character YAML keeps for itself."""
     end = value_end(lines, start, flow=in_flow)
     character = lines.text[start : start + 1]
@@ -47,7 +47,7 @@ def reserved(lines: Lines, start: int, in_flow: bool) -> Finding:
     return Finding("H007", message, start, end, put_in_quotes(lines, start, flow=in_flow))
 
 
-def tag(lines: Lines, start: int, end: int, in_flow: bool) -> Finding:
+def tag(lines: LineIndex, start: int, end: int, in_flow: bool) -> Finding:
     """`if: !event.returning` and `x: !!str 1`."""
     whole = value_end(lines, start, flow=in_flow)
     if not lines.text.startswith("!", start) or lines.text.startswith("!!", start):
@@ -57,7 +57,7 @@ def tag(lines: Lines, start: int, end: int, in_flow: bool) -> Finding:
     return Finding("H008", "`!` begins a tag in YAML, and tags are not read", start, whole, remedy)
 
 
-def plain(lines: Lines, start: int, end: int, around: Around) -> Finding | None:
+def plain(lines: LineIndex, start: int, end: int, around: Around) -> Finding | None:
     """A plain text that only looks like one value: a call cut at its comma, or a key that lacks its space."""
     text = lines.text[start:end]
     if around.flow:
@@ -68,7 +68,7 @@ def plain(lines: Lines, start: int, end: int, around: Around) -> Finding | None:
     return missing_space(lines, start, start + found.end()) if found else None
 
 
-def cut_by_comment(lines: Lines, start: int, end: int, around: Around) -> Finding | None:
+def cut_by_comment(lines: LineIndex, start: int, end: int, around: Around) -> Finding | None:
     """`log: Order #{{ event.id }}`: a space and `#` begin a comment, which takes the template along."""
     found = _COMMENT.match(lines.text, end, end + FARTHEST) if end > start else None
     if found is None or "{{" not in found[1]:
@@ -80,7 +80,7 @@ def cut_by_comment(lines: Lines, start: int, end: int, around: Around) -> Findin
     return Finding("H031", message, found.start(1), found.end(), f"{remedy}; or put the comment on a line of its own")
 
 
-def entries(lines: Lines, holder: Spot) -> Finding | None:
+def entries(lines: LineIndex, holder: LocatedValue) -> Finding | None:
     """`{a:b}`: one key `a:b` without a value."""
     for name, key in holder.keys.items():
         value = holder.inside[name]
@@ -90,7 +90,7 @@ def entries(lines: Lines, holder: Spot) -> Finding | None:
     return None
 
 
-def missing_space(lines: Lines, start: int, end: int) -> Finding:
+def missing_space(lines: LineIndex, start: int, end: int) -> Finding:
     """`if:x`: a text. `end` is the index after the colon."""
     fixed = rewritten(lines, end, end, " ")
     return Finding(
@@ -102,7 +102,7 @@ def missing_space(lines: Lines, start: int, end: int) -> Finding:
     )
 
 
-def key(lines: Lines, spot: Spot, earlier: Spot | None) -> Finding | None:
+def key(lines: LineIndex, spot: LocatedValue, earlier: LocatedValue | None) -> Finding | None:
     """A key that is written twice, is the merge key, or is no text."""
     if earlier is not None:
         line = lines.number(earlier.start)
@@ -128,7 +128,7 @@ def key(lines: Lines, spot: Spot, earlier: Spot | None) -> Finding | None:
     return Finding("H021", f"the key `{written}` is not a text", spot.start, spot.end, remedy)
 
 
-def _cut(lines: Lines, start: int) -> Finding:
+def _cut(lines: LineIndex, start: int) -> Finding:
     end = value_end(lines, start, flow=True)
     message = "inside braces and brackets a comma ends the value, so this call is cut in two"
     return Finding("H011", message, start, end, put_in_quotes(lines, start, flow=True))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from engine.flow.node import Node, Outcome, Port, Seen
+from engine.flow.node import Node, NodeContext, Outcome, Port
 from engine.language.path import parse_path
 from engine.profile.document import Path, Scalar
 from engine.profile.operations import Operation
@@ -18,9 +18,9 @@ class ProfileChange(Node, frozen=True):
 
     done = Port("The profile has been changed", main=True)
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, context: NodeContext) -> Outcome:
         """Leave with the operations, or by `failed` when the run has no profile."""
-        if seen.profile is None:
+        if context.profile is None:
             return self.failed(reason="no profile")
         return Outcome("done", None, tuple(self.operations()))
 

@@ -6,9 +6,9 @@ from msgspec import Struct
 
 from engine.flow.ask import ProfileReply
 from engine.flow.effect import Merge
-from engine.flow.node import Seen
+from engine.flow.node import NodeContext
 from engine.profile.document import Profile
-from engine.profile.merge import step_id
+from engine.profile.merge import link_id
 
 
 class Joining(Struct, frozen=True):
@@ -20,7 +20,7 @@ class Joining(Struct, frozen=True):
 
 
 def joining(
-    seen: Seen, own: Profile, found: ProfileReply, other: Profile, cause: str, *, proven: bool = False
+    context: NodeContext, own: Profile, found: ProfileReply, other: Profile, cause: str, *, proven: bool = False
 ) -> Joining:
     """How the run's profile `own` is to be joined with `other`, which was found for `cause`.
 
@@ -28,16 +28,16 @@ def joining(
 
     A step is recorded also where other steps have joined the two before: then undoing one of them is not enough.
     """
-    left = seen.acting or own.id
+    left = context.acting or own.id
     right = found.under if found.under in other.parts else other.id
     new = not other.parts.keys() <= own.parts.keys()
     if left == right:
         return Joining()
-    step = step_id(left, right, cause)
-    known = [profile.steps[step] for profile in (own, other) if step in profile.steps]
+    step = link_id(left, right, cause)
+    known = [profile.links[step] for profile in (own, other) if step in profile.links]
     if any(each.undone for each in known):
         return Joining(apart=new)
-    claimed = found.claimed or not (proven or seen.identify == "trust")
+    claimed = found.claimed or not (proven or context.identify == "trust")
     if not new and known and (claimed or not all(each.claim for each in known)):
         return Joining()  # nothing that is not known already
     return Joining(Merge(other, left, right, cause, claimed=found.claimed, proven=proven), new)

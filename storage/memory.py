@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from engine.ports.erasure import Belongings, Erased
+from engine.ports.erasure import DataSubject, Erased
 from engine.ports.records import (
     CacheEntry,
     Counts,
-    Key,
-    Mark,
+    IdentityKey,
+    ProcessedEvent,
     Rejected,
     RunRecord,
     Session,
@@ -24,7 +24,7 @@ from engine.ports.records import (
 )
 from engine.ports.store import Conflict
 from engine.profile.document import Profile
-from engine.project.retention import Dropped, Keep, Tell, silent
+from engine.project.retention import Dropped, Keep, ReportProgress, ignore_progress
 from engine.search.field import Kind
 from engine.search.match import matches
 from engine.search.page import Page, read_cursor, write_cursor
@@ -45,14 +45,14 @@ T = TypeVar("T")
 LOOKED_AT_ONCE = 500  # documents that a search looks at before it lets others go on
 
 
-class Kept(Struct, frozen=True):
+class StoredRow(Struct, frozen=True):
     """A document with the version that compare-and-set looks at."""
 
     version: int
     doc: bytes
 
 
-NOTHING = Kept(0, b"")
+NOTHING = StoredRow(0, b"")
 
 
 class MemoryStore:
@@ -63,11 +63,11 @@ class MemoryStore:
 
     def __init__(self, secret: bytes | None = None) -> None:
         self._secret = os.urandom(32) if secret is None else secret
-        self._profiles: dict[str, Kept] = {}
+        self._profiles: dict[str, StoredRow] = {}
         self._merged: dict[str, str] = {}  # tombstones: id -> where the profile lives on
-        self._keys: dict[str, Key] = {}
-        self._sessions: dict[tuple[str, str], Kept] = {}
-        self._marks: dict[tuple[str, str], Mark] = {}
+        self._keys: dict[str, IdentityKey] = {}
+        self._sessions: dict[tuple[str, str], StoredRow] = {}
+        self._marks: dict[tuple[str, str], ProcessedEvent] = {}
         self._events: list[bytes] = []
         self._event_by_id: dict[str, int] = {}
         self._events_by_profile: dict[str, list[int]] = {}
@@ -103,7 +103,7 @@ class MemoryStore:
         """The documents at these ids themselves."""
         return {id: decode_profile(self._profiles[id].doc) for id in ids if id in self._profiles}
 
-    async def key(self, key: str) -> Key | None:
+    async def key(self, key: str) -> IdentityKey | None:
         """The id that a merge key came in under."""
         return self._keys.get(key)
 
@@ -112,7 +112,7 @@ class MemoryStore:
         kept = self._sessions.get((source, id))
         return None if kept is None else decode_session(kept.doc)
 
-    async def marks(self, source: str, events: tuple[str, ...]) -> dict[str, Mark]:
+    async def marks(self, source: str, events: tuple[str, ...]) -> dict[str, ProcessedEvent]:
         """Those of a source's event ids that have taken effect."""
         return {event: mark for event in events if (mark := self._marks.get((source, event))) is not None}
 
@@ -135,10 +135,10 @@ class MemoryStore:
         for profile, doc in profiles:
             self._put_profile(profile, doc)
         for session, doc in sessions:
-            self._sessions[session.source, session.id] = Kept(session.version, doc)
+            self._sessions[session.source, session.id] = StoredRow(session.version, doc)
         for key in unit.keys:
             held = self._keys.get(key.key, key)
-            self._keys[key.key] = Key(key.key, key.id, key.claim and held.claim)
+            self._keys[key.key] = IdentityKey(key.key, key.id, key.claim and held.claim)
         self._marks.update(((mark.source, mark.event), mark) for mark in unit.marks)
         for event, doc in events:
             self._put_event(event, doc)
@@ -201,12 +201,12 @@ class MemoryStore:
         found = sorted((time, id) for id, time in self._due.items() if time <= before)
         return [id for _, id in found[:limit]]
 
-    async def belongings(self, ids: frozenset[str]) -> Belongings:
+    async def data_subject(self, ids: frozenset[str]) -> DataSubject:
         """`ids` with those of all tombstones that lead to one of them, and the sessions of all of these."""
         while more := {id for id, end in self._merged.items() if end in ids} - ids:
             ids |= more
         sessions = [(name, decode_session(kept.doc)) for name, kept in self._sessions.items()]
-        return Belongings(ids, frozenset(name for name, session in sessions if session.profile in ids))
+        return DataSubject(ids, frozenset(name for name, session in sessions if session.profile in ids))
 
     async def remove(self, id: str, version: int) -> None:
         """Erase the document of a profile or a tombstone. Raises `Conflict` when it is not at that version."""
@@ -216,16 +216,16 @@ class MemoryStore:
         for places in (self._profiles, self._merged, self._due):
             places.pop(id, None)
 
-    async def erase(self, whose: Belongings) -> Erased:
+    async def erase(self, subject: DataSubject) -> Erased:
         """Erase what belongs to these, but for the documents of the profiles themselves."""
-        ids, sessions = whose.ids, whose.sessions
+        ids, sessions = subject.ids, subject.sessions
         events = [decode_event(doc) for doc in self._events]
-        left = [event for event in events if not _is_of(event, whose)]
-        gone = {(event.source, event.id, event.received) for event in events if _is_of(event, whose)}
+        left = [event for event in events if not _is_of(event, subject)]
+        gone = {(event.source, event.id, event.received) for event in events if _is_of(event, subject)}
         marks = [
             name
             for name, mark in self._marks.items()
-            if _is_of(mark, whose) or (mark.source, mark.event, mark.at) in gone
+            if _is_of(mark, subject) or (mark.source, mark.event, mark.at) in gone
         ]
         keys = [key for key, held in self._keys.items() if held.id in ids]
         cache = [key for key, (_, doc) in self._cache.items() if decode_cached(doc).profile in ids]
@@ -233,9 +233,11 @@ class MemoryStore:
         kept = [
             run
             for run in runs
-            if not _is_of(run, whose) and (run.source, run.event, run.at) not in gone and ids.isdisjoint(run.met)
+            if not _is_of(run, subject)
+            and (run.source, run.event, run.at) not in gone
+            and ids.isdisjoint(run.other_profiles)
         ]
-        rejected = [doc for doc in self._rejected if not _is_about(decode_rejected(doc), whose)]
+        rejected = [doc for doc in self._rejected if not _is_about(decode_rejected(doc), subject)]
         erased = Erased(
             sessions=_drop(self._sessions, sessions),
             events=len(events) - len(left),
@@ -282,7 +284,7 @@ class MemoryStore:
             rejected=sum(decode_rejected(doc).at < (keep.rejected or 0) for doc in self._rejected),
         )
 
-    async def retain(self, keep: Keep, tell: Tell = silent) -> Dropped:
+    async def retain(self, keep: Keep, tell: ReportProgress = ignore_progress) -> Dropped:
         """Drop events, runs and rejected events from before the times of `keep`."""
         dropped = await self.expired(keep)
         events = [decode_event(doc) for doc in self._events]
@@ -336,10 +338,10 @@ class MemoryStore:
             session = change.session
             if self._sessions.get((session.source, session.id), NOTHING).version != change.expected:
                 raise Conflict("session", session.id)
-        claimed: dict[str, Key] = {}
+        claimed: dict[str, IdentityKey] = {}
         for key in unit.keys:
             held = claimed.get(key.key) or self._keys.get(key.key)
-            if held is not None and held.id != key.id and not (key.over and held.claim > key.claim):
+            if held is not None and held.id != key.id and not (key.supersedes_claim and held.claim > key.claim):
                 raise Conflict("key", key.key)
             claimed[key.key] = key
         marked: set[tuple[str, str]] = set()
@@ -349,7 +351,7 @@ class MemoryStore:
             marked.add((mark.source, mark.event))
 
     def _put_profile(self, profile: Profile, doc: bytes) -> None:
-        self._profiles[profile.id] = Kept(profile.version, doc)
+        self._profiles[profile.id] = StoredRow(profile.version, doc)
         if profile.due is None or profile.merged_into is not None:
             self._due.pop(profile.id, None)
         else:
@@ -386,16 +388,16 @@ class MemoryStore:
         self._runs.append(doc)
 
 
-def _is_of(document: StoredEvent | Mark | RunRecord, whose: Belongings) -> bool:
+def _is_of(document: StoredEvent | ProcessedEvent | RunRecord, subject: DataSubject) -> bool:
     """Whether an event, a mark or a run is of one of the profiles; of a session's only if it has no other profile."""
     if document.profile is not None:
-        return document.profile in whose.ids
-    return (document.source, document.session) in whose.sessions
+        return document.profile in subject.ids
+    return (document.source, document.session) in subject.sessions
 
 
-def _is_about(rejected: Rejected, whose: Belongings) -> bool:
+def _is_about(rejected: Rejected, subject: DataSubject) -> bool:
     """Whether a rejected event came under one of the ids."""
-    return rejected.profile in whose.ids or (rejected.source, rejected.session) in whose.sessions
+    return rejected.profile in subject.ids or (rejected.source, rejected.session) in subject.sessions
 
 
 def _drop(kept: dict[Any, Any], keys: Iterable[Any]) -> int:

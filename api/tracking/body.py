@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from litestar.types import Receive
 
 from api.problem import HttpProblem
-from engine.tracking.intake.payload import MOST_BODY
+from engine.tracking.intake.payload import MAX_BODY
 
 # What senders of JSON say it is: sendBeacon says text, curl says a form unless told otherwise.
 JSON_TYPES = frozenset({b"application/json", b"text/plain", b"application/x-www-form-urlencoded", b""})
@@ -62,7 +62,7 @@ async def read_body(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
     body, more = await _piece(receive)
     if more:
         body = await _rest(body, receive)
-    elif len(body) > MOST_BODY:
+    elif len(body) > MAX_BODY:
         raise _too_large()
     return _unzipped(body) if encoding == b"gzip" else body
 
@@ -78,11 +78,11 @@ async def _piece(receive: Receive) -> tuple[bytes, bool]:
 async def _rest(begun: bytes, receive: Receive) -> bytes:
     pieces, size = [begun], len(begun)
     more = True
-    while more and size <= MOST_BODY:
+    while more and size <= MAX_BODY:
         piece, more = await _piece(receive)
         pieces.append(piece)
         size += len(piece)
-    if size > MOST_BODY:
+    if size > MAX_BODY:
         raise _too_large()
     return b"".join(pieces)
 
@@ -90,10 +90,10 @@ async def _rest(begun: bytes, receive: Receive) -> bytes:
 def _unzipped(body: bytes) -> bytes:
     unpacker = zlib.decompressobj(wbits=31)
     try:
-        plain = unpacker.decompress(body, MOST_BODY + 1)
-    except zlib.error as wrong:
-        raise HttpProblem(400, f"the body is not gzip: {wrong}") from None
-    if len(plain) > MOST_BODY:
+        plain = unpacker.decompress(body, MAX_BODY + 1)
+    except zlib.error as error:
+        raise HttpProblem(400, f"the body is not gzip: {error}") from None
+    if len(plain) > MAX_BODY:
         raise _too_large()
     if not unpacker.eof or unpacker.unused_data:
         raise HttpProblem(400, "the body is not one whole gzip stream")
@@ -101,5 +101,5 @@ def _unzipped(body: bytes) -> bytes:
 
 
 def _too_large() -> HttpProblem:
-    told = f"a body has at most {MOST_BODY} bytes, decompressed: send fewer events at once"
+    told = f"a body has at most {MAX_BODY} bytes, decompressed: send fewer events at once"
     return HttpProblem(413, told, {"Connection": "close"})

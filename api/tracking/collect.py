@@ -9,11 +9,11 @@ from litestar.types import Receive, Scope, Send
 
 from api.problem import HttpProblem
 from api.tracking.body import check_media_type, read_body
-from api.tracking.endpoint import serve
-from engine.tracking.intake.payload import Intake, collected, read_properties
+from api.tracking.endpoint import handle
+from engine.tracking.intake.payload import Intake, collect_intake, read_properties
 from engine.tracking.pipeline.tracker import Tracker
 
-MOST_FIELDS = 500  # of a query
+MAX_FIELDS = 500  # of a query
 
 
 def collect_handler(tracker: Tracker) -> ASGIRouteHandler:
@@ -28,9 +28,9 @@ def collect_handler(tracker: Tracker) -> ASGIRouteHandler:
             else:
                 check_media_type(headers)
                 properties = read_properties(await read_body(receive, headers))
-            return collected(type, source, session, properties)
+            return collect_intake(type, source, session, properties)
 
-        await serve(tracker, scope, send, ("POST", "GET"), read)
+        await handle(tracker, scope, send, ("POST", "GET"), read)
 
     return collect
 
@@ -48,7 +48,7 @@ def path_parts(scope: Scope) -> tuple[str, str, str | None]:
 def query_properties(query: bytes) -> dict[str, Any]:
     """Properties from a query string: text, or a list of texts for a name that stands several times."""
     try:
-        given = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+        given = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
-        raise HttpProblem(400, f"a query has at most {MOST_FIELDS} fields") from None
+        raise HttpProblem(400, f"a query has at most {MAX_FIELDS} fields") from None
     return {name: values[0] if len(values) == 1 else values for name, values in given.items()}

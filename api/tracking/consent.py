@@ -9,9 +9,9 @@ from msgspec import UNSET, DecodeError, Raw, Struct, UnsetType
 from msgspec.json import Decoder, Encoder
 
 from api.tracking.body import check_media_type, read_body
-from api.tracking.endpoint import serve
+from api.tracking.endpoint import handle
 from engine.tracking.intake.consent import CONSENT_CHANGED
-from engine.tracking.intake.payload import Intake, Refusal, malformed, read_track
+from engine.tracking.intake.payload import Intake, Refusal, malformed_payload, read_track
 from engine.tracking.pipeline.tracker import Tracker
 
 _EVENT = "/events/0"
@@ -45,7 +45,7 @@ def consent_handler(tracker: Tracker) -> ASGIRouteHandler:
             check_media_type(headers)
             return read_consent(await read_body(receive, headers))
 
-        await serve(tracker, scope, send, ("POST",), read)
+        await handle(tracker, scope, send, ("POST",), read)
 
     return consent
 
@@ -54,8 +54,8 @@ def read_consent(body: bytes) -> Intake:
     """The intake of a body of `/consent`. Raises `Refusal`, which points into that body."""
     try:
         payload = _decoder.decode(body)
-    except (DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-        raise malformed(wrong, body) from None
+    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise malformed_payload(error, body) from None
     given: dict[str, Any] = {name: getattr(payload, name) for name in ConsentPayload.__struct_fields__}
     given = {name: part for name, part in given.items() if part is not UNSET}
     changed: dict[str, Any] = {name: given.pop(name) for name in ("id", "time") if name in given}

@@ -12,7 +12,7 @@ from api.tracking.body import ClientGone, bearer, origin, wanted_headers
 from api.tracking.cors import Headers, answer_headers, preflight_headers
 from engine.ports.store import Unavailable
 from engine.project.source import Source
-from engine.tracking.intake.admission import admit, vouched
+from engine.tracking.intake.admission import admit, credential_matches
 from engine.tracking.intake.payload import Intake, Refusal
 from engine.tracking.pipeline.tracker import Tracker
 
@@ -24,7 +24,7 @@ _JSON = (b"content-type", b"application/json")
 Read = Callable[[dict[bytes, bytes]], Awaitable[Intake]]
 
 
-async def serve(tracker: Tracker, scope: Scope, send: Send, methods: tuple[str, ...], read: Read) -> None:
+async def handle(tracker: Tracker, scope: Scope, send: Send, methods: tuple[str, ...], read: Read) -> None:
     """Answer a request: preflight, or what `read` makes of it, tracked. Only a client that has gone gets no answer."""
     source: Source | None = None
     headers: dict[bytes, bytes] = {}
@@ -39,7 +39,7 @@ async def serve(tracker: Tracker, scope: Scope, send: Send, methods: tuple[str, 
             raise HttpProblem(405, f"send a {' or a '.join(methods)}", {"Allow": ", ".join([*methods, "OPTIONS"])})
         intake = await read(headers)
         source = admit(tracker.project.sources, intake.source, bearer(headers), origin(headers))
-        answered = await tracker.track(vouched(intake, source, tracker.clock.now()), source)
+        answered = await tracker.track(credential_matches(intake, source, tracker.clock.now()), source)
         status, body = 200, _encoder.encode(answered.body)
         if answered.debugger_refused:
             said = [(b"headrace-debugger", b"refused")]
@@ -48,8 +48,8 @@ async def serve(tracker: Tracker, scope: Scope, send: Send, methods: tuple[str, 
     except asyncio.CancelledError:  # the server stops and has waited long enough; nobody waits for this task
         status, body, more = answer_of(Unavailable("the server is stopping: send this again", retry_after=1))
         said = [(name.lower().encode(), value.encode()) for name, value in more.items()]
-    except (Refusal, Unavailable, HttpProblem) as wrong:
-        status, body, more = answer_of(wrong)
+    except (Refusal, Unavailable, HttpProblem) as error:
+        status, body, more = answer_of(error)
         said = [(name.lower().encode(), value.encode()) for name, value in more.items()]
     except Exception:  # the outermost edge: a bug of ours is logged and told as one
         log.exception("a tracking request failed")

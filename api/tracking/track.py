@@ -8,7 +8,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from api.problem import HttpProblem
 from api.tracking.body import check_media_type, read_body
-from api.tracking.endpoint import serve
+from api.tracking.endpoint import handle
 from engine.tracking.intake.payload import Intake, read_track
 from engine.tracking.pipeline.tracker import Tracker
 
@@ -29,7 +29,7 @@ def track_app(tracker: Tracker) -> ASGIApp:
             profile_less = read_flag(scope["query_string"], "profile_less")
             return read_track(await read_body(receive, headers), profile_less=profile_less)
 
-        await serve(tracker, scope, send, ("POST",), read)
+        await handle(tracker, scope, send, ("POST",), read)
 
     return track
 

@@ -108,8 +108,8 @@ def _show_checks(checks: list[Check]) -> None:
         table.add_row(check.name, f"{check.total:,}", f"[red]{check.failed:,}[/red]" if check.failed else "0")
     console.print(table)
     for check in checks:
-        for wrong in check.wrong:
-            console.print(f"[red]{check.name}[/red] {wrong}", highlight=False, markup=True)
+        for error in check.wrong:
+            console.print(f"[red]{check.name}[/red] {error}", highlight=False, markup=True)
     passed = sum(not check.failed for check in checks)
     console.print(f"{passed} of {len(checks)} checks passed")
 

@@ -13,9 +13,9 @@ from engine.ports.records import Counts
 from engine.ports.store import Store
 from engine.profile.document import Profile
 from engine.profile.fold import fold
-from engine.profile.profile_view import shown
+from engine.profile.profile_view import profile_view
 
-MOST_EXAMPLES = 3  # of what differs, for each check
+MAX_EXAMPLES = 3  # of what differs, for each check
 LONGEST = 300  # characters of one value in an example
 
 
@@ -40,8 +40,8 @@ class Stored(Struct, frozen=True):
 def compared(name: str, pairs: Iterable[tuple[str, object, object]]) -> Check:
     """A check over (what, expected, found)."""
     pairs = list(pairs)
-    wrong = [_told(*pair) for pair in pairs if pair[1] != pair[2]]
-    return Check(name, len(pairs), len(wrong), tuple(wrong[:MOST_EXAMPLES]))
+    error = [_told(*pair) for pair in pairs if pair[1] != pair[2]]
+    return Check(name, len(pairs), len(error), tuple(error[:MAX_EXAMPLES]))
 
 
 def _told(what: str, expected: object, found: object) -> str:
@@ -98,7 +98,7 @@ def repeats(first: list[Sent], second: list[Sent]) -> list[Check]:
 
 def contents(stored: Stored, expected: list[Shopper]) -> list[Check]:
     """What is stored, against the computation over the rows."""
-    views = {user: shown(profile, fold(profile)) if profile else {} for user, profile in stored.profiles.items()}
+    views = {user: profile_view(profile, fold(profile)) if profile else {} for user, profile in stored.profiles.items()}
     canonical = {user: profile.id if profile else None for user, profile in stored.profiles.items()}
     fields = sorted({field for shopper in expected for field in shopper.traits})
     totals = [

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from benchmarks.clickstream.clicks import Click, by_user
 
-MOST_TRIES = 20  # of one event that is answered 429 or 503
+MAX_TRIES = 20  # of one event that is answered 429 or 503
 
 
 class Sent(Struct, frozen=True):
@@ -75,7 +75,7 @@ class _Sender:
             async with self._session.post(self._url, data=body) as response:
                 answer = await response.read()
             seconds = perf_counter() - begun
-            if response.status in {429, 503} and tries < MOST_TRIES:
+            if response.status in {429, 503} and tries < MAX_TRIES:
                 await asyncio.sleep(float(response.headers.get("Retry-After", "1")))
                 continue
             told = msgspec.json.decode(answer) if response.status == 200 else {}

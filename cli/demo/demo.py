@@ -23,9 +23,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from cli.demo.server import Trouble, serving
+from cli.demo.server import ServerFailed, serving
 from cli.demo.services import PORT, shop_systems
-from cli.demo.unmerge import Share, get, profile_row, show_apart
+from cli.demo.unmerge import Share, get, profile_row, show_unmerge
 from cli.init import init
 from cli.traces import BAD, QUIET, WELL, event_block, event_line, short
 
@@ -90,8 +90,8 @@ def demo(console: Console) -> int:
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("Interrupted. The server has been stopped, and nothing is left behind.")
         return 130
-    except (Trouble, OSError, aiohttp.ClientError, TimeoutError) as wrong:
-        console.print(f"The demo could not go on: {wrong or type(wrong).__name__}", style=BAD, markup=False)
+    except (ServerFailed, OSError, aiohttp.ClientError, TimeoutError) as error:
+        console.print(f"The demo could not go on: {error or type(error).__name__}", style=BAD, markup=False)
         return 1
 
 
@@ -107,8 +107,8 @@ def systems(console: Console, port: int = PORT) -> int:
         asyncio.run(wait())
     except KeyboardInterrupt:
         return 0
-    except OSError as wrong:
-        console.print(f"Cannot listen on port {port}: {wrong.strerror}.", style=BAD)
+    except OSError as error:
+        console.print(f"Cannot listen on port {port}: {error.strerror}.", style=BAD)
         return 1
     return 0
 
@@ -131,18 +131,18 @@ async def _run(directory: Path, console: Console) -> int:
             console.print(f"A web shop is served on [bold]{address}[/]; its CRM is at {outside}.", highlight=False)
             sent, ids = await _send_all(lines, client, console)
             _show_traces(sent, console)
-            wrong = await _show_stored(client, ids, console)
+            error = await _show_stored(client, ids, console)
             console.rule("Who is who, and who is not")
-            wrong += await show_apart(client, ids["ann"], SHARES, console)
+            error += await show_unmerge(client, ids["ann"], SHARES, console)
     if (crossed := [one for each in crossings(sent) for one in each]) != list(CROSSED):
-        wrong.append(f"segments are entered and left otherwise: {crossed}")
-    wrong += [f"{one.to} was answered with {one.status}" for one in sent if one.status != 200]
-    for line in wrong:
+        error.append(f"segments are entered and left otherwise: {crossed}")
+    error += [f"{one.to} was answered with {one.status}" for one in sent if one.status != 200]
+    for line in error:
         console.print(f"✗ {line}", style=BAD)
-    if not wrong:
+    if not error:
         console.print("✓ Every event is accounted for. The server has stopped; nothing is left behind.", style=WELL)
         console.print("Your turn: headrace init shop, headrace serve shop, and shop/README.md.", style="bold")
-    return 1 if wrong else 0
+    return 1 if error else 0
 
 
 # ---- sending --------------------------------------------------------------------------------------------------------

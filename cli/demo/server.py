@@ -19,7 +19,7 @@ STOP_SECONDS = 15
 _ADDRESS = re.compile(r" on (http://\S+)")
 
 
-class Trouble(Exception):
+class ServerFailed(Exception):
     """Something that had to work did not; the message says what, in the words of who knows."""
 
 
@@ -47,7 +47,7 @@ async def serving(project: Path, database: Path) -> AsyncIterator[str]:
         await _stop(process)
         await reading
     if process.returncode != 0:
-        raise Trouble(f"the server ended with code {process.returncode}\n" + "".join(said))
+        raise ServerFailed(f"the server ended with code {process.returncode}\n" + "".join(said))
 
 
 def _headrace() -> str:
@@ -55,7 +55,7 @@ def _headrace() -> str:
     beside = Path(sys.executable).with_name("headrace")
     found = str(beside) if beside.exists() else shutil.which("headrace")
     if found is None:
-        raise Trouble("the command `headrace` is not installed beside this Python")
+        raise ServerFailed("the command `headrace` is not installed beside this Python")
     return found
 
 
@@ -77,13 +77,13 @@ async def _ready(listening: asyncio.Future[str], said: deque[str]) -> str:
     with suppress(TimeoutError):
         async with asyncio.timeout(BEGIN_SECONDS):
             if not (address := await listening):
-                raise Trouble("the server did not begin\n" + "".join(said))
+                raise ServerFailed("the server did not begin\n" + "".join(said))
             async with aiohttp.ClientSession(address) as client:
                 for _ in range(BEGIN_SECONDS * 20):
                     if await _answers(client):
                         return address
                     await asyncio.sleep(0.05)
-    raise Trouble(f"the server took no events within {BEGIN_SECONDS} s\n" + "".join(said))
+    raise ServerFailed(f"the server took no events within {BEGIN_SECONDS} s\n" + "".join(said))
 
 
 async def _answers(client: aiohttp.ClientSession) -> bool:

@@ -11,10 +11,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cli.demo.server import Trouble
+from cli.demo.server import ServerFailed
 from cli.traces import short
 
-MOST_LOOKS = 100  # at a profile whose segments a server is about to work out; it does so about once a second
+MAX_LOOKS = 100  # at a profile whose segments a server is about to work out; it does so about once a second
 PAUSE = 0.1  # seconds
 
 Document = dict[str, Any]
@@ -28,7 +28,7 @@ class Share(Struct, frozen=True):
     lost: str = ""
 
 
-async def show_apart(
+async def show_unmerge(
     client: aiohttp.ClientSession, id: str, shares: Mapping[str, Share], console: Console
 ) -> list[str]:
     """Show what joined a profile, undo it, and show what both sides have then; gives what is not as it must be.
@@ -43,20 +43,20 @@ async def show_apart(
     path = f"/profiles/{joined['id']}/unmerge"
     async with client.post(path, json={"step": steps[0]["step"]}) as response:
         if response.status != 200:
-            raise Trouble(f"{path} was answered with {response.status}: {await response.text()}")
+            raise ServerFailed(f"{path} was answered with {response.status}: {await response.text()}")
     sides = (joined["id"], next(each for each in joined["ids"] if each != joined["id"]))
     found = {
         name: await _settled(client, side, share) for (name, share), side in zip(shares.items(), sides, strict=True)
     }
     _show_sides(found, shares, console)
-    return [wrong for name, share in shares.items() for wrong in _differences(name, found[name], share)]
+    return [error for name, share in shares.items() for error in _differences(name, found[name], share)]
 
 
 async def get(client: aiohttp.ClientSession, path: str) -> Any:
     """What a server answers. Raises `Trouble`."""
     async with client.get(path) as response:
         if response.status != 200:
-            raise Trouble(f"{path} was answered with {response.status}: {await response.text()}")
+            raise ServerFailed(f"{path} was answered with {response.status}: {await response.text()}")
         return await response.json()
 
 
@@ -106,7 +106,7 @@ def _show_sides(found: Mapping[str, Document], shares: Mapping[str, Share], cons
 
 async def _settled(client: aiohttp.ClientSession, id: str, share: Share) -> Document:
     """The profile, once the server has worked out its segments anew: flows hear of those that it leaves."""
-    for _ in range(MOST_LOOKS):
+    for _ in range(MAX_LOOKS):
         profile: Document = await get(client, f"/profiles/{id}")
         if tuple(profile["segments"]) == share.segments:
             break

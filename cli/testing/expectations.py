@@ -166,12 +166,12 @@ def _calls(value: Mapping[str, int | tuple[Struct, ...]], at: KeyPath, judge: Ju
 
 
 def _profile(value: Mapping[str, Any] | None, at: KeyPath, judge: Judge) -> Iterator[Failure]:
-    person = judge.happened.profile
+    profile = judge.happened.profile
     if value is None:
-        if person is not None:
+        if profile is not None:
             yield Failure(at, "expected no profile; there is one", judge.runs())
         return
-    yield from _person(value, at, judge, person, "the profile")
+    yield from _person(value, at, judge, profile, "the profile")
 
 
 def _profiles(value: Mapping[str, Mapping[str, Any]], at: KeyPath, judge: Judge) -> Iterator[Failure]:
@@ -180,12 +180,12 @@ def _profiles(value: Mapping[str, Mapping[str, Any]], at: KeyPath, judge: Judge)
 
 
 def _person(
-    wanted: Mapping[str, Any], at: KeyPath, judge: Judge, person: Profile | None, who: str
+    wanted: Mapping[str, Any], at: KeyPath, judge: Judge, profile: Profile | None, who: str
 ) -> Iterator[Failure]:
-    if person is None:
+    if profile is None:
         yield Failure(at, f"{who} has no profile" if who != "the profile" else "there is no profile", judge.runs())
         return
-    shown = _in_words(judge.play.stage.shown(person), wanted, judge.play.clock.now())
+    shown = _in_words(judge.play.stage.view(profile), wanted, judge.play.clock.now())
     yield from _differ(at_paths(wanted, shown), at, who, judge.runs())
 
 
@@ -227,28 +227,28 @@ def _crossed(value: Any, at: KeyPath, judge: Judge, *, entered: bool) -> Iterato
     named = isinstance(value, Mapping)
     for visitor, names in (value if named else {judge.happened.sender or "": value}).items():
         place = (*at, visitor) if named else at
-        person = judge.happened.people.get(visitor) if named else judge.happened.profile
-        ids = frozenset(person.ids if person is not None else ())
+        profile = judge.happened.people.get(visitor) if named else judge.happened.profile
+        ids = frozenset(profile.ids if profile is not None else ())
         crossings = [one for one in judge.happened.crossings if one.entered is entered and ids & one.ids]
         found = sorted({one.segment for one in crossings})
         wanted = sorted([names] if isinstance(names, str) else names)
         if found != wanted:
             word, was = ("enter", "entered") if entered else ("leave", "left")
             told = f"expected {_who(visitor)} to {word} {_some(wanted, 'segment')}; {_some(found, 'segment')} was {was}"
-            reasons = [line for name in sorted({*wanted} ^ {*found}) for line in _segment(judge, person, name)]
+            reasons = [line for name in sorted({*wanted} ^ {*found}) for line in _segment(judge, profile, name)]
             yield Failure(place, told, tuple(reasons))
 
 
-def _segment(judge: Judge, person: Profile | None, name: str) -> Iterable[Text]:
-    if person is None:
+def _segment(judge: Judge, profile: Profile | None, name: str) -> Iterable[Text]:
+    if profile is None:
         return
-    for line in why.of_segment(judge.play.project, person, name, judge.play.clock.now()):
+    for line in why.of_segment(judge.play.project, profile, name, judge.play.clock.now()):
         yield Text.assemble((f"{name}  ", "cyan"), line)
 
 
 def _id(judge: Judge, visitor: str) -> str | None:
-    person = judge.happened.people[visitor]
-    return person.id if person is not None else None
+    profile = judge.happened.people[visitor]
+    return profile.id if profile is not None else None
 
 
 # ---- in words -------------------------------------------------------------------------------------------------------

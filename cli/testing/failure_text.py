@@ -8,19 +8,19 @@ from cli.testing.expectations import Failure
 from cli.traces import BAD, QUIET, WELL
 from flows.cases import Playable
 from flows.frame import frame, shown
-from flows.place import Place
+from flows.place import Position
 
 
 def failure_lines(file: Playable, failures: list[Failure]) -> Iterator[Text]:
     """What came out otherwise, place by place; of several with one reason the first says it."""
     said: set[str] = set()
-    for failure in in_order(file, failures):
+    for failure in ordered_lines(file, failures):
         why = "\n".join(line.plain for line in failure.why)
         yield from _failure(file, failure, failure.why if why not in said else ())
         said.add(why)
 
 
-def in_order(file: Playable, failures: list[Failure]) -> list[Failure]:
+def ordered_lines(file: Playable, failures: list[Failure]) -> list[Failure]:
     """As they stand in the file."""
 
     def where(failure: Failure) -> tuple[int, int]:
@@ -47,5 +47,5 @@ def _failure(file: Playable, failure: Failure, why: tuple[Text, ...]) -> Iterato
         lead = " " * len(lead)
 
 
-def _place(file: Playable, failure: Failure) -> Place:
+def _place(file: Playable, failure: Failure) -> Position:
     return file.document.place(failure.at, "key" if failure.on_key else "value")

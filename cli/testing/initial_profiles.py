@@ -4,29 +4,29 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.language.path import parse_path, show_path
-from engine.ports.records import Key, ProfileWrite, Unit
-from engine.profile.apply import commit
+from engine.ports.records import IdentityKey, ProfileWrite, Unit
+from engine.profile.apply import apply_operations
 from engine.profile.consent import decided
 from engine.profile.document import Path, Profile, new_profile
 from engine.profile.fold import fold
 from engine.profile.key import KeyRules
 from engine.profile.operations import Add, Operation, Refused, Set
-from engine.profile.profile_view import shown
+from engine.profile.profile_view import profile_view
 from engine.project.project import Project
 from engine.tracking.intake.consent import decisions_of
 from flows.case import GivenProfile
 from nodes.key import read_key
 
 
-def known_before(project: Project, given: GivenProfile, id: str, now: int) -> Unit:
+def initial_profiles(project: Project, given: GivenProfile, id: str, now: int) -> Unit:
     """The unit that makes a profile and its keys. Raises `Refused` where a profile cannot hold such values."""
     fields = project.settings.fields
-    person, _ = commit(new_profile(id, now), id, tuple(_operations(given, now)), now, None, fields)
-    told = shown(person, fold(person, fields))
-    person = project.conditional.settled(person, told, now)
-    told = shown(person, fold(person, fields))
-    keys = tuple(_keys(given, project.settings.keys, person))
-    return Unit(profiles=(ProfileWrite(person, 0, told),), keys=keys)
+    profile, _ = apply_operations(new_profile(id, now), id, tuple(_operations(given, now)), now, None, fields)
+    told = profile_view(profile, fold(profile, fields))
+    profile = project.segment_rules.settled(profile, told, now)
+    told = profile_view(profile, fold(profile, fields))
+    keys = tuple(_keys(given, project.settings.keys, profile))
+    return Unit(profiles=(ProfileWrite(profile, 0, told),), keys=keys)
 
 
 def _operations(given: GivenProfile, now: int) -> Iterator[Operation]:
@@ -44,7 +44,7 @@ def _values(given: GivenProfile) -> Iterator[tuple[Path, Any]]:
             yield (root, *parse_path(text)), value
 
 
-def _keys(given: GivenProfile, rules: KeyRules, person: Profile) -> Iterator[Key]:
+def _keys(given: GivenProfile, rules: KeyRules, profile: Profile) -> Iterator[IdentityKey]:
     """What leads to the profile: all that is under `pii`, and what `keys:` in headrace.yaml names."""
     declared = {path for path, _ in rules.forms}
     for path, value in _values(given):
@@ -53,4 +53,4 @@ def _keys(given: GivenProfile, rules: KeyRules, person: Profile) -> Iterator[Key
                 key = read_key(show_path(path), value, rules)
             except Refused:
                 continue  # a value that stands for nobody
-            yield Key(f"{key.path}={key.text}", person.id)
+            yield IdentityKey(f"{key.path}={key.text}", profile.id)

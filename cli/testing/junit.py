@@ -3,7 +3,7 @@
 import re
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from cli.testing.failure_text import failure_lines, in_order
+from cli.testing.failure_text import failure_lines, ordered_lines
 from cli.testing.report import Played, PlayedFile, Report, Unplayed
 
 _NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -41,7 +41,7 @@ def _case(suite: Element, file: PlayedFile, case: Played) -> None:
         time=f"{case.seconds:.3f}",
     )
     if case.failures:
-        first = in_order(file.file, case.failures)[0]
+        first = ordered_lines(file.file, case.failures)[0]
         failure = SubElement(shown, "failure", type="expectation", message=_legal(first.told))
         failure.text = _legal("\n".join(line.plain for line in failure_lines(file.file, case.failures)))
 

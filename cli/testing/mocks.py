@@ -12,7 +12,7 @@ from engine.flow.run import Asked
 from engine.ports.store import Clock, Store
 from engine.problem import KeyPath
 from engine.tracking.pipeline.driver import Driver
-from engine.tracking.unit.processing import Pending
+from engine.tracking.unit.processing import PendingRun
 from flows.address import Address, Addresses
 from flows.case import Mock
 
@@ -74,7 +74,7 @@ class Mocks(Driver):
             if answers.used < len(answers.mocks):
                 yield Unused(answers.at, address, answers.used, len(answers.mocks))
 
-    async def outside(self, pending: Pending, asked: Asked) -> Reply:
+    async def outside(self, pending: PendingRun, asked: Asked) -> Reply:
         """What the case says; where it says nothing, no answer, and it is remembered."""
         assert isinstance(asked.ask, HttpAsk)  # noqa: S101
         request = Request(Address(pending.machine.flow.name, asked.id), asked.ask)

@@ -4,16 +4,16 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, json, structs
 
-from cli.testing.initial_profiles import known_before
+from cli.testing.initial_profiles import initial_profiles
 from cli.testing.mocks import Mocks, Request
-from cli.testing.recording_store import Clock, Crossing, Ids, Stage
+from cli.testing.recording_store import Ids, RecordingStore, SegmentChange, TestClock
 from effects.scripted import ScriptedPerformer
 from engine.language.duration import read_duration
 from engine.language.moment import date
 from engine.ports.records import StoredEvent
-from engine.ports.resolve import profile_at
+from engine.ports.resolve import resolve_profile
+from engine.profile.document import Link as Joining
 from engine.profile.document import Profile
-from engine.profile.document import Step as Joining
 from engine.profile.merge import connected
 from engine.profile.operations import Refused
 from engine.project.project import Project
@@ -21,11 +21,11 @@ from engine.tracking.intake.payload import Incoming, Options, Refusal, read_trac
 from engine.tracking.operations.unmerging import unmerge_served
 from engine.tracking.pipeline.tracker import Tracker
 from flows.address import Addresses
-from flows.case import CaseFile, Event, Given, Send, Step
+from flows.case import CaseFile, Event, Given, Send, TestStep
 from flows.test_references import given_profiles
 from flows.visitor_ids import filled_in
 
-MOST_LOOKS = 10_000  # at profiles whose segments time has changed, in one step
+MAX_LOOKS = 10_000  # at profiles whose segments time has changed, in one step
 
 
 class Impossible(Exception):
@@ -50,7 +50,7 @@ class Happened(Struct, frozen=True, kw_only=True):
     runs: tuple[dict[str, Any], ...]
     requests: tuple[Request, ...]
     unmocked: tuple[Request, ...]
-    crossings: tuple[Crossing, ...]
+    crossings: tuple[SegmentChange, ...]
     people: dict[str, Profile | None]
     profile: Profile | None
 
@@ -60,8 +60,8 @@ class Play:
 
     def __init__(self, project: Project, file: CaseFile) -> None:
         self.project = project
-        self.stage = Stage(project.settings.fields)
-        self.clock = Clock(date(file.clock))
+        self.stage = RecordingStore(project.settings.fields)
+        self.clock = TestClock(date(file.clock))
         self.ids = Ids()
         self.tracker = Tracker(project, self.stage, ScriptedPerformer(), self.clock, self.ids)
         self.home = file.flow if isinstance(file.flow, str) else None
@@ -76,12 +76,12 @@ class Play:
         for visitor, profile, _ in given_profiles(given):
             id = self.ids()
             try:
-                await self.stage.commit(known_before(self.project, profile, id, self.clock.now()))
+                await self.stage.commit(initial_profiles(self.project, profile, id, self.clock.now()))
             except Refused as refused:
                 raise Impossible(str(refused)) from refused
             self.visitors[visitor] = Visitor(id, id)
 
-    async def do(self, step: Step) -> Happened:
+    async def do(self, step: TestStep) -> Happened:
         """Do one step. Raises `Impossible`."""
         self.stage.begin()
         self.mocks.begin()
@@ -153,25 +153,25 @@ class Play:
 
     async def _look(self, until: int) -> None:
         """Look at the profiles that are due until then, each at its time."""
-        for _ in range(MOST_LOOKS):
+        for _ in range(MAX_LOOKS):
             due = await self.stage.due(until, 1)
-            person = await self.stage.profile(due[0]) if due else None
-            if person is None or person.due is None:
+            profile = await self.stage.profile(due[0]) if due else None
+            if profile is None or profile.due is None:
                 return
-            self.clock.advance(max(0, person.due - self.clock.now()))
-            await self.tracker.reevaluate(person.id, Options(debugger="all"))
-        raise Impossible(f"segments are entered and left more than {MOST_LOOKS} times")
+            self.clock.advance(max(0, profile.due - self.clock.now()))
+            await self.tracker.reevaluate(profile.id, Options(debugger="all"))
+        raise Impossible(f"segments are entered and left more than {MAX_LOOKS} times")
 
     async def _unmerge(self, one: str, other: str) -> None:
         """Undo the step that joined two visitors: of several the last one that sets them apart."""
-        person = await self._person(one)
+        profile = await self._person(one)
         own, others = self.visitors[one].own, self.visitors[other].own
-        if person is None or own is None or others is None or others not in person.ids:
+        if profile is None or own is None or others is None or others not in profile.ids:
             raise Impossible(f"{one} and {other} are not one profile")
-        for step in sorted(person.steps.values(), key=_at, reverse=True):
-            steps = {id: each for id, each in person.steps.items() if id != step.id}
+        for step in sorted(profile.links.values(), key=_at, reverse=True):
+            steps = {id: each for id, each in profile.links.items() if id != step.id}
             if not step.undone and others not in connected(steps, own):
-                await unmerge_served(self.tracker, person.id, step.id)
+                await unmerge_served(self.tracker, profile.id, step.id)
                 return
         raise Impossible(f"several steps join {one} and {other}: undoing one of them leaves them one profile")
 
@@ -183,7 +183,7 @@ class Play:
         only = next(iter(self.visitors)) if len(self.visitors) == 1 else None
         profile = people.get(sender or only or "")
         if of is not None and sender is not None and self.visitors[sender].told is None:
-            profile = await profile_at(self.stage, of)
+            profile = await resolve_profile(self.stage, of)
         return Happened(
             sender=sender or only,
             refused=refused,
@@ -216,7 +216,7 @@ class Play:
 
     async def _person(self, visitor: str) -> Profile | None:
         id = self.visitors[visitor].own
-        return None if id is None else await profile_at(self.stage, id)
+        return None if id is None else await resolve_profile(self.stage, id)
 
 
 def _events(send: Send) -> tuple[Event, ...]:

@@ -12,12 +12,12 @@ from engine.ports.records import ProfileWrite, StoredEvent, Unit
 from engine.profile.declared import Fields
 from engine.profile.document import Profile
 from engine.profile.fold import fold
-from engine.profile.profile_view import shown
+from engine.profile.profile_view import profile_view
 from engine.project.project import Project
 from storage.memory import MemoryStore
 
 
-class Crossing(Struct, frozen=True):
+class SegmentChange(Struct, frozen=True):
     """That the profile with these ids entered or left a segment."""
 
     ids: frozenset[str]
@@ -25,7 +25,7 @@ class Crossing(Struct, frozen=True):
     entered: bool
 
 
-class Stage(MemoryStore):
+class RecordingStore(MemoryStore):
     """A store that notes the events, runs and crossings of what is committed, since `begin`."""
 
     def __init__(self, fields: Fields) -> None:
@@ -39,7 +39,7 @@ class Stage(MemoryStore):
         """A step begins."""
         self.events: list[StoredEvent] = []
         self.runs: list[dict[str, Any]] = []
-        self.crossings: list[Crossing] = []
+        self.crossings: list[SegmentChange] = []
 
     async def commit(self, unit: Unit) -> None:
         """Write it, and note it."""
@@ -52,21 +52,21 @@ class Stage(MemoryStore):
             if write.profile.merged_into is None:
                 self.crossings += self._crossed(write)
 
-    def shown(self, person: Profile) -> dict[str, Any]:
+    def view(self, profile: Profile) -> dict[str, Any]:
         """A profile as flows and answers show it."""
-        return shown(person, fold(person, self._fields))
+        return profile_view(profile, fold(profile, self._fields))
 
-    def _crossed(self, write: ProfileWrite) -> Iterator[Crossing]:
+    def _crossed(self, write: ProfileWrite) -> Iterator[SegmentChange]:
         """What a profile has entered and left; who joins a member enters nothing."""
-        told = write.shown or self.shown(write.profile)
+        told = write.view or self.view(write.profile)
         ids, now = frozenset(write.profile.ids), frozenset(told["segments"])
         before = frozenset().union(*(self._segments.get(id, frozenset()) for id in ids))
         self._segments.update(dict.fromkeys(ids, now))
         for segment in sorted(before ^ now):
-            yield Crossing(ids, segment, segment in now)
+            yield SegmentChange(ids, segment, segment in now)
 
 
-class Clock(ManualClock):
+class TestClock(ManualClock):
     """Stands still until it is moved; only what waits for outside sees time pass."""
 
     def ticks(self) -> float:
@@ -86,7 +86,7 @@ class Ids:
         return f"{self._drawn:032x}"
 
 
-def staged(project: Project) -> Project:
+def recording_store(project: Project) -> Project:
     """The project with every run traced, and every source allowed to be told."""
     return structs.replace(
         project,

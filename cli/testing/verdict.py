@@ -10,7 +10,7 @@ from cli.testing.mocks import Unused
 from cli.testing.play import Happened, Impossible, Play
 from engine.problem import KeyPath
 from engine.tracking.intake.payload import Refusal
-from flows.case import Case, Send, Step
+from flows.case import Case, Send, TestStep
 
 
 async def verdict(play: Play, case: Case, at: KeyPath) -> list[Failure]:
@@ -26,17 +26,17 @@ async def verdict(play: Play, case: Case, at: KeyPath) -> list[Failure]:
             if happened.refused is not None and not step.expect.refused:
                 return [_refused(happened.refused, place)]
             judged = failures(step.expect, (*around, "expect"), Judge(happened, play))
-            if wrong := [*_unmocked(happened, place), *judged]:
-                return wrong
+            if error := [*_unmocked(happened, place), *judged]:
+                return error
     except Impossible as impossible:
         return [Failure(place, str(impossible), on_key=True)]
     return [_unused(one) for one in play.mocks.unused()]
 
 
-def _steps(case: Case, at: KeyPath) -> Iterator[tuple[Step, KeyPath, str]]:
+def _steps(case: Case, at: KeyPath) -> Iterator[tuple[TestStep, KeyPath, str]]:
     """The steps of a case, each with its place and the key that says what is done; an `event` alone is a step."""
     if isinstance(case.event, Send):
-        yield Step(send=case.event, expect=case.expect), at, "event"
+        yield TestStep(send=case.event, expect=case.expect), at, "event"
     for i, step in enumerate(case.steps):
         done = (key for key in ("send", "advance", "unmerge") if getattr(step, key) is not UNSET)
         yield step, (*at, "steps", i), next(done)

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from cli.traces import BAD, QUIET, evaluated, no_run, path, step_lines
 from engine.profile.document import Profile
-from engine.project.explanation import explained
+from engine.project.explanation import explain_segment
 from engine.project.project import Project
 from engine.tracking.intake.payload import Refusal
 
@@ -50,9 +50,9 @@ def of_refusal(refusal: Refusal) -> str:
     return told or refusal.detail + (f" (at {refusal.at})" if refusal.at else "")
 
 
-def of_segment(project: Project, person: Profile, segment: str, now: int) -> Iterator[Text]:
+def of_segment(project: Project, profile: Profile, segment: str, now: int) -> Iterator[Text]:
     """How a profile stands with a segment now."""
-    told = explained(project, person, segment, now)
+    told = explain_segment(project, profile, segment, now)
     if "condition" in told:
         yield evaluated(told["condition"], told["holds"], told["values"])
         windows = [f"{key}: {told[key]}" for key in ("for", "within") if key in told]

@@ -16,17 +16,17 @@ from engine.flow.consents import UNWANTED, read_consents
 from engine.flow.edges import about_edge, read_edges, read_starts
 from engine.flow.graph import check_graph
 from engine.flow.names import ProjectNames
-from engine.flow.node_draft import Draft, DraftReader
+from engine.flow.node_draft import NodeDraft, NodeDraftReader
 from engine.flow.plan import Flow, ProfilePolicy
 from engine.flow.planning import planned, wire
-from engine.flow.problem_list import Complaints
+from engine.flow.problem_list import ProblemList
 from engine.flow.registry import Registry
 from engine.flow.trigger import read_trigger
 from engine.problem import KeyPath, Problem
 
 FLOW_KEYS = ("flow", "description", "trigger", "profile", "consents", "start", "nodes", "keep")
 FLOW_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
-MOST_NODES = 200
+MAX_NODES = 200
 _OF_ORDER = frozenset({"H302", "H304", "H305", "H306", "H307", "H310"})  # what runs before what
 
 
@@ -54,11 +54,11 @@ class _FlowReader:
         self.names = names
         self.registry = registry
         self.lines = lines
-        self.complaints = Complaints()
+        self.complaints = ProblemList()
 
     def read(self, document: Any, version: str, text: str) -> Flow | None:
         if not isinstance(document, Mapping):
-            self.complaints.say("H103", "a flow is a map with `flow`, `trigger` and `nodes`", ())
+            self.complaints.add("H103", "a flow is a map with `flow`, `trigger` and `nodes`", ())
             return None
         self.complaints.unknown(document, FLOW_KEYS, (), "a flow")
         name = self.name(document)
@@ -95,10 +95,10 @@ class _FlowReader:
         name = document.get("flow")
         if name is None:
             help = "begin the file with `flow: the-name`"
-            self.complaints.say("H102", "a flow needs a name", (), on="key", help=help)
+            self.complaints.add("H102", "a flow needs a name", (), on="key", help=help)
         elif not isinstance(name, str) or not FLOW_NAME.fullmatch(name):
             help = "small letters, digits, - and _"
-            self.complaints.say("H104", f"`{name}` is not a flow name", ("flow",), help=help)
+            self.complaints.add("H104", f"`{name}` is not a flow name", ("flow",), help=help)
         return str(name)
 
     def policy(self, raw: Any) -> ProfilePolicy:
@@ -106,28 +106,28 @@ class _FlowReader:
             policy: ProfilePolicy = raw
             return policy
         help = "required, optional or none"
-        self.complaints.say("H103", f"`{raw}` is not a profile policy", ("profile",), help=help)
+        self.complaints.add("H103", f"`{raw}` is not a profile policy", ("profile",), help=help)
         return "optional"
 
     def keep(self, share: Any) -> float | None:
         if share is None:
             return None
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-            self.complaints.say("H103", "`keep` is the share of uneventful runs to store, from 0 to 1", ("keep",))
+            self.complaints.add("H103", "`keep` is the share of uneventful runs to store, from 0 to 1", ("keep",))
             return None
         return float(share)
 
-    def drafts(self, raw: Any) -> dict[str, Draft]:
+    def drafts(self, raw: Any) -> dict[str, NodeDraft]:
         if not isinstance(raw, Mapping) or not raw:
             at: KeyPath = ("nodes",) if raw is not None else ()
             help = "write `count: {…}` for each, without a dash" if isinstance(raw, list) else ""
-            self.complaints.say("H102", "a flow needs `nodes`, a map from node id to node", at, help=help)
+            self.complaints.add("H102", "a flow needs `nodes`, a map from node id to node", at, help=help)
             return {}
-        if len(raw) > MOST_NODES:
-            said = f"a flow has at most {MOST_NODES} nodes; this one has {len(raw)}"
-            self.complaints.say("H103", said, ("nodes",), on="key")
+        if len(raw) > MAX_NODES:
+            said = f"a flow has at most {MAX_NODES} nodes; this one has {len(raw)}"
+            self.complaints.add("H103", said, ("nodes",), on="key")
             return {}
-        reader = DraftReader(self.names, self.registry, self.complaints)
+        reader = NodeDraftReader(self.names, self.registry, self.complaints)
         read = [reader.read(str(id), given) for id, given in raw.items()]
         drafts = {draft.id: draft for draft in read if draft is not None}
         if len(drafts) < len(raw):  # edges to the broken ones would be reported as unknown nodes

@@ -6,7 +6,7 @@ from typing import Any
 from engine.flow.names import ProjectNames
 from engine.flow.reading import check_reads, consents_read
 from engine.language.expression import Condition, Read, compile_condition
-from engine.problem import KeyPath, Problem, Wrong
+from engine.problem import KeyPath, Problem, ProblemError
 
 
 def read_when(holder: Mapping[str, Any], at: KeyPath, names: ProjectNames, problems: list[Problem]) -> Condition | None:
@@ -29,8 +29,8 @@ def read_condition(raw: Any, at: KeyPath, problems: list[Problem]) -> Condition 
         return None
     try:
         condition = compile_condition(raw)
-    except Wrong as wrong:
-        problems.append(wrong.problem.below(at))
+    except ProblemError as error:
+        problems.append(error.problem.below(at))
         return None
     problems += [problem.below(at) for problem in consents_read(condition.reads)]
     return condition

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import FieldInfo, fields
 
 from engine.flow.condition import read_condition
-from engine.flow.config_template import Fill, encoded
+from engine.flow.config_template import ConfigTemplate, encoded
 from engine.flow.names import ProjectNames
 from engine.flow.node import (
     ConsentNames,
@@ -34,9 +34,9 @@ from engine.language.path import parse_path
 from engine.language.refusal import NO_TEMPLATES
 from engine.language.template import always_text, has_template
 from engine.language.value import Value, compile_value
-from engine.problem import KeyPath, Problem, Wrong, did_you_mean
+from engine.problem import KeyPath, Problem, ProblemError, did_you_mean
 from engine.profile.tally import COUNTERS
-from engine.validation_message import description, example, in_words, written
+from engine.validation_message import description, example, format_value, validation_message
 
 On = Literal["key", "value"]
 
@@ -47,7 +47,7 @@ FAMILIES = ("profile", "session", "event")  # of node types that write to the ro
 class Config:
     """What was read: the fill (None when it has errors), what it reads and writes, and the problems."""
 
-    fill: Fill | None = None
+    fill: ConfigTemplate | None = None
     reads: list[tuple[KeyPath, Read]] = field(default_factory=list)
     writes: list[tuple[KeyPath, tuple[str, ...]]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -87,7 +87,7 @@ def _by_field(node: type[Node], raw: Any, config: Config, at: KeyPath) -> tuple[
     if not isinstance(raw, Mapping):
         text = f"`{type_name(node)}` takes a map of " + ", ".join(f"`{k}`" for k in known)
         needed = [name for name, info in known.items() if info.required]
-        help = f"write `{type_name(node)}: {{{needed[0]}: {written(raw)}}}`" if len(needed) == 1 else ""
+        help = f"write `{type_name(node)}: {{{needed[0]}: {format_value(raw)}}}`" if len(needed) == 1 else ""
         config.problems.append(Problem(code="H114", message=text, path=at, help=help))
         return None, None
     for key in raw:
@@ -126,10 +126,10 @@ class _Reading:
         self.literals: dict[str, Any] = {}
         self.values: dict[str, Value] = {}
         self.conditions: dict[str, Condition | dict[str, Condition]] = {}
-        self.trusted = True
+        self.needs_no_check = True
 
-    def fill(self) -> Fill:
-        return Fill(self.node, self.literals, self.values, self.conditions, self.trusted)
+    def fill(self) -> ConfigTemplate:
+        return ConfigTemplate(self.node, self.literals, self.values, self.conditions, self.needs_no_check)
 
     def field(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
         said = self.notes[info.name]
@@ -193,8 +193,8 @@ class _Reading:
             return
         try:
             path = parse_path(text)
-        except Wrong as wrong:
-            found = wrong.problem
+        except ProblemError as error:
+            found = error.problem
             self.config.problems.append(
                 Problem(code=found.code, message=found.message, path=at, on=on, help=found.help)
             )
@@ -245,7 +245,7 @@ class _Reading:
             return
         self.config.reads += [((*at, *below), read) for below, read in value.reads]
         self.values[info.name] = value
-        self.trusted = self.trusted and _takes_anything(info.type, raw)
+        self.needs_no_check = self.needs_no_check and _takes_anything(info.type, raw)
         if self._texts_fit(info, raw, at):
             self._partly(info, raw, at)
 
@@ -263,11 +263,11 @@ class _Reading:
     def _text_fits(self, info: FieldInfo, raw: Any, at: KeyPath, expected: Any) -> None:
         try:
             msgspec.convert("", expected)
-        except msgspec.ValidationError as wrong:
-            if not str(wrong).endswith("got `str`"):
+        except msgspec.ValidationError as error:
+            if not str(error).endswith("got `str`"):
                 return  # a text may stand there, if not this one
-            found = misfit(wrong, expected, raw, at, f"`{info.name}` of `{type_name(self.node)}`")
-            if _NO_MAP.match(str(wrong)):
+            found = misfit(error, expected, raw, at, f"`{info.name}` of `{type_name(self.node)}`")
+            if _NO_MAP.match(str(error)):
                 self.config.problems.append(self._no_map(info, found))
                 return
             help = 'with anything around it, {{ }} makes a text: put all of it inside, e.g. "{{ 0 - value }}"'
@@ -290,11 +290,11 @@ class _Reading:
     def _fits(self, info: FieldInfo, literal: Any, at: KeyPath, type: Any = None, on: On = "value") -> bool:
         try:
             msgspec.convert(literal, info.type if type is None else type)
-        except msgspec.ValidationError as wrong:
+        except msgspec.ValidationError as error:
             expected = info.type if type is None else type
             what = f"`{info.name}` of `{type_name(self.node)}`"
-            found = misfit(wrong, expected, literal, at, what, on)
-            self.config.problems.append(self._no_map(info, found) if _NO_MAP.match(str(wrong)) else found)
+            found = misfit(error, expected, literal, at, what, on)
+            self.config.problems.append(self._no_map(info, found) if _NO_MAP.match(str(error)) else found)
             return False
         return True
 
@@ -307,7 +307,7 @@ class _Reading:
         name = type_name(self.node) if sole else info.name
         message = f"`{name}` takes a map" if sole else f"`{name}` of `{type_name(self.node)}` takes a map"
         return Problem(
-            code=found.code, message=message, path=found.path, on=found.on, help=f"e.g. `{name}: {written(shown)}`"
+            code=found.code, message=message, path=found.path, on=found.on, help=f"e.g. `{name}: {format_value(shown)}`"
         )
 
     def _names(self, note: Names, literal: Any, at: KeyPath) -> None:
@@ -332,16 +332,16 @@ def bad_duration(raw: Any, at: KeyPath) -> Problem:
 
 
 def misfit(
-    wrong: msgspec.ValidationError, annotation: Any, given: Any, at: KeyPath, what: str, on: On = "value"
+    error: msgspec.ValidationError, annotation: Any, given: Any, at: KeyPath, what: str, on: On = "value"
 ) -> Problem:
     """msgspec's complaint about a value, as a problem at the value's place, as far as msgspec knows it."""
-    complaint, _, inside = str(wrong).partition(" - at `")
+    complaint, _, inside = str(error).partition(" - at `")
     below: list[str | int] = []
     for name, index in _STEP.findall(inside):
         if index == "...":  # some key of a map, which one is not said
             break
         below.append(int(index) if index else name)
-    message, help = in_words(complaint, annotation, str(at[-1] if on == "key" else given)[:80])
+    message, help = validation_message(complaint, annotation, str(at[-1] if on == "key" else given)[:80])
     return Problem(code="H114", message=f"{what}: {message}", path=(*at, *below), on=on, help=help)
 
 

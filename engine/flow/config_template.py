@@ -14,7 +14,7 @@ from engine.language.path import Scope
 from engine.language.value import Value
 
 
-class Looked(msgspec.Struct, frozen=True, omit_defaults=True):
+class EvaluatedExpression(msgspec.Struct, frozen=True, omit_defaults=True):
     """One expression of a node as a trace shows it: its text, what it read, what came out."""
 
     expression: str
@@ -22,10 +22,10 @@ class Looked(msgspec.Struct, frozen=True, omit_defaults=True):
     result: Any = None
 
 
-class Fill:
+class ConfigTemplate:
     """Makes a node from a scope. Raises `Unusable` when a value is absent or of the wrong kind."""
 
-    __slots__ = ("_conditions", "_node", "_parts", "_single", "_static", "_trusted", "_values", "literals")
+    __slots__ = ("_conditions", "_needs_no_check", "_node", "_parts", "_single", "_static", "_values", "literals")
 
     def __init__(
         self,
@@ -33,13 +33,13 @@ class Fill:
         literals: Mapping[str, Any],
         values: Mapping[str, Value],
         conditions: Mapping[str, Condition | Mapping[str, Condition]],
-        trusted: bool,
+        needs_no_check: bool,
     ) -> None:
         self._node = node
         self.literals = dict(literals)  # of the types that the fields have
         self._values = dict(values)
         self._conditions = dict(conditions)
-        self._trusted = trusted
+        self._needs_no_check = needs_no_check
         self._static = None if values or conditions else node(**self.literals)
         self._parts: list[tuple[str, Callable[[Scope], Any]]] = [
             *((name, value.evaluate) for name, value in values.items()),
@@ -57,14 +57,14 @@ class Fill:
         else:
             given = {name: evaluate(scope) for name, evaluate in self._parts}
             given |= self.literals
-        if self._trusted:
+        if self._needs_no_check:
             return self._node(**given)
         try:
             return msgspec.convert(given, self._node)
-        except msgspec.ValidationError as wrong:
-            raise Unfit(_said(wrong)) from None
+        except msgspec.ValidationError as error:
+            raise Unfit(_said(error)) from None
 
-    def explain(self, scope: Scope) -> tuple[tuple[Looked, ...], dict[str, Any]]:
+    def explain(self, scope: Scope) -> tuple[tuple[EvaluatedExpression, ...], dict[str, Any]]:
         """The conditions with their evaluated parts, and what the templates read. Never raises."""
         read: dict[str, Any] = {}
         for value in self._values.values():
@@ -72,7 +72,7 @@ class Fill:
         conditions: list[Condition] = []
         for condition in self._conditions.values():
             conditions += [condition] if isinstance(condition, Condition) else condition.values()
-        return tuple([look(condition, scope) for condition in conditions]), read
+        return tuple([evaluate_expression(condition, scope) for condition in conditions]), read
 
 
 def _tests(condition: Condition | Mapping[str, Condition]) -> Callable[[Scope], Any]:
@@ -83,15 +83,15 @@ def _tests(condition: Condition | Mapping[str, Condition]) -> Callable[[Scope], 
     return lambda scope: {case: test(scope) for case, test in tests.items()}
 
 
-def look(condition: Condition, scope: Scope) -> Looked:
+def evaluate_expression(condition: Condition, scope: Scope) -> EvaluatedExpression:
     """A condition as a trace shows it."""
     said = condition.explain(scope)
-    return Looked(condition.source, said.values, said.value)
+    return EvaluatedExpression(condition.source, said.values, said.value)
 
 
-def _said(wrong: msgspec.ValidationError) -> str:
+def _said(error: msgspec.ValidationError) -> str:
     """msgspec's complaint about a filled-in node, beginning with the field."""
-    message, _, place = str(wrong).partition(" - at `")
+    message, _, place = str(error).partition(" - at `")
     field = _FIELD.search(place)
     return f"`{field[1]}`: {message[:1].lower()}{message[1:]}" if field else message
 

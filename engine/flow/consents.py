@@ -5,11 +5,11 @@ from typing import Any
 from msgspec import Struct
 
 from engine.flow.names import ProjectNames
-from engine.flow.problem_list import listed
-from engine.flow.run_state import Sight
+from engine.flow.problem_list import as_list
+from engine.flow.run_state import RunState
 from engine.language.expression import Read
 from engine.problem import KeyPath, Problem
-from engine.profile.apply import commit
+from engine.profile.apply import apply_operations
 from engine.profile.consent import State, state
 from engine.profile.consented import consented
 
@@ -47,11 +47,11 @@ UNWANTED = Wanted()
 
 def read_consents(raw: Any, at: KeyPath, names: ProjectNames, problems: list[Problem]) -> Wanted:
     """What `consents:` says, which stands at `at`; adds what is wrong with it to `problems`."""
-    items = listed(raw, at)
+    items = as_list(raw, at)
     if not items or not all(isinstance(item, str) for item, _ in items):
-        wrong = next((where for item, where in items if not isinstance(item, str)), at)
+        error = next((where for item, where in items if not isinstance(item, str)), at)
         message = "`consents` is the name of a consent or a list of names"
-        problems.append(Problem(code="H103", message=message, path=wrong, help="write `consents: [newsletter]`"))
+        problems.append(Problem(code="H103", message=message, path=error, help="write `consents: [newsletter]`"))
         return UNWANTED
     found = [problem.below(where) for item, where in items if (problem := names.problem("consent", item))]
     problems += found
@@ -61,20 +61,20 @@ def read_consents(raw: Any, at: KeyPath, names: ProjectNames, problems: list[Pro
     return Wanted(tuple(item for item, _ in items), tuple(reads))
 
 
-def lacking(sight: Sight, names: tuple[str, ...]) -> Lacking | None:
+def lacking(run_state: RunState, names: tuple[str, ...]) -> Lacking | None:
     """The first of the consents that is not given in a state of a run, or None when all are."""
-    profile, person, now = sight.scope["profile"], sight.person, sight.inputs.now
-    if profile is None or person is None:
+    view, profile, now = run_state.scope["profile"], run_state.profile, run_state.inputs.now
+    if view is None or profile is None:
         return Lacking(names[0], f"consent `{names[0]}` is not given: no profile")
-    shown = profile["consents"]
+    consents = view["consents"]
     for name in names:
-        if (stands := state(shown, name, now)) != "given":
-            return Lacking(name, f"consent `{name}` {_WORDS[stands]}", shown.get(name))
-    acting = sight.acting or person.id
-    decided = [operation for operation in sight.operations if operation.path[0] == "consents"]
+        if (stands := state(consents, name, now)) != "given":
+            return Lacking(name, f"consent `{name}` {_WORDS[stands]}", consents.get(name))
+    acting = run_state.acting or profile.id
+    decided = [operation for operation in run_state.operations if operation.path[0] == "consents"]
     if decided:
-        person, _ = commit(person, acting, decided, now, fields=sight.rules)
+        profile, _ = apply_operations(profile, acting, decided, now, fields=run_state.rules)
     for name in names:
-        if not consented(person, acting, name, now, profile, sight.rules):
-            return Lacking(name, f"consent `{name}` {_WORDS['given']}", shown.get(name))
+        if not consented(profile, acting, name, now, view, run_state.rules):
+            return Lacking(name, f"consent `{name}` {_WORDS['given']}", consents.get(name))
     return None

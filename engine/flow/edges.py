@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.flow.node import End, type_name
-from engine.flow.node_draft import MISPLACED_PORT, Draft
-from engine.flow.problem_list import Complaints, listed
+from engine.flow.node_draft import MISPLACED_PORT, NodeDraft
+from engine.flow.problem_list import ProblemList, as_list
 from engine.problem import KeyPath, Problem, did_you_mean
 
 _CODES = ("H103", "H116", "H117", "H311")
 
 
-def read_edges(draft: Draft, raw: Any, drafts: Mapping[str, Draft], complaints: Complaints) -> None:
+def read_edges(draft: NodeDraft, raw: Any, drafts: Mapping[str, NodeDraft], complaints: ProblemList) -> None:
     """Add to a draft what its `next:` says; complains about what is wrong with it."""
     at: KeyPath = (*draft.at, "next")
     if raw is None:
@@ -19,27 +19,27 @@ def read_edges(draft: Draft, raw: Any, drafts: Mapping[str, Draft], complaints: 
     if isinstance(raw, Mapping):
         for port, targets in raw.items():
             _check_port(draft, port, (*at, port), complaints)
-            _add_targets(draft, str(port), listed(targets, (*at, port)), drafts, complaints)
+            _add_targets(draft, str(port), as_list(targets, (*at, port)), drafts, complaints)
         return
     main = [port.name for port in draft.ports.values() if port.main]
     if not main:
         _no_main(draft, at, complaints)
     for port in main:
-        _add_targets(draft, port, listed(raw, at), drafts, complaints)
+        _add_targets(draft, port, as_list(raw, at), drafts, complaints)
 
 
-def read_starts(raw: Any, drafts: Mapping[str, Draft], complaints: Complaints) -> tuple[str, ...]:
+def read_starts(raw: Any, drafts: Mapping[str, NodeDraft], complaints: ProblemList) -> tuple[str, ...]:
     """The nodes that `start:` names, else the first; complains about what is wrong with it."""
     if raw is None:
         return (next(iter(drafts)),)
     found: dict[str, None] = {}
-    for id, where in listed(raw, ("start",)):
+    for id, where in as_list(raw, ("start",)):
         if isinstance(id, str) and id in drafts:
             found[id] = None
         else:
-            complaints.say("H117", f"there is no node `{id}`", where, help=did_you_mean(str(id), drafts))
+            complaints.add("H117", f"there is no node `{id}`", where, help=did_you_mean(str(id), drafts))
     if raw == []:
-        complaints.say("H103", "a run starts somewhere: `start` names at least one node", ("start",))
+        complaints.add("H103", "a run starts somewhere: `start` names at least one node", ("start",))
     return tuple(found) or (next(iter(drafts)),)
 
 
@@ -48,33 +48,37 @@ def about_edge(problem: Problem) -> bool:
     return (problem.code in _CODES and problem.path[2:3] == ("next",)) or problem.code == MISPLACED_PORT
 
 
-def _check_port(draft: Draft, port: Any, at: KeyPath, complaints: Complaints) -> None:
+def _check_port(draft: NodeDraft, port: Any, at: KeyPath, complaints: ProblemList) -> None:
     if port not in draft.ports:
         message = f"`{draft.id}` ({type_name(draft.node)}) has no port `{port}`"
-        complaints.say("H116", message, at, on="key", help=did_you_mean(str(port), draft.ports))
+        complaints.add("H116", message, at, on="key", help=did_you_mean(str(port), draft.ports))
     elif isinstance(draft.ports[port], End):
         message = f"`{type_name(draft.node)}` ends the run: nothing comes after it"
-        complaints.say("H311", message, at, on="key", help=f"drop `{port}`")
+        complaints.add("H311", message, at, on="key", help=f"drop `{port}`")
 
 
-def _no_main(draft: Draft, at: KeyPath, complaints: Complaints) -> None:
+def _no_main(draft: NodeDraft, at: KeyPath, complaints: ProblemList) -> None:
     type = type_name(draft.node)
     if any(isinstance(port, End) for port in draft.ports.values()):
-        complaints.say("H311", f"`{type}` ends the run: nothing comes after it", at, help="drop `next`")
+        complaints.add("H311", f"`{type}` ends the run: nothing comes after it", at, help="drop `next`")
         return
     ways = [name for name in draft.ports if name not in ("failed", "skipped")] or ["failed"]
     help = f"write `next: {{{', '.join(f'{port}: …' for port in ways)}}}`"
-    complaints.say("H311", f"`{type}` has no main port: say by which one", at, help=help)
+    complaints.add("H311", f"`{type}` has no main port: say by which one", at, help=help)
 
 
 def _add_targets(
-    draft: Draft, port: str, raw: list[tuple[Any, KeyPath]], drafts: Mapping[str, Draft], complaints: Complaints
+    draft: NodeDraft,
+    port: str,
+    raw: list[tuple[Any, KeyPath]],
+    drafts: Mapping[str, NodeDraft],
+    complaints: ProblemList,
 ) -> None:
     for target, where in raw:
         if not isinstance(target, str):
-            complaints.say("H103", "an edge leads to a node id, or to a list of them", where)
+            complaints.add("H103", "an edge leads to a node id, or to a list of them", where)
         elif target not in drafts:
             known = [id for id in drafts if id != draft.id]
-            complaints.say("H117", f"there is no node `{target}`", where, help=did_you_mean(target, known))
+            complaints.add("H117", f"there is no node `{target}`", where, help=did_you_mean(target, known))
         elif (port, target) not in [(known, id) for known, id, _ in draft.next]:
             draft.next.append((port, target, where))

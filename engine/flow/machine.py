@@ -14,30 +14,30 @@ from engine.flow.ask import Ask, Reply
 from engine.flow.consents import lacking
 from engine.flow.effect import Effect, Emit, Merge, Stop
 from engine.flow.joins import DOES_NOT_RUN, arrival
-from engine.flow.node import Outcome, Seen, type_name
-from engine.flow.output_limits import VALUED, plain_effect, plain_out
+from engine.flow.node import NodeContext, Outcome, type_name
+from engine.flow.output_limits import VALUE_EFFECTS, limited_effect, limited_output
 from engine.flow.plan import Flow, PlannedNode
-from engine.flow.retry import no_more, pause, timed
+from engine.flow.retry import ask_limit_reason, backoff_ms, with_timeout
 from engine.flow.run import Asked, Call, Inputs, Run, RunOutcome, Settled, Waiting
-from engine.flow.run_state import Sight, first_sight
+from engine.flow.run_state import RunState, initial_state
 from engine.flow.trace import Trace
-from engine.flow.trace_calls import call_of
+from engine.flow.trace_calls import trace_call
 from engine.language.absent import Unusable
-from engine.profile.document import Step
-from engine.profile.merge import step_id
+from engine.profile.document import Link
+from engine.profile.merge import link_id
 from engine.profile.operations import Refused
 
-MOST_EMITTED = 100  # child events of one run
+MAX_EMITTED = 100  # child events of one run
 
 
 class Machine:
     """Runs one flow for one event. `advance`, then `reply` and `advance` for each ask, until `over`."""
 
     __slots__ = (
-        "_after",
+        "_ancestors",
         "_emitted",
         "_ports",
-        "_sights",
+        "_states",
         "_stopping",
         "cancelled",
         "failed_at",
@@ -51,7 +51,7 @@ class Machine:
         "waiting",
     )
 
-    def __init__(self, flow: Flow, inputs: Inputs, sight: Sight | None = None, trace: Trace | None = None) -> None:
+    def __init__(self, flow: Flow, inputs: Inputs, state: RunState | None = None, trace: Trace | None = None) -> None:
         self.flow = flow
         self.inputs = inputs
         self.trace = trace
@@ -64,8 +64,8 @@ class Machine:
         self.replies: list[tuple[int, Reply]] = []  # as they came, for running again
         size = len(flow.nodes)
         self._ports: list[str | None] = [None] * size  # the port a node left by; "" means that it does not run
-        self._after: list[int] = [0] * size  # bit masks: a node and all that ran before it
-        self._sights: dict[int, Sight] = {0: sight or first_sight(inputs)}
+        self._ancestors: list[int] = [0] * size  # bit masks: a node and all that ran before it
+        self._states: dict[int, RunState] = {0: state or initial_state(inputs)}
         self._emitted = 0
         self._stopping = False
 
@@ -73,10 +73,10 @@ class Machine:
     def of(cls, flow: Flow, run: Run, trace: Trace | None = None) -> "Machine":
         """The machine of a run that was put away as a value."""
         machine = cls(flow, run.inputs, trace=trace)
-        machine.take_up(run)
+        machine.resume(run)
         return machine
 
-    def take_up(self, run: Run) -> None:
+    def resume(self, run: Run) -> None:
         """Go on where `run` was put away."""
         self.outcome, self.reason, self.failed_at = run.outcome, run.reason, run.failed_at
         self.cancelled = run.cancelled
@@ -84,12 +84,12 @@ class Machine:
         self.waiting = dict(run.waiting)
         for index, settled in self.settled.items():
             self._ports[index] = settled.port
-            self._after[index] = self._mask(settled.via) | 1 << index
+            self._ancestors[index] = self._mask(settled.via) | 1 << index
             self._emitted += sum(isinstance(e, Emit) for e in settled.effects)
 
-    def again(self, trace: Trace) -> "Machine":
+    def replay(self, trace: Trace) -> "Machine":
         """The same run once more from the replies that were handed to this machine, this time with its trace."""
-        machine = Machine(self.flow, self.inputs, self._sights[0], trace)
+        machine = Machine(self.flow, self.inputs, self._states[0], trace)
         machine.advance()
         for index, reply in self.replies:
             machine.reply(index, reply)
@@ -103,7 +103,7 @@ class Machine:
         """Whether nothing more will happen."""
         return self.outcome is not None
 
-    def value(self) -> Run:
+    def to_run(self) -> Run:
         """The run as a value."""
         return Run(
             flow=self.flow.name,
@@ -147,7 +147,7 @@ class Machine:
         """End the run as failed, whatever it came to."""
         self._end("failed", reason)
 
-    def final(self) -> Sight:
+    def final(self) -> RunState:
         """What is seen at the end, with the effects of all nodes. Raises `Refused` when side branches do not fit."""
         mask = 0
         for index in self.settled:
@@ -165,12 +165,12 @@ class Machine:
         left = [(self.flow.nodes[index].node, settled) for index, settled in self.settled.items()]
         return any(node.identifies and settled.port == "failed" and settled.calls for node, settled in left)
 
-    def joined_by(self, index: int, effect: Merge) -> Step | None:
+    def joined_by(self, index: int, effect: Merge) -> Link | None:
         """The step by which a merge of node `index` joins; None when its ids were set apart for good."""
-        mask = self._after[index]
+        mask = self._ancestors[index]
         before, after = self._sight(mask ^ 1 << index), self._sight(mask)
         left = before.acting or effect.left
-        return after.person.steps.get(step_id(left, effect.right, effect.cause)) if after.person is not None else None
+        return after.profile.links.get(link_id(left, effect.right, effect.cause)) if after.profile is not None else None
 
     # ---- the sweep --------------------------------------------------------------------------------------------------
 
@@ -205,34 +205,34 @@ class Machine:
     def _start(self, node: PlannedNode, via: tuple[int, ...]) -> None:
         if self.trace is not None:
             self.trace.begin(node)
-        mask = self._after[via[0]] if len(via) == 1 else self._mask(via)
+        mask = self._ancestors[via[0]] if len(via) == 1 else self._mask(via)
         came = self._guarded(node, mask) if node.guarded else self._act(node, mask, None)
         if isinstance(came, Outcome):
             self._settle(node, came, via, mask)
         else:
-            self.waiting[node.index] = Waiting(timed(node, came, 0), via)
+            self.waiting[node.index] = Waiting(with_timeout(node, came, 0), via)
 
     def _guarded(self, node: PlannedNode, mask: int) -> Outcome | Ask:
         """What comes of a node that may be skipped. Where side branches do not fit, `_act` says so."""
         if node.disabled:
             return Outcome("skipped", reason="disabled")
         try:
-            sight = self._sight(mask)
+            state = self._sight(mask)
         except Refused:
             return self._act(node, mask, None)
         if self.trace is not None:
-            self.trace.begin(node).scope = sight.scope
-        if node.when is not None and not node.when.test(sight.scope):
+            self.trace.begin(node).scope = state.scope
+        if node.when is not None and not node.when.test(state.scope):
             return Outcome("skipped", reason=f"`{node.when.source}` is false")
-        if node.consents and (lacks := lacking(sight, node.consents)) is not None:
+        if node.consents and (lacks := lacking(state, node.consents)) is not None:
             return Outcome("skipped", reason=lacks.reason)
         return self._act(node, mask, None)
 
     def _act(self, node: PlannedNode, mask: int, reply: Reply | None) -> Outcome | Ask:
         """What comes of the node, and fits what is there."""
         try:
-            sight = self._sights.get(mask) or self._sight(mask)
-            scope = sight.scope
+            state = self._states.get(mask) or self._sight(mask)
+            scope = state.scope
             if self.trace is None:
                 made = node.fill(scope)
             else:
@@ -241,16 +241,16 @@ class Machine:
                 noted.made = made = node.fill(scope)
             new_id = f"{self.inputs.seed}{node.index:02x}" if node.makes_ids else ""
             event, session, profile, source = scope["event"], scope["session"], scope["profile"], scope["source"]
-            seen = Seen(
+            seen = NodeContext(
                 event,
                 session,
                 profile,
                 source,
-                sight.person,
+                state.profile,
                 self.inputs.now,
                 new_id,
-                sight.rules,
-                sight.acting,
+                state.rules,
+                state.acting,
                 self.inputs.identify,
                 self.inputs.keys,
                 self.inputs.proven,
@@ -260,7 +260,7 @@ class Machine:
             else:
                 came = made.ask(seen) if reply is None else made.answer(seen, reply)
             if type(came) is Outcome:
-                return self._checked(node, mask, sight, came)
+                return self._checked(node, mask, state, came)
             if node.asks and isinstance(came, Ask):
                 return came
             raise TypeError(f"it gave {came!r}, which is no outcome")
@@ -274,12 +274,12 @@ class Machine:
     # ---- asks -------------------------------------------------------------------------------------------------------
 
     def _resume(self, node: PlannedNode, waiting: Waiting, reply: Reply) -> None:
-        calls = (*waiting.calls, call_of(waiting.ask, reply, waiting.attempt))
+        calls = (*waiting.calls, trace_call(waiting.ask, reply, waiting.attempt))
         spent = waiting.spent_ms + waiting.delay_ms + int(getattr(reply, "took_ms", 0))
         del self.waiting[node.index]
-        delay = pause(node, waiting.attempt, spent, reply)
+        delay = backoff_ms(node, waiting.attempt, spent, reply)
         if delay is not None:
-            again = timed(node, waiting.ask, spent + delay)
+            again = with_timeout(node, waiting.ask, spent + delay)
             self.waiting[node.index] = Waiting(
                 again, waiting.via, waiting.number, waiting.attempt + 1, delay, spent, calls=calls
             )
@@ -288,12 +288,12 @@ class Machine:
         if self.trace is not None:
             self.trace.begin(node)
         came = self._act(node, mask, reply)
-        if not isinstance(came, Outcome) and (reason := no_more(node, waiting.number, spent)):
+        if not isinstance(came, Outcome) and (reason := ask_limit_reason(node, waiting.number, spent)):
             came = Outcome("failed", reason=reason)
         if isinstance(came, Outcome):
             self._settle(node, came, waiting.via, mask, calls)
         else:
-            following = timed(node, came, spent)
+            following = with_timeout(node, came, spent)
             self.waiting[node.index] = Waiting(following, waiting.via, waiting.number + 1, spent_ms=spent, calls=calls)
 
     def _asked(self, index: int) -> Asked:
@@ -310,7 +310,7 @@ class Machine:
         index, port = node.index, outcome.port
         self.settled[index] = Settled(port, via, outcome.out, outcome.effects, outcome.reason, calls)
         self._ports[index] = port
-        self._after[index] = mask | 1 << index
+        self._ancestors[index] = mask | 1 << index
         if self.trace is not None:
             self.trace.settled(node, outcome, via, calls)
         if self.outcome is not None:
@@ -320,24 +320,24 @@ class Machine:
         elif self._stopping:
             self._end("finished")
 
-    def _checked(self, node: PlannedNode, mask: int, sight: Sight, outcome: Outcome) -> Outcome:
+    def _checked(self, node: PlannedNode, mask: int, state: RunState, outcome: Outcome) -> Outcome:
         """The outcome with plain data in it, or one by `failed` when it is too large. Raises `Refused`."""
         if outcome.port not in node.ports:
             raise ValueError(f"it left by `{outcome.port}`, which is none of its ports")
         out, effects = outcome.out, outcome.effects
         behind = mask | 1 << node.index
         if out is None and not effects:
-            self._sights[behind] = sight
+            self._states[behind] = state
             return outcome
         if out is not None:
-            out, too_much = plain_out(out)
+            out, too_much = limited_output(out)
             if too_much:
                 return Outcome("failed", reason=too_much)
         if effects:
             effects, too_much = self._weighed(effects)
             if too_much:
                 return Outcome("failed", reason=too_much)
-        self._sights[behind] = sight.after(node.id, out, effects)
+        self._states[behind] = state.after(node.id, out, effects)
         if out is None and effects is outcome.effects:
             return outcome
         return Outcome(outcome.port, out, effects, outcome.reason)
@@ -348,12 +348,12 @@ class Machine:
             kind = type(effect)
             if kind is Emit:
                 self._emitted += 1
-                if self._emitted > MOST_EMITTED:
-                    return effects, f"the run emits more than {MOST_EMITTED} events"
+                if self._emitted > MAX_EMITTED:
+                    return effects, f"the run emits more than {MAX_EMITTED} events"
             elif kind is Stop:
                 self._stopping = True
-            elif kind in VALUED:
-                plain, too_much = plain_effect(effect)
+            elif kind in VALUE_EFFECTS:
+                plain, too_much = limited_effect(effect)
                 if too_much:
                     return effects, too_much
                 if plain is not effect:
@@ -370,33 +370,33 @@ class Machine:
 
     def _mask(self, via: tuple[int, ...]) -> int:
         if len(via) == 1:
-            return self._after[via[0]]
+            return self._ancestors[via[0]]
         mask = 0
         for source in via:
-            mask |= self._after[source]
+            mask |= self._ancestors[source]
         return mask
 
-    def _sight(self, mask: int) -> Sight:
+    def _sight(self, mask: int) -> RunState:
         """What is seen behind the nodes of `mask`: their effects in plan order."""
-        found = self._sights.get(mask)
+        found = self._states.get(mask)
         if found is None:
             top = mask.bit_length() - 1
             settled = self.settled[top]
             below = self._sight(mask ^ 1 << top)
             found = below.after(self.flow.nodes[top].id, settled.out, settled.effects)
-            self._sights[mask] = found
+            self._states[mask] = found
         return found
 
 
-def begin(flow: Flow, inputs: Inputs) -> Run:
+def start_run(flow: Flow, inputs: Inputs) -> Run:
     """A run that has not moved yet."""
     return Run(flow.name, flow.version, inputs)
 
 
-def step(flow: Flow, run: Run, reply: tuple[int, Reply] | None = None) -> tuple[Run, list[Asked]]:
+def advance_run(flow: Flow, run: Run, reply: tuple[int, Reply] | None = None) -> tuple[Run, list[Asked]]:
     """The next state of a run and what has to be asked. `reply` is what came back for the ask of a node (its index)."""
     machine = Machine.of(flow, run)
     if reply is not None:
         machine.reply(*reply)
     asked = machine.advance()
-    return machine.value(), asked
+    return machine.to_run(), asked

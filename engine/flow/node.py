@@ -133,18 +133,18 @@ Duration = Annotated[int, Span(), Fixed()]
 Text = Annotated[str, Meta(description="Text; templates in {{ }} are filled in")]
 
 
-class Seen(Struct, frozen=True):
+class NodeContext(Struct, frozen=True):
     """What a node sees of the world: plain data with the effects of its ancestors, never to be changed in place.
 
     `profile` is the shown profile (`id`, `ids`, `traits`, `pii`, `consents`, `segments`, `metadata`) or None;
-    `person` the stored one it is folded from. `now` is the unit's time in ms.
+    `stored_profile` the one in the store that it is folded from. `now` is the unit's time in ms.
     """
 
     event: Mapping[str, Any]
     session: Mapping[str, Any] | None
     profile: Mapping[str, Any] | None
     source: Mapping[str, Any]
-    person: Profile | None
+    stored_profile: Profile | None
     now: int
     new_id: str  # an id that is this node's own in this run, for what it may create
     rules: Fields | None = None  # the declared rules by which other profiles are to be folded
@@ -172,15 +172,15 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Ports that depend on the config (a switch's cases). `config` is as written, not evaluated."""
         return {}
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, seen: NodeContext) -> Outcome:
         """What this node does, for nodes that need nothing from the world."""
         raise TypeError(f"{type(self).__name__} has neither `run` nor `ask`")
 
-    def ask(self, seen: Seen) -> Ask | Outcome:
+    def ask(self, seen: NodeContext) -> Ask | Outcome:
         """What this node needs from the world; or an outcome, when it turns out to need nothing."""
         raise TypeError(f"{type(self).__name__} does not ask")
 
-    def answer(self, seen: Seen, reply: Reply) -> Outcome | Ask:
+    def answer(self, seen: NodeContext, reply: Reply) -> Outcome | Ask:
         """What the reply means; may ask again (paging)."""
         raise TypeError(f"{type(self).__name__} does not ask")
 

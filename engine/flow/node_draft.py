@@ -11,12 +11,12 @@ from engine.flow.consents import UNWANTED, read_consents
 from engine.flow.names import ProjectNames
 from engine.flow.node import Node, Port, asks, declared_ports, type_name
 from engine.flow.plan import Retry
-from engine.flow.problem_list import Complaints
+from engine.flow.problem_list import ProblemList
 from engine.flow.registry import Registry
 from engine.language.duration import read_duration
 from engine.language.expression import Condition
 from engine.problem import KeyPath, did_you_mean
-from engine.validation_message import written
+from engine.validation_message import format_value
 
 COMMON_KEYS = ("next", "when", "consents", "timeout", "deadline", "retry", "join", "description", "disabled")
 NODE_ID = re.compile(r"[a-z][a-z0-9_]*")
@@ -26,7 +26,7 @@ _WORD = re.compile(r"[a-z]+")
 
 
 @dataclass(slots=True)
-class Draft:
+class NodeDraft:
     """A node as read. `next` is filled when all nodes of the flow are known."""
 
     id: str
@@ -45,21 +45,21 @@ class Draft:
         return self.when is not None or bool(self.consents) or self.settings["disabled"]
 
 
-class DraftReader:
+class NodeDraftReader:
     """Reads one node at a time; complains about what is wrong with it."""
 
-    def __init__(self, names: ProjectNames, registry: Registry, complaints: Complaints) -> None:
+    def __init__(self, names: ProjectNames, registry: Registry, complaints: ProblemList) -> None:
         self._names = names
         self._registry = registry
         self._complaints = complaints
 
-    def read(self, id: str, raw: Any) -> Draft | None:
+    def read(self, id: str, raw: Any) -> NodeDraft | None:
         """The node that `raw` describes; None when it cannot even be told what it is."""
         at: KeyPath = ("nodes", id)
         if not NODE_ID.fullmatch(id):
             self._bad_id(id, at)
         if not isinstance(raw, Mapping):
-            self._complaints.say("H103", f"node `{id}` is a map such as `segment.add: vip`", at)
+            self._complaints.add("H103", f"node `{id}` is a map such as `segment.add: vip`", at)
             return None
         node, key = self._type(id, raw, at)
         if node is None:
@@ -72,32 +72,32 @@ class DraftReader:
             consents = read_consents(raw["consents"], (*at, "consents"), self._names, self._complaints)
         config.reads += [*placed_reads(when, (*at, "when")), *consents.reads]
         settings = self._settings(node, raw, at)
-        return Draft(id, node, config, _ports(node, raw[key]), when, consents.names, settings, at)
+        return NodeDraft(id, node, config, _ports(node, raw[key]), when, consents.names, settings, at)
 
     def _bad_id(self, id: str, at: KeyPath) -> None:
         fixed = re.sub(r"[^a-z0-9_]", "_", id.lower()).lstrip("_")
         fixed = f"n{fixed}" if fixed[:1].isdigit() else fixed
         why = "; in an expression a hyphen is a minus" if "-" in id else ""
         help = f"write `{fixed or 'node'}`"
-        self._complaints.say("H105", f"`{id}` is not a node id{why}", at, on="key", help=help)
+        self._complaints.add("H105", f"`{id}` is not a node id{why}", at, on="key", help=help)
 
     def _type(self, id: str, raw: Mapping[str, Any], at: KeyPath) -> tuple[type[Node] | None, str]:
         types = [str(key) for key in raw if key not in COMMON_KEYS]
         if not types:
             help = "add one key such as `profile.set: {…}`"
-            self._complaints.say("H110", f"node `{id}` has no type", at, on="key", help=help)
+            self._complaints.add("H110", f"node `{id}` has no type", at, on="key", help=help)
             return None, ""
         known = [key for key in types if self._registry.find(key)]
         if len(types) > 1 and len(known) != 1:
             said = f"node `{id}` has two types: {' and '.join(f'`{t}`' for t in types)}"
-            self._complaints.say("H112", said, (*at, types[1]), on="key", help="one node, one type")
+            self._complaints.add("H112", said, (*at, types[1]), on="key", help="one node, one type")
             return None, ""
         ports = _ports(self._registry.find(known[0]), raw[known[0]]) if known else {}
         misplaced = [key for key in types if key in ports]
         if misplaced:
-            edges = ", ".join(f"{key}: {written(raw[key])}" for key in misplaced)
+            edges = ", ".join(f"{key}: {format_value(raw[key])}" for key in misplaced)
             said = f"`{misplaced[0]}` is a port of `{known[0]}`, not a key of a node"
-            self._complaints.say(MISPLACED_PORT, said, (*at, misplaced[0]), on="key", help=f"write `next: {{{edges}}}`")
+            self._complaints.add(MISPLACED_PORT, said, (*at, misplaced[0]), on="key", help=f"write `next: {{{edges}}}`")
         for key in types:
             if key not in known and key not in misplaced:
                 self._unknown(key, bool(known), at)
@@ -107,10 +107,10 @@ class DraftReader:
         near = did_you_mean(key, [*self._registry.names(), *(COMMON_KEYS if typed else ())])
         said = f"a node has no key `{key}`" if typed else f"unknown node type `{key}`"
         help = near or _akin(key, self._registry.names())
-        self._complaints.say("H101" if typed else "H111", said, (*at, key), on="key", help=help)
+        self._complaints.add("H101" if typed else "H111", said, (*at, key), on="key", help=help)
 
     def _settings(self, node: type[Node], raw: Mapping[str, Any], at: KeyPath) -> dict[str, Any]:
-        say = self._complaints.say
+        say = self._complaints.add
         settings: dict[str, Any] = {"disabled": raw.get("disabled", False), "join": raw.get("join", "settled")}
         if not isinstance(settings["disabled"], bool):
             say("H103", "`disabled` is true or false", (*at, "disabled"))
@@ -131,19 +131,19 @@ class DraftReader:
     def _duration(self, raw: Any, at: KeyPath) -> int:
         ms = read_duration(raw)
         if ms == 0:
-            self._complaints.say("H119", "it has to be longer than nothing", at)
+            self._complaints.add("H119", "it has to be longer than nothing", at)
         elif ms is None:
             self._complaints.append(bad_duration(raw, at))
         return ms or 0
 
     def _retry(self, raw: Any, at: KeyPath) -> Retry:
         if not isinstance(raw, Mapping):
-            self._complaints.say("H103", "`retry` is a map", at, help="write `retry: {times: 3, backoff: 500ms}`")
+            self._complaints.add("H103", "`retry` is a map", at, help="write `retry: {times: 3, backoff: 500ms}`")
             return Retry()
         self._complaints.unknown(raw, ("times", "backoff"), at, "`retry`")
         times = raw.get("times", 1)
         if isinstance(times, bool) or not isinstance(times, int) or not 0 <= times <= 10:
-            self._complaints.say("H103", "`times` is a whole number from 0 to 10", (*at, "times"))
+            self._complaints.add("H103", "`times` is a whole number from 0 to 10", (*at, "times"))
             times = 0
         return Retry(times, self._duration(raw["backoff"], (*at, "backoff")) if "backoff" in raw else 500)
 

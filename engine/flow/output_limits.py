@@ -9,28 +9,28 @@ from engine.profile.document import Members
 from engine.profile.operations import Append, Set
 from engine.profile.value import opaque
 
-MOST_OUT = 65_536  # bytes of a node's output, or of a value that it writes, as JSON
-VALUED = frozenset({Set, Append, SetEvent, SetSession, CachePut})
+MAX_OUT = 65_536  # bytes of a node's output, or of a value that it writes, as JSON
+VALUE_EFFECTS = frozenset({Set, Append, SetEvent, SetSession, CachePut})
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
-def plain_out(out: Any) -> tuple[Any, str]:
+def limited_output(out: Any) -> tuple[Any, str]:
     """A node's output as plain data; and what is wrong with it, if anything is."""
     encoded = _encode(out)
-    if len(encoded) > MOST_OUT:
-        return None, f"its output is larger than {MOST_OUT} bytes"
+    if len(encoded) > MAX_OUT:
+        return None, f"its output is larger than {MAX_OUT} bytes"
     return _decode(encoded), ""
 
 
-def plain_effect(effect: Effect) -> tuple[Effect, str]:
+def limited_effect(effect: Effect) -> tuple[Effect, str]:
     """An effect that writes a value (`VALUED`), with plain data in it; and what is wrong with it, if anything is."""
     value = effect.value  # type: ignore[union-attr]  # these have one
-    if not isinstance(value, dict | list | Members) and not (type(value) is str and len(value) > MOST_OUT):
+    if not isinstance(value, dict | list | Members) and not (type(value) is str and len(value) > MAX_OUT):
         return effect, ""
-    if len(_encode(value)) > MOST_OUT:
-        return effect, f"it writes a value larger than {MOST_OUT} bytes"
+    if len(_encode(value)) > MAX_OUT:
+        return effect, f"it writes a value larger than {MAX_OUT} bytes"
     if type(effect) is Set and isinstance(value, dict | Members):  # a set that was read from a profile becomes a list
         return Set(effect.path, opaque(value)), ""
     return effect, ""

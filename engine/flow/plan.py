@@ -11,7 +11,7 @@ from fnmatch import translate
 from functools import cache
 from typing import Literal
 
-from engine.flow.config_template import Fill
+from engine.flow.config_template import ConfigTemplate
 from engine.flow.node import Node, Port
 from engine.language.expression import Condition
 
@@ -34,7 +34,7 @@ class PlannedNode:
     index: int
     id: str
     node: type[Node]
-    fill: Fill
+    fill: ConfigTemplate
     ports: Mapping[str, Port]
     asks: bool
     ins: tuple[tuple[int, frozenset[str]], ...] = ()

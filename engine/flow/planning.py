@@ -5,14 +5,14 @@ from typing import Any
 
 from engine.flow.graph import Wiring, plan_order
 from engine.flow.node import asks
-from engine.flow.node_draft import Draft
+from engine.flow.node_draft import NodeDraft
 from engine.flow.plan import PlannedNode, ProfilePolicy
 from engine.language.expression import Read
 from engine.problem import KeyPath
 
 
 def wire(
-    drafts: Mapping[str, Draft],
+    drafts: Mapping[str, NodeDraft],
     starts: tuple[str, ...],
     policy: ProfilePolicy,
     trigger_reads: list[tuple[KeyPath, Read]],
@@ -33,7 +33,7 @@ def wire(
     )
 
 
-def planned(wiring: Wiring, drafts: Mapping[str, Draft], lines: Callable[[KeyPath], int]) -> dict[str, Any]:
+def planned(wiring: Wiring, drafts: Mapping[str, NodeDraft], lines: Callable[[KeyPath], int]) -> dict[str, Any]:
     """The nodes, starts and indexes of a flow without errors."""
     index = {id: i for i, id in enumerate(plan_order(wiring))}
     return {
@@ -44,7 +44,7 @@ def planned(wiring: Wiring, drafts: Mapping[str, Draft], lines: Callable[[KeyPat
 
 
 def _planned_node(
-    draft: Draft, wiring: Wiring, index: Mapping[str, int], lines: Callable[[KeyPath], int]
+    draft: NodeDraft, wiring: Wiring, index: Mapping[str, int], lines: Callable[[KeyPath], int]
 ) -> PlannedNode:
     outs: dict[str, tuple[int, ...]] = {}
     for port, target, _ in draft.next:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from engine.flow.config_template import Looked, look
+from engine.flow.config_template import EvaluatedExpression, evaluate_expression
 from engine.flow.effect import Attach, AttachSession, CachePut, Effect, Emit, Log, Merge, Respond
 from engine.flow.machine import Machine
 from engine.flow.node import Hidden, Node, type_name
@@ -16,9 +16,9 @@ from engine.flow.trace import Noted, Trace
 from engine.language.path import show_path
 from engine.profile.operations import Refused
 
-MOST_VALUE = 4_096  # bytes of one value in a rendered trace, as JSON
-MOST_TEXT = 1_000  # characters of a message or reason
-MOST_STEPS = 262_144  # bytes of all steps; those beyond say no more than how they left
+MAX_VALUE = 4_096  # bytes of one value in a rendered trace, as JSON
+MAX_TEXT = 1_000  # characters of a message or reason
+MAX_STEPS = 262_144  # bytes of all steps; those beyond say no more than how they left
 
 _encoder = msgspec.json.Encoder()
 
@@ -75,7 +75,7 @@ def _steps(machine: Machine, noted: list[Noted]) -> list[dict[str, Any]]:
         step = _step(machine, one)
         length = len(_encoder.encode(step))
         size += length
-        steps.append(step if size <= MOST_STEPS else {**_passed(one), "cut": length})
+        steps.append(step if size <= MAX_STEPS else {**_passed(one), "cut": length})
     return steps
 
 
@@ -93,7 +93,7 @@ def _step(machine: Machine, noted: Noted) -> dict[str, Any]:
     scope, guard = noted.scope, noted.node.when
     passed = scope is not None and outcome.port != "skipped"
     looked, read = noted.node.fill.explain(scope) if scope is not None and passed else ((), {})
-    before = [look(guard, scope)] if guard is not None and scope is not None else []
+    before = [evaluate_expression(guard, scope)] if guard is not None and scope is not None else []
     step = _passed(noted) | _looked([*before, *looked])
     if read:
         step["read"] = cut_all(read)
@@ -118,7 +118,7 @@ def _step(machine: Machine, noted: Noted) -> dict[str, Any]:
     return step
 
 
-def _looked(looked: Sequence[Looked]) -> dict[str, Any]:
+def _looked(looked: Sequence[EvaluatedExpression]) -> dict[str, Any]:
     shown = [{"expression": one.expression, "values": cut_all(one.values), "result": one.result} for one in looked]
     if len(shown) > 1:
         return {"expressions": shown}
@@ -179,7 +179,7 @@ def cut_all(values: dict[str, Any]) -> dict[str, Any]:
 
 def cut_text(text: str) -> str:
     """A message, or its beginning and how long it was."""
-    return text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]}… ({len(text)} characters)"
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}… ({len(text)} characters)"
 
 
 def cut(value: Any) -> Any:
@@ -187,6 +187,6 @@ def cut(value: Any) -> Any:
     if value is None or isinstance(value, int | float) or (isinstance(value, str) and len(value) < 1_000):
         return value
     text = _encoder.encode(value)
-    if len(text) <= MOST_VALUE:
+    if len(text) <= MAX_VALUE:
         return value
     return {"cut": len(text), "begins": text[:200].decode("utf-8", "replace")}

@@ -6,11 +6,11 @@ from engine.flow.ask import Ask, HttpAsk, NoAnswer, Reply
 from engine.flow.plan import PlannedNode
 from engine.language.duration import show_duration
 
-MOST_ASKS = 20  # of one node in one run
-MOST_BACKOFF_MS = 60_000
+MAX_ASKS = 20  # of one node in one run
+MAX_BACKOFF_MS = 60_000
 
 
-def timed(node: PlannedNode, ask: Ask, spent: int) -> Ask:
+def with_timeout(node: PlannedNode, ask: Ask, spent: int) -> Ask:
     """The ask with the time that it may take, when `spent` ms of the node's deadline are used up."""
     if not isinstance(ask, HttpAsk):
         return ask
@@ -18,18 +18,18 @@ def timed(node: PlannedNode, ask: Ask, spent: int) -> Ask:
     return msgspec.structs.replace(ask, timeout_ms=max(left, 1))
 
 
-def pause(node: PlannedNode, attempt: int, spent: int, reply: Reply) -> int | None:
+def backoff_ms(node: PlannedNode, attempt: int, spent: int, reply: Reply) -> int | None:
     """The pause (ms) before the ask is asked once more, or None when the reply stands."""
     if not isinstance(reply, NoAnswer) or not reply.retriable or attempt > node.retry.times:
         return None
-    delay = min(node.retry.backoff_ms << (attempt - 1), MOST_BACKOFF_MS)
+    delay = min(node.retry.backoff_ms << (attempt - 1), MAX_BACKOFF_MS)
     return delay if node.deadline_ms is None or spent + delay < node.deadline_ms else None
 
 
-def no_more(node: PlannedNode, number: int, spent: int) -> str:
+def ask_limit_reason(node: PlannedNode, number: int, spent: int) -> str:
     """Why a node that has asked `number` times cannot ask for more, in words; empty when it can."""
-    if number >= MOST_ASKS:
-        return f"it asked more than {MOST_ASKS} times"
+    if number >= MAX_ASKS:
+        return f"it asked more than {MAX_ASKS} times"
     if node.deadline_ms is not None and spent >= node.deadline_ms:
         return f"its deadline of {show_duration(node.deadline_ms)} has passed"
     return ""

@@ -25,7 +25,7 @@ class Inputs(Struct, frozen=True):
     event: dict[str, Any]
     session: dict[str, Any] | None
     source: dict[str, Any]
-    person: Profile | None
+    profile: Profile | None
     now: int
     seed: str = ""
     before: tuple[Operation, ...] = ()  # what earlier runs of the unit did to the profile

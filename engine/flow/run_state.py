@@ -9,65 +9,65 @@ from engine.flow.effect import Attach, AttachSession, Effect, Merge, SetEvent, S
 from engine.flow.run import Inputs
 from engine.language.derived import WRITTEN
 from engine.profile.declared import Fields
+from engine.profile.document import Link as JoinStep
 from engine.profile.document import Path, Profile
-from engine.profile.document import Step as JoinStep
 from engine.profile.fold import fold
-from engine.profile.link_history import Cause, Held, beyond_limits, recorded
-from engine.profile.merge import step_id, unite
+from engine.profile.link_history import Cause, ProfileState, link_limit_reason, with_origin
+from engine.profile.merge import link_id, unite
 from engine.profile.operations import Add, Append, Count, Increment, Operation, Refused, Remove, Set, Unset
-from engine.profile.profile_view import WRITABLE, change_shown, shown
+from engine.profile.profile_view import WRITABLE, change_view, profile_view
 from engine.profile.tally import COUNTERS
 from engine.profile.value import dotted, kind
-from engine.profile.visits import seen
-from engine.profile.written_at import written
+from engine.profile.visits import record_visit
+from engine.profile.written_at import written_at
 
-MOST_IDS = 100  # of one profile
+MAX_IDS = 100  # of one profile
 OPERATIONS = frozenset({Set, Increment, Add, Unset, Remove, Append, Count})
 ROOTS = frozenset({*WRITABLE, "segments", COUNTERS})  # of the profile, to which operations may lead
 
 
-class Sight:
+class RunState:
     """One state of the world within a run. Never changed: `after` gives another one."""
 
-    __slots__ = ("acting", "inputs", "operations", "person", "rules", "scope")
+    __slots__ = ("acting", "inputs", "operations", "profile", "rules", "scope")
 
     def __init__(
         self,
         inputs: Inputs,
         scope: dict[str, Any],
-        person: Profile | None,
+        profile: Profile | None,
         operations: tuple[Operation, ...] = (),
         acting: str | None = None,
         rules: Fields | None = None,
     ) -> None:
         self.inputs = inputs
         self.scope = scope
-        self.person = person
+        self.profile = profile
         self.operations = operations  # on the profile, in order
         self.acting = acting
         self.rules = rules
 
-    def showing(self, scope: dict[str, Any]) -> "Sight":
+    def with_scope(self, scope: dict[str, Any]) -> "RunState":
         """The same state with another scope."""
-        return Sight(self.inputs, scope, self.person, self.operations, self.acting, self.rules)
+        return RunState(self.inputs, scope, self.profile, self.operations, self.acting, self.rules)
 
-    def of(self, inputs: Inputs) -> "Sight":
+    def with_inputs(self, inputs: Inputs) -> "RunState":
         """The same state for a run with these inputs."""
-        return Sight(inputs, self.scope, self.person, self.operations, self.acting, self.rules)
+        return RunState(inputs, self.scope, self.profile, self.operations, self.acting, self.rules)
 
-    def after(self, id: str, out: Any, effects: tuple[Effect, ...]) -> "Sight":
+    def after(self, id: str, out: Any, effects: tuple[Effect, ...]) -> "RunState":
         """What is seen behind node `id`. Raises `Refused` when an effect does not fit."""
         if out is None and not effects:
             return self
         scope = self.scope.copy()
         if out is not None:
             scope["nodes"] = {**scope["nodes"], id: {"out": out}}
-        new = Sight(self.inputs, scope, self.person, self.operations, self.acting, self.rules)
+        new = RunState(self.inputs, scope, self.profile, self.operations, self.acting, self.rules)
         for effect in effects:
             if type(effect) in OPERATIONS:
                 new._change(scope, effect)  # type: ignore[arg-type]  # it is one of them
             else:
-                new.take(scope, effect, id)
+                new.apply_effect(scope, effect, id)
         return new
 
     def _change(self, scope: dict[str, Any], operation: Operation) -> None:
@@ -76,10 +76,10 @@ class Sight:
             raise Refused("the event has no profile")
         if operation.path[0] not in ROOTS:
             raise Refused(f"`{dotted(operation.path)}` is not something that can be written")
-        scope["profile"] = change_shown(profile, operation, self.rules)
+        scope["profile"] = change_view(profile, operation, self.rules)
         self.operations = scope["operations"] = (*self.operations, operation)
 
-    def take(self, scope: dict[str, Any], effect: Effect, node: str) -> None:
+    def apply_effect(self, scope: dict[str, Any], effect: Effect, node: str) -> None:
         """Put an effect of a node that is no operation into `scope`, which is a copy of its own."""
         if isinstance(effect, Merge):
             self._merge(scope, effect, node)
@@ -93,44 +93,44 @@ class Sight:
             scope["event"] = put(scope["event"], effect.path, effect.value)
 
     def _merge(self, scope: dict[str, Any], effect: Merge, node: str) -> None:
-        if self.person is None:
+        if self.profile is None:
             raise Refused("the event has no profile")
         identify = "trust" if effect.proven else self.inputs.identify
         if identify == "refuse":
             raise Refused("this source may not identify profiles")
         claim = effect.claimed or identify != "trust"
         left, right, shown = self.acting or effect.left, effect.right, scope["profile"]
-        step = JoinStep(step_id(left, right, effect.cause), left, right, effect.cause, claim)
-        before, other = _copies(self.person, effect.other)
+        step = JoinStep(link_id(left, right, effect.cause), left, right, effect.cause, claim)
+        before, other = _copies(self.profile, effect.other)
         united = unite(before, other, step)
         if united is before:  # undone, for good
             return
-        known = step.id in before.steps
-        if not known and (too_much := beyond_limits(united, step, MOST_IDS, self.inputs.keys.most)):
+        known = step.id in before.links
+        if not known and (too_much := link_limit_reason(united, step, MAX_IDS, self.inputs.keys.most)):
             raise Refused(too_much)
-        self.see(scope, united)
+        self.show_profile(scope, united)
         event = scope["event"]
         cause = Cause(self.inputs.now, event["id"], event["type"], self.inputs.flow, node, self.operations)
-        held = Held(before, shown), Held(other, fold(other, self.rules))
-        self.person = recorded(united, step.id, cause, *held, scope["profile"])
+        held = ProfileState(before, shown), ProfileState(other, fold(other, self.rules))
+        self.profile = with_origin(united, step.id, cause, *held, scope["profile"])
 
     def _attach(self, scope: dict[str, Any], effect: Attach) -> None:
         if self.inputs.identify == "refuse" and effect.profile.version:
             raise Refused("this source may not identify profiles")
-        if self.person is None:
+        if self.profile is None:
             under = effect.under
             self.acting = under if under is not None and under in effect.profile.parts else effect.profile.id
-            self.see(scope, seen(effect.profile, self.acting, self.inputs.now, new=False))
-        elif effect.profile.id not in self.person.ids:
-            raise Refused(f"the event belongs to profile {self.person.id} already")
+            self.show_profile(scope, record_visit(effect.profile, self.acting, self.inputs.now, new=False))
+        elif effect.profile.id not in self.profile.ids:
+            raise Refused(f"the event belongs to profile {self.profile.id} already")
 
-    def see(self, scope: dict[str, Any], person: Profile) -> None:
+    def show_profile(self, scope: dict[str, Any], profile: Profile) -> None:
         """Show `person` in `scope`, with the operations of the unit so far."""
-        told = shown(person, fold(person, self.rules))
+        told = profile_view(profile, fold(profile, self.rules))
         for operation in self.operations:
-            told = change_shown(told, operation, self.rules)
-        self.person, scope["profile"] = person, told
-        scope["person"] = person
+            told = change_view(told, operation, self.rules)
+        self.profile, scope["profile"] = profile, told
+        scope["stored_profile"] = profile
 
     def _attach_session(self, scope: dict[str, Any], effect: AttachSession) -> None:
         if scope["session"] is None:
@@ -144,21 +144,21 @@ class Sight:
         scope["session"] = put(scope["session"], effect.path, effect.value)
 
 
-def _copies(person: Profile, other: Profile) -> tuple[Profile, Profile]:
+def _copies(profile: Profile, other: Profile) -> tuple[Profile, Profile]:
     """Two profiles that are to be united; they may be copies of one, of which one is older.
 
     Then it counts as old as the older one, so that the commit finds out: what was decided was decided on both. And of
     a profile that has nothing more nothing is taken.
     """
-    if other.parts.keys() <= person.parts.keys():
-        return person, person
-    if other.id != person.id:
-        return person, other
-    version = min(person.version, other.version)
-    return msgspec.structs.replace(person, version=version), msgspec.structs.replace(other, version=version)
+    if other.parts.keys() <= profile.parts.keys():
+        return profile, profile
+    if other.id != profile.id:
+        return profile, other
+    version = min(profile.version, other.version)
+    return msgspec.structs.replace(profile, version=version), msgspec.structs.replace(other, version=version)
 
 
-def first_sight(inputs: Inputs, profile: dict[str, Any] | None = None) -> Sight:
+def initial_state(inputs: Inputs, profile: dict[str, Any] | None = None) -> RunState:
     """What the first nodes see. `profile` is the shown profile, when the caller has it already."""
     rules = dict(inputs.fields) or None
     scope = {
@@ -169,14 +169,14 @@ def first_sight(inputs: Inputs, profile: dict[str, Any] | None = None) -> Sight:
         "nodes": {},
         "now": inputs.now,
         # Not for authors to read, but for what functions work out:
-        "person": inputs.person,
+        "stored_profile": inputs.profile,
         "operations": inputs.before,
-        WRITTEN: written,
+        WRITTEN: written_at,
     }
-    sight = Sight(inputs, scope, inputs.person, inputs.before, inputs.acting, rules)
-    if profile is None and inputs.person is not None:
-        sight.see(scope, inputs.person)
-    return sight
+    state = RunState(inputs, scope, inputs.profile, inputs.before, inputs.acting, rules)
+    if profile is None and inputs.profile is not None:
+        state.show_profile(scope, inputs.profile)
+    return state
 
 
 def put(tree: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from engine.flow.ask import (
 from engine.flow.run import Call
 
 
-def call_of(ask: Ask, reply: Reply, attempt: int) -> Call:
+def trace_call(ask: Ask, reply: Reply, attempt: int) -> Call:
     """What was asked and what came back."""
     kind, what = _asked(ask, reply)
     return Call(kind, what, _got(reply), attempt, int(getattr(reply, "took_ms", 0)))

@@ -6,43 +6,43 @@ from typing import Any
 from engine.flow.condition import read_when
 from engine.flow.names import ProjectNames
 from engine.flow.plan import Trigger
-from engine.flow.problem_list import Complaints, listed
+from engine.flow.problem_list import ProblemList, as_list
 from engine.problem import KeyPath
-from engine.validation_message import written
+from engine.validation_message import format_value
 
 TRIGGER_KEYS = ("event", "source", "when", "schedule")
 _AT: KeyPath = ("trigger",)
 
 
-def read_trigger(raw: Any, names: ProjectNames, complaints: Complaints) -> Trigger:
+def read_trigger(raw: Any, names: ProjectNames, complaints: ProblemList) -> Trigger:
     """What `trigger:` says; complains about what is wrong with it."""
     if raw is None:
         help = "add `trigger: {event: order-paid}`, names or globs"
-        complaints.say("H102", "a flow needs a trigger", (), on="key", help=help)
+        complaints.add("H102", "a flow needs a trigger", (), on="key", help=help)
         return Trigger()
     if not isinstance(raw, Mapping):
-        help = f"write `trigger: {{event: {written(raw)}}}`" if isinstance(raw, str | list) else ""
-        complaints.say("H103", "a trigger is a map with `event`, `source`, `when`", _AT, help=help)
+        help = f"write `trigger: {{event: {format_value(raw)}}}`" if isinstance(raw, str | list) else ""
+        complaints.add("H103", "a trigger is a map with `event`, `source`, `when`", _AT, help=help)
         return Trigger()
     complaints.unknown(raw, TRIGGER_KEYS, _AT, "a trigger")
     if "schedule" in raw:
-        complaints.say("H121", "schedules are not available yet", (*_AT, "schedule"), on="key")
+        complaints.add("H121", "schedules are not available yet", (*_AT, "schedule"), on="key")
     when = read_when(raw, _AT, names, complaints)
     if when is not None and any(read.path[0] == "nodes" for read in when.reads):
-        complaints.say("H304", "no node has run when a trigger is decided", (*_AT, "when"))
+        complaints.add("H304", "no node has run when a trigger is decided", (*_AT, "when"))
     sources = _words(raw, "source", complaints)
-    for source, at in listed(raw.get("source", []), (*_AT, "source")):
+    for source, at in as_list(raw.get("source", []), (*_AT, "source")):
         if isinstance(source, str) and not set(source) & {"*", "?"}:
             problem = names.problem("source", source)
             complaints += [problem.below(at)] if problem else []
     return Trigger(_words(raw, "event", complaints), sources, when)
 
 
-def _words(raw: Mapping[str, Any], key: str, complaints: Complaints) -> tuple[str, ...]:
+def _words(raw: Mapping[str, Any], key: str, complaints: ProblemList) -> tuple[str, ...]:
     if key not in raw:
         return ()
-    words = listed(raw[key], (*_AT, key))
+    words = as_list(raw[key], (*_AT, key))
     for word, where in words or [(None, (*_AT, key))]:
         if not isinstance(word, str) or not word:
-            complaints.say("H103", f"`{key}` is a name or a list of names", where)
+            complaints.add("H103", f"`{key}` is a name or a list of names", where)
     return tuple(str(word) for word, _ in words)

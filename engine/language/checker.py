@@ -42,7 +42,7 @@ from engine.language.tree import (
     Some,
     Tree,
 )
-from engine.problem import Wrong, did_you_mean
+from engine.problem import ProblemError, did_you_mean
 
 DEPTH_CAP = 50  # parts within parts
 _HYPHENATED = re.compile(r"\w+(?:-\w+)+")
@@ -99,7 +99,7 @@ class _Checker:
             return Path(self.span(node), (node.name,))
         raise self._unknown_root(node)
 
-    def _unknown_root(self, node: nodes.Name) -> Wrong:
+    def _unknown_root(self, node: nodes.Name) -> ProblemError:
         name, at = node.name, self.span(node)
         if name in ROOTS:
             return refusal(UNKNOWN_ROOT, f"`{name}` is not known here", at, did_you_mean("", self.roots))
@@ -182,8 +182,8 @@ class _Checker:
             if isinstance(part, Constant) and part.value is None:
                 raise refusal(NOT_ALLOWED, "nothing equals `none`", part.at, _NO_NONE)
         comparison = Comparison(self.span(node), first, rest)
-        if wrong := mismatch(comparison):
-            raise wrong
+        if error := mismatch(comparison):
+            raise error
         return comparison
 
     def _logic(self, node: nodes.And | nodes.Or) -> Tree:
@@ -237,7 +237,7 @@ class _Checker:
         remedy = f"it is a filter: write `{known.usage}`" if known else did_you_mean(name, FUNCTIONS)
         raise refusal(UNKNOWN_FUNCTION, f"there is no function `{name}`", at, remedy)
 
-    def _method(self, node: nodes.Getattr) -> Wrong:
+    def _method(self, node: nodes.Getattr) -> ProblemError:
         at = (self.span(node)[1] - len(node.attr), self.span(node)[1])
         known = FILTERS.get(hints.FILTERS.get(node.attr, node.attr))
         remedy = f"write `{known.usage}`" if known else hints.WORDS.get(node.attr, "")

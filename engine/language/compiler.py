@@ -14,7 +14,7 @@ from engine.language.absent import ABSENT, Absent, Unfit, Unusable
 from engine.language.comparison import chain, compare
 from engine.language.operators import ARITHMETIC, LISTS, TEXT_CAP, as_text, capped_text
 from engine.language.path import show_path
-from engine.language.readers import Evaluate, Leaves, needed
+from engine.language.readers import Evaluate, LeafReader, needed
 from engine.language.tree import (
     Arithmetic,
     Call,
@@ -44,7 +44,7 @@ _MAYBE_ABSENT = (Lookup, Call, Derivation)
 class Compiler:
     """Compiles the trees of one text."""
 
-    def __init__(self, text: str, leaves: Leaves, *, lenient: bool) -> None:
+    def __init__(self, text: str, leaves: LeafReader, *, lenient: bool) -> None:
         self.text = text
         self.leaves = leaves
         self.lenient = lenient

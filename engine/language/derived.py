@@ -10,7 +10,7 @@ from engine.language import buckets
 from engine.language.absent import ABSENT
 from engine.language.duration import read_duration
 from engine.language.path import Scope, parse_path
-from engine.problem import Wrong
+from engine.problem import ProblemError
 
 COUNTER = re.compile(r"[a-z][a-z0-9_-]{0,99}")
 WRITTEN = "written"  # what the scope holds under this name tells when a path of the profile was written
@@ -56,8 +56,8 @@ def changed_at(path: str) -> Derived:
     """When what is at a path of the profile was last written (ms): `changed_at('traits.tier')`; absent when it is."""
     try:
         names = parse_path(path)
-    except Wrong as wrong:
-        raise ValueError(wrong.problem.message) from None
+    except ProblemError as error:
+        raise ValueError(error.problem.message) from None
     if names[0] == "profile":
         names = names[1:]
     if len(names) < 2 or names[0] not in _ROOTS:

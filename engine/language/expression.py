@@ -10,15 +10,15 @@ from engine.language.checker import check
 from engine.language.compiler import Compiler
 from engine.language.parser import parse
 from engine.language.path import ROOTS, Scope
-from engine.language.readers import Noted, Plain
+from engine.language.readers import PlainReader, RecordingReader
 from engine.language.refusal import SYNTAX, refusal
 from engine.language.tokens import Tokens, tokenise
 from engine.language.tree import Comparison, Constant, Derivation, Path, Tree, children
 
 SEGMENTS = ("profile", "segments")
 
-_PLAIN = Plain()
-_NOTED = Noted()
+_PLAIN = PlainReader()
+_NOTED = RecordingReader()
 
 
 class Sought(Struct, frozen=True):

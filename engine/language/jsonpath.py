@@ -18,7 +18,7 @@ from engine.language.operators import LIST_CAP, LISTS
 from engine.language.path import Scope
 from engine.language.readers import needer, reader
 from engine.language.refusal import BAD_JSONPATH, TOO_LARGE, UNKNOWN_ROOT, Span, refusal
-from engine.problem import Wrong, did_you_mean
+from engine.problem import ProblemError, did_you_mean
 
 SOURCE_CAP = 1024  # characters
 TOKEN_CAP = 100
@@ -93,7 +93,7 @@ def _parsed(text: str) -> Any:
         raise _unreadable(text, str(error)) from None
 
 
-def _unreadable(text: str, message: str) -> Wrong:
+def _unreadable(text: str, message: str) -> ProblemError:
     found = _PLACE.search(message)
     at: Span = (min(int(found[1]), len(text)), min(int(found[1]), len(text)) + 1) if found else (0, len(text))
     if "near the end" in message:

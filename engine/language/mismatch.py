@@ -7,7 +7,7 @@ from engine.language.operators import kind_of
 from engine.language.path import show_path
 from engine.language.refusal import MISMATCH, refusal
 from engine.language.tree import Comparison, Constant, Path, Tree
-from engine.problem import Wrong
+from engine.problem import ProblemError
 
 SETS: Final = frozenset({("profile", "segments"), ("profile", "ids")})
 # What has fields, and the one that was probably meant.
@@ -29,13 +29,13 @@ _EQUAL: Final = frozenset({"eq", "ne", "lt", "lteq", "gt", "gteq"})
 _AMONG: Final = frozenset({"in", "notin"})
 
 
-def mismatch(tree: Comparison) -> Wrong | None:
+def mismatch(tree: Comparison) -> ProblemError | None:
     """What is wrong with the first pair of a comparison that cannot come out in two ways."""
     operands = (tree.first, *(part for _, part in tree.rest))
     for left, (sign, right) in zip(operands, tree.rest, strict=False):
-        wrong = _pair(left, sign, right) or (_pair(right, sign, left) if sign in _EQUAL else None)
-        if wrong is not None:
-            told, help = wrong
+        error = _pair(left, sign, right) or (_pair(right, sign, left) if sign in _EQUAL else None)
+        if error is not None:
+            told, help = error
             return refusal(MISMATCH, told, (min(left.at[0], right.at[0]), max(left.at[1], right.at[1])), help)
     return None
 

@@ -18,7 +18,7 @@ from engine.language.functions import TESTS
 from engine.language.hints import WORDS
 from engine.language.refusal import SYNTAX, TOO_LARGE, UNKNOWN_FUNCTION, Span, refusal
 from engine.language.tokens import ENVIRONMENT, Tokens
-from engine.problem import Wrong, did_you_mean
+from engine.problem import ProblemError, did_you_mean
 
 
 class Parsed(Struct, frozen=True):
@@ -54,7 +54,7 @@ def parse(tokens: Tokens) -> Parsed:
     return Parsed(text=tokens.text, top=top, spans=parser.spans)
 
 
-def _unexpected(tokens: Tokens, offset: int) -> Wrong:
+def _unexpected(tokens: Tokens, offset: int) -> ProblemError:
     """What to say when Jinja stops at the token that begins at `offset`."""
     index = next(i for i, token in enumerate(tokens.items) if token.lineno == offset)
     for i in (index, index - 1):

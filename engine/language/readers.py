@@ -15,7 +15,7 @@ Noting = tuple[Scope, dict[str, Any]]
 PathParts = tuple[str | int, ...]
 
 
-class Leaves(Protocol):
+class LeafReader(Protocol):
     """The two ways to read the world."""
 
     def read(self, path: PathParts, text: str) -> Evaluate:
@@ -31,7 +31,7 @@ class Leaves(Protocol):
         """`evaluate`, whose value is noted as that of `text` where values are noted."""
 
 
-class Plain:
+class PlainReader:
     """Reads, and notes nothing."""
 
     def read(self, path: PathParts, text: str) -> Evaluate:
@@ -47,7 +47,7 @@ class Plain:
         return evaluate
 
 
-class Noted:
+class RecordingReader:
     """Reads, and notes each value by the text that the author wrote for it."""
 
     def read(self, path: PathParts, text: str) -> Evaluate:

@@ -1,6 +1,6 @@
 """Saying no to a text, with the place and the remedy."""
 
-from engine.problem import Problem, Wrong
+from engine.problem import Problem, ProblemError
 
 SYNTAX = "H201"
 UNKNOWN_ROOT = "H202"
@@ -19,7 +19,7 @@ CONSENT_READ = "H214"  # a warning: a condition that asks for a consent by what 
 Span = tuple[int, int]  # start and end, in characters of the whole text
 
 
-def refusal(code: str, message: str, at: Span, help: str = "") -> Wrong:
+def refusal(code: str, message: str, at: Span, help: str = "") -> ProblemError:
     """The exception to raise for what stands at `at`."""
     start, end = at
-    return Wrong(Problem(code=code, message=message, offset=start, length=max(1, end - start), help=help))
+    return ProblemError(Problem(code=code, message=message, offset=start, length=max(1, end - start), help=help))

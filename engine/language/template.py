@@ -12,7 +12,7 @@ from engine.language.path import ROOTS, Scope
 from engine.language.readers import Evaluate
 from engine.language.refusal import NOT_ALLOWED, refusal
 from engine.language.tokens import tokenise
-from engine.problem import Wrong
+from engine.problem import ProblemError
 
 _OPENING = re.compile(r"\{\{|\{%|\{#")
 
@@ -70,7 +70,7 @@ def always_text(data: Any) -> bool:
         return False
     try:
         return whole(split(data, ROOTS)) is None
-    except Wrong:
+    except ProblemError:
         return False
 
 

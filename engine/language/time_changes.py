@@ -17,7 +17,7 @@ from engine.language.compiler import Compiler
 from engine.language.expression import Condition
 from engine.language.operators import is_number
 from engine.language.path import Scope
-from engine.language.readers import Evaluate, Plain
+from engine.language.readers import Evaluate, PlainReader
 from engine.language.refusal import Span, refusal
 from engine.language.tree import (
     Arithmetic,
@@ -32,18 +32,18 @@ from engine.language.tree import (
     children,
 )
 
-Clock = Callable[[Scope], int | None]  # the next moment after the scope's `now`; None when there is none
+TimeChange = Callable[[Scope], int | None]  # the next moment after the scope's `now`; None when there is none
 Number = int | float
 
-NO_CLOCK: Final = "H211"
-MOST_AHEAD: Final = 10**14  # ms, three thousand years: what lies further ahead is never
+UNPLANNABLE: Final = "H211"
+MAX_AHEAD: Final = 10**14  # ms, three thousand years: what lies further ahead is never
 
 _REMEDY: Final = "compare `now` with a time: `profile.traits.at < now - days(30)`, or count: `counted('orders', '30d')`"
 _DAY: Final = 86_400_000
 _WIDTHS: Final = {"%S": 1_000, "%M": 60_000, "%H": 3_600_000}  # of what a directive shows; the others show days
 
 
-def clocks_of(condition: Condition) -> tuple[Clock, ...]:
+def time_changes_of(condition: Condition) -> tuple[TimeChange, ...]:
     """The clocks of a condition; none when time alone never changes it. Raises `Wrong` (H211)."""
     reading = _Reading(condition.source)
     if reading.slope(condition.tree):
@@ -51,7 +51,7 @@ def clocks_of(condition: Condition) -> tuple[Clock, ...]:
     return tuple(reading.clocks)
 
 
-def next_of(clocks: tuple[Clock, ...], scope: Scope) -> int | None:
+def next_time(clocks: tuple[TimeChange, ...], scope: Scope) -> int | None:
     """The next moment of several clocks."""
     return min((moment for clock in clocks if (moment := clock(scope)) is not None), default=None)
 
@@ -60,8 +60,8 @@ class _Reading:
     """Walks a tree: gives each part's slope, and gathers the clocks."""
 
     def __init__(self, text: str) -> None:
-        self.compiler = Compiler(text, Plain(), lenient=True)
-        self.clocks: list[Clock] = []
+        self.compiler = Compiler(text, PlainReader(), lenient=True)
+        self.clocks: list[TimeChange] = []
 
     def slope(self, tree: Tree) -> Number:
         """By how much the part grows each millisecond, between the moments of the clocks."""
@@ -174,7 +174,7 @@ class _Reading:
         return value
 
 
-def _crossing(left: Evaluate, right: Evaluate, slope: Number) -> Clock:
+def _crossing(left: Evaluate, right: Evaluate, slope: Number) -> TimeChange:
     """When two numbers meet, and when they part again."""
 
     def crossing(scope: Scope) -> int | None:
@@ -186,7 +186,7 @@ def _crossing(left: Evaluate, right: Evaluate, slope: Number) -> Clock:
     return crossing
 
 
-def _stepping(value: Evaluate, slope: Number, width: Number) -> Clock:
+def _stepping(value: Evaluate, slope: Number, width: Number) -> TimeChange:
     """When a number passes the next multiple of `width`: when it gets there, and when it leaves it again."""
 
     def stepping(scope: Scope) -> int | None:
@@ -205,7 +205,7 @@ def _stepping(value: Evaluate, slope: Number, width: Number) -> Clock:
 
 def _moment(now: int, ahead: float) -> int | None:
     """A moment `ahead` of now, found by a division: about then, in one of a few milliseconds, each of them is tried."""
-    if not -2 <= ahead < MOST_AHEAD:
+    if not -2 <= ahead < MAX_AHEAD:
         return None
     return now + max(1, floor(ahead) - 1)
 
@@ -222,4 +222,4 @@ def _all(tree: Tree) -> list[Tree]:
 
 
 def _refused(message: str, at: Span) -> Exception:
-    return refusal(NO_CLOCK, message, at, _REMEDY)
+    return refusal(UNPLANNABLE, message, at, _REMEDY)

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from engine.language.hints import CHARACTERS, TOKENS, TOUCHING, UNITS, WORDS
 from engine.language.refusal import NOT_ALLOWED, SYNTAX, TOO_LARGE, Span, refusal
-from engine.problem import Wrong
+from engine.problem import ProblemError
 
 SOURCE_CAP = 4096  # characters of one expression
 TOKEN_CAP = 400
@@ -94,7 +94,7 @@ def _pieces(text: str, start: int, brackets: list[Span]) -> Iterator[tuple[int, 
         raise refusal(TOO_LARGE, message, (start - 2, start), "is its `{{` closed?")
 
 
-def _no_token(text: str, offset: int, brackets: list[Span]) -> Wrong:
+def _no_token(text: str, offset: int, brackets: list[Span]) -> ProblemError:
     """What to say where Jinja's lexer stops: at a character, or at a bracket that closes another one."""
     sign = text[offset]
     if brackets and sign in ")]}":
@@ -103,7 +103,7 @@ def _no_token(text: str, offset: int, brackets: list[Span]) -> Wrong:
     return refusal(SYNTAX, f"unexpected `{sign}`", (offset, offset + len(sign)), CHARACTERS.get(sign[0], ""))
 
 
-def _unclosed(start: int) -> Wrong:
+def _unclosed(start: int) -> ProblemError:
     return refusal(SYNTAX, "`{{` is never closed", (start - 2, start), "close it by `}}`")
 
 
@@ -186,7 +186,7 @@ def _check_last(items: list[Token], ends: dict[int, int]) -> None:
         raise _lone(last, (last.lineno, ends[last.lineno]), items[:-1])
 
 
-def _lone(token: Token, at: Span, before: list[Token]) -> Wrong:
+def _lone(token: Token, at: Span, before: list[Token]) -> ProblemError:
     code, message, remedy = TOKENS[token.type]
     named = [known.type for known in before[-2:]] in (["lparen", "name"], ["comma", "name"])
     if token.type == "assign" and named:

@@ -9,7 +9,7 @@ from engine.language.path import ROOTS, Scope
 from engine.language.readers import Evaluate
 from engine.language.refusal import NO_TEMPLATES, TOO_LARGE
 from engine.language.template import Parts, Piece, Source, has_template, mixed, split, whole
-from engine.problem import KeyPath, Problem, Wrong
+from engine.problem import KeyPath, Problem, ProblemError
 
 DEPTH_CAP = 50  # objects and lists within one another
 
@@ -110,8 +110,8 @@ class _Build:
                 return None, jsonpath.evaluate if self.parts is None else mixed([jsonpath], self.parts)
             if self.templates and has_template(text):
                 return None, self._template(split(text, self.roots), path)
-        except Wrong as wrong:
-            self._wrong(wrong.problem, path)
+        except ProblemError as error:
+            self._wrong(error.problem, path)
         return text[1:] if text.startswith("$$.") else text, None
 
     def _template(self, pieces: list[Piece], path: KeyPath) -> Evaluate:

@@ -5,7 +5,7 @@ from msgspec import Struct, structs
 SessionName = tuple[str, str]  # source and id
 
 
-class Belongings(Struct, frozen=True):
+class DataSubject(Struct, frozen=True):
     """Whose documents are to be erased: those of these profile ids, and of these sessions."""
 
     ids: frozenset[str]

@@ -10,9 +10,9 @@ from engine.ports.store import Store
 from engine.profile.document import Profile
 
 
-async def events_of(store: Store, person: Profile, limit: int) -> list[StoredEvent]:
+async def events_of(store: Store, profile: Profile, limit: int) -> list[StoredEvent]:
     """The newest events of a profile, newest first."""
-    found = await asyncio.gather(*[store.events_of(id, limit) for id in person.ids])
+    found = await asyncio.gather(*[store.events_of(id, limit) for id in profile.ids])
     return list(islice(merge(*found, key=lambda event: -event.received), limit))
 
 

@@ -38,7 +38,7 @@ class StoredEvent(Struct, frozen=True, omit_defaults=True):
     context: dict[str, Any] = field(default_factory=dict)
 
 
-class Mark(Struct, frozen=True, omit_defaults=True):
+class ProcessedEvent(Struct, frozen=True, omit_defaults=True):
     """That an event id of a source has taken effect, and what was answered then."""
 
     source: str
@@ -63,7 +63,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     source: str
     profile: str | None = None
     trace: Raw = field(default_factory=lambda: Raw(b"{}"))
-    met: tuple[str, ...] = ()
+    other_profiles: tuple[str, ...] = field(default=(), name="met")
     session: str | None = None
 
 
@@ -80,7 +80,7 @@ class Rejected(Struct, frozen=True, omit_defaults=True):
     profile: str | None = None  # that its sender named, whoever it is
 
 
-class Key(Struct, frozen=True):
+class IdentityKey(Struct, frozen=True):
     """A merge key (`path=value`) and the id that it came in under.
 
     `claim` says that a sender without authority brought it. One with authority takes such a key over, knowing whose
@@ -90,7 +90,7 @@ class Key(Struct, frozen=True):
     key: str
     id: str
     claim: bool = False
-    over: bool = False
+    supersedes_claim: bool = False
 
 
 class CacheEntry(Struct, frozen=True, omit_defaults=True):
@@ -110,7 +110,7 @@ class ProfileWrite(Struct, frozen=True):
 
     profile: Profile
     expected: int
-    shown: dict[str, Any] | None = None
+    view: dict[str, Any] | None = None
     due_moved: bool = True  # whether `profile.due` may differ from what is stored
 
 
@@ -138,8 +138,8 @@ class Unit(Struct, frozen=True, kw_only=True):
     profiles: tuple[ProfileWrite, ...] = ()
     sessions: tuple[SessionWrite, ...] = ()
     session_reads: tuple[SessionRead, ...] = ()
-    keys: tuple[Key, ...] = ()
-    marks: tuple[Mark, ...] = ()
+    keys: tuple[IdentityKey, ...] = ()
+    marks: tuple[ProcessedEvent, ...] = ()
     events: tuple[StoredEvent, ...] = ()
     runs: tuple[RunRecord, ...] = ()
     rejected: tuple[Rejected, ...] = ()

@@ -6,30 +6,30 @@ from engine.profile.document import Profile
 TRIES = 5
 
 
-class Unknown(Exception):
+class NotFound(Exception):
     """Nobody has the id, or the profile has no such step. The message says which."""
 
 
-class Nobody(Unknown):
+class NoSuchProfile(NotFound):
     """Nobody has the id."""
 
     def __init__(self, id: str) -> None:
         super().__init__(f"nobody has the id {id}")
 
 
-async def profile_at(store: Store, id: str) -> Profile | None:
+async def resolve_profile(store: Store, id: str) -> Profile | None:
     """The profile that `id` leads to and is part of; None when nobody has that id. Raises `Unavailable`."""
-    person = await store.profile(id)
+    profile = await store.profile(id)
     for _ in range(TRIES):
-        if person is None or id == person.id or id in person.parts:
-            return person
-        person = await store.profile(id)
-    return person
+        if profile is None or id == profile.id or id in profile.parts:
+            return profile
+        profile = await store.profile(id)
+    return profile
 
 
-async def somebody_at(store: Store, id: str) -> Profile:
+async def require_profile(store: Store, id: str) -> Profile:
     """The profile that `id` leads to and is part of. Raises `Nobody` and `Unavailable`."""
-    person = await profile_at(store, id)
-    if person is None:
-        raise Nobody(id)
-    return person
+    profile = await resolve_profile(store, id)
+    if profile is None:
+        raise NoSuchProfile(id)
+    return profile

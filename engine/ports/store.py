@@ -6,12 +6,12 @@ from typing import Literal, Protocol, runtime_checkable
 from msgspec import Struct
 
 from engine.flow.ask import OutsideAsk, Reply
-from engine.ports.erasure import Belongings, Erased
+from engine.ports.erasure import DataSubject, Erased
 from engine.ports.records import (
     CacheEntry,
     Counts,
-    Key,
-    Mark,
+    IdentityKey,
+    ProcessedEvent,
     Rejected,
     RunRecord,
     Session,
@@ -19,7 +19,7 @@ from engine.ports.records import (
     Unit,
 )
 from engine.profile.document import Profile
-from engine.project.retention import Dropped, Keep, Tell, silent
+from engine.project.retention import Dropped, Keep, ReportProgress, ignore_progress
 from engine.search.page import Page
 from engine.search.query import Query
 
@@ -47,7 +47,7 @@ class Unavailable(Exception):
         self.retry_after = retry_after
 
 
-class Moving(Unavailable):
+class Contention(Unavailable):
     """A unit's documents move faster than it can run. The store itself is there."""
 
 
@@ -79,13 +79,13 @@ class Store(Protocol):
         Of a tombstone nothing is sure but its version and where it leads.
         """
 
-    async def key(self, key: str) -> Key | None:
+    async def key(self, key: str) -> IdentityKey | None:
         """The id that a merge key came in under."""
 
     async def session(self, source: str, id: str) -> Session | None:
         """A session by its source and id."""
 
-    async def marks(self, source: str, events: tuple[str, ...]) -> dict[str, Mark]:
+    async def marks(self, source: str, events: tuple[str, ...]) -> dict[str, ProcessedEvent]:
         """Those of a source's event ids that have taken effect within the deduplication window."""
 
     async def cached(self, key: str, now: int) -> CacheEntry | None:
@@ -137,7 +137,7 @@ class Store(Protocol):
         Tombstones are never due. What has just been committed may be found a little later.
         """
 
-    async def belongings(self, ids: frozenset[str]) -> Belongings:
+    async def data_subject(self, ids: frozenset[str]) -> DataSubject:
         """`ids` with those of all tombstones that lead to one of them, and the sessions of all of these.
 
         All of them, as of now.
@@ -146,7 +146,7 @@ class Store(Protocol):
     async def remove(self, id: str, version: int) -> None:
         """Erase the document of a profile or a tombstone. Raises `Conflict` when it is not at that version."""
 
-    async def erase(self, whose: Belongings) -> Erased:
+    async def erase(self, subject: DataSubject) -> Erased:
         """Erase what belongs to these, but for the documents of the profiles themselves, which `remove` erases.
 
         May be repeated, and should be: what is written meanwhile may be missed. Gives how much was found.
@@ -170,7 +170,7 @@ class Store(Protocol):
     async def expired(self, keep: Keep) -> Dropped:
         """What `retain` would drop now."""
 
-    async def retain(self, keep: Keep, tell: Tell = silent) -> Dropped:
+    async def retain(self, keep: Keep, tell: ReportProgress = ignore_progress) -> Dropped:
         """Drop events, runs and rejected events from before the times of `keep`; serving goes on meanwhile.
 
         A store that keeps documents by the month drops a month when all of it is older. Nothing newer is ever dropped.
@@ -188,19 +188,19 @@ class Store(Protocol):
 
 
 @runtime_checkable
-class Sweeping(Protocol):
+class Sweepable(Protocol):
     """A store that has something to finish in the background, such as what a crash left half done."""
 
     async def sweep(self) -> int:
         """Finish it; gives how many documents were taken up. May run in several processes at once."""
 
 
-class Parcel(Struct, frozen=True):
+class SpoolEntry(Struct, frozen=True):
     """What a spool keeps: an encoded document with `events` received events in it, at a `place` in the order."""
 
     doc: bytes
     events: int
-    place: int = 0
+    position: int = 0
 
 
 class Spool(Protocol):
@@ -217,10 +217,10 @@ class Spool(Protocol):
     def events(self) -> int:
         """How many received events are in them."""
 
-    async def put(self, parcels: Sequence[Parcel]) -> None:
+    async def put(self, entries: Sequence[SpoolEntry]) -> None:
         """Keep parcels at its end, durably, all or none. Parcels are in the order of these calls."""
 
-    async def after(self, place: int, limit: int) -> list[Parcel]:
+    async def after(self, place: int, limit: int) -> list[SpoolEntry]:
         """The first parcels beyond a place, at most `limit`, and fewer where they are large; [] only at the end."""
 
     async def drop(self, places: Sequence[int]) -> None:

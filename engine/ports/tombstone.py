@@ -9,24 +9,24 @@ from collections.abc import Iterable
 
 from engine.ports.erasure import SessionName
 from engine.ports.ids import derived_id
-from engine.ports.records import Key, Unit
+from engine.ports.records import IdentityKey, Unit
 from engine.ports.store import Store
 
 AT_ONCE = 200  # tombstones in one unit
 
 
-def of_profile(secret: bytes, id: str) -> str:
+def profile_tombstone(secret: bytes, id: str) -> str:
     """The name of the tombstone of a profile's id. No merge key has such a name: those contain `=`."""
     return f"forgotten profile {derived_id(secret, 'forgotten profile', id)}"
 
 
-def of_session(secret: bytes, name: SessionName) -> str:
+def session_tombstone(secret: bytes, name: SessionName) -> str:
     """The name of the tombstone of a session."""
     return f"forgotten session {derived_id(secret, 'forgotten session', *name)}"
 
 
-async def bury(store: Store, names: Iterable[str]) -> None:
+async def write_tombstones(store: Store, names: Iterable[str]) -> None:
     """Write tombstones, durably; those that there are stay."""
-    keys = [Key(name, "") for name in names]
+    keys = [IdentityKey(name, "") for name in names]
     for start in range(0, len(keys), AT_ONCE):
         await store.commit(Unit(keys=tuple(keys[start : start + AT_ONCE])))

@@ -25,7 +25,7 @@ _ROOMY = (dict, type(ABSENT))  # what a path may lead through
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
-def commit(
+def apply_operations(
     profile: Profile,
     acting: str,
     ops: Sequence[Operation],
@@ -56,10 +56,10 @@ def commit(
         created=profile.created,
         version=profile.version + 1,
         parts=parts,
-        steps=profile.steps,
+        links=profile.links,
         conditional=profile.conditional,
         standing=profile.standing,
-        judged=profile.judged,
+        evaluated_at=profile.evaluated_at,
         due=profile.due,
         merged_into=profile.merged_into,
     )
@@ -79,7 +79,7 @@ class _Draft:
         "mixed",
         "others",
         "own",
-        "seen",
+        "seen_counts",
         "tallies",
         "time",
         "times",
@@ -88,7 +88,7 @@ class _Draft:
     def __init__(self, profile: Profile, acting: str, time: int, fields: Fields | None) -> None:
         created = profile.created if acting == profile.id else time
         own = profile.parts.get(acting) or Part(id=acting, created=created)
-        steps = profile.steps
+        steps = profile.links
         self.own = own
         single = len(profile.parts) == 1 and acting in profile.parts
         self.others = [] if single else [part for part in profile.parts.values() if part.id != acting]
@@ -101,7 +101,7 @@ class _Draft:
         self.times = own.times.copy()
         self.marks = own.marks.copy()
         self.counts = own.counts.copy()
-        self.seen = own.seen
+        self.seen_counts = own.seen_counts
         self.tallies = own.tallies
 
     def part(self) -> Part:
@@ -115,9 +115,9 @@ class _Draft:
             times=self.times,
             marks=self.marks,
             counts=self.counts,
-            seen=self.seen,
+            seen_counts=self.seen_counts,
             tallies=self.tallies,
-            met=self.own.met,
+            visit_times=self.own.visit_times,
         )
 
     def register(self, cell: CellPath, value: Any) -> None:
@@ -154,7 +154,7 @@ class _Draft:
         for other in self.others:
             noted = {under: other.counts[under] for under in _under(other.counts, cell)}
             if noted:
-                self.seen = {**self.seen, other.id: {**self.seen.get(other.id, {}), **noted}}
+                self.seen_counts = {**self.seen_counts, other.id: {**self.seen_counts.get(other.id, {}), **noted}}
 
     def clear(self, cell: CellPath) -> None:
         self.replace(cell)

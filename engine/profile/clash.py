@@ -13,7 +13,7 @@ from engine.profile.profile_view import WRITABLE
 from engine.profile.tree import View, look
 from engine.profile.value import dotted
 
-MOST_CLASHES = 10  # that are named
+MAX_CLASHES = 10  # that are named
 SHORT = 60  # characters of a value
 
 Both = Callable[[Path], bool]

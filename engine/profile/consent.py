@@ -29,7 +29,7 @@ from msgspec import Struct
 
 from engine.profile.operations import Refused, Set
 
-MOST_CONSENTS = 100  # of one profile
+MAX_CONSENTS = 100  # of one profile
 
 State = Literal["given", "absent", "revoked", "expired", "unreadable"]
 
@@ -80,8 +80,8 @@ def is_consent_name(name: str) -> bool:
 
 def decided(consents: Mapping[str, Any], decisions: Mapping[str, Decision], now: int) -> Iterator[Set]:
     """The operations that write decisions made at `now` (ms); raises `Refused` where there would be too many."""
-    if len({*consents, *decisions}) > max(MOST_CONSENTS, len(consents)):
-        raise Refused(f"a profile has at most {MOST_CONSENTS} consents")
+    if len({*consents, *decisions}) > max(MAX_CONSENTS, len(consents)):
+        raise Refused(f"a profile has at most {MAX_CONSENTS} consents")
     for name, decision in decisions.items():
         word = {"given" if decision.given else "revoked": now}
         if decision.given and decision.lasts_ms is not None:

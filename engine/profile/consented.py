@@ -17,7 +17,7 @@ NEVER = -1  # ms
 
 def view_for(profile: Profile, id: str, fields: Fields | None = None) -> View:
     """What a sender without authority that acts under `id` may see of a profile."""
-    own = connected(profile.steps, id, proven=True)
+    own = connected(profile.links, id, proven=True)
     return fold_parts([part for part in profile.parts.values() if part.id in own and not part.mixed], fields)
 
 
@@ -30,7 +30,7 @@ def consented(
     or replacing the consent, or setting `given` to what is no time, revokes; what is done to `revoked` only ever makes
     it newer. Of what was said at the same time under two ids, no grant holds.
     """
-    own = connected(profile.steps, id, proven=True)
+    own = connected(profile.links, id, proven=True)
     parts = [part for part in profile.parts.values() if part.id in own]
     if view is None or len(parts) < len(profile.parts):
         view = fold_parts(parts, fields)

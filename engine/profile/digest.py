@@ -14,6 +14,6 @@ def digest(profile: Profile, fields: Fields | None = None) -> str:
 
     Left out is what must differ: versions, and of a step when and how it came about.
     """
-    steps = [(step.id, step.claim, step.undone) for step in profile.steps.values()]
+    steps = [(step.id, step.claim, step.undone) for step in profile.links.values()]
     told = (profile.id, profile.created, sorted(profile.parts), fold(profile, fields), sorted(steps))
     return blake2b(json.encode(told, order="sorted"), digest_size=16).hexdigest()

@@ -41,9 +41,11 @@ class Part(Struct, frozen=True, omit_defaults=True):
     times: dict[CellPath, int] = field(default_factory=dict)  # of registers, as difference to base
     marks: dict[CellPath, int] = field(default_factory=dict)  # of timed absences, as difference to base
     counts: dict[CellPath, tuple[int, int, int | float]] = field(default_factory=dict)  # (born, time, amount), absolute
-    seen: dict[str, dict[CellPath, tuple[int, int, int | float]]] = field(default_factory=dict)  # by other part's id
+    # The counters of other parts that a `set` of this one replaced, by part and cell.
+    seen_counts: dict[str, dict[CellPath, tuple[int, int, int | float]]] = field(default_factory=dict, name="seen")
     tallies: dict[str, dict[str, int | float]] = field(default_factory=dict)  # counters over time: name, bucket, amount
-    met: tuple[int, int, int] = (0, 0, 0)  # last seen (ms), last seen in an earlier visit (ms), visits
+    # When the profile was last seen (ms), when it was last seen in an earlier visit (ms), and the number of visits.
+    visit_times: tuple[int, int, int] = field(default=(0, 0, 0), name="met")
 
 
 class Clash(Struct, frozen=True, omit_defaults=True):
@@ -65,7 +67,7 @@ class Side(Struct, frozen=True, omit_defaults=True):
     more: int = 0
 
 
-class Why(Struct, frozen=True, omit_defaults=True):
+class LinkOrigin(Struct, frozen=True, omit_defaults=True):
     """How a step came about. `left` and `right` are None when both ids were in one profile already."""
 
     at: int  # ms
@@ -81,7 +83,7 @@ class Why(Struct, frozen=True, omit_defaults=True):
     more: int = 0  # clashes that are not named
 
 
-class Step(Struct, frozen=True, omit_defaults=True):
+class Link(Struct, frozen=True, omit_defaults=True):
     """Two ids joined for one cause. `id` is a hash of both and the cause, so a repeat is the same step."""
 
     id: str
@@ -91,15 +93,16 @@ class Step(Struct, frozen=True, omit_defaults=True):
     claim: bool = False  # joined by a mere claim, not by proof
     undone: bool = False  # for good
     undone_at: int = 0  # ms
-    why: Why | None = None
+    why: LinkOrigin | None = None
 
 
 class Standing(Struct, frozen=True, omit_defaults=True):
     """How a profile stands with a segment that has a condition. Times are ms; 0 is never, or not now."""
 
     since: int = 0  # when it entered
-    holds: int = 0  # of a segment with a window: since when its condition holds
-    held: int = 0  # of a segment with a window: until when it last held for long enough
+    # Only for a segment with a window: since when its condition holds, and until when it last held for long enough.
+    holds_since: int = field(default=0, name="holds")
+    held_until: int = field(default=0, name="held")
 
 
 class Profile(Struct, frozen=True, omit_defaults=True):
@@ -109,10 +112,10 @@ class Profile(Struct, frozen=True, omit_defaults=True):
     created: int
     version: int = 0
     parts: dict[str, Part] = field(default_factory=dict)
-    steps: dict[str, Step] = field(default_factory=dict)
+    links: dict[str, Link] = field(default_factory=dict, name="steps")
     conditional: tuple[str, ...] = ()  # segments that it belongs to by their condition, sorted
     standing: dict[str, Standing] = field(default_factory=dict)  # with these and others, by name
-    judged: int = 0  # ms; when that was worked out, where time matters to it
+    evaluated_at: int = field(default=0, name="judged")  # ms; when that was worked out, where time matters to it
     due: int | None = None  # ms; when time alone may change it; 0 is as soon as possible, None never
     merged_into: str | None = None  # a tombstone: the profile lives on under that id
 

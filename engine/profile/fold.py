@@ -177,7 +177,7 @@ def _covered(parts: Collection[Part]) -> dict[tuple[CellPath, str], tuple[int, N
     counts = {part.id: part.counts for part in parts}
     found: dict[tuple[CellPath, str], tuple[int, Number]] = {}
     for part in parts:
-        for other, cells in part.seen.items():
+        for other, cells in part.seen_counts.items():
             for cell, (born, time, amount) in cells.items():
                 count = counts.get(other, {}).get(cell)
                 if count is not None and count[0] == born and time > found.get((cell, other), (-1, 0))[0]:

@@ -14,7 +14,7 @@ Form = Literal["email", "phone", "lower", "exact"]
 FORMS: tuple[Form, ...] = get_args(Form)
 
 LONGEST = 200  # characters of a key's value
-MOST_PER_KEY = 20  # profiles that one value joins, unless the project says otherwise
+MAX_PER_KEY = 20  # profiles that one value joins, unless the project says otherwise
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
@@ -28,7 +28,7 @@ class KeyRules(Struct, frozen=True):
 
     forms: tuple[tuple[Path, Form], ...] = ()
     region: str | None = None
-    most: int = MOST_PER_KEY
+    most: int = MAX_PER_KEY
     never: frozenset[str] = frozenset()
 
     def form(self, path: Path) -> Form | None:

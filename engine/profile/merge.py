@@ -10,18 +10,18 @@ from typing import Any
 
 from msgspec import json, structs
 
-from engine.profile.document import Clash, Profile, Standing, Step, Why
+from engine.profile.document import Clash, Link, LinkOrigin, Profile, Standing
 
 _JUDGE = 0  # its segments are to be worked out as soon as possible
 _NEVER = Standing()
 
 
-def step_id(left: str, right: str, cause: str) -> str:
+def link_id(left: str, right: str, cause: str) -> str:
     """The id of the step that joins two ids, in either order, for one cause."""
     return blake2b(json.encode([*sorted((left, right)), cause]), digest_size=16).hexdigest()
 
 
-def connected(steps: Mapping[str, Step], id: str, proven: bool = False) -> set[str]:
+def connected(steps: Mapping[str, Link], id: str, proven: bool = False) -> set[str]:
     """The ids joined to `id` by steps that are not undone; with `proven` only by those that are no mere claims."""
     near: dict[str, list[str]] = {}
     for step in steps.values():
@@ -37,30 +37,30 @@ def connected(steps: Mapping[str, Step], id: str, proven: bool = False) -> set[s
     return found
 
 
-def unite(profile: Profile, other: Profile, step: Step) -> Profile:
+def unite(profile: Profile, other: Profile, step: Link) -> Profile:
     """What becomes of two profiles that `step` joins; they may be one already.
 
     Gives `profile` itself when the step has been undone: what was set apart is not joined again by the same cause.
     The caller writes a `tombstone` over the one whose id the result does not have.
     """
-    steps = _gathered([*profile.steps.values(), *other.steps.values(), step])
+    steps = _gathered([*profile.links.values(), *other.links.values(), step])
     if steps[step.id].undone:
         return profile
     first = min(profile, other, key=lambda each: (each.version == 0, each.created, each.id, -each.version))
     parts = dict(profile.parts)
     for part in other.parts.values():
         known = parts.get(part.id)
-        if known is None or (part.last, part.met) > (known.last, known.met):
+        if known is None or (part.last, part.visit_times) > (known.last, known.visit_times):
             parts[part.id] = part
     return Profile(
         id=first.id,
         created=first.created,
         version=first.version,
         parts=dict(sorted(parts.items())),
-        steps=steps,
+        links=steps,
         conditional=tuple(sorted({*profile.conditional, *other.conditional})),
         standing=_stood(profile.standing, other.standing),
-        judged=max(profile.judged, other.judged),
+        evaluated_at=max(profile.evaluated_at, other.evaluated_at),
         due=_JUDGE,
     )
 
@@ -74,8 +74,8 @@ def _first(one: Standing, other: Standing) -> Standing:
     def earliest(*times: int) -> int:
         return min([time for time in times if time], default=0)
 
-    since, holds = earliest(one.since, other.since), earliest(one.holds, other.holds)
-    return Standing(since, holds, max(one.held, other.held))
+    since, holds = earliest(one.since, other.since), earliest(one.holds_since, other.holds_since)
+    return Standing(since, holds, max(one.held_until, other.held_until))
 
 
 def tombstone(loser: Profile, winner_id: str) -> Profile:
@@ -90,9 +90,9 @@ def unmerge(profile: Profile, step_id: str, now: int = 0) -> list[Profile]:
     the others has version 0; who stores it gives it the version that follows the tombstone's in whose place it comes,
     and points the tombstones of its other ids at it.
     """
-    undone = profile.steps[step_id]
+    undone = profile.links[step_id]
     marked = structs.replace(undone, undone=True, undone_at=undone.undone_at or now, why=_bare(undone.why))
-    steps = {**profile.steps, step_id: marked}
+    steps = {**profile.links, step_id: marked}
     ids = set(profile.parts)
     left: list[Profile] = []
     for first in (profile.id, *sorted(ids, key=lambda each: (profile.parts[each].created, each))):
@@ -103,11 +103,11 @@ def unmerge(profile: Profile, step_id: str, now: int = 0) -> list[Profile]:
     return left
 
 
-def still_joined(profile: Profile, step_id: str) -> tuple[Step, ...]:
+def still_joined(profile: Profile, step_id: str) -> tuple[Link, ...]:
     """A shortest chain of other steps that joins the two ids of a step; empty when undoing it sets them apart."""
-    start, end = profile.steps[step_id].left, profile.steps[step_id].right
-    others = [step for step in profile.steps.values() if step.id != step_id and not step.undone]
-    chains: dict[str, tuple[Step, ...]] = {start: ()}
+    start, end = profile.links[step_id].left, profile.links[step_id].right
+    others = [step for step in profile.links.values() if step.id != step_id and not step.undone]
+    chains: dict[str, tuple[Link, ...]] = {start: ()}
     todo = [start]
     for known in todo:
         for step in others:
@@ -119,7 +119,7 @@ def still_joined(profile: Profile, step_id: str) -> tuple[Step, ...]:
     return chains.get(end, ())
 
 
-def _share(profile: Profile, id: str, ids: set[str], steps: Mapping[str, Step]) -> Profile:
+def _share(profile: Profile, id: str, ids: set[str], steps: Mapping[str, Link]) -> Profile:
     """The profile that some of the ids make, with every step that touches them; of others it holds no values."""
     keeps = id == profile.id
     return Profile(
@@ -127,15 +127,15 @@ def _share(profile: Profile, id: str, ids: set[str], steps: Mapping[str, Step]) 
         created=profile.created if keeps else profile.parts[id].created,
         version=profile.version if keeps else 0,
         parts={part.id: part for part in profile.parts.values() if part.id in ids},
-        steps={step.id: _within(step, ids) for step in steps.values() if step.left in ids or step.right in ids},
+        links={step.id: _within(step, ids) for step in steps.values() if step.left in ids or step.right in ids},
         conditional=profile.conditional,
         standing=profile.standing,
-        judged=profile.judged,
+        evaluated_at=profile.evaluated_at,
         due=_JUDGE,
     )
 
 
-def _within(step: Step, ids: set[str]) -> Step:
+def _within(step: Link, ids: set[str]) -> Link:
     """A step as a profile of `ids` may hold it: without values that the others had."""
     why = step.why
     if why is None or not why.clashes:
@@ -145,27 +145,27 @@ def _within(step: Step, ids: set[str]) -> Step:
     return step if own else structs.replace(step, why=_bare(why))
 
 
-def _bare(why: Why | None) -> Why | None:
+def _bare(why: LinkOrigin | None) -> LinkOrigin | None:
     """The same without the values of either side."""
     if why is None or not why.clashes:
         return why
     return structs.replace(why, clashes=tuple([Clash(clash.path, clash.shown) for clash in why.clashes]))
 
 
-def _gathered(steps: Iterable[Step]) -> dict[str, Step]:
+def _gathered(steps: Iterable[Link]) -> dict[str, Link]:
     """All steps, by id and in its order."""
-    found: dict[str, Step] = {}
+    found: dict[str, Link] = {}
     for step in steps:
         found[step.id] = _one(found.get(step.id, step), step)
     return dict(sorted(found.items()))
 
 
-def _one(some: Step, other: Step) -> Step:
+def _one(some: Link, other: Link) -> Link:
     """Two copies of a step as one: undone and proven win over not yet; it came about by the first proof, or claim."""
     left, right = sorted((some.left, some.right))
     first = min(some, other, key=_rank)
     undone = some.undone or other.undone
-    return Step(
+    return Link(
         id=some.id,
         left=left,
         right=right,
@@ -177,7 +177,7 @@ def _one(some: Step, other: Step) -> Step:
     )
 
 
-def _rank(step: Step) -> tuple[Any, ...]:
+def _rank(step: Link) -> tuple[Any, ...]:
     why = step.why
     if why is None:
         return step.claim, True

@@ -4,23 +4,23 @@ from typing import Any
 
 from engine.profile.declared import Fields
 from engine.profile.digest import digest
-from engine.profile.document import Profile, Side, Step
+from engine.profile.document import Link, Profile, Side
 
 
-def why(profile: Profile, fields: Fields | None = None) -> dict[str, Any]:
+def explain_identity(profile: Profile, fields: Fields | None = None) -> dict[str, Any]:
     """A profile's parts, and the steps that join them or were undone, in the order in which they came about."""
-    steps = sorted(profile.steps.values(), key=lambda step: (step.why.at if step.why else 0, step.id))
+    steps = sorted(profile.links.values(), key=lambda step: (step.why.at if step.why else 0, step.id))
     return {
         "digest": digest(profile, fields),
         "parts": [
             {"id": part.id, "created": part.created, "updated": part.last, **({"mixed": True} if part.mixed else {})}
             for part in sorted(profile.parts.values(), key=lambda part: (part.id != profile.id, part.created, part.id))
         ],
-        "steps": [told(step) for step in steps],
+        "steps": [describe_link(step) for step in steps],
     }
 
 
-def told(step: Step) -> dict[str, Any]:
+def describe_link(step: Link) -> dict[str, Any]:
     """A step, as a document without keys that say nothing."""
     found: dict[str, Any] = {
         "step": step.id,

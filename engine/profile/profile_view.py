@@ -13,7 +13,7 @@ from engine.profile.visits import visits
 WRITABLE = ("traits", "pii", "consents")  # roots that nodes may write to; segments have nodes of their own
 
 
-def shown(profile: Profile, tree: View) -> dict[str, Any]:
+def profile_view(profile: Profile, tree: View) -> dict[str, Any]:
     """A profile whose fold is `tree`, with its ids, its segments (manual and conditional) and its times (ms)."""
     manual = tree.get("segments")
     return {
@@ -34,7 +34,7 @@ def metadata(profile: Profile) -> dict[str, int]:
     return {"created": profile.created, "updated": updated, "version": profile.version, **visits(profile)}
 
 
-def change_shown(view: dict[str, Any], op: Operation, fields: Fields | None = None) -> dict[str, Any]:
+def change_view(view: dict[str, Any], op: Operation, fields: Fields | None = None) -> dict[str, Any]:
     """The shown profile after one operation, as `change`, except that a root which becomes empty stays."""
     changed = change(view, op, fields)
     root = op.path[0]

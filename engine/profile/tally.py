@@ -15,15 +15,15 @@ from engine.profile.value import added
 Tallies = Mapping[str, Buckets]
 
 COUNTERS = "counters"  # the root under which a profile shows them
-MOST_COUNTERS = 200  # of one part
+MAX_COUNTERS = 200  # of one part
 
 
 def tallied(tallies: Tallies, op: Count) -> dict[str, Any]:
     """The tallies after something more was counted; raises `Refused` when it is no number that can be counted."""
     kept, bucket = tallies.get(op.name), key(op.at)
     if kept is None:
-        if len(tallies) >= MOST_COUNTERS:
-            raise Refused(f"a profile has at most {MOST_COUNTERS} counters")
+        if len(tallies) >= MAX_COUNTERS:
+            raise Refused(f"a profile has at most {MAX_COUNTERS} counters")
         kept = {}
     amount = added(kept.get(bucket, 0), op.by, op.path)
     new = {**kept, bucket: amount}

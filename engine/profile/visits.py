@@ -9,14 +9,14 @@ from msgspec import structs
 from engine.profile.document import Profile
 
 
-def seen(profile: Profile, id: str, now: int, new: bool) -> Profile:
+def record_visit(profile: Profile, id: str, now: int, new: bool) -> Profile:
     """The profile once an event has come in under `id`. `new` says that a visit begins with it."""
     part = profile.parts.get(id)
     if part is None:
         return profile
-    last, before, visits = part.met
+    last, before, visits = part.visit_times
     met = (max(last, now), last, visits + 1) if new else (max(last, now), before, visits)
-    return structs.replace(profile, parts={**profile.parts, id: structs.replace(part, met=met)})
+    return structs.replace(profile, parts={**profile.parts, id: structs.replace(part, visit_times=met)})
 
 
 def visits(profile: Profile) -> dict[str, int]:
@@ -24,15 +24,15 @@ def visits(profile: Profile) -> dict[str, int]:
     parts = profile.parts.values()
     if len(profile.parts) == 1:
         (part,) = parts
-        last, before, visits = part.met
+        last, before, visits = part.visit_times
         told = {"first_seen": part.created, "visits": visits}
     else:
         told = {
             "first_seen": min([part.created for part in parts], default=profile.created),
-            "visits": sum([part.met[2] for part in parts]),
+            "visits": sum([part.visit_times[2] for part in parts]),
         }
-        last, before, _ = max([part.met for part in parts], default=(0, 0, 0))
-        before = max([before, *(part.met[0] for part in parts if part.met[0] < last)])
+        last, before, _ = max([part.visit_times for part in parts], default=(0, 0, 0))
+        before = max([before, *(part.visit_times[0] for part in parts if part.visit_times[0] < last)])
     if last:
         told["last_seen"] = last
     if before:

@@ -9,15 +9,15 @@ from engine.profile.tree import look
 from engine.profile.value import ABSENT
 
 
-def written(scope: Mapping[str, Any], path: Path) -> int | None:
+def written_at(scope: Mapping[str, Any], path: Path) -> int | None:
     """The time (ms) at which what a scope shows at `path` of its profile was last written; None when nothing is there.
 
     What its unit has done counts as written at the time at which it will be committed.
     """
-    profile, person = scope["profile"], scope.get("person")
-    if profile is None or not isinstance(person, Profile) or look(profile, path) is ABSENT:
+    view, profile = scope["profile"], scope.get("stored_profile")
+    if view is None or not isinstance(profile, Profile) or look(view, path) is ABSENT:
         return None
-    parts = person.parts.values()
+    parts = profile.parts.values()
     if any(_touches(op.path, path) for op in scope.get("operations", ())):
         return max([int(scope["now"]), *(part.last + 1 for part in parts)])
     return max([time for part in parts for time in _times(part, cell_path(path))], default=None)

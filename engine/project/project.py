@@ -10,7 +10,7 @@ from engine.flow.plan import Flow
 from engine.profile.declared import Fields
 from engine.profile.key import USUAL_KEYS, KeyRules
 from engine.project.retention import Retention
-from engine.project.segment import Segment, Segments
+from engine.project.segment import Segment, SegmentRules
 from engine.project.source import Source, Target
 
 WEEK_MS: Final = 604_800_000
@@ -52,7 +52,7 @@ class Project(Struct, frozen=True, kw_only=True):
     segments: Mapping[str, Segment] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)
     targets: Mapping[str, Target] = field(default_factory=dict)
-    conditional: Segments = field(default_factory=lambda: Segments(()))  # always those of `segments`
+    segment_rules: SegmentRules = field(default_factory=lambda: SegmentRules(()))  # always those of `segments`
 
     def __post_init__(self) -> None:
-        force_setattr(self, "conditional", Segments(self.segments.values()))
+        force_setattr(self, "segment_rules", SegmentRules(self.segments.values()))

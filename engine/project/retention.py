@@ -64,8 +64,8 @@ class Retention(Struct, frozen=True, kw_only=True):
         return any(self.of(kind) is not None for kind in KINDS)
 
 
-Tell = Callable[[Dropped], None]
+ReportProgress = Callable[[Dropped], None]
 
 
-def silent(dropped: Dropped) -> None:
+def ignore_progress(dropped: Dropped) -> None:
     """Tells nobody."""

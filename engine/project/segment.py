@@ -14,15 +14,15 @@ from msgspec.structs import force_setattr
 
 from engine.language.derived import WRITTEN
 from engine.language.expression import Condition, Read
-from engine.language.time_changes import Clock, clocks_of, next_of
+from engine.language.time_changes import TimeChange, next_time, time_changes_of
 from engine.profile.document import Profile, Standing
 from engine.profile.operations import Operation
-from engine.profile.written_at import written
+from engine.profile.written_at import written_at
 
-MOST_AHEAD: Final = 8  # moments that are looked at for the next change; then one may be named that changes nothing
-MOST_BEHIND: Final = 1_000  # moments that have passed unseen
+MAX_AHEAD: Final = 8  # moments that are looked at for the next change; then one may be named that changes nothing
+MAX_BEHIND: Final = 1_000  # moments that have passed unseen
 
-NOBODY: Final = Standing()
+NO_STANDING: Final = Standing()
 
 
 class Segment(Struct, frozen=True, kw_only=True):
@@ -37,11 +37,11 @@ class Segment(Struct, frozen=True, kw_only=True):
     condition: Condition | None = None
     for_ms: int = 0
     within_ms: int = 0
-    clocks: tuple[Clock, ...] = ()  # always those of the condition
+    clocks: tuple[TimeChange, ...] = ()  # always those of the condition
 
     def __post_init__(self) -> None:
         """Raises `Wrong` when nobody could say when time changes the condition."""
-        force_setattr(self, "clocks", () if self.condition is None else clocks_of(self.condition))
+        force_setattr(self, "clocks", () if self.condition is None else time_changes_of(self.condition))
 
     @property
     def windowed(self) -> bool:
@@ -49,7 +49,7 @@ class Segment(Struct, frozen=True, kw_only=True):
         return bool(self.for_ms or self.within_ms)
 
 
-class Segments:
+class SegmentRules:
     """The segments of a project that have a condition, sorted by name."""
 
     def __init__(self, segments: Iterable[Segment]) -> None:
@@ -69,73 +69,79 @@ class Segments:
         told = [(name, condition.source, one.for_ms, one.within_ms) for name, condition, one in self.rules]
         return sha256(json.encode(told)).hexdigest()[:32]
 
-    def members(self, person: Profile, scope: Mapping[str, Any], at: int) -> tuple[str, ...]:
+    def members(self, profile: Profile, scope: Mapping[str, Any], at: int) -> tuple[str, ...]:
         """The segments that the profile belongs to; `scope` is what `scope_of` gives."""
         if not self.windowed:
             return tuple([name for name, condition, _ in self.rules if condition.test(scope)])
-        return tuple(sorted(name for name, standing in self._standing(person, scope, at).items() if standing.since))
+        return tuple(sorted(name for name, standing in self._standing(profile, scope, at).items() if standing.since))
 
     def scope_of(
-        self, person: Profile, shown: dict[str, Any], at: int, pending: tuple[Operation, ...] | None = None
+        self, profile: Profile, shown: dict[str, Any], at: int, pending: tuple[Operation, ...] | None = None
     ) -> dict[str, Any]:
         """What conditions read of a profile. `pending` is what its unit has done, when that is not committed yet."""
         if self._reads_times and pending is not None:
-            times = {**shown["metadata"], "version": person.version + 1}
+            times = {**shown["metadata"], "version": profile.version + 1}
             if pending:
-                times["updated"] = max([at, *(part.last + 1 for part in person.parts.values())])
+                times["updated"] = max([at, *(part.last + 1 for part in profile.parts.values())])
             shown = {**shown, "metadata": times}
-        return {"profile": shown, "now": at, "person": person, "operations": pending or (), WRITTEN: written}
+        return {
+            "profile": shown,
+            "now": at,
+            "stored_profile": profile,
+            "operations": pending or (),
+            WRITTEN: written_at,
+        }
 
-    def caught_up(self, person: Profile, shown: dict[str, Any], at: int) -> Profile:
+    def caught_up(self, profile: Profile, shown: dict[str, Any], at: int) -> Profile:
         """The profile as it stands at `at` by what has happened since it was judged: time has passed, nothing else.
 
         `shown` is what it shows as it is stored. Only windows need it: what they remember is brought up to date.
         """
-        if not self.windowed or person.due is None or not person.judged < person.due < at:
-            return person
-        standing = dict(person.standing)
-        scope = self.scope_of(person, shown, at)
+        if not self.windowed or profile.due is None or not profile.evaluated_at < profile.due < at:
+            return profile
+        standing = dict(profile.standing)
+        scope = self.scope_of(profile, shown, at)
         for name, condition, segment in self.rules:
             if segment.windowed and segment.clocks:
-                known = standing.get(name, NOBODY)
-                moment: int | None = person.due  # before that nothing has changed
-                for _ in range(MOST_BEHIND):
+                known = standing.get(name, NO_STANDING)
+                moment: int | None = profile.due  # before that nothing has changed
+                for _ in range(MAX_BEHIND):
                     if moment is None or moment >= at:
                         break
                     scope["now"] = moment
                     known = _advanced(known, segment, moment, holds=condition.test(scope))
-                    moment = next_of(segment.clocks, scope)
+                    moment = next_time(segment.clocks, scope)
                 standing[name] = known
-        return structs.replace(person, standing=standing)
+        return structs.replace(profile, standing=standing)
 
-    def settled(self, person: Profile, shown: dict[str, Any], at: int) -> Profile:
+    def settled(self, profile: Profile, shown: dict[str, Any], at: int) -> Profile:
         """The profile with how it stands at `at`, and when it has to be looked at again."""
-        if not self.rules and not person.conditional and person.due is None:
-            return person
-        scope = self.scope_of(person, shown, at)
-        standing = self._standing(person, scope, at)
+        if not self.rules and not profile.conditional and profile.due is None:
+            return profile
+        scope = self.scope_of(profile, shown, at)
+        standing = self._standing(profile, scope, at)
         members = tuple(sorted(name for name, one in standing.items() if one.since))
-        due = self._due(person.due, standing, scope, at) if self.timed else None
+        due = self._due(profile.due, standing, scope, at) if self.timed else None
         judged = at if self.timed else 0
-        return structs.replace(person, conditional=members, standing=standing, judged=judged, due=due)
+        return structs.replace(profile, conditional=members, standing=standing, evaluated_at=judged, due=due)
 
-    def next_change(self, segment: Segment, person: Profile, shown: dict[str, Any], at: int) -> int | None:
+    def next_change(self, segment: Segment, profile: Profile, shown: dict[str, Any], at: int) -> int | None:
         """When time alone may change how a profile that is settled at `at` stands with one of the segments."""
         if segment.condition is None:
             return None
-        standing, scope = person.standing.get(segment.name, NOBODY), self.scope_of(person, shown, at)
+        standing, scope = profile.standing.get(segment.name, NO_STANDING), self.scope_of(profile, shown, at)
         return min(_changes(segment.condition, segment, standing, scope, at), default=None)
 
-    def _standing(self, person: Profile, scope: Mapping[str, Any], at: int) -> dict[str, Standing]:
+    def _standing(self, profile: Profile, scope: Mapping[str, Any], at: int) -> dict[str, Standing]:
         """How the profile stands with each segment; those of which there is nothing to remember are left out."""
         found: dict[str, Standing] = {}
         for name, condition, segment in self.rules:
-            before, holds = person.standing.get(name, NOBODY), condition.test(scope)
+            before, holds = profile.standing.get(name, NO_STANDING), condition.test(scope)
             if segment.windowed:
                 now = _advanced(before, segment, at, holds=holds)
             else:
-                now = (before if before.since else Standing(since=at)) if holds else NOBODY
-            if now != NOBODY:
+                now = (before if before.since else Standing(since=at)) if holds else NO_STANDING
+            if now != NO_STANDING:
                 found[name] = now
         return found
 
@@ -145,7 +151,7 @@ class Segments:
         moments = [
             moment
             for name, condition, segment in self.rules
-            for moment in _changes(condition, segment, standing.get(name, NOBODY), scope, at, ahead)
+            for moment in _changes(condition, segment, standing.get(name, NO_STANDING), scope, at, ahead)
         ]
         soonest = min(moments, default=None)
         return soonest if soonest is None or ahead is None else min(soonest, ahead)
@@ -153,7 +159,7 @@ class Segments:
 
 def _advanced(before: Standing, segment: Segment, at: int, *, holds: bool) -> Standing:
     """How a profile stands with a windowed segment whose condition `holds` at `at`, or does not."""
-    since, held = before.holds, before.held
+    since, held = before.holds_since, before.held_until
     if holds and not since:
         since = at
     elif not holds and since:
@@ -161,10 +167,10 @@ def _advanced(before: Standing, segment: Segment, at: int, *, holds: bool) -> St
             held = at
         since = 0
     if since and at - since >= segment.for_ms:
-        return Standing(since=before.since or since + segment.for_ms, holds=since)
+        return Standing(since=before.since or since + segment.for_ms, holds_since=since)
     if held and segment.within_ms and at < held + segment.within_ms:
-        return Standing(since=before.since or at, holds=since, held=held)
-    return Standing(holds=since)
+        return Standing(since=before.since or at, holds_since=since, held_until=held)
+    return Standing(holds_since=since)
 
 
 def _changes(
@@ -183,20 +189,20 @@ def _changes(
         moment = _first_change(condition, segment.clocks, scope, at, enough)
         if moment is not None:
             yield moment
-    if standing.holds and at - standing.holds < segment.for_ms:
-        yield standing.holds + segment.for_ms
-    if standing.held:
-        yield standing.held + segment.within_ms
+    if standing.holds_since and at - standing.holds_since < segment.for_ms:
+        yield standing.holds_since + segment.for_ms
+    if standing.held_until:
+        yield standing.held_until + segment.within_ms
 
 
 def _first_change(
-    condition: Condition, clocks: tuple[Clock, ...], scope: dict[str, Any], at: int, enough: int | None
+    condition: Condition, clocks: tuple[TimeChange, ...], scope: dict[str, Any], at: int, enough: int | None
 ) -> int | None:
     """The first moment at which time alone changes a condition, or an earlier one; or one not before `enough`."""
     ahead = {**scope, "now": at}
     before: bool | None = None
-    for _ in range(MOST_AHEAD):
-        moment = next_of(clocks, ahead)
+    for _ in range(MAX_AHEAD):
+        moment = next_time(clocks, ahead)
         if moment is None or (enough is not None and moment >= enough):
             return moment
         before = condition.test(ahead) if before is None else before

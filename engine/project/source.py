@@ -45,12 +45,12 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 5_000
 
 
-OWN: Final = Source(
+SYSTEM_SOURCE: Final = Source(
     source="headrace", description="What happens because time has passed", sessions="made", debugger=True
 )
 
 
-def shown_source(source: Source) -> dict[str, Any]:
+def source_view(source: Source) -> dict[str, Any]:
     """What flows see as `source`: never the key or the secret."""
     return {"id": source.source, "kind": source.kind, "consent": source.consent}
 

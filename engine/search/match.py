@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from engine.profile.document import Profile
 from engine.profile.fold import fold
-from engine.profile.profile_view import shown
+from engine.profile.profile_view import profile_view
 from engine.search.field import NEWEST, Field, Kind, all_fields
 from engine.search.query import AllOf, AnyOf, Begins, Exists, Is, Node, Not, Query, Within
 
@@ -34,7 +34,7 @@ def matches(query: Query, document: Struct) -> bool:
 def roots(query: Query, document: Struct) -> Roots:
     """A document as its fields see it: a profile as it is shown, anything else as it is."""
     if isinstance(document, Profile):
-        return shown(document, fold(document, query.declared))
+        return profile_view(document, fold(document, query.declared))
     return msgspec.structs.asdict(document)
 
 

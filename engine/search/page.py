@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from engine.search.field import Kind
 
-MOST: Final = 1000  # documents of a page
+MAX_LIMIT: Final = 1000  # documents of a page
 USUAL: Final = 50
 
 INTEGERS: Final = range(-(2**63), 2**63)  # what every store takes

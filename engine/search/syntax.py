@@ -9,10 +9,10 @@ from typing import Any, Final, NoReturn
 from luqum import parser, thread
 from luqum.exceptions import IllegalCharacterError, ParseError
 
-from engine.problem import Problem, Wrong
+from engine.problem import Problem, ProblemError
 
-MOST: Final = 2000  # characters of a query
-MOST_WORDS: Final = 100  # and names of fields; what stores take in one query
+MAX_LENGTH: Final = 2000  # characters of a query
+MAX_WORDS: Final = 100  # and names of fields; what stores take in one query
 
 _POSITION = re.compile(r"at position (\d+)!?\Z")
 _UNSUPPORTED = {
@@ -32,13 +32,13 @@ _NEGATIVE = 'in front of a number in a comparison, quotes are needed: `>"-5"`'
 
 def refuse(code: str, message: str, offset: int, length: int = 1, help: str = "") -> NoReturn:
     """Say what is wrong with the text. Raises `Wrong`."""
-    raise Wrong(Problem(code=f"query.{code}", message=message, offset=offset, length=max(length, 1), help=help))
+    raise ProblemError(Problem(code=f"query.{code}", message=message, offset=offset, length=max(length, 1), help=help))
 
 
 def read(text: str) -> Any:
     """luqum's tree of a text that is not blank. Raises `Wrong`."""
-    if len(text) > MOST:
-        refuse("too-long", f"a query has at most {MOST} characters, this one has {len(text)}", MOST)
+    if len(text) > MAX_LENGTH:
+        refuse("too-long", f"a query has at most {MAX_LENGTH} characters, this one has {len(text)}", MAX_LENGTH)
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -60,8 +60,8 @@ def _check_tokens(text: str) -> None:
     words = 0
     for token in lexer:
         words += token.type in {"TERM", "PHRASE"}
-        if words > MOST_WORDS:
-            refuse("too-long", f"a query has at most {MOST_WORDS} words and fields", token.lexpos)
+        if words > MAX_WORDS:
+            refuse("too-long", f"a query has at most {MAX_WORDS} words and fields", token.lexpos)
         if token.type in _UNSUPPORTED:
             message, help = _UNSUPPORTED[token.type]
             refuse("unsupported", message, token.lexpos, lexer.lexpos - token.lexpos, help)

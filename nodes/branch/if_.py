@@ -2,7 +2,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.node import Condition, Node, Outcome, Port, Seen, Sole
+from engine.flow.node import Condition, Node, NodeContext, Outcome, Port, Sole
 
 THEN, ELSE = Outcome("then"), Outcome("else")
 
@@ -29,6 +29,6 @@ big_spender:
     then = Port("The condition holds", main=True)
     vars()["else"] = Port("The condition does not hold")  # a keyword of Python, so it cannot be assigned as a name
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, context: NodeContext) -> Outcome:
         """Leave by `then` or by `else`."""
         return THEN if self.condition else ELSE

@@ -3,7 +3,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from engine.flow.node import Condition, Node, Outcome, Port, Seen, Sole, declared_ports
+from engine.flow.node import Condition, Node, NodeContext, Outcome, Port, Sole, declared_ports
 
 _CASE = r"^(?!(?:default|failed|skipped)$)[a-z][a-z0-9_]*$"  # a case is a port, beside those that are there anyway
 
@@ -41,7 +41,7 @@ tier:
         own = declared_ports(cls)
         return {name: _case(name) for name in map(str, config) if name not in own}
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, context: NodeContext) -> Outcome:
         """Leave by the first case that holds, else by `default`."""
         for name, holds in self.cases.items():
             if holds:

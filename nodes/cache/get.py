@@ -4,7 +4,7 @@ from msgspec import Meta
 
 from engine.flow.ask import Ask, CacheReply, Reply, refusal
 from engine.flow.ask import CacheGet as Get
-from engine.flow.node import Node, Outcome, Port, Seen, Sole, Text
+from engine.flow.node import Node, NodeContext, Outcome, Port, Sole, Text
 from nodes.cache.set import bad_key
 
 
@@ -27,13 +27,13 @@ rate:
     found = Port("There is a value; it is the node's output", main=True)
     missing = Port("There is none, or its time is up")
 
-    def ask(self, seen: Seen) -> Ask | Outcome:
+    def ask(self, context: NodeContext) -> Ask | Outcome:
         """Ask for the value."""
         if reason := bad_key(self.key):
             return self.failed(reason=reason)
         return Get(self.key)
 
-    def answer(self, seen: Seen, reply: Reply) -> Outcome:
+    def answer(self, context: NodeContext, reply: Reply) -> Outcome:
         """Give the value."""
         if not isinstance(reply, CacheReply):
             return self.failed(reason=refusal(reply))

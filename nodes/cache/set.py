@@ -3,7 +3,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from engine.flow.effect import CachePut
-from engine.flow.node import Duration, Node, Outcome, Port, Seen, Text
+from engine.flow.node import Duration, Node, NodeContext, Outcome, Port, Text
 
 _LONGEST = 500  # characters of a key
 
@@ -27,7 +27,7 @@ keep_rate:
 
     done = Port("The value will be kept", main=True)
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, context: NodeContext) -> Outcome:
         """Keep the value."""
         if reason := bad_key(self.key):
             return self.failed(reason=reason)

@@ -2,7 +2,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.node import ConsentNames, Fixed, Node, Outcome, Port, Seen, Sole, Span
+from engine.flow.node import ConsentNames, Fixed, Node, NodeContext, Outcome, Port, Sole, Span
 from engine.profile.consent import Decision, decided
 
 
@@ -44,9 +44,9 @@ agreed:
 
     done = Port("The profile says so now", main=True)
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, context: NodeContext) -> Outcome:
         """Leave with one `set` for each consent, or by `failed` when the run has no profile."""
-        if seen.profile is None:
+        if context.profile is None:
             return self.failed(reason="no profile")
         decisions = {name: Decision(given, self.expires_in) for name, given in self.consents.items()}
-        return self.done(effects=tuple(decided(seen.profile["consents"], decisions, seen.now)))
+        return self.done(effects=tuple(decided(context.profile["consents"], decisions, context.now)))

@@ -3,7 +3,7 @@ from typing import Annotated, Any
 from msgspec import Meta, field
 
 from engine.flow.effect import Emit
-from engine.flow.node import Node, Outcome, Port, Seen, Text
+from engine.flow.node import Node, NodeContext, Outcome, Port, Text
 
 _LONGEST = 200  # characters
 
@@ -29,7 +29,7 @@ tell:
 
     done = Port("The new event will run", main=True)
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, context: NodeContext) -> Outcome:
         """Emit the event, if its type can be one."""
         kind = self.type.strip()
         if not kind or len(kind) > _LONGEST or not kind.isprintable():

@@ -3,7 +3,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from engine.flow.effect import SetEvent
-from engine.flow.node import Keys, Node, Outcome, Port, Seen, Sole
+from engine.flow.node import Keys, Node, NodeContext, Outcome, Port, Sole
 from engine.language.path import parse_path
 
 
@@ -26,6 +26,6 @@ normalise:
 
     done = Port("The event has the new values", main=True)
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, context: NodeContext) -> Outcome:
         """Set the values."""
         return self.done(effects=[SetEvent(parse_path(path), value) for path, value in self.values.items()])

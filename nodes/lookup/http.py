@@ -6,7 +6,7 @@ from urllib.parse import quote, unquote
 from msgspec import Meta, field
 
 from engine.flow.ask import Ask, HttpAsk, HttpReply, Reply, refusal
-from engine.flow.node import Fixed, Hidden, Names, Node, Outcome, Parts, Port, Seen, Text
+from engine.flow.node import Fixed, Hidden, Names, Node, NodeContext, Outcome, Parts, Port, Text
 from engine.language.absent import ABSENT
 from engine.language.path import read
 from engine.profile.document import Scalar
@@ -85,7 +85,7 @@ score:
     found = Port("The target gave an answer (a status from 200 to 299); it is the node's output", main=True)
     missing = Port("The target has nothing there (404 or 410; 204 to a GET)")
 
-    def ask(self, seen: Seen) -> Ask | Outcome:
+    def ask(self, context: NodeContext) -> Ask | Outcome:
         """Ask the target, unless the path or a header could be read as something else."""
         reason = _bad_path(self.path) or _bad_header(self.headers)
         if reason:
@@ -99,7 +99,7 @@ score:
             self.body,
         )
 
-    def answer(self, seen: Seen, reply: Reply) -> Outcome:
+    def answer(self, context: NodeContext, reply: Reply) -> Outcome:
         """Sort the answer by its status."""
         if not isinstance(reply, HttpReply):
             return self.failed(reason=refusal(reply))

@@ -3,10 +3,10 @@ from typing import Annotated
 from msgspec import Meta
 
 from engine.flow.ask import Ask, ProfileReply, Reply, refusal
-from engine.flow.node import Keys, Node, Outcome, Port, Seen, Text
+from engine.flow.node import Keys, Node, NodeContext, Outcome, Port, Text
 from engine.profile.fold import fold
 from engine.profile.operations import Refused
-from engine.profile.profile_view import shown
+from engine.profile.profile_view import profile_view
 from nodes.key import OneKey, wanted
 
 
@@ -39,17 +39,17 @@ friend:
     found = Port("The profile is the node's output, as a flow sees profiles", main=True)
     missing = Port("There is no such profile")
 
-    def ask(self, seen: Seen) -> Ask | Outcome:
+    def ask(self, context: NodeContext) -> Ask | Outcome:
         """Ask for the profile."""
         try:
-            return wanted(self.id, self.key, seen.keys)
+            return wanted(self.id, self.key, context.keys)
         except Refused as refused:
             return self.failed(reason=str(refused))
 
-    def answer(self, seen: Seen, reply: Reply) -> Outcome:
+    def answer(self, context: NodeContext, reply: Reply) -> Outcome:
         """Give the profile."""
         if not isinstance(reply, ProfileReply):
             return self.failed(reason=refusal(reply))
         if reply.profile is None or reply.profile.version == 0:
             return self.missing(reason="there is no such profile")
-        return self.found(shown(reply.profile, fold(reply.profile, seen.rules)))
+        return self.found(profile_view(reply.profile, fold(reply.profile, context.rules)))

@@ -3,7 +3,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from engine.flow.ask import Ask, ProfileById, ProfileReply, Reply, refusal
-from engine.flow.node import Node, Outcome, Port, Seen, Sole, Text
+from engine.flow.node import Node, NodeContext, Outcome, Port, Sole, Text
 from engine.profile.operations import Refused
 from nodes.join import APART, joining
 from nodes.key import read_id
@@ -35,23 +35,23 @@ same:
     unchanged = Port("They are one profile already", main=True)
     missing = Port("There is no such profile")
 
-    def ask(self, seen: Seen) -> Ask | Outcome:
+    def ask(self, context: NodeContext) -> Ask | Outcome:
         """Ask for the other profile."""
-        if seen.person is None:
+        if context.stored_profile is None:
             return self.failed(reason="no profile")
         try:
             return ProfileById(read_id(self.id))
         except Refused as refused:
             return self.failed(reason=str(refused))
 
-    def answer(self, seen: Seen, reply: Reply) -> Outcome:
+    def answer(self, context: NodeContext, reply: Reply) -> Outcome:
         """Join the two, unless they are one."""
-        if not isinstance(reply, ProfileReply) or seen.person is None:
+        if not isinstance(reply, ProfileReply) or context.stored_profile is None:
             return self.failed(reason=refusal(reply))
         if reply.profile is None:
             return self.missing(reason="there is no such profile")
-        this = joining(seen, seen.person, reply, reply.profile, CAUSE)
+        this = joining(context, context.stored_profile, reply, reply.profile, CAUSE)
         effects = [this.merge] if this.merge is not None else []
         if this.new:
             return self.merged({"id": reply.profile.id}, effects)
-        return self.unchanged({"id": seen.person.id}, effects, APART if this.apart else "")
+        return self.unchanged({"id": context.stored_profile.id}, effects, APART if this.apart else "")

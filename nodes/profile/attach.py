@@ -4,7 +4,7 @@ from msgspec import Meta
 
 from engine.flow.ask import Ask, ProfileReply, Reply, refusal
 from engine.flow.effect import Attach, Effect
-from engine.flow.node import Fixed, InPlaceOf, Keys, Node, Outcome, Port, Seen, Text
+from engine.flow.node import Fixed, InPlaceOf, Keys, Node, NodeContext, Outcome, Port, Text
 from engine.profile.document import new_profile
 from engine.profile.operations import Refused
 from nodes.key import OneKey, read_one, wanted
@@ -54,34 +54,34 @@ member:
     attached = Port("The event has the profile", main=True)
     missing = Port("There is no such profile")
 
-    def ask(self, seen: Seen) -> Ask | Outcome:
+    def ask(self, context: NodeContext) -> Ask | Outcome:
         """Ask for the profile; with `create` alone there is nothing to ask."""
         if self.create and self.id is None and self.key is None:
-            return self._create(seen)
+            return self._create(context)
         try:
-            return wanted(self.id, self.key, seen.keys)
+            return wanted(self.id, self.key, context.keys)
         except Refused as refused:
             return self.failed(reason=str(refused))
 
-    def answer(self, seen: Seen, reply: Reply) -> Outcome:
+    def answer(self, context: NodeContext, reply: Reply) -> Outcome:
         """Attach what was found, unless the event has another profile."""
         if not isinstance(reply, ProfileReply):
             return self.failed(reason=refusal(reply))
         found = reply.profile
         if found is None:
-            return self._create(seen) if self.create else self.missing(reason="there is no such profile")
-        if seen.profile is None:
+            return self._create(context) if self.create else self.missing(reason="there is no such profile")
+        if context.profile is None:
             return self.attached({"id": found.id, "created": False}, [Attach(found, reply.under)])
-        if set(found.ids).isdisjoint(seen.profile["ids"]):
+        if set(found.ids).isdisjoint(context.profile["ids"]):
             return self.failed(reason="the event has another profile")
-        return self.attached({"id": seen.profile["id"], "created": False})
+        return self.attached({"id": context.profile["id"], "created": False})
 
-    def _create(self, seen: Seen) -> Outcome:
-        if seen.profile is not None:
+    def _create(self, context: NodeContext) -> Outcome:
+        if context.profile is not None:
             return self.failed(reason="the event has a profile already")
-        made = new_profile(seen.new_id, seen.now)
+        made = new_profile(context.new_id, context.now)
         effects: list[Effect] = [Attach(made)]
         if self.key is not None:
-            key = read_one(self.key, seen.keys)
+            key = read_one(self.key, context.keys)
             effects += [key.claimed(), key.written()]
         return self.attached({"id": made.id, "created": True}, effects)

@@ -3,7 +3,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.node import Counters, Outcome, Seen, Sole
+from engine.flow.node import Counters, NodeContext, Outcome, Sole
 from engine.profile.operations import Count
 from nodes.change import ProfileChange
 
@@ -38,14 +38,14 @@ orders:
 """,
     )
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, context: NodeContext) -> Outcome:
         """Count everything at the time of the event, or leave by `failed` when something is no number to count."""
-        if seen.profile is None:
+        if context.profile is None:
             return self.failed(reason="no profile")
         for name, by in self._amounts().items():
             if not isfinite(by):
                 return self.failed(reason=f"{by} cannot be counted under `{name}`")
-        return self.done(effects=[Count(name, by, seen.now) for name, by in self._amounts().items()])
+        return self.done(effects=[Count(name, by, context.now) for name, by in self._amounts().items()])
 
     def _amounts(self) -> dict[str, int | float]:
         if isinstance(self.counters, dict):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.node import Keys, Outcome, Seen, Sole
+from engine.flow.node import Keys, NodeContext, Outcome, Sole
 from engine.language.path import parse_path
 from engine.profile.operations import Increment, Operation
 from nodes.change import ProfileChange
@@ -35,12 +35,12 @@ revenue:
 """,
     )
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, context: NodeContext) -> Outcome:
         """Add the amounts, all of them numbers that can be added."""
         for path, by in self.amounts.items():
             if not isfinite(by):
                 return self.failed(reason=f"{by} cannot be added to `{path}`")
-        return super().run(seen)
+        return super().run(context)
 
     def operations(self) -> Iterable[Operation]:
         """One `increment` for each path."""

@@ -3,9 +3,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.node import Fixed, Keys, Outcome, Seen, Sole
+from engine.flow.node import Fixed, Keys, NodeContext, Outcome, Sole
 from engine.language.path import parse_path
-from engine.problem import Problem, Wrong
+from engine.problem import Problem, ProblemError
 from engine.profile.operations import Operation, Unset
 from nodes.change import ProfileChange
 
@@ -39,17 +39,19 @@ forget_contact:
 """,
     )
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, context: NodeContext) -> Outcome:
         """Remove the values, all of them at paths that can be read."""
         try:
-            return super().run(seen)
-        except Wrong as wrong:
-            return self.failed(reason=wrong.problem.message)
+            return super().run(context)
+        except ProblemError as error:
+            return self.failed(reason=error.problem.message)
 
     def operations(self) -> Iterable[Operation]:
         """One `unset` for each path. Raises `Wrong` for what is no path of a value."""
         for text in (self.paths,) if isinstance(self.paths, str) else self.paths:
             path = parse_path(text)
             if path[0] not in _ROOTS or len(path) < 2:
-                raise Wrong(Problem(code="H114", message=f"`{text}` is not something that `profile.unset` can remove"))
+                raise ProblemError(
+                    Problem(code="H114", message=f"`{text}` is not something that `profile.unset` can remove")
+                )
             yield Unset(path)

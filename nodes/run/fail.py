@@ -2,7 +2,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.node import Node, Outcome, Seen, Sole, Text
+from engine.flow.node import Node, NodeContext, Outcome, Sole, Text
 
 
 class Fail(Node, frozen=True, tag="fail"):
@@ -22,6 +22,6 @@ refuse:
 """,
     )
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, context: NodeContext) -> Outcome:
         """Fail for the given reason."""
         return self.failed(reason=self.reason)

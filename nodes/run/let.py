@@ -2,7 +2,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from engine.flow.node import Node, Outcome, Port, Seen, Sole
+from engine.flow.node import Node, NodeContext, Outcome, Port, Sole
 
 
 class Let(Node, frozen=True, tag="let"):
@@ -23,6 +23,6 @@ amounts:
 
     done = Port("The values are there, as the node's output", main=True)
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, context: NodeContext) -> Outcome:
         """Give the values."""
         return self.done(self.values)

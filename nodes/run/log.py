@@ -3,7 +3,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from engine.flow.effect import Log as Line
-from engine.flow.node import Fixed, Node, Outcome, Port, Seen, Sole, Text
+from engine.flow.node import Fixed, Node, NodeContext, Outcome, Port, Sole, Text
 
 
 class Log(Node, frozen=True, tag="log"):
@@ -32,6 +32,6 @@ noted:
 
     done = Port("The line is written", main=True)
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, context: NodeContext) -> Outcome:
         """Write the line."""
         return self.done(effects=[Line(self.level, self.message)])

@@ -3,7 +3,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from engine.flow.effect import Respond as Response
-from engine.flow.node import Node, Outcome, Port, Seen, Sole
+from engine.flow.node import Node, NodeContext, Outcome, Port, Sole
 
 
 class Respond(Node, frozen=True, tag="respond"):
@@ -27,6 +27,6 @@ greet:
 
     done = Port("The values are in the answer", main=True)
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, context: NodeContext) -> Outcome:
         """Answer the values."""
         return self.done(effects=[Response(self.values)])

@@ -3,7 +3,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from engine.flow.effect import Stop as Stopping
-from engine.flow.node import End, Node, Outcome, Seen, Sole, Text
+from engine.flow.node import End, Node, NodeContext, Outcome, Sole, Text
 
 
 class Stop(Node, frozen=True, tag="stop"):
@@ -29,6 +29,6 @@ enough:
 
     done = End("The run has ended; nothing can follow")
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, context: NodeContext) -> Outcome:
         """End the run."""
         return self.done(effects=[Stopping()], reason=self.reason or "")

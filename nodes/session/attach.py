@@ -4,7 +4,7 @@ from msgspec import Meta
 
 from engine.flow.ask import Ask, Reply, SessionById, SessionReply, refusal
 from engine.flow.effect import AttachSession
-from engine.flow.node import Node, Outcome, Port, Seen, Sole, Text
+from engine.flow.node import Node, NodeContext, Outcome, Port, Sole, Text
 from nodes.key import placeholder
 
 
@@ -27,18 +27,18 @@ visit:
 
     attached = Port("The event has that session", main=True)
 
-    def ask(self, seen: Seen) -> Ask | Outcome:
+    def ask(self, context: NodeContext) -> Ask | Outcome:
         """Ask for the session, unless the event has one."""
         wanted = self.id.strip()
         if reason := placeholder(wanted, "id"):
             return self.failed(reason=reason)
-        if seen.session is None:
+        if context.session is None:
             return SessionById(wanted)
-        if seen.session["id"] == wanted:
+        if context.session["id"] == wanted:
             return self.attached({"id": wanted})
         return self.failed(reason="the event has another session")
 
-    def answer(self, seen: Seen, reply: Reply) -> Outcome:
+    def answer(self, context: NodeContext, reply: Reply) -> Outcome:
         """Attach what was found, or a new one of that id."""
         if not isinstance(reply, SessionReply) or reply.session is None:
             return self.failed(reason=refusal(reply))

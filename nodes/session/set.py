@@ -3,7 +3,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from engine.flow.effect import SetSession
-from engine.flow.node import Keys, Node, Outcome, Port, Seen, Sole
+from engine.flow.node import Keys, Node, NodeContext, Outcome, Port, Sole
 from engine.language.path import parse_path
 
 
@@ -26,8 +26,8 @@ campaign:
 
     done = Port("The session has the new values", main=True)
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, context: NodeContext) -> Outcome:
         """Set the values, or leave by `failed` when the event has no session."""
-        if seen.session is None:
+        if context.session is None:
             return self.failed(reason="no session")
         return self.done(effects=[SetSession(parse_path(path), value) for path, value in self.values.items()])

@@ -7,7 +7,7 @@ FIRST = 0.05  # seconds
 LONGEST = 2.0
 
 
-class Pauses:
+class Backoff:
     """The tries of one thing: `await next()` before each but the first, as long as `left`."""
 
     def __init__(self, budget: float) -> None:

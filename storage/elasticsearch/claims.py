@@ -6,12 +6,12 @@ it finishes what is pending, writes the document once more as it is (so that a c
 writes over the claim, by compare-and-set. The owner renews its claim before each try, so one of the two fails.
 """
 
-from engine.ports.records import Mark
+from engine.ports.records import ProcessedEvent
 from engine.ports.store import Conflict
-from storage.elasticsearch.commit_plan import Draft
+from storage.elasticsearch.commit_plan import CommitPlan
 from storage.elasticsearch.documents import MarkSource, ProfileSource
-from storage.elasticsearch.loader import MOST_CONFUSED, Loader, unsettled
-from storage.elasticsearch.names import Names, Place, id_of
+from storage.elasticsearch.loader import MAX_CONFUSED, Loader, unsettled
+from storage.elasticsearch.names import IndexedId, Names, id_of
 from storage.elasticsearch.operation import Written, replace
 from storage.elasticsearch.writer import Writer
 from storage.encoding import encode
@@ -25,24 +25,24 @@ class Claims:
         self._writer = writer
         self._names = names
 
-    async def claim(self, draft: Draft, on: str) -> None:
+    async def claim(self, draft: CommitPlan, on: str) -> None:
         """Claim all marks of a unit for the profile document `on`. Raises `Conflict`."""
         for index, mark in draft.marks:
             await self._claim(draft, index, mark, on)
 
-    async def _claim(self, draft: Draft, index: str, mark: Mark, on: str) -> None:
+    async def _claim(self, draft: CommitPlan, index: str, mark: ProcessedEvent, on: str) -> None:
         source = encode(MarkSource(on=on, by=draft.token, profile=on))
         place = index, id_of(mark.source, mark.event)
-        for _ in range(MOST_CONFUSED):
+        for _ in range(MAX_CONFUSED):
             at = await self.free(mark, place, on)
             if await self._writer.one(replace(*place, source, at)) is not None:
                 return
         raise unsettled()
 
-    async def free(self, mark: Mark, place: Place, on: str | None) -> Written | None:
+    async def free(self, mark: ProcessedEvent, place: IndexedId, on: str | None) -> Written | None:
         """Where a document stands that a mark or a claim for `on` may be written over. Raises `Conflict`."""
         name = mark.source, mark.event
-        for _ in range(MOST_CONFUSED):
+        for _ in range(MAX_CONFUSED):
             known: Written | None = None
             clear = True
             for where, source, at in (await self._loader.mark_sources([name]))[name]:
@@ -56,7 +56,7 @@ class Claims:
                 return await self._still(name, place, known)
         raise unsettled()
 
-    async def _still(self, name: tuple[str, str], place: Place, known: Written | None) -> Written | None:
+    async def _still(self, name: tuple[str, str], place: IndexedId, known: Written | None) -> Written | None:
         """What was committed meanwhile has left its mark."""
         for where, source, at in (await self._loader.mark_sources([name]))[name]:
             if source.doc is not None and self._loader.counts(source):

@@ -5,9 +5,9 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from msgspec import Struct
 
-from engine.ports.records import Key, Mark, ProfileWrite, SessionRead, SessionWrite, Unit
+from engine.ports.records import IdentityKey, ProcessedEvent, ProfileWrite, SessionRead, SessionWrite, Unit
 from engine.ports.store import Conflict
-from storage.elasticsearch.pending_writes import Entry, Extra, Record, entry_of, new_token
+from storage.elasticsearch.pending_writes import Extra, PendingWrites, Record, entry_of, new_token
 
 
 class Stamps:
@@ -22,23 +22,23 @@ class Stamps:
         return self._last
 
 
-class Draft(Struct, frozen=True):
+class CommitPlan(Struct, frozen=True):
     """A unit, its name and time, its marks with their indices, its keys each once."""
 
     unit: Unit
     token: str
     stamp: int
-    marks: tuple[tuple[str, Mark], ...]
-    keys: tuple[Key, ...]
+    marks: tuple[tuple[str, ProcessedEvent], ...]
+    keys: tuple[IdentityKey, ...]
 
     def entry(
         self,
         sessions: Sequence[SessionWrite] = (),
         taken: Iterable[str] = (),
         extras: Iterable[ProfileWrite] = (),
-        over: Iterable[Key] = (),
+        over: Iterable[IdentityKey] = (),
         committed: int = 0,
-    ) -> Entry | None:
+    ) -> PendingWrites | None:
         """What is to be written after the commit; None when that is nothing.
 
         `committed` of the marks are written by the commit itself.
@@ -53,33 +53,33 @@ class Draft(Struct, frozen=True):
             runs=unit.runs,
             rejected=unit.rejected,
             cache=unit.cache,
-            profiles=tuple([Extra(write.profile, write.expected, write.shown) for write in extras]),
+            profiles=tuple([Extra(write.profile, write.expected, write.view) for write in extras]),
             taken=tuple(taken),
             over=tuple(over),
         )
         return entry_of(record) if record.size else None
 
 
-def draft_of(unit: Unit, stamp: int, index: Callable[[int], str]) -> Draft:
+def plan_commit(unit: Unit, stamp: int, index: Callable[[int], str]) -> CommitPlan:
     """A unit as it is to be committed; `index` gives the index of a mark of some time.
 
     Raises `Conflict` for a unit that contradicts itself.
     """
-    keys: dict[str, Key] = {}
+    keys: dict[str, IdentityKey] = {}
     for key in unit.keys:
         held = keys.get(key.key, key)
-        keys[key.key] = Key(key.key, key.id, claim_of(key, held), key.over or held.over)
-    marks: dict[tuple[str, str], Mark] = {}
+        keys[key.key] = IdentityKey(key.key, key.id, claim_of(key, held), key.supersedes_claim or held.supersedes_claim)
+    marks: dict[tuple[str, str], ProcessedEvent] = {}
     for mark in unit.marks:
         if marks.setdefault((mark.source, mark.event), mark) is not mark:
             raise Conflict("mark", mark.event)
     placed = tuple([(index(mark.at), mark) for mark in marks.values()])
-    return Draft(unit, new_token(), stamp, placed, tuple(keys.values()))
+    return CommitPlan(unit, new_token(), stamp, placed, tuple(keys.values()))
 
 
-def claim_of(key: Key, held: Key) -> bool:
+def claim_of(key: IdentityKey, held: IdentityKey) -> bool:
     """Whether a key is a mere claim once `key` is written over `held`. Raises `Conflict` if it may not be."""
-    if held.id != key.id and not (key.over and held.claim > key.claim):
+    if held.id != key.id and not (key.supersedes_claim and held.claim > key.claim):
         raise Conflict("key", key.key)
     return key.claim and held.claim
 

@@ -14,8 +14,8 @@ from contextlib import asynccontextmanager
 from engine.ports.records import ProfileWrite, SessionWrite, Unit
 from engine.ports.store import Conflict, TooLarge, Unavailable
 from storage.elasticsearch.claims import Claims
-from storage.elasticsearch.commit_plan import Draft, Parts, Stamps, draft_of, names_of, parts_of
-from storage.elasticsearch.document_locks import Turns
+from storage.elasticsearch.commit_plan import CommitPlan, Parts, Stamps, names_of, parts_of, plan_commit
+from storage.elasticsearch.document_locks import DocumentLocks
 from storage.elasticsearch.documents import (
     RECENT,
     MarkSource,
@@ -31,19 +31,19 @@ from storage.elasticsearch.finisher import Finisher
 from storage.elasticsearch.loader import Loader, unsettled
 from storage.elasticsearch.names import Names, id_of
 from storage.elasticsearch.operation import Written, advance, create, delete, replace
-from storage.elasticsearch.pending_writes import Entry
-from storage.elasticsearch.preconditions import Check, Checked
+from storage.elasticsearch.pending_writes import PendingWrites
+from storage.elasticsearch.preconditions import CheckedUnit, Preconditions
 from storage.elasticsearch.reader import Reader
-from storage.elasticsearch.tombstone_chain import Node
+from storage.elasticsearch.tombstone_chain import ChainLink
 from storage.elasticsearch.tombstones import Tombstones
-from storage.elasticsearch.version_cache import Held, Seen
+from storage.elasticsearch.version_cache import CachedSession, CachedVersion
 from storage.elasticsearch.writer import Writer
 from storage.encoding import check_versions, encode
 
-MOST_TRIES = 20  # of one unit whose document moves without its version
-MOST_PENDING = 8  # entries that a document carries
-MOST_PENDING_BYTES = 4 * 1024 * 1024
-MOST_BYTES = 32 * 1024 * 1024  # of what one unit leaves pending
+MAX_TRIES = 20  # of one unit whose document moves without its version
+MAX_PENDING = 8  # entries that a document carries
+MAX_PENDING_BYTES = 4 * 1024 * 1024
+MAX_BYTES = 32 * 1024 * 1024  # of what one unit leaves pending
 
 
 class Committer:
@@ -55,10 +55,10 @@ class Committer:
         self._loader = loader
         self._finisher = finisher
         self._names = names
-        self._check = Check(loader, reader, writer)
+        self._check = Preconditions(loader, reader, writer)
         self._claims = Claims(loader, writer, names)
         self._tombstones = Tombstones(loader, writer, names)
-        self._turns = Turns()
+        self._turns = DocumentLocks()
         self._stamps = Stamps()
 
     async def commit(self, unit: Unit) -> None:
@@ -73,7 +73,7 @@ class Committer:
 
     async def _commit(self, unit: Unit) -> None:
         now = self._loader.now()
-        draft = draft_of(unit, self._stamps.next(), lambda time: self._names.marks_at(time, now))
+        draft = plan_commit(unit, self._stamps.next(), lambda time: self._names.marks_at(time, now))
         if unit.profiles:
             await self._with_profile(draft)
         elif unit.sessions:
@@ -83,14 +83,14 @@ class Committer:
 
     # ---- with a profile ---------------------------------------------------------------------------------------------
 
-    async def _with_profile(self, draft: Draft) -> None:
+    async def _with_profile(self, draft: CommitPlan) -> None:
         parts = parts_of(draft.unit.profiles)
         main = parts.main
         ids = main.profile.parts.keys() | {main.profile.id}
         written_before = False
         if parts.losers:  # a claim stands, so none is made for a unit that rests on an old profile
             self._loader.memory.drop(main.profile.id)
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             held = await self._loader.held(main.profile.id, main.expected)
             for extra in parts.extras:
                 await self._loader.held(extra.profile.id, extra.expected)
@@ -112,7 +112,7 @@ class Committer:
         for write in foreign:
             await self._commit(Unit(sessions=(write,)))
 
-    async def _write_profile(self, draft: Draft, parts: Parts, held: Held, checked: Checked) -> bool:
+    async def _write_profile(self, draft: CommitPlan, parts: Parts, held: CachedVersion, checked: CheckedUnit) -> bool:
         main = parts.main
         taken = [loser.profile.id for loser in parts.losers]
         taken += [id for id in main.profile.parts if id not in held.ids and id != main.profile.id and id not in taken]
@@ -121,7 +121,7 @@ class Committer:
         entry = draft.entry(checked.guarded, taken, parts.extras, checked.over)
         pending = await self._room(held.pending, entry)
         recent = (*held.recent, draft.token)[-RECENT:]
-        source = profile_source(main.profile, main.shown, _texts(pending), list(recent), _since(pending))
+        source = profile_source(main.profile, main.view, _texts(pending), list(recent), _since(pending))
         operation = replace(self._names.profiles, id_of(main.profile.id), source, held.at)
         async with self._unknown(main.profile.id):
             written = await self._writer.one(operation)
@@ -129,12 +129,14 @@ class Committer:
             return await self._own(draft, main, checked, entry)
         ids = frozenset(main.profile.parts)
         self._loader.memory.hold(
-            main.profile.id, Held(main.profile.version, written, held.since, tuple(pending), recent, ids)
+            main.profile.id, CachedVersion(main.profile.version, written, held.since, tuple(pending), recent, ids)
         )
         self._committed(draft, checked.guarded, entry)
         return True
 
-    async def _own(self, draft: Draft, main: ProfileWrite, checked: Checked, entry: Entry | None) -> bool:
+    async def _own(
+        self, draft: CommitPlan, main: ProfileWrite, checked: CheckedUnit, entry: PendingWrites | None
+    ) -> bool:
         """After a clash: whether it was our own write that is there. Raises `Conflict` if it was a newer version."""
         self._loader.memory.drop(main.profile.id)
         there = await self._loader.node(main.profile.id)
@@ -145,7 +147,7 @@ class Committer:
             raise Conflict("profile", main.profile.id)
         return False
 
-    async def _left(self, entry: Entry | None) -> bool:
+    async def _left(self, entry: PendingWrites | None) -> bool:
         """Whether an entry has left documents that only it can leave: then it was committed, and others finished it."""
         if entry is None or not entry.record.events:
             return False
@@ -154,10 +156,10 @@ class Committer:
 
     # ---- with sessions only -----------------------------------------------------------------------------------------
 
-    async def _with_session(self, draft: Draft) -> None:
+    async def _with_session(self, draft: CommitPlan) -> None:
         first, *others = draft.unit.sessions
         await self._apart(others)
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             if first.session.profile is None:
                 done = await self._by_session(draft, first)
             else:
@@ -166,10 +168,10 @@ class Committer:
                 return
         raise unsettled()
 
-    async def _by_guard(self, draft: Draft, write: SessionWrite, guard: str) -> bool:
+    async def _by_guard(self, draft: CommitPlan, write: SessionWrite, guard: str) -> bool:
         """Commit with the document of the session's profile, the profile as it is."""
         chain = await self._loader.chain(guard)
-        root = chain[-1] if chain else Node(guard)
+        root = chain[-1] if chain else ChainLink(guard)
         since = self._loader.memory.tick()
         ids = {node.id for node in chain} | {guard}
         checked = await self._check.unit(draft, since, ids)
@@ -195,7 +197,7 @@ class Committer:
         self._committed(draft, (write,), entry)
         return True
 
-    async def _by_session(self, draft: Draft, write: SessionWrite) -> bool:
+    async def _by_session(self, draft: CommitPlan, write: SessionWrite) -> bool:
         """Commit with the document of a session that has no profile."""
         checked = await self._check.unit(draft, None, ())
         await self._check.claim(checked)
@@ -217,8 +219,8 @@ class Committer:
 
     # ---- with marks only, or less -----------------------------------------------------------------------------------
 
-    async def _with_mark(self, draft: Draft, now: int) -> None:
-        for tries in range(MOST_TRIES):
+    async def _with_mark(self, draft: CommitPlan, now: int) -> None:
+        for tries in range(MAX_TRIES):
             checked = await self._check.unit(draft, None, (), look=tries > 0)
             await self._check.claim(checked)
             if not draft.marks:
@@ -228,7 +230,7 @@ class Committer:
                 return
         raise unsettled()
 
-    async def _by_mark(self, draft: Draft, look: bool) -> bool:
+    async def _by_mark(self, draft: CommitPlan, look: bool) -> bool:
         """Commit with the first mark. It is looked for again only if something turned out to be there."""
         (index, mark), *_ = draft.marks
         place = index, id_of(mark.source, mark.event)
@@ -255,7 +257,7 @@ class Committer:
         self._committed(draft, (), entry)
         return True
 
-    async def _without_mark(self, draft: Draft, now: int) -> None:
+    async def _without_mark(self, draft: CommitPlan, now: int) -> None:
         entry = draft.entry()
         if entry is None:
             return
@@ -271,13 +273,13 @@ class Committer:
 
     # ---- all ways ---------------------------------------------------------------------------------------------------
 
-    async def _room(self, pending: Sequence[Entry], entry: Entry | None) -> list[Entry]:
+    async def _room(self, pending: Sequence[PendingWrites], entry: PendingWrites | None) -> list[PendingWrites]:
         """The entries that a document is to carry: what is not known to be finished, and the unit's own."""
-        if entry is not None and len(entry.text) > MOST_BYTES:
+        if entry is not None and len(entry.text) > MAX_BYTES:
             raise TooLarge(f"a unit of {len(entry.text)} characters is too large to be committed")
         left = [each for each in pending if not each.finished]
         size = sum([len(each.text) for each in left])
-        if len(left) >= MOST_PENDING or size > MOST_PENDING_BYTES:
+        if len(left) >= MAX_PENDING or size > MAX_PENDING_BYTES:
             await self._finisher.done(left)
             left = []
         return [*left, entry] if entry is not None else left
@@ -291,22 +293,22 @@ class Committer:
             self._loader.memory.drop(id)
             raise
 
-    def _committed(self, draft: Draft, sessions: Sequence[SessionWrite], entry: Entry | None) -> None:
+    def _committed(self, draft: CommitPlan, sessions: Sequence[SessionWrite], entry: PendingWrites | None) -> None:
         """The unit is on disk: what it left pending is finished from here on."""
         memory = self._loader.memory
         tick = memory.tick()
         for write in sessions:
             session = write.session
-            memory.see((session.source, session.id), Seen(session.version, session.profile, tick))
+            memory.see((session.source, session.id), CachedSession(session.version, session.profile, tick))
         for _, mark in draft.marks:
             memory.mark((mark.source, mark.event))
         if entry is not None:
             self._finisher.begin(entry)
 
 
-def _texts(entries: Sequence[Entry]) -> list[str]:
+def _texts(entries: Sequence[PendingWrites]) -> list[str]:
     return [entry.text for entry in entries]
 
 
-def _since(entries: Sequence[Entry]) -> int | None:
+def _since(entries: Sequence[PendingWrites]) -> int | None:
     return min([entry.record.stamp for entry in entries], default=None)

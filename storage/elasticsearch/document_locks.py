@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Collection, Hashable
 from contextlib import asynccontextmanager
 
 
-class Turns:
+class DocumentLocks:
     """Who came last, by document."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import UNSET, Raw, Struct, UnsetType, json
 
-from engine.ports.records import Key, Mark, Rejected, RunRecord, Session, StoredEvent
+from engine.ports.records import IdentityKey, ProcessedEvent, Rejected, RunRecord, Session, StoredEvent
 from engine.profile.document import Profile
 from storage.elasticsearch.searchable import searchable
 from storage.encoding import encode
@@ -163,7 +163,7 @@ decode_session_source = json.Decoder(SessionSource).decode
 decode_mark_source = json.Decoder(MarkSource).decode
 decode_key_source = json.Decoder(KeySource).decode
 decode_meta_source = json.Decoder(MetaSource).decode
-decode_mark = json.Decoder(Mark).decode
+decode_mark = json.Decoder(ProcessedEvent).decode
 decode_doc = json.Decoder(Doc).decode
 
 
@@ -226,14 +226,14 @@ def session_source(
     )
 
 
-def mark_source(mark: Mark) -> bytes:
+def mark_source(mark: ProcessedEvent) -> bytes:
     """A mark's document, encoded."""
     return encode(
         MarkSource(at=mark.at, profile=mark.profile, source=mark.source, session=mark.session, doc=text_of(mark))
     )
 
 
-def key_source(key: Key, claim: bool) -> bytes:
+def key_source(key: IdentityKey, claim: bool) -> bytes:
     """A key's document, encoded."""
     return encode(KeySource(key=key.key, id=key.id, claim=claim))
 
@@ -275,7 +275,7 @@ def run_source(run: RunRecord, stamp: int, nth: int) -> bytes:
             nth=nth,
             doc=text_of(run),
             profile=run.profile,
-            met=run.met,
+            met=run.other_profiles,
             session=run.session,
         )
     )

@@ -21,7 +21,7 @@ _TYPES = {kind.name: {name: field["type"] for name, field in kind.fields.items()
 _METADATA = {"metadata.created": "created", "metadata.updated": "updated", "metadata.version": "version"}
 
 
-class Speech:
+class DslTranslation:
     """The language of queries on documents of a kind."""
 
     def __init__(self, kind: Kind) -> None:

@@ -12,12 +12,12 @@ from typing import Any
 
 from msgspec import Struct, json
 
-from engine.ports.erasure import Belongings, Erased
+from engine.ports.erasure import DataSubject, Erased
 from engine.ports.store import Conflict
 from storage.elasticsearch.expunge import expunge
 from storage.elasticsearch.finisher import Finisher
-from storage.elasticsearch.loader import MOST_CONFUSED, Loader, unsettled
-from storage.elasticsearch.names import Names, Place, id_of
+from storage.elasticsearch.loader import MAX_CONFUSED, Loader, unsettled
+from storage.elasticsearch.names import IndexedId, Names, id_of
 from storage.elasticsearch.operation import delete
 from storage.elasticsearch.search import Hit, Query, Search
 from storage.elasticsearch.sweeper import Sweeper
@@ -53,7 +53,7 @@ class Erasure:
         self._sweeper = sweeper
         self._names = names
 
-    async def belongings(self, ids: frozenset[str]) -> Belongings:
+    async def data_subject(self, ids: frozenset[str]) -> DataSubject:
         """The ids with all that lead to them, and their sessions."""
         await self._finisher.settled()
         await self._search.refresh(self._names.profiles, self._names.sessions)
@@ -66,11 +66,11 @@ class Erasure:
         theirs = [_any("profile", part) for part in _parts(ids)]
         found = await self._all(self._names.sessions, theirs, ("id", "source"))
         sessions = [_named(hit.source) for hit in found]
-        return Belongings(ids, frozenset((each.source, each.id) for each in sessions))
+        return DataSubject(ids, frozenset((each.source, each.id) for each in sessions))
 
     async def remove(self, id: str, version: int) -> None:
         """Erase the document of a profile or a tombstone. Raises `Conflict` when it is not at that version."""
-        for _ in range(MOST_CONFUSED):
+        for _ in range(MAX_CONFUSED):
             there = await self._loader.node(id)
             if there.source is None:
                 return
@@ -81,7 +81,7 @@ class Erasure:
                 return
         raise unsettled()
 
-    async def erase(self, whose: Belongings) -> Erased:
+    async def erase(self, subject: DataSubject) -> Erased:
         """Erase what belongs to these, but for the documents of the profiles themselves.
 
         Events go last: runs and marks that do not name the profile are found by them, also after a crash in between.
@@ -89,8 +89,8 @@ class Erasure:
         """
         await self._finisher.settled()
         await self._sweeper.clear()  # else somebody finishes, or writes once more, what has been committed of these
-        names, ids = self._names, _parts(whose.ids)
-        visits = _visits(whose)
+        names, ids = self._names, _parts(subject.ids)
+        visits = _visits(subject)
         await self._search.refresh(
             names.keys, names.sessions, names.events, names.runs, names.rejected, names.marks, names.cache
         )
@@ -119,20 +119,20 @@ class Erasure:
 
     async def _erase(self, name: str, groups: Groups) -> int:
         """Delete what any of these queries finds, asking a group of them at a time; gives how many there were."""
-        found: set[Place] = set()
+        found: set[IndexedId] = set()
         for queries in groups:
             found |= await self._erase_group(name, queries)
         return len(found)
 
-    async def _erase_group(self, name: str, queries: Sequence[Query]) -> set[Place]:
+    async def _erase_group(self, name: str, queries: Sequence[Query]) -> set[IndexedId]:
         """Some documents at a time. What has moved since it was found is looked for again."""
-        found: set[Place] = set()
+        found: set[IndexedId] = set()
         stuck = 0
         while hits := await self._search.hits(name, _or(queries), [{"_doc": "asc"}], PAGE, source=NAMES):
             outcomes = await self._writer.send([delete(hit.index, hit.id, hit.at) for hit in hits])
             found.update((hit.index, hit.id) for hit in hits)
             stuck = 0 if any(outcomes) else stuck + 1
-            if stuck == MOST_CONFUSED:
+            if stuck == MAX_CONFUSED:
                 raise unsettled()
             await self._search.refresh(name)
             if len(hits) < PAGE and None not in outcomes:
@@ -189,10 +189,10 @@ def _mark_of(events: list[_Named]) -> Query:
     return {"bool": {"filter": [ids, {"term": {"at": events[0].received}}]}}
 
 
-def _visits(whose: Belongings) -> list[dict[str, Any]]:
+def _visits(subject: DataSubject) -> list[dict[str, Any]]:
     """Queries for what is of these sessions."""
     return [
         {"bool": {"filter": [{"term": {"source": source}}, {"terms": {"session": ids[start : start + AT_ONCE]}}]}}
-        for source, ids in whose.sessions_by_source().items()
+        for source, ids in subject.sessions_by_source().items()
         for start in range(0, len(ids), AT_ONCE)
     ]

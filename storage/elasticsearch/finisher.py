@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from engine.ports.bounded import BoundedCache
-from engine.ports.records import Key, Mark, Session
+from engine.ports.records import IdentityKey, ProcessedEvent, Session
 from engine.ports.store import Unavailable
 from storage.elasticsearch.documents import (
     CacheSource,
@@ -23,9 +23,9 @@ from storage.elasticsearch.documents import (
 )
 from storage.elasticsearch.names import Names, id_of
 from storage.elasticsearch.operation import Operation, advance, create, renew, replace
-from storage.elasticsearch.pending_writes import Entry, Extra, Record, entry_in, token_in
+from storage.elasticsearch.pending_writes import Extra, PendingWrites, Record, entry_in, token_in
 from storage.elasticsearch.reader import Reader
-from storage.elasticsearch.tombstone_chain import Node, node, onward
+from storage.elasticsearch.tombstone_chain import ChainLink, node, onward
 from storage.elasticsearch.writer import Writer
 from storage.encoding import encode
 
@@ -41,16 +41,16 @@ class Finisher:
         self._reader = reader
         self._writer = writer
         self._names = names
-        self._begun: dict[str, Entry] = {}
+        self._begun: dict[str, PendingWrites] = {}
         self._done: BoundedCache[bool] = BoundedCache()
         self._closed = False
         self.sessions: dict[tuple[str, str], Session] = {}
-        self.marks: dict[tuple[str, str], Mark] = {}
+        self.marks: dict[tuple[str, str], ProcessedEvent] = {}
         self.forgotten = 0  # marks from before this time (ms) count no longer
 
     # ---- taking entries up ------------------------------------------------------------------------------------------
 
-    def begin(self, entry: Entry) -> None:
+    def begin(self, entry: PendingWrites) -> None:
         """Finish an entry in the background."""
         if entry.task is not None or entry.finished:
             return
@@ -64,12 +64,12 @@ class Finisher:
             self.marks.setdefault((mark.source, mark.event), mark)
         entry.task = asyncio.create_task(self._work(entry))
 
-    def known(self, texts: Iterable[str]) -> list[Entry]:
+    def known(self, texts: Iterable[str]) -> list[PendingWrites]:
         """The entries of these records that this process does not know to be finished."""
         left = [text for text in texts if not self._done.get(token_in(text))]
         return [self._begun.get(token_in(text)) or entry_in(text) for text in left]
 
-    async def done(self, entries: Sequence[Entry]) -> None:
+    async def done(self, entries: Sequence[PendingWrites]) -> None:
         """Wait until these entries are finished. Raises `Unavailable` when that takes too long."""
         for entry in entries:
             self.begin(entry)
@@ -95,7 +95,7 @@ class Finisher:
             if late:
                 await asyncio.wait(late)
 
-    async def _work(self, entry: Entry) -> None:
+    async def _work(self, entry: PendingWrites) -> None:
         while True:
             try:
                 await self._finish(entry.record)
@@ -110,7 +110,7 @@ class Finisher:
             with suppress(Unavailable):  # the sweeper will do it
                 await self._writer.one(entry.tidy)
 
-    def _forget(self, entry: Entry) -> None:
+    def _forget(self, entry: PendingWrites) -> None:
         record = entry.record
         self._begun.pop(entry.token, None)
         self._done.put(entry.token, True)
@@ -153,7 +153,7 @@ class Finisher:
         for key in record.over:
             await self._write_over(key)
 
-    async def _settle(self, index: str, mark: Mark) -> None:
+    async def _settle(self, index: str, mark: ProcessedEvent) -> None:
         """There is something under a mark's id: a mark stays, a mere claim or a forgotten mark is written over."""
         id = id_of(mark.source, mark.event)
         while True:
@@ -168,11 +168,11 @@ class Finisher:
         """Write a profile beside the committing one, if what is stored is still what the unit saw."""
         id = extra.profile.id
         while (there := await node(self._reader, self._names, id)).version == extra.expected:
-            source = profile_source(extra.profile, extra.shown, [], [], None)
+            source = profile_source(extra.profile, extra.view, [], [], None)
             if await self._writer.one(replace(self._names.profiles, id_of(id), source, there.at)):
                 return
 
-    async def _write_over(self, key: Key) -> None:
+    async def _write_over(self, key: IdentityKey) -> None:
         """Let a key lead to who has proven it, unless somebody else has by now."""
         id = id_of(key.key)
         while True:
@@ -222,7 +222,7 @@ class Finisher:
         return end
 
 
-def _depth(nodes: dict[str, Node], id: str) -> int:
+def _depth(nodes: dict[str, ChainLink], id: str) -> int:
     depth, seen = 0, {id}
     while (there := nodes.get(id)) is not None and there.source is not None and there.source.merged_into is not None:
         depth, id = depth + 1, there.source.merged_into

@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from engine.ports.records import Key, Mark, Session
+from engine.ports.records import IdentityKey, ProcessedEvent, Session
 from engine.ports.store import Conflict, Unavailable
 from engine.profile.document import Profile
 from storage.elasticsearch.documents import (
@@ -20,15 +20,15 @@ from storage.elasticsearch.documents import (
     decode_session_source,
 )
 from storage.elasticsearch.finisher import Finisher
-from storage.elasticsearch.names import Names, Place, id_of
+from storage.elasticsearch.names import IndexedId, Names, id_of
 from storage.elasticsearch.operation import Written
 from storage.elasticsearch.reader import Found, Reader
-from storage.elasticsearch.tombstone_chain import Node, chain, node, profile_of
-from storage.elasticsearch.version_cache import Held, Memory, Seen
+from storage.elasticsearch.tombstone_chain import ChainLink, chain, node, profile_of
+from storage.elasticsearch.version_cache import CachedSession, CachedVersion, VersionCache
 from storage.encoding import decode_profile, decode_session
 
 Name = tuple[str, str]  # a session's or a mark's: source and id
-MOST_CONFUSED = 20  # times that a document may move while it is read
+MAX_CONFUSED = 20  # times that a document may move while it is read
 
 
 def clock() -> int:
@@ -40,7 +40,7 @@ class Loader:
     """Reads by id; never from what is remembered."""
 
     def __init__(self, reader: Reader, finisher: Finisher, names: Names, now: Callable[[], int] = clock) -> None:
-        self.memory = Memory()
+        self.memory = VersionCache()
         self.names = names
         self.now = now
         self.weeks: set[str] = set()  # indices of marks that there are beside the newest
@@ -49,7 +49,7 @@ class Loader:
 
     # ---- profiles ---------------------------------------------------------------------------------------------------
 
-    async def chain(self, id: str) -> list[Node]:
+    async def chain(self, id: str) -> list[ChainLink]:
         """The documents from an id to its end, all that is pending in them finished; [] when they lead in a circle."""
         nodes = await chain(self._reader, self.names, id)
         for each in nodes:
@@ -67,13 +67,13 @@ class Loader:
         nodes = await asyncio.gather(*[self.node(id) for id in ids])
         return {each.id: _itself(each.source) for each in nodes if each.source is not None}
 
-    async def node(self, id: str) -> Node:
+    async def node(self, id: str) -> ChainLink:
         """The document of one id, what is pending in it finished."""
         there = await node(self._reader, self.names, id)
         await self._finish(there)
         return there
 
-    async def held(self, id: str, expected: int) -> Held:
+    async def held(self, id: str, expected: int) -> CachedVersion:
         """Where a profile's document stands at that version. Raises `Conflict` when it is at another one."""
         held = self.memory.profile(id)
         if held is None or held.version < expected:
@@ -82,16 +82,16 @@ class Loader:
             raise Conflict("profile", id)
         return held
 
-    def _hold(self, there: Node) -> Held:
-        held = Held(0, None, self.memory.tick())
+    def _hold(self, there: ChainLink) -> CachedVersion:
+        held = CachedVersion(0, None, self.memory.tick())
         if there.source is not None:
             source = there.source
             ids: frozenset[str] = frozenset(decode_profile(source.doc).parts) if source.doc else frozenset()
             recent = tuple(source.recent)
-            held = Held(source.version, there.at, held.since, (), recent, ids)  # what was pending is finished
+            held = CachedVersion(source.version, there.at, held.since, (), recent, ids)  # what was pending is finished
         return self.memory.hold(there.id, held)
 
-    async def _finish(self, there: Node) -> None:
+    async def _finish(self, there: ChainLink) -> None:
         if there.source is not None and there.source.pending:
             await self._finisher.done(self._finisher.known(there.source.pending))
 
@@ -101,7 +101,9 @@ class Loader:
         """A session; one of version 0 has only been claimed, by the profile that it names."""
         tick = self.memory.tick()
         session = (await self.sessions([name]))[name][0]
-        self.memory.see(name, Seen(session.version, session.profile, tick) if session else Seen(0, None, tick))
+        self.memory.see(
+            name, CachedSession(session.version, session.profile, tick) if session else CachedSession(0, None, tick)
+        )
         return session
 
     async def sessions(self, names: Sequence[Name]) -> dict[Name, tuple[Session | None, SessionSource | None]]:
@@ -116,12 +118,12 @@ class Loader:
 
     # ---- keys, marks ------------------------------------------------------------------------------------------------
 
-    async def key(self, key: str) -> Key | None:
+    async def key(self, key: str) -> IdentityKey | None:
         """The id that a merge key came in under."""
         found = await self._reader.get(self.names.keys, id_of(key))
         return None if found is None else key_of(found)
 
-    async def marks(self, names: Sequence[Name]) -> dict[Name, Mark]:
+    async def marks(self, names: Sequence[Name]) -> dict[Name, ProcessedEvent]:
         """Those of these marks that there are; of the others it is remembered that they are not."""
         tick = self.memory.tick()
         own = {name: self._finisher.marks.get(name) for name in names}  # before: it may be finished meanwhile
@@ -132,16 +134,16 @@ class Loader:
                 self.memory.miss(name, tick)
         return marks
 
-    def _mark(self, sources: "list[tuple[Place, MarkSource, Written]]") -> Mark | None:
+    def _mark(self, sources: "list[tuple[IndexedId, MarkSource, Written]]") -> ProcessedEvent | None:
         docs = [source.doc for _, source, _ in sources if source.doc is not None and self.counts(source)]
         return decode_mark(docs[-1]) if docs else None
 
-    async def mark_sources(self, names: Sequence[Name]) -> "dict[Name, list[tuple[Place, MarkSource, Written]]]":
+    async def mark_sources(self, names: Sequence[Name]) -> "dict[Name, list[tuple[IndexedId, MarkSource, Written]]]":
         """What there is under the ids of marks, in the indices that are looked into, the oldest first."""
         indices = sorted(self.weeks.union(self.names.marks_now(self.now())))
         places = [(index, id_of(*name)) for name in names for index in indices]
         found = await self._reader.many(places)
-        sources: dict[Name, list[tuple[Place, MarkSource, Written]]] = {}
+        sources: dict[Name, list[tuple[IndexedId, MarkSource, Written]]] = {}
         for at, name in enumerate(names):
             here = range(at * len(indices), (at + 1) * len(indices))
             each = [(places[n], found[n]) for n in here]
@@ -165,10 +167,10 @@ def _newer(own: Session | None, source: SessionSource | None) -> Session | None:
     return None if source is None else decode_session(source.doc)
 
 
-def key_of(found: Found) -> Key:
+def key_of(found: Found) -> IdentityKey:
     """A stored key."""
     source = decode_key_source(found.source)
-    return Key(source.key, source.id, source.claim)
+    return IdentityKey(source.key, source.id, source.claim)
 
 
 def unsettled() -> Unavailable:

@@ -16,7 +16,7 @@ WINDOW = WEEK  # of deduplication: marks are looked for in the weeks that it cov
 SKEW = 300_000  # ms by which the clocks of processes may differ
 _LAST = 253_402_300_799_000  # the last ms with a year of four digits
 
-Place = tuple[str, str]  # index and id
+IndexedId = tuple[str, str]  # index and id
 
 _encode = json.Encoder().encode
 

@@ -13,14 +13,14 @@ from engine.search.match import matches
 from engine.search.page import Page, Place, read_cursor, write_cursor
 from engine.search.query import Query
 from engine.search.translation import translate
-from storage.elasticsearch.dsl import Dsl, Speech
+from storage.elasticsearch.dsl import Dsl, DslTranslation
 from storage.elasticsearch.names import Names
 from storage.elasticsearch.search import Search
 from storage.encoding import decode_event, decode_profile, decode_rejected, decode_run, decode_session
 
 AT_ONCE: Final = 200  # documents of one request
-MOST_READ: Final = 10_000  # documents for one page
-MOST_BYTES: Final = 16 * 1024 * 1024  # of a page
+MAX_READ: Final = 10_000  # documents for one page
+MAX_BYTES: Final = 16 * 1024 * 1024  # of a page
 
 Order = dict[str, type[Place]]  # fields, the first counts most; all descending
 
@@ -70,11 +70,11 @@ async def page_of(search: Search, names: Names, query: Query, limit: int, after:
         await search.refresh(index)
     else:
         place = read_cursor(after, kind, *order.values())
-    possible, _ = translate(query.node, Speech(kind))
+    possible, _ = translate(query.node, DslTranslation(kind))
     wanted = {"bool": {"filter": [ONLY[kind], possible] if kind in ONLY else [possible]}}
     found: list[Struct] = []
     last, looked, weight, size = place, 0, 0, min(limit + 1, AT_ONCE)
-    while looked < MOST_READ:
+    while looked < MAX_READ:
         hits = await search.hits(
             index, wanted, [{name: "desc"} for name in order], size, after=place, source=["doc", *order]
         )
@@ -84,7 +84,7 @@ async def page_of(search: Search, names: Names, query: Query, limit: int, after:
             document = DECODE[kind](told.doc)
             if matches(query, document):
                 weight += len(told.doc)
-                if len(found) == limit or (found and weight > MOST_BYTES):
+                if len(found) == limit or (found and weight > MAX_BYTES):
                     return Page(tuple(found), write_cursor(kind, *last))
                 found.append(document)
                 last = place

@@ -5,9 +5,9 @@ import os
 from base64 import urlsafe_b64encode
 from typing import Any
 
-from msgspec import Struct, json
+from msgspec import Struct, field, json
 
-from engine.ports.records import CacheEntry, Key, Mark, Rejected, RunRecord, Session, StoredEvent
+from engine.ports.records import CacheEntry, IdentityKey, ProcessedEvent, Rejected, RunRecord, Session, StoredEvent
 from engine.profile.document import Profile
 from storage.elasticsearch.operation import Operation
 from storage.encoding import encode
@@ -21,7 +21,7 @@ class Extra(Struct, frozen=True, omit_defaults=True):
 
     profile: Profile
     expected: int
-    shown: dict[str, Any] | None = None
+    view: dict[str, Any] | None = field(default=None, name="shown")
 
 
 class Record(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -34,14 +34,14 @@ class Record(Struct, frozen=True, omit_defaults=True, kw_only=True):
     token: str
     stamp: int
     sessions: tuple[Session, ...] = ()
-    marks: tuple[tuple[str, Mark], ...] = ()
+    marks: tuple[tuple[str, ProcessedEvent], ...] = ()
     events: tuple[StoredEvent, ...] = ()
     runs: tuple[RunRecord, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     cache: tuple[CacheEntry, ...] = ()
     profiles: tuple[Extra, ...] = ()
     taken: tuple[str, ...] = ()
-    over: tuple[Key, ...] = ()
+    over: tuple[IdentityKey, ...] = ()
 
     @property
     def size(self) -> int:
@@ -52,7 +52,7 @@ class Record(Struct, frozen=True, omit_defaults=True, kw_only=True):
 _decode = json.Decoder(Record).decode
 
 
-class Entry:
+class PendingWrites:
     """A record, and whether this process knows that its documents exist. There is one for each token."""
 
     __slots__ = ("finished", "record", "task", "text", "tidy")
@@ -80,11 +80,11 @@ def token_in(text: str) -> str:
     return text[_BEFORE : _BEFORE + TOKEN]
 
 
-def entry_of(record: Record) -> Entry:
+def entry_of(record: Record) -> PendingWrites:
     """The entry of a new record."""
-    return Entry(record, encode(record).decode())
+    return PendingWrites(record, encode(record).decode())
 
 
-def entry_in(text: str) -> Entry:
+def entry_in(text: str) -> PendingWrites:
     """The entry of a stored record."""
-    return Entry(_decode(text), text)
+    return PendingWrites(_decode(text), text)

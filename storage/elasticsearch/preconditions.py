@@ -4,30 +4,30 @@ from collections.abc import Collection
 
 from msgspec import Struct
 
-from engine.ports.records import Key, SessionRead, SessionWrite
+from engine.ports.records import IdentityKey, SessionRead, SessionWrite
 from engine.ports.store import Conflict
-from storage.elasticsearch.commit_plan import Draft, claim_of, expected_of
+from storage.elasticsearch.commit_plan import CommitPlan, claim_of, expected_of
 from storage.elasticsearch.documents import key_source, session_source
 from storage.elasticsearch.loader import Loader, Name, key_of
 from storage.elasticsearch.names import id_of
 from storage.elasticsearch.operation import Operation, advance, replace
 from storage.elasticsearch.reader import Reader
-from storage.elasticsearch.version_cache import Seen
+from storage.elasticsearch.version_cache import CachedSession
 from storage.elasticsearch.writer import Writer
 
 
-class Checked(Struct, frozen=True):
+class CheckedUnit(Struct, frozen=True):
     """What is to be claimed, and how the unit's sessions stand."""
 
-    keys: list[tuple[Key, Operation]]
-    over: list[Key]  # mere claims of others that are written over, once the unit with its merge is committed
+    keys: list[tuple[IdentityKey, Operation]]
+    over: list[IdentityKey]  # mere claims of others that are written over, once the unit with its merge is committed
     new: list[SessionWrite]  # sessions that are to be claimed
     guarded: list[SessionWrite]
     foreign: list[SessionWrite]  # sessions that another document than the committing one guards
     tied: bool  # a session leads every repeat of the unit's events to the committing document
 
 
-class Check:
+class Preconditions:
     """Looks at sessions, keys and marks; claims keys and sessions."""
 
     def __init__(self, loader: Loader, reader: Reader, writer: Writer) -> None:
@@ -35,7 +35,7 @@ class Check:
         self._reader = reader
         self._writer = writer
 
-    async def unit(self, draft: Draft, since: int | None, ids: Collection[str], look: bool = True) -> Checked:
+    async def unit(self, draft: CommitPlan, since: int | None, ids: Collection[str], look: bool = True) -> CheckedUnit:
         """Raises `Conflict` if something has moved.
 
         `ids` are those of the profile whose document is to commit the unit: it guards their sessions. What was read of
@@ -49,13 +49,13 @@ class Check:
         foreign = [write for write in draft.unit.sessions if write.session.profile not in ids]
         new = [write for write in guarded if (write.session.source, write.session.id) not in there]
         tied = bool(guarded) or any(self._leads(read, ids) for read in draft.unit.session_reads)
-        return Checked(keys, over, new, guarded, foreign, tied)
+        return CheckedUnit(keys, over, new, guarded, foreign, tied)
 
     def _leads(self, read: SessionRead, ids: Collection[str]) -> bool:
         seen = self._loader.memory.session((read.source, read.id))
         return seen is not None and seen.version > 0 and seen.profile in ids
 
-    async def _sessions(self, draft: Draft, since: int | None, ids: Collection[str]) -> set[Name]:
+    async def _sessions(self, draft: CommitPlan, since: int | None, ids: Collection[str]) -> set[Name]:
         """Those sessions of which there is a document."""
         written = {(write.session.source, write.session.id): write.session.profile for write in draft.unit.sessions}
         there: set[Name] = set()
@@ -83,29 +83,29 @@ class Check:
             if session is not None:
                 if not session.version and name in written and written[name] != session.profile:
                     raise Conflict("session", rest.id)  # claimed for another profile
-                self._loader.memory.see(name, Seen(session.version, session.profile, tick))
+                self._loader.memory.see(name, CachedSession(session.version, session.profile, tick))
                 there.add(name)
         return there
 
-    async def _keys(self, draft: Draft) -> tuple[list[tuple[Key, Operation]], list[Key]]:
+    async def _keys(self, draft: CommitPlan) -> tuple[list[tuple[IdentityKey, Operation]], list[IdentityKey]]:
         keys = draft.keys
         if not keys:
             return [], []
         index = self._loader.names.keys
-        over: list[Key] = []
+        over: list[IdentityKey] = []
         found = await self._reader.many([(index, id_of(key.key)) for key in keys])
         claims = []
         for key, there in zip(keys, found, strict=True):
             held = key_of(there) if there else None
             claim = claim_of(key, held or key)
             if held is not None and held.id != key.id and draft.unit.profiles:
-                over.append(Key(key.key, key.id, claim))
+                over.append(IdentityKey(key.key, key.id, claim))
             elif held is None or held.id != key.id or held.claim != claim:
                 at = there.at if there else None
                 claims.append((key, replace(index, id_of(key.key), key_source(key, claim), at)))
         return claims, over
 
-    async def _marks(self, draft: Draft, since: int | None) -> None:
+    async def _marks(self, draft: CommitPlan, since: int | None) -> None:
         names = [(mark.source, mark.event) for _, mark in draft.marks]
         unknown = [name for name in names if since is None or self._loader.memory.absent(name) <= since]
         marks = await self._loader.marks(unknown) if unknown else {}
@@ -115,7 +115,7 @@ class Check:
 
     # ---- claims -----------------------------------------------------------------------------------------------------
 
-    async def claim(self, checked: Checked) -> None:
+    async def claim(self, checked: CheckedUnit) -> None:
         """Claim new sessions and keys. Raises `Conflict` when somebody else was faster."""
         names = self._loader.names
         sessions = [advance(names.sessions, _id(write), _claim_source(write), 0) for write in checked.new]

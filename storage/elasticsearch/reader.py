@@ -7,13 +7,13 @@ from itertools import islice
 from msgspec import Raw, Struct, field, json
 
 from engine.ports.store import Unavailable
-from storage.elasticsearch.backoff import Pauses
+from storage.elasticsearch.backoff import Backoff
 from storage.elasticsearch.connection import Connection, Lost
 from storage.elasticsearch.error_cause import NO_INDEX, Cause, cause_of, may_pass
-from storage.elasticsearch.names import Place
+from storage.elasticsearch.names import IndexedId
 from storage.elasticsearch.operation import Written
 
-MOST_PLACES = 1000  # in one request
+MAX_PLACES = 1000  # in one request
 QUEUED_PLACES = 50_000
 AT_ONCE = 2  # requests
 BUDGET = 3.0  # seconds of tries
@@ -42,7 +42,7 @@ _decode = json.Decoder(_Told).decode
 _encode = json.Encoder().encode
 _PATH = "/_mget?filter_path=docs.found,docs._source,docs._seq_no,docs._primary_term,docs.error"
 
-Wanted = dict[Place, "asyncio.Future[Found | None]"]
+Wanted = dict[IndexedId, "asyncio.Future[Found | None]"]
 
 
 class Reader:
@@ -58,14 +58,14 @@ class Reader:
         """A document as it is now or later, never as it was before the call."""
         return await asyncio.shield(self._want((index, id)))  # others may wait for the same
 
-    async def many(self, places: Iterable[Place]) -> list[Found | None]:
+    async def many(self, places: Iterable[IndexedId]) -> list[Found | None]:
         """Documents, as by `get`."""
         wanted = [self._want(place) for place in places]
         if len(wanted) > 1:
             await asyncio.wait(wanted)
         return [await each for each in wanted]
 
-    def _want(self, place: Place) -> "asyncio.Future[Found | None]":
+    def _want(self, place: IndexedId) -> "asyncio.Future[Found | None]":
         future = self._wanted.get(place)
         if future is None or future.done():  # done: who wanted it was cancelled
             if len(self._wanted) >= QUEUED_PLACES:
@@ -81,7 +81,7 @@ class Reader:
     async def _work(self) -> None:
         try:
             while self._wanted:
-                some = dict(islice(self._wanted.items(), MOST_PLACES))
+                some = dict(islice(self._wanted.items(), MAX_PLACES))
                 for place in some:
                     del self._wanted[place]
                 await self._answer(some)
@@ -89,7 +89,7 @@ class Reader:
             self._working -= 1
 
     async def _answer(self, some: Wanted) -> None:
-        pauses = Pauses(BUDGET)
+        pauses = Backoff(BUDGET)
         try:
             while some := {place: future for place, future in some.items() if not future.done()}:
                 why = await self._request(some)

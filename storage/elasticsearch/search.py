@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Raw, Struct, field, json
 
 from engine.ports.store import Unavailable
-from storage.elasticsearch.backoff import Pauses
+from storage.elasticsearch.backoff import Backoff
 from storage.elasticsearch.connection import Answer, Connection, Lost
 from storage.elasticsearch.error_cause import cause_of, may_pass
 from storage.elasticsearch.operation import Written
@@ -94,7 +94,7 @@ class Search:
         wanted |= {"seq_no_primary_term": True}
         wanted |= {"search_after": list(after)} if after else {}
         wanted |= {"_source": list(source)} if source else {}
-        pauses = Pauses(BUDGET)
+        pauses = Backoff(BUDGET)
         while True:
             found = _found((await self.ask("POST", f"/{name}/_search?{_ABSENT}", encode(wanted))).body)
             if not (found.shards.failed or found.timed_out):
@@ -103,7 +103,7 @@ class Search:
 
     async def count(self, name: str, query: Query = ALL) -> int:
         """How many documents a query finds."""
-        pauses = Pauses(BUDGET)
+        pauses = Backoff(BUDGET)
         while True:
             counted = _counted((await self.ask("POST", f"/{name}/_count?{_ABSENT}", encode({"query": query}))).body)
             if not counted.shards.failed:
@@ -121,7 +121,7 @@ class Search:
 
     async def ask(self, method: str, path: str, body: bytes | None = None, seconds: float | None = None) -> Answer:
         """The answer to a question; one that a server cannot answer yet, as its shards are starting, is asked again."""
-        pauses = Pauses(BUDGET)
+        pauses = Backoff(BUDGET)
         while True:
             try:
                 answer = await self._connection.request(method, path, body, seconds=seconds)
@@ -135,7 +135,7 @@ class Search:
             await pauses.next()
 
 
-async def _once_more(pauses: Pauses, name: str) -> None:
+async def _once_more(pauses: Backoff, name: str) -> None:
     """Wait for the shards that did not answer. Raises `Unavailable` when that has taken long enough."""
     if not pauses.left:
         raise Unavailable(f"a part of {name} did not answer")

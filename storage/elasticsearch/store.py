@@ -4,11 +4,21 @@ import asyncio
 import os
 from base64 import b64decode, b64encode
 
-from engine.ports.erasure import Belongings, Erased
-from engine.ports.records import CacheEntry, Counts, Key, Mark, Rejected, RunRecord, Session, StoredEvent, Unit
+from engine.ports.erasure import DataSubject, Erased
+from engine.ports.records import (
+    CacheEntry,
+    Counts,
+    IdentityKey,
+    ProcessedEvent,
+    Rejected,
+    RunRecord,
+    Session,
+    StoredEvent,
+    Unit,
+)
 from engine.ports.store import Unavailable
 from engine.profile.document import Profile
-from engine.project.retention import Dropped, Keep, Tell, silent
+from engine.project.retention import Dropped, Keep, ReportProgress, ignore_progress
 from engine.search.page import Page
 from engine.search.query import Query
 from storage.elasticsearch.address import Address, address_of
@@ -104,7 +114,7 @@ class ElasticsearchStore:
         await self._open()
         return await self._loader.as_stored(ids)
 
-    async def key(self, key: str) -> Key | None:
+    async def key(self, key: str) -> IdentityKey | None:
         """The id that a merge key came in under."""
         await self._open()
         return await self._loader.key(key)
@@ -114,7 +124,7 @@ class ElasticsearchStore:
         await self._open()
         return await self._loader.session((source, id))
 
-    async def marks(self, source: str, events: tuple[str, ...]) -> dict[str, Mark]:
+    async def marks(self, source: str, events: tuple[str, ...]) -> dict[str, ProcessedEvent]:
         """Those of a source's event ids that have taken effect."""
         await self._open()
         if asyncio.get_running_loop().time() > self._look_at:
@@ -220,7 +230,7 @@ class ElasticsearchStore:
         await self._open()
         return await self._upkeep.expired(keep)
 
-    async def retain(self, keep: Keep, tell: Tell = silent) -> Dropped:
+    async def retain(self, keep: Keep, tell: ReportProgress = ignore_progress) -> Dropped:
         """Drop the months of which all is older than what is kept."""
         await self._open()
         return await self._upkeep.retain(keep, tell)
@@ -230,20 +240,20 @@ class ElasticsearchStore:
         await self._open()
         return await self._upkeep.due(before, limit)
 
-    async def belongings(self, ids: frozenset[str]) -> Belongings:
+    async def data_subject(self, ids: frozenset[str]) -> DataSubject:
         """`ids` with those of all tombstones that lead to one of them, and the sessions of all of these."""
         await self._open()
-        return await self._erasure.belongings(ids)
+        return await self._erasure.data_subject(ids)
 
     async def remove(self, id: str, version: int) -> None:
         """Erase the document of a profile or a tombstone. Raises `Conflict` when it is not at that version."""
         await self._open()
         await self._erasure.remove(id, version)
 
-    async def erase(self, whose: Belongings) -> Erased:
+    async def erase(self, subject: DataSubject) -> Erased:
         """Erase what belongs to these, but for the documents of the profiles themselves."""
         await self._open()
-        return await self._erasure.erase(whose)
+        return await self._erasure.erase(subject)
 
     async def expunge(self) -> None:
         """See that nothing of what was erased is left in the files."""

@@ -25,14 +25,14 @@ from storage.elasticsearch.operation import Operation, delete, renew, replace
 from storage.elasticsearch.pending_writes import Record, entry_of, new_token
 from storage.elasticsearch.reader import Reader
 from storage.elasticsearch.search import Hit, Search
-from storage.elasticsearch.tombstone_chain import Node, profile_of
+from storage.elasticsearch.tombstone_chain import ChainLink, profile_of
 from storage.elasticsearch.writer import Writer
 from storage.encoding import decode_profile, encode
 
 PAGE = 200  # documents that are taken up together
 PAGES = 50  # in one sweep of an index
 OLDER_MS = 15_000  # what is younger is likely to be under way still
-MOST_TRIES = 20  # to clear an index
+MAX_TRIES = 20  # to clear an index
 
 Take = Callable[[Hit], Awaitable[bool]]
 
@@ -84,7 +84,7 @@ class Sweeper:
         await self._search.refresh(name)
         newest = await self._search.hits(name, {"exists": {"field": "unfinished"}}, [{"unfinished": "desc"}], 1)
         last = int(newest[0].sort[0]) if newest else 0
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             if not await self._take_up(name, last, take):
                 return
             await self._search.refresh(name)
@@ -153,7 +153,7 @@ class Sweeper:
 
     async def _open(self, id: str) -> bool:
         """A merge that nobody completed: the profile at the end of the chain takes what is frozen."""
-        *tombstones, root = await self._loader.chain(id) or [Node(id)]
+        *tombstones, root = await self._loader.chain(id) or [ChainLink(id)]
         if root.source is None or root.source.doc is None or not tombstones:
             return False  # the unit of that profile was not committed: it will come again, or nobody ever missed it
         profile = profile_of([*tombstones, root])
@@ -191,10 +191,10 @@ class Sweeper:
 
 def _worth(done: Sequence[bool | BaseException]) -> int:
     """How many were taken up. Raises what went wrong, if nothing else went right."""
-    wrong = [each for each in done if isinstance(each, BaseException)]
-    for each in wrong:
+    error = [each for each in done if isinstance(each, BaseException)]
+    for each in error:
         if not isinstance(each, Unavailable):
             raise each
-    if wrong and True not in done:
-        raise wrong[0]
+    if error and True not in done:
+        raise error[0]
     return sum(each is True for each in done)

@@ -10,18 +10,18 @@ from collections.abc import Sequence
 
 from msgspec import Struct, json, structs
 
-from engine.profile.document import Part, Profile, Step, new_profile
-from engine.profile.merge import step_id, unite
+from engine.profile.document import Link, Part, Profile, new_profile
+from engine.profile.merge import link_id, unite
 from storage.elasticsearch.documents import ProfileSource, decode_profile_source
 from storage.elasticsearch.names import Names, id_of
 from storage.elasticsearch.operation import Written
 from storage.elasticsearch.reader import Reader
 from storage.encoding import decode_profile
 
-_decode_steps = json.Decoder(tuple[Step, ...]).decode
+_decode_steps = json.Decoder(tuple[Link, ...]).decode
 
 
-class Node(Struct, frozen=True):
+class ChainLink(Struct, frozen=True):
     """A profile's document as it was read; without `source` nobody has stored it."""
 
     id: str
@@ -34,13 +34,13 @@ class Node(Struct, frozen=True):
         return self.source.version if self.source else 0
 
 
-async def node(reader: Reader, names: Names, id: str) -> Node:
+async def node(reader: Reader, names: Names, id: str) -> ChainLink:
     """The document of one id."""
     found = await reader.get(names.profiles, id_of(id))
-    return Node(id) if found is None else Node(id, decode_profile_source(found.source), found.at)
+    return ChainLink(id) if found is None else ChainLink(id, decode_profile_source(found.source), found.at)
 
 
-async def chain(reader: Reader, names: Names, id: str) -> list[Node]:
+async def chain(reader: Reader, names: Names, id: str) -> list[ChainLink]:
     """The documents from an id to its end; [] when they lead in a circle."""
     nodes = [await node(reader, names, id)]
     while (source := nodes[-1].source) is not None and source.merged_into is not None:
@@ -60,7 +60,7 @@ async def onward(reader: Reader, names: Names, source: ProfileSource) -> str:
     if not joining:
         return end
     ids: set[str] = set()
-    known = list(_frozen(source).steps.values())
+    known = list(_frozen(source).links.values())
     passed = {source.id}
     while end not in passed:  # what lies before it, as it was meant to be
         passed.add(end)
@@ -68,7 +68,7 @@ async def onward(reader: Reader, names: Names, source: ProfileSource) -> str:
         for doc in (there.doc, there.frozen) if there is not None else ():
             profile = decode_profile(doc) if doc is not None else None
             ids |= profile.parts.keys() if profile is not None else set()
-            known += profile.steps.values() if profile is not None else ()
+            known += profile.links.values() if profile is not None else ()
         end = (there.merged_into if there is not None else None) or end
     others = _others(source, joining, {step.id for step in known if step.undone})
     if not others:
@@ -76,7 +76,7 @@ async def onward(reader: Reader, names: Names, source: ProfileSource) -> str:
     return str(source.merged_into) if not others.isdisjoint(ids | passed) else min(others)
 
 
-def profile_of(nodes: Sequence[Node]) -> Profile | None:
+def profile_of(nodes: Sequence[ChainLink]) -> Profile | None:
     """The profile that a chain leads to, with what it has still to take; None when nobody is there."""
     if not nodes:
         return None
@@ -91,7 +91,7 @@ def profile_of(nodes: Sequence[Node]) -> Profile | None:
     return profile
 
 
-def _with(profile: Profile | None, id: str, tombstone: Node) -> Profile | None:
+def _with(profile: Profile | None, id: str, tombstone: ChainLink) -> Profile | None:
     source = tombstone.source
     if source is None or not source.open or (profile is not None and tombstone.id in profile.parts):
         return profile
@@ -104,19 +104,19 @@ def _with(profile: Profile | None, id: str, tombstone: Node) -> Profile | None:
     return united(profile, loser, joining)
 
 
-def united(profile: Profile, loser: Profile, steps: tuple[Step, ...]) -> Profile:
+def united(profile: Profile, loser: Profile, steps: tuple[Link, ...]) -> Profile:
     """What `profile` is once it has taken `loser`, at the version that it has; `steps` join the two."""
-    undone = {step.id for step in (*profile.steps.values(), *loser.steps.values(), *steps) if step.undone}
+    undone = {step.id for step in (*profile.links.values(), *loser.links.values(), *steps) if step.undone}
     holding = [step for step in steps if step.id not in undone]
     if not holding:
-        holding = [Step(step_id(profile.id, loser.id, "merged"), profile.id, loser.id, "merged")]
+        holding = [Link(link_id(profile.id, loser.id, "merged"), profile.id, loser.id, "merged")]
     both = unite(profile, loser, holding[0])
     for step in steps:
         both = unite(both, both, step)
     return structs.replace(both, id=profile.id, created=profile.created, version=profile.version)
 
 
-def _joining(source: ProfileSource) -> tuple[Step, ...]:
+def _joining(source: ProfileSource) -> tuple[Link, ...]:
     """The steps for which a tombstone was frozen; none of one that has been taken."""
     return _decode_steps(source.joining) if source.open and source.joining else ()
 
@@ -129,7 +129,7 @@ def _frozen(source: ProfileSource) -> Profile:
     return Profile(id=source.id, created=created, parts={source.id: Part(source.id, created, created, created)})
 
 
-def _others(source: ProfileSource, joining: Sequence[Step], undone: set[str]) -> set[str]:
+def _others(source: ProfileSource, joining: Sequence[Link], undone: set[str]) -> set[str]:
     """The ids with which the steps join those of a tombstone, as far as they have not been undone."""
     own = _frozen(source).parts.keys()
     crossing = [step for step in joining if (step.left in own) != (step.right in own) and step.id not in undone]

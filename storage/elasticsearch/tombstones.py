@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from engine.ports.records import ProfileWrite
 from engine.ports.store import Conflict
 from engine.profile.document import Profile
-from storage.elasticsearch.commit_plan import Draft
+from storage.elasticsearch.commit_plan import CommitPlan
 from storage.elasticsearch.documents import ProfileSource
 from storage.elasticsearch.loader import Loader
 from storage.elasticsearch.names import Names, id_of
 from storage.elasticsearch.operation import replace
-from storage.elasticsearch.tombstone_chain import Node
+from storage.elasticsearch.tombstone_chain import ChainLink
 from storage.elasticsearch.writer import Writer
 from storage.encoding import decode_profile, encode
 
@@ -23,7 +23,7 @@ class Tombstones:
         self._writer = writer
         self._names = names
 
-    async def seen(self, losers: Sequence[ProfileWrite], draft: Draft) -> list[tuple[ProfileWrite, Node]]:
+    async def seen(self, losers: Sequence[ProfileWrite], draft: CommitPlan) -> list[tuple[ProfileWrite, ChainLink]]:
         """The losers with their documents, less those that this unit has frozen before. Raises `Conflict`."""
         left = []
         for loser in losers:
@@ -35,7 +35,7 @@ class Tombstones:
             left.append((loser, there))
         return left
 
-    async def claim(self, losers: Sequence[tuple[ProfileWrite, Node]], winner: Profile, draft: Draft) -> None:
+    async def claim(self, losers: Sequence[tuple[ProfileWrite, ChainLink]], winner: Profile, draft: CommitPlan) -> None:
         """Freeze the losers. Raises `Conflict` when one has moved."""
         operations = [
             replace(self._names.profiles, id_of(there.id), self._source(loser, there, winner, draft), there.at)
@@ -49,10 +49,10 @@ class Tombstones:
                 if found.source is None or found.source.by != draft.token:
                     raise Conflict("profile", loser.profile.id)
 
-    def _source(self, write: ProfileWrite, there: Node, winner: Profile, draft: Draft) -> bytes:
+    def _source(self, write: ProfileWrite, there: ChainLink, winner: Profile, draft: CommitPlan) -> bytes:
         frozen = there.source.doc if there.source is not None else None
         ids = set(decode_profile(frozen).parts) if frozen is not None else {there.id}
-        steps = [step for step in winner.steps.values() if not step.undone]
+        steps = [step for step in winner.links.values() if not step.undone]
         joining = [step for step in steps if step.left in ids or step.right in ids]
         return encode(
             ProfileSource(

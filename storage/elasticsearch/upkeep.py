@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from msgspec import Struct, json
 
 from engine.ports.store import Unavailable
-from engine.project.retention import KINDS, Dropped, Keep, Kind, Tell
+from engine.project.retention import KINDS, Dropped, Keep, Kind, ReportProgress
 from storage.elasticsearch.documents import MetaSource, decode_meta_source
 from storage.elasticsearch.finisher import Finisher
 from storage.elasticsearch.loader import Loader
@@ -21,7 +21,7 @@ FORGOTTEN = "forgotten"  # the document that says up to when marks are forgotten
 CHUNK = 1000
 NOTE = "note: "
 NOTES = 1000  # in one answer
-MOST_TRIES = 20
+MAX_TRIES = 20
 
 
 class _Named(Struct, frozen=True):
@@ -72,7 +72,7 @@ class Upkeep:
     async def _advance(self, before: int) -> None:
         """Forgetting never goes back, whoever does it."""
         source = encode(MetaSource(kind=FORGOTTEN, number=before))
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             found = await self._reader.get(self._names.meta, FORGOTTEN)
             number = (decode_meta_source(found.source).number or 0) if found else 0
             if number >= before:
@@ -100,7 +100,7 @@ class Upkeep:
                 gone = _more(gone, kind, await self._count(index))
         return gone
 
-    async def retain(self, keep: Keep, tell: Tell) -> Dropped:
+    async def retain(self, keep: Keep, tell: ReportProgress) -> Dropped:
         """Drop the months of which all is older than what is kept."""
         await self._finisher.settled()
         gone = Dropped()
@@ -141,7 +141,7 @@ class Upkeep:
         """Keep a note in place of the one before."""
         id, text = f"note-{id_of(name)}", b64encode(doc).decode()
         source = encode(MetaSource(kind=f"{NOTE}{name}", text=text))
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             found = await self._reader.get(self._names.meta, id)
             if await self._writer.one(replace(self._names.meta, id, source, found.at if found else None)):
                 return

@@ -11,12 +11,12 @@ from msgspec import Struct
 
 from engine.ports.bounded import BoundedCache
 from storage.elasticsearch.operation import Written
-from storage.elasticsearch.pending_writes import Entry
+from storage.elasticsearch.pending_writes import PendingWrites
 
-MOST = 50_000
+MAX_ENTRIES = 50_000
 
 
-class Held(Struct, frozen=True):
+class CachedVersion(Struct, frozen=True):
     """A profile's document as it was read or written last. `pending` are its entries, `ids` those it is made of.
 
     `since` is the tick at which all that had been committed under it was there to be read.
@@ -25,12 +25,12 @@ class Held(Struct, frozen=True):
     version: int
     at: Written | None
     since: int
-    pending: tuple[Entry, ...] = ()
+    pending: tuple[PendingWrites, ...] = ()
     recent: tuple[str, ...] = ()
     ids: frozenset[str] = frozenset()
 
 
-class Seen(Struct, frozen=True):
+class CachedSession(Struct, frozen=True):
     """A session as it was read at `tick`, or written; version 0 is a mere claim, or with no `profile` nothing."""
 
     version: int
@@ -38,24 +38,24 @@ class Seen(Struct, frozen=True):
     tick: int
 
 
-class Memory:
+class VersionCache:
     """The maps, bounded; what was learned longest ago is forgotten first."""
 
     def __init__(self) -> None:
         self._ticks = count(1)
-        self._profiles: BoundedCache[Held] = BoundedCache(MOST)
-        self._sessions: BoundedCache[Seen] = BoundedCache(MOST)
-        self._absent: BoundedCache[int] = BoundedCache(MOST)
+        self._profiles: BoundedCache[CachedVersion] = BoundedCache(MAX_ENTRIES)
+        self._sessions: BoundedCache[CachedSession] = BoundedCache(MAX_ENTRIES)
+        self._absent: BoundedCache[int] = BoundedCache(MAX_ENTRIES)
 
     def tick(self) -> int:
         """A moment, later than all before."""
         return next(self._ticks)
 
-    def profile(self, id: str) -> Held | None:
+    def profile(self, id: str) -> CachedVersion | None:
         """What is known of a profile's document."""
         return self._profiles.get(id)
 
-    def hold(self, id: str, held: Held) -> Held:
+    def hold(self, id: str, held: CachedVersion) -> CachedVersion:
         """Learn where a profile's document stands, unless something newer is known; gives what is known."""
         known = self._profiles.get(id)
         if known is not None and known.at is not None and (held.at is None or known.at.seq_no >= held.at.seq_no):
@@ -67,11 +67,11 @@ class Memory:
         """Forget a profile's document: what became of a write to it is not known."""
         self._profiles.drop(id)
 
-    def session(self, name: tuple[str, str]) -> Seen | None:
+    def session(self, name: tuple[str, str]) -> CachedSession | None:
         """What is known of a session."""
         return self._sessions.get(name)
 
-    def see(self, name: tuple[str, str], seen: Seen) -> None:
+    def see(self, name: tuple[str, str], seen: CachedSession) -> None:
         """Learn of a session."""
         self._sessions.put(name, seen)
 

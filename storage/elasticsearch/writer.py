@@ -20,8 +20,8 @@ from storage.elasticsearch.connection import LINES, Connection, Lost
 from storage.elasticsearch.error_cause import BLOCK, Cause, cause_of, may_pass
 from storage.elasticsearch.operation import Operation, Written
 
-MOST_OPERATIONS = 2000  # in one request
-MOST_BYTES = 8 * 1024 * 1024
+MAX_OPERATIONS = 2000  # in one request
+MAX_BYTES = 8 * 1024 * 1024
 QUEUED_OPERATIONS = 50_000
 QUEUED_BYTES = 128 * 1024 * 1024
 BUDGET = 8.0  # seconds from the first try on
@@ -151,9 +151,9 @@ class Writer:
         batch: list[_Waiting] = []
         weight = 0
         until = asyncio.get_running_loop().time() + BUDGET
-        while self._queue and len(batch) < MOST_OPERATIONS:
+        while self._queue and len(batch) < MAX_OPERATIONS:
             weight += self._queue[0].operation.weight
-            if batch and weight > MOST_BYTES:
+            if batch and weight > MAX_BYTES:
                 break
             waiting = self._queue.popleft()
             self._bytes -= waiting.operation.weight

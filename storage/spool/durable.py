@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-from engine.ports.store import Parcel, Unavailable
-from storage.spool.bounds import USUAL, Bounds, Load, load_of
+from engine.ports.store import SpoolEntry, Unavailable
+from storage.spool.bounds import USUAL, Bounds, SpoolLoad, spool_load
 from storage.spool.file import KEEP, KEPT, PROBE, Job, Outcome, SpoolFile, after, drop, held, put
 
 Order = tuple[Job, "asyncio.Future[Any]"]
@@ -20,7 +20,7 @@ class DurableSpool:
         """Take over an open file. Raises `Unavailable`."""
         self._file = file
         self._bounds = bounds
-        self._held: Load = file.one(held)
+        self._held: SpoolLoad = file.one(held)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"spool {file.path.name}")
         self._orders: list[Order] = []
         self._flight: asyncio.Task[None] | None = None
@@ -36,11 +36,11 @@ class DurableSpool:
         """How many received events are in them."""
         return self._held.events
 
-    async def put(self, parcels: Sequence[Parcel]) -> None:
+    async def put(self, entries: Sequence[SpoolEntry]) -> None:
         """Keep parcels at its end."""
-        load = load_of(parcels)
+        load = spool_load(entries)
         self._bounds.check(self._held, load)
-        order = self._order(put(parcels))
+        order = self._order(put(entries))
         self._held.add(load)
 
         def settle(done: "asyncio.Future[Any]") -> None:
@@ -50,9 +50,9 @@ class DurableSpool:
         order.add_done_callback(settle)
         await asyncio.shield(order)
 
-    async def after(self, place: int, limit: int) -> list[Parcel]:
+    async def after(self, place: int, limit: int) -> list[SpoolEntry]:
         """The first parcels beyond a place."""
-        found: list[Parcel] = await self._order(after(place, limit))
+        found: list[SpoolEntry] = await self._order(after(place, limit))
         return found
 
     async def drop(self, places: Sequence[int]) -> None:

@@ -12,14 +12,14 @@ from typing import Any
 
 import msgspec
 
-from engine.ports.store import Parcel, Unavailable
-from storage.spool.bounds import ROW_BYTES, Load
+from engine.ports.store import SpoolEntry, Unavailable
+from storage.spool.bounds import ROW_BYTES, SpoolLoad
 from storage.sqlite.schema import connect
 
 APPLICATION = 0x48445253  # "HDRS", in the file's header
 VERSION = 1
 BUSY_MS = 2000
-MOST_READ = 16 * 1024 * 1024  # bytes of documents at once
+MAX_READ = 16 * 1024 * 1024  # bytes of documents at once
 SETTINGS = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "temp_store = MEMORY")
 
 TABLES = (
@@ -105,29 +105,29 @@ class SpoolFile:
         return [(result, None) for result in results]
 
 
-def held(connection: sqlite3.Connection) -> Load:
+def held(connection: sqlite3.Connection) -> SpoolLoad:
     """How much is in the file."""
     entries, events, size = connection.execute(HELD).fetchone()
-    return Load(entries, events, size + ROW_BYTES * entries)
+    return SpoolLoad(entries, events, size + ROW_BYTES * entries)
 
 
-def put(parcels: Sequence[Parcel]) -> Job:
+def put(entries: Sequence[SpoolEntry]) -> Job:
     """Add parcels at the end."""
-    rows = [(parcel.events, parcel.doc) for parcel in parcels]
+    rows = [(entry.events, entry.doc) for entry in entries]
     return lambda connection: connection.executemany(PUT, rows)
 
 
 def after(place: int, limit: int) -> Job:
     """Read the parcels beyond a place."""
 
-    def read(connection: sqlite3.Connection) -> list[Parcel]:
-        parcels, size = [], 0
+    def read(connection: sqlite3.Connection) -> list[SpoolEntry]:
+        entries, size = [], 0
         for row in connection.execute(AFTER, (place, limit)):
-            parcels.append(Parcel(*row))
+            entries.append(SpoolEntry(*row))
             size += len(row[0])
-            if size > MOST_READ:
+            if size > MAX_READ:
                 break
-        return parcels
+        return entries
 
     return read
 
@@ -136,10 +136,10 @@ def drop(places: Sequence[int]) -> Job:
     """Take parcels out; gives what they weighed."""
     listed = msgspec.json.encode(places).decode()
 
-    def take_out(connection: sqlite3.Connection) -> Load:
+    def take_out(connection: sqlite3.Connection) -> SpoolLoad:
         gone = connection.execute(DROP, (listed,)).fetchall()
         size = sum(size for _, size in gone) + ROW_BYTES * len(gone)
-        return Load(len(gone), sum(events for events, _ in gone), size)
+        return SpoolLoad(len(gone), sum(events for events, _ in gone), size)
 
     return take_out
 
@@ -150,9 +150,9 @@ def move(left: SpoolFile, spool: SpoolFile) -> None:
     Raises `Unavailable`.
     """
     place = 0
-    while parcels := left.one(after(place, 1000)):
-        place = parcels[-1].place
-        spool.one(put(parcels))
+    while entries := left.one(after(place, 1000)):
+        place = entries[-1].position
+        spool.one(put(entries))
     if place:
         left.one(lambda connection: connection.execute(DROP_ALL))
 

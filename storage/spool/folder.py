@@ -8,7 +8,7 @@ from pathlib import Path
 from storage.spool.bounds import USUAL, Bounds
 from storage.spool.durable import DurableSpool
 from storage.spool.file import SpoolFile, move
-from storage.sqlite.lock import Held, lock_file
+from storage.sqlite.lock import LockedByOther, lock_file
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def own_spool(folder: Path, bounds: Bounds = USUAL) -> Iterator[DurableSpool]:
 def _first_free(folder: Path, opened: ExitStack) -> Path:
     for number in count(1):
         path = folder / f"{number}.spool"
-        with suppress(Held):
+        with suppress(LockedByOther):
             opened.enter_context(lock_file(path))
             return path
     raise AssertionError("there is always one more")
@@ -38,5 +38,5 @@ def _first_free(folder: Path, opened: ExitStack) -> Path:
 
 def _adopt(path: Path, file: SpoolFile) -> None:
     """Take over what is left in a file, unless its process lives."""
-    with suppress(Held), lock_file(path), closing(SpoolFile(path)) as left:
+    with suppress(LockedByOther), lock_file(path), closing(SpoolFile(path)) as left:
         move(left, file)

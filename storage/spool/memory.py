@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
-from engine.ports.store import Parcel
-from storage.spool.bounds import USUAL, Bounds, load_of
+from engine.ports.store import SpoolEntry
+from storage.spool.bounds import USUAL, Bounds, spool_load
 
 
 class MemorySpool:
@@ -13,7 +13,7 @@ class MemorySpool:
 
     def __init__(self, bounds: Bounds = USUAL) -> None:
         self._bounds = bounds
-        self._parcels: list[Parcel] = []
+        self._parcels: list[SpoolEntry] = []
         self._last = 0
         self._secret: bytes | None = None
 
@@ -25,23 +25,23 @@ class MemorySpool:
     @property
     def events(self) -> int:
         """How many received events are in them."""
-        return load_of(self._parcels).events
+        return spool_load(self._parcels).events
 
-    async def put(self, parcels: Sequence[Parcel]) -> None:
+    async def put(self, entries: Sequence[SpoolEntry]) -> None:
         """Keep parcels at its end."""
-        self._bounds.check(load_of(self._parcels), load_of(parcels))
-        for parcel in parcels:
+        self._bounds.check(spool_load(self._parcels), spool_load(entries))
+        for entry in entries:
             self._last += 1
-            self._parcels.append(structs.replace(parcel, place=self._last))
+            self._parcels.append(structs.replace(entry, position=self._last))
 
-    async def after(self, place: int, limit: int) -> list[Parcel]:
+    async def after(self, place: int, limit: int) -> list[SpoolEntry]:
         """The first parcels beyond a place."""
-        return [parcel for parcel in self._parcels if parcel.place > place][:limit]
+        return [entry for entry in self._parcels if entry.position > place][:limit]
 
     async def drop(self, places: Sequence[int]) -> None:
         """Let go of parcels."""
         gone = set(places)
-        self._parcels = [parcel for parcel in self._parcels if parcel.place not in gone]
+        self._parcels = [entry for entry in self._parcels if entry.position not in gone]
 
     async def secret(self) -> bytes | None:
         """The store's secret, as it was kept last."""
@@ -53,7 +53,7 @@ class MemorySpool:
 
     async def ready(self) -> str | None:
         """Why nothing more can be put in."""
-        return self._bounds.full(load_of(self._parcels))
+        return self._bounds.full(spool_load(self._parcels))
 
     async def close(self) -> None:
         """Nothing to let go of."""

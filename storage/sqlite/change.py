@@ -115,7 +115,7 @@ def _rows(unit: Unit) -> list[tuple[Statement, Row]]:
             rows.append((SESSION, (session.id, session.source, session.version, expected, encode(session))))
     reads = [(read.id, read.source, read.version) for read in unit.session_reads]
     rows.extend([(SESSION_READ, read) for read in reads if read not in looked])
-    rows.extend([(KEY, (key.key, key.id, int(key.claim), int(key.over))) for key in unit.keys])
+    rows.extend([(KEY, (key.key, key.id, int(key.claim), int(key.supersedes_claim))) for key in unit.keys])
     rows.extend([(RUN, (run.id, run.event, encode(run))) for run in unit.runs])
     rows.extend([(REJECTED, (encode(rejected),)) for rejected in unit.rejected])
     rows.extend([(CACHE, (entry.key, entry.expires, encode(entry))) for entry in unit.cache])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct, json
 
-from engine.ports.erasure import Belongings, Erased, SessionName
+from engine.ports.erasure import DataSubject, Erased, SessionName
 from storage.sqlite.change import ROW_BYTES, Change
 from storage.sqlite.reader import Reader
 from storage.sqlite.statement import (
@@ -64,11 +64,11 @@ class Table(Struct, frozen=True):
     told: str  # begins with what the statements take
     statements: tuple[Statement, ...]
 
-    def rows(self, reader: Reader, whose: Belongings, gone: Gone, after: int, last: int) -> list[Row]:
+    def rows(self, reader: Reader, subject: DataSubject, gone: Gone, after: int, last: int) -> list[Row]:
         """The rows to go whose numbers are in a stretch."""
         sql = f"""{_WHOSE} SELECT {self.told} FROM {self.name}
             WHERE {self.number} > ? AND {self.number} <= ? AND ({self.condition})"""  # noqa: S608 - words of ours
-        return reader.rows(sql, *_given(whose, gone), after, last)
+        return reader.rows(sql, *_given(subject, gone), after, last)
 
     def found(self, rows: list[Row]) -> "Found":
         """These rows, to be erased."""
@@ -135,32 +135,32 @@ def led(reader: Reader, ids: frozenset[str]) -> frozenset[str]:
 
 def sessions(reader: Reader, ids: frozenset[str]) -> Iterator[list[SessionName]]:
     """The sessions of profiles, as they are found. Each step takes a limited time."""
-    given = _given(Belongings(ids), Gone())
+    given = _given(DataSubject(ids), Gone())
     for stretch in _stretches(reader, "sessions", "rowid"):
         yield [(str(source), str(id)) for source, id in reader.rows(SESSIONS, *given, *stretch)]
 
 
-def found(reader: Reader, whose: Belongings) -> Iterator[Found]:
+def found(reader: Reader, subject: DataSubject) -> Iterator[Found]:
     """All that is to go, table by table, as it is found. Each step takes a limited time.
 
     Events go last: what is left where this was broken off is found by them.
     """
-    yield from _keys(reader, _json(sorted(whose.ids)))
+    yield from _keys(reader, _json(sorted(subject.ids)))
     events: list[Row] = []
-    for rows in _table(reader, EVENTS, whose, Gone()):
+    for rows in _table(reader, EVENTS, subject, Gone()):
         events += rows
         yield Found(Change(), Erased())
     gone = Gone([int(row[0]) for row in events], [row[1:] for row in events])
     for table in OTHERS:
-        for rows in _table(reader, table, whose, gone):
+        for rows in _table(reader, table, subject, gone):
             yield table.found(rows)
     for start in range(0, len(events), STRETCH):
         yield EVENTS.found(events[start : start + STRETCH])
 
 
-def _table(reader: Reader, table: Table, whose: Belongings, gone: Gone) -> Iterator[list[Row]]:
+def _table(reader: Reader, table: Table, subject: DataSubject, gone: Gone) -> Iterator[list[Row]]:
     for after, last in _stretches(reader, table.name, table.number):
-        yield table.rows(reader, whose, gone, after, last)
+        yield table.rows(reader, subject, gone, after, last)
 
 
 def _stretches(reader: Reader, name: str, number: str) -> Iterator[tuple[int, int]]:
@@ -186,8 +186,8 @@ def _change(rows: list[tuple[Statement, Row]]) -> Change:
     return Change(rows=rows, bytes=ROW_BYTES * len(rows))
 
 
-def _given(whose: Belongings, gone: Gone) -> tuple[str, ...]:
-    return tuple([_json(each) for each in (sorted(whose.ids), sorted(whose.sessions), gone.names, gone.numbers)])
+def _given(subject: DataSubject, gone: Gone) -> tuple[str, ...]:
+    return tuple([_json(each) for each in (sorted(subject.ids), sorted(subject.sessions), gone.names, gone.numbers)])
 
 
 def _json(value: object) -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-class Held(Exception):
+class LockedByOther(Exception):
     """Another process serves this store. `pid` is its process id, None where it did not say."""
 
     def __init__(self, path: Path, pid: int | None) -> None:
@@ -27,7 +27,7 @@ def lock_file(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Held(path, _pid(descriptor)) from None
+            raise LockedByOther(path, _pid(descriptor)) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         yield

@@ -12,15 +12,15 @@ READ_BYTES: Final = 4 * 1024 * 1024  # bytes that are read at a time
 FILE_HEADER: Final = 100  # bytes before the first page's own header
 HEADER: Final = {2: 12, 5: 12, 10: 8, 13: 8}  # bytes of a page's header, by the kind of page that it begins with
 # A page of another kind begins with a page's number of four bytes: as long as there are fewer, that is no such kind.
-MOST_PAGES: Final = min(HEADER) << 24
+MAX_PAGES: Final = min(HEADER) << 24
 
 
 def may_be_scrubbed(file: int) -> bool:
     """Whether pages can be told apart; not so in files of more than a hundred gigabytes."""
-    return os.fstat(file).st_size // _page_size(file) < MOST_PAGES
+    return os.fstat(file).st_size // _page_size(file) < MAX_PAGES
 
 
-def scrub(file: int) -> int:
+def scrub_pages(file: int) -> int:
     """Scrub the file of a descriptor; gives how many pages held something.
 
     Nobody may write to it meanwhile, and nothing may be left in its write-ahead log. What a connection remembers of

@@ -23,9 +23,9 @@ from storage.sqlite.schema import APPLICATION, VERSION, UnusableFile
 
 AT_ONCE = 200  # documents that Python looks at before it lets others have its lock
 STRETCH = 5_000  # rows that one statement goes through
-MOST_LOOKED = 200_000  # rows for one page
-MOST_READ = 10_000  # documents for one page that SQL could not leave out
-MOST_BYTES = 16 * 1024 * 1024  # of a page
+MAX_LOOKED = 200_000  # rows for one page
+MAX_READ = 10_000  # documents for one page that SQL could not leave out
+MAX_BYTES = 16 * 1024 * 1024  # of a page
 
 # The events of a profile are linked, from the newest.
 _LINKED = """seq IN (
@@ -109,7 +109,7 @@ class Paging:
         passed = below if len(rows) < AT_ONCE else rows[-1][0]
         self._looked += 0 if self._indexed else self._place - passed
         self._place = passed
-        return passed > self._least and self._looked < MOST_LOOKED and self._read < MOST_READ
+        return passed > self._least and self._looked < MAX_LOOKED and self._read < MAX_READ
 
     def page(self) -> Page:
         """What was found."""
@@ -121,7 +121,7 @@ class Paging:
     def _take(self, number: int, document: Struct, size: int) -> bool:
         """Put a document on the page, if there is room for it."""
         self._bytes += size
-        self._more = len(self._found) == self._limit or (bool(self._found) and self._bytes > MOST_BYTES)
+        self._more = len(self._found) == self._limit or (bool(self._found) and self._bytes > MAX_BYTES)
         if not self._more:
             self._found.append((number, document))
         return not self._more

@@ -8,10 +8,10 @@ import sqlite3
 from pathlib import Path
 
 from storage.sqlite.descriptor import Descriptor
-from storage.sqlite.scrub_pages import may_be_scrubbed, scrub
+from storage.sqlite.scrub_pages import may_be_scrubbed, scrub_pages
 
 
-def wash(connection: sqlite3.Connection, path: Path) -> None:
+def secure_erase(connection: sqlite3.Connection, path: Path) -> None:
     """Wash it, by the writing connection, outside of a transaction. What that remembers of pages is old then.
 
     Raises `OSError`, and `sqlite3.Error`, also while others read.
@@ -49,6 +49,6 @@ def _scrub(connection: sqlite3.Connection, path: Path, file: int) -> None:
     try:
         if path.with_name(f"{path.name}-wal").stat().st_size:
             raise sqlite3.OperationalError("the write-ahead log is not empty: somebody else writes to it")
-        scrub(file)
+        scrub_pages(file)
     finally:
         connection.execute("ROLLBACK")

@@ -15,12 +15,12 @@ from typing import TypeVar
 
 from msgspec import structs
 
-from engine.ports.erasure import Belongings, Erased, SessionName
+from engine.ports.erasure import DataSubject, Erased, SessionName
 from engine.ports.records import (
     CacheEntry,
     Counts,
-    Key,
-    Mark,
+    IdentityKey,
+    ProcessedEvent,
     Rejected,
     RunRecord,
     Session,
@@ -29,7 +29,7 @@ from engine.ports.records import (
 )
 from engine.ports.store import Unavailable
 from engine.profile.document import Profile
-from engine.project.retention import Dropped, Keep, Tell, silent
+from engine.project.retention import Dropped, Keep, ReportProgress, ignore_progress
 from engine.search.page import Page
 from engine.search.query import Query
 from storage.encoding import (
@@ -45,7 +45,7 @@ from storage.sqlite.change import Change, change_of
 from storage.sqlite.reader import Reader
 from storage.sqlite.schema import UnusableFile, prepare
 from storage.sqlite.search import Paging
-from storage.sqlite.secure_erase import wash
+from storage.sqlite.secure_erase import secure_erase
 from storage.sqlite.statement import DROP_CACHE, FLOW, META, REMOVE
 from storage.sqlite.writer import Writer
 
@@ -109,19 +109,19 @@ class SqliteStore:
         found = {id: self._near.row(query.PROFILE, id) for id in ids}
         return {id: self._near.decoded(decode_profile, row) for id, row in found.items() if row is not None}
 
-    async def key(self, key: str) -> Key | None:
+    async def key(self, key: str) -> IdentityKey | None:
         """The id that a merge key came in under."""
         found = self._near.row("SELECT id, claim FROM keys WHERE key = ?", key)
-        return None if found is None else Key(key, found[0], bool(found[1]))
+        return None if found is None else IdentityKey(key, found[0], bool(found[1]))
 
     async def session(self, source: str, id: str) -> Session | None:
         """A session by its source and id."""
         return self._near.document(decode_session, query.SESSION, source, id)
 
-    async def marks(self, source: str, events: tuple[str, ...]) -> dict[str, Mark]:
+    async def marks(self, source: str, events: tuple[str, ...]) -> dict[str, ProcessedEvent]:
         """Those of a source's event ids that have taken effect."""
         found = {event: self._near.row(query.MARK, event, source) for event in events}
-        return {event: Mark(source, event, *row) for event, row in found.items() if row is not None}
+        return {event: ProcessedEvent(source, event, *row) for event, row in found.items() if row is not None}
 
     async def cached(self, key: str, now: int) -> CacheEntry | None:
         """A cache entry that has not expired at `now`."""
@@ -178,22 +178,22 @@ class SqliteStore:
         found = await self._read(partial(self._far.rows, query.DUE, before, max(limit, 0)))
         return [str(id) for (id,) in found]
 
-    async def belongings(self, ids: frozenset[str]) -> Belongings:
+    async def data_subject(self, ids: frozenset[str]) -> DataSubject:
         """`ids` with those of all tombstones that lead to one of them, and the sessions of all of these."""
         led = await self._read(partial(erasure.led, self._far, ids))
         steps, sessions = erasure.sessions(self._far, led), set[SessionName]()
         while (some := await self._read(lambda: next(steps, None))) is not None:
             sessions.update(some)
-        return Belongings(led, frozenset(sessions))
+        return DataSubject(led, frozenset(sessions))
 
     async def remove(self, id: str, version: int) -> None:
         """Erase the document of a profile or a tombstone. Raises `Conflict` when it is not at that version."""
         if self._near.row(query.PROFILE, id) is not None:
             await self._writer.submit(Change(rows=[(REMOVE, (id, version))]))
 
-    async def erase(self, whose: Belongings) -> Erased:
+    async def erase(self, subject: DataSubject) -> Erased:
         """Erase what belongs to these, but for the documents of the profiles themselves; some rows at a time."""
-        steps, erased = erasure.found(self._far, whose), Erased()
+        steps, erased = erasure.found(self._far, subject), Erased()
         while (found := await self._read(lambda: next(steps, None))) is not None:
             if found.erased.total:
                 await self._writer.submit(found.change)
@@ -202,7 +202,7 @@ class SqliteStore:
 
     async def expunge(self) -> None:
         """Empty the write-ahead log, and overwrite what the file itself may still hold of what is erased."""
-        await self._writer.perform(partial(wash, path=self._path))
+        await self._writer.perform(partial(secure_erase, path=self._path))
 
     async def notes(self, beginning: str) -> dict[str, bytes]:
         """The notes whose names begin so."""
@@ -233,7 +233,7 @@ class SqliteStore:
         """What `retain` would drop now."""
         return await self._read(partial(retention.expired, self._far, keep))
 
-    async def retain(self, keep: Keep, tell: Tell = silent) -> Dropped:
+    async def retain(self, keep: Keep, tell: ReportProgress = ignore_progress) -> Dropped:
         """Drop events, runs and rejected events from before the times of `keep`, some at a time."""
         gone = Dropped()
         for kind, before in retention.dated(keep):

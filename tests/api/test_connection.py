@@ -8,7 +8,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from api.connection import MOST_HEAD, Connection
+from api.connection import MAX_HEAD, Connection
 
 Open = Callable[..., Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 
@@ -105,8 +105,8 @@ async def test_close_is_kept_when_the_offer_is_taken_away(connect: Open) -> None
     [
         (b"nonsense\r\n\r\n", 400),
         (b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * (MOST_HEAD // 6), 431),
-        (b"GET / HTTP/1.1\r\nX: " + b"y" * MOST_HEAD, 431),
+        (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * (MAX_HEAD // 6), 431),
+        (b"GET / HTTP/1.1\r\nX: " + b"y" * MAX_HEAD, 431),
     ],
     ids=["no HTTP", "CONNECT", "many headers", "a long header"],
 )

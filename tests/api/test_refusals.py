@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from api.tracking.endpoint import serve as desk
-from engine.tracking.intake.payload import MOST_CONTEXT, Intake
+from api.tracking.endpoint import handle as desk
+from engine.tracking.intake.payload import MAX_CONTEXT, Intake
 from tests.api.conftest import Serve
 from tests.projects import payload, project
 
@@ -71,7 +71,7 @@ async def test_an_event_is_rejected_with_its_place(serve: Serve, event: Any, at:
 async def test_a_context_that_is_large_in_all_events_together_is_refused(
     serve: Serve, events: int, status: int
 ) -> None:
-    content = body(*["counted"] * events, context={"a": "x" * (MOST_CONTEXT // 5 - 8)})
+    content = body(*["counted"] * events, context={"a": "x" * (MAX_CONTEXT // 5 - 8)})
     answer = await (await serve(project(COUNT))).post("/track", content=content)
     assert answer.status_code == status, answer.text
     assert status == 200 or answer.json()["at"] == "/context"

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from api import segment_refresh, upkeep
 from api.forgetting import Forgettings
-from api.segment_refresh import Looking
+from api.segment_refresh import SegmentRefresh
 from engine.ports.records import Unit
 from storage.memory import MemoryStore
 from tests.engine.tracking.collector import Collector
@@ -30,7 +30,7 @@ async def shop(count: int, **segments: Any) -> tuple[Collector, MemoryStore]:
 
 async def test_profiles_that_are_due_are_looked_at() -> None:
     collector, store = await shop(3, **LAPSED)
-    work = Looking(collector.tracker)
+    work = SegmentRefresh(collector.tracker)
     collector.clock.advance(31 * DAY)
     assert len(await store.due(collector.clock.now(), 10)) == 3
     await work.due()
@@ -47,18 +47,18 @@ async def test_where_no_segment_goes_by_time_that_is_done_now_and_then(monkeypat
         return await whom(before, limit)
 
     monkeypatch.setattr(store, "due", due)
-    work = Looking(collector.tracker)
+    work = SegmentRefresh(collector.tracker)
     for _ in range(2 * segment_refresh.UNTIMED_EVERY):
         await work.due()
     assert len(asked) == 2
 
 
 async def test_the_log_says_how_far_all_profiles_have_been_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segment_refresh, "MOST_RENEWED", 1)
+    monkeypatch.setattr(segment_refresh, "MAX_RENEWED", 1)
     collector, _ = await shop(201)
-    await Looking(collector.tracker).renew()
+    await SegmentRefresh(collector.tracker).renew()
     swap(collector, project(SET, segments={"all": "profile.traits.revenue >= 0"}))
-    work = Looking(collector.tracker)
+    work = SegmentRefresh(collector.tracker)
     with capture_logs() as logs:
         for _ in range(5):
             await work.renew()
@@ -71,9 +71,9 @@ async def test_the_log_says_how_far_all_profiles_have_been_looked_at(monkeypatch
 
 async def test_a_server_that_begins_again_has_nothing_to_say_of_it() -> None:
     collector, _ = await shop(2)
-    await Looking(collector.tracker).renew()
+    await SegmentRefresh(collector.tracker).renew()
     with capture_logs() as logs:
-        await Looking(collector.tracker).renew()
+        await SegmentRefresh(collector.tracker).renew()
     assert logs == []
 
 

@@ -17,7 +17,7 @@ from engine.ports.records import Unit
 from engine.problem import Problem
 from engine.project.project import Settings
 from engine.search.field import KINDS
-from engine.search.page import MOST
+from engine.search.page import MAX_LIMIT
 from storage.elasticsearch.store import ElasticsearchStore
 from storage.sqlite.store import SqliteStore
 from tests.engine.tracking.collector import Collector
@@ -78,8 +78,8 @@ async def test_runs_of_a_server_tell_their_event_and_why_they_ended(tmp_path: Pa
     shop = Collector(compiled(REGULARS, BROKEN, settings=Settings(shares={"filtered": 1.0})), store)
     await shop.track({"source": {"id": "shop"}, "session": {"id": "s"}, "events": [{"type": "visit", "id": "v-1"}]})
     await store.close()
-    code, out, wrong = await run(tmp_path, "runs")
-    assert (code, wrong) == (0, "")
+    code, out, error = await run(tmp_path, "runs")
+    assert (code, error) == (0, "")
     assert [word for word in ("visit v-1", "on purpose", "`letters`", "filtered") if word not in out] == []
 
 
@@ -110,15 +110,15 @@ async def test_nothing_found_is_well(project: Path) -> None:
     pytest.param(["events", "--limit", "-1"], "greater than or equal to 0", id="a limit below nothing"),
 ])  # fmt: skip
 async def test_what_is_wrong_is_usage(project: Path, words: list[str], told: str) -> None:
-    code, out, wrong = await run(project, *words)
+    code, out, error = await run(project, *words)
     assert (code, out) == (2, "")
-    assert told in wrong
+    assert told in error
 
 
 async def test_a_running_server_finds_the_same(tmp_path: Path) -> None:
     store = SqliteStore.open(tmp_path / "headrace.db")
     await store.commit(OF_ALL_KINDS)
-    await store.commit(Unit(events=tuple(event(f"e{n}", n=n) for n in range(MOST + 10))))
+    await store.commit(Unit(events=tuple(event(f"e{n}", n=n) for n in range(MAX_LIMIT + 10))))
     await store.close()
     words = [*([kind] for kind in KINDS), ["events", "properties.n:>7", "--limit", "3"], ["events", "type:nothing"]]
     words += [["events", "--limit", "0", "--json"]]  # more than a page
@@ -126,10 +126,10 @@ async def test_a_running_server_finds_the_same(tmp_path: Path) -> None:
     nowhere = tmp_path / "nowhere"  # no project is needed
     with serving(write_project(tmp_path), tmp_path / "headrace.db") as served:
         asked = [await run(nowhere, *asked, "--url", f"{served.address}/") for asked in words]
-        wrong = await run(nowhere, "events", "typ:x", "--url", served.address)
+        error = await run(nowhere, "events", "typ:x", "--url", served.address)
     assert asked == read
-    assert len(read[-1][1].splitlines()) > MOST
-    assert (wrong[0], "  typ:x\n  ^^^\n`typ` is no field of events\n" in wrong[2]) == (2, True)
+    assert len(read[-1][1].splitlines()) > MAX_LIMIT
+    assert (error[0], "  typ:x\n  ^^^\n`typ` is no field of events\n" in error[2]) == (2, True)
 
 
 @pytest.mark.parametrize(("text", "offset", "length", "marked"), [

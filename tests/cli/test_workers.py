@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager
 import pytest
 from structlog.testing import capture_logs
 
-from cli.workers import Patience, Workers
+from cli.workers import RestartBackoff, Workers
 
-HASTY = Patience(steady=3600, first_pause=0, longest_pause=0, most_deaths=4, stop=20)
+HASTY = RestartBackoff(steady=3600, first_pause=0, longest_pause=0, most_deaths=4, stop=20)
 
 SERVING = """
 import os, signal, socket, sys
@@ -46,7 +46,7 @@ def address() -> Iterator[Address]:
         yield kept.getsockname()
 
 
-def workers(address: Address, program: str, count: int = 1, patience: Patience = HASTY) -> Workers:
+def workers(address: Address, program: str, count: int = 1, patience: RestartBackoff = HASTY) -> Workers:
     command = [sys.executable, "-c", program]
     return Workers(command, count, lambda: bound(address), lambda *told: "{} {}".format(*told).encode(), patience)
 
@@ -144,7 +144,7 @@ async def test_a_worker_that_cannot_begin_any_more_is_tried_again(address: Addre
 
 
 async def test_a_worker_that_has_run_steadily_has_its_deaths_forgotten(address: Address) -> None:
-    patience = Patience(steady=0, first_pause=0, longest_pause=0, most_deaths=2)
+    patience = RestartBackoff(steady=0, first_pause=0, longest_pause=0, most_deaths=2)
     held = workers(address, SERVING, patience=patience)
     async with running(held) as task:
         pid = 0
@@ -163,7 +163,7 @@ async def test_a_command_that_does_not_exist_is_given_up(address: Address) -> No
 
 
 async def test_a_worker_that_does_not_stop_in_time_is_killed(address: Address) -> None:
-    patience = Patience(stop=0.05)
+    patience = RestartBackoff(stop=0.05)
     held = workers(address, DEAF, patience=patience)
     async with running(held) as task:
         await answer(address)
@@ -194,4 +194,4 @@ async def test_nobody_is_let_in_any_more_once_it_is_stopping(address: Address) -
 
 @pytest.mark.parametrize(("deaths", "pause"), [(1, 0), (2, 0.5), (3, 1), (4, 2), (8, 30), (10_000, 30)])
 def test_pauses_double_up_to_the_longest(deaths: int, pause: float) -> None:
-    assert Patience().pause(deaths) == pause
+    assert RestartBackoff().pause(deaths) == pause

@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from engine.ports.records import Rejected, StoredEvent
-from engine.problem import Problem, Wrong
+from engine.problem import Problem, ProblemError
 from engine.search import match, syntax
 from engine.search.field import FIELDS, KINDS
 from engine.search.match import matches
-from engine.search.page import MOST, USUAL
+from engine.search.page import MAX_LIMIT, USUAL
 from engine.search.parse import DEEPEST, parse
 from tests.docs.test_examples import anchors
 
@@ -50,9 +50,9 @@ def test_a_query_is_refused(query: str, told: str) -> None:
 
 
 def refused(query: str) -> Problem:
-    with pytest.raises(Wrong) as wrong:
+    with pytest.raises(ProblemError) as error:
         parse(query, "events", NOON)
-    return wrong.value.problem
+    return error.value.problem
 
 
 def test_the_tables_of_queries_are_all_read() -> None:
@@ -82,7 +82,8 @@ def test_a_part_of_a_reason_is_found(query: str) -> None:
 
 @pytest.mark.parametrize("told", [
     f"{match.LONGEST:,} characters", f"{match.DEEPEST} levels", f"{match.LONGEST_PATH:,} characters in all",
-    f"{syntax.MOST:,} characters, {syntax.MOST_WORDS} words", f"{DEEPEST} conditions", f"1 to {MOST:,}; {USUAL} when",
+    f"{syntax.MAX_LENGTH:,} characters, {syntax.MAX_WORDS} words", f"{DEEPEST} conditions",
+    f"1 to {MAX_LIMIT:,}; {USUAL} when",
 ])  # fmt: skip
 def test_the_limits_are_those_of_the_code(told: str) -> None:
     assert told in " ".join(PAGE.split())

@@ -16,7 +16,7 @@ from api.problem import STATUS
 from cli.main import app
 from cli.test import play
 from cli.testing.report import FAILED, PASSED, UNPLAYED
-from flows.case import Case, CaseFile, Expect, Refused, Send, Step
+from flows.case import Case, CaseFile, Expect, Refused, Send, TestStep
 from tests.docs.test_examples import anchors
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +53,7 @@ def test_the_failure_is_the_one_that_is_shown(shop: Path) -> None:
 @pytest.mark.parametrize(("heading", "kind"), [
     pytest.param("At the top of a file:", CaseFile, id="file"),
     pytest.param("And in a case:", Case, id="case"),
-    pytest.param("## Stories", Step, id="step"),
+    pytest.param("## Stories", TestStep, id="step"),
     pytest.param("## Sending", Send, id="send"),
     pytest.param("## What is expected", Expect, id="expect"),
 ])  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from effects.http import MOST_CONNECTIONS, HttpPerformer
+from effects.http import MAX_CONNECTIONS, HttpPerformer
 from engine.flow.ask import HttpAsk, HttpReply, NoAnswer, Reply
 from engine.ports.store import Performer
 from engine.project.source import Target
@@ -154,7 +154,7 @@ async def test_many_asks_at_once_share_a_bounded_pool(serve: Serve, performer: P
         nonlocal now, most
         now += 1
         most = max(most, now)
-        if now == MOST_CONNECTIONS:
+        if now == MAX_CONNECTIONS:
             full.set()
         await full.wait()
         now -= 1
@@ -163,7 +163,7 @@ async def test_many_asks_at_once_share_a_bounded_pool(serve: Serve, performer: P
     to = performer(await serve(count))
     replies = await asyncio.gather(*(to.perform(HttpAsk("crm", timeout_ms=20_000)) for _ in range(100)))
     assert {body_of(reply) for reply in replies} == {"ok"}
-    assert most == MOST_CONNECTIONS
+    assert most == MAX_CONNECTIONS
 
 
 # Size

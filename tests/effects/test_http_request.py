@@ -5,19 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from effects.http_request import Call, Refused, Site, call, redirected, site
+from effects.http_request import HttpRequest, Refused, TargetSite, build_request, redirected, site
 from engine.flow.ask import HttpAsk
 from engine.project.source import Target
 
 BASE = "https://crm.example/api"
 
 
-def place(url: str = BASE, **fields: Any) -> Site:
+def place(url: str = BASE, **fields: Any) -> TargetSite:
     return site(Target(url=url, **fields))
 
 
-def asked(path: str = "/", url: str = BASE, **fields: Any) -> Call:
-    return call(place(url), HttpAsk("crm", path=path, **fields))
+def asked(path: str = "/", url: str = BASE, **fields: Any) -> HttpRequest:
+    return build_request(place(url), HttpAsk("crm", path=path, **fields))
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_other_methods_are_refused(method: str) -> None:
 
 
 def test_a_targets_headers_go_with_every_call_and_an_ask_may_add_others() -> None:
-    made = call(place(headers={"X-Key": "k"}), HttpAsk("crm", headers={"X-Trace": "t", "Accept": "text/csv"}))
+    made = build_request(place(headers={"X-Key": "k"}), HttpAsk("crm", headers={"X-Trace": "t", "Accept": "text/csv"}))
     assert made.headers["x-key"] == "k"
     assert made.headers["x-trace"] == "t"
     assert made.headers["accept"] == "text/csv"
@@ -152,7 +152,7 @@ def test_a_targets_headers_go_with_every_call_and_an_ask_may_add_others() -> Non
 )
 def test_a_header_that_an_ask_may_not_set_is_refused(name: str, value: str) -> None:
     with pytest.raises(Refused):
-        call(place(headers={"Authorization": "Bearer the-target's"}), HttpAsk("crm", headers={name: value}))
+        build_request(place(headers={"Authorization": "Bearer the-target's"}), HttpAsk("crm", headers={name: value}))
 
 
 @pytest.mark.parametrize(
@@ -182,9 +182,9 @@ def test_a_target_with_a_bad_header_is_refused(name: str, value: str) -> None:
 SECRET = {"Authorization": "Bearer s3cr3t-token"}
 
 
-def hop(location: str | None, *, status: int = 302, url: str = BASE, **fields: Any) -> Call | None:
+def hop(location: str | None, *, status: int = 302, url: str = BASE, **fields: Any) -> HttpRequest | None:
     from_target = place(url, headers=SECRET, private=True, redirects=3)
-    return redirected(from_target, call(from_target, HttpAsk("crm", path="/old", **fields)), status, location)
+    return redirected(from_target, build_request(from_target, HttpAsk("crm", path="/old", **fields)), status, location)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_a_redirect_to_another_host_is_a_strangers(location: str) -> None:
 
 def test_what_comes_back_from_a_stranger_stays_a_strangers() -> None:
     from_target = place(headers=SECRET, private=True, redirects=3)
-    away = redirected(from_target, call(from_target, HttpAsk("crm")), 302, "https://evil.example/")
+    away = redirected(from_target, build_request(from_target, HttpAsk("crm")), 302, "https://evil.example/")
     assert away is not None
     back = redirected(from_target, away, 302, "https://crm.example/api")
     assert back is not None

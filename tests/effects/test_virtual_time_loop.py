@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from effects.virtual_time_loop import TimelessLoop
+from effects.virtual_time_loop import VirtualTimeLoop
 
 
 def test_days_pass_at_once_and_in_their_order() -> None:
@@ -17,7 +17,7 @@ def test_days_pass_at_once_and_in_their_order() -> None:
         await asyncio.gather(sleep("week", 604_800), sleep("second", 1), sleep("day", 86_400), sleep("none", 0))
 
     began = time.monotonic()
-    with asyncio.Runner(loop_factory=TimelessLoop) as runner:
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         runner.run(all_of_them())
     assert woken == [("none", 0), ("second", 1), ("day", 86_400), ("week", 604_800)]
     assert time.monotonic() - began < 5
@@ -32,7 +32,7 @@ def test_a_timeout_comes_before_what_takes_longer() -> None:
             return "timeout"
         return "slept"
 
-    with asyncio.Runner(loop_factory=TimelessLoop) as runner:
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         assert runner.run(too_long()) == "timeout"
 
 
@@ -40,5 +40,5 @@ def test_what_another_thread_brings_is_waited_for() -> None:
     async def ask() -> int:
         return await asyncio.to_thread(lambda: 42)
 
-    with asyncio.Runner(loop_factory=TimelessLoop) as runner:
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         assert runner.run(ask()) == 42

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.problem import Problem
-from flows.diagnostic import MOST_SHOWN, Diagnostic, Related, diagnose, render, summary
+from flows.diagnostic import MAX_SHOWN, Diagnostic, Related, diagnose, render, summary
 from flows.reader import read_yaml
 
 TEXT = "flow: order\nnodes:\n  first:\n    # why\n    if: event.total > 5\n    next: secnd\n"
@@ -67,7 +67,7 @@ def test_a_file_shows_at_most_so_many_findings_and_errors_before_warnings() -> N
     given = [finding(n, severity="warning") for n in range(1, 30)] + [finding(100 + n) for n in range(5)]
     report = render(given, {}, colour=False)
     assert report.count("error[") == 5
-    assert report.count("warning[") == MOST_SHOWN - 5
+    assert report.count("warning[") == MAX_SHOWN - 5
     assert "and 14 more in a.yaml" in report
     assert "✗ 5 errors, 29 warnings in 1 of 1 file" in report
 

@@ -72,7 +72,7 @@ def test_a_whole_project_is_read(tmp_path: Path, registry: Registry) -> None:
     assert (list(project.targets), list(project.sources)) == (["crm"], ["web"])
     assert project.targets["crm"].private
     assert sorted(project.segments) == ["rich", "vip"]
-    ((name, condition, _),) = project.conditional.rules
+    ((name, condition, _),) = project.segment_rules.rules
     assert name == "rich"
     assert condition.test({"profile": {"traits": {"revenue": 6}}})
     assert [flow.name for flow in project.flows] == ["a", "b"]

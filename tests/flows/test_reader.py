@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.place import Place
+from flows.place import Position
 from flows.reader import Document, read_yaml
 
 
@@ -10,7 +10,7 @@ def codes(document: Document) -> list[str]:
     return [problem.code for problem in document.problems]
 
 
-def shown(document: Document, place: Place) -> str:
+def shown(document: Document, place: Position) -> str:
     """The text that a place of one line underlines."""
     return document.text.split("\n")[place.line - 1][place.column - 1 : place.end_column - 1]
 
@@ -137,7 +137,7 @@ def test_a_key_written_twice_names_both_lines() -> None:
     document = read_yaml("a: 1\nb: 2\na: 3\n", "x.yaml")
     (problem,) = document.problems
     assert problem.message == "`a` is written twice: on line 1 and on line 3"
-    assert document.place(problem.path, problem.on, problem.offset, problem.length) == Place(3, 1, 3, 2)
+    assert document.place(problem.path, problem.on, problem.offset, problem.length) == Position(3, 1, 3, 2)
 
 
 def test_several_mistakes_are_reported_together() -> None:
@@ -180,7 +180,7 @@ def test_a_byte_order_mark_and_foreign_line_ends_change_nothing() -> None:
     plain = read_yaml("a: 1\nb:\n  c: x y\n", "x.yaml")
     odd = read_yaml("\ufeffa: 1\r\nb:\r\n  c: x y\r\n", "x.yaml")
     assert (odd.data, odd.problems) == (plain.data, [])
-    assert odd.place(("b", "c"), "value", 2) == plain.place(("b", "c"), "value", 2) == Place(3, 8, 3, 9)
+    assert odd.place(("b", "c"), "value", 2) == plain.place(("b", "c"), "value", 2) == Position(3, 8, 3, 9)
 
 
 def test_an_empty_text_has_no_data_and_no_problem() -> None:

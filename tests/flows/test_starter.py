@@ -12,17 +12,17 @@ from msgspec import Struct, to_builtins
 from cli.demo.demo import CROSSED, EVENTS, STORED, Sent, crossings
 from cli.demo.services import COUPONS, DOWN, PRODUCTS, SLEEPY, TIERS
 from cli.testing.play import Play
-from cli.testing.recording_store import staged
+from cli.testing.recording_store import recording_store
 from cli.testing.verdict import verdict
 from effects.clock import SystemClock
 from effects.ids import new_id
 from effects.scripted import ScriptedPerformer
-from effects.virtual_time_loop import TimelessLoop
+from effects.virtual_time_loop import VirtualTimeLoop
 from engine.flow.ask import HttpReply, NoAnswer, Reply
 from engine.profile.fold import fold
-from engine.profile.profile_view import shown
+from engine.profile.profile_view import profile_view
 from engine.project.project import Project
-from engine.tracking.intake.payload import Intake, collected, read_track
+from engine.tracking.intake.payload import Intake, collect_intake, read_track
 from engine.tracking.pipeline.tracker import Tracker
 from flows.cases import load_cases
 from flows.files import TESTS
@@ -74,9 +74,9 @@ async def send_sample(project: Project) -> Outcome:
             runs += event["runs"]
     profiles = {}
     for visitor, id in ids.items():
-        person = await store.profile(id)
-        assert person is not None
-        profiles[visitor] = shown(person, fold(person, project.settings.fields))
+        profile = await store.profile(id)
+        assert profile is not None
+        profiles[visitor] = profile_view(profile, fold(profile, project.settings.fields))
     crossed = [one for each in crossings(sent) for one in each]
     return Outcome(runs, asdict(tracker.ledger), to_builtins(await store.counts()), profiles, crossed)
 
@@ -85,7 +85,7 @@ async def send_sample(project: Project) -> Outcome:
 def played() -> Played:
     """For each case of the flow tests what is told of it, and which nodes of which flows ran."""
     loaded = load()
-    project = staged(loaded.project)
+    project = recording_store(loaded.project)
     found: Played = {}
 
     async def all_of_them() -> None:
@@ -95,7 +95,7 @@ def played() -> Played:
                 told = [failure.told for failure in await verdict(play, case, ("cases", i))]
                 found[f"{cases.document.name}: {case.name}"] = told, play.stage.ran
 
-    with asyncio.Runner(loop_factory=TimelessLoop) as runner:
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         runner.run(all_of_them())
     return found
 
@@ -103,7 +103,7 @@ def played() -> Played:
 def read(line: dict[str, Any], ids: dict[str, str]) -> Intake:
     if line["to"].startswith("/collect"):
         _, _, type, source = line["to"].split("/")
-        return collected(type, source, None, line["body"])
+        return collect_intake(type, source, None, line["body"])
     profile = {"profile": {"id": ids[line["visitor"]]}} if line["visitor"] in ids else {}
     options = {**line["body"].get("options", {}), "debugger": True}
     body = json.dumps({**line["body"], **profile, "options": options}).encode()

@@ -8,7 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import combinations, permutations
 
-from engine.profile.merge import step_id
+from engine.profile.merge import link_id
 
 
 @dataclass
@@ -82,8 +82,8 @@ class Model:
             self._forget(action)
             return
         if isinstance(action, Unmerge):
-            if action.step in self.steps:
-                self.steps[action.step].undone = True
+            if action.step in self.links:
+                self.links[action.step].undone = True
             return
         if action.id in self.forgotten:  # what comes late is refused
             return
@@ -105,7 +105,7 @@ class Model:
         self.events = {id: count for id, count in self.events.items() if id not in gone}
         self.owners = {key: owner for key, owner in self.owners.items() if owner[0] not in gone}
         # What has been undone stays as a mark on the other side.
-        self.steps = {name: step for name, step in self.steps.items() if not {step.left, step.right} <= self.forgotten}
+        self.links = {name: step for name, step in self.links.items() if not {step.left, step.right} <= self.forgotten}
 
     def _identify(self, id: str, key: str, trusted: bool) -> None:
         owner, claimed = self.owners.get(key, (id, not trusted))
@@ -117,8 +117,8 @@ class Model:
     def _join(self, left: str, right: str, cause: str, *, claim: bool) -> None:
         if left == right:
             return
-        step = step_id(left, right, cause)
-        known = self.steps.setdefault(step, Joined(left, right, cause, claim))
+        step = link_id(left, right, cause)
+        known = self.links.setdefault(step, Joined(left, right, cause, claim))
         if not known.undone:  # for good: it is proven no more
             known.claim = known.claim and claim
 
@@ -127,7 +127,7 @@ class Model:
         found, todo = {id}, [id]
         while todo:
             one = todo.pop()
-            for step in self.steps.values():
+            for step in self.links.values():
                 if one in (step.left, step.right) and not step.undone and not (proven and step.claim):
                     other = step.right if one == step.left else step.left
                     if other not in found:

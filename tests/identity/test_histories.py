@@ -71,12 +71,12 @@ class Trial:
     async def one(self, number: int) -> None:
         """Try one; if it fails, it is told by how little."""
         history = drawn(random.Random(f"{self._seed} {number}"))
-        wrong = await self._wrong(number, history)
-        if wrong is not None:
+        error = await self._wrong(number, history)
+        if error is not None:
             short = await shortest(history, lambda shorter: self._fails(number, shorter))
             steps = "\n".join(map(str, short))
             again = await self._wrong(number, short)
-            raise AssertionError(f"history {number} of seed {self._seed} fails by\n{steps}") from again or wrong
+            raise AssertionError(f"history {number} of seed {self._seed} fails by\n{steps}") from again or error
 
     async def _fails(self, number: int, history: History) -> bool:
         return await self._wrong(number, history) is not None
@@ -84,8 +84,8 @@ class Trial:
     async def _wrong(self, number: int, history: History) -> Exception | None:
         try:
             await play(self._begin(number), history)
-        except Exception as wrong:  # noqa: BLE001  # it is told when the history is as short as it can be
-            return wrong
+        except Exception as error:  # noqa: BLE001  # it is told when the history is as short as it can be
+            return error
         return None
 
 

@@ -14,8 +14,8 @@ from effects.clock import ManualClock
 from effects.scripted import ScriptedPerformer
 from engine.ports.history import events_of
 from engine.ports.ids import cause_of, derived_id
-from engine.ports.records import Key
-from engine.ports.resolve import Unknown, profile_at
+from engine.ports.records import IdentityKey
+from engine.ports.resolve import NotFound, resolve_profile
 from engine.ports.store import Store
 from engine.profile.document import Profile
 from engine.profile.fold import fold
@@ -68,7 +68,7 @@ class Seen(NamedTuple):
     """What there is: whom each id leads to, what each key is, and the ids of nobody under which events are stored."""
 
     people: dict[str, Profile | None]
-    keys: dict[str, Key | None]
+    keys: dict[str, IdentityKey | None]
     late: frozenset[str]
 
 
@@ -174,7 +174,7 @@ class World:
     async def _forget(self, worker: int, id: str) -> None:
         tracker = self._workers[worker % len(self._workers)]
         forgetter = Forgetter(tracker.store, self.clock, tracker, quiet_ms=0, pause=0)
-        with suppress(Unknown):  # somebody else was faster
+        with suppress(NotFound):  # somebody else was faster
             await forgetter.finish(await forgetter.begin(id, self._new_id()))
 
     async def _send(self, worker: int, session: Session, type: str, **properties: Any) -> None:
@@ -187,7 +187,7 @@ class World:
                 raise
 
     async def _unmerge(self, worker: int, id: str, step: str) -> None:
-        with suppress(Unknown):  # it has been forgotten meanwhile
+        with suppress(NotFound):  # it has been forgotten meanwhile
             await unmerge_served(self._workers[worker % len(self._workers)], id, step)
 
     async def do(self, worker: int, doing: tuple[Action, Callable[[int], Awaitable[None]]]) -> None:
@@ -211,11 +211,11 @@ class World:
         for after in outcomes(self.model, [action for action, _ in doings]):
             if self._claims_stand:
                 _adopt(after, seen)
-            wrong = self.wrong(after, seen)
-            if not wrong:
+            error = self.wrong(after, seen)
+            if not error:
                 self.model = after
                 return
-            told.append(wrong)
+            told.append(error)
         raise AssertionError(f"no order of {[action for action, _ in doings]} gives what there is: {told}")
 
     # ---- looking ----------------------------------------------------------------------------------------------------
@@ -223,35 +223,35 @@ class World:
     async def look(self) -> Seen:
         """All that there is."""
         # First the profiles: what their last units have left to be written is finished by that.
-        people = {id: await profile_at(self.store, id) for id in self._ids.values()}
+        people = {id: await resolve_profile(self.store, id) for id in self._ids.values()}
         keys = {cause: await self.store.key(name) for cause, name in self.keys.items()}
-        gone = [id for id, person in people.items() if person is None]
+        gone = [id for id, profile in people.items() if profile is None]
         return Seen(people, keys, frozenset([id for id in gone if await self.store.events_of(id, 1)]))
 
     def wrong(self, model: Model, seen: Seen) -> list[str]:
         """What does not fit the model; [] when all does."""
-        wrong: list[str] = []
+        error: list[str] = []
         for cause, (owner, claim) in model.owners.items():
             key = seen.keys[cause]
             if key is None or (key.id, key.claim) != (owner, claim):
-                wrong.append(f"the key {cause} is {key}, not of {owner} (a claim: {claim})")
-        wrong += [f"{id} is still known" for id in model.forgotten if seen.people[id] is not None or id in seen.late]
+                error.append(f"the key {cause} is {key}, not of {owner} (a claim: {claim})")
+        error += [f"{id} is still known" for id in model.forgotten if seen.people[id] is not None or id in seen.late]
         for id in model.counts:
-            person = seen.people[id]
-            wrong += [f"nobody has the id {id}"] if person is None else _differs(model, id, person)
-        return wrong
+            profile = seen.people[id]
+            error += [f"nobody has the id {id}"] if profile is None else _differs(model, id, profile)
+        return error
 
     async def check(self) -> None:
         """All that there is fits the model, the events, too; and all ids of a profile lead to the same."""
         seen = await self.look()
-        wrong = self.wrong(self.model, seen)
-        assert not wrong, wrong
+        error = self.wrong(self.model, seen)
+        assert not error, error
         for together in {self.model.together(id) for id in self.model.counts}:
-            person, *others = [seen.people[id] for id in together]
-            assert person is not None
-            assert others == [person] * len(others)
+            profile, *others = [seen.people[id] for id in together]
+            assert profile is not None
+            assert others == [profile] * len(others)
             expected = sum(self.model.events[each] for each in together)
-            found = await events_of(self.store, person, 100)
+            found = await events_of(self.store, profile, 100)
             assert len(found) == len({event.id for event in found}) == expected
 
 
@@ -262,26 +262,26 @@ def _adopt(model: Model, seen: Seen) -> None:
     for another cause by then.
     """
     for id in model.counts:
-        person = seen.people[id]
-        for step in person.steps.values() if person is not None else ():
+        profile = seen.people[id]
+        for step in profile.links.values() if profile is not None else ():
             if step.id not in model.steps and not step.undone and step.left in model.together(step.right):
                 model.steps[step.id] = Joined(step.left, step.right, step.cause, step.claim)
 
 
-def _differs(model: Model, id: str, person: Profile) -> list[str]:
+def _differs(model: Model, id: str, profile: Profile) -> list[str]:
     together = model.together(id)
     steps = {
         (name, step.claim, step.undone)
         for name, step in model.steps.items()
         if step.left in together or step.right in together
     }
-    kept = {(step.id, step.claim, step.undone) for step in person.steps.values()}
-    wrong = []
-    if frozenset(person.ids) != together:
-        wrong.append(f"{id} is {sorted(person.ids)}, not {sorted(together)}")
+    kept = {(step.id, step.claim, step.undone) for step in profile.links.values()}
+    error = []
+    if frozenset(profile.ids) != together:
+        error.append(f"{id} is {sorted(profile.ids)}, not {sorted(together)}")
     if kept != steps:
-        wrong.append(f"the steps of {id} are {sorted(kept)}, not {sorted(steps)}")
-    counted = fold(person).get("traits", {}).get("count", 0)
+        error.append(f"the steps of {id} are {sorted(kept)}, not {sorted(steps)}")
+    counted = fold(profile).get("traits", {}).get("count", 0)
     if counted != model.count(id):
-        wrong.append(f"{id} counts {counted}, not {model.count(id)}")
-    return wrong
+        error.append(f"{id} counts {counted}, not {model.count(id)}")
+    return error

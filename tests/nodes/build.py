@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from engine.flow.node import Seen
+from engine.flow.node import NodeContext
 from engine.profile.document import Part, Profile
 from engine.profile.fold import fold
-from engine.profile.profile_view import shown
+from engine.profile.profile_view import profile_view
 
 NOW = 1_700_000_000_000
 ANN = "p-ann"
@@ -22,14 +22,14 @@ def person(id: str = ANN, *also: str, **cells: Any) -> Profile:
 
 def seen(
     profile: Profile | None = None, session: Mapping[str, Any] | None = None, event: Mapping[str, Any] | None = None
-) -> Seen:
+) -> NodeContext:
     """What a node sees: an event of the source `shop`, with that profile and session."""
-    return Seen(
+    return NodeContext(
         event=event or {"id": "e-1", "type": "order-paid", "properties": {}, "context": {}},
         session=session,
-        profile=None if profile is None else shown(profile, fold(profile)),
+        profile=None if profile is None else profile_view(profile, fold(profile)),
         source={"id": "shop", "kind": "public", "consent": False},
-        person=profile,
+        stored_profile=profile,
         now=NOW,
         new_id="p-new",
     )

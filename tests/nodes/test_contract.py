@@ -9,7 +9,7 @@ from msgspec import Meta
 from msgspec.structs import fields
 
 from engine.flow.ask import Ask
-from engine.flow.node import Node, Outcome, Seen, Sole, asks, declared_ports, type_name
+from engine.flow.node import Node, NodeContext, Outcome, Sole, asks, declared_ports, type_name
 from engine.flow.node_draft import COMMON_KEYS
 from engine.flow.registry import field_notes
 from nodes import builtin
@@ -103,7 +103,7 @@ def test_what_is_encoded_decodes_to_the_same(node: type[Node], text: str):
 
 @each_example
 @pytest.mark.parametrize("world", [seen(), seen(person(), SESSION)], ids=["nobody", "somebody"])
-def test_a_node_is_pure_and_leaves_by_a_port_of_its_own(node: type[Node], text: str, world: Seen):
+def test_a_node_is_pure_and_leaves_by_a_port_of_its_own(node: type[Node], text: str, world: NodeContext):
     before = msgspec.json.encode(world)
     made = node_of(text)
     came = act(made, world)
@@ -112,5 +112,5 @@ def test_a_node_is_pure_and_leaves_by_a_port_of_its_own(node: type[Node], text: 
     assert not isinstance(came, Outcome) or came.port in flow_of(text).nodes[0].ports
 
 
-def act(node: Node, world: Seen) -> Ask | Outcome:
+def act(node: Node, world: NodeContext) -> Ask | Outcome:
     return node.ask(world) if asks(type(node)) else node.run(world)

@@ -6,8 +6,8 @@ from msgspec import Raw
 
 from engine.ports.records import (
     CacheEntry,
-    Key,
-    Mark,
+    IdentityKey,
+    ProcessedEvent,
     ProfileWrite,
     Rejected,
     RunRecord,
@@ -48,8 +48,8 @@ def event(id: str = "e-1", profile: str | None = "ann", source: str = "web", **p
     )
 
 
-def mark(event: str = "e-1", at: int = 10, source: str = "web") -> Mark:
-    return Mark(source=source, event=event, at=at, session="visit", profile="ann")
+def mark(event: str = "e-1", at: int = 10, source: str = "web") -> ProcessedEvent:
+    return ProcessedEvent(source=source, event=event, at=at, session="visit", profile="ann")
 
 
 def run(id: str = "r-1", event: str = "e-1") -> RunRecord:
@@ -68,7 +68,7 @@ def whole_unit(expected: int = 0) -> Unit:
     return Unit(
         profiles=(write("ann", expected, color="red"),),
         sessions=(session_write("visit", expected, page=1),),
-        keys=(Key("pii.email=ann@example.com", "ann"),),
+        keys=(IdentityKey("pii.email=ann@example.com", "ann"),),
         marks=(mark(f"e-{expected}"),),
         events=(event(f"e-{expected}"), event(f"child-{expected}")),
         runs=(run(f"r-{expected}", f"e-{expected}"),),

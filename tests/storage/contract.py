@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 from msgspec import structs
 
-from engine.ports.records import CacheEntry, Counts, Key, ProfileWrite, SessionRead, Unit
+from engine.ports.records import CacheEntry, Counts, IdentityKey, ProfileWrite, SessionRead, Unit
 from engine.ports.store import Conflict, Store
 from engine.project.retention import KINDS, Dropped, Keep, Kind
 from tests.storage.build import (
@@ -121,7 +121,7 @@ class StoreContract:
         for reader in (store, second):
             assert await reader.profile("ann") == profile("ann", 1, color="red")
             assert await reader.session("web", "visit") == session("visit", 1, page=1)
-            assert await reader.key("pii.email=ann@example.com") == Key("pii.email=ann@example.com", "ann")
+            assert await reader.key("pii.email=ann@example.com") == IdentityKey("pii.email=ann@example.com", "ann")
             assert await reader.marks("web", ("e-0", "other")) == {"e-0": mark("e-0")}
             assert await reader.event("e-0") == event("e-0")
             assert await reader.event("child-0") == event("child-0")
@@ -178,7 +178,7 @@ class StoreContract:
     @pytest.mark.parametrize(("moved", "conflict"), [
         pytest.param(Unit(profiles=(write("ann", 1),)), ("profile", "ann"), id="profile"),
         pytest.param(Unit(sessions=(session_write("visit", 1),)), ("session", "visit"), id="session"),
-        pytest.param(Unit(keys=(Key("k-1", "bob"),)), ("key", "k-1"), id="key"),
+        pytest.param(Unit(keys=(IdentityKey("k-1", "bob"),)), ("key", "k-1"), id="key"),
         pytest.param(Unit(marks=(mark("e-1"),)), ("mark", "e-1"), id="mark"),
     ])  # fmt: skip
     async def test_a_conflict_writes_nothing_of_its_unit(
@@ -189,27 +189,28 @@ class StoreContract:
         before = await everything(store)
         late = whole_unit(1)
         unit = Unit(
-            profiles=late.profiles, sessions=late.sessions, keys=(*late.keys, Key("k-1", "ann")), marks=late.marks,
+            profiles=late.profiles, sessions=late.sessions, keys=(*late.keys, IdentityKey("k-1", "ann")),
+            marks=late.marks,
             events=late.events, runs=late.runs, rejected=late.rejected, cache=late.cache,
         )  # fmt: skip
         assert await refused(store, unit) == conflict
         assert await everything(store) == before
 
     async def test_units_beside_one_that_conflicts_are_committed(self, store: Store) -> None:
-        await store.commit(Unit(keys=(Key("taken", "bob"),), marks=(mark("seen"),)))
+        await store.commit(Unit(keys=(IdentityKey("taken", "bob"),), marks=(mark("seen"),)))
         units = [
             Unit(profiles=(write("p-0"),), events=(event("e-0", "p-0"),)),
             Unit(profiles=(write("p-1", 4),), events=(event("e-1", "p-1"),)),
-            Unit(profiles=(write("p-2"),), keys=(Key("taken", "p-2"),), events=(event("e-2", "p-2"),)),
+            Unit(profiles=(write("p-2"),), keys=(IdentityKey("taken", "p-2"),), events=(event("e-2", "p-2"),)),
             Unit(profiles=(write("p-3"),), marks=(mark("seen"),), events=(event("e-3", "p-3"),)),
             Unit(profiles=(write("p-4"),), session_reads=(SessionRead("web", "none", 1),)),
-            Unit(profiles=(write("p-5"),), keys=(Key("free", "p-5"),), events=(event("e-5", "p-5"),)),
+            Unit(profiles=(write("p-5"),), keys=(IdentityKey("free", "p-5"),), events=(event("e-5", "p-5"),)),
         ]
         assert await outcomes(store, units) == ["done", "profile", "key", "mark", "session", "done"]
         stored = [n for n in range(6) if await store.profile(f"p-{n}") is not None]
         kept = [n for n in range(6) if await store.event(f"e-{n}") is not None]
         assert (stored, kept) == ([0, 5], [0, 5])
-        assert await store.key("free") == Key("free", "p-5")
+        assert await store.key("free") == IdentityKey("free", "p-5")
 
     async def test_a_session_is_written_only_at_the_expected_version(self, store: Store) -> None:
         assert await refused(store, Unit(sessions=(session_write("visit", 1),))) == ("session", "visit")
@@ -247,31 +248,35 @@ class StoreContract:
         assert await store.profile("ann") is None
 
     async def test_a_key_belongs_to_the_first_id_that_claims_it(self, store: Store) -> None:
-        await store.commit(Unit(keys=(Key("k", "ann"),)))
-        assert await refused(store, Unit(keys=(Key("k", "bob"),))) == ("key", "k")
-        assert await store.key("k") == Key("k", "ann")
+        await store.commit(Unit(keys=(IdentityKey("k", "ann"),)))
+        assert await refused(store, Unit(keys=(IdentityKey("k", "bob"),))) == ("key", "k")
+        assert await store.key("k") == IdentityKey("k", "ann")
 
     async def test_claiming_a_key_again_for_the_same_id_is_fine(self, store: Store) -> None:
-        units = [Unit(keys=(Key("k", "ann"), Key(f"k-{n}", "ann"))) for n in range(5)]
+        units = [Unit(keys=(IdentityKey("k", "ann"), IdentityKey(f"k-{n}", "ann"))) for n in range(5)]
         assert await outcomes(store, units) == ["done"] * 5
         assert (await store.counts()).keys == 6
 
     async def test_of_units_that_claim_one_key_for_different_ids_one_wins(self, store: Store, second: Store) -> None:
         results = await asyncio.gather(
-            outcomes(store, [Unit(keys=(Key("k", "ann"),)), Unit(keys=(Key("k", "bob"),))]),
-            outcomes(second, [Unit(keys=(Key("k", "cid"),)), Unit(keys=(Key("k", "dan"),))]),
+            outcomes(store, [Unit(keys=(IdentityKey("k", "ann"),)), Unit(keys=(IdentityKey("k", "bob"),))]),
+            outcomes(second, [Unit(keys=(IdentityKey("k", "cid"),)), Unit(keys=(IdentityKey("k", "dan"),))]),
         )
         assert sorted([*results[0], *results[1]]) == ["done", "key", "key", "key"]
 
     async def test_a_claim_is_written_over_by_one_who_proves_it_and_knows_of_the_claim(self, store: Store) -> None:
-        await store.commit(Unit(keys=(Key("k", "ann", claim=True),)))
-        for key in (Key("k", "bob"), Key("k", "bob", claim=True), Key("k", "bob", claim=True, over=True)):
+        await store.commit(Unit(keys=(IdentityKey("k", "ann", claim=True),)))
+        for key in (
+            IdentityKey("k", "bob"),
+            IdentityKey("k", "bob", claim=True),
+            IdentityKey("k", "bob", claim=True, supersedes_claim=True),
+        ):
             assert await refused(store, Unit(keys=(key,))) == ("key", "k")
-        await store.commit(Unit(keys=(Key("k", "bob", over=True),)))
-        assert await store.key("k") == Key("k", "bob")
-        assert await refused(store, Unit(keys=(Key("k", "cid", over=True),))) == ("key", "k")
-        await store.commit(Unit(keys=(Key("k", "bob", claim=True),)))
-        assert await store.key("k") == Key("k", "bob")
+        await store.commit(Unit(keys=(IdentityKey("k", "bob", supersedes_claim=True),)))
+        assert await store.key("k") == IdentityKey("k", "bob")
+        assert await refused(store, Unit(keys=(IdentityKey("k", "cid", supersedes_claim=True),))) == ("key", "k")
+        await store.commit(Unit(keys=(IdentityKey("k", "bob", claim=True),)))
+        assert await store.key("k") == IdentityKey("k", "bob")
 
     async def test_an_event_id_of_a_source_takes_effect_once(self, store: Store, second: Store) -> None:
         unit = Unit(marks=(mark("e-1"),), events=(event("e-1"),))
@@ -489,7 +494,7 @@ class StoreContract:
                 Unit(
                     profiles=(write(id, expected, n=expected),),
                     sessions=(session_write(id, expected, source=id),),
-                    keys=(Key(id, id),),
+                    keys=(IdentityKey(id, id),),
                     marks=(mark(id, source=id + str(expected)),),
                     events=(event(id, id), event(id + "~", id)),
                     runs=(run(id, id),),
@@ -498,7 +503,7 @@ class StoreContract:
             )
         assert await store.profile(id) == profile(id, 2, n=1)
         assert await store.session(id, id) == session(id, 2, id)
-        assert await store.key(id) == Key(id, id)
+        assert await store.key(id) == IdentityKey(id, id)
         assert await store.marks(id + "1", (id,)) == {id: mark(id, source=id + "1")}
         assert [e.id for e in await store.events_of(id, 9)] == [id + "~", id, id + "~", id]
         assert await store.run(id) == run(id, id)

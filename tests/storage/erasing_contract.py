@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from engine.ports.erasure import Belongings, Erased
-from engine.ports.records import CacheEntry, Key, Mark, Session, SessionWrite, Unit
+from engine.ports.erasure import DataSubject, Erased
+from engine.ports.records import CacheEntry, IdentityKey, ProcessedEvent, Session, SessionWrite, Unit
 from engine.ports.store import Conflict, Store
 from tests.storage.build import event, everything, mark, rejected, run, session_write, whole_unit, write
 
-ANN = Belongings(frozenset({"ann"}), frozenset({("web", "visit")}))
+ANN = DataSubject(frozenset({"ann"}), frozenset({("web", "visit")}))
 
 
 def visit(id: str, profile: str | None, source: str = "web") -> SessionWrite:
@@ -22,7 +22,7 @@ def of(who: str) -> Unit:
     return Unit(
         profiles=(write(who, color="red"),),
         sessions=(visit(f"{who}'s visit", who),),
-        keys=(Key(f"pii.email={who}@example.com", who), Key(f"pii.phone={who}", who, claim=True)),
+        keys=(IdentityKey(f"pii.email={who}@example.com", who), IdentityKey(f"pii.phone={who}", who, claim=True)),
         marks=(structs.replace(mark(f"{who}-1"), profile=who, session=f"{who}'s visit"),),
         events=(
             structs.replace(event(f"{who}-1", profile=who), session=f"{who}'s visit"),
@@ -59,13 +59,13 @@ class ErasingContract:
         await store.commit(of("ann"))
         await store.commit(of("bo"))
         bo = await there(store, "bo")
-        whose = await second.belongings(frozenset({"ann"}))
-        assert whose == Belongings(frozenset({"ann"}), frozenset({("web", "ann's visit")}))
+        subject = await second.data_subject(frozenset({"ann"}))
+        assert subject == DataSubject(frozenset({"ann"}), frozenset({("web", "ann's visit")}))
         await second.remove("ann", 1)
-        assert await second.erase(whose) == Erased(sessions=1, events=2, runs=1, rejected=1, keys=2, marks=1, cache=1)
+        assert await second.erase(subject) == Erased(sessions=1, events=2, runs=1, rejected=1, keys=2, marks=1, cache=1)
         assert set(await there(store, "ann")) == {None}
         assert await there(store, "bo") == bo
-        assert await second.erase(whose) == Erased()
+        assert await second.erase(subject) == Erased()
         counts = await store.counts()
         assert (counts.profiles, counts.sessions, counts.events, counts.runs) == (1, 1, 2, 1)
 
@@ -73,8 +73,8 @@ class ErasingContract:
         await store.commit(Unit(profiles=(write("a", into="b"), write("b", into="c"), write("c"), write("d"))))
         for source, id, profile in (("web", "1", "a"), ("app", "1", "c"), ("web", "2", "d"), ("web", "3", None)):
             await store.commit(Unit(sessions=(visit(id, profile, source),)))
-        whose = await store.belongings(frozenset({"c"}))
-        assert whose == Belongings(frozenset({"a", "b", "c"}), frozenset({("web", "1"), ("app", "1")}))
+        subject = await store.data_subject(frozenset({"c"}))
+        assert subject == DataSubject(frozenset({"a", "b", "c"}), frozenset({("web", "1"), ("app", "1")}))
 
     async def test_a_profile_is_removed_at_its_version_only(self, store: Store, second: Store) -> None:
         await store.commit(Unit(profiles=(write("ann", n=1),)))
@@ -103,8 +103,8 @@ class ErasingContract:
         assert [await store.event(id) for id in ("bo-1", "none-1", "app-1")] == [strangers, None, elsewhere]
 
     async def test_a_run_goes_that_was_shown_the_profile_or_ran_on_its_event(self, store: Store) -> None:
-        met = structs.replace(run("met", "e-8"), met=("bo", "ann"))
-        others = structs.replace(run("others", "e-9"), met=("bo",), profile="cy")
+        met = structs.replace(run("met", "e-8"), other_profiles=("bo", "ann"))
+        others = structs.replace(run("others", "e-9"), other_profiles=("bo",), profile="cy")
         own = structs.replace(run("own", "e-1"), at=event().received)
         await store.commit(Unit(events=(event("e-1"),), runs=(own, met, others)))
         assert (await store.erase(ANN)).runs == 2
@@ -131,7 +131,7 @@ class ErasingContract:
                 Unit(
                     profiles=(write(who),),
                     events=(structs.replace(event("1", who, source_), received=at_),),
-                    marks=(Mark(source_, "1", at_, f"{who}'s visit", who),),
+                    marks=(ProcessedEvent(source_, "1", at_, f"{who}'s visit", who),),
                     runs=(structs.replace(run(f"run of {who}", "1"), source=source_, profile=who, at=at_),),
                 )
             )
@@ -143,7 +143,7 @@ class ErasingContract:
         assert None not in kept
         assert len(kept[2]) == 1
         await store.remove("ann", 1)
-        await store.erase(await store.belongings(frozenset({"ann"})))
+        await store.erase(await store.data_subject(frozenset({"ann"})))
         assert (await store.event("1"), await store.run("run of bo"), await store.marks(source, ("1",))) == kept
         assert await store.events_of("ann", 9) == []
         assert await store.run("run of ann") is None
@@ -155,7 +155,7 @@ class ErasingContract:
         early = structs.replace(mark("e-1", at=at), profile="bo")
         shown = structs.replace(run("r-1", "e-1"), profile="bo", at=at)
         await store.commit(Unit(events=(event("e-1"),), marks=(early,), runs=(shown,)))
-        assert await store.erase(Belongings(frozenset({"ann"}))) == Erased(events=1, marks=1, runs=1)
+        assert await store.erase(DataSubject(frozenset({"ann"}))) == Erased(events=1, marks=1, runs=1)
 
     async def test_a_rejected_event_goes_that_named_the_profile(self, store: Store) -> None:
         named = structs.replace(rejected("named"), profile="ann")
@@ -168,7 +168,7 @@ class ErasingContract:
         await store.commit(of("bo"))
         await store.commit(of("ann"))
         await store.remove("ann", 1)
-        await store.erase(await store.belongings(frozenset({"ann"})))
+        await store.erase(await store.data_subject(frozenset({"ann"})))
         await store.commit(Unit(events=(event("e-7", profile="cy"),), profiles=(write("cy"),), marks=(mark("e-7"),)))
         assert await store.event("e-7") == event("e-7", profile="cy")
         assert await store.events_of("cy", 10) == [event("e-7", profile="cy")]
@@ -180,23 +180,23 @@ class ErasingContract:
         who = 'o"dd \\ ünï 🐎 \x01 nul\x00inside'
         await store.commit(of(who))
         await store.commit(Unit(events=(structs.replace(event("e-1", profile=None), session=f"{who}'s visit"),)))
-        whose = await store.belongings(frozenset({who}))
-        assert (await store.erase(whose)).events == 3
+        subject = await store.data_subject(frozenset({who}))
+        assert (await store.erase(subject)).events == 3
         assert (await store.counts()).events == 0
 
     async def test_erasing_what_nobody_has_changes_nothing(self, store: Store) -> None:
         await store.commit(whole_unit())
         before = await everything(store)
-        nobody = await store.belongings(frozenset({"nobody"}))
-        assert nobody == Belongings(frozenset({"nobody"}))
+        nobody = await store.data_subject(frozenset({"nobody"}))
+        assert nobody == DataSubject(frozenset({"nobody"}))
         assert await store.erase(nobody) == Erased()
         assert await everything(store) == before
 
     async def test_keys_that_lead_to_nobody_are_not_counted(self, store: Store) -> None:
-        await store.commit(Unit(profiles=(write("ann"),), keys=(Key("pii.email=ann@x.org", "ann"),)))
-        await store.commit(Unit(keys=(Key("forgotten profile 1", ""), Key("forgotten session 2", ""))))
+        await store.commit(Unit(profiles=(write("ann"),), keys=(IdentityKey("pii.email=ann@x.org", "ann"),)))
+        await store.commit(Unit(keys=(IdentityKey("forgotten profile 1", ""), IdentityKey("forgotten session 2", ""))))
         assert (await store.counts()).keys == 1
-        assert await store.key("forgotten profile 1") == Key("forgotten profile 1", "")
+        assert await store.key("forgotten profile 1") == IdentityKey("forgotten profile 1", "")
 
     async def test_notes_are_found_by_how_their_names_begin(self, store: Store, second: Store) -> None:
         for name in ("forgetting b", "forgetting a", "forgettable", "z"):

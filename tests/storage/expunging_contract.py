@@ -26,9 +26,9 @@ class ExpungingContract:
             await store.commit(of(who))
         kept = await there(store, bo)
         assert any(map(self.lasting, await written(ann)))
-        whose = await store.belongings(frozenset({ann}))
+        subject = await store.data_subject(frozenset({ann}))
         await store.remove(ann, 1)
-        await store.erase(whose)
+        await store.erase(subject)
         await store.expunge()
         assert await written(ann) == {}
         assert any(map(self.lasting, await written(bo)))

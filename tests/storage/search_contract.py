@@ -13,7 +13,7 @@ import pytest
 from engine.ports.records import ProfileWrite, Rejected, RunRecord, Session, SessionWrite, StoredEvent, Unit
 from engine.ports.store import Store
 from engine.profile.fold import fold
-from engine.profile.profile_view import shown
+from engine.profile.profile_view import profile_view
 from engine.search.field import KINDS, Kind
 from engine.search.match import matches, moment_of
 from engine.search.page import BadCursor, Page, write_cursor
@@ -70,7 +70,7 @@ async def first(store: Searching, kind: Kind = "events", limit: int = 3, after: 
 
 def coloured(id: str, color: str, expected: int = 0) -> ProfileWrite:
     plain = write(id, expected, **{"traits.color": color})
-    return ProfileWrite(plain.profile, expected, shown(plain.profile, fold(plain.profile)))
+    return ProfileWrite(plain.profile, expected, profile_view(plain.profile, fold(plain.profile)))
 
 
 def visit(id: str, source: str, at: int) -> SessionWrite:

@@ -165,15 +165,15 @@ async def effects(history: History, payloads: Sequence[Payload], sweep: bool) ->
         sessions[name] = session
     ids = {session.profile for session in sessions.values() if session.profile is not None}
     persons = [await store.profile(id) for id in ids]
-    profiles = {person.id: person.version for person in persons if person is not None}
+    profiles = {profile.id: profile.version for profile in persons if profile is not None}
     (one,) = profiles
-    person = await collector.profile(one)
+    profile = await collector.profile(one)
     events: list[StoredEvent] = []
-    for id in person["ids"]:
+    for id in profile["ids"]:
         events += await store.events_of(id, 99)
     marks = await store.marks("shop", tuple(f"{payload.id}@{history.name}" for payload in payloads if payload.id))
     return {
-        "revenue": person["traits"]["revenue"],
+        "revenue": profile["traits"]["revenue"],
         "orders": {name: session.properties.get("orders") for name, session in sessions.items()},
         "visits": sessions["dan"].properties,
         "events": Counter(event.type for event in events),

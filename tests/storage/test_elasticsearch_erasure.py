@@ -9,8 +9,8 @@ import pytest
 from msgspec import structs
 
 from effects.clock import ManualClock
-from engine.ports.erasure import Belongings
-from engine.ports.records import CacheEntry, Key, Mark, Session, SessionRead, SessionWrite, Unit
+from engine.ports.erasure import DataSubject
+from engine.ports.records import CacheEntry, IdentityKey, ProcessedEvent, Session, SessionRead, SessionWrite, Unit
 from engine.tracking.operations.forgetting import Forgetter
 from storage.elasticsearch import upkeep
 from storage.elasticsearch.connection import Answer
@@ -21,7 +21,7 @@ from tests.storage.erasing_contract import of, there
 from tests.storage.failing import Failing, How, dies
 
 VISIT = SessionWrite(Session("web", "visit", 1, "ann", 1), 0)
-TOLD = Mark("web", "e-1", 1, "visit")  # of an event without a profile: it names none
+TOLD = ProcessedEvent("web", "e-1", 1, "visit")  # of an event without a profile: it names none
 NOBODYS = event("e-1", profile=None)
 
 
@@ -115,18 +115,20 @@ async def test_a_mark_goes_with_its_session_though_its_event_was_not_kept(place:
 
 OF_ANN = Unit(
     profiles=(write("ann"),),
-    keys=(Key("k", "ann", claim=True),),
+    keys=(IdentityKey("k", "ann", claim=True),),
     marks=(structs.replace(mark("e-1", at=1), session=None),),
     cache=(CacheEntry("c", {"of": "ann"}, 1000, "ann"),),
 )
 
 
 @pytest.mark.parametrize(("kind", "takes"), [
-    pytest.param("keys", Unit(profiles=(write("bo"),), keys=(Key("k", "bo", over=True),)), id="a key that was proven"),
+    pytest.param(
+        "keys", Unit(profiles=(write("bo"),), keys=(IdentityKey("k", "bo", supersedes_claim=True),)), id="a proven key"
+    ),
     pytest.param("cache", Unit(cache=(CacheEntry("c", {"of": "bo"}, 1000, "bo"),)), id="a cache entry"),
     pytest.param(
         "marks",
-        Unit(profiles=(write("bo"),), marks=(Mark("web", "e-1", 10, profile="bo"),)),
+        Unit(profiles=(write("bo"),), marks=(ProcessedEvent("web", "e-1", 10, profile="bo"),)),
         id="a mark whose time was over",
     ),
 ])  # fmt: skip
@@ -135,7 +137,7 @@ async def test_what_somebody_else_takes_over_while_it_is_erased_is_theirs(place:
     await store.commit(OF_ANN)
     await store.forget_marks(5)
     before = BeforeDeleting(store, f"{place.prefix}-{kind}", lambda: other.commit(takes), other.counts)
-    await store.erase(Belongings(frozenset({"ann"})))
+    await store.erase(DataSubject(frozenset({"ann"})))
     assert before.happened
     key, marks, cached = await store.key("k"), await store.marks("web", ("e-1",)), await store.cached("c", 0)
     theirs = {
@@ -145,15 +147,15 @@ async def test_what_somebody_else_takes_over_while_it_is_erased_is_theirs(place:
     }
     nobodys = {"keys": None, "marks": [], "cache": None}
     assert theirs == nobodys | {kind: {"keys": "bo", "marks": ["bo"], "cache": {"of": "bo"}}[kind]}
-    assert (await store.erase(Belongings(frozenset({"ann"})))).total == 0
+    assert (await store.erase(DataSubject(frozenset({"ann"})))).total == 0
 
 
 async def test_what_has_moved_while_it_is_erased_and_is_still_of_the_profile_goes_too(place: Place) -> None:
     store, other = place.store(), place.store()
     await store.commit(OF_ANN)
-    proven = Unit(profiles=(write("ann", 1),), keys=(Key("k", "ann"),))
+    proven = Unit(profiles=(write("ann", 1),), keys=(IdentityKey("k", "ann"),))
     before = BeforeDeleting(store, f"{place.prefix}-keys", lambda: other.commit(proven), other.counts)
-    assert (await store.erase(Belongings(frozenset({"ann"})))).keys == 1
+    assert (await store.erase(DataSubject(frozenset({"ann"})))).keys == 1
     assert before.happened
     assert await store.key("k") is None
 
@@ -161,14 +163,14 @@ async def test_what_has_moved_while_it_is_erased_and_is_still_of_the_profile_goe
 async def test_an_event_that_comes_while_others_are_erased_leads_to_its_run_the_next_time(place: Place) -> None:
     store, other = place.store(), place.store()
     await store.commit(
-        Unit(profiles=(write("ann"),), sessions=(VISIT,), keys=(Key("k", "ann"),), events=(event("e-0"),))
+        Unit(profiles=(write("ann"),), sessions=(VISIT,), keys=(IdentityKey("k", "ann"),), events=(event("e-0"),))
     )
     late = Unit(events=(NOBODYS,), runs=(structs.replace(run("r-1", "e-1"), at=NOBODYS.received),))
     before = BeforeDeleting(store, f"{place.prefix}-keys", lambda: other.commit(late), other.counts)
-    whose = await store.belongings(frozenset({"ann"}))
-    await store.erase(whose)
+    subject = await store.data_subject(frozenset({"ann"}))
+    await store.erase(subject)
     assert before.happened
-    await store.erase(whose)
+    await store.erase(subject)
     assert await place.about("e-1") == []
 
 

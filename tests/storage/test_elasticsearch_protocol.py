@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from msgspec import structs
 
-from engine.ports.records import Key, Mark, SessionWrite, StoredEvent, Unit
+from engine.ports.records import IdentityKey, ProcessedEvent, SessionWrite, StoredEvent, Unit
 from engine.ports.store import Conflict, Unavailable
 from storage.elasticsearch import committer
 from storage.elasticsearch.address import Address, UnusableAddress, address_of
@@ -24,7 +24,7 @@ def attached(id: str, token: str = "e") -> Unit:  # noqa: S107
     """What an event without session does that a flow has attached to a profile."""
     return Unit(
         profiles=(write(id, n=1),),
-        marks=(Mark(source="web", event=token, at=10, profile=id),),
+        marks=(ProcessedEvent(source="web", event=token, at=10, profile=id),),
         events=(structs.replace(event(token, id), session=None),),
     )
 
@@ -112,10 +112,10 @@ async def test_a_profile_is_made_beside_a_unit_of_its_session_alone(place: Place
 
 async def test_what_is_pending_is_bounded(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     store = place.store()
-    for n in range(3 * committer.MOST_PENDING):
+    for n in range(3 * committer.MAX_PENDING):
         await store.commit(Unit(profiles=(write("ann", n),), events=(event(f"e-{n}"),)))
-    assert len((await place.source("profiles", "id", "ann")).get("pending", [])) <= committer.MOST_PENDING
-    monkeypatch.setattr(committer, "MOST_BYTES", 1000)
+    assert len((await place.source("profiles", "id", "ann")).get("pending", [])) <= committer.MAX_PENDING
+    monkeypatch.setattr(committer, "MAX_BYTES", 1000)
     with pytest.raises(Unavailable, match="too large"):
         await store.commit(Unit(profiles=(write("bob"),), events=(event("big", text="x" * 1000),)))
     assert await store.profile("bob") is None
@@ -160,11 +160,11 @@ async def test_a_merge_that_was_left_open_is_completed_by_the_sweeper(place: Pla
 
 
 async def test_keys_that_were_claimed_stand(place: Place) -> None:
-    await dies(place.store(), Unit(profiles=(write("ann"),), keys=(Key("k", "ann"),)), 2)
+    await dies(place.store(), Unit(profiles=(write("ann"),), keys=(IdentityKey("k", "ann"),)), 2)
     other = place.store()
-    assert await other.key("k") == Key("k", "ann")
+    assert await other.key("k") == IdentityKey("k", "ann")
     with pytest.raises(Conflict, match="key k"):
-        await other.commit(Unit(profiles=(write("bob"),), keys=(Key("k", "bob"),)))
+        await other.commit(Unit(profiles=(write("bob"),), keys=(IdentityKey("k", "bob"),)))
 
 
 # ---- blocks, readiness ---------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from engine.ports.store import Store
 from engine.search.parse import parse
 from engine.search.translation import translate
 from storage.elasticsearch import paging
-from storage.elasticsearch.dsl import ALWAYS, NEVER, Speech
+from storage.elasticsearch.dsl import ALWAYS, NEVER, DslTranslation
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.build import event
 from tests.storage.free_port import vacant
@@ -73,7 +73,7 @@ async def test_a_page_that_reads_too_much_ends_short_with_a_cursor(
     elasticsearch_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(paging, "AT_ONCE", 3)
-    monkeypatch.setattr(paging, "MOST_READ", 5)
+    monkeypatch.setattr(paging, "MAX_READ", 5)
     async with vacant(elasticsearch_url) as prefix, opened(elasticsearch_url, prefix) as store:
         await store.commit(Unit(events=tuple(event(f"e{n}", n=n) for n in range(10))))
         page = await store.search(parse("properties.n:<1", "events", 0), 10)
@@ -89,9 +89,9 @@ async def test_a_page_that_reads_too_much_ends_short_with_a_cursor(
     pytest.param("properties.a\0:x", ALWAYS, NEVER, id="nor one with a NUL"),
 ])  # fmt: skip
 def test_what_cannot_be_said_is_left_to_the_predicate(text: str, possible: object, certain: object) -> None:
-    assert translate(parse(text, "events", 0).node, Speech("events")) == (possible, certain)
+    assert translate(parse(text, "events", 0).node, DslTranslation("events")) == (possible, certain)
 
 
 def test_a_negation_leaves_out_only_what_is_certain() -> None:
-    possible, _ = translate(parse("NOT properties.n:>5", "events", 0).node, Speech("events"))
+    possible, _ = translate(parse("NOT properties.n:>5", "events", 0).node, DslTranslation("events"))
     assert possible == {"bool": {"must_not": [NEVER]}}

@@ -8,7 +8,7 @@ import pytest
 from msgspec import json
 
 from engine.ports.store import Unavailable
-from storage.elasticsearch import pause, reader, writer
+from storage.elasticsearch import backoff, reader, writer
 from storage.elasticsearch.connection import Answer, Lost
 from storage.elasticsearch.operation import Operation, Written, advance, create, delete, replace
 from storage.elasticsearch.reader import Reader
@@ -71,8 +71,8 @@ GOOD = {"status": 200, "_seq_no": 7, "_primary_term": 2}
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pause, "FIRST", 0.001)
-    monkeypatch.setattr(pause, "LONGEST", 0.002)
+    monkeypatch.setattr(backoff, "FIRST", 0.001)
+    monkeypatch.setattr(backoff, "LONGEST", 0.002)
     monkeypatch.setattr(writer, "BUDGET", 0.05)
     monkeypatch.setattr(reader, "BUDGET", 0.05)
 
@@ -124,8 +124,8 @@ async def test_what_waits_goes_together_and_one_request_at_a_time() -> None:
 
 
 async def test_a_request_is_bounded_in_count_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "MOST_OPERATIONS", 4)
-    monkeypatch.setattr(writer, "MOST_BYTES", 300)
+    monkeypatch.setattr(writer, "MAX_OPERATIONS", 4)
+    monkeypatch.setattr(writer, "MAX_BYTES", 300)
     own, connection = writing()
     await own.send([write(str(n)) for n in range(6)] + [write("big", b'{"t":"%b"}' % (b"x" * 1000)), write("last")])
     assert [len(sent) for sent in connection.sent] == [4, 2, 1, 1]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.sqlite.lock import Held, lock_file
+from storage.sqlite.lock import LockedByOther, lock_file
 
 HOLD = """
 import sys
@@ -20,7 +20,7 @@ with lock_file(Path(sys.argv[1])):
 
 def test_a_second_lock_is_refused_with_the_holders_pid(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
-    with lock_file(path), pytest.raises(Held, match=f"process {os.getpid()}") as refusal, lock_file(path):
+    with lock_file(path), pytest.raises(LockedByOther, match=f"process {os.getpid()}") as refusal, lock_file(path):
         pass
     assert refusal.value.pid == os.getpid()
 
@@ -46,7 +46,7 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(Held, match=f"process {holder.pid}"), lock_file(path):
+        with pytest.raises(LockedByOther, match=f"process {holder.pid}"), lock_file(path):
             pass
         holder.kill()
     with lock_file(path):

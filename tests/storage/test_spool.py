@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.ports.store import Parcel, Spool, Unavailable
+from engine.ports.store import Spool, SpoolEntry, Unavailable
 from storage.spool.bounds import USUAL, Bounds
 from storage.spool.durable import DurableSpool
 from storage.spool.file import SpoolFile, UnusableSpool
@@ -31,12 +31,12 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def parcels(*docs: str, events: int = 1) -> list[Parcel]:
-    return [Parcel(doc.encode(), events) for doc in docs]
+def parcels(*docs: str, events: int = 1) -> list[SpoolEntry]:
+    return [SpoolEntry(doc.encode(), events) for doc in docs]
 
 
-async def docs(spool: Spool, place: int = 0, limit: int = 1000) -> list[str]:
-    return [parcel.doc.decode() for parcel in await spool.after(place, limit)]
+async def docs(spool: Spool, position: int = 0, limit: int = 1000) -> list[str]:
+    return [entry.doc.decode() for entry in await spool.after(position, limit)]
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -67,8 +67,8 @@ async def test_what_is_put_in_comes_out_in_order(spool: Spool) -> None:
     await spool.put(parcels("c"))
     assert await docs(spool) == ["a", "b", "c"]
     first, second = await spool.after(0, 2)
-    assert first.place < second.place
-    assert await docs(spool, place=second.place) == ["c"]
+    assert first.position < second.position
+    assert await docs(spool, position=second.position) == ["c"]
 
 
 async def test_puts_side_by_side_keep_the_order_of_their_calls(spool: Spool) -> None:
@@ -78,7 +78,7 @@ async def test_puts_side_by_side_keep_the_order_of_their_calls(spool: Spool) -> 
 
 async def test_what_is_dropped_is_gone_and_the_rest_stays(spool: Spool) -> None:
     await spool.put(parcels("a", "b", "c", events=2))
-    places = [parcel.place for parcel in await spool.after(0, 10)]
+    places = [entry.position for entry in await spool.after(0, 10)]
     await spool.drop([places[0], places[2]])
     await spool.drop([places[0]])
     await spool.drop([])
@@ -89,10 +89,10 @@ async def test_what_is_dropped_is_gone_and_the_rest_stays(spool: Spool) -> None:
 async def test_a_place_is_never_given_twice(spool: Spool) -> None:
     await spool.put(parcels("a"))
     (first,) = await spool.after(0, 10)
-    await spool.drop([first.place])
+    await spool.drop([first.position])
     await spool.put(parcels("b"))
     (second,) = await spool.after(0, 10)
-    assert second.place > first.place
+    assert second.position > first.position
 
 
 async def test_what_is_being_put_in_counts_already(spool: Spool) -> None:
@@ -115,7 +115,7 @@ async def test_a_full_spool_takes_nothing_of_what_does_not_fit_until_there_is_ro
     await spool.put(parcels("c" * 10))
     assert "full" in str(await spool.ready())
     assert await docs(spool) == ["a" * 10, "b" * 10, "c" * 10]
-    await spool.drop([(await spool.after(0, 1))[0].place])
+    await spool.drop([(await spool.after(0, 1))[0].position])
     assert await spool.ready() is None
     await spool.put(parcels("d" * 10))
 
@@ -165,7 +165,7 @@ async def test_only_its_owner_may_read_the_files(tmp_path: Path) -> None:
 async def test_what_is_taken_out_is_nowhere_in_the_file(tmp_path: Path) -> None:
     spool = DurableSpool(SpoolFile(tmp_path / "1.spool"))
     await spool.put(parcels("ann@example.com"))
-    await spool.drop([(await spool.after(0, 1))[0].place])
+    await spool.drop([(await spool.after(0, 1))[0].position])
     await spool.close()
     assert names(tmp_path) == ["1.spool"]
     assert b"ann@example.com" not in (tmp_path / "1.spool").read_bytes()
@@ -175,7 +175,7 @@ async def test_an_empty_file_gives_its_space_back(tmp_path: Path) -> None:
     spool = DurableSpool(SpoolFile(tmp_path / "1.spool"))
     await spool.put(parcels(*["x" * 500_000] * 20))
     while found := await spool.after(0, 1000):
-        await spool.drop([parcel.place for parcel in found])
+        await spool.drop([entry.position for entry in found])
     await spool.close()
     assert (tmp_path / "1.spool").stat().st_size < 100_000
 
@@ -184,7 +184,7 @@ async def test_nothing_of_what_was_taken_out_is_left_in_the_files_of_an_empty_on
     spool = DurableSpool(SpoolFile(tmp_path / "1.spool"))
     await spool.put(parcels(*[f"{n} SECRET of ann" * (1 + n % 9) for n in range(200)]))
     assert found_in("SECRET of ann", tmp_path) != {}
-    await spool.drop([parcel.place for parcel in await spool.after(0, 1000)])
+    await spool.drop([entry.position for entry in await spool.after(0, 1000)])
     assert await spool.after(0, 1) == []
     assert found_in("SECRET of ann", tmp_path) == {}
     await spool.close()

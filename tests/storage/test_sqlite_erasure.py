@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from engine.ports.erasure import Belongings
-from engine.ports.records import Key, Unit
+from engine.ports.erasure import DataSubject
+from engine.ports.records import IdentityKey, Unit
 from engine.ports.store import Store
 from storage.sqlite import erasure
 from storage.sqlite.store import SqliteStore
@@ -49,13 +49,13 @@ async def full(store: Store) -> Store:
         Unit(
             profiles=(write("ann"), write("bo")),
             sessions=tuple(visit(f"{n}", who) for n, who in enumerate(owners)),
-            keys=tuple(Key(f"pii.phone={n:02}", who) for n, who in enumerate(owners)),
+            keys=tuple(IdentityKey(f"pii.phone={n:02}", who) for n, who in enumerate(owners)),
         )
     )
     return store
 
 
-@pytest.mark.parametrize("name", ["belongings", "erase"])
+@pytest.mark.parametrize("name", ["data_subject", "erase"])
 async def test_others_are_answered_meanwhile(full: Store, name: str) -> None:
     done: list[str] = []
 
@@ -63,15 +63,17 @@ async def test_others_are_answered_meanwhile(full: Store, name: str) -> None:
         await work
         done.append(name)
 
-    long = full.belongings(frozenset({"ann"})) if name == "belongings" else full.erase(Belongings(frozenset({"ann"})))
+    long = (
+        full.data_subject(frozenset({"ann"})) if name == "data_subject" else full.erase(DataSubject(frozenset({"ann"})))
+    )
     await asyncio.gather(noted(name, long), noted("counts", full.counts()))
     assert done == ["counts", name]
 
 
 async def test_all_that_belongs_to_a_profile_is_found_and_erased(full: Store) -> None:
-    whose = await full.belongings(frozenset({"ann"}))
-    assert whose.sessions == {("web", str(n)) for n in range(MANY) if n % 3}
-    erased = await full.erase(whose)
+    subject = await full.data_subject(frozenset({"ann"}))
+    assert subject.sessions == {("web", str(n)) for n in range(MANY) if n % 3}
+    erased = await full.erase(subject)
     assert (erased.sessions, erased.keys) == (26, 26)
     counts = await full.counts()
     assert (counts.sessions, counts.keys) == (14, 14)

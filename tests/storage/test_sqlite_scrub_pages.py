@@ -11,7 +11,7 @@ import pytest
 
 from engine.ports.records import Unit
 from storage.sqlite.schema import WRITING, connect
-from storage.sqlite.scrub_pages import scrub
+from storage.sqlite.scrub_pages import scrub_pages
 from storage.sqlite.store import SqliteStore
 from tests.storage.build import write
 from tests.storage.erasing_contract import visit
@@ -57,10 +57,10 @@ def test_copies_of_deleted_cells_go_and_all_else_stays(worn: Path, file: int) ->
     before = contents(worn)
     assert before[0] == "ok"
     assert TOKEN.encode() in worn.read_bytes()  # else SQLite leaves nothing, and there is no need to scrub
-    assert scrub(file) > 0
+    assert scrub_pages(file) > 0
     assert TOKEN.encode() not in worn.read_bytes()
     assert contents(worn) == before
-    assert scrub(file) == 0
+    assert scrub_pages(file) == 0
 
 
 async def test_expunging_scrubs_the_file_of_a_store(tmp_path: Path) -> None:
@@ -73,10 +73,10 @@ async def test_expunging_scrubs_the_file_of_a_store(tmp_path: Path) -> None:
         theirs += [who] if own else []
         visits = tuple(visit(f"{chance.getrandbits(64):x} of {who}", who) for _ in range(3))
         await store.commit(Unit(profiles=(write(who, note=who * chance.randrange(1, 60)),), sessions=visits))
-    whose = await store.belongings(frozenset(theirs))
+    subject = await store.data_subject(frozenset(theirs))
     for who in theirs:
         await store.remove(who, 1)
-    await store.erase(whose)
+    await store.erase(subject)
     await store.expunge()
     assert not found(tmp_path)
     for n in range(500):

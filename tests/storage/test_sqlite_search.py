@@ -52,8 +52,8 @@ class TestSearchInShortPages(SearchContract):
     @pytest.fixture
     async def store(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
         monkeypatch.setattr(search, "STRETCH", 2)
-        monkeypatch.setattr(search, "MOST_LOOKED", 5)
-        monkeypatch.setattr(search, "MOST_READ", 5)
+        monkeypatch.setattr(search, "MAX_LOOKED", 5)
+        monkeypatch.setattr(search, "MAX_READ", 5)
         store = SqliteStore.open(path)
         yield store
         await store.close()
@@ -81,7 +81,7 @@ async def test_a_page_that_looks_at_too_much_ends_short_with_a_cursor(
 ) -> None:
     await store.commit(Unit(events=tuple(event(f"e{n}", rare=n == 0) for n in range(20))))
     monkeypatch.setattr(search, "STRETCH", 5)
-    monkeypatch.setattr(search, "MOST_LOOKED", 8)
+    monkeypatch.setattr(search, "MAX_LOOKED", 8)
     asked = parse("properties.rare:true", "events", NOW)
     page = await store.search(asked, 10)
     assert page.items == ()
@@ -91,7 +91,7 @@ async def test_a_page_that_looks_at_too_much_ends_short_with_a_cursor(
 
 async def test_a_page_holds_no_more_than_so_many_bytes(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     await store.commit(Unit(events=tuple(event(f"e{n}", text="x" * 1000) for n in range(5))))
-    monkeypatch.setattr(search, "MOST_BYTES", 2500)
+    monkeypatch.setattr(search, "MAX_BYTES", 2500)
     page = await store.search(parse("", "events", NOW), 10)
     assert len(page.items) == 2
     assert page.after is not None
@@ -106,7 +106,7 @@ async def test_what_has_an_index_is_found_without_looking_at_the_rest(
     await store.commit(Unit(profiles=(write("ann"),), events=(event("e1"), event("e2")), marks=(mark("e1"),)))
     await store.commit(Unit(events=many))
     monkeypatch.setattr(search, "STRETCH", 5)
-    monkeypatch.setattr(search, "MOST_LOOKED", 5)
+    monkeypatch.setattr(search, "MAX_LOOKED", 5)
     page = await store.search(parse(text, "events", NOW), 10)
     assert page.items
     assert page.after is None

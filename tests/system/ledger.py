@@ -107,7 +107,7 @@ async def found_in(store: Store, ledger: Ledger) -> tuple[set[int], int]:
         session = await store.session("shop", f"visit-{visit}")
         if session is None:
             continue
-        person = await store.profile(session.profile or "")
-        assert person is not None
-        total += fold(person)["traits"]["count"]
+        profile = await store.profile(session.profile or "")
+        assert profile is not None
+        total += fold(profile)["traits"]["count"]
     return found, total

@@ -5,13 +5,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from engine.ports.records import Mark
+from engine.ports.records import ProcessedEvent
 from engine.profile.document import Profile
 from engine.project.source import Source
 from engine.tracking.intake.payload import Intake, Refusal
 from engine.tracking.unit.compose import Composed
-from engine.tracking.unit.event import Being
-from engine.tracking.unit.processing import Ran, Work
+from engine.tracking.unit.event import UnitEvent
+from engine.tracking.unit.processing import FlowResult, UnitRun
 
 
 class Answer(Struct, frozen=True):
@@ -36,7 +36,7 @@ def nothing_accepted(intake: Intake) -> Refusal:
     return Refusal("nothing-accepted", "none of the events could be accepted", "/events", errors_of(intake))
 
 
-def squatted(intake: Intake, marks: dict[int, Mark]) -> list[dict[str, Any]]:
+def foreign_duplicates(intake: Intake, marks: dict[int, ProcessedEvent]) -> list[dict[str, Any]]:
     """The events that were left out because their id has taken effect for another session: no mere repeats."""
     reason = "this event id has taken effect before, for another session: the event was not processed"
     others = [index for index, mark in marks.items() if mark.session != intake.session]
@@ -44,11 +44,11 @@ def squatted(intake: Intake, marks: dict[int, Mark]) -> list[dict[str, Any]]:
 
 
 def debugging(
-    intake: Intake, work: Work | None, done: Composed | None, marks: dict[str, tuple[int, Mark]]
+    intake: Intake, work: UnitRun | None, done: Composed | None, marks: dict[str, tuple[int, ProcessedEvent]]
 ) -> dict[str, Any]:
     """The debugger's part of an answer. `marks` are those of the events that had taken effect before, by key."""
     stored = done.unit.events if done else ()
-    person = done.person if done else None
+    profile = done.profile if done else None
     session = done.session if done else None
     kept = session is not None and session.version > 0
     fresh = [event.id for event, _, _ in work.done] if work else []
@@ -60,14 +60,16 @@ def debugging(
             "ids": [event.id for event in stored] or fresh,
             "types": list(dict.fromkeys(event.type for event, _, _ in work.done)) if work else [],
         },
-        "profile": _part(int(person is not None), [done.told] if done and done.told else []),
+        "profile": _part(int(profile is not None), [done.told] if done and done.told else []),
         "execution": execution(intake, work, marks),
-        "segmentation": {"errors": [], "ids": list(done.shown["segments"]) if done and done.shown else []},
+        "segmentation": {"errors": [], "ids": list(done.view["segments"]) if done and done.view else []},
         "logs": work.logs if work else [],
     }
 
 
-def queued_answer(intake: Intake, source: Source, told: str | None, events: tuple[Being, ...], reason: str) -> Answer:
+def queued_answer(
+    intake: Intake, source: Source, told: str | None, events: tuple[UnitEvent, ...], reason: str
+) -> Answer:
     """The answer to a payload that waits for the store: `told` is its profile's id, `reason` why it waits."""
     body = plain_answer(source, told)
     errors = errors_of(intake)
@@ -93,13 +95,13 @@ def queued_answer(intake: Intake, source: Source, told: str | None, events: tupl
     return Answer(body)
 
 
-def queued(events: Iterable[Being], reason: str) -> dict[str, Any]:
+def queued(events: Iterable[UnitEvent], reason: str) -> dict[str, Any]:
     """The execution part for events that wait for the store."""
     told = {"disposition": "queued", "reason": reason, "runs": []}
     return {event.key: {"index": event.index, "type": event.type, **told} for event in events}
 
 
-def execution(intake: Intake, work: Work | None, marks: dict[str, tuple[int, Mark]]) -> dict[str, Any]:
+def execution(intake: Intake, work: UnitRun | None, marks: dict[str, tuple[int, ProcessedEvent]]) -> dict[str, Any]:
     """What became of every event: stored, processed (not to be saved), duplicate or rejected; and its runs."""
     told: dict[str, Any] = {}
     for event, _, _ in work.done if work else ():
@@ -143,16 +145,16 @@ def without_values(told: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def whole_profile(person: Profile, shown: dict[str, Any]) -> dict[str, Any]:
+def whole_profile(profile: Profile, shown: dict[str, Any]) -> dict[str, Any]:
     """The profile as `options.profile` answers it."""
-    return {**shown, "id": person.id}
+    return {**shown, "id": profile.id}
 
 
 def _part(saved: int, ids: list[str]) -> dict[str, Any]:
     return {"saved": saved, "errors": [], "ids": ids, "types": []}
 
 
-def _ran(ran: Ran) -> dict[str, Any]:
+def _ran(ran: FlowResult) -> dict[str, Any]:
     head = (
         {"flow": ran.flow, "version": ran.version[:16], "outcome": ran.outcome}
         if ran.flow

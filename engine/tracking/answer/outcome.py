@@ -4,33 +4,33 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from engine.ports.records import Mark
+from engine.ports.records import ProcessedEvent
 from engine.ports.store import Unavailable
 from engine.tracking.answer.answer import (
     Answer,
     debugging,
     errors_of,
+    foreign_duplicates,
     plain_answer,
-    squatted,
     whole_profile,
     without_values,
 )
 from engine.tracking.intake.payload import Refusal
 from engine.tracking.unit.compose import Composed
 from engine.tracking.unit.ledger import Counted
-from engine.tracking.unit.processing import Work
-from engine.tracking.unit.request import Request
+from engine.tracking.unit.processing import UnitRun
+from engine.tracking.unit.request import UnitRequest
 from engine.tracking.unit.visibility import may_see_all
 
 
-class Done(Struct, frozen=True):
+class UnitResult(Struct, frozen=True):
     """What is told of a unit once it is committed, or needed no commit.
 
     It is worked out before, so that nothing else of the unit has to be held while the store writes.
     """
 
     profile: str | None
-    marks: dict[int, Mark]  # of the events that had taken effect before, by index
+    marks: dict[int, ProcessedEvent]  # of the events that had taken effect before, by index
     counted: Counted
     open_to_all: bool = True  # whether the sender may be told values and ids that the unit met
     response: dict[str, Any] = {}
@@ -38,37 +38,41 @@ class Done(Struct, frozen=True):
     debugging: dict[str, Any] | None = None  # if it was asked for
 
 
-UNTOUCHED: Final = Done(None, {}, Counted())
+UNCHANGED: Final = UnitResult(None, {}, Counted())
 
 
-def done_of(request: Request, work: Work, composed: Composed, marks: dict[int, Mark]) -> Done:
+def unit_result(
+    request: UnitRequest, work: UnitRun, composed: Composed, marks: dict[int, ProcessedEvent]
+) -> UnitResult:
     """What is told of a unit that has been run. `marks` are those of the events that had taken effect before."""
-    intake, source, person = request.intake, request.source, composed.person
-    open_to_all = may_see_all(work, person)
+    intake, source, profile = request.intake, request.source, composed.profile
+    open_to_all = may_see_all(work, profile)
     whole = None
-    if intake.options.profile and source.profiles and open_to_all and person is not None and composed.shown is not None:
-        whole = whole_profile(person, composed.shown)
+    if intake.options.profile and source.profiles and open_to_all and profile is not None and composed.view is not None:
+        whole = whole_profile(profile, composed.view)
     told = None
     if intake.options.debugger and source.debugger:
         told = debugging(intake, work, composed, by_key(request, marks))
-    return Done(composed.told, marks, _counted(request, work, marks), open_to_all, work.response, whole, told)
+    return UnitResult(composed.told, marks, _counted(request, work, marks), open_to_all, work.response, whole, told)
 
 
-def repeated(request: Request, profile: str | None, marks: dict[int, Mark], counted: Counted) -> Done:
+def duplicate_result(
+    request: UnitRequest, profile: str | None, marks: dict[int, ProcessedEvent], counted: Counted
+) -> UnitResult:
     """What is told of a unit of which nothing is new."""
     told = None
     if request.intake.options.debugger and request.source.debugger:
         told = debugging(request.intake, None, None, by_key(request, marks))
-    return Done(profile, marks, counted, debugging=told)
+    return UnitResult(profile, marks, counted, debugging=told)
 
 
-def by_key(request: Request, marks: dict[int, Mark]) -> dict[str, tuple[int, Mark]]:
+def by_key(request: UnitRequest, marks: dict[int, ProcessedEvent]) -> dict[str, tuple[int, ProcessedEvent]]:
     """Marks of events by the keys that name those in `debugging.execution`, with their indices."""
     keys = {event.index: event.key for event in request.events}
     return {keys.get(index, f"#{index}"): (index, mark) for index, mark in marks.items()}
 
 
-def _counted(request: Request, work: Work, marks: dict[int, Mark]) -> Counted:
+def _counted(request: UnitRequest, work: UnitRun, marks: dict[int, ProcessedEvent]) -> Counted:
     stored = processed = 0
     for event, _, _ in work.done:
         if event.origin == "client":
@@ -77,18 +81,18 @@ def _counted(request: Request, work: Work, marks: dict[int, Mark]) -> Counted:
     return Counted(stored, processed, len(request.intake.rejected), len(marks))
 
 
-class Missed(Struct, frozen=True):
+class FailedUnit(Struct, frozen=True):
     """A unit of a payload that was not taken, although others were."""
 
-    request: Request
-    wrong: Unavailable | Refusal
+    request: UnitRequest
+    error: Unavailable | Refusal
 
-    def told(self) -> dict[str, Any]:
+    def error_document(self) -> dict[str, Any]:
         """What its sender is told of it."""
         index = self.request.events[0].index
-        reason = f"it was not taken: {self.wrong}"
-        if isinstance(self.wrong, Unavailable):
-            reason = f"it was not taken, send it again: {self.wrong.reason}"
+        reason = f"it was not taken: {self.error}"
+        if isinstance(self.error, Unavailable):
+            reason = f"it was not taken, send it again: {self.error.reason}"
         return {"index": index, "at": f"/events/{index}", "reason": reason}
 
 
@@ -98,7 +102,7 @@ WITHHELD = (
 )
 
 
-def answer_of(request: Request, parts: list[Done], missed: list[Missed]) -> Answer:
+def answer_of(request: UnitRequest, parts: list[UnitResult], missed: list[FailedUnit]) -> Answer:
     """One answer for the units of a payload (several only when it is profile-less)."""
     intake, source, first = request.intake, request.source, parts[0]
     body = plain_answer(source, None if intake.profile_less else first.profile)
@@ -107,7 +111,7 @@ def answer_of(request: Request, parts: list[Done], missed: list[Missed]) -> Answ
     response = {name: value for part in parts for name, value in part.response.items()}
     if response and open_to_all:
         body["response"] = response
-    errors = [*errors_of(intake), *(one.told() for one in missed), *squatted(intake, marks)]
+    errors = [*errors_of(intake), *(one.error_document() for one in missed), *foreign_duplicates(intake, marks)]
     if errors:
         body["errors"] = errors
     if first.whole is not None and open_to_all:

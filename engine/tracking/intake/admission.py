@@ -25,7 +25,7 @@ def admit(sources: Mapping[str, Source], id: str, key: str | None, origin: str |
     return source
 
 
-def vouched(intake: Intake, source: Source, now: int) -> Intake:
+def credential_matches(intake: Intake, source: Source, now: int) -> Intake:
     """The intake with the keys that its user token proves, and without the token. `now` is ms.
 
     Raises `Refusal`: of a token that proves nothing it is not told why.

@@ -12,7 +12,7 @@ from engine.language.duration import read_duration
 from engine.profile.consent import Decision, is_consent_name
 
 CONSENT_CHANGED = "consent-changed"
-MOST_DECISIONS = 50  # of one event
+MAX_DECISIONS = 50  # of one event
 FORMS = 'true, false or {"given": true, "expires_in": "365d"}'
 
 
@@ -21,8 +21,8 @@ def fault_of(properties: Mapping[str, Any]) -> tuple[str, str] | None:
     consents = properties.get("consents")
     if not isinstance(consents, dict) or not consents:
         return "/consents", 'name at least one consent: {"newsletter": true}'
-    if len(consents) > MOST_DECISIONS:
-        return "/consents", f"an event changes at most {MOST_DECISIONS} consents, this one {len(consents)}"
+    if len(consents) > MAX_DECISIONS:
+        return "/consents", f"an event changes at most {MAX_DECISIONS} consents, this one {len(consents)}"
     for name, said in consents.items():
         if not is_consent_name(name):
             return "/consents", "the name of a consent has letters, digits, `_` and `-`, at most 100 of them"

@@ -16,12 +16,12 @@ from engine.profile.document import Scalar
 from engine.tracking.intake.consent import CONSENT_CHANGED, fault_of
 from engine.tracking.intake.user_token import LONGEST
 
-MOST_BODY = 1_048_576  # bytes, after decompression
-MOST_EVENTS = 500
-MOST_DEPTH = 20  # of an event's properties and of contexts, counting the outermost object as 1
-MOST_NUMBER = 2**53
-MOST_TIME = 64  # characters
-MOST_CONTEXT = 4_194_304  # bytes that a payload's context makes when it is kept with each of its events
+MAX_BODY = 1_048_576  # bytes, after decompression
+MAX_EVENTS = 500
+MAX_DEPTH = 20  # of an event's properties and of contexts, counting the outermost object as 1
+MAX_NUMBER = 2**53
+MAX_TIME = 64  # characters
+MAX_CONTEXT = 4_194_304  # bytes that a payload's context makes when it is kept with each of its events
 
 Id = Annotated[str, Meta(min_length=1, max_length=200)]  # and `usable`, which is checked where one is read
 Token = Annotated[str, Meta(max_length=LONGEST)]
@@ -104,7 +104,7 @@ class Incoming(Struct, frozen=True):
     save: bool = True
 
 
-class Unacceptable(Struct, frozen=True):
+class RejectedEvent(Struct, frozen=True):
     """An event of a payload that could not be accepted, and why."""
 
     index: int
@@ -120,7 +120,7 @@ class Intake(Struct, frozen=True, kw_only=True):
     session: str | None = None
     profile: str | None = None
     events: tuple[Incoming, ...] = ()
-    rejected: tuple[Unacceptable, ...] = ()
+    rejected: tuple[RejectedEvent, ...] = ()
     context: dict[str, Any] = field(default_factory=dict)
     properties: dict[str, Any] = field(default_factory=dict)
     options: Options = Options()
@@ -142,12 +142,12 @@ def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
     _check_text(body)
     try:
         payload = _payload.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-        raise malformed(wrong, body) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise malformed_payload(error, body) from None
     if not payload.events:
         raise Refusal("malformed", "`events` is empty: a payload carries at least one event", "/events")
-    if len(payload.events) > MOST_EVENTS:
-        told = f"a payload carries at most {MOST_EVENTS} events, this one has {len(payload.events)}: send fewer at once"
+    if len(payload.events) > MAX_EVENTS:
+        told = f"a payload carries at most {MAX_EVENTS} events, this one has {len(payload.events)}: send fewer at once"
         raise Refusal("too-large", told, "/events")
     for at, ref in (("/source/id", payload.source), ("/session/id", payload.session), ("/profile/id", payload.profile)):
         if ref is not None and ref.id is not None and not usable(ref.id):
@@ -159,7 +159,7 @@ def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
             if fault := first_fault(value, f"/{name}"):
                 raise Refusal("malformed", fault[1], fault[0])
     events: list[Incoming] = []
-    rejected: list[Unacceptable] = []
+    rejected: list[RejectedEvent] = []
     for index, raw in enumerate(payload.events):
         event = _one(index, raw, payload, careful)
         if isinstance(event, Incoming):
@@ -187,14 +187,14 @@ def read_properties(body: bytes) -> dict[str, Any]:
     _check_text(body)
     try:
         properties = _object.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-        raise malformed(wrong, body) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise malformed_payload(error, body) from None
     if suspicious(body) and (fault := first_fault(properties, "")):
         raise Refusal("malformed", fault[1], fault[0])
     return properties
 
 
-def collected(type: str, source: str, session: str | None, properties: dict[str, Any]) -> Intake:
+def collect_intake(type: str, source: str, session: str | None, properties: dict[str, Any]) -> Intake:
     """The intake of one event sent to `/collect`. Raises `Refusal` for an unusable type, source or session id."""
     for name, value in (("type", type), ("source", source), ("session", session)):
         if value is not None and not (0 < len(value) <= 200 and usable(value)):
@@ -208,7 +208,7 @@ def collected(type: str, source: str, session: str | None, properties: dict[str,
 
 def suspicious(body: bytes) -> bool:
     """Whether a body may nest too deep or hold a number too large; if not, nothing needs to be looked at."""
-    return body.count(b"{") + body.count(b"[") > MOST_DEPTH or b"0000000000000000" in body.translate(_digits)
+    return body.count(b"{") + body.count(b"[") > MAX_DEPTH or b"0000000000000000" in body.translate(_digits)
 
 
 def usable(id: str) -> bool:
@@ -223,12 +223,12 @@ def first_fault(value: Any, at: str) -> tuple[str, str] | None:
 
 def _faults(value: Any, at: str, depth: int) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict | list):
-        if depth > MOST_DEPTH:
-            yield at, f"nested deeper than {MOST_DEPTH} levels"
+        if depth > MAX_DEPTH:
+            yield at, f"nested deeper than {MAX_DEPTH} levels"
             return
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _faults(inner, f"{at}/{pointer(key)}", depth + 1)
-    elif isinstance(value, int) and abs(value) > MOST_NUMBER:
+    elif isinstance(value, int) and abs(value) > MAX_NUMBER:
         yield at, "whole numbers have at most 53 bits: send larger ones as text"
 
 
@@ -237,24 +237,24 @@ def pointer(key: str | int) -> str:
     return str(key).replace("~", "~0").replace("/", "~1")
 
 
-def _one(index: int, raw: Raw, payload: TrackPayload, careful: bool) -> Incoming | Unacceptable:
+def _one(index: int, raw: Raw, payload: TrackPayload, careful: bool) -> Incoming | RejectedEvent:
     try:
         event = _event.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-        at, reason = _place(wrong, EventOptions)
-        return Unacceptable(index, reason, f"/events/{index}{at}", raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        at, reason = _place(error, EventOptions)
+        return RejectedEvent(index, reason, f"/events/{index}{at}", raw)
     if not usable(event.type):
-        return Unacceptable(index, UNUSABLE, f"/events/{index}/type", raw)
+        return RejectedEvent(index, UNUSABLE, f"/events/{index}/type", raw)
     if event.id is not None and not usable(event.id):
-        return Unacceptable(index, UNUSABLE, f"/events/{index}/id", raw)
+        return RejectedEvent(index, UNUSABLE, f"/events/{index}/id", raw)
     if careful:
         for name, value in (("properties", event.properties), ("context", event.context), ("time", event.time)):
             if fault := first_fault(value, f"/events/{index}/{name}"):
-                return Unacceptable(index, fault[1], fault[0], raw)
+                return RejectedEvent(index, fault[1], fault[0], raw)
     if event.type == CONSENT_CHANGED and (fault := fault_of(event.properties)):
-        return Unacceptable(index, fault[1], f"/events/{index}/properties{fault[0]}", raw)
+        return RejectedEvent(index, fault[1], f"/events/{index}/properties{fault[0]}", raw)
     time = event.time
-    if time is not None and not (isinstance(time, str | int | float) and len(str(time)) <= MOST_TIME):
+    if time is not None and not (isinstance(time, str | int | float) and len(str(time)) <= MAX_TIME):
         time = None
     context = {**payload.context, **event.context} if payload.context else event.context
     save = payload.options.saveEvents and event.options.saveEvents
@@ -267,39 +267,39 @@ def _check_text(body: bytes) -> None:
         return
     try:
         body.decode()
-    except UnicodeDecodeError as wrong:
-        raise Refusal("malformed", f"the body is not UTF-8: {wrong.reason} at byte {wrong.start}") from None
+    except UnicodeDecodeError as error:
+        raise Refusal("malformed", f"the body is not UTF-8: {error.reason} at byte {error.start}") from None
 
 
 def _check_context(payload: TrackPayload, size: int) -> None:
     """Refuse a large context that many events would be kept with; `size` is the body's."""
     events = len(payload.events)
-    if size * events <= MOST_CONTEXT or events == 1:
+    if size * events <= MAX_CONTEXT or events == 1:
         return
     context = len(msgspec.json.encode(payload.context))
-    if context * events > MOST_CONTEXT:
-        told = f"the context ({context} bytes) is kept with each of the {events} events, {MOST_CONTEXT} bytes at most"
+    if context * events > MAX_CONTEXT:
+        told = f"the context ({context} bytes) is kept with each of the {events} events, {MAX_CONTEXT} bytes at most"
         raise Refusal("too-large", f"{told}: shorten it, or send fewer events at once", "/context")
 
 
-def malformed(wrong: Exception, body: bytes) -> Refusal:
+def malformed_payload(error: Exception, body: bytes) -> Refusal:
     """Why a body could not be decoded, and where; `wrong` is what the decoder says."""
     if not body.strip():
         return Refusal("malformed", "the body is empty: send a JSON object")
-    at, reason = _place(wrong)
+    at, reason = _place(error)
     if at in {"/source", "/session", "/profile"} and reason.endswith("got `str`"):
         given = msgspec.json.encode(_object.decode(body)[at[1:]][:200]).decode()
         reason = f'the {at[1:]} is an object: write {{"id": {given}}}'
     return Refusal("malformed", reason, at)
 
 
-def _place(wrong: Exception, options: type[Struct] = Options) -> tuple[str, str]:
+def _place(error: Exception, options: type[Struct] = Options) -> tuple[str, str]:
     """Where (JSON pointer) and what msgspec found wrong. Only `options` refuse members that they do not know."""
-    if isinstance(wrong, RecursionError):
-        return "", f"nested deeper than {MOST_DEPTH} levels"
-    if isinstance(wrong, UnicodeDecodeError):
-        return "", f"the body is not UTF-8: {wrong.reason} at byte {wrong.start}"
-    told, _, inside = str(wrong).partition(" - at `$")
+    if isinstance(error, RecursionError):
+        return "", f"nested deeper than {MAX_DEPTH} levels"
+    if isinstance(error, UnicodeDecodeError):
+        return "", f"the body is not UTF-8: {error.reason} at byte {error.start}"
+    told, _, inside = str(error).partition(" - at `$")
     steps = inside.rstrip("`").replace("[...]", ".*").replace("]", "").replace("[", ".").split(".")
     at = "".join(f"/{pointer(step)}" for step in steps if step)
     if found := _FIELD.fullmatch(told):

@@ -16,13 +16,13 @@ import msgspec
 from msgspec import Struct
 
 from engine.language.path import parse_path
-from engine.problem import Wrong
+from engine.problem import ProblemError
 from engine.profile.document import Scalar
 
 LONGEST = 4_096  # characters of a token
 SHORTEST_SECRET = 32  # characters
-MOST_KEYS = 10  # what one `profile.merge` takes
-MOST_SECONDS = 86_400  # that a token is valid for
+MAX_KEYS = 10  # what one `profile.merge` takes
+MAX_SECONDS = 86_400  # that a token is valid for
 LEEWAY = 60  # seconds by which the clock of the back end may be ahead of ours
 ROOTS = ("traits", "pii")  # of a profile: where keys are
 
@@ -61,9 +61,9 @@ def proven_keys(token: str, secret: str, source: str, session: str | None, now: 
     if claims is None or claims.aud != source or claims.session not in (None, session):
         return None
     seconds = now / 1000
-    if not (claims.nbf - LEEWAY <= seconds < claims.exp <= seconds + MOST_SECONDS + LEEWAY):
+    if not (claims.nbf - LEEWAY <= seconds < claims.exp <= seconds + MAX_SECONDS + LEEWAY):
         return None
-    if not 0 < len(claims.keys) <= MOST_KEYS or not all(map(_is_key, claims.keys)):
+    if not 0 < len(claims.keys) <= MAX_KEYS or not all(map(_is_key, claims.keys)):
         return None
     return dict(claims.keys)
 
@@ -86,7 +86,7 @@ def _read(token: str, secret: str) -> Claims | None:
 def _is_key(path: str) -> bool:
     try:
         names = parse_path(path)
-    except Wrong:
+    except ProblemError:
         return False
     return len(names) > 1 and names[0] in ROOTS
 

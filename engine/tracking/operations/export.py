@@ -10,10 +10,10 @@ from typing import Final, TypeVar
 
 from msgspec import Raw, Struct, structs
 
-from engine.ports.erasure import Belongings
+from engine.ports.erasure import DataSubject
 from engine.ports.ids import derived_id
 from engine.ports.records import Rejected, RunRecord, StoredEvent
-from engine.ports.resolve import somebody_at
+from engine.ports.resolve import require_profile
 from engine.ports.store import Store
 from engine.search.field import Field, Kind
 from engine.search.query import AllOf, AnyOf, Exists, Is, Node, Not, Query
@@ -35,48 +35,50 @@ async def export(store: Store, id: str) -> AsyncIterator[Exported]:
 
     Raises `Unknown` when nobody has the id, and `Unavailable`.
     """
-    person = await somebody_at(store, id)
-    yield "profiles", person
-    whose = await store.belongings(frozenset({id, *person.ids}))
-    for source, name in sorted(whose.sessions):
+    profile = await require_profile(store, id)
+    yield "profiles", profile
+    subject = await store.data_subject(frozenset({id, *profile.ids}))
+    for source, name in sorted(subject.sessions):
         session = await store.session(source, name)
         if session is not None:
             yield "sessions", session
     secret = await store.secret()
     nobodys: set[EventName] = set()
-    async for event in _found(store, StoredEvent, "events", [*_of_ids(whose), *_of_visits(whose, NOBODYS)]):
-        yield "events", _without_foreign_session(event, whose, secret)
+    async for event in _found(store, StoredEvent, "events", [*_of_ids(subject), *_of_visits(subject, NOBODYS)]):
+        yield "events", _without_foreign_session(event, subject, secret)
         if event.profile is None:
             nobodys.add((event.source, event.id, event.received))
     bare: set[str] = set()  # runs without a profile, which are found by their sessions and by their events
-    of_runs = [*_of_ids(whose), *_of_visits(whose, NOBODYS), *_of_events(nobodys)]
+    of_runs = [*_of_ids(subject), *_of_visits(subject, NOBODYS), *_of_events(nobodys)]
     async for run in _found(store, RunRecord, "runs", of_runs):
         if run.profile is None:
-            own = (run.source, run.session) in whose.sessions or (run.source, run.event, run.at) in nobodys
+            own = (run.source, run.session) in subject.sessions or (run.source, run.event, run.at) in nobodys
             if run.id in bare or not own:
                 continue
             bare.add(run.id)
-        yield "runs", _without_foreign_profiles(_without_foreign_session(run, whose, secret), whose)
-    unnamed = Not(_is("profile", sorted(whose.ids)))  # the others are found by their ids
-    async for rejected in _found(store, Rejected, "rejected", [*_of_ids(whose), *_of_visits(whose, unnamed)]):
-        yield "rejected", _without_foreign_session(rejected, whose, secret)
+        yield "runs", _without_foreign_profiles(_without_foreign_session(run, subject, secret), subject)
+    unnamed = Not(_is("profile", sorted(subject.ids)))  # the others are found by their ids
+    async for rejected in _found(store, Rejected, "rejected", [*_of_ids(subject), *_of_visits(subject, unnamed)]):
+        yield "rejected", _without_foreign_session(rejected, subject, secret)
 
 
 # ---- what is of others ----------------------------------------------------------------------------------------------
 
 
-def _without_foreign_session(record: InSession, whose: Belongings, secret: bytes) -> InSession:
+def _without_foreign_session(record: InSession, subject: DataSubject, secret: bytes) -> InSession:
     """A session that leads to somebody else is left out. One that is not stored leads to the id derived from it."""
     source, session = record.source, record.session
-    if session is None or (source, session) in whose.sessions or derived_id(secret, source, session) in whose.ids:
+    if session is None or (source, session) in subject.sessions or derived_id(secret, source, session) in subject.ids:
         return record
     return structs.replace(record, session=None)
 
 
-def _without_foreign_profiles(run: RunRecord, whose: Belongings) -> RunRecord:
-    if whose.ids.issuperset(run.met):
+def _without_foreign_profiles(run: RunRecord, subject: DataSubject) -> RunRecord:
+    if subject.ids.issuperset(run.other_profiles):
         return run
-    return structs.replace(run, met=tuple([id for id in run.met if id in whose.ids]), trace=LEFT_OUT)
+    return structs.replace(
+        run, other_profiles=tuple([id for id in run.other_profiles if id in subject.ids]), trace=LEFT_OUT
+    )
 
 
 # ---- finding it -----------------------------------------------------------------------------------------------------
@@ -96,12 +98,12 @@ async def _found(store: Store, type: type[T], kind: Kind, nodes: Sequence[Node])
                 break
 
 
-def _of_ids(whose: Belongings) -> list[Node]:
-    return [_is("profile", some) for some in _parts(sorted(whose.ids))]
+def _of_ids(subject: DataSubject) -> list[Node]:
+    return [_is("profile", some) for some in _parts(sorted(subject.ids))]
 
 
-def _of_visits(whose: Belongings, which: Node) -> list[Node]:
-    visits = [(source, some) for source, all in whose.sessions_by_source().items() for some in _parts(all)]
+def _of_visits(subject: DataSubject, which: Node) -> list[Node]:
+    visits = [(source, some) for source, all in subject.sessions_by_source().items() for some in _parts(all)]
     return [AllOf((_is("source", [source]), _is("session", some), which)) for source, some in visits]
 
 

@@ -18,12 +18,12 @@ from typing import Any, Final, TypeVar
 from msgspec import Struct, json, structs
 
 from engine.ports import tombstone
-from engine.ports.erasure import Belongings, Erased, SessionName
-from engine.ports.resolve import profile_at, somebody_at
-from engine.ports.store import Clock, Conflict, Moving, Store, Unavailable
+from engine.ports.erasure import DataSubject, Erased, SessionName
+from engine.ports.resolve import require_profile, resolve_profile
+from engine.ports.store import Clock, Conflict, Contention, Store, Unavailable
 from engine.profile.document import Profile
 from engine.project.project import Project
-from engine.project.source import OWN
+from engine.project.source import SYSTEM_SOURCE
 from engine.tracking.pipeline.tracker import Tracker
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ NOTE: Final = "forgetting "
 MARGIN_MS: Final = 10_000  # by which a request may take longer than its look-ups: stores are asked again, too
 PAUSE_SECONDS: Final = 1.0  # between two looks for what is left
 SIGN_SECONDS: Final = 10.0  # between two signs of life, of whoever waits for the store
-MOST_TRIES: Final = 50  # to erase a document that moves
+MAX_TRIES: Final = 50  # to erase a document that moves
 ONE: Final = Erased(profiles=1)
 
 
@@ -53,16 +53,16 @@ class Forgetting(Struct, frozen=True, omit_defaults=True, kw_only=True):
         return "erasing" if self.complete is None else "complete"
 
 
-Tell = Callable[[Forgetting], None]
+ReportProgress = Callable[[Forgetting], None]
 
 
-def untold(forgetting: Forgetting) -> None:
+def ignore_progress(forgetting: Forgetting) -> None:
     """Tells nobody."""
 
 
 def quiet_ms(project: Project) -> int:
     """For how long nothing must be found: longer than any request takes, which may have been shown the profile."""
-    return MARGIN_MS + max([source.answer_within for source in (OWN, *project.sources.values())])
+    return MARGIN_MS + max([source.answer_within for source in (SYSTEM_SOURCE, *project.sources.values())])
 
 
 class Forgetter:
@@ -90,14 +90,14 @@ class Forgetter:
 
         Raises `Unknown` when nobody has the id.
         """
-        person = await somebody_at(self._store, id)
+        profile = await require_profile(self._store, id)
         now = self._clock.now()
-        begun = Forgetting(id=name, asked=now, ids=tuple(sorted({id, person.id, *person.ids})), worked=now)
+        begun = Forgetting(id=name, asked=now, ids=tuple(sorted({id, profile.id, *profile.ids})), worked=now)
         await self._keep(begun)
         await self._bury(frozenset(begun.ids))
         return begun
 
-    async def finish(self, begun: Forgetting, tell: Tell = untold) -> Forgetting:
+    async def finish(self, begun: Forgetting, tell: ReportProgress = ignore_progress) -> Forgetting:
         """Go on with a forgetting until it is complete. `tell` is called as often as there is something new."""
         going, quiet_at = begun, begun.worked + self._quiet_ms
         while going.ids:
@@ -138,17 +138,17 @@ class Forgetter:
     async def _pass(self, going: Forgetting) -> Forgetting:
         """Erase what there is now."""
         going = await self._removed(going)
-        whose = Belongings(frozenset(going.ids), frozenset(going.sessions))
-        found = await self._alive(going, self._store.erase(whose))
+        subject = DataSubject(frozenset(going.ids), frozenset(going.sessions))
+        found = await self._alive(going, self._store.erase(subject))
         if self._tracker is not None:
-            for session in whose.sessions:
-                self._tracker.known.forget(session, set())
-            self._tracker.known.forget(None, set(whose.ids))
+            for session in subject.sessions:
+                self._tracker.cache.forget(session, set())
+            self._tracker.cache.forget(None, set(subject.ids))
         return structs.replace(going, erased=going.erased + found)
 
     async def _removed(self, going: Forgetting) -> Forgetting:
         """Erase the profile's documents, until none is left when it is known what belongs to them."""
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             going = await self._met(going)
             ids = frozenset(going.ids)
             stored = await self._store.as_stored(going.ids)
@@ -156,17 +156,17 @@ class Forgetter:
                 return going
             with suppress(Conflict):
                 await self._check_whole(stored.values(), ids)
-                for person in sorted(stored.values(), key=_living_first):
-                    if await self._remove(person, ids):
+                for profile in sorted(stored.values(), key=_living_first):
+                    if await self._remove(profile, ids):
                         going = structs.replace(going, erased=going.erased + ONE)
         await self._keep(going)
-        raise Moving(f"the profile's documents moved {MOST_TRIES} times while they were erased")
+        raise Contention(f"the profile's documents moved {MAX_TRIES} times while they were erased")
 
     async def _met(self, going: Forgetting) -> Forgetting:
         """Learn what belongs to the profile by now. That is kept before anything of it goes: it leads to the rest."""
-        whose = await self._bury(await self._whole(frozenset(going.ids)))
-        ids = tuple(sorted(whose.ids.union(going.ids)))
-        sessions = tuple(sorted(whose.sessions.union(going.sessions)))
+        subject = await self._bury(await self._whole(frozenset(going.ids)))
+        ids = tuple(sorted(subject.ids.union(going.ids)))
+        sessions = tuple(sorted(subject.sessions.union(going.sessions)))
         if (ids, sessions) == (going.ids, going.sessions):
             return going
         return await self._keep(structs.replace(going, ids=ids, sessions=sessions, worked=self._clock.now()))
@@ -175,41 +175,41 @@ class Forgetter:
         """The ids, with those that they have been merged with meanwhile: what joined them made them one person."""
         found = set(ids)
         for id in sorted(ids):
-            person = await profile_at(self._store, id)
-            found |= {person.id, *person.ids} if person is not None else set()
+            profile = await resolve_profile(self._store, id)
+            found |= {profile.id, *profile.ids} if profile is not None else set()
         return frozenset(found)
 
-    async def _bury(self, ids: frozenset[str]) -> Belongings:
+    async def _bury(self, ids: frozenset[str]) -> DataSubject:
         """Refuse from now on what comes under these ids or their sessions; gives what belongs to them."""
         secret = await self._store.secret()
-        await tombstone.bury(self._store, [tombstone.of_profile(secret, id) for id in sorted(ids)])
-        whose = await self._store.belongings(ids)
-        names = [tombstone.of_profile(secret, id) for id in sorted(whose.ids - ids)]
-        names += [tombstone.of_session(secret, session) for session in sorted(whose.sessions)]
-        await tombstone.bury(self._store, names)
-        return whose
+        await tombstone.write_tombstones(self._store, [tombstone.profile_tombstone(secret, id) for id in sorted(ids)])
+        subject = await self._store.data_subject(ids)
+        names = [tombstone.profile_tombstone(secret, id) for id in sorted(subject.ids - ids)]
+        names += [tombstone.session_tombstone(secret, session) for session in sorted(subject.sessions)]
+        await tombstone.write_tombstones(self._store, names)
+        return subject
 
     async def _check_whole(self, people: Iterable[Profile], ids: frozenset[str]) -> None:
         """Raises `Conflict` when a tombstone leads to somebody with other ids: they were merged a moment ago."""
-        for person in people:
-            if person.merged_into is not None and person.merged_into not in ids:
-                living = await profile_at(self._store, person.id)
+        for profile in people:
+            if profile.merged_into is not None and profile.merged_into not in ids:
+                living = await resolve_profile(self._store, profile.id)
                 if living is not None and not ids.issuperset(living.ids):
-                    raise Conflict("profile", person.id)
+                    raise Conflict("profile", profile.id)
 
-    async def _remove(self, person: Profile, ids: frozenset[str]) -> bool:
+    async def _remove(self, profile: Profile, ids: frozenset[str]) -> bool:
         """Erase a profile's document, or a tombstone, unless somebody else has. Raises `Conflict`."""
-        if self._tracker is not None and person.merged_into is None:
-            return await self._remove_served(person, ids, self._tracker)
-        await self._store.remove(person.id, person.version)
+        if self._tracker is not None and profile.merged_into is None:
+            return await self._remove_served(profile, ids, self._tracker)
+        await self._store.remove(profile.id, profile.version)
         return True
 
-    async def _remove_served(self, person: Profile, ids: frozenset[str], tracker: Tracker) -> bool:
+    async def _remove_served(self, profile: Profile, ids: frozenset[str], tracker: Tracker) -> bool:
         """Erase a profile's document in turn with its units: they never move it on meanwhile."""
-        line, _ = await tracker.lines.take(person.id)
+        line, _ = await tracker.queues.acquire(profile.id)
         try:
-            await tracker.lines.settled(line)
-            now = (await self._store.as_stored((person.id,))).get(person.id)
+            await tracker.queues.drained(line)
+            now = (await self._store.as_stored((profile.id,))).get(profile.id)
             if now is None:
                 return False
             if now.merged_into is not None or not ids.issuperset(now.ids):  # merged a moment ago
@@ -217,8 +217,8 @@ class Forgetter:
             await self._store.remove(now.id, now.version)
             return True
         finally:
-            tracker.known.forget(None, set(person.ids))
-            tracker.lines.give(line)
+            tracker.cache.forget(None, set(profile.ids))
+            tracker.queues.release(line)
 
     async def _alive(self, going: Forgetting, work: Coroutine[Any, Any, T]) -> T:
         """Wait for what may take long; meanwhile nobody shall take the forgetting for left."""
@@ -243,9 +243,9 @@ class Forgetter:
         return forgetting
 
 
-def _living_first(person: Profile) -> tuple[bool, str]:
+def _living_first(profile: Profile) -> tuple[bool, str]:
     """The tombstones that lead to somebody go last: until then they are found by them."""
-    return person.merged_into is not None, person.id
+    return profile.merged_into is not None, profile.id
 
 
 _decode = json.Decoder(Forgetting).decode

@@ -11,10 +11,10 @@ from typing import Final
 
 from msgspec import Struct, json, structs
 
-from engine.ports.store import Moving
+from engine.ports.store import Contention
 from engine.profile.document import Profile
 from engine.profile.fold import fold
-from engine.profile.profile_view import shown
+from engine.profile.profile_view import profile_view
 from engine.search.page import BadCursor, Page
 from engine.search.query import Query
 from engine.tracking.pipeline.tracker import Tracker
@@ -59,7 +59,7 @@ class Reevaluation:
 
     async def renew(self, seconds: float, most: int) -> Progress:
         """Go on looking at all profiles, if the segments have changed since that was done."""
-        version, clock = self._tracker.project.conditional.version, self._tracker.clock
+        version, clock = self._tracker.project.segment_rules.version, self._tracker.clock
         progress = self._known or await self.progress()
         if progress is None or progress.version != version:
             counts = await self._store.counts()
@@ -82,7 +82,7 @@ class Reevaluation:
     async def _stretch(self, progress: Progress) -> Progress:
         page = await self._page(progress.after)
         people = [item for item in page.items if isinstance(item, Profile)]
-        changed = await self._look([person.id for person in people if self._would_move(person)])
+        changed = await self._look([profile.id for profile in people if self._would_move(profile)])
         return structs.replace(
             progress,
             looked=progress.looked + len(people),
@@ -98,13 +98,13 @@ class Reevaluation:
         except BadCursor:  # of a store that was another one then
             return await self._store.search(query, BATCH)
 
-    def _would_move(self, person: Profile) -> bool:
+    def _would_move(self, profile: Profile) -> bool:
         """Whether a unit would find anything to write: most profiles are only read."""
         project = self._tracker.project
-        at = max(self._tracker.clock.now(), person.judged)
-        seen = shown(person, fold(person, project.settings.fields))
-        after = project.conditional.settled(project.conditional.caught_up(person, seen, at), seen, at)
-        return (after.conditional, after.standing, after.due) != (person.conditional, person.standing, person.due)
+        at = max(self._tracker.clock.now(), profile.evaluated_at)
+        seen = profile_view(profile, fold(profile, project.settings.fields))
+        after = project.segment_rules.settled(project.segment_rules.caught_up(profile, seen, at), seen, at)
+        return (after.conditional, after.standing, after.due) != (profile.conditional, profile.standing, profile.due)
 
     async def _look(self, ids: Iterable[str]) -> int:
         """Look at some profiles; gives how many have changed."""
@@ -112,7 +112,7 @@ class Reevaluation:
         for start in range(0, len(todo), SIDE_BY_SIDE):
             some = [self._tracker.reevaluate(id) for id in todo[start : start + SIDE_BY_SIDE]]
             for found in await asyncio.gather(*some, return_exceptions=True):
-                if isinstance(found, BaseException) and not isinstance(found, Moving):
+                if isinstance(found, BaseException) and not isinstance(found, Contention):
                     raise found
                 changed += found is True  # one that keeps moving is looked at by whoever moves it
         return changed

@@ -10,27 +10,27 @@ from collections.abc import Sequence
 from msgspec import Struct, structs
 
 from engine.ports.records import ProfileWrite, Unit
-from engine.ports.resolve import Unknown, somebody_at
-from engine.ports.store import Clock, Conflict, Moving, Store
-from engine.profile.document import Profile, Step
+from engine.ports.resolve import NotFound, require_profile
+from engine.ports.store import Clock, Conflict, Contention, Store
+from engine.profile.document import Link, Profile
 from engine.profile.fold import fold
 from engine.profile.merge import still_joined, tombstone, unmerge
-from engine.profile.profile_view import shown
+from engine.profile.profile_view import profile_view
 from engine.project.project import Project
 from engine.tracking.pipeline.tracker import Tracker
-from engine.tracking.unit.cache import KnownProfile
+from engine.tracking.unit.cache import CachedProfile
 from engine.tracking.unit.triggers import Triggers
 
-MOST_RUNS = 12  # when the documents keep moving
+MAX_RUNS = 12  # when the documents keep moving
 SHORTEST = 6  # characters by which a step may be named
 
 
 class Unmerged(Struct, frozen=True):
     """What there is now: the profiles, the step that is undone, and the steps that join its ids all the same."""
 
-    profiles: tuple[KnownProfile, ...]
-    step: Step
-    still: tuple[Step, ...] = ()
+    profiles: tuple[CachedProfile, ...]
+    step: Link
+    still: tuple[Link, ...] = ()
 
 
 async def unmerge_stored(store: Store, project: Project, clock: Clock, id: str, step: str) -> Unmerged:
@@ -38,9 +38,9 @@ async def unmerge_stored(store: Store, project: Project, clock: Clock, id: str, 
 
     Raises `Unknown` and `Unavailable`.
     """
-    for run in range(MOST_RUNS):
+    for run in range(MAX_RUNS):
         try:
-            return await _once(store, project, clock.now(), await somebody_at(store, id), step)
+            return await _once(store, project, clock.now(), await require_profile(store, id), step)
         except Conflict:
             await asyncio.sleep(0.005 * run)
     raise _moving(id)
@@ -48,47 +48,47 @@ async def unmerge_stored(store: Store, project: Project, clock: Clock, id: str, 
 
 async def unmerge_served(tracker: Tracker, id: str, step: str) -> Unmerged:
     """The same beside the units of a server: in turn with those of the profile, which are held up that long."""
-    store, lines = tracker.store, tracker.lines
-    for run in range(MOST_RUNS):
-        person = await somebody_at(store, id)
-        line, _ = await lines.take(person.id)
+    store, lines = tracker.store, tracker.queues
+    for run in range(MAX_RUNS):
+        profile = await require_profile(store, id)
+        line, _ = await lines.acquire(profile.id)
         try:
-            await lines.settled(line)
-            person = await somebody_at(store, id)
-            return await _once(store, tracker.project, tracker.clock.now(), person, step)
+            await lines.drained(line)
+            profile = await require_profile(store, id)
+            return await _once(store, tracker.project, tracker.clock.now(), profile, step)
         except Conflict:
             pass
         finally:
-            tracker.known.forget(None, {id, *person.ids})
-            lines.give(line)
+            tracker.cache.forget(None, {id, *profile.ids})
+            lines.release(line)
         await asyncio.sleep(0.005 * run)
     raise _moving(id)
 
 
-async def _once(store: Store, project: Project, now: int, person: Profile, named: str) -> Unmerged:
-    step = step_of(person, named)
+async def _once(store: Store, project: Project, now: int, profile: Profile, named: str) -> Unmerged:
+    step = step_of(profile, named)
     if step.undone:
-        return Unmerged((_known(person, project, now),), step, still_joined(person, step.id))
-    still = still_joined(person, step.id)
-    shares = unmerge(person, step.id, now)
-    stored = await store.as_stored(tuple(person.parts))
-    versions = {id: each.version for id, each in stored.items()} | {person.id: person.version}
+        return Unmerged((_known(profile, project, now),), step, still_joined(profile, step.id))
+    still = still_joined(profile, step.id)
+    shares = unmerge(profile, step.id, now)
+    stored = await store.as_stored(tuple(profile.parts))
+    versions = {id: each.version for id, each in stored.items()} | {profile.id: profile.version}
     known = tuple([_known(_next(share, versions), project, now) for share in shares])
-    writes = [ProfileWrite(each.person, versions.get(each.person.id, 0), each.shown) for each in known]
-    await store.commit(Unit(profiles=(*writes, *_pointed([each.person for each in known], stored))))
-    return Unmerged(known, known[0].person.steps.get(step.id, step), still)
+    writes = [ProfileWrite(each.profile, versions.get(each.profile.id, 0), each.view) for each in known]
+    await store.commit(Unit(profiles=(*writes, *_pointed([each.profile for each in known], stored))))
+    return Unmerged(known, known[0].profile.links.get(step.id, step), still)
 
 
-def step_of(person: Profile, named: str) -> Step:
+def step_of(profile: Profile, named: str) -> Link:
     """The step whose id is, or begins with, `named`. Raises `Unknown`."""
-    if named in person.steps:
-        return person.steps[named]
-    found = [step for id, step in person.steps.items() if len(named) >= SHORTEST and id.startswith(named)]
+    if named in profile.links:
+        return profile.links[named]
+    found = [step for id, step in profile.links.items() if len(named) >= SHORTEST and id.startswith(named)]
     if len(found) == 1:
         return found[0]
     several = "several steps that begin with" if found else "no step"
     short = f" (a step is named by {SHORTEST} characters of its id at least)" if len(named) < SHORTEST else ""
-    raise Unknown(f"the profile {person.id} has {several} {named}{short}")
+    raise NotFound(f"the profile {profile.id} has {several} {named}{short}")
 
 
 def _next(share: Profile, versions: dict[str, int]) -> Profile:
@@ -98,25 +98,25 @@ def _next(share: Profile, versions: dict[str, int]) -> Profile:
 def _pointed(people: Sequence[Profile], stored: dict[str, Profile]) -> list[ProfileWrite]:
     """The tombstones that do not lead where their id belongs now."""
     found = []
-    for person in people:
-        for id in person.ids[1:]:
-            stone = stored.get(id) or Profile(id=id, created=person.parts[id].created)
-            if stone.merged_into != person.id:
-                found.append(ProfileWrite(tombstone(stone, person.id), stone.version))
+    for profile in people:
+        for id in profile.ids[1:]:
+            stone = stored.get(id) or Profile(id=id, created=profile.parts[id].created)
+            if stone.merged_into != profile.id:
+                found.append(ProfileWrite(tombstone(stone, profile.id), stone.version))
     return found
 
 
-def _known(person: Profile, project: Project, now: int) -> KnownProfile:
+def _known(profile: Profile, project: Project, now: int) -> CachedProfile:
     """A profile as it is stored, and what it shows with the segments that its own parts make.
 
     Where flows hear of segments that are left, it is stored with those it had, and due: they hear of it when a server
     looks at it.
     """
-    tree = fold(person, project.settings.fields)
-    settled = project.conditional.settled(person, shown(person, tree), max(now, person.judged))
-    stored = person if Triggers(project).crossings else settled
-    return KnownProfile(stored, shown(settled, tree))
+    tree = fold(profile, project.settings.fields)
+    settled = project.segment_rules.settled(profile, profile_view(profile, tree), max(now, profile.evaluated_at))
+    stored = profile if Triggers(project).segment_events else settled
+    return CachedProfile(stored, profile_view(settled, tree))
 
 
-def _moving(id: str) -> Moving:
-    return Moving(f"the profile {id} moved {MOST_RUNS} times while it was split")
+def _moving(id: str) -> Contention:
+    return Contention(f"the profile {id} moved {MAX_RUNS} times while it was split")

@@ -21,12 +21,12 @@ from engine.flow.ask import (
 from engine.flow.run import Asked
 from engine.ports.ids import cause_of
 from engine.ports.records import Session
-from engine.ports.resolve import profile_at
+from engine.ports.resolve import resolve_profile
 from engine.ports.store import Clock, Performer, Store
-from engine.ports.tombstone import of_profile
+from engine.ports.tombstone import profile_tombstone
 from engine.profile.document import new_profile
-from engine.tracking.unit.processing import Pending, shown_session
-from engine.tracking.unit.request import ReplyKey, Request
+from engine.tracking.unit.processing import PendingRun, session_view
+from engine.tracking.unit.request import ReplyKey, UnitRequest
 
 _encode = msgspec.json.Encoder().encode
 
@@ -44,7 +44,7 @@ class Driver:
         self.clock = clock
         self._secret = b""
 
-    async def drive(self, pending: Pending, request: Request) -> None:
+    async def drive(self, pending: PendingRun, request: UnitRequest) -> None:
         """Answer a machine's asks until it is over, or the answer cannot wait any longer."""
         todo = list(pending.asked)
         tasks: Tasks = {}
@@ -64,7 +64,7 @@ class Driver:
         finally:
             await _cancel(tasks)
 
-    async def _first(self, tasks: Tasks, request: Request) -> list["asyncio.Task[Reply]"]:
+    async def _first(self, tasks: Tasks, request: UnitRequest) -> list["asyncio.Task[Reply]"]:
         """The tasks that are done first, in the order of asking; all of them once the wait budget is used up."""
         if not tasks:
             return []
@@ -74,21 +74,21 @@ class Driver:
             await _cancel(tasks)
         return [task for task in tasks if task.done()]
 
-    async def _perform(self, pending: Pending, asked: Asked) -> Reply:
+    async def _perform(self, pending: PendingRun, asked: Asked) -> Reply:
         if asked.delay_ms:
             await asyncio.sleep(asked.delay_ms / 1000)
         return await self.outside(pending, asked)
 
-    async def outside(self, pending: Pending, asked: Asked) -> Reply:
+    async def outside(self, pending: PendingRun, asked: Asked) -> Reply:
         """The reply from outside to what a node of a run asks. Flow tests answer here, for they mock nodes by name."""
         assert isinstance(asked.ask, HttpAsk)  # noqa: S101
         return await self.performer.perform(asked.ask)
 
-    async def _own(self, asked: Asked, pending: Pending, request: Request) -> Reply:
+    async def _own(self, asked: Asked, pending: PendingRun, request: UnitRequest) -> Reply:
         """What our own store answers (read again at each run), or an outside reply that was recorded."""
         match asked.ask:
             case ProfileById(id=id):
-                return ProfileReply(await profile_at(self.store, id), id)
+                return ProfileReply(await resolve_profile(self.store, id), id)
             case ProfileByKey(path=path, value=value):
                 return await self._by_key(path, value, request.now)
             case ProfilesByKeys(keys=keys):
@@ -100,7 +100,7 @@ class Driver:
             case SessionById(id=id):
                 session = await self.store.session(request.source.source, id)
                 found = session or Session(request.source.source, id, request.now)
-                return SessionReply(shown_session(found), found.version, found.profile)
+                return SessionReply(session_view(found), found.version, found.profile)
         return request.replies[_key(pending, asked)]
 
     async def _by_key(self, path: str, value: str, now: int) -> ProfileReply:
@@ -109,18 +109,18 @@ class Driver:
         cause, name = cause_of(self._secret, path, value), f"{path}={value}"
         key = await self.store.key(name)
         while key is not None:
-            person = await profile_at(self.store, key.id)
+            profile = await resolve_profile(self.store, key.id)
             # Reading the profile may have finished what its last unit left to be written: who has proven the key, too.
             again = await self.store.key(name) if key.claim else key
             if again == key:
-                if person is None and await self.store.key(of_profile(self._secret, key.id)) is not None:
+                if profile is None and await self.store.key(profile_tombstone(self._secret, key.id)) is not None:
                     break  # a forgotten one's, which is about to be erased
-                return ProfileReply(person or new_profile(key.id, now), key.id, key.claim, cause)
+                return ProfileReply(profile or new_profile(key.id, now), key.id, key.claim, cause)
             key = again
         return ProfileReply(None, cause=cause)
 
 
-def _hand_in(pending: Pending, asked: Asked, reply: Reply) -> list[Asked]:
+def _hand_in(pending: PendingRun, asked: Asked, reply: Reply) -> list[Asked]:
     pending.machine.reply(asked.node, reply)
     return pending.machine.advance()
 
@@ -132,13 +132,13 @@ async def _cancel(tasks: Tasks) -> None:
         await asyncio.wait(tasks)
 
 
-def _key(pending: Pending, asked: Asked) -> ReplyKey:
+def _key(pending: PendingRun, asked: Asked) -> ReplyKey:
     ask = asked.ask
     question = msgspec.structs.replace(ask, timeout_ms=0) if isinstance(ask, HttpAsk) else ask
     return pending.event, pending.machine.flow.name, asked.id, asked.number, asked.attempt, _encode(question)
 
 
-def _next(todo: list[Asked], pending: Pending, request: Request) -> int:
+def _next(todo: list[Asked], pending: PendingRun, request: UnitRequest) -> int:
     """Which ask is answered next: what has to be sent goes first, recorded replies come in their recorded order."""
     order = {key: i for i, key in enumerate(request.replies)}
     ranks = [order.get(_key(pending, asked), -1) for asked in todo]

@@ -13,36 +13,36 @@ from msgspec import Struct, structs
 
 from engine.flow.plan import Flow
 from engine.ports.ids import is_placeholder
-from engine.ports.records import Mark
-from engine.ports.store import Clock, Conflict, Moving, Performer, Store, Unavailable
+from engine.ports.records import ProcessedEvent
+from engine.ports.store import Clock, Conflict, Contention, Performer, Store, Unavailable
 from engine.profile.document import Profile
 from engine.project.project import Project
-from engine.project.source import OWN, Source
+from engine.project.source import SYSTEM_SOURCE, Source
 from engine.tracking.answer.answer import Answer, nothing_accepted
-from engine.tracking.answer.outcome import UNTOUCHED, Done, Missed, answer_of, done_of, repeated
+from engine.tracking.answer.outcome import UNCHANGED, FailedUnit, UnitResult, answer_of, duplicate_result, unit_result
 from engine.tracking.intake.admission import authority
 from engine.tracking.intake.payload import Intake, Options, Refusal
 from engine.tracking.pipeline.driver import Driver
 from engine.tracking.pipeline.loading import Loaded, Loading
-from engine.tracking.pipeline.profile_queue import Ahead, Lines, Place
+from engine.tracking.pipeline.profile_queue import PendingCommit, ProfileQueues, UncommittedState
 from engine.tracking.pipeline.readiness import Readiness
-from engine.tracking.unit.cache import Known
-from engine.tracking.unit.compose import Composed, compose, rejected_records, unmoved
-from engine.tracking.unit.event import Being, system_event
+from engine.tracking.unit.cache import ProfileCache
+from engine.tracking.unit.compose import Composed, compose, rejected_records, writes_nothing
+from engine.tracking.unit.event import UnitEvent, system_event
 from engine.tracking.unit.ledger import Counted, Ledger
-from engine.tracking.unit.processing import Start, Work
-from engine.tracking.unit.request import Request, beings, sorted_out, taken_before, units_of
+from engine.tracking.unit.processing import UnitContext, UnitRun
+from engine.tracking.unit.request import UnitRequest, client_events, committed_earlier, split_duplicates, units_of
 from engine.tracking.unit.triggers import Triggers
 
-MOST_RUNS = 24  # of one unit, when its documents keep moving
+MAX_RUNS = 24  # of one unit, when its documents keep moving
 PLAIN = Options()
 
 
-class Boarded(Struct, frozen=True):
+class Enqueued(Struct, frozen=True):
     """A unit on its way to the store, and what is told of it once it is there."""
 
-    done: Done
-    place: Place
+    done: UnitResult
+    place: PendingCommit
 
 
 class Tracker:
@@ -55,11 +55,11 @@ class Tracker:
         self.driver = Driver(store, performer, clock)
         self.clock = clock
         self.new_id = new_id
-        self.known = Known()
+        self.cache = ProfileCache()
         self.ledger = Ledger()
-        self.lines = Lines(store, self.known, self.ledger)
+        self.queues = ProfileQueues(store, self.cache, self.ledger)
         self.triggers = Triggers(project)
-        self.loading = Loading(store, self.known, lambda: self.project.settings.fields)
+        self.loading = Loading(store, self.cache, lambda: self.project.settings.fields)
 
     @property
     def project(self) -> Project:
@@ -95,33 +95,35 @@ class Tracker:
         What they make flows do is done in the same unit; with the debugger, it is kept why others do nothing. Raises
         `Unavailable`.
         """
-        done = await self._unit(self._request(Intake(source=OWN.source, profile=id, options=options), OWN))
-        return done is not UNTOUCHED
+        done = await self._unit(
+            self._request(Intake(source=SYSTEM_SOURCE.source, profile=id, options=options), SYSTEM_SOURCE)
+        )
+        return done is not UNCHANGED
 
-    async def _reject(self, request: Request) -> None:
+    async def _reject(self, request: UnitRequest) -> None:
         """Keep the events of a payload of which none could be accepted."""
         await self.loading.not_late(request.intake)
         await self.store.reject(rejected_records(request.intake, request.now, request.seed))
         self.ledger.count(Counted(rejected=len(request.intake.rejected)))
 
-    async def _one_by_one(self, requests: list[Request]) -> tuple[list[Done], list[Missed]]:
+    async def _one_by_one(self, requests: list[UnitRequest]) -> tuple[list[UnitResult], list[FailedUnit]]:
         """The units of one payload: those that are done, and once one is, those that could not be taken."""
-        done: list[Done] = []
-        missed: list[Missed] = []
+        done: list[UnitResult] = []
+        missed: list[FailedUnit] = []
         for request in requests:
             try:
                 done.append(await self._unit(request))
-            except (Unavailable, Refusal) as wrong:
+            except (Unavailable, Refusal) as error:
                 if not done:
                     raise
-                missed.append(Missed(request, wrong))
+                missed.append(FailedUnit(request, error))
         return done, missed
 
-    def _request(self, intake: Intake, source: Source) -> Request:
-        return Request(
+    def _request(self, intake: Intake, source: Source) -> UnitRequest:
+        return UnitRequest(
             source=source,
             intake=intake,
-            events=beings(intake, self.new_id),
+            events=client_events(intake, self.new_id),
             now=self.clock.now(),
             seed=self.new_id(),
             deadline=self.clock.ticks() + source.answer_within / 1000,
@@ -141,37 +143,37 @@ class Tracker:
 
     # ---- a unit -----------------------------------------------------------------------------------------------------
 
-    async def _unit(self, request: Request) -> Done:
-        for run in range(1, MOST_RUNS + 1):
+    async def _unit(self, request: UnitRequest) -> UnitResult:
+        for run in range(1, MAX_RUNS + 1):
             try:
                 sent = await self._sent(request)
-                if isinstance(sent, Boarded):
+                if isinstance(sent, Enqueued):
                     return await self._landed(request, sent)
                 if sent is not None:
                     return sent
             except Conflict:
                 pass
             await asyncio.sleep(_pause(request.seed, run))
-        raise Moving(f"the documents of this payload moved {MOST_RUNS} times while it was processed")
+        raise Contention(f"the documents of this payload moved {MAX_RUNS} times while it was processed")
 
-    async def _sent(self, request: Request) -> Boarded | Done | None:
+    async def _sent(self, request: UnitRequest) -> Enqueued | UnitResult | None:
         """Run a unit and put it on its way; None when it turns out to be of another profile than it was taken for."""
         loaded = self.loading.at_hand(request, None) or await self.loading.load(request, None)
         if loaded.known is None:
-            return await self._alone(request, loaded) if request.events else UNTOUCHED
-        return await self._in_line(request, loaded, loaded.known.person.id)
+            return await self._alone(request, loaded) if request.events else UNCHANGED
+        return await self._in_line(request, loaded, loaded.known.profile.id)
 
-    async def _landed(self, request: Request, boarded: Boarded) -> Done:
+    async def _landed(self, request: UnitRequest, boarded: Enqueued) -> UnitResult:
         """What is told of a unit, once it is committed. Raises `Conflict` if it could not be."""
         place = boarded.place
         try:
-            await self.lines.landed(place)
+            await self.queues.wait_committed(place)
         except Conflict:
-            self._forget(request, [place.acting], [place.known.person if place.known is not None else None])
+            self._forget(request, [place.acting], [place.known.profile if place.known is not None else None])
             raise
         return boarded.done
 
-    async def _alone(self, request: Request, loaded: Loaded) -> Done:
+    async def _alone(self, request: UnitRequest, loaded: Loaded) -> UnitResult:
         """A unit that came without a profile: nothing else waits for it."""
         marks, fresh = await self._fresh(request, None)
         if not fresh:
@@ -179,54 +181,58 @@ class Tracker:
         work, composed = await self._run(request, loaded, fresh)
         return await self._committed(request, loaded, work, composed, marks)
 
-    async def _in_line(self, request: Request, loaded: Loaded, turn: str) -> Boarded | Done | None:
+    async def _in_line(self, request: UnitRequest, loaded: Loaded, turn: str) -> Enqueued | UnitResult | None:
         """A unit of the profile `turn`, in turn with others; None when it turns out to be of another profile."""
-        line, old = await self.lines.take(turn)
+        line, old = await self.queues.acquire(turn)
         try:
             if old:
-                loaded = self.loading.at_hand(request, line.ahead) or await self.loading.load(request, line.ahead)
-                if loaded.known is None or loaded.known.person.id != turn:
+                loaded = self.loading.at_hand(request, line.uncommitted) or await self.loading.load(
+                    request, line.uncommitted
+                )
+                if loaded.known is None or loaded.known.profile.id != turn:
                     return None  # merged meanwhile: it is another profile's turn to wait for
-            marks, fresh = await self._fresh(request, line.ahead)
+            marks, fresh = await self._fresh(request, line.uncommitted)
             if request.events and not fresh:
-                await self.lines.settled(line)
+                await self.queues.drained(line)
                 return await self._repeated(request, loaded, marks)
             work, composed = await self._run(request, loaded, fresh)
-            if not request.events and unmoved(work, composed):
-                await self.lines.settled(line)  # it has looked at what may not be committed yet
-                return UNTOUCHED
+            if not request.events and writes_nothing(work, composed):
+                await self.queues.drained(line)  # it has looked at what may not be committed yet
+                return UNCHANGED
             if work.merged:  # it touches other lines: nobody may build on it before it is committed
-                await self.lines.settled(line)
+                await self.queues.drained(line)
                 return await self._committed(request, loaded, work, composed, marks)
-            done = done_of(request, work, composed, marks)
-            return Boarded(done, self.lines.board(line, composed, loaded.acting, done.counted))
+            done = unit_result(request, work, composed, marks)
+            return Enqueued(done, self.queues.enqueue(line, composed, loaded.acting, done.counted))
         finally:
-            self.lines.give(line)
+            self.queues.release(line)
 
-    async def _run(self, request: Request, loaded: Loaded, fresh: list[Being]) -> tuple[Work, Composed]:
+    async def _run(self, request: UnitRequest, loaded: Loaded, fresh: list[UnitEvent]) -> tuple[UnitRun, Composed]:
         """Run the unit's events; what comes of it is to be committed."""
         work = self._work(request, loaded)
-        for pending in work.go([*self._system_events(loaded, request), *fresh]):
+        for pending in work.run([*self._system_events(loaded, request), *fresh]):
             await self.driver.drive(pending, request)
         rejected = rejected_records(request.intake, request.now, request.seed)
         return work, compose(work, request.intake, request.intake.options.saveSession, rejected)
 
     async def _committed(
-        self, request: Request, loaded: Loaded, work: Work, composed: Composed, marks: dict[int, Mark]
-    ) -> Done:
+        self, request: UnitRequest, loaded: Loaded, work: UnitRun, composed: Composed, marks: dict[int, ProcessedEvent]
+    ) -> UnitResult:
         """Commit a unit on its own. Raises `Conflict`."""
-        done = done_of(request, work, composed, marks)
+        done = unit_result(request, work, composed, marks)
         try:
             await self.store.commit(composed.unit)
         except Conflict:
-            own = loaded.known.person if loaded.known is not None else None
-            self._forget(request, [loaded.acting, work.sight.acting], [own, work.sight.person, *work.merged])
+            own = loaded.known.profile if loaded.known is not None else None
+            self._forget(request, [loaded.acting, work.state.acting], [own, work.state.profile, *work.merged])
             raise
-        self.known.learn(composed.session, composed.known, loaded.acting)
+        self.cache.update(composed.session, composed.known, loaded.acting)
         self.ledger.count(done.counted)
         return done
 
-    async def _fresh(self, request: Request, ahead: Ahead | None) -> tuple[dict[int, Mark], list[Being]]:
+    async def _fresh(
+        self, request: UnitRequest, ahead: UncommittedState | None
+    ) -> tuple[dict[int, ProcessedEvent], list[UnitEvent]]:
         """The marks of those events that have taken effect before, by index; and the others, each id once."""
         ids = tuple(event.id for event in request.events if event.marked)
         if not ids:
@@ -235,31 +241,31 @@ class Tracker:
         found = ahead.marks if ahead is not None else {}
         before = {id: found[source, id] for id in ids if (source, id) in found}  # first: what lands meanwhile goes
         marks = {**await self.store.marks(source, ids), **before}
-        return sorted_out(request, marks)
+        return split_duplicates(request, marks)
 
-    async def _repeated(self, request: Request, loaded: Loaded, marks: dict[int, Mark]) -> Done:
+    async def _repeated(self, request: UnitRequest, loaded: Loaded, marks: dict[int, ProcessedEvent]) -> UnitResult:
         """A payload of which nothing is new: the first answer's ids for the same session or profile, else its own."""
         first = next(iter(marks.values()))
-        own = loaded.known.person if loaded.known else None
+        own = loaded.known.profile if loaded.known else None
         profile = loaded.acting
         if first.session == request.intake.session or authority(request.source) == "trust":
             same = first.session == request.intake.session or (own is not None and first.profile in own.ids)
             profile = first.profile if same else own.id if own is not None else None
         rejected = rejected_records(request.intake, request.now, request.seed)
-        mine = taken_before(request, marks)
+        mine = committed_earlier(request, marks)
         if rejected and not mine:
             await self.store.reject(rejected)
         stored = sum([event.save for event in mine])
         counted = Counted(stored, len(mine) - stored, len(rejected), len(request.events) - len(mine))
         self.ledger.count(counted)
-        return repeated(request, None if request.intake.profile_less else profile, marks, counted)
+        return duplicate_result(request, None if request.intake.profile_less else profile, marks, counted)
 
-    def _work(self, request: Request, loaded: Loaded) -> Work:
-        start = Start(
+    def _work(self, request: UnitRequest, loaded: Loaded) -> UnitRun:
+        start = UnitContext(
             source=request.source,
             session=loaded.session,
-            person=loaded.known.person if loaded.known else None,
-            shown=loaded.known.shown if loaded.known else None,
+            profile=loaded.known.profile if loaded.known else None,
+            view=loaded.known.view if loaded.known else None,
             acting=loaded.acting,
             now=request.now,
             seed=request.seed,
@@ -270,29 +276,33 @@ class Tracker:
             visit=loaded.session is not None and not loaded.session.version and request.intake.options.saveSession,
             save=request.intake.options.saveEvents,
         )
-        return Work(self.triggers, start, self.clock.ticks, self._sampled)
+        return UnitRun(self.triggers, start, self.clock.ticks, self._sampled)
 
-    def _sampled(self, event: Being, flow: Flow) -> bool:
+    def _sampled(self, event: UnitEvent, flow: Flow) -> bool:
         share = flow.keep if flow.keep is not None else self.project.settings.keep("finished")
         return share > 0 and zlib.crc32(f"{event.id}{flow.name}".encode()) % 10_000 < share * 10_000
 
-    def _system_events(self, loaded: Loaded, request: Request) -> list[Being]:
+    def _system_events(self, loaded: Loaded, request: UnitRequest) -> list[UnitEvent]:
         """The events that the system adds, where a flow is triggered by them."""
         events = []
         save = request.intake.options.saveEvents
-        if loaded.known is not None and loaded.known.person.version == 0 and self.triggers.of_system("profile-created"):
-            events.append(system_event("profile-created", loaded.known.person.id, save))
+        if (
+            loaded.known is not None
+            and loaded.known.profile.version == 0
+            and self.triggers.of_system("profile-created")
+        ):
+            events.append(system_event("profile-created", loaded.known.profile.id, save))
         if loaded.session is not None and loaded.session.version == 0 and self.triggers.of_system("session-opened"):
             events.append(system_event("session-opened", f"{loaded.session.source}/{loaded.session.id}", save))
         return events
 
-    def _forget(self, request: Request, actings: Iterable[str | None], people: Iterable[Profile | None]) -> None:
+    def _forget(self, request: UnitRequest, actings: Iterable[str | None], people: Iterable[Profile | None]) -> None:
         """Forget what a conflict has shown to be old."""
         ids = {id for id in (*actings, request.intake.profile) if id}
-        for person in people:
-            ids |= set(person.ids) if person is not None else set()
+        for profile in people:
+            ids |= set(profile.ids) if profile is not None else set()
         session = request.intake.session
-        self.known.forget((request.intake.source, session) if session else None, ids)
+        self.cache.forget((request.intake.source, session) if session else None, ids)
 
 
 def _pause(seed: str, runs: int) -> float:

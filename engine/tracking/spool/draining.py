@@ -14,22 +14,31 @@ import msgspec
 from msgspec import Struct
 
 from engine.ports.ids import short_hash
-from engine.ports.records import Mark, Rejected, Unit
-from engine.ports.store import Clock, Conflict, Moving, Performer, Spool, Store, TooLarge, Unavailable
+from engine.ports.records import ProcessedEvent, Rejected, Unit
+from engine.ports.store import Clock, Conflict, Contention, Performer, Spool, Store, TooLarge, Unavailable
 from engine.project.project import Project
-from engine.tracking.answer.outcome import Done, done_of
-from engine.tracking.pipeline.tracker import Boarded, Tracker
-from engine.tracking.spool.entry import Lane, Name, Spooled, Waiting, lanes_of, unpacked, unprocessed, unreadable
+from engine.tracking.answer.outcome import UnitResult, unit_result
+from engine.tracking.pipeline.tracker import Enqueued, Tracker
+from engine.tracking.spool.entry import (
+    Name,
+    OrderedGroup,
+    QueuedUnit,
+    SpooledUnit,
+    ordered_groups,
+    rejected_entry,
+    rejected_unit,
+    unpack,
+)
 from engine.tracking.spool.provisional_id import adoption
 from engine.tracking.unit.compose import rejected_records
 from engine.tracking.unit.ledger import Counted
-from engine.tracking.unit.request import Request, sorted_out
+from engine.tracking.unit.request import UnitRequest, split_duplicates
 
 WINDOW = 256  # units that are on their way to the store at once
-FRUITLESS = 4  # windows in a row of which the store takes nothing, until it is left in peace
+MAX_FRUITLESS_WINDOWS = 4  # windows in a row of which the store takes nothing, until it is left in peace
 
 
-class Drained(Struct):
+class DrainResult(Struct):
     """What one pass over the spool has come to, in units; `reason` is why it left something, None when it did not."""
 
     done: int = 0
@@ -64,9 +73,9 @@ class DrainingTracker(Tracker):
         self._failed: set[int] = set()  # places of units that were tried in vain: the store may have taken them
         self._finished: set[int] = set()  # places of units that are done and not yet dropped
 
-    async def drain(self) -> Drained:
+    async def drain(self) -> DrainResult:
         """Bring what waits to the store, in order, until nothing waits or the store takes nothing."""
-        drained = Drained()
+        drained = DrainResult()
         try:
             drained.reason = await self.store.ready()
             if drained.reason is None:
@@ -93,15 +102,15 @@ class DrainingTracker(Tracker):
             await self.spool.keep_secret(self.loading.secret)
         self._met = True
 
-    async def _pass(self, drained: Drained) -> None:
+    async def _pass(self, drained: DrainResult) -> None:
         """Go once through the spool. What cannot be taken stays, and all that comes after it in its lane."""
         place, held, fruitless = 0, set[Name](), 0
         self._door = asyncio.Event()
-        while fruitless < FRUITLESS and (parcels := await self.spool.after(place, WINDOW)):
-            place = parcels[-1].place
+        while fruitless < MAX_FRUITLESS_WINDOWS and (entries := await self.spool.after(place, WINDOW)):
+            place = entries[-1].position
             failed = drained.failed
-            waiting = await asyncio.gather(*(self._owned(unpacked(one), held, drained) for one in parcels))
-            lanes = [lane for lane in lanes_of(waiting) if not _is_held(lane, held)]
+            waiting = await asyncio.gather(*(self._owned(unpack(one), held, drained) for one in entries))
+            lanes = [lane for lane in ordered_groups(waiting) if not _is_held(lane, held)]
             done = await asyncio.gather(*(self._lane(lane, held, drained) for lane in lanes))
             await self._drop([place for places in done for place in places])
             fruitless = 0 if any(done) else fruitless + (drained.failed > failed)
@@ -111,7 +120,7 @@ class DrainingTracker(Tracker):
         self._finished.difference_update(places)
         self._failed.difference_update(places)
 
-    async def _owned(self, waiting: Waiting, held: set[Name], drained: Drained) -> Waiting:
+    async def _owned(self, waiting: QueuedUnit, held: set[Name], drained: DrainResult) -> QueuedUnit:
         """With the name of the profile that the unit belongs to. Looking for it loads it, too."""
         spooled = waiting.spooled
         if spooled is None or spooled.intake.profile_less:
@@ -126,9 +135,9 @@ class DrainingTracker(Tracker):
             return waiting
         if loaded.known is None:
             return waiting
-        return msgspec.structs.replace(waiting, names=waiting.names | {("profile", loaded.known.person.id)})
+        return msgspec.structs.replace(waiting, names=waiting.names | {("profile", loaded.known.profile.id)})
 
-    async def _lane(self, lane: Lane, held: set[Name], drained: Drained) -> list[int]:
+    async def _lane(self, lane: OrderedGroup, held: set[Name], drained: DrainResult) -> list[int]:
         """Do the units of a lane in order; gives the places of those that are done."""
         done, together = 0, True
         try:
@@ -141,18 +150,18 @@ class DrainingTracker(Tracker):
                     done += 1
         except Unavailable as away:
             drained.fail(away)
-            self._failed.add(lane.waiting[done].parcel.place)
+            self._failed.add(lane.waiting[done].entry.position)
             held |= lane.names
-        return [waiting.parcel.place for waiting in lane.waiting[:done]]
+        return [waiting.entry.position for waiting in lane.waiting[:done]]
 
-    async def _convoy(self, waiting: Sequence[Waiting], drained: Drained) -> tuple[int, bool]:
+    async def _convoy(self, waiting: Sequence[QueuedUnit], drained: DrainResult) -> tuple[int, bool]:
         """Do the first units that belong to one profile; gives how many, and whether it is worth to try that again."""
         requests = []
         for one in waiting:
-            if one.spooled is None or not one.spooled.intake.events or one.parcel.place in self._finished:
+            if one.spooled is None or not one.spooled.intake.events or one.entry.position in self._finished:
                 break
-            requests.append((self._again(one, one.spooled), one.spooled.promised))
-        aboard: list[asyncio.Task[Done]] = []
+            requests.append((self._again(one, one.spooled), one.spooled.provisional_id))
+        aboard: list[asyncio.Task[UnitResult]] = []
         smooth, landed = True, 0
         try:
             await self._board(requests, aboard)
@@ -162,7 +171,9 @@ class DrainingTracker(Tracker):
             landed = await self._land(waiting, aboard, drained)
         return landed, smooth and landed == len(aboard)
 
-    async def _land(self, waiting: Sequence[Waiting], aboard: "list[asyncio.Task[Done]]", drained: Drained) -> int:
+    async def _land(
+        self, waiting: Sequence[QueuedUnit], aboard: "list[asyncio.Task[UnitResult]]", drained: DrainResult
+    ) -> int:
         """Wait for units that are on their way, even if this is cancelled meanwhile; gives how many have landed."""
         if not aboard:
             return 0
@@ -176,66 +187,68 @@ class DrainingTracker(Tracker):
         landed = failures.index(True) if True in failures else len(aboard)
         for one in waiting[:landed]:
             self._count_done(one, drained)
-        self._failed.update(one.parcel.place for one in waiting[landed : len(aboard)])
+        self._failed.update(one.entry.position for one in waiting[landed : len(aboard)])
         if cancelled is not None:
             raise cancelled
         return landed
 
-    async def _board(self, requests: Sequence[tuple[Request, str | None]], aboard: "list[asyncio.Task[Done]]") -> None:
+    async def _board(
+        self, requests: Sequence[tuple[UnitRequest, str | None]], aboard: "list[asyncio.Task[UnitResult]]"
+    ) -> None:
         """Run units of one profile in one turn, and put them on their way; ends before the first that needs more."""
         if not requests:
             return
         loaded = await self.loading.load(requests[0][0], None)
         if loaded.known is None:
             return
-        turn, source = loaded.known.person.id, requests[0][0].source.source
-        line, _ = await self.lines.take(turn)
+        turn, source = loaded.known.profile.id, requests[0][0].source.source
+        line, _ = await self.queues.acquire(turn)
         try:
-            await self.lines.settled(line)
+            await self.queues.drained(line)
             loaded = await self.loading.load(requests[0][0], None)
             seen = await self._marks([request for request, _ in requests if request.source.source == source])
-            version = loaded.known.person.version if loaded.known is not None else 0  # marks are read after profiles
+            version = loaded.known.profile.version if loaded.known is not None else 0  # marks are read after profiles
             for request, promised in requests:
-                loaded = await self.loading.load(request, line.ahead)
-                known = loaded.known.person if loaded.known is not None else None
+                loaded = await self.loading.load(request, line.uncommitted)
+                known = loaded.known.profile if loaded.known is not None else None
                 if known is None or (known.id, known.version, request.source.source) != (turn, version, source):
                     return
-                marks, fresh = sorted_out(request, seen)
+                marks, fresh = split_duplicates(request, seen)
                 if not fresh or promised not in {None, *known.ids}:
                     return
                 work, composed = await self._run(request, loaded, fresh)
-                if work.merged or composed.person is None:
+                if work.merged or composed.profile is None:
                     return
-                done = done_of(request, work, composed, marks)
-                boarded = Boarded(done, self.lines.board(line, composed, loaded.acting, done.counted))
+                done = unit_result(request, work, composed, marks)
+                boarded = Enqueued(done, self.queues.enqueue(line, composed, loaded.acting, done.counted))
                 aboard.append(asyncio.create_task(self._landed(request, boarded)))
-                version = composed.person.version
+                version = composed.profile.version
                 seen.update((mark.event, mark) for mark in composed.unit.marks)
         finally:
-            self.lines.give(line)
+            self.queues.release(line)
 
-    async def _marks(self, requests: Sequence[Request]) -> dict[str, Mark]:
+    async def _marks(self, requests: Sequence[UnitRequest]) -> dict[str, ProcessedEvent]:
         """The events of some units of one source that have taken effect before; one look-up for all."""
         ids = dict.fromkeys(event.id for request in requests for event in request.events)
         return dict(await self.store.marks(requests[0].source.source, tuple(ids)))
 
-    async def _one(self, waiting: Waiting, drained: Drained) -> None:
+    async def _one(self, waiting: QueuedUnit, drained: DrainResult) -> None:
         """Do a unit; or, if it cannot be done, keep its events as rejected ones. Raises `Unavailable`."""
         try:
             if waiting.spooled is None:
-                raise ValueError(waiting.wrong)
+                raise ValueError(waiting.error)
             await self._redo(waiting, waiting.spooled, drained)
-        except TooLarge as wrong:
-            await self._reject_all(waiting, wrong, drained)
+        except TooLarge as error:
+            await self._reject_all(waiting, error, drained)
         except Unavailable:
             raise
-        except Exception as wrong:  # noqa: BLE001  # whatever is wrong with a unit is told where its events are kept
-            await self._reject_all(waiting, wrong, drained)
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with a unit is told where its events are kept
+            await self._reject_all(waiting, error, drained)
 
-    async def _reject_all(self, waiting: Waiting, wrong: Exception, drained: Drained) -> None:
+    async def _reject_all(self, waiting: QueuedUnit, error: Exception, drained: DrainResult) -> None:
         """Keep the events of a unit that cannot be done: whatever is wrong with it must not hold up the others."""
         spooled = waiting.spooled
-        records = unreadable(waiting, self.clock.now()) if spooled is None else unprocessed(spooled, wrong)
+        records = rejected_entry(waiting, self.clock.now()) if spooled is None else rejected_unit(spooled, error)
         try:
             await self._give_up(waiting, records, drained)
         except Unavailable:
@@ -243,65 +256,65 @@ class DrainingTracker(Tracker):
         except Exception as worse:
             raise Unavailable(f"events that cannot be processed cannot be kept either: {worse}") from worse
 
-    async def _redo(self, waiting: Waiting, spooled: Spooled, drained: Drained) -> None:
+    async def _redo(self, waiting: QueuedUnit, spooled: SpooledUnit, drained: DrainResult) -> None:
         request = self._again(waiting, spooled)
         if not request.events:
             await self.loading.not_late(spooled.intake)
             records = rejected_records(spooled.intake, spooled.now, spooled.seed)
             await self._give_up(waiting, records, drained)
             return
-        place = waiting.parcel.place
+        place = waiting.entry.position
         if place not in self._finished:
             await self._unit(request)
             self._count_done(waiting, drained)
-        if spooled.promised is not None:
-            await self._keep_promise(request, spooled.promised)
+        if spooled.provisional_id is not None:
+            await self._keep_promise(request, spooled.provisional_id)
 
-    def _again(self, waiting: Waiting, spooled: Spooled) -> Request:
+    def _again(self, waiting: QueuedUnit, spooled: SpooledUnit) -> UnitRequest:
         source = spooled.source(self.project.sources)
         deadline = self.clock.ticks() + source.answer_within / 1000
-        again = spooled.tried or spooled.by != self._name or waiting.parcel.place in self._failed
+        again = spooled.tried or spooled.by != self._name or waiting.entry.position in self._failed
         return spooled.request(source, deadline, again=again)
 
-    def _count_done(self, waiting: Waiting, drained: Drained) -> None:
-        self.ledger.queue(-waiting.parcel.events)
-        self._finished.add(waiting.parcel.place)
+    def _count_done(self, waiting: QueuedUnit, drained: DrainResult) -> None:
+        self.ledger.queue(-waiting.entry.events)
+        self._finished.add(waiting.entry.position)
         drained.done += 1
 
-    async def _give_up(self, waiting: Waiting, records: tuple[Rejected, ...], drained: Drained) -> None:
+    async def _give_up(self, waiting: QueuedUnit, records: tuple[Rejected, ...], drained: DrainResult) -> None:
         """Keep rejected events, once: under a mark that no client's event can have."""
-        if waiting.parcel.place in self._finished:
+        if waiting.entry.position in self._finished:
             return
-        seed = waiting.spooled.seed if waiting.spooled is not None else short_hash("spool", str(waiting.parcel.doc))
+        seed = waiting.spooled.seed if waiting.spooled is not None else short_hash("spool", str(waiting.entry.doc))
         source = records[0].source
-        mark = Mark(source, f" spooled {seed}", records[0].at)
+        mark = ProcessedEvent(source, f" spooled {seed}", records[0].at)
         with suppress(Conflict):  # it was kept before
             await self.store.commit(Unit(marks=(mark,), rejected=records))
-        self.ledger.count(Counted(rejected=waiting.parcel.events))
+        self.ledger.count(Counted(rejected=waiting.entry.events))
         self._count_done(waiting, drained)
         drained.rejected += 1
 
-    async def _keep_promise(self, request: Request, id: str) -> None:
+    async def _keep_promise(self, request: UnitRequest, id: str) -> None:
         """See that `id`, which the sender was told, leads to the profile of its payload; unless somebody has it."""
         loaded = await self.loading.load(request, None)
         if loaded.known is None:
             return
-        person = loaded.known.person
-        if id in person.ids or await self.store.profile(id) is not None:
+        profile = loaded.known.profile
+        if id in profile.ids or await self.store.profile(id) is not None:
             return
-        adopted = adoption(person, loaded.acting or person.id, id, request.now, self.project.settings.fields)
+        adopted = adoption(profile, loaded.acting or profile.id, id, request.now, self.project.settings.fields)
         if adopted is None:
             return
         unit, known = adopted
         try:
             await self.store.commit(unit)
         except Conflict as moved:
-            self.known.forget(None, {id, *person.ids})
-            raise Moving(f"the profile for a promised id moved: {moved}") from moved
-        self.known.keep(known, id)
+            self.cache.forget(None, {id, *profile.ids})
+            raise Contention(f"the profile for a promised id moved: {moved}") from moved
+        self.cache.keep(known, id)
 
 
-def _is_held(lane: Lane, held: set[Name]) -> bool:
+def _is_held(lane: OrderedGroup, held: set[Name]) -> bool:
     """Whether a lane has to wait for something that is held; then all that it touches is held, too."""
     if lane.names.isdisjoint(held):
         return False

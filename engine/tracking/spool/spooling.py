@@ -9,22 +9,22 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from engine.ports.ids import derived_id
-from engine.ports.store import Moving, Parcel, TooLarge, Unavailable
+from engine.ports.store import Contention, SpoolEntry, TooLarge, Unavailable
 from engine.project.source import Source
 from engine.tracking.answer.answer import Answer, nothing_accepted, queued, queued_answer
-from engine.tracking.answer.outcome import Done, Missed, answer_of
+from engine.tracking.answer.outcome import FailedUnit, UnitResult, answer_of
 from engine.tracking.intake.admission import authority
 from engine.tracking.intake.payload import Intake
 from engine.tracking.pipeline.readiness import Readiness
 from engine.tracking.spool.draining import WINDOW, DrainingTracker
-from engine.tracking.spool.entry import identified, packed
-from engine.tracking.unit.request import Request, units_of
+from engine.tracking.spool.entry import pack, with_event_ids
+from engine.tracking.unit.request import UnitRequest, units_of
 from engine.tracking.unit.visibility import is_all_own
 
 # Seconds that a payload waits while units are drained, before it is put behind them: for the last ones, so that it need
 # not wait in the spool at all; else a little, so that under load the spool becomes empty some day.
-PATIENCE = 1.0
-HOLD = 0.25
+LAST_UNITS_SECONDS = 1.0
+DRAIN_SECONDS = 0.25
 BEHIND = "earlier payloads wait for the store"
 
 
@@ -55,12 +55,12 @@ class SpoolingTracker(DrainingTracker):
 
     async def track(self, intake: Intake, source: Source) -> Answer:
         """Do what a payload asks for, or keep it until the store is back. Raises `Refusal` or `Unavailable`."""
-        request = self._request(identified(self._with_session(intake, source), self.new_id), source)
+        request = self._request(with_event_ids(self._with_session(intake, source), self.new_id), source)
         reason, tried = BEHIND, await self._clear()
         if tried:
             try:
                 parts, missed = await self._at_once(request)
-            except (Moving, TooLarge):
+            except (Contention, TooLarge):
                 raise
             except Unavailable as away:
                 reason = _away(away)
@@ -76,22 +76,22 @@ class SpoolingTracker(DrainingTracker):
         """Whether nothing waits that this payload would have to queue behind."""
         if self.spool.entries and self._door is not None:
             with suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE if self.spool.entries <= WINDOW else HOLD):
+                async with asyncio.timeout(LAST_UNITS_SECONDS if self.spool.entries <= WINDOW else DRAIN_SECONDS):
                     await self._door.wait()
         return self._met and not self.spool.entries
 
-    async def _at_once(self, request: Request) -> tuple[list[Done], list[Missed]]:
+    async def _at_once(self, request: UnitRequest) -> tuple[list[UnitResult], list[FailedUnit]]:
         if not request.events:
             await self._reject(request)
             raise nothing_accepted(request.intake)
         return await self._one_by_one(units_of(request))
 
-    async def _with_rest(self, request: Request, parts: list[Done], missed: list[Missed]) -> Answer:
+    async def _with_rest(self, request: UnitRequest, parts: list[UnitResult], missed: list[FailedUnit]) -> Answer:
         """The answer when some units of a payload are done; those that the store could not take are kept."""
         late = [
-            (one.request, one.wrong)
+            (one.request, one.error)
             for one in missed
-            if isinstance(one.wrong, Unavailable) and not isinstance(one.wrong, Moving | TooLarge)
+            if isinstance(one.error, Unavailable) and not isinstance(one.error, Contention | TooLarge)
         ]
         try:
             await self._keep([unit for unit, _ in late], None, tried=True)
@@ -100,39 +100,39 @@ class SpoolingTracker(DrainingTracker):
         kept = {unit.seed for unit, _ in late}
         answer = answer_of(request, parts, [one for one in missed if one.request.seed not in kept])
         if "debugging" in answer.body:
-            for unit, wrong in late:
-                answer.body["debugging"]["execution"] |= queued(unit.events, _away(wrong))
+            for unit, error in late:
+                answer.body["debugging"]["execution"] |= queued(unit.events, _away(error))
         return answer
 
-    async def _keep(self, units: Sequence[Request], told: str | None, *, tried: bool) -> None:
+    async def _keep(self, units: Sequence[UnitRequest], told: str | None, *, tried: bool) -> None:
         if not units:
             return
-        parcels = [packed(unit, self._name, told, tried=tried) for unit in units]
-        await asyncio.shield(self._put(parcels))  # what is kept has to be counted and drained, whoever waits for it
+        entries = [pack(unit, self._name, told, tried=tried) for unit in units]
+        await asyncio.shield(self._put(entries))  # what is kept has to be counted and drained, whoever waits for it
 
-    async def _put(self, parcels: Sequence[Parcel]) -> None:
-        await self.spool.put(parcels)
-        self.ledger.queue(sum(parcel.events for parcel in parcels))
+    async def _put(self, entries: Sequence[SpoolEntry]) -> None:
+        await self.spool.put(entries)
+        self.ledger.queue(sum(entry.events for entry in entries))
         self.waits.set()
 
-    def _promised(self, request: Request) -> str | None:
+    def _promised(self, request: UnitRequest) -> str | None:
         """The profile id that a sender can be told without the store: one that is known here, or the derived one."""
         intake = request.intake
         if intake.profile_less:
             return None
         if not self.loading.secret:
             raise Unavailable("the store is away, and its key is not known here yet", retry_after=5)
-        session = self.known.sessions.get((intake.source, intake.session or ""))
+        session = self.cache.sessions.get((intake.source, intake.session or ""))
         acting = session.profile if session is not None else None
-        if acting is None and intake.profile is not None and self.known.profile(intake.profile) is not None:
+        if acting is None and intake.profile is not None and self.cache.profile(intake.profile) is not None:
             acting = intake.profile
         if acting is None:
             acting = derived_id(self.loading.secret, intake.source, intake.session or "")
-        known = self.known.profile(acting)
+        known = self.cache.profile(acting)
         if known is None:
             return acting
-        person = known.person
-        return person.id if authority(request.source) == "trust" or is_all_own(person, acting) else acting
+        profile = known.profile
+        return profile.id if authority(request.source) == "trust" or is_all_own(profile, acting) else acting
 
 
 def _away(away: Unavailable) -> str:

@@ -9,38 +9,38 @@ from engine.ports.records import Session
 from engine.profile.document import Profile
 
 
-class KnownProfile(Struct, frozen=True):
+class CachedProfile(Struct, frozen=True):
     """A stored profile and what it shows."""
 
-    person: Profile
-    shown: dict[str, Any]
+    profile: Profile
+    view: dict[str, Any]
 
 
-class Known:
+class ProfileCache:
     """The profiles and sessions that this process saw last. A profile is kept once, under its canonical id."""
 
     def __init__(self) -> None:
         self.sessions: BoundedCache[Session] = BoundedCache()
-        self._profiles: BoundedCache[KnownProfile] = BoundedCache()
+        self._profiles: BoundedCache[CachedProfile] = BoundedCache()
         self._canonical: BoundedCache[str] = BoundedCache()  # of ids that are not canonical themselves
 
-    def profile(self, id: str) -> KnownProfile | None:
+    def profile(self, id: str) -> CachedProfile | None:
         """The profile that `id` leads to, as it was seen last."""
         known = self._profiles.get(id) or self._profiles.get(self._canonical.get(id))
-        if known is None or known.person.id == id or id in known.person.parts:
+        if known is None or known.profile.id == id or id in known.profile.parts:
             return known
         return None  # it has been set apart since
 
-    def keep(self, known: KnownProfile, asked: str | None = None) -> None:
+    def keep(self, known: CachedProfile, asked: str | None = None) -> None:
         """Remember a profile, for all its ids and the one that was `asked` for."""
-        person = known.person
-        self._profiles.put(person.id, known)
-        for id in (*(person.parts if len(person.parts) > 1 else ()), asked):
-            if id is not None and id != person.id:
+        profile = known.profile
+        self._profiles.put(profile.id, known)
+        for id in (*(profile.parts if len(profile.parts) > 1 else ()), asked):
+            if id is not None and id != profile.id:
                 self._profiles.drop(id)
-                self._canonical.put(id, person.id)
+                self._canonical.put(id, profile.id)
 
-    def learn(self, session: Session | None, known: KnownProfile | None, asked: str | None) -> None:
+    def update(self, session: Session | None, known: CachedProfile | None, asked: str | None) -> None:
         """Remember what a unit has committed."""
         if session is not None and session.version:
             self.sessions.put((session.source, session.id), session)

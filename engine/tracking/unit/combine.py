@@ -6,7 +6,7 @@ from itertools import chain
 from engine.ports.records import ProfileWrite, SessionRead, SessionWrite, Unit
 
 
-def joined(units: Sequence[Unit]) -> Unit:
+def combine_units(units: Sequence[Unit]) -> Unit:
     """One unit that does what `units` do in their order, each of which rests on what the one before it writes."""
     if len(units) == 1:
         return units[0]
@@ -24,7 +24,7 @@ def joined(units: Sequence[Unit]) -> Unit:
         for write in unit.profiles:
             before = profiles.get(write.profile.id, write)
             moved = before.due_moved or write.due_moved
-            profiles[write.profile.id] = ProfileWrite(write.profile, before.expected, write.shown, moved)
+            profiles[write.profile.id] = ProfileWrite(write.profile, before.expected, write.view, moved)
     return Unit(
         profiles=tuple(profiles.values()),
         sessions=tuple(sessions.values()),

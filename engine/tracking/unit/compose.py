@@ -9,8 +9,8 @@ from engine.flow.effect import CachePut
 from engine.ports.ids import short_hash
 from engine.ports.records import (
     CacheEntry,
-    Key,
-    Mark,
+    IdentityKey,
+    ProcessedEvent,
     ProfileWrite,
     Rejected,
     RunRecord,
@@ -20,15 +20,15 @@ from engine.ports.records import (
     StoredEvent,
     Unit,
 )
-from engine.profile.apply import commit
+from engine.profile.apply import apply_operations
 from engine.profile.document import Profile
 from engine.profile.merge import tombstone
 from engine.profile.profile_view import metadata
 from engine.profile.value import members
-from engine.tracking.intake.payload import Intake, Unacceptable
-from engine.tracking.unit.cache import KnownProfile
-from engine.tracking.unit.event import Being
-from engine.tracking.unit.processing import Ran, Work
+from engine.tracking.intake.payload import Intake, RejectedEvent
+from engine.tracking.unit.cache import CachedProfile
+from engine.tracking.unit.event import UnitEvent
+from engine.tracking.unit.processing import FlowResult, UnitRun
 from engine.tracking.unit.visibility import answered_id
 
 _encoder = msgspec.json.Encoder()
@@ -38,23 +38,23 @@ class Composed(Struct, frozen=True):
     """A unit, and the documents as they stand once it is committed."""
 
     unit: Unit
-    person: Profile | None
-    shown: dict[str, Any] | None
+    profile: Profile | None
+    view: dict[str, Any] | None
     session: Session | None
     told: str | None  # the id of the profile that the sender is told
 
     @property
-    def known(self) -> KnownProfile | None:
+    def known(self) -> CachedProfile | None:
         """The profile as it may be remembered."""
-        if self.person is None or self.shown is None:
+        if self.profile is None or self.view is None:
             return None
-        return KnownProfile(self.person, self.shown)
+        return CachedProfile(self.profile, self.view)
 
 
-def compose(work: Work, intake: Intake, session_write: bool, rejected: tuple[Rejected, ...]) -> Composed:
+def compose(work: UnitRun, intake: Intake, session_write: bool, rejected: tuple[Rejected, ...]) -> Composed:
     """The unit of a work that is done. `session_write` says whether the session may be kept."""
-    person, shown, profiles = _profiles(work)
-    told = answered_id(work, person)
+    profile, view, profiles = _profiles(work)
+    told = answered_id(work, profile)
     session, change = _session(work, intake, session_write)
     read = None
     if session is not None and change is None:
@@ -66,64 +66,64 @@ def compose(work: Work, intake: Intake, session_write: bool, rejected: tuple[Rej
             session_reads=() if read is None else (read,),
             keys=_keys(work),
             marks=tuple([_mark(work, intake, event, told) for event, _, _ in work.done if event.marked]),
-            events=tuple([_stored(work, event, seen, profile) for event, seen, profile in work.done if event.save]),
-            runs=tuple([run_record(work, ran, person) for ran in work.ran if ran.trace is not None and ran.flow]),
+            events=tuple([_stored(work, event, seen, owner) for event, seen, owner in work.done if event.save]),
+            runs=tuple([run_record(work, ran, profile) for ran in work.ran if ran.trace is not None and ran.flow]),
             rejected=rejected,
             cache=tuple([_entry(work, put) for put in work.cache]),
         ),
-        person,
-        shown,
+        profile,
+        view,
         session,
         told,
     )
 
 
-def unmoved(work: Work, composed: Composed) -> bool:
+def writes_nothing(work: UnitRun, composed: Composed) -> bool:
     """Whether a unit that only looked at its profile has found nothing to write."""
-    before, after = work.start.person, composed.person
-    if before is None or after is None or work.done or work.sight.operations or work.merged:
+    before, after = work.start.profile, composed.profile
+    if before is None or after is None or work.done or work.state.operations or work.merged:
         return False
     same = before.conditional == after.conditional and before.standing == after.standing
     return same and before.due == after.due
 
 
-def _mark(work: Work, intake: Intake, event: Being, told: str | None) -> Mark:
-    return Mark(work.start.source.source, event.id, work.start.now, intake.session, told)
+def _mark(work: UnitRun, intake: Intake, event: UnitEvent, told: str | None) -> ProcessedEvent:
+    return ProcessedEvent(work.start.source.source, event.id, work.start.now, intake.session, told)
 
 
-def _profiles(work: Work) -> tuple[Profile | None, dict[str, Any] | None, tuple[ProfileWrite, ...]]:
-    sight = work.sight
-    if sight.person is None:
+def _profiles(work: UnitRun) -> tuple[Profile | None, dict[str, Any] | None, tuple[ProfileWrite, ...]]:
+    state = work.state
+    if state.profile is None:
         return None, None, ()
-    acting = sight.acting or sight.person.id
-    expected = sight.person.version
-    before = work.start.shown if not work.merged and work.start.person is not None else None
-    person, _ = commit(sight.person, acting, sight.operations, work.start.now, before, sight.rules)
-    shown = {**sight.scope["profile"], "id": person.id, "ids": list(person.ids), "metadata": metadata(person)}
-    person = work.project.conditional.settled(person, shown, work.membership.at)
-    if person.conditional != sight.person.conditional:  # flows have seen them a moment too early
-        manual = set(shown["segments"]) - set(sight.person.conditional)
-        shown["segments"] = members([*manual, *person.conditional])
-    first = work.start.person or work.attached
-    write = ProfileWrite(person, expected, shown, first is None or bool(work.merged) or person.due != first.due)
+    acting = state.acting or state.profile.id
+    expected = state.profile.version
+    before = work.start.view if not work.merged and work.start.profile is not None else None
+    profile, _ = apply_operations(state.profile, acting, state.operations, work.start.now, before, state.rules)
+    shown = {**state.scope["profile"], "id": profile.id, "ids": list(profile.ids), "metadata": metadata(profile)}
+    profile = work.project.segment_rules.settled(profile, shown, work.membership.at)
+    if profile.conditional != state.profile.conditional:  # flows have seen them a moment too early
+        manual = set(shown["segments"]) - set(state.profile.conditional)
+        shown["segments"] = members([*manual, *profile.conditional])
+    first = work.start.profile or work.attached
+    write = ProfileWrite(profile, expected, shown, first is None or bool(work.merged) or profile.due != first.due)
     if not work.merged:
-        return person, shown, (write,)
+        return profile, shown, (write,)
     documents = [*([first] if first else []), *work.merged]
     # A merge whose step was undone joins nobody: then the other profile stays as it is.
     # Of copies of one the oldest counts: what was decided was decided on all of them.
     documents.sort(key=lambda doc: -doc.version)
-    losers = {doc.id: doc for doc in documents if doc.id != person.id and doc.id in person.parts}
-    frozen = tuple(ProfileWrite(tombstone(doc, person.id), doc.version) for doc in losers.values())
-    return person, shown, (write, *frozen)
+    losers = {doc.id: doc for doc in documents if doc.id != profile.id and doc.id in profile.parts}
+    frozen = tuple(ProfileWrite(tombstone(doc, profile.id), doc.version) for doc in losers.values())
+    return profile, shown, (write, *frozen)
 
 
-def _session(work: Work, intake: Intake, keep: bool) -> tuple[Session | None, SessionWrite | None]:
+def _session(work: UnitRun, intake: Intake, keep: bool) -> tuple[Session | None, SessionWrite | None]:
     session = work.start.session or _attached(work)
     if session is None:
         return None, None
-    shown = work.sight.scope["session"]
+    shown = work.state.scope["session"]
     # An attached profile is the session's only if its sender could prove it: a session is how a sender comes back.
-    acting = work.sight.acting if work.attached is None or work.start.identify == "trust" else None
+    acting = work.state.acting if work.attached is None or work.start.identify == "trust" else None
     profile = session.profile or acting
     changed = msgspec.structs.replace(
         session, profile=profile, properties=shown["properties"], context=shown["context"]
@@ -134,7 +134,7 @@ def _session(work: Work, intake: Intake, keep: bool) -> tuple[Session | None, Se
     return written, SessionWrite(written, session.version)
 
 
-def _attached(work: Work) -> Session | None:
+def _attached(work: UnitRun) -> Session | None:
     """The session that a flow has given to an event which came without one."""
     effect = work.session_attached
     if effect is None:
@@ -151,8 +151,8 @@ def _attached(work: Work) -> Session | None:
     )
 
 
-def _keys(work: Work) -> tuple[Key, ...]:
-    acting = work.sight.acting or ""
+def _keys(work: UnitRun) -> tuple[IdentityKey, ...]:
+    acting = work.state.acting or ""
     if not work.claims:
         return ()
     claim = work.start.identify != "trust"
@@ -162,11 +162,11 @@ def _keys(work: Work) -> tuple[Key, ...]:
         name = f"{each.path}={each.value}"
         over[name] = over.get(name, False) or each.again
         claims[name] = claims.get(name, claim) and not each.proven
-    return tuple([Key(name, acting, claims[name], over[name]) for name in sorted(over)])
+    return tuple([IdentityKey(name, acting, claims[name], over[name]) for name in sorted(over)])
 
 
-def _stored(work: Work, event: Being, seen: dict[str, Any], profile: str | None) -> StoredEvent:
-    session = work.sight.scope["session"]
+def _stored(work: UnitRun, event: UnitEvent, seen: dict[str, Any], profile: str | None) -> StoredEvent:
+    session = work.state.scope["session"]
     return StoredEvent(
         id=event.id,
         type=event.type,
@@ -182,13 +182,13 @@ def _stored(work: Work, event: Being, seen: dict[str, Any], profile: str | None)
     )
 
 
-def run_record(work: Work, ran: Ran, person: Profile | None) -> RunRecord:
+def run_record(work: UnitRun, ran: FlowResult, profile: Profile | None) -> RunRecord:
     """A run as it is kept, its trace completed with whom and what it was about."""
-    session = work.sight.scope["session"]
-    versions = [person.version - 1, person.version] if person else []
+    session = work.state.scope["session"]
+    versions = [profile.version - 1, profile.version] if profile else []
     document = {
         "event": {"id": ran.event.id, "type": ran.event.type},
-        "profile": {"id": person.id, "version": versions} if person else None,
+        "profile": {"id": profile.id, "version": versions} if profile else None,
         "flow": ran.flow,
         "version": ran.version[:16],
         "outcome": ran.outcome,
@@ -203,9 +203,9 @@ def run_record(work: Work, ran: Ran, person: Profile | None) -> RunRecord:
         outcome=ran.outcome,
         at=work.start.now,
         source=work.start.source.source,
-        profile=person.id if person else None,
+        profile=profile.id if profile else None,
         trace=Raw(_encoder.encode(document)),
-        met=ran.met,
+        other_profiles=ran.other_profiles,
         session=session["id"] if session else None,
     )
 
@@ -215,7 +215,7 @@ def rejected_records(intake: Intake, now: int, seed: str) -> tuple[Rejected, ...
     return tuple(_rejected(intake, one, now, seed) for one in intake.rejected)
 
 
-def _rejected(intake: Intake, one: Unacceptable, now: int, seed: str) -> Rejected:
+def _rejected(intake: Intake, one: RejectedEvent, now: int, seed: str) -> Rejected:
     return Rejected(
         id=short_hash("rejected", seed, str(one.index)),
         source=intake.source,
@@ -228,5 +228,5 @@ def _rejected(intake: Intake, one: Unacceptable, now: int, seed: str) -> Rejecte
     )
 
 
-def _entry(work: Work, put: CachePut) -> CacheEntry:
-    return CacheEntry(put.key, put.value, work.start.now + put.ttl_ms, work.sight.acting)
+def _entry(work: UnitRun, put: CachePut) -> CacheEntry:
+    return CacheEntry(put.key, put.value, work.start.now + put.ttl_ms, work.state.acting)

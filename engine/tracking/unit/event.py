@@ -8,13 +8,13 @@ from engine.ports.ids import short_hash
 from engine.tracking.intake.payload import Incoming
 
 Origin = Literal["client", "system", "flow"]
-MOST_DEPTH = 8  # of events emitted by events emitted by ...
+MAX_DEPTH = 8  # of events emitted by events emitted by ...
 SEGMENT_ENTERED = "segment-entered"
 SEGMENT_LEFT = "segment-left"
 SYSTEM_TYPES = frozenset({"profile-created", "session-opened", SEGMENT_ENTERED, SEGMENT_LEFT})
 
 
-class Being(Struct, frozen=True):
+class UnitEvent(Struct, frozen=True):
     """One event of a unit. `key` names it in `debugging.execution`."""
 
     key: str
@@ -30,7 +30,7 @@ class Being(Struct, frozen=True):
     save: bool = True
     marked: bool = False  # the client gave the id: it takes effect once
 
-    def shown(self, received: int) -> dict[str, Any]:
+    def view(self, received: int) -> dict[str, Any]:
         """What flows see as `event`."""
         return {
             "id": self.id,
@@ -43,9 +43,9 @@ class Being(Struct, frozen=True):
         }
 
 
-def client_event(incoming: Incoming, id: str, repeated: bool) -> Being:
+def client_event(incoming: Incoming, id: str, repeated: bool) -> UnitEvent:
     """The event that a client sent, under the id it gave or the one made for it."""
-    return Being(
+    return UnitEvent(
         key=f"#{incoming.index}" if repeated else id,
         id=id,
         index=incoming.index,
@@ -58,17 +58,19 @@ def client_event(incoming: Incoming, id: str, repeated: bool) -> Being:
     )
 
 
-def system_event(type: str, of: str, save: bool) -> Being:
+def system_event(type: str, of: str, save: bool) -> UnitEvent:
     """An event that the system itself adds, e.g. `profile-created`. `of` is the id of what it is about."""
     id = short_hash(type, of)
-    return Being(key=id, id=id, index=None, type=type, properties={}, context={}, origin="system", save=save)
+    return UnitEvent(key=id, id=id, index=None, type=type, properties={}, context={}, origin="system", save=save)
 
 
-def segment_event(entered: bool, segment: str, of: tuple[str, ...], parent: Being | None, save: bool = True) -> Being:
+def segment_event(
+    entered: bool, segment: str, of: tuple[str, ...], parent: UnitEvent | None, save: bool = True
+) -> UnitEvent:
     """The event of the system that a profile has entered or left a segment; `of` tells this crossing from others."""
     type = SEGMENT_ENTERED if entered else SEGMENT_LEFT
     id = short_hash(type, segment, *of)
-    return Being(
+    return UnitEvent(
         key=id,
         id=id,
         index=None,
@@ -82,10 +84,12 @@ def segment_event(entered: bool, segment: str, of: tuple[str, ...], parent: Bein
     )
 
 
-def child_event(parent: Being, flow: str, node: str, index: int, type: str, properties: dict[str, Any]) -> Being:
+def child_event(
+    parent: UnitEvent, flow: str, node: str, index: int, type: str, properties: dict[str, Any]
+) -> UnitEvent:
     """The event that a node emitted. Its id is derived, so running again gives the same."""
     id = short_hash(parent.id, flow, node, str(index))
-    return Being(
+    return UnitEvent(
         key=id,
         id=id,
         index=None,

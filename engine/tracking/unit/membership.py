@@ -8,14 +8,14 @@ import msgspec
 
 from engine.flow.effect import Attach, Effect, Merge
 from engine.flow.plan import PlannedNode
-from engine.flow.run_state import Sight
+from engine.flow.run_state import RunState
 from engine.profile.document import Members, Profile
 from engine.profile.fold import fold
-from engine.profile.profile_view import shown
-from engine.tracking.unit.event import MOST_DEPTH, Being, segment_event
+from engine.profile.profile_view import profile_view
+from engine.tracking.unit.event import MAX_DEPTH, UnitEvent, segment_event
 from engine.tracking.unit.triggers import Triggers
 
-MOST_CROSSINGS = 1_000  # segments that a unit's profile enters and leaves, where flows are triggered by it
+MAX_CROSSINGS = 1_000  # segments that a unit's profile enters and leaves, where flows are triggered by it
 
 
 class Membership:
@@ -28,69 +28,69 @@ class Membership:
         self._members: set[str] = set()  # the segments that the profile is known to belong to
         self._crossings = 0
         self.at = now  # the time of segments: a profile's never goes back
-        self.untold: deque[Being] = deque()  # segments that were entered or left, in that order
+        self.queued_events: deque[UnitEvent] = deque()  # segments that were entered or left, in that order
 
-    def begin(self, person: Profile, tree: dict[str, Any]) -> Profile:
+    def begin(self, profile: Profile, tree: dict[str, Any]) -> Profile:
         """Begin with a profile that shows `tree`; gives it as it stands by now."""
-        self.at = max(self.at, person.judged)
+        self.at = max(self.at, profile.evaluated_at)
         self._members = set(tree["segments"])
-        return self._project.conditional.caught_up(person, tree, self.at)
+        return self._project.segment_rules.caught_up(profile, tree, self.at)
 
-    def segmented(self, sight: Sight) -> Sight:
+    def with_segments(self, state: RunState) -> RunState:
         """The sight with its profile's conditional segments recomputed."""
-        conditional, person = self._project.conditional, sight.person
-        if person is None or not (conditional.rules or person.conditional):
-            return sight
-        self.at = max(self.at, person.judged)
-        profile = sight.scope["profile"]
-        held = conditional.members(person, conditional.scope_of(person, profile, self.at, sight.operations), self.at)
-        gone = set(person.conditional) - conditional.names  # they have no condition any more
+        conditional, profile = self._project.segment_rules, state.profile
+        if profile is None or not (conditional.rules or profile.conditional):
+            return state
+        self.at = max(self.at, profile.evaluated_at)
+        view = state.scope["profile"]
+        held = conditional.members(profile, conditional.scope_of(profile, view, self.at, state.operations), self.at)
+        gone = set(profile.conditional) - conditional.names  # they have no condition any more
         if gone:
-            gone -= set(fold(person).get("segments", ()))
-        manual = [name for name in profile["segments"] if name not in conditional.names and name not in gone]
+            gone -= set(fold(profile).get("segments", ()))
+        manual = [name for name in view["segments"] if name not in conditional.names and name not in gone]
         segments = Members(sorted([*manual, *held]))
-        if segments == profile["segments"] and held == person.conditional:
-            return sight
-        told = sight.showing({**sight.scope, "profile": {**profile, "segments": segments}})
-        told.person = msgspec.structs.replace(person, conditional=held)
+        if segments == view["segments"] and held == profile.conditional:
+            return state
+        told = state.with_scope({**state.scope, "profile": {**view, "segments": segments}})
+        told.profile = msgspec.structs.replace(profile, conditional=held)
         return told
 
-    def as_it_stands(self, person: Profile, effects: list[tuple[PlannedNode, Effect]]) -> Profile:
+    def with_current_standing(self, profile: Profile, effects: list[tuple[PlannedNode, Effect]]) -> Profile:
         """A profile that was attached, with what its segments remember brought up to date."""
-        conditional, rules = self._project.conditional, self._project.settings.fields
+        conditional, rules = self._project.segment_rules, self._project.settings.fields
         for _, effect in effects:
             if isinstance(effect, Attach) and conditional.windowed:
-                before = shown(effect.profile, fold(effect.profile, rules))
-                return conditional.caught_up(person, before, max(self.at, person.judged))
-        return person
+                before = profile_view(effect.profile, fold(effect.profile, rules))
+                return conditional.caught_up(profile, before, max(self.at, profile.evaluated_at))
+        return profile
 
     def brought(self, effect: Effect) -> Iterable[str]:
         """The segments to which a profile belonged that an effect brings in: joining it is not entering them."""
-        if not self._triggers.crossings or not isinstance(effect, Merge | Attach):
+        if not self._triggers.segment_events or not isinstance(effect, Merge | Attach):
             return ()
-        person = effect.other if isinstance(effect, Merge) else effect.profile
-        return (*fold(person).get("segments", ()), *person.conditional)
+        profile = effect.other if isinstance(effect, Merge) else effect.profile
+        return (*fold(profile).get("segments", ()), *profile.conditional)
 
-    def crossings(self, sight: Sight, parent: Being | None, known: Iterable[str] = ()) -> list[Being]:
+    def segment_events(self, state: RunState, parent: UnitEvent | None, known: Iterable[str] = ()) -> list[UnitEvent]:
         """An event for each segment that the profile has entered or left, if a flow is triggered by it."""
-        if not self._triggers.crossings or sight.person is None:
+        if not self._triggers.segment_events or state.profile is None:
             return []
-        before, now = self._members | set(known), set(sight.scope["profile"]["segments"])
-        person, found = sight.person, list[Being]()
+        before, now = self._members | set(known), set(state.scope["profile"]["segments"])
+        profile, found = state.profile, list[UnitEvent]()
         for name in sorted(before ^ now):
             entered = name in now
-            if name in self._project.segments and self._triggers.takes_crossing(entered):
-                of = person.id, str(person.version), str(self._crossings + len(found))
+            if name in self._project.segments and self._triggers.listens_to_segment(entered):
+                of = profile.id, str(profile.version), str(self._crossings + len(found))
                 found.append(segment_event(entered, name, of, parent, self._save))
         return found
 
-    def cross(self, sight: Sight, crossings: list[Being]) -> None:
+    def queue_events(self, state: RunState, crossings: list[UnitEvent]) -> None:
         """Take it that the flows will be told of these, and that the profile belongs where `sight` says."""
-        self.untold.extend(crossings)
+        self.queued_events.extend(crossings)
         self._crossings += len(crossings)
-        if sight.person is not None:
-            self._members = set(sight.scope["profile"]["segments"])
+        if state.profile is not None:
+            self._members = set(state.scope["profile"]["segments"])
 
-    def in_a_circle(self, event: Being, crossings: list[Being]) -> bool:
+    def in_a_circle(self, event: UnitEvent, crossings: list[UnitEvent]) -> bool:
         """Whether these are more than a unit may make of one event."""
-        return bool(crossings) and (event.depth >= MOST_DEPTH or self._crossings + len(crossings) > MOST_CROSSINGS)
+        return bool(crossings) and (event.depth >= MAX_DEPTH or self._crossings + len(crossings) > MAX_CROSSINGS)

@@ -13,11 +13,11 @@ from msgspec import Struct, field
 from engine.flow.ask import ProfileReply, ProfilesReply
 from engine.flow.consents import lacking
 from engine.flow.effect import Attach, AttachSession, CachePut, ClaimKey, Effect, Emit, Log, Merge, Respond
-from engine.flow.machine import MOST_EMITTED, Machine
+from engine.flow.machine import MAX_EMITTED, Machine
 from engine.flow.plan import Flow
 from engine.flow.rendering import cut_all, render, show_effect
 from engine.flow.run import Asked, Identify, Inputs
-from engine.flow.run_state import OPERATIONS, Sight, first_sight
+from engine.flow.run_state import OPERATIONS, RunState, initial_state
 from engine.flow.trace import Trace
 from engine.ports.records import Session
 from engine.profile.consent import decided
@@ -25,16 +25,16 @@ from engine.profile.document import Profile, Scalar
 from engine.profile.fold import fold
 from engine.profile.merge import connected
 from engine.profile.operations import Refused
-from engine.profile.profile_view import metadata, shown
-from engine.profile.visits import seen
-from engine.project.source import Source, shown_source
+from engine.profile.profile_view import metadata, profile_view
+from engine.profile.visits import record_visit
+from engine.project.source import Source, source_view
 from engine.tracking.intake.consent import CONSENT_CHANGED, decisions_of
-from engine.tracking.unit.event import MOST_DEPTH, Being, child_event
-from engine.tracking.unit.membership import MOST_CROSSINGS, Membership
+from engine.tracking.unit.event import MAX_DEPTH, UnitEvent, child_event
+from engine.tracking.unit.membership import MAX_CROSSINGS, Membership
 from engine.tracking.unit.triggers import Triggers
 
 
-class Pending(Struct, frozen=True):
+class PendingRun(Struct, frozen=True):
     """A machine that waits for the world, and what it asked first."""
 
     machine: Machine
@@ -42,13 +42,13 @@ class Pending(Struct, frozen=True):
     event: str
 
 
-class Start(Struct, frozen=True, kw_only=True):
+class UnitContext(Struct, frozen=True, kw_only=True):
     """What a unit starts from. `now` (ms), `seed` and all ids are drawn once, for all its runs."""
 
     source: Source
     session: Session | None
-    person: Profile | None
-    shown: dict[str, Any] | None  # the shown profile, when it is known already
+    profile: Profile | None
+    view: dict[str, Any] | None  # the shown profile, when it is known already
     acting: str | None
     now: int
     seed: str
@@ -60,22 +60,26 @@ class Start(Struct, frozen=True, kw_only=True):
     save: bool = True  # whether events of the system are stored
 
 
-class Ran(Struct, frozen=True):
+class FlowResult(Struct, frozen=True):
     """One flow's part in one event: a run, or why there was none."""
 
-    event: Being
+    event: UnitEvent
     flow: str
     version: str
     outcome: str
     trace: dict[str, Any] | None = None
-    met: tuple[str, ...] = ()  # the profiles that it was shown beside its own
+    other_profiles: tuple[str, ...] = ()  # the profiles that it was shown beside its own
 
 
-class Work:
+class UnitRun:
     """Runs a unit's events. After `go` is exhausted, the public attributes say what came of it."""
 
     def __init__(
-        self, triggers: Triggers, start: Start, ticks: Callable[[], float], sampled: Callable[[Being, Flow], bool]
+        self,
+        triggers: Triggers,
+        start: UnitContext,
+        ticks: Callable[[], float],
+        sampled: Callable[[UnitEvent, Flow], bool],
     ) -> None:
         self.triggers = triggers
         self.project = project = triggers.project
@@ -83,12 +87,12 @@ class Work:
         self.ticks = ticks
         self.sampled = sampled
         self.membership = Membership(triggers, start.now, start.save)
-        person, shown = self._begun(start)
+        profile, shown = self._begun(start)
         self.inputs = Inputs(
             event={},
-            session=shown_session(start.session),
-            source=shown_source(start.source),
-            person=person,
+            session=session_view(start.session),
+            source=source_view(start.source),
+            profile=profile,
             now=start.now,
             seed=start.seed,
             acting=start.acting,
@@ -97,12 +101,12 @@ class Work:
             keys=project.settings.keys,
             proven=start.proven,
         )
-        self.sight = self.membership.segmented(first_sight(self.inputs, shown))
-        self.membership.cross(self.sight, self.membership.crossings(self.sight, None))
+        self.state = self.membership.with_segments(initial_state(self.inputs, shown))
+        self.membership.queue_events(self.state, self.membership.segment_events(self.state, None))
         self.done: list[
-            tuple[Being, dict[str, Any], str | None]
+            tuple[UnitEvent, dict[str, Any], str | None]
         ] = []  # the event, as seen at its end, its profile's id
-        self.ran: list[Ran] = []
+        self.ran: list[FlowResult] = []
         self.response: dict[str, Any] = {}
         self.logs: list[dict[str, Any]] = []
         self.claims: list[ClaimKey] = []
@@ -114,7 +118,7 @@ class Work:
         self.emitted = 0
         self.runs = 0
 
-    def go(self, events: list[Being]) -> Iterator[Pending]:
+    def run(self, events: list[UnitEvent]) -> Iterator[PendingRun]:
         """Run `events` in order; each one's children run before the next."""
         for event in events:
             if event.origin == "client":
@@ -122,15 +126,15 @@ class Work:
             yield from self._event(event)
         yield from self._crossed()
 
-    def _crossed(self) -> Iterator[Pending]:
+    def _crossed(self) -> Iterator[PendingRun]:
         """Run the events of segments that were entered or left, in the order in which that happened."""
-        untold = self.membership.untold
+        untold = self.membership.queued_events
         while untold:
             yield from self._event(untold.popleft())
 
-    def _event(self, event: Being) -> Iterator[Pending]:
+    def _event(self, event: UnitEvent) -> Iterator[PendingRun]:
         self._show(event)
-        children: list[Being] = []
+        children: list[UnitEvent] = []
         flows, quiet = self.triggers.of(event.type)
         if event.origin == "system":
             flows = self.triggers.of_system(event.type)
@@ -142,55 +146,55 @@ class Work:
         if self.start.debug:
             self._tell_quiet(event, quiet)
         if event.origin != "system" or self.runs > before:  # a system event that started nothing is nothing
-            self.done.append((event, self.sight.scope["event"], self.sight.acting))
+            self.done.append((event, self.state.scope["event"], self.state.acting))
         yield from self._crossed()
         for child in children:
             yield from self._event(child)
 
-    def _decide(self, event: Being) -> None:
+    def _decide(self, event: UnitEvent) -> None:
         """Write the consents that the sender gives or takes back, before flows see the event."""
-        if self.sight.person is None:
+        if self.state.profile is None:
             reason = {"expression": f"event.type == '{CONSENT_CHANGED}'", "values": {"profile": "no profile"}}
             self._tell_decided(event, "filtered", {"reason": reason})
             return
-        known = self.sight.scope["profile"]["consents"]
+        known = self.state.scope["profile"]["consents"]
         try:
             operations = tuple(decided(known, decisions_of(event.properties), self.start.now))
-            self.sight = self.membership.segmented(self.sight.after("", None, operations))
-            self.membership.cross(self.sight, self.membership.crossings(self.sight, event))
+            self.state = self.membership.with_segments(self.state.after("", None, operations))
+            self.membership.queue_events(self.state, self.membership.segment_events(self.state, event))
         except Refused as refused:
             self._tell_decided(event, "failed", {"reason": str(refused)})
         else:
             self._tell_decided(event, "finished", {"operations": [show_effect(one) for one in operations]})
 
-    def _tell_decided(self, event: Being, outcome: str, told: dict[str, Any]) -> None:
+    def _tell_decided(self, event: UnitEvent, outcome: str, told: dict[str, Any]) -> None:
         if self.start.debug:
-            self.ran.append(Ran(event, "", "", outcome, told))
+            self.ran.append(FlowResult(event, "", "", outcome, told))
 
-    def _show(self, event: Being) -> None:
-        scope = {**self.sight.scope, "event": event.shown(self.start.now), "nodes": {}}
-        self.sight = self._with(scope)
+    def _show(self, event: UnitEvent) -> None:
+        scope = {**self.state.scope, "event": event.view(self.start.now), "nodes": {}}
+        self.state = self._with(scope)
 
-    def _with(self, scope: dict[str, Any]) -> Sight:
-        return self.sight.showing(scope)
+    def _with(self, scope: dict[str, Any]) -> RunState:
+        return self.state.with_scope(scope)
 
     # ---- one flow for one event -------------------------------------------------------------------------------------
 
-    def _flow(self, flow: Flow, event: Being, children: list[Being]) -> Iterator[Pending]:
+    def _flow(self, flow: Flow, event: UnitEvent, children: list[UnitEvent]) -> Iterator[PendingRun]:
         no = self._not_run(flow)
         if no is not None:
             if self.start.debug:
-                self.ran.append(Ran(event, flow.name, flow.version, no[0], {"reason": no[1]}))
+                self.ran.append(FlowResult(event, flow.name, flow.version, no[0], {"reason": no[1]}))
             return
         self.runs += 1
         trace = Trace(self.ticks) if self.start.debug or self.sampled(event, flow) else None
-        before = self.sight
-        sight = before if flow.profile != "none" else self._without_profile()
-        inputs = msgspec.structs.replace(self.inputs, event=sight.scope["event"], flow=flow.name)
-        machine = Machine(flow, inputs, sight.of(inputs), trace)
+        before = self.state
+        state = before if flow.profile != "none" else self._without_profile()
+        inputs = msgspec.structs.replace(self.inputs, event=state.scope["event"], flow=flow.name)
+        machine = Machine(flow, inputs, state.with_inputs(inputs), trace)
         asked = machine.advance()
         if asked:
-            yield Pending(machine, asked, f"{event.origin}:{event.key}")
+            yield PendingRun(machine, asked, f"{event.origin}:{event.key}")
             self._taint(machine)
         if machine.outcome == "finished" and (reason := self._take(machine, event, children)):
             machine.fail(reason)
@@ -200,14 +204,14 @@ class Work:
 
     def _taint(self, machine: Machine) -> None:
         """Note whether the run was shown somebody else's profile, whatever came of the run."""
-        own = self.start.person.ids if self.start.person is not None else ()
+        own = self.start.profile.ids if self.start.profile is not None else ()
         for index, profile in _met(machine):
             strange = set(profile.ids).isdisjoint(own) and not _proves(machine, index, profile)
             self.foreign = self.foreign or strange
 
     def _not_run(self, flow: Flow) -> tuple[str, dict[str, Any]] | None:
         """Why `flow` is not run although the event's type matches: the outcome and the reason."""
-        trigger, scope = flow.trigger, self.sight.scope
+        trigger, scope = flow.trigger, self.state.scope
         if not trigger.takes_source(self.start.source.source):
             patterns = ", ".join(trigger.sources)
             values = {"source.id": self.start.source.source}
@@ -215,9 +219,9 @@ class Work:
         if trigger.when is not None and not trigger.when.test(scope):
             said = trigger.when.explain(scope)
             return "not-triggered", {"expression": trigger.when.source, "values": cut_all(said.values), "result": False}
-        if flow.profile == "required" and self.sight.person is None:
+        if flow.profile == "required" and self.state.profile is None:
             return "filtered", {"expression": "profile: required", "values": {"profile": "no profile"}}
-        if flow.consents and (lacks := lacking(self.sight, flow.consents)) is not None:
+        if flow.consents and (lacks := lacking(self.state, flow.consents)) is not None:
             return "filtered", {
                 "expression": f"consents: {lacks.name}",
                 "values": cut_all(lacks.read),
@@ -225,13 +229,13 @@ class Work:
             }
         return None
 
-    def _without_profile(self) -> Sight:
-        return Sight(self.inputs, {**self.sight.scope, "profile": None}, None)
+    def _without_profile(self) -> RunState:
+        return RunState(self.inputs, {**self.state.scope, "profile": None}, None)
 
-    def _keep_profile(self, before: Sight) -> None:
-        self.sight = before.showing({**self.sight.scope, "profile": before.scope["profile"]})
+    def _keep_profile(self, before: RunState) -> None:
+        self.state = before.with_scope({**self.state.scope, "profile": before.scope["profile"]})
 
-    def _take(self, machine: Machine, event: Being, children: list[Being]) -> str:
+    def _take(self, machine: Machine, event: UnitEvent, children: list[UnitEvent]) -> str:
         """Take what a finished run did; or nothing of it, and say why."""
         membership = self.membership
         try:
@@ -239,29 +243,29 @@ class Work:
         except Refused as refused:
             return f"branches side by side do not fit together: {refused}"
         effects = list(machine.effects())
-        changed = final.operations is not self.sight.operations or final.person is not self.sight.person
-        final = final.showing({**final.scope, "nodes": {}})
-        if self.sight.person is None and final.person is not None:
-            final.person = membership.as_it_stands(final.person, effects)
-        final = membership.segmented(final) if changed else final
+        changed = final.operations is not self.state.operations or final.profile is not self.state.profile
+        final = final.with_scope({**final.scope, "nodes": {}})
+        if self.state.profile is None and final.profile is not None:
+            final.profile = membership.with_current_standing(final.profile, effects)
+        final = membership.with_segments(final) if changed else final
         known = {name for _, effect in effects for name in membership.brought(effect)}
-        crossings = membership.crossings(final, event, known) if changed else []
+        crossings = membership.segment_events(final, event, known) if changed else []
         if membership.in_a_circle(event, crossings):
-            return f"segments entered and left in a circle: at most {MOST_CROSSINGS} in a unit, {MOST_DEPTH} deep"
+            return f"segments entered and left in a circle: at most {MAX_CROSSINGS} in a unit, {MAX_DEPTH} deep"
         emits = [(node.id, effect) for node, effect in effects if isinstance(effect, Emit)]
-        if emits and (event.depth >= MOST_DEPTH or self.emitted + len(emits) > MOST_EMITTED):
-            return f"events emitting events: at most {MOST_EMITTED} in a unit, {MOST_DEPTH} deep"
+        if emits and (event.depth >= MAX_DEPTH or self.emitted + len(emits) > MAX_EMITTED):
+            return f"events emitting events: at most {MAX_EMITTED} in a unit, {MAX_DEPTH} deep"
         self.emitted += len(emits)
         for i, (at, emit) in enumerate(emits):
             children.append(child_event(event, machine.flow.name, at, i, emit.type, emit.properties))
         for node, effect in effects:
             if type(effect) not in OPERATIONS:  # those are in the sight already
                 self._keep(machine, event, node.id, effect)
-        self.sight = final
-        membership.cross(final, crossings)
+        self.state = final
+        membership.queue_events(final, crossings)
         return ""
 
-    def _keep(self, machine: Machine, event: Being, node: str, effect: Effect) -> None:
+    def _keep(self, machine: Machine, event: UnitEvent, node: str, effect: Effect) -> None:
         """Keep what a run did beside changing what is seen."""
         match effect:
             case Respond():
@@ -273,7 +277,7 @@ class Work:
                 self.claims.append(effect)
             case Merge():
                 self.merged.append(effect.other)
-            case Attach() if self.attached is None and self.start.person is None:
+            case Attach() if self.attached is None and self.start.profile is None:
                 self.attached = effect.profile
             case AttachSession():
                 self.session_attached = effect
@@ -287,39 +291,39 @@ class Work:
         identify = self.start.identify
         return claim.proven or identify == "trust" or (identify == "link" and not claim.again)
 
-    def _begun(self, start: Start) -> tuple[Profile | None, dict[str, Any] | None]:
+    def _begun(self, start: UnitContext) -> tuple[Profile | None, dict[str, Any] | None]:
         """The profile that the unit begins with, as it stands and shows now that an event has come."""
-        person, rules = start.person, self.project.settings.fields
-        if person is None:
+        profile, rules = start.profile, self.project.settings.fields
+        if profile is None:
             return None, None
-        before = start.shown or shown(person, fold(person, rules))
-        person = self.membership.begin(person, before)
+        before = start.view or profile_view(profile, fold(profile, rules))
+        profile = self.membership.begin(profile, before)
         if start.meets and start.acting is not None:
-            person = seen(person, start.acting, start.now, start.visit)
-        return person, {**before, "metadata": metadata(person)}
+            profile = record_visit(profile, start.acting, start.now, start.visit)
+        return profile, {**before, "metadata": metadata(profile)}
 
     # ---- what is told -----------------------------------------------------------------------------------------------
 
-    def _record(self, machine: Machine, event: Being, trace: Trace | None) -> None:
+    def _record(self, machine: Machine, event: UnitEvent, trace: Trace | None) -> None:
         if trace is None and (machine.outcome == "failed" or (machine.replies and machine.could_not_identify())):
             trace = Trace(self.ticks)
-            machine = machine.again(trace)
+            machine = machine.replay(trace)
         document = render(trace, machine) if trace is not None else None
         met = tuple(dict.fromkeys([profile.id for _, profile in _met(machine)])) if machine.replies else ()
         outcome = machine.outcome or "failed"
-        self.ran.append(Ran(event, machine.flow.name, machine.flow.version, outcome, document, met))
+        self.ran.append(FlowResult(event, machine.flow.name, machine.flow.version, outcome, document, met))
 
-    def _tell_quiet(self, event: Being, quiet: tuple[Flow, ...]) -> None:
+    def _tell_quiet(self, event: UnitEvent, quiet: tuple[Flow, ...]) -> None:
         """The flows whose event type did not match: all when no flow's did, or on demand; else one counted line."""
         listed = self.start.debug == "all" or len(quiet) == len(self.project.flows)
         if listed:
             for flow in quiet:
                 patterns = ", ".join(flow.trigger.events)
                 reason = {"expression": f"event.type matches {patterns}", "values": {"event.type": event.type}}
-                self.ran.append(Ran(event, flow.name, flow.version, "not-triggered", {"reason": reason}))
+                self.ran.append(FlowResult(event, flow.name, flow.version, "not-triggered", {"reason": reason}))
         elif quiet:
             told = f'{len(quiet)} more flows take other event types (debugger: "all" lists them)'
-            self.ran.append(Ran(event, "", "", "not-triggered", {"reason": {"expression": told, "values": {}}}))
+            self.ran.append(FlowResult(event, "", "", "not-triggered", {"reason": {"expression": told, "values": {}}}))
 
 
 def _met(machine: Machine) -> Iterator[tuple[int, Profile]]:
@@ -337,13 +341,13 @@ def _proves(machine: Machine, index: int, profile: Profile) -> bool:
         effect.proven
         and not effect.claimed
         and effect.other.id == profile.id
-        and profile.parts.keys() <= connected(profile.steps, effect.right, proven=True)
+        and profile.parts.keys() <= connected(profile.links, effect.right, proven=True)
         for effect in (settled.effects if settled is not None else ())
         if isinstance(effect, Merge)
     )
 
 
-def shown_session(session: Session | None) -> dict[str, Any] | None:
+def session_view(session: Session | None) -> dict[str, Any] | None:
     """What flows see as `session`."""
     if session is None:
         return None

@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct, structs
 
 from engine.flow.ask import Reply
-from engine.ports.records import Mark
+from engine.ports.records import ProcessedEvent
 from engine.project.source import Source
 from engine.tracking.intake.payload import Intake
-from engine.tracking.unit.event import Being, client_event
+from engine.tracking.unit.event import UnitEvent, client_event
 
 ReplyKey = tuple[str, str, str, int, int, bytes]  # event, flow, node, number of the ask, attempt, what was asked
 
 
-class Request(Struct, frozen=True):
+class UnitRequest(Struct, frozen=True):
     """A unit to be done; one without events looks at its profile anew.
 
     `replies` are those from outside, in the order in which they came: they are not asked again.
@@ -23,7 +23,7 @@ class Request(Struct, frozen=True):
 
     source: Source
     intake: Intake
-    events: tuple[Being, ...]
+    events: tuple[UnitEvent, ...]
     now: int
     seed: str
     deadline: float
@@ -31,7 +31,7 @@ class Request(Struct, frozen=True):
     again: bool = False
 
 
-def beings(intake: Intake, new_id: Callable[[], str]) -> tuple[Being, ...]:
+def client_events(intake: Intake, new_id: Callable[[], str]) -> tuple[UnitEvent, ...]:
     """The events of a payload, each with an id."""
     ids: set[str] = set()
     found = []
@@ -42,7 +42,7 @@ def beings(intake: Intake, new_id: Callable[[], str]) -> tuple[Being, ...]:
     return tuple(found)
 
 
-def units_of(request: Request) -> list[Request]:
+def units_of(request: UnitRequest) -> list[UnitRequest]:
     """The units of a payload: each profile-less event is one, and what was rejected is kept with the first."""
     if not request.intake.profile_less or len(request.events) < 2:
         return [request]
@@ -54,14 +54,16 @@ def units_of(request: Request) -> list[Request]:
     return parts
 
 
-def sorted_out(request: Request, marks: Mapping[str, Mark]) -> tuple[dict[int, Mark], list[Being]]:
+def split_duplicates(
+    request: UnitRequest, marks: Mapping[str, ProcessedEvent]
+) -> tuple[dict[int, ProcessedEvent], list[UnitEvent]]:
     """The marks of those events that have taken effect before, by index; and the others, each id once."""
-    found: dict[int, Mark] = {}
-    fresh: list[Being] = []
+    found: dict[int, ProcessedEvent] = {}
+    fresh: list[UnitEvent] = []
     seen: set[str] = set()
     for event in request.events:
         if event.marked and (event.id in marks or event.id in seen):
-            own = Mark(request.source.source, event.id, request.now, request.intake.session)
+            own = ProcessedEvent(request.source.source, event.id, request.now, request.intake.session)
             found[event.index or 0] = marks.get(event.id, own)
         else:
             fresh.append(event)
@@ -69,11 +71,11 @@ def sorted_out(request: Request, marks: Mapping[str, Mark]) -> tuple[dict[int, M
     return found, fresh
 
 
-def taken_before(request: Request, marks: dict[int, Mark]) -> list[Being]:
+def committed_earlier(request: UnitRequest, marks: dict[int, ProcessedEvent]) -> list[UnitEvent]:
     """The events that took effect when this very unit was tried before, each once; `marks` are by index."""
     if not request.again:
         return []
-    found: dict[str, Being] = {}
+    found: dict[str, UnitEvent] = {}
     for event in request.events:
         mark = marks.get(event.index or 0)
         if mark is not None and (mark.at, mark.session) == (request.now, request.intake.session):

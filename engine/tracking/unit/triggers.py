@@ -6,7 +6,7 @@ from engine.flow.plan import Flow
 from engine.project.project import Project
 from engine.tracking.unit.event import SEGMENT_ENTERED, SEGMENT_LEFT
 
-MOST_TYPES = 10_000  # remembered; a stranger can invent more
+MAX_TYPES = 10_000  # remembered; a stranger can invent more
 
 
 class Triggers:
@@ -17,11 +17,11 @@ class Triggers:
         self._known: dict[str, tuple[tuple[Flow, ...], tuple[Flow, ...]]] = {}
 
     @cached_property
-    def crossings(self) -> bool:
+    def segment_events(self) -> bool:
         """Whether any flow is triggered by segments that are entered or left."""
-        return self.takes_crossing(True) or self.takes_crossing(False)
+        return self.listens_to_segment(True) or self.listens_to_segment(False)
 
-    def takes_crossing(self, entered: bool) -> bool:
+    def listens_to_segment(self, entered: bool) -> bool:
         """Whether a flow is triggered by segments that are entered, or left."""
         return bool(self.of_system(SEGMENT_ENTERED if entered else SEGMENT_LEFT))
 
@@ -35,7 +35,7 @@ class Triggers:
         if found is None:
             takes = tuple(flow for flow in self.project.flows if flow.trigger.takes_type(type))
             quiet = tuple(flow for flow in self.project.flows if flow not in takes)
-            if len(self._known) >= MOST_TYPES:
+            if len(self._known) >= MAX_TYPES:
                 self._known.clear()
             found = self._known[type] = (takes, quiet)
         return found

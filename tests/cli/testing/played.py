@@ -6,9 +6,9 @@ from textwrap import dedent
 
 from cli.testing.expectations import Failure
 from cli.testing.play import Play
-from cli.testing.recording_store import staged
+from cli.testing.recording_store import recording_store
 from cli.testing.verdict import verdict
-from effects.virtual_time_loop import TimelessLoop
+from effects.virtual_time_loop import VirtualTimeLoop
 from flows.cases import load_cases
 from flows.project import load_project
 from nodes import builtin
@@ -131,13 +131,13 @@ def played(root: Path, cases: str) -> list[list[Failure]]:
     assert not loaded.failed, [one.message for one in loaded.diagnostics]
     found = load_cases(root, loaded)
     assert found.diagnostics == (), [one.message for one in found.diagnostics]
-    project = staged(loaded.project)
+    project = recording_store(loaded.project)
 
     async def all_of_them() -> list[list[Failure]]:
         file = found.files[0]
         return [await verdict(Play(project, file.file), case, ("cases", i)) for i, case in enumerate(file.file.cases)]
 
-    with asyncio.Runner(loop_factory=TimelessLoop) as runner:
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(all_of_them())
 
 

@@ -17,7 +17,7 @@ from engine.flow.rendering import render
 from engine.flow.run import Asked, Inputs
 from engine.flow.trace import Trace
 from engine.problem import Problem
-from engine.profile.apply import commit
+from engine.profile.apply import apply_operations
 from engine.profile.document import Profile, new_profile
 from engine.profile.operations import Set
 from nodes import builtin
@@ -70,7 +70,7 @@ def warned(text: str | dict[str, Any], types: Iterable[type[Node]] = ()) -> list
 def person(id: str = "p-ann", values: Mapping[str, Any] | None = None, created: int = NOW - 1_000) -> Profile:
     """A stored profile with `values` by dotted path."""
     operations = [Set(tuple(path.split(".")), value) for path, value in (values or {}).items()]
-    return commit(new_profile(id, created), id, operations, created)[0]
+    return apply_operations(new_profile(id, created), id, operations, created)[0]
 
 
 def inputs(properties: Mapping[str, Any] | None = None, profile: Profile | None = None, **more: Any) -> Inputs:
@@ -78,7 +78,7 @@ def inputs(properties: Mapping[str, Any] | None = None, profile: Profile | None 
     event = {"id": "e-1", "type": "paid", "properties": dict(properties or {}), "context": {}}
     source = {"id": "shop", "kind": "public", "consent": False}
     given: dict[str, Any] = {"session": None, "seed": "new-", "acting": profile.id if profile else None, **more}
-    return Inputs(event=event, source=source, person=profile, now=NOW, **given)
+    return Inputs(event=event, source=source, profile=profile, now=NOW, **given)
 
 
 def run(

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from engine.flow.ask import Ask, HttpAsk, HttpReply, NoAnswer, Reply
-from engine.flow.node import Node, Outcome, Port, Seen, Sole
+from engine.flow.node import Node, NodeContext, Outcome, Port, Sole
 from engine.profile.operations import Set
 
 Given = Annotated[Any, Sole(), Meta(description="What it is given")]
@@ -20,7 +20,7 @@ class Way(Node, frozen=True, tag="test.way"):
     left = Port("To the left")
     right = Port("To the right")
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, seen: NodeContext) -> Outcome:
         """Leave."""
         return Outcome(self.by, {"by": self.by})
 
@@ -34,11 +34,11 @@ class Question(Node, frozen=True, tag="test.ask"):
     left = Port("To the left")
     right = Port("To the right")
 
-    def ask(self, seen: Seen) -> Ask:
+    def ask(self, seen: NodeContext) -> Ask:
         """Ask."""
         return HttpAsk("crm", path=self.path)
 
-    def answer(self, seen: Seen, reply: Reply) -> Outcome:
+    def answer(self, seen: NodeContext, reply: Reply) -> Outcome:
         """Leave by the port that the answer names."""
         if not isinstance(reply, HttpReply):
             return self.failed(reason=reply.reason if isinstance(reply, NoAnswer) else "what is this?")
@@ -52,11 +52,11 @@ class Pages(Node, frozen=True, tag="test.pages"):
 
     done = Port("All pages are read", main=True)
 
-    def ask(self, seen: Seen) -> Ask:
+    def ask(self, seen: NodeContext) -> Ask:
         """Ask for the first page."""
         return HttpAsk("crm", path=self.first)
 
-    def answer(self, seen: Seen, reply: Reply) -> Outcome | Ask:
+    def answer(self, seen: NodeContext, reply: Reply) -> Outcome | Ask:
         """Ask for the next page."""
         if not isinstance(reply, HttpReply):
             return self.failed(reason="no answer")
@@ -71,7 +71,7 @@ class Broken(Node, frozen=True, tag="test.broken"):
 
     done = Port("Never", main=True)
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, seen: NodeContext) -> Outcome:
         """Go wrong."""
         outcomes: dict[str, Any] = {
             "port": Outcome("nowhere"),
@@ -89,7 +89,7 @@ class Broken(Node, frozen=True, tag="test.broken"):
 class BrokenAnswer(Question, frozen=True, tag="test.broken-answer"):
     """Ask well, and have a bug when the answer comes."""
 
-    def answer(self, seen: Seen, reply: Reply) -> Outcome:
+    def answer(self, seen: NodeContext, reply: Reply) -> Outcome:
         """Go wrong."""
         raise KeyError("tier")
 

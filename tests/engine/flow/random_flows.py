@@ -15,7 +15,7 @@ from engine.flow.run import Asked, Inputs
 from tests.engine.flow.build import answer, compiled, inputs, person, silence
 from tests.engine.flow.node_types import TYPES
 
-MOST = 8  # nodes, beside the last one
+MAX_NODES = 8  # nodes, beside the last one
 WAYS = ("done", "left", "right", "failed")
 JOINS = ("settled", "settled", "all", "any")
 SEEN = "{{ profile.traits.marks | default(0) }}"
@@ -65,7 +65,7 @@ class World(Struct, frozen=True):
 def flows(draw: st.DrawFn, joins: tuple[str, ...] = JOINS, *, may_end_early: bool = True) -> Flow:
     """Any flow. Unless it may end early, every `failed` leads on and nothing stops it."""
     kinds = st.sampled_from(sorted(KINDS) if may_end_early else sorted(KINDS.keys() - {"stop"}))
-    drawn = [draw(st.sampled_from(sorted(PORTS)) | kinds) for _ in range(draw(st.integers(1, MOST)))]
+    drawn = [draw(st.sampled_from(sorted(PORTS)) | kinds) for _ in range(draw(st.integers(1, MAX_NODES)))]
     ids = [f"n{i}_{kind}" for i, kind in enumerate(drawn)]
     nodes: dict[str, Any] = {}
     for i, (id, kind) in enumerate(zip(ids, drawn, strict=True)):
@@ -105,8 +105,8 @@ def _mended(document: dict[str, Any]) -> Flow:
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     """Any world."""
-    said = {f"way{i}": draw(st.sampled_from(WAYS[:3])) for i in range(MOST)}
-    said |= {f"when{i}": draw(st.booleans()) for i in range(MOST)}
+    said = {f"way{i}": draw(st.sampled_from(WAYS[:3])) for i in range(MAX_NODES)}
+    said |= {f"when{i}": draw(st.booleans()) for i in range(MAX_NODES)}
     ann = person("p-ann", {"traits.name": "Ann"}) if draw(st.integers(0, 3)) else None
     return World(inputs(said, ann), draw(st.integers(0, 2**32)))
 

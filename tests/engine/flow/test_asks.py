@@ -6,7 +6,7 @@ import pytest
 
 from engine.flow.ask import Reply
 from engine.flow.machine import Machine
-from engine.flow.retry import MOST_ASKS, MOST_BACKOFF_MS
+from engine.flow.retry import MAX_ASKS, MAX_BACKOFF_MS
 from engine.flow.run import Asked
 from tests.engine.flow.build import answer, flow, http, inputs, out, person, ports, run, silence, traits, why
 from tests.engine.flow.node_types import TYPES
@@ -90,7 +90,7 @@ def test_the_backoff_doubles():
 
 def test_the_backoff_is_capped():
     _, asked = attempts("retry: {times: 4, backoff: 25s}", *[silence()] * 4)
-    assert [one.delay_ms for one in asked] == [0, 25_000, 50_000, MOST_BACKOFF_MS, MOST_BACKOFF_MS]
+    assert [one.delay_ms for one in asked] == [0, 25_000, 50_000, MAX_BACKOFF_MS, MAX_BACKOFF_MS]
 
 
 def test_timeout_bounds_each_attempt():
@@ -158,9 +158,9 @@ def test_a_node_does_not_ask_for_ever():
     machine = run(flow(PAGES % "", TYPES), answers={"a": [page("/again")] * 50})
     assert (ports(machine), why(machine, "a")) == (
         {"a": "failed", "c": "done"},
-        f"it asked more than {MOST_ASKS} times",
+        f"it asked more than {MAX_ASKS} times",
     )
-    assert len(machine.settled[0].calls) == MOST_ASKS
+    assert len(machine.settled[0].calls) == MAX_ASKS
 
 
 def test_deadline_bounds_all_pages():

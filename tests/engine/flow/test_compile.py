@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from engine.flow.compile import MOST_NODES
+from engine.flow.compile import MAX_NODES
 from engine.flow.node import type_name
 from engine.flow.plan import Retry
 from tests.engine.flow.build import compiled, flow, found
@@ -233,7 +233,7 @@ def test_a_broken_node_does_not_make_its_edges_look_broken():
 
 
 def test_a_flow_of_too_many_nodes_is_refused():
-    nodes = {f"n{i}": {"log": "x"} for i in range(MOST_NODES + 1)}
+    nodes = {f"n{i}": {"log": "x"} for i in range(MAX_NODES + 1)}
     assert found(whole(nodes=nodes)) == [("H103", "nodes")]
 
 

@@ -7,10 +7,10 @@ from msgspec.structs import replace
 
 from engine.flow.consents import lacking
 from engine.flow.machine import Machine
-from engine.flow.run_state import first_sight
-from engine.profile.apply import commit
-from engine.profile.document import Profile, Step
-from engine.profile.merge import step_id, unite
+from engine.flow.run_state import initial_state
+from engine.profile.apply import apply_operations
+from engine.profile.document import Link, Profile
+from engine.profile.merge import link_id, unite
 from engine.profile.operations import Set
 from tests.engine.flow.build import NOW, compiled, document, flow, found, inputs, person, ports, run, step_of, warned
 
@@ -83,10 +83,10 @@ def test_what_is_given_for_a_time_ends_by_itself():
     nodes = "a: {consent.set: {consents: {mail: true}, expires_in: 1d}, next: b}\nb: {log: x, consents: mail}"
     machine = gate(having(), nodes)
     assert ports(machine)["b"] == "done"
-    later, _ = commit(having(), "p-ann", machine.final().operations, NOW)
+    later, _ = apply_operations(having(), "p-ann", machine.final().operations, NOW)
     day = 86_400_000
     for at, reason in ((NOW + day - 1, None), (NOW + day, "consent `mail` has expired")):
-        lacks = lacking(first_sight(replace(inputs(profile=later), now=at)), ("mail",))
+        lacks = lacking(initial_state(replace(inputs(profile=later), now=at)), ("mail",))
         assert (lacks and lacks.reason) == reason
 
 
@@ -101,11 +101,11 @@ def test_what_is_no_truth_is_no_decision():
 def joined(claim: bool, **by: Any) -> Profile:
     """Ann's and Bo's profiles as one; `by` are their consents to mail."""
     ann, bo = (person(id, {"consents.mail": by[id]}, NOW - 5_000 + i) for i, id in enumerate(("ann", "bo")))
-    return unite(ann, bo, Step(step_id("ann", "bo", "k"), "ann", "bo", "k", claim))
+    return unite(ann, bo, Link(link_id("ann", "bo", "k"), "ann", "bo", "k", claim))
 
 
 def stands(profile: Profile, acting: str, **more: Any) -> str | None:
-    lacks = lacking(first_sight(inputs(profile=profile, **{"acting": acting, **more})), ("mail",))
+    lacks = lacking(initial_state(inputs(profile=profile, **{"acting": acting, **more})), ("mail",))
     return lacks.reason if lacks else None
 
 

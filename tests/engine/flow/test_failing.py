@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from engine.flow.effect import Emit, Log
-from engine.flow.machine import MOST_EMITTED, Machine, begin, step
-from engine.flow.output_limits import MOST_OUT
+from engine.flow.machine import MAX_EMITTED, Machine, advance_run, start_run
+from engine.flow.output_limits import MAX_OUT
 from tests.engine.flow.build import answer, flow, inputs, person, ports, run, silence, why
 from tests.engine.flow.node_types import TYPES
 
@@ -74,9 +74,9 @@ def test_a_reply_that_comes_too_late_is_ignored():
     first, second = machine.advance()
     machine.reply(first.node, silence())
     machine.advance()
-    before = machine.value()
+    before = machine.to_run()
     machine.reply(second.node, answer())
-    assert (machine.advance(), machine.value()) == ([], before)
+    assert (machine.advance(), machine.to_run()) == ([], before)
 
 
 def test_the_first_reply_to_an_ask_counts():
@@ -90,20 +90,20 @@ def test_the_first_reply_to_an_ask_counts():
 
 def test_an_output_that_is_too_large_fails_its_node():
     made = flow("a: {let: {x: '{{ event.properties.x }}'}, next: {failed: b}}\nb: {log: x}")
-    room = MOST_OUT - len('{"x":""}')
+    room = MAX_OUT - len('{"x":""}')
     assert ports(run(made, {"x": "." * room}))["a"] == "done"
     machine = run(made, {"x": "." * (room + 1)})
-    assert (ports(machine)["a"], why(machine, "a")) == ("failed", f"its output is larger than {MOST_OUT} bytes")
+    assert (ports(machine)["a"], why(machine, "a")) == ("failed", f"its output is larger than {MAX_OUT} bytes")
 
 
 def test_a_run_emits_a_bounded_number_of_events():
-    nodes: dict[str, Any] = {"s": {"log": "x", "next": [f"e{i}" for i in range(MOST_EMITTED + 1)]}}
-    for i in range(MOST_EMITTED + 1):
+    nodes: dict[str, Any] = {"s": {"log": "x", "next": [f"e{i}" for i in range(MAX_EMITTED + 1)]}}
+    for i in range(MAX_EMITTED + 1):
         nodes[f"e{i}"] = {"event.emit": {"type": "child"}, "next": {"failed": "end"}}
     nodes["end"] = {"log": "too many"}
     machine = run(flow({"flow": "f", "trigger": {"event": "paid"}, "nodes": nodes}))
-    assert sum(isinstance(effect, Emit) for _, effect in machine.effects()) == MOST_EMITTED
-    assert why(machine, f"e{MOST_EMITTED}") == f"the run emits more than {MOST_EMITTED} events"
+    assert sum(isinstance(effect, Emit) for _, effect in machine.effects()) == MAX_EMITTED
+    assert why(machine, f"e{MAX_EMITTED}") == f"the run emits more than {MAX_EMITTED} events"
     assert "end" in ports(machine)
 
 
@@ -157,14 +157,14 @@ def test_a_guard_does_not_hide_that_branches_do_not_fit_together():
 
 
 def test_a_run_that_was_put_away_has_not_forgotten_what_it_emitted():
-    nodes: dict[str, Any] = {f"e{i}": {"event.emit": {"type": "child"}} for i in range(MOST_EMITTED)}
+    nodes: dict[str, Any] = {f"e{i}": {"event.emit": {"type": "child"}} for i in range(MAX_EMITTED)}
     nodes |= {"ask": {"test.ask": "/", "next": "more"}, "more": {"event.emit": {"type": "child"}}}
     made = flow(
         {"flow": "f", "trigger": {"event": "x"}, "start": [id for id in nodes if id != "more"], "nodes": nodes}, TYPES
     )
-    state, asked = step(made, begin(made, inputs()))
-    state, _ = step(made, state, (asked[0].node, answer()))
-    assert (state.outcome, state.reason) == ("failed", f"the run emits more than {MOST_EMITTED} events")
+    state, asked = advance_run(made, start_run(made, inputs()))
+    state, _ = advance_run(made, state, (asked[0].node, answer()))
+    assert (state.outcome, state.reason) == ("failed", f"the run emits more than {MAX_EMITTED} events")
 
 
 def test_a_number_in_a_text_is_written_as_text():
@@ -175,5 +175,5 @@ def test_a_number_in_a_text_is_written_as_text():
 @pytest.mark.parametrize("node", ["profile.set", "profile.append"])
 def test_a_value_that_is_too_large_is_not_written(node: str):
     text = f"a: {{{node}: {{traits.big: '{{{{ event.properties.big }}}}'}}, next: {{failed: b}}}}\nb: {{log: x}}"
-    machine = run(flow(text), {"big": "x" * (MOST_OUT + 1)}, profile=ANN)
-    assert why(machine, "a") == f"it writes a value larger than {MOST_OUT} bytes"
+    machine = run(flow(text), {"big": "x" * (MAX_OUT + 1)}, profile=ANN)
+    assert why(machine, "a") == f"it writes a value larger than {MAX_OUT} bytes"

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.flow.effect import Log
-from engine.flow.machine import Machine, begin, step
+from engine.flow.machine import Machine, advance_run, start_run
 from engine.flow.run import Inputs
 from engine.profile.operations import Increment
 from tests.engine.flow.build import answer, flow, http, inputs, out, person, ports, run, traits, why
@@ -172,17 +172,17 @@ def test_a_flow_without_asks_ends_in_one_call():
 
 def test_a_run_that_is_over_does_nothing_more():
     machine = run(flow("a: {log: x}"))
-    before = machine.value()
-    assert (machine.advance(), machine.value()) == ([], before)
+    before = machine.to_run()
+    assert (machine.advance(), machine.to_run()) == ([], before)
 
 
 def test_step_is_the_same_on_values():
     made = flow("a: {test.ask: /first, next: b}\nb: {test.ask: /second, next: c}\nc: {log: x}", TYPES)
-    state, asked = step(made, begin(made, inputs()))
+    state, asked = advance_run(made, start_run(made, inputs()))
     assert [http(one).path for one in asked] == ["/first"]
-    state, asked = step(made, state, (asked[0].node, answer()))
+    state, asked = advance_run(made, state, (asked[0].node, answer()))
     assert [http(one).path for one in asked] == ["/second"]
-    state, asked = step(made, state, (asked[0].node, answer()))
+    state, asked = advance_run(made, state, (asked[0].node, answer()))
     assert (asked, state.outcome, [made.nodes[index].id for index in state.settled]) == (
         [],
         "finished",

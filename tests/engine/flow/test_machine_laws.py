@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.flow.effect import Stop
-from engine.flow.machine import Machine, begin, step
+from engine.flow.machine import Machine, advance_run, start_run
 from engine.flow.plan import Flow, PlannedNode
 from engine.flow.rendering import render
 from engine.flow.run import Run
@@ -113,7 +113,7 @@ def test_what_all_nodes_did_is_folded_in_plan_order(flow: Flow, world: World, or
 @given(flows(), worlds(), st.integers())
 def test_a_run_is_determined_by_its_inputs_and_replies(flow: Flow, world: World, seed: int):
     one, other = (done(flow, world, Random(seed)) for _ in range(2))  # the same order twice
-    assert one.value() == other.value()
+    assert one.to_run() == other.to_run()
     assert one.final().scope == other.final().scope
 
 
@@ -132,13 +132,13 @@ def test_the_order_of_replies_decides_nothing_unless_a_branch_does_not_wait(
 def test_a_run_may_be_put_away_at_every_ask(flow: Flow, world: World, seed: int):
     together = done(flow, world, Random(seed))
     order = Random(seed)
-    state, waiting = step(flow, begin(flow, world.inputs))
+    state, waiting = advance_run(flow, start_run(flow, world.inputs))
     while waiting and state.outcome is None:
         state = msgspec.json.decode(msgspec.json.encode(state), type=Run)
         asked = waiting.pop(order.randrange(len(waiting)))
-        state, more = step(flow, state, (asked.node, world.reply(asked)))
+        state, more = advance_run(flow, state, (asked.node, world.reply(asked)))
         waiting += more
-    assert msgspec.json.encode(state) == msgspec.json.encode(together.value())
+    assert msgspec.json.encode(state) == msgspec.json.encode(together.to_run())
     assert Machine.of(flow, state).final().scope == together.final().scope
 
 
@@ -147,15 +147,15 @@ def test_a_run_may_be_put_away_at_every_ask(flow: Flow, world: World, seed: int)
 def test_a_run_taken_up_again_has_its_open_asks_outstanding(flow: Flow, world: World, order: Random):
     machine = Machine(flow, world.inputs)
     asked = machine.advance()
-    assert Machine.of(flow, machine.value()).outstanding() == asked
+    assert Machine.of(flow, machine.to_run()).outstanding() == asked
 
 
 @law
 @given(flows(), worlds(), orders)
 def test_running_again_from_the_replies_comes_to_the_same(flow: Flow, world: World, order: Random):
     machine = driven(Machine(flow, world.inputs), world, order)
-    again = machine.again(Trace(ticking()))
-    assert again.value() == machine.value()
+    again = machine.replay(Trace(ticking()))
+    assert again.to_run() == machine.to_run()
     assert list(again.effects()) == list(machine.effects())
     assert list(again.settled) == list(machine.settled)
 
@@ -166,7 +166,7 @@ def test_a_trace_changes_nothing(flow: Flow, world: World, order: Random):
     state = order.getstate()
     traced = done(flow, world, order)
     order.setstate(state)
-    assert driven(Machine(flow, world.inputs), world, order).value() == traced.value()
+    assert driven(Machine(flow, world.inputs), world, order).to_run() == traced.to_run()
 
 
 @law

@@ -4,22 +4,22 @@ from typing import Any
 
 import pytest
 
-from engine.flow.compile import MOST_NODES
-from engine.flow.config_template import Fill
+from engine.flow.compile import MAX_NODES
+from engine.flow.config_template import ConfigTemplate
 from engine.flow.machine import Machine
 from engine.flow.plan import Flow, glob
-from engine.flow.run_state import Sight
+from engine.flow.run_state import RunState
 from tests.engine.flow.build import compiled, flow, found, inputs, out, person, ports, run, traced, traits, why
 
 
 def chain() -> dict[str, Any]:
-    return {f"n{i}": {"profile.increment": {"traits.n": 1}, "next": f"n{i + 1}"} for i in range(MOST_NODES - 1)} | {
-        f"n{MOST_NODES - 1}": {"profile.increment": {"traits.n": 1}}
+    return {f"n{i}": {"profile.increment": {"traits.n": 1}, "next": f"n{i + 1}"} for i in range(MAX_NODES - 1)} | {
+        f"n{MAX_NODES - 1}": {"profile.increment": {"traits.n": 1}}
     }
 
 
 def fan() -> dict[str, Any]:
-    arms = [f"a{i}" for i in range(MOST_NODES - 2)]
+    arms = [f"a{i}" for i in range(MAX_NODES - 2)]
     return {
         "first": {"log": "x", "next": arms},
         **{arm: {"profile.increment": {"traits.n": 1}, "next": "last"} for arm in arms},
@@ -29,19 +29,19 @@ def fan() -> dict[str, Any]:
 
 def diamonds() -> dict[str, Any]:
     nodes: dict[str, Any] = {}
-    for i in range(MOST_NODES // 3):
+    for i in range(MAX_NODES // 3):
         nodes[f"s{i}"] = {"profile.increment": {"traits.n": 1}, "next": [f"l{i}", f"r{i}"]}
         for side in "lr":
             nodes[f"{side}{i}"] = {"profile.increment": {"traits.n": 1}, "next": f"s{i + 1}"}
     for side in "lr":
-        del nodes[f"{side}{MOST_NODES // 3 - 1}"]["next"]
+        del nodes[f"{side}{MAX_NODES // 3 - 1}"]["next"]
     return nodes
 
 
 def layers() -> dict[str, Any]:
     width = 10
     nodes: dict[str, Any] = {"s": {"log": "x", "next": [f"n0_{j}" for j in range(width)]}}
-    last = (MOST_NODES - 1) // width - 1
+    last = (MAX_NODES - 1) // width - 1
     for i in range(last + 1):
         for j in range(width):
             following = {"next": [f"n{i + 1}_{k}" for k in range(width)]} if i < last else {}
@@ -72,9 +72,9 @@ def counted(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> list[int]
 def test_the_work_grows_with_the_nodes_and_not_with_the_paths(shape: Any, monkeypatch: pytest.MonkeyPatch):
     made = large(shape())
     size = len(made.nodes)
-    assert size > MOST_NODES * 0.9
-    filled = counted(monkeypatch, Fill, "__call__")
-    seen = counted(monkeypatch, Sight, "after")
+    assert size > MAX_NODES * 0.9
+    filled = counted(monkeypatch, ConfigTemplate, "__call__")
+    seen = counted(monkeypatch, RunState, "after")
     machine = run(made, profile=person())
     expected = sum(node.node.__name__ == "ProfileIncrement" for node in made.nodes)
     assert (machine.outcome, len(machine.settled), traits(machine)) == ("finished", size, {"n": expected})
@@ -87,17 +87,17 @@ def test_the_work_grows_with_the_nodes_and_not_with_the_paths(shape: Any, monkey
 def test_a_large_run_that_was_put_away_is_taken_up_again(shape: Any):
     made = large(shape())
     machine = run(made, profile=person())
-    assert Machine.of(made, machine.value()).final().scope == machine.final().scope
+    assert Machine.of(made, machine.to_run()).final().scope == machine.final().scope
 
 
 def test_a_large_flow_of_branches_that_exclude_each_other_is_compiled():
     nodes: dict[str, Any] = {}
-    for i in range(MOST_NODES // 4):
+    for i in range(MAX_NODES // 4):
         nodes[f"s{i}"] = {"if": f"event.properties.p{i}", "next": {"then": f"a{i}", "else": f"b{i}"}}
         nodes[f"a{i}"] = {"profile.set": {"traits.x": 1}, "next": f"e{i}"}
         nodes[f"b{i}"] = {"profile.set": {"traits.x": 2}, "next": f"e{i}"}
         nodes[f"e{i}"] = {"log": "{{ profile.traits.x }}", "next": f"s{i + 1}"}
-    del nodes[f"e{MOST_NODES // 4 - 1}"]["next"]
+    del nodes[f"e{MAX_NODES // 4 - 1}"]["next"]
     assert found({"flow": "large", "trigger": {"event": "paid"}, "nodes": nodes}) == []
 
 
@@ -111,7 +111,7 @@ def test_a_flow_of_all_edges_is_compiled():
 
 
 def test_a_long_cycle_is_found():
-    nodes = {f"n{i}": {"log": "x", "next": f"n{(i + 1) % MOST_NODES}"} for i in range(MOST_NODES)}
+    nodes = {f"n{i}": {"log": "x", "next": f"n{(i + 1) % MAX_NODES}"} for i in range(MAX_NODES)}
     assert [code for code, _ in found({"flow": "round", "trigger": {"event": "paid"}, "nodes": nodes})] == ["H301"]
 
 

@@ -8,10 +8,10 @@ from msgspec import Meta
 from engine.flow.ask import ProfileReply, ProfilesReply, SessionReply
 from engine.flow.effect import Attach, AttachSession, ClaimKey, Effect, Merge, SetSession
 from engine.flow.machine import Machine
-from engine.flow.node import Node, Outcome, Port, Seen, Sole
+from engine.flow.node import Node, NodeContext, Outcome, Port, Sole
 from engine.profile.document import Profile
 from engine.profile.operations import Operation, Set
-from engine.profile.visits import seen
+from engine.profile.visits import record_visit
 from tests.engine.flow.build import NOW, drive, flow, inputs, out, person, ports, run, traits, why
 
 ANN = person("p-ann", {"traits.name": "Ann", "traits.n": 1}, created=NOW - 5_000)
@@ -66,9 +66,9 @@ def test_the_source_decides_what_a_key_proves(identify: str, port: str, claim: b
     text = "recognise: {profile.merge: {pii.email: bo@example.com}, next: {failed: b}}\nb: {log: x}"
     machine = run(flow(text), profile=ANN, answers={"recognise": whose(BO)}, identify=identify)
     assert ports(machine)["recognise"] == port
-    merged = machine.final().person
+    merged = machine.final().profile
     assert merged is not None
-    assert [step.claim for step in merged.steps.values()] == ([] if claim is None else [claim])
+    assert [step.claim for step in merged.links.values()] == ([] if claim is None else [claim])
 
 
 def test_two_merges_side_by_side_both_take_effect():
@@ -132,7 +132,7 @@ def test_an_event_may_gain_a_profile_and_then_change_it():
     machine = run(flow(ATTACHING), answers={"a": here(ANN), "c": here(ANN)})
     assert (ports(machine)["c"], traits(machine)["seen"]) == ("attached", "Ann")
     final = machine.final()
-    assert (final.person, final.acting) == (seen(ANN, "p-ann", NOW, new=False), "p-ann")
+    assert (final.profile, final.acting) == (record_visit(ANN, "p-ann", NOW, new=False), "p-ann")
 
 
 def test_attaching_a_second_different_profile_fails():
@@ -145,7 +145,7 @@ def test_attaching_a_second_different_profile_fails():
 
 
 def test_attaching_a_profile_by_another_of_its_ids_is_no_second_one():
-    both = run(flow(MERGING), profile=ANN, answers={"recognise": whose(BO)}).final().person
+    both = run(flow(MERGING), profile=ANN, answers={"recognise": whose(BO)}).final().profile
     assert ports(run(flow(ATTACHING), answers={"a": here(both), "c": here(ANN)}))["c"] == "attached"
 
 
@@ -174,7 +174,7 @@ class AttachBo(Node, frozen=True, tag="test.attach-bo"):
 
     done = Port("Attached", main=True)
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, seen: NodeContext) -> Outcome:
         """Attach."""
         return self.done(effects=[Attach(BO)])
 
@@ -184,7 +184,7 @@ class AttachAnn(Node, frozen=True, tag="test.attach-ann"):
 
     done = Port("Attached", main=True)
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, seen: NodeContext) -> Outcome:
         """Attach."""
         return self.done(effects=[Attach(ANN)])
 
@@ -214,7 +214,7 @@ def doing(effect: Effect | Operation) -> str:
 
         done = Port("Done", main=True)
 
-        def run(self, seen: Seen) -> Outcome:
+        def run(self, seen: NodeContext) -> Outcome:
             """Do it."""
             return self.done(effects=[effect])
 
@@ -251,7 +251,7 @@ class AttachSessions(Node, frozen=True, tag="test.attach-session"):
 
     done = Port("Attached", main=True)
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, seen: NodeContext) -> Outcome:
         """Attach."""
         return self.done(effects=[AttachSession({"id": self.id})])
 

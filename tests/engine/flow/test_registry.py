@@ -6,7 +6,7 @@ import pytest
 from msgspec import Meta
 
 from engine.flow.ask import Ask, CacheGet
-from engine.flow.node import Fixed, Keys, Node, Outcome, Port, Seen, Sole, declared_ports
+from engine.flow.node import Fixed, Keys, Node, NodeContext, Outcome, Port, Sole, declared_ports
 from engine.flow.registry import BadNodeType, Registry, field_notes, notes, sole_field
 from nodes import builtin
 from tests.engine.flow.node_types import Way
@@ -17,7 +17,7 @@ class Runs(Node, frozen=True):
 
     done = Port("Done", main=True)
 
-    def run(self, seen: Seen) -> Outcome:
+    def run(self, seen: NodeContext) -> Outcome:
         """Do nothing."""
         return self.done()
 
@@ -49,7 +49,7 @@ class NoPortText(Runs, frozen=True, tag="test.no-port-text"):
 class NoAnswer(Node, frozen=True, tag="test.no-answer"):
     """Ask, and not listen."""
 
-    def ask(self, seen: Seen) -> Ask:
+    def ask(self, seen: NodeContext) -> Ask:
         """Ask."""
         return CacheGet("k")
 

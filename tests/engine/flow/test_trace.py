@@ -7,7 +7,7 @@ from msgspec import json
 
 from engine.flow.ask import ProfileReply, ProfilesReply, Reply, SessionReply
 from engine.flow.machine import Machine
-from engine.flow.rendering import MOST_STEPS, MOST_TEXT, MOST_VALUE, render
+from engine.flow.rendering import MAX_STEPS, MAX_TEXT, MAX_VALUE, render
 from engine.flow.trace import Trace
 from tests.engine.flow.build import answer, flow, inputs, person, run, silence, step_of, ticking, traced
 from tests.engine.flow.node_types import TYPES
@@ -142,9 +142,9 @@ def test_a_merge_shows_the_step_as_the_profile_keeps_it():
     reply = ProfilesReply((ProfileReply(bo, "p-bo", cause="pii.email:1f2e"),))
     machine = run(flow(text), profile=ANN, answers={"a": reply})
     merge = step_of(machine, "a")["operations"][0]
-    joined = machine.final().person
+    joined = machine.final().profile
     assert joined is not None
-    (kept,) = joined.steps.values()
+    (kept,) = joined.links.values()
     assert (merge["op"], merge["profile"], merge["cause"], merge["step"]) == (
         "merge",
         "p-bo",
@@ -259,13 +259,13 @@ def test_a_run_that_still_waits_says_so():
 
 
 def test_a_large_value_is_cut_and_says_how_large_it_was():
-    large = "." * MOST_VALUE
+    large = "." * MAX_VALUE
     machine = run(flow("a: {let: {small: 1, large: '{{ event.properties.x }}'}}"), {"x": large})
     step = step_of(machine, "a")
-    cut = {"cut": MOST_VALUE + 2, "begins": ('"' + large)[:200]}
+    cut = {"cut": MAX_VALUE + 2, "begins": ('"' + large)[:200]}
     assert step["read"] == {"event.properties.x": cut}
     assert step["in"] == {"small": 1, "large": cut}
-    assert step["out"]["cut"] > MOST_VALUE
+    assert step["out"]["cut"] > MAX_VALUE
 
 
 def test_a_long_message_is_cut_and_says_how_long_it_was():
@@ -273,7 +273,7 @@ def test_a_long_message_is_cut_and_says_how_long_it_was():
     machine = run(
         flow("a: {log: '{{ event.properties.x }}', next: b}\nb: {fail: '{{ event.properties.x }}'}"), {"x": text}
     )
-    short = text[:MOST_TEXT] + "… (5000 characters)"
+    short = text[:MAX_TEXT] + "… (5000 characters)"
     assert step_of(machine, "a")["logs"][0]["message"] == short
     assert step_of(machine, "b")["error"] == traced(machine)["reason"] == short
 
@@ -282,7 +282,7 @@ def test_a_trace_has_room_for_so_much_and_says_what_it_leaves_out():
     nodes = {f"n{i}": {"let": {f"v{j}": "{{ event.properties.x }}" for j in range(10)}} for i in range(20)}
     made = flow({"flow": "f", "trigger": {"event": "paid"}, "start": list(nodes), "nodes": nodes})
     document = traced(run(made, {"x": "." * 4_000}))
-    assert len(json.encode(document)) < MOST_STEPS * 1.1
+    assert len(json.encode(document)) < MAX_STEPS * 1.1
     assert len(document["steps"]) == 20
     assert document["steps"][-1].keys() == {"node", "type", "line", "port", "us", "cut"}
     assert document["steps"][0]["in"]["v9"] == "." * 4_000
@@ -321,7 +321,7 @@ def test_running_again_writes_the_trace_that_was_not_kept():
         machine.reply(asked.node, answer())
     machine.advance()
     trace = Trace(ticking())
-    document = render(trace, machine.again(trace))
+    document = render(trace, machine.replay(trace))
     assert [(step["node"], step["port"]) for step in document["steps"]] == [
         ("a", "done"),
         ("b", "done"),
@@ -334,5 +334,5 @@ def test_a_run_that_was_failed_from_outside_is_so_again():
     machine = run(flow("a: {log: x}"))
     machine.fail("too many events")
     trace = Trace(ticking())
-    document = render(trace, machine.again(trace))
+    document = render(trace, machine.replay(trace))
     assert (document["outcome"], document["reason"]) == ("failed", "too many events")

@@ -17,7 +17,7 @@ from engine.flow.ask import (
     SessionById,
     SessionReply,
 )
-from engine.flow.trace_calls import call_of
+from engine.flow.trace_calls import trace_call
 from tests.engine.flow.build import person
 
 HTTP = HttpAsk(
@@ -47,15 +47,15 @@ KEY = ProfileByKey("pii.email", "ann@example.com")
     ],
 )
 def test_a_call_says_what_was_asked_and_what_came_back(ask: Ask, reply: Reply, shown: tuple[str, str, str]):
-    call = call_of(ask, reply, 2)
+    call = trace_call(ask, reply, 2)
     assert (call.kind, call.what, call.got, call.attempt) == (*shown, 2)
     assert call.took_ms == getattr(reply, "took_ms", 0)
 
 
 @pytest.mark.parametrize("reply", [HttpReply(200, {"token": "abc-secret"}), NoAnswer("refused", "no")])
 def test_a_call_shows_neither_headers_nor_bodies(reply: Reply):
-    assert b"abc-secret" not in json.encode(call_of(HTTP, reply, 1))
+    assert b"abc-secret" not in json.encode(trace_call(HTTP, reply, 1))
 
 
 def test_a_call_does_not_show_the_value_of_a_key():
-    assert b"ann@example.com" not in json.encode(call_of(KEY, ProfileReply(None), 1))
+    assert b"ann@example.com" not in json.encode(trace_call(KEY, ProfileReply(None), 1))

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.language.expression import Explained, Read, compile_condition
-from engine.problem import Wrong
+from engine.problem import ProblemError
 from tests.engine.language.scopes import SCOPE, expressions, scopes
 
 
@@ -212,9 +212,9 @@ def test_reads_have_their_places_and_are_handled():
 
 
 def test_only_the_given_roots_are_known():
-    with pytest.raises(Wrong) as wrong:
+    with pytest.raises(ProblemError) as error:
         compile_condition("profile.id == 'p'", frozenset({"event"}))
-    problem = wrong.value.problem
+    problem = error.value.problem
     assert (problem.code, problem.offset, problem.length) == ("H202", 0, 7)
     assert problem.help == "known here: `event`"
 

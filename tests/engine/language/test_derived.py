@@ -3,7 +3,7 @@ import pytest
 from engine.language.absent import Absent
 from engine.language.expression import compile_condition, compile_expression
 from engine.language.path import ROOTS
-from engine.problem import Wrong
+from engine.problem import ProblemError
 
 NOON = 1_714_564_800_000  # 2024-05-01T12:00:00Z
 SCOPE = {
@@ -57,11 +57,11 @@ def test_it_reads_the_profile():
     pytest.param("changed_at('traits..x')", "a name is missing", id="a bad path"),
 ])  # fmt: skip
 def test_its_brackets_are_read_when_the_flow_is_loaded(text, told):
-    with pytest.raises(Wrong) as refused:
+    with pytest.raises(ProblemError) as refused:
         compile_condition(text)
     assert told in refused.value.problem.message
 
 
 def test_it_is_unknown_where_no_profile_is():
-    with pytest.raises(Wrong, match="not known here"):
+    with pytest.raises(ProblemError, match="not known here"):
         compile_condition("counted('orders', '7d') > 2", ROOTS - {"profile"})

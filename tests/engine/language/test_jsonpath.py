@@ -7,7 +7,7 @@ from engine.language.absent import Absent, Unfit
 from engine.language.expression import Read
 from engine.language.jsonpath import compile_jsonpath
 from engine.language.path import ROOTS
-from engine.problem import Wrong
+from engine.problem import ProblemError
 from tests.engine.language.scopes import SCOPE, json_data
 
 
@@ -80,9 +80,9 @@ def test_reads_are_the_leading_part():
     ],
 )
 def test_a_bad_jsonpath_is_refused_at_its_place(text, code, offset):
-    with pytest.raises(Wrong) as wrong:
+    with pytest.raises(ProblemError) as error:
         compile_jsonpath(text, ROOTS)
-    assert (wrong.value.problem.code, wrong.value.problem.offset) == (code, offset)
+    assert (error.value.problem.code, error.value.problem.offset) == (code, offset)
 
 
 def test_selections_are_bounded():
@@ -127,8 +127,8 @@ def test_any_text_is_a_jsonpath_or_wrong(text):
     text = "$." + text
     try:
         compile_jsonpath(text, ROOTS)
-    except Wrong as wrong:
-        problem = wrong.problem
+    except ProblemError as error:
+        problem = error.problem
     else:
         return
     assert 0 <= problem.offset <= len(text)

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from engine.language.absent import ABSENT
 from engine.language.path import parse_path, read, show_path
-from engine.problem import Wrong
+from engine.problem import ProblemError
 
 
 @pytest.mark.parametrize(
@@ -42,18 +42,18 @@ def test_a_path_is_read(text, path):
     ],
 )
 def test_a_bad_path_is_refused_at_its_place(text, offset, length):
-    with pytest.raises(Wrong) as wrong:
+    with pytest.raises(ProblemError) as error:
         parse_path(text)
-    problem = wrong.value.problem
+    problem = error.value.problem
     assert (problem.code, problem.offset, problem.length) == ("H204", offset, length)
     assert problem.help
 
 
 @pytest.mark.parametrize("text", ["a" * 2000, ".".join("a" * 17)], ids=["too long", "too many names"])
 def test_a_path_has_limits(text):
-    with pytest.raises(Wrong) as wrong:
+    with pytest.raises(ProblemError) as error:
         parse_path(text)
-    assert wrong.value.problem.code == "H208"
+    assert error.value.problem.code == "H208"
 
 
 @given(st.lists(st.text(max_size=8), min_size=1, max_size=8))
@@ -65,8 +65,8 @@ def test_what_is_shown_is_read_back(names):
 def test_any_text_is_a_path_or_wrong(text):
     try:
         parse_path(text)
-    except Wrong as wrong:
-        problem = wrong.problem
+    except ProblemError as error:
+        problem = error.problem
     else:
         return
     assert 0 <= problem.offset <= len(text)

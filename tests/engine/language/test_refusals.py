@@ -6,15 +6,15 @@ from hypothesis import strategies as st
 
 from engine.language.expression import compile_condition, compile_expression
 from engine.language.hints import HOMES, WORDS
-from engine.problem import Wrong
+from engine.problem import ProblemError
 
 
 def problem_of(compile, text):
     """What is wrong with a text, or None."""
     try:
         compile(text)
-    except Wrong as wrong:
-        return wrong.problem
+    except ProblemError as error:
+        return error.problem
     return None
 
 

@@ -5,12 +5,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from engine.profile.apply import commit
+from engine.profile.apply import apply_operations
 from engine.profile.consented import view_for
 from engine.profile.declared import Fields
-from engine.profile.document import Profile, Step, new_profile
+from engine.profile.document import Link, Profile, new_profile
 from engine.profile.fold import fold
-from engine.profile.merge import step_id, tombstone, unite, unmerge
+from engine.profile.merge import link_id, tombstone, unite, unmerge
 from engine.profile.operations import Operation
 from engine.profile.tree import change
 
@@ -29,7 +29,7 @@ class People:
 
     def __init__(self, ids: Sequence[str], fields: Fields | None = None) -> None:
         self.fields = fields
-        self.documents = {id: commit(new_profile(id, now), id, (), now)[0] for now, id in enumerate(ids)}
+        self.documents = {id: apply_operations(new_profile(id, now), id, (), now)[0] for now, id in enumerate(ids)}
 
     def of(self, id: str) -> Profile:
         """The profile that an id leads to."""
@@ -44,12 +44,12 @@ class People:
         expected = before = self.read(id)
         for op in ops:
             expected = change(expected, op, self.fields)
-        after, _ = commit(profile, id, ops, now, before, self.fields)
+        after, _ = apply_operations(profile, id, ops, now, before, self.fields)
         self.documents[profile.id] = after
         assert exact(self.read(id)) == exact(expected)
 
     def merge(self, left: str, right: str, cause: str, claim: bool = False) -> str:
-        step = Step(id=step_id(left, right, cause), left=left, right=right, cause=cause, claim=claim)
+        step = Link(id=link_id(left, right, cause), left=left, right=right, cause=cause, claim=claim)
         profile, other = self.of(left), self.of(right)
         joined = unite(profile, other, step)
         self.documents[joined.id] = joined
@@ -59,7 +59,7 @@ class People:
         return step.id
 
     def unmerge(self, left: str, right: str, cause: str) -> None:
-        for profile in unmerge(self.of(left), step_id(left, right, cause)):
+        for profile in unmerge(self.of(left), link_id(left, right, cause)):
             following = self.documents[profile.id].version + 1
             self.documents[profile.id] = replace(profile, version=following)
             for id in profile.ids[1:]:

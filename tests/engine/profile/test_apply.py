@@ -4,13 +4,13 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from engine.profile.apply import commit
+from engine.profile.apply import apply_operations
 from engine.profile.cellpath import member_cell
-from engine.profile.document import LIST_CAP, SET_CAP, Members, Part, Step, new_profile
+from engine.profile.document import LIST_CAP, SET_CAP, Link, Members, Part, new_profile
 from engine.profile.fold import fold
-from engine.profile.merge import step_id, unite
+from engine.profile.merge import link_id, unite
 from engine.profile.operations import Add, Append, Increment, Refused, Remove, Set, Unset
-from engine.profile.profile_view import change_shown, shown
+from engine.profile.profile_view import change_view, profile_view
 from engine.profile.tree import look
 from tests.engine.profile.histories import examples, logs, play, world
 from tests.engine.profile.profiles import People, exact
@@ -83,7 +83,7 @@ def test_taking_away_does_not_bring_back_what_it_hid(past, op, acting):
 
 def test_a_commit_without_operations_is_the_next_version():
     profile = new_profile("p", 100)
-    after, time = commit(profile, "p", (), 100)
+    after, time = apply_operations(profile, "p", (), 100)
     assert (after.version, time) == (1, 101)
     assert after.parts is profile.parts
 
@@ -93,7 +93,9 @@ def test_a_commit_without_operations_is_the_next_version():
     [pytest.param(500, 500, id="the clock"), pytest.param(3, 101, id="never before what was written")],
 )
 def test_a_unit_has_one_time(now, time):
-    profile, got = commit(new_profile("p", 100), "p", [Set(AGE, 1), Set(TAGS, {"a": 2}), Increment(LAST, 1)], now)
+    profile, got = apply_operations(
+        new_profile("p", 100), "p", [Set(AGE, 1), Set(TAGS, {"a": 2}), Increment(LAST, 1)], now
+    )
     assert got == time
     part = profile.parts["p"]
     assert (part.base, part.last, part.times) == (time, time, {})  # the first write gives the default time
@@ -102,8 +104,8 @@ def test_a_unit_has_one_time(now, time):
 
 
 def test_a_later_write_notes_its_time_as_a_difference():
-    profile, _ = commit(new_profile("p", 0), "p", [Set(AGE, 1), Set(TAGS, 1)], 1000)
-    profile, _ = commit(profile, "p", [Set(AGE, 2), Unset(TAGS)], 1500)
+    profile, _ = apply_operations(new_profile("p", 0), "p", [Set(AGE, 1), Set(TAGS, 1)], 1000)
+    profile, _ = apply_operations(profile, "p", [Set(AGE, 2), Unset(TAGS)], 1500)
     part = profile.parts["p"]
     assert (part.base, part.last, part.times, part.marks) == (1000, 1500, {"traits.age": 500}, {"traits.tags": 500})
     assert part.cells == {"traits.age": 2}
@@ -125,25 +127,25 @@ def test_only_the_acting_part_is_written():
     before = people.of("A").parts["B"]
     people.commit("A", [Set(AGE, 1)], 20)
     assert people.of("A").parts["B"] is before
-    assert people.of("A").parts["A"].seen == {"B": {"traits.age": before.counts["traits.age"]}}
+    assert people.of("A").parts["A"].seen_counts == {"B": {"traits.age": before.counts["traits.age"]}}
 
 
 def test_an_id_without_a_part_gets_one():
-    profile, time = commit(new_profile("p", 100), "q", [Set(AGE, 1)], 200)
+    profile, time = apply_operations(new_profile("p", 100), "q", [Set(AGE, 1)], 200)
     assert profile.parts["q"] == Part(id="q", created=time, base=time, last=time, cells={"traits.age": 1})
     assert fold(profile) == {"traits": {"age": 1}}
 
 
 def test_the_own_id_without_a_part_gets_one_as_old_as_the_profile():
     profile = msgspec.structs.replace(new_profile("p", 100), parts={})
-    assert commit(profile, "p", [Set(AGE, 1)], 200)[0].parts["p"].created == 100
+    assert apply_operations(profile, "p", [Set(AGE, 1)], 200)[0].parts["p"].created == 100
 
 
 def test_what_does_not_fit_is_refused_and_nothing_is_written():
-    profile, _ = commit(new_profile("p", 0), "p", [Set(AGE, "four")], 1)
+    profile, _ = apply_operations(new_profile("p", 0), "p", [Set(AGE, "four")], 1)
     before = msgspec.json.encode(profile)
     with pytest.raises(Refused, match=r"`traits\.age` is text, not a number"):
-        commit(profile, "p", [Set(LAST, 1), Increment(AGE, 1)], 2)
+        apply_operations(profile, "p", [Set(LAST, 1), Increment(AGE, 1)], 2)
     assert msgspec.json.encode(profile) == before
 
 
@@ -154,7 +156,7 @@ def test_a_commit_leaves_the_profile_it_is_given_as_it_was(log):
     for _, now, ops in log:
         before = msgspec.json.encode(profile)
         try:
-            after, _ = commit(profile, "A", ops, now)
+            after, _ = apply_operations(profile, "A", ops, now)
         except Refused:
             after = profile
         assert msgspec.json.encode(profile) == before
@@ -162,9 +164,9 @@ def test_a_commit_leaves_the_profile_it_is_given_as_it_was(log):
 
 
 def test_the_shown_profile_will_do_as_what_was_before():
-    profile, _ = commit(new_profile("p", 0), "p", [Add(("segments",), "vip"), Set(AGE, 1)], 1)
+    profile, _ = apply_operations(new_profile("p", 0), "p", [Add(("segments",), "vip"), Set(AGE, 1)], 1)
     profile = msgspec.structs.replace(profile, conditional=("big",))
-    view = shown(profile, fold(profile))
+    view = profile_view(profile, fold(profile))
     ops = [
         Unset(AGE),
         Remove(("segments",), "vip"),
@@ -172,10 +174,10 @@ def test_the_shown_profile_will_do_as_what_was_before():
         Set(("pii", "email"), "x"),
         Append(TAGS, 1),
     ]
-    after, _ = commit(profile, "p", ops, 2, view)
+    after, _ = apply_operations(profile, "p", ops, 2, view)
     for op in ops:
-        view = change_shown(view, op)
-    assert exact({**shown(after, fold(after)), "metadata": 0}) == exact({**view, "metadata": 0})
+        view = change_view(view, op)
+    assert exact({**profile_view(after, fold(after)), "metadata": 0}) == exact({**view, "metadata": 0})
 
 
 @pytest.mark.parametrize("claim", [True, False])
@@ -199,8 +201,8 @@ def test_a_claim_that_was_proven_too_mixes_nothing():
 
 
 def test_a_list_drops_its_oldest_cells():
-    profile, _ = commit(new_profile("p", 0), "p", [Set(TAGS, list(range(LIST_CAP)))], 5)
-    profile, _ = commit(profile, "p", [Append(TAGS, "x"), Append(TAGS, "y")], 6)
+    profile, _ = apply_operations(new_profile("p", 0), "p", [Set(TAGS, list(range(LIST_CAP)))], 5)
+    profile, _ = apply_operations(profile, "p", [Append(TAGS, "x"), Append(TAGS, "y")], 6)
     assert len(profile.parts["p"].cells) == LIST_CAP
     assert look(fold(profile), TAGS) == [*range(2, LIST_CAP), "x", "y"]
 
@@ -208,31 +210,31 @@ def test_a_list_drops_its_oldest_cells():
 def test_the_marks_of_removed_members_are_bounded():
     profile = new_profile("p", 0)
     for now in range(1, SET_CAP + 11):
-        profile, _ = commit(profile, "p", [Add(TAGS, now), Remove(TAGS, now)], now, {})
+        profile, _ = apply_operations(profile, "p", [Add(TAGS, now), Remove(TAGS, now)], now, {})
     assert len(profile.parts["p"].marks) == SET_CAP
     assert member_cell("traits.tags", 10) not in profile.parts["p"].marks
     assert fold(profile) == {}
 
 
 def test_a_mark_that_hides_a_member_of_another_part_stays():
-    one, _ = commit(new_profile("p", 0), "p", [Add(TAGS, "old")], 1)
+    one, _ = apply_operations(new_profile("p", 0), "p", [Add(TAGS, "old")], 1)
     other = new_profile("q", 0)
-    step = Step(id=step_id("p", "q", "k"), left="p", right="q", cause="k")
+    step = Link(id=link_id("p", "q", "k"), left="p", right="q", cause="k")
     profile = unite(one, other, step)
-    profile, _ = commit(profile, "q", [Remove(TAGS, "old")], 2)
+    profile, _ = apply_operations(profile, "q", [Remove(TAGS, "old")], 2)
     for now in range(3, SET_CAP + 13):
-        profile, _ = commit(profile, "q", [Remove(TAGS, now)], now, {})
+        profile, _ = apply_operations(profile, "q", [Remove(TAGS, now)], now, {})
     assert len(profile.parts["q"].marks) == SET_CAP + 1
     assert fold(profile) == {}
 
 
 def test_a_full_set_is_written_and_read():
-    profile, _ = commit(new_profile("p", 0), "p", [Set(TAGS, Members(range(SET_CAP)))], 1)
+    profile, _ = apply_operations(new_profile("p", 0), "p", [Set(TAGS, Members(range(SET_CAP)))], 1)
     assert exact(look(fold(profile), TAGS)) == exact(Members(range(SET_CAP)))
 
 
 def test_fractions_add_up_within_their_precision():
-    profile, _ = commit(new_profile("p", 0), "p", [Set(AGE, 5.1)], 1)
+    profile, _ = apply_operations(new_profile("p", 0), "p", [Set(AGE, 5.1)], 1)
     for now in range(10):
-        profile, _ = commit(profile, "p", [Increment(AGE, 0.1)], now)
+        profile, _ = apply_operations(profile, "p", [Increment(AGE, 0.1)], now)
     assert look(fold(profile), AGE) == pytest.approx(6.1)

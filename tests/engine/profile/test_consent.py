@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from engine.profile.consent import MOST_CONSENTS, Decision, decided, is_consent_name, is_given, state
+from engine.profile.consent import MAX_CONSENTS, Decision, decided, is_consent_name, is_given, state
 from engine.profile.operations import Refused, Set
 
 NOW = 1_700_000_000_000
@@ -70,14 +70,14 @@ def test_a_decision_replaces_what_stood_there(decision: Decision, value: Any) ->
 
 
 def test_a_profile_has_a_limited_number_of_consents():
-    full = {f"c{i}": True for i in range(MOST_CONSENTS)}
+    full = {f"c{i}": True for i in range(MAX_CONSENTS)}
     assert list(decided(full, {"c1": Decision(given=False)}, NOW))
     with pytest.raises(Refused, match="at most 100 consents"):
         list(decided(full, {"one-more": Decision(given=True)}, NOW))
 
 
 def test_who_has_too_many_consents_by_merging_may_still_take_them_back():
-    too_many = {f"c{i}": True for i in range(MOST_CONSENTS + 20)}
+    too_many = {f"c{i}": True for i in range(MAX_CONSENTS + 20)}
     assert list(decided(too_many, {"c119": Decision(given=False)}, NOW))
 
 

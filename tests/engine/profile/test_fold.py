@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.language.buckets import total
-from engine.profile.apply import commit
+from engine.profile.apply import apply_operations
 from engine.profile.document import LIST_CAP, Members, Part, Profile, new_profile
 from engine.profile.fold import fold, fold_parts
 from engine.profile.operations import Add, Append, Increment, Refused, Set, Unset
@@ -170,7 +170,7 @@ def test_a_merged_list_keeps_the_newest():
 def test_a_list_in_one_part_is_read_in_the_order_of_its_stamps():
     profile = new_profile("p", 0)
     for now in (5, 90, 1000):
-        profile, _ = commit(profile, "p", [Append(N, now), Append(N, now + 1)], now)
+        profile, _ = apply_operations(profile, "p", [Append(N, now), Append(N, now + 1)], now)
     (part,) = profile.parts.values()
     turned = msgspec.structs.replace(part, cells=dict(reversed(part.cells.items())))
     assert fold_parts([turned])["traits"]["n"] == [5, 6, 90, 91, 1000, 1001]

@@ -5,19 +5,19 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from engine.profile.apply import commit
-from engine.profile.clash import MOST_CLASHES, SHORT
-from engine.profile.document import Clash, Members, Profile, Side, Step, new_profile
+from engine.profile.apply import apply_operations
+from engine.profile.clash import MAX_CLASHES, SHORT
+from engine.profile.document import Clash, Link, Members, Profile, Side, new_profile
 from engine.profile.fold import fold
-from engine.profile.link_history import MOST_NAMED, MOST_STEPS, Cause, Held, beyond_limits, recorded
-from engine.profile.merge import step_id, unite, unmerge
+from engine.profile.link_history import MAX_NAMED, MAX_STEPS, Cause, ProfileState, link_limit_reason, with_origin
+from engine.profile.merge import link_id, unite, unmerge
 from engine.profile.operations import Increment, Operation, Set
 
 CAUSE = Cause(at=50, event="e-1", type="login", flow="who", node="merge")
 
 
 def person(id: str, created: int, *ops: Operation) -> Profile:
-    profile, _ = commit(new_profile(id, created), id, ops, created)
+    profile, _ = apply_operations(new_profile(id, created), id, ops, created)
     return profile
 
 
@@ -28,13 +28,15 @@ def traits(**values: Any) -> list[Operation]:
 def joined(own: Profile, other: Profile, cause: Cause = CAUSE, ends: tuple[str, str] | None = None) -> Profile:
     """What becomes of two profiles, of which `own` acts."""
     left, right = ends or (own.id, other.id)
-    step = Step(step_id(left, right, "k"), left, right, "k")
+    step = Link(link_id(left, right, "k"), left, right, "k")
     united = unite(own, other, step)
-    return recorded(united, step.id, cause, Held(own, fold(own)), Held(other, fold(other)), fold(united))
+    return with_origin(
+        united, step.id, cause, ProfileState(own, fold(own)), ProfileState(other, fold(other)), fold(united)
+    )
 
 
-def the_step(profile: Profile) -> Step:
-    (step,) = profile.steps.values()
+def the_step(profile: Profile) -> Link:
+    (step,) = profile.links.values()
     return step
 
 
@@ -57,10 +59,10 @@ def test_of_many_ids_a_side_names_some() -> None:
     many = person("a", 1)
     for turn in range(8):
         many = joined(many, person(f"a-{turn}", 10 + turn), ends=("a", f"a-{turn}"))
-    step = joined(person("z", 90), many, ends=("z", "a-3")).steps[step_id("z", "a-3", "k")]
+    step = joined(person("z", 90), many, ends=("z", "a-3")).links[link_id("z", "a-3", "k")]
     assert step.why is not None
     assert step.why.left is not None
-    assert (step.why.left.ids[0], len(step.why.left.ids), step.why.left.more) == ("a", MOST_NAMED, 9 - MOST_NAMED)
+    assert (step.why.left.ids[0], len(step.why.left.ids), step.why.left.more) == ("a", MAX_NAMED, 9 - MAX_NAMED)
 
 
 @pytest.mark.parametrize(
@@ -99,9 +101,11 @@ def test_counters_add_up_and_do_not_clash() -> None:
 def test_what_the_unit_has_set_before_it_joined_counts_as_held() -> None:
     own, other = person("a", 10), person("b", 20, *traits(n=2))
     cause = replace(CAUSE, operations=(Set(("traits", "n"), 1),))
-    step = Step(step_id("a", "b", "k"), "a", "b", "k")
-    held = Held(own, {"traits": {"n": 1}})
-    told = recorded(unite(own, other, step), step.id, cause, held, Held(other, fold(other)), {"traits": {"n": 1}})
+    step = Link(link_id("a", "b", "k"), "a", "b", "k")
+    held = ProfileState(own, {"traits": {"n": 1}})
+    told = with_origin(
+        unite(own, other, step), step.id, cause, held, ProfileState(other, fold(other)), {"traits": {"n": 1}}
+    )
     assert the_step(told).why.clashes == (Clash("traits.n", "left", "1", "2"),)  # type: ignore[union-attr]
 
 
@@ -110,25 +114,27 @@ def test_clashes_and_their_values_are_bounded() -> None:
     other = person("b", 20, *traits(**{f"x{n:02}": "v" * 500 for n in range(25)}))
     why = the_step(joined(one, other)).why
     assert why is not None
-    assert (len(why.clashes), why.more) == (MOST_CLASHES, 25 - MOST_CLASHES)
+    assert (len(why.clashes), why.more) == (MAX_CLASHES, 25 - MAX_CLASHES)
     assert all(len(clash.left or "") < SHORT + 30 for clash in why.clashes)
 
 
 def test_a_step_between_ids_of_one_profile_held_nothing_against_itself() -> None:
     both = joined(person("a", 10, *traits(x="u")), person("b", 20, *traits(x="v")))
-    step = Step(step_id("a", "b", "j"), "a", "b", "j")
-    again = recorded(unite(both, both, step), step.id, CAUSE, Held(both, fold(both)), Held(both, fold(both)), {})
-    why = again.steps[step.id].why
+    step = Link(link_id("a", "b", "j"), "a", "b", "j")
+    again = with_origin(
+        unite(both, both, step), step.id, CAUSE, ProfileState(both, fold(both)), ProfileState(both, fold(both)), {}
+    )
+    why = again.links[step.id].why
     assert why is not None
     assert (why.left, why.right, why.clashes) == (None, None, ())
 
 
 def test_a_step_says_why_once() -> None:
     first = joined(person("a", 10), person("b", 20))
-    step = Step(step_id("a", "b", "k"), "a", "b", "k")
+    step = Link(link_id("a", "b", "k"), "a", "b", "k")
     later = replace(CAUSE, at=99, event="e-2")
-    again = recorded(unite(first, first, step), step.id, later, Held(first, {}), Held(first, {}), {})
-    assert again.steps == first.steps
+    again = with_origin(unite(first, first, step), step.id, later, ProfileState(first, {}), ProfileState(first, {}), {})
+    assert again.links == first.links
 
 
 @pytest.mark.parametrize("turned", [False, True], ids=["in this order", "in the other"])
@@ -148,20 +154,20 @@ def test_of_two_copies_of_a_step_the_first_proof_says_why(turned: bool) -> None:
 def test_what_is_set_apart_holds_no_values_of_the_other_side() -> None:
     both = joined(person("a", 10, *traits(x="u")), person("b", 20, *traits(x="v")))
     all_three = joined(person("c", 30, *traits(x="w")), both, ends=("c", "b"))
-    sides = unmerge(all_three, step_id("a", "b", "k"), now=70)
+    sides = unmerge(all_three, link_id("a", "b", "k"), now=70)
     assert [side.ids for side in sides] == [("a",), ("b", "c")]
     for side in sides:
-        for step in side.steps.values():
+        for step in side.links.values():
             assert step.why is not None
             assert [(clash.path, clash.left, clash.right) for clash in step.why.clashes] == [("traits.x", None, None)]
-    assert {step.undone_at for step in sides[0].steps.values()} == {70}
+    assert {step.undone_at for step in sides[0].links.values()} == {70}
 
 
 def test_steps_within_a_side_keep_what_they_held() -> None:
     both = joined(person("a", 10, *traits(x="u")), person("b", 20, *traits(x="v")))
     all_three = joined(person("c", 30, *traits(x="w")), both, ends=("c", "b"))
-    first, _ = unmerge(all_three, step_id("c", "b", "k"))
-    why = first.steps[step_id("a", "b", "k")].why
+    first, _ = unmerge(all_three, link_id("c", "b", "k"))
+    why = first.links[link_id("a", "b", "k")].why
     assert why is not None
     assert why.clashes == (Clash("traits.x", "right", '"u"', '"v"'),)
 
@@ -171,9 +177,9 @@ def test_steps_within_a_side_keep_what_they_held() -> None:
 
 def star(count: int, cause: str = "k", undone: bool = False) -> Profile:
     """A profile whose id `a` is joined with so many others for one cause."""
-    steps = [Step(step_id("a", f"b{n}", cause), "a", f"b{n}", cause, undone=undone) for n in range(count)]
+    steps = [Link(link_id("a", f"b{n}", cause), "a", f"b{n}", cause, undone=undone) for n in range(count)]
     parts = {id: new_profile(id, 1).parts[id] for id in ("a", *(step.right for step in steps))}
-    return replace(new_profile("a", 1), parts=parts, steps={step.id: step for step in steps})
+    return replace(new_profile("a", 1), parts=parts, links={step.id: step for step in steps})
 
 
 @pytest.mark.parametrize(
@@ -187,12 +193,12 @@ def star(count: int, cause: str = "k", undone: bool = False) -> Profile:
     ],
 )
 def test_a_cause_and_a_profile_join_no_more_than_they_may(united: Profile, told: str) -> None:
-    step = Step(step_id("a", "b0", "k"), "b0", "a", "k")
-    assert told in beyond_limits(united, step, ids=10, most=3)
-    assert (told == "") == (beyond_limits(united, step, ids=10, most=3) == "")
+    step = Link(link_id("a", "b0", "k"), "b0", "a", "k")
+    assert told in link_limit_reason(united, step, ids=10, most=3)
+    assert (told == "") == (link_limit_reason(united, step, ids=10, most=3) == "")
 
 
 def test_a_profile_has_no_endless_list_of_steps() -> None:
-    steps = {f"{n}": Step(f"{n}", "a", "b", f"{n}") for n in range(MOST_STEPS + 1)}
-    united = replace(new_profile("a", 1), steps=steps)
-    assert "joined at most" in beyond_limits(united, Step("x", "a", "b", "x"), ids=10, most=3)
+    steps = {f"{n}": Link(f"{n}", "a", "b", f"{n}") for n in range(MAX_STEPS + 1)}
+    united = replace(new_profile("a", 1), links=steps)
+    assert "joined at most" in link_limit_reason(united, Link("x", "a", "b", "x"), ids=10, most=3)

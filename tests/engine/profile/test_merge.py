@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.profile.apply import commit
-from engine.profile.document import Part, Profile, Standing, Step, new_profile
+from engine.profile.apply import apply_operations
+from engine.profile.document import Link, Part, Profile, Standing, new_profile
 from engine.profile.fold import fold
-from engine.profile.merge import connected, step_id, still_joined, tombstone, unite, unmerge
+from engine.profile.merge import connected, link_id, still_joined, tombstone, unite, unmerge
 from engine.profile.operations import Refused, Set
 from tests.engine.profile.histories import examples, joins, logs, operations, play, steady, world
 from tests.engine.profile.profiles import People, exact
@@ -20,8 +20,8 @@ FIVE = "ABCDE"
 X = ("traits", "x")
 
 
-def step(left: str, right: str, cause: str = "k", claim: bool = False, undone: bool = False) -> Step:
-    return Step(step_id(left, right, cause), left, right, cause, claim, undone)
+def step(left: str, right: str, cause: str = "k", claim: bool = False, undone: bool = False) -> Link:
+    return Link(link_id(left, right, cause), left, right, cause, claim, undone)
 
 
 def stored(id: str, created: int, version: int = 1) -> Profile:
@@ -29,8 +29,8 @@ def stored(id: str, created: int, version: int = 1) -> Profile:
 
 
 def test_a_step_is_the_same_in_either_order():
-    assert step_id("a", "b", "k") == step_id("b", "a", "k")
-    assert len({step_id("a", "b", "k"), step_id("a", "b", "j"), step_id("a", "c", "k"), step_id("ab", "", "k")}) == 4
+    assert link_id("a", "b", "k") == link_id("b", "a", "k")
+    assert len({link_id("a", "b", "k"), link_id("a", "b", "j"), link_id("a", "c", "k"), link_id("ab", "", "k")}) == 4
 
 
 @examples(120)
@@ -133,7 +133,7 @@ def test_copies_unite_in_any_order(past, forks, steps):
 
 def same(one: Profile, other: Profile) -> bool:
     def told(profile: Profile) -> tuple:
-        return profile.id, profile.created, profile.parts, profile.steps, exact(fold(profile))
+        return profile.id, profile.created, profile.parts, profile.links, exact(fold(profile))
 
     return told(one) == told(other)
 
@@ -156,43 +156,47 @@ def test_the_canonical_profile_is_the_oldest(one, other, winner):
 
 
 def test_a_merged_profile_belongs_to_the_segments_of_both_until_that_is_worked_out_anew():
-    one = msgspec.structs.replace(stored("a", 1), conditional=("vip",), standing={"vip": Standing(since=20)}, judged=30)
-    held = {"big": Standing(since=5, holds=3), "vip": Standing(since=10)}
-    other = msgspec.structs.replace(stored("b", 2), conditional=("big", "vip"), standing=held, judged=25, due=90)
+    one = msgspec.structs.replace(
+        stored("a", 1), conditional=("vip",), standing={"vip": Standing(since=20)}, evaluated_at=30
+    )
+    held = {"big": Standing(since=5, holds_since=3), "vip": Standing(since=10)}
+    other = msgspec.structs.replace(stored("b", 2), conditional=("big", "vip"), standing=held, evaluated_at=25, due=90)
     for united in (unite(other, one, step("a", "b")), unite(one, other, step("a", "b"))):
         assert united.conditional == ("big", "vip")
-        assert united.standing == {"big": Standing(since=5, holds=3), "vip": Standing(since=10)}
-        assert (united.judged, united.due) == (30, 0)
+        assert united.standing == {"big": Standing(since=5, holds_since=3), "vip": Standing(since=10)}
+        assert (united.evaluated_at, united.due) == (30, 0)
 
 
 def test_who_is_set_apart_belongs_to_the_same_segments_until_that_is_worked_out_anew():
     people = People("AB")
     name = people.merge("A", "B", "k")
     held = {"vip": Standing(since=20)}
-    for left in unmerge(msgspec.structs.replace(people.of("A"), conditional=("vip",), standing=held, judged=30), name):
-        assert (left.conditional, left.standing, left.judged, left.due) == (("vip",), held, 30, 0)
+    for left in unmerge(
+        msgspec.structs.replace(people.of("A"), conditional=("vip",), standing=held, evaluated_at=30), name
+    ):
+        assert (left.conditional, left.standing, left.evaluated_at, left.due) == (("vip",), held, 30, 0)
 
 
 def test_joining_what_is_joined_records_the_step():
     joined = unite(stored("a", 1), stored("b", 2), step("a", "b"))
     again = unite(joined, joined, step("b", "a", "other"))
-    assert set(again.steps) == {step_id("a", "b", "k"), step_id("a", "b", "other")}
+    assert set(again.links) == {link_id("a", "b", "k"), link_id("a", "b", "other")}
     assert again.parts == joined.parts
 
 
 def test_proof_wins_over_a_claim_for_the_same_cause():
     for first, second in ((True, False), (False, True)):
         joined = unite(stored("a", 1), stored("b", 2), step("a", "b", claim=first))
-        assert unite(joined, joined, step("a", "b", claim=second)).steps[step_id("a", "b", "k")].claim is False
+        assert unite(joined, joined, step("a", "b", claim=second)).links[link_id("a", "b", "k")].claim is False
 
 
 def test_a_step_that_was_undone_joins_nothing():
-    one = unmerge(unite(stored("a", 1), stored("b", 2), step("a", "b")), step_id("a", "b", "k"))[0]
+    one = unmerge(unite(stored("a", 1), stored("b", 2), step("a", "b")), link_id("a", "b", "k"))[0]
     assert unite(one, stored("b", 2), step("a", "b")) is one
 
 
 def test_a_tombstone_says_where_the_profile_went():
-    loser, _ = commit(stored("b", 7, version=4), "b", [Set(X, 1)], 8)
+    loser, _ = apply_operations(stored("b", 7, version=4), "b", [Set(X, 1)], 8)
     stone = tombstone(loser, "a")
     assert stone == Profile(id="b", created=7, version=6, merged_into="a")
 
@@ -200,30 +204,30 @@ def test_a_tombstone_says_where_the_profile_went():
 def test_unmerging_splits_what_only_that_step_joined():
     joined = unite(stored("a", 1, 5), stored("b", 2, 3), step("a", "b"))
     joined = unite(joined, stored("c", 3, 2), step("b", "c"))
-    first, second = unmerge(joined, step_id("a", "b", "k"))
-    assert (first.ids, first.version, set(first.steps)) == (("a",), 5, {step_id("a", "b", "k")})
+    first, second = unmerge(joined, link_id("a", "b", "k"))
+    assert (first.ids, first.version, set(first.links)) == (("a",), 5, {link_id("a", "b", "k")})
     assert (second.ids, second.version, second.created) == (("b", "c"), 0, 2)
-    assert {each.cause: each.undone for each in second.steps.values() if each.left == "b"} == {"k": False}
-    assert second.steps[step_id("a", "b", "k")].undone
-    assert still_joined(joined, step_id("a", "b", "k")) == ()
+    assert {each.cause: each.undone for each in second.links.values() if each.left == "b"} == {"k": False}
+    assert second.links[link_id("a", "b", "k")].undone
+    assert still_joined(joined, link_id("a", "b", "k")) == ()
 
 
 def test_unmerging_says_when_other_steps_still_join():
     joined = unite(stored("a", 1), stored("b", 2), step("a", "b"))
     joined = unite(joined, stored("c", 3), step("b", "c"))
     joined = unite(joined, joined, step("c", "a"))
-    (left,) = unmerge(joined, step_id("a", "b", "k"))
+    (left,) = unmerge(joined, link_id("a", "b", "k"))
     assert left.ids == ("a", "b", "c")
-    assert left.steps[step_id("a", "b", "k")].undone
-    chain = still_joined(joined, step_id("a", "b", "k"))
-    assert {each.id for each in chain} == {step_id("a", "c", "k"), step_id("b", "c", "k")}
+    assert left.links[link_id("a", "b", "k")].undone
+    chain = still_joined(joined, link_id("a", "b", "k"))
+    assert {each.id for each in chain} == {link_id("a", "c", "k"), link_id("b", "c", "k")}
 
 
 def test_a_profile_that_keeps_its_id_keeps_it_although_its_part_is_younger():
     """As when its own document was stored before the other's."""
     joined = unite(stored("a", 9), new_profile("b", 1), step("a", "b"))
     joined = unite(joined, stored("c", 10), step("a", "c"))
-    kept, _ = unmerge(joined, step_id("a", "b", "k"))
+    kept, _ = unmerge(joined, link_id("a", "b", "k"))
     assert (kept.id, kept.ids) == ("a", ("a", "c"))
 
 
@@ -245,7 +249,7 @@ def test_ids_are_connected_over_steps_that_are_not_undone():
 
 def test_of_two_copies_of_a_part_the_newer_stays():
     old = stored("a", 1)
-    new, _ = commit(old, "a", [Set(X, 1)], 5)
+    new, _ = apply_operations(old, "a", [Set(X, 1)], 5)
     for one, other in ((old, new), (new, old)):
         joined = unite(one, other, step("a", "b"))
         assert joined.parts["a"] is new.parts["a"]
@@ -255,4 +259,4 @@ def test_of_two_copies_of_a_part_the_newer_stays():
 def test_a_part_that_no_step_mentions_stands_alone():
     joined = unite(stored("a", 1), stored("b", 2), step("a", "b"))
     odd = msgspec.structs.replace(joined, parts={**joined.parts, "z": Part(id="z", created=0)})
-    assert [each.id for each in unmerge(odd, step_id("a", "b", "k"))] == ["a", "z", "b"]
+    assert [each.id for each in unmerge(odd, link_id("a", "b", "k"))] == ["a", "z", "b"]

@@ -3,17 +3,17 @@
 import msgspec
 import pytest
 
-from engine.profile.apply import commit
+from engine.profile.apply import apply_operations
 from engine.profile.document import Members, new_profile
 from engine.profile.fold import fold
 from engine.profile.operations import Add, Increment, Remove, Set, Unset
-from engine.profile.profile_view import change_shown, shown
+from engine.profile.profile_view import change_view, profile_view
 from tests.engine.profile.profiles import People, exact
 
 
 def test_all_keys_are_always_there():
     profile = new_profile("p", 100)
-    assert exact(shown(profile, fold(profile))) == exact(
+    assert exact(profile_view(profile, fold(profile))) == exact(
         {
             "id": "p",
             "ids": ["p"],
@@ -28,16 +28,16 @@ def test_all_keys_are_always_there():
 
 
 def test_segments_are_those_by_hand_and_those_by_condition():
-    profile, _ = commit(new_profile("p", 1), "p", [Add(("segments",), "vip"), Add(("segments",), "new")], 5)
+    profile, _ = apply_operations(new_profile("p", 1), "p", [Add(("segments",), "vip"), Add(("segments",), "new")], 5)
     profile = msgspec.structs.replace(profile, conditional=("big", "vip"))
-    assert exact(shown(profile, fold(profile))["segments"]) == exact(Members(("big", "new", "vip")))
+    assert exact(profile_view(profile, fold(profile))["segments"]) == exact(Members(("big", "new", "vip")))
 
 
 def test_ids_and_times_are_those_of_all_parts():
     people = People("AB")
     people.commit("B", [Set(("traits", "x"), 1)], 50)
     people.merge("A", "B", "k")
-    view = shown(people.of("B"), people.read("B"))
+    view = profile_view(people.of("B"), people.read("B"))
     assert (view["id"], view["ids"], view["metadata"]["updated"]) == ("A", ["A", "B"], 50)
 
 
@@ -45,7 +45,7 @@ def test_a_tombstone_has_nothing_to_show():
     people = People("AB")
     people.merge("A", "B", "k")
     stone = people.documents["B"]
-    assert shown(stone, fold(stone))["metadata"]["updated"] == stone.created
+    assert profile_view(stone, fold(stone))["metadata"]["updated"] == stone.created
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_a_tombstone_has_nothing_to_show():
     ],
 )
 def test_a_root_stays_when_it_is_changed(op, root, value):
-    profile, _ = commit(new_profile("p", 1), "p", [Set(("pii", "email"), "x"), Add(("segments",), "vip")], 5)
-    before = shown(profile, fold(profile))
-    after = change_shown(before, op)
+    profile, _ = apply_operations(new_profile("p", 1), "p", [Set(("pii", "email"), "x"), Add(("segments",), "vip")], 5)
+    before = profile_view(profile, fold(profile))
+    after = change_view(before, op)
     assert exact(after[root]) == exact(value)
     assert before.keys() == after.keys()
-    assert exact(before) == exact(shown(profile, fold(profile)))
+    assert exact(before) == exact(profile_view(profile, fold(profile)))

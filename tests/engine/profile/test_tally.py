@@ -5,14 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.language.buckets import DAY_MS, HOUR_MS, MINUTE_MS, counted, grain_of
-from engine.profile.apply import commit
+from engine.profile.apply import apply_operations
 from engine.profile.consented import view_for
 from engine.profile.document import Part, Profile, new_profile
 from engine.profile.fold import fold
 from engine.profile.merge import connected
 from engine.profile.operations import Count, Refused
-from engine.profile.profile_view import shown
-from engine.profile.tally import MOST_COUNTERS
+from engine.profile.profile_view import profile_view
+from engine.profile.tally import MAX_COUNTERS
 from tests.engine.profile.histories import examples, joins
 from tests.engine.profile.profiles import People
 
@@ -46,7 +46,7 @@ class Counting:
             self.done.append((id, name, self.clock, by))
 
     def expected(self, id, name, window):
-        together = connected(self.people.of(id).steps, id)
+        together = connected(self.people.of(id).links, id)
         width = grain_of(window).width
         first = (self.clock - window) // width
         return sum(by for who, what, at, by in self.done if who in together and what == name and at // width >= first)
@@ -87,24 +87,24 @@ def test_who_may_not_see_a_part_does_not_see_what_was_counted_in_it():
 
 
 def test_a_profile_shows_its_counters_by_the_time_of_their_buckets():
-    profile, _ = commit(new_profile("p", NOON), "p", [Count("n", 1, NOON), Count("n", 2, NOON + 1)], NOON)
-    assert shown(profile, fold(profile))["counters"] == {"n": {"2024-05-01T12:00": 3}}
+    profile, _ = apply_operations(new_profile("p", NOON), "p", [Count("n", 1, NOON), Count("n", 2, NOON + 1)], NOON)
+    assert profile_view(profile, fold(profile))["counters"] == {"n": {"2024-05-01T12:00": 3}}
 
 
 def test_a_profile_that_counts_nothing_has_no_counters():
     profile = new_profile("p", NOON)
-    assert shown(profile, fold(profile))["counters"] == {}
+    assert profile_view(profile, fold(profile))["counters"] == {}
 
 
 @pytest.mark.parametrize("by", [True, "1", None, 2**63, float("inf")])
 def test_only_numbers_are_counted(by):
     with pytest.raises(Refused, match=r"counters\.n"):
-        commit(new_profile("p", NOON), "p", [Count("n", by, NOON)], NOON)
+        apply_operations(new_profile("p", NOON), "p", [Count("n", by, NOON)], NOON)
 
 
 def test_the_number_of_counters_is_bounded():
-    tallies = {f"n{i}": {"2024-05-01": 1} for i in range(MOST_COUNTERS)}
+    tallies = {f"n{i}": {"2024-05-01": 1} for i in range(MAX_COUNTERS)}
     profile = Profile("p", NOON, parts={"p": Part("p", NOON, tallies=tallies)})
-    commit(profile, "p", [Count("n0", 1, NOON)], NOON)
+    apply_operations(profile, "p", [Count("n0", 1, NOON)], NOON)
     with pytest.raises(Refused, match="at most"):
-        commit(profile, "p", [Count("one_more", 1, NOON)], NOON)
+        apply_operations(profile, "p", [Count("one_more", 1, NOON)], NOON)

@@ -1,22 +1,27 @@
 import pytest
 
-from engine.profile.apply import commit
+from engine.profile.apply import apply_operations
 from engine.profile.document import new_profile
 from engine.profile.fold import fold
 from engine.profile.operations import Add, Append, Increment, Remove, Set, Unset
-from engine.profile.profile_view import shown
-from engine.profile.written_at import written
+from engine.profile.profile_view import profile_view
+from engine.profile.written_at import written_at
 from tests.engine.profile.profiles import People
 
 T = ("traits",)
 
 
 def scope_of(profile, now=1000, operations=()):
-    return {"profile": shown(profile, fold(profile)), "person": profile, "now": now, "operations": operations}
+    return {
+        "profile": profile_view(profile, fold(profile)),
+        "stored_profile": profile,
+        "now": now,
+        "operations": operations,
+    }
 
 
 def at(profile, *names):
-    return written(scope_of(profile), (*T, *names))
+    return written_at(scope_of(profile), (*T, *names))
 
 
 @pytest.mark.parametrize(("done", "path", "time"), [
@@ -37,18 +42,18 @@ def at(profile, *names):
 def test_it_is_the_time_of_the_last_write(done, path, time):
     profile = new_profile("p", 1)
     for now, op in done:
-        profile, _ = commit(profile, "p", [op], now)
+        profile, _ = apply_operations(profile, "p", [op], now)
     assert at(profile, *path) == time
 
 
 def test_what_the_unit_has_done_is_as_new_as_its_commit():
-    profile, _ = commit(new_profile("p", 1), "p", [Set((*T, "a"), 1)], 2000)
+    profile, _ = apply_operations(new_profile("p", 1), "p", [Set((*T, "a"), 1)], 2000)
     op = Set((*T, "b"), 1)
-    after, time = commit(profile, "p", [op], 1000)
-    seen = scope_of(after) | {"person": profile, "operations": (op,)}
-    assert written(seen, (*T, "b")) == time == 2001
-    assert written(seen, (*T, "a")) == 2000
-    assert written(seen, T) == 2001
+    after, time = apply_operations(profile, "p", [op], 1000)
+    seen = scope_of(after) | {"stored_profile": profile, "operations": (op,)}
+    assert written_at(seen, (*T, "b")) == time == 2001
+    assert written_at(seen, (*T, "a")) == 2000
+    assert written_at(seen, T) == 2001
 
 
 def test_of_merged_profiles_the_newest_time_counts():
@@ -62,4 +67,4 @@ def test_of_merged_profiles_the_newest_time_counts():
 
 
 def test_nobody_has_written_anything():
-    assert written({"profile": None, "now": 5}, (*T, "tier")) is None
+    assert written_at({"profile": None, "now": 5}, (*T, "tier")) is None

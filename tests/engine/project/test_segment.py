@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from engine.language.expression import compile_condition
-from engine.problem import Wrong
-from engine.profile.apply import commit
+from engine.problem import ProblemError
+from engine.profile.apply import apply_operations
 from engine.profile.document import Profile, Standing, new_profile
 from engine.profile.fold import fold
 from engine.profile.operations import Count, Operation, Set, Unset
-from engine.profile.profile_view import shown
-from engine.profile.visits import seen
-from engine.project.segment import Segment, Segments
+from engine.profile.profile_view import profile_view
+from engine.profile.visits import record_visit
+from engine.project.segment import Segment, SegmentRules
 from tests.engine.profile.histories import examples
 
 START = 1_714_564_800_000  # 2024-05-01T12:00:00Z
@@ -39,8 +39,8 @@ changes = st.one_of(
 steps = st.lists(st.tuples(st.integers(0, 9), st.lists(changes, max_size=2), st.booleans()), min_size=1, max_size=8)
 
 
-def segments_of(given_rules: list[tuple[str, tuple[int, int]]]) -> Segments:
-    return Segments(
+def segments_of(given_rules: list[tuple[str, tuple[int, int]]]) -> SegmentRules:
+    return SegmentRules(
         Segment(name=f"s{i}", condition=compile_condition(text), for_ms=held, within_ms=within)
         for i, (text, (held, within)) in enumerate(given_rules)
     )
@@ -49,24 +49,24 @@ def segments_of(given_rules: list[tuple[str, tuple[int, int]]]) -> Segments:
 class Life:
     """A profile, what is done to it, and the documents that were stored at each time."""
 
-    def __init__(self, segments: Segments) -> None:
+    def __init__(self, segments: SegmentRules) -> None:
         self.segments = segments
-        self.person = new_profile("p", START)
+        self.profile = new_profile("p", START)
         self.clock = START
         self.stored: list[tuple[int, Profile]] = []
 
     def unit(self, operations: list[Operation], *, meets: bool, new: bool = False) -> None:
         """What a unit does at the clock's time."""
-        at = max(self.clock, self.person.judged)
-        person = self.segments.caught_up(self.person, shown(self.person, fold(self.person)), at)
-        person = seen(person, "p", self.clock, new) if meets else person
-        person, _ = commit(person, "p", operations, self.clock)
-        self.person = self.segments.settled(person, shown(person, fold(person)), at)
-        self.stored.append((self.clock, self.person))
+        at = max(self.clock, self.profile.evaluated_at)
+        profile = self.segments.caught_up(self.profile, profile_view(self.profile, fold(self.profile)), at)
+        profile = record_visit(profile, "p", self.clock, new) if meets else profile
+        profile, _ = apply_operations(profile, "p", operations, self.clock)
+        self.profile = self.segments.settled(profile, profile_view(profile, fold(profile)), at)
+        self.stored.append((self.clock, self.profile))
 
     def at(self, moment: int) -> Profile | None:
         """What was stored at a time, once all that was done then was done."""
-        return next((person for at, person in reversed(self.stored) if at <= moment), None)
+        return next((profile for at, profile in reversed(self.stored) if at <= moment), None)
 
 
 def by_definition(life: Life, end: int) -> list[tuple[str, ...]]:
@@ -76,9 +76,9 @@ def by_definition(life: Life, end: int) -> list[tuple[str, ...]]:
     for name, condition, segment in life.segments.rules:
         holds = []
         for moment in times:
-            person = life.at(moment)
-            assert person is not None
-            scope = life.segments.scope_of(person, shown(person, fold(person)), moment)
+            profile = life.at(moment)
+            assert profile is not None
+            scope = life.segments.scope_of(profile, profile_view(profile, fold(profile)), moment)
             holds.append(condition.test(scope))
         long = [i >= segment.for_ms and all(holds[i - segment.for_ms : i + 1]) for i in range(len(holds))]
         belongs[name] = [any(long[max(0, i - max(segment.within_ms - 1, 0)) : i + 1]) for i in range(len(long))]
@@ -98,20 +98,20 @@ def test_belonging_is_what_it_is_said_to_be_and_nothing_changes_before_it_is_due
     for later, operations, new in todo:
         for _ in range(later):
             life.clock += 1
-            due = life.person.due
+            due = life.profile.due
             if due is not None and life.clock >= due + late:  # looked at again, perhaps late
                 life.unit([], meets=False)
         life.unit(operations, meets=True, new=new)
     end = life.clock + 25
     expected = by_definition(life, end)
-    for at, person in life.stored:
-        if life.at(at) is person:
-            assert person.conditional == expected[at - START]
+    for at, profile in life.stored:
+        if life.at(at) is profile:
+            assert profile.conditional == expected[at - START]
     for moment in range(START, end):
-        person = life.at(moment)
-        assert person is not None
-        if person.due is None or moment < person.due:
-            assert person.conditional == expected[moment - START]
+        profile = life.at(moment)
+        assert profile is not None
+        if profile.due is None or moment < profile.due:
+            assert profile.conditional == expected[moment - START]
 
 
 @examples(150)
@@ -124,7 +124,7 @@ def test_whoever_looks_at_any_time_finds_the_same(given_rules, todo):
         life.clock += later
         life.unit(operations, meets=True, new=new)
     expected = by_definition(life, life.clock + 1)
-    assert life.person.conditional == expected[-1]
+    assert life.profile.conditional == expected[-1]
 
 
 def test_how_long_somebody_belongs_to_a_segment_is_kept():
@@ -132,26 +132,26 @@ def test_how_long_somebody_belongs_to_a_segment_is_kept():
     life.unit([Set(A, 3)], meets=True)
     life.clock += 4
     life.unit([Set(A, 4)], meets=True)
-    assert life.person.standing == {"s0": Standing(since=START), "s1": Standing(holds=START)}
-    assert life.person.due == START + 10
+    assert life.profile.standing == {"s0": Standing(since=START), "s1": Standing(holds_since=START)}
+    assert life.profile.due == START + 10
     life.clock = START + 50
     life.unit([], meets=False)
-    assert life.person.standing["s1"] == Standing(since=START + 10, holds=START)
+    assert life.profile.standing["s1"] == Standing(since=START + 10, holds_since=START)
     life.unit([Unset(A)], meets=True)
-    assert (life.person.standing, life.person.conditional, life.person.due) == ({}, (), None)
+    assert (life.profile.standing, life.profile.conditional, life.profile.due) == ({}, (), None)
 
 
 def test_a_time_that_was_set_earlier_stays_while_it_is_ahead():
     life = Life(segments_of([("profile.metadata.last_seen < now - 100", (0, 0))]))
     life.unit([], meets=True)
-    first = life.person.due
+    first = life.profile.due
     assert first == START + 101
     life.clock += 30
     life.unit([], meets=True)
-    assert life.person.due == first
+    assert life.profile.due == first
     life.clock = first
     life.unit([], meets=False)
-    assert life.person.due == START + 30 + 101
+    assert life.profile.due == START + 30 + 101
 
 
 def test_a_clock_that_is_behind_does_not_turn_segments_back():
@@ -159,38 +159,38 @@ def test_a_clock_that_is_behind_does_not_turn_segments_back():
     life.unit([Set(A, 5)], meets=True)
     life.clock = START + 20
     life.unit([], meets=False)
-    assert life.person.conditional == ()
+    assert life.profile.conditional == ()
     life.clock = START + 3
     life.unit([], meets=True)
-    assert (life.person.conditional, life.person.judged) == ((), START + 20)
+    assert (life.profile.conditional, life.profile.evaluated_at) == ((), START + 20)
 
 
 def test_without_anything_of_time_nothing_is_ever_due():
     life = Life(segments_of([("profile.traits.a > 2", (0, 0))]))
     life.unit([Set(A, 3)], meets=True)
-    assert (life.person.conditional, life.person.judged, life.person.due) == (("s0",), 0, None)
+    assert (life.profile.conditional, life.profile.evaluated_at, life.profile.due) == (("s0",), 0, None)
 
 
 def test_a_segment_that_is_gone_is_forgotten():
     life = Life(segments_of([("profile.traits.a > now - 1714564800010", (0, 5))]))
     life.unit([Set(A, 5)], meets=True)
-    life.segments = Segments(())
+    life.segments = SegmentRules(())
     life.unit([], meets=True)
-    assert structs.asdict(life.person)["standing"] == {}
-    assert (life.person.conditional, life.person.due) == ((), None)
+    assert structs.asdict(life.profile)["standing"] == {}
+    assert (life.profile.conditional, life.profile.due) == ((), None)
 
 
 def test_the_version_is_of_what_decides():
     def version(text: str, **more: Any) -> str:
-        return Segments([Segment(name="s", condition=compile_condition(text), **more)]).version
+        return SegmentRules([Segment(name="s", condition=compile_condition(text), **more)]).version
 
     assert version("profile.traits.a > 2") == version("profile.traits.a > 2", description="others")
     others = [version("profile.traits.a > 3"), version("profile.traits.a > 2", for_ms=5)]
     others.append(version("profile.traits.a > 2", within_ms=5))
     assert len({version("profile.traits.a > 2"), *others}) == 4
-    assert Segments([Segment(name="s", manual=True)]).version == Segments([]).version
+    assert SegmentRules([Segment(name="s", manual=True)]).version == SegmentRules([]).version
 
 
 def test_a_condition_that_cannot_be_planned_makes_no_segment():
-    with pytest.raises(Wrong, match="cannot be planned"):
+    with pytest.raises(ProblemError, match="cannot be planned"):
         Segment(name="s", condition=compile_condition("now % 7 == 0"))

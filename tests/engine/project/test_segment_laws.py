@@ -15,7 +15,7 @@ from engine.language.expression import compile_condition
 from engine.ports.store import Store
 from engine.profile.document import Profile
 from engine.profile.fold import fold
-from engine.profile.profile_view import shown
+from engine.profile.profile_view import profile_view
 from engine.project.segment import Segment
 from engine.tracking.operations.reevaluation import Reevaluation
 from engine.tracking.unit.triggers import Triggers
@@ -130,13 +130,13 @@ class Story:
 
     async def people(self) -> list[Profile]:
         found = [await self.collector.store.profile(id) for id in self.ids.values()]
-        return list({person.id: person for person in found if person is not None}.values())
+        return list({profile.id: profile for profile in found if profile is not None}.values())
 
-    def from_scratch(self, person: Profile) -> list[str]:
+    def from_scratch(self, profile: Profile) -> list[str]:
         """The segments of a profile by its conditions alone, windows apart."""
-        now, seen = self.collector.clock.now(), shown(person, fold(person))
-        scope = self.collector.tracker.project.conditional.scope_of(person, seen, now)
-        by_hand = fold(person).get("segments", ())
+        now, seen = self.collector.clock.now(), profile_view(profile, fold(profile))
+        scope = self.collector.tracker.project.segment_rules.scope_of(profile, seen, now)
+        by_hand = fold(profile).get("segments", ())
         held = [
             name
             for name, segment in self.segments.items()
@@ -146,13 +146,13 @@ class Story:
         return sorted([*by_hand, *held])
 
     async def check(self) -> None:
-        for person in await self.people():
-            seen = shown(person, fold(person))
+        for profile in await self.people():
+            seen = profile_view(profile, fold(profile))
             windowed = {name for name, segment in self.segments.items() if segment is not None and segment.windowed}
-            assert [name for name in seen["segments"] if name not in windowed] == self.from_scratch(person)
-            conditional = self.collector.tracker.project.conditional
-            assert conditional.settled(person, seen, self.collector.clock.now()).conditional == person.conditional
-            mine = [(at, total) for id, at, total in self.orders if id in person.ids]
+            assert [name for name in seen["segments"] if name not in windowed] == self.from_scratch(profile)
+            conditional = self.collector.tracker.project.segment_rules
+            assert conditional.settled(profile, seen, self.collector.clock.now()).conditional == profile.conditional
+            mine = [(at, total) for id, at, total in self.orders if id in profile.ids]
             for window in (HOUR, DAY, 30 * DAY):
                 since = self.collector.clock.now() - window
                 width = 60_000 if window <= 2 * HOUR else HOUR if window <= 8 * DAY else DAY
@@ -163,15 +163,15 @@ class Story:
 
     async def check_history(self) -> None:
         """What was entered is left before it is entered again, by each profile for itself."""
-        for person in await self.people():
-            told = [line.split() for line in shown(person, fold(person))["traits"].get("history", [])]
-            if len(person.parts) > 1 or len(told) == 100:
+        for profile in await self.people():
+            told = [line.split() for line in profile_view(profile, fold(profile))["traits"].get("history", [])]
+            if len(profile.parts) > 1 or len(told) == 100:
                 continue  # both have entered before they were joined; or the beginning is not kept
             for name in self.segments:
                 mine = [what for what, segment in told if segment == name]
                 expected = ["segment-entered", "segment-left"] * len(mine)
                 assert mine == expected[: len(mine)]
-                inside = name in shown(person, fold(person))["segments"]
+                inside = name in profile_view(profile, fold(profile))["segments"]
                 assert (len(mine) % 2 == 1) == inside
 
 

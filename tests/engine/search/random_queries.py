@@ -4,9 +4,9 @@ from random import Random
 from typing import Any
 
 from engine.ports.records import ProfileWrite, Rejected, RunRecord, Session, SessionWrite, StoredEvent, Unit
-from engine.profile.document import Part, Profile, Step
+from engine.profile.document import Link, Part, Profile
 from engine.profile.fold import fold
-from engine.profile.profile_view import shown
+from engine.profile.profile_view import profile_view
 from engine.search.field import FIELDS, Kind
 
 WORDS = [
@@ -66,7 +66,7 @@ def unit(rng: Random, n: int) -> Unit:
     )
     person = profile(rng, f"p{n}", at)
     return Unit(
-        profiles=(ProfileWrite(person, 0, shown(person, fold(person))),),
+        profiles=(ProfileWrite(person, 0, profile_view(person, fold(person))),),
         sessions=(SessionWrite(session, 0),),
         events=(event,),
         runs=(run,),
@@ -78,10 +78,10 @@ def profile(rng: Random, id: str, at: int) -> Profile:
     """A profile of one part, or of two that are joined."""
     ids = [id] if rng.random() < 0.7 else [id, f"{id}-2"]
     parts = {one: part(rng, one, at) for one in ids}
-    steps = {"s": Step(id="s", left=ids[0], right=ids[-1], cause="key")} if len(ids) == 2 else {}
+    steps = {"s": Link(id="s", left=ids[0], right=ids[-1], cause="key")} if len(ids) == 2 else {}
     into = "elsewhere" if rng.random() < 0.1 else None
     held = tuple(sorted(rng.sample(["vip", "new"], rng.randrange(3))))
-    return Profile(id=id, created=at, version=1, parts=parts, steps=steps, conditional=held, merged_into=into)
+    return Profile(id=id, created=at, version=1, parts=parts, links=steps, conditional=held, merged_into=into)
 
 
 def part(rng: Random, id: str, at: int) -> Part:

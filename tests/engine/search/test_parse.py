@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.problem import Problem, Wrong
+from engine.problem import Problem, ProblemError
 from engine.search.field import KINDS, Field, Kind
 from engine.search.parse import parse
 from engine.search.query import EVERYTHING, AllOf, AnyOf, Begins, Exists, Is, Node, Not, Within
@@ -23,16 +23,16 @@ def node(text: str, kind: Kind = "events") -> Node:
 
 
 def problem(text: str, kind: Kind = "events") -> Problem:
-    with pytest.raises(Wrong) as wrong:
+    with pytest.raises(ProblemError) as error:
         parse(text, kind, NOW)
-    return wrong.value.problem
+    return error.value.problem
 
 
 def refused(text: str, kind: Kind) -> Problem | None:
     try:
         parse(text, kind, NOW)
-    except Wrong as wrong:
-        return wrong.problem
+    except ProblemError as error:
+        return error.problem
     return None
 
 

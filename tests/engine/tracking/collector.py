@@ -9,7 +9,7 @@ from effects.ids import new_id
 from effects.scripted import ScriptedPerformer
 from engine.ports.store import Performer, Store
 from engine.project.project import Project
-from engine.tracking.intake.admission import admit, vouched
+from engine.tracking.intake.admission import admit, credential_matches
 from engine.tracking.intake.payload import read_track
 from engine.tracking.pipeline.tracker import Tracker
 
@@ -34,14 +34,14 @@ class Collector:
         body = {**body, "options": {"debugger": debug, **body.get("options", {})}}
         intake = read_track(msgspec.json.encode(body), profile_less=profile_less)
         source = admit(self.tracker.project.sources, intake.source, self.keys.get(intake.source), None)
-        answer = await self.tracker.track(vouched(intake, source, self.clock.now()), source)
+        answer = await self.tracker.track(credential_matches(intake, source, self.clock.now()), source)
         return msgspec.json.decode(msgspec.json.encode(answer.body))
 
     async def profile(self, id: str) -> dict[str, Any]:
         """The shown profile that an id leads to."""
         from engine.profile.fold import fold
-        from engine.profile.profile_view import shown
+        from engine.profile.profile_view import profile_view
 
-        person = await self.store.profile(id)
-        assert person is not None, f"nobody has the id {id}"
-        return msgspec.json.decode(msgspec.json.encode(shown(person, fold(person))))
+        profile = await self.store.profile(id)
+        assert profile is not None, f"nobody has the id {id}"
+        return msgspec.json.decode(msgspec.json.encode(profile_view(profile, fold(profile))))

@@ -4,7 +4,7 @@ import pytest
 
 from engine.ports.store import Store
 from engine.profile.document import Profile
-from engine.project.explanation import NoSegment, explained
+from engine.project.explanation import NoSuchSegment, explain_segment
 from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.pipeline.test_crossings import SET, revenue
 from tests.projects import project
@@ -20,16 +20,16 @@ DAY = 86_400_000
 async def stored(collector: Collector) -> Profile:
     """The profile of one event."""
     answer = await collector.track(revenue(200))
-    person = await collector.store.profile(answer["profile"]["id"])
-    assert person is not None
-    return person
+    profile = await collector.store.profile(answer["profile"]["id"])
+    assert profile is not None
+    return profile
 
 
 async def test_the_condition_is_shown_with_what_it_reads(store: Store) -> None:
     condition = "counted('orders', '7d') > 0 and profile.traits.revenue > 100 and changed_at('traits.revenue') < now"
     collector = Collector(project(SET, COUNT, segments={"buyers": condition}), store)
-    person, now = await stored(collector), collector.clock.now()
-    told = explained(collector.tracker.project, person, "buyers", now)
+    profile, now = await stored(collector), collector.clock.now()
+    told = explain_segment(collector.tracker.project, profile, "buyers", now)
     assert told["values"] == {
         "counted('orders', '7d')": 1,
         "profile.traits.revenue": 200,
@@ -37,7 +37,7 @@ async def test_the_condition_is_shown_with_what_it_reads(store: Store) -> None:
         "now": now,
     }
     assert (told["member"], told["holds"], told["since"], told["due"]) == (False, False, None, now + 2)
-    later = explained(collector.tracker.project, person, "buyers", now + 5)
+    later = explain_segment(collector.tracker.project, profile, "buyers", now + 5)
     assert (later["member"], later["holds"], later["late"]) == (False, True, True)
     assert 7 * DAY < later["due"] - now < 7 * DAY + 3_600_001
 
@@ -47,8 +47,8 @@ async def test_it_says_since_when(store: Store) -> None:
     begun = collector.clock.now()
     await stored(collector)
     collector.clock.advance(DAY)
-    person = await stored(collector)
-    told = explained(collector.tracker.project, person, "rich", collector.clock.now())
+    profile = await stored(collector)
+    told = explain_segment(collector.tracker.project, profile, "rich", collector.clock.now())
     assert (told["member"], told["since"], told["late"], told["due"]) == (True, begun, False, None)
 
 
@@ -59,7 +59,7 @@ async def test_it_says_since_when(store: Store) -> None:
 ])  # fmt: skip
 async def test_an_unknown_segment_is_told_with_what_there_is(store: Store, segments, help) -> None:
     collector = Collector(project(SET, segments=segments), store)
-    person = await stored(collector)
-    with pytest.raises(NoSegment) as unknown:
-        explained(collector.tracker.project, person, "ritch", collector.clock.now())
+    profile = await stored(collector)
+    with pytest.raises(NoSuchSegment) as unknown:
+        explain_segment(collector.tracker.project, profile, "ritch", collector.clock.now())
     assert str(unknown.value) == f"there is no segment `ritch`; {help}"

@@ -1,6 +1,6 @@
 import pytest
 
-from engine.profile.consent import MOST_CONSENTS
+from engine.profile.consent import MAX_CONSENTS
 from engine.profile.operations import Refused, Set
 from nodes.consent.set import ConsentSet
 from tests.nodes.build import NOW, person, seen
@@ -35,6 +35,6 @@ def test_a_run_without_a_profile_leaves_by_failed():
 
 
 def test_a_profile_does_not_take_any_number_of_consents():
-    full = person(**{f"consents__c{i}": True for i in range(MOST_CONSENTS)})
+    full = person(**{f"consents__c{i}": True for i in range(MAX_CONSENTS)})
     with pytest.raises(Refused):
         ConsentSet(consents={"one_more": True}).run(seen(full))

@@ -3,8 +3,8 @@ from msgspec.structs import replace
 
 from engine.flow.ask import NoAnswer, ProfileById, ProfileReply
 from engine.flow.effect import Merge
-from engine.profile.document import Step
-from engine.profile.merge import step_id
+from engine.profile.document import Link
+from engine.profile.merge import link_id
 from nodes.profile.alias import ProfileAlias
 from tests.nodes.build import ANN, person, seen
 
@@ -42,8 +42,8 @@ def test_two_that_are_one_for_another_reason_are_noted_as_joined_for_this_one_to
 
 
 def test_what_was_set_apart_stays_apart():
-    step = Step(step_id(ANN, "p-bo", "alias"), ANN, "p-bo", "alias", undone=True)
-    own = replace(person(), steps={step.id: step})
+    step = Link(link_id(ANN, "p-bo", "alias"), ANN, "p-bo", "alias", undone=True)
+    own = replace(person(), links={step.id: step})
     outcome = ProfileAlias(id="p-bo").answer(seen(own), ProfileReply(BO, "p-bo"))
     assert (outcome.port, outcome.effects) == ("unchanged", ())
     assert "set apart" in outcome.reason

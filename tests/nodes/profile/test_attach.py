@@ -69,7 +69,12 @@ def test_nobody_can_be_meant(node):
             ProfileAttach(id="p-bo"), person(), ProfileReply(person("p-bo")), "failed", (), id="it has another one"
         ),
         pytest.param(
-            ProfileAttach(id="p-bo", create=True), person(), NOBODY, "failed", (), id="it has one, and needs no new one"
+            ProfileAttach(id="p-bo", create=True),
+            person(),
+            NOBODY,
+            "failed",
+            (),
+            id="it has one, and needs no new one",
         ),
         pytest.param(
             ProfileAttach(id="p-1"), None, NoAnswer("timeout", "the store is busy"), "failed", (), id="no answer"

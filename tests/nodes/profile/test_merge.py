@@ -3,9 +3,9 @@ from msgspec.structs import replace
 
 from engine.flow.ask import NoAnswer, ProfileReply, ProfilesByKeys, ProfilesReply
 from engine.flow.effect import ClaimKey, Merge
-from engine.profile.document import Profile, Step
+from engine.profile.document import Link, Profile
 from engine.profile.key import KeyRules
-from engine.profile.merge import step_id
+from engine.profile.merge import link_id
 from engine.profile.operations import Set
 from nodes.profile.merge import ProfileMerge
 from tests.nodes.build import ANN, person, seen
@@ -27,8 +27,8 @@ def found(*replies: ProfileReply) -> ProfilesReply:
 
 def joined_before(own: Profile, left: str, right: str, *, claim=False, undone=False) -> Profile:
     """The profile with a step of that cause."""
-    step = Step(step_id(left, right, CAUSE), left, right, CAUSE, claim, undone)
-    return replace(own, steps={step.id: step})
+    step = Link(link_id(left, right, CAUSE), left, right, CAUSE, claim, undone)
+    return replace(own, links={step.id: step})
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,11 @@ def test_a_run_without_a_profile_leaves_by_failed():
     [
         pytest.param(person(), ProfileReply(None), "unchanged", (CLAIM, SET), id="nobody has the key: it is claimed"),
         pytest.param(
-            person(pii__email="Ann@X.de "), ProfileReply(None), "unchanged", (CLAIM,), id="the profile shows it already"
+            person(pii__email="Ann@X.de "),
+            ProfileReply(None),
+            "unchanged",
+            (CLAIM,),
+            id="the profile shows it already",
         ),
         pytest.param(
             person(pii__email="bo@x.de"), ProfileReply(None), "unchanged", (CLAIM, SET), id="the profile shows another"

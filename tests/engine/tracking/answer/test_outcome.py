@@ -6,7 +6,7 @@ import pytest
 
 from engine.ports.records import Unit
 from engine.ports.store import Conflict, Store
-from engine.ports.tombstone import bury, of_session
+from engine.ports.tombstone import session_tombstone, write_tombstones
 from engine.project.source import Source
 from tests.engine.tracking.claiming_visitors import LOOKUP, from_till, shop_of
 from tests.engine.tracking.collector import Collector
@@ -83,7 +83,7 @@ class ForgottenMeanwhile:
         self.units += 1
         if self.units == 2:
             secret = await self.store.secret()
-            await bury(self.store, [of_session(secret, ("shop", "s-1"))])
+            await write_tombstones(self.store, [session_tombstone(secret, ("shop", "s-1"))])
             raise Conflict("session", "s-1")
         await self.store.commit(unit)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from engine.ports.store import Store
-from engine.profile.consent import MOST_CONSENTS
+from engine.profile.consent import MAX_CONSENTS
 from engine.project.source import Source
 from tests.engine.tracking.collector import Collector
 from tests.projects import payload, project
@@ -137,13 +137,13 @@ async def test_an_event_that_a_flow_emits_gives_no_consent(store: Store) -> None
 
 async def test_a_profile_takes_no_more_consents_than_it_can_hold(store: Store) -> None:
     shop = collector(store)
-    names = [f"c{i}" for i in range(MOST_CONSENTS + 1)]
+    names = [f"c{i}" for i in range(MAX_CONSENTS + 1)]
     for some in (names[:50], names[50:100]):
         await shop.track(payload(consent(**dict.fromkeys(some, True))))
     answer = await shop.track(payload(consent(c100=True)))
     (event,) = answer["debugging"]["execution"].values()
     assert event["runs"][0] == {"outcome": "failed", "reason": "a profile has at most 100 consents"}
-    assert len((await shop.profile(answer["profile"]["id"]))["consents"]) == MOST_CONSENTS
+    assert len((await shop.profile(answer["profile"]["id"]))["consents"]) == MAX_CONSENTS
 
 
 # ---- claims ---------------------------------------------------------------------------------------------------------

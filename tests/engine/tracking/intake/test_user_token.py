@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.project.source import Source
-from engine.tracking.intake.admission import vouched
+from engine.tracking.intake.admission import credential_matches
 from engine.tracking.intake.payload import Intake, Refusal
 from engine.tracking.intake.user_token import LONGEST, Claims, proven_keys, sign
 from tests.engine.profile.histories import examples
@@ -140,12 +140,12 @@ def test_a_token_with_any_character_changed_proves_nothing(place: int, character
 
 def test_an_admitted_payload_has_the_keys_and_no_token():
     intake = Intake(source="shop", session="s-1", token=made())
-    assert vouched(intake, SHOP, NOW) == Intake(source="shop", session="s-1", proven=KEYS)
+    assert credential_matches(intake, SHOP, NOW) == Intake(source="shop", session="s-1", proven=KEYS)
 
 
 def test_a_payload_without_a_token_proves_nothing():
     intake = Intake(source="shop", session="s-1")
-    assert vouched(intake, SHOP, NOW) is intake
+    assert credential_matches(intake, SHOP, NOW) is intake
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_payload_without_a_token_proves_nothing():
 )
 def test_a_payload_with_a_bad_token_is_refused_and_not_told_why(source: Source, token: str):
     with pytest.raises(Refusal) as refused:
-        vouched(Intake(source="shop", session="s-1", token=token), source, NOW)
+        credential_matches(Intake(source="shop", session="s-1", token=token), source, NOW)
     told = refused.value
     assert (told.kind, told.at) == ("unauthorised", "/userToken")
     assert told.detail == "the user token is not valid here and now: ask for a new one"

@@ -7,12 +7,12 @@ import msgspec
 import pytest
 
 from engine.ports.records import RunRecord, StoredEvent, Unit
-from engine.ports.resolve import Nobody
+from engine.ports.resolve import NoSuchProfile
 from engine.ports.store import Store
 from engine.profile.document import Profile
 from engine.search.field import Kind
-from engine.tracking.operations import export as exporting
 from engine.tracking.intake.payload import Refusal
+from engine.tracking.operations import export as exporting
 from engine.tracking.operations.export import export
 from engine.tracking.operations.forgetting import Forgetter
 from tests.engine.tracking.collector import Collector
@@ -102,9 +102,9 @@ async def test_what_is_handed_over_is_what_forgetting_erases(
 
 
 async def test_the_profile_comes_first_then_one_kind_after_the_other(shop: Collector, ann: str) -> None:
-    (kind, person), *others = await exported(shop, ann)
+    (kind, profile), *others = await exported(shop, ann)
     assert kind == "profiles"
-    assert isinstance(person, Profile)
+    assert isinstance(profile, Profile)
     kinds = [kind for kind, _ in others]
     assert list(dict.fromkeys(kinds)) == ["sessions", "events", "runs", "rejected"]
     assert kinds == sorted(kinds, key=["sessions", "events", "runs", "rejected"].index)
@@ -131,5 +131,5 @@ async def test_an_event_keeps_its_session_though_that_was_not_stored(shop: Colle
 
 
 async def test_nobody_has_nothing(shop: Collector) -> None:
-    with pytest.raises(Nobody):
+    with pytest.raises(NoSuchProfile):
         await exported(shop, "x")

@@ -13,11 +13,11 @@ from effects.scripted import ScriptedPerformer
 from engine.flow.ask import HttpReply
 from engine.ports.erasure import Erased
 from engine.ports.records import ProfileWrite, StoredEvent, Unit
-from engine.ports.resolve import Unknown
-from engine.ports.store import Moving, Store, Unavailable
+from engine.ports.resolve import NotFound
+from engine.ports.store import Contention, Store, Unavailable
 from engine.project.source import Source, Target
 from engine.tracking.intake.payload import Refusal
-from engine.tracking.operations.forgetting import MOST_TRIES, NOTE, Forgetter, Forgetting, quiet_ms
+from engine.tracking.operations.forgetting import MAX_TRIES, NOTE, Forgetter, Forgetting, quiet_ms
 from engine.tracking.operations.unmerging import unmerge_served
 from tests.engine.tracking.collector import Collector
 from tests.projects import payload, project
@@ -127,7 +127,7 @@ async def test_a_run_of_somebody_else_that_was_shown_the_profile_goes_too(shop: 
     ann = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
     ask = {"type": "ask", "id": "q", "properties": {"email": "ann@x.org"}}
     await shop.track(payload(ask, session="desk"))
-    assert [run.met for run in await shop.store.runs_of("q")] == [(ann,)]
+    assert [run.other_profiles for run in await shop.store.runs_of("q")] == [(ann,)]
     await forgotten(shop, ann)
     assert await shop.store.runs_of("q") == []
     assert (await shop.store.event("q")) is not None  # it is another one's
@@ -151,7 +151,7 @@ async def test_a_rejected_event_of_a_session_goes_too(shop: Collector) -> None:
 
 async def test_who_was_unmerged_before_stays(shop: Collector) -> None:
     ids = [(await shop.track(login(name, "ann@x.org", city=name)))["profile"]["id"] for name in ("phone", "desk")]
-    (step,) = (await shop.store.profile(ids[0])).steps  # type: ignore[union-attr]
+    (step,) = (await shop.store.profile(ids[0])).links  # type: ignore[union-attr]
     await unmerge_served(shop.tracker, ids[0], step)
     cities = {(await shop.store.session("shop", name)).profile: name for name in ("phone", "desk")}  # type: ignore[union-attr]
     ann, other = sorted(cities, key=lambda one: cities[one] == "desk")
@@ -162,7 +162,7 @@ async def test_who_was_unmerged_before_stays(shop: Collector) -> None:
 
 async def test_nobody_cannot_be_forgotten(shop: Collector) -> None:
     await shop.tracker.start()
-    with pytest.raises(Unknown, match="nobody has the id x"):
+    with pytest.raises(NotFound, match="nobody has the id x"):
         await forgetter(shop).begin("x", "n")
     assert await forgetter(shop).all() == []
 
@@ -279,7 +279,7 @@ async def test_a_session_that_begins_while_its_profile_goes_is_refused_as_well(
         await other.track(payload("seen", session="desk", profile={"id": id}))
         await other.track(payload("seen", session="desk"), profile_less=True)
 
-    store: Any = Meanwhile(shop.store, "belongings", comes)
+    store: Any = Meanwhile(shop.store, "data_subject", comes)
     one = Forgetter(store, shop.clock, quiet_ms=0, pause=0)
     begun = await forgetter(shop).begin(id, "n")
     await one.finish(begun)
@@ -328,10 +328,10 @@ async def test_documents_are_counted_that_went_before_another_had_moved(shop: Co
 
 
 async def test_documents_that_keep_moving_leave_it_to_be_gone_on_with(shop: Collector, both: tuple[str, ...]) -> None:
-    store: Any = Meanwhile(shop.store, "as_stored", moving(shop, both), times=MOST_TRIES)
+    store: Any = Meanwhile(shop.store, "as_stored", moving(shop, both), times=MAX_TRIES)
     one = Forgetter(store, shop.clock, quiet_ms=0, pause=0)
     begun = await one.begin(both[0], "n")
-    with pytest.raises(Moving, match=f"moved {MOST_TRIES} times"):
+    with pytest.raises(Contention, match=f"moved {MAX_TRIES} times"):
         await one.finish(begun)
     (left,) = await forgetter(shop).all()
     assert (left.status, left.erased.profiles) == ("erasing", 1)

@@ -38,7 +38,7 @@ async def visitors(collector: Collector, count: int) -> list[str]:
 async def versions(store: Store, ids: list[str]) -> list[int]:
     """How often each profile has been written."""
     found = [await store.profile(id) for id in ids]
-    return [person.version for person in found if person is not None]
+    return [profile.version for profile in found if profile is not None]
 
 
 async def test_those_that_are_due_are_looked_at_and_no_others(store: Store) -> None:

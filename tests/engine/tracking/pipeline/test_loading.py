@@ -9,7 +9,7 @@ import pytest
 from engine.ports.store import Conflict, Store
 from engine.profile.document import Profile
 from engine.tracking.intake.payload import read_track
-from engine.tracking.unit.request import Request
+from engine.tracking.unit.request import UnitRequest
 from tests.engine.tracking.collector import Collector
 from tests.projects import SHOP, payload, project
 
@@ -44,7 +44,7 @@ class Meanwhile:
         return await self.store.profile(id)
 
 
-def request(shop: Collector, body: dict[str, Any]) -> Request:
+def request(shop: Collector, body: dict[str, Any]) -> UnitRequest:
     return shop.tracker._request(read_track(msgspec.json.encode(body)), SHOP)
 
 
@@ -66,7 +66,7 @@ async def test_a_session_is_read_again_after_the_profile_that_was_read_after_it(
     loaded = await ours.tracker.loading.load(request(ours, payload("hit")), None)
     assert loaded.known is not None
     assert loaded.session is not None
-    assert (loaded.known.person.version, loaded.session.version) == (1, 1)
+    assert (loaded.known.profile.version, loaded.session.version) == (1, 1)
 
 
 async def test_a_session_that_belongs_to_another_profile_by_now_is_a_conflict(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.ports.history import events_of, sessions_of
-from engine.ports.resolve import Unknown
+from engine.ports.resolve import NotFound
 from engine.ports.store import Store
 from engine.profile.digest import digest
 from engine.profile.key import KeyRules
@@ -101,7 +101,7 @@ async def test_an_alias_joins_with_the_profile_that_has_the_id(store: Store) -> 
     assert (set(profile["ids"]), profile["traits"]["count"]) == ({phone, laptop}, 2)
     person = await store.profile(phone)
     assert person is not None
-    assert [(step.cause, step.claim) for step in person.steps.values()] == [("alias", False)]
+    assert [(step.cause, step.claim) for step in person.links.values()] == [("alias", False)]
 
 
 async def test_an_alias_of_an_id_that_nobody_has_joins_nobody(store: Store) -> None:
@@ -139,7 +139,7 @@ async def test_the_order_of_keys_and_aliases_makes_no_difference(store: Store, o
     for turn in order:
         await shop.track(things[turn])
     people = [await store.profile(id) for id in ids]
-    assert len({digest(person) for person in people if person}) == 1
+    assert len({digest(profile) for profile in people if profile}) == 1
     assert people[0] is not None
     assert people[0].id == ids[0]  # the oldest
 
@@ -149,7 +149,7 @@ async def test_merges_at_once_in_several_processes_come_to_one_profile(opened: O
     bodies = [payload(event("login", email="ann@example.com"), session=f"s-{n}") for n in range(4)] * 2
     answers = await asyncio.gather(*(shops[n % 3].track(body) for n, body in enumerate(bodies)))
     people = [await shops[0].store.profile(answer["profile"]["id"]) for answer in answers]
-    assert len({person.id for person in people if person}) == 1
+    assert len({profile.id for profile in people if profile}) == 1
     assert people[0] is not None
     assert len(people[0].ids) == 4
 
@@ -163,9 +163,9 @@ async def test_a_step_says_what_it_came_of_and_what_was_lost_from_sight(store: S
     await login(shop, "laptop", city="Oslo", phone="030 901820")
     body = payload({**event("login", email="ann@example.com", city="Bonn"), "id": "e-9"}, session="laptop")
     answer = await shop.track(body)
-    person = await store.profile(first)
-    assert person is not None
-    (step,) = person.steps.values()
+    profile = await store.profile(first)
+    assert profile is not None
+    (step,) = profile.links.values()
     why = step.why
     assert why is not None
     assert (why.event, why.type, why.flow, why.node, why.won) == ("e-9", "login", "login", "who", first)
@@ -185,9 +185,9 @@ async def test_the_same_value_is_called_otherwise_in_another_store(opened: Opene
         shop = collector(store)
         await login(shop, "phone", email="ann@example.com")
         id = (await login(shop, "laptop", email="ann@example.com"))["profile"]["id"]
-        person = await store.profile(id)
-        assert person is not None
-        causes |= {step.cause for step in person.steps.values()}
+        profile = await store.profile(id)
+        assert profile is not None
+        causes |= {step.cause for step in profile.links.values()}
     assert len(causes) == 2
 
 
@@ -195,9 +195,9 @@ async def test_a_key_of_a_public_source_is_a_claim_until_it_is_proven(store: Sto
     shop = collector(store)
     await login(shop, "phone", email="ann@example.com")
     answer = await login(shop, "page", source="page", email="ann@example.com")
-    person = await store.profile(answer["profile"]["id"])
-    assert person is not None
-    assert [step.claim for step in person.steps.values()] == [True]
+    profile = await store.profile(answer["profile"]["id"])
+    assert profile is not None
+    assert [step.claim for step in profile.links.values()] == [True]
 
 
 # ---- unmerging ------------------------------------------------------------------------------------------------------
@@ -208,9 +208,9 @@ async def two_in_one(shop: Collector) -> tuple[str, str, str]:
     phone, laptop = await known_by(shop, "phone"), await known_by(shop, "laptop")
     await login(shop, "phone", email="ann@example.com", city="Rome")
     await login(shop, "laptop", email="ann@example.com", city="Oslo")
-    person = await shop.store.profile(phone)
-    assert person is not None
-    (step,) = person.steps
+    profile = await shop.store.profile(phone)
+    assert profile is not None
+    (step,) = profile.links
     return phone, laptop, step
 
 
@@ -229,7 +229,7 @@ async def test_after_unmerging_each_side_has_its_own(opened: Opener, served: boo
         undone = await unmerge_served(shop.tracker, laptop, step[:8])
     else:
         undone = await unmerge_stored(opened(), shop.tracker.project, shop.clock, laptop, step)
-    assert [known.person.id for known in undone.profiles] == [phone, laptop]
+    assert [known.profile.id for known in undone.profiles] == [phone, laptop]
     assert undone.still == ()
     for id, session, city in ((phone, "phone", "Rome"), (laptop, "laptop", "Oslo")):
         await shop.track(payload("counted", session=session))
@@ -261,10 +261,10 @@ async def test_several_unmerges_one_after_another_take_a_profile_to_pieces(store
     ids = [await known_by(shop, session) for session in "abcde"]
     for session, other in zip("bcde", ids, strict=False):
         await shop.track(payload(event("alias", other=other), session=session))
-    person = await store.profile(ids[4])
-    assert person is not None
-    assert len(person.ids) == 5
-    for step in person.steps.values():
+    profile = await store.profile(ids[4])
+    assert profile is not None
+    assert len(profile.ids) == 5
+    for step in profile.links.values():
         await unmerge_served(shop.tracker, step.right, step.id)
     for id in ids:
         assert (await shop.profile(id))["ids"] == [id]
@@ -277,9 +277,9 @@ async def test_ids_in_the_middle_lead_to_the_side_that_they_belong_to(store: Sto
     a, b, c = [await known_by(shop, session) for session in "abc"]
     await shop.track(payload(event("alias", other=b), session="c"))
     await shop.track(payload(event("alias", other=a), session="b"))
-    person = await store.profile(c)
-    assert person is not None
-    steps = {frozenset((step.left, step.right)): step.id for step in person.steps.values()}
+    profile = await store.profile(c)
+    assert profile is not None
+    steps = {frozenset((step.left, step.right)): step.id for step in profile.links.values()}
     await unmerge_served(shop.tracker, c, steps[frozenset((a, b))])
     assert [(await shop.profile(id))["id"] for id in (a, b, c)] == [a, b, b]
     await unmerge_served(shop.tracker, c, steps[frozenset((b, c))])
@@ -308,7 +308,7 @@ async def test_conditional_segments_are_true_for_each_side(store: Store) -> None
 async def test_what_is_not_there_cannot_be_undone(store: Store, id: str | None, step: str, told: str) -> None:
     shop = collector(store)
     phone, _, _ = await two_in_one(shop)
-    with pytest.raises(Unknown, match=told):
+    with pytest.raises(NotFound, match=told):
         await unmerge_served(shop.tracker, id or phone, step)
 
 

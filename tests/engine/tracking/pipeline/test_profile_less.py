@@ -139,11 +139,11 @@ async def test_it_belongs_to_the_id_that_led_there_also_when_profiles_are_set_ap
     await shop.track(payload(event("alias", other=first), session="laptop"))
     stored = await sent(shop, type, id=second, card="c-2")
     assert stored.profile == second
-    person = await shop.store.profile(second)
-    assert person is not None
-    assert person.id == first
-    assert "e-1" in [found.id for found in await events_of(shop.store, person, 10)]
-    (step,) = person.steps
+    profile = await shop.store.profile(second)
+    assert profile is not None
+    assert profile.id == first
+    assert "e-1" in [found.id for found in await events_of(shop.store, profile, 10)]
+    (step,) = profile.links
     await unmerge_served(shop.tracker, first, step)
     assert (await shop.profile(second))["traits"] == {"card": "c-2", "coupons": 1}
     assert (await shop.profile(first))["traits"] == {"card": "c-1"}

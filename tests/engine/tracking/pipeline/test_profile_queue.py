@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from engine.ports.records import CacheEntry, Key, Mark, ProfileWrite, SessionRead, Unit
+from engine.ports.records import CacheEntry, IdentityKey, ProcessedEvent, ProfileWrite, SessionRead, Unit
 from engine.ports.store import Conflict, Store, Unavailable
-from engine.tracking.pipeline.profile_queue import MOST_TOGETHER, Lines
-from engine.tracking.unit.cache import Known
-from engine.tracking.unit.combine import joined
+from engine.tracking.pipeline.profile_queue import MAX_TOGETHER, ProfileQueues
+from engine.tracking.unit.cache import ProfileCache
+from engine.tracking.unit.combine import combine_units
 from engine.tracking.unit.ledger import Ledger
 from storage.memory import MemoryStore
 from tests.engine.tracking.collector import Collector
@@ -150,23 +150,23 @@ async def test_a_line_keeps_of_what_has_landed_nothing_but_where_it_stands(gate:
     tasks += [asyncio.create_task(shop.track(body)) for body in bodies[3:]]
     for _ in range(200):
         await asyncio.sleep(0)
-    (line,) = shop.tracker.lines.under_way
-    assert line.ahead is not None
-    assert {event for _, event in line.ahead.marks} == {f"e-{i}" for i in range(1, 6)}
+    (line,) = shop.tracker.queues.active
+    assert line.uncommitted is not None
+    assert {event for _, event in line.uncommitted.marks} == {f"e-{i}" for i in range(1, 6)}
     gate.one_by_one = False
     gate.open.set()
     await asyncio.gather(*tasks)
     assert await hits(shop) == 7
-    assert list(shop.tracker.lines.under_way) == []
+    assert list(shop.tracker.queues.active) == []
 
 
 async def test_more_units_than_fit_into_one_commit_go_with_the_next(gate: Gate) -> None:
     shop = Collector(project(COUNT), gate)
-    tasks = await waiting(gate, shop, [payload("hit") for _ in range(MOST_TOGETHER + 3)])
+    tasks = await waiting(gate, shop, [payload("hit") for _ in range(MAX_TOGETHER + 3)])
     gate.open.set()
     await asyncio.gather(*tasks)
-    assert [len(unit.events) for unit in gate.units] == [1, MOST_TOGETHER, 2]
-    assert await hits(shop) == MOST_TOGETHER + 4
+    assert [len(unit.events) for unit in gate.units] == [1, MAX_TOGETHER, 2]
+    assert await hits(shop) == MAX_TOGETHER + 4
 
 
 async def test_after_a_conflict_a_unit_runs_once_more_and_no_more(gate: Gate) -> None:
@@ -214,7 +214,7 @@ class LateMarks(Gate):
         self.reading = asyncio.Event()
         self.go = asyncio.Event()
 
-    async def marks(self, source: str, events: tuple[str, ...]) -> dict[str, Mark]:
+    async def marks(self, source: str, events: tuple[str, ...]) -> dict[str, ProcessedEvent]:
         found = await self.store.marks(source, events)
         if self.late:
             self.late = False
@@ -261,17 +261,17 @@ async def test_that_nothing_has_changed_is_not_said_before_what_was_looked_at_is
 
 
 async def test_a_waiter_that_is_cancelled_gives_its_place_up() -> None:
-    lines = Lines(MemoryStore(), Known(), Ledger())
-    line, _ = await lines.take("p")
-    waiters = [asyncio.ensure_future(lines.take("p")) for _ in range(3)]
+    lines = ProfileQueues(MemoryStore(), ProfileCache(), Ledger())
+    line, _ = await lines.acquire("p")
+    waiters = [asyncio.ensure_future(lines.acquire("p")) for _ in range(3)]
     await asyncio.sleep(0)
     waiters[0].cancel()
-    lines.give(line)  # in the same moment
+    lines.release(line)  # in the same moment
     assert (await asyncio.gather(*waiters[:2], return_exceptions=True))[1] == (line, True)
-    lines.give(line)
+    lines.release(line)
     assert await waiters[2] == (line, True)
-    lines.give(line)
-    assert (await lines.take("p"))[1] is False
+    lines.release(line)
+    assert (await lines.acquire("p"))[1] is False
 
 
 async def test_joined_units_leave_what_they_leave_one_by_one() -> None:
@@ -282,7 +282,7 @@ async def test_joined_units_leave_what_they_leave_one_by_one() -> None:
             profiles=(ProfileWrite(due, 1),),
             sessions=(session_write("visit", 1, page=2),),
             session_reads=(SessionRead("web", "visit", 1),),  # which the one before has written
-            keys=(Key("pii.phone=1", "ann"),),
+            keys=(IdentityKey("pii.phone=1", "ann"),),
             events=(event("e-1"),),
         ),
         Unit(
@@ -297,15 +297,15 @@ async def test_joined_units_leave_what_they_leave_one_by_one() -> None:
     apart, together = MemoryStore(), MemoryStore()
     for unit in units:
         await apart.commit(unit)
-    await together.commit(joined(units))
+    await together.commit(combine_units(units))
     for store in (apart, together):
         assert await store.due(100, 10) == ["ann"]
-        assert await store.key("pii.phone=1") == Key("pii.phone=1", "ann")
+        assert await store.key("pii.phone=1") == IdentityKey("pii.phone=1", "ann")
         assert await store.session("web", "other") is not None
     assert await everything(together) == await everything(apart)
-    assert joined(units).profiles[0].due_moved  # a store may leave the due time out where none has moved it
+    assert combine_units(units).profiles[0].due_moved  # a store may leave the due time out where none has moved it
     with pytest.raises(Conflict):
-        await together.commit(joined(units))
+        await together.commit(combine_units(units))
 
 
 async def test_what_joined_units_rest_on_is_looked_at() -> None:
@@ -313,4 +313,4 @@ async def test_what_joined_units_rest_on_is_looked_at() -> None:
     await store.commit(Unit(sessions=(session_write("visit", 0),)))
     rests = Unit(profiles=(write("ann", 0, n=1),), session_reads=(SessionRead("web", "visit", 0),))
     with pytest.raises(Conflict):
-        await store.commit(joined([rests, Unit(profiles=(write("ann", 1, n=2),))]))
+        await store.commit(combine_units([rests, Unit(profiles=(write("ann", 1, n=2),))]))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engine.ports.store import Parcel, Store, TooLarge, Unavailable
+from engine.ports.store import SpoolEntry, Store, TooLarge, Unavailable
 from engine.project.source import Source
 from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.conftest import Opening
@@ -150,13 +150,13 @@ async def test_another_process_that_changes_a_profile_meanwhile_changes_no_order
     assert (await traits(shop, mine["id"]))["seen"] == list(range(30))
 
 
-@pytest.mark.parametrize("wrong", [ValueError, TooLarge], ids=["a bug", "too large"])
-async def test_a_poison_unit_ends_among_the_rejected_events_with_its_reason(shop: Shop, wrong: type[Exception]) -> None:
+@pytest.mark.parametrize("error", [ValueError, TooLarge], ids=["a bug", "too large"])
+async def test_a_poison_unit_ends_among_the_rejected_events_with_its_reason(shop: Shop, error: type[Exception]) -> None:
     await shop.start()
     shop.away.away = True
     await shop.track(payload({"type": "poison", "id": "e-1", "properties": {"a": 1}}, {"type": ""}))
     answer = await shop.track(payload("counted"))
-    shop.away.refused["poison"] = wrong("no store could keep this")
+    shop.away.refused["poison"] = error("no store could keep this")
     await shop.back()
     kept = {one.reason: bytes(one.body) for one in await shop.store.rejected(10)}
     assert len(kept) == 2
@@ -172,7 +172,7 @@ async def test_a_poison_unit_ends_among_the_rejected_events_with_its_reason(shop
 async def test_a_parcel_that_cannot_be_read_is_kept_as_text(shop: Shop) -> None:
     await shop.start()
     shop.away.away = True
-    await shop.spool.put([Parcel(b"\xffnot ours", 1)])
+    await shop.spool.put([SpoolEntry(b"\xffnot ours", 1)])
     shop.tracker.ledger.queue(1)
     await shop.track(payload("counted"))
     await shop.back()
@@ -216,7 +216,7 @@ async def test_while_the_last_units_are_drained_payloads_wait_rather_than_queue(
 
 
 async def test_a_payload_does_not_wait_for_ever_for_the_last_units(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.tracking.spool.spooling.PATIENCE", 0.01)
+    monkeypatch.setattr("engine.tracking.spool.spooling.LAST_UNITS_SECONDS", 0.01)
     await shop.start()
     shop.away.away = True
     await shop.track(payload("counted"))

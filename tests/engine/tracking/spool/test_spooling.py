@@ -78,7 +78,7 @@ async def test_what_the_store_will_never_take_is_not_spooled(shop: Shop) -> None
 
 
 async def test_a_unit_whose_documents_keep_moving_is_not_spooled(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.tracking.pipeline.tracker.MOST_RUNS", 0)
+    monkeypatch.setattr("engine.tracking.pipeline.tracker.MAX_RUNS", 0)
     with pytest.raises(Unavailable, match="moved"):
         await shop.track(payload("counted"))
     assert shop.spool.entries == 0
