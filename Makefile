@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve servers test check format soak bench clickstream lock clean
+.PHONY: help demo serve servers test check format soak bench instructions clickstream lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -51,6 +51,9 @@ soak: .venv/dev ## The long runs: 50 kills under load, 100,000 histories of iden
 
 bench: .venv/dev ## Measure /track against a bare handler, and the engine alone
 	$(BIN)/python -m benchmarks.bench
+
+instructions: .venv/dev ## Count the instructions per event of the whole server (needs valgrind; three minutes)
+	$(BIN)/python -m benchmarks.instructions
 
 clickstream: .venv/dev ## Send 31,106 real events and check the profiles against a computation of their own
 	$(BIN)/python -m benchmarks.clickstream
