@@ -247,7 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(each, signal.default_int_handler)
     try:
         valgrind = valgrind_version()
-        checkouts = [checkout_at(root) for root in chosen.root or [None]]
+        checkouts = list(dict.fromkeys(checkout_at(root) for root in chosen.root or [None]))
         cases = [case for case in CASES if chosen.case is None or case.name in chosen.case]
         results = count_all(cases, checkouts, chosen.events, chosen.repeat, errors)
     except (CannotCount, NotTaken) as error:
