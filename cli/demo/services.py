@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-PORT = 8687  # the one that the starter's headrace.yaml names
+PORT = 18780  # the one that the starter's headrace.yaml names
 
 TIERS = {"ann@example.com": "gold", "bo@example.com": "silver"}
 COUPONS: dict[str, dict[str, Any]] = {

@@ -1,0 +1,39 @@
+"""The ports in the examples: nobody who follows them serves Headrace where the example shop looks for its CRM."""
+
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from cli.shop import PORT
+
+ROOT = Path(__file__).parents[2]
+STARTER = ROOT / "flows" / "starter"
+
+
+def ports_of_targets() -> set[int | None]:
+    targets = yaml.safe_load((STARTER / "headrace.yaml").read_text())["targets"]
+    return {urlsplit(target["url"]).port for target in targets.values()}
+
+
+def ports_of_servers(page: str) -> set[int]:
+    """The ports of `serve` commands, and those that requests are sent to."""
+    text = (ROOT / page).read_text()
+    return {int(port) for port in re.findall(r"--port (\d+)|http://127\.0\.0\.1:(\d+)", text) for port in port if port}
+
+
+@pytest.mark.parametrize("page", ["README.md", "flows/starter/README.md", "docs/operating.md"])
+def test_no_page_serves_headrace_at_a_port_of_the_example_shops_targets(page: str) -> None:
+    served = ports_of_servers(page)
+    assert 8686 in served
+    assert not served & ports_of_targets()
+
+
+def test_the_readme_has_an_example_of_another_port() -> None:
+    assert re.findall(r"serve shop .*--port (\d+) for another port", (ROOT / "README.md").read_text()) == ["8080"]
+
+
+def test_the_pretended_systems_run_where_the_example_shop_expects_them() -> None:
+    assert ports_of_targets() == {PORT}
