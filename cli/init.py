@@ -1,4 +1,4 @@
-"""`headrace init`: a copy of the starter project."""
+"""`headrace init`: a copy of one of the two projects that come with Headrace."""
 
 import shutil
 import sys
@@ -6,28 +6,48 @@ from importlib.resources import as_file, files
 from itertools import count
 from pathlib import Path
 
+from msgspec import Struct
 from rich.console import Console
 
 
-def init(directory: Path, console: Console) -> int:
-    """Copy the starter project to `directory`. Exit code 2 when something is there already."""
+class Offered(Struct, frozen=True):
+    """A project that can be copied: its folder in the package `flows`, and two sentences about it."""
+
+    folder: str
+    description: str
+    first_event: tuple[str, str]  # a file of the project, and what it explains
+
+
+SHOP = Offered("starter", "A web shop", ("README.md", "explains its flows and how to send the first event"))
+EMPTY = Offered(
+    "empty", "A project with one flow and one test", ("sources/website.yaml", "shows how to send the first event")
+)
+
+
+def init(directory: Path, console: Console, empty: bool = False) -> int:
+    """Copy the web shop, or with `empty` the smallest project, to `directory`.
+
+    Returns the exit code: 2 when `directory` is a file or has something in it, else 0.
+    """
     command = called()
     if _taken(directory):
         free = next(path for n in count(2) if not _taken(path := directory.parent / f"{_name(directory)}-{n}"))
         console.print(f"[red]{directory} is not empty.[/] Name a new directory, e.g. {command} init {free}")
         return 2
-    with as_file(files("flows") / "starter") as starter:
-        shutil.copytree(starter, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
-    console.print(f"A web shop is in [bold]{directory}[/]. What next:")
+    offered = EMPTY if empty else SHOP
+    with as_file(files("flows") / offered.folder) as source:
+        shutil.copytree(source, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    console.print(f"{offered.description} is in [bold]{directory}[/]. What next:")
+    file, explanation = offered.first_event
     steps = {
-        f"{command} check {directory}": "says what is wrong, if anything is",
-        f"{command} test {directory}": "plays the cases of its test files",
+        f"{command} check {directory}": "reports errors in its files, if there are any",
+        f"{command} test {directory}": "runs the cases of its test files",
         f"{command} serve {directory}": "takes events at http://127.0.0.1:8686/track",
-        f"{directory}/README.md": "explains its flows and how to send the first event",
+        f"{directory}/{file}": explanation,
     }
     width = max(map(len, steps))
-    for step, does in steps.items():
-        console.print(f"  {step:{width}}  {does}", soft_wrap=True)
+    for step, effect in steps.items():
+        console.print(f"  {step:{width}}  {effect}", soft_wrap=True)
     return 0
 
 

@@ -50,11 +50,22 @@ def headrace(
 
 
 @app.command()
-def init(directory: Annotated[Path, typer.Argument(help="Where to put it; must be empty or not exist")]) -> None:
-    """Start a project: a web shop with flows, segments, sources and sample events that work."""
+def init(
+    directory: Annotated[Path, typer.Argument(help="The project's directory; it must be empty or not exist yet")],
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Copy a project with one source, one flow and one test, to build your own")
+    ] = False,
+) -> None:
+    """Create a project: a web shop with flows, tests, segments, sources and sample events; or an almost empty one.
+
+    For example `headrace init shop` to read and try what Headrace can do,
+    and `headrace init --empty club` to write flows of your own, as docs/tutorial.md does.
+
+    Then run `headrace check`, `headrace test` and `headrace serve` with the same directory.
+    """
     from cli.init import init as begin
 
-    raise typer.Exit(begin(directory, Console()))
+    raise typer.Exit(begin(directory, Console(), empty))
 
 
 @app.command()
