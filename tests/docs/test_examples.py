@@ -17,7 +17,7 @@ from flows.project import Loaded, load_project
 from nodes import builtin
 
 ROOT = Path(__file__).parents[2]
-LINKED = ("docs/recipes.md", "docs/limits.md", "flows/starter/README.md")  # besides PAGES
+LINKED = ("docs/tutorial.md", "docs/recipes.md", "docs/limits.md", "flows/starter/README.md")  # besides PAGES
 PAGES = ("README.md", "docs/flows.md", "docs/profiles.md", "docs/segments.md", "docs/tracking.md")
 NAMES: dict[str, str] = {
     "headrace.yaml": "targets:\n  crm: {url: https://crm.example}\n  catalogue: {url: https://catalogue.example}\n",

@@ -24,7 +24,7 @@ def ports_of_servers(page: str) -> set[int]:
     return {int(port) for port in re.findall(r"--port (\d+)|http://127\.0\.0\.1:(\d+)", text) for port in port if port}
 
 
-@pytest.mark.parametrize("page", ["README.md", "flows/starter/README.md", "docs/operating.md"])
+@pytest.mark.parametrize("page", ["README.md", "flows/starter/README.md", "docs/operating.md", "docs/tutorial.md"])
 def test_no_page_serves_headrace_at_a_port_of_the_example_shops_targets(page: str) -> None:
     served = ports_of_servers(page)
     assert 8686 in served
