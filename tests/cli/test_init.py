@@ -1,4 +1,4 @@
-"""`headrace init --empty`: what it writes, that it has no errors, and that its first event works as its file says."""
+"""`headrace init --empty`: no errors, tests that pass, and a first event that works as its file says."""
 
 import json
 from pathlib import Path
@@ -62,9 +62,7 @@ def test_the_command_in_the_source_sends_a_first_event_that_works(club: Path, tm
     assert answers[0]["profile"] == answers[1]["profile"]
 
 
-def test_it_names_commands_to_run_next_and_a_file_that_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_init_names_the_next_commands_and_a_file_that_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for options, file in ((["--empty"], "sources/website.yaml"), ([], "README.md")):
         name = f"project{len(options)}"
@@ -84,5 +82,5 @@ def test_a_directory_with_files_is_left_as_it_is(tmp_path: Path) -> None:
 def test_the_help_teaches_both_ways_to_begin() -> None:
     code, output = run("init", "--help")
     assert code == 0
-    for told in ("headrace init shop", "headrace init --empty club", "headrace serve", "docs/tutorial.md"):
-        assert told in output
+    for words in ("headrace init shop", "headrace init --empty club", "headrace serve", "docs/tutorial.md"):
+        assert words in output

@@ -1,4 +1,4 @@
-"""The page of limits: it has the words that people search for, and what it calls missing is missing.
+"""The page of limits: it has the words that people search for, and everything that it calls missing is missing.
 
 A test here fails as soon as one of the missing things is built: then its entry has to go.
 """
@@ -84,7 +84,9 @@ def test_a_command_that_is_called_missing_is_missing(command: str) -> None:
     ("flows/timed.yaml", "flow: timed\ntrigger: {schedule: daily}\nnodes: {note: {log: hello}}\n", "H121"),
     ("headrace.yaml", "store: postgres://127.0.0.1\n", "H417"),
 ])  # fmt: skip
-def test_what_the_page_calls_refused_is_refused_with_its_code(file: str, text: str, code: str, tmp_path: Path) -> None:
+def test_a_file_that_the_page_calls_refused_is_refused_with_its_code(
+    file: str, text: str, code: str, tmp_path: Path
+) -> None:
     assert CliRunner().invoke(app, ["init", "--empty", str(tmp_path)]).exit_code == 0
     (tmp_path / file).write_text(text)
     checked = CliRunner().invoke(app, ["check", str(tmp_path)])

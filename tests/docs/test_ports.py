@@ -1,4 +1,4 @@
-"""The ports in the examples: nobody who follows them serves Headrace where the example shop looks for its CRM."""
+"""The ports in the examples: no reader serves Headrace where the example shop expects its CRM."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ def ports_of_targets() -> set[int | None]:
 
 
 def ports_of_servers(page: str) -> set[int]:
-    """The ports of `serve` commands, and those that requests are sent to."""
+    """The ports of `serve` commands, and the ports to which the page sends requests."""
     text = (ROOT / page).read_text()
     return {int(port) for port in re.findall(r"--port (\d+)|http://127\.0\.0\.1:(\d+)", text) for port in port if port}
 

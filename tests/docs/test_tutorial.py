@@ -1,4 +1,4 @@
-"""The tutorial: somebody who follows it word by word in an empty directory sees what the page shows."""
+"""The tutorial: a reader who follows it word by word in an empty directory sees the output that the page shows."""
 
 import json
 import re
@@ -52,7 +52,7 @@ class Transcript:
 
 
 class Reader:
-    """Somebody who enters commands in the current directory. At most one server runs, and it is the newest."""
+    """A reader who enters commands in the current directory. At most one server runs, and it is the newest."""
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
@@ -80,14 +80,16 @@ class Reader:
         return self._printed
 
     def stop(self) -> None:
-        """Stop the server, if one runs. It must not have printed anything that the page does not show."""
+        """Stop the server, if one runs. It must have printed nothing but the lines that the page shows."""
         if self._served is not None:
             assert self._served.stop() == 0
             assert self._served.said == f"{self._printed}{STOPPED}\n"
         self._served = None
 
 
-def test_whoever_follows_the_page_sees_what_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_who_follows_the_page_sees_the_output_that_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     shown, seen = Transcript(), Transcript()
     with ExitStack() as stack:
