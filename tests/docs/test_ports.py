@@ -7,8 +7,6 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from cli.shop import PORT
-
 ROOT = Path(__file__).parents[2]
 STARTER = ROOT / "flows" / "starter"
 
@@ -33,7 +31,3 @@ def test_no_page_serves_headrace_at_a_port_of_the_example_shops_targets(page: st
 
 def test_the_readme_has_an_example_of_another_port() -> None:
     assert re.findall(r"serve shop .*--port (\d+) for another port", (ROOT / "README.md").read_text()) == ["8080"]
-
-
-def test_the_pretended_systems_run_where_the_example_shop_expects_them() -> None:
-    assert ports_of_targets() == {PORT}
