@@ -38,7 +38,7 @@ async def write_archive(file: IO[bytes], store: Store, project: Project, id: str
     """Write the archive of the profile that `id` leads to.
 
     `profile.json` is the profile with its parts and what joined them; the other files have a document a line, and
-    `about.json` says how many each has. Raises `Unknown` when nobody has the id, before anything is written, and
+    `about.json` says how many each has. Raises `NotFound` when nobody has the id, before anything is written, and
     `Unavailable`.
     """
     records = export(store, id)

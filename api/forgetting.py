@@ -37,7 +37,7 @@ class Forgettings:
         return Forgetter(tracker.store, tracker.clock, tracker, quiet_ms=quiet_ms(tracker.project))
 
     async def begin(self, id: str) -> Forgetting:
-        """Begin to forget a profile: from now on nothing of it is taken. Raises `Unknown` and `Unavailable`."""
+        """Begin to forget a profile: from now on nothing of it is taken. Raises `NotFound` and `Unavailable`."""
         begun = await self._forgetter.begin(id, new_id())
         self._go_on(begun)
         return begun

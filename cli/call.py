@@ -14,12 +14,12 @@ PIECE = 64 * 1024
 
 
 def call(url: str, method: str, path: str, body: Any = None) -> Any:
-    """What the server at `url` answers, as data. The key is that of HEADRACE_ADMIN_KEY. Raises `CannotBegin`."""
+    """What the server at `url` answers, as data. The key is that of HEADRACE_ADMIN_KEY. Raises `CannotStart`."""
     return asyncio.run(_call(url.rstrip("/") + path, method, body))
 
 
 def download(url: str, path: str, file: IO[bytes]) -> None:
-    """Write what the server at `url` answers to a file. Raises `CannotBegin`."""
+    """Write what the server at `url` answers to a file. Raises `CannotStart`."""
     asyncio.run(_download(url.rstrip("/") + path, file))
 
 

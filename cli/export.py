@@ -36,7 +36,7 @@ def export(id: str, to: Path, where: Where, console: Console, error: Console) ->
 
 
 def _written(id: str, file: IO[bytes], where: Where, error: Console) -> dict[str, int]:
-    """Write the archive; gives how many documents each file of it has. Raises `Unknown` and `CannotBegin`."""
+    """Write the archive; gives how many documents each file of it has. Raises `NotFound` and `CannotStart`."""
     _write(id, file, where, error)
     try:
         return documents_in(file)
@@ -58,7 +58,7 @@ def _write(id: str, file: IO[bytes], where: Where, error: Console) -> None:
 
 
 def _new(to: Path, write: Callable[[IO[bytes]], T]) -> T:
-    """Write a file that is there when it is whole, or not at all; gives what `write` gives. Raises `CannotBegin`."""
+    """Write a file that is there when it is whole, or not at all; gives what `write` gives. Raises `CannotStart`."""
     try:
         with NamedTemporaryFile(dir=to.parent, prefix=f".{to.name}.", delete=False) as file:
             try:

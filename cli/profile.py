@@ -107,7 +107,7 @@ def _undone(id: str, step: str, where: Where, error: Console) -> Document:
 
 
 def stored(where: Where, error: Console) -> tuple[Project, str]:
-    """The project, and its store or the one that is named. Raises `CannotBegin` where there is none to read."""
+    """The project, and its store or the one that is named. Raises `CannotStart` where there is none to read."""
     loaded = load(where.root, error, whole=False)
     url = url_of(loaded, where.store)
     if kind_of(url) == "memory":

@@ -127,7 +127,7 @@ def pointed(text: str, problem: Problem) -> Text:
 
 @asynccontextmanager
 async def _asking(task: Task, kind: Kind, error: Console) -> AsyncIterator[Ask]:
-    """Whom to ask: the server at `url`, else the store. Raises `Wrong` and `CannotBegin`."""
+    """Whom to ask: the server at `url`, else the store. Raises `ProblemError` and `CannotStart`."""
     now = SystemClock().now()
     if task.where.url is not None:
         parse(task.text, kind, now)  # so that what is not understood is pointed at
@@ -152,7 +152,7 @@ async def _of_store(store: Searching, query: Query, limit: int, after: str | Non
 
 @asynccontextmanager
 async def _reading(url: str, root: Path) -> AsyncIterator[Searching]:
-    """The store, only read where it is a file: its server may go on. Raises `CannotBegin`."""
+    """The store, only read where it is a file: its server may go on. Raises `CannotStart`."""
     if kind_of(url) == "memory":
         raise CannotStart("`memory:` holds nothing when no server runs; ask yours with --url, or name its --store.")
     file = file_of(url, root)

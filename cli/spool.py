@@ -22,7 +22,7 @@ def folder_of(settings: Settings, root: Path, given: Path | None) -> Path | None
 
 @contextmanager
 def spool_in(folder: Path | None) -> Iterator[Spool | None]:
-    """The spool of this process; None without a folder. Raises `CannotBegin`."""
+    """The spool of this process; None without a folder. Raises `CannotStart`."""
     with ExitStack() as opened:
         spool: Spool | None = None
         try:

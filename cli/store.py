@@ -35,7 +35,7 @@ class StoreAway(CannotStart):
 def load(root: Path, console: Console, *, whole: bool) -> Loaded:
     """The project at `root`; what is wrong with it is printed: all of it, or errors of its settings alone.
 
-    Who needs only the settings calls no target, and so needs no secret. Raises `CannotBegin` where the settings cannot
+    Who needs only the settings calls no target, and so needs no secret. Raises `CannotStart` where the settings cannot
     be known.
     """
     if not root.is_dir():
@@ -73,7 +73,7 @@ def file_of(url: str, root: Path) -> Path | None:
 
 @contextmanager
 def alone(url: str, root: Path, remedy: str = "stop it first, or name another store") -> Iterator[None]:
-    """Use a store that one process may write; raises `CannotBegin`, with the remedy, when another one does."""
+    """Use a store that one process may write; raises `CannotStart`, with the remedy, when another one does."""
     file = file_of(url, root)
     if file is None:
         yield
@@ -88,7 +88,7 @@ def alone(url: str, root: Path, remedy: str = "stop it first, or name another st
 
 @asynccontextmanager
 async def opened(url: str, root: Path) -> AsyncIterator[Store]:
-    """The store, open. Raises `CannotBegin` when it cannot be opened, or cannot be used for what is done with it."""
+    """The store, open. Raises `CannotStart` when it cannot be opened, or cannot be used for what is done with it."""
     try:
         store = open_store(url, root)
     except (ValueError, UnusableFile) as error:
@@ -103,7 +103,7 @@ async def opened(url: str, root: Path) -> AsyncIterator[Store]:
 
 
 async def migrate(url: str, root: Path) -> list[str]:
-    """Create or upgrade what the store rests on; what was done, in words. Raises `CannotBegin`."""
+    """Create or upgrade what the store rests on; what was done, in words. Raises `CannotStart`."""
     async with opened(url, root) as store:
         return await store.migrate()
 

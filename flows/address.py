@@ -26,7 +26,7 @@ class Addresses:
         self._home = home
 
     def of(self, text: str) -> Address:
-        """The node that a text names. Raises `Wrong`."""
+        """The node that a text names. Raises `ProblemError`."""
         flow, dot, id = text.rpartition(".")
         if dot:
             return self._in_flow(flow, id)
@@ -43,7 +43,7 @@ class Addresses:
         raise _unknown("node", text, did_you_mean(text, known))
 
     def outside(self, text: str) -> Address:
-        """The same, of a node that asks a target. Raises `Wrong`."""
+        """The same, of a node that asks a target. Raises `ProblemError`."""
         address = self.of(text)
         node = self.node(address)
         if asks_outside(node.node):

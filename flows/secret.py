@@ -28,7 +28,7 @@ class Secret(str):
 
 
 def resolve(text: str, root: Path, environment: Mapping[str, str]) -> str:
-    """`text` with its references replaced; a `Secret` if it had any. Raises `Wrong` where one cannot be resolved."""
+    """`text` with its references replaced; a `Secret` if it had any. Raises `ProblemError` for one without a value."""
     parts: list[str] = []
     done = 0
     for found in _REFERENCE.finditer(text):

@@ -53,7 +53,7 @@ def _origins(origins: tuple[str, ...]) -> Iterator[Problem]:
 
 
 def _secret(given: str, root: Path, environment: Mapping[str, str]) -> str:
-    """The secret that signs user tokens, which is never in the file itself. Raises `Wrong`."""
+    """The secret that signs user tokens, which is never in the file itself. Raises `ProblemError`."""
     secret = resolve(given, root, environment)
     if secret is given:
         message, remedy = "a secret does not stand in the file itself", "write `user_secret: ${env:NAME}`"

@@ -53,7 +53,7 @@ async def show_unmerge(
 
 
 async def get(client: aiohttp.ClientSession, path: str) -> Any:
-    """What a server answers. Raises `Trouble`."""
+    """What a server answers. Raises `ServerFailed`."""
     async with client.get(path) as response:
         if response.status != 200:
             raise ServerFailed(f"{path} was answered with {response.status}: {await response.text()}")

@@ -160,7 +160,7 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     examples: ClassVar[tuple[str, ...]] = ()  # YAML of a `nodes:` entry each; documentation, and run by tests
     uses_profile: ClassVar[bool] = False  # an error in a flow with `profile: none`
     may_fail: ClassVar[bool] = False  # failing is to be expected: an unwired `failed` is worth a warning
-    makes_ids: ClassVar[bool] = False  # it wants `Seen.new_id`
+    makes_ids: ClassVar[bool] = False  # it wants `NodeContext.new_id`
     identifies: ClassVar[bool] = False  # it joins profiles: a run in which it could not is kept
     commutes: ClassVar[bool] = False  # two of them side by side may write the same path
 

@@ -25,7 +25,7 @@ def limited_output(out: Any) -> tuple[Any, str]:
 
 
 def limited_effect(effect: Effect) -> tuple[Effect, str]:
-    """An effect that writes a value (`VALUED`), with plain data in it; and what is wrong with it, if anything is."""
+    """An effect that writes a value (`VALUE_EFFECTS`) with plain data in it; and its error, empty when it is fine."""
     value = effect.value  # type: ignore[union-attr]  # these have one
     if not isinstance(value, dict | list | Members) and not (type(value) is str and len(value) > MAX_OUT):
         return effect, ""

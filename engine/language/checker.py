@@ -51,7 +51,7 @@ _NO_NONE = "write `is none` (absent or null) or `is not defined` (absent)"
 
 
 def check(parsed: Parsed, roots: frozenset[str]) -> Tree:
-    """The tree of an expression that may read `roots`; raises `Wrong`."""
+    """The tree of an expression that may read `roots`; raises `ProblemError`."""
     return _Checker(parsed, roots).check(parsed.top)
 
 

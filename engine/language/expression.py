@@ -90,12 +90,12 @@ class Expression:
 
 
 def compile_condition(text: str, roots: frozenset[str] = ROOTS) -> Condition:
-    """The condition that `text` spells; raises `Wrong` with the place and the remedy."""
+    """The condition that `text` spells; raises `ProblemError` with the place and the remedy."""
     return Condition(text, check(parse(_bare(text)), roots))
 
 
 def compile_expression(text: str, roots: frozenset[str] = ROOTS) -> Expression:
-    """The expression that `text` spells, without {{ }}; raises `Wrong`."""
+    """The expression that `text` spells, without {{ }}; raises `ProblemError`."""
     return Expression(text, check(parse(_bare(text)), roots), text)
 
 

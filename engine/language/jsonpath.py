@@ -58,7 +58,7 @@ class JsonPath:
 
 
 def compile_jsonpath(text: str, roots: frozenset[str]) -> JsonPath:
-    """The JSONPath that `text` spells; raises `Wrong` with the place and the remedy."""
+    """The JSONPath that `text` spells; raises `ProblemError` with the place and the remedy."""
     if len(text) > SOURCE_CAP:
         raise refusal(TOO_LARGE, f"a JSONPath has at most {SOURCE_CAP} characters", (SOURCE_CAP, len(text)))
     parts = _flat(_parsed(text))

@@ -41,7 +41,7 @@ class Parsed(Struct, frozen=True):
 
 
 def parse(tokens: Tokens) -> Parsed:
-    """The syntax tree of all tokens; raises `Wrong`."""
+    """The syntax tree of all tokens; raises `ProblemError`."""
     parser = _Parser(tokens)
     try:
         top = parser.parse_expression()

@@ -27,7 +27,7 @@ _HELP = "names are joined by dots; a name that has dots or spaces stands in quot
 
 @lru_cache(maxsize=4096)
 def parse_path(text: str) -> tuple[str, ...]:
-    """The names of a dotted path; raises `Wrong` (H204) with the place in `text`."""
+    """The names of a dotted path; raises `ProblemError` (H204) with the place in `text`."""
     if len(text) > TEXT_CAP:
         raise refusal(TOO_LARGE, f"a path has at most {TEXT_CAP} characters", (TEXT_CAP, len(text)))
     names: list[str] = []

@@ -37,7 +37,7 @@ def has_template(text: str) -> bool:
 
 
 def split(text: str, roots: frozenset[str]) -> list[Piece]:
-    """The literal parts and the expressions of a template, in order; raises `Wrong`."""
+    """The literal parts and the expressions of a template, in order; raises `ProblemError`."""
     pieces: list[Piece] = []
     at = 0
     while found := _OPENING.search(text, at):

@@ -44,7 +44,7 @@ _WIDTHS: Final = {"%S": 1_000, "%M": 60_000, "%H": 3_600_000}  # of what a direc
 
 
 def time_changes_of(condition: Condition) -> tuple[TimeChange, ...]:
-    """The clocks of a condition; none when time alone never changes it. Raises `Wrong` (H211)."""
+    """The clocks of a condition; none when time alone never changes it. Raises `ProblemError` (H211)."""
     reading = _Reading(condition.source)
     if reading.slope(condition.tree):
         raise _refused("`now` is always true: compare it with something", condition.tree.at)

@@ -28,7 +28,7 @@ async def resolve_profile(store: Store, id: str) -> Profile | None:
 
 
 async def require_profile(store: Store, id: str) -> Profile:
-    """The profile that `id` leads to and is part of. Raises `Nobody` and `Unavailable`."""
+    """The profile that `id` leads to and is part of. Raises `NoSuchProfile` and `Unavailable`."""
     profile = await resolve_profile(store, id)
     if profile is None:
         raise NoSuchProfile(id)

@@ -17,7 +17,7 @@ class NoSuchSegment(Exception):
 
 
 def explain_segment(project: Project, profile: Profile, name: str, now: int) -> dict[str, Any]:
-    """How a profile stands with a segment at `now` (ms), as a document. Raises `NoSegment`.
+    """How a profile stands with a segment at `now` (ms), as a document. Raises `NoSuchSegment`.
 
     `member` is what is stored; `late` says that time has changed it since, which a server is about to notice.
     """

@@ -40,7 +40,7 @@ class Segment(Struct, frozen=True, kw_only=True):
     clocks: tuple[TimeChange, ...] = ()  # always those of the condition
 
     def __post_init__(self) -> None:
-        """Raises `Wrong` when nobody could say when time changes the condition."""
+        """Raises `ProblemError` when nobody could say when time changes the condition."""
         force_setattr(self, "clocks", () if self.condition is None else time_changes_of(self.condition))
 
     @property

@@ -31,12 +31,12 @@ _NEGATIVE = 'in front of a number in a comparison, quotes are needed: `>"-5"`'
 
 
 def refuse(code: str, message: str, offset: int, length: int = 1, help: str = "") -> NoReturn:
-    """Say what is wrong with the text. Raises `Wrong`."""
+    """Say what is wrong with the text. Raises `ProblemError`."""
     raise ProblemError(Problem(code=f"query.{code}", message=message, offset=offset, length=max(length, 1), help=help))
 
 
 def read(text: str) -> Any:
-    """luqum's tree of a text that is not blank. Raises `Wrong`."""
+    """luqum's tree of a text that is not blank. Raises `ProblemError`."""
     if len(text) > MAX_LENGTH:
         refuse("too-long", f"a query has at most {MAX_LENGTH} characters, this one has {len(text)}", MAX_LENGTH)
     try:

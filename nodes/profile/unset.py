@@ -47,7 +47,7 @@ forget_contact:
             return self.failed(reason=error.problem.message)
 
     def operations(self) -> Iterable[Operation]:
-        """One `unset` for each path. Raises `Wrong` for what is no path of a value."""
+        """One `unset` for each path. Raises `ProblemError` for what is no path of a value."""
         for text in (self.paths,) if isinstance(self.paths, str) else self.paths:
             path = parse_path(text)
             if path[0] not in _ROOTS or len(path) < 2:

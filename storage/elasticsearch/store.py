@@ -48,7 +48,7 @@ LOOK_SECONDS = 3600.0  # less than a week by far: then there is an index more to
 
 
 class ElasticsearchStore:
-    """Implements `engine.ports.store.Store` and `Sweeping`. For one event loop."""
+    """Implements `engine.ports.store.Store` and `Sweepable`. For one event loop."""
 
     def __init__(self, address: Address) -> None:
         self._connection = Connection(address)

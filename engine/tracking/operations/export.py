@@ -33,7 +33,7 @@ EventName = tuple[str, str, int]  # source, id and time: ids may be used again
 async def export(store: Store, id: str) -> AsyncIterator[Exported]:
     """The records of the profile that `id` leads to: its own, then sessions, events, runs, rejected events.
 
-    Raises `Unknown` when nobody has the id, and `Unavailable`.
+    Raises `NotFound` when nobody has the id, and `Unavailable`.
     """
     profile = await require_profile(store, id)
     yield "profiles", profile

@@ -88,7 +88,7 @@ class Forgetter:
     async def begin(self, id: str, name: str) -> Forgetting:
         """Begin to forget the profile that `id` leads to, as the forgetting `name`: nothing of it is taken any more.
 
-        Raises `Unknown` when nobody has the id.
+        Raises `NotFound` when nobody has the id.
         """
         profile = await require_profile(self._store, id)
         now = self._clock.now()

@@ -36,7 +36,7 @@ class Unmerged(Struct, frozen=True):
 async def unmerge_stored(store: Store, project: Project, clock: Clock, id: str, step: str) -> Unmerged:
     """Undo a step of the profile that `id` leads to; `step` may be the beginning of its id.
 
-    Raises `Unknown` and `Unavailable`.
+    Raises `NotFound` and `Unavailable`.
     """
     for run in range(MAX_RUNS):
         try:
@@ -80,7 +80,7 @@ async def _once(store: Store, project: Project, now: int, profile: Profile, name
 
 
 def step_of(profile: Profile, named: str) -> Link:
-    """The step whose id is, or begins with, `named`. Raises `Unknown`."""
+    """The step whose id is, or begins with, `named`. Raises `NotFound`."""
     if named in profile.links:
         return profile.links[named]
     found = [step for id, step in profile.links.items() if len(named) >= SHORTEST and id.startswith(named)]

@@ -1,7 +1,7 @@
 """The work of one unit: its events run in order through the flows they trigger, and what comes of it. Pure.
 
 `go` yields the machines that wait for the world; whoever drives them takes up `go` again when they are over. A unit
-that is run again is a new `Work` on newer documents, with the same time, seed and ids.
+that is run again is a new `UnitRun` on newer documents, with the same time, seed and ids.
 """
 
 from collections.abc import Callable, Iterator
