@@ -25,7 +25,7 @@ class ServerFailed(Exception):
 
 @asynccontextmanager
 async def serving(project: Path, database: Path) -> AsyncIterator[str]:
-    """Serve `project` on a free loopback port and yield the address. Raises `ServerFailed` if it fails to start or stop.
+    """Serve `project` on a free port; yield the address. Raises `ServerFailed` if it does not start or stop.
 
     The child has a session of its own, so that Ctrl-C reaches the parent alone, which then stops it.
     """
