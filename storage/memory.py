@@ -267,6 +267,13 @@ class MemoryStore:
         """Keep a note in place of the one before."""
         self._notes[name] = doc
 
+    async def replace_note(self, name: str, doc: bytes, expected: bytes | None) -> bool:
+        """Write a note if its stored bytes are still `expected`."""
+        if self._notes.get(name) != expected:
+            return False
+        self._notes[name] = doc
+        return True
+
     async def forget_marks(self, before: int) -> int:
         """Drop marks and cache entries from before a time; gives how many marks."""
         old = [key for key, mark in self._marks.items() if mark.at < before]

@@ -23,7 +23,7 @@ from engine.project.retention import Dropped, Keep, ReportProgress, ignore_progr
 from engine.search.page import Page
 from engine.search.query import Query
 
-Moved = Literal["profile", "session", "key", "mark"]
+Moved = Literal["profile", "session", "key", "mark", "note"]
 
 
 class Conflict(Exception):
@@ -163,6 +163,13 @@ class Store(Protocol):
 
     async def keep_note(self, name: str, doc: bytes) -> None:
         """Keep a note, durably, in place of the one before."""
+
+    async def replace_note(self, name: str, doc: bytes, expected: bytes | None) -> bool:
+        """Write a note, durably, if its stored bytes are still `expected` (None: there is no such note).
+
+        Returns whether the note was written. After `Unavailable` it may have been written all the same: read it to
+        find out. Two writers must never write equal bytes: a store may tell its own lost write only by them.
+        """
 
     async def forget_marks(self, before: int) -> int:
         """Drop deduplication marks and cache entries from before a time (ms); gives how many marks."""

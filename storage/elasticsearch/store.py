@@ -275,6 +275,11 @@ class ElasticsearchStore:
         await self._open()
         await self._upkeep.keep_note(name, doc)
 
+    async def replace_note(self, name: str, doc: bytes, expected: bytes | None) -> bool:
+        """Write a note if its stored bytes are still `expected`."""
+        await self._open()
+        return await self._upkeep.replace_note(name, doc, expected)
+
     async def sweep(self, older_ms: int = OLDER_MS) -> int:
         """Finish what was left half done that long ago; gives how many documents were taken up."""
         await self._open()

@@ -150,6 +150,19 @@ class Upkeep:
                 return
         raise Unavailable("others keep the same note")
 
+    async def replace_note(self, name: str, doc: bytes, expected: bytes | None) -> bool:
+        """Write a note if its stored bytes are still `expected`; returns whether it was written."""
+        id, text = f"note-{id_of(name)}", b64encode(doc).decode()
+        found = await self._reader.get(self._names.meta, id)
+        stored = None if found is None else b64decode(decode_meta_source(found.source).text or "")
+        if stored != expected:
+            return False
+        source = encode(MetaSource(kind=f"{NOTE}{name}", text=text))
+        if await self._writer.one(replace(self._names.meta, id, source, found.at if found else None)):
+            return True
+        kept = await self.kept(id)  # the conflict may be with this very write, sent twice because an answer was lost
+        return kept is not None and kept.text == text
+
     async def notes(self, beginning: str) -> dict[str, bytes]:
         """The notes whose names begin so."""
         await self._search.refresh(self._names.meta)

@@ -208,6 +208,20 @@ META = Statement(
     ("name", "value"),
     "INSERT OR REPLACE INTO meta (name, value) SELECT name, value FROM given WHERE name IS NOT NULL",
 )
+NEW_NOTE = Statement(
+    "new note",
+    ("name", "value"),
+    """INSERT INTO meta (name, value) SELECT name, value FROM given WHERE name IS NOT NULL
+    ON CONFLICT (name) DO NOTHING""",
+    moved="note",
+)
+REPLACE_NOTE = Statement(
+    "replace note",
+    ("name", "value", "expected"),
+    """UPDATE meta SET value = given.value FROM given
+    WHERE meta.name = given.name AND meta.value = given.expected""",
+    moved="note",
+)
 
 # Events first: they link to what `profiles.newest` was. What a unit read comes last: it must hold beside what the
 # units of its batch wrote (decided on what another is about to write, a unit must run again).
@@ -215,5 +229,5 @@ ORDER = (
     EVENT, NEW_PROFILE, PROFILE, DUE, NEWEST, NEW_SESSION, SESSION, KEY, MARK, RUN, REJECTED, CACHE, FLOW,
     FORGET, DROP_MARK, DROP_CACHE, DROP_POINTER, DROP_EVENTS, DROPPED, DROP_GAPS, DROP_RUNS, DROP_REJECTED,
     REMOVE, ERASE_SESSIONS, ERASE_EVENTS, GAP, ERASE_RUNS, ERASE_REJECTED, ERASE_MARKS, ERASE_KEYS, ERASE_CACHE, META,
-    SESSION_READ,
+    NEW_NOTE, REPLACE_NOTE, SESSION_READ,
 )  # fmt: skip

@@ -27,7 +27,7 @@ from engine.ports.records import (
     StoredEvent,
     Unit,
 )
-from engine.ports.store import Unavailable
+from engine.ports.store import Conflict, Unavailable
 from engine.profile.document import Profile
 from engine.project.retention import Dropped, Keep, ReportProgress, ignore_progress
 from engine.search.page import Page
@@ -46,7 +46,7 @@ from storage.sqlite.reader import Reader
 from storage.sqlite.schema import UnusableFile, prepare
 from storage.sqlite.search import Paging
 from storage.sqlite.secure_erase import secure_erase
-from storage.sqlite.statement import DROP_CACHE, FLOW, META, REMOVE
+from storage.sqlite.statement import DROP_CACHE, FLOW, META, NEW_NOTE, REMOVE, REPLACE_NOTE
 from storage.sqlite.writer import Writer
 
 T = TypeVar("T")
@@ -218,6 +218,17 @@ class SqliteStore:
     async def keep_note(self, name: str, doc: bytes) -> None:
         """Keep a note in place of the one before."""
         await self._writer.submit(Change(rows=[(META, (_note(name), doc))], bytes=len(doc)))
+
+    async def replace_note(self, name: str, doc: bytes, expected: bytes | None) -> bool:
+        """Write a note if its stored bytes are still `expected`."""
+        row = (_note(name), doc) if expected is None else (_note(name), doc, expected)
+        try:
+            await self._writer.submit(
+                Change(rows=[(NEW_NOTE if expected is None else REPLACE_NOTE, row)], bytes=len(doc))
+            )
+        except Conflict:
+            return False
+        return True
 
     async def forget_marks(self, before: int) -> int:
         """Drop marks and cache entries from before a time, some at a time; gives how many marks."""

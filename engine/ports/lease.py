@@ -1,0 +1,182 @@
+"""A lease: of several processes over one store, at most one holds a name, as long as it keeps renewing.
+
+The lease is a note, `lease/NAME`, written by compare-and-set only. It says who holds it (`holder`), how often it has
+changed hands (`term`), how often it was renewed in this term (`beat`), and what the holder leaves for its successor.
+There is no wall time in it: no process compares its clock with another's. Each measures durations on its own clock,
+which must go on while the machine sleeps; clocks need only run about equally fast (20 %).
+
+A process is in one of three states towards a lease:
+
+    FOLLOWER   it remembers the note that it read last, and when it first saw it unchanged
+    HOLDER     it wrote the note that stands, and its last successful renewal *began* less than `VALID_SECONDS` ago
+    EXPIRED    it wrote the note that it knows of, but has not renewed it in time; it no longer acts
+
+and goes from one to the next by what `tend` finds (called every `RENEW_SECONDS`):
+
+    FOLLOWER -> HOLDER     the note is absent, released (`holder` is empty) or has not changed for `TAKEOVER_SECONDS`
+                           on this process's clock, and the compare-and-set to `term + 1` succeeded
+    HOLDER   -> HOLDER     the renewal (`beat + 1`) succeeded; the time runs from when it began, not from when the
+                           answer came: others may have seen the new note long before the answer
+    HOLDER   -> EXPIRED    time has passed without a successful renewal: the store was away, the process was paused, or
+                           the outcome of a renewal is unknown (then it does not count, though it may have been written)
+    HOLDER, EXPIRED -> FOLLOWER   somebody else has written the note
+    EXPIRED  -> HOLDER     nobody has, and the renewal succeeded
+
+Invariant: at no moment do two processes count as holder, since a holder stops `VALID_SECONDS` after the beginning of
+its last renewal and nobody takes over until `TAKEOVER_SECONDS` after they saw the result of it, which is later.
+
+A lease makes work cheap, never right. A holder that is paused between looking (`held`) and acting acts too late, once:
+so whatever it writes must be a compare-and-set at a version that it read before (fencing).
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import msgspec
+from msgspec import Struct, structs
+
+RENEW_SECONDS: Final = 5.0
+VALID_SECONDS: Final = 12.0
+TAKEOVER_SECONDS: Final = 15.0
+PREFIX: Final = "lease/"
+
+
+class LeaseNotes(Protocol):
+    """The part of a store that leases need: see `Notes`."""
+
+    async def note(self, name: str) -> bytes | None:
+        """The stored bytes of a note."""
+
+    async def replace_note(self, name: str, doc: bytes, expected: bytes | None) -> bool:
+        """Compare-and-set of a note."""
+
+
+class LeaseNote(Struct, frozen=True):
+    """The note. `holder` is empty once it was released. `left` is what the holder leaves for its successor."""
+
+    holder: str
+    term: int
+    beat: int
+    left: str = ""
+
+
+class Timing(Struct, frozen=True):
+    """The durations of a lease, in seconds; tests use shorter ones. `valid` < `takeover` by more than clocks differ."""
+
+    renew: float = RENEW_SECONDS
+    valid: float = VALID_SECONDS
+    takeover: float = TAKEOVER_SECONDS
+
+
+USUAL: Final = Timing()
+
+_decode = msgspec.json.Decoder(LeaseNote).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Lease:
+    """One process's side of a lease; see the module for its states. For one event loop.
+
+    `holder` names this start of this process and nothing else: draw it, for a host's name comes back after a restart.
+    `ticks` are seconds on a clock that goes on while the machine sleeps. `sole`: the store serves one process at a
+    time, so a note that another process wrote is of a former one, and free.
+    """
+
+    def __init__(
+        self,
+        notes: LeaseNotes,
+        name: str,
+        holder: str,
+        ticks: Callable[[], float],
+        *,
+        sole: bool = False,
+        timing: Timing = USUAL,
+    ) -> None:
+        if not holder:
+            raise ValueError("a lease needs the name of its holder: an empty one means that it was released")
+        self._notes = notes
+        self._name = PREFIX + name
+        self._holder = holder
+        self._ticks = ticks
+        self._sole = sole
+        self._timing = timing
+        self._seen: bytes | None = None  # the note, as it was read or written last
+        self._since: float | None = None  # ticks at which it was first seen so; None: nothing was read yet
+        self._uncertain = True  # the note may differ from `_seen` by a write of ours, or nothing was read yet
+        self._valid_until = float("-inf")  # ticks
+        self.term = 0  # of the note as it was seen last
+        self.left = ""  # what the last holder has left; a holder sets what its next renewal leaves
+
+    @property
+    def held(self) -> bool:
+        """Whether this process holds the lease now: look before each act."""
+        return self._ticks() < self._valid_until
+
+    async def tend(self) -> bool:
+        """Renew, follow or take over, whichever is due; returns `held`.
+
+        Call it every `timing.renew` seconds. Raises `Unavailable` when the store cannot be asked; a held lease then
+        stays held until its time has passed.
+        """
+        if self._uncertain or not self._own:
+            await self._look()
+        if self._own:
+            if not await self._renew():
+                await self._look()
+        elif self._may_take_over():
+            note = LeaseNote("", 0, 0) if self._seen is None else _decode(self._seen)
+            await self._write(LeaseNote(self._holder, note.term + 1, 0, note.left))
+        return self.held
+
+    async def release(self) -> None:
+        """Let another process take over at once, if the note still is this process's. Raises `Unavailable`."""
+        self._valid_until = float("-inf")
+        if not self._own or self._seen is None:
+            return
+        note = _decode(self._seen)
+        doc = _encode(LeaseNote("", note.term, note.beat + 1, self.left))
+        self._uncertain = True
+        if await self._notes.replace_note(self._name, doc, self._seen):
+            self._observe(doc)
+
+    @property
+    def _own(self) -> bool:
+        """Whether the note that was seen last is this process's; it may have expired."""
+        return self._seen is not None and _decode(self._seen).holder == self._holder
+
+    async def _renew(self) -> bool:
+        assert self._seen is not None  # noqa: S101
+        note = _decode(self._seen)
+        return await self._write(structs.replace(note, beat=note.beat + 1, left=self.left))
+
+    async def _write(self, note: LeaseNote) -> bool:
+        """Write the note over the one that was seen last. The lease is valid from when this began, if it succeeds."""
+        begun, doc = self._ticks(), _encode(note)
+        self._uncertain = True
+        written = await self._notes.replace_note(self._name, doc, self._seen)
+        if written:
+            self._observe(doc)
+            self._valid_until = begun + self._timing.valid
+        else:
+            self._valid_until = float("-inf")
+        return written
+
+    async def _look(self) -> None:
+        doc = await self._notes.note(self._name)
+        if doc != self._seen or self._since is None:
+            self._observe(doc)
+        self._uncertain = False
+        if not self._own:
+            self._valid_until = float("-inf")
+
+    def _observe(self, doc: bytes | None) -> None:
+        """Remember the note, and that it has been so from now on: after the answer, when it was written for sure."""
+        self._seen, self._since, self._uncertain = doc, self._ticks(), False
+        if doc is not None:
+            note = _decode(doc)
+            self.term, self.left = note.term, note.left
+
+    def _may_take_over(self) -> bool:
+        if self._sole or self._seen is None or not _decode(self._seen).holder:
+            return True
+        return self._since is not None and self._ticks() - self._since >= self._timing.takeover
