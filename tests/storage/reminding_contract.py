@@ -3,11 +3,13 @@
 It gives `store` and `second`. `seen` makes what was committed visible, where that takes a while.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
 from msgspec import structs
 
+from engine.ports.lease import TAKEOVER_SECONDS, Lease
 from engine.ports.records import ProfileWrite, Unit
 from engine.ports.store import Conflict, Store
 from engine.profile.merge import tombstone
@@ -83,3 +85,35 @@ class RemindingContract:
         await second.keep_note("segments", b"{}")
         assert await store.note("segments") == b"{}"
         assert await store.note("others") is None
+
+    async def test_a_note_is_replaced_only_where_it_is_as_expected(self, store: Store, second: Store) -> None:
+        assert not await store.replace_note("lease", b"1", b"0")
+        assert await store.replace_note("lease", b"1", None)
+        assert not await second.replace_note("lease", b"2", None)
+        assert not await second.replace_note("lease", b"2", b"0")
+        assert await second.note("lease") == b"1"
+        assert await second.replace_note("lease", b"2", b"1")
+        assert not await store.replace_note("lease", b"3", b"1")
+        await store.keep_note("lease", b"4")
+        assert await second.replace_note("lease", b"5", b"4")
+        assert (await store.note("lease"), await store.notes("lea")) == (b"5", {"lease": b"5"})
+
+    async def test_of_replacements_side_by_side_one_takes_place(self, store: Store, second: Store) -> None:
+        await store.keep_note("lease", b"0")
+        both = [each.replace_note("lease", b"%d" % n, b"0") for n, each in enumerate([store, second] * 5, 1)]
+        replaced = await asyncio.gather(*both)
+        assert replaced.count(True) == 1
+        assert await store.note("lease") == b"%d" % (1 + replaced.index(True))
+
+    async def test_a_lease_passes_from_one_process_to_another(self, store: Store, second: Store) -> None:
+        ticks = 0.0
+        ann, bo = Lease(store, "timers", "ann", lambda: ticks), Lease(second, "timers", "bo", lambda: ticks)
+        assert (await ann.tend(), await bo.tend()) == (True, False)
+        ticks += TAKEOVER_SECONDS
+        assert (await ann.tend(), await bo.tend()) == (True, False)
+        ticks += TAKEOVER_SECONDS
+        assert (await bo.tend(), await ann.tend(), bo.term) == (True, False, 2)
+        bo.left = "what the next one needs"
+        assert await bo.tend()
+        await bo.release()
+        assert (bo.held, await ann.tend(), ann.left) == (False, True, "what the next one needs")
