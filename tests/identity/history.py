@@ -96,5 +96,5 @@ def _doing(world: World, thing: Thing) -> Any:
             return world.alias(session, more)
         case "forget":
             return world.forget(world.id_of(session))
-    steps = list(world.model.steps)
+    steps = list(world.model.links)
     return world.unmerge(steps[more % len(steps)]) if steps else world.track(session, 1)

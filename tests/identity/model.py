@@ -72,7 +72,7 @@ class Model:
 
     counts: dict[str, int] = field(default_factory=dict)  # of the ids that there are
     owners: dict[str, tuple[str, bool]] = field(default_factory=dict)  # key -> id, whether it is a mere claim
-    steps: dict[str, Joined] = field(default_factory=dict)
+    links: dict[str, Joined] = field(default_factory=dict)
     events: dict[str, int] = field(default_factory=dict)  # how many came in under an id
     forgotten: set[str] = field(default_factory=set)
 

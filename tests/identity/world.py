@@ -160,7 +160,7 @@ class World:
 
     def unmerge(self, step: str) -> tuple[Action, Callable[[int], Awaitable[None]]]:
         """Undo a step."""
-        joined = self.model.steps[step]
+        joined = self.model.links[step]
         id = joined.left if joined.left in self.model.counts else joined.right
         return Unmerge(step), lambda worker: self._unmerge(worker, id, step)
 
@@ -264,15 +264,15 @@ def _adopt(model: Model, seen: Seen) -> None:
     for id in model.counts:
         profile = seen.people[id]
         for step in profile.links.values() if profile is not None else ():
-            if step.id not in model.steps and not step.undone and step.left in model.together(step.right):
-                model.steps[step.id] = Joined(step.left, step.right, step.cause, step.claim)
+            if step.id not in model.links and not step.undone and step.left in model.together(step.right):
+                model.links[step.id] = Joined(step.left, step.right, step.cause, step.claim)
 
 
 def _differs(model: Model, id: str, profile: Profile) -> list[str]:
     together = model.together(id)
     steps = {
         (name, step.claim, step.undone)
-        for name, step in model.steps.items()
+        for name, step in model.links.items()
         if step.left in together or step.right in together
     }
     kept = {(step.id, step.claim, step.undone) for step in profile.links.values()}
