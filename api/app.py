@@ -24,7 +24,9 @@ from api.upkeep import upkeep
 from effects.clock import SystemClock
 from effects.http import HttpPerformer
 from effects.ids import new_id
-from engine.ports.store import Clock, Performer, Spool, Store, Unavailable
+from engine.ports.spool import Spool
+from engine.ports.store import Store, Unavailable
+from engine.ports.world import Clock, Performer
 from engine.project.project import Project
 from engine.tracking.intake.payload import Refusal
 from engine.tracking.pipeline.tracker import Tracker

@@ -15,7 +15,8 @@ from litestar import Litestar
 from api.app import create_app
 from api.connection import Connection
 from api.front import front
-from engine.ports.store import Spool, Store
+from engine.ports.spool import Spool
+from engine.ports.store import Store
 from flows.project import Loaded
 
 # How long the event loop may keep the interpreter while the writer thread waits for it. The writer's work is done

@@ -5,7 +5,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from cli.store import CannotStart
-from engine.ports.store import Spool, Unavailable
+from engine.ports.spool import Spool
+from engine.ports.store import Unavailable
 from engine.project.project import Settings
 from storage.spool.file import UnusableSpool
 from storage.spool.folder import own_spool

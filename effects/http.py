@@ -31,7 +31,7 @@ from effects.answer import BUSY, read, text_of, value_of
 from effects.clock import SystemClock
 from effects.http_request import HttpRequest, Refused, TargetSite, build_request, redirected, site
 from engine.flow.ask import HttpAsk, HttpReply, NoAnswer
-from engine.ports.store import Clock
+from engine.ports.world import Clock
 from engine.project.source import Target
 
 MAX_CONNECTIONS = 32  # to one host, so that a slow target holds up nobody else

@@ -9,7 +9,8 @@ from effects.answer import BUSY
 from effects.scripted import ScriptedPerformer
 from engine.flow.ask import HttpAsk, HttpReply, NoAnswer, Reply
 from engine.flow.run import Asked
-from engine.ports.store import Clock, Store
+from engine.ports.store import Store
+from engine.ports.world import Clock
 from engine.problem import KeyPath
 from engine.tracking.pipeline.driver import Driver
 from engine.tracking.unit.processing import PendingRun

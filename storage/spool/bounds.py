@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from engine.ports.store import SpoolEntry, Unavailable
+from engine.ports.spool import SpoolEntry
+from engine.ports.store import Unavailable
 
 MAX_ENTRIES = 1_000_000
 MAX_BYTES = 1024 * 1024 * 1024

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-from engine.ports.store import SpoolEntry, Unavailable
+from engine.ports.spool import SpoolEntry
+from engine.ports.store import Unavailable
 from storage.spool.bounds import USUAL, Bounds, SpoolLoad, spool_load
 from storage.spool.file import KEEP, KEPT, PROBE, Job, Outcome, SpoolFile, after, drop, held, put
 
@@ -14,7 +15,7 @@ Order = tuple[Job, "asyncio.Future[Any]"]
 
 
 class DurableSpool:
-    """Implements `engine.ports.store.Spool`. For one event loop."""
+    """Implements `engine.ports.spool.Spool`. For one event loop."""
 
     def __init__(self, file: SpoolFile, bounds: Bounds = USUAL) -> None:
         """Take over an open file. Raises `Unavailable`."""

@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from engine.ports.store import SpoolEntry, Unavailable
+from engine.ports.spool import SpoolEntry
+from engine.ports.store import Unavailable
 from storage.spool.bounds import ROW_BYTES, SpoolLoad
 from storage.sqlite.schema import connect
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
-from engine.ports.store import SpoolEntry
+from engine.ports.spool import SpoolEntry
 from storage.spool.bounds import USUAL, Bounds, spool_load
 
 
 class MemorySpool:
-    """Implements `engine.ports.store.Spool`."""
+    """Implements `engine.ports.spool.Spool`."""
 
     def __init__(self, bounds: Bounds = USUAL) -> None:
         self._bounds = bounds

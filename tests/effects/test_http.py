@@ -10,7 +10,7 @@ from aiohttp import web
 
 from effects.http import MAX_CONNECTIONS, HttpPerformer
 from engine.flow.ask import HttpAsk, HttpReply, NoAnswer, Reply
-from engine.ports.store import Performer
+from engine.ports.world import Performer
 from engine.project.source import Target
 from tests.effects.http_server import Perform, Serve, ServeRaw
 

@@ -2,7 +2,7 @@ import asyncio
 
 from effects.scripted import ScriptedPerformer
 from engine.flow.ask import HttpAsk, HttpReply, NoAnswer
-from engine.ports.store import Performer
+from engine.ports.world import Performer
 
 GOLD = HttpReply(200, {"tier": "gold"})
 NOBODY = HttpReply(404)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.ports.store import Spool, SpoolEntry, Unavailable
+from engine.ports.spool import Spool, SpoolEntry
+from engine.ports.store import Unavailable
 from storage.spool.bounds import USUAL, Bounds
 from storage.spool.durable import DurableSpool
 from storage.spool.file import SpoolFile, UnusableSpool

@@ -20,7 +20,8 @@ from msgspec import Struct, json, structs
 from engine.ports import tombstone
 from engine.ports.erasure import DataSubject, Erased, SessionName
 from engine.ports.resolve import require_profile, resolve_profile
-from engine.ports.store import Clock, Conflict, Contention, Store, Unavailable
+from engine.ports.store import Conflict, Contention, Store, Unavailable
+from engine.ports.world import Clock
 from engine.profile.document import Profile
 from engine.project.project import Project
 from engine.project.source import SYSTEM_SOURCE

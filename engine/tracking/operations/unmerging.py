@@ -11,7 +11,8 @@ from msgspec import Struct, structs
 
 from engine.ports.records import ProfileWrite, Unit
 from engine.ports.resolve import NotFound, require_profile
-from engine.ports.store import Clock, Conflict, Contention, Store
+from engine.ports.store import Conflict, Contention, Store
+from engine.ports.world import Clock
 from engine.profile.document import Link, Profile
 from engine.profile.fold import fold
 from engine.profile.merge import still_joined, tombstone, unmerge

@@ -22,8 +22,9 @@ from engine.flow.run import Asked
 from engine.ports.ids import cause_of
 from engine.ports.records import Session
 from engine.ports.resolve import resolve_profile
-from engine.ports.store import Clock, Performer, Store
+from engine.ports.store import Store
 from engine.ports.tombstone import profile_tombstone
+from engine.ports.world import Clock, Performer
 from engine.profile.document import new_profile
 from engine.tracking.unit.processing import PendingRun, session_view
 from engine.tracking.unit.request import ReplyKey, UnitRequest

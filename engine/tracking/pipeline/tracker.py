@@ -14,7 +14,8 @@ from msgspec import Struct, structs
 from engine.flow.plan import Flow
 from engine.ports.ids import is_placeholder
 from engine.ports.records import ProcessedEvent
-from engine.ports.store import Clock, Conflict, Contention, Performer, Store, Unavailable
+from engine.ports.store import Conflict, Contention, Store, Unavailable
+from engine.ports.world import Clock, Performer
 from engine.profile.document import Profile
 from engine.project.project import Project
 from engine.project.source import SYSTEM_SOURCE, Source

@@ -15,7 +15,9 @@ from msgspec import Struct
 
 from engine.ports.ids import short_hash
 from engine.ports.records import ProcessedEvent, Rejected, Unit
-from engine.ports.store import Clock, Conflict, Contention, Performer, Spool, Store, TooLarge, Unavailable
+from engine.ports.spool import Spool
+from engine.ports.store import Conflict, Contention, Store, TooLarge, Unavailable
+from engine.ports.world import Clock, Performer
 from engine.project.project import Project
 from engine.tracking.answer.outcome import UnitResult, unit_result
 from engine.tracking.pipeline.tracker import Enqueued, Tracker

@@ -9,7 +9,7 @@ from msgspec import Raw, Struct, field, structs
 from engine.flow.run import Identify
 from engine.ports.ids import short_hash
 from engine.ports.records import Rejected
-from engine.ports.store import SpoolEntry
+from engine.ports.spool import SpoolEntry
 from engine.project.source import Source
 from engine.tracking.intake.payload import Intake, Refusal
 from engine.tracking.unit.compose import rejected_records

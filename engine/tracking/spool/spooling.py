@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from engine.ports.ids import derived_id
-from engine.ports.store import Contention, SpoolEntry, TooLarge, Unavailable
+from engine.ports.spool import SpoolEntry
+from engine.ports.store import Contention, TooLarge, Unavailable
 from engine.project.source import Source
 from engine.tracking.answer.answer import Answer, nothing_accepted, queued, queued_answer
 from engine.tracking.answer.outcome import FailedUnit, UnitResult, answer_of

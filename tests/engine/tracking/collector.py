@@ -7,7 +7,8 @@ import msgspec
 from effects.clock import ManualClock
 from effects.ids import new_id
 from effects.scripted import ScriptedPerformer
-from engine.ports.store import Performer, Store
+from engine.ports.store import Store
+from engine.ports.world import Performer
 from engine.project.project import Project
 from engine.tracking.intake.admission import admit, credential_matches
 from engine.tracking.intake.payload import read_track

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.ports.store import Spool, Store
+from engine.ports.spool import Spool
+from engine.ports.store import Store
 from storage.memory import MemoryStore
 from storage.spool.durable import DurableSpool
 from storage.spool.file import SpoolFile

@@ -9,7 +9,8 @@ from effects.clock import ManualClock
 from effects.ids import new_id
 from effects.scripted import ScriptedPerformer
 from engine.ports.records import Unit
-from engine.ports.store import Spool, Store, Unavailable
+from engine.ports.spool import Spool
+from engine.ports.store import Store, Unavailable
 from engine.project.project import Project
 from engine.tracking.intake.admission import admit
 from engine.tracking.intake.payload import read_track

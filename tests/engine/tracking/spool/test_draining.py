@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from engine.ports.store import SpoolEntry, Store, TooLarge, Unavailable
+from engine.ports.spool import SpoolEntry
+from engine.ports.store import Store, TooLarge, Unavailable
 from engine.project.source import Source
 from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.conftest import Opening
