@@ -30,8 +30,8 @@ from effects.address import CheckedResolver, Forbidden, checked_socket
 from effects.answer import BUSY, read, text_of, value_of
 from effects.clock import SystemClock
 from effects.http_request import HttpRequest, Refused, TargetSite, build_request, redirected, site
-from engine.flow.ask import HttpAsk, HttpReply, NoAnswer
-from engine.ports.world import Clock
+from engine.flow.ask import HttpReply, NoAnswer
+from engine.ports.world import Clock, OutsideCall
 from engine.project.source import Target
 
 MAX_CONNECTIONS = 32  # to one host, so that a slow target holds up nobody else
@@ -39,7 +39,7 @@ _NO_TIMEOUT = ClientTimeout(total=None, connect=None, sock_connect=None, sock_re
 
 
 class HttpPerformer:
-    """Answers an `HttpAsk` by calling the target that it names; a `Performer`."""
+    """A `Performer` that sends each `HttpAsk` to the target that the ask names."""
 
     def __init__(self, targets: Mapping[str, Target], clock: Clock | None = None) -> None:
         self._sites = {name: _site(target) for name, target in targets.items()}
@@ -69,8 +69,9 @@ class HttpPerformer:
     ) -> None:
         await self.close()
 
-    async def perform(self, ask: HttpAsk) -> HttpReply | NoAnswer:
-        """The reply to `ask` within its timeout, which covers everything: look-up, redirects, reading the body."""
+    async def perform(self, call: OutsideCall) -> HttpReply | NoAnswer:
+        """Return the reply within the ask's timeout, which covers name resolution, redirects and reading the body."""
+        ask = call.ask
         place = self._sites.get(ask.target)
         if not isinstance(place, TargetSite):
             return _refused(place or Refused(f"there is no target {ask.target}"))

@@ -5,40 +5,47 @@ from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
-from engine.flow.ask import HttpAsk, HttpReply, NoAnswer, Reply
+from engine.flow.ask import HttpReply, NoAnswer, Reply
+from engine.ports.world import OutsideCall
 
 
-class _Script(Struct):
+class _Script(Struct, kw_only=True):
     target: str
     path: str
     method: str
+    flow: str
+    node: str
     replies: tuple[Reply, ...]
     after: asyncio.Event | None
     used: int = 0
 
-    def matches(self, ask: HttpAsk) -> bool:
+    def matches(self, call: OutsideCall) -> bool:
         return (
-            ask.target == self.target and self.method in {"*", ask.method.upper()} and fnmatchcase(ask.path, self.path)
+            call.ask.target == self.target
+            and self.method in {"*", call.ask.method.upper()}
+            and fnmatchcase(call.ask.path, self.path)
+            and self.flow in {"*", call.flow}
+            and self.node in {"*", call.node}
         )
 
-    def next(self) -> Reply:
-        """The replies in turn; the last one again and again."""
+    def next_reply(self) -> Reply:
+        """Return the replies in turn, then the last one every time."""
         reply = self.replies[min(self.used, len(self.replies) - 1)]
         self.used += 1
         return reply
 
 
 class ScriptedPerformer:
-    """Answers asks by target, method and path; a `Performer`. `asked` holds every ask, in order.
+    """A `Performer` that answers by target, path and method, and by the flow and node that ask.
 
         performer = ScriptedPerformer()
         performer.on("crm", "/customers/*", HttpReply(200, {"tier": "gold"}))
 
-    An ask that nothing was scripted for is refused, and the reason names it.
+    `calls` holds every call, in order. A call that no script matches is refused; the reason names the call.
     """
 
     def __init__(self) -> None:
-        self.asked: list[HttpAsk] = []
+        self.calls: list[OutsideCall] = []
         self._scripts: list[_Script] = []
 
     def on(
@@ -47,24 +54,37 @@ class ScriptedPerformer:
         path: str = "*",
         *replies: Reply,
         method: str = "*",
+        flow: str = "*",
+        node: str = "*",
         after: asyncio.Event | None = None,
     ) -> "ScriptedPerformer":
-        """Script what asks to `target` get whose path matches the pattern (`*` and `?`); the latest that fits counts.
+        """Script the replies to calls of `target` whose path matches the pattern `path` (`*` and `?`).
 
-        Several replies are given in turn, the last one for ever; none at all means an empty 200. The reply waits for
-        the event `after`; if that is not set within the ask's timeout, the ask times out.
+        Of several scripts that match, the one added last answers. It returns its replies in turn, then the last one
+        every time; without replies, an empty 200. Each reply waits for the event `after`; a call whose timeout ends
+        before that event is set times out.
         """
-        self._scripts.insert(0, _Script(target, path, method.upper(), replies or (HttpReply(200),), after))
+        script = _Script(
+            target=target,
+            path=path,
+            method=method.upper(),
+            flow=flow,
+            node=node,
+            replies=replies or (HttpReply(200),),
+            after=after,
+        )
+        self._scripts.insert(0, script)
         return self
 
-    async def perform(self, ask: HttpAsk) -> Reply:
-        """The scripted reply to `ask`."""
-        self.asked.append(ask)
-        script = next((script for script in self._scripts if script.matches(ask)), None)
+    async def perform(self, call: OutsideCall) -> Reply:
+        """Return the scripted reply."""
+        self.calls.append(call)
+        ask = call.ask
+        script = next((script for script in self._scripts if script.matches(call)), None)
         if script is None:
             reason = f"nothing is scripted for {ask.method} {ask.target} {ask.path}"
             return NoAnswer("refused", reason, retriable=False)
-        reply = script.next()
+        reply = script.next_reply()
         if script.after is not None:
             try:
                 async with asyncio.timeout(ask.timeout_ms / 1000):

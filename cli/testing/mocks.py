@@ -6,14 +6,9 @@ from collections.abc import Iterator, Mapping
 from msgspec import UNSET, Struct
 
 from effects.answer import BUSY
-from effects.scripted import ScriptedPerformer
 from engine.flow.ask import HttpAsk, HttpReply, NoAnswer, Reply
-from engine.flow.run import Asked
-from engine.ports.store import Store
-from engine.ports.world import Clock
+from engine.ports.world import OutsideCall
 from engine.problem import KeyPath
-from engine.tracking.pipeline.driver import Driver
-from engine.tracking.unit.processing import PendingRun
 from flows.address import Address, Addresses
 from flows.case import Mock
 
@@ -46,11 +41,10 @@ class _Answers(Struct):
         return self.mocks[min(self.used, len(self.mocks)) - 1]
 
 
-class Mocks(Driver):
-    """A driver whose outside is what a case says of it. `requests` are those of the step at hand."""
+class MockPerformer:
+    """A `Performer` that answers each node as a case says. `requests` are those of the current step."""
 
-    def __init__(self, store: Store, clock: Clock, addresses: Addresses) -> None:
-        super().__init__(store, ScriptedPerformer(), clock)
+    def __init__(self, addresses: Addresses) -> None:
         self.requests: list[Request] = []
         self.unmocked: list[Request] = []
         self.addresses = addresses
@@ -75,16 +69,15 @@ class Mocks(Driver):
             if answers.used < len(answers.mocks):
                 yield Unused(answers.at, address, answers.used, len(answers.mocks))
 
-    async def outside(self, pending: PendingRun, asked: Asked) -> Reply:
-        """What the case says; where it says nothing, no answer, and it is remembered."""
-        assert isinstance(asked.ask, HttpAsk)  # noqa: S101
-        request = Request(Address(pending.machine.flow.name, asked.id), asked.ask)
+    async def perform(self, call: OutsideCall) -> Reply:
+        """Return the reply that the case has for the node; without one, refuse, and record the request as unmocked."""
+        request = Request(Address(call.flow, call.node), call.ask)
         self.requests.append(request)
         answers = self._answers.get(request.of)
         if answers is None:
             self.unmocked.append(request)
             return NoAnswer("refused", "the test says nothing of this look-up", retriable=False)
-        return await _reply(answers.next(), asked.ask)
+        return await _reply(answers.next(), call.ask)
 
 
 async def _reply(mock: Mock, ask: HttpAsk) -> Reply:

@@ -5,9 +5,8 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType, json, structs
 
 from cli.testing.initial_profiles import initial_profiles
-from cli.testing.mocks import Mocks, Request
+from cli.testing.mocks import MockPerformer, Request
 from cli.testing.recording_store import Ids, RecordingStore, SegmentChange, TestClock
-from effects.scripted import ScriptedPerformer
 from engine.language.duration import read_duration
 from engine.language.moment import date
 from engine.ports.records import StoredEvent
@@ -63,9 +62,9 @@ class Play:
         self.stage = RecordingStore(project.settings.fields)
         self.clock = TestClock(date(file.clock))
         self.ids = Ids()
-        self.tracker = Tracker(project, self.stage, ScriptedPerformer(), self.clock, self.ids)
         self.home = file.flow if isinstance(file.flow, str) else None
-        self.tracker.driver = self.mocks = Mocks(self.stage, self.clock, Addresses(project, self.home))
+        self.mocks = MockPerformer(Addresses(project, self.home))
+        self.tracker = Tracker(project, self.stage, self.mocks, self.clock, self.ids)
         self.visitors: dict[str, Visitor] = {}
         self._sent: tuple[Incoming, ...] = ()  # the events of this step's payload
         self._source = file.source if isinstance(file.source, str) else next(iter(project.sources), "")

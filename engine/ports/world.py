@@ -2,14 +2,31 @@
 
 from typing import Protocol
 
+from msgspec import Struct
+
 from engine.flow.ask import OutsideAsk, Reply
 
 
-class Performer(Protocol):
-    """Answers asks that go outside. Never raises for what the world does: that is a `NoAnswer`."""
+class OutsideCall(Struct, frozen=True, kw_only=True):
+    """One attempt to have an ask answered outside, with the node that asks.
 
-    async def perform(self, ask: OutsideAsk) -> Reply:
-        """The reply to `ask`, within its timeout."""
+    `number` counts the asks of this node in its run, `attempt` the attempts at this ask; both start at 1. `event` is
+    the id of the event that the run is for. A unit that runs again does not repeat its calls.
+    """
+
+    ask: OutsideAsk
+    flow: str
+    node: str
+    event: str
+    number: int = 1
+    attempt: int = 1
+
+
+class Performer(Protocol):
+    """Answers asks that go outside. A call that fails raises nothing: its reply is a `NoAnswer`."""
+
+    async def perform(self, call: OutsideCall) -> Reply:
+        """Return the reply to the call's ask, within the ask's timeout."""
 
 
 class Clock(Protocol):

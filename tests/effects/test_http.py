@@ -9,9 +9,10 @@ import pytest
 from aiohttp import web
 
 from effects.http import MAX_CONNECTIONS, HttpPerformer
-from engine.flow.ask import HttpAsk, HttpReply, NoAnswer, Reply
+from engine.flow.ask import HttpReply, NoAnswer, Reply
 from engine.ports.world import Performer
 from engine.project.source import Target
+from tests.effects.calls import call
 from tests.effects.http_server import Perform, Serve, ServeRaw
 
 SECRET = "s3cr3t-token/1"
@@ -63,7 +64,7 @@ async def test_an_answer_becomes_a_reply(
     serve: Serve, performer: Perform, answer: dict[str, Any], body: object
 ) -> None:
     base = await serve(answering(**answer))
-    reply = await performer(base).perform(HttpAsk("crm", path="/customers/7"))
+    reply = await performer(base).perform(call("crm", path="/customers/7"))
     assert isinstance(reply, HttpReply)
     assert (reply.status, reply.body) == (answer.get("status", 200), body)
     assert reply.url == base + "/customers/7"
@@ -71,8 +72,8 @@ async def test_an_answer_becomes_a_reply(
 
 async def test_a_request_arrives_as_it_was_asked_for(serve: Serve, performer: Perform) -> None:
     to = performer(await serve(echo) + "/api", headers={"X-App": "shop"})
-    ask = HttpAsk("crm", "PUT", "/a%2Fb", {"q": "ä&b", "n": [1, 2]}, {"X-Trace": "t"}, {"name": "Ann"})
-    seen = body_of(await to.perform(ask))
+    put = call("crm", "PUT", "/a%2Fb", {"q": "ä&b", "n": [1, 2]}, {"X-Trace": "t"}, {"name": "Ann"})
+    seen = body_of(await to.perform(put))
     assert (seen["method"], seen["path"]) == ("PUT", "/api/a%2Fb?q=%C3%A4%26b&n=1&n=2")
     assert seen["body"] == '{"name":"Ann"}'
     assert seen["headers"]["content-type"] == "application/json"
@@ -80,13 +81,13 @@ async def test_a_request_arrives_as_it_was_asked_for(serve: Serve, performer: Pe
 
 
 async def test_head_has_a_status_and_no_body(serve: Serve, performer: Perform) -> None:
-    reply = await performer(await serve(answering(text="x" * 100)), max_bytes=10).perform(HttpAsk("crm", "HEAD"))
+    reply = await performer(await serve(answering(text="x" * 100)), max_bytes=10).perform(call("crm", "HEAD"))
     assert (body_of(reply), reply.took_ms >= 0 if isinstance(reply, HttpReply) else None) == (None, True)
 
 
 @pytest.mark.parametrize("status", [201, 301, 400, 401, 404, 409, 422, 501])
 async def test_most_statuses_are_replies(serve: Serve, performer: Perform, status: int) -> None:
-    reply = await performer(await serve(answering(status=status, text="no"))).perform(HttpAsk("crm"))
+    reply = await performer(await serve(answering(status=status, text="no"))).perform(call("crm"))
     assert isinstance(reply, HttpReply)
     assert (reply.status, reply.body) == (status, "no")
 
@@ -96,7 +97,7 @@ async def test_a_busy_target_gave_no_answer_and_may_be_asked_again(
     serve: Serve, performer: Perform, status: int
 ) -> None:
     base = await serve(answering(status=status, text="busy"))
-    reply = await performer(base).perform(HttpAsk("crm", path="/x"))
+    reply = await performer(base).perform(call("crm", path="/x"))
     assert isinstance(reply, NoAnswer)
     assert (reply.kind, reply.status, reply.retriable, reply.url) == ("status", status, True, base + "/x")
 
@@ -108,7 +109,7 @@ async def test_a_target_that_says_nothing_is_a_timeout(serve_raw: ServeRaw, perf
     async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    reply = await performer(await serve_raw(silent)).perform(HttpAsk("crm", timeout_ms=50))
+    reply = await performer(await serve_raw(silent)).perform(call("crm", timeout_ms=50))
     assert isinstance(reply, NoAnswer)
     assert (reply.kind, reply.retriable) == ("timeout", True)
     assert 45 <= reply.took_ms < 2000
@@ -122,7 +123,7 @@ async def test_a_body_that_drips_is_a_timeout(serve_raw: ServeRaw, performer: Pe
             await writer.drain()
             await asyncio.sleep(0.005)
 
-    reply = await performer(await serve_raw(drip)).perform(HttpAsk("crm", timeout_ms=80))
+    reply = await performer(await serve_raw(drip)).perform(call("crm", timeout_ms=80))
     assert isinstance(reply, NoAnswer)
     assert reply.kind == "timeout"
     assert reply.took_ms < 2000
@@ -137,7 +138,7 @@ async def test_a_cancelled_ask_raises_and_leaves_no_connection(serve_raw: ServeR
         gone.set()
 
     to = performer(await serve_raw(watch))
-    asking = asyncio.create_task(to.perform(HttpAsk("crm", timeout_ms=60_000)))
+    asking = asyncio.create_task(to.perform(call("crm", timeout_ms=60_000)))
     await arrived.wait()
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -161,7 +162,7 @@ async def test_many_asks_at_once_share_a_bounded_pool(serve: Serve, performer: P
         return web.Response(text="ok")
 
     to = performer(await serve(count))
-    replies = await asyncio.gather(*(to.perform(HttpAsk("crm", timeout_ms=20_000)) for _ in range(100)))
+    replies = await asyncio.gather(*(to.perform(call("crm", timeout_ms=20_000)) for _ in range(100)))
     assert {body_of(reply) for reply in replies} == {"ok"}
     assert most == MAX_CONNECTIONS
 
@@ -171,8 +172,8 @@ async def test_many_asks_at_once_share_a_bounded_pool(serve: Serve, performer: P
 
 async def test_a_body_at_the_limit_is_read_and_one_beyond_is_refused(serve: Serve, performer: Perform) -> None:
     base = await serve(answering(text="x" * 1000))
-    assert body_of(await performer(base, max_bytes=1000).perform(HttpAsk("crm"))) == "x" * 1000
-    assert "999 bytes" in refused(await performer(base, max_bytes=999).perform(HttpAsk("crm"))).reason
+    assert body_of(await performer(base, max_bytes=1000).perform(call("crm"))) == "x" * 1000
+    assert "999 bytes" in refused(await performer(base, max_bytes=999).perform(call("crm"))).reason
 
 
 async def test_a_body_without_end_is_left_behind(serve_raw: ServeRaw, performer: Perform) -> None:
@@ -187,7 +188,7 @@ async def test_a_body_without_end_is_left_behind(serve_raw: ServeRaw, performer:
         finally:
             left.set()
 
-    refused(await performer(await serve_raw(endless)).perform(HttpAsk("crm", timeout_ms=20_000)))
+    refused(await performer(await serve_raw(endless)).perform(call("crm", timeout_ms=20_000)))
     async with asyncio.timeout(5):
         await left.wait()
 
@@ -199,7 +200,7 @@ async def test_a_bomb_is_refused_before_it_fills_the_memory(serve: Serve, perfor
     to = performer(await serve(answering(body=bomb, headers={"Content-Encoding": encoding})), max_bytes=100_000)
     tracemalloc.start()
     try:
-        refused(await to.perform(HttpAsk("crm", timeout_ms=20_000)))
+        refused(await to.perform(call("crm", timeout_ms=20_000)))
         assert tracemalloc.get_traced_memory()[1] < 8_000_000
     finally:
         tracemalloc.stop()
@@ -207,7 +208,7 @@ async def test_a_bomb_is_refused_before_it_fills_the_memory(serve: Serve, perfor
 
 async def test_a_compressed_answer_is_read(serve: Serve, performer: Perform) -> None:
     base = await serve(answering(body=gzip.compress(b'{"a": 1}'), headers={"Content-Encoding": "gzip"}))
-    assert body_of(await performer(base).perform(HttpAsk("crm"))) == {"a": 1}
+    assert body_of(await performer(base).perform(call("crm"))) == {"a": 1}
 
 
 # Broken answers and no connection
@@ -239,7 +240,7 @@ async def test_a_broken_answer_is_no_answer(serve_raw: ServeRaw, performer: Perf
         writer.write(answer)
         await writer.drain()
 
-    reply = await performer(await serve_raw(broken), redirects=1).perform(HttpAsk("crm"))
+    reply = await performer(await serve_raw(broken), redirects=1).perform(call("crm"))
     assert isinstance(reply, NoAnswer)
     assert reply.kind in {"connection", "refused"}
 
@@ -248,42 +249,42 @@ async def test_a_closed_port_is_no_connection(performer: Perform) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
-        reply = await performer(f"http://127.0.0.1:{port}").perform(HttpAsk("crm"))
+        reply = await performer(f"http://127.0.0.1:{port}").perform(call("crm"))
     assert isinstance(reply, NoAnswer)
     assert (reply.kind, reply.retriable, reply.reason) == ("connection", True, "no connection: Connection refused")
 
 
 async def test_a_target_without_a_certificate_is_no_connection(serve: Serve, performer: Perform) -> None:
     base = (await serve(echo)).replace("http://", "https://")
-    reply = await performer(base).perform(HttpAsk("crm"))
+    reply = await performer(base).perform(call("crm"))
     assert isinstance(reply, NoAnswer)
     assert (reply.kind, reply.retriable) == ("connection", False)
 
 
 @pytest.mark.parametrize("host", ["crm.invalid", "a" * 70 + ".invalid", "a..invalid"])
 async def test_a_host_without_an_address_is_no_answer(performer: Perform, host: str) -> None:
-    reply = await performer(f"http://{host}", private=False).perform(HttpAsk("crm", timeout_ms=5000))
+    reply = await performer(f"http://{host}", private=False).perform(call("crm", timeout_ms=5000))
     assert isinstance(reply, NoAnswer)
 
 
 async def test_an_unknown_target_is_refused(performer: Perform) -> None:
-    assert "erp" in refused(await performer("http://127.0.0.1").perform(HttpAsk("erp"))).reason
+    assert "erp" in refused(await performer("http://127.0.0.1").perform(call("erp"))).reason
 
 
 async def test_one_bad_target_stops_no_other(serve: Serve) -> None:
     targets = {"bad": Target(url="http://user:password@x/"), "good": Target(url=await serve(echo), private=True)}
     async with HttpPerformer(targets) as to:
-        assert "user name" in refused(await to.perform(HttpAsk("bad"))).reason
-        assert body_of(await to.perform(HttpAsk("good")))["method"] == "GET"
+        assert "user name" in refused(await to.perform(call("bad"))).reason
+        assert body_of(await to.perform(call("good")))["method"] == "GET"
 
 
 async def test_a_closed_client_gives_no_answer(serve: Serve, performer: Perform) -> None:
     to: Performer = performer(await serve(echo))
-    await to.perform(HttpAsk("crm"))
+    await to.perform(call("crm"))
     assert isinstance(to, HttpPerformer)
     await to.close()
     await to.close()
-    reply = await to.perform(HttpAsk("crm"))
+    reply = await to.perform(call("crm"))
     assert isinstance(reply, NoAnswer)
     assert reply.kind == "connection"
 
@@ -301,15 +302,15 @@ async def test_a_private_address_is_not_called(serve: Serve, performer: Perform,
         return web.Response()
 
     base = (await serve(handler)).replace("127.0.0.1", host)
-    refused(await performer(base, private=False).perform(HttpAsk("crm")))
+    refused(await performer(base, private=False).perform(call("crm")))
     assert not called
 
 
 async def test_a_private_targets_connection_serves_no_other_target(serve: Serve) -> None:
     base = await serve(echo)
     async with HttpPerformer({"inside": Target(url=base, private=True), "outside": Target(url=base)}) as to:
-        assert body_of(await to.perform(HttpAsk("inside")))["method"] == "GET"
-        assert "loopback" in refused(await to.perform(HttpAsk("outside"))).reason
+        assert body_of(await to.perform(call("inside")))["method"] == "GET"
+        assert "loopback" in refused(await to.perform(call("outside"))).reason
 
 
 async def test_proxies_of_the_environment_are_not_used(
@@ -317,7 +318,7 @@ async def test_proxies_of_the_environment_are_not_used(
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    assert body_of(await performer(await serve(echo)).perform(HttpAsk("crm")))["method"] == "GET"
+    assert body_of(await performer(await serve(echo)).perform(call("crm")))["method"] == "GET"
 
 
 async def test_cookies_are_not_kept(serve: Serve, performer: Perform) -> None:
@@ -325,7 +326,7 @@ async def test_cookies_are_not_kept(serve: Serve, performer: Perform) -> None:
         return web.json_response(dict(request.cookies), headers={"Set-Cookie": "a=b; Path=/"})
 
     to = performer((await serve(handler)).replace("127.0.0.1", "localhost"))
-    assert [body_of(await to.perform(HttpAsk("crm"))) for _ in range(2)] == [{}, {}]
+    assert [body_of(await to.perform(call("crm"))) for _ in range(2)] == [{}, {}]
 
 
 # Redirects
@@ -341,21 +342,21 @@ def redirecting(location: str) -> Any:
 
 
 async def test_redirects_are_not_followed_unless_allowed(serve: Serve, performer: Perform) -> None:
-    reply = await performer(await serve(redirecting("/end"))).perform(HttpAsk("crm", path="/x"))
+    reply = await performer(await serve(redirecting("/end"))).perform(call("crm", path="/x"))
     assert isinstance(reply, HttpReply)
     assert reply.status == 302
 
 
 async def test_a_redirect_within_the_target_is_followed(serve: Serve, performer: Perform) -> None:
     base = await serve(redirecting("/end"))
-    reply = await performer(base, redirects=1, headers={"X-Key": SECRET}).perform(HttpAsk("crm", path="/x"))
+    reply = await performer(base, redirects=1, headers={"X-Key": SECRET}).perform(call("crm", path="/x"))
     assert isinstance(reply, HttpReply)
     assert reply.url == base + "/end"
     assert "x-key" in body_of(reply)["headers"]
 
 
 async def test_a_loop_of_redirects_ends(serve: Serve, performer: Perform) -> None:
-    reply = await performer(await serve(redirecting("/x")), redirects=5).perform(HttpAsk("crm", path="/x"))
+    reply = await performer(await serve(redirecting("/x")), redirects=5).perform(call("crm", path="/x"))
     assert "more than 5" in refused(reply).reason
 
 
@@ -366,7 +367,7 @@ async def test_a_loop_of_redirects_ends(serve: Serve, performer: Perform) -> Non
 async def test_a_redirect_to_a_private_address_is_refused_though_the_target_is_private(
     serve: Serve, performer: Perform, location: str
 ) -> None:
-    refused(await performer(await serve(redirecting(location)), redirects=5).perform(HttpAsk("crm", path="/x")))
+    refused(await performer(await serve(redirecting(location)), redirects=5).perform(call("crm", path="/x")))
 
 
 # Secrets
@@ -374,7 +375,7 @@ async def test_a_redirect_to_a_private_address_is_refused_though_the_target_is_p
 
 async def test_no_reply_shows_a_secret_of_the_target(serve: Serve, performer: Perform) -> None:
     to = performer(await serve(echo), headers={"Authorization": f"Bearer {SECRET}"})
-    reply = await to.perform(HttpAsk("crm", path="/x", query={"token": SECRET}))
+    reply = await to.perform(call("crm", path="/x", query={"token": SECRET}))
     assert isinstance(reply, HttpReply)
     assert SECRET not in repr(reply)
     assert reply.url.endswith("/x?token=***")
@@ -383,13 +384,13 @@ async def test_no_reply_shows_a_secret_of_the_target(serve: Serve, performer: Pe
 
 async def test_no_failure_shows_a_secret_of_the_target(performer: Perform) -> None:
     to = performer(f"http://127.0.0.1:1/{SECRET}", headers={"Authorization": f"Bearer {SECRET}"})
-    for ask in (
-        HttpAsk("crm", query={"token": SECRET}),
-        HttpAsk("crm", headers={"Authorization": SECRET}),
-        HttpAsk("crm", path=f"/{SECRET}/.."),
-        HttpAsk("crm", method=SECRET),
+    for each in (
+        call("crm", query={"token": SECRET}),
+        call("crm", headers={"Authorization": SECRET}),
+        call("crm", path=f"/{SECRET}/.."),
+        call("crm", method=SECRET),
     ):
-        reply = await to.perform(ask)
+        reply = await to.perform(each)
         assert isinstance(reply, NoAnswer)
         assert SECRET not in repr(reply)
     assert SECRET not in repr(to)
@@ -397,7 +398,7 @@ async def test_no_failure_shows_a_secret_of_the_target(performer: Perform) -> No
 
 async def test_a_secret_that_cannot_be_sent_is_not_shown_either() -> None:
     async with HttpPerformer({"crm": Target(url="http://127.0.0.1", headers={"X-Key": f"{SECRET}\n"})}) as to:
-        assert SECRET not in repr(refused(await to.perform(HttpAsk("crm"))))
+        assert SECRET not in repr(refused(await to.perform(call("crm"))))
 
 
 async def test_a_refused_header_sends_nothing(serve: Serve, performer: Perform) -> None:
@@ -409,5 +410,5 @@ async def test_a_refused_header_sends_nothing(serve: Serve, performer: Perform) 
         return web.Response()
 
     to = performer(await serve(handler))
-    refused(await to.perform(HttpAsk("crm", headers={"X-A": "1\r\n\r\nGET /admin HTTP/1.1\r\nX: "})))
+    refused(await to.perform(call("crm", headers={"X-A": "1\r\n\r\nGET /admin HTTP/1.1\r\nX: "})))
     assert not called

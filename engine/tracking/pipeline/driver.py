@@ -24,7 +24,7 @@ from engine.ports.records import Session
 from engine.ports.resolve import resolve_profile
 from engine.ports.store import Store
 from engine.ports.tombstone import profile_tombstone
-from engine.ports.world import Clock, Performer
+from engine.ports.world import Clock, OutsideCall, Performer
 from engine.profile.document import new_profile
 from engine.tracking.unit.processing import PendingRun, session_view
 from engine.tracking.unit.request import ReplyKey, UnitRequest
@@ -78,12 +78,7 @@ class Driver:
     async def _perform(self, pending: PendingRun, asked: Asked) -> Reply:
         if asked.delay_ms:
             await asyncio.sleep(asked.delay_ms / 1000)
-        return await self.outside(pending, asked)
-
-    async def outside(self, pending: PendingRun, asked: Asked) -> Reply:
-        """The reply from outside to what a node of a run asks. Flow tests answer here, for they mock nodes by name."""
-        assert isinstance(asked.ask, HttpAsk)  # noqa: S101
-        return await self.performer.perform(asked.ask)
+        return await self.performer.perform(_outside_call(pending, asked))
 
     async def _own(self, asked: Asked, pending: PendingRun, request: UnitRequest) -> Reply:
         """What our own store answers (read again at each run), or an outside reply that was recorded."""
@@ -119,6 +114,18 @@ class Driver:
                 return ProfileReply(profile or new_profile(key.id, now), key.id, key.claim, cause)
             key = again
         return ProfileReply(None, cause=cause)
+
+
+def _outside_call(pending: PendingRun, asked: Asked) -> OutsideCall:
+    assert isinstance(asked.ask, HttpAsk)  # noqa: S101
+    return OutsideCall(
+        ask=asked.ask,
+        flow=pending.machine.flow.name,
+        node=asked.id,
+        event=pending.machine.inputs.event["id"],
+        number=asked.number,
+        attempt=asked.attempt,
+    )
 
 
 def _hand_in(pending: PendingRun, asked: Asked, reply: Reply) -> list[Asked]:

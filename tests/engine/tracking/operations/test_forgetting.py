@@ -408,7 +408,7 @@ async def test_what_a_request_was_shown_long_before_it_was_done_is_found(store: 
     shop = Collector(served, store, crm)
     ann = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
     asking = asyncio.create_task(shop.track(payload({"type": "slow", "id": "q"}, session="bo's")))
-    while not crm.asked:
+    while not crm.calls:
         await asyncio.wait([asking], timeout=0.01)
 
     async def passes() -> None:

@@ -184,7 +184,7 @@ async def test_a_reply_answers_only_the_question_that_was_asked(opened: Opener) 
     other = Collector(project(prices, tier, targets=targets), opened(), crm)
     await one.track(payload("x"))
     buying = asyncio.ensure_future(one.track(payload("buy")))
-    while not crm.asked:  # noqa: ASYNC110
+    while not crm.calls:  # noqa: ASYNC110
         await asyncio.sleep(0)
     await other.track(payload("upgrade"))
     gate.set()

@@ -51,7 +51,30 @@ async def test_a_call_that_fails_is_tried_again_as_the_flow_says(store: Store) -
     patient = ASKING.replace("    next: {found", "    retry: {times: 2, backoff: 1ms}\n    next: {found")
     collector = Collector(project(patient, targets=TARGETS), store, crm)
     assert await told(collector, await collector.track(payload("ask"))) == {"tier": "gold"}
-    assert len(crm.asked) == 3
+    assert [call.attempt for call in crm.calls] == [1, 2, 3]
+
+
+async def test_a_performer_receives_the_flow_node_event_and_attempt_of_each_call(store: Store) -> None:
+    asking_twice = """
+    flow: asking-twice
+    trigger: {event: ask}
+    start: [one, two]
+    nodes:
+      one:
+        lookup.http: {target: crm, path: "/one"}
+        next: {found: done, failed: done}
+      two:
+        lookup.http: {target: crm, path: "/two"}
+        retry: {times: 1, backoff: 1ms}
+        next: {found: done, failed: done}
+      done: {profile.set: {traits.done: true}}
+    """
+    crm = ScriptedPerformer().on("crm", "/one").on("crm", "/two", NoAnswer("timeout", "late"), HttpReply(200))
+    collector = Collector(project(asking_twice, targets=TARGETS), store, crm)
+    await collector.track(payload({"type": "ask", "id": "e-1"}))
+    calls = [(call.node, call.number, call.attempt, call.ask.path) for call in crm.calls]
+    assert sorted(calls) == [("one", 1, 1, "/one"), ("two", 1, 1, "/two"), ("two", 1, 2, "/two")]
+    assert {(call.flow, call.event) for call in crm.calls} == {("asking-twice", "e-1")}
 
 
 async def test_a_unit_that_runs_again_does_not_ask_outside_again(store: Store) -> None:
@@ -61,7 +84,7 @@ async def test_a_unit_that_runs_again_does_not_ask_outside_again(store: Store) -
     answer = await collector.track(payload("ask"))
     assert moving.refused == 3
     assert await told(collector, answer) == {"tier": "gold"}
-    assert len(crm.asked) == 1
+    assert len(crm.calls) == 1
 
 
 async def test_branches_wait_side_by_side(store: Store) -> None:
@@ -84,7 +107,7 @@ async def test_branches_wait_side_by_side(store: Store) -> None:
     crm.on("crm", "/two", HttpReply(200, {"n": 2}), after=gate)
     collector = Collector(project(both, targets=TARGETS), store, crm)
     tracking = asyncio.ensure_future(collector.track(payload("ask")))
-    while len(crm.asked) < 2:  # noqa: ASYNC110  # a turn of the loop at a time, no waiting
+    while len(crm.calls) < 2:  # noqa: ASYNC110  # a turn of the loop at a time, no waiting
         await asyncio.sleep(0)
     gate.set()
     assert await told(collector, await tracking) == {"sum": 3}
@@ -95,7 +118,7 @@ async def test_a_cancelled_request_leaves_nothing_half_done(store: Store) -> Non
     crm = ScriptedPerformer().on("crm", "/tier", HttpReply(200, {"tier": "gold"}), after=never)
     collector = Collector(project(ASKING, targets=TARGETS), store, crm)
     tracking = asyncio.ensure_future(collector.track(payload("ask")))
-    while not crm.asked:  # noqa: ASYNC110
+    while not crm.calls:  # noqa: ASYNC110
         await asyncio.sleep(0)
     tracking.cancel()
     await asyncio.gather(tracking, return_exceptions=True)
