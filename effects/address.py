@@ -1,8 +1,8 @@
-"""Which addresses look-ups may call: public ones, unless a target says that it is private.
+"""The addresses that look-ups may call: public ones, and private ones only for targets with `private: true`.
 
-A name is resolved once, every address of the answer is checked, and one of the checked addresses is connected to.
-What carries an IPv4 address inside (mapped, NAT64, 6to4) is judged by that address. IPv6 is an allow-list: only
-global unicast (2000::/3) is public, and of that not what is set aside.
+A name is resolved once, every resolved address is checked, and the connection goes to one of the checked addresses.
+An IPv6 address that contains an IPv4 address (mapped, NAT64, 6to4, ISATAP) is checked as that IPv4 address. IPv6 is an
+allow-list: only global unicast (2000::/3) is public, without the blocks that are reserved inside it.
 """
 
 import socket
@@ -13,12 +13,12 @@ from aiohttp import AddrInfoType, ThreadedResolver
 from aiohttp.abc import ResolveResult
 
 
-class Forbidden(Exception):
-    """An address that may not be called. Not an OSError, so that no connector takes it for a broken line."""
+class ForbiddenAddress(Exception):
+    """A look-up may not call this address. Not an OSError: no connector must mistake it for a failed connection."""
 
 
-def refusal(address: str) -> str | None:
-    """Why `address`, as a resolver gives it, may not be called; None if it may."""
+def refusal_reason(address: str) -> str | None:
+    """Return why `address`, as a resolver returns it, may not be called, or None if it may."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -28,32 +28,32 @@ def refusal(address: str) -> str | None:
     return _refusal_v6(parsed)
 
 
-def check(addresses: Iterable[str]) -> None:
-    """Raise `Forbidden` if any of the addresses may not be called."""
+def check_addresses(addresses: Iterable[str]) -> None:
+    """Raise `ForbiddenAddress` if any of the addresses may not be called."""
     for address in addresses:
-        reason = refusal(address)
+        reason = refusal_reason(address)
         if reason is not None:
-            raise Forbidden(f"{address} is {reason}: only a target that says `private: true` is called there")
+            raise ForbiddenAddress(f"{address} is {reason}: only a target that says `private: true` is called there")
 
 
 class CheckedResolver(ThreadedResolver):
-    """The system's resolver; a name of which any address is not public is forbidden."""
+    """The system's resolver. It raises `ForbiddenAddress` for a name with an address that is not public."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        found = await super().resolve(host, port, family)
-        check(result["host"] for result in found)
-        return found
+        results = await super().resolve(host, port, family)
+        check_addresses(result["host"] for result in results)
+        return results
 
 
 def checked_socket(address: AddrInfoType) -> socket.socket:
-    """A socket for exactly this address, which is checked once more.
+    """Return a socket for exactly this address. Raises `ForbiddenAddress`.
 
-    Literal addresses in a URL come here without having been resolved.
+    The address is checked again, because an address that a URL contains literally does not go through the resolver.
     """
-    family, kind, protocol, _, place = address
-    check((str(place[0]),))
+    family, kind, protocol, _, host_and_port = address
+    check_addresses((str(host_and_port[0]),))
     return socket.socket(family, kind, protocol)
 
 
@@ -62,17 +62,17 @@ def _refusal_v4(address: IPv4Address) -> str | None:
 
 
 def _refusal_v6(address: IPv6Address) -> str | None:
-    inner = _inner(address)
-    if inner is not None:
-        return _refusal_v4(inner)
+    embedded = _embedded_v4(address)
+    if embedded is not None:
+        return _refusal_v4(embedded)
     for network, reason in _V6_REFUSED:
         if address in network:
             return reason
     return None if address in _V6_PUBLIC else "reserved"
 
 
-def _inner(address: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address that an IPv6 address stands for, if it stands for one."""
+def _embedded_v4(address: IPv6Address) -> IPv4Address | None:
+    """Return the IPv4 address that an IPv6 address contains, if it contains one."""
     number = int(address)
     if address in _V6_MAPPED or address in _V6_NAT64:
         return IPv4Address(number & 0xFFFF_FFFF)
@@ -87,7 +87,7 @@ _V6_MAPPED = IPv6Network("::ffff:0:0/96")
 _V6_NAT64 = IPv6Network("64:ff9b::/96")
 _V6_6TO4 = IPv6Network("2002::/16")
 _V6_PUBLIC = IPv6Network("2000::/3")
-_ISATAP = 0x0000_5EFE  # the interface id of ISATAP, its universal and group bits masked out
+_ISATAP = 0x0000_5EFE  # the ISATAP interface id without its universal and group bits
 
 _V4_REFUSED = tuple(
     (IPv4Network(network), reason)
@@ -97,7 +97,7 @@ _V4_REFUSED = tuple(
         ("100.100.100.200/32", "a metadata service"),
         ("0.0.0.0/8", "unspecified"),
         ("10.0.0.0/8", "private"),
-        ("100.64.0.0/10", "shared by a carrier's customers"),
+        ("100.64.0.0/10", "for carrier-grade NAT"),
         ("127.0.0.0/8", "loopback"),
         ("169.254.0.0/16", "link-local"),
         ("172.16.0.0/12", "private"),

@@ -1,4 +1,4 @@
-"""Clocks: the only readers of time. The real one, and one that is moved by hand."""
+"""Clocks: the machine's clock, and one that the caller advances. Only a clock reads the time."""
 
 import time
 
@@ -16,7 +16,7 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that stands still until it is moved, for flow tests and dry runs."""
+    """A clock whose time passes only when the caller advances it, for flow tests and dry runs."""
 
     def __init__(self, now: int = 1_700_000_000_000) -> None:
         self._now = now
@@ -31,12 +31,12 @@ class ManualClock:
         return self._ticks
 
     def advance(self, ms: int) -> None:
-        """Let time pass."""
+        """Let `ms` milliseconds pass. Raises `ValueError` if that is negative."""
         if ms < 0:
-            raise ValueError("time does not pass backwards; `set` puts the wall clock back")
+            raise ValueError("time cannot pass backwards; use `set` to set the wall clock back")
         self._now += ms
         self._ticks += ms / 1000
 
     def set(self, now: int) -> None:
-        """Put the wall clock to `now`, back or forth, as an operator or NTP does; no time passes."""
+        """Set the wall clock to `now` (ms), back or forth, as an operator or NTP does; no time passes."""
         self._now = now

@@ -1,7 +1,7 @@
-"""Calls: what a look-up asks of a target as one exact request, or the reason why it is refused. Pure.
+"""HTTP requests: turns an ask and its target into one exact request, or refuses it with a reason. No I/O.
 
-The target gives scheme, host and the path above; an ask adds what stands below. Nothing in an ask, which is made of
-event data, can change the host, climb above the target's path or speak over the target's own headers.
+The target sets scheme, host and base path; the ask adds the rest of the path. Asks contain event data, so nothing in
+an ask can change the host, leave the target's base path or replace the target's own headers.
 """
 
 import re
@@ -18,19 +18,19 @@ from engine.flow.ask import HttpAsk
 from engine.project.source import Target
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-LONGEST_URL = 8000  # characters; servers refuse more
-_MAX_DECODINGS = 3  # a path that is still encoded then is meant to deceive
+MAX_URL = 8000  # characters; servers refuse longer ones
+_MAX_DECODINGS = 3  # a path that is encoded more often is an attack
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_PATH_CHARACTERS = "/%:@!$&'()*+,;=-._~"
+_SAFE_IN_PATH = "/%:@!$&'()*+,;=-._~"
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_NOT_IN_A_HEADER = re.compile(r"[^\t\x20-\x7e]")
-_NOT_IN_A_TARGET = re.compile(r"[\x00-\x20\x7f\\]")
+_INVALID_IN_HEADER = re.compile(r"[^\t\x20-\x7e]")
+_INVALID_IN_URL = re.compile(r"[\x00-\x20\x7f\\]")
 
-# What frames a message or belongs to the connection; an ask that sets it could smuggle a second request.
-_FRAMING = frozenset(
+# Headers that frame a message or belong to the connection; an ask that sets one could smuggle a second request.
+_FRAMING_HEADERS = frozenset(
     {
         "accept-encoding",
         "connection",
@@ -46,7 +46,7 @@ _FRAMING = frozenset(
         "upgrade",
     }
 )
-_DEFAULTS = {
+_DEFAULT_HEADERS = {
     "accept": "application/json, text/plain;q=0.9, */*;q=0.5",
     "accept-encoding": "gzip, deflate",
     "user-agent": "headrace",
@@ -54,11 +54,11 @@ _DEFAULTS = {
 
 
 class Refused(Exception):
-    """A call that is not made, or an answer that is not read; trying again would not help."""
+    """A request that is not sent, or an answer that is not read. A retry would not help."""
 
 
-class TargetSite(Struct, frozen=True):
-    """A target made ready: its address taken apart, its header names in lower case, its secrets known."""
+class PreparedTarget(Struct, frozen=True):
+    """A target that requests can be built for: its URL is parsed and its header names are in lower case."""
 
     url: URL
     headers: Mapping[str, str]
@@ -69,7 +69,7 @@ class TargetSite(Struct, frozen=True):
 
 
 class HttpRequest(Struct, frozen=True):
-    """One exact request. `private`: whether the address may be one that is not public."""
+    """One exact request. `private`: whether it may go to an address that is not public."""
 
     method: str
     url: URL
@@ -78,9 +78,9 @@ class HttpRequest(Struct, frozen=True):
     private: bool
 
 
-def site(target: Target) -> TargetSite:
-    """`target` made ready for calls. Raises `Refused` if its address or headers cannot be used."""
-    if _NOT_IN_A_TARGET.search(target.url):
+def prepare_target(target: Target) -> PreparedTarget:
+    """Return the prepared target. Raises `Refused` if its URL or headers cannot be used."""
+    if _INVALID_IN_URL.search(target.url):
         raise Refused("the target's url holds a space, a backslash or a control character")
     try:
         url = URL(target.url)
@@ -95,7 +95,7 @@ def site(target: Target) -> TargetSite:
     headers = {name.lower(): value for name, value in target.headers.items()}
     for name, value in headers.items():
         _check_header(name, value)
-    return TargetSite(
+    return PreparedTarget(
         url=url,
         headers=headers,
         private=target.private,
@@ -105,45 +105,47 @@ def site(target: Target) -> TargetSite:
     )
 
 
-def build_request(place: TargetSite, ask: HttpAsk) -> HttpRequest:
-    """The request that `ask` means. Raises `Refused`."""
+def build_request(target: PreparedTarget, ask: HttpAsk) -> HttpRequest:
+    """Return the request for an ask. Raises `Refused` if it cannot be sent safely."""
     method = ask.method.upper()
     if method not in METHODS:
         raise Refused(f"the method is none of {', '.join(sorted(METHODS))}")
-    url = _url(place.url, ask)
+    url = _url(target.url, ask)
     body = None if ask.body is None else _body(ask.body)
-    headers = dict(_DEFAULTS)
+    headers = dict(_DEFAULT_HEADERS)
     if body is not None:
         headers["content-type"] = "application/json"
-    headers.update(_asked_headers(place, ask.headers))
-    headers.update(place.headers)
-    return HttpRequest(method=method, url=url, headers=headers, body=body, private=place.private)
+    headers.update(_ask_headers(target, ask.headers))
+    headers.update(target.headers)
+    return HttpRequest(method=method, url=url, headers=headers, body=body, private=target.private)
 
 
-def redirected(place: TargetSite, before: HttpRequest, status: int, location: str | None) -> HttpRequest | None:
-    """The call that an answer leads on to, or None if it leads nowhere. Raises `Refused`.
+def redirect_request(
+    target: PreparedTarget, before: HttpRequest, status: int, location: str | None
+) -> HttpRequest | None:
+    """Return the request that follows a redirect, or None if the answer is no redirect. Raises `Refused`.
 
-    Only the target itself gets the target's headers and may be private; a redirect that leaves it is a call to a
-    stranger, at a public address and an ordinary port.
+    A request to another host carries none of the target's headers and no body, and is allowed only to a public address
+    and to port 80 or 443.
     """
     if status not in _REDIRECTS or location is None:
         return None
-    url = _hop(before.url, location)
+    url = _redirect_url(before.url, location)
     method, body, headers = before.method, before.body, dict(before.headers)
     if (status == 303 and method != "HEAD") or (status in {301, 302} and method == "POST"):
         method, body = "GET", None
         headers.pop("content-type", None)
-    if _same_party(place.url, url):
+    if _same_host(target.url, url):
         return HttpRequest(method=method, url=url, headers=headers, body=body, private=before.private)
     if url.port not in {80, 443}:
         raise Refused("the redirect leads to another host at an unusual port")
     if body is not None:
         raise Refused("the redirect would carry the body to another host")
-    return HttpRequest(method=method, url=url, headers=_DEFAULTS, body=None, private=False)
+    return HttpRequest(method=method, url=url, headers=_DEFAULT_HEADERS, body=None, private=False)
 
 
-def _hop(before: URL, location: str) -> URL:
-    if _NOT_IN_A_TARGET.search(location) or len(location) > LONGEST_URL:
+def _redirect_url(before: URL, location: str) -> URL:
+    if _INVALID_IN_URL.search(location) or len(location) > MAX_URL:
         raise Refused("the redirect's address cannot be understood")
     try:
         url = before.join(URL(location)).with_fragment(None)
@@ -159,43 +161,43 @@ def _hop(before: URL, location: str) -> URL:
     return url
 
 
-def _same_party(target: URL, url: URL) -> bool:
-    """Whether `url` is the target's own host and port, or the same host's https where the target is http."""
+def _same_host(target: URL, url: URL) -> bool:
+    """Return whether `url` has the target's host and port, or port 443 of that host if the target has port 80."""
     if target.raw_host != url.raw_host:
         return False
     return target.port == url.port or (target.port, url.port) == (80, 443)
 
 
 def _url(base: URL, ask: HttpAsk) -> URL:
-    # "/" is the target's own address, whether that ends in a slash or not
+    # "/" means the target's own URL, with or without a slash at its end
     path = base.raw_path if ask.path in {"", "/"} else base.raw_path.rstrip("/") + _path(ask.path)
     query = "&".join(part for part in (base.raw_query_string, _query(ask.query)) if part)
     text = f"{base.scheme}://{base.raw_authority}{path}" + (f"?{query}" if query else "")
-    if len(text) > LONGEST_URL:
-        raise Refused(f"the address is longer than {LONGEST_URL} characters")
+    if len(text) > MAX_URL:
+        raise Refused(f"the address is longer than {MAX_URL} characters")
     return URL(text, encoded=True)
 
 
 def _path(path: str) -> str:
-    """`path`, which is encoded already, if it stays below where it is put."""
+    """Return `path`, which is already percent-encoded. Raises `Refused` if it could leave the base path."""
     if not path.startswith("/"):
         raise Refused("the path does not begin with /")
     if "?" in path or "#" in path:
         raise Refused("the path holds ? or #; a query has a place of its own")
     if _BROKEN_ESCAPE.search(path):
-        raise Refused("the path holds a % that encodes nothing")
+        raise Refused("the path holds a % that is not followed by two hex digits")
     if _CONTROL.search(path):
         raise Refused("the path holds a control character")
     if "//" in path.replace("\\", "/"):
         raise Refused("a part of the path is empty")
-    for reading in _readings(path):
-        if any(part.partition(";")[0].strip() in {".", ".."} for part in reading.replace("\\", "/").split("/")):
-            raise Refused("the path climbs: a part of it is . or ..")
+    for decoded in _decodings(path):
+        if any(part.partition(";")[0].strip() in {".", ".."} for part in decoded.replace("\\", "/").split("/")):
+            raise Refused("a part of the path is . or ..")
     return _quoted(path)
 
 
-def _readings(path: str) -> Iterator[str]:
-    """The path as servers may read it: as it stands, then decoded again and again."""
+def _decodings(path: str) -> Iterator[str]:
+    """Yield the path in each form in which a server may read it: as it is, decoded once, decoded twice, and so on."""
     for _ in range(_MAX_DECODINGS):
         yield path
         path, before = unquote(path), path
@@ -203,26 +205,26 @@ def _readings(path: str) -> Iterator[str]:
             return
     yield path
     if unquote(path) != path:
-        raise Refused("the path is encoded many times over")
+        raise Refused(f"the path is encoded more than {_MAX_DECODINGS} times")
 
 
 def _quoted(text: str) -> str:
     try:
-        return quote(text, safe=_PATH_CHARACTERS)
+        return quote(text, safe=_SAFE_IN_PATH)
     except UnicodeEncodeError:
         raise Refused("the path holds half a character (a lone surrogate)") from None
 
 
 def _query(query: Mapping[str, Any]) -> str:
-    pairs = [(name, _query_text(name, item)) for name, value in query.items() for item in _each(value)]
+    pairs = [(name, _query_text(name, item)) for name, value in query.items() for item in _query_values(value)]
     try:
         return urlencode(pairs, quote_via=quote, safe="")
     except UnicodeEncodeError:
         raise Refused("the query holds half a character (a lone surrogate)") from None
 
 
-def _each(value: Any) -> list[Any]:
-    """A list is the same name several times, and null is nothing."""
+def _query_values(value: Any) -> list[Any]:
+    """Return the values for one name: a list repeats the name, and null leaves it out."""
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
@@ -236,11 +238,11 @@ def _query_text(name: str, value: Any) -> str:
     raise Refused(f"query.{name} is neither text, number, boolean nor a list of them")
 
 
-def _asked_headers(place: TargetSite, asked: Mapping[str, str]) -> dict[str, str]:
-    headers = {name.lower(): value for name, value in asked.items()}
+def _ask_headers(target: PreparedTarget, headers: Mapping[str, str]) -> dict[str, str]:
+    headers = {name.lower(): value for name, value in headers.items()}
     for name, value in headers.items():
         _check_header(name, value)
-        if name in place.headers:
+        if name in target.headers:
             raise Refused(f"the header {name} is the target's own")
     return headers
 
@@ -248,9 +250,9 @@ def _asked_headers(place: TargetSite, asked: Mapping[str, str]) -> dict[str, str
 def _check_header(name: str, value: str) -> None:
     if not _TOKEN.fullmatch(name):
         raise Refused("a header's name holds a character that headers cannot carry")
-    if name in _FRAMING or name.startswith("proxy-"):
+    if name in _FRAMING_HEADERS or name.startswith("proxy-"):
         raise Refused(f"the header {name} belongs to the connection")
-    if _NOT_IN_A_HEADER.search(value):
+    if _INVALID_IN_HEADER.search(value):
         raise Refused(f"the header {name} holds a line break or a character that headers cannot carry")
 
 

@@ -1,4 +1,4 @@
-"""Redaction: a target's secrets, found by their exact value in whatever is shown, become `***`."""
+"""Redaction: replaces the exact values of a target's secrets by `***` in every text that is shown or stored."""
 
 import base64
 import binascii
@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
-SHORTEST = 6  # characters; a shorter value would be found in innocent text
-HIDDEN = "***"
+MIN_SECRET = 6  # characters; a shorter value would also match text that is no secret
+REDACTED = "***"
 
 _CREDENTIAL = re.compile(r"auth|cookie|credential|key|password|secret|session|signature|token", re.IGNORECASE)
 
@@ -16,33 +16,34 @@ _CREDENTIAL = re.compile(r"auth|cookie|credential|key|password|secret|session|si
 class Redaction:
     """Hides the values of a target's headers.
 
-    What Headrace says about a call (`text`) shows no header's value at all. In an answer's body only the values of
-    headers that are credentials by their name are hidden, so that `Accept: application/json` spoils no data.
+    `text`, for Headrace's own words about a call, hides the values of all headers. `body`, for the body of an answer,
+    hides only the values of headers that are credentials by their name, so that `Accept: application/json` does not
+    damage the data.
     """
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._all = _pattern(headers.values())
         self._credentials = _pattern(value for name, value in headers.items() if _CREDENTIAL.search(name))
 
-    def text(self, shown: str) -> str:
-        """`shown` without the values of any header."""
-        return shown if self._all is None else self._all.sub(HIDDEN, shown)
+    def text(self, text: str) -> str:
+        """Return `text` without the values of any header."""
+        return text if self._all is None else self._all.sub(REDACTED, text)
 
-    def body(self, shown: str) -> str:
-        """`shown`, which came from the target, without the credentials that it echoes."""
-        return shown if self._credentials is None else self._credentials.sub(HIDDEN, shown)
+    def body(self, body: str) -> str:
+        """Return `body`, which the target sent, without the credentials that it repeats."""
+        return body if self._credentials is None else self._credentials.sub(REDACTED, body)
 
 
 def _pattern(values: Iterable[str]) -> re.Pattern[str] | None:
-    """What finds any form of any of the values; the longest first, so that no rest of one stays."""
-    forms = {form for value in values for secret in _secrets(value) for form in _forms(secret)}
-    if not forms:
+    """Return a pattern for every spelling of the values; the longest first, so that each is replaced as a whole."""
+    spellings = {spelling for value in values for secret in _secrets(value) for spelling in _spellings(secret)}
+    if not spellings:
         return None
-    return re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
+    return re.compile("|".join(re.escape(spelling) for spelling in sorted(spellings, key=len, reverse=True)))
 
 
 def _secrets(value: str) -> Iterator[str]:
-    """The header's value, the token after its scheme, and the user and password inside `Basic`."""
+    """Yield the header's value, the token after its scheme, and the user name and password inside `Basic`."""
     yield value
     scheme, _, token = value.partition(" ")
     yield token
@@ -55,9 +56,9 @@ def _secrets(value: str) -> Iterator[str]:
         yield pair.partition(":")[2]
 
 
-def _forms(secret: str) -> Iterator[str]:
-    """The spellings in which a secret may turn up: as it is, in a URL, in JSON, in base64."""
-    if len(secret) < SHORTEST:
+def _spellings(secret: str) -> Iterator[str]:
+    """Yield the spellings of a secret: as it is, in a URL, in JSON, in base64."""
+    if len(secret) < MIN_SECRET:
         return
     yield secret
     yield quote(secret, safe="")

@@ -1,4 +1,4 @@
-"""Work that recurs while the server runs, on APScheduler: begun on time, never twice at once, ended with the server."""
+"""Recurring work of a running server, on APScheduler. No work runs twice at once; all of it ends with the server."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,49 +19,49 @@ log = structlog.get_logger("headrace.schedule")
 
 
 class Schedule(AbstractAsyncContextManager["Schedule"]):
-    """Tasks by name. They run while the context is open; leaving it cancels what is running and waits for its end.
+    """Named work that recurs while the context is open. Leaving the context cancels running work and waits for its end.
 
-    A task that is still running when it is due again is left alone, and what was missed is run once. Work that fails
-    is logged and runs again when it is due: `Unavailable` as a warning, anything else, which is a bug, with its
-    traceback.
+    Work that is still running when it is due again does not start a second time; several missed runs are made up by
+    one run. Work that fails is logged and runs again when it is due next: `Unavailable` is logged as a warning, any
+    other exception, which is a bug, with its traceback.
     """
 
     def __init__(self) -> None:
-        # A busy event loop or a machine that slept may be late by any time, hence no grace time.
+        # A busy event loop or a suspended machine can delay a run by any time, hence no grace time.
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults=defaults)
         self._running: set[asyncio.Task[None]] = set()
         self._closing = False
 
     def every(self, name: str, seconds: float, work: Work, *, first: float, jitter: float = 0) -> None:
-        """Do `work` after `first` seconds and then every `seconds`; chance makes each up to `jitter` seconds later."""
+        """Run `work` after `first` seconds and then every `seconds`, each time up to `jitter` random seconds later."""
 
         async def run() -> None:
             await self._run(name, work)
 
         trigger = IntervalTrigger(seconds=seconds, timezone=UTC, jitter=jitter or None)
         now = datetime.now(UTC)
-        begin = trigger.get_next_fire_time(now + timedelta(seconds=first - seconds), now)
-        self._scheduler.add_job(run, trigger, id=name, name=name, next_run_time=begin)
+        first_run = trigger.get_next_fire_time(now + timedelta(seconds=first - seconds), now)
+        self._scheduler.add_job(run, trigger, id=name, name=name, next_run_time=first_run)
 
     async def __aenter__(self) -> Self:
-        """Begin."""
+        """Start the schedule."""
         self._scheduler.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End: no more work is begun, and what runs is cancelled and waited for."""
+        """Start no more work, cancel the running work, and wait for its end."""
         self._closing = True
         self._scheduler.pause()
-        await asyncio.sleep(0)  # what was begun in this turn of the loop sees that it is too late
+        await asyncio.sleep(0)  # tasks created in this turn of the loop start now and find the schedule closing
         for task in self._running:
             task.cancel()
         while self._running:
             await asyncio.wait(self._running)
         self._scheduler.shutdown()
-        await asyncio.sleep(0)  # it does so in the loop's next turn
+        await asyncio.sleep(0)  # the scheduler shuts down in the next turn of the loop
 
     async def _run(self, name: str, work: Work) -> None:
         task = asyncio.current_task()
@@ -71,7 +71,7 @@ class Schedule(AbstractAsyncContextManager["Schedule"]):
         try:
             await work()
         except Unavailable as unavailable:
-            log.warning("scheduled work failed, it is tried again later", work=name, reason=unavailable.reason)
+            log.warning("scheduled work failed and runs again later", work=name, reason=unavailable.reason)
         except asyncio.CancelledError:
             if not self._closing:
                 raise

@@ -1,15 +1,15 @@
 """An event loop on which waiting takes no time, for flow tests.
 
-Whoever sleeps is woken as soon as nobody has anything else to do, in the order of the moments they wait for: the loop's
-time jumps there. So a retry after a minute, or a timeout, happens at once and at its right place.
+As soon as every task waits, the loop's time jumps to the earliest moment that a task waits for, and that task goes on.
+So a retry after a minute, or a timeout, happens at once and still in the right order.
 """
 
 import asyncio
 import selectors
 
 
-class _Hasty(selectors.DefaultSelector):
-    """A selector that never waits for a time, and remembers how much of it was skipped."""
+class _SkippingSelector(selectors.DefaultSelector):
+    """A selector that skips every timeout instead of waiting, and adds up the skipped time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,12 +23,12 @@ class _Hasty(selectors.DefaultSelector):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """Its time begins at 0, in seconds, and passes only while everybody waits."""
+    """An event loop whose time starts at 0 and passes only while every task waits."""
 
     def __init__(self) -> None:
-        self._hasty = _Hasty()
-        super().__init__(self._hasty)
+        self._skipping_selector = _SkippingSelector()
+        super().__init__(self._skipping_selector)
 
     def time(self) -> float:
-        """The seconds that have been skipped."""
-        return self._hasty.skipped
+        """Return the seconds that have been skipped so far."""
+        return self._skipping_selector.skipped

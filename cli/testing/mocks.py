@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import UNSET, Struct
 
-from effects.answer import BUSY
+from effects.response import RETRIABLE_STATUSES
 from engine.flow.ask import HttpAsk, HttpReply, NoAnswer, Reply
 from engine.ports.world import OutsideCall
 from engine.problem import KeyPath
@@ -87,6 +87,6 @@ async def _reply(mock: Mock, ask: HttpAsk) -> Reply:
         return NoAnswer("timeout", f"no answer within {ask.timeout_ms} ms", took_ms=ask.timeout_ms)
     if mock.fail is not UNSET:
         return NoAnswer("connection", "no connection: the host cannot be reached")
-    if mock.status in BUSY:
+    if mock.status in RETRIABLE_STATUSES:
         return NoAnswer("status", f"the target answered {mock.status}", status=mock.status)
     return HttpReply(mock.status, mock.body)

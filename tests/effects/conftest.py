@@ -1,4 +1,4 @@
-"""Servers of the outside world, real ones, on ports that the system picks."""
+"""Real HTTP servers, on ports that the system picks, and performers that call them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -14,7 +14,7 @@ from tests.effects.http_server import Handler, Perform, RawHandler, Serve, Serve
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """Start a server whose every request goes to one handler; gives its address."""
+    """A function that starts a server with one handler for all requests and returns its address."""
     servers: list[TestServer] = []
 
     async def start(handler: Handler) -> str:
@@ -32,7 +32,7 @@ async def serve() -> AsyncIterator[Serve]:
 
 @pytest.fixture
 async def serve_raw() -> AsyncIterator[ServeRaw]:
-    """Start a server that speaks bytes, for answers that no proper server gives; gives its address."""
+    """A function that starts a server that sends raw bytes, also invalid HTTP, and returns its address."""
     servers: list[asyncio.Server] = []
 
     async def start(handler: RawHandler) -> str:
@@ -57,7 +57,7 @@ async def serve_raw() -> AsyncIterator[ServeRaw]:
 
 @pytest.fixture
 async def performer() -> AsyncIterator[Perform]:
-    """Make a performer with one target, `crm`, at a private address unless told otherwise; closed at the end."""
+    """A function that makes a performer with one target, `crm`, which is private by default. The fixture closes it."""
     made: list[HttpPerformer] = []
 
     def make(
@@ -73,5 +73,5 @@ async def performer() -> AsyncIterator[Perform]:
         return made[-1]
 
     yield make
-    for one in made:
-        await one.close()
+    for each in made:
+        await each.close()

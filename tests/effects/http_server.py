@@ -1,4 +1,4 @@
-"""What the servers of `conftest.py` are: shapes for annotations."""
+"""Types of the fixtures in `conftest.py`, for annotations."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from effects.address import CheckedResolver, Forbidden, checked_socket, refusal
+from effects.address import CheckedResolver, ForbiddenAddress, checked_socket, refusal_reason
 
 REFUSED = {
     "loopback": "127.0.0.1",
@@ -64,22 +64,22 @@ ALLOWED = {
 
 @pytest.mark.parametrize("address", REFUSED.values(), ids=REFUSED.keys())
 def test_an_address_that_is_not_public_is_refused(address: str) -> None:
-    assert refusal(address)
+    assert refusal_reason(address)
 
 
 @pytest.mark.parametrize("address", ALLOWED.values(), ids=ALLOWED.keys())
 def test_a_public_address_is_allowed(address: str) -> None:
-    assert refusal(address) is None
+    assert refusal_reason(address) is None
 
 
 @pytest.mark.parametrize("name", ["localhost", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0", "①②⑦.⓪.⓪.①"])
 async def test_a_name_that_resolves_to_this_machine_is_forbidden(name: str) -> None:
-    with pytest.raises(Forbidden):
+    with pytest.raises(ForbiddenAddress):
         await CheckedResolver().resolve(name, 80, socket.AF_UNSPEC)
 
 
 def test_no_socket_is_made_for_a_refused_address() -> None:
-    with pytest.raises(Forbidden):
+    with pytest.raises(ForbiddenAddress):
         checked_socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80)))
 
 

@@ -5,34 +5,34 @@ import pytest
 from effects.clock import ManualClock, SystemClock
 
 
-def test_the_system_clock_tells_ms_since_the_epoch() -> None:
+def test_the_system_clock_returns_ms_since_the_epoch() -> None:
     before = time.time()
     assert before * 1000 - 1 <= SystemClock().now() <= time.time() * 1000
 
 
-def test_the_system_clocks_ticks_never_fall() -> None:
+def test_the_ticks_of_the_system_clock_never_decrease() -> None:
     clock = SystemClock()
     first = clock.ticks()
     assert clock.ticks() >= first
 
 
-def test_a_manual_clock_stands_still() -> None:
+def test_a_manual_clock_does_not_advance_by_itself() -> None:
     clock = ManualClock(5)
     assert (clock.now(), clock.now(), clock.ticks()) == (5, 5, 0.0)
 
 
-def test_a_manual_clock_moves_both_hands_together() -> None:
+def test_advancing_a_manual_clock_advances_its_time_and_its_ticks() -> None:
     clock = ManualClock(5)
     clock.advance(1500)
     assert (clock.now(), clock.ticks()) == (1505, 1.5)
 
 
-def test_setting_a_manual_clock_back_takes_no_time() -> None:
+def test_setting_a_manual_clock_back_leaves_its_ticks() -> None:
     clock = ManualClock(5)
     clock.set(1)
     assert (clock.now(), clock.ticks()) == (1, 0.0)
 
 
-def test_a_manual_clock_cannot_pass_backwards() -> None:
+def test_a_manual_clock_cannot_advance_by_a_negative_time() -> None:
     with pytest.raises(ValueError, match="backwards"):
         ManualClock().advance(-1)

@@ -55,8 +55,8 @@ def body_of(reply: Reply) -> Any:
     [
         pytest.param({"text": '{"tier": "gold"}', "content_type": "application/json"}, {"tier": "gold"}, id="JSON"),
         pytest.param({"text": "hello", "content_type": "text/plain"}, "hello", id="text"),
-        pytest.param({"text": '{"tier": ', "content_type": "application/json"}, '{"tier": ', id="JSON that breaks off"),
-        pytest.param({"status": 204}, None, id="nothing"),
+        pytest.param({"text": '{"tier": ', "content_type": "application/json"}, '{"tier": ', id="JSON that is cut off"),
+        pytest.param({"status": 204}, None, id="no body"),
         pytest.param({"text": "[NaN]", "content_type": "application/json"}, "[NaN]", id="NaN"),
     ],
 )
@@ -70,14 +70,14 @@ async def test_an_answer_becomes_a_reply(
     assert reply.url == base + "/customers/7"
 
 
-async def test_a_request_arrives_as_it_was_asked_for(serve: Serve, performer: Perform) -> None:
+async def test_a_request_arrives_as_the_ask_describes_it(serve: Serve, performer: Perform) -> None:
     to = performer(await serve(echo) + "/api", headers={"X-App": "shop"})
     put = call("crm", "PUT", "/a%2Fb", {"q": "ä&b", "n": [1, 2]}, {"X-Trace": "t"}, {"name": "Ann"})
-    seen = body_of(await to.perform(put))
-    assert (seen["method"], seen["path"]) == ("PUT", "/api/a%2Fb?q=%C3%A4%26b&n=1&n=2")
-    assert seen["body"] == '{"name":"Ann"}'
-    assert seen["headers"]["content-type"] == "application/json"
-    assert (seen["headers"]["x-app"], seen["headers"]["x-trace"]) == ("shop", "t")
+    received = body_of(await to.perform(put))
+    assert (received["method"], received["path"]) == ("PUT", "/api/a%2Fb?q=%C3%A4%26b&n=1&n=2")
+    assert received["body"] == '{"name":"Ann"}'
+    assert received["headers"]["content-type"] == "application/json"
+    assert (received["headers"]["x-app"], received["headers"]["x-trace"]) == ("shop", "t")
 
 
 async def test_head_has_a_status_and_no_body(serve: Serve, performer: Perform) -> None:
@@ -93,9 +93,7 @@ async def test_most_statuses_are_replies(serve: Serve, performer: Perform, statu
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-async def test_a_busy_target_gave_no_answer_and_may_be_asked_again(
-    serve: Serve, performer: Perform, status: int
-) -> None:
+async def test_an_answer_of_a_busy_target_is_retriable(serve: Serve, performer: Perform, status: int) -> None:
     base = await serve(answering(status=status, text="busy"))
     reply = await performer(base).perform(call("crm", path="/x"))
     assert isinstance(reply, NoAnswer)
@@ -105,7 +103,7 @@ async def test_a_busy_target_gave_no_answer_and_may_be_asked_again(
 # Time
 
 
-async def test_a_target_that_says_nothing_is_a_timeout(serve_raw: ServeRaw, performer: Perform) -> None:
+async def test_a_target_that_sends_nothing_is_a_timeout(serve_raw: ServeRaw, performer: Perform) -> None:
     async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
 
@@ -115,27 +113,27 @@ async def test_a_target_that_says_nothing_is_a_timeout(serve_raw: ServeRaw, perf
     assert 45 <= reply.took_ms < 2000
 
 
-async def test_a_body_that_drips_is_a_timeout(serve_raw: ServeRaw, performer: Perform) -> None:
-    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def test_a_body_that_arrives_too_slowly_is_a_timeout(serve_raw: ServeRaw, performer: Perform) -> None:
+    async def send_slowly(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
         while True:
             writer.write(b"x")
             await writer.drain()
             await asyncio.sleep(0.005)
 
-    reply = await performer(await serve_raw(drip)).perform(call("crm", timeout_ms=80))
+    reply = await performer(await serve_raw(send_slowly)).perform(call("crm", timeout_ms=80))
     assert isinstance(reply, NoAnswer)
     assert reply.kind == "timeout"
     assert reply.took_ms < 2000
 
 
-async def test_a_cancelled_ask_raises_and_leaves_no_connection(serve_raw: ServeRaw, performer: Perform) -> None:
-    arrived, gone = asyncio.Event(), asyncio.Event()
+async def test_a_cancelled_call_raises_and_closes_its_connection(serve_raw: ServeRaw, performer: Perform) -> None:
+    arrived, closed = asyncio.Event(), asyncio.Event()
 
     async def watch(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         arrived.set()
         await reader.read()  # ends when the other side closes
-        gone.set()
+        closed.set()
 
     to = performer(await serve_raw(watch))
     asking = asyncio.create_task(to.perform(call("crm", timeout_ms=60_000)))
@@ -144,21 +142,21 @@ async def test_a_cancelled_ask_raises_and_leaves_no_connection(serve_raw: ServeR
     with pytest.raises(asyncio.CancelledError):
         await asking
     async with asyncio.timeout(5):
-        await gone.wait()
+        await closed.wait()
 
 
-async def test_many_asks_at_once_share_a_bounded_pool(serve: Serve, performer: Perform) -> None:
-    now, most = 0, 0
+async def test_many_calls_at_once_share_a_bounded_pool(serve: Serve, performer: Perform) -> None:
+    open_requests, most = 0, 0
     full = asyncio.Event()
 
     async def count(_: web.Request) -> web.Response:
-        nonlocal now, most
-        now += 1
-        most = max(most, now)
-        if now == MAX_CONNECTIONS:
+        nonlocal open_requests, most
+        open_requests += 1
+        most = max(most, open_requests)
+        if open_requests == MAX_CONNECTIONS:
             full.set()
         await full.wait()
-        now -= 1
+        open_requests -= 1
         return web.Response(text="ok")
 
     to = performer(await serve(count))
@@ -170,14 +168,14 @@ async def test_many_asks_at_once_share_a_bounded_pool(serve: Serve, performer: P
 # Size
 
 
-async def test_a_body_at_the_limit_is_read_and_one_beyond_is_refused(serve: Serve, performer: Perform) -> None:
+async def test_a_body_at_the_limit_is_read_and_a_longer_one_is_refused(serve: Serve, performer: Perform) -> None:
     base = await serve(answering(text="x" * 1000))
     assert body_of(await performer(base, max_bytes=1000).perform(call("crm"))) == "x" * 1000
     assert "999 bytes" in refused(await performer(base, max_bytes=999).perform(call("crm"))).reason
 
 
-async def test_a_body_without_end_is_left_behind(serve_raw: ServeRaw, performer: Perform) -> None:
-    left = asyncio.Event()
+async def test_reading_stops_at_a_body_without_end(serve_raw: ServeRaw, performer: Perform) -> None:
+    stopped = asyncio.Event()
 
     async def endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -186,17 +184,19 @@ async def test_a_body_without_end_is_left_behind(serve_raw: ServeRaw, performer:
                 writer.write(b"x" * 65_536)
                 await writer.drain()
         finally:
-            left.set()
+            stopped.set()
 
     refused(await performer(await serve_raw(endless)).perform(call("crm", timeout_ms=20_000)))
     async with asyncio.timeout(5):
-        await left.wait()
+        await stopped.wait()
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-async def test_a_bomb_is_refused_before_it_fills_the_memory(serve: Serve, performer: Perform, encoding: str) -> None:
-    made = zlib.compressobj(9, wbits=31 if encoding == "gzip" else 15)
-    bomb = b"".join(made.compress(bytes(1_000_000)) for _ in range(100)) + made.flush()
+async def test_a_decompression_bomb_is_refused_before_it_fills_the_memory(
+    serve: Serve, performer: Perform, encoding: str
+) -> None:
+    compressor = zlib.compressobj(9, wbits=31 if encoding == "gzip" else 15)
+    bomb = b"".join(compressor.compress(bytes(1_000_000)) for _ in range(100)) + compressor.flush()
     to = performer(await serve(answering(body=bomb, headers={"Content-Encoding": encoding})), max_bytes=100_000)
     tracemalloc.start()
     try:
@@ -206,7 +206,7 @@ async def test_a_bomb_is_refused_before_it_fills_the_memory(serve: Serve, perfor
         tracemalloc.stop()
 
 
-async def test_a_compressed_answer_is_read(serve: Serve, performer: Perform) -> None:
+async def test_a_compressed_answer_is_decompressed(serve: Serve, performer: Perform) -> None:
     base = await serve(answering(body=gzip.compress(b'{"a": 1}'), headers={"Content-Encoding": "gzip"}))
     assert body_of(await performer(base).perform(call("crm"))) == {"a": 1}
 
@@ -219,19 +219,20 @@ async def test_a_compressed_answer_is_read(serve: Serve, performer: Perform) -> 
     [
         pytest.param(b"", id="nothing at all"),
         pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n\r\n", id="another protocol"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", id="a body that breaks off"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", id="a body that is cut off"),
         pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", id="a bad chunk"),
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", id="a negative length"),
         pytest.param(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", id="a header too long"),
         pytest.param(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 10_000 + b"\r\n", id="too many headers"),
         pytest.param(
-            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 7\r\n\r\nno gzip", id="gzip that is none"
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 7\r\n\r\nno gzip",
+            id="a body that is not gzip",
         ),
         pytest.param(
-            b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 3\r\n\r\nabc", id="compressed in a strange way"
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 3\r\n\r\nabc", id="an unsupported compression"
         ),
         pytest.param(
-            b"HTTP/1.1 302 Found\r\nLocation: /\xff\xfe\r\nContent-Length: 0\r\n\r\n", id="a strange Location"
+            b"HTTP/1.1 302 Found\r\nLocation: /\xff\xfe\r\nContent-Length: 0\r\n\r\n", id="a Location that is not UTF-8"
         ),
     ],
 )
@@ -271,14 +272,14 @@ async def test_an_unknown_target_is_refused(performer: Perform) -> None:
     assert "erp" in refused(await performer("http://127.0.0.1").perform(call("erp"))).reason
 
 
-async def test_one_bad_target_stops_no_other(serve: Serve) -> None:
+async def test_a_target_that_cannot_be_used_does_not_affect_others(serve: Serve) -> None:
     targets = {"bad": Target(url="http://user:password@x/"), "good": Target(url=await serve(echo), private=True)}
     async with HttpPerformer(targets) as to:
         assert "user name" in refused(await to.perform(call("bad"))).reason
         assert body_of(await to.perform(call("good")))["method"] == "GET"
 
 
-async def test_a_closed_client_gives_no_answer(serve: Serve, performer: Perform) -> None:
+async def test_a_closed_client_returns_no_answer(serve: Serve, performer: Perform) -> None:
     to: Performer = performer(await serve(echo))
     await to.perform(call("crm"))
     assert isinstance(to, HttpPerformer)
@@ -306,7 +307,7 @@ async def test_a_private_address_is_not_called(serve: Serve, performer: Perform,
     assert not called
 
 
-async def test_a_private_targets_connection_serves_no_other_target(serve: Serve) -> None:
+async def test_a_connection_of_a_private_target_is_not_used_for_another_target(serve: Serve) -> None:
     base = await serve(echo)
     async with HttpPerformer({"inside": Target(url=base, private=True), "outside": Target(url=base)}) as to:
         assert body_of(await to.perform(call("inside")))["method"] == "GET"
@@ -396,12 +397,12 @@ async def test_no_failure_shows_a_secret_of_the_target(performer: Perform) -> No
     assert SECRET not in repr(to)
 
 
-async def test_a_secret_that_cannot_be_sent_is_not_shown_either() -> None:
+async def test_a_secret_that_cannot_be_sent_is_not_shown() -> None:
     async with HttpPerformer({"crm": Target(url="http://127.0.0.1", headers={"X-Key": f"{SECRET}\n"})}) as to:
         assert SECRET not in repr(refused(await to.perform(call("crm"))))
 
 
-async def test_a_refused_header_sends_nothing(serve: Serve, performer: Perform) -> None:
+async def test_a_call_with_a_refused_header_sends_nothing(serve: Serve, performer: Perform) -> None:
     called = False
 
     async def handler(_: web.Request) -> web.Response:

@@ -5,19 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from effects.http_request import HttpRequest, Refused, TargetSite, build_request, redirected, site
+from effects.http_request import HttpRequest, PreparedTarget, Refused, build_request, prepare_target, redirect_request
 from engine.flow.ask import HttpAsk
 from engine.project.source import Target
 
 BASE = "https://crm.example/api"
 
 
-def place(url: str = BASE, **fields: Any) -> TargetSite:
-    return site(Target(url=url, **fields))
+def target(url: str = BASE, **fields: Any) -> PreparedTarget:
+    return prepare_target(Target(url=url, **fields))
 
 
-def asked(path: str = "/", url: str = BASE, **fields: Any) -> HttpRequest:
-    return build_request(place(url), HttpAsk("crm", path=path, **fields))
+def request_for(path: str = "/", url: str = BASE, **fields: Any) -> HttpRequest:
+    return build_request(target(url), HttpAsk("crm", path=path, **fields))
 
 
 @pytest.mark.parametrize(
@@ -34,13 +34,13 @@ def asked(path: str = "/", url: str = BASE, **fields: Any) -> HttpRequest:
         pytest.param(BASE, "/100%25", BASE + "/100%25", id="an encoded percent sign"),
         pytest.param(BASE, "/@evil.example/", BASE + "/@evil.example/", id="an at sign is no host"),
         pytest.param(BASE, "/:80", BASE + "/:80", id="a colon is no port"),
-        pytest.param(BASE, "/café menu", BASE + "/caf%C3%A9%20menu", id="what an author left unencoded"),
+        pytest.param(BASE, "/café menu", BASE + "/caf%C3%A9%20menu", id="characters that an author did not encode"),
         pytest.param(BASE, "/...", BASE + "/...", id="three dots are a name"),
         pytest.param("http://[2606:4700::1]:8080/a", "/b", "http://[2606:4700::1]:8080/a/b", id="an IPv6 host"),
     ],
 )  # fmt: skip
 def test_a_path_is_put_below_the_target(url: str, path: str, called: str) -> None:
-    assert str(asked(path, url).url) == called
+    assert str(request_for(path, url).url) == called
 
 
 @pytest.mark.parametrize(
@@ -55,15 +55,15 @@ def test_a_path_is_put_below_the_target(url: str, path: str, called: str) -> Non
     ],
     ids=ascii,
 )  # fmt: skip
-def test_a_path_that_plays_tricks_is_refused(path: str) -> None:
+def test_a_path_that_could_leave_the_base_path_is_refused(path: str) -> None:
     with pytest.raises(Refused):
-        asked(path)
+        request_for(path)
 
 
 @given(st.text())
 def test_no_path_leaves_the_host_and_the_base(path: str) -> None:
     try:
-        called = asked("/" + path).url
+        called = request_for("/" + path).url
     except Refused:
         return
     normal = URL(str(called))  # reads it as a server would
@@ -74,7 +74,7 @@ def test_no_path_leaves_the_host_and_the_base(path: str) -> None:
 @pytest.mark.parametrize(
     ("query", "written"),
     [
-        pytest.param({"q": "a b&c=d#e?f/g"}, "?q=a%20b%26c%3Dd%23e%3Ff%2Fg", id="marks of a URL are data"),
+        pytest.param({"q": "a b&c=d#e?f/g"}, "?q=a%20b%26c%3Dd%23e%3Ff%2Fg", id="special characters of a URL are data"),
         pytest.param({"id": [1, "zwei", 2.5]}, "?id=1&id=zwei&id=2.5", id="a list is the name several times"),
         pytest.param({"yes": True, "no": False}, "?yes=true&no=false", id="booleans"),
         pytest.param({"a": None, "b": [None][:0]}, "", id="null and an empty list are nothing"),
@@ -83,48 +83,50 @@ def test_no_path_leaves_the_host_and_the_base(path: str) -> None:
     ],
 )
 def test_a_query_is_percent_encoded(query: dict[str, Any], written: str) -> None:
-    assert str(asked("/", query=query).url) == BASE + written
+    assert str(request_for("/", query=query).url) == BASE + written
 
 
 def test_a_targets_own_query_stays() -> None:
-    assert str(asked("/x", BASE + "?version=2", query={"a": 1}).url) == BASE + "/x?version=2&a=1"
+    assert str(request_for("/x", BASE + "?version=2", query={"a": 1}).url) == BASE + "/x?version=2&a=1"
 
 
-@pytest.mark.parametrize("value", [{"a": 1}, [["a"]], "\ud800"], ids=["object", "list in a list", "half a character"])
-def test_a_query_value_that_is_no_text_is_refused(value: Any) -> None:
+@pytest.mark.parametrize("value", [{"a": 1}, [["a"]], "\ud800"], ids=["object", "list in a list", "a lone surrogate"])
+def test_a_query_value_that_cannot_be_written_as_text_is_refused(value: Any) -> None:
     with pytest.raises(Refused):
-        asked("/", query={"x": value})
+        request_for("/", query={"x": value})
 
 
 def test_a_body_is_sent_as_json() -> None:
-    made = asked("/", method="post", body={"ä": [1, None]})
-    assert (made.method, made.body) == ("POST", b'{"\xc3\xa4":[1,null]}')
-    assert made.headers["content-type"] == "application/json"
+    request = request_for("/", method="post", body={"ä": [1, None]})
+    assert (request.method, request.body) == ("POST", b'{"\xc3\xa4":[1,null]}')
+    assert request.headers["content-type"] == "application/json"
 
 
-def test_without_a_body_nothing_is_said_about_one() -> None:
-    made = asked("/", method="POST")
-    assert made.body is None
-    assert "content-type" not in made.headers
+def test_a_request_without_a_body_has_no_content_type() -> None:
+    request = request_for("/", method="POST")
+    assert request.body is None
+    assert "content-type" not in request.headers
 
 
-@pytest.mark.parametrize("body", ["\ud800", object()], ids=["half a character", "an object of Python"])
+@pytest.mark.parametrize("body", ["\ud800", object()], ids=["a lone surrogate", "an object of Python"])
 def test_a_body_that_is_not_json_is_refused(body: Any) -> None:
     with pytest.raises(Refused):
-        asked("/", method="POST", body=body)
+        request_for("/", method="POST", body=body)
 
 
 @pytest.mark.parametrize("method", ["CONNECT", "TRACE", "GET /x HTTP/1.1\r\n", ""], ids=ascii)
 def test_other_methods_are_refused(method: str) -> None:
     with pytest.raises(Refused):
-        asked("/", method=method)
+        request_for("/", method=method)
 
 
-def test_a_targets_headers_go_with_every_call_and_an_ask_may_add_others() -> None:
-    made = build_request(place(headers={"X-Key": "k"}), HttpAsk("crm", headers={"X-Trace": "t", "Accept": "text/csv"}))
-    assert made.headers["x-key"] == "k"
-    assert made.headers["x-trace"] == "t"
-    assert made.headers["accept"] == "text/csv"
+def test_every_request_carries_the_targets_headers_and_an_ask_may_add_others() -> None:
+    request = build_request(
+        target(headers={"X-Key": "k"}), HttpAsk("crm", headers={"X-Trace": "t", "Accept": "text/csv"})
+    )
+    assert request.headers["x-key"] == "k"
+    assert request.headers["x-trace"] == "t"
+    assert request.headers["accept"] == "text/csv"
 
 
 @pytest.mark.parametrize(
@@ -152,7 +154,7 @@ def test_a_targets_headers_go_with_every_call_and_an_ask_may_add_others() -> Non
 )
 def test_a_header_that_an_ask_may_not_set_is_refused(name: str, value: str) -> None:
     with pytest.raises(Refused):
-        build_request(place(headers={"Authorization": "Bearer the-target's"}), HttpAsk("crm", headers={name: value}))
+        build_request(target(headers={"Authorization": "Bearer the-target's"}), HttpAsk("crm", headers={name: value}))
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,7 @@ def test_a_header_that_an_ask_may_not_set_is_refused(name: str, value: str) -> N
 )  # fmt: skip
 def test_a_target_with_a_bad_address_is_refused(url: str) -> None:
     with pytest.raises(Refused):
-        place(url)
+        target(url)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +176,7 @@ def test_a_target_with_a_bad_address_is_refused(url: str) -> None:
 )
 def test_a_target_with_a_bad_header_is_refused(name: str, value: str) -> None:
     with pytest.raises(Refused):
-        place(headers={name: value})
+        target(headers={name: value})
 
 
 # Redirects
@@ -182,9 +184,9 @@ def test_a_target_with_a_bad_header_is_refused(name: str, value: str) -> None:
 SECRET = {"Authorization": "Bearer s3cr3t-token"}
 
 
-def hop(location: str | None, *, status: int = 302, url: str = BASE, **fields: Any) -> HttpRequest | None:
-    from_target = place(url, headers=SECRET, private=True, redirects=3)
-    return redirected(from_target, build_request(from_target, HttpAsk("crm", path="/old", **fields)), status, location)
+def redirect(location: str | None, *, status: int = 302, url: str = BASE, **fields: Any) -> HttpRequest | None:
+    crm = target(url, headers=SECRET, private=True, redirects=3)
+    return redirect_request(crm, build_request(crm, HttpAsk("crm", path="/old", **fields)), status, location)
 
 
 @pytest.mark.parametrize(
@@ -197,37 +199,37 @@ def hop(location: str | None, *, status: int = 302, url: str = BASE, **fields: A
     ],
 )
 def test_a_redirect_within_the_target_keeps_its_headers(location: str, url: str) -> None:
-    onward = hop(location)
-    assert onward is not None
-    assert str(onward.url) == url
-    assert onward.headers["authorization"] == SECRET["Authorization"]
-    assert onward.private
+    request = redirect(location)
+    assert request is not None
+    assert str(request.url) == url
+    assert request.headers["authorization"] == SECRET["Authorization"]
+    assert request.private
 
 
 @pytest.mark.parametrize(
     "location", ["https://evil.example/", "//evil.example/x", "https://crm.example.evil.example/", "https://crm/"]
 )
-def test_a_redirect_to_another_host_is_a_strangers(location: str) -> None:
-    onward = hop(location, headers={"X-Visitor": "ann"})
-    assert onward is not None
-    assert set(onward.headers) == {"accept", "accept-encoding", "user-agent"}
-    assert not onward.private
+def test_a_redirect_to_another_host_carries_only_default_headers(location: str) -> None:
+    request = redirect(location, headers={"X-Visitor": "ann"})
+    assert request is not None
+    assert set(request.headers) == {"accept", "accept-encoding", "user-agent"}
+    assert not request.private
 
 
-def test_what_comes_back_from_a_stranger_stays_a_strangers() -> None:
-    from_target = place(headers=SECRET, private=True, redirects=3)
-    away = redirected(from_target, build_request(from_target, HttpAsk("crm")), 302, "https://evil.example/")
+def test_a_redirect_back_from_another_host_carries_only_default_headers() -> None:
+    crm = target(headers=SECRET, private=True, redirects=3)
+    away = redirect_request(crm, build_request(crm, HttpAsk("crm")), 302, "https://evil.example/")
     assert away is not None
-    back = redirected(from_target, away, 302, "https://crm.example/api")
+    back = redirect_request(crm, away, 302, "https://crm.example/api")
     assert back is not None
     assert "authorization" not in back.headers
     assert not back.private
 
 
-def test_a_step_up_to_https_on_the_same_host_keeps_the_headers() -> None:
-    onward = hop("https://crm.example/x", url="http://crm.example/")
-    assert onward is not None
-    assert "authorization" in onward.headers
+def test_a_redirect_to_https_on_the_same_host_keeps_the_headers() -> None:
+    request = redirect("https://crm.example/x", url="http://crm.example/")
+    assert request is not None
+    assert "authorization" in request.headers
 
 
 @pytest.mark.parametrize(
@@ -239,14 +241,14 @@ def test_a_step_up_to_https_on_the_same_host_keeps_the_headers() -> None:
     ],
     ids=ascii,
 )  # fmt: skip
-def test_a_redirect_that_plays_tricks_is_refused(location: str) -> None:
+def test_a_redirect_to_an_unsafe_address_is_refused(location: str) -> None:
     with pytest.raises(Refused):
-        hop(location)
+        redirect(location)
 
 
 def test_a_redirect_does_not_carry_a_body_to_another_host() -> None:
     with pytest.raises(Refused):
-        hop("https://evil.example/", status=307, method="POST", body={"email": "ann@example.com"})
+        redirect("https://evil.example/", status=307, method="POST", body={"email": "ann@example.com"})
 
 
 @pytest.mark.parametrize(
@@ -261,11 +263,11 @@ def test_a_redirect_does_not_carry_a_body_to_another_host() -> None:
     ],
 )
 def test_a_redirect_changes_the_method_as_browsers_do(status: int, method: str, then: str, keeps: bool) -> None:
-    onward = hop("/new", status=status, method=method, body={"a": 1})
-    assert onward is not None
-    assert (onward.method, onward.body is not None, "content-type" in onward.headers) == (then, keeps, keeps)
+    request = redirect("/new", status=status, method=method, body={"a": 1})
+    assert request is not None
+    assert (request.method, request.body is not None, "content-type" in request.headers) == (then, keeps, keeps)
 
 
 @pytest.mark.parametrize(("status", "location"), [(200, "/x"), (304, "/x"), (201, "/x"), (302, None), (300, "/x")])
-def test_other_answers_lead_nowhere(status: int, location: str | None) -> None:
-    assert hop(location, status=status) is None
+def test_other_answers_are_no_redirects(status: int, location: str | None) -> None:
+    assert redirect(location, status=status) is None

@@ -10,7 +10,7 @@ from effects.redaction import Redaction
 
 SECRET = 'p@ss/word+"1 ='
 
-FORMS = {
+SPELLINGS = {
     "as it is": SECRET,
     "in a path": quote(SECRET),
     "in a query": quote(SECRET, safe=""),
@@ -21,22 +21,22 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS.keys())
 @pytest.mark.parametrize("scheme", ["", "Bearer "], ids=["alone", "after a scheme"])
-def test_a_secret_is_hidden_in_every_form(form: str, scheme: str) -> None:
+def test_a_secret_is_hidden_in_every_spelling(spelling: str, scheme: str) -> None:
     redaction = Redaction({"Authorization": scheme + SECRET})
-    assert form not in redaction.text(f"before {form} after")
-    assert form not in redaction.body(f"before {form} after")
+    assert spelling not in redaction.text(f"before {spelling} after")
+    assert spelling not in redaction.body(f"before {spelling} after")
 
 
-@pytest.mark.parametrize("shown", ["ann:s3cr3t-word", "s3cr3t-word", base64.b64encode(b"ann:s3cr3t-word").decode()])
-def test_what_is_inside_basic_is_hidden(shown: str) -> None:
+@pytest.mark.parametrize("text", ["ann:s3cr3t-word", "s3cr3t-word", base64.b64encode(b"ann:s3cr3t-word").decode()])
+def test_the_user_name_and_password_inside_basic_are_hidden(text: str) -> None:
     redaction = Redaction({"Authorization": "Basic " + base64.b64encode(b"ann:s3cr3t-word").decode()})
-    assert "***" in redaction.text(shown)
-    assert "s3cr3t" not in redaction.text(shown)
+    assert "***" in redaction.text(text)
+    assert "s3cr3t" not in redaction.text(text)
 
 
-def test_a_basic_header_that_is_none_is_hidden_all_the_same() -> None:
+def test_a_basic_header_that_is_not_base64_is_hidden() -> None:
     assert Redaction({"Authorization": "Basic not base64!"}).text("not base64!") == "***"
 
 
@@ -44,7 +44,7 @@ def test_short_values_hide_nothing() -> None:
     assert Redaction({"X-Key": "12345"}).text("order 12345") == "order 12345"
 
 
-def test_values_that_are_no_credentials_stay_in_bodies() -> None:
+def test_bodies_keep_values_that_are_no_credentials() -> None:
     redaction = Redaction({"Accept": "application/json", "X-Api-Key": "k-123456"})
     assert redaction.body("application/json k-123456") == "application/json ***"
 
@@ -55,5 +55,5 @@ def test_without_headers_nothing_changes() -> None:
 
 
 @given(st.text('abc+/="\\ ', min_size=6), st.text("0123"), st.text("0123"))
-def test_a_secret_goes_and_what_stands_around_it_stays(secret: str, before: str, after: str) -> None:
+def test_only_the_secret_is_replaced(secret: str, before: str, after: str) -> None:
     assert Redaction({"X-Key": secret}).text(before + secret + after) == f"{before}***{after}"

@@ -1,4 +1,4 @@
-"""Work that recurs. Nothing here waits for a clock: one task's runs are the clock of the others."""
+"""Recurring work. No test waits for a time: each counts the runs of one work to know how far the others are."""
 
 import asyncio
 import logging
@@ -56,72 +56,72 @@ async def test_the_first_run_waits_for_its_time() -> None:
     assert late.runs == 0
 
 
-async def test_work_may_be_later_by_a_part_of_chance() -> None:
+async def test_work_with_jitter_runs_again_and_again() -> None:
     schedule, work = Schedule(), Counting()
-    schedule.every("chance", SHORT, work, first=0, jitter=SHORT)
+    schedule.every("jittered", SHORT, work, first=0, jitter=SHORT)
     async with schedule:
         await work.reached(3)
 
 
-async def test_work_that_still_runs_is_not_begun_again() -> None:
+async def test_work_that_still_runs_does_not_start_a_second_time() -> None:
     schedule, clock = Schedule(), Counting()
-    begun = 0
+    started = 0
 
     async def slow() -> None:
-        nonlocal begun
-        begun += 1
+        nonlocal started
+        started += 1
         await asyncio.Event().wait()
 
     schedule.every("slow", SHORT, slow, first=0)
     schedule.every("clock", SHORT, clock, first=0)
     async with schedule:
         await clock.reached(8)
-        assert begun == 1
+        assert started == 1
 
 
-async def test_a_store_that_is_away_is_told_and_asked_again() -> None:
+async def test_an_unavailable_store_is_a_warning_and_the_work_runs_again() -> None:
     schedule, work = Schedule(), Counting(fail_with(Unavailable("the disk is full")))
     schedule.every("sweeping", SHORT, work, first=0)
-    with capture_logs() as said:
+    with capture_logs() as entries:
         async with schedule:
             await work.reached(3)
-    assert said[0]["log_level"] == "warning"
-    assert (said[0]["work"], said[0]["reason"]) == ("sweeping", "the disk is full")
+    assert entries[0]["log_level"] == "warning"
+    assert (entries[0]["work"], entries[0]["reason"]) == ("sweeping", "the disk is full")
 
 
 async def test_a_bug_is_logged_with_its_traceback_and_the_rest_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     schedule, work, other = Schedule(), Counting(fail_with(ZeroDivisionError("a bug"))), Counting()
     schedule.every("broken", SHORT, work, first=0)
-    schedule.every("whole", SHORT, other, first=0)
+    schedule.every("healthy", SHORT, other, first=0)
     async with schedule:
         await work.reached(2)
         await other.reached(2)
-    found = next(record for record in caplog.records if record.levelno == logging.ERROR)
-    assert "broken" in found.getMessage()
-    assert found.exc_info is not None
-    assert isinstance(found.exc_info[1], ZeroDivisionError)
+    error = next(record for record in caplog.records if record.levelno == logging.ERROR)
+    assert "broken" in error.getMessage()
+    assert error.exc_info is not None
+    assert isinstance(error.exc_info[1], ZeroDivisionError)
 
 
-async def test_ending_cancels_what_runs_and_waits_for_it(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_end_of_a_schedule_cancels_running_work_and_waits_for_it(caplog: pytest.LogCaptureFixture) -> None:
     schedule = Schedule()
-    begun, told = asyncio.Event(), []
+    started, ended = asyncio.Event(), []
 
     async def long() -> None:
-        begun.set()
+        started.set()
         try:
             await asyncio.Event().wait()
         finally:
             await asyncio.sleep(0)
-            told.append("tidied up")
+            ended.append("tidied up")
 
     schedule.every("long", 3600, long, first=0)
     async with schedule:
-        await begun.wait()
-    assert told == ["tidied up"]
+        await started.wait()
+    assert ended == ["tidied up"]
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-async def test_a_schedule_that_fails_to_be_used_still_ends() -> None:
+async def test_a_schedule_ends_also_after_an_error_in_its_context() -> None:
     schedule, work = Schedule(), Counting()
     schedule.every("count", SHORT, work, first=0)
     with pytest.raises(ZeroDivisionError):

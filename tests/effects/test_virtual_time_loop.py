@@ -1,4 +1,4 @@
-"""The loop on which waiting takes no time."""
+"""The event loop on which waiting takes no time."""
 
 import asyncio
 import time
@@ -6,24 +6,24 @@ import time
 from effects.virtual_time_loop import VirtualTimeLoop
 
 
-def test_days_pass_at_once_and_in_their_order() -> None:
+def test_sleeps_end_at_once_and_in_their_order() -> None:
     woken: list[tuple[str, float]] = []
 
     async def sleep(name: str, seconds: float) -> None:
         await asyncio.sleep(seconds)
         woken.append((name, round(asyncio.get_running_loop().time())))
 
-    async def all_of_them() -> None:
+    async def sleep_in_parallel() -> None:
         await asyncio.gather(sleep("week", 604_800), sleep("second", 1), sleep("day", 86_400), sleep("none", 0))
 
-    began = time.monotonic()
+    started = time.monotonic()
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        runner.run(all_of_them())
+        runner.run(sleep_in_parallel())
     assert woken == [("none", 0), ("second", 1), ("day", 86_400), ("week", 604_800)]
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - started < 5
 
 
-def test_a_timeout_comes_before_what_takes_longer() -> None:
+def test_a_timeout_ends_a_longer_sleep() -> None:
     async def too_long() -> str:
         try:
             async with asyncio.timeout(2):
@@ -36,7 +36,7 @@ def test_a_timeout_comes_before_what_takes_longer() -> None:
         assert runner.run(too_long()) == "timeout"
 
 
-def test_what_another_thread_brings_is_waited_for() -> None:
+def test_the_loop_waits_for_another_thread() -> None:
     async def ask() -> int:
         return await asyncio.to_thread(lambda: 42)
 

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from effects.answer import DEEPEST, text_of, value_of
 from effects.http_request import Refused
+from effects.response import MAX_DEPTH, decode_text, parse_value
 
 JSON = "application/json"
 
@@ -12,14 +12,14 @@ JSON = "application/json"
     ("text", "media_type", "value"),
     [
         pytest.param('{"a": [1, 2.5, null]}', JSON, {"a": [1, 2.5, None]}, id="JSON"),
-        pytest.param("3", JSON, 3, id="a lone number that is called JSON"),
-        pytest.param("3", "text/plain", "3", id="a lone number that is called text"),
-        pytest.param('{"a": 1}', "application/problem+json", {"a": 1}, id="a dialect of JSON"),
-        pytest.param(' {"a": 1}', "text/plain", {"a": 1}, id="JSON that is called text"),
-        pytest.param("[1]", "application/octet-stream", [1], id="JSON that is called nothing"),
+        pytest.param("3", JSON, 3, id="a number with the media type of JSON"),
+        pytest.param("3", "text/plain", "3", id="a number with a media type of text"),
+        pytest.param('{"a": 1}', "application/problem+json", {"a": 1}, id="a media type that ends in +json"),
+        pytest.param(' {"a": 1}', "text/plain", {"a": 1}, id="JSON with a media type of text"),
+        pytest.param("[1]", "application/octet-stream", [1], id="JSON with an unspecific media type"),
         pytest.param("<p>hello</p>", "text/html", "<p>hello</p>", id="text"),
         pytest.param("", JSON, None, id="empty"),
-        pytest.param('{"a": ', JSON, '{"a": ', id="JSON that breaks off"),
+        pytest.param('{"a": ', JSON, '{"a": ', id="JSON that is cut off"),
         pytest.param('{"a": NaN}', JSON, '{"a": NaN}', id="NaN"),
         pytest.param("[1e999]", JSON, "[1e999]", id="infinity"),
         pytest.param("[18446744073709551615]", JSON, [2**64 - 1], id="the largest integer"),
@@ -28,13 +28,13 @@ JSON = "application/json"
     ],
 )
 def test_an_answer_is_json_or_text(text: str, media_type: str, value: Any) -> None:
-    assert value_of(text, media_type) == value
+    assert parse_value(text, media_type) == value
 
 
-@pytest.mark.parametrize("depth", [DEEPEST, DEEPEST + 1, 100_000], ids=str)
-def test_what_is_nested_too_deep_stays_text(depth: int) -> None:
+@pytest.mark.parametrize("depth", [MAX_DEPTH, MAX_DEPTH + 1, 100_000], ids=str)
+def test_json_that_is_nested_too_deep_stays_text(depth: int) -> None:
     text = "[" * depth + "]" * depth
-    assert isinstance(value_of(text, JSON), list) == (depth <= DEEPEST)
+    assert isinstance(parse_value(text, JSON), list) == (depth <= MAX_DEPTH)
 
 
 @pytest.mark.parametrize(
@@ -51,23 +51,23 @@ def test_what_is_nested_too_deep_stays_text(depth: int) -> None:
         (b"\\ud800", "raw_unicode_escape", "\\ud800"),
     ],
     ids=[
-        "nothing said",
+        "no charset given",
         "another charset",
         "bytes that do not fit",
         "an unknown charset",
-        "no charset at all",
+        "a codec that is no charset",
         "UTF-16",
-        "of Windows",
-        "half a pair",
+        "a Windows charset",
+        "half a surrogate pair",
         "escapes",
     ],
 )
-def test_bytes_become_text(body: bytes, charset: str | None, text: str) -> None:
-    assert text_of(body, charset) == text
+def test_a_body_is_decoded_by_its_charset(body: bytes, charset: str | None, text: str) -> None:
+    assert decode_text(body, charset) == text
 
 
 @pytest.mark.parametrize("charset", ["punycode", "idna", "utf-7", "shift_jis", "no-such-charset", "\x00"])
-def test_bytes_of_a_charset_that_is_not_known_are_refused_unless_they_are_utf_8(charset: str) -> None:
+def test_bytes_of_an_unsupported_charset_are_refused_unless_they_are_utf_8(charset: str) -> None:
     with pytest.raises(Refused):
-        text_of(b"caf\xe9", charset)
-    assert text_of(b"cafe", charset) == "cafe"
+        decode_text(b"caf\xe9", charset)
+    assert decode_text(b"cafe", charset) == "cafe"

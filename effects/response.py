@@ -1,0 +1,92 @@
+"""Responses of targets: reads a body up to a limit and decodes it as JSON or text."""
+
+import re
+from typing import Any, Final
+
+import msgspec
+from aiohttp import ClientResponse
+
+from effects.http_request import Refused
+
+MAX_DEPTH = 64  # levels of nesting; a deeper document stays text
+RETRIABLE_STATUSES: Final = frozenset({429, 500, 502, 503, 504})  # the target cannot answer now: a retry may succeed
+_CHUNK = 65_536
+# No other charset is decoded: some are slow to decode, and some decode to lone surrogates, which are not text.
+_CHARSET = re.compile(
+    r"utf-?8|utf-?16|utf-16-?[bl]e|(us-)?ascii|latin-?1|iso-?8859-([1-9]|1[013456])|(windows-|cp)125[0-8]",
+    re.ASCII | re.IGNORECASE,
+)
+_DECODED_ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
+_INTEGERS = range(-(1 << 63), 1 << 64)  # all that every store can keep
+
+
+async def read_body(response: ClientResponse, max_bytes: int) -> bytes:
+    """Return the decompressed body.
+
+    Raises `Refused` as soon as the body exceeds `max_bytes`, counted after decompression, or if it is compressed with
+    a method that the request did not accept.
+    """
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in _DECODED_ENCODINGS:
+        raise Refused("the answer is compressed with a method that was not asked for")
+    if response.content_length is not None and response.content_length > max_bytes and response.method != "HEAD":
+        raise Refused(_too_long(max_bytes))
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        if len(body) + len(chunk) > max_bytes:
+            raise Refused(_too_long(max_bytes))
+        body += chunk
+    return bytes(body)
+
+
+def decode_text(body: bytes, charset: str | None) -> str:
+    """Return the body as text; bytes that the charset does not allow become U+FFFD.
+
+    A body in a charset that is not supported is decoded as UTF-8. Raises `Refused` if it is not UTF-8.
+    """
+    if charset is None or _CHARSET.fullmatch(charset):
+        return body.decode(charset or "utf-8", "replace")
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise Refused("the answer is in a charset that is not supported: let the target answer in UTF-8") from None
+
+
+def parse_value(text: str, media_type: str) -> Any:
+    """Return the decoded JSON, the text itself if it is not JSON, or None if it is empty.
+
+    Text whose media type is not JSON is parsed only if it starts like an object or a list. Text with NaN, Infinity,
+    integers beyond 64 bits or nesting deeper than `MAX_DEPTH` is not accepted as JSON.
+    """
+    if not text:
+        return None
+    is_json = media_type == "application/json" or media_type.endswith("+json")
+    if not is_json and text.lstrip()[:1] not in {"{", "["}:
+        return text
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return text
+    return value if _within_limits(value) else text
+
+
+def _within_limits(value: Any) -> bool:
+    """Return whether the nesting and the integers of the value are within the limits of the stores."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+            elif isinstance(item, int) and item not in _INTEGERS:
+                return False
+        if not below:
+            return True
+        level = below
+    return False
+
+
+def _too_long(max_bytes: int) -> str:
+    return f"the answer is longer than {max_bytes} bytes"
