@@ -1,4 +1,4 @@
-"""What operators may change of who is who: a step that has joined profiles is undone."""
+"""The route by which operators split a profile: it undoes a link that joined two ids."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,19 +18,19 @@ from engine.tracking.operations.unmerging import Unmerged, unmerge_served
 from engine.tracking.pipeline.tracker import Tracker
 
 
-class StepNamed(Struct, frozen=True, forbid_unknown_fields=True):
-    """The body: which step is to be undone. The beginning of its id will do, if no other begins so."""
+class LinkName(Struct, frozen=True, forbid_unknown_fields=True):
+    """The request body: the id of the link to undo, or the beginning of that id if no other link's id begins so."""
 
-    step: str
+    link: str
 
 
 def identity_router(tracker: Tracker, may_read: ReadGuard) -> Router:
     """The routes that change identities; open to those who may read, and to no page of another origin."""
 
-    @post("/profiles/{id:str}/unmerge", status_code=200, summary="Undo a step that has joined profiles")
-    async def unmerge(id: FromPath[str], data: JSONBody[StepNamed]) -> dict[str, Any]:
+    @post("/profiles/{id:str}/unmerge", status_code=200, summary="Undo a link that has joined profiles")
+    async def unmerge(id: FromPath[str], data: JSONBody[LinkName]) -> dict[str, Any]:
         try:
-            return serialize_unmerged(await unmerge_served(tracker, id, data.step))
+            return serialize_unmerged(await unmerge_served(tracker, id, data.link))
         except NotFound as unknown:
             raise NotFoundException(str(unknown)) from unknown
 
@@ -47,9 +47,9 @@ def no_foreign_page(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
 
 
 def serialize_unmerged(undone: Unmerged) -> dict[str, Any]:
-    """What there is after a step was undone: its profiles, and why two ids may be together all the same."""
+    """The answer: the undone link, the profiles after it, and the other links that still join its two ids."""
     return {
-        "step": describe_link(undone.step),
+        "link": describe_link(undone.step),
         "profiles": [known.view for known in undone.profiles],
-        "still_joined_by": [describe_link(step) for step in undone.still],
+        "still_joined_by": [describe_link(link) for link in undone.still],
     }

@@ -168,7 +168,7 @@ ProfileId = Annotated[str, typer.Argument(help="Any id of the profile")]
 @profiles.command("show")
 def profile_show(
     id: ProfileId,
-    why: Annotated[bool, typer.Option("--why", help="Also show its parts, and the steps that joined them")] = False,
+    why: Annotated[bool, typer.Option("--why", help="Also show its parts, and the links that joined them")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the whole document")] = False,
     project: ProjectOption = Path(),
     store: StoreOption = None,
@@ -187,13 +187,13 @@ def profile_show(
 @profiles.command("unmerge")
 def profile_unmerge(
     id: ProfileId,
-    step: Annotated[str, typer.Argument(help="The step's id, or how it begins, as `show --why` tells it")],
-    json: Annotated[bool, typer.Option("--json", help="Print what there is then as a document")] = False,
+    link: Annotated[str, typer.Argument(help="The link's id or its beginning, as `show --why` prints it")],
+    json: Annotated[bool, typer.Option("--json", help="Print the result as a document")] = False,
     project: ProjectOption = Path(),
     store: StoreOption = None,
     url: UrlOption = None,
 ) -> None:
-    """Undo a step: each side has again what came in under its ids.
+    """Undo a link: each side has again what came in under its ids.
 
     The two are not joined again by the same cause; by another one they may be.
     A SQLite file has one writer: while a server runs on it, say --url, and the server does it.
@@ -203,7 +203,7 @@ def profile_unmerge(
     from cli.profile import Where, unmerge
 
     width = None if sys.stdout.isatty() else WIDTH
-    raise typer.Exit(unmerge(id, step, Where(project, store, url), json, Console(width=width), Console(stderr=True)))
+    raise typer.Exit(unmerge(id, link, Where(project, store, url), json, Console(width=width), Console(stderr=True)))
 
 
 @profiles.command("export")

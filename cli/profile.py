@@ -58,10 +58,10 @@ def show(id: str, where: Where, explain: bool, json: bool, console: Console, err
     return 0
 
 
-def unmerge(id: str, step: str, where: Where, json: bool, console: Console, error: Console) -> int:
-    """Undo a step, and show what there is then. Exit code 1 when there is no such profile or step."""
+def unmerge(id: str, link: str, where: Where, json: bool, console: Console, error: Console) -> int:
+    """Undo a link, and show the resulting profiles. Exit code 1 when there is no such profile or link."""
     try:
-        undone = _undone(id, step, where, error)
+        undone = _undone(id, link, where, error)
     except NotFound as unknown:
         return missing(error, unknown)
     except CannotStart as refused:
@@ -92,15 +92,15 @@ def _asked(id: str, where: Where, error: Console) -> Document:
     return _plain(asyncio.run(read()))
 
 
-def _undone(id: str, step: str, where: Where, error: Console) -> Document:
+def _undone(id: str, link: str, where: Where, error: Console) -> Document:
     if where.url is not None:
-        undone: Document = call(where.url, "POST", f"/profiles/{quote(id, safe='')}/unmerge", {"step": step})
+        undone: Document = call(where.url, "POST", f"/profiles/{quote(id, safe='')}/unmerge", {"link": link})
         return undone
     project, url = stored(where, error)
 
     async def undo() -> Document:
         async with opened(url, where.root) as store:
-            return serialize_unmerged(await unmerge_stored(store, project, SystemClock(), id, step))
+            return serialize_unmerged(await unmerge_stored(store, project, SystemClock(), id, link))
 
     with alone(url, where.root, SERVED) if kind_of(url) == "sqlite" else nullcontext():
         return _plain(asyncio.run(undo()))
@@ -158,53 +158,53 @@ def _why(why: Document) -> Iterator[Text]:
     for part in why["parts"]:
         mixed = ", in sight of parts joined by a mere claim" if part.get("mixed") else ""
         yield Text(f"  {part['id']}  from {_time(part['created'])} to {_time(part['updated'])}{mixed}")
-    yield Text("\nSteps: what joined them", style="bold")
-    if not why["steps"]:
+    yield Text("\nLinks: what joined them", style="bold")
+    if not why["links"]:
         yield Text("  none")
-    for step in why["steps"]:
-        yield from _step(step)
+    for link in why["links"]:
+        yield from _link(link)
 
 
-def _step(step: Document) -> Iterator[Text]:
-    undone = f"  undone {_time(step['undone'])}" if "undone" in step else ""
+def _link(link: Document) -> Iterator[Text]:
+    undone = f"  undone {_time(link['undone'])}" if "undone" in link else ""
     style = "dim" if undone else ""
     yield Text.assemble(
         ("  ○ " if undone else "  ● ", style),
-        (step["cause"], f"bold {style}".strip()),
-        (f"  a {step['by']}{undone}", style),
-        (f"  step {step['step']}", "dim"),
+        (link["cause"], f"bold {style}".strip()),
+        (f"  a {link['by']}{undone}", style),
+        (f"  link {link['link']}", "dim"),
     )
-    yield Text(f"    left {step['left']}, right {step['right']}", style)
-    if "at" in step:
+    yield Text(f"    left {link['left']}, right {link['right']}", style)
+    if "at" in link:
         yield Text(
-            f"    {_time(step['at'])}: event {step['event']} ({step['type']}) under {step['acting']}, "
-            f"flow {step['flow']}, node {step['node']}; {step['won']} went on",
+            f"    {_time(link['at'])}: event {link['event']} ({link['type']}) under {link['acting']}, "
+            f"flow {link['flow']}, node {link['node']}; {link['won']} went on",
             style,
         )
-    for name, side in step.get("held", {}).items():
-        if side["ids"] == [step[name]] and "more" not in side:
+    for name, side in link.get("held", {}).items():
+        if side["ids"] == [link[name]] and "more" not in side:
             continue
         more = f" and {side['more']} more" if "more" in side else ""
         yield Text(f"    {name} had {', '.join(side['ids'])}{more}", style)
-    for clash in step.get("clashes", ()):
+    for clash in link.get("clashes", ()):
         held = f"left {clash['left']}, right {clash['right']}" if "left" in clash else "both had a value"
         showed = "neither showed as it was" if clash["shown"] == "other" else f"{clash['shown']} showed from then on"
         yield Text(f"    {clash['path']}: {held}; {showed}", style)
-    if "more_clashes" in step:
-        yield Text(f"    and {step['more_clashes']} more paths with different values", style)
+    if "more_clashes" in link:
+        yield Text(f"    and {link['more_clashes']} more paths with different values", style)
 
 
 def _told(undone: Document) -> Iterator[Text]:
     yield Text(
-        f"Undone: {undone['step']['cause']} joins {undone['step']['left']} and {undone['step']['right']} no more."
+        f"Undone: {undone['link']['cause']} joins {undone['link']['left']} and {undone['link']['right']} no more."
     )
     for profile in undone["profiles"]:
         ids = ", ".join(profile["ids"])
         yield Text.assemble("  profile ", (profile["id"], "bold"), f" with {ids}: traits {short(profile['traits'])}")
     if undone["still_joined_by"]:
         yield Text("They are one profile all the same, joined by")
-        for step in undone["still_joined_by"]:
-            yield Text(f"  {step['cause']} between {step['left']} and {step['right']}, step {step['step']}")
+        for link in undone["still_joined_by"]:
+            yield Text(f"  {link['cause']} between {link['left']} and {link['right']}, link {link['link']}")
 
 
 def _time(ms: int) -> str:

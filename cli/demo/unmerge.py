@@ -36,12 +36,12 @@ async def show_unmerge(
     `shares` are by what people call the sides: the one that went on is the first.
     """
     joined = await get(client, f"/profiles/{id}?why=true")
-    steps = [step for step in joined["why"]["steps"] if "undone" not in step]
-    if len(steps) != 1:
-        return [f"one step is to have made {short(id)}, not {len(steps)}"]
-    _show_step(steps[0], joined, shares, console)
+    links = [link for link in joined["why"]["links"] if "undone" not in link]
+    if len(links) != 1:
+        return [f"one link is to have made {short(id)}, not {len(links)}"]
+    _show_link(links[0], joined, shares, console)
     path = f"/profiles/{joined['id']}/unmerge"
-    async with client.post(path, json={"step": steps[0]["step"]}) as response:
+    async with client.post(path, json={"link": links[0]["link"]}) as response:
         if response.status != 200:
             raise ServerFailed(f"{path} was answered with {response.status}: {await response.text()}")
     sides = (joined["id"], next(each for each in joined["ids"] if each != joined["id"]))
@@ -68,20 +68,20 @@ def profile_row(name: str, profile: Document) -> tuple[Text, Text, Text]:
     return who, Text(traits), Text(", ".join(profile["segments"]) or "none")
 
 
-def _show_step(step: Document, joined: Document, shares: Mapping[str, Share], console: Console) -> None:
+def _show_link(link: Document, joined: Document, shares: Mapping[str, Share], console: Console) -> None:
     """Who joined whom, and why: as `headrace profile show ID --why` tells it."""
     first, second = shares
-    key = step["cause"].partition(":")[0]
+    key = link["cause"].partition(":")[0]
     console.print(
         Text.assemble((first, "bold"), " and ", (second, "bold"), f" are one profile: both brought the same {key}.")
     )
-    before = step["right" if step["acting"] == step["left"] else "left"]
-    older = "it" if step["won"] == before else short(step["won"])
+    before = link["right" if link["acting"] == link["left"] else "left"]
+    older = "it" if link["won"] == before else short(link["won"])
     revenues = " + ".join(str(share.revenue) for share in shares.values())
     lines = [
-        f"a {step['by']}, by the event {step['event']} ({step['type']}): flow {step['flow']}, node {step['node']}",
+        f"a {link['by']}, by the event {link['event']} ({link['type']}): flow {link['flow']}, node {link['node']}",
         f"{short(before)} had it before; {older} is the older one and went on",
-        *(_clash(clash) for clash in step.get("clashes", ())),
+        *(_clash(clash) for clash in link.get("clashes", ())),
         f"what was counted adds up: revenue {revenues} = {joined['traits']['revenue']}",
     ]
     for line in lines:
@@ -94,7 +94,7 @@ def _clash(clash: Document) -> str:
 
 
 def _show_sides(found: Mapping[str, Document], shares: Mapping[str, Share], console: Console) -> None:
-    console.print("\nIt was somebody else's phone after all: the step is undone, and each has again what is its own.")
+    console.print("\nIt was somebody else's phone after all: the link is undone, and each has again what is its own.")
     table = Table("profile", "traits", "segments", box=None, header_style="bold", pad_edge=False)
     for name, profile in found.items():
         table.add_row(*profile_row(name, profile))

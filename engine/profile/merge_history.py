@@ -1,4 +1,4 @@
-"""Why: who a profile is and what joined it, as people and programs read it."""
+"""The merge history of a profile as a document: its parts, and the links that join its ids."""
 
 from typing import Any
 
@@ -8,48 +8,51 @@ from engine.profile.document import Link, Profile, Side
 
 
 def explain_identity(profile: Profile, fields: Fields | None = None) -> dict[str, Any]:
-    """A profile's parts, and the steps that join them or were undone, in the order in which they came about."""
-    steps = sorted(profile.links.values(), key=lambda step: (step.why.at if step.why else 0, step.id))
+    """Return a profile's parts and its links, undone ones included, with links in the order in which they were made.
+
+    `digest` is equal for two profiles that show the same and are joined by the same links.
+    """
+    links = sorted(profile.links.values(), key=lambda link: (link.why.at if link.why else 0, link.id))
     return {
         "digest": digest(profile, fields),
         "parts": [
             {"id": part.id, "created": part.created, "updated": part.last, **({"mixed": True} if part.mixed else {})}
             for part in sorted(profile.parts.values(), key=lambda part: (part.id != profile.id, part.created, part.id))
         ],
-        "steps": [describe_link(step) for step in steps],
+        "links": [describe_link(link) for link in links],
     }
 
 
-def describe_link(step: Link) -> dict[str, Any]:
-    """A step, as a document without keys that say nothing."""
-    found: dict[str, Any] = {
-        "step": step.id,
-        "left": step.left,
-        "right": step.right,
-        "cause": step.cause,
-        "by": "claim" if step.claim else "proof",
+def describe_link(link: Link) -> dict[str, Any]:
+    """Return a link as a document; keys without a value are left out. Times are ms."""
+    document: dict[str, Any] = {
+        "link": link.id,
+        "left": link.left,
+        "right": link.right,
+        "cause": link.cause,
+        "by": "claim" if link.claim else "proof",
     }
-    if step.undone:
-        found["undone"] = step.undone_at
-    if step.why is None:
-        return found
-    reason = step.why
+    if link.undone:
+        document["undone"] = link.undone_at
+    if link.why is None:
+        return document
+    origin = link.why
     for name in ("at", "event", "type", "flow", "node", "acting", "won"):
-        found[name] = getattr(reason, name)
-    if reason.left is not None and reason.right is not None:
-        found["held"] = {"left": _side(reason.left), "right": _side(reason.right)}
-    if reason.clashes:
-        found["clashes"] = [
+        document[name] = getattr(origin, name)
+    if origin.left is not None and origin.right is not None:
+        document["held"] = {"left": _side(origin.left), "right": _side(origin.right)}
+    if origin.clashes:
+        document["clashes"] = [
             {
                 "path": clash.path,
                 "shown": clash.shown,
                 **({"left": clash.left, "right": clash.right} if clash.left is not None else {}),
             }
-            for clash in reason.clashes
+            for clash in origin.clashes
         ]
-    if reason.more:
-        found["more_clashes"] = reason.more
-    return found
+    if origin.more:
+        document["more_clashes"] = origin.more
+    return document
 
 
 def _side(side: Side) -> dict[str, Any]:

@@ -91,12 +91,12 @@ async def test_an_archive_has_all_that_is_stored_of_a_profile(serve: Serve) -> N
 
 async def test_who_was_set_apart_is_not_named_in_the_archive_of_the_other(serve: Serve) -> None:
     client, profile = await merged(serve)
-    (step,) = profile["why"]["steps"]
-    await client.post(f"/profiles/{profile['id']}/unmerge", json={"step": step["step"]})
+    (link,) = profile["why"]["links"]
+    await client.post(f"/profiles/{profile['id']}/unmerge", json={"link": link["link"]})
     for own, other in (profile["ids"], profile["ids"][::-1]):
         files = unpacked((await client.get(f"/profiles/{own}/export")).content)
         assert other not in b"".join(files.values()).decode()
-        (undone,) = json.loads(files["profile.json"])["why"]["steps"]
+        (undone,) = json.loads(files["profile.json"])["why"]["links"]
         assert {undone["left"], undone["right"]} == {own, "somebody else"}
 
 

@@ -1,4 +1,4 @@
-"""Who is who, over HTTP: why a profile is who it is, its events and sessions, and undoing a step."""
+"""Who is who, over HTTP: why a profile is who it is, its events and sessions, and undoing a link."""
 
 from typing import Any
 
@@ -26,11 +26,11 @@ async def merged(serve: Serve, **more: Any) -> tuple[Any, dict[str, Any]]:
     return client, found.json()
 
 
-async def test_why_tells_parts_and_steps(serve: Serve) -> None:
+async def test_why_lists_parts_and_links(serve: Serve) -> None:
     _, profile = await merged(serve)
-    (step,) = profile["why"]["steps"]
-    assert (step["type"], step["flow"], step["node"], step["by"]) == ("login", "login", "who", "proof")
-    assert {step["left"], step["right"]} == {part["id"] for part in profile["why"]["parts"]} == set(profile["ids"])
+    (link,) = profile["why"]["links"]
+    assert (link["type"], link["flow"], link["node"], link["by"]) == ("login", "login", "who", "proof")
+    assert {link["left"], link["right"]} == {part["id"] for part in profile["why"]["parts"]} == set(profile["ids"])
     assert "ann@example.com" not in str(profile["why"])
 
 
@@ -48,34 +48,34 @@ async def test_events_and_sessions_are_found_under_every_id(serve: Serve) -> Non
         assert [session["id"] for session in sessions] == ["laptop", "phone"]
 
 
-async def test_a_step_is_undone(serve: Serve) -> None:
+async def test_a_link_is_undone(serve: Serve) -> None:
     client, profile = await merged(serve)
-    (step,) = profile["why"]["steps"]
-    told = await client.post(f"/profiles/{profile['ids'][1]}/unmerge", json={"step": step["step"][:10]})
+    (link,) = profile["why"]["links"]
+    told = await client.post(f"/profiles/{profile['ids'][1]}/unmerge", json={"link": link["link"][:10]})
     assert told.status_code == 200
     assert {side["id"] for side in told.json()["profiles"]} == set(profile["ids"])
-    assert "undone" in told.json()["step"]
+    assert "undone" in told.json()["link"]
     for id in profile["ids"]:
         side = (await client.get(f"/profiles/{id}?why=true")).json()
         assert side["ids"] == [id]
-        assert [step["step"] for step in side["why"]["steps"]] == [step["step"]]
+        assert [link["link"] for link in side["why"]["links"]] == [link["link"]]
         assert len((await client.get(f"/profiles/{id}/events")).json()) == 1
-    again = await client.post(f"/profiles/{profile['id']}/unmerge", json={"step": step["step"]})
+    again = await client.post(f"/profiles/{profile['id']}/unmerge", json={"link": link["link"]})
     assert (again.status_code, again.json()["still_joined_by"]) == (200, [])
 
 
 @pytest.mark.parametrize(
     ("headers", "content", "status"),
     [
-        pytest.param({}, b'{"step": "x"}', 415, id="not JSON by its type"),
-        pytest.param({"content-type": "text/plain"}, b'{"step": "x"}', 415, id="text, as a page can send it"),
-        pytest.param({**JSON, "origin": "https://elsewhere.example"}, b'{"step": "x"}', 403, id="another origin"),
-        pytest.param({**JSON, "origin": "null"}, b'{"step": "x"}', 403, id="an opaque origin"),
-        pytest.param({**JSON, "host": "elsewhere.example"}, b'{"step": "x"}', 403, id="another host"),
+        pytest.param({}, b'{"link": "x"}', 415, id="not JSON by its type"),
+        pytest.param({"content-type": "text/plain"}, b'{"link": "x"}', 415, id="text, as a page can send it"),
+        pytest.param({**JSON, "origin": "https://elsewhere.example"}, b'{"link": "x"}', 403, id="another origin"),
+        pytest.param({**JSON, "origin": "null"}, b'{"link": "x"}', 403, id="an opaque origin"),
+        pytest.param({**JSON, "host": "elsewhere.example"}, b'{"link": "x"}', 403, id="another host"),
         pytest.param(JSON, b'{"stpe": "x"}', 400, id="a body of another shape"),
         pytest.param(JSON, b"{", 400, id="no JSON"),
-        pytest.param(JSON, b'{"step": "nowhere"}', 404, id="no such step"),
-        pytest.param({**JSON, "origin": "http://127.0.0.1"}, b'{"step": "nowhere"}', 404, id="a page of its own"),
+        pytest.param(JSON, b'{"link": "nowhere"}', 404, id="no such link"),
+        pytest.param({**JSON, "origin": "http://127.0.0.1"}, b'{"link": "nowhere"}', 404, id="a page of its own"),
     ],
 )
 async def test_what_is_not_right_undoes_nothing(
@@ -89,7 +89,7 @@ async def test_what_is_not_right_undoes_nothing(
 
 async def test_beyond_loopback_the_key_is_needed(serve: Serve) -> None:
     client = await serve(project(LOGIN), loopback=False, reading_key="k")
-    body = {"step": "nowhere"}
+    body = {"link": "nowhere"}
     assert (await client.post("/profiles/x/unmerge", json=body)).status_code == 401
     allowed = await client.post("/profiles/x/unmerge", json=body, headers={"authorization": "Bearer k"})
     assert (allowed.status_code, allowed.json()["detail"]) == (404, "nobody has the id x")

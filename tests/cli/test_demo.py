@@ -67,7 +67,7 @@ def test_the_demo_shows_traces_and_what_is_stored_and_leaves_nothing(tmp_path: P
         "Ann's laptop and Ann's phone are one profile: both brought the same pii.email.",
         "a proof, by the event phone-3 (order-completed): flow order-to-vip, node recognise",
         "what was counted adds up: revenue 240 + 320 = 560",
-        "the step is undone",
+        "the link is undone",
         "newsletter-readers, regulars",
         "Ann's phone has left a segment by that: a flow heard of it, and took back traits.regular_since.",
         "✓ Every event is accounted for.",

@@ -58,10 +58,10 @@ def document(result: Result) -> dict[str, Any]:
     return found
 
 
-def the_step(project: Path, id: str) -> str:
-    (step,) = document(headrace(project, "show", id, "--why", "--json"))["why"]["steps"]
-    found: str = step["step"]
-    return found
+def the_link_id(project: Path, id: str) -> str:
+    (link,) = document(headrace(project, "show", id, "--why", "--json"))["why"]["links"]
+    id_of_link: str = link["link"]
+    return id_of_link
 
 
 def test_a_profile_is_shown_by_any_of_its_ids(tmp_path: Path, ids: list[str]) -> None:
@@ -69,7 +69,7 @@ def test_a_profile_is_shown_by_any_of_its_ids(tmp_path: Path, ids: list[str]) ->
         shown = headrace(tmp_path, "show", id)
         assert shown.exit_code == 0
         assert [part for part in (ids[0], "2 ids", "traits.city: Bonn") if part not in shown.stdout] == []
-        assert "Steps" not in shown.stdout
+        assert "Links" not in shown.stdout
 
 
 def test_a_profile_is_shown_with_what_it_has_counted_and_its_visits(tmp_path: Path, ids: list[str]) -> None:
@@ -89,15 +89,15 @@ def test_who_only_looks_needs_no_secret_and_hears_no_warning(tmp_path: Path, ids
 
 def test_why_tells_what_joined_it(tmp_path: Path, ids: list[str]) -> None:
     told = headrace(tmp_path, "show", ids[1], "--why").stdout
-    wanted = ["pii.email:", "a proof", "flow login, node who", f"{ids[0]} went on", the_step(tmp_path, ids[0])]
+    wanted = ["pii.email:", "a proof", "flow login, node who", f"{ids[0]} went on", the_link_id(tmp_path, ids[0])]
     assert [part for part in wanted if part not in told] == []
     assert "traits.city: left" in told
     assert "Oslo" in told
 
 
-def test_a_step_is_undone_on_the_store(tmp_path: Path, ids: list[str]) -> None:
-    step = the_step(tmp_path, ids[0])
-    undone = headrace(tmp_path, "unmerge", ids[1], step[:8])
+def test_a_link_is_undone_on_the_store(tmp_path: Path, ids: list[str]) -> None:
+    link = the_link_id(tmp_path, ids[0])
+    undone = headrace(tmp_path, "unmerge", ids[1], link[:8])
     assert undone.exit_code == 0
     assert [id for id in ids if id not in undone.stdout] == []
     for id in ids:
@@ -106,18 +106,18 @@ def test_a_step_is_undone_on_the_store(tmp_path: Path, ids: list[str]) -> None:
 
 
 def test_what_is_undone_is_told_as_a_document(tmp_path: Path, ids: list[str]) -> None:
-    undone = document(headrace(tmp_path, "unmerge", ids[0], the_step(tmp_path, ids[0]), "--json"))
+    undone = document(headrace(tmp_path, "unmerge", ids[0], the_link_id(tmp_path, ids[0]), "--json"))
     assert sorted(profile["id"] for profile in undone["profiles"]) == sorted(ids)
 
 
 def test_a_running_server_is_asked_instead_of_its_file(tmp_path: Path, ids: list[str]) -> None:
-    step = the_step(tmp_path, ids[0])
+    link = the_link_id(tmp_path, ids[0])
     with serving(tmp_path, tmp_path / "headrace.db") as served:
-        refused = headrace(tmp_path, "unmerge", ids[0], step)
+        refused = headrace(tmp_path, "unmerge", ids[0], link)
         assert (refused.exit_code, "--url" in refused.stderr) == (2, True)
         assert headrace(tmp_path, "show", ids[0]).exit_code == 0
-        assert "Steps" in headrace(tmp_path, "show", ids[0], "--why", "--url", served.address).stdout
-        undone = document(headrace(tmp_path, "unmerge", ids[0], step, "--url", served.address, "--json"))
+        assert "Links" in headrace(tmp_path, "show", ids[0], "--why", "--url", served.address).stdout
+        undone = document(headrace(tmp_path, "unmerge", ids[0], link, "--url", served.address, "--json"))
         assert len(undone["profiles"]) == 2
         unknown = headrace(tmp_path, "unmerge", ids[0], "nowhere", "--url", served.address)
         assert (unknown.exit_code, "404" in unknown.stderr) == (2, True)
@@ -128,7 +128,7 @@ def test_a_running_server_is_asked_instead_of_its_file(tmp_path: Path, ids: list
     [
         pytest.param(["show", "nobody"], 1, "Nobody has the id nobody; `headrace search profiles`", id="nobody"),
         pytest.param(["unmerge", "nobody", "x" * 32], 1, "Nobody has the id nobody", id="nobody to be split"),
-        pytest.param(["unmerge", "KNOWN", "x" * 32], 1, "no step", id="no such step"),
+        pytest.param(["unmerge", "KNOWN", "x" * 32], 1, "no link", id="no such link"),
         pytest.param(["show", "x", "--store", "memory:"], 2, "--url", id="memory"),
         pytest.param(["show", "x", "--store", "sqlite:other.db"], 2, "no store at", id="no file"),
         pytest.param(["show", "x", "--url", "http://127.0.0.1:1"], 2, "cannot be asked", id="no server"),
@@ -142,4 +142,4 @@ def test_what_cannot_be_done_is_said(tmp_path: Path, ids: list[str], words: list
 
 def test_a_file_that_is_served_is_left_to_its_server(tmp_path: Path, ids: list[str]) -> None:
     with lock_file(tmp_path / "headrace.db"):
-        assert headrace(tmp_path, "unmerge", ids[0], the_step(tmp_path, ids[0])).exit_code == 2
+        assert headrace(tmp_path, "unmerge", ids[0], the_link_id(tmp_path, ids[0])).exit_code == 2

@@ -87,8 +87,8 @@ def step_of(profile: Profile, named: str) -> Link:
     found = [step for id, step in profile.links.items() if len(named) >= SHORTEST and id.startswith(named)]
     if len(found) == 1:
         return found[0]
-    several = "several steps that begin with" if found else "no step"
-    short = f" (a step is named by {SHORTEST} characters of its id at least)" if len(named) < SHORTEST else ""
+    several = "several links that begin with" if found else "no link"
+    short = f" (name a link by at least {SHORTEST} characters of its id)" if len(named) < SHORTEST else ""
     raise NotFound(f"the profile {profile.id} has {several} {named}{short}")
 
 

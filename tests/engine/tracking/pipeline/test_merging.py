@@ -301,7 +301,7 @@ async def test_conditional_segments_are_true_for_each_side(store: Store) -> None
     ("id", "step", "told"),
     [
         pytest.param("nobody", "x" * 32, "nobody has the id", id="nobody"),
-        pytest.param(None, "x" * 32, "no step", id="no step"),
+        pytest.param(None, "x" * 32, "no link", id="no link"),
         pytest.param(None, "abc", "named by 6 characters", id="a beginning that is too short"),
     ],
 )
