@@ -23,7 +23,7 @@ def initial_profiles(project: Project, given: GivenProfile, id: str, now: int) -
     fields = project.settings.fields
     profile, _ = apply_operations(new_profile(id, now), id, tuple(_operations(given, now)), now, None, fields)
     told = profile_view(profile, fold(profile, fields))
-    profile = project.segment_rules.settled(profile, told, now)
+    profile = project.segment_rules.with_membership(profile, told, now)
     told = profile_view(profile, fold(profile, fields))
     keys = tuple(_keys(given, project.settings.keys, profile))
     return Unit(profiles=(ProfileWrite(profile, 0, told),), keys=keys)

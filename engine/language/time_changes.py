@@ -44,33 +44,33 @@ _WIDTHS: Final = {"%S": 1_000, "%M": 60_000, "%H": 3_600_000}  # of what a direc
 
 
 def time_changes_of(condition: Condition) -> tuple[TimeChange, ...]:
-    """The clocks of a condition; none when time alone never changes it. Raises `ProblemError` (H211)."""
+    """The changes of a condition; none when time alone never changes it. Raises `ProblemError` (H211)."""
     reading = _Reading(condition.source)
     if reading.slope(condition.tree):
         raise _refused("`now` is always true: compare it with something", condition.tree.at)
-    return tuple(reading.clocks)
+    return tuple(reading.changes)
 
 
-def next_time(clocks: tuple[TimeChange, ...], scope: Scope) -> int | None:
-    """The next moment of several clocks."""
-    return min((moment for clock in clocks if (moment := clock(scope)) is not None), default=None)
+def next_time(changes: tuple[TimeChange, ...], scope: Scope) -> int | None:
+    """The next moment of several changes."""
+    return min((moment for clock in changes if (moment := clock(scope)) is not None), default=None)
 
 
 class _Reading:
-    """Walks a tree: gives each part's slope, and gathers the clocks."""
+    """Walks a tree: gives each part's slope, and gathers the changes."""
 
     def __init__(self, text: str) -> None:
         self.compiler = Compiler(text, PlainReader(), lenient=True)
-        self.clocks: list[TimeChange] = []
+        self.changes: list[TimeChange] = []
 
     def slope(self, tree: Tree) -> Number:
-        """By how much the part grows each millisecond, between the moments of the clocks."""
+        """By how much the part grows each millisecond, between the moments of the changes."""
         match tree:
             case Path(path=path):
                 return 1 if path == ("now",) else 0
             case Derivation(derived=derived):
                 if derived.next is not None:
-                    self.clocks.append(derived.next)
+                    self.changes.append(derived.next)
                 return 0
             case Arithmetic():
                 return self._arithmetic(tree)
@@ -109,7 +109,7 @@ class _Reading:
                 self._none(operands[i], slopes[i])
                 self._none(right, slopes[i + 1])
             elif slope:
-                self.clocks.append(_crossing(self._number(operands[i]), self._number(right), slope))
+                self.changes.append(_crossing(self._number(operands[i]), self._number(right), slope))
         return 0
 
     def _none(self, tree: Tree, slope: Number) -> None:
@@ -131,7 +131,7 @@ class _Reading:
             if tree.sign == "/":
                 return left / by
             if tree.sign == "//":
-                self.clocks.append(_stepping(self._number(tree.left), left, abs(by)))
+                self.changes.append(_stepping(self._number(tree.left), left, abs(by)))
                 return 0
         raise _refused(f"this cannot be planned: `{tree.sign}` on `now`", tree.at)
 
@@ -143,12 +143,12 @@ class _Reading:
         if name == "float":
             return slope
         if name == "int":
-            self.clocks.append(_stepping(value, slope, 1))
+            self.changes.append(_stepping(value, slope, 1))
         elif name == "round" and len(slopes) == 1:
-            self.clocks.append(_stepping(value, slope, 0.5))
+            self.changes.append(_stepping(value, slope, 0.5))
         elif name == "format_date" and slope == 1:
             parts = [part for part in tree.prepared if part[0] == "%" and part != "%%"]
-            self.clocks += [_stepping(value, slope, width) for width in {_WIDTHS.get(part, _DAY) for part in parts}]
+            self.changes += [_stepping(value, slope, width) for width in {_WIDTHS.get(part, _DAY) for part in parts}]
         else:
             raise _refused(f"this cannot be planned: `{name}` of `now`", tree.at)
         return 0

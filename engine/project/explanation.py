@@ -47,9 +47,9 @@ def _by_condition(
     assert segment.condition is not None  # noqa: S101
     at = max(now, profile.evaluated_at)
     rules = project.segment_rules
-    profile = rules.caught_up(profile, seen, at)
+    profile = rules.with_time_passed(profile, seen, at)
     said = segment.condition.explain(rules.scope_of(profile, seen, at))
-    settled = rules.settled(profile, seen, at)
+    settled = rules.with_membership(profile, seen, at)
     standing = settled.standing.get(segment.name, Standing())
     stored = profile.standing.get(segment.name, Standing())
     told: dict[str, Any] = {"holds": said.value, "values": said.values, "since": stored.since or None}

@@ -1,8 +1,8 @@
 """Segments: who belongs to them now, and when time alone may change that.
 
 What a profile shows and the time decide, nothing else; so whoever judges a profile at any time finds the same. Between
-two commits a profile does not change, so what a condition was meanwhile can be worked out later (`caught_up`): windows
-are exact, however late a profile is looked at.
+two commits a profile does not change, so what a condition was meanwhile can be worked out later (`with_time_passed`):
+windows are exact, however late a profile is looked at.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,11 +37,11 @@ class Segment(Struct, frozen=True, kw_only=True):
     condition: Condition | None = None
     for_ms: int = 0
     within_ms: int = 0
-    clocks: tuple[TimeChange, ...] = ()  # always those of the condition
+    time_changes: tuple[TimeChange, ...] = ()  # always those of the condition
 
     def __post_init__(self) -> None:
         """Raises `ProblemError` when nobody could say when time changes the condition."""
-        force_setattr(self, "clocks", () if self.condition is None else time_changes_of(self.condition))
+        force_setattr(self, "time_changes", () if self.condition is None else time_changes_of(self.condition))
 
     @property
     def windowed(self) -> bool:
@@ -59,7 +59,7 @@ class SegmentRules:
             if segment.condition is not None
         )
         self.names = frozenset(name for name, _, _ in self.rules)
-        self.timed = any(segment.clocks or segment.windowed for _, _, segment in self.rules)
+        self.timed = any(segment.time_changes or segment.windowed for _, _, segment in self.rules)
         self.windowed = any(segment.windowed for _, _, segment in self.rules)
         self._reads_times = any(map(_reads_times, (read for _, condition, _ in self.rules for read in condition.reads)))
 
@@ -92,7 +92,7 @@ class SegmentRules:
             WRITTEN: written_at,
         }
 
-    def caught_up(self, profile: Profile, shown: dict[str, Any], at: int) -> Profile:
+    def with_time_passed(self, profile: Profile, shown: dict[str, Any], at: int) -> Profile:
         """The profile as it stands at `at` by what has happened since it was judged: time has passed, nothing else.
 
         `shown` is what it shows as it is stored. Only windows need it: what they remember is brought up to date.
@@ -102,7 +102,7 @@ class SegmentRules:
         standing = dict(profile.standing)
         scope = self.scope_of(profile, shown, at)
         for name, condition, segment in self.rules:
-            if segment.windowed and segment.clocks:
+            if segment.windowed and segment.time_changes:
                 known = standing.get(name, NO_STANDING)
                 moment: int | None = profile.due  # before that nothing has changed
                 for _ in range(MAX_BEHIND):
@@ -110,11 +110,11 @@ class SegmentRules:
                         break
                     scope["now"] = moment
                     known = _advanced(known, segment, moment, holds=condition.test(scope))
-                    moment = next_time(segment.clocks, scope)
+                    moment = next_time(segment.time_changes, scope)
                 standing[name] = known
         return structs.replace(profile, standing=standing)
 
-    def settled(self, profile: Profile, shown: dict[str, Any], at: int) -> Profile:
+    def with_membership(self, profile: Profile, shown: dict[str, Any], at: int) -> Profile:
         """The profile with how it stands at `at`, and when it has to be looked at again."""
         if not self.rules and not profile.conditional and profile.due is None:
             return profile
@@ -185,8 +185,8 @@ def _changes(
 
     From `enough` on it does not matter which.
     """
-    if segment.clocks:
-        moment = _first_change(condition, segment.clocks, scope, at, enough)
+    if segment.time_changes:
+        moment = _first_change(condition, segment.time_changes, scope, at, enough)
         if moment is not None:
             yield moment
     if standing.holds_since and at - standing.holds_since < segment.for_ms:
@@ -196,13 +196,13 @@ def _changes(
 
 
 def _first_change(
-    condition: Condition, clocks: tuple[TimeChange, ...], scope: dict[str, Any], at: int, enough: int | None
+    condition: Condition, changes: tuple[TimeChange, ...], scope: dict[str, Any], at: int, enough: int | None
 ) -> int | None:
     """The first moment at which time alone changes a condition, or an earlier one; or one not before `enough`."""
     ahead = {**scope, "now": at}
     before: bool | None = None
     for _ in range(MAX_AHEAD):
-        moment = next_time(clocks, ahead)
+        moment = next_time(changes, ahead)
         if moment is None or (enough is not None and moment >= enough):
             return moment
         before = condition.test(ahead) if before is None else before

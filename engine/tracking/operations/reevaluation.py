@@ -103,7 +103,9 @@ class Reevaluation:
         project = self._tracker.project
         at = max(self._tracker.clock.now(), profile.evaluated_at)
         seen = profile_view(profile, fold(profile, project.settings.fields))
-        after = project.segment_rules.settled(project.segment_rules.caught_up(profile, seen, at), seen, at)
+        after = project.segment_rules.with_membership(
+            project.segment_rules.with_time_passed(profile, seen, at), seen, at
+        )
         return (after.conditional, after.standing, after.due) != (profile.conditional, profile.standing, profile.due)
 
     async def _look(self, ids: Iterable[str]) -> int:

@@ -114,7 +114,9 @@ def _known(profile: Profile, project: Project, now: int) -> CachedProfile:
     looks at it.
     """
     tree = fold(profile, project.settings.fields)
-    settled = project.segment_rules.settled(profile, profile_view(profile, tree), max(now, profile.evaluated_at))
+    settled = project.segment_rules.with_membership(
+        profile, profile_view(profile, tree), max(now, profile.evaluated_at)
+    )
     stored = profile if Triggers(project).segment_events else settled
     return CachedProfile(stored, profile_view(settled, tree))
 

@@ -100,7 +100,7 @@ def _profiles(work: UnitRun) -> tuple[Profile | None, dict[str, Any] | None, tup
     before = work.start.view if not work.merged and work.start.profile is not None else None
     profile, _ = apply_operations(state.profile, acting, state.operations, work.start.now, before, state.rules)
     shown = {**state.scope["profile"], "id": profile.id, "ids": list(profile.ids), "metadata": metadata(profile)}
-    profile = work.project.segment_rules.settled(profile, shown, work.membership.at)
+    profile = work.project.segment_rules.with_membership(profile, shown, work.membership.at)
     if profile.conditional != state.profile.conditional:  # flows have seen them a moment too early
         manual = set(shown["segments"]) - set(state.profile.conditional)
         shown["segments"] = members([*manual, *profile.conditional])

@@ -34,7 +34,7 @@ class Membership:
         """Begin with a profile that shows `tree`; gives it as it stands by now."""
         self.at = max(self.at, profile.evaluated_at)
         self._members = set(tree["segments"])
-        return self._project.segment_rules.caught_up(profile, tree, self.at)
+        return self._project.segment_rules.with_time_passed(profile, tree, self.at)
 
     def with_segments(self, state: RunState) -> RunState:
         """The sight with its profile's conditional segments recomputed."""
@@ -61,7 +61,7 @@ class Membership:
         for _, effect in effects:
             if isinstance(effect, Attach) and conditional.windowed:
                 before = profile_view(effect.profile, fold(effect.profile, rules))
-                return conditional.caught_up(profile, before, max(self.at, profile.evaluated_at))
+                return conditional.with_time_passed(profile, before, max(self.at, profile.evaluated_at))
         return profile
 
     def brought(self, effect: Effect) -> Iterable[str]:

@@ -41,12 +41,12 @@ values = st.one_of(st.integers(-5, 40), st.sampled_from(["text", None, True, 12.
 @given(conditions, st.fixed_dictionaries({"a": values, "b": values, "c": values}), st.integers(-3, 20))
 def test_between_the_moments_of_its_clocks_a_condition_stays_as_it_is(text, traits, now):
     condition = compile_condition(text)
-    clocks = time_changes_of(condition)
+    changes = time_changes_of(condition)
     scope = {"profile": {"traits": traits}, "now": now}
-    before, following = condition.test(scope), next_time(clocks, scope)
+    before, following = condition.test(scope), next_time(changes, scope)
     for moment in range(now + 1, now + FAR):
         if moment == following:
-            following = next_time(clocks, {**scope, "now": moment})
+            following = next_time(changes, {**scope, "now": moment})
             assert following is None or following > moment
         else:
             assert condition.test({**scope, "now": moment}) == before
@@ -73,16 +73,16 @@ counters = st.dictionaries(
 @given(windowed, counters, counters)
 def test_counts_change_at_the_moments_of_their_clocks_only(text, n, m):
     condition = compile_condition(text)
-    clocks = time_changes_of(condition)
+    changes = time_changes_of(condition)
     scope = {"profile": {"counters": {"n": n, "m": m}}, "now": NOON}
-    following = next_time(clocks, scope)
+    following = next_time(changes, scope)
     before = condition.test(scope)
     for moment in sorted({NOON + 60_000 * i + d for i in range(1, 70) for d in (-1, 0)}
                          | {NOON + HOUR_MS * i + d for i in range(1, 30) for d in (-1, 0)}
                          | {NOON + DAY_MS * i + d for i in range(1, 12) for d in (-1, 0)}):  # fmt: skip
         while following is not None and following <= moment:
             before = condition.test({**scope, "now": following})
-            following = next_time(clocks, {**scope, "now": following})
+            following = next_time(changes, {**scope, "now": following})
         assert condition.test({**scope, "now": moment}) == before
 
 
@@ -99,11 +99,11 @@ def test_counts_change_at_the_moments_of_their_clocks_only(text, n, m):
 ])  # fmt: skip
 def test_the_moment_at_which_a_condition_changes_is_found(text, moment):
     condition = compile_condition(text)
-    clocks = time_changes_of(condition)
+    changes = time_changes_of(condition)
     scope = {"profile": {"metadata": {"last_seen": NOON - DAY_MS}, "traits": {"name": "Ann"}}, "now": NOON}
     before, at = condition.test(scope), scope["now"]
     for _ in range(100):
-        following = next_time(clocks, {**scope, "now": at})
+        following = next_time(changes, {**scope, "now": at})
         if following is None or condition.test({**scope, "now": following}) != before:
             break
         at = following

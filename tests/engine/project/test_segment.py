@@ -58,10 +58,10 @@ class Life:
     def unit(self, operations: list[Operation], *, meets: bool, new: bool = False) -> None:
         """What a unit does at the clock's time."""
         at = max(self.clock, self.profile.evaluated_at)
-        profile = self.segments.caught_up(self.profile, profile_view(self.profile, fold(self.profile)), at)
+        profile = self.segments.with_time_passed(self.profile, profile_view(self.profile, fold(self.profile)), at)
         profile = record_visit(profile, "p", self.clock, new) if meets else profile
         profile, _ = apply_operations(profile, "p", operations, self.clock)
-        self.profile = self.segments.settled(profile, profile_view(profile, fold(profile)), at)
+        self.profile = self.segments.with_membership(profile, profile_view(profile, fold(profile)), at)
         self.stored.append((self.clock, self.profile))
 
     def at(self, moment: int) -> Profile | None:

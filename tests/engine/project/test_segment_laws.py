@@ -151,7 +151,10 @@ class Story:
             windowed = {name for name, segment in self.segments.items() if segment is not None and segment.windowed}
             assert [name for name in seen["segments"] if name not in windowed] == self.from_scratch(profile)
             conditional = self.collector.tracker.project.segment_rules
-            assert conditional.settled(profile, seen, self.collector.clock.now()).conditional == profile.conditional
+            assert (
+                conditional.with_membership(profile, seen, self.collector.clock.now()).conditional
+                == profile.conditional
+            )
             mine = [(at, total) for id, at, total in self.orders if id in profile.ids]
             for window in (HOUR, DAY, 30 * DAY):
                 since = self.collector.clock.now() - window
