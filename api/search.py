@@ -11,7 +11,7 @@ from msgspec import Struct
 from api.serialize import serialize_record
 from engine.problem import ProblemError, did_you_mean
 from engine.search.field import KINDS, Kind
-from engine.search.page import MAX_LIMIT, USUAL, BadCursor
+from engine.search.page import DEFAULT_LIMIT, MAX_LIMIT, BadCursor
 from engine.search.parse import parse
 from engine.search.query import Query
 from engine.tracking.intake.payload import Refusal
@@ -34,7 +34,7 @@ def search_handler(tracker: Tracker) -> HTTPRouteHandler:
     """`GET /search/KIND`."""
 
     @get("/search/{kind:str}", summary=f"Search {', '.join(KINDS)}")
-    async def search(kind: Named, q: Text = "", limit: Limit = USUAL, after: After = "") -> Found:
+    async def search(kind: Named, q: Text = "", limit: Limit = DEFAULT_LIMIT, after: After = "") -> Found:
         if not 1 <= limit <= MAX_LIMIT:
             raise Refusal("malformed", f"`limit` is between 1 and {MAX_LIMIT}")
         query = _query(q, kind_of(kind), tracker)

@@ -26,7 +26,7 @@ from effects.clock import SystemClock
 from engine.language.path import parse_path, read
 from engine.ports.store import Unavailable
 from engine.problem import Problem, ProblemError, did_you_mean
-from engine.search.field import KINDS, NEWEST, Kind
+from engine.search.field import KINDS, SORT_TIME, Kind
 from engine.search.page import MAX_LIMIT, Page
 from engine.search.parse import parse
 from engine.search.query import Query
@@ -173,7 +173,7 @@ async def _reading(url: str, root: Path) -> AsyncIterator[Searching]:
 
 
 async def _found(task: Task, kind: Kind, console: Console, error: Console) -> int:
-    table = Table(NEWEST[kind], *COLUMNS[kind], box=None, header_style="bold", pad_edge=False)
+    table = Table(SORT_TIME[kind], *COLUMNS[kind], box=None, header_style="bold", pad_edge=False)
     count, after = 0, None
     async with _asking(task, kind, error) as ask:
         with error.status("Searching", spinner="line") if error.is_terminal else nullcontext():
@@ -197,6 +197,6 @@ def _tell(task: Task, kind: Kind, record: Record, table: Table) -> None:
     if task.json:
         sys.stdout.write(msgspec.json.encode(record).decode() + "\n")
         return
-    moment = datetime.fromtimestamp(read(record, parse_path(NEWEST[kind])) / 1000, UTC)
+    moment = datetime.fromtimestamp(read(record, parse_path(SORT_TIME[kind])) / 1000, UTC)
     cells = [Text(told(record)) for told in COLUMNS[kind].values()]
     table.add_row(f"{moment:%Y-%m-%d %H:%M:%S}", *cells)

@@ -184,7 +184,7 @@ def _keys(file: SettingsFile, problems: list[Problem]) -> KeyRules:
     return KeyRules(
         forms=tuple([(path, file.keys[text]) for text, path in paths]),
         region=merging.region,
-        most=merging.most_per_key,
+        max_per_key=merging.most_per_key,
         never=frozenset(map(folded, merging.never)),
     )
 

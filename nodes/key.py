@@ -13,7 +13,7 @@ from engine.flow.effect import ClaimKey
 from engine.language.path import parse_path, show_path
 from engine.ports.ids import is_placeholder
 from engine.profile.document import Path, Scalar
-from engine.profile.key import LONGEST, USUAL_KEYS, KeyRules, folded, key_text, plain_text
+from engine.profile.key import DEFAULT_KEY_RULES, MAX_KEY_LENGTH, KeyRules, folded, key_text, plain_text
 from engine.profile.operations import Refused, Set
 
 OneKey = Annotated[dict[str, Scalar], Meta(min_length=1, max_length=1)]
@@ -25,7 +25,7 @@ class Key(Struct, frozen=True):
     names: Path
     text: str
     value: Scalar  # as the profile is to show it
-    rules: KeyRules = USUAL_KEYS
+    rules: KeyRules = DEFAULT_KEY_RULES
 
     @property
     def path(self) -> str:
@@ -92,10 +92,10 @@ def read_id(given: str) -> str:
     return text
 
 
-def placeholder(text: str, what: str, rules: KeyRules = USUAL_KEYS) -> str:
+def placeholder(text: str, what: str, rules: KeyRules = DEFAULT_KEY_RULES) -> str:
     """Why `text` stands for nobody, in words; empty when it may stand for somebody."""
-    if len(text) > LONGEST:
-        return f"`{what}` is longer than {LONGEST} characters"
+    if len(text) > MAX_KEY_LENGTH:
+        return f"`{what}` is longer than {MAX_KEY_LENGTH} characters"
     if is_placeholder(text):
         return f"`{text}` at `{what}` is a placeholder and stands for nobody"
     if rules.never and folded(text) in rules.never:

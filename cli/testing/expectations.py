@@ -13,7 +13,7 @@ from cli.testing.play import Happened, Play
 from cli.traces import short
 from engine.language.absent import ABSENT
 from engine.problem import KeyPath
-from engine.profile.consent import state
+from engine.profile.consent import consent_state
 from engine.profile.document import Profile
 from flows.case import SOMEBODY, Event, Expect, Run, given_keys
 
@@ -196,7 +196,7 @@ def _in_words(shown: dict[str, Any], wanted: Mapping[str, Any], now: int) -> dic
         root, _, name = text.partition(".")
         if root == "consents":
             words |= {name: value} if name else value if isinstance(value, Mapping) else {}
-    said = {name: state(shown["consents"], name, now) for name, word in words.items() if isinstance(word, str)}
+    said = {name: consent_state(shown["consents"], name, now) for name, word in words.items() if isinstance(word, str)}
     return {**shown, "consents": {**shown["consents"], **said}}
 
 

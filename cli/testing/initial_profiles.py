@@ -6,7 +6,7 @@ from typing import Any
 from engine.language.path import parse_path, show_path
 from engine.ports.records import IdentityKey, ProfileWrite, Unit
 from engine.profile.apply import apply_operations
-from engine.profile.consent import decided
+from engine.profile.consent import decision_operations
 from engine.profile.document import Path, Profile, new_profile
 from engine.profile.fold import fold
 from engine.profile.key import KeyRules
@@ -33,7 +33,7 @@ def _operations(given: GivenProfile, now: int) -> Iterator[Operation]:
     for path, value in _values(given):
         yield Set(path, value)
     if given.consents:
-        yield from decided({}, decisions_of({"consents": given.consents}), now)
+        yield from decision_operations({}, decisions_of({"consents": given.consents}), now)
     for segment in given.segments:
         yield Add(("segments",), segment)
 

@@ -10,10 +10,10 @@ from engine.flow.run_state import RunState
 from engine.language.expression import Read
 from engine.problem import KeyPath, Problem
 from engine.profile.apply import apply_operations
-from engine.profile.consent import State, state
+from engine.profile.consent import ConsentState, consent_state
 from engine.profile.consented import consented
 
-_WORDS: dict[State, str] = {
+_WORDS: dict[ConsentState, str] = {
     "absent": "is absent",
     "revoked": "is revoked",
     "expired": "has expired",
@@ -68,7 +68,7 @@ def lacking(run_state: RunState, names: tuple[str, ...]) -> Lacking | None:
         return Lacking(names[0], f"consent `{names[0]}` is not given: no profile")
     consents = view["consents"]
     for name in names:
-        if (stands := state(consents, name, now)) != "given":
+        if (stands := consent_state(consents, name, now)) != "given":
             return Lacking(name, f"consent `{name}` {_WORDS[stands]}", consents.get(name))
     acting = run_state.acting or profile.id
     decided = [operation for operation in run_state.operations if operation.path[0] == "consents"]

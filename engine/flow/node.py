@@ -25,7 +25,7 @@ from engine.flow.effect import Effect
 from engine.flow.run import Identify
 from engine.profile.declared import Fields
 from engine.profile.document import Profile, Scalar
-from engine.profile.key import USUAL_KEYS, KeyRules
+from engine.profile.key import DEFAULT_KEY_RULES, KeyRules
 
 
 class Outcome(Struct, frozen=True):
@@ -150,7 +150,7 @@ class NodeContext(Struct, frozen=True):
     rules: Fields | None = None  # the declared rules by which other profiles are to be folded
     acting: str | None = None  # the id under which the unit acts: one of the profile's
     identify: Identify = "trust"  # what a key in the event proves
-    keys: KeyRules = USUAL_KEYS
+    keys: KeyRules = DEFAULT_KEY_RULES
     proven: Mapping[str, Scalar] = field(default_factory=dict)  # keys of the sender that a token has proven, by path
 
 

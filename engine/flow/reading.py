@@ -152,13 +152,13 @@ def _no_field(read: Read, depth: int, shape: Shape) -> Problem:
 
 
 def _unknown_segments(read: Read, names: ProjectNames) -> Iterable[Problem]:
-    for sought in read.sought:
-        problem = names.problem("segment", sought.text)
+    for literal in read.segment_literals:
+        problem = names.problem("segment", literal.text)
         if problem is not None:
             yield Problem(
                 code=problem.code,
                 message=problem.message,
-                offset=sought.offset,
-                length=sought.length,
+                offset=literal.offset,
+                length=literal.length,
                 help=problem.help,
             )

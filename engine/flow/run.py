@@ -12,7 +12,7 @@ from engine.flow.ask import Ask, Reply
 from engine.flow.effect import Effect
 from engine.profile.declared import Rule
 from engine.profile.document import Path, Profile, Scalar
-from engine.profile.key import USUAL_KEYS, KeyRules
+from engine.profile.key import DEFAULT_KEY_RULES, KeyRules
 from engine.profile.operations import Operation
 
 RunOutcome = Literal["finished", "failed"]
@@ -32,7 +32,7 @@ class Inputs(Struct, frozen=True):
     acting: str | None = None  # the id under which the unit acts, when there is a profile
     identify: Identify = "trust"  # what a key in the event proves
     fields: tuple[tuple[Path, Rule], ...] = ()  # paths of the profile with a declared rule
-    keys: KeyRules = USUAL_KEYS
+    keys: KeyRules = DEFAULT_KEY_RULES
     proven: dict[str, Scalar] = field(default_factory=dict)  # keys that are more than claims, whatever `identify` says
     flow: str = ""
 

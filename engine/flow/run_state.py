@@ -7,7 +7,7 @@ import msgspec
 
 from engine.flow.effect import Attach, AttachSession, Effect, Merge, SetEvent, SetSession
 from engine.flow.run import Inputs
-from engine.language.derived import WRITTEN
+from engine.language.derived import WRITTEN_AT
 from engine.profile.declared import Fields
 from engine.profile.document import Link as JoinStep
 from engine.profile.document import Path, Profile
@@ -106,7 +106,7 @@ class RunState:
         if united is before:  # undone, for good
             return
         known = step.id in before.links
-        if not known and (too_much := link_limit_reason(united, step, MAX_IDS, self.inputs.keys.most)):
+        if not known and (too_much := link_limit_reason(united, step, MAX_IDS, self.inputs.keys.max_per_key)):
             raise Refused(too_much)
         self.show_profile(scope, united)
         event = scope["event"]
@@ -171,7 +171,7 @@ def initial_state(inputs: Inputs, profile: dict[str, Any] | None = None) -> RunS
         # Not for authors to read, but for what functions work out:
         "stored_profile": inputs.profile,
         "operations": inputs.before,
-        WRITTEN: written_at,
+        WRITTEN_AT: written_at,
     }
     state = RunState(inputs, scope, inputs.profile, inputs.before, inputs.acting, rules)
     if profile is None and inputs.profile is not None:

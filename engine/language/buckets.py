@@ -43,14 +43,14 @@ GRAINS: Final = (
     Grain(HOUR_MS, 13, 8 * DAY_MS, 9 * DAY_MS),
     Grain(DAY_MS, 10, 400 * DAY_MS, 401 * DAY_MS),
 )
-SHORTEST: Final = MINUTE_MS
-LONGEST: Final = GRAINS[-1].longest
+MIN_WINDOW_MS: Final = MINUTE_MS
+MAX_WINDOW_MS: Final = GRAINS[-1].longest
 
 
 def check_window(window: int) -> None:
     """Raise `ValueError` when nothing can be counted over `window` (ms)."""
-    if not SHORTEST <= window <= LONGEST:
-        raise ValueError(f"a window is from {show_duration(SHORTEST)} to {show_duration(LONGEST)} long")
+    if not MIN_WINDOW_MS <= window <= MAX_WINDOW_MS:
+        raise ValueError(f"a window is from {show_duration(MIN_WINDOW_MS)} to {show_duration(MAX_WINDOW_MS)} long")
 
 
 def counted(buckets: Buckets, window: int, now: int) -> Number:

@@ -13,7 +13,7 @@ from engine.language.path import Scope, parse_path
 from engine.problem import ProblemError
 
 COUNTER = re.compile(r"[a-z][a-z0-9_-]{0,99}")
-WRITTEN = "written"  # what the scope holds under this name tells when a path of the profile was written
+WRITTEN_AT = "written"  # what the scope holds under this name tells when a path of the profile was written
 _ROOTS = ("traits", "pii", "consents")
 
 
@@ -65,7 +65,7 @@ def changed_at(path: str) -> Derived:
         raise ValueError(f"`{path}` is not a field of the profile: write one of {roots}")
 
     def value(scope: Scope) -> Any:
-        tell = scope.get(WRITTEN)
+        tell = scope.get(WRITTEN_AT)
         time = tell(scope, names) if tell is not None else None
         return ABSENT if time is None else time
 

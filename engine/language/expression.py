@@ -21,7 +21,7 @@ _PLAIN = PlainReader()
 _NOTED = RecordingReader()
 
 
-class Sought(Struct, frozen=True):
+class SegmentLiteral(Struct, frozen=True):
     """A literal text that is looked for among the profile's segments, and where it stands."""
 
     text: str
@@ -39,11 +39,11 @@ class Read(Struct, frozen=True):
     offset: int  # in characters of the author's text
     length: int
     handled: bool
-    sought: tuple[Sought, ...] = ()  # in `'vip' in profile.segments`
+    segment_literals: tuple[SegmentLiteral, ...] = ()  # in `'vip' in profile.segments`
     function: str = ""  # the one that reads it: `counted`, `changed_at`
 
 
-class Explained(Struct):
+class Explanation(Struct):
     """A result with every value that was read for it; "absent" stands for what is not there."""
 
     value: Any
@@ -62,10 +62,10 @@ class Condition:
         self.test: Callable[[Scope], bool] = Compiler(source, _PLAIN, lenient=True).truth(tree)
         self._noted = Compiler(source, _NOTED, lenient=True).truth(tree)
 
-    def explain(self, scope: Scope) -> Explained:
+    def explain(self, scope: Scope) -> Explanation:
         """What `test` gives, with the values that were read for it. What was skipped is not listed."""
         values: dict[str, Any] = {}
-        return Explained(self._noted((scope, values)), values)
+        return Explanation(self._noted((scope, values)), values)
 
 
 class Expression:
@@ -79,10 +79,10 @@ class Expression:
         self.evaluate: Callable[[Scope], Any] = Compiler(text, _PLAIN, lenient=False).present(tree)
         self._noted = Compiler(text, _NOTED, lenient=False).present(tree)
 
-    def explain(self, scope: Scope) -> Explained:
+    def explain(self, scope: Scope) -> Explanation:
         """What `evaluate` gives, with the values that were read for it; raises `Unusable` likewise."""
         values: dict[str, Any] = {}
-        return Explained(self.note(scope, values), values)
+        return Explanation(self.note(scope, values), values)
 
     def note(self, scope: Scope, values: dict[str, Any]) -> Any:
         """What `evaluate` gives; what is read goes to `values`, also when `Unusable` is raised."""
@@ -126,10 +126,12 @@ def reads_of(tree: Tree, *, handled: bool = False) -> tuple[Read, ...]:
 
 def _seeking(tree: Comparison, reads: tuple[Read, ...]) -> tuple[Read, ...]:
     """The reads of a comparison, with the texts that are looked for among the profile's segments."""
-    sought: dict[int, Sought] = {}
+    literals: dict[int, SegmentLiteral] = {}
     for left, (sign, right) in zip((tree.first, *(part for _, part in tree.rest)), tree.rest, strict=False):
         among = isinstance(right, Path) and right.path == SEGMENTS and sign in ("in", "notin")
         if among and isinstance(left, Constant) and isinstance(left.value, str):
             start, end = left.at
-            sought[right.at[0]] = Sought(left.value, start, end - start)
-    return tuple(replace(read, sought=(sought[read.offset],)) if read.offset in sought else read for read in reads)
+            literals[right.at[0]] = SegmentLiteral(left.value, start, end - start)
+    return tuple(
+        replace(read, segment_literals=(literals[read.offset],)) if read.offset in literals else read for read in reads
+    )

@@ -122,7 +122,7 @@ class Store(Protocol):
     async def search(self, query: Query, limit: int, after: str | None = None) -> Page:
         """Documents for which `engine.search.match.matches` holds, newest first, at most `limit` of them.
 
-        They come in the order of `engine.search.field.NEWEST`, those of about the same time in any. `after` is the
+        They come in the order of `engine.search.field.SORT_TIME`, those of about the same time in any. `after` is the
         cursor of the page before: what is stored meanwhile moves nothing. A page may be short, see `Page`; tombstones
         are not profiles. What has just been committed may be found a little later. Raises `BadCursor`.
         """

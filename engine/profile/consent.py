@@ -31,7 +31,7 @@ from engine.profile.operations import Refused, Set
 
 MAX_CONSENTS = 100  # of one profile
 
-State = Literal["given", "absent", "revoked", "expired", "unreadable"]
+ConsentState = Literal["given", "absent", "revoked", "expired", "unreadable"]
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 _TIMES = ("given", "revoked", "expires")
@@ -46,10 +46,10 @@ class Decision(Struct, frozen=True):
 
 def is_given(consents: Mapping[str, Any], name: str, now: int) -> bool:
     """Whether `consents`, as a profile shows them, hold `name` at `now` (ms). In doubt they do not."""
-    return state(consents, name, now) == "given"
+    return consent_state(consents, name, now) == "given"
 
 
-def state(consents: Mapping[str, Any], name: str, now: int) -> State:
+def consent_state(consents: Mapping[str, Any], name: str, now: int) -> ConsentState:
     """How the consent `name` stands at `now` (ms), by the table above."""
     value = consents.get(name)
     if value is None:
@@ -78,7 +78,7 @@ def is_consent_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def decided(consents: Mapping[str, Any], decisions: Mapping[str, Decision], now: int) -> Iterator[Set]:
+def decision_operations(consents: Mapping[str, Any], decisions: Mapping[str, Decision], now: int) -> Iterator[Set]:
     """The operations that write decisions made at `now` (ms); raises `Refused` where there would be too many."""
     if len({*consents, *decisions}) > max(MAX_CONSENTS, len(consents)):
         raise Refused(f"a profile has at most {MAX_CONSENTS} consents")

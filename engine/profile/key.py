@@ -13,7 +13,7 @@ from engine.profile.value import dotted
 Form = Literal["email", "phone", "lower", "exact"]
 FORMS: tuple[Form, ...] = get_args(Form)
 
-LONGEST = 200  # characters of a key's value
+MAX_KEY_LENGTH = 200  # characters of a key's value
 MAX_PER_KEY = 20  # profiles that one value joins, unless the project says otherwise
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -28,7 +28,7 @@ class KeyRules(Struct, frozen=True):
 
     forms: tuple[tuple[Path, Form], ...] = ()
     region: str | None = None
-    most: int = MAX_PER_KEY
+    max_per_key: int = MAX_PER_KEY
     never: frozenset[str] = frozenset()
 
     def form(self, path: Path) -> Form | None:
@@ -36,10 +36,10 @@ class KeyRules(Struct, frozen=True):
         return next((form for declared, form in self.forms if declared == path), None)
 
 
-USUAL_KEYS = KeyRules()
+DEFAULT_KEY_RULES = KeyRules()
 
 
-def key_text(path: Path, value: Scalar, rules: KeyRules = USUAL_KEYS) -> str:
+def key_text(path: Path, value: Scalar, rules: KeyRules = DEFAULT_KEY_RULES) -> str:
     """The form in which a key's value is compared and kept. Raises `Refused` for what cannot be such a key."""
     text = plain_text(value)
     match rules.form(path):
@@ -75,7 +75,7 @@ def folded(text: str) -> str:
 def _email(text: str, path: Path) -> str:
     address = folded(text)
     if not _EMAIL.fullmatch(address):
-        raise Refused(f"`{text[:LONGEST]}` at `{dotted(path)}` is not an e-mail address")
+        raise Refused(f"`{text[:MAX_KEY_LENGTH]}` at `{dotted(path)}` is not an e-mail address")
     return address
 
 
@@ -89,7 +89,7 @@ def _phone(text: str, path: Path, region: str | None) -> str:
         valid = False
     if not valid:
         where = f" of {region}, or one with its country code" if region else " with its country code"
-        raise Refused(f"`{text[:LONGEST]}` at `{dotted(path)}` is not a phone number{where}")
+        raise Refused(f"`{text[:MAX_KEY_LENGTH]}` at `{dotted(path)}` is not a phone number{where}")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 

@@ -11,7 +11,7 @@ from engine.profile.document import Link, LinkOrigin, Path, Profile, Side
 from engine.profile.operations import Operation, Set
 from engine.profile.tree import View
 
-MAX_STEPS = 500  # of one profile
+MAX_LINKS = 500  # of one profile
 MAX_NAMED = 5  # ids of a side that a step names
 
 
@@ -40,8 +40,8 @@ def link_limit_reason(united: Profile, step: Link, ids: int, most: int) -> str:
     """
     if len(united.parts) > ids:
         return f"a profile has at most {ids} ids"
-    if len(united.links) > MAX_STEPS:
-        return f"a profile has been joined at most {MAX_STEPS} times"
+    if len(united.links) > MAX_LINKS:
+        return f"a profile has been joined at most {MAX_LINKS} times"
     same = [each for each in united.links.values() if each.cause == step.cause and not each.undone]
     if sum(step.right in (each.left, each.right) for each in same) > most:
         return f"`{step.cause}` would join more than {most} profiles: that is nobody's own"

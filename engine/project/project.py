@@ -8,7 +8,7 @@ from msgspec.structs import force_setattr
 
 from engine.flow.plan import Flow
 from engine.profile.declared import Fields
-from engine.profile.key import USUAL_KEYS, KeyRules
+from engine.profile.key import DEFAULT_KEY_RULES, KeyRules
 from engine.project.retention import Retention
 from engine.project.segment import Segment, SegmentRules
 from engine.project.source import Source, Target
@@ -16,7 +16,7 @@ from engine.project.source import Source, Target
 WEEK_MS: Final = 604_800_000
 
 # Share of the runs of each outcome that are kept when nothing else is said. Debugged runs are always kept.
-KEPT: Final[Mapping[str, float]] = {
+DEFAULT_SHARES: Final[Mapping[str, float]] = {
     "finished": 0.01,
     "filtered": 0.01,
     "failed": 1.0,
@@ -31,7 +31,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     store: str | None = None
     fields: Fields = field(default_factory=dict)  # declared rules; a path that is not named shows its newest value
-    keys: KeyRules = USUAL_KEYS
+    keys: KeyRules = DEFAULT_KEY_RULES
     shares: Mapping[str, float] = field(default_factory=dict)
     window_ms: int = WEEK_MS  # how long an event id is remembered
     retention: Retention = Retention()
@@ -40,7 +40,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     def keep(self, outcome: str) -> float:
         """The share (0 to 1) of runs with this outcome that are kept."""
-        return self.shares.get(outcome, KEPT.get(outcome, 0.0))
+        return self.shares.get(outcome, DEFAULT_SHARES.get(outcome, 0.0))
 
 
 class Project(Struct, frozen=True, kw_only=True):

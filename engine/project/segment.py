@@ -12,7 +12,7 @@ from typing import Any, Final
 from msgspec import Struct, json, structs
 from msgspec.structs import force_setattr
 
-from engine.language.derived import WRITTEN
+from engine.language.derived import WRITTEN_AT
 from engine.language.expression import Condition, Read
 from engine.language.time_changes import TimeChange, next_time, time_changes_of
 from engine.profile.document import Profile, Standing
@@ -89,7 +89,7 @@ class SegmentRules:
             "now": at,
             "stored_profile": profile,
             "operations": pending or (),
-            WRITTEN: written_at,
+            WRITTEN_AT: written_at,
         }
 
     def with_time_passed(self, profile: Profile, shown: dict[str, Any], at: int) -> Profile:

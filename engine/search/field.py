@@ -67,7 +67,7 @@ FIELDS: Final[Mapping[Kind, Mapping[str, FieldType]]] = {
         "reason": "prose",
     },
 }
-NEWEST: Final[Mapping[Kind, str]] = {  # the time by which results are ordered; it never changes
+SORT_TIME: Final[Mapping[Kind, str]] = {  # the time by which results are ordered; it never changes
     "events": "received",
     "profiles": "metadata.created",
     "sessions": "created",

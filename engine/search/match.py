@@ -3,8 +3,9 @@
 Values are compared as texts, case and all: a text is itself, a number, `true` and `false` are as JSON has them; of a
 list any element may match. Null, empty lists and empty objects are no values.
 
-What free fields hold is searched within limits, beyond which it is stored and shown all the same: texts of at most
-`LONGEST` characters, at most `DEEPEST` levels deep, under names of at most `LONGEST_PATH` characters in all.
+Free fields are searched within limits: texts of at most `MAX_TEXT_LENGTH` characters, at most `MAX_DEPTH` levels deep,
+under names of at most `MAX_PATH_LENGTH` characters in all. Values beyond these limits are stored and shown, but no
+query finds them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,12 +17,12 @@ from msgspec import Struct
 from engine.profile.document import Profile
 from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
-from engine.search.field import NEWEST, Field, Kind, all_fields
+from engine.search.field import SORT_TIME, Field, Kind, all_fields
 from engine.search.query import AllOf, AnyOf, Begins, Exists, Is, Node, Not, Query, Within
 
-LONGEST: Final = 1024  # UTF-16 code units, as Elasticsearch counts
-LONGEST_PATH: Final = 2000
-DEEPEST: Final = 18  # objects and lists, counting the outermost object as 1
+MAX_TEXT_LENGTH: Final = 1024  # UTF-16 code units, as Elasticsearch counts
+MAX_PATH_LENGTH: Final = 2000
+MAX_DEPTH: Final = 18  # objects and lists, counting the outermost object as 1
 
 Roots = Mapping[str, Any]  # what a document has, by the roots of its fields
 
@@ -42,7 +43,7 @@ def moment_of(kind: Kind, document: Struct) -> int:
     """The time (ms) by which results of a kind are ordered."""
     if isinstance(document, Profile):
         return document.created
-    moment: int = getattr(document, NEWEST[kind])
+    moment: int = getattr(document, SORT_TIME[kind])
     return moment
 
 
@@ -63,15 +64,15 @@ def text_of(value: Any) -> str | None:
 
 def is_searched(text: str) -> bool:
     """Whether a text is short enough."""
-    return len(text) <= LONGEST // 2 or len(text.encode("utf-16-le", "surrogatepass")) // 2 <= LONGEST
+    return len(text) <= MAX_TEXT_LENGTH // 2 or len(text.encode("utf-16-le", "surrogatepass")) // 2 <= MAX_TEXT_LENGTH
 
 
 def values(field: Field, seen: Roots) -> Iterator[Any]:
     """The plain values of a field: the leaves at its path, through lists."""
     root = seen.get(field.root)
     if not field.path:
-        return _leaves(root, DEEPEST, LONGEST_PATH)
-    return _at(root, field.path, DEEPEST)
+        return _leaves(root, MAX_DEPTH, MAX_PATH_LENGTH)
+    return _at(root, field.path, MAX_DEPTH)
 
 
 def _at(value: Any, path: str, deeper: int) -> Iterator[Any]:

@@ -10,11 +10,11 @@ from msgspec import Struct
 from engine.search.field import Kind
 
 MAX_LIMIT: Final = 1000  # documents of a page
-USUAL: Final = 50
+DEFAULT_LIMIT: Final = 50
 
 INTEGERS: Final = range(-(2**63), 2**63)  # what every store takes
 
-Place = str | int
+CursorValue = str | int
 
 
 class Page(Struct, frozen=True):
@@ -35,15 +35,15 @@ class BadCursor(ValueError):
         super().__init__("`after` is not the cursor of a page of this search: leave it out to begin anew")
 
 
-def write_cursor(kind: Kind, *place: Place) -> str:
+def write_cursor(kind: Kind, *place: CursorValue) -> str:
     """A cursor that leads behind a place. What a place is, only the store knows."""
     return urlsafe_b64encode(msgspec.json.encode((kind, *place))).decode().rstrip("=")
 
 
-def read_cursor(text: str, kind: Kind, *types: type[Place]) -> tuple[Place, ...]:
+def read_cursor(text: str, kind: Kind, *types: type[CursorValue]) -> tuple[CursorValue, ...]:
     """The place in a cursor: one value for each of `types`. Raises `BadCursor`."""
     try:
-        found = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=list[Place])
+        found = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=list[CursorValue])
     except (ValueError, binascii.Error, msgspec.DecodeError):
         raise BadCursor from None
     if found[:1] != [kind] or [type(one) for one in found[1:]] != list(types):

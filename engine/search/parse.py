@@ -17,7 +17,7 @@ from engine.search.field import FIELDS, Field, Kind, field_of, remedy
 from engine.search.query import EVERYTHING, AllOf, AnyOf, Begins, Exists, Is, Node, Not, Number, Query, Within
 from engine.search.syntax import read, refuse
 
-DEEPEST = 20  # conditions within one another; stores take 30 with what they add
+MAX_DEPTH = 20  # conditions within one another; stores take 30 with what they add
 
 _CAPITALS = {"and": "AND", "or": "OR", "not": "NOT", "&&": "AND", "||": "OR", "!": "NOT"}
 
@@ -50,8 +50,8 @@ def parse(text: str, kind: Kind, now: int, declared: Fields | None = None) -> Qu
 
 
 def _node(item: Any, context: Context) -> Node:
-    if context.depth > DEEPEST:
-        refuse("too-deep", f"conditions nest at most {DEEPEST} deep", item.pos or 0)
+    if context.depth > MAX_DEPTH:
+        refuse("too-deep", f"conditions nest at most {MAX_DEPTH} deep", item.pos or 0)
     inner = msgspec.structs.replace(context, depth=context.depth + 1)
     match item:
         case tree.OrOperation():

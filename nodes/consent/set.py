@@ -3,7 +3,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from engine.flow.node import ConsentNames, Fixed, Node, NodeContext, Outcome, Port, Sole, Span
-from engine.profile.consent import Decision, decided
+from engine.profile.consent import Decision, decision_operations
 
 
 class ConsentSet(Node, frozen=True, tag="consent.set"):
@@ -49,4 +49,4 @@ agreed:
         if context.profile is None:
             return self.failed(reason="no profile")
         decisions = {name: Decision(given, self.expires_in) for name, given in self.consents.items()}
-        return self.done(effects=tuple(decided(context.profile["consents"], decisions, context.now)))
+        return self.done(effects=tuple(decision_operations(context.profile["consents"], decisions, context.now)))

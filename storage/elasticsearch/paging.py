@@ -10,7 +10,7 @@ from msgspec import Struct, json
 
 from engine.search.field import Kind
 from engine.search.match import matches
-from engine.search.page import Page, Place, read_cursor, write_cursor
+from engine.search.page import CursorValue, Page, read_cursor, write_cursor
 from engine.search.query import Query
 from engine.search.translation import translate
 from storage.elasticsearch.dsl import Dsl, DslTranslation
@@ -22,7 +22,7 @@ AT_ONCE: Final = 200  # documents of one request
 MAX_READ: Final = 10_000  # documents for one page
 MAX_BYTES: Final = 16 * 1024 * 1024  # of a page
 
-Order = dict[str, type[Place]]  # fields, the first counts most; all descending
+Order = dict[str, type[CursorValue]]  # fields, the first counts most; all descending
 
 COMMITTED: Final[Order] = {"stamp": int, "nth": int, "id": str}
 ORDERS: Final[dict[Kind, Order]] = {
@@ -65,7 +65,7 @@ async def page_of(search: Search, names: Names, query: Query, limit: int, after:
     kind = query.kind
     order = ORDERS[kind]
     index: str = getattr(names, kind)
-    place: tuple[Place, ...] = ()
+    place: tuple[CursorValue, ...] = ()
     if after is None:
         await search.refresh(index)
     else:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from engine.search.field import NEWEST, Field, Kind
+from engine.search.field import SORT_TIME, Field, Kind
 from engine.search.query import Begins, Exists, Is, Within
 from engine.search.translation import Leaf
 
@@ -26,7 +26,7 @@ class Sql:
 
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
-        self._moment = NEWEST[kind].rpartition(".")[2]  # where the time stands in the stored document
+        self._moment = SORT_TIME[kind].rpartition(".")[2]  # where the time stands in the stored document
 
     def all_of(self, parts: Sequence[Condition]) -> Condition:
         """All parts hold."""
@@ -47,7 +47,7 @@ class Sql:
                 return self.any_of([self._holds(text) for text in texts]), NEVER
             case Begins(text=text):
                 return self._holds(text), NEVER
-            case Within(field=field) if field.name == NEWEST[self._kind]:
+            case Within(field=field) if field.name == SORT_TIME[self._kind]:
                 condition = self._within(leaf)
                 return condition, condition
             case Within(field=field) | Exists(field=field):

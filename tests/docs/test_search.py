@@ -11,8 +11,8 @@ from engine.problem import Problem, ProblemError
 from engine.search import match, syntax
 from engine.search.field import FIELDS, KINDS
 from engine.search.match import matches
-from engine.search.page import MAX_LIMIT, USUAL
-from engine.search.parse import DEEPEST, parse
+from engine.search.page import DEFAULT_LIMIT, MAX_LIMIT
+from engine.search.parse import MAX_DEPTH, parse
 from tests.docs.test_examples import anchors
 
 PAGE = (Path(__file__).parents[2] / "docs" / "search.md").read_text()
@@ -81,9 +81,10 @@ def test_a_part_of_a_reason_is_found(query: str) -> None:
 
 
 @pytest.mark.parametrize("told", [
-    f"{match.LONGEST:,} characters", f"{match.DEEPEST} levels", f"{match.LONGEST_PATH:,} characters in all",
-    f"{syntax.MAX_LENGTH:,} characters, {syntax.MAX_WORDS} words", f"{DEEPEST} conditions",
-    f"1 to {MAX_LIMIT:,}; {USUAL} when",
+    f"{match.MAX_TEXT_LENGTH:,} characters", f"{match.MAX_DEPTH} levels",
+    f"{match.MAX_PATH_LENGTH:,} characters in all",
+    f"{syntax.MAX_LENGTH:,} characters, {syntax.MAX_WORDS} words", f"{MAX_DEPTH} conditions",
+    f"1 to {MAX_LIMIT:,}; {DEFAULT_LIMIT} when",
 ])  # fmt: skip
 def test_the_limits_are_those_of_the_code(told: str) -> None:
     assert told in " ".join(PAGE.split())

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from engine.profile.key import USUAL_KEYS, KeyRules
+from engine.profile.key import DEFAULT_KEY_RULES, KeyRules
 from flows.project import load_project
 from nodes import builtin
 
@@ -27,10 +27,10 @@ def test_keys_have_forms_and_merging_has_limits(tmp_path: Path) -> None:
             (("traits", "card"), "exact"),
         ),
         region="DE",
-        most=5,
+        max_per_key=5,
         never=frozenset({"info@shop.example"}),
     )
 
 
 def test_nothing_has_to_be_said(tmp_path: Path) -> None:
-    assert rules(tmp_path, "name: shop\n") == USUAL_KEYS
+    assert rules(tmp_path, "name: shop\n") == DEFAULT_KEY_RULES

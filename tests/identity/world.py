@@ -61,7 +61,7 @@ Session = tuple[str, str]  # source and name
 @cache
 def the_project() -> Project:
     """What all histories are served."""
-    return project(*FLOWS, sources=(TRUST, LINK), settings=Settings(keys=KeyRules(most=99)))
+    return project(*FLOWS, sources=(TRUST, LINK), settings=Settings(keys=KeyRules(max_per_key=99)))
 
 
 class Seen(NamedTuple):

@@ -20,7 +20,7 @@ from engine.flow.run import Asked, Identify, Inputs
 from engine.flow.run_state import OPERATIONS, RunState, initial_state
 from engine.flow.trace import Trace
 from engine.ports.records import Session
-from engine.profile.consent import decided
+from engine.profile.consent import decision_operations
 from engine.profile.document import Profile, Scalar
 from engine.profile.fold import fold
 from engine.profile.merge import connected
@@ -159,7 +159,7 @@ class UnitRun:
             return
         known = self.state.scope["profile"]["consents"]
         try:
-            operations = tuple(decided(known, decisions_of(event.properties), self.start.now))
+            operations = tuple(decision_operations(known, decisions_of(event.properties), self.start.now))
             self.state = self.membership.with_segments(self.state.after("", None, operations))
             self.membership.queue_events(self.state, self.membership.segment_events(self.state, event))
         except Refused as refused:

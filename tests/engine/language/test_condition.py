@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.language.expression import Explained, Read, compile_condition
+from engine.language.expression import Explanation, Read, compile_condition
 from engine.problem import ProblemError
 from tests.engine.language.scopes import SCOPE, expressions, scopes
 
@@ -183,7 +183,7 @@ def test_the_explanation_has_every_value_by_its_text():
     condition = compile_condition(
         "event.properties['order-id'] == 'o-2' or profile.traits.rank > event.properties.total"
     )
-    assert condition.explain(SCOPE) == Explained(
+    assert condition.explain(SCOPE) == Explanation(
         False,
         {"event.properties['order-id']": "o-1", "profile.traits.rank": "absent", "event.properties.total": 5},
     )

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 
 from engine.language.absent import Absent, Unfit, Unusable
-from engine.language.expression import Explained, Read, compile_expression
+from engine.language.expression import Explanation, Read, compile_expression
 from tests.engine.language.scopes import SCOPE, expressions, scopes
 
 
@@ -146,7 +146,7 @@ def test_reads_tell_what_is_handled():
 
 def test_an_explanation_holds_what_was_read():
     expression = compile_expression("event.properties.total + (event.properties.missing | default(1))")
-    assert expression.explain(SCOPE) == Explained(
+    assert expression.explain(SCOPE) == Explanation(
         6, {"event.properties.total": 5, "event.properties.missing": "absent"}
     )
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from engine.profile.consent import MAX_CONSENTS, Decision, decided, is_consent_name, is_given, state
+from engine.profile.consent import MAX_CONSENTS, Decision, consent_state, decision_operations, is_consent_name, is_given
 from engine.profile.operations import Refused, Set
 
 NOW = 1_700_000_000_000
@@ -46,12 +46,12 @@ BEFORE, LATER = NOW - 1, NOW + 1
     ],
 )
 def test_a_consent_is_given_only_where_that_is_sure(value: Any, expected: str) -> None:
-    assert state({"mail": value}, "mail", NOW) == expected
+    assert consent_state({"mail": value}, "mail", NOW) == expected
     assert is_given({"mail": value}, "mail", NOW) == (expected == "given")
 
 
 def test_what_nobody_spoke_of_is_not_given():
-    assert state({}, "mail", NOW) == "absent"
+    assert consent_state({}, "mail", NOW) == "absent"
     assert not is_given({"post": True}, "mail", NOW)
 
 
@@ -65,20 +65,20 @@ def test_what_nobody_spoke_of_is_not_given():
     ],
 )
 def test_a_decision_replaces_what_stood_there(decision: Decision, value: Any) -> None:
-    assert list(decided({"mail": True}, {"mail": decision}, NOW)) == [Set(("consents", "mail"), value)]
-    assert state({"mail": value}, "mail", NOW) == ("given" if decision.given else "revoked")
+    assert list(decision_operations({"mail": True}, {"mail": decision}, NOW)) == [Set(("consents", "mail"), value)]
+    assert consent_state({"mail": value}, "mail", NOW) == ("given" if decision.given else "revoked")
 
 
 def test_a_profile_has_a_limited_number_of_consents():
     full = {f"c{i}": True for i in range(MAX_CONSENTS)}
-    assert list(decided(full, {"c1": Decision(given=False)}, NOW))
+    assert list(decision_operations(full, {"c1": Decision(given=False)}, NOW))
     with pytest.raises(Refused, match="at most 100 consents"):
-        list(decided(full, {"one-more": Decision(given=True)}, NOW))
+        list(decision_operations(full, {"one-more": Decision(given=True)}, NOW))
 
 
 def test_who_has_too_many_consents_by_merging_may_still_take_them_back():
     too_many = {f"c{i}": True for i in range(MAX_CONSENTS + 20)}
-    assert list(decided(too_many, {"c119": Decision(given=False)}, NOW))
+    assert list(decision_operations(too_many, {"c119": Decision(given=False)}, NOW))
 
 
 @pytest.mark.parametrize("name", ["newsletter", "e_mail", "ad-storage", "_", "2024", "A" * 100])

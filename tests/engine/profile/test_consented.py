@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.profile.consent import Decision, decided
+from engine.profile.consent import Decision, decision_operations
 from engine.profile.consented import consented
 from engine.profile.operations import Set, Unset
 from tests.engine.profile.histories import examples
@@ -69,7 +69,7 @@ def test_after_any_merges_the_newest_decision_counts_and_at_one_time_no_grant(ac
     words: list[tuple[int, bool]] = []
     for id, later, agrees in acts:
         clock += later
-        ops = list(decided(people.read(id).get("consents", {}), {"mail": Decision(given=agrees)}, clock))
+        ops = list(decision_operations(people.read(id).get("consents", {}), {"mail": Decision(given=agrees)}, clock))
         people.commit(id, ops, clock)
         words.append((max(part.last for part in people.of(id).parts.values()), agrees))
     for left, right in joins:

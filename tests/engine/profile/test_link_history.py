@@ -9,7 +9,7 @@ from engine.profile.apply import apply_operations
 from engine.profile.clash import MAX_CLASHES, SHORT
 from engine.profile.document import Clash, Link, Members, Profile, Side, new_profile
 from engine.profile.fold import fold
-from engine.profile.link_history import MAX_NAMED, MAX_STEPS, Cause, ProfileState, link_limit_reason, with_origin
+from engine.profile.link_history import MAX_LINKS, MAX_NAMED, Cause, ProfileState, link_limit_reason, with_origin
 from engine.profile.merge import link_id, unite, unmerge
 from engine.profile.operations import Increment, Operation, Set
 
@@ -199,6 +199,6 @@ def test_a_cause_and_a_profile_join_no_more_than_they_may(united: Profile, told:
 
 
 def test_a_profile_has_no_endless_list_of_steps() -> None:
-    steps = {f"{n}": Link(f"{n}", "a", "b", f"{n}") for n in range(MAX_STEPS + 1)}
+    steps = {f"{n}": Link(f"{n}", "a", "b", f"{n}") for n in range(MAX_LINKS + 1)}
     united = replace(new_profile("a", 1), links=steps)
     assert "joined at most" in link_limit_reason(united, Link("x", "a", "b", "x"), ids=10, most=3)

@@ -6,7 +6,7 @@ import pytest
 
 from engine.ports.records import Rejected, Session, StoredEvent
 from engine.profile.document import Part, Profile
-from engine.search.match import LONGEST, matches
+from engine.search.match import MAX_TEXT_LENGTH, matches
 from engine.search.page import BadCursor, read_cursor, write_cursor
 from engine.search.parse import parse
 
@@ -54,9 +54,9 @@ def found(text: str, **properties: Any) -> bool:
     pytest.param("6", "properties.x:>5", False, id="texts have no size"),
     pytest.param(True, "properties.x:>0", False, id="nor has true"),
     pytest.param([1, 9], "properties.x:[5 TO 10}", True, id="any number of a list"),
-    pytest.param("x" * LONGEST, "properties.x:*", True, id="the longest text that is searched"),
-    pytest.param("x" * (LONGEST + 1), "properties.x:*", False, id="a longer one is not"),
-    pytest.param("🐎" * (LONGEST // 2 + 1), "properties.x:🐎*", False, id="as UTF-16 counts"),
+    pytest.param("x" * MAX_TEXT_LENGTH, "properties.x:*", True, id="the longest text that is searched"),
+    pytest.param("x" * (MAX_TEXT_LENGTH + 1), "properties.x:*", False, id="a longer one is not"),
+    pytest.param("🐎" * (MAX_TEXT_LENGTH // 2 + 1), "properties.x:🐎*", False, id="as UTF-16 counts"),
     pytest.param("red", "properties.x:(red OR blue)", True, id="one of two"),
     pytest.param("red", "NOT properties.x:red", False, id="not"),
     pytest.param("red", "properties.x:* -properties.x:blue", True, id="any but"),

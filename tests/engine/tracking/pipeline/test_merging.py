@@ -42,7 +42,7 @@ trigger: {event: counted}
 nodes:
   add: {profile.increment: {traits.count: 1}}
 """
-RULES = KeyRules(forms=((("pii", "phone"), "phone"),), region="DE", most=3)
+RULES = KeyRules(forms=((("pii", "phone"), "phone"),), region="DE", max_per_key=3)
 SETTINGS = Settings(keys=RULES, shares={"finished": 0})
 LINK = Source(source="page", identify="link")
 
