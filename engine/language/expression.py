@@ -79,11 +79,6 @@ class Expression:
         self.evaluate: Callable[[Scope], Any] = Compiler(text, _PLAIN, lenient=False).present(tree)
         self._noted = Compiler(text, _NOTED, lenient=False).present(tree)
 
-    def explain(self, scope: Scope) -> Explanation:
-        """What `evaluate` gives, with the values that were read for it; raises `Unusable` likewise."""
-        values: dict[str, Any] = {}
-        return Explanation(self.note(scope, values), values)
-
     def note(self, scope: Scope, values: dict[str, Any]) -> Any:
         """What `evaluate` gives; what is read goes to `values`, also when `Unusable` is raised."""
         return self._noted((scope, values))
@@ -92,11 +87,6 @@ class Expression:
 def compile_condition(text: str, roots: frozenset[str] = ROOTS) -> Condition:
     """The condition that `text` spells; raises `ProblemError` with the place and the remedy."""
     return Condition(text, check(parse(_bare(text)), roots))
-
-
-def compile_expression(text: str, roots: frozenset[str] = ROOTS) -> Expression:
-    """The expression that `text` spells, without {{ }}; raises `ProblemError`."""
-    return Expression(text, check(parse(_bare(text)), roots), text)
 
 
 def compile_tokens(tokens: Tokens, roots: frozenset[str] = ROOTS) -> Expression:

@@ -1,8 +1,4 @@
-"""What may be seen and what is consented to, by who joined what: a claim joins ids, yet proves nothing.
-
-A part that was written while parts joined by a claim were in sight may hold what was copied from them, so it is never
-shown to a sender without authority, also after the claim was undone.
-"""
+"""Consent across links: a claim joins ids but proves nothing, so it cannot give a consent to another id."""
 
 from engine.profile.cellpath import cell_path
 from engine.profile.consent import is_given, is_time
@@ -13,12 +9,6 @@ from engine.profile.merge import connected
 from engine.profile.tree import View
 
 NEVER = -1  # ms
-
-
-def view_for(profile: Profile, id: str, fields: Fields | None = None) -> View:
-    """What a sender without authority that acts under `id` may see of a profile."""
-    own = connected(profile.links, id, proven=True)
-    return fold_parts([part for part in profile.parts.values() if part.id in own and not part.mixed], fields)
 
 
 def consented(

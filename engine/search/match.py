@@ -17,7 +17,7 @@ from msgspec import Struct
 from engine.profile.document import Profile
 from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
-from engine.search.field import SORT_TIME, Field, Kind, all_fields
+from engine.search.field import Field, Kind, all_fields
 from engine.search.query import AllOf, AnyOf, Begins, Exists, Is, Node, Not, Query, Within
 
 MAX_TEXT_LENGTH: Final = 1024  # UTF-16 code units, as Elasticsearch counts
@@ -37,14 +37,6 @@ def roots(query: Query, document: Struct) -> Roots:
     if isinstance(document, Profile):
         return profile_view(document, fold(document, query.declared))
     return msgspec.structs.asdict(document)
-
-
-def moment_of(kind: Kind, document: Struct) -> int:
-    """The time (ms) by which results of a kind are ordered."""
-    if isinstance(document, Profile):
-        return document.created
-    moment: int = getattr(document, SORT_TIME[kind])
-    return moment
 
 
 def texts(field: Field, seen: Roots) -> Iterator[str]:

@@ -14,8 +14,8 @@ from engine.ports.records import ProfileWrite, Rejected, RunRecord, Session, Ses
 from engine.ports.store import Store
 from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
-from engine.search.field import KINDS, Kind
-from engine.search.match import matches, moment_of
+from engine.search.field import KINDS, SORT_TIME, Kind
+from engine.search.match import matches
 from engine.search.page import BadCursor, Page, write_cursor
 from engine.search.parse import parse
 from engine.search.query import Query
@@ -266,7 +266,7 @@ class SearchContract:
             text = query(rng, kind)
             asked = parse(text, kind, NOW)
             expected = [one for one in stored if matches(asked, one)]
-            expected.sort(key=lambda one: -moment_of(kind, one))
+            expected.sort(key=lambda one: getattr(one, SORT_TIME[kind].rpartition(".")[2]), reverse=True)
             assert await ids(store, text, kind, limit=rng.choice([4, 1000])) == [one.id for one in expected], text
 
 

@@ -1,9 +1,10 @@
 import pytest
 
 from engine.language.absent import Absent
-from engine.language.expression import compile_condition, compile_expression
+from engine.language.expression import compile_condition
 from engine.language.path import ROOTS
 from engine.problem import ProblemError
+from tests.engine.language.expressions import compile_expression
 
 NOON = 1_714_564_800_000  # 2024-05-01T12:00:00Z
 SCOPE = {

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given, settings
 
 from engine.language.absent import Absent, Unfit, Unusable
-from engine.language.expression import Explanation, Read, compile_expression
+from engine.language.expression import Read
+from tests.engine.language.expressions import compile_expression
 from tests.engine.language.scopes import SCOPE, expressions, scopes
 
 
@@ -61,7 +62,7 @@ def test_expressions_keep_their_types(text, value):
     result = expression.evaluate(SCOPE)
     assert result == value
     assert type(result) is type(value)
-    assert expression.explain(SCOPE).value == value
+    assert expression.note(SCOPE, {}) == value
 
 
 @pytest.mark.parametrize(
@@ -144,11 +145,10 @@ def test_reads_tell_what_is_handled():
     )
 
 
-def test_an_explanation_holds_what_was_read():
-    expression = compile_expression("event.properties.total + (event.properties.missing | default(1))")
-    assert expression.explain(SCOPE) == Explanation(
-        6, {"event.properties.total": 5, "event.properties.missing": "absent"}
-    )
+def test_an_expression_notes_the_values_that_it_reads():
+    expression, values = compile_expression("event.properties.total + (event.properties.missing | default(1))"), {}
+    assert expression.note(SCOPE, values) == 6
+    assert values == {"event.properties.total": 5, "event.properties.missing": "absent"}
 
 
 def test_what_was_read_before_a_failure_is_noted():
@@ -169,7 +169,7 @@ def outcome(evaluate, scope):
 @settings(max_examples=300)
 def test_an_expression_gives_a_value_or_is_unusable(text, scope):
     expression = compile_expression(text)
-    assert outcome(expression.evaluate, scope) == outcome(lambda seen: expression.explain(seen).value, scope)
+    assert outcome(expression.evaluate, scope) == outcome(lambda scope: expression.note(scope, {}), scope)
 
 
 class Trap:

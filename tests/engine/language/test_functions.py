@@ -1,8 +1,8 @@
 import pytest
 
 from engine.language.absent import ABSENT, Absent, Unfit
-from engine.language.expression import compile_expression
 from engine.language.functions import FILTERS, FUNCTIONS
+from tests.engine.language.expressions import compile_expression
 
 NOON = 1_714_564_800_000  # 2024-05-01T12:00:00Z
 

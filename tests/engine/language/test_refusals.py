@@ -4,9 +4,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.language.expression import compile_condition, compile_expression
+from engine.language.expression import compile_condition
 from engine.language.hints import HOMES, WORDS
 from engine.problem import ProblemError
+from tests.engine.language.expressions import compile_expression
 
 
 def problem_of(compile, text):

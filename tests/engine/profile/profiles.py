@@ -6,7 +6,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from engine.profile.apply import apply_operations
-from engine.profile.consented import view_for
 from engine.profile.declared import Fields
 from engine.profile.document import Link, Profile, new_profile
 from engine.profile.fold import fold
@@ -67,6 +66,3 @@ class People:
 
     def read(self, id: str) -> dict[str, Any]:
         return fold(self.of(id), self.fields)
-
-    def view(self, id: str) -> dict[str, Any]:
-        return view_for(self.of(id), id, self.fields)

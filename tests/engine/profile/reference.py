@@ -360,6 +360,3 @@ class World:
             raise
         self.sheets[id].last = time
         self.sheets[id].mixed |= self.ids(id) != self.ids(id, proven=True)
-
-    def view(self, id: str) -> dict[str, Any]:
-        return fold([s for s in self.members(id, proven=True) if not s.mixed], self.fields)

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from engine.language.buckets import DAY_MS, HOUR_MS, MINUTE_MS, counted, grain_of
 from engine.profile.apply import apply_operations
-from engine.profile.consented import view_for
 from engine.profile.document import Part, Profile, new_profile
 from engine.profile.fold import fold
 from engine.profile.merge import connected
@@ -75,15 +74,6 @@ def test_counts_of_merged_profiles_add_up_and_are_given_back(past, steps, betwee
         counting.people.merge(left, right, cause)
     counting.play(later)
     counting.check()
-
-
-def test_who_may_not_see_a_part_does_not_see_what_was_counted_in_it():
-    people = People("AB")
-    people.commit("A", [Count("n", 1, NOON)], NOON)
-    people.commit("B", [Count("n", 5, NOON)], NOON)
-    people.merge("A", "B", "k", claim=True)
-    assert counted(fold(people.of("A"))["counters"]["n"], DAY_MS, NOON) == 6
-    assert counted(view_for(people.of("A"), "A")["counters"]["n"], DAY_MS, NOON) == 1
 
 
 def test_a_profile_shows_its_counters_by_the_time_of_their_buckets():
