@@ -26,24 +26,24 @@ def measure_engine() -> dict[str, float]:
     profile, _ = apply_operations(new_profile("p-1", 1), "p-1", traits, 2)
     properties = {"order": "A-1", "total": 620, "tier": "gold", "currency": "EUR"}
     event = {"id": "e-1", "type": "order-completed", "properties": properties, "context": {}}
-    inputs = Inputs(event, {"id": "s-1"}, {"id": "shop"}, profile, 3, "seed", acting="p-1")
+    inputs = Inputs(event, {"id": "s-1"}, {"id": "shop"}, profile, 3, "seed", acting_id="p-1")
     sight = initial_state(inputs)
 
     def plain() -> None:
         machine = Machine(flow, inputs, sight)
         machine.advance()
-        machine.final()
+        machine.final_state()
 
     def traced() -> None:
         machine = Machine(flow, inputs, sight, Trace(time.perf_counter))
         machine.advance()
-        machine.final()
+        machine.final_state()
 
     def rendered() -> None:
         trace = Trace(time.perf_counter)
         machine = Machine(flow, inputs, sight, trace)
         machine.advance()
-        machine.final()
+        machine.final_state()
         render(trace, machine)
 
     plain()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from engine.flow.node import Names, Node, type_name
+from engine.flow.node import Node, Reference, type_name
 from engine.flow.plan import Flow, PlannedNode
 from engine.flow.registry import field_notes
 from engine.problem import Problem, ProblemError, did_you_mean
@@ -75,7 +75,7 @@ class Addresses:
 def asks_outside(node: type[Node]) -> bool:
     """Whether nodes of this type ask a target, so that they may be mocked."""
     notes = (note for said in field_notes(node).values() for note in said)
-    return any(isinstance(note, Names) and note.kind == "target" for note in notes)
+    return any(isinstance(note, Reference) and note.kind == "target" for note in notes)
 
 
 def _unknown(kind: str, name: str, help: str, where: str = "") -> ProblemError:

@@ -14,8 +14,8 @@ def circling(flow: Flow) -> Iterator[Problem]:
     if flow.trigger.when is not None:
         return
     for node in flow.nodes:
-        type = node.fill.literals.get("type") if type_name(node.node) == EMITTING else None
-        if isinstance(type, str) and flow.trigger.takes_type(type.strip()) and _surely(flow, node):
+        type = node.template.literals.get("type") if type_name(node.node) == EMITTING else None
+        if isinstance(type, str) and flow.trigger.matches_type(type.strip()) and _surely(flow, node):
             message = f"`{type}` starts this flow again, and nothing but the limit on events that emit events ends that"
             help = "give it a type of its own, or take clients' events only: `when: event.origin == 'client'`"
             at = ("nodes", node.id, EMITTING, "type")

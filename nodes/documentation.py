@@ -11,14 +11,14 @@ from engine.flow.node import (
     ConsentNames,
     Counters,
     Fixed,
+    IsCondition,
+    IsDuration,
     Keys,
-    Names,
     Node,
-    Parts,
+    PercentEncoded,
     Port,
+    Reference,
     Sole,
-    Span,
-    Truth,
     asks,
     declared_ports,
     type_name,
@@ -33,7 +33,7 @@ This page is made from the code by `python docs/generate.py`.
 A node of a flow has an id, one key that is its type, and what is common to all nodes (`next`, `when`, `join`, …).
 Values may be templates (`"{{ event.properties.total }}"`) unless it says *no templates*; a scalar is a text, a number,
 true or false. A plain `next: x` wires the ports marked *main*. Every type also has the ports `failed` (an absent value,
-a limit, or no answer from the world) and `skipped` (its `when` was false, a consent was lacking, or it is disabled).
+a limit, or no answer from the world) and `skipped` (its `when` was false, a consent was missing, or it is disabled).
 """
 
 
@@ -86,21 +86,21 @@ def _ports(ports: Iterable[Port]) -> Iterator[tuple[str, ...]]:
 
 def _value(kind: shape.Type, given: tuple[Any, ...]) -> str:
     words = _words(kind)
-    if _has(given, Truth):
+    if _has(given, IsCondition):
         words = words.replace("true or false", "condition")
-    if _has(given, Span):
+    if _has(given, IsDuration):
         return "duration such as `10m`, no templates"
     for note in given:
         if isinstance(note, Counters):
             words = words.replace("list of text", "list of them").replace("text", "name of a counter") + " by counter"
         elif isinstance(note, Keys):
             words += ", by paths below " + ", ".join(f"`{root}`" for root in note.roots)
-        elif isinstance(note, Names):
+        elif isinstance(note, Reference):
             what = f"a {note.kind.replace('-', ' ')}"
             words = words.replace("list of text", f"list of names of {what}").replace("text", f"name of {what}")
     if _has(given, ConsentNames):
         words += ", by name of a consent"
-    if _has(given, Parts):
+    if _has(given, PercentEncoded):
         words += ", what is filled in percent-encoded"
     return words + (", no templates" if _has(given, Fixed) else "")
 

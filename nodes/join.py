@@ -11,7 +11,7 @@ from engine.profile.document import Profile
 from engine.profile.merge import link_id
 
 
-class Joining(Struct, frozen=True):
+class JoinDecision(Struct, frozen=True):
     """What comes of one profile that was found: the effect, if any; and `apart`, when the two were set apart before."""
 
     merge: Merge | None = None
@@ -19,31 +19,31 @@ class Joining(Struct, frozen=True):
     apart: bool = False
 
 
-def joining(
+def decide_join(
     context: NodeContext, own: Profile, found: ProfileReply, other: Profile, cause: str, *, proven: bool = False
-) -> Joining:
+) -> JoinDecision:
     """How the run's profile `own` is to be joined with `other`, which was found for `cause`.
 
     `proven` says that the sender has brought a token for it.
 
     A step is recorded also where other steps have joined the two before: then undoing one of them is not enough.
     """
-    left = context.acting or own.id
-    right = found.under if found.under in other.parts else other.id
+    left = context.acting_id or own.id
+    right = found.found_under_id if found.found_under_id in other.parts else other.id
     new = not other.parts.keys() <= own.parts.keys()
     if left == right:
-        return Joining()
+        return JoinDecision()
     step = link_id(left, right, cause)
     known = [profile.links[step] for profile in (own, other) if step in profile.links]
     if any(each.undone for each in known):
-        return Joining(apart=new)
+        return JoinDecision(apart=new)
     claimed = found.claimed or not (proven or context.identify == "trust")
     if not new and known and (claimed or not all(each.claim for each in known)):
-        return Joining()  # nothing that is not known already
-    return Joining(Merge(other, left, right, cause, claimed=found.claimed, proven=proven), new)
+        return JoinDecision()  # nothing that is not known already
+    return JoinDecision(Merge(other, left, right, cause, claimed=found.claimed, proven=proven), new)
 
 
-def first_new(joined: Sequence[Joining]) -> str | None:
+def first_new(joined: Sequence[JoinDecision]) -> str | None:
     """The id of the first profile that was another one until now."""
     return next((each.merge.other.id for each in joined if each.new and each.merge is not None), None)
 

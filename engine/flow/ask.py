@@ -69,13 +69,13 @@ class HttpReply(Struct, frozen=True, tag="http", tag_field="reply"):
 
 
 class ProfileReply(Struct, frozen=True, tag="profile", tag_field="reply"):
-    """The canonical profile that was found, or None. `under` is the id that the key or id came in under.
+    """The canonical profile that was found, or None. `found_under_id` is the id that the key or id came in under.
 
     A key may belong to an id that nobody has stored yet; then the profile has version 0.
     """
 
     profile: Profile | None
-    under: str | None = None
+    found_under_id: str | None = None
     claimed: bool = False  # a key that a sender without authority brought
     cause: str = ""  # of a key: its path and a keyed hash of its value, as a step that joins by it names them
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.flow.condition import placed_reads
-from engine.flow.consents import UNWANTED, read_consents
+from engine.flow.consents import NO_CONSENTS, read_consents
 from engine.flow.edges import about_edge, read_edges, read_starts
 from engine.flow.graph import check_graph
 from engine.flow.names import ProjectNames
@@ -64,7 +64,7 @@ class _FlowReader:
         name = self.name(document)
         trigger = read_trigger(document.get("trigger"), self.names, self.complaints)
         policy = self.policy(document.get("profile", "optional"))
-        consents = UNWANTED
+        consents = NO_CONSENTS
         if "consents" in document:
             consents = read_consents(document["consents"], ("consents",), self.names, self.complaints)
         drafts = self.drafts(document.get("nodes"))
@@ -77,7 +77,7 @@ class _FlowReader:
         if any(map(about_edge, self.complaints)):  # what follows from an edge that is not there is no finding
             found = [p for p in found if p.code not in _OF_ORDER]
         self.complaints += found
-        if any(p.code == "H301" for p in found) or any(d.config.fill is None for d in drafts.values()):
+        if any(p.code == "H301" for p in found) or any(d.config.template is None for d in drafts.values()):
             return None
         return Flow(
             name=name,

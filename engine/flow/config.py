@@ -16,13 +16,13 @@ from engine.flow.node import (
     Counters,
     Fixed,
     InPlaceOf,
+    IsCondition,
+    IsDuration,
     Keys,
-    Names,
     Node,
-    Parts,
-    Span,
+    PercentEncoded,
+    Reference,
     Sparse,
-    Truth,
     type_name,
 )
 from engine.flow.reading import bare_texts, check_reads, worded_consents
@@ -47,7 +47,7 @@ FAMILIES = ("profile", "session", "event")  # of node types that write to the ro
 class Config:
     """What was read: the fill (None when it has errors), what it reads and writes, and the problems."""
 
-    fill: ConfigTemplate | None = None
+    template: ConfigTemplate | None = None
     reads: list[tuple[KeyPath, Read]] = field(default_factory=list)
     writes: list[tuple[KeyPath, tuple[str, ...]]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -59,10 +59,10 @@ def read_config(node: type[Node], raw: Any, names: ProjectNames, at: KeyPath) ->
     given, sole = _by_field(node, raw, config, at)
     if given is None:
         return config
-    reading = _Reading(node, names, config)
+    reader = _ConfigReader(node, names, config)
     for info in fields(node):
         if info.name in given:
-            reading.field(info, given[info.name], at if info.name == sole else (*at, info.name))
+            reader.field(info, given[info.name], at if info.name == sole else (*at, info.name))
         elif info.required:
             text = description(info.type)
             help = f"add `{info.name}:`" + (f" ({text[:1].lower()}{text[1:]})" if text else "")
@@ -71,7 +71,7 @@ def read_config(node: type[Node], raw: Any, names: ProjectNames, at: KeyPath) ->
     config.problems += _one_of_two(node, given, at)
     config.problems += check_reads(config.reads, names)
     if not any(p.severity == "error" for p in config.problems):
-        config.fill = reading.fill()
+        config.template = reader.template()
     return config
 
 
@@ -115,7 +115,7 @@ def _one_of_two(node: type[Node], given: Mapping[str, Any], at: KeyPath) -> Iter
                 yield Problem(code="H123", message=message, path=at, on="key")
 
 
-class _Reading:
+class _ConfigReader:
     """Sorts a node's fields into what is fixed, what is filled in, and what is a condition."""
 
     def __init__(self, node: type[Node], names: ProjectNames, config: Config) -> None:
@@ -128,17 +128,17 @@ class _Reading:
         self.conditions: dict[str, Condition | dict[str, Condition]] = {}
         self.needs_no_check = True
 
-    def fill(self) -> ConfigTemplate:
+    def template(self) -> ConfigTemplate:
         return ConfigTemplate(self.node, self.literals, self.values, self.conditions, self.needs_no_check)
 
     def field(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
         said = self.notes[info.name]
-        if _has(said, Truth):
+        if _has(said, IsCondition):
             if (one := self._condition(raw, at)) is not None:
                 self.conditions[info.name] = one
-        elif _has(_value_notes(info.type), Truth):
+        elif _has(_value_notes(info.type), IsCondition):
             self._cases(info, raw, at)
-        elif _has(said, Span):
+        elif _has(said, IsDuration):
             self._duration(info, raw, at)
         elif self._written(raw, at, said):
             self._value(info, raw, at, said)
@@ -230,7 +230,7 @@ class _Reading:
 
     def _value(self, info: FieldInfo, raw: Any, at: KeyPath, said: tuple[Any, ...]) -> None:
         fixed = any(isinstance(note, Fixed) for note in said)
-        parts = encoded if any(isinstance(note, Parts) for note in said) else str if _takes_text(info.type) else None
+        parts = encoded if _has(said, PercentEncoded) else str if _takes_text(info.type) else None
         value, problems = compile_value(raw, templates=not fixed, parts=parts, sparse=_has(said, Sparse))
         self.config.problems += [p.below(at) for p in problems]
         self.config.problems += () if fixed else [*bare_texts(raw, at), *worded_consents(raw, at)]
@@ -240,7 +240,7 @@ class _Reading:
             if self._fits(info, value.literal, at):
                 self.literals[info.name] = msgspec.convert(value.literal, info.type)
                 for note in said:
-                    if isinstance(note, Names):
+                    if isinstance(note, Reference):
                         self._names(note, value.literal, at)
             return
         self.config.reads += [((*at, *below), read) for below, read in value.reads]
@@ -310,7 +310,7 @@ class _Reading:
             code=found.code, message=message, path=found.path, on=found.on, help=f"e.g. `{name}: {format_value(shown)}`"
         )
 
-    def _names(self, note: Names, literal: Any, at: KeyPath) -> None:
+    def _names(self, note: Reference, literal: Any, at: KeyPath) -> None:
         many = isinstance(literal, list | tuple)
         for i, name in enumerate(literal if many else [literal]):
             problem = self.names.problem(note.kind, str(name))

@@ -38,11 +38,11 @@ class ClaimKey(Struct, frozen=True, tag="claim-key", tag_field="op"):
 class Attach(Struct, frozen=True, tag="attach", tag_field="op"):
     """Give a profile-less event `profile`. Attaching a second, different one is refused.
 
-    `under` is the id that led to it: the event belongs to that part, also should the profile be split.
+    `found_under_id` is the id that led to it: the event belongs to that part, also should the profile be split.
     """
 
     profile: Profile
-    under: str | None = None
+    found_under_id: str | None = None
 
 
 class SetSession(Struct, frozen=True, tag="session-set", tag_field="op"):

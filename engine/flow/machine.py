@@ -11,14 +11,14 @@ from collections.abc import Iterator
 import msgspec
 
 from engine.flow.ask import Ask, Reply
-from engine.flow.consents import lacking
+from engine.flow.consents import missing_consent
 from engine.flow.effect import Effect, Emit, Merge, Stop
 from engine.flow.joins import DOES_NOT_RUN, arrival
 from engine.flow.node import NodeContext, Outcome, type_name
 from engine.flow.output_limits import VALUE_EFFECTS, limited_effect, limited_output
 from engine.flow.plan import Flow, PlannedNode
 from engine.flow.retry import ask_limit_reason, backoff_ms, with_timeout
-from engine.flow.run import Asked, Call, Inputs, Run, RunOutcome, Settled, Waiting
+from engine.flow.run import Inputs, IssuedAsk, Run, RunOutcome, Settled, TracedCall, Waiting
 from engine.flow.run_state import RunState, initial_state
 from engine.flow.trace import Trace
 from engine.flow.trace_calls import trace_call
@@ -70,13 +70,13 @@ class Machine:
         self._stopping = False
 
     @classmethod
-    def of(cls, flow: Flow, run: Run, trace: Trace | None = None) -> "Machine":
+    def from_run(cls, flow: Flow, run: Run, trace: Trace | None = None) -> "Machine":
         """The machine of a run that was put away as a value."""
         machine = cls(flow, run.inputs, trace=trace)
-        machine.resume(run)
+        machine._restore(run)
         return machine
 
-    def resume(self, run: Run) -> None:
+    def _restore(self, run: Run) -> None:
         """Go on where `run` was put away."""
         self.outcome, self.reason, self.failed_at = run.outcome, run.reason, run.failed_at
         self.cancelled = run.cancelled
@@ -117,7 +117,7 @@ class Machine:
             cancelled=self.cancelled,
         )
 
-    def advance(self) -> list[Asked]:
+    def advance(self) -> list[IssuedAsk]:
         """Settle all that can be settled; gives what has to be asked now (each ask is given once)."""
         if self.trace is not None:
             self.trace.wake()
@@ -129,7 +129,7 @@ class Machine:
             return []
         return [self._asked(index) for index, waiting in list(self.waiting.items()) if waiting.due]
 
-    def outstanding(self) -> list[Asked]:
+    def outstanding(self) -> list[IssuedAsk]:
         """What has been asked and not answered, e.g. after a run was taken up again."""
         return [self._asked(index) for index, waiting in list(self.waiting.items()) if waiting.reply is None]
 
@@ -147,7 +147,7 @@ class Machine:
         """End the run as failed, whatever it came to."""
         self._end("failed", reason)
 
-    def final(self) -> RunState:
+    def final_state(self) -> RunState:
         """What is seen at the end, with the effects of all nodes. Raises `Refused` when side branches do not fit."""
         mask = 0
         for index in self.settled:
@@ -169,7 +169,7 @@ class Machine:
         """The step by which a merge of node `index` joins; None when its ids were set apart for good."""
         mask = self._ancestors[index]
         before, after = self._sight(mask ^ 1 << index), self._sight(mask)
-        left = before.acting or effect.left
+        left = before.acting_id or effect.left
         return after.profile.links.get(link_id(left, effect.right, effect.cause)) if after.profile is not None else None
 
     # ---- the sweep --------------------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ class Machine:
             self.trace.begin(node).scope = state.scope
         if node.when is not None and not node.when.test(state.scope):
             return Outcome("skipped", reason=f"`{node.when.source}` is false")
-        if node.consents and (lacks := lacking(state, node.consents)) is not None:
+        if node.consents and (lacks := missing_consent(state, node.consents)) is not None:
             return Outcome("skipped", reason=lacks.reason)
         return self._act(node, mask, None)
 
@@ -234,11 +234,11 @@ class Machine:
             state = self._states.get(mask) or self._sight(mask)
             scope = state.scope
             if self.trace is None:
-                made = node.fill(scope)
+                made = node.template(scope)
             else:
                 noted = self.trace.current or self.trace.begin(node)
                 noted.scope = scope
-                noted.made = made = node.fill(scope)
+                noted.made = made = node.template(scope)
             new_id = f"{self.inputs.seed}{node.index:02x}" if node.makes_ids else ""
             event, session, profile, source = scope["event"], scope["session"], scope["profile"], scope["source"]
             seen = NodeContext(
@@ -250,7 +250,7 @@ class Machine:
                 self.inputs.now,
                 new_id,
                 state.rules,
-                state.acting,
+                state.acting_id,
                 self.inputs.identify,
                 self.inputs.keys,
                 self.inputs.proven,
@@ -296,16 +296,16 @@ class Machine:
             following = with_timeout(node, came, spent)
             self.waiting[node.index] = Waiting(following, waiting.via, waiting.number + 1, spent_ms=spent, calls=calls)
 
-    def _asked(self, index: int) -> Asked:
+    def _asked(self, index: int) -> IssuedAsk:
         waiting = self.waiting[index]
         self.waiting[index] = msgspec.structs.replace(waiting, due=False)
         node = self.flow.nodes[index]
-        return Asked(index, node.id, waiting.ask, waiting.number, waiting.attempt, waiting.delay_ms)
+        return IssuedAsk(index, node.id, waiting.ask, waiting.number, waiting.attempt, waiting.delay_ms)
 
     # ---- settling ---------------------------------------------------------------------------------------------------
 
     def _settle(
-        self, node: PlannedNode, outcome: Outcome, via: tuple[int, ...], mask: int, calls: tuple[Call, ...] = ()
+        self, node: PlannedNode, outcome: Outcome, via: tuple[int, ...], mask: int, calls: tuple[TracedCall, ...] = ()
     ) -> None:
         index, port = node.index, outcome.port
         self.settled[index] = Settled(port, via, outcome.out, outcome.effects, outcome.reason, calls)
@@ -388,14 +388,14 @@ class Machine:
         return found
 
 
-def start_run(flow: Flow, inputs: Inputs) -> Run:
+def new_run(flow: Flow, inputs: Inputs) -> Run:
     """A run that has not moved yet."""
     return Run(flow.name, flow.version, inputs)
 
 
-def advance_run(flow: Flow, run: Run, reply: tuple[int, Reply] | None = None) -> tuple[Run, list[Asked]]:
+def advance_run(flow: Flow, run: Run, reply: tuple[int, Reply] | None = None) -> tuple[Run, list[IssuedAsk]]:
     """The next state of a run and what has to be asked. `reply` is what came back for the ask of a node (its index)."""
-    machine = Machine.of(flow, run)
+    machine = Machine.from_run(flow, run)
     if reply is not None:
         machine.reply(*reply)
     asked = machine.advance()

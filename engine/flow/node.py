@@ -91,7 +91,7 @@ class Counters(Keys):
     """Field note: the map's keys (or the texts) name counters. They are written out, never computed."""
 
 
-class Names:
+class Reference:
     """Field note: the value (or each item) names something of the project: `segment`, `target`, `manual-segment`.
 
     A node that names a `manual-segment` changes the profile's membership in it.
@@ -116,20 +116,20 @@ class ConsentNames:
     """Field note: the map's keys name consents, which the node changes. They are written out, never computed."""
 
 
-class Parts:
+class PercentEncoded:
     """Field note: a template whose evaluated parts are percent-encoded; the literal text stays as written."""
 
 
-class Truth:
+class IsCondition:
     """Field note of `Condition`: the author writes a bare expression, the node sees True or False."""
 
 
-class Span:
+class IsDuration:
     """Field note of `Duration`: the author writes `2s`, `500ms`, `10m`, `24h`, `7d`; the node sees milliseconds."""
 
 
-Condition = Annotated[bool, Truth()]
-Duration = Annotated[int, Span(), Fixed()]
+Condition = Annotated[bool, IsCondition()]
+Duration = Annotated[int, IsDuration(), Fixed()]
 Text = Annotated[str, Meta(description="Text; templates in {{ }} are filled in")]
 
 
@@ -148,7 +148,7 @@ class NodeContext(Struct, frozen=True):
     now: int
     new_id: str  # an id that is this node's own in this run, for what it may create
     rules: Fields | None = None  # the declared rules by which other profiles are to be folded
-    acting: str | None = None  # the id under which the unit acts: one of the profile's
+    acting_id: str | None = None  # the id under which the unit acts: one of the profile's
     identify: Identify = "trust"  # what a key in the event proves
     keys: KeyRules = DEFAULT_KEY_RULES
     proven: Mapping[str, Scalar] = field(default_factory=dict)  # keys of the sender that a token has proven, by path
@@ -165,7 +165,7 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     commutes: ClassVar[bool] = False  # two of them side by side may write the same path
 
     failed = Port("An absent value, a limit, or no answer from the world", failure=True)
-    skipped = Port("Its `when` was false, a consent was lacking, or it is disabled")
+    skipped = Port("Its `when` was false, a consent was missing, or it is disabled")
 
     @classmethod
     def own_ports(cls, config: Mapping[str, Any]) -> dict[str, Port]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.flow.condition import placed_reads, read_when
 from engine.flow.config import Config, bad_duration, read_config
-from engine.flow.consents import UNWANTED, read_consents
+from engine.flow.consents import NO_CONSENTS, read_consents
 from engine.flow.names import ProjectNames
 from engine.flow.node import Node, Port, asks, declared_ports, type_name
 from engine.flow.plan import Retry
@@ -67,7 +67,7 @@ class NodeDraftReader:
         config = read_config(node, raw[key], self._names, (*at, key))
         self._complaints += config.problems
         when = read_when(raw, at, self._names, self._complaints)
-        consents = UNWANTED
+        consents = NO_CONSENTS
         if "consents" in raw:
             consents = read_consents(raw["consents"], (*at, "consents"), self._names, self._complaints)
         config.reads += [*placed_reads(when, (*at, "when")), *consents.reads]

@@ -34,7 +34,7 @@ class PlannedNode:
     index: int
     id: str
     node: type[Node]
-    fill: ConfigTemplate
+    template: ConfigTemplate
     ports: Mapping[str, Port]
     asks: bool
     ins: tuple[tuple[int, frozenset[str]], ...] = ()
@@ -62,11 +62,11 @@ class Trigger:
     sources: tuple[str, ...] = ()
     when: Condition | None = None
 
-    def takes_type(self, type: str) -> bool:
+    def matches_type(self, type: str) -> bool:
         """Whether the event's type matches."""
         return not self.events or any(glob(pattern).fullmatch(type) for pattern in self.events)
 
-    def takes_source(self, source: str) -> bool:
+    def matches_source(self, source: str) -> bool:
         """Whether the event's source matches."""
         return not self.sources or any(glob(pattern).fullmatch(source) for pattern in self.sources)
 

@@ -52,12 +52,12 @@ def _planned_node(
     ins: dict[int, set[str]] = {}
     for source, port, _, _ in wiring.into(draft.id):
         ins.setdefault(index[source], set()).add(port)
-    assert draft.config.fill is not None  # noqa: S101  # a flow with errors is not planned
+    assert draft.config.template is not None  # noqa: S101  # a flow with errors is not planned
     return PlannedNode(
         index=index[draft.id],
         id=draft.id,
         node=draft.node,
-        fill=draft.config.fill,
+        template=draft.config.template,
         ports=draft.ports,
         asks=asks(draft.node),
         fatal=frozenset(p.name for p in draft.ports.values() if p.failure and p.name not in outs),

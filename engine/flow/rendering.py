@@ -11,8 +11,8 @@ from engine.flow.machine import Machine
 from engine.flow.node import Hidden, Node, type_name
 from engine.flow.plan import PlannedNode
 from engine.flow.registry import field_notes, sole_field
-from engine.flow.run import Call
-from engine.flow.trace import Noted, Trace
+from engine.flow.run import TracedCall
+from engine.flow.trace import Trace, TracedStep
 from engine.language.path import show_path
 from engine.profile.operations import Refused
 
@@ -30,7 +30,7 @@ def render(trace: Trace, machine: Machine) -> dict[str, Any]:
         "version": machine.flow.version[:16],
         "outcome": machine.outcome or "running",
         "duration_us": round((trace.ended - trace.began) * 1e6),
-        "steps": _steps(machine, trace.noted),
+        "steps": _steps(machine, trace.steps),
         "not_run": not_run(machine),
     }
     if machine.reason:
@@ -68,7 +68,7 @@ def _why_not(machine: Machine, node: PlannedNode) -> str:
     return "; ".join(reasons) or "the run had ended"
 
 
-def _steps(machine: Machine, noted: list[Noted]) -> list[dict[str, Any]]:
+def _steps(machine: Machine, noted: list[TracedStep]) -> list[dict[str, Any]]:
     steps: list[dict[str, Any]] = []
     size = 0
     for one in noted:
@@ -79,7 +79,7 @@ def _steps(machine: Machine, noted: list[Noted]) -> list[dict[str, Any]]:
     return steps
 
 
-def _passed(noted: Noted) -> dict[str, Any]:
+def _passed(noted: TracedStep) -> dict[str, Any]:
     """The little that a trace always says of a step."""
     assert noted.outcome is not None  # noqa: S101
     node = noted.node
@@ -87,12 +87,12 @@ def _passed(noted: Noted) -> dict[str, Any]:
     return {"node": node.id, "type": type_name(node.node), "line": node.line, "port": noted.outcome.port, "us": us}
 
 
-def _step(machine: Machine, noted: Noted) -> dict[str, Any]:
+def _step(machine: Machine, noted: TracedStep) -> dict[str, Any]:
     outcome = noted.outcome
     assert outcome is not None  # noqa: S101
     scope, guard = noted.scope, noted.node.when
     passed = scope is not None and outcome.port != "skipped"
-    looked, read = noted.node.fill.explain(scope) if scope is not None and passed else ((), {})
+    looked, read = noted.node.template.explain(scope) if scope is not None and passed else ((), {})
     before = [evaluate_expression(guard, scope)] if guard is not None and scope is not None else []
     step = _passed(noted) | _looked([*before, *looked])
     if read:
@@ -136,7 +136,7 @@ def _config(made: Node) -> Any:
     return cut_all(given)
 
 
-def _call(call: Call) -> dict[str, Any]:
+def _call(call: TracedCall) -> dict[str, Any]:
     shown: dict[str, Any] = msgspec.to_builtins(call)
     return {name: cut_text(value) if isinstance(value, str) else value for name, value in shown.items()}
 

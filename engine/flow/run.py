@@ -28,8 +28,8 @@ class Inputs(Struct, frozen=True):
     profile: Profile | None
     now: int
     seed: str = ""
-    before: tuple[Operation, ...] = ()  # what earlier runs of the unit did to the profile
-    acting: str | None = None  # the id under which the unit acts, when there is a profile
+    earlier_operations: tuple[Operation, ...] = ()  # what earlier runs of the unit did to the profile
+    acting_id: str | None = None  # the id under which the unit acts, when there is a profile
     identify: Identify = "trust"  # what a key in the event proves
     fields: tuple[tuple[Path, Rule], ...] = ()  # paths of the profile with a declared rule
     keys: KeyRules = DEFAULT_KEY_RULES
@@ -37,7 +37,7 @@ class Inputs(Struct, frozen=True):
     flow: str = ""
 
 
-class Call(Struct, frozen=True, omit_defaults=True):
+class TracedCall(Struct, frozen=True, omit_defaults=True):
     """One ask and what came back, as a trace shows it."""
 
     kind: str
@@ -55,7 +55,7 @@ class Settled(Struct, frozen=True, omit_defaults=True):
     out: Any = None
     effects: tuple[Effect, ...] = ()
     reason: str = ""
-    calls: tuple[Call, ...] = ()
+    calls: tuple[TracedCall, ...] = ()
 
 
 class Waiting(Struct, frozen=True, omit_defaults=True):
@@ -69,10 +69,10 @@ class Waiting(Struct, frozen=True, omit_defaults=True):
     spent_ms: int = 0
     due: bool = True  # not handed out yet
     reply: Reply | None = None
-    calls: tuple[Call, ...] = ()
+    calls: tuple[TracedCall, ...] = ()
 
 
-class Asked(Struct, frozen=True):
+class IssuedAsk(Struct, frozen=True):
     """An ask for whoever performs it: after `delay_ms`, as attempt `attempt` of the node's ask `number`."""
 
     node: int

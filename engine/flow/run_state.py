@@ -29,7 +29,7 @@ ROOTS = frozenset({*WRITABLE, "segments", COUNTERS})  # of the profile, to which
 class RunState:
     """One state of the world within a run. Never changed: `after` gives another one."""
 
-    __slots__ = ("acting", "inputs", "operations", "profile", "rules", "scope")
+    __slots__ = ("acting_id", "inputs", "operations", "profile", "rules", "scope")
 
     def __init__(
         self,
@@ -37,23 +37,23 @@ class RunState:
         scope: dict[str, Any],
         profile: Profile | None,
         operations: tuple[Operation, ...] = (),
-        acting: str | None = None,
+        acting_id: str | None = None,
         rules: Fields | None = None,
     ) -> None:
         self.inputs = inputs
         self.scope = scope
         self.profile = profile
         self.operations = operations  # on the profile, in order
-        self.acting = acting
+        self.acting_id = acting_id
         self.rules = rules
 
     def with_scope(self, scope: dict[str, Any]) -> "RunState":
         """The same state with another scope."""
-        return RunState(self.inputs, scope, self.profile, self.operations, self.acting, self.rules)
+        return RunState(self.inputs, scope, self.profile, self.operations, self.acting_id, self.rules)
 
     def with_inputs(self, inputs: Inputs) -> "RunState":
         """The same state for a run with these inputs."""
-        return RunState(inputs, self.scope, self.profile, self.operations, self.acting, self.rules)
+        return RunState(inputs, self.scope, self.profile, self.operations, self.acting_id, self.rules)
 
     def after(self, id: str, out: Any, effects: tuple[Effect, ...]) -> "RunState":
         """What is seen behind node `id`. Raises `Refused` when an effect does not fit."""
@@ -62,7 +62,7 @@ class RunState:
         scope = self.scope.copy()
         if out is not None:
             scope["nodes"] = {**scope["nodes"], id: {"out": out}}
-        new = RunState(self.inputs, scope, self.profile, self.operations, self.acting, self.rules)
+        new = RunState(self.inputs, scope, self.profile, self.operations, self.acting_id, self.rules)
         for effect in effects:
             if type(effect) in OPERATIONS:
                 new._change(scope, effect)  # type: ignore[arg-type]  # it is one of them
@@ -99,7 +99,7 @@ class RunState:
         if identify == "refuse":
             raise Refused("this source may not identify profiles")
         claim = effect.claimed or identify != "trust"
-        left, right, shown = self.acting or effect.left, effect.right, scope["profile"]
+        left, right, shown = self.acting_id or effect.left, effect.right, scope["profile"]
         step = JoinStep(link_id(left, right, effect.cause), left, right, effect.cause, claim)
         before, other = _copies(self.profile, effect.other)
         united = unite(before, other, step)
@@ -118,9 +118,9 @@ class RunState:
         if self.inputs.identify == "refuse" and effect.profile.version:
             raise Refused("this source may not identify profiles")
         if self.profile is None:
-            under = effect.under
-            self.acting = under if under is not None and under in effect.profile.parts else effect.profile.id
-            self.show_profile(scope, record_visit(effect.profile, self.acting, self.inputs.now, new=False))
+            under = effect.found_under_id
+            self.acting_id = under if under is not None and under in effect.profile.parts else effect.profile.id
+            self.show_profile(scope, record_visit(effect.profile, self.acting_id, self.inputs.now, new=False))
         elif effect.profile.id not in self.profile.ids:
             raise Refused(f"the event belongs to profile {self.profile.id} already")
 
@@ -170,10 +170,10 @@ def initial_state(inputs: Inputs, profile: dict[str, Any] | None = None) -> RunS
         "now": inputs.now,
         # Not for authors to read, but for what functions work out:
         "stored_profile": inputs.profile,
-        "operations": inputs.before,
+        "operations": inputs.earlier_operations,
         WRITTEN_AT: written_at,
     }
-    state = RunState(inputs, scope, inputs.profile, inputs.before, inputs.acting, rules)
+    state = RunState(inputs, scope, inputs.profile, inputs.earlier_operations, inputs.acting_id, rules)
     if profile is None and inputs.profile is not None:
         state.show_profile(scope, inputs.profile)
     return state

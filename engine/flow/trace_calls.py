@@ -16,13 +16,13 @@ from engine.flow.ask import (
     SessionById,
     SessionReply,
 )
-from engine.flow.run import Call
+from engine.flow.run import TracedCall
 
 
-def trace_call(ask: Ask, reply: Reply, attempt: int) -> Call:
+def trace_call(ask: Ask, reply: Reply, attempt: int) -> TracedCall:
     """What was asked and what came back."""
     kind, what = _asked(ask, reply)
-    return Call(kind, what, _got(reply), attempt, int(getattr(reply, "took_ms", 0)))
+    return TracedCall(kind, what, _got(reply), attempt, int(getattr(reply, "took_ms", 0)))
 
 
 def _asked(ask: Ask, reply: Reply) -> tuple[str, str]:

@@ -2,7 +2,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.node import ConsentNames, Fixed, Node, NodeContext, Outcome, Port, Sole, Span
+from engine.flow.node import ConsentNames, Fixed, IsDuration, Node, NodeContext, Outcome, Port, Sole
 from engine.profile.consent import Decision, decision_operations
 
 
@@ -25,7 +25,7 @@ class ConsentSet(Node, frozen=True, tag="consent.set"):
     ]
     expires_in: Annotated[
         Annotated[int, Meta(gt=0)] | None,
-        Span(),
+        IsDuration(),
         Fixed(),
         Meta(description="How long what is given holds; for good when left out", examples=["365d"]),
     ] = None

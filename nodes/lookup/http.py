@@ -6,7 +6,7 @@ from urllib.parse import quote, unquote
 from msgspec import Meta, field
 
 from engine.flow.ask import Ask, HttpAsk, HttpReply, Reply, refusal
-from engine.flow.node import Fixed, Hidden, Names, Node, NodeContext, Outcome, Parts, Port, Text
+from engine.flow.node import Fixed, Hidden, Node, NodeContext, Outcome, PercentEncoded, Port, Reference, Text
 from engine.language.absent import ABSENT
 from engine.language.path import read
 from engine.profile.document import Scalar
@@ -28,7 +28,7 @@ class LookupHttp(Node, frozen=True, tag="lookup.http"):
     target: Annotated[
         str,
         Fixed(),
-        Names("target"),
+        Reference("target"),
         Meta(description="A target of headrace.yaml, which has the host", examples=["crm"]),
     ]
     method: Annotated[
@@ -36,7 +36,7 @@ class LookupHttp(Node, frozen=True, tag="lookup.http"):
     ] = "GET"
     path: Annotated[
         Text,
-        Parts(),
+        PercentEncoded(),
         Meta(description="The path below the target's address", examples=["/customers/{{ profile.id }}"]),
     ] = "/"
     query: Annotated[

@@ -5,7 +5,7 @@ from msgspec import Meta
 from engine.flow.ask import Ask, ProfileById, ProfileReply, Reply, refusal
 from engine.flow.node import Node, NodeContext, Outcome, Port, Sole, Text
 from engine.profile.operations import Refused
-from nodes.join import APART, joining
+from nodes.join import APART, decide_join
 from nodes.key import read_id
 
 CAUSE = "alias"
@@ -50,7 +50,7 @@ same:
             return self.failed(reason=refusal(reply))
         if reply.profile is None:
             return self.missing(reason="there is no such profile")
-        this = joining(context, context.stored_profile, reply, reply.profile, CAUSE)
+        this = decide_join(context, context.stored_profile, reply, reply.profile, CAUSE)
         effects = [this.merge] if this.merge is not None else []
         if this.new:
             return self.merged({"id": reply.profile.id}, effects)

@@ -71,7 +71,7 @@ member:
         if found is None:
             return self._create(context) if self.create else self.missing(reason="there is no such profile")
         if context.profile is None:
-            return self.attached({"id": found.id, "created": False}, [Attach(found, reply.under)])
+            return self.attached({"id": found.id, "created": False}, [Attach(found, reply.found_under_id)])
         if set(found.ids).isdisjoint(context.profile["ids"]):
             return self.failed(reason="the event has another profile")
         return self.attached({"id": context.profile["id"], "created": False})

@@ -9,7 +9,7 @@ from engine.flow.node import Keys, Node, NodeContext, Outcome, Port, Sole, Spars
 from engine.language.path import read
 from engine.profile.document import Profile, Scalar
 from engine.profile.operations import Refused
-from nodes.join import APART, Joining, first_new, joining
+from nodes.join import APART, JoinDecision, decide_join, first_new
 from nodes.key import Key, read_key
 
 
@@ -67,7 +67,7 @@ either:
             return self.failed(reason=refusal(reply))
         keys, left_out = self._usable(context)
         effects: list[Effect] = []
-        joined: list[Joining] = []
+        joined: list[JoinDecision] = []
         for key, found in zip(keys, reply.found, strict=True):
             this = _joining(context, context.stored_profile, key, found)
             joined.append(this)
@@ -92,14 +92,14 @@ either:
         return keys, "; ".join(reasons)
 
 
-def _joining(context: NodeContext, own: Profile, key: Key, found: ProfileReply) -> Joining:
+def _joining(context: NodeContext, own: Profile, key: Key, found: ProfileReply) -> JoinDecision:
     """How the run's profile `own` is to be joined with the one that has a key."""
     if found.profile is None:
-        return Joining()
-    return joining(context, own, found, found.profile, found.cause, proven=key.proven_by(context.proven))
+        return JoinDecision()
+    return decide_join(context, own, found, found.profile, found.cause, proven=key.proven_by(context.proven))
 
 
-def _kept(key: Key, found: ProfileReply, this: Joining, context: NodeContext) -> Iterable[Effect]:
+def _kept(key: Key, found: ProfileReply, this: JoinDecision, context: NodeContext) -> Iterable[Effect]:
     """What is kept of a key: that it leads to this profile, and that the profile shows its value."""
     if found.profile is None or found.claimed:
         yield key.claimed(again=found.profile is not None, proven=key.proven_by(context.proven))

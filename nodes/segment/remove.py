@@ -3,7 +3,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.node import Fixed, Names, Sole
+from engine.flow.node import Fixed, Reference, Sole
 from engine.profile.operations import Operation, Remove
 from nodes.change import ProfileChange
 
@@ -18,7 +18,7 @@ class SegmentRemove(ProfileChange, frozen=True, tag="segment.remove"):
         str | tuple[str, ...],
         Sole(),
         Fixed(),
-        Names("manual-segment"),
+        Reference("manual-segment"),
         Meta(description="The segment, or a list of segments", examples=["vip"]),
     ]
 

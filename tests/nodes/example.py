@@ -72,4 +72,4 @@ def node_of(text: str) -> Node:
         "nodes": {},
         "now": NOW,
     }
-    return flow_of(text).nodes[0].fill(scope)
+    return flow_of(text).nodes[0].template(scope)

@@ -33,4 +33,4 @@ def test_an_example_runs_or_asks(node: type[Node], text: str):
 def inputs() -> Inputs:
     session: dict[str, Any] = {"id": PROPERTIES["session_id"], "created": NOW, "properties": {}, "context": {}}
     source = {"id": "shop", "kind": "public", "consent": False}
-    return Inputs(event=EVENT, session=session, source=source, profile=person(), now=NOW, acting="p-ann")
+    return Inputs(event=EVENT, session=session, source=source, profile=person(), now=NOW, acting_id="p-ann")

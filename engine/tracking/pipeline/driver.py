@@ -18,7 +18,7 @@ from engine.flow.ask import (
     SessionById,
     SessionReply,
 )
-from engine.flow.run import Asked
+from engine.flow.run import IssuedAsk
 from engine.ports.ids import cause_of
 from engine.ports.records import Session
 from engine.ports.resolve import resolve_profile
@@ -31,7 +31,7 @@ from engine.tracking.unit.request import ReplyKey, UnitRequest
 
 _encode = msgspec.json.Encoder().encode
 
-Tasks = dict["asyncio.Task[Reply]", Asked]
+Tasks = dict["asyncio.Task[Reply]", IssuedAsk]
 
 TOO_LATE = NoAnswer("budget", "the answer to the sender could not wait any longer", retriable=False)
 
@@ -75,12 +75,12 @@ class Driver:
             await _cancel(tasks)
         return [task for task in tasks if task.done()]
 
-    async def _perform(self, pending: PendingRun, asked: Asked) -> Reply:
+    async def _perform(self, pending: PendingRun, asked: IssuedAsk) -> Reply:
         if asked.delay_ms:
             await asyncio.sleep(asked.delay_ms / 1000)
         return await self.performer.perform(_outside_call(pending, asked))
 
-    async def _own(self, asked: Asked, pending: PendingRun, request: UnitRequest) -> Reply:
+    async def _own(self, asked: IssuedAsk, pending: PendingRun, request: UnitRequest) -> Reply:
         """What our own store answers (read again at each run), or an outside reply that was recorded."""
         match asked.ask:
             case ProfileById(id=id):
@@ -116,7 +116,7 @@ class Driver:
         return ProfileReply(None, cause=cause)
 
 
-def _outside_call(pending: PendingRun, asked: Asked) -> OutsideCall:
+def _outside_call(pending: PendingRun, asked: IssuedAsk) -> OutsideCall:
     assert isinstance(asked.ask, HttpAsk)  # noqa: S101
     return OutsideCall(
         ask=asked.ask,
@@ -128,7 +128,7 @@ def _outside_call(pending: PendingRun, asked: Asked) -> OutsideCall:
     )
 
 
-def _hand_in(pending: PendingRun, asked: Asked, reply: Reply) -> list[Asked]:
+def _hand_in(pending: PendingRun, asked: IssuedAsk, reply: Reply) -> list[IssuedAsk]:
     pending.machine.reply(asked.node, reply)
     return pending.machine.advance()
 
@@ -140,13 +140,13 @@ async def _cancel(tasks: Tasks) -> None:
         await asyncio.wait(tasks)
 
 
-def _key(pending: PendingRun, asked: Asked) -> ReplyKey:
+def _key(pending: PendingRun, asked: IssuedAsk) -> ReplyKey:
     ask = asked.ask
     question = msgspec.structs.replace(ask, timeout_ms=0) if isinstance(ask, HttpAsk) else ask
     return pending.event, pending.machine.flow.name, asked.id, asked.number, asked.attempt, _encode(question)
 
 
-def _next(todo: list[Asked], pending: PendingRun, request: UnitRequest) -> int:
+def _next(todo: list[IssuedAsk], pending: PendingRun, request: UnitRequest) -> int:
     """Which ask is answered next: what has to be sent goes first, recorded replies come in their recorded order."""
     order = {key: i for i, key in enumerate(request.replies)}
     ranks = [order.get(_key(pending, asked), -1) for asked in todo]

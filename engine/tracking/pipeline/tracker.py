@@ -225,7 +225,7 @@ class Tracker:
             await self.store.commit(composed.unit)
         except Conflict:
             own = loaded.known.profile if loaded.known is not None else None
-            self._forget(request, [loaded.acting, work.state.acting], [own, work.state.profile, *work.merged])
+            self._forget(request, [loaded.acting, work.state.acting_id], [own, work.state.profile, *work.merged])
             raise
         self.cache.update(composed.session, composed.known, loaded.acting)
         self.ledger.count(done.counted)

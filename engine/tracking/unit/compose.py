@@ -95,7 +95,7 @@ def _profiles(work: UnitRun) -> tuple[Profile | None, dict[str, Any] | None, tup
     state = work.state
     if state.profile is None:
         return None, None, ()
-    acting = state.acting or state.profile.id
+    acting = state.acting_id or state.profile.id
     expected = state.profile.version
     before = work.start.view if not work.merged and work.start.profile is not None else None
     profile, _ = apply_operations(state.profile, acting, state.operations, work.start.now, before, state.rules)
@@ -123,7 +123,7 @@ def _session(work: UnitRun, intake: Intake, keep: bool) -> tuple[Session | None,
         return None, None
     shown = work.state.scope["session"]
     # An attached profile is the session's only if its sender could prove it: a session is how a sender comes back.
-    acting = work.state.acting if work.attached is None or work.start.identify == "trust" else None
+    acting = work.state.acting_id if work.attached is None or work.start.identify == "trust" else None
     profile = session.profile or acting
     changed = msgspec.structs.replace(
         session, profile=profile, properties=shown["properties"], context=shown["context"]
@@ -152,7 +152,7 @@ def _attached(work: UnitRun) -> Session | None:
 
 
 def _keys(work: UnitRun) -> tuple[IdentityKey, ...]:
-    acting = work.state.acting or ""
+    acting = work.state.acting_id or ""
     if not work.claims:
         return ()
     claim = work.start.identify != "trust"
@@ -229,4 +229,4 @@ def _rejected(intake: Intake, one: RejectedEvent, now: int, seed: str) -> Reject
 
 
 def _entry(work: UnitRun, put: CachePut) -> CacheEntry:
-    return CacheEntry(put.key, put.value, work.start.now + put.ttl_ms, work.state.acting)
+    return CacheEntry(put.key, put.value, work.start.now + put.ttl_ms, work.state.acting_id)

@@ -11,12 +11,12 @@ import msgspec
 from msgspec import Struct, field
 
 from engine.flow.ask import ProfileReply, ProfilesReply
-from engine.flow.consents import lacking
+from engine.flow.consents import missing_consent
 from engine.flow.effect import Attach, AttachSession, CachePut, ClaimKey, Effect, Emit, Log, Merge, Respond
 from engine.flow.machine import MAX_EMITTED, Machine
 from engine.flow.plan import Flow
 from engine.flow.rendering import cut_all, render, show_effect
-from engine.flow.run import Asked, Identify, Inputs
+from engine.flow.run import Identify, Inputs, IssuedAsk
 from engine.flow.run_state import OPERATIONS, RunState, initial_state
 from engine.flow.trace import Trace
 from engine.ports.records import Session
@@ -38,7 +38,7 @@ class PendingRun(Struct, frozen=True):
     """A machine that waits for the world, and what it asked first."""
 
     machine: Machine
-    asked: list[Asked]
+    asked: list[IssuedAsk]
     event: str
 
 
@@ -95,7 +95,7 @@ class UnitRun:
             profile=profile,
             now=start.now,
             seed=start.seed,
-            acting=start.acting,
+            acting_id=start.acting,
             identify=start.identify,
             fields=tuple(project.settings.fields.items()),
             keys=project.settings.keys,
@@ -146,7 +146,7 @@ class UnitRun:
         if self.start.debug:
             self._tell_quiet(event, quiet)
         if event.origin != "system" or self.runs > before:  # a system event that started nothing is nothing
-            self.done.append((event, self.state.scope["event"], self.state.acting))
+            self.done.append((event, self.state.scope["event"], self.state.acting_id))
         yield from self._crossed()
         for child in children:
             yield from self._event(child)
@@ -212,7 +212,7 @@ class UnitRun:
     def _not_run(self, flow: Flow) -> tuple[str, dict[str, Any]] | None:
         """Why `flow` is not run although the event's type matches: the outcome and the reason."""
         trigger, scope = flow.trigger, self.state.scope
-        if not trigger.takes_source(self.start.source.source):
+        if not trigger.matches_source(self.start.source.source):
             patterns = ", ".join(trigger.sources)
             values = {"source.id": self.start.source.source}
             return "not-triggered", {"expression": f"source.id matches {patterns}", "values": values}
@@ -221,7 +221,7 @@ class UnitRun:
             return "not-triggered", {"expression": trigger.when.source, "values": cut_all(said.values), "result": False}
         if flow.profile == "required" and self.state.profile is None:
             return "filtered", {"expression": "profile: required", "values": {"profile": "no profile"}}
-        if flow.consents and (lacks := lacking(self.state, flow.consents)) is not None:
+        if flow.consents and (lacks := missing_consent(self.state, flow.consents)) is not None:
             return "filtered", {
                 "expression": f"consents: {lacks.name}",
                 "values": cut_all(lacks.read),
@@ -239,7 +239,7 @@ class UnitRun:
         """Take what a finished run did; or nothing of it, and say why."""
         membership = self.membership
         try:
-            final = machine.final()
+            final = machine.final_state()
         except Refused as refused:
             return f"branches side by side do not fit together: {refused}"
         effects = list(machine.effects())

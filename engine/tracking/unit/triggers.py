@@ -33,7 +33,7 @@ class Triggers:
         """The flows whose trigger takes this event type, and the others."""
         found = self._known.get(type)
         if found is None:
-            takes = tuple(flow for flow in self.project.flows if flow.trigger.takes_type(type))
+            takes = tuple(flow for flow in self.project.flows if flow.trigger.matches_type(type))
             quiet = tuple(flow for flow in self.project.flows if flow not in takes)
             if len(self._known) >= MAX_TYPES:
                 self._known.clear()

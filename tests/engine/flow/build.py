@@ -14,7 +14,7 @@ from engine.flow.node import Node
 from engine.flow.plan import Flow
 from engine.flow.registry import Registry
 from engine.flow.rendering import render
-from engine.flow.run import Asked, Inputs
+from engine.flow.run import Inputs, IssuedAsk
 from engine.flow.trace import Trace
 from engine.problem import Problem
 from engine.profile.apply import apply_operations
@@ -77,7 +77,7 @@ def inputs(properties: Mapping[str, Any] | None = None, profile: Profile | None 
     """What a run starts from: an event `paid` of the source `shop`."""
     event = {"id": "e-1", "type": "paid", "properties": dict(properties or {}), "context": {}}
     source = {"id": "shop", "kind": "public", "consent": False}
-    given: dict[str, Any] = {"session": None, "seed": "new-", "acting": profile.id if profile else None, **more}
+    given: dict[str, Any] = {"session": None, "seed": "new-", "acting_id": profile.id if profile else None, **more}
     return Inputs(event=event, source=source, profile=profile, now=NOW, **given)
 
 
@@ -117,7 +117,7 @@ def silence(took_ms: int = 10, *, retriable: bool = True) -> NoAnswer:
     return NoAnswer("timeout", "it took too long", retriable, took_ms=took_ms)
 
 
-def http(asked: Asked) -> HttpAsk:
+def http(asked: IssuedAsk) -> HttpAsk:
     """The request that was asked for."""
     assert isinstance(asked.ask, HttpAsk)
     return asked.ask
@@ -146,7 +146,7 @@ def why(machine: Machine, id: str) -> str:
 
 def traits(machine: Machine) -> Any:
     """The profile's traits at the end of the run."""
-    return machine.final().scope["profile"]["traits"]
+    return machine.final_state().scope["profile"]["traits"]
 
 
 def traced(machine: Machine) -> dict[str, Any]:

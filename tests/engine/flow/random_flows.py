@@ -11,7 +11,7 @@ from msgspec import Struct
 from engine.flow.ask import HttpAsk, ProfileReply, Reply
 from engine.flow.machine import Machine
 from engine.flow.plan import Flow
-from engine.flow.run import Asked, Inputs
+from engine.flow.run import Inputs, IssuedAsk
 from tests.engine.flow.build import answer, compiled, inputs, person, silence
 from tests.engine.flow.node_types import TYPES
 
@@ -48,7 +48,7 @@ class World(Struct, frozen=True):
     inputs: Inputs
     salt: int
 
-    def reply(self, asked: Asked) -> Reply:
+    def reply(self, asked: IssuedAsk) -> Reply:
         """The reply to an ask; the same whenever it is asked."""
         chance = crc32(f"{self.salt} {asked.id} {asked.number} {asked.attempt}".encode())
         said: list[Reply] = [silence(), silence(retriable=False)]

@@ -7,14 +7,14 @@ import pytest
 from engine.flow.ask import Reply
 from engine.flow.machine import Machine
 from engine.flow.retry import MAX_ASKS, MAX_BACKOFF_MS
-from engine.flow.run import Asked
+from engine.flow.run import IssuedAsk
 from tests.engine.flow.build import answer, flow, http, inputs, out, person, ports, run, silence, traits, why
 from tests.engine.flow.node_types import TYPES
 
 ASKING = "a: {test.ask: /, %s, next: {done: b, failed: c}}\nb: {log: x}\nc: {log: x}"
 
 
-def attempts(setting: str, *replies: Reply) -> tuple[Machine, list[Asked]]:
+def attempts(setting: str, *replies: Reply) -> tuple[Machine, list[IssuedAsk]]:
     """A run of one asking node, given these replies one after the other, and everything that it asked."""
     machine = Machine(flow(ASKING % setting, TYPES), inputs())
     asked = machine.advance()

@@ -350,7 +350,7 @@ def test_what_the_flow_says_of_itself_is_kept():
 
 def test_a_field_is_of_its_type_when_templates_stand_beside_it():
     text = "a: {lookup.http: {target: crm, body: '{{ event.properties }}', query: {n: [1, a]}}, next: {failed: b}}"
-    assert flow(text + "\nb: {log: x}").nodes[0].fill.literals == {"target": "crm", "query": {"n": [1, "a"]}}
+    assert flow(text + "\nb: {log: x}").nodes[0].template.literals == {"target": "crm", "query": {"n": [1, "a"]}}
 
 
 def test_the_place_of_a_wrong_value_goes_as_deep_as_it_is_known():

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from engine.flow.consents import lacking
+from engine.flow.consents import missing_consent
 from engine.flow.machine import Machine
 from engine.flow.run_state import initial_state
 from engine.profile.apply import apply_operations
@@ -83,10 +83,10 @@ def test_what_is_given_for_a_time_ends_by_itself():
     nodes = "a: {consent.set: {consents: {mail: true}, expires_in: 1d}, next: b}\nb: {log: x, consents: mail}"
     machine = gate(having(), nodes)
     assert ports(machine)["b"] == "done"
-    later, _ = apply_operations(having(), "p-ann", machine.final().operations, NOW)
+    later, _ = apply_operations(having(), "p-ann", machine.final_state().operations, NOW)
     day = 86_400_000
     for at, reason in ((NOW + day - 1, None), (NOW + day, "consent `mail` has expired")):
-        lacks = lacking(initial_state(replace(inputs(profile=later), now=at)), ("mail",))
+        lacks = missing_consent(initial_state(replace(inputs(profile=later), now=at)), ("mail",))
         assert (lacks and lacks.reason) == reason
 
 
@@ -104,8 +104,8 @@ def joined(claim: bool, **by: Any) -> Profile:
     return unite(ann, bo, Link(link_id("ann", "bo", "k"), "ann", "bo", "k", claim))
 
 
-def stands(profile: Profile, acting: str, **more: Any) -> str | None:
-    lacks = lacking(initial_state(inputs(profile=profile, **{"acting": acting, **more})), ("mail",))
+def stands(profile: Profile, acting_id: str, **more: Any) -> str | None:
+    lacks = missing_consent(initial_state(inputs(profile=profile, **{"acting_id": acting_id, **more})), ("mail",))
     return lacks.reason if lacks else None
 
 
@@ -113,7 +113,7 @@ DISPUTED = "is disputed"
 
 
 @pytest.mark.parametrize(
-    ("claim", "ann", "bo", "acting", "reason"),
+    ("claim", "ann", "bo", "acting_id", "reason"),
     [
         pytest.param(False, True, {"given": 5}, "ann", None, id="both gave it"),
         pytest.param(False, {"given": 5}, {"revoked": 6}, "ann", "is revoked", id="revoked under the other id, later"),
@@ -124,16 +124,16 @@ DISPUTED = "is disputed"
     ],
 )
 def test_merged_pasts_give_no_consent_that_is_not_ones_own(
-    claim: bool, ann: Any, bo: Any, acting: str, reason: str | None
+    claim: bool, ann: Any, bo: Any, acting_id: str, reason: str | None
 ):
-    told = stands(joined(claim, ann=ann, bo=bo), acting)
+    told = stands(joined(claim, ann=ann, bo=bo), acting_id)
     assert (told is None) if reason is None else (told is not None and reason in told)
 
 
 def test_who_gives_it_now_has_given_it_whatever_a_claim_says():
     profile = joined(True, ann={"revoked": 5}, bo={"revoked": 6})
-    assert stands(profile, "ann", before=(Set(MAIL, {"given": NOW}),)) is None
-    assert stands(profile, "ann", before=(Set(("traits", "x"), 1),)) == "consent `mail` is revoked"
+    assert stands(profile, "ann", earlier_operations=(Set(MAIL, {"given": NOW}),)) is None
+    assert stands(profile, "ann", earlier_operations=(Set(("traits", "x"), 1),)) == "consent `mail` is revoked"
 
 
 # ---- load -----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from engine.flow.effect import Emit, Log
-from engine.flow.machine import MAX_EMITTED, Machine, advance_run, start_run
+from engine.flow.machine import MAX_EMITTED, Machine, advance_run, new_run
 from engine.flow.output_limits import MAX_OUT
 from tests.engine.flow.build import answer, flow, inputs, person, ports, run, silence, why
 from tests.engine.flow.node_types import TYPES
@@ -162,7 +162,7 @@ def test_a_run_that_was_put_away_has_not_forgotten_what_it_emitted():
     made = flow(
         {"flow": "f", "trigger": {"event": "x"}, "start": [id for id in nodes if id != "more"], "nodes": nodes}, TYPES
     )
-    state, asked = advance_run(made, start_run(made, inputs()))
+    state, asked = advance_run(made, new_run(made, inputs()))
     state, _ = advance_run(made, state, (asked[0].node, answer()))
     assert (state.outcome, state.reason) == ("failed", f"the run emits more than {MAX_EMITTED} events")
 

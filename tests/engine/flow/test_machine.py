@@ -3,7 +3,7 @@
 import pytest
 
 from engine.flow.effect import Log
-from engine.flow.machine import Machine, advance_run, start_run
+from engine.flow.machine import Machine, advance_run, new_run
 from engine.flow.run import Inputs
 from engine.profile.operations import Increment
 from tests.engine.flow.build import answer, flow, http, inputs, out, person, ports, run, traits, why
@@ -178,7 +178,7 @@ def test_a_run_that_is_over_does_nothing_more():
 
 def test_step_is_the_same_on_values():
     made = flow("a: {test.ask: /first, next: b}\nb: {test.ask: /second, next: c}\nc: {log: x}", TYPES)
-    state, asked = advance_run(made, start_run(made, inputs()))
+    state, asked = advance_run(made, new_run(made, inputs()))
     assert [http(one).path for one in asked] == ["/first"]
     state, asked = advance_run(made, state, (asked[0].node, answer()))
     assert [http(one).path for one in asked] == ["/second"]
@@ -203,13 +203,13 @@ def test_a_node_that_makes_ids_gets_one_of_its_own():
 
 
 def test_what_earlier_runs_of_the_unit_did_is_seen():
-    given: Inputs = inputs(profile=ANN, before=(Increment(("traits", "n"), 5),))
+    given: Inputs = inputs(profile=ANN, earlier_operations=(Increment(("traits", "n"), 5),))
     machine = Machine(
         flow("a: {profile.increment: {traits.n: 1}, next: b}\nb: {let: {n: '{{ profile.traits.n }}'}}"), given
     )
     machine.advance()
     assert out(machine, "b") == {"n": 6}
-    assert len(machine.final().operations) == 2
+    assert len(machine.final_state().operations) == 2
 
 
 def test_a_set_that_is_copied_becomes_a_list_however_the_run_is_kept():

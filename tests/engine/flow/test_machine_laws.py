@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.flow.effect import Stop
-from engine.flow.machine import Machine, advance_run, start_run
+from engine.flow.machine import Machine, advance_run, new_run
 from engine.flow.plan import Flow, PlannedNode
 from engine.flow.rendering import render
 from engine.flow.run import Run
@@ -105,8 +105,8 @@ def test_what_all_nodes_did_is_folded_in_plan_order(flow: Flow, world: World, or
     machine = done(flow, world, order)
     appended = [effect.value for _, effect in machine.effects() if isinstance(effect, Append)]
     assert appended == sorted(appended)
-    if machine.final().scope["profile"] is not None:
-        assert machine.final().scope["profile"]["traits"].get("order", []) == appended
+    if machine.final_state().scope["profile"] is not None:
+        assert machine.final_state().scope["profile"]["traits"].get("order", []) == appended
 
 
 @law
@@ -114,7 +114,7 @@ def test_what_all_nodes_did_is_folded_in_plan_order(flow: Flow, world: World, or
 def test_a_run_is_determined_by_its_inputs_and_replies(flow: Flow, world: World, seed: int):
     one, other = (done(flow, world, Random(seed)) for _ in range(2))  # the same order twice
     assert one.to_run() == other.to_run()
-    assert one.final().scope == other.final().scope
+    assert one.final_state().scope == other.final_state().scope
 
 
 @law
@@ -124,7 +124,7 @@ def test_the_order_of_replies_decides_nothing_unless_a_branch_does_not_wait(
 ):
     one, two = done(flow, world, order), done(flow, world, other)
     assert one.settled == two.settled
-    assert (one.outcome, one.final().scope) == (two.outcome, two.final().scope)
+    assert (one.outcome, one.final_state().scope) == (two.outcome, two.final_state().scope)
 
 
 @law
@@ -132,14 +132,14 @@ def test_the_order_of_replies_decides_nothing_unless_a_branch_does_not_wait(
 def test_a_run_may_be_put_away_at_every_ask(flow: Flow, world: World, seed: int):
     together = done(flow, world, Random(seed))
     order = Random(seed)
-    state, waiting = advance_run(flow, start_run(flow, world.inputs))
+    state, waiting = advance_run(flow, new_run(flow, world.inputs))
     while waiting and state.outcome is None:
         state = msgspec.json.decode(msgspec.json.encode(state), type=Run)
         asked = waiting.pop(order.randrange(len(waiting)))
         state, more = advance_run(flow, state, (asked.node, world.reply(asked)))
         waiting += more
     assert msgspec.json.encode(state) == msgspec.json.encode(together.to_run())
-    assert Machine.of(flow, state).final().scope == together.final().scope
+    assert Machine.from_run(flow, state).final_state().scope == together.final_state().scope
 
 
 @law
@@ -147,7 +147,7 @@ def test_a_run_may_be_put_away_at_every_ask(flow: Flow, world: World, seed: int)
 def test_a_run_taken_up_again_has_its_open_asks_outstanding(flow: Flow, world: World, order: Random):
     machine = Machine(flow, world.inputs)
     asked = machine.advance()
-    assert Machine.of(flow, machine.to_run()).outstanding() == asked
+    assert Machine.from_run(flow, machine.to_run()).outstanding() == asked
 
 
 @law

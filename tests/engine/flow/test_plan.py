@@ -35,8 +35,8 @@ NAMES = ProjectNames(frozenset({"vip", "rich"}), frozenset({"vip"}), frozenset({
     ],
 )
 def test_a_trigger_takes_names_and_globs(events: tuple[str, ...], type: str, takes: bool):
-    assert Trigger(events=events).takes_type(type) == takes
-    assert Trigger(sources=events).takes_source(type) == takes
+    assert Trigger(events=events).matches_type(type) == takes
+    assert Trigger(sources=events).matches_source(type) == takes
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_the_work_grows_with_the_nodes_and_not_with_the_paths(shape: Any, monkey
 def test_a_large_run_that_was_put_away_is_taken_up_again(shape: Any):
     made = large(shape())
     machine = run(made, profile=person())
-    assert Machine.of(made, machine.to_run()).final().scope == machine.final().scope
+    assert Machine.from_run(made, machine.to_run()).final_state().scope == machine.final_state().scope
 
 
 def test_a_large_flow_of_branches_that_exclude_each_other_is_compiled():
@@ -153,7 +153,7 @@ def test_data_is_never_evaluated(text: str):
 def test_data_never_decides_what_is_written():
     made = flow("a: {profile.set: {traits.x: '{{ event.properties.x }}'}}")
     machine = run(made, {"x": {"segments": ["vip"], "id": "p-other"}}, profile=person())
-    assert machine.final().scope["profile"]["segments"] == ()
+    assert machine.final_state().scope["profile"]["segments"] == ()
     assert traits(machine) == {"x": {"id": "p-other", "segments": ["vip"]}}
 
 

@@ -48,7 +48,7 @@ def test_what_was_done_before_a_merge_is_kept_on_the_merged_profile():
     machine = run(flow(MERGING), profile=ANN, answers={"recognise": whose(BO)})
     assert out(alone, "after") == {"seen": 1}
     assert out(machine, "after")["seen"]["traits"] == {"city": "Oslo", "n": 101, "name": "Ann"}
-    assert [type(operation).__name__ for operation in machine.final().operations] == ["Increment", "Set"]
+    assert [type(operation).__name__ for operation in machine.final_state().operations] == ["Increment", "Set"]
 
 
 def test_a_key_that_nobody_has_changes_nothing_but_is_claimed():
@@ -66,7 +66,7 @@ def test_the_source_decides_what_a_key_proves(identify: str, port: str, claim: b
     text = "recognise: {profile.merge: {pii.email: bo@example.com}, next: {failed: b}}\nb: {log: x}"
     machine = run(flow(text), profile=ANN, answers={"recognise": whose(BO)}, identify=identify)
     assert ports(machine)["recognise"] == port
-    merged = machine.final().profile
+    merged = machine.final_state().profile
     assert merged is not None
     assert [step.claim for step in merged.links.values()] == ([] if claim is None else [claim])
 
@@ -131,8 +131,8 @@ none: {log: x}
 def test_an_event_may_gain_a_profile_and_then_change_it():
     machine = run(flow(ATTACHING), answers={"a": here(ANN), "c": here(ANN)})
     assert (ports(machine)["c"], traits(machine)["seen"]) == ("attached", "Ann")
-    final = machine.final()
-    assert (final.profile, final.acting) == (record_visit(ANN, "p-ann", NOW, new=False), "p-ann")
+    final = machine.final_state()
+    assert (final.profile, final.acting_id) == (record_visit(ANN, "p-ann", NOW, new=False), "p-ann")
 
 
 def test_attaching_a_second_different_profile_fails():
@@ -145,7 +145,7 @@ def test_attaching_a_second_different_profile_fails():
 
 
 def test_attaching_a_profile_by_another_of_its_ids_is_no_second_one():
-    both = run(flow(MERGING), profile=ANN, answers={"recognise": whose(BO)}).final().profile
+    both = run(flow(MERGING), profile=ANN, answers={"recognise": whose(BO)}).final_state().profile
     assert ports(run(flow(ATTACHING), answers={"a": here(both), "c": here(ANN)}))["c"] == "attached"
 
 
@@ -277,6 +277,8 @@ def test_no_session_can_be_changed_where_there_is_none():
 def test_a_run_goes_on_from_the_sight_of_the_one_before():
     first = run(flow("a: {profile.increment: {traits.n: 1}, next: b}\nb: {segment.add: vip}"), profile=ANN)
     second = Machine(
-        flow("a: {let: {n: '{{ profile.traits.n }}', segments: '{{ profile.segments }}'}}"), inputs(), first.final()
+        flow("a: {let: {n: '{{ profile.traits.n }}', segments: '{{ profile.segments }}'}}"),
+        inputs(),
+        first.final_state(),
     )
     assert out(drive(second), "a") == {"n": 2, "segments": ["vip"]}

@@ -142,7 +142,7 @@ def test_a_merge_shows_the_step_as_the_profile_keeps_it():
     reply = ProfilesReply((ProfileReply(bo, "p-bo", cause="pii.email:1f2e"),))
     machine = run(flow(text), profile=ANN, answers={"a": reply})
     merge = step_of(machine, "a")["operations"][0]
-    joined = machine.final().profile
+    joined = machine.final_state().profile
     assert joined is not None
     (kept,) = joined.links.values()
     assert (merge["op"], merge["profile"], merge["cause"], merge["step"]) == (

@@ -192,7 +192,9 @@ def test_the_profile_that_has_the_key_is_joined(under, right):
 
 
 def test_the_id_that_acts_is_the_one_that_is_joined():
-    outcome = merge().answer(replace(seen(person(ANN, "p-ann-2")), acting="p-ann-2"), found(ProfileReply(BO, "p-bo")))
+    outcome = merge().answer(
+        replace(seen(person(ANN, "p-ann-2")), acting_id="p-ann-2"), found(ProfileReply(BO, "p-bo"))
+    )
     assert outcome.effects[0] == Merge(BO, left="p-ann-2", right="p-bo", cause=CAUSE)
 
 
