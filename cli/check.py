@@ -9,7 +9,7 @@ from msgspec import structs
 from flows.cases import load_cases
 from flows.diagnostic import render
 from flows.files import SETTINGS, file_name
-from flows.project import Loaded, load_project, within
+from flows.project import LoadedProject, load_project, only_files
 from nodes import builtin
 
 WELL, FINDINGS, WRONG_USAGE = 0, 1, 2
@@ -45,7 +45,7 @@ def project_root(path: Path) -> Path:
     return around
 
 
-def _load(root: Path) -> Loaded:
+def _load(root: Path) -> LoadedProject:
     """The project, with what is wrong in its test files as well."""
     loaded = load_project(root, builtin())
     cases = load_cases(root, loaded)
@@ -56,13 +56,13 @@ def _load(root: Path) -> Loaded:
     )
 
 
-def _chosen(loaded: Loaded, root: Path, paths: list[Path]) -> Loaded:
+def _chosen(loaded: LoadedProject, root: Path, paths: list[Path]) -> LoadedProject:
     """What concerns the files that were asked for."""
     if root in paths:
         return loaded
-    return within(loaded, (name for path in paths for name in _files(loaded, file_name(root, path))))
+    return only_files(loaded, (name for path in paths for name in _files(loaded, file_name(root, path))))
 
 
-def _files(loaded: Loaded, asked: str) -> Iterator[str]:
+def _files(loaded: LoadedProject, asked: str) -> Iterator[str]:
     named = {*loaded.sources, *(diagnostic.file for diagnostic in loaded.diagnostics)}
     return (name for name in named if name == asked or name.startswith(asked + "/"))

@@ -16,7 +16,7 @@ from cli.spool import folder_of, spool_in
 from cli.store import SHARED, CannotStart, StoreAway, alone, cannot, kind_of, load, migrate, shown, url_of
 from cli.worker import Orders, version_of
 from cli.workers import COMMAND, Workers, supervise
-from flows.project import Loaded
+from flows.project import LoadedProject
 from storage import open_store
 
 STOPPED = "Stopped. Everything that was acknowledged is stored."
@@ -72,7 +72,7 @@ def _migrated(url: str, root: Path, spools: Path | None) -> list[str]:
 
 
 async def _supervised(
-    root: Path, loaded: Loaded, url: str, spools: Path | None, place: Listener, listening: socket.socket
+    root: Path, loaded: LoadedProject, url: str, spools: Path | None, place: Listener, listening: socket.socket
 ) -> int:
     """Serve by workers. `listening` is never listened on: it keeps the port while no worker has it."""
     version, port = version_of(loaded), listening.getsockname()[1]
@@ -85,7 +85,7 @@ async def _supervised(
     return await supervise(Workers(COMMAND, place.workers, lambda: bound(place, port), orders))
 
 
-def _check_sources(loaded: Loaded, root: Path, place: Listener) -> None:
+def _check_sources(loaded: LoadedProject, root: Path, place: Listener) -> None:
     sources = loaded.project.sources
     if not sources:
         raise CannotStart(f"{root} has no source that can be served: without one, no event is taken.")
@@ -141,7 +141,7 @@ def _address(place: Listener, listening: socket.socket) -> str:
     return f"http://{host}:{listening.getsockname()[1]}"
 
 
-def _greet(console: Console, loaded: Loaded, place: Listener, address: str) -> None:
+def _greet(console: Console, loaded: LoadedProject, place: Listener, address: str) -> None:
     project = loaded.project
     names = ", ".join(flow.name for flow in project.flows) or "none"
     console.print(

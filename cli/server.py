@@ -17,7 +17,7 @@ from api.connection import Connection
 from api.front import front
 from engine.ports.spool import Spool
 from engine.ports.store import Store
-from flows.project import Loaded
+from flows.project import LoadedProject
 
 # How long the event loop may keep the interpreter while the writer thread waits for it. The writer's work is done
 # without the interpreter, so it loses little; the usual 5 ms cost a seventh of the rate in switching back and forth.
@@ -59,7 +59,7 @@ def stop_signals() -> list[signal.Signals]:
 
 
 def application(
-    loaded: Loaded, store: Store, host: str, *, keeps_up: bool = True, spool: Spool | None = None
+    loaded: LoadedProject, store: Store, host: str, *, keeps_up: bool = True, spool: Spool | None = None
 ) -> Litestar:
     """The application of a project that is served on `host`."""
     return create_app(
@@ -73,7 +73,7 @@ def application(
     )
 
 
-def broken(loaded: Loaded) -> tuple[str, ...]:
+def broken(loaded: LoadedProject) -> tuple[str, ...]:
     """The project's files that are not served."""
     return tuple(sorted({d.file for d in loaded.diagnostics if d.severity == "error"}))
 

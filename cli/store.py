@@ -12,7 +12,7 @@ from engine.ports.resolve import NoSuchProfile, NotFound
 from engine.ports.store import Store, Unavailable
 from flows.diagnostic import render
 from flows.files import SETTINGS
-from flows.project import Loaded, load_project, within
+from flows.project import LoadedProject, load_project, only_files
 from flows.secret import UNRESOLVED
 from storage import open_store
 from storage.sqlite.lock import LockedByOther, lock_file
@@ -32,7 +32,7 @@ class StoreAway(CannotStart):
     """A command cannot begin since the store is not there now."""
 
 
-def load(root: Path, console: Console, *, whole: bool) -> Loaded:
+def load(root: Path, console: Console, *, whole: bool) -> LoadedProject:
     """The project at `root`; what is wrong with it is printed: all of it, or errors of its settings alone.
 
     Who needs only the settings calls no target, and so needs no secret. Raises `CannotStart` where the settings cannot
@@ -41,7 +41,7 @@ def load(root: Path, console: Console, *, whole: bool) -> Loaded:
     if not root.is_dir():
         raise CannotStart(f"{root} is not a directory. `headrace init {root}` makes a project there.")
     loaded = load_project(root, nodes.builtin())
-    said = loaded if whole else within(loaded, [SETTINGS])
+    said = loaded if whole else only_files(loaded, [SETTINGS])
     error = [d for d in said.diagnostics if whole or (d.severity == "error" and d.code != UNRESOLVED)]
     if error:
         console.print(render(error, said.sources, colour=False), markup=False, highlight=False, soft_wrap=True)
@@ -50,7 +50,7 @@ def load(root: Path, console: Console, *, whole: bool) -> Loaded:
     return loaded
 
 
-def url_of(loaded: Loaded, given: str | None) -> str:
+def url_of(loaded: LoadedProject, given: str | None) -> str:
     """The store to use: the one that was given, else the project's, else a file beside the project."""
     return given or loaded.project.settings.store or DEFAULT
 

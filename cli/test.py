@@ -21,10 +21,10 @@ from cli.traces import BAD, QUIET
 from cli.traces import WELL as GOOD
 from effects.virtual_time_loop import VirtualTimeLoop
 from engine.project.project import Project
-from flows.cases import CasesLoaded, Playable, load_cases
+from flows.cases import LoadedCases, Playable, load_cases
 from flows.diagnostic import render
 from flows.files import file_name
-from flows.frame import shown
+from flows.frame import printable
 from flows.project import load_project
 from nodes import builtin
 
@@ -96,13 +96,13 @@ class _Playing:
     async def _file(self, project: Project, played: PlayedFile, picked: list[int]) -> None:
         file, say = played.file, self.console.print
         self.report.files.append(played)
-        say(Text(shown(file.document.name), style="bold"), soft_wrap=True)
+        say(Text(printable(file.document.name), style="bold"), soft_wrap=True)
         for i in picked:
             case, began = file.file.cases[i], time.perf_counter()
             error = await verdict(Play(project, file.file), case, ("cases", i))
             played.cases.append(Played(i, time.perf_counter() - began, error))
             took = f"  {round(played.cases[-1].seconds * 1000)} ms"
-            say(Text.assemble("  ", _mark(not error), shown(case.name), (took, QUIET)), soft_wrap=True)
+            say(Text.assemble("  ", _mark(not error), printable(case.name), (took, QUIET)), soft_wrap=True)
         for line in _failures(played):
             say(line, soft_wrap=True)
 
@@ -115,7 +115,7 @@ def _failures(played: PlayedFile) -> Iterator[Text]:
     """What came out otherwise in a file, case by case."""
     failed = [case for case in played.cases if case.failures]
     for case in failed:
-        yield Text.assemble("\n  ", _mark(False), (shown(played.file.file.cases[case.index].name), "bold"))
+        yield Text.assemble("\n  ", _mark(False), (printable(played.file.file.cases[case.index].name), "bold"))
         for line in failure_lines(played.file, case.failures):
             yield Text("    ").append_text(line)
     if failed:
@@ -138,7 +138,7 @@ def _mark(well: bool) -> tuple[str, str]:
     return ("✓ ", GOOD) if well else ("✗ ", BAD)
 
 
-def _chosen(cases: CasesLoaded, root: Path, path: Path) -> list[Playable]:
+def _chosen(cases: LoadedCases, root: Path, path: Path) -> list[Playable]:
     """The files that a path asks for; a flow's name stands for the test file beside it."""
     if path == root:
         return list(cases.files)

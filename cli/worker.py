@@ -21,7 +21,7 @@ from cli.logging import configure_logging
 from cli.server import STOP_SECONDS, application, run
 from cli.spool import spool_in
 from cli.store import CannotStart, cannot, load
-from flows.project import Loaded
+from flows.project import LoadedProject
 from storage import open_store
 
 STDIN = 0
@@ -59,7 +59,7 @@ def main() -> int:
             return cannot(Console(stderr=True), str(error))
 
 
-def _serve(loaded: Loaded, orders: Orders, listening: socket.socket) -> int:
+def _serve(loaded: LoadedProject, orders: Orders, listening: socket.socket) -> int:
     with spool_in(None if orders.spool is None else Path(orders.spool)) as spool:
         # The upkeep is done by one of them; its successor does it should it die.
         store = open_store(orders.store, Path(orders.root))
@@ -71,7 +71,7 @@ def _serves() -> None:
     log.info("the worker serves", pid=os.getpid())
 
 
-def version_of(loaded: Loaded) -> str:
+def version_of(loaded: LoadedProject) -> str:
     """A hash of everything that was read of a project."""
     return sha256(msgspec.json.encode(loaded.sources, order="sorted")).hexdigest()
 

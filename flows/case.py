@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-SOMEBODY: Final = "visitor"  # what a visitor without a name is called
-NOON: Final = "2026-01-01T12:00:00Z"  # when cases begin, unless a file says otherwise
+DEFAULT_VISITOR: Final = "visitor"  # what a visitor without a name is called
+DEFAULT_CLOCK: Final = "2026-01-01T12:00:00Z"  # when cases begin, unless a file says otherwise
 
 Outcome = Literal["finished", "failed", "filtered", "not-triggered"]
 Refused = Literal["malformed", "unauthorised", "too-large", "nothing-accepted"]  # of the intake's, those that can come
@@ -37,7 +37,7 @@ class Event(Struct, frozen=True, kw_only=True):
 class Send(Struct, frozen=True, kw_only=True):
     """A payload of one event (`type`, `properties`), or of several (`events`), as it comes to `/track`."""
 
-    visitor: Annotated[str, Meta(description="Who sends; the same name is the same visitor")] = SOMEBODY
+    visitor: Annotated[str, Meta(description="Who sends; the same name is the same visitor")] = DEFAULT_VISITOR
     source: Annotated[str | UnsetType, Meta(description="By which source; else the file's, or the only one")] = UNSET
     session: Annotated[str, Meta(description="Which visit of the visitor's; another name is another visit")] = "1"
     profile_less: Annotated[bool, Meta(description="Whether it is sent to /track?profile_less=true")] = False
@@ -154,10 +154,10 @@ class CaseFile(Struct, frozen=True, kw_only=True):
     flow: Annotated[str | UnsetType, Meta(description="The flow whose nodes this file speaks of")] = UNSET
     description: str = ""
     source: Annotated[str | UnsetType, Meta(description="By which source events come, unless a step says so")] = UNSET
-    clock: Annotated[str, Meta(description="When every case begins, e.g. 2026-01-01T12:00:00Z")] = NOON
+    clock: Annotated[str, Meta(description="When every case begins, e.g. 2026-01-01T12:00:00Z")] = DEFAULT_CLOCK
     cases: Annotated[tuple[Case, ...], Meta(description="What must happen", min_length=1)]
 
 
-def given_keys(of: Struct) -> tuple[str, ...]:
+def present_keys(of: Struct) -> tuple[str, ...]:
     """The keys that were given of those that may be left unsaid."""
     return tuple([name for name in of.__struct_fields__ if getattr(of, name) is not UNSET])

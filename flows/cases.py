@@ -10,9 +10,9 @@ from engine.problem import KeyPath, closest, did_you_mean
 from flows.case import CaseFile
 from flows.diagnostic import Diagnostic, diagnose, ordered
 from flows.files import file_name, read_text, test_files
-from flows.project import Loaded
+from flows.project import LoadedProject
 from flows.reader import Document, read_yaml
-from flows.test_references import referenced_names
+from flows.test_references import reference_problems
 from flows.typed import read_struct
 
 _OF_PROFILES: Final = ("traits", "pii", "consents", "segments", "metadata")
@@ -25,7 +25,7 @@ class Playable(Struct, frozen=True):
     document: Document
 
 
-class CasesLoaded(Struct, frozen=True):
+class LoadedCases(Struct, frozen=True):
     """The test files of a project as they were found. `sources` holds the text of each by its name."""
 
     files: tuple[Playable, ...]
@@ -33,7 +33,7 @@ class CasesLoaded(Struct, frozen=True):
     sources: Mapping[str, str]
 
 
-def load_cases(root: Path, loaded: Loaded) -> CasesLoaded:
+def load_cases(root: Path, loaded: LoadedProject) -> LoadedCases:
     """Read the test files of the project in the directory `root`, which `loaded` is."""
     files: list[Playable] = []
     diagnostics: list[Diagnostic] = []
@@ -51,7 +51,7 @@ def load_cases(root: Path, loaded: Loaded) -> CasesLoaded:
         diagnostics += problems
         if read is not None and not any(one.severity == "error" for one in problems):
             files.append(Playable(read, document))
-    return CasesLoaded(tuple(files), tuple(ordered(diagnostics)), sources)
+    return LoadedCases(tuple(files), tuple(ordered(diagnostics)), sources)
 
 
 def _meant(key: str, at: KeyPath, known: Iterable[str]) -> str:
@@ -67,10 +67,10 @@ def _meant(key: str, at: KeyPath, known: Iterable[str]) -> str:
     return did_you_mean(key, known)
 
 
-def _read(document: Document, loaded: Loaded) -> tuple[CaseFile | None, list[Diagnostic]]:
+def _read(document: Document, loaded: LoadedProject) -> tuple[CaseFile | None, list[Diagnostic]]:
     if document.problems:
         return None, diagnose(document, document.problems)
     file, problems = read_struct(CaseFile, document.data, "a test file", _meant)
     if file is not None:
-        problems = list(referenced_names(file, loaded.project, loaded.named))
+        problems = list(reference_problems(file, loaded.project, loaded.named))
     return file, diagnose(document, problems)

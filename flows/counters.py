@@ -18,7 +18,7 @@ def counters_of(flow: Any) -> Iterator[str]:
             yield str(name)
 
 
-def uncounted(segment: Segment, known: frozenset[str]) -> Iterator[Problem]:
+def unknown_counters(segment: Segment, known: frozenset[str]) -> Iterator[Problem]:
     """The counters of a segment's condition that are not `known`."""
     for read in segment.condition.reads if segment.condition is not None else ():
         if read.function == "counted" and read.path[2] not in known:

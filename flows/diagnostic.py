@@ -7,8 +7,8 @@ from typing import Final
 from msgspec import Struct
 
 from engine.problem import Problem, Severity
-from flows.frame import frame, shown
-from flows.place import Position
+from flows.frame import frame, printable
+from flows.position import Position
 from flows.reader import Document
 
 MAX_SHOWN: Final = 20  # of one file
@@ -38,7 +38,7 @@ class Diagnostic(Struct, frozen=True, kw_only=True):
     related: tuple[Related, ...] = ()
 
     @property
-    def place(self) -> Position:
+    def position(self) -> Position:
         """Where it is in its file."""
         return Position(self.line, self.column, self.end_line, self.end_column)
 
@@ -47,7 +47,7 @@ def diagnose(document: Document, problems: Iterable[Problem], related: tuple[Rel
     """The problems of a document with their places."""
     found = []
     for problem in problems:
-        place = document.place(problem.path, problem.on, problem.offset, problem.length)
+        place = document.position(problem.path, problem.on, problem.offset, problem.length)
         found.append(
             Diagnostic(
                 code=problem.code,
@@ -80,7 +80,7 @@ def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, col
         chosen = ordered(sorted(of_file, key=lambda d: d.severity != "error")[:MAX_SHOWN])
         parts += [_shown_diagnostic(d, sources.get(file), paint) for d in chosen]
         if len(of_file) > len(chosen):
-            parts.append(f"and {len(of_file) - len(chosen)} more in {shown(file)}\n")
+            parts.append(f"and {len(of_file) - len(chosen)} more in {printable(file)}\n")
     return "\n".join([*parts, summary(every, len(sources), colour=colour)]) + "\n"
 
 
@@ -106,20 +106,20 @@ def _counted(number: int, noun: str) -> str:
 
 def _shown_diagnostic(diagnostic: Diagnostic, source: str | None, paint: Mapping[str, str]) -> str:
     gutter = len(str(diagnostic.line))
-    framed = frame(source, diagnostic.place, gutter=gutter) if source is not None else []
+    framed = frame(source, diagnostic.position, gutter=gutter) if source is not None else []
     head = _painted(f"{diagnostic.severity}[{diagnostic.code}]", diagnostic.severity, paint)
-    where = f"{shown(diagnostic.file)}:{diagnostic.line}:{diagnostic.column}"
+    where = f"{printable(diagnostic.file)}:{diagnostic.line}:{diagnostic.column}"
     lines = [
-        f"{head}: {shown(diagnostic.message)}",
+        f"{head}: {printable(diagnostic.message)}",
         " " * gutter + _painted("--> ", "margin", paint) + where,
         *(_framed_line(margin, text, paint) for margin, text in framed[:-1]),
         *(_framed_line(m, _painted(t, diagnostic.severity, paint), paint) for m, t in framed[-1:]),
     ]
     for other in diagnostic.related:
-        note = f"{shown(other.file)}:{other.line}:{other.column}: {shown(other.message)}"
+        note = f"{printable(other.file)}:{other.line}:{other.column}: {printable(other.message)}"
         lines.append(f"{' ' * gutter} = note: {note}")
     if diagnostic.help:
-        lines.append(f"{' ' * gutter} = {_painted('help', 'help', paint)}: {shown(diagnostic.help)}")
+        lines.append(f"{' ' * gutter} = {_painted('help', 'help', paint)}: {printable(diagnostic.help)}")
     return "\n".join(lines) + "\n"
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from engine.problem import closest
 from flows.diagnostic import Diagnostic
-from flows.reader import LARGEST
+from flows.reader import MAX_CHARACTERS
 
 SETTINGS: Final = "headrace.yaml"
 FOLDERS: Final = ("flows", "segments", "sources")
@@ -53,7 +53,7 @@ def test_files(root: Path) -> tuple[Path, ...]:
     return tuple(path for folder in FOLDERS for path in _yaml_below(root, folder) if path.name.endswith(TESTS))
 
 
-def astray(root: Path) -> tuple[Diagnostic, ...]:
+def misplaced_files(root: Path) -> tuple[Diagnostic, ...]:
     """What lies beside the folders and `headrace.yaml`, and was probably meant to be read."""
     found = []
     for path in sorted(root.iterdir()) if root.is_dir() else ():
@@ -103,14 +103,14 @@ def read_text(path: Path, name: str) -> str | Diagnostic:
     """The text of a file; or what stands in the way of reading it."""
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST * _WIDEST + 4)
+            content = file.read(MAX_CHARACTERS * _WIDEST + 4)
     except OSError as error:
         return Diagnostic(code="H401", message=f"the file cannot be read: {error.strerror}", file=name)
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        if len(content) > LARGEST * _WIDEST:
-            return Diagnostic(code="H024", message=f"a file may have {LARGEST:,} characters", file=name)
+        if len(content) > MAX_CHARACTERS * _WIDEST:
+            return Diagnostic(code="H024", message=f"a file may have {MAX_CHARACTERS:,} characters", file=name)
         line = content.count(b"\n", 0, error.start) + 1
         remedy = "save the file as UTF-8"
         return Diagnostic(

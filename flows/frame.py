@@ -2,12 +2,12 @@
 
 import unicodedata
 
-from flows.place import Position
+from flows.position import Position
 
-WIDEST = 120  # columns of a shown line; a longer one is cut around the place
+MAX_COLUMNS = 120  # columns of a shown line; a longer one is cut around the place
 
 
-def shown(text: str) -> str:
+def printable(text: str) -> str:
     """`text` as a terminal may see it: nothing in it can move the cursor, change colours or turn the reading order."""
     return "".join(map(_cell, text))
 
@@ -52,11 +52,11 @@ def _indentation(line: str) -> int:
 
 def _cut(line: str, column: int) -> tuple[str, int]:
     """The part of a long line around `column`, and how many characters in front of it were dropped."""
-    if len(line) <= WIDEST:
+    if len(line) <= MAX_COLUMNS:
         return line, 0
-    start = max(0, min(column - WIDEST // 3, len(line) - WIDEST))
-    part = line[start : start + WIDEST]
-    return ("…" if start else part[:1]) + part[1:-1] + ("…" if start + WIDEST < len(line) else part[-1:]), start
+    start = max(0, min(column - MAX_COLUMNS // 3, len(line) - MAX_COLUMNS))
+    part = line[start : start + MAX_COLUMNS]
+    return ("…" if start else part[:1]) + part[1:-1] + ("…" if start + MAX_COLUMNS < len(line) else part[-1:]), start
 
 
 def _cell(character: str) -> str:

@@ -19,15 +19,15 @@ from engine.flow.plan import Flow
 from engine.flow.registry import Registry
 from engine.problem import Problem
 from engine.project.project import Project
-from flows.circle import circling
 from flows.client_sendable import client_sendable
-from flows.counters import counters_of, uncounted
-from flows.declared import counted
+from flows.counters import counters_of, unknown_counters
+from flows.declared_increments import increments_of_declared_fields
 from flows.diagnostic import Diagnostic, Related, diagnose, ordered
-from flows.files import FOLDERS, SETTINGS, astray, file_name, listing, read_text
+from flows.emit_cycle import emit_cycles
+from flows.files import FOLDERS, SETTINGS, file_name, listing, misplaced_files, read_text
 from flows.reader import Document, read_yaml
 from flows.segment import read_segment
-from flows.settings import SettingsRead, read_settings
+from flows.settings import LoadedSettings, read_settings
 from flows.source import read_source
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ T = TypeVar("T")
 _KEY = re.compile(r"([\w.-]+)\s*:")
 
 
-class Loaded(Struct, frozen=True):
+class LoadedProject(Struct, frozen=True):
     """A project as it was found. `sources` holds the text of every file that was read, by its name.
 
     `named` holds by folder what things are called there, those with errors as well.
@@ -52,7 +52,7 @@ class Loaded(Struct, frozen=True):
         return any(diagnostic.severity == "error" for diagnostic in self.diagnostics)
 
 
-def load_project(root: Path, registry: Registry, environment: Mapping[str, str] | None = None) -> Loaded:
+def load_project(root: Path, registry: Registry, environment: Mapping[str, str] | None = None) -> LoadedProject:
     """Read the project in the directory `root`. Secrets come from `environment`, by default this process's."""
     loading = _Loading(root, os.environ if environment is None else environment)
     settings = loading.settings()
@@ -69,17 +69,17 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
     def read_flow(document: Document, data: Any) -> tuple[Flow | None, list[Problem]]:
         version = sha256(document.text.encode()).hexdigest()
         flow, problems = compile_flow(data, names, registry, document.line, version=version, text=document.text)
-        found = counted(data, settings.settings.fields)
+        found = increments_of_declared_fields(data, settings.settings.fields)
         counters.append(frozenset(counters_of(data)))
-        warned = [*client_sendable(flow, document.text), *circling(flow)] if flow is not None else []
+        warned = [*client_sendable(flow, document.text), *emit_cycles(flow)] if flow is not None else []
         return (None if found else flow), [*problems, *found, *warned]
 
     flows = loading.named("flows", "flow", read_flow)
     if len(counters) >= len(flows.names):  # else there are flows that nobody can read
         known = frozenset().union(*counters)
         for name, document in segments.documents.items():
-            loading.diagnostics += diagnose(document, list(uncounted(segments.things[name], known)))
-    loading.diagnostics += astray(root)
+            loading.diagnostics += diagnose(document, list(unknown_counters(segments.things[name], known)))
+    loading.diagnostics += misplaced_files(root)
     project = Project(
         name=settings.name or root.resolve().name,
         settings=settings.settings,
@@ -89,7 +89,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         targets=settings.targets,
     )
     named = {"flows": flows.names, "segments": segments.names, "sources": sources.names}
-    return Loaded(project, tuple(ordered(loading.diagnostics)), loading.sources, named)
+    return LoadedProject(project, tuple(ordered(loading.diagnostics)), loading.sources, named)
 
 
 class _Named(Struct, frozen=True):
@@ -107,18 +107,18 @@ class _Loading:
         self.diagnostics: list[Diagnostic] = []
         self.sources: dict[str, str] = {}
 
-    def settings(self) -> SettingsRead:
+    def settings(self) -> LoadedSettings:
         """What `headrace.yaml` says; the defaults when there is none."""
         path = self.root / SETTINGS
         if not self.root.is_dir():
             self.diagnostics.append(Diagnostic(code="H401", message="there is no such directory", file=str(self.root)))
         if not path.exists():
-            return SettingsRead()
+            return LoadedSettings()
         document = self._document(path)
         if document is None:
-            return SettingsRead()
+            return LoadedSettings()
         if document.problems:  # whatever looks like a key may have been meant as a target
-            return SettingsRead(named_targets=frozenset(_KEY.findall(document.text)))
+            return LoadedSettings(named_targets=frozenset(_KEY.findall(document.text)))
         read = read_settings(document.data, self.root, self.environment)
         self.diagnostics += diagnose(document, read.problems)
         return read
@@ -189,14 +189,14 @@ class _Loading:
         return True
 
     def _twice(self, document: Document, first: Document, key: str, name: str) -> None:
-        place = first.place((key,))
+        place = first.position((key,))
         message = f"the {key} `{name}` stands in {first.name} as well"
         related = Related(file=first.name, line=place.line, column=place.column, message="this one is used")
         problem = Problem(code="H405", message=message, path=(key,), help="give one of them another name")
         self.diagnostics += diagnose(document, [problem], (related,))
 
 
-def within(loaded: Loaded, files: Iterable[str]) -> Loaded:
+def only_files(loaded: LoadedProject, files: Iterable[str]) -> LoadedProject:
     """The same, with the diagnostics and texts of these files only."""
     wanted = frozenset(files)
     return structs.replace(

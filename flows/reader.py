@@ -8,10 +8,10 @@ from engine.problem import KeyPath
 from flows.finding import Finding
 from flows.located_value import LocatedValue
 from flows.offsets import raw_offsets
-from flows.place import LineIndex, Position
+from flows.position import LineIndex, Position
 from flows.tree import read_tree
 
-LARGEST: Final = 262_144  # characters of a file
+MAX_CHARACTERS: Final = 262_144  # characters of a file
 
 # What YAML 1.2 does not allow, and the line ends and marks that only some programs see.
 _REFUSED = re.compile("[^\t\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
@@ -42,9 +42,9 @@ class Document:
 
     def line(self, path: KeyPath) -> int:
         """The line on which the key at `path` stands."""
-        return self.place(path, "key").line
+        return self.position(path, "key").line
 
-    def place(
+    def position(
         self, path: KeyPath, on: Literal["key", "value"] = "value", offset: int | None = None, length: int = 1
     ) -> Position:
         """Where the key or value at `path` stands; a path that leads nowhere is placed at what it leaves from.
@@ -84,7 +84,7 @@ class Document:
         """The stretch as far as its first line goes: carets cannot go on below."""
         start = max(0, min(start, len(self.text)))
         newline = self.text.find("\n", start)
-        return self._lines.place(start, end if newline < 0 else max(start, min(end, newline)))
+        return self._lines.position(start, end if newline < 0 else max(start, min(end, newline)))
 
 
 def read_yaml(text: str, name: str) -> Document:
@@ -98,9 +98,9 @@ def read_yaml(text: str, name: str) -> Document:
 
 
 def _too_large(text: str) -> Finding | None:
-    if len(text) <= LARGEST:
+    if len(text) <= MAX_CHARACTERS:
         return None
-    message = f"a file may have {LARGEST:,} characters, this one has {len(text):,}"
+    message = f"a file may have {MAX_CHARACTERS:,} characters, this one has {len(text):,}"
     return Finding("H024", message, 0, 1, "split it into several files")
 
 

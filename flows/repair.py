@@ -1,10 +1,10 @@
 """The corrected line that a help shows: which part of a line the author meant as one value, and that part in quotes."""
 
-from flows.place import LineIndex
+from flows.position import LineIndex
 from flows.scalar import quoted
 
-WIDEST = 100  # characters of a corrected line; a longer one helps nobody
-FARTHEST = 1000  # characters of a line that are looked at from its value's start; looking takes quadratic time
+MAX_LINE = 100  # characters of a corrected line; a longer one helps nobody
+MAX_LOOKAHEAD = 1000  # characters of a line that are looked at from its value's start; looking takes quadratic time
 
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 
@@ -12,7 +12,7 @@ _PAIRS = {"(": ")", "[": "]", "{": "}"}
 def value_end(lines: LineIndex, start: int, *, flow: bool) -> int:
     """Where the value that begins at `start` was meant to end: in braces at a comma or bracket, else with its line."""
     number = lines.number(start)
-    line_end = min(lines.start(number) + len(lines.line(number)), start + FARTHEST)
+    line_end = min(lines.start(number) + len(lines.line(number)), start + MAX_LOOKAHEAD)
     text = lines.text
     end = _flow_end(text, start, line_end) if flow else _comment(text, start, line_end)
     return start + len(text[start:end].rstrip())
@@ -31,7 +31,7 @@ def rewritten(lines: LineIndex, start: int, end: int, text: str) -> str:
     first = lines.start(number)
     line = lines.line(number)
     whole = (line[: start - first] + text + line[end - first :]).strip()
-    return whole if len(whole) <= WIDEST else ""
+    return whole if len(whole) <= MAX_LINE else ""
 
 
 def closing(text: str, start: int, end: int) -> int | None:

@@ -8,7 +8,7 @@ from typing import Final
 
 Plain = str | int | float | bool | None
 
-LARGEST: Final = 2**63 - 1  # what every store and client can keep
+MAX_INTEGER: Final = 2**63 - 1  # what every store and client can keep
 
 _WORDS: Final[dict[str, Plain]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
@@ -20,25 +20,25 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+
 _UNBOUNDED = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 
-class Unkeepable(Exception):
+class UnsupportedNumber(Exception):
     """A number that is infinite, not a number, or beyond 64 bits."""
 
 
 def read_plain(text: str) -> Plain:
-    """The value of a plain scalar; raises `Unkeepable` for numbers that cannot be kept."""
+    """The value of a plain scalar; raises `UnsupportedNumber` for numbers that cannot be kept."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):
-        if len(text) > 20 or abs(int(text)) > LARGEST:
-            raise Unkeepable(text)
+        if len(text) > 20 or abs(int(text)) > MAX_INTEGER:
+            raise UnsupportedNumber(text)
         return int(text)
     if _FLOAT.fullmatch(text):
         number = float(text)
         if number in (float("inf"), float("-inf")):
-            raise Unkeepable(text)
+            raise UnsupportedNumber(text)
         return number
     if _UNBOUNDED.fullmatch(text):
-        raise Unkeepable(text)
+        raise UnsupportedNumber(text)
     return text
 
 

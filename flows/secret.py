@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.problem import Problem, ProblemError, did_you_mean
 
 UNRESOLVED = "H408"
-LARGEST = 65_536  # bytes of a file that holds a secret
+MAX_BYTES = 65_536  # bytes of a file that holds a secret
 
 _REFERENCE = re.compile(r"\$\{(?P<kind>[^:{}]*)(?::(?P<name>[^{}]*))?\}")
 
@@ -56,9 +56,9 @@ def _looked_up(found: re.Match[str], root: Path, environment: Mapping[str, str])
 def _read(found: re.Match[str], path: Path) -> str:
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            raise _wrong(found, f"`{path.name}` is too large for a secret", f"at most {LARGEST:,} bytes")
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise _wrong(found, f"`{path.name}` is too large for a secret", f"at most {MAX_BYTES:,} bytes")
         return content.decode().rstrip("\r\n")
     except UnicodeDecodeError:
         raise _wrong(found, f"`{path.name}` is not UTF-8", "") from None

@@ -15,7 +15,7 @@ from engine.project.project import WEEK_MS, Settings
 from engine.project.retention import Kind, Retention
 from engine.project.source import Target
 from flows.secret import resolve
-from flows.target import unusable
+from flows.target import target_problems
 from flows.typed import read_struct
 
 Outcome = Literal["finished", "filtered", "failed", "timed-out", "paused", "cancelled"]
@@ -88,7 +88,7 @@ class SettingsFile(Struct, frozen=True, kw_only=True):
     ] = field(default_factory=dict)
 
 
-class SettingsRead(Struct, frozen=True, kw_only=True):
+class LoadedSettings(Struct, frozen=True, kw_only=True):
     """What `headrace.yaml` came to. `named_targets` includes those that are broken: they were meant to exist."""
 
     name: str = ""
@@ -98,7 +98,7 @@ class SettingsRead(Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
 
 
-def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> SettingsRead:
+def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> LoadedSettings:
     """The settings that `data` gives; with an error in them the defaults, save for the store.
 
     The store is kept since falling back to another one would split the data.
@@ -114,8 +114,8 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Sett
     if file is None:
         store = data.get("store") if isinstance(data, Mapping) else None
         settings = Settings(store=store if isinstance(store, str) else None)
-        return SettingsRead(settings=settings, named_targets=names, problems=tuple(problems))
-    problems += [*unusable(file.targets), *_unknown_store(file.store)]
+        return LoadedSettings(settings=settings, named_targets=names, problems=tuple(problems))
+    problems += [*target_problems(file.targets), *_unknown_store(file.store)]
     settings = Settings(
         store=file.store,
         fields=_declared(file.fields, problems),
@@ -126,7 +126,7 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Sett
         spool=file.spool == "on",
         spool_dir=file.spool_dir,
     )
-    return SettingsRead(
+    return LoadedSettings(
         name=file.name, settings=settings, targets=file.targets, named_targets=names, problems=tuple(problems)
     )
 

@@ -11,8 +11,8 @@ import yaml
 
 from flows import yaml_pitfalls
 from flows.finding import Finding
-from flows.place import LineIndex
-from flows.repair import FARTHEST, closing, put_in_quotes, rewritten, value_end
+from flows.position import LineIndex
+from flows.repair import MAX_LOOKAHEAD, closing, put_in_quotes, rewritten, value_end
 from flows.scalar import quoted
 
 _ENTRY = re.compile(r"(?P<lead> *(?:- +)*)(?:(?P<key>[\w.$/-]+|\"[^\"]*\"|'[^']*') *:\s+)?(?P<value>\S.*)?")
@@ -62,9 +62,9 @@ def _complaint(lines: LineIndex, error: yaml.MarkedYAMLError, in_flow: bool) -> 
     first = lines.start(number)
     entry = _ENTRY.match(lines.line(number))
     value = first + entry.start("value") if entry and entry["value"] else None
-    if value is not None and at - value > FARTHEST:
+    if value is not None and at - value > MAX_LOOKAHEAD:
         value = None
-    end = min(first + len(lines.line(number)), (first if value is None else value) + FARTHEST)
+    end = min(first + len(lines.line(number)), (first if value is None else value) + MAX_LOOKAHEAD)
     opened = lines.text[value or first : at]
     flow = in_flow or "flow" in context or opened.count("{") + opened.count("[") > opened.count("}") + opened.count("]")
     return _Complaint(lines, what, context, at, since, flow, number, first, max(end, at), value)

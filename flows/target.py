@@ -8,7 +8,7 @@ from engine.problem import Problem
 from engine.project.source import Target
 
 
-def unusable(targets: Mapping[str, Target]) -> Iterator[Problem]:
+def target_problems(targets: Mapping[str, Target]) -> Iterator[Problem]:
     """Templates in an address, and addresses on this machine or network that a target does not own up to."""
     for name, target in targets.items():
         at = ("targets", name, "url")

@@ -15,15 +15,15 @@ from engine.language.moment import date
 from engine.problem import KeyPath, Problem
 from engine.project.project import Project
 from engine.tracking.intake.consent import fault_of
-from flows.case import SOMEBODY, Case, CaseFile, Given, GivenProfile, Mock, Send, TestStep, given_keys
-from flows.expected import expected
+from flows.case import DEFAULT_VISITOR, Case, CaseFile, Given, GivenProfile, Mock, Send, TestStep, present_keys
+from flows.expect_references import expect_problems
 from flows.known_names import KnownNames, dotted
 from flows.visitor_ids import placeholder_ids
 
 _VISITOR = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 
 
-def referenced_names(file: CaseFile, project: Project, named: Mapping[str, frozenset[str]]) -> Iterator[Problem]:
+def reference_problems(file: CaseFile, project: Project, named: Mapping[str, frozenset[str]]) -> Iterator[Problem]:
     """What is wrong with the names in a test file. `named` has those of things that are there and cannot be read."""
     roster = KnownNames(file, project, named)
     yield from roster.known("flow", file.flow, ("flow",))
@@ -46,7 +46,7 @@ def referenced_names(file: CaseFile, project: Project, named: Mapping[str, froze
 def given_profiles(given: Given) -> Iterator[tuple[str, GivenProfile, KeyPath]]:
     """Who is known when a case begins, with the place where that stands in `given`."""
     if isinstance(given.profile, GivenProfile):
-        yield SOMEBODY, given.profile, ("profile",)
+        yield DEFAULT_VISITOR, given.profile, ("profile",)
     for visitor, profile in given.profiles.items():
         yield visitor, profile, ("profiles", visitor)
 
@@ -63,14 +63,14 @@ def _case(case: Case, at: KeyPath, roster: KnownNames) -> Iterator[Problem]:
         return
     if isinstance(case.event, Send):
         yield from _send(case.event, (*at, "event"), roster)
-        yield from expected(case.expect, (*at, "expect"), roster, case.event.visitor)
-    elif given_keys(case.expect):
+        yield from expect_problems(case.expect, (*at, "expect"), roster, case.event.visitor)
+    elif present_keys(case.expect):
         help = "move it into the step that it is about"
         message = "where there are `steps`, each has its own `expect`"
         yield Problem(code="H423", message=message, path=(*at, "expect"), on="key", help=help)
     for i, step in enumerate(case.steps):
         yield from _step(step, (*at, "steps", i), roster)
-    if not any(given_keys(one) for one in (case.expect, *(step.expect for step in case.steps))):
+    if not any(present_keys(one) for one in (case.expect, *(step.expect for step in case.steps))):
         help = "say under `expect:` what must have come of it"
         yield Problem(code="H425", message="this case expects nothing", path=(*at, "name"), help=help)
 
@@ -94,7 +94,7 @@ def _step(step: TestStep, at: KeyPath, roster: KnownNames) -> Iterator[Problem]:
             message = "`unmerge` sets two visitors apart"
             yield Problem(code="H404", message=message, path=(*at, "unmerge"), on="key", help=help)
         yield from roster.came(step.unmerge, (*at, "unmerge"))
-    yield from expected(step.expect, (*at, "expect"), roster, sender)
+    yield from expect_problems(step.expect, (*at, "expect"), roster, sender)
 
 
 def _profile(profile: GivenProfile, at: KeyPath, roster: KnownNames) -> Iterator[Problem]:

@@ -16,11 +16,11 @@ from msgspec import Struct
 from flows import syntax, yaml_pitfalls
 from flows.finding import Finding
 from flows.located_value import LocatedValue
-from flows.place import LineIndex
-from flows.scalar import Unkeepable, read_plain
+from flows.position import LineIndex
+from flows.scalar import UnsupportedNumber, read_plain
 
-DEEPEST: Final = 64  # levels of maps and lists
-LARGEST_EXPANSION: Final = 524_288  # characters with every alias written out; a file without aliases cannot reach it
+MAX_DEPTH: Final = 64  # levels of maps and lists
+MAX_EXPANSION: Final = 524_288  # characters with every alias written out; a file without aliases cannot reach it
 MAX_FINDINGS: Final = 100
 
 _ANCHOR = re.compile(r"&[^\s\[\]{},]*\s*")
@@ -124,7 +124,7 @@ class _Builder:
     def _plain(self, spot: LocatedValue) -> None:
         try:
             value = read_plain(spot.data)
-        except Unkeepable:
+        except UnsupportedNumber:
             self._say(Finding("H022", f"the number `{spot.data[:40]}` cannot be kept", spot.start, spot.end, _NUMBERS))
             return
         around = self._place()
@@ -157,8 +157,8 @@ class _Builder:
 
     def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
         start, end = _span(event)
-        if len(self._stack) >= DEEPEST:
-            self._say(Finding("H025", f"values are nested more than {DEEPEST} deep", start, start + 1))
+        if len(self._stack) >= MAX_DEPTH:
+            self._say(Finding("H025", f"values are nested more than {MAX_DEPTH} deep", start, start + 1))
             self.root, self.over = None, True
             return
         mapping = isinstance(event, yaml.MappingStartEvent)
@@ -206,7 +206,7 @@ class _Builder:
     def _put(self, frame: _Frame, at: str | int, spot: LocatedValue) -> None:
         holder = frame.spot
         holder.size += spot.size
-        if holder.size > LARGEST_EXPANSION:
+        if holder.size > MAX_EXPANSION:
             self._say(Finding("H026", "the aliases of this document say too much", spot.start, spot.start + 1))
             self.root, self.over = None, True
             return

@@ -21,11 +21,11 @@ def placeholder_ids(value: Any, at: KeyPath) -> Iterator[tuple[str, KeyPath]]:
         yield found[1], at
 
 
-def filled_in(value: Any, id_of: Callable[[str], str | None]) -> Any:
+def replace_placeholders(value: Any, id_of: Callable[[str], str | None]) -> Any:
     """The same data with the ids in place of their stand-ins."""
     if isinstance(value, Mapping):
-        return {key: filled_in(inner, id_of) for key, inner in value.items()}
+        return {key: replace_placeholders(inner, id_of) for key, inner in value.items()}
     if isinstance(value, list):
-        return [filled_in(inner, id_of) for inner in value]
+        return [replace_placeholders(inner, id_of) for inner in value]
     found = _WHOLE.fullmatch(value) if isinstance(value, str) else None
     return id_of(found[1]) if found else value

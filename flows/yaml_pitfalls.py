@@ -6,8 +6,8 @@ from msgspec import Struct
 
 from flows.finding import Finding
 from flows.located_value import LocatedValue
-from flows.place import LineIndex
-from flows.repair import FARTHEST, put_in_quotes, rewritten, value_end
+from flows.position import LineIndex
+from flows.repair import MAX_LOOKAHEAD, put_in_quotes, rewritten, value_end
 from flows.scalar import quoted
 
 NO_SPACE = re.compile(r"[A-Za-z_][\w.-]*:(?=[^\s:/])")
@@ -70,7 +70,7 @@ def plain(lines: LineIndex, start: int, end: int, around: Around) -> Finding | N
 
 def cut_by_comment(lines: LineIndex, start: int, end: int, around: Around) -> Finding | None:
     """`log: Order #{{ event.id }}`: a space and `#` begin a comment, which takes the template along."""
-    found = _COMMENT.match(lines.text, end, end + FARTHEST) if end > start else None
+    found = _COMMENT.match(lines.text, end, end + MAX_LOOKAHEAD) if end > start else None
     if found is None or "{{" not in found[1]:
         return None
     alone = not around.flow and lines.number(start) == lines.number(end)

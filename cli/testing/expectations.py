@@ -15,7 +15,7 @@ from engine.language.absent import ABSENT
 from engine.problem import KeyPath
 from engine.profile.consent import consent_state
 from engine.profile.document import Profile
-from flows.case import SOMEBODY, Event, Expect, Run, given_keys
+from flows.case import DEFAULT_VISITOR, Event, Expect, Run, present_keys
 
 
 class Failure(Struct, frozen=True):
@@ -46,7 +46,7 @@ class Judge(Struct, frozen=True):
 
 def failures(expect: Expect, at: KeyPath, judge: Judge) -> Iterator[Failure]:
     """What came out otherwise than expected."""
-    for key in given_keys(expect):
+    for key in present_keys(expect):
         yield from CHECKS[key](getattr(expect, key), (*at, key), judge)
 
 
@@ -263,7 +263,7 @@ def _differ(found: Iterable[Difference], at: KeyPath, what: str, reasons: tuple[
 
 
 def _who(visitor: str) -> str:
-    return "the visitor" if visitor == SOMEBODY else visitor
+    return "the visitor" if visitor == DEFAULT_VISITOR else visitor
 
 
 def _value(value: Any) -> str:

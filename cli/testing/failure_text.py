@@ -7,8 +7,8 @@ from rich.text import Text
 from cli.testing.expectations import Failure
 from cli.traces import BAD, QUIET, WELL
 from flows.cases import Playable
-from flows.frame import frame, shown
-from flows.place import Position
+from flows.frame import frame, printable
+from flows.position import Position
 
 
 def failure_lines(file: Playable, failures: list[Failure]) -> Iterator[Text]:
@@ -33,14 +33,14 @@ def ordered_lines(file: Playable, failures: list[Failure]) -> list[Failure]:
 def _failure(file: Playable, failure: Failure, why: tuple[Text, ...]) -> Iterator[Text]:
     place = _place(file, failure)
     space = " " * len(str(place.line))
-    yield Text.assemble((f"{space}--> ", QUIET), f"{shown(file.document.name)}:{place.line}:{place.column}")
+    yield Text.assemble((f"{space}--> ", QUIET), f"{printable(file.document.name)}:{place.line}:{place.column}")
     *framed, under = frame(file.document.text, place, gutter=len(space))
     for margin, text in framed:
         yield Text.assemble((margin if margin.startswith(".") else f"{margin} |", QUIET), f" {text}".rstrip())
     yield Text.assemble((f"{under[0]} | ", QUIET), (under[1], BAD))
-    yield Text(f"{space} = ").append(shown(failure.told), style="bold")
+    yield Text(f"{space} = ").append(printable(failure.told), style="bold")
     if failure.help:
-        yield Text.assemble(f"{space} = ", ("help", WELL), f": {shown(failure.help)}")
+        yield Text.assemble(f"{space} = ", ("help", WELL), f": {printable(failure.help)}")
     lead = f"{space} = why: "
     for part in (part for line in why for part in line.split("\n")):
         yield Text(lead).append_text(part)
@@ -48,4 +48,4 @@ def _failure(file: Playable, failure: Failure, why: tuple[Text, ...]) -> Iterato
 
 
 def _place(file: Playable, failure: Failure) -> Position:
-    return file.document.place(failure.at, "key" if failure.on_key else "value")
+    return file.document.position(failure.at, "key" if failure.on_key else "value")

@@ -37,7 +37,7 @@ def _case(suite: Element, file: PlayedFile, case: Played) -> None:
         classname=_legal(f"{file.project}.{dotted}"),
         name=_legal(file.file.file.cases[case.index].name),
         file=_legal(file.path),
-        line=str(file.file.document.place(("cases", case.index)).line),
+        line=str(file.file.document.position(("cases", case.index)).line),
         time=f"{case.seconds:.3f}",
     )
     if case.failures:

@@ -22,7 +22,7 @@ from engine.tracking.pipeline.tracker import Tracker
 from flows.address import Addresses
 from flows.case import CaseFile, Event, Given, Send, TestStep
 from flows.test_references import given_profiles
-from flows.visitor_ids import filled_in
+from flows.visitor_ids import replace_placeholders
 
 MAX_LOOKS = 10_000  # at profiles whose segments time has changed, in one step
 
@@ -113,7 +113,7 @@ class Play:
             "source": {"id": source.source},
             "session": {"id": session},
             "events": [self._event_sent(event) for event in _events(send)],
-            "context": filled_in(send.context, self._told),
+            "context": replace_placeholders(send.context, self._told),
             "options": {"debugger": "all"},
         }
         if visitor.told is not None and not send.profile_less:
@@ -135,7 +135,7 @@ class Play:
         given = {name: value for name, value in structs.asdict(event).items() if value is not UNSET}
         for name in ("properties", "context"):
             if name in given:
-                given[name] = filled_in(given[name], self._told)
+                given[name] = replace_placeholders(given[name], self._told)
         return given
 
     def _told(self, visitor: str) -> str | None:

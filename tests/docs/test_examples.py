@@ -13,7 +13,7 @@ from msgspec import Struct
 from engine.language.functions import FILTERS, FUNCTIONS
 from engine.language.signature import Function
 from flows.diagnostic import render
-from flows.project import Loaded, load_project
+from flows.project import LoadedProject, load_project
 from nodes import builtin
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +54,7 @@ def examples() -> Iterator[Any]:
             yield pytest.param(example, id=f"{page}:{line}")
 
 
-def load(text: str, root: Path) -> Loaded:
+def load(text: str, root: Path) -> LoadedProject:
     """The project that has the example as a file of its kind, and whatever else it names."""
     name, content = placed(text)
     for path, held in {**NAMES, name: content}.items():

@@ -9,7 +9,7 @@ import pytest
 
 from engine.flow.registry import Registry
 from engine.project.retention import Retention
-from flows.project import Loaded, load_project
+from flows.project import LoadedProject, load_project
 from flows.settings import STORES
 from nodes import builtin
 from storage import KINDS
@@ -24,7 +24,7 @@ def registry() -> Registry:
 
 def load(
     root: Path, registry: Registry, files: Mapping[str, str], environment: Mapping[str, str] | None = None
-) -> Loaded:
+) -> LoadedProject:
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ def load(
     return load_project(root, registry, environment or {})
 
 
-def codes(loaded: Loaded) -> list[str]:
+def codes(loaded: LoadedProject) -> list[str]:
     return [diagnostic.code for diagnostic in loaded.diagnostics]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.place import Position
+from flows.position import Position
 from flows.reader import Document, read_yaml
 
 
@@ -130,14 +130,14 @@ def test_a_trap_on_a_later_line_is_found_as_well(text: str, code: str, remedy: s
     above = "# a file\nname: x\nabove:\n  - {a: b}\n"
     document = read_yaml(above + text, "x.yaml")
     assert document.problems[0].code == code
-    assert document.place((), "value", document.problems[0].offset).line > 4
+    assert document.position((), "value", document.problems[0].offset).line > 4
 
 
 def test_a_key_written_twice_names_both_lines() -> None:
     document = read_yaml("a: 1\nb: 2\na: 3\n", "x.yaml")
     (problem,) = document.problems
     assert problem.message == "`a` is written twice: on line 1 and on line 3"
-    assert document.place(problem.path, problem.on, problem.offset, problem.length) == Position(3, 1, 3, 2)
+    assert document.position(problem.path, problem.on, problem.offset, problem.length) == Position(3, 1, 3, 2)
 
 
 def test_several_mistakes_are_reported_together() -> None:
@@ -180,13 +180,13 @@ def test_a_byte_order_mark_and_foreign_line_ends_change_nothing() -> None:
     plain = read_yaml("a: 1\nb:\n  c: x y\n", "x.yaml")
     odd = read_yaml("\ufeffa: 1\r\nb:\r\n  c: x y\r\n", "x.yaml")
     assert (odd.data, odd.problems) == (plain.data, [])
-    assert odd.place(("b", "c"), "value", 2) == plain.place(("b", "c"), "value", 2) == Position(3, 8, 3, 9)
+    assert odd.position(("b", "c"), "value", 2) == plain.position(("b", "c"), "value", 2) == Position(3, 8, 3, 9)
 
 
 def test_an_empty_text_has_no_data_and_no_problem() -> None:
     document = read_yaml("# nothing yet\n", "x.yaml")
     assert (document.data, document.problems) == (None, [])
-    assert document.place(("a",), "key").line == 1
+    assert document.position(("a",), "key").line == 1
 
 
 DOCUMENT = read_yaml(
@@ -226,7 +226,7 @@ again: *s
     ],
 )
 def test_places(path: tuple[str | int, ...], on: str, line: int, text: str) -> None:
-    place = DOCUMENT.place(path, "key" if on == "key" else "value")
+    place = DOCUMENT.position(path, "key" if on == "key" else "value")
     assert (place.line, shown(DOCUMENT, place)) == (line, text)
 
 
@@ -247,5 +247,5 @@ def test_places(path: tuple[str | int, ...], on: str, line: int, text: str) -> N
 )
 def test_an_offset_in_a_scalar_is_found_in_the_file(text: str, word: str, line: int, column: int) -> None:
     document = read_yaml(text, "x.yaml")
-    place = document.place(("x",), "value", document.data["x"].index(word), len(word))
+    place = document.position(("x",), "value", document.data["x"].index(word), len(word))
     assert (place.line, place.column, shown(document, place)) == (line, column, word)

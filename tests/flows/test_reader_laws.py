@@ -60,7 +60,7 @@ def test_any_text_is_read_and_every_problem_lies_inside_it(text: str) -> None:
     document = read_yaml(text, "x.yaml")
     lines = document.text.split("\n")
     for problem in document.problems:
-        place = document.place(problem.path, problem.on, problem.offset, problem.length)
+        place = document.position(problem.path, problem.on, problem.offset, problem.length)
         assert 1 <= place.line <= place.end_line <= len(lines)
         assert 1 <= place.column <= len(lines[place.line - 1]) + 1
         assert place.column <= place.end_column <= len(lines[place.end_line - 1]) + 1

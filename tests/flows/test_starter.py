@@ -26,7 +26,7 @@ from engine.tracking.intake.payload import Intake, collect_intake, read_track
 from engine.tracking.pipeline.tracker import Tracker
 from flows.cases import load_cases
 from flows.files import TESTS
-from flows.project import Loaded, load_project
+from flows.project import LoadedProject, load_project
 from nodes import builtin
 from storage.memory import MemoryStore
 
@@ -47,7 +47,7 @@ class Outcome(Struct):
     crossed: list[tuple[str, str, bool]]
 
 
-def load() -> Loaded:
+def load() -> LoadedProject:
     return load_project(STARTER, builtin(), {})
 
 

@@ -39,7 +39,7 @@ class LineIndex:
         """How far `index` stands in its line, counted from 0."""
         return index - self._starts[self.number(index) - 1]
 
-    def place(self, start: int, end: int) -> Position:
+    def position(self, start: int, end: int) -> Position:
         """The stretch from `start` to before `end`, both held within the text."""
         start = max(0, min(start, len(self.text)))
         end = max(start, min(end, len(self.text)))

@@ -4,7 +4,7 @@ import pytest
 
 from engine.flow.compile import compile_flow
 from engine.flow.names import ProjectNames
-from flows.circle import circling
+from flows.emit_cycle import emit_cycles
 from flows.reader import read_yaml
 from nodes import builtin
 
@@ -15,7 +15,7 @@ AGAIN = "  again: {event.emit: {type: order-paid}}\n"
 def circles(text: str) -> list[tuple[str | int, ...]]:
     flow, problems = compile_flow(read_yaml(f"flow: a\n{text}", "a.yaml").data, NAMES, builtin())
     assert flow is not None, problems
-    return [problem.path for problem in circling(flow)]
+    return [problem.path for problem in emit_cycles(flow)]
 
 
 @pytest.mark.parametrize("text", [

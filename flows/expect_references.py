@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from engine.flow.reading import FIELDS, HOMES
 from engine.problem import KeyPath, Problem
-from flows.case import Expect, Run, given_keys
+from flows.case import Expect, Run, present_keys
 from flows.known_names import KnownNames, field
 
 EVENT: Final = ("id", "type", "origin", "properties", "context", "disposition")
@@ -16,9 +16,9 @@ EVENT: Final = ("id", "type", "origin", "properties", "context", "disposition")
 Look = Callable[[Any, KeyPath, KnownNames], Iterator[Problem]]
 
 
-def expected(expect: Expect, at: KeyPath, roster: KnownNames, sender: str | None) -> Iterator[Problem]:
+def expect_problems(expect: Expect, at: KeyPath, roster: KnownNames, sender: str | None) -> Iterator[Problem]:
     """What is wrong with an `expect`, of a step in which `sender` sends something, if anybody does."""
-    for key in given_keys(expect):
+    for key in present_keys(expect):
         value, place = getattr(expect, key), (*at, key)
         if key in _LOOKS:
             yield from _LOOKS[key](value, place, roster)

@@ -10,7 +10,7 @@ from engine.profile.declared import Fields
 COUNTING = "profile.increment"
 
 
-def counted(flow: Any, fields: Fields) -> list[Problem]:
+def increments_of_declared_fields(flow: Any, fields: Fields) -> list[Problem]:
     """The increments of declared paths in a flow's document."""
     nodes = flow.get("nodes") if isinstance(flow, Mapping) and fields else None
     return list(_counted(nodes, fields)) if isinstance(nodes, Mapping) else []

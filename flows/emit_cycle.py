@@ -9,7 +9,7 @@ from engine.problem import Problem
 EMITTING = "event.emit"
 
 
-def circling(flow: Flow) -> Iterator[Problem]:
+def emit_cycles(flow: Flow) -> Iterator[Problem]:
     """The events that surely start the flow again. A `when` in its trigger may end the circle, so it is let pass."""
     if flow.trigger.when is not None:
         return
