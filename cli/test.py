@@ -11,12 +11,11 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.check import project_root
-from cli.testing.failure_text import failure_lines
+from cli.testing.failure_rendering import render_failures
 from cli.testing.junit import junit
-from cli.testing.play import Play
-from cli.testing.recording_store import recording_store
-from cli.testing.report import UNPLAYED, Played, PlayedFile, Report, Unplayed
-from cli.testing.verdict import verdict
+from cli.testing.report import NOT_RUN, CaseResult, FileResult, NotRun, Report
+from cli.testing.run_case import run_case
+from cli.testing.step_runner import StepRunner, traced_project
 from cli.traces import BAD, QUIET
 from cli.traces import WELL as GOOD
 from effects.virtual_time_loop import VirtualTimeLoop
@@ -47,8 +46,8 @@ def play(paths: list[Path], text: str, console: Console, out: TextIO, xml: Path 
             xml.write_bytes(junit(report))
         except OSError as error:
             console.print(f"{xml} cannot be written: {error.strerror}", markup=False, highlight=False, soft_wrap=True)
-            return report.code or UNPLAYED
-    return report.code
+            return report.exit_code or NOT_RUN
+    return report.exit_code
 
 
 class _Playing:
@@ -64,12 +63,12 @@ class _Playing:
         """Play all that is named, or nothing if any of it is not there."""
         for path in (path for path in paths if not path.exists()):
             self._unplayed(path, f"there is no {path}")
-        if self.report.unplayed:
+        if self.report.not_run:
             return
         with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
             for root in dict.fromkeys(map(project_root, paths)):
                 runner.run(self._project(root, [path for path in paths if project_root(path) == root]))
-        if not self.report.files and not self.report.unplayed:
+        if not self.report.files and not self.report.not_run:
             self._unplayed(Path(), f"no case has `{self.text}` in its name")
 
     async def _project(self, root: Path, asked: list[Path]) -> None:
@@ -80,54 +79,54 @@ class _Playing:
             sources = {**loaded.sources, **cases.sources}
             self.out.write(render(error, sources, colour=self.console.is_terminal and not self.console.no_color))
             more = render(error, sources, colour=False)
-            self.report.unplayed.append(Unplayed(_from_here(root), "the project has errors", more))
+            self.report.not_run.append(NotRun(_from_here(root), "the project has errors", more))
             return
         chosen = [_chosen(cases, root, path) for path in asked]
         for path in (path for path, files in zip(asked, chosen, strict=True) if not files):
             told = f"{path} has no test files: write flows/NAME.test.yaml (docs/testing.md says how)"
             self._unplayed(path, told)
-        project = recording_store(loaded.project)
+        project = traced_project(loaded.project)
         for file in (file for file in cases.files if any(file in files for files in chosen)):
             picked = [i for i, case in enumerate(file.file.cases) if self.text.lower() in case.name.lower()]
             if picked:
-                played = PlayedFile(project.name, _from_here(root / file.document.name), file)
+                played = FileResult(project.name, _from_here(root / file.document.name), file)
                 await self._file(project, played, picked)
 
-    async def _file(self, project: Project, played: PlayedFile, picked: list[int]) -> None:
+    async def _file(self, project: Project, played: FileResult, picked: list[int]) -> None:
         file, say = played.file, self.console.print
         self.report.files.append(played)
         say(Text(printable(file.document.name), style="bold"), soft_wrap=True)
         for i in picked:
             case, began = file.file.cases[i], time.perf_counter()
-            error = await verdict(Play(project, file.file), case, ("cases", i))
-            played.cases.append(Played(i, time.perf_counter() - began, error))
+            error = await run_case(StepRunner(project, file.file), case, ("cases", i))
+            played.cases.append(CaseResult(i, time.perf_counter() - began, error))
             took = f"  {round(played.cases[-1].seconds * 1000)} ms"
             say(Text.assemble("  ", _mark(not error), printable(case.name), (took, QUIET)), soft_wrap=True)
         for line in _failures(played):
             say(line, soft_wrap=True)
 
     def _unplayed(self, path: Path, told: str) -> None:
-        self.report.unplayed.append(Unplayed(_from_here(path), told))
+        self.report.not_run.append(NotRun(_from_here(path), told))
         self.console.print(told, markup=False, highlight=False, soft_wrap=True)
 
 
-def _failures(played: PlayedFile) -> Iterator[Text]:
+def _failures(played: FileResult) -> Iterator[Text]:
     """What came out otherwise in a file, case by case."""
     failed = [case for case in played.cases if case.failures]
     for case in failed:
         yield Text.assemble("\n  ", _mark(False), (printable(played.file.file.cases[case.index].name), "bold"))
-        for line in failure_lines(played.file, case.failures):
+        for line in render_failures(played.file, case.failures):
             yield Text("    ").append_text(line)
     if failed:
         yield Text()
 
 
 def _summary(report: Report, seconds: float) -> Text:
-    cases = f"{report.played - report.failed} passed" + (f", {report.failed} failed" if report.failed else "")
+    cases = f"{report.cases - report.failed} passed" + (f", {report.failed} failed" if report.failed else "")
     files = f"{len(report.files)} file" + ("s" if len(report.files) != 1 else "")
     took = (f"  ({round(seconds * 1000)} ms)", QUIET)
-    rest = "; not all that was named could be played, see above" if report.unplayed else ""
-    return Text.assemble(_mark(not report.code), f"{cases} in {files}", took, rest)
+    rest = "; not all that was named could be played, see above" if report.not_run else ""
+    return Text.assemble(_mark(not report.exit_code), f"{cases} in {files}", took, rest)
 
 
 def _from_here(path: Path) -> str:

@@ -1,1 +1,1 @@
-"""Playing flow tests: cases of `*.test.yaml` through a whole project, in memory."""
+"""Flow tests: runs the cases of `*.test.yaml` files through a whole project, in memory."""

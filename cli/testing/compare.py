@@ -1,4 +1,4 @@
-"""Comparing what is wanted with what was found: a map may have more than is wanted, anything else is to be equal."""
+"""Compares expected with actual values: a map may have keys that are not expected, anything else must be equal."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
@@ -12,51 +12,51 @@ from engine.profile.document import Members
 
 
 class Difference(Struct, frozen=True):
-    """Where what is wanted is not what was found: the keys as they were written, and both values."""
+    """A place at which the expected and the actual value differ: the keys as they are written, and both values."""
 
     at: KeyPath
-    wanted: Any
-    found: Any
+    expected: Any
+    actual: Any
 
 
-def differences(wanted: Any, found: Any, at: KeyPath = ()) -> Iterator[Difference]:
-    """Every place at which they differ. Null is wanted where nothing is to be there, or null."""
-    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
-        for key, value in wanted.items():
-            yield from differences(value, found.get(key, ABSENT), (*at, key))
-    elif isinstance(wanted, list | tuple) and isinstance(found, list | tuple):
-        yield from _lists(wanted, found, at)
-    elif not _equal(wanted, found):
-        yield Difference(at, wanted, found)
+def differences(expected: Any, actual: Any, at: KeyPath = ()) -> Iterator[Difference]:
+    """Yield every place at which the values differ. An expected null matches null and a missing value."""
+    if isinstance(expected, Mapping) and isinstance(actual, Mapping):
+        for key, value in expected.items():
+            yield from differences(value, actual.get(key, ABSENT), (*at, key))
+    elif isinstance(expected, list | tuple) and isinstance(actual, list | tuple):
+        yield from _lists(expected, actual, at)
+    elif not _equal(expected, actual):
+        yield Difference(at, expected, actual)
 
 
-def at_paths(wanted: Mapping[str, Any], found: Any) -> Iterator[Difference]:
-    """The same for a map whose keys are dotted paths."""
-    for text, value in wanted.items():
-        yield from differences(value, read(found, parse_path(text)), (text,))
+def differences_at_paths(expected: Mapping[str, Any], actual: Any) -> Iterator[Difference]:
+    """Yield the differences for a map whose keys are dotted paths of the actual value."""
+    for text, value in expected.items():
+        yield from differences(value, read(actual, parse_path(text)), (text,))
 
 
 def _lists(
-    wanted: list[Any] | tuple[Any, ...], found: list[Any] | tuple[Any, ...], at: KeyPath
+    expected: list[Any] | tuple[Any, ...], actual: list[Any] | tuple[Any, ...], at: KeyPath
 ) -> Iterator[Difference]:
-    if isinstance(found, Members):  # a set: the order of writing does not matter
-        if len(wanted) != len(found) or not (_among(wanted, found) and _among(found, wanted)):
-            yield Difference(at, wanted, found)
-    elif len(wanted) != len(found):
-        yield Difference(at, wanted, found)
+    if isinstance(actual, Members):  # a set: the order in the file does not matter
+        if len(expected) != len(actual) or not (_is_subset(expected, actual) and _is_subset(actual, expected)):
+            yield Difference(at, expected, actual)
+    elif len(expected) != len(actual):
+        yield Difference(at, expected, actual)
     else:
-        for i, (one, other) in enumerate(zip(wanted, found, strict=True)):
+        for i, (one, other) in enumerate(zip(expected, actual, strict=True)):
             yield from differences(one, other, (*at, i))
 
 
-def _among(some: Iterable[Any], others: Collection[Any]) -> bool:
-    """Whether each of `some` is one of `others`."""
+def _is_subset(some: Iterable[Any], others: Collection[Any]) -> bool:
+    """Return whether `others` has an equal value for each of `some`."""
     return all(any(_equal(one, other) for other in others) for one in some)
 
 
-def _equal(wanted: Any, found: Any) -> bool:
-    if wanted is None:
-        return found is None or found is ABSENT
-    if isinstance(wanted, bool) or isinstance(found, bool):
-        return wanted is found
-    return bool(wanted == found)
+def _equal(expected: Any, actual: Any) -> bool:
+    if expected is None:
+        return actual is None or actual is ABSENT
+    if isinstance(expected, bool) or isinstance(actual, bool):
+        return expected is actual
+    return bool(expected == actual)

@@ -1,4 +1,4 @@
-"""Whether what came of a step is what was expected: one function for each key of `expect`."""
+"""Checks the result of a step against `expect`: one function for each of its keys."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -7,9 +7,9 @@ from typing import Any, Final
 from msgspec import UNSET, Struct, structs
 from rich.text import Text
 
-from cli.testing import why
-from cli.testing.compare import Difference, at_paths, differences
-from cli.testing.play import Happened, Play
+from cli.testing import reasons
+from cli.testing.compare import Difference, differences, differences_at_paths
+from cli.testing.step_runner import StepResult, StepRunner
 from cli.traces import short
 from engine.language.absent import ABSENT
 from engine.problem import KeyPath
@@ -19,271 +19,293 @@ from flows.case import DEFAULT_VISITOR, Event, Expect, Run, present_keys
 
 
 class Failure(Struct, frozen=True):
-    """Something that came out otherwise, at its place in the file: what was expected and what was, why, the remedy."""
+    """An expectation that did not hold, with its place in the file, the reasons, and perhaps how to fix the case.
+
+    `message` says both what was expected and what happened. `on_key`: the place is the key, not its value.
+    """
 
     at: KeyPath
-    told: str
-    why: tuple[Text, ...] = ()
+    message: str
+    reasons: tuple[Text, ...] = ()
     help: str = ""
     on_key: bool = False
 
 
-class Judge(Struct, frozen=True):
-    """What a step came to, and the play that it is part of."""
+class CheckContext(Struct, frozen=True):
+    """The result of a step, and the runner of its case."""
 
-    happened: Happened
-    play: Play
+    result: StepResult
+    runner: StepRunner
 
     def run(self, flow: str) -> dict[str, Any] | None:
-        """What became of a flow: of several of its runs the last one, else why it did not run."""
-        found = [run for run in self.happened.runs if run["flow"] == flow]
-        return max(found, key=lambda run: (_rank(run), found.index(run)), default=None)
+        """Return the trace of the flow's last run in the step, or of why it did not run; None if nothing is known."""
+        runs = [run for run in self.result.runs if run["flow"] == flow]
+        return max(runs, key=lambda run: (_rank(run), runs.index(run)), default=None)
 
-    def runs(self) -> tuple[Text, ...]:
-        """What all flows did."""
-        return tuple(why.of_runs(self.happened.runs))
+    def reasons(self) -> tuple[Text, ...]:
+        """Return what all flows did in the step."""
+        return tuple(reasons.of_runs(self.result.runs))
 
 
-def failures(expect: Expect, at: KeyPath, judge: Judge) -> Iterator[Failure]:
-    """What came out otherwise than expected."""
+def failures(expect: Expect, at: KeyPath, context: CheckContext) -> Iterator[Failure]:
+    """Yield the expectations that do not hold. `at` is the place of `expect` in the file."""
     for key in present_keys(expect):
-        yield from CHECKS[key](getattr(expect, key), (*at, key), judge)
+        yield from CHECKS[key](getattr(expect, key), (*at, key), context)
 
 
-# ---- flows ----------------------------------------------------------------------------------------------------------
+# ---- runs of flows --------------------------------------------------------------------------------------------------
 
 
-def _of_home(value: Any, at: KeyPath, judge: Judge) -> Iterator[Failure]:
-    return _run(Run(**{str(at[-1]): value}), at[:-1], judge, judge.play.home or "")
+def _of_home_flow(value: Any, at: KeyPath, context: CheckContext) -> Iterator[Failure]:
+    return _run(Run(**{str(at[-1]): value}), at[:-1], context, context.runner.home or "")
 
 
-def _runs(value: Mapping[str, Run | str], at: KeyPath, judge: Judge) -> Iterator[Failure]:
+def _runs(value: Mapping[str, Run | str], at: KeyPath, context: CheckContext) -> Iterator[Failure]:
     for flow, run in value.items():
         if isinstance(run, Run):
-            yield from _run(run, (*at, flow), judge, flow)
+            yield from _run(run, (*at, flow), context, flow)
         else:
-            yield from _outcome(run, (*at, flow), flow, judge.run(flow))
+            yield from _outcome(run, (*at, flow), flow, context.run(flow))
 
 
-def _run(wanted: Run, at: KeyPath, judge: Judge, flow: str) -> Iterator[Failure]:
-    run = judge.run(flow)
-    if isinstance(wanted.outcome, str):
-        yield from _outcome(wanted.outcome, (*at, "outcome"), flow, run)
-    if isinstance(wanted.ports, Mapping):
-        for node, port in wanted.ports.items():
+def _run(expected: Run, at: KeyPath, context: CheckContext, flow: str) -> Iterator[Failure]:
+    run = context.run(flow)
+    if isinstance(expected.outcome, str):
+        yield from _outcome(expected.outcome, (*at, "outcome"), flow, run)
+    if isinstance(expected.ports, Mapping):
+        for node, port in expected.ports.items():
             yield from _port(port, (*at, "ports", node), node, run)
-    if isinstance(wanted.path, tuple):
-        taken = [step["node"] for step in (run or {}).get("steps", ())]
-        if not _is_path(wanted.path, taken):
-            way = " › ".join(taken) or "nowhere"
-            told = f"expected `{flow}` to go {_way(wanted.path)}; it went {way}"
-            yield Failure((*at, "path"), told, tuple(why.of_run(run)))
+    if isinstance(expected.path, tuple):
+        nodes = [step["node"] for step in (run or {}).get("steps", ())]
+        if not _is_path(expected.path, nodes):
+            message = f"expected `{flow}` to run {_path_text(expected.path)}; it ran {_path_text(nodes)}"
+            yield Failure((*at, "path"), message, tuple(reasons.of_run(run)))
 
 
-def _outcome(wanted: str, at: KeyPath, flow: str, run: dict[str, Any] | None) -> Iterator[Failure]:
-    found = "not-triggered" if run is None else run["outcome"]
-    if found != wanted:
-        told = f"expected `{flow}` to be {wanted}; it was {found}"
-        yield Failure(at, told, tuple(why.of_run(run)))
+def _outcome(expected: str, at: KeyPath, flow: str, run: dict[str, Any] | None) -> Iterator[Failure]:
+    outcome = "not-triggered" if run is None else run["outcome"]
+    if outcome != expected:
+        message = f"expected `{flow}` to be {expected}; it was {outcome}"
+        yield Failure(at, message, tuple(reasons.of_run(run)))
 
 
-def _port(wanted: str, at: KeyPath, node: str, run: dict[str, Any] | None) -> Iterator[Failure]:
-    left = next((step["port"] for step in (run or {}).get("steps", ()) if step["node"] == node), None)
-    if left != wanted:
-        how = "it did not run" if left is None else f"it left by `{left}`"
-        yield Failure(at, f"expected `{node}` to leave by `{wanted}`; {how}", tuple(why.of_run(run, node)))
+def _port(expected: str, at: KeyPath, node: str, run: dict[str, Any] | None) -> Iterator[Failure]:
+    port = next((step["port"] for step in (run or {}).get("steps", ()) if step["node"] == node), None)
+    if port != expected:
+        actual = "it did not run" if port is None else f"it left by `{port}`"
+        yield Failure(at, f"expected `{node}` to leave by `{expected}`; {actual}", tuple(reasons.of_run(run, node)))
 
 
-def _is_path(wanted: tuple[str | tuple[str, ...], ...], taken: list[str]) -> bool:
-    rest = taken
-    for item in wanted:
-        several = (item,) if isinstance(item, str) else item
-        if sorted(rest[: len(several)]) != sorted(several):
+def _is_path(expected: tuple[str | tuple[str, ...], ...], nodes: list[str]) -> bool:
+    rest = nodes
+    for item in expected:
+        branches = (item,) if isinstance(item, str) else item
+        if sorted(rest[: len(branches)]) != sorted(branches):
             return False
-        rest = rest[len(several) :]
+        rest = rest[len(branches) :]
     return not rest
 
 
-def _way(path: tuple[str | tuple[str, ...], ...]) -> str:
-    return " › ".join(item if isinstance(item, str) else f"[{', '.join(item)}]" for item in path) or "nowhere"
+def _path_text(path: Iterable[str | tuple[str, ...]]) -> str:
+    return " › ".join(item if isinstance(item, str) else f"[{', '.join(item)}]" for item in path) or "no node"
 
 
 def _rank(run: dict[str, Any]) -> int:
-    """How much a run says: most if it ran; little if the event was none of the flow's."""
+    """Return how much a trace says about a flow: most if it ran, least if no event triggered it."""
     if "steps" in run:
         return 3
     return 2 if run["outcome"] == "filtered" else int("event.type" not in run["reason"]["values"])
 
 
-# ---- what was answered, and what flows gave --------------------------------------------------------------------------
+# ---- the answer, events and requests --------------------------------------------------------------------------------
 
 
-def _refused(value: str | None, at: KeyPath, judge: Judge) -> Iterator[Failure]:
-    refusal = judge.happened.refused
+def _refused(value: str | None, at: KeyPath, context: CheckContext) -> Iterator[Failure]:
+    refusal = context.result.refusal
     if value is not None and (refusal is None or refusal.kind != value):
-        found = "taken" if refusal is None else f"refused as {refusal.kind}: {why.of_refusal(refusal)}"
-        reasons = judge.runs() if refusal is None else ()
-        yield Failure(at, f"expected the payload to be refused as {value}; it was {found}", reasons)
+        actual = "accepted" if refusal is None else f"refused as {refusal.kind}: {reasons.of_refusal(refusal)}"
+        lines = context.reasons() if refusal is None else ()
+        yield Failure(at, f"expected the payload to be refused as {value}; it was {actual}", lines)
 
 
-def _response(value: Any, at: KeyPath, judge: Judge) -> Iterator[Failure]:
-    return _differ(differences(value, judge.happened.response), at, "the response", judge.runs())
+def _response(value: Any, at: KeyPath, context: CheckContext) -> Iterator[Failure]:
+    return _unequal(differences(value, context.result.response), at, "the response", context.reasons())
 
 
-def _event(value: Mapping[str, Any], at: KeyPath, judge: Judge) -> Iterator[Failure]:
-    return _differ(at_paths(value, judge.happened.event or {}), at, "the event", judge.runs())
+def _event(value: Mapping[str, Any], at: KeyPath, context: CheckContext) -> Iterator[Failure]:
+    event = context.result.event or {}
+    return _unequal(differences_at_paths(value, event), at, "the event", context.reasons())
 
 
-def _emitted(value: tuple[str | Event, ...], at: KeyPath, judge: Judge) -> Iterator[Failure]:
-    found = [event for event in judge.happened.events if event.origin == "flow"]
-    wanted = [one if isinstance(one, str) else one.type for one in value]
-    types = [event.type for event in found]
-    if wanted != types:
-        told = f"expected {_some(wanted, 'event')} to be emitted; there was {_some(types, 'event')}"
-        yield Failure(at, told, judge.runs())
+def _emitted(value: tuple[str | Event, ...], at: KeyPath, context: CheckContext) -> Iterator[Failure]:
+    events = [event for event in context.result.events if event.origin == "flow"]
+    expected = [each if isinstance(each, str) else each.type for each in value]
+    types = [event.type for event in events]
+    if expected != types:
+        message = f"expected {_names(expected, 'event')} to be emitted; {_were(types, 'event', 'emitted')}"
+        yield Failure(at, message, context.reasons())
         return
-    for i, (one, event) in enumerate(zip(value, found, strict=True)):
-        if isinstance(one, Event):
-            apart = differences(one.properties, event.properties, ("properties",))
-            yield from _differ(apart, (*at, i), f"`{event.type}`", judge.runs())
+    for i, (each, event) in enumerate(zip(value, events, strict=True)):
+        if isinstance(each, Event):
+            unequal = differences(each.properties, event.properties, ("properties",))
+            yield from _unequal(unequal, (*at, i), f"`{event.type}`", context.reasons())
 
 
-def _calls(value: Mapping[str, int | tuple[Struct, ...]], at: KeyPath, judge: Judge) -> Iterator[Failure]:
-    for text, wanted in value.items():
-        address = judge.play.mocks.addresses.outside(text)
-        found = [request.ask for request in judge.happened.requests if request.of == address]
-        number = wanted if isinstance(wanted, int) else len(wanted)
-        if number != len(found):
-            told = f"expected `{text}` to make {_counted(number, 'request')}; it made {len(found)}"
-            yield Failure((*at, text), told, tuple(why.of_run(judge.run(address.flow), address.node)))
-        elif not isinstance(wanted, int):
-            for i, (one, ask) in enumerate(zip(wanted, found, strict=True)):
-                said = {name: part for name, part in structs.asdict(one).items() if part is not UNSET}
-                yield from _differ(differences(said, structs.asdict(ask)), (*at, text, i), f"`{text}`", judge.runs())
+def _calls(value: Mapping[str, int | tuple[Struct, ...]], at: KeyPath, context: CheckContext) -> Iterator[Failure]:
+    for text, expected in value.items():
+        address = context.runner.mocks.addresses.outside(text)
+        asks = [request.ask for request in context.result.requests if request.address == address]
+        number = expected if isinstance(expected, int) else len(expected)
+        if number != len(asks):
+            message = f"expected `{text}` to make {_counted(number, 'request')}; it made {len(asks)}"
+            yield Failure((*at, text), message, tuple(reasons.of_run(context.run(address.flow), address.node)))
+        elif not isinstance(expected, int):
+            for i, (each, ask) in enumerate(zip(expected, asks, strict=True)):
+                parts = {name: part for name, part in structs.asdict(each).items() if part is not UNSET}
+                unequal = differences(parts, structs.asdict(ask))
+                yield from _unequal(unequal, (*at, text, i), f"`{text}`", context.reasons())
 
 
 # ---- profiles -------------------------------------------------------------------------------------------------------
 
 
-def _profile(value: Mapping[str, Any] | None, at: KeyPath, judge: Judge) -> Iterator[Failure]:
-    profile = judge.happened.profile
-    if value is None:
-        if profile is not None:
-            yield Failure(at, "expected no profile; there is one", judge.runs())
-        return
-    yield from _person(value, at, judge, profile, "the profile")
+def _profile(value: Mapping[str, Any] | None, at: KeyPath, context: CheckContext) -> Iterator[Failure]:
+    profile = context.result.profile
+    if value is not None:
+        yield from _profile_at(value, at, context, profile, None)
+    elif profile is not None:
+        yield Failure(at, "expected no profile; there is one", context.reasons())
 
 
-def _profiles(value: Mapping[str, Mapping[str, Any]], at: KeyPath, judge: Judge) -> Iterator[Failure]:
-    for visitor, wanted in value.items():
-        yield from _person(wanted, (*at, visitor), judge, judge.happened.people[visitor], visitor)
+def _profiles(value: Mapping[str, Mapping[str, Any]], at: KeyPath, context: CheckContext) -> Iterator[Failure]:
+    for visitor, expected in value.items():
+        yield from _profile_at(expected, (*at, visitor), context, context.result.profiles[visitor], visitor)
 
 
-def _person(
-    wanted: Mapping[str, Any], at: KeyPath, judge: Judge, profile: Profile | None, who: str
+def _profile_at(
+    expected: Mapping[str, Any], at: KeyPath, context: CheckContext, profile: Profile | None, visitor: str | None
 ) -> Iterator[Failure]:
     if profile is None:
-        yield Failure(at, f"{who} has no profile" if who != "the profile" else "there is no profile", judge.runs())
+        message = "there is no profile" if visitor is None else f"{visitor} has no profile"
+        yield Failure(at, message, context.reasons())
         return
-    shown = _in_words(judge.play.stage.view(profile), wanted, judge.play.clock.now())
-    yield from _differ(at_paths(wanted, shown), at, who, judge.runs())
+    view = _with_consent_words(context.runner.store.view(profile), expected, context.runner.clock.now())
+    yield from _unequal(differences_at_paths(expected, view), at, visitor or "the profile", context.reasons())
 
 
-def _in_words(shown: dict[str, Any], wanted: Mapping[str, Any], now: int) -> dict[str, Any]:
-    """The profile with how its consents stand, where that is wanted as a word such as `given`."""
-    words: dict[str, Any] = {}
-    for text, value in wanted.items():
+def _with_consent_words(view: dict[str, Any], expected: Mapping[str, Any], now: int) -> dict[str, Any]:
+    """Return the view with the state of each consent that is expected as a word, such as `given`."""
+    consents: dict[str, Any] = {}
+    for text, value in expected.items():
         root, _, name = text.partition(".")
         if root == "consents":
-            words |= {name: value} if name else value if isinstance(value, Mapping) else {}
-    said = {name: consent_state(shown["consents"], name, now) for name, word in words.items() if isinstance(word, str)}
-    return {**shown, "consents": {**shown["consents"], **said}}
+            consents |= {name: value} if name else value if isinstance(value, Mapping) else {}
+    words = {
+        name: consent_state(view["consents"], name, now) for name, word in consents.items() if isinstance(word, str)
+    }
+    return {**view, "consents": {**view["consents"], **words}}
 
 
-def _same(value: tuple[str, ...], at: KeyPath, judge: Judge) -> Iterator[Failure]:
+def _same(value: tuple[str, ...], at: KeyPath, context: CheckContext) -> Iterator[Failure]:
     first, *others = value
     for other in others:
-        if _id(judge, other) is None or _id(judge, first) != _id(judge, other):
-            told = f"expected {first} and {other} to be one profile; they are not"
-            yield Failure((*at, value.index(other)), told, judge.runs())
+        if _id(context, other) is None or _id(context, first) != _id(context, other):
+            message = f"expected {first} and {other} to be one profile; they are not"
+            yield Failure((*at, value.index(other)), message, context.reasons())
 
 
-def _apart(value: tuple[str, ...], at: KeyPath, judge: Judge) -> Iterator[Failure]:
+def _apart(value: tuple[str, ...], at: KeyPath, context: CheckContext) -> Iterator[Failure]:
     for i, one in enumerate(value):
         for other in value[:i]:
-            if _id(judge, one) is not None and _id(judge, one) == _id(judge, other):
-                yield Failure((*at, i), f"expected {other} and {one} to be two profiles; they are one", judge.runs())
+            if _id(context, one) is not None and _id(context, one) == _id(context, other):
+                message = f"expected {other} and {one} to be two profiles; they are one"
+                yield Failure((*at, i), message, context.reasons())
 
 
-def _entered(value: Any, at: KeyPath, judge: Judge) -> Iterator[Failure]:
-    return _crossed(value, at, judge, entered=True)
-
-
-def _left(value: Any, at: KeyPath, judge: Judge) -> Iterator[Failure]:
-    return _crossed(value, at, judge, entered=False)
-
-
-def _crossed(value: Any, at: KeyPath, judge: Judge, *, entered: bool) -> Iterator[Failure]:
-    named = isinstance(value, Mapping)
-    for visitor, names in (value if named else {judge.happened.sender or "": value}).items():
-        place = (*at, visitor) if named else at
-        profile = judge.happened.people.get(visitor) if named else judge.happened.profile
-        ids = frozenset(profile.ids if profile is not None else ())
-        crossings = [one for one in judge.happened.crossings if one.entered is entered and ids & one.ids]
-        found = sorted({one.segment for one in crossings})
-        wanted = sorted([names] if isinstance(names, str) else names)
-        if found != wanted:
-            word, was = ("enter", "entered") if entered else ("leave", "left")
-            told = f"expected {_who(visitor)} to {word} {_some(wanted, 'segment')}; {_some(found, 'segment')} was {was}"
-            reasons = [line for name in sorted({*wanted} ^ {*found}) for line in _segment(judge, profile, name)]
-            yield Failure(place, told, tuple(reasons))
-
-
-def _segment(judge: Judge, profile: Profile | None, name: str) -> Iterable[Text]:
-    if profile is None:
-        return
-    for line in why.of_segment(judge.play.project, profile, name, judge.play.clock.now()):
-        yield Text.assemble((f"{name}  ", "cyan"), line)
-
-
-def _id(judge: Judge, visitor: str) -> str | None:
-    profile = judge.happened.people[visitor]
+def _id(context: CheckContext, visitor: str) -> str | None:
+    profile = context.result.profiles[visitor]
     return profile.id if profile is not None else None
 
 
-# ---- in words -------------------------------------------------------------------------------------------------------
+# ---- segments -------------------------------------------------------------------------------------------------------
 
 
-def _differ(found: Iterable[Difference], at: KeyPath, what: str, reasons: tuple[Text, ...]) -> Iterator[Failure]:
-    for one in found:
-        where = ".".join(map(str, one.at))
-        place = f"`{where}` of {what}" if where else what
-        wanted = "not to be there" if one.wanted is None else f"to be {_value(one.wanted)}"
-        yield Failure((*at, *one.at), f"expected {place} {wanted}; it is {_value(one.found)}", reasons)
+def _entered(value: Any, at: KeyPath, context: CheckContext) -> Iterator[Failure]:
+    return _segment_changes(value, at, context, entered=True)
 
 
-def _who(visitor: str) -> str:
-    return "the visitor" if visitor == DEFAULT_VISITOR else visitor
+def _left(value: Any, at: KeyPath, context: CheckContext) -> Iterator[Failure]:
+    return _segment_changes(value, at, context, entered=False)
+
+
+def _segment_changes(value: Any, at: KeyPath, context: CheckContext, *, entered: bool) -> Iterator[Failure]:
+    if not isinstance(value, Mapping):
+        yield from _changed(value, at, context, context.result.profile, context.result.sender or "", entered=entered)
+        return
+    for visitor, names in value.items():
+        profile = context.result.profiles.get(visitor)
+        yield from _changed(names, (*at, visitor), context, profile, visitor, entered=entered)
+
+
+def _changed(
+    names: Any, at: KeyPath, context: CheckContext, profile: Profile | None, visitor: str, *, entered: bool
+) -> Iterator[Failure]:
+    ids = frozenset(profile.ids if profile is not None else ())
+    changes = [change for change in context.result.segment_changes if change.entered is entered and ids & change.ids]
+    actual = sorted({change.segment for change in changes})
+    expected = sorted([names] if isinstance(names, str) else names)
+    if actual != expected:
+        verb, participle = ("enter", "entered") if entered else ("leave", "left")
+        wanted = f"expected {_visitor(visitor)} to {verb} {_names(expected, 'segment')}"
+        segments = sorted({*expected} ^ {*actual})
+        lines = [line for name in segments for line in _segment_reasons(context, profile, name)]
+        yield Failure(at, f"{wanted}; {_were(actual, 'segment', participle)}", tuple(lines))
+
+
+def _segment_reasons(context: CheckContext, profile: Profile | None, name: str) -> Iterator[Text]:
+    if profile is None:
+        return
+    for line in reasons.of_segment(context.runner.project, profile, name, context.runner.clock.now()):
+        yield Text.assemble((f"{name}  ", "cyan"), line)
+
+
+# ---- messages -------------------------------------------------------------------------------------------------------
+
+
+def _unequal(unequal: Iterable[Difference], at: KeyPath, subject: str, reasons: tuple[Text, ...]) -> Iterator[Failure]:
+    for each in unequal:
+        path = ".".join(map(str, each.at))
+        place = f"`{path}` of {subject}" if path else subject
+        expected = "not to be there" if each.expected is None else f"to be {_value(each.expected)}"
+        yield Failure((*at, *each.at), f"expected {place} {expected}; it is {_value(each.actual)}", reasons)
+
+
+def _visitor(name: str) -> str:
+    return "the visitor" if name == DEFAULT_VISITOR else name
 
 
 def _value(value: Any) -> str:
     return "absent" if value is ABSENT else short(json.dumps(value, ensure_ascii=False))
 
 
-def _some(names: list[str], noun: str) -> str:
+def _names(names: list[str], noun: str) -> str:
     return ", ".join(f"`{name}`" for name in names) or f"no {noun}"
+
+
+def _were(names: list[str], noun: str, participle: str) -> str:
+    return f"{_names(names, noun)} {'were' if len(names) > 1 else 'was'} {participle}"
 
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-Check = Callable[[Any, KeyPath, Judge], Iterator[Failure]]
+Check = Callable[[Any, KeyPath, CheckContext], Iterator[Failure]]
 
 CHECKS: Final[Mapping[str, Check]] = {
-    "outcome": _of_home,
-    "path": _of_home,
-    "ports": _of_home,
+    "outcome": _of_home_flow,
+    "path": _of_home_flow,
+    "ports": _of_home_flow,
     "runs": _runs,
     "refused": _refused,
     "response": _response,

@@ -1,4 +1,4 @@
-"""Who is known when a case of a flow test begins: profiles as they would be stored."""
+"""The profiles under `given` of a flow test, as a store would have them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,15 +18,15 @@ from flows.case import GivenProfile
 from nodes.key import read_key
 
 
-def initial_profiles(project: Project, given: GivenProfile, id: str, now: int) -> Unit:
-    """The unit that makes a profile and its keys. Raises `Refused` where a profile cannot hold such values."""
+def initial_profile_unit(project: Project, given: GivenProfile, id: str, now: int) -> Unit:
+    """Return the unit that creates a profile and its keys. Raises `Refused` for values that no profile can have."""
     fields = project.settings.fields
     profile, _ = apply_operations(new_profile(id, now), id, tuple(_operations(given, now)), now, None, fields)
-    told = profile_view(profile, fold(profile, fields))
-    profile = project.segment_rules.with_membership(profile, told, now)
-    told = profile_view(profile, fold(profile, fields))
+    view = profile_view(profile, fold(profile, fields))
+    profile = project.segment_rules.with_membership(profile, view, now)
+    view = profile_view(profile, fold(profile, fields))
     keys = tuple(_keys(given, project.settings.keys, profile))
-    return Unit(profiles=(ProfileWrite(profile, 0, told),), keys=keys)
+    return Unit(profiles=(ProfileWrite(profile, 0, view),), keys=keys)
 
 
 def _operations(given: GivenProfile, now: int) -> Iterator[Operation]:
@@ -45,12 +45,12 @@ def _values(given: GivenProfile) -> Iterator[tuple[Path, Any]]:
 
 
 def _keys(given: GivenProfile, rules: KeyRules, profile: Profile) -> Iterator[IdentityKey]:
-    """What leads to the profile: all that is under `pii`, and what `keys:` in headrace.yaml names."""
+    """Yield the keys of the profile: every value under `pii` or at a path that `keys:` in headrace.yaml names."""
     declared = {path for path, _ in rules.forms}
     for path, value in _values(given):
         if (path[0] == "pii" or path in declared) and isinstance(value, str | int | float):
             try:
                 key = read_key(show_path(path), value, rules)
             except Refused:
-                continue  # a value that stands for nobody
+                continue  # a value that identifies no profile
             yield IdentityKey(f"{key.path}={key.text}", profile.id)

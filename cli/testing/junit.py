@@ -1,56 +1,56 @@
-"""A report as JUnit XML, which CI systems read: a suite for each test file, and one for what could not be played."""
+"""A report as JUnit XML, which CI systems read: a suite for each test file, and one for everything that did not run."""
 
 import re
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from cli.testing.failure_text import failure_lines, ordered_lines
-from cli.testing.report import Played, PlayedFile, Report, Unplayed
+from cli.testing.failure_rendering import in_file_order, render_failures
+from cli.testing.report import CaseResult, FileResult, NotRun, Report
 
-_NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_INVALID_IN_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(report: Report) -> bytes:
-    """The document."""
+    """Return the report as an XML document in UTF-8."""
     suites = Element("testsuites", name="headrace test")
-    _count(suites, report.played + len(report.unplayed), report.failed, len(report.unplayed), _seconds(*report.files))
+    _count(suites, report.cases + len(report.not_run), report.failed, len(report.not_run), _seconds(*report.files))
     for file in report.files:
         _suite(suites, file)
-    for one in report.unplayed:
-        _error(suites, one)
+    for each in report.not_run:
+        _error(suites, each)
     indent(suites)
     return bytes(tostring(suites, encoding="utf-8", xml_declaration=True)) + b"\n"
 
 
-def _suite(suites: Element, file: PlayedFile) -> None:
-    suite = SubElement(suites, "testsuite", name=_legal(file.path))
+def _suite(suites: Element, file: FileResult) -> None:
+    suite = SubElement(suites, "testsuite", name=_valid(file.path))
     failed = sum(bool(case.failures) for case in file.cases)
     _count(suite, len(file.cases), failed, 0, _seconds(file))
     for case in file.cases:
         _case(suite, file, case)
 
 
-def _case(suite: Element, file: PlayedFile, case: Played) -> None:
+def _case(suite: Element, file: FileResult, case: CaseResult) -> None:
     dotted = file.file.document.name.removesuffix(".test.yaml").replace("/", ".")
-    shown = SubElement(
+    element = SubElement(
         suite,
         "testcase",
-        classname=_legal(f"{file.project}.{dotted}"),
-        name=_legal(file.file.file.cases[case.index].name),
-        file=_legal(file.path),
+        classname=_valid(f"{file.project}.{dotted}"),
+        name=_valid(file.file.file.cases[case.index].name),
+        file=_valid(file.path),
         line=str(file.file.document.position(("cases", case.index)).line),
         time=f"{case.seconds:.3f}",
     )
     if case.failures:
-        first = ordered_lines(file.file, case.failures)[0]
-        failure = SubElement(shown, "failure", type="expectation", message=_legal(first.told))
-        failure.text = _legal("\n".join(line.plain for line in failure_lines(file.file, case.failures)))
+        first = in_file_order(file.file, case.failures)[0]
+        failure = SubElement(element, "failure", type="expectation", message=_valid(first.message))
+        failure.text = _valid("\n".join(line.plain for line in render_failures(file.file, case.failures)))
 
 
-def _error(suites: Element, one: Unplayed) -> None:
-    suite = SubElement(suites, "testsuite", name=_legal(one.name))
+def _error(suites: Element, not_run: NotRun) -> None:
+    suite = SubElement(suites, "testsuite", name=_valid(not_run.name))
     _count(suite, 1, 0, 1, 0)
-    case = SubElement(suite, "testcase", classname=_legal(one.name), name="it can be played", time="0.000")
-    SubElement(case, "error", type="unplayed", message=_legal(one.why)).text = _legal(one.more)
+    case = SubElement(suite, "testcase", classname=_valid(not_run.name), name="it can be played", time="0.000")
+    SubElement(case, "error", type="unplayed", message=_valid(not_run.reason)).text = _valid(not_run.details)
 
 
 def _count(element: Element, tests: int, failures: int, errors: int, seconds: float) -> None:
@@ -59,10 +59,10 @@ def _count(element: Element, tests: int, failures: int, errors: int, seconds: fl
     element.set("time", f"{seconds:.3f}")
 
 
-def _seconds(*files: PlayedFile) -> float:
+def _seconds(*files: FileResult) -> float:
     return sum(case.seconds for file in files for case in file.cases)
 
 
-def _legal(text: str) -> str:
-    """The text without what XML cannot hold in any way."""
-    return _NO_XML.sub("\ufffd", text)
+def _valid(text: str) -> str:
+    """Return the text with U+FFFD in place of characters that XML does not allow."""
+    return _INVALID_IN_XML.sub("\ufffd", text)

@@ -1,4 +1,4 @@
-"""Mocks: what look-ups are answered in a flow test, node by node. Nothing else goes outside."""
+"""Mocks: the answers to look-ups in a flow test, node by node. A test makes no real requests."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -16,33 +16,36 @@ from flows.case import Mock
 class Request(Struct, frozen=True):
     """A request that a node made."""
 
-    of: Address
+    address: Address
     ask: HttpAsk
 
 
-class Unused(Struct, frozen=True):
-    """A mock, at its place in the file, of whose `given` answers only some were wanted."""
+class UnusedMock(Struct, frozen=True):
+    """A mock, with its place in the file, of whose `answers` only the first `used` were needed."""
 
     at: KeyPath
-    of: Address
-    wanted: int
-    given: int
+    address: Address
+    used: int
+    answers: int
 
 
 class _Answers(Struct):
-    """The answers of one node in turn; the last one again and again."""
+    """The answers for one node: each in turn, then the last one every time."""
 
     at: KeyPath
     mocks: tuple[Mock, ...]
     used: int = 0
 
-    def next(self) -> Mock:
+    def next_mock(self) -> Mock:
         self.used += 1
         return self.mocks[min(self.used, len(self.mocks)) - 1]
 
 
 class MockPerformer:
-    """A `Performer` that answers each node as a case says. `requests` are those of the current step."""
+    """A `Performer` that answers each node with its mock.
+
+    `requests` are the requests of the current step, `unmocked` those of them for which there was no mock.
+    """
 
     def __init__(self, addresses: Addresses) -> None:
         self.requests: list[Request] = []
@@ -51,37 +54,37 @@ class MockPerformer:
         self._answers: dict[Address, _Answers] = {}
         self._replaced: list[tuple[Address, _Answers]] = []
 
-    def put(self, mocks: Mapping[str, Mock | tuple[Mock, ...]], at: KeyPath) -> None:
-        """From now on these nodes are answered so."""
+    def add(self, mocks: Mapping[str, Mock | tuple[Mock, ...]], at: KeyPath) -> None:
+        """Answer these nodes with these mocks from now on, in place of earlier ones."""
         for text, mock in mocks.items():
             address = self.addresses.outside(text)
             if address in self._answers:
                 self._replaced.append((address, self._answers[address]))
             self._answers[address] = _Answers((*at, text), mock if isinstance(mock, tuple) else (mock,))
 
-    def begin(self) -> None:
-        """A step begins."""
+    def start_step(self) -> None:
+        """Drop the requests of the previous step."""
         self.requests, self.unmocked = [], []
 
-    def unused(self) -> Iterator[Unused]:
-        """The mocks of whose answers some were never wanted."""
+    def unused(self) -> Iterator[UnusedMock]:
+        """Yield the mocks that have answers which were never needed."""
         for address, answers in [*self._replaced, *self._answers.items()]:
             if answers.used < len(answers.mocks):
-                yield Unused(answers.at, address, answers.used, len(answers.mocks))
+                yield UnusedMock(answers.at, address, answers.used, len(answers.mocks))
 
     async def perform(self, call: OutsideCall) -> Reply:
-        """Return the reply that the case has for the node; without one, refuse, and record the request as unmocked."""
+        """Return the reply for the node that calls. A call without a mock is refused and recorded as unmocked."""
         request = Request(Address(call.flow, call.node), call.ask)
         self.requests.append(request)
-        answers = self._answers.get(request.of)
+        answers = self._answers.get(request.address)
         if answers is None:
             self.unmocked.append(request)
-            return NoAnswer("refused", "the test says nothing of this look-up", retriable=False)
-        return await _reply(answers.next(), call.ask)
+            return NoAnswer("refused", "the test has no mock for this look-up", retriable=False)
+        return await _reply(answers.next_mock(), call.ask)
 
 
 async def _reply(mock: Mock, ask: HttpAsk) -> Reply:
-    """What the HTTP client would make of such an answer."""
+    """Return the reply that the HTTP client makes of such an answer."""
     if mock.fail == "timeout":
         await asyncio.sleep(ask.timeout_ms / 1000)
         return NoAnswer("timeout", f"no answer within {ask.timeout_ms} ms", took_ms=ask.timeout_ms)

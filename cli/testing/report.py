@@ -1,57 +1,57 @@
-"""What came of playing: the verdicts on all cases, file by file, and what could not be played."""
+"""The report of `headrace test`: the results of all cases, file by file, and everything that could not be run."""
 
 from msgspec import Struct, field
 
 from cli.testing.expectations import Failure
 from flows.cases import Playable
 
-PASSED, FAILED, UNPLAYED = 0, 1, 2  # exit codes
+PASSED, FAILED, NOT_RUN = 0, 1, 2  # exit codes
 
 
-class Played(Struct, frozen=True):
-    """A case, by its place among those of its file: how long it took, and what came out otherwise."""
+class CaseResult(Struct, frozen=True):
+    """The result of a case, with its index among the cases of its file. A case without failures has passed."""
 
     index: int
     seconds: float
     failures: list[Failure]
 
 
-class PlayedFile(Struct, frozen=True):
-    """A test file of a project, with the cases that were played."""
+class FileResult(Struct, frozen=True):
+    """A test file of a project, with the results of the cases that ran."""
 
     project: str
-    path: str  # from where the command was given
+    path: str  # relative to the current directory
     file: Playable
-    cases: list[Played] = field(default_factory=list)
+    cases: list[CaseResult] = field(default_factory=list)
 
 
-class Unplayed(Struct, frozen=True):
-    """Something that was named and could not be played: why, and more of that."""
+class NotRun(Struct, frozen=True):
+    """A path or text on the command line for which no case could be run, with the reason and its details."""
 
     name: str
-    why: str
-    more: str = ""
+    reason: str
+    details: str = ""
 
 
 class Report(Struct, frozen=True):
-    """What came of it all."""
+    """The results of one `headrace test`."""
 
-    files: list[PlayedFile] = field(default_factory=list)
-    unplayed: list[Unplayed] = field(default_factory=list)
+    files: list[FileResult] = field(default_factory=list)
+    not_run: list[NotRun] = field(default_factory=list)
 
     @property
-    def played(self) -> int:
-        """How many cases were played."""
+    def cases(self) -> int:
+        """The number of cases that ran."""
         return sum(len(file.cases) for file in self.files)
 
     @property
     def failed(self) -> int:
-        """How many of them came out otherwise."""
+        """The number of cases that failed."""
         return sum(bool(case.failures) for file in self.files for case in file.cases)
 
     @property
-    def code(self) -> int:
-        """The exit code. A case that fails is never hidden by what could not be played."""
+    def exit_code(self) -> int:
+        """The exit code. A failed case counts more than anything that could not be run."""
         if self.failed:
             return FAILED
-        return UNPLAYED if self.unplayed else PASSED
+        return NOT_RUN if self.not_run else PASSED

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from api.problem import STATUS
 from cli.main import app
 from cli.test import play
-from cli.testing.report import FAILED, PASSED, UNPLAYED
+from cli.testing.report import FAILED, NOT_RUN, PASSED
 from flows.case import Case, CaseFile, Expect, Refused, Send, TestStep
 from tests.docs.test_examples import anchors
 
@@ -72,7 +72,7 @@ def test_the_refusals_are_those_that_a_server_answers() -> None:
 def test_the_exit_codes_are_those_of_the_command() -> None:
     table = PAGE.partition("| exit code | means |\n|---|---|\n")[2].partition("\n\n")[0]
     told = CliRunner().invoke(app, ["test", "--help"]).output
-    for code, row in zip((PASSED, FAILED, UNPLAYED), table.splitlines(), strict=True):
+    for code, row in zip((PASSED, FAILED, NOT_RUN), table.splitlines(), strict=True):
         assert row.startswith(f"| {code} |")
         assert re.search(rf"\b{code}: \w+", told), told
 

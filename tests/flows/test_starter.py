@@ -11,9 +11,8 @@ from msgspec import Struct, to_builtins
 
 from cli.demo.demo import CROSSED, EVENTS, STORED, Sent, crossings
 from cli.demo.services import COUPONS, DOWN, PRODUCTS, SLEEPY, TIERS
-from cli.testing.play import Play
-from cli.testing.recording_store import recording_store
-from cli.testing.verdict import verdict
+from cli.testing.run_case import run_case
+from cli.testing.step_runner import StepRunner, traced_project
 from effects.clock import SystemClock
 from effects.ids import new_id
 from effects.scripted import ScriptedPerformer
@@ -85,18 +84,18 @@ async def send_sample(project: Project) -> Outcome:
 def played() -> Played:
     """For each case of the flow tests what is told of it, and which nodes of which flows ran."""
     loaded = load()
-    project = recording_store(loaded.project)
+    project = traced_project(loaded.project)
     found: Played = {}
 
     async def all_of_them() -> None:
         for cases in load_cases(STARTER, loaded).files:
             for i, case in enumerate(cases.file.cases):
-                play = Play(project, cases.file)
-                told = [failure.told for failure in await verdict(play, case, ("cases", i))]
-                found[f"{cases.document.name}: {case.name}"] = told, play.stage.ran
+                runner = StepRunner(project, cases.file)
+                told = [failure.message for failure in await run_case(runner, case, ("cases", i))]
+                found[f"{cases.document.name}: {case.name}"] = told, runner.store.nodes_run
 
-    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        runner.run(all_of_them())
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as loop:
+        loop.run(all_of_them())
     return found
 
 

@@ -1,4 +1,4 @@
-"""Every key of `expect`: what it lets pass, and what it tells of the rest."""
+"""Every key of `expect`: cases that it accepts, and the messages of those that it does not."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from msgspec.structs import fields
 
 from cli.testing.expectations import CHECKS
 from flows.case import Expect
-from tests.cli.testing.played import told
+from tests.cli.testing.shop_cases import messages_of
 
 PAID = "event: {type: order-paid, properties: {total: 5}}\n"
 LARGE = (
@@ -23,11 +23,11 @@ steps:
     expect: """
 
 
-def test_every_key_is_checked() -> None:
+def test_every_key_of_expect_has_a_check() -> None:
     assert {field.name for field in fields(Expect)} == set(CHECKS)
 
 
-@pytest.mark.parametrize(("case", "said"), [
+@pytest.mark.parametrize(("case", "messages"), [
     pytest.param(PAID + "expect: {outcome: finished}", [], id="outcome"),
     pytest.param(
         PAID + "expect: {outcome: failed}", ["expected `order` to be failed; it was finished"], id="another outcome"
@@ -57,22 +57,22 @@ steps:
         ["expected `noted` to be finished; it was filtered"],
         id="an outcome of another flow",
     ),
-    pytest.param(PAID + "expect: {ports: {big: else, told: done}}", [], id="ports"),
+    pytest.param(PAID + "expect: {ports: {big: else, note: done}}", [], id="ports"),
     pytest.param(
         PAID + "expect: {ports: {big: then, crm: found}}",
         ["expected `big` to leave by `then`; it left by `else`", "expected `crm` to leave by `found`; it did not run"],
         id="another port and a node that did not run",
     ),
-    pytest.param(PAID + "expect: {path: [who, revenue, big, told]}", [], id="path"),
-    pytest.param(LARGE + "expect: {path: [who, revenue, big, [vip, crm], tier]}", [], id="a path side by side"),
+    pytest.param(PAID + "expect: {path: [recognise, revenue, big, note]}", [], id="path"),
+    pytest.param(LARGE + "expect: {path: [recognise, revenue, big, [vip, crm], tier]}", [], id="a path with branches"),
     pytest.param(
-        PAID + "expect: {path: [who, [big, told]]}",
-        ["expected `order` to go who › [big, told]; it went who › revenue › big › told"],
+        PAID + "expect: {path: [recognise, [big, note]]}",
+        ["expected `order` to run recognise › [big, note]; it ran recognise › revenue › big › note"],
         id="another path",
     ),
     pytest.param(
-        PAID + "expect: {path: [who, revenue, big]}",
-        ["expected `order` to go who › revenue › big; it went who › revenue › big › told"],
+        PAID + "expect: {path: [recognise, revenue, big]}",
+        ["expected `order` to run recognise › revenue › big; it ran recognise › revenue › big › note"],
         id="a path that went on",
     ),
     pytest.param("event: {type: walk}\nexpect: {path: []}", [], id="no path"),
@@ -86,18 +86,18 @@ steps:
     pytest.param(
         f"event: {MAYBE}\nexpect: {{refused: malformed}}",
         [f"expected the payload to be refused as malformed; it was refused as nothing-accepted: {NEVER}"],
-        id="refused otherwise",
+        id="refused for another reason",
     ),
     pytest.param(
         PAID + "expect: {refused: nothing-accepted}",
-        ["expected the payload to be refused as nothing-accepted; it was taken"],
+        ["expected the payload to be refused as nothing-accepted; it was accepted"],
         id="not refused",
     ),
     pytest.param(PAID + "expect: {refused: null}", [], id="not refused, as expected"),
     pytest.param(
         f"event: {MAYBE}\nexpect: {{refused: null}}",
         [f"the payload is refused: {NEVER}"],
-        id="refused all the same",
+        id="refused although acceptance was expected",
     ),
     pytest.param(
         "given: {profile: {consents: {news: true}}}\nsteps:\n"
@@ -105,13 +105,13 @@ steps:
         "  - send: {type: consent-changed, properties: {consents: {news: false}}}\n"
         "    expect: {profile: {consents.news: revoked}}\n",
         [],
-        id="a refusal leaves all as it was, and the story goes on",
+        id="a refusal changes nothing and the case goes on",
     ),
     pytest.param(PAID + "expect: {response: null}", [], id="no response"),
     pytest.param(
         PAID + "expect: {response: {noted: 5}}",
         ['expected the response to be {"noted": 5}; it is null'],
-        id="a response that did not come",
+        id="a missing response",
     ),
     pytest.param(
         "given: {profile: {consents: {news: true}}}\n" + PAID + "expect: {response: {noted: 6}}",
@@ -132,16 +132,16 @@ steps:
         id="another event",
     ),
     pytest.param(PAID + "expect: {emitted: [order-noted]}", [], id="emitted"),
-    pytest.param(PAID + "expect: {emitted: [{type: order-noted, properties: {total: 5}}]}", [], id="emitted with"),
+    pytest.param(PAID + "expect: {emitted: [{type: order-noted, properties: {total: 5}}]}", [], id="with properties"),
     pytest.param(
         PAID + "expect: {emitted: []}",
-        ["expected no event to be emitted; there was `order-noted`"],
-        id="emitted all the same",
+        ["expected no event to be emitted; `order-noted` was emitted"],
+        id="emitted although no event was expected",
     ),
     pytest.param(
         PAID + "expect: {emitted: [{type: order-noted, properties: {total: 7}}]}",
         ["expected `properties.total` of `order-noted` to be 7; it is 5"],
-        id="emitted with something else",
+        id="emitted with other properties",
     ),
     pytest.param(PAID + "expect: {calls: {crm: 0}}", [], id="no calls"),
     pytest.param(
@@ -176,9 +176,9 @@ steps:
     pytest.param(
         "event: {type: walk, profile_less: true}\nexpect: {profile: {traits.a: 1}}",
         ["there is no profile"],
-        id="a profile that is not there",
+        id="a missing profile",
     ),
-    pytest.param(PAID + "expect: {profile: null}", ["expected no profile; there is one"], id="a profile all the same"),
+    pytest.param(PAID + "expect: {profile: null}", ["expected no profile; there is one"], id="an unexpected profile"),
     pytest.param(
         "given: {profile: {consents: {news: {given: true, expires_in: 1d}, ads: false}}}\n"
         "steps:\n"
@@ -187,7 +187,7 @@ steps:
         "  - advance: 2d\n"
         "    expect: {profile: {consents.news: given, consents.other: absent}}\n",
         ['expected `consents.news` of the profile to be "given"; it is "expired"'],
-        id="consents in words",
+        id="consents as words",
     ),
     pytest.param(TWO + "{profiles: {ann: {traits.revenue: null}, bo: {traits.revenue: 310}}}", [], id="profiles"),
     pytest.param(
@@ -205,8 +205,8 @@ steps:
             "expected bo to enter `vip`; `rich` was entered",
             "expected bo to leave `rich`; no segment was left",
         ],
-        id="entered something else",
+        id="entered another segment",
     ),
 ])  # fmt: skip
-def test_an_expectation_is_met_or_told(tmp_path: Path, case: str, said: list[str]) -> None:
-    assert told(tmp_path, case) == said
+def test_an_expectation_holds_or_is_reported(tmp_path: Path, case: str, messages: list[str]) -> None:
+    assert messages_of(tmp_path, case) == messages

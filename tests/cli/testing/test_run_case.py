@@ -1,4 +1,4 @@
-"""Stories as a project plays them: who is who, what time brings, and what look-ups are answered."""
+"""Cases run through a project: visitors, merges, the passing of time, and the answers to look-ups."""
 
 import time
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.tracking.intake.payload import UNUSABLE
-from tests.cli.testing.played import played, told
+from tests.cli.testing.shop_cases import failures_of, messages_of
 
 
 @pytest.mark.parametrize("case", [
@@ -15,7 +15,7 @@ from tests.cli.testing.played import played, told
         steps:
           - send: {visitor: phone, type: order-paid, properties: {total: 50, email: A@example.com}}
           - send: {visitor: desk, type: order-paid, properties: {total: 30, email: a@example.com}}
-            expect: {same: [phone, desk], ports: {who: merged}, profile: {traits.revenue: 80}}
+            expect: {same: [phone, desk], ports: {recognise: merged}, profile: {traits.revenue: 80}}
           - unmerge: [phone, desk]
             expect:
               apart: [phone, desk]
@@ -23,7 +23,7 @@ from tests.cli.testing.played import played, told
           - send: {visitor: desk, type: order-paid, properties: {total: 1}}
             expect: {profiles: {phone: {traits.revenue: 50}, desk: {traits.revenue: 31}}}
         """,
-        id="two visitors become one by a key and are set apart again",
+        id="two visitors are merged by a key and unmerged",
     ),
     pytest.param(
         """
@@ -35,7 +35,7 @@ from tests.cli.testing.played import played, told
           - unmerge: [a, c]
             expect: {same: [a, b], apart: [b, c]}
         """,
-        id="of a chain of steps the last one that sets two apart is undone",
+        id="unmerging undoes the last link that separates two visitors",
     ),
     pytest.param(
         """
@@ -44,7 +44,7 @@ from tests.cli.testing.played import played, told
           - send: {visitor: guest, type: order-paid, properties: {total: 60, email: ann@example.com}}
             expect: {same: [ann, guest], profile: {traits.revenue: 310}, entered: {ann: rich}}
         """,
-        id="what is given under pii is a key",
+        id="a given value under pii is a key",
     ),
     pytest.param(
         """
@@ -53,7 +53,7 @@ from tests.cli.testing.played import played, told
           - send: {visitor: ann, type: order-paid, properties: {total: 1}}
             expect: {profile: {traits: {deep: {down: {x: 1}}}, segments: [vip, rich]}, entered: [], left: []}
         """,
-        id="who begins in a segment does not enter it",
+        id="a profile that starts in a segment does not enter it",
     ),
     pytest.param(
         """
@@ -89,7 +89,7 @@ from tests.cli.testing.played import played, told
               runs: {gone: finished, lost: filtered}
               profile: {traits.missed: true}
         """,
-        id="a segment is left as time passes, and a flow hears of it",
+        id="a segment is left as time passes, which triggers a flow",
     ),
     pytest.param(
         """
@@ -101,7 +101,7 @@ from tests.cli.testing.played import played, told
           - advance: 400d
             expect: {entered: patient, left: []}
         """,
-        id="a segment is entered after a while",
+        id="a segment is entered as time passes",
     ),
     pytest.param(
         """
@@ -112,7 +112,7 @@ from tests.cli.testing.played import played, told
           - advance: 10d
             expect: {entered: [away], left: [away]}
         """,
-        id="what is entered and left in one go is noticed",
+        id="a segment is entered and left in one step",
     ),
     pytest.param(
         """
@@ -121,7 +121,7 @@ from tests.cli.testing.played import played, told
           - send: {visitor: guest, type: order-paid, properties: {total: 1, email: a@example.com}}
             expect: {same: [ann, guest], entered: {ann: [], guest: []}, left: {ann: [], guest: []}}
         """,
-        id="who turns out to be a member enters and leaves nothing",
+        id="a visitor who is merged with a member enters and leaves nothing",
     ),
     pytest.param(
         """
@@ -130,7 +130,7 @@ from tests.cli.testing.played import played, told
           - advance: 8d
             expect: {entered: patient}
         """,
-        id="the time of a window begins with what is given",
+        id="the window of a segment starts with the given profile",
     ),
     pytest.param(
         """
@@ -153,7 +153,7 @@ from tests.cli.testing.played import played, told
             expect:
               event: {id: "{{ x.id }}", properties: {a: ["00000000000000000000000000000001"], b: "not {{ ann.id }}"}}
         """,
-        id="a stand-in is a whole value of what an event carries",
+        id="a placeholder is the whole value of a property",
     ),
     pytest.param(
         """
@@ -161,7 +161,7 @@ from tests.cli.testing.played import played, told
         event: {type: order-paid, properties: {total: 100, email: a@example.com}}
         expect: {ports: {crm: found}, calls: {crm: 3}, profile: {traits.tier: gold}}
         """,
-        id="a look-up is answered in turn",
+        id="a look-up gets several answers in turn",
     ),
     pytest.param(
         """
@@ -175,7 +175,7 @@ from tests.cli.testing.played import played, told
             mocks: {order.crm: {status: 404}}
             expect: {ports: {crm: missing}}
         """,
-        id="a step may say what is answered from then on",
+        id="a step can replace the mocks of later steps",
     ),
     pytest.param(
         """
@@ -183,41 +183,41 @@ from tests.cli.testing.played import played, told
         event: {type: order-paid, properties: {total: 100}}
         expect: {ports: {crm: failed}, calls: {crm: 3}}
         """,
-        id="timeouts take no time, but come as late as they should",
+        id="timeouts take only virtual time",
     ),
 ])  # fmt: skip
-def test_a_story_comes_out(tmp_path: Path, case: str) -> None:
-    assert told(tmp_path, case) == []
+def test_a_case_passes(tmp_path: Path, case: str) -> None:
+    assert messages_of(tmp_path, case) == []
 
 
-@pytest.mark.parametrize(("case", "said"), [
+@pytest.mark.parametrize(("case", "messages"), [
     pytest.param(
         "event: {type: order-paid, properties: {total: 100}}\nexpect: {outcome: finished}",
-        ["`crm` of `order` would call POST /tiers of `crm`, and nothing goes outside in a test"],
-        id="a look-up that nobody answers",
+        ["`crm` of `order` would call POST /tiers of `crm`, but a test calls no targets"],
+        id="a look-up without a mock",
     ),
     pytest.param(
         "mocks: {crm: {status: 404}}\nevent: {type: order-paid, properties: {total: 1}}\nexpect: {outcome: finished}",
-        ["this mock is never used: `crm` of `order` asked nothing"],
-        id="a mock that nobody needs",
+        ["this mock is never used: `crm` of `order` made no request"],
+        id="an unused mock",
     ),
     pytest.param(
         "mocks: {crm: [{status: 404}, {status: 503}]}\n"
         "event: {type: order-paid, properties: {total: 100}}\nexpect: {outcome: finished}",
-        ["only 1 of these 2 answers were used: `crm` of `order` asked no more"],
-        id="answers that nobody needs",
+        ["only 1 of these 2 answers was used: `crm` of `order` made no more requests"],
+        id="unused answers",
     ),
     pytest.param(
         "mocks: {crm: {status: 404}}\nsteps:\n"
         "  - send: {type: order-paid, properties: {total: 100}}\n    mocks: {crm: {body: {tier: a}}}\n"
         "    expect: {outcome: finished}",
-        ["this mock is never used: `crm` of `order` asked nothing"],
-        id="a mock that is replaced before anybody needs it",
+        ["this mock is never used: `crm` of `order` made no request"],
+        id="a mock that is replaced before it is used",
     ),
     pytest.param(
         "given: {profiles: {a: {}, b: {}}}\nsteps:\n  - unmerge: [a, b]\n    expect: {apart: [a, b]}",
         ["a and b are not one profile"],
-        id="undoing what never was",
+        id="unmerging visitors who are not merged",
     ),
     pytest.param(
         "steps:\n"
@@ -225,18 +225,18 @@ def test_a_story_comes_out(tmp_path: Path, case: str) -> None:
         "  - send: {visitor: b, type: order-paid, properties: {total: 1, email: a@example.com}}\n"
         '  - send: {visitor: b, type: linked, properties: {before: "{{ a.id }}"}}\n'
         "  - unmerge: [a, b]\n    expect: {apart: [a, b]}",
-        ["several steps join a and b: undoing one of them leaves them one profile"],
-        id="undoing one of two steps",
+        ["several links join a and b: they stay one profile when one link is undone"],
+        id="unmerging visitors with two links",
     ),
     pytest.param(
         "event: {type: ' padded '}\nexpect: {emitted: []}",
         [f"the payload is refused: {UNUSABLE} (at /events/0/type)"],
-        id="an event that is no event",
+        id="an invalid event",
     ),
     pytest.param(
         "event: {events: [{type: walk}, {type: consent-changed}]}\nexpect: {emitted: []}",
         ['an event is rejected: name at least one consent: {"newsletter": true} (at /events/1/properties/consents)'],
-        id="an event of several that is rejected",
+        id="one of several events is rejected",
     ),
     pytest.param(
         "event: {type: walk, source: old}\nexpect: {emitted: []}",
@@ -246,14 +246,16 @@ def test_a_story_comes_out(tmp_path: Path, case: str) -> None:
     pytest.param(
         "given: {profile: {traits: {a: 1, a.b: 2}}}\nevent: {type: walk}\nexpect: {emitted: []}",
         ["`traits.a` is a number, not an object: `traits.a.b` lies below it"],
-        id="a profile that cannot be",
+        id="an impossible profile",
     ),
 ])  # fmt: skip
-def test_what_cannot_be_done_is_told(tmp_path: Path, case: str, said: list[str]) -> None:
-    assert told(tmp_path, case) == said
+def test_a_case_that_cannot_run_as_written_fails_with_the_reason(
+    tmp_path: Path, case: str, messages: list[str]
+) -> None:
+    assert messages_of(tmp_path, case) == messages
 
 
-def test_a_story_ends_with_the_first_step_that_comes_out_otherwise(tmp_path: Path) -> None:
+def test_a_case_ends_with_the_first_step_that_fails(tmp_path: Path) -> None:
     case = """
         steps:
           - send: {type: walk}
@@ -261,10 +263,10 @@ def test_a_story_ends_with_the_first_step_that_comes_out_otherwise(tmp_path: Pat
           - send: {type: walk}
             expect: {emitted: [b]}
     """
-    assert told(tmp_path, case) == ["expected `a` to be emitted; there was no event"]
+    assert messages_of(tmp_path, case) == ["expected `a` to be emitted; no event was emitted"]
 
 
-def test_cases_know_nothing_of_each_other_and_are_the_same_every_time(tmp_path: Path) -> None:
+def test_cases_are_independent_of_each_other_and_equal_in_every_run(tmp_path: Path) -> None:
     cases = """
         source: shop
         clock: 2024-02-29T00:00:00Z
@@ -276,10 +278,10 @@ def test_cases_know_nothing_of_each_other_and_are_the_same_every_time(tmp_path: 
             event: {type: walk}
             expect: {profile: {metadata.created: 1709164800000, metadata.visits: 1, id: x}}
     """
-    first, second = played(tmp_path, cases)
+    first, second = failures_of(tmp_path, cases)
     assert len(first) == 1
-    assert first[0].told == second[0].told
-    assert played(tmp_path, cases)[0][0].told == first[0].told
+    assert first[0].message == second[0].message
+    assert failures_of(tmp_path, cases)[0][0].message == first[0].message
 
 
 def test_thirty_cases_take_about_a_second(tmp_path: Path) -> None:
@@ -287,6 +289,6 @@ def test_thirty_cases_take_about_a_second(tmp_path: Path) -> None:
     text = "flow: order\nsource: shop\ncases:\n" + "".join(
         case % (i, "expect: {ports: {crm: failed}}") for i in range(30)
     )
-    began = time.perf_counter()
-    assert played(tmp_path, text) == [[]] * 30
-    assert time.perf_counter() - began < 10  # the machine may be busy; each of them waits 6 s of its own time
+    started = time.perf_counter()
+    assert failures_of(tmp_path, text) == [[]] * 30
+    assert time.perf_counter() - started < 10  # the machine may be busy; each of them waits 6 s of virtual time

@@ -1,13 +1,12 @@
-"""A shop for tests of flow tests: its files, and the cases of a text played in it."""
+"""A shop for tests of flow tests: its files, and functions that run cases in it."""
 
 import asyncio
 from pathlib import Path
 from textwrap import dedent
 
 from cli.testing.expectations import Failure
-from cli.testing.play import Play
-from cli.testing.recording_store import recording_store
-from cli.testing.verdict import verdict
+from cli.testing.run_case import run_case
+from cli.testing.step_runner import StepRunner, traced_project
 from effects.virtual_time_loop import VirtualTimeLoop
 from flows.cases import load_cases
 from flows.project import load_project
@@ -31,7 +30,7 @@ SHOP = {
         trigger: {event: order-paid, when: event.properties.total > 0}
         profile: required
         nodes:
-          who:
+          recognise:
             profile.merge: {pii.email: "{{ event.properties.email }}"}
             next: {merged: revenue, unchanged: revenue, failed: revenue}
           revenue:
@@ -39,7 +38,7 @@ SHOP = {
             next: big
           big:
             if: event.properties.total >= 100
-            next: {then: [crm, vip], else: told}
+            next: {then: [crm, vip], else: note}
           vip:
             segment.add: vip
           crm:
@@ -49,10 +48,10 @@ SHOP = {
               path: /tiers
               body: {email: "{{ profile.pii.email | default('') }}"}
             retry: {times: 2, backoff: 100ms}
-            next: {found: tier, missing: told, failed: told}
+            next: {found: tier, missing: note, failed: note}
           tier:
             profile.set: {traits.tier: "{{ nodes.crm.out.tier }}"}
-          told:
+          note:
             event.emit: {type: order-noted, properties: {total: "{{ event.properties.total }}"}}
     """,
     "flows/noted.yaml": """
@@ -97,9 +96,9 @@ SHOP = {
         nodes:
           link:
             profile.alias: "{{ event.properties.before }}"
-            next: {missing: nobody}
-          nobody:
-            stop: nobody
+            next: {missing: unknown}
+          unknown:
+            stop: unknown
     """,
     "flows/card.yaml": """
         flow: card
@@ -117,32 +116,32 @@ SHOP = {
 
 
 def write(root: Path, files: dict[str, str]) -> Path:
-    """Put files, whose texts may be indented, below `root`."""
+    """Write files, whose texts may be indented, below `root`."""
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(dedent(text))
     return root
 
 
-def played(root: Path, cases: str) -> list[list[Failure]]:
-    """What came out otherwise in each case of a test file of the shop."""
+def failures_of(root: Path, cases: str) -> list[list[Failure]]:
+    """Return the failures of each case of a test file of the shop."""
     write(root, {**SHOP, "flows/a.test.yaml": cases})
     loaded = load_project(root, builtin(), {})
-    assert not loaded.failed, [one.message for one in loaded.diagnostics]
-    found = load_cases(root, loaded)
-    assert found.diagnostics == (), [one.message for one in found.diagnostics]
-    project = recording_store(loaded.project)
+    assert not loaded.failed, [each.message for each in loaded.diagnostics]
+    cases_loaded = load_cases(root, loaded)
+    assert cases_loaded.diagnostics == (), [each.message for each in cases_loaded.diagnostics]
+    project = traced_project(loaded.project)
 
-    async def all_of_them() -> list[list[Failure]]:
-        file = found.files[0]
-        return [await verdict(Play(project, file.file), case, ("cases", i)) for i, case in enumerate(file.file.cases)]
+    async def run_all() -> list[list[Failure]]:
+        file = cases_loaded.files[0].file
+        return [await run_case(StepRunner(project, file), case, ("cases", i)) for i, case in enumerate(file.cases)]
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        return runner.run(all_of_them())
+        return runner.run(run_all())
 
 
-def told(root: Path, case: str) -> list[str]:
-    """What is told of one case, given by its keys apart from its name."""
+def messages_of(root: Path, case: str) -> list[str]:
+    """Return the messages of one case, whose text has all keys but its name."""
     text = dedent(case).strip("\n").replace("\n", "\n    ")
-    (failures,) = played(root, f"flow: order\nsource: shop\ncases:\n  - name: it\n    {text}\n")
-    return [failure.told for failure in failures]
+    (failures,) = failures_of(root, f"flow: order\nsource: shop\ncases:\n  - name: it\n    {text}\n")
+    return [failure.message for failure in failures]

@@ -1,4 +1,4 @@
-"""Showing what came out otherwise: the place in the file, what was expected and what was, and why."""
+"""Renders failures: the place in the file, the expected and the actual value, and the reason."""
 
 from collections.abc import Iterator
 
@@ -11,26 +11,26 @@ from flows.frame import frame, printable
 from flows.position import Position
 
 
-def failure_lines(file: Playable, failures: list[Failure]) -> Iterator[Text]:
-    """What came out otherwise, place by place; of several with one reason the first says it."""
-    said: set[str] = set()
-    for failure in ordered_lines(file, failures):
-        why = "\n".join(line.plain for line in failure.why)
-        yield from _failure(file, failure, failure.why if why not in said else ())
-        said.add(why)
+def render_failures(file: Playable, failures: list[Failure]) -> Iterator[Text]:
+    """Yield the lines of all failures in the order of the file. Of several with one reason, only the first has it."""
+    rendered: set[str] = set()
+    for failure in in_file_order(file, failures):
+        reason = "\n".join(line.plain for line in failure.reasons)
+        yield from _failure(file, failure, failure.reasons if reason not in rendered else ())
+        rendered.add(reason)
 
 
-def ordered_lines(file: Playable, failures: list[Failure]) -> list[Failure]:
-    """As they stand in the file."""
+def in_file_order(file: Playable, failures: list[Failure]) -> list[Failure]:
+    """Return the failures in the order of their places in the file."""
 
-    def where(failure: Failure) -> tuple[int, int]:
+    def line_and_column(failure: Failure) -> tuple[int, int]:
         place = _place(file, failure)
         return place.line, place.column
 
-    return sorted(failures, key=where)
+    return sorted(failures, key=line_and_column)
 
 
-def _failure(file: Playable, failure: Failure, why: tuple[Text, ...]) -> Iterator[Text]:
+def _failure(file: Playable, failure: Failure, reasons: tuple[Text, ...]) -> Iterator[Text]:
     place = _place(file, failure)
     space = " " * len(str(place.line))
     yield Text.assemble((f"{space}--> ", QUIET), f"{printable(file.document.name)}:{place.line}:{place.column}")
@@ -38,11 +38,11 @@ def _failure(file: Playable, failure: Failure, why: tuple[Text, ...]) -> Iterato
     for margin, text in framed:
         yield Text.assemble((margin if margin.startswith(".") else f"{margin} |", QUIET), f" {text}".rstrip())
     yield Text.assemble((f"{under[0]} | ", QUIET), (under[1], BAD))
-    yield Text(f"{space} = ").append(printable(failure.told), style="bold")
+    yield Text(f"{space} = ").append(printable(failure.message), style="bold")
     if failure.help:
         yield Text.assemble(f"{space} = ", ("help", WELL), f": {printable(failure.help)}")
     lead = f"{space} = why: "
-    for part in (part for line in why for part in line.split("\n")):
+    for part in (part for line in reasons for part in line.split("\n")):
         yield Text(lead).append_text(part)
         lead = " " * len(lead)
 

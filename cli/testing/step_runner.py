@@ -1,0 +1,244 @@
+"""Runs the steps of a case through a whole project, in memory, as `/track` and a server would process them."""
+
+from dataclasses import replace
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType, json, structs
+
+from cli.testing.initial_profiles import initial_profile_unit
+from cli.testing.mocks import MockPerformer, Request
+from cli.testing.recording_store import RecordingStore, SegmentChange
+from cli.testing.sequential_ids import SequentialIds
+from cli.testing.virtual_clock import VirtualClock
+from engine.language.duration import read_duration
+from engine.language.moment import date
+from engine.ports.records import StoredEvent
+from engine.ports.resolve import resolve_profile
+from engine.profile.document import Link, Profile
+from engine.profile.merge import connected
+from engine.profile.operations import Refused
+from engine.project.project import Project
+from engine.tracking.intake.payload import Incoming, Options, Refusal, read_track
+from engine.tracking.operations.unmerging import unmerge_served
+from engine.tracking.pipeline.tracker import Tracker
+from flows.address import Addresses
+from flows.case import CaseFile, Event, Given, Send, TestStep
+from flows.test_references import given_profiles
+from flows.visitor_ids import replace_placeholders
+
+MAX_REEVALUATIONS = 10_000  # of profiles with segments that time has changed, in one step
+
+
+class ImpossibleStep(Exception):
+    """A step that cannot be done; the message says why."""
+
+
+class Visitor(Struct):
+    """A client: `answered_id` is the profile id that it was answered last, `acting_id` the id under which it acts."""
+
+    answered_id: str | None = None
+    acting_id: str | None = None
+
+
+class StepResult(Struct, frozen=True, kw_only=True):
+    """The result of a step.
+
+    `event` is the last event of the payload as it is stored, with its disposition. `profiles` are by visitor, `profile`
+    is that of the event, else of the sender or only visitor. `unmocked` are the requests that no mock answered.
+    """
+
+    sender: str | None
+    refusal: Refusal | None
+    response: Any
+    event: dict[str, Any] | None
+    events: tuple[StoredEvent, ...]
+    runs: tuple[dict[str, Any], ...]
+    requests: tuple[Request, ...]
+    unmocked: tuple[Request, ...]
+    segment_changes: tuple[SegmentChange, ...]
+    profiles: dict[str, Profile | None]
+    profile: Profile | None
+
+
+class StepRunner:
+    """Runs the steps of one case, on a store, a clock and ids of its own. Expects a `traced_project`."""
+
+    def __init__(self, project: Project, file: CaseFile) -> None:
+        self.project = project
+        self.store = RecordingStore(project.settings.fields)
+        self.clock = VirtualClock(date(file.clock))
+        self.ids = SequentialIds()
+        self.home = file.flow if isinstance(file.flow, str) else None
+        self.mocks = MockPerformer(Addresses(project, self.home))
+        self.tracker = Tracker(project, self.store, self.mocks, self.clock, self.ids)
+        self.visitors: dict[str, Visitor] = {}
+        self._sent: tuple[Incoming, ...] = ()  # the events of this step's payload
+        self._source = file.source if isinstance(file.source, str) else next(iter(project.sources), "")
+
+    async def start(self, given: Given) -> None:
+        """Store the given profiles. Raises `ImpossibleStep` for values that no profile can have."""
+        await self.tracker.start()
+        for visitor, profile, _ in given_profiles(given):
+            id = self.ids()
+            try:
+                await self.store.commit(initial_profile_unit(self.project, profile, id, self.clock.now()))
+            except Refused as refused:
+                raise ImpossibleStep(str(refused)) from refused
+            self.visitors[visitor] = Visitor(id, id)
+
+    async def run(self, step: TestStep) -> StepResult:
+        """Run one step. Raises `ImpossibleStep`."""
+        self.store.start_step()
+        self.mocks.start_step()
+        self._sent = ()
+        answer: dict[str, Any] = {}
+        sender, refusal = None, None
+        if isinstance(step.send, Send):
+            sender = step.send.visitor
+            try:
+                answer = await self._send(step.send)
+            except Refusal as raised:
+                refusal = raised
+        elif isinstance(step.advance, str):
+            await self._advance(read_duration(step.advance) or 0)
+        elif isinstance(step.unmerge, tuple):
+            await self._unmerge(*step.unmerge)
+        await self._reevaluate_due(self.clock.now())
+        return await self._result(sender, answer, refusal)
+
+    # ---- sending ----------------------------------------------------------------------------------------------------
+
+    async def _send(self, send: Send) -> dict[str, Any]:
+        """Return the answer to a payload; its visitor sends the profile id in it from now on. Raises `Refusal`."""
+        visitor = self.visitors.setdefault(send.visitor, Visitor())
+        source = self.project.sources[send.source if isinstance(send.source, str) else self._source]
+        if not source.enabled:
+            raise Refusal("unauthorised", f"the source `{source.source}` is not enabled", "/source/id")
+        session = f"{send.visitor}-{send.session}"
+        body: dict[str, Any] = {
+            "source": {"id": source.source},
+            "session": {"id": session},
+            "events": [self._client_event(event) for event in _events(send)],
+            "context": replace_placeholders(send.context, self._answered_id),
+            "options": {"debugger": "all"},
+        }
+        if visitor.answered_id is not None and not send.profile_less:
+            body["profile"] = {"id": visitor.answered_id}
+        intake = read_track(json.encode(body), profile_less=send.profile_less)
+        self._sent = intake.events
+        answer = (await self.tracker.track(intake, source)).body
+        if intake.rejected:
+            rejected = intake.rejected[0]
+            raise ImpossibleStep(f"an event is rejected: {rejected.reason} (at {rejected.at})")
+        if not send.profile_less:
+            visitor.answered_id = answer["profile"]["id"]
+            stored = await self.store.session(source.source, session)
+            visitor.acting_id = (stored.profile if stored is not None else None) or visitor.answered_id
+        return answer
+
+    def _client_event(self, event: Event) -> dict[str, Any]:
+        """Return an event as its client sends it: the keys in the file, with profile ids in place of placeholders."""
+        keys = {name: value for name, value in structs.asdict(event).items() if value is not UNSET}
+        for name in ("properties", "context"):
+            if name in keys:
+                keys[name] = replace_placeholders(keys[name], self._answered_id)
+        return keys
+
+    def _answered_id(self, visitor: str) -> str | None:
+        return self.visitors[visitor].answered_id
+
+    # ---- time and unmerging -----------------------------------------------------------------------------------------
+
+    async def _advance(self, ms: int) -> None:
+        """Let time pass. Profiles are re-evaluated when they are due, as on a server."""
+        end = self.clock.now() + ms
+        await self._reevaluate_due(end)
+        self.clock.advance(end - self.clock.now())
+        await self.store.forget_marks(end - self.project.settings.window_ms)
+
+    async def _reevaluate_due(self, until: int) -> None:
+        """Re-evaluate the profiles that are due until a time (ms), each at the time when it is due."""
+        for _ in range(MAX_REEVALUATIONS):
+            due = await self.store.due(until, 1)
+            profile = await self.store.profile(due[0]) if due else None
+            if profile is None or profile.due is None:
+                return
+            self.clock.advance(max(0, profile.due - self.clock.now()))
+            await self.tracker.reevaluate(profile.id, Options(debugger="all"))
+        raise ImpossibleStep(f"segments are entered and left more than {MAX_REEVALUATIONS} times")
+
+    async def _unmerge(self, one: str, other: str) -> None:
+        """Undo a link that joins two visitors: of all links that separate them when undone, the last one."""
+        profile = await self._profile(one)
+        own, others = self.visitors[one].acting_id, self.visitors[other].acting_id
+        if profile is None or own is None or others is None or others not in profile.ids:
+            raise ImpossibleStep(f"{one} and {other} are not one profile")
+        for link in sorted(profile.links.values(), key=_time_and_id, reverse=True):
+            rest = {id: each for id, each in profile.links.items() if id != link.id}
+            if not link.undone and others not in connected(rest, own):
+                await unmerge_served(self.tracker, profile.id, link.id)
+                return
+        raise ImpossibleStep(f"several links join {one} and {other}: they stay one profile when one link is undone")
+
+    # ---- the result -------------------------------------------------------------------------------------------------
+
+    async def _result(self, sender: str | None, answer: dict[str, Any], refusal: Refusal | None) -> StepResult:
+        profiles = {name: await self._profile(name) for name in self.visitors}
+        event, event_profile_id = self._last_event(answer)
+        only = next(iter(self.visitors)) if len(self.visitors) == 1 else None
+        profile = profiles.get(sender or only or "")
+        if event_profile_id is not None and sender is not None and self.visitors[sender].answered_id is None:
+            profile = await resolve_profile(self.store, event_profile_id)
+        return StepResult(
+            sender=sender or only,
+            refusal=refusal,
+            response=answer.get("response"),
+            event=event,
+            events=tuple(self.store.events),
+            runs=tuple(self.store.runs),
+            requests=tuple(self.mocks.requests),
+            unmocked=tuple(self.mocks.unmocked),
+            segment_changes=tuple(self.store.segment_changes),
+            profiles=profiles,
+            profile=profile,
+        )
+
+    def _last_event(self, answer: dict[str, Any]) -> tuple[dict[str, Any] | None, str | None]:
+        """Return the last event of the payload as it is stored, with its disposition, and the id of its profile."""
+        execution = answer.get("debugging", {}).get("execution", {})
+        sent = {key: each for key, each in execution.items() if each["index"] is not None}
+        if not sent:
+            return None, None
+        key = max(sent, key=lambda each: sent[each]["index"])
+        own_id = next((event.id for event in self._sent if event.index == sent[key]["index"]), None)
+        id = own_id or key  # the key is not the id if the payload contains the id twice
+        stored = next((event for event in self.store.events if event.id == id), None)
+        view = {"disposition": sent[key]["disposition"], "id": id, "type": sent[key].get("type")}
+        if stored is None:
+            return view, None
+        names = ("origin", "properties", "context")
+        return {**view, **{name: getattr(stored, name) for name in names}}, stored.profile
+
+    async def _profile(self, visitor: str) -> Profile | None:
+        id = self.visitors[visitor].acting_id
+        return None if id is None else await resolve_profile(self.store, id)
+
+
+def traced_project(project: Project) -> Project:
+    """Return the project with a trace of every run, and with the debugger allowed for every source."""
+    return structs.replace(
+        project,
+        flows=tuple([replace(flow, keep=1.0) for flow in project.flows]),
+        sources={name: structs.replace(source, debugger=True) for name, source in project.sources.items()},
+    )
+
+
+def _events(send: Send) -> tuple[Event, ...]:
+    if isinstance(send.events, tuple):
+        return send.events
+    assert not isinstance(send.type, UnsetType)  # noqa: S101  # the file was checked
+    return (Event(type=send.type, id=send.id, time=send.time, properties=send.properties),)
+
+
+def _time_and_id(link: Link) -> tuple[int, str]:
+    return link.why.at if link.why is not None else 0, link.id
