@@ -3,8 +3,9 @@
 import random
 from asyncio import get_running_loop, sleep
 
-FIRST = 0.05  # seconds
-LONGEST = 2.0
+from engine.ports.backoff import BackoffFormula
+
+BACKOFF = BackoffFormula(first=0.05, longest=2.0)
 
 
 class Backoff:
@@ -27,5 +28,4 @@ class Backoff:
 
 def pause(tries: int) -> float:
     """How many seconds to wait after that many tries."""
-    longest: float = min(LONGEST, FIRST * 2 ** min(tries, 16))
-    return longest * (0.5 + random.random() / 2)  # noqa: S311 - only spreads them
+    return BACKOFF.pause(tries + 1, random.random())  # noqa: S311 - only spreads them

@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+from engine.ports.settle import settle
 from engine.ports.spool import SpoolEntry
 from engine.ports.store import Unavailable
 from storage.spool.bounds import USUAL, Bounds, SpoolLoad, spool_load
-from storage.spool.file import KEEP, KEPT, PROBE, Job, Outcome, SpoolFile, after, drop, held, put
+from storage.spool.file import KEEP, KEPT, PROBE, Job, SpoolFile, after, drop, held, put
 
 Order = tuple[Job, "asyncio.Future[Any]"]
 
@@ -44,11 +45,11 @@ class DurableSpool:
         order = self._order(put(entries))
         self._held.add(load)
 
-        def settle(done: "asyncio.Future[Any]") -> None:
+        def take_back(done: "asyncio.Future[Any]") -> None:
             if done.exception() is not None:
                 self._held.take(load)
 
-        order.add_done_callback(settle)
+        order.add_done_callback(take_back)
         await asyncio.shield(order)
 
     async def after(self, place: int, limit: int) -> list[SpoolEntry]:
@@ -105,11 +106,11 @@ class DurableSpool:
                 orders, self._orders = self._orders, []
                 outcomes = await loop.run_in_executor(self._thread, self._file.do, [job for job, _ in orders])
                 for (_, order), outcome in zip(orders, outcomes, strict=True):
-                    _settle(order, outcome)
+                    settle(order, *outcome)
         finally:
             self._flight = None
             for _, order in [*orders, *self._orders]:  # all are settled but after a bug: nobody may wait for ever
-                _settle(order, (None, Unavailable(f"the spool {self._file.path} has failed")))
+                settle(order, None, Unavailable(f"the spool {self._file.path} has failed"))
             self._orders = []
 
     def _dropped(self, done: "asyncio.Future[Any]") -> None:
@@ -117,13 +118,3 @@ class DurableSpool:
             self._held.take(done.result())
             if not self._held.entries and not self._closed:
                 self._thread.submit(self._file.shrink)
-
-
-def _settle(order: "asyncio.Future[Any]", outcome: Outcome) -> None:
-    result, failure = outcome
-    if order.done():  # its caller was cancelled
-        return
-    if failure is None:
-        order.set_result(result)
-    else:
-        order.set_exception(failure)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec import json
 
+from engine.ports.backoff import BackoffFormula
 from engine.ports.store import Unavailable
 from storage.elasticsearch import backoff, reader, writer
 from storage.elasticsearch.connection import Answer, Lost
@@ -71,8 +72,7 @@ GOOD = {"status": 200, "_seq_no": 7, "_primary_term": 2}
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backoff, "FIRST", 0.001)
-    monkeypatch.setattr(backoff, "LONGEST", 0.002)
+    monkeypatch.setattr(backoff, "BACKOFF", BackoffFormula(first=0.001, longest=0.002))
     monkeypatch.setattr(writer, "BUDGET", 0.05)
     monkeypatch.setattr(reader, "BUDGET", 0.05)
 
