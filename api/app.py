@@ -10,7 +10,7 @@ from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 
-from api.draining import draining
+from api.draining import background_drain
 from api.forgetting import Forgettings, forgetting_router
 from api.health import live, ready_handler, root
 from api.openapi import describe
@@ -29,7 +29,8 @@ from engine.ports.store import Store, Unavailable
 from engine.ports.world import Clock, Performer
 from engine.project.project import Project
 from engine.tracking.intake.payload import Refusal
-from engine.tracking.pipeline.tracker import Tracker
+from engine.tracking.pipeline.pipeline import Pipeline
+from engine.tracking.pipeline.tracker import PayloadTracker, Tracker
 from engine.tracking.spool.spooling import SpoolingTracker
 
 log = structlog.get_logger("headrace")
@@ -56,19 +57,16 @@ def create_app(
     clock = clock or SystemClock()
     client = HttpPerformer(project.targets, clock)  # opens no connection before it is used
     performer = performer or client
-    tracker = (
-        Tracker(project, store, performer, clock, new_id)
-        if spool is None
-        else SpoolingTracker(project, store, performer, clock, new_id, spool)
-    )
-
-    forgettings = Forgettings(tracker)
+    pipeline = Pipeline(project, store, performer, clock, new_id)
+    spooling = SpoolingTracker(pipeline, spool) if spool is not None else None
+    tracker: PayloadTracker = spooling or Tracker(pipeline)
+    forgettings = Forgettings(pipeline)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         await tracker.start()
         try:
-            async with upkeep(tracker, forgettings) if keeps_up else nullcontext(), draining(tracker):
+            async with upkeep(pipeline, forgettings) if keeps_up else nullcontext(), background_drain(spooling):
                 yield
         finally:
             await forgettings.close()
@@ -76,6 +74,9 @@ def create_app(
             await store.close()
             if spool is not None:
                 await spool.close()
+
+    def current_project() -> Project:
+        return pipeline.project
 
     may_read = ReadGuard(reading_key, loopback=loopback)
     app = Litestar(
@@ -85,9 +86,9 @@ def create_app(
             consent_handler(tracker),
             root,
             live,
-            ready_handler(tracker, broken),
-            reading_router(tracker, may_read),
-            identity_router(tracker, may_read),
+            ready_handler(tracker.readiness, current_project, broken),
+            reading_router(store, current_project, clock, pipeline.ledger, may_read),
+            identity_router(pipeline, may_read),
             forgetting_router(forgettings, may_read),
         ],
         lifespan=[lifespan],

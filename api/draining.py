@@ -1,4 +1,4 @@
-"""Draining the spool in the background: as soon as the store is back, and again after a while as long as it is not."""
+"""Draining the spool in the background: as soon as the store is back, with growing pauses as long as it is away."""
 
 import asyncio
 import random
@@ -7,22 +7,23 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
-from engine.tracking.pipeline.tracker import Tracker
-from engine.tracking.spool.draining import DrainingTracker, DrainResult
+from engine.ports.backoff import BackoffFormula
+from engine.tracking.spool.draining import Drain, DrainResult
+from engine.tracking.spool.spooling import SpoolingTracker
 
-PAUSE_SECONDS = 0.1  # after the first failure; each time twice as long
-MAX_SECONDS = 5.0
+BACKOFF = BackoffFormula(first=0.1, longest=5.0)
+IDLE_SECONDS = 0.1  # when entries were just being put into the spool
 
 log = structlog.get_logger("headrace.spool")
 
 
 @asynccontextmanager
-async def draining(tracker: Tracker) -> AsyncIterator[None]:
-    """Drain the tracker's spool, if it has one, as long as the context is open."""
-    if not isinstance(tracker, DrainingTracker):
+async def background_drain(tracker: SpoolingTracker | None) -> AsyncIterator[None]:
+    """Drain the tracker's spool as long as the context is open; without a tracker, do nothing."""
+    if tracker is None:
         yield
         return
-    task = asyncio.create_task(_forever(tracker))
+    task = asyncio.create_task(_forever(tracker.drain))
     try:
         yield
     finally:
@@ -31,33 +32,31 @@ async def draining(tracker: Tracker) -> AsyncIterator[None]:
             await task
 
 
-async def _forever(tracker: DrainingTracker) -> None:
-    pause, away = PAUSE_SECONDS, False
+async def _forever(drain: Drain) -> None:
+    failures, away = 0, False
     while True:
-        await tracker.waits.wait()
-        drained = await _drain(tracker)
+        await drain.waits.wait()
+        drained = await _run(drain)
         if drained.rejected:
             log.error("payloads could not be processed, they are kept as rejected events", units=drained.rejected)
         if drained.reason is None:
-            if away and not tracker.spool.entries:
+            if away and not drain.spool.entries:
                 log.info("the store is back, nothing waits any more")
                 away = False
-            pause = PAUSE_SECONDS
-            if not drained.done:  # something is just being put in
-                await asyncio.sleep(PAUSE_SECONDS)
+            failures = 0
+            if not drained.done:
+                await asyncio.sleep(IDLE_SECONDS)
             continue
         if not away:
-            log.warning("payloads wait for the store", reason=drained.reason, entries=tracker.spool.entries)
+            log.warning("payloads wait for the store", reason=drained.reason, entries=drain.spool.entries)
             away = True
-        if drained.done:
-            pause = PAUSE_SECONDS
-        await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  # that processes do not come all at once
-        pause = min(pause * 2, MAX_SECONDS)
+        failures = 1 if drained.done else failures + 1
+        await asyncio.sleep(BACKOFF.pause(failures, random.random()))  # noqa: S311 - only spreads the processes
 
 
-async def _drain(tracker: DrainingTracker) -> DrainResult:
+async def _run(drain: Drain) -> DrainResult:
     try:
-        return await tracker.drain()
+        return await drain.run()
     except Exception as error:  # a bug must not end the draining
         log.exception("draining the spool failed")
         return DrainResult(reason=str(error))

@@ -1,4 +1,4 @@
-"""Forgetting profiles, over HTTP: begun by an operator, done beside the requests, told when it is complete."""
+"""Forgetting profiles over HTTP: an operator starts it, it runs in the background, and its state can be read."""
 
 import asyncio
 from typing import Any
@@ -15,49 +15,49 @@ from effects.ids import new_id
 from engine.ports.resolve import NotFound
 from engine.ports.store import Unavailable
 from engine.tracking.operations.forgetting import Forgetter, Forgetting, quiet_ms
-from engine.tracking.pipeline.tracker import Tracker
+from engine.tracking.pipeline.pipeline import Pipeline
 
-LEFT_MS = 60_000  # a forgetting that nobody has gone on with for so long is taken up again
+LEFT_MS = 60_000  # a forgetting without a heartbeat for so long is taken over
 
 log = structlog.get_logger("headrace.forgetting")
 
 
 class Forgettings:
-    """The forgettings that this process is at. What its end leaves undone, `resume` takes up again, anywhere."""
+    """The forgettings that this process works on. Those that its end leaves undone, any process resumes."""
 
-    def __init__(self, tracker: Tracker) -> None:
-        self._tracker = tracker
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
         self._idle_ms = 0
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     @property
     def _forgetter(self) -> Forgetter:
-        """One for the project that is served now."""
-        tracker = self._tracker
-        return Forgetter(tracker.store, tracker.clock, tracker, quiet_ms=quiet_ms(tracker.project))
+        """Return one for the project that is served now."""
+        pipeline = self._pipeline
+        return Forgetter(pipeline.store, pipeline.clock, pipeline, quiet_ms=quiet_ms(pipeline.project))
 
     async def begin(self, id: str) -> Forgetting:
-        """Begin to forget a profile: from now on nothing of it is taken. Raises `NotFound` and `Unavailable`."""
+        """Start to forget a profile, whose payloads are refused from now on. Raises `NotFound` and `Unavailable`."""
         begun = await self._forgetter.begin(id, new_id())
         self._go_on(begun)
         return begun
 
     async def resume(self) -> None:
-        """Take up what is left undone: when this process is new, all of it. Raises `Unavailable`."""
+        """Resume forgettings that were left undone: all of them when this process is new. Raises `Unavailable`."""
         for_ms, self._idle_ms = self._idle_ms, LEFT_MS
         for left in await self._forgetter.left(for_ms):
             self._go_on(left)
 
     async def all(self) -> list[Forgetting]:
-        """All that there ever were, the newest first."""
+        """Return all that there ever were, the newest first."""
         return await self._forgetter.all()
 
     async def one(self, name: str) -> Forgetting | None:
-        """One of them."""
+        """Return one of them."""
         return await self._forgetter.one(name)
 
     async def close(self) -> None:
-        """Leave the rest to whoever resumes it."""
+        """Leave the rest to a process that resumes it."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -75,12 +75,12 @@ class Forgettings:
             log.info("a profile has been forgotten", forgetting=done.id, documents=done.erased.total)
         except Unavailable as unavailable:
             log.warning("forgetting is gone on with later", forgetting=forgetting.id, reason=unavailable.reason)
-        except Exception as error:  # the edge of a task: it is gone on with later all the same
+        except Exception as error:  # the edge of a task: it is resumed later all the same
             log.error("forgetting failed", forgetting=forgetting.id, exc_info=error)
 
 
 def forgetting_router(forgettings: Forgettings, may_read: ReadGuard) -> Router:
-    """The routes: to begin, and to see how far it is."""
+    """Return the routes: to start a forgetting, and to read its state."""
 
     @post(
         "/profiles/{id:str}/forget",
@@ -109,7 +109,7 @@ def forgetting_router(forgettings: Forgettings, may_read: ReadGuard) -> Router:
 
 
 def serialize_forgetting(forgetting: Forgetting) -> dict[str, Any]:
-    """A forgetting, without the ids that it is about."""
+    """Return a forgetting, without the ids that it is about."""
     return {
         "forgetting": forgetting.id,
         "status": forgetting.status,

@@ -1,16 +1,18 @@
 """The front page, and health: whether the process lives, and whether it can take events now."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
-from engine.tracking.pipeline.tracker import Tracker
+from engine.project.project import Project
+from engine.tracking.pipeline.tracker import Readiness
 
 
 @get("/", summary="Where to go from here")
 async def root() -> dict[str, str]:
-    """Names the addresses that somebody who came by will look for."""
+    """Names the addresses that a visitor of the front page will look for."""
     return {
         "name": "Headrace",
         "track": "POST /track; /schema shows what it takes",
@@ -26,19 +28,21 @@ async def live() -> dict[str, str]:
     return {"status": "live"}
 
 
-def ready_handler(tracker: Tracker, broken: tuple[str, ...]) -> HTTPRouteHandler:
-    """The handler of `/health/ready`; `broken` are the files of the project that could not be read."""
+def ready_handler(
+    readiness: Callable[[], Awaitable[Readiness]], project: Callable[[], Project], broken: tuple[str, ...]
+) -> HTTPRouteHandler:
+    """Return the handler of `/health/ready`; `broken` are the files of the project that could not be read."""
 
     @get("/health/ready", summary="Whether events can be taken, and if not, why")
     async def ready() -> Response[dict[str, Any]]:
-        readiness = await tracker.readiness()
-        told = {
-            "status": readiness.status,
-            "reason": readiness.reason,
-            **({} if readiness.entries is None else {"spooled": readiness.entries}),
-            "flows": len(tracker.project.flows),
+        now = await readiness()
+        document = {
+            "status": now.status,
+            "reason": now.reason,
+            **({} if now.entries is None else {"spooled": now.entries}),
+            "flows": len(project().flows),
             "broken": list(broken),
         }
-        return Response(told, status_code=503 if readiness.status == "not ready" else 200)
+        return Response(document, status_code=503 if now.status == "not ready" else 200)
 
     return ready

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from tempfile import SpooledTemporaryFile
 from typing import IO, Annotated, Any
@@ -23,11 +23,14 @@ from api.segments import segment_handlers
 from api.serialize import serialize_rejected, serialize_run
 from engine.ports.history import events_of, sessions_of
 from engine.ports.resolve import NotFound, resolve_profile
+from engine.ports.store import Store
+from engine.ports.world import Clock
 from engine.profile.document import Profile
 from engine.profile.fold import fold
 from engine.profile.merge_history import explain_identity
 from engine.profile.profile_view import profile_view
-from engine.tracking.pipeline.tracker import Tracker
+from engine.project.project import Project
+from engine.tracking.unit.ledger import Ledger
 
 Why = Annotated[bool, QueryParameter(description="Also tell the profile's parts, and what joined them")]
 
@@ -60,32 +63,34 @@ class ReadGuard:
             raise HttpProblem(403, "this came through a proxy: to read from beyond it, set HEADRACE_ADMIN_KEY")
 
 
-def reading_router(tracker: Tracker, may_read: ReadGuard) -> Router:
-    """The routes that only read."""
+def reading_router(
+    store: Store, project: Callable[[], Project], clock: Clock, ledger: Ledger, may_read: ReadGuard
+) -> Router:
+    """Return the routes that only read. `project` returns the one that is served now."""
 
     @get("/runs/{id:str}", summary="A stored run with its trace")
     async def run(id: FromPath[str]) -> dict[str, Any]:
-        return serialize_run(_found(await tracker.store.run(id), f"run {id}"))
+        return serialize_run(_found(await store.run(id), f"run {id}"))
 
     @get("/events/{id:str}", summary="A stored event")
     async def event(id: FromPath[str]) -> dict[str, Any]:
-        found: dict[str, Any] = msgspec.to_builtins(_found(await tracker.store.event(id), f"event {id}"))
+        found: dict[str, Any] = msgspec.to_builtins(_found(await store.event(id), f"event {id}"))
         return found
 
     @get("/events/{id:str}/runs", summary="The stored runs of an event, with their traces")
     async def runs_of(id: FromPath[str]) -> list[dict[str, Any]]:
-        return [serialize_run(run) for run in await tracker.store.runs_of(id)]
+        return [serialize_run(run) for run in await store.runs_of(id)]
 
     @get("/profiles/{id:str}", summary="The profile that an id leads to")
     async def profile(id: FromPath[str], why: Why = False) -> dict[str, Any]:
-        stored, fields = await _stored_profile(id), tracker.project.settings.fields
+        stored, fields = await _stored_profile(id), project().settings.fields
         return profile_view(stored, fold(stored, fields)) | ({"why": explain_identity(stored, fields)} if why else {})
 
     @get("/profiles/{id:str}/export", summary="All that is stored of a profile, as a ZIP file")
     async def exported(id: FromPath[str]) -> Stream:
         file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed when it has been sent
         try:
-            await write_archive(file, tracker.store, tracker.project, id, tracker.clock.now())
+            await write_archive(file, store, project(), id, clock.now())
         except BaseException as error:
             file.close()
             raise NotFoundException(str(error)) if isinstance(error, NotFound) else error from error
@@ -94,25 +99,25 @@ def reading_router(tracker: Tracker, may_read: ReadGuard) -> Router:
 
     @get("/profiles/{id:str}/events", summary="The newest events of a profile, whichever of its ids they came under")
     async def profile_events(id: FromPath[str]) -> list[dict[str, Any]]:
-        return [msgspec.to_builtins(event) for event in await events_of(tracker.store, await _stored_profile(id), 100)]
+        return [msgspec.to_builtins(event) for event in await events_of(store, await _stored_profile(id), 100)]
 
     @get("/profiles/{id:str}/sessions", summary="The sessions of a profile's newest events")
     async def profile_sessions(id: FromPath[str]) -> list[dict[str, Any]]:
-        events = await events_of(tracker.store, await _stored_profile(id), 100)
-        return [msgspec.to_builtins(session) for session in await sessions_of(tracker.store, events)]
+        events = await events_of(store, await _stored_profile(id), 100)
+        return [msgspec.to_builtins(session) for session in await sessions_of(store, events)]
 
     async def _stored_profile(id: str) -> Profile:
-        stored: Profile = _found(await resolve_profile(tracker.store, id), f"profile {id}")
+        stored: Profile = _found(await resolve_profile(store, id), f"profile {id}")
         return stored
 
     @get("/rejected", summary="The newest rejected events, with their reasons")
     async def rejected() -> list[dict[str, Any]]:
-        return [serialize_rejected(one) for one in await tracker.store.rejected(100)]
+        return [serialize_rejected(one) for one in await store.rejected(100)]
 
     @get("/counts", summary="How much is stored, and what became of the events since the start")
     async def counts(request: Request[Any, Any, Any]) -> dict[str, Any]:
-        stored = msgspec.to_builtins(await tracker.store.counts())
-        return {"stored": stored, "events": asdict(tracker.ledger)}
+        stored = msgspec.to_builtins(await store.counts())
+        return {"stored": stored, "events": asdict(ledger)}
 
     handlers = [
         run,
@@ -124,8 +129,8 @@ def reading_router(tracker: Tracker, may_read: ReadGuard) -> Router:
         profile_sessions,
         rejected,
         counts,
-        search_handler(tracker),
-        *segment_handlers(tracker),
+        search_handler(store, project, clock),
+        *segment_handlers(store, project, clock),
     ]
     return Router("/", route_handlers=handlers, guards=[may_read], tags=["reading"])
 

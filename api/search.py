@@ -1,5 +1,6 @@
 """Searching what is stored, over HTTP: one address for each kind of document."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from litestar import get
@@ -9,13 +10,15 @@ from litestar.params import PathParameter, QueryParameter
 from msgspec import Struct
 
 from api.serialize import serialize_record
+from engine.ports.store import Store
+from engine.ports.world import Clock
 from engine.problem import ProblemError, did_you_mean
+from engine.project.project import Project
 from engine.search.field import KINDS, Kind
 from engine.search.page import DEFAULT_LIMIT, MAX_LIMIT, BadCursor
 from engine.search.parse import parse
 from engine.search.query import Query
 from engine.tracking.intake.payload import Refusal
-from engine.tracking.pipeline.tracker import Tracker
 
 Named = Annotated[str, PathParameter(description=f"One of {', '.join(KINDS)}")]
 Text = Annotated[str, QueryParameter(description="What to look for, see docs/search.md; without it, all documents")]
@@ -30,16 +33,16 @@ class Found(Struct, frozen=True):
     after: str | None
 
 
-def search_handler(tracker: Tracker) -> HTTPRouteHandler:
+def search_handler(store: Store, project: Callable[[], Project], clock: Clock) -> HTTPRouteHandler:
     """`GET /search/KIND`."""
 
     @get("/search/{kind:str}", summary=f"Search {', '.join(KINDS)}")
     async def search(kind: Named, q: Text = "", limit: Limit = DEFAULT_LIMIT, after: After = "") -> Found:
         if not 1 <= limit <= MAX_LIMIT:
             raise Refusal("malformed", f"`limit` is between 1 and {MAX_LIMIT}")
-        query = _query(q, kind_of(kind), tracker)
+        query = _query(q, kind_of(kind), project(), clock.now())
         try:
-            page = await tracker.store.search(query, limit, after or None)
+            page = await store.search(query, limit, after or None)
         except BadCursor as bad:
             raise Refusal("malformed", str(bad)) from bad
         return Found([serialize_record(one, query.declared) for one in page.items], page.after)
@@ -55,11 +58,11 @@ def kind_of(text: str) -> Kind:
     raise NotFoundException(f"`{text}` is no kind of document: {did_you_mean(text, KINDS)}")
 
 
-def _query(text: str, kind: Kind, tracker: Tracker) -> Query:
+def _query(text: str, kind: Kind, project: Project, now: int) -> Query:
     try:
-        return parse(text, kind, tracker.clock.now(), tracker.project.settings.fields)
-    except ProblemError as wrong:
-        found = wrong.problem
+        return parse(text, kind, now, project.settings.fields)
+    except ProblemError as failure:
+        found = failure.problem
         error = {
             "code": found.code,
             "message": found.message,
@@ -68,4 +71,4 @@ def _query(text: str, kind: Kind, tracker: Tracker) -> Query:
             "help": found.help,
         }
         detail = f"`q` at {(found.offset or 0) + 1}: {found.message}"
-        raise Refusal("malformed", f"{detail}; {found.help}" if found.help else detail, errors=[error]) from wrong
+        raise Refusal("malformed", f"{detail}; {found.help}" if found.help else detail, errors=[error]) from failure

@@ -1,5 +1,6 @@
-"""Segments over HTTP: which there are, how far all profiles have been looked at, and why a profile belongs to one."""
+"""Segments over HTTP: the list, the progress of re-evaluating all profiles, and why a profile belongs to one."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,9 +11,11 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from engine.ports.resolve import resolve_profile
+from engine.ports.store import Store
+from engine.ports.world import Clock
 from engine.project.explanation import NoSuchSegment, describe_segment, explain_segment
-from engine.tracking.operations.reevaluation import Progress, Reevaluation
-from engine.tracking.pipeline.tracker import Tracker
+from engine.project.project import Project
+from engine.tracking.operations.reevaluation import Progress, progress_of
 
 
 class Listed(Struct, frozen=True):
@@ -22,24 +25,24 @@ class Listed(Struct, frozen=True):
     progress: Progress | None
 
 
-def segment_handlers(tracker: Tracker) -> list[HTTPRouteHandler]:
+def segment_handlers(store: Store, project: Callable[[], Project], clock: Clock) -> list[HTTPRouteHandler]:
     """`GET /segments` and `GET /profiles/ID/segments/SEGMENT`."""
 
     @get("/segments", summary="The segments, and how far profiles have been looked at since they changed")
     async def segments() -> Listed:
-        told = [describe_segment(segment) for _, segment in sorted(tracker.project.segments.items())]
-        return Listed(told, await Reevaluation(tracker).progress())
+        described = [describe_segment(segment) for _, segment in sorted(project().segments.items())]
+        return Listed(described, await progress_of(store))
 
     @get("/profiles/{id:str}/segments/{segment:str}", summary="Whether a profile belongs to a segment, and why")
     async def membership(id: FromPath[str], segment: FromPath[str]) -> dict[str, Any]:
-        profile = await resolve_profile(tracker.store, id)
+        profile = await resolve_profile(store, id)
         if profile is None:
             raise NotFoundException(f"nobody has the id {id}: it is what /track answers as `profile.id`")
         try:
-            told = explain_segment(tracker.project, profile, segment, tracker.clock.now())
+            explained = explain_segment(project(), profile, segment, clock.now())
         except NoSuchSegment as unknown:
             raise NotFoundException(str(unknown)) from unknown
-        plain: dict[str, Any] = msgspec.to_builtins(told)
+        plain: dict[str, Any] = msgspec.to_builtins(explained)
         return plain
 
     return [segments, membership]

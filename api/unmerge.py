@@ -15,7 +15,7 @@ from api.reading import ReadGuard
 from engine.ports.resolve import NotFound
 from engine.profile.merge_history import describe_link
 from engine.tracking.operations.unmerging import Unmerged, unmerge_served
-from engine.tracking.pipeline.tracker import Tracker
+from engine.tracking.pipeline.pipeline import Pipeline
 
 
 class LinkName(Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,13 +24,13 @@ class LinkName(Struct, frozen=True, forbid_unknown_fields=True):
     link: str
 
 
-def identity_router(tracker: Tracker, may_read: ReadGuard) -> Router:
+def identity_router(pipeline: Pipeline, may_read: ReadGuard) -> Router:
     """The routes that change identities; open to those who may read, and to no page of another origin."""
 
     @post("/profiles/{id:str}/unmerge", status_code=200, summary="Undo a link that has joined profiles")
     async def unmerge(id: FromPath[str], data: JSONBody[LinkName]) -> dict[str, Any]:
         try:
-            return serialize_unmerged(await unmerge_served(tracker, id, data.link))
+            return serialize_unmerged(await unmerge_served(pipeline, id, data.link))
         except NotFound as unknown:
             raise NotFoundException(str(unknown)) from unknown
 
@@ -49,7 +49,7 @@ def no_foreign_page(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
 def serialize_unmerged(undone: Unmerged) -> dict[str, Any]:
     """The answer: the undone link, the profiles after it, and the other links that still join its two ids."""
     return {
-        "link": describe_link(undone.step),
+        "link": describe_link(undone.link),
         "profiles": [known.view for known in undone.profiles],
         "still_joined_by": [describe_link(link) for link in undone.still],
     }

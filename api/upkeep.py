@@ -1,4 +1,4 @@
-"""Upkeep: what a server does by itself now and then. It runs in one process of a server; several would do no harm."""
+"""Upkeep: the recurring work of a server. It runs in one process of a server; several would do no harm."""
 
 from contextlib import AbstractAsyncContextManager
 
@@ -10,16 +10,16 @@ from api.segment_refresh import SegmentRefresh
 from effects.schedule import Schedule
 from engine.ports.store import Sweepable
 from engine.project.retention import KINDS
-from engine.tracking.pipeline.tracker import Tracker
+from engine.tracking.pipeline.pipeline import Pipeline
 
 FORGET_SECONDS = 600
-RESUME_SECONDS = 60  # what another process has left undone
+RESUME_SECONDS = 60  # of forgettings that another process has left
 RESUME_FIRST = 2
 SWEEP_SECONDS = 60
-SWEEP_FIRST = 5  # soon: what an end without goodbye left half done waits for it
+SWEEP_FIRST = 5  # soon: a process that was killed may have left writes half done
 RETAIN_SECONDS = 86_400
-RETAIN_FIRST = 900  # a server that is begun anew every day drops something, too
-RETAIN_JITTER = 1800  # servers that begin together do not drop together
+RETAIN_FIRST = 900  # a server that is restarted every day drops something, too
+RETAIN_JITTER = 1800  # servers that start together do not drop together
 
 log = structlog.get_logger("headrace.upkeep")
 
@@ -27,35 +27,36 @@ log = structlog.get_logger("headrace.upkeep")
 class Upkeep:
     """The work itself, each by one call. Raises `Unavailable`."""
 
-    def __init__(self, tracker: Tracker) -> None:
-        self._tracker = tracker
-        self._store = tracker.store
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._store = pipeline.store
 
     async def forget(self) -> None:
         """Forget deduplication marks beyond the window, and cache entries that have expired."""
-        forgotten = await self._store.forget_marks(self._tracker.clock.now() - self._tracker.project.settings.window_ms)
+        now, window = self._pipeline.clock.now(), self._pipeline.project.settings.window_ms
+        forgotten = await self._store.forget_marks(now - window)
         if forgotten:
             log.info("deduplication marks beyond the window were dropped", marks=forgotten)
 
     async def retain(self) -> None:
-        """Drop what the project keeps no longer."""
-        retention = self._tracker.project.settings.retention
+        """Drop records that are older than the project keeps them."""
+        retention = self._pipeline.project.settings.retention
         if retention:
-            dropped = await self._store.retain(retention.keep(self._tracker.clock.now()))
+            dropped = await self._store.retain(retention.keep(self._pipeline.clock.now()))
             if dropped.total:
                 log.info("what is not kept any longer was dropped", **{kind: dropped.of(kind) for kind in KINDS})
 
     async def sweep(self) -> None:
-        """Let the store finish what was left half done."""
+        """Let the store finish writes that were left half done."""
         if isinstance(self._store, Sweepable):
             finished = await self._store.sweep()
             if finished:
                 log.info("what was left half done was finished", documents=finished)
 
 
-def upkeep(tracker: Tracker, forgettings: Forgettings) -> AbstractAsyncContextManager[object]:
-    """The upkeep of a tracker's store, as long as the context is open."""
-    work, again, schedule = Upkeep(tracker), SegmentRefresh(tracker), Schedule()
+def upkeep(pipeline: Pipeline, forgettings: Forgettings) -> AbstractAsyncContextManager[object]:
+    """Do the upkeep of a pipeline's store as long as the context is open."""
+    work, again, schedule = Upkeep(pipeline), SegmentRefresh(pipeline), Schedule()
     schedule.every("forgetting marks", FORGET_SECONDS, work.forget, first=FORGET_SECONDS)
     schedule.every("forgetting profiles", RESUME_SECONDS, forgettings.resume, first=RESUME_FIRST)
     schedule.every("retention", RETAIN_SECONDS, work.retain, first=RETAIN_FIRST, jitter=RETAIN_JITTER)
@@ -63,6 +64,6 @@ def upkeep(tracker: Tracker, forgettings: Forgettings) -> AbstractAsyncContextMa
         "looking at profiles that are due", segment_refresh.SECONDS, again.due, first=segment_refresh.SECONDS
     )
     schedule.every("looking at all profiles", segment_refresh.SECONDS, again.renew, first=segment_refresh.SECONDS / 2)
-    if isinstance(tracker.store, Sweepable):
+    if isinstance(pipeline.store, Sweepable):
         schedule.every("sweeping", SWEEP_SECONDS, work.sweep, first=SWEEP_FIRST)
     return schedule

@@ -11,12 +11,12 @@ from api.problem import HttpProblem
 from api.tracking.body import check_media_type, read_body
 from api.tracking.endpoint import handle
 from engine.tracking.intake.payload import Intake, collect_intake, read_properties
-from engine.tracking.pipeline.tracker import Tracker
+from engine.tracking.pipeline.tracker import PayloadTracker
 
 MAX_FIELDS = 500  # of a query
 
 
-def collect_handler(tracker: Tracker) -> ASGIRouteHandler:
+def collect_handler(tracker: PayloadTracker) -> ASGIRouteHandler:
     """The handler of `/collect/…` for a tracker. Mounted: it splits the path itself."""
 
     @asgi("/collect", is_mount=True, copy_scope=True)

@@ -12,7 +12,7 @@ from api.tracking.body import check_media_type, read_body
 from api.tracking.endpoint import handle
 from engine.tracking.intake.consent import CONSENT_CHANGED
 from engine.tracking.intake.payload import Intake, Refusal, malformed_payload, read_track
-from engine.tracking.pipeline.tracker import Tracker
+from engine.tracking.pipeline.tracker import PayloadTracker
 
 _EVENT = "/events/0"
 
@@ -36,7 +36,7 @@ _decoder = Decoder(ConsentPayload)
 _encode = Encoder().encode
 
 
-def consent_handler(tracker: Tracker) -> ASGIRouteHandler:
+def consent_handler(tracker: PayloadTracker) -> ASGIRouteHandler:
     """The handler of `/consent` for a tracker."""
 
     @asgi("/consent", copy_scope=True)

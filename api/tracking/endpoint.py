@@ -1,4 +1,4 @@
-"""The desk: where a tracking request is admitted, handed to the tracker and answered, whatever address it came to."""
+"""The shared request handling of all tracking endpoints: admit, track, respond."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ from engine.ports.store import Unavailable
 from engine.project.source import Source
 from engine.tracking.intake.admission import admit, credential_matches
 from engine.tracking.intake.payload import Intake, Refusal
-from engine.tracking.pipeline.tracker import Tracker
+from engine.tracking.pipeline.tracker import PayloadTracker
 
 log = structlog.get_logger("headrace.track")
 
@@ -24,8 +24,9 @@ _JSON = (b"content-type", b"application/json")
 Read = Callable[[dict[bytes, bytes]], Awaitable[Intake]]
 
 
-async def handle(tracker: Tracker, scope: Scope, send: Send, methods: tuple[str, ...], read: Read) -> None:
-    """Answer a request: preflight, or what `read` makes of it, tracked. Only a client that has gone gets no answer."""
+async def handle(tracker: PayloadTracker, scope: Scope, send: Send, methods: tuple[str, ...], read: Read) -> None:
+    """Answer a preflight, or track the intake that `read` makes of a request. A client that has gone gets nothing."""
+    pipeline = tracker.pipeline
     source: Source | None = None
     headers: dict[bytes, bytes] = {}
     said: Headers = []
@@ -33,13 +34,13 @@ async def handle(tracker: Tracker, scope: Scope, send: Send, methods: tuple[str,
         headers = wanted_headers(scope["headers"])
         method = scope["method"]  # type: ignore[typeddict-item]  # an HTTP scope
         if method == "OPTIONS":
-            await respond(send, 204, b"", preflight_headers(tracker.project.sources.values(), origin(headers)))
+            await respond(send, 204, b"", preflight_headers(pipeline.project.sources.values(), origin(headers)))
             return
         if method not in methods:
             raise HttpProblem(405, f"send a {' or a '.join(methods)}", {"Allow": ", ".join([*methods, "OPTIONS"])})
         intake = await read(headers)
-        source = admit(tracker.project.sources, intake.source, bearer(headers), origin(headers))
-        answered = await tracker.track(credential_matches(intake, source, tracker.clock.now()), source)
+        source = admit(pipeline.project.sources, intake.source, bearer(headers), origin(headers))
+        answered = await tracker.track(credential_matches(intake, source, pipeline.clock.now()), source)
         status, body = 200, _encoder.encode(answered.body)
         if answered.debugger_refused:
             said = [(b"headrace-debugger", b"refused")]
@@ -51,7 +52,7 @@ async def handle(tracker: Tracker, scope: Scope, send: Send, methods: tuple[str,
     except (Refusal, Unavailable, HttpProblem) as error:
         status, body, more = answer_of(error)
         said = [(name.lower().encode(), value.encode()) for name, value in more.items()]
-    except Exception:  # the outermost edge: a bug of ours is logged and told as one
+    except Exception:  # the outermost edge: a bug of ours is logged and reported as one
         log.exception("a tracking request failed")
         status, body = 500, encoded_problem(500, "the request was not processed; the log of the server says why")
     await respond(send, status, body, [*said, *answer_headers(source, origin(headers))])

@@ -10,17 +10,17 @@ from api.problem import HttpProblem
 from api.tracking.body import check_media_type, read_body
 from api.tracking.endpoint import handle
 from engine.tracking.intake.payload import Intake, read_track
-from engine.tracking.pipeline.tracker import Tracker
+from engine.tracking.pipeline.tracker import PayloadTracker
 
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
-def track_handler(tracker: Tracker) -> ASGIRouteHandler:
+def track_handler(tracker: PayloadTracker) -> ASGIRouteHandler:
     """The handler of `/track` for a tracker, as a route of Litestar."""
     return asgi("/track", copy_scope=False)(track_app(tracker))
 
 
-def track_app(tracker: Tracker) -> ASGIApp:
+def track_app(tracker: PayloadTracker) -> ASGIApp:
     """The same as an ASGI application of its own."""
 
     async def track(scope: Scope, receive: Receive, send: Send) -> None:

@@ -19,7 +19,9 @@ from engine.profile.merge import connected
 from engine.profile.operations import Refused
 from engine.project.project import Project
 from engine.tracking.intake.payload import Incoming, Options, Refusal, read_track
+from engine.tracking.operations.reevaluation import reevaluate
 from engine.tracking.operations.unmerging import unmerge_served
+from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.tracker import Tracker
 from flows.address import Addresses
 from flows.case import CaseFile, Event, Given, Send, TestStep
@@ -70,7 +72,8 @@ class StepRunner:
         self.ids = SequentialIds()
         self.home = file.flow if isinstance(file.flow, str) else None
         self.mocks = MockPerformer(Addresses(project, self.home))
-        self.tracker = Tracker(project, self.store, self.mocks, self.clock, self.ids)
+        self.pipeline = Pipeline(project, self.store, self.mocks, self.clock, self.ids)
+        self.tracker = Tracker(self.pipeline)
         self.visitors: dict[str, Visitor] = {}
         self._sent: tuple[Incoming, ...] = ()  # the events of this step's payload
         self._source = file.source if isinstance(file.source, str) else next(iter(project.sources), "")
@@ -164,7 +167,7 @@ class StepRunner:
             if profile is None or profile.due is None:
                 return
             self.clock.advance(max(0, profile.due - self.clock.now()))
-            await self.tracker.reevaluate(profile.id, Options(debugger="all"))
+            await reevaluate(self.pipeline, profile.id, Options(debugger="all"))
         raise ImpossibleStep(f"segments are entered and left more than {MAX_REEVALUATIONS} times")
 
     async def _unmerge(self, one: str, other: str) -> None:
@@ -176,7 +179,7 @@ class StepRunner:
         for link in sorted(profile.links.values(), key=_time_and_id, reverse=True):
             rest = {id: each for id, each in profile.links.items() if id != link.id}
             if not link.undone and others not in connected(rest, own):
-                await unmerge_served(self.tracker, profile.id, link.id)
+                await unmerge_served(self.pipeline, profile.id, link.id)
                 return
         raise ImpossibleStep(f"several links join {one} and {other}: they stay one profile when one link is undone")
 

@@ -37,6 +37,11 @@ def connected(steps: Mapping[str, Link], id: str, proven: bool = False) -> set[s
     return found
 
 
+def all_proven(profile: Profile, id: str) -> bool:
+    """Whether all parts of a profile are joined to `id`, one of its ids, by proof."""
+    return profile.parts.keys() <= connected(profile.links, id, proven=True)
+
+
 def unite(profile: Profile, other: Profile, step: Link) -> Profile:
     """What becomes of two profiles that `step` joins; they may be one already.
 

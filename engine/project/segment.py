@@ -1,11 +1,11 @@
 """Segments: who belongs to them now, and when time alone may change that.
 
 What a profile shows and the time decide, nothing else; so whoever judges a profile at any time finds the same. Between
-two commits a profile does not change, so what a condition was meanwhile can be worked out later (`with_time_passed`):
-windows are exact, however late a profile is looked at.
+two commits a profile does not change, so what a condition was meanwhile can be worked out later (`with_time_passed`): windows
+are exact, however late a profile is looked at.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
@@ -15,12 +15,14 @@ from msgspec.structs import force_setattr
 from engine.language.derived import WRITTEN_AT
 from engine.language.expression import Condition, Read
 from engine.language.time_changes import TimeChange, next_time, time_changes_of
-from engine.profile.document import Profile, Standing
+from engine.profile.document import Path, Profile, Standing
 from engine.profile.operations import Operation
 from engine.profile.written_at import written_at
 
 MAX_AHEAD: Final = 8  # moments that are looked at for the next change; then one may be named that changes nothing
 MAX_BEHIND: Final = 1_000  # moments that have passed unseen
+
+MAX_KNOWN_PATHS: Final = 1_000  # of operations; a payload can bring new ones
 
 NO_STANDING: Final = Standing()
 
@@ -61,7 +63,10 @@ class SegmentRules:
         self.names = frozenset(name for name, _, _ in self.rules)
         self.timed = any(segment.time_changes or segment.windowed for _, _, segment in self.rules)
         self.windowed = any(segment.windowed for _, _, segment in self.rules)
-        self._reads_times = any(map(_reads_times, (read for _, condition, _ in self.rules for read in condition.reads)))
+        self._paths = tuple([(name, _paths_read(condition)) for name, condition, _ in self.rules])
+        self._known_paths: dict[Path, frozenset[str]] = {}
+        self.reads_all = any(read.path == ("profile",) for _, condition, _ in self.rules for read in condition.reads)
+        self.reads_times = any(map(_reads_times, (read for _, condition, _ in self.rules for read in condition.reads)))
 
     @property
     def version(self) -> str:
@@ -69,17 +74,37 @@ class SegmentRules:
         told = [(name, condition.source, one.for_ms, one.within_ms) for name, condition, one in self.rules]
         return sha256(json.encode(told)).hexdigest()[:32]
 
-    def members(self, profile: Profile, scope: Mapping[str, Any], at: int) -> tuple[str, ...]:
-        """The segments that the profile belongs to; `scope` is what `scope_of` gives."""
+    def holds(self, scope: Mapping[str, Any], names: Collection[str] | None = None) -> dict[str, bool]:
+        """Return whether each condition holds, or only those of `names`; `scope` is one of `scope_of`."""
+        if names is None:
+            return {name: condition.test(scope) for name, condition, _ in self.rules}
+        return {name: condition.test(scope) for name, condition, _ in self.rules if name in names}
+
+    def touched(self, operations: Iterable[Operation]) -> frozenset[str]:
+        """Return the segments whose conditions may read something that these operations change."""
+        return frozenset().union(*[self._read_at(operation.path) for operation in operations])
+
+    def _read_at(self, changed: Path) -> frozenset[str]:
+        """Return the segments whose conditions read something at, above or below a path of the profile."""
+        found = self._known_paths.get(changed)
+        if found is None:
+            if len(self._known_paths) >= MAX_KNOWN_PATHS:
+                self._known_paths.clear()
+            found = frozenset(name for name, paths in self._paths if any(_overlap(changed, path) for path in paths))
+            self._known_paths[changed] = found
+        return found
+
+    def members(self, profile: Profile, holds: Mapping[str, bool], at: int) -> tuple[str, ...]:
+        """Return the segments that the profile belongs to; `holds` is what `holds` returned, for all conditions."""
         if not self.windowed:
-            return tuple([name for name, condition, _ in self.rules if condition.test(scope)])
-        return tuple(sorted(name for name, standing in self._standing(profile, scope, at).items() if standing.since))
+            return tuple([name for name, _, _ in self.rules if holds[name]])
+        return tuple(sorted(name for name, standing in self._standing(profile, holds, at).items() if standing.since))
 
     def scope_of(
         self, profile: Profile, shown: dict[str, Any], at: int, pending: tuple[Operation, ...] | None = None
     ) -> dict[str, Any]:
         """What conditions read of a profile. `pending` is what its unit has done, when that is not committed yet."""
-        if self._reads_times and pending is not None:
+        if self.reads_times and pending is not None:
             times = {**shown["metadata"], "version": profile.version + 1}
             if pending:
                 times["updated"] = max([at, *(part.last + 1 for part in profile.parts.values())])
@@ -114,14 +139,20 @@ class SegmentRules:
                 standing[name] = known
         return structs.replace(profile, standing=standing)
 
-    def with_membership(self, profile: Profile, shown: dict[str, Any], at: int) -> Profile:
-        """The profile with how it stands at `at`, and when it has to be looked at again."""
+    def with_membership(
+        self, profile: Profile, shown: dict[str, Any], at: int, holds: Mapping[str, bool] | None = None
+    ) -> Profile:
+        """The profile with how it stands at `at`, and when it has to be looked at again.
+
+        `holds` is what `holds` returned for the same profile and time, when the caller has it.
+        """
         if not self.rules and not profile.conditional and profile.due is None:
             return profile
         scope = self.scope_of(profile, shown, at)
-        standing = self._standing(profile, scope, at)
-        members = tuple(sorted(name for name, one in standing.items() if one.since))
-        due = self._due(profile.due, standing, scope, at) if self.timed else None
+        holds = self.holds(scope) if holds is None else holds
+        standing = self._standing(profile, holds, at)
+        members = tuple(sorted([name for name, one in standing.items() if one.since]))
+        due = self._due(profile.due, standing, scope, at, holds) if self.timed else None
         judged = at if self.timed else 0
         return structs.replace(profile, conditional=members, standing=standing, evaluated_at=judged, due=due)
 
@@ -132,26 +163,33 @@ class SegmentRules:
         standing, scope = profile.standing.get(segment.name, NO_STANDING), self.scope_of(profile, shown, at)
         return min(_changes(segment.condition, segment, standing, scope, at), default=None)
 
-    def _standing(self, profile: Profile, scope: Mapping[str, Any], at: int) -> dict[str, Standing]:
+    def _standing(self, profile: Profile, holds: Mapping[str, bool], at: int) -> dict[str, Standing]:
         """How the profile stands with each segment; those of which there is nothing to remember are left out."""
         found: dict[str, Standing] = {}
-        for name, condition, segment in self.rules:
-            before, holds = profile.standing.get(name, NO_STANDING), condition.test(scope)
+        for name, _, segment in self.rules:
+            before = profile.standing.get(name, NO_STANDING)
             if segment.windowed:
-                now = _advanced(before, segment, at, holds=holds)
+                now = _advanced(before, segment, at, holds=holds[name])
             else:
-                now = (before if before.since else Standing(since=at)) if holds else NO_STANDING
+                now = (before if before.since else Standing(since=at)) if holds[name] else NO_STANDING
             if now != NO_STANDING:
                 found[name] = now
         return found
 
-    def _due(self, before: int | None, standing: Mapping[str, Standing], scope: dict[str, Any], at: int) -> int | None:
+    def _due(
+        self,
+        before: int | None,
+        standing: Mapping[str, Standing],
+        scope: dict[str, Any],
+        at: int,
+        holds: Mapping[str, bool],
+    ) -> int | None:
         """When time alone may change something. An earlier time that was set before stays: a store moves it less."""
         ahead = before if before is not None and at < before else None
         moments = [
             moment
             for name, condition, segment in self.rules
-            for moment in _changes(condition, segment, standing.get(name, NO_STANDING), scope, at, ahead)
+            for moment in _changes(condition, segment, standing.get(name, NO_STANDING), scope, at, ahead, holds[name])
         ]
         soonest = min(moments, default=None)
         return soonest if soonest is None or ahead is None else min(soonest, ahead)
@@ -180,13 +218,14 @@ def _changes(
     scope: dict[str, Any],
     at: int,
     enough: int | None = None,
+    holds: bool | None = None,
 ) -> Iterable[int]:
     """The moments after `at` of which the first is when time may change how a profile stands with a segment.
 
-    From `enough` on it does not matter which.
+    From `enough` on it does not matter which. `holds` says whether the condition holds at `at`, if that is known.
     """
     if segment.time_changes:
-        moment = _first_change(condition, segment.time_changes, scope, at, enough)
+        moment = _first_change(condition, segment.time_changes, scope, at, enough, holds)
         if moment is not None:
             yield moment
     if standing.holds_since and at - standing.holds_since < segment.for_ms:
@@ -196,13 +235,17 @@ def _changes(
 
 
 def _first_change(
-    condition: Condition, changes: tuple[TimeChange, ...], scope: dict[str, Any], at: int, enough: int | None
+    condition: Condition,
+    time_changes: tuple[TimeChange, ...],
+    scope: dict[str, Any],
+    at: int,
+    enough: int | None,
+    before: bool | None,
 ) -> int | None:
     """The first moment at which time alone changes a condition, or an earlier one; or one not before `enough`."""
     ahead = {**scope, "now": at}
-    before: bool | None = None
     for _ in range(MAX_AHEAD):
-        moment = next_time(changes, ahead)
+        moment = next_time(time_changes, ahead)
         if moment is None or (enough is not None and moment >= enough):
             return moment
         before = condition.test(ahead) if before is None else before
@@ -210,6 +253,17 @@ def _first_change(
         if condition.test(ahead) != before:
             return moment
     return int(ahead["now"])
+
+
+def _paths_read(condition: Condition) -> tuple[Path, ...]:
+    """Return the paths within a profile that a condition reads; () for one that any write changes."""
+    paths = {() if _reads_times(read) else read.path[1:] for read in condition.reads if read.path[0] == "profile"}
+    return tuple(sorted(paths))
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    """Whether one path leads to the other, or beyond it."""
+    return all(a == b for a, b in zip(one, other, strict=False))
 
 
 def _reads_times(read: Read) -> bool:

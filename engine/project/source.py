@@ -1,6 +1,6 @@
 """Sources: configured senders with an id and a policy."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -48,11 +48,6 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 SYSTEM_SOURCE: Final = Source(
     source="headrace", description="What happens because time has passed", sessions="made", debugger=True
 )
-
-
-def source_view(source: Source) -> dict[str, Any]:
-    """What flows see as `source`: never the key or the secret."""
-    return {"id": source.source, "kind": source.kind, "consent": source.consent}
 
 
 class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -20,7 +20,7 @@ DAY = 86_400_000
 
 
 async def shop(count: int, **segments: Any) -> tuple[Collector, MemoryStore]:
-    """A tracker over a store with so many profiles."""
+    """A collector over a store with so many profiles."""
     store = MemoryStore()
     collector = Collector(project(SET, segments=segments), store)
     for i in range(count):
@@ -30,7 +30,7 @@ async def shop(count: int, **segments: Any) -> tuple[Collector, MemoryStore]:
 
 async def test_profiles_that_are_due_are_looked_at() -> None:
     collector, store = await shop(3, **LAPSED)
-    work = SegmentRefresh(collector.tracker)
+    work = SegmentRefresh(collector.pipeline)
     collector.clock.advance(31 * DAY)
     assert len(await store.due(collector.clock.now(), 10)) == 3
     await work.due()
@@ -47,7 +47,7 @@ async def test_where_no_segment_goes_by_time_that_is_done_now_and_then(monkeypat
         return await whom(before, limit)
 
     monkeypatch.setattr(store, "due", due)
-    work = SegmentRefresh(collector.tracker)
+    work = SegmentRefresh(collector.pipeline)
     for _ in range(2 * segment_refresh.UNTIMED_EVERY):
         await work.due()
     assert len(asked) == 2
@@ -56,9 +56,9 @@ async def test_where_no_segment_goes_by_time_that_is_done_now_and_then(monkeypat
 async def test_the_log_says_how_far_all_profiles_have_been_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segment_refresh, "MAX_RENEWED", 1)
     collector, _ = await shop(201)
-    await SegmentRefresh(collector.tracker).renew()
+    await SegmentRefresh(collector.pipeline).renew()
     swap(collector, project(SET, segments={"all": "profile.traits.revenue >= 0"}))
-    work = SegmentRefresh(collector.tracker)
+    work = SegmentRefresh(collector.pipeline)
     with capture_logs() as logs:
         for _ in range(5):
             await work.renew()
@@ -71,9 +71,9 @@ async def test_the_log_says_how_far_all_profiles_have_been_looked_at(monkeypatch
 
 async def test_a_server_that_begins_again_has_nothing_to_say_of_it() -> None:
     collector, _ = await shop(2)
-    await SegmentRefresh(collector.tracker).renew()
+    await SegmentRefresh(collector.pipeline).renew()
     with capture_logs() as logs:
-        await SegmentRefresh(collector.tracker).renew()
+        await SegmentRefresh(collector.pipeline).renew()
     assert logs == []
 
 
@@ -100,7 +100,7 @@ async def test_a_server_does_it_by_itself_while_it_runs(monkeypatch: pytest.Monk
     collector = Collector(project(SET, segments=LAPSED), store)
     await collector.track(revenue(1))
     collector.clock.advance(31 * DAY)
-    async with upkeep.upkeep(collector.tracker, Forgettings(collector.tracker)):
+    async with upkeep.upkeep(collector.pipeline, Forgettings(collector.pipeline)):
         await store.looked.wait()
         await store.renewed.wait()
     assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -13,7 +13,7 @@ from effects.scripted import ScriptedPerformer
 from engine.ports.records import Unit
 from engine.project.project import Settings
 from engine.project.retention import Retention
-from engine.tracking.pipeline.tracker import Tracker
+from engine.tracking.pipeline.pipeline import Pipeline
 from storage.memory import MemoryStore
 from tests.projects import project
 from tests.storage.build import event, mark, rejected, run
@@ -33,9 +33,9 @@ class Unfinished(MemoryStore):
         return finished
 
 
-def tracker(store: MemoryStore, settings: Settings) -> Tracker:
+def pipeline(store: MemoryStore, settings: Settings) -> Pipeline:
     clock = ManualClock(now=1_000)  # documents of the builders are from 5 to 10
-    return Tracker(project(settings=settings), store, ScriptedPerformer(), clock, new_id)
+    return Pipeline(project(settings=settings), store, ScriptedPerformer(), clock, new_id)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def tracker(store: MemoryStore, settings: Settings) -> Tracker:
 async def test_what_is_kept_no_longer_is_dropped(retention: Retention, left: tuple[int, int, int]) -> None:
     store = MemoryStore()
     await store.commit(Unit(events=(event(),), runs=(run(),), rejected=(rejected(),)))
-    await Upkeep(tracker(store, Settings(retention=retention))).retain()
+    await Upkeep(pipeline(store, Settings(retention=retention))).retain()
     counts = await store.counts()
     assert (counts.events, counts.runs, counts.rejected) == left
 
@@ -56,21 +56,21 @@ async def test_what_is_kept_no_longer_is_dropped(retention: Retention, left: tup
 async def test_marks_beyond_the_window_are_forgotten() -> None:
     store = MemoryStore()
     await store.commit(Unit(marks=(mark("old", at=10), mark("new", at=999))))
-    await Upkeep(tracker(store, Settings(window_ms=100))).forget()
+    await Upkeep(pipeline(store, Settings(window_ms=100))).forget()
     assert list(await store.marks("web", ("old", "new"))) == ["new"]
 
 
 async def test_a_store_finishes_what_was_left_half_done_where_it_can() -> None:
     store = Unfinished()
-    await Upkeep(tracker(store, Settings())).sweep()
+    await Upkeep(pipeline(store, Settings())).sweep()
     assert store.left == 0
-    await Upkeep(tracker(MemoryStore(), Settings())).sweep()
+    await Upkeep(pipeline(MemoryStore(), Settings())).sweep()
 
 
 async def test_a_server_does_it_by_itself_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upkeep, "SWEEP_FIRST", 0)
     store = Unfinished()
-    served = tracker(store, Settings())
+    served = pipeline(store, Settings())
     async with upkeep.upkeep(served, Forgettings(served)):
         await store.swept.wait()
     assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -22,6 +22,7 @@ from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
 from engine.project.project import Project
 from engine.tracking.intake.payload import Intake, collect_intake, read_track
+from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.tracker import Tracker
 from flows.cases import load_cases
 from flows.files import TESTS
@@ -57,7 +58,7 @@ def outcome() -> Outcome:
 
 async def send_sample(project: Project) -> Outcome:
     store = MemoryStore()
-    tracker = Tracker(project, store, systems(), SystemClock(), new_id)
+    tracker = Tracker(Pipeline(project, store, systems(), SystemClock(), new_id))
     await tracker.start()
     ids: dict[str, str] = {}
     runs: list[dict[str, Any]] = []
@@ -77,7 +78,7 @@ async def send_sample(project: Project) -> Outcome:
         assert profile is not None
         profiles[visitor] = profile_view(profile, fold(profile, project.settings.fields))
     crossed = [one for each in crossings(sent) for one in each]
-    return Outcome(runs, asdict(tracker.ledger), to_builtins(await store.counts()), profiles, crossed)
+    return Outcome(runs, asdict(tracker.pipeline.ledger), to_builtins(await store.counts()), profiles, crossed)
 
 
 @pytest.fixture(scope="module")

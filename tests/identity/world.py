@@ -25,6 +25,7 @@ from engine.project.source import Source
 from engine.tracking.intake.payload import Incoming, Intake, Refusal
 from engine.tracking.operations.forgetting import Forgetter
 from engine.tracking.operations.unmerging import unmerge_served
+from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.tracker import Tracker
 from tests.identity.model import Action, Alias, Forget, Identify, Joined, Model, Track, Unmerge, outcomes
 from tests.projects import project
@@ -123,11 +124,13 @@ class World:
         self._numbers = 0
         self._ids: dict[Session, str] = {}
         self._workers = [
-            Tracker(the_project(), self._stores[n % len(stores)], ScriptedPerformer(), self.clock, self._new_id)
+            Tracker(
+                Pipeline(the_project(), self._stores[n % len(stores)], ScriptedPerformer(), self.clock, self._new_id)
+            )
             for n in range(workers)
         ]
         for worker in self._workers:
-            worker.loading.secret = worker.driver._secret = secret
+            worker.pipeline.loading.secret = worker.pipeline.driver._secret = secret
 
     def _new_id(self) -> str:
         self._numbers += 1
@@ -172,8 +175,8 @@ class World:
         return Forget(id), lambda worker: self._forget(worker, id)
 
     async def _forget(self, worker: int, id: str) -> None:
-        tracker = self._workers[worker % len(self._workers)]
-        forgetter = Forgetter(tracker.store, self.clock, tracker, quiet_ms=0, pause=0)
+        pipeline = self._workers[worker % len(self._workers)].pipeline
+        forgetter = Forgetter(pipeline.store, self.clock, pipeline, quiet_ms=0, pause=0)
         with suppress(NotFound):  # somebody else was faster
             await forgetter.finish(await forgetter.begin(id, self._new_id()))
 
@@ -188,7 +191,7 @@ class World:
 
     async def _unmerge(self, worker: int, id: str, step: str) -> None:
         with suppress(NotFound):  # it has been forgotten meanwhile
-            await unmerge_served(self._workers[worker % len(self._workers)], id, step)
+            await unmerge_served(self._workers[worker % len(self._workers)].pipeline, id, step)
 
     async def do(self, worker: int, doing: tuple[Action, Callable[[int], Awaitable[None]]]) -> None:
         """Do one thing."""

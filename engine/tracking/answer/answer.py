@@ -1,17 +1,19 @@
-"""Answers: what a client is told, in the seed's shape."""
+"""The answer of `/track`: one document for all units of a payload, in the shape that clients of its model expect."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from engine.ports.records import ProcessedEvent
-from engine.profile.document import Profile
-from engine.project.source import Source
+from engine.tracking.answer.outcome import FailedUnit, UnitResult, errors_of
 from engine.tracking.intake.payload import Intake, Refusal
-from engine.tracking.unit.compose import Composed
-from engine.tracking.unit.event import UnitEvent
-from engine.tracking.unit.processing import FlowResult, UnitRun
+from engine.tracking.unit.request import UnitRequest
+
+WITHHELD = (
+    "values, `response`, profile and segments are not told: a profile is in sight that is not proven to be the "
+    "sender's own (in development `identify: trust` in the source's file tells them; `/events/ID/runs` has them)"
+)
 
 
 class Answer(Struct, frozen=True):
@@ -21,113 +23,64 @@ class Answer(Struct, frozen=True):
     debugger_refused: bool = False
 
 
-def plain_answer(source: Source, profile: str | None) -> dict[str, Any]:
-    """The answer that every accepted payload gets at least."""
-    return {"profile": {"id": profile}, "source": {"consent": source.consent}}
-
-
-def errors_of(intake: Intake) -> list[dict[str, Any]]:
-    """The rejected events of a payload, by index and place."""
-    return [{"index": one.index, "at": one.at, "reason": one.reason} for one in intake.rejected]
-
-
 def nothing_accepted(intake: Intake) -> Refusal:
-    """How a payload is refused when every one of its events was rejected."""
+    """Return the refusal of a payload of which every event was rejected."""
     return Refusal("nothing-accepted", "none of the events could be accepted", "/events", errors_of(intake))
 
 
-def foreign_duplicates(intake: Intake, marks: dict[int, ProcessedEvent]) -> list[dict[str, Any]]:
-    """The events that were left out because their id has taken effect for another session: no mere repeats."""
+def answer_of(request: UnitRequest, results: Sequence[UnitResult], failed: Sequence[FailedUnit] = ()) -> Answer:
+    """Return the answer for a payload, from the results of its units (several only when it is profile-less)."""
+    intake, first = request.intake, results[0]
+    profile = None if intake.profile_less else first.profile
+    body: dict[str, Any] = {"profile": {"id": profile}, "source": {"consent": request.source.consent}}
+    marks = {index: mark for result in results for index, mark in result.marks.items()}
+    open_to_all = all(result.open_to_all for result in results)
+    response = {name: value for result in results for name, value in result.response.items()}
+    if response and open_to_all:
+        body["response"] = response
+    errors = [*errors_of(intake), *(one.error_document() for one in failed), *_foreign_duplicates(intake, marks)]
+    if errors:
+        body["errors"] = errors
+    if first.whole is not None and open_to_all:
+        body["profile"] = first.whole
+    if not intake.options.debugger:
+        return Answer(body)
+    if first.debugging is None:
+        return Answer(body, debugger_refused=True)
+    parts = [result.debugging for result in results if result.debugging is not None]
+    body["debugging"] = _debugging(parts, open_to_all)
+    return Answer(body)
+
+
+def _foreign_duplicates(intake: Intake, marks: Mapping[int, ProcessedEvent]) -> list[dict[str, Any]]:
+    """Return an error for each event whose id has taken effect in another session: it is no mere repeat."""
     reason = "this event id has taken effect before, for another session: the event was not processed"
     others = [index for index, mark in marks.items() if mark.session != intake.session]
     return [{"index": index, "at": f"/events/{index}/id", "reason": reason} for index in others]
 
 
-def debugging(
-    intake: Intake, work: UnitRun | None, done: Composed | None, marks: dict[str, tuple[int, ProcessedEvent]]
-) -> dict[str, Any]:
-    """The debugger's part of an answer. `marks` are those of the events that had taken effect before, by key."""
-    stored = done.unit.events if done else ()
-    profile = done.profile if done else None
-    session = done.session if done else None
-    kept = session is not None and session.version > 0
-    fresh = [event.id for event, _, _ in work.done] if work else []
-    return {
-        "session": _part(int(kept), [session.id] if session else []),
-        "events": {
-            "saved": len(stored),
-            "errors": errors_of(intake),
-            "ids": [event.id for event in stored] or fresh,
-            "types": list(dict.fromkeys(event.type for event, _, _ in work.done)) if work else [],
-        },
-        "profile": _part(int(profile is not None), [done.told] if done and done.told else []),
-        "execution": execution(intake, work, marks),
-        "segmentation": {"errors": [], "ids": list(done.view["segments"]) if done and done.view else []},
-        "logs": work.logs if work else [],
-    }
-
-
-def queued_answer(
-    intake: Intake, source: Source, told: str | None, events: tuple[UnitEvent, ...], reason: str
-) -> Answer:
-    """The answer to a payload that waits for the store: `told` is its profile's id, `reason` why it waits."""
-    body = plain_answer(source, told)
-    errors = errors_of(intake)
-    if errors:
-        body["errors"] = errors
-    if not intake.options.debugger:
-        return Answer(body)
-    if not source.debugger:
-        return Answer(body, debugger_refused=True)
-    body["debugging"] = {
-        "session": _part(0, [intake.session] if intake.session is not None else []),
-        "events": {
-            "saved": 0,
-            "errors": errors,
-            "ids": [event.id for event in events],
-            "types": list(dict.fromkeys(event.type for event in events)),
-        },
-        "profile": _part(0, [told] if told is not None else []),
-        "execution": execution(intake, None, {}) | queued(events, reason),
-        "segmentation": {"errors": [], "ids": []},
-        "logs": [],
-    }
-    return Answer(body)
-
-
-def queued(events: Iterable[UnitEvent], reason: str) -> dict[str, Any]:
-    """The execution part for events that wait for the store."""
-    told = {"disposition": "queued", "reason": reason, "runs": []}
-    return {event.key: {"index": event.index, "type": event.type, **told} for event in events}
-
-
-def execution(intake: Intake, work: UnitRun | None, marks: dict[str, tuple[int, ProcessedEvent]]) -> dict[str, Any]:
-    """What became of every event: stored, processed (not to be saved), duplicate or rejected; and its runs."""
-    told: dict[str, Any] = {}
-    for event, _, _ in work.done if work else ():
-        runs = [_ran(ran) for ran in work.ran if ran.event is event] if work else []
-        told[event.key] = {
-            "index": event.index,
-            "type": event.type,
-            "disposition": "stored" if event.save else "processed",
-            **({"origin": event.origin, "parent": event.parent} if event.origin != "client" else {}),
-            "runs": runs,
+def _debugging(parts: list[dict[str, Any]], open_to_all: bool) -> dict[str, Any]:
+    """Return the debugger's part of an answer, from those of its units."""
+    merged = dict(parts[0])
+    if len(parts) > 1:
+        events = [part["events"] for part in parts]
+        merged["events"] = {
+            **events[0],
+            "saved": sum([one["saved"] for one in events]),
+            "ids": [id for one in events for id in one["ids"]],
+            "types": list(dict.fromkeys([type for one in events for type in one["types"]])),
         }
-    for key, (index, mark) in marks.items():
-        told[key] = {
-            "index": index,
-            "disposition": "duplicate",
-            "reason": f"event id {mark.event} of source {mark.source} has taken effect before",
-            "runs": [],
-        }
-    for one in intake.rejected:
-        reason = f"{one.reason} (at {one.at})"
-        told[f"#{one.index}"] = {"index": one.index, "disposition": "rejected", "reason": reason, "runs": []}
-    return told
+        merged["execution"] = {key: one for part in parts for key, one in part["execution"].items()}
+        merged["logs"] = [line for part in parts for line in part["logs"]]
+    if not open_to_all:
+        merged["execution"], merged["logs"] = _without_values(merged["execution"]), []
+        merged["segmentation"] = {**merged["segmentation"], "ids": []}
+        merged["withheld"] = WITHHELD
+    return merged
 
 
-def without_values(told: dict[str, Any]) -> dict[str, Any]:
-    """The execution part for a sender who may not see values: which nodes ran and how they left, nothing more."""
+def _without_values(execution: dict[str, Any]) -> dict[str, Any]:
+    """Return the execution part for a sender who may not see values: which nodes ran, and by which ports they left."""
     keep = ("node", "type", "line", "port", "us", "from")
     return {
         key: {
@@ -138,26 +91,8 @@ def without_values(told: dict[str, Any]) -> dict[str, Any]:
                     "steps": [{k: step[k] for k in keep if k in step} for step in run.get("steps", [])],
                 }
                 for run in event["runs"]
-                if "flow" in run or run["outcome"] != "not-triggered"  # the line that counts the other flows
+                if "flow" in run or run["outcome"] != "not-triggered"  # the entry that counts the other flows
             ],
         }
-        for key, event in told.items()
+        for key, event in execution.items()
     }
-
-
-def whole_profile(profile: Profile, shown: dict[str, Any]) -> dict[str, Any]:
-    """The profile as `options.profile` answers it."""
-    return {**shown, "id": profile.id}
-
-
-def _part(saved: int, ids: list[str]) -> dict[str, Any]:
-    return {"saved": saved, "errors": [], "ids": ids, "types": []}
-
-
-def _ran(ran: FlowResult) -> dict[str, Any]:
-    head = (
-        {"flow": ran.flow, "version": ran.version[:16], "outcome": ran.outcome}
-        if ran.flow
-        else {"outcome": ran.outcome}
-    )
-    return {**head, **(ran.trace or {})}

@@ -1,84 +1,35 @@
-"""What became of a payload's units, and the one answer that comes of them."""
+"""The outcome of a unit: where its events have ended, and all that its sender may learn of it.
 
+It is computed before the commit, so that the unit's documents can be freed while the store writes.
+"""
+
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
 
 from engine.ports.records import ProcessedEvent
 from engine.ports.store import Unavailable
-from engine.tracking.answer.answer import (
-    Answer,
-    debugging,
-    errors_of,
-    foreign_duplicates,
-    plain_answer,
-    whole_profile,
-    without_values,
-)
-from engine.tracking.intake.payload import Refusal
+from engine.tracking.intake.payload import Intake, Refusal
 from engine.tracking.unit.compose import Composed
+from engine.tracking.unit.effects import FlowResult, UnitEffects
+from engine.tracking.unit.event import UnitEvent
 from engine.tracking.unit.ledger import Counted
-from engine.tracking.unit.processing import UnitRun
 from engine.tracking.unit.request import UnitRequest
-from engine.tracking.unit.visibility import may_see_all
+
+Marks = Mapping[int, ProcessedEvent]  # of the events that had taken effect before, by index
 
 
 class UnitResult(Struct, frozen=True):
-    """What is told of a unit once it is committed, or needed no commit.
+    """The outcome of a unit that is committed, or needed no commit, or waits for the store."""
 
-    It is worked out before, so that nothing else of the unit has to be held while the store writes.
-    """
-
-    profile: str | None
-    marks: dict[int, ProcessedEvent]  # of the events that had taken effect before, by index
+    profile: str | None  # the id that its sender may know
+    marks: Marks
     counted: Counted
-    open_to_all: bool = True  # whether the sender may be told values and ids that the unit met
+    open_to_all: bool = True  # the sender may see values and ids of the profiles in the unit
     response: dict[str, Any] = {}
     whole: dict[str, Any] | None = None  # the profile, if it was asked for
-    debugging: dict[str, Any] | None = None  # if it was asked for
-
-
-UNCHANGED: Final = UnitResult(None, {}, Counted())
-
-
-def unit_result(
-    request: UnitRequest, work: UnitRun, composed: Composed, marks: dict[int, ProcessedEvent]
-) -> UnitResult:
-    """What is told of a unit that has been run. `marks` are those of the events that had taken effect before."""
-    intake, source, profile = request.intake, request.source, composed.profile
-    open_to_all = may_see_all(work, profile)
-    whole = None
-    if intake.options.profile and source.profiles and open_to_all and profile is not None and composed.view is not None:
-        whole = whole_profile(profile, composed.view)
-    told = None
-    if intake.options.debugger and source.debugger:
-        told = debugging(intake, work, composed, by_key(request, marks))
-    return UnitResult(composed.told, marks, _counted(request, work, marks), open_to_all, work.response, whole, told)
-
-
-def duplicate_result(
-    request: UnitRequest, profile: str | None, marks: dict[int, ProcessedEvent], counted: Counted
-) -> UnitResult:
-    """What is told of a unit of which nothing is new."""
-    told = None
-    if request.intake.options.debugger and request.source.debugger:
-        told = debugging(request.intake, None, None, by_key(request, marks))
-    return UnitResult(profile, marks, counted, debugging=told)
-
-
-def by_key(request: UnitRequest, marks: dict[int, ProcessedEvent]) -> dict[str, tuple[int, ProcessedEvent]]:
-    """Marks of events by the keys that name those in `debugging.execution`, with their indices."""
-    keys = {event.index: event.key for event in request.events}
-    return {keys.get(index, f"#{index}"): (index, mark) for index, mark in marks.items()}
-
-
-def _counted(request: UnitRequest, work: UnitRun, marks: dict[int, ProcessedEvent]) -> Counted:
-    stored = processed = 0
-    for event, _, _ in work.done:
-        if event.origin == "client":
-            stored += event.save
-            processed += not event.save
-    return Counted(stored, processed, len(request.intake.rejected), len(marks))
+    debugging: dict[str, Any] | None = None  # if it was asked for and is allowed
 
 
 class FailedUnit(Struct, frozen=True):
@@ -88,7 +39,7 @@ class FailedUnit(Struct, frozen=True):
     error: Unavailable | Refusal
 
     def error_document(self) -> dict[str, Any]:
-        """What its sender is told of it."""
+        """Return the error of its event."""
         index = self.request.events[0].index
         reason = f"it was not taken: {self.error}"
         if isinstance(self.error, Unavailable):
@@ -96,49 +47,148 @@ class FailedUnit(Struct, frozen=True):
         return {"index": index, "at": f"/events/{index}", "reason": reason}
 
 
-WITHHELD = (
-    "values, `response`, profile and segments are not told: a profile is in sight that is not proven to be the "
-    "sender's own (in development `identify: trust` in the source's file tells them; `/events/ID/runs` has them)"
-)
+UNCHANGED: Final = UnitResult(None, {}, Counted())
 
 
-def answer_of(request: UnitRequest, parts: list[UnitResult], missed: list[FailedUnit]) -> Answer:
-    """One answer for the units of a payload (several only when it is profile-less)."""
-    intake, source, first = request.intake, request.source, parts[0]
-    body = plain_answer(source, None if intake.profile_less else first.profile)
-    marks = {index: mark for part in parts for index, mark in part.marks.items()}
-    open_to_all = all(part.open_to_all for part in parts)
-    response = {name: value for part in parts for name, value in part.response.items()}
-    if response and open_to_all:
-        body["response"] = response
-    errors = [*errors_of(intake), *(one.error_document() for one in missed), *foreign_duplicates(intake, marks)]
-    if errors:
-        body["errors"] = errors
-    if first.whole is not None and open_to_all:
-        body["profile"] = first.whole
-    if not intake.options.debugger:
-        return Answer(body)
-    if first.debugging is None:
-        return Answer(body, debugger_refused=True)
-    body["debugging"] = _debugging([part.debugging for part in parts if part.debugging is not None], open_to_all)
-    return Answer(body)
+def unit_result(request: UnitRequest, effects: UnitEffects, composed: Composed, marks: Marks) -> UnitResult:
+    """Return the outcome of a unit that has been run."""
+    options, source, known = request.intake.options, request.source, composed.known
+    whole = None
+    if options.profile and source.profiles and composed.open_to_all and known is not None:
+        whole = {**known.view, "id": known.profile.id}
+    debugging = _debugging(request, effects, composed, marks) if options.debugger and source.debugger else None
+    counted = _counted(request, effects, marks)
+    return UnitResult(composed.answered_id, marks, counted, composed.open_to_all, effects.response, whole, debugging)
 
 
-def _debugging(parts: list[dict[str, Any]], open_to_all: bool) -> dict[str, Any]:
-    """The debugger's part of an answer, of those of its units."""
-    told = dict(parts[0])
-    if len(parts) > 1:
-        events = [part["events"] for part in parts]
-        told["events"] = {
-            **events[0],
-            "saved": sum([one["saved"] for one in events]),
-            "ids": [id for one in events for id in one["ids"]],
-            "types": list(dict.fromkeys([type for one in events for type in one["types"]])),
+def duplicate_result(request: UnitRequest, profile: str | None, marks: Marks, counted: Counted) -> UnitResult:
+    """Return the outcome of a unit of which no event is new."""
+    debugging = None
+    if request.intake.options.debugger and request.source.debugger:
+        debugging = _document(request.intake, _execution(request, None, marks))
+    return UnitResult(profile, marks, counted, debugging=debugging)
+
+
+def queued_result(request: UnitRequest, profile: str | None, reason: str) -> UnitResult:
+    """Return the outcome of a payload that waits for the store; `profile` is the id that its sender may know."""
+    debugging = None
+    if request.intake.options.debugger and request.source.debugger:
+        session = request.intake.session
+        debugging = _document(
+            request.intake,
+            _execution(request, None, {}) | _queued(request.events, reason),
+            session=_part(0, [session] if session is not None else []),
+            ids=[event.id for event in request.events],
+            types=[event.type for event in request.events],
+            profile=_part(0, [profile] if profile is not None else []),
+        )
+    return UnitResult(profile, {}, Counted(), debugging=debugging)
+
+
+def late_result(request: UnitRequest, reason: str) -> UnitResult:
+    """Return the outcome of one unit of a payload that waits for the store, while others are done."""
+    debugging = None
+    if request.intake.options.debugger and request.source.debugger:
+        debugging = _document(request.intake, _queued(request.events, reason))
+    return UnitResult(None, {}, Counted(), debugging=debugging)
+
+
+def errors_of(intake: Intake) -> list[dict[str, Any]]:
+    """Return the rejected events of a payload, each with its index and the place of its error."""
+    return [{"index": one.index, "at": one.at, "reason": one.reason} for one in intake.rejected]
+
+
+def _counted(request: UnitRequest, effects: UnitEffects, marks: Marks) -> Counted:
+    stored = processed = 0
+    for ran in effects.events:
+        if ran.event.origin == "client":
+            stored += ran.event.save
+            processed += not ran.event.save
+    return Counted(stored, processed, len(request.intake.rejected), len(marks))
+
+
+# ---- `debugging` in an answer ---------------------------------------------------------------------------------------
+
+
+def _debugging(request: UnitRequest, effects: UnitEffects, composed: Composed, marks: Marks) -> dict[str, Any]:
+    stored, session, known = composed.unit.events, composed.session, composed.known
+    kept = session is not None and session.version > 0
+    return _document(
+        request.intake,
+        _execution(request, effects, marks),
+        session=_part(int(kept), [session.id] if session else []),
+        saved=len(stored),
+        ids=[event.id for event in stored] or [ran.event.id for ran in effects.events],
+        types=[ran.event.type for ran in effects.events],
+        profile=_part(int(known is not None), [composed.answered_id] if composed.answered_id else []),
+        segments=list(known.view["segments"]) if known is not None else [],
+        logs=effects.logs,
+    )
+
+
+def _document(
+    intake: Intake,
+    execution: dict[str, Any],
+    *,
+    session: dict[str, Any] | None = None,
+    saved: int = 0,
+    ids: Iterable[str] = (),
+    types: Iterable[str] = (),
+    profile: dict[str, Any] | None = None,
+    segments: Iterable[str] = (),
+    logs: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    return {
+        "session": session or _part(0, []),
+        "events": {
+            "saved": saved,
+            "errors": errors_of(intake),
+            "ids": list(ids),
+            "types": list(dict.fromkeys(types)),
+        },
+        "profile": profile or _part(0, []),
+        "execution": execution,
+        "segmentation": {"errors": [], "ids": list(segments)},
+        "logs": logs if logs is not None else [],
+    }
+
+
+def _part(saved: int, ids: list[str]) -> dict[str, Any]:
+    return {"saved": saved, "errors": [], "ids": ids, "types": []}
+
+
+def _execution(request: UnitRequest, effects: UnitEffects | None, marks: Marks) -> dict[str, Any]:
+    """Return the disposition of every event (stored, processed, duplicate or rejected), with its runs."""
+    found: dict[str, Any] = {}
+    for ran in effects.events if effects is not None else ():
+        event = ran.event
+        found[event.key] = {
+            "index": event.index,
+            "type": event.type,
+            "disposition": "stored" if event.save else "processed",
+            **({"origin": event.origin, "parent": event.parent} if event.origin != "client" else {}),
+            "runs": [_run(each) for each in effects.flows if each.event is event] if effects is not None else [],
         }
-        told["execution"] = {key: one for part in parts for key, one in part["execution"].items()}
-        told["logs"] = [line for part in parts for line in part["logs"]]
-    if not open_to_all:
-        told["execution"], told["logs"] = without_values(told["execution"]), []
-        told["segmentation"] = {**told["segmentation"], "ids": []}
-        told["withheld"] = WITHHELD
-    return told
+    keys = {event.index: event.key for event in request.events}
+    for index, mark in marks.items():
+        found[keys.get(index, f"#{index}")] = {
+            "index": index,
+            "disposition": "duplicate",
+            "reason": f"event id {mark.event} of source {mark.source} has taken effect before",
+            "runs": [],
+        }
+    for one in request.intake.rejected:
+        reason = f"{one.reason} (at {one.at})"
+        found[f"#{one.index}"] = {"index": one.index, "disposition": "rejected", "reason": reason, "runs": []}
+    return found
+
+
+def _queued(events: Iterable[UnitEvent], reason: str) -> dict[str, Any]:
+    """Return the execution part for events that wait for the store."""
+    rest = {"disposition": "queued", "reason": reason, "runs": []}
+    return {event.key: {"index": event.index, "type": event.type, **rest} for event in events}
+
+
+def _run(result: FlowResult) -> dict[str, Any]:
+    head = {"flow": result.flow, "version": result.version[:16]} if result.flow else {}
+    return {**head, "outcome": result.outcome, **(result.trace or {})}

@@ -1,8 +1,8 @@
-"""Reevaluation: profiles are looked at again without an event.
+"""Re-evaluation: the segments of profiles are evaluated again without an event.
 
-Those that are due, since time alone may have changed their segments; and once all of them, when the segments have
-changed. Each is a unit of its own, in line with those of events. Both go on where they ended, and do a limited amount
-of work at a time, so serving goes on meanwhile.
+Of those that are due, since time alone may have changed their segments; and once of all, when the segments of the
+project have changed. Each profile is a unit of its own, which takes its turn among those of events. Both kinds continue
+where they ended, and do a limited amount of work at a time, so that serving goes on meanwhile.
 """
 
 import asyncio
@@ -11,21 +11,26 @@ from typing import Final
 
 from msgspec import Struct, json, structs
 
-from engine.ports.store import Contention
+from engine.ports.store import Contention, Store
 from engine.profile.document import Profile
 from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
+from engine.project.source import SYSTEM_SOURCE
 from engine.search.page import BadCursor, Page
 from engine.search.query import Query
-from engine.tracking.pipeline.tracker import Tracker
+from engine.tracking.answer.outcome import UNCHANGED
+from engine.tracking.intake.payload import Intake, Options
+from engine.tracking.pipeline.pipeline import Pipeline
+from engine.tracking.unit.request import UnitRequest
 
 NOTE: Final = "segments"
 BATCH: Final = 100  # profiles that are asked of the store at a time
 SIDE_BY_SIDE: Final = 16  # units: they share commits
+PLAIN: Final = Options()
 
 
 class Progress(Struct, frozen=True):
-    """How far all profiles have been looked at since the segments changed. Kept in the store as a note."""
+    """How many profiles have been evaluated again since the segments changed. Stored as a note."""
 
     version: str  # of the segments
     begun: int  # ms
@@ -36,31 +41,48 @@ class Progress(Struct, frozen=True):
     ended: int | None = None  # ms
 
 
-class Reevaluation:
-    """Looks at profiles again, for one tracker. Raises `Unavailable`."""
+async def reevaluate(pipeline: Pipeline, id: str, options: Options = PLAIN) -> bool:
+    """Evaluate a profile's segments again, as time has passed or they have changed. Returns whether anything changed.
 
-    def __init__(self, tracker: Tracker) -> None:
-        self._tracker = tracker
-        self._store = tracker.store
+    The flows that this triggers run in the same unit; with the debugger on, the reasons why others do not run are
+    stored. Raises `Unavailable`.
+    """
+    intake = Intake(source=SYSTEM_SOURCE.source, profile=id, options=options)
+    request = UnitRequest.of(intake, SYSTEM_SOURCE, pipeline.clock, pipeline.new_id)
+    return await pipeline.process(request) is not UNCHANGED
+
+
+async def progress_of(store: Store) -> Progress | None:
+    """Return how far any process has come with all profiles; None when none has started. Raises `Unavailable`."""
+    note = await store.note(NOTE)
+    return None if note is None else json.decode(note, type=Progress)
+
+
+class Reevaluation:
+    """Re-evaluates profiles through one pipeline. Raises `Unavailable`."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._store = pipeline.store
         self._known: Progress | None = None  # what this process has written last
 
     async def due(self, seconds: float, most: int) -> int:
-        """Look at profiles that are due, at most `most` of them and for about so many seconds; gives how many."""
-        clock, seen = self._tracker.clock, set[str]()
+        """Re-evaluate profiles that are due, at most `most`, for about so many seconds. Returns how many."""
+        clock, seen = self._pipeline.clock, set[str]()
         end = clock.ticks() + seconds
         while len(seen) < most and (not seen or clock.ticks() < end):
             ids = await self._store.due(clock.now(), len(seen) + min(BATCH, most - len(seen)))
             fresh = [id for id in ids if id not in seen]  # the others may still be found for a moment
             if not fresh:
                 break
-            await self._look(fresh)
+            await self._reevaluate_all(fresh)
             seen.update(fresh)
         return len(seen)
 
     async def renew(self, seconds: float, most: int) -> Progress:
-        """Go on looking at all profiles, if the segments have changed since that was done."""
-        version, clock = self._tracker.project.segment_rules.version, self._tracker.clock
-        progress = self._known or await self.progress()
+        """Continue with all profiles, if the segments have changed since they were re-evaluated."""
+        version, clock = self._pipeline.project.segment_rules.version, self._pipeline.clock
+        progress = self._known or await progress_of(self._store)
         if progress is None or progress.version != version:
             counts = await self._store.counts()
             progress = Progress(version, clock.now(), counts.profiles)
@@ -74,47 +96,42 @@ class Reevaluation:
             self._known = progress
         return progress
 
-    async def progress(self) -> Progress | None:
-        """How far any process has come; None when none has begun."""
-        note = await self._store.note(NOTE)
-        return None if note is None else json.decode(note, type=Progress)
-
     async def _stretch(self, progress: Progress) -> Progress:
         page = await self._page(progress.after)
-        people = [item for item in page.items if isinstance(item, Profile)]
-        changed = await self._look([profile.id for profile in people if self._would_move(profile)])
+        profiles = [item for item in page.items if isinstance(item, Profile)]
+        changed = await self._reevaluate_all([profile.id for profile in profiles if self._would_move(profile)])
         return structs.replace(
             progress,
-            looked=progress.looked + len(people),
+            looked=progress.looked + len(profiles),
             changed=progress.changed + changed,
             after=page.after,
-            ended=self._tracker.clock.now() if page.after is None else None,
+            ended=self._pipeline.clock.now() if page.after is None else None,
         )
 
     async def _page(self, after: str | None) -> Page:
-        query = Query("profiles", declared=self._tracker.project.settings.fields)
+        query = Query("profiles", declared=self._pipeline.project.settings.fields)
         try:
             return await self._store.search(query, BATCH, after)
         except BadCursor:  # of a store that was another one then
             return await self._store.search(query, BATCH)
 
     def _would_move(self, profile: Profile) -> bool:
-        """Whether a unit would find anything to write: most profiles are only read."""
-        project = self._tracker.project
-        at = max(self._tracker.clock.now(), profile.evaluated_at)
+        """Whether a unit would write anything: most profiles are only read."""
+        project = self._pipeline.project
+        at = max(self._pipeline.clock.now(), profile.evaluated_at)
         seen = profile_view(profile, fold(profile, project.settings.fields))
         after = project.segment_rules.with_membership(
             project.segment_rules.with_time_passed(profile, seen, at), seen, at
         )
         return (after.conditional, after.standing, after.due) != (profile.conditional, profile.standing, profile.due)
 
-    async def _look(self, ids: Iterable[str]) -> int:
-        """Look at some profiles; gives how many have changed."""
+    async def _reevaluate_all(self, ids: Iterable[str]) -> int:
+        """Re-evaluate some profiles. Returns how many have changed."""
         todo, changed = list(ids), 0
         for start in range(0, len(todo), SIDE_BY_SIDE):
-            some = [self._tracker.reevaluate(id) for id in todo[start : start + SIDE_BY_SIDE]]
+            some = [reevaluate(self._pipeline, id) for id in todo[start : start + SIDE_BY_SIDE]]
             for found in await asyncio.gather(*some, return_exceptions=True):
                 if isinstance(found, BaseException) and not isinstance(found, Contention):
                     raise found
-                changed += found is True  # one that keeps moving is looked at by whoever moves it
+                changed += found is True  # one that keeps moving is evaluated by the units that move it
         return changed

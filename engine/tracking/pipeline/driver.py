@@ -1,6 +1,7 @@
-"""The driver: answers what machines ask, from the store and from outside."""
+"""The driver: it answers the asks of machines, from the store and from outside."""
 
 import asyncio
+from typing import Literal
 
 import msgspec
 
@@ -31,6 +32,7 @@ from engine.tracking.unit.request import ReplyKey, UnitRequest
 
 _encode = msgspec.json.Encoder().encode
 
+DriveResult = Literal["over", "suspended"]
 Tasks = dict["asyncio.Task[Reply]", IssuedAsk]
 
 TOO_LATE = NoAnswer("budget", "the answer to the sender could not wait any longer", retriable=False)
@@ -45,8 +47,12 @@ class Driver:
         self.clock = clock
         self._secret = b""
 
-    async def drive(self, pending: PendingRun, request: UnitRequest) -> None:
-        """Answer a machine's asks until it is over, or the answer cannot wait any longer."""
+    async def drive(self, pending: PendingRun, request: UnitRequest) -> DriveResult:
+        """Answer a machine's asks until nothing is left to answer.
+
+        The result is "over" when the run has ended, and "suspended" when all its branches wait for replies that nobody
+        gives now. From the request's deadline on, look-ups that are under way get the reply `TOO_LATE`.
+        """
         todo = list(pending.asked)
         tasks: Tasks = {}
         try:
@@ -64,9 +70,10 @@ class Driver:
                     todo += _hand_in(pending, asked, reply)
         finally:
             await _cancel(tasks)
+        return "over" if pending.machine.over else "suspended"
 
     async def _first(self, tasks: Tasks, request: UnitRequest) -> list["asyncio.Task[Reply]"]:
-        """The tasks that are done first, in the order of asking; all of them once the wait budget is used up."""
+        """Return the tasks that are done first, in the order of asking; all of them once the deadline has passed."""
         if not tasks:
             return []
         left = max(request.deadline - self.clock.ticks(), 0)
@@ -81,7 +88,7 @@ class Driver:
         return await self.performer.perform(_outside_call(pending, asked))
 
     async def _own(self, asked: IssuedAsk, pending: PendingRun, request: UnitRequest) -> Reply:
-        """What our own store answers (read again at each run), or an outside reply that was recorded."""
+        """Return the reply of our own store (read again at each run), or an outside reply that was recorded."""
         match asked.ask:
             case ProfileById(id=id):
                 return ProfileReply(await resolve_profile(self.store, id), id)
@@ -100,7 +107,7 @@ class Driver:
         return request.replies[_key(pending, asked)]
 
     async def _by_key(self, path: str, value: str, now: int) -> ProfileReply:
-        """Whose key it is. A key whose id nobody has stored was claimed by a unit that is not committed yet."""
+        """Resolve a key to its profile. One whose id is not stored was claimed by a unit that is not committed yet."""
         self._secret = self._secret or await self.store.secret()
         cause, name = cause_of(self._secret, path, value), f"{path}={value}"
         key = await self.store.key(name)
@@ -147,7 +154,7 @@ def _key(pending: PendingRun, asked: IssuedAsk) -> ReplyKey:
 
 
 def _next(todo: list[IssuedAsk], pending: PendingRun, request: UnitRequest) -> int:
-    """Which ask is answered next: what has to be sent goes first, recorded replies come in their recorded order."""
+    """Return the index of the next ask: first those to send, then those with recorded replies, in recorded order."""
     order = {key: i for i, key in enumerate(request.replies)}
     ranks = [order.get(_key(pending, asked), -1) for asked in todo]
     return ranks.index(min(ranks))

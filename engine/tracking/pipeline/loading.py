@@ -1,6 +1,6 @@
-"""Loading: what a unit starts from, from its line, this process's memory or the store.
+"""Loading: a unit's session and profile, from its queue's uncommitted state, this process's cache or the store.
 
-And who is not to come back: what comes under ids that nobody has may be of somebody who has been forgotten.
+Unknown ids are checked against tombstones, so that a forgotten profile cannot return.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ FORGOTTEN = (
 
 
 class Loaded(Struct, frozen=True):
-    """What a unit starts from. `acting` is the id under which it acts; the profile may have another one by now."""
+    """The documents that a unit starts from. `acting` is the id under which it acts: one of its profile's ids."""
 
     session: Session | None
     known: CachedProfile | None
@@ -37,49 +37,51 @@ class Loaded(Struct, frozen=True):
 
 
 class Loading:
-    """Loads for one tracker. `fields` gives the declared rules; `secret` is the store's, once that has been asked."""
+    """Loads for one pipeline. `fields` returns the declared rules; `secret` is the store's, once that was read."""
 
-    def __init__(self, store: Store, known: ProfileCache, fields: Callable[[], Fields]) -> None:
+    def __init__(self, store: Store, cache: ProfileCache, fields: Callable[[], Fields]) -> None:
         self._store = store
-        self._known = known
+        self._cache = cache
         self._fields = fields
         self.secret = b""
 
-    def at_hand(self, request: UnitRequest, ahead: UncommittedState | None) -> Loaded | None:
-        """What `load` gives, where it is all remembered: a session that has come before, and its profile."""
+    def at_hand(self, request: UnitRequest, uncommitted: UncommittedState | None) -> Loaded | None:
+        """Return the same as `load` without reading the store; None unless session and profile are both cached."""
         intake = request.intake
         if intake.session is None or intake.profile_less:
             return None
         name = intake.source, intake.session
-        session = (ahead.sessions.get(name) if ahead is not None else None) or self._known.sessions.get(name)
+        session = (uncommitted.sessions.get(name) if uncommitted is not None else None) or self._cache.sessions.get(
+            name
+        )
         if session is None or session.profile is None:
             return None
-        known = self._remembered(session.profile, ahead)
+        known = self._cached(session.profile, uncommitted)
         if known is None or (intake.profile is not None and intake.profile not in known.profile.ids):
             return None
         return Loaded(session, known, session.profile)
 
-    async def load(self, request: UnitRequest, ahead: UncommittedState | None) -> Loaded:
-        """What the unit starts from: what is ahead in its line, what this process remembers, or what is stored."""
+    async def load(self, request: UnitRequest, uncommitted: UncommittedState | None) -> Loaded:
+        """Return the documents that a unit starts from. Raises `Conflict`, `Refusal` and `Unavailable`."""
         intake = request.intake
         if not request.events and intake.profile is not None:
-            looked_at = self._remembered(intake.profile, ahead) or await self._stored(intake.profile)
+            looked_at = self._cached(intake.profile, uncommitted) or await self._stored(intake.profile)
             return Loaded(None, looked_at, looked_at.profile.id if looked_at else None)
-        session = await self._session(request, ahead) if intake.session is not None else None
-        strange = _strange(self.secret, session)
+        session = await self._session(request, uncommitted) if intake.session is not None else None
+        unknown = _session_tombstones(self.secret, session)
         if intake.profile_less:
-            strange += [profile_tombstone(self.secret, intake.profile)] if intake.profile is not None else []
-            await self._not_forgotten(strange)
+            unknown += [profile_tombstone(self.secret, intake.profile)] if intake.profile is not None else []
+            await self._not_forgotten(unknown)
             return Loaded(session, None, None)
         acting = session.profile if session is not None else None
         if acting is None and intake.profile is not None:
-            if await self._exists(intake.profile, ahead):
+            if await self._exists(intake.profile, uncommitted):
                 acting = intake.profile
             else:
-                strange.append(profile_tombstone(self.secret, intake.profile))
+                unknown.append(profile_tombstone(self.secret, intake.profile))
         if acting is None:
             acting = derived_id(self.secret, intake.source, intake.session or "")
-        known = self._remembered(acting, ahead)
+        known = self._cached(acting, uncommitted)
         if known is None:
             known = await self._stored(acting)
             if session is not None:  # again: it may have been written with the profile that was read after it
@@ -87,19 +89,19 @@ class Loading:
                 if session.profile is not None and session.profile != acting:
                     raise Conflict("session", session.id)
         if known is None:
-            strange.append(profile_tombstone(self.secret, acting))
+            unknown.append(profile_tombstone(self.secret, acting))
             profile = new_profile(acting, request.now)
             known = CachedProfile(profile, profile_view(profile, fold(profile)))
         if session is not None and session.profile and intake.profile not in (None, *known.profile.ids):
-            strange.append(
+            unknown.append(
                 profile_tombstone(self.secret, str(intake.profile))
-            )  # the session won: it is somebody else's
-        if strange:
-            await self._not_forgotten(strange)
+            )  # the session decides: the named id belongs to another profile
+        if unknown:
+            await self._not_forgotten(unknown)
         return Loaded(session, known, acting)
 
     async def not_late(self, intake: Intake) -> None:
-        """Refuse a payload of which nothing is looked up, if it is of somebody who has been forgotten."""
+        """Refuse a payload of which nothing is loaded, if its session or profile has been forgotten."""
         tombstones = (
             [session_tombstone(self.secret, (intake.source, intake.session))] if intake.session is not None else []
         )
@@ -107,16 +109,16 @@ class Loading:
         await self._not_forgotten(tombstones)
 
     async def _not_forgotten(self, tombstones: list[str]) -> None:
-        """Refuse a payload that comes under ids nobody has, if any of them was of somebody who has been forgotten."""
+        """Refuse a payload that comes under unknown ids, if any of them belonged to a forgotten profile."""
         looks = [self._store.key(name) for name in tombstones]
         found = [await looks[0]] if len(looks) == 1 else await asyncio.gather(*looks)
         if any(key is not None for key in found):
             raise Refusal("forgotten", FORGOTTEN)
 
-    async def _session(self, request: UnitRequest, ahead: UncommittedState | None) -> Session:
+    async def _session(self, request: UnitRequest, uncommitted: UncommittedState | None) -> Session:
         name = request.intake.source, request.intake.session or ""
-        session = ahead.sessions.get(name) if ahead is not None else None
-        return session or self._known.sessions.get(name) or await self._stored_session(request)
+        session = uncommitted.sessions.get(name) if uncommitted is not None else None
+        return session or self._cache.sessions.get(name) or await self._stored_session(request)
 
     async def _stored_session(self, request: UnitRequest) -> Session:
         source, id = request.intake.source, request.intake.session or ""
@@ -125,28 +127,28 @@ class Loading:
             return Session(
                 source, id, request.now, properties=request.intake.properties, context=request.intake.context
             )
-        self._known.sessions.put((source, id), session)
+        self._cache.sessions.put((source, id), session)
         return session
 
-    def _remembered(self, id: str, ahead: UncommittedState | None) -> CachedProfile | None:
-        if ahead is not None and id in ahead.known.profile.ids:
-            return ahead.known
-        return self._known.profile(id)
+    def _cached(self, id: str, uncommitted: UncommittedState | None) -> CachedProfile | None:
+        if uncommitted is not None and id in uncommitted.known.profile.ids:
+            return uncommitted.known
+        return self._cache.profile(id)
 
     async def _stored(self, id: str) -> CachedProfile | None:
         profile = await resolve_profile(self._store, id)
         if profile is None:
             return None
         known = CachedProfile(profile, profile_view(profile, fold(profile, self._fields())))
-        self._known.keep(known, id)
+        self._cache.keep(known, id)
         return known
 
-    async def _exists(self, id: str, ahead: UncommittedState | None) -> bool:
-        return self._remembered(id, ahead) is not None or await self._stored(id) is not None
+    async def _exists(self, id: str, uncommitted: UncommittedState | None) -> bool:
+        return self._cached(id, uncommitted) is not None or await self._stored(id) is not None
 
 
-def _strange(secret: bytes, session: Session | None) -> list[str]:
-    """The tombstone that there may be of a session that nobody has."""
+def _session_tombstones(secret: bytes, session: Session | None) -> list[str]:
+    """Return the tombstone name to check for a session that is not stored."""
     if session is None or session.version:
         return []
     return [session_tombstone(secret, (session.source, session.id))]

@@ -1,43 +1,85 @@
-"""Lines: units of one profile take turns, each starts where the last one ended, and those that wait share a commit.
+"""Profile queues: units of one profile take turns, each starts where the one before ended, and they share commits.
 
-A unit runs while it has the *turn*. Then it *boards*: if nothing of its line is on the way to the store, it is written
-at once; else it waits, and is written in one commit with all that board meanwhile. The next unit runs on what is
-*ahead*, not yet committed; it is acknowledged only when it is committed itself. If a commit fails, all that rested on
-it fails with it. Other processes are kept apart by compare-and-set, not by this.
+Without a queue, two units of one profile that come together would start from the same version, and all but one of them
+would conflict and run again. So each profile with a unit under way has a `ProfileQueue` in this process. Correctness
+does not rest on it: other processes write the same profiles, and every commit compares versions. The queue only saves
+the conflicts within a process, and lets units that wait share one commit.
+
+States
+------
+A queue is a lock (`taken`), a list of units that have run and wait to be committed (`enqueued`), and at most one commit
+under way (`committing`).
+
+    free          nothing is under way: the queue is dropped, and made again for the next unit
+    taken         one unit, the holder, runs; further ones wait for the lock in the order in which they came
+    committing    a commit is under way; the lock may be free or taken meanwhile
+    broken        a commit failed while the lock was taken: what the holder started from will never be stored
+
+A unit moves through four steps:
+
+    exclusive()       it takes the lock. `stale` says whether another unit has held this queue before, so that
+                      whatever was loaded before may be outdated.
+    (it runs)         on `uncommitted`: the newest profile, sessions and processed events of units that have run
+                      before it and may not be stored yet.
+    enqueue()         its documents become the new `uncommitted`. If nothing is being committed, the unit's own caller
+                      commits it; otherwise it waits in `enqueued`. The lock is free from here on.
+    wait_committed()  returns once the unit is stored. Only then may its sender be answered.
+
+When a commit ends, all that is enqueued by then (at most `MAX_TOGETHER` units) is joined and written as the next one.
+
+Invariants
+----------
+* Only the holder of the lock reads or changes `uncommitted` and enqueues.
+* At most one commit of a queue is under way, and they are made in the order in which their units ran.
+* No unit is acknowledged before everything that it started from is stored: it is stored with or after it.
+* `uncommitted` is None whenever nothing is enqueued or being committed: the store and the cache are as new.
+
+Failures
+--------
+* A commit conflicts, or the store is unavailable: all units that are enqueued rest on it, so all fail with the same
+  error, and the profile's cached copy is dropped. A holder that is just running finds its queue `broken`, and gets
+  `Conflict` from `enqueue` or `drained`. After a conflict, callers run their units again.
+* A caller is cancelled while it waits for the lock: it leaves; if it had just got the lock, the next one gets it.
+* A caller is cancelled while its unit is enqueued: the unit is committed all the same, and counted.
+* The caller that commits is cancelled: nobody knows whether its unit was stored. The units behind it get `Conflict`,
+  and find out when they run again.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 from engine.ports.records import ProcessedEvent, Session, Unit
+from engine.ports.settle import settle
 from engine.ports.store import Conflict, Store, Unavailable
 from engine.tracking.unit.cache import CachedProfile, ProfileCache
 from engine.tracking.unit.combine import combine_units
 from engine.tracking.unit.compose import Composed
 from engine.tracking.unit.ledger import Counted, Ledger
 
-MAX_TOGETHER = 100  # units in one commit of a line
+MAX_TOGETHER = 100  # units in one commit of a queue
 
 
 @dataclass(slots=True)
 class UncommittedState:
-    """What a line has come to, committed or not: the next unit starts from here."""
+    """The documents that a queue's units have come to, stored or not: the next unit starts from here."""
 
     known: CachedProfile
     sessions: dict[tuple[str, str], Session] = field(default_factory=dict)
     marks: dict[tuple[str, str], ProcessedEvent] = field(default_factory=dict)
 
     def advance(self, composed: Composed) -> None:
-        """Go on by one unit."""
+        """Add the session and the processed events of one more unit."""
         if composed.session is not None and composed.unit.sessions:
             self.sessions[composed.session.source, composed.session.id] = composed.session
         for mark in composed.unit.marks:
             self.marks[mark.source, mark.event] = mark
 
     def drop(self, session: Session | None, marks: Sequence[ProcessedEvent]) -> None:
-        """What a unit brought has been committed: it is in the store, and need not be kept for as long as the line."""
+        """Drop what one unit added, since it is stored by now: a busy queue must not grow for as long as it is busy."""
         if session is not None and self.sessions.get((session.source, session.id)) is session:
             del self.sessions[session.source, session.id]
         for mark in marks:
@@ -47,183 +89,213 @@ class UncommittedState:
 
 @dataclass(slots=True)
 class PendingCommit:
-    """A unit on its way in a line, and what this process will remember and count of it when it has landed."""
+    """A unit that is enqueued, with what this process caches and counts once it is stored."""
 
-    line: "ProfileQueue"
-    unit: Unit | None = None  # what is still to be handed to the store
+    queue: "ProfileQueue"
+    unit: Unit | None = None  # None once it has been handed to the store, and for one that writes nothing
     session: Session | None = None
     known: CachedProfile | None = None
     acting: str | None = None
     marks: Sequence[ProcessedEvent] = ()
     counted: Counted = Counted()
-    committed: "asyncio.Future[None] | None" = None  # None for one that is written by its own caller, at once
+    committed: "asyncio.Future[None] | None" = None  # None for a unit that its own caller commits
 
     def resolve(self, failure: BaseException | None) -> None:
-        """Let whoever waits for this unit go on."""
-        if self.committed is None or self.committed.done():  # nobody waits any more: it was cancelled
-            return
-        if failure is None:
-            self.committed.set_result(None)
-        else:
-            self.committed.set_exception(failure)
+        """Let the caller that waits for this unit go on."""
+        if self.committed is not None:
+            settle(self.committed, None, failure)
 
 
-@dataclass(slots=True)
 class ProfileQueue:
-    """The units of one profile that are under way in this process."""
+    """The units of one profile that are under way in this process, and their lock: see `ProfileQueues.exclusive`."""
 
-    id: str
-    taken: bool = False  # somebody has the turn
-    waiters: "deque[asyncio.Future[None]] | None" = None  # those who wait for it, once anybody has
-    uncommitted: UncommittedState | None = None
-    enqueued: list[PendingCommit] = field(default_factory=list)
-    committing: bool = False
-    broken: bool = False  # what the unit that has the turn rests on was not committed
+    __slots__ = ("_queues", "_waiters", "broken", "committing", "enqueued", "id", "stale", "taken", "uncommitted")
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is under way."""
-        return not (self.taken or self.committing)
+    def __init__(self, id: str, queues: "ProfileQueues") -> None:
+        self.id = id
+        self.taken = False
+        self.stale = False  # a unit has held this queue before
+        self.broken = False  # the documents that the holder started from were not stored
+        self.committing = False
+        self.uncommitted: UncommittedState | None = None
+        self.enqueued: list[PendingCommit] = []
+        self._waiters: deque[asyncio.Future[None]] | None = None  # made for the first one that has to wait
+        self._queues = queues
 
+    # ---- the lock ---------------------------------------------------------------------------------------------------
 
-class ProfileQueues:
-    """The lines of a process, by profile id."""
-
-    def __init__(self, store: Store, known: ProfileCache, ledger: Ledger) -> None:
-        self._store = store
-        self._known = known
-        self._ledger = ledger
-        self._queues: dict[str, ProfileQueue] = {}
-        self._flushes: set[asyncio.Task[None]] = set()
-
-    @property
-    def active(self) -> Iterable[ProfileQueue]:
-        """The lines in which anything is."""
-        return self._queues.values()
-
-    # ---- the turn ---------------------------------------------------------------------------------------------------
-
-    async def acquire(self, id: str) -> tuple[ProfileQueue, bool]:
-        """Wait for the turn of `id`; gives its line, and whether what was read before may be old by now."""
-        line = self._queues.get(id)
-        if line is None:
-            line = self._queues[id] = ProfileQueue(id, taken=True)
-            return line, False
-        if not line.taken:
-            line.taken, line.broken = True, False
-            return line, True
-        mine = asyncio.get_running_loop().create_future()
-        line.waiters = waiters = deque() if line.waiters is None else line.waiters
+    async def __aenter__(self) -> Self:
+        """Wait for the lock."""
+        if not self.taken:
+            self.taken, self.broken = True, False
+            return self
+        mine = self._queues.waiter()
+        self._waiters = waiters = deque() if self._waiters is None else self._waiters
         waiters.append(mine)
         try:
             await mine
         except asyncio.CancelledError:
             if mine.done() and not mine.cancelled():
-                self.release(line)  # the turn came in the same moment: pass it on
-            elif mine in waiters:  # `give` passes over those that are done
+                self._release()  # the lock came in the same moment: pass it on
+            elif mine in waiters:  # `_release` skips those that are done
                 waiters.remove(mine)
             raise
-        return line, True
+        return self
 
-    def release(self, line: ProfileQueue) -> None:
-        """Let the next one have the turn."""
-        line.broken = False
-        while line.waiters:
-            next_one = line.waiters.popleft()
+    async def __aexit__(self, *failure: object) -> None:
+        """Pass the lock on."""
+        self._release()
+
+    def _release(self) -> None:
+        self.stale, self.broken = True, False
+        while self._waiters:
+            next_one = self._waiters.popleft()
             if not next_one.done():
                 next_one.set_result(None)
                 return
-        line.taken = False
-        self._drop(line)
+        self.taken = False
+        if not self.committing:
+            self._queues.drop(self)
 
-    # ---- the way to the store ---------------------------------------------------------------------------------------
+    # ---- for the holder of the lock ---------------------------------------------------------------------------------
 
-    def enqueue(self, line: ProfileQueue, composed: Composed, acting: str | None, counted: Counted) -> PendingCommit:
-        """Put a unit on its way, as one that has the turn. Raises `Conflict` if what it rests on was not committed."""
-        if line.broken:
-            raise Conflict("profile", line.id)
-        known = composed.known
+    def enqueue(self, composed: Composed, acting: str | None, counted: Counted) -> PendingCommit:
+        """Enqueue the holder's unit. Raises `Conflict` if the documents that it started from were not stored."""
+        if self.broken:
+            raise Conflict("profile", self.id)
+        unit, known = composed.unit, composed.known
         if known is not None:
-            if line.uncommitted is None:
-                line.uncommitted = UncommittedState(known)
-            line.uncommitted.known = known
-            line.uncommitted.advance(composed)
-        unit = composed.unit
-        place = PendingCommit(line, unit, composed.session, known, acting, unit.marks, counted)
-        if line.committing:
-            place.committed = asyncio.get_running_loop().create_future()
-            line.enqueued.append(place)
+            if self.uncommitted is None:
+                self.uncommitted = UncommittedState(known)
+            self.uncommitted.known = known
+            self.uncommitted.advance(composed)
+        pending = PendingCommit(self, unit, composed.session, known, acting, unit.marks, counted)
+        if self.committing:
+            pending.committed = self._queues.waiter()
+            self.enqueued.append(pending)
         else:
-            line.committing = True
-        return place
+            self.committing = True
+        return pending
 
-    async def wait_committed(self, place: PendingCommit) -> None:
-        """Wait, once, until a unit that has boarded is on disk. Raises `Conflict` and `Unavailable`."""
-        line = place.line
-        if place.committed is not None:
-            await place.committed
+    async def drained(self) -> None:
+        """Wait, as the holder, until all that was enqueued is stored. Raises whatever its commits raise."""
+        if self.broken:
+            raise Conflict("profile", self.id)
+        if self.committing:
+            pending = PendingCommit(self, committed=self._queues.waiter())
+            self.enqueued.append(pending)
+            await self.wait_committed(pending)
+
+    # ---- commits ----------------------------------------------------------------------------------------------------
+
+    async def wait_committed(self, pending: PendingCommit) -> None:
+        """Wait until an enqueued unit is stored; call it once for each. Raises `Conflict` and `Unavailable`."""
+        if pending.committed is not None:
+            await pending.committed
             return
         try:
-            await self._commit([place])
+            await self._commit([pending])
         except BaseException as failure:
-            self._fail_all(line, failure)
+            self._fail_all(failure)
             raise
-        self._on_committed(line, [place])
-        if line.enqueued:
-            flight = asyncio.create_task(self._flush(line))
-            self._flushes.add(flight)
-            flight.add_done_callback(self._flushes.discard)
+        self._on_committed([pending])
+        if self.enqueued:
+            self._queues.start(self._flush())
 
-    async def drained(self, line: ProfileQueue) -> None:
-        """Wait, as one that has the turn, until nothing of the line is under way. Raises what its commits raise."""
-        if line.broken:
-            raise Conflict("profile", line.id)
-        if line.committing:
-            place = PendingCommit(line, committed=asyncio.get_running_loop().create_future())
-            line.enqueued.append(place)
-            await self.wait_committed(place)
-
-    async def _flush(self, line: ProfileQueue) -> None:
-        """Commit what has boarded, until nothing more has."""
-        while line.enqueued:
-            places, line.enqueued = line.enqueued[:MAX_TOGETHER], line.enqueued[MAX_TOGETHER:]
+    async def _flush(self) -> None:
+        """Commit what is enqueued, until nothing more is."""
+        while self.enqueued:
+            together, self.enqueued = self.enqueued[:MAX_TOGETHER], self.enqueued[MAX_TOGETHER:]
             try:
-                await self._commit(places)
+                await self._commit(together)
             except BaseException as failure:
-                self._fail_all(line, failure, places)
+                self._fail_all(failure, together)
                 if isinstance(failure, Conflict | Unavailable):
                     return
                 raise
-            self._on_committed(line, places)
+            self._on_committed(together)
 
-    def _commit(self, places: list[PendingCommit]) -> Awaitable[None]:
-        """Hand what these write to the store, and let go of it: of many that wait, little is to be held."""
-        units = [place.unit for place in places if place.unit is not None]
-        for place in places:
-            place.unit = None
-        return self._store.commit(combine_units(units)) if units else asyncio.sleep(0)
+    def _commit(self, together: list[PendingCommit]) -> Awaitable[None]:
+        """Hand the units to the store and keep no reference to them: thousands of callers may wait here."""
+        units = [pending.unit for pending in together if pending.unit is not None]
+        for pending in together:
+            pending.unit = None
+        if not units:
+            return asyncio.sleep(0)
+        return self._queues.store.commit(units[0] if len(units) == 1 else combine_units(units))
 
-    def _on_committed(self, line: ProfileQueue, places: list[PendingCommit]) -> None:
-        for place in places:
-            self._known.update(place.session, place.known, place.acting)
-            self._ledger.count(place.counted)
-            if line.uncommitted is not None:
-                line.uncommitted.drop(place.session, place.marks)
-            place.resolve(None)
-        if not line.enqueued:
-            line.committing, line.uncommitted = False, None
-            self._drop(line)
+    def _on_committed(self, together: list[PendingCommit]) -> None:
+        for pending in together:
+            self._queues.cache.update(pending.session, pending.known, pending.acting)
+            self._queues.ledger.count(pending.counted)
+            if self.uncommitted is not None:
+                self.uncommitted.drop(pending.session, pending.marks)
+            pending.resolve(None)
+        if not self.enqueued:
+            self.committing, self.uncommitted = False, None
+            if not self.taken:
+                self._queues.drop(self)
 
-    def _fail_all(self, line: ProfileQueue, failure: BaseException, places: list[PendingCommit] | None = None) -> None:
-        """A commit has failed: so has all that rests on it."""
-        fallen = [*(places or []), *line.enqueued]
-        line.enqueued, line.committing, line.uncommitted, line.broken = [], False, None, True
-        self._known.forget(None, {line.id})
-        told = failure if isinstance(failure, Conflict | Unavailable) else Conflict("profile", line.id)
-        for place in fallen:
-            place.resolve(told)
-        self._drop(line)
+    def _fail_all(self, failure: BaseException, together: Sequence[PendingCommit] = ()) -> None:
+        """Fail everything that rests on a commit which has failed."""
+        failed = [*together, *self.enqueued]
+        self.enqueued, self.committing, self.uncommitted, self.broken = [], False, None, True
+        self._queues.cache.forget(None, {self.id})
+        error = failure if isinstance(failure, Conflict | Unavailable) else Conflict("profile", self.id)
+        for pending in failed:
+            pending.resolve(error)
+        if not self.taken:
+            self._queues.drop(self)
 
-    def _drop(self, line: ProfileQueue) -> None:
-        if line.idle and self._queues.get(line.id) is line:
-            del self._queues[line.id]
+
+class ProfileQueues:
+    """The queues of this process, by profile id."""
+
+    def __init__(self, store: Store, cache: ProfileCache, ledger: Ledger) -> None:
+        self.store = store
+        self.cache = cache
+        self.ledger = ledger
+        self._queues: dict[str, ProfileQueue] = {}
+        self._flushes: set[asyncio.Task[None]] = set()
+
+    @property
+    def active(self) -> Iterable[ProfileQueue]:
+        """The queues in which anything is under way."""
+        return self._queues.values()
+
+    def exclusive(self, id: str) -> ProfileQueue:
+        """The lock of a profile: `async with queues.exclusive(id) as queue`, and nothing else may be done with it."""
+        queue = self._queues.get(id)
+        if queue is None:
+            queue = self._queues[id] = ProfileQueue(id, self)
+        return queue
+
+    @asynccontextmanager
+    async def rewriting(self, id: str) -> AsyncIterator[set[str]]:
+        """Hold the lock of a profile with nothing under way, for a caller that writes its documents by itself.
+
+        Yields a set, to which the caller adds the ids whose documents it touches: their cached copies are dropped at
+        the end. Raises whatever a commit that was under way raises.
+        """
+        touched = {id}
+        async with self.exclusive(id) as queue:
+            try:
+                await queue.drained()
+                yield touched
+            finally:
+                self.cache.forget(None, touched)
+
+    def waiter(self) -> "asyncio.Future[None]":
+        """Return a future for a caller that has to wait: for a lock, or for a commit that it does not make itself."""
+        return asyncio.get_running_loop().create_future()
+
+    def drop(self, queue: ProfileQueue) -> None:
+        """Forget a queue in which nothing is under way."""
+        if self._queues.get(queue.id) is queue:
+            del self._queues[queue.id]
+
+    def start(self, flush: Coroutine[Any, Any, None]) -> None:
+        """Commit in the background."""
+        task = asyncio.create_task(flush)
+        self._flushes.add(task)
+        task.add_done_callback(self._flushes.discard)

@@ -1,4 +1,4 @@
-"""A spooled unit: what is kept of it while it waits for the store, and which units wait for one another."""
+"""Spool entries: the form in which a unit waits for the store, and the order in which units wait for one another."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
@@ -12,8 +12,7 @@ from engine.ports.records import Rejected
 from engine.ports.spool import SpoolEntry
 from engine.project.source import Source
 from engine.tracking.intake.payload import Intake, Refusal
-from engine.tracking.unit.compose import rejected_records
-from engine.tracking.unit.request import UnitRequest, client_events
+from engine.tracking.unit.request import UnitRequest, client_events, rejected_records
 
 Name = tuple[str, ...]  # of something that two units may have in common
 
@@ -21,8 +20,8 @@ Name = tuple[str, ...]  # of something that two units may have in common
 class SpooledUnit(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A unit that has been acknowledged. Every event has an id; `now`, `seed` and the ids are those of its first try.
 
-    `kind` and `identify` are its source's when it was admitted. `promised` is the profile id that the sender was told.
-    `tried` says that the store may have taken it, unheard; `by` names the tracker that took it.
+    `kind` and `identify` are its source's when it was admitted. `provisional_id` is the profile id that the sender was
+    answered. `tried` says that the store may have taken it; `by` names the process that took it.
     """
 
     seed: str
@@ -42,7 +41,7 @@ class SpooledUnit(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return structs.replace(source, kind=self.kind, identify=self.identify)
 
     def request(self, source: Source, deadline: float, *, again: bool) -> UnitRequest:
-        """What is to be done. `again` says that it may have been done before, when nobody heard of it."""
+        """Return its request. `again` says that it may have been committed before, in a try without an answer."""
         return UnitRequest(
             source=source,
             intake=self.intake,
@@ -56,7 +55,7 @@ class SpooledUnit(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class QueuedUnit(Struct, frozen=True):
-    """A parcel on its way to the store. `spooled` is None when it cannot be read, for the reason `wrong`."""
+    """An entry on its way to the store. `spooled` is None when it cannot be read, for the reason `error`."""
 
     entry: SpoolEntry
     spooled: SpooledUnit | None
@@ -76,15 +75,15 @@ _decode = msgspec.json.Decoder(SpooledUnit).decode
 
 
 def with_event_ids(intake: Intake, new_id: Callable[[], str]) -> Intake:
-    """The intake with an id for every event: it takes effect once, however often it is tried."""
+    """Return the intake with an id for every event: each takes effect once, however often it is tried."""
     if all(event.id is not None for event in intake.events):
         return intake
     events = [event if event.id is not None else structs.replace(event, id=new_id()) for event in intake.events]
     return structs.replace(intake, events=tuple(events))
 
 
-def pack(unit: UnitRequest, by: str, promised: str | None, *, tried: bool) -> SpoolEntry:
-    """What a spool keeps of a unit."""
+def pack(unit: UnitRequest, by: str, provisional_id: str | None, *, tried: bool) -> SpoolEntry:
+    """Return the entry that keeps a unit."""
     indexes = {event.index for event in unit.events}
     intake = unit.intake
     if len(indexes) < len(intake.events):  # one of several units of its payload
@@ -97,13 +96,13 @@ def pack(unit: UnitRequest, by: str, promised: str | None, *, tried: bool) -> Sp
         intake=intake,
         by=by,
         tried=tried,
-        provisional_id=promised,
+        provisional_id=provisional_id,
     )
     return SpoolEntry(_encode(spooled), len(intake.events) + len(intake.rejected))
 
 
 def unpack(entry: SpoolEntry) -> QueuedUnit:
-    """A parcel that was kept, with the names of what its unit is known to touch."""
+    """Return the unit of an entry, with the names of the session and the profiles that it is known to touch."""
     try:
         spooled = _decode(entry.doc)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -118,20 +117,20 @@ def unpack(entry: SpoolEntry) -> QueuedUnit:
 
 
 def ordered_groups(waiting: Iterable[QueuedUnit]) -> list[OrderedGroup]:
-    """The lanes of units that are given in order. Units with a name in common share one, and so on from there."""
-    lanes: list[OrderedGroup] = []
-    lane_of: dict[Name, OrderedGroup] = {}
+    """Return the groups of units that come in order. Units with a name in common share one, and so on from there."""
+    groups: list[OrderedGroup] = []
+    group_of: dict[Name, OrderedGroup] = {}
     for one in waiting:
-        met = {id(lane): lane for name in one.names if (lane := lane_of.get(name)) is not None}
-        lane = _merged(list(met.values()), lanes, lane_of)
-        lane.waiting.append(one)
-        lane.names |= one.names
-        lane_of.update((name, lane) for name in one.names)
-    return lanes
+        touched = {id(group): group for name in one.names if (group := group_of.get(name)) is not None}
+        group = _merged(list(touched.values()), groups, group_of)
+        group.waiting.append(one)
+        group.names |= one.names
+        group_of.update((name, group) for name in one.names)
+    return groups
 
 
 def rejected_unit(spooled: SpooledUnit, error: Exception) -> tuple[Rejected, ...]:
-    """The events of a unit that cannot be done, as they are kept; and those that had been rejected before."""
+    """Return the records of the events of a unit that cannot be processed, and of those rejected before."""
     intake = spooled.intake
     if isinstance(error, Refusal) and error.kind == "forgotten":
         return _forgotten(spooled, len(intake.events) + len(intake.rejected))
@@ -153,14 +152,14 @@ def rejected_unit(spooled: SpooledUnit, error: Exception) -> tuple[Rejected, ...
 
 
 def _forgotten(spooled: SpooledUnit, events: int) -> tuple[Rejected, ...]:
-    """What is kept of events of somebody who has been forgotten: that there were some."""
+    """Return the records of events of a profile that has been forgotten: only that there were some."""
     reason = "it was accepted while the store was away, and whom it is about has been forgotten: nothing of it is kept"
     ids = [short_hash("rejected", spooled.seed, str(nth)) for nth in range(events)]
     return tuple([Rejected(id, spooled.intake.source, spooled.now, reason) for id in ids])
 
 
 def rejected_entry(waiting: QueuedUnit, now: int) -> tuple[Rejected, ...]:
-    """What is kept of a parcel that cannot be read: all of it, as text."""
+    """Return the record of an entry that cannot be read: all of it, as text."""
     doc = waiting.entry.doc
     record = Rejected(
         id=short_hash("rejected", str(doc)),
@@ -172,17 +171,19 @@ def rejected_entry(waiting: QueuedUnit, now: int) -> tuple[Rejected, ...]:
     return (record,)
 
 
-def _merged(met: list[OrderedGroup], lanes: list[OrderedGroup], lane_of: dict[Name, OrderedGroup]) -> OrderedGroup:
-    """One lane of those that a unit has met."""
-    if not met:
-        lanes.append(OrderedGroup())
-        return lanes[-1]
-    first, *others = met
+def _merged(
+    touched: list[OrderedGroup], groups: list[OrderedGroup], group_of: dict[Name, OrderedGroup]
+) -> OrderedGroup:
+    """Return one group made of all that a unit touches."""
+    if not touched:
+        groups.append(OrderedGroup())
+        return groups[-1]
+    first, *others = touched
     for other in others:
         first.waiting = sorted([*first.waiting, *other.waiting], key=lambda one: one.entry.position)
         first.names |= other.names
-        lane_of.update((name, first) for name in other.names)
-        lanes[:] = [lane for lane in lanes if lane is not other]
+        group_of.update((name, first) for name in other.names)
+        groups[:] = [group for group in groups if group is not other]
     return first
 
 

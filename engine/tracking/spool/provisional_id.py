@@ -1,8 +1,8 @@
-"""A promised id: one that a sender was told while the store was away, before anybody could look whose it is.
+"""A provisional id: one that a sender was answered while the store was away, before it could be resolved.
 
-When its payload turns out to belong to a profile that exists, the promised id becomes one more id of that profile, as a
-merge with an empty profile: a tombstone at the promised id leads there from then on. The step proves what it joins,
-since both ids were the same sender's: one it was told for its session, the other is its session's or one it showed.
+When its payload turns out to belong to a profile that exists, the provisional id becomes one more id of that profile,
+by a merge with an empty profile: a tombstone at the provisional id leads there from then on. The link is proven, since
+both ids were the same sender's: one was answered for its session, the other is its session's, or one that it named.
 """
 
 from engine.flow.run_state import MAX_IDS
@@ -19,9 +19,9 @@ CAUSE = "promised"
 
 
 def adoption(profile: Profile, acting: str, id: str, now: int, fields: Fields) -> tuple[Unit, CachedProfile] | None:
-    """The unit that makes `id`, which nobody has, an id of `person`, and the profile as it is then.
+    """Return the unit that makes `id`, which is free, an id of `profile`, and the profile as it is then.
 
-    None when this step has been undone, or the profile has as many ids as it may have.
+    None when this link has been undone, or the profile has as many ids as it may have.
     """
     left = acting if acting in profile.parts else profile.id
     other = new_profile(id, now)

@@ -1,7 +1,32 @@
-"""Spooling: a tracker that keeps payloads in a spool while its store is away, and drains it when the store is back.
+"""Spooling: a tracker that puts payloads into a spool while its store is away.
 
-A payload goes to the store as it would without a spool. If the store cannot take it, or if earlier ones still wait,
-its units are put in the spool; the 2xx then means the spool.
+A payload is processed as without a spool first. If the store is unavailable, or earlier payloads still wait, its units
+are put into the spool; the sender's 2xx then means that the spool has them. The drain brings them to the store.
+
+States
+------
+    ready        nothing waits, and the store answers: payloads are processed at once
+    spooling     the store is away or earlier payloads wait: payloads are put behind them
+    not ready    neither the store nor the spool can take a payload: senders get 503
+
+A payload that comes while a pass of the drain is under way waits for its end, at most `LAST_UNITS_SECONDS` or
+`DRAIN_SECONDS`, before it is spooled.
+
+Invariants
+----------
+* Payloads keep their order: none is processed at once while an earlier one waits in the spool.
+* Every event in the spool has an id, so it takes effect once, however often it is tried.
+* A sender learns only a profile id that will lead to its profile: one that is cached here, or the one that is derived
+  from its session. If the profile turns out to have another id, the drain makes the first one lead there.
+
+Failures
+--------
+* The store fails after some units of a payload were stored: the others are spooled, and the answer says so.
+* `Contention` and `TooLarge` are not spooled: the store is there, and would refuse the unit again.
+* The spool is full or its disk fails: the sender gets 503, and nothing is acknowledged.
+* The store's secret is not known here: no id can be derived, so the sender gets 503. That is only so before this
+  machine has reached the store for the first time.
+* Cancelled while units are put into the spool: they are put there and counted all the same.
 """
 
 import asyncio
@@ -9,131 +34,130 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from engine.ports.ids import derived_id
-from engine.ports.spool import SpoolEntry
+from engine.ports.spool import Spool, SpoolEntry
 from engine.ports.store import Contention, TooLarge, Unavailable
+from engine.profile.merge import all_proven
 from engine.project.source import Source
-from engine.tracking.answer.answer import Answer, nothing_accepted, queued, queued_answer
-from engine.tracking.answer.outcome import FailedUnit, UnitResult, answer_of
+from engine.tracking.answer.answer import Answer, answer_of, nothing_accepted
+from engine.tracking.answer.outcome import FailedUnit, UnitResult, late_result, queued_result
 from engine.tracking.intake.admission import authority
 from engine.tracking.intake.payload import Intake
-from engine.tracking.pipeline.readiness import Readiness
-from engine.tracking.spool.draining import WINDOW, DrainingTracker
+from engine.tracking.pipeline.pipeline import Pipeline
+from engine.tracking.pipeline.tracker import Readiness, process_payload
+from engine.tracking.spool.draining import WINDOW, Drain
 from engine.tracking.spool.entry import pack, with_event_ids
-from engine.tracking.unit.request import UnitRequest, units_of
-from engine.tracking.unit.visibility import is_all_own
+from engine.tracking.unit.request import UnitRequest, units_of, with_session
 
-# Seconds that a payload waits while units are drained, before it is put behind them: for the last ones, so that it need
-# not wait in the spool at all; else a little, so that under load the spool becomes empty some day.
+# How long a new payload waits for a pass of the drain before it is spooled: longer when the drain is almost done, so
+# that most payloads bypass the spool; briefly otherwise, so that the drain can catch up under load.
 LAST_UNITS_SECONDS = 1.0
 DRAIN_SECONDS = 0.25
 BEHIND = "earlier payloads wait for the store"
 
 
-class SpoolingTracker(DrainingTracker):
-    """A tracker with a spool."""
+class SpoolingTracker:
+    """A tracker that acknowledges a payload once the store or the spool has it."""
+
+    def __init__(self, pipeline: Pipeline, spool: Spool) -> None:
+        self.pipeline = pipeline
+        self.spool = spool
+        self.drain = Drain(pipeline, spool)
 
     async def start(self) -> None:
-        """As any tracker; but if the store is away, begin without it."""
-        self.ledger.queue(self.spool.events)
-        self.loading.secret = await self.spool.secret() or b""
+        """Get ready for the first payload; if the store is away, without it."""
+        self.pipeline.ledger.queue(self.spool.events)
+        self.pipeline.loading.secret = await self.spool.secret() or b""
         with suppress(Unavailable):
-            await self._meet()
-        if self.spool.entries or not self._met:
-            self.waits.set()
+            await self.drain.reach_store()
+        if self.spool.entries or not self.drain.store_reached:
+            self.drain.waits.set()
 
     async def readiness(self) -> Readiness:
-        """What health tells."""
-        away, entries = await self.store.ready(), self.spool.entries
-        if away is None and self._met and not entries:
+        """Return whether payloads can be taken now."""
+        away, entries = await self.pipeline.store.ready(), self.spool.entries
+        if away is None and self.drain.store_reached and not entries:
             return Readiness("ready", None, 0)
         reason = f"the store is away: {away}" if away is not None else BEHIND
-        cannot = await self.spool.ready() if self.loading.secret else "the store's key is not known here yet"
+        cannot = await self.spool.ready() if self.pipeline.loading.secret else "the store's key is not known here yet"
         if cannot is not None:
             return Readiness("not ready", f"{reason}; {cannot}", entries)
         return Readiness("spooling", reason, entries)
 
-    # ---- taking payloads --------------------------------------------------------------------------------------------
-
     async def track(self, intake: Intake, source: Source) -> Answer:
         """Do what a payload asks for, or keep it until the store is back. Raises `Refusal` or `Unavailable`."""
-        request = self._request(with_event_ids(self._with_session(intake, source), self.new_id), source)
-        reason, tried = BEHIND, await self._clear()
+        new_id = self.pipeline.new_id
+        intake = with_event_ids(with_session(intake, source, new_id), new_id)
+        request = UnitRequest.of(intake, source, self.pipeline.clock, new_id)
+        reason, tried = BEHIND, await self._nothing_waits()
         if tried:
             try:
-                parts, missed = await self._at_once(request)
+                results, failed = await process_payload(self.pipeline, request)
             except (Contention, TooLarge):
                 raise
             except Unavailable as away:
                 reason = _away(away)
             else:
-                return await self._with_rest(request, parts, missed)
-        told = self._promised(request)
-        await self._keep(units_of(request), told, tried=tried)
+                return await self._partly_spooled(request, results, failed)
+        provisional = self._provisional_id(request)
+        await self._spool(units_of(request), provisional, tried=tried)
         if not request.events:
             raise nothing_accepted(request.intake)
-        return queued_answer(request.intake, source, told, request.events, reason)
+        return answer_of(request, [queued_result(request, provisional, reason)])
 
-    async def _clear(self) -> bool:
-        """Whether nothing waits that this payload would have to queue behind."""
-        if self.spool.entries and self._door is not None:
+    async def _nothing_waits(self) -> bool:
+        """Whether no payload waits that this one would have to queue behind; a pass may just be ending."""
+        if self.spool.entries and self.drain.pass_ended is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LAST_UNITS_SECONDS if self.spool.entries <= WINDOW else DRAIN_SECONDS):
-                    await self._door.wait()
-        return self._met and not self.spool.entries
+                    await self.drain.pass_ended.wait()
+        return self.drain.store_reached and not self.spool.entries
 
-    async def _at_once(self, request: UnitRequest) -> tuple[list[UnitResult], list[FailedUnit]]:
-        if not request.events:
-            await self._reject(request)
-            raise nothing_accepted(request.intake)
-        return await self._one_by_one(units_of(request))
-
-    async def _with_rest(self, request: UnitRequest, parts: list[UnitResult], missed: list[FailedUnit]) -> Answer:
-        """The answer when some units of a payload are done; those that the store could not take are kept."""
+    async def _partly_spooled(
+        self, request: UnitRequest, results: list[UnitResult], failed: list[FailedUnit]
+    ) -> Answer:
+        """Spool those units of a payload that the store could not take after others. Returns the answer for all."""
         late = [
             (one.request, one.error)
-            for one in missed
+            for one in failed
             if isinstance(one.error, Unavailable) and not isinstance(one.error, Contention | TooLarge)
         ]
         try:
-            await self._keep([unit for unit, _ in late], None, tried=True)
+            await self._spool([unit for unit, _ in late], None, tried=True)
         except Unavailable:
-            late = []  # they are told as errors of their events
+            late = []  # they are reported as errors of their events
         kept = {unit.seed for unit, _ in late}
-        answer = answer_of(request, parts, [one for one in missed if one.request.seed not in kept])
-        if "debugging" in answer.body:
-            for unit, error in late:
-                answer.body["debugging"]["execution"] |= queued(unit.events, _away(error))
-        return answer
+        waiting = [late_result(unit, _away(error)) for unit, error in late]
+        return answer_of(request, [*results, *waiting], [one for one in failed if one.request.seed not in kept])
 
-    async def _keep(self, units: Sequence[UnitRequest], told: str | None, *, tried: bool) -> None:
+    async def _spool(self, units: Sequence[UnitRequest], provisional: str | None, *, tried: bool) -> None:
         if not units:
             return
-        entries = [pack(unit, self._name, told, tried=tried) for unit in units]
-        await asyncio.shield(self._put(entries))  # what is kept has to be counted and drained, whoever waits for it
+        entries = [pack(unit, self.drain.name, provisional, tried=tried) for unit in units]
+        await asyncio.shield(self._put(entries))  # a spooled unit must be counted and drained if this is cancelled, too
 
     async def _put(self, entries: Sequence[SpoolEntry]) -> None:
         await self.spool.put(entries)
-        self.ledger.queue(sum(entry.events for entry in entries))
-        self.waits.set()
+        self.pipeline.ledger.queue(sum(entry.events for entry in entries))
+        self.drain.waits.set()
 
-    def _promised(self, request: UnitRequest) -> str | None:
-        """The profile id that a sender can be told without the store: one that is known here, or the derived one."""
-        intake = request.intake
+    def _provisional_id(self, request: UnitRequest) -> str | None:
+        """Return the profile id that a sender can be answered without the store: a cached one, or the derived one."""
+        intake, cache, secret = request.intake, self.pipeline.cache, self.pipeline.loading.secret
         if intake.profile_less:
             return None
-        if not self.loading.secret:
+        if not secret:
             raise Unavailable("the store is away, and its key is not known here yet", retry_after=5)
-        session = self.cache.sessions.get((intake.source, intake.session or ""))
+        session = cache.sessions.get((intake.source, intake.session or ""))
         acting = session.profile if session is not None else None
-        if acting is None and intake.profile is not None and self.cache.profile(intake.profile) is not None:
+        if acting is None and intake.profile is not None and cache.profile(intake.profile) is not None:
             acting = intake.profile
         if acting is None:
-            acting = derived_id(self.loading.secret, intake.source, intake.session or "")
-        known = self.cache.profile(acting)
+            acting = derived_id(secret, intake.source, intake.session or "")
+        known = cache.profile(acting)
         if known is None:
             return acting
         profile = known.profile
-        return profile.id if authority(request.source) == "trust" or is_all_own(profile, acting) else acting
+        return profile.id if authority(request.source) == "trust" or all_proven(profile, acting) else acting
 
 
 def _away(away: Unavailable) -> str:

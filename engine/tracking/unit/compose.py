@@ -1,6 +1,4 @@
-"""Composing the unit of work: what a unit's runs came to, as documents to be committed as one."""
-
-from typing import Any
+"""Composing: the effects of a unit become documents that are committed as one."""
 
 import msgspec
 from msgspec import Raw, Struct
@@ -22,211 +20,217 @@ from engine.ports.records import (
 )
 from engine.profile.apply import apply_operations
 from engine.profile.document import Profile
-from engine.profile.merge import tombstone
+from engine.profile.merge import all_proven, tombstone
 from engine.profile.profile_view import metadata
 from engine.profile.value import members
-from engine.tracking.intake.payload import Intake, RejectedEvent
+from engine.tracking.intake.payload import Intake
 from engine.tracking.unit.cache import CachedProfile
-from engine.tracking.unit.event import UnitEvent
-from engine.tracking.unit.processing import FlowResult, UnitRun
-from engine.tracking.unit.visibility import answered_id
+from engine.tracking.unit.effects import FlowResult, RanEvent, UnitEffects
 
-_encoder = msgspec.json.Encoder()
+_encode = msgspec.json.Encoder().encode
 
 
 class Composed(Struct, frozen=True):
-    """A unit, and the documents as they stand once it is committed."""
+    """A unit, and the documents as they are once it is committed.
+
+    `open_to_all` says whether the sender may see values and ids of the profiles in the unit; `answered_id` is the id of
+    its profile that the sender may know.
+    """
 
     unit: Unit
-    profile: Profile | None
-    view: dict[str, Any] | None
+    known: CachedProfile | None
     session: Session | None
-    told: str | None  # the id of the profile that the sender is told
+    open_to_all: bool
+    answered_id: str | None
 
     @property
-    def known(self) -> CachedProfile | None:
-        """The profile as it may be remembered."""
-        if self.profile is None or self.view is None:
-            return None
-        return CachedProfile(self.profile, self.view)
+    def profile(self) -> Profile | None:
+        """The profile as it is once the unit is committed."""
+        return self.known.profile if self.known is not None else None
 
 
-def compose(work: UnitRun, intake: Intake, session_write: bool, rejected: tuple[Rejected, ...]) -> Composed:
-    """The unit of a work that is done. `session_write` says whether the session may be kept."""
-    profile, view, profiles = _profiles(work)
-    told = answered_id(work, profile)
-    session, change = _session(work, intake, session_write)
+def compose(effects: UnitEffects, intake: Intake, rejected: tuple[Rejected, ...]) -> Composed:
+    """Return the unit that writes everything that a finished unit run did."""
+    context = effects.context
+    known, profiles = _profiles(effects)
+    profile = known.profile if known is not None else None
+    open_to_all = _may_see_all(effects, profile)
+    answered_id = None
+    if profile is not None and context.profile is not None:
+        answered_id = profile.id if open_to_all else context.acting
+    session, write = _session(effects, intake)
     read = None
-    if session is not None and change is None:
+    if session is not None and write is None:
         read = SessionRead(session.source, session.id, session.version)
     return Composed(
         Unit(
             profiles=profiles,
-            sessions=() if change is None else (change,),
+            sessions=() if write is None else (write,),
             session_reads=() if read is None else (read,),
-            keys=_keys(work),
-            marks=tuple([_mark(work, intake, event, told) for event, _, _ in work.done if event.marked]),
-            events=tuple([_stored(work, event, seen, owner) for event, seen, owner in work.done if event.save]),
-            runs=tuple([run_record(work, ran, profile) for ran in work.ran if ran.trace is not None and ran.flow]),
+            keys=_keys(effects),
+            marks=tuple([_mark(effects, intake, ran, answered_id) for ran in effects.events if ran.event.marked]),
+            events=tuple([_stored(effects, ran) for ran in effects.events if ran.event.save]),
+            runs=tuple(
+                [run_record(effects, one, profile) for one in effects.flows if one.trace is not None and one.flow]
+            ),
             rejected=rejected,
-            cache=tuple([_entry(work, put) for put in work.cache]),
+            cache=tuple([_entry(effects, put) for put in effects.cache]),
         ),
-        profile,
-        view,
+        known,
         session,
-        told,
+        open_to_all,
+        answered_id,
     )
 
 
-def writes_nothing(work: UnitRun, composed: Composed) -> bool:
-    """Whether a unit that only looked at its profile has found nothing to write."""
-    before, after = work.start.profile, composed.profile
-    if before is None or after is None or work.done or work.state.operations or work.merged:
+def writes_nothing(effects: UnitEffects, composed: Composed) -> bool:
+    """Whether a unit without events has found nothing to write about its profile."""
+    before, after = effects.context.profile, composed.profile
+    if before is None or after is None or effects.events or effects.state.operations or effects.merged:
         return False
     same = before.conditional == after.conditional and before.standing == after.standing
     return same and before.due == after.due
 
 
-def _mark(work: UnitRun, intake: Intake, event: UnitEvent, told: str | None) -> ProcessedEvent:
-    return ProcessedEvent(work.start.source.source, event.id, work.start.now, intake.session, told)
+def _may_see_all(effects: UnitEffects, profile: Profile | None) -> bool:
+    """Whether the sender may see values and ids that the unit read.
+
+    It may if it has authority; or if no run, not even a failed one, was shown a profile that is not its own, and all
+    parts of its own are joined to it by proof.
+    """
+    if effects.context.identify == "trust":
+        return True
+    if effects.foreign:
+        return False
+    return profile is None or all_proven(profile, effects.context.acting or "")
 
 
-def _profiles(work: UnitRun) -> tuple[Profile | None, dict[str, Any] | None, tuple[ProfileWrite, ...]]:
-    state = work.state
+def _mark(effects: UnitEffects, intake: Intake, ran: RanEvent, answered_id: str | None) -> ProcessedEvent:
+    context = effects.context
+    return ProcessedEvent(context.source.source, ran.event.id, context.now, intake.session, answered_id)
+
+
+def _profiles(effects: UnitEffects) -> tuple[CachedProfile | None, tuple[ProfileWrite, ...]]:
+    state, context = effects.state, effects.context
     if state.profile is None:
-        return None, None, ()
+        return None, ()
     acting = state.acting_id or state.profile.id
-    expected = state.profile.version
-    before = work.start.view if not work.merged and work.start.profile is not None else None
-    profile, _ = apply_operations(state.profile, acting, state.operations, work.start.now, before, state.rules)
-    shown = {**state.scope["profile"], "id": profile.id, "ids": list(profile.ids), "metadata": metadata(profile)}
-    profile = work.project.segment_rules.with_membership(profile, shown, work.membership.at)
-    if profile.conditional != state.profile.conditional:  # flows have seen them a moment too early
-        manual = set(shown["segments"]) - set(state.profile.conditional)
-        shown["segments"] = members([*manual, *profile.conditional])
-    first = work.start.profile or work.attached
-    write = ProfileWrite(profile, expected, shown, first is None or bool(work.merged) or profile.due != first.due)
-    if not work.merged:
-        return profile, shown, (write,)
-    documents = [*([first] if first else []), *work.merged]
-    # A merge whose step was undone joins nobody: then the other profile stays as it is.
-    # Of copies of one the oldest counts: what was decided was decided on all of them.
+    before = context.view if not effects.merged and context.profile is not None else None
+    profile, _ = apply_operations(state.profile, acting, state.operations, context.now, before, state.rules)
+    view = {**state.scope["profile"], "id": profile.id, "ids": list(profile.ids), "metadata": metadata(profile)}
+    profile = effects.membership.with_membership(profile, view, state)
+    if profile.conditional != state.profile.conditional:  # the runs saw them before time or a merge had changed them
+        manual = set(view["segments"]) - set(state.profile.conditional)
+        view["segments"] = members([*manual, *profile.conditional])
+    first = context.profile or effects.attached
+    due_moved = first is None or bool(effects.merged) or profile.due != first.due
+    write = ProfileWrite(profile, state.profile.version, view, due_moved)
+    known = CachedProfile(profile, view)
+    return known, (write, *_tombstones(effects, profile, first)) if effects.merged else (write,)
+
+
+def _tombstones(effects: UnitEffects, profile: Profile, first: Profile | None) -> tuple[ProfileWrite, ...]:
+    """Return the tombstones over the profiles that `profile` has taken over.
+
+    A merge whose link was undone joins nothing: then the other profile stays as it is. Of several copies of one profile
+    the oldest version counts, since all of them led to decisions.
+    """
+    documents = [*([first] if first else []), *effects.merged]
     documents.sort(key=lambda doc: -doc.version)
     losers = {doc.id: doc for doc in documents if doc.id != profile.id and doc.id in profile.parts}
-    frozen = tuple(ProfileWrite(tombstone(doc, profile.id), doc.version) for doc in losers.values())
-    return profile, shown, (write, *frozen)
+    return tuple([ProfileWrite(tombstone(doc, profile.id), doc.version) for doc in losers.values()])
 
 
-def _session(work: UnitRun, intake: Intake, keep: bool) -> tuple[Session | None, SessionWrite | None]:
-    session = work.start.session or _attached(work)
+def _session(effects: UnitEffects, intake: Intake) -> tuple[Session | None, SessionWrite | None]:
+    session = effects.context.session or _attached(effects)
     if session is None:
         return None, None
-    shown = work.state.scope["session"]
+    view = effects.state.scope["session"]
     # An attached profile is the session's only if its sender could prove it: a session is how a sender comes back.
-    acting = work.state.acting_id if work.attached is None or work.start.identify == "trust" else None
+    acting = effects.state.acting_id if effects.attached is None or effects.context.identify == "trust" else None
     profile = session.profile or acting
-    changed = msgspec.structs.replace(
-        session, profile=profile, properties=shown["properties"], context=shown["context"]
-    )
-    if not keep or (session.version and changed == session):
+    changed = msgspec.structs.replace(session, profile=profile, properties=view["properties"], context=view["context"])
+    if not intake.options.saveSession or (session.version and changed == session):
         return session, None
     written = msgspec.structs.replace(changed, version=session.version + 1)
     return written, SessionWrite(written, session.version)
 
 
-def _attached(work: UnitRun) -> Session | None:
-    """The session that a flow has given to an event which came without one."""
-    effect = work.session_attached
+def _attached(effects: UnitEffects) -> Session | None:
+    """Return the session that a flow has attached to an event which came without one."""
+    effect = effects.session_attached
     if effect is None:
         return None
-    seen = effect.session
+    view = effect.session
     return Session(
-        source=work.start.source.source,
-        id=seen["id"],
-        created=seen["created"],
+        source=effects.context.source.source,
+        id=view["id"],
+        created=view["created"],
         profile=effect.profile,
         version=effect.version,
-        properties=seen["properties"],
-        context=seen["context"],
+        properties=view["properties"],
+        context=view["context"],
     )
 
 
-def _keys(work: UnitRun) -> tuple[IdentityKey, ...]:
-    acting = work.state.acting_id or ""
-    if not work.claims:
+def _keys(effects: UnitEffects) -> tuple[IdentityKey, ...]:
+    if not effects.claims:
         return ()
-    claim = work.start.identify != "trust"
+    claim = effects.context.identify != "trust"
     over: dict[str, bool] = {}
     claims: dict[str, bool] = {}
-    for each in work.claims:
+    for each in effects.claims:
         name = f"{each.path}={each.value}"
         over[name] = over.get(name, False) or each.again
         claims[name] = claims.get(name, claim) and not each.proven
+    acting = effects.state.acting_id or ""
     return tuple([IdentityKey(name, acting, claims[name], over[name]) for name in sorted(over)])
 
 
-def _stored(work: UnitRun, event: UnitEvent, seen: dict[str, Any], profile: str | None) -> StoredEvent:
-    session = work.state.scope["session"]
+def _stored(effects: UnitEffects, ran: RanEvent) -> StoredEvent:
+    context, event, session = effects.context, ran.event, effects.state.scope["session"]
     return StoredEvent(
         id=event.id,
         type=event.type,
-        source=work.start.source.source,
-        received=work.start.now,
+        source=context.source.source,
+        received=context.now,
         session=session["id"] if session else None,
-        profile=profile,
+        profile=ran.acting,
         time=event.time if isinstance(event.time, str | int) else None,
         origin=event.origin,
         parent=event.parent,
-        properties=seen["properties"],
-        context=seen["context"],
+        properties=ran.view["properties"],
+        context=ran.view["context"],
     )
 
 
-def run_record(work: UnitRun, ran: FlowResult, profile: Profile | None) -> RunRecord:
-    """A run as it is kept, its trace completed with whom and what it was about."""
-    session = work.state.scope["session"]
+def run_record(effects: UnitEffects, result: FlowResult, profile: Profile | None) -> RunRecord:
+    """Return the record of a run: its trace, with the event and the profile that it was about."""
+    context, session = effects.context, effects.state.scope["session"]
     versions = [profile.version - 1, profile.version] if profile else []
     document = {
-        "event": {"id": ran.event.id, "type": ran.event.type},
+        "event": {"id": result.event.id, "type": result.event.type},
         "profile": {"id": profile.id, "version": versions} if profile else None,
-        "flow": ran.flow,
-        "version": ran.version[:16],
-        "outcome": ran.outcome,
-        "at": work.start.now,
-        **(ran.trace or {}),
+        "flow": result.flow,
+        "version": result.version[:16],
+        "outcome": result.outcome,
+        "at": context.now,
+        **(result.trace or {}),
     }
     return RunRecord(
-        id=short_hash("run", ran.event.id, ran.flow, ran.version, work.start.seed),
-        event=ran.event.id,
-        flow=ran.flow,
-        version=ran.version,
-        outcome=ran.outcome,
-        at=work.start.now,
-        source=work.start.source.source,
+        id=short_hash("run", result.event.id, result.flow, result.version, context.seed),
+        event=result.event.id,
+        flow=result.flow,
+        version=result.version,
+        outcome=result.outcome,
+        at=context.now,
+        source=context.source.source,
         profile=profile.id if profile else None,
-        trace=Raw(_encoder.encode(document)),
-        other_profiles=ran.other_profiles,
+        trace=Raw(_encode(document)),
+        other_profiles=result.other_profiles,
         session=session["id"] if session else None,
     )
 
 
-def rejected_records(intake: Intake, now: int, seed: str) -> tuple[Rejected, ...]:
-    """The events that could not be accepted, as they are kept."""
-    return tuple(_rejected(intake, one, now, seed) for one in intake.rejected)
-
-
-def _rejected(intake: Intake, one: RejectedEvent, now: int, seed: str) -> Rejected:
-    return Rejected(
-        id=short_hash("rejected", seed, str(one.index)),
-        source=intake.source,
-        at=now,
-        reason=one.reason,
-        at_field=one.at,
-        session=intake.session,
-        body=one.body,
-        profile=intake.profile,
-    )
-
-
-def _entry(work: UnitRun, put: CachePut) -> CacheEntry:
-    return CacheEntry(put.key, put.value, work.start.now + put.ttl_ms, work.state.acting_id)
+def _entry(effects: UnitEffects, put: CachePut) -> CacheEntry:
+    return CacheEntry(put.key, put.value, effects.context.now + put.ttl_ms, effects.state.acting_id)

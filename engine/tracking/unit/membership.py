@@ -1,16 +1,24 @@
-"""Membership: the segments of a unit's profile while its events run, and the events of those entered and left. Pure."""
+"""Membership: the segments of a unit's profile while its events run, and the events of those entered and left. Pure.
+
+Conditional segments are evaluated when the unit starts, and after each run that changes the profile. The second time
+only those conditions are tested that read something which the run has changed; and the last evaluation is the one that
+is committed. So in a unit no condition is tested more than twice, unless several runs change what it reads, or profiles
+are merged or attached, or the clock was set back.
+"""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from engine.flow.effect import Attach, Effect, Merge
 from engine.flow.plan import PlannedNode
 from engine.flow.run_state import RunState
 from engine.profile.document import Members, Profile
 from engine.profile.fold import fold
+from engine.profile.operations import Operation
 from engine.profile.profile_view import profile_view
 from engine.tracking.unit.event import MAX_DEPTH, UnitEvent, segment_event
 from engine.tracking.unit.triggers import Triggers
@@ -18,8 +26,17 @@ from engine.tracking.unit.triggers import Triggers
 MAX_CROSSINGS = 1_000  # segments that a unit's profile enters and leaves, where flows are triggered by it
 
 
+class _Evaluation(Struct, frozen=True):
+    """Which conditions hold for a profile after some operations of its unit."""
+
+    profile: Profile
+    operations: tuple[Operation, ...]
+    at: int
+    holds: Mapping[str, bool]
+
+
 class Membership:
-    """What the flows have been told of, and what is still to be told. `now` (ms) is the unit's time."""
+    """The segments that flows know of, and the segment events that are still to run. `now` (ms) is the unit's time."""
 
     def __init__(self, triggers: Triggers, now: int, save: bool) -> None:
         self._triggers = triggers
@@ -27,36 +44,64 @@ class Membership:
         self._save = save  # whether events of the system are stored, when no event of a client caused them
         self._members: set[str] = set()  # the segments that the profile is known to belong to
         self._crossings = 0
+        self._last: _Evaluation | None = None
+        self._now = now
         self.at = now  # the time of segments: a profile's never goes back
         self.queued_events: deque[UnitEvent] = deque()  # segments that were entered or left, in that order
 
-    def begin(self, profile: Profile, tree: dict[str, Any]) -> Profile:
-        """Begin with a profile that shows `tree`; gives it as it stands by now."""
+    def begin(self, profile: Profile, view: dict[str, Any]) -> Profile:
+        """Begin with a profile and its view; return it with its windowed segments brought up to date."""
         self.at = max(self.at, profile.evaluated_at)
-        self._members = set(tree["segments"])
-        return self._project.segment_rules.with_time_passed(profile, tree, self.at)
+        self._members = set(view["segments"])
+        return self._project.segment_rules.with_time_passed(profile, view, self.at)
 
     def with_segments(self, state: RunState) -> RunState:
-        """The sight with its profile's conditional segments recomputed."""
-        conditional, profile = self._project.segment_rules, state.profile
-        if profile is None or not (conditional.rules or profile.conditional):
+        """Return the state with its profile's conditional segments recomputed."""
+        rules, profile = self._project.segment_rules, state.profile
+        if profile is None or not (rules.rules or profile.conditional):
             return state
         self.at = max(self.at, profile.evaluated_at)
         view = state.scope["profile"]
-        held = conditional.members(profile, conditional.scope_of(profile, view, self.at, state.operations), self.at)
-        gone = set(profile.conditional) - conditional.names  # they have no condition any more
+        holds = self._evaluate(state, profile, view)
+        conditional = rules.members(profile, holds, self.at)
+        gone = set(profile.conditional) - rules.names  # they have no condition any more
         if gone:
             gone -= set(fold(profile).get("segments", ()))
-        manual = [name for name in view["segments"] if name not in conditional.names and name not in gone]
-        segments = Members(sorted([*manual, *held]))
-        if segments == view["segments"] and held == profile.conditional:
-            return state
-        told = state.with_scope({**state.scope, "profile": {**view, "segments": segments}})
-        told.profile = msgspec.structs.replace(profile, conditional=held)
-        return told
+        manual = [name for name in view["segments"] if name not in rules.names and name not in gone]
+        segments = Members(sorted([*manual, *conditional]))
+        if segments != view["segments"] or conditional != profile.conditional:
+            state = state.with_scope({**state.scope, "profile": {**view, "segments": segments}})
+            state.profile = profile = msgspec.structs.replace(profile, conditional=conditional)
+        self._last = _Evaluation(profile, state.operations, self.at, holds)
+        return state
+
+    def with_membership(self, profile: Profile, view: dict[str, Any], state: RunState) -> Profile:
+        """Return a profile as it is committed, with its segments; `state` is the unit's last one.
+
+        The last evaluation is reused where it saw what is committed: the same profile and operations, at the time at
+        which they are committed.
+        """
+        rules, last = self._project.segment_rules, self._last
+        holds = None
+        if last is not None and last.profile is state.profile and not rules.reads_all:
+            same = last.operations == state.operations and last.at == self.at == self._now
+            holds = last.holds if same else None
+        return rules.with_membership(profile, view, self.at, holds)
+
+    def _evaluate(self, state: RunState, profile: Profile, view: dict[str, Any]) -> Mapping[str, bool]:
+        """Return which conditions hold, testing only those that may differ from the last evaluation."""
+        rules, last, done = self._project.segment_rules, self._last, state.operations
+        scope = rules.scope_of(profile, view, self.at, done)
+        if last is None or last.profile is not profile or last.at != self.at:
+            return rules.holds(scope)
+        known = len(last.operations)
+        if last.operations != done[:known]:  # of a run that failed afterwards
+            return rules.holds(scope)
+        touched = rules.touched(done[known:])
+        return {**last.holds, **rules.holds(scope, touched)} if touched else last.holds
 
     def with_current_standing(self, profile: Profile, effects: list[tuple[PlannedNode, Effect]]) -> Profile:
-        """A profile that was attached, with what its segments remember brought up to date."""
+        """Return a profile that was attached, with its windowed segments brought up to date."""
         conditional, rules = self._project.segment_rules, self._project.settings.fields
         for _, effect in effects:
             if isinstance(effect, Attach) and conditional.windowed:
@@ -65,14 +110,14 @@ class Membership:
         return profile
 
     def brought(self, effect: Effect) -> Iterable[str]:
-        """The segments to which a profile belonged that an effect brings in: joining it is not entering them."""
+        """Return the segments of a profile that an effect brings in: joining it is not entering them."""
         if not self._triggers.segment_events or not isinstance(effect, Merge | Attach):
             return ()
         profile = effect.other if isinstance(effect, Merge) else effect.profile
         return (*fold(profile).get("segments", ()), *profile.conditional)
 
     def segment_events(self, state: RunState, parent: UnitEvent | None, known: Iterable[str] = ()) -> list[UnitEvent]:
-        """An event for each segment that the profile has entered or left, if a flow is triggered by it."""
+        """Return an event for each segment that the profile has entered or left, if a flow is triggered by it."""
         if not self._triggers.segment_events or state.profile is None:
             return []
         before, now = self._members | set(known), set(state.scope["profile"]["segments"])
@@ -85,7 +130,7 @@ class Membership:
         return found
 
     def queue_events(self, state: RunState, crossings: list[UnitEvent]) -> None:
-        """Take it that the flows will be told of these, and that the profile belongs where `sight` says."""
+        """Queue these segment events, and make the segments of `state` the new baseline."""
         self.queued_events.extend(crossings)
         self._crossings += len(crossings)
         if state.profile is not None:

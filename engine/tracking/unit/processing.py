@@ -1,14 +1,14 @@
-"""The work of one unit: its events run in order through the flows they trigger, and what comes of it. Pure.
+"""Processing: the events of one unit run in order through the flows that they trigger. Pure: no I/O, no clock.
 
-`go` yields the machines that wait for the world; whoever drives them takes up `go` again when they are over. A unit
-that is run again is a new `UnitRun` on newer documents, with the same time, seed and ids.
+`UnitRun.run` yields each machine that has asked something; its driver answers until the machine is over, and then
+resumes `run`. A unit that is run again is a new `UnitRun` on newer documents, with the same time, seed and ids.
 """
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
 from engine.flow.ask import ProfileReply, ProfilesReply
 from engine.flow.consents import missing_consent
@@ -16,19 +16,20 @@ from engine.flow.effect import Attach, AttachSession, CachePut, ClaimKey, Effect
 from engine.flow.machine import MAX_EMITTED, Machine
 from engine.flow.plan import Flow
 from engine.flow.rendering import cut_all, render, show_effect
-from engine.flow.run import Identify, Inputs, IssuedAsk
+from engine.flow.run import Inputs, IssuedAsk
 from engine.flow.run_state import OPERATIONS, RunState, initial_state
 from engine.flow.trace import Trace
 from engine.ports.records import Session
 from engine.profile.consent import decision_operations
-from engine.profile.document import Profile, Scalar
+from engine.profile.document import Profile
 from engine.profile.fold import fold
 from engine.profile.merge import connected
 from engine.profile.operations import Refused
 from engine.profile.profile_view import metadata, profile_view
 from engine.profile.visits import record_visit
-from engine.project.source import Source, source_view
+from engine.project.source import Source
 from engine.tracking.intake.consent import CONSENT_CHANGED, decisions_of
+from engine.tracking.unit.effects import FlowResult, RanEvent, UnitContext, UnitEffects
 from engine.tracking.unit.event import MAX_DEPTH, UnitEvent, child_event
 from engine.tracking.unit.membership import MAX_CROSSINGS, Membership
 from engine.tracking.unit.triggers import Triggers
@@ -42,81 +43,41 @@ class PendingRun(Struct, frozen=True):
     event: str
 
 
-class UnitContext(Struct, frozen=True, kw_only=True):
-    """What a unit starts from. `now` (ms), `seed` and all ids are drawn once, for all its runs."""
-
-    source: Source
-    session: Session | None
-    profile: Profile | None
-    view: dict[str, Any] | None  # the shown profile, when it is known already
-    acting: str | None
-    now: int
-    seed: str
-    identify: Identify
-    debug: bool | str = False
-    proven: dict[str, Scalar] = field(default_factory=dict)  # keys of the sender, by path
-    meets: bool = True  # whether somebody has come: an event, not just time
-    visit: bool = False  # whether a visit begins
-    save: bool = True  # whether events of the system are stored
-
-
-class FlowResult(Struct, frozen=True):
-    """One flow's part in one event: a run, or why there was none."""
-
-    event: UnitEvent
-    flow: str
-    version: str
-    outcome: str
-    trace: dict[str, Any] | None = None
-    other_profiles: tuple[str, ...] = ()  # the profiles that it was shown beside its own
-
-
 class UnitRun:
-    """Runs a unit's events. After `go` is exhausted, the public attributes say what came of it."""
+    """Runs a unit's events. Once `run` is exhausted, `effects` holds all that the runs did."""
 
     def __init__(
         self,
         triggers: Triggers,
-        start: UnitContext,
+        context: UnitContext,
         ticks: Callable[[], float],
         sampled: Callable[[UnitEvent, Flow], bool],
     ) -> None:
         self.triggers = triggers
         self.project = project = triggers.project
-        self.start = start
+        self.context = context
         self.ticks = ticks
         self.sampled = sampled
-        self.membership = Membership(triggers, start.now, start.save)
-        profile, shown = self._begun(start)
+        self.membership = Membership(triggers, context.now, context.save)
+        profile, view = self._profile_at_start(context)
         self.inputs = Inputs(
             event={},
-            session=session_view(start.session),
-            source=source_view(start.source),
+            session=session_view(context.session),
+            source=source_view(context.source),
             profile=profile,
-            now=start.now,
-            seed=start.seed,
-            acting_id=start.acting,
-            identify=start.identify,
+            now=context.now,
+            seed=context.seed,
+            acting_id=context.acting,
+            identify=context.identify,
             fields=tuple(project.settings.fields.items()),
             keys=project.settings.keys,
-            proven=start.proven,
+            proven=context.proven,
         )
-        self.state = self.membership.with_segments(initial_state(self.inputs, shown))
+        self.state = self.membership.with_segments(initial_state(self.inputs, view))
         self.membership.queue_events(self.state, self.membership.segment_events(self.state, None))
-        self.done: list[
-            tuple[UnitEvent, dict[str, Any], str | None]
-        ] = []  # the event, as seen at its end, its profile's id
-        self.ran: list[FlowResult] = []
-        self.response: dict[str, Any] = {}
-        self.logs: list[dict[str, Any]] = []
-        self.claims: list[ClaimKey] = []
-        self.merged: list[Profile] = []
-        self.attached: Profile | None = None
-        self.session_attached: AttachSession | None = None
-        self.cache: list[CachePut] = []
-        self.foreign = False  # a profile that is not the sender's own has been seen
-        self.emitted = 0
-        self.runs = 0
+        self.effects = UnitEffects(context, self.membership, self.state)
+        self._emitted = 0
+        self._runs = 0
 
     def run(self, events: list[UnitEvent]) -> Iterator[PendingRun]:
         """Run `events` in order; each one's children run before the next."""
@@ -125,12 +86,13 @@ class UnitRun:
                 yield from self._crossed()
             yield from self._event(event)
         yield from self._crossed()
+        self.effects.state = self.state
 
     def _crossed(self) -> Iterator[PendingRun]:
         """Run the events of segments that were entered or left, in the order in which that happened."""
-        untold = self.membership.queued_events
-        while untold:
-            yield from self._event(untold.popleft())
+        queued = self.membership.queued_events
+        while queued:
+            yield from self._event(queued.popleft())
 
     def _event(self, event: UnitEvent) -> Iterator[PendingRun]:
         self._show(event)
@@ -138,15 +100,15 @@ class UnitRun:
         flows, quiet = self.triggers.of(event.type)
         if event.origin == "system":
             flows = self.triggers.of_system(event.type)
-        before = self.runs
+        before = self._runs
         if event.type == CONSENT_CHANGED and event.origin == "client":
             self._decide(event)
         for flow in flows:
             yield from self._flow(flow, event, children)
-        if self.start.debug:
-            self._tell_quiet(event, quiet)
-        if event.origin != "system" or self.runs > before:  # a system event that started nothing is nothing
-            self.done.append((event, self.state.scope["event"], self.state.acting_id))
+        if self.context.debug:
+            self._record_quiet(event, quiet)
+        if event.origin != "system" or self._runs > before:  # a system event that started nothing is nothing
+            self.effects.events.append(RanEvent(event, self.state.scope["event"], self.state.acting_id))
         yield from self._crossed()
         for child in children:
             yield from self._event(child)
@@ -155,39 +117,36 @@ class UnitRun:
         """Write the consents that the sender gives or takes back, before flows see the event."""
         if self.state.profile is None:
             reason = {"expression": f"event.type == '{CONSENT_CHANGED}'", "values": {"profile": "no profile"}}
-            self._tell_decided(event, "filtered", {"reason": reason})
+            self._record_decision(event, "filtered", {"reason": reason})
             return
         known = self.state.scope["profile"]["consents"]
         try:
-            operations = tuple(decision_operations(known, decisions_of(event.properties), self.start.now))
+            operations = tuple(decision_operations(known, decisions_of(event.properties), self.context.now))
             self.state = self.membership.with_segments(self.state.after("", None, operations))
             self.membership.queue_events(self.state, self.membership.segment_events(self.state, event))
         except Refused as refused:
-            self._tell_decided(event, "failed", {"reason": str(refused)})
+            self._record_decision(event, "failed", {"reason": str(refused)})
         else:
-            self._tell_decided(event, "finished", {"operations": [show_effect(one) for one in operations]})
+            self._record_decision(event, "finished", {"operations": [show_effect(one) for one in operations]})
 
-    def _tell_decided(self, event: UnitEvent, outcome: str, told: dict[str, Any]) -> None:
-        if self.start.debug:
-            self.ran.append(FlowResult(event, "", "", outcome, told))
+    def _record_decision(self, event: UnitEvent, outcome: str, trace: dict[str, Any]) -> None:
+        if self.context.debug:
+            self.effects.flows.append(FlowResult(event, "", "", outcome, trace))
 
     def _show(self, event: UnitEvent) -> None:
-        scope = {**self.state.scope, "event": event.view(self.start.now), "nodes": {}}
-        self.state = self._with(scope)
-
-    def _with(self, scope: dict[str, Any]) -> RunState:
-        return self.state.with_scope(scope)
+        scope = {**self.state.scope, "event": event.view(self.context.now), "nodes": {}}
+        self.state = self.state.with_scope(scope)
 
     # ---- one flow for one event -------------------------------------------------------------------------------------
 
     def _flow(self, flow: Flow, event: UnitEvent, children: list[UnitEvent]) -> Iterator[PendingRun]:
         no = self._not_run(flow)
         if no is not None:
-            if self.start.debug:
-                self.ran.append(FlowResult(event, flow.name, flow.version, no[0], {"reason": no[1]}))
+            if self.context.debug:
+                self.effects.flows.append(FlowResult(event, flow.name, flow.version, no[0], {"reason": no[1]}))
             return
-        self.runs += 1
-        trace = Trace(self.ticks) if self.start.debug or self.sampled(event, flow) else None
+        self._runs += 1
+        trace = Trace(self.ticks) if self.context.debug or self.sampled(event, flow) else None
         before = self.state
         state = before if flow.profile != "none" else self._without_profile()
         inputs = msgspec.structs.replace(self.inputs, event=state.scope["event"], flow=flow.name)
@@ -203,18 +162,18 @@ class UnitRun:
         self._record(machine, event, trace)
 
     def _taint(self, machine: Machine) -> None:
-        """Note whether the run was shown somebody else's profile, whatever came of the run."""
-        own = self.start.profile.ids if self.start.profile is not None else ()
+        """Note whether the run, whatever its outcome, was shown a profile that is not the sender's own."""
+        own = self.context.profile.ids if self.context.profile is not None else ()
         for index, profile in _met(machine):
             strange = set(profile.ids).isdisjoint(own) and not _proves(machine, index, profile)
-            self.foreign = self.foreign or strange
+            self.effects.foreign = self.effects.foreign or strange
 
     def _not_run(self, flow: Flow) -> tuple[str, dict[str, Any]] | None:
         """Why `flow` is not run although the event's type matches: the outcome and the reason."""
         trigger, scope = flow.trigger, self.state.scope
-        if not trigger.matches_source(self.start.source.source):
+        if not trigger.matches_source(self.context.source.source):
             patterns = ", ".join(trigger.sources)
-            values = {"source.id": self.start.source.source}
+            values = {"source.id": self.context.source.source}
             return "not-triggered", {"expression": f"source.id matches {patterns}", "values": values}
         if trigger.when is not None and not trigger.when.test(scope):
             said = trigger.when.explain(scope)
@@ -253,56 +212,56 @@ class UnitRun:
         if membership.in_a_circle(event, crossings):
             return f"segments entered and left in a circle: at most {MAX_CROSSINGS} in a unit, {MAX_DEPTH} deep"
         emits = [(node.id, effect) for node, effect in effects if isinstance(effect, Emit)]
-        if emits and (event.depth >= MAX_DEPTH or self.emitted + len(emits) > MAX_EMITTED):
+        if emits and (event.depth >= MAX_DEPTH or self._emitted + len(emits) > MAX_EMITTED):
             return f"events emitting events: at most {MAX_EMITTED} in a unit, {MAX_DEPTH} deep"
-        self.emitted += len(emits)
+        self._emitted += len(emits)
         for i, (at, emit) in enumerate(emits):
             children.append(child_event(event, machine.flow.name, at, i, emit.type, emit.properties))
         for node, effect in effects:
-            if type(effect) not in OPERATIONS:  # those are in the sight already
+            if type(effect) not in OPERATIONS:  # those are in the state already
                 self._keep(machine, event, node.id, effect)
         self.state = final
         membership.queue_events(final, crossings)
         return ""
 
     def _keep(self, machine: Machine, event: UnitEvent, node: str, effect: Effect) -> None:
-        """Keep what a run did beside changing what is seen."""
+        """Keep an effect that does not change the state."""
         match effect:
             case Respond():
-                self.response.update(effect.values)
+                self.effects.response.update(effect.values)
             case Log():
                 where = {"flow": machine.flow.name, "node": node, "event": event.id}
-                self.logs.append({"level": effect.level, "message": effect.message, **where})
+                self.effects.logs.append({"level": effect.level, "message": effect.message, **where})
             case ClaimKey() if self._may_claim(effect):
-                self.claims.append(effect)
+                self.effects.claims.append(effect)
             case Merge():
-                self.merged.append(effect.other)
-            case Attach() if self.attached is None and self.start.profile is None:
-                self.attached = effect.profile
+                self.effects.merged.append(effect.other)
+            case Attach() if self.effects.attached is None and self.context.profile is None:
+                self.effects.attached = effect.profile
             case AttachSession():
-                self.session_attached = effect
+                self.effects.session_attached = effect
             case CachePut():
-                self.cache.append(effect)
+                self.effects.cache.append(effect)
             case _:
                 pass
 
     def _may_claim(self, claim: ClaimKey) -> bool:
         """Whether a key is kept: never of a source that may not identify, a claimed one again only with authority."""
-        identify = self.start.identify
+        identify = self.context.identify
         return claim.proven or identify == "trust" or (identify == "link" and not claim.again)
 
-    def _begun(self, start: UnitContext) -> tuple[Profile | None, dict[str, Any] | None]:
-        """The profile that the unit begins with, as it stands and shows now that an event has come."""
-        profile, rules = start.profile, self.project.settings.fields
+    def _profile_at_start(self, context: UnitContext) -> tuple[Profile | None, dict[str, Any] | None]:
+        """Return the profile that the unit starts with, and its view, as they are now that an event has come."""
+        profile, rules = context.profile, self.project.settings.fields
         if profile is None:
             return None, None
-        before = start.view or profile_view(profile, fold(profile, rules))
+        before = context.view or profile_view(profile, fold(profile, rules))
         profile = self.membership.begin(profile, before)
-        if start.meets and start.acting is not None:
-            profile = record_visit(profile, start.acting, start.now, start.visit)
+        if context.has_events and context.acting is not None:
+            profile = record_visit(profile, context.acting, context.now, context.visit)
         return profile, {**before, "metadata": metadata(profile)}
 
-    # ---- what is told -----------------------------------------------------------------------------------------------
+    # ---- results ----------------------------------------------------------------------------------------------------
 
     def _record(self, machine: Machine, event: UnitEvent, trace: Trace | None) -> None:
         if trace is None and (machine.outcome == "failed" or (machine.replies and machine.could_not_identify())):
@@ -311,19 +270,22 @@ class UnitRun:
         document = render(trace, machine) if trace is not None else None
         met = tuple(dict.fromkeys([profile.id for _, profile in _met(machine)])) if machine.replies else ()
         outcome = machine.outcome or "failed"
-        self.ran.append(FlowResult(event, machine.flow.name, machine.flow.version, outcome, document, met))
+        self.effects.flows.append(FlowResult(event, machine.flow.name, machine.flow.version, outcome, document, met))
 
-    def _tell_quiet(self, event: UnitEvent, quiet: tuple[Flow, ...]) -> None:
+    def _record_quiet(self, event: UnitEvent, quiet: tuple[Flow, ...]) -> None:
         """The flows whose event type did not match: all when no flow's did, or on demand; else one counted line."""
-        listed = self.start.debug == "all" or len(quiet) == len(self.project.flows)
+        listed = self.context.debug == "all" or len(quiet) == len(self.project.flows)
         if listed:
             for flow in quiet:
                 patterns = ", ".join(flow.trigger.events)
                 reason = {"expression": f"event.type matches {patterns}", "values": {"event.type": event.type}}
-                self.ran.append(FlowResult(event, flow.name, flow.version, "not-triggered", {"reason": reason}))
+                self.effects.flows.append(
+                    FlowResult(event, flow.name, flow.version, "not-triggered", {"reason": reason})
+                )
         elif quiet:
-            told = f'{len(quiet)} more flows take other event types (debugger: "all" lists them)'
-            self.ran.append(FlowResult(event, "", "", "not-triggered", {"reason": {"expression": told, "values": {}}}))
+            note = f'{len(quiet)} more flows take other event types (debugger: "all" lists them)'
+            reason = {"expression": note, "values": {}}
+            self.effects.flows.append(FlowResult(event, "", "", "not-triggered", {"reason": reason}))
 
 
 def _met(machine: Machine) -> Iterator[tuple[int, Profile]]:
@@ -347,8 +309,13 @@ def _proves(machine: Machine, index: int, profile: Profile) -> bool:
     )
 
 
+def source_view(source: Source) -> dict[str, Any]:
+    """Return the `source` that flows see: never its key or its secret."""
+    return {"id": source.source, "kind": source.kind, "consent": source.consent}
+
+
 def session_view(session: Session | None) -> dict[str, Any] | None:
-    """What flows see as `session`."""
+    """Return the `session` that flows see."""
     if session is None:
         return None
     return {

@@ -1,24 +1,26 @@
-"""A unit that is to be done: what is drawn once for all its runs."""
+"""A unit request: one unit of work to do, with everything that stays the same in each of its runs."""
 
 from collections.abc import Callable, Mapping
 
 from msgspec import Struct, structs
 
 from engine.flow.ask import Reply
-from engine.ports.records import ProcessedEvent
+from engine.ports.ids import is_placeholder, short_hash
+from engine.ports.records import ProcessedEvent, Rejected
+from engine.ports.world import Clock
 from engine.project.source import Source
-from engine.tracking.intake.payload import Intake
+from engine.tracking.intake.payload import Intake, Refusal
 from engine.tracking.unit.event import UnitEvent, client_event
 
 ReplyKey = tuple[str, str, str, int, int, bytes]  # event, flow, node, number of the ask, attempt, what was asked
 
 
 class UnitRequest(Struct, frozen=True):
-    """A unit to be done; one without events looks at its profile anew.
+    """A unit to do; one without events only re-evaluates the segments of its profile.
 
-    `replies` are those from outside, in the order in which they came: they are not asked again.
-    `deadline` is when (in the clock's ticks) the answer cannot wait any longer. `again` says that the unit may have
-    been committed before, when nobody heard of it.
+    `replies` are those from outside, in the order in which they came: they are not asked again in a rerun. `deadline`
+    is the clock's tick from which the answer cannot wait any longer. `again` says that the unit may have been committed
+    before, without anybody hearing of it.
     """
 
     source: Source
@@ -30,9 +32,52 @@ class UnitRequest(Struct, frozen=True):
     replies: dict[ReplyKey, Reply]
     again: bool = False
 
+    @classmethod
+    def of(cls, intake: Intake, source: Source, clock: Clock, new_id: Callable[[], str]) -> "UnitRequest":
+        """Return the request of an intake, with a time, a seed and ids drawn now. It may be one for `units_of`."""
+        events = client_events(intake, new_id)
+        deadline = clock.ticks() + source.answer_within / 1000
+        return cls(source, intake, events, clock.now(), new_id(), deadline, {})
+
+    def rejected(self) -> tuple[Rejected, ...]:
+        """Return the records of the events that could not be accepted."""
+        return rejected_records(self.intake, self.now, self.seed) if self.intake.rejected else ()
+
+
+def rejected_records(intake: Intake, now: int, seed: str) -> tuple[Rejected, ...]:
+    """Return the records of the rejected events of an intake, under ids that follow from `seed`."""
+    return tuple(
+        [
+            Rejected(
+                id=short_hash("rejected", seed, str(one.index)),
+                source=intake.source,
+                at=now,
+                reason=one.reason,
+                at_field=one.at,
+                session=intake.session,
+                body=one.body,
+                profile=intake.profile,
+            )
+            for one in intake.rejected
+        ]
+    )
+
+
+def with_session(intake: Intake, source: Source, new_id: Callable[[], str]) -> Intake:
+    """Return the intake with a session id, a new one where its source makes them. Raises `Refusal` without any."""
+    session = intake.session
+    if session is not None and is_placeholder(session):
+        session = None
+    if session is None and not intake.sessionless:
+        if source.sessions != "made":
+            detail = "a payload needs `session.id`: make one per visit on the client (a uuid4) and send it each time"
+            raise Refusal("malformed", detail, "/session/id")
+        session = new_id()
+    return intake if session == intake.session else structs.replace(intake, session=session)
+
 
 def client_events(intake: Intake, new_id: Callable[[], str]) -> tuple[UnitEvent, ...]:
-    """The events of a payload, each with an id."""
+    """Return the events of an intake, each with an id."""
     ids: set[str] = set()
     found = []
     for event in intake.events:
@@ -43,7 +88,7 @@ def client_events(intake: Intake, new_id: Callable[[], str]) -> tuple[UnitEvent,
 
 
 def units_of(request: UnitRequest) -> list[UnitRequest]:
-    """The units of a payload: each profile-less event is one, and what was rejected is kept with the first."""
+    """Return the units of a payload: one for each profile-less event; the first one records the rejected events."""
     if not request.intake.profile_less or len(request.events) < 2:
         return [request]
     parts = []
@@ -57,7 +102,7 @@ def units_of(request: UnitRequest) -> list[UnitRequest]:
 def split_duplicates(
     request: UnitRequest, marks: Mapping[str, ProcessedEvent]
 ) -> tuple[dict[int, ProcessedEvent], list[UnitEvent]]:
-    """The marks of those events that have taken effect before, by index; and the others, each id once."""
+    """Return the marks of the events that have taken effect before, by index; and the other events, each id once."""
     found: dict[int, ProcessedEvent] = {}
     fresh: list[UnitEvent] = []
     seen: set[str] = set()
@@ -72,7 +117,7 @@ def split_duplicates(
 
 
 def committed_earlier(request: UnitRequest, marks: dict[int, ProcessedEvent]) -> list[UnitEvent]:
-    """The events that took effect when this very unit was tried before, each once; `marks` are by index."""
+    """Return the events that took effect in an earlier try of this very unit, each once; `marks` are by index."""
     if not request.again:
         return []
     found: dict[str, UnitEvent] = {}

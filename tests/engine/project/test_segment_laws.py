@@ -18,7 +18,6 @@ from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
 from engine.project.segment import Segment
 from engine.tracking.operations.reevaluation import Reevaluation
-from engine.tracking.unit.triggers import Triggers
 from storage.elasticsearch.store import ElasticsearchStore
 from storage.memory import MemoryStore
 from storage.sqlite.store import SqliteStore
@@ -125,7 +124,7 @@ class Story:
 
     async def remind(self) -> None:
         store = self.collector.store
-        await Reevaluation(self.collector.tracker).due(1, 1000)
+        await Reevaluation(self.collector.pipeline).due(1, 1000)
         assert await store.due(self.collector.clock.now(), 10) == []
 
     async def people(self) -> list[Profile]:
@@ -135,7 +134,7 @@ class Story:
     def from_scratch(self, profile: Profile) -> list[str]:
         """The segments of a profile by its conditions alone, windows apart."""
         now, seen = self.collector.clock.now(), profile_view(profile, fold(profile))
-        scope = self.collector.tracker.project.segment_rules.scope_of(profile, seen, now)
+        scope = self.collector.pipeline.project.segment_rules.scope_of(profile, seen, now)
         by_hand = fold(profile).get("segments", ())
         held = [
             name
@@ -150,7 +149,7 @@ class Story:
             seen = profile_view(profile, fold(profile))
             windowed = {name for name, segment in self.segments.items() if segment is not None and segment.windowed}
             assert [name for name in seen["segments"] if name not in windowed] == self.from_scratch(profile)
-            conditional = self.collector.tracker.project.segment_rules
+            conditional = self.collector.pipeline.project.segment_rules
             assert (
                 conditional.with_membership(profile, seen, self.collector.clock.now()).conditional
                 == profile.conditional
@@ -214,9 +213,9 @@ def test_when_segments_change_all_are_as_if_they_had_always_been_so(todo, orders
         told = Story(MemoryStore(), {"by_hand": None, **orders[0]})
         for segments in orders:
             told.segments = {"by_hand": None, **segments}
-            told.collector.tracker.triggers = Triggers(project(*FLOWS, segments=told.segments))
+            told.collector.pipeline.use(project(*FLOWS, segments=told.segments))
             await told.play(todo)
-            progress = await Reevaluation(told.collector.tracker).renew(1, 1000)
+            progress = await Reevaluation(told.collector.pipeline).renew(1, 1000)
             assert progress.ended is not None
             await told.check()
 
@@ -246,9 +245,9 @@ async def tell_on_elasticsearch(server: str, todo: list[tuple[Any, ...]]) -> Non
         await told.check()
         await told.check_history()
         told.segments = BY_TIME
-        told.collector.tracker.triggers = Triggers(project(*FLOWS, segments=BY_TIME))
+        told.collector.pipeline.use(project(*FLOWS, segments=BY_TIME))
         await store._search.refresh(store._names.profiles)
-        assert (await Reevaluation(told.collector.tracker).renew(1, 1000)).ended is not None
+        assert (await Reevaluation(told.collector.pipeline).renew(1, 1000)).ended is not None
         await told.check()
     finally:
         await store.close()

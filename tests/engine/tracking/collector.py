@@ -12,6 +12,7 @@ from engine.ports.world import Performer
 from engine.project.project import Project
 from engine.tracking.intake.admission import admit, credential_matches
 from engine.tracking.intake.payload import read_track
+from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.tracker import Tracker
 
 
@@ -23,18 +24,19 @@ class Collector:
     ) -> None:
         self.keys = keys or {}  # of secret sources
         self.clock = ManualClock()
-        self.tracker = Tracker(project, store, performer or ScriptedPerformer(), self.clock, new_id)
+        self.pipeline = Pipeline(project, store, performer or ScriptedPerformer(), self.clock, new_id)
+        self.tracker = Tracker(self.pipeline)
         self.store = store
 
     async def track(
         self, body: dict[str, Any], *, profile_less: bool = False, debug: bool | str = True
     ) -> dict[str, Any]:
         """What `/track` answers to `body`, with the debugger on."""
-        if not self.tracker.loading.secret:
+        if not self.pipeline.loading.secret:
             await self.tracker.start()
         body = {**body, "options": {"debugger": debug, **body.get("options", {})}}
         intake = read_track(msgspec.json.encode(body), profile_less=profile_less)
-        source = admit(self.tracker.project.sources, intake.source, self.keys.get(intake.source), None)
+        source = admit(self.pipeline.project.sources, intake.source, self.keys.get(intake.source), None)
         answer = await self.tracker.track(credential_matches(intake, source, self.clock.now()), source)
         return msgspec.json.decode(msgspec.json.encode(answer.body))
 

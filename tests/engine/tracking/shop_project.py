@@ -36,7 +36,7 @@ LINKED = Source(source="shop", debugger=True)
 
 def ledger(shop: Shop) -> dict[str, int]:
     """What is not 0 in the ledger, which must add up."""
-    told = shop.tracker.ledger
+    told = shop.pipeline.ledger
     assert told.received == told.stored + told.processed + told.rejected + told.duplicate + told.queued
     names = ("stored", "processed", "rejected", "duplicate", "queued")
     return {name: count for name in names if (count := getattr(told, name))}

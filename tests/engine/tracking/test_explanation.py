@@ -29,7 +29,7 @@ async def test_the_condition_is_shown_with_what_it_reads(store: Store) -> None:
     condition = "counted('orders', '7d') > 0 and profile.traits.revenue > 100 and changed_at('traits.revenue') < now"
     collector = Collector(project(SET, COUNT, segments={"buyers": condition}), store)
     profile, now = await stored(collector), collector.clock.now()
-    told = explain_segment(collector.tracker.project, profile, "buyers", now)
+    told = explain_segment(collector.pipeline.project, profile, "buyers", now)
     assert told["values"] == {
         "counted('orders', '7d')": 1,
         "profile.traits.revenue": 200,
@@ -37,7 +37,7 @@ async def test_the_condition_is_shown_with_what_it_reads(store: Store) -> None:
         "now": now,
     }
     assert (told["member"], told["holds"], told["since"], told["due"]) == (False, False, None, now + 2)
-    later = explain_segment(collector.tracker.project, profile, "buyers", now + 5)
+    later = explain_segment(collector.pipeline.project, profile, "buyers", now + 5)
     assert (later["member"], later["holds"], later["late"]) == (False, True, True)
     assert 7 * DAY < later["due"] - now < 7 * DAY + 3_600_001
 
@@ -48,7 +48,7 @@ async def test_it_says_since_when(store: Store) -> None:
     await stored(collector)
     collector.clock.advance(DAY)
     profile = await stored(collector)
-    told = explain_segment(collector.tracker.project, profile, "rich", collector.clock.now())
+    told = explain_segment(collector.pipeline.project, profile, "rich", collector.clock.now())
     assert (told["member"], told["since"], told["late"], told["due"]) == (True, begun, False, None)
 
 
@@ -61,5 +61,5 @@ async def test_an_unknown_segment_is_told_with_what_there_is(store: Store, segme
     collector = Collector(project(SET, segments=segments), store)
     profile = await stored(collector)
     with pytest.raises(NoSuchSegment) as unknown:
-        explain_segment(collector.tracker.project, profile, "ritch", collector.clock.now())
+        explain_segment(collector.pipeline.project, profile, "ritch", collector.clock.now())
     assert str(unknown.value) == f"there is no segment `ritch`; {help}"

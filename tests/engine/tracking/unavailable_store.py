@@ -14,6 +14,7 @@ from engine.ports.store import Store, Unavailable
 from engine.project.project import Project
 from engine.tracking.intake.admission import admit
 from engine.tracking.intake.payload import read_track
+from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.spool.spooling import SpoolingTracker
 from tests.engine.tracking.collector import Collector
 
@@ -82,9 +83,8 @@ class Shop(Collector):
         self.away = store if isinstance(store, AwayStore) else AwayStore(store)
         self.store = self.away.store  # always there, for looking
         self.spool = spool
-        self.tracker: SpoolingTracker = SpoolingTracker(
-            project, self.away, ScriptedPerformer(), self.clock, new_id, spool
-        )
+        self.pipeline = Pipeline(project, self.away, ScriptedPerformer(), self.clock, new_id)
+        self.tracker: SpoolingTracker = SpoolingTracker(self.pipeline, spool)
         self._started = False
 
     async def start(self) -> None:
@@ -98,7 +98,7 @@ class Shop(Collector):
         await self.start()
         body = {**body, "options": {"debugger": debug, **body.get("options", {})}}
         intake = read_track(msgspec.json.encode(body), profile_less=profile_less)
-        source = admit(self.tracker.project.sources, intake.source, self.keys.get(intake.source), None)
+        source = admit(self.pipeline.project.sources, intake.source, self.keys.get(intake.source), None)
         answer = await self.tracker.track(intake, source)
         return msgspec.json.decode(msgspec.json.encode(answer.body))
 
@@ -106,5 +106,5 @@ class Shop(Collector):
         """The store is back, and everything that waits is brought to it."""
         self.away.away = False
         await self.start()
-        drained = await self.tracker.drain()
+        drained = await self.tracker.drain.run()
         assert (drained.reason, self.spool.entries) == (None, 0)

@@ -95,7 +95,7 @@ async def test_what_is_handed_over_is_what_forgetting_erases(
     monkeypatch.setattr(exporting, "AT_ONCE", 1)
     monkeypatch.setattr(exporting, "PAGE", 1)
     counted = Counter(kind for kind, _ in await exported(shop, ann))
-    forgetter = Forgetter(shop.store, shop.clock, shop.tracker, quiet_ms=0, pause=0)
+    forgetter = Forgetter(shop.store, shop.clock, shop.pipeline, quiet_ms=0, pause=0)
     erased = (await forgetter.finish(await forgetter.begin(ann, "n"))).erased
     kinds: tuple[Kind, ...] = ("sessions", "events", "runs", "rejected")
     assert [counted[kind] for kind in kinds] == [getattr(erased, kind) for kind in kinds] == [2, 3, 8, 3]

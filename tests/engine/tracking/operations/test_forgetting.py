@@ -57,7 +57,7 @@ def login(session: str, email: str, **more: Any) -> dict[str, Any]:
 
 
 def forgetter(shop: Collector, **more: Any) -> Forgetter:
-    return Forgetter(shop.store, shop.clock, shop.tracker, **{"quiet_ms": 0, "pause": 0, **more})
+    return Forgetter(shop.store, shop.clock, shop.pipeline, **{"quiet_ms": 0, "pause": 0, **more})
 
 
 async def forgotten(shop: Collector, id: str) -> Forgetting:
@@ -152,7 +152,7 @@ async def test_a_rejected_event_of_a_session_goes_too(shop: Collector) -> None:
 async def test_who_was_unmerged_before_stays(shop: Collector) -> None:
     ids = [(await shop.track(login(name, "ann@x.org", city=name)))["profile"]["id"] for name in ("phone", "desk")]
     (step,) = (await shop.store.profile(ids[0])).links  # type: ignore[union-attr]
-    await unmerge_served(shop.tracker, ids[0], step)
+    await unmerge_served(shop.pipeline, ids[0], step)
     cities = {(await shop.store.session("shop", name)).profile: name for name in ("phone", "desk")}  # type: ignore[union-attr]
     ann, other = sorted(cities, key=lambda one: cities[one] == "desk")
     await forgotten(shop, ann)
@@ -273,7 +273,7 @@ async def test_a_session_that_begins_while_its_profile_goes_is_refused_as_well(
     shop: Collector, opened: Callable[[], Store]
 ) -> None:
     id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
-    other = Collector(shop.tracker.project, opened())
+    other = Collector(shop.pipeline.project, opened())
 
     async def comes() -> None:
         await other.track(payload("seen", session="desk", profile={"id": id}))
@@ -351,7 +351,7 @@ async def test_nobody_takes_one_for_left_that_takes_long(shop: Collector, name: 
         raise AssertionError("nobody says that it is gone on with")
 
     store: Any = Meanwhile(shop.store, name, takes_long)
-    one = Forgetter(store, shop.clock, quiet_ms=0, pause=0, sign=0)
+    one = Forgetter(store, shop.clock, quiet_ms=0, pause=0, heartbeat=0)
     assert (await one.finish(await one.begin(id, "n"))).status == "complete"
 
 

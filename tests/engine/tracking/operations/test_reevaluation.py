@@ -9,8 +9,7 @@ from engine.language.expression import compile_condition
 from engine.ports.store import Store
 from engine.project.project import Project
 from engine.project.segment import Segment
-from engine.tracking.operations.reevaluation import BATCH, Reevaluation
-from engine.tracking.unit.triggers import Triggers
+from engine.tracking.operations.reevaluation import BATCH, Reevaluation, progress_of
 from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.conftest import Opener
 from tests.engine.tracking.pipeline.test_crossings import HISTORY, SET, history, revenue
@@ -22,12 +21,12 @@ LAPSED = {"lapsed": "profile.metadata.last_seen < now - days(30)"}
 
 def again(collector: Collector) -> Reevaluation:
     """What looks at the profiles of a collector's store."""
-    return Reevaluation(collector.tracker)
+    return Reevaluation(collector.pipeline)
 
 
 def swap(collector: Collector, other: Project) -> None:
     """Serve another project from now on."""
-    collector.tracker.triggers = Triggers(other)
+    collector.pipeline.use(other)
 
 
 async def visitors(collector: Collector, count: int) -> list[str]:
@@ -149,7 +148,7 @@ async def test_it_goes_on_where_it_ended_also_in_another_process(opened: Opener)
     begun = await again(collector).renew(1, 1)
     assert (begun.of, begun.looked, begun.ended) == (count, BATCH, None)
     reader = Collector(other, opened())
-    assert await again(reader).progress() == begun
+    assert await progress_of(reader.store) == begun
     halfway = await again(reader).renew(1, 1)
     assert (halfway.begun, halfway.looked) == (begun.begun, 2 * BATCH)
     done = await again(reader).renew(1, 1000)

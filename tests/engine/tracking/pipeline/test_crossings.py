@@ -6,6 +6,7 @@ from typing import Any
 from engine.language.expression import compile_condition
 from engine.ports.store import Store
 from engine.project.segment import Segment
+from engine.tracking.operations.reevaluation import reevaluate
 from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.conftest import Opener
 from tests.projects import payload, project
@@ -107,9 +108,9 @@ async def test_time_that_has_passed_is_noticed_before_the_next_event(store: Stor
     condition = "profile.metadata.last_seen < now - days(30)"
     collector = Collector(project(SET, lapsed, HISTORY, segments={"lapsed": condition}), store)
     first = await collector.track(revenue(1))
-    await collector.tracker.reevaluate(first["profile"]["id"])
+    await reevaluate(collector.pipeline, first["profile"]["id"])
     collector.clock.advance(31 * 86_400_000)
-    await collector.tracker.reevaluate(first["profile"]["id"])
+    await reevaluate(collector.pipeline, first["profile"]["id"])
     assert (await collector.profile(first["profile"]["id"]))["segments"] == ["lapsed"]
     collector.clock.advance(1000)
     assert (await collector.track(revenue(2)))["response"] == {"banner": "Welcome back"}
@@ -163,11 +164,11 @@ async def test_a_segment_with_a_window_is_entered_when_its_time_has_come(store: 
     collector = Collector(project(SET, HISTORY, segments={"steady": segment}), store)
     id = (await collector.track(revenue(200)))["profile"]["id"]
     collector.clock.advance(4_999)
-    assert not await collector.tracker.reevaluate(id)
+    assert not await reevaluate(collector.pipeline, id)
     collector.clock.advance(1)
-    assert await collector.tracker.reevaluate(id)
+    assert await reevaluate(collector.pipeline, id)
     assert await history(collector, id) == ["entered steady"]
-    assert not await collector.tracker.reevaluate(id)
+    assert not await reevaluate(collector.pipeline, id)
 
 
 async def test_nobody_is_met_when_a_profile_is_only_looked_at(store: Store) -> None:
@@ -175,7 +176,7 @@ async def test_nobody_is_met_when_a_profile_is_only_looked_at(store: Store) -> N
     id = (await collector.track(revenue(1)))["profile"]["id"]
     before = (await collector.profile(id))["metadata"]
     collector.clock.advance(40 * 86_400_000)
-    assert await collector.tracker.reevaluate(id)
+    assert await reevaluate(collector.pipeline, id)
     after = (await collector.profile(id))["metadata"]
     assert (after["last_seen"], after["visits"]) == (before["last_seen"], 1)
     assert (await store.counts()).events == 1
@@ -183,7 +184,7 @@ async def test_nobody_is_met_when_a_profile_is_only_looked_at(store: Store) -> N
 
 async def test_an_id_that_nobody_has_is_not_looked_at(store: Store) -> None:
     collector = Collector(project(SET, segments=RICH), store)
-    assert not await collector.tracker.reevaluate("nobody")
+    assert not await reevaluate(collector.pipeline, "nobody")
     assert (await store.counts()).profiles == 0
 
 
@@ -227,7 +228,7 @@ async def test_a_flow_counts_and_conditions_see_what_it_has_counted(store: Store
     assert step["values"] == {"counted('orders', '1h')": 3}
     assert (await collector.profile(id))["segments"] == ["buyers"]
     collector.clock.advance(2 * 3_600_000 + 60_000)
-    assert await collector.tracker.reevaluate(id)
+    assert await reevaluate(collector.pipeline, id)
     assert (await collector.profile(id))["segments"] == ["quiet"]
     assert await history(collector, id) == [
         "entered quiet", "left quiet", "entered buyers", "left buyers", "entered quiet"

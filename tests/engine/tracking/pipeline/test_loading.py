@@ -45,7 +45,7 @@ class Meanwhile:
 
 
 def request(shop: Collector, body: dict[str, Any]) -> UnitRequest:
-    return shop.tracker._request(read_track(msgspec.json.encode(body)), SHOP)
+    return UnitRequest.of(read_track(msgspec.json.encode(body)), SHOP, shop.clock, shop.pipeline.new_id)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ async def test_a_session_is_read_again_after_the_profile_that_was_read_after_it(
 ) -> None:
     ours, theirs, between = shops
     between.happens = lambda: theirs.track(payload("hit"))
-    loaded = await ours.tracker.loading.load(request(ours, payload("hit")), None)
+    loaded = await ours.pipeline.loading.load(request(ours, payload("hit")), None)
     assert loaded.known is not None
     assert loaded.session is not None
     assert (loaded.known.profile.version, loaded.session.version) == (1, 1)
@@ -76,16 +76,16 @@ async def test_a_session_that_belongs_to_another_profile_by_now_is_a_conflict(
     named = (await theirs.track(payload("hit", session="other")))["profile"]
     between.happens = lambda: theirs.track(payload("hit", profile=named))
     with pytest.raises(Conflict):
-        await ours.tracker.loading.load(request(ours, payload("hit")), None)
+        await ours.pipeline.loading.load(request(ours, payload("hit")), None)
 
 
 async def test_what_is_at_hand_is_what_would_be_loaded(shops: tuple[Collector, Collector, Meanwhile]) -> None:
     ours, _, _ = shops
     first = request(ours, payload("hit"))
-    assert ours.tracker.loading.at_hand(first, None) is None
+    assert ours.pipeline.loading.at_hand(first, None) is None
     told = await ours.track(payload("hit"))
     named = request(ours, payload("hit", profile=told["profile"]))
     for again in (first, named):
-        assert ours.tracker.loading.at_hand(again, None) == await ours.tracker.loading.load(again, None)
+        assert ours.pipeline.loading.at_hand(again, None) == await ours.pipeline.loading.load(again, None)
     strange = request(ours, payload("hit", profile={"id": "0" * 32}))
-    assert ours.tracker.loading.at_hand(strange, None) is None
+    assert ours.pipeline.loading.at_hand(strange, None) is None

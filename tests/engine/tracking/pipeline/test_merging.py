@@ -226,9 +226,9 @@ async def test_after_unmerging_each_side_has_its_own(opened: Opener, served: boo
     assert [session.id for session in await sessions_of(store, events)] == ["laptop", "phone"]
 
     if served:
-        undone = await unmerge_served(shop.tracker, laptop, step[:8])
+        undone = await unmerge_served(shop.pipeline, laptop, step[:8])
     else:
-        undone = await unmerge_stored(opened(), shop.tracker.project, shop.clock, laptop, step)
+        undone = await unmerge_stored(opened(), shop.pipeline.project, shop.clock, laptop, step)
     assert [known.profile.id for known in undone.profiles] == [phone, laptop]
     assert undone.still == ()
     for id, session, city in ((phone, "phone", "Rome"), (laptop, "laptop", "Oslo")):
@@ -246,13 +246,13 @@ async def test_after_unmerging_each_side_has_its_own(opened: Opener, served: boo
 async def test_what_was_set_apart_stays_apart_for_the_same_cause_and_may_be_joined_for_another(store: Store) -> None:
     shop = collector(store)
     phone, laptop, step = await two_in_one(shop)
-    await unmerge_served(shop.tracker, phone, step)
+    await unmerge_served(shop.pipeline, phone, step)
     answer = await login(shop, "laptop", email="ann@example.com")
     assert (steps_of(answer)[0]["port"], "set apart" in steps_of(answer)[0]["reason"]) == ("unchanged", True)
     assert (await shop.profile(laptop))["ids"] == [laptop]
     await shop.track(payload(event("alias", other=phone), session="laptop"))
     assert set((await shop.profile(laptop))["ids"]) == {phone, laptop}
-    undone = await unmerge_served(shop.tracker, phone, step)
+    undone = await unmerge_served(shop.pipeline, phone, step)
     assert (len(undone.profiles), [other.cause for other in undone.still]) == (1, ["alias"])
 
 
@@ -265,7 +265,7 @@ async def test_several_unmerges_one_after_another_take_a_profile_to_pieces(store
     assert profile is not None
     assert len(profile.ids) == 5
     for step in profile.links.values():
-        await unmerge_served(shop.tracker, step.right, step.id)
+        await unmerge_served(shop.pipeline, step.right, step.id)
     for id in ids:
         assert (await shop.profile(id))["ids"] == [id]
         assert (await shop.profile(id))["traits"] == {"count": 1}
@@ -280,9 +280,9 @@ async def test_ids_in_the_middle_lead_to_the_side_that_they_belong_to(store: Sto
     profile = await store.profile(c)
     assert profile is not None
     steps = {frozenset((step.left, step.right)): step.id for step in profile.links.values()}
-    await unmerge_served(shop.tracker, c, steps[frozenset((a, b))])
+    await unmerge_served(shop.pipeline, c, steps[frozenset((a, b))])
     assert [(await shop.profile(id))["id"] for id in (a, b, c)] == [a, b, b]
-    await unmerge_served(shop.tracker, c, steps[frozenset((b, c))])
+    await unmerge_served(shop.pipeline, c, steps[frozenset((b, c))])
     assert [(await shop.profile(id))["id"] for id in (a, b, c)] == [a, b, c]
 
 
@@ -293,7 +293,7 @@ async def test_conditional_segments_are_true_for_each_side(store: Store) -> None
     )
     phone, laptop, step = await two_in_one(shop)
     assert (await shop.profile(phone))["segments"] == ["busy"]
-    await unmerge_served(shop.tracker, phone, step)
+    await unmerge_served(shop.pipeline, phone, step)
     assert [(await shop.profile(id))["segments"] for id in (phone, laptop)] == [[], []]
 
 
@@ -309,7 +309,7 @@ async def test_what_is_not_there_cannot_be_undone(store: Store, id: str | None, 
     shop = collector(store)
     phone, _, _ = await two_in_one(shop)
     with pytest.raises(NotFound, match=told):
-        await unmerge_served(shop.tracker, id or phone, step)
+        await unmerge_served(shop.pipeline, id or phone, step)
 
 
 async def test_unmerging_beside_traffic_of_several_processes_loses_nothing(opened: Opener) -> None:
@@ -319,7 +319,7 @@ async def test_unmerging_beside_traffic_of_several_processes_loses_nothing(opene
         shops[n % 2].track(payload("counted", session=("phone", "laptop")[n % 3 % 2]), debug=False) for n in range(60)
     ]
     both: list[Any] = await asyncio.gather(
-        *counting[:30], unmerge_served(shops[1].tracker, laptop, step), *counting[30:]
+        *counting[:30], unmerge_served(shops[1].pipeline, laptop, step), *counting[30:]
     )
     undone = both[30]
     assert isinstance(undone, Unmerged)

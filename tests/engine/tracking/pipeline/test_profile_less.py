@@ -144,7 +144,7 @@ async def test_it_belongs_to_the_id_that_led_there_also_when_profiles_are_set_ap
     assert profile.id == first
     assert "e-1" in [found.id for found in await events_of(shop.store, profile, 10)]
     (step,) = profile.links
-    await unmerge_served(shop.tracker, first, step)
+    await unmerge_served(shop.pipeline, first, step)
     assert (await shop.profile(second))["traits"] == {"card": "c-2", "coupons": 1}
     assert (await shop.profile(first))["traits"] == {"card": "c-1"}
     for id, ids in ((first, []), (second, ["e-1"])):
@@ -173,7 +173,7 @@ async def _collect(shop: Collector, body: dict[str, Any]) -> None:
 
     intake = msgspec.structs.replace(read_track(msgspec.json.encode(body), profile_less=True), sessionless=True)
     await shop.tracker.start()
-    await shop.tracker.track(intake, admit(shop.tracker.project.sources, "shop", None, None))
+    await shop.tracker.track(intake, admit(shop.pipeline.project.sources, "shop", None, None))
 
 
 async def test_a_public_source_attaches_and_is_not_told(shop: Collector) -> None:

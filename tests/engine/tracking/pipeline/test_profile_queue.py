@@ -1,4 +1,4 @@
-"""Units of one profile: turns, what is ahead, and shared commits."""
+"""Units of one profile: they take turns, start from uncommitted state, and share commits."""
 
 import asyncio
 from typing import Any
@@ -8,6 +8,8 @@ from msgspec import structs
 
 from engine.ports.records import CacheEntry, IdentityKey, ProcessedEvent, ProfileWrite, SessionRead, Unit
 from engine.ports.store import Conflict, Store, Unavailable
+from engine.project.project import Project
+from engine.tracking.operations.reevaluation import reevaluate
 from engine.tracking.pipeline.profile_queue import MAX_TOGETHER, ProfileQueues
 from engine.tracking.unit.cache import ProfileCache
 from engine.tracking.unit.combine import combine_units
@@ -32,8 +34,8 @@ nodes:
 """
 
 
-class Gate:
-    """A store whose commits wait until they are let through, or fail."""
+class GatedStore:
+    """A store whose commits wait until the gate is open, or fail."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -41,14 +43,14 @@ class Gate:
         self.failures: list[Exception] = []
         self.open = asyncio.Event()
         self.one_by_one = False  # it closes behind each
-        self.knocked = asyncio.Event()
+        self.arrived = asyncio.Event()  # a commit is at the gate
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.store, name)
 
     async def commit(self, unit: Unit) -> None:
         self.units.append(unit)
-        self.knocked.set()
+        self.arrived.set()
         await self.open.wait()
         if self.one_by_one:
             self.open.clear()
@@ -57,36 +59,64 @@ class Gate:
         await self.store.commit(unit)
 
 
+class WatchedQueues(ProfileQueues):
+    """Queues that say when so many callers wait for a lock or for a commit that another caller makes."""
+
+    def __init__(self, store: Store, cache: ProfileCache, ledger: Ledger) -> None:
+        super().__init__(store, cache, ledger)
+        self._waiters: list[asyncio.Future[None]] = []
+        self._more = asyncio.Event()
+
+    def waiter(self) -> "asyncio.Future[None]":
+        waiter = super().waiter()
+        self._waiters.append(waiter)
+        self._more.set()
+        return waiter
+
+    async def waiting(self, callers: int) -> None:
+        while sum(not waiter.done() for waiter in self._waiters) < callers:
+            self._more.clear()
+            await self._more.wait()
+
+
+class Shop(Collector):
+    """A collector with watched queues."""
+
+    def __init__(self, project: Project, store: Store) -> None:
+        super().__init__(project, store)
+        self.queues = WatchedQueues(store, self.pipeline.cache, self.pipeline.ledger)
+        self.pipeline.queues = self.queues
+
+
 @pytest.fixture
-async def gate(store: Store) -> Gate:
-    gate = Gate(store)
+async def gate(store: Store) -> GatedStore:
+    gate = GatedStore(store)
     gate.open.set()
     await Collector(project(COUNT), gate).track(payload("hit"))
     gate.units.clear()
     return gate
 
 
-async def waiting(gate: Gate, shop: Collector, bodies: list[dict[str, Any]]) -> "list[asyncio.Task[dict[str, Any]]]":
-    """Requests under way: the first one's commit waits at the gate, the others have run."""
+async def waiting(gate: GatedStore, shop: Shop, bodies: list[dict[str, Any]]) -> "list[asyncio.Task[dict[str, Any]]]":
+    """Start requests: the first one's commit waits at the gate, and each of the others waits in its queue."""
     await shop.tracker.start()
     gate.open.clear()
-    gate.knocked.clear()
+    gate.arrived.clear()
     tasks = [asyncio.create_task(shop.track(body)) for body in bodies]
-    await gate.knocked.wait()
-    for _ in range(200):
-        await asyncio.sleep(0)
+    await gate.arrived.wait()
+    await shop.queues.waiting(len(bodies) - 1)
     return tasks
 
 
-async def hits(shop: Collector) -> int:
+async def hits(shop: Shop) -> int:
     session = await shop.store.session("shop", "s-1")
     assert session is not None
     assert session.profile is not None
     return int((await shop.profile(session.profile))["traits"]["hits"])
 
 
-async def test_units_that_wait_for_a_commit_share_the_next_one(gate: Gate) -> None:
-    shop = Collector(project(COUNT), gate)
+async def test_units_that_wait_for_a_commit_share_the_next_one(gate: GatedStore) -> None:
+    shop = Shop(project(COUNT), gate)
     tasks = await waiting(gate, shop, [payload("hit") for _ in range(20)])
     assert [task.done() for task in tasks] == [False] * 20
     gate.open.set()
@@ -95,8 +125,8 @@ async def test_units_that_wait_for_a_commit_share_the_next_one(gate: Gate) -> No
     assert await hits(shop) == 21
 
 
-async def test_what_rests_on_a_failed_commit_fails_with_it(gate: Gate) -> None:
-    shop = Collector(project(COUNT), gate)
+async def test_units_that_rest_on_a_failed_commit_fail_with_it(gate: GatedStore) -> None:
+    shop = Shop(project(COUNT), gate)
     tasks = await waiting(gate, shop, [payload("hit") for _ in range(5)])
     gate.failures.append(Unavailable("the disk is full"))
     gate.open.set()
@@ -107,8 +137,8 @@ async def test_what_rests_on_a_failed_commit_fails_with_it(gate: Gate) -> None:
     assert await hits(shop) == 2
 
 
-async def test_after_a_conflict_everything_that_rested_on_it_runs_again(gate: Gate) -> None:
-    shop = Collector(project(COUNT), gate)
+async def test_after_a_conflict_all_units_that_rested_on_it_run_again(gate: GatedStore) -> None:
+    shop = Shop(project(COUNT), gate)
     tasks = await waiting(gate, shop, [payload("hit") for _ in range(5)])
     await Collector(project(COUNT), gate.store).track(payload("hit"))  # another process
     gate.open.set()
@@ -116,52 +146,51 @@ async def test_after_a_conflict_everything_that_rested_on_it_runs_again(gate: Ga
     assert await hits(shop) == 7
 
 
-async def test_a_request_that_is_cancelled_before_its_commit_takes_nobody_with_it(gate: Gate) -> None:
-    shop = Collector(project(COUNT), gate)
+async def test_a_request_that_is_cancelled_before_its_commit_does_not_fail_the_others(gate: GatedStore) -> None:
+    shop = Shop(project(COUNT), gate)
     tasks = await waiting(gate, shop, [payload("hit") for _ in range(5)])
     tasks[0].cancel()  # the gate has not let it through: the others rested on it, and run again
     gate.open.set()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert [isinstance(outcome, asyncio.CancelledError) for outcome in outcomes] == [True, *[False] * 4]
     assert await hits(shop) == 5
-    assert (shop.tracker.ledger.received, shop.tracker.ledger.stored) == (4, 4)
+    assert (shop.pipeline.ledger.received, shop.pipeline.ledger.stored) == (4, 4)
 
 
-async def test_a_request_that_is_cancelled_once_it_has_boarded_is_stored_and_counted(gate: Gate) -> None:
-    shop = Collector(project(COUNT), gate)
+async def test_a_request_that_is_cancelled_once_it_is_enqueued_is_stored_and_counted(gate: GatedStore) -> None:
+    shop = Shop(project(COUNT), gate)
     tasks = await waiting(gate, shop, [payload("hit") for _ in range(5)])
     tasks[3].cancel()
     gate.open.set()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert [isinstance(outcome, asyncio.CancelledError) for outcome in outcomes] == [*[False] * 3, True, False]
     assert await hits(shop) == 6
-    assert (shop.tracker.ledger.received, shop.tracker.ledger.stored) == (5, 5)
+    assert (shop.pipeline.ledger.received, shop.pipeline.ledger.stored) == (5, 5)
 
 
-async def test_a_line_keeps_of_what_has_landed_nothing_but_where_it_stands(gate: Gate) -> None:
-    shop = Collector(project(COUNT), gate)
+async def test_a_queue_keeps_nothing_of_stored_units_but_the_newest_profile(gate: GatedStore) -> None:
+    shop = Shop(project(COUNT), gate)
     bodies = [payload({"type": "hit", "id": f"e-{i}"}) for i in range(6)]
     tasks = await waiting(gate, shop, bodies[:3])
-    gate.knocked.clear()
+    gate.arrived.clear()
     gate.one_by_one = True
     gate.open.set()
     await tasks[0]
-    await gate.knocked.wait()  # the second commit, with the other two, is on its way
+    await gate.arrived.wait()  # the second commit, with the other two, is on its way
     tasks += [asyncio.create_task(shop.track(body)) for body in bodies[3:]]
-    for _ in range(200):
-        await asyncio.sleep(0)
-    (line,) = shop.tracker.queues.active
-    assert line.uncommitted is not None
-    assert {event for _, event in line.uncommitted.marks} == {f"e-{i}" for i in range(1, 6)}
+    await shop.queues.waiting(4)  # one of the second commit, and the three that came after it
+    (queue,) = shop.queues.active
+    assert queue.uncommitted is not None
+    assert {event for _, event in queue.uncommitted.marks} == {f"e-{i}" for i in range(1, 6)}
     gate.one_by_one = False
     gate.open.set()
     await asyncio.gather(*tasks)
     assert await hits(shop) == 7
-    assert list(shop.tracker.queues.active) == []
+    assert list(shop.queues.active) == []
 
 
-async def test_more_units_than_fit_into_one_commit_go_with_the_next(gate: Gate) -> None:
-    shop = Collector(project(COUNT), gate)
+async def test_more_units_than_fit_into_one_commit_are_in_the_next_one(gate: GatedStore) -> None:
+    shop = Shop(project(COUNT), gate)
     tasks = await waiting(gate, shop, [payload("hit") for _ in range(MAX_TOGETHER + 3)])
     gate.open.set()
     await asyncio.gather(*tasks)
@@ -169,8 +198,8 @@ async def test_more_units_than_fit_into_one_commit_go_with_the_next(gate: Gate) 
     assert await hits(shop) == MAX_TOGETHER + 4
 
 
-async def test_after_a_conflict_a_unit_runs_once_more_and_no_more(gate: Gate) -> None:
-    shop = Collector(project(COUNT), gate)
+async def test_after_a_conflict_a_unit_runs_exactly_once_again(gate: GatedStore) -> None:
+    shop = Shop(project(COUNT), gate)
     tasks = await waiting(gate, shop, [payload("hit")])
     await Collector(project(COUNT), gate.store).track(payload("hit"))  # another process
     gate.open.set()
@@ -178,8 +207,8 @@ async def test_after_a_conflict_a_unit_runs_once_more_and_no_more(gate: Gate) ->
     assert len(gate.units) == 2
 
 
-async def test_a_repeat_is_not_acknowledged_before_what_it_repeats(gate: Gate) -> None:
-    shop = Collector(project(COUNT), gate)
+async def test_a_repeat_is_not_acknowledged_before_the_event_that_it_repeats(gate: GatedStore) -> None:
+    shop = Shop(project(COUNT), gate)
     body = payload({"type": "hit", "id": "e-1"})
     tasks = await waiting(gate, shop, [body, payload("hit"), body])
     assert [task.done() for task in tasks] == [False] * 3
@@ -190,10 +219,10 @@ async def test_a_repeat_is_not_acknowledged_before_what_it_repeats(gate: Gate) -
     assert await hits(shop) == 3
 
 
-async def test_who_merges_waits_until_nothing_of_its_line_is_under_way(store: Store) -> None:
-    gate, ann = Gate(store), {"email": "ann@example.com"}
+async def test_a_unit_that_merges_waits_until_nothing_of_its_queue_is_under_way(store: Store) -> None:
+    gate, ann = GatedStore(store), {"email": "ann@example.com"}
     gate.open.set()
-    shop = Collector(project(COUNT, LOGIN), gate)
+    shop = Shop(project(COUNT, LOGIN), gate)
     for session in ("other", "s-1"):
         await shop.track(payload("hit", session=session))
     await shop.track(payload({"type": "login", "properties": ann}, session="other"))
@@ -205,8 +234,8 @@ async def test_who_merges_waits_until_nothing_of_its_line_is_under_way(store: St
     assert await hits(shop) == 4
 
 
-class LateMarks(Gate):
-    """A gate that tells late which events have taken effect, once it is asked to."""
+class LateMarks(GatedStore):
+    """A gated store whose next look-up of marks, once `late` is set, returns after `go`."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -223,10 +252,10 @@ class LateMarks(Gate):
         return found
 
 
-async def test_a_repeat_of_what_was_not_committed_after_all_takes_effect_itself(store: Store) -> None:
+async def test_a_repeat_of_an_event_whose_commit_failed_takes_effect_itself(store: Store) -> None:
     gate = LateMarks(store)
     gate.open.set()
-    shop = Collector(project(COUNT), gate)
+    shop = Shop(project(COUNT), gate)
     await shop.track(payload("hit"))
     body = payload({"type": "hit", "id": "e-1"})
     (first,) = await waiting(gate, shop, [body])
@@ -241,14 +270,13 @@ async def test_a_repeat_of_what_was_not_committed_after_all_takes_effect_itself(
     assert await store.event("e-1") is not None
 
 
-async def test_that_nothing_has_changed_is_not_said_before_what_was_looked_at_is_committed(store: Store) -> None:
+async def test_nothing_has_changed_is_not_answered_before_the_profile_read_is_stored(store: Store) -> None:
     id = (await Collector(project(COUNT), store).track(payload("hit")))["profile"]["id"]
-    gate = Gate(store)
-    shop = Collector(project(COUNT, segments={"new": "profile.traits.hits >= 1"}), gate)
+    gate = GatedStore(store)
+    shop = Shop(project(COUNT, segments={"new": "profile.traits.hits >= 1"}), gate)
     (hit,) = await waiting(gate, shop, [payload("hit")])
-    looking = asyncio.create_task(shop.tracker.reevaluate(id))
-    for _ in range(200):
-        await asyncio.sleep(0)
+    looking = asyncio.create_task(reevaluate(shop.pipeline, id))
+    await shop.queues.waiting(1)
     assert not looking.done()
     gate.failures.append(Unavailable("the disk is full"))
     gate.open.set()
@@ -256,32 +284,76 @@ async def test_that_nothing_has_changed_is_not_said_before_what_was_looked_at_is
         await hit
     with pytest.raises(Unavailable):
         await looking
-    assert await shop.tracker.reevaluate(id)
+    assert await reevaluate(shop.pipeline, id)
     assert (await shop.profile(id))["segments"] == ["new"]
 
 
-async def test_a_waiter_that_is_cancelled_gives_its_place_up() -> None:
-    lines = ProfileQueues(MemoryStore(), ProfileCache(), Ledger())
-    line, _ = await lines.acquire("p")
-    waiters = [asyncio.ensure_future(lines.acquire("p")) for _ in range(3)]
-    await asyncio.sleep(0)
-    waiters[0].cancel()
-    lines.release(line)  # in the same moment
-    assert (await asyncio.gather(*waiters[:2], return_exceptions=True))[1] == (line, True)
-    lines.release(line)
-    assert await waiters[2] == (line, True)
-    lines.release(line)
-    assert (await lines.acquire("p"))[1] is False
+async def test_a_waiter_that_is_cancelled_as_it_gets_the_lock_passes_it_on() -> None:
+    queues, order = WatchedQueues(MemoryStore(), ProfileCache(), Ledger()), list[tuple[int, bool]]()
+
+    async def take_turn(n: int) -> None:
+        async with queues.exclusive("p") as queue:
+            order.append((n, queue.stale))
+
+    async with queues.exclusive("p") as held:
+        assert not held.stale
+        turns = [asyncio.create_task(take_turn(n)) for n in range(3)]
+        await queues.waiting(3)
+        turns[0].cancel()
+    outcomes = await asyncio.gather(*turns, return_exceptions=True)
+    assert [isinstance(outcome, asyncio.CancelledError) for outcome in outcomes] == [True, False, False]
+    assert order == [(1, True), (2, True)]
+    assert list(queues.active) == []
 
 
-async def test_joined_units_leave_what_they_leave_one_by_one() -> None:
+async def test_a_waiter_that_is_cancelled_after_it_got_the_lock_passes_it_on() -> None:
+    queues, order = WatchedQueues(MemoryStore(), ProfileCache(), Ledger()), list[int]()
+
+    async def take_turn(n: int) -> None:
+        async with queues.exclusive("p"):
+            order.append(n)
+
+    async with queues.exclusive("p"):
+        turns = [asyncio.create_task(take_turn(n)) for n in range(2)]
+        await queues.waiting(2)
+    turns[0].cancel()  # the lock is its own by now, though it has not run yet
+    await asyncio.gather(*turns, return_exceptions=True)
+    assert order == [1]
+    assert list(queues.active) == []
+
+
+async def test_a_failure_under_the_lock_frees_it() -> None:
+    queues = ProfileQueues(MemoryStore(), ProfileCache(), Ledger())
+    with pytest.raises(ValueError, match="a bug"):
+        async with queues.exclusive("p"):
+            raise ValueError("a bug")
+    assert list(queues.active) == []
+
+
+async def test_rewriting_drops_the_cached_copies_of_all_touched_ids_even_if_it_fails(store: Store) -> None:
+    shop = Collector(project(COUNT), store)
+    ids = [(await shop.track(payload("hit", session=name)))["profile"]["id"] for name in ("a", "b")]
+    cache = shop.pipeline.cache
+    assert [cache.profile(id) is not None for id in ids] == [True, True]
+
+    async def rewrite() -> None:
+        async with shop.pipeline.queues.rewriting(ids[0]) as touched:
+            touched.add(ids[1])
+            raise Conflict("profile", ids[0])
+
+    with pytest.raises(Conflict):
+        await rewrite()
+    assert [cache.profile(id) for id in ids] == [None, None]
+
+
+async def test_combined_units_write_the_same_as_one_after_another() -> None:
     due = structs.replace(profile("ann", 2, n=2), due=77)
     units = [
         structs.replace(whole_unit(), session_reads=(SessionRead("web", "nobody's", 0),)),
         Unit(
             profiles=(ProfileWrite(due, 1),),
             sessions=(session_write("visit", 1, page=2),),
-            session_reads=(SessionRead("web", "visit", 1),),  # which the one before has written
+            session_reads=(SessionRead("web", "visit", 1),),  # which the unit before has written
             keys=(IdentityKey("pii.phone=1", "ann"),),
             events=(event("e-1"),),
         ),
@@ -308,7 +380,7 @@ async def test_joined_units_leave_what_they_leave_one_by_one() -> None:
         await together.commit(combine_units(units))
 
 
-async def test_what_joined_units_rest_on_is_looked_at() -> None:
+async def test_a_combined_unit_checks_the_sessions_that_its_units_read() -> None:
     store = MemoryStore()
     await store.commit(Unit(sessions=(session_write("visit", 0),)))
     rests = Unit(profiles=(write("ann", 0, n=1),), session_reads=(SessionRead("web", "visit", 0),))

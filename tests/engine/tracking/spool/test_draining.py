@@ -47,7 +47,7 @@ async def test_the_drain_stops_when_the_store_goes_away_again_and_goes_on_where_
     answers = [await shop.track(payload("counted", session=f"s-{i % 5}")) for i in range(50)]
     shop.away.away = False
     shop.away.fails += [Unavailable("gone again")] * 7  # five lanes, each tried twice
-    drained = await shop.tracker.drain()
+    drained = await shop.tracker.drain.run()
     assert drained.reason == "gone again"
     assert 0 < shop.spool.entries < 50
     await shop.back()
@@ -64,7 +64,7 @@ async def test_a_unit_that_the_store_does_not_take_holds_up_its_own_lane_only(sh
         await shop.track(payload("counted", session=f"s-{i}"))
     shop.away.away = False
     shop.away.refused[stuck] = Unavailable("too much is pending")
-    drained = await shop.tracker.drain()
+    drained = await shop.tracker.drain.run()
     assert (drained.done, drained.failed, drained.reason) == (10, 1, "too much is pending")
     assert shop.spool.entries == 10
     shop.away.refused.clear()
@@ -90,7 +90,7 @@ async def test_what_comes_later_never_overtakes_what_the_store_has_not_taken_yet
 
     shop.away.meanwhile = relent
     shop.away.away = False
-    assert (await shop.tracker.drain()).failed == 1
+    assert (await shop.tracker.drain.run()).failed == 1
     assert shop.spool.entries == 20
     await shop.back()
     assert (await traits(shop, answer["profile"]["id"]))["seen"] == list(range(20))
@@ -145,7 +145,7 @@ async def test_another_process_that_changes_a_profile_meanwhile_changes_no_order
 
     shop.away.meanwhile = disturb
     shop.away.away = False
-    assert "moved" in str((await shop.tracker.drain()).reason)
+    assert "moved" in str((await shop.tracker.drain.run()).reason)
     shop.away.meanwhile = None
     await shop.back()
     assert (await traits(shop, mine["id"]))["seen"] == list(range(30))
@@ -174,7 +174,7 @@ async def test_a_parcel_that_cannot_be_read_is_kept_as_text(shop: Shop) -> None:
     await shop.start()
     shop.away.away = True
     await shop.spool.put([SpoolEntry(b"\xffnot ours", 1)])
-    shop.tracker.ledger.queue(1)
+    shop.pipeline.ledger.queue(1)
     await shop.track(payload("counted"))
     await shop.back()
     (kept,) = await shop.store.rejected(10)
@@ -210,7 +210,7 @@ async def test_while_the_last_units_are_drained_payloads_wait_rather_than_queue(
         await asyncio.sleep(0)
 
     shop.away.meanwhile = send
-    assert (await shop.tracker.drain()).reason is None
+    assert (await shop.tracker.drain.run()).reason is None
     (answer,) = await asyncio.gather(*tasks)
     assert [told["disposition"] for told in answer["debugging"]["execution"].values()] == ["stored"]
     assert await traits(shop, answer["profile"]["id"]) == {"count": 2}
@@ -228,7 +228,7 @@ async def test_a_payload_does_not_wait_for_ever_for_the_last_units(shop: Shop, m
         assert [told["disposition"] for told in answer["debugging"]["execution"].values()] == ["queued"]
 
     shop.away.meanwhile = send
-    await shop.tracker.drain()
+    await shop.tracker.drain.run()
     await shop.back()
     assert ledger(shop) == {"stored": 2}
 
@@ -243,13 +243,13 @@ async def test_a_drain_that_is_cancelled_at_any_time_loses_nothing_and_blocks_no
     for _ in range(3):
         await shop.track(payload("counted"))
     shop.away.away = False
-    draining = asyncio.create_task(shop.tracker.drain())
+    draining = asyncio.create_task(shop.tracker.drain.run())
     for _ in range(turns):
         await asyncio.sleep(0)
     draining.cancel()
     await asyncio.gather(draining, return_exceptions=True)
     async with asyncio.timeout(30):
-        assert (await shop.tracker.drain()).reason is None
+        assert (await shop.tracker.drain.run()).reason is None
         await shop.track(payload("counted"))
     assert (await traits(shop, mine["id"]))["count"] == 5
     assert ledger(shop) == {"stored": 5}
@@ -265,7 +265,7 @@ async def test_a_payload_whose_sender_has_gone_while_it_was_spooled_is_counted_a
         await asyncio.sleep(0)
     request.cancel()
     await asyncio.gather(request, return_exceptions=True)
-    await shop.tracker.waits.wait()
+    await shop.tracker.drain.waits.wait()
     assert ledger(shop) == {"stored": 1, "queued": 1}
     await shop.back()
     assert await traits(shop, mine["id"]) == {"count": 2}

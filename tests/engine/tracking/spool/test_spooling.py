@@ -78,7 +78,7 @@ async def test_what_the_store_will_never_take_is_not_spooled(shop: Shop) -> None
 
 
 async def test_a_unit_whose_documents_keep_moving_is_not_spooled(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.tracking.pipeline.tracker.MAX_RUNS", 0)
+    monkeypatch.setattr("engine.tracking.pipeline.pipeline.MAX_ATTEMPTS", 0)
     with pytest.raises(Unavailable, match="moved"):
         await shop.track(payload("counted"))
     assert shop.spool.entries == 0
@@ -199,7 +199,7 @@ async def test_a_removal_that_fails_is_tried_again_and_nothing_else(
 
     monkeypatch.setattr(shop.spool, "drop", failing)
     shop.away.away = False
-    assert (await shop.tracker.drain()).reason == "the disk is full"
+    assert (await shop.tracker.drain.run()).reason == "the disk is full"
     commits = shop.away.commits
     assert ledger(shop) == {"stored": 1}
     await shop.back()
@@ -294,7 +294,7 @@ async def test_a_promise_that_could_not_be_kept_at_once_is_kept_later_and_the_un
     promised = (await shop.track(payload("counted", session="s-1", profile=known)))["profile"]
     shop.away.away = False
     shop.away.refused[promised["id"]] = Unavailable("not now")
-    assert (await shop.tracker.drain()).reason == "not now"
+    assert (await shop.tracker.drain.run()).reason == "not now"
     assert ledger(shop) == {"stored": 1}
     shop.away.refused.clear()
     await shop.back()
@@ -330,7 +330,7 @@ async def test_a_worker_that_has_never_met_the_store_cannot_promise_ids(store: S
     with pytest.raises(Unavailable, match="key"):
         await shop.track(payload("counted"))
     assert (await shop.tracker.readiness()).status == "not ready"
-    assert shop.tracker.waits.is_set()
+    assert shop.tracker.drain.waits.is_set()
     await shop.back()
     await shop.track(payload("counted"))
     assert ledger(shop) == {"stored": 1}
@@ -369,7 +369,7 @@ async def test_a_store_that_comes_and_goes_under_load_loses_and_doubles_nothing(
             shop.away.fails = [None, Unavailable("no")]
             for _ in range(20):
                 await asyncio.sleep(0)
-            await shop.tracker.drain()
+            await shop.tracker.drain.run()
 
     storm = asyncio.create_task(weather())
     await asyncio.gather(*(client(number) for number in range(8)))

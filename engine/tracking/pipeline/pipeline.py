@@ -1,0 +1,301 @@
+"""The pipeline: a unit request is loaded, run, and committed. With its driver and queues, the engine's only async part.
+
+A payload becomes one or more unit requests. The pipeline takes each through the same steps; `Tracker`, the spool, and
+the operations (re-evaluating, unmerging, forgetting) use it and add nothing to the way in which a unit is committed.
+
+Steps
+-----
+    process(request)   all of the following, again and again until the unit is stored
+
+    attempt(request)   one try, up to the commit. It comes to one of three states:
+        Enqueued         the unit has run; its commit is under way or waits in its profile's queue. `wait` for it.
+        Finished         nothing is left to wait for: the unit was committed alone, or writes nothing.
+        Moved            the profile was merged while the unit waited for its queue: try again, under the new id.
+    loading.load       the session and the profile: from the queue's uncommitted state, the cache or the store
+    split              the events that have taken effect before are set apart
+    run                the other events run through their flows; the driver answers what these ask
+    enqueue            the commit is ordered behind those of the same profile
+    commit_alone       the commit is made at once: for a unit without a profile, or one that merges profiles and
+                       so touches several queues
+    wait               returns the result once the unit is stored
+
+Invariants
+----------
+* A sender is answered only after `wait` or `commit_alone`: acknowledged means stored.
+* Time, seed, ids and replies from outside are part of the request. An attempt that is repeated decides the same from
+  the same documents, and asks nobody outside again.
+* Documents may come from the cache, so they may be outdated. The commit compares the version of each, and writes all
+  of a unit or nothing.
+* A unit with a profile runs while it holds the profile's queue. A unit that merges first waits until nothing of its
+  queue is under way, so that no uncommitted unit can rest on it.
+
+Failures
+--------
+* `Conflict`: a document has moved. Its cached copies are dropped, and the unit is tried again on the newer ones after
+  a pause that grows; after `MAX_ATTEMPTS` it ends with `Contention`, and its sender sends it again.
+* `Unavailable`: the store is away. The request is not retried here; the sender gets 503, or the payload is spooled.
+  The unit may have been stored all the same, so a request that is repeated later says so by `again`.
+* `Refusal`: the payload is not acceptable, such as one of a profile that was forgotten. Nothing was written.
+* Cancelled: an enqueued unit is stored all the same; any other one leaves nothing behind.
+"""
+
+import asyncio
+import zlib
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from msgspec import Struct
+
+from engine.flow.plan import Flow
+from engine.ports.backoff import BackoffFormula
+from engine.ports.records import ProcessedEvent
+from engine.ports.store import Conflict, Contention, Store
+from engine.ports.world import Clock, Performer
+from engine.profile.document import Profile
+from engine.project.project import Project
+from engine.tracking.answer.outcome import UNCHANGED, UnitResult, duplicate_result, unit_result
+from engine.tracking.intake.admission import authority
+from engine.tracking.pipeline.driver import Driver
+from engine.tracking.pipeline.loading import Loaded, Loading
+from engine.tracking.pipeline.profile_queue import PendingCommit, ProfileQueue, ProfileQueues, UncommittedState
+from engine.tracking.unit.cache import ProfileCache
+from engine.tracking.unit.compose import Composed, compose, writes_nothing
+from engine.tracking.unit.effects import UnitContext, UnitEffects
+from engine.tracking.unit.event import UnitEvent, system_event
+from engine.tracking.unit.ledger import Counted, Ledger
+from engine.tracking.unit.processing import UnitRun
+from engine.tracking.unit.request import UnitRequest, committed_earlier, split_duplicates
+from engine.tracking.unit.triggers import Triggers
+
+MAX_ATTEMPTS = 24  # of one unit, when its documents keep moving
+BACKOFF: Final = BackoffFormula(first=0.002, longest=0.128, certain=0)
+
+Marks = dict[int, ProcessedEvent]  # of the events that have taken effect before, by index
+
+
+class Enqueued(Struct, frozen=True):
+    """A unit that has run and whose commit is ordered, with the result that counts once it is stored."""
+
+    result: UnitResult
+    pending: PendingCommit
+
+
+class Finished(Struct, frozen=True):
+    """A unit that is stored, or has nothing to store."""
+
+    result: UnitResult
+
+
+class Moved(Struct, frozen=True):
+    """A unit that has not run, since its profile has another id by now."""
+
+
+Attempt = Enqueued | Finished | Moved
+
+MOVED: Final = Moved()
+
+
+class Pipeline:
+    """Processes units for one project and one store. `start` it before the first one."""
+
+    def __init__(
+        self, project: Project, store: Store, performer: Performer, clock: Clock, new_id: Callable[[], str]
+    ) -> None:
+        self.store = store
+        self.driver = Driver(store, performer, clock)
+        self.clock = clock
+        self.new_id = new_id
+        self.cache = ProfileCache()
+        self.ledger = Ledger()
+        self.queues = ProfileQueues(store, self.cache, self.ledger)
+        self.loading = Loading(store, self.cache, lambda: self.project.settings.fields)
+        self.use(project)
+
+    def use(self, project: Project) -> None:
+        """Run the flows of `project` from the next attempt on."""
+        self.project = project
+        self.triggers = Triggers(project)
+
+    async def start(self) -> None:
+        """Read the store's secret, and store the text of every flow. Raises `Unavailable`."""
+        self.loading.secret = await self.store.secret()
+        for flow in self.project.flows:
+            await self.store.remember_flow(flow.version, flow.name, flow.text)
+
+    # ---- a whole unit -----------------------------------------------------------------------------------------------
+
+    async def process(self, request: UnitRequest) -> UnitResult:
+        """Do a unit, durably. Raises `Unavailable` (also as `Contention`) and `Refusal`."""
+        for run in range(1, MAX_ATTEMPTS + 1):
+            try:
+                state = await self.attempt(request)
+                if type(state) is Enqueued:
+                    return await self.wait(request, state)
+                if type(state) is Finished:
+                    return state.result
+            except Conflict:
+                pass
+            await asyncio.sleep(_pause(request.seed, run))
+        raise Contention(f"the documents of this payload moved {MAX_ATTEMPTS} times while it was processed")
+
+    async def attempt(self, request: UnitRequest) -> Attempt:
+        """Try a unit once, up to its commit. Raises `Conflict`, `Unavailable` and `Refusal`."""
+        loaded = self.loading.at_hand(request, None) or await self.loading.load(request, None)
+        if loaded.known is None:
+            return await self._attempt_without_profile(request, loaded) if request.events else Finished(UNCHANGED)
+        async with self.queues.exclusive(loaded.known.profile.id) as queue:
+            if queue.stale:
+                ahead = queue.uncommitted
+                loaded = self.loading.at_hand(request, ahead) or await self.loading.load(request, ahead)
+                if loaded.known is None or loaded.known.profile.id != queue.id:
+                    return MOVED
+            marks, fresh = await self.split(request, queue.uncommitted)
+            if request.events and not fresh:
+                await queue.drained()  # no repeat is acknowledged before the first one is stored
+                return Finished(await self._repeated(request, loaded, marks))
+            effects, composed = await self.run(request, loaded, fresh)
+            if not request.events and writes_nothing(effects, composed):
+                await queue.drained()  # it has read documents that may not be stored yet
+                return Finished(UNCHANGED)
+            if effects.merged:
+                await queue.drained()
+                return await self.commit_alone(request, loaded, effects, composed, marks)
+            return self.enqueue(queue, request, loaded, effects, composed, marks)
+
+    async def _attempt_without_profile(self, request: UnitRequest, loaded: Loaded) -> Attempt:
+        marks, fresh = await self.split(request, None)
+        if not fresh:
+            return Finished(await self._repeated(request, loaded, marks))
+        effects, composed = await self.run(request, loaded, fresh)
+        return await self.commit_alone(request, loaded, effects, composed, marks)
+
+    # ---- the steps --------------------------------------------------------------------------------------------------
+
+    async def split(self, request: UnitRequest, uncommitted: UncommittedState | None) -> tuple[Marks, list[UnitEvent]]:
+        """Return the marks of the events that have taken effect before; and the other events, each id once."""
+        ids = tuple([event.id for event in request.events if event.marked])
+        if not ids:
+            return {}, list(request.events)
+        source = request.source.source
+        found = uncommitted.marks if uncommitted is not None else {}
+        before = {id: found[source, id] for id in ids if (source, id) in found}  # first: once stored they are dropped
+        marks = {**await self.store.marks(source, ids), **before}
+        return split_duplicates(request, marks)
+
+    async def run(self, request: UnitRequest, loaded: Loaded, fresh: list[UnitEvent]) -> tuple[UnitEffects, Composed]:
+        """Run events of a unit. Returns their effects, and the documents that are to be committed."""
+        run = UnitRun(self.triggers, self._context(request, loaded), self.clock.ticks, self._sampled)
+        for pending in run.run([*self._system_events(loaded, request), *fresh]):
+            await self.driver.drive(pending, request)
+        return run.effects, compose(run.effects, request.intake, request.rejected())
+
+    def enqueue(
+        self,
+        queue: ProfileQueue,
+        request: UnitRequest,
+        loaded: Loaded,
+        effects: UnitEffects,
+        composed: Composed,
+        marks: Marks,
+    ) -> Enqueued:
+        """Order the commit of a unit, as the holder of its queue. Raises `Conflict`."""
+        result = unit_result(request, effects, composed, marks)
+        return Enqueued(result, queue.enqueue(composed, loaded.acting, result.counted))
+
+    async def wait(self, request: UnitRequest, enqueued: Enqueued) -> UnitResult:
+        """Return the result of a unit once it is stored; call it once. Raises `Conflict` and `Unavailable`."""
+        pending = enqueued.pending
+        try:
+            await pending.queue.wait_committed(pending)
+        except Conflict:
+            self._forget(request, [pending.acting], [pending.known.profile if pending.known is not None else None])
+            raise
+        return enqueued.result
+
+    async def commit_alone(
+        self, request: UnitRequest, loaded: Loaded, effects: UnitEffects, composed: Composed, marks: Marks
+    ) -> Finished:
+        """Commit a unit outside any queue. Raises `Conflict` and `Unavailable`."""
+        result = unit_result(request, effects, composed, marks)
+        try:
+            await self.store.commit(composed.unit)
+        except Conflict:
+            own = loaded.known.profile if loaded.known is not None else None
+            state = effects.state
+            self._forget(request, [loaded.acting, state.acting_id], [own, state.profile, *effects.merged])
+            raise
+        self.cache.update(composed.session, composed.known, loaded.acting)
+        self.ledger.count(result.counted)
+        return Finished(result)
+
+    async def reject(self, request: UnitRequest) -> None:
+        """Record the events of a payload of which none could be accepted. Raises `Refusal` and `Unavailable`."""
+        await self.loading.not_late(request.intake)
+        await self.store.reject(request.rejected())
+        self.ledger.count(Counted(rejected=len(request.intake.rejected)))
+
+    # ---- parts of the steps -----------------------------------------------------------------------------------------
+
+    async def _repeated(self, request: UnitRequest, loaded: Loaded, marks: Marks) -> UnitResult:
+        """Return the result of a unit without a new event: the first answer's id for the same session or profile."""
+        first = next(iter(marks.values()))
+        own = loaded.known.profile if loaded.known else None
+        profile = loaded.acting
+        if first.session == request.intake.session or authority(request.source) == "trust":
+            same = first.session == request.intake.session or (own is not None and first.profile in own.ids)
+            profile = first.profile if same else own.id if own is not None else None
+        rejected = request.rejected()
+        mine = committed_earlier(request, marks)
+        if rejected and not mine:
+            await self.store.reject(rejected)
+        stored = sum([event.save for event in mine])
+        counted = Counted(stored, len(mine) - stored, len(rejected), len(request.events) - len(mine))
+        self.ledger.count(counted)
+        return duplicate_result(request, None if request.intake.profile_less else profile, marks, counted)
+
+    def _context(self, request: UnitRequest, loaded: Loaded) -> UnitContext:
+        known, session, options = loaded.known, loaded.session, request.intake.options
+        return UnitContext(
+            source=request.source,
+            session=session,
+            profile=known.profile if known else None,
+            view=known.view if known else None,
+            acting=loaded.acting,
+            now=request.now,
+            seed=request.seed,
+            identify=authority(request.source),
+            debug=options.debugger if request.source.debugger else False,
+            proven=request.intake.proven,
+            has_events=bool(request.events),
+            visit=session is not None and not session.version and options.saveSession,
+            save=options.saveEvents,
+        )
+
+    def _sampled(self, event: UnitEvent, flow: Flow) -> bool:
+        """Whether the trace of a run is kept though nobody asked for it and nothing failed."""
+        share = flow.keep if flow.keep is not None else self.project.settings.keep("finished")
+        return share > 0 and zlib.crc32(f"{event.id}{flow.name}".encode()) % 10_000 < share * 10_000
+
+    def _system_events(self, loaded: Loaded, request: UnitRequest) -> list[UnitEvent]:
+        """Return the events that the system adds, where a flow is triggered by them."""
+        events = []
+        known, session, save = loaded.known, loaded.session, request.intake.options.saveEvents
+        if known is not None and known.profile.version == 0 and self.triggers.of_system("profile-created"):
+            events.append(system_event("profile-created", known.profile.id, save))
+        if session is not None and session.version == 0 and self.triggers.of_system("session-opened"):
+            events.append(system_event("session-opened", f"{session.source}/{session.id}", save))
+        return events
+
+    def _forget(self, request: UnitRequest, actings: Iterable[str | None], profiles: Iterable[Profile | None]) -> None:
+        """Drop the cached documents that a conflict has shown to be outdated."""
+        ids = {id for id in (*actings, request.intake.profile) if id}
+        for profile in profiles:
+            ids |= set(profile.ids) if profile is not None else set()
+        session = request.intake.session
+        self.cache.forget((request.intake.source, session) if session else None, ids)
+
+
+def _pause(seed: str, failures: int) -> float:
+    """Return the seconds to wait before a unit is tried again: none at first, and the same in no two units."""
+    chance = zlib.crc32(f"{seed}{failures}".encode()) % 1000 / 1000
+    return BACKOFF.pause(failures, chance) if failures > 1 else 0.0

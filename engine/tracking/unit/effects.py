@@ -1,0 +1,69 @@
+"""The effects of a unit: the record that `UnitRun` fills while it runs, and that everything after it reads."""
+
+from typing import Any
+
+from msgspec import Struct, field
+
+from engine.flow.effect import AttachSession, CachePut, ClaimKey
+from engine.flow.run import Identify
+from engine.flow.run_state import RunState
+from engine.ports.records import Session
+from engine.profile.document import Profile, Scalar
+from engine.project.source import Source
+from engine.tracking.unit.event import UnitEvent
+from engine.tracking.unit.membership import Membership
+
+
+class UnitContext(Struct, frozen=True, kw_only=True):
+    """The documents and facts that a unit starts from. `now` (ms), `seed` and all ids are the same in every rerun."""
+
+    source: Source
+    session: Session | None
+    profile: Profile | None
+    view: dict[str, Any] | None  # of the profile, when it is known already
+    acting: str | None
+    now: int
+    seed: str
+    identify: Identify
+    debug: bool | str = False
+    proven: dict[str, Scalar] = field(default_factory=dict)  # keys of the sender, by path
+    has_events: bool = True  # a visitor has come; without events only time has passed
+    visit: bool = False  # a visit begins
+    save: bool = True  # events of the system are stored
+
+
+class FlowResult(Struct, frozen=True):
+    """One flow's part in one event: a run, or the reason why there was none."""
+
+    event: UnitEvent
+    flow: str
+    version: str
+    outcome: str
+    trace: dict[str, Any] | None = None
+    other_profiles: tuple[str, ...] = ()  # the profiles that it was shown beside its own
+
+
+class RanEvent(Struct, frozen=True):
+    """An event whose flows have run: `view` shows it as it was then, `acting` is the id under which it took effect."""
+
+    event: UnitEvent
+    view: dict[str, Any]
+    acting: str | None
+
+
+class UnitEffects(Struct):
+    """All that a unit's runs did. It is complete when the unit's `run` is exhausted; nobody changes it afterwards."""
+
+    context: UnitContext
+    membership: Membership
+    state: RunState  # after the last run
+    events: list[RanEvent] = []
+    flows: list[FlowResult] = []
+    response: dict[str, Any] = {}
+    logs: list[dict[str, Any]] = []
+    claims: list[ClaimKey] = []
+    merged: list[Profile] = []
+    attached: Profile | None = None
+    session_attached: AttachSession | None = None
+    cache: list[CachePut] = []
+    foreign: bool = False  # a run was shown a profile that is not the sender's own
