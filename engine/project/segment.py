@@ -1,8 +1,8 @@
 """Segments: who belongs to them now, and when time alone may change that.
 
-What a profile shows and the time decide, nothing else; so whoever judges a profile at any time finds the same. Between
-two commits a profile does not change, so what a condition was meanwhile can be worked out later (`with_time_passed`): windows
-are exact, however late a profile is looked at.
+Membership depends on the profile's view and the time alone, so every process that evaluates a profile at the same time
+comes to the same result. Between two commits a profile does not change, so its past standing can be computed later
+(`with_time_passed`): windows are exact, however late a profile is evaluated.
 """
 
 from collections.abc import Collection, Iterable, Mapping
