@@ -13,15 +13,9 @@ from engine.profile.declared import Fields
 from engine.profile.document import Profile
 from engine.profile.merge_history import explain_identity
 from engine.project.project import Project
-from engine.search.field import Kind
-from engine.tracking.operations.export import export
+from engine.tracking.operations.export import export, exported_kinds
 
-FILES: Final[dict[Kind, str]] = {
-    "sessions": "sessions.jsonl",
-    "events": "events.jsonl",
-    "runs": "runs.jsonl",
-    "rejected": "rejected.jsonl",
-}
+KINDS: Final = ("sessions", *[kind.name for kind in exported_kinds()])  # each has a file, in this order
 ABOUT: Final = "about.json"
 OTHER: Final = "somebody else"
 
@@ -45,12 +39,12 @@ async def write_archive(file: IO[bytes], store: Store, project: Project, id: str
     _, profile = await anext(records)
     assert isinstance(profile, Profile)  # noqa: S101
     fields = project.settings.fields
-    counts: dict[Kind, int] = dict.fromkeys(FILES, 0)
+    counts = dict.fromkeys(KINDS, 0)
     with ZipFile(file, "w", ZIP_DEFLATED) as archive:
         archive.writestr("profile.json", _indented(serialize_record(profile, fields) | {"why": _why(profile, fields)}))
         following = await anext(records, None)
-        for kind, name in FILES.items():
-            with archive.open(name, "w", force_zip64=True) as member:
+        for kind in KINDS:
+            with archive.open(_file(kind), "w", force_zip64=True) as member:
                 while following is not None and following[0] == kind:
                     member.write(msgspec.json.encode(serialize_record(following[1], fields)) + b"\n")
                     counts[kind] += 1
@@ -91,8 +85,12 @@ def _without(told: Any, ids: Collection[str]) -> Any:
     return told
 
 
-def _named(counts: dict[Kind, int]) -> dict[str, int]:
-    return {FILES[kind]: count for kind, count in counts.items()}
+def _named(counts: dict[str, int]) -> dict[str, int]:
+    return {_file(kind): count for kind, count in counts.items()}
+
+
+def _file(kind: str) -> str:
+    return f"{kind}.jsonl"
 
 
 def _indented(document: dict[str, Any]) -> bytes:

@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any
 
-import msgspec
 import structlog
 from litestar import Router, get, post
 from litestar.exceptions import NotFoundException
@@ -12,6 +11,7 @@ from litestar.params import FromPath
 from api.reading import ReadGuard
 from api.unmerge import no_foreign_page
 from effects.ids import new_id
+from engine.ports.kinds import ERASABLE
 from engine.ports.resolve import NotFound
 from engine.ports.store import Unavailable
 from engine.tracking.operations.forgetting import Forgetter, Forgetting, quiet_ms
@@ -72,7 +72,7 @@ class Forgettings:
     async def _finish(self, forgetting: Forgetting) -> None:
         try:
             done = await self._forgetter.finish(forgetting)
-            log.info("a profile has been forgotten", forgetting=done.id, documents=done.erased.total)
+            log.info("a profile has been forgotten", forgetting=done.id, documents=sum(done.erased.values()))
         except Unavailable as unavailable:
             log.warning("forgetting is gone on with later", forgetting=forgetting.id, reason=unavailable.reason)
         except Exception as error:  # the edge of a task: it is resumed later all the same
@@ -115,5 +115,5 @@ def serialize_forgetting(forgetting: Forgetting) -> dict[str, Any]:
         "status": forgetting.status,
         "asked": forgetting.asked,
         "complete": forgetting.complete,
-        "erased": msgspec.structs.asdict(forgetting.erased),
+        "erased": {kind: forgetting.erased.get(kind, 0) for kind in ERASABLE},
     }

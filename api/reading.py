@@ -116,8 +116,7 @@ def reading_router(
 
     @get("/counts", summary="How much is stored, and what became of the events since the start")
     async def counts(request: Request[Any, Any, Any]) -> dict[str, Any]:
-        stored = msgspec.to_builtins(await store.counts())
-        return {"stored": stored, "events": asdict(ledger)}
+        return {"stored": dict(await store.counts()), "events": asdict(ledger)}
 
     handlers = [
         run,

@@ -10,17 +10,18 @@ from litestar.params import PathParameter, QueryParameter
 from msgspec import Struct
 
 from api.serialize import serialize_record
+from engine.ports.kinds import SEARCHABLE
 from engine.ports.store import Store
 from engine.ports.world import Clock
 from engine.problem import ProblemError, did_you_mean
 from engine.project.project import Project
-from engine.search.field import KINDS, Kind
+from engine.search.field import Searchable
 from engine.search.page import DEFAULT_LIMIT, MAX_LIMIT, BadCursor
 from engine.search.parse import parse
 from engine.search.query import Query
 from engine.tracking.intake.payload import Refusal
 
-Named = Annotated[str, PathParameter(description=f"One of {', '.join(KINDS)}")]
+Named = Annotated[str, PathParameter(description=f"One of {', '.join(SEARCHABLE)}")]
 Text = Annotated[str, QueryParameter(description="What to look for, see docs/search.md; without it, all documents")]
 Limit = Annotated[int, QueryParameter(description=f"How many documents a page has at most: 1 to {MAX_LIMIT}")]
 After = Annotated[str, QueryParameter(description="The `after` of the page before")]
@@ -36,11 +37,11 @@ class Found(Struct, frozen=True):
 def search_handler(store: Store, project: Callable[[], Project], clock: Clock) -> HTTPRouteHandler:
     """`GET /search/KIND`."""
 
-    @get("/search/{kind:str}", summary=f"Search {', '.join(KINDS)}")
+    @get("/search/{kind:str}", summary=f"Search {', '.join(SEARCHABLE)}")
     async def search(kind: Named, q: Text = "", limit: Limit = DEFAULT_LIMIT, after: After = "") -> Found:
         if not 1 <= limit <= MAX_LIMIT:
             raise Refusal("malformed", f"`limit` is between 1 and {MAX_LIMIT}")
-        query = _query(q, kind_of(kind), project(), clock.now())
+        query = _query(q, searchable_of(kind), project(), clock.now())
         try:
             page = await store.search(query, limit, after or None)
         except BadCursor as bad:
@@ -50,17 +51,17 @@ def search_handler(store: Store, project: Callable[[], Project], clock: Clock) -
     return search
 
 
-def kind_of(text: str) -> Kind:
+def searchable_of(name: str) -> Searchable:
     """The kind of document that a path names."""
-    for kind in KINDS:
-        if kind == text:
-            return kind
-    raise NotFoundException(f"`{text}` is no kind of document: {did_you_mean(text, KINDS)}")
+    found = SEARCHABLE.get(name)
+    if found is None:
+        raise NotFoundException(f"`{name}` is no kind of document: {did_you_mean(name, SEARCHABLE)}")
+    return found
 
 
-def _query(text: str, kind: Kind, project: Project, now: int) -> Query:
+def _query(text: str, searchable: Searchable, project: Project, now: int) -> Query:
     try:
-        return parse(text, kind, now, project.settings.fields)
+        return parse(text, searchable, now, project.settings.fields)
     except ProblemError as failure:
         found = failure.problem
         error = {

@@ -8,8 +8,8 @@ from api import segment_refresh
 from api.forgetting import Forgettings
 from api.segment_refresh import SegmentRefresh
 from effects.schedule import Schedule
+from engine.ports.kinds import RETAINED
 from engine.ports.store import Sweepable
-from engine.project.retention import KINDS
 from engine.tracking.pipeline.pipeline import Pipeline
 
 FORGET_SECONDS = 600
@@ -43,8 +43,8 @@ class Upkeep:
         retention = self._pipeline.project.settings.retention
         if retention:
             dropped = await self._store.retain(retention.keep(self._pipeline.clock.now()))
-            if dropped.total:
-                log.info("what is not kept any longer was dropped", **{kind: dropped.of(kind) for kind in KINDS})
+            if dropped.total():
+                log.info("what is not kept any longer was dropped", **{kind: dropped[kind] for kind in RETAINED})
 
     async def sweep(self) -> None:
         """Let the store finish writes that were left half done."""

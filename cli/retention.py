@@ -12,7 +12,8 @@ from rich.progress import Progress
 from cli.store import CannotStart, alone, cannot, file_of, kind_of, load, opened, shown, url_of
 from effects.clock import SystemClock
 from engine.language.duration import show_duration
-from engine.project.retention import KINDS, Dropped, Retention
+from engine.ports.kinds import RETAINED
+from engine.project.retention import Dropped, Retention
 
 SERVED = "it drops by itself, once a day, what is kept no longer; stop it to have it done now, or say --dry-run"
 EXAMPLE = "retention: {events: 400d, runs: 30d, rejected: 90d}"
@@ -59,24 +60,24 @@ async def _done(task: Task, console: Console) -> Dropped:
     keep = task.retention.keep(task.now)
     async with opened(task.url, task.root) as store:
         expired = await store.expired(keep)
-        if task.dry or not expired.total:
+        if task.dry or not expired.total():
             return expired
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-            bar = progress.add_task("Dropping", total=expired.total)
-            return await store.retain(keep, lambda gone: progress.update(bar, completed=gone.total))
+            bar = progress.add_task("Dropping", total=expired.total())
+            return await store.retain(keep, lambda gone: progress.update(bar, completed=gone.total()))
 
 
 def _tell(task: Task, dropped: Dropped, console: Console) -> None:
     console.print(f"Retention of {shown(task.url)}", markup=False, highlight=False, soft_wrap=True)
     done = "would be dropped" if task.dry else "dropped"
-    for kind in KINDS:
+    for kind in RETAINED:
         age = task.retention.of(kind)
         words = "kept for ever"
         if age is not None:
             before = datetime.fromtimestamp((task.now - age) / 1000, UTC)
             words = (
-                f"{dropped.of(kind):,} {done}: older than {show_duration(age)}, from before {before:%Y-%m-%d %H:%M} UTC"
+                f"{dropped[kind]:,} {done}: older than {show_duration(age)}, from before {before:%Y-%m-%d %H:%M} UTC"
             )
         console.print(f"  {kind:<9} {words}", markup=False, highlight=False, soft_wrap=True)
-    if task.dry and dropped.total:
+    if task.dry and dropped.total():
         console.print("Nothing was dropped. Say it without --dry-run to drop them.")

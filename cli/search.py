@@ -24,9 +24,10 @@ from cli.store import CannotStart, cannot, file_of, kind_of, load, opened, shown
 from cli.traces import short
 from effects.clock import SystemClock
 from engine.language.path import parse_path, read
+from engine.ports.kinds import SEARCHABLE
 from engine.ports.store import Unavailable
 from engine.problem import Problem, ProblemError, did_you_mean
-from engine.search.field import KINDS, SORT_TIME, Kind
+from engine.search.field import Searchable
 from engine.search.page import MAX_LIMIT, Page
 from engine.search.parse import parse
 from engine.search.query import Query
@@ -68,7 +69,7 @@ def _reason(reason: str | Record) -> str:
 
 
 # What a line of the table says of a document, beside its time.
-COLUMNS: dict[Kind, dict[str, Callable[[Record], str]]] = {
+COLUMNS: dict[str, dict[str, Callable[[Record], str]]] = {
     "events": {
         "type": lambda one: one["type"],
         "id": lambda one: one["id"],
@@ -102,13 +103,24 @@ COLUMNS: dict[Kind, dict[str, Callable[[Record], str]]] = {
 }
 
 
+def columns_of(searchable: Searchable) -> dict[str, Callable[[Record], str]]:
+    """The columns of a kind of document; those that are not listed above show each of their words."""
+    words = [name for name, type in searchable.fields.items() if type in {"word", "prose"}]
+    return COLUMNS.get(searchable.name) or {name: partial(_word, name) for name in words}
+
+
+def _word(name: str, record: Record) -> str:
+    value = record.get(name)
+    return "" if value is None else str(value)
+
+
 def search(task: Task, console: Console, error: Console) -> int:
     """Print what is found, newest first. Exit code 2 for a query that is not understood, or nobody to ask."""
     try:
-        kind = next((kind for kind in KINDS if kind == task.kind), None)
-        if kind is None:
-            raise CannotStart(f"`{task.kind}` is no kind of document: {did_you_mean(task.kind, KINDS)}")
-        return asyncio.run(_found(task, kind, console, error))
+        searchable = SEARCHABLE.get(task.kind)
+        if searchable is None:
+            raise CannotStart(f"`{task.kind}` is no kind of document: {did_you_mean(task.kind, SEARCHABLE)}")
+        return asyncio.run(_found(task, searchable, console, error))
     except ProblemError as refused:
         error.print(pointed(task.text, refused.problem), soft_wrap=True)
         return 2
@@ -126,20 +138,20 @@ def pointed(text: str, problem: Problem) -> Text:
 
 
 @asynccontextmanager
-async def _asking(task: Task, kind: Kind, error: Console) -> AsyncIterator[Ask]:
+async def _asking(task: Task, searchable: Searchable, error: Console) -> AsyncIterator[Ask]:
     """Whom to ask: the server at `url`, else the store. Raises `ProblemError` and `CannotStart`."""
     now = SystemClock().now()
     if task.where.url is not None:
-        parse(task.text, kind, now)  # so that what is not understood is pointed at
-        yield partial(_of_server, task.where.url, kind, task.text)
+        parse(task.text, searchable, now)  # so that what is not understood is pointed at
+        yield partial(_of_server, task.where.url, searchable.name, task.text)
         return
     loaded = load(task.where.root, error, whole=False)
-    query = parse(task.text, kind, now, loaded.project.settings.fields)
+    query = parse(task.text, searchable, now, loaded.project.settings.fields)
     async with _reading(url_of(loaded, task.where.store), task.where.root) as store:
         yield partial(_of_store, store, query)
 
 
-async def _of_server(url: str, kind: Kind, text: str, limit: int, after: str | None) -> Found:
+async def _of_server(url: str, kind: str, text: str, limit: int, after: str | None) -> Found:
     asked = urlencode({"q": text, "limit": limit, "after": after or ""})
     page = await asyncio.to_thread(call, url, "GET", f"/search/{kind}?{asked}")
     return page["items"], page["after"]
@@ -172,16 +184,16 @@ async def _reading(url: str, root: Path) -> AsyncIterator[Searching]:
         raise CannotStart(f"The store {shown(url)} cannot be read now: {unavailable.reason}.") from unavailable
 
 
-async def _found(task: Task, kind: Kind, console: Console, error: Console) -> int:
-    table = Table(SORT_TIME[kind], *COLUMNS[kind], box=None, header_style="bold", pad_edge=False)
+async def _found(task: Task, searchable: Searchable, console: Console, error: Console) -> int:
+    table = Table(searchable.newest, *columns_of(searchable), box=None, header_style="bold", pad_edge=False)
     count, after = 0, None
-    async with _asking(task, kind, error) as ask:
+    async with _asking(task, searchable, error) as ask:
         with error.status("Searching", spinner="line") if error.is_terminal else nullcontext():
             while True:
                 found, after = await ask(min(task.limit - count, MAX_LIMIT) if task.limit else MAX_LIMIT, after)
                 count += len(found)
                 for record in found:
-                    _tell(task, kind, record, table)
+                    _tell(task, searchable, record, table)
                 if after is None or count == task.limit:
                     break
     if not count:
@@ -193,10 +205,10 @@ async def _found(task: Task, kind: Kind, console: Console, error: Console) -> in
     return 0
 
 
-def _tell(task: Task, kind: Kind, record: Record, table: Table) -> None:
+def _tell(task: Task, searchable: Searchable, record: Record, table: Table) -> None:
     if task.json:
         sys.stdout.write(msgspec.json.encode(record).decode() + "\n")
         return
-    moment = datetime.fromtimestamp(read(record, parse_path(SORT_TIME[kind])) / 1000, UTC)
-    cells = [Text(told(record)) for told in COLUMNS[kind].values()]
+    moment = datetime.fromtimestamp(read(record, parse_path(searchable.newest)) / 1000, UTC)
+    cells = [Text(told(record)) for told in columns_of(searchable).values()]
     table.add_row(f"{moment:%Y-%m-%d %H:%M:%S}", *cells)

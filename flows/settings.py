@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
 from msgspec import Meta, Struct, field
 
 from engine.language.duration import read_duration
 from engine.language.path import parse_path
+from engine.ports.kinds import RETAINED
 from engine.problem import KeyPath, Problem, ProblemError, did_you_mean
 from engine.profile.declared import Rule
 from engine.profile.key import MAX_PER_KEY, Form, KeyRules, folded, regions
 from engine.project.project import WEEK_MS, Settings
-from engine.project.retention import Kind, Retention
+from engine.project.retention import Retention
 from engine.project.source import Target
 from flows.secret import resolve
 from flows.target import target_problems
@@ -21,6 +22,11 @@ from flows.typed import read_struct
 Outcome = Literal["finished", "filtered", "failed", "timed-out", "paused", "cancelled"]
 Age = Annotated[str, Meta(description="How long they are kept: a whole number and a unit, e.g. 400d")]
 Share = Annotated[float, Meta(description="Share of the runs with this outcome that are kept, from 0 to 1", ge=0, le=1)]
+
+if TYPE_CHECKING:
+    RetainedKind = str
+else:
+    RetainedKind = Literal[RETAINED]
 
 _UNRESOLVED: Final = object()
 
@@ -84,7 +90,8 @@ class SettingsFile(Struct, frozen=True, kw_only=True):
     runs: Runs = Runs()
     deduplication: Deduplication = Deduplication()
     retention: Annotated[
-        dict[Kind, Age], Meta(description="How long events, runs and rejected events are kept; for ever when left out")
+        dict[RetainedKind, Age],
+        Meta(description="How long events, runs and rejected events are kept; for ever when left out"),
     ] = field(default_factory=dict)
 
 
@@ -214,8 +221,9 @@ def _on_key(problem: Problem, at: KeyPath) -> Problem:
     return Problem(code=problem.code, message=problem.message, path=at, on="key", help=problem.help)
 
 
-def _retention(ages: Mapping[Kind, str], problems: list[Problem]) -> Retention:
-    return Retention(**{kind: _duration(text, ("retention", kind), problems) for kind, text in ages.items()})
+def _retention(ages: Mapping[str, str], problems: list[Problem]) -> Retention:
+    found = {kind: _duration(text, ("retention", kind), problems) for kind, text in ages.items()}
+    return Retention({kind: age for kind, age in found.items() if age is not None})
 
 
 def _duration(text: str, at: KeyPath, problems: list[Problem]) -> int | None:

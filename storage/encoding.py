@@ -1,9 +1,16 @@
 """How stored values become JSON and come back: one encoder, and one decoder for each kind of document."""
 
-import msgspec
+from collections.abc import Callable
+from functools import cache
+from typing import TypeVar
 
-from engine.ports.records import CacheEntry, Rejected, RunRecord, Session, StoredEvent, Unit
+import msgspec
+from msgspec import Struct
+
+from engine.ports.records import CacheEntry, RecordWrite, Rejected, RunRecord, Session, StoredEvent, Unit
 from engine.profile.document import Profile
+
+R = TypeVar("R", bound=Struct)
 
 encode = msgspec.json.Encoder().encode
 
@@ -15,8 +22,15 @@ decode_rejected = msgspec.json.Decoder(Rejected).decode
 decode_cached = msgspec.json.Decoder(CacheEntry).decode
 
 
+@cache
+def decoder_of(record: type[R]) -> Callable[[bytes | str], R]:
+    """What decodes records of a type."""
+    return msgspec.json.Decoder(record).decode
+
+
 def check_versions(unit: Unit) -> None:
-    """Refuse a unit whose writes would not move their documents' versions: compare-and-set could not tell them apart.
+    """Refuse a unit whose writes would not move their documents' versions: compare-and-set could not tell them apart;
+    or which changes one record twice.
 
     Raises `ValueError`: it is the caller's mistake, running the unit again would not help.
     """
@@ -29,3 +43,18 @@ def check_versions(unit: Unit) -> None:
         session = change.session
         if session.version <= change.expected:
             raise ValueError(f"session {session.id}: version {session.version} is not newer than {change.expected}")
+    if unit.changes:
+        _check_changes(unit)
+
+
+def _check_changes(unit: Unit) -> None:
+    names = {(change.kind.name, change.id) for change in unit.changes}
+    if len(names) < len(unit.changes):
+        raise ValueError("a unit changes a record twice")
+    for change in unit.changes:
+        if isinstance(change, RecordWrite):
+            version = change.kind.version_of(change.record)
+            if version <= change.expected:
+                raise ValueError(
+                    f"{change.kind.name} {change.id}: version {version} is not newer than {change.expected}"
+                )

@@ -102,11 +102,11 @@ def contents(stored: Stored, expected: list[Shopper]) -> list[Check]:
     canonical = {user: profile.id if profile else None for user, profile in stored.profiles.items()}
     fields = sorted({field for shopper in expected for field in shopper.traits})
     totals = [
-        ("profiles", len(expected), stored.counts.profiles),
-        ("sessions", sum(len(shopper.sessions) for shopper in expected), stored.counts.sessions),
-        ("events", sum(len(shopper.events) for shopper in expected), stored.counts.events),
-        ("keys", len(expected), stored.counts.keys),
-        ("rejected events", 0, stored.counts.rejected),
+        ("profiles", len(expected), stored.counts["profiles"]),
+        ("sessions", sum(len(shopper.sessions) for shopper in expected), stored.counts["sessions"]),
+        ("events", sum(len(shopper.events) for shopper in expected), stored.counts["events"]),
+        ("keys", len(expected), stored.counts["keys"]),
+        ("rejected events", 0, stored.counts["rejected"]),
     ]
     return [
         compared("the store's totals", totals),

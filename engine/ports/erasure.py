@@ -1,6 +1,15 @@
 """What is erased when a profile is forgotten."""
 
-from msgspec import Struct, structs
+from collections import Counter
+from collections.abc import Collection
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from engine.ports.kind import Kind
+from engine.ports.records import StoredEvent
+
+R = TypeVar("R", bound=Struct)
 
 SessionName = tuple[str, str]  # source and id
 
@@ -19,23 +28,29 @@ class DataSubject(Struct, frozen=True):
         return found
 
 
-class Erased(Struct, frozen=True, omit_defaults=True):
-    """How many documents of each kind have been erased."""
+Erased = Counter[str]  # how many documents of each kind have been erased
+EventName = tuple[str, str, int]  # source, id and time: ids may be used again
 
-    profiles: int = 0  # with tombstones of merges
-    sessions: int = 0
-    events: int = 0
-    runs: int = 0
-    rejected: int = 0
-    keys: int = 0
-    marks: int = 0
-    cache: int = 0
 
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return sum(structs.astuple(self))
+def event_name(event: StoredEvent) -> EventName:
+    """What tells an event from all others."""
+    return event.source, event.id, event.received
 
-    def __add__(self, other: "Erased") -> "Erased":
-        """Both."""
-        return Erased(*[a + b for a, b in zip(structs.astuple(self), structs.astuple(other), strict=True)])
+
+def belongs(kind: Kind[R], record: R, subject: DataSubject, events: Collection[EventName] = ()) -> bool:
+    """Whether a record is erased with `subject`, of which these events are erased as well."""
+    owners = kind.owners
+    if kind.event is not None and (_read(record, "source"), _read(record, kind.event), kind.time_of(record)) in events:
+        return True
+    if owners.others is not None and not subject.ids.isdisjoint(_read(record, owners.others)):
+        return True
+    profile = None if owners.profile is None else _read(record, owners.profile)
+    if profile in subject.ids:
+        return True
+    if owners.session is None or (profile is not None and not owners.named):
+        return False
+    return (_read(record, "source"), _read(record, owners.session)) in subject.sessions
+
+
+def _read(record: Struct, field: str) -> Any:
+    return getattr(record, field)

@@ -3,11 +3,17 @@
 Times are ms since the epoch. All are plain data: an adapter may encode them as JSON by msgspec and decode them back.
 """
 
-from typing import Any, Literal
+from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeVar
 
 from msgspec import Raw, Struct, field
 
+from engine.ports.kind import AnyKind, Kind
 from engine.profile.document import Profile
+
+R = TypeVar("R", bound=Struct)
 
 
 class Session(Struct, frozen=True, omit_defaults=True):
@@ -129,10 +135,40 @@ class SessionRead(Struct, frozen=True):
     version: int
 
 
+class RecordWrite(Struct, frozen=True):
+    """A record of a versioned kind, to be written if the stored version is still `expected` (0: it must not exist)."""
+
+    kind: AnyKind
+    record: Struct
+    expected: int
+
+    @property
+    def id(self) -> str:
+        """The record's id."""
+        return self.kind.id_of(self.record)
+
+
+class RecordDelete(Struct, frozen=True):
+    """A record of a versioned kind, to be deleted if the stored version is still `expected`.
+
+    With 0 nothing is deleted: the unit rests on it that there is no such record.
+    """
+
+    kind: AnyKind
+    id: str
+    expected: int
+
+
+NO_RECORDS: Final[Mapping[str, tuple[Any, ...]]] = MappingProxyType({})
+MEMBERS: Final = frozenset({"events", "runs", "rejected", "cache"})  # kinds that have a field of their own in a unit
+
+
 class Unit(Struct, frozen=True, kw_only=True):
     """A unit of work: what one tracked payload (or several of one profile) changes, committed as one or not at all.
 
-    `profiles` holds the profile and the tombstones of what was merged into it.
+    `profiles` holds the profile and the tombstones of what was merged into it. `records` holds the records of further
+    appended and keyed kinds by the name of the kind; `of` hides that some kinds have a field of their own. `changes`
+    holds what becomes of versioned records, each of which is in there once.
     """
 
     profiles: tuple[ProfileWrite, ...] = ()
@@ -144,14 +180,14 @@ class Unit(Struct, frozen=True, kw_only=True):
     runs: tuple[RunRecord, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     cache: tuple[CacheEntry, ...] = ()
+    records: Mapping[str, tuple[Any, ...]] = NO_RECORDS
+    changes: tuple[RecordWrite | RecordDelete, ...] = ()
+
+    def of(self, kind: Kind[R]) -> tuple[R, ...]:
+        """The records of an appended or keyed kind."""
+        found: tuple[R, ...] = getattr(self, kind.name) if kind.name in MEMBERS else self.records.get(kind.name, ())
+        return found
 
 
-class Counts(Struct, frozen=True):
-    """How much a store holds."""
-
-    profiles: int  # without tombstones
-    sessions: int
-    events: int
-    runs: int
-    rejected: int
-    keys: int  # without those that lead to nobody
+Counts = Counter[str]  # how much a store holds: profiles (without tombstones), sessions, keys (that lead to a profile),
+# and the records of each kind but keyed ones

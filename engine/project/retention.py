@@ -1,71 +1,37 @@
-"""How long documents are kept. Profiles, sessions, keys and flow versions are kept for ever."""
+"""How long records are kept, by the names of their kinds (`engine/ports/kinds.py`).
 
+Profiles, sessions, keys and flow versions are kept for ever.
+"""
+
+from collections import Counter
 from collections.abc import Callable
-from typing import Literal, get_args
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-Kind = Literal["events", "runs", "rejected"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-
-
-class Keep(Struct, frozen=True, kw_only=True):
-    """From which time on documents are kept, in ms since the epoch; None keeps all.
-
-    It is the time of receiving that counts for events and rejected events, and that of the run for runs.
-    """
-
-    events: int | None = None
-    runs: int | None = None
-    rejected: int | None = None
-
-    def of(self, kind: Kind) -> int | None:
-        """That of one kind of document."""
-        time: int | None = getattr(self, kind)
-        return time
+Keep = dict[str, int]  # from which time (ms since the epoch) on records of a kind are kept; all of a kind without one
+Dropped = Counter[str]  # how many records of a kind were dropped, or would be
 
 
-class Dropped(Struct, frozen=True, kw_only=True):
-    """How many documents went, or would go."""
+class Retention(Struct, frozen=True):
+    """For how long records of a kind are kept, in ms; those of a kind without an age for ever."""
 
-    events: int = 0
-    runs: int = 0
-    rejected: int = 0
+    ages: dict[str, int] = field(default_factory=dict)
 
-    def of(self, kind: Kind) -> int:
-        """Those of one kind."""
-        count: int = getattr(self, kind)
-        return count
-
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return self.events + self.runs + self.rejected
-
-
-class Retention(Struct, frozen=True, kw_only=True):
-    """For how long documents are kept, in ms; None keeps them for ever."""
-
-    events: int | None = None
-    runs: int | None = None
-    rejected: int | None = None
-
-    def of(self, kind: Kind) -> int | None:
-        """That of one kind of document."""
-        age: int | None = getattr(self, kind)
-        return age
+    def of(self, kind: str) -> int | None:
+        """The age of one kind; None if its records are kept for ever."""
+        return self.ages.get(kind)
 
     def keep(self, now: int) -> Keep:
-        """What is kept at `now`."""
-        return Keep(**{kind: now - age for kind in KINDS if (age := self.of(kind)) is not None})
+        """From which times on records are kept at `now`."""
+        return {kind: now - age for kind, age in self.ages.items()}
 
     def __bool__(self) -> bool:
         """Whether anything is ever dropped."""
-        return any(self.of(kind) is not None for kind in KINDS)
+        return bool(self.ages)
 
 
 ReportProgress = Callable[[Dropped], None]
 
 
 def ignore_progress(dropped: Dropped) -> None:
-    """Tells nobody."""
+    """Report nothing."""

@@ -1,34 +1,31 @@
 """What can be asked of each kind of document: its fields, and how the values of each are compared."""
 
 from collections.abc import Mapping
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from engine.problem import closest
 
-Kind = Literal["events", "profiles", "sessions", "runs", "rejected"]
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
-
 # word: a text that is compared as a whole. prose: a sentence, of which a part is enough. free: any JSON below this
 # name; its leaves are compared as words, and ranges take those that are numbers.
 FieldType = Literal["word", "prose", "moment", "number", "free"]
 
-FIELDS: Final[Mapping[Kind, Mapping[str, FieldType]]] = {
-    "events": {
-        "id": "word",
-        "type": "word",
-        "source": "word",
-        "session": "word",
-        "profile": "word",
-        "origin": "word",
-        "parent": "word",
-        "received": "moment",
-        "time": "word",
-        "properties": "free",
-        "context": "free",
-    },
-    "profiles": {
+
+class Searchable(Struct, frozen=True, kw_only=True):
+    """What can be asked of one kind of document: the types of its fields by name.
+
+    `newest` names the time (ms) by which results are ordered; it never changes.
+    """
+
+    name: str
+    fields: Mapping[str, FieldType]
+    newest: str
+
+
+PROFILES: Final = Searchable(
+    name="profiles",
+    fields={
         "id": "word",
         "ids": "word",
         "segments": "word",
@@ -39,7 +36,11 @@ FIELDS: Final[Mapping[Kind, Mapping[str, FieldType]]] = {
         "metadata.updated": "moment",
         "metadata.version": "number",
     },
-    "sessions": {
+    newest="metadata.created",
+)
+SESSIONS: Final = Searchable(
+    name="sessions",
+    fields={
         "id": "word",
         "source": "word",
         "profile": "word",
@@ -47,33 +48,8 @@ FIELDS: Final[Mapping[Kind, Mapping[str, FieldType]]] = {
         "properties": "free",
         "context": "free",
     },
-    "runs": {
-        "id": "word",
-        "event": "word",
-        "flow": "word",
-        "version": "word",
-        "outcome": "word",
-        "source": "word",
-        "session": "word",
-        "profile": "word",
-        "at": "moment",
-    },
-    "rejected": {
-        "id": "word",
-        "source": "word",
-        "session": "word",
-        "profile": "word",
-        "at": "moment",
-        "reason": "prose",
-    },
-}
-SORT_TIME: Final[Mapping[Kind, str]] = {  # the time by which results are ordered; it never changes
-    "events": "received",
-    "profiles": "metadata.created",
-    "sessions": "created",
-    "runs": "at",
-    "rejected": "at",
-}
+    newest="created",
+)
 
 
 class Field(Struct, frozen=True):
@@ -89,9 +65,9 @@ class Field(Struct, frozen=True):
         return f"{self.root}.{self.path}" if self.path else self.root
 
 
-def field_of(name: str, kind: Kind) -> Field | None:
+def field_of(name: str, searchable: Searchable) -> Field | None:
     """The field that `name` means in a kind of document; None when there is none."""
-    known = FIELDS[kind]
+    known = searchable.fields
     root, dot, path = name.partition(".")
     if name in known:
         return Field(root, path, known[name])
@@ -100,23 +76,23 @@ def field_of(name: str, kind: Kind) -> Field | None:
     return None
 
 
-def all_fields(kind: Kind) -> tuple[Field, ...]:
+def all_fields(searchable: Searchable) -> tuple[Field, ...]:
     """The fields that a word without a field is looked for in: all but times and numbers."""
-    return tuple(Field(name, "", type) for name, type in FIELDS[kind].items() if type in {"word", "prose", "free"})
+    return tuple(Field(name, "", type) for name, type in searchable.fields.items() if type in {"word", "prose", "free"})
 
 
-def remedy(name: str, kind: Kind) -> str:
+def remedy(name: str, searchable: Searchable) -> str:
     """What to write in place of an unknown field."""
-    known = FIELDS[kind]
+    known = searchable.fields
     shown = [f"`{field}.NAME`" if type == "free" else f"`{field}`" for field, type in known.items()]
-    listed = f"{kind} have {', '.join(shown)}"
-    near = _near(name, kind)
+    listed = f"{searchable.name} have {', '.join(shown)}"
+    near = _near(name, searchable)
     return f"did you mean `{near}`? {listed}" if near else listed
 
 
-def _near(name: str, kind: Kind) -> str | None:
-    near = closest(name, FIELDS[kind])
-    free = [known for known, type in FIELDS[kind].items() if type == "free"]
+def _near(name: str, searchable: Searchable) -> str | None:
+    near = closest(name, searchable.fields)
+    free = [known for known, type in searchable.fields.items() if type == "free"]
     if near is not None or not free:
         return near
     root, dot, path = name.partition(".")

@@ -17,7 +17,7 @@ from msgspec import Struct
 from engine.profile.document import Profile
 from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
-from engine.search.field import Field, Kind, all_fields
+from engine.search.field import Field, Searchable, all_fields
 from engine.search.query import AllOf, AnyOf, Begins, Exists, Is, Node, Not, Query, Within
 
 MAX_TEXT_LENGTH: Final = 1024  # UTF-16 code units, as Elasticsearch counts
@@ -29,7 +29,7 @@ Roots = Mapping[str, Any]  # what a document has, by the roots of its fields
 
 def matches(query: Query, document: Struct) -> bool:
     """Whether a document (a record, or a profile as stored) is what `query` asks for."""
-    return _holds(query.node, query.kind, roots(query, document))
+    return _holds(query.node, query.searchable, roots(query, document))
 
 
 def roots(query: Query, document: Struct) -> Roots:
@@ -103,26 +103,26 @@ def _leaves(value: Any, deeper: int, room: int) -> Iterator[Any]:
         yield value
 
 
-def _holds(node: Node, kind: Kind, seen: Roots) -> bool:
+def _holds(node: Node, searchable: Searchable, seen: Roots) -> bool:
     match node:
         case AllOf(parts=parts):
-            return all(_holds(part, kind, seen) for part in parts)
+            return all(_holds(part, searchable, seen) for part in parts)
         case AnyOf(parts=parts):
-            return any(_holds(part, kind, seen) for part in parts)
+            return any(_holds(part, searchable, seen) for part in parts)
         case Not(part=part):
-            return not _holds(part, kind, seen)
+            return not _holds(part, searchable, seen)
         case Exists(field=field):
             return _exists(field, seen)
         case Within(field=field):
             return any(_within(node, value) for value in values(field, seen))
         case Is(field=asked):
-            return any(_is(node.texts, field, seen) for field in _asked(asked, kind))
+            return any(_is(node.texts, field, seen) for field in _asked(asked, searchable))
         case Begins(field=asked, text=beginning):
-            return any(text.startswith(beginning) for field in _asked(asked, kind) for text in texts(field, seen))
+            return any(text.startswith(beginning) for field in _asked(asked, searchable) for text in texts(field, seen))
 
 
-def _asked(field: Field | None, kind: Kind) -> Iterable[Field]:
-    return all_fields(kind) if field is None else (field,)
+def _asked(field: Field | None, searchable: Searchable) -> Iterable[Field]:
+    return all_fields(searchable) if field is None else (field,)
 
 
 def _is(wanted: tuple[str, ...], field: Field, seen: Roots) -> bool:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from engine.profile.declared import Fields
 from engine.profile.value import INTEGERS
 from engine.search import moment
-from engine.search.field import FIELDS, Field, Kind, field_of, remedy
+from engine.search.field import Field, Searchable, field_of, remedy
 from engine.search.query import EVERYTHING, AllOf, AnyOf, Begins, Exists, Is, Node, Not, Number, Query, Within
 from engine.search.syntax import read, refuse
 
@@ -34,19 +34,19 @@ class Value(Struct, frozen=True):
 class Context(Struct, frozen=True):
     """What a part of the tree is read with."""
 
-    kind: Kind
+    searchable: Searchable
     now: int  # ms
     field: Field | None = None
     depth: int = 0
 
 
-def parse(text: str, kind: Kind, now: int, declared: Fields | None = None) -> Query:
+def parse(text: str, searchable: Searchable, now: int, declared: Fields | None = None) -> Query:
     """The query that a text means at the time `now` (ms). A blank one asks for everything.
 
     Raises `engine.problem.Wrong`, which says what is wrong and where in the text.
     """
-    node = _node(read(text), Context(kind, now)) if text.strip() else EVERYTHING
-    return Query(kind, node, declared or {})
+    node = _node(read(text), Context(searchable, now)) if text.strip() else EVERYTHING
+    return Query(searchable, node, declared or {})
 
 
 def _node(item: Any, context: Context) -> Node:
@@ -95,10 +95,10 @@ def _field(item: Any, context: Context) -> Node:
         )
     if name == "_exists_":
         refuse("unknown-field", "`_exists_` is not understood", item.pos, len(name), "ask for any value: `type:*`")
-    field = field_of(name, context.kind)
+    field = field_of(name, context.searchable)
     if field is None:
-        told = f"`{name}` is no field of {context.kind}"
-        refuse("unknown-field", told, item.pos, len(item.name), remedy(name, context.kind))
+        told = f"`{name}` is no field of {context.searchable.name}"
+        refuse("unknown-field", told, item.pos, len(item.name), remedy(name, context.searchable))
     within = msgspec.structs.replace(context, field=field)
     if isinstance(item.expr, tree.Prohibit) and isinstance(item.expr.a, tree.Word) and _is_number(item.expr.a.value):
         return _term(_negative(item.expr), within)
@@ -136,7 +136,7 @@ def _range(item: Any, low: Any, high: Any, context: Context, *, over: bool = Fal
     if field is None:
         refuse("range", "this comparison has no field", item.pos, 1, f"write one in front of it: `{_example(context)}`")
     if field.type in {"word", "prose"}:
-        ranged = [name for name, type in FIELDS[context.kind].items() if type in {"moment", "number"}]
+        ranged = [name for name, type in context.searchable.fields.items() if type in {"moment", "number"}]
         told = f"`{field.name}` holds text, which is not compared by size"
         refuse("range", told, item.pos, 1, f"ranges are for {', '.join(f'`{name}`' for name in ranged)} and numbers")
     least, most = _bound(low, field, context), _bound(high, field, context)
@@ -237,4 +237,4 @@ def _span(value: Value) -> tuple[int, int]:
 
 
 def _example(context: Context) -> str:
-    return next(f"{name}:>now-1d" for name, type in FIELDS[context.kind].items() if type == "moment")
+    return next(f"{name}:>now-1d" for name, type in context.searchable.fields.items() if type == "moment")

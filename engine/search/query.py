@@ -5,7 +5,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from engine.profile.declared import Fields
-from engine.search.field import Field, Kind
+from engine.search.field import Field, Searchable
 
 Number = int | float
 
@@ -69,7 +69,7 @@ EVERYTHING: Final = AllOf()
 class Query(Struct, frozen=True):
     """A tree over one kind of document. `declared` are the project's `fields:`, which decide what profiles show."""
 
-    kind: Kind
+    searchable: Searchable
     node: Node = EVERYTHING
     declared: Fields = field(default_factory=dict)
 

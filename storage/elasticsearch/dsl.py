@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from engine.search.field import Field, Kind, all_fields
+from engine.search.field import Field, Searchable, all_fields
 from engine.search.match import is_searched
 from engine.search.query import Begins, Is, Within
 from engine.search.translation import Leaf
@@ -24,9 +24,9 @@ _METADATA = {"metadata.created": "created", "metadata.updated": "updated", "meta
 class DslTranslation:
     """The language of queries on documents of a kind."""
 
-    def __init__(self, kind: Kind) -> None:
-        self._kind = kind
-        self._types = _TYPES[kind]
+    def __init__(self, searchable: Searchable) -> None:
+        self._searchable = searchable
+        self._types = _TYPES[searchable.name]
 
     def all_of(self, parts: Sequence[Dsl]) -> Dsl:
         """All parts hold."""
@@ -44,7 +44,7 @@ class DslTranslation:
         """A single condition; without a field, in any of those that hold texts."""
         if leaf.field is not None:
             return self._of(leaf, leaf.field)
-        both = [self._of(leaf, field) for field in all_fields(self._kind)]
+        both = [self._of(leaf, field) for field in all_fields(self._searchable)]
         return self.any_of([possible for possible, _ in both]), self.any_of([certain for _, certain in both])
 
     def _of(self, leaf: Leaf, field: Field) -> Both:

@@ -110,7 +110,7 @@ class Erasure:
         erased = await asyncio.gather(*[self._erase(*each) for each in wanted.values()])
         for start in range(0, len(events), PAGE):
             await self._writer.send([delete(hit.index, hit.id, hit.at) for hit in events[start : start + PAGE]])
-        return Erased(events=len(events), **dict(zip(wanted, erased, strict=True)))
+        return +Erased(events=len(events), **dict(zip(wanted, erased, strict=True)))
 
     async def expunge(self) -> None:
         """Let segments be written anew that hold deleted documents, and the log of operations be trimmed."""

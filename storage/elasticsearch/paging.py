@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from msgspec import Struct, json
 
-from engine.search.field import Kind
 from engine.search.match import matches
 from engine.search.page import CursorValue, Page, read_cursor, write_cursor
 from engine.search.query import Query
@@ -25,7 +24,7 @@ MAX_BYTES: Final = 16 * 1024 * 1024  # of a page
 Order = dict[str, type[CursorValue]]  # fields, the first counts most; all descending
 
 COMMITTED: Final[Order] = {"stamp": int, "nth": int, "id": str}
-ORDERS: Final[dict[Kind, Order]] = {
+ORDERS: Final[dict[str, Order]] = {
     "events": COMMITTED,
     "profiles": {"created": int, "id": str},
     "sessions": {"created": int, "id": str, "source": str},
@@ -33,11 +32,11 @@ ORDERS: Final[dict[Kind, Order]] = {
     "rejected": COMMITTED,
 }
 # Neither tombstones nor claims.
-ONLY: Final[dict[Kind, Dsl]] = {
+ONLY: Final[dict[str, Dsl]] = {
     "profiles": {"term": {"live": True}},
     "sessions": {"range": {"version": {"gte": 1}}},
 }
-DECODE: Final[dict[Kind, Any]] = {
+DECODE: Final[dict[str, Any]] = {
     "events": decode_event,
     "profiles": decode_profile,
     "sessions": decode_session,
@@ -62,7 +61,7 @@ _decode = json.Decoder(_Told).decode
 
 async def page_of(search: Search, names: Names, query: Query, limit: int, after: str | None) -> Page:
     """A page of what matches. The first of them sees all that has been written."""
-    kind = query.kind
+    kind = query.searchable.name
     order = ORDERS[kind]
     index: str = getattr(names, kind)
     place: tuple[CursorValue, ...] = ()
@@ -70,7 +69,7 @@ async def page_of(search: Search, names: Names, query: Query, limit: int, after:
         await search.refresh(index)
     else:
         place = read_cursor(after, kind, *order.values())
-    possible, _ = translate(query.node, DslTranslation(kind))
+    possible, _ = translate(query.node, DslTranslation(query.searchable))
     wanted = {"bool": {"filter": [ONLY[kind], possible] if kind in ONLY else [possible]}}
     found: list[Struct] = []
     last, looked, weight, size = place, 0, 0, min(limit + 1, AT_ONCE)

@@ -3,8 +3,12 @@
 import asyncio
 import os
 from base64 import b64decode, b64encode
+from typing import TypeVar
+
+from msgspec import Struct
 
 from engine.ports.erasure import DataSubject, Erased
+from engine.ports.kind import Kind
 from engine.ports.records import (
     CacheEntry,
     Counts,
@@ -40,9 +44,12 @@ from storage.elasticsearch.upkeep import Upkeep
 from storage.elasticsearch.writer import Writer
 from storage.encoding import decode_cached, decode_event, decode_rejected, decode_run, encode
 
+R = TypeVar("R", bound=Struct)
+
 SECRET = "secret"  # noqa: S105 - the id of the document that holds it
 PROBE = "probe"
 NOT_BURIED: Dsl = {"bool": {"must_not": [{"term": {"id": ""}}]}}
+COUNTED = ("profiles", "sessions", "events", "runs", "rejected", "keys")
 READY_SECONDS = 3.0
 LOOK_SECONDS = 3600.0  # less than a week by far: then there is an index more to look into
 
@@ -193,6 +200,14 @@ class ElasticsearchStore:
         await self._settle()
         return await page_of(self._search, self._names, query, limit, after)
 
+    async def record(self, kind: Kind[R], id: str) -> R | None:
+        """A stored record by its id or key."""
+        raise NotImplementedError
+
+    async def due_records(self, kind: Kind[R], before: int, limit: int) -> list[R]:
+        """The records of a versioned kind that are due, first those due longest."""
+        raise NotImplementedError
+
     async def counts(self) -> Counts:
         """How much the store holds, as far as it has been finished."""
         names, search = self._names, self._search
@@ -206,7 +221,7 @@ class ElasticsearchStore:
             search.count(names.rejected),
             search.count(names.keys, NOT_BURIED),
         )
-        return Counts(*found)
+        return Counts(dict(zip(COUNTED, found, strict=True)))
 
     async def _docs(self, index: str, query: Dsl, limit: int, oldest: bool = False) -> list[str]:
         await self._settle()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from msgspec import Struct, json
 
 from engine.ports.store import Unavailable
-from engine.project.retention import KINDS, Dropped, Keep, Kind, ReportProgress
+from engine.project.retention import Dropped, Keep, ReportProgress
 from storage.elasticsearch.documents import MetaSource, decode_meta_source
 from storage.elasticsearch.finisher import Finisher
 from storage.elasticsearch.loader import Loader
@@ -95,27 +95,24 @@ class Upkeep:
         """What `retain` would drop now."""
         await self._finisher.settled()
         gone = Dropped()
-        for kind in KINDS:
-            for index in await self._over(kind, keep):
-                gone = _more(gone, kind, await self._count(index))
+        for kind, before in keep.items():
+            for index in await self._over(kind, before):
+                gone += Dropped({kind: await self._count(index)})
         return gone
 
     async def retain(self, keep: Keep, tell: ReportProgress) -> Dropped:
         """Drop the months of which all is older than what is kept."""
         await self._finisher.settled()
         gone = Dropped()
-        for kind in KINDS:
-            for index in await self._over(kind, keep):
+        for kind, before in keep.items():
+            for index in await self._over(kind, before):
                 count = await self._count(index)
                 await self._search.drop(index)
-                gone = _more(gone, kind, count)
+                gone = gone + Dropped({kind: count})
                 tell(gone)
         return gone
 
-    async def _over(self, kind: Kind, keep: Keep) -> list[str]:
-        before = keep.of(kind)
-        if before is None:
-            return []
+    async def _over(self, kind: str, before: int) -> list[str]:
         return over_before(await self._search.indices(f"{self._names.prefix}-{kind}-*"), before)
 
     async def _count(self, index: str) -> int:
@@ -186,7 +183,3 @@ class Upkeep:
         """What was kept by `once`."""
         found = await self._reader.get(self._names.meta, id)
         return None if found is None else decode_meta_source(found.source)
-
-
-def _more(dropped: Dropped, kind: Kind, count: int) -> Dropped:
-    return Dropped(**{each: dropped.of(each) + (count if each == kind else 0) for each in KINDS})

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from engine.search.field import SORT_TIME, Field, Kind
+from engine.search.field import PROFILES, Field, Searchable
 from engine.search.query import Begins, Exists, Is, Within
 from engine.search.translation import Leaf
 
@@ -24,9 +24,9 @@ _NUMERIC = frozenset("-0123456789")  # what numbers begin with
 class Sql:
     """The language of conditions on documents of a kind."""
 
-    def __init__(self, kind: Kind) -> None:
-        self._kind = kind
-        self._moment = SORT_TIME[kind].rpartition(".")[2]  # where the time stands in the stored document
+    def __init__(self, searchable: Searchable) -> None:
+        self._searchable = searchable
+        self._moment = searchable.newest.rpartition(".")[2]  # where the time stands in the stored document
 
     def all_of(self, parts: Sequence[Condition]) -> Condition:
         """All parts hold."""
@@ -47,7 +47,7 @@ class Sql:
                 return self.any_of([self._holds(text) for text in texts]), NEVER
             case Begins(text=text):
                 return self._holds(text), NEVER
-            case Within(field=field) if field.name == SORT_TIME[self._kind]:
+            case Within(field=field) if field.name == self._searchable.newest:
                 condition = self._within(leaf)
                 return condition, condition
             case Within(field=field) | Exists(field=field):
@@ -55,7 +55,7 @@ class Sql:
 
     def _holds(self, text: str) -> Condition:
         """The document has a value in which `text` is. Of counters the parts are written, not what they come to."""
-        if self._kind == "profiles" and text[:1] in _NUMERIC:
+        if self._searchable.name == PROFILES.name and text[:1] in _NUMERIC:
             return ALWAYS
         return _written(text)
 

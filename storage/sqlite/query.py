@@ -39,6 +39,7 @@ SELECT (SELECT count(*) FROM profiles) - (SELECT count(*) FROM profiles WHERE me
     (SELECT count(*) FROM rejected),
     (SELECT count(*) FROM keys WHERE id <> '')
 """
+COUNTED = ("profiles", "sessions", "events", "runs", "rejected", "keys")
 DUE = "SELECT id FROM profiles WHERE due <= ? ORDER BY due, id LIMIT ?"
 NOTE = "SELECT value FROM meta WHERE name = ?"
 NOTES = "SELECT name, value FROM meta WHERE name >= ? AND name < ? || char(1114111)"

@@ -11,7 +11,7 @@ from itertools import takewhile
 
 from msgspec import Struct
 
-from engine.project.retention import KINDS, Dropped, Keep, Kind
+from engine.project.retention import Dropped, Keep
 from storage.sqlite.change import ROW_BYTES, Change
 from storage.sqlite.query import CHUNK
 from storage.sqlite.reader import Reader
@@ -25,12 +25,12 @@ from storage.sqlite.statement import (
     Statement,
 )
 
-OLDEST: dict[Kind, str] = {
+OLDEST: dict[str, str] = {
     "events": "SELECT seq, doc ->> '$.received' FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
     "runs": "SELECT seq, doc ->> '$.at' FROM runs WHERE seq > ? ORDER BY seq LIMIT ?",
     "rejected": "SELECT seq, doc ->> '$.at' FROM rejected WHERE seq > ? ORDER BY seq LIMIT ?",
 }
-DROP: dict[Kind, tuple[Statement, ...]] = {
+DROP: dict[str, tuple[Statement, ...]] = {
     "events": (DROP_EVENTS, DROPPED, DROP_GAPS),
     "runs": (DROP_RUNS,),
     "rejected": (DROP_REJECTED,),
@@ -41,7 +41,7 @@ POINTERS = "SELECT seq, at, stored FROM marks WHERE seq > ? ORDER BY seq LIMIT ?
 class Oldest(Struct, frozen=True):
     """Some documents at the beginning of a table that are to be dropped: those numbered up to `last`."""
 
-    kind: Kind
+    kind: str
     last: int
     count: int
 
@@ -51,7 +51,7 @@ class Oldest(Struct, frozen=True):
         return Change(rows=rows, bytes=ROW_BYTES * self.count)
 
 
-def oldest(reader: Reader, kind: Kind, before: int, after: int = 0) -> Oldest | None:
+def oldest(reader: Reader, kind: str, before: int, after: int = 0) -> Oldest | None:
     """The first documents of a kind behind number `after`, as far as they are from before a time; None without any."""
     rows = reader.rows(OLDEST[kind], after, CHUNK)
     old = [seq for seq, _ in takewhile(lambda row: row[1] < before, rows)]
@@ -60,12 +60,12 @@ def oldest(reader: Reader, kind: Kind, before: int, after: int = 0) -> Oldest | 
 
 def expired(reader: Reader, keep: Keep) -> Dropped:
     """How many documents are to be dropped."""
-    return Dropped(**{kind: sum(_counts(reader, kind, before)) for kind, before in dated(keep)})
+    return +Dropped({kind: sum(_counts(reader, kind, before)) for kind, before in dated(keep)})
 
 
-def dated(keep: Keep) -> list[tuple[Kind, int]]:
+def dated(keep: Keep) -> list[tuple[str, int]]:
     """The kinds of which something may be dropped, and from before which time."""
-    return [(kind, before) for kind in KINDS if (before := keep.of(kind)) is not None]
+    return list(keep.items())
 
 
 def pointers(reader: Reader) -> list[int]:
@@ -84,7 +84,7 @@ def without(seqs: list[int]) -> Change:
     return Change(rows=[(DROP_POINTER, (seq,)) for seq in seqs], bytes=ROW_BYTES * len(seqs))
 
 
-def _counts(reader: Reader, kind: Kind, before: int) -> Iterator[int]:
+def _counts(reader: Reader, kind: str, before: int) -> Iterator[int]:
     after = 0
     while (found := oldest(reader, kind, before, after)) is not None:
         yield found.count

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from engine.search.field import Kind
 from engine.search.match import matches
 from engine.search.page import Page, read_cursor, write_cursor
 from engine.search.query import Node, Query, required
@@ -55,7 +54,7 @@ class Table(Struct, frozen=True):
     only: str = "1"
 
 
-TABLES: dict[Kind, Table] = {
+TABLES: dict[str, Table] = {
     "events": Table("events", "seq", decode_event, (_MARKED, _LINKED)),
     "profiles": Table("profiles", "rowid", decode_profile, ("id IN ({id})",), "merged_into IS NULL"),
     "sessions": Table("sessions", "rowid", decode_session, ("source IN ({source}) AND id IN ({id})",)),
@@ -73,17 +72,17 @@ class Paging:
     def __init__(self, query: Query, limit: int, after: str | None) -> None:
         self._query = query
         self._limit = limit
-        self._table = TABLES[query.kind]
+        self._table = TABLES[query.searchable.name]
         self._place: int | None = None  # what is numbered from here on has been looked at
         if after is not None:
-            (place,) = read_cursor(after, query.kind, int)
+            (place,) = read_cursor(after, query.searchable.name, int)
             self._place = int(place)
         self._least = 0
         self._found: list[tuple[int, Struct]] = []
         self._more = False
         self._looked = self._read = self._bytes = 0
         index, values = _indexed(query.node, self._table)
-        (condition, more), _ = translate(query.node, Sql(query.kind))
+        (condition, more), _ = translate(query.node, Sql(query.searchable))
         self._indexed = bool(index)
         self._values = (*values, *more)
         self._sql = " ".join((
@@ -116,7 +115,7 @@ class Paging:
         place = self._found[-1][0] if self._more else self._place
         end = place is None or place <= self._least
         items = tuple(document for _, document in self._found)
-        return Page(items, None if end or place is None else write_cursor(self._query.kind, place))
+        return Page(items, None if end or place is None else write_cursor(self._query.searchable.name, place))
 
     def _take(self, number: int, document: Struct, size: int) -> bool:
         """Put a document on the page, if there is room for it."""

@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from msgspec import structs
+from msgspec import Struct
 
 from engine.ports.erasure import DataSubject, Erased, SessionName
+from engine.ports.kind import Kind
 from engine.ports.records import (
     CacheEntry,
     Counts,
@@ -50,6 +51,7 @@ from storage.sqlite.statement import DROP_CACHE, FLOW, META, NEW_NOTE, REMOVE, R
 from storage.sqlite.writer import Writer
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Struct)
 
 BUSY_MS = 2000  # how long a batch waits while another process writes
 READ_BUSY_MS = 200  # readers are held up only by what is exclusive and short; the event loop waits meanwhile
@@ -141,6 +143,14 @@ class SqliteStore:
         """Keep the text of a flow's version, once."""
         await self._writer.submit(Change(rows=[(FLOW, (version, name, text))], bytes=len(text)))
 
+    async def record(self, kind: Kind[R], id: str) -> R | None:
+        """A stored record by its id or key."""
+        raise NotImplementedError
+
+    async def due_records(self, kind: Kind[R], before: int, limit: int) -> list[R]:
+        """The records of a versioned kind that are due, first those due longest."""
+        raise NotImplementedError
+
     async def flow_version(self, version: str) -> str | None:
         """The text of a flow's version."""
         found = self._near.row("SELECT text FROM flow_versions WHERE version = ?", version)
@@ -195,7 +205,7 @@ class SqliteStore:
         """Erase what belongs to these, but for the documents of the profiles themselves; some rows at a time."""
         steps, erased = erasure.found(self._far, subject), Erased()
         while (found := await self._read(lambda: next(steps, None))) is not None:
-            if found.erased.total:
+            if found.erased.total():
                 await self._writer.submit(found.change)
                 erased += found.erased
         return erased
@@ -250,7 +260,7 @@ class SqliteStore:
         for kind, before in retention.dated(keep):
             while (some := await self._read(partial(retention.oldest, self._far, kind, before))) is not None:
                 await self._writer.submit(some.change())
-                gone = structs.replace(gone, **{kind: gone.of(kind) + some.count})
+                gone = gone + Dropped({kind: some.count})
                 tell(gone)
         while pointers := await self._read(partial(retention.pointers, self._far)):
             await self._writer.submit(retention.without(pointers))
@@ -259,7 +269,7 @@ class SqliteStore:
     async def counts(self) -> Counts:
         """How much the store holds."""
         found = await self._read(partial(self._far.row, query.COUNTS))
-        return Counts(*(found or ()))
+        return Counts(dict(zip(query.COUNTED, found or (), strict=True)))
 
     async def ready(self) -> str | None:
         """None when the store can take writes. After a failure a small write finds out whether it can again."""

@@ -69,7 +69,7 @@ def test_retention_drops_what_is_too_old_and_says_how_much(project: Path, file: 
     assert re.search(r"runs +1 dropped: older than 90d", done.output)
     assert re.search(r"rejected +kept for ever", done.output)
     left = counts(file)
-    assert (left.events, left.runs, left.rejected) == (1, 1, 2)
+    assert (left["events"], left["runs"], left["rejected"]) == (1, 1, 2)
     assert re.search(r"events +0 dropped", headrace("retention", project).output)
 
 

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cli.search import pointed
+from engine.ports.kinds import SEARCHABLE
 from engine.ports.records import Unit
 from engine.problem import Problem
 from engine.project.project import Settings
-from engine.search.field import KINDS
 from engine.search.page import MAX_LIMIT
 from storage.elasticsearch.store import ElasticsearchStore
 from storage.sqlite.store import SqliteStore
@@ -120,7 +120,11 @@ async def test_a_running_server_finds_the_same(tmp_path: Path) -> None:
     await store.commit(OF_ALL_KINDS)
     await store.commit(Unit(events=tuple(event(f"e{n}", n=n) for n in range(MAX_LIMIT + 10))))
     await store.close()
-    words = [*([kind] for kind in KINDS), ["events", "properties.n:>7", "--limit", "3"], ["events", "type:nothing"]]
+    words = [
+        *([kind] for kind in SEARCHABLE),
+        ["events", "properties.n:>7", "--limit", "3"],
+        ["events", "type:nothing"],
+    ]
     words += [["events", "--limit", "0", "--json"]]  # more than a page
     read = [await run(tmp_path, *asked) for asked in words]
     nowhere = tmp_path / "nowhere"  # no project is needed

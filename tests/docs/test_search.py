@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from engine.ports.kinds import SEARCHABLE
 from engine.ports.records import Rejected, StoredEvent
 from engine.problem import Problem, ProblemError
 from engine.search import match, syntax
-from engine.search.field import FIELDS, KINDS
 from engine.search.match import matches
 from engine.search.page import DEFAULT_LIMIT, MAX_LIMIT
 from engine.search.parse import MAX_DEPTH, parse
@@ -30,7 +30,7 @@ def rows(heading: str) -> list[tuple[str, str]]:
 
 
 def finds(query: str) -> bool:
-    return matches(parse(query, "events", NOON), EVENT)
+    return matches(parse(query, SEARCHABLE["events"], NOON), EVENT)
 
 
 @pytest.mark.parametrize("query", [query for query, _ in rows("| query | finds it, because |")])
@@ -51,7 +51,7 @@ def test_a_query_is_refused(query: str, told: str) -> None:
 
 def refused(query: str) -> Problem:
     with pytest.raises(ProblemError) as error:
-        parse(query, "events", NOON)
+        parse(query, SEARCHABLE["events"], NOON)
     return error.value.problem
 
 
@@ -63,11 +63,11 @@ def test_the_tables_of_queries_are_all_read() -> None:
     assert sum(map(len, tables)) == len(queries) > 50
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SEARCHABLE)
 def test_the_fields_are_those_of_the_code(kind: str) -> None:
     types = {"word": 0, "moment": 1, "number": 2, "free": 3}
     expected: list[list[str]] = [[], [], [], []]
-    for name, type in FIELDS[kind].items():  # type: ignore[index]
+    for name, type in SEARCHABLE[kind].fields.items():
         if type != "prose":
             expected[types[type]].append(f"`{name}`")
     (row,) = re.findall(rf"^\| {kind} \|(.*)\|$", PAGE, re.MULTILINE)
@@ -77,7 +77,7 @@ def test_the_fields_are_those_of_the_code(kind: str) -> None:
 @pytest.mark.parametrize("query", re.findall(r"`(reason:[^`]+)`", PAGE))
 def test_a_part_of_a_reason_is_found(query: str) -> None:
     rejected = Rejected("x", "web-shop", NOON, "the body is too large, its type is missing")
-    assert matches(parse(query, "rejected", NOON), rejected)
+    assert matches(parse(query, SEARCHABLE["rejected"], NOON), rejected)
 
 
 @pytest.mark.parametrize("told", [

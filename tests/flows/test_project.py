@@ -65,7 +65,7 @@ def test_a_whole_project_is_read(tmp_path: Path, registry: Registry) -> None:
     project = loaded.project
     assert loaded.diagnostics == ()
     assert (project.name, project.settings.store, project.settings.window_ms) == ("shop", "memory:", 172_800_000)
-    assert project.settings.retention == Retention(events=34_560_000_000, runs=43_200_000)
+    assert project.settings.retention == Retention({"events": 34_560_000_000, "runs": 43_200_000})
     assert (project.settings.spool, project.settings.spool_dir) == (True, "/var/spool/shop")
     assert project.settings.fields == {("traits", "first"): "oldest"}
     assert (project.settings.keep("finished"), project.settings.keep("failed")) == (0.5, 1.0)

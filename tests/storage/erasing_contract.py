@@ -67,7 +67,7 @@ class ErasingContract:
         assert await there(store, "bo") == bo
         assert await second.erase(subject) == Erased()
         counts = await store.counts()
-        assert (counts.profiles, counts.sessions, counts.events, counts.runs) == (1, 1, 2, 1)
+        assert (counts["profiles"], counts["sessions"], counts["events"], counts["runs"]) == (1, 1, 2, 1)
 
     async def test_the_belongings_of_a_merged_profile_are_those_of_all_its_ids(self, store: Store) -> None:
         await store.commit(Unit(profiles=(write("a", into="b"), write("b", into="c"), write("c"), write("d"))))
@@ -99,7 +99,7 @@ class ErasingContract:
         nobodys = event("none-1", profile=None)
         elsewhere = structs.replace(event("app-1", profile=None), source="app")
         await store.commit(Unit(events=(strangers, nobodys, elsewhere)))
-        assert (await store.erase(ANN)).events == 1
+        assert (await store.erase(ANN))["events"] == 1
         assert [await store.event(id) for id in ("bo-1", "none-1", "app-1")] == [strangers, None, elsewhere]
 
     async def test_a_run_goes_that_was_shown_the_profile_or_ran_on_its_event(self, store: Store) -> None:
@@ -107,7 +107,7 @@ class ErasingContract:
         others = structs.replace(run("others", "e-9"), other_profiles=("bo",), profile="cy")
         own = structs.replace(run("own", "e-1"), at=event().received)
         await store.commit(Unit(events=(event("e-1"),), runs=(own, met, others)))
-        assert (await store.erase(ANN)).runs == 2
+        assert (await store.erase(ANN))["runs"] == 2
         assert [await store.run(id) for id in ("own", "met", "others")] == [None, None, others]
 
     async def test_a_run_without_a_profile_belongs_to_its_session_also_when_its_event_is_not_stored(
@@ -117,7 +117,7 @@ class ErasingContract:
         bos = structs.replace(run("bos", "e-2"), session="visit", profile="bo")
         elsewhere = structs.replace(run("elsewhere", "e-3"), session="visit", source="app")
         await store.commit(Unit(runs=(bare, bos, elsewhere)))
-        assert (await store.erase(ANN)).runs == 1
+        assert (await store.erase(ANN))["runs"] == 1
         assert [await store.run(id) for id in ("bare", "bos", "elsewhere")] == [None, bos, elsewhere]
 
     @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ class ErasingContract:
         named = structs.replace(rejected("named"), profile="ann")
         other = structs.replace(rejected("other"), profile="bo", session="elsewhere")
         await store.reject((named, other))
-        assert (await store.erase(ANN)).rejected == 1
+        assert (await store.erase(ANN))["rejected"] == 1
         assert await store.rejected(10) == [other]
 
     async def test_what_comes_after_an_erasure_is_kept_and_found(self, store: Store) -> None:
@@ -173,7 +173,7 @@ class ErasingContract:
         assert await store.event("e-7") == event("e-7", profile="cy")
         assert await store.events_of("cy", 10) == [event("e-7", profile="cy")]
         assert [one.id for one in await store.events_of("bo", 10)] == ["bo-2", "bo-1"]
-        assert (await store.counts()).events == 3
+        assert (await store.counts())["events"] == 3
         assert list(await store.marks("web", ("e-7", "ann-1"))) == ["e-7"]
 
     async def test_odd_names_are_erased_like_others(self, store: Store) -> None:
@@ -181,8 +181,8 @@ class ErasingContract:
         await store.commit(of(who))
         await store.commit(Unit(events=(structs.replace(event("e-1", profile=None), session=f"{who}'s visit"),)))
         subject = await store.data_subject(frozenset({who}))
-        assert (await store.erase(subject)).events == 3
-        assert (await store.counts()).events == 0
+        assert (await store.erase(subject))["events"] == 3
+        assert (await store.counts())["events"] == 0
 
     async def test_erasing_what_nobody_has_changes_nothing(self, store: Store) -> None:
         await store.commit(whole_unit())
@@ -195,7 +195,7 @@ class ErasingContract:
     async def test_keys_that_lead_to_nobody_are_not_counted(self, store: Store) -> None:
         await store.commit(Unit(profiles=(write("ann"),), keys=(IdentityKey("pii.email=ann@x.org", "ann"),)))
         await store.commit(Unit(keys=(IdentityKey("forgotten profile 1", ""), IdentityKey("forgotten session 2", ""))))
-        assert (await store.counts()).keys == 1
+        assert (await store.counts())["keys"] == 1
         assert await store.key("forgotten profile 1") == IdentityKey("forgotten profile 1", "")
 
     async def test_notes_are_found_by_how_their_names_begin(self, store: Store, second: Store) -> None:

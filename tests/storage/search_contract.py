@@ -10,11 +10,11 @@ from typing import Any, Protocol
 import msgspec
 import pytest
 
+from engine.ports.kinds import KINDS, SEARCHABLE
 from engine.ports.records import ProfileWrite, Rejected, RunRecord, Session, SessionWrite, StoredEvent, Unit
 from engine.ports.store import Store
 from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
-from engine.search.field import KINDS, SORT_TIME, Kind
 from engine.search.match import matches
 from engine.search.page import BadCursor, Page, write_cursor
 from engine.search.parse import parse
@@ -48,9 +48,9 @@ SHELF = (
 )  # fmt: skip
 
 
-async def walk(store: Searching, text: str, kind: Kind = "events", limit: int = 1000) -> list[Any]:
+async def walk(store: Searching, text: str, kind: str = "events", limit: int = 1000) -> list[Any]:
     """All pages of a search."""
-    asked, found, after = parse(text, kind, NOW), list[Any](), None
+    asked, found, after = parse(text, SEARCHABLE[kind], NOW), list[Any](), None
     while True:
         page = await store.search(asked, limit, after)
         assert len(page.items) <= limit
@@ -60,12 +60,12 @@ async def walk(store: Searching, text: str, kind: Kind = "events", limit: int = 
         after = page.after
 
 
-async def ids(store: Searching, text: str, kind: Kind = "events", limit: int = 1000) -> list[str]:
+async def ids(store: Searching, text: str, kind: str = "events", limit: int = 1000) -> list[str]:
     return [one.id for one in await walk(store, text, kind, limit)]
 
 
-async def first(store: Searching, kind: Kind = "events", limit: int = 3, after: str | None = None) -> Page:
-    return await store.search(parse("", kind, NOW), limit, after)
+async def first(store: Searching, kind: str = "events", limit: int = 3, after: str | None = None) -> Page:
+    return await store.search(parse("", SEARCHABLE[kind], NOW), limit, after)
 
 
 def coloured(id: str, color: str, expected: int = 0) -> ProfileWrite:
@@ -135,8 +135,8 @@ class SearchContract:
     async def shelf(self, filled: Filled) -> Store:
         return await filled("shelf", SHELVED)
 
-    @pytest.mark.parametrize("kind", KINDS)
-    async def test_in_an_empty_store_nothing_is_found(self, filled: Filled, kind: Kind) -> None:
+    @pytest.mark.parametrize("kind", SEARCHABLE)
+    async def test_in_an_empty_store_nothing_is_found(self, filled: Filled, kind: str) -> None:
         assert await first(await filled("nothing", ()), kind) == Page()
 
     @pytest.mark.parametrize(("text", "expected"), [
@@ -215,7 +215,7 @@ class SearchContract:
         ("rejected", "ann", "x-2"),
         ("rejected", "NOT profile:*", "x-1"),
     ])  # fmt: skip
-    async def test_all_kinds_are_found(self, filled: Filled, kind: Kind, text: str, expected: str) -> None:
+    async def test_all_kinds_are_found(self, filled: Filled, kind: str, text: str, expected: str) -> None:
         assert " ".join(await ids(await filled("kinds", (OF_ALL_KINDS,)), text, kind)) == expected
 
     async def test_a_profile_is_found_as_it_is_now(self, store: Store, seen: Seen) -> None:
@@ -231,7 +231,7 @@ class SearchContract:
     async def test_pages_give_everything_once(self, filled: Filled, text: str, limit: int) -> None:
         store = await filled("numbered", (Unit(profiles=(write("ann"),), events=NUMBERED),))
         found = await walk(store, text, limit=limit)
-        asked = parse(text, "events", NOW)
+        asked = parse(text, SEARCHABLE["events"], NOW)
         assert sorted(one.id for one in found) == sorted(one.id for one in NUMBERED if matches(asked, one))
         assert [one.received for one in found] == sorted((one.received for one in found), reverse=True)
 
@@ -253,8 +253,8 @@ class SearchContract:
         with pytest.raises(BadCursor):
             await first(shelf, after=cursor)
 
-    @pytest.mark.parametrize("kind", KINDS)
-    async def test_a_store_finds_what_matches(self, store: Store, seen: Seen, kind: Kind) -> None:
+    @pytest.mark.parametrize("kind", SEARCHABLE)
+    async def test_a_store_finds_what_matches(self, store: Store, seen: Seen, kind: str) -> None:
         rng = Random(f"{kind} by chance")
         units = [unit(rng, n) for n in range(30)]
         for one in units:
@@ -264,21 +264,16 @@ class SearchContract:
         assert {one.id for one in stored} == set(await ids(store, "", kind))
         for _ in range(100):
             text = query(rng, kind)
-            asked = parse(text, kind, NOW)
+            asked = parse(text, SEARCHABLE[kind], NOW)
             expected = [one for one in stored if matches(asked, one)]
-            expected.sort(key=lambda one: getattr(one, SORT_TIME[kind].rpartition(".")[2]), reverse=True)
+            expected.sort(key=lambda one: getattr(one, SEARCHABLE[kind].newest.rpartition(".")[2]), reverse=True)
             assert await ids(store, text, kind, limit=rng.choice([4, 1000])) == [one.id for one in expected], text
 
 
-def documents(unit: Unit, kind: Kind) -> Iterable[Any]:
+def documents(unit: Unit, kind: str) -> Iterable[Any]:
     match kind:
-        case "events":
-            return unit.events
         case "profiles":
             return [write.profile for write in unit.profiles if write.profile.merged_into is None]
         case "sessions":
             return [write.session for write in unit.sessions]
-        case "runs":
-            return unit.runs
-        case "rejected":
-            return unit.rejected
+    return next(unit.of(each) for each in KINDS if each.name == kind)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import pytest
 
+from engine.ports.kinds import SEARCHABLE
 from engine.ports.records import Unit
 from engine.ports.store import Store
 from engine.search.parse import parse
@@ -76,7 +77,7 @@ async def test_a_page_that_reads_too_much_ends_short_with_a_cursor(
     monkeypatch.setattr(paging, "MAX_READ", 5)
     async with vacant(elasticsearch_url) as prefix, opened(elasticsearch_url, prefix) as store:
         await store.commit(Unit(events=tuple(event(f"e{n}", n=n) for n in range(10))))
-        page = await store.search(parse("properties.n:<1", "events", 0), 10)
+        page = await store.search(parse("properties.n:<1", SEARCHABLE["events"], 0), 10)
         assert page.items == ()
         assert page.after is not None
         assert await ids(store, "properties.n:<1") == ["e0"]
@@ -89,9 +90,14 @@ async def test_a_page_that_reads_too_much_ends_short_with_a_cursor(
     pytest.param("properties.a\0:x", ALWAYS, NEVER, id="nor one with a NUL"),
 ])  # fmt: skip
 def test_what_cannot_be_said_is_left_to_the_predicate(text: str, possible: object, certain: object) -> None:
-    assert translate(parse(text, "events", 0).node, DslTranslation("events")) == (possible, certain)
+    assert translate(parse(text, SEARCHABLE["events"], 0).node, DslTranslation(SEARCHABLE["events"])) == (
+        possible,
+        certain,
+    )
 
 
 def test_a_negation_leaves_out_only_what_is_certain() -> None:
-    possible, _ = translate(parse("NOT properties.n:>5", "events", 0).node, DslTranslation("events"))
+    possible, _ = translate(
+        parse("NOT properties.n:>5", SEARCHABLE["events"], 0).node, DslTranslation(SEARCHABLE["events"])
+    )
     assert possible == {"bool": {"must_not": [NEVER]}}

@@ -5,6 +5,8 @@ from storage.memory import MemoryStore
 from tests.storage.contract import StoreContract
 from tests.storage.erasing_contract import ErasingContract
 from tests.storage.expunging_contract import ExpungingContract, Written
+from tests.storage.kinds import ALL_KINDS
+from tests.storage.kinds_contract import KindsContract
 from tests.storage.reminding_contract import RemindingContract
 from tests.storage.search_contract import SearchContract
 
@@ -21,7 +23,9 @@ class TestMemoryStore(StoreContract, RemindingContract, ErasingContract, Expungi
     @pytest.fixture
     def written(self, store: Store) -> Written:
         async def told(text: str) -> dict[str, int]:
-            counted = {name: str(held).count(text) for name, held in vars(store).items()}
+            assert isinstance(store, MemoryStore)
+            tables = {name: vars(table) for name, table in store._tables.items()}
+            counted = {name: str(held).count(text) for name, held in (vars(store) | tables).items()}
             return {name: count for name, count in counted.items() if count}
 
         return told
@@ -36,3 +40,13 @@ class TestSearchInMemory(SearchContract):
     @pytest.fixture
     def store(self) -> Store:
         return MemoryStore()
+
+
+class TestKindsInMemory(KindsContract):
+    @pytest.fixture
+    def store(self) -> Store:
+        return MemoryStore(kinds=ALL_KINDS)
+
+    @pytest.fixture
+    def second(self, store: Store) -> Store:
+        return store

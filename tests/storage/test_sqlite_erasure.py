@@ -74,6 +74,6 @@ async def test_all_that_belongs_to_a_profile_is_found_and_erased(full: Store) ->
     subject = await full.data_subject(frozenset({"ann"}))
     assert subject.sessions == {("web", str(n)) for n in range(MANY) if n % 3}
     erased = await full.erase(subject)
-    assert (erased.sessions, erased.keys) == (26, 26)
+    assert (erased["sessions"], erased["keys"]) == (26, 26)
     counts = await full.counts()
-    assert (counts.sessions, counts.keys) == (14, 14)
+    assert (counts["sessions"], counts["keys"]) == (14, 14)

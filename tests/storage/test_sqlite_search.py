@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.ports.kinds import SEARCHABLE
 from engine.ports.records import Unit
 from engine.ports.store import Store
-from engine.search.field import KINDS, Kind
 from engine.search.page import Page
 from engine.search.parse import parse
 from storage.memory import MemoryStore
@@ -60,8 +60,8 @@ class TestSearchInShortPages(SearchContract):
 
 
 @settings(max_examples=40)
-@given(st.integers(0, 2**32), st.sampled_from(KINDS))
-async def test_it_finds_what_memory_finds(seed: int, kind: Kind) -> None:
+@given(st.integers(0, 2**32), st.sampled_from(sorted(SEARCHABLE)))
+async def test_it_finds_what_memory_finds(seed: int, kind: str) -> None:
     rng = Random(seed)
     with TemporaryDirectory() as directory:
         memory, sqlite = MemoryStore(), SqliteStore.open(Path(directory) / "store.db")
@@ -71,7 +71,7 @@ async def test_it_finds_what_memory_finds(seed: int, kind: Kind) -> None:
                 await store.commit(one)
         for _ in range(10):
             text = query(rng, kind)
-            asked = parse(text, kind, NOW)
+            asked = parse(text, SEARCHABLE[kind], NOW)
             assert (await sqlite.search(asked, 100)).items == (await memory.search(asked, 100)).items, text
         await sqlite.close()
 
@@ -82,7 +82,7 @@ async def test_a_page_that_looks_at_too_much_ends_short_with_a_cursor(
     await store.commit(Unit(events=tuple(event(f"e{n}", rare=n == 0) for n in range(20))))
     monkeypatch.setattr(search, "STRETCH", 5)
     monkeypatch.setattr(search, "MAX_LOOKED", 8)
-    asked = parse("properties.rare:true", "events", NOW)
+    asked = parse("properties.rare:true", SEARCHABLE["events"], NOW)
     page = await store.search(asked, 10)
     assert page.items == ()
     assert page.after is not None
@@ -92,7 +92,7 @@ async def test_a_page_that_looks_at_too_much_ends_short_with_a_cursor(
 async def test_a_page_holds_no_more_than_so_many_bytes(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     await store.commit(Unit(events=tuple(event(f"e{n}", text="x" * 1000) for n in range(5))))
     monkeypatch.setattr(search, "MAX_BYTES", 2500)
-    page = await store.search(parse("", "events", NOW), 10)
+    page = await store.search(parse("", SEARCHABLE["events"], NOW), 10)
     assert len(page.items) == 2
     assert page.after is not None
     assert len(await ids(store, "")) == 5
@@ -107,7 +107,7 @@ async def test_what_has_an_index_is_found_without_looking_at_the_rest(
     await store.commit(Unit(events=many))
     monkeypatch.setattr(search, "STRETCH", 5)
     monkeypatch.setattr(search, "MAX_LOOKED", 5)
-    page = await store.search(parse(text, "events", NOW), 10)
+    page = await store.search(parse(text, SEARCHABLE["events"], NOW), 10)
     assert page.items
     assert page.after is None
 
@@ -158,4 +158,4 @@ def test_a_file_of_another_program_is_not_searched(path: Path, program: str | No
 
 
 async def test_an_empty_page_has_no_cursor(store: SqliteStore) -> None:
-    assert await store.search(parse("type:x", "events", NOW), 1) == Page()
+    assert await store.search(parse("type:x", SEARCHABLE["events"], NOW), 1) == Page()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import aiohttp
 import msgspec
 
+from engine.ports.kinds import SEARCHABLE
 from engine.ports.records import StoredEvent
 from engine.ports.store import Store
 from engine.profile.fold import fold
@@ -91,12 +92,12 @@ class Ledger:
 async def numbers_in(store: Store) -> set[int]:
     """The numbers of all stored events."""
     found: set[int] = set()
-    page = await store.search(Query("events"), 1000)
+    page = await store.search(Query(SEARCHABLE["events"]), 1000)
     while True:
         found |= {int(event.id.removeprefix("e-")) for event in page.items if isinstance(event, StoredEvent)}
         if page.after is None:
             return found
-        page = await store.search(Query("events"), 1000, page.after)
+        page = await store.search(Query(SEARCHABLE["events"]), 1000, page.after)
 
 
 async def found_in(store: Store, ledger: Ledger) -> tuple[set[int], int]:

@@ -1,37 +1,40 @@
 """Exporting a profile: all that is stored of it, for whom it is about.
 
-That is the profile, its sessions, events and runs under any id that was ever its own, what came in its sessions without
-a profile, and the rejected events of its sessions or that named it. Not what leads to others: ids of other profiles and
-sessions are as good as keys to them, and a run that was shown another profile has that in its trace.
+That is the profile, its sessions, and the records of all searchable kinds that belong to it: under any id that was ever
+its own, and what came in its sessions without a profile. Not what leads to others: ids of other profiles and sessions
+are as good as keys to them, and a record that was shown another profile has that in its contents.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final
 
 from msgspec import Raw, Struct, structs
 
-from engine.ports.erasure import DataSubject
+from engine.ports.erasure import DataSubject, EventName, event_name
 from engine.ports.ids import derived_id
-from engine.ports.records import Rejected, RunRecord, StoredEvent
+from engine.ports.kind import AnyKind
+from engine.ports.kinds import KINDS
+from engine.ports.records import StoredEvent
 from engine.ports.resolve import require_profile
 from engine.ports.store import Store
-from engine.search.field import Field, Kind
+from engine.search.field import Field, Searchable
 from engine.search.query import AllOf, AnyOf, Exists, Is, Node, Not, Query
 
 PAGE: Final = 500
 AT_ONCE: Final = 50  # names in one query
-NOBODYS: Final = Not(Exists(Field("profile")))
 
 LEFT_OUT: Final = Raw(b'"left out: it was shown the profile of somebody else"')
 
-T = TypeVar("T", StoredEvent, RunRecord, Rejected)
-InSession = TypeVar("InSession", StoredEvent, RunRecord, Rejected)
-Exported = tuple[Kind, Struct]
-EventName = tuple[str, str, int]  # source, id and time: ids may be used again
+Exported = tuple[str, Struct]  # the name of a kind, and a record
 
 
-async def export(store: Store, id: str) -> AsyncIterator[Exported]:
-    """The records of the profile that `id` leads to: its own, then sessions, events, runs, rejected events.
+def exported_kinds(kinds: Sequence[AnyKind] = KINDS) -> list[AnyKind]:
+    """The kinds of which an export has records: searchable ones that belong to profiles."""
+    return [kind for kind in kinds if kind.search is not None and kind.owners.profile is not None]
+
+
+async def export(store: Store, id: str, kinds: Sequence[AnyKind] = KINDS) -> AsyncIterator[Exported]:
+    """The records of the profile that `id` leads to: the profile, its sessions, then kind by kind, in their order.
 
     Raises `NotFound` when nobody has the id, and `Unavailable`.
     """
@@ -43,73 +46,85 @@ async def export(store: Store, id: str) -> AsyncIterator[Exported]:
         if session is not None:
             yield "sessions", session
     secret = await store.secret()
-    nobodys: set[EventName] = set()
-    async for event in _found(store, StoredEvent, "events", [*_of_ids(subject), *_of_visits(subject, NOBODYS)]):
-        yield "events", _without_foreign_session(event, subject, secret)
-        if event.profile is None:
-            nobodys.add((event.source, event.id, event.received))
-    bare: set[str] = set()  # runs without a profile, which are found by their sessions and by their events
-    of_runs = [*_of_ids(subject), *_of_visits(subject, NOBODYS), *_of_events(nobodys)]
-    async for run in _found(store, RunRecord, "runs", of_runs):
-        if run.profile is None:
-            own = (run.source, run.session) in subject.sessions or (run.source, run.event, run.at) in nobodys
-            if run.id in bare or not own:
-                continue
-            bare.add(run.id)
-        yield "runs", _without_foreign_profiles(_without_foreign_session(run, subject, secret), subject)
-    unnamed = Not(_is("profile", sorted(subject.ids)))  # the others are found by their ids
-    async for rejected in _found(store, Rejected, "rejected", [*_of_ids(subject), *_of_visits(subject, unnamed)]):
-        yield "rejected", _without_foreign_session(rejected, subject, secret)
+    nobodys: set[EventName] = set()  # events without a profile: runs without one are found by them
+    for kind in exported_kinds(kinds):
+        async for record in _records(store, kind, subject, nobodys):
+            if isinstance(record, StoredEvent) and record.profile is None:
+                nobodys.add(event_name(record))
+            yield (
+                kind.name,
+                _without_foreign_profiles(kind, _without_foreign_session(kind, record, subject, secret), subject),
+            )
 
 
 # ---- what is of others ----------------------------------------------------------------------------------------------
 
 
-def _without_foreign_session(record: InSession, subject: DataSubject, secret: bytes) -> InSession:
-    """A session that leads to somebody else is left out. One that is not stored leads to the id derived from it."""
-    source, session = record.source, record.session
+def _without_foreign_session(kind: AnyKind, record: Any, subject: DataSubject, secret: bytes) -> Any:
+    """A session that leads to another profile is left out. One that is not stored leads to the id derived from it."""
+    field = kind.owners.session
+    if field is None:
+        return record
+    source, session = record.source, getattr(record, field)
     if session is None or (source, session) in subject.sessions or derived_id(secret, source, session) in subject.ids:
         return record
-    return structs.replace(record, session=None)
+    return structs.replace(record, **{field: None})
 
 
-def _without_foreign_profiles(run: RunRecord, subject: DataSubject) -> RunRecord:
-    if subject.ids.issuperset(run.other_profiles):
-        return run
-    return structs.replace(
-        run, other_profiles=tuple([id for id in run.other_profiles if id in subject.ids]), trace=LEFT_OUT
-    )
+def _without_foreign_profiles(kind: AnyKind, record: Any, subject: DataSubject) -> Any:
+    field = kind.owners.others
+    if field is None or subject.ids.issuperset(getattr(record, field)):
+        return record
+    own = tuple([id for id in getattr(record, field) if id in subject.ids])
+    return structs.replace(record, **{field: own}, **dict.fromkeys(kind.owners.shown, LEFT_OUT))
 
 
 # ---- finding it -----------------------------------------------------------------------------------------------------
 
 
-async def _found(store: Store, type: type[T], kind: Kind, nodes: Sequence[Node]) -> AsyncIterator[T]:
-    """What any of these finds, one after the other."""
-    for node in nodes:
-        query, after = Query(kind, node), None
-        while True:
-            page = await store.search(query, PAGE, after)
-            for item in page.items:
-                assert isinstance(item, type)  # noqa: S101
-                yield item
-            after = page.after
-            if after is None:
-                break
+async def _records(store: Store, kind: AnyKind, subject: DataSubject, events: set[EventName]) -> AsyncIterator[Any]:
+    """The records of a kind that belong to the subject, each once; `events` are its events without a profile."""
+    assert kind.searchable is not None  # noqa: S101
+    yielded: set[str] = set()  # records without a profile, which are found by their sessions and by their events
+    for node in _nodes(kind, subject, events):
+        async for record in _found(store, kind.searchable, node):
+            if kind.event is not None and _profile(kind, record) is None:
+                own = (record.source, getattr(record, kind.owners.session or "")) in subject.sessions
+                own = own or (record.source, getattr(record, kind.event), kind.time_of(record)) in events
+                if kind.id_of(record) in yielded or not own:
+                    continue
+                yielded.add(kind.id_of(record))
+            yield record
 
 
-def _of_ids(subject: DataSubject) -> list[Node]:
-    return [_is("profile", some) for some in _parts(sorted(subject.ids))]
+def _nodes(kind: AnyKind, subject: DataSubject, events: set[EventName]) -> list[Node]:
+    """What to look for. Nothing is found by two of these, but for records that belong to a session and to an event."""
+    owners = kind.owners
+    profile = owners.profile or ""
+    without = Not(_is(profile, sorted(subject.ids)) if owners.named else Exists(Field(profile)))
+    nodes: list[Node] = [_is(profile, some) for some in _parts(sorted(subject.ids))]
+    if owners.session is not None:
+        visits = [(source, some) for source, all in subject.sessions_by_source().items() for some in _parts(all)]
+        nodes += [AllOf((_is("source", [source]), _is(owners.session, some), without)) for source, some in visits]
+    if kind.event is not None:
+        ids = sorted({id for _, id, _ in events})
+        nodes += [AllOf((Is(Field(kind.event), tuple(some)), without)) for some in _parts(ids)]
+    return nodes
 
 
-def _of_visits(subject: DataSubject, which: Node) -> list[Node]:
-    visits = [(source, some) for source, all in subject.sessions_by_source().items() for some in _parts(all)]
-    return [AllOf((_is("source", [source]), _is("session", some), which)) for source, some in visits]
+async def _found(store: Store, searchable: Searchable, node: Node) -> AsyncIterator[Any]:
+    query, after = Query(searchable, node), None
+    while True:
+        page = await store.search(query, PAGE, after)
+        for item in page.items:
+            yield item
+        after = page.after
+        if after is None:
+            break
 
 
-def _of_events(names: set[EventName]) -> list[Node]:
-    ids = sorted({id for _, id, _ in names})
-    return [AllOf((Is(Field("event"), tuple(some)), NOBODYS)) for some in _parts(ids)]
+def _profile(kind: AnyKind, record: Struct) -> Any:
+    return getattr(record, kind.owners.profile or "")
 
 
 def _is(name: str, texts: Sequence[str]) -> Node:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
-from msgspec import Struct, json, structs
+from msgspec import Struct, field, json, structs
 
 from engine.ports import tombstone
 from engine.ports.erasure import DataSubject, Erased, SessionName
@@ -45,7 +45,7 @@ class Forgetting(Struct, frozen=True, omit_defaults=True, kw_only=True):
     ids: tuple[str, ...] = ()  # of the profile; removed once nothing of it is found any more
     sessions: tuple[SessionName, ...] = ()  # the same of its sessions: source and id
     worked: int = 0  # the last heartbeat
-    erased: Erased = Erased()
+    erased: dict[str, int] = field(default_factory=dict)  # documents by kind
     complete: int | None = None
 
     @property
@@ -145,7 +145,7 @@ class Forgetter:
             for session in subject.sessions:
                 self._pipeline.cache.forget(session, set())
             self._pipeline.cache.forget(None, set(subject.ids))
-        return structs.replace(going, erased=going.erased + found)
+        return structs.replace(going, erased=Erased(going.erased) + found)
 
     async def _removed(self, going: Forgetting) -> Forgetting:
         """Erase the profile's documents, until none is left under any id that is known to belong to it."""
@@ -159,7 +159,7 @@ class Forgetter:
                 await self._check_whole(stored.values(), ids)
                 for profile in sorted(stored.values(), key=_living_first):
                     if await self._remove(profile, ids):
-                        going = structs.replace(going, erased=going.erased + ONE)
+                        going = structs.replace(going, erased=Erased(going.erased) + ONE)
         await self._keep(going)
         raise Contention(f"the profile's documents moved {MAX_TRIES} times while they were erased")
 

@@ -16,6 +16,7 @@ from engine.profile.document import Profile
 from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
 from engine.project.source import SYSTEM_SOURCE
+from engine.search.field import PROFILES
 from engine.search.page import BadCursor, Page
 from engine.search.query import Query
 from engine.tracking.answer.outcome import UNCHANGED
@@ -85,7 +86,7 @@ class Reevaluation:
         progress = self._known or await progress_of(self._store)
         if progress is None or progress.version != version:
             counts = await self._store.counts()
-            progress = Progress(version, clock.now(), counts.profiles)
+            progress = Progress(version, clock.now(), counts["profiles"])
         end, first = clock.ticks() + seconds, progress.looked
         while progress.ended is None and progress.looked - first < most:
             progress = await self._stretch(progress)
@@ -109,7 +110,7 @@ class Reevaluation:
         )
 
     async def _page(self, after: str | None) -> Page:
-        query = Query("profiles", declared=self._pipeline.project.settings.fields)
+        query = Query(PROFILES, declared=self._pipeline.project.settings.fields)
         try:
             return await self._store.search(query, BATCH, after)
         except BadCursor:  # of a store that was another one then

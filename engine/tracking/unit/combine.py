@@ -1,9 +1,20 @@
 """Joining units: what several units of one profile change, one after another, as one unit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
+from typing import Any
 
-from engine.ports.records import ProfileWrite, SessionRead, SessionWrite, Unit
+from msgspec import structs
+
+from engine.ports.records import (
+    MEMBERS,
+    ProfileWrite,
+    RecordDelete,
+    RecordWrite,
+    SessionRead,
+    SessionWrite,
+    Unit,
+)
 
 
 def combine_units(units: Sequence[Unit]) -> Unit:
@@ -31,8 +42,22 @@ def combine_units(units: Sequence[Unit]) -> Unit:
         session_reads=tuple(reads.values()),
         keys=tuple(chain.from_iterable(unit.keys for unit in units)),
         marks=tuple(chain.from_iterable(unit.marks for unit in units)),
-        events=tuple(chain.from_iterable(unit.events for unit in units)),
-        runs=tuple(chain.from_iterable(unit.runs for unit in units)),
-        rejected=tuple(chain.from_iterable(unit.rejected for unit in units)),
-        cache=tuple(chain.from_iterable(unit.cache for unit in units)),
+        records=_records(units),
+        changes=_changes(units),
+        **{name: tuple(chain.from_iterable(getattr(unit, name) for unit in units)) for name in MEMBERS},
     )
+
+
+def _records(units: Sequence[Unit]) -> Mapping[str, tuple[Any, ...]]:
+    names = dict.fromkeys(chain.from_iterable(unit.records for unit in units))
+    return {name: tuple(chain.from_iterable(unit.records.get(name, ()) for unit in units)) for name in names}
+
+
+def _changes(units: Sequence[Unit]) -> tuple[RecordWrite | RecordDelete, ...]:
+    """The last change of each versioned record, at the version that the first one expects."""
+    changes: dict[tuple[str, str], RecordWrite | RecordDelete] = {}
+    for change in chain.from_iterable(unit.changes for unit in units):
+        name = change.kind.name, change.id
+        first = changes.get(name, change)
+        changes[name] = structs.replace(change, expected=first.expected)
+    return tuple(changes.values())

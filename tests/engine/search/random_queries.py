@@ -3,11 +3,11 @@
 from random import Random
 from typing import Any
 
+from engine.ports.kinds import SEARCHABLE
 from engine.ports.records import ProfileWrite, Rejected, RunRecord, Session, SessionWrite, StoredEvent, Unit
 from engine.profile.document import Link, Part, Profile
 from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
-from engine.search.field import FIELDS, Kind
 
 WORDS = [
     "red",
@@ -92,7 +92,7 @@ def part(rng: Random, id: str, at: int) -> Part:
     return Part(id=id, created=at, base=at, last=at, cells=cells, counts=counts)
 
 
-def query(rng: Random, kind: Kind, depth: int = 3) -> str:
+def query(rng: Random, kind: str, depth: int = 3) -> str:
     """A query that is understood."""
     pick = rng.randrange(8 if depth else 4)
     if pick < 4:
@@ -108,12 +108,12 @@ def query(rng: Random, kind: Kind, depth: int = 3) -> str:
     return f"NOT {parts[0]}"
 
 
-def condition(rng: Random, kind: Kind) -> str:
+def condition(rng: Random, kind: str) -> str:
     """One condition on a field, or a word without one."""
-    name = rng.choice([*FIELDS[kind], None])
+    name = rng.choice([*SEARCHABLE[kind].fields, None])
     if name is None:
         return text(rng)
-    type = FIELDS[kind][name]
+    type = SEARCHABLE[kind].fields[name]
     if type == "free":
         name += rng.choice(["", ".a", ".b", ".a\\.b", ".a.a", ".c\\ d", ".n", ".d.e", ".b.c"])
     if type == "number":

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from engine.ports.kinds import SEARCHABLE
 from engine.ports.records import Rejected, Session, StoredEvent
 from engine.profile.document import Part, Profile
 from engine.search.match import MAX_TEXT_LENGTH, matches
@@ -18,7 +19,7 @@ def event(**more: Any) -> StoredEvent:
 
 
 def found(text: str, **properties: Any) -> bool:
-    return matches(parse(text, "events", NOW), event(properties=properties))
+    return matches(parse(text, SEARCHABLE["events"], NOW), event(properties=properties))
 
 
 @pytest.mark.parametrize(("value", "text", "expected"), [
@@ -80,7 +81,7 @@ def test_properties_are_found(value: Any, text: str, expected: bool) -> None:
 ])  # fmt: skip
 def test_an_event_is_found_by_its_fields(text: str, expected: bool) -> None:
     document = event(time="2024-05-06", context={"page": "home"})
-    assert matches(parse(text, "events", NOW), document) == expected
+    assert matches(parse(text, SEARCHABLE["events"], NOW), document) == expected
 
 
 @pytest.mark.parametrize(("text", "expected"), [
@@ -107,7 +108,7 @@ def test_a_profile_is_found_as_it_is_shown(text: str, expected: bool) -> None:
     )  # fmt: skip
     second = Part(id="anna", created=NOW, base=NOW, counts={"traits.visits": (NOW, NOW, 2)})
     ann = Profile(id="ann", created=NOW, version=2, parts={"ann": first, "anna": second}, conditional=("loyal",))
-    assert matches(parse(text, "profiles", NOW), ann) == expected
+    assert matches(parse(text, SEARCHABLE["profiles"], NOW), ann) == expected
 
 
 @pytest.mark.parametrize(("rule", "age"), [("min", "20"), ("max", "30"), ("oldest", "30")])
@@ -117,7 +118,9 @@ def test_declared_fields_are_found_by_the_value_that_shows(rule: Any, age: str) 
     }
     merged = Profile(id="a", created=NOW, version=2, parts=parts)
     found = [
-        n for n in ("20", "30") if matches(parse(f"traits.age:{n}", "profiles", NOW, {("traits", "age"): rule}), merged)
+        n
+        for n in ("20", "30")
+        if matches(parse(f"traits.age:{n}", SEARCHABLE["profiles"], NOW, {("traits", "age"): rule}), merged)
     ]
     assert found == [age]
 
@@ -132,12 +135,14 @@ def test_declared_fields_are_found_by_the_value_that_shows(rule: Any, age: str) 
     ("source:web", True),
 ])  # fmt: skip
 def test_a_part_of_a_reason_is_enough(text: str, expected: bool) -> None:
-    assert matches(parse(text, "rejected", NOW), Rejected("x", "web", NOW, "the type is missing")) == expected
+    assert (
+        matches(parse(text, SEARCHABLE["rejected"], NOW), Rejected("x", "web", NOW, "the type is missing")) == expected
+    )
 
 
 def test_a_session_has_properties_too() -> None:
     visit = Session(source="web", id="visit", created=NOW, properties={"page": 3})
-    assert matches(parse("properties.page:>2 created:now", "sessions", NOW), visit)
+    assert matches(parse("properties.page:>2 created:now", SEARCHABLE["sessions"], NOW), visit)
 
 
 def test_a_cursor_gives_back_its_place() -> None:

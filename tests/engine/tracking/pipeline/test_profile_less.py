@@ -130,7 +130,7 @@ async def test_an_event_that_finds_nobody_is_stored_without_a_profile(
     await known(shop)
     stored = await sent(shop, type, **properties)
     assert (stored.profile, stored.session) == (None, "till")
-    assert (await shop.store.counts()).profiles == 1
+    assert (await shop.store.counts())["profiles"] == 1
 
 
 @pytest.mark.parametrize("type", ["by-id", "by-key"])

@@ -105,7 +105,7 @@ async def test_merging_while_draining_comes_to_what_it_would_have_come_to(shop: 
             answer = await shop.track(payload(*([joined] if n == 5 else []), "counted", session=session))
     await shop.back()
     assert await traits(shop, answer["profile"]["id"]) == {"count": 24}
-    assert (await shop.store.counts()).profiles == 1
+    assert (await shop.store.counts())["profiles"] == 1
 
 
 async def test_a_poison_unit_among_others_of_its_profile_takes_none_of_them_with_it(shop: Shop) -> None:

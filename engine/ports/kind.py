@@ -1,0 +1,89 @@
+"""A kind of stored record, described as data: all that stores, erasure, export, retention and search know of it."""
+
+from collections.abc import Mapping
+from typing import Any, Generic, Literal, TypeVar
+
+from msgspec import Struct, structs
+
+from engine.search.field import FieldType, Searchable
+
+# appended: records are added and never changed. keyed: one record for each key, the last one written counts until it
+# expires. versioned: a record has a `version`, by which it is changed or deleted under compare-and-set; its id is never
+# used again once it is deleted.
+Sort = Literal["appended", "keyed", "versioned"]
+
+R = TypeVar("R", bound=Struct)
+
+
+class Owners(Struct, frozen=True, kw_only=True):
+    """The fields that say to whom a record belongs: it is erased with its owner, and exported if it is searchable.
+
+    `profile` holds a profile's id. `session` holds a session's id, of the source in the field `source`; the session
+    owns the record where no profile does. `named` says that the profile is only the one that a sender named, so that
+    the session owns the record as well. `others` holds a tuple of ids of further profiles that the record was shown:
+    erasing one of them erases the record; an export leaves them out, and with them what `shown` names: fields of the
+    type `Raw`.
+    """
+
+    profile: str | None = None
+    session: str | None = None
+    named: bool = False
+    others: str | None = None
+    shown: tuple[str, ...] = ()
+
+
+class Kind(Struct, Generic[R], frozen=True, kw_only=True):
+    """One kind of record.
+
+    `name` is a plural word: the member of a unit, the table or index, the word in a search, the file of an export.
+    `record` is the type; the other attributes name fields of it: `id` (of a keyed kind the key), `time` (ms since the
+    epoch: the order of search results and what retention goes by; of a keyed kind, when it expires), `indexed` (texts
+    by which stores find records quickly), `due` (ms or None, of versioned kinds: see `Store.due_records`), `event` (the
+    id of an event: a record of the same source and time is erased together with it).
+
+    `retained` says whether `retention:` may drop records by their age; `search` which fields can be searched, if any.
+    """
+
+    name: str
+    record: type[R]
+    sort: Sort
+    id: str = "id"
+    time: str
+    owners: Owners = Owners()
+    event: str | None = None
+    due: str | None = None
+    indexed: tuple[str, ...] = ()
+    retained: bool = False
+    search: Mapping[str, FieldType] | None = None
+
+    @property
+    def searchable(self) -> Searchable | None:
+        """What can be searched; None if nothing can."""
+        return None if self.search is None else Searchable(name=self.name, fields=self.search, newest=self.time)
+
+    def id_of(self, record: R) -> str:
+        """The id, or the key, of a record."""
+        id: str = getattr(record, self.id)
+        return id
+
+    def time_of(self, record: R) -> int:
+        """The time of a record (ms since the epoch)."""
+        time: int = getattr(record, self.time)
+        return time
+
+    def version_of(self, record: R) -> int:
+        """The version of a record of a versioned kind."""
+        version: int = getattr(record, "version")  # noqa: B009 - the type does not say that it has one
+        return version
+
+    def due_of(self, record: R) -> int | None:
+        """When a record is due (ms since the epoch); None if it is not."""
+        due: int | None = None if self.due is None else getattr(record, self.due)
+        return due
+
+    def stored_name(self, field: str) -> str:
+        """The name of a field in the stored document."""
+        return next(each.encode_name for each in structs.fields(self.record) if each.name == field)
+
+
+AnyKind = Kind[Any]

@@ -1,0 +1,92 @@
+"""The kinds of stored records: one row each, over which stores, erasure, export, retention and search iterate.
+
+To add a kind: define its Struct in `records.py`, add a row here, and let a unit carry it in `Unit.records` (or
+`Unit.changes`, if it is versioned). No store needs a line: new tables and indices are made when a store is opened.
+Profiles, sessions, keys and deduplication marks have rules of their own and are no kinds.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from engine.ports.kind import AnyKind, Kind, Owners
+from engine.ports.records import CacheEntry, Rejected, RunRecord, StoredEvent
+from engine.search.field import PROFILES, SESSIONS, Searchable
+
+EVENTS: Final = Kind(
+    name="events",
+    record=StoredEvent,
+    sort="appended",
+    time="received",
+    owners=Owners(profile="profile", session="session"),
+    indexed=("profile",),
+    retained=True,
+    search={
+        "id": "word",
+        "type": "word",
+        "source": "word",
+        "session": "word",
+        "profile": "word",
+        "origin": "word",
+        "parent": "word",
+        "received": "moment",
+        "time": "word",
+        "properties": "free",
+        "context": "free",
+    },
+)
+RUNS: Final = Kind(
+    name="runs",
+    record=RunRecord,
+    sort="appended",
+    time="at",
+    owners=Owners(profile="profile", session="session", others="other_profiles", shown=("trace",)),
+    event="event",
+    indexed=("event",),
+    retained=True,
+    search={
+        "id": "word",
+        "event": "word",
+        "flow": "word",
+        "version": "word",
+        "outcome": "word",
+        "source": "word",
+        "session": "word",
+        "profile": "word",
+        "at": "moment",
+    },
+)
+REJECTED: Final = Kind(
+    name="rejected",
+    record=Rejected,
+    sort="appended",
+    time="at",
+    owners=Owners(profile="profile", session="session", named=True),
+    retained=True,
+    search={
+        "id": "word",
+        "source": "word",
+        "session": "word",
+        "profile": "word",
+        "at": "moment",
+        "reason": "prose",
+    },
+)
+CACHE: Final = Kind(
+    name="cache", record=CacheEntry, sort="keyed", id="key", time="expires", owners=Owners(profile="profile")
+)
+
+KINDS: Final[tuple[AnyKind, ...]] = (EVENTS, RUNS, REJECTED, CACHE)
+ERASABLE: Final = (
+    *("profiles", "sessions", *(kind.name for kind in KINDS if kind.sort != "keyed")),
+    *("keys", "marks", *(kind.name for kind in KINDS if kind.sort == "keyed")),
+)
+RETAINED: Final = tuple(kind.name for kind in KINDS if kind.retained)
+
+
+def searchables(kinds: Sequence[AnyKind]) -> dict[str, Searchable]:
+    """All that can be searched in a store of these kinds, by name: events first, then profiles and sessions."""
+    first, *others = [found for kind in kinds if (found := kind.searchable) is not None]
+    return {each.name: each for each in (first, PROFILES, SESSIONS, *others)}
+
+
+SEARCHABLE: Final[Mapping[str, Searchable]] = searchables(KINDS)

@@ -1,0 +1,47 @@
+"""The rows of `engine/ports/kinds.py` say what the records have."""
+
+import pytest
+from msgspec import Raw, structs
+
+from engine.ports.kind import AnyKind
+from engine.ports.kinds import ERASABLE, KINDS, RETAINED, SEARCHABLE
+from engine.ports.records import MEMBERS, Unit
+from tests.storage.kinds import ALL_KINDS, REMARKS
+
+EACH = pytest.mark.parametrize("kind", ALL_KINDS, ids=[kind.name for kind in ALL_KINDS])
+
+
+@EACH
+def test_a_row_names_fields_that_its_records_have(kind: AnyKind) -> None:
+    owners, fields = kind.owners, {field.name: field.type for field in structs.fields(kind.record)}
+    named = {kind.id, kind.time, kind.event, kind.due, owners.profile, owners.session, owners.others, *kind.indexed}
+    assert named - {None} <= fields.keys()
+    assert {"source"} <= fields.keys() or (owners.session is None and kind.event is None)
+    assert all(fields[name] is Raw for name in owners.shown)
+    assert ("version" in fields) == (kind.sort == "versioned") or kind.name == "runs"  # its version is the flow's
+    assert kind.due is None or kind.sort == "versioned"
+
+
+@EACH
+def test_what_an_export_looks_for_can_be_searched(kind: AnyKind) -> None:
+    if kind.searchable is not None:
+        fields, owners = kind.searchable.fields, kind.owners
+        assert {owners.profile, owners.session, kind.event} - {None} <= fields.keys()
+        assert fields[kind.searchable.newest] == "moment"
+        assert {name.partition(".")[0] for name in fields} <= set(kind.record.__struct_fields__)
+
+
+def test_a_kind_of_the_house_is_in_every_list_that_is_made_of_the_rows() -> None:
+    assert sorted(ERASABLE) == ["cache", "events", "keys", "marks", "profiles", "rejected", "runs", "sessions"]
+    assert list(SEARCHABLE) == ["events", "profiles", "sessions", "runs", "rejected"]
+    assert RETAINED == ("events", "runs", "rejected")
+
+
+def test_a_unit_hides_which_kinds_have_a_member_of_their_own() -> None:
+    unit = Unit(records={"remarks": ("one",)}, **{name: (name,) for name in MEMBERS})
+    assert [unit.of(kind) for kind in KINDS] == [(kind.name,) for kind in KINDS]
+    assert (unit.of(REMARKS), Unit().of(REMARKS)) == (("one",), ())
+
+
+def test_the_stored_name_of_a_field_is_that_in_the_document() -> None:
+    assert (REMARKS.stored_name("readers"), REMARKS.stored_name("at")) == ("seen_by", "at")
