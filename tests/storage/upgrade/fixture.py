@@ -1,0 +1,46 @@
+"""Loads the upgrade fixtures: a SQLite file, and templates, indices and documents of Elasticsearch."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.storage.cluster import asked
+
+HERE = Path(__file__).parent
+WRITTEN = "upgrade-"  # how the names of the indices begin in the fixture
+VERSIONED = ("-sessions", "-cache")  # indices in which the store counts the versions of documents itself
+
+
+def kept(name: str) -> bytes:
+    """The content of a fixture."""
+    return gzip.decompress((HERE / f"{name}.gz").read_bytes())
+
+
+def old_answers(kind: str) -> dict[str, Any]:
+    """What the old program answered (`answers`), and the ids that it was asked about (`names`)."""
+    found: dict[str, Any] = json.loads(kept(f"{kind}.answers.json"))
+    return found
+
+
+async def load(server: str, prefix: str) -> None:
+    """Make on a server what the old program had made there, with `prefix` in place of its own."""
+    text = kept("elasticsearch.jsonl").decode().replace(WRITTEN, f"{prefix}-")
+    lines: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
+    for line in lines:
+        if "template" in line:
+            made = await asked(server, "PUT", f"/_index_template/{line['template']}", line["body"])
+        elif "body" in line:
+            made = await asked(server, "PUT", f"/{line['index']}", line["body"])
+        else:
+            continue
+        assert made["acknowledged"], made
+    writes: list[Any] = []
+    for line in lines:
+        if "id" in line:
+            place: dict[str, Any] = {"_index": line["index"], "_id": line["id"]}
+            if line["index"].endswith(VERSIONED):
+                place |= {"version": line["version"], "version_type": "external"}
+            writes += [{"index": place}, line["source"]]
+    answer = await asked(server, "POST", "/_bulk?refresh=true", *writes)
+    assert not answer["errors"], answer
