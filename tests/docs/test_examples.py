@@ -99,7 +99,7 @@ def test_every_example_is_what_the_page_says_of_it(example: Example, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("heading", "functions"), [("| filter | gives |", FILTERS), ("| function | gives |", FUNCTIONS)], ids=str
+    ("heading", "functions"), [("| filter | returns |", FILTERS), ("| function | returns |", FUNCTIONS)], ids=str
 )
 def test_the_tables_have_every_filter_and_function(heading: str, functions: dict[str, Function]) -> None:
     page = (ROOT / "docs" / "flows.md").read_text()
