@@ -55,7 +55,7 @@ def test_the_failure_is_the_one_that_is_shown(shop: Path) -> None:
     pytest.param("And in a case:", Case, id="case"),
     pytest.param("## Stories", TestStep, id="step"),
     pytest.param("## Sending", Send, id="send"),
-    pytest.param("## What is expected", Expect, id="expect"),
+    pytest.param("## Expectations", Expect, id="expect"),
 ])  # fmt: skip
 def test_a_table_has_every_key(heading: str, kind: type[Struct]) -> None:
     table = PAGE.partition(heading)[2].partition("| key | meaning |\n|---|---|\n")[2].partition("\n\n")[0]
