@@ -43,7 +43,7 @@ def test_a_query_does_not_find_the_event(query: str) -> None:
     assert not finds(query)
 
 
-@pytest.mark.parametrize(("query", "told"), rows("| query | is told |"))
+@pytest.mark.parametrize(("query", "told"), rows("| query | error |"))
 def test_a_query_is_refused(query: str, told: str) -> None:
     problem = refused(query)
     assert told in f"{problem.message}\n{problem.help}"
@@ -57,7 +57,7 @@ def refused(query: str) -> Problem:
 
 def test_the_tables_of_queries_are_all_read() -> None:
     tables = [
-        rows(heading) for heading in ("| query | finds it, because |", "| query | because |", "| query | is told |")
+        rows(heading) for heading in ("| query | finds it, because |", "| query | because |", "| query | error |")
     ]
     queries = re.findall(r"^\| `[^`]", PAGE, re.MULTILINE)
     assert sum(map(len, tables)) == len(queries) > 50
