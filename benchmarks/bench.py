@@ -4,7 +4,7 @@
 
 On Elasticsearch the reference is a hand-written bulk writer of the same documents behind a bare handler. Prints
 ratios, since absolute times are noise on shared machines. Needs `wrk` (a package of that name); without Java the part
-on Elasticsearch is left out, and it says so.
+on Elasticsearch is skipped with a note.
 """
 
 import argparse
@@ -76,7 +76,7 @@ def wait_until_ready(address: str) -> None:
 
 
 def load(address: str, connections: int, seconds: int, ids: int = 0, sessions: int = 10_000) -> Measured:
-    """Load `/track` by wrk, over so many sessions; with `ids` each event has an id of its own."""
+    """Load `/track` by wrk, over `sessions` sessions; with `ids` each event has an id of its own."""
     command = [
         "wrk",
         "-t1",
@@ -106,7 +106,7 @@ Row = tuple[int, list[Measured], list[Measured]]
 def compare(
     reference: Sequence[str], store: str, connections: Sequence[int], chosen: argparse.Namespace, **load_as: int
 ) -> list[Row]:
-    """A reference and Headrace in turn, several rounds for each number of connections."""
+    """Measure a reference and Headrace in turn, several rounds for each number of connections."""
     headrace = ("-m", "cli.main", "serve", str(HERE / "six"), "--port", "0", "--store", store)
     found = []
     with server(*reference) as plain, server(*headrace) as full:
@@ -188,7 +188,9 @@ def on_elasticsearch(console: Console, chosen: argparse.Namespace) -> None:
         asyncio.run(prepare(f"elasticsearch:{url}?prefix=bulk"))
         writer = ("-m", "benchmarks.bulk_writer", url, "bulk")
         store = f"elasticsearch:{url}?prefix=bench"
-        rows = compare(writer, store, ELASTIC_CONNECTIONS, chosen, sessions=1000)  # soon all of them are known
+        rows = compare(
+            writer, store, ELASTIC_CONNECTIONS, chosen, sessions=1000
+        )  # after a moment all of them are cached
         report(console, "/track on Elasticsearch", rows, "bulk writer")
     except Missing as missing:
         console.print(f"/track on Elasticsearch is left out: {missing}")
@@ -197,7 +199,7 @@ def on_elasticsearch(console: Console, chosen: argparse.Namespace) -> None:
 
 
 async def prepare(store: str) -> None:
-    """Make the indices that the reference writes to, as Headrace makes its own."""
+    """Create the indices that the reference writes to, as Headrace creates its own."""
     from storage import open_store
 
     opened = open_store(store, HERE)

@@ -2,9 +2,9 @@
 
     python -m benchmarks.bulk_writer http://127.0.0.1:9200 PREFIX
 
-It reads the event, keeps the profile in memory, and writes the same documents as Headrace (the profile with its exact
-record and what is searched of it, and the event), everything that waits in one request, one request at a time; the
-answer follows the server's. No flows, no compare-and-set, no deduplication, nothing that survives a crash.
+It reads the event, keeps the profile in memory, and writes the same documents as Headrace: the profile with its exact
+record and its searchable fields, and the event. It sends all waiting documents in one request, one request at a time,
+and answers after the server has. No flows, no compare-and-set, no deduplication; nothing survives a crash.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ decode = msgspec.json.Decoder().decode
 
 
 class BulkWriter:
-    """Everything that waits in one request, one request at a time."""
+    """Sends all waiting documents in one request, one request at a time."""
 
     def __init__(self, url: str) -> None:
         self.url = f"{url}/_bulk?filter_path=errors"
@@ -36,7 +36,7 @@ class BulkWriter:
         self.session: aiohttp.ClientSession | None = None
 
     async def write(self, lines: list[bytes]) -> None:
-        """Write documents; done when the server has them."""
+        """Write documents; returns when the server has acknowledged them."""
         done = asyncio.get_running_loop().create_future()
         self.lines += lines
         self.waiting.append(done)
@@ -45,15 +45,17 @@ class BulkWriter:
         await done
 
     async def work(self) -> None:
-        """Send what waits until nothing does."""
+        """Send the waiting documents until there are none."""
         if self.session is None:
             self.session = aiohttp.ClientSession()
         while self.lines:
             lines, self.lines = self.lines, []
             waiting, self.waiting = self.waiting, []
             body = b"\n".join([*lines, b""])
-            async with self.session.post(self.url, data=body, headers={"content-type": "application/x-ndjson"}) as told:
-                assert decode(await told.read()) == {"errors": False}
+            async with self.session.post(
+                self.url, data=body, headers={"content-type": "application/x-ndjson"}
+            ) as answer:
+                assert decode(await answer.read()) == {"errors": False}
             for each in waiting:
                 each.set_result(None)
         self.task = None
@@ -88,18 +90,23 @@ class App:
         session, event = payload["session"]["id"], payload["events"][0]
         properties = event["properties"]
         id = session.replace("-", "")
-        person = self.profiles.get(id)
-        if person is None:
-            person = self.profiles[id] = {"revenue": 0, "version": 0, "created": now}
-        revenue = person["revenue"] = person["revenue"] + properties["total"]
-        version = person["version"] = person["version"] + 1
+        profile = self.profiles.get(id)
+        if profile is None:
+            profile = self.profiles[id] = {"revenue": 0, "version": 0, "created": now}
+        revenue = profile["revenue"] = profile["revenue"] + properties["total"]
+        version = profile["version"] = profile["version"] + 1
         cells = {"traits.tier": properties["tier"], "traits.last_total": properties["total"], "segments.vip": True}
-        part = {"id": id, "created": person["created"], "base": now, "last": now, "cells": cells}
+        part = {"id": id, "created": profile["created"], "base": now, "last": now, "cells": cells}
         counts = {"traits.revenue": [now, now, revenue]}
-        record = {"id": id, "created": person["created"], "version": version, "parts": {id: {**part, "counts": counts}}}
+        record = {
+            "id": id,
+            "created": profile["created"],
+            "version": version,
+            "parts": {id: {**part, "counts": counts}},
+        }
         profile = {
             "id": id, "version": version, "doc": encode(record).decode(), "live": True, "ids": [id],
-            "created": person["created"], "updated": now, "segments": ["vip"],
+            "created": profile["created"], "updated": now, "segments": ["vip"],
             "traits": {"tier": properties["tier"], "last_total": properties["total"], "revenue": revenue},
         }  # fmt: skip
         self.events += 1

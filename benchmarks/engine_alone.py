@@ -1,4 +1,4 @@
-"""The engine alone: microseconds for a run of six nodes, without and with its full trace."""
+"""Measures the engine alone: microseconds for a run of six nodes, without and with its full trace."""
 
 import time
 from pathlib import Path
@@ -20,7 +20,7 @@ RUNS = 5_000
 
 
 def measure_engine() -> dict[str, float]:
-    """Microseconds by kind: the best of several repetitions, which is the least disturbed one."""
+    """Microseconds by kind: the best of several repetitions, because other programs disturb it least."""
     flow = load_project(Path(__file__).parent / "six", nodes.builtin()).project.flows[0]
     traits = [Set(("traits", f"trait{i}"), f"value {i}") for i in range(TRAITS)]
     profile, _ = apply_operations(new_profile("p-1", 1), "p-1", traits, 2)

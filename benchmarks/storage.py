@@ -1,10 +1,10 @@
-"""How many units a store takes in a second, beside raw batches of the same rows in the same run.
+"""Measures how many units a store commits in a second, beside raw batches of the same rows in the same run.
 
     python benchmarks/storage.py [--preload 1000000] [--ids server|client] [--callers 1,16,64,256] [--seconds 3]
 
-A unit updates a profile of about 1 KB, inserts an event of about 400 bytes and rests on one read of a session; with
+A unit updates a profile of about 1 KB, inserts an event of about 400 bytes and reads one session; with
 `--ids client` the event's id is random and marked for deduplication. `raw` writes such rows by `executemany` in
-transactions of 64 units, without an event loop and without checking anything.
+transactions of 64 units, without an event loop and without any check.
 """
 
 import argparse

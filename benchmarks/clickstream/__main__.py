@@ -1,4 +1,4 @@
-"""Play a real clickstream into Headrace, and check what became of it: `python -m benchmarks.clickstream`.
+"""Send a real clickstream to Headrace, and check the stored result: `python -m benchmarks.clickstream`.
 
 All events go through `/track`, the stored profiles, sessions and events are compared with a computation in plain
 Python, and everything is sent a second time, which must change nothing. Exit code 1 if anything differs.
@@ -55,7 +55,7 @@ async def _by_url(url: str, clicks: list[Click], connections: int) -> tuple[list
 
 
 async def _by_ourselves(store: str, clicks: list[Click], connections: int) -> tuple[list[Pass], list[Check]]:
-    """Both passes on servers of our own. Between them the server is stopped: deduplication must outlive it."""
+    """Run both passes, each on a new server process: deduplication must survive the restart."""
     expected = shoppers(clicks)
     async with Server(store) as server:
         first = await _play(server.url, clicks, connections, again=False)
@@ -108,8 +108,8 @@ def _show_checks(checks: list[Check]) -> None:
         table.add_row(check.name, f"{check.total:,}", f"[red]{check.failed:,}[/red]" if check.failed else "0")
     console.print(table)
     for check in checks:
-        for error in check.wrong:
-            console.print(f"[red]{check.name}[/red] {error}", highlight=False, markup=True)
+        for example in check.examples:
+            console.print(f"[red]{check.name}[/red] {example}", highlight=False, markup=True)
     passed = sum(not check.failed for check in checks)
     console.print(f"{passed} of {len(checks)} checks passed")
 

@@ -1,4 +1,4 @@
-"""Checks: what is stored against what is expected, one line for each promise."""
+"""Checks: the stored data against the expected data, one line for each promise."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -15,21 +15,21 @@ from engine.profile.document import Profile
 from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
 
-MAX_EXAMPLES = 3  # of what differs, for each check
+MAX_EXAMPLES = 3  # of differences, for each check
 LONGEST = 300  # characters of one value in an example
 
 
 class Check(Struct, frozen=True):
-    """One thing that was compared `total` times; `wrong` shows some of those that differ."""
+    """A comparison of `total` pairs; `examples` shows some of those that differ."""
 
     name: str
     total: int
     failed: int
-    wrong: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
 
 
 class Stored(Struct, frozen=True):
-    """Everything that the store knows about the clickstream, to be compared with itself after a repeat."""
+    """All stored data of the clickstream, to compare it with the data after a repeat."""
 
     profiles: dict[str, Profile | None]  # by user
     events: dict[str, dict[str, str]]  # type by event id, by user
@@ -38,27 +38,27 @@ class Stored(Struct, frozen=True):
 
 
 def compared(name: str, pairs: Iterable[tuple[str, object, object]]) -> Check:
-    """A check over (what, expected, found)."""
+    """A check over (name, expected, found)."""
     pairs = list(pairs)
-    error = [_told(*pair) for pair in pairs if pair[1] != pair[2]]
-    return Check(name, len(pairs), len(error), tuple(error[:MAX_EXAMPLES]))
+    differences = [_difference(*pair) for pair in pairs if pair[1] != pair[2]]
+    return Check(name, len(pairs), len(differences), tuple(differences[:MAX_EXAMPLES]))
 
 
-def _told(what: str, expected: object, found: object) -> str:
-    """A difference in a line or two; of mappings only what differs."""
+def _difference(name: str, expected: object, found: object) -> str:
+    """A difference in a line or two; of mappings only the entries that differ."""
     if isinstance(expected, dict) and isinstance(found, dict):
         names = [name for name in expected | found if expected.get(name) != found.get(name)]
         expected, found = ({name: side[name] for name in names if name in side} for side in (expected, found))
-    return f"{what}: expected {_shortened(expected)}, found {_shortened(found)}"
+    return f"{name}: expected {_shortened(expected)}, found {_shortened(found)}"
 
 
 def _shortened(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}… ({len(shown)} characters)"
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
 
 
 async def read(store: Store, expected: list[Shopper], sent: list[Sent]) -> Stored:
-    """What is stored of every user, whose profile is the one that was answered last."""
+    """Read the stored data of every user. A user's profile is the one that the last answer named."""
     answered = {one.click.user: one.profile for one in sent}
     profiles: dict[str, Profile | None] = {}
     events: dict[str, dict[str, str]] = {}
@@ -76,7 +76,7 @@ async def read(store: Store, expected: list[Shopper], sent: list[Sent]) -> Store
 
 
 def answers(sent: list[Sent], clicks: int) -> list[Check]:
-    """What can be told from the answers of the first pass alone."""
+    """Checks on the answers of the first pass alone."""
     statuses = Counter(one.status for one in sent)
     return [
         compared("every event was answered 200", [("answers by status", {200: clicks}, dict(statuses))]),
@@ -86,7 +86,7 @@ def answers(sent: list[Sent], clicks: int) -> list[Check]:
 
 
 def repeats(first: list[Sent], second: list[Sent]) -> list[Check]:
-    """That the second pass was answered as the first, and took no effect."""
+    """Checks that the second pass got the same answers as the first, and had no effect."""
     before = {one.click.id: one.profile for one in first}
     return [
         compared("every repeat is a duplicate", ((one.click.id, "duplicate", one.disposition) for one in second)),
@@ -97,7 +97,7 @@ def repeats(first: list[Sent], second: list[Sent]) -> list[Check]:
 
 
 def contents(stored: Stored, expected: list[Shopper]) -> list[Check]:
-    """What is stored, against the computation over the rows."""
+    """Checks of the stored data against the computation over the rows."""
     views = {user: profile_view(profile, fold(profile)) if profile else {} for user, profile in stored.profiles.items()}
     canonical = {user: profile.id if profile else None for user, profile in stored.profiles.items()}
     fields = sorted({field for shopper in expected for field in shopper.traits})
@@ -132,7 +132,7 @@ def contents(stored: Stored, expected: list[Shopper]) -> list[Check]:
 
 
 def unchanged(before: Stored, after: Stored) -> list[Check]:
-    """That sending everything again changed nothing, not even a version."""
+    """Checks that sending everything again changed nothing, not even a version."""
     return [
         compared("profiles, byte for byte", ((u, p, after.profiles.get(u)) for u, p in before.profiles.items())),
         compared("sessions", ((s, own, after.sessions.get(s)) for s, own in before.sessions.items())),
@@ -142,12 +142,12 @@ def unchanged(before: Stored, after: Stored) -> list[Check]:
 
 
 def _answered(sent: list[Sent]) -> Iterable[tuple[str, object, object]]:
-    """Every answer of a user against the user's last one: a profile that was merged away is told to nobody."""
+    """Compare every answer of a user with the user's last one: no answer may name a merged-away profile."""
     last = {one.click.user: one.profile for one in sent}
-    told: dict[str, set[str | None]] = {}
+    answers: dict[str, set[str | None]] = {}
     for one in sent:
-        told.setdefault(one.click.user, set()).add(one.profile)
-    return ((user, {profile}, told[user]) for user, profile in last.items())
+        answers.setdefault(one.click.user, set()).add(one.profile)
+    return ((user, {profile}, answers[user]) for user, profile in last.items())
 
 
 def _trait(view: dict[str, Any], field: str) -> object:

@@ -1,7 +1,7 @@
-"""The clickstream: where it comes from, and what one row of it is.
+"""The clickstream: its source, and the structure of one row.
 
-The rows are the e-commerce data set of the package `retentioneering` (Apache-2.0). The package is fetched into a
-temporary directory, one file is read out of it, and nothing of it is kept.
+The rows are the e-commerce data set of the package `retentioneering` (Apache-2.0). The benchmark fetches the package
+into a temporary directory, reads one file of it, and deletes the directory.
 """
 
 import csv
@@ -24,7 +24,7 @@ SOURCE = "shop"
 
 
 class Click(Struct, frozen=True):
-    """One row. `id` is made of its line: thirty rows repeat another one and are events of their own all the same."""
+    """One row. `id` comes from its line number, because thirty rows repeat another row and are separate events."""
 
     id: str
     user: str
@@ -35,7 +35,7 @@ class Click(Struct, frozen=True):
     channel: str
 
     def payload(self, **options: bool) -> bytes:
-        """What a tracker would send to `/track`; it names no profile."""
+        """The payload that a tracker would send to `/track`; it names no profile."""
         event = {
             "id": self.id,
             "type": self.type,

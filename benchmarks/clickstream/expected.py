@@ -1,6 +1,6 @@
-"""What Headrace should know after the clickstream, computed from the rows alone.
+"""The data that Headrace should store after the clickstream, computed from the rows alone.
 
-Nothing here uses Headrace or reads the project's flows: it says the same things a second time, in Python.
+Nothing here uses Headrace or reads the project's flows: it computes the same results a second time, in Python.
 """
 
 from collections import Counter

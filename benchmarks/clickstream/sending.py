@@ -1,4 +1,4 @@
-"""Sending: every click as a request of its own, over a number of connections, each user's in order."""
+"""Sends every click as a request of its own, over a number of connections, each user's clicks in order."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ MAX_TRIES = 20  # of one event that is answered 429 or 503
 
 
 class Sent(Struct, frozen=True):
-    """What came of one click: the last status, the profile that was answered, and how long the answer took."""
+    """The result of one click: the last status, the answered profile, and the time of the last answer."""
 
     click: Click
     status: int
@@ -35,7 +35,7 @@ class Pass(Struct, frozen=True):
 async def send(
     url: str, clicks: list[Click], connections: int, on_sent: Callable[[], object], *, debugger: bool = False
 ) -> Pass:
-    """Send all clicks to `/track`. Users wait for their turn; one user's clicks wait for each other."""
+    """Send all clicks to `/track`. Each connection sends one user's clicks in order, then takes the next user."""
     users = iter(by_user(clicks))
     connector = aiohttp.TCPConnector(limit=connections)
     headers = {"Content-Type": "application/json"}
@@ -66,7 +66,7 @@ class _Sender:
                 self._on_sent()
 
     async def _send(self, click: Click) -> Sent:
-        """Send until it is taken or refused for good; a repeat is harmless, for it has the same event id."""
+        """Send until the server accepts or finally refuses it. A repeat is harmless: it has the same event id."""
         body = click.payload(**self._options)
         tries = 0
         while True:
@@ -78,17 +78,17 @@ class _Sender:
             if response.status in {429, 503} and tries < MAX_TRIES:
                 await asyncio.sleep(float(response.headers.get("Retry-After", "1")))
                 continue
-            told = msgspec.json.decode(answer) if response.status == 200 else {}
+            body_of_answer = msgspec.json.decode(answer) if response.status == 200 else {}
             return Sent(
                 click=click,
                 status=response.status,
-                profile=(told.get("profile") or {}).get("id"),
-                disposition=_disposition(told),
+                profile=(body_of_answer.get("profile") or {}).get("id"),
+                disposition=_disposition(body_of_answer),
                 seconds=seconds,
                 tries=tries,
             )
 
 
-def _disposition(told: dict[str, Any]) -> str | None:
-    execution = told.get("debugging", {}).get("execution", {})
+def _disposition(answer: dict[str, Any]) -> str | None:
+    execution = answer.get("debugging", {}).get("execution", {})
     return next((event["disposition"] for event in execution.values()), None)

@@ -1,4 +1,4 @@
-"""Serving: a Headrace of our own, on a free port, for as long as it is needed."""
+"""Starts a Headrace server on a free port, and stops it afterwards."""
 
 import asyncio
 import re
@@ -17,12 +17,12 @@ _PATIENCE = 30.0  # seconds to start, and to stop
 
 
 class Server:
-    """`headrace serve` as a child process; `url` is where it listens."""
+    """`headrace serve` as a child process; `url` is its address."""
 
     def __init__(self, store: str) -> None:
         self.url = ""
         self._store = store
-        self._said: deque[str] = deque(maxlen=40)
+        self._output: deque[str] = deque(maxlen=40)
         self._process: asyncio.subprocess.Process | None = None
         self._listening: asyncio.Task[None] | None = None
 
@@ -42,7 +42,7 @@ class Server:
             ready = False
         if not ready:
             await self._stop()
-            raise SystemExit("headrace serve did not start:\n" + "".join(self._said))
+            raise SystemExit("headrace serve did not start:\n" + "".join(self._output))
         return self
 
     async def __aexit__(
@@ -51,7 +51,7 @@ class Server:
         await self._stop()
 
     async def _ready(self) -> bool:
-        """Wait until it answers that it is ready; False when it ended before."""
+        """Wait until the server reports that it is ready; False if it exited before."""
         assert self._process is not None
         async with aiohttp.ClientSession() as session:
             while self._process.returncode is None:
@@ -65,12 +65,12 @@ class Server:
         return False
 
     async def _listen(self) -> None:
-        """Read what the server says to the end, so that it never waits for us; its address is among the first."""
+        """Read all output of the server, so that its pipe never fills; its address is in one of the first lines."""
         assert self._process is not None
         assert self._process.stdout is not None
         async for line in self._process.stdout:
             text = line.decode(errors="replace")
-            self._said.append(text)
+            self._output.append(text)
             if not self.url and (found := _ADDRESS.search(text)):
                 self.url = found[0]
 
