@@ -1,4 +1,4 @@
-# What a user and CI run. `make help` lists the targets.
+# Targets for users, developers and CI. `make help` lists them.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,8 +10,8 @@ help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
 
 .venv/runtime: requirements/runtime.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Headrace needs Python 3.11 or newer; say PYTHON=python3.12 if it has another name." >&2; exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "This Python cannot make environments: install the package python3-venv." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Headrace needs Python 3.11 or newer; if it has another name, run make PYTHON=python3.12." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "This Python cannot create virtual environments: install the package python3-venv." >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -27,13 +27,13 @@ demo: .venv/runtime ## Install, start a server, send real events, show the trace
 serve: .venv/runtime ## Serve the starter project on http://127.0.0.1:8686
 	$(BIN)/headrace serve flows/starter --store sqlite:$(CURDIR)/headrace.db
 
-servers: ## Fetch the Elasticsearch servers for the tests, where Java and Maven are
+servers: ## Download the Elasticsearch servers for the tests (needs Java and Maven)
 	@$(PYTHON) -m tests.servers
 
 test: .venv/dev servers ## Run all tests
 	$(BIN)/pytest
 
-check: .venv/dev ## Format, lint, types, layers, docs drift, the starter project and its flow tests
+check: .venv/dev ## Check format, lint, types, layers, generated docs, the starter project and its flow tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -42,24 +42,24 @@ check: .venv/dev ## Format, lint, types, layers, docs drift, the starter project
 	$(BIN)/headrace check flows/starter
 	$(BIN)/headrace test flows/starter
 
-format: .venv/dev ## Put all files into the house's form
+format: .venv/dev ## Format all files and fix lint errors
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-soak: .venv/dev ## The long runs: 50 kills under load, 100,000 histories of identities
+soak: .venv/dev ## Run the long tests: 50 kills under load, 100,000 identity histories
 	$(BIN)/pytest -m soak
 
-bench: .venv/dev ## Measure /track against a bare handler, and the engine alone
+bench: .venv/dev ## Measure /track against a bare handler, and the engine alone (needs wrk)
 	$(BIN)/python -m benchmarks.bench
 
 instructions: .venv/dev ## Count the instructions per event of the whole server (needs valgrind; three minutes)
 	$(BIN)/python -m benchmarks.instructions
 
-clickstream: .venv/dev ## Send 31,106 real events and check the profiles against a computation of their own
+clickstream: .venv/dev ## Send 31,106 real events and compare the profiles with a separate computation
 	$(BIN)/python -m benchmarks.clickstream
 
-lock: ## Pin the requirements anew, with hashes
+lock: ## Pin the requirements again, with hashes (needs uv)
 	cd requirements && for f in runtime dev; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --constraint pinned.in $$f.in -o $$f.txt; done
 
-clean: ## Remove what was installed and cached
+clean: ## Remove the virtual environment and all caches
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
