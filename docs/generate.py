@@ -1,4 +1,4 @@
-"""Writes the pages that say what the code says: `python docs/generate.py`; with `--check` it only tells stale ones."""
+"""Generates pages from the code: `python docs/generate.py`; with `--check` it only reports stale pages."""
 
 import sys
 from collections.abc import Callable
@@ -12,18 +12,18 @@ PAGES: dict[str, Callable[[], str]] = {"nodes.md": lambda: page(builtin())}
 
 
 def stale() -> list[str]:
-    """The pages that do not say what the code says."""
-    return [name for name, made in PAGES.items() if not _says(HERE / name, made())]
+    """The names of the pages that differ from their generated text."""
+    return [name for name, text in PAGES.items() if not _is_current(HERE / name, text())]
 
 
 def write() -> None:
-    """Write every page anew."""
-    for name, made in PAGES.items():
-        (HERE / name).write_text(made(), encoding="utf-8")
+    """Write all pages."""
+    for name, text in PAGES.items():
+        (HERE / name).write_text(text(), encoding="utf-8")
 
 
 def main() -> int:
-    """Write the pages; or say which are stale, with exit code 1."""
+    """Write the pages; with `--check`, report stale ones and return exit code 1."""
     if "--check" not in sys.argv[1:]:
         write()
         return 0
@@ -33,7 +33,7 @@ def main() -> int:
     return 1 if names else 0
 
 
-def _says(path: Path, text: str) -> bool:
+def _is_current(path: Path, text: str) -> bool:
     return path.is_file() and path.read_text(encoding="utf-8") == text
 
 
