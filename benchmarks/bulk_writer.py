@@ -104,7 +104,7 @@ class App:
             "version": version,
             "parts": {id: {**part, "counts": counts}},
         }
-        profile = {
+        document = {
             "id": id, "version": version, "doc": encode(record).decode(), "live": True, "ids": [id],
             "created": profile["created"], "updated": now, "segments": ["vip"],
             "traits": {"tier": properties["tier"], "last_total": properties["total"], "revenue": revenue},
@@ -118,7 +118,7 @@ class App:
         searched = {**stored, "stamp": now * 1000, "nth": 0, "origin": "client", "doc": encode(stored).decode()}
         return [
             b'{"index":{"_index":"%b","_id":"%b"}}' % (self.names.profiles.encode(), id.encode()),
-            encode(profile),
+            encode(document),
             b'{"create":{"_index":"%b","_id":"%b"}}' % (self.names.events_at(now).encode(), name.encode()),
             encode(searched),
         ]
