@@ -87,12 +87,12 @@ def load(address: str, connections: int, seconds: int, ids: int = 0, sessions: i
         str(HERE / "track.lua"),
         f"{address}/track",
     ]
-    said = subprocess.run(
+    output = subprocess.run(
         command, capture_output=True, text=True, check=True, env={"IDS": str(ids), "SESSIONS": str(sessions)}
     ).stdout
-    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])  # type: ignore[index]
-    latency = {p: _ms(v, u) for p, v, u in re.findall(r"(50|99)%\s+([\d.]+)(us|ms|s)", said)}
-    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1])  # type: ignore[index]
+    latency = {p: _ms(v, u) for p, v, u in re.findall(r"(50|99)%\s+([\d.]+)(us|ms|s)", output)}
+    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
     return Measured(rate, latency["50"], latency["99"], int(bad[1]) if bad else 0)
 
 

@@ -24,7 +24,7 @@ COMMAND_SECONDS = 60  # for one command of `vgdb`, which takes about 0.1 s
 
 
 class CannotCount(Exception):
-    """Instructions cannot be counted; the message says why and, where there is one, the remedy."""
+    """Instructions cannot be counted; the message has the cause and, if there is one, the remedy."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Count:
 
 
 def valgrind_version() -> str:
-    """Return what valgrind says of its version. Raises `CannotCount` where it is not installed."""
+    """Return valgrind's version. Raises `CannotCount` where it is not installed."""
     for program in ("valgrind", "vgdb"):
         if shutil.which(program) is None:
             raise CannotCount(f"The program `{program}` is missing: install the package valgrind.")
@@ -93,7 +93,7 @@ class CountedServer:
         return Count(dict(parse_dump(file.read_text()) for file in written))
 
     def _command(self, *command: str) -> None:
-        """Give callgrind a command; it has been carried out when this returns."""
+        """Send callgrind a command. Returns when callgrind has carried it out."""
         words = ["vgdb", f"--vgdb-prefix={self._folder}/vgdb", f"--pid={self._process.pid}", *command]
         try:
             done = subprocess.run(words, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
@@ -106,13 +106,13 @@ class CountedServer:
         """Return the server's address once it answers."""
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end and self._process.poll() is None:
-            found = re.search(r" on (http://127\.0\.0\.1:\d+)\n", self._said())
+            found = re.search(r" on (http://127\.0\.0\.1:\d+)\n", self._output())
             if found and _answers(found[1]):
                 return found[1]
             time.sleep(0.1)
-        raise CannotCount(f"the server did not start; it said:\n{self._said().strip()}")
+        raise CannotCount(f"the server did not start; its output:\n{self._output().strip()}")
 
-    def _said(self) -> str:
+    def _output(self) -> str:
         return (self._folder / "server.log").read_text(errors="replace")
 
 

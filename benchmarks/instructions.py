@@ -45,7 +45,7 @@ how to read it:
   Without any change of the code, counts of one session have differed by up to 2.5 % from those of another. Take a rise
   of more than 3 % for one of the code. To see a smaller one, name both checkouts by --root in one session.
 
-exit code: 0 counted, 2 not possible here (the message says why), 130 interrupted
+exit code: 0 counted, 2 not possible here (the message has the cause), 130 interrupted
 """
 
 
@@ -105,17 +105,17 @@ class Result:
         return (max(totals) - min(totals)) / median(totals)
 
 
-def count_once(case: Case, checkout: Checkout, events: int, tell: Callable[[str, int], object]) -> Count:
+def count_once(case: Case, checkout: Checkout, events: int, report: Callable[[str, int], object]) -> Count:
     """Start a server, warm it up, count `events` orders, stop it.
 
-    Calls `tell` with the current phase and the number of orders that were counted since the last call. Raises
+    Calls `report` with the current phase and the number of orders that were counted since the last call. Raises
     `CannotCount` and `NotTaken`.
     """
     orders = Orders(case.sessions, client_ids=case.client_ids)
     with tempfile.TemporaryDirectory(prefix="headrace-instructions-") as folder:
-        tell("starting", 0)
+        report("starting", 0)
         with counted_server(checkout.programs, checkout.folder, HERE / "six", Path(folder)) as server:
-            tell("warming up", 0)
+            report("warming up", 0)
             with Connections(server.port, CONNECTIONS) as connections:
                 connections.send(orders, case.sessions, FIRST_TOTAL, lambda: None)
                 connections.send(orders, WARM_ORDERS, TOTAL, lambda: None)
@@ -123,8 +123,8 @@ def count_once(case: Case, checkout: Checkout, events: int, tell: Callable[[str,
             with Connections(server.port, CONNECTIONS) as connections:
                 connections.send(orders, CONNECTIONS, TOTAL, lambda: None)  # so that connecting is not counted
                 server.zero()
-                tell("counting", 0)
-                connections.send(orders, events, TOTAL, lambda: tell("counting", 1))
+                report("counting", 0)
+                connections.send(orders, events, TOTAL, lambda: report("counting", 1))
                 return server.dump()
 
 
@@ -140,10 +140,10 @@ def count_all(
             where = f" of {checkout.folder}" if len(checkouts) > 1 else ""
             title = f"{case.name}{where}, {number} of {repeats}"
 
-            def tell(phase: str, advance: int, title: str = title) -> None:
+            def report(phase: str, advance: int, title: str = title) -> None:
                 progress.update(task, description=f"{title}: {phase}", advance=advance)
 
-            count = count_once(case, checkout, events, tell)
+            count = count_once(case, checkout, events, report)
             counts.setdefault((case, checkout), []).append(count)
             console.print(f"{title}: {count.total / events:,.0f} an event", highlight=False)
     return [Result(case, checkout, events, tuple(found)) for (case, checkout), found in counts.items()]

@@ -89,17 +89,17 @@ async def measure(
     end = time.perf_counter() + seconds
 
     async def caller(own: list[str]) -> None:
-        while (begun := time.perf_counter()) < end:
+        while (started := time.perf_counter()) < end:
             id = random.choice(own)
             await store.commit(unit_of(id, versions[id], next(ids), marked))
             versions[id] += 1
-            waits.append(time.perf_counter() - begun)
+            waits.append(time.perf_counter() - started)
 
     random.shuffle(profiles)
     own_time = time.thread_time()
-    begun = time.perf_counter()
+    started = time.perf_counter()
     await asyncio.gather(*[caller(profiles[n::callers]) for n in range(callers)])
-    took = time.perf_counter() - begun
+    took = time.perf_counter() - started
     own_time = time.thread_time() - own_time
     waits.sort()
     return (
@@ -116,8 +116,8 @@ def raw(path: Path, versions: dict[str, int], ids: Iterator[str], marked: bool, 
     connection.execute("PRAGMA cache_size = -65536")
     profiles = list(versions)
     units = 0
-    begun = time.perf_counter()
-    while time.perf_counter() < begun + seconds:
+    started = time.perf_counter()
+    while time.perf_counter() < started + seconds:
         some = [(id, next(ids)) for id in random.sample(profiles, 64)]
         connection.execute("BEGIN IMMEDIATE")
         connection.executemany(
@@ -137,7 +137,7 @@ def raw(path: Path, versions: dict[str, int], ids: Iterator[str], marked: bool, 
         for id, _ in some:
             versions[id] += 1
         units += 64
-    took = time.perf_counter() - begun
+    took = time.perf_counter() - started
     connection.close()
     return f" raw batches of 64 {units / took:8.0f} units/s"
 
@@ -157,13 +157,13 @@ async def main(arguments: argparse.Namespace) -> None:
         print(f"{arguments.preload} events, {len(profiles)} profiles, {arguments.ids} ids")
         for callers in arguments.callers:
             print(await measure(store, versions, ids, marked, callers, arguments.seconds), flush=True)
-        begun = time.perf_counter()
+        started = time.perf_counter()
         for id in random.choices(profiles, k=20_000):
             await store.profile(id)
-        print(f"     profile by id {20_000 / (time.perf_counter() - begun):8.0f} reads/s, in the caller's thread")
-        begun = time.perf_counter()
+        print(f"     profile by id {20_000 / (time.perf_counter() - started):8.0f} reads/s, in the caller's thread")
+        started = time.perf_counter()
         await store.counts()
-        print(f"     counts in {(time.perf_counter() - begun) * 1e3:.0f} ms")
+        print(f"     counts in {(time.perf_counter() - started) * 1e3:.0f} ms")
         print(raw(path, versions, ids, marked, arguments.seconds))
         await store.close()
 

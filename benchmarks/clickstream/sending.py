@@ -41,11 +41,11 @@ async def send(
     headers = {"Content-Type": "application/json"}
     async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
         sender = _Sender(session, f"{url}/track", {"debugger": True} if debugger else {}, on_sent)
-        begun = perf_counter()
+        started = perf_counter()
         async with asyncio.TaskGroup() as group:
             for _ in range(connections):
                 group.create_task(sender.drain(users))
-        seconds = perf_counter() - begun
+        seconds = perf_counter() - started
     return Pass(sender.sent, seconds)
 
 
@@ -71,10 +71,10 @@ class _Sender:
         tries = 0
         while True:
             tries += 1
-            begun = perf_counter()
+            started = perf_counter()
             async with self._session.post(self._url, data=body) as response:
                 answer = await response.read()
-            seconds = perf_counter() - begun
+            seconds = perf_counter() - started
             if response.status in {429, 503} and tries < MAX_TRIES:
                 await asyncio.sleep(float(response.headers.get("Retry-After", "1")))
                 continue
