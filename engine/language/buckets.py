@@ -67,8 +67,8 @@ def next_change(buckets: Buckets, window: int, now: int) -> int | None:
     return begins(min(left)[: grain.length]) + grain.width + window if left else None
 
 
-def grown(buckets: Buckets) -> dict[str, Number]:
-    """The buckets grown together where no window asks for them more finely, without those that are over.
+def compacted(buckets: Buckets) -> dict[str, Number]:
+    """The buckets compacted together where no window asks for them more finely, without those that are over.
 
     The newest bucket says what time it is, so it gives the same whenever it is done, and how often.
     """

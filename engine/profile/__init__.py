@@ -1,3 +1,7 @@
-"""Profiles: the fold of their parts (`document`, `fold`), changed by operations (`operations`, `view`, `write`),
-joined by steps (`merge`), and seen by those who may (`visible`, `shown`). What is counted over time is kept in `tally`,
-when a profile was seen in `visit`."""
+"""Profiles: the document that is stored, how operations change it, how links merge it, and what it shows.
+
+`document` is the stored form; `fold` computes the view of all its parts. `operations` are the changes as values:
+`tree` and `profile_view` apply them to a view, `apply` to the stored parts. `merge` joins and splits profiles along
+links, `link_history` and `merge_history` record and explain that. `consent` and `consented` decide about consents,
+`tally` counts over time, `visits` counts visits, `key` normalises identity keys.
+"""

@@ -1,41 +1,43 @@
-"""Writing: operations become cells of one part, all at one time.
+"""Applying operations: a unit's operations become cells of the part of its acting id, all at one time.
 
-A write takes out what it replaces in its own part. Other parts are never touched: older registers there lose by their
-time, and of counters the part notes what it has `seen`, so that only increments made elsewhere since then count.
+A write removes the cells that it replaces in its own part. It never touches other parts: older registers there lose by
+their time, and for counters the part records the amounts that it replaced (`seen_counts`), so that only increments made
+in those parts since then count.
 
-A part that has always been alone holds nothing that does not show, so its view tells what a write replaces; only parts
-that were ever joined with others are searched.
+A part that has always been alone has no hidden cells, so the view shows all that a write replaces. Only the cells of
+parts that were ever joined with others are searched.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from engine.profile.cellpath import ELEMENT, cell_path, element_cell, element_of, member_cell, written
+from engine.profile.cellpath import ELEMENT, cell_path, element_cell, element_of, escaped, member_cell
 from engine.profile.declared import Fields, Rule, wins
 from engine.profile.document import LIST_CAP, SET_CAP, CellPath, Members, Part, Path, Profile
 from engine.profile.fold import Stamp, fold, fold_parts
 from engine.profile.merge import connected
 from engine.profile.operations import Add, Append, Count, Increment, Operation, Remove, Set, Unset
-from engine.profile.tally import tallied
+from engine.profile.tally import with_count
 from engine.profile.tree import View, change, look, null_at
 from engine.profile.value import ABSENT, member
 
 _CONTAINERS = (dict, list, Members)
-_ROOMY = (dict, type(ABSENT))  # what a path may lead through
+_PASSABLE = (dict, type(ABSENT))  # a path may lead through these
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def apply_operations(
     profile: Profile,
-    acting: str,
+    acting_id: str,
     ops: Sequence[Operation],
     now: int,
     before: View | None = None,
     fields: Fields | None = None,
 ) -> tuple[Profile, int]:
-    """The next version of a profile after `ops` were done under the id `acting`; and the time at which they count.
+    """Apply `ops` under the id `acting_id`; return the profile's next version and the time (ms) that the writes have.
 
-    `before` is the profile's fold, when the caller has it (as it is shown will do). Raises `Refused` as `change` does.
+    That time is `now`, or just after the newest write of the profile if that is later. `before` is the profile's fold
+    or view, if the caller has it. Raises `Refused` as `tree.change` does.
     """
     parts, time = profile.parts, now
     for part in parts.values():
@@ -43,14 +45,14 @@ def apply_operations(
             time = part.last + 1
     if ops:
         view = fold(profile, fields) if before is None else before
-        draft = _Draft(profile, acting, time, fields)
+        draft = _Draft(profile, acting_id, time, fields)
         for op in ops:
             after = change(view, op, fields)
             _WRITES[type(op)](draft, op, view, after)
             if not draft.alone:
                 _keep_hidden(draft, op.path, view, after)
             view = after
-        parts = {**parts, acting: draft.part()}
+        parts = {**parts, acting_id: draft.part()}
     following = Profile(
         id=profile.id,
         created=profile.created,
@@ -67,7 +69,7 @@ def apply_operations(
 
 
 class _Draft:
-    """One part while it is written to, at one time."""
+    """The part that is being written, all at one time. `cells`, `times`, `marks` and `counts` are copies."""
 
     __slots__ = (
         "after",
@@ -85,18 +87,20 @@ class _Draft:
         "times",
     )
 
-    def __init__(self, profile: Profile, acting: str, time: int, fields: Fields | None) -> None:
-        created = profile.created if acting == profile.id else time
-        own = profile.parts.get(acting) or Part(id=acting, created=created)
-        steps = profile.links
+    def __init__(self, profile: Profile, acting_id: str, time: int, fields: Fields | None) -> None:
+        created = profile.created if acting_id == profile.id else time
+        own = profile.parts.get(acting_id) or Part(id=acting_id, created=created)
+        links = profile.links
         self.own = own
-        single = len(profile.parts) == 1 and acting in profile.parts
-        self.others = [] if single else [part for part in profile.parts.values() if part.id != acting]
-        self.alone = not self.others and not steps  # no part ever hid anything in this one
-        self.mixed = own.mixed or (bool(steps) and connected(steps, acting) != connected(steps, acting, proven=True))
+        single = len(profile.parts) == 1 and acting_id in profile.parts
+        self.others = [] if single else [part for part in profile.parts.values() if part.id != acting_id]
+        self.alone = not self.others and not links  # then no other part ever hid a cell of this one
+        self.mixed = own.mixed or (
+            bool(links) and connected(links, acting_id) != connected(links, acting_id, proven=True)
+        )
         self.fields = fields
         self.time = time
-        self.after = time - own.base if own.cells or own.marks else 0  # an empty part takes the time as its base
+        self.after = time - own.base if own.cells or own.marks else 0  # an empty part takes `time` as its base
         self.cells = own.cells.copy()
         self.times = own.times.copy()
         self.marks = own.marks.copy()
@@ -105,6 +109,7 @@ class _Draft:
         self.tallies = own.tallies
 
     def part(self) -> Part:
+        """Return the part as written so far."""
         return Part(
             id=self.own.id,
             created=self.own.created,
@@ -121,6 +126,7 @@ class _Draft:
         )
 
     def register(self, cell: CellPath, value: Any) -> None:
+        """Write a register; it replaces a mark at the same cell."""
         self.cells[cell] = value
         if self.after:
             self.times[cell] = self.after
@@ -128,46 +134,49 @@ class _Draft:
             self.marks.pop(cell, None)
 
     def mark(self, cell: CellPath) -> None:
+        """Record that everything older at and below `cell` is removed."""
         self.cells.pop(cell, None)
         self.times.pop(cell, None)
         self.marks[cell] = self.after
 
     def leaves(self, cell: CellPath, value: Any) -> None:
+        """Write a register for every leaf of `value`, which is at `cell`."""
         if type(value) is dict:
             for name, inner in value.items():
-                self.leaves(f"{cell}.{written(name)}", inner)
+                self.leaves(f"{cell}.{escaped(name)}", inner)
         elif type(value) is list:
             for index, element in enumerate(value):
                 self.cells[element_cell(cell, self.time, index)] = element
         elif type(value) is Members:
-            for each in value:
-                self.register(member_cell(cell, each), True)
+            for item in value:
+                self.register(member_cell(cell, item), True)
         else:
             self.register(cell, value)
 
     def replace(self, cell: CellPath) -> None:
-        """Take out all own cells at and below `cell`, and note what it replaces of other parts' counters."""
-        kept: dict[CellPath, Any]
-        for kept in (self.cells, self.times, self.marks, self.counts):
-            for under in list(_under(kept, cell)):
-                del kept[under]
+        """Remove the part's own cells at and below `cell`, and record the other parts' counters that this replaces."""
+        cells: dict[CellPath, Any]
+        for cells in (self.cells, self.times, self.marks, self.counts):
+            for under in list(_under(cells, cell)):
+                del cells[under]
         for other in self.others:
-            noted = {under: other.counts[under] for under in _under(other.counts, cell)}
-            if noted:
-                self.seen_counts = {**self.seen_counts, other.id: {**self.seen_counts.get(other.id, {}), **noted}}
+            counts = {under: other.counts[under] for under in _under(other.counts, cell)}
+            if counts:
+                self.seen_counts = {**self.seen_counts, other.id: {**self.seen_counts.get(other.id, {}), **counts}}
 
     def clear(self, cell: CellPath) -> None:
+        """Remove everything at and below `cell`, in this part and in others."""
         self.replace(cell)
         self.mark(cell)
 
     def retire(self, cell: CellPath) -> None:
-        """Let an own value become a mark of its time: it goes on hiding what is older, and shows no more."""
+        """Replace an own register by a mark of its time: it no longer shows, and still hides what is older."""
         if cell in self.cells:
             del self.cells[cell]
             self.marks[cell] = self.times.pop(cell, 0)
 
     def alive(self, path: Path) -> bool:
-        """Whether the own register at `path` is newer than all that was done above it."""
+        """Return whether the own register at `path` is newer than every write and removal above it."""
         cells = [cell_path(path[:end]) for end in range(1, len(path) + 1)]
         stamp = self.time_of(self.part(), cells[-1])
         for part in (self.part(), *self.others):
@@ -180,6 +189,7 @@ class _Draft:
 
     @staticmethod
     def time_of(part: Part, cell: CellPath) -> Stamp:
+        """Return the stamp of a register of `part`."""
         return part.base + part.times.get(cell, 0), part.id
 
 
@@ -202,7 +212,7 @@ def _set(draft: _Draft, op: Set, view: View, after: View) -> None:
     if rule:
         _declare(draft, op, now, rule)
         return
-    value = value if type(value) in _PLAIN else look(after, path)  # as it is kept
+    value = value if type(value) in _PLAIN else look(after, path)  # in its stored form
     if value is ABSENT or isinstance(value, _CONTAINERS):
         draft.clear(cell)
         if value is not ABSENT:
@@ -216,9 +226,9 @@ def _set(draft: _Draft, op: Set, view: View, after: View) -> None:
 
 
 def _declare(draft: _Draft, op: Set, now: Any, rule: Rule) -> None:
-    """Set at a declared path: the part keeps what wins of its own values, apart from the others'."""
+    """Set a declared path: the part keeps the winner of its own values, whatever other parts have."""
     cell = cell_path(op.path)
-    mark = draft.marks.get(cell)  # stays, below the register: what it unset in other parts stays gone
+    mark = draft.marks.get(cell)  # stays, below the register: values that it removed in other parts stay removed
     if isinstance(now, _CONTAINERS):
         draft.replace(cell)
         mark = draft.after
@@ -230,7 +240,7 @@ def _declare(draft: _Draft, op: Set, now: Any, rule: Rule) -> None:
 
 
 def _unset(draft: _Draft, op: Unset, view: View, after: View) -> None:
-    if all(type(look(view, op.path[:end])) in _ROOMY for end in range(1, len(op.path))):
+    if all(type(look(view, op.path[:end])) in _PASSABLE for end in range(1, len(op.path))):
         draft.clear(cell_path(op.path))
 
 
@@ -262,11 +272,11 @@ def _remove(draft: _Draft, op: Remove, view: View, after: View) -> None:
     cell = cell_path(op.path)
     draft.mark(member_cell(cell, member(op.member, op.path)))
     if len(draft.marks) > SET_CAP:
-        _forget(draft, cell)
+        _drop_oldest_marks(draft, cell)
 
 
-def _forget(draft: _Draft, cell: CellPath) -> None:
-    """Keep the marks of removed members bounded: the oldest go, unless they hide a member in another part."""
+def _drop_oldest_marks(draft: _Draft, cell: CellPath) -> None:
+    """Keep at most `SET_CAP` marks of removed members: drop the oldest that hide no member of another part."""
     removed = [
         under
         for under in _under(draft.marks, cell)
@@ -281,20 +291,20 @@ def _append(draft: _Draft, op: Append, view: View, after: View) -> None:
     _clear_way(draft, op.path, len(op.path) + 1, look(view, op.path), view)
     cell = cell_path(op.path)
     prefix = f"{cell}.{ELEMENT}"
-    mine = sorted(element_of(own[len(cell) + 1 :]) for own in draft.cells if own.startswith(prefix))
-    last = mine[-1] if mine else (0, 0)
+    stamps = sorted(element_of(own[len(cell) + 1 :]) for own in draft.cells if own.startswith(prefix))
+    last = stamps[-1] if stamps else (0, 0)
     index = last[1] + 1 if last[0] == draft.time else 0
     draft.cells[element_cell(cell, draft.time, index)] = look(after, op.path)[-1]
-    for time, index in mine[: max(0, len(mine) + 1 - LIST_CAP)]:
+    for time, index in stamps[: max(0, len(stamps) + 1 - LIST_CAP)]:
         del draft.cells[element_cell(cell, time, index)]
 
 
 def _count(draft: _Draft, op: Count, view: View, after: View) -> None:
-    draft.tallies = tallied(draft.tallies, op)
+    draft.tallies = with_count(draft.tallies, op)
 
 
 def _clear_way(draft: _Draft, path: Path, depth: int, now: Any, view: View) -> None:
-    """Take away what would hide a write: a null at or above `path`, and own values above that newer parts hide."""
+    """Remove whatever would hide a write: a null at or above `path`, and own registers above it."""
     if now is None:
         draft.clear(cell_path(null_at(view, path)))
     if not draft.alone:
@@ -303,7 +313,7 @@ def _clear_way(draft: _Draft, path: Path, depth: int, now: Any, view: View) -> N
 
 
 def _keep_hidden(draft: _Draft, path: Path, view: View, after: View) -> None:
-    """Where a write has taken away the last of what showed, keep what that hid in merged pasts from showing again."""
+    """When a write removed the last visible value, keep older values that it hid in other parts from reappearing."""
     for end in range(1, len(path) + 1):
         top = path[:end]
         if look(after, top) is ABSENT:

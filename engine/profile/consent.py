@@ -1,15 +1,15 @@
-"""Consents: what a profile says of each, and what that means at a time.
+"""Consents: how a profile stores them, and which state each has at a given time.
 
-A consent stands at `consents.<name>`. Each decision replaces the one before as a whole, so merging never mixes two:
+A consent is stored at `consents.<name>`. Each decision replaces the one before as a whole, so merging never mixes two:
 
-    {given: ms}, {given: ms, expires: ms}    given, for good or until then
-    {revoked: ms}                            taken back
+    {given: ms}, {given: ms, expires: ms}    given, for good or until `expires`
+    {revoked: ms}                            revoked
     true, false                              the same without a time, as `profile.set` may write it
 
-What is read is more than what is written here: flows may write below a consent, and merged pasts may have done so.
-Whatever is not surely a consent is none.
+Reading must accept more than `decision_operations` writes: a flow may write below a consent, and a merge may combine
+such writes of several ids. Any value that is not certainly a consent counts as none.
 
-    what stands there                        what it means
+    stored value                             state
     nothing, or null                         absent
     true                                     given
     false                                    revoked
@@ -18,7 +18,7 @@ Whatever is not surely a consent is none.
     `revoked` as late as `given`, or alone   revoked
     anything else                            unreadable: text, a list, `expires` alone, a time that is no number
 
-`given` is not compared with the clock: those of two servers differ by a little.
+`given` is not compared with the current time, because the clocks of two servers differ a little.
 """
 
 import re
@@ -38,19 +38,19 @@ _TIMES = ("given", "revoked", "expires")
 
 
 class Decision(Struct, frozen=True):
-    """That somebody gives a consent, perhaps for a time (ms), or takes it back."""
+    """A person's decision to give a consent, perhaps for a limited time, or to revoke it."""
 
     given: bool
-    lasts_ms: int | None = None
+    lasts_ms: int | None = None  # None is for good
 
 
 def is_given(consents: Mapping[str, Any], name: str, now: int) -> bool:
-    """Whether `consents`, as a profile shows them, hold `name` at `now` (ms). In doubt they do not."""
+    """Return whether the consent `name` is given at `now` (ms). `consents` is that root of a view."""
     return consent_state(consents, name, now) == "given"
 
 
 def consent_state(consents: Mapping[str, Any], name: str, now: int) -> ConsentState:
-    """How the consent `name` stands at `now` (ms), by the table above."""
+    """Return the state of the consent `name` at `now` (ms), by the table above."""
     value = consents.get(name)
     if value is None:
         return "absent"
@@ -69,21 +69,21 @@ def consent_state(consents: Mapping[str, Any], name: str, now: int) -> ConsentSt
 
 
 def is_time(value: object) -> bool:
-    """Whether a value can be a time in ms."""
+    """Return whether a value can be a time in ms."""
     return (type(value) is int or type(value) is float) and value >= 0
 
 
 def is_consent_name(name: str) -> bool:
-    """Whether a consent can be called so: letters, digits, `_` and `-`, at most 100 of them."""
+    """Return whether `name` is valid for a consent: at most 100 letters, digits, `_` and `-`."""
     return _NAME.fullmatch(name) is not None
 
 
 def decision_operations(consents: Mapping[str, Any], decisions: Mapping[str, Decision], now: int) -> Iterator[Set]:
-    """The operations that write decisions made at `now` (ms); raises `Refused` where there would be too many."""
+    """Yield the operations that store decisions made at `now` (ms). Raises `Refused` beyond `MAX_CONSENTS` consents."""
     if len({*consents, *decisions}) > max(MAX_CONSENTS, len(consents)):
         raise Refused(f"a profile has at most {MAX_CONSENTS} consents")
     for name, decision in decisions.items():
-        word = {"given" if decision.given else "revoked": now}
+        value = {"given" if decision.given else "revoked": now}
         if decision.given and decision.lasts_ms is not None:
-            word["expires"] = now + decision.lasts_ms
-        yield Set(("consents", name), word)
+            value["expires"] = now + decision.lasts_ms
+        yield Set(("consents", name), value)

@@ -14,43 +14,46 @@ NEVER = -1  # ms
 def consented(
     profile: Profile, id: str, name: str, now: int, view: View | None = None, fields: Fields | None = None
 ) -> bool:
-    """Whether the consent `name` holds at `now` (ms) for what happens under `id`. `view` is the fold, if it is known.
+    """Return whether the consent `name` holds at `now` (ms) for events under `id`. `view` is the fold, if at hand.
 
-    A grant counts for ids joined to its own by proof, a revocation for all, and it has to be the newest word. Removing
-    or replacing the consent, or setting `given` to what is no time, revokes; what is done to `revoked` only ever makes
-    it newer. Of what was said at the same time under two ids, no grant holds.
+    A grant counts when it was written under `id` or an id that a proof joins to it; a revocation counts under any id.
+    The newest of these decides. Removing or replacing the consent, or setting `given` to something that is not a time,
+    revokes it; any write to `revoked` only makes the revocation newer. If two ids conflict at the same timestamp, the
+    consent counts as not granted.
     """
-    own = connected(profile.links, id, proven=True)
-    parts = [part for part in profile.parts.values() if part.id in own]
-    if view is None or len(parts) < len(profile.parts):
-        view = fold_parts(parts, fields)
+    own_ids = connected(profile.links, id, proven=True)
+    own_parts = [part for part in profile.parts.values() if part.id in own_ids]
+    if view is None or len(own_parts) < len(profile.parts):
+        view = fold_parts(own_parts, fields)
     if not is_given(view.get("consents", {}), name, now):
         return False
-    granted = max((_granted(part, name) for part in parts), default=NEVER)
-    return granted > NEVER and all(_against(part, name, part.id in own) < granted for part in profile.parts.values())
+    granted = max((_granted_at(part, name) for part in own_parts), default=NEVER)
+    return granted > NEVER and all(
+        _revoked_at(part, name, part.id in own_ids) < granted for part in profile.parts.values()
+    )
 
 
-def _granted(part: Part, name: str) -> int:
-    """When (ms) a part was last told that the consent is given."""
+def _granted_at(part: Part, name: str) -> int:
+    """Return when (ms) the part last recorded that the consent is given, or NEVER."""
     whole, given = cell_path(("consents", name)), cell_path(("consents", name, "given"))
     if is_time(part.cells.get(given)):
-        return _written(part, given)
-    return _written(part, whole) if part.cells.get(whole) is True else NEVER
+        return _written_at(part, given)
+    return _written_at(part, whole) if part.cells.get(whole) is True else NEVER
 
 
-def _against(part: Part, name: str, own: bool) -> int:
-    """When (ms) a part was last told anything that speaks against the consent."""
-    granted = _granted(part, name) > NEVER
+def _revoked_at(part: Part, name: str, own: bool) -> int:
+    """Return when (ms) the part last recorded anything that revokes the consent, or NEVER."""
+    granted = _granted_at(part, name) > NEVER
     cells: list[Path] = [("consents", name, "revoked")]
     if not granted:
         cells.append(("consents", name, "given"))
-    if not (granted and own):  # else what was replaced there is older than the grant, or the grant itself
+    if not (granted and own):  # else what was replaced there is older than the grant, or is the grant itself
         cells += [("consents",), ("consents", name)]
-    return max(_written(part, cell_path(path)) for path in cells)
+    return max(_written_at(part, cell_path(path)) for path in cells)
 
 
-def _written(part: Part, cell: CellPath) -> int:
-    """When (ms) a part last wrote or removed what is at `cell` itself."""
+def _written_at(part: Part, cell: CellPath) -> int:
+    """Return when (ms) the part last wrote or removed the value at exactly `cell`, or NEVER."""
     if cell in part.cells:
         return part.base + part.times.get(cell, 0)
     return part.base + part.marks[cell] if cell in part.marks else NEVER

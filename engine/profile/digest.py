@@ -1,4 +1,4 @@
-"""Digests: whether two profiles are the same, however they came to be."""
+"""A digest: whether two profiles are the same, whatever the order of the merges that made them."""
 
 from hashlib import blake2b
 
@@ -10,10 +10,10 @@ from engine.profile.fold import fold
 
 
 def digest(profile: Profile, fields: Fields | None = None) -> str:
-    """A hash of who a profile is, what it shows and what joins it; alike for all orders of the same merges.
+    """Return a hash (32 hexadecimal digits) of a profile's id, ids, view and links; equal for every order of merges.
 
-    Left out is what must differ: versions, and of a step when and how it came about.
+    Versions are left out, and when and how a link was made: these depend on the order.
     """
-    steps = [(step.id, step.claim, step.undone) for step in profile.links.values()]
-    told = (profile.id, profile.created, sorted(profile.parts), fold(profile, fields), sorted(steps))
-    return blake2b(json.encode(told, order="sorted"), digest_size=16).hexdigest()
+    links = sorted((link.id, link.claim, link.undone) for link in profile.links.values())
+    content = (profile.id, profile.created, sorted(profile.parts), fold(profile, fields), links)
+    return blake2b(json.encode(content, order="sorted"), digest_size=16).hexdigest()

@@ -1,14 +1,16 @@
-"""What is stored of a profile: its parts, the steps that join them, and who it is.
+"""The stored form of a profile: its parts, the links that join them, and the ids that it is known by.
 
-A profile is the **fold of its parts**: one part for each id that was ever its own. Most profiles have one part.
-A part keeps *cells*: registers (a leaf value, or a mark "all older at and below is gone") and counters. An object
-is never a cell, its leaves are; a set is registers keyed by member, a list registers keyed by stamp.
+A profile is the **fold of its parts**: one part for each id that was ever its own. Most profiles have one part. A part
+keeps *cells*: registers (a leaf value, or a mark "everything older at and below this path is removed") and counters. An
+object is never a cell, its leaves are; a set is registers keyed by member, a list registers keyed by stamp.
 
 Cells are kept flat, keyed by *cell path* (`cellpath`): the names joined by dots; a set's member and a list's element
-have a segment of their own kind. Every time is milliseconds. Of registers it is stored as the difference to `base`;
-those without an entry in `times` were written at `base`, and a list's elements carry their time in the cell path.
+have a segment of their own kind. Every time is in milliseconds since the epoch. A register's time is stored as its
+difference to `base`; a register without an entry in `times` was written at `base`, and a list's element carries its
+time in the cell path.
 
-Within one part no cell is older than a mark or register at or above it: what a write replaces is taken out.
+Invariant: within one part no cell is older than a mark or register at or above it, because a write removes the cells
+that it replaces.
 """
 
 from typing import Any, Literal
@@ -24,34 +26,34 @@ SET_CAP = 1000  # members that a set takes; adding one more is refused
 
 
 class Members(tuple[Scalar, ...]):
-    """A set as a profile shows it: sorted, without repeats. The type tells it from a list."""
+    """A set in a view: sorted, without repeats. The type distinguishes it from a list."""
 
     __slots__ = ()
 
 
 class Part(Struct, frozen=True, omit_defaults=True):
-    """What came in under one id. Written only by units that act under that id."""
+    """Everything that was written under one id. Only units that act under that id write to it."""
 
     id: str
     created: int  # ms since the epoch; never changes
-    base: int = 0  # ms; the time of every register that `times` does not name
+    base: int = 0  # ms; the time of every register without an entry in `times`
     last: int = 0  # ms; the newest time in the part
-    mixed: bool = False  # written while parts joined by a mere claim were in sight
+    mixed: bool = False  # written while the view included parts that only a claim joined
     cells: dict[CellPath, Any] = field(default_factory=dict)  # registers
-    times: dict[CellPath, int] = field(default_factory=dict)  # of registers, as difference to base
-    marks: dict[CellPath, int] = field(default_factory=dict)  # of timed absences, as difference to base
+    times: dict[CellPath, int] = field(default_factory=dict)  # of registers, ms after `base`
+    marks: dict[CellPath, int] = field(default_factory=dict)  # times of removals, ms after `base`
     counts: dict[CellPath, tuple[int, int, int | float]] = field(default_factory=dict)  # (born, time, amount), absolute
     # The counters of other parts that a `set` of this one replaced, by part and cell.
     seen_counts: dict[str, dict[CellPath, tuple[int, int, int | float]]] = field(default_factory=dict, name="seen")
     tallies: dict[str, dict[str, int | float]] = field(default_factory=dict)  # counters over time: name, bucket, amount
-    # When the profile was last seen (ms), when it was last seen in an earlier visit (ms), and the number of visits.
+    # The time of the last event (ms), the end of the visit before the current one (ms), and the number of visits.
     visit_times: tuple[int, int, int] = field(default=(0, 0, 0), name="met")
 
 
 class Clash(Struct, frozen=True, omit_defaults=True):
-    """A path at which both sides of a step held different values, of which `shown` was the one that showed then.
+    """A path at which the two sides of a link had different values, and which of them showed after the merge.
 
-    The values are cut short; None when they are not kept any more, since the sides were set apart.
+    The values are JSON, shortened; None once they are deleted because the sides were split.
     """
 
     path: str
@@ -61,30 +63,30 @@ class Clash(Struct, frozen=True, omit_defaults=True):
 
 
 class Side(Struct, frozen=True, omit_defaults=True):
-    """The ids that one side of a step had, the canonical one first; `more` are not named."""
+    """The ids that one side of a link had, the canonical one first; `more` counts those that are not listed."""
 
     ids: tuple[str, ...]
     more: int = 0
 
 
 class LinkOrigin(Struct, frozen=True, omit_defaults=True):
-    """How a step came about. `left` and `right` are None when both ids were in one profile already."""
+    """How a link was made. `left` and `right` are None when both ids already belonged to one profile."""
 
     at: int  # ms
     event: str
     type: str  # of the event
     flow: str
     node: str
-    acting: str  # the id that brought the cause; the other one is whom it led to
-    won: str  # the id of the profile from then on
+    acting: str  # the id under which the event came in; the link's other id is the one that the cause led to
+    won: str  # the id of the merged profile
     left: Side | None = None
     right: Side | None = None
     clashes: tuple[Clash, ...] = ()
-    more: int = 0  # clashes that are not named
+    more: int = 0  # clashes that are not listed
 
 
 class Link(Struct, frozen=True, omit_defaults=True):
-    """Two ids joined for one cause. `id` is a hash of both and the cause, so a repeat is the same step."""
+    """Two ids joined for one cause. `id` is a hash of both ids and the cause, so a repeat is the same link."""
 
     id: str
     left: str
@@ -97,9 +99,9 @@ class Link(Struct, frozen=True, omit_defaults=True):
 
 
 class Standing(Struct, frozen=True, omit_defaults=True):
-    """How a profile stands with a segment that has a condition. Times are ms; 0 is never, or not now."""
+    """A profile's membership in one segment that has a condition. Times are ms; 0 is never, or not now."""
 
-    since: int = 0  # when it entered
+    since: int = 0  # when the profile entered
     # Only for a segment with a window: since when its condition holds, and until when it last held for long enough.
     holds_since: int = field(default=0, name="holds")
     held_until: int = field(default=0, name="held")
@@ -114,19 +116,19 @@ class Profile(Struct, frozen=True, omit_defaults=True):
     parts: dict[str, Part] = field(default_factory=dict)
     links: dict[str, Link] = field(default_factory=dict, name="steps")
     conditional: tuple[str, ...] = ()  # segments that it belongs to by their condition, sorted
-    standing: dict[str, Standing] = field(default_factory=dict)  # with these and others, by name
-    evaluated_at: int = field(default=0, name="judged")  # ms; when that was worked out, where time matters to it
-    due: int | None = None  # ms; when time alone may change it; 0 is as soon as possible, None never
-    merged_into: str | None = None  # a tombstone: the profile lives on under that id
+    standing: dict[str, Standing] = field(default_factory=dict)  # its membership in these and other segments, by name
+    evaluated_at: int = field(default=0, name="judged")  # ms; when conditions were evaluated; 0 if time does not matter
+    due: int | None = None  # ms; when time alone may change membership; 0 is as soon as possible, None never
+    merged_into: str | None = None  # makes this a tombstone: the profile continues under that id
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Every id that was ever merged into this profile, its own first."""
+        """Every id that was ever merged into this profile, its own first, the others sorted."""
         if len(self.parts) == 1 and self.id in self.parts:
             return (self.id,)
         return (self.id, *sorted(i for i in self.parts if i != self.id))
 
 
 def new_profile(id: str, now: int) -> Profile:
-    """A profile that is not stored yet, with one empty part of its own."""
+    """Return a profile that is not stored yet, with one empty part of its own."""
     return Profile(id=id, created=now, parts={id: Part(id=id, created=now, base=now, last=now)})

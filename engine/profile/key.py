@@ -1,4 +1,4 @@
-"""Keys: values by which a profile is recognised, brought into one form, so that two spellings are one key."""
+"""Identity keys: values that identify a profile, normalised so that two spellings are one key."""
 
 import re
 from typing import Literal, get_args
@@ -14,16 +14,17 @@ Form = Literal["email", "phone", "lower", "exact"]
 FORMS: tuple[Form, ...] = get_args(Form)
 
 MAX_KEY_LENGTH = 200  # characters of a key's value
-MAX_PER_KEY = 20  # profiles that one value joins, unless the project says otherwise
+MAX_PER_KEY = 20  # profiles that one value joins; the default of `merging.most_per_key`
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 class KeyRules(Struct, frozen=True):
-    """What a project says of its keys.
+    """A project's rules for identity keys.
 
-    `forms` are by path; a path that is not named is `email` where its name ends so and the value looks like one, else
-    `exact`. `region` is where phone numbers without a country code belong. `never` are values that stand for nobody.
+    `forms` are by path. A path without a form is an `email` if its name ends in "email" and the value has an `@`, else
+    `exact`. `region` (ISO 3166) is that of phone numbers without a country code. `never` are values that identify no
+    one. `max_per_key` is how many profiles one value joins with the first that had it.
     """
 
     forms: tuple[tuple[Path, Form], ...] = ()
@@ -32,7 +33,7 @@ class KeyRules(Struct, frozen=True):
     never: frozenset[str] = frozenset()
 
     def form(self, path: Path) -> Form | None:
-        """The declared form of a key."""
+        """Return the declared form of a key, if any."""
         return next((form for declared, form in self.forms if declared == path), None)
 
 
@@ -40,7 +41,7 @@ DEFAULT_KEY_RULES = KeyRules()
 
 
 def key_text(path: Path, value: Scalar, rules: KeyRules = DEFAULT_KEY_RULES) -> str:
-    """The form in which a key's value is compared and kept. Raises `Refused` for what cannot be such a key."""
+    """Return a key's value in the form that is compared and stored. Raises `Refused` for a value without that form."""
     text = plain_text(value)
     match rules.form(path):
         case "email":
@@ -55,7 +56,7 @@ def key_text(path: Path, value: Scalar, rules: KeyRules = DEFAULT_KEY_RULES) -> 
 
 
 def plain_text(value: Scalar) -> str:
-    """A value as text, without space around it."""
+    """Return a value as text, without white space around it."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -66,8 +67,8 @@ def plain_text(value: Scalar) -> str:
 
 
 def folded(text: str) -> str:
-    """Text without case, and with one way of writing for characters that look alike (NFKC); nothing invisible."""
-    for _ in range(2):  # lower case may bring up what NFKC writes otherwise
+    """Return text in lower case and in Unicode form NFKC, without invisible characters and white space around it."""
+    for _ in range(2):  # lower case may produce characters that NFKC replaces
         text = normalize("NFKC", text).lower()
     return "".join([c for c in text if category(c) != "Cf"]).strip() if not text.isascii() else text.strip()
 
@@ -80,7 +81,7 @@ def _email(text: str, path: Path) -> str:
 
 
 def _phone(text: str, path: Path, region: str | None) -> str:
-    import phonenumbers  # its tables are large: only who has phones as keys reads them
+    import phonenumbers  # its tables are large: only projects with phone keys load them
 
     try:
         number = phonenumbers.parse(text, region)
@@ -94,7 +95,7 @@ def _phone(text: str, path: Path, region: str | None) -> str:
 
 
 def regions() -> frozenset[str]:
-    """Where phone numbers may belong: ISO 3166 codes."""
+    """Return the ISO 3166 codes that `KeyRules.region` may have."""
     import phonenumbers
 
     return frozenset(phonenumbers.SUPPORTED_REGIONS)

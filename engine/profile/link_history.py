@@ -1,4 +1,4 @@
-"""Joining: what a step that joins two profiles records of itself, and the limits that it has to keep."""
+"""The origin that a new link records, and the limits that a merge must keep."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,11 +12,11 @@ from engine.profile.operations import Operation, Set
 from engine.profile.tree import View
 
 MAX_LINKS = 500  # of one profile
-MAX_NAMED = 5  # ids of a side that a step names
+MAX_NAMED = 5  # ids of a side that a link lists
 
 
 class Cause(Struct, frozen=True):
-    """What a step came of. `operations` are what the unit has done to its profile so far."""
+    """The event and node that make a link. `operations` are those of the unit so far, on its own profile."""
 
     at: int  # ms
     event: str
@@ -27,53 +27,62 @@ class Cause(Struct, frozen=True):
 
 
 class ProfileState(Struct, frozen=True):
-    """A profile before a step, and what it showed."""
+    """A profile before a merge, and its view then."""
 
     profile: Profile
     view: View
 
 
-def link_limit_reason(united: Profile, step: Link, ids: int, most: int) -> str:
-    """Why `step`, which would join two profiles to `united`, must not be taken; empty when it keeps the limits.
+def link_limit_reason(united: Profile, link: Link, max_ids: int, max_per_key: int) -> str:
+    """Return why a merge that makes `united` by `link` must be refused; empty when it keeps the limits.
 
-    A profile has at most so many `ids`; `most` is how many profiles one cause may join with the one it leads to.
+    A profile has at most `max_ids` ids; one cause joins at most `max_per_key` profiles with the one it leads to.
     """
-    if len(united.parts) > ids:
-        return f"a profile has at most {ids} ids"
+    if len(united.parts) > max_ids:
+        return f"a profile has at most {max_ids} ids"
     if len(united.links) > MAX_LINKS:
-        return f"a profile has been joined at most {MAX_LINKS} times"
-    same = [each for each in united.links.values() if each.cause == step.cause and not each.undone]
-    if sum(step.right in (each.left, each.right) for each in same) > most:
-        return f"`{step.cause}` would join more than {most} profiles: that is nobody's own"
+        return f"a profile has at most {MAX_LINKS} links"
+    same_cause = [other for other in united.links.values() if other.cause == link.cause and not other.undone]
+    if sum(link.right in (other.left, other.right) for other in same_cause) > max_per_key:
+        return f"`{link.cause}` would join more than {max_per_key} profiles: it does not identify one person"
     return ""
 
 
 def with_origin(
-    united: Profile, step: str, cause: Cause, own: ProfileState, other: ProfileState, after: Mapping[str, Any]
+    united: Profile, link_id: str, cause: Cause, own: ProfileState, other: ProfileState, after: Mapping[str, Any]
 ) -> Profile:
-    """What became of two profiles by `step`, with the step saying why, once. `after` is what shows now."""
-    joined = united.links[step]
-    if joined.why is not None:
+    """Return `united` with the origin of its link recorded, unless the link has one already.
+
+    `own` is the unit's profile before the merge, `other` the one that it was merged with, `after` the merged view.
+    """
+    link = united.links[link_id]
+    if link.why is not None:
         return united
-    acting, right = (joined.left, joined.right) if joined.left in own.profile.parts else (joined.right, joined.left)
-    why = LinkOrigin(cause.at, cause.event, cause.type, cause.flow, cause.node, acting, united.id)
+    acting_id, right = (link.left, link.right) if link.left in own.profile.parts else (link.right, link.left)
+    origin = LinkOrigin(cause.at, cause.event, cause.type, cause.flow, cause.node, acting_id, united.id)
     if right not in own.profile.parts:
-        why = _with_sides(why, cause, own, other, after, turned=acting != joined.left)
-    return structs.replace(united, links={**united.links, step: structs.replace(joined, why=why)})
+        origin = _with_sides(origin, cause, own, other, after, own_is_right=acting_id != link.left)
+    return structs.replace(united, links={**united.links, link_id: structs.replace(link, why=origin)})
 
 
 def _with_sides(
-    why: LinkOrigin, cause: Cause, own: ProfileState, other: ProfileState, after: Mapping[str, Any], *, turned: bool
+    origin: LinkOrigin,
+    cause: Cause,
+    own: ProfileState,
+    other: ProfileState,
+    after: Mapping[str, Any],
+    *,
+    own_is_right: bool,
 ) -> LinkOrigin:
-    left, right = (other, own) if turned else (own, other)
+    left, right = (other, own) if own_is_right else (own, other)
 
     def both_set(path: Path) -> bool:
-        done = any(isinstance(op, Set) and path[: len(op.path)] == op.path for op in cause.operations)
-        return (done or _is_set(own.profile, path)) and _is_set(other.profile, path)
+        set_by_unit = any(isinstance(op, Set) and path[: len(op.path)] == op.path for op in cause.operations)
+        return (set_by_unit or _is_set(own.profile, path)) and _is_set(other.profile, path)
 
     found = clashes(left.view, right.view, dict(after), both_set)
     return structs.replace(
-        why,
+        origin,
         left=_side(left.profile),
         right=_side(right.profile),
         clashes=found[:MAX_CLASHES],

@@ -1,7 +1,7 @@
-"""Merging: steps join ids, and a profile is its ids connected over the steps that are not undone.
+"""Merging: links join ids, and a profile consists of all ids that links connect, undone links excepted.
 
-Parts and steps only ever gather, so merges give the same in any order and however often they are repeated. To undo is
-for good: the same two ids and cause will not join again, another cause will.
+Parts and links are only ever added, so merges have the same result in any order and however often they are repeated.
+Undoing a link is for good: the same two ids and cause never join again, while another cause may join them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,179 +12,183 @@ from msgspec import json, structs
 
 from engine.profile.document import Clash, Link, LinkOrigin, Profile, Standing
 
-_JUDGE = 0  # its segments are to be worked out as soon as possible
-_NEVER = Standing()
+_DUE_AT_ONCE = 0  # value of `Profile.due`: evaluate its segments as soon as possible
+_NO_STANDING = Standing()
 
 
 def link_id(left: str, right: str, cause: str) -> str:
-    """The id of the step that joins two ids, in either order, for one cause."""
+    """Return the id of the link that joins two ids, in either order, for one cause: 32 hexadecimal digits."""
     return blake2b(json.encode([*sorted((left, right)), cause]), digest_size=16).hexdigest()
 
 
-def connected(steps: Mapping[str, Link], id: str, proven: bool = False) -> set[str]:
-    """The ids joined to `id` by steps that are not undone; with `proven` only by those that are no mere claims."""
-    near: dict[str, list[str]] = {}
-    for step in steps.values():
-        if not step.undone and not (proven and step.claim):
-            near.setdefault(step.left, []).append(step.right)
-            near.setdefault(step.right, []).append(step.left)
-    found, todo = {id}, [id]
+def connected(links: Mapping[str, Link], id: str, proven: bool = False) -> set[str]:
+    """Return the ids that links join to `id`, itself included; with `proven`, claims do not count."""
+    neighbours: dict[str, list[str]] = {}
+    for link in links.values():
+        if not link.undone and not (proven and link.claim):
+            neighbours.setdefault(link.left, []).append(link.right)
+            neighbours.setdefault(link.right, []).append(link.left)
+    reached, todo = {id}, [id]
     while todo:
-        for other in near.get(todo.pop(), ()):
-            if other not in found:
-                found.add(other)
+        for other in neighbours.get(todo.pop(), ()):
+            if other not in reached:
+                reached.add(other)
                 todo.append(other)
-    return found
+    return reached
 
 
 def all_proven(profile: Profile, id: str) -> bool:
-    """Whether all parts of a profile are joined to `id`, one of its ids, by proof."""
+    """Return whether proofs alone join all parts of a profile to `id`, one of its ids."""
     return profile.parts.keys() <= connected(profile.links, id, proven=True)
 
 
-def unite(profile: Profile, other: Profile, step: Link) -> Profile:
-    """What becomes of two profiles that `step` joins; they may be one already.
+def unite(profile: Profile, other: Profile, link: Link) -> Profile:
+    """Return the profile that two profiles (perhaps copies of one) become when `link` joins them.
 
-    Gives `profile` itself when the step has been undone: what was set apart is not joined again by the same cause.
-    The caller writes a `tombstone` over the one whose id the result does not have.
+    Returns `profile` itself when the link is undone in either of them: the same cause does not join its ids again.
+    The caller writes a `tombstone` over the profile whose id the result does not have.
     """
-    steps = _gathered([*profile.links.values(), *other.links.values(), step])
-    if steps[step.id].undone:
+    links = _united_links([*profile.links.values(), *other.links.values(), link])
+    if links[link.id].undone:
         return profile
-    first = min(profile, other, key=lambda each: (each.version == 0, each.created, each.id, -each.version))
+    winner = min(profile, other, key=lambda each: (each.version == 0, each.created, each.id, -each.version))
     parts = dict(profile.parts)
     for part in other.parts.values():
         known = parts.get(part.id)
         if known is None or (part.last, part.visit_times) > (known.last, known.visit_times):
             parts[part.id] = part
     return Profile(
-        id=first.id,
-        created=first.created,
-        version=first.version,
+        id=winner.id,
+        created=winner.created,
+        version=winner.version,
         parts=dict(sorted(parts.items())),
-        links=steps,
+        links=links,
         conditional=tuple(sorted({*profile.conditional, *other.conditional})),
-        standing=_stood(profile.standing, other.standing),
+        standing=_united_standing(profile.standing, other.standing),
         evaluated_at=max(profile.evaluated_at, other.evaluated_at),
-        due=_JUDGE,
+        due=_DUE_AT_ONCE,
     )
 
 
-def _stood(some: Mapping[str, Standing], others: Mapping[str, Standing]) -> dict[str, Standing]:
-    """How two profiles together stand with segments, until that is worked out anew: as the one that was in first."""
-    return {name: _first(some.get(name, _NEVER), others.get(name, _NEVER)) for name in sorted({*some, *others})}
+def _united_standing(left: Mapping[str, Standing], right: Mapping[str, Standing]) -> dict[str, Standing]:
+    """Return the merged profile's standing in segments until they are evaluated again: that of the first to enter."""
+    return {
+        name: _earlier_standing(left.get(name, _NO_STANDING), right.get(name, _NO_STANDING))
+        for name in sorted({*left, *right})
+    }
 
 
-def _first(one: Standing, other: Standing) -> Standing:
+def _earlier_standing(left: Standing, right: Standing) -> Standing:
     def earliest(*times: int) -> int:
         return min([time for time in times if time], default=0)
 
-    since, holds = earliest(one.since, other.since), earliest(one.holds_since, other.holds_since)
-    return Standing(since, holds, max(one.held_until, other.held_until))
+    since, holds_since = earliest(left.since, right.since), earliest(left.holds_since, right.holds_since)
+    return Standing(since, holds_since, max(left.held_until, right.held_until))
 
 
 def tombstone(loser: Profile, winner_id: str) -> Profile:
-    """What stays at the id of a profile that another one has taken over."""
+    """Return the document to store at the id of a profile that was merged into another one."""
     return Profile(id=loser.id, created=loser.created, version=loser.version + 1, merged_into=winner_id)
 
 
-def unmerge(profile: Profile, step_id: str, now: int = 0) -> list[Profile]:
-    """The profiles that are left when a step is undone, the one that keeps the id first; KeyError without that step.
+def unmerge(profile: Profile, undone_id: str, now: int = 0) -> list[Profile]:
+    """Undo a link and return the resulting profiles, the one that keeps the id first. `now` is in ms.
 
-    It is one profile, with the step marked, when other steps still join its ids (`still_joined` names them). Each of
-    the others has version 0; who stores it gives it the version that follows the tombstone's in whose place it comes,
-    and points the tombstones of its other ids at it.
+    There is one profile, with the link marked, when other links still join its ids (`still_joined` names them). Each
+    further profile has version 0: the caller stores it with the version after that of the tombstone it replaces, and
+    points the tombstones of its other ids at it. Raises `KeyError` when the profile has no such link.
     """
-    undone = profile.links[step_id]
-    marked = structs.replace(undone, undone=True, undone_at=undone.undone_at or now, why=_bare(undone.why))
-    steps = {**profile.links, step_id: marked}
+    undone = profile.links[undone_id]
+    marked = structs.replace(undone, undone=True, undone_at=undone.undone_at or now, why=_without_values(undone.why))
+    links = {**profile.links, undone_id: marked}
     ids = set(profile.parts)
-    left: list[Profile] = []
+    profiles: list[Profile] = []
     for first in (profile.id, *sorted(ids, key=lambda each: (profile.parts[each].created, each))):
         if first in ids:
-            together = connected(steps, first)
-            left.append(_share(profile, first, together, steps))
+            together = connected(links, first)
+            profiles.append(_split_off(profile, first, together, links))
             ids -= together
-    return left
+    return profiles
 
 
-def still_joined(profile: Profile, step_id: str) -> tuple[Link, ...]:
-    """A shortest chain of other steps that joins the two ids of a step; empty when undoing it sets them apart."""
-    start, end = profile.links[step_id].left, profile.links[step_id].right
-    others = [step for step in profile.links.values() if step.id != step_id and not step.undone]
+def still_joined(profile: Profile, undone_id: str) -> tuple[Link, ...]:
+    """Return a shortest chain of other links that joins the two ids of a link; empty when undoing it splits them."""
+    start, end = profile.links[undone_id].left, profile.links[undone_id].right
+    others = [link for link in profile.links.values() if link.id != undone_id and not link.undone]
     chains: dict[str, tuple[Link, ...]] = {start: ()}
     todo = [start]
-    for known in todo:
-        for step in others:
-            if known in (step.left, step.right):
-                near = step.right if known == step.left else step.left
-                if near not in chains:
-                    chains[near] = (*chains[known], step)
-                    todo.append(near)
+    for id in todo:
+        for link in others:
+            if id in (link.left, link.right):
+                neighbour = link.right if id == link.left else link.left
+                if neighbour not in chains:
+                    chains[neighbour] = (*chains[id], link)
+                    todo.append(neighbour)
     return chains.get(end, ())
 
 
-def _share(profile: Profile, id: str, ids: set[str], steps: Mapping[str, Link]) -> Profile:
-    """The profile that some of the ids make, with every step that touches them; of others it holds no values."""
-    keeps = id == profile.id
+def _split_off(profile: Profile, id: str, ids: set[str], links: Mapping[str, Link]) -> Profile:
+    """Return the profile of some of the ids, with every link that touches them, and no values of the other ids."""
+    keeps_id = id == profile.id
     return Profile(
         id=id,
-        created=profile.created if keeps else profile.parts[id].created,
-        version=profile.version if keeps else 0,
+        created=profile.created if keeps_id else profile.parts[id].created,
+        version=profile.version if keeps_id else 0,
         parts={part.id: part for part in profile.parts.values() if part.id in ids},
-        links={step.id: _within(step, ids) for step in steps.values() if step.left in ids or step.right in ids},
+        links={link.id: _visible_to(link, ids) for link in links.values() if link.left in ids or link.right in ids},
         conditional=profile.conditional,
         standing=profile.standing,
         evaluated_at=profile.evaluated_at,
-        due=_JUDGE,
+        due=_DUE_AT_ONCE,
     )
 
 
-def _within(step: Link, ids: set[str]) -> Link:
-    """A step as a profile of `ids` may hold it: without values that the others had."""
-    why = step.why
-    if why is None or not why.clashes:
-        return step
-    sides = (why.left, why.right)
-    own = all(side is not None and not side.more and ids.issuperset(side.ids) for side in sides)
-    return step if own else structs.replace(step, why=_bare(why))
+def _visible_to(link: Link, ids: set[str]) -> Link:
+    """Return the link as a profile of `ids` may keep it: without values that belong to other ids."""
+    origin = link.why
+    if origin is None or not origin.clashes:
+        return link
+    sides = (origin.left, origin.right)
+    all_own = all(side is not None and not side.more and ids.issuperset(side.ids) for side in sides)
+    return link if all_own else structs.replace(link, why=_without_values(origin))
 
 
-def _bare(why: LinkOrigin | None) -> LinkOrigin | None:
-    """The same without the values of either side."""
-    if why is None or not why.clashes:
-        return why
-    return structs.replace(why, clashes=tuple([Clash(clash.path, clash.shown) for clash in why.clashes]))
+def _without_values(origin: LinkOrigin | None) -> LinkOrigin | None:
+    """Return the origin without the values of either side; the paths of its clashes stay."""
+    if origin is None or not origin.clashes:
+        return origin
+    return structs.replace(origin, clashes=tuple([Clash(clash.path, clash.shown) for clash in origin.clashes]))
 
 
-def _gathered(steps: Iterable[Link]) -> dict[str, Link]:
-    """All steps, by id and in its order."""
-    found: dict[str, Link] = {}
-    for step in steps:
-        found[step.id] = _one(found.get(step.id, step), step)
-    return dict(sorted(found.items()))
+def _united_links(links: Iterable[Link]) -> dict[str, Link]:
+    """Return all links by id, sorted by id; copies of one link become one."""
+    by_id: dict[str, Link] = {}
+    for link in links:
+        by_id[link.id] = _united_link(by_id.get(link.id, link), link)
+    return dict(sorted(by_id.items()))
 
 
-def _one(some: Link, other: Link) -> Link:
-    """Two copies of a step as one: undone and proven win over not yet; it came about by the first proof, or claim."""
-    left, right = sorted((some.left, some.right))
-    first = min(some, other, key=_rank)
-    undone = some.undone or other.undone
+def _united_link(copy: Link, other: Link) -> Link:
+    """Return two copies of a link as one. Undone and proven win; its origin is that of the first proof, else claim."""
+    left, right = sorted((copy.left, copy.right))
+    first = min(copy, other, key=_rank)
+    undone = copy.undone or other.undone
     return Link(
-        id=some.id,
+        id=copy.id,
         left=left,
         right=right,
-        cause=some.cause,
-        claim=some.claim and other.claim,
+        cause=copy.cause,
+        claim=copy.claim and other.claim,
         undone=undone,
-        undone_at=min((each.undone_at for each in (some, other) if each.undone_at), default=0),
-        why=_bare(first.why) if undone else first.why,
+        undone_at=min((each.undone_at for each in (copy, other) if each.undone_at), default=0),
+        why=_without_values(first.why) if undone else first.why,
     )
 
 
-def _rank(step: Link) -> tuple[Any, ...]:
-    why = step.why
-    if why is None:
-        return step.claim, True
-    bare = [clash.left is not None for clash in why.clashes]  # where one copy has lost its values, both do
-    return step.claim, False, why.at, why.event, why.flow, why.node, bare, json.encode(why)
+def _rank(link: Link) -> tuple[Any, ...]:
+    """Return a sort key that puts the copy first whose origin the united link keeps."""
+    origin = link.why
+    if origin is None:
+        return link.claim, True
+    with_values = [clash.left is not None for clash in origin.clashes]  # a copy without values goes first
+    return link.claim, False, origin.at, origin.event, origin.flow, origin.node, with_values, json.encode(origin)

@@ -1,10 +1,10 @@
-"""Operations: how nodes change a profile, as values.
+"""Operations: the changes that nodes make to a profile, as values.
 
-Paths are tuples of names, e.g. `("traits", "revenue")`. A run collects operations and shows them in its trace as a
-patch; `view.change` applies one to a plain dictionary, `write.commit` to the part that is kept.
+Paths are tuples of names, e.g. `("traits", "revenue")`. A run collects operations, and its trace lists them.
+`tree.change` applies one to a view (plain dictionaries), `apply.apply_operations` applies a unit's to the stored part.
 
-Null gives way: an operation at or below a null that needs an object, a number, a set or a list there replaces it.
-Empty objects, lists and sets do not exist, so setting one leaves nothing at its path.
+An operation at or below a null that needs an object, a number, a set or a list there replaces the null. Empty objects,
+lists and sets do not exist, so setting one leaves nothing at its path.
 """
 
 from typing import Any
@@ -15,14 +15,14 @@ from engine.profile.document import Path, Scalar
 
 
 class Set(Struct, frozen=True, tag="set", tag_field="op"):
-    """Replace what is at and below `path` by `value` (any JSON)."""
+    """Replace the value at `path`, and all below it, by `value` (any JSON)."""
 
     path: Path
     value: Any
 
 
 class Unset(Struct, frozen=True, tag="unset", tag_field="op"):
-    """Remove what is at and below `path`."""
+    """Remove the value at `path`, and all below it."""
 
     path: Path
 
@@ -35,28 +35,28 @@ class Increment(Struct, frozen=True, tag="increment", tag_field="op"):
 
 
 class Add(Struct, frozen=True, tag="add", tag_field="op"):
-    """Put `member` into the set at `path`."""
+    """Add `member` to the set at `path`."""
 
     path: Path
     member: Scalar
 
 
 class Remove(Struct, frozen=True, tag="remove", tag_field="op"):
-    """Take `member` out of the set at `path`."""
+    """Remove `member` from the set at `path`."""
 
     path: Path
     member: Scalar
 
 
 class Append(Struct, frozen=True, tag="append", tag_field="op"):
-    """Put `value` at the end of the list at `path`; the oldest beyond `LIST_CAP` go."""
+    """Append `value` to the list at `path`; beyond `LIST_CAP` elements the oldest are dropped."""
 
     path: Path
     value: Any
 
 
 class Count(Struct, frozen=True, tag="count", tag_field="op"):
-    """Count `by` under `name`, at the time `at` (ms). What was counted under several ids adds up."""
+    """Count `by` under `name`, at the time `at` (ms). Counts under several ids add up."""
 
     name: str
     by: int | float
@@ -64,7 +64,7 @@ class Count(Struct, frozen=True, tag="count", tag_field="op"):
 
     @property
     def path(self) -> Path:
-        """Where the profile shows it."""
+        """The path of the counter in a view."""
         return "counters", self.name
 
 
@@ -72,4 +72,4 @@ Operation = Set | Unset | Increment | Add | Remove | Append | Count
 
 
 class Refused(Exception):
-    """An operation does not fit what is there (text is not counted, a list is no set): the node leaves by `failed`."""
+    """An operation does not fit the value at its path, e.g. an increment of a text: the node leaves by `failed`."""

@@ -1,4 +1,4 @@
-"""Shown: the profile as flows and answers see it. Its roots are always there, also when nothing is in them."""
+"""The view of a profile: the document that flows read and that answers contain. Its roots are always present."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ WRITABLE = ("traits", "pii", "consents")  # roots that nodes may write to; segme
 
 
 def profile_view(profile: Profile, tree: View) -> dict[str, Any]:
-    """A profile whose fold is `tree`, with its ids, its segments (manual and conditional) and its times (ms)."""
+    """Return the view of a profile whose fold is `tree`: with its ids, all its segments and its times (ms)."""
     manual = tree.get("segments")
     return {
         "id": profile.id,
@@ -29,15 +29,15 @@ def profile_view(profile: Profile, tree: View) -> dict[str, Any]:
 
 
 def metadata(profile: Profile) -> dict[str, int]:
-    """When a profile was made, last changed and seen (ms), how many visits it made and how many commits it has had."""
+    """Return when a profile was created, last changed and seen (ms), its version (commits) and its number of visits."""
     updated = max([part.last for part in profile.parts.values()], default=profile.created)
     return {"created": profile.created, "updated": updated, "version": profile.version, **visits(profile)}
 
 
 def change_view(view: dict[str, Any], op: Operation, fields: Fields | None = None) -> dict[str, Any]:
-    """The shown profile after one operation, as `change`, except that a root which becomes empty stays."""
+    """Return the view after one operation, as `tree.change` does, except that a root which becomes empty stays."""
     changed = change(view, op, fields)
     root = op.path[0]
     if root not in changed:
-        changed[root] = Members() if root == "segments" else {}  # a copy of ours: something was taken out of it
+        changed[root] = Members() if root == "segments" else {}  # `changed` is a copy: the operation removed the root
     return changed

@@ -1,43 +1,47 @@
-"""Tallies: what a part has counted over time, by counter and bucket.
+"""Tallies: the counters over time that a part keeps, by counter and bucket.
 
-Tallies are no cells. They only ever gather, so those of several parts add up, and each part keeps its own when they
-are set apart. Buckets grow together in the part that counts; `engine.language.buckets` says why that changes no count.
+Tallies are not cells. They are only ever added to, so the tallies of several parts add up, and each part keeps its own
+when a profile is split. The counting part compacts its buckets; `engine.language.buckets` explains why that changes no
+count.
 """
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from engine.language.buckets import Buckets, Number, grown, key, total
+from engine.language.buckets import Buckets, Number, compacted, key, total
 from engine.profile.document import Part
 from engine.profile.operations import Count, Refused
 from engine.profile.value import added
 
 Tallies = Mapping[str, Buckets]
 
-COUNTERS = "counters"  # the root under which a profile shows them
+COUNTERS = "counters"  # the root of a view under which the tallies are
 MAX_COUNTERS = 200  # of one part
 
 
-def tallied(tallies: Tallies, op: Count) -> dict[str, Any]:
-    """The tallies after something more was counted; raises `Refused` when it is no number that can be counted."""
-    kept, bucket = tallies.get(op.name), key(op.at)
-    if kept is None:
+def with_count(tallies: Tallies, op: Count) -> dict[str, Any]:
+    """Return the tallies after one more count. Raises `Refused` for a number that cannot be counted."""
+    buckets, bucket = tallies.get(op.name), key(op.at)
+    if buckets is None:
         if len(tallies) >= MAX_COUNTERS:
             raise Refused(f"a profile has at most {MAX_COUNTERS} counters")
-        kept = {}
-    amount = added(kept.get(bucket, 0), op.by, op.path)
-    new = {**kept, bucket: amount}
-    return {**tallies, op.name: new if bucket in kept else grown(new)}
+        buckets = {}
+    amount = added(buckets.get(bucket, 0), op.by, op.path)
+    new = {**buckets, bucket: amount}
+    return {**tallies, op.name: new if bucket in buckets else compacted(new)}
 
 
-def added_up(parts: Collection[Part]) -> dict[str, Any]:
-    """What the counters of all parts come to."""
+def sum_tallies(parts: Collection[Part]) -> dict[str, Any]:
+    """Return the counters of all parts added up, by name and bucket."""
     with_some = [part.tallies for part in parts if part.tallies]
     if len(with_some) == 1:
         return dict(with_some[0])
-    gathered: dict[str, dict[str, list[Number]]] = {}
+    amounts: dict[str, dict[str, list[Number]]] = {}
     for tallies in with_some:
-        for name, kept in tallies.items():
-            for bucket, amount in kept.items():
-                gathered.setdefault(name, {}).setdefault(bucket, []).append(amount)
-    return {name: grown({bucket: total(each) for bucket, each in kept.items()}) for name, kept in gathered.items()}
+        for name, buckets in tallies.items():
+            for bucket, amount in buckets.items():
+                amounts.setdefault(name, {}).setdefault(bucket, []).append(amount)
+    return {
+        name: compacted({bucket: total(numbers) for bucket, numbers in buckets.items()})
+        for name, buckets in amounts.items()
+    }

@@ -1,30 +1,40 @@
-"""Views: a profile as plain values, and what an operation makes of it.
+"""Views: a profile as plain values, and how operations change them.
 
 A view is a tree of dictionaries; a set in it is `Members`, a list is `list`. Views are never changed in place: `change`
-copies the dictionaries on the operation's path and shares all else. Null gives way like nothing at all, except that it
-shows: a write at or below it replaces it.
+copies the dictionaries on the operation's path and shares everything else. A null is shown, but a write at or below it
+replaces it, as if there were nothing.
 """
 
 from collections.abc import Callable
 from types import NoneType
 from typing import Any
 
-from engine.profile.declared import Fields, declared
+from engine.profile.declared import Fields, declared_value
 from engine.profile.document import LIST_CAP, SET_CAP, Members, Path
 from engine.profile.operations import Add, Append, Count, Increment, Operation, Refused, Remove, Set, Unset
-from engine.profile.tally import COUNTERS, tallied
-from engine.profile.value import ABSENT, INTEGERS, added, dotted, kept, kind, member, opaque, place
+from engine.profile.tally import COUNTERS, with_count
+from engine.profile.value import (
+    ABSENT,
+    INTEGERS,
+    added,
+    dotted,
+    kind,
+    member,
+    opaque,
+    sorted_position,
+    stored_value,
+)
 
 View = dict[str, Any]
 
 
 def change(view: View, op: Operation, fields: Fields | None = None) -> View:
-    """The view after one operation; raises `Refused` when the operation does not fit what is there."""
+    """Return the view after one operation. Raises `Refused` when it does not fit the value at its path."""
     return _CHANGES[type(op)](view, op, fields)
 
 
 def look(view: View, path: Path) -> Any:
-    """What stands at `path`, or ABSENT; below a null it is null."""
+    """Return the value at `path`, or ABSENT; below a null it is null."""
     at: Any = view
     for name in path:
         if type(at) is not dict:
@@ -34,16 +44,16 @@ def look(view: View, path: Path) -> Any:
 
 
 def null_at(view: View, path: Path) -> Path:
-    """The path of the null that `look` has found at or above `path`."""
+    """Return the path of the null at or above `path`; there must be one."""
     return next(path[:depth] for depth in range(1, len(path) + 1) if look(view, path[:depth]) is None)
 
 
 def _set(view: View, op: Set, fields: Fields | None) -> View:
     path, value = op.path, op.value
     if fields and (rule := fields.get(path)):
-        value = declared(rule, look(view, path), value, path)
+        value = declared_value(rule, look(view, path), value, path)
     elif type(value) is not str and not (type(value) is int and value in INTEGERS):
-        value = kept(value, path)
+        value = stored_value(value, path)
         if value is ABSENT:
             return _clear(view, path)
     top = holder = view.copy()
@@ -54,7 +64,7 @@ def _set(view: View, op: Set, fields: Fields | None) -> View:
         elif below is None:
             below = {}
         else:
-            raise _in_the_way(view, path)
+            raise _not_an_object(view, path)
         holder[name] = below
         holder = below
     holder[path[-1]] = value
@@ -62,7 +72,7 @@ def _set(view: View, op: Set, fields: Fields | None) -> View:
 
 
 def _unset(view: View, op: Unset, fields: Fields | None) -> View:
-    return _drop(view, op.path)
+    return _without(view, op.path)
 
 
 def _increment(view: View, op: Increment, fields: Fields | None) -> View:
@@ -87,8 +97,8 @@ def _add(view: View, op: Add, fields: Fields | None) -> View:
         return top
     if type(known) is not Members:
         raise Refused(f"`{dotted(op.path)}` is {kind(known)}, not a set")
-    at, there = place(known, new)
-    if there:
+    at, is_member = sorted_position(known, new)
+    if is_member:
         return view
     if len(known) >= SET_CAP:
         raise Refused(f"`{dotted(op.path)}` is full: a set takes {SET_CAP} members")
@@ -98,17 +108,17 @@ def _add(view: View, op: Add, fields: Fields | None) -> View:
 
 def _remove(view: View, op: Remove, fields: Fields | None) -> View:
     old = member(op.member, op.path)
-    _pass(view, op.path)
+    _check_objects(view, op.path)
     known = look(view, op.path)
     if known is None or known is ABSENT:
         return view
     if type(known) is not Members:
         raise Refused(f"`{dotted(op.path)}` is {kind(known)}, not a set")
-    at, there = place(known, old)
-    if not there:
+    at, is_member = sorted_position(known, old)
+    if not is_member:
         return view
     if len(known) == 1:
-        return _drop(view, op.path)
+        return _without(view, op.path)
     top, holder, name = _open(view, op.path)
     holder[name] = Members((*known[:at], *known[at + 1 :]))
     return top
@@ -124,11 +134,11 @@ def _append(view: View, op: Append, fields: Fields | None) -> View:
 
 
 def _count(view: View, op: Count, fields: Fields | None) -> View:
-    return {**view, COUNTERS: tallied(view.get(COUNTERS, {}), op)}
+    return {**view, COUNTERS: with_count(view.get(COUNTERS, {}), op)}
 
 
 def _open(view: View, path: Path) -> tuple[View, View, str]:
-    """A copy of the view in which the dictionary that holds the path's last name may be written; and that name."""
+    """Return a copy of the view, its writable dictionary at the path's parent, and the path's last name."""
     top = holder = view.copy()
     for name in path[:-1]:
         below = holder.get(name)
@@ -137,31 +147,31 @@ def _open(view: View, path: Path) -> tuple[View, View, str]:
         elif below is None:
             below = {}
         else:
-            raise _in_the_way(view, path)
+            raise _not_an_object(view, path)
         holder[name] = below
         holder = below
     return top, holder, path[-1]
 
 
-def _pass(view: View, path: Path) -> None:
-    """Refuse a path that leads through a value which is no object."""
+def _check_objects(view: View, path: Path) -> None:
+    """Raise `Refused` for a path that leads through a value which is not an object."""
     at: Any = view
     for name in path[:-1]:
         at = at.get(name)
         if at is None:
             return
         if type(at) is not dict:
-            raise _in_the_way(view, path)
+            raise _not_an_object(view, path)
 
 
 def _clear(view: View, path: Path) -> View:
-    """What is left when something empty is set at `path`."""
-    _pass(view, path)
-    return _drop(view, null_at(view, path) if look(view, path) is None else path)
+    """Return the view after something empty was set at `path`."""
+    _check_objects(view, path)
+    return _without(view, null_at(view, path) if look(view, path) is None else path)
 
 
-def _drop(view: View, path: Path) -> View:
-    """The view without what is at `path`, and without the objects that this leaves empty."""
+def _without(view: View, path: Path) -> View:
+    """Return the view without the value at `path` and without the objects that this leaves empty."""
     holders = [view]
     for name in path[:-1]:
         below = holders[-1].get(name)
@@ -170,23 +180,24 @@ def _drop(view: View, path: Path) -> View:
         holders.append(below)
     if path[-1] not in holders[-1]:
         return view
-    left: View = {}
+    remaining: View = {}
     for holder, name in zip(reversed(holders), reversed(path), strict=True):
         above = holder.copy()
-        if left:
-            above[name] = left
+        if remaining:
+            above[name] = remaining
         else:
             del above[name]
-        left = above
-    return left
+        remaining = above
+    return remaining
 
 
-def _in_the_way(view: View, path: Path) -> Refused:
-    above = next(path[:depth] for depth in range(1, len(path)) if type(look(view, path[:depth])) not in _OPEN)
+def _not_an_object(view: View, path: Path) -> Refused:
+    """Return the error for a path that leads through a value which is not an object."""
+    above = next(path[:depth] for depth in range(1, len(path)) if type(look(view, path[:depth])) not in _PASSABLE)
     return Refused(f"`{dotted(above)}` is {kind(look(view, above))}, not an object: `{dotted(path)}` lies below it")
 
 
-_OPEN = (dict, NoneType)
+_PASSABLE = (dict, NoneType)  # a path may lead through these
 _CHANGES: dict[type[Operation], Callable[[View, Any, Fields | None], View]] = {
     Set: _set,
     Unset: _unset,

@@ -1,4 +1,4 @@
-"""Values: what kinds there are, how plain ones are ordered, and the form in which an object, list or set is kept.
+"""Values: their kinds, the order of plain values, and the form in which objects, lists and sets are stored.
 
 Empty objects, lists and sets do not exist: an object is its leaves, a list its elements, a set its members.
 """
@@ -12,14 +12,14 @@ from engine.language.buckets import Number
 from engine.profile.document import LIST_CAP, SET_CAP, Members, Path, Scalar
 from engine.profile.operations import Refused
 
-ABSENT: Final[Any] = object()  # "nothing here", where None is a value
+ABSENT: Final[Any] = object()  # no value at all, where None is a value
 _ALL_TEXT = frozenset({str})
-INTEGERS = range(-(2**63), 2**64)  # what every store can keep exactly
+INTEGERS = range(-(2**63), 2**64)  # that every store keeps exactly
 COUNT_LIMIT = 2**63  # counting stops here, so that sums stay exact integers or finite
 
 
 def kind(value: object) -> str:
-    """What a value is, in the words of a sentence: `text`, `a number`, `an object`, ..."""
+    """Return the kind of a value, for messages: `text`, `a number`, `an object`, ..."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -34,12 +34,12 @@ def kind(value: object) -> str:
 
 
 def dotted(path: Path) -> str:
-    """A path as authors write it, for messages."""
+    """Return a path as authors write it, for messages."""
     return ".".join(f"['{name}']" if "." in name else name for name in path).replace(".[", "[")
 
 
-def order(value: Scalar) -> tuple[int, Any]:
-    """A key that orders all plain values: null, false and true, numbers, texts."""
+def sort_key(value: Scalar) -> tuple[int, Any]:
+    """Return a sort key for any plain value; the order is null, false, true, numbers, texts."""
     if type(value) is str:
         return 3, value
     if type(value) is bool:
@@ -48,26 +48,26 @@ def order(value: Scalar) -> tuple[int, Any]:
 
 
 def members(values: Iterable[Scalar]) -> Members:
-    """A set of plain values. `true` and `1` are two members, `1` and `1.0` are one."""
+    """Return the set of some plain values. `true` and `1` are two members, `1` and `1.0` are one."""
     values = list(values)
     if _ALL_TEXT.issuperset(map(type, values)):
         return Members(sorted(set(values)))  # type: ignore[type-var]
-    return Members(value for _, value in sorted({order(value): value for value in values}.items()))
+    return Members(value for _, value in sorted({sort_key(value): value for value in values}.items()))
 
 
-def place(known: Members, member: Scalar) -> tuple[int, bool]:
-    """Where `member` stands in a set or belongs in its order, and whether it stands there."""
-    if type(member) is str and known and type(known[0]) is str:  # texts come last: all are
+def sorted_position(known: Members, member: Scalar) -> tuple[int, bool]:
+    """Return the index at which `member` is in a set or would be inserted, and whether the set has it."""
+    if type(member) is str and known and type(known[0]) is str:  # texts sort last, so every member is a text
         texts: tuple[Any, ...] = known
         at = bisect_left(texts, member)
         return at, at < len(known) and known[at] == member
-    rank = order(member)
-    at = bisect_left(known, rank, key=order)
-    return at, at < len(known) and order(known[at]) == rank
+    rank = sort_key(member)
+    at = bisect_left(known, rank, key=sort_key)
+    return at, at < len(known) and sort_key(known[at]) == rank
 
 
 def plain(value: Scalar, path: Path) -> Scalar:
-    """A plain value as it is kept; refuses objects and lists, and numbers that JSON cannot hold exactly."""
+    """Return a plain value. Raises `Refused` for objects and lists, and for numbers that stores cannot keep exactly."""
     if isinstance(value, float):
         if not isfinite(value):
             raise Refused(f"`{dotted(path)}` would not be a finite number")
@@ -80,7 +80,7 @@ def plain(value: Scalar, path: Path) -> Scalar:
 
 
 def member(value: Scalar, path: Path) -> Scalar:
-    """A set's member as it is kept: a number without a fraction is an integer, so that `1` and `1.0` are one."""
+    """Return a set's member in its stored form: an integer where possible, so that `1` and `1.0` are one member."""
     if type(value) is str:
         return value
     value = plain(value, path)
@@ -88,28 +88,31 @@ def member(value: Scalar, path: Path) -> Scalar:
 
 
 def opaque(value: Any) -> Any:
-    """A list's element: any JSON, nothing in it is interpreted. Sets in it become lists."""
+    """Return a list's element in its stored form: any JSON, kept as it is, except that sets in it become lists."""
     if isinstance(value, dict):
         return {name: opaque(below) for name, below in value.items()}
     return [opaque(below) for below in value] if isinstance(value, list | tuple) else value
 
 
-def kept(value: Any, path: Path) -> Any:
-    """Any JSON as a profile keeps and shows it, or ABSENT when nothing of it is left."""
+def stored_value(value: Any, path: Path) -> Any:
+    """Return any JSON in its stored form, without empty objects, lists and sets; ABSENT when nothing is left.
+
+    `path` is for messages. Raises `Refused` for values that a profile cannot store.
+    """
     if isinstance(value, dict):
-        below = {name: v for name, inner in value.items() if (v := kept(inner, (*path, name))) is not ABSENT}
+        below = {name: v for name, inner in value.items() if (v := stored_value(inner, (*path, name))) is not ABSENT}
         return below or ABSENT
     if isinstance(value, Members):
         if len(value) > SET_CAP:
             raise Refused(f"`{dotted(path)}` would have more than {SET_CAP} members")
-        return members(member(each, path) for each in value) or ABSENT
+        return members(member(item, path) for item in value) or ABSENT
     if isinstance(value, list | tuple):
-        return [opaque(each) for each in value[-LIST_CAP:]] or ABSENT
+        return [opaque(item) for item in value[-LIST_CAP:]] or ABSENT
     return plain(value, path)
 
 
 def added(now: Number, by: Number, path: Path) -> Number:
-    """The sum of two numbers, within the limit of counting."""
+    """Return `now + by`. Raises `Refused` when `by` is not a finite number or the sum reaches `COUNT_LIMIT`."""
     if type(by) is not int and not (type(by) is float and isfinite(by)):
         raise Refused(f"`{dotted(path)}` is counted by {'no finite number' if type(by) is float else kind(by)}")
     if -COUNT_LIMIT < by < COUNT_LIMIT:

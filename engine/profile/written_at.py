@@ -1,4 +1,4 @@
-"""Written: when something that a profile shows was last written. Worked out, when it is asked for, from its parts."""
+"""The time at which a value of a profile was last written, computed from the parts when it is asked for."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,25 +10,26 @@ from engine.profile.value import ABSENT
 
 
 def written_at(scope: Mapping[str, Any], path: Path) -> int | None:
-    """The time (ms) at which what a scope shows at `path` of its profile was last written; None when nothing is there.
+    """Return when (ms) the value at `path` of the scope's profile was last written; None when there is no value.
 
-    What its unit has done counts as written at the time at which it will be committed.
+    A write of the current unit counts as written at the time at which the unit will be committed.
     """
     view, profile = scope["profile"], scope.get("stored_profile")
     if view is None or not isinstance(profile, Profile) or look(view, path) is ABSENT:
         return None
     parts = profile.parts.values()
-    if any(_touches(op.path, path) for op in scope.get("operations", ())):
+    if any(_overlaps(op.path, path) for op in scope.get("operations", ())):
         return max([int(scope["now"]), *(part.last + 1 for part in parts)])
     return max([time for part in parts for time in _times(part, cell_path(path))], default=None)
 
 
-def _touches(one: Path, other: Path) -> bool:
-    return all(a == b for a, b in zip(one, other, strict=False))
+def _overlaps(left: Path, right: Path) -> bool:
+    """Return whether one path is at or below the other."""
+    return all(a == b for a, b in zip(left, right, strict=False))
 
 
 def _times(part: Part, top: CellPath) -> Iterator[int]:
-    """The times of all that a part holds, or has taken out, at and below a cell."""
+    """Yield the times (ms) of all cells, removals and counters of a part at and below a cell."""
     below = top + "."
 
     def within(cell: CellPath) -> bool:

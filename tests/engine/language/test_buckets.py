@@ -11,9 +11,9 @@ from engine.language.buckets import (
     MINUTE_MS,
     begins,
     check_window,
+    compacted,
     counted,
     grain_of,
-    grown,
     key,
     next_change,
 )
@@ -28,12 +28,12 @@ histories = st.lists(st.tuples(gaps, st.sampled_from([1, 2, -1, 0.5])), max_size
 
 
 def played(history):
-    """The moments and amounts of a history; and the buckets that come of it, grown together each time."""
+    """The moments and amounts of a history; and the buckets that come of it, compacted together each time."""
     now, events, buckets = NOON, [], {}
     for gap, amount in history:
         now += gap
         events.append((now, amount))
-        buckets = grown({**buckets, key(now): buckets.get(key(now), 0) + amount})
+        buckets = compacted({**buckets, key(now): buckets.get(key(now), 0) + amount})
     return now, events, buckets
 
 
@@ -79,13 +79,13 @@ def test_counters_add_up_whenever_each_has_grown_together(one, other, window):
     now = max(first, second)
     both = {name: left.get(name, 0) + right.get(name, 0) for name in {*left, *right}}
     assert counted(both, window, now) == in_window([*these, *those], window, now)
-    assert not both or counted(grown(both), window, now) == counted(both, window, now)
+    assert not both or counted(compacted(both), window, now) == counted(both, window, now)
 
 
 @given(histories)
 def test_growing_together_again_changes_nothing(history):
     _, _, buckets = played(history)
-    assert not buckets or grown(buckets) == buckets
+    assert not buckets or compacted(buckets) == buckets
 
 
 @given(histories, windows)

@@ -1,4 +1,4 @@
-"""Histories of operations for property tests: who did what, how much later than what was before."""
+"""Random histories of operations: under which id each unit acts, how long after the unit before, and its operations."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from engine.profile.document import LIST_CAP, Members
 from engine.profile.operations import Add, Append, Increment, Operation, Remove, Set, Unset
-from tests.engine.profile.profiles import People
-from tests.engine.profile.reference import Sheet, Unfit, World
+from tests.engine.profile.profiles import Profiles
+from tests.engine.profile.reference import ReferencePart, ReferenceProfiles, Unfit
 
 A, X, Y, Z, AN = ("t", "a"), ("t", "a", "x"), ("t", "a", "y"), ("t", "a", "y", "z"), ("t", "a", "n")
 N, S, L, ODD = ("t", "n"), ("t", "s"), ("t", "l"), ("t", "a", '~m"p".e')
@@ -44,7 +44,7 @@ operations = st.one_of(
     st.builds(Remove, paths, marked),
     st.builds(Append, paths, st.sampled_from([0, "e", None, {"f": []}])),
 )
-# Paths that keep their kind, for properties about unmerging: what fits a merged profile fits each side of it.
+# Paths that keep their kind, for tests of unmerging: an operation that fits the merged profile fits each of its sides.
 steady = st.one_of(
     st.builds(Set, st.sampled_from([X, Y]), st.sampled_from(["u", "v", 1])),
     st.builds(Set, st.just(A), st.sampled_from([{"x": "u"}, {"y": 3, "n": 2}])),
@@ -61,20 +61,20 @@ Log = list[Entry]
 
 
 def logs(ids: str, what: Any = operations, most: int = 10, unit: int = 2) -> st.SearchStrategy[Log]:
-    """Units of up to `unit` operations, each under one of the ids."""
+    """Return a strategy for up to `most` units of up to `unit` operations, each under one of the ids."""
     return st.lists(
         st.tuples(st.sampled_from(ids), st.integers(0, 3), st.lists(what, min_size=1, max_size=unit)), max_size=most
     )
 
 
 def joins(ids: str, most: int = 6) -> st.SearchStrategy[list[tuple[str, str, str]]]:
-    """Steps between two of the ids, for one of two causes."""
-    one = st.tuples(st.sampled_from(ids), st.sampled_from(ids), st.sampled_from("kj")).filter(lambda s: s[0] != s[1])
-    return st.lists(one, min_size=1, max_size=most)
+    """Links between two of the ids, for one of two causes."""
+    join = st.tuples(st.sampled_from(ids), st.sampled_from(ids), st.sampled_from("kj")).filter(lambda s: s[0] != s[1])
+    return st.lists(join, min_size=1, max_size=most)
 
 
 def examples(count: int) -> Callable[[Any], Any]:
-    """How often a property is tried; the same cases each time, so that a run says the same wherever it runs."""
+    """Return the settings for a test of `count` examples; they are the same in every run and on every machine."""
     return settings(
         max_examples=count,
         deadline=None,
@@ -84,21 +84,23 @@ def examples(count: int) -> Callable[[Any], Any]:
     )
 
 
-def world(ids: str, fields: Any = None) -> World:
-    """The reference's world, created as `People` are."""
-    return World({id: Sheet(id, created=now, last=now) for now, id in enumerate(ids)}, dict(fields or {}))
+def reference_of(ids: str, fields: Any = None) -> ReferenceProfiles:
+    """Return the reference model of profiles that are created as `Profiles` creates them."""
+    return ReferenceProfiles(
+        {id: ReferencePart(id, created=now, last=now) for now, id in enumerate(ids)}, dict(fields or {})
+    )
 
 
-def play(world: World, people: People | None, log: Log, clock: int = 10) -> Log:
-    """Do a log in the reference's world and among people; a unit that does not fit is left out. What was done."""
+def play(reference: ReferenceProfiles, profiles: Profiles | None, log: Log, clock: int = 10) -> Log:
+    """Apply a log to the reference and to the profiles, without units that do not fit. Returns the applied units."""
     done = []
     for id, later, ops in log:
         clock += later
         try:
-            world.commit(id, ops, clock)
+            reference.commit(id, ops, clock)
         except Unfit:
             continue
-        if people is not None:
-            people.commit(id, ops, clock)
+        if profiles is not None:
+            profiles.commit(id, ops, clock)
         done.append((id, later, ops))
     return done

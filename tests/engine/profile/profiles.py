@@ -1,4 +1,4 @@
-"""Profiles as documents, kept by id as a store would, for tests that play whole histories."""
+"""Profiles by id, as a store would keep them, for tests that apply whole histories."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from engine.profile.tree import change
 
 
 def exact(value: Any) -> Any:
-    """A form of a view that tells true from 1, and a set from a list."""
+    """Return a view in a form that distinguishes true from 1, and a set from a list."""
     if isinstance(value, dict):
         return {name: exact(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -23,22 +23,22 @@ def exact(value: Any) -> Any:
     return isinstance(value, bool), value
 
 
-class People:
-    """The documents of some profiles, each with a part of its own, created one after another."""
+class Profiles:
+    """The documents of some profiles, created one after another, each with one part."""
 
     def __init__(self, ids: Sequence[str], fields: Fields | None = None) -> None:
         self.fields = fields
         self.documents = {id: apply_operations(new_profile(id, now), id, (), now)[0] for now, id in enumerate(ids)}
 
     def of(self, id: str) -> Profile:
-        """The profile that an id leads to."""
-        found = self.documents[id]
-        while found.merged_into is not None:
-            found = self.documents[found.merged_into]
-        return found
+        """Return the profile that an id leads to."""
+        profile = self.documents[id]
+        while profile.merged_into is not None:
+            profile = self.documents[profile.merged_into]
+        return profile
 
     def commit(self, id: str, ops: Sequence[Operation], now: int) -> None:
-        """Do operations under an id; what is read after it must be what the operations make of what was read before."""
+        """Apply operations under an id, and check that they change the view in the same way."""
         profile = self.of(id)
         expected = before = self.read(id)
         for op in ops:
@@ -48,14 +48,14 @@ class People:
         assert exact(self.read(id)) == exact(expected)
 
     def merge(self, left: str, right: str, cause: str, claim: bool = False) -> str:
-        step = Link(id=link_id(left, right, cause), left=left, right=right, cause=cause, claim=claim)
+        link = Link(id=link_id(left, right, cause), left=left, right=right, cause=cause, claim=claim)
         profile, other = self.of(left), self.of(right)
-        joined = unite(profile, other, step)
+        joined = unite(profile, other, link)
         self.documents[joined.id] = joined
         for loser in (profile, other):
             if loser.id != joined.id and loser.id in joined.parts:
                 self.documents[loser.id] = tombstone(loser, joined.id)
-        return step.id
+        return link.id
 
     def unmerge(self, left: str, right: str, cause: str) -> None:
         for profile in unmerge(self.of(left), link_id(left, right, cause)):

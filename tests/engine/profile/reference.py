@@ -1,7 +1,7 @@
-"""The rules of profiles once more, as plainly as they can be said, to compare the product with.
+"""A reference model of profiles: the rules again in their simplest form, to compare the product with.
 
-Nothing here is fast and nothing is shared with the product but the operations and `Members`. A path is a tuple; a set's
-member is the extra step `("member", kind, value)`, a list's element `("element", time, part, index)`.
+Nothing here is fast, and it shares only the operations and `Members` with the product. The key of a cell is a path as a
+tuple; a set's member has a last item `("member", kind, value)`, a list's element `("element", time, part, index)`.
 """
 
 import copy
@@ -12,8 +12,8 @@ from engine.profile.document import LIST_CAP, SET_CAP, Members, Path
 from engine.profile.operations import Add, Append, Increment, Operation, Remove, Set, Unset
 
 NOTHING: Any = ...
-LONG_AGO = (-1, "")
-Place = tuple[Any, ...]
+NEVER = (-1, "")
+CellKey = tuple[Any, ...]
 
 
 class Unfit(Exception):
@@ -39,7 +39,7 @@ def is_container(value: Any) -> bool:
 
 
 def pruned(value: Any) -> Any:
-    """The value without what does not exist: empty objects, sets and lists; NOTHING if that is all."""
+    """Return the value without empty objects, sets and lists, or NOTHING if nothing is left."""
     if isinstance(value, dict):
         return {k: p for k, v in value.items() if (p := pruned(v)) is not NOTHING} or NOTHING
     if isinstance(value, Members):
@@ -62,7 +62,7 @@ def wins(rule: str, new: Any, old: Any) -> bool:
 
 
 def check(tree: dict[str, Any], op: Operation, fields: dict[Path, str]) -> None:
-    """Raise Unfit where the operation does not fit the tree."""
+    """Raise `Unfit` when the operation does not fit the tree."""
     path, now = op.path, get(tree, op.path)
     if isinstance(op, Unset):
         return
@@ -92,8 +92,8 @@ def check(tree: dict[str, Any], op: Operation, fields: dict[Path, str]) -> None:
         raise Unfit
 
 
-def plainly(tree: dict[str, Any], op: Operation, fields: dict[Path, str] | None = None) -> dict[str, Any]:
-    """One operation on a plain dictionary."""
+def apply_plainly(tree: dict[str, Any], op: Operation, fields: dict[Path, str] | None = None) -> dict[str, Any]:
+    """Return a plain dictionary after one operation."""
     check(tree, op, fields or {})
     tree = copy.deepcopy(tree)
     now, rule = get(tree, op.path), (fields or {}).get(op.path)
@@ -126,132 +126,132 @@ def plainly(tree: dict[str, Any], op: Operation, fields: dict[Path, str] | None 
 
 
 @dataclass
-class Sheet:
-    """One part: values and absences by place, counters, and what it has seen of others' counters."""
+class ReferencePart:
+    """One part: values and removals by cell, counters, and the other parts' counters that it replaced."""
 
     id: str
     created: int = 0
     last: int = 0
     mixed: bool = False
-    values: dict[Place, tuple[int, Any]] = field(default_factory=dict)
-    gone: dict[Place, int] = field(default_factory=dict)
-    counts: dict[Place, tuple[int, int, Any]] = field(default_factory=dict)
-    seen: dict[tuple[Place, str], tuple[int, int, Any]] = field(default_factory=dict)
+    values: dict[CellKey, tuple[int, Any]] = field(default_factory=dict)
+    removals: dict[CellKey, int] = field(default_factory=dict)
+    counts: dict[CellKey, tuple[int, int, Any]] = field(default_factory=dict)
+    replaced: dict[tuple[CellKey, str], tuple[int, int, Any]] = field(default_factory=dict)
 
 
-def under(place: Place, top: Place) -> bool:
-    return place[: len(top)] == top
+def under(cell: CellKey, top: CellKey) -> bool:
+    return cell[: len(top)] == top
 
 
-def superseded(sheets: list[Sheet], place: Place) -> tuple[int, str]:
-    """The newest stamp of what takes away whatever is older at `place`."""
-    stamps = [LONG_AGO]
-    for end in range(1, len(place) + 1):
-        for s in sheets:
-            if place[:end] in s.gone:
-                stamps.append((s.gone[place[:end]], s.id))
-            if place[:end] in s.values and end < len(place):
-                stamps.append((s.values[place[:end]][0], s.id))
+def superseded(parts: list[ReferencePart], cell: CellKey) -> tuple[int, str]:
+    """Return the newest stamp of a write or removal that supersedes older values at `cell`."""
+    stamps = [NEVER]
+    for end in range(1, len(cell) + 1):
+        for s in parts:
+            if cell[:end] in s.removals:
+                stamps.append((s.removals[cell[:end]], s.id))
+            if cell[:end] in s.values and end < len(cell):
+                stamps.append((s.values[cell[:end]][0], s.id))
     return max(stamps)
 
 
-def counted(sheets: list[Sheet], place: Place) -> list[tuple[tuple[int, str], Any]]:
-    """What each part's counter at `place` adds, less what a part that is present had seen of it."""
+def counted(parts: list[ReferencePart], cell: CellKey) -> list[tuple[tuple[int, str], Any]]:
+    """Return (stamp, amount) of each part's counter at `cell`, less the amount that another given part replaced."""
     found = []
-    for s in sheets:
-        if place not in s.counts:
+    for s in parts:
+        if cell not in s.counts:
             continue
-        born, time, amount = s.counts[place]
-        seen = [o.seen[place, s.id] for o in sheets if (place, s.id) in o.seen]
-        _, seen_time, seen_amount = max((n for n in seen if n[0] == born), default=(0, -1, 0), key=lambda n: n[1])
-        if time > seen_time:
-            found.append(((time, s.id), amount - seen_amount))
+        born, time, amount = s.counts[cell]
+        replaced = [o.replaced[cell, s.id] for o in parts if (cell, s.id) in o.replaced]
+        _, until, known = max((n for n in replaced if n[0] == born), default=(0, -1, 0), key=lambda n: n[1])
+        if time > until:
+            found.append(((time, s.id), amount - known))
     return found
 
 
-def fold(sheets: list[Sheet], fields: dict[Path, str]) -> dict[str, Any]:
-    places = {place for s in sheets for place in (*s.values, *s.counts, *s.gone)}
-    shown = settle(sheets, places, (), fields)[1]
+def fold(parts: list[ReferencePart], fields: dict[Path, str]) -> dict[str, Any]:
+    cells = {cell for s in parts for cell in (*s.values, *s.counts, *s.removals)}
+    shown = settle(parts, cells, (), fields)[1]
     return {} if shown is NOTHING else shown
 
 
-def settle(sheets: list[Sheet], places: set[Place], at: Place, fields: dict[Path, str]) -> tuple[Any, Any]:
-    """(when something last happened here, what shows). At one time, writing counts for more than taking away."""
-    floor = superseded(sheets, at)
-    values = [((s.values[at][0], s.id), s.values[at][1]) for s in sheets if at in s.values]
-    values = [each for each in values if each[0] >= floor]
-    plain = plain_value(values, counted(sheets, at), fields.get(at)) or (LONG_AGO, NOTHING)
+def settle(parts: list[ReferencePart], cells: set[CellKey], at: CellKey, fields: dict[Path, str]) -> tuple[Any, Any]:
+    """Return (newest touch, visible value). Of a write and a removal at the same time, the write is newer."""
+    floor = superseded(parts, at)
+    values = [((s.values[at][0], s.id), s.values[at][1]) for s in parts if at in s.values]
+    values = [value for value in values if value[0] >= floor]
+    plain = plain_value(values, counted(parts, at), fields.get(at)) or (NEVER, NOTHING)
     happened = [(*stamp, True) for stamp in (plain[0], *(stamp for stamp, _ in values))]
-    happened += [(s.gone[at], s.id, False) for s in sheets if at in s.gone]
-    steps = {place[len(at)] for place in places if under(place, at) and len(place) > len(at)}
+    happened += [(s.removals[at], s.id, False) for s in parts if at in s.removals]
+    kids_here = {cell[len(at)] for cell in cells if under(cell, at) and len(cell) > len(at)}
     kinds = [((*plain[0], True), 3, plain[1])]
     for tie, kind in enumerate(("name", "element", "member")):
-        mine = [step for step in steps if (step[0] if isinstance(step, tuple) else "name") == kind]
-        kids = {step: settle(sheets, places, (*at, step), fields) for step in mine}
-        alive = {step: shown for step, (_, shown) in kids.items() if shown is not NOTHING}
+        of_kind = [kid for kid in kids_here if (kid[0] if isinstance(kid, tuple) else "name") == kind]
+        kids = {kid: settle(parts, cells, (*at, kid), fields) for kid in of_kind}
+        alive = {kid: shown for kid, (_, shown) in kids.items() if shown is not NOTHING}
         happened += [stamp for stamp, _ in kids.values()]
         if alive:
-            kinds.append((max(stamp for stamp, _ in kids.values()), tie, together(kind, alive)))
+            kinds.append((max(stamp for stamp, _ in kids.values()), tie, collected(kind, alive)))
     shown = max((each for each in kinds if each[2] is not NOTHING), key=lambda k: k[:2], default=(0, 0, NOTHING))[2]
     return max(happened), shown
 
 
-def together(kind: str, alive: dict[Any, Any]) -> Any:
+def collected(kind: str, alive: dict[Any, Any]) -> Any:
     if kind == "name":
         return alive
     if kind == "member":
-        return ordered(step[2] for step in alive)
-    return [alive[step] for step in sorted(alive)][-LIST_CAP:]
+        return ordered(kid[2] for kid in alive)
+    return [alive[kid] for kid in sorted(alive)][-LIST_CAP:]
 
 
 def plain_value(values: list[Any], counts: list[Any], rule: str | None) -> Any:
     number = (max(stamp for stamp, _ in counts), sum(amount for _, amount in counts)) if counts else None
     if rule:
-        found = values + ([number] if number else [])
-        known = [each for each in found if each[1] is not None] or found
-        if not found or rule == "oldest":
+        candidates = values + ([number] if number else [])
+        known = [value for value in candidates if value[1] is not None] or candidates
+        if not candidates or rule == "oldest":
             return min(known, default=None, key=lambda each: each[0])
         value = {"min": min, "max": max}[rule]((each[1] for each in known), key=rank)
-        return max(each[0] for each in found), value
+        return max(each[0] for each in candidates), value
     newest = max(values, default=None, key=lambda each: each[0])
     if newest and number and is_number(newest[1]):
         return max(newest[0], number[0]), newest[1] + number[1]
     return max((each for each in (number, newest) if each), default=None, key=lambda each: each[0])
 
 
-def leaves(place: Place, value: Any, part: str, time: int) -> Any:
+def leaves(cell: CellKey, value: Any, part: str, time: int) -> Any:
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from leaves((*place, name), inner, part, time)
+            yield from leaves((*cell, name), inner, part, time)
     elif isinstance(value, Members):
         for each in value:
-            yield (*place, ("member", *rank(each))), True
+            yield (*cell, ("member", *rank(each))), True
     elif isinstance(value, list):
         for index, each in enumerate(value[-LIST_CAP:]):
-            yield (*place, ("element", time, part, index)), each
+            yield (*cell, ("element", time, part, index)), each
     else:
-        yield place, value
+        yield cell, value
 
 
 @dataclass
-class Pen:
-    """Writes into the sheet `me` at one time, seeing all."""
+class ReferenceWriter:
+    """Writes to the part `me` at one time, reading all parts."""
 
-    sheets: list[Sheet]
-    me: Sheet
+    parts: list[ReferencePart]
+    me: ReferencePart
     time: int
     fields: dict[Path, str]
 
     def read(self) -> dict[str, Any]:
-        return fold(self.sheets, self.fields)
+        return fold(self.parts, self.fields)
 
-    def clear(self, top: Place) -> None:
-        for kept in (self.me.values, self.me.gone, self.me.counts):
-            for place in [p for p in kept if under(p, top)]:
-                del kept[place]
-        for other in (s for s in self.sheets if s is not self.me):
-            self.me.seen.update({(p, other.id): count for p, count in other.counts.items() if under(p, top)})
-        self.me.gone[top] = self.time
+    def clear(self, top: CellKey) -> None:
+        for kept in (self.me.values, self.me.removals, self.me.counts):
+            for cell in [p for p in kept if under(p, top)]:
+                del kept[cell]
+        for other in (s for s in self.parts if s is not self.me):
+            self.me.replaced.update({(p, other.id): count for p, count in other.counts.items() if under(p, top)})
+        self.me.removals[top] = self.time
 
     def write(self, op: Operation) -> None:
         tree = self.read()
@@ -268,9 +268,9 @@ class Pen:
                 self.clear(null)
             for end in range(1, len(op.path) + isinstance(op, Add | Append)):
                 if op.path[:end] in self.me.values:
-                    self.me.gone[op.path[:end]] = self.me.values.pop(op.path[:end])[0]
+                    self.me.removals[op.path[:end]] = self.me.values.pop(op.path[:end])[0]
             self.put(op)
-        left, got = plainly(tree, op, self.fields), self.read()
+        left, got = apply_plainly(tree, op, self.fields), self.read()
         for end in range(1, len(op.path) + 1):
             if get(left, op.path[:end]) is NOTHING and get(got, op.path[:end]) is not NOTHING:
                 self.clear(op.path[:end])
@@ -282,48 +282,48 @@ class Pen:
             self.declare(path, op.value)
         elif isinstance(op, Set):
             self.clear(path)
-            for place, value in leaves(path, op.value, me.id, self.time):
-                me.values[place] = (self.time, value)
-                me.gone.pop(place, None)
+            for cell, value in leaves(path, op.value, me.id, self.time):
+                me.values[cell] = (self.time, value)
+                me.removals.pop(cell, None)
         elif isinstance(op, Increment):
             born, _, amount = me.counts.get(path, (self.time, self.time, 0))
             me.counts[path] = (born, self.time, amount + op.by)
         elif isinstance(op, Append):
-            mine = sorted(p for p in me.values if p[:-1] == path and p[-1][0] == "element")
-            index = 1 + max((p[-1][3] for p in mine), default=0)
+            elements = sorted(p for p in me.values if p[:-1] == path and p[-1][0] == "element")
+            index = 1 + max((p[-1][3] for p in elements), default=0)
             me.values[*path, ("element", self.time, me.id, index)] = (self.time, op.value)
-            for place in mine[: max(0, len(mine) + 1 - LIST_CAP)]:
-                del me.values[place]
+            for cell in elements[: max(0, len(elements) + 1 - LIST_CAP)]:
+                del me.values[cell]
         elif isinstance(op, Add | Remove):
-            place = (*path, ("member", *rank(op.member)))
-            me.values.pop(place, None)
-            me.gone.pop(place, None)
+            cell = (*path, ("member", *rank(op.member)))
+            me.values.pop(cell, None)
+            me.removals.pop(cell, None)
             if isinstance(op, Add):
-                me.values[place] = (self.time, True)
+                me.values[cell] = (self.time, True)
             else:
-                me.gone[place] = self.time
+                me.removals[cell] = self.time
 
     def declare(self, path: Path, value: Any) -> None:
         if is_container(get(self.read(), path)):
             self.clear(path)
         old = self.me.values.get(path)
-        alive = old is not None and (old[0], self.me.id) >= superseded(self.sheets, path)
+        alive = old is not None and (old[0], self.me.id) >= superseded(self.parts, path)
         if not alive or wins(self.fields[path], value, old[1]):
             self.me.values[path] = (self.time, value)
 
 
 @dataclass
-class World:
-    """All sheets, and the steps that join ids: (id, id, cause) -> whether it is a claim."""
+class ReferenceProfiles:
+    """All parts, and the links that join ids: (id, id, cause) -> whether it is a claim."""
 
-    sheets: dict[str, Sheet]
+    parts: dict[str, ReferencePart]
     fields: dict[Path, str] = field(default_factory=dict)
-    steps: dict[tuple[str, str, str], bool] = field(default_factory=dict)
+    links: dict[tuple[str, str, str], bool] = field(default_factory=dict)
     undone: set[tuple[str, str, str]] = field(default_factory=set)
 
     def merge(self, a: str, b: str, cause: str, claim: bool = False) -> None:
         key = (min(a, b), max(a, b), cause)
-        self.steps[key] = claim and self.steps.get(key, True)
+        self.links[key] = claim and self.links.get(key, True)
 
     def unmerge(self, a: str, b: str, cause: str) -> None:
         self.undone.add((min(a, b), max(a, b), cause))
@@ -333,13 +333,13 @@ class World:
         more = {id}
         while more - found:
             found |= more
-            for (a, b, cause), claim in self.steps.items():
+            for (a, b, cause), claim in self.links.items():
                 if (a, b, cause) not in self.undone and not (proven and claim) and {a, b} & found:
                     more |= {a, b}
         return found
 
-    def members(self, id: str, proven: bool = False) -> list[Sheet]:
-        return [self.sheets[i] for i in sorted(self.ids(id, proven))]
+    def members(self, id: str, proven: bool = False) -> list[ReferencePart]:
+        return [self.parts[i] for i in sorted(self.ids(id, proven))]
 
     def canonical(self, id: str) -> str:
         return min((s.created, s.id) for s in self.members(id))[1]
@@ -348,15 +348,15 @@ class World:
         return fold(self.members(id), self.fields)
 
     def commit(self, id: str, ops: list[Operation], now: int) -> None:
-        """All operations or, when one does not fit, none."""
-        before = copy.deepcopy(self.sheets[id])
-        sheets = self.members(id)
-        time = max(now, 1 + max(s.last for s in sheets))
+        """Apply all operations or, when one does not fit, none."""
+        before = copy.deepcopy(self.parts[id])
+        parts = self.members(id)
+        time = max(now, 1 + max(s.last for s in parts))
         try:
             for op in ops:
-                Pen(sheets, self.sheets[id], time, self.fields).write(op)
+                ReferenceWriter(parts, self.parts[id], time, self.fields).write(op)
         except Unfit:
-            self.sheets[id] = before
+            self.parts[id] = before
             raise
-        self.sheets[id].last = time
-        self.sheets[id].mixed |= self.ids(id) != self.ids(id, proven=True)
+        self.parts[id].last = time
+        self.parts[id].mixed |= self.ids(id) != self.ids(id, proven=True)

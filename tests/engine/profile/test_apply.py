@@ -1,4 +1,4 @@
-"""Operations are written into one part, at one time, and read back as they were seen."""
+"""Operations are written to one part, all at one time, and the fold reads them back."""
 
 import msgspec
 import pytest
@@ -12,49 +12,49 @@ from engine.profile.merge import link_id, unite
 from engine.profile.operations import Add, Append, Increment, Refused, Remove, Set, Unset
 from engine.profile.profile_view import change_view, profile_view
 from engine.profile.tree import look
-from tests.engine.profile.histories import examples, logs, play, world
-from tests.engine.profile.profiles import People, exact
-from tests.engine.profile.reference import plainly
+from tests.engine.profile.histories import examples, logs, play, reference_of
+from tests.engine.profile.profiles import Profiles, exact
+from tests.engine.profile.reference import apply_plainly
 
 IDS = "ABC"
 AGE, TAGS, LAST = ("traits", "age"), ("traits", "tags"), ("traits", "last")
 
 
 def merged():
-    reference, people = world(IDS), People(IDS)
+    reference, profiles = reference_of(IDS), Profiles(IDS)
     for left, right in ("AB", "BC"):
         reference.merge(left, right, "k")
-        people.merge(left, right, "k")
-    return reference, people
+        profiles.merge(left, right, "k")
+    return reference, profiles
 
 
 @examples(120)
 @given(logs(IDS, most=14, unit=3))
-def test_once_merged_the_id_makes_no_difference(log):
-    """Any operations under any ids of a merged profile read as on one plain dictionary."""
-    reference, people = merged()
+def test_operations_under_any_id_of_a_merged_profile_have_the_same_effect(log):
+    """They read as if they were applied to one plain dictionary."""
+    reference, profiles = merged()
     tree: dict = {}
     for entry in log:
-        for _, _, ops in play(reference, people, [entry]):
+        for _, _, ops in play(reference, profiles, [entry]):
             for op in ops:
-                tree = plainly(tree, op)
-        assert exact(people.read("A")) == exact(tree)
+                tree = apply_plainly(tree, op)
+        assert exact(profiles.read("A")) == exact(tree)
 
 
 @examples(120)
 @given(logs(IDS, most=8), logs(IDS, most=8))
-def test_what_was_written_is_read_also_after_conflicting_pasts(past, log):
-    reference, people = world(IDS), People(IDS)
-    play(reference, people, past)
+def test_writes_after_a_merge_are_read_back_even_if_the_parts_conflict(past, log):
+    reference, profiles = reference_of(IDS), Profiles(IDS)
+    play(reference, profiles, past)
     for left, right in ("AB", "BC"):
         reference.merge(left, right, "k")
-        people.merge(left, right, "k")
+        profiles.merge(left, right, "k")
     for entry in log:
-        before = people.read("A")
-        for id, _, ops in play(reference, people, [entry]):
+        before = profiles.read("A")
+        for id, _, ops in play(reference, profiles, [entry]):
             for op in ops:
-                before = plainly(before, op)
-            assert exact(people.read(id)) == exact(before)
+                before = apply_plainly(before, op)
+            assert exact(profiles.read(id)) == exact(before)
 
 
 @pytest.mark.parametrize(
@@ -73,15 +73,15 @@ def test_what_was_written_is_read_also_after_conflicting_pasts(past, log):
     ],
 )
 @pytest.mark.parametrize("acting", ["A", "B"])
-def test_taking_away_does_not_bring_back_what_it_hid(past, op, acting):
-    people = People("AB")
+def test_a_removal_does_not_bring_back_the_values_that_it_hid(past, op, acting):
+    profiles = Profiles("AB")
     for now, (id, older) in enumerate(past, 10):
-        people.commit(id, [older], now)
-    people.merge("A", "B", "k")
-    people.commit(acting, [op], 50)  # compares with the changed view
+        profiles.commit(id, [older], now)
+    profiles.merge("A", "B", "k")
+    profiles.commit(acting, [op], 50)  # checks that the fold is the changed view
 
 
-def test_a_commit_without_operations_is_the_next_version():
+def test_a_commit_without_operations_makes_the_next_version():
     profile = new_profile("p", 100)
     after, time = apply_operations(profile, "p", (), 100)
     assert (after.version, time) == (1, 101)
@@ -90,20 +90,20 @@ def test_a_commit_without_operations_is_the_next_version():
 
 @pytest.mark.parametrize(
     ("now", "time"),
-    [pytest.param(500, 500, id="the clock"), pytest.param(3, 101, id="never before what was written")],
+    [pytest.param(500, 500, id="the current time"), pytest.param(3, 101, id="never before an earlier write")],
 )
-def test_a_unit_has_one_time(now, time):
+def test_all_writes_of_a_unit_have_one_time(now, time):
     profile, got = apply_operations(
         new_profile("p", 100), "p", [Set(AGE, 1), Set(TAGS, {"a": 2}), Increment(LAST, 1)], now
     )
     assert got == time
     part = profile.parts["p"]
-    assert (part.base, part.last, part.times) == (time, time, {})  # the first write gives the default time
+    assert (part.base, part.last, part.times) == (time, time, {})  # the first write sets the base
     assert part.marks == {"traits.tags": 0}
     assert part.counts == {"traits.last": (time, time, 1)}
 
 
-def test_a_later_write_notes_its_time_as_a_difference():
+def test_a_later_write_stores_its_time_relative_to_the_base():
     profile, _ = apply_operations(new_profile("p", 0), "p", [Set(AGE, 1), Set(TAGS, 1)], 1000)
     profile, _ = apply_operations(profile, "p", [Set(AGE, 2), Unset(TAGS)], 1500)
     part = profile.parts["p"]
@@ -111,37 +111,37 @@ def test_a_later_write_notes_its_time_as_a_difference():
     assert part.cells == {"traits.age": 2}
 
 
-def test_every_time_is_later_than_any_in_the_profile():
-    people = People("AB")
-    people.commit("B", [Set(AGE, 1)], 10_000)
-    people.merge("A", "B", "k")
-    people.commit("A", [Set(AGE, 2)], 50)
-    assert people.of("A").parts["A"].last == 10_001
-    assert people.read("B") == {"traits": {"age": 2}}
+def test_a_write_is_later_than_every_earlier_write_of_the_profile():
+    profiles = Profiles("AB")
+    profiles.commit("B", [Set(AGE, 1)], 10_000)
+    profiles.merge("A", "B", "k")
+    profiles.commit("A", [Set(AGE, 2)], 50)
+    assert profiles.of("A").parts["A"].last == 10_001
+    assert profiles.read("B") == {"traits": {"age": 2}}
 
 
 def test_only_the_acting_part_is_written():
-    people = People("AB")
-    people.commit("B", [Increment(AGE, 4)], 10)
-    people.merge("A", "B", "k")
-    before = people.of("A").parts["B"]
-    people.commit("A", [Set(AGE, 1)], 20)
-    assert people.of("A").parts["B"] is before
-    assert people.of("A").parts["A"].seen_counts == {"B": {"traits.age": before.counts["traits.age"]}}
+    profiles = Profiles("AB")
+    profiles.commit("B", [Increment(AGE, 4)], 10)
+    profiles.merge("A", "B", "k")
+    before = profiles.of("A").parts["B"]
+    profiles.commit("A", [Set(AGE, 1)], 20)
+    assert profiles.of("A").parts["B"] is before
+    assert profiles.of("A").parts["A"].seen_counts == {"B": {"traits.age": before.counts["traits.age"]}}
 
 
-def test_an_id_without_a_part_gets_one():
+def test_a_write_under_an_id_without_a_part_creates_the_part():
     profile, time = apply_operations(new_profile("p", 100), "q", [Set(AGE, 1)], 200)
     assert profile.parts["q"] == Part(id="q", created=time, base=time, last=time, cells={"traits.age": 1})
     assert fold(profile) == {"traits": {"age": 1}}
 
 
-def test_the_own_id_without_a_part_gets_one_as_old_as_the_profile():
+def test_a_part_created_for_the_profiles_own_id_is_as_old_as_the_profile():
     profile = msgspec.structs.replace(new_profile("p", 100), parts={})
     assert apply_operations(profile, "p", [Set(AGE, 1)], 200)[0].parts["p"].created == 100
 
 
-def test_what_does_not_fit_is_refused_and_nothing_is_written():
+def test_an_operation_that_does_not_fit_is_refused_and_nothing_is_written():
     profile, _ = apply_operations(new_profile("p", 0), "p", [Set(AGE, "four")], 1)
     before = msgspec.json.encode(profile)
     with pytest.raises(Refused, match=r"`traits\.age` is text, not a number"):
@@ -151,7 +151,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written():
 
 @examples(100)
 @given(logs("A", most=8))
-def test_a_commit_leaves_the_profile_it_is_given_as_it_was(log):
+def test_a_commit_does_not_change_its_input(log):
     profile = new_profile("A", 0)
     for _, now, ops in log:
         before = msgspec.json.encode(profile)
@@ -163,7 +163,7 @@ def test_a_commit_leaves_the_profile_it_is_given_as_it_was(log):
         profile = after
 
 
-def test_the_shown_profile_will_do_as_what_was_before():
+def test_a_commit_accepts_the_view_in_place_of_the_fold():
     profile, _ = apply_operations(new_profile("p", 0), "p", [Add(("segments",), "vip"), Set(AGE, 1)], 1)
     profile = msgspec.structs.replace(profile, conditional=("big",))
     view = profile_view(profile, fold(profile))
@@ -181,23 +181,23 @@ def test_the_shown_profile_will_do_as_what_was_before():
 
 
 @pytest.mark.parametrize("claim", [True, False])
-def test_a_part_written_while_a_claim_is_in_sight_is_mixed(claim):
-    people = People("AB")
-    people.merge("A", "B", "k", claim=claim)
-    people.commit("A", [Set(AGE, 1)], 10)
-    assert people.of("A").parts["A"].mixed is claim
-    assert people.of("A").parts["B"].mixed is False
-    people.unmerge("A", "B", "k")
-    people.commit("A", [Set(AGE, 2)], 10)
-    assert people.of("A").parts["A"].mixed is claim  # for good
+def test_a_part_written_while_a_claim_joins_other_parts_is_mixed(claim):
+    profiles = Profiles("AB")
+    profiles.merge("A", "B", "k", claim=claim)
+    profiles.commit("A", [Set(AGE, 1)], 10)
+    assert profiles.of("A").parts["A"].mixed is claim
+    assert profiles.of("A").parts["B"].mixed is False
+    profiles.unmerge("A", "B", "k")
+    profiles.commit("A", [Set(AGE, 2)], 10)
+    assert profiles.of("A").parts["A"].mixed is claim  # for good
 
 
-def test_a_claim_that_was_proven_too_mixes_nothing():
-    people = People("AB")
-    people.merge("A", "B", "k", claim=True)
-    people.merge("A", "B", "j", claim=False)
-    people.commit("A", [Set(AGE, 1)], 10)
-    assert people.of("A").parts["A"].mixed is False
+def test_a_part_is_not_mixed_if_the_claim_is_proven_by_another_link():
+    profiles = Profiles("AB")
+    profiles.merge("A", "B", "k", claim=True)
+    profiles.merge("A", "B", "j", claim=False)
+    profiles.commit("A", [Set(AGE, 1)], 10)
+    assert profiles.of("A").parts["A"].mixed is False
 
 
 def test_a_list_drops_its_oldest_cells():
@@ -219,8 +219,8 @@ def test_the_marks_of_removed_members_are_bounded():
 def test_a_mark_that_hides_a_member_of_another_part_stays():
     one, _ = apply_operations(new_profile("p", 0), "p", [Add(TAGS, "old")], 1)
     other = new_profile("q", 0)
-    step = Link(id=link_id("p", "q", "k"), left="p", right="q", cause="k")
-    profile = unite(one, other, step)
+    link = Link(id=link_id("p", "q", "k"), left="p", right="q", cause="k")
+    profile = unite(one, other, link)
     profile, _ = apply_operations(profile, "q", [Remove(TAGS, "old")], 2)
     for now in range(3, SET_CAP + 13):
         profile, _ = apply_operations(profile, "q", [Remove(TAGS, now)], now, {})

@@ -1,4 +1,4 @@
-"""Cell paths name a place, and nothing that a client sends can name another."""
+"""Every path has its own cell path, and no name that a client sends can produce the cell path of another."""
 
 import pytest
 from hypothesis import given
@@ -16,21 +16,21 @@ plain = st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st
     ("path", "cell"),
     [
         pytest.param(("traits", "age"), "traits.age", id="names are joined by dots"),
-        pytest.param(("traits", "a.b"), "traits.a~1b", id="a dot in a name is written apart"),
+        pytest.param(("traits", "a.b"), "traits.a~1b", id="a dot in a name is escaped"),
         pytest.param(("traits", "~1"), "traits.~01", id="so is a tilde"),
-        pytest.param(("", "x"), "~e.x", id="an empty name leaves a trace"),
+        pytest.param(("", "x"), "~e.x", id="an empty name has a mark"),
     ],
 )
-def test_a_path_is_one_text(path, cell):
+def test_a_path_is_encoded_as_one_text(path, cell):
     assert cell_path(path) == cell
     assert path_of(cell) == path
 
 
 @examples(200)
 @given(paths, paths)
-def test_every_path_has_a_cell_path_of_its_own(one, other):
-    assert path_of(cell_path(one)) == one
-    assert (cell_path(one) == cell_path(other)) == (one == other)
+def test_different_paths_have_different_cell_paths(path, other):
+    assert path_of(cell_path(path)) == path
+    assert (cell_path(path) == cell_path(other)) == (path == other)
 
 
 @examples(200)

@@ -1,4 +1,4 @@
-"""What a profile's consents mean at a time; whatever is not surely a consent is none."""
+"""The state of a stored consent at a time; a value that is not certainly a consent counts as none."""
 
 from typing import Any
 
@@ -45,12 +45,12 @@ BEFORE, LATER = NOW - 1, NOW + 1
         pytest.param(["given"], "unreadable", id="a list"),
     ],
 )
-def test_a_consent_is_given_only_where_that_is_sure(value: Any, expected: str) -> None:
+def test_a_consent_is_given_only_if_its_value_says_so_without_doubt(value: Any, expected: str) -> None:
     assert consent_state({"mail": value}, "mail", NOW) == expected
     assert is_given({"mail": value}, "mail", NOW) == (expected == "given")
 
 
-def test_what_nobody_spoke_of_is_not_given():
+def test_a_consent_without_a_decision_is_absent():
     assert consent_state({}, "mail", NOW) == "absent"
     assert not is_given({"post": True}, "mail", NOW)
 
@@ -60,11 +60,11 @@ def test_what_nobody_spoke_of_is_not_given():
     [
         pytest.param(Decision(given=True), {"given": NOW}, id="for good"),
         pytest.param(Decision(given=True, lasts_ms=10), {"given": NOW, "expires": NOW + 10}, id="for a time"),
-        pytest.param(Decision(given=False), {"revoked": NOW}, id="taken back"),
-        pytest.param(Decision(given=False, lasts_ms=10), {"revoked": NOW}, id="taken back does not expire"),
+        pytest.param(Decision(given=False), {"revoked": NOW}, id="revoked"),
+        pytest.param(Decision(given=False, lasts_ms=10), {"revoked": NOW}, id="revoked does not expire"),
     ],
 )
-def test_a_decision_replaces_what_stood_there(decision: Decision, value: Any) -> None:
+def test_a_decision_replaces_the_stored_consent(decision: Decision, value: Any) -> None:
     assert list(decision_operations({"mail": True}, {"mail": decision}, NOW)) == [Set(("consents", "mail"), value)]
     assert consent_state({"mail": value}, "mail", NOW) == ("given" if decision.given else "revoked")
 
@@ -76,16 +76,16 @@ def test_a_profile_has_a_limited_number_of_consents():
         list(decision_operations(full, {"one-more": Decision(given=True)}, NOW))
 
 
-def test_who_has_too_many_consents_by_merging_may_still_take_them_back():
+def test_a_merged_profile_with_too_many_consents_may_still_revoke_them():
     too_many = {f"c{i}": True for i in range(MAX_CONSENTS + 20)}
     assert list(decision_operations(too_many, {"c119": Decision(given=False)}, NOW))
 
 
 @pytest.mark.parametrize("name", ["newsletter", "e_mail", "ad-storage", "_", "2024", "A" * 100])
-def test_a_consent_can_be_called_so(name: str) -> None:
+def test_the_name_is_valid_for_a_consent(name: str) -> None:
     assert is_consent_name(name)
 
 
 @pytest.mark.parametrize("name", ["", " ", "a b", "a.b", "-a", "für", "a\n", "A" * 101, "a['b']"])
-def test_a_consent_cannot_be_called_so(name: str) -> None:
+def test_the_name_is_not_valid_for_a_consent(name: str) -> None:
     assert not is_consent_name(name)

@@ -1,16 +1,16 @@
-"""Declared rules: which of several set values shows."""
+"""Declared rules decide which of several set values shows."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.profile.declared import declared, wins
+from engine.profile.declared import declared_value, wins
 from engine.profile.document import Members
 from engine.profile.operations import Add, Increment, Refused, Set, Unset
 from engine.profile.tree import change
 from engine.profile.value import ABSENT
-from tests.engine.profile.histories import examples, joins, logs, play, steady, world
-from tests.engine.profile.profiles import People, exact
+from tests.engine.profile.histories import examples, joins, logs, play, reference_of, steady
+from tests.engine.profile.profiles import Profiles, exact
 
 IDS = "ABC"
 F = ("t", "f")
@@ -28,33 +28,33 @@ counted = st.builds(Increment, st.just(F), st.sampled_from([3, 7, -2]))
 @examples(100)
 @given(logs(IDS, steady, most=5), rules, st.lists(st.tuples(st.sampled_from(IDS), st.integers(0, 9)), min_size=1))
 def test_the_declared_value_shows_until_it_is_unset(log, rule, sets):
-    people = People(IDS, {F: rule})
-    people.merge("A", "B", "k")
-    people.merge("B", "C", "k")
+    profiles = Profiles(IDS, {F: rule})
+    profiles.merge("A", "B", "k")
+    profiles.merge("B", "C", "k")
     for id, value in sets:
-        people.commit(id, [Set(F, value)], 0)
+        profiles.commit(id, [Set(F, value)], 0)
     values = [value for _, value in sets]
-    assert people.read("B") == {"t": {"f": {"oldest": values[0], "min": min(values), "max": max(values)}[rule]}}
-    people.commit("C", [Unset(F)], 0)
-    people.commit("A", [Set(F, 5)], 0)
-    assert people.read("B") == {"t": {"f": 5}}
+    assert profiles.read("B") == {"t": {"f": {"oldest": values[0], "min": min(values), "max": max(values)}[rule]}}
+    profiles.commit("C", [Unset(F)], 0)
+    profiles.commit("A", [Set(F, 5)], 0)
+    assert profiles.read("B") == {"t": {"f": 5}}
 
 
 @examples(150)
 @given(
     logs(IDS, st.one_of(on_f, counted), most=6), logs(IDS, on_f, most=8), rules, joins(IDS, 2), logs(IDS, on_f, most=8)
 )
-def test_declared_paths_read_as_the_reference(past, before, rule, steps, later):
-    reference, people = world(IDS), People(IDS)
-    play(reference, people, past)  # counted before it was declared, perhaps
-    reference.fields = people.fields = {F: rule}
-    play(reference, people, before, 50)
-    for one in steps:
-        reference.merge(*one)
-        people.merge(*one)
-    play(reference, people, later, 100)
+def test_declared_paths_read_as_in_the_reference_model(past, before, rule, links, later):
+    reference, profiles = reference_of(IDS), Profiles(IDS)
+    play(reference, profiles, past)  # counted before it was declared, perhaps
+    reference.fields = profiles.fields = {F: rule}
+    play(reference, profiles, before, 50)
+    for join in links:
+        reference.merge(*join)
+        profiles.merge(*join)
+    play(reference, profiles, later, 100)
     for id in IDS:
-        assert exact(people.read(id)) == exact(reference.read(id))
+        assert exact(profiles.read(id)) == exact(reference.read(id))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_declared_paths_read_as_the_reference(past, before, rule, steps, later):
     ],
 )
 def test_one_of_two_values_shows(rule, now, value, shows):
-    assert declared(rule, now, value, F) == shows
+    assert declared_value(rule, now, value, F) == shows
 
 
 def test_of_two_equal_values_the_first_stays():
@@ -92,14 +92,14 @@ def test_of_two_equal_values_the_first_stays():
         (Set(F, {}), "`t.f` takes a plain value, not an object"),
     ],
 )
-def test_what_a_declared_path_does_not_take_is_refused(op, sentence):
+def test_an_operation_that_a_declared_path_does_not_accept_is_refused(op, sentence):
     with pytest.raises(Refused, match=f"^{sentence}$"):
         change({"t": {"f": 1}}, op, {F: "max"})
 
 
-def test_merged_pasts_of_different_kinds_have_an_order():
-    people = People("AB", {F: "max"})
-    people.commit("A", [Set(F, 5)], 20)
-    people.commit("B", [Set(F, "x")], 10)
-    people.merge("A", "B", "k")
-    assert people.read("A") == {"t": {"f": "x"}}
+def test_values_of_different_kinds_at_a_declared_path_are_ordered_by_kind():
+    profiles = Profiles("AB", {F: "max"})
+    profiles.commit("A", [Set(F, 5)], 20)
+    profiles.commit("B", [Set(F, "x")], 10)
+    profiles.merge("A", "B", "k")
+    assert profiles.read("A") == {"t": {"f": "x"}}

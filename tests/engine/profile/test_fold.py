@@ -14,23 +14,23 @@ from engine.profile.apply import apply_operations
 from engine.profile.document import LIST_CAP, Members, Part, Profile, new_profile
 from engine.profile.fold import fold, fold_parts
 from engine.profile.operations import Add, Append, Increment, Refused, Set, Unset
-from tests.engine.profile.histories import examples, joins, logs, play, steady, world
-from tests.engine.profile.profiles import People, exact
-from tests.engine.profile.reference import World
+from tests.engine.profile.histories import examples, joins, logs, play, reference_of, steady
+from tests.engine.profile.profiles import Profiles, exact
+from tests.engine.profile.reference import ReferenceProfiles
 
 IDS = "ABC"
 A, N = ("traits", "address"), ("traits", "n")
 
 
-def joined(ids: str = IDS) -> People:
-    people = People(ids)
+def joined(ids: str = IDS) -> Profiles:
+    profiles = Profiles(ids)
     for left, right in pairwise(ids):
-        people.merge(left, right, "k")
-    return people
+        profiles.merge(left, right, "k")
+    return profiles
 
 
-def joined_world() -> World:
-    reference = world(IDS)
+def joined_reference() -> ReferenceProfiles:
+    reference = reference_of(IDS)
     reference.merge("A", "B", "k")
     reference.merge("B", "C", "k")
     return reference
@@ -42,15 +42,15 @@ def test_a_new_profile_shows_nothing():
 
 @examples(80)
 @given(logs(IDS), joins(IDS, 3), logs(IDS, most=4))
-def test_what_is_stored_as_json_reads_the_same(past, steps, later):
-    people = People(IDS)
-    play(world(IDS), people, past)
-    for step in steps:
-        people.merge(*step)
+def test_a_profile_decoded_from_json_reads_the_same(past, links, later):
+    profiles = Profiles(IDS)
+    play(reference_of(IDS), profiles, past)
+    for link in links:
+        profiles.merge(*link)
     for id, now, ops in later:
         with suppress(Refused):
-            people.commit(id, ops, now)
-    for profile in people.documents.values():
+            profiles.commit(id, ops, now)
+    for profile in profiles.documents.values():
         again = msgspec.json.decode(msgspec.json.encode(profile), type=Profile)
         assert again == profile
         assert exact(fold(again)) == exact(fold(profile))
@@ -59,36 +59,36 @@ def test_what_is_stored_as_json_reads_the_same(past, steps, later):
 @examples(80)
 @given(logs(IDS), st.randoms(use_true_random=False))
 def test_the_order_of_parts_and_cells_makes_no_difference(log, random):
-    people = joined()
-    play(joined_world(), people, log)
-    parts = list(people.of("A").parts.values())
-    assert exact(fold_parts([_shuffled(part, random) for part in random.sample(parts, 3)])) == exact(people.read("A"))
+    profiles = joined()
+    play(joined_reference(), profiles, log)
+    parts = list(profiles.of("A").parts.values())
+    assert exact(fold_parts([_shuffled(part, random) for part in random.sample(parts, 3)])) == exact(profiles.read("A"))
 
 
 @examples(120)
 @given(logs(IDS), joins(IDS, 3), logs(IDS, most=8))
-def test_one_part_reads_the_same_beside_a_part_with_nothing_in_it(past, steps, later):
-    people = People(IDS)
-    play(world(IDS), people, past)
-    for step in steps:
-        people.merge(*step)
+def test_a_part_alone_reads_the_same_as_beside_an_empty_part(past, links, later):
+    profiles = Profiles(IDS)
+    play(reference_of(IDS), profiles, past)
+    for link in links:
+        profiles.merge(*link)
     for id, now, ops in later:
         with suppress(Refused):
-            people.commit(id, ops, 100 + now)
+            profiles.commit(id, ops, 100 + now)
     nothing = Part(id="Z", created=0)
-    for profile in people.documents.values():
+    for profile in profiles.documents.values():
         for part in profile.parts.values():
             assert exact(fold_parts([part])) == exact(fold_parts([part, nothing]))
 
 
-def test_a_set_and_a_list_below_a_name_of_the_same_path_are_two_kinds():
-    people = People("AB")
-    people.commit("B", [Append((*N, "x"), 0)], 10)
-    people.commit("A", [Add(N, "m")], 20)
-    people.merge("A", "B", "k")
-    people.commit("B", [Add(N, "p")], 30)
-    people.unmerge("A", "B", "k")
-    assert exact(people.read("B")) == exact({"traits": {"n": Members(("p",))}})
+def test_a_set_shows_although_a_list_was_written_below_the_same_path():
+    profiles = Profiles("AB")
+    profiles.commit("B", [Append((*N, "x"), 0)], 10)
+    profiles.commit("A", [Add(N, "m")], 20)
+    profiles.merge("A", "B", "k")
+    profiles.commit("B", [Add(N, "p")], 30)
+    profiles.unmerge("A", "B", "k")
+    assert exact(profiles.read("B")) == exact({"traits": {"n": Members(("p",))}})
 
 
 def _shuffled(part: Part, random: Random) -> Part:
@@ -99,37 +99,37 @@ def _shuffled(part: Part, random: Random) -> Part:
 
 @examples(100)
 @given(logs(IDS, steady), st.lists(st.integers(1, 5), min_size=3, max_size=3))
-def test_counters_of_profiles_never_joined_before_sum(log, amounts):
-    people = People(IDS)
+def test_counters_of_profiles_that_merge_for_the_first_time_add_up(log, amounts):
+    profiles = Profiles(IDS)
     for id, amount in zip(IDS, amounts, strict=True):
-        people.commit(id, [Increment(N, amount)], 0)
-    people.commit("A", [Set(N, 100)], 9)  # no loss of what B and C counted
-    people.merge("A", "B", "k")
-    people.merge("B", "C", "k")
-    assert people.read("A")["traits"]["n"] == 100 + amounts[1] + amounts[2]
-    people.commit("B", [Unset(N)], 20)
-    assert people.read("A") == {}
-    people.commit("C", [Increment(N, 1)], 20)
-    assert people.read("A")["traits"]["n"] == 1
+        profiles.commit(id, [Increment(N, amount)], 0)
+    profiles.commit("A", [Set(N, 100)], 9)  # B and C keep their counts
+    profiles.merge("A", "B", "k")
+    profiles.merge("B", "C", "k")
+    assert profiles.read("A")["traits"]["n"] == 100 + amounts[1] + amounts[2]
+    profiles.commit("B", [Unset(N)], 20)
+    assert profiles.read("A") == {}
+    profiles.commit("C", [Increment(N, 1)], 20)
+    assert profiles.read("A")["traits"]["n"] == 1
 
 
-def test_two_ages_that_were_set_do_not_add_up():
-    people = People("AB")
-    people.commit("A", [Set(N, 30)], 10)
-    people.commit("B", [Set(N, 40)], 20)
-    people.merge("A", "B", "k")
-    assert people.read("A") == {"traits": {"n": 40}}
+def test_two_numbers_that_were_set_do_not_add_up():
+    profiles = Profiles("AB")
+    profiles.commit("A", [Set(N, 30)], 10)
+    profiles.commit("B", [Set(N, 40)], 20)
+    profiles.merge("A", "B", "k")
+    assert profiles.read("A") == {"traits": {"n": 40}}
 
 
-def test_above_and_below():
-    people = joined()
-    people.commit("A", [Set(A, {"city": "u", "zip": 1})], 1)
-    people.commit("B", [Set((*A, "city"), "v")], 1)
-    assert people.read("A") == {"traits": {"address": {"city": "v", "zip": 1}}}
-    people.commit("C", [Unset(A)], 1)
-    assert people.read("A") == {}
-    people.commit("B", [Set((*A, "zip"), 2)], 1)
-    assert people.read("A") == {"traits": {"address": {"zip": 2}}}
+def test_a_write_supersedes_older_writes_at_and_below_its_path():
+    profiles = joined()
+    profiles.commit("A", [Set(A, {"city": "u", "zip": 1})], 1)
+    profiles.commit("B", [Set((*A, "city"), "v")], 1)
+    assert profiles.read("A") == {"traits": {"address": {"city": "v", "zip": 1}}}
+    profiles.commit("C", [Unset(A)], 1)
+    assert profiles.read("A") == {}
+    profiles.commit("B", [Set((*A, "zip"), 2)], 1)
+    assert profiles.read("A") == {"traits": {"address": {"zip": 2}}}
 
 
 @pytest.mark.parametrize(
@@ -146,25 +146,25 @@ def test_above_and_below():
         pytest.param(Append(N, 1), Append(N, 2), [1, 2], id="two lists are one, by time"),
     ],
 )
-def test_where_merged_pasts_differ_in_kind_the_newest_shows(older, newer, shown):
-    people = People("AB")
-    people.commit("B", [older], 10)
-    people.commit("A", [newer], 20)
-    people.merge("A", "B", "k")
-    assert exact(people.read("A")["traits"]["n"]) == exact(shown)
+def test_if_merged_parts_differ_in_kind_the_newest_kind_shows(older, newer, shown):
+    profiles = Profiles("AB")
+    profiles.commit("B", [older], 10)
+    profiles.commit("A", [newer], 20)
+    profiles.merge("A", "B", "k")
+    assert exact(profiles.read("A")["traits"]["n"]) == exact(shown)
 
 
 def test_a_merged_list_keeps_the_newest():
-    people = People("AB")
-    people.commit("A", [Set(N, list(range(LIST_CAP)))], 10)
-    people.commit("B", [Set(N, ["x", "y"])], 20)
-    people.merge("A", "B", "k")
-    assert people.read("A")["traits"]["n"] == ["x", "y"]  # a set value replaces what is older
-    people = People("AB")
-    people.commit("A", [Set(N, list(range(LIST_CAP)))], 20)
-    people.commit("B", [Append(N, "x")], 30)
-    people.merge("A", "B", "k")
-    assert people.read("A")["traits"]["n"] == [*range(1, LIST_CAP), "x"]
+    profiles = Profiles("AB")
+    profiles.commit("A", [Set(N, list(range(LIST_CAP)))], 10)
+    profiles.commit("B", [Set(N, ["x", "y"])], 20)
+    profiles.merge("A", "B", "k")
+    assert profiles.read("A")["traits"]["n"] == ["x", "y"]  # a set value replaces what is older
+    profiles = Profiles("AB")
+    profiles.commit("A", [Set(N, list(range(LIST_CAP)))], 20)
+    profiles.commit("B", [Append(N, "x")], 30)
+    profiles.merge("A", "B", "k")
+    assert profiles.read("A")["traits"]["n"] == [*range(1, LIST_CAP), "x"]
 
 
 def test_a_list_in_one_part_is_read_in_the_order_of_its_stamps():
@@ -176,6 +176,6 @@ def test_a_list_in_one_part_is_read_in_the_order_of_its_stamps():
     assert fold_parts([turned])["traits"]["n"] == [5, 6, 90, 91, 1000, 1001]
 
 
-def test_sums_of_integers_are_integers_and_others_do_not_depend_on_order():
+def test_sums_of_integers_are_integers_and_sums_of_fractions_do_not_depend_on_order():
     assert type(total([1, 2])) is int
     assert total([0.1, 0.2, 0.3, 1]) == total([1, 0.3, 0.2, 0.1])

@@ -1,4 +1,4 @@
-"""Keys in one form: two spellings of one address, number or login are one key, and nothing else is."""
+"""Normalised keys: spellings of one address, number or login are one key; different values are different keys."""
 
 import pytest
 from hypothesis import given
@@ -23,7 +23,7 @@ def rules(form: Form, region: str | None = None) -> KeyRules:
         pytest.param("exact", ["A-1", " A-1 "], id="a text"),
     ],
 )
-def test_spellings_of_one_thing_are_one_key(form: Form, spellings: list[str]) -> None:
+def test_different_spellings_of_one_value_are_one_key(form: Form, spellings: list[str]) -> None:
     assert len({key_text(PATH, spelling, rules(form, "DE")) for spelling in spellings}) == 1
 
 
@@ -36,7 +36,7 @@ def test_spellings_of_one_thing_are_one_key(form: Form, spellings: list[str]) ->
         pytest.param("exact", "a-1", "A-1", id="case, where it counts"),
     ],
 )
-def test_different_things_are_different_keys(form: Form, one: str, other: str) -> None:
+def test_different_values_are_different_keys(form: Form, one: str, other: str) -> None:
     assert key_text(PATH, one, rules(form, "DE")) != key_text(PATH, other, rules(form, "DE"))
 
 
@@ -46,12 +46,12 @@ def test_folding_twice_changes_nothing(text: str) -> None:
 
 
 @given(st.one_of(st.text(max_size=20), st.emails()), st.sampled_from(["email", "lower", "exact"]))
-def test_what_is_in_its_form_stays_as_it_is(text: str, form: Form) -> None:
+def test_a_normalised_key_is_not_changed_again(text: str, form: Form) -> None:
     try:
-        kept = key_text(PATH, text, rules(form))
+        key = key_text(PATH, text, rules(form))
     except Refused:
         return
-    assert key_text(PATH, kept, rules(form)) == kept
+    assert key_text(PATH, key, rules(form)) == key
 
 
 @pytest.mark.parametrize("region", ["DE", None])

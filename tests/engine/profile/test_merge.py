@@ -1,4 +1,4 @@
-"""Merges give the same in any order and however often they are repeated; each can be undone."""
+"""Merges have the same result in any order and however often they are repeated; each can be undone."""
 
 from contextlib import suppress
 
@@ -12,15 +12,15 @@ from engine.profile.document import Link, Part, Profile, Standing, new_profile
 from engine.profile.fold import fold
 from engine.profile.merge import connected, link_id, still_joined, tombstone, unite, unmerge
 from engine.profile.operations import Refused, Set
-from tests.engine.profile.histories import examples, joins, logs, operations, play, steady, world
-from tests.engine.profile.profiles import People, exact
+from tests.engine.profile.histories import examples, joins, logs, operations, play, reference_of, steady
+from tests.engine.profile.profiles import Profiles, exact
 
 IDS = "ABC"
 FIVE = "ABCDE"
 X = ("traits", "x")
 
 
-def step(left: str, right: str, cause: str = "k", claim: bool = False, undone: bool = False) -> Link:
+def link(left: str, right: str, cause: str = "k", claim: bool = False, undone: bool = False) -> Link:
     return Link(link_id(left, right, cause), left, right, cause, claim, undone)
 
 
@@ -28,7 +28,7 @@ def stored(id: str, created: int, version: int = 1) -> Profile:
     return msgspec.structs.replace(new_profile(id, created), version=version)
 
 
-def test_a_step_is_the_same_in_either_order():
+def test_a_link_has_the_same_id_in_either_order():
     assert link_id("a", "b", "k") == link_id("b", "a", "k")
     assert len({link_id("a", "b", "k"), link_id("a", "b", "j"), link_id("a", "c", "k"), link_id("ab", "", "k")}) == 4
 
@@ -40,102 +40,102 @@ def test_a_step_is_the_same_in_either_order():
     st.randoms(use_true_random=False),
     st.lists(st.tuples(st.sampled_from("st"), st.sampled_from(FIVE)), max_size=2),
 )
-def test_any_order_and_repetition_of_steps_gives_the_same(log, steps, random, marks):
-    base, reference = People(FIVE), world(FIVE)
+def test_links_in_any_order_and_repetition_make_the_same_profiles(log, links, random, marks):
+    base, reference = Profiles(FIVE), reference_of(FIVE)
     play(reference, base, log)
-    for one in steps:
-        reference.merge(*one)
-    found = set()
+    for join in links:
+        reference.merge(*join)
+    results = set()
     for _ in range(4):
-        people = People(FIVE)
-        people.documents = dict(base.documents)
-        todo = [*steps, *random.choices(steps, k=3)]
+        profiles = Profiles(FIVE)
+        profiles.documents = dict(base.documents)
+        todo = [*links, *random.choices(links, k=3)]
         random.shuffle(todo)
         for left, right, cause in todo:
-            people.merge(*random.sample((left, right), 2), cause)
+            profiles.merge(*random.sample((left, right), 2), cause)
         for id in FIVE:
-            assert people.of(id).id == reference.canonical(id)
-            assert exact(people.read(id)) == exact(reference.read(id))
-        found.add(msgspec.json.encode({id: people.of(id) for id in FIVE}))
-    assert len(found) == 1  # to the last byte
+            assert profiles.of(id).id == reference.canonical(id)
+            assert exact(profiles.read(id)) == exact(reference.read(id))
+        results.add(msgspec.json.encode({id: profiles.of(id) for id in FIVE}))
+    assert len(results) == 1  # byte for byte
 
 
 @examples(80)
 @given(logs(IDS), joins(IDS), st.randoms(use_true_random=False), st.lists(st.integers(0, 5), max_size=2))
-def test_what_was_undone_stays_undone_whenever_its_step_is_repeated(log, steps, random, undo):
-    base, reference = People(IDS), world(IDS)
+def test_an_undone_link_stays_undone_however_often_it_is_repeated(log, links, random, undo):
+    base, reference = Profiles(IDS), reference_of(IDS)
     play(reference, base, log)
-    undone = {steps[at % len(steps)] for at in undo}
-    for one in steps:
-        reference.merge(*one)
-    for one in undone:
-        reference.unmerge(*one)
+    undone = {links[at % len(links)] for at in undo}
+    for join in links:
+        reference.merge(*join)
+    for join in undone:
+        reference.unmerge(*join)
     for _ in range(3):
-        people = People(IDS)
-        people.documents = dict(base.documents)
-        todo = [*steps, *random.choices(steps, k=2)]
+        profiles = Profiles(IDS)
+        profiles.documents = dict(base.documents)
+        todo = [*links, *random.choices(links, k=2)]
         random.shuffle(todo)
         done = set()
-        for one in todo:
-            people.merge(*one)
-            done.add(one)
+        for join in todo:
+            profiles.merge(*join)
+            done.add(join)
             for late in undone & done:
-                people.unmerge(*late)
+                profiles.unmerge(*late)
         for id in IDS:
-            assert set(people.of(id).parts) == reference.ids(id)
-            assert people.of(id).id == reference.canonical(id)
-            assert exact(people.read(id)) == exact(reference.read(id))
+            assert set(profiles.of(id).parts) == reference.ids(id)
+            assert profiles.of(id).id == reference.canonical(id)
+            assert exact(profiles.read(id)) == exact(reference.read(id))
 
 
 @examples(120)
 @given(logs(IDS, steady, most=6), logs(IDS, steady, most=8))
-def test_unmerging_gives_back_each_side_with_what_came_later(past, later):
-    reference, people = world(IDS), People(IDS)
-    done = play(reference, people, past)
+def test_unmerging_restores_each_side_with_its_later_writes(past, later):
+    reference, profiles = reference_of(IDS), Profiles(IDS)
+    done = play(reference, profiles, past)
     reference.merge("A", "B", "k")
-    people.merge("A", "B", "k")
-    done += play(reference, people, later, 50)
-    people.unmerge("A", "B", "k")
+    profiles.merge("A", "B", "k")
+    done += play(reference, profiles, later, 50)
+    profiles.unmerge("A", "B", "k")
     for id in IDS:
-        alone = People(IDS)
-        play(world(IDS), alone, [entry for entry in done if entry[0] == id])
-        assert exact(people.read(id)) == exact(alone.read(id))
-    people.merge("A", "B", "k")
-    assert people.of("A").ids == ("A",)
-    people.merge("A", "B", "other")
-    assert people.of("B").ids == ("A", "B")
+        alone = Profiles(IDS)
+        play(reference_of(IDS), alone, [entry for entry in done if entry[0] == id])
+        assert exact(profiles.read(id)) == exact(alone.read(id))
+    profiles.merge("A", "B", "k")
+    assert profiles.of("A").ids == ("A",)
+    profiles.merge("A", "B", "other")
+    assert profiles.of("B").ids == ("A", "B")
 
 
 @examples(60)
 @given(logs(IDS), st.lists(logs(IDS, most=4), min_size=3, max_size=3), joins(IDS, 2))
-def test_copies_unite_in_any_order(past, forks, steps):
+def test_copies_unite_in_any_order(past, forks, links):
     """Three processes with old copies of one profile, each the only writer of one id."""
-    people = People(IDS)
-    play(world(IDS), people, past)
+    profiles = Profiles(IDS)
+    play(reference_of(IDS), profiles, past)
     for left, right in ("AB", "BC"):
-        people.merge(left, right, "first")
+        profiles.merge(left, right, "first")
     copies = []
     for id, log in zip(IDS, forks, strict=True):
-        own = People(IDS)
-        own.documents = dict(people.documents)
+        own = Profiles(IDS)
+        own.documents = dict(profiles.documents)
         for _, now, ops in log:
             with suppress(Refused):
                 own.commit(id, ops, 100 + now)
-        for one in steps:
-            own.merge(*one)
+        for join in links:
+            own.merge(*join)
         copies.append(own.of("A"))
     a, b, c = copies
-    s = step("A", "B", "again")
+    s = link("A", "B", "again")
     assert same(unite(a, b, s), unite(b, a, s))
     assert same(unite(unite(a, b, s), c, s), unite(a, unite(b, c, s), s))
     assert same(unite(unite(a, b, s), b, s), unite(a, b, s))
 
 
 def same(one: Profile, other: Profile) -> bool:
-    def told(profile: Profile) -> tuple:
+    def content(profile: Profile) -> tuple:
         return profile.id, profile.created, profile.parts, profile.links, exact(fold(profile))
 
-    return told(one) == told(other)
+    return content(one) == content(other)
 
 
 @pytest.mark.parametrize(
@@ -149,73 +149,75 @@ def same(one: Profile, other: Profile) -> bool:
 )
 def test_the_canonical_profile_is_the_oldest(one, other, winner):
     survivor = {one.id: one, other.id: other}[winner]
-    for joined in (unite(one, other, step("a", "b")), unite(other, one, step("a", "b"))):
+    for joined in (unite(one, other, link("a", "b")), unite(other, one, link("a", "b"))):
         assert (joined.id, joined.created, joined.version) == (survivor.id, survivor.created, survivor.version)
         assert set(joined.ids) == {"a", "b"}
         assert joined.ids[0] == winner
 
 
-def test_a_merged_profile_belongs_to_the_segments_of_both_until_that_is_worked_out_anew():
+def test_a_merged_profile_belongs_to_the_segments_of_both_until_it_is_evaluated():
     one = msgspec.structs.replace(
         stored("a", 1), conditional=("vip",), standing={"vip": Standing(since=20)}, evaluated_at=30
     )
-    held = {"big": Standing(since=5, holds_since=3), "vip": Standing(since=10)}
-    other = msgspec.structs.replace(stored("b", 2), conditional=("big", "vip"), standing=held, evaluated_at=25, due=90)
-    for united in (unite(other, one, step("a", "b")), unite(one, other, step("a", "b"))):
+    standing = {"big": Standing(since=5, holds_since=3), "vip": Standing(since=10)}
+    other = msgspec.structs.replace(
+        stored("b", 2), conditional=("big", "vip"), standing=standing, evaluated_at=25, due=90
+    )
+    for united in (unite(other, one, link("a", "b")), unite(one, other, link("a", "b"))):
         assert united.conditional == ("big", "vip")
         assert united.standing == {"big": Standing(since=5, holds_since=3), "vip": Standing(since=10)}
         assert (united.evaluated_at, united.due) == (30, 0)
 
 
-def test_who_is_set_apart_belongs_to_the_same_segments_until_that_is_worked_out_anew():
-    people = People("AB")
-    name = people.merge("A", "B", "k")
-    held = {"vip": Standing(since=20)}
+def test_split_profiles_belong_to_the_same_segments_until_they_are_evaluated():
+    profiles = Profiles("AB")
+    name = profiles.merge("A", "B", "k")
+    standing = {"vip": Standing(since=20)}
     for left in unmerge(
-        msgspec.structs.replace(people.of("A"), conditional=("vip",), standing=held, evaluated_at=30), name
+        msgspec.structs.replace(profiles.of("A"), conditional=("vip",), standing=standing, evaluated_at=30), name
     ):
-        assert (left.conditional, left.standing, left.evaluated_at, left.due) == (("vip",), held, 30, 0)
+        assert (left.conditional, left.standing, left.evaluated_at, left.due) == (("vip",), standing, 30, 0)
 
 
-def test_joining_what_is_joined_records_the_step():
-    joined = unite(stored("a", 1), stored("b", 2), step("a", "b"))
-    again = unite(joined, joined, step("b", "a", "other"))
+def test_a_link_between_ids_of_one_profile_is_recorded():
+    joined = unite(stored("a", 1), stored("b", 2), link("a", "b"))
+    again = unite(joined, joined, link("b", "a", "other"))
     assert set(again.links) == {link_id("a", "b", "k"), link_id("a", "b", "other")}
     assert again.parts == joined.parts
 
 
-def test_proof_wins_over_a_claim_for_the_same_cause():
+def test_a_proof_wins_over_a_claim_for_the_same_cause():
     for first, second in ((True, False), (False, True)):
-        joined = unite(stored("a", 1), stored("b", 2), step("a", "b", claim=first))
-        assert unite(joined, joined, step("a", "b", claim=second)).links[link_id("a", "b", "k")].claim is False
+        joined = unite(stored("a", 1), stored("b", 2), link("a", "b", claim=first))
+        assert unite(joined, joined, link("a", "b", claim=second)).links[link_id("a", "b", "k")].claim is False
 
 
-def test_a_step_that_was_undone_joins_nothing():
-    one = unmerge(unite(stored("a", 1), stored("b", 2), step("a", "b")), link_id("a", "b", "k"))[0]
-    assert unite(one, stored("b", 2), step("a", "b")) is one
+def test_an_undone_link_joins_nothing():
+    one = unmerge(unite(stored("a", 1), stored("b", 2), link("a", "b")), link_id("a", "b", "k"))[0]
+    assert unite(one, stored("b", 2), link("a", "b")) is one
 
 
-def test_a_tombstone_says_where_the_profile_went():
+def test_a_tombstone_names_the_profile_that_it_was_merged_into():
     loser, _ = apply_operations(stored("b", 7, version=4), "b", [Set(X, 1)], 8)
     stone = tombstone(loser, "a")
     assert stone == Profile(id="b", created=7, version=6, merged_into="a")
 
 
-def test_unmerging_splits_what_only_that_step_joined():
-    joined = unite(stored("a", 1, 5), stored("b", 2, 3), step("a", "b"))
-    joined = unite(joined, stored("c", 3, 2), step("b", "c"))
+def test_unmerging_splits_ids_that_only_the_undone_link_joined():
+    joined = unite(stored("a", 1, 5), stored("b", 2, 3), link("a", "b"))
+    joined = unite(joined, stored("c", 3, 2), link("b", "c"))
     first, second = unmerge(joined, link_id("a", "b", "k"))
     assert (first.ids, first.version, set(first.links)) == (("a",), 5, {link_id("a", "b", "k")})
     assert (second.ids, second.version, second.created) == (("b", "c"), 0, 2)
-    assert {each.cause: each.undone for each in second.links.values() if each.left == "b"} == {"k": False}
+    assert {joined.cause: joined.undone for joined in second.links.values() if joined.left == "b"} == {"k": False}
     assert second.links[link_id("a", "b", "k")].undone
     assert still_joined(joined, link_id("a", "b", "k")) == ()
 
 
-def test_unmerging_says_when_other_steps_still_join():
-    joined = unite(stored("a", 1), stored("b", 2), step("a", "b"))
-    joined = unite(joined, stored("c", 3), step("b", "c"))
-    joined = unite(joined, joined, step("c", "a"))
+def test_unmerging_names_the_other_links_that_still_join_the_ids():
+    joined = unite(stored("a", 1), stored("b", 2), link("a", "b"))
+    joined = unite(joined, stored("c", 3), link("b", "c"))
+    joined = unite(joined, joined, link("c", "a"))
     (left,) = unmerge(joined, link_id("a", "b", "k"))
     assert left.ids == ("a", "b", "c")
     assert left.links[link_id("a", "b", "k")].undone
@@ -223,40 +225,40 @@ def test_unmerging_says_when_other_steps_still_join():
     assert {each.id for each in chain} == {link_id("a", "c", "k"), link_id("b", "c", "k")}
 
 
-def test_a_profile_that_keeps_its_id_keeps_it_although_its_part_is_younger():
-    """As when its own document was stored before the other's."""
-    joined = unite(stored("a", 9), new_profile("b", 1), step("a", "b"))
-    joined = unite(joined, stored("c", 10), step("a", "c"))
+def test_a_split_profile_keeps_its_id_even_if_the_part_of_that_id_is_younger():
+    """That happens when its own document was stored before the other's."""
+    joined = unite(stored("a", 9), new_profile("b", 1), link("a", "b"))
+    joined = unite(joined, stored("c", 10), link("a", "c"))
     kept, _ = unmerge(joined, link_id("a", "b", "k"))
     assert (kept.id, kept.ids) == ("a", ("a", "c"))
 
 
-def test_a_step_that_is_not_there_cannot_be_undone():
+def test_an_unknown_link_cannot_be_undone():
     with pytest.raises(KeyError):
         unmerge(stored("a", 1), "none")
 
 
-def test_ids_are_connected_over_steps_that_are_not_undone():
-    steps = {
+def test_ids_are_connected_by_links_that_are_not_undone():
+    links = {
         each.id: each
-        for each in (step("a", "b"), step("b", "c", claim=True), step("c", "d"), step("a", "e", undone=True))
+        for each in (link("a", "b"), link("b", "c", claim=True), link("c", "d"), link("a", "e", undone=True))
     }
-    assert connected(steps, "a") == {"a", "b", "c", "d"}
-    assert connected(steps, "a", proven=True) == {"a", "b"}
-    assert connected(steps, "e") == {"e"}
+    assert connected(links, "a") == {"a", "b", "c", "d"}
+    assert connected(links, "a", proven=True) == {"a", "b"}
+    assert connected(links, "e") == {"e"}
     assert connected({}, "x") == {"x"}
 
 
-def test_of_two_copies_of_a_part_the_newer_stays():
+def test_uniting_two_copies_of_a_part_keeps_the_newer():
     old = stored("a", 1)
     new, _ = apply_operations(old, "a", [Set(X, 1)], 5)
     for one, other in ((old, new), (new, old)):
-        joined = unite(one, other, step("a", "b"))
+        joined = unite(one, other, link("a", "b"))
         assert joined.parts["a"] is new.parts["a"]
         assert joined.version == new.version
 
 
-def test_a_part_that_no_step_mentions_stands_alone():
-    joined = unite(stored("a", 1), stored("b", 2), step("a", "b"))
+def test_a_part_that_no_link_names_becomes_a_profile_of_its_own():
+    joined = unite(stored("a", 1), stored("b", 2), link("a", "b"))
     odd = msgspec.structs.replace(joined, parts={**joined.parts, "z": Part(id="z", created=0)})
     assert [each.id for each in unmerge(odd, link_id("a", "b", "k"))] == ["a", "z", "b"]

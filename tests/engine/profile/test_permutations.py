@@ -1,4 +1,4 @@
-"""Every order of up to six merges gives the same profiles, to the digest."""
+"""Every order of up to six merges makes profiles with the same digests."""
 
 from itertools import permutations
 
@@ -6,7 +6,7 @@ import pytest
 
 from engine.profile.digest import digest
 from engine.profile.operations import Add, Append, Increment, Set, Unset
-from tests.engine.profile.profiles import People
+from tests.engine.profile.profiles import Profiles
 
 IDS = "ABCDEFG"
 NAME, N, ALSO, SEEN = ("traits", "name"), ("traits", "n"), ("traits", "also"), ("traits", "seen")
@@ -28,39 +28,39 @@ SHAPES: dict[str, list[Merge]] = {
 
 
 @pytest.fixture(scope="module")
-def before() -> People:
-    """Profiles that have something of everything."""
-    people = People(IDS, RULES)
+def before() -> Profiles:
+    """Profiles with values of every kind."""
+    profiles = Profiles(IDS, RULES)
     for turn, id in enumerate(IDS):
         ops = [Set(NAME, id), Increment(N, turn), Add(ALSO, id), Append(SEEN, turn), Set(("traits", "first"), id)]
-        people.commit(id, [*ops, Set(("traits", "most"), turn % 3), Set(("traits", "least"), turn % 4)], 10 + turn)
-    people.commit("D", [Unset(NAME), Set(N, 7)], 30)
-    return people
+        profiles.commit(id, [*ops, Set(("traits", "most"), turn % 3), Set(("traits", "least"), turn % 4)], 10 + turn)
+    profiles.commit("D", [Unset(NAME), Set(N, 7)], 30)
+    return profiles
 
 
 @pytest.mark.parametrize("size", range(1, 7))
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_every_order_of_merges_gives_the_same_digest(before: People, shape: list[Merge], size: int) -> None:
-    found = set()
+def test_every_order_of_merges_gives_the_same_digest(before: Profiles, shape: list[Merge], size: int) -> None:
+    results = set()
     for order in permutations(shape[:size]):
-        people = People("", RULES)
-        people.documents = dict(before.documents)
+        profiles = Profiles("", RULES)
+        profiles.documents = dict(before.documents)
         for merge in order:
-            people.merge(*merge)
-        found.add(tuple(digest(people.of(id), RULES) for id in IDS))
-    assert len(found) == 1
+            profiles.merge(*merge)
+        results.add(tuple(digest(profiles.of(id), RULES) for id in IDS))
+    assert len(results) == 1
 
 
-def test_what_differs_has_another_digest(before: People) -> None:
-    people = People("", RULES)
-    people.documents = dict(before.documents)
-    told = [digest(people.of("A"), RULES)]
-    people.merge("A", "B", "k", claim=True)
-    told.append(digest(people.of("A"), RULES))
-    people.merge("A", "B", "k")
-    told.append(digest(people.of("A"), RULES))
-    people.commit("B", [Set(NAME, "new")], 50)
-    told.append(digest(people.of("A"), RULES))
-    people.unmerge("A", "B", "k")
-    told += [digest(people.of("A"), RULES), digest(people.of("B"), RULES)]
-    assert len(set(told)) == 6
+def test_different_profiles_have_different_digests(before: Profiles) -> None:
+    profiles = Profiles("", RULES)
+    profiles.documents = dict(before.documents)
+    digests = [digest(profiles.of("A"), RULES)]
+    profiles.merge("A", "B", "k", claim=True)
+    digests.append(digest(profiles.of("A"), RULES))
+    profiles.merge("A", "B", "k")
+    digests.append(digest(profiles.of("A"), RULES))
+    profiles.commit("B", [Set(NAME, "new")], 50)
+    digests.append(digest(profiles.of("A"), RULES))
+    profiles.unmerge("A", "B", "k")
+    digests += [digest(profiles.of("A"), RULES), digest(profiles.of("B"), RULES)]
+    assert len(set(digests)) == 6

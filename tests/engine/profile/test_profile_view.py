@@ -1,4 +1,4 @@
-"""The profile as flows and answers see it."""
+"""The view of a profile, which flows read and answers contain."""
 
 import msgspec
 import pytest
@@ -8,10 +8,10 @@ from engine.profile.document import Members, new_profile
 from engine.profile.fold import fold
 from engine.profile.operations import Add, Increment, Remove, Set, Unset
 from engine.profile.profile_view import change_view, profile_view
-from tests.engine.profile.profiles import People, exact
+from tests.engine.profile.profiles import Profiles, exact
 
 
-def test_all_keys_are_always_there():
+def test_a_view_always_has_all_roots():
     profile = new_profile("p", 100)
     assert exact(profile_view(profile, fold(profile))) == exact(
         {
@@ -27,24 +27,24 @@ def test_all_keys_are_always_there():
     )
 
 
-def test_segments_are_those_by_hand_and_those_by_condition():
+def test_the_segments_of_a_view_are_manual_and_conditional_ones():
     profile, _ = apply_operations(new_profile("p", 1), "p", [Add(("segments",), "vip"), Add(("segments",), "new")], 5)
     profile = msgspec.structs.replace(profile, conditional=("big", "vip"))
     assert exact(profile_view(profile, fold(profile))["segments"]) == exact(Members(("big", "new", "vip")))
 
 
 def test_ids_and_times_are_those_of_all_parts():
-    people = People("AB")
-    people.commit("B", [Set(("traits", "x"), 1)], 50)
-    people.merge("A", "B", "k")
-    view = profile_view(people.of("B"), people.read("B"))
+    profiles = Profiles("AB")
+    profiles.commit("B", [Set(("traits", "x"), 1)], 50)
+    profiles.merge("A", "B", "k")
+    view = profile_view(profiles.of("B"), profiles.read("B"))
     assert (view["id"], view["ids"], view["metadata"]["updated"]) == ("A", ["A", "B"], 50)
 
 
-def test_a_tombstone_has_nothing_to_show():
-    people = People("AB")
-    people.merge("A", "B", "k")
-    stone = people.documents["B"]
+def test_the_view_of_a_tombstone_is_empty():
+    profiles = Profiles("AB")
+    profiles.merge("A", "B", "k")
+    stone = profiles.documents["B"]
     assert profile_view(stone, fold(stone))["metadata"]["updated"] == stone.created
 
 
@@ -59,7 +59,7 @@ def test_a_tombstone_has_nothing_to_show():
         pytest.param(Add(("segments",), "new"), "segments", Members(("new", "vip")), id="another segment"),
     ],
 )
-def test_a_root_stays_when_it_is_changed(op, root, value):
+def test_a_root_stays_when_an_operation_empties_it(op, root, value):
     profile, _ = apply_operations(new_profile("p", 1), "p", [Set(("pii", "email"), "x"), Add(("segments",), "vip")], 5)
     before = profile_view(profile, fold(profile))
     after = change_view(before, op)

@@ -1,4 +1,4 @@
-"""Counters over time: whatever is merged and set apart, a window has what was counted under the ids that are one."""
+"""Counters over time: after any merges and unmerges a window counts what all ids of the profile counted."""
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,7 @@ from engine.profile.operations import Count, Refused
 from engine.profile.profile_view import profile_view
 from engine.profile.tally import MAX_COUNTERS
 from tests.engine.profile.histories import examples, joins
-from tests.engine.profile.profiles import People
+from tests.engine.profile.profiles import Profiles
 
 IDS = "ABC"
 NOON = 1_714_564_800_000  # 2024-05-01T12:00:00Z
@@ -31,28 +31,28 @@ counts = st.lists(
 
 
 class Counting:
-    """People who count, and a list of all that they did."""
+    """Profiles whose events are counted, and a list of all counts as the expectation."""
 
     def __init__(self):
-        self.people = People(IDS)
+        self.profiles = Profiles(IDS)
         self.clock = NOON
         self.done = []
 
     def play(self, history):
         for id, later, name, by in history:
             self.clock += later
-            self.people.commit(id, [Count(name, by, self.clock)], self.clock)
+            self.profiles.commit(id, [Count(name, by, self.clock)], self.clock)
             self.done.append((id, name, self.clock, by))
 
     def expected(self, id, name, window):
-        together = connected(self.people.of(id).links, id)
+        together = connected(self.profiles.of(id).links, id)
         width = grain_of(window).width
         first = (self.clock - window) // width
         return sum(by for who, what, at, by in self.done if who in together and what == name and at // width >= first)
 
     def check(self):
         for id in IDS:
-            tallies = self.people.read(id).get("counters", {})
+            tallies = self.profiles.read(id).get("counters", {})
             for name in "nm":
                 for window in WINDOWS:
                     assert counted(tallies.get(name, {}), window, self.clock) == self.expected(id, name, window)
@@ -60,18 +60,18 @@ class Counting:
 
 @examples(150)
 @given(counts, joins(IDS, 2), counts, joins(IDS, 1), counts)
-def test_counts_of_merged_profiles_add_up_and_are_given_back(past, steps, between, again, later):
+def test_counts_of_merged_profiles_add_up_and_separate_again_when_they_are_unmerged(past, links, between, again, later):
     counting = Counting()
     counting.play(past)
-    for left, right, cause in steps:
-        counting.people.merge(left, right, cause)
+    for left, right, cause in links:
+        counting.profiles.merge(left, right, cause)
     counting.check()
     counting.play(between)
     counting.check()
-    counting.people.unmerge(*steps[0])
+    counting.profiles.unmerge(*links[0])
     counting.check()
     for left, right, cause in again:
-        counting.people.merge(left, right, cause)
+        counting.profiles.merge(left, right, cause)
     counting.play(later)
     counting.check()
 

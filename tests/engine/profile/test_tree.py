@@ -11,7 +11,7 @@ from engine.profile.tree import change, look
 from engine.profile.value import ABSENT, COUNT_LIMIT
 from tests.engine.profile.histories import examples, logs
 from tests.engine.profile.profiles import exact
-from tests.engine.profile.reference import Unfit, plainly
+from tests.engine.profile.reference import Unfit, apply_plainly
 
 AGE, ZIP = ("traits", "age"), ("traits", "address", "zip")
 
@@ -93,19 +93,19 @@ def test_a_full_set_takes_no_more():
         change(full, Add(("s",), "x"))
 
 
-def test_the_oldest_of_a_full_list_go():
+def test_a_full_list_drops_its_oldest_elements():
     full = {"l": list(range(LIST_CAP))}
     assert change(full, Append(("l",), "x"))["l"] == [*range(1, LIST_CAP), "x"]
 
 
-def test_what_an_operation_does_not_touch_is_shared():
+def test_an_operation_shares_the_values_that_it_does_not_change():
     view = {"traits": {"age": 1, "address": {"zip": 2}}, "pii": {"email": "a@b.example"}}
     after = change(view, Set(AGE, 2))
     assert after["pii"] is view["pii"]
     assert after["traits"]["address"] is view["traits"]["address"]
 
 
-def test_what_changes_nothing_gives_the_view_itself():
+def test_an_operation_without_effect_returns_the_view_itself():
     view = {"traits": {"age": 1}}
     assert change(view, Unset(ZIP)) is view
     assert change(view, Remove(ZIP, "a")) is view
@@ -122,19 +122,19 @@ def test_what_changes_nothing_gives_the_view_itself():
     ],
     ids=["there", "not there", "below a value", "null", "below null"],
 )
-def test_a_look_finds_values_absence_and_null(path, found):
+def test_look_returns_values_absence_and_null(path, found):
     assert look({"a": {"b": 1}, "n": None}, path) is found
 
 
 @examples(250)
 @given(logs("A", most=14, unit=3))
-def test_a_view_changes_like_a_plain_dictionary_and_is_never_changed_itself(log):
+def test_a_view_changes_like_a_plain_dictionary_and_never_in_place(log):
     view: dict = {}
     for _, _, ops in log:
         for op in ops:
             frozen = copy.deepcopy((view, op))
             try:
-                expected = plainly(view, op)
+                expected = apply_plainly(view, op)
             except Unfit:
                 with pytest.raises(Refused):
                     change(view, op)

@@ -1,10 +1,10 @@
-"""What kinds of values there are, and in which form they are kept."""
+"""The kinds of values, and the form in which they are stored."""
 
 import pytest
 
 from engine.profile.document import LIST_CAP, SET_CAP, Members
 from engine.profile.operations import Refused
-from engine.profile.value import ABSENT, dotted, kept, kind, member, members, place
+from engine.profile.value import ABSENT, dotted, kind, member, members, sorted_position, stored_value
 from tests.engine.profile.profiles import exact
 
 PATH = ("traits", "x")
@@ -23,7 +23,7 @@ PATH = ("traits", "x")
         (Members(), "a set"),
     ],
 )
-def test_a_kind_has_a_word(value, word):
+def test_every_kind_of_value_has_a_word(value, word):
     assert kind(value) == word
 
 
@@ -33,7 +33,7 @@ def test_members_are_sorted_by_kind_and_value():
     )
 
 
-def test_a_member_is_there_once():
+def test_a_set_has_each_member_once():
     assert exact(members([1, True, 1])) == exact(Members((True, 1)))
     assert members(["a", "b", "a"]) == ("a", "b")
 
@@ -48,8 +48,8 @@ def test_a_member_is_there_once():
         pytest.param(Members(), "a", (0, False), id="into nothing"),
     ],
 )
-def test_a_member_has_its_place(known, new, found):
-    assert place(known, new) == found
+def test_a_member_has_a_sorted_position(known, new, found):
+    assert sorted_position(known, new) == found
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_a_member_has_its_place(known, new, found):
         pytest.param(1.0, 1.0, id="a number stays as it is"),
     ],
 )
-def test_a_value_has_a_form_in_which_it_is_kept(value, form):
-    got = kept(value, PATH)
+def test_a_value_is_brought_into_its_stored_form(value, form):
+    got = stored_value(value, PATH)
     assert got is ABSENT if form is ABSENT else exact(got) == exact(form)
 
 
@@ -81,9 +81,9 @@ def test_a_value_has_a_form_in_which_it_is_kept(value, form):
     ],
     ids=["infinite", "not a number below", "too large", "too many members", "a list as member"],
 )
-def test_what_cannot_be_kept_is_refused(value, sentence):
+def test_a_value_that_cannot_be_stored_is_refused(value, sentence):
     with pytest.raises(Refused, match=f"^{sentence}$"):
-        kept(value, PATH)
+        stored_value(value, PATH)
 
 
 def test_only_a_member_that_fits_becomes_an_integer():
@@ -91,5 +91,5 @@ def test_only_a_member_that_fits_becomes_an_integer():
     assert type(member(3.0, PATH)) is int
 
 
-def test_a_path_is_shown_as_it_is_written():
+def test_a_path_is_shown_as_authors_write_it():
     assert dotted(("traits", "a.b", "c")) == "traits['a.b'].c"

@@ -6,7 +6,7 @@ from engine.profile.fold import fold
 from engine.profile.operations import Add, Append, Increment, Remove, Set, Unset
 from engine.profile.profile_view import profile_view
 from engine.profile.written_at import written_at
-from tests.engine.profile.profiles import People
+from tests.engine.profile.profiles import Profiles
 
 T = ("traits",)
 
@@ -39,32 +39,32 @@ def at(profile, *names):
     pytest.param([], ("tier",), None, id="never"),
     pytest.param([(10, Set((*T, "tier_of"), 1))], ("tier",), None, id="a longer name"),
 ])  # fmt: skip
-def test_it_is_the_time_of_the_last_write(done, path, time):
+def test_written_at_is_the_time_of_the_last_write(done, path, time):
     profile = new_profile("p", 1)
     for now, op in done:
         profile, _ = apply_operations(profile, "p", [op], now)
     assert at(profile, *path) == time
 
 
-def test_what_the_unit_has_done_is_as_new_as_its_commit():
+def test_a_write_of_the_current_unit_has_the_time_of_its_commit():
     profile, _ = apply_operations(new_profile("p", 1), "p", [Set((*T, "a"), 1)], 2000)
     op = Set((*T, "b"), 1)
     after, time = apply_operations(profile, "p", [op], 1000)
-    seen = scope_of(after) | {"stored_profile": profile, "operations": (op,)}
-    assert written_at(seen, (*T, "b")) == time == 2001
-    assert written_at(seen, (*T, "a")) == 2000
-    assert written_at(seen, T) == 2001
+    scope = scope_of(after) | {"stored_profile": profile, "operations": (op,)}
+    assert written_at(scope, (*T, "b")) == time == 2001
+    assert written_at(scope, (*T, "a")) == 2000
+    assert written_at(scope, T) == 2001
 
 
-def test_of_merged_profiles_the_newest_time_counts():
-    people = People("AB")
-    people.commit("A", [Set((*T, "tier"), "gold")], 50)
-    people.commit("B", [Set((*T, "tier"), "silver")], 60)
-    people.merge("A", "B", "k")
-    assert at(people.of("A"), "tier") == 60
-    people.unmerge("A", "B", "k")
-    assert at(people.of("A"), "tier") == 50
+def test_written_at_is_the_newest_time_in_merged_profiles():
+    profiles = Profiles("AB")
+    profiles.commit("A", [Set((*T, "tier"), "gold")], 50)
+    profiles.commit("B", [Set((*T, "tier"), "silver")], 60)
+    profiles.merge("A", "B", "k")
+    assert at(profiles.of("A"), "tier") == 60
+    profiles.unmerge("A", "B", "k")
+    assert at(profiles.of("A"), "tier") == 50
 
 
-def test_nobody_has_written_anything():
+def test_without_a_profile_nothing_was_written():
     assert written_at({"profile": None, "now": 5}, (*T, "tier")) is None
