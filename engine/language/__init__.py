@@ -1,6 +1,7 @@
-"""What an author's values mean: paths, expressions, templates, JSONPath.
+"""The language of values in flow files: paths, expressions, templates, JSONPath.
 
 `expression` compiles conditions and expressions, `value` whole values with templates and JSONPaths, `path` dotted keys.
-On the way: text -> `tokens` -> Jinja's tree (`parser`) -> our own `tree`, by an allow-list (`checker`) -> closures
-(`compiler`) that read a `scope` at their `leaves`. `signs` says what the signs mean, `functions` what can be called.
+The stages: text -> `tokens` -> Jinja's tree (`parser`) -> our own `tree`, by an allow-list (`checker`) -> closures
+(`compiler`), whose leaves read a scope (`readers`). `operators` implements the operators, `functions` lists the filters
+and functions.
 """

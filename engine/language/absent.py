@@ -1,4 +1,4 @@
-"""What is not there, and what cannot be used."""
+"""The value of a missing path, and the errors of values that a node cannot use."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ class Absence:
     def __bool__(self) -> bool:
         return False
 
-    def __reduce__(self) -> str:  # copying and pickling give the one instance
+    def __reduce__(self) -> str:  # copying and unpickling return the one instance
         return "ABSENT"
 
 
@@ -22,7 +22,7 @@ ABSENT: Final = Absence()
 
 
 class Unusable(Exception):
-    """A value that a node cannot go on with: the node leaves by `failed`, with this reason."""
+    """A value that a node cannot use: the node leaves by `failed`, with this reason."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -30,7 +30,7 @@ class Unusable(Exception):
 
 
 class Absent(Unusable):
-    """Something needed is absent or null. `path` is what was read, as the author would write it."""
+    """A required value is absent or null. `path` is the path or expression, as the author would write it."""
 
     def __init__(self, path: str, state: str = "absent") -> None:
         super().__init__(f"`{path}` is {state}")

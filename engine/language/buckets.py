@@ -1,9 +1,9 @@
-"""Counts over time: a counter is a map of buckets, and a window asks for what lies in the newest of them.
+"""Counts over time: a counter is a map of buckets, and a window sums the newest of them.
 
-A bucket is a minute, an hour or a day (UTC), written as the beginning of an ISO time: `2024-05-01T12:03`,
-`2024-05-01T12`, `2024-05-01`. What is counted goes to a minute. Minutes grow together into hours and hours into days
-once no window asks for them more finely, and days go once no window reaches them. So growing together changes no
-count, and it does not matter when it is done, or whether it is before or after counters are added up.
+A bucket is a minute, an hour or a day (UTC), named by the start of an ISO time: `2024-05-01T12:03`, `2024-05-01T12`,
+`2024-05-01`. Every count goes to the bucket of its minute. Compacting adds minutes up to hours and hours to days once
+no window needs the finer buckets, and drops days once no window reaches them. So compacting changes no count, whenever
+it is done, and whether counters of several parts are added up before or after it.
 """
 
 from collections.abc import Mapping
@@ -27,9 +27,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Grain(Struct, frozen=True):
-    """One size of bucket. Windows up to `longest` are counted in it; it is kept for `kept`.
+    """One size of bucket. Windows of up to `longest` are counted in such buckets, which are kept for `kept`.
 
-    The difference is how much the clocks of processes may differ.
+    The difference between the two allows for clocks of processes that differ.
     """
 
     width: int  # ms
@@ -48,31 +48,33 @@ MAX_WINDOW_MS: Final = GRAINS[-1].longest
 
 
 def check_window(window: int) -> None:
-    """Raise `ValueError` when nothing can be counted over `window` (ms)."""
+    """Raise `ValueError` when `window` (ms) is too short or too long to be counted."""
     if not MIN_WINDOW_MS <= window <= MAX_WINDOW_MS:
         raise ValueError(f"a window is from {show_duration(MIN_WINDOW_MS)} to {show_duration(MAX_WINDOW_MS)} long")
 
 
 def counted(buckets: Buckets, window: int, now: int) -> Number:
-    """How much was counted in the last `window` ms: all of it, and at most one bucket's width more."""
+    """Return the sum of the last `window` ms before `now` (ms): complete, plus at most one bucket's width."""
     first = key(now - window, grain_of(window))
-    return total([amount for name, amount in buckets.items() if name >= first])  # a finer one begins with a coarser
+    return total([amount for name, amount in buckets.items() if name >= first])  # a finer name extends a coarser one
 
 
 def next_change(buckets: Buckets, window: int, now: int) -> int | None:
-    """When `counted` changes next if nothing more is counted; None when it will not."""
+    """Return when (ms) `counted` changes next if nothing more is counted; None when it will not change."""
     grain = grain_of(window)
     first = key(now - window, grain)
-    left = [name for name in buckets if name >= first]
-    return begins(min(left)[: grain.length]) + grain.width + window if left else None
+    counted_names = [name for name in buckets if name >= first]
+    if not counted_names:
+        return None
+    return start_of(min(counted_names)[: grain.length]) + grain.width + window
 
 
 def compacted(buckets: Buckets) -> dict[str, Number]:
-    """The buckets compacted together where no window asks for them more finely, without those that are over.
+    """Return the buckets added up to coarser ones where no window needs finer ones, without those out of reach.
 
-    The newest bucket says what time it is, so it gives the same whenever it is done, and how often.
+    The newest bucket serves as the current time, so the result is the same whenever and however often this is done.
     """
-    newest = begins(max(buckets))
+    newest = start_of(max(buckets))
     minute, hour, day = [key(newest - grain.kept, grain) for grain in GRAINS]
     kept: dict[str, Number] = {}
     for name, amount in buckets.items():
@@ -87,22 +89,22 @@ def compacted(buckets: Buckets) -> dict[str, Number]:
 
 
 def grain_of(window: int) -> Grain:
-    """The finest grain in which a window is counted."""
+    """Return the finest grain in which a window (ms) is counted."""
     return next((grain for grain in GRAINS if window <= grain.longest), GRAINS[-1])
 
 
 def key(moment: int, grain: Grain = GRAINS[0]) -> str:
-    """The bucket that a moment (ms) lies in."""
+    """Return the name of the bucket of a moment (ms)."""
     return _minute(moment // MINUTE_MS)[: grain.length]
 
 
-def begins(key: str) -> int:
-    """When a bucket begins (ms)."""
+def start_of(key: str) -> int:
+    """Return the time (ms) at which a bucket starts."""
     return (datetime.fromisoformat(key).replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def total(numbers: list[Number]) -> Number:
-    """A sum that does not depend on the order of its terms. Integers stay integers."""
+    """Return a sum that does not depend on the order of its terms. The sum of integers is an integer."""
     for number in numbers:
         if type(number) is float:
             return fsum(numbers)

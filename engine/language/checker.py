@@ -1,4 +1,4 @@
-"""Jinja's tree -> our tree, by an allow-list: what is not named here is refused, with its place."""
+"""Jinja's tree -> our tree, by an allow-list: every node that is not listed here is refused, with its position."""
 
 import re
 from collections.abc import Callable
@@ -44,14 +44,14 @@ from engine.language.tree import (
 )
 from engine.problem import ProblemError, did_you_mean
 
-DEPTH_CAP = 50  # parts within parts
+DEPTH_CAP = 50  # levels of nested parts
 _HYPHENATED = re.compile(r"\w+(?:-\w+)+")
 _SIGNS = {nodes.Add: "+", nodes.Sub: "-", nodes.Mul: "*", nodes.Div: "/", nodes.FloorDiv: "//", nodes.Mod: "%"}
 _NO_NONE = "write `is none` (absent or null) or `is not defined` (absent)"
 
 
 def check(parsed: Parsed, roots: frozenset[str]) -> Tree:
-    """The tree of an expression that may read `roots`; raises `ProblemError`."""
+    """Return the tree of an expression that may read `roots`. Raises `ProblemError`."""
     return _Checker(parsed, roots).check(parsed.top)
 
 
@@ -106,7 +106,7 @@ class _Checker:
         if name in FUNCTIONS or name in FILTERS:
             usage = FUNCTIONS.get(name, FILTERS.get(name))
             return refusal(UNKNOWN_ROOT, f"`{name}` is a function", at, f"write `{cast(Function, usage).usage}`")
-        remedy = hints.HOMES.get(name) or hints.WORDS.get(name)
+        remedy = hints.NO_ROOTS.get(name) or hints.WORDS.get(name)
         if remedy is None:
             remedy = did_you_mean(name, self.roots)
             if not remedy.startswith("did"):
@@ -121,20 +121,20 @@ class _Checker:
         if isinstance(node.arg, nodes.Slice):
             raise refusal(NOT_ALLOWED, "there are no slices", self.span(node), "write `value | slice(start, end)`")
         if isinstance(node.arg, nodes.Tuple):
-            raise refusal(BAD_PATH, "brackets hold one key or index", self.span(node))
+            raise refusal(BAD_PATH, "brackets take one key or index", self.span(node))
         of, key, at = self.check(node.node), self.check(node.arg), self.span(node)
         if not isinstance(key, Constant):
             return Lookup(at, of, key)
         if isinstance(key.value, str) or type(key.value) is int:
             return self._below(of, key.value, at)
-        raise refusal(BAD_PATH, "brackets hold a text (a key) or a whole number (an index)", self.span(node.arg))
+        raise refusal(BAD_PATH, "brackets take a text (a key) or a whole number (an index)", self.span(node.arg))
 
     def _below(self, of: Tree, key: str | int, at: Span) -> Tree:
         if isinstance(of, Path):
             return Path(at, (*of.path, key))
         return Lookup(at, of, Constant(at, key))
 
-    # Signs
+    # Operators
 
     def _arithmetic(self, node: nodes.BinExpr) -> Tree:
         sign = _SIGNS[type(node)]
@@ -143,7 +143,7 @@ class _Checker:
         return Arithmetic(self.span(node), sign, self.check(node.left), self.check(node.right))
 
     def _check_hyphen(self, node: nodes.BinExpr) -> None:
-        """`nodes.big-spender.out` is a subtraction; say so when its right side makes no sense."""
+        """Refuse a subtraction such as `nodes.big-spender.out` whose right side is no value, and explain the hyphen."""
         right: nodes.Node | None = node.right
         while isinstance(right, nodes.Getattr | nodes.Getitem | nodes.Filter | nodes.Call):
             right = right.node
@@ -152,15 +152,15 @@ class _Checker:
         unknown = isinstance(right, nodes.Name) and right.name not in self.roots
         if not (touching and unknown and isinstance(node.left, nodes.Getattr)):
             return
-        found = _HYPHENATED.match(self.text, end - len(node.left.attr))
+        match = _HYPHENATED.match(self.text, end - len(node.left.attr))
         left = self.check(node.left.node)
-        if found is None or not isinstance(left, Path):
+        if match is None or not isinstance(left, Path):
             return
         raise refusal(
             UNKNOWN_ROOT,
-            f"the hyphen in `{found[0]}` is a minus here",
-            found.span(),
-            f"a name with a hyphen stands in quoted brackets: `{show_path(left.path)}['{found[0]}']`",
+            f"the hyphen in `{match[0]}` is a minus here",
+            match.span(),
+            f"write a name with a hyphen in quoted brackets: `{show_path(left.path)}['{match[0]}']`",
         )
 
     def _negative(self, node: nodes.Neg) -> Tree:
@@ -248,10 +248,11 @@ class _Checker:
     def _call(self, function: Function, node: nodes.Filter | nodes.Call, at: Span, *piped: Tree) -> Tree:
         unnamed = node.dyn_args or node.dyn_kwargs
         if unnamed is not None:
-            raise refusal(NOT_ALLOWED, "arguments stand one by one", self.span(unnamed))
-        given = len(node.args)
-        if given < function.least or (function.most is not None and given > function.most):
-            message = f"`{function.name}` takes {_arguments(function)}, not {given}"
+            raise refusal(NOT_ALLOWED, "`*` and `**` arguments are not allowed", self.span(unnamed))
+        count = len(node.args)
+        most = function.max_arguments
+        if count < function.min_arguments or (most is not None and count > most):
+            message = f"`{function.name}` takes {_arguments(function)}, not {count}"
             raise refusal(UNKNOWN_FUNCTION, message, at, f"write `{function.usage}`")
         where = self.span(node)
         if function.derives:
@@ -279,8 +280,8 @@ class _Checker:
         texts = []
         for argument in node.args:
             if not isinstance(argument, nodes.Const) or not isinstance(argument.value, str):
-                told = f"what `{function.name}` is about stands in quotes, written out"
-                raise refusal(BAD_PATTERN, told, self.span(argument), f"write `{function.usage}`")
+                message = f"`{function.name}` takes only quoted text, no computed values"
+                raise refusal(BAD_PATTERN, message, self.span(argument), f"write `{function.usage}`")
             texts.append(argument.value)
         try:
             return Derivation(self.span(node), function.name, function.call(*texts))
@@ -288,7 +289,7 @@ class _Checker:
             raise refusal(BAD_PATTERN, str(error), self.span(node)) from None
 
     def _tuple(self, node: nodes.Tuple) -> Tree:
-        raise refusal(NOT_ALLOWED, "a list stands in square brackets", self.span(node), "write `[a, b]`")
+        raise refusal(NOT_ALLOWED, "a list is written in square brackets", self.span(node), "write `[a, b]`")
 
     _CHECKS: ClassVar[dict[type[nodes.Node], Callable[["_Checker", Any], Tree]]] = {
         nodes.Const: _constant,
@@ -314,8 +315,9 @@ class _Checker:
 
 
 def _arguments(function: Function) -> str:
-    if function.most is None:
-        return f"at least {function.least} arguments"
-    if function.least != function.most:
-        return f"{function.least} to {function.most} arguments"
-    return f"{function.least} argument{'s' * (function.least != 1)}"
+    least, most = function.min_arguments, function.max_arguments
+    if most is None:
+        return f"at least {least} arguments"
+    if least != most:
+        return f"{least} to {most} arguments"
+    return f"{least} argument{'s' * (least != 1)}"

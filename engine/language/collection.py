@@ -88,10 +88,10 @@ def ordered(value: Any) -> list[Any]:
 
 def unique(value: Any) -> list[Any]:
     """The list without repeats, in the order of first appearance."""
-    found: dict[Any, Any] = {}
+    by_identity: dict[Any, Any] = {}
     for item in need_list(value, "unique"):
-        found.setdefault(_identity(item), item)
-    return list(found.values())
+        by_identity.setdefault(_identity(item), item)
+    return list(by_identity.values())
 
 
 def keys(value: Any) -> list[str]:
@@ -123,7 +123,7 @@ def _of_one_kind(value: Any, name: str) -> list[Any] | tuple[Any, ...]:
 
 
 def _identity(item: Any) -> Any:
-    """A key that equal items share: `true` is not 1, lists and objects go by their contents."""
+    """Return a key that equal items share. `true` is not 1; lists and objects are compared by their contents."""
     if item is None or isinstance(item, str | bool) or is_number(item):
         return isinstance(item, bool), item
     try:

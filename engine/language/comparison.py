@@ -1,9 +1,9 @@
-"""Comparisons as closures, with short ways for what authors write most: something against a literal."""
+"""Comparisons as closures, with fast ones for the most frequent case, a comparison with a literal."""
 
 from collections.abc import Callable
 from typing import Any
 
-from engine.language.operators import COMPARE, HOLDERS, is_number
+from engine.language.operators import COMPARE, CONTAINERS, is_number
 from engine.language.readers import Evaluate
 from engine.language.tree import Constant, Tree
 
@@ -11,27 +11,30 @@ Operand = tuple[Evaluate, Tree]
 
 
 def compare(left: Operand, sign: str, right: Operand) -> Evaluate:
-    """`left sign right`."""
-    short = None
+    """Return the closure of `left sign right`."""
+    fast = None
     if isinstance(right[1], Constant):
-        short = _to_literal(left[0], sign, right[1].value)
+        fast = _to_literal(left[0], sign, right[1].value)
     elif isinstance(left[1], Constant) and isinstance(left[1].value, str):
-        short = _of_literal(left[1].value, sign, right[0])
-    if short is not None:
-        return short
+        fast = _of_literal(left[1].value, sign, right[0])
+    if fast is not None:
+        return fast
     first, second, holds = left[0], right[0], COMPARE[sign]
-    return lambda seen: holds(first(seen), second(seen))
+    return lambda context: holds(first(context), second(context))
 
 
 def chain(operands: list[Operand], signs: list[str]) -> Evaluate:
-    """`a < b < c`: every neighbouring pair holds. Each operand is evaluated once, those after a failure never."""
+    """Return the closure of `a < b < c`: every neighbouring pair must hold.
+
+    Each operand is evaluated at most once, and none after the first pair that does not hold.
+    """
     first = operands[0][0]
     rest = [(COMPARE[sign], evaluate) for sign, (evaluate, _) in zip(signs, operands[1:], strict=True)]
 
-    def every_pair(seen: Any) -> bool:
-        left = first(seen)
+    def every_pair(context: Any) -> bool:
+        left = first(context)
         for holds, evaluate in rest:
-            right = evaluate(seen)
+            right = evaluate(context)
             if not holds(left, right):
                 return False
             left = right
@@ -51,53 +54,53 @@ def _to_literal(evaluate: Evaluate, sign: str, literal: Any) -> Evaluate | None:
 
 
 def _of_literal(text: str, sign: str, evaluate: Evaluate) -> Evaluate | None:
-    """`'text' in ...`: the item of a list, the part of a text, the key of an object."""
+    """Return the closure of `'text' in ...` or `'text' not in ...`; None for other operators."""
 
-    def within(seen: Any) -> bool:
-        held = evaluate(seen)
-        return isinstance(held, HOLDERS) and text in held
+    def within(context: Any) -> bool:
+        container = evaluate(context)
+        return isinstance(container, CONTAINERS) and text in container
 
-    def without(seen: Any) -> bool:
-        held = evaluate(seen)
-        return not (isinstance(held, HOLDERS) and text in held)
+    def without(context: Any) -> bool:
+        container = evaluate(context)
+        return not (isinstance(container, CONTAINERS) and text in container)
 
     return {"in": within, "notin": without}.get(sign)
 
 
-# Python's own signs mean the same as ours here, once booleans are kept from being numbers. Absent equals no literal.
+# Python's operators mean the same as ours here, once booleans are excluded from numbers. ABSENT equals no literal.
 
-_Short = Callable[[Evaluate, Any], Evaluate]
+_FromLiteral = Callable[[Evaluate, Any], Evaluate]
 
-_TO_TEXT: dict[str, _Short] = {
-    "eq": lambda evaluate, text: lambda seen: bool(evaluate(seen) == text),
-    "ne": lambda evaluate, text: lambda seen: bool(evaluate(seen) != text),
+_TO_TEXT: dict[str, _FromLiteral] = {
+    "eq": lambda evaluate, text: lambda context: bool(evaluate(context) == text),
+    "ne": lambda evaluate, text: lambda context: bool(evaluate(context) != text),
 }
 
-_TO_TEXTS: dict[str, _Short] = {
-    "in": lambda evaluate, texts: lambda seen: evaluate(seen) in texts,
-    "notin": lambda evaluate, texts: lambda seen: evaluate(seen) not in texts,
+_TO_TEXTS: dict[str, _FromLiteral] = {
+    "in": lambda evaluate, texts: lambda context: evaluate(context) in texts,
+    "notin": lambda evaluate, texts: lambda context: evaluate(context) not in texts,
 }
 
 
 def _equals(evaluate: Evaluate, number: Any) -> Evaluate:
-    def equals(seen: Any) -> bool:
-        value = evaluate(seen)
+    def equals(context: Any) -> bool:
+        value = evaluate(context)
         return type(value) is not bool and bool(value == number)
 
     return equals
 
 
 def _differs(evaluate: Evaluate, number: Any) -> Evaluate:
-    def differs(seen: Any) -> bool:
-        value = evaluate(seen)
+    def differs(context: Any) -> bool:
+        value = evaluate(context)
         return type(value) is bool or bool(value != number)
 
     return differs
 
 
 def _above(evaluate: Evaluate, number: Any) -> Evaluate:
-    def above(seen: Any) -> bool:
-        value = evaluate(seen)
+    def above(context: Any) -> bool:
+        value = evaluate(context)
         kind = type(value)
         return (kind is int or kind is float) and value > number
 
@@ -105,8 +108,8 @@ def _above(evaluate: Evaluate, number: Any) -> Evaluate:
 
 
 def _at_least(evaluate: Evaluate, number: Any) -> Evaluate:
-    def at_least(seen: Any) -> bool:
-        value = evaluate(seen)
+    def at_least(context: Any) -> bool:
+        value = evaluate(context)
         kind = type(value)
         return (kind is int or kind is float) and value >= number
 
@@ -114,8 +117,8 @@ def _at_least(evaluate: Evaluate, number: Any) -> Evaluate:
 
 
 def _below(evaluate: Evaluate, number: Any) -> Evaluate:
-    def below(seen: Any) -> bool:
-        value = evaluate(seen)
+    def below(context: Any) -> bool:
+        value = evaluate(context)
         kind = type(value)
         return (kind is int or kind is float) and value < number
 
@@ -123,15 +126,15 @@ def _below(evaluate: Evaluate, number: Any) -> Evaluate:
 
 
 def _at_most(evaluate: Evaluate, number: Any) -> Evaluate:
-    def at_most(seen: Any) -> bool:
-        value = evaluate(seen)
+    def at_most(context: Any) -> bool:
+        value = evaluate(context)
         kind = type(value)
         return (kind is int or kind is float) and value <= number
 
     return at_most
 
 
-_TO_NUMBER: dict[str, _Short] = {
+_TO_NUMBER: dict[str, _FromLiteral] = {
     "eq": _equals,
     "ne": _differs,
     "gt": _above,

@@ -1,10 +1,10 @@
 """Our tree -> closures.
 
-A closure takes what its leaves take, and gives a value or ABSENT, or raises `Unusable`. Three demands are made on a
-part: its `value` (ABSENT may come), that it be `present` (null may come), that it be `filled` (neither may).
-A comparison's operands are asked for their value, and one that cannot be had for absence is ABSENT.
+A closure takes the context that its leaves take (`readers`), and returns a value or ABSENT, or raises `Unusable`. A
+part is compiled for one of three demands: its `value` (may be ABSENT), `present` (may be null) or `filled` (neither).
+The operands of a comparison are compiled by `operand`: an operand that raises `Absent` is ABSENT.
 
-In a condition (`lenient`) whatever is true or false swallows `Unfit` and is false.
+In a condition (`lenient`) a comparison, test or truth value that raises `Unfit` is false.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ from engine.language.tree import (
 )
 
 Demand = Callable[[Tree], Evaluate]
-_CONDUITS = (Choice, Default, Some, Every)  # their value is one of their parts'
+_CONDUITS = (Choice, Default, Some, Every)  # whose value is that of one of their parts
 _NEVER_RAISE = (Constant, Path, Derivation)
 _MAYBE_ABSENT = (Lookup, Call, Derivation)
 
@@ -50,11 +50,11 @@ class Compiler:
         self.lenient = lenient
 
     def value(self, tree: Tree) -> Evaluate:
-        """The part's value; ABSENT when it is absent."""
+        """Compile a part to its value; ABSENT when it is absent."""
         return self._make(tree, self.value)
 
     def present(self, tree: Tree) -> Evaluate:
-        """The part's value; `Absent` is raised when it is absent."""
+        """Compile a part to its value; the closure raises `Absent` when it is absent."""
         if isinstance(tree, Path):
             return self.leaves.need(tree.path, show_path(tree.path))
         if isinstance(tree, _CONDUITS):
@@ -63,15 +63,15 @@ class Compiler:
         return needed(evaluate, self._source(tree)) if isinstance(tree, _MAYBE_ABSENT) else evaluate
 
     def filled(self, tree: Tree) -> Evaluate:
-        """The part's value; `Absent` is raised when it is absent or null."""
+        """Compile a part to its value; the closure raises `Absent` when it is absent or null."""
         if isinstance(tree, _CONDUITS):
             return self._make(tree, self.filled)
         if isinstance(tree, Constant) and tree.value is not None:
             return self.value(tree)
         evaluate, text = self.present(tree), self._source(tree)
 
-        def fill(seen: Any) -> Any:
-            value = evaluate(seen)
+        def fill(context: Any) -> Any:
+            value = evaluate(context)
             if value is None:
                 raise Absent(text, "null")
             return value
@@ -79,21 +79,21 @@ class Compiler:
         return fill
 
     def operand(self, tree: Tree) -> Evaluate:
-        """The part's value where absence is handled by rule: ABSENT when it cannot be had for absence."""
+        """Compile a part whose absence is no failure: its value, or ABSENT in place of raising `Absent`."""
         evaluate = self.value(tree)
         if isinstance(tree, _NEVER_RAISE):
             return evaluate
 
-        def spare(seen: Any) -> Any:
+        def absent_or_value(context: Any) -> Any:
             try:
-                return evaluate(seen)
+                return evaluate(context)
             except Absent:
                 return ABSENT
 
-        return spare
+        return absent_or_value
 
     def truth(self, tree: Tree) -> Evaluate:
-        """Whether the part is true: absent, null, zero and what is empty is not."""
+        """Compile a part to true or false. Absent, null, zero and empty values are false."""
         match tree:
             case Comparison() | Negation() | Presence():
                 return self.value(tree)
@@ -103,12 +103,12 @@ class Compiler:
                 return _any([self.truth(part) for part in parts])
             case Constant() | Path() | Derivation():
                 evaluate = self.value(tree)
-                return lambda seen: bool(evaluate(seen))
+                return lambda context: bool(evaluate(context))
         evaluate, swallowed = self.value(tree), Unusable if self.lenient else Absent
 
-        def is_true(seen: Any) -> bool:
+        def is_true(context: Any) -> bool:
             try:
-                return bool(evaluate(seen))
+                return bool(evaluate(context))
             except swallowed:
                 return False
 
@@ -123,23 +123,23 @@ class Compiler:
         return " ".join(self.text[tree.at[0] : tree.at[1]].split())
 
     def _guarded(self, evaluate: Evaluate, *parts: Tree) -> Evaluate:
-        """In a condition: false where a part does not fit."""
+        """In a condition, return a closure that is false where `evaluate` raises `Unfit`; else return `evaluate`."""
         if not self.lenient or all(isinstance(part, _NEVER_RAISE) for part in parts):
             return evaluate
 
-        def guard(seen: Any) -> Any:
+        def guard(context: Any) -> Any:
             try:
-                return evaluate(seen)
+                return evaluate(context)
             except Unfit:
                 return False
 
         return guard
 
-    # One maker per kind of part. `arm` is the demand on what may become the value itself.
+    # One maker per kind of part. `arm` is the demand on those parts whose value may become the value of the whole.
 
     def _constant(self, tree: Constant, arm: Demand) -> Evaluate:
         value = tree.value
-        return lambda seen: value
+        return lambda context: value
 
     def _path(self, tree: Path, arm: Demand) -> Evaluate:
         return self.leaves.read(tree.path, show_path(tree.path))
@@ -150,22 +150,22 @@ class Compiler:
     def _lookup(self, tree: Lookup, arm: Demand) -> Evaluate:
         of, key = self.operand(tree.of), self.filled(tree.key)
 
-        def look_up(seen: Any) -> Any:
-            held, part = of(seen), key(seen)
+        def look_up(context: Any) -> Any:
+            container, part = of(context), key(context)
             if isinstance(part, str):
-                return held.get(part, ABSENT) if isinstance(held, dict) else ABSENT
-            if type(part) is int and isinstance(held, LISTS) and -len(held) <= part < len(held):
-                return held[part]
+                return container.get(part, ABSENT) if isinstance(container, dict) else ABSENT
+            if type(part) is int and isinstance(container, LISTS) and -len(container) <= part < len(container):
+                return container[part]
             return ABSENT
 
-        return self.leaves.noted(look_up, self._source(tree))
+        return self.leaves.recorded(look_up, self._source(tree))
 
     def _arithmetic(self, tree: Arithmetic, arm: Demand) -> Evaluate:
         left, right = self.filled(tree.left), self.filled(tree.right)
         calculate, source = ARITHMETIC[tree.sign], self._source(tree)
 
-        def evaluate(seen: Any) -> Any:
-            first, second = left(seen), right(seen)
+        def evaluate(context: Any) -> Any:
+            first, second = left(context), right(context)
             try:
                 return calculate(first, second)
             except Unfit as unfit:
@@ -174,7 +174,7 @@ class Compiler:
         return evaluate
 
     def _joined(self, tree: Joined, arm: Demand) -> Evaluate:
-        return joined([self.filled(part) for part in tree.parts])
+        return join_texts([self.filled(part) for part in tree.parts])
 
     def _comparison(self, tree: Comparison, arm: Demand) -> Evaluate:
         operands = [tree.first, *(part for _, part in tree.rest)]
@@ -191,37 +191,37 @@ class Compiler:
 
     def _negation(self, tree: Negation, arm: Demand) -> Evaluate:
         of = self.truth(tree.of)
-        return lambda seen: not of(seen)
+        return lambda context: not of(context)
 
     def _presence(self, tree: Presence, arm: Demand) -> Evaluate:
         of = self.operand(tree.of)
         if tree.test == "defined":
-            return self._guarded(lambda seen: of(seen) is not ABSENT, tree.of)
+            return self._guarded(lambda context: of(context) is not ABSENT, tree.of)
 
-        def is_none(seen: Any) -> bool:
-            value = of(seen)
+        def is_none(context: Any) -> bool:
+            value = of(context)
             return value is None or value is ABSENT
 
         return self._guarded(is_none, tree.of)
 
     def _choice(self, tree: Choice, arm: Demand) -> Evaluate:
         when, then, otherwise = self.truth(tree.when), arm(tree.then), arm(tree.otherwise)
-        return lambda seen: then(seen) if when(seen) else otherwise(seen)
+        return lambda context: then(context) if when(context) else otherwise(context)
 
     def _items(self, tree: Items, arm: Demand) -> Evaluate:
         parts = [self.present(part) for part in tree.parts]
-        return lambda seen: [part(seen) for part in parts]
+        return lambda context: [part(context) for part in parts]
 
     def _entries(self, tree: Entries, arm: Demand) -> Evaluate:
         pairs = [(key, self.present(part)) for key, part in tree.pairs]
-        return lambda seen: {key: part(seen) for key, part in pairs}
+        return lambda context: {key: part(context) for key, part in pairs}
 
     def _default(self, tree: Default, arm: Demand) -> Evaluate:
         of, fallback = self.operand(tree.of), arm(tree.fallback)
 
-        def fall_back(seen: Any) -> Any:
-            value = of(seen)
-            return fallback(seen) if value is ABSENT or value is None else value
+        def fall_back(context: Any) -> Any:
+            value = of(context)
+            return fallback(context) if value is ABSENT or value is None else value
 
         return fall_back
 
@@ -230,10 +230,10 @@ class Compiler:
         arguments = [self.filled(part) for part in tree.arguments]
         literal = () if tree.prepared is None else (tree.prepared,)
 
-        def evaluate(seen: Any) -> Any:
-            given = [argument(seen) for argument in arguments]
+        def evaluate(context: Any) -> Any:
+            values = [argument(context) for argument in arguments]
             try:
-                return call(*given, *literal)
+                return call(*values, *literal)
             except Unfit as unfit:
                 raise Unfit(f"{unfit.reason}, in `{source}`") from None
             except UnicodeError:
@@ -261,14 +261,14 @@ class Compiler:
     }
 
 
-def joined(parts: list[Evaluate]) -> Evaluate:
-    """The parts' values as one text."""
+def join_texts(parts: list[Evaluate]) -> Evaluate:
+    """Return a closure that joins the parts' values to one text. It raises `Unfit` beyond `TEXT_CAP` characters."""
 
-    def join(seen: Any) -> str:
+    def join(context: Any) -> str:
         texts = []
         size = 0
         for part in parts:
-            texts.append(as_text(part(seen)))
+            texts.append(as_text(part(context)))
             size += len(texts[-1])
             if size > TEXT_CAP:
                 return capped_text(None)
@@ -280,11 +280,11 @@ def joined(parts: list[Evaluate]) -> Evaluate:
 def _all(parts: list[Evaluate]) -> Evaluate:
     if len(parts) == 2:
         first, second = parts
-        return lambda seen: first(seen) and second(seen)
+        return lambda context: first(context) and second(context)
 
-    def every(seen: Any) -> bool:
+    def every(context: Any) -> bool:
         for part in parts:  # noqa: SIM110  # a generator costs as much as the parts
-            if not part(seen):
+            if not part(context):
                 return False
         return True
 
@@ -294,11 +294,11 @@ def _all(parts: list[Evaluate]) -> Evaluate:
 def _any(parts: list[Evaluate]) -> Evaluate:
     if len(parts) == 2:
         first, second = parts
-        return lambda seen: first(seen) or second(seen)
+        return lambda context: first(context) or second(context)
 
-    def some(seen: Any) -> bool:
+    def some(context: Any) -> bool:
         for part in parts:  # noqa: SIM110
-            if part(seen):
+            if part(context):
                 return True
         return False
 
@@ -306,13 +306,13 @@ def _any(parts: list[Evaluate]) -> Evaluate:
 
 
 def _last_of(parts: list[Evaluate], last: Evaluate, *, stop: bool) -> Evaluate:
-    """The first value whose truth is `stop`, or the last one; an absent or null one before it counts as false."""
+    """Return a closure for the first value whose truth is `stop`, else the last; absent and null become false."""
 
-    def evaluate(seen: Any) -> Any:
+    def evaluate(context: Any) -> Any:
         for part in parts:
-            value = part(seen)
+            value = part(context)
             if bool(value) is stop:
                 return False if value is ABSENT or value is None else value
-        return last(seen)
+        return last(context)
 
     return evaluate

@@ -1,4 +1,4 @@
-"""Functions that work out something from what the scope holds, by the literal texts in their brackets."""
+"""Functions that compute a value from the whole scope; their arguments are literal texts."""
 
 import re
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from engine.language.path import Scope, parse_path
 from engine.problem import ProblemError
 
 COUNTER = re.compile(r"[a-z][a-z0-9_-]{0,99}")
-WRITTEN_AT = "written"  # what the scope holds under this name tells when a path of the profile was written
+WRITTEN_AT = "written"  # the scope's function (scope, path) -> time (ms) of the last write of a path, or None
 _ROOTS = ("traits", "pii", "consents")
 
 
 class Derived(Struct, frozen=True):
-    """What such a function gives. `path` is what it reads, for checks; `value` works it out, and never raises.
+    """A compiled call of such a function. `path` is the path that it reads, for checks; `value` never raises.
 
-    `next` tells when the value changes by the passing of time alone, after the scope's `now`; None when it does not.
+    `next` returns the moment (ms) after the scope's `now` at which time alone changes the value; None if it never does.
     """
 
     path: tuple[str, ...]
@@ -29,7 +29,7 @@ class Derived(Struct, frozen=True):
 
 
 def counted(name: str, window: str) -> Derived:
-    """How much `profile.count` has counted under a name within a window: `counted('orders', '7d')`; 0 when nothing."""
+    """How much `profile.count` has counted under a name within a window: `counted('orders', '7d')`; 0 if nothing."""
     if not COUNTER.fullmatch(name):
         raise ValueError(f"`{name}` is not a counter's name: small letters, digits, - and _")
     span = read_duration(window)
@@ -41,19 +41,19 @@ def counted(name: str, window: str) -> Derived:
         profile = scope.get("profile")
         if not isinstance(profile, dict):
             return ABSENT
-        kept = _buckets(profile, name)
-        return buckets.counted(kept, span, scope["now"]) if kept else 0
+        counter = _buckets(profile, name)
+        return buckets.counted(counter, span, scope["now"]) if counter else 0
 
-    def following(scope: Scope) -> int | None:
+    def next_change(scope: Scope) -> int | None:
         profile = scope.get("profile")
-        kept = _buckets(profile, name) if isinstance(profile, dict) else None
-        return buckets.next_change(kept, span, scope["now"]) if kept else None
+        counter = _buckets(profile, name) if isinstance(profile, dict) else None
+        return buckets.next_change(counter, span, scope["now"]) if counter else None
 
-    return Derived(("profile", "counters", name), value, following)
+    return Derived(("profile", "counters", name), value, next_change)
 
 
 def changed_at(path: str) -> Derived:
-    """When what is at a path of the profile was last written (ms): `changed_at('traits.tier')`; absent when it is."""
+    """When a field of the profile was last written (ms): `changed_at('traits.tier')`; absent if the field is absent."""
     try:
         names = parse_path(path)
     except ProblemError as error:
@@ -65,8 +65,8 @@ def changed_at(path: str) -> Derived:
         raise ValueError(f"`{path}` is not a field of the profile: write one of {roots}")
 
     def value(scope: Scope) -> Any:
-        tell = scope.get(WRITTEN_AT)
-        time = tell(scope, names) if tell is not None else None
+        written_at = scope.get(WRITTEN_AT)
+        time = written_at(scope, names) if written_at is not None else None
         return ABSENT if time is None else time
 
     return Derived(("profile", *names), value)

@@ -7,13 +7,13 @@ _FORM = re.compile(r"(\d{1,9})(ms|s|m|h|d)", re.ASCII)
 
 
 def read_duration(value: object) -> int | None:
-    """Milliseconds, or None when `value` is not a duration."""
-    found = _FORM.fullmatch(value) if isinstance(value, str) else None
-    return int(found[1]) * UNITS[found[2]] if found else None
+    """Return a duration in milliseconds, or None when `value` is not a duration."""
+    match = _FORM.fullmatch(value) if isinstance(value, str) else None
+    return int(match[1]) * UNITS[match[2]] if match else None
 
 
 def show_duration(ms: int) -> str:
-    """The shortest way to write `ms`."""
+    """Return the shortest text for a duration of `ms`."""
     for unit in ("d", "h", "m", "s"):
         if ms and ms % UNITS[unit] == 0:
             return f"{ms // UNITS[unit]}{unit}"

@@ -1,4 +1,4 @@
-"""Conditions and expressions: what an author writes, compiled once and evaluated for every event."""
+"""Conditions and expressions of authors, compiled once and evaluated for every event."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,21 +18,21 @@ from engine.language.tree import Comparison, Constant, Derivation, Path, Tree, c
 SEGMENTS = ("profile", "segments")
 
 _PLAIN = PlainReader()
-_NOTED = RecordingReader()
+_RECORDING = RecordingReader()
 
 
 class SegmentLiteral(Struct, frozen=True):
-    """A literal text that is looked for among the profile's segments, and where it stands."""
+    """A literal text that is compared with the profile's segments, with its position in the author's text."""
 
     text: str
-    offset: int
+    offset: int  # in characters
     length: int
 
 
 class Read(Struct, frozen=True):
-    """Something that an expression reads: the leading part of its path that is known when the flow is loaded.
+    """A path that an expression reads: the leading names, as far as they are known when the flow is loaded.
 
-    `handled` says that its absence is no failure: in a condition, in a comparison, under `default(...)`.
+    `handled` says that absence is no failure: in a condition, in a comparison, under `default(...)`.
     """
 
     path: tuple[str, ...]
@@ -40,86 +40,89 @@ class Read(Struct, frozen=True):
     length: int
     handled: bool
     segment_literals: tuple[SegmentLiteral, ...] = ()  # in `'vip' in profile.segments`
-    function: str = ""  # the one that reads it: `counted`, `changed_at`
+    function: str = ""  # the function that reads it: `counted`, `changed_at`
 
 
 class Explanation(Struct):
-    """A result with every value that was read for it; "absent" stands for what is not there."""
+    """A result, and every value that was read for it by the author's text; an absent value is the text "absent"."""
 
     value: Any
     values: dict[str, Any]
 
 
 class Condition:
-    """A compiled condition. `test` is true or false for any data, and never raises."""
+    """A compiled condition. `test` returns true or false for any scope, and never raises."""
 
-    __slots__ = ("_noted", "reads", "source", "test", "tree")
+    __slots__ = ("_recorded", "reads", "source", "test", "tree")
 
     def __init__(self, source: str, tree: Tree) -> None:
         self.source = source
         self.tree = tree
         self.reads = reads_of(tree, handled=True)
         self.test: Callable[[Scope], bool] = Compiler(source, _PLAIN, lenient=True).truth(tree)
-        self._noted = Compiler(source, _NOTED, lenient=True).truth(tree)
+        self._recorded = Compiler(source, _RECORDING, lenient=True).truth(tree)
 
     def explain(self, scope: Scope) -> Explanation:
-        """What `test` gives, with the values that were read for it. What was skipped is not listed."""
+        """Return the result of `test`, and the values that were read for it."""
         values: dict[str, Any] = {}
-        return Explanation(self._noted((scope, values)), values)
+        return Explanation(self._recorded((scope, values)), values)
 
 
 class Expression:
-    """A compiled expression. `evaluate` gives plain data, or raises `Unusable`."""
+    """A compiled expression. `evaluate` returns plain data, or raises `Unusable`."""
 
-    __slots__ = ("_noted", "evaluate", "reads", "source")
+    __slots__ = ("_recorded", "evaluate", "reads", "source")
 
     def __init__(self, source: str, tree: Tree, text: str) -> None:
         self.source = source
         self.reads = reads_of(tree)
         self.evaluate: Callable[[Scope], Any] = Compiler(text, _PLAIN, lenient=False).present(tree)
-        self._noted = Compiler(text, _NOTED, lenient=False).present(tree)
+        self._recorded = Compiler(text, _RECORDING, lenient=False).present(tree)
 
     def note(self, scope: Scope, values: dict[str, Any]) -> Any:
-        """What `evaluate` gives; what is read goes to `values`, also when `Unusable` is raised."""
-        return self._noted((scope, values))
+        """Return the result of `evaluate`, and record the values read in `values`, even when `Unusable` is raised."""
+        return self._recorded((scope, values))
 
 
 def compile_condition(text: str, roots: frozenset[str] = ROOTS) -> Condition:
-    """The condition that `text` spells; raises `ProblemError` with the place and the remedy."""
+    """Return the condition of a text. Raises `ProblemError` with the position and the remedy."""
     return Condition(text, check(parse(_bare(text)), roots))
 
 
 def compile_tokens(tokens: Tokens, roots: frozenset[str] = ROOTS) -> Expression:
-    """The expression of a template's hole; its places are those in the whole text."""
+    """Return the expression of some tokens, with positions in the whole text of which they are a part."""
     source = tokens.text[tokens.start : tokens.end].strip()
     return Expression(source, check(parse(tokens), roots), tokens.text)
 
 
 def _bare(text: str) -> Tokens:
+    """Return the tokens of an expression without {{ }} around it."""
     start = len(text) - len(text.lstrip())
     if text.startswith("{{", start):
-        raise refusal(SYNTAX, "an expression stands bare here", (start, start + 2), "write it without {{ }}")
+        raise refusal(SYNTAX, "an expression has no {{ }} here", (start, start + 2), "write it without {{ }}")
     return tokenise(text)
 
 
 def reads_of(tree: Tree, *, handled: bool = False) -> tuple[Read, ...]:
-    """What an expression reads, in the order of the text."""
+    """Return the paths that an expression reads, in the order of the text."""
     if isinstance(tree, Path):
         start, end = tree.at
         return (Read(tuple(str(part) for part in tree.path), start, end - start, handled),)
     if isinstance(tree, Derivation):
         start, end = tree.at
         return (Read(tree.derived.path, start, end - start, handled, function=tree.function),)
-    found = tuple(read for part, spared in children(tree) for read in reads_of(part, handled=handled or spared))
-    return _seeking(tree, found) if isinstance(tree, Comparison) else found
+    reads = tuple(
+        read for part, may_be_absent in children(tree) for read in reads_of(part, handled=handled or may_be_absent)
+    )
+    return _with_segment_literals(tree, reads) if isinstance(tree, Comparison) else reads
 
 
-def _seeking(tree: Comparison, reads: tuple[Read, ...]) -> tuple[Read, ...]:
-    """The reads of a comparison, with the texts that are looked for among the profile's segments."""
+def _with_segment_literals(tree: Comparison, reads: tuple[Read, ...]) -> tuple[Read, ...]:
+    """Return the reads of a comparison, with the literal texts that it compares with the profile's segments."""
     literals: dict[int, SegmentLiteral] = {}
     for left, (sign, right) in zip((tree.first, *(part for _, part in tree.rest)), tree.rest, strict=False):
-        among = isinstance(right, Path) and right.path == SEGMENTS and sign in ("in", "notin")
-        if among and isinstance(left, Constant) and isinstance(left.value, str):
+        in_segments = isinstance(right, Path) and right.path == SEGMENTS and sign in ("in", "notin")
+        if in_segments and isinstance(left, Constant) and isinstance(left.value, str):
             start, end = left.at
             literals[right.at[0]] = SegmentLiteral(left.value, start, end - start)
     return tuple(

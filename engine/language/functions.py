@@ -1,10 +1,10 @@
-"""The table of filters and functions: all that expressions can call. Each one's docstring is its documentation."""
+"""The table of filters and functions that expressions can call. The docstring of each is its documentation."""
 
 from collections.abc import Callable
 from typing import Any
 
 from engine.language import collection, derived, moment, number, text
-from engine.language.signature import Function, described
+from engine.language.signature import Function, function
 
 _FILTERS: dict[str, Callable[..., Any]] = {
     "default": collection.default,
@@ -41,9 +41,9 @@ _FILTERS: dict[str, Callable[..., Any]] = {
 }
 
 FILTERS: dict[str, Function] = {
-    **{name: described(name, call, piped=True) for name, call in _FILTERS.items()},
-    "matches": described("matches", text.matches, piped=True, prepare=text.compile_pattern),
-    "format_date": described("format_date", moment.format_date, piped=True, prepare=moment.compile_format),
+    **{name: function(name, call, piped=True) for name, call in _FILTERS.items()},
+    "matches": function("matches", text.matches, piped=True, prepare=text.compile_pattern),
+    "format_date": function("format_date", moment.format_date, piped=True, prepare=moment.compile_format),
 }
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -55,9 +55,9 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 FUNCTIONS: dict[str, Function] = {
-    **{name: described(name, call, piped=False) for name, call in _FUNCTIONS.items()},
-    "counted": described("counted", derived.counted, piped=False, derives=True),
-    "changed_at": described("changed_at", derived.changed_at, piped=False, derives=True),
+    **{name: function(name, call, piped=False) for name, call in _FUNCTIONS.items()},
+    "counted": function("counted", derived.counted, piped=False, derives=True),
+    "changed_at": function("changed_at", derived.changed_at, piped=False, derives=True),
 }
 
 TESTS = ("defined", "none")

@@ -1,4 +1,4 @@
-"""What people write who come from another language, and what to write here."""
+"""Remedies for frequent mistakes: the syntax of other languages, and its equivalent in ours."""
 
 from engine.language.refusal import NOT_ALLOWED, SYNTAX
 
@@ -11,11 +11,11 @@ CHARACTERS = {
     "#": "an expression has no comments",
     "'": "the quote is never closed",
     '"': "the quote is never closed",
-    "`": "text stands in single or double quotes",
+    "`": "write text in single or double quotes",
     "\\": "",
 }
 
-# Two tokens that touch, by kind -> what they spell, and what to write.
+# Two adjacent tokens, by kind -> their text, and the remedy.
 TOUCHING = {
     ("pipe", "pipe"): ("||", "write `or`"),
     ("eq", "assign"): ("===", "write `==`"),
@@ -26,14 +26,14 @@ TOUCHING = {
     ("lbrace", "lbrace"): ("{{", "write it without {{ }}"),
 }
 
-# One token, by kind -> code, message, help.
+# One token, by kind -> code, message, remedy.
 TOKENS = {
     "assign": (SYNTAX, "`=` compares nothing", "to compare, write `==`"),
     "pow": (NOT_ALLOWED, "there is no power `**`", "multiply instead"),
     "semicolon": (SYNTAX, "unexpected `;`", "an expression is one value"),
 }
 
-# Units that touch a number, and what to write in place of both.
+# Units directly after a number -> the text to write in place of both.
 UNITS = {
     "ms": "{}",
     "s": "{} * 1000",
@@ -44,7 +44,7 @@ UNITS = {
     "w": "days({} * 7)",
 }
 
-# Names that stand where none can.
+# Names where the syntax allows none -> the remedy.
 WORDS = {
     "if": "write `a if condition else b`",
     "else": "write `a if condition else b`",
@@ -54,9 +54,9 @@ WORDS = {
     "NOT": "write `not`",
     "IN": "write `in`",
     "IS": "write `is`",
-    "has": "write `'vip' in profile.segments`: what is sought comes first",
-    "contains": "write `'vip' in profile.segments`: what is sought comes first",
-    "includes": "write `'vip' in profile.segments`: what is sought comes first",
+    "has": "write `'vip' in profile.segments`: the value to look for comes first",
+    "contains": "write `'vip' in profile.segments`: the value to look for comes first",
+    "includes": "write `'vip' in profile.segments`: the value to look for comes first",
     "like": "write `value | matches('pattern')`",
     "matches": "write `value | matches('pattern')`",
     "startswith": "write `value | starts_with('text')`",
@@ -82,8 +82,8 @@ WORDS = {
     "FALSE": "write `false`",
 }
 
-# Names that are no root, and where what they mean is found.
-HOMES = {
+# Names that are not roots -> the remedy.
+NO_ROOTS = {
     "properties": "write `event.properties`",
     "context": "write `event.context`",
     "type": "write `event.type`",
@@ -96,7 +96,7 @@ HOMES = {
     "user": "write `profile`",
 }
 
-# What other languages call our filters.
+# Names of filters in other languages -> ours.
 FILTERS = {
     "startswith": "starts_with",
     "startsWith": "starts_with",

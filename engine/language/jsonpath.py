@@ -1,6 +1,7 @@
 """JSONPath, parsed by jsonpath-ng and compiled to look-ups: `$.event.properties.items[*].sku`.
 
-A path without wildcards gives the value; any other a list, empty when nothing matches. There are no filters.
+A path without wildcards evaluates to the value; any other path to a list, which is empty when nothing matches. There
+are no filters.
 """
 
 import re
@@ -23,13 +24,13 @@ from engine.problem import ProblemError, did_you_mean
 SOURCE_CAP = 1024  # characters
 TOKEN_CAP = 100
 
-Step = Callable[[list[Any]], list[Any]]  # what is selected -> what is selected below it
+Selector = Callable[[list[Any]], list[Any]]  # selected values -> the values that are selected below them
 
-_PLACE = re.compile(r"(?:col |at \d+:)(\d+)")
+_POSITION = re.compile(r"(?:col |at \d+:)(\d+)")
 _LITERAL = "a literal text that begins with `$.` is written `$$.`"
 _REFUSED = {
-    "WHERE": "there is no `where` here; a key of that name stands in quotes: `['where']`",
-    "WHERENOT": "there is no `wherenot` here; a key of that name stands in quotes: `['wherenot']`",
+    "WHERE": "there is no `where` here; write a key of that name in quotes: `['where']`",
+    "WHERENOT": "there is no `wherenot` here; write a key of that name in quotes: `['wherenot']`",
     "NAMED_OPERATOR": "there are no operators such as `parent`",
     "|": "there is no union; write two values",
     "&": "there is no intersection",
@@ -39,26 +40,26 @@ _REFUSED = {
 
 
 class JsonPath:
-    """A compiled JSONPath. `evaluate` raises `Absent` where a path without wildcards leads nowhere."""
+    """A compiled JSONPath. `evaluate` raises `Absent` when a path without wildcards has no value."""
 
     __slots__ = ("_read", "evaluate", "reads", "source")
 
-    def __init__(self, source: str, static: tuple[str | int, ...], steps: list[Step]) -> None:
+    def __init__(self, source: str, static: tuple[str | int, ...], selectors: list[Selector]) -> None:
         self.source = source
         path = tuple(str(part) for part in static)
-        self.reads: tuple[Read, ...] = (Read(path, 0, len(source), handled=bool(steps)),)
-        self._read = _selector(static, steps) if steps else reader(static)
-        self.evaluate: Callable[[Scope], Any] = self._read if steps else needer(static, source)
+        self.reads: tuple[Read, ...] = (Read(path, 0, len(source), handled=bool(selectors)),)
+        self._read = _select(static, selectors) if selectors else reader(static)
+        self.evaluate: Callable[[Scope], Any] = self._read if selectors else needer(static, source)
 
     def note(self, scope: Scope, values: dict[str, Any]) -> Any:
-        """What `evaluate` gives, noted in `values`."""
-        found = self._read(scope)
-        values[self.source] = "absent" if found is ABSENT else found
-        return self.evaluate(scope) if found is ABSENT else found
+        """Return the result of `evaluate`, and record it in `values`, even when `Absent` is raised."""
+        result = self._read(scope)
+        values[self.source] = "absent" if result is ABSENT else result
+        return self.evaluate(scope) if result is ABSENT else result
 
 
 def compile_jsonpath(text: str, roots: frozenset[str]) -> JsonPath:
-    """The JSONPath that `text` spells; raises `ProblemError` with the place and the remedy."""
+    """Compile a JSONPath. Raises `ProblemError` with the position and the remedy."""
     if len(text) > SOURCE_CAP:
         raise refusal(TOO_LARGE, f"a JSONPath has at most {SOURCE_CAP} characters", (SOURCE_CAP, len(text)))
     parts = _flat(_parsed(text))
@@ -76,11 +77,11 @@ def compile_jsonpath(text: str, roots: frozenset[str]) -> JsonPath:
     while parts and (key := _single(parts[0])) is not None:
         static.append(key)
         parts.pop(0)
-    return JsonPath(text, tuple(static), [_step(part, text) for part in parts])
+    return JsonPath(text, tuple(static), [_selector(part, text) for part in parts])
 
 
 def _parsed(text: str) -> Any:
-    """jsonpath-ng's tree, of the tokens that are allowed."""
+    """Return jsonpath-ng's tree. Raises `ProblemError` for tokens that are not allowed and for syntax errors."""
     try:
         for count, token in enumerate(JsonPathLexer().tokenize(text)):
             at = (token.lexpos, token.lexpos + 1)
@@ -90,25 +91,28 @@ def _parsed(text: str) -> Any:
                 raise refusal(TOO_LARGE, f"a JSONPath has at most {TOKEN_CAP} names and signs", at)
         return JsonPathParser().parse(text)
     except JSONPathError as error:
-        raise _unreadable(text, str(error)) from None
+        raise _syntax_error(text, str(error)) from None
 
 
-def _unreadable(text: str, message: str) -> ProblemError:
-    found = _PLACE.search(message)
-    at: Span = (min(int(found[1]), len(text)), min(int(found[1]), len(text)) + 1) if found else (0, len(text))
-    if "near the end" in message:
+def _syntax_error(text: str, reason: str) -> ProblemError:
+    """Return the error for a message of jsonpath-ng."""
+    match = _POSITION.search(reason)
+    at: Span = (min(int(match[1]), len(text)), min(int(match[1]), len(text)) + 1) if match else (0, len(text))
+    if "near the end" in reason:
         return refusal(BAD_JSONPATH, "the JSONPath ends where more is expected", (len(text), len(text) + 1), _LITERAL)
-    if "EOF in string" in message:
+    if "EOF in string" in reason:
         return refusal(BAD_JSONPATH, "a quote is never closed", at, _LITERAL)
     sign = text[at[0] : at[1]]
     if sign == "?":
         remedy = "select in a condition, or take the whole list"
         return refusal(BAD_JSONPATH, "there are no filters in a JSONPath here", at, remedy)
-    return refusal(BAD_JSONPATH, f"unexpected `{sign}` in a JSONPath" if sign else "this is no JSONPath", at, _LITERAL)
+    return refusal(
+        BAD_JSONPATH, f"unexpected `{sign}` in a JSONPath" if sign else "this is not a JSONPath", at, _LITERAL
+    )
 
 
 def _flat(node: Any) -> list[Any]:
-    """The steps from the root; `Descendants` stands for going down any number of levels."""
+    """Return the parts of the path in order; `Descendants` stands for any number of levels."""
     if isinstance(node, ng.Child):
         return _flat(node.left) + _flat(node.right)
     if isinstance(node, ng.Descendants):
@@ -117,6 +121,7 @@ def _flat(node: Any) -> list[Any]:
 
 
 def _single(part: Any) -> str | int | None:
+    """Return the one key or index that a part selects, or None for a part with a wildcard or several."""
     if isinstance(part, ng.Fields) and len(part.fields) == 1:
         return str(part.fields[0])
     if isinstance(part, ng.Index) and len(part.indices) == 1:
@@ -124,68 +129,69 @@ def _single(part: Any) -> str | int | None:
     return None
 
 
-def _step(part: Any, text: str) -> Step:
+def _selector(part: Any, text: str) -> Selector:
     if isinstance(part, ng.Fields):
         names = part.fields
-        return lambda held: [one[name] for one in held if isinstance(one, dict) for name in names if name in one]
+        return lambda values: [v[name] for v in values if isinstance(v, dict) for name in names if name in v]
     if isinstance(part, ng.Index):
         return _index(part.indices)
     if isinstance(part, ng.Slice):
         chosen = slice(part.start, part.end, part.step)
         if part.step == 0:
             raise refusal(BAD_JSONPATH, "a slice's step is not 0", (0, len(text)))
-        return lambda held: [item for one in held if isinstance(one, LISTS) for item in one[chosen]]
+        return lambda values: [item for value in values if isinstance(value, LISTS) for item in value[chosen]]
     if isinstance(part, ng.Wildcard):
-        return _spread
+        return _children_of_all
     if isinstance(part, ng.Descendants):
-        return _descend
+        return _descendants
     raise refusal(BAD_JSONPATH, "this is not part of JSONPath here", (0, len(text)), _LITERAL)
 
 
-def _index(indices: tuple[int, ...]) -> Step:
-    def step(held: list[Any]) -> list[Any]:
-        lists = [one for one in held if isinstance(one, LISTS)]
-        return [one[index] for one in lists for index in indices if -len(one) <= index < len(one)]
+def _index(indices: tuple[int, ...]) -> Selector:
+    def select(values: list[Any]) -> list[Any]:
+        lists = [value for value in values if isinstance(value, LISTS)]
+        return [items[index] for items in lists for index in indices if -len(items) <= index < len(items)]
 
-    return step
-
-
-def _spread(held: list[Any]) -> list[Any]:
-    found: list[Any] = []
-    for one in held:
-        found.extend(_below(one))
-    return found
+    return select
 
 
-def _below(value: Any) -> Any:
+def _children_of_all(values: list[Any]) -> list[Any]:
+    selected: list[Any] = []
+    for value in values:
+        selected.extend(_children(value))
+    return selected
+
+
+def _children(value: Any) -> Any:
     if isinstance(value, LISTS):
         return value
     return value.values() if isinstance(value, dict) else ()
 
 
-def _descend(held: list[Any]) -> list[Any]:
-    """All of `held` and all below, each before what is in it."""
-    found: list[Any] = []
-    todo = held[::-1]
+def _descendants(values: list[Any]) -> list[Any]:
+    """Return the values and all values below them, each before its children."""
+    selected: list[Any] = []
+    todo = values[::-1]
     while todo:
         value = todo.pop()
-        found.append(value)
-        if len(found) > LIST_CAP:
-            raise Unfit(f"the JSONPath meets more than {LIST_CAP:,} values")
-        todo.extend(reversed(list(_below(value))))
-    return found
+        selected.append(value)
+        if len(selected) > LIST_CAP:
+            raise Unfit(f"the JSONPath visits more than {LIST_CAP:,} values")
+        todo.extend(reversed(list(_children(value))))
+    return selected
 
 
-def _selector(static: tuple[str | int, ...], steps: list[Step]) -> Callable[[Scope], Any]:
+def _select(static: tuple[str | int, ...], selectors: list[Selector]) -> Callable[[Scope], Any]:
+    """Return a closure that reads the static start of a path and applies the selectors to it."""
     read = reader(static)
 
     def select(scope: Scope) -> Any:
         start = read(scope)
-        held = [] if start is ABSENT else [start]
-        for step in steps:
-            held = step(held)
-            if len(held) > LIST_CAP:
+        values = [] if start is ABSENT else [start]
+        for selector in selectors:
+            values = selector(values)
+            if len(values) > LIST_CAP:
                 raise Unfit(f"the JSONPath selects more than {LIST_CAP:,} values")
-        return held
+        return values
 
     return select

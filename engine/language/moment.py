@@ -13,7 +13,7 @@ _FORMAT_CAP = 100  # characters
 
 
 def date(value: Any) -> Any:
-    """The moment that an ISO 8601 text such as `2024-05-01T12:00:00Z` names (UTC when it says nothing)."""
+    """The moment that an ISO 8601 text such as `2024-05-01T12:00:00Z` names (UTC when it has no offset)."""
     if is_number(value):
         return int(bounded(value, "date"))
     text = need_text(value, "date")
@@ -37,7 +37,7 @@ def format_date(value: Any, pattern: Any) -> str:
 
 
 def compile_format(text: str) -> tuple[str, ...]:
-    """The pattern cut into directives and text; raises ValueError."""
+    """Return the pattern split into directives and single characters. Raises `ValueError`."""
     if len(text) > _FORMAT_CAP:
         raise ValueError(f"a pattern has at most {_FORMAT_CAP} characters")
     parts: list[str] = []
@@ -45,7 +45,7 @@ def compile_format(text: str) -> tuple[str, ...]:
     while rest:
         width = 2 if rest[0] == "%" else 1
         if width == 2 and (len(rest) < 2 or rest[1] not in _DIRECTIVES):
-            raise ValueError(f"`{rest[:2]}` is no directive; there are %Y %m %d %H %M %S %y %j %G %V %u %%")
+            raise ValueError(f"`{rest[:2]}` is not a directive; there are %Y %m %d %H %M %S %y %j %G %V %u %%")
         parts.append(rest[:width])
         rest = rest[width:]
     return tuple(parts)

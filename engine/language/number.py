@@ -9,8 +9,8 @@ from engine.language.operators import bounded
 from engine.language.signature import need_number, need_whole
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-_DIGITS_CAP = 64  # characters of a text that is read as a number
-_EXACT = 10**15  # from here on a number with a fraction has no digits to round
+_DIGITS_CAP = 64  # characters of a text that spells a number
+_EXACT = 10**15  # a larger number has no digits after the point that could be rounded
 
 
 def rounded(value: Any, digits: Any = 0) -> int | float:
@@ -46,7 +46,7 @@ def _read(value: Any, name: str) -> Any:
     if not isinstance(value, str):
         return need_number(value, name)
     text = value.strip()
-    found = _NUMBER.fullmatch(text) if len(text) <= _DIGITS_CAP else None
-    if found is None:
+    match = _NUMBER.fullmatch(text) if len(text) <= _DIGITS_CAP else None
+    if match is None:
         raise Unfit(f"`{name}` needs a number, not the text {value[:40]!r}")
-    return float(text) if found[2] or found[3] or "." in text else int(text)
+    return float(text) if match[2] or match[3] or "." in text else int(text)

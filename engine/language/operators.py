@@ -1,6 +1,6 @@
-"""What the signs mean on data: kinds, equality, order, membership, arithmetic, text.
+"""The operators on data: kinds, equality, order, membership, arithmetic, text.
 
-Booleans are not numbers. Absent and null equal nothing. Nothing here reads an attribute of a value.
+Booleans are not numbers. Absent and null equal nothing. No operator reads an attribute of a value.
 """
 
 import math
@@ -17,19 +17,19 @@ LIST_CAP = 10_000  # items of a list that an expression makes
 NUMBER_CAP = 2**63 - 1
 
 LISTS = (list, tuple)
-HOLDERS = (list, tuple, str, dict)  # what `in` looks into
+CONTAINERS = (list, tuple, str, dict)  # the right operands of `in`
 
 Operation = Callable[[Any, Any], Any]
 
 
 def is_number(value: Any) -> bool:
-    """Whether `value` is a number; booleans are not."""
+    """Return whether `value` is a number; booleans are not."""
     kind = type(value)
     return kind is int or kind is float
 
 
 def kind_of(value: Any) -> str:
-    """What a person calls this kind of value."""
+    """Return the kind of a value, for messages: `text`, `a number`, `an object`, ..."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -40,7 +40,7 @@ def kind_of(value: Any) -> str:
         return "a number"
     if isinstance(value, LISTS):
         return "a list"
-    return "an object" if isinstance(value, dict) else str(value) if value is ABSENT else "no plain value"
+    return "an object" if isinstance(value, dict) else str(value) if value is ABSENT else "not plain data"
 
 
 def equal(left: Any, right: Any) -> bool:
@@ -48,12 +48,12 @@ def equal(left: Any, right: Any) -> bool:
     if left is None or right is None or left is ABSENT or right is ABSENT:
         return False
     pairs = [(left, right)]
-    while pairs:  # a loop: data may nest deeper than calls may
+    while pairs:  # a loop, because data may nest deeper than Python allows calls to
         a, b = pairs.pop()
         if isinstance(a, dict):
             if not isinstance(b, dict) or a.keys() != b.keys():
                 return False
-            pairs.extend((held, b[key]) for key, held in a.items())
+            pairs.extend((inner, b[key]) for key, inner in a.items())
         elif isinstance(a, LISTS):
             if not isinstance(b, LISTS) or len(a) != len(b):
                 return False
@@ -66,15 +66,15 @@ def equal(left: Any, right: Any) -> bool:
     return True
 
 
-def member(sought: Any, held: Any) -> bool:
+def member(value: Any, container: Any) -> bool:
     """`in`: an item of a list, a part of a text, a key of an object."""
-    if isinstance(sought, str):
-        return isinstance(held, HOLDERS) and sought in held
-    return isinstance(held, LISTS) and any(equal(sought, item) for item in held)
+    if isinstance(value, str):
+        return isinstance(container, CONTAINERS) and value in container
+    return isinstance(container, LISTS) and any(equal(value, item) for item in container)
 
 
 def comparable(left: Any, right: Any) -> bool:
-    """Whether order means something between these two: two numbers or two texts."""
+    """Return whether two values have an order: two numbers, or two texts."""
     if is_number(left):
         return is_number(right)
     return isinstance(left, str) and isinstance(right, str)
@@ -93,7 +93,7 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def bounded(number: Any, sign: str) -> Any:
-    """`number`, unless it is beyond what can be kept (64 bits, finite)."""
+    """Return `number`; raise `Unfit` when it has more than 64 bits or is not finite. `sign` is for the message."""
     if isinstance(number, int):
         if -NUMBER_CAP <= number <= NUMBER_CAP:
             return number
@@ -141,14 +141,14 @@ ARITHMETIC: dict[str, Operation] = {
 
 
 def capped_text(text: str | None) -> str:
-    """`text`, unless it is too long (or was too long to make: None)."""
+    """Return `text`; raise `Unfit` when it is longer than `TEXT_CAP`, or None: too long to be made."""
     if text is None or len(text) > TEXT_CAP:
         raise Unfit(f"the text is longer than {TEXT_CAP:,} characters")
     return text
 
 
 def as_text(value: Any) -> str:
-    """How a value reads inside text: true and false, numbers as in JSON, objects and lists as compact JSON."""
+    """Return a value as it appears inside text: texts as they are, everything else as compact JSON."""
     if isinstance(value, str):
         return capped_text(value)
     if isinstance(value, bool):

@@ -1,7 +1,7 @@
-"""Tokens -> Jinja's syntax tree, with the place of every part.
+"""Tokens -> Jinja's syntax tree, with the position of every part.
 
-Jinja's tree has line numbers only. Its parser is fed offsets in their place, and every `parse_...` method notes where
-the part it returns begins and ends.
+Jinja's tree has line numbers only. Our tokens carry offsets in their place, and every `parse_...` method is wrapped so
+that it records the span of the part that it returns.
 """
 
 from collections.abc import Callable
@@ -22,17 +22,17 @@ from engine.problem import ProblemError, did_you_mean
 
 
 class Parsed(Struct, frozen=True):
-    """Jinja's tree of one expression. `spans` holds the parts themselves so that their ids stay theirs."""
+    """Jinja's tree of one expression. `spans` are by `id` of a part, and hold the part so that its id stays valid."""
 
     text: str
     top: nodes.Expr
     spans: dict[int, tuple[nodes.Node, Span]]
 
     def span(self, node: nodes.Node) -> Span:
-        """Where `node` stands in the text."""
-        noted = self.spans.get(id(node))
-        if noted is not None:
-            return noted[1]
+        """Return the span of `node` in the text."""
+        recorded = self.spans.get(id(node))
+        if recorded is not None:
+            return recorded[1]
         if isinstance(node, nodes.BinExpr):
             return self.span(node.left)[0], self.span(node.right)[1]
         if isinstance(node, nodes.Filter) and node.node is not None:
@@ -41,7 +41,7 @@ class Parsed(Struct, frozen=True):
 
 
 def parse(tokens: Tokens) -> Parsed:
-    """The syntax tree of all tokens; raises `ProblemError`."""
+    """Return the syntax tree of all tokens. Raises `ProblemError`."""
     parser = _Parser(tokens)
     try:
         top = parser.parse_expression()
@@ -55,7 +55,7 @@ def parse(tokens: Tokens) -> Parsed:
 
 
 def _unexpected(tokens: Tokens, offset: int) -> ProblemError:
-    """What to say when Jinja stops at the token that begins at `offset`."""
+    """Return the error for the token at `offset`, at which Jinja's parser stopped."""
     index = next(i for i, token in enumerate(tokens.items) if token.lineno == offset)
     for i in (index, index - 1):
         word = tokens.items[i] if i >= 0 else None
@@ -69,13 +69,13 @@ def _unexpected(tokens: Tokens, offset: int) -> ProblemError:
 
 
 class _Parser(jinja2.parser.Parser):
-    """Jinja's parser over tokens that were cut before."""
+    """Jinja's parser, for our own tokens."""
 
     def __init__(self, tokens: Tokens) -> None:
         super().__init__(ENVIRONMENT, "")
         self.stream = TokenStream(iter(tokens.items), None, None)
         self.spans: dict[int, tuple[nodes.Node, Span]] = {}
-        self.ended = {  # where the token before the one at an offset ends
+        self.ended = {  # offset of a token -> the end of the token before it
             token.lineno: tokens.ends[before.lineno] for before, token in pairwise(tokens.items)
         }
 
@@ -92,8 +92,8 @@ class _Parser(jinja2.parser.Parser):
         return nodes.Not(test, lineno=start) if negated else test
 
 
-def _noting(method: Callable[..., nodes.Expr]) -> Callable[..., nodes.Expr]:
-    """`method`, with the place of what it returns noted. The innermost call notes first, and stands."""
+def _recording(method: Callable[..., nodes.Expr]) -> Callable[..., nodes.Expr]:
+    """Wrap a `parse_...` method so that it records the span of its result; the innermost call wins."""
 
     def parse(self: _Parser, *args: Any, **options: Any) -> nodes.Expr:
         start = self.stream.current.lineno
@@ -112,4 +112,4 @@ for _name in (
     *("parse_math2", "parse_concat", "parse_math1", "parse_compare", "parse_not", "parse_and", "parse_or"),
     "parse_condexpr",
 ):
-    setattr(_Parser, _name, _noting(getattr(_Parser, _name)))
+    setattr(_Parser, _name, _recording(getattr(_Parser, _name)))

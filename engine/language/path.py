@@ -11,7 +11,7 @@ from engine.language.refusal import BAD_PATH, TOO_LARGE, refusal
 Scope = Mapping[str, Any]
 """Root name -> plain data: dictionaries, lists, tuples (which count as lists), text, numbers, booleans, null.
 
-Below dictionaries all must be exact built-in types; a root that is None or missing has everything below it absent.
+Everything below must be of exactly these built-in types. Below a root that is None or missing, every path is absent.
 """
 
 ROOTS = frozenset({"event", "session", "profile", "source", "nodes", "now"})
@@ -22,12 +22,12 @@ TEXT_CAP = 1024  # characters
 _NAME = re.compile(r"[^\s.\[\]'\"{}]+")
 _QUOTED = re.compile(r"""\[\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*\]""", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_HELP = "names are joined by dots; a name that has dots or spaces stands in quoted brackets: `traits['a.b'].c`"
+_HELP = "join names by dots; write a name that has dots or spaces in quoted brackets: `traits['a.b'].c`"
 
 
 @lru_cache(maxsize=4096)
 def parse_path(text: str) -> tuple[str, ...]:
-    """The names of a dotted path; raises `ProblemError` (H204) with the place in `text`."""
+    """Return the names of a dotted path. Raises `ProblemError` (H204, H208) with the position in `text`."""
     if len(text) > TEXT_CAP:
         raise refusal(TOO_LARGE, f"a path has at most {TEXT_CAP} characters", (TEXT_CAP, len(text)))
     names: list[str] = []
@@ -45,36 +45,37 @@ def parse_path(text: str) -> tuple[str, ...]:
 
 
 def _name(text: str, at: int, *, bracket: bool) -> tuple[str, int]:
-    found = _QUOTED.match(text, at) if bracket else None
-    if found:
-        quoted = found[1] if found[1] is not None else found[2]
-        return _ESCAPED.sub(r"\1", quoted), found.end()
-    found = _NAME.match(text, at)
-    if found:
-        return found[0], found.end()
+    """Return the name that starts at `at`, and the offset behind it."""
+    match = _QUOTED.match(text, at) if bracket else None
+    if match:
+        quoted = match[1] if match[1] is not None else match[2]
+        return _ESCAPED.sub(r"\1", quoted), match.end()
+    match = _NAME.match(text, at)
+    if match:
+        return match[0], match.end()
     if at >= len(text):
         raise refusal(BAD_PATH, "a name is missing at the end of the path", (max(0, at - 1), at), _HELP)
     if text[at] == "[":
-        raise refusal(BAD_PATH, "brackets in a path hold one quoted name", (at, len(text)), _HELP)
+        raise refusal(BAD_PATH, "brackets in a path take one quoted name", (at, len(text)), _HELP)
     raise refusal(BAD_PATH, f"a name is missing before `{text[at]}`", (at, at + 1), _HELP)
 
 
 def show_path(path: Sequence[str | int]) -> str:
-    """The path as an author would write it; `parse_path` reads it back when all its parts are names."""
-    shown = ""
+    """Return the path as an author would write it; `parse_path` reads it back when all its parts are names."""
+    text = ""
     for part in path:
         if isinstance(part, int):
-            shown += f"[{part}]"
+            text += f"[{part}]"
         elif part.isidentifier():
-            shown += f".{part}" if shown else part
+            text += f".{part}" if text else part
         else:
             quoted = part.replace("\\", "\\\\").replace("'", "\\'")
-            shown += f"['{quoted}']"
-    return shown
+            text += f"['{quoted}']"
+    return text
 
 
 def read(value: Any, path: Sequence[str | int]) -> Any:
-    """What is at `path` below `value`, or ABSENT: text walks dictionaries, integers walk lists, and that is all."""
+    """Return the value at `path` below `value`, or ABSENT. Texts are dictionary keys, integers list indexes."""
     for part in path:
         if isinstance(part, str):
             if not isinstance(value, dict) or part not in value:

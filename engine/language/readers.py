@@ -1,7 +1,7 @@
-"""How the leaves of an expression read the scope: plainly, or noting what they read.
+"""The leaves of an expression: closures that read the scope, either plainly or recording what they read.
 
-Everything above the leaves passes its one argument down without looking at it. For plain leaves that is the scope,
-for noting ones the scope and the dictionary to note in.
+Every closure takes one argument, the context, and passes it on to its leaves unchanged. For `PlainReader` the context
+is the scope; for `RecordingReader` it is the scope and the dictionary in which the values are recorded.
 """
 
 from collections.abc import Callable
@@ -11,28 +11,28 @@ from engine.language.absent import ABSENT, Absent
 from engine.language.path import Scope, read
 
 Evaluate = Callable[[Any], Any]
-Noting = tuple[Scope, dict[str, Any]]
+Recording = tuple[Scope, dict[str, Any]]
 PathParts = tuple[str | int, ...]
 
 
 class LeafReader(Protocol):
-    """The two ways to read the world."""
+    """Makes the closures of leaves. `text` is the leaf as the author wrote it."""
 
     def read(self, path: PathParts, text: str) -> Evaluate:
-        """What is at `path`, or ABSENT. `text` is what the author calls it."""
+        """Return a closure for the value at `path`, or ABSENT."""
 
     def need(self, path: PathParts, text: str) -> Evaluate:
-        """What is at `path`; raises `Absent`."""
+        """Return a closure for the value at `path` that raises `Absent` if there is none."""
 
     def derived(self, value: Callable[[Scope], Any], text: str) -> Evaluate:
-        """What `value` makes of the scope."""
+        """Return a closure for the value that `value` computes from the scope."""
 
-    def noted(self, evaluate: Evaluate, text: str) -> Evaluate:
-        """`evaluate`, whose value is noted as that of `text` where values are noted."""
+    def recorded(self, evaluate: Evaluate, text: str) -> Evaluate:
+        """Return `evaluate`, with its value recorded if this reader records values."""
 
 
 class PlainReader:
-    """Reads, and notes nothing."""
+    """Reads values, and records nothing."""
 
     def read(self, path: PathParts, text: str) -> Evaluate:
         return reader(path)
@@ -43,41 +43,41 @@ class PlainReader:
     def derived(self, value: Callable[[Scope], Any], text: str) -> Evaluate:
         return value
 
-    def noted(self, evaluate: Evaluate, text: str) -> Evaluate:
+    def recorded(self, evaluate: Evaluate, text: str) -> Evaluate:
         return evaluate
 
 
 class RecordingReader:
-    """Reads, and notes each value by the text that the author wrote for it."""
+    """Reads values, and records each under the text that the author wrote for it."""
 
     def read(self, path: PathParts, text: str) -> Evaluate:
         return self.derived(reader(path), text)
 
     def derived(self, value: Callable[[Scope], Any], text: str) -> Evaluate:
-        def evaluate(seen: Noting) -> Any:
-            found = value(seen[0])
-            seen[1][text] = "absent" if found is ABSENT else found
-            return found
+        def evaluate(context: Recording) -> Any:
+            result = value(context[0])
+            context[1][text] = "absent" if result is ABSENT else result
+            return result
 
         return evaluate
 
     def need(self, path: PathParts, text: str) -> Evaluate:
         return needed(self.read(path, text), text)
 
-    def noted(self, evaluate: Evaluate, text: str) -> Evaluate:
-        def noting(seen: Noting) -> Any:
-            value = evaluate(seen)
-            seen[1][text] = "absent" if value is ABSENT else value
+    def recorded(self, evaluate: Evaluate, text: str) -> Evaluate:
+        def noting(context: Recording) -> Any:
+            value = evaluate(context)
+            context[1][text] = "absent" if value is ABSENT else value
             return value
 
         return noting
 
 
 def needed(evaluate: Evaluate, text: str) -> Evaluate:
-    """`evaluate`, raising `Absent` in place of ABSENT."""
+    """Return `evaluate`, raising `Absent` in place of returning ABSENT."""
 
-    def present(seen: Any) -> Any:
-        value = evaluate(seen)
+    def present(context: Any) -> Any:
+        value = evaluate(context)
         if value is ABSENT:
             raise Absent(text)
         return value
@@ -85,12 +85,12 @@ def needed(evaluate: Evaluate, text: str) -> Evaluate:
     return present
 
 
-# Plain subscripts, specialised by length: the scope and all below it are exact dictionaries, lists and scalars, of
-# which only a dictionary takes a text in brackets. A list index needs the walk, as text takes integers too.
+# Plain subscripts, specialised by length: the scope and all data below it are exactly dictionaries, lists and scalars,
+# of which only a dictionary accepts a text as subscript. A list index needs `_walker`, as texts accept integers, too.
 
 
 def reader(path: PathParts) -> Evaluate:
-    """Reads `path` of a scope; ABSENT where there is nothing."""
+    """Return a closure for the value at `path` of a scope, or ABSENT."""
     if not all(isinstance(part, str) for part in path):
         return _walker(str(path[0]), path[1:])
     if len(path) > len(_READ):
@@ -99,7 +99,7 @@ def reader(path: PathParts) -> Evaluate:
 
 
 def needer(path: PathParts, text: str) -> Evaluate:
-    """Reads `path` of a scope; raises `Absent` where there is nothing."""
+    """Return a closure for the value at `path` of a scope that raises `Absent` if there is none."""
     if len(path) != 3 or not all(isinstance(part, str) for part in path):
         return needed(reader(path), text)
     first, second, third = path

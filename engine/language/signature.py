@@ -1,4 +1,4 @@
-"""What the table of functions says of each one, and how a function says no."""
+"""The entries of the table of functions, and checks of arguments for the functions themselves."""
 
 from collections.abc import Callable
 from inspect import Parameter, getdoc, signature
@@ -16,15 +16,15 @@ class Function(Struct, frozen=True):
     name: str
     call: Callable[..., Any]
     piped: bool
-    least: int  # arguments in the brackets
-    most: int | None
+    min_arguments: int  # in the brackets
+    max_arguments: int | None  # None is any number
     usage: str  # e.g. `value | replace(old, new)`
     text: str  # documentation: the docstring of `call`
-    prepare: Callable[[str], Any] | None = None  # the one argument is a literal text, prepared at load; ValueError
-    derives: bool = False  # `call` takes literal texts and gives a `derived.Derived`; ValueError
+    prepare: Callable[[str], Any] | None = None  # prepares the one argument, a literal text, at load; raises ValueError
+    derives: bool = False  # `call` takes literal texts and returns a `derived.Derived`; raises ValueError
 
 
-def described(
+def function(
     name: str,
     call: Callable[..., Any],
     *,
@@ -32,19 +32,19 @@ def described(
     prepare: Callable[[str], Any] | None = None,
     derives: bool = False,
 ) -> Function:
-    """The table's entry for `call`: its signature and docstring are its documentation."""
+    """Return the table's entry for `call`, whose signature and docstring are its documentation."""
     parameters = list(signature(call).parameters.values())[1 if piped else 0 :]
     named = [p for p in parameters if p.kind is not Parameter.VAR_POSITIONAL]
-    least = sum(p.default is Parameter.empty for p in named)
-    shown = [p.name if p.default is Parameter.empty else f"{p.name}={_literal(p.default)}" for p in named]
-    shown += ["..."] if len(named) < len(parameters) else []
-    brackets = f"({', '.join(shown)})" if shown or not piped else ""
+    required = sum(p.default is Parameter.empty for p in named)
+    texts = [p.name if p.default is Parameter.empty else f"{p.name}={_literal(p.default)}" for p in named]
+    texts += ["..."] if len(named) < len(parameters) else []
+    brackets = f"({', '.join(texts)})" if texts or not piped else ""
     return Function(
         name=name,
         call=call,
         piped=piped,
-        least=least,
-        most=len(named) if len(named) == len(parameters) else None,
+        min_arguments=required,
+        max_arguments=len(named) if len(named) == len(parameters) else None,
         usage=f"value | {name}{brackets}" if piped else f"{name}{brackets}",
         text=getdoc(call) or "",
         prepare=prepare,
@@ -57,14 +57,14 @@ def _literal(value: Any) -> str:
 
 
 def need_text(value: Any, name: str) -> str:
-    """`value` if it is text; else it does not fit the function `name`."""
+    """Return `value` if it is text; else raise `Unfit`, naming the function `name`."""
     if isinstance(value, str):
         return value
     raise Unfit(f"`{name}` needs text, not {kind_of(value)}")
 
 
 def need_number(value: Any, name: str) -> int | float:
-    """`value` if it is a number."""
+    """Return `value` if it is a number; else raise `Unfit`."""
     if is_number(value):
         number: int | float = value
         return number
@@ -72,21 +72,21 @@ def need_number(value: Any, name: str) -> int | float:
 
 
 def need_whole(value: Any, name: str) -> int:
-    """`value` if it is a whole number."""
+    """Return `value` if it is a whole number; else raise `Unfit`."""
     if type(value) is int:
         return value
     raise Unfit(f"`{name}` needs a whole number, not {kind_of(value) if type(value) is not float else value}")
 
 
 def need_list(value: Any, name: str) -> list[Any] | tuple[Any, ...]:
-    """`value` if it is a list."""
+    """Return `value` if it is a list; else raise `Unfit`."""
     if isinstance(value, LISTS):
         return value
     raise Unfit(f"`{name}` needs a list, not {kind_of(value)}")
 
 
 def need_object(value: Any, name: str) -> dict[str, Any]:
-    """`value` if it is an object."""
+    """Return `value` if it is an object; else raise `Unfit`."""
     if isinstance(value, dict):
         return value
     raise Unfit(f"`{name}` needs an object, not {kind_of(value)}")

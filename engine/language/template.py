@@ -1,11 +1,11 @@
-"""Text with `{{ }}`: cut into literal text and expressions, and put together again for a scope."""
+"""Templates: text with `{{ }}`, split into literal text and expressions, and joined again for a scope."""
 
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from engine.language.absent import Absent, Unfit
-from engine.language.compiler import joined
+from engine.language.compiler import join_texts
 from engine.language.expression import Expression, Read, compile_tokens
 from engine.language.operators import as_text
 from engine.language.path import ROOTS, Scope
@@ -17,72 +17,72 @@ from engine.problem import ProblemError
 _OPENING = re.compile(r"\{\{|\{%|\{#")
 
 Piece = str | Expression
-Parts = Callable[[str], str]
+PartWriter = Callable[[str], str]  # the text of an evaluated part -> the text to insert
 
 
 class Source(Protocol):
-    """Something in a value that is computed: an expression or a JSONPath."""
+    """A computed part of a value: an expression or a JSONPath."""
 
     source: str
     reads: tuple[Read, ...]
     evaluate: Callable[[Scope], Any]
 
     def note(self, scope: Scope, values: dict[str, Any]) -> Any:
-        """What `evaluate` gives; what is read goes to `values`."""
+        """Return the result of `evaluate`, and record the values that it reads in `values`."""
 
 
 def has_template(text: str) -> bool:
-    """Whether `text` is more than literal text."""
+    """Return whether `text` is a template rather than literal text."""
     return _OPENING.search(text) is not None
 
 
 def split(text: str, roots: frozenset[str]) -> list[Piece]:
-    """The literal parts and the expressions of a template, in order; raises `ProblemError`."""
+    """Return the literal parts and the expressions of a template, in order. Raises `ProblemError`."""
     pieces: list[Piece] = []
     at = 0
-    while found := _OPENING.search(text, at):
-        start = found.start()
-        if found[0] != "{{":
+    while match := _OPENING.search(text, at):
+        start = match.start()
+        if match[0] != "{{":
             remedy = (
-                f"there are only expressions: `{{{{ value }}}}`; for the text itself write `{{{{ '{found[0]}' }}}}`"
+                f"there are only expressions: `{{{{ value }}}}`; for the text itself write `{{{{ '{match[0]}' }}}}`"
             )
-            raise refusal(NOT_ALLOWED, f"there is no `{found[0]}`", found.span(), remedy)
+            raise refusal(NOT_ALLOWED, f"there is no `{match[0]}`", match.span(), remedy)
         if text[start + 2 : start + 3] in {"-", "+"}:
             remedy = "white space stays as it is; before a minus sign leave a space"
             raise refusal(NOT_ALLOWED, f"`{text[start : start + 3]}` is not allowed", (start, start + 3), remedy)
-        tokens = tokenise(text, start + 2, hole=True)
+        tokens = tokenise(text, start + 2, in_template=True)
         pieces += [text[at:start]] if start > at else []
         pieces.append(compile_tokens(tokens, roots))
         at = tokens.after
     return pieces + ([text[at:]] if at < len(text) else [])
 
 
-def whole(pieces: list[Piece]) -> Expression | None:
-    """The one expression of a text that is nothing else; white space around it (a block's newline) does not count."""
+def single_expression(pieces: list[Piece]) -> Expression | None:
+    """Return the expression of a text that consists of one expression and white space; else None."""
     expressions = [piece for piece in pieces if isinstance(piece, Expression)]
     literal = "".join(piece for piece in pieces if isinstance(piece, str))
     return expressions[0] if len(expressions) == 1 and not literal.strip() else None
 
 
 def always_text(data: Any) -> bool:
-    """Whether `data` is a template that makes a text whatever is read; not so one that cannot be understood."""
+    """Return whether `data` is a valid template whose value is always a text."""
     if not isinstance(data, str) or not has_template(data):
         return False
     try:
-        return whole(split(data, ROOTS)) is None
+        return single_expression(split(data, ROOTS)) is None
     except ProblemError:
         return False
 
 
-def mixed(pieces: Sequence[str | Source], parts: Parts | None = None) -> Evaluate:
-    """What puts the text together for a scope; absent and null values raise `Absent`.
+def join_pieces(pieces: Sequence[str | Source], write_part: PartWriter | None = None) -> Evaluate:
+    """Return a closure that makes the text for a scope; it raises `Absent` for absent and null values.
 
-    `parts` writes the text of an evaluated part; the literal text stays as it is.
+    `write_part` is applied to the text of each evaluated part; literal text stays as it is.
     """
-    return joined([_rendered(piece, parts) for piece in pieces])
+    return join_texts([_rendered(piece, write_part) for piece in pieces])
 
 
-def _rendered(piece: str | Source, parts: Parts | None) -> Evaluate:
+def _rendered(piece: str | Source, write_part: PartWriter | None) -> Evaluate:
     if isinstance(piece, str):
         return lambda scope: piece
     evaluate, source = piece.evaluate, piece.source
@@ -92,7 +92,7 @@ def _rendered(piece: str | Source, parts: Parts | None) -> Evaluate:
         if value is None:
             raise Absent(source, "null")
         try:
-            return value if parts is None else parts(as_text(value))
+            return value if write_part is None else write_part(as_text(value))
         except UnicodeError:
             raise Unfit(f"`{source}` has half characters") from None
 

@@ -13,7 +13,7 @@ from engine.language.operators import LIST_CAP, TEXT_CAP, as_text, capped_text, 
 from engine.language.signature import need_text, need_whole
 
 PATTERN_CAP = 512  # characters
-_PATTERN_BYTES = 1 << 20  # of memory that a compiled pattern may take
+_PATTERN_BYTES = 1 << 20  # of memory that a compiled pattern may use
 _SEARCH_CAP = 16_384  # bytes of text that are searched
 _SEARCH_STEPS = 12_000_000  # the instructions of a pattern times the bytes of the text: less than 0.1 s at worst
 _WORD = re.compile(r"\S+")
@@ -31,7 +31,7 @@ def upper(value: Any) -> str:
 
 def title(value: Any) -> str:
     """The text with each word's first letter in upper case and the others in lower case."""
-    return _WORD.sub(lambda found: found[0][0].upper() + found[0][1:].lower(), need_text(value, "title"))
+    return _WORD.sub(lambda word: word[0][0].upper() + word[0][1:].lower(), need_text(value, "title"))
 
 
 def trim(value: Any) -> str:
@@ -80,12 +80,12 @@ def matches(value: Any, pattern: Any) -> bool:
     text = need_text(value, "matches")
     most = min(_SEARCH_CAP, _SEARCH_STEPS // pattern.programsize)
     if len(text) * 4 > most and len(text.encode()) > most:
-        raise Unfit(f"`matches` looks at texts of at most {most:,} bytes with this pattern: cut it with `truncate`")
+        raise Unfit(f"`matches` searches at most {most:,} bytes of text with this pattern: use `truncate`")
     return pattern.search(text) is not None
 
 
 def compile_pattern(text: str) -> Any:
-    """A pattern that runs in linear time; raises ValueError."""
+    """Compile a pattern that runs in linear time. Raises `ValueError`."""
     if len(text) > PATTERN_CAP:
         raise ValueError(f"a pattern has at most {PATTERN_CAP} characters")
     options = re2.Options()

@@ -1,11 +1,12 @@
-"""Clocks: when a condition may change by the passing of time alone.
+"""Time changes: the moments at which time alone may change the result of a condition.
 
-A condition reads time by `now`, and by functions such as `counted`. What it makes of `now` must be *linear* wherever it
-is compared: a number that grows by the same slope each millisecond, such as `now - profile.traits.at`. Then the moment
-of each crossing can be worked out, and between those moments nothing changes. Whatever else is made of `now` has no
-such moments, and is refused: a condition that is judged on time could not be planned.
+A condition reads time as `now`, and through functions such as `counted`. Every operand of a comparison that depends on
+`now` must be *linear* in it: a number that changes by a constant slope each millisecond, such as
+`now - profile.traits.at`. Then the moment at which two operands become equal can be computed, and between these moments
+the result does not change. A condition that uses `now` in any other way is refused, because no time could be scheduled
+for its next evaluation.
 
-A clock may be early, and is never late: whoever asks looks at the condition again at that time.
+A time change may be too early but never too late: the caller evaluates the condition again at that moment.
 """
 
 from collections.abc import Callable
@@ -32,39 +33,39 @@ from engine.language.tree import (
     children,
 )
 
-TimeChange = Callable[[Scope], int | None]  # the next moment after the scope's `now`; None when there is none
+TimeChange = Callable[[Scope], int | None]  # scope -> the next moment (ms) after its `now`; None when there is none
 Number = int | float
 
 UNPLANNABLE: Final = "H211"
-MAX_AHEAD: Final = 10**14  # ms, three thousand years: what lies further ahead is never
+MAX_AHEAD: Final = 10**14  # ms, three thousand years; a later moment counts as never
 
 _REMEDY: Final = "compare `now` with a time: `profile.traits.at < now - days(30)`, or count: `counted('orders', '30d')`"
 _DAY: Final = 86_400_000
-_WIDTHS: Final = {"%S": 1_000, "%M": 60_000, "%H": 3_600_000}  # of what a directive shows; the others show days
+_WIDTHS: Final = {"%S": 1_000, "%M": 60_000, "%H": 3_600_000}  # ms; the text of any other directive changes by day
 
 
 def time_changes_of(condition: Condition) -> tuple[TimeChange, ...]:
-    """The changes of a condition; none when time alone never changes it. Raises `ProblemError` (H211)."""
-    reading = _Reading(condition.source)
-    if reading.slope(condition.tree):
+    """Return the time changes of a condition; empty when time alone never changes it. Raises `ProblemError` (H211)."""
+    analysis = _SlopeAnalysis(condition.source)
+    if analysis.slope(condition.tree):
         raise _refused("`now` is always true: compare it with something", condition.tree.at)
-    return tuple(reading.changes)
+    return tuple(analysis.changes)
 
 
 def next_time(changes: tuple[TimeChange, ...], scope: Scope) -> int | None:
-    """The next moment of several changes."""
-    return min((moment for clock in changes if (moment := clock(scope)) is not None), default=None)
+    """Return the earliest next moment (ms) of several time changes, or None."""
+    return min((moment for change in changes if (moment := change(scope)) is not None), default=None)
 
 
-class _Reading:
-    """Walks a tree: gives each part's slope, and gathers the changes."""
+class _SlopeAnalysis:
+    """Computes the slope of each part of a tree, and collects the time changes on the way."""
 
     def __init__(self, text: str) -> None:
         self.compiler = Compiler(text, PlainReader(), lenient=True)
         self.changes: list[TimeChange] = []
 
     def slope(self, tree: Tree) -> Number:
-        """By how much the part grows each millisecond, between the moments of the changes."""
+        """Return by how much the part grows each millisecond between time changes. Raises `ProblemError` (H211)."""
         match tree:
             case Path(path=path):
                 return 1 if path == ("now",) else 0
@@ -77,27 +78,27 @@ class _Reading:
             case Comparison():
                 return self._comparison(tree)
             case Presence(of=of):
-                self.slope(of)  # whether it is there is no matter of time
+                self.slope(of)  # presence does not depend on time
                 return 0
             case Choice(when=when, then=then, otherwise=otherwise):
-                self._steady(when)
-                return self._alike(then, otherwise)
+                self._check_constant(when)
+                return self._common_slope(then, otherwise)
             case Default(of=of, fallback=fallback):
-                return self._alike(of, fallback)
+                return self._common_slope(of, fallback)
             case Call():
                 return self._call(tree)
         for part, _ in children(tree):
-            self._steady(part)
+            self._check_constant(part)
         return 0
 
-    def _steady(self, tree: Tree) -> None:
+    def _check_constant(self, tree: Tree) -> None:
         if self.slope(tree):
-            raise _refused("this cannot be planned: what it makes of `now` changes at no foreseeable moment", tree.at)
+            raise _refused("this cannot be planned: the next change of this use of `now` cannot be computed", tree.at)
 
-    def _alike(self, one: Tree, other: Tree) -> Number:
-        slope = self.slope(one)
+    def _common_slope(self, first: Tree, other: Tree) -> Number:
+        slope = self.slope(first)
         if slope != self.slope(other):
-            raise _refused("this cannot be planned: one side goes with `now`, the other does not", other.at)
+            raise _refused("this cannot be planned: one side depends on `now`, the other does not", other.at)
         return slope
 
     def _comparison(self, tree: Comparison) -> Number:
@@ -106,13 +107,13 @@ class _Reading:
         for i, (sign, right) in enumerate(tree.rest):
             slope = slopes[i] - slopes[i + 1]
             if sign in {"in", "notin"}:
-                self._none(operands[i], slopes[i])
-                self._none(right, slopes[i + 1])
+                self._check_not_in_membership(operands[i], slopes[i])
+                self._check_not_in_membership(right, slopes[i + 1])
             elif slope:
-                self.changes.append(_crossing(self._number(operands[i]), self._number(right), slope))
+                self.changes.append(_equality(self._number(operands[i]), self._number(right), slope))
         return 0
 
-    def _none(self, tree: Tree, slope: Number) -> None:
+    def _check_not_in_membership(self, tree: Tree, slope: Number) -> None:
         if slope:
             raise _refused("this cannot be planned: `now` is looked for, not compared", tree.at)
 
@@ -131,7 +132,7 @@ class _Reading:
             if tree.sign == "/":
                 return left / by
             if tree.sign == "//":
-                self.changes.append(_stepping(self._number(tree.left), left, abs(by)))
+                self.changes.append(_multiple(self._number(tree.left), left, abs(by)))
                 return 0
         raise _refused(f"this cannot be planned: `{tree.sign}` on `now`", tree.at)
 
@@ -143,18 +144,18 @@ class _Reading:
         if name == "float":
             return slope
         if name == "int":
-            self.changes.append(_stepping(value, slope, 1))
+            self.changes.append(_multiple(value, slope, 1))
         elif name == "round" and len(slopes) == 1:
-            self.changes.append(_stepping(value, slope, 0.5))
+            self.changes.append(_multiple(value, slope, 0.5))
         elif name == "format_date" and slope == 1:
             parts = [part for part in tree.prepared if part[0] == "%" and part != "%%"]
-            self.changes += [_stepping(value, slope, width) for width in {_WIDTHS.get(part, _DAY) for part in parts}]
+            self.changes += [_multiple(value, slope, width) for width in {_WIDTHS.get(part, _DAY) for part in parts}]
         else:
             raise _refused(f"this cannot be planned: `{name}` of `now`", tree.at)
         return 0
 
     def _number(self, tree: Tree) -> Evaluate:
-        """The part's value where it is a number, else None."""
+        """Return a closure for the part's value if it is a number, else None."""
         evaluate = self.compiler.operand(tree)
 
         def number(scope: Scope) -> Any:
@@ -167,44 +168,44 @@ class _Reading:
         return number
 
     def _literal(self, tree: Tree) -> Number | None:
-        """The number that a part is whatever happens; None when it is none."""
-        if any(_reads(part) for part in _all(tree)):
+        """Return the value of a part that reads nothing, if it is a number; else None."""
+        if any(_reads(part) for part in _all_parts(tree)):
             return None
         value: Number | None = self._number(tree)({})
         return value
 
 
-def _crossing(left: Evaluate, right: Evaluate, slope: Number) -> TimeChange:
-    """When two numbers meet, and when they part again."""
+def _equality(left: Evaluate, right: Evaluate, slope: Number) -> TimeChange:
+    """Return the time change at which two numbers become equal, and that at which they differ again."""
 
-    def crossing(scope: Scope) -> int | None:
+    def next_moment(scope: Scope) -> int | None:
         first, second = left(scope), right(scope)
         if first is None or second is None:
             return None
         return _moment(scope["now"], (second - first) / slope)
 
-    return crossing
+    return next_moment
 
 
-def _stepping(value: Evaluate, slope: Number, width: Number) -> TimeChange:
-    """When a number passes the next multiple of `width`: when it gets there, and when it leaves it again."""
+def _multiple(value: Evaluate, slope: Number, width: Number) -> TimeChange:
+    """Return the time change at which a number reaches the next multiple of `width`, and that at which it leaves it."""
 
-    def stepping(scope: Scope) -> int | None:
+    def next_moment(scope: Scope) -> int | None:
         at = value(scope)
         if at is None:
             return None
-        steps = at / width
-        behind = (floor(steps) if slope > 0 else ceil(steps)) * width
-        if (at - behind) / slope < 1:  # it is there: what rounds the other way changes only now
+        multiples = at / width
+        behind = (floor(multiples) if slope > 0 else ceil(multiples)) * width
+        if (at - behind) / slope < 1:  # it is at the multiple: a value that rounds the other way changes only now
             return int(scope["now"]) + 1
-        target = (floor(steps) + 1) * width if slope > 0 else (ceil(steps) - 1) * width
+        target = (floor(multiples) + 1) * width if slope > 0 else (ceil(multiples) - 1) * width
         return _moment(scope["now"], (target - at) / slope)
 
-    return stepping
+    return next_moment
 
 
 def _moment(now: int, ahead: float) -> int | None:
-    """A moment `ahead` of now, found by a division: about then, in one of a few milliseconds, each of them is tried."""
+    """Return the moment `ahead` ms after `now`, or up to two ms before it: division is inexact, so each ms is tried."""
     if not -2 <= ahead < MAX_AHEAD:
         return None
     return now + max(1, floor(ahead) - 1)
@@ -214,11 +215,12 @@ def _reads(tree: Tree) -> bool:
     return isinstance(tree, Path | Derivation)
 
 
-def _all(tree: Tree) -> list[Tree]:
-    found = [tree]
-    for part in found:
-        found += [below for below, _ in children(part)]
-    return found
+def _all_parts(tree: Tree) -> list[Tree]:
+    """Return the tree and all parts below it."""
+    parts = [tree]
+    for part in parts:
+        parts += [below for below, _ in children(part)]
+    return parts
 
 
 def _refused(message: str, at: Span) -> Exception:

@@ -1,6 +1,6 @@
-"""Text -> tokens, cut by Jinja's lexer, each carrying its offset in place of a line number.
+"""Text -> tokens of Jinja's lexer, each with its offset in place of a line number.
 
-All limits on size and nesting are applied here, before anything recursive sees the text.
+All limits on size and nesting are checked here, before anything recursive processes the text.
 """
 
 import re
@@ -18,10 +18,10 @@ from engine.problem import ProblemError
 
 SOURCE_CAP = 4096  # characters of one expression
 TOKEN_CAP = 400
-BRACKET_CAP = 10  # brackets open at once
+BRACKET_CAP = 10  # open brackets
 NUMBER_CAP = 2**63 - 1
 
-ENVIRONMENT = Environment()  # noqa: S701  # only its syntax is used; nothing is ever rendered by it
+ENVIRONMENT = Environment()  # noqa: S701  # only its syntax is used; it never renders anything
 _OPENERS = {"lparen": "(", "lbracket": "[", "lbrace": "{"}
 _CLOSERS = frozenset({"rparen", "rbracket", "rbrace"})
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
@@ -33,26 +33,29 @@ class Tokens(Struct, frozen=True):
 
     text: str  # the whole text, of which the expression may be a part
     items: tuple[Token, ...]
-    ends: dict[int, int]  # where the token that begins at an offset ends
+    ends: dict[int, int]  # offset of a token -> the offset behind it
     start: int
-    end: int  # of the expression; in a template, `}}` begins here
-    after: int  # where the text goes on
+    end: int  # of the expression; in a template, the offset of `}}`
+    after: int  # the offset at which the text continues
 
 
-def tokenise(text: str, start: int = 0, *, hole: bool = False) -> Tokens:
-    """The tokens of `text`; of a template's hole, those from `start` (behind `{{`) to its `}}`."""
-    if not hole and len(text) > SOURCE_CAP:
+def tokenise(text: str, start: int = 0, *, in_template: bool = False) -> Tokens:
+    """Return the tokens of `text`; in a template those from `start` (behind `{{`) to the matching `}}`.
+
+    Raises `ProblemError`.
+    """
+    if not in_template and len(text) > SOURCE_CAP:
         raise refusal(TOO_LARGE, f"an expression has at most {SOURCE_CAP} characters", (SOURCE_CAP, len(text)))
-    if hole and "}}" not in text[start:]:
+    if in_template and "}}" not in text[start:]:
         raise _unclosed(start)
     items: list[Token] = []
     ends: dict[int, int] = {}
-    brackets: list[Span] = []  # those that are open
+    brackets: list[Span] = []  # the open ones
     end = after = len(text)
     for offset, kind, value in _pieces(text, start, brackets):
         at = (offset, offset + len(value))
         if kind == "variable_end":
-            _check_end(value, at, hole=hole)
+            _check_end(value, at, in_template=in_template)
             end, after = offset, offset + 2
             break
         if kind == "whitespace":
@@ -65,26 +68,26 @@ def tokenise(text: str, start: int = 0, *, hole: bool = False) -> Tokens:
         if len(items) > TOKEN_CAP:
             raise refusal(TOO_LARGE, f"an expression has at most {TOKEN_CAP} words and signs", at)
     else:
-        if hole:
+        if in_template:
             raise _unclosed(start)
     if brackets:
         raise refusal(SYNTAX, f"`{text[brackets[-1][0]]}` is never closed", brackets[-1])
     if not items:
-        raise refusal(SYNTAX, "there is no expression", (start - 2, after) if hole else (0, len(text)))
+        raise refusal(SYNTAX, "there is no expression", (start - 2, after) if in_template else (0, len(text)))
     _check_last(items, ends)
     items.append(Token(ends[items[-1].lineno], TOKEN_EOF, ""))
     return Tokens(text=text, items=tuple(items), ends=ends, start=start, end=end, after=after)
 
 
 def _pieces(text: str, start: int, brackets: list[Span]) -> Iterator[tuple[int, str, str]]:
-    """Jinja's raw tokens with their offsets. Newlines keep their width, so offsets stay true."""
+    """Yield Jinja's raw tokens (offset, kind, text). A line break keeps its length, so offsets stay valid."""
     part = text[start : start + SOURCE_CAP + 2]
     offset = start
     try:
         for _, kind, value in ENVIRONMENT.lexer.tokeniter(part.replace("\r", "\n"), None, None, "variable"):
             if "\r" in text[offset : offset + len(value)]:
                 at = text.index("\r", offset)
-                raise refusal(SYNTAX, "a carriage return has no place in an expression", (at, at + 1))
+                raise refusal(SYNTAX, "an expression cannot contain a carriage return", (at, at + 1))
             yield offset, kind, value
             offset += len(value)
     except TemplateSyntaxError:
@@ -95,7 +98,7 @@ def _pieces(text: str, start: int, brackets: list[Span]) -> Iterator[tuple[int, 
 
 
 def _no_token(text: str, offset: int, brackets: list[Span]) -> ProblemError:
-    """What to say where Jinja's lexer stops: at a character, or at a bracket that closes another one."""
+    """Return the error for the offset at which Jinja's lexer stopped: a bad character or a mismatched bracket."""
     sign = text[offset]
     if brackets and sign in ")]}":
         return refusal(SYNTAX, f"`{text[brackets[-1][0]]}` is not closed before `{sign}`", brackets[-1])
@@ -107,41 +110,41 @@ def _unclosed(start: int) -> ProblemError:
     return refusal(SYNTAX, "`{{` is never closed", (start - 2, start), "close it by `}}`")
 
 
-def _check_end(value: str, at: Span, *, hole: bool) -> None:
-    if not hole:
+def _check_end(value: str, at: Span, *, in_template: bool) -> None:
+    if not in_template:
         raise refusal(SYNTAX, "unexpected `}}`", (at[0], at[1]), "write it without {{ }}")
     if value[0] == "-":
         raise refusal(NOT_ALLOWED, "`-}}` is not allowed", (at[0], at[0] + 3), "close it by ` }}`")
 
 
 def _token(kind: str, value: str, at: Span) -> Token:
-    made: Any = value
+    parsed: Any = value
     if kind == "operator":
         kind = operators[value]
     elif kind == "integer":
-        made = int(value.replace("_", ""), 0)
+        parsed = int(value.replace("_", ""), 0)
     elif kind == "float":
-        made = float(value.replace("_", ""))
+        parsed = float(value.replace("_", ""))
     elif kind == "string":
-        made = _unquoted(value, at[0])
+        parsed = _unquoted(value, at[0])
     elif kind == "name" and not value.isidentifier():
-        raise refusal(SYNTAX, f"`{value}` is no name", at)
-    if kind in {"integer", "float"} and made > (NUMBER_CAP if kind == "integer" else 1.7e308):
+        raise refusal(SYNTAX, f"`{value}` is not a name", at)
+    if kind in {"integer", "float"} and parsed > (NUMBER_CAP if kind == "integer" else 1.7e308):
         raise refusal(TOO_LARGE, "the number is too large", at)
-    return Token(at[0], kind, made)
+    return Token(at[0], kind, parsed)
 
 
 def _unquoted(quoted: str, offset: int) -> str:
-    """A text literal's value. An escape that is none stays as written, so that patterns need no doubling."""
+    """Return the value of a text literal. Unknown escapes stay as written, so patterns need no double backslashes."""
 
-    def unescape(found: re.Match[str]) -> str:
-        sign = found[1]
+    def unescape(match: re.Match[str]) -> str:
+        sign = match[1]
         if len(sign) == 1:
-            return _ESCAPED.get(sign, found[0])
+            return _ESCAPED.get(sign, match[0])
         code = int(sign[1:], 16)
         if 0xD800 <= code <= 0xDFFF:
-            at = offset + 1 + found.start()
-            raise refusal(SYNTAX, f"`{found[0]}` is half a character", (at, at + 6), "write the character itself")
+            at = offset + 1 + match.start()
+            raise refusal(SYNTAX, f"`{match[0]}` is half a character", (at, at + 6), "write the character itself")
         return chr(code)
 
     return _ESCAPE.sub(unescape, quoted[1:-1])
@@ -165,14 +168,14 @@ def _check_mistake(token: Token, at: Span, before: list[Token], ends: dict[int, 
         _check_unit(previous, token, at)
     if token.type == "name" and token.value == "None" and (previous is None or previous.type != "dot"):
         raise refusal(SYNTAX, "unexpected `None`", at, WORDS["None"])
-    if previous is not None and previous.type == "assign":  # not doubled, so it stands alone
-        raise _lone(previous, (previous.lineno, ends[previous.lineno]), before[:-1])
+    if previous is not None and previous.type == "assign":  # a single `=`
+        raise _misplaced(previous, (previous.lineno, ends[previous.lineno]), before[:-1])
     if token.type in {"pow", "semicolon"}:
-        raise _lone(token, at, before)
+        raise _misplaced(token, at, before)
 
 
 def _check_unit(number: Token, unit: Token, at: Span) -> None:
-    """A number with a unit, as durations in YAML have one."""
+    """Refuse a number with a unit, as durations in YAML have one."""
     remedy = UNITS.get(unit.value) if unit.type == "name" else None
     if remedy is not None:
         spelled = f"{number.value}{unit.value}"
@@ -183,12 +186,12 @@ def _check_unit(number: Token, unit: Token, at: Span) -> None:
 def _check_last(items: list[Token], ends: dict[int, int]) -> None:
     last = items[-1]
     if last.type == "assign":
-        raise _lone(last, (last.lineno, ends[last.lineno]), items[:-1])
+        raise _misplaced(last, (last.lineno, ends[last.lineno]), items[:-1])
 
 
-def _lone(token: Token, at: Span, before: list[Token]) -> ProblemError:
+def _misplaced(token: Token, at: Span, before: list[Token]) -> ProblemError:
     code, message, remedy = TOKENS[token.type]
-    named = [known.type for known in before[-2:]] in (["lparen", "name"], ["comma", "name"])
-    if token.type == "assign" and named:
+    is_named_argument = [previous.type for previous in before[-2:]] in (["lparen", "name"], ["comma", "name"])
+    if token.type == "assign" and is_named_argument:
         return refusal(SYNTAX, "arguments have no names here", at, "write the value alone")
     return refusal(code, message, at, remedy)

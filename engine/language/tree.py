@@ -1,6 +1,6 @@
-"""The language's own syntax tree: what is left of Jinja's once everything not allowed has been refused.
+"""The language's own syntax tree, made of the allowed nodes of Jinja's.
 
-`at` is where a part stands in the text. Every text part of a path is a dictionary key, every integer a list index.
+`at` is the span of a part in the text. Every text in a path is a dictionary key, every integer a list index.
 """
 
 from collections.abc import Iterator
@@ -21,14 +21,14 @@ class Constant(Struct, frozen=True):
 
 
 class Path(Struct, frozen=True):
-    """What stands at a path that is known when the flow is loaded; its first part is a root."""
+    """The value at a path that is known when the flow is loaded; its first part is a root."""
 
     at: Span
     path: tuple[str | int, ...]
 
 
 class Lookup(Struct, frozen=True):
-    """What an object or list holds under a key that is computed. A text is one key, never a path."""
+    """The value of an object or list at a computed key. A text is one key, never a path."""
 
     at: Span
     of: "Tree"
@@ -45,7 +45,7 @@ class Arithmetic(Struct, frozen=True):
 
 
 class Joined(Struct, frozen=True):
-    """`a ~ b ~ c`: everything as text."""
+    """`a ~ b ~ c`: the operands joined as text."""
 
     at: Span
     parts: "tuple[Tree, ...]"
@@ -81,7 +81,7 @@ class Negation(Struct, frozen=True):
 
 
 class Presence(Struct, frozen=True):
-    """`a is defined` (null is), `a is none` (absent or null)."""
+    """`a is defined` (also true for null), `a is none` (true for absent and null)."""
 
     at: Span
     of: "Tree"
@@ -120,7 +120,7 @@ class Default(Struct, frozen=True):
 
 
 class Call(Struct, frozen=True):
-    """A filter (the piped value is the first argument) or a function. `prepared` stands for a literal argument."""
+    """A filter (the piped value is the first argument) or a function. `prepared` replaces a literal argument."""
 
     at: Span
     function: Function
@@ -129,7 +129,7 @@ class Call(Struct, frozen=True):
 
 
 class Derivation(Struct, frozen=True):
-    """A function of what the scope holds, its brackets read when the flow is loaded."""
+    """A function of the whole scope, whose literal arguments were evaluated when the flow was loaded."""
 
     at: Span
     function: str
@@ -157,7 +157,7 @@ Tree = (
 
 
 def children(tree: Tree) -> Iterator[tuple[Tree, bool]]:
-    """The parts directly below, each with whether its absence is handled by rule there."""
+    """Yield the parts directly below, each with whether its absence is no failure there."""
     match tree:
         case Lookup(of=of, key=key):
             yield from ((of, False), (key, False))

@@ -1,4 +1,4 @@
-"""Values: plain data that an author wrote, in which texts may be templates or JSONPaths."""
+"""Values: plain data of an author, in which texts may be templates or JSONPaths."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,14 +8,17 @@ from engine.language.jsonpath import compile_jsonpath
 from engine.language.path import ROOTS, Scope
 from engine.language.readers import Evaluate
 from engine.language.refusal import NO_TEMPLATES, TOO_LARGE
-from engine.language.template import Parts, Piece, Source, has_template, mixed, split, whole
+from engine.language.template import PartWriter, Piece, Source, has_template, join_pieces, single_expression, split
 from engine.problem import KeyPath, Problem, ProblemError
 
-DEPTH_CAP = 50  # objects and lists within one another
+DEPTH_CAP = 50  # levels of objects and lists
 
 
 class Value:
-    """A compiled value. `evaluate` gives plain data that is not to be changed in place, or raises `Unusable`."""
+    """A compiled value. `evaluate` returns plain data that must not be changed in place, or raises `Unusable`.
+
+    `literal` is the value if it is `static`, i.e. without templates and JSONPaths.
+    """
 
     __slots__ = ("_sources", "evaluate", "literal", "reads", "static")
 
@@ -27,7 +30,7 @@ class Value:
         self._sources = tuple(source for _, source in sources)
 
     def source_values(self, scope: Scope) -> dict[str, Any]:
-        """What was read, by the author's text; "absent" stands for what is not there. Never raises."""
+        """Return the values that were read, by the author's text; "absent" for an absent value. Never raises."""
         values: dict[str, Any] = {}
         for source in self._sources:
             try:
@@ -42,14 +45,14 @@ def compile_value(
     roots: frozenset[str] = ROOTS,
     *,
     templates: bool = True,
-    parts: Parts | None = None,
+    parts: PartWriter | None = None,
     sparse: bool = False,
 ) -> tuple[Value, list[Problem]]:
-    """The value that `data` spells, and what is wrong with it (then the value is of no use).
+    """Compile `data`; return the value and its problems. If there are any, the value must not be used.
 
-    Text with `{{ }}` is a template, text that begins with `$.` a JSONPath, `$$.` a literal `$.`. With `parts`
-    whatever is computed becomes text, written by that function. With `sparse`, those entries of an object are left out
-    whose value is absent, unless all are.
+    Text with `{{ }}` is a template, text that starts with `$.` a JSONPath, `$$.` a literal `$.`. With `parts` every
+    computed part becomes a text, to which that function is applied. With `sparse` an object leaves out entries whose
+    value is absent; if all are absent, evaluating it raises `Absent`.
     """
     build = _Build(roots, templates=templates, parts=parts, sparse=sparse)
     literal, evaluate = build.node(data, ())
@@ -57,9 +60,9 @@ def compile_value(
 
 
 class _Build:
-    """Walks the data once. Each part gives its literal, or what evaluates it (then the literal is of no use)."""
+    """Walks the data once. Each part becomes (literal, None), or (unused, evaluate) if it is computed."""
 
-    def __init__(self, roots: frozenset[str], *, templates: bool, parts: Parts | None, sparse: bool) -> None:
+    def __init__(self, roots: frozenset[str], *, templates: bool, parts: PartWriter | None, sparse: bool) -> None:
         self.roots = roots
         self.templates = templates
         self.parts = parts
@@ -69,7 +72,7 @@ class _Build:
 
     def node(self, data: Any, path: KeyPath) -> tuple[Any, Evaluate | None]:
         if len(path) > DEPTH_CAP:
-            self._wrong(Problem(code=TOO_LARGE, message=f"a value nests at most {DEPTH_CAP} deep"), path)
+            self._add_problem(Problem(code=TOO_LARGE, message=f"a value nests at most {DEPTH_CAP} deep"), path)
             return None, None
         if isinstance(data, str):
             return self._text(data, path)
@@ -81,10 +84,12 @@ class _Build:
 
     def _object(self, data: dict[Any, Any], path: KeyPath) -> tuple[Any, Evaluate | None]:
         parts = {}
-        for key, held in data.items():
+        for key, inner in data.items():
             if isinstance(key, str) and has_template(key):
-                self._wrong(Problem(code=NO_TEMPLATES, message="a key is never a template", on="key"), (*path, key))
-            parts[key] = self.node(held, (*path, key))
+                self._add_problem(
+                    Problem(code=NO_TEMPLATES, message="a key is never a template", on="key"), (*path, key)
+                )
+            parts[key] = self.node(inner, (*path, key))
         if all(evaluate is None for _, evaluate in parts.values()):
             return {key: literal for key, (literal, _) in parts.items()}, None
         pairs = [(key, _evaluate(*part)) for key, part in parts.items()]
@@ -93,7 +98,7 @@ class _Build:
         return None, lambda scope: {key: evaluate(scope) for key, evaluate in pairs}
 
     def _list(self, data: list[Any], path: KeyPath) -> tuple[Any, Evaluate | None]:
-        parts = [self.node(held, (*path, index)) for index, held in enumerate(data)]
+        parts = [self.node(inner, (*path, index)) for index, inner in enumerate(data)]
         if all(evaluate is None for _, evaluate in parts):
             return [literal for literal, _ in parts], None
         items = [_evaluate(*part) for part in parts]
@@ -101,40 +106,40 @@ class _Build:
 
     def _text(self, text: str, path: KeyPath) -> tuple[Any, Evaluate | None]:
         if not self.templates and ("{{" in text or text.startswith("$.")):
-            self._wrong(_no_templates(text), path)
+            self._add_problem(_no_templates(text), path)
             return text, None
         try:
             if text.startswith("$."):
                 jsonpath = compile_jsonpath(text, self.roots)
                 self.sources.append((path, jsonpath))
-                return None, jsonpath.evaluate if self.parts is None else mixed([jsonpath], self.parts)
+                return None, jsonpath.evaluate if self.parts is None else join_pieces([jsonpath], self.parts)
             if self.templates and has_template(text):
                 return None, self._template(split(text, self.roots), path)
         except ProblemError as error:
-            self._wrong(error.problem, path)
+            self._add_problem(error.problem, path)
         return text[1:] if text.startswith("$$.") else text, None
 
     def _template(self, pieces: list[Piece], path: KeyPath) -> Evaluate:
         self.sources += [(path, piece) for piece in pieces if not isinstance(piece, str)]
-        single = whole(pieces) if self.parts is None else None
-        return single.evaluate if single else mixed(pieces, self.parts)
+        single = single_expression(pieces) if self.parts is None else None
+        return single.evaluate if single else join_pieces(pieces, self.parts)
 
-    def _wrong(self, problem: Problem, path: KeyPath) -> None:
+    def _add_problem(self, problem: Problem, path: KeyPath) -> None:
         self.problems.append(problem.below(path))
 
 
 def _present(pairs: list[tuple[str, Evaluate]], scope: Scope) -> dict[str, Any]:
-    """The values that are there. Raises `Absent` when none is."""
-    found: dict[str, Any] = {}
+    """Return the values that are not absent. Raises `Absent` when all are."""
+    present: dict[str, Any] = {}
     missing: Absent | None = None
     for key, evaluate in pairs:
         try:
-            found[key] = evaluate(scope)
+            present[key] = evaluate(scope)
         except Absent as absent:
             missing = missing or absent
-    if missing is not None and not found:
+    if missing is not None and not present:
         raise missing
-    return found
+    return present
 
 
 def _no_templates(text: str) -> Problem:

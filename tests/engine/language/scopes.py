@@ -1,4 +1,4 @@
-"""Data that the tests of this folder read, and strategies for any."""
+"""A scope for the tests of this folder, and strategies for random scopes and expressions."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ scopes = st.fixed_dictionaries(
 _leaf = st.sampled_from(
     [
         *(
-            "[event]",  # alone it may not be compared with a literal
+            "[event]",  # in a list, as an object must not be compared with a literal
             "event.a",
             "event.b",
             "profile.a",

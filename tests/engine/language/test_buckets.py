@@ -1,4 +1,4 @@
-"""Counts over time, against a list of all that was ever counted."""
+"""Counts over time, compared with a list of all counts."""
 
 import pytest
 from hypothesis import given
@@ -9,13 +9,13 @@ from engine.language.buckets import (
     GRAINS,
     HOUR_MS,
     MINUTE_MS,
-    begins,
     check_window,
     compacted,
     counted,
     grain_of,
     key,
     next_change,
+    start_of,
 )
 
 NOON = 1_714_564_800_000  # 2024-05-01T12:00:00Z
@@ -28,7 +28,7 @@ histories = st.lists(st.tuples(gaps, st.sampled_from([1, 2, -1, 0.5])), max_size
 
 
 def played(history):
-    """The moments and amounts of a history; and the buckets that come of it, compacted together each time."""
+    """Return the last time (ms), the (time, amount) of each count, and the buckets, compacted after each count."""
     now, events, buckets = NOON, [], {}
     for gap, amount in history:
         now += gap
@@ -47,23 +47,23 @@ def in_window(events, window, now):
     pytest.param(NOON + 61_000, 0, "2024-05-01T12:01", id="minute"),
     pytest.param(NOON + 61_000, 1, "2024-05-01T12", id="hour"),
     pytest.param(NOON + 61_000, 2, "2024-05-01", id="day"),
-    pytest.param(0, 0, "1970-01-01T00:00", id="the beginning"),
-    pytest.param(-1, 0, "1969-12-31T23:59", id="before the beginning"),
+    pytest.param(0, 0, "1970-01-01T00:00", id="the epoch"),
+    pytest.param(-1, 0, "1969-12-31T23:59", id="before the epoch"),
 ])  # fmt: skip
-def test_a_bucket_is_named_by_the_beginning_of_its_time(moment, grain, name):
+def test_a_bucket_is_named_by_the_start_of_its_time(moment, grain, name):
     assert key(moment, GRAINS[grain]) == name
-    assert begins(name) <= moment < begins(name) + GRAINS[grain].width
+    assert start_of(name) <= moment < start_of(name) + GRAINS[grain].width
 
 
 @given(histories, windows, gaps)
-def test_a_window_counts_what_lies_in_it_whatever_has_grown_together(history, window, later):
+def test_a_window_has_the_same_count_after_buckets_were_compacted(history, window, later):
     now, events, buckets = played(history)
     now += later
     assert counted(buckets, window, now) == in_window(events, window, now)
 
 
 @given(histories, windows, gaps)
-def test_all_of_the_window_counts_and_at_most_one_bucket_more(history, window, later):
+def test_a_window_is_counted_completely_plus_at_most_one_bucket(history, window, later):
     now, events, buckets = played([(gap, 1) for gap, _ in history])
     now += later
     width = grain_of(window).width
@@ -73,9 +73,9 @@ def test_all_of_the_window_counts_and_at_most_one_bucket_more(history, window, l
 
 
 @given(histories, histories, windows)
-def test_counters_add_up_whenever_each_has_grown_together(one, other, window):
-    first, these, left = played(one)
-    second, those, right = played(other)
+def test_counters_add_up_whether_compacted_before_or_after(history, other_history, window):
+    first, these, left = played(history)
+    second, those, right = played(other_history)
     now = max(first, second)
     both = {name: left.get(name, 0) + right.get(name, 0) for name in {*left, *right}}
     assert counted(both, window, now) == in_window([*these, *those], window, now)
@@ -83,7 +83,7 @@ def test_counters_add_up_whenever_each_has_grown_together(one, other, window):
 
 
 @given(histories)
-def test_growing_together_again_changes_nothing(history):
+def test_compacting_twice_changes_nothing(history):
     _, _, buckets = played(history)
     assert not buckets or compacted(buckets) == buckets
 
@@ -105,10 +105,10 @@ def test_the_next_change_is_when_the_oldest_bucket_leaves_the_window(history, wi
 def test_a_counter_keeps_a_bounded_number_of_buckets(history):
     now, _, buckets = played(history)
     assert len(buckets) <= sum(grain.kept // grain.width + 2 for grain in GRAINS)
-    assert all(begins(name) > now - GRAINS[2].kept - 2 * DAY_MS for name in buckets)
+    assert all(start_of(name) > now - GRAINS[2].kept - 2 * DAY_MS for name in buckets)
 
 
 @pytest.mark.parametrize("window", [0, MINUTE_MS - 1, 400 * DAY_MS + 1])
-def test_a_window_has_a_length_that_counters_reach(window):
+def test_a_window_that_is_too_short_or_too_long_is_refused(window):
     with pytest.raises(ValueError, match="from 1m to 400d"):
         check_window(window)

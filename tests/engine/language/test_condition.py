@@ -56,7 +56,7 @@ def holds(text, scope=SCOPE):
         ("(event.properties.no or event.properties.name) == 'Ann'", True),
     ],
 )
-def test_conditions_compare(text, result):
+def test_a_condition_compares_values(text, result):
     assert holds(text) is result
 
 
@@ -158,7 +158,7 @@ def test_null_is_defined_and_absent_is_not(text, result):
         "event.properties.tags in event.properties.address",
     ],
 )
-def test_different_kinds_do_not_compare(text):
+def test_a_comparison_of_different_kinds_is_false(text):
     assert holds(text) is False
 
 
@@ -175,11 +175,11 @@ def test_different_kinds_do_not_compare(text):
         ("event.properties.yes + 1", False),
     ],
 )
-def test_what_does_not_fit_is_false(text, result):
+def test_an_operator_with_an_unfit_operand_is_false(text, result):
     assert holds(text) is result
 
 
-def test_the_explanation_has_every_value_by_its_text():
+def test_an_explanation_has_every_value_by_its_text():
     condition = compile_condition(
         "event.properties['order-id'] == 'o-2' or profile.traits.rank > event.properties.total"
     )
@@ -189,7 +189,7 @@ def test_the_explanation_has_every_value_by_its_text():
     )
 
 
-def test_the_explanation_has_computed_keys():
+def test_an_explanation_has_the_values_of_computed_keys():
     condition = compile_condition("event.properties.address[event.properties.key] == 'Kraków'")
     assert condition.explain(SCOPE).values == {
         "event.properties.address": {"city": "Wrocław", "zip": "50-001"},
@@ -198,12 +198,12 @@ def test_the_explanation_has_computed_keys():
     }
 
 
-def test_the_explanation_leaves_out_what_was_skipped():
+def test_an_explanation_leaves_out_values_that_were_not_needed():
     condition = compile_condition("event.properties.no and profile.id == 'p-1'")
     assert condition.explain(SCOPE).values == {"event.properties.no": False}
 
 
-def test_reads_have_their_places_and_are_handled():
+def test_the_reads_of_a_condition_have_positions_and_are_handled():
     condition = compile_condition("nodes.crm.out.tier in event.properties['order-id'][0]")
     assert condition.reads == (
         Read(("nodes", "crm", "out", "tier"), 0, 18, True),

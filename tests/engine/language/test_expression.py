@@ -87,7 +87,7 @@ def test_expressions_keep_their_types(text, value):
         ("1 if event.properties.no else event.properties.gone", "event.properties.gone"),
     ],
 )
-def test_an_absent_value_is_named(text, path):
+def test_the_error_names_the_absent_value(text, path):
     with pytest.raises(Absent) as absent:
         compile_expression(text).evaluate(SCOPE)
     assert absent.value.path == path
@@ -111,7 +111,7 @@ def test_an_absent_value_is_named(text, path):
         ("event.properties.total | lower", "`lower` needs text, not a number, in `event.properties.total | lower`"),
     ],
 )
-def test_what_does_not_fit_fails(text, reason):
+def test_an_operator_with_an_unfit_operand_fails(text, reason):
     with pytest.raises(Unfit) as unfit:
         compile_expression(text).evaluate(SCOPE)
     assert unfit.value.reason.startswith(reason)
@@ -121,7 +121,7 @@ def test_what_does_not_fit_fails(text, reason):
     ("text", "length"),
     [("event.t + event.t", 40_000), ("event.t ~ event.t", 40_000), ("event.l + event.l", 6_000)],
 )
-def test_results_are_bounded(text, length):
+def test_a_result_that_is_too_large_fails(text, length):
     scope = {"event": {"t": "x" * length, "l": [1] * length}}
     with pytest.raises(Unfit):
         compile_expression(text).evaluate(scope)
@@ -134,7 +134,7 @@ def test_huge_numbers_in_data_do_not_overflow():
             compile_expression(text).evaluate(scope)
 
 
-def test_reads_tell_what_is_handled():
+def test_reads_say_whether_absence_is_handled():
     text = "nodes.a.out | default(nodes.b.out) ~ (event.x > 1) ~ profile.traits[event.key].y"
     assert compile_expression(text).reads == (
         Read(("nodes", "a", "out"), 0, 11, True),
@@ -145,13 +145,13 @@ def test_reads_tell_what_is_handled():
     )
 
 
-def test_an_expression_notes_the_values_that_it_reads():
+def test_an_expression_records_the_values_that_it_reads():
     expression, values = compile_expression("event.properties.total + (event.properties.missing | default(1))"), {}
     assert expression.note(SCOPE, values) == 6
     assert values == {"event.properties.total": 5, "event.properties.missing": "absent"}
 
 
-def test_what_was_read_before_a_failure_is_noted():
+def test_values_read_before_a_failure_are_recorded():
     values = {}
     with pytest.raises(Absent):
         compile_expression("event.properties.total + event.properties.missing").note(SCOPE, values)
@@ -167,7 +167,7 @@ def outcome(evaluate, scope):
 
 @given(expressions, scopes)
 @settings(max_examples=300)
-def test_an_expression_gives_a_value_or_is_unusable(text, scope):
+def test_an_expression_returns_a_value_or_raises_unusable(text, scope):
     expression = compile_expression(text)
     assert outcome(expression.evaluate, scope) == outcome(lambda scope: expression.note(scope, {}), scope)
 

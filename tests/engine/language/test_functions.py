@@ -78,7 +78,7 @@ def evaluated(text, x=None):
         ("max('a', 'b')", "b"),
     ],
 )
-def test_functions_give(text, value):
+def test_a_function_returns_its_value(text, value):
     result = evaluated(text)
     assert result == value
     assert type(result) is type(value)
@@ -118,7 +118,7 @@ def test_functions_give(text, value):
         "(('9' ~ '9223372036854775807') | int)",
     ],
 )
-def test_what_does_not_fit_a_function_is_unfit(text):
+def test_a_function_with_an_unfit_argument_fails(text):
     with pytest.raises(Unfit):
         evaluated(text)
 
@@ -126,7 +126,7 @@ def test_what_does_not_fit_a_function_is_unfit(text):
 @pytest.mark.parametrize(
     "text", ["event.x | lower", "'a' | replace(event.x, 'b')", "min(event.x, 1)", "[] | first", "[] | max"]
 )
-def test_an_absent_argument_is_absent(text):
+def test_a_function_with_an_absent_argument_is_absent(text):
     with pytest.raises(Absent):
         evaluated(text)
 
@@ -141,7 +141,7 @@ def test_an_absent_argument_is_absent(text):
         "[event.x] | join(',') | urlencode | urlencode | upper | replace('A', 'BBBB')",
     ],
 )
-def test_what_functions_make_is_bounded(text):
+def test_a_function_with_a_result_that_is_too_large_fails(text):
     with pytest.raises(Unfit):
         evaluated(text, "a" * 30_000)
 
@@ -166,7 +166,7 @@ def test_patterns_run_in_linear_time():
     ],
     ids=["short", "long", "a large pattern", "a large pattern and much text"],
 )
-def test_a_pattern_looks_at_no_more_text_than_it_can_in_time(pattern, length, fits):
+def test_a_pattern_searches_only_as_much_text_as_its_size_allows(pattern, length, fits):
     text = f"event.x | matches('{pattern}')"
     if fits:
         assert evaluated(text, "a" * length) is False
@@ -182,7 +182,7 @@ def test_deep_data_has_no_json():
     for text in ("event.x | json", "event.x ~ ''", "[event.x] | unique"):
         with pytest.raises(Unfit):
             evaluated(text, deep)
-    while deep:  # taken apart step by step
+    while deep:  # iteratively, as deleting it would recurse
         deep = deep.pop()
 
 
@@ -190,7 +190,7 @@ def test_deep_data_has_no_json():
 def test_every_function_is_documented(function):
     assert function.text.split("\n")[0].endswith(".")
     assert function.name in function.usage
-    assert function.least <= (function.most if function.most is not None else function.least)
+    assert function.min_arguments <= (function.max_arguments or function.min_arguments)
 
 
 def test_the_usage_shows_the_arguments():
@@ -200,6 +200,6 @@ def test_the_usage_shows_the_arguments():
     assert FUNCTIONS["min"].usage == "min(first, second, ...)"
 
 
-def test_default_is_in_the_table_with_the_meaning_it_has():
+def test_the_table_has_default_with_its_meaning():
     default = FILTERS["default"].call
     assert [default(value, 1) for value in (ABSENT, None, 0, "")] == [1, 1, 0, ""]

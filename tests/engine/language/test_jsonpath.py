@@ -36,20 +36,20 @@ from tests.engine.language.scopes import SCOPE, json_data
         ("$.source..x", []),
     ],
 )
-def test_jsonpath_selects(text, value):
+def test_a_jsonpath_selects_values(text, value):
     assert compile_jsonpath(text, ROOTS).evaluate(SCOPE) == value
 
 
 @pytest.mark.parametrize(
     "text", ["$.event.nope", "$.event.properties.name[0]", "$.session.id", "$.event.properties.items[9]"]
 )
-def test_a_path_without_wildcards_that_leads_nowhere_is_absent(text):
+def test_a_path_without_wildcards_and_without_a_value_is_absent(text):
     with pytest.raises(Absent) as absent:
         compile_jsonpath(text, ROOTS).evaluate(SCOPE)
     assert absent.value.path == text
 
 
-def test_reads_are_the_leading_part():
+def test_a_jsonpath_reads_the_part_before_its_first_wildcard():
     assert compile_jsonpath("$.event.items[0].tags[*].x", ROOTS).reads == (
         Read(("event", "items", "0", "tags"), 0, 26, True),
     )
@@ -79,13 +79,13 @@ def test_reads_are_the_leading_part():
         ("$.event." + "x" * 2000, "H208", 1024),
     ],
 )
-def test_a_bad_jsonpath_is_refused_at_its_place(text, code, offset):
+def test_a_bad_jsonpath_is_refused_with_its_position(text, code, offset):
     with pytest.raises(ProblemError) as error:
         compile_jsonpath(text, ROOTS)
     assert (error.value.problem.code, error.value.problem.offset) == (code, offset)
 
 
-def test_selections_are_bounded():
+def test_a_selection_that_is_too_large_fails():
     for text in ("$.event..x", "$.event[*][*]"):
         with pytest.raises(Unfit):
             compile_jsonpath(text, ROOTS).evaluate({"event": [[0] * 101] * 101})
@@ -98,32 +98,32 @@ def test_deep_data_is_walked_without_recursion():
     assert compile_jsonpath("$.event..x", ROOTS).evaluate({"event": deep}) == [1]
 
 
-_steps = st.lists(
+_parts = st.lists(
     st.sampled_from([".a", ".b", "['c']", "[0]", "[-1]", "[*]", ".*", "[0:2]", "['a','b']", "[0,1]"]), max_size=4
 )
 
 
-@given(_steps, _steps, st.booleans(), json_data)
-def test_it_selects_what_jsonpath_ng_finds(before, after, down, data):
+@given(_parts, _parts, st.booleans(), json_data)
+def test_a_jsonpath_selects_the_same_values_as_jsonpath_ng(before, after, down, data):
     below = f"..a{''.join(after)}" if down else "".join(after)
     text = f"$.event{''.join(before)}{below}"
     try:
-        found = compile_jsonpath(text, ROOTS).evaluate({"event": data})
+        selected = compile_jsonpath(text, ROOTS).evaluate({"event": data})
     except Absent:
-        found = []
+        selected = []
         single = True
     else:
         single = not compile_jsonpath(text, ROOTS).reads[0].handled
-        found = [found] if single else found
+        selected = [selected] if single else selected
     expected = [match.value for match in jsonpath_ng.parse(text).find({"event": data})]
-    assert repr(found) == repr(expected)
+    assert repr(selected) == repr(expected)
 
 
 @given(
     st.text(max_size=30)
     | st.lists(st.sampled_from([".", "event", "x", "[", "]", "*", "'", "0", ":", "..", "@", "\\"])).map("".join)
 )
-def test_any_text_is_a_jsonpath_or_wrong(text):
+def test_any_text_is_a_jsonpath_or_refused(text):
     text = "$." + text
     try:
         compile_jsonpath(text, ROOTS)

@@ -22,7 +22,7 @@ from engine.problem import ProblemError
         pytest.param("traits['']", ("traits", ""), id="an empty name in quotes"),
     ],
 )
-def test_a_path_is_read(text, path):
+def test_a_path_is_parsed_into_names(text, path):
     assert parse_path(text) == path
 
 
@@ -41,7 +41,7 @@ def test_a_path_is_read(text, path):
         pytest.param("{{ a }}", 0, 1, id="a template"),
     ],
 )
-def test_a_bad_path_is_refused_at_its_place(text, offset, length):
+def test_a_bad_path_is_refused_with_its_position(text, offset, length):
     with pytest.raises(ProblemError) as error:
         parse_path(text)
     problem = error.value.problem
@@ -57,12 +57,12 @@ def test_a_path_has_limits(text):
 
 
 @given(st.lists(st.text(max_size=8), min_size=1, max_size=8))
-def test_what_is_shown_is_read_back(names):
+def test_a_shown_path_is_parsed_back(names):
     assert parse_path(show_path(names)) == tuple(names)
 
 
 @given(st.text(max_size=60))
-def test_any_text_is_a_path_or_wrong(text):
+def test_any_text_is_a_path_or_refused(text):
     try:
         parse_path(text)
     except ProblemError as error:
@@ -90,7 +90,7 @@ def test_an_index_is_shown_in_brackets():
         pytest.param(("a", "keys"), ABSENT, id="no attributes"),
     ],
 )
-def test_reading_walks_keys_and_indexes(path, found):
+def test_read_follows_keys_and_indexes(path, found):
     assert read({"a": {"b": [1, 2]}}, path) == found
 
 

@@ -1,17 +1,17 @@
-"""Everything that is no expression, with the code and the exact place that is pointed at."""
+"""Bad expressions are refused with a code, a remedy and the exact position."""
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.language.expression import compile_condition
-from engine.language.hints import HOMES, WORDS
+from engine.language.hints import NO_ROOTS, WORDS
 from engine.problem import ProblemError
 from tests.engine.language.expressions import compile_expression
 
 
 def problem_of(compile, text):
-    """What is wrong with a text, or None."""
+    """Return the problem of a text, or None."""
     try:
         compile(text)
     except ProblemError as error:
@@ -87,7 +87,7 @@ def refused(text, compile=compile_expression):
         ("(((((((((((1)))))))))))", "H208", "(", 10),
     ],
 )
-def test_what_is_no_expression_is_refused_at_its_place(text, code, culprit, offset):
+def test_a_bad_expression_is_refused_with_its_position(text, code, culprit, offset):
     if code is None:
         assert compile_expression(text)
         return
@@ -163,7 +163,7 @@ def test_common_mistakes_get_a_remedy(text, culprit, remedy, compile):
 
 
 @pytest.mark.parametrize(
-    ("text", "culprit", "told", "remedy"),
+    ("text", "culprit", "message", "remedy"),
     [
         ("profile.segments == 'vip'", "profile.segments == 'vip'", "always false", "`'vip' in profile.segments`"),
         ("profile.segments != 'vip'", "profile.segments != 'vip'", "always true", "`'vip' not in profile.segments`"),
@@ -190,10 +190,10 @@ def test_common_mistakes_get_a_remedy(text, culprit, remedy, compile):
     ],
 )
 @pytest.mark.parametrize("compile", [compile_expression, compile_condition])
-def test_a_comparison_that_always_comes_out_the_same_is_refused(text, culprit, told, remedy, compile):
+def test_a_comparison_that_always_has_the_same_result_is_refused(text, culprit, message, remedy, compile):
     problem, found = refused(text, compile)
     assert (problem.code, found) == ("H213", culprit)
-    assert told in problem.message
+    assert message in problem.message
     assert remedy in problem.help
 
 
@@ -213,7 +213,7 @@ def test_a_comparison_that_always_comes_out_the_same_is_refused(text, culprit, t
         "profile.segments in []",
     ],
 )
-def test_a_comparison_that_may_hold_is_none(text):
+def test_a_comparison_that_may_have_either_result_is_allowed(text):
     assert compile_condition(text)
 
 
@@ -239,8 +239,8 @@ def test_long_chains_of_logic_are_flat():
     assert compile_condition(" or ".join(["event.x"] * 100)).test({"event": {"x": 1}})
 
 
-def test_no_remedy_suggests_what_is_refused():
-    assert not set(WORDS) & set(HOMES)
+def test_no_word_has_two_remedies():
+    assert not set(WORDS) & set(NO_ROOTS)
 
 
 @given(st.text(max_size=80))
@@ -258,7 +258,7 @@ def test_no_remedy_suggests_what_is_refused():
 @example("''.a")
 @example("()")
 @example("a|")
-def test_any_text_is_an_expression_or_wrong(text):
+def test_any_text_is_an_expression_or_refused(text):
     for problem in (problem_of(compile_condition, text), problem_of(compile_expression, text)):
         assert problem is None or (0 <= problem.offset <= len(text) and problem.length >= 1 and problem.message)
 
@@ -271,6 +271,6 @@ _WORDS = [
 
 
 @given(st.lists(st.sampled_from(_WORDS), max_size=25).map(" ".join))
-def test_any_words_are_an_expression_or_wrong(text):
+def test_any_words_are_an_expression_or_refused(text):
     problem = problem_of(compile_expression, text)
     assert problem is None or 0 <= problem.offset <= len(text)

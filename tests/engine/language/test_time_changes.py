@@ -1,4 +1,4 @@
-"""When a condition may change by itself, against looking at every millisecond."""
+"""The time changes of a condition, compared with its result at every millisecond."""
 
 import pytest
 from hypothesis import example, given
@@ -10,7 +10,7 @@ from engine.language.time_changes import next_time, time_changes_of
 from engine.problem import ProblemError
 
 NOON = 1_714_564_800_000  # 2024-05-01T12:00:00Z
-FAR = 60  # ms that are looked at
+FAR = 60  # ms that are evaluated one by one
 
 numbers = st.sampled_from([
     "now", "profile.traits.a", "profile.traits.b", "7", "-3", "0.5", "(now - profile.traits.a)", "(now - 5) / 3",
@@ -39,7 +39,7 @@ values = st.one_of(st.integers(-5, 40), st.sampled_from(["text", None, True, 12.
 @example("-3 < (profile.traits.a - now) // 4", {"a": 0}, 0)  # rounds down, and goes down
 @example("(now / 4 - profile.traits.a) | int < 0", {"a": 5}, 0)  # rounds up, and goes up
 @given(conditions, st.fixed_dictionaries({"a": values, "b": values, "c": values}), st.integers(-3, 20))
-def test_between_the_moments_of_its_clocks_a_condition_stays_as_it_is(text, traits, now):
+def test_a_condition_does_not_change_between_its_time_changes(text, traits, now):
     condition = compile_condition(text)
     changes = time_changes_of(condition)
     scope = {"profile": {"traits": traits}, "now": now}
@@ -71,7 +71,7 @@ counters = st.dictionaries(
 
 
 @given(windowed, counters, counters)
-def test_counts_change_at_the_moments_of_their_clocks_only(text, n, m):
+def test_counts_change_only_at_their_time_changes(text, n, m):
     condition = compile_condition(text)
     changes = time_changes_of(condition)
     scope = {"profile": {"counters": {"n": n, "m": m}}, "now": NOON}
@@ -97,7 +97,7 @@ def test_counts_change_at_the_moments_of_their_clocks_only(text, n, m):
     pytest.param("profile.traits.absent < now - days(30)", None, id="absent"),
     pytest.param("changed_at('traits.tier') < now - days(1)", None, id="never written"),
 ])  # fmt: skip
-def test_the_moment_at_which_a_condition_changes_is_found(text, moment):
+def test_the_moment_at_which_a_condition_changes_is_computed(text, moment):
     condition = compile_condition(text)
     changes = time_changes_of(condition)
     scope = {"profile": {"metadata": {"last_seen": NOON - DAY_MS}, "traits": {"name": "Ann"}}, "now": NOON}
@@ -110,9 +110,9 @@ def test_the_moment_at_which_a_condition_changes_is_found(text, moment):
     assert following == moment
 
 
-@pytest.mark.parametrize(("text", "told"), [
+@pytest.mark.parametrize(("text", "message"), [
     pytest.param("now", "is always true", id="bare"),
-    pytest.param("not now", "no foreseeable moment", id="negated"),
+    pytest.param("not now", "the next change of this use", id="negated"),
     pytest.param("now % 2 == 0", "`%` on `now`", id="remainder"),
     pytest.param("now * profile.traits.a > 5", "`*` on `now`", id="times something unknown"),
     pytest.param("7 / now > 5", "`/` on `now`", id="divided by time"),
@@ -121,13 +121,13 @@ def test_the_moment_at_which_a_condition_changes_is_found(text, moment):
     pytest.param("(now | abs) > 5", "`abs` of `now`", id="a function"),
     pytest.param("min(now, profile.traits.a) > 5", "`min` of `now`", id="the smaller"),
     pytest.param("(now | round(2)) > 5", "`round` of `now`", id="digits"),
-    pytest.param("now in profile.traits.times", "looked for", id="sought"),
-    pytest.param("(profile.traits.at | default(now)) > 5", "goes with `now`", id="fallback"),
-    pytest.param("(now ~ '') == '5'", "no foreseeable moment", id="as text"),
-    pytest.param("profile.traits[now] == 5", "no foreseeable moment", id="as a key"),
+    pytest.param("now in profile.traits.times", "looked for", id="in a list"),
+    pytest.param("(profile.traits.at | default(now)) > 5", "depends on `now`", id="fallback"),
+    pytest.param("(now ~ '') == '5'", "the next change of this use", id="as text"),
+    pytest.param("profile.traits[now] == 5", "the next change of this use", id="as a key"),
 ])  # fmt: skip
-def test_what_has_no_foreseeable_moment_is_refused(text, told):
+def test_a_condition_whose_changes_cannot_be_computed_is_refused(text, message):
     with pytest.raises(ProblemError) as refused:
         time_changes_of(compile_condition(text))
-    assert told in refused.value.problem.message
+    assert message in refused.value.problem.message
     assert refused.value.problem.code == "H211"

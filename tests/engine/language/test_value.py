@@ -63,7 +63,7 @@ def test_event_data_is_not_evaluated_again():
     assert compiled("a {{ event.x }} {{ event.y }}").evaluate(scope) == "a {{ profile.pii }} $.profile.pii"
 
 
-def test_objects_and_lists_are_walked():
+def test_templates_in_objects_and_lists_are_evaluated():
     value = compiled(
         {"a": ["{{ event.properties.total }}", 1, None], "b": {"c": "x", "d": "$.event.properties.tags[*]"}}
     )
@@ -112,14 +112,14 @@ def test_an_absent_value_fails_with_its_path(text, path):
 
 
 @pytest.mark.parametrize("text", ["{{ event.t }}{{ event.t }}", "x{{ event.big }}", "{{ event.t ~ event.t }}"])
-def test_text_is_capped(text):
+def test_a_text_that_is_too_long_fails(text):
     scope = {"event": {"t": "x" * 40_000, "big": ["x" * 1000] * 70}}
     with pytest.raises(Unfit):
         compiled(text).evaluate(scope)
 
 
 @pytest.mark.parametrize(
-    "held",
+    "data",
     [
         pytest.param(float("nan"), id="not a number"),
         pytest.param(float("inf"), id="infinity"),
@@ -129,12 +129,12 @@ def test_text_is_capped(text):
         pytest.param(["\ud800"], id="half a character"),
     ],
 )
-def test_what_has_no_text_does_not_fit(held):
+def test_a_value_that_cannot_be_written_as_text_is_unfit(data):
     with pytest.raises(Unfit):
-        compiled("x {{ event.x }}").evaluate({"event": {"x": held}})
+        compiled("x {{ event.x }}").evaluate({"event": {"x": data}})
 
 
-def test_what_was_read_is_told_also_when_it_fails():
+def test_values_read_are_reported_even_if_evaluation_fails():
     value = compiled(
         {"a": "{{ event.properties.missing }}", "b": "x {{ profile.id }}", "c": "$.event.nope", "d": "$.now"}
     )
@@ -168,14 +168,14 @@ def test_what_was_read_is_told_also_when_it_fails():
         pytest.param("$.50 off", "H207", None, id="money"),
     ],
 )
-def test_a_bad_text_is_refused_at_its_place(text, code, culprit):
+def test_a_bad_text_is_refused_with_its_position(text, code, culprit):
     problem = problem_of({"a": [0, text]})
     assert (problem.code, problem.path) == (code, ("a", 1))
     if culprit is not None:
         assert text[problem.offset : problem.offset + problem.length] == culprit
 
 
-def test_every_bad_text_is_told():
+def test_every_bad_text_is_reported():
     _, problems = compile_value({"a": "{{ evnt }}", "b": ["{{ x", "$.y"]})
     assert [(p.code, p.path) for p in problems] == [("H202", ("a",)), ("H201", ("b", 0)), ("H202", ("b", 1))]
 
@@ -186,7 +186,7 @@ def test_a_template_in_a_key_is_refused():
 
 
 @pytest.mark.parametrize(("text", "offset"), [("a {{ event.x }}", 2), ("$.event.x", 0)])
-def test_no_templates_where_none_are_allowed(text, offset):
+def test_a_template_is_refused_where_none_is_allowed(text, offset):
     problem = problem_of({"a": text}, templates=False)
     assert (problem.code, problem.path, problem.offset) == ("H206", ("a",), offset)
     assert problem.message.startswith("no templates here")
@@ -213,12 +213,12 @@ def test_data_that_nests_too_deep_is_refused():
         ("/a", "/a"),
     ],
 )
-def test_evaluated_parts_are_written_apart_from_the_literal_text(text, written):
+def test_only_evaluated_parts_are_passed_to_the_part_writer(text, written):
     value = compiled(text, parts=lambda part: f"<{part}>")
     assert value.evaluate({"event": {"x": "../", "y": True, "z": [1]}}) == written
 
 
-def test_half_characters_cannot_be_written():
+def test_half_characters_are_unfit_for_a_part_writer():
     value = compiled("{{ event.x }}", parts=quote)
     with pytest.raises(Unfit):
         value.evaluate({"event": {"x": "\ud800"}})
@@ -231,7 +231,7 @@ def test_only_the_given_roots_are_known():
 
 @given(st.lists(expressions.map("{{{{ {} }}}}".format) | st.sampled_from(["a ", "}}", "\n"]), max_size=3), scopes)
 @settings(max_examples=200)
-def test_a_template_gives_a_value_or_is_unusable(pieces, scope):
+def test_a_template_returns_a_value_or_raises_unusable(pieces, scope):
     value, problems = compile_value("".join(pieces))
     assert problems == []
     assert all(isinstance(text, str) for text in value.source_values(scope))
@@ -249,6 +249,6 @@ def test_any_text_is_a_value_or_a_problem(text):
 
 
 @given(json_data)
-def test_any_data_is_a_value(data):
+def test_any_data_is_a_value_or_has_problems(data):
     value, problems = compile_value(data)
     assert problems == [] or not value.static or problems[0].code

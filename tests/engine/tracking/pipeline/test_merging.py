@@ -302,7 +302,7 @@ async def test_conditional_segments_are_true_for_each_side(store: Store) -> None
     [
         pytest.param("nobody", "x" * 32, "nobody has the id", id="nobody"),
         pytest.param(None, "x" * 32, "no link", id="no link"),
-        pytest.param(None, "abc", "named by 6 characters", id="a beginning that is too short"),
+        pytest.param(None, "abc", "at least 6 characters", id="a beginning that is too short"),
     ],
 )
 async def test_what_is_not_there_cannot_be_undone(store: Store, id: str | None, step: str, told: str) -> None:
