@@ -23,7 +23,7 @@ from engine.flow.node import (
     declared_ports,
     type_name,
 )
-from engine.flow.registry import Registry, field_notes, notes
+from engine.flow.registry import Registry, field_notes, notes_in
 
 INTRO = """\
 # Node types
@@ -32,8 +32,9 @@ This page is made from the code by `python docs/generate.py`.
 
 A node of a flow has an id, one key that is its type, and what is common to all nodes (`next`, `when`, `join`, …).
 Values may be templates (`"{{ event.properties.total }}"`) unless it says *no templates*; a scalar is a text, a number,
-true or false. A plain `next: x` wires the ports marked *main*. Every type also has the ports `failed` (an absent value,
-a limit, or no answer from the world) and `skipped` (its `when` was false, a consent was missing, or it is disabled).
+true or false. A plain `next: x` wires the ports marked *main*. Every type also has the ports `failed` (a value is
+absent, a limit is exceeded, or no answer has come) and `skipped` (its `when` is false, a consent is missing, or it is
+disabled).
 """
 
 
@@ -75,7 +76,7 @@ def _fields(node: type[Node]) -> Iterator[tuple[str, ...]]:
 def _below(annotation: Any) -> tuple[Any, ...]:
     """The notes of a map's values (a switch's conditions)."""
     inner = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
-    return notes(get_args(inner)[1]) if get_origin(inner) is dict else ()
+    return notes_in(get_args(inner)[1]) if get_origin(inner) is dict else ()
 
 
 def _ports(ports: Iterable[Port]) -> Iterator[tuple[str, ...]]:

@@ -1,7 +1,7 @@
-"""Asks and replies: what a node needs from the world, and what came back, as values.
+"""Asks and replies as values: an ask says what a node needs from outside the run, a reply is the answer to it.
 
-A `StoreAsk` is answered by our own store (read again when a unit runs again); an `OutsideAsk` by a `Performer`
-(recorded, and not asked again). Every ask may be answered by `NoAnswer`.
+The store answers a `StoreAsk`, each time that a unit is run. A `Performer` answers an `OutsideAsk`; the reply is
+recorded, and used again when the unit is rerun. `NoAnswer` may be the reply to any ask.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from engine.profile.document import Profile
 
 
 class HttpAsk(Struct, frozen=True, tag="http", tag_field="ask"):
-    """A request to a configured target. `query` is data: it is percent-encoded by who performs."""
+    """A request to a configured target. `query` is data: the performer percent-encodes it."""
 
     target: str
     method: str = "GET"
@@ -24,32 +24,32 @@ class HttpAsk(Struct, frozen=True, tag="http", tag_field="ask"):
 
 
 class ProfileById(Struct, frozen=True, tag="profile-by-id", tag_field="ask"):
-    """The profile that `id` leads to today (along merges)."""
+    """Asks for the profile that `id` leads to today (along merges)."""
 
     id: str
 
 
 class ProfileByKey(Struct, frozen=True, tag="profile-by-key", tag_field="ask"):
-    """The profile that a key such as `pii.email` = `ann@example.com` belongs to."""
+    """Asks for the profile that owns a key such as `pii.email` = `ann@example.com`."""
 
     path: str
     value: str
 
 
 class ProfilesByKeys(Struct, frozen=True, tag="profiles-by-keys", tag_field="ask"):
-    """The profiles that several keys belong to, asked for at once."""
+    """Asks for the profiles that own several keys, all at once."""
 
     keys: tuple[tuple[str, str], ...]  # path and value
 
 
 class CacheGet(Struct, frozen=True, tag="cache-get", tag_field="ask"):
-    """What the shared cache holds under `key`."""
+    """Asks for the value that the shared cache has under `key`."""
 
     key: str
 
 
 class SessionById(Struct, frozen=True, tag="session-by-id", tag_field="ask"):
-    """The session of the event's source with that id."""
+    """Asks for the session with that id of the event's source."""
 
     id: str
 
@@ -60,7 +60,7 @@ Ask = HttpAsk | ProfileById | ProfileByKey | ProfilesByKeys | CacheGet | Session
 
 
 class HttpReply(Struct, frozen=True, tag="http", tag_field="reply"):
-    """An answer of a target. `body` is decoded JSON, or text when it is not JSON."""
+    """A response of a target. `body` is decoded JSON, or text when it is not JSON."""
 
     status: int
     body: Any = None
@@ -69,32 +69,32 @@ class HttpReply(Struct, frozen=True, tag="http", tag_field="reply"):
 
 
 class ProfileReply(Struct, frozen=True, tag="profile", tag_field="reply"):
-    """The canonical profile that was found, or None. `found_under_id` is the id that the key or id came in under.
+    """The canonical profile, or None. `found_under_id` is the id that was asked for, or the id that owns the key.
 
-    A key may belong to an id that nobody has stored yet; then the profile has version 0.
+    A key may belong to an id under which no profile is stored yet; then the profile has version 0.
     """
 
     profile: Profile | None
     found_under_id: str | None = None
-    claimed: bool = False  # a key that a sender without authority brought
-    cause: str = ""  # of a key: its path and a keyed hash of its value, as a step that joins by it names them
+    claimed: bool = False  # a sender without authority brought the key
+    cause: str = ""  # of a key: its path and a keyed hash of its value, as a link records its cause
 
 
 class ProfilesReply(Struct, frozen=True, tag="profiles", tag_field="reply"):
-    """What was found for each key, in the order of asking."""
+    """The reply for each key, in the order of the ask."""
 
     found: tuple[ProfileReply, ...]
 
 
 class CacheReply(Struct, frozen=True, tag="cache", tag_field="reply"):
-    """The cached value; `hit` tells a cached null from nothing."""
+    """The cached value. `hit` distinguishes a cached null from a miss."""
 
     hit: bool
     value: Any = None
 
 
 class NoAnswer(Struct, frozen=True, tag="no-answer", tag_field="reply"):
-    """The world did not answer. `reason` is for people; `kind`: timeout, connection, refused, budget or status."""
+    """There is no answer. `reason` is for people; `kind` is timeout, connection, refused, budget or status."""
 
     kind: str
     reason: str
@@ -116,5 +116,5 @@ Reply = HttpReply | ProfileReply | ProfilesReply | CacheReply | SessionReply | N
 
 
 def refusal(reply: Reply) -> str:
-    """Why there is no answer of the kind that was asked for."""
+    """The reason why `reply` does not answer the ask, for a node that expected another type of reply."""
     return reply.reason if isinstance(reply, NoAnswer) else f"a reply of another kind: {type(reply).__name__}"

@@ -1,4 +1,4 @@
-"""From a flow's document (plain data) to its plan, with everything that is wrong with it.
+"""The compiler: from a flow's document (plain data) to its plan, or to the list of its problems.
 
 Codes: H101 unknown key, H102 missing key, H103 wrong kind of value, H104 bad name, H105 bad node id, H110 no type,
 H111 unknown type, H112 two types, H113 unknown field, H114 wrong value, H115 missing field, H116 unknown port,
@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.flow.condition import placed_reads
 from engine.flow.consents import NO_CONSENTS, read_consents
-from engine.flow.edges import about_edge, read_edges, read_starts
+from engine.flow.edges import is_edge_problem, read_edges, read_starts
 from engine.flow.graph import check_graph
 from engine.flow.names import ProjectNames
 from engine.flow.node_draft import NodeDraft, NodeDraftReader
@@ -27,7 +27,7 @@ from engine.problem import KeyPath, Problem
 FLOW_KEYS = ("flow", "description", "trigger", "profile", "consents", "start", "nodes", "keep")
 FLOW_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 MAX_NODES = 200
-_OF_ORDER = frozenset({"H302", "H304", "H305", "H306", "H307", "H310"})  # what runs before what
+_ORDER_CODES = frozenset({"H302", "H304", "H305", "H306", "H307", "H310"})  # they depend on every edge of the graph
 
 
 def compile_flow(
@@ -39,14 +39,14 @@ def compile_flow(
     version: str = "",
     text: str = "",
 ) -> tuple[Flow | None, list[Problem]]:
-    """The flow that `document` describes, or None when it has errors; and all problems, warnings included.
+    """Compile `document`. Returns the flow, or None when it has errors; and all its problems, warnings included.
 
-    `lines` gives the line of a key path in the file, for traces. `version` is the hash of `text`.
+    `lines` returns the line of a key path in the file, for traces. `version` is the hash of `text`.
     """
     reader = _FlowReader(names, registry, lines)
     flow = reader.read(document, version, text)
-    failed = any(p.severity == "error" for p in reader.complaints)
-    return (None if failed else flow), reader.complaints
+    failed = any(p.severity == "error" for p in reader.problems)
+    return (None if failed else flow), reader.problems
 
 
 class _FlowReader:
@@ -54,30 +54,30 @@ class _FlowReader:
         self.names = names
         self.registry = registry
         self.lines = lines
-        self.complaints = ProblemList()
+        self.problems = ProblemList()
 
     def read(self, document: Any, version: str, text: str) -> Flow | None:
         if not isinstance(document, Mapping):
-            self.complaints.add("H103", "a flow is a map with `flow`, `trigger` and `nodes`", ())
+            self.problems.add("H103", "a flow is a map with `flow`, `trigger` and `nodes`", ())
             return None
-        self.complaints.unknown(document, FLOW_KEYS, (), "a flow")
+        self.problems.add_unknown_keys(document, FLOW_KEYS, (), "a flow")
         name = self.name(document)
-        trigger = read_trigger(document.get("trigger"), self.names, self.complaints)
+        trigger = read_trigger(document.get("trigger"), self.names, self.problems)
         policy = self.policy(document.get("profile", "optional"))
         consents = NO_CONSENTS
         if "consents" in document:
-            consents = read_consents(document["consents"], ("consents",), self.names, self.complaints)
+            consents = read_consents(document["consents"], ("consents",), self.names, self.problems)
         drafts = self.drafts(document.get("nodes"))
         if not drafts:
             return None
-        starts = read_starts(document.get("start"), drafts, self.complaints)
-        before = [*placed_reads(trigger.when, ("trigger", "when")), *consents.reads]
-        wiring = wire(drafts, starts, policy, before)
-        found = check_graph(wiring)
-        if any(map(about_edge, self.complaints)):  # what follows from an edge that is not there is no finding
-            found = [p for p in found if p.code not in _OF_ORDER]
-        self.complaints += found
-        if any(p.code == "H301" for p in found) or any(d.config.template is None for d in drafts.values()):
+        starts = read_starts(document.get("start"), drafts, self.problems)
+        trigger_reads = [*placed_reads(trigger.when, ("trigger", "when")), *consents.reads]
+        wiring = wire(drafts, starts, policy, trigger_reads)
+        graph_problems = check_graph(wiring)
+        if any(map(is_edge_problem, self.problems)):  # these would only be consequences of the missing edge
+            graph_problems = [p for p in graph_problems if p.code not in _ORDER_CODES]
+        self.problems += graph_problems
+        if any(p.code == "H301" for p in graph_problems) or any(d.config.template is None for d in drafts.values()):
             return None
         return Flow(
             name=name,
@@ -95,10 +95,10 @@ class _FlowReader:
         name = document.get("flow")
         if name is None:
             help = "begin the file with `flow: the-name`"
-            self.complaints.add("H102", "a flow needs a name", (), on="key", help=help)
+            self.problems.add("H102", "a flow needs a name", (), on="key", help=help)
         elif not isinstance(name, str) or not FLOW_NAME.fullmatch(name):
             help = "small letters, digits, - and _"
-            self.complaints.add("H104", f"`{name}` is not a flow name", ("flow",), help=help)
+            self.problems.add("H104", f"`{name}` is not a flow name", ("flow",), help=help)
         return str(name)
 
     def policy(self, raw: Any) -> ProfilePolicy:
@@ -106,14 +106,14 @@ class _FlowReader:
             policy: ProfilePolicy = raw
             return policy
         help = "required, optional or none"
-        self.complaints.add("H103", f"`{raw}` is not a profile policy", ("profile",), help=help)
+        self.problems.add("H103", f"`{raw}` is not a profile policy", ("profile",), help=help)
         return "optional"
 
     def keep(self, share: Any) -> float | None:
         if share is None:
             return None
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-            self.complaints.add("H103", "`keep` is the share of uneventful runs to store, from 0 to 1", ("keep",))
+            self.problems.add("H103", "`keep` is the share of uneventful runs to store, from 0 to 1", ("keep",))
             return None
         return float(share)
 
@@ -121,17 +121,17 @@ class _FlowReader:
         if not isinstance(raw, Mapping) or not raw:
             at: KeyPath = ("nodes",) if raw is not None else ()
             help = "write `count: {…}` for each, without a dash" if isinstance(raw, list) else ""
-            self.complaints.add("H102", "a flow needs `nodes`, a map from node id to node", at, help=help)
+            self.problems.add("H102", "a flow needs `nodes`, a map from node id to node", at, help=help)
             return {}
         if len(raw) > MAX_NODES:
-            said = f"a flow has at most {MAX_NODES} nodes; this one has {len(raw)}"
-            self.complaints.add("H103", said, ("nodes",), on="key")
+            message = f"a flow has at most {MAX_NODES} nodes; this one has {len(raw)}"
+            self.problems.add("H103", message, ("nodes",), on="key")
             return {}
-        reader = NodeDraftReader(self.names, self.registry, self.complaints)
-        read = [reader.read(str(id), given) for id, given in raw.items()]
-        drafts = {draft.id: draft for draft in read if draft is not None}
-        if len(drafts) < len(raw):  # edges to the broken ones would be reported as unknown nodes
+        reader = NodeDraftReader(self.names, self.registry, self.problems)
+        all_drafts = [reader.read(str(id), node) for id, node in raw.items()]
+        drafts = {draft.id: draft for draft in all_drafts if draft is not None}
+        if len(drafts) < len(raw):  # edges to the missing nodes would be reported as errors, too
             return {}
-        for draft, given in zip(drafts.values(), raw.values(), strict=True):
-            read_edges(draft, given.get("next"), drafts, self.complaints)
+        for draft, node in zip(drafts.values(), raw.values(), strict=True):
+            read_edges(draft, node.get("next"), drafts, self.problems)
         return drafts

@@ -1,4 +1,4 @@
-"""Conditions, where they stand in a flow: compiled, with what they read."""
+"""Conditions of a flow's document: compiled, with the paths that they read."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,17 +9,17 @@ from engine.language.expression import Condition, Read, compile_condition
 from engine.problem import KeyPath, Problem, ProblemError
 
 
-def read_when(holder: Mapping[str, Any], at: KeyPath, names: ProjectNames, problems: list[Problem]) -> Condition | None:
-    """The `when:` of a trigger or a node that stands at `at`; adds what is wrong with it to `problems`."""
-    if "when" not in holder:
+def read_when(raw: Mapping[str, Any], at: KeyPath, names: ProjectNames, problems: list[Problem]) -> Condition | None:
+    """The `when:` of the trigger or node `raw` at `at`, or None. Adds its errors to `problems`."""
+    if "when" not in raw:
         return None
-    when = read_condition(holder["when"], (*at, "when"), problems)
+    when = read_condition(raw["when"], (*at, "when"), problems)
     problems += check_reads(placed_reads(when, (*at, "when")), names)
     return when
 
 
 def read_condition(raw: Any, at: KeyPath, problems: list[Problem]) -> Condition | None:
-    """Compile a condition that stands at `at`, adding what is wrong with it to `problems`."""
+    """Compile the condition `raw` at `at`. Returns None when it has errors, and adds them to `problems`."""
     if isinstance(raw, bool):
         raw = "true" if raw else "false"
     if not isinstance(raw, str):
@@ -37,5 +37,5 @@ def read_condition(raw: Any, at: KeyPath, problems: list[Problem]) -> Condition 
 
 
 def placed_reads(condition: Condition | None, at: KeyPath) -> list[tuple[KeyPath, Read]]:
-    """What a condition that stands at `at` reads."""
+    """The reads of a condition, each with the key path `at` of the condition."""
     return [(at, read) for read in condition.reads] if condition is not None else []

@@ -1,4 +1,4 @@
-"""Reading one node's config: the value under its type's key, checked against the type's fields."""
+"""The config of a node (the value under its type's key): checked against the type's fields, and compiled."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import FieldInfo, fields
 
 from engine.flow.condition import read_condition
-from engine.flow.config_template import ConfigTemplate, encoded
+from engine.flow.config_template import ConfigTemplate, percent_encode
 from engine.flow.names import ProjectNames
 from engine.flow.node import (
     ConsentNames,
@@ -26,7 +26,7 @@ from engine.flow.node import (
     type_name,
 )
 from engine.flow.reading import bare_texts, check_reads, worded_consents
-from engine.flow.registry import field_notes, notes, sole_field
+from engine.flow.registry import field_notes, notes_in, sole_field
 from engine.language.derived import COUNTER
 from engine.language.duration import read_duration
 from engine.language.expression import Condition, Read
@@ -40,12 +40,15 @@ from engine.validation_message import description, example, format_value, valida
 
 On = Literal["key", "value"]
 
-FAMILIES = ("profile", "session", "event")  # of node types that write to the root of that name
+FAMILIES = ("profile", "session", "event")  # node types of these families write below the root of the same name
 
 
 @dataclass(slots=True)
 class Config:
-    """What was read: the fill (None when it has errors), what it reads and writes, and the problems."""
+    """A config as read: its template (None when it has errors), its reads and writes, its problems.
+
+    Reads and writes are paths, each with the key path in the document where it is written.
+    """
 
     template: ConfigTemplate | None = None
     reads: list[tuple[KeyPath, Read]] = field(default_factory=list)
@@ -54,21 +57,21 @@ class Config:
 
 
 def read_config(node: type[Node], raw: Any, names: ProjectNames, at: KeyPath) -> Config:
-    """Check `raw`, which stands at `at` of the document, and compile it."""
+    """Check and compile the config `raw`, which is at the key path `at` of the document."""
     config = Config()
-    given, sole = _by_field(node, raw, config, at)
-    if given is None:
+    raw_fields, sole = _by_field(node, raw, config, at)
+    if raw_fields is None:
         return config
     reader = _ConfigReader(node, names, config)
     for info in fields(node):
-        if info.name in given:
-            reader.field(info, given[info.name], at if info.name == sole else (*at, info.name))
+        if info.name in raw_fields:
+            reader.field(info, raw_fields[info.name], at if info.name == sole else (*at, info.name))
         elif info.required:
             text = description(info.type)
             help = f"add `{info.name}:`" + (f" ({text[:1].lower()}{text[1:]})" if text else "")
             message = f"`{type_name(node)}` needs `{info.name}`"
             config.problems.append(Problem(code="H115", message=message, path=at, on="key", help=help))
-    config.problems += _one_of_two(node, given, at)
+    config.problems += _one_of_two(node, raw_fields, at)
     config.problems += check_reads(config.reads, names)
     if not any(p.severity == "error" for p in config.problems):
         config.template = reader.template()
@@ -76,7 +79,7 @@ def read_config(node: type[Node], raw: Any, names: ProjectNames, at: KeyPath) ->
 
 
 def _by_field(node: type[Node], raw: Any, config: Config, at: KeyPath) -> tuple[dict[str, Any] | None, str | None]:
-    """The raw value of each field; and the name of the sole field, when it took the whole value."""
+    """The raw value of each field (None with errors), and the name of the sole field when it takes the whole value."""
     known = {f.name: f for f in fields(node)}
     sole = sole_field(node)
     if sole is not None and not (isinstance(raw, Mapping) and len(known) > 1 and set(raw) & set(known)):
@@ -85,10 +88,10 @@ def _by_field(node: type[Node], raw: Any, config: Config, at: KeyPath) -> tuple[
     if raw is None:
         raw = {}
     if not isinstance(raw, Mapping):
-        text = f"`{type_name(node)}` takes a map of " + ", ".join(f"`{k}`" for k in known)
-        needed = [name for name, info in known.items() if info.required]
-        help = f"write `{type_name(node)}: {{{needed[0]}: {format_value(raw)}}}`" if len(needed) == 1 else ""
-        config.problems.append(Problem(code="H114", message=text, path=at, help=help))
+        message = f"`{type_name(node)}` takes a map of " + ", ".join(f"`{k}`" for k in known)
+        required = [name for name, info in known.items() if info.required]
+        help = f"write `{type_name(node)}: {{{required[0]}: {format_value(raw)}}}`" if len(required) == 1 else ""
+        config.problems.append(Problem(code="H114", message=message, path=at, help=help))
         return None, None
     for key in raw:
         if key not in known:
@@ -99,24 +102,25 @@ def _by_field(node: type[Node], raw: Any, config: Config, at: KeyPath) -> tuple[
     return {k: v for k, v in raw.items() if k in known}, None
 
 
-def _one_of_two(node: type[Node], given: Mapping[str, Any], at: KeyPath) -> Iterator[Problem]:
-    """Fields that stand in place of each other: not both, and not neither."""
-    for name, said in field_notes(node).items():
-        for note in said:
+def _one_of_two(node: type[Node], raw_fields: Mapping[str, Any], at: KeyPath) -> Iterator[Problem]:
+    """Check pairs of fields of which exactly one is written (`InPlaceOf`)."""
+    for name, notes in field_notes(node).items():
+        for note in notes:
             if not isinstance(note, InPlaceOf):
                 continue
-            both = given.get(name) is not None and given.get(note.other) is not None
-            if both:
+            present = raw_fields.get(name) is not None
+            other_present = raw_fields.get(note.other) is not None
+            if present and other_present:
                 message = f"`{type_name(node)}` takes `{note.other}` or `{name}`, not both"
                 yield Problem(code="H123", message=message, path=(*at, name), on="key", help="keep one of them")
-            elif given.get(name) is None and given.get(note.other) is None and not given.get(note.unless):
-                also = f", or `{note.unless}: true` alone" if note.unless else ""
-                message = f"`{type_name(node)}` needs `{note.other}` or `{name}`{also}"
+            elif not present and not other_present and not raw_fields.get(note.unless):
+                alternative = f", or `{note.unless}: true` alone" if note.unless else ""
+                message = f"`{type_name(node)}` needs `{note.other}` or `{name}`{alternative}"
                 yield Problem(code="H123", message=message, path=at, on="key")
 
 
 class _ConfigReader:
-    """Sorts a node's fields into what is fixed, what is filled in, and what is a condition."""
+    """Sorts a node's fields into literals, values with templates, and conditions. Adds problems to `config`."""
 
     def __init__(self, node: type[Node], names: ProjectNames, config: Config) -> None:
         self.node = node
@@ -132,16 +136,16 @@ class _ConfigReader:
         return ConfigTemplate(self.node, self.literals, self.values, self.conditions, self.needs_no_check)
 
     def field(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
-        said = self.notes[info.name]
-        if _has(said, IsCondition):
-            if (one := self._condition(raw, at)) is not None:
-                self.conditions[info.name] = one
+        notes = self.notes[info.name]
+        if _has(notes, IsCondition):
+            if (condition := self._condition(raw, at)) is not None:
+                self.conditions[info.name] = condition
         elif _has(_value_notes(info.type), IsCondition):
             self._cases(info, raw, at)
-        elif _has(said, IsDuration):
+        elif _has(notes, IsDuration):
             self._duration(info, raw, at)
-        elif self._written(raw, at, said):
-            self._value(info, raw, at, said)
+        elif self._read_writes(raw, at, notes):
+            self._value(info, raw, at, notes)
 
     def _cases(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
         if not isinstance(raw, Mapping) or not raw:
@@ -168,23 +172,23 @@ class _ConfigReader:
             self.literals[info.name] = ms
 
     def _paths(self, note: Keys, raw: Any, at: KeyPath) -> bool:
-        """Check the paths in `raw`, and note what they write; False when something is wrong with them."""
+        """Check the paths in `raw` and record them as writes. Returns False when one has an error."""
         before = len(self.config.problems)
         if isinstance(raw, str) and _computed(raw):
-            message = "paths are written out: data never decides what a path is"
+            message = "a path has no templates: data never decides which path is written"
             maps = any(_map_type(info.type) is not None for info in fields(self.node))
             help = "write a map; its values may be templates" if maps else "write the path itself"
             self.config.problems.append(Problem(code=NO_TEMPLATES, message=message, path=at, help=help))
         for text, where, on in _texts(raw, at):
-            if not _computed(text):  # else it is said where the value is read
+            if not _computed(text):  # `_value` reports the others
                 self._path(note, text, where, on)
         return len(self.config.problems) == before
 
     def _counter(self, text: str, at: KeyPath, on: On) -> None:
         if not COUNTER.fullmatch(text):
             help = "small letters, digits, - and _, beginning with a letter"
-            told = f"`{text}` is not a counter's name"
-            self.config.problems.append(Problem(code="H114", message=told, path=at, on=on, help=help))
+            message = f"`{text}` is not a counter's name"
+            self.config.problems.append(Problem(code="H114", message=message, path=at, on=on, help=help))
         self.config.writes.append((at, ("profile", COUNTERS, text)))
 
     def _path(self, note: Keys, text: str, at: KeyPath, on: On) -> None:
@@ -194,14 +198,14 @@ class _ConfigReader:
         try:
             path = parse_path(text)
         except ProblemError as error:
-            found = error.problem
+            cause = error.problem
             self.config.problems.append(
-                Problem(code=found.code, message=found.message, path=at, on=on, help=found.help)
+                Problem(code=cause.code, message=cause.message, path=at, on=on, help=cause.help)
             )
             return
         if note.roots and (path[0] not in note.roots or len(path) < 2):
             roots = ", ".join(f"`{root}.…`" for root in note.roots)
-            message = f"`{text}` is not something that `{type_name(self.node)}` can write"
+            message = f"`{type_name(self.node)}` cannot write `{text}`"
             segments = path[0] == "segments" and type_name(self.node).startswith("profile.")
             help = "`segment.add` and `segment.remove` fill segments" if segments else f"paths begin with {roots}"
             self.config.problems.append(Problem(code="H114", message=message, path=at, on=on, help=help))
@@ -209,29 +213,28 @@ class _ConfigReader:
         if family in FAMILIES:
             self.config.writes.append((at, (family, *path)))
 
-    def _written(self, raw: Any, at: KeyPath, said: tuple[Any, ...]) -> bool:
-        """Check the paths or names that are written to; False when something is wrong with them."""
-        if _has(said, ConsentNames):
+    def _read_writes(self, raw: Any, at: KeyPath, notes: tuple[Any, ...]) -> bool:
+        """Check and record the paths or consents that the field writes. Returns False when one has an error."""
+        if _has(notes, ConsentNames):
             return self._consents(raw, at)
-        return all(self._paths(note, raw, at) for note in said if isinstance(note, Keys))
+        return all(self._paths(note, raw, at) for note in notes if isinstance(note, Keys))
 
     def _consents(self, raw: Any, at: KeyPath) -> bool:
-        """Check the names of consents in `raw`, and note that they are written; False when something is wrong."""
+        """Check the names of consents in `raw` and record them as writes. Returns False when one has an error."""
         before = len(self.config.problems)
         for name in raw if isinstance(raw, Mapping) else ():
             problem = self.names.problem("consent", str(name))
             if problem is not None:
-                found = problem.below((*at, name))
                 self.config.problems.append(
-                    Problem(code=found.code, message=found.message, path=found.path, on="key", help=found.help)
+                    Problem(code=problem.code, message=problem.message, path=(*at, name), on="key", help=problem.help)
                 )
             self.config.writes.append(((*at, name), ("profile", "consents", str(name))))
         return len(self.config.problems) == before
 
-    def _value(self, info: FieldInfo, raw: Any, at: KeyPath, said: tuple[Any, ...]) -> None:
-        fixed = any(isinstance(note, Fixed) for note in said)
-        parts = encoded if _has(said, PercentEncoded) else str if _takes_text(info.type) else None
-        value, problems = compile_value(raw, templates=not fixed, parts=parts, sparse=_has(said, Sparse))
+    def _value(self, info: FieldInfo, raw: Any, at: KeyPath, notes: tuple[Any, ...]) -> None:
+        fixed = _has(notes, Fixed)
+        parts = percent_encode if _has(notes, PercentEncoded) else str if _takes_text(info.type) else None
+        value, problems = compile_value(raw, templates=not fixed, parts=parts, sparse=_has(notes, Sparse))
         self.config.problems += [p.below(at) for p in problems]
         self.config.problems += () if fixed else [*bare_texts(raw, at), *worded_consents(raw, at)]
         if any(p.severity == "error" for p in problems):
@@ -239,21 +242,23 @@ class _ConfigReader:
         if value.static:
             if self._fits(info, value.literal, at):
                 self.literals[info.name] = msgspec.convert(value.literal, info.type)
-                for note in said:
+                for note in notes:
                     if isinstance(note, Reference):
-                        self._names(note, value.literal, at)
+                        self._references(note, value.literal, at)
             return
         self.config.reads += [((*at, *below), read) for below, read in value.reads]
         self.values[info.name] = value
         self.needs_no_check = self.needs_no_check and _takes_anything(info.type, raw)
         if self._texts_fit(info, raw, at):
-            self._partly(info, raw, at)
+            self._check_literal_parts(info, raw, at)
 
     def _texts_fit(self, info: FieldInfo, raw: Any, at: KeyPath) -> bool:
-        """Check the templates that surely make texts: whether a text may stand there."""
+        """Check that the field accepts texts where a template always makes one. Returns False when it does not."""
         map = _map_type(info.type)
-        held = get_args(_bare(map))[1] if map is not None and isinstance(raw, Mapping) else None
-        parts = [(raw, at, info.type)] if held is None else [(part, (*at, key), held) for key, part in raw.items()]
+        parts = [(raw, at, info.type)]
+        if map is not None and isinstance(raw, Mapping):
+            value_type = get_args(_bare(map))[1]
+            parts = [(part, (*at, key), value_type) for key, part in raw.items()]
         before = len(self.config.problems)
         for part, where, expected in parts:
             if always_text(part):
@@ -265,56 +270,56 @@ class _ConfigReader:
             msgspec.convert("", expected)
         except msgspec.ValidationError as error:
             if not str(error).endswith("got `str`"):
-                return  # a text may stand there, if not this one
-            found = misfit(error, expected, raw, at, f"`{info.name}` of `{type_name(self.node)}`")
+                return  # the field accepts texts, though not this one
+            problem = misfit(error, expected, raw, at, f"`{info.name}` of `{type_name(self.node)}`")
             if _NO_MAP.match(str(error)):
-                self.config.problems.append(self._no_map(info, found))
+                self.config.problems.append(self._no_map(info, problem))
                 return
             help = 'with anything around it, {{ }} makes a text: put all of it inside, e.g. "{{ 0 - value }}"'
-            self.config.problems.append(Problem(code=found.code, message=found.message, path=at, help=help))
+            self.config.problems.append(Problem(code=problem.code, message=problem.message, path=at, help=help))
 
-    def _partly(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
-        """Check of a map with templates what is known already: its keys, and the values that are none."""
+    def _check_literal_parts(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
+        """Check the parts of a map with templates that are known before a run: its keys, and its literal values."""
         map = _map_type(info.type)
         if map is None or not isinstance(raw, Mapping):
             return
-        held = get_args(_bare(map))[1]
-        lengths = Annotated[dict[str, Any], *notes(map)]
-        if not self._fits(info, dict.fromkeys(raw), at, lengths) or _bare(held) is Any:
+        value_type = get_args(_bare(map))[1]
+        any_map = Annotated[dict[str, Any], *notes_in(map)]  # checks the number of entries
+        if not self._fits(info, dict.fromkeys(raw), at, any_map) or _bare(value_type) is Any:
             return
         for key, part in raw.items():
             value, _ = compile_value(part)
             if value.static:
-                self._fits(info, value.literal, (*at, key), held)
+                self._fits(info, value.literal, (*at, key), value_type)
 
     def _fits(self, info: FieldInfo, literal: Any, at: KeyPath, type: Any = None, on: On = "value") -> bool:
+        """Check a literal against `type`, by default the field's. Returns False when it has an error."""
+        expected = info.type if type is None else type
         try:
-            msgspec.convert(literal, info.type if type is None else type)
+            msgspec.convert(literal, expected)
         except msgspec.ValidationError as error:
-            expected = info.type if type is None else type
-            what = f"`{info.name}` of `{type_name(self.node)}`"
-            found = misfit(error, expected, literal, at, what, on)
-            self.config.problems.append(self._no_map(info, found) if _NO_MAP.match(str(error)) else found)
+            subject = f"`{info.name}` of `{type_name(self.node)}`"
+            problem = misfit(error, expected, literal, at, subject, on)
+            self.config.problems.append(self._no_map(info, problem) if _NO_MAP.match(str(error)) else problem)
             return False
         return True
 
-    def _no_map(self, info: FieldInfo, found: Problem) -> Problem:
-        """A text or number in place of a map: said with an example of the map."""
-        shown = example(info.type)
-        if not isinstance(shown, Mapping):
-            return found
+    def _no_map(self, info: FieldInfo, problem: Problem) -> Problem:
+        """The problem of a text or number in place of a map, with an example of the map."""
+        map_example = example(info.type)
+        if not isinstance(map_example, Mapping):
+            return problem
         sole = info.name == sole_field(self.node)
         name = type_name(self.node) if sole else info.name
         message = f"`{name}` takes a map" if sole else f"`{name}` of `{type_name(self.node)}` takes a map"
-        return Problem(
-            code=found.code, message=message, path=found.path, on=found.on, help=f"e.g. `{name}: {format_value(shown)}`"
-        )
+        help = f"e.g. `{name}: {format_value(map_example)}`"
+        return Problem(code=problem.code, message=message, path=problem.path, on=problem.on, help=help)
 
-    def _names(self, note: Reference, literal: Any, at: KeyPath) -> None:
-        many = isinstance(literal, list | tuple)
-        for i, name in enumerate(literal if many else [literal]):
+    def _references(self, note: Reference, literal: Any, at: KeyPath) -> None:
+        is_list = isinstance(literal, list | tuple)
+        for i, name in enumerate(literal if is_list else [literal]):
             problem = self.names.problem(note.kind, str(name))
-            where = (*at, i) if many else at
+            where = (*at, i) if is_list else at
             if problem is not None:
                 self.config.problems.append(problem.below(where))
             if note.kind == "manual-segment":
@@ -332,25 +337,25 @@ def bad_duration(raw: Any, at: KeyPath) -> Problem:
 
 
 def misfit(
-    error: msgspec.ValidationError, annotation: Any, given: Any, at: KeyPath, what: str, on: On = "value"
+    error: msgspec.ValidationError, annotation: Any, value: Any, at: KeyPath, subject: str, on: On = "value"
 ) -> Problem:
-    """msgspec's complaint about a value, as a problem at the value's place, as far as msgspec knows it."""
-    complaint, _, inside = str(error).partition(" - at `")
+    """msgspec's error about `value` at `at` as a problem. Its path is as exact as msgspec's error."""
+    reason, _, inner_path = str(error).partition(" - at `")
     below: list[str | int] = []
-    for name, index in _STEP.findall(inside):
-        if index == "...":  # some key of a map, which one is not said
+    for name, index in _PATH_PART.findall(inner_path):
+        if index == "...":  # a key of a map; msgspec does not say which
             break
         below.append(int(index) if index else name)
-    message, help = validation_message(complaint, annotation, str(at[-1] if on == "key" else given)[:80])
-    return Problem(code="H114", message=f"{what}: {message}", path=(*at, *below), on=on, help=help)
+    message, help = validation_message(reason, annotation, str(at[-1] if on == "key" else value)[:80])
+    return Problem(code="H114", message=f"{subject}: {message}", path=(*at, *below), on=on, help=help)
 
 
 _NO_MAP = re.compile(r"Expected `object(?: \| null)?`, got `\w+`$")
-_STEP = re.compile(r"\.([^.\[`]+)|\[(\d+|\.\.\.)\]")
+_PATH_PART = re.compile(r"\.([^.\[`]+)|\[(\d+|\.\.\.)\]")
 
 
-def _has(said: tuple[Any, ...], note: type) -> bool:
-    return any(isinstance(each, note) for each in said)
+def _has(notes: tuple[Any, ...], kind: type) -> bool:
+    return any(isinstance(note, kind) for note in notes)
 
 
 def _computed(text: str) -> bool:
@@ -358,7 +363,7 @@ def _computed(text: str) -> bool:
 
 
 def _texts(raw: Any, at: KeyPath) -> Iterator[tuple[str, KeyPath, On]]:
-    """The texts that stand for paths: a map's keys, a list's items, or the one text that `raw` is."""
+    """The texts in `raw` that are paths, each with its key path: a map's keys, a list's items, or `raw` itself."""
     if isinstance(raw, Mapping):
         yield from ((str(key), (*at, key), "key") for key in raw)
     elif isinstance(raw, list):
@@ -368,13 +373,13 @@ def _texts(raw: Any, at: KeyPath) -> Iterator[tuple[str, KeyPath, On]]:
 
 
 def _value_notes(annotation: Any) -> tuple[Any, ...]:
-    """The notes of a map's values."""
+    """The field notes of a map's values."""
     plain = _bare(annotation)
-    return tuple(n for arg in get_args(plain) for n in notes(arg)) if get_origin(plain) is dict else ()
+    return tuple(n for arg in get_args(plain) for n in notes_in(arg)) if get_origin(plain) is dict else ()
 
 
 def _takes_text(annotation: Any) -> bool:
-    """Whether this field is text (or a map of texts): then a template in it is always written as text."""
+    """Whether a field is a text or a map of texts: then the values of its templates are converted to text."""
     plain = _bare(annotation)
     if get_origin(plain) is dict:
         plain = _bare(get_args(plain)[1])
@@ -382,7 +387,7 @@ def _takes_text(annotation: Any) -> bool:
 
 
 def _takes_anything(annotation: Any, raw: Any) -> bool:
-    """Whether a filled-in value of this field needs no check of its type."""
+    """Whether the evaluated value of this field needs no check of its type."""
     plain = _bare(annotation)
     if plain is Any:
         return True
@@ -390,7 +395,7 @@ def _takes_anything(annotation: Any, raw: Any) -> bool:
 
 
 def _map_type(annotation: Any) -> Any:
-    """The type of a field that is a map, or a map or nothing; None for any other field."""
+    """The map type of a field that is a map, or a map or None; None for any other field."""
     plain = _bare(annotation)
     if get_origin(plain) is dict:
         return annotation

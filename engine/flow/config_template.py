@@ -1,4 +1,4 @@
-"""How a node's config becomes a node: what is fixed is read once, what has templates is filled in at each run."""
+"""Config templates: a node's config, compiled. Fixed values are converted once, templates are evaluated at each run."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from engine.language.value import Value
 
 
 class EvaluatedExpression(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One expression of a node as a trace shows it: its text, what it read, what came out."""
+    """One expression of a node as a trace shows it: its text, the values that it read, its result."""
 
     expression: str
     values: dict[str, Any]
@@ -23,7 +23,7 @@ class EvaluatedExpression(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ConfigTemplate:
-    """Makes a node from a scope. Raises `Unusable` when a value is absent or of the wrong kind."""
+    """Makes a node from a scope. Calling it raises `Unusable` when a value is absent or of the wrong type."""
 
     __slots__ = ("_conditions", "_needs_no_check", "_node", "_parts", "_single", "_static", "_values", "literals")
 
@@ -36,36 +36,36 @@ class ConfigTemplate:
         needs_no_check: bool,
     ) -> None:
         self._node = node
-        self.literals = dict(literals)  # of the types that the fields have
+        self.literals = dict(literals)  # converted to the types of their fields
         self._values = dict(values)
         self._conditions = dict(conditions)
         self._needs_no_check = needs_no_check
         self._static = None if values or conditions else node(**self.literals)
         self._parts: list[tuple[str, Callable[[Scope], Any]]] = [
             *((name, value.evaluate) for name, value in values.items()),
-            *((name, _tests(condition)) for name, condition in conditions.items()),
+            *((name, _evaluator(condition)) for name, condition in conditions.items()),
         ]
         self._single = self._parts[0] if len(self._parts) == 1 and not self.literals else None
 
     def __call__(self, scope: Scope) -> Node:
-        """The node with everything filled in."""
+        """The node, with all templates and conditions evaluated in `scope`."""
         if self._static is not None:
             return self._static
-        if self._single is not None:  # most nodes have one field, or one that is filled in
+        if self._single is not None:  # fast path: most nodes have one field
             name, evaluate = self._single
-            given = {name: evaluate(scope)}
+            config = {name: evaluate(scope)}
         else:
-            given = {name: evaluate(scope) for name, evaluate in self._parts}
-            given |= self.literals
+            config = {name: evaluate(scope) for name, evaluate in self._parts}
+            config |= self.literals
         if self._needs_no_check:
-            return self._node(**given)
+            return self._node(**config)
         try:
-            return msgspec.convert(given, self._node)
+            return msgspec.convert(config, self._node)
         except msgspec.ValidationError as error:
-            raise Unfit(_said(error)) from None
+            raise Unfit(_field_message(error)) from None
 
     def explain(self, scope: Scope) -> tuple[tuple[EvaluatedExpression, ...], dict[str, Any]]:
-        """The conditions with their evaluated parts, and what the templates read. Never raises."""
+        """For traces: the conditions with their evaluated parts, and the values that templates read. Never raises."""
         read: dict[str, Any] = {}
         for value in self._values.values():
             read.update(value.source_values(scope))
@@ -75,32 +75,32 @@ class ConfigTemplate:
         return tuple([evaluate_expression(condition, scope) for condition in conditions]), read
 
 
-def _tests(condition: Condition | Mapping[str, Condition]) -> Callable[[Scope], Any]:
-    """What evaluates a condition, or a map of them."""
+def _evaluator(condition: Condition | Mapping[str, Condition]) -> Callable[[Scope], Any]:
+    """A function that evaluates a condition, or each condition of a map."""
     if isinstance(condition, Condition):
         return condition.test
-    tests = {case: each.test for case, each in condition.items()}
+    tests = {case: case_condition.test for case, case_condition in condition.items()}
     return lambda scope: {case: test(scope) for case, test in tests.items()}
 
 
 def evaluate_expression(condition: Condition, scope: Scope) -> EvaluatedExpression:
     """A condition as a trace shows it."""
-    said = condition.explain(scope)
-    return EvaluatedExpression(condition.source, said.values, said.value)
+    explanation = condition.explain(scope)
+    return EvaluatedExpression(condition.source, explanation.values, explanation.value)
 
 
-def _said(error: msgspec.ValidationError) -> str:
-    """msgspec's complaint about a filled-in node, beginning with the field."""
-    message, _, place = str(error).partition(" - at `")
-    field = _FIELD.search(place)
+def _field_message(error: msgspec.ValidationError) -> str:
+    """msgspec's message about a node's evaluated config, with the name of the field in front."""
+    message, _, location = str(error).partition(" - at `")
+    field = _FIELD.search(location)
     return f"`{field[1]}`: {message[:1].lower()}{message[1:]}" if field else message
 
 
 _FIELD = re.compile(r"\$\.(\w+)")
 
 
-def encoded(text: str) -> str:
-    """A part of a look-up's path, percent-encoded so that it stays one part. Raises `Unfit` for no text at all."""
+def percent_encode(text: str) -> str:
+    """Percent-encode `text` so that it stays one segment of a URL path. Raises `Unfit` for an empty text."""
     if not text:
         raise Unfit("a part of the path is empty")
     if text in {".", ".."}:

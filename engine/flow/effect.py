@@ -1,6 +1,6 @@
-"""Effects: what a node did, as values. Profile operations are effects; these are the others.
+"""Effects: the changes that a node makes, as values. Profile operations are effects, too; this module has the others.
 
-Effects are collected by the run. Only a committed run's effects count.
+A run collects its effects. They take effect when the unit of the run is committed.
 """
 
 from typing import Any, Literal
@@ -12,21 +12,21 @@ from engine.profile.operations import Add, Append, Count, Increment, Remove, Set
 
 
 class Merge(Struct, frozen=True, tag="merge", tag_field="op"):
-    """Join the run's profile with `other`, for `cause`. `proven` says that the sender brought a token for the key."""
+    """Join the run's profile with `other`, for `cause`. `proven`: the sender has a token for the key."""
 
     other: Profile
-    left: str  # the id that acts
-    right: str  # the id that the key came in under
+    left: str  # the acting id
+    right: str  # the id that owns the key
     cause: str
-    claimed: bool = False  # by a sender without authority: then the step proves nothing
+    claimed: bool = False  # by a sender without authority: the link is then only a claim
     proven: bool = False
 
 
 class ClaimKey(Struct, frozen=True, tag="claim-key", tag_field="op"):
-    """From now on `path` = `value` leads to the run's profile.
+    """Make the key `path` = `value` lead to the run's profile.
 
-    `again` says that somebody has claimed the key before: only a sender with authority takes it over, or with a token
-    for the key (`proven`).
+    `again`: another id has claimed the key before; then only a sender with authority, or with a token for the key
+    (`proven`), takes it over.
     """
 
     path: str
@@ -36,9 +36,9 @@ class ClaimKey(Struct, frozen=True, tag="claim-key", tag_field="op"):
 
 
 class Attach(Struct, frozen=True, tag="attach", tag_field="op"):
-    """Give a profile-less event `profile`. Attaching a second, different one is refused.
+    """Attach `profile` to an event without a profile. Attaching a second, different profile is refused.
 
-    `found_under_id` is the id that led to it: the event belongs to that part, also should the profile be split.
+    `found_under_id` is the id that led to it: the event belongs to this part, even if an unmerge splits the profile.
     """
 
     profile: Profile
@@ -46,14 +46,14 @@ class Attach(Struct, frozen=True, tag="attach", tag_field="op"):
 
 
 class SetSession(Struct, frozen=True, tag="session-set", tag_field="op"):
-    """Replace what is at `path` of the session (below `properties`)."""
+    """Replace the value at `path` of the session (below `properties`)."""
 
     path: Path
     value: Any
 
 
 class AttachSession(Struct, frozen=True, tag="session-attach", tag_field="op"):
-    """Give an event that came without a session one of its source; `version` is what is stored of it, 0 for none."""
+    """Attach a session of its source to an event without a session. `version` is the stored one, or 0."""
 
     session: dict[str, Any]  # as flows see it
     version: int = 0
@@ -61,34 +61,34 @@ class AttachSession(Struct, frozen=True, tag="session-attach", tag_field="op"):
 
 
 class SetEvent(Struct, frozen=True, tag="event-set", tag_field="op"):
-    """Replace what is at `path` of the event (`properties` or `context`), as later nodes see it and as it is stored."""
+    """Replace the value at `path` of the event (`properties` or `context`), for later nodes and in the stored event."""
 
     path: Path
     value: Any
 
 
 class Emit(Struct, frozen=True, tag="emit", tag_field="op"):
-    """A child event; it runs in its parent's unit, before the payload's next event."""
+    """Emit a child event. It runs in its parent's unit, before the payload's next event."""
 
     type: str
     properties: dict[str, Any]
 
 
 class Respond(Struct, frozen=True, tag="respond", tag_field="op"):
-    """Add `values` to the `response` of the answer to `/track`."""
+    """Add `values` to the `response` in the answer of `/track`."""
 
     values: dict[str, Any]
 
 
 class Log(Struct, frozen=True, tag="log", tag_field="op"):
-    """A line for the run's log."""
+    """Write a line to the run's log."""
 
     level: Literal["debug", "info", "warning", "error"]
     message: str
 
 
 class CachePut(Struct, frozen=True, tag="cache-put", tag_field="op"):
-    """Keep `value` under `key` for `ttl_ms`."""
+    """Store `value` in the shared cache under `key` for `ttl_ms`."""
 
     key: str
     value: Any
@@ -96,7 +96,7 @@ class CachePut(Struct, frozen=True, tag="cache-put", tag_field="op"):
 
 
 class Stop(Struct, frozen=True, tag="stop", tag_field="op"):
-    """End the run here, as finished; what other branches still wait for is cancelled."""
+    """End the run as finished. Nodes of other branches that still wait are cancelled."""
 
 
 Effect = (

@@ -1,4 +1,11 @@
-"""What can be wrong with the graph of a flow: cycles, unreachable nodes, reads of what may not be there, races.
+"""Checks of a flow's graph: cycles, unreachable nodes, reads of outputs that may be missing, races.
+
+The checks ask two things about a pair of nodes: may one have run before the other, and may both run in one run? `Paths`
+answers both for all runs at once. It walks the nodes in plan order and computes, for each node, the nodes that have run
+whenever it runs, each with the ports by which they may have left. With `join: all` a node comes after all its sources,
+so it knows the union of what they know; otherwise it comes after any of them, so it knows what they have in common.
+Two nodes exclude each other when some node would have to leave by two ports for both to run. Two nodes run in parallel
+when no path connects them and they do not exclude each other.
 
 Codes: H301 cycle, H302 unreachable, H303 unwired failure port, H304 reads a node that has not run before,
 H305 reads a node that may not have run, H306 parallel writes, H307 parallel attach, H308 profile in a flow without one,
@@ -15,14 +22,14 @@ from engine.flow.node import Node, Port, type_name
 from engine.language.expression import Read
 from engine.problem import KeyPath, Problem, did_you_mean
 
-Edge = tuple[str, str, str, KeyPath]  # source, port, target, where it is written
+Edge = tuple[str, str, str, KeyPath]  # source, port, target, key path in the document
 
 ATTACHING = frozenset({"profile.attach", "session.attach"})
 
 
 @dataclass(frozen=True)
 class Wiring:
-    """A flow's graph as written; ids in the order of writing."""
+    """A flow's graph as written. Maps are by node id, in the order of the file."""
 
     nodes: Mapping[str, type[Node]]
     ports: Mapping[str, Mapping[str, Port]]
@@ -46,49 +53,49 @@ class Wiring:
 
     @cached_property
     def _by_end(self) -> dict[str, tuple[list[Edge], list[Edge]]]:
-        found: dict[str, tuple[list[Edge], list[Edge]]] = {id: ([], []) for id in self.nodes}
+        by_end: dict[str, tuple[list[Edge], list[Edge]]] = {id: ([], []) for id in self.nodes}
         for edge in self.edges:
-            found[edge[2]][0].append(edge)
-            found[edge[0]][1].append(edge)
-        return found
+            by_end[edge[2]][0].append(edge)
+            by_end[edge[0]][1].append(edge)
+        return by_end
 
 
 def check_graph(wiring: Wiring) -> list[Problem]:
-    """All problems of the graph. With a cycle only that is said, since nothing else can be."""
+    """All problems of the graph. A cycle is reported alone, since the other checks need a graph without one."""
     cycle = find_cycle(wiring)
     if cycle:
         return [cycle]
     paths = Paths(wiring)
     return [
         *_unreachable(wiring),
-        *_never_together(wiring, paths),
+        *_impossible_joins(wiring, paths),
         *_unwired(wiring),
         *_outputs(wiring, paths),
         *_races(wiring, paths),
-        *_profileless(wiring),
+        *_profile_uses(wiring),
     ]
 
 
 def plan_order(wiring: Wiring) -> list[str]:
-    """A topological order; ties go by the order of writing. The graph has no cycle."""
+    """The ids in topological order; where it leaves a choice, in the order of the file. The graph has no cycle."""
     ids = list(wiring.nodes)
-    written = {id: i for i, id in enumerate(ids)}
-    waiting = {id: len(wiring.into(id)) for id in ids}
-    ready = [written[id] for id, left in waiting.items() if left == 0]
+    positions = {id: i for i, id in enumerate(ids)}
+    open_edges = {id: len(wiring.into(id)) for id in ids}
+    ready = [positions[id] for id, count in open_edges.items() if count == 0]
     heapify(ready)
     order: list[str] = []
     while ready:
         order.append(ids[heappop(ready)])
         for _, _, target, _ in wiring.out_of(order[-1]):
-            waiting[target] -= 1
-            if waiting[target] == 0:
-                heappush(ready, written[target])
+            open_edges[target] -= 1
+            if open_edges[target] == 0:
+                heappush(ready, positions[target])
     return order
 
 
 def find_cycle(wiring: Wiring) -> Problem | None:
-    """The first cycle, said as a path, at the edge that closes it."""
-    state: dict[str, int] = {}
+    """The problem of the first cycle, at the edge that closes it; None when there is no cycle."""
+    state: dict[str, int] = {}  # 1: on the stack, 2: visited with all nodes behind it
     for start in wiring.nodes:
         stack: list[tuple[str, Iterator[Edge]]] = []
         if start not in state:
@@ -112,48 +119,52 @@ def find_cycle(wiring: Wiring) -> Problem | None:
 
 
 class Paths:
-    """For every node: what may have run before it, and what surely has, by which ports.
+    """For every node, the nodes that may have run before it, and those that have certainly run, with their ports.
 
-    `before[x]` holds every node that `x` may see. `ports[x]` holds those that have run whenever `x` runs, each with
-    the ports that it can have left by then.
+    `before[x]` is the set of all nodes with a path to `x`. `ports[x]` maps the nodes that have run whenever `x` runs to
+    the ports by which they can then have left.
     """
 
     def __init__(self, wiring: Wiring) -> None:
         self.before: dict[str, frozenset[str]] = {}
         self.ports: dict[str, dict[str, frozenset[str]]] = {}
         for id in plan_order(wiring):
-            leading: dict[str, frozenset[str]] = {}
+            sources: dict[str, frozenset[str]] = {}  # the ports that lead here, by source
             for source, port, _, _ in wiring.into(id):
-                leading[source] = leading.get(source, frozenset()) | {port}
-            self.before[id] = frozenset().union(*({source} | self.before[source] for source in leading))
-            ways = [{**self.ports[source], source: ports} for source, ports in leading.items()]
-            if wiring.joins[id] == "all":  # it came all these ways
-                self.ports[id] = _all(ways)
-            else:  # one of them, or none when it is a start
-                self.ports[id] = _any([*ways, {}] if id in wiring.starts else ways)
+                sources[source] = sources.get(source, frozenset()) | {port}
+            self.before[id] = frozenset().union(*({source} | self.before[source] for source in sources))
+            known = [{**self.ports[source], source: ports} for source, ports in sources.items()]
+            if wiring.joins[id] == "all":  # every source has led here
+                self.ports[id] = _known_of_all(known)
+            else:  # one source has led here, or none when the node is a start
+                self.ports[id] = _known_of_any([*known, {}] if id in wiring.starts else known)
 
-    def apart(self, a: str, b: str) -> bool:
+    def exclusive(self, a: str, b: str) -> bool:
         """Whether the two never run in the same run: some node would have to leave by two ports."""
-        one, other = self.ports[a], self.ports[b]
-        return any(ports.isdisjoint(other[id]) for id, ports in one.items() if id in other)
+        ports_a, ports_b = self.ports[a], self.ports[b]
+        return any(ports.isdisjoint(ports_b[id]) for id, ports in ports_a.items() if id in ports_b)
 
     def parallel(self, a: str, b: str) -> bool:
-        """Whether both may run in a run, neither after the other."""
-        return a not in self.before[b] and b not in self.before[a] and not self.apart(a, b)
+        """Whether both may run in the same run, neither after the other."""
+        return a not in self.before[b] and b not in self.before[a] and not self.exclusive(a, b)
 
 
-def _all(ways: list[dict[str, frozenset[str]]]) -> dict[str, frozenset[str]]:
-    together: dict[str, frozenset[str]] = {}
-    for way in ways:
-        for id, ports in way.items():
-            together[id] = together[id] & ports if id in together else ports
-    return together
+def _known_of_all(known: list[dict[str, frozenset[str]]]) -> dict[str, frozenset[str]]:
+    """The ports of the nodes in any of the maps, each restricted by all maps that have the node."""
+    combined: dict[str, frozenset[str]] = {}
+    for ports_by_id in known:
+        for id, ports in ports_by_id.items():
+            combined[id] = combined[id] & ports if id in combined else ports
+    return combined
 
 
-def _any(ways: list[dict[str, frozenset[str]]]) -> dict[str, frozenset[str]]:
-    first, *others = ways or [{}]
+def _known_of_any(known: list[dict[str, frozenset[str]]]) -> dict[str, frozenset[str]]:
+    """The ports of the nodes that all of the maps have, each united over the maps."""
+    first, *others = known or [{}]
     return {
-        id: ports.union(*(way[id] for way in others)) for id, ports in first.items() if all(id in way for way in others)
+        id: ports.union(*(other[id] for other in others))
+        for id, ports in first.items()
+        if all(id in other for other in others)
     }
 
 
@@ -161,18 +172,18 @@ def _unreachable(wiring: Wiring) -> Iterator[Problem]:
     for before, id in pairwise([None, *wiring.nodes]):
         if id is not None and id not in wiring.starts and not wiring.into(id):
             message = f"node `{id}` is never reached: no edge leads to it"
-            ends = before is not None and not wiring.out_of(before)
-            written = f"write `next: {id}` in `{before}`" if ends else "name it in some node's `next`"
-            help = f"{written}, or begin there too: `start: [{', '.join([*wiring.starts, id])}]`"
+            is_last = before is not None and not wiring.out_of(before)
+            remedy = f"write `next: {id}` in `{before}`" if is_last else "name it in some node's `next`"
+            help = f"{remedy}, or start there, too: `start: [{', '.join([*wiring.starts, id])}]`"
             yield Problem(code="H302", message=message, path=wiring.places[id], on="key", help=help)
 
 
-def _never_together(wiring: Wiring, paths: Paths) -> Iterator[Problem]:
+def _impossible_joins(wiring: Wiring, paths: Paths) -> Iterator[Problem]:
     for id, join in wiring.joins.items():
-        torn = next((other for other, ports in paths.ports[id].items() if not ports), None)
-        if join == "all" and torn is not None:
-            message = f"node `{id}` never runs: `join: all` waits for branches that exclude each other behind `{torn}`"
-            help = "drop `join: all`: then it runs behind whichever branch is taken"
+        fork = next((other for other, ports in paths.ports[id].items() if not ports), None)
+        if join == "all" and fork is not None:
+            message = f"node `{id}` never runs: `join: all` waits for branches that exclude each other after `{fork}`"
+            help = "drop `join: all`: then it runs after whichever branch is taken"
             yield Problem(code="H310", message=message, path=(*wiring.places[id], "join"), help=help)
 
 
@@ -182,7 +193,7 @@ def _unwired(wiring: Wiring) -> Iterator[Problem]:
         if node.may_fail and "failed" not in wired:
             yield Problem(
                 code="H303",
-                message=f"port `failed` of `{id}` ({type_name(node)}) goes nowhere: failing ends the run as failed",
+                message=f"port `failed` of `{id}` ({type_name(node)}) is not wired: failing ends the run as failed",
                 path=wiring.places[id],
                 on="key",
                 help=f"wire it: `next: {{…, failed: some_node}}` in `{id}`",
@@ -213,16 +224,16 @@ def _output(wiring: Wiring, paths: Paths, id: str, read: Read) -> Problem | None
     if other not in paths.before[id]:
         message = f"`{other}` has not run when `{id}` runs: no path leads from it to here"
         return Problem(code="H304", message=message, offset=read.offset, length=read.length)
-    gap = _gap(wiring, paths, id, other)
-    if read.handled or not gap:
+    reason = _missing_output_reason(wiring, paths, id, other)
+    if read.handled or not reason:
         return None
-    help = f"give a fallback: `{'.'.join(read.path)} | default(…)`"
-    message = f"`{other}` may {gap} when `{id}` runs, then it has no output"
+    help = f"add a default: `{'.'.join(read.path)} | default(…)`"
+    message = f"`{other}` may {reason} when `{id}` runs; then it has no output"
     return Problem(code="H305", message=message, help=help, offset=read.offset, length=read.length)
 
 
-def _gap(wiring: Wiring, paths: Paths, id: str, other: str) -> str:
-    """How it can be that `other` has no output when `id` runs; empty when it cannot be."""
+def _missing_output_reason(wiring: Wiring, paths: Paths, id: str, other: str) -> str:
+    """How `other` can be without an output when `id` runs, in words; empty when it always has one."""
     ports = paths.ports[id].get(other)
     if ports is None or (other in wiring.guarded and "skipped" in ports):
         return "not have run"
@@ -236,7 +247,7 @@ def _races(wiring: Wiring, paths: Paths) -> Iterator[Problem]:
             continue
         type = type_name(wiring.nodes[a])
         if type in ATTACHING and wiring.nodes[a] is wiring.nodes[b]:
-            message = f"`{a}` and `{b}` may both attach a {type.partition('.')[0]}, side by side"
+            message = f"`{a}` and `{b}` may both attach a {type.partition('.')[0]}, in parallel"
             yield Problem(code="H307", message=message, path=wiring.places[b], on="key", help="put one after the other")
         yield from _shared_writes(wiring, a, b)
         yield from _read_while_written(wiring, a, b)
@@ -244,22 +255,22 @@ def _races(wiring: Wiring, paths: Paths) -> Iterator[Problem]:
 
 
 def _reached(wiring: Wiring) -> list[str]:
-    """The nodes that a run may come to, in the order of writing."""
-    reached, ahead = set(wiring.starts), list(wiring.starts)
-    while ahead:
-        found = {target for _, _, target, _ in wiring.out_of(ahead.pop())} - reached
-        reached |= found
-        ahead += found
+    """The ids of the nodes that paths from a start lead to, in the order of the file."""
+    reached, unvisited = set(wiring.starts), list(wiring.starts)
+    while unvisited:
+        targets = {target for _, _, target, _ in wiring.out_of(unvisited.pop())} - reached
+        reached |= targets
+        unvisited += targets
     return [id for id in wiring.nodes if id in reached]
 
 
 def _shared_writes(wiring: Wiring, a: str, b: str) -> Iterator[Problem]:
     commute = wiring.nodes[a].commutes and wiring.nodes[a] is wiring.nodes[b]
-    for _, one in wiring.writes[a]:
-        for at, other in wiring.writes[b]:
-            if _overlap(one, other) and not (commute and one == other):  # parallel increments both count
-                shown = ".".join(other[1:])
-                message = f"`{a}` and `{b}` run side by side and both write `{shown}`; the later in plan order decides"
+    for _, path_a in wiring.writes[a]:
+        for at, path_b in wiring.writes[b]:
+            if _overlap(path_a, path_b) and not (commute and path_a == path_b):  # parallel increments both count
+                path = ".".join(path_b[1:])
+                message = f"`{a}` and `{b}` run in parallel and both write `{path}`; the later in plan order decides"
                 yield Problem(code="H306", message=message, path=at, on="key", severity="warning")
 
 
@@ -267,27 +278,28 @@ def _read_while_written(wiring: Wiring, writer: str, reader: str) -> Iterator[Pr
     for at, read in wiring.reads[reader]:
         if any(_overlap(written, read.path) for _, written in wiring.writes[writer]):
             path = ".".join(read.path)
-            message = f"`{reader}` reads `{path}` while `{writer}` writes it side by side; it sees the old value"
+            message = f"`{reader}` reads `{path}` while `{writer}` writes it in parallel; it sees the old value"
             yield Problem(
                 code="H306", message=message, offset=read.offset, length=read.length, severity="warning"
             ).below(at)
 
 
 def _overlap(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
+    """Whether one path is the other, or leads to a value within which the other lies."""
     short = min(len(a), len(b))
     return a[:short] == b[:short]
 
 
-def _profileless(wiring: Wiring) -> Iterator[Problem]:
+def _profile_uses(wiring: Wiring) -> Iterator[Problem]:
     if wiring.profile != "none":
         return
-    help = "drop `profile: none`, or look the data up without a profile"
+    help = "drop `profile: none`, or get the data without a profile"
     for id, node in wiring.nodes.items():
         if node.uses_profile:
             message = f"`{type_name(node)}` needs a profile, but this flow says `profile: none`"
             yield Problem(code="H308", message=message, path=(*wiring.places[id], type_name(node)), on="key", help=help)
-    everything = [*wiring.trigger_reads, *(r for reads in wiring.reads.values() for r in reads)]
-    for at, read in everything:
+    all_reads = [*wiring.trigger_reads, *(read for reads in wiring.reads.values() for read in reads)]
+    for at, read in all_reads:
         if read.path[0] == "profile":
             message = f"`{'.'.join(read.path)}` is read, but this flow says `profile: none`"
             yield Problem(code="H308", message=message, offset=read.offset, length=read.length, help=help).below(at)

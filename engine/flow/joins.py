@@ -1,4 +1,4 @@
-"""Joins: whether a node runs, by which nodes before it have left, and by which ports."""
+"""Joins: they decide, from the ports by which its sources left, whether a node runs."""
 
 from collections.abc import Sequence
 from typing import Final, Literal
@@ -9,10 +9,10 @@ DOES_NOT_RUN: Final = ""  # in place of a port
 
 
 def arrival(node: PlannedNode, left_by: Sequence[str | None]) -> tuple[int, ...] | Literal[""] | None:
-    """The sources whose edges were taken, once the join says that the node runs.
+    """Returns the indexes of the sources whose edges lead to the node, once its join decides that it runs.
 
-    `DOES_NOT_RUN` once it will not, None while that is open. `left_by` are the ports by which nodes have left, by
-    index; None of those that have not.
+    Returns `DOES_NOT_RUN` once it decides that the node will not run, and None while that is open. `left_by` has, by
+    index, the port by which each node has left; None for a node that has not.
     """
     taken: tuple[int, ...] = ()
     missed = pending = False

@@ -1,9 +1,6 @@
-"""The run machine: everything that a run does, without waiting for anything.
+"""The machine runs one flow for one event, without I/O: asks come out of it, replies are handed in.
 
-One sweep over the nodes in plan order settles all that can be settled; asks are handed out, replies handed in, each
-followed by a sweep. So a run is determined by its inputs and its replies; by their order, too, where a branch does not
-wait for the others: with `join: any`, and when one ends the run while others still wait.
-`step` is the same on values: decode a run, hand in a reply, encode what comes out.
+`durable_run` offers the same as functions on values: decode a run, hand in a reply, encode the next state.
 """
 
 from collections.abc import Iterator
@@ -31,7 +28,60 @@ MAX_EMITTED = 100  # child events of one run
 
 
 class Machine:
-    """Runs one flow for one event. `advance`, then `reply` and `advance` for each ask, until `over`."""
+    """Runs one flow for one event: `advance`, then `reply` and `advance` for each issued ask, until `over`.
+
+    **States of a node.** Every node of the flow is in one of four states:
+
+    - *undecided*: its join is still open, since a node before it has not settled;
+    - *waiting*: it has issued an ask and waits for exactly one reply (`waiting`);
+    - *settled*: it has left by one of its ports, with its output and its effects (`settled`);
+    - *ruled out*: its join has decided that it does not run (its entry in `_ports` is `DOES_NOT_RUN`).
+
+    *Settled* and *ruled out* are final. An undecided node whose join decides that it runs settles at once, or waits.
+    A waiting node settles when its reply arrives, or waits again: for a retry of the same ask (the reply was a
+    `NoAnswer` and the node's `retry` allows one more attempt), or for the next ask that its `answer` returns.
+
+    **States of a run.** A run is *running* (`outcome` is None) until it is over, for good:
+
+    - *finished* when nothing waits and the sweep has decided every node, or when a node has stopped the run;
+    - *failed* when a node has left by a failure port that no edge leaves, when a node has raised an exception, or when
+      the caller has called `fail`.
+
+    When a run ends, nodes that still wait are `cancelled` and undecided nodes stay undecided. The machine only records
+    effects. The caller applies the effects of a finished run and drops those of a failed one.
+
+    **Sweeps.** `advance` makes one sweep over the nodes in plan order, which is topological: so one sweep settles or
+    rules out every node that can be decided, and accepts every reply that has been handed in. It returns the asks that
+    are new, each attempt once. `reply` only stores the reply, so it must be followed by `advance`. A reply belongs to
+    a node, not to an attempt: hand in exactly one for each issued ask. An empty list from `advance`, when the run is
+    not over, means that every waiting node's ask has been issued before: hand in one of the outstanding replies.
+
+    **Invariants.**
+
+    - A node settles at most once, and is never in `settled` and `waiting` at the same time.
+    - A node sees the inputs and the effects of its ancestors (the nodes on the taken paths to it), applied in plan
+      order, and nothing of branches beside it. `_states` caches these states by the set of ancestors.
+    - A run is determined by its inputs and its replies; by the order of the replies only where a node does not wait
+      for all branches: with `join: any`, and when one branch ends the run while others wait.
+    - A run that is not over waits for at least one reply, once `advance` has returned.
+
+    **Failures.**
+
+    - A config that cannot be evaluated (`Unusable`), effects that do not fit the profile (`Refused`) and exceeded
+      limits (size of an output or value, number of emitted events, number of asks, deadline) make the node leave by
+      `failed`. The run continues along that port if an edge leaves it, else it fails at this node.
+    - A `NoAnswer` reply is passed to the node's `answer` once no retry is left. Built-in nodes then leave by `failed`.
+    - Any other exception of a node is a bug of its type. It ends the run as failed, even if `failed` is wired; other
+      runs of the unit go on.
+    - Effects of parallel branches that do not fit together make the node that joins them leave by `failed`. When no
+      node joins them, `final_state` raises `Refused`; the caller then calls `fail`.
+
+    **Running again.** When the commit of a unit conflicts, the caller runs its flows again in new machines, with the
+    same `now` and `seed` and with the stored documents read again. It answers outside asks from its record of replies.
+    `replay` repeats a run that is over, to get its trace: it hands this machine's replies, in their order, to a new
+    machine with the same inputs. A run that was restored by `from_run` cannot be replayed, since a `Run` does not
+    carry the order of the replies that it has already consumed.
+    """
 
     __slots__ = (
         "_ancestors",
@@ -61,23 +111,22 @@ class Machine:
         self.reason = ""
         self.failed_at = ""
         self.cancelled: tuple[int, ...] = ()
-        self.replies: list[tuple[int, Reply]] = []  # as they came, for running again
+        self.replies: list[tuple[int, Reply]] = []  # node index and reply, in the order of arrival, for `replay`
         size = len(flow.nodes)
-        self._ports: list[str | None] = [None] * size  # the port a node left by; "" means that it does not run
-        self._ancestors: list[int] = [0] * size  # bit masks: a node and all that ran before it
+        self._ports: list[str | None] = [None] * size  # the port a node left by, or DOES_NOT_RUN; None: undecided
+        self._ancestors: list[int] = [0] * size  # bit masks: a settled node and its ancestors
         self._states: dict[int, RunState] = {0: state or initial_state(inputs)}
         self._emitted = 0
         self._stopping = False
 
     @classmethod
     def from_run(cls, flow: Flow, run: Run, trace: Trace | None = None) -> "Machine":
-        """The machine of a run that was put away as a value."""
+        """A machine that continues `run`, a run of this `flow` and version. `outstanding` returns its open asks."""
         machine = cls(flow, run.inputs, trace=trace)
         machine._restore(run)
         return machine
 
     def _restore(self, run: Run) -> None:
-        """Go on where `run` was put away."""
         self.outcome, self.reason, self.failed_at = run.outcome, run.reason, run.failed_at
         self.cancelled = run.cancelled
         self.settled = dict(run.settled)
@@ -88,7 +137,10 @@ class Machine:
             self._emitted += sum(isinstance(e, Emit) for e in settled.effects)
 
     def replay(self, trace: Trace) -> "Machine":
-        """The same run once more from the replies that were handed to this machine, this time with its trace."""
+        """Repeat the run with the replies that this machine has received, recording its steps in `trace`.
+
+        Returns the new machine, in the same state as this one.
+        """
         machine = Machine(self.flow, self.inputs, self._states[0], trace)
         machine.advance()
         for index, reply in self.replies:
@@ -100,11 +152,11 @@ class Machine:
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether the run has ended: no node will run, and replies are ignored."""
         return self.outcome is not None
 
     def to_run(self) -> Run:
-        """The run as a value."""
+        """The run as a value that `from_run` continues. An initial `state` of the constructor is not part of it."""
         return Run(
             flow=self.flow.name,
             version=self.flow.version,
@@ -118,7 +170,10 @@ class Machine:
         )
 
     def advance(self) -> list[IssuedAsk]:
-        """Settle all that can be settled; gives what has to be asked now (each ask is given once)."""
+        """Settle all nodes that can settle. Returns the asks to perform now, each only once; [] when the run is over.
+
+        An empty list of a run that is not over means that replies to earlier asks are outstanding.
+        """
         if self.trace is not None:
             self.trace.wake()
         if self.outcome is None:
@@ -127,16 +182,16 @@ class Machine:
             self._end("finished")
         if not self.waiting:
             return []
-        return [self._asked(index) for index, waiting in list(self.waiting.items()) if waiting.due]
+        return [self._issue(index) for index, waiting in list(self.waiting.items()) if waiting.due]
 
     def outstanding(self) -> list[IssuedAsk]:
-        """What has been asked and not answered, e.g. after a run was taken up again."""
-        return [self._asked(index) for index, waiting in list(self.waiting.items()) if waiting.reply is None]
+        """All asks without a reply, whether issued before or not: the asks to perform after `from_run`."""
+        return [self._issue(index) for index, waiting in list(self.waiting.items()) if waiting.reply is None]
 
     def reply(self, index: int, reply: Reply) -> None:
-        """Hand in what came back for the ask of node `index`. Call `advance` afterwards.
+        """Store the reply to the ask of node `index`. Call `advance` afterwards.
 
-        A reply for which nobody waits any more, as the run has ended or the same has come before, is ignored.
+        The reply is ignored when the node does not wait for one: the run has ended, or it has a reply already.
         """
         waiting = self.waiting.get(index)
         if waiting is not None and waiting.reply is None:
@@ -144,31 +199,34 @@ class Machine:
             self.waiting[index] = msgspec.structs.replace(waiting, reply=reply, due=False)
 
     def fail(self, reason: str) -> None:
-        """End the run as failed, whatever it came to."""
+        """End the run as failed, even if it has finished."""
         self._end("failed", reason)
 
     def final_state(self) -> RunState:
-        """What is seen at the end, with the effects of all nodes. Raises `Refused` when side branches do not fit."""
+        """The state with the effects of all settled nodes. Raises `Refused` when parallel branches do not fit."""
         mask = 0
         for index in self.settled:
             mask |= 1 << index
-        return self._sight(mask)
+        return self._state_after(mask)
 
     def effects(self) -> Iterator[tuple[PlannedNode, Effect]]:
-        """All effects in plan order."""
+        """Yield the effects of all settled nodes in plan order, each with its node."""
         for index in sorted(self.settled):
             for effect in self.settled[index].effects:
                 yield self.flow.nodes[index], effect
 
     def could_not_identify(self) -> bool:
-        """Whether a node that joins profiles asked whom to join and was then refused: an operator should see why."""
-        left = [(self.flow.nodes[index].node, settled) for index, settled in self.settled.items()]
-        return any(node.identifies and settled.port == "failed" and settled.calls for node, settled in left)
+        """Whether a node that joins profiles left by `failed` after its reply: an operator should see why."""
+        settled_nodes = [(self.flow.nodes[index].node, settled) for index, settled in self.settled.items()]
+        return any(node.identifies and settled.port == "failed" and settled.calls for node, settled in settled_nodes)
 
-    def joined_by(self, index: int, effect: Merge) -> Link | None:
-        """The step by which a merge of node `index` joins; None when its ids were set apart for good."""
+    def link_of(self, index: int, effect: Merge) -> Link | None:
+        """The link that a merge of node `index` has made; None when an unmerge has separated its ids for good.
+
+        Raises `Refused` when the effects of parallel branches before the node do not fit together.
+        """
         mask = self._ancestors[index]
-        before, after = self._sight(mask ^ 1 << index), self._sight(mask)
+        before, after = self._state_after(mask ^ 1 << index), self._state_after(mask)
         left = before.acting_id or effect.left
         return after.profile.links.get(link_id(left, effect.right, effect.cause)) if after.profile is not None else None
 
@@ -183,13 +241,13 @@ class Machine:
             if self.waiting and index in self.waiting:
                 waiting = self.waiting[index]
                 if waiting.reply is not None:
-                    self._resume(node, waiting, waiting.reply)
-            elif len(node.ins) == 1 and not node.starts:  # then all joins are the same
-                source, by = node.ins[0]
+                    self._accept_reply(node, waiting, waiting.reply)
+            elif len(node.ins) == 1 and not node.starts:  # all kinds of join agree
+                source, leading_ports = node.ins[0]
                 left_by = ports[source]
                 if left_by is None:
                     continue
-                if left_by not in by:
+                if left_by not in leading_ports:
                     ports[index] = DOES_NOT_RUN
                     continue
                 self._start(node, (source,))
@@ -206,42 +264,42 @@ class Machine:
         if self.trace is not None:
             self.trace.begin(node)
         mask = self._ancestors[via[0]] if len(via) == 1 else self._mask(via)
-        came = self._guarded(node, mask) if node.guarded else self._act(node, mask, None)
-        if isinstance(came, Outcome):
-            self._settle(node, came, via, mask)
+        result = self._run_or_skip(node, mask) if node.guarded else self._run_node(node, mask, None)
+        if isinstance(result, Outcome):
+            self._settle(node, result, via, mask)
         else:
-            self.waiting[node.index] = Waiting(with_timeout(node, came, 0), via)
+            self.waiting[node.index] = Waiting(with_timeout(node, result, 0), via)
 
-    def _guarded(self, node: PlannedNode, mask: int) -> Outcome | Ask:
-        """What comes of a node that may be skipped. Where side branches do not fit, `_act` says so."""
+    def _run_or_skip(self, node: PlannedNode, mask: int) -> Outcome | Ask:
+        """Run a node that may be skipped. Where parallel branches do not fit, `_run_node` reports it."""
         if node.disabled:
             return Outcome("skipped", reason="disabled")
         try:
-            state = self._sight(mask)
+            state = self._state_after(mask)
         except Refused:
-            return self._act(node, mask, None)
+            return self._run_node(node, mask, None)
         if self.trace is not None:
             self.trace.begin(node).scope = state.scope
         if node.when is not None and not node.when.test(state.scope):
             return Outcome("skipped", reason=f"`{node.when.source}` is false")
-        if node.consents and (lacks := missing_consent(state, node.consents)) is not None:
-            return Outcome("skipped", reason=lacks.reason)
-        return self._act(node, mask, None)
+        if node.consents and (missing := missing_consent(state, node.consents)) is not None:
+            return Outcome("skipped", reason=missing.reason)
+        return self._run_node(node, mask, None)
 
-    def _act(self, node: PlannedNode, mask: int, reply: Reply | None) -> Outcome | Ask:
-        """What comes of the node, and fits what is there."""
+    def _run_node(self, node: PlannedNode, mask: int, reply: Reply | None) -> Outcome | Ask:
+        """Evaluate the node's config and call its method. Returns its checked outcome, or its ask."""
         try:
-            state = self._states.get(mask) or self._sight(mask)
+            state = self._states.get(mask) or self._state_after(mask)
             scope = state.scope
             if self.trace is None:
                 made = node.template(scope)
             else:
-                noted = self.trace.current or self.trace.begin(node)
-                noted.scope = scope
-                noted.made = made = node.template(scope)
+                step = self.trace.current or self.trace.begin(node)
+                step.scope = scope
+                step.made = made = node.template(scope)
             new_id = f"{self.inputs.seed}{node.index:02x}" if node.makes_ids else ""
             event, session, profile, source = scope["event"], scope["session"], scope["profile"], scope["source"]
-            seen = NodeContext(
+            context = NodeContext(
                 event,
                 session,
                 profile,
@@ -256,47 +314,48 @@ class Machine:
                 self.inputs.proven,
             )
             if not node.asks:
-                came: Outcome | Ask = made.run(seen)
+                result: Outcome | Ask = made.run(context)
             else:
-                came = made.ask(seen) if reply is None else made.answer(seen, reply)
-            if type(came) is Outcome:
-                return self._checked(node, mask, state, came)
-            if node.asks and isinstance(came, Ask):
-                return came
-            raise TypeError(f"it gave {came!r}, which is no outcome")
+                result = made.ask(context) if reply is None else made.answer(context, reply)
+            if type(result) is Outcome:
+                return self._checked(node, mask, state, result)
+            if node.asks and isinstance(result, Ask):
+                return result
+            raise TypeError(f"it returned {result!r}, which is no outcome")
         except (Unusable, Refused) as unusable:
             return Outcome("failed", reason=str(unusable))
-        except Exception as bug:  # noqa: BLE001  # the edge to a node's own code: its bugs end the run, nothing more
+        except Exception as bug:  # noqa: BLE001  # the boundary to the code of node types: a bug there ends only this run
             reason = f"a bug in {type_name(node.node)}: {bug!r}"
             self._end("failed", reason, node.id)
             return Outcome("failed", reason=reason)
 
     # ---- asks -------------------------------------------------------------------------------------------------------
 
-    def _resume(self, node: PlannedNode, waiting: Waiting, reply: Reply) -> None:
+    def _accept_reply(self, node: PlannedNode, waiting: Waiting, reply: Reply) -> None:
+        """Let a waiting node retry its ask, settle, or issue its next ask."""
         calls = (*waiting.calls, trace_call(waiting.ask, reply, waiting.attempt))
         spent = waiting.spent_ms + waiting.delay_ms + int(getattr(reply, "took_ms", 0))
         del self.waiting[node.index]
         delay = backoff_ms(node, waiting.attempt, spent, reply)
         if delay is not None:
-            again = with_timeout(node, waiting.ask, spent + delay)
+            retried = with_timeout(node, waiting.ask, spent + delay)
             self.waiting[node.index] = Waiting(
-                again, waiting.via, waiting.number, waiting.attempt + 1, delay, spent, calls=calls
+                retried, waiting.via, waiting.number, waiting.attempt + 1, delay, spent, calls=calls
             )
             return
         mask = self._mask(waiting.via)
         if self.trace is not None:
             self.trace.begin(node)
-        came = self._act(node, mask, reply)
-        if not isinstance(came, Outcome) and (reason := ask_limit_reason(node, waiting.number, spent)):
-            came = Outcome("failed", reason=reason)
-        if isinstance(came, Outcome):
-            self._settle(node, came, waiting.via, mask, calls)
+        result = self._run_node(node, mask, reply)
+        if not isinstance(result, Outcome) and (reason := ask_limit_reason(node, waiting.number, spent)):
+            result = Outcome("failed", reason=reason)
+        if isinstance(result, Outcome):
+            self._settle(node, result, waiting.via, mask, calls)
         else:
-            following = with_timeout(node, came, spent)
-            self.waiting[node.index] = Waiting(following, waiting.via, waiting.number + 1, spent_ms=spent, calls=calls)
+            next_ask = with_timeout(node, result, spent)
+            self.waiting[node.index] = Waiting(next_ask, waiting.via, waiting.number + 1, spent_ms=spent, calls=calls)
 
-    def _asked(self, index: int) -> IssuedAsk:
+    def _issue(self, index: int) -> IssuedAsk:
         waiting = self.waiting[index]
         self.waiting[index] = msgspec.structs.replace(waiting, due=False)
         node = self.flow.nodes[index]
@@ -321,30 +380,33 @@ class Machine:
             self._end("finished")
 
     def _checked(self, node: PlannedNode, mask: int, state: RunState, outcome: Outcome) -> Outcome:
-        """The outcome with plain data in it, or one by `failed` when it is too large. Raises `Refused`."""
+        """The outcome with plain data in it, or one by `failed` when it exceeds a limit. Caches the state after it.
+
+        Raises `Refused` when an effect does not fit the state, and `ValueError` when the node has no such port.
+        """
         if outcome.port not in node.ports:
             raise ValueError(f"it left by `{outcome.port}`, which is none of its ports")
         out, effects = outcome.out, outcome.effects
-        behind = mask | 1 << node.index
+        after = mask | 1 << node.index
         if out is None and not effects:
-            self._states[behind] = state
+            self._states[after] = state
             return outcome
         if out is not None:
-            out, too_much = limited_output(out)
-            if too_much:
-                return Outcome("failed", reason=too_much)
+            out, error = limited_output(out)
+            if error:
+                return Outcome("failed", reason=error)
         if effects:
-            effects, too_much = self._weighed(effects)
-            if too_much:
-                return Outcome("failed", reason=too_much)
-        self._states[behind] = state.after(node.id, out, effects)
+            effects, error = self._limited_effects(effects)
+            if error:
+                return Outcome("failed", reason=error)
+        self._states[after] = state.after(node.id, out, effects)
         if out is None and effects is outcome.effects:
             return outcome
         return Outcome(outcome.port, out, effects, outcome.reason)
 
-    def _weighed(self, effects: tuple[Effect, ...]) -> tuple[tuple[Effect, ...], str]:
-        """The effects with plain data in them; and what is too much about them, if anything is."""
-        for place, effect in enumerate(effects):
+    def _limited_effects(self, effects: tuple[Effect, ...]) -> tuple[tuple[Effect, ...], str]:
+        """The effects with plain data in them, and in words the limit that they exceed; empty when they exceed none."""
+        for i, effect in enumerate(effects):
             kind = type(effect)
             if kind is Emit:
                 self._emitted += 1
@@ -353,11 +415,11 @@ class Machine:
             elif kind is Stop:
                 self._stopping = True
             elif kind in VALUE_EFFECTS:
-                plain, too_much = limited_effect(effect)
-                if too_much:
-                    return effects, too_much
+                plain, error = limited_effect(effect)
+                if error:
+                    return effects, error
                 if plain is not effect:
-                    effects = (*effects[:place], plain, *effects[place + 1 :])
+                    effects = (*effects[:i], plain, *effects[i + 1 :])
         return effects, ""
 
     def _end(self, outcome: RunOutcome, reason: str = "", failed_at: str = "") -> None:
@@ -366,9 +428,10 @@ class Machine:
             self.cancelled = tuple(sorted(self.waiting))
             self.waiting.clear()
 
-    # ---- what is seen -----------------------------------------------------------------------------------------------
+    # ---- states -----------------------------------------------------------------------------------------------------
 
     def _mask(self, via: tuple[int, ...]) -> int:
+        """The bit mask of the nodes `via` and all their ancestors."""
         if len(via) == 1:
             return self._ancestors[via[0]]
         mask = 0
@@ -376,27 +439,13 @@ class Machine:
             mask |= self._ancestors[source]
         return mask
 
-    def _sight(self, mask: int) -> RunState:
-        """What is seen behind the nodes of `mask`: their effects in plan order."""
-        found = self._states.get(mask)
-        if found is None:
-            top = mask.bit_length() - 1
-            settled = self.settled[top]
-            below = self._sight(mask ^ 1 << top)
-            found = below.after(self.flow.nodes[top].id, settled.out, settled.effects)
-            self._states[mask] = found
-        return found
-
-
-def new_run(flow: Flow, inputs: Inputs) -> Run:
-    """A run that has not moved yet."""
-    return Run(flow.name, flow.version, inputs)
-
-
-def advance_run(flow: Flow, run: Run, reply: tuple[int, Reply] | None = None) -> tuple[Run, list[IssuedAsk]]:
-    """The next state of a run and what has to be asked. `reply` is what came back for the ask of a node (its index)."""
-    machine = Machine.from_run(flow, run)
-    if reply is not None:
-        machine.reply(*reply)
-    asked = machine.advance()
-    return machine.to_run(), asked
+    def _state_after(self, mask: int) -> RunState:
+        """The state with the effects of the nodes of `mask` in plan order. Raises `Refused` when they do not fit."""
+        state = self._states.get(mask)
+        if state is None:
+            last = mask.bit_length() - 1
+            settled = self.settled[last]
+            earlier = self._state_after(mask ^ 1 << last)
+            state = earlier.after(self.flow.nodes[last].id, settled.out, settled.effects)
+            self._states[mask] = state
+        return state

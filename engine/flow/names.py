@@ -1,4 +1,4 @@
-"""The names of a project that flows may use: segments, targets, sources."""
+"""The names in a project that flows may refer to: segments, targets, sources; and the form of consent names."""
 
 from msgspec import Struct
 
@@ -7,7 +7,7 @@ from engine.profile.consent import is_consent_name
 
 
 class ProjectNames(Struct, frozen=True):
-    """What exists in the project around a flow."""
+    """The names that the project around a flow defines."""
 
     segments: frozenset[str] = frozenset()
     manual_segments: frozenset[str] = frozenset()
@@ -15,17 +15,17 @@ class ProjectNames(Struct, frozen=True):
     sources: frozenset[str] = frozenset()
 
     def problem(self, kind: str, name: str) -> Problem | None:
-        """What is wrong with naming `name` as a `kind`, e.g. segment, manual-segment or consent, if anything."""
+        """The problem of a reference to `name`, or None. `kind`: segment, manual-segment, target, source or consent."""
         if kind == "consent":
-            return _bad_consent(name)
+            return _consent_name_problem(name)
         if kind == "manual-segment":
-            return self._manual(name)
+            return self._manual_segment_problem(name)
         known = {"segment": self.segments, "target": self.targets, "source": self.sources}[kind]
         if name in known:
             return None
-        return Problem(code="H118", message=f"there is no {kind} `{name}`", help=_remedy(kind, name, known))
+        return Problem(code="H118", message=f"there is no {kind} `{name}`", help=_help(kind, name, known))
 
-    def _manual(self, name: str) -> Problem | None:
+    def _manual_segment_problem(self, name: str) -> Problem | None:
         if name in self.manual_segments:
             return None
         if name in self.segments:
@@ -37,8 +37,8 @@ class ProjectNames(Struct, frozen=True):
         return self.problem("segment", name)
 
 
-def _bad_consent(name: str) -> Problem | None:
-    """Consents are not declared: any name will do that can be written in a path and in a payload."""
+def _consent_name_problem(name: str) -> Problem | None:
+    """Consents are not declared, so any name is valid that can be written in a path and in a payload."""
     if is_consent_name(name):
         return None
     help = "letters, digits, `_` and `-`, at most 100 of them"
@@ -48,10 +48,10 @@ def _bad_consent(name: str) -> Problem | None:
     return Problem(code="H104", message=f"`{name[:100]}` is not the name of a consent", help=help)
 
 
-def _remedy(kind: str, name: str, known: frozenset[str]) -> str:
-    where = {
+def _help(kind: str, name: str, known: frozenset[str]) -> str:
+    declaration = {
         "segment": f"add segments/{name}.yaml with `segment: {name}` and `manual: true`",
         "target": f"add it to `targets:` in headrace.yaml: `{name}: {{url: https://…}}`",
         "source": f"add sources/{name}.yaml",
     }[kind]
-    return did_you_mean(name, known) or where
+    return did_you_mean(name, known) or declaration

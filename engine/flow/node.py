@@ -1,4 +1,4 @@
-"""What a node is: one frozen Struct whose fields are its config, whose ports are attributes, and one pure method.
+"""Node types: a node type is a frozen Struct. Its fields are the config, its ports are class attributes.
 
     class Increment(Node, frozen=True, tag="profile.increment"):
         '''Add a number to a field of the profile.'''
@@ -7,12 +7,14 @@
 
         done = Port("The profile has the new value", main=True)
 
-        def run(self, seen: Seen) -> Outcome:
+        def run(self, context: NodeContext) -> Outcome:
             ...
             return self.done(effects=[...])
 
-A node that needs the world has `ask` and `answer` in place of `run`. Nodes hold config only; templates have been
-evaluated before a node sees them, so a field annotated `float` is a float when `run` is called.
+`run` is a pure function of the config and the context. A node that needs something from outside the run has `ask` and
+`answer` in its place. Templates are evaluated before a node is made, so a field annotated `float` is a float in `run`.
+
+A *field note* is an object in a field's `Annotated` that says how authors write the field.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +31,7 @@ from engine.profile.key import DEFAULT_KEY_RULES, KeyRules
 
 
 class Outcome(Struct, frozen=True):
-    """What came of a node: the port it leaves by, what later nodes read as `nodes.<id>.out`, and its effects."""
+    """The result of a node: its port, its effects, and the output that later nodes read as `nodes.<id>.out`."""
 
     port: str
     out: Any = None
@@ -38,7 +40,10 @@ class Outcome(Struct, frozen=True):
 
 
 class Port:
-    """A way out of a node. A plain `next: x` wires the main ports; an unwired `failure` port ends the run as failed."""
+    """An exit of a node. A plain `next: x` wires the main ports; leaving by an unwired `failure` port fails the run.
+
+    Calling a port returns the outcome of leaving by it. `text` says when a node leaves by it, for the documentation.
+    """
 
     __slots__ = ("failure", "main", "name", "text")
 
@@ -56,7 +61,7 @@ class Port:
 
 
 class End(Port):
-    """A way out of a node behind which the run is over: no edge leaves by it."""
+    """A port that ends the run: no edge may leave by it."""
 
     __slots__ = ()
 
@@ -66,21 +71,21 @@ class Sole:
 
 
 class Fixed:
-    """Field note: no templates here; the value is known when the flow is loaded."""
+    """Field note: the value has no templates, so it is known when the flow is loaded."""
 
 
 class Hidden:
-    """Field note: the field never stands in a trace (headers, which may carry a key)."""
+    """Field note: traces leave the field out (headers, which may contain a secret)."""
 
 
 class Sparse:
-    """Field note: entries of the map whose value is absent are left out; at least one has to be there."""
+    """Field note: entries of the map whose value is absent are left out; at least one must be present."""
 
 
 class Keys:
     """Field note: the map's keys (or the texts) are dotted paths whose first name is one of `roots`, if any is given.
 
-    They are written out, never computed: data does not decide what is written.
+    Templates are not allowed in them, so data never decides which path is written.
     """
 
     def __init__(self, *roots: str) -> None:
@@ -88,13 +93,13 @@ class Keys:
 
 
 class Counters(Keys):
-    """Field note: the map's keys (or the texts) name counters. They are written out, never computed."""
+    """Field note: the map's keys (or the texts) are names of counters, without templates."""
 
 
 class Reference:
-    """Field note: the value (or each item) names something of the project: `segment`, `target`, `manual-segment`.
+    """Field note: the value (or each item) is the name of a `segment`, `target` or `manual-segment` of the project.
 
-    A node that names a `manual-segment` changes the profile's membership in it.
+    A node with a reference to a `manual-segment` changes the profile's membership in it.
     """
 
     def __init__(self, kind: str) -> None:
@@ -102,9 +107,9 @@ class Reference:
 
 
 class InPlaceOf:
-    """Field note: this field stands in place of `other`, so not both are given.
+    """Field note: authors write either this field or the field `other`, not both.
 
-    One of the two is needed, unless the field `unless` is given.
+    One of the two is required, unless the field `unless` is present.
     """
 
     def __init__(self, other: str, *, unless: str = "") -> None:
@@ -113,11 +118,11 @@ class InPlaceOf:
 
 
 class ConsentNames:
-    """Field note: the map's keys name consents, which the node changes. They are written out, never computed."""
+    """Field note: the map's keys are names of consents, without templates; the node changes these consents."""
 
 
 class PercentEncoded:
-    """Field note: a template whose evaluated parts are percent-encoded; the literal text stays as written."""
+    """Field note: the values of templates in the text are percent-encoded; the literal text stays as written."""
 
 
 class IsCondition:
@@ -134,10 +139,10 @@ Text = Annotated[str, Meta(description="Text; templates in {{ }} are filled in")
 
 
 class NodeContext(Struct, frozen=True):
-    """What a node sees of the world: plain data with the effects of its ancestors, never to be changed in place.
+    """The data that a node may use: plain values with the effects of its ancestors. Nodes never change them in place.
 
-    `profile` is the shown profile (`id`, `ids`, `traits`, `pii`, `consents`, `segments`, `metadata`) or None;
-    `stored_profile` the one in the store that it is folded from. `now` is the unit's time in ms.
+    `profile` is the view of the profile (`id`, `ids`, `traits`, `pii`, `consents`, `segments`, `metadata`) or None;
+    `stored_profile` is the document that it is made from. `now` is the unit's time in ms.
     """
 
     event: Mapping[str, Any]
@@ -146,60 +151,60 @@ class NodeContext(Struct, frozen=True):
     source: Mapping[str, Any]
     stored_profile: Profile | None
     now: int
-    new_id: str  # an id that is this node's own in this run, for what it may create
-    rules: Fields | None = None  # the declared rules by which other profiles are to be folded
-    acting_id: str | None = None  # the id under which the unit acts: one of the profile's
+    new_id: str  # an id for a profile that this node may create; unique to the node and the run
+    rules: Fields | None = None  # the declared rules, for folding other profiles
+    acting_id: str | None = None  # the profile's id under which the unit acts
     identify: Identify = "trust"  # what a key in the event proves
     keys: KeyRules = DEFAULT_KEY_RULES
-    proven: Mapping[str, Scalar] = field(default_factory=dict)  # keys of the sender that a token has proven, by path
+    proven: Mapping[str, Scalar] = field(default_factory=dict)  # the sender's keys that a user token verifies, by path
 
 
 class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The parent of all node types: a subclass gives a `tag` (its name), fields, ports and `run` or `ask`/`answer`."""
+    """The parent of all node types. A subclass has a `tag` (its name), fields, ports, and `run` or `ask`/`answer`."""
 
-    examples: ClassVar[tuple[str, ...]] = ()  # YAML of a `nodes:` entry each; documentation, and run by tests
+    examples: ClassVar[tuple[str, ...]] = ()  # each is the YAML of a `nodes:` entry; documented, and run by tests
     uses_profile: ClassVar[bool] = False  # an error in a flow with `profile: none`
-    may_fail: ClassVar[bool] = False  # failing is to be expected: an unwired `failed` is worth a warning
-    makes_ids: ClassVar[bool] = False  # it wants `NodeContext.new_id`
-    identifies: ClassVar[bool] = False  # it joins profiles: a run in which it could not is kept
-    commutes: ClassVar[bool] = False  # two of them side by side may write the same path
+    may_fail: ClassVar[bool] = False  # failing is normal operation: an unwired `failed` gets a warning
+    makes_ids: ClassVar[bool] = False  # it uses `NodeContext.new_id`
+    identifies: ClassVar[bool] = False  # it joins profiles; the trace of a run in which that fails is stored
+    commutes: ClassVar[bool] = False  # parallel nodes of this type may write the same path
 
-    failed = Port("An absent value, a limit, or no answer from the world", failure=True)
-    skipped = Port("Its `when` was false, a consent was missing, or it is disabled")
+    failed = Port("A value is absent, a limit is exceeded, or no answer has come", failure=True)
+    skipped = Port("Its `when` is false, a consent is missing, or it is disabled")
 
     @classmethod
     def own_ports(cls, config: Mapping[str, Any]) -> dict[str, Port]:
-        """Ports that depend on the config (a switch's cases). `config` is as written, not evaluated."""
+        """The ports that depend on the config, by name (a switch's cases). `config` is as written, not evaluated."""
         return {}
 
-    def run(self, seen: NodeContext) -> Outcome:
-        """What this node does, for nodes that need nothing from the world."""
+    def run(self, context: NodeContext) -> Outcome:
+        """The result of a node that needs nothing from outside the run."""
         raise TypeError(f"{type(self).__name__} has neither `run` nor `ask`")
 
-    def ask(self, seen: NodeContext) -> Ask | Outcome:
-        """What this node needs from the world; or an outcome, when it turns out to need nothing."""
+    def ask(self, context: NodeContext) -> Ask | Outcome:
+        """The node's first ask; or its outcome, when it turns out that it need not ask."""
         raise TypeError(f"{type(self).__name__} does not ask")
 
-    def answer(self, seen: NodeContext, reply: Reply) -> Outcome | Ask:
-        """What the reply means; may ask again (paging)."""
+    def answer(self, context: NodeContext, reply: Reply) -> Outcome | Ask:
+        """The outcome after `reply`, or the next ask (paging)."""
         raise TypeError(f"{type(self).__name__} does not ask")
 
 
 def type_name(node: type[Node]) -> str:
-    """The name by which authors call a node type, e.g. `profile.increment`."""
+    """The name of a node type in flows, e.g. `profile.increment`."""
     return str(node.__struct_config__.tag)
 
 
 def asks(node: type[Node]) -> bool:
-    """Whether nodes of this type need something from the world."""
+    """Whether nodes of this type have asks."""
     return node.ask is not Node.ask
 
 
 def declared_ports(node: type[Node]) -> dict[str, Port]:
-    """The ports that every node of this type has, by name, in order of declaration (`failed`, `skipped` last)."""
-    found: dict[str, Port] = {}
+    """The ports of every node of this type by name, in order of declaration (`failed` and `skipped` last)."""
+    ports: dict[str, Port] = {}
     for owner in (node, *node.__mro__[1:]):
         for name, value in vars(owner).items():
             if isinstance(value, Port):
-                found.setdefault(name, value)
-    return found
+                ports.setdefault(name, value)
+    return ports

@@ -1,4 +1,4 @@
-"""Drafts: a flow's nodes as they are read, before they are wired."""
+"""Node drafts: the nodes of a flow as read from its document, before they are wired and planned."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ _WORD = re.compile(r"[a-z]+")
 
 @dataclass(slots=True)
 class NodeDraft:
-    """A node as read. `next` is filled when all nodes of the flow are known."""
+    """A node as read from the document. `next` is filled once all nodes of the flow are read."""
 
     id: str
     node: type[Node]
@@ -37,89 +37,90 @@ class NodeDraft:
     consents: tuple[str, ...]
     settings: dict[str, Any]
     at: KeyPath
-    next: list[tuple[str, str, KeyPath]] = field(default_factory=list)  # port, target, where
+    next: list[tuple[str, str, KeyPath]] = field(default_factory=list)  # port, target, key path of the edge
 
     @property
     def guarded(self) -> bool:
-        """Whether it may be skipped."""
+        """Whether the node may be skipped."""
         return self.when is not None or bool(self.consents) or self.settings["disabled"]
 
 
 class NodeDraftReader:
-    """Reads one node at a time; complains about what is wrong with it."""
+    """Reads nodes, one at a time, and adds their errors to `problems`."""
 
-    def __init__(self, names: ProjectNames, registry: Registry, complaints: ProblemList) -> None:
+    def __init__(self, names: ProjectNames, registry: Registry, problems: ProblemList) -> None:
         self._names = names
         self._registry = registry
-        self._complaints = complaints
+        self._problems = problems
 
     def read(self, id: str, raw: Any) -> NodeDraft | None:
-        """The node that `raw` describes; None when it cannot even be told what it is."""
+        """The draft of the node `raw`; None when its type cannot be determined."""
         at: KeyPath = ("nodes", id)
         if not NODE_ID.fullmatch(id):
-            self._bad_id(id, at)
+            self._add_bad_id(id, at)
         if not isinstance(raw, Mapping):
-            self._complaints.add("H103", f"node `{id}` is a map such as `segment.add: vip`", at)
+            self._problems.add("H103", f"node `{id}` is a map such as `segment.add: vip`", at)
             return None
         node, key = self._type(id, raw, at)
         if node is None:
             return None
         config = read_config(node, raw[key], self._names, (*at, key))
-        self._complaints += config.problems
-        when = read_when(raw, at, self._names, self._complaints)
+        self._problems += config.problems
+        when = read_when(raw, at, self._names, self._problems)
         consents = NO_CONSENTS
         if "consents" in raw:
-            consents = read_consents(raw["consents"], (*at, "consents"), self._names, self._complaints)
+            consents = read_consents(raw["consents"], (*at, "consents"), self._names, self._problems)
         config.reads += [*placed_reads(when, (*at, "when")), *consents.reads]
         settings = self._settings(node, raw, at)
         return NodeDraft(id, node, config, _ports(node, raw[key]), when, consents.names, settings, at)
 
-    def _bad_id(self, id: str, at: KeyPath) -> None:
+    def _add_bad_id(self, id: str, at: KeyPath) -> None:
         fixed = re.sub(r"[^a-z0-9_]", "_", id.lower()).lstrip("_")
         fixed = f"n{fixed}" if fixed[:1].isdigit() else fixed
-        why = "; in an expression a hyphen is a minus" if "-" in id else ""
+        reason = "; in an expression a hyphen is a minus" if "-" in id else ""
         help = f"write `{fixed or 'node'}`"
-        self._complaints.add("H105", f"`{id}` is not a node id{why}", at, on="key", help=help)
+        self._problems.add("H105", f"`{id}` is not a node id{reason}", at, on="key", help=help)
 
     def _type(self, id: str, raw: Mapping[str, Any], at: KeyPath) -> tuple[type[Node] | None, str]:
         types = [str(key) for key in raw if key not in COMMON_KEYS]
         if not types:
             help = "add one key such as `profile.set: {…}`"
-            self._complaints.add("H110", f"node `{id}` has no type", at, on="key", help=help)
+            self._problems.add("H110", f"node `{id}` has no type", at, on="key", help=help)
             return None, ""
         known = [key for key in types if self._registry.find(key)]
         if len(types) > 1 and len(known) != 1:
-            said = f"node `{id}` has two types: {' and '.join(f'`{t}`' for t in types)}"
-            self._complaints.add("H112", said, (*at, types[1]), on="key", help="one node, one type")
+            message = f"node `{id}` has two types: {' and '.join(f'`{t}`' for t in types)}"
+            self._problems.add("H112", message, (*at, types[1]), on="key", help="one node, one type")
             return None, ""
         ports = _ports(self._registry.find(known[0]), raw[known[0]]) if known else {}
         misplaced = [key for key in types if key in ports]
         if misplaced:
             edges = ", ".join(f"{key}: {format_value(raw[key])}" for key in misplaced)
-            said = f"`{misplaced[0]}` is a port of `{known[0]}`, not a key of a node"
-            self._complaints.add(MISPLACED_PORT, said, (*at, misplaced[0]), on="key", help=f"write `next: {{{edges}}}`")
+            message = f"`{misplaced[0]}` is a port of `{known[0]}`, not a key of a node"
+            help = f"write `next: {{{edges}}}`"
+            self._problems.add(MISPLACED_PORT, message, (*at, misplaced[0]), on="key", help=help)
         for key in types:
             if key not in known and key not in misplaced:
-                self._unknown(key, bool(known), at)
+                self._add_unknown_key(key, bool(known), at)
         return (self._registry.find(known[0]), known[0]) if known else (None, "")
 
-    def _unknown(self, key: str, typed: bool, at: KeyPath) -> None:
+    def _add_unknown_key(self, key: str, typed: bool, at: KeyPath) -> None:
         near = did_you_mean(key, [*self._registry.names(), *(COMMON_KEYS if typed else ())])
-        said = f"a node has no key `{key}`" if typed else f"unknown node type `{key}`"
-        help = near or _akin(key, self._registry.names())
-        self._complaints.add("H101" if typed else "H111", said, (*at, key), on="key", help=help)
+        message = f"a node has no key `{key}`" if typed else f"unknown node type `{key}`"
+        help = near or _suggest_types(key, self._registry.names())
+        self._problems.add("H101" if typed else "H111", message, (*at, key), on="key", help=help)
 
     def _settings(self, node: type[Node], raw: Mapping[str, Any], at: KeyPath) -> dict[str, Any]:
-        say = self._complaints.add
+        add = self._problems.add
         settings: dict[str, Any] = {"disabled": raw.get("disabled", False), "join": raw.get("join", "settled")}
         if not isinstance(settings["disabled"], bool):
-            say("H103", "`disabled` is true or false", (*at, "disabled"))
+            add("H103", "`disabled` is true or false", (*at, "disabled"))
         if settings["join"] not in ("settled", "any", "all"):
-            say("H103", f"`{settings['join']}` is not a join", (*at, "join"), help="settled, any or all")
+            add("H103", f"`{settings['join']}` is not a join", (*at, "join"), help="settled, any or all")
         for key in ("timeout", "deadline", "retry"):
             if key in raw and not asks(node):
-                said = f"`{type_name(node)}` waits for nothing, so `{key}` means nothing here"
-                say("H120", said, (*at, key), on="key")
+                message = f"`{type_name(node)}` waits for nothing, so `{key}` has no effect here"
+                add("H120", message, (*at, key), on="key")
         for key in ("timeout", "deadline"):
             if key in raw:
                 settings[f"{key}_ms"] = self._duration(raw[key], (*at, key))
@@ -131,29 +132,29 @@ class NodeDraftReader:
     def _duration(self, raw: Any, at: KeyPath) -> int:
         ms = read_duration(raw)
         if ms == 0:
-            self._complaints.add("H119", "it has to be longer than nothing", at)
+            self._problems.add("H119", "the duration must be longer than 0", at)
         elif ms is None:
-            self._complaints.append(bad_duration(raw, at))
+            self._problems.append(bad_duration(raw, at))
         return ms or 0
 
     def _retry(self, raw: Any, at: KeyPath) -> Retry:
         if not isinstance(raw, Mapping):
-            self._complaints.add("H103", "`retry` is a map", at, help="write `retry: {times: 3, backoff: 500ms}`")
+            self._problems.add("H103", "`retry` is a map", at, help="write `retry: {times: 3, backoff: 500ms}`")
             return Retry()
-        self._complaints.unknown(raw, ("times", "backoff"), at, "`retry`")
+        self._problems.add_unknown_keys(raw, ("times", "backoff"), at, "`retry`")
         times = raw.get("times", 1)
         if isinstance(times, bool) or not isinstance(times, int) or not 0 <= times <= 10:
-            self._complaints.add("H103", "`times` is a whole number from 0 to 10", (*at, "times"))
+            self._problems.add("H103", "`times` is a whole number from 0 to 10", (*at, "times"))
             times = 0
         return Retry(times, self._duration(raw["backoff"], (*at, "backoff")) if "backoff" in raw else 500)
 
 
-def _akin(key: str, types: Iterable[str]) -> str:
-    """A remedy that names the types which have a word of `key` in their names, if there are few."""
+def _suggest_types(key: str, types: Iterable[str]) -> str:
+    """The help for an unknown type: up to five types that share a word with `key`, and the command that lists all."""
     words = set(_WORD.findall(key.lower()))
-    akin = [f"`{type}`" for type in sorted(types) if words & set(_WORD.findall(type))]
-    listed = "`headrace nodes` lists the types"
-    return f"perhaps {' or '.join(akin)}; {listed}" if 0 < len(akin) <= 5 else listed
+    similar = [f"`{type}`" for type in sorted(types) if words & set(_WORD.findall(type))]
+    command = "`headrace nodes` lists the types"
+    return f"perhaps {' or '.join(similar)}; {command}" if 0 < len(similar) <= 5 else command
 
 
 def _ports(node: type[Node] | None, config: Any) -> dict[str, Port]:

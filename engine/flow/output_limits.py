@@ -1,4 +1,4 @@
-"""Plain data: what nodes give and write, as it is once it has been encoded and decoded, and of limited size."""
+"""Limits of node outputs and written values: plain data (as after encoding and decoding), of limited size."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 def limited_output(out: Any) -> tuple[Any, str]:
-    """A node's output as plain data; and what is wrong with it, if anything is."""
+    """A node's output as plain data, and its error; the error is empty when the output is valid."""
     encoded = _encode(out)
     if len(encoded) > MAX_OUT:
         return None, f"its output is larger than {MAX_OUT} bytes"
@@ -25,12 +25,12 @@ def limited_output(out: Any) -> tuple[Any, str]:
 
 
 def limited_effect(effect: Effect) -> tuple[Effect, str]:
-    """An effect that writes a value (`VALUE_EFFECTS`) with plain data in it; and its error, empty when it is fine."""
+    """An effect of a type in `VALUE_EFFECTS` with plain data, and its error; the error is empty when it is valid."""
     value = effect.value  # type: ignore[union-attr]  # these have one
     if not isinstance(value, dict | list | Members) and not (type(value) is str and len(value) > MAX_OUT):
         return effect, ""
     if len(_encode(value)) > MAX_OUT:
         return effect, f"it writes a value larger than {MAX_OUT} bytes"
-    if type(effect) is Set and isinstance(value, dict | Members):  # a set that was read from a profile becomes a list
+    if type(effect) is Set and isinstance(value, dict | Members):  # a set read from a profile becomes a list
         return Set(effect.path, opaque(value)), ""
     return effect, ""

@@ -1,7 +1,7 @@
-"""A compiled flow: its trigger and its nodes in plan order, everything parsed and wired.
+"""A compiled flow: its trigger and its nodes in plan order, all parsed and wired.
 
-Plan order is a topological order in which ties go by the order of writing. It decides whose effects come first where
-branches run side by side. A plan holds functions; it is never encoded.
+Plan order is a topological order; between nodes that no path connects, the order in the file decides. The effects of
+parallel branches are applied in plan order. A plan contains functions, so it is never encoded.
 """
 
 import re
@@ -21,7 +21,7 @@ ProfilePolicy = Literal["required", "optional", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often an ask that got no answer is asked again, and the first pause (ms), doubled each time."""
+    """How often an ask without an answer is retried, and the pause (ms) before the first retry, doubled each time."""
 
     times: int = 0
     backoff_ms: int = 500
@@ -29,7 +29,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class PlannedNode:
-    """One node of a flow, ready to run. `ins` are (index of the source, those of its ports that lead here)."""
+    """One node of a flow, ready to run. `ins` are pairs: the index of a source, and its ports that lead here."""
 
     index: int
     id: str
@@ -40,11 +40,11 @@ class PlannedNode:
     ins: tuple[tuple[int, frozenset[str]], ...] = ()
     outs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     when: Condition | None = None
-    consents: tuple[str, ...] = ()  # without all of them it is skipped
-    fatal: frozenset[str] = frozenset()  # ports that end the run as failed, since nobody wired them
+    consents: tuple[str, ...] = ()  # the node is skipped unless all are given
+    fatal: frozenset[str] = frozenset()  # unwired failure ports: leaving by one ends the run as failed
     starts: bool = False
     makes_ids: bool = False
-    guarded: bool = False  # it may be skipped
+    guarded: bool = False  # the node may be skipped
     disabled: bool = False
     join: Join = "settled"
     retry: Retry = Retry()
@@ -56,24 +56,24 @@ class PlannedNode:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """Which events start a flow. `events` and `sources` are names or globs; empty means any."""
+    """The events that start a flow. `events` and `sources` are names or globs; empty means any."""
 
     events: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     when: Condition | None = None
 
     def matches_type(self, type: str) -> bool:
-        """Whether the event's type matches."""
+        """Whether the trigger matches events of `type`."""
         return not self.events or any(glob(pattern).fullmatch(type) for pattern in self.events)
 
     def matches_source(self, source: str) -> bool:
-        """Whether the event's source matches."""
+        """Whether the trigger matches events of `source`."""
         return not self.sources or any(glob(pattern).fullmatch(source) for pattern in self.sources)
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A flow as it runs. `version` is the hash of its text; `starts` are indexes into `nodes`."""
+    """A flow, ready to run. `version` is the hash of its text; `starts` are indexes into `nodes`."""
 
     name: str
     version: str
@@ -81,14 +81,14 @@ class Flow:
     nodes: tuple[PlannedNode, ...]
     starts: tuple[int, ...]
     profile: ProfilePolicy = "optional"
-    consents: tuple[str, ...] = ()  # without all of them it does not run
+    consents: tuple[str, ...] = ()  # the flow does not run unless all are given
     description: str = ""
-    keep: float | None = None  # share of its uneventful runs to keep, when the flow says so itself
+    keep: float | None = None  # share of its uneventful runs to store; None: the project decides
     text: str = ""
-    indexes: Mapping[str, int] = field(default_factory=dict)
+    indexes: Mapping[str, int] = field(default_factory=dict)  # into `nodes`, by node id
 
 
-@cache  # patterns stand in flows: few, and asked for again and again
+@cache  # only flows contain patterns, so they are few, and each event is matched against them
 def glob(pattern: str) -> re.Pattern[str]:
-    """A glob of authors as a pattern: `*` stands for any text, `?` for one character; brackets are plain text."""
+    """The regular expression of a glob: `*` matches any text, `?` one character; brackets are plain text."""
     return re.compile(translate(pattern.replace("[", "[[]")))  # `translate` never backtracks into a star

@@ -1,4 +1,4 @@
-"""From drafts to a plan: how a flow's nodes are wired, and the nodes in plan order."""
+"""From drafts to a plan: the wiring of a flow's nodes, and the planned nodes in plan order."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,7 +17,7 @@ def wire(
     policy: ProfilePolicy,
     trigger_reads: list[tuple[KeyPath, Read]],
 ) -> Wiring:
-    """The graph that these nodes make."""
+    """The graph of these nodes."""
     return Wiring(
         nodes={id: d.node for id, d in drafts.items()},
         ports={id: d.ports for id, d in drafts.items()},
@@ -34,7 +34,7 @@ def wire(
 
 
 def planned(wiring: Wiring, drafts: Mapping[str, NodeDraft], lines: Callable[[KeyPath], int]) -> dict[str, Any]:
-    """The nodes, starts and indexes of a flow without errors."""
+    """The fields `nodes`, `starts` and `indexes` of `Flow`. The flow has no errors."""
     index = {id: i for i, id in enumerate(plan_order(wiring))}
     return {
         "nodes": tuple(_planned_node(draft, wiring, index, lines) for draft in map(drafts.__getitem__, index)),

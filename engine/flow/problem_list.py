@@ -1,4 +1,4 @@
-"""What a reader of a document has to complain about, gathered on the way."""
+"""The list in which a reader of a document collects the document's problems."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
@@ -7,21 +7,21 @@ from engine.problem import KeyPath, Problem, did_you_mean
 
 
 class ProblemList(list[Problem]):
-    """The problems found so far."""
+    """Problems in the order in which they were found."""
 
     def add(
         self, code: str, message: str, path: KeyPath, *, on: Literal["key", "value"] = "value", help: str = ""
     ) -> None:
-        """Complain about what stands at `path`."""
+        """Add an error about the key or value at `path`."""
         self.append(Problem(code=code, message=message, path=path, on=on, help=help))
 
-    def unknown(self, given: Mapping[Any, Any], known: Iterable[str], at: KeyPath, what: str) -> None:
-        """Complain about the keys of `given` that are not known."""
-        for key in given:
+    def add_unknown_keys(self, raw: Mapping[Any, Any], known: Iterable[str], at: KeyPath, noun: str) -> None:
+        """Add an error for each key of `raw` that is not `known`. `noun` names the thing that `raw` describes."""
+        for key in raw:
             if key not in known:
-                self.add("H101", f"{what} has no key `{key}`", (*at, key), on="key", help=did_you_mean(str(key), known))
+                self.add("H101", f"{noun} has no key `{key}`", (*at, key), on="key", help=did_you_mean(str(key), known))
 
 
 def as_list(raw: Any, at: KeyPath) -> list[tuple[Any, KeyPath]]:
-    """The items of a list that stands at `at`, or the one value that stands there; each with its place."""
+    """The items of the list `raw` at `at`, each with its own key path; a single value counts as a list of one."""
     return [(item, (*at, i)) for i, item in enumerate(raw)] if isinstance(raw, list) else [(raw, at)]

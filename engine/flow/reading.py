@@ -1,4 +1,4 @@
-"""What expressions read, checked against what there is to read: the fields of the roots, and the project's segments."""
+"""Checks of the paths that expressions read: the fields of each root, and the names of the project's segments."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from engine.language.path import show_path
 from engine.language.refusal import BARE_TEXT, CONSENT_READ, UNKNOWN_FIELD
 from engine.problem import KeyPath, Problem, closest, did_you_mean
 
-Shape = Mapping[str, Any]  # the fields below a root; None for one below which anything may be, {} for one without any
+Shape = Mapping[str, Any]  # the fields below a root by name; None: any fields, {}: no fields
 
 FIELDS: Final[Mapping[str, Shape]] = {
     "event": {
@@ -45,45 +45,45 @@ FIELDS: Final[Mapping[str, Shape]] = {
     "now": {},
 }
 _BARE: Final = re.compile(r"(\w+)\.(\w+)(?:\.(\w+))?(?:\.\w+|\[[^]]+\])*")
-_BEHIND: Final = re.compile(r"(?: [|~*/%+-] \S.*)?")  # a path, as authors calculate with it
+_BEHIND: Final = re.compile(r"(?: [|~*/%+-] \S.*)?")  # a path with an operator behind it
 _NOW: Final = re.compile(r"now(?: [+-] \S.*)?")
 _PERSONAL: Final = frozenset({"email", "phone", "name", "first_name", "last_name", "address", "birthday"})
-HOMES: Final = {"event": "properties", "session": "properties", "profile": "traits"}  # of what authors name themselves
+HOMES: Final = {"event": "properties", "session": "properties", "profile": "traits"}  # of the fields that authors name
 
 
 def check_reads(reads: Iterable[tuple[KeyPath, Read]], names: ProjectNames) -> list[Problem]:
-    """What is wrong with reads, each of which stands at a place of the document."""
-    found: list[Problem] = []
+    """The problems of `reads`, each with the key path of its expression in the document."""
+    problems: list[Problem] = []
     for at, read in reads:
         problem = unknown_field(read)
         if problem is not None:
-            found.append(problem.below(at))
-        found += [problem.below(at) for problem in _unknown_segments(read, names)]
-    return found
+            problems.append(problem.below(at))
+        problems += [problem.below(at) for problem in _unknown_segments(read, names)]
+    return problems
 
 
 def unknown_field(read: Read) -> Problem | None:
-    """What is wrong with a path that leads to no field of its root, if anything."""
+    """The problem of a read whose path leads to no field of its root, or None."""
     if read.path[:2] == ("profile", "counters") and not read.function:
-        return _no_counter(read)
+        return _counter_problem(read)
     shape: Any = FIELDS.get(read.path[0])
     for depth, name in enumerate(read.path[1:], 1):
         if shape is None:
             return None
         if name not in shape:
-            return _no_field(read, depth, shape)
+            return _field_problem(read, depth, shape)
         shape = shape[name]
     return None
 
 
 def bare_texts(raw: Any, at: KeyPath) -> Iterable[Problem]:
-    """Warnings of the texts in a value that read like a path, and stand there as they are."""
+    """Warnings about texts in a value that look like a path outside a template, so nothing is read."""
     if isinstance(raw, Mapping):
-        for key, held in raw.items():
-            yield from bare_texts(held, (*at, key))
+        for key, value in raw.items():
+            yield from bare_texts(value, (*at, key))
     elif isinstance(raw, list):
-        for index, held in enumerate(raw):
-            yield from bare_texts(held, (*at, index))
+        for index, item in enumerate(raw):
+            yield from bare_texts(item, (*at, index))
     elif isinstance(raw, str) and _is_path(raw):
         message = f"nothing is read here: this is the text `{raw}`"
         help = f'to read it, write "{{{{ {raw} }}}}"'
@@ -91,11 +91,11 @@ def bare_texts(raw: Any, at: KeyPath) -> Iterable[Problem]:
 
 
 def consents_read(reads: Iterable[Read]) -> Iterable[Problem]:
-    """Warnings of a condition that asks for a consent by what stands there, which says little of how it is."""
+    """Warnings about conditions that read the stored value of a consent, which does not show if it is given now."""
     for read in reads:
         if read.path[:2] == ("profile", "consents") and len(read.path) == 3 and not read.function:
-            message = f"what stands at `{show_path(read.path)}` does not say whether this consent is given now"
-            help = f"ask by `consents: {read.path[2]}`, of the node or the flow; without it a node leaves by `skipped`"
+            message = f"the value of `{show_path(read.path)}` does not say whether this consent is given now"
+            help = f"write `consents: {read.path[2]}` in the node or the flow; without the consent a node is skipped"
             yield Problem(
                 code=CONSENT_READ,
                 message=message,
@@ -107,31 +107,31 @@ def consents_read(reads: Iterable[Read]) -> Iterable[Problem]:
 
 
 def worded_consents(raw: Any, at: KeyPath) -> Iterable[Problem]:
-    """Warnings of consents that are set to a text, which gives nothing: YAML reads `yes` as one."""
-    for key, held in raw.items() if isinstance(raw, Mapping) else ():
-        if str(key).startswith("consents.") and isinstance(held, str) and "{{" not in held and held[:2] != "$.":
-            message = f"the text `{held}` gives no consent"
-            help = "write true or false, or decide by `consent.set`"
+    """Warnings about consents that are set to a text, which gives no consent: YAML reads `yes` as a text."""
+    for key, value in raw.items() if isinstance(raw, Mapping) else ():
+        if str(key).startswith("consents.") and isinstance(value, str) and "{{" not in value and value[:2] != "$.":
+            message = f"the text `{value}` gives no consent"
+            help = "write true or false, or use `consent.set`"
             yield Problem(code=BARE_TEXT, message=message, path=(*at, key), help=help, severity="warning")
 
 
 def _is_path(text: str) -> bool:
-    """Whether a text is a path, alone or with a sign and something else behind it."""
-    found = _BARE.match(text)
-    if found is None or not _BEHIND.fullmatch(text, found.end()):
+    """Whether a text is a path, alone or followed by an operator and an operand."""
+    match = _BARE.match(text)
+    if match is None or not _BEHIND.fullmatch(text, match.end()):
         return _NOW.fullmatch(text) is not None
-    root, field, below = found.groups()
+    root, field, below = match.groups()
     return below == "out" if root == "nodes" else field in (FIELDS.get(root) or ())
 
 
-def _no_counter(read: Read) -> Problem:
+def _counter_problem(read: Read) -> Problem:
     name = read.path[2] if len(read.path) > 2 else "orders"
-    help = f"write `counted('{name}', '7d')`: a counter is asked for a window of time"
-    told = f"`{show_path(read.path)}` is no number"
-    return Problem(code=UNKNOWN_FIELD, message=told, offset=read.offset, length=read.length, help=help)
+    help = f"write `counted('{name}', '7d')`: a counter is read for a window of time"
+    message = f"`{show_path(read.path)}` is not a number"
+    return Problem(code=UNKNOWN_FIELD, message=message, offset=read.offset, length=read.length, help=help)
 
 
-def _no_field(read: Read, depth: int, shape: Shape) -> Problem:
+def _field_problem(read: Read, depth: int, shape: Shape) -> Problem:
     above, name, below = read.path[:depth], read.path[depth], read.path[depth + 1 :]
     message = f"`{show_path(above)}` has no field `{name}`"
     near = closest(name, shape)
@@ -141,8 +141,8 @@ def _no_field(read: Read, depth: int, shape: Shape) -> Problem:
     elif near is not None:
         help = f"did you mean `{show_path((*above, near, *below))}`?"
     elif depth == 1 and name in FIELDS:
-        meant = (name, *below) if below or "id" not in FIELDS[name] else (name, "id")
-        help = f"did you mean `{show_path(meant)}`?"
+        suggestion = (name, *below) if below or "id" not in FIELDS[name] else (name, "id")
+        help = f"did you mean `{show_path(suggestion)}`?"
     elif home is not None:
         home = "pii" if above == ("profile",) and name in _PERSONAL else home
         help = f"did you mean `{show_path((*above, home, name, *below))}`?"

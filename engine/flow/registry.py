@@ -1,4 +1,4 @@
-"""The registry: which node types there are. It refuses a type that could not be documented or wired."""
+"""The registry of node types. It refuses a type that cannot be documented or wired."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -12,26 +12,29 @@ from engine.flow.node import Node, Sole, asks, declared_ports, type_name
 
 
 class BadNodeType(Exception):
-    """A node type is not fit to be offered to authors; the message says what to mend in its class."""
+    """A node type cannot be registered; the message says what to correct in its class."""
 
 
 class Registry:
-    """Node types by name, sorted. Registering checks; so running needs no checks."""
+    """Node types, sorted by name. The constructor checks them, so runs need no checks.
+
+    The constructor raises `BadNodeType` for a type that is incomplete, or whose name another type has.
+    """
 
     def __init__(self, types: Iterable[type[Node]]) -> None:
-        found: dict[str, type[Node]] = {}
+        by_name: dict[str, type[Node]] = {}
         for node in types:
             _check(node)
             name = type_name(node)
-            if name in found:
+            if name in by_name:
                 raise BadNodeType(
-                    f"two node types are called `{name}`: {found[name].__qualname__}, {node.__qualname__}"
+                    f"two node types are called `{name}`: {by_name[name].__qualname__}, {node.__qualname__}"
                 )
-            found[name] = node
-        self._types = dict(sorted(found.items()))
+            by_name[name] = node
+        self._types = dict(sorted(by_name.items()))
 
     def find(self, name: str) -> type[Node] | None:
-        """The node type of that name, if there is one."""
+        """The node type of that name, or None."""
         return self._types.get(name)
 
     def names(self) -> tuple[str, ...]:
@@ -45,24 +48,24 @@ class Registry:
         return len(self._types)
 
 
-def notes(annotation: Any) -> tuple[Any, ...]:
-    """What `Annotated` says of a field, nested annotations included (`Meta`, `Sole`, `Fixed`, ...)."""
+def notes_in(annotation: Any) -> tuple[Any, ...]:
+    """The field notes in an annotation, those of nested annotations first (`Meta`, `Sole`, `Fixed`, ...)."""
     if get_origin(annotation) is Annotated:
-        inner, *said = get_args(annotation)
-        return (*notes(inner), *said)
+        inner, *outer_notes = get_args(annotation)
+        return (*notes_in(inner), *outer_notes)
     return ()
 
 
 @cache
 def field_notes(node: type[Node]) -> Mapping[str, tuple[Any, ...]]:
-    """The notes of each field of a node type."""
+    """The field notes of each field of a node type, by field name."""
     hints = get_type_hints(node, include_extras=True)
-    return MappingProxyType({f.name: notes(hints[f.name]) for f in fields(node)})
+    return MappingProxyType({f.name: notes_in(hints[f.name]) for f in fields(node)})
 
 
 def sole_field(node: type[Node]) -> str | None:
-    """The field that may take the node's whole value, if there is one."""
-    return next((name for name, said in field_notes(node).items() if any(isinstance(n, Sole) for n in said)), None)
+    """The name of the field that may take the node's whole value, or None."""
+    return next((name for name, notes in field_notes(node).items() if any(isinstance(n, Sole) for n in notes)), None)
 
 
 def _check(node: type[Node]) -> None:
@@ -71,8 +74,8 @@ def _check(node: type[Node]) -> None:
     name = f"{node.__qualname__} (`{type_name(node)}`)"
     if node.__doc__ is None or not node.__doc__.strip().split("\n")[0].endswith("."):
         raise BadNodeType(f"{name} needs a docstring whose first line is a sentence")
-    for field, said in field_notes(node).items():
-        if not any(isinstance(note, Meta) and note.description for note in said):
+    for field, notes in field_notes(node).items():
+        if not any(isinstance(note, Meta) and note.description for note in notes):
             raise BadNodeType(f"field `{field}` of {name} needs a Meta(description=...)")
     for port in declared_ports(node).values():
         if not port.text:

@@ -1,4 +1,4 @@
-"""Rendering: a trace as the document that answers and stores hold: what each node did and why, cut to size."""
+"""Rendering: makes the document of a trace, which is part of answers and is stored. It is limited in size."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,18 +18,18 @@ from engine.profile.operations import Refused
 
 MAX_VALUE = 4_096  # bytes of one value in a rendered trace, as JSON
 MAX_TEXT = 1_000  # characters of a message or reason
-MAX_STEPS = 262_144  # bytes of all steps; those beyond say no more than how they left
+MAX_STEPS = 262_144  # bytes of all steps; later steps are reduced to node, type, line, port and time
 
 _encoder = msgspec.json.Encoder()
 
 
 def render(trace: Trace, machine: Machine) -> dict[str, Any]:
-    """The trace as a document (JSON-like): outcome, steps in order, nodes that did not run and why."""
+    """The trace as a JSON-like document: the outcome, the steps in order, the nodes that did not run and why."""
     document: dict[str, Any] = {
         "flow": machine.flow.name,
         "version": machine.flow.version[:16],
         "outcome": machine.outcome or "running",
-        "duration_us": round((trace.ended - trace.began) * 1e6),
+        "duration_us": round((trace.ended - trace.started) * 1e6),
         "steps": _steps(machine, trace.steps),
         "not_run": not_run(machine),
     }
@@ -41,15 +41,15 @@ def render(trace: Trace, machine: Machine) -> dict[str, Any]:
 
 
 def not_run(machine: Machine) -> list[dict[str, str]]:
-    """The nodes that did not run, each with the reason."""
+    """The nodes that did not settle, each with the reason."""
     return [
-        {"node": node.id, "why": _why_not(machine, node)}
+        {"node": node.id, "why": _reason_not_run(machine, node)}
         for node in machine.flow.nodes
         if node.index not in machine.settled
     ]
 
 
-def _why_not(machine: Machine, node: PlannedNode) -> str:
+def _reason_not_run(machine: Machine, node: PlannedNode) -> str:
     if node.index in machine.waiting:
         return "it waits for an answer"
     if node.index in machine.cancelled:
@@ -68,91 +68,92 @@ def _why_not(machine: Machine, node: PlannedNode) -> str:
     return "; ".join(reasons) or "the run had ended"
 
 
-def _steps(machine: Machine, noted: list[TracedStep]) -> list[dict[str, Any]]:
+def _steps(machine: Machine, traced_steps: list[TracedStep]) -> list[dict[str, Any]]:
     steps: list[dict[str, Any]] = []
     size = 0
-    for one in noted:
-        step = _step(machine, one)
+    for traced in traced_steps:
+        step = _step(machine, traced)
         length = len(_encoder.encode(step))
         size += length
-        steps.append(step if size <= MAX_STEPS else {**_passed(one), "cut": length})
+        steps.append(step if size <= MAX_STEPS else {**_step_summary(traced), "cut": length})
     return steps
 
 
-def _passed(noted: TracedStep) -> dict[str, Any]:
-    """The little that a trace always says of a step."""
-    assert noted.outcome is not None  # noqa: S101
-    node = noted.node
-    us = round(noted.seconds * 1e6, 1)
-    return {"node": node.id, "type": type_name(node.node), "line": node.line, "port": noted.outcome.port, "us": us}
+def _step_summary(traced: TracedStep) -> dict[str, Any]:
+    """The part of a step that is never cut."""
+    assert traced.outcome is not None  # noqa: S101
+    node = traced.node
+    us = round(traced.seconds * 1e6, 1)
+    return {"node": node.id, "type": type_name(node.node), "line": node.line, "port": traced.outcome.port, "us": us}
 
 
-def _step(machine: Machine, noted: TracedStep) -> dict[str, Any]:
-    outcome = noted.outcome
+def _step(machine: Machine, traced: TracedStep) -> dict[str, Any]:
+    outcome = traced.outcome
     assert outcome is not None  # noqa: S101
-    scope, guard = noted.scope, noted.node.when
-    passed = scope is not None and outcome.port != "skipped"
-    looked, read = noted.node.template.explain(scope) if scope is not None and passed else ((), {})
-    before = [evaluate_expression(guard, scope)] if guard is not None and scope is not None else []
-    step = _passed(noted) | _looked([*before, *looked])
-    if read:
-        step["read"] = cut_all(read)
-    if noted.made is not None and not looked:
-        step["in"] = _config(noted.made)
+    scope, when = traced.scope, traced.node.when
+    ran = scope is not None and outcome.port != "skipped"
+    conditions, values_read = traced.node.template.explain(scope) if scope is not None and ran else ((), {})
+    guard = [evaluate_expression(when, scope)] if when is not None and scope is not None else []
+    step = _step_summary(traced) | _expressions([*guard, *conditions])
+    if values_read:
+        step["read"] = cut_all(values_read)
+    if traced.made is not None and not conditions:
+        step["in"] = _config(traced.made)
     if outcome.out is not None:
         step["out"] = cut(outcome.out)
     logs = [effect for effect in outcome.effects if isinstance(effect, Log)]
     lists = {
         "operations": [
-            _joining(machine, noted.node.index, effect) if isinstance(effect, Merge) else show_effect(effect)
+            _show_merge(machine, traced.node.index, effect) if isinstance(effect, Merge) else show_effect(effect)
             for effect in outcome.effects
             if not isinstance(effect, Log)
         ],
         "logs": [{"level": log.level, "message": cut_text(log.message)} for log in logs],
-        "calls": [_call(call) for call in noted.calls],
-        "from": [machine.flow.nodes[index].id for index in noted.via],
+        "calls": [_call(call) for call in traced.calls],
+        "from": [machine.flow.nodes[index].id for index in traced.via],
     }
-    step |= {name: listed for name, listed in lists.items() if listed}
+    step |= {name: items for name, items in lists.items() if items}
     if outcome.reason:
         step["error" if outcome.port == "failed" else "reason"] = cut_text(outcome.reason)
     return step
 
 
-def _looked(looked: Sequence[EvaluatedExpression]) -> dict[str, Any]:
-    shown = [{"expression": one.expression, "values": cut_all(one.values), "result": one.result} for one in looked]
-    if len(shown) > 1:
-        return {"expressions": shown}
-    return shown[0] if shown else {}
+def _expressions(evaluated: Sequence[EvaluatedExpression]) -> dict[str, Any]:
+    """The keys that a step has for its expressions: those of the only one, or a list under `expressions`."""
+    documents = [{"expression": e.expression, "values": cut_all(e.values), "result": e.result} for e in evaluated]
+    if len(documents) > 1:
+        return {"expressions": documents}
+    return documents[0] if documents else {}
 
 
 def _config(made: Node) -> Any:
-    """The node's config as it was filled in; of a type with one sole field the value of that."""
+    """The node's evaluated config by field, without hidden fields; of a type with one sole field only its value."""
     notes = field_notes(type(made))
-    shown = [name for name, said in notes.items() if not any(isinstance(note, Hidden) for note in said)]
-    given = {name: msgspec.to_builtins(getattr(made, name)) for name in shown}
-    if len(notes) == 1 and sole_field(type(made)) in given:
-        (value,) = given.values()
+    names = [name for name, its_notes in notes.items() if not any(isinstance(note, Hidden) for note in its_notes)]
+    config = {name: msgspec.to_builtins(getattr(made, name)) for name in names}
+    if len(notes) == 1 and sole_field(type(made)) in config:
+        (value,) = config.values()
         return cut_all(value) if isinstance(value, dict) else cut(value)
-    return cut_all(given)
+    return cut_all(config)
 
 
 def _call(call: TracedCall) -> dict[str, Any]:
-    shown: dict[str, Any] = msgspec.to_builtins(call)
-    return {name: cut_text(value) if isinstance(value, str) else value for name, value in shown.items()}
+    document: dict[str, Any] = msgspec.to_builtins(call)
+    return {name: cut_text(value) if isinstance(value, str) else value for name, value in document.items()}
 
 
-def _joining(machine: Machine, index: int, effect: Merge) -> dict[str, Any]:
-    """A merge with the step that it took, as the profile keeps it."""
+def _show_merge(machine: Machine, index: int, effect: Merge) -> dict[str, Any]:
+    """A merge effect of node `index`, with the link that it has made."""
     try:
-        step = machine.joined_by(index, effect)
+        link = machine.link_of(index, effect)
     except Refused:
-        step = None
-    shown: dict[str, Any] = msgspec.to_builtins(step) if step is not None else {}
-    return show_effect(effect) | ({"step": shown.pop("id"), **shown} if shown else {})
+        link = None
+    document: dict[str, Any] = msgspec.to_builtins(link) if link is not None else {}
+    return show_effect(effect) | ({"step": document.pop("id"), **document} if document else {})
 
 
 def show_effect(effect: Effect) -> dict[str, Any]:
-    """An effect as a line of a patch."""
+    """An effect as a trace lists it: its kind under `op`, and its data, cut to size."""
     match effect:
         case Merge():
             return {"op": "merge", "profile": effect.other.id, "cause": effect.cause}
@@ -166,24 +167,24 @@ def show_effect(effect: Effect) -> dict[str, Any]:
             return {"op": "emit", "type": effect.type, "properties": cut(effect.properties)}
         case CachePut():
             return {"op": "cache", "key": effect.key, "value": cut(effect.value), "ttl_ms": effect.ttl_ms}
-    shown: dict[str, Any] = msgspec.to_builtins(effect)
-    if isinstance(shown.get("path"), list | tuple):
-        shown["path"] = show_path(tuple(shown["path"]))
-    return cut_all(shown)
+    document: dict[str, Any] = msgspec.to_builtins(effect)
+    if isinstance(document.get("path"), list | tuple):
+        document["path"] = show_path(tuple(document["path"]))
+    return cut_all(document)
 
 
 def cut_all(values: dict[str, Any]) -> dict[str, Any]:
-    """Each value cut to size."""
+    """The map with each value cut to size."""
     return {name: cut(value) for name, value in values.items()}
 
 
 def cut_text(text: str) -> str:
-    """A message, or its beginning and how long it was."""
+    """The text; when it is too long, its first characters and its length."""
     return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}… ({len(text)} characters)"
 
 
 def cut(value: Any) -> Any:
-    """The value, or when it is too large what was left of it and how large it was."""
+    """The value; when it is too large, a map of its size in bytes (`cut`) and the first characters of its JSON."""
     if value is None or isinstance(value, int | float) or (isinstance(value, str) and len(value) < 1_000):
         return value
     text = _encoder.encode(value)

@@ -1,4 +1,4 @@
-"""Attempts: how long an ask may take, and when it is asked once more."""
+"""Attempts at an ask: the timeout of each, the pause before the next, and the limits of a node's asks."""
 
 import msgspec
 
@@ -11,7 +11,7 @@ MAX_BACKOFF_MS = 60_000
 
 
 def with_timeout(node: PlannedNode, ask: Ask, spent: int) -> Ask:
-    """The ask with the time that it may take, when `spent` ms of the node's deadline are used up."""
+    """The ask with its timeout, when `spent` ms of the node's deadline are used up."""
     if not isinstance(ask, HttpAsk):
         return ask
     left = node.timeout_ms if node.deadline_ms is None else min(node.timeout_ms, node.deadline_ms - spent)
@@ -19,7 +19,7 @@ def with_timeout(node: PlannedNode, ask: Ask, spent: int) -> Ask:
 
 
 def backoff_ms(node: PlannedNode, attempt: int, spent: int, reply: Reply) -> int | None:
-    """The pause (ms) before the ask is asked once more, or None when the reply stands."""
+    """The pause (ms) before the ask is retried, or None when the reply is final."""
     if not isinstance(reply, NoAnswer) or not reply.retriable or attempt > node.retry.times:
         return None
     delay = min(node.retry.backoff_ms << (attempt - 1), MAX_BACKOFF_MS)
@@ -27,7 +27,7 @@ def backoff_ms(node: PlannedNode, attempt: int, spent: int, reply: Reply) -> int
 
 
 def ask_limit_reason(node: PlannedNode, number: int, spent: int) -> str:
-    """Why a node that has asked `number` times cannot ask for more, in words; empty when it can."""
+    """The reason why a node that has issued `number` asks may issue no more; empty when it may."""
     if number >= MAX_ASKS:
         return f"it asked more than {MAX_ASKS} times"
     if node.deadline_ms is not None and spent >= node.deadline_ms:

@@ -1,7 +1,7 @@
-"""A run as a value: what it was given, what has settled, what it waits for. Encode it, and the process may die.
+"""A run as a value: its inputs, its settled nodes and its waiting nodes.
 
-A node is *settled* (it left by a port), *waiting* (for exactly one reply), or neither yet. A run is over when nothing
-waits and nothing can go on, or at once when it fails or is stopped.
+A `Run` can be encoded, stored and decoded; `Machine.from_run` continues it. The docstring of `Machine` explains the
+states of a node and of a run.
 """
 
 from typing import Any, Literal
@@ -20,7 +20,7 @@ Identify = Literal["link", "trust", "refuse"]
 
 
 class Inputs(Struct, frozen=True):
-    """What a run starts from. `now` (ms) and `seed` are drawn once per unit. `fields` are the declared rules."""
+    """All that determines a run, except the replies. `now` (ms) and `seed` are drawn once per unit."""
 
     event: dict[str, Any]
     session: dict[str, Any] | None
@@ -28,17 +28,17 @@ class Inputs(Struct, frozen=True):
     profile: Profile | None
     now: int
     seed: str = ""
-    earlier_operations: tuple[Operation, ...] = ()  # what earlier runs of the unit did to the profile
-    acting_id: str | None = None  # the id under which the unit acts, when there is a profile
+    earlier_operations: tuple[Operation, ...] = ()  # on the profile, by earlier runs of the unit
+    acting_id: str | None = None  # the profile id under which the unit acts, when there is a profile
     identify: Identify = "trust"  # what a key in the event proves
     fields: tuple[tuple[Path, Rule], ...] = ()  # paths of the profile with a declared rule
     keys: KeyRules = DEFAULT_KEY_RULES
-    proven: dict[str, Scalar] = field(default_factory=dict)  # keys that are more than claims, whatever `identify` says
+    proven: dict[str, Scalar] = field(default_factory=dict)  # keys that a user token verifies; trusted in any case
     flow: str = ""
 
 
 class TracedCall(Struct, frozen=True, omit_defaults=True):
-    """One ask and what came back, as a trace shows it."""
+    """One ask and its reply, as a trace lists them. The field names are those of the trace document."""
 
     kind: str
     what: str
@@ -48,7 +48,7 @@ class TracedCall(Struct, frozen=True, omit_defaults=True):
 
 
 class Settled(Struct, frozen=True, omit_defaults=True):
-    """That a node has left by `port`. `via` are the indexes of the nodes whose edges were taken to it."""
+    """The final state of a node: it has left by `port`. `via` are the indexes of the nodes whose edges led to it."""
 
     port: str
     via: tuple[int, ...] = ()
@@ -59,21 +59,27 @@ class Settled(Struct, frozen=True, omit_defaults=True):
 
 
 class Waiting(Struct, frozen=True, omit_defaults=True):
-    """That a node has asked. `reply` is set once it has come; `number` counts this node's asks from 1."""
+    """The state of a node that waits for the reply to `ask`. `reply` is set once it has arrived.
+
+    `number` counts the node's asks from 1, `attempt` the attempts at this ask from 1.
+    """
 
     ask: Ask
     via: tuple[int, ...] = ()
     number: int = 1
     attempt: int = 1
-    delay_ms: int = 0
-    spent_ms: int = 0
-    due: bool = True  # not handed out yet
+    delay_ms: int = 0  # pause before this attempt
+    spent_ms: int = 0  # used up of the node's deadline by its earlier attempts
+    due: bool = True  # `advance` has not issued it yet
     reply: Reply | None = None
     calls: tuple[TracedCall, ...] = ()
 
 
 class IssuedAsk(Struct, frozen=True):
-    """An ask for whoever performs it: after `delay_ms`, as attempt `attempt` of the node's ask `number`."""
+    """An ask that the machine's caller has to perform, after a pause of `delay_ms`.
+
+    `node` is the index and `id` the id of the asking node; `number` and `attempt` are those of `Waiting`.
+    """
 
     node: int
     id: str
@@ -84,14 +90,14 @@ class IssuedAsk(Struct, frozen=True):
 
 
 class Run(Struct, frozen=True, omit_defaults=True):
-    """One execution of one flow for one event. `settled` is in the order of settling."""
+    """One execution of one flow for one event. `settled` is in the order in which the nodes settled."""
 
     flow: str
     version: str
     inputs: Inputs
     settled: dict[int, Settled] = field(default_factory=dict)
     waiting: dict[int, Waiting] = field(default_factory=dict)
-    cancelled: tuple[int, ...] = ()  # the nodes that still waited when it ended
-    outcome: RunOutcome | None = None
+    cancelled: tuple[int, ...] = ()  # the nodes that still waited when the run ended
+    outcome: RunOutcome | None = None  # None: not over
     reason: str = ""
     failed_at: str = ""

@@ -1,4 +1,17 @@
-"""What a node sees: the inputs with the effects of its ancestors, folded in plan order, nothing of other branches."""
+"""The state that a node of a run sees: the inputs, changed by the effects of its ancestors.
+
+A `RunState` is immutable from outside: `after` returns the state behind one more node, so states of different branches
+share what they have in common and never influence each other. It has two halves that always agree:
+
+- `scope`, what expressions read: event, session, source, the outputs of nodes, the time, and the *view* of the profile
+  (a dict, in which the operations so far are applied);
+- `profile` and `operations`: the stored document as the unit loaded, attached or merged it, and the operations that the
+  unit's runs have made on it since. The commit applies the operations to the document; the view only predicts that.
+
+An operation changes the view. A merge or an attach replaces the document, so the view is made anew, and the operations
+so far are applied to it again. An effect that does not fit the state raises `Refused`; the state is then unchanged.
+Copies are shallow: a state copies the scope, and of trees in it the dictionaries on the path that changes.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +22,7 @@ from engine.flow.effect import Attach, AttachSession, Effect, Merge, SetEvent, S
 from engine.flow.run import Inputs
 from engine.language.derived import WRITTEN_AT
 from engine.profile.declared import Fields
-from engine.profile.document import Link as JoinStep
-from engine.profile.document import Path, Profile
+from engine.profile.document import Link, Path, Profile
 from engine.profile.fold import fold
 from engine.profile.link_history import Cause, ProfileState, link_limit_reason, with_origin
 from engine.profile.merge import link_id, unite
@@ -23,11 +35,11 @@ from engine.profile.written_at import written_at
 
 MAX_IDS = 100  # of one profile
 OPERATIONS = frozenset({Set, Increment, Add, Unset, Remove, Append, Count})
-ROOTS = frozenset({*WRITABLE, "segments", COUNTERS})  # of the profile, to which operations may lead
+ROOTS = frozenset({*WRITABLE, "segments", COUNTERS})  # of the profile's paths that operations may write
 
 
 class RunState:
-    """One state of the world within a run. Never changed: `after` gives another one."""
+    """What a run knows at one point. Methods return a new state; only `initial_state` and `after` fill it in."""
 
     __slots__ = ("acting_id", "inputs", "operations", "profile", "rules", "scope")
 
@@ -43,9 +55,9 @@ class RunState:
         self.inputs = inputs
         self.scope = scope
         self.profile = profile
-        self.operations = operations  # on the profile, in order
-        self.acting_id = acting_id
-        self.rules = rules
+        self.operations = operations  # of the unit so far on the profile, in order
+        self.acting_id = acting_id  # the profile's id under which the unit acts
+        self.rules = rules  # how declared fields combine the values of several ids
 
     def with_scope(self, scope: dict[str, Any]) -> "RunState":
         """The same state with another scope."""
@@ -56,7 +68,7 @@ class RunState:
         return RunState(inputs, self.scope, self.profile, self.operations, self.acting_id, self.rules)
 
     def after(self, id: str, out: Any, effects: tuple[Effect, ...]) -> "RunState":
-        """What is seen behind node `id`. Raises `Refused` when an effect does not fit."""
+        """The state after node `id` has left with `out` and `effects`. Raises `Refused` when an effect does not fit."""
         if out is None and not effects:
             return self
         scope = self.scope.copy()
@@ -75,12 +87,15 @@ class RunState:
         if profile is None:
             raise Refused("the event has no profile")
         if operation.path[0] not in ROOTS:
-            raise Refused(f"`{dotted(operation.path)}` is not something that can be written")
+            raise Refused(f"`{dotted(operation.path)}` cannot be written")
         scope["profile"] = change_view(profile, operation, self.rules)
         self.operations = scope["operations"] = (*self.operations, operation)
 
     def apply_effect(self, scope: dict[str, Any], effect: Effect, node: str) -> None:
-        """Put an effect of a node that is no operation into `scope`, which is a copy of its own."""
+        """Apply an effect of `node` that is not an operation to this state and `scope`, its own copy of the scope.
+
+        Effects that change no state (such as `Log`) are ignored. Raises `Refused` when the effect does not fit.
+        """
         if isinstance(effect, Merge):
             self._merge(scope, effect, node)
         elif isinstance(effect, Attach):
@@ -99,37 +114,37 @@ class RunState:
         if identify == "refuse":
             raise Refused("this source may not identify profiles")
         claim = effect.claimed or identify != "trust"
-        left, right, shown = self.acting_id or effect.left, effect.right, scope["profile"]
-        step = JoinStep(link_id(left, right, effect.cause), left, right, effect.cause, claim)
-        before, other = _copies(self.profile, effect.other)
-        united = unite(before, other, step)
-        if united is before:  # undone, for good
+        left, right, view = self.acting_id or effect.left, effect.right, scope["profile"]
+        link = Link(link_id(left, right, effect.cause), left, right, effect.cause, claim)
+        own, other = _with_lower_version(self.profile, effect.other)
+        united = unite(own, other, link)
+        if united is own:  # an unmerge has undone this link, for good
             return
-        known = step.id in before.links
-        if not known and (too_much := link_limit_reason(united, step, MAX_IDS, self.inputs.keys.max_per_key)):
-            raise Refused(too_much)
-        self.show_profile(scope, united)
+        known = link.id in own.links
+        if not known and (reason := link_limit_reason(united, link, MAX_IDS, self.inputs.keys.max_per_key)):
+            raise Refused(reason)
+        self.replace_profile(scope, united)
         event = scope["event"]
         cause = Cause(self.inputs.now, event["id"], event["type"], self.inputs.flow, node, self.operations)
-        held = ProfileState(before, shown), ProfileState(other, fold(other, self.rules))
-        self.profile = with_origin(united, step.id, cause, *held, scope["profile"])
+        sides = ProfileState(own, view), ProfileState(other, fold(other, self.rules))
+        self.profile = with_origin(united, link.id, cause, *sides, scope["profile"])
 
     def _attach(self, scope: dict[str, Any], effect: Attach) -> None:
         if self.inputs.identify == "refuse" and effect.profile.version:
             raise Refused("this source may not identify profiles")
         if self.profile is None:
-            under = effect.found_under_id
-            self.acting_id = under if under is not None and under in effect.profile.parts else effect.profile.id
-            self.show_profile(scope, record_visit(effect.profile, self.acting_id, self.inputs.now, new=False))
+            id = effect.found_under_id
+            self.acting_id = id if id is not None and id in effect.profile.parts else effect.profile.id
+            self.replace_profile(scope, record_visit(effect.profile, self.acting_id, self.inputs.now, new=False))
         elif effect.profile.id not in self.profile.ids:
             raise Refused(f"the event belongs to profile {self.profile.id} already")
 
-    def show_profile(self, scope: dict[str, Any], profile: Profile) -> None:
-        """Show `person` in `scope`, with the operations of the unit so far."""
-        told = profile_view(profile, fold(profile, self.rules))
+    def replace_profile(self, scope: dict[str, Any], profile: Profile) -> None:
+        """Put `profile` in the place of the state's profile, and its view, with the operations so far, into `scope`."""
+        view = profile_view(profile, fold(profile, self.rules))
         for operation in self.operations:
-            told = change_view(told, operation, self.rules)
-        self.profile, scope["profile"] = profile, told
+            view = change_view(view, operation, self.rules)
+        self.profile, scope["profile"] = profile, view
         scope["stored_profile"] = profile
 
     def _attach_session(self, scope: dict[str, Any], effect: AttachSession) -> None:
@@ -144,11 +159,11 @@ class RunState:
         scope["session"] = put(scope["session"], effect.path, effect.value)
 
 
-def _copies(profile: Profile, other: Profile) -> tuple[Profile, Profile]:
-    """Two profiles that are to be united; they may be copies of one, of which one is older.
+def _with_lower_version(profile: Profile, other: Profile) -> tuple[Profile, Profile]:
+    """The two profiles to unite. Two copies of one profile both get the lower of their versions.
 
-    Then it counts as old as the older one, so that the commit finds out: what was decided was decided on both. And of
-    a profile that has nothing more nothing is taken.
+    The run has decided on both copies; with the lower version the commit detects that one of them was out of date. When
+    `other` has no part that `profile` lacks, `profile` is returned twice, so nothing of it is taken over.
     """
     if other.parts.keys() <= profile.parts.keys():
         return profile, profile
@@ -159,7 +174,7 @@ def _copies(profile: Profile, other: Profile) -> tuple[Profile, Profile]:
 
 
 def initial_state(inputs: Inputs, profile: dict[str, Any] | None = None) -> RunState:
-    """What the first nodes see. `profile` is the shown profile, when the caller has it already."""
+    """The state before any node has run. `profile` is the view of the profile, if the caller has made it already."""
     rules = dict(inputs.fields) or None
     scope = {
         "event": inputs.event,
@@ -168,26 +183,29 @@ def initial_state(inputs: Inputs, profile: dict[str, Any] | None = None) -> RunS
         "source": inputs.source,
         "nodes": {},
         "now": inputs.now,
-        # Not for authors to read, but for what functions work out:
+        # Expressions cannot read these; functions of the language use them:
         "stored_profile": inputs.profile,
         "operations": inputs.earlier_operations,
         WRITTEN_AT: written_at,
     }
     state = RunState(inputs, scope, inputs.profile, inputs.earlier_operations, inputs.acting_id, rules)
     if profile is None and inputs.profile is not None:
-        state.show_profile(scope, inputs.profile)
+        state.replace_profile(scope, inputs.profile)
     return state
 
 
 def put(tree: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]:
-    """`tree` with `value` at `path`, the dictionaries on the way copied. Raises `Refused` below a value."""
-    top = holder = dict(tree)
+    """A copy of `tree` with `value` at `path`. Raises `Refused` when a name on the path has a value that is no map.
+
+    Only the dictionaries on the path are copied; missing ones are added.
+    """
+    top = parent = dict(tree)
     for depth, name in enumerate(path[:-1], 1):
-        inner = holder.get(name)
+        inner = parent.get(name)
         if inner is not None and not isinstance(inner, Mapping):
             raise Refused(f"`{dotted(path[:depth])}` is {kind(inner)}: `{dotted(path)}` lies below it")
-        below = dict(inner or {})
-        holder[name] = below
-        holder = below
-    holder[path[-1]] = value
+        child = dict(inner or {})
+        parent[name] = child
+        parent = child
+    parent[path[-1]] = value
     return top

@@ -1,6 +1,7 @@
-"""Traces: what is noted of each node while a machine runs.
+"""Traces: a record of each node's step, made while a machine runs.
 
-Only references are kept: values are never changed in place, so they stay as they were. `rendering` explains them.
+A trace keeps references only: values are never changed in place, so they stay as they were. `rendering` makes the
+readable document of it.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from engine.language.path import Scope
 
 
 class TracedStep:
-    """What was noted of one node while it ran. What it saw is kept as a whole: it is never changed in place."""
+    """The record of one node's step."""
 
     __slots__ = ("calls", "made", "node", "outcome", "scope", "seconds", "via")
 
@@ -23,35 +24,35 @@ class TracedStep:
 
     def __init__(self, node: PlannedNode) -> None:
         self.node = node
-        self.scope: Scope | None = None  # what its `when` looked at and its config was filled in from
-        self.made: Node | None = None  # None when it could not be filled in
+        self.scope: Scope | None = None  # its `when` and its templates were evaluated in this scope
+        self.made: Node | None = None  # the node with its config; None when a template could not be evaluated
 
 
 class Trace:
-    """Collects what a run's nodes did. `ticks` is a monotonic clock in seconds."""
+    """Records the steps of a run. `ticks` is a monotonic clock in seconds."""
 
-    __slots__ = ("began", "current", "ended", "steps", "ticks")
+    __slots__ = ("current", "ended", "started", "steps", "ticks")
 
     def __init__(self, ticks: Callable[[], float]) -> None:
         self.ticks = ticks
-        self.steps: list[TracedStep] = []
-        self.began = self.ended = ticks()
-        self.current: TracedStep | None = None  # what is noted of the node that is at work
+        self.steps: list[TracedStep] = []  # in the order in which the nodes settled
+        self.started = self.ended = ticks()
+        self.current: TracedStep | None = None  # the step of the node that is running
 
     def begin(self, node: PlannedNode) -> TracedStep:
-        """`node` is at work from now; what is noted of it goes into what this gives."""
-        self.current = noted = TracedStep(node)
-        return noted
+        """Start the step of `node` and return it; it is the current step from now on."""
+        self.current = step = TracedStep(node)
+        return step
 
     def wake(self) -> None:
-        """The machine goes on; what it waited for is nobody's work."""
+        """The machine continues: the time that passed since the last step is not counted for the next."""
         self.ended = self.ticks()
 
     def settled(self, node: PlannedNode, outcome: Outcome, via: tuple[int, ...], calls: tuple[TracedCall, ...]) -> None:
-        """The node has left by a port."""
-        noted = self.current or self.begin(node)
-        noted.outcome, noted.via, noted.calls = outcome, via, calls
+        """Complete the current step: its node has left by a port."""
+        step = self.current or self.begin(node)
+        step.outcome, step.via, step.calls = outcome, via, calls
         now = self.ticks()
-        noted.seconds = now - self.ended
+        step.seconds = now - self.ended
         self.ended = now
-        self.steps.append(noted)
+        self.steps.append(step)

@@ -1,4 +1,4 @@
-"""How an ask and its reply read in a trace: short, and without secrets."""
+"""How a trace lists an ask and its reply: short, and without secrets or key values."""
 
 from engine.flow.ask import (
     Ask,
@@ -20,12 +20,13 @@ from engine.flow.run import TracedCall
 
 
 def trace_call(ask: Ask, reply: Reply, attempt: int) -> TracedCall:
-    """What was asked and what came back."""
-    kind, what = _asked(ask, reply)
-    return TracedCall(kind, what, _got(reply), attempt, int(getattr(reply, "took_ms", 0)))
+    """The ask and its reply as a line of a trace."""
+    kind, text = _describe_ask(ask, reply)
+    return TracedCall(kind, text, _describe_reply(reply), attempt, int(getattr(reply, "took_ms", 0)))
 
 
-def _asked(ask: Ask, reply: Reply) -> tuple[str, str]:
+def _describe_ask(ask: Ask, reply: Reply) -> tuple[str, str]:
+    """The kind of the ask and its text. The URL is that of the reply, which has its secrets redacted."""
     match ask:
         case HttpAsk():
             url = reply.url if isinstance(reply, HttpReply | NoAnswer) and reply.url else f"{ask.target}:{ask.path}"
@@ -42,21 +43,21 @@ def _asked(ask: Ask, reply: Reply) -> tuple[str, str]:
             return "session", f"by id {ask.id}"
 
 
-def _got(reply: Reply) -> str:
+def _describe_reply(reply: Reply) -> str:
     match reply:
         case HttpReply():
             return str(reply.status)
         case NoAnswer():
             return f"no answer: {reply.reason}"
         case ProfileReply():
-            return _whom(reply)
-        case ProfilesReply(found=found):
-            return ", ".join(map(_whom, found))
+            return _describe_profile(reply)
+        case ProfilesReply(found=replies):
+            return ", ".join(map(_describe_profile, replies))
         case CacheReply():
             return "hit" if reply.hit else "miss"
         case SessionReply():
             return "none" if reply.session is None else "found" if reply.version else "new"
 
 
-def _whom(reply: ProfileReply) -> str:
-    return f"profile {reply.profile.id}" if reply.profile else "nobody"
+def _describe_profile(reply: ProfileReply) -> str:
+    return f"profile {reply.profile.id}" if reply.profile else "no profile"

@@ -1,4 +1,4 @@
-"""Reading a flow's trigger."""
+"""The trigger of a flow: read from its document, and checked."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,35 +14,35 @@ TRIGGER_KEYS = ("event", "source", "when", "schedule")
 _AT: KeyPath = ("trigger",)
 
 
-def read_trigger(raw: Any, names: ProjectNames, complaints: ProblemList) -> Trigger:
-    """What `trigger:` says; complains about what is wrong with it."""
+def read_trigger(raw: Any, names: ProjectNames, problems: ProblemList) -> Trigger:
+    """The trigger that `trigger:` describes. Adds its errors to `problems`; the trigger is then incomplete."""
     if raw is None:
         help = "add `trigger: {event: order-paid}`, names or globs"
-        complaints.add("H102", "a flow needs a trigger", (), on="key", help=help)
+        problems.add("H102", "a flow needs a trigger", (), on="key", help=help)
         return Trigger()
     if not isinstance(raw, Mapping):
         help = f"write `trigger: {{event: {format_value(raw)}}}`" if isinstance(raw, str | list) else ""
-        complaints.add("H103", "a trigger is a map with `event`, `source`, `when`", _AT, help=help)
+        problems.add("H103", "a trigger is a map with `event`, `source`, `when`", _AT, help=help)
         return Trigger()
-    complaints.unknown(raw, TRIGGER_KEYS, _AT, "a trigger")
+    problems.add_unknown_keys(raw, TRIGGER_KEYS, _AT, "a trigger")
     if "schedule" in raw:
-        complaints.add("H121", "schedules are not available yet", (*_AT, "schedule"), on="key")
-    when = read_when(raw, _AT, names, complaints)
+        problems.add("H121", "schedules are not available yet", (*_AT, "schedule"), on="key")
+    when = read_when(raw, _AT, names, problems)
     if when is not None and any(read.path[0] == "nodes" for read in when.reads):
-        complaints.add("H304", "no node has run when a trigger is decided", (*_AT, "when"))
-    sources = _words(raw, "source", complaints)
+        problems.add("H304", "no node has run when a trigger is decided", (*_AT, "when"))
+    sources = _words(raw, "source", problems)
     for source, at in as_list(raw.get("source", []), (*_AT, "source")):
         if isinstance(source, str) and not set(source) & {"*", "?"}:
             problem = names.problem("source", source)
-            complaints += [problem.below(at)] if problem else []
-    return Trigger(_words(raw, "event", complaints), sources, when)
+            problems += [problem.below(at)] if problem else []
+    return Trigger(_words(raw, "event", problems), sources, when)
 
 
-def _words(raw: Mapping[str, Any], key: str, complaints: ProblemList) -> tuple[str, ...]:
+def _words(raw: Mapping[str, Any], key: str, problems: ProblemList) -> tuple[str, ...]:
     if key not in raw:
         return ()
     words = as_list(raw[key], (*_AT, key))
     for word, where in words or [(None, (*_AT, key))]:
         if not isinstance(word, str) or not word:
-            complaints.add("H103", f"`{key}` is a name or a list of names", where)
+            problems.add("H103", f"`{key}` is a name or a list of names", where)
     return tuple(str(word) for word, _ in words)

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from engine.flow.durable_run import advance_run, new_run
 from engine.flow.effect import Emit, Log
-from engine.flow.machine import MAX_EMITTED, Machine, advance_run, new_run
+from engine.flow.machine import MAX_EMITTED, Machine
 from engine.flow.output_limits import MAX_OUT
 from tests.engine.flow.build import answer, flow, inputs, person, ports, run, silence, why
 from tests.engine.flow.node_types import TYPES
@@ -43,7 +44,7 @@ ANN = person()
         pytest.param("session.set: {properties.x: 1}", "no session", id="no session"),
         pytest.param("let: {x: '{{ event.properties.total / 0 }}'}", "", id="a sum that has no result"),
         pytest.param("event.emit: {type: ''}", "", id="a bad event type"),
-        pytest.param("test.broken: root", "`id` is not something that can be written", id="a root that nobody writes"),
+        pytest.param("test.broken: root", "`id` cannot be written", id="a root that cannot be written"),
     ],
 )
 def test_what_goes_wrong_leaves_by_failed(node: str, reason: str):
@@ -112,7 +113,7 @@ def test_a_run_emits_a_bounded_number_of_events():
     [
         pytest.param("raise", "ZeroDivisionError('division by zero')", id="an exception"),
         pytest.param("port", "it left by `nowhere`, which is none of its ports", id="a port that it does not have"),
-        pytest.param("nothing", "it gave None", id="no outcome"),
+        pytest.param("nothing", "it returned None", id="no outcome"),
         pytest.param("ask", "which is no outcome", id="an ask of a node that does not ask"),
         pytest.param("out", "object", id="an output that is no data"),
     ],

@@ -56,7 +56,7 @@ def test_nodes_that_are_apart_never_run_in_one_run(flow: Flow, world: World, ord
     paths = Paths(wiring(flow))
     machine = driven(Machine(flow, world.inputs), world, order)
     ran = [flow.nodes[index].id for index in machine.settled]
-    assert not any(paths.apart(a, b) for a, b in combinations(ran, 2))
+    assert not any(paths.exclusive(a, b) for a, b in combinations(ran, 2))
 
 
 def ancestors(machine: Machine, index: int) -> set[int]:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from engine.flow.durable_run import advance_run, new_run
 from engine.flow.effect import Log
-from engine.flow.machine import Machine, advance_run, new_run
+from engine.flow.machine import Machine
 from engine.flow.run import Inputs
 from engine.profile.operations import Increment
 from tests.engine.flow.build import answer, flow, http, inputs, out, person, ports, run, traits, why

@@ -8,8 +8,9 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.flow.durable_run import advance_run, new_run
 from engine.flow.effect import Stop
-from engine.flow.machine import Machine, advance_run, new_run
+from engine.flow.machine import Machine
 from engine.flow.plan import Flow, PlannedNode
 from engine.flow.rendering import render
 from engine.flow.run import Run

@@ -1,4 +1,4 @@
-"""Plans: which events a trigger takes; durations; names of the project; what is encoded into a path."""
+"""Plans: which events a trigger takes; durations; names of the project; what is percent_encode into a path."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.flow.config_template import encoded
+from engine.flow.config_template import percent_encode
 from engine.flow.names import ProjectNames
 from engine.flow.plan import Trigger
 from engine.language.absent import Unfit
@@ -106,9 +106,9 @@ def test_a_name_of_an_empty_project_comes_with_where_to_add_it(kind: str, help: 
     ],
 )
 def test_a_part_of_a_path_stays_one_part(value: str, part: str):
-    assert encoded(value) == part
+    assert percent_encode(value) == part
 
 
 def test_a_part_of_a_path_is_never_empty():
     with pytest.raises(Unfit):
-        encoded("")
+        percent_encode("")

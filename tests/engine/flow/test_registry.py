@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from engine.flow.ask import Ask, CacheGet
 from engine.flow.node import Fixed, Keys, Node, NodeContext, Outcome, Port, Sole, declared_ports
-from engine.flow.registry import BadNodeType, Registry, field_notes, notes, sole_field
+from engine.flow.registry import BadNodeType, Registry, field_notes, notes_in, sole_field
 from nodes import builtin
 from tests.engine.flow.node_types import Way
 
@@ -95,9 +95,9 @@ def test_types_are_found_by_name_and_listed_in_its_order():
 
 def test_nested_notes_are_all_found():
     inner = Annotated[str, Fixed()]
-    said = notes(Annotated[inner, Keys("traits"), Meta(description="x")])
+    said = notes_in(Annotated[inner, Keys("traits"), Meta(description="x")])
     assert [type(note) for note in said] == [Fixed, Keys, Meta]
-    assert notes(str) == ()
+    assert notes_in(str) == ()
 
 
 def test_a_type_may_have_a_field_that_takes_the_whole_value():
