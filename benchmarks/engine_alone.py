@@ -27,21 +27,21 @@ def measure_engine() -> dict[str, float]:
     properties = {"order": "A-1", "total": 620, "tier": "gold", "currency": "EUR"}
     event = {"id": "e-1", "type": "order-completed", "properties": properties, "context": {}}
     inputs = Inputs(event, {"id": "s-1"}, {"id": "shop"}, profile, 3, "seed", acting_id="p-1")
-    sight = initial_state(inputs)
+    state = initial_state(inputs)
 
     def plain() -> None:
-        machine = Machine(flow, inputs, sight)
+        machine = Machine(flow, inputs, state)
         machine.advance()
         machine.final_state()
 
     def traced() -> None:
-        machine = Machine(flow, inputs, sight, Trace(time.perf_counter))
+        machine = Machine(flow, inputs, state, Trace(time.perf_counter))
         machine.advance()
         machine.final_state()
 
     def rendered() -> None:
         trace = Trace(time.perf_counter)
-        machine = Machine(flow, inputs, sight, trace)
+        machine = Machine(flow, inputs, state, trace)
         machine.advance()
         machine.final_state()
         render(trace, machine)

@@ -1,6 +1,6 @@
-"""The built-in node types: one file per node, grouped by family; the tag is the path (`profile/set.py`: `profile.set`).
+"""The built-in node types: one file each, in folders by family; the tag is the path (`profile/set.py`: `profile.set`).
 
-Types of one word live in `branch/` and `run/`. A file that is added to a family is found; there is no list to edit.
+Types of one word are in `branch/` and `run/`. `builtin` discovers the files, so a new file needs no registration.
 """
 
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ __all__ = ["builtin", "documentation"]
 
 
 def builtin() -> Registry:
-    """A registry of every node type in the families below this package."""
+    """A registry of all node types in this package."""
     return Registry(_types())
 
 
 def _types() -> Iterator[type[Node]]:
-    for found in walk_packages(__path__, prefix=f"{__name__}."):
-        module = import_module(found.name)
+    for info in walk_packages(__path__, prefix=f"{__name__}."):
+        module = import_module(info.name)
         for _, member in getmembers(module, isclass):
             if issubclass(member, Node) and member.__module__ == module.__name__ and member.__struct_config__.tag:
                 yield member

@@ -1,4 +1,4 @@
-"""Node types as Markdown, from their own docstrings, fields, ports and examples."""
+"""The documentation of node types in Markdown, made from their docstrings, fields, ports and examples."""
 
 from collections.abc import Iterable, Iterator
 from inspect import getdoc
@@ -30,16 +30,16 @@ INTRO = """\
 
 This page is made from the code by `python docs/generate.py`.
 
-A node of a flow has an id, one key that is its type, and what is common to all nodes (`next`, `when`, `join`, …).
-Values may be templates (`"{{ event.properties.total }}"`) unless it says *no templates*; a scalar is a text, a number,
-true or false. A plain `next: x` wires the ports marked *main*. Every type also has the ports `failed` (a value is
-absent, a limit is exceeded, or no answer has come) and `skipped` (its `when` is false, a consent is missing, or it is
-disabled).
+A node of a flow has an id, one key that is its type, and keys that are common to all nodes (`next`, `when`, `join`, …).
+Values may be templates (`"{{ event.properties.total }}"`) unless the table says *no templates*; a scalar is a text, a
+number, true or false. A plain `next: x` wires the ports marked *main*. Every type also has the ports `failed` (a value
+is absent, a limit is exceeded, or no answer has come) and `skipped` (its `when` is false, a consent is missing, or it
+is disabled).
 """
 
 
 def page(registry: Registry) -> str:
-    """The whole page about the registry's node types."""
+    """The page of all node types of the registry."""
     contents = "\n".join(
         f"| [`{type_name(node)}`](#{_anchor(type_name(node))}) | {_summary(node)} |" for node in registry
     )
@@ -47,7 +47,7 @@ def page(registry: Registry) -> str:
 
 
 def documentation(node: type[Node]) -> str:
-    """One node type's section: what it does, its fields, its ports, examples."""
+    """The section of one node type: its docstring, fields, ports and examples."""
     return "\n".join(_lines(node))
 
 
@@ -57,7 +57,7 @@ def _lines(node: type[Node]) -> Iterator[str]:
     if node.uses_profile:
         yield "Not in a flow with `profile: none`.\n"
     if asks(node):
-        yield "It waits for an answer, so `timeout`, `deadline` and `retry` may stand beside it.\n"
+        yield "It waits for an answer, so `timeout`, `deadline` and `retry` may be written next to it.\n"
     yield from _table(("field", "value", "default", "meaning"), _fields(node))
     yield from _table(("port", "main", "taken when"), _ports(declared_ports(node).values()))
     for example in node.examples:
@@ -67,14 +67,14 @@ def _lines(node: type[Node]) -> Iterator[str]:
 def _fields(node: type[Node]) -> Iterator[tuple[str, ...]]:
     types = {field.name: field.type for field in _struct(node).fields}
     for field in msgspec.structs.fields(node):
-        given = field_notes(node)[field.name]
-        said = next(note.description for note in reversed(given) if isinstance(note, msgspec.Meta) and note.description)
-        name = f"`{field.name}`" + (" (the whole value)" if _has(given, Sole) else "")
-        yield name, _value(types[field.name], (*given, *_below(field.type))), _default(field), said
+        own = field_notes(node)[field.name]
+        text = next(note.description for note in reversed(own) if isinstance(note, msgspec.Meta) and note.description)
+        name = f"`{field.name}`" + (" (the whole value)" if _has(own, Sole) else "")
+        yield name, _value(types[field.name], (*own, *_map_value_notes(field.type))), _default(field), text
 
 
-def _below(annotation: Any) -> tuple[Any, ...]:
-    """The notes of a map's values (a switch's conditions)."""
+def _map_value_notes(annotation: Any) -> tuple[Any, ...]:
+    """The field notes of a map's values (a switch's conditions)."""
     inner = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
     return notes_in(get_args(inner)[1]) if get_origin(inner) is dict else ()
 
@@ -85,25 +85,26 @@ def _ports(ports: Iterable[Port]) -> Iterator[tuple[str, ...]]:
             yield f"`{port.name}`", "main" if port.main else "", port.text
 
 
-def _value(kind: shape.Type, given: tuple[Any, ...]) -> str:
+def _value(kind: shape.Type, notes: tuple[Any, ...]) -> str:
+    """The cell `value` of a field: its type in words, as its notes refine it."""
     words = _words(kind)
-    if _has(given, IsCondition):
+    if _has(notes, IsCondition):
         words = words.replace("true or false", "condition")
-    if _has(given, IsDuration):
+    if _has(notes, IsDuration):
         return "duration such as `10m`, no templates"
-    for note in given:
+    for note in notes:
         if isinstance(note, Counters):
             words = words.replace("list of text", "list of them").replace("text", "name of a counter") + " by counter"
         elif isinstance(note, Keys):
             words += ", by paths below " + ", ".join(f"`{root}`" for root in note.roots)
         elif isinstance(note, Reference):
-            what = f"a {note.kind.replace('-', ' ')}"
-            words = words.replace("list of text", f"list of names of {what}").replace("text", f"name of {what}")
-    if _has(given, ConsentNames):
+            noun = f"a {note.kind.replace('-', ' ')}"
+            words = words.replace("list of text", f"list of names of {noun}").replace("text", f"name of {noun}")
+    if _has(notes, ConsentNames):
         words += ", by name of a consent"
-    if _has(given, PercentEncoded):
-        words += ", what is filled in percent-encoded"
-    return words + (", no templates" if _has(given, Fixed) else "")
+    if _has(notes, PercentEncoded):
+        words += ", values of templates percent-encoded"
+    return words + (", no templates" if _has(notes, Fixed) else "")
 
 
 def _words(kind: shape.Type) -> str:
@@ -112,7 +113,7 @@ def _words(kind: shape.Type) -> str:
         case shape.Metadata(type=inner):
             return _words(inner)
         case shape.UnionType(types=kinds):
-            words = dict.fromkeys(_words(one) for one in kinds if not isinstance(one, shape.NoneType))
+            words = dict.fromkeys(_words(member) for member in kinds if not isinstance(member, shape.NoneType))
             scalars = [word for word in words if word in _SCALAR]
             if len(scalars) == len(_SCALAR):
                 words = dict.fromkeys(["scalar", *(word for word in words if word not in _SCALAR)])
@@ -146,19 +147,19 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
 
 
 def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
-    written = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
-    if written:
-        yield "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *written]) + "\n"
+    lines = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
+    if lines:
+        yield "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *lines]) + "\n"
 
 
 def _struct(node: type[Node]) -> shape.StructType:
-    found = shape.type_info(node)
-    assert isinstance(found, shape.StructType)  # noqa: S101  # every node type is a Struct
-    return found
+    struct = shape.type_info(node)
+    assert isinstance(struct, shape.StructType)  # noqa: S101  # every node type is a Struct
+    return struct
 
 
-def _has(given: tuple[Any, ...], kind: type) -> bool:
-    return any(isinstance(note, kind) for note in given)
+def _has(notes: tuple[Any, ...], kind: type) -> bool:
+    return any(isinstance(note, kind) for note in notes)
 
 
 def _summary(node: type[Node]) -> str:

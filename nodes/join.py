@@ -1,4 +1,4 @@
-"""What the nodes that join profiles have in common: whether a profile that was found is to be joined, or is already."""
+"""The decision whether to join two profiles, for the node types that join profiles."""
 
 from collections.abc import Sequence
 
@@ -12,40 +12,39 @@ from engine.profile.merge import link_id
 
 
 class JoinDecision(Struct, frozen=True):
-    """What comes of one profile that was found: the effect, if any; and `apart`, when the two were set apart before."""
+    """The decision about one profile: the effect that records it, or None when there is nothing to record."""
 
     merge: Merge | None = None
-    new: bool = False  # it was another profile until now
-    apart: bool = False
+    new: bool = False  # the merge joins two profiles; otherwise it only records one more link between joined ones
+    separated: bool = False  # an unmerge has separated the two for this cause, so they are not joined
 
 
 def decide_join(
-    context: NodeContext, own: Profile, found: ProfileReply, other: Profile, cause: str, *, proven: bool = False
+    context: NodeContext, own: Profile, reply: ProfileReply, other: Profile, cause: str, *, proven: bool = False
 ) -> JoinDecision:
-    """How the run's profile `own` is to be joined with `other`, which was found for `cause`.
+    """Decide whether to join the run's profile `own` with `other`, the profile of `reply`, for `cause`.
 
-    `proven` says that the sender has brought a token for it.
-
-    A step is recorded also where other steps have joined the two before: then undoing one of them is not enough.
+    `proven` says that a token of the sender verifies the cause. A link is recorded even if other links already join the
+    two profiles: undoing one of them must not separate what another one joins.
     """
     left = context.acting_id or own.id
-    right = found.found_under_id if found.found_under_id in other.parts else other.id
+    right = reply.found_under_id if reply.found_under_id in other.parts else other.id
     new = not other.parts.keys() <= own.parts.keys()
     if left == right:
         return JoinDecision()
-    step = link_id(left, right, cause)
-    known = [profile.links[step] for profile in (own, other) if step in profile.links]
-    if any(each.undone for each in known):
-        return JoinDecision(apart=new)
-    claimed = found.claimed or not (proven or context.identify == "trust")
-    if not new and known and (claimed or not all(each.claim for each in known)):
-        return JoinDecision()  # nothing that is not known already
-    return JoinDecision(Merge(other, left, right, cause, claimed=found.claimed, proven=proven), new)
+    id = link_id(left, right, cause)
+    known_links = [profile.links[id] for profile in (own, other) if id in profile.links]
+    if any(link.undone for link in known_links):
+        return JoinDecision(separated=new)
+    claimed = reply.claimed or not (proven or context.identify == "trust")
+    if not new and known_links and (claimed or not all(link.claim for link in known_links)):
+        return JoinDecision()  # the profile has this link already, and not with less proof
+    return JoinDecision(Merge(other, left, right, cause, claimed=reply.claimed, proven=proven), new)
 
 
-def first_new(joined: Sequence[JoinDecision]) -> str | None:
-    """The id of the first profile that was another one until now."""
-    return next((each.merge.other.id for each in joined if each.new and each.merge is not None), None)
+def first_joined_id(decisions: Sequence[JoinDecision]) -> str | None:
+    """The id of the first profile that is newly joined, or None."""
+    return next((decision.merge.other.id for decision in decisions if decision.new and decision.merge), None)
 
 
-APART = "these two were joined for the same cause before, and set apart: they stay apart"
+SEPARATED = "an unmerge has separated these two profiles, which were joined for the same cause: they stay separate"

@@ -1,14 +1,13 @@
-"""Which profile is meant: by id, or by a key such as `pii.email` = `ann@example.com`.
+"""Merge keys in node configs, such as `pii.email` = `ann@example.com`, and ids of profiles and sessions.
 
-Values that clients send when they have none (`null`, `undefined`, `anonymous`, ...) never stand for anybody.
+Clients without a value send placeholders (`null`, `undefined`, `anonymous`, ...), which never identify a profile.
 """
 
 from collections.abc import Mapping
-from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from engine.flow.ask import ProfileById, ProfileByKey
+from engine.flow.ask import ProfileByKey
 from engine.flow.effect import ClaimKey
 from engine.language.path import parse_path, show_path
 from engine.ports.ids import is_placeholder
@@ -16,24 +15,22 @@ from engine.profile.document import Path, Scalar
 from engine.profile.key import DEFAULT_KEY_RULES, MAX_KEY_LENGTH, KeyRules, folded, key_text, plain_text
 from engine.profile.operations import Refused, Set
 
-OneKey = Annotated[dict[str, Scalar], Meta(min_length=1, max_length=1)]
-
 
 class Key(Struct, frozen=True):
-    """A key with its value brought into one form, so that two spellings of an address are one key."""
+    """A merge key. Its value is normalized to `text`, so that two spellings of an e-mail address are one key."""
 
     names: Path
     text: str
-    value: Scalar  # as the profile is to show it
+    value: Scalar  # as it is written to the profile
     rules: KeyRules = DEFAULT_KEY_RULES
 
     @property
     def path(self) -> str:
-        """The path as text, the same for all ways of writing it."""
+        """The path as text; all spellings of a path have the same text."""
         return show_path(self.names)
 
-    def is_value(self, value: object) -> bool:
-        """Whether `value`, found at the path, is this key in whatever spelling."""
+    def matches(self, value: object) -> bool:
+        """Whether `value` at the key's path is this key, in any spelling."""
         if not isinstance(value, str | int | float):
             return False
         try:
@@ -41,63 +38,55 @@ class Key(Struct, frozen=True):
         except Refused:
             return False
 
-    def proven_by(self, given: Mapping[str, Scalar]) -> bool:
-        """Whether the key is among those that are `given`, by path, in whatever spelling."""
-        return any(parse_path(path) == self.names and self.is_value(value) for path, value in given.items())
+    def is_among(self, values: Mapping[str, Scalar]) -> bool:
+        """Whether `values`, by path, contain the key, in any spelling."""
+        return any(parse_path(path) == self.names and self.matches(value) for path, value in values.items())
 
-    def asked(self) -> ProfileByKey:
-        """The ask for the profile that the key belongs to."""
+    def ask(self) -> ProfileByKey:
+        """The ask for the profile that owns the key."""
         return ProfileByKey(self.path, self.text)
 
-    def claimed(self, again: bool = False, proven: bool = False) -> ClaimKey:
+    def claim(self, again: bool = False, proven: bool = False) -> ClaimKey:
         """The effect that makes the key lead to the run's profile."""
         return ClaimKey(self.path, self.text, again, proven)
 
-    def written(self) -> Set:
-        """The operation that lets the profile show the value."""
+    def set_value(self) -> Set:
+        """The operation that writes the value to the profile."""
         return Set(self.names, self.value)
 
 
 def read_key(path: str, value: Scalar, rules: KeyRules) -> Key:
-    """A key as it was given. Raises `Refused`, with the reason, when its value stands for nobody."""
-    where = parse_path(path)
-    given = plain_text(value)
-    if reason := placeholder(given, show_path(where), rules):
+    """The key with that path and value. Raises `Refused`, with the reason, when the value identifies no profile."""
+    names = parse_path(path)
+    plain = plain_text(value)
+    if reason := placeholder_reason(plain, show_path(names), rules):
         raise Refused(reason)
-    text = key_text(where, value, rules)
-    if reason := placeholder(text, show_path(where), rules):
+    text = key_text(names, value, rules)
+    if reason := placeholder_reason(text, show_path(names), rules):
         raise Refused(reason)
-    shown = text if isinstance(value, str) or text != given else value
-    return Key(where, text, shown, rules)
+    return Key(names, text, text if isinstance(value, str) or text != plain else value, rules)
 
 
-def read_one(given: Mapping[str, Scalar], rules: KeyRules) -> Key:
-    """The key that a map with one entry names. Raises `Refused`."""
-    ((path, value),) = given.items()
+def read_single_key(entry: Mapping[str, Scalar], rules: KeyRules) -> Key:
+    """The key of a map with one entry. Raises `Refused`, with the reason, when the value identifies no profile."""
+    ((path, value),) = entry.items()
     return read_key(path, value, rules)
 
 
-def wanted(id: str | None, key: Mapping[str, Scalar] | None, rules: KeyRules) -> ProfileById | ProfileByKey:
-    """The ask for the profile with that id or key. Raises `Refused`, with the reason, when nobody can be meant."""
-    if (id is None) == (key is None):
-        raise Refused("give either an `id` or a `key`")
-    return read_one(key, rules).asked() if key is not None else ProfileById(read_id(str(id)))
-
-
-def read_id(given: str) -> str:
-    """An id as it was given. Raises `Refused`, with the reason, for a placeholder."""
-    text = given.strip()
-    if reason := placeholder(text, "id"):
+def read_id(id: str) -> str:
+    """The id without surrounding spaces. Raises `Refused`, with the reason, for a placeholder."""
+    text = id.strip()
+    if reason := placeholder_reason(text, "id"):
         raise Refused(reason)
     return text
 
 
-def placeholder(text: str, what: str, rules: KeyRules = DEFAULT_KEY_RULES) -> str:
-    """Why `text` stands for nobody, in words; empty when it may stand for somebody."""
+def placeholder_reason(text: str, path: str, rules: KeyRules = DEFAULT_KEY_RULES) -> str:
+    """The reason why the value `text` at `path` identifies no profile; empty when it may identify one."""
     if len(text) > MAX_KEY_LENGTH:
-        return f"`{what}` is longer than {MAX_KEY_LENGTH} characters"
+        return f"`{path}` is longer than {MAX_KEY_LENGTH} characters"
     if is_placeholder(text):
-        return f"`{text}` at `{what}` is a placeholder and stands for nobody"
+        return f"`{text}` at `{path}` is a placeholder and identifies no profile"
     if rules.never and folded(text) in rules.never:
-        return f"`{text}` at `{what}` stands for nobody: `merging.never` in headrace.yaml names it"
+        return f"`{text}` at `{path}` identifies no profile: `merging.never` in headrace.yaml lists it"
     return ""

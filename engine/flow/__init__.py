@@ -1,1 +1,1 @@
-"""Flows: what a node is, the registry, the graph and its compiled plan, the run machine, asks, traces."""
+"""Flows: node types and their registry, the graph and its compiled plan, the machine of a run, asks, traces."""

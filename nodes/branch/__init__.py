@@ -1,1 +1,1 @@
-"""Nodes that choose where a run goes on."""
+"""Nodes that choose the port by which a run continues."""

@@ -8,15 +8,15 @@ THEN, ELSE = Outcome("then"), Outcome("else")
 
 
 class If(Node, frozen=True, tag="if"):
-    """Go one way when a condition holds, the other way when it does not.
+    """Choose between two ports by a condition.
 
-    What is absent equals nothing, so a condition about it is false.
+    An absent value equals nothing, so a comparison with it is false.
     """
 
     condition: Annotated[
         Condition,
         Sole(),
-        Meta(description="What is asked, as a bare expression", examples=["event.properties.total > 100"]),
+        Meta(description="The condition, as an expression without {{ }}", examples=["event.properties.total > 100"]),
     ]
 
     examples = (
@@ -26,8 +26,8 @@ big_spender:
 """,
     )
 
-    then = Port("The condition holds", main=True)
-    vars()["else"] = Port("The condition does not hold")  # a keyword of Python, so it cannot be assigned as a name
+    then = Port("The condition is true", main=True)
+    vars()["else"] = Port("The condition is false")  # `else` is a keyword of Python, so it cannot be assigned by name
 
     def run(self, context: NodeContext) -> Outcome:
         """Leave by `then` or by `else`."""

@@ -1,1 +1,1 @@
-"""Nodes that share values between runs for a while."""
+"""Nodes that share values between runs for a limited time."""

@@ -1,1 +1,1 @@
-"""Nodes that give consents and take them back."""
+"""Nodes that give consents and revoke them."""

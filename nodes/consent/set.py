@@ -7,10 +7,10 @@ from engine.profile.consent import Decision, decision_operations
 
 
 class ConsentSet(Node, frozen=True, tag="consent.set"):
-    """Give consents, or take them back.
+    """Give consents, or revoke them.
 
-    What is written is when that was (`given` or `revoked`, in ms), and when it `expires`; it replaces what stood there.
-    `consents:` on a flow or a node asks for it.
+    The profile then has the time of the decision (`given` or `revoked`, in ms) and of its end (`expires`), in place of
+    the earlier decision. `consents:` on a flow or a node requires a consent.
     """
 
     consents: Annotated[
@@ -18,7 +18,7 @@ class ConsentSet(Node, frozen=True, tag="consent.set"):
         Sole(),
         ConsentNames(),
         Meta(
-            description="By the name of a consent: true gives it, false takes it back",
+            description="By name of the consent: true gives it, false revokes it",
             examples=[{"newsletter": True}],
             min_length=1,
         ),
@@ -27,7 +27,7 @@ class ConsentSet(Node, frozen=True, tag="consent.set"):
         Annotated[int, Meta(gt=0)] | None,
         IsDuration(),
         Fixed(),
-        Meta(description="How long what is given holds; for good when left out", examples=["365d"]),
+        Meta(description="How long the given consents are valid; without it they do not expire", examples=["365d"]),
     ] = None
 
     uses_profile = True
@@ -42,7 +42,7 @@ agreed:
 """,
     )
 
-    done = Port("The profile says so now", main=True)
+    done = Port("The profile has the decisions", main=True)
 
     def run(self, context: NodeContext) -> Outcome:
         """Leave with one `set` for each consent, or by `failed` when the run has no profile."""

@@ -1,1 +1,1 @@
-"""Nodes that change the event or emit further ones."""
+"""Nodes that change the event or emit child events."""

@@ -8,13 +8,13 @@ from engine.language.path import parse_path
 
 
 class EventSet(Node, frozen=True, tag="event.set"):
-    """Set properties or context of the event, as later nodes see them and as the event is stored."""
+    """Set properties or context of the event, for later nodes and for the stored event."""
 
     values: Annotated[
         dict[str, Any],
         Sole(),
         Keys("properties", "context"),
-        Meta(description="New values by path", examples=[{"properties.currency": "EUR"}], min_length=1),
+        Meta(description="The new values, by path", examples=[{"properties.currency": "EUR"}], min_length=1),
     ]
 
     examples = (

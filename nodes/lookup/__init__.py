@@ -1,1 +1,1 @@
-"""Nodes that ask: a target over HTTP, or the store for a profile."""
+"""Nodes that read data: from a target over HTTP, or a profile from the store."""

@@ -11,25 +11,26 @@ from engine.language.absent import ABSENT
 from engine.language.path import read
 from engine.profile.document import Scalar
 
-_NOT_OF_A_PATH = re.compile(r"[\\?#]")
+_NOT_IN_PATH = re.compile(r"[\\?#]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_KEPT = "/%!$&'()*+,;=:@~"  # what stands for itself in a path (RFC 3986), with the escapes that are there
+_LITERAL = "/%!$&'()*+,;=:@~"  # not percent-encoded in a path (RFC 3986); % since the path may have escapes
 _PART = r"^[^.]+(?:\.[^.]+)*$"
 _HEADER = r"^[A-Za-z0-9][A-Za-z0-9-]*$"
-_NOT_OURS = frozenset({"host", "content-length", "transfer-encoding", "connection"})  # they belong to who performs
+_RESERVED = frozenset({"host", "content-length", "transfer-encoding", "connection"})  # the performer sets them
 
 
 class LookupHttp(Node, frozen=True, tag="lookup.http"):
-    """Ask a target over HTTP and read its answer.
+    """Send an HTTP request to a target and read its response.
 
-    What templates put into `path` and `query` is percent-encoded, so it can neither add to the path nor leave it.
+    Values of templates in `path` and `query` are percent-encoded, so they can neither add segments to the path nor end
+    it.
     """
 
     target: Annotated[
         str,
         Fixed(),
         Reference("target"),
-        Meta(description="A target of headrace.yaml, which has the host", examples=["crm"]),
+        Meta(description="The name of the target in headrace.yaml, which defines the host", examples=["crm"]),
     ]
     method: Annotated[
         Literal["GET", "POST", "PUT"], Fixed(), Meta(description="The HTTP method", examples=["POST"])
@@ -42,23 +43,24 @@ class LookupHttp(Node, frozen=True, tag="lookup.http"):
     query: Annotated[
         dict[str, Scalar | list[Scalar]],
         Meta(
-            description="Query parameters by name; a list repeats its name, null leaves it out",
+            description="Query parameters by name; a list repeats the parameter, null omits it",
             examples=[{"fields": "tier"}],
         ),
     ] = field(default_factory=dict)
     headers: Annotated[
         dict[Annotated[str, Meta(pattern=_HEADER)], Text],
         Hidden(),
-        Meta(description="Headers beside those of the target", examples=[{"Accept-Language": "en"}]),
+        Meta(description="Headers, in addition to those of the target", examples=[{"Accept-Language": "en"}]),
     ] = field(default_factory=dict)
     body: Annotated[
-        Any, Meta(description="What is sent, as JSON; null sends nothing", examples=[{"id": "{{ profile.id }}"}])
+        Any,
+        Meta(description="The body of the request, as JSON; null sends none", examples=[{"id": "{{ profile.id }}"}]),
     ] = None
     take: Annotated[
         Annotated[str, Meta(pattern=_PART)] | None,
         Fixed(),
         Meta(
-            description="The part of the answer to keep: names and positions joined by dots; all of it when not given",
+            description="The part of the response to output: names and positions joined by dots. Default: all of it",
             examples=["customer.tier", "items.0.sku"],
         ),
     ] = None
@@ -82,25 +84,25 @@ score:
 
     may_fail = True
 
-    found = Port("The target gave an answer (a status from 200 to 299); it is the node's output", main=True)
-    missing = Port("The target has nothing there (404 or 410; 204 to a GET)")
+    found = Port("The status is 200 to 299; the body of the response is the node's output", main=True)
+    missing = Port("The target has no such resource (404 or 410; 204 to a GET)")
 
     def ask(self, context: NodeContext) -> Ask | Outcome:
-        """Ask the target, unless the path or a header could be read as something else."""
+        """Ask the target; leave by `failed` when the path or a header is not safe to send."""
         reason = _bad_path(self.path) or _bad_header(self.headers)
         if reason:
             return self.failed(reason=reason)
         return HttpAsk(
             self.target,
             self.method,
-            quote(self.path, safe=_KEPT),
+            quote(self.path, safe=_LITERAL),
             {name: value for name, value in self.query.items() if value is not None},
             self.headers,
             self.body,
         )
 
     def answer(self, context: NodeContext, reply: Reply) -> Outcome:
-        """Sort the answer by its status."""
+        """Choose the port by the status of the response."""
         if not isinstance(reply, HttpReply):
             return self.failed(reason=refusal(reply))
         status = f"`{self.target}` answered {reply.status}"
@@ -117,19 +119,21 @@ score:
 
 
 def _bad_path(path: str) -> str:
+    """The reason why the path is not safe to send; empty when it is."""
     if not path.startswith("/") or path.startswith("//"):
         return f"the path `{path}` does not begin with one `/`"
-    decoded = unquote(path)  # as a careless server might read it
-    if _NOT_OF_A_PATH.search(path) or _CONTROL.search(decoded):
-        return f"the path `{path}` has a character that is not of a path (parameters go into `query`)"
+    decoded = unquote(path)  # as a server might decode it before it splits the path
+    if _NOT_IN_PATH.search(path) or _CONTROL.search(decoded):
+        return f"the path `{path}` has a character that a path cannot have (parameters go into `query`)"
     if not {".", ".."}.isdisjoint(re.split(r"[/\\]", decoded)):
         return f"the path `{path}` has a part `.` or `..`"
     return ""
 
 
 def _bad_header(headers: Mapping[str, str]) -> str:
+    """The reason why the headers cannot be sent; empty when they can."""
     for name, value in headers.items():
-        if name.lower() in _NOT_OURS:
+        if name.lower() in _RESERVED:
             return f"the header `{name}` cannot be set"
         if not value.isprintable():
             return f"the header `{name}` has a character that is not printable"

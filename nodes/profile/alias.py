@@ -5,17 +5,17 @@ from msgspec import Meta
 from engine.flow.ask import Ask, ProfileById, ProfileReply, Reply, refusal
 from engine.flow.node import Node, NodeContext, Outcome, Port, Sole, Text
 from engine.profile.operations import Refused
-from nodes.join import APART, decide_join
+from nodes.join import SEPARATED, decide_join
 from nodes.key import read_id
 
 CAUSE = "alias"
 
 
 class ProfileAlias(Node, frozen=True, tag="profile.alias"):
-    """Join the profile with the one that has a known id, such as one that another system has kept.
+    """Join the profile with the profile of a known id, for example an id that another system has stored.
 
-    The id is a profile's: one that an answer of Headrace has given. Ids of your own (a customer number) are keys, see
-    `profile.merge`. From a public source an alias is a claim, as keys are.
+    The id is the id of a profile, which an answer of Headrace has returned. Ids of your own (a customer number) are
+    keys: see `profile.merge`. From a public source an alias is only a claim, as keys are.
     """
 
     id: Annotated[
@@ -45,13 +45,13 @@ same:
             return self.failed(reason=str(refused))
 
     def answer(self, context: NodeContext, reply: Reply) -> Outcome:
-        """Join the two, unless they are one."""
+        """Join the two profiles, unless they are one."""
         if not isinstance(reply, ProfileReply) or context.stored_profile is None:
             return self.failed(reason=refusal(reply))
         if reply.profile is None:
             return self.missing(reason="there is no such profile")
-        this = decide_join(context, context.stored_profile, reply, reply.profile, CAUSE)
-        effects = [this.merge] if this.merge is not None else []
-        if this.new:
+        decision = decide_join(context, context.stored_profile, reply, reply.profile, CAUSE)
+        effects = [decision.merge] if decision.merge is not None else []
+        if decision.new:
             return self.merged({"id": reply.profile.id}, effects)
-        return self.unchanged({"id": context.stored_profile.id}, effects, APART if this.apart else "")
+        return self.unchanged({"id": context.stored_profile.id}, effects, SEPARATED if decision.separated else "")

@@ -10,9 +10,9 @@ from nodes.change import ProfileChange
 
 
 class ProfileAppend(ProfileChange, frozen=True, tag="profile.append"):
-    """Put values at the end of lists of the profile.
+    """Append values to lists of the profile.
 
-    A list that is missing is begun. A list keeps its newest 100 elements.
+    A missing list is created. A list keeps its newest 100 elements.
     """
 
     values: Annotated[
@@ -20,7 +20,7 @@ class ProfileAppend(ProfileChange, frozen=True, tag="profile.append"):
         Sole(),
         Keys("traits", "pii"),
         Meta(
-            description="One new element by the path of its list (a list given here becomes one element)",
+            description="By the path of the list: the new element (a list becomes one element)",
             examples=[{"traits.searches": "{{ event.properties.query }}"}],
             min_length=1,
         ),

@@ -9,11 +9,11 @@ from nodes.change import ProfileChange
 
 
 class ProfileCount(ProfileChange, frozen=True, tag="profile.count"):
-    """Count over time, so that conditions can ask for the last minutes, hours or days.
+    """Count over time, so that conditions can read the counts of the last minutes, hours or days.
 
-    `counted('orders', '7d')` gives what was counted under a name within a window of 1 minute to 400 days: all of it,
-    and at most one minute more (windows up to 2 hours), one hour more (up to 8 days) or one day more. What was counted
-    under several ids of a profile is summed up.
+    `counted('orders', '7d')` returns the count of a counter within a window of 1 minute to 400 days. The window may
+    begin up to one minute early (windows up to 2 hours), one hour early (up to 8 days) or one day early. The counts of
+    several ids of a profile are added up.
     """
 
     counters: Annotated[
@@ -21,7 +21,7 @@ class ProfileCount(ProfileChange, frozen=True, tag="profile.count"):
         Sole(),
         Counters(),
         Meta(
-            description="The counter, or a list of counters, that go up by one; or what to count by counter",
+            description="The counter, or a list of counters, to increase by one; or the amounts to add, by counter",
             examples=[{"orders": 1, "revenue": "{{ event.properties.total }}"}],
         ),
     ]
@@ -39,13 +39,14 @@ orders:
     )
 
     def run(self, context: NodeContext) -> Outcome:
-        """Count everything at the time of the event, or leave by `failed` when something is no number to count."""
+        """Count the amounts at the time of the event; leave by `failed` when one is not a finite number."""
         if context.profile is None:
             return self.failed(reason="no profile")
-        for name, by in self._amounts().items():
-            if not isfinite(by):
-                return self.failed(reason=f"{by} cannot be counted under `{name}`")
-        return self.done(effects=[Count(name, by, context.now) for name, by in self._amounts().items()])
+        amounts = self._amounts()
+        for name, amount in amounts.items():
+            if not isfinite(amount):
+                return self.failed(reason=f"{amount} cannot be counted under `{name}`")
+        return self.done(effects=[Count(name, amount, context.now) for name, amount in amounts.items()])
 
     def _amounts(self) -> dict[str, int | float]:
         if isinstance(self.counters, dict):

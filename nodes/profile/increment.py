@@ -11,9 +11,9 @@ from nodes.change import ProfileChange
 
 
 class ProfileIncrement(ProfileChange, frozen=True, tag="profile.increment"):
-    """Add to numbers of the profile.
+    """Add amounts to numbers of the profile.
 
-    A number that is missing counts as 0. What was added under several ids of a profile is summed up.
+    A missing number counts as 0. The amounts of several ids of a profile are added up.
     """
 
     amounts: Annotated[
@@ -21,7 +21,7 @@ class ProfileIncrement(ProfileChange, frozen=True, tag="profile.increment"):
         Sole(),
         Keys("traits", "pii"),
         Meta(
-            description="What to add by path; a negative number subtracts",
+            description="The amounts to add, by path; a negative amount is subtracted",
             examples=[{"traits.visits": 1}, {"traits.revenue": "{{ event.properties.total }}"}],
             min_length=1,
         ),
@@ -36,12 +36,12 @@ revenue:
     )
 
     def run(self, context: NodeContext) -> Outcome:
-        """Add the amounts, all of them numbers that can be added."""
-        for path, by in self.amounts.items():
-            if not isfinite(by):
-                return self.failed(reason=f"{by} cannot be added to `{path}`")
+        """Add the amounts; leave by `failed` when one is not a finite number."""
+        for path, amount in self.amounts.items():
+            if not isfinite(amount):
+                return self.failed(reason=f"{amount} cannot be added to `{path}`")
         return super().run(context)
 
     def operations(self) -> Iterable[Operation]:
         """One `increment` for each path."""
-        return [Increment(parse_path(path), by) for path, by in self.amounts.items()]
+        return [Increment(parse_path(path), amount) for path, amount in self.amounts.items()]

@@ -9,16 +9,16 @@ from engine.flow.node import Keys, Node, NodeContext, Outcome, Port, Sole, Spars
 from engine.language.path import read
 from engine.profile.document import Profile, Scalar
 from engine.profile.operations import Refused
-from nodes.join import APART, JoinDecision, decide_join, first_new
+from nodes.join import SEPARATED, JoinDecision, decide_join, first_joined_id
 from nodes.key import Key, read_key
 
 
 class ProfileMerge(Node, frozen=True, tag="profile.merge"):
-    """Recognise who this is by one or several keys, and join the profiles that share any of them.
+    """Identify the profile by one or several keys, and join it with the profiles that share any of them.
 
-    The first profile with a key keeps it; whoever brings it later is joined with that profile. Keys are brought into
-    one form first: `keys:` in `headrace.yaml` says which. Of several keys those that are absent or stand for nobody
-    are left out; placeholders such as `null` or `anonymous` never join anybody, nor does a value that many have.
+    The first profile with a key keeps the key; a profile that has the key later is joined with the first one. Keys are
+    normalized first, as `keys:` in `headrace.yaml` says. Of several keys, those that are absent or identify no profile
+    are left out. Placeholders such as `null` or `anonymous` never join profiles, nor does a value that many share.
     """
 
     key: Annotated[
@@ -50,10 +50,10 @@ either:
     )
 
     merged = Port("The profile has been joined with another one", main=True)
-    unchanged = Port("Nobody else has any of the keys", main=True)
+    unchanged = Port("No other profile has any of the keys", main=True)
 
     def ask(self, context: NodeContext) -> Ask | Outcome:
-        """Ask whose keys they are."""
+        """Ask for the profiles that own the keys; leave by `failed` when no key identifies a profile."""
         if context.stored_profile is None:
             return self.failed(reason="no profile")
         keys, left_out = self._usable(context)
@@ -62,26 +62,26 @@ either:
         return ProfilesByKeys(tuple([(key.path, key.text) for key in keys]))
 
     def answer(self, context: NodeContext, reply: Reply) -> Outcome:
-        """Join the profile with those that were found, if they are others."""
+        """Join the run's profile with the other profiles in the reply."""
         if not isinstance(reply, ProfilesReply) or context.stored_profile is None or context.profile is None:
             return self.failed(reason=refusal(reply))
         keys, left_out = self._usable(context)
         effects: list[Effect] = []
-        joined: list[JoinDecision] = []
-        for key, found in zip(keys, reply.found, strict=True):
-            this = _joining(context, context.stored_profile, key, found)
-            joined.append(this)
-            effects += [this.merge] if this.merge is not None else []
-            effects += _kept(key, found, this, context)
-        apart = APART if any(each.apart for each in joined) else ""
-        reason = "; ".join(filter(None, (apart, left_out)))
-        other = first_new(joined)
-        if other is None:
+        decisions: list[JoinDecision] = []
+        for key, key_reply in zip(keys, reply.found, strict=True):
+            decision = _decide(context, context.stored_profile, key, key_reply)
+            decisions.append(decision)
+            effects += [decision.merge] if decision.merge is not None else []
+            effects += _key_effects(key, key_reply, decision, context)
+        separated = SEPARATED if any(decision.separated for decision in decisions) else ""
+        reason = "; ".join(filter(None, (separated, left_out)))
+        joined_id = first_joined_id(decisions)
+        if joined_id is None:
             return self.unchanged({"id": context.stored_profile.id}, effects, reason)
-        return self.merged({"id": other}, effects, reason)
+        return self.merged({"id": joined_id}, effects, reason)
 
     def _usable(self, context: NodeContext) -> tuple[list[Key], str]:
-        """The keys that may stand for somebody; and why the others are left out."""
+        """The keys that may identify a profile, and the reasons for which the others are left out."""
         keys: list[Key] = []
         reasons: list[str] = []
         for path, value in self.key.items():
@@ -92,16 +92,17 @@ either:
         return keys, "; ".join(reasons)
 
 
-def _joining(context: NodeContext, own: Profile, key: Key, found: ProfileReply) -> JoinDecision:
-    """How the run's profile `own` is to be joined with the one that has a key."""
-    if found.profile is None:
+def _decide(context: NodeContext, own: Profile, key: Key, reply: ProfileReply) -> JoinDecision:
+    """Decide whether to join the run's profile `own` with the owner of the key."""
+    if reply.profile is None:
         return JoinDecision()
-    return decide_join(context, own, found, found.profile, found.cause, proven=key.proven_by(context.proven))
+    proven = key.is_among(context.proven)
+    return decide_join(context, own, reply, reply.profile, reply.cause, proven=proven)
 
 
-def _kept(key: Key, found: ProfileReply, this: JoinDecision, context: NodeContext) -> Iterable[Effect]:
-    """What is kept of a key: that it leads to this profile, and that the profile shows its value."""
-    if found.profile is None or found.claimed:
-        yield key.claimed(again=found.profile is not None, proven=key.proven_by(context.proven))
-    if not this.apart and not key.is_value(read(context.profile, key.names)):
-        yield key.written()
+def _key_effects(key: Key, reply: ProfileReply, decision: JoinDecision, context: NodeContext) -> Iterable[Effect]:
+    """The effects that store the key: it leads to the run's profile, and the profile has its value."""
+    if reply.profile is None or reply.claimed:
+        yield key.claim(again=reply.profile is not None, proven=key.is_among(context.proven))
+    if not decision.separated and not key.matches(read(context.profile, key.names)):
+        yield key.set_value()

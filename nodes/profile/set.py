@@ -10,21 +10,21 @@ from nodes.change import ProfileChange
 
 
 class ProfileSet(ProfileChange, frozen=True, tag="profile.set"):
-    """Set values of the profile, replacing what is there.
+    """Set values of the profile.
 
-    An object or a list replaces all that is below its path.
+    A value replaces the old one; an object or a list replaces everything below its path.
     """
 
     values: Annotated[
         dict[str, Any],
         Sole(),
         Keys("traits", "pii", "consents"),
-        Meta(description="New values by path", examples=[{"traits.tier": "gold"}], min_length=1),
+        Meta(description="The new values, by path", examples=[{"traits.tier": "gold"}], min_length=1),
     ]
 
     examples = (
         """\
-seen:
+last_order:
   profile.set: {traits.last_order: "{{ event.properties.order_id }}", consents.newsletter: true}
 """,
     )

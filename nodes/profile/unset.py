@@ -13,9 +13,9 @@ _ROOTS = ("traits", "pii", "consents")
 
 
 class ProfileUnset(ProfileChange, frozen=True, tag="profile.unset"):
-    """Remove values from the profile, with all that is below them.
+    """Remove values from the profile, with everything below them.
 
-    Removing what is not there is no failure.
+    Removing a missing value has no effect; it is not a failure.
     """
 
     paths: Annotated[
@@ -40,18 +40,16 @@ forget_contact:
     )
 
     def run(self, context: NodeContext) -> Outcome:
-        """Remove the values, all of them at paths that can be read."""
+        """Remove the values; leave by `failed` when a path is not valid."""
         try:
             return super().run(context)
         except ProblemError as error:
             return self.failed(reason=error.problem.message)
 
     def operations(self) -> Iterable[Operation]:
-        """One `unset` for each path. Raises `ProblemError` for what is no path of a value."""
+        """One `unset` for each path. Raises `ProblemError` for a path that cannot be parsed or removed."""
         for text in (self.paths,) if isinstance(self.paths, str) else self.paths:
             path = parse_path(text)
             if path[0] not in _ROOTS or len(path) < 2:
-                raise ProblemError(
-                    Problem(code="H114", message=f"`{text}` is not something that `profile.unset` can remove")
-                )
+                raise ProblemError(Problem(code="H114", message=f"`profile.unset` cannot remove `{text}`"))
             yield Unset(path)

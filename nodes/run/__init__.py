@@ -1,1 +1,1 @@
-"""Nodes about the run itself: its values, its answer, its log, its end."""
+"""Nodes for the run itself: its values, its answer, its log, its end."""

@@ -8,12 +8,10 @@ from engine.flow.node import Node, NodeContext, Outcome, Sole, Text
 class Fail(Node, frozen=True, tag="fail"):
     """Leave by `failed`, which ends the run as failed unless the port is wired.
 
-    The event is kept, and so is the trace; what the run would have changed is dropped.
+    The event and the trace are stored; the changes of the run are dropped.
     """
 
-    reason: Annotated[
-        Text, Sole(), Meta(description="Why, for whoever reads the trace", examples=["The total is negative"])
-    ]
+    reason: Annotated[Text, Sole(), Meta(description="The reason, for the trace", examples=["The total is negative"])]
 
     examples = (
         """\

@@ -11,7 +11,9 @@ class Let(Node, frozen=True, tag="let"):
     values: Annotated[
         dict[str, Any],
         Sole(),
-        Meta(description="The values by name", examples=[{"net": "{{ event.properties.total / 1.19 }}"}], min_length=1),
+        Meta(
+            description="The values, by name", examples=[{"net": "{{ event.properties.total / 1.19 }}"}], min_length=1
+        ),
     ]
 
     examples = (
@@ -21,8 +23,8 @@ amounts:
 """,
     )
 
-    done = Port("The values are there, as the node's output", main=True)
+    done = Port("The values are the node's output", main=True)
 
     def run(self, context: NodeContext) -> Outcome:
-        """Give the values."""
+        """Leave with the values."""
         return self.done(self.values)

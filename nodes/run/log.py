@@ -2,21 +2,23 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from engine.flow.effect import Log as Line
+from engine.flow.effect import Log as LogLine
 from engine.flow.node import Fixed, Node, NodeContext, Outcome, Port, Sole, Text
 
 
 class Log(Node, frozen=True, tag="log"):
     """Write a line to the run's log.
 
-    The text may stand alone (`log: "…"`) or beside a level (`log: {message: "…", level: warning}`).
+    The text may be written alone (`log: "…"`) or with a level (`log: {message: "…", level: warning}`).
     """
 
-    message: Annotated[Text, Sole(), Meta(description="What to write", examples=["No offer for {{ profile.id }}"])]
+    message: Annotated[
+        Text, Sole(), Meta(description="The text of the line", examples=["No offer for {{ profile.id }}"])
+    ]
     level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Fixed(),
-        Meta(description="How grave it is", examples=["warning"]),
+        Meta(description="The level of the line", examples=["warning"]),
     ] = "info"
 
     examples = (
@@ -30,8 +32,8 @@ noted:
 """,
     )
 
-    done = Port("The line is written", main=True)
+    done = Port("The line is in the log", main=True)
 
     def run(self, context: NodeContext) -> Outcome:
         """Write the line."""
-        return self.done(effects=[Line(self.level, self.message)])
+        return self.done(effects=[LogLine(self.level, self.message)])

@@ -7,7 +7,7 @@ from engine.flow.node import Node, NodeContext, Outcome, Port, Sole
 
 
 class Respond(Node, frozen=True, tag="respond"):
-    """Add values to the `response` in the answer to the sender of the event.
+    """Add values to `response` in the answer to the sender of the event.
 
     A later value under the same name replaces the earlier one.
     """
@@ -15,7 +15,7 @@ class Respond(Node, frozen=True, tag="respond"):
     values: Annotated[
         dict[str, Any],
         Sole(),
-        Meta(description="What to answer, by name", examples=[{"banner": "Welcome back"}], min_length=1),
+        Meta(description="The values, by name", examples=[{"banner": "Welcome back"}], min_length=1),
     ]
 
     examples = (
@@ -28,5 +28,5 @@ greet:
     done = Port("The values are in the answer", main=True)
 
     def run(self, context: NodeContext) -> Outcome:
-        """Answer the values."""
+        """Add the values."""
         return self.done(effects=[Response(self.values)])

@@ -2,19 +2,19 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.effect import Stop as Stopping
+from engine.flow.effect import Stop as StopRun
 from engine.flow.node import End, Node, NodeContext, Outcome, Sole, Text
 
 
 class Stop(Node, frozen=True, tag="stop"):
-    """End the run here, as finished.
+    """End the run as finished.
 
-    What the run has done so far counts; what other branches still wait for is cancelled.
+    The changes of the run so far are kept; nodes of other branches that still wait for an answer are cancelled.
     """
 
-    reason: Annotated[
-        Text | None, Sole(), Meta(description="Why, for whoever reads the trace", examples=["A test order"])
-    ] = None
+    reason: Annotated[Text | None, Sole(), Meta(description="The reason, for the trace", examples=["A test order"])] = (
+        None
+    )
 
     examples = (
         """\
@@ -27,8 +27,8 @@ enough:
 """,
     )
 
-    done = End("The run has ended; nothing can follow")
+    done = End("The run has ended; no node can follow")
 
     def run(self, context: NodeContext) -> Outcome:
         """End the run."""
-        return self.done(effects=[Stopping()], reason=self.reason or "")
+        return self.done(effects=[StopRun()], reason=self.reason or "")

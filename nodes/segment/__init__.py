@@ -1,1 +1,1 @@
-"""Nodes that put the profile into segments that are kept by hand."""
+"""Nodes that add the profile to manual segments, or remove it from them."""

@@ -1,36 +1,18 @@
-from collections.abc import Iterable
-from typing import Annotated
-
-from msgspec import Meta
-
-from engine.flow.node import Fixed, Reference, Sole
-from engine.profile.operations import Operation, Remove
-from nodes.change import ProfileChange
+from engine.profile.operations import Remove
+from nodes.change import SegmentChange
 
 
-class SegmentRemove(ProfileChange, frozen=True, tag="segment.remove"):
-    """Take the profile out of segments.
+class SegmentRemove(SegmentChange, frozen=True, tag="segment.remove"):
+    """Remove the profile from segments.
 
-    Only segments with `manual: true` are changed by hand. Removing a profile that is no member is no failure.
+    This works for segments with `manual: true`; the members of all other segments follow from their condition. Removing
+    a profile that is not a member has no effect; it is not a failure.
     """
 
-    segments: Annotated[
-        str | tuple[str, ...],
-        Sole(),
-        Fixed(),
-        Reference("manual-segment"),
-        Meta(description="The segment, or a list of segments", examples=["vip"]),
-    ]
-
-    commutes = True
+    operation = Remove
     examples = (
         """\
 not_vip:
   segment.remove: vip
 """,
     )
-
-    def operations(self) -> Iterable[Operation]:
-        """One `remove` for each segment."""
-        segments = (self.segments,) if isinstance(self.segments, str) else self.segments
-        return [Remove(("segments",), name) for name in segments]

@@ -1,1 +1,1 @@
-"""Nodes that change the session or attach one."""
+"""Nodes that change the session, or attach one to the event."""

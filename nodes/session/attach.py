@@ -5,13 +5,14 @@ from msgspec import Meta
 from engine.flow.ask import Ask, Reply, SessionById, SessionReply, refusal
 from engine.flow.effect import AttachSession
 from engine.flow.node import Node, NodeContext, Outcome, Port, Sole, Text
-from nodes.key import placeholder
+from nodes.key import placeholder_reason
 
 
 class SessionAttach(Node, frozen=True, tag="session.attach"):
-    """Give an event that came without a session the session of that id.
+    """Attach the session with an id to an event that has no session.
 
-    The session is one of the event's source, and is created when there is none. An event that has a session keeps it.
+    The session belongs to the event's source, and is created when it does not exist. An event that has a session keeps
+    it.
     """
 
     id: Annotated[
@@ -25,22 +26,22 @@ visit:
 """,
     )
 
-    attached = Port("The event has that session", main=True)
+    attached = Port("The event has the session", main=True)
 
     def ask(self, context: NodeContext) -> Ask | Outcome:
         """Ask for the session, unless the event has one."""
-        wanted = self.id.strip()
-        if reason := placeholder(wanted, "id"):
+        id = self.id.strip()
+        if reason := placeholder_reason(id, "id"):
             return self.failed(reason=reason)
         if context.session is None:
-            return SessionById(wanted)
-        if context.session["id"] == wanted:
-            return self.attached({"id": wanted})
+            return SessionById(id)
+        if context.session["id"] == id:
+            return self.attached({"id": id})
         return self.failed(reason="the event has another session")
 
     def answer(self, context: NodeContext, reply: Reply) -> Outcome:
-        """Attach what was found, or a new one of that id."""
+        """Attach the session of the reply, which is a new one when none is stored."""
         if not isinstance(reply, SessionReply) or reply.session is None:
             return self.failed(reason=refusal(reply))
-        attached = AttachSession(reply.session, reply.version, reply.profile)
-        return self.attached({"id": reply.session["id"]}, [attached])
+        effect = AttachSession(reply.session, reply.version, reply.profile)
+        return self.attached({"id": reply.session["id"]}, [effect])

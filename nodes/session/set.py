@@ -14,7 +14,7 @@ class SessionSet(Node, frozen=True, tag="session.set"):
         dict[str, Any],
         Sole(),
         Keys("properties"),
-        Meta(description="New values by path", examples=[{"properties.campaign": "spring"}], min_length=1),
+        Meta(description="The new values, by path", examples=[{"properties.campaign": "spring"}], min_length=1),
     ]
 
     examples = (

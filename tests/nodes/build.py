@@ -1,4 +1,4 @@
-"""What the tests of nodes are built from: what a node sees, and stored profiles."""
+"""Builders for the tests of nodes: contexts of a node and stored profiles."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,18 +12,18 @@ NOW = 1_700_000_000_000
 ANN = "p-ann"
 
 
-def person(id: str = ANN, *also: str, **cells: Any) -> Profile:
-    """A stored profile; `also` are ids that were merged into it, `cells` its values (`traits__tier="gold"`)."""
-    own = {name.replace("__", "."): value for name, value in cells.items()}
-    parts = {id: Part(id=id, created=NOW, base=NOW, last=NOW, cells=own)}
-    parts |= {other: Part(id=other, created=NOW, base=NOW, last=NOW) for other in also}
+def stored_profile(id: str = ANN, *merged: str, **values: Any) -> Profile:
+    """A stored profile. `merged` are ids that were merged into it, `values` its values (`traits__tier="gold"`)."""
+    cells = {name.replace("__", "."): value for name, value in values.items()}
+    parts = {id: Part(id=id, created=NOW, base=NOW, last=NOW, cells=cells)}
+    parts |= {other: Part(id=other, created=NOW, base=NOW, last=NOW) for other in merged}
     return Profile(id=id, created=NOW, version=1, parts=parts)
 
 
-def seen(
+def node_context(
     profile: Profile | None = None, session: Mapping[str, Any] | None = None, event: Mapping[str, Any] | None = None
 ) -> NodeContext:
-    """What a node sees: an event of the source `shop`, with that profile and session."""
+    """The context of a node: an event of the source `shop`, with that profile and session."""
     return NodeContext(
         event=event or {"id": "e-1", "type": "order-paid", "properties": {}, "context": {}},
         session=session,

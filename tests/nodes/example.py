@@ -1,4 +1,4 @@
-"""The examples of node types: as YAML, as a flow of one node, and as the node that an event makes of them."""
+"""The examples of node types: as YAML, as a flow of one node, and as the node with its templates evaluated."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,9 +11,9 @@ from engine.flow.names import ProjectNames
 from engine.flow.node import Node, type_name
 from engine.flow.plan import Flow
 from nodes import builtin
-from tests.nodes.build import NOW, person, seen
+from tests.nodes.build import NOW, node_context, stored_profile
 
-# What the examples read and name; an example may use these names or give a default.
+# The properties that examples may read; for any other property an example needs a default.
 PROPERTIES = {
     "brand": "Mill & Co",
     "currency": "EUR",
@@ -50,25 +50,27 @@ def examples(types: Iterable[type[Node]]) -> list[Any]:
 
 
 def document(text: str) -> dict[str, Any]:
-    """The document of a flow that consists of the example."""
+    """The document of a flow with the example as its only node."""
     return {"flow": "example", "trigger": {"event": "order-paid"}, "nodes": yaml.safe_load(text)}
 
 
 def flow_of(text: str) -> Flow:
-    """The flow that consists of the example, which has no errors."""
+    """The flow with the example as its only node. Fails when the flow has errors."""
     flow, problems = compile_flow(document(text), NAMES, REGISTRY)
     assert flow is not None, problems
     return flow
 
 
 def node_of(text: str) -> Node:
-    """The node that the example is for one event, all its templates filled in."""
-    world = seen(person(traits__revenue=500, traits__name="Ann"), {"id": "s-1", "properties": {}}, EVENT)
+    """The node of the example, with its templates evaluated for one event."""
+    context = node_context(
+        stored_profile(traits__revenue=500, traits__name="Ann"), {"id": "s-1", "properties": {}}, EVENT
+    )
     scope = {
-        "event": world.event,
-        "session": world.session,
-        "profile": world.profile,
-        "source": world.source,
+        "event": context.event,
+        "session": context.session,
+        "profile": context.profile,
+        "source": context.source,
         "nodes": {},
         "now": NOW,
     }

@@ -1,4 +1,4 @@
-"""What is said about node types is made from them, so it cannot lag behind."""
+"""The documentation of node types is generated from their code, so it is never outdated."""
 
 import pytest
 from msgspec.structs import fields
@@ -14,12 +14,12 @@ from nodes.profile.increment import ProfileIncrement
 from nodes.segment.add import SegmentAdd
 
 
-def test_the_pages_say_what_the_code_says():
+def test_the_generated_pages_are_up_to_date():
     assert stale() == [], "run `python docs/generate.py`"
 
 
 @pytest.mark.parametrize("node", list(builtin()), ids=type_name)
-def test_a_type_is_shown_with_all_it_has(node):
+def test_a_section_has_every_field_port_and_example_of_the_type(node):
     text = documentation(node)
     assert text.startswith(f"## `{type_name(node)}`\n")
     assert all(f"| `{field.name}`" in text for field in fields(node))
@@ -43,5 +43,5 @@ def test_a_type_is_shown_with_all_it_has(node):
         pytest.param(ProfileIncrement, "map of number, by paths below `traits`, `pii`", id="paths"),
     ],
 )
-def test_a_value_is_described_in_words(node, row):
+def test_the_type_of_a_field_is_described_in_words(node, row):
     assert row in documentation(node)

@@ -1,4 +1,4 @@
-"""Every example of a node type can be pasted into a flow, and does what it says there."""
+"""Every example of a node type compiles and runs as part of a flow."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from engine.flow.machine import Machine
 from engine.flow.node import Node, type_name
 from engine.flow.run import Inputs
 from nodes import builtin
-from tests.nodes.build import NOW, person
+from tests.nodes.build import NOW, stored_profile
 from tests.nodes.example import EVENT, NAMES, PROPERTIES, REGISTRY, document, examples, flow_of
 
-each_example = pytest.mark.parametrize(("node", "text"), examples(builtin()))
+every_example = pytest.mark.parametrize(("node", "text"), examples(builtin()))
 
 
-@each_example
+@every_example
 def test_an_example_compiles_without_errors(node: type[Node], text: str):
     flow, problems = compile_flow(document(text), NAMES, REGISTRY)
     assert [problem for problem in problems if problem.severity == "error"] == []
@@ -23,14 +23,14 @@ def test_an_example_compiles_without_errors(node: type[Node], text: str):
     assert flow.nodes[0].node is node
 
 
-@each_example
+@every_example
 def test_an_example_runs_or_asks(node: type[Node], text: str):
     machine = Machine(flow_of(text), inputs())
-    asked = machine.advance()
-    assert asked or machine.outcome == ("failed" if type_name(node) == "fail" else "finished"), machine.reason
+    asks = machine.advance()
+    assert asks or machine.outcome == ("failed" if type_name(node) == "fail" else "finished"), machine.reason
 
 
 def inputs() -> Inputs:
     session: dict[str, Any] = {"id": PROPERTIES["session_id"], "created": NOW, "properties": {}, "context": {}}
     source = {"id": "shop", "kind": "public", "consent": False}
-    return Inputs(event=EVENT, session=session, source=source, profile=person(), now=NOW, acting_id="p-ann")
+    return Inputs(event=EVENT, session=session, source=source, profile=stored_profile(), now=NOW, acting_id="p-ann")

@@ -1,13 +1,13 @@
 import pytest
 
 from nodes.branch.if_ import If
-from tests.nodes.build import seen
+from tests.nodes.build import node_context
 
 
 @pytest.mark.parametrize(
     ("condition", "port"),
-    [pytest.param(True, "then", id="a condition that holds"), pytest.param(False, "else", id="one that does not")],
+    [pytest.param(True, "then", id="a true condition"), pytest.param(False, "else", id="a false condition")],
 )
 def test_the_condition_chooses_the_port(condition, port):
-    outcome = If(condition=condition).run(seen())
+    outcome = If(condition=condition).run(node_context())
     assert (outcome.port, outcome.out, outcome.effects) == (port, None, ())

@@ -3,7 +3,7 @@ import pytest
 
 from engine.flow.ask import CacheReply, HttpAsk, HttpReply, NoAnswer
 from nodes.lookup.http import LookupHttp
-from tests.nodes.build import seen
+from tests.nodes.build import node_context
 
 
 def lookup(**fields):
@@ -19,29 +19,35 @@ def lookup(**fields):
             HttpAsk("crm", "POST", "/scores", {"model": "basic"}, {"X-Id": "1"}, {"total": 5}),
             id="everything",
         ),
-        pytest.param(lookup(path="/c/a%2Fb"), HttpAsk("crm", path="/c/a%2Fb"), id="an encoded part stays as it is"),
-        pytest.param(lookup(path="/c/a b/ü"), HttpAsk("crm", path="/c/a%20b/%C3%BC"), id="literal text is made a path"),
         pytest.param(
-            lookup(query={"a": None, "b": [1, 2], "c": 0}), HttpAsk("crm", query={"b": [1, 2], "c": 0}), id="no nulls"
+            lookup(path="/c/a%2Fb"), HttpAsk("crm", path="/c/a%2Fb"), id="an encoded segment is not encoded twice"
+        ),
+        pytest.param(
+            lookup(path="/c/a b/ü"), HttpAsk("crm", path="/c/a%20b/%C3%BC"), id="literal text is percent-encoded"
+        ),
+        pytest.param(
+            lookup(query={"a": None, "b": [1, 2], "c": 0}),
+            HttpAsk("crm", query={"b": [1, 2], "c": 0}),
+            id="null parameters are omitted",
         ),
     ],
 )
 def test_it_asks_the_target(node, ask):
-    assert node.ask(seen()) == ask
+    assert node.ask(node_context()) == ask
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        pytest.param("", id="nothing"),
+        pytest.param("", id="empty"),
         pytest.param("customers", id="no slash first"),
         pytest.param("//evil.example/x", id="two slashes first"),
-        pytest.param("/customers/../admin", id="a step up"),
-        pytest.param("/customers/%2E%2E/admin", id="an encoded step up"),
-        pytest.param("/customers/%2e%2e", id="an encoded step up at the end"),
-        pytest.param("/customers/..%2Fadmin", id="a step up within a part"),
-        pytest.param("/customers/..%5Cadmin", id="a step up before an encoded backslash"),
-        pytest.param("/customers/.", id="a part that is a dot"),
+        pytest.param("/customers/../admin", id="a parent segment"),
+        pytest.param("/customers/%2E%2E/admin", id="an encoded parent segment"),
+        pytest.param("/customers/%2e%2e", id="an encoded parent segment at the end"),
+        pytest.param("/customers/..%2Fadmin", id="a parent segment and an encoded slash"),
+        pytest.param("/customers/..%5Cadmin", id="a parent segment and an encoded backslash"),
+        pytest.param("/customers/.", id="a dot segment"),
         pytest.param("/customers\\admin", id="a backslash"),
         pytest.param("/customers\r\nHost: x", id="a line break"),
         pytest.param("/customers/%0d%0aHost: x", id="an encoded line break"),
@@ -50,8 +56,8 @@ def test_it_asks_the_target(node, ask):
         pytest.param("/customers#top", id="a number sign"),
     ],
 )
-def test_a_path_that_could_lead_elsewhere_leaves_by_failed(path):
-    outcome = lookup(path=path).ask(seen())
+def test_an_unsafe_path_leaves_by_failed(path):
+    outcome = lookup(path=path).ask(node_context())
     assert outcome.port == "failed"
     assert "path" in outcome.reason
 
@@ -64,12 +70,12 @@ def test_a_path_that_could_lead_elsewhere_leaves_by_failed(path):
         pytest.param({"Content-Length": "5"}, id="the length"),
     ],
 )
-def test_a_header_that_is_not_the_authors_leaves_by_failed(headers):
-    assert lookup(headers=headers).ask(seen()).port == "failed"
+def test_an_unsafe_or_reserved_header_leaves_by_failed(headers):
+    assert lookup(headers=headers).ask(node_context()).port == "failed"
 
 
 @pytest.mark.parametrize("fields", [{"headers": {"a b": "x"}}, {"query": {"a": {}}}, {"method": "DELETE"}], ids=repr)
-def test_what_cannot_be_sent_is_refused_when_read(fields):
+def test_an_invalid_config_is_rejected(fields):
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"target": "crm", **fields}, LookupHttp)
 
@@ -80,13 +86,13 @@ def test_what_cannot_be_sent_is_refused_when_read(fields):
     + [(status, "failed") for status in (199, 300, 304, 400, 401, 403, 409, 429, 500, 503)],
 )
 def test_the_status_chooses_the_port(status, port):
-    outcome = lookup().answer(seen(), HttpReply(status, {"tier": "gold"}))
+    outcome = lookup().answer(node_context(), HttpReply(status, {"tier": "gold"}))
     assert (outcome.port, outcome.out) == (port, {"tier": "gold"} if port == "found" else None)
     assert (str(status) in outcome.reason) == (port != "found")
 
 
-def test_an_empty_answer_to_a_post_is_an_answer():
-    assert lookup(method="POST").answer(seen(), HttpReply(204)).port == "found"
+def test_an_empty_response_to_a_post_is_found():
+    assert lookup(method="POST").answer(node_context(), HttpReply(204)).port == "found"
 
 
 @pytest.mark.parametrize(
@@ -94,16 +100,16 @@ def test_an_empty_answer_to_a_post_is_an_answer():
     [
         pytest.param("customer", "found", {"tier": "gold", "note": None}, id="an object"),
         pytest.param("customer.tier", "found", "gold", id="a value"),
-        pytest.param("customer.note", "found", None, id="a null that is there"),
+        pytest.param("customer.note", "found", None, id="a null"),
         pytest.param("orders.1.id", "found", 8, id="a position"),
-        pytest.param("orders.2", "failed", None, id="a position that is not there"),
-        pytest.param("customer.name", "failed", None, id="a name that is not there"),
-        pytest.param("customer.tier.x", "failed", None, id="something below a value"),
+        pytest.param("orders.2", "failed", None, id="a missing position"),
+        pytest.param("customer.name", "failed", None, id="a missing name"),
+        pytest.param("customer.tier.x", "failed", None, id="a path below a value"),
     ],
 )
-def test_a_part_of_the_answer_is_taken(take, port, out):
+def test_take_selects_a_part_of_the_response(take, port, out):
     body = {"customer": {"tier": "gold", "note": None}, "orders": [{"id": 7}, {"id": 8}]}
-    outcome = lookup(take=take).answer(seen(), HttpReply(200, body))
+    outcome = lookup(take=take).answer(node_context(), HttpReply(200, body))
     assert (outcome.port, outcome.out) == (port, out)
     assert (take in outcome.reason) == (port == "failed")
 
@@ -112,9 +118,9 @@ def test_a_part_of_the_answer_is_taken(take, port, out):
     ("reply", "reason"),
     [
         pytest.param(NoAnswer("timeout", "no answer within 2000 ms"), "no answer within 2000 ms", id="no answer"),
-        pytest.param(CacheReply(False), "a reply of another kind: CacheReply", id="a reply to something else"),
+        pytest.param(CacheReply(False), "a reply of another kind: CacheReply", id="a reply of another type"),
     ],
 )
 def test_no_answer_leaves_by_failed(reply, reason):
-    outcome = lookup().answer(seen(), reply)
+    outcome = lookup().answer(node_context(), reply)
     assert (outcome.port, outcome.reason) == ("failed", reason)

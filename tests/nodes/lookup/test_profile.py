@@ -2,7 +2,7 @@ import pytest
 
 from engine.flow.ask import NoAnswer, ProfileById, ProfileByKey, ProfileReply
 from nodes.lookup.profile import LookupProfile
-from tests.nodes.build import person, seen
+from tests.nodes.build import node_context, stored_profile
 
 
 @pytest.mark.parametrize(
@@ -10,12 +10,12 @@ from tests.nodes.build import person, seen
     [
         pytest.param(LookupProfile(id=" p-1 "), ProfileById("p-1"), id="by id"),
         pytest.param(
-            LookupProfile(key={"pii.email": " Bo@X.de"}), ProfileByKey("pii.email", "bo@x.de"), id="by key, in one form"
+            LookupProfile(key={"pii.email": " Bo@X.de"}), ProfileByKey("pii.email", "bo@x.de"), id="by key, normalized"
         ),
     ],
 )
 def test_it_asks_for_the_profile(node, ask):
-    assert node.ask(seen(person())) == ask
+    assert node.ask(node_context(stored_profile())) == ask
 
 
 @pytest.mark.parametrize(
@@ -27,14 +27,14 @@ def test_it_asks_for_the_profile(node, ask):
         pytest.param(LookupProfile(key={"pii.email": "undefined"}), id="a placeholder as key"),
     ],
 )
-def test_nobody_can_be_meant(node):
-    outcome = node.ask(seen())
+def test_a_config_that_identifies_no_profile_leaves_by_failed(node):
+    outcome = node.ask(node_context())
     assert outcome.port == "failed"
     assert outcome.reason
 
 
-def test_the_profile_is_given_as_flows_see_it():
-    outcome = LookupProfile(id="p-bo").answer(seen(), ProfileReply(person("p-bo", traits__tier="gold")))
+def test_the_output_is_the_view_of_the_profile():
+    outcome = LookupProfile(id="p-bo").answer(node_context(), ProfileReply(stored_profile("p-bo", traits__tier="gold")))
     assert outcome.port == "found"
     assert (outcome.out["id"], outcome.out["traits"], outcome.effects) == ("p-bo", {"tier": "gold"}, ())
 
@@ -42,11 +42,11 @@ def test_the_profile_is_given_as_flows_see_it():
 @pytest.mark.parametrize(
     ("reply", "port"),
     [
-        pytest.param(ProfileReply(None), "missing", id="nobody has it"),
+        pytest.param(ProfileReply(None), "missing", id="there is no such profile"),
         pytest.param(NoAnswer("timeout", "the store is busy"), "failed", id="the store does not answer"),
     ],
 )
-def test_no_profile(reply, port):
-    outcome = LookupProfile(id="p-1").answer(seen(), reply)
+def test_a_reply_without_a_profile_leaves_by_missing_or_failed(reply, port):
+    outcome = LookupProfile(id="p-1").answer(node_context(), reply)
     assert outcome.port == port
     assert outcome.reason

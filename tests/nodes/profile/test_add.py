@@ -3,7 +3,7 @@ import pytest
 
 from engine.profile.operations import Add
 from nodes.profile.add import ProfileAdd
-from tests.nodes.build import person, seen
+from tests.nodes.build import node_context, stored_profile
 
 TAGS = ("traits", "tags")
 
@@ -13,22 +13,22 @@ TAGS = ("traits", "tags")
     [
         pytest.param({"traits.tags": "new"}, [Add(TAGS, "new")], id="one member"),
         pytest.param({"traits.tags": ["b", 2, True]}, [Add(TAGS, "b"), Add(TAGS, 2), Add(TAGS, True)], id="a list"),
-        pytest.param({"traits.tags": []}, [], id="no member at all"),
+        pytest.param({"traits.tags": []}, [], id="an empty list"),
         pytest.param(
             {"traits.tags": "a", "pii.cities": ["Ulm"]}, [Add(TAGS, "a"), Add(("pii", "cities"), "Ulm")], id="two sets"
         ),
     ],
 )
 def test_each_member_is_added(members, operations):
-    outcome = ProfileAdd(members=members).run(seen(person()))
+    outcome = ProfileAdd(members=members).run(node_context(stored_profile()))
     assert (outcome.port, list(outcome.effects)) == ("done", operations)
 
 
 @pytest.mark.parametrize("member", [None, {}, [["a"]], [None]], ids=repr)
-def test_only_texts_numbers_and_truths_are_members(member):
+def test_only_texts_numbers_and_booleans_are_members(member):
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"members": {"traits.tags": member}}, ProfileAdd)
 
 
-def test_a_run_without_a_profile_leaves_by_failed():
-    assert ProfileAdd(members={"traits.tags": "new"}).run(seen()).reason == "no profile"
+def test_without_a_profile_it_leaves_by_failed():
+    assert ProfileAdd(members={"traits.tags": "new"}).run(node_context()).reason == "no profile"

@@ -6,52 +6,52 @@ from engine.flow.effect import Merge
 from engine.profile.document import Link
 from engine.profile.merge import link_id
 from nodes.profile.alias import ProfileAlias
-from tests.nodes.build import ANN, person, seen
+from tests.nodes.build import ANN, node_context, stored_profile
 
-BO = person("p-bo", "p-bo-1")
+BO = stored_profile("p-bo", "p-bo-1")
 
 
 def test_it_asks_for_the_profile_with_the_id():
-    assert ProfileAlias(id=" p-bo ").ask(seen(person())) == ProfileById("p-bo")
+    assert ProfileAlias(id=" p-bo ").ask(node_context(stored_profile())) == ProfileById("p-bo")
 
 
 @pytest.mark.parametrize("id", ["", "null", "anonymous", "x" * 201], ids=ascii)
-def test_a_placeholder_never_joins(id):
-    assert ProfileAlias(id=id).ask(seen(person())).port == "failed"
+def test_a_placeholder_leaves_by_failed(id):
+    assert ProfileAlias(id=id).ask(node_context(stored_profile())).port == "failed"
 
 
-def test_a_run_without_a_profile_leaves_by_failed():
-    assert ProfileAlias(id="p-bo").ask(seen()).reason == "no profile"
+def test_without_a_profile_it_leaves_by_failed():
+    assert ProfileAlias(id="p-bo").ask(node_context()).reason == "no profile"
 
 
-def test_the_two_are_joined():
-    outcome = ProfileAlias(id="p-bo-1").answer(seen(person()), ProfileReply(BO, "p-bo-1"))
+def test_the_two_profiles_are_joined():
+    outcome = ProfileAlias(id="p-bo-1").answer(node_context(stored_profile()), ProfileReply(BO, "p-bo-1"))
     assert (outcome.port, outcome.out) == ("merged", {"id": "p-bo"})
     assert outcome.effects == (Merge(BO, left=ANN, right="p-bo-1", cause="alias"),)
 
 
-def test_an_alias_of_oneself_changes_nothing():
-    outcome = ProfileAlias(id=ANN).answer(seen(person()), ProfileReply(person(), ANN))
+def test_an_alias_of_the_own_id_changes_nothing():
+    outcome = ProfileAlias(id=ANN).answer(node_context(stored_profile()), ProfileReply(stored_profile(), ANN))
     assert (outcome.port, outcome.effects) == ("unchanged", ())
 
 
-def test_two_that_are_one_for_another_reason_are_noted_as_joined_for_this_one_too():
-    both = person(ANN, "p-bo")
-    outcome = ProfileAlias(id="p-bo").answer(seen(both), ProfileReply(both, "p-bo"))
+def test_profiles_joined_for_another_cause_get_a_link_for_the_alias_too():
+    both = stored_profile(ANN, "p-bo")
+    outcome = ProfileAlias(id="p-bo").answer(node_context(both), ProfileReply(both, "p-bo"))
     assert (outcome.port, len(outcome.effects)) == ("unchanged", 1)
 
 
-def test_what_was_set_apart_stays_apart():
-    step = Link(link_id(ANN, "p-bo", "alias"), ANN, "p-bo", "alias", undone=True)
-    own = replace(person(), links={step.id: step})
-    outcome = ProfileAlias(id="p-bo").answer(seen(own), ProfileReply(BO, "p-bo"))
+def test_profiles_that_an_unmerge_separated_stay_separate():
+    link = Link(link_id(ANN, "p-bo", "alias"), ANN, "p-bo", "alias", undone=True)
+    own = replace(stored_profile(), links={link.id: link})
+    outcome = ProfileAlias(id="p-bo").answer(node_context(own), ProfileReply(BO, "p-bo"))
     assert (outcome.port, outcome.effects) == ("unchanged", ())
-    assert "set apart" in outcome.reason
+    assert "stay separate" in outcome.reason
 
 
-def test_an_id_that_nobody_has_is_missing():
-    assert ProfileAlias(id="p-bo").answer(seen(person()), ProfileReply(None)).port == "missing"
+def test_an_unknown_id_leaves_by_missing():
+    assert ProfileAlias(id="p-bo").answer(node_context(stored_profile()), ProfileReply(None)).port == "missing"
 
 
 def test_no_answer_leaves_by_failed():
-    assert ProfileAlias(id="p-bo").answer(seen(person()), NoAnswer("timeout", "busy")).reason == "busy"
+    assert ProfileAlias(id="p-bo").answer(node_context(stored_profile()), NoAnswer("timeout", "busy")).reason == "busy"

@@ -2,7 +2,7 @@ import pytest
 
 from engine.profile.operations import Append
 from nodes.profile.append import ProfileAppend
-from tests.nodes.build import person, seen
+from tests.nodes.build import node_context, stored_profile
 
 
 @pytest.mark.parametrize(
@@ -18,10 +18,10 @@ from tests.nodes.build import person, seen
         ),
     ],
 )
-def test_each_value_becomes_the_last_element(values, operations):
-    outcome = ProfileAppend(values=values).run(seen(person()))
+def test_each_value_is_appended(values, operations):
+    outcome = ProfileAppend(values=values).run(node_context(stored_profile()))
     assert (outcome.port, list(outcome.effects)) == ("done", operations)
 
 
-def test_a_run_without_a_profile_leaves_by_failed():
-    assert ProfileAppend(values={"traits.log": 1}).run(seen()).reason == "no profile"
+def test_without_a_profile_it_leaves_by_failed():
+    assert ProfileAppend(values={"traits.log": 1}).run(node_context()).reason == "no profile"

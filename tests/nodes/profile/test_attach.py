@@ -5,10 +5,10 @@ from engine.flow.effect import Attach, ClaimKey
 from engine.profile.document import new_profile
 from engine.profile.operations import Set
 from nodes.profile.attach import ProfileAttach
-from tests.nodes.build import ANN, NOW, person, seen
+from tests.nodes.build import ANN, NOW, node_context, stored_profile
 
-MADE = new_profile("p-new", NOW)
-NOBODY = ProfileReply(None)
+CREATED = new_profile("p-new", NOW)
+NO_PROFILE = ProfileReply(None)
 
 
 @pytest.mark.parametrize(
@@ -16,11 +16,11 @@ NOBODY = ProfileReply(None)
     [
         pytest.param(ProfileAttach(id=" p-1"), ProfileById("p-1"), id="by id"),
         pytest.param(ProfileAttach(key={"pii.email": "Bo@X.de"}), ProfileByKey("pii.email", "bo@x.de"), id="by key"),
-        pytest.param(ProfileAttach(id="p-1", create=True), ProfileById("p-1"), id="by id, to be made if it is missing"),
+        pytest.param(ProfileAttach(id="p-1", create=True), ProfileById("p-1"), id="by id, with create"),
     ],
 )
 def test_it_asks_for_the_profile(node, ask):
-    assert node.ask(seen()) == ask
+    assert node.ask(node_context()) == ask
 
 
 @pytest.mark.parametrize(
@@ -29,13 +29,11 @@ def test_it_asks_for_the_profile(node, ask):
         pytest.param(ProfileAttach(), id="neither id nor key"),
         pytest.param(ProfileAttach(id="p-1", key={"pii.email": "bo@x.de"}), id="both"),
         pytest.param(ProfileAttach(id="undefined"), id="a placeholder as id"),
-        pytest.param(
-            ProfileAttach(key={"pii.email": "null"}, create=True), id="a placeholder as key, though to be made"
-        ),
+        pytest.param(ProfileAttach(key={"pii.email": "null"}, create=True), id="a placeholder as key, with create"),
     ],
 )
-def test_nobody_can_be_meant(node):
-    outcome = node.ask(seen())
+def test_a_config_that_identifies_no_profile_leaves_by_failed(node):
+    outcome = node.ask(node_context())
     assert (outcome.port, outcome.effects) == ("failed", ())
     assert outcome.reason
 
@@ -43,58 +41,77 @@ def test_nobody_can_be_meant(node):
 @pytest.mark.parametrize(
     ("node", "own", "reply", "port", "effects"),
     [
-        pytest.param(ProfileAttach(id=ANN), None, ProfileReply(person()), "attached", (Attach(person()),), id="found"),
-        pytest.param(ProfileAttach(id="p-1"), None, NOBODY, "missing", (), id="not found"),
-        pytest.param(ProfileAttach(id="p-1", create=True), None, NOBODY, "attached", (Attach(MADE),), id="made"),
+        pytest.param(
+            ProfileAttach(id=ANN),
+            None,
+            ProfileReply(stored_profile()),
+            "attached",
+            (Attach(stored_profile()),),
+            id="found",
+        ),
+        pytest.param(ProfileAttach(id="p-1"), None, NO_PROFILE, "missing", (), id="not found"),
+        pytest.param(
+            ProfileAttach(id="p-1", create=True), None, NO_PROFILE, "attached", (Attach(CREATED),), id="created"
+        ),
         pytest.param(
             ProfileAttach(key={"pii.email": "Bo@X.de"}, create=True),
             None,
-            NOBODY,
+            NO_PROFILE,
             "attached",
-            (Attach(MADE), ClaimKey("pii.email", "bo@x.de"), Set(("pii", "email"), "bo@x.de")),
-            id="made, with the key",
+            (Attach(CREATED), ClaimKey("pii.email", "bo@x.de"), Set(("pii", "email"), "bo@x.de")),
+            id="created with the key",
         ),
         pytest.param(
-            ProfileAttach(id=ANN), person(), ProfileReply(person()), "attached", (), id="the event has it already"
+            ProfileAttach(id=ANN),
+            stored_profile(),
+            ProfileReply(stored_profile()),
+            "attached",
+            (),
+            id="the event has this profile already",
         ),
         pytest.param(
             ProfileAttach(id="p-old"),
-            person(ANN, "p-old"),
-            ProfileReply(person(ANN, "p-old")),
+            stored_profile(ANN, "p-old"),
+            ProfileReply(stored_profile(ANN, "p-old")),
             "attached",
             (),
-            id="the event has it under another id",
+            id="the event has this profile under another id",
         ),
         pytest.param(
-            ProfileAttach(id="p-bo"), person(), ProfileReply(person("p-bo")), "failed", (), id="it has another one"
+            ProfileAttach(id="p-bo"),
+            stored_profile(),
+            ProfileReply(stored_profile("p-bo")),
+            "failed",
+            (),
+            id="the event has another profile",
         ),
         pytest.param(
             ProfileAttach(id="p-bo", create=True),
-            person(),
-            NOBODY,
+            stored_profile(),
+            NO_PROFILE,
             "failed",
             (),
-            id="it has one, and needs no new one",
+            id="the event has a profile, so none is created",
         ),
         pytest.param(
             ProfileAttach(id="p-1"), None, NoAnswer("timeout", "the store is busy"), "failed", (), id="no answer"
         ),
     ],
 )
-def test_the_reply_decides(node, own, reply, port, effects):
-    outcome = node.answer(seen(own), reply)
+def test_the_reply_chooses_the_port_and_the_effects(node, own, reply, port, effects):
+    outcome = node.answer(node_context(own), reply)
     assert (outcome.port, outcome.effects) == (port, effects)
     assert bool(outcome.reason) == (port != "attached")
 
 
-def test_create_alone_makes_a_profile_without_asking():
-    outcome = ProfileAttach(create=True).ask(seen())
+def test_create_alone_creates_a_profile_without_asking():
+    outcome = ProfileAttach(create=True).ask(node_context())
     assert (outcome.port, outcome.effects, outcome.out) == (
         "attached",
-        (Attach(MADE),),
+        (Attach(CREATED),),
         {"id": "p-new", "created": True},
     )
 
 
-def test_create_alone_makes_none_for_an_event_that_has_one():
-    assert ProfileAttach(create=True).ask(seen(person())).port == "failed"
+def test_create_alone_fails_for_an_event_that_has_a_profile():
+    assert ProfileAttach(create=True).ask(node_context(stored_profile())).port == "failed"

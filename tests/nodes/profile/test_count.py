@@ -3,31 +3,31 @@ import pytest
 from engine.language.expression import compile_condition
 from engine.profile.operations import Count
 from nodes.profile.count import ProfileCount
-from tests.nodes.build import NOW, person, seen
+from tests.nodes.build import NOW, node_context, stored_profile
 
 
 @pytest.mark.parametrize(("counters", "counts"), [
-    pytest.param("orders", [Count("orders", 1, NOW)], id="one"),
-    pytest.param(("orders", "visits"), [Count("orders", 1, NOW), Count("visits", 1, NOW)], id="several"),
+    pytest.param("orders", [Count("orders", 1, NOW)], id="one counter"),
+    pytest.param(("orders", "visits"), [Count("orders", 1, NOW), Count("visits", 1, NOW)], id="several counters"),
     pytest.param({"orders": 1, "revenue": 49.9}, [Count("orders", 1, NOW), Count("revenue", 49.9, NOW)], id="amounts"),
-    pytest.param({"returns": -1}, [Count("returns", -1, NOW)], id="down"),
-    pytest.param({"orders": 0}, [Count("orders", 0, NOW)], id="nothing"),
+    pytest.param({"returns": -1}, [Count("returns", -1, NOW)], id="a negative amount"),
+    pytest.param({"orders": 0}, [Count("orders", 0, NOW)], id="zero"),
 ])  # fmt: skip
 def test_it_counts_at_the_time_of_the_event(counters, counts):
-    outcome = ProfileCount(counters=counters).run(seen(person()))
+    outcome = ProfileCount(counters=counters).run(node_context(stored_profile()))
     assert (outcome.port, list(outcome.effects)) == ("done", counts)
 
 
-@pytest.mark.parametrize("by", [float("nan"), float("inf")])
-def test_what_is_no_number_to_count_leaves_by_failed(by):
-    outcome = ProfileCount(counters={"orders": by}).run(seen(person()))
+@pytest.mark.parametrize("amount", [float("nan"), float("inf")])
+def test_an_amount_that_is_not_finite_leaves_by_failed(amount):
+    outcome = ProfileCount(counters={"orders": amount}).run(node_context(stored_profile()))
     assert (outcome.port, outcome.effects) == ("failed", ())
     assert "orders" in outcome.reason
 
 
-def test_without_a_profile_nothing_is_counted():
-    assert ProfileCount(counters="orders").run(seen()).port == "failed"
+def test_without_a_profile_it_leaves_by_failed():
+    assert ProfileCount(counters="orders").run(node_context()).port == "failed"
 
 
-def test_a_condition_asks_for_what_was_counted():
+def test_a_condition_can_read_a_counter():
     assert compile_condition("counted('orders', '1d') == 0").test({"profile": {"counters": {}}, "now": NOW})

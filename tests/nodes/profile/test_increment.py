@@ -5,7 +5,7 @@ import pytest
 
 from engine.profile.operations import Increment
 from nodes.profile.increment import ProfileIncrement
-from tests.nodes.build import person, seen
+from tests.nodes.build import node_context, stored_profile
 
 
 @pytest.mark.parametrize(
@@ -16,32 +16,34 @@ from tests.nodes.build import person, seen
         pytest.param(
             {"traits.visits": 1, "pii.age": 2},
             [Increment(("traits", "visits"), 1), Increment(("pii", "age"), 2)],
-            id="several, in order of writing",
+            id="several in the order of the file",
         ),
     ],
 )
 def test_each_amount_is_added(amounts, operations):
-    outcome = ProfileIncrement(amounts=amounts).run(seen(person()))
+    outcome = ProfileIncrement(amounts=amounts).run(node_context(stored_profile()))
     assert (outcome.port, list(outcome.effects)) == ("done", operations)
 
 
-def test_a_whole_number_stays_one():
-    (operation,) = ProfileIncrement(amounts={"traits.visits": 1}).run(seen(person())).effects
+def test_a_whole_number_stays_an_integer():
+    (operation,) = ProfileIncrement(amounts={"traits.visits": 1}).run(node_context(stored_profile())).effects
     assert type(operation.by) is int
 
 
 @pytest.mark.parametrize("amount", [inf, -inf, nan])
-def test_what_is_no_finite_number_leaves_by_failed(amount):
-    outcome = ProfileIncrement(amounts={"traits.visits": 1, "traits.revenue": amount}).run(seen(person()))
+def test_an_amount_that_is_not_finite_leaves_by_failed(amount):
+    outcome = ProfileIncrement(amounts={"traits.visits": 1, "traits.revenue": amount}).run(
+        node_context(stored_profile())
+    )
     assert (outcome.port, outcome.effects) == ("failed", ())
     assert "`traits.revenue`" in outcome.reason
 
 
 @pytest.mark.parametrize("amount", [True, "4", None, [1], {}], ids=repr)
-def test_only_numbers_are_taken(amount):
+def test_only_numbers_are_amounts(amount):
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"amounts": {"traits.visits": amount}}, ProfileIncrement)
 
 
-def test_a_run_without_a_profile_leaves_by_failed():
-    assert ProfileIncrement(amounts={"traits.visits": 1}).run(seen()).reason == "no profile"
+def test_without_a_profile_it_leaves_by_failed():
+    assert ProfileIncrement(amounts={"traits.visits": 1}).run(node_context()).reason == "no profile"

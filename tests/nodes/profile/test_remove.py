@@ -3,7 +3,7 @@ import pytest
 
 from engine.profile.operations import Remove
 from nodes.profile.remove import ProfileRemove
-from tests.nodes.build import person, seen
+from tests.nodes.build import node_context, stored_profile
 
 TAGS = ("traits", "tags")
 
@@ -15,7 +15,7 @@ TAGS = ("traits", "tags")
         pytest.param(
             {"traits.tags": ["b", 2, True]}, [Remove(TAGS, "b"), Remove(TAGS, 2), Remove(TAGS, True)], id="a list"
         ),
-        pytest.param({"traits.tags": []}, [], id="no member at all"),
+        pytest.param({"traits.tags": []}, [], id="an empty list"),
         pytest.param(
             {"traits.tags": "a", "pii.cities": ["Ulm"]},
             [Remove(TAGS, "a"), Remove(("pii", "cities"), "Ulm")],
@@ -24,15 +24,15 @@ TAGS = ("traits", "tags")
     ],
 )
 def test_each_member_is_removed(members, operations):
-    outcome = ProfileRemove(members=members).run(seen(person()))
+    outcome = ProfileRemove(members=members).run(node_context(stored_profile()))
     assert (outcome.port, list(outcome.effects)) == ("done", operations)
 
 
 @pytest.mark.parametrize("member", [None, {}, [["a"]], [None]], ids=repr)
-def test_only_texts_numbers_and_truths_are_members(member):
+def test_only_texts_numbers_and_booleans_are_members(member):
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"members": {"traits.tags": member}}, ProfileRemove)
 
 
-def test_a_run_without_a_profile_leaves_by_failed():
-    assert ProfileRemove(members={"traits.tags": "new"}).run(seen()).reason == "no profile"
+def test_without_a_profile_it_leaves_by_failed():
+    assert ProfileRemove(members={"traits.tags": "new"}).run(node_context()).reason == "no profile"

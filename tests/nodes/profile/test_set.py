@@ -2,7 +2,7 @@ import pytest
 
 from engine.profile.operations import Set
 from nodes.profile.set import ProfileSet
-from tests.nodes.build import person, seen
+from tests.nodes.build import node_context, stored_profile
 
 
 @pytest.mark.parametrize(
@@ -12,7 +12,7 @@ from tests.nodes.build import person, seen
         pytest.param(
             {"pii.email": "a@x.de", "consents.news": True},
             [Set(("pii", "email"), "a@x.de"), Set(("consents", "news"), True)],
-            id="several values, in order of writing",
+            id="several values in the order of the file",
         ),
         pytest.param({"traits.cart": {"n": [1]}}, [Set(("traits", "cart"), {"n": [1]})], id="an object as a whole"),
         pytest.param({"traits.tier": None}, [Set(("traits", "tier"), None)], id="null"),
@@ -20,10 +20,10 @@ from tests.nodes.build import person, seen
     ],
 )
 def test_each_path_is_set(values, operations):
-    outcome = ProfileSet(values=values).run(seen(person()))
+    outcome = ProfileSet(values=values).run(node_context(stored_profile()))
     assert (outcome.port, list(outcome.effects)) == ("done", operations)
 
 
-def test_a_run_without_a_profile_leaves_by_failed():
-    outcome = ProfileSet(values={"traits.tier": "gold"}).run(seen())
+def test_without_a_profile_it_leaves_by_failed():
+    outcome = ProfileSet(values={"traits.tier": "gold"}).run(node_context())
     assert (outcome.port, outcome.reason, outcome.effects) == ("failed", "no profile", ())

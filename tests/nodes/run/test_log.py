@@ -1,20 +1,20 @@
 import msgspec
 import pytest
 
-from engine.flow.effect import Log as Line
+from engine.flow.effect import Log as LogLine
 from nodes.run.log import Log
-from tests.nodes.build import seen
+from tests.nodes.build import node_context
 
 
 @pytest.mark.parametrize(
     ("node", "line"),
     [
-        pytest.param(Log(message="An order"), Line("info", "An order"), id="info when nothing is said"),
-        pytest.param(Log(message="Odd", level="warning"), Line("warning", "Odd"), id="at the level that is given"),
+        pytest.param(Log(message="An order"), LogLine("info", "An order"), id="info by default"),
+        pytest.param(Log(message="Odd", level="warning"), LogLine("warning", "Odd"), id="with a level"),
     ],
 )
 def test_a_line_is_written(node, line):
-    outcome = node.run(seen())
+    outcome = node.run(node_context())
     assert (outcome.port, outcome.effects) == ("done", (line,))
 
 

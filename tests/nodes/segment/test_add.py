@@ -2,7 +2,7 @@ import pytest
 
 from engine.profile.operations import Add
 from nodes.segment.add import SegmentAdd
-from tests.nodes.build import person, seen
+from tests.nodes.build import node_context, stored_profile
 
 SEGMENTS = ("segments",)
 
@@ -14,10 +14,10 @@ SEGMENTS = ("segments",)
         pytest.param(("vip", "news"), [Add(SEGMENTS, "vip"), Add(SEGMENTS, "news")], id="a list"),
     ],
 )
-def test_the_profile_is_added(segments, operations):
-    outcome = SegmentAdd(segments=segments).run(seen(person()))
+def test_the_profile_is_added_to_each_segment(segments, operations):
+    outcome = SegmentAdd(segments=segments).run(node_context(stored_profile()))
     assert (outcome.port, list(outcome.effects)) == ("done", operations)
 
 
-def test_a_run_without_a_profile_leaves_by_failed():
-    assert SegmentAdd(segments="vip").run(seen()).reason == "no profile"
+def test_without_a_profile_it_leaves_by_failed():
+    assert SegmentAdd(segments="vip").run(node_context()).reason == "no profile"
