@@ -1,4 +1,4 @@
-"""What the tests of flows are built from: flows written as YAML, events, profiles, replies, and runs to their end."""
+"""Builders for the tests of flows: flows written as YAML, inputs, profiles, replies, and complete runs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
@@ -35,7 +35,7 @@ Answers = Mapping[str, Reply | Sequence[Reply]]
 
 
 def document(text: str) -> Any:
-    """The document that `text` spells; when it is not a whole flow, it is the nodes of one."""
+    """The document of `text`. A text without the keys of a flow is a map of nodes, and gets a name and a trigger."""
     loaded = yaml.safe_load(text)
     if isinstance(loaded, dict) and not {"flow", "nodes", "trigger"} & set(loaded):
         return {"flow": "tested", "trigger": {"event": "paid"}, "nodes": loaded}
@@ -43,42 +43,42 @@ def document(text: str) -> Any:
 
 
 def compiled(text: str | dict[str, Any], types: Iterable[type[Node]] = ()) -> tuple[Flow | None, list[Problem]]:
-    """What the compiler makes of a flow, with the built-in node types and `types`."""
+    """The flow (None with errors) and its problems, compiled with the built-in node types and `types`."""
     registry = Registry([*BUILTIN, *types]) if types else BUILTIN
     return compile_flow(document(text) if isinstance(text, str) else text, NAMES, registry)
 
 
 def flow(text: str | dict[str, Any], types: Iterable[type[Node]] = ()) -> Flow:
-    """The flow that `text` spells; it has no errors."""
+    """The flow of `text`. Fails when it has errors."""
     flow, problems = compiled(text, types)
     assert flow is not None, problems
     return flow
 
 
-def found(text: str | dict[str, Any], types: Iterable[type[Node]] = ()) -> list[tuple[str, str]]:
-    """The codes of all problems of a flow, each with its key path, dotted."""
+def problems_of(text: str | dict[str, Any], types: Iterable[type[Node]] = ()) -> list[tuple[str, str]]:
+    """The code and the dotted key path of each problem of a flow."""
     return [(problem.code, ".".join(map(str, problem.path))) for problem in compiled(text, types)[1]]
 
 
-def warned(text: str | dict[str, Any], types: Iterable[type[Node]] = ()) -> list[str]:
-    """The codes of a flow's warnings; it has no errors."""
+def warnings_of(text: str | dict[str, Any], types: Iterable[type[Node]] = ()) -> list[str]:
+    """The codes of the warnings of a flow. Fails when it has errors."""
     flow, problems = compiled(text, types)
     assert flow is not None, problems
     return [problem.code for problem in problems]
 
 
-def person(id: str = "p-ann", values: Mapping[str, Any] | None = None, created: int = NOW - 1_000) -> Profile:
+def stored_profile(id: str = "p-ann", values: Mapping[str, Any] | None = None, created: int = NOW - 1_000) -> Profile:
     """A stored profile with `values` by dotted path."""
     operations = [Set(tuple(path.split(".")), value) for path, value in (values or {}).items()]
     return apply_operations(new_profile(id, created), id, operations, created)[0]
 
 
 def inputs(properties: Mapping[str, Any] | None = None, profile: Profile | None = None, **more: Any) -> Inputs:
-    """What a run starts from: an event `paid` of the source `shop`."""
+    """The inputs of a run: an event `paid` of the source `shop`. `more` are further fields of `Inputs`."""
     event = {"id": "e-1", "type": "paid", "properties": dict(properties or {}), "context": {}}
     source = {"id": "shop", "kind": "public", "consent": False}
-    given: dict[str, Any] = {"session": None, "seed": "new-", "acting_id": profile.id if profile else None, **more}
-    return Inputs(event=event, source=source, profile=profile, now=NOW, **given)
+    others: dict[str, Any] = {"session": None, "seed": "new-", "acting_id": profile.id if profile else None, **more}
+    return Inputs(event=event, source=source, profile=profile, now=NOW, **others)
 
 
 def run(
@@ -89,42 +89,42 @@ def run(
     answers: Answers | None = None,
     **more: Any,
 ) -> Machine:
-    """A run driven to its end. `answers` are by node id, in the order of its asks; else nobody answers."""
-    machine = Machine(flow, inputs(properties, profile, **more), trace=Trace(ticking()))
+    """A run, driven to its end. `answers` are by node id, in the order of its asks; other asks get no answer."""
+    machine = Machine(flow, inputs(properties, profile, **more), trace=Trace(step_clock()))
     return drive(machine, answers)
 
 
 def drive(machine: Machine, answers: Answers | None = None) -> Machine:
-    """Answer what the machine asks until it is over, one ask at a time."""
-    left = {id: [given] if not isinstance(given, Sequence) else list(given) for id, given in (answers or {}).items()}
-    asked = machine.advance() or machine.outstanding()
-    while asked:
-        first, *others = asked
+    """Answer the asks of a machine until it is over, one at a time."""
+    left = {id: list(a) if isinstance(a, Sequence) else [a] for id, a in (answers or {}).items()}
+    asks = machine.advance() or machine.outstanding()
+    while asks:
+        first, *others = asks
         replies = left.get(first.id)
-        machine.reply(first.node, replies.pop(0) if replies else silence())
-        asked = [*others, *machine.advance()] if not machine.over else []
+        machine.reply(first.node, replies.pop(0) if replies else no_answer())
+        asks = [*others, *machine.advance()] if not machine.over else []
     assert machine.over
     return machine
 
 
 def answer(body: Any = None, status: int = 200, took_ms: int = 10) -> HttpReply:
-    """A target's answer."""
+    """A response of a target."""
     return HttpReply(status, body, "https://crm.example/", took_ms)
 
 
-def silence(took_ms: int = 10, *, retriable: bool = True) -> NoAnswer:
-    """That nobody answered."""
+def no_answer(took_ms: int = 10, *, retriable: bool = True) -> NoAnswer:
+    """A reply that says that there is no answer."""
     return NoAnswer("timeout", "it took too long", retriable, took_ms=took_ms)
 
 
 def http(asked: IssuedAsk) -> HttpAsk:
-    """The request that was asked for."""
+    """The ask, which is an HTTP request."""
     assert isinstance(asked.ask, HttpAsk)
     return asked.ask
 
 
-def ticking() -> Any:
-    """A clock that goes on by a microsecond at each look."""
+def step_clock() -> Any:
+    """A clock that advances by a microsecond at each call."""
     ticks = count()
     return lambda: next(ticks) / 1e6
 
@@ -139,8 +139,8 @@ def out(machine: Machine, id: str) -> Any:
     return machine.settled[machine.flow.indexes[id]].out
 
 
-def why(machine: Machine, id: str) -> str:
-    """The reason for which a node left as it did."""
+def reason_of(machine: Machine, id: str) -> str:
+    """The reason of a node's outcome."""
     return machine.settled[machine.flow.indexes[id]].reason
 
 
@@ -149,13 +149,13 @@ def traits(machine: Machine) -> Any:
     return machine.final_state().scope["profile"]["traits"]
 
 
-def traced(machine: Machine) -> dict[str, Any]:
+def trace_of(machine: Machine) -> dict[str, Any]:
     """The run's trace as a document."""
     assert machine.trace is not None
     return render(machine.trace, machine)
 
 
 def step_of(machine: Machine, id: str) -> dict[str, Any]:
-    """One node's step in the trace."""
-    step: dict[str, Any] = next(step for step in traced(machine)["steps"] if step["node"] == id)
+    """The step of one node in the trace."""
+    step: dict[str, Any] = next(step for step in trace_of(machine)["steps"] if step["node"] == id)
     return step

@@ -1,4 +1,4 @@
-"""Node types that only tests have."""
+"""Node types for tests only."""
 
 from typing import Annotated, Any
 
@@ -8,25 +8,23 @@ from engine.flow.ask import Ask, HttpAsk, HttpReply, NoAnswer, Reply
 from engine.flow.node import Node, NodeContext, Outcome, Port, Sole
 from engine.profile.operations import Set
 
-Given = Annotated[Any, Sole(), Meta(description="What it is given")]
-
 
 class Way(Node, frozen=True, tag="test.way"):
-    """Leave by the port that is named."""
+    """Leave by a port named in the config."""
 
     by: Annotated[str, Sole(), Meta(description="The port")] = "done"
 
-    done = Port("On", main=True)
+    done = Port("The default", main=True)
     left = Port("To the left")
     right = Port("To the right")
 
-    def run(self, seen: NodeContext) -> Outcome:
+    def run(self, context: NodeContext) -> Outcome:
         """Leave."""
         return Outcome(self.by, {"by": self.by})
 
 
 class Question(Node, frozen=True, tag="test.ask"):
-    """Ask the target `crm`, and leave by the port that the answer names."""
+    """Ask the target `crm`, and leave by the port that the response names."""
 
     path: Annotated[str, Sole(), Meta(description="The path")] = "/"
 
@@ -34,45 +32,45 @@ class Question(Node, frozen=True, tag="test.ask"):
     left = Port("To the left")
     right = Port("To the right")
 
-    def ask(self, seen: NodeContext) -> Ask:
+    def ask(self, context: NodeContext) -> Ask:
         """Ask."""
         return HttpAsk("crm", path=self.path)
 
-    def answer(self, seen: NodeContext, reply: Reply) -> Outcome:
-        """Leave by the port that the answer names."""
+    def answer(self, context: NodeContext, reply: Reply) -> Outcome:
+        """Leave by the port that the response names."""
         if not isinstance(reply, HttpReply):
-            return self.failed(reason=reply.reason if isinstance(reply, NoAnswer) else "what is this?")
+            return self.failed(reason=reply.reason if isinstance(reply, NoAnswer) else "an unexpected reply")
         return Outcome(reply.body or "done", {"by": reply.body or "done"})
 
 
 class Pages(Node, frozen=True, tag="test.pages"):
-    """Ask for page after page, until an answer has no `next`."""
+    """Ask for page after page, until a response has no `next`."""
 
     first: Annotated[str, Sole(), Meta(description="The first page")] = "/1"
 
     done = Port("All pages are read", main=True)
 
-    def ask(self, seen: NodeContext) -> Ask:
+    def ask(self, context: NodeContext) -> Ask:
         """Ask for the first page."""
         return HttpAsk("crm", path=self.first)
 
-    def answer(self, seen: NodeContext, reply: Reply) -> Outcome | Ask:
+    def answer(self, context: NodeContext, reply: Reply) -> Outcome | Ask:
         """Ask for the next page."""
         if not isinstance(reply, HttpReply):
             return self.failed(reason="no answer")
-        following = reply.body["next"]
-        return HttpAsk("crm", path=following) if following else self.done({"last": reply.body})
+        next_page = reply.body["next"]
+        return HttpAsk("crm", path=next_page) if next_page else self.done({"last": reply.body})
 
 
 class Broken(Node, frozen=True, tag="test.broken"):
-    """Have a bug, of the kind that is named."""
+    """Have a bug of the kind named in the config."""
 
     kind: Annotated[str, Sole(), Meta(description="The kind of bug")] = "raise"
 
     done = Port("Never", main=True)
 
-    def run(self, seen: NodeContext) -> Outcome:
-        """Go wrong."""
+    def run(self, context: NodeContext) -> Outcome:
+        """Run into the bug."""
         outcomes: dict[str, Any] = {
             "port": Outcome("nowhere"),
             "nothing": None,
@@ -87,10 +85,10 @@ class Broken(Node, frozen=True, tag="test.broken"):
 
 
 class BrokenAnswer(Question, frozen=True, tag="test.broken-answer"):
-    """Ask well, and have a bug when the answer comes."""
+    """Ask, and run into a bug at the reply."""
 
-    def answer(self, seen: NodeContext, reply: Reply) -> Outcome:
-        """Go wrong."""
+    def answer(self, context: NodeContext, reply: Reply) -> Outcome:
+        """Run into the bug."""
         raise KeyError("tier")
 
 

@@ -1,4 +1,4 @@
-"""Flows by chance: acyclic, of simple nodes with any ports, joins and guards; and what the world answers them."""
+"""Random flows (acyclic, of simple nodes with any ports, joins and guards), and scenarios in which they run."""
 
 from collections.abc import Callable
 from random import Random
@@ -12,22 +12,22 @@ from engine.flow.ask import HttpAsk, ProfileReply, Reply
 from engine.flow.machine import Machine
 from engine.flow.plan import Flow
 from engine.flow.run import Inputs, IssuedAsk
-from tests.engine.flow.build import answer, compiled, inputs, person, silence
+from tests.engine.flow.build import answer, compiled, inputs, no_answer, stored_profile
 from tests.engine.flow.node_types import TYPES
 
-MAX_NODES = 8  # nodes, beside the last one
-WAYS = ("done", "left", "right", "failed")
+MAX_NODES = 8  # without the last one
+PORT_NAMES = ("done", "left", "right", "failed")
 JOINS = ("settled", "settled", "all", "any")
-SEEN = "{{ profile.traits.marks | default(0) }}"
-BO = person("p-bo", {"traits.city": "Oslo"})
+MARKS = "{{ profile.traits.marks | default(0) }}"
+BO = stored_profile("p-bo", {"traits.city": "Oslo"})
 
-# By kind: the config of the node of an index. A mark is a power of two, so that their sum tells who is seen.
+# By kind: the config of the node with an index. A mark is a power of two, so a sum of marks identifies its nodes.
 KINDS: dict[str, Callable[[int], dict[str, Any]]] = {
     "way": lambda i: {"test.way": f"{{{{ event.properties.way{i} }}}}"},
     "ask": lambda i: {"test.ask": f"/{i}", "retry": {"times": i % 3, "backoff": "10ms"}},
     "pages": lambda i: {"test.pages": f"/{i}"},
     "mark": lambda i: {"profile.increment": {"traits.marks": 2**i}},
-    "see": lambda i: {"let": {"marks": SEEN}},
+    "see": lambda i: {"let": {"marks": MARKS}},
     "look": lambda i: {"let": {"profile": "{{ profile }}", "event": "{{ event }}"}},
     "append": lambda i: {"profile.append": {"traits.order": i}},
     "segment": lambda i: {"segment.add": "vip"},
@@ -39,31 +39,33 @@ KINDS: dict[str, Callable[[int], dict[str, Any]]] = {
     "emit": lambda i: {"event.emit": {"type": f"child-{i}"}},
     "stop": lambda i: {"stop": "enough"},
 }
-PORTS = {"way": WAYS, "ask": WAYS, "pages": ("done", "failed"), "merge": ("merged", "unchanged", "failed")}
+PORTS = {"way": PORT_NAMES, "ask": PORT_NAMES, "pages": ("done", "failed"), "merge": ("merged", "unchanged", "failed")}
 
 
-class World(Struct, frozen=True):
-    """What is decided by chance about one run: its inputs, what each ask is answered, in which order."""
+class Scenario(Struct, frozen=True):
+    """The random part of a run: its inputs, and the reply to each ask, which depends on `salt`."""
 
     inputs: Inputs
     salt: int
 
     def reply(self, asked: IssuedAsk) -> Reply:
-        """The reply to an ask; the same whenever it is asked."""
+        """The reply to an ask; always the same for the same ask."""
         chance = crc32(f"{self.salt} {asked.id} {asked.number} {asked.attempt}".encode())
-        said: list[Reply] = [silence(), silence(retriable=False)]
+        replies: list[Reply] = [no_answer(), no_answer(retriable=False)]
         if not isinstance(asked.ask, HttpAsk):
-            said += [ProfileReply(BO, "p-bo"), ProfileReply(BO, "p-bo"), ProfileReply(None)]
+            replies += [ProfileReply(BO, "p-bo"), ProfileReply(BO, "p-bo"), ProfileReply(None)]
         elif asked.id.endswith("pages"):
-            said += [answer({"next": "/more" if more and asked.number < 5 else None}) for more in (True, True, False)]
+            replies += [
+                answer({"next": "/more" if more and asked.number < 5 else None}) for more in (True, True, False)
+            ]
         else:
-            said += [answer("left"), answer("right"), answer()]
-        return said[chance % len(said)]
+            replies += [answer("left"), answer("right"), answer()]
+        return replies[chance % len(replies)]
 
 
 @st.composite
 def flows(draw: st.DrawFn, joins: tuple[str, ...] = JOINS, *, may_end_early: bool = True) -> Flow:
-    """Any flow. Unless it may end early, every `failed` leads on and nothing stops it."""
+    """Any flow. Unless it may end early, every `failed` is wired and there is no `stop`."""
     kinds = st.sampled_from(sorted(KINDS) if may_end_early else sorted(KINDS.keys() - {"stop"}))
     drawn = [draw(st.sampled_from(sorted(PORTS)) | kinds) for _ in range(draw(st.integers(1, MAX_NODES)))]
     ids = [f"n{i}_{kind}" for i, kind in enumerate(drawn)]
@@ -82,12 +84,12 @@ def flows(draw: st.DrawFn, joins: tuple[str, ...] = JOINS, *, may_end_early: boo
         if not may_end_early:
             wired["failed"] = wired["failed"] or ["end"]
         nodes[id] = {**KINDS[kind](i), **guard, "join": draw(st.sampled_from(joins)), "next": wired}
-    nodes["end"] = {"let": {"marks": SEEN}, "join": draw(st.sampled_from(joins))}
-    return _mended({"flow": "any", "trigger": {"event": "paid"}, "start": ["end"], "nodes": nodes})
+    nodes["end"] = {"let": {"marks": MARKS}, "join": draw(st.sampled_from(joins))}
+    return _without_errors({"flow": "any", "trigger": {"event": "paid"}, "start": ["end"], "nodes": nodes})
 
 
-def _mended(document: dict[str, Any]) -> Flow:
-    """The flow: what no edge leads to is a start, and what would wait for ever for all of its branches does not."""
+def _without_errors(document: dict[str, Any]) -> Flow:
+    """The flow without its errors: an unreachable node becomes a start, an impossible `join: all` becomes `settled`."""
     while True:
         flow, problems = compiled(document, TYPES)
         errors = [problem for problem in problems if problem.severity == "error"]
@@ -103,19 +105,19 @@ def _mended(document: dict[str, Any]) -> Flow:
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> World:
-    """Any world."""
-    said = {f"way{i}": draw(st.sampled_from(WAYS[:3])) for i in range(MAX_NODES)}
-    said |= {f"when{i}": draw(st.booleans()) for i in range(MAX_NODES)}
-    ann = person("p-ann", {"traits.name": "Ann"}) if draw(st.integers(0, 3)) else None
-    return World(inputs(said, ann), draw(st.integers(0, 2**32)))
+def scenarios(draw: st.DrawFn) -> Scenario:
+    """Any scenario."""
+    properties = {f"way{i}": draw(st.sampled_from(PORT_NAMES[:3])) for i in range(MAX_NODES)}
+    properties |= {f"when{i}": draw(st.booleans()) for i in range(MAX_NODES)}
+    ann = stored_profile("p-ann", {"traits.name": "Ann"}) if draw(st.integers(0, 3)) else None
+    return Scenario(inputs(properties, ann), draw(st.integers(0, 2**32)))
 
 
-def driven(machine: Machine, world: World, order: Random) -> Machine:
-    """The machine, driven to its end by the world's replies, which come in any order."""
+def drive_in_order(machine: Machine, scenario: Scenario, order: Random) -> Machine:
+    """The machine, driven to its end by the replies of the scenario, in a random order."""
     waiting = machine.advance()
     while waiting and not machine.over:
         asked = waiting.pop(order.randrange(len(waiting)))
-        machine.reply(asked.node, world.reply(asked))
+        machine.reply(asked.node, scenario.reply(asked))
         waiting += machine.advance()
     return machine

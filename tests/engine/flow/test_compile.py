@@ -1,4 +1,4 @@
-"""Compiling: what is wrong with a flow is said with its code, at its place; what is right becomes a plan."""
+"""The compiler: errors of a flow have a code and a key path, and a flow without errors becomes a plan."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ import pytest
 from engine.flow.compile import MAX_NODES
 from engine.flow.node import type_name
 from engine.flow.plan import Retry
-from tests.engine.flow.build import compiled, flow, found
+from tests.engine.flow.build import compiled, flow, problems_of
 from tests.engine.flow.node_types import TYPES
 
 WHOLE: dict[str, Any] = {"flow": "f", "trigger": {"event": "paid"}, "nodes": {"a": {"segment.add": "vip"}}}
 
 
 def whole(**changed: Any) -> dict[str, Any]:
-    """A flow without errors, with some keys changed, or taken out by `...`."""
+    """A flow without errors, with some keys changed, or removed by `...`."""
     return {key: value for key, value in (WHOLE | changed).items() if value is not ...}
 
 
@@ -33,7 +33,7 @@ def whole(**changed: Any) -> dict[str, Any]:
         pytest.param(whole(profile="maybe"), [("H103", "profile")], id="an unknown profile policy"),
         pytest.param(whole(profile=["none"]), [("H103", "profile")], id="a list as profile policy"),
         pytest.param(whole(keep=2), [("H103", "keep")], id="a share above 1"),
-        pytest.param(whole(keep=True), [("H103", "keep")], id="true is no share"),
+        pytest.param(whole(keep=True), [("H103", "keep")], id="true is not a share"),
         pytest.param(whole(start=[]), [("H103", "start")], id="a run starts nowhere"),
         pytest.param(whole(start=["a", "b"]), [("H117", "start.1")], id="it starts at an unknown node"),
         pytest.param(whole(start=[["a"]]), [("H117", "start.0")], id="it starts at a list"),
@@ -47,7 +47,9 @@ def whole(**changed: Any) -> dict[str, Any]:
             whole(trigger={"source": ["shop", "sh*", "shp"]}), [("H118", "trigger.source.2")], id="one of several"
         ),
         pytest.param(whole(trigger={"source": [7]}), [("H103", "trigger.source.0")], id="a source is a text"),
-        pytest.param(whole(trigger={"schedule": "1 2 * * *"}), [("H121", "trigger.schedule")], id="no schedules yet"),
+        pytest.param(
+            whole(trigger={"schedule": "1 2 * * *"}), [("H121", "trigger.schedule")], id="schedules are not available"
+        ),
         pytest.param(whole(trigger={"when": 5}), [("H114", "trigger.when")], id="a condition is a text"),
         pytest.param(
             whole(trigger={"when": "nodes.a.out > 1"}), [("H304", "trigger.when")], id="no node ran before the trigger"
@@ -55,8 +57,8 @@ def whole(**changed: Any) -> dict[str, Any]:
         pytest.param(whole(nodes={1: {"segment.add": "vip"}}), [("H105", "nodes.1")], id="a number as node id"),
     ],
 )
-def test_what_is_wrong_with_a_flow_is_said_at_its_place(document: Any, expected: list[tuple[str, str]]):
-    assert found(document) == expected
+def test_an_error_in_a_flow_is_reported_at_its_key_path(document: Any, expected: list[tuple[str, str]]):
+    assert problems_of(document) == expected
 
 
 @pytest.mark.parametrize(
@@ -69,11 +71,11 @@ def test_what_is_wrong_with_a_flow_is_said_at_its_place(document: Any, expected:
         pytest.param("a: {segmnt.add: vip}", [("H111", "nodes.a.segmnt.add")], id="an unknown type"),
         pytest.param("a: {segment.add: vip, log: x}", [("H112", "nodes.a.log")], id="two types"),
         pytest.param("a: {foo: 1, bar: 2}", [("H112", "nodes.a.bar")], id="two unknown types"),
-        pytest.param("a: {segment.add: vip, nxt: b}", [("H101", "nodes.a.nxt")], id="an unknown key beside a type"),
+        pytest.param("a: {segment.add: vip, nxt: b}", [("H101", "nodes.a.nxt")], id="an unknown key next to a type"),
         pytest.param(
             "a: {event.emit: {tpe: x}}",
             [("H113", "nodes.a.event.emit.tpe"), ("H115", "nodes.a.event.emit")],
-            id="an unknown field in place of a needed one",
+            id="an unknown field in place of a required one",
         ),
         pytest.param("a: {cache.set: {key: k, ttl: 1m}}", [("H115", "nodes.a.cache.set")], id="a missing field"),
         pytest.param("a: {event.emit: /x}", [("H114", "nodes.a.event.emit")], id="fields are a map"),
@@ -86,7 +88,9 @@ def test_what_is_wrong_with_a_flow_is_said_at_its_place(document: Any, expected:
         pytest.param("a: {switch: {}}", [("H114", "nodes.a.switch")], id="a switch has at least one case"),
         pytest.param("a: {switch: {failed: event.id}}", [("H114", "nodes.a.switch.failed")], id="a case named failed"),
         pytest.param("a: {profile.set: {}}", [("H114", "nodes.a.profile.set")], id="nothing to set"),
-        pytest.param("a: {profile.set: {id: x}}", [("H114", "nodes.a.profile.set.id")], id="a path that nobody writes"),
+        pytest.param(
+            "a: {profile.set: {id: x}}", [("H114", "nodes.a.profile.set.id")], id="a path that cannot be written"
+        ),
         pytest.param("a: {profile.set: {traits: {}}}", [("H114", "nodes.a.profile.set.traits")], id="a root alone"),
         pytest.param("a: {profile.set: {traits..x: 1}}", [("H204", "nodes.a.profile.set.traits..x")], id="a bad path"),
         pytest.param("a: {profile.unset: segments}", [("H114", "nodes.a.profile.unset")], id="a path to unset"),
@@ -94,10 +98,10 @@ def test_what_is_wrong_with_a_flow_is_said_at_its_place(document: Any, expected:
             "a: {profile.unset: [traits.x, traits..y]}", [("H204", "nodes.a.profile.unset.1")], id="paths to unset"
         ),
         pytest.param(
-            "a: {profile.set: '{{ event.properties }}'}", [("H206", "nodes.a.profile.set")], id="paths out of data"
+            "a: {profile.set: '{{ event.properties }}'}", [("H206", "nodes.a.profile.set")], id="paths from a template"
         ),
         pytest.param(
-            "a: {profile.set: '$.event.properties'}", [("H206", "nodes.a.profile.set")], id="paths out of a JSONPath"
+            "a: {profile.set: '$.event.properties'}", [("H206", "nodes.a.profile.set")], id="paths from a JSONPath"
         ),
         pytest.param(
             "a: {profile.set: {'{{ event.id }}': 1}}", [("H206", "nodes.a.profile.set.{{ event.id }}")], id="a key"
@@ -108,7 +112,7 @@ def test_what_is_wrong_with_a_flow_is_said_at_its_place(document: Any, expected:
         pytest.param(
             "a: {profile.increment: {traits.a: x, traits.b: '{{ event.properties.b }}'}}",
             [("H114", "nodes.a.profile.increment.traits.a")],
-            id="a text beside a template is still no number",
+            id="a text next to a template is not a number",
         ),
         pytest.param("a: {segment.add: [vip, 5]}", [("H114", "nodes.a.segment.add.1")], id="a number among texts"),
         pytest.param("a: {segment.add: vp}", [("H118", "nodes.a.segment.add")], id="an unknown segment"),
@@ -122,9 +126,7 @@ def test_what_is_wrong_with_a_flow_is_said_at_its_place(document: Any, expected:
         pytest.param(
             "a: {cache.set: {key: k, value: 1, ttl: 1w}}", [("H119", "nodes.a.cache.set.ttl")], id="no duration"
         ),
-        pytest.param(
-            "a: {cache.set: {key: k, value: 1, ttl: 0s}}", [("H114", "nodes.a.cache.set.ttl")], id="no time at all"
-        ),
+        pytest.param("a: {cache.set: {key: k, value: 1, ttl: 0s}}", [("H114", "nodes.a.cache.set.ttl")], id="zero"),
         pytest.param("a: {log: x, disabled: 'yes'}", [("H103", "nodes.a.disabled")], id="disabled is true or false"),
         pytest.param("a: {log: x, join: some}", [("H103", "nodes.a.join")], id="an unknown join"),
         pytest.param("a: {log: x, when: [1]}", [("H114", "nodes.a.when")], id="a when is a text"),
@@ -132,8 +134,8 @@ def test_what_is_wrong_with_a_flow_is_said_at_its_place(document: Any, expected:
         pytest.param("a: {log: x, next: {don: b}}\nb: {log: x}", [("H116", "nodes.a.next.don")], id="an unknown port"),
         pytest.param("a: {log: x, next: c}", [("H117", "nodes.a.next")], id="an unknown node"),
         pytest.param("a: {log: x, next: [b, c]}\nb: {log: x}", [("H117", "nodes.a.next.1")], id="one of two"),
-        pytest.param("a: {log: x, next: {done: c}}", [("H117", "nodes.a.next.done")], id="behind a port"),
-        pytest.param("a: {log: x, next: {done: [c]}}", [("H117", "nodes.a.next.done.0")], id="behind a port, a list"),
+        pytest.param("a: {log: x, next: {done: c}}", [("H117", "nodes.a.next.done")], id="at a port"),
+        pytest.param("a: {log: x, next: {done: [c]}}", [("H117", "nodes.a.next.done.0")], id="at a port, in a list"),
         pytest.param("a: {log: x, next: {done: }}", [("H103", "nodes.a.next.done")], id="an edge to nowhere"),
         pytest.param(
             "a: {log: x, next: [[b]]}\nb: {log: x}",
@@ -143,7 +145,7 @@ def test_what_is_wrong_with_a_flow_is_said_at_its_place(document: Any, expected:
         pytest.param(
             "a: {switch: {x: event.id}, next: b}\nb: {log: x}",
             [("H311", "nodes.a.next")],
-            id="a switch wants a map",
+            id="a switch needs a map",
         ),
         pytest.param(
             "a: {fail: x, next: b}\nb: {log: x}",
@@ -159,12 +161,12 @@ def test_what_is_wrong_with_a_flow_is_said_at_its_place(document: Any, expected:
             id="nothing follows the end of a run, by its port",
         ),
         pytest.param(
-            "a: {stop: x, when: event.id, next: {skipped: b}}\nb: {log: x}", [], id="a stop that is skipped goes on"
+            "a: {stop: x, when: event.id, next: {skipped: b}}\nb: {log: x}", [], id="a skipped stop continues"
         ),
         pytest.param(
             "a: {if: event.id, then: b, else: c}\nb: {log: x}\nc: {log: x}",
             [("H122", "nodes.a.then")],
-            id="ports beside the type",
+            id="ports next to the type",
         ),
         pytest.param(
             "a: {profile.merge: {}}",
@@ -185,27 +187,27 @@ def test_what_is_wrong_with_a_flow_is_said_at_its_place(document: Any, expected:
         pytest.param("a: {profile.attach: {create: true}}", [], id="a new profile needs no id"),
     ],
 )
-def test_what_is_wrong_with_a_node_is_said_at_its_place(nodes: str, expected: list[tuple[str, str]]):
-    assert found(nodes) == expected
+def test_an_error_in_a_node_is_reported_at_its_key_path(nodes: str, expected: list[tuple[str, str]]):
+    assert problems_of(nodes) == expected
 
 
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [
         pytest.param("timeout: 2", [("H119", "timeout")], id="a number without a unit"),
-        pytest.param("timeout: 0s", [("H119", "timeout")], id="no time"),
+        pytest.param("timeout: 0s", [("H119", "timeout")], id="zero"),
         pytest.param("deadline: soon", [("H119", "deadline")], id="a word"),
         pytest.param("retry: 3", [("H103", "retry")], id="retry is a map"),
         pytest.param("retry: {tims: 3}", [("H101", "retry.tims")], id="an unknown key"),
-        pytest.param("retry: {times: -1}", [("H103", "retry.times")], id="fewer than none"),
-        pytest.param("retry: {times: 11}", [("H103", "retry.times")], id="too often"),
-        pytest.param("retry: {times: true}", [("H103", "retry.times")], id="true is no number"),
+        pytest.param("retry: {times: -1}", [("H103", "retry.times")], id="a negative number"),
+        pytest.param("retry: {times: 11}", [("H103", "retry.times")], id="too many retries"),
+        pytest.param("retry: {times: true}", [("H103", "retry.times")], id="true is not a number"),
         pytest.param("retry: {times: 2, backoff: 1.5s}", [("H119", "retry.backoff")], id="a part of a second"),
     ],
 )
-def test_how_a_node_waits_is_checked(setting: str, expected: list[tuple[str, str]]):
+def test_timeout_deadline_and_retry_are_checked(setting: str, expected: list[tuple[str, str]]):
     nodes = "a: {lookup.http: {target: crm}, %s, next: {failed: b}}\nb: {log: x}"
-    assert found(nodes % setting) == [(code, f"nodes.a.{path}") for code, path in expected]
+    assert problems_of(nodes % setting) == [(code, f"nodes.a.{path}") for code, path in expected]
 
 
 @pytest.mark.parametrize(
@@ -223,26 +225,26 @@ def test_how_a_node_waits_is_checked(setting: str, expected: list[tuple[str, str
     ],
 )
 def test_a_misspelt_name_gets_a_suggestion(text: str, help: str):
-    said = compiled(text)[1][0].help
-    assert help in said
-    assert bool(said) == bool(help)
+    suggestion = compiled(text)[1][0].help
+    assert help in suggestion
+    assert bool(suggestion) == bool(help)
 
 
-def test_a_broken_node_does_not_make_its_edges_look_broken():
-    assert found("a: {log: x, next: b}\nb: {lgo: x}") == [("H111", "nodes.b.lgo")]
+def test_edges_to_a_node_with_errors_are_not_reported():
+    assert problems_of("a: {log: x, next: b}\nb: {lgo: x}") == [("H111", "nodes.b.lgo")]
 
 
-def test_a_flow_of_too_many_nodes_is_refused():
+def test_a_flow_with_too_many_nodes_is_an_error():
     nodes = {f"n{i}": {"log": "x"} for i in range(MAX_NODES + 1)}
-    assert found(whole(nodes=nodes)) == [("H103", "nodes")]
+    assert problems_of(whole(nodes=nodes)) == [("H103", "nodes")]
 
 
-def test_a_flow_with_errors_is_no_flow():
+def test_a_flow_with_errors_is_not_returned():
     assert compiled("a: {log: x, next: c}")[0] is None
 
 
 def outs(text: str) -> dict[str, dict[str, list[str]]]:
-    """The ports of each node that are wired, with the nodes that they lead to."""
+    """The wired ports of each node, with the ids of the nodes that they lead to."""
     made = flow(text, TYPES)
     return {
         node.id: {port: [made.nodes[index].id for index in targets] for port, targets in node.outs.items()}
@@ -261,7 +263,7 @@ def outs(text: str) -> dict[str, dict[str, list[str]]]:
         pytest.param("profile.attach: {id: x}", ["attached"], id="attached, not missing"),
     ],
 )
-def test_a_plain_next_wires_the_main_ports_alone(node: str, wired: list[str]):
+def test_a_plain_next_wires_only_the_main_ports(node: str, wired: list[str]):
     assert outs(f"a: {{{node}, next: b}}\nb: {{log: x}}") == {"a": {port: ["b"] for port in wired}}
 
 
@@ -275,7 +277,7 @@ def test_a_list_fans_out_and_a_map_wires_by_name():
     assert outs(text) == {"a": {"then": ["b", "c"], "else": ["d"], "failed": ["d"]}, "b": {"done": ["d"]}}
 
 
-def test_an_edge_that_is_written_twice_is_one():
+def test_an_edge_that_is_written_twice_counts_once():
     assert outs("a: {log: x, next: [b, b]}\nb: {log: x}") == {"a": {"done": ["b"]}}
 
 
@@ -292,7 +294,7 @@ def test_a_case_of_a_switch_is_a_port():
         pytest.param(["b", "a", "b"], ["a", "b"], id="several, each once"),
     ],
 )
-def test_a_run_starts_where_the_flow_says(start: Any, starts: list[str]):
+def test_start_names_the_nodes_at_which_a_run_starts(start: Any, starts: list[str]):
     nodes = {"a": {"log": "x", "next": "b"}, "b": {"log": "x"}}
     made, _ = compiled(whole(start=["a"] if start == "b" else start, nodes=nodes))
     if start == "b":
@@ -301,7 +303,7 @@ def test_a_run_starts_where_the_flow_says(start: Any, starts: list[str]):
     assert sorted(made.nodes[index].id for index in made.starts) == starts
 
 
-def test_how_a_node_waits_is_read():
+def test_timeout_deadline_and_retry_are_in_the_plan():
     node = flow(
         """
         a:
@@ -319,10 +321,10 @@ def test_how_a_node_waits_is_read():
 @pytest.mark.parametrize(
     ("retry", "expected"),
     [
-        pytest.param("", Retry(0, 500), id="not at all"),
+        pytest.param("", Retry(0, 500), id="no retries"),
         pytest.param("retry: {}, ", Retry(1, 500), id="once"),
         pytest.param("retry: {times: 0}, ", Retry(0, 500), id="never"),
-        pytest.param("retry: {backoff: 2s}, ", Retry(1, 2_000), id="once, later"),
+        pytest.param("retry: {backoff: 2s}, ", Retry(1, 2_000), id="once, with a longer backoff"),
     ],
 )
 def test_retry_has_defaults(retry: str, expected: Retry):
@@ -330,7 +332,7 @@ def test_retry_has_defaults(retry: str, expected: Retry):
     assert flow(text).nodes[0].retry == expected
 
 
-def test_nodes_are_in_plan_order_with_ties_in_the_order_of_writing():
+def test_plan_order_follows_the_file_between_unconnected_nodes():
     text = """
     a: {log: x, next: [late, early]}
     end: {log: x}
@@ -340,7 +342,7 @@ def test_nodes_are_in_plan_order_with_ties_in_the_order_of_writing():
     assert [node.id for node in flow(text).nodes] == ["a", "late", "early", "end"]
 
 
-def test_what_the_flow_says_of_itself_is_kept():
+def test_the_plan_has_the_settings_of_the_flow():
     made, problems = compiled(whole(description="What it does", keep=0.5, profile="required"))
     assert (made is not None, problems) == (True, [])
     assert made is not None
@@ -348,11 +350,11 @@ def test_what_the_flow_says_of_itself_is_kept():
     assert type_name(made.nodes[0].node) == "segment.add"
 
 
-def test_a_field_is_of_its_type_when_templates_stand_beside_it():
+def test_a_literal_next_to_a_template_has_the_type_of_its_field():
     text = "a: {lookup.http: {target: crm, body: '{{ event.properties }}', query: {n: [1, a]}}, next: {failed: b}}"
     assert flow(text + "\nb: {log: x}").nodes[0].template.literals == {"target": "crm", "query": {"n": [1, "a"]}}
 
 
-def test_the_place_of_a_wrong_value_goes_as_deep_as_it_is_known():
+def test_the_key_path_of_a_wrong_value_is_as_deep_as_msgspec_reports_it():
     text = "a: {lookup.http: {target: crm, query: {n: {x: 1}}}, next: {failed: b}}\nb: {log: x}"
-    assert found(text) == [("H114", "nodes.a.lookup.http.query")]
+    assert problems_of(text) == [("H114", "nodes.a.lookup.http.query")]

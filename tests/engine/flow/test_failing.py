@@ -1,4 +1,4 @@
-"""Failing: what leaves by `failed`, what ends the run, and what a bug in a node does."""
+"""Failures: outcomes by `failed`, failed runs, and bugs in nodes."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ from engine.flow.durable_run import advance_run, new_run
 from engine.flow.effect import Emit, Log
 from engine.flow.machine import MAX_EMITTED, Machine
 from engine.flow.output_limits import MAX_OUT
-from tests.engine.flow.build import answer, flow, inputs, person, ports, run, silence, why
+from tests.engine.flow.build import answer, flow, inputs, no_answer, ports, reason_of, run, stored_profile
 from tests.engine.flow.node_types import TYPES
 
-ANN = person()
+ANN = stored_profile()
 
 
 @pytest.mark.parametrize(
     ("node", "reason"),
     [
-        pytest.param("fail: 'No {{ event.id }}'", "No e-1", id="told to fail"),
+        pytest.param("fail: 'No {{ event.id }}'", "No e-1", id="a fail node"),
         pytest.param("log: '{{ event.properties.none }}'", "`event.properties.none` is absent", id="an absent value"),
         pytest.param("log: 'No {{ event.properties.null }}'", "`event.properties.null` is null", id="a null in a text"),
         pytest.param("log: '{{ event.properties.null }}'", "`event.properties.null` is null", id="a null for a text"),
@@ -42,29 +42,28 @@ ANN = person()
             id="a write below a value of the event",
         ),
         pytest.param("session.set: {properties.x: 1}", "no session", id="no session"),
-        pytest.param("let: {x: '{{ event.properties.total / 0 }}'}", "", id="a sum that has no result"),
+        pytest.param("let: {x: '{{ event.properties.total / 0 }}'}", "", id="a division by zero"),
         pytest.param("event.emit: {type: ''}", "", id="a bad event type"),
         pytest.param("test.broken: root", "`id` cannot be written", id="a root that cannot be written"),
     ],
 )
-def test_what_goes_wrong_leaves_by_failed(node: str, reason: str):
+def test_an_error_of_a_node_leaves_by_failed(node: str, reason: str):
     made = flow(f"a: {{{node}, next: {{failed: b}}}}\nb: {{log: x}}", TYPES)
-    machine = run(made, {"total": 5, "null": None}, profile=person(values={"traits.name": "Ann"}))
+    machine = run(made, {"total": 5, "null": None}, profile=stored_profile(values={"traits.name": "Ann"}))
     assert (ports(machine), machine.outcome) == ({"a": "failed", "b": "done"}, "finished")
-    assert reason in why(machine, "a") != ""
+    assert reason in reason_of(machine, "a") != ""
 
 
-def test_an_unwired_failed_ends_the_run_and_says_where_and_why():
+def test_an_unwired_failed_ends_the_run_with_the_node_and_the_reason():
     machine = run(flow("a: {profile.set: {traits.x: 1}, next: b}\nb: {fail: Enough, next: {}}\n"), profile=ANN)
-    ended = machine
-    assert (ended.outcome, ended.failed_at, ended.reason) == ("failed", "b", "Enough")
+    assert (machine.outcome, machine.failed_at, machine.reason) == ("failed", "b", "Enough")
 
 
-def test_an_unwired_failed_cancels_what_others_wait_for():
+def test_an_unwired_failed_cancels_the_waiting_nodes():
     text = "s: {log: x, next: [a, b]}\na: {test.ask: /a}\nb: {test.ask: /b}"
     machine = Machine(flow(text, TYPES), inputs())
     first, second = machine.advance()
-    machine.reply(first.node, silence())
+    machine.reply(first.node, no_answer())
     assert (machine.advance(), machine.outstanding(), machine.over) == ([], [], True)
     assert machine.cancelled == (second.node,)
 
@@ -73,7 +72,7 @@ def test_a_reply_that_comes_too_late_is_ignored():
     text = "s: {log: x, next: [a, b]}\na: {test.ask: /a}\nb: {test.ask: /b}"
     machine = Machine(flow(text, TYPES), inputs())
     first, second = machine.advance()
-    machine.reply(first.node, silence())
+    machine.reply(first.node, no_answer())
     machine.advance()
     before = machine.to_run()
     machine.reply(second.node, answer())
@@ -91,25 +90,25 @@ def test_the_first_reply_to_an_ask_counts():
 
 def test_an_output_that_is_too_large_fails_its_node():
     made = flow("a: {let: {x: '{{ event.properties.x }}'}, next: {failed: b}}\nb: {log: x}")
-    room = MAX_OUT - len('{"x":""}')
-    assert ports(run(made, {"x": "." * room}))["a"] == "done"
-    machine = run(made, {"x": "." * (room + 1)})
-    assert (ports(machine)["a"], why(machine, "a")) == ("failed", f"its output is larger than {MAX_OUT} bytes")
+    longest = MAX_OUT - len('{"x":""}')
+    assert ports(run(made, {"x": "." * longest}))["a"] == "done"
+    machine = run(made, {"x": "." * (longest + 1)})
+    assert (ports(machine)["a"], reason_of(machine, "a")) == ("failed", f"its output is larger than {MAX_OUT} bytes")
 
 
-def test_a_run_emits_a_bounded_number_of_events():
+def test_the_number_of_events_that_a_run_emits_is_limited():
     nodes: dict[str, Any] = {"s": {"log": "x", "next": [f"e{i}" for i in range(MAX_EMITTED + 1)]}}
     for i in range(MAX_EMITTED + 1):
         nodes[f"e{i}"] = {"event.emit": {"type": "child"}, "next": {"failed": "end"}}
     nodes["end"] = {"log": "too many"}
     machine = run(flow({"flow": "f", "trigger": {"event": "paid"}, "nodes": nodes}))
     assert sum(isinstance(effect, Emit) for _, effect in machine.effects()) == MAX_EMITTED
-    assert why(machine, f"e{MAX_EMITTED}") == f"the run emits more than {MAX_EMITTED} events"
+    assert reason_of(machine, f"e{MAX_EMITTED}") == f"the run emits more than {MAX_EMITTED} events"
     assert "end" in ports(machine)
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "reason"),
     [
         pytest.param("raise", "ZeroDivisionError('division by zero')", id="an exception"),
         pytest.param("port", "it left by `nowhere`, which is none of its ports", id="a port that it does not have"),
@@ -118,12 +117,12 @@ def test_a_run_emits_a_bounded_number_of_events():
         pytest.param("out", "object", id="an output that is no data"),
     ],
 )
-def test_a_bug_in_a_node_ends_the_run_though_failed_is_wired(kind: str, told: str):
+def test_a_bug_in_a_node_ends_the_run_even_if_failed_is_wired(kind: str, reason: str):
     made = flow(f"a: {{test.broken: {kind}, next: {{done: b, failed: b}}}}\nb: {{log: x}}", TYPES)
     machine = run(made, profile=ANN)
     assert (machine.outcome, machine.failed_at, ports(machine)) == ("failed", "a", {"a": "failed"})
     assert machine.reason.startswith("a bug in test.broken: ")
-    assert told in machine.reason
+    assert reason in machine.reason
 
 
 def test_a_bug_in_an_answer_ends_the_run():
@@ -144,10 +143,10 @@ def test_branches_that_do_not_fit_together_fail_the_node_that_joins_them():
     """
     machine = run(flow(text), profile=ANN)
     assert ports(machine)["end"] == "failed"
-    assert why(machine, "end") == "`traits.x` is text, not a number"
+    assert reason_of(machine, "end") == "`traits.x` is text, not a number"
 
 
-def test_a_guard_does_not_hide_that_branches_do_not_fit_together():
+def test_a_when_does_not_hide_that_branches_do_not_fit_together():
     text = """
     s: {log: x, next: [a, b]}
     a: {profile.set: {traits.x: text}, next: end}
@@ -157,7 +156,7 @@ def test_a_guard_does_not_hide_that_branches_do_not_fit_together():
     assert run(flow(text), profile=ANN).failed_at == "end"
 
 
-def test_a_run_that_was_put_away_has_not_forgotten_what_it_emitted():
+def test_a_restored_run_still_counts_the_events_that_it_emitted():
     nodes: dict[str, Any] = {f"e{i}": {"event.emit": {"type": "child"}} for i in range(MAX_EMITTED)}
     nodes |= {"ask": {"test.ask": "/", "next": "more"}, "more": {"event.emit": {"type": "child"}}}
     made = flow(
@@ -168,7 +167,7 @@ def test_a_run_that_was_put_away_has_not_forgotten_what_it_emitted():
     assert (state.outcome, state.reason) == ("failed", f"the run emits more than {MAX_EMITTED} events")
 
 
-def test_a_number_in_a_text_is_written_as_text():
+def test_a_number_in_a_text_field_becomes_text():
     machine = run(flow("a: {log: '{{ 6 * 100 + 20 }}'}"))
     assert [effect.message for _, effect in machine.effects() if isinstance(effect, Log)] == ["620"]
 
@@ -177,4 +176,4 @@ def test_a_number_in_a_text_is_written_as_text():
 def test_a_value_that_is_too_large_is_not_written(node: str):
     text = f"a: {{{node}: {{traits.big: '{{{{ event.properties.big }}}}'}}, next: {{failed: b}}}}\nb: {{log: x}}"
     machine = run(flow(text), {"big": "x" * (MAX_OUT + 1)}, profile=ANN)
-    assert why(machine, "a") == f"it writes a value larger than {MAX_OUT} bytes"
+    assert reason_of(machine, "a") == f"it writes a value larger than {MAX_OUT} bytes"

@@ -1,10 +1,10 @@
-"""The graph: cycles, what is never reached, outputs that may not be there, branches that get in each other's way."""
+"""The graph: cycles, unreachable nodes, outputs that may be missing, conflicts of parallel branches."""
 
 import pytest
 
 from engine.flow.node import Node
 from nodes import builtin
-from tests.engine.flow.build import compiled, document, flow, found, warned
+from tests.engine.flow.build import compiled, document, flow, problems_of, warnings_of
 from tests.engine.flow.node_types import TYPES
 
 COMMUTING = {
@@ -21,39 +21,39 @@ COMMUTING = {
         pytest.param(
             "a: {log: x, next: b}\nb: {log: x, next: c}\nc: {log: x, next: [d, b]}\nd: {log: x}",
             "b → c → b",
-            id="without the way that leads in",
+            id="without the path to the cycle",
         ),
         pytest.param(
-            "a: {if: event.id, next: {else: b}}\nb: {log: x, next: {failed: a}}", "a → b → a", id="over any port"
+            "a: {if: event.id, next: {else: b}}\nb: {log: x, next: {failed: a}}", "a → b → a", id="through any port"
         ),
         pytest.param("a: {log: x}\nb: {log: x, next: c}\nc: {log: x, next: b}", "b → c → b", id="out of reach"),
     ],
 )
-def test_a_cycle_is_printed_as_a_path(nodes: str, message: str):
+def test_a_cycle_is_reported_as_a_path(nodes: str, message: str):
     problems = compiled(nodes)[1]
     assert [(p.code, p.message) for p in problems] == [("H301", f"nodes form a cycle: {message}")]
 
 
-def test_a_cycle_is_shown_at_the_edge_that_closes_it():
-    assert found("a: {log: x, next: b}\nb: {log: x, next: [c, a]}\nc: {log: x}") == [("H301", "nodes.b.next.1")]
+def test_a_cycle_is_reported_at_the_edge_that_closes_it():
+    assert problems_of("a: {log: x, next: b}\nb: {log: x, next: [c, a]}\nc: {log: x}") == [("H301", "nodes.b.next.1")]
 
 
 @pytest.mark.parametrize(
     ("nodes", "expected"),
     [
         pytest.param("a: {log: x}\nb: {log: x}", [("H302", "nodes.b")], id="no edge leads to it"),
-        pytest.param("a: {log: x}\nb: {log: x, next: c}\nc: {log: x}", [("H302", "nodes.b")], id="said once"),
+        pytest.param("a: {log: x}\nb: {log: x, next: c}\nc: {log: x}", [("H302", "nodes.b")], id="reported once"),
         pytest.param("b: {log: x}\na: {log: x, next: b}", [("H302", "nodes.a")], id="a node before the first"),
-        pytest.param("a: {log: x, next: {failed: b}}\nb: {log: x}", [], id="any port reaches"),
+        pytest.param("a: {log: x, next: {failed: b}}\nb: {log: x}", [], id="an edge from any port"),
     ],
 )
 def test_a_node_that_is_never_reached_is_an_error(nodes: str, expected: list[tuple[str, str]]):
-    assert found(nodes) == expected
+    assert problems_of(nodes) == expected
 
 
 def test_a_start_needs_no_edge():
     text = "{flow: f, trigger: {event: x}, start: [a, b], nodes: {a: {log: x}, b: {log: x}}}"
-    assert found(text) == []
+    assert problems_of(text) == []
 
 
 @pytest.mark.parametrize(
@@ -62,14 +62,14 @@ def test_a_start_needs_no_edge():
         pytest.param("a: {lookup.http: {target: crm}}", ["H303"], id="not wired at all"),
         pytest.param("a: {lookup.http: {target: crm}, next: b}\nb: {log: x}", ["H303"], id="only the main port"),
         pytest.param("a: {lookup.http: {target: crm}, next: {failed: b}}\nb: {log: x}", [], id="wired"),
-        pytest.param("a: {log: x}", [], id="failing is not to be expected"),
+        pytest.param("a: {log: x}", [], id="a node that normally does not fail"),
     ],
 )
-def test_failing_that_is_to_be_expected_should_lead_somewhere(nodes: str, expected: list[str]):
-    assert warned(nodes) == expected
+def test_an_unwired_failed_of_a_node_that_may_fail_gets_a_warning(nodes: str, expected: list[str]):
+    assert warnings_of(nodes) == expected
 
 
-# ---- outputs --------------------------------------------------------------------------------------------------------
+# ---- outputs ---------------------------------------------------------------------------------------------------------
 
 OUTPUT = "{{ nodes.a.out.x }}"
 
@@ -79,28 +79,28 @@ OUTPUT = "{{ nodes.a.out.x }}"
     [
         pytest.param(f"a: {{let: {{x: 1}}, next: b}}\nb: {{log: '{OUTPUT}'}}", [], id="the node before"),
         pytest.param(
-            f"a: {{let: {{x: 1}}, next: b}}\nb: {{log: x, next: c}}\nc: {{log: '{OUTPUT}'}}", [], id="further before"
+            f"a: {{let: {{x: 1}}, next: b}}\nb: {{log: x, next: c}}\nc: {{log: '{OUTPUT}'}}", [], id="an earlier node"
         ),
-        pytest.param("a: {log: '{{ nodes.z.out }}'}", ["H117"], id="a node that there is not"),
+        pytest.param("a: {log: '{{ nodes.z.out }}'}", ["H117"], id="an unknown node"),
         pytest.param("a: {log: '{{ nodes.a.out }}'}", ["H304"], id="the node itself"),
         pytest.param("b: {log: '{{ nodes.a.out.x }}', next: a}\na: {let: {x: 1}}", ["H304"], id="a later node"),
         pytest.param(
-            "s: {log: x, next: [a, b]}\na: {let: {x: 1}}\nb: {log: '{{ nodes.a.out.x }}'}", ["H304"], id="side by side"
+            "s: {log: x, next: [a, b]}\na: {let: {x: 1}}\nb: {log: '{{ nodes.a.out.x }}'}", ["H304"], id="in parallel"
         ),
-        pytest.param("a: {let: {x: 1}, next: b}\nb: {log: '{{ nodes.a.x }}'}", ["H304"], id="out is left out"),
+        pytest.param("a: {let: {x: 1}, next: b}\nb: {log: '{{ nodes.a.x }}'}", ["H304"], id="without out"),
         pytest.param(
             "b: {log: \"{{ nodes.a.out.x | default('no') }}\", next: a}\na: {let: {x: 1}}",
             ["H304"],
             id="a default does not help when it never ran",
         ),
-        pytest.param("b: {if: nodes.a.out.x is defined, next: a}\na: {let: {x: 1}}", ["H304"], id="nor does a test"),
         pytest.param(
-            "b: {log: x, when: nodes.a.out.x == 1, next: a}\na: {let: {x: 1}}", ["H304"], id="nor in a condition"
+            "b: {if: nodes.a.out.x is defined, next: a}\na: {let: {x: 1}}", ["H304"], id="a test does not help either"
         ),
+        pytest.param("b: {log: x, when: nodes.a.out.x == 1, next: a}\na: {let: {x: 1}}", ["H304"], id="in a condition"),
     ],
 )
-def test_an_output_is_read_behind_its_node(nodes: str, expected: list[str]):
-    assert [code for code, _ in found(nodes)] == expected
+def test_an_output_can_only_be_read_after_its_node(nodes: str, expected: list[str]):
+    assert [code for code, _ in problems_of(nodes)] == expected
 
 
 IF_A = "s: {if: event.id, next: {then: a, else: b}}\na: {let: {x: 1}, next: b}\n"
@@ -109,9 +109,9 @@ IF_A = "s: {if: event.id, next: {then: a, else: b}}\na: {let: {x: 1}, next: b}\n
 @pytest.mark.parametrize(
     ("nodes", "expected"),
     [
-        pytest.param(IF_A + f"b: {{log: '{OUTPUT}'}}", ["H305"], id="one of two ways"),
+        pytest.param(IF_A + f"b: {{log: '{OUTPUT}'}}", ["H305"], id="one of two branches"),
         pytest.param(IF_A + "b: {log: \"{{ nodes.a.out.x | default('no') }}\"}", [], id="with a default"),
-        pytest.param(IF_A + "b: {if: nodes.a.out.x is defined}", [], id="asked whether it is there"),
+        pytest.param(IF_A + "b: {if: nodes.a.out.x is defined}", [], id="tested with is defined"),
         pytest.param(IF_A + "b: {if: nodes.a.out.x > 1}", [], id="compared in a condition"),
         pytest.param(IF_A + "b: {switch: {one: nodes.a.out.x == 1}}", [], id="compared in a case"),
         pytest.param(IF_A + "b: {log: x, when: nodes.a.out.x == 1}", [], id="compared in a when"),
@@ -121,19 +121,19 @@ IF_A = "s: {if: event.id, next: {then: a, else: b}}\na: {let: {x: 1}, next: b}\n
             ["H310"],
             id="join all: never",
         ),
-        pytest.param(IF_A + f"b: {{log: '{OUTPUT}', join: any}}", ["H305"], id="join any: perhaps the other one"),
+        pytest.param(IF_A + f"b: {{log: '{OUTPUT}', join: any}}", ["H305"], id="join any: it may be the other branch"),
         pytest.param(IF_A + "b: {let: {y: '$.nodes.a.out.x'}}", ["H305"], id="as a JSONPath"),
         pytest.param(IF_A + "b: {let: {y: '$.nodes.a.out.x[*]'}}", [], id="as a JSONPath that may match nothing"),
         pytest.param(
             "s: {log: x, next: [a, c]}\na: {let: {x: 1}, next: b}\nc: {log: x, next: b}\n" + f"b: {{log: '{OUTPUT}'}}",
             ["H305"],
-            id="fan-out: the other branch may come alone",
+            id="fan-out: the other branch may arrive alone",
         ),
         pytest.param(
             "s: {log: x, next: [a, c]}\na: {let: {x: 1}, next: b}\nc: {log: x, next: b}\n"
             f"b: {{log: '{OUTPUT}', join: all}}",
             [],
-            id="fan-out with join all: both came",
+            id="fan-out with join all: both have arrived",
         ),
         pytest.param(
             "a: {let: {x: 1}, next: [b, c]}\nb: {log: x, next: d}\nc: {log: x, next: d}\n" + f"d: {{log: '{OUTPUT}'}}",
@@ -142,34 +142,36 @@ IF_A = "s: {if: event.id, next: {then: a, else: b}}\na: {let: {x: 1}, next: b}\n
         ),
     ],
 )
-def test_an_output_that_may_not_be_there_needs_a_fallback(nodes: str, expected: list[str]):
-    assert [code for code, _ in found(nodes)] == expected
+def test_an_output_that_may_be_missing_needs_a_default(nodes: str, expected: list[str]):
+    assert [code for code, _ in problems_of(nodes)] == expected
 
 
 @pytest.mark.parametrize(
     ("first", "ports", "expected"),
     [
-        pytest.param("let: {x: 1}, when: event.id", "done", [], id="behind done it has run"),
-        pytest.param("let: {x: 1}, when: event.id", "skipped", ["H305"], id="behind skipped it has not"),
+        pytest.param("let: {x: 1}, when: event.id", "done", [], id="after done it has run"),
+        pytest.param("let: {x: 1}, when: event.id", "skipped", ["H305"], id="after skipped it has not run"),
         pytest.param("let: {x: 1}, disabled: true", "skipped", ["H305"], id="nor when it is disabled"),
-        pytest.param("let: {x: 1}, when: event.id", "done skipped", ["H305"], id="behind both it may not have"),
+        pytest.param(
+            "let: {x: 1}, when: event.id", "done skipped", ["H305"], id="after done or skipped it may be missing"
+        ),
         pytest.param("let: {x: 1}", "skipped", [], id="without a when nothing is skipped"),
-        pytest.param("let: {x: 1}", "failed", ["H305"], id="behind failed there is no output"),
-        pytest.param("let: {x: 1}", "done failed", ["H305"], id="behind either there may be none"),
+        pytest.param("let: {x: 1}", "failed", ["H305"], id="after failed there is no output"),
+        pytest.param("let: {x: 1}", "done failed", ["H305"], id="after done or failed it may be missing"),
     ],
 )
-def test_the_port_tells_whether_there_is_an_output(first: str, ports: str, expected: list[str]):
+def test_whether_an_output_may_be_missing_depends_on_the_ports(first: str, ports: str, expected: list[str]):
     wired = ", ".join(f"{port}: b" for port in ports.split())
-    assert [code for code, _ in found(f"a: {{{first}, next: {{{wired}}}}}\nb: {{log: '{OUTPUT}'}}")] == expected
+    assert [code for code, _ in problems_of(f"a: {{{first}, next: {{{wired}}}}}\nb: {{log: '{OUTPUT}'}}")] == expected
 
 
-def test_a_start_in_the_midst_may_run_with_nothing_before_it():
+def test_a_start_with_edges_may_run_without_the_nodes_before_it():
     nodes = {"a": {"let": {"x": 1}, "next": "b"}, "b": {"log": OUTPUT}}
     text = {"flow": "f", "trigger": {"event": "x"}, "start": ["a", "b"], "nodes": nodes}
-    assert found(text) == [("H305", "nodes.b.log")]
+    assert problems_of(text) == [("H305", "nodes.b.log")]
 
 
-def test_a_problem_in_a_template_says_where_in_the_text():
+def test_a_problem_in_a_template_has_its_position_in_the_text():
     problem = compiled("a: {log: 'Hello {{ nodes.zz.out }}'}")[1][0]
     assert (problem.offset, problem.length) == (9, len("nodes.zz.out"))
 
@@ -186,7 +188,7 @@ def test_a_problem_in_a_template_says_where_in_the_text():
             "s: {if: event.id, next: {then: [a, b]}}\na: {log: x, next: end}\nb: {log: x, next: end}\n"
             "end: {log: x, join: all}",
             [],
-            id="both behind then",
+            id="both after then",
         ),
         pytest.param(
             "s: {if: event.id, next: {then: end, else: end}}\nend: {log: x, join: all}",
@@ -196,13 +198,13 @@ def test_a_problem_in_a_template_says_where_in_the_text():
     ],
 )
 def test_join_all_of_branches_that_exclude_each_other_never_runs(nodes: str, expected: list[str]):
-    assert [code for code, _ in found(nodes)] == expected
+    assert [code for code, _ in problems_of(nodes)] == expected
 
 
-# ---- side by side ---------------------------------------------------------------------------------------------------
+# ---- parallel branches -----------------------------------------------------------------------------------------------
 
 
-def beside(a: str, b: str, split: str = "log: x, next: [a, b]") -> str:
+def parallel(a: str, b: str, split: str = "log: x, next: [a, b]") -> str:
     return f"s: {{{split}}}\na: {{{a}}}\nb: {{{b}}}"
 
 
@@ -214,21 +216,25 @@ def beside(a: str, b: str, split: str = "log: x, next: [a, b]") -> str:
         pytest.param("profile.set: {traits.x: 1}", "profile.increment: {traits.x: 2}", id="setting and counting"),
         pytest.param("profile.add: {traits.x: a}", "profile.remove: {traits.x: a}", id="adding and removing"),
         pytest.param("profile.set: {traits.x: 1}", "profile.unset: traits.x", id="setting and unsetting"),
-        pytest.param("profile.increment: {traits.x: 1}", "profile.increment: {traits.x.y: 1}", id="counting below"),
+        pytest.param(
+            "profile.increment: {traits.x: 1}", "profile.increment: {traits.x.y: 1}", id="counting below the path"
+        ),
         pytest.param("segment.add: vip", "segment.remove: [late, vip]", id="into a segment and out of it"),
         pytest.param("event.set: {properties.x: 1}", "event.set: {properties.x: 2}", id="the event"),
         pytest.param("session.set: {properties.x: 1}", "session.set: {properties.x: 2}", id="the session"),
-        pytest.param("profile.set: {traits.x: 1}", "log: '{{ profile.traits.x }}'", id="one reads what one writes"),
+        pytest.param(
+            "profile.set: {traits.x: 1}", "log: '{{ profile.traits.x }}'", id="one reads a path that the other writes"
+        ),
         pytest.param("log: '{{ profile.traits.x }}'", "profile.set: {traits.x: 1}", id="in either order"),
-        pytest.param("profile.set: {traits.x: 1}", "if: profile.traits.x.y == 1", id="reading below"),
+        pytest.param("profile.set: {traits.x: 1}", "if: profile.traits.x.y == 1", id="reading below the path"),
         pytest.param("profile.set: {traits.x: 1}", "log: x, when: profile.traits.x == 1", id="reading in a when"),
         pytest.param("profile.increment: {traits.x: 1}", "if: profile.traits.x > 1", id="reading a count"),
         pytest.param("segment.add: vip", "if: \"'vip' in profile.segments\"", id="reading the segments"),
         pytest.param("event.set: {properties.x: 1}", "log: '{{ event.properties.x }}'", id="reading the event"),
     ],
 )
-def test_branches_that_get_in_each_others_way_are_warned_of(a: str, b: str):
-    assert warned(beside(a, b)) == ["H306"]
+def test_conflicting_parallel_branches_get_a_warning(a: str, b: str):
+    assert warnings_of(parallel(a, b)) == ["H306"]
 
 
 @pytest.mark.parametrize(
@@ -244,14 +250,14 @@ def test_branches_that_get_in_each_others_way_are_warned_of(a: str, b: str):
         pytest.param(
             "lookup.profile: {key: {pii.email: a}}",
             "lookup.profile: {key: {pii.email: b}}",
-            id="a look-up writes nothing",
+            id="lookups write nothing",
         ),
         pytest.param("profile.set: {traits.x: 1}", "event.set: {properties.x: 1}", id="profile and event"),
         pytest.param("log: '{{ profile.traits.x }}'", "if: profile.traits.x > 1", id="both read"),
     ],
 )
-def test_branches_that_do_not_are_not(a: str, b: str):
-    assert warned(beside(a, b)) == []
+def test_parallel_branches_without_conflict_get_no_warning(a: str, b: str):
+    assert warnings_of(parallel(a, b)) == []
 
 
 @pytest.mark.parametrize(
@@ -265,16 +271,16 @@ def test_branches_that_do_not_are_not(a: str, b: str):
         pytest.param("if: event.id, next: {then: a, else: m}}\nm: {log: x, next: b", id="with a node between"),
         pytest.param(
             "if: event.id, next: {then: [m, n], else: b}}\nm: {log: x, next: a}\nn: {log: x, next: a",
-            id="behind a join",
+            id="after a join",
         ),
     ],
 )
-def test_branches_that_exclude_each_other_do_not_get_in_each_others_way(split: str):
-    assert warned(beside("profile.set: {traits.x: 1}", "profile.set: {traits.x: 2}", split)) == []
+def test_branches_that_exclude_each_other_do_not_conflict(split: str):
+    assert warnings_of(parallel("profile.set: {traits.x: 1}", "profile.set: {traits.x: 2}", split)) == []
 
 
-def test_one_after_the_other_is_not_side_by_side():
-    assert warned("a: {profile.set: {traits.x: 1}, next: b}\nb: {profile.set: {traits.x: 2}}") == []
+def test_nodes_in_sequence_do_not_conflict():
+    assert warnings_of("a: {profile.set: {traits.x: 1}, next: b}\nb: {profile.set: {traits.x: 2}}") == []
 
 
 def test_branches_of_two_ifs_may_both_run():
@@ -285,26 +291,28 @@ def test_branches_of_two_ifs_may_both_run():
     a: {profile.set: {traits.x: 1}}
     b: {profile.set: {traits.x: 2}}
     """
-    assert warned(text) == ["H306"]
+    assert warnings_of(text) == ["H306"]
 
 
 @pytest.mark.parametrize("attach", ["profile.attach: {id: x}", "session.attach: x"])
-def test_two_attach_side_by_side_are_an_error(attach: str):
-    assert found(beside(attach, attach)) == [("H307", "nodes.b")]
+def test_two_parallel_attach_nodes_are_an_error(attach: str):
+    assert problems_of(parallel(attach, attach)) == [("H307", "nodes.b")]
 
 
-def test_two_attach_that_exclude_each_other_are_fine():
+def test_two_attach_nodes_that_exclude_each_other_are_valid():
     assert (
-        found(beside("profile.attach: {id: x}", "profile.attach: {id: y}", "if: event.id, next: {then: a, else: b}"))
+        problems_of(
+            parallel("profile.attach: {id: x}", "profile.attach: {id: y}", "if: event.id, next: {then: a, else: b}")
+        )
         == []
     )
 
 
-def test_the_types_that_commute_are_those_whose_effects_all_count():
+def test_exactly_the_types_whose_effects_all_count_commute():
     assert {str(node.__struct_config__.tag) for node in builtin() if node.commutes} == COMMUTING
 
 
-# ---- profile: none --------------------------------------------------------------------------------------------------
+# ---- profile: none ---------------------------------------------------------------------------------------------------
 
 
 def without_profile(nodes: str, when: str = "") -> dict[str, object]:
@@ -315,7 +323,7 @@ def without_profile(nodes: str, when: str = "") -> dict[str, object]:
 @pytest.mark.parametrize(
     "node", [pytest.param(t, id=str(t.__struct_config__.tag)) for t in builtin() if t.uses_profile]
 )
-def test_a_flow_without_profile_has_no_node_that_needs_one(node: type[Node]):
+def test_a_flow_without_profile_cannot_have_a_node_that_uses_one(node: type[Node]):
     type = str(node.__struct_config__.tag)
     configs = {
         "profile.alias": "x",
@@ -328,7 +336,7 @@ def test_a_flow_without_profile_has_no_node_that_needs_one(node: type[Node]):
         "profile.increment": "{traits.x: 1}",
     }
     config = configs.get(type, "vip" if type.startswith("segment.") else "{traits.x: a}")
-    assert found(without_profile(f"a: {{{type}: {config}}}")) == [("H308", f"nodes.a.{type}")]
+    assert problems_of(without_profile(f"a: {{{type}: {config}}}")) == [("H308", f"nodes.a.{type}")]
 
 
 @pytest.mark.parametrize(
@@ -342,25 +350,25 @@ def test_a_flow_without_profile_has_no_node_that_needs_one(node: type[Node]):
         pytest.param("let: {x: [{y: '$.profile.traits[*]'}]}", "nodes.a.let.x.0.y", id="in a JSONPath"),
     ],
 )
-def test_a_flow_without_profile_reads_none(node: str, path: str):
-    assert found(without_profile(f"a: {{{node}}}")) == [("H308", path)]
+def test_a_flow_without_profile_cannot_read_one(node: str, path: str):
+    assert problems_of(without_profile(f"a: {{{node}}}")) == [("H308", path)]
 
 
-def test_the_trigger_of_a_flow_without_profile_reads_none():
-    assert found(without_profile("a: {log: x}", "profile.traits.x == 1")) == [("H308", "trigger.when")]
+def test_the_trigger_of_a_flow_without_profile_cannot_read_one():
+    assert problems_of(without_profile("a: {log: x}", "profile.traits.x == 1")) == [("H308", "trigger.when")]
 
 
-def test_a_flow_without_profile_may_do_all_else():
+def test_a_flow_without_profile_may_have_all_other_nodes():
     text = """
     a: {cache.get: x, next: {found: b, missing: c, failed: d}}
     b: {event.set: {properties.x: "{{ nodes.a.out }}"}}
     c: {session.set: {properties.x: 1}}
     d: {respond: {x: 1}}
     """
-    assert found(without_profile(text)) == []
+    assert problems_of(without_profile(text)) == []
 
 
-def test_the_builder_and_the_types_of_these_tests_fit():
+def test_flows_of_the_test_node_types_compile():
     assert [node.id for node in flow("a: {test.way: left, next: {left: b}}\nb: {test.ask: /x}", TYPES).nodes] == [
         "a",
         "b",

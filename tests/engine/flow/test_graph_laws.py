@@ -1,4 +1,4 @@
-"""What the graph promises of runs, held against runs; and the plan order against its definition."""
+"""Laws of the graph: its statements about runs hold in random runs, and the plan order agrees with its definition."""
 
 from itertools import combinations, pairwise
 from random import Random
@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from engine.flow.graph import Paths, Wiring, find_cycle, plan_order
 from engine.flow.machine import Machine
 from engine.flow.plan import Flow
-from tests.engine.flow.random_flows import World, driven, flows, worlds
+from tests.engine.flow.random_flows import Scenario, drive_in_order, flows, scenarios
 
 law = settings(max_examples=60, deadline=None)
 orders = st.randoms(use_true_random=False)
 
 
 def wiring(flow: Flow) -> Wiring:
-    """The wiring that a flow was planned from, without what its nodes read and write."""
+    """The wiring of a flow, without the reads and writes of its nodes."""
     return Wiring(
         nodes={node.id: node.node for node in flow.nodes},
         ports={node.id: node.ports for node in flow.nodes},
@@ -38,36 +38,36 @@ def wiring(flow: Flow) -> Wiring:
 
 
 @law
-@given(flows(), worlds(), orders)
-def test_what_surely_ran_before_a_node_ran_and_left_by_those_ports(flow: Flow, world: World, order: Random):
+@given(flows(), scenarios(), orders)
+def test_the_nodes_in_paths_ran_before_a_node_and_left_by_those_ports(flow: Flow, scenario: Scenario, order: Random):
     paths = Paths(wiring(flow))
-    machine = driven(Machine(flow, world.inputs), world, order)
+    machine = drive_in_order(Machine(flow, scenario.inputs), scenario, order)
     for index in machine.settled:
-        seen = {flow.nodes[i].id: machine.settled[i].port for i in ancestors(machine, index)}
+        ports_before = {flow.nodes[i].id: machine.settled[i].port for i in ancestors(machine, index)}
         id = flow.nodes[index].id
-        assert seen.keys() <= paths.before[id]
+        assert ports_before.keys() <= paths.before[id]
         for other, ports in paths.ports[id].items():
-            assert seen[other] in ports
+            assert ports_before[other] in ports
 
 
 @law
-@given(flows(), worlds(), orders)
-def test_nodes_that_are_apart_never_run_in_one_run(flow: Flow, world: World, order: Random):
+@given(flows(), scenarios(), orders)
+def test_exclusive_nodes_never_run_in_one_run(flow: Flow, scenario: Scenario, order: Random):
     paths = Paths(wiring(flow))
-    machine = driven(Machine(flow, world.inputs), world, order)
+    machine = drive_in_order(Machine(flow, scenario.inputs), scenario, order)
     ran = [flow.nodes[index].id for index in machine.settled]
     assert not any(paths.exclusive(a, b) for a, b in combinations(ran, 2))
 
 
 def ancestors(machine: Machine, index: int) -> set[int]:
-    """The nodes that a settled node comes from, over the edges that were taken."""
+    """The indexes of the ancestors of a settled node."""
     via = machine.settled[index].via
     return set(via).union(*(ancestors(machine, source) for source in via))
 
 
 @st.composite
 def graphs(draw: st.DrawFn) -> Wiring:
-    """Any graph, with or without cycles, and its nodes written in any order."""
+    """Any graph, with or without cycles, with its nodes in any order."""
     ids = draw(st.permutations([f"n{i}" for i in range(draw(st.integers(1, 7)))]))
     pairs = draw(st.lists(st.tuples(st.sampled_from(ids), st.sampled_from(ids)), max_size=12, unique=True))
     return Wiring(
@@ -87,7 +87,7 @@ def graphs(draw: st.DrawFn) -> Wiring:
 
 @settings(max_examples=300, deadline=None)
 @given(graphs())
-def test_there_is_a_cycle_or_an_order_in_which_each_node_is_the_first_written_that_can_be(graph: Wiring):
+def test_a_graph_has_a_cycle_or_a_plan_order_that_follows_the_file(graph: Wiring):
     cycle = find_cycle(graph)
     if cycle is not None:
         loop = cycle.message.removeprefix("nodes form a cycle: ").split(" → ")

@@ -1,12 +1,12 @@
-"""Joins: how many edges must be taken, and who is seen behind them."""
+"""Joins: how many edges must be taken, and the effects that a node sees after a join."""
 
 import pytest
 
 from engine.flow.machine import Machine
-from tests.engine.flow.build import answer, drive, flow, inputs, out, person, ports, run, traits
+from tests.engine.flow.build import answer, drive, flow, inputs, out, ports, run, stored_profile, traits
 from tests.engine.flow.node_types import TYPES
 
-ANN = person()
+ANN = stored_profile()
 
 
 JOINED = """
@@ -31,7 +31,7 @@ end: {log: x, join: %s}
         ("all", "right", "right", False),
     ],
 )
-def test_a_join_says_how_many_edges_must_be_taken(join: str, a: str, b: str, runs: bool):
+def test_a_join_decides_how_many_edges_must_be_taken(join: str, a: str, b: str, runs: bool):
     machine = run(flow(JOINED % join, TYPES), {"a": a, "b": b})
     assert (("end" in ports(machine)), machine.outcome) == (runs, "finished")
 
@@ -47,7 +47,7 @@ end: {log: x, join: %s}
 
 
 @pytest.mark.parametrize(("join", "runs"), [("settled", True), ("any", True), ("all", False)])
-def test_an_edge_behind_a_node_that_did_not_run_is_not_taken(join: str, runs: bool):
+def test_an_edge_from_a_node_that_did_not_run_is_not_taken(join: str, runs: bool):
     assert ("end" in ports(run(flow(BEHIND % join, TYPES)))) == runs
 
 
@@ -55,7 +55,7 @@ WAITING = """
 s: {log: x, next: [slow, fast]}
 slow: {test.ask: /, next: end}
 fast: {log: x, next: end}
-end: {let: {seen: "{{ nodes.slow.out.by | default('-') }}"}, join: %s}
+end: {let: {value: "{{ nodes.slow.out.by | default('-') }}"}, join: %s}
 """
 
 
@@ -64,19 +64,19 @@ end: {let: {seen: "{{ nodes.slow.out.by | default('-') }}"}, join: %s}
     [
         pytest.param("settled", False, id="settled waits for all edges"),
         pytest.param("all", False, id="all waits for all edges"),
-        pytest.param("any", True, id="any goes at the first arrival"),
+        pytest.param("any", True, id="any runs at the first arrival"),
     ],
 )
-def test_who_waits_for_a_slow_branch(join: str, before: bool):
+def test_a_join_decides_whether_a_node_waits_for_a_slow_branch(join: str, before: bool):
     machine = Machine(flow(WAITING % join, TYPES), inputs())
     machine.advance()
     assert ("end" in ports(machine)) == before
     drive(machine, {"slow": answer()})
     assert list(ports(machine)).count("end") == 1
-    assert out(machine, "end") == {"seen": "-" if before else "done"}
+    assert out(machine, "end") == {"value": "-" if before else "done"}
 
 
-def test_join_all_gives_up_as_soon_as_one_edge_is_missed():
+def test_join_all_rules_a_node_out_at_the_first_missed_edge():
     text = """
     s: {log: x, next: [slow, fast]}
     slow: {test.ask: /, next: both}
@@ -101,14 +101,14 @@ def test_a_node_runs_once_however_many_edges_lead_to_it():
         assert traits(run(flow(text % join), profile=ANN)) == {"ends": 1}
 
 
-def test_any_sees_the_ancestors_of_the_first_arrival_alone():
+def test_with_join_any_a_node_sees_only_the_ancestors_of_the_first_arrival():
     text = """
     s: {log: x, next: [a, b]}
     a: {test.ask: /a, next: mark_a}
     b: {test.ask: /b, next: mark_b}
     mark_a: {profile.set: {traits.a: 1}, next: end}
     mark_b: {profile.set: {traits.b: 1}, next: end}
-    end: {let: {seen: "{{ profile.traits }}"}, join: any}
+    end: {let: {value: "{{ profile.traits }}"}, join: any}
     """
     machine = Machine(flow(text, TYPES), inputs(profile=ANN))
     first, second = machine.advance()
@@ -116,7 +116,7 @@ def test_any_sees_the_ancestors_of_the_first_arrival_alone():
     machine.advance()
     machine.reply(first.node, answer())
     machine.advance()
-    assert out(machine, "end") == {"seen": {"b": 1}}
+    assert out(machine, "end") == {"value": {"b": 1}}
     assert traits(machine) == {"a": 1, "b": 1}
 
 

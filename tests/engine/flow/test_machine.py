@@ -1,4 +1,4 @@
-"""The machine: which nodes run, what they see, how a run ends."""
+"""The machine: the nodes that run, the state that they see, the end of a run."""
 
 import pytest
 
@@ -7,13 +7,13 @@ from engine.flow.effect import Log
 from engine.flow.machine import Machine
 from engine.flow.run import Inputs
 from engine.profile.operations import Increment
-from tests.engine.flow.build import answer, flow, http, inputs, out, person, ports, run, traits, why
+from tests.engine.flow.build import answer, flow, http, inputs, out, ports, reason_of, run, stored_profile, traits
 from tests.engine.flow.node_types import TYPES
 
-ANN = person()
+ANN = stored_profile()
 
 
-def test_a_run_goes_from_port_to_node():
+def test_a_run_follows_the_edges_of_the_ports():
     text = """
     big: {if: event.properties.total > 100, next: {then: vip, else: plain}}
     vip: {segment.add: vip, next: end}
@@ -24,7 +24,7 @@ def test_a_run_goes_from_port_to_node():
     assert ports(run(flow(text), {"total": 5}, profile=ANN)) == {"big": "else", "plain": "done", "end": "done"}
 
 
-def test_a_switch_goes_by_the_first_case_that_holds():
+def test_a_switch_leaves_by_the_first_case_that_is_true():
     made = flow(
         """
         s: {switch: {big: event.properties.n > 10, some: event.properties.n > 0}, next: {big: a, some: b, default: c}}
@@ -40,7 +40,7 @@ def test_a_switch_goes_by_the_first_case_that_holds():
     ]
 
 
-def test_an_unwired_port_ends_its_branch_quietly():
+def test_an_unwired_port_ends_its_branch_without_failing_the_run():
     machine = run(flow("a: {log: x, next: [b, c]}\nb: {if: event.properties.no}\nc: {log: x}"))
     assert (ports(machine), machine.outcome) == ({"a": "done", "b": "else", "c": "done"}, "finished")
 
@@ -50,17 +50,17 @@ def test_several_starts_all_run():
     assert ports(run(made)) == {"a": "done", "b": "done"}
 
 
-def test_a_start_in_the_midst_waits_for_its_edges():
-    nodes = {"a": {"test.ask": "/", "next": "b"}, "b": {"let": {"seen": "{{ nodes.a.out.by | default('-') }}"}}}
+def test_a_start_with_edges_waits_for_them():
+    nodes = {"a": {"test.ask": "/", "next": "b"}, "b": {"let": {"value": "{{ nodes.a.out.by | default('-') }}"}}}
     made = flow({"flow": "f", "trigger": {"event": "x"}, "start": ["a", "b"], "nodes": nodes}, TYPES)
-    assert out(run(made, answers={"a": answer()}), "b") == {"seen": "done"}
-    assert out(run(made, answers={"a": answer("left")}), "b") == {"seen": "-"}
+    assert out(run(made, answers={"a": answer()}), "b") == {"value": "done"}
+    assert out(run(made, answers={"a": answer("left")}), "b") == {"value": "-"}
 
 
-# ---- what is seen ---------------------------------------------------------------------------------------------------
+# ---- states ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_node_sees_what_its_ancestors_did():
+def test_a_node_sees_the_effects_of_its_ancestors():
     text = """
     a: {profile.set: {traits.x: 1}, next: b}
     b: {event.set: {properties.x: 2}, next: c}
@@ -71,15 +71,15 @@ def test_a_node_sees_what_its_ancestors_did():
     assert out(run(flow(text), profile=ANN, session=session), "d") == {"a": 1, "b": 2, "c": 3}
 
 
-def test_a_side_branch_is_seen_behind_the_join_and_not_before():
+def test_the_effects_of_a_parallel_branch_are_visible_only_after_the_join():
     text = """
     s: {log: x, next: [writer, reader]}
     writer: {profile.set: {traits.x: 1}, next: end}
-    reader: {let: {seen: "{{ profile.traits.x | default('nothing') }}"}, next: end}
-    end: {let: {seen: "{{ profile.traits.x }}"}}
+    reader: {let: {value: "{{ profile.traits.x | default('nothing') }}"}, next: end}
+    end: {let: {value: "{{ profile.traits.x }}"}}
     """
     machine = run(flow(text), profile=ANN)
-    assert (out(machine, "reader"), out(machine, "end")) == ({"seen": "nothing"}, {"seen": 1})
+    assert (out(machine, "reader"), out(machine, "end")) == ({"value": "nothing"}, {"value": 1})
 
 
 def test_plan_order_decides_where_two_branches_write_one_path():
@@ -88,27 +88,27 @@ def test_plan_order_decides_where_two_branches_write_one_path():
     second: {profile.set: {traits.x: second}, next: end}
     first: {test.ask: /, next: late}
     late: {profile.set: {traits.x: late}, next: end}
-    end: {let: {seen: "{{ profile.traits.x }}"}}
+    end: {let: {value: "{{ profile.traits.x }}"}}
     """
-    assert out(run(flow(text, TYPES), profile=ANN, answers={"first": answer()}), "end") == {"seen": "late"}
+    assert out(run(flow(text, TYPES), profile=ANN, answers={"first": answer()}), "end") == {"value": "late"}
 
 
-def test_increments_side_by_side_both_count():
+def test_parallel_increments_both_count():
     text = "s: {log: x, next: [a, b]}\na: {profile.increment: {traits.n: 1}}\nb: {profile.increment: {traits.n: 10}}"
-    assert traits(run(flow(text), profile=person(values={"traits.n": 100}))) == {"n": 111}
+    assert traits(run(flow(text), profile=stored_profile(values={"traits.n": 100}))) == {"n": 111}
 
 
-def test_a_branch_that_ended_is_in_the_final_sight():
+def test_the_final_state_has_the_effects_of_branches_that_ended():
     text = "s: {log: x, next: [a, b]}\na: {profile.set: {traits.a: 1}}\nb: {profile.set: {traits.b: 1}}"
     assert traits(run(flow(text), profile=ANN)) == {"a": 1, "b": 1}
 
 
-def test_an_output_is_read_by_later_nodes_alone_and_not_at_all_when_there_is_none():
+def test_only_nodes_with_an_output_are_in_the_scope_of_later_nodes():
     text = "a: {let: {x: [1, 2]}, next: b}\nb: {log: x, next: c}\nc: {let: {all: '{{ nodes }}'}}"
     assert out(run(flow(text)), "c") == {"all": {"a": {"out": {"x": [1, 2]}}}}
 
 
-# ---- when, disabled -------------------------------------------------------------------------------------------------
+# ---- when, disabled --------------------------------------------------------------------------------------------------
 
 GUARDED = "a: {profile.set: {traits.x: 1}, %s, next: {done: b, skipped: c}}\nb: {log: x}\nc: {log: x}"
 
@@ -123,20 +123,20 @@ GUARDED = "a: {profile.set: {traits.x: 1}, %s, next: {done: b, skipped: c}}\nb: 
         pytest.param("disabled: false", "done", "", id="not disabled"),
     ],
 )
-def test_a_node_may_be_skipped(setting: str, left_by: str, reason: str):
+def test_when_and_disabled_skip_a_node(setting: str, left_by: str, reason: str):
     machine = run(flow(GUARDED % setting), {"yes": True}, profile=ANN)
     assert ports(machine) == {"a": left_by, ("b" if left_by == "done" else "c"): "done"}
-    assert (why(machine, "a"), traits(machine)) == (reason, {"x": 1} if left_by == "done" else {})
+    assert (reason_of(machine, "a"), traits(machine)) == (reason, {"x": 1} if left_by == "done" else {})
 
 
-def test_a_plain_next_ends_where_a_node_is_skipped():
+def test_a_plain_next_does_not_wire_skipped():
     assert ports(run(flow("a: {log: x, when: event.properties.no, next: b}\nb: {log: x}"))) == {"a": "skipped"}
 
 
-# ---- the end --------------------------------------------------------------------------------------------------------
+# ---- the end ---------------------------------------------------------------------------------------------------------
 
 
-def test_stop_ends_the_run_as_finished_and_cancels_the_rest():
+def test_stop_ends_the_run_as_finished_and_cancels_waiting_nodes():
     text = """
     s: {profile.set: {traits.x: 1}, next: [ask, end]}
     ask: {test.ask: /}
@@ -160,13 +160,13 @@ def test_effects_are_in_plan_order():
     assert [effect.message for _, effect in machine.effects() if isinstance(effect, Log)] == ["s", "late", "fast"]
 
 
-def test_a_run_may_be_failed_from_outside():
+def test_the_caller_can_fail_a_run():
     machine = run(flow("a: {log: x}"))
     machine.fail("the unit is too large")
     assert (machine.outcome, machine.reason) == ("failed", "the unit is too large")
 
 
-def test_a_flow_without_asks_ends_in_one_call():
+def test_a_flow_without_asks_ends_in_one_advance():
     machine = Machine(flow("a: {log: x, next: b}\nb: {log: x}"), inputs())
     assert (machine.advance(), machine.over) == ([], True)
 
@@ -177,12 +177,12 @@ def test_a_run_that_is_over_does_nothing_more():
     assert (machine.advance(), machine.to_run()) == ([], before)
 
 
-def test_step_is_the_same_on_values():
+def test_advance_run_does_the_same_on_values():
     made = flow("a: {test.ask: /first, next: b}\nb: {test.ask: /second, next: c}\nc: {log: x}", TYPES)
     state, asked = advance_run(made, new_run(made, inputs()))
-    assert [http(one).path for one in asked] == ["/first"]
+    assert [http(issued).path for issued in asked] == ["/first"]
     state, asked = advance_run(made, state, (asked[0].node, answer()))
-    assert [http(one).path for one in asked] == ["/second"]
+    assert [http(issued).path for issued in asked] == ["/second"]
     state, asked = advance_run(made, state, (asked[0].node, answer()))
     assert (asked, state.outcome, [made.nodes[index].id for index in state.settled]) == (
         [],
@@ -191,34 +191,34 @@ def test_step_is_the_same_on_values():
     )
 
 
-def test_an_ask_is_handed_out_once_and_may_be_looked_up():
+def test_an_ask_is_issued_once_and_then_outstanding():
     machine = Machine(flow("a: {test.ask: /}", TYPES), inputs())
     first = machine.advance()
     assert (machine.advance(), machine.outstanding()) == ([], first)
 
 
-def test_a_node_that_makes_ids_gets_one_of_its_own():
+def test_a_node_that_creates_a_profile_gets_a_new_id_of_its_own():
     made = flow("a: {profile.attach: {create: true}, next: b}\nb: {let: {id: '{{ profile.id }}'}}")
     assert out(run(made), "b") == {"id": "new-00"}
     assert out(run(made, seed="other-"), "b") == {"id": "other-00"}
 
 
-def test_what_earlier_runs_of_the_unit_did_is_seen():
-    given: Inputs = inputs(profile=ANN, earlier_operations=(Increment(("traits", "n"), 5),))
+def test_a_run_sees_the_operations_of_earlier_runs_of_the_unit():
+    after_another: Inputs = inputs(profile=ANN, earlier_operations=(Increment(("traits", "n"), 5),))
     machine = Machine(
-        flow("a: {profile.increment: {traits.n: 1}, next: b}\nb: {let: {n: '{{ profile.traits.n }}'}}"), given
+        flow("a: {profile.increment: {traits.n: 1}, next: b}\nb: {let: {n: '{{ profile.traits.n }}'}}"), after_another
     )
     machine.advance()
     assert out(machine, "b") == {"n": 6}
     assert len(machine.final_state().operations) == 2
 
 
-def test_a_set_that_is_copied_becomes_a_list_however_the_run_is_kept():
+def test_a_copied_set_becomes_a_list_in_effects_and_outputs():
     text = """
     v: {segment.add: vip, next: a}
     a: {profile.set: {traits.copy: {at: "{{ profile.segments }}"}}, next: b}
     b: {let: {x: "{{ profile.segments }}"}}
     """
     machine = run(flow(text), profile=ANN)
-    copied, shown = traits(machine)["copy"]["at"], out(machine, "b")["x"]
-    assert [(type(each), each) for each in (copied, shown)] == [(list, ["vip"])] * 2
+    copied, output = traits(machine)["copy"]["at"], out(machine, "b")["x"]
+    assert [(type(value), value) for value in (copied, output)] == [(list, ["vip"])] * 2

@@ -1,4 +1,4 @@
-"""Plans: which events a trigger takes; durations; names of the project; what is percent_encode into a path."""
+"""Plans: the events that a trigger matches; durations; names of the project; percent-encoded path segments."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ NAMES = ProjectNames(frozenset({"vip", "rich"}), frozenset({"vip"}), frozenset({
 
 
 @pytest.mark.parametrize(
-    ("events", "type", "takes"),
+    ("events", "type", "matches"),
     [
         ((), "anything", True),
         (("paid",), "paid", True),
@@ -34,9 +34,9 @@ NAMES = ProjectNames(frozenset({"vip", "rich"}), frozenset({"vip"}), frozenset({
         (("*",), "with\nnewline", True),
     ],
 )
-def test_a_trigger_takes_names_and_globs(events: tuple[str, ...], type: str, takes: bool):
-    assert Trigger(events=events).matches_type(type) == takes
-    assert Trigger(sources=events).matches_source(type) == takes
+def test_a_trigger_matches_names_and_globs(events: tuple[str, ...], type: str, matches: bool):
+    assert Trigger(events=events).matches_type(type) == matches
+    assert Trigger(sources=events).matches_source(type) == matches
 
 
 @pytest.mark.parametrize(
@@ -50,16 +50,16 @@ def test_a_duration_is_a_whole_number_and_a_unit(text: str, ms: int):
 @pytest.mark.parametrize(
     "text", ["", "2", "s", "1.5s", "-1s", "2 s", "2S", "1w", "2s3", "1234567890s", "٣s", 2, None, True]
 )
-def test_all_else_is_no_duration(text: Any):
+def test_any_other_value_is_no_duration(text: Any):
     assert read_duration(text) is None
 
 
 @given(st.integers(0, 999_999_999), st.sampled_from(sorted(UNITS)))
-def test_a_duration_that_is_shown_reads_back(number: int, unit: str):
+def test_a_formatted_duration_can_be_read(number: int, unit: str):
     ms = number * UNITS[unit]
-    shown = show_duration(ms)
-    assert read_duration(shown) in (ms, None)
-    assert len(shown) <= len(f"{ms}ms")
+    text = show_duration(ms)
+    assert read_duration(text) in (ms, None)
+    assert len(text) <= len(f"{ms}ms")
 
 
 @pytest.mark.parametrize(
@@ -87,14 +87,14 @@ def test_a_name_must_be_one_of_the_project(kind: str, name: str, code: str | Non
     ("kind", "help"),
     [("segment", "segments/new.yaml"), ("target", "headrace.yaml"), ("source", "sources/new.yaml")],
 )
-def test_a_name_of_an_empty_project_comes_with_where_to_add_it(kind: str, help: str):
+def test_an_unknown_name_in_an_empty_project_gets_the_file_to_add_it_to(kind: str, help: str):
     problem = ProjectNames().problem(kind, "new")
     assert problem is not None
     assert help in problem.help
 
 
 @pytest.mark.parametrize(
-    ("value", "part"),
+    ("text", "segment"),
     [
         ("a b", "a%20b"),
         ("a/b", "a%2Fb"),
@@ -105,10 +105,10 @@ def test_a_name_of_an_empty_project_comes_with_where_to_add_it(kind: str, help: 
         ("a%2Fb", "a%252Fb"),
     ],
 )
-def test_a_part_of_a_path_stays_one_part(value: str, part: str):
-    assert percent_encode(value) == part
+def test_an_encoded_text_is_one_segment_of_a_path(text: str, segment: str):
+    assert percent_encode(text) == segment
 
 
-def test_a_part_of_a_path_is_never_empty():
+def test_a_segment_of_a_path_is_never_empty():
     with pytest.raises(Unfit):
         percent_encode("")

@@ -1,4 +1,4 @@
-"""Poison: large flows, many paths, hostile patterns and data. What is counted is work, not time."""
+"""Large flows, many paths, hostile patterns and data. The tests count work, not time."""
 
 from typing import Any
 
@@ -9,7 +9,19 @@ from engine.flow.config_template import ConfigTemplate
 from engine.flow.machine import Machine
 from engine.flow.plan import Flow, glob
 from engine.flow.run_state import RunState
-from tests.engine.flow.build import compiled, flow, found, inputs, out, person, ports, run, traced, traits, why
+from tests.engine.flow.build import (
+    compiled,
+    flow,
+    inputs,
+    out,
+    ports,
+    problems_of,
+    reason_of,
+    run,
+    stored_profile,
+    trace_of,
+    traits,
+)
 
 
 def chain() -> dict[str, Any]:
@@ -44,8 +56,8 @@ def layers() -> dict[str, Any]:
     last = (MAX_NODES - 1) // width - 1
     for i in range(last + 1):
         for j in range(width):
-            following = {"next": [f"n{i + 1}_{k}" for k in range(width)]} if i < last else {}
-            nodes[f"n{i}_{j}"] = {"profile.increment": {"traits.n": 1}, **following}
+            edges = {"next": [f"n{i + 1}_{k}" for k in range(width)]} if i < last else {}
+            nodes[f"n{i}_{j}"] = {"profile.increment": {"traits.n": 1}, **edges}
     return nodes
 
 
@@ -56,8 +68,8 @@ def large(nodes: dict[str, Any]) -> Flow:
     return flow({"flow": "large", "trigger": {"event": "paid"}, "nodes": nodes})
 
 
-def counted(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> list[int]:
-    """Counts the calls of a method from now on, in a list of one."""
+def count_calls(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> list[int]:
+    """Count the calls of a method from now on. Returns a list whose only item is the count."""
     calls, plain = [0], getattr(owner, name)
 
     def counting(*args: Any, **more: Any) -> Any:
@@ -73,20 +85,20 @@ def test_the_work_grows_with_the_nodes_and_not_with_the_paths(shape: Any, monkey
     made = large(shape())
     size = len(made.nodes)
     assert size > MAX_NODES * 0.9
-    filled = counted(monkeypatch, ConfigTemplate, "__call__")
-    seen = counted(monkeypatch, RunState, "after")
-    machine = run(made, profile=person())
+    evaluated = count_calls(monkeypatch, ConfigTemplate, "__call__")
+    states = count_calls(monkeypatch, RunState, "after")
+    machine = run(made, profile=stored_profile())
     expected = sum(node.node.__name__ == "ProfileIncrement" for node in made.nodes)
     assert (machine.outcome, len(machine.settled), traits(machine)) == ("finished", size, {"n": expected})
-    assert filled == [size]
-    assert seen[0] <= 2 * size
-    assert len(traced(machine)["steps"]) == size
+    assert evaluated == [size]
+    assert states[0] <= 2 * size
+    assert len(trace_of(machine)["steps"]) == size
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)
-def test_a_large_run_that_was_put_away_is_taken_up_again(shape: Any):
+def test_a_large_run_can_be_restored(shape: Any):
     made = large(shape())
-    machine = run(made, profile=person())
+    machine = run(made, profile=stored_profile())
     assert Machine.from_run(made, machine.to_run()).final_state().scope == machine.final_state().scope
 
 
@@ -98,10 +110,10 @@ def test_a_large_flow_of_branches_that_exclude_each_other_is_compiled():
         nodes[f"b{i}"] = {"profile.set": {"traits.x": 2}, "next": f"e{i}"}
         nodes[f"e{i}"] = {"log": "{{ profile.traits.x }}", "next": f"s{i + 1}"}
     del nodes[f"e{MAX_NODES // 4 - 1}"]["next"]
-    assert found({"flow": "large", "trigger": {"event": "paid"}, "nodes": nodes}) == []
+    assert problems_of({"flow": "large", "trigger": {"event": "paid"}, "nodes": nodes}) == []
 
 
-def test_a_flow_of_all_edges_is_compiled():
+def test_a_flow_with_an_edge_between_every_two_nodes_is_compiled():
     size = 60
     nodes = {f"n{i}": {"log": "x", "next": [f"n{j}" for j in range(i + 1, size)]} for i in range(size)}
     made, problems = compiled({"flow": "dense", "trigger": {"event": "paid"}, "nodes": nodes})
@@ -112,19 +124,21 @@ def test_a_flow_of_all_edges_is_compiled():
 
 def test_a_long_cycle_is_found():
     nodes = {f"n{i}": {"log": "x", "next": f"n{(i + 1) % MAX_NODES}"} for i in range(MAX_NODES)}
-    assert [code for code, _ in found({"flow": "round", "trigger": {"event": "paid"}, "nodes": nodes})] == ["H301"]
+    assert [code for code, _ in problems_of({"flow": "round", "trigger": {"event": "paid"}, "nodes": nodes})] == [
+        "H301"
+    ]
 
 
 @pytest.mark.parametrize(
-    ("pattern", "text", "takes"),
+    ("pattern", "text", "matches"),
     [
         pytest.param("*a" * 20 + "b", "a" * 200, False, id="many stars"),
         pytest.param("a*" * 20 + "b", "a" * 200 + "b", True, id="many stars that fit"),
-        pytest.param("?" * 100 + "*" * 50 + "x", "y" * 200, False, id="signs and stars"),
+        pytest.param("?" * 100 + "*" * 50 + "x", "y" * 200, False, id="question marks and stars"),
     ],
 )
-def test_a_glob_is_no_trap(pattern: str, text: str, takes: bool):
-    assert (glob(pattern).fullmatch(text) is not None) == takes
+def test_a_hostile_glob_is_matched_quickly(pattern: str, text: str, matches: bool):
+    assert (glob(pattern).fullmatch(text) is not None) == matches
 
 
 @pytest.mark.parametrize(
@@ -150,14 +164,14 @@ def test_data_is_never_evaluated(text: str):
     assert (out(machine, "a"), out(machine, "b")) == ({"x": text}, {"y": f"So: {text}"})
 
 
-def test_data_never_decides_what_is_written():
+def test_data_never_decides_which_path_is_written():
     made = flow("a: {profile.set: {traits.x: '{{ event.properties.x }}'}}")
-    machine = run(made, {"x": {"segments": ["vip"], "id": "p-other"}}, profile=person())
+    machine = run(made, {"x": {"segments": ["vip"], "id": "p-other"}}, profile=stored_profile())
     assert machine.final_state().scope["profile"]["segments"] == ()
     assert traits(machine) == {"x": {"id": "p-other", "segments": ["vip"]}}
 
 
-def test_deep_data_is_carried_or_refused_and_never_breaks_the_machine():
+def test_deep_data_is_accepted_or_fails_its_node_and_never_breaks_the_machine():
     deep: Any = 1
     for _ in range(5_000):
         deep = {"x": deep}
@@ -166,4 +180,4 @@ def test_deep_data_is_carried_or_refused_and_never_breaks_the_machine():
     machine.advance()
     assert machine.over
     assert ports(machine)["a"] in ("done", "failed")
-    assert why(machine, "a") or machine.outcome == "finished"
+    assert reason_of(machine, "a") or machine.outcome == "finished"

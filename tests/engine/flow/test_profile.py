@@ -1,4 +1,4 @@
-"""Profiles within a run: merged, attached, changed before and after."""
+"""Profiles within a run: merged, attached, and changed before and after that."""
 
 from typing import Annotated
 
@@ -12,47 +12,49 @@ from engine.flow.node import Node, NodeContext, Outcome, Port, Sole
 from engine.profile.document import Profile
 from engine.profile.operations import Operation, Set
 from engine.profile.visits import record_visit
-from tests.engine.flow.build import NOW, drive, flow, inputs, out, person, ports, run, traits, why
+from tests.engine.flow.build import NOW, drive, flow, inputs, out, ports, reason_of, run, stored_profile, traits
 
-ANN = person("p-ann", {"traits.name": "Ann", "traits.n": 1}, created=NOW - 5_000)
-BO = person("p-bo", {"traits.name": "Bo", "traits.n": 10, "traits.city": "Oslo"}, created=NOW - 9_000)
+ANN = stored_profile("p-ann", {"traits.name": "Ann", "traits.n": 1}, created=NOW - 5_000)
+BO = stored_profile("p-bo", {"traits.name": "Bo", "traits.n": 10, "traits.city": "Oslo"}, created=NOW - 9_000)
 
 
-def here(profile: Profile | None) -> ProfileReply:
+def profile_reply(profile: Profile | None) -> ProfileReply:
     return ProfileReply(profile, profile.id if profile else None)
 
 
-def whose(*found: Profile | None) -> ProfilesReply:
-    """What comes back for the keys of a merge."""
-    return ProfilesReply(tuple([ProfileReply(each, each.id if each else None, cause="pii.email:1f") for each in found]))
+def key_replies(*owners: Profile | None) -> ProfilesReply:
+    """The reply to the ask of a merge: the owner of each key."""
+    return ProfilesReply(
+        tuple([ProfileReply(owner, owner.id if owner else None, cause="pii.email:1f") for owner in owners])
+    )
 
 
 MERGING = """
 before: {profile.increment: {traits.n: 100}, next: recognise}
 recognise: {profile.merge: {pii.email: bo@example.com}, next: after}
-after: {let: {seen: "{{ profile }}"}}
+after: {let: {value: "{{ profile }}"}}
 """
 
 
-def test_behind_a_merge_both_profiles_are_seen_as_one():
-    machine = run(flow(MERGING), profile=ANN, answers={"recognise": whose(BO)})
-    seen = out(machine, "after")["seen"]
+def test_after_a_merge_the_view_is_of_both_profiles():
+    machine = run(flow(MERGING), profile=ANN, answers={"recognise": key_replies(BO)})
+    view = out(machine, "after")["value"]
     assert ports(machine)["recognise"] == "merged"
-    assert (seen["id"], sorted(seen["ids"])) == ("p-bo", ["p-ann", "p-bo"])
-    assert seen["traits"]["city"] == "Oslo"
-    assert seen["pii"] == {"email": "bo@example.com"}
+    assert (view["id"], sorted(view["ids"])) == ("p-bo", ["p-ann", "p-bo"])
+    assert view["traits"]["city"] == "Oslo"
+    assert view["pii"] == {"email": "bo@example.com"}
 
 
-def test_what_was_done_before_a_merge_is_kept_on_the_merged_profile():
-    alone = run(flow("after: {let: {seen: '{{ profile.traits.n }}'}}"), profile=ANN)
-    machine = run(flow(MERGING), profile=ANN, answers={"recognise": whose(BO)})
-    assert out(alone, "after") == {"seen": 1}
-    assert out(machine, "after")["seen"]["traits"] == {"city": "Oslo", "n": 101, "name": "Ann"}
+def test_operations_before_a_merge_apply_to_the_merged_profile():
+    without_merge = run(flow("after: {let: {value: '{{ profile.traits.n }}'}}"), profile=ANN)
+    machine = run(flow(MERGING), profile=ANN, answers={"recognise": key_replies(BO)})
+    assert out(without_merge, "after") == {"value": 1}
+    assert out(machine, "after")["value"]["traits"] == {"city": "Oslo", "n": 101, "name": "Ann"}
     assert [type(operation).__name__ for operation in machine.final_state().operations] == ["Increment", "Set"]
 
 
-def test_a_key_that_nobody_has_changes_nothing_but_is_claimed():
-    machine = run(flow(MERGING), profile=ANN, answers={"recognise": whose(None)})
+def test_a_key_that_no_profile_has_is_claimed():
+    machine = run(flow(MERGING), profile=ANN, answers={"recognise": key_replies(None)})
     assert ports(machine)["recognise"] == "unchanged"
     claimed = [effect for _, effect in machine.effects() if isinstance(effect, ClaimKey)]
     assert claimed == [ClaimKey("pii.email", "bo@example.com")]
@@ -64,35 +66,38 @@ def test_a_key_that_nobody_has_changes_nothing_but_is_claimed():
 )
 def test_the_source_decides_what_a_key_proves(identify: str, port: str, claim: bool | None):
     text = "recognise: {profile.merge: {pii.email: bo@example.com}, next: {failed: b}}\nb: {log: x}"
-    machine = run(flow(text), profile=ANN, answers={"recognise": whose(BO)}, identify=identify)
+    machine = run(flow(text), profile=ANN, answers={"recognise": key_replies(BO)}, identify=identify)
     assert ports(machine)["recognise"] == port
     merged = machine.final_state().profile
     assert merged is not None
-    assert [step.claim for step in merged.links.values()] == ([] if claim is None else [claim])
+    assert [link.claim for link in merged.links.values()] == ([] if claim is None else [claim])
 
 
-def test_two_merges_side_by_side_both_take_effect():
+def test_two_parallel_merges_both_take_effect():
     text = """
     s: {log: x, next: [mail, phone]}
     mail: {profile.merge: {pii.email: bo@example.com}, next: end}
     phone: {profile.merge: {pii.phone: "123"}, next: end}
     end: {let: {ids: "{{ profile.ids | sort }}"}, join: all}
     """
-    cy = person("p-cy", {"traits.pet": "cat"})
-    for answers in ({"mail": whose(BO), "phone": whose(cy)}, {"phone": whose(cy), "mail": whose(BO)}):
+    cy = stored_profile("p-cy", {"traits.pet": "cat"})
+    for answers in (
+        {"mail": key_replies(BO), "phone": key_replies(cy)},
+        {"phone": key_replies(cy), "mail": key_replies(BO)},
+    ):
         machine = run(flow(text), profile=ANN, answers=answers)
         assert out(machine, "end") == {"ids": ["p-ann", "p-bo", "p-cy"]}
         assert traits(machine)["pet"] == "cat"
 
 
-def test_a_merge_on_a_side_branch_is_not_seen_before_the_join():
+def test_a_merge_on_a_parallel_branch_is_visible_only_after_the_join():
     text = """
     s: {log: x, next: [mail, other]}
     mail: {profile.merge: {pii.email: bo@example.com}, next: end}
     other: {let: {ids: "{{ profile.ids }}"}, next: end}
     end: {let: {ids: "{{ profile.ids | sort }}"}}
     """
-    machine = run(flow(text), profile=ANN, answers={"mail": whose(BO)})
+    machine = run(flow(text), profile=ANN, answers={"mail": key_replies(BO)})
     assert (out(machine, "other"), out(machine, "end")) == ({"ids": ["p-ann"]}, {"ids": ["p-ann", "p-bo"]})
 
 
@@ -102,8 +107,8 @@ def test_operations_that_do_not_fit_the_merged_profile_fail_the_merge():
     m: {profile.merge: {pii.email: bo@example.com}, next: {failed: b}}
     b: {log: x}
     """
-    machine = run(flow(text), profile=ANN, answers={"m": whose(BO)})
-    assert (ports(machine)["m"], why(machine, "m")) == ("failed", "`traits.city` is text, not a number")
+    machine = run(flow(text), profile=ANN, answers={"m": key_replies(BO)})
+    assert (ports(machine)["m"], reason_of(machine, "m")) == ("failed", "`traits.city` is text, not a number")
     assert traits(machine) == {"name": "Ann", "n": 1, "city": 1}
 
 
@@ -114,56 +119,56 @@ def test_without_a_profile_there_is_nothing_to_merge_or_change():
     c: {log: x}
     """
     machine = run(flow(text))
-    assert (why(machine, "a"), why(machine, "b")) == ("no profile", "no profile")
+    assert (reason_of(machine, "a"), reason_of(machine, "b")) == ("no profile", "no profile")
 
 
-# ---- attaching ------------------------------------------------------------------------------------------------------
+# ---- attaching -------------------------------------------------------------------------------------------------------
 
 ATTACHING = """
 a: {profile.attach: {id: p-ann}, next: {attached: b, missing: none}}
-b: {profile.set: {traits.seen: "{{ profile.traits.name }}"}, next: c}
+b: {profile.set: {traits.value: "{{ profile.traits.name }}"}, next: c}
 c: {profile.attach: {id: p-bo}, next: {failed: d}}
 d: {let: {id: "{{ profile.id }}"}}
 none: {log: x}
 """
 
 
-def test_an_event_may_gain_a_profile_and_then_change_it():
-    machine = run(flow(ATTACHING), answers={"a": here(ANN), "c": here(ANN)})
-    assert (ports(machine)["c"], traits(machine)["seen"]) == ("attached", "Ann")
+def test_an_event_can_get_a_profile_and_then_change_it():
+    machine = run(flow(ATTACHING), answers={"a": profile_reply(ANN), "c": profile_reply(ANN)})
+    assert (ports(machine)["c"], traits(machine)["value"]) == ("attached", "Ann")
     final = machine.final_state()
     assert (final.profile, final.acting_id) == (record_visit(ANN, "p-ann", NOW, new=False), "p-ann")
 
 
 def test_attaching_a_second_different_profile_fails():
-    machine = run(flow(ATTACHING), answers={"a": here(ANN), "c": here(BO)})
-    assert (ports(machine)["c"], why(machine, "c"), out(machine, "d")) == (
+    machine = run(flow(ATTACHING), answers={"a": profile_reply(ANN), "c": profile_reply(BO)})
+    assert (ports(machine)["c"], reason_of(machine, "c"), out(machine, "d")) == (
         "failed",
         "the event has another profile",
         {"id": "p-ann"},
     )
 
 
-def test_attaching_a_profile_by_another_of_its_ids_is_no_second_one():
-    both = run(flow(MERGING), profile=ANN, answers={"recognise": whose(BO)}).final_state().profile
-    assert ports(run(flow(ATTACHING), answers={"a": here(both), "c": here(ANN)}))["c"] == "attached"
+def test_attaching_a_profile_by_another_of_its_ids_changes_nothing():
+    both = run(flow(MERGING), profile=ANN, answers={"recognise": key_replies(BO)}).final_state().profile
+    assert ports(run(flow(ATTACHING), answers={"a": profile_reply(both), "c": profile_reply(ANN)}))["c"] == "attached"
 
 
-def test_a_profile_that_there_is_not_is_missing():
-    assert ports(run(flow(ATTACHING), answers={"a": here(None)})) == {"a": "missing", "none": "done"}
+def test_an_unknown_profile_leaves_by_missing():
+    assert ports(run(flow(ATTACHING), answers={"a": profile_reply(None)})) == {"a": "missing", "none": "done"}
 
 
-def test_a_made_profile_has_its_key():
+def test_a_created_profile_has_its_key():
     text = """
     a: {profile.attach: {key: {pii.email: Ann@Example.com}, create: true}, next: b}
     b: {let: {pii: "{{ profile.pii }}"}}
     """
-    machine = run(flow(text), answers={"a": here(None)})
+    machine = run(flow(text), answers={"a": profile_reply(None)})
     assert out(machine, "b") == {"pii": {"email": "ann@example.com"}}
     assert ClaimKey("pii.email", "ann@example.com") in [effect for _, effect in machine.effects()]
 
 
-@pytest.mark.parametrize(("reply", "port"), [(here(ANN), "failed"), (here(None), "attached")])
+@pytest.mark.parametrize(("reply", "port"), [(profile_reply(ANN), "failed"), (profile_reply(None), "attached")])
 def test_a_source_that_may_not_identify_attaches_new_profiles_only(reply: ProfileReply, port: str):
     text = "a: {profile.attach: {key: {pii.email: x@y.z}, create: true}, next: {failed: b}}\nb: {log: x}"
     assert ports(run(flow(text), answers={"a": reply}, identify="refuse"))["a"] == port
@@ -174,7 +179,7 @@ class AttachBo(Node, frozen=True, tag="test.attach-bo"):
 
     done = Port("Attached", main=True)
 
-    def run(self, seen: NodeContext) -> Outcome:
+    def run(self, context: NodeContext) -> Outcome:
         """Attach."""
         return self.done(effects=[Attach(BO)])
 
@@ -184,12 +189,12 @@ class AttachAnn(Node, frozen=True, tag="test.attach-ann"):
 
     done = Port("Attached", main=True)
 
-    def run(self, seen: NodeContext) -> Outcome:
+    def run(self, context: NodeContext) -> Outcome:
         """Attach."""
         return self.done(effects=[Attach(ANN)])
 
 
-def test_two_profiles_attached_side_by_side_fail_where_the_branches_meet():
+def test_two_profiles_attached_in_parallel_fail_at_the_join():
     text = """
     s: {log: x, next: [a, b]}
     a: {test.attach-ann: , next: end}
@@ -198,42 +203,45 @@ def test_two_profiles_attached_side_by_side_fail_where_the_branches_meet():
     after: {log: x}
     """
     machine = run(flow(text, [AttachAnn, AttachBo]))
-    assert (ports(machine)["end"], why(machine, "end")) == ("failed", "the event belongs to profile p-ann already")
+    assert (ports(machine)["end"], reason_of(machine, "end")) == (
+        "failed",
+        "the event belongs to profile p-ann already",
+    )
 
 
 def test_effects_that_need_a_profile_are_refused_without_one():
     for effect in (Set(("traits", "x"), 1), Merge(BO, "p-ann", "p-bo", "x")):
-        assert doing(effect) == "the event has no profile"
+        assert failure_of(effect) == "the event has no profile"
 
 
-def doing(effect: Effect | Operation) -> str:
-    """Why a node that has this effect fails in a run without a profile."""
+def failure_of(effect: Effect | Operation) -> str:
+    """The reason why a node with this effect fails in a run without a profile and a session."""
 
-    class Doing(Node, frozen=True, tag="test.doing"):
+    class WithEffect(Node, frozen=True, tag="test.doing"):
         """Have an effect."""
 
         done = Port("Done", main=True)
 
-        def run(self, seen: NodeContext) -> Outcome:
-            """Do it."""
+        def run(self, context: NodeContext) -> Outcome:
+            """Leave with the effect."""
             return self.done(effects=[effect])
 
-    return why(run(flow("a: {test.doing: , next: {failed: b}}\nb: {log: x}", [Doing])), "a")
+    return reason_of(run(flow("a: {test.doing: , next: {failed: b}}\nb: {log: x}", [WithEffect])), "a")
 
 
-# ---- sessions -------------------------------------------------------------------------------------------------------
+# ---- sessions --------------------------------------------------------------------------------------------------------
 
 SESSION = {"id": "s-9", "created": NOW, "properties": {"a": 1}, "context": {}}
 
 
-def test_an_event_may_gain_a_session_and_then_change_it():
+def test_an_event_can_get_a_session_and_then_change_it():
     text = """
     a: {session.attach: s-9, next: b}
     b: {session.set: {properties.b.c: 2}, next: c}
-    c: {let: {seen: "{{ session.properties }}"}}
+    c: {let: {value: "{{ session.properties }}"}}
     """
     machine = run(flow(text), answers={"a": SessionReply(SESSION, 3, "p-ann")})
-    assert out(machine, "c") == {"seen": {"a": 1, "b": {"c": 2}}}
+    assert out(machine, "c") == {"value": {"a": 1, "b": {"c": 2}}}
     assert AttachSession(SESSION, 3, "p-ann") in [effect for _, effect in machine.effects()]
     assert SESSION["properties"] == {"a": 1}
 
@@ -241,23 +249,23 @@ def test_an_event_may_gain_a_session_and_then_change_it():
 def test_a_second_different_session_fails():
     text = "a: {session.attach: s-9, next: b}\nb: {session.attach: s-8, next: {failed: c}}\nc: {log: x}"
     machine = run(flow(text), answers={"a": SessionReply(SESSION)})
-    assert why(machine, "b") == "the event has another session"
+    assert reason_of(machine, "b") == "the event has another session"
 
 
 class AttachSessions(Node, frozen=True, tag="test.attach-session"):
-    """Attach the session of that id."""
+    """Attach the session with an id."""
 
     id: Annotated[str, Sole(), Meta(description="The id")]
 
     done = Port("Attached", main=True)
 
-    def run(self, seen: NodeContext) -> Outcome:
+    def run(self, context: NodeContext) -> Outcome:
         """Attach."""
         return self.done(effects=[AttachSession({"id": self.id})])
 
 
 @pytest.mark.parametrize(("other", "port"), [("s-1", "done"), ("s-2", "failed")])
-def test_two_sessions_attached_side_by_side_fail_where_the_branches_meet(other: str, port: str):
+def test_two_sessions_attached_in_parallel_fail_at_the_join(other: str, port: str):
     text = f"""
     s: {{log: x, next: [a, b]}}
     a: {{test.attach-session: s-1, next: end}}
@@ -267,14 +275,14 @@ def test_two_sessions_attached_side_by_side_fail_where_the_branches_meet(other: 
     assert ports(run(flow(text, [AttachSessions])))["end"] == port
 
 
-def test_no_session_can_be_changed_where_there_is_none():
-    assert doing(SetSession(("properties", "x"), 1)) == "the event has no session"
+def test_an_event_without_a_session_cannot_change_one():
+    assert failure_of(SetSession(("properties", "x"), 1)) == "the event has no session"
 
 
-# ---- several flows for one event ------------------------------------------------------------------------------------
+# ---- several flows for one event -------------------------------------------------------------------------------------
 
 
-def test_a_run_goes_on_from_the_sight_of_the_one_before():
+def test_a_run_can_start_from_the_final_state_of_another():
     first = run(flow("a: {profile.increment: {traits.n: 1}, next: b}\nb: {segment.add: vip}"), profile=ANN)
     second = Machine(
         flow("a: {let: {n: '{{ profile.traits.n }}', segments: '{{ profile.segments }}'}}"),

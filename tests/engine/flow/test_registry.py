@@ -1,4 +1,4 @@
-"""The registry: it refuses a node type that could not be documented, found or wired."""
+"""The registry: it refuses a node type that cannot be documented, found or wired."""
 
 from typing import Annotated
 
@@ -13,11 +13,11 @@ from tests.engine.flow.node_types import Way
 
 
 class Runs(Node, frozen=True):
-    """What a fit type has."""
+    """A complete type, apart from its name."""
 
     done = Port("Done", main=True)
 
-    def run(self, seen: NodeContext) -> Outcome:
+    def run(self, context: NodeContext) -> Outcome:
         """Do nothing."""
         return self.done()
 
@@ -31,25 +31,25 @@ class NoText(Runs, frozen=True, tag="test.no-text"):
 
 
 class NoSentence(Runs, frozen=True, tag="test.no-sentence"):
-    """Have no full stop"""  # that is the point
+    """Have no full stop"""  # the missing stop is tested
 
 
 class NoDescription(Runs, frozen=True, tag="test.no-description"):
-    """Have a field that says nothing."""
+    """Have a field without a description."""
 
     value: Annotated[int, Sole()]
 
 
 class NoPortText(Runs, frozen=True, tag="test.no-port-text"):
-    """Have a port that says nothing."""
+    """Have a port without a text."""
 
     other = Port("")
 
 
 class NoAnswer(Node, frozen=True, tag="test.no-answer"):
-    """Ask, and not listen."""
+    """Ask, without a method for the answer."""
 
-    def ask(self, seen: NodeContext) -> Ask:
+    def ask(self, context: NodeContext) -> Ask:
         """Ask."""
         return CacheGet("k")
 
@@ -59,7 +59,7 @@ class Nothing(Node, frozen=True, tag="test.nothing"):
 
 
 @pytest.mark.parametrize(
-    ("node", "told"),
+    ("node", "message"),
     [
         pytest.param(NoName, "NoName needs a name", id="no name"),
         pytest.param(NoText, "needs a docstring", id="no docstring"),
@@ -70,33 +70,33 @@ class Nothing(Node, frozen=True, tag="test.nothing"):
         pytest.param(Nothing, "has neither `run` nor `ask`", id="neither run nor ask"),
     ],
 )
-def test_a_type_that_is_not_fit_is_refused(node: type[Node], told: str):
-    with pytest.raises(BadNodeType, match=told):
+def test_an_incomplete_type_is_refused(node: type[Node], message: str):
+    with pytest.raises(BadNodeType, match=message):
         Registry([node])
 
 
-def test_two_types_of_one_name_are_refused():
+def test_two_types_with_one_name_are_refused():
     class Other(Runs, frozen=True, tag="test.way"):
-        """Take another's name."""
+        """Have the name of another type."""
 
     with pytest.raises(BadNodeType, match=r"two node types are called `test\.way`: Way, .*Other"):
         Registry([Way, Other])
 
 
-def test_types_are_found_by_name_and_listed_in_its_order():
+def test_types_are_found_by_name_and_sorted_by_it():
     registry = builtin()
     assert registry.names() == tuple(sorted(registry.names()))
     assert len(registry) == len(list(registry)) == len(registry.names())
-    found = registry.find("profile.set")
-    assert found is not None
-    assert found.__name__ == "ProfileSet"
+    node = registry.find("profile.set")
+    assert node is not None
+    assert node.__name__ == "ProfileSet"
     assert registry.find("profile.st") is None
 
 
-def test_nested_notes_are_all_found():
+def test_field_notes_of_nested_annotations_are_found():
     inner = Annotated[str, Fixed()]
-    said = notes_in(Annotated[inner, Keys("traits"), Meta(description="x")])
-    assert [type(note) for note in said] == [Fixed, Keys, Meta]
+    notes = notes_in(Annotated[inner, Keys("traits"), Meta(description="x")])
+    assert [type(note) for note in notes] == [Fixed, Keys, Meta]
     assert notes_in(str) == ()
 
 

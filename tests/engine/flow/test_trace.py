@@ -1,4 +1,4 @@
-"""Traces: what each node read, decided, did and said; what did not run, and why; and nothing that is secret."""
+"""Traces: the values, decisions and effects of each step; the nodes that did not run, with reasons; no secrets."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from engine.flow.ask import ProfileReply, ProfilesReply, Reply, SessionReply
 from engine.flow.machine import Machine
 from engine.flow.rendering import MAX_STEPS, MAX_TEXT, MAX_VALUE, render
 from engine.flow.trace import Trace
-from tests.engine.flow.build import answer, flow, inputs, person, run, silence, step_of, ticking, traced
+from tests.engine.flow.build import answer, flow, inputs, no_answer, run, step_clock, step_of, stored_profile, trace_of
 from tests.engine.flow.node_types import TYPES
 
-ANN = person(values={"traits.revenue": 620, "traits.name": "Ann"})
+ANN = stored_profile(values={"traits.revenue": 620, "traits.name": "Ann"})
 
 
-def test_a_step_says_who_left_by_which_port_and_where_in_the_file():
+def test_a_step_has_the_node_its_port_and_its_line():
     made = flow("a: {log: x}")
     step = step_of(run(made), "a")
     assert {key: step[key] for key in ("node", "type", "line", "port")} == {
@@ -27,7 +27,7 @@ def test_a_step_says_who_left_by_which_port_and_where_in_the_file():
     assert step["us"] > 0
 
 
-def test_an_if_shows_its_expression_with_its_parts_and_the_result():
+def test_the_step_of_an_if_has_the_expression_its_values_and_the_result():
     step = step_of(
         run(flow("a: {if: profile.traits.revenue >= 500 and 'vip' not in profile.segments}"), profile=ANN), "a"
     )
@@ -38,23 +38,23 @@ def test_an_if_shows_its_expression_with_its_parts_and_the_result():
     assert "in" not in step
 
 
-def test_what_is_absent_is_called_absent():
+def test_an_absent_value_is_listed_as_absent():
     step = step_of(run(flow("a: {if: event.properties.total > 0}")), "a")
     assert (step["values"], step["result"], step["port"]) == ({"event.properties.total": "absent"}, False, "else")
 
 
-def test_a_switch_shows_its_cases():
+def test_the_step_of_a_switch_has_its_cases():
     step = step_of(
         run(flow("a: {switch: {big: event.properties.n > 10, some: event.properties.n > 0}}"), {"n": 5}), "a"
     )
-    assert [(one["expression"], one["values"], one["result"]) for one in step["expressions"]] == [
+    assert [(e["expression"], e["values"], e["result"]) for e in step["expressions"]] == [
         ("event.properties.n > 10", {"event.properties.n": 5}, False),
         ("event.properties.n > 0", {"event.properties.n": 5}, True),
     ]
 
 
 @pytest.mark.parametrize(("yes", "port", "more"), [(True, "done", {"in": "x"}), (False, "skipped", {})])
-def test_a_when_is_shown_beside_what_the_node_was_given(yes: bool, port: str, more: dict[str, Any]):
+def test_a_step_has_its_when_and_its_config(yes: bool, port: str, more: dict[str, Any]):
     step = step_of(run(flow("a: {log: {message: x}, when: event.properties.yes}"), {"yes": yes}), "a")
     assert (step["expression"], step["values"], step["result"]) == (
         "event.properties.yes",
@@ -65,18 +65,18 @@ def test_a_when_is_shown_beside_what_the_node_was_given(yes: bool, port: str, mo
     assert yes or step["reason"] == "`event.properties.yes` is false"
 
 
-def test_a_when_and_an_if_are_both_shown():
+def test_a_step_has_both_its_when_and_its_if():
     step = step_of(run(flow("a: {if: event.properties.n > 1, when: event.properties.yes}"), {"yes": 1, "n": 2}), "a")
-    assert [one["expression"] for one in step["expressions"]] == ["event.properties.yes", "event.properties.n > 1"]
+    assert [e["expression"] for e in step["expressions"]] == ["event.properties.yes", "event.properties.n > 1"]
 
 
-def test_the_when_of_a_node_that_asks_is_shown_when_it_has_been_answered():
+def test_the_step_of_a_node_that_asks_has_its_when():
     made = flow("a: {test.ask: /x, when: event.properties.yes}", TYPES)
     step = step_of(run(made, {"yes": True}, answers={"a": answer()}), "a")
     assert (step["expression"], step["in"]) == ("event.properties.yes", "/x")
 
 
-def test_a_step_shows_what_its_templates_read_and_what_came_of_them():
+def test_a_step_has_the_values_that_its_templates_read():
     machine = run(
         flow("a: {log: '{{ profile.traits.name }} paid {{ event.properties.total }}'}"), {"total": 5}, profile=ANN
     )
@@ -86,26 +86,26 @@ def test_a_step_shows_what_its_templates_read_and_what_came_of_them():
 
 
 @pytest.mark.parametrize(
-    ("node", "shown"),
+    ("node", "config"),
     [
         pytest.param("profile.set: {traits.x: 1}", {"traits.x": 1}, id="the one field, which is a map"),
         pytest.param("segment.add: vip", "vip", id="the one field, a text"),
         pytest.param("segment.add: [vip, late]", ["vip", "late"], id="the one field, a list"),
-        pytest.param("let: {x: '{{ event.properties.n }}'}", {"x": 5}, id="filled in"),
+        pytest.param("let: {x: '{{ event.properties.n }}'}", {"x": 5}, id="an evaluated template"),
         pytest.param("log: hi", {"message": "hi", "level": "info"}, id="one of two fields"),
         pytest.param("event.emit: {type: x}", {"type": "x", "properties": {}}, id="a field that is called type"),
     ],
 )
-def test_what_a_node_was_given_is_shown(node: str, shown: Any):
+def test_a_step_has_the_evaluated_config(node: str, config: Any):
     step = step_of(run(flow(f"a: {{{node}}}"), {"n": 5}, profile=ANN), "a")
-    assert json.decode(json.encode(step["in"])) == shown
+    assert json.decode(json.encode(step["in"])) == config
 
 
-def test_what_a_node_gave_is_shown():
+def test_a_step_has_the_output():
     assert step_of(run(flow("a: {let: {x: [1, null]}}")), "a")["out"] == {"x": [1, None]}
 
 
-def test_operations_are_shown_as_a_patch():
+def test_a_step_has_its_operations():
     text = """
     a: {profile.set: {traits.x: {y: 1}, "traits['a.b']": 2}, next: b}
     b: {profile.unset: traits.x, next: c}
@@ -118,7 +118,7 @@ def test_operations_are_shown_as_a_patch():
     i: {profile.append: {traits.l: 1}, next: j}
     j: {stop: }
     """
-    steps = {step["node"]: step["operations"] for step in traced(run(flow(text), profile=ANN))["steps"]}
+    steps = {step["node"]: step["operations"] for step in trace_of(run(flow(text), profile=ANN))["steps"]}
     assert steps == {
         "a": [
             {"op": "set", "path": "traits.x", "value": {"y": 1}},
@@ -136,8 +136,8 @@ def test_operations_are_shown_as_a_patch():
     }
 
 
-def test_a_merge_shows_the_step_as_the_profile_keeps_it():
-    bo = person("p-bo", {"traits.name": "Bo"})
+def test_the_operation_of_a_merge_has_the_link_that_the_profile_stores():
+    bo = stored_profile("p-bo", {"traits.name": "Bo"})
     text = "a: {profile.merge: {pii.email: bo@example.com}}"
     reply = ProfilesReply((ProfileReply(bo, "p-bo", cause="pii.email:1f2e"),))
     machine = run(flow(text), profile=ANN, answers={"a": reply})
@@ -157,31 +157,31 @@ def test_a_merge_shows_the_step_as_the_profile_keeps_it():
     assert [clash["path"] for clash in merge["why"]["clashes"]] == ["traits.name"]
 
 
-def test_what_is_attached_is_named():
+def test_the_operation_of_an_attach_has_the_id():
     text = "a: {profile.attach: {id: p-ann}, next: b}\nb: {session.attach: s-1}"
     answers: dict[str, Reply] = {"a": ProfileReply(ANN, "p-ann"), "b": SessionReply({"id": "s-1"})}
-    steps = traced(run(flow(text), answers=answers))["steps"]
+    steps = trace_of(run(flow(text), answers=answers))["steps"]
     assert [step["operations"] for step in steps] == [
         [{"op": "attach", "profile": "p-ann"}],
         [{"op": "session-attach", "session": "s-1"}],
     ]
 
 
-def test_calls_are_shown_with_their_attempts():
+def test_a_step_has_its_calls_with_their_attempts():
     made = flow("a: {lookup.http: {target: crm, path: /x}, retry: {times: 1}, next: {failed: b}}\nb: {log: x}")
-    step = step_of(run(made, answers={"a": [silence(took_ms=2_000), answer({"x": 1}, took_ms=30)]}), "a")
+    step = step_of(run(made, answers={"a": [no_answer(took_ms=2_000), answer({"x": 1}, took_ms=30)]}), "a")
     assert step["calls"] == [
         {"kind": "http", "what": "GET crm:/x", "got": "no answer: it took too long", "took_ms": 2_000},
         {"kind": "http", "what": "GET https://crm.example/", "got": "200", "attempt": 2, "took_ms": 30},
     ]
 
 
-def test_an_error_is_told_and_so_is_what_was_read_before_it():
+def test_a_failed_step_has_the_error_and_the_values_read_before_it():
     machine = run(flow("a: {log: '{{ event.properties.n }} {{ event.properties.none }}'}"), {"n": 5})
     step = step_of(machine, "a")
     assert (step["error"], step["port"]) == ("`event.properties.none` is absent", "failed")
     assert step["read"] == {"event.properties.n": 5, "event.properties.none": "absent"}
-    assert traced(machine) | {"steps": [], "duration_us": 0} == {
+    assert trace_of(machine) | {"steps": [], "duration_us": 0} == {
         "flow": "tested",
         "version": "",
         "outcome": "failed",
@@ -193,7 +193,7 @@ def test_an_error_is_told_and_so_is_what_was_read_before_it():
     }
 
 
-def test_a_step_says_where_the_run_came_from():
+def test_a_step_has_the_nodes_that_led_to_it():
     text = "s: {log: x, next: [a, b, c]}\na: {log: x, next: end}\nb: {log: x, next: end}\nc: {log: x}\nend: {log: x}"
     machine = run(flow(text))
     assert [step_of(machine, id).get("from") for id in ("s", "a", "end")] == [None, ["s"], ["a", "b"]]
@@ -201,18 +201,18 @@ def test_a_step_says_where_the_run_came_from():
 
 def test_steps_are_in_the_order_in_which_nodes_settled():
     text = "s: {log: x, next: [slow, fast]}\nslow: {test.ask: /, next: end}\nfast: {log: x}\nend: {log: x}"
-    steps = traced(run(flow(text, TYPES), answers={"slow": answer()}))["steps"]
+    steps = trace_of(run(flow(text, TYPES), answers={"slow": answer()}))["steps"]
     assert [step["node"] for step in steps] == ["s", "fast", "slow", "end"]
 
 
-# ---- what did not run -----------------------------------------------------------------------------------------------
+# ---- nodes that did not run ------------------------------------------------------------------------------------------
 
 
 def reasons(machine: Machine) -> dict[str, str]:
-    return {each["node"]: each["why"] for each in traced(machine)["not_run"]}
+    return {entry["node"]: entry["why"] for entry in trace_of(machine)["not_run"]}
 
 
-def test_a_node_that_did_not_run_has_its_reason():
+def test_a_node_that_did_not_run_has_a_reason():
     text = """
     big_spender: {if: event.properties.total > 500, next: {then: [vip, end], else: plain}}
     vip: {log: x, next: end}
@@ -230,7 +230,7 @@ def test_edges_of_several_ports_are_named_together():
     assert reasons(run(flow(text, TYPES))) == {"b": "a left by done, not left or right"}
 
 
-def test_a_run_that_failed_or_stopped_is_the_reason():
+def test_the_end_of_the_run_can_be_the_reason():
     text = """
     s: {log: x, next: [ask, end, late]}
     ask: {test.ask: /, next: after}
@@ -246,19 +246,19 @@ def test_a_run_that_failed_or_stopped_is_the_reason():
     assert reasons(run(flow(text % "stop: enough", TYPES)))["late"] == "the run had ended"
 
 
-def test_a_run_that_still_waits_says_so():
-    machine = Machine(flow("a: {test.ask: /, next: b}\nb: {log: x}", TYPES), inputs(), trace=Trace(ticking()))
+def test_the_trace_of_a_waiting_run_has_the_waiting_nodes():
+    machine = Machine(flow("a: {test.ask: /, next: b}\nb: {log: x}", TYPES), inputs(), trace=Trace(step_clock()))
     machine.advance()
-    assert (traced(machine)["outcome"], reasons(machine)) == (
+    assert (trace_of(machine)["outcome"], reasons(machine)) == (
         "running",
         {"a": "it waits for an answer", "b": "a did not run"},
     )
 
 
-# ---- sizes and secrets ----------------------------------------------------------------------------------------------
+# ---- sizes and secrets -----------------------------------------------------------------------------------------------
 
 
-def test_a_large_value_is_cut_and_says_how_large_it_was():
+def test_a_large_value_is_cut_and_replaced_by_its_size():
     large = "." * MAX_VALUE
     machine = run(flow("a: {let: {small: 1, large: '{{ event.properties.x }}'}}"), {"x": large})
     step = step_of(machine, "a")
@@ -268,27 +268,27 @@ def test_a_large_value_is_cut_and_says_how_large_it_was():
     assert step["out"]["cut"] > MAX_VALUE
 
 
-def test_a_long_message_is_cut_and_says_how_long_it_was():
+def test_a_long_message_is_cut_and_has_its_length():
     text = "." * 5_000
     machine = run(
         flow("a: {log: '{{ event.properties.x }}', next: b}\nb: {fail: '{{ event.properties.x }}'}"), {"x": text}
     )
     short = text[:MAX_TEXT] + "… (5000 characters)"
     assert step_of(machine, "a")["logs"][0]["message"] == short
-    assert step_of(machine, "b")["error"] == traced(machine)["reason"] == short
+    assert step_of(machine, "b")["error"] == trace_of(machine)["reason"] == short
 
 
-def test_a_trace_has_room_for_so_much_and_says_what_it_leaves_out():
+def test_a_trace_is_limited_in_size_and_has_the_size_of_what_it_omits():
     nodes = {f"n{i}": {"let": {f"v{j}": "{{ event.properties.x }}" for j in range(10)}} for i in range(20)}
     made = flow({"flow": "f", "trigger": {"event": "paid"}, "start": list(nodes), "nodes": nodes})
-    document = traced(run(made, {"x": "." * 4_000}))
+    document = trace_of(run(made, {"x": "." * 4_000}))
     assert len(json.encode(document)) < MAX_STEPS * 1.1
     assert len(document["steps"]) == 20
     assert document["steps"][-1].keys() == {"node", "type", "line", "port", "us", "cut"}
     assert document["steps"][0]["in"]["v9"] == "." * 4_000
 
 
-def test_headers_never_stand_in_a_trace():
+def test_headers_are_never_in_a_trace():
     made = flow(
         """
         a:
@@ -297,9 +297,9 @@ def test_headers_never_stand_in_a_trace():
         b: {log: x}
         """
     )
-    for given in (answer({}), silence()):
-        machine = run(made, answers={"a": given})
-        assert b"abc-secret" not in json.encode(traced(machine))
+    for reply in (answer({}), no_answer()):
+        machine = run(made, answers={"a": reply})
+        assert b"abc-secret" not in json.encode(trace_of(machine))
         assert "headers" not in step_of(machine, "a")["in"]
 
 
@@ -309,18 +309,18 @@ def test_a_trace_is_json():
     b: {let: {all: "{{ profile }}"}, next: c}
     c: {profile.set: {traits.copy: "{{ profile.segments }}"}}
     """
-    document = traced(run(flow(text), profile=ANN))
+    document = trace_of(run(flow(text), profile=ANN))
     assert json.decode(json.encode(document))["steps"][1]["out"]["all"]["segments"] == ["vip"]
 
 
-def test_running_again_writes_the_trace_that_was_not_kept():
+def test_a_replay_records_the_trace_of_a_run_without_one():
     text = "a: {test.ask: /, next: b}\nb: {test.ask: /, next: c}\nc: {fail: 'no'}"
     machine = Machine(flow(text, TYPES), inputs())
     for _ in range(2):
         (asked,) = machine.advance()
         machine.reply(asked.node, answer())
     machine.advance()
-    trace = Trace(ticking())
+    trace = Trace(step_clock())
     document = render(trace, machine.replay(trace))
     assert [(step["node"], step["port"]) for step in document["steps"]] == [
         ("a", "done"),
@@ -330,9 +330,9 @@ def test_running_again_writes_the_trace_that_was_not_kept():
     assert (document["outcome"], document["failed_at"]) == ("failed", "c")
 
 
-def test_a_run_that_was_failed_from_outside_is_so_again():
+def test_a_replay_of_a_run_that_the_caller_failed_fails_too():
     machine = run(flow("a: {log: x}"))
     machine.fail("too many events")
-    trace = Trace(ticking())
+    trace = Trace(step_clock())
     document = render(trace, machine.replay(trace))
     assert (document["outcome"], document["reason"]) == ("failed", "too many events")

@@ -1,4 +1,4 @@
-"""Calls: how an ask and its reply read in a trace, short and without secrets."""
+"""Calls: how a trace lists an ask and its reply, short and without secrets."""
 
 import pytest
 from msgspec import json
@@ -18,7 +18,7 @@ from engine.flow.ask import (
     SessionReply,
 )
 from engine.flow.trace_calls import trace_call
-from tests.engine.flow.build import person
+from tests.engine.flow.build import stored_profile
 
 HTTP = HttpAsk(
     "crm", "POST", "/customers", {"q": 1}, {"Authorization": "Bearer abc-secret"}, {"password": "abc-secret"}
@@ -27,7 +27,7 @@ KEY = ProfileByKey("pii.email", "ann@example.com")
 
 
 @pytest.mark.parametrize(
-    ("ask", "reply", "shown"),
+    ("ask", "reply", "expected"),
     [
         (
             HTTP,
@@ -36,7 +36,7 @@ KEY = ProfileByKey("pii.email", "ann@example.com")
         ),
         (HTTP, HttpReply(404), ("http", "POST crm:/customers", "404")),
         (HTTP, NoAnswer("timeout", "it took too long"), ("http", "POST crm:/customers", "no answer: it took too long")),
-        (ProfileById("p-1"), ProfileReply(person("p-2")), ("profile", "by id p-1", "profile p-2")),
+        (ProfileById("p-1"), ProfileReply(stored_profile("p-2")), ("profile", "by id p-1", "profile p-2")),
         (ProfileById("p-1"), ProfileReply(None), ("profile", "by id p-1", "no profile")),
         (KEY, ProfileReply(None), ("profile", "by pii.email", "no profile")),
         (CacheGet("k"), CacheReply(True, None), ("cache", "k", "hit")),
@@ -46,16 +46,16 @@ KEY = ProfileByKey("pii.email", "ann@example.com")
         (SessionById("s-1"), SessionReply(None), ("session", "by id s-1", "none")),
     ],
 )
-def test_a_call_says_what_was_asked_and_what_came_back(ask: Ask, reply: Reply, shown: tuple[str, str, str]):
+def test_a_call_has_the_ask_and_the_reply(ask: Ask, reply: Reply, expected: tuple[str, str, str]):
     call = trace_call(ask, reply, 2)
-    assert (call.kind, call.what, call.got, call.attempt) == (*shown, 2)
+    assert (call.kind, call.what, call.got, call.attempt) == (*expected, 2)
     assert call.took_ms == getattr(reply, "took_ms", 0)
 
 
 @pytest.mark.parametrize("reply", [HttpReply(200, {"token": "abc-secret"}), NoAnswer("refused", "no")])
-def test_a_call_shows_neither_headers_nor_bodies(reply: Reply):
+def test_a_call_has_neither_headers_nor_bodies(reply: Reply):
     assert b"abc-secret" not in json.encode(trace_call(HTTP, reply, 1))
 
 
-def test_a_call_does_not_show_the_value_of_a_key():
+def test_a_call_does_not_have_the_value_of_a_key():
     assert b"ann@example.com" not in json.encode(trace_call(KEY, ProfileReply(None), 1))
