@@ -248,7 +248,7 @@ async def test_what_was_set_apart_stays_apart_for_the_same_cause_and_may_be_join
     phone, laptop, step = await two_in_one(shop)
     await unmerge_served(shop.pipeline, phone, step)
     answer = await login(shop, "laptop", email="ann@example.com")
-    assert (steps_of(answer)[0]["port"], "set apart" in steps_of(answer)[0]["reason"]) == ("unchanged", True)
+    assert (steps_of(answer)[0]["port"], "stay separate" in steps_of(answer)[0]["reason"]) == ("unchanged", True)
     assert (await shop.profile(laptop))["ids"] == [laptop]
     await shop.track(payload(event("alias", other=phone), session="laptop"))
     assert set((await shop.profile(laptop))["ids"]) == {phone, laptop}
