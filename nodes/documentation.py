@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from inspect import getdoc
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any
 
 import msgspec
 from msgspec import inspect as shape
 
+from engine.flow.field_types import map_value_notes
 from engine.flow.node import (
     ConsentNames,
     Counters,
@@ -23,7 +24,7 @@ from engine.flow.node import (
     declared_ports,
     type_name,
 )
-from engine.flow.registry import Registry, field_notes, notes_in
+from engine.flow.registry import Registry, field_notes
 
 INTRO = """\
 # Node types
@@ -70,13 +71,7 @@ def _fields(node: type[Node]) -> Iterator[tuple[str, ...]]:
         own = field_notes(node)[field.name]
         text = next(note.description for note in reversed(own) if isinstance(note, msgspec.Meta) and note.description)
         name = f"`{field.name}`" + (" (the whole value)" if _has(own, Sole) else "")
-        yield name, _value(types[field.name], (*own, *_map_value_notes(field.type))), _default(field), text
-
-
-def _map_value_notes(annotation: Any) -> tuple[Any, ...]:
-    """The field notes of a map's values (a switch's conditions)."""
-    inner = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
-    return notes_in(get_args(inner)[1]) if get_origin(inner) is dict else ()
+        yield name, _value(types[field.name], (*own, *map_value_notes(field.type))), _default(field), text
 
 
 def _ports(ports: Iterable[Port]) -> Iterator[tuple[str, ...]]:

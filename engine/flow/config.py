@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
 from engine.flow.condition import read_condition
 from engine.flow.config_template import ConfigTemplate, percent_encode
+from engine.flow.field_types import bare_type, map_type, map_value_notes, takes_anything, takes_text
 from engine.flow.names import ProjectNames
 from engine.flow.node import (
     ConsentNames,
@@ -140,7 +141,7 @@ class _ConfigReader:
         if _has(notes, IsCondition):
             if (condition := self._condition(raw, at)) is not None:
                 self.conditions[info.name] = condition
-        elif _has(_value_notes(info.type), IsCondition):
+        elif _has(map_value_notes(info.type), IsCondition):
             self._cases(info, raw, at)
         elif _has(notes, IsDuration):
             self._duration(info, raw, at)
@@ -176,7 +177,7 @@ class _ConfigReader:
         before = len(self.config.problems)
         if isinstance(raw, str) and _computed(raw):
             message = "a path has no templates: data never decides which path is written"
-            maps = any(_map_type(info.type) is not None for info in fields(self.node))
+            maps = any(map_type(info.type) is not None for info in fields(self.node))
             help = "write a map; its values may be templates" if maps else "write the path itself"
             self.config.problems.append(Problem(code=NO_TEMPLATES, message=message, path=at, help=help))
         for text, where, on in _texts(raw, at):
@@ -233,7 +234,7 @@ class _ConfigReader:
 
     def _value(self, info: FieldInfo, raw: Any, at: KeyPath, notes: tuple[Any, ...]) -> None:
         fixed = _has(notes, Fixed)
-        parts = percent_encode if _has(notes, PercentEncoded) else str if _takes_text(info.type) else None
+        parts = percent_encode if _has(notes, PercentEncoded) else str if takes_text(info.type) else None
         value, problems = compile_value(raw, templates=not fixed, parts=parts, sparse=_has(notes, Sparse))
         self.config.problems += [p.below(at) for p in problems]
         self.config.problems += () if fixed else [*bare_texts(raw, at), *worded_consents(raw, at)]
@@ -248,16 +249,16 @@ class _ConfigReader:
             return
         self.config.reads += [((*at, *below), read) for below, read in value.reads]
         self.values[info.name] = value
-        self.needs_no_check = self.needs_no_check and _takes_anything(info.type, raw)
+        self.needs_no_check = self.needs_no_check and takes_anything(info.type, raw)
         if self._texts_fit(info, raw, at):
             self._check_literal_parts(info, raw, at)
 
     def _texts_fit(self, info: FieldInfo, raw: Any, at: KeyPath) -> bool:
         """Check that the field accepts texts where a template always makes one. Returns False when it does not."""
-        map = _map_type(info.type)
+        annotation = map_type(info.type)
         parts = [(raw, at, info.type)]
-        if map is not None and isinstance(raw, Mapping):
-            value_type = get_args(_bare(map))[1]
+        if annotation is not None and isinstance(raw, Mapping):
+            value_type = get_args(bare_type(annotation))[1]
             parts = [(part, (*at, key), value_type) for key, part in raw.items()]
         before = len(self.config.problems)
         for part, where, expected in parts:
@@ -280,12 +281,12 @@ class _ConfigReader:
 
     def _check_literal_parts(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
         """Check the parts of a map with templates that are known before a run: its keys, and its literal values."""
-        map = _map_type(info.type)
-        if map is None or not isinstance(raw, Mapping):
+        annotation = map_type(info.type)
+        if annotation is None or not isinstance(raw, Mapping):
             return
-        value_type = get_args(_bare(map))[1]
-        any_map = Annotated[dict[str, Any], *notes_in(map)]  # checks the number of entries
-        if not self._fits(info, dict.fromkeys(raw), at, any_map) or _bare(value_type) is Any:
+        value_type = get_args(bare_type(annotation))[1]
+        any_map = Annotated[dict[str, Any], *notes_in(annotation)]  # checks the number of entries
+        if not self._fits(info, dict.fromkeys(raw), at, any_map) or bare_type(value_type) is Any:
             return
         for key, part in raw.items():
             value, _ = compile_value(part)
@@ -370,39 +371,3 @@ def _texts(raw: Any, at: KeyPath) -> Iterator[tuple[str, KeyPath, On]]:
         yield from ((text, (*at, i), "value") for i, text in enumerate(raw) if isinstance(text, str))
     elif isinstance(raw, str):
         yield raw, at, "value"
-
-
-def _value_notes(annotation: Any) -> tuple[Any, ...]:
-    """The field notes of a map's values."""
-    plain = _bare(annotation)
-    return tuple(n for arg in get_args(plain) for n in notes_in(arg)) if get_origin(plain) is dict else ()
-
-
-def _takes_text(annotation: Any) -> bool:
-    """Whether a field is a text or a map of texts: then the values of its templates are converted to text."""
-    plain = _bare(annotation)
-    if get_origin(plain) is dict:
-        plain = _bare(get_args(plain)[1])
-    return plain is str or set(get_args(plain)) == {str, type(None)}
-
-
-def _takes_anything(annotation: Any, raw: Any) -> bool:
-    """Whether the evaluated value of this field needs no check of its type."""
-    plain = _bare(annotation)
-    if plain is Any:
-        return True
-    return get_origin(plain) is dict and _bare(get_args(plain)[1]) is Any and isinstance(raw, Mapping)
-
-
-def _map_type(annotation: Any) -> Any:
-    """The map type of a field that is a map, or a map or None; None for any other field."""
-    plain = _bare(annotation)
-    if get_origin(plain) is dict:
-        return annotation
-    return next((part for part in get_args(plain) if get_origin(_bare(part)) is dict), None)
-
-
-def _bare(annotation: Any) -> Any:
-    while get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    return annotation

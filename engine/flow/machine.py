@@ -297,16 +297,14 @@ class Machine:
                 step = self.trace.current or self.trace.begin(node)
                 step.scope = scope
                 step.made = made = node.template(scope)
-            new_id = f"{self.inputs.seed}{node.index:02x}" if node.makes_ids else ""
-            event, session, profile, source = scope["event"], scope["session"], scope["profile"], scope["source"]
             context = NodeContext(
-                event,
-                session,
-                profile,
-                source,
+                scope["event"],
+                scope["session"],
+                scope["profile"],
+                scope["source"],
                 state.profile,
                 self.inputs.now,
-                new_id,
+                f"{self.inputs.seed}{node.index:02x}" if node.makes_ids else "",
                 state.rules,
                 state.acting_id,
                 self.inputs.identify,
@@ -322,8 +320,8 @@ class Machine:
             if node.asks and isinstance(result, Ask):
                 return result
             raise TypeError(f"it returned {result!r}, which is no outcome")
-        except (Unusable, Refused) as unusable:
-            return Outcome("failed", reason=str(unusable))
+        except (Unusable, Refused) as error:
+            return Outcome("failed", reason=str(error))
         except Exception as bug:  # noqa: BLE001  # the boundary to the code of node types: a bug there ends only this run
             reason = f"a bug in {type_name(node.node)}: {bug!r}"
             self._end("failed", reason, node.id)
