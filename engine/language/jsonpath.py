@@ -112,7 +112,7 @@ def _syntax_error(text: str, reason: str) -> ProblemError:
 
 
 def _flat(node: Any) -> list[Any]:
-    """Return the parts of the path in order; `Descendants` stands for any number of levels."""
+    """Return the parts of the path in order; `Descendants` means any number of levels."""
     if isinstance(node, ng.Child):
         return _flat(node.left) + _flat(node.right)
     if isinstance(node, ng.Descendants):

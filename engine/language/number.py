@@ -26,7 +26,7 @@ def rounded(value: Any, digits: Any = 0) -> int | float:
 
 
 def whole(value: Any) -> Any:
-    """The number, or the text that spells one, as a whole number; what is after the point is cut off."""
+    """The number, or the text that spells one, as a whole number; digits after the point are cut off."""
     number = _read(value, "int")
     return bounded(int(bounded(number, "int")), "int")
 

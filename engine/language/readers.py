@@ -65,12 +65,12 @@ class RecordingReader:
         return needed(self.read(path, text), text)
 
     def recorded(self, evaluate: Evaluate, text: str) -> Evaluate:
-        def noting(context: Recording) -> Any:
+        def record(context: Recording) -> Any:
             value = evaluate(context)
             context[1][text] = "absent" if value is ABSENT else value
             return value
 
-        return noting
+        return record
 
 
 def needed(evaluate: Evaluate, text: str) -> Evaluate:

@@ -1,5 +1,5 @@
-"""Searching what is stored: one grammar for every store.
+"""Search of stored documents: one query language for every store.
 
-A query is a text in Lucene's syntax. `parse` makes a tree of it, which says what a document must be like; `matches`
-looks whether one is. A store may find documents faster, by an index or in its own language, but never others.
+A query is a text in Lucene's syntax. `parse` makes it a tree of conditions, and `match` tests a document against the
+tree. A store may use an index or its own query language to be faster, but must find exactly the same documents.
 """

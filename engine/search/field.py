@@ -1,4 +1,4 @@
-"""What can be asked of each kind of document: its fields, and how the values of each are compared."""
+"""The searchable fields of each kind of document, and how their values are compared."""
 
 from collections.abc import Mapping
 from typing import Final, Literal
@@ -7,8 +7,8 @@ from msgspec import Struct
 
 from engine.problem import closest
 
-# word: a text that is compared as a whole. prose: a sentence, of which a part is enough. free: any JSON below this
-# name; its leaves are compared as words, and ranges take those that are numbers.
+# word: a text that is compared as a whole. prose: a sentence; a part of it matches. free: any JSON below this name;
+# its leaves are compared as words, and numbers among them also by ranges.
 FieldType = Literal["word", "prose", "moment", "number", "free"]
 
 
@@ -53,7 +53,7 @@ SESSIONS: Final = Searchable(
 
 
 class Field(Struct, frozen=True):
-    """A place in a document: `path` (names joined by dots) in what the document has under `root`."""
+    """A field: `path` (names joined by dots) below the document's member `root`."""
 
     root: str
     path: str = ""
@@ -61,12 +61,12 @@ class Field(Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """The field as it is written in a query."""
+        """The name of the field in a query."""
         return f"{self.root}.{self.path}" if self.path else self.root
 
 
 def field_of(name: str, searchable: Searchable) -> Field | None:
-    """The field that `name` means in a kind of document; None when there is none."""
+    """Return the field called `name` of a kind of document, or None."""
     known = searchable.fields
     root, dot, path = name.partition(".")
     if name in known:
@@ -77,20 +77,20 @@ def field_of(name: str, searchable: Searchable) -> Field | None:
 
 
 def all_fields(searchable: Searchable) -> tuple[Field, ...]:
-    """The fields that a word without a field is looked for in: all but times and numbers."""
+    """Return the fields in which a word without a field is searched: all but times and numbers."""
     return tuple(Field(name, "", type) for name, type in searchable.fields.items() if type in {"word", "prose", "free"})
 
 
 def remedy(name: str, searchable: Searchable) -> str:
-    """What to write in place of an unknown field."""
+    """Return the help for an unknown field: the closest one, and the list of all."""
     known = searchable.fields
-    shown = [f"`{field}.NAME`" if type == "free" else f"`{field}`" for field, type in known.items()]
-    listed = f"{searchable.name} have {', '.join(shown)}"
-    near = _near(name, searchable)
+    names = [f"`{field}.NAME`" if type == "free" else f"`{field}`" for field, type in known.items()]
+    listed = f"{searchable.name} have {', '.join(names)}"
+    near = _closest_field(name, searchable)
     return f"did you mean `{near}`? {listed}" if near else listed
 
 
-def _near(name: str, searchable: Searchable) -> str | None:
+def _closest_field(name: str, searchable: Searchable) -> str | None:
     near = closest(name, searchable.fields)
     free = [known for known, type in searchable.fields.items() if type == "free"]
     if near is not None or not free:
@@ -98,5 +98,5 @@ def _near(name: str, searchable: Searchable) -> str | None:
     root, dot, path = name.partition(".")
     if not dot:
         return f"{free[0]}.{name}"
-    meant = closest(root, free) or next((one for one in free if one.startswith(root[:4])), None)
-    return f"{meant}.{path}" if meant and path else None
+    closest_root = closest(root, free) or next((known for known in free if known.startswith(root[:4])), None)
+    return f"{closest_root}.{path}" if closest_root and path else None

@@ -1,6 +1,6 @@
-"""Moments in queries: dates of any precision, milliseconds, and arithmetic such as `now-1h` or `now-1d/d`.
+"""Times in queries: dates of any precision, milliseconds, and arithmetic such as `now-1h` or `now-1d/d`.
 
-A date is as long as it is precise: `2024-05` is the whole of May. All of it is UTC where nothing else is said.
+A date means the span of its precision: `2024-05` is the whole of May. Times without an offset are in UTC.
 """
 
 import re
@@ -24,7 +24,7 @@ _DATE = re.compile(
 )
 _MILLISECONDS = re.compile(r"-?\d{5,15}", re.ASCII)
 _OPERATION = re.compile(r"(?:(?P<sign>[+-])(?P<count>\d{1,6})|/)(?P<unit>[yMwdhHms])", re.ASCII)
-_STEPS = {
+_UNITS = {
     "w": timedelta(weeks=1),
     "d": timedelta(days=1),
     "h": timedelta(hours=1),
@@ -36,38 +36,39 @@ _STEPS = {
 
 
 class Span(Struct, frozen=True):
-    """From the first to the last millisecond."""
+    """A span of time, from its first to its last millisecond (ms since 1970)."""
 
     first: int
     last: int
 
 
 def span(text: str, now: int) -> Span | None:
-    """The time that a text means, `now` being in ms; None when it means none."""
+    """Return the span that a text means at the time `now` (ms), or None when the text is not a time."""
     try:
         if _MILLISECONDS.fullmatch(text):
             return Span(int(text), int(text))
         if text.startswith("now"):
-            return _reckoned(_EPOCH + timedelta(milliseconds=now), text[3:])
+            return _calculate(_EPOCH + timedelta(milliseconds=now), text[3:])
         anchor, bars, operations = text.partition("||")
-        found = _DATE.fullmatch(anchor)
-        if found is None:
+        match = _DATE.fullmatch(anchor)
+        if match is None:
             return None
-        first = _begin(found)
+        first = _start(match)
         if bars:
-            return _reckoned(first, operations)
-        precision = next((unit for unit in ("ms", "s", "m", "h", "d", "M") if found[unit]), "y")
+            return _calculate(first, operations)
+        precision = next((unit for unit in ("ms", "s", "m", "h", "d", "M") if match[unit]), "y")
         return Span(_ms(first), _last(first, precision))
     except (ValueError, OverflowError):  # no such date, or beyond the years 1 to 9999
         return None
 
 
-def _begin(found: re.Match[str]) -> datetime:
+def _start(match: re.Match[str]) -> datetime:
+    """Return the first moment of a date."""
     year, month, day, hour, minute, second = (
-        int(found[unit] or least) for unit, least in zip("yMdhms", "011000", strict=True)
+        int(match[unit] or least) for unit, least in zip("yMdhms", "011000", strict=True)
     )
-    thousandths = int((found["ms"] or "0").ljust(3, "0")[:3])
-    zone = _zone(found["zone"])
+    thousandths = int((match["ms"] or "0").ljust(3, "0")[:3])
+    zone = _zone(match["zone"])
     return datetime(year, month, day, hour, minute, second, thousandths * 1000, tzinfo=zone).astimezone(UTC)
 
 
@@ -78,8 +79,8 @@ def _zone(text: str | None) -> timezone:
     return timezone(-offset if text[0] == "-" else offset)
 
 
-def _reckoned(at: datetime, operations: str) -> Span | None:
-    """`at` after some operations; when the last one rounds, all of what it rounded to."""
+def _calculate(at: datetime, operations: str) -> Span | None:
+    """Return `at` after some operations, e.g. `-1d/d`; if the last one rounds, the whole unit to which it rounds."""
     end, unit = 0, ""
     while operation := _OPERATION.match(operations, end):
         end, unit = operation.end(), operation["unit"]
@@ -93,7 +94,7 @@ def _reckoned(at: datetime, operations: str) -> Span | None:
 
 
 def _last(at: datetime, unit: str) -> int:
-    """The last millisecond of the unit that begins at `at`; time ends with the year 9999."""
+    """Return the last millisecond of the unit that starts at `at`; the year 9999 is the last."""
     try:
         return _ms(_moved(at, 1, unit)) - 1
     except OverflowError:
@@ -101,8 +102,8 @@ def _last(at: datetime, unit: str) -> int:
 
 
 def _moved(at: datetime, count: int, unit: str) -> datetime:
-    if unit in _STEPS:
-        return at + count * _STEPS[unit]
+    if unit in _UNITS:
+        return at + count * _UNITS[unit]
     months = at.year * 12 + at.month - 1 + (count * 12 if unit == "y" else count)
     year, month = divmod(months, 12)
     if not 1 <= year <= 9999:
@@ -111,8 +112,8 @@ def _moved(at: datetime, count: int, unit: str) -> datetime:
 
 
 def _floor(at: datetime, unit: str) -> datetime:
-    if unit in _STEPS:
-        return at - (at - _MONDAY) % _STEPS[unit]
+    if unit in _UNITS:
+        return at - (at - _MONDAY) % _UNITS[unit]
     return datetime(at.year, at.month if unit == "M" else 1, 1, tzinfo=UTC)
 
 

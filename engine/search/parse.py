@@ -1,6 +1,6 @@
 """Parsing: luqum's tree becomes a `Query`, with every field and value checked.
 
-Words beside one another must all match, as with AND. NOT, `-` and `!` say what must not be.
+Adjacent words must all match, as with AND. NOT and `-` exclude.
 """
 
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ from engine.search.field import Field, Searchable, field_of, remedy
 from engine.search.query import EVERYTHING, AllOf, AnyOf, Begins, Exists, Is, Node, Not, Number, Query, Within
 from engine.search.syntax import read, refuse
 
-MAX_DEPTH = 20  # conditions within one another; stores take 30 with what they add
+MAX_DEPTH = 20  # levels of nested conditions; stores accept 30, including those that they add
 
 _CAPITALS = {"and": "AND", "or": "OR", "not": "NOT", "&&": "AND", "||": "OR", "!": "NOT"}
 
 
 class Value(Struct, frozen=True):
-    """A word or phrase. `text` is what it stands for, `star` that a `*` follows; `item` is where it came from."""
+    """A word or phrase. `text` is its meaning, `star` whether a `*` follows it, `item` its part of luqum's tree."""
 
     text: str
     item: Any
@@ -32,7 +32,7 @@ class Value(Struct, frozen=True):
 
 
 class Context(Struct, frozen=True):
-    """What a part of the tree is read with."""
+    """The context of a part of the tree: the field before it, and its depth."""
 
     searchable: Searchable
     now: int  # ms
@@ -41,9 +41,9 @@ class Context(Struct, frozen=True):
 
 
 def parse(text: str, searchable: Searchable, now: int, declared: Fields | None = None) -> Query:
-    """The query that a text means at the time `now` (ms). A blank one asks for everything.
+    """Return the query of a text at the time `now` (ms). A blank text matches everything.
 
-    Raises `engine.problem.Wrong`, which says what is wrong and where in the text.
+    Raises `engine.problem.ProblemError`, with the problem and its position in the text.
     """
     node = _node(read(text), Context(searchable, now)) if text.strip() else EVERYTHING
     return Query(searchable, node, declared or {})
@@ -55,9 +55,9 @@ def _node(item: Any, context: Context) -> Node:
     inner = msgspec.structs.replace(context, depth=context.depth + 1)
     match item:
         case tree.OrOperation():
-            return AnyOf(tuple(_node(one, inner) for one in item.children))
+            return AnyOf(tuple(_node(child, inner) for child in item.children))
         case tree.AndOperation() | tree.UnknownOperation():
-            return AllOf(tuple(_node(one, inner) for one in item.children))
+            return AllOf(tuple(_node(child, inner) for child in item.children))
         case tree.Not() | tree.Prohibit():
             return Not(_node(item.a, inner))
         case tree.Plus():
@@ -81,8 +81,8 @@ def _field(item: Any, context: Context) -> Node:
     characters = list(_characters(item.name))
     name = "".join(char for char, _ in characters)
     if context.field is not None:
-        told = f"`{context.field.name}` has a value with a colon in it"
-        refuse("colon", told, item.pos, len(item.name) + 1, 'put such a value in quotes: `"http://…"`')
+        message = f"`{context.field.name}` has a value with a colon in it"
+        refuse("colon", message, item.pos, len(item.name) + 1, 'put such a value in quotes: `"http://…"`')
     if name.startswith("!"):
         refuse("capitals", "`!` is not understood", item.pos, 1, "write NOT, or `-`")
     if ("*", False) in characters:
@@ -97,8 +97,8 @@ def _field(item: Any, context: Context) -> Node:
         refuse("unknown-field", "`_exists_` is not understood", item.pos, len(name), "ask for any value: `type:*`")
     field = field_of(name, context.searchable)
     if field is None:
-        told = f"`{name}` is no field of {context.searchable.name}"
-        refuse("unknown-field", told, item.pos, len(item.name), remedy(name, context.searchable))
+        message = f"`{name}` is not a field of {context.searchable.name}"
+        refuse("unknown-field", message, item.pos, len(item.name), remedy(name, context.searchable))
     within = msgspec.structs.replace(context, field=field)
     if isinstance(item.expr, tree.Prohibit) and isinstance(item.expr.a, tree.Word) and _is_number(item.expr.a.value):
         return _term(_negative(item.expr), within)
@@ -123,7 +123,7 @@ def _term(value: Value, context: Context) -> Node:
 
 
 def _check_capitals(value: Value) -> None:
-    """Refuse what looks like AND, OR or NOT and is only a word."""
+    """Refuse a word that was probably meant as AND, OR or NOT."""
     text = value.item.value
     word = text if text in _CAPITALS else "!" if text.startswith("!") else None
     if word is not None:
@@ -137,11 +137,11 @@ def _range(item: Any, low: Any, high: Any, context: Context, *, over: bool = Fal
         refuse("range", "this comparison has no field", item.pos, 1, f"write one in front of it: `{_example(context)}`")
     if field.type in {"word", "prose"}:
         ranged = [name for name, type in context.searchable.fields.items() if type in {"moment", "number"}]
-        told = f"`{field.name}` holds text, which is not compared by size"
-        refuse("range", told, item.pos, 1, f"ranges are for {', '.join(f'`{name}`' for name in ranged)} and numbers")
+        message = f"`{field.name}` holds text, which is not compared by size"
+        refuse("range", message, item.pos, 1, f"ranges are for {', '.join(f'`{name}`' for name in ranged)} and numbers")
     least, most = _bound(low, field, context), _bound(high, field, context)
     if field.type == "moment":
-        # A date is as long as it is precise: `>2024-05` begins after May, `<=2024-05` ends with it.
+        # A date is a span: `>2024-05` starts after May, `<=2024-05` ends with it.
         first = None if least is None else least[1] + 1 if over else least[0]
         last = None if most is None else most[0] - 1 if under else most[1]
         return Within(field, first, last)
@@ -149,7 +149,7 @@ def _range(item: Any, low: Any, high: Any, context: Context, *, over: bool = Fal
 
 
 def _bound(item: Any, field: Field, context: Context) -> tuple[Number, Number] | None:
-    """From where to where a bound of a range reaches; None for `*`."""
+    """Return the span (first, last) of a bound of a range; None for `*`."""
     if item is None:
         return None
     value = _negative(item) if isinstance(item, tree.Prohibit) else _value(item)
@@ -157,36 +157,38 @@ def _bound(item: Any, field: Field, context: Context) -> tuple[Number, Number] |
 
 
 def _bounds(value: Value, field: Field, context: Context) -> tuple[Number, Number]:
+    """Return the span (first, last) of a time, or a number twice."""
     if value.star:
-        told = f"`{field.name}` is not compared by its beginning"
-        refuse("wildcard", told, *_span(value), "leave the `*` out: `2024-05` is all of May")
+        message = f"`{field.name}` is not compared by its beginning"
+        refuse("wildcard", message, *_position(value), "leave the `*` out: `2024-05` is all of May")
     if field.type == "moment":
-        found = moment.span(value.text, context.now)
-        if found is None:
-            refuse("no-time", f"`{value.text}` is no time", *_span(value), moment.HELP)
-        return found.first, found.last
+        span = moment.span(value.text, context.now)
+        if span is None:
+            refuse("no-time", f"`{value.text}` is not a time", *_position(value), moment.HELP)
+        return span.first, span.last
     number = _number(value.text)
     if number is None:
+        message = f"`{value.text}` is not a number, which `{field.name}` is compared with"
         help = "texts and dates in free fields are not compared by size" if field.type == "free" else ""
-        refuse("no-number", f"`{value.text}` is no number, which `{field.name}` is compared with", *_span(value), help)
+        refuse("no-number", message, *_position(value), help)
     return number, number
 
 
 def spellings(text: str) -> tuple[str, ...]:
-    """The ways in which a word may be stored: a number with a fraction of nothing, or without."""
+    """Return the forms in which a word may be stored; a whole number may have a fraction of zero (12 and 12.0)."""
     number = _number(text)
     if number is None:
         return (text,)
-    found = {text, msgspec.json.encode(number).decode()}
+    forms = {text, msgspec.json.encode(number).decode()}
     if number == int(number) and int(number) in INTEGERS:
-        found.add(str(int(number)))
+        forms.add(str(int(number)))
         if float(number) == number:
-            found.add(msgspec.json.encode(float(number)).decode())
-    return tuple(sorted(found))
+            forms.add(msgspec.json.encode(float(number)).decode())
+    return tuple(sorted(forms))
 
 
 def _value(item: Any) -> Value:
-    """What a word or phrase stands for, its escapes undone. In a word, a `*` at the end is a wildcard."""
+    """Return the value of a word or phrase without its escapes. At the end of a word, `*` is a wildcard."""
     if isinstance(item, tree.Phrase):
         return Value("".join(char for char, _ in _characters(item.value[1:-1])), item, quoted=True)
     characters = list(_characters(item.value))
@@ -194,20 +196,20 @@ def _value(item: Any) -> Value:
     kept = characters[:-1] if star else characters
     for at, (char, escaped) in enumerate(kept):
         if char in "*?" and not escaped:
-            told = f"`{char}` is understood at the end of a word only, and there as `*`"
+            message = f"`{char}` is no wildcard here: `*` is one, at the end of a word only"
             offset = item.pos + sum(1 + escaped for _, escaped in kept[:at])
-            refuse("wildcard", told, offset, 1, f"escape it, `\\{char}`, or put the value in quotes")
+            refuse("wildcard", message, offset, 1, f"escape it, `\\{char}`, or put the value in quotes")
     return Value("".join(char for char, _ in kept), item, star=star)
 
 
 def _negative(item: Any) -> Value:
-    """A minus and the word behind it, as one value."""
+    """Return a minus and the word after it as one value."""
     value = _value(item.a)
     return msgspec.structs.replace(value, text=f"-{value.text}")
 
 
 def _characters(text: str) -> Iterator[tuple[str, bool]]:
-    """The characters of a text, and whether each was escaped."""
+    """Yield the characters of a text, each with whether it was escaped."""
     escaped = False
     for char in text:
         if char == "\\" and not escaped:
@@ -222,7 +224,7 @@ def _is_number(text: str) -> bool:
 
 
 def _number(text: str) -> Number | None:
-    """The number that a text is in JSON."""
+    """Return the number of a text that is a JSON number, else None."""
     if not text or text[0] not in "-0123456789" or text[-1] not in "0123456789":
         return None
     try:
@@ -232,7 +234,7 @@ def _number(text: str) -> Number | None:
     return number
 
 
-def _span(value: Value) -> tuple[int, int]:
+def _position(value: Value) -> tuple[int, int]:
     return value.item.pos, len(value.item.value)
 
 

@@ -1,4 +1,4 @@
-"""A query as data: what a document must be like to be found."""
+"""A query as data: a tree of conditions that a document must meet to be found."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ Number = int | float
 
 
 class AllOf(Struct, frozen=True, tag=True):
-    """All of the parts hold; without parts, any document will do."""
+    """All of the parts hold; without parts, every document matches."""
 
     parts: "tuple[Node, ...]" = ()
 
@@ -29,9 +29,9 @@ class Not(Struct, frozen=True, tag=True):
 
 
 class Is(Struct, frozen=True, tag=True):
-    """A value is one of `texts`, or, in prose, contains one of them. Several texts are spellings of one number.
+    """A value is one of `texts` or, in prose, contains one of them. Several texts are forms of one number.
 
-    Without a field, here and below: in any field but times and numbers.
+    No field, here and below, means any field but times and numbers.
     """
 
     field: Field | None
@@ -46,13 +46,13 @@ class Begins(Struct, frozen=True, tag=True):
 
 
 class Exists(Struct, frozen=True, tag=True):
-    """There is a value."""
+    """The field has a value."""
 
     field: Field
 
 
 class Within(Struct, frozen=True, tag=True):
-    """A number or time (ms) is between `low` and `high`; None is no bound. `over` and `under` leave the bounds out."""
+    """A number or time (ms) is between `low` and `high`; None is no bound. `over` and `under` exclude the bounds."""
 
     field: Field
     low: Number | None = None
@@ -67,7 +67,7 @@ EVERYTHING: Final = AllOf()
 
 
 class Query(Struct, frozen=True):
-    """A tree over one kind of document. `declared` are the project's `fields:`, which decide what profiles show."""
+    """A tree of conditions on one kind of document. `declared` are the project's `fields:`, for views of profiles."""
 
     searchable: Searchable
     node: Node = EVERYTHING
@@ -75,10 +75,10 @@ class Query(Struct, frozen=True):
 
 
 def required(node: Node) -> tuple[Is, ...]:
-    """What every match must have word for word, in named fields: where an index may be of use."""
+    """Return the conditions on named fields that every match must meet exactly: those for which an index is of use."""
     match node:
         case Is(field=Field(type="word")):
             return (node,)
         case AllOf(parts=parts):
-            return tuple(found for part in parts for found in required(part))
+            return tuple(condition for part in parts for condition in required(part))
     return ()

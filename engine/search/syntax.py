@@ -1,6 +1,6 @@
-"""From a text to luqum's tree, or to what is wrong with the text. What the tree means is for `parse`.
+"""Syntax: from a text to luqum's tree, or to the error in the text. `parse` interprets the tree.
 
-What is not understood (fuzziness, boosts, patterns) is found among the tokens, where its place is known.
+Unsupported syntax (fuzziness, boosts, patterns) is refused among the tokens, whose positions are known.
 """
 
 import re
@@ -12,7 +12,7 @@ from luqum.exceptions import IllegalCharacterError, ParseError
 from engine.problem import Problem, ProblemError
 
 MAX_LENGTH: Final = 2000  # characters of a query
-MAX_WORDS: Final = 100  # and names of fields; what stores take in one query
+MAX_WORDS: Final = 100  # words and names of fields; stores accept so many in one query
 
 _POSITION = re.compile(r"at position (\d+)!?\Z")
 _UNSUPPORTED = {
@@ -31,30 +31,31 @@ _NEGATIVE = 'in front of a number in a comparison, quotes are needed: `>"-5"`'
 
 
 def refuse(code: str, message: str, offset: int, length: int = 1, help: str = "") -> NoReturn:
-    """Say what is wrong with the text. Raises `ProblemError`."""
+    """Raise `ProblemError` for the part of the text at `offset`."""
     raise ProblemError(Problem(code=f"query.{code}", message=message, offset=offset, length=max(length, 1), help=help))
 
 
 def read(text: str) -> Any:
-    """luqum's tree of a text that is not blank. Raises `ProblemError`."""
+    """Return luqum's tree of a text that is not blank. Raises `ProblemError`."""
     if len(text) > MAX_LENGTH:
         refuse("too-long", f"a query has at most {MAX_LENGTH} characters, this one has {len(text)}", MAX_LENGTH)
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        refuse("no-text", "this is no character", error.start)
+        refuse("no-text", "this is not a character", error.start)
     try:
         _check_tokens(text)
         return thread.parse(text)
     except IllegalCharacterError as error:
-        at = _place(error, text)
-        message, help = _UNFINISHED.get(text[at], (f"`{text[at]}` cannot stand here", "put the value in quotes"))
+        at = _position(error, text)
+        message, help = _UNFINISHED.get(text[at], (f"`{text[at]}` cannot be here", "put the value in quotes"))
         refuse("syntax", message, at, 1, help)
     except ParseError as error:
-        _refuse_syntax(text, _place(error, text))
+        _refuse_syntax(text, _position(error, text))
 
 
 def _check_tokens(text: str) -> None:
+    """Refuse unsupported tokens and too many words."""
     lexer = parser.lexer.clone()
     lexer.input(text)
     words = 0
@@ -73,15 +74,16 @@ def _refuse_syntax(text: str, at: int) -> NoReturn:
         at = len(text.rstrip())
         if text.count("(") > text.count(")"):
             refuse("syntax", "a parenthesis is not closed", at, 1, "add `)`")
-        refuse("syntax", "something is missing at the end", at, 1, "a field wants a value, AND, OR and NOT a condition")
+        help = "a field needs a value; AND, OR and NOT need a condition"
+        refuse("syntax", "something is missing at the end", at, 1, help)
     word = re.match(r"\w+|.", rest, re.DOTALL)
-    shown = word[0] if word else rest[0]
-    if shown == "-" and text[:at].rstrip().endswith((">", "<", "=")):
-        refuse("syntax", "a minus cannot stand here", at, 1, _NEGATIVE)
-    help = _MISPLACED.get(shown, "a value with signs in it belongs in quotes")
-    refuse("syntax", f"`{shown}` cannot stand here", at, len(shown), help)
+    culprit = word[0] if word else rest[0]
+    if culprit == "-" and text[:at].rstrip().endswith((">", "<", "=")):
+        refuse("syntax", "a minus cannot be here", at, 1, _NEGATIVE)
+    remedy = _MISPLACED.get(culprit, "a value with signs in it belongs in quotes")
+    refuse("syntax", f"`{culprit}` cannot be here", at, len(culprit), remedy)
 
 
-def _place(error: ParseError, text: str) -> int:
-    found = _POSITION.search(str(error))
-    return min(int(found[1]), len(text)) if found else len(text)
+def _position(error: ParseError, text: str) -> int:
+    match = _POSITION.search(str(error))
+    return min(int(match[1]), len(text)) if match else len(text)

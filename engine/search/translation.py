@@ -1,7 +1,7 @@
-"""Translating a query into a store's own language, where that cannot say everything.
+"""Translation of a query into a store's own language, which may not be able to express all of it.
 
-For each part there are two translations: one that holds for every document that matches (`possible`), one that holds
-for no other (`certain`). A negation swaps them. A store asks for what is possible and lets `matches` decide.
+Each part has two translations: one that holds for every document that matches (`possible`), and one that holds for no
+other document (`certain`). A negation swaps them. A store searches for `possible`, and `matches` decides.
 """
 
 from collections.abc import Sequence
@@ -15,23 +15,23 @@ Leaf = Is | Begins | Exists | Within
 
 
 class Language(Protocol[T]):
-    """How a store says things."""
+    """A store's query language, whose expressions are of type T."""
 
     def all_of(self, parts: Sequence[T]) -> T:
-        """All parts hold."""
+        """Return an expression that holds where all parts hold."""
 
     def any_of(self, parts: Sequence[T]) -> T:
-        """One of the parts holds."""
+        """Return an expression that holds where at least one part holds."""
 
     def negation(self, part: T) -> T:
-        """The part does not hold."""
+        """Return an expression that holds where the part does not."""
 
     def leaf(self, leaf: Leaf) -> tuple[T, T]:
-        """What is possible and what is certain of a single condition."""
+        """Return (possible, certain) of a single condition."""
 
 
 def translate(node: Node, language: Language[T]) -> tuple[T, T]:
-    """What is possible and what is certain of a query."""
+    """Return (possible, certain) of a query."""
     match node:
         case AllOf(parts=parts):
             translated = [translate(part, language) for part in parts]

@@ -71,7 +71,7 @@ async def test_pages_follow_one_another(serve: Serve) -> None:
     pytest.param("events", {"limit": 0}, 400, "between 1 and 1000", id="no documents"),
     pytest.param("events", {"limit": 1001}, 400, "between 1 and 1000", id="too many documents"),
     pytest.param("events", {"limit": "many"}, 400, "", id="a limit that is no number"),
-    pytest.param("events", {"after": "nonsense"}, 400, "begin anew", id="a bad cursor"),
+    pytest.param("events", {"after": "nonsense"}, 400, "start again", id="a bad cursor"),
     pytest.param("event", {}, 404, "did you mean `events`?", id="an unknown kind"),
 ])  # fmt: skip
 async def test_what_is_wrong_is_refused(

@@ -101,7 +101,9 @@ async def test_nothing_found_is_well(project: Path) -> None:
 
 
 @pytest.mark.parametrize(("words", "told"), [
-    pytest.param(["events", "typ:x"], "  typ:x\n  ^^^\n`typ` is no field of events\nhelp: did you mean", id="a field"),
+    pytest.param(
+        ["events", "typ:x"], "  typ:x\n  ^^^\n`typ` is not a field of events\nhelp: did you mean", id="a field"
+    ),
     pytest.param(["evnts"], "did you mean `events`?", id="a kind"),
     pytest.param(["events", "--store", "sqlite:other.db"], "there is no such file", id="no file"),
     pytest.param(["events", "--store", "memory:"], "ask yours with --url", id="a store that is nowhere"),
@@ -133,7 +135,7 @@ async def test_a_running_server_finds_the_same(tmp_path: Path) -> None:
         error = await run(nowhere, "events", "typ:x", "--url", served.address)
     assert asked == read
     assert len(read[-1][1].splitlines()) > MAX_LIMIT
-    assert (error[0], "  typ:x\n  ^^^\n`typ` is no field of events\n" in error[2]) == (2, True)
+    assert (error[0], "  typ:x\n  ^^^\n`typ` is not a field of events\n" in error[2]) == (2, True)
 
 
 @pytest.mark.parametrize(("text", "offset", "length", "marked"), [

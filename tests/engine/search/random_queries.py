@@ -1,4 +1,4 @@
-"""Documents and queries by chance, from so few words that they often meet."""
+"""Random documents and queries, made of so few words that queries often match."""
 
 from random import Random
 from typing import Any
@@ -44,11 +44,11 @@ def tree(rng: Random, depth: int = 2) -> dict[str, Any]:
 
 
 def word(rng: Random) -> str:
-    return rng.choice([one for one in WORDS if one])
+    return rng.choice([word for word in WORDS if word])
 
 
 def unit(rng: Random, n: int) -> Unit:
-    """The n-th unit: one document of each kind, with ids of their own and times that rise."""
+    """Return the n-th unit: one document of each kind, with its own ids and increasing times."""
     at = NOW + n * 1000
     some = rng.choice([None, "ann", "red"])
     event = StoredEvent(
@@ -64,9 +64,9 @@ def unit(rng: Random, n: int) -> Unit:
     rejected = Rejected(
         id=f"x{n}", source="web", at=at, reason=reason, session=some, profile=rng.choice([None, "ann", "red"])
     )
-    person = profile(rng, f"p{n}", at)
+    document = profile(rng, f"p{n}", at)
     return Unit(
-        profiles=(ProfileWrite(person, 0, profile_view(person, fold(person))),),
+        profiles=(ProfileWrite(document, 0, profile_view(document, fold(document))),),
         sessions=(SessionWrite(session, 0),),
         events=(event,),
         runs=(run,),
@@ -75,13 +75,13 @@ def unit(rng: Random, n: int) -> Unit:
 
 
 def profile(rng: Random, id: str, at: int) -> Profile:
-    """A profile of one part, or of two that are joined."""
+    """Return a profile of one part, or of two that a link joins."""
     ids = [id] if rng.random() < 0.7 else [id, f"{id}-2"]
-    parts = {one: part(rng, one, at) for one in ids}
-    steps = {"s": Link(id="s", left=ids[0], right=ids[-1], cause="key")} if len(ids) == 2 else {}
+    parts = {part_id: part(rng, part_id, at) for part_id in ids}
+    links = {"s": Link(id="s", left=ids[0], right=ids[-1], cause="key")} if len(ids) == 2 else {}
     into = "elsewhere" if rng.random() < 0.1 else None
-    held = tuple(sorted(rng.sample(["vip", "new"], rng.randrange(3))))
-    return Profile(id=id, created=at, version=1, parts=parts, links=steps, conditional=held, merged_into=into)
+    conditional = tuple(sorted(rng.sample(["vip", "new"], rng.randrange(3))))
+    return Profile(id=id, created=at, version=1, parts=parts, links=links, conditional=conditional, merged_into=into)
 
 
 def part(rng: Random, id: str, at: int) -> Part:
@@ -93,7 +93,7 @@ def part(rng: Random, id: str, at: int) -> Part:
 
 
 def query(rng: Random, kind: str, depth: int = 3) -> str:
-    """A query that is understood."""
+    """Return a valid query."""
     pick = rng.randrange(8 if depth else 4)
     if pick < 4:
         return condition(rng, kind)
@@ -109,7 +109,7 @@ def query(rng: Random, kind: str, depth: int = 3) -> str:
 
 
 def condition(rng: Random, kind: str) -> str:
-    """One condition on a field, or a word without one."""
+    """Return one condition on a field, or a word without a field."""
     name = rng.choice([*SEARCHABLE[kind].fields, None])
     if name is None:
         return text(rng)
@@ -127,10 +127,10 @@ def condition(rng: Random, kind: str) -> str:
 
 
 def text(rng: Random) -> str:
-    """A word, the beginning of one, or a phrase."""
+    """Return a word, the beginning of a word, or a phrase."""
     chosen = rng.choice(
         [
-            *(one for one in WORDS if len(one) < 100),
+            *(word for word in WORDS if len(word) < 100),
             "ann",
             "e3",
             "p3",

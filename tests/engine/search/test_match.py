@@ -1,4 +1,4 @@
-"""Which documents a query finds: one table for each way to ask."""
+"""The documents that a query finds: one table for each kind of query."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def event(**more: Any) -> StoredEvent:
     return StoredEvent(**{"id": "e-1", "type": "order-paid", "source": "web", "received": NOW, **more})
 
 
-def found(text: str, **properties: Any) -> bool:
+def is_found(text: str, **properties: Any) -> bool:
     return matches(parse(text, SEARCHABLE["events"], NOW), event(properties=properties))
 
 
@@ -33,7 +33,7 @@ def found(text: str, **properties: Any) -> bool:
     pytest.param("blue sky", "properties.x:blue", False, id="a text of several words is one value"),
     pytest.param("", 'properties.x:""', True, id="an empty text is a value"),
     pytest.param(12, "properties.x:12", True, id="a number"),
-    pytest.param(12.0, "properties.x:12", True, id="a number with a fraction of nothing"),
+    pytest.param(12.0, "properties.x:12", True, id="a number with a fraction of zero"),
     pytest.param(12, "properties.x:12.0", True, id="or without it"),
     pytest.param("12", "properties.x:12", True, id="a number as a text"),
     pytest.param(12.0, 'properties.x:"12"', False, id="quoted numbers are texts"),
@@ -62,8 +62,8 @@ def found(text: str, **properties: Any) -> bool:
     pytest.param("red", "NOT properties.x:red", False, id="not"),
     pytest.param("red", "properties.x:* -properties.x:blue", True, id="any but"),
 ])  # fmt: skip
-def test_properties_are_found(value: Any, text: str, expected: bool) -> None:
-    assert found(text, x=value) == expected
+def test_an_event_is_found_by_its_properties(value: Any, text: str, expected: bool) -> None:
+    assert is_found(text, x=value) == expected
 
 
 @pytest.mark.parametrize(("text", "expected"), [
@@ -100,7 +100,7 @@ def test_an_event_is_found_by_its_fields(text: str, expected: bool) -> None:
     ("metadata.updated:>=1715000000700", True),
     ("metadata.version:2", True),
 ])  # fmt: skip
-def test_a_profile_is_found_as_it_is_shown(text: str, expected: bool) -> None:
+def test_a_profile_is_found_by_its_view(text: str, expected: bool) -> None:
     first = Part(
         id="ann", created=NOW, base=NOW, last=NOW + 700,
         cells={"pii.email": "ann@example.com", "consents.mail.given": True, 'segments.~m"vip"': True},
@@ -112,17 +112,17 @@ def test_a_profile_is_found_as_it_is_shown(text: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize(("rule", "age"), [("min", "20"), ("max", "30"), ("oldest", "30")])
-def test_declared_fields_are_found_by_the_value_that_shows(rule: Any, age: str) -> None:
+def test_a_declared_field_is_found_by_the_value_that_shows(rule: Any, age: str) -> None:
     parts = {
         id: Part(id=id, created=NOW, base=at, cells={"traits.age": n}) for id, at, n in (("a", 1, 30), ("b", 2, 20))
     }
     merged = Profile(id="a", created=NOW, version=2, parts=parts)
-    found = [
+    ages = [
         n
         for n in ("20", "30")
         if matches(parse(f"traits.age:{n}", SEARCHABLE["profiles"], NOW, {("traits", "age"): rule}), merged)
     ]
-    assert found == [age]
+    assert ages == [age]
 
 
 @pytest.mark.parametrize(("text", "expected"), [
@@ -134,18 +134,18 @@ def test_declared_fields_are_found_by_the_value_that_shows(rule: Any, age: str) 
     ("Missing", False),
     ("source:web", True),
 ])  # fmt: skip
-def test_a_part_of_a_reason_is_enough(text: str, expected: bool) -> None:
+def test_a_rejected_event_is_found_by_a_part_of_its_reason(text: str, expected: bool) -> None:
     assert (
         matches(parse(text, SEARCHABLE["rejected"], NOW), Rejected("x", "web", NOW, "the type is missing")) == expected
     )
 
 
-def test_a_session_has_properties_too() -> None:
+def test_a_session_is_found_by_its_properties() -> None:
     visit = Session(source="web", id="visit", created=NOW, properties={"page": 3})
     assert matches(parse("properties.page:>2 created:now", SEARCHABLE["sessions"], NOW), visit)
 
 
-def test_a_cursor_gives_back_its_place() -> None:
+def test_a_cursor_returns_the_values_written_to_it() -> None:
     assert read_cursor(write_cursor("events", "ü", -5), "events", str, int) == ("ü", -5)
 
 
@@ -160,5 +160,5 @@ def test_a_cursor_gives_back_its_place() -> None:
     pytest.param("e30", id="an object"),
 ])  # fmt: skip
 def test_a_bad_cursor_is_refused(cursor: str) -> None:
-    with pytest.raises(BadCursor, match="begin anew"):
+    with pytest.raises(BadCursor, match="start again"):
         read_cursor(cursor, "events", int)

@@ -1,4 +1,4 @@
-"""What queries mean, and what is said of those that mean nothing."""
+"""The meaning of queries, and the errors of bad ones."""
 
 import pytest
 from hypothesis import given
@@ -49,8 +49,8 @@ def refused(text: str, kind: str) -> Problem | None:
     pytest.param("type:a\\*", Is(TYPE, ("a*",)), id="a star that is meant"),
     pytest.param('type:"a*"', Is(TYPE, ("a*",)), id="a star in quotes"),
     pytest.param('type:"a \\"b\\" \\\\"', Is(TYPE, ('a "b" \\',)), id="escapes in quotes"),
-    pytest.param("properties.total:12", Is(TOTAL, ("12", "12.0")), id="a number is found with a fraction of nothing"),
-    pytest.param("properties.total:12.50", Is(TOTAL, ("12.5", "12.50")), id="a number is found as JSON has it"),
+    pytest.param("properties.total:12", Is(TOTAL, ("12", "12.0")), id="a whole number also with a fraction of zero"),
+    pytest.param("properties.total:12.50", Is(TOTAL, ("12.5", "12.50")), id="a number also as JSON writes it"),
     pytest.param('properties.total:"12"', Is(TOTAL, ("12",)), id="a number in quotes is a text"),
     pytest.param("properties.total:-5", Is(TOTAL, ("-5", "-5.0")), id="a negative number"),
     pytest.param("type:12", Is(TYPE, ("12",)), id="a number in a field of words"),
@@ -73,7 +73,7 @@ def refused(text: str, kind: str) -> Problem | None:
     pytest.param("properties.total:[-5 TO *]", Within(TOTAL, -5, None), id="a range with one end"),
     pytest.param("properties.total:{1 TO 5]", Within(TOTAL, 1, 5, over=True), id="a range without its lower end"),
 ])  # fmt: skip
-def test_a_query_means(text: str, expected: Node) -> None:
+def test_a_query_has_a_meaning(text: str, expected: Node) -> None:
     assert node(text) == expected
 
 
@@ -97,11 +97,11 @@ def test_a_query_means(text: str, expected: Node) -> None:
     pytest.param("received:>=1714521600000", MAY, None, id="milliseconds"),
     pytest.param("received:[* TO 9999]", None, 253_402_300_799_999, id="the end of time"),
 ])  # fmt: skip
-def test_a_time_is_as_long_as_it_is_precise(text: str, low: int | None, high: int | None) -> None:
+def test_a_time_means_the_span_of_its_precision(text: str, low: int | None, high: int | None) -> None:
     assert node(text) == Within(RECEIVED, low, high)
 
 
-@pytest.mark.parametrize(("text", "code", "at", "length", "told"), [
+@pytest.mark.parametrize(("text", "code", "at", "length", "help"), [
     pytest.param("typ:a", "unknown-field", 0, 3, "did you mean `type`?", id="a field with a slip"),
     pytest.param("a total:5", "unknown-field", 2, 5, "did you mean `properties.total`?", id="a bare property"),
     pytest.param("property.total:5", "unknown-field", 0, 14, "did you mean `properties.total`?", id="a slip in a root"),
@@ -133,8 +133,8 @@ def test_a_time_is_as_long_as_it_is_precise(text: str, low: int | None, high: in
     pytest.param("!type:x", "capitals", 0, 1, "write NOT", id="not in signs before a field"),
     pytest.param("(a OR b", "syntax", 7, 1, "add `)`", id="an open parenthesis"),
     pytest.param("a)", "syntax", 1, 1, "no `(`", id="a closing parenthesis"),
-    pytest.param("a AND", "syntax", 5, 1, "want", id="an end too early"),
-    pytest.param("type:", "syntax", 5, 1, "wants a value", id="a field without a value"),
+    pytest.param("a AND", "syntax", 5, 1, "need a condition", id="an end too early"),
+    pytest.param("type:", "syntax", 5, 1, "needs a value", id="a field without a value"),
     pytest.param("OR a", "syntax", 0, 2, "missing beside it", id="OR with one side"),
     pytest.param('type:"a', "syntax", 5, 1, "end it", id="an open quote"),
     pytest.param("a \\", "syntax", 2, 1, "`\\\\`", id="a lone backslash"),
@@ -144,21 +144,21 @@ def test_a_time_is_as_long_as_it_is_precise(text: str, low: int | None, high: in
     pytest.param("x " * 101, "too-long", 200, 1, "", id="too many words"),
     pytest.param("(" * 60 + "a" + ")" * 60, "too-deep", 21, 1, "", id="too deep"),
 ])  # fmt: skip
-def test_what_is_not_understood_is_pointed_at(text: str, code: str, at: int, length: int, told: str) -> None:
-    found = problem(text)
-    assert (found.code, found.offset, found.length) == (f"query.{code}", at, length)
-    assert told in found.help
+def test_a_bad_query_is_refused_with_its_position(text: str, code: str, at: int, length: int, help: str) -> None:
+    error = problem(text)
+    assert (error.code, error.offset, error.length) == (f"query.{code}", at, length)
+    assert help in error.help
 
 
 @given(
     st.text(max_size=60) | st.text("ab:*\"\\()[]{}<>=+-/~^ TONRAD.0129|&!?'\t", max_size=60),
     st.sampled_from(sorted(SEARCHABLE)),
 )
-def test_any_text_is_understood_or_refused_at_a_place_in_it(text: str, kind: str) -> None:
-    found = refused(text, kind)
-    assert found is None or (found.message and found.offset is not None and 0 <= found.offset <= len(text))
+def test_any_text_is_a_query_or_refused_with_a_position(text: str, kind: str) -> None:
+    error = refused(text, kind)
+    assert error is None or (error.message and error.offset is not None and 0 <= error.offset <= len(text))
 
 
 @given(st.randoms(use_true_random=False), st.sampled_from(sorted(SEARCHABLE)))
-def test_the_queries_of_the_other_laws_are_understood(rng, kind: str) -> None:
+def test_the_random_queries_are_valid(rng, kind: str) -> None:
     parse(query(rng, kind), SEARCHABLE[kind], NOW)
