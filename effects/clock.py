@@ -1,6 +1,24 @@
 """Clocks: the machine's clock, and one that the caller advances. Only a clock reads the time."""
 
 import time
+from collections.abc import Callable
+from typing import Any
+
+
+def ticks_of(clocks: Any) -> Callable[[], float]:
+    """Return the monotonic clock of `clocks`, which has the names of the module `time`.
+
+    It goes on while the machine sleeps, where the platform has such a clock (Linux): a lease or a timeout must not
+    last longer because a laptop was shut.
+    """
+    boot = getattr(clocks, "CLOCK_BOOTTIME", None)
+    if boot is None:
+        monotonic: Callable[[], float] = clocks.monotonic
+        return monotonic
+    return lambda: float(clocks.clock_gettime(boot))
+
+
+_ticks = ticks_of(time)
 
 
 class SystemClock:
@@ -11,8 +29,8 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
     def ticks(self) -> float:
-        """Monotonic seconds, for durations."""
-        return time.monotonic()
+        """Monotonic seconds, for durations. They go on while the machine sleeps, where the platform can tell."""
+        return _ticks()
 
 
 class ManualClock:

@@ -2,6 +2,9 @@
 
 Parts and links are only ever added, so merges have the same result in any order and however often they are repeated.
 Undoing a link is for good: the same two ids and cause never join again, while another cause may join them.
+
+`unite` alone decides what a merge takes over, and `unmerge` what each side receives: units, provisional ids, and stores
+that complete a merge later call them, so a new field of a profile is added here and nowhere else.
 """
 
 from collections.abc import Iterable, Mapping

@@ -171,6 +171,7 @@ class Sweeper:
             doc=text_of(structs.replace(profile, version=profile.version + 1)),
             version=profile.version + 1,
             ids=list(profile.ids),
+            due=profile.due,
             pending=[entry.text],
             recent=[*root.source.recent, entry.token][-RECENT:],
             unfinished=entry.record.stamp,

@@ -2,7 +2,37 @@ import time
 
 import pytest
 
-from effects.clock import ManualClock, SystemClock
+from effects.clock import ManualClock, SystemClock, ticks_of
+
+
+class LinuxClocks:
+    """A machine that has run for 5 s and slept for 60 s."""
+
+    CLOCK_BOOTTIME = 7
+
+    @staticmethod
+    def monotonic() -> float:
+        return 5.0
+
+    @staticmethod
+    def clock_gettime(clock: int) -> float:
+        return {7: 65.0}[clock]
+
+
+class OtherClocks:
+    """A machine without a clock that goes on while it sleeps."""
+
+    @staticmethod
+    def monotonic() -> float:
+        return 5.0
+
+
+def test_ticks_go_on_while_the_machine_sleeps() -> None:
+    assert ticks_of(LinuxClocks)() == 65.0
+
+
+def test_where_no_clock_goes_on_in_sleep_ticks_are_monotonic() -> None:
+    assert ticks_of(OtherClocks)() == 5.0
 
 
 def test_the_system_clock_returns_ms_since_the_epoch() -> None:

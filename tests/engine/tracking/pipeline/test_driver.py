@@ -1,0 +1,60 @@
+"""The driver: it answers the asks of a run until nothing is left to answer, and says whether the run is over."""
+
+import pytest
+
+from effects.clock import ManualClock
+from effects.scripted import ScriptedPerformer
+from engine.flow.ask import HttpReply
+from engine.flow.machine import Machine
+from engine.tracking.intake.payload import Intake
+from engine.tracking.pipeline.driver import Driver
+from engine.tracking.unit.processing import PendingRun
+from engine.tracking.unit.request import UnitRequest
+from storage.memory import MemoryStore
+from tests.engine.flow.build import flow, inputs
+from tests.projects import SHOP
+
+LOOKUPS = """
+flow: lookups
+trigger: {event: paid}
+start: [one, two]
+nodes:
+  one: {lookup.http: {target: crm, path: /one}}
+  two: {lookup.http: {target: crm, path: /two}}
+"""
+
+
+@pytest.fixture
+def driver() -> Driver:
+    performer = ScriptedPerformer()
+    for path in ("/one", "/two"):
+        performer.on("crm", path, HttpReply(200, {"path": path}))
+    return Driver(MemoryStore(), performer, ManualClock())
+
+
+def request() -> UnitRequest:
+    return UnitRequest.of(Intake(source="shop", session="s-1"), SHOP, ManualClock(), lambda: "seed")
+
+
+async def test_a_run_whose_asks_are_all_answered_is_over(driver: Driver) -> None:
+    machine = Machine(flow(LOOKUPS), inputs())
+    assert await driver.drive(PendingRun(machine, machine.advance(), "client:e-1"), request()) == "over"
+    assert machine.outcome == "finished"
+
+
+async def test_a_run_that_waits_for_a_reply_which_nobody_gives_now_is_suspended(driver: Driver) -> None:
+    machine = Machine(flow(LOOKUPS), inputs())
+    first, second = machine.advance()
+    assert await driver.drive(PendingRun(machine, [first], "client:e-1"), request()) == "suspended"
+    assert machine.outcome is None
+    assert [asked.id for asked in machine.outstanding()] == [second.id]
+
+
+async def test_a_suspended_run_is_over_once_its_outstanding_asks_are_answered(driver: Driver) -> None:
+    made = flow(LOOKUPS)
+    machine = Machine(made, inputs())
+    first, _ = machine.advance()
+    await driver.drive(PendingRun(machine, [first], "client:e-1"), request())
+    resumed = Machine.of(made, machine.to_run())
+    assert await driver.drive(PendingRun(resumed, resumed.outstanding(), "client:e-1"), request()) == "over"
+    assert {settled.out["path"] for settled in resumed.settled.values()} == {"/one", "/two"}
