@@ -79,24 +79,33 @@ def _continues(frame: FrameType) -> bool:
 
 
 class MarkedStore(MemoryStore):
-    """A memory store whose `commit` ends the count."""
+    """A memory store whose `commit` ends the count. `sampled` says whether the last unit's trace is kept."""
+
+    sampled = False
 
     async def commit(self, unit: Unit) -> None:
         sys.setprofile(None)
+        self.sampled = bool(unit.runs)
         await super().commit(unit)
 
 
 async def walk_of_page_view() -> Walk:
-    """Send a `page-view` of the starter project until its session is known, then count one more."""
+    """Send a `page-view` of the starter project until its session is known, then count one more.
+
+    Of some events, chosen by their ids, a trace is kept as a sample. Those go further, and are not counted.
+    """
     project = load_project(STARTER, nodes.builtin(), {}).project
-    tracker = Tracker(Pipeline(project, MarkedStore(), ScriptedPerformer(), SystemClock(), new_id))
+    store = MarkedStore()
+    tracker = Tracker(Pipeline(project, store, ScriptedPerformer(), SystemClock(), new_id))
     await tracker.start()
     app = track_app(tracker)
     for _ in range(WARM_REQUESTS):
         await _send(app, None)
-    tracer = Tracer()
-    await _send(app, tracer)
-    return tracer.walk
+    while True:
+        tracer = Tracer()
+        await _send(app, tracer)
+        if not store.sampled:
+            return tracer.walk
 
 
 async def _send(app: ASGIApp, tracer: Tracer | None) -> None:

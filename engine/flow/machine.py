@@ -242,6 +242,8 @@ class Machine:
                 waiting = self.waiting[index]
                 if waiting.reply is not None:
                     self._accept_reply(node, waiting, waiting.reply)
+            elif node.starts and not node.ins:
+                self._start(node, ())
             elif len(node.ins) == 1 and not node.starts:  # all kinds of join agree
                 source, leading_ports = node.ins[0]
                 left_by = ports[source]

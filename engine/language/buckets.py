@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from math import fsum
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
+from engine.language.absent import ABSENT
 from engine.language.duration import show_duration
+from engine.language.path import Scope
 
 Number = int | float
 Buckets = Mapping[str, Number]
@@ -47,6 +49,34 @@ MIN_WINDOW_MS: Final = MINUTE_MS
 MAX_WINDOW_MS: Final = GRAINS[-1].longest
 
 
+class CounterWindow:
+    """How much a counter of the scope's profile has counted within a window (ms). Raises `ValueError` for a bad one."""
+
+    __slots__ = ("_grain", "_name", "_window")
+
+    def __init__(self, name: str, window: int) -> None:
+        check_window(window)
+        self._name = name
+        self._window = window
+        self._grain = grain_of(window)
+
+    def count(self, scope: Scope) -> Any:
+        """Return the count at the scope's `now`; 0 without such a counter, absent without a profile."""
+        profile = scope.get("profile")
+        if not isinstance(profile, dict):
+            return ABSENT
+        counters = profile.get("counters")
+        buckets = counters.get(self._name) if isinstance(counters, dict) else None
+        return _counted(buckets, self._window, self._grain, scope["now"]) if buckets else 0
+
+    def next_change(self, scope: Scope) -> int | None:
+        """Return when the count changes after the scope's `now` if nothing more is counted; None when it will not."""
+        profile = scope.get("profile")
+        counters = profile.get("counters") if isinstance(profile, dict) else None
+        buckets = counters.get(self._name) if isinstance(counters, dict) else None
+        return _next_change(buckets, self._window, self._grain, scope["now"]) if buckets else None
+
+
 def check_window(window: int) -> None:
     """Raise `ValueError` when `window` (ms) is too short or too long to be counted."""
     if not MIN_WINDOW_MS <= window <= MAX_WINDOW_MS:
@@ -55,13 +85,20 @@ def check_window(window: int) -> None:
 
 def counted(buckets: Buckets, window: int, now: int) -> Number:
     """Return the sum of the last `window` ms before `now` (ms): complete, plus at most one bucket's width."""
-    first = key(now - window, grain_of(window))
+    return _counted(buckets, window, grain_of(window), now)
+
+
+def _counted(buckets: Buckets, window: int, grain: Grain, now: int) -> Number:
+    first = key(now - window, grain)
     return total([amount for name, amount in buckets.items() if name >= first])  # a finer name extends a coarser one
 
 
 def next_change(buckets: Buckets, window: int, now: int) -> int | None:
     """Return when (ms) `counted` changes next if nothing more is counted; None when it will not change."""
-    grain = grain_of(window)
+    return _next_change(buckets, window, grain_of(window), now)
+
+
+def _next_change(buckets: Buckets, window: int, grain: Grain, now: int) -> int | None:
     first = key(now - window, grain)
     counted_names = [name for name in buckets if name >= first]
     if not counted_names:

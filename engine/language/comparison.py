@@ -44,6 +44,8 @@ def chain(operands: list[Operand], signs: list[str]) -> Evaluate:
 
 
 def _to_literal(evaluate: Evaluate, sign: str, literal: Any) -> Evaluate | None:
+    if isinstance(literal, bool):
+        return _TO_BOOLEAN[sign](evaluate, literal) if sign in _TO_BOOLEAN else None
     if isinstance(literal, str):
         return _TO_TEXT[sign](evaluate, literal) if sign in _TO_TEXT else None
     if is_number(literal):
@@ -70,6 +72,11 @@ def _of_literal(text: str, sign: str, evaluate: Evaluate) -> Evaluate | None:
 # Python's operators mean the same as ours here, once booleans are excluded from numbers. ABSENT equals no literal.
 
 _FromLiteral = Callable[[Evaluate, Any], Evaluate]
+
+_TO_BOOLEAN: dict[str, _FromLiteral] = {
+    "eq": lambda evaluate, literal: lambda context: evaluate(context) is literal,
+    "ne": lambda evaluate, literal: lambda context: evaluate(context) is not literal,
+}
 
 _TO_TEXT: dict[str, _FromLiteral] = {
     "eq": lambda evaluate, text: lambda context: bool(evaluate(context) == text),

@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from engine.language import buckets
 from engine.language.absent import ABSENT
+from engine.language.buckets import CounterWindow
 from engine.language.duration import read_duration
 from engine.language.path import Scope, parse_path
 from engine.problem import ProblemError
@@ -35,21 +35,8 @@ def counted(name: str, window: str) -> Derived:
     span = read_duration(window)
     if span is None:
         raise ValueError(f"`{window}` is not a window: write a whole number and a unit, e.g. '90m', '24h', '7d'")
-    buckets.check_window(span)
-
-    def value(scope: Scope) -> Any:
-        profile = scope.get("profile")
-        if not isinstance(profile, dict):
-            return ABSENT
-        counter = _buckets(profile, name)
-        return buckets.counted(counter, span, scope["now"]) if counter else 0
-
-    def next_change(scope: Scope) -> int | None:
-        profile = scope.get("profile")
-        counter = _buckets(profile, name) if isinstance(profile, dict) else None
-        return buckets.next_change(counter, span, scope["now"]) if counter else None
-
-    return Derived(("profile", "counters", name), value, next_change)
+    counter = CounterWindow(name, span)
+    return Derived(("profile", "counters", name), counter.count, counter.next_change)
 
 
 def changed_at(path: str) -> Derived:
@@ -70,8 +57,3 @@ def changed_at(path: str) -> Derived:
         return ABSENT if time is None else time
 
     return Derived(("profile", *names), value)
-
-
-def _buckets(profile: dict[str, Any], name: str) -> buckets.Buckets | None:
-    counters = profile.get("counters")
-    return counters.get(name) if isinstance(counters, dict) else None

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import unicodedata
+from functools import lru_cache
 
 PLACEHOLDERS = frozenset(
     [
@@ -46,6 +47,7 @@ def cause_of(secret: bytes, path: str, value: str) -> str:
     return f"{path}:{derived_id(secret, 'key', path, value)[:16]}"
 
 
+@lru_cache(maxsize=4096)  # a session's id comes with each of its payloads
 def is_placeholder(id: str) -> bool:
     """Whether a text is what programs send when they have no id; such a one never joins anybody."""
     if not id.isascii():  # look-alikes, and characters that nobody sees

@@ -245,7 +245,7 @@ def _first_change(
     """The first moment at which time alone changes a condition, or an earlier one; or one not before `enough`."""
     ahead = {**scope, "now": at}
     for _ in range(MAX_AHEAD):
-        moment = next_time(time_changes, ahead)
+        moment = time_changes[0](ahead) if len(time_changes) == 1 else next_time(time_changes, ahead)
         if moment is None or (enough is not None and moment >= enough):
             return moment
         before = condition.test(ahead) if before is None else before

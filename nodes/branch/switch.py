@@ -48,7 +48,7 @@ tier:
         for name, is_true in self.cases.items():
             if is_true:
                 return Outcome(name)
-        return self.default()
+        return Outcome("default")
 
 
 def _case(name: str) -> Port:

@@ -133,7 +133,7 @@ class Loading:
     def _cached(self, id: str, uncommitted: UncommittedState | None) -> CachedProfile | None:
         if uncommitted is not None and id in uncommitted.known.profile.ids:
             return uncommitted.known
-        return self._cache.profile(id)
+        return self._cache.profiles.get(id) or self._cache.profile(id)
 
     async def _stored(self, id: str) -> CachedProfile | None:
         profile = await resolve_profile(self._store, id)

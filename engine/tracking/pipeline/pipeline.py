@@ -46,7 +46,6 @@ from typing import Final
 
 from msgspec import Struct
 
-from engine.flow.plan import Flow
 from engine.ports.backoff import BackoffFormula
 from engine.ports.records import ProcessedEvent
 from engine.ports.store import Conflict, Contention, Store
@@ -184,7 +183,7 @@ class Pipeline:
 
     async def run(self, request: UnitRequest, loaded: Loaded, fresh: list[UnitEvent]) -> tuple[UnitEffects, Composed]:
         """Run events of a unit. Returns their effects, and the documents that are to be committed."""
-        run = UnitRun(self.triggers, self._context(request, loaded), self.clock.ticks, self._sampled)
+        run = UnitRun(self.triggers, self._context(request, loaded), self.clock.ticks)
         for pending in run.run([*self._system_events(loaded, request), *fresh]):
             await self.driver.drive(pending, request)
         return run.effects, compose(run.effects, request.intake, request.rejected())
@@ -270,11 +269,6 @@ class Pipeline:
             visit=session is not None and not session.version and options.saveSession,
             save=options.saveEvents,
         )
-
-    def _sampled(self, event: UnitEvent, flow: Flow) -> bool:
-        """Whether the trace of a run is kept though nobody asked for it and nothing failed."""
-        share = flow.keep if flow.keep is not None else self.project.settings.keep("finished")
-        return share > 0 and zlib.crc32(f"{event.id}{flow.name}".encode()) % 10_000 < share * 10_000
 
     def _system_events(self, loaded: Loaded, request: UnitRequest) -> list[UnitEvent]:
         """Return the events that the system adds, where a flow is triggered by them."""

@@ -117,7 +117,9 @@ def _profiles(effects: UnitEffects) -> tuple[CachedProfile | None, tuple[Profile
     acting = state.acting_id or state.profile.id
     before = context.view if not effects.merged and context.profile is not None else None
     profile, _ = apply_operations(state.profile, acting, state.operations, context.now, before, state.rules)
-    view = {**state.scope["profile"], "id": profile.id, "ids": list(profile.ids), "metadata": metadata(profile)}
+    view = {**state.scope["profile"], "metadata": metadata(profile)}
+    if len(profile.parts) != len(view["ids"]):  # an id has acted for the first time
+        view["ids"] = list(profile.ids)
     profile = effects.membership.with_membership(profile, view, state)
     if profile.conditional != state.profile.conditional:  # the runs saw them before time or a merge had changed them
         manual = set(view["segments"]) - set(state.profile.conditional)

@@ -55,7 +55,61 @@ class Membership:
         self._members = set(view["segments"])
         return self._project.segment_rules.with_time_passed(profile, view, self.at)
 
-    def with_segments(self, state: RunState) -> RunState:
+    def updated(self, state: RunState, parent: UnitEvent | None) -> RunState:
+        """Return the state with its profile's segments evaluated; queues the events of those entered and left."""
+        state = self._with_segments(state)
+        self.queue_events(state, self._segment_events(state, parent) if self._triggers.segment_events else [])
+        return state
+
+    def after_run(
+        self, state: RunState, event: UnitEvent, effects: list[tuple[PlannedNode, Effect]]
+    ) -> tuple[RunState, list[UnitEvent]]:
+        """Return the state after a run that has changed the profile, with its segments evaluated; and segment events.
+
+        The events are not queued yet: the run may still be refused.
+        """
+        state = self._with_segments(state)
+        if not self._triggers.segment_events:
+            return state, []
+        brought = {name for _, effect in effects for name in self._brought(effect)}
+        return state, self._segment_events(state, event, brought)
+
+    def with_membership(self, profile: Profile, view: dict[str, Any], state: RunState) -> Profile:
+        """Return a profile as it is committed, with its segments; `state` is the unit's last one.
+
+        The last evaluation is reused where it saw what is committed: the same profile and operations, at the time at
+        which they are committed.
+        """
+        rules, last = self._project.segment_rules, self._last
+        holds = None
+        if last is not None and last.profile is state.profile and not rules.reads_all:
+            same = last.operations == state.operations and last.at == self.at == self._now
+            holds = last.holds if same else None
+        return rules.with_membership(profile, view, self.at, holds)
+
+    def with_current_standing(self, profile: Profile, effects: list[tuple[PlannedNode, Effect]]) -> Profile:
+        """Return a profile that was attached, with its windowed segments brought up to date."""
+        conditional, rules = self._project.segment_rules, self._project.settings.fields
+        for _, effect in effects:
+            if isinstance(effect, Attach) and conditional.windowed:
+                before = profile_view(effect.profile, fold(effect.profile, rules))
+                return conditional.with_time_passed(profile, before, max(self.at, profile.evaluated_at))
+        return profile
+
+    def queue_events(self, state: RunState, crossings: list[UnitEvent]) -> None:
+        """Queue these segment events, and make the segments of `state` the new baseline."""
+        self.queued_events.extend(crossings)
+        self._crossings += len(crossings)
+        if state.profile is not None:
+            self._members = set(state.scope["profile"]["segments"])
+
+    def in_a_circle(self, event: UnitEvent, crossings: list[UnitEvent]) -> bool:
+        """Whether these are more than a unit may make of one event."""
+        return bool(crossings) and (event.depth >= MAX_DEPTH or self._crossings + len(crossings) > MAX_CROSSINGS)
+
+    # ---- evaluating -------------------------------------------------------------------------------------------------
+
+    def _with_segments(self, state: RunState) -> RunState:
         """Return the state with its profile's conditional segments recomputed."""
         rules, profile = self._project.segment_rules, state.profile
         if profile is None or not (rules.rules or profile.conditional):
@@ -75,19 +129,6 @@ class Membership:
         self._last = _Evaluation(profile, state.operations, self.at, holds)
         return state
 
-    def with_membership(self, profile: Profile, view: dict[str, Any], state: RunState) -> Profile:
-        """Return a profile as it is committed, with its segments; `state` is the unit's last one.
-
-        The last evaluation is reused where it saw what is committed: the same profile and operations, at the time at
-        which they are committed.
-        """
-        rules, last = self._project.segment_rules, self._last
-        holds = None
-        if last is not None and last.profile is state.profile and not rules.reads_all:
-            same = last.operations == state.operations and last.at == self.at == self._now
-            holds = last.holds if same else None
-        return rules.with_membership(profile, view, self.at, holds)
-
     def _evaluate(self, state: RunState, profile: Profile, view: dict[str, Any]) -> Mapping[str, bool]:
         """Return which conditions hold, testing only those that may differ from the last evaluation."""
         rules, last, done = self._project.segment_rules, self._last, state.operations
@@ -100,25 +141,16 @@ class Membership:
         touched = rules.touched(done[known:])
         return {**last.holds, **rules.holds(scope, touched)} if touched else last.holds
 
-    def with_current_standing(self, profile: Profile, effects: list[tuple[PlannedNode, Effect]]) -> Profile:
-        """Return a profile that was attached, with its windowed segments brought up to date."""
-        conditional, rules = self._project.segment_rules, self._project.settings.fields
-        for _, effect in effects:
-            if isinstance(effect, Attach) and conditional.windowed:
-                before = profile_view(effect.profile, fold(effect.profile, rules))
-                return conditional.with_time_passed(profile, before, max(self.at, profile.evaluated_at))
-        return profile
-
-    def brought(self, effect: Effect) -> Iterable[str]:
+    def _brought(self, effect: Effect) -> Iterable[str]:
         """Return the segments of a profile that an effect brings in: joining it is not entering them."""
-        if not self._triggers.segment_events or not isinstance(effect, Merge | Attach):
+        if not isinstance(effect, Merge | Attach):
             return ()
         profile = effect.other if isinstance(effect, Merge) else effect.profile
         return (*fold(profile).get("segments", ()), *profile.conditional)
 
-    def segment_events(self, state: RunState, parent: UnitEvent | None, known: Iterable[str] = ()) -> list[UnitEvent]:
+    def _segment_events(self, state: RunState, parent: UnitEvent | None, known: Iterable[str] = ()) -> list[UnitEvent]:
         """Return an event for each segment that the profile has entered or left, if a flow is triggered by it."""
-        if not self._triggers.segment_events or state.profile is None:
+        if state.profile is None:
             return []
         before, now = self._members | set(known), set(state.scope["profile"]["segments"])
         profile, found = state.profile, list[UnitEvent]()
@@ -128,14 +160,3 @@ class Membership:
                 of = profile.id, str(profile.version), str(self._crossings + len(found))
                 found.append(segment_event(entered, name, of, parent, self._save))
         return found
-
-    def queue_events(self, state: RunState, crossings: list[UnitEvent]) -> None:
-        """Queue these segment events, and make the segments of `state` the new baseline."""
-        self.queued_events.extend(crossings)
-        self._crossings += len(crossings)
-        if state.profile is not None:
-            self._members = set(state.scope["profile"]["segments"])
-
-    def in_a_circle(self, event: UnitEvent, crossings: list[UnitEvent]) -> bool:
-        """Whether these are more than a unit may make of one event."""
-        return bool(crossings) and (event.depth >= MAX_DEPTH or self._crossings + len(crossings) > MAX_CROSSINGS)

@@ -4,6 +4,7 @@
 resumes `run`. A unit that is run again is a new `UnitRun` on newer documents, with the same time, seed and ids.
 """
 
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -46,18 +47,11 @@ class PendingRun(Struct, frozen=True):
 class UnitRun:
     """Runs a unit's events. Once `run` is exhausted, `effects` holds all that the runs did."""
 
-    def __init__(
-        self,
-        triggers: Triggers,
-        context: UnitContext,
-        ticks: Callable[[], float],
-        sampled: Callable[[UnitEvent, Flow], bool],
-    ) -> None:
+    def __init__(self, triggers: Triggers, context: UnitContext, ticks: Callable[[], float]) -> None:
         self.triggers = triggers
         self.project = project = triggers.project
         self.context = context
         self.ticks = ticks
-        self.sampled = sampled
         self.membership = Membership(triggers, context.now, context.save)
         profile, view = self._profile_at_start(context)
         self.inputs = Inputs(
@@ -73,8 +67,7 @@ class UnitRun:
             keys=project.settings.keys,
             proven=context.proven,
         )
-        self.state = self.membership.with_segments(initial_state(self.inputs, view))
-        self.membership.queue_events(self.state, self.membership.segment_events(self.state, None))
+        self.state = self.membership.updated(initial_state(self.inputs, view), None)
         self.effects = UnitEffects(context, self.membership, self.state)
         self._emitted = 0
         self._runs = 0
@@ -97,7 +90,7 @@ class UnitRun:
     def _event(self, event: UnitEvent) -> Iterator[PendingRun]:
         self._show(event)
         children: list[UnitEvent] = []
-        flows, quiet = self.triggers.of(event.type)
+        flows, quiet = self.triggers.by_type[event.type]
         if event.origin == "system":
             flows = self.triggers.of_system(event.type)
         before = self._runs
@@ -122,8 +115,7 @@ class UnitRun:
         known = self.state.scope["profile"]["consents"]
         try:
             operations = tuple(decision_operations(known, decisions_of(event.properties), self.context.now))
-            self.state = self.membership.with_segments(self.state.after("", None, operations))
-            self.membership.queue_events(self.state, self.membership.segment_events(self.state, event))
+            self.state = self.membership.updated(self.state.after("", None, operations), event)
         except Refused as refused:
             self._record_decision(event, "failed", {"reason": str(refused)})
         else:
@@ -146,7 +138,7 @@ class UnitRun:
                 self.effects.flows.append(FlowResult(event, flow.name, flow.version, no[0], {"reason": no[1]}))
             return
         self._runs += 1
-        trace = Trace(self.ticks) if self.context.debug or self.sampled(event, flow) else None
+        trace = Trace(self.ticks) if self.context.debug or self._sampled(event, flow) else None
         before = self.state
         state = before if flow.profile != "none" else self._without_profile()
         inputs = msgspec.structs.replace(self.inputs, event=state.scope["event"], flow=flow.name)
@@ -168,10 +160,15 @@ class UnitRun:
             strange = set(profile.ids).isdisjoint(own) and not _proves(machine, index, profile)
             self.effects.foreign = self.effects.foreign or strange
 
+    def _sampled(self, event: UnitEvent, flow: Flow) -> bool:
+        """Whether the trace of a run is kept even if nobody asks for it and nothing fails."""
+        share = self.triggers.kept_shares[flow.name]
+        return share > 0 and zlib.crc32(f"{event.id}{flow.name}".encode()) % 10_000 < share * 10_000
+
     def _not_run(self, flow: Flow) -> tuple[str, dict[str, Any]] | None:
         """Why `flow` is not run although the event's type matches: the outcome and the reason."""
         trigger, scope = flow.trigger, self.state.scope
-        if not trigger.matches_source(self.context.source.source):
+        if trigger.sources and not trigger.matches_source(self.context.source.source):
             patterns = ", ".join(trigger.sources)
             values = {"source.id": self.context.source.source}
             return "not-triggered", {"expression": f"source.id matches {patterns}", "values": values}
@@ -206,10 +203,10 @@ class UnitRun:
         final = final.with_scope({**final.scope, "nodes": {}})
         if self.state.profile is None and final.profile is not None:
             final.profile = membership.with_current_standing(final.profile, effects)
-        final = membership.with_segments(final) if changed else final
-        known = {name for _, effect in effects for name in membership.brought(effect)}
-        crossings = membership.segment_events(final, event, known) if changed else []
-        if membership.in_a_circle(event, crossings):
+        crossings: list[UnitEvent] = []
+        if changed:
+            final, crossings = membership.after_run(final, event, effects)
+        if crossings and membership.in_a_circle(event, crossings):
             return f"segments entered and left in a circle: at most {MAX_CROSSINGS} in a unit, {MAX_DEPTH} deep"
         emits = [(node.id, effect) for node, effect in effects if isinstance(effect, Emit)]
         if emits and (event.depth >= MAX_DEPTH or self._emitted + len(emits) > MAX_EMITTED):
@@ -221,7 +218,8 @@ class UnitRun:
             if type(effect) not in OPERATIONS:  # those are in the state already
                 self._keep(machine, event, node.id, effect)
         self.state = final
-        membership.queue_events(final, crossings)
+        if changed:
+            membership.queue_events(final, crossings)
         return ""
 
     def _keep(self, machine: Machine, event: UnitEvent, node: str, effect: Effect) -> None:

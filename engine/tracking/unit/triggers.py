@@ -1,4 +1,4 @@
-"""Triggers: which flows of a project an event type may start, remembered per type."""
+"""Triggers: the flows of a project that an event type may start, cached by type."""
 
 from functools import cached_property
 
@@ -6,15 +6,33 @@ from engine.flow.plan import Flow
 from engine.project.project import Project
 from engine.tracking.unit.event import SEGMENT_ENTERED, SEGMENT_LEFT
 
-MAX_TYPES = 10_000  # remembered; a stranger can invent more
+MAX_TYPES = 10_000  # cached; any sender can invent more
+
+
+class FlowsByType(dict[str, tuple[tuple[Flow, ...], tuple[Flow, ...]]]):
+    """For each event type, the flows whose trigger takes it, and the others, both in the order of their names."""
+
+    def __init__(self, flows: tuple[Flow, ...]) -> None:
+        super().__init__()
+        self._flows = flows
+
+    def __missing__(self, type: str) -> tuple[tuple[Flow, ...], tuple[Flow, ...]]:
+        takes = tuple([flow for flow in self._flows if flow.trigger.matches_type(type)])
+        others = tuple([flow for flow in self._flows if flow not in takes])
+        if len(self) >= MAX_TYPES:
+            self.clear()
+        self[type] = takes, others
+        return takes, others
 
 
 class Triggers:
-    """The flows of a project by event type, in the order of their names."""
+    """The flows of a project by the event that starts them."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._known: dict[str, tuple[tuple[Flow, ...], tuple[Flow, ...]]] = {}
+        usual = project.settings.keep("finished")
+        self.kept_shares = {flow.name: usual if flow.keep is None else flow.keep for flow in project.flows}
+        self.by_type = FlowsByType(project.flows)
 
     @cached_property
     def segment_events(self) -> bool:
@@ -26,16 +44,5 @@ class Triggers:
         return bool(self.of_system(SEGMENT_ENTERED if entered else SEGMENT_LEFT))
 
     def of_system(self, type: str) -> tuple[Flow, ...]:
-        """The flows that a system event starts: those that name it. A glob such as `*` means clients' events."""
-        return tuple(flow for flow in self.of(type)[0] if type in flow.trigger.events)
-
-    def of(self, type: str) -> tuple[tuple[Flow, ...], tuple[Flow, ...]]:
-        """The flows whose trigger takes this event type, and the others."""
-        found = self._known.get(type)
-        if found is None:
-            takes = tuple(flow for flow in self.project.flows if flow.trigger.matches_type(type))
-            quiet = tuple(flow for flow in self.project.flows if flow not in takes)
-            if len(self._known) >= MAX_TYPES:
-                self._known.clear()
-            found = self._known[type] = (takes, quiet)
-        return found
+        """Return the flows that a system event starts: those that name it. A glob such as `*` means clients' events."""
+        return tuple(flow for flow in self.by_type[type][0] if type in flow.trigger.events)
