@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 from msgspec import Struct
 
 ROOT = Path(__file__).parents[2]
-SERVED = "http://127.0.0.1:8686"  # where a server listens unless it is told otherwise: the address in all pages
+SERVED = "http://127.0.0.1:8686"  # the default address of a server, in all pages
 PRETTY = ["|", "python3", "-m", "json.tool"]
 
 _STEP = re.compile(

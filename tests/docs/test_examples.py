@@ -1,4 +1,4 @@
-"""The pages for authors and client developers: every example in them is loaded, every table is what the code says."""
+"""The pages for authors and client developers: every example in them loads, and the tables match the code."""
 
 import re
 from collections.abc import Iterator
@@ -33,16 +33,16 @@ NAMES: dict[str, str] = {
 WRAPPED = "flow: example\ntrigger: {event: example}\n"
 
 _BLOCK = re.compile(
-    r"(?P<refused><!-- refused -->\n)?```yaml\n(?P<yaml>.*?)```\n(?:\n```text\n(?P<told>.*?)```)?", re.DOTALL
+    r"(?P<refused><!-- refused -->\n)?```yaml\n(?P<yaml>.*?)```\n(?:\n```text\n(?P<report>.*?)```)?", re.DOTALL
 )
 
 
 class Example(Struct, frozen=True):
-    """A block of YAML in a page. `told` is what the page says that `check` says of it."""
+    """A block of YAML in a page. `report` is the output of `check` that the page shows."""
 
     text: str
     refused: bool
-    told: str
+    report: str
 
 
 def examples() -> Iterator[Any]:
@@ -50,21 +50,21 @@ def examples() -> Iterator[Any]:
         text = (ROOT / page).read_text()
         for found in _BLOCK.finditer(text):
             line = text.count("\n", 0, found.start("yaml"))
-            example = Example(found["yaml"], found["refused"] is not None, found["told"] or "")
+            example = Example(found["yaml"], found["refused"] is not None, found["report"] or "")
             yield pytest.param(example, id=f"{page}:{line}")
 
 
 def load(text: str, root: Path) -> LoadedProject:
-    """The project that has the example as a file of its kind, and whatever else it names."""
+    """Return a project with the example as a file of its kind, and the files that the example names."""
     name, content = placed(text)
-    for path, held in {**NAMES, name: content}.items():
+    for path, file in {**NAMES, name: content}.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(held)
+        (root / path).write_text(file)
     return load_project(root, builtin(), {"CRM_TOKEN": "a token of the test", "SHOP_USER_SECRET": "x" * 32})
 
 
 def placed(text: str) -> tuple[str, str]:
-    """The file that an example is, or stands in."""
+    """Return the path and the text of the file that an example is, or is a part of."""
     first, _, rest = text.partition(":")
     match first:
         case "flow":
@@ -79,7 +79,7 @@ def placed(text: str) -> tuple[str, str]:
 
 
 def missing(text: str) -> str:
-    """`start`, where an example shows nodes that do not lead to one another."""
+    """Return a `start` for the nodes of an example that no other node leads to."""
     nodes = yaml.safe_load(text)["nodes"]
     targets: set[str] = set()
     for node in nodes.values():
@@ -90,12 +90,12 @@ def missing(text: str) -> str:
 
 
 @pytest.mark.parametrize("example", list(examples()))
-def test_every_example_is_what_the_page_says_of_it(example: Example, tmp_path: Path) -> None:
+def test_every_example_loads_or_fails_as_the_page_says(example: Example, tmp_path: Path) -> None:
     loaded = load(example.text, tmp_path)
     report = render(loaded.diagnostics, loaded.sources, colour=False)
     assert loaded.failed == example.refused, report
     assert example.refused or not loaded.diagnostics, report
-    assert example.told.rstrip() in report
+    assert example.report.rstrip() in report
 
 
 @pytest.mark.parametrize(

@@ -42,9 +42,9 @@ def status(method: str, url: str) -> int:
         with urlopen(Request(url, method=method, data=b"{}" if method == "POST" else None), timeout=30) as response:
             code: int = response.status
             return code
-    except HTTPError as wrong:
-        wrong.close()
-        return wrong.code
+    except HTTPError as error:
+        error.close()
+        return error.code
 
 
 @pytest.mark.parametrize("word", SEARCHED)

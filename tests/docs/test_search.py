@@ -1,4 +1,4 @@
-"""The page about searching: every query in it does what the page says, and its tables are what the code says."""
+"""The page about searching: every query in it has the result that the page says, and the tables match the code."""
 
 import re
 from pathlib import Path
@@ -43,10 +43,10 @@ def test_a_query_does_not_find_the_event(query: str) -> None:
     assert not finds(query)
 
 
-@pytest.mark.parametrize(("query", "told"), rows("| query | error |"))
-def test_a_query_is_refused(query: str, told: str) -> None:
+@pytest.mark.parametrize(("query", "error"), rows("| query | error |"))
+def test_a_query_is_refused(query: str, error: str) -> None:
     problem = refused(query)
-    assert told in f"{problem.message}\n{problem.help}"
+    assert error in f"{problem.message}\n{problem.help}"
 
 
 def refused(query: str) -> Problem:
@@ -80,14 +80,14 @@ def test_a_part_of_a_reason_is_found(query: str) -> None:
     assert matches(parse(query, SEARCHABLE["rejected"], NOON), rejected)
 
 
-@pytest.mark.parametrize("told", [
+@pytest.mark.parametrize("limit", [
     f"{match.MAX_TEXT_LENGTH:,} characters", f"{match.MAX_DEPTH} levels",
     f"{match.MAX_PATH_LENGTH:,} characters in all",
     f"{syntax.MAX_LENGTH:,} characters, {syntax.MAX_WORDS} words", f"{MAX_DEPTH} conditions",
     f"1 to {MAX_LIMIT:,}; {DEFAULT_LIMIT} when",
 ])  # fmt: skip
-def test_the_limits_are_those_of_the_code(told: str) -> None:
-    assert told in " ".join(PAGE.split())
+def test_the_limits_are_those_of_the_code(limit: str) -> None:
+    assert limit in " ".join(PAGE.split())
 
 
 def test_every_part_has_a_heading_of_its_own() -> None:

@@ -1,4 +1,4 @@
-"""The page about flow tests: its examples pass in the example shop, its tables have every key, its failure is real."""
+"""The page about flow tests: its examples pass in the example shop, and its tables and its failure match the code."""
 
 import re
 import shutil
@@ -65,16 +65,16 @@ def test_a_table_has_every_key(heading: str, kind: type[Struct]) -> None:
 
 def test_the_refusals_are_those_that_a_server_answers() -> None:
     table = PAGE.partition("| kind | status | why |\n|---|---|---|\n")[2].partition("\n\n")[0]
-    told = {row.split("|")[1].strip(" `"): int(row.split("|")[2]) for row in table.splitlines()}
-    assert told == {kind: STATUS[kind] for kind in get_args(Refused)}
+    statuses = {row.split("|")[1].strip(" `"): int(row.split("|")[2]) for row in table.splitlines()}
+    assert statuses == {kind: STATUS[kind] for kind in get_args(Refused)}
 
 
 def test_the_exit_codes_are_those_of_the_command() -> None:
     table = PAGE.partition("| exit code | means |\n|---|---|\n")[2].partition("\n\n")[0]
-    told = CliRunner().invoke(app, ["test", "--help"]).output
+    help_text = CliRunner().invoke(app, ["test", "--help"]).output
     for code, row in zip((PASSED, FAILED, NOT_RUN), table.splitlines(), strict=True):
         assert row.startswith(f"| {code} |")
-        assert re.search(rf"\b{code}: \w+", told), told
+        assert re.search(rf"\b{code}: \w+", help_text), help_text
 
 
 def test_every_link_leads_somewhere() -> None:
