@@ -9,18 +9,21 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("engine", "nodes", "flows", "storage", "effects", "api", "cli")
 FOLDERS = (*PACKAGES, "tests", "docs", "benchmarks")
+EXEMPT = {Path(__file__), ROOT / "tests" / "storage" / "upgrade" / "write_old_store.py"}
 GLOSSARY = (ROOT / "ARCHITECTURE.md").read_text()
 
 # Regular expressions; the right side of each line is the word to use.
 RETIRED = (
     r"\bBeing\b|\bbeings\b",  # UnitEvent, unit event
     r"\bBoarded\b|\bflying\b|_arrive\b|_fall\b",  # Enqueued, committing, _on_committed, _fail_all
+    r"aboard\b|landed\b|\b_?board(s|ed|ing)?\b|\bin vain\b",  # enqueued, committed, enqueue, without success
+    r"\bDrainingTracker\b|\bsight_of\b",  # Drain, open_to_all
     r"\bAhead\b",  # UncommittedState
     r"\bsorted_out\b|\btaken_before\b",  # split_duplicates, committed_earlier
     r"\bUNTOUCHED\b|\bMissed\b",  # UNCHANGED, FailedUnit
     r"\bSight\b|\bfirst_sight\b",  # RunState, initial_state
     r"\bwhose\.py|\bsomebody_at\b|\b(class|raise|except|import) Nobody\b",  # resolve.py, require_profile, NoSuchProfile
-    r"\bLane\b|\bconvoys\b",  # OrderedGroup, batch
+    r"\bLane\b|convoy",  # OrderedGroup, batch
     r"\bBelongings\b",  # DataSubject
     r"\bclass Fill\b|\bimport .*\bFill\b",  # ConfigTemplate
     r"\bComplaints\b",  # ProblemList
@@ -47,16 +50,12 @@ RETIRED = (
 
 @cache
 def texts() -> dict[str, str]:
-    """All sources, pages and YAML files of the repository, by path.
-
-    Not this file, the changelog, and the program that writes a store with the code of a former commit.
-    """
-    exempt = {Path(__file__), ROOT / "tests" / "storage" / "upgrade" / "write_old_store.py"}
+    """All sources, pages and YAML files, by path; without this file, the changelog, and a script for older code."""
     files = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "Makefile", "pyproject.toml")]
     files += [
         path for folder in FOLDERS for suffix in ("py", "md", "yaml") for path in ROOT.glob(f"{folder}/**/*.{suffix}")
     ]
-    return {str(path.relative_to(ROOT)): path.read_text() for path in files if path not in exempt}
+    return {str(path.relative_to(ROOT)): path.read_text() for path in files if path not in EXEMPT}
 
 
 @pytest.mark.parametrize("pattern", RETIRED)
