@@ -55,6 +55,6 @@ async def test_a_suspended_run_is_over_once_its_outstanding_asks_are_answered(dr
     machine = Machine(made, inputs())
     first, _ = machine.advance()
     await driver.drive(PendingRun(machine, [first], "client:e-1"), request())
-    resumed = Machine.of(made, machine.to_run())
+    resumed = Machine.from_run(made, machine.to_run())
     assert await driver.drive(PendingRun(resumed, resumed.outstanding(), "client:e-1"), request()) == "over"
     assert {settled.out["path"] for settled in resumed.settled.values()} == {"/one", "/two"}
