@@ -1,7 +1,6 @@
 """How stored values become JSON and come back: one encoder, and one decoder for each kind of document."""
 
 from collections.abc import Callable
-from functools import cache
 from typing import TypeVar
 
 import msgspec
@@ -22,7 +21,6 @@ decode_rejected = msgspec.json.Decoder(Rejected).decode
 decode_cached = msgspec.json.Decoder(CacheEntry).decode
 
 
-@cache
 def decoder_of(record: type[R]) -> Callable[[bytes | str], R]:
     """What decodes records of a type."""
     return msgspec.json.Decoder(record).decode

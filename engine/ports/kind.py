@@ -41,6 +41,7 @@ class Kind(Struct, Generic[R], frozen=True, kw_only=True):
     by which stores find records quickly), `due` (ms or None, of versioned kinds: see `Store.due_records`), `event` (the
     id of an event: a record of the same source and time is erased together with it).
 
+    Fields that say to whom a record belongs and when it was have no default but None: stores compare them as stored.
     `retained` says whether `retention:` may drop records by their age; `search` which fields can be searched, if any.
     """
 
@@ -59,7 +60,11 @@ class Kind(Struct, Generic[R], frozen=True, kw_only=True):
     @property
     def searchable(self) -> Searchable | None:
         """What can be searched; None if nothing can."""
-        return None if self.search is None else Searchable(name=self.name, fields=self.search, newest=self.time)
+        if self.search is None:
+            return None
+        defaults = [field.default for field in structs.fields(self.record) if field.name in self.search]
+        omitted = tuple([default for default in defaults if isinstance(default, str)])
+        return Searchable(name=self.name, fields=self.search, newest=self.time, omitted=omitted)
 
     def id_of(self, record: R) -> str:
         """The id, or the key, of a record."""

@@ -11,8 +11,8 @@ from msgspec import Struct
 from engine.ports.records import StoredEvent, Unit
 from engine.ports.store import Conflict
 from storage.encoding import check_versions, encode
+from storage.sqlite.layout import Layouts
 from storage.sqlite.statement import (
-    CACHE,
     DUE,
     EVENT,
     KEY,
@@ -21,14 +21,12 @@ from storage.sqlite.statement import (
     NEW_PROFILE,
     NEW_SESSION,
     NEWEST,
-    ORDER,
     PROFILE,
-    REJECTED,
-    RUN,
     SESSION,
     SESSION_READ,
     Row,
     Statement,
+    in_order,
 )
 
 ROW_BYTES = 500  # rough cost of a row beside its document, in memory and in the log
@@ -64,10 +62,10 @@ class Change(Struct, frozen=True):
     bytes: int = ROW_BYTES
 
 
-def change_of(unit: Unit) -> Change:
+def change_of(unit: Unit, layouts: Layouts) -> Change:
     """The rows that `unit` writes. Raises `ValueError` for what no store could keep."""
     check_versions(unit)
-    rows = _rows(unit)
+    rows = _rows(unit, layouts)
     profiles: list[tuple[Statement, Row]] = []
     weight = ROW_BYTES * (1 + len(rows) + len(unit.marks))
     for write in unit.profiles:
@@ -94,17 +92,15 @@ def write(connection: sqlite3.Connection, changes: Iterable[Change], at_once: in
     Raises `Conflict` when any row has no effect; it names the right document only when rows go one at a time.
     """
     gathered = _gather(connection, changes)
-    for statement in ORDER:
-        rows = gathered.get(statement)
-        if rows is None:
-            continue
+    for statement in in_order(gathered):
+        rows = gathered[statement]
         for start in range(0, len(rows), at_once):
             some = rows[start : start + at_once]
             if statement.run(connection, some) != len(some) and statement.moved is not None:
                 raise Conflict(statement.moved, some[0][0])
 
 
-def _rows(unit: Unit) -> list[tuple[Statement, Row]]:
+def _rows(unit: Unit, layouts: Layouts) -> list[tuple[Statement, Row]]:
     rows: list[tuple[Statement, Row]] = []
     looked: set[tuple[str, str, int]] = set()  # at these versions the writes look themselves
     for session, expected in [(change.session, change.expected) for change in unit.sessions]:
@@ -116,9 +112,11 @@ def _rows(unit: Unit) -> list[tuple[Statement, Row]]:
     reads = [(read.id, read.source, read.version) for read in unit.session_reads]
     rows.extend([(SESSION_READ, read) for read in reads if read not in looked])
     rows.extend([(KEY, (key.key, key.id, int(key.claim), int(key.supersedes_claim))) for key in unit.keys])
-    rows.extend([(RUN, (run.id, run.event, encode(run))) for run in unit.runs])
-    rows.extend([(REJECTED, (encode(rejected),)) for rejected in unit.rejected])
-    rows.extend([(CACHE, (entry.key, entry.expires, encode(entry))) for entry in unit.cache])
+    for layout in layouts.written:
+        records = unit.of(layout.kind)
+        if records:
+            rows.extend(layout.written(records))
+    rows.extend([layouts.records[changed.kind.name].changed(changed) for changed in unit.changes])
     return rows
 
 

@@ -57,6 +57,8 @@ class Sql:
         """The document has a value in which `text` is. Of counters the parts are written, not what they come to."""
         if self._searchable.name == PROFILES.name and text[:1] in _NUMERIC:
             return ALWAYS
+        if any(text in value for value in self._searchable.omitted):
+            return ALWAYS
         return _written(text)
 
     def _within(self, node: Within) -> Condition:

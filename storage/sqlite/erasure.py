@@ -9,20 +9,11 @@ from collections.abc import Iterator
 from msgspec import Struct, json
 
 from engine.ports.erasure import DataSubject, Erased, SessionName
+from engine.ports.kind import AnyKind
 from storage.sqlite.change import ROW_BYTES, Change
+from storage.sqlite.layout import EVENT_LAYOUT, Layout, Layouts
 from storage.sqlite.reader import Reader
-from storage.sqlite.statement import (
-    ERASE_CACHE,
-    ERASE_EVENTS,
-    ERASE_KEYS,
-    ERASE_MARKS,
-    ERASE_REJECTED,
-    ERASE_RUNS,
-    ERASE_SESSIONS,
-    GAP,
-    Row,
-    Statement,
-)
+from storage.sqlite.statement import ERASE_KEYS, ERASE_MARKS, ERASE_SESSIONS, Row, Statement
 
 STRETCH = 5_000  # rows that one statement goes through
 
@@ -32,8 +23,6 @@ _WHOSE = """WITH given (ids, sessions, events, numbers) AS (VALUES (?, ?, ?, ?))
     gone (name) AS (SELECT json_array(value ->> 0, value ->> 1, value ->> 2) FROM given, json_each(given.events)),
     numbers (seq) AS (SELECT value FROM given, json_each(given.numbers))
 """
-_VISIT = "json_array({0} ->> '$.source', {0} ->> '$.session') IN (SELECT name FROM visits)"
-_MET = "EXISTS (SELECT 1 FROM json_each(doc, '$.met') WHERE value IN (SELECT id FROM ids))"
 _OF_PROFILE = "doc ->> '$.profile' IN (SELECT id FROM ids)"
 
 POINTING = """
@@ -76,49 +65,51 @@ class Table(Struct, frozen=True):
         return Found(_change(erasing), Erased(**{self.kind: len(rows)}))
 
 
-EVENTS = Table(
-    "events",
-    "events",
+SESSIONS = Table("sessions", "sessions", "rowid", _OF_PROFILE, "source, id, doc ->> '$.profile'", (ERASE_SESSIONS,))
+MARKS = Table(
+    "marks",
+    "marks",
     "seq",
-    f"CASE WHEN doc ->> '$.profile' IS NULL THEN {_VISIT.format('doc')} ELSE {_OF_PROFILE} END",
-    "seq, doc ->> '$.source', doc ->> '$.id', doc ->> '$.received'",
-    (ERASE_EVENTS, GAP),
-)
-OTHERS = (
-    Table("sessions", "sessions", "rowid", _OF_PROFILE, "source, id, doc ->> '$.profile'", (ERASE_SESSIONS,)),
-    Table(
-        "runs",
-        "runs",
-        "seq",
-        f"""CASE WHEN doc ->> '$.profile' IS NULL THEN {_VISIT.format("doc")} ELSE {_OF_PROFILE} END
-            OR json_array(doc ->> '$.source', event, doc ->> '$.at') IN (SELECT name FROM gone) OR {_MET}""",  # noqa: S608 - words of ours
-        "seq, id",
-        (ERASE_RUNS,),
-    ),
-    Table(
-        "rejected",
-        "rejected",
-        "seq",
-        f"{_OF_PROFILE} OR {_VISIT.format('doc')}",
-        "seq, doc ->> '$.id'",
-        (ERASE_REJECTED,),
-    ),
-    Table(
-        "marks",
-        "marks",
-        "seq",
-        """profile IN (SELECT id FROM ids) OR stored IN (SELECT seq FROM numbers)
-            OR profile IS NULL AND json_array(source, session) IN (SELECT name FROM visits)""",
-        "seq, event, source",
-        (ERASE_MARKS,),
-    ),
-    Table("cache", "cache", "rowid", _OF_PROFILE, "key, doc ->> '$.profile'", (ERASE_CACHE,)),
+    """profile IN (SELECT id FROM ids) OR stored IN (SELECT seq FROM numbers)
+        OR profile IS NULL AND json_array(source, session) IN (SELECT name FROM visits)""",
+    "seq, event, source",
+    (ERASE_MARKS,),
 )
 KEYS = """
 SELECT key, id FROM keys WHERE key > ? AND (? IS NULL OR key <= ?) AND id IN (SELECT value FROM json_each(?))
 """
 NEXT_KEY = "SELECT key FROM keys WHERE key > ? ORDER BY key LIMIT 1 OFFSET ?"
-SESSIONS = f"""{_WHOSE} SELECT source, id FROM sessions WHERE rowid > ? AND rowid <= ? AND {_OF_PROFILE}"""  # noqa: S608
+SESSIONS_OF = f"""{_WHOSE} SELECT source, id FROM sessions WHERE rowid > ? AND rowid <= ? AND {_OF_PROFILE}"""  # noqa: S608
+
+
+def table_of(layout: Layout) -> Table:
+    """Where to look for the records of a kind."""
+    condition = _condition(layout.kind)
+    return Table(layout.name, layout.name, layout.number, condition, layout.identity, layout.erasing)
+
+
+def _condition(kind: AnyKind) -> str:
+    """Which records of a kind are to go, as `engine.ports.erasure.belongs` says."""
+    owners, parts = kind.owners, []
+    visit = f"json_array(doc ->> '$.source', {_read(kind, owners.session)}) IN (SELECT name FROM visits)"  # noqa: S608
+    profile = f"{_read(kind, owners.profile)} IN (SELECT id FROM ids)"  # noqa: S608 - words of ours
+    if owners.profile is not None and owners.session is not None and not owners.named:
+        parts.append(f"CASE WHEN {_read(kind, owners.profile)} IS NULL THEN {visit} ELSE {profile} END")
+    else:
+        parts += [profile] if owners.profile is not None else []
+        parts += [visit] if owners.session is not None else []
+    if kind.event is not None:
+        name = f"doc ->> '$.source', {_read(kind, kind.event)}, {_read(kind, kind.time)}"
+        parts.append(f"json_array({name}) IN (SELECT name FROM gone)")  # noqa: S608
+    if owners.others is not None:
+        each = f"json_each(doc, '$.{kind.stored_name(owners.others)}')"
+        parts.append(f"EXISTS (SELECT 1 FROM {each} WHERE value IN (SELECT id FROM ids))")  # noqa: S608 - words of ours
+    return " OR ".join(parts) or "0"
+
+
+def _read(kind: AnyKind, field: str | None) -> str:
+    """The value of a field in a document."""
+    return "NULL" if field is None else f"doc ->> '$.{kind.stored_name(field)}'"
 
 
 class Found(Struct, frozen=True):
@@ -137,25 +128,27 @@ def sessions(reader: Reader, ids: frozenset[str]) -> Iterator[list[SessionName]]
     """The sessions of profiles, as they are found. Each step takes a limited time."""
     given = _given(DataSubject(ids), Gone())
     for stretch in _stretches(reader, "sessions", "rowid"):
-        yield [(str(source), str(id)) for source, id in reader.rows(SESSIONS, *given, *stretch)]
+        yield [(str(source), str(id)) for source, id in reader.rows(SESSIONS_OF, *given, *stretch)]
 
 
-def found(reader: Reader, subject: DataSubject) -> Iterator[Found]:
+def found(reader: Reader, layouts: Layouts, subject: DataSubject) -> Iterator[Found]:
     """All that is to go, table by table, as it is found. Each step takes a limited time.
 
     Events go last: what is left where this was broken off is found by them.
     """
+    events_table = table_of(EVENT_LAYOUT)
+    others = [table_of(layout) for layout in layouts.records.values()]
     yield from _keys(reader, _json(sorted(subject.ids)))
     events: list[Row] = []
-    for rows in _table(reader, EVENTS, subject, Gone()):
+    for rows in _table(reader, events_table, subject, Gone()):
         events += rows
         yield Found(Change(), Erased())
     gone = Gone([int(row[0]) for row in events], [row[1:] for row in events])
-    for table in OTHERS:
+    for table in (SESSIONS, MARKS, *others):
         for rows in _table(reader, table, subject, gone):
             yield table.found(rows)
     for start in range(0, len(events), STRETCH):
-        yield EVENTS.found(events[start : start + STRETCH])
+        yield events_table.found(events[start : start + STRETCH])
 
 
 def _table(reader: Reader, table: Table, subject: DataSubject, gone: Gone) -> Iterator[list[Row]]:

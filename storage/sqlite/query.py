@@ -2,21 +2,17 @@
 
 from msgspec import Struct
 
+from engine.ports.records import Counts
 from storage.sqlite.change import ROW_BYTES, Change
+from storage.sqlite.layout import Layouts
 from storage.sqlite.reader import Reader
 from storage.sqlite.statement import DROP_MARK, FORGET, META
 
 PROFILE = "SELECT merged_into, CAST(doc AS BLOB) FROM profiles WHERE id = ?"
 SESSION = "SELECT CAST(doc AS BLOB) FROM sessions WHERE source = ? AND id = ?"
 MARK = "SELECT at, session, profile FROM marks WHERE event = ? AND source = ? AND at IS NOT NULL"
-CACHED = "SELECT CAST(doc AS BLOB) FROM cache WHERE key = ? AND expires > ?"
-RUN = "SELECT CAST(doc AS BLOB) FROM runs WHERE id = ? ORDER BY seq DESC LIMIT 1"
-RUNS_OF = "SELECT CAST(doc AS BLOB) FROM runs WHERE event = ? ORDER BY seq"
 REJECTED = "SELECT CAST(doc AS BLOB) FROM rejected ORDER BY seq DESC LIMIT ?"
-EVENT = """
-SELECT CAST(doc AS BLOB) FROM events WHERE seq =
-    (SELECT max(seq) FROM (SELECT seq FROM events WHERE id = ? UNION ALL SELECT stored FROM marks WHERE event = ?))
-"""
+RUNS_OF = "SELECT CAST(doc AS BLOB) FROM runs WHERE event = ? ORDER BY seq"
 # Along the links from a profile's newest event; each leads to an older one, so numbers fall.
 EVENTS_OF = """
 WITH RECURSIVE
@@ -29,23 +25,31 @@ WITH RECURSIVE
     )
 SELECT CAST(events.doc AS BLOB) FROM linked JOIN events ON events.seq = linked.seq ORDER BY events.seq DESC
 """
-# Events are numbered without gaps but those in `gaps`, and counting a million rows takes a while.
-COUNTS = """
-SELECT (SELECT count(*) FROM profiles) - (SELECT count(*) FROM profiles WHERE merged_into IS NOT NULL),
-    (SELECT count(*) FROM sessions),
-    (SELECT coalesce(last - first + 1 - (SELECT count(*) FROM gaps WHERE seq BETWEEN first AND last), 0)
-        FROM (SELECT (SELECT min(seq) FROM events) AS first, (SELECT max(seq) FROM events) AS last)),
-    (SELECT count(*) FROM runs),
-    (SELECT count(*) FROM rejected),
-    (SELECT count(*) FROM keys WHERE id <> '')
-"""
-COUNTED = ("profiles", "sessions", "events", "runs", "rejected", "keys")
+# Of all but what `Layout.count` counts.
+COUNTS = {
+    "profiles": "(SELECT count(*) FROM profiles) - (SELECT count(*) FROM profiles WHERE merged_into IS NOT NULL)",
+    "sessions": "(SELECT count(*) FROM sessions)",
+    "keys": "(SELECT count(*) FROM keys WHERE id <> '')",
+}
 DUE = "SELECT id FROM profiles WHERE due <= ? ORDER BY due, id LIMIT ?"
 NOTE = "SELECT value FROM meta WHERE name = ?"
 NOTES = "SELECT name, value FROM meta WHERE name >= ? AND name < ? || char(1114111)"
-EXPIRED = "SELECT key FROM cache WHERE expires < ? LIMIT ?"
 
 CHUNK = 1000  # rows that forgetting takes in one transaction
+
+
+def counts(reader: Reader, layouts: Layouts) -> Counts:
+    """How much is stored."""
+    asked = COUNTS | {
+        name: f"({layout.count})" for name, layout in layouts.by_name.items() if layout.kind.sort != "keyed"
+    }
+    found = reader.row(f"SELECT {', '.join(asked.values())}")
+    return Counts(dict(zip(asked, found or (), strict=True)))
+
+
+def due_records(name: str) -> str:
+    """The documents of a versioned kind that are due, first those due longest."""
+    return f"SELECT CAST(doc AS BLOB) FROM {name} WHERE due <= ? ORDER BY due, id LIMIT ?"  # noqa: S608 - a word of ours
 
 
 class OldMarks(Struct, frozen=True):

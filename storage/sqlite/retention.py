@@ -1,7 +1,7 @@
-"""Retention: the oldest events, runs and rejected events are dropped, some at a time.
+"""Retention: the oldest records are dropped, some at a time.
 
-Documents are numbered as they come, so their times rise but for the disorder of units that overlap. Only the beginning
-of a table is dropped, up to the first document that is to be kept: events stay numbered without gaps (counting rests on
+Records are numbered as they come, so their times rise but for the disorder of units that overlap. Only the beginning
+of a table is dropped, up to the first record that is to be kept: events stay numbered without gaps (counting rests on
 that), and a profile's list of events ends where the dropped ones began. The number of the last event that was dropped
 is remembered, for no number is ever given twice: profiles, events and marks may still lead to it.
 """
@@ -13,59 +13,42 @@ from msgspec import Struct
 
 from engine.project.retention import Dropped, Keep
 from storage.sqlite.change import ROW_BYTES, Change
+from storage.sqlite.layout import Layout, Layouts
 from storage.sqlite.query import CHUNK
 from storage.sqlite.reader import Reader
-from storage.sqlite.statement import (
-    DROP_EVENTS,
-    DROP_GAPS,
-    DROP_POINTER,
-    DROP_REJECTED,
-    DROP_RUNS,
-    DROPPED,
-    Statement,
-)
+from storage.sqlite.statement import DROP_POINTER
 
-OLDEST: dict[str, str] = {
-    "events": "SELECT seq, doc ->> '$.received' FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
-    "runs": "SELECT seq, doc ->> '$.at' FROM runs WHERE seq > ? ORDER BY seq LIMIT ?",
-    "rejected": "SELECT seq, doc ->> '$.at' FROM rejected WHERE seq > ? ORDER BY seq LIMIT ?",
-}
-DROP: dict[str, tuple[Statement, ...]] = {
-    "events": (DROP_EVENTS, DROPPED, DROP_GAPS),
-    "runs": (DROP_RUNS,),
-    "rejected": (DROP_REJECTED,),
-}
 POINTERS = "SELECT seq, at, stored FROM marks WHERE seq > ? ORDER BY seq LIMIT ?"
 
 
 class Oldest(Struct, frozen=True):
-    """Some documents at the beginning of a table that are to be dropped: those numbered up to `last`."""
+    """Some records at the beginning of a table that are to be dropped: those numbered up to `last`."""
 
-    kind: str
+    layout: Layout
     last: int
     count: int
 
     def change(self) -> Change:
         """Drops them."""
-        rows = [(statement, (self.last,)) for statement in DROP[self.kind]]
+        rows = [(statement, (self.last,)) for statement in self.layout.dropping]
         return Change(rows=rows, bytes=ROW_BYTES * self.count)
 
 
-def oldest(reader: Reader, kind: str, before: int, after: int = 0) -> Oldest | None:
-    """The first documents of a kind behind number `after`, as far as they are from before a time; None without any."""
-    rows = reader.rows(OLDEST[kind], after, CHUNK)
+def oldest(reader: Reader, layout: Layout, before: int, after: int = 0) -> Oldest | None:
+    """The first records of a kind behind number `after`, as far as they are from before a time; None without any."""
+    number, time = layout.number, layout.kind.stored_name(layout.kind.time)
+    rows = reader.rows(
+        f"SELECT {number}, doc ->> '$.{time}' FROM {layout.name} WHERE {number} > ? ORDER BY {number} LIMIT ?",  # noqa: S608
+        after,
+        CHUNK,
+    )
     old = [seq for seq, _ in takewhile(lambda row: row[1] < before, rows)]
-    return Oldest(kind, old[-1], len(old)) if old else None
+    return Oldest(layout, old[-1], len(old)) if old else None
 
 
-def expired(reader: Reader, keep: Keep) -> Dropped:
-    """How many documents are to be dropped."""
-    return +Dropped({kind: sum(_counts(reader, kind, before)) for kind, before in dated(keep)})
-
-
-def dated(keep: Keep) -> list[tuple[str, int]]:
-    """The kinds of which something may be dropped, and from before which time."""
-    return list(keep.items())
+def expired(reader: Reader, layouts: Layouts, keep: Keep) -> Dropped:
+    """How many records are to be dropped."""
+    return +Dropped({kind: sum(_counts(reader, layouts.by_name[kind], before)) for kind, before in keep.items()})
 
 
 def pointers(reader: Reader) -> list[int]:
@@ -84,8 +67,8 @@ def without(seqs: list[int]) -> Change:
     return Change(rows=[(DROP_POINTER, (seq,)) for seq in seqs], bytes=ROW_BYTES * len(seqs))
 
 
-def _counts(reader: Reader, kind: str, before: int) -> Iterator[int]:
+def _counts(reader: Reader, layout: Layout, before: int) -> Iterator[int]:
     after = 0
-    while (found := oldest(reader, kind, before, after)) is not None:
+    while (found := oldest(reader, layout, before, after)) is not None:
         yield found.count
         after = found.last

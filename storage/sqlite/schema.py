@@ -1,5 +1,8 @@
 """The file: its tables, how a connection to it is set up, and which files are refused.
 
+The tables of kinds but events follow from their rows (`layout.py`). Those that are missing are made whenever the file
+is opened; another column of one that may exist needs an upgrade here.
+
 Every index is there for a look-up that somebody waits for, and costs a random page for each row unless its keys grow
 with time. A random page is what writing a row really costs once the file is large, so two look-ups share what exists:
 
@@ -12,12 +15,14 @@ with time. A random page is what writing a row really costs once the file is lar
 import os
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+from storage.sqlite.layout import Layouts, RecordLayout
+
 APPLICATION = 0x48445243  # "HDRC", in the file's header
-VERSION = 3  # of the schema; a newer program may raise it
+VERSION = 4  # of the schema; a newer program may raise it
 PAUSE_MS = 20  # between attempts to make a file that another process is making
 
 TABLES = """
@@ -54,13 +59,7 @@ CREATE TABLE marks (
     stored INTEGER       -- events.seq
 );
 CREATE UNIQUE INDEX marks_event ON marks (event, source);
-CREATE TABLE runs (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, event TEXT NOT NULL, doc TEXT NOT NULL);
-CREATE INDEX runs_id ON runs (id);
-CREATE INDEX runs_event ON runs (event);
 CREATE TABLE flow_versions (version TEXT PRIMARY KEY, name TEXT NOT NULL, text TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE rejected (seq INTEGER PRIMARY KEY, doc TEXT NOT NULL);
-CREATE TABLE cache (key TEXT PRIMARY KEY, expires INTEGER NOT NULL, doc TEXT NOT NULL);
-CREATE INDEX cache_expires ON cache (expires);
 """
 
 # What makes a schema the one that follows it.
@@ -72,6 +71,12 @@ CREATE INDEX profiles_due ON profiles (due) WHERE due IS NOT NULL;
     2: """
 CREATE TABLE gaps (seq INTEGER PRIMARY KEY);
 INSERT INTO meta VALUES ('unclean', 1);
+""",
+    3: """
+ALTER TABLE rejected ADD COLUMN id TEXT;
+UPDATE rejected SET id = doc ->> '$.id' WHERE json_valid(doc);
+CREATE INDEX rejected_id ON rejected (id);
+ALTER TABLE cache RENAME COLUMN key TO id;
 """,
 }
 
@@ -93,6 +98,7 @@ WRITING = (
     "cache_size = -65536",  # KiB
     "temp_store = MEMORY",
 )
+UPGRADING = ("secure_delete = ON",)
 READING = ("query_only = ON", "cache_size = -16384")
 
 
@@ -116,14 +122,14 @@ def is_busy(error: sqlite3.Error) -> bool:
     return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def prepare(path: Path, busy_ms: int) -> list[str]:
-    """Make the file if it is not there, and see that it is ours; gives what was done. Raises `UnusableFile`.
+def prepare(path: Path, busy_ms: int, layouts: Layouts) -> list[str]:
+    """Make the file if it is not there, and see that it is ours; returns what was done. Raises `UnusableFile`.
 
     Of processes that make it at the same time some are told that it is busy, without being made to wait.
     """
     for left in reversed(range(1 + busy_ms // PAUSE_MS)):
         try:
-            return _prepare(path)
+            return _prepare(path, layouts)
         except (OSError, sqlite3.Error) as error:
             if not (left and isinstance(error, sqlite3.Error) and is_busy(error)):
                 raise UnusableFile(path, str(error)) from error
@@ -131,18 +137,19 @@ def prepare(path: Path, busy_ms: int) -> list[str]:
     raise AssertionError("the last attempt returns or raises")
 
 
-def _prepare(path: Path) -> list[str]:
+def _prepare(path: Path, layouts: Layouts) -> list[str]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # The file will hold personal data and a secret. One that is there is not opened: closing it again would drop the
     # locks of other connections in this process.
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    with closing(connect(path, busy_ms=0)) as connection:
+    with closing(connect(path, busy_ms=0, settings=UPGRADING)) as connection:
         new = _is_new(path, connection)
         connection.execute("PRAGMA journal_mode = WAL")
-        if new:
-            return [f"made {path} (schema {VERSION})"] if _create(connection) else []
-        return [f"upgraded {path} from schema {old} to {VERSION}"] if (old := _upgrade(connection)) < VERSION else []
+        done = [f"made {path} (schema {VERSION})"] if new and _create(connection, layouts) else []
+        if (old := _upgrade(connection)) < VERSION:
+            done.append(f"upgraded {path} from schema {old} to {VERSION}")
+        return [*done, *[f"added the table {name} to {path}" for name in _complete(connection, layouts)]]
 
 
 def _is_new(path: Path, connection: sqlite3.Connection) -> bool:
@@ -157,12 +164,12 @@ def _is_new(path: Path, connection: sqlite3.Connection) -> bool:
     return False
 
 
-def _create(connection: sqlite3.Connection) -> bool:
+def _create(connection: sqlite3.Connection, layouts: Layouts) -> bool:
     """Make the tables; False when another process was faster."""
     connection.execute("BEGIN IMMEDIATE")
     mine = _number(connection, "PRAGMA user_version") == 0
     if mine:
-        for statement in TABLES.split(";"):
+        for statement in (*TABLES.split(";"), *_tables(layouts.records.values())):
             connection.execute(statement)
         connection.execute("INSERT INTO meta VALUES ('secret', ?)", (os.urandom(32),))
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -183,6 +190,23 @@ def _upgrade(connection: sqlite3.Connection) -> int:
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
     return old
+
+
+def _complete(connection: sqlite3.Connection, layouts: Layouts) -> list[str]:
+    """Make the tables of kinds that are missing; returns their names."""
+    found = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    missing = [layout for name, layout in layouts.records.items() if name not in found]
+    if missing:
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in _tables(missing):
+            connection.execute(statement)
+        connection.execute("COMMIT")
+    return [layout.name for layout in missing]
+
+
+def _tables(layouts: Iterable[RecordLayout]) -> Iterator[str]:
+    for layout in layouts:
+        yield from layout.tables
 
 
 def _number(connection: sqlite3.Connection, sql: str) -> int:

@@ -9,14 +9,16 @@ import re
 import sqlite3
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from engine.ports.kinds import KINDS
 from engine.search.match import matches
 from engine.search.page import Page, read_cursor, write_cursor
 from engine.search.query import Node, Query, required
 from engine.search.translation import translate
-from storage.encoding import decode_event, decode_profile, decode_rejected, decode_run, decode_session
+from storage.encoding import decode_profile, decode_session
 from storage.sqlite.condition import Condition, Sql
+from storage.sqlite.layout import Layouts
 from storage.sqlite.reader import Decode, Reader
 from storage.sqlite.schema import APPLICATION, VERSION, UnusableFile
 
@@ -26,18 +28,6 @@ MAX_LOOKED = 200_000  # rows for one page
 MAX_READ = 10_000  # documents for one page that SQL could not leave out
 MAX_BYTES = 16 * 1024 * 1024  # of a page
 
-# The events of a profile are linked, from the newest.
-_LINKED = """seq IN (
-    WITH RECURSIVE linked (seq) AS (
-        SELECT newest FROM profiles WHERE id IN ({profile})
-        UNION
-        SELECT events.previous FROM linked JOIN events ON events.seq = linked.seq
-    )
-    SELECT seq FROM linked
-)"""
-_MARKED = """seq IN (
-    SELECT seq FROM events WHERE id IN ({id}) UNION ALL SELECT stored FROM marks WHERE event IN ({id})
-)"""
 _PLACEHOLDER = re.compile(r"{(\w+)}")
 
 
@@ -54,13 +44,18 @@ class Table(Struct, frozen=True):
     only: str = "1"
 
 
-TABLES: dict[str, Table] = {
-    "events": Table("events", "seq", decode_event, (_MARKED, _LINKED)),
-    "profiles": Table("profiles", "rowid", decode_profile, ("id IN ({id})",), "merged_into IS NULL"),
-    "sessions": Table("sessions", "rowid", decode_session, ("source IN ({source}) AND id IN ({id})",)),
-    "runs": Table("runs", "seq", decode_run, ("id IN ({id})", "event IN ({event})")),
-    "rejected": Table("rejected", "seq", decode_rejected),
-}
+PROFILE_TABLE = Table("profiles", "rowid", decode_profile, ("id IN ({id})",), "merged_into IS NULL")
+SESSION_TABLE = Table("sessions", "rowid", decode_session, ("source IN ({source}) AND id IN ({id})",))
+
+
+def tables_of(layouts: Layouts) -> dict[str, Table]:
+    """Where to look for all that can be searched, by name."""
+    records = [
+        Table(layout.name, layout.number, layout.decode, layout.indexed)
+        for layout in layouts.by_name.values()
+        if layout.kind.search is not None
+    ]
+    return {table.name: table for table in (PROFILE_TABLE, SESSION_TABLE, *records)}
 
 
 class Paging:
@@ -69,10 +64,10 @@ class Paging:
     Raises `BadCursor`.
     """
 
-    def __init__(self, query: Query, limit: int, after: str | None) -> None:
+    def __init__(self, table: Table, query: Query, limit: int, after: str | None) -> None:
         self._query = query
         self._limit = limit
-        self._table = TABLES[query.searchable.name]
+        self._table = table
         self._place: int | None = None  # what is numbered from here on has been looked at
         if after is not None:
             (place,) = read_cursor(after, query.searchable.name, int)
@@ -146,10 +141,16 @@ class Searcher:
         if application != (APPLICATION,) or version is None or version[0] > VERSION:
             self._reader.close()
             raise UnusableFile(path, "it is not a store that this version of Headrace knows")
+        self._tables = tables_of(Layouts(KINDS))
+        if version[0] < VERSION:  # its server is an older one, and some columns are missing
+            self._tables = {name: structs.replace(table, indexed=()) for name, table in self._tables.items()}
 
     async def search(self, query: Query, limit: int, after: str | None = None) -> Page:
         """As `engine.ports.store.Store`."""
-        paging = Paging(query, limit, after)
+        table = self._tables[query.searchable.name]
+        if self._reader.row("SELECT 1 FROM sqlite_schema WHERE name = ?", table.name) is None:
+            return Page()
+        paging = Paging(table, query, limit, after)
         while paging.step(self._reader):
             pass
         return paging.page()

@@ -5,7 +5,7 @@ for every row, and wait for the event loop each time.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -143,8 +143,6 @@ DROPPED = Statement(
     """INSERT INTO meta (name, value) SELECT 'dropped', max(last) FROM given WHERE true
     ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)""",
 )
-DROP_RUNS = Statement("drop runs", ("last",), "DELETE FROM runs WHERE seq <= (SELECT max(last) FROM given)")
-DROP_REJECTED = Statement("drop rejected", ("last",), "DELETE FROM rejected WHERE seq <= (SELECT max(last) FROM given)")
 DROP_GAPS = Statement("drop gaps", ("last",), "DELETE FROM gaps WHERE seq <= (SELECT max(last) FROM given)")
 REMOVE = Statement(
     "remove",
@@ -160,16 +158,6 @@ ERASE_SESSIONS = Statement(
 )
 GAP = Statement("gap", ("seq",), "INSERT OR IGNORE INTO gaps (seq) SELECT seq FROM given WHERE seq IS NOT NULL")
 ERASE_EVENTS = Statement("erase events", ("seq",), "DELETE FROM events WHERE seq IN (SELECT seq FROM given)")
-ERASE_RUNS = Statement(
-    "erase runs",
-    ("seq", "id"),
-    "DELETE FROM runs WHERE seq IN (SELECT seq FROM given) AND id IN (SELECT id FROM given)",
-)
-ERASE_REJECTED = Statement(
-    "erase rejected",
-    ("seq", "id"),
-    "DELETE FROM rejected WHERE seq IN (SELECT seq FROM given) AND doc ->> '$.id' IN (SELECT id FROM given)",
-)
 ERASE_MARKS = Statement(
     "erase marks",
     ("seq", "event", "source"),
@@ -177,27 +165,6 @@ ERASE_MARKS = Statement(
     AND (event, source) IN (SELECT event, source FROM given)""",
 )
 ERASE_KEYS = Statement("erase keys", ("key", "id"), "DELETE FROM keys WHERE (key, id) IN (SELECT key, id FROM given)")
-ERASE_CACHE = Statement(
-    "erase cache",
-    ("key", "profile"),
-    """DELETE FROM cache WHERE key IN (SELECT key FROM given)
-    AND doc ->> '$.profile' IN (SELECT profile FROM given)""",
-)
-RUN = Statement(
-    "run",
-    ("id", "event", "doc"),
-    "INSERT INTO runs (id, event, doc) SELECT id, event, CAST(doc AS TEXT) FROM given WHERE id IS NOT NULL",
-)
-REJECTED = Statement(
-    "rejected", ("doc",), "INSERT INTO rejected (doc) SELECT CAST(doc AS TEXT) FROM given WHERE doc IS NOT NULL"
-)
-CACHE = Statement(
-    "cache",
-    ("key", "expires", "doc"),
-    """INSERT OR REPLACE INTO cache (key, expires, doc)
-    SELECT key, expires, CAST(doc AS TEXT) FROM given WHERE key IS NOT NULL""",
-)
-DROP_CACHE = Statement("drop cache", ("key",), "DELETE FROM cache WHERE key IN (SELECT key FROM given)")
 FLOW = Statement(
     "flow",
     ("version", "name", "text"),
@@ -224,10 +191,16 @@ REPLACE_NOTE = Statement(
 )
 
 # Events first: they link to what `profiles.newest` was. What a unit read comes last: it must hold beside what the
-# units of its batch wrote (decided on what another is about to write, a unit must run again).
-ORDER = (
-    EVENT, NEW_PROFILE, PROFILE, DUE, NEWEST, NEW_SESSION, SESSION, KEY, MARK, RUN, REJECTED, CACHE, FLOW,
-    FORGET, DROP_MARK, DROP_CACHE, DROP_POINTER, DROP_EVENTS, DROPPED, DROP_GAPS, DROP_RUNS, DROP_REJECTED,
-    REMOVE, ERASE_SESSIONS, ERASE_EVENTS, GAP, ERASE_RUNS, ERASE_REJECTED, ERASE_MARKS, ERASE_KEYS, ERASE_CACHE, META,
-    NEW_NOTE, REPLACE_NOTE, SESSION_READ,
+# units of its batch wrote (decided on what another is about to write, a unit must run again). The statements of record
+# kinds (`layout.py`) come between these, in any order: if all of them have their effect, so do the units in some order.
+FIRST = (EVENT, NEW_PROFILE, PROFILE, DUE, NEWEST, NEW_SESSION, SESSION, KEY, MARK)
+LAST = (
+    FLOW, FORGET, DROP_MARK, DROP_POINTER, DROP_EVENTS, DROPPED, DROP_GAPS, REMOVE, ERASE_SESSIONS, ERASE_EVENTS, GAP,
+    ERASE_MARKS, ERASE_KEYS, META, NEW_NOTE, REPLACE_NOTE, SESSION_READ,
 )  # fmt: skip
+_PLACES = {statement: place for place, statement in enumerate((*FIRST, None, *LAST)) if statement is not None}
+
+
+def in_order(statements: Iterable[Statement]) -> list[Statement]:
+    """The statements in the order in which they are to be run."""
+    return sorted(statements, key=lambda statement: _PLACES.get(statement, len(FIRST)))

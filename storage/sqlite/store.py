@@ -6,7 +6,7 @@ another thread fifty. What may take longer (lists, counts) runs aside.
 
 import sqlite3
 from asyncio import get_running_loop, to_thread
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
@@ -16,7 +16,8 @@ from typing import TypeVar
 from msgspec import Struct
 
 from engine.ports.erasure import DataSubject, Erased, SessionName
-from engine.ports.kind import Kind
+from engine.ports.kind import AnyKind, Kind
+from engine.ports.kinds import CACHE, EVENTS, KINDS, RUNS
 from engine.ports.records import (
     CacheEntry,
     Counts,
@@ -34,7 +35,6 @@ from engine.project.retention import Dropped, Keep, ReportProgress, ignore_progr
 from engine.search.page import Page
 from engine.search.query import Query
 from storage.encoding import (
-    decode_cached,
     decode_event,
     decode_profile,
     decode_rejected,
@@ -43,11 +43,12 @@ from storage.encoding import (
 )
 from storage.sqlite import erasure, query, retention
 from storage.sqlite.change import Change, change_of
+from storage.sqlite.layout import Layouts
 from storage.sqlite.reader import Reader
 from storage.sqlite.schema import UnusableFile, prepare
-from storage.sqlite.search import Paging
+from storage.sqlite.search import Paging, tables_of
 from storage.sqlite.secure_erase import secure_erase
-from storage.sqlite.statement import DROP_CACHE, FLOW, META, NEW_NOTE, REMOVE, REPLACE_NOTE
+from storage.sqlite.statement import FLOW, META, NEW_NOTE, REMOVE, REPLACE_NOTE
 from storage.sqlite.writer import Writer
 
 T = TypeVar("T")
@@ -60,9 +61,13 @@ READ_BUSY_MS = 200  # readers are held up only by what is exclusive and short; t
 class SqliteStore:
     """Implements `engine.ports.store.Store`. Open it with `SqliteStore.open`; for one event loop at a time."""
 
-    def __init__(self, path: Path, near: Reader, far: Reader, writer: Writer, prepared: list[str]) -> None:
+    def __init__(
+        self, path: Path, near: Reader, far: Reader, writer: Writer, prepared: list[str], layouts: Layouts
+    ) -> None:
         self._path = path
         self._prepared = prepared
+        self._layouts = layouts
+        self._tables = tables_of(layouts)
         self._near = near
         self._far = far
         self._aside = ThreadPoolExecutor(1, thread_name_prefix=f"reader of {path.name}")
@@ -70,9 +75,10 @@ class SqliteStore:
         self._closed = False
 
     @classmethod
-    def open(cls, path: Path, busy_ms: int = BUSY_MS) -> "SqliteStore":
+    def open(cls, path: Path, busy_ms: int = BUSY_MS, kinds: Sequence[AnyKind] = KINDS) -> "SqliteStore":
         """Open the store in the file at `path`, made if needed. Raises `storage.sqlite.schema.UnusableFile`."""
-        prepared = prepare(path, busy_ms)
+        layouts = Layouts(kinds)
+        prepared = prepare(path, busy_ms, layouts)
         with ExitStack() as opened:
             try:
                 near = opened.enter_context(closing(Reader(path, READ_BUSY_MS)))
@@ -81,7 +87,7 @@ class SqliteStore:
             except sqlite3.Error as error:
                 raise UnusableFile(path, str(error)) from error
             opened.pop_all()
-        return cls(path, near, far, writer, prepared)
+        return cls(path, near, far, writer, prepared, layouts)
 
     async def migrate(self) -> list[str]:
         """What opening has done to the file: it leaves nothing to do."""
@@ -127,11 +133,12 @@ class SqliteStore:
 
     async def cached(self, key: str, now: int) -> CacheEntry | None:
         """A cache entry that has not expired at `now`."""
-        return self._near.document(decode_cached, query.CACHED, key, now)
+        entry = await self.record(CACHE, key)
+        return entry if entry is not None and entry.expires > now else None
 
     async def commit(self, unit: Unit) -> None:
         """Write all of the unit, durably, or nothing."""
-        written = self._writer.submit(change_of(unit))
+        written = self._writer.submit(change_of(unit, self._layouts))
         del unit  # many wait here: what they hold meanwhile is what crowds the processor's cache
         await written
 
@@ -145,11 +152,13 @@ class SqliteStore:
 
     async def record(self, kind: Kind[R], id: str) -> R | None:
         """A stored record by its id or key."""
-        raise NotImplementedError
+        layout = self._layouts.by_name[kind.name]
+        return self._near.document(layout.decode, layout.find, id)
 
     async def due_records(self, kind: Kind[R], before: int, limit: int) -> list[R]:
         """The records of a versioned kind that are due, first those due longest."""
-        raise NotImplementedError
+        layout, asked = self._layouts.by_name[kind.name], query.due_records(kind.name)
+        return await self._read(partial(self._far.documents, layout.decode, asked, before, max(limit, 0)))
 
     async def flow_version(self, version: str) -> str | None:
         """The text of a flow's version."""
@@ -158,7 +167,7 @@ class SqliteStore:
 
     async def event(self, id: str) -> StoredEvent | None:
         """A stored event by its id; the newest, where several sources used that id."""
-        return self._near.document(decode_event, query.EVENT, id, id)
+        return await self.record(EVENTS, id)
 
     async def events_of(self, profile: str, limit: int) -> list[StoredEvent]:
         """The newest events of a stored profile, newest first."""
@@ -166,7 +175,7 @@ class SqliteStore:
 
     async def run(self, id: str) -> RunRecord | None:
         """A stored run."""
-        return self._near.document(decode_run, query.RUN, id)
+        return await self.record(RUNS, id)
 
     async def runs_of(self, event: str) -> list[RunRecord]:
         """The stored runs of an event, oldest first."""
@@ -178,7 +187,7 @@ class SqliteStore:
 
     async def search(self, query: Query, limit: int, after: str | None = None) -> Page:
         """A page of the documents that match, newest first; others may read between its steps."""
-        paging = Paging(query, limit, after)
+        paging = Paging(self._tables[query.searchable.name], query, limit, after)
         while await self._read(partial(paging.step, self._far)):
             pass
         return paging.page()
@@ -203,7 +212,7 @@ class SqliteStore:
 
     async def erase(self, subject: DataSubject) -> Erased:
         """Erase what belongs to these, but for the documents of the profiles themselves; some rows at a time."""
-        steps, erased = erasure.found(self._far, subject), Erased()
+        steps, erased = erasure.found(self._far, self._layouts, subject), Erased()
         while (found := await self._read(lambda: next(steps, None))) is not None:
             if found.erased.total():
                 await self._writer.submit(found.change)
@@ -246,19 +255,22 @@ class SqliteStore:
         while (some := await self._read(partial(query.old_marks, self._far, before))).seqs:
             await self._writer.submit(some.change())
             forgotten += len(some.seqs)
-        while expired := await self._read(partial(self._far.rows, query.EXPIRED, before, query.CHUNK)):
-            await self._writer.submit(Change(rows=[(DROP_CACHE, row) for row in expired]))
+        for layout in self._layouts.written:
+            if layout.kind.sort == "keyed":
+                while expired := await self._read(partial(self._far.rows, layout.expired, before, query.CHUNK)):
+                    await self._writer.submit(Change(rows=[(layout.expire, row) for row in expired]))
         return forgotten
 
     async def expired(self, keep: Keep) -> Dropped:
         """What `retain` would drop now."""
-        return await self._read(partial(retention.expired, self._far, keep))
+        return await self._read(partial(retention.expired, self._far, self._layouts, keep))
 
     async def retain(self, keep: Keep, tell: ReportProgress = ignore_progress) -> Dropped:
-        """Drop events, runs and rejected events from before the times of `keep`, some at a time."""
+        """Drop records from before the times of `keep`, some at a time."""
         gone = Dropped()
-        for kind, before in retention.dated(keep):
-            while (some := await self._read(partial(retention.oldest, self._far, kind, before))) is not None:
+        for kind, before in keep.items():
+            layout = self._layouts.by_name[kind]
+            while (some := await self._read(partial(retention.oldest, self._far, layout, before))) is not None:
                 await self._writer.submit(some.change())
                 gone = gone + Dropped({kind: some.count})
                 tell(gone)
@@ -268,8 +280,7 @@ class SqliteStore:
 
     async def counts(self) -> Counts:
         """How much the store holds."""
-        found = await self._read(partial(self._far.row, query.COUNTS))
-        return Counts(dict(zip(query.COUNTED, found or (), strict=True)))
+        return await self._read(partial(query.counts, self._far, self._layouts))
 
     async def ready(self) -> str | None:
         """None when the store can take writes. After a failure a small write finds out whether it can again."""

@@ -35,9 +35,9 @@ class Letter(Struct, frozen=True, omit_defaults=True):
     """A versioned record that may be due."""
 
     id: str
+    source: str
     at: int
     version: int = 1
-    source: str = "web"
     session: str | None = None
     profile: str | None = None
     state: str = "waiting"
@@ -104,4 +104,4 @@ def quota(name: str = "q", **fields: object) -> Quota:
 
 
 def letter(id: str = "l", version: int = 1, **fields: object) -> Letter:
-    return structs.replace(Letter(id, JANUARY, version), **fields)
+    return structs.replace(Letter(id, "web", JANUARY, version), **fields)

@@ -156,6 +156,8 @@ class SearchContract:
         ("parent:e1", "e3"),
         ("e1", "e3 e1"),
         ("origin:flow OR time:2024", "e4 e3"),
+        ("origin:client", "e4 e2 e1"),
+        ("cli* -e4", "e2 e1"),
         ("properties.total:12", "e3 e2 e1"),
         ('properties.total:"12"', "e3 e1"),
         ("properties.total:-5.5", "e4"),

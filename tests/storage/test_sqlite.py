@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from engine.ports.kinds import KINDS
 from engine.ports.records import Unit
 from engine.ports.store import Store, Unavailable
 from storage.sqlite import writer
+from storage.sqlite.layout import Layouts
 from storage.sqlite.schema import APPLICATION, UnusableFile, prepare
 from storage.sqlite.store import SqliteStore
 from tests.storage.build import event, everything, mark, profile, whole_unit, write
@@ -17,6 +19,8 @@ from tests.storage.contract import StoreContract
 from tests.storage.erasing_contract import ErasingContract
 from tests.storage.expunging_contract import ExpungingContract, Written
 from tests.storage.files import found_in
+from tests.storage.kinds import ALL_KINDS
+from tests.storage.kinds_contract import KindsContract
 from tests.storage.reminding_contract import RemindingContract
 from tests.storage.search_contract import SearchContract
 
@@ -54,51 +58,26 @@ class TestSqliteStore(StoreContract, RemindingContract, ErasingContract, Expungi
         return told
 
 
+class TestKindsInSqlite(KindsContract):
+    @pytest.fixture
+    async def store(self, path: Path) -> AsyncIterator[Store]:
+        store = SqliteStore.open(path, kinds=ALL_KINDS)
+        yield store
+        await store.close()
+
+    @pytest.fixture
+    async def second(self, store: Store, path: Path) -> AsyncIterator[Store]:
+        second = SqliteStore.open(path, kinds=ALL_KINDS)
+        yield second
+        await second.close()
+
+
 class TestSearchInSqlite(SearchContract):
     @pytest.fixture
     async def store(self, path: Path) -> AsyncIterator[Store]:
         store = SqliteStore.open(path)
         yield store
         await store.close()
-
-
-FIRST_SCHEMA = """
-DROP TABLE gaps; DROP INDEX profiles_due; ALTER TABLE profiles DROP COLUMN due; PRAGMA user_version = 1;
-"""
-
-
-async def test_a_file_of_an_older_schema_is_upgraded(path: Path) -> None:
-    store = SqliteStore.open(path)
-    await store.commit(whole_unit())
-    await store.close()
-    connection = raw(path)
-    connection.executescript(FIRST_SCHEMA)
-    connection.close()
-    assert prepare(path, 0) == [f"upgraded {path} from schema 1 to 3"]
-    assert prepare(path, 0) == []
-    store = SqliteStore.open(path)
-    assert await store.profile("ann") == profile("ann", 1, color="red")
-    assert await store.due(2**60, 10) == []
-    await store.close()
-
-
-async def test_a_new_file_and_an_upgraded_one_have_the_same_schema(tmp_path: Path) -> None:
-    old, new = tmp_path / "old.db", tmp_path / "new.db"
-    await SqliteStore.open(old).close()
-    connection = raw(old)
-    connection.executescript(FIRST_SCHEMA)
-    connection.close()
-    prepare(old, 0)
-    await SqliteStore.open(new).close()
-    columns = [
-        raw(path).execute("SELECT name, type FROM pragma_table_info('profiles')").fetchall() for path in (old, new)
-    ]
-    indexes = [
-        sorted(raw(path).execute("SELECT name FROM sqlite_schema WHERE type = 'index'").fetchall())
-        for path in (old, new)
-    ]
-    assert columns[0] == columns[1]
-    assert indexes[0] == indexes[1]
 
 
 async def test_nothing_of_what_was_erased_or_overwritten_is_left_in_the_files(path: Path, store: SqliteStore) -> None:
@@ -111,21 +90,6 @@ async def test_nothing_of_what_was_erased_or_overwritten_is_left_in_the_files(pa
     await store.expunge()
     assert found(path, b"SECRET of ann") == 0
     assert found(path, b"KEPT") > 0
-
-
-async def test_a_file_from_before_is_written_anew_when_it_is_to_be_clean(path: Path) -> None:
-    store = SqliteStore.open(path)
-    await store.close()
-    connection = raw(path)
-    connection.executescript(f"PRAGMA secure_delete = OFF; CREATE TABLE old (doc); {FIRST_SCHEMA}")
-    connection.execute("INSERT INTO old VALUES (?)", ("SECRET" * 2000,))
-    connection.execute("DROP TABLE old")
-    connection.close()
-    store = SqliteStore.open(path)
-    assert found(path, b"SECRET") > 0
-    await store.expunge()
-    assert found(path, b"SECRET") == 0
-    await store.close()
 
 
 def found(path: Path, text: bytes) -> int:
@@ -178,7 +142,7 @@ async def test_the_writing_connection_flushes_every_commit_to_disk(store: Sqlite
 
 
 def test_the_file_is_its_owners_alone(path: Path) -> None:
-    prepare(path, 100)
+    prepare(path, 100, Layouts(KINDS))
     assert path.stat().st_mode & 0o777 == 0o600
 
 

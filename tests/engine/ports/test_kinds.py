@@ -23,6 +23,14 @@ def test_a_row_names_fields_that_its_records_have(kind: AnyKind) -> None:
 
 
 @EACH
+def test_the_fields_by_which_stores_find_whose_a_record_is_are_stored_as_they_are(kind: AnyKind) -> None:
+    owners = kind.owners
+    named = {"source", kind.id, kind.time, kind.event, owners.profile, owners.session}
+    fields = [field for field in structs.fields(kind.record) if field.name in named]
+    assert all(field.default is None or field.required for field in fields)
+
+
+@EACH
 def test_what_an_export_looks_for_can_be_searched(kind: AnyKind) -> None:
     if kind.searchable is not None:
         fields, owners = kind.searchable.fields, kind.owners
