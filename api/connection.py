@@ -1,4 +1,4 @@
-"""A connection: uvicorn's protocol, bounded in time and size, and deaf to offers to upgrade.
+"""A connection: uvicorn's protocol, bounded in time and size, which ignores offers to upgrade.
 
 The parser takes what follows the head of a request that offers an upgrade for another protocol, so a body would be
 taken for the next request. Such a head is therefore fed again without the offer, to a new parser.
@@ -25,21 +25,21 @@ class Connection(HttpToolsProtocol):
 
     seconds: float = REQUEST_SECONDS
     _in_head = True
-    _size = 0  # of what has come of the request that is being read
+    _size = 0  # bytes that have come of the request that is being read
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Begin, with time for the first request."""
+        """Start the time limit of the first request."""
         super().connection_made(transport)
         self._deadline = self.loop.call_later(self.seconds, self._too_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
-        self._met()
+        """Stop the time limit."""
+        self._cancel_deadline()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on."""
+        """Parse more bytes; refuse a request that is too large."""
         self._unset_keepalive_if_required()
         self._size += len(data)
         try:
@@ -57,16 +57,16 @@ class Connection(HttpToolsProtocol):
             self._deadline = self.loop.call_later(self.seconds, self._too_late)
 
     def on_headers_complete(self) -> None:
-        """The head is there. One that offers an upgrade comes again without the offer."""
+        """Handle a complete head. One that offers an upgrade is parsed again without the offer."""
         if not self.parser.should_upgrade():
             self._in_head = False
             super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """The request is there."""
+        """Handle a complete request."""
         if not self.parser.should_upgrade():
             self._in_head, self._size = True, 0
-            self._met()
+            self._cancel_deadline()
             super().on_message_complete()
 
     def _feed(self, data: bytes) -> None:
@@ -95,7 +95,7 @@ class Connection(HttpToolsProtocol):
                 lines.append(name + b": " + value)
         return b"\r\n".join([*lines, b"", b""])
 
-    def _met(self) -> None:
+    def _cancel_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -113,12 +113,12 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, status: int, detail: str) -> None:
-        """Answer for the application, which is told that the client has gone, and close."""
+        """Answer in place of the application, for which the client is disconnected now, and close."""
         if self.cycle is not None and not self.cycle.response_complete:
-            begun = self.cycle.response_started or (not self._in_head and self.pipeline)
+            started = self.cycle.response_started or (not self._in_head and self.pipeline)
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-            if begun:
+            if started:
                 self.transport.close()
                 return
         body = encoded_problem(status, detail)

@@ -1,4 +1,4 @@
-"""The archive of a profile: a ZIP file with all that is stored of it, readable by people and programs."""
+"""The archive of a profile: a ZIP file with everything that is stored of it, for humans and programs."""
 
 from collections.abc import Collection
 from typing import IO, Any, Final
@@ -21,7 +21,7 @@ OTHER: Final = "somebody else"
 
 
 class NoArchive(Exception):
-    """Something else than an archive."""
+    """The file is no archive."""
 
 
 class _About(Struct, frozen=True):
@@ -31,8 +31,8 @@ class _About(Struct, frozen=True):
 async def write_archive(file: IO[bytes], store: Store, project: Project, id: str, now: int) -> None:
     """Write the archive of the profile that `id` leads to.
 
-    `profile.json` is the profile with its parts and what joined them; the other files have a document a line, and
-    `about.json` says how many each has. Raises `NotFound` when nobody has the id, before anything is written, and
+    `profile.json` is the profile with its parts and the links between them; the other files have a document a line, and
+    `about.json` says how many each has. Raises `NotFound` when no profile has the id, before anything is written, and
     `Unavailable`.
     """
     records = export(store, id)
@@ -55,7 +55,7 @@ async def write_archive(file: IO[bytes], store: Store, project: Project, id: str
 
 
 def documents_in(file: IO[bytes]) -> dict[str, int]:
-    """How many documents each file of an archive has. Raises `NoArchive`."""
+    """Return how many documents each file of an archive has. Raises `NoArchive`."""
     try:
         with ZipFile(file) as archive:
             return _about(archive.read(ABOUT)).documents
@@ -64,25 +64,25 @@ def documents_in(file: IO[bytes]) -> dict[str, int]:
 
 
 def _why(profile: Profile, fields: Fields) -> Any:
-    """What joined it and what was undone, without the ids of those that were set apart: they are as good as keys."""
+    """Return the links and what was undone, without the ids of unmerged profiles: they are as good as keys."""
     named: set[str] = set()
-    for step in profile.links.values():
-        reason = step.why
-        named |= {step.left, step.right} | ({reason.acting, reason.won} if reason else set())
+    for link in profile.links.values():
+        reason = link.why
+        named |= {link.left, link.right} | ({reason.acting, reason.won} if reason else set())
         for side in (reason.left, reason.right) if reason else ():
             named.update(side.ids if side else ())
     return _without(explain_identity(profile, fields), named.difference(profile.ids))
 
 
-def _without(told: Any, ids: Collection[str]) -> Any:
-    match told:
+def _without(document: Any, ids: Collection[str]) -> Any:
+    match document:
         case str():
-            return OTHER if told in ids else told
+            return OTHER if document in ids else document
         case dict():
-            return {name: _without(below, ids) for name, below in told.items()}
+            return {name: _without(below, ids) for name, below in document.items()}
         case list():
-            return [_without(each, ids) for each in told]
-    return told
+            return [_without(each, ids) for each in document]
+    return document
 
 
 def _named(counts: dict[str, int]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from api.tracking.track import track_app
 
 
 def front(app: Litestar) -> ASGIApp:
-    """An application that `create_app` has made, with the short way to `/track`."""
+    """Return an application of `create_app` whose `/track` is answered without Litestar."""
     track = track_app(app.state.tracker)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:

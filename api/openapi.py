@@ -29,7 +29,7 @@ async def track(
     data: JSONBody[TrackBody],
     profile_less: FromQuery[bool] = False,
 ) -> dict[str, Any]:
-    """Answers `profile.id`, `source.consent`; `response`, `errors` and `debugging` where there is something to say."""
+    """Answers `profile.id`, `source.consent`; `response`, `errors` and `debugging` where there are any."""
     return {}
 
 
@@ -99,7 +99,7 @@ def describe(app: Litestar) -> None:
         openapi_config=OpenAPIConfig(title="tracking", version="1"),
         logging_config=None,
     )
-    served, told = app.openapi_schema, twin.openapi_schema
-    served.paths = {**(told.paths or {}), **(served.paths or {})}
-    if served.components and told.components:
-        served.components.schemas = {**(told.components.schemas or {}), **(served.components.schemas or {})}
+    served, tracking = app.openapi_schema, twin.openapi_schema
+    served.paths = {**(tracking.paths or {}), **(served.paths or {})}
+    if served.components and tracking.components:
+        served.components.schemas = {**(tracking.components.schemas or {}), **(served.components.schemas or {})}

@@ -36,8 +36,8 @@ TITLES = {
 
 def problem(status: int, detail: str, **more: Any) -> dict[str, Any]:
     """The problem document of a status. `more` are extension members, e.g. `at` (a JSON pointer) and `errors`."""
-    shown = {name: value for name, value in more.items() if value}
-    return {"type": "about:blank", "title": TITLES.get(status, "Error"), "status": status, "detail": detail, **shown}
+    members = {name: value for name, value in more.items() if value}
+    return {"type": "about:blank", "title": TITLES.get(status, "Error"), "status": status, "detail": detail, **members}
 
 
 def encoded_problem(status: int, detail: str, **more: Any) -> bytes:

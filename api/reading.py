@@ -1,4 +1,4 @@
-"""What operators may read: runs with their traces, events, profiles, counts. Closed unless `may_read` lets them in."""
+"""Routes by which operators read runs with their traces, events, profiles and counts, if `may_read` admits them."""
 
 import hashlib
 import hmac
@@ -32,24 +32,24 @@ from engine.profile.profile_view import profile_view
 from engine.project.project import Project
 from engine.tracking.unit.ledger import Ledger
 
-Why = Annotated[bool, QueryParameter(description="Also tell the profile's parts, and what joined them")]
+Why = Annotated[bool, QueryParameter(description="Also return the profile's parts, and the links between them")]
 
 IN_MEMORY = 4 * 1024 * 1024  # bytes of an archive that is made
 CHUNK = 64 * 1024
 LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
-# What a proxy adds: its clients are not on loopback, though it is itself.
+# Headers that a proxy adds: its clients are not on loopback, though the proxy itself is.
 PROXIED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
 class ReadGuard:
-    """Who may read: anybody when the server is bound to loopback, else who has the key of HEADRACE_ADMIN_KEY."""
+    """A guard: without a key, clients on loopback may read; else those that send the key of HEADRACE_ADMIN_KEY."""
 
     def __init__(self, key: str | None, *, loopback: bool) -> None:
         self._digest = hashlib.sha256(key.encode()).digest() if key else None
         self._loopback = loopback
 
     def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-        """A guard. Raises `HttpProblem`."""
+        """Admit the client, or raise `HttpProblem`."""
         if self._digest is not None:
             given = connection.headers.get("authorization", "").removeprefix("Bearer ").encode()
             if hmac.compare_digest(hashlib.sha256(given).digest(), self._digest):

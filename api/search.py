@@ -1,4 +1,4 @@
-"""Searching what is stored, over HTTP: one address for each kind of document."""
+"""Search over HTTP: one address for each kind of document."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ from engine.search.query import Query
 from engine.tracking.intake.payload import Refusal
 
 Named = Annotated[str, PathParameter(description=f"One of {', '.join(SEARCHABLE)}")]
-Text = Annotated[str, QueryParameter(description="What to look for, see docs/search.md; without it, all documents")]
+Text = Annotated[str, QueryParameter(description="The query, see docs/search.md; without it, all documents")]
 Limit = Annotated[int, QueryParameter(description=f"How many documents a page has at most: 1 to {MAX_LIMIT}")]
 After = Annotated[str, QueryParameter(description="The `after` of the page before")]
 
@@ -52,11 +52,11 @@ def search_handler(store: Store, project: Callable[[], Project], clock: Clock) -
 
 
 def searchable_of(name: str) -> Searchable:
-    """The kind of document that a path names."""
-    found = SEARCHABLE.get(name)
-    if found is None:
+    """Return the kind of document that a path names. Raises `NotFoundException`."""
+    searchable = SEARCHABLE.get(name)
+    if searchable is None:
         raise NotFoundException(f"`{name}` is no kind of document: {did_you_mean(name, SEARCHABLE)}")
-    return found
+    return searchable
 
 
 def _query(text: str, searchable: Searchable, project: Project, now: int) -> Query:

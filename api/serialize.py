@@ -1,4 +1,4 @@
-"""Stored records as those who read see them: plain JSON."""
+"""Stored records as the reading routes return them: plain JSON."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from engine.profile.profile_view import profile_view
 
 
 def serialize_record(record: Struct, fields: Fields) -> dict[str, Any]:
-    """Any record that a search finds; of a profile what it shows."""
+    """Return any record that a search finds; of a profile its view."""
     match record:
         case Profile():
             return profile_view(record, fold(record, fields))
@@ -26,19 +26,19 @@ def serialize_record(record: Struct, fields: Fields) -> dict[str, Any]:
 
 
 def serialize_run(run: RunRecord) -> dict[str, Any]:
-    """A run with its trace."""
+    """Return a run with its trace."""
     trace = _plain(run.trace)
     known = {name: value for name, value in msgspec.structs.asdict(run).items() if name != "trace"}
     return {**known, **(trace if isinstance(trace, dict) else {"trace": trace})}
 
 
 def serialize_rejected(rejected: Rejected) -> dict[str, Any]:
-    """A rejected event with its body."""
+    """Return a rejected event with its body."""
     return {**msgspec.structs.asdict(rejected), "body": _plain(rejected.body)}
 
 
 def _plain(raw: msgspec.Raw) -> Any:
-    """Stored JSON as data; what cannot be decoded, as text with U+FFFD for the bytes that are no UTF-8."""
+    """Return stored JSON as data; if it cannot be decoded, as text with U+FFFD for bytes that are no UTF-8."""
     try:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -25,7 +25,7 @@ class LinkName(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def identity_router(pipeline: Pipeline, may_read: ReadGuard) -> Router:
-    """The routes that change identities; open to those who may read, and to no page of another origin."""
+    """Return the routes that change identities, for clients that may read, and for no page of another origin."""
 
     @post("/profiles/{id:str}/unmerge", status_code=200, summary="Undo a link that has joined profiles")
     async def unmerge(id: FromPath[str], data: JSONBody[LinkName]) -> dict[str, Any]:

@@ -8,17 +8,17 @@ from litestar.types import Receive
 from api.problem import HttpProblem
 from engine.tracking.intake.payload import MAX_BODY
 
-# What senders of JSON say it is: sendBeacon says text, curl says a form unless told otherwise.
+# Media types that senders of JSON name: sendBeacon names text, curl a form unless it is given another one.
 JSON_TYPES = frozenset({b"application/json", b"text/plain", b"application/x-www-form-urlencoded", b""})
 WANTED = frozenset({b"authorization", b"content-encoding", b"content-type", b"origin"})
 
 
 class ClientGone(Exception):
-    """The client closed the connection before its request was complete: there is nobody to answer."""
+    """The client closed the connection before its request was complete: no answer can reach it."""
 
 
 def wanted_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """The headers that tracking looks at. One that stands twice with different values is refused."""
+    """Return the headers that tracking needs. One that comes twice with different values is refused."""
     found: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in WANTED and found.setdefault(name, value) != value:
@@ -27,24 +27,24 @@ def wanted_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]
 
 
 def bearer(headers: dict[bytes, bytes]) -> str | None:
-    """The key of `Authorization: Bearer KEY`."""
+    """Return the key of `Authorization: Bearer KEY`."""
     scheme, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     return key.strip() or None if scheme.lower() == "bearer" else None
 
 
 def origin(headers: dict[bytes, bytes]) -> str | None:
-    """The web origin that a browser names."""
+    """Return the web origin that a browser names."""
     found = headers.get(b"origin")
     return found.decode("latin-1") if found is not None else None
 
 
 def check_media_type(headers: dict[bytes, bytes]) -> None:
-    """Refuse what cannot be JSON in UTF-8."""
+    """Refuse a body that cannot be JSON in UTF-8. Raises `HttpProblem` (415)."""
     media, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
     media = media.strip()
     if media not in JSON_TYPES and not (media.startswith(b"application/") and media.endswith(b"+json")):
-        told = f"send JSON as application/json or text/plain, not {media.decode('latin-1')}"
-        raise HttpProblem(415, told, {"Accept": "application/json, text/plain"})
+        detail = f"send JSON as application/json or text/plain, not {media.decode('latin-1')}"
+        raise HttpProblem(415, detail, {"Accept": "application/json, text/plain"})
     for parameter in parameters.split(b";"):
         name, _, charset = parameter.partition(b"=")
         if name.strip() == b"charset" and charset.strip(b' "') not in (b"utf-8", b"utf8"):
@@ -52,7 +52,7 @@ def check_media_type(headers: dict[bytes, bytes]) -> None:
 
 
 async def read_body(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
-    """The body, decompressed. How long it may take is the connection's affair.
+    """Return the body, decompressed. The connection limits the time that it may take.
 
     Raises `HttpProblem` (413, 415) and `ClientGone`.
     """
@@ -68,15 +68,15 @@ async def read_body(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
 
 
 async def _piece(receive: Receive) -> tuple[bytes, bool]:
-    """The next piece of the body, and whether more follow."""
+    """Return the next piece of the body, and whether more follow."""
     message = await receive()
     if message["type"] != "http.request":
         raise ClientGone
     return message.get("body", b""), message.get("more_body", False)
 
 
-async def _rest(begun: bytes, receive: Receive) -> bytes:
-    pieces, size = [begun], len(begun)
+async def _rest(first: bytes, receive: Receive) -> bytes:
+    pieces, size = [first], len(first)
     more = True
     while more and size <= MAX_BODY:
         piece, more = await _piece(receive)
@@ -101,5 +101,5 @@ def _unzipped(body: bytes) -> bytes:
 
 
 def _too_large() -> HttpProblem:
-    told = f"a body has at most {MAX_BODY} bytes, decompressed: send fewer events at once"
-    return HttpProblem(413, told, {"Connection": "close"})
+    detail = f"a body has at most {MAX_BODY} bytes, decompressed: send fewer events at once"
+    return HttpProblem(413, detail, {"Connection": "close"})

@@ -17,7 +17,7 @@ MAX_FIELDS = 500  # of a query
 
 
 def collect_handler(tracker: PayloadTracker) -> ASGIRouteHandler:
-    """The handler of `/collect/…` for a tracker. Mounted: it splits the path itself."""
+    """Return the handler of `/collect/…`. It is mounted, and splits the path itself."""
 
     @asgi("/collect", is_mount=True, copy_scope=True)
     async def collect(scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,7 +36,7 @@ def collect_handler(tracker: PayloadTracker) -> ASGIRouteHandler:
 
 
 def path_parts(scope: Scope) -> tuple[str, str, str | None]:
-    """Type, source and session of the path, percent-decoded part by part."""
+    """Return type, source and session of the path, percent-decoded part by part."""
     raw = scope.get("raw_path") or scope["path"].encode()
     path = raw.decode("latin-1").partition("?")[0]
     parts = [unquote(part) for part in path.removeprefix("/collect/").strip("/").split("/")]
@@ -46,7 +46,7 @@ def path_parts(scope: Scope) -> tuple[str, str, str | None]:
 
 
 def query_properties(query: bytes) -> dict[str, Any]:
-    """Properties from a query string: text, or a list of texts for a name that stands several times."""
+    """Return properties from a query string: text, or a list of texts for a name that occurs several times."""
     try:
         given = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:

@@ -1,4 +1,4 @@
-"""`POST /consent`: a visitor gives consents or takes them back. It becomes one event `consent-changed` of `/track`."""
+"""`POST /consent`: a visitor grants or withdraws consents. It becomes one event `consent-changed` of `/track`."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ _encode = Encoder().encode
 
 
 def consent_handler(tracker: PayloadTracker) -> ASGIRouteHandler:
-    """The handler of `/consent` for a tracker."""
+    """Return the handler of `/consent`."""
 
     @asgi("/consent", copy_scope=True)
     async def consent(scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,7 +51,7 @@ def consent_handler(tracker: PayloadTracker) -> ASGIRouteHandler:
 
 
 def read_consent(body: bytes) -> Intake:
-    """The intake of a body of `/consent`. Raises `Refusal`, which points into that body."""
+    """Return the intake of a body of `/consent`. Raises `Refusal`, which points into that body."""
     try:
         payload = _decoder.decode(body)
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -9,7 +9,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 def preflight_headers(sources: Iterable[Source], origin: str | None) -> Headers:
-    """The answer to a preflight, which does not name its source: yes if any source takes this origin."""
+    """Return the headers for a preflight, which does not name its source: allowed if any source takes this origin."""
     if origin is None or not any(allows_origin(source, origin) for source in sources if source.enabled):
         return [(b"vary", b"Origin")]
     return [
@@ -21,7 +21,7 @@ def preflight_headers(sources: Iterable[Source], origin: str | None) -> Headers:
 
 
 def answer_headers(source: Source | None, origin: str | None) -> Headers:
-    """What an answer says to the browser about a source."""
+    """Return the headers that tell a browser whether its page may read the answer of a source."""
     if origin is None:
         return []
     if source is None or not allows_origin(source, origin):
@@ -30,7 +30,7 @@ def answer_headers(source: Source | None, origin: str | None) -> Headers:
 
 
 def allow_headers(origin: str) -> Headers:
-    """That pages of `origin` may read this."""
+    """Return the headers that let pages of `origin` read an answer."""
     return [
         (b"access-control-allow-origin", origin.encode("latin-1")),
         (b"access-control-expose-headers", b"Headrace-Debugger, Retry-After"),

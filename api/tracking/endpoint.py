@@ -29,7 +29,7 @@ async def handle(tracker: PayloadTracker, scope: Scope, send: Send, methods: tup
     pipeline = tracker.pipeline
     source: Source | None = None
     headers: dict[bytes, bytes] = {}
-    said: Headers = []
+    extra: Headers = []
     try:
         headers = wanted_headers(scope["headers"])
         method = scope["method"]  # type: ignore[typeddict-item]  # an HTTP scope
@@ -43,19 +43,19 @@ async def handle(tracker: PayloadTracker, scope: Scope, send: Send, methods: tup
         answered = await tracker.track(credential_matches(intake, source, pipeline.clock.now()), source)
         status, body = 200, _encoder.encode(answered.body)
         if answered.debugger_refused:
-            said = [(b"headrace-debugger", b"refused")]
+            extra = [(b"headrace-debugger", b"refused")]
     except ClientGone:
         return
-    except asyncio.CancelledError:  # the server stops and has waited long enough; nobody waits for this task
+    except asyncio.CancelledError:  # the server stops and has waited long enough; no caller awaits this task
         status, body, more = answer_of(Unavailable("the server is stopping: send this again", retry_after=1))
-        said = [(name.lower().encode(), value.encode()) for name, value in more.items()]
+        extra = [(name.lower().encode(), value.encode()) for name, value in more.items()]
     except (Refusal, Unavailable, HttpProblem) as error:
         status, body, more = answer_of(error)
-        said = [(name.lower().encode(), value.encode()) for name, value in more.items()]
+        extra = [(name.lower().encode(), value.encode()) for name, value in more.items()]
     except Exception:  # the outermost edge: a bug of ours is logged and reported as one
         log.exception("a tracking request failed")
         status, body = 500, encoded_problem(500, "the request was not processed; the log of the server says why")
-    await respond(send, status, body, [*said, *answer_headers(source, origin(headers))])
+    await respond(send, status, body, [*extra, *answer_headers(source, origin(headers))])
 
 
 async def respond(send: Send, status: int, body: bytes, headers: Headers) -> None:

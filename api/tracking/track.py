@@ -16,12 +16,12 @@ BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def track_handler(tracker: PayloadTracker) -> ASGIRouteHandler:
-    """The handler of `/track` for a tracker, as a route of Litestar."""
+    """Return the handler of `/track` as a route of Litestar."""
     return asgi("/track", copy_scope=False)(track_app(tracker))
 
 
 def track_app(tracker: PayloadTracker) -> ASGIApp:
-    """The same as an ASGI application of its own."""
+    """Return the handler of `/track` as an ASGI application of its own."""
 
     async def track(scope: Scope, receive: Receive, send: Send) -> None:
         async def read(headers: dict[bytes, bytes]) -> Intake:
@@ -35,7 +35,7 @@ def track_app(tracker: PayloadTracker) -> ASGIApp:
 
 
 def read_flag(query: bytes, name: str) -> bool:
-    """A query parameter that is true or false; false when it is missing."""
+    """Return a query parameter that is true or false; false when it is missing."""
     if not query:
         return False
     given = parse_qs(query.decode("latin-1"), keep_blank_values=True).get(name, ["false"])[-1].lower()

@@ -1,1 +1,1 @@
-"""What a sender is told about its units."""
+"""The outcomes of units, and the answers that senders get."""

@@ -11,8 +11,8 @@ from engine.tracking.intake.payload import Intake, Refusal
 from engine.tracking.unit.request import UnitRequest
 
 WITHHELD = (
-    "values, `response`, profile and segments are not told: a profile is in sight that is not proven to be the "
-    "sender's own (in development `identify: trust` in the source's file tells them; `/events/ID/runs` has them)"
+    "values, `response`, profile and segments are withheld: a profile was read that is not proven to be the sender's "
+    "own (in development, `identify: trust` in the source's file shows them; `/events/ID/runs` has them)"
 )
 
 

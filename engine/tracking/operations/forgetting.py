@@ -93,14 +93,14 @@ class Forgetter:
         """
         profile = await require_profile(self._store, id)
         now = self._clock.now()
-        begun = Forgetting(id=name, asked=now, ids=tuple(sorted({id, profile.id, *profile.ids})), worked=now)
-        await self._keep(begun)
-        await self._bury(frozenset(begun.ids))
-        return begun
+        started = Forgetting(id=name, asked=now, ids=tuple(sorted({id, profile.id, *profile.ids})), worked=now)
+        await self._keep(started)
+        await self._write_tombstones(frozenset(started.ids))
+        return started
 
-    async def finish(self, begun: Forgetting, report: ReportProgress = ignore_progress) -> Forgetting:
+    async def finish(self, started: Forgetting, report: ReportProgress = ignore_progress) -> Forgetting:
         """Continue a forgetting until it is complete. Calls `report` after each search."""
-        going, quiet_at = begun, begun.worked + self._quiet_ms
+        going, quiet_at = started, started.worked + self._quiet_ms
         while going.ids:
             at, before = self._clock.now(), going.erased
             going = await self._pass(going)
@@ -113,7 +113,7 @@ class Forgetter:
             report(going)
             if going.ids and not found:
                 await asyncio.sleep(self._pause)
-        if begun.complete is None:  # else another process completed it
+        if started.complete is None:  # else another process completed it
             await self._alive(going, self._store.expunge())
             going = await self._keep(structs.replace(going, complete=self._clock.now()))
             report(going)
@@ -165,7 +165,7 @@ class Forgetter:
 
     async def _learn(self, going: Forgetting) -> Forgetting:
         """Find the ids and sessions of the profile. They are stored before any document goes: they lead to the rest."""
-        subject = await self._bury(await self._whole(frozenset(going.ids)))
+        subject = await self._write_tombstones(await self._whole(frozenset(going.ids)))
         ids = tuple(sorted(subject.ids.union(going.ids)))
         sessions = tuple(sorted(subject.sessions.union(going.sessions)))
         if (ids, sessions) == (going.ids, going.sessions):
@@ -180,7 +180,7 @@ class Forgetter:
             found |= {profile.id, *profile.ids} if profile is not None else set()
         return frozenset(found)
 
-    async def _bury(self, ids: frozenset[str]) -> DataSubject:
+    async def _write_tombstones(self, ids: frozenset[str]) -> DataSubject:
         """Refuse payloads under these ids and their sessions from now on. Returns everything that belongs to them."""
         secret = await self._store.secret()
         await tombstone.write_tombstones(self._store, [tombstone.profile_tombstone(secret, id) for id in sorted(ids)])

@@ -34,7 +34,7 @@ class Progress(Struct, frozen=True):
     """How many profiles have been evaluated again since the segments changed. Stored as a note."""
 
     version: str  # of the segments
-    begun: int  # ms
+    begun: int  # ms; when it started
     of: int  # about how many profiles there are
     looked: int = 0
     changed: int = 0
@@ -69,16 +69,16 @@ class Reevaluation:
 
     async def due(self, seconds: float, most: int) -> int:
         """Re-evaluate profiles that are due, at most `most`, for about so many seconds. Returns how many."""
-        clock, seen = self._pipeline.clock, set[str]()
+        clock, done = self._pipeline.clock, set[str]()
         end = clock.ticks() + seconds
-        while len(seen) < most and (not seen or clock.ticks() < end):
-            ids = await self._store.due(clock.now(), len(seen) + min(BATCH, most - len(seen)))
-            fresh = [id for id in ids if id not in seen]  # the others may still be found for a moment
+        while len(done) < most and (not done or clock.ticks() < end):
+            ids = await self._store.due(clock.now(), len(done) + min(BATCH, most - len(done)))
+            fresh = [id for id in ids if id not in done]  # the others may still be found for a moment
             if not fresh:
                 break
             await self._reevaluate_all(fresh)
-            seen.update(fresh)
-        return len(seen)
+            done.update(fresh)
+        return len(done)
 
     async def renew(self, seconds: float, most: int) -> Progress:
         """Continue with all profiles, if the segments have changed since they were re-evaluated."""
@@ -120,9 +120,9 @@ class Reevaluation:
         """Whether a unit would write anything: most profiles are only read."""
         project = self._pipeline.project
         at = max(self._pipeline.clock.now(), profile.evaluated_at)
-        seen = profile_view(profile, fold(profile, project.settings.fields))
+        view = profile_view(profile, fold(profile, project.settings.fields))
         after = project.segment_rules.with_membership(
-            project.segment_rules.with_time_passed(profile, seen, at), seen, at
+            project.segment_rules.with_time_passed(profile, view, at), view, at
         )
         return (after.conditional, after.standing, after.due) != (profile.conditional, profile.standing, profile.due)
 

@@ -50,8 +50,8 @@ class Driver:
     async def drive(self, pending: PendingRun, request: UnitRequest) -> DriveResult:
         """Answer a machine's asks until nothing is left to answer.
 
-        The result is "over" when the run has ended, and "suspended" when all its branches wait for replies that nobody
-        gives now. From the request's deadline on, look-ups that are under way get the reply `TOO_LATE`.
+        The result is "over" when the run has ended, and "suspended" when all its branches wait for replies that do not
+        come now. From the request's deadline on, look-ups that are under way get the reply `TOO_LATE`.
         """
         todo = list(pending.asked)
         tasks: Tasks = {}

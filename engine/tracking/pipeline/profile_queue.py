@@ -41,7 +41,7 @@ Failures
   `Conflict` from `enqueue` or `drained`. After a conflict, callers run their units again.
 * A caller is cancelled while it waits for the lock: it leaves; if it had just got the lock, the next one gets it.
 * A caller is cancelled while its unit is enqueued: the unit is committed all the same, and counted.
-* The caller that commits is cancelled: nobody knows whether its unit was stored. The units behind it get `Conflict`,
+* The caller that commits is cancelled: its unit may have been stored or not. The units behind it get `Conflict`,
   and find out when they run again.
 """
 

@@ -1,8 +1,8 @@
 """The drain: it brings the units that wait in a spool to the store, in order, each with effect exactly once.
 
 While the store is away, a sender gets its 2xx once the spool has its units. So every unit in the spool must take
-effect, under the time, seed and ids of its first try, and never twice: it may have been committed in a try of which
-nobody got an answer.
+effect, under the time, seed and ids of its first try, and never twice: it may have been committed in a try that got no
+answer.
 
 Order
 -----

@@ -1,4 +1,4 @@
-"""Joining units: what several units of one profile change, one after another, as one unit."""
+"""Combining: several units of one profile, which change it one after another, as one unit."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -18,7 +18,7 @@ from engine.ports.records import (
 
 
 def combine_units(units: Sequence[Unit]) -> Unit:
-    """One unit that does what `units` do in their order, each of which rests on what the one before it writes."""
+    """Return one unit that writes the same as `units` in their order, each of which rests on the one before it."""
     if len(units) == 1:
         return units[0]
     profiles: dict[str, ProfileWrite] = {}

@@ -95,7 +95,7 @@ def writes_nothing(effects: UnitEffects, composed: Composed) -> bool:
 def _may_see_all(effects: UnitEffects, profile: Profile | None) -> bool:
     """Whether the sender may see values and ids that the unit read.
 
-    It may if it has authority; or if no run, not even a failed one, was shown a profile that is not its own, and all
+    It may if it has authority; or if no run, not even a failed one, read a profile that is not its own, and all
     parts of its own are joined to it by proof.
     """
     if effects.context.identify == "trust":

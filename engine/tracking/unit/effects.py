@@ -40,7 +40,7 @@ class FlowResult(Struct, frozen=True):
     version: str
     outcome: str
     trace: dict[str, Any] | None = None
-    other_profiles: tuple[str, ...] = ()  # the profiles that it was shown beside its own
+    other_profiles: tuple[str, ...] = ()  # that it read, beside its own
 
 
 class RanEvent(Struct, frozen=True):
@@ -66,4 +66,4 @@ class UnitEffects(Struct):
     attached: Profile | None = None
     session_attached: AttachSession | None = None
     cache: list[CachePut] = []
-    foreign: bool = False  # a run was shown a profile that is not the sender's own
+    foreign: bool = False  # a run read a profile that is not the sender's own

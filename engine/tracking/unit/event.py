@@ -28,10 +28,10 @@ class UnitEvent(Struct, frozen=True):
     parent: str | None = None
     depth: int = 0
     save: bool = True
-    marked: bool = False  # the client gave the id: it takes effect once
+    marked: bool = False  # the client sent the id: it takes effect once
 
     def view(self, received: int) -> dict[str, Any]:
-        """What flows see as `event`."""
+        """Return the `event` that flows see; `received` is in ms."""
         return {
             "id": self.id,
             "type": self.type,
@@ -44,7 +44,7 @@ class UnitEvent(Struct, frozen=True):
 
 
 def client_event(incoming: Incoming, id: str, repeated: bool) -> UnitEvent:
-    """The event that a client sent, under the id it gave or the one made for it."""
+    """Return the event that a client sent, under its own id or the one drawn for it."""
     return UnitEvent(
         key=f"#{incoming.index}" if repeated else id,
         id=id,
@@ -59,7 +59,7 @@ def client_event(incoming: Incoming, id: str, repeated: bool) -> UnitEvent:
 
 
 def system_event(type: str, of: str, save: bool) -> UnitEvent:
-    """An event that the system itself adds, e.g. `profile-created`. `of` is the id of what it is about."""
+    """Return an event that the system adds, e.g. `profile-created`. `of` is the id of its subject."""
     id = short_hash(type, of)
     return UnitEvent(key=id, id=id, index=None, type=type, properties={}, context={}, origin="system", save=save)
 
@@ -67,7 +67,7 @@ def system_event(type: str, of: str, save: bool) -> UnitEvent:
 def segment_event(
     entered: bool, segment: str, of: tuple[str, ...], parent: UnitEvent | None, save: bool = True
 ) -> UnitEvent:
-    """The event of the system that a profile has entered or left a segment; `of` tells this crossing from others."""
+    """Return the event that a profile has entered or left a segment; `of` makes its id different from all others."""
     type = SEGMENT_ENTERED if entered else SEGMENT_LEFT
     id = short_hash(type, segment, *of)
     return UnitEvent(
@@ -87,7 +87,7 @@ def segment_event(
 def child_event(
     parent: UnitEvent, flow: str, node: str, index: int, type: str, properties: dict[str, Any]
 ) -> UnitEvent:
-    """The event that a node emitted. Its id is derived, so running again gives the same."""
+    """Return the event that a node emitted. Its id is derived, so that a rerun has the same."""
     id = short_hash(parent.id, flow, node, str(index))
     return UnitEvent(
         key=id,

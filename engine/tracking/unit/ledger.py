@@ -1,4 +1,4 @@
-"""The ledger: every received event ends in exactly one place, and this is where it is counted."""
+"""The ledger: every received event ends in exactly one place, and is counted there."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Counted(Struct, frozen=True):
-    """Where the events of a unit have ended."""
+    """How many events of a unit have ended in which place."""
 
     stored: int = 0
     processed: int = 0  # not to be saved
@@ -16,7 +16,7 @@ class Counted(Struct, frozen=True):
 
 @dataclass(slots=True)
 class Ledger:
-    """Events since the process started, and those that it found waiting.
+    """Counts of the events since the process started, and of those that waited in the spool then.
 
     `received = stored + processed + rejected + duplicate + queued` between units.
     """
@@ -37,6 +37,6 @@ class Ledger:
         self.duplicate += counted.duplicate
 
     def queue(self, events: int) -> None:
-        """Count events that wait from now on; less than none are taken out, to be counted where they end."""
+        """Count events that are put into the spool; a negative number are taken out, to be counted where they end."""
         self.received += events
         self.queued += events

@@ -37,7 +37,7 @@ from engine.tracking.unit.triggers import Triggers
 
 
 class PendingRun(Struct, frozen=True):
-    """A machine that waits for the world, and what it asked first."""
+    """A machine that has asked something, with its first asks; `event` names its event within the unit."""
 
     machine: Machine
     asked: list[IssuedAsk]
@@ -107,7 +107,7 @@ class UnitRun:
             yield from self._event(child)
 
     def _decide(self, event: UnitEvent) -> None:
-        """Write the consents that the sender gives or takes back, before flows see the event."""
+        """Write the consents that the sender gives or takes back, before flows run on the event."""
         if self.state.profile is None:
             reason = {"expression": f"event.type == '{CONSENT_CHANGED}'", "values": {"profile": "no profile"}}
             self._record_decision(event, "filtered", {"reason": reason})
@@ -154,9 +154,9 @@ class UnitRun:
         self._record(machine, event, trace)
 
     def _taint(self, machine: Machine) -> None:
-        """Note whether the run, whatever its outcome, was shown a profile that is not the sender's own."""
+        """Note whether the run, whatever its outcome, read a profile that is not the sender's own."""
         own = self.context.profile.ids if self.context.profile is not None else ()
-        for index, profile in _met(machine):
+        for index, profile in _profiles_read(machine):
             strange = set(profile.ids).isdisjoint(own) and not _proves(machine, index, profile)
             self.effects.foreign = self.effects.foreign or strange
 
@@ -166,7 +166,7 @@ class UnitRun:
         return share > 0 and zlib.crc32(f"{event.id}{flow.name}".encode()) % 10_000 < share * 10_000
 
     def _not_run(self, flow: Flow) -> tuple[str, dict[str, Any]] | None:
-        """Why `flow` is not run although the event's type matches: the outcome and the reason."""
+        """Return the outcome and the reason if `flow` is not run although the event's type matches."""
         trigger, scope = flow.trigger, self.state.scope
         if trigger.sources and not trigger.matches_source(self.context.source.source):
             patterns = ", ".join(trigger.sources)
@@ -192,7 +192,7 @@ class UnitRun:
         self.state = before.with_scope({**self.state.scope, "profile": before.scope["profile"]})
 
     def _take(self, machine: Machine, event: UnitEvent, children: list[UnitEvent]) -> str:
-        """Take what a finished run did; or nothing of it, and say why."""
+        """Take over everything that a finished run did. Returns the reason if nothing of it can be taken, else ""."""
         membership = self.membership
         try:
             final = machine.final_state()
@@ -266,12 +266,12 @@ class UnitRun:
             trace = Trace(self.ticks)
             machine = machine.replay(trace)
         document = render(trace, machine) if trace is not None else None
-        met = tuple(dict.fromkeys([profile.id for _, profile in _met(machine)])) if machine.replies else ()
+        others = tuple(dict.fromkeys([profile.id for _, profile in _profiles_read(machine)])) if machine.replies else ()
         outcome = machine.outcome or "failed"
-        self.effects.flows.append(FlowResult(event, machine.flow.name, machine.flow.version, outcome, document, met))
+        self.effects.flows.append(FlowResult(event, machine.flow.name, machine.flow.version, outcome, document, others))
 
     def _record_quiet(self, event: UnitEvent, quiet: tuple[Flow, ...]) -> None:
-        """The flows whose event type did not match: all when no flow's did, or on demand; else one counted line."""
+        """Record the flows whose event type did not match: each if none did or on demand, else one entry for all."""
         listed = self.context.debug == "all" or len(quiet) == len(self.project.flows)
         if listed:
             for flow in quiet:
@@ -286,8 +286,8 @@ class UnitRun:
             self.effects.flows.append(FlowResult(event, "", "", "not-triggered", {"reason": reason}))
 
 
-def _met(machine: Machine) -> Iterator[tuple[int, Profile]]:
-    """The stored profiles that a run was shown, each with the node that asked for it."""
+def _profiles_read(machine: Machine) -> Iterator[tuple[int, Profile]]:
+    """Return the stored profiles that a run read, each with the index of the node that asked for it."""
     for index, reply in machine.replies:
         for found in reply.found if isinstance(reply, ProfilesReply) else (reply,):
             if isinstance(found, ProfileReply) and found.profile is not None:
@@ -295,7 +295,7 @@ def _met(machine: Machine) -> Iterator[tuple[int, Profile]]:
 
 
 def _proves(machine: Machine, index: int, profile: Profile) -> bool:
-    """Whether node `index` has joined `profile` by a token of the sender, and nobody else's part is in it."""
+    """Whether node `index` has joined `profile` by a token of the sender, and it has no part of another profile."""
     settled = machine.settled.get(index)
     return any(
         effect.proven

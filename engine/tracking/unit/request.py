@@ -105,14 +105,14 @@ def split_duplicates(
     """Return the marks of the events that have taken effect before, by index; and the other events, each id once."""
     found: dict[int, ProcessedEvent] = {}
     fresh: list[UnitEvent] = []
-    seen: set[str] = set()
+    known: set[str] = set()
     for event in request.events:
-        if event.marked and (event.id in marks or event.id in seen):
+        if event.marked and (event.id in marks or event.id in known):
             own = ProcessedEvent(request.source.source, event.id, request.now, request.intake.session)
             found[event.index or 0] = marks.get(event.id, own)
         else:
             fresh.append(event)
-            seen.add(event.id)
+            known.add(event.id)
     return found, fresh
 
 
