@@ -4,10 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve servers test check format soak bench instructions clickstream lock clean
+.PHONY: help demo serve servers test test-fast check format soak bench instructions clickstream lock clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
 
 .venv/runtime: requirements/runtime.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Headrace needs Python 3.11 or newer; if it has another name, run make PYTHON=python3.12." >&2; exit 1; }
@@ -32,6 +32,9 @@ servers: ## Download the Elasticsearch servers for the tests (needs Java and Mav
 
 test: .venv/dev servers ## Run all tests
 	$(BIN)/pytest
+
+test-fast: .venv/dev ## Run the tests that need no server and no process of their own, with fewer cases: under a minute
+	$(BIN)/pytest --fast
 
 check: .venv/dev ## Check format, lint, types, layers, generated docs, the starter project and its flow tests
 	$(BIN)/ruff format --check .

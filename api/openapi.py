@@ -4,11 +4,13 @@ A second application, never served, has typed handlers with the Structs that the
 into the served application's document.
 """
 
+from functools import cache
 from typing import Any
 
 import msgspec
 from litestar import Litestar, get, post
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import OpenAPI
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from engine.tracking.intake.payload import EventPayload, MaybeRef, Options, Ref, TrackPayload
@@ -94,12 +96,18 @@ async def collect_session_query(type: FromPath[str], source: FromPath[str], sess
 
 def describe(app: Litestar) -> None:
     """Put the tracking routes into the application's OpenAPI document."""
+    served, tracking = app.openapi_schema, _tracking_document()
+    served.paths = {**(tracking.paths or {}), **(served.paths or {})}
+    if served.components and tracking.components:
+        served.components.schemas = {**(tracking.components.schemas or {}), **(served.components.schemas or {})}
+
+
+@cache
+def _tracking_document() -> OpenAPI:
+    """The document of the tracking routes, which is the same for every application."""
     twin = Litestar(
         [track, collect, collect_query, collect_session, collect_session_query, consent],
         openapi_config=OpenAPIConfig(title="tracking", version="1"),
         logging_config=None,
     )
-    served, tracking = app.openapi_schema, twin.openapi_schema
-    served.paths = {**(tracking.paths or {}), **(served.paths or {})}
-    if served.components and tracking.components:
-        served.components.schemas = {**(tracking.components.schemas or {}), **(served.components.schemas or {})}
+    return twin.openapi_schema

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from flows.offsets import raw_offsets
 from flows.reader import read_yaml
+from tests.fast import cases
 
 SHAPES = [
     "a",
@@ -55,7 +56,7 @@ TEXTS = st.one_of(st.text(), st.lists(PIECES, max_size=30).map("".join))
 @given(TEXTS)
 @example("\ud800")
 @example("a: b\x00")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=cases(300), deadline=None)
 def test_any_text_is_read_and_every_problem_lies_inside_it(text: str) -> None:
     document = read_yaml(text, "x.yaml")
     lines = document.text.split("\n")
@@ -74,7 +75,7 @@ STYLES = st.sampled_from(["'", '"', "|", ">", ""])
 
 
 @given(WORDS, STYLES, st.sampled_from([20, 80]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=cases(300), deadline=None)
 def test_every_character_of_a_scalar_is_found_again(value: str, style: str, width: int) -> None:
     text = yaml.dump({"k": {"x": value, "y": 1}}, default_style=style or None, width=width, allow_unicode=True)
     root = yaml.compose(text, Loader=yaml.CSafeLoader)
@@ -90,7 +91,7 @@ def test_every_character_of_a_scalar_is_found_again(value: str, style: str, widt
 
 
 @given(st.text(alphabet="ab '\"\\\n\t:#-{", max_size=30), STYLES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=cases(200), deadline=None)
 def test_offsets_of_any_raw_text_are_inside_it_or_unknown(raw: str, style: str) -> None:
     at = raw_offsets(raw, style, raw.strip("'\""))
     assert at is None or all(0 <= index <= len(raw) for index in at)

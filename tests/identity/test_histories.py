@@ -22,6 +22,7 @@ from engine.ports.store import Conflict, Store
 from storage.elasticsearch.store import ElasticsearchStore
 from storage.memory import MemoryStore
 from storage.sqlite.store import SqliteStore
+from tests.fast import cases
 from tests.identity.history import History, drawn, play, shortest
 from tests.identity.world import World
 from tests.storage.cluster import dropped
@@ -91,7 +92,7 @@ class Trial:
 
 def usual(histories: int) -> range:
     """The numbers of the histories that are tried."""
-    return range(int(os.environ.get("HEADRACE_HISTORIES", histories)))
+    return range(int(os.environ.get("HEADRACE_HISTORIES", cases(histories, divisor=100))))
 
 
 def shared(stores: Sequence[Store], forget_every: int = 1, *, claims_stand: bool = False) -> Callable[[int], World]:

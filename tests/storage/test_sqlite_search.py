@@ -22,6 +22,7 @@ from storage.sqlite.schema import UnusableFile
 from storage.sqlite.search import Searcher
 from storage.sqlite.store import SqliteStore
 from tests.engine.search.random_queries import NOW, query, unit
+from tests.fast import cases
 from tests.storage.build import event, mark, write
 from tests.storage.search_contract import SearchContract, ids
 
@@ -59,7 +60,7 @@ class TestSearchInShortPages(SearchContract):
         await store.close()
 
 
-@settings(max_examples=40)
+@settings(max_examples=cases(40))
 @given(st.integers(0, 2**32), st.sampled_from(sorted(SEARCHABLE)))
 async def test_it_finds_what_memory_finds(seed: int, kind: str) -> None:
     rng = Random(seed)

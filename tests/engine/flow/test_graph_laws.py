@@ -10,8 +10,9 @@ from engine.flow.graph import Paths, Wiring, find_cycle, plan_order
 from engine.flow.machine import Machine
 from engine.flow.plan import Flow
 from tests.engine.flow.random_flows import Scenario, drive_in_order, flows, scenarios
+from tests.fast import cases
 
-law = settings(max_examples=60, deadline=None)
+law = settings(max_examples=cases(60), deadline=None)
 orders = st.randoms(use_true_random=False)
 
 
@@ -85,7 +86,7 @@ def graphs(draw: st.DrawFn) -> Wiring:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=cases(300), deadline=None)
 @given(graphs())
 def test_a_graph_has_a_cycle_or_a_plan_order_that_follows_the_file(graph: Wiring):
     cycle = find_cycle(graph)

@@ -18,9 +18,10 @@ from engine.flow.trace import Trace
 from engine.profile.operations import Append
 from tests.engine.flow.build import step_clock
 from tests.engine.flow.random_flows import Scenario, drive_in_order, flows, scenarios
+from tests.fast import cases
 
 orders = st.randoms(use_true_random=False)
-law = settings(max_examples=60, deadline=None)
+law = settings(max_examples=cases(60), deadline=None)
 
 
 def run_in_order(flow: Flow, scenario: Scenario, order: Random) -> Machine:

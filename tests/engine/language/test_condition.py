@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from engine.language.expression import Explanation, Read, compile_condition
 from engine.problem import ProblemError
 from tests.engine.language.scopes import SCOPE, expressions, scopes
+from tests.fast import cases
 
 
 def holds(text, scope=SCOPE):
@@ -220,7 +221,7 @@ def test_only_the_given_roots_are_known():
 
 
 @given(expressions, scopes)
-@settings(max_examples=300)
+@settings(max_examples=cases(300))
 def test_no_data_makes_a_condition_raise(text, scope):
     condition = compile_condition(text)
     result = condition.test(scope)

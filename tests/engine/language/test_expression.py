@@ -5,6 +5,7 @@ from engine.language.absent import Absent, Unfit, Unusable
 from engine.language.expression import Read
 from tests.engine.language.expressions import compile_expression
 from tests.engine.language.scopes import SCOPE, expressions, scopes
+from tests.fast import cases
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ def outcome(evaluate, scope):
 
 
 @given(expressions, scopes)
-@settings(max_examples=300)
+@settings(max_examples=cases(300))
 def test_an_expression_returns_a_value_or_raises_unusable(text, scope):
     expression = compile_expression(text)
     assert outcome(expression.evaluate, scope) == outcome(lambda scope: expression.note(scope, {}), scope)

@@ -9,6 +9,7 @@ from engine.language.absent import Absent, Unfit, Unusable
 from engine.language.expression import Read
 from engine.language.value import compile_value
 from tests.engine.language.scopes import SCOPE, expressions, json_data, scopes
+from tests.fast import cases
 
 
 def compiled(data, **options):
@@ -230,7 +231,7 @@ def test_only_the_given_roots_are_known():
 
 
 @given(st.lists(expressions.map("{{{{ {} }}}}".format) | st.sampled_from(["a ", "}}", "\n"]), max_size=3), scopes)
-@settings(max_examples=200)
+@settings(max_examples=cases(200))
 def test_a_template_returns_a_value_or_raises_unusable(pieces, scope):
     value, problems = compile_value("".join(pieces))
     assert problems == []

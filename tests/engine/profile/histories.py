@@ -10,6 +10,7 @@ from engine.profile.document import LIST_CAP, Members
 from engine.profile.operations import Add, Append, Increment, Operation, Remove, Set, Unset
 from tests.engine.profile.profiles import Profiles
 from tests.engine.profile.reference import ReferencePart, ReferenceProfiles, Unfit
+from tests.fast import cases
 
 A, X, Y, Z, AN = ("t", "a"), ("t", "a", "x"), ("t", "a", "y"), ("t", "a", "y", "z"), ("t", "a", "n")
 N, S, L, ODD = ("t", "n"), ("t", "s"), ("t", "l"), ("t", "a", '~m"p".e')
@@ -76,7 +77,7 @@ def joins(ids: str, most: int = 6) -> st.SearchStrategy[list[tuple[str, str, str
 def examples(count: int) -> Callable[[Any], Any]:
     """Return the settings for a test of `count` examples; they are the same in every run and on every machine."""
     return settings(
-        max_examples=count,
+        max_examples=cases(count),
         deadline=None,
         derandomize=True,
         database=None,
