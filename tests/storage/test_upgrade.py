@@ -16,11 +16,12 @@ import msgspec
 import pytest
 from msgspec import Struct
 
+from engine.ports.kinds import SEARCHABLE
 from engine.ports.store import Store
 from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
 from engine.tracking.operations.forgetting import Forgetter
-from engine.tracking.operations.reevaluation import Reevaluation
+from engine.tracking.operations.reevaluation import Reevaluation, progress_of
 from storage.sqlite.store import SqliteStore
 from tests.engine.tracking.collector import Collector
 from tests.storage.cluster import asked
@@ -101,7 +102,7 @@ def view(profile: Any) -> dict[str, Any]:
 
 
 async def test_every_record_of_the_old_program_is_answered_as_before(upgraded: Upgraded) -> None:
-    found = await answers(upgraded.store, view, upgraded.names)
+    found = await answers(upgraded.store, view, upgraded.names, SEARCHABLE.__getitem__)
     assert differences(found, upgraded.answers) == []
 
 
@@ -137,8 +138,8 @@ async def test_the_next_event_of_an_old_session_goes_on_with_its_profile(upgrade
 async def test_work_that_the_old_program_left_is_finished(upgraded: Upgraded) -> None:
     collector, store = upgraded.collector(story.MORE_SEGMENTS), upgraded.store
     await collector.tracker.start()
-    reevaluation = Reevaluation(collector.tracker)
-    half = await reevaluation.progress()
+    reevaluation = Reevaluation(collector.pipeline)
+    half = await progress_of(store)
     assert half is not None
     assert half.ended is None
     assert half.looked > 0
@@ -147,7 +148,7 @@ async def test_work_that_the_old_program_left_is_finished(upgraded: Upgraded) ->
     assert whole.ended is not None
     assert whole.looked == upgraded.answers["counts"]["profiles"]
     await upgraded.refresh()
-    forgetter = Forgetter(store, collector.clock, collector.tracker, quiet_ms=0, pause=0)
+    forgetter = Forgetter(store, collector.clock, collector.pipeline, quiet_ms=0, pause=0)
     (left,) = await forgetter.left(0)
     await forgetter.finish(left)
     assert [await store.profile(id) for id in left.ids] == [None] * len(left.ids)
@@ -159,7 +160,7 @@ async def test_an_old_event_sent_again_to_an_upgraded_file_is_a_duplicate(file: 
         *_, (_, body) = story.payloads()
         collector = upgraded.collector()
         await collector.track(body)
-        assert collector.tracker.ledger.duplicate == 1
+        assert collector.pipeline.ledger.duplicate == 1
         assert msgspec.to_builtins(await upgraded.store.counts()) == upgraded.answers["counts"]
 
 

@@ -16,11 +16,19 @@ from tests.storage.upgrade.story import QUERIES, SEGMENTS
 ALL = 1000  # records of a page; there are fewer in the fixtures
 LATE = 2**50  # ms; later than all that is due
 View = Callable[[Any], dict[str, Any]]
+KindOf = Callable[[str], Any]
 
 
-async def answers(store: Any, view: View, names: dict[str, list[str]]) -> dict[str, Any]:
-    """What the store answers. `names` lists ids of profiles, keys and event ids that are no record's own id."""
-    found = {kind: await _search(store, kind, "") for kind in ("events", "profiles", "sessions", "runs", "rejected")}
+async def answers(store: Any, view: View, names: dict[str, list[str]], kind_of: KindOf = str) -> dict[str, Any]:
+    """What the store answers. `names` lists ids of profiles, keys and event ids that are no record's own id.
+
+    `kind_of` returns what `parse` takes for the name of a kind of document: the old code took the name itself.
+    """
+
+    async def search(kind: str, text: str) -> list[Any]:
+        return await _search(store, kind_of(kind), text)
+
+    found = {kind: await search(kind, "") for kind in ("events", "profiles", "sessions", "runs", "rejected")}
     profiles = {id: await store.profile(id) for id in names["profiles"]}
     keys = {key: await store.key(key) for key in names["keys"]}
     caches = {key: await store.cached(key, 0) for key in names["caches"]}
@@ -44,8 +52,8 @@ async def answers(store: Any, view: View, names: dict[str, list[str]]) -> dict[s
         "flow versions": {version: await store.flow_version(version) for version in names["flows"]},
         "due": await store.due(LATE, ALL),
         "counts": await store.counts(),
-        "search": {f"{kind}: {text}": _ids(await _search(store, kind, text)) for kind, text in QUERIES},
-        "members": {name: _ids(await _search(store, "profiles", f"segments:{name}")) for name in SEGMENTS},
+        "search": {f"{kind}: {text}": _ids(await search(kind, text)) for kind, text in QUERIES},
+        "members": {name: _ids(await search("profiles", f"segments:{name}")) for name in SEGMENTS},
     }
     return plain(told)
 
