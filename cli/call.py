@@ -1,4 +1,4 @@
-"""Calling a running server: what a command asks of it by HTTP."""
+"""HTTP requests to a running server, for commands with `--url`."""
 
 import asyncio
 import os
@@ -7,65 +7,78 @@ from typing import IO, Any
 import aiohttp
 import msgspec
 
-from cli.store import CannotStart
+from cli.store import CommandError
 
-SECONDS = 30
-PIECE = 64 * 1024
+TIMEOUT_SECONDS = 30
+CHUNK_BYTES = 64 * 1024
 
 
 def call(url: str, method: str, path: str, body: Any = None) -> Any:
-    """What the server at `url` answers, as data. The key is that of HEADRACE_ADMIN_KEY. Raises `CannotStart`."""
+    """Send a request with a JSON body to the server at `url`. Returns the decoded JSON of its response.
+
+    The request carries the key in HEADRACE_ADMIN_KEY, if there is one. Raises `CommandError` for an error response and
+    when there is no response.
+    """
     return asyncio.run(_call(url.rstrip("/") + path, method, body))
 
 
 def download(url: str, path: str, file: IO[bytes]) -> None:
-    """Write what the server at `url` answers to a file. Raises `CannotStart`."""
+    """Write the response of the server at `url` to `file`. Raises `CommandError` as `call` does."""
     asyncio.run(_download(url.rstrip("/") + path, file))
 
 
 async def _download(address: str, file: IO[bytes]) -> None:
-    timeout = aiohttp.ClientTimeout(total=None, sock_read=SECONDS)
+    timeout = aiohttp.ClientTimeout(total=None, sock_read=TIMEOUT_SECONDS)
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout, headers=_key()) as client,
-            client.get(address, allow_redirects=False) as answer,
+            aiohttp.ClientSession(timeout=timeout, headers=_authorization()) as client,
+            client.get(address, allow_redirects=False) as response,
         ):
-            if not answer.ok:
-                raise CannotStart(f"{address} answered {answer.status}: {_detail(await answer.read())}.")
-            async for piece in answer.content.iter_chunked(PIECE):
-                file.write(piece)
+            if not response.ok:
+                raise _error_response(address, response.status, await response.read())
+            async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+                file.write(chunk)
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise CannotStart(f"{address} cannot be asked: {error or type(error).__name__}.") from error
-
-
-def _key() -> dict[str, str]:
-    key = os.environ.get("HEADRACE_ADMIN_KEY")
-    return {"Authorization": f"Bearer {key}"} if key else {}
+        raise _no_response(address, error) from error
 
 
 async def _call(address: str, method: str, body: Any) -> Any:
-    headers = {"Accept": "application/json", **_key()}
+    headers = {"Accept": "application/json", **_authorization()}
     data = None
     if body is not None:
         headers["Content-Type"] = "application/json"
         data = msgspec.json.encode(body)
-    timeout = aiohttp.ClientTimeout(total=SECONDS)
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as client,
-            client.request(method, address, data=data, headers=headers, allow_redirects=False) as answer,
+            client.request(method, address, data=data, headers=headers, allow_redirects=False) as response,
         ):
-            given = await answer.read()
-            if not answer.ok:
-                raise CannotStart(f"{address} answered {answer.status}: {_detail(given)}.")
-            return msgspec.json.decode(given)
+            content = await response.read()
+            if not response.ok:
+                raise _error_response(address, response.status, content)
+            return msgspec.json.decode(content)
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise CannotStart(f"{address} cannot be asked: {error or type(error).__name__}.") from error
+        raise _no_response(address, error) from error
 
 
-def _detail(given: bytes) -> str:
+def _authorization() -> dict[str, str]:
+    key = os.environ.get("HEADRACE_ADMIN_KEY")
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def _error_response(address: str, status: int, content: bytes) -> CommandError:
+    return CommandError(f"{address} answered {status}: {_detail(content)}.")
+
+
+def _no_response(address: str, error: Exception) -> CommandError:
+    return CommandError(f"{address} cannot be asked: {error or type(error).__name__}.")
+
+
+def _detail(content: bytes) -> str:
+    """The `detail` of a problem document (RFC 9457), else the start of the response."""
     try:
-        problem = msgspec.json.decode(given)
+        problem = msgspec.json.decode(content)
     except msgspec.DecodeError:
-        return given[:200].decode(errors="replace")
+        return content[:200].decode(errors="replace")
     return str(problem.get("detail", problem)) if isinstance(problem, dict) else str(problem)

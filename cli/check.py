@@ -1,4 +1,4 @@
-"""`headrace check`: what is wrong with a project, before any event arrives."""
+"""`headrace check`: reports the errors and warnings of a project before any event arrives."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,41 +12,44 @@ from flows.files import SETTINGS, file_name
 from flows.project import LoadedProject, load_project, only_files
 from nodes import builtin
 
-WELL, FINDINGS, WRONG_USAGE = 0, 1, 2
+OK, FINDINGS, USAGE_ERROR = 0, 1, 2  # exit codes
 
 
 def check(paths: list[Path], colour: bool, out: TextIO) -> int:
-    """Check projects, or files of them (default: the project of the current directory).
+    """Check projects, or some of their files, and write the report to `out`; by default the current directory.
 
-    Gives the exit code: 1 when there are errors (warnings do not fail), 2 for a path that is no part of a project.
+    Returns the exit code: 1 when there are errors (warnings do not count), 2 for a path that belongs to no project.
     """
-    chosen = [path.resolve() for path in paths or [Path()]]
-    missing = [path for path in chosen if not path.exists()]
+    requested = [path.resolve() for path in paths or [Path()]]
+    missing = [path for path in requested if not path.exists()]
     out.writelines(f"there is no {path}\n" for path in missing)
     if missing:
-        return WRONG_USAGE
-    code = WELL
-    for root in dict.fromkeys(map(project_root, chosen)):
-        loaded = _chosen(_load(root), root, [path for path in chosen if project_root(path) == root])
+        return USAGE_ERROR
+    code = OK
+    for root in dict.fromkeys(map(project_root, requested)):
+        loaded = _only_requested(_load(root), root, [path for path in requested if project_root(path) == root])
         if not loaded.sources and not loaded.diagnostics:
             out.write(f"no file of a project is in {root}\n")
-            return WRONG_USAGE
+            return USAGE_ERROR
         out.write(render(loaded.diagnostics, loaded.sources, colour=colour))
-        code = max(code, FINDINGS if loaded.failed else WELL)
+        code = max(code, FINDINGS if loaded.failed else OK)
     return code
 
 
 def project_root(path: Path) -> Path:
-    """The project that a file or directory belongs to: the nearest directory with `headrace.yaml` or `flows/`."""
-    around = path if path.is_dir() else path.parent
-    for directory in (around, *around.parents):
+    """The project that a file or directory belongs to: the nearest directory with `headrace.yaml` or `flows/`.
+
+    Without such a directory, the directory itself, or the one that the file is in.
+    """
+    start = path if path.is_dir() else path.parent
+    for directory in (start, *start.parents):
         if (directory / SETTINGS).is_file() or (directory / "flows").is_dir():
             return directory
-    return around
+    return start
 
 
 def _load(root: Path) -> LoadedProject:
-    """The project, with what is wrong in its test files as well."""
+    """The project, with the diagnostics of its test files as well."""
     loaded = load_project(root, builtin())
     cases = load_cases(root, loaded)
     return structs.replace(
@@ -56,13 +59,13 @@ def _load(root: Path) -> LoadedProject:
     )
 
 
-def _chosen(loaded: LoadedProject, root: Path, paths: list[Path]) -> LoadedProject:
-    """What concerns the files that were asked for."""
+def _only_requested(loaded: LoadedProject, root: Path, paths: list[Path]) -> LoadedProject:
+    """The project with the diagnostics of the requested paths only; all of them when `root` was requested."""
     if root in paths:
         return loaded
-    return only_files(loaded, (name for path in paths for name in _files(loaded, file_name(root, path))))
+    return only_files(loaded, (name for path in paths for name in _files_below(loaded, file_name(root, path))))
 
 
-def _files(loaded: LoadedProject, asked: str) -> Iterator[str]:
-    named = {*loaded.sources, *(diagnostic.file for diagnostic in loaded.diagnostics)}
-    return (name for name in named if name == asked or name.startswith(asked + "/"))
+def _files_below(loaded: LoadedProject, requested: str) -> Iterator[str]:
+    names = {*loaded.sources, *(diagnostic.file for diagnostic in loaded.diagnostics)}
+    return (name for name in names if name == requested or name.startswith(requested + "/"))

@@ -1,4 +1,4 @@
-"""`headrace profile export`: all that is stored of a profile, as one archive."""
+"""`headrace profile export`: writes all that is stored of a profile to one archive."""
 
 import asyncio
 import os
@@ -12,62 +12,65 @@ from rich.console import Console
 
 from api.export_archive import NoArchive, documents_in, write_archive
 from cli.call import download
-from cli.profile import Where, stored
-from cli.store import CannotStart, cannot, missing, opened
+from cli.location import DataLocation, project_and_store
+from cli.store import CommandError, opened_store, report_error, report_not_found
 from effects.clock import SystemClock
 from engine.ports.resolve import NotFound
 
 T = TypeVar("T")
 
 
-def export(id: str, to: Path, where: Where, console: Console, error: Console) -> int:
-    """Write the archive to a new file, readable by its owner only. Exit code 1 when nobody has the id."""
+def export(id: str, to: Path, location: DataLocation, console: Console, error: Console) -> int:
+    """Write the archive to the new file `to`, readable by its owner only. Exit code 1 when no profile has the id."""
     try:
         if to.exists():
-            raise CannotStart(f"{to} is there already: name another file with --output.")
-        told = _new(to, lambda file: _written(id, file, where, error))
-    except NotFound as unknown:
-        return missing(error, unknown)
-    except CannotStart as refused:
-        return cannot(error, str(refused))
-    counted = ", ".join(f"{name.partition('.')[0]} {count}" for name, count in told.items())
-    console.print(f"Written to {to}: {counted}.", markup=False, highlight=False, soft_wrap=True)
+            raise CommandError(f"{to} already exists: name another file with --output.")
+        counts = _write_new(to, lambda file: _export(id, file, location, error))
+    except NotFound as not_found:
+        return report_not_found(error, not_found)
+    except CommandError as failure:
+        return report_error(error, str(failure))
+    listed = ", ".join(f"{name.partition('.')[0]} {count}" for name, count in counts.items())
+    console.print(f"Written to {to}: {listed}.", markup=False, highlight=False, soft_wrap=True)
     return 0
 
 
-def _written(id: str, file: IO[bytes], where: Where, error: Console) -> dict[str, int]:
-    """Write the archive; gives how many documents each file of it has. Raises `NotFound` and `CannotStart`."""
-    _write(id, file, where, error)
+def _export(id: str, file: IO[bytes], location: DataLocation, error: Console) -> dict[str, int]:
+    """Write the archive. Returns the number of documents by file of it. Raises `NotFound` and `CommandError`."""
+    _write_archive(id, file, location, error)
     try:
         return documents_in(file)
     except NoArchive as cause:
-        raise CannotStart(f"{where.url} did not answer with an archive.") from cause
+        raise CommandError(f"{location.url} did not answer with an archive.") from cause
 
 
-def _write(id: str, file: IO[bytes], where: Where, error: Console) -> None:
-    if where.url is not None:
-        download(where.url, f"/profiles/{quote(id, safe='')}/export", file)
+def _write_archive(id: str, file: IO[bytes], location: DataLocation, error: Console) -> None:
+    if location.url is not None:
+        download(location.url, f"/profiles/{quote(id, safe='')}/export", file)
         return
-    project, url = stored(where, error)
+    project, url = project_and_store(location, error)
 
     async def read() -> None:
-        async with opened(url, where.root) as store:
+        async with opened_store(url, location.root) as store:
             await write_archive(file, store, project, id, SystemClock().now())
 
     asyncio.run(read())
 
 
-def _new(to: Path, write: Callable[[IO[bytes]], T]) -> T:
-    """Write a file that is there when it is whole, or not at all; gives what `write` gives. Raises `CannotStart`."""
+def _write_new(to: Path, write: Callable[[IO[bytes]], T]) -> T:
+    """Write a file atomically: `to` holds all that `write` wrote, or does not exist. Returns the result of `write`.
+
+    Raises `CommandError` when the file cannot be written, and what `write` raises.
+    """
     try:
         with NamedTemporaryFile(dir=to.parent, prefix=f".{to.name}.", delete=False) as file:
             try:
-                given = write(file)
+                result = write(file)
                 file.flush()
                 os.rename(file.name, to)
-                return given
+                return result
             except BaseException:
                 os.unlink(file.name)
                 raise
     except OSError as cause:
-        raise CannotStart(f"{to} cannot be written: {cause.strerror}.") from cause
+        raise CommandError(f"{to} cannot be written: {cause.strerror}.") from cause

@@ -1,4 +1,4 @@
-"""`headrace forget`: erase all that is stored of a profile, and see it through."""
+"""`headrace forget`: erases all that is stored of a profile, and waits until that is complete."""
 
 import asyncio
 import time
@@ -13,122 +13,125 @@ from rich.prompt import Confirm
 
 from api.forgetting import serialize_forgetting
 from cli.call import call
-from cli.profile import SERVED, Document, Where, stored, write_document
-from cli.store import CannotStart, alone, cannot, kind_of, missing, opened
+from cli.document import Document, write_document
+from cli.location import LEAVE_TO_SERVER, DataLocation, project_and_store
+from cli.store import CommandError, exclusive_access, opened_store, report_error, report_not_found, store_kind
 from effects.clock import SystemClock
 from effects.ids import new_id
 from engine.ports.resolve import NotFound
 from engine.tracking.operations.forgetting import Forgetter, Forgetting, quiet_ms
 
-ASK_SECONDS = 0.5  # between two questions to a server
+POLL_SECONDS = 0.5  # between two requests to a server
 QUESTION = "Erase all that is stored of this profile, under all its ids? It cannot be undone."
 
-Tell = Callable[[Document], None]
+Report = Callable[[Document], None]
 
 
-def forget(id: str, where: Where, sure: bool, json: bool, console: Console, error: Console) -> int:
-    """Forget a profile and wait until that is complete. Exit code 1 when nobody has the id or it was not confirmed."""
-    if not sure and not _confirmed(error):
+def forget(id: str, location: DataLocation, confirmed: bool, json: bool, console: Console, error: Console) -> int:
+    """Erase a profile and wait until that is complete. Exit code 1 for an unknown id or without a `yes`."""
+    if not confirmed and not _confirm(error):
         return 1
-    return _told(where, json, console, error, lambda tell: _forgotten(id, where, error, tell))
+    return _run(json, console, error, lambda report: _forget(id, location, error, report))
 
 
-def go_on(where: Where, json: bool, console: Console, error: Console) -> int:
-    """Go on with what was begun and is not complete, and show all that has been forgotten."""
-    return _told(where, json, console, error, lambda tell: _listed(where, error, tell))
+def finish_all(location: DataLocation, json: bool, console: Console, error: Console) -> int:
+    """List all erasures, and complete those that are not complete."""
+    return _run(json, console, error, lambda report: _finish_all(location, error, report))
 
 
-def _told(where: Where, json: bool, console: Console, error: Console, do: Callable[[Tell], Any]) -> int:
-    def tell(document: Document) -> None:
+def _run(json: bool, console: Console, error: Console, work: Callable[[Report], Any]) -> int:
+    """Run `work`, which reports its progress; print that as lines, or with `json` the result of `work`."""
+
+    def report(document: Document) -> None:
         if not json:
             console.print(_line(document), markup=False, highlight=False, soft_wrap=True)
 
     try:
-        done = do(tell)
-    except NotFound as unknown:
-        return missing(error, unknown)
-    except CannotStart as refused:
-        return cannot(error, str(refused))
+        result = work(report)
+    except NotFound as not_found:
+        return report_not_found(error, not_found)
+    except CommandError as failure:
+        return report_error(error, str(failure))
     except KeyboardInterrupt:
         error.print("Not complete yet: a server goes on with it, and so does `headrace forget --unfinished`.")
         return 130
     if json:
-        write_document(done)
+        write_document(result)
     return 0
 
 
-def _confirmed(error: Console) -> bool:
+def _confirm(error: Console) -> bool:
     if not error.is_terminal:
         error.print(f"{QUESTION} Say --yes if so.", markup=False, highlight=False, soft_wrap=True)
         return False
     return Confirm.ask(QUESTION, console=error, default=False)
 
 
-# ---- doing it -------------------------------------------------------------------------------------------------------
+# ---- erasing --------------------------------------------------------------------------------------------------------
 
 
-def _forgotten(id: str, where: Where, error: Console, tell: Tell) -> Document:
-    if where.url is not None:
-        begun: Document = call(where.url, "POST", f"/profiles/{quote(id, safe='')}/forget", {})
-        return _awaited(where.url, begun, tell)
+def _forget(id: str, location: DataLocation, error: Console, report: Report) -> Document:
+    if location.url is not None:
+        started: Document = call(location.url, "POST", f"/profiles/{quote(id, safe='')}/forget", {})
+        return _wait_complete(location.url, started, report)
 
-    async def do(forgetter: Forgetter) -> Document:
-        begun = await forgetter.begin(id, new_id())
-        tell(serialize_forgetting(begun))
-        return serialize_forgetting(await forgetter.finish(begun, lambda one: tell(serialize_forgetting(one))))
+    async def erase(forgetter: Forgetter) -> Document:
+        forgetting = await forgetter.begin(id, new_id())
+        report(serialize_forgetting(forgetting))
+        complete = await forgetter.finish(forgetting, lambda progress: report(serialize_forgetting(progress)))
+        return serialize_forgetting(complete)
 
-    done: Document = _on_store(where, error, do)
-    return done
-
-
-def _listed(where: Where, error: Console, tell: Tell) -> list[Document]:
-    if where.url is not None:
-        found: list[Document] = call(where.url, "GET", "/forgettings")
-        for one in found:
-            tell(one)
-        return found
-
-    async def do(forgetter: Forgetter) -> list[Document]:
-        done = [await _gone_on(forgetter, one) for one in await forgetter.all()]
-        for one in done:
-            tell(serialize_forgetting(one))
-        return [serialize_forgetting(one) for one in done]
-
-    done: list[Document] = _on_store(where, error, do)
-    return done
+    document: Document = _with_forgetter(location, error, erase)
+    return document
 
 
-async def _gone_on(forgetter: Forgetter, one: Forgetting) -> Forgetting:
-    return one if one.complete is not None else await forgetter.finish(one)
+def _finish_all(location: DataLocation, error: Console, report: Report) -> list[Document]:
+    """All erasures, the incomplete ones of the store completed first. A server completes its own by itself."""
+    if location.url is not None:
+        documents: list[Document] = call(location.url, "GET", "/forgettings")
+    else:
+
+        async def finish(forgetter: Forgetter) -> list[Document]:
+            complete = [await _finish(forgetter, forgetting) for forgetting in await forgetter.all()]
+            return [serialize_forgetting(forgetting) for forgetting in complete]
+
+        documents = _with_forgetter(location, error, finish)
+    for document in documents:
+        report(document)
+    return documents
 
 
-def _on_store(where: Where, error: Console, do: Callable[[Forgetter], Any]) -> Any:
-    project, url = stored(where, error)
-    shared = kind_of(url) != "sqlite"  # servers may be at work on it
-
-    async def work() -> Any:
-        async with opened(url, where.root) as store:
-            return await do(Forgetter(store, SystemClock(), quiet_ms=quiet_ms(project) if shared else 0))
-
-    with nullcontext() if shared else alone(url, where.root, SERVED):
-        return asyncio.run(work())
+async def _finish(forgetter: Forgetter, forgetting: Forgetting) -> Forgetting:
+    return forgetting if forgetting.complete is not None else await forgetter.finish(forgetting)
 
 
-def _awaited(url: str, begun: Document, tell: Tell) -> Document:
-    """What a server has come to in the end; told whenever there is something new."""
-    told = None
-    going = begun
-    while going["status"] != "complete":
-        if going != told:
-            tell(going)
-            told = going
-        time.sleep(ASK_SECONDS)
-        going = call(url, "GET", f"/forgettings/{going['forgetting']}")
-    tell(going)
-    return going
+def _with_forgetter(location: DataLocation, error: Console, work: Callable[[Forgetter], Any]) -> Any:
+    """Run `work` on the store. A SQLite store is locked meanwhile; others may have servers that erase as well."""
+    project, url = project_and_store(location, error)
+    shared = store_kind(url) != "sqlite"
+
+    async def run() -> Any:
+        async with opened_store(url, location.root) as store:
+            return await work(Forgetter(store, SystemClock(), quiet_ms=quiet_ms(project) if shared else 0))
+
+    with nullcontext() if shared else exclusive_access(url, location.root, LEAVE_TO_SERVER):
+        return asyncio.run(run())
 
 
-def _line(found: Document) -> str:
-    erased = ", ".join(f"{kind} {count}" for kind, count in found["erased"].items() if count) or "nothing yet"
-    asked = f"{datetime.fromtimestamp(found['asked'] / 1000, UTC):%Y-%m-%d %H:%M:%S}"
-    return f"{found['forgetting']}  asked {asked}  {found['status']}: {erased}"
+def _wait_complete(url: str, document: Document, report: Report) -> Document:
+    """Ask the server until the erasure is complete, and report each change. Returns the last document."""
+    reported = None
+    while document["status"] != "complete":
+        if document != reported:
+            report(document)
+            reported = document
+        time.sleep(POLL_SECONDS)
+        document = call(url, "GET", f"/forgettings/{document['forgetting']}")
+    report(document)
+    return document
+
+
+def _line(document: Document) -> str:
+    erased = ", ".join(f"{kind} {count}" for kind, count in document["erased"].items() if count) or "nothing yet"
+    asked = f"{datetime.fromtimestamp(document['asked'] / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+    return f"{document['forgetting']}  asked {asked}  {document['status']}: {erased}"

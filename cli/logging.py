@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, so that nothing in an event can forge a line."""
+"""Logs: one JSON object per line, so that no text of an event can forge a line."""
 
 import logging
 from typing import TextIO
@@ -6,17 +6,17 @@ from typing import TextIO
 import structlog
 
 
-def configure_logging(out: TextIO, **always: object) -> None:
-    """Write the program's logs, and those of the libraries from warnings up, as JSON lines to `out`.
+def configure_logging(out: TextIO, **fields: object) -> None:
+    """Write the program's logs, and warnings and errors of the libraries, as JSON lines to `out`.
 
-    What `always` names is in every line.
+    Every line has `fields` as well.
     """
 
-    def add(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        return {**line, **always}
+    def add_fields(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        return {**line, **fields}
 
     shared: list[structlog.typing.Processor] = [
-        add,
+        add_fields,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,

@@ -1,10 +1,10 @@
-"""The `headrace` command: one thin function a subcommand. Exit codes: 0 well, 1 findings, 2 wrong usage, 3 a bug."""
+"""The `headrace` command, one function per subcommand. Exit codes: 0 success, 1 findings, 2 wrong usage, 3 a bug."""
 
 import os
 import re
 import sys
 import traceback
-from importlib.metadata import version as installed
+from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 STORES = "sqlite:PATH, elasticsearch:http://HOST:9200 or memory:"
-WIDTH = 120  # columns of what is not written to a terminal
+WIDTH = 120  # columns of output that does not go to a terminal
 
 app = typer.Typer(
     name="headrace",
@@ -23,30 +23,40 @@ app = typer.Typer(
 
 Project = Annotated[Path, typer.Argument(help="The project's directory", show_default="the current directory")]
 ProjectOption = Annotated[
-    Path, typer.Option("--project", help="The project's directory", show_default="the current one")
+    Path, typer.Option("--project", help="The project's directory", show_default="the current directory")
+]
+ProjectPaths = Annotated[
+    list[Path] | None, typer.Argument(help="The project, or files of it", show_default="the current directory")
 ]
 StoreOption = Annotated[
-    str | None, typer.Option("--store", help=STORES, envvar="HEADRACE_STORE", show_default="sqlite:headrace.db")
+    str | None,
+    typer.Option("--store", help=f"The store: {STORES}", envvar="HEADRACE_STORE", show_default="sqlite:headrace.db"),
 ]
 UrlOption = Annotated[
     str | None,
-    typer.Option("--url", help="Ask a running server, e.g. http://127.0.0.1:8686, in place of the store"),
+    typer.Option("--url", help="Ask a running server, e.g. http://127.0.0.1:8686, instead of reading the store"),
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON document")]
 
 
-def _say_version(asked: bool) -> None:
-    if asked:
-        typer.echo(f"headrace {installed('headrace')}")
+def _console() -> Console:
+    """The console of standard output; of a fixed width when that is a pipe or a file."""
+    return Console(width=None if sys.stdout.isatty() else WIDTH)
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
+        typer.echo(f"headrace {package_version('headrace')}")
         raise typer.Exit
 
 
 @app.callback()
 def headrace(
     version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version")
     ] = False,
 ) -> None:
-    """Carry customer events through flows written in YAML. Start with `headrace init shop && headrace serve shop`."""
+    """Run flows written in YAML on customer events. Start with `headrace init shop && headrace serve shop`."""
 
 
 @app.command()
@@ -63,9 +73,9 @@ def init(
 
     Then run `headrace check`, `headrace test` and `headrace serve` with the same directory.
     """
-    from cli.init import init as begin
+    from cli.init import init as create_project
 
-    raise typer.Exit(begin(directory, Console(), empty))
+    raise typer.Exit(create_project(directory, Console(), empty))
 
 
 @app.command()
@@ -73,64 +83,63 @@ def serve(
     project: Project = Path(),
     host: Annotated[str, typer.Option(help="The address to listen on")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 for any free one")] = 8686,
-    store: Annotated[
-        str | None,
-        typer.Option(help=STORES, envvar="HEADRACE_STORE", show_default="sqlite:headrace.db"),
-    ] = None,
+    store: StoreOption = None,
     open_sources: Annotated[
         bool,
-        typer.Option("--open-sources", help="Serve sources that trust everybody also beyond loopback"),
+        typer.Option("--open-sources", help="Serve sources with `identify: trust` also beyond this machine"),
     ] = False,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that serve, on a store they can share")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, max=256, help="The number of processes; more than one needs a store they can share")
+    ] = 1,
     spool: Annotated[
         Path | None,
-        typer.Option(help="Keep payloads in this folder while the store is away", show_default="as headrace.yaml says"),
+        typer.Option(
+            help="Keep payloads in this folder while the store does not answer", show_default="as headrace.yaml says"
+        ),
     ] = None,
 ) -> None:
-    """Take events at /track and /collect and run the project's flows on them. Ctrl-C stops cleanly."""
-    from cli.serve import Listener
-    from cli.serve import serve as begin
+    """Start the HTTP server: receive events at /track and /collect and run the project's flows on them.
 
-    raise typer.Exit(begin(project, Listener(host, port, store, open_sources, workers, spool), Console(stderr=True)))
+    It reads the project's files once: restart it after a change.
+    Ctrl-C or SIGTERM stops it, when the requests in progress have been answered.
+    """
+    from cli.serve import ServeOptions
+    from cli.serve import serve as run_server
+
+    options = ServeOptions(host, port, store, open_sources, workers, spool)
+    raise typer.Exit(run_server(project, options, Console(stderr=True)))
 
 
 @app.command()
-def migrate(
-    project: Project = Path(),
-    store: Annotated[
-        str | None, typer.Option(help=STORES, envvar="HEADRACE_STORE", show_default="sqlite:headrace.db")
-    ] = None,
-) -> None:
-    """Create or upgrade what the store rests on: a file, or index templates and indices. Safe to run again.
+def migrate(project: Project = Path(), store: StoreOption = None) -> None:
+    """Create or upgrade the store's schema: a SQLite file, or index templates and indices. Safe to repeat.
 
-    `headrace serve` does so by itself when it begins; this does it before.
-    What is stored stays. A SQLite file must not be served meanwhile.
+    `headrace serve` does this when it starts; this command does it earlier.
+    Stored data is kept. A SQLite file must not be served meanwhile.
     """
-    from cli.migrate import migrate as begin
+    from cli.migrate import migrate as migrate_store
 
-    raise typer.Exit(begin(project, store, Console(), Console(stderr=True)))
+    raise typer.Exit(migrate_store(project, store, Console(), Console(stderr=True)))
 
 
 @app.command()
 def retention(
     project: Project = Path(),
-    store: Annotated[
-        str | None, typer.Option(help=STORES, envvar="HEADRACE_STORE", show_default="sqlite:headrace.db")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be dropped, and drop nothing")] = False,
+    store: StoreOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would be dropped, and drop nothing")] = False,
 ) -> None:
-    """Drop events, runs and rejected events that are older than `retention:` in headrace.yaml says.
+    """Delete events, runs and rejected events that are older than `retention:` in headrace.yaml allows.
 
     For example `retention: {events: 400d, runs: 30d, rejected: 90d}`.
-    What is not named there is kept for ever, and so are profiles and sessions.
+    Kinds without an age there are kept for ever, and so are profiles and sessions.
 
-    A running server does so by itself, once a day.
-    Elasticsearch drops by the month, when all of a month is older.
-    A SQLite file is left to its server, if there is one; --dry-run may look.
+    A running server does this by itself, once a day.
+    Elasticsearch drops a month when all of it is too old.
+    A SQLite file that is being served is left to its server; --dry-run may read it.
     """
-    from cli.retention import retention as begin
+    from cli.retention import retention as drop_expired
 
-    raise typer.Exit(begin(project, store, dry_run, Console(), Console(stderr=True)))
+    raise typer.Exit(drop_expired(project, store, dry_run, Console(), Console(stderr=True)))
 
 
 @app.command()
@@ -138,25 +147,25 @@ def search(
     kind: Annotated[str, typer.Argument(help="events, profiles, sessions, runs or rejected")],
     query: Annotated[
         list[str] | None,
-        typer.Argument(help="What to look for, e.g. 'type:order-* received:>now-1d'", show_default="all documents"),
+        typer.Argument(help="The query, e.g. 'type:order-* received:>now-1d'", show_default="all documents"),
     ] = None,
-    limit: Annotated[int, typer.Option(min=0, help="How many documents to show at most; 0 for all")] = 20,
-    json: Annotated[bool, typer.Option("--json", help="Print whole documents, one a line")] = False,
+    limit: Annotated[int, typer.Option(min=0, help="How many documents to print at most; 0 for all")] = 20,
+    json: Annotated[bool, typer.Option("--json", help="Print whole documents as JSON, one per line")] = False,
     project: ProjectOption = Path(),
     store: StoreOption = None,
     url: UrlOption = None,
 ) -> None:
-    """Look for events, profiles, sessions, runs or rejected events: the newest first.
+    """Find events, profiles, sessions, runs or rejected events; the newest come first.
 
     The query is in Lucene's syntax, see docs/search.md. Put it in quotes for your shell.
-    A store is only read, so its server may run meanwhile; --url asks a running server, which finds the same.
+    The store is only read, so its server may run meanwhile; with --url, a running server searches.
     """
-    from cli.profile import Where
-    from cli.search import Task
-    from cli.search import search as begin
+    from cli.location import DataLocation
+    from cli.search import SearchRequest
+    from cli.search import search as run_search
 
-    task = Task(kind, " ".join(query or ()), Where(project, store, url), limit, json)
-    raise typer.Exit(begin(task, Console(width=None if sys.stdout.isatty() else WIDTH), Console(stderr=True)))
+    request = SearchRequest(kind, " ".join(query or ()), DataLocation(project, store, url), limit, json)
+    raise typer.Exit(run_search(request, _console(), Console(stderr=True)))
 
 
 profiles = typer.Typer(no_args_is_help=True, help="Show or export a profile, and undo what has joined it with another.")
@@ -169,41 +178,42 @@ ProfileId = Annotated[str, typer.Argument(help="Any id of the profile")]
 def profile_show(
     id: ProfileId,
     why: Annotated[bool, typer.Option("--why", help="Also show its parts, and the links that joined them")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the whole document")] = False,
+    json: JsonOption = False,
     project: ProjectOption = Path(),
     store: StoreOption = None,
     url: UrlOption = None,
 ) -> None:
-    """Show a profile by any of its ids; with --why, what made it one.
+    """Show a profile by any of its ids; with --why, also which events merged it and how.
 
-    A store is only read, so its server may run meanwhile.
+    The store is only read, so its server may run meanwhile.
     """
-    from cli.profile import Where, show
+    from cli.location import DataLocation
+    from cli.profile import show
 
-    width = None if sys.stdout.isatty() else WIDTH
-    raise typer.Exit(show(id, Where(project, store, url), why, json, Console(width=width), Console(stderr=True)))
+    raise typer.Exit(show(id, DataLocation(project, store, url), why, json, _console(), Console(stderr=True)))
 
 
 @profiles.command("unmerge")
 def profile_unmerge(
     id: ProfileId,
     link: Annotated[str, typer.Argument(help="The link's id or its beginning, as `show --why` prints it")],
-    json: Annotated[bool, typer.Option("--json", help="Print the result as a document")] = False,
+    json: JsonOption = False,
     project: ProjectOption = Path(),
     store: StoreOption = None,
     url: UrlOption = None,
 ) -> None:
     """Undo a link: each side has again what came in under its ids.
 
-    The two are not joined again by the same cause; by another one they may be.
+    The same cause does not join the two again; another one may.
     A SQLite file has one writer: while a server runs on it, say --url, and the server does it.
-    With a HEADRACE_ADMIN_KEY in the environment, the server is shown it.
-    On Elasticsearch it is done on the store, servers or not.
+    With a HEADRACE_ADMIN_KEY in the environment, the request to the server carries that key.
+    On Elasticsearch the command works on the store, whether servers run or not.
     """
-    from cli.profile import Where, unmerge
+    from cli.location import DataLocation
+    from cli.profile import unmerge
 
-    width = None if sys.stdout.isatty() else WIDTH
-    raise typer.Exit(unmerge(id, link, Where(project, store, url), json, Console(width=width), Console(stderr=True)))
+    location = DataLocation(project, store, url)
+    raise typer.Exit(unmerge(id, link, location, json, _console(), Console(stderr=True)))
 
 
 @profiles.command("export")
@@ -216,47 +226,48 @@ def profile_export(
     store: StoreOption = None,
     url: UrlOption = None,
 ) -> None:
-    """Write all that is stored of a profile into one ZIP file: for whom it is about.
+    """Write all that is stored of a profile to one ZIP file, for the person whose data it is.
 
-    Its profile with what joined it, sessions, events, runs and rejected events, whichever of its ids they came under.
-    A store is only read, so its server may run meanwhile.
+    The profile with its merges, sessions, events, runs and rejected events, under whichever of its ids they came.
+    The store is only read, so its server may run meanwhile.
     """
     from cli.export import export
-    from cli.profile import Where
+    from cli.location import DataLocation
 
     to = output or Path(f"profile-{re.sub('[^A-Za-z0-9_-]', '_', id)[:64]}.zip")
-    raise typer.Exit(export(id, to, Where(project, store, url), Console(), Console(stderr=True)))
+    raise typer.Exit(export(id, to, DataLocation(project, store, url), Console(), Console(stderr=True)))
 
 
 @app.command()
 def forget(
     id: Annotated[str | None, typer.Argument(help="Any id of the profile", show_default=False)] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether it is meant")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation")] = False,
     unfinished: Annotated[
-        bool, typer.Option("--unfinished", help="Show what has been forgotten, and go on with what is not complete")
+        bool, typer.Option("--unfinished", help="List all erasures, and complete those that were interrupted")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print what was done as a document")] = False,
+    json: JsonOption = False,
     project: ProjectOption = Path(),
     store: StoreOption = None,
     url: UrlOption = None,
 ) -> None:
-    """Erase all that is stored of a profile: for good, and also from the store's files.
+    """Erase all that is stored of a profile: for good, and also from the store's files (right to be forgotten).
 
-    From its beginning, nothing that comes under the profile's ids or sessions is taken; senders are answered 410.
-    It waits until nothing is found any more. A SQLite file that is served is for its server: say --url.
+    From the start on, payloads under the profile's ids or sessions are refused with 410.
+    The command waits until nothing is found any more.
+    A SQLite file that is being served is left to its server: say --url.
     """
-    from cli.forget import forget as begin
-    from cli.forget import go_on
-    from cli.profile import Where
+    from cli.forget import finish_all
+    from cli.forget import forget as erase
+    from cli.location import DataLocation
 
     if (id is None) != unfinished:
         raise typer.BadParameter("name a profile, or say --unfinished")
-    where, width = Where(project, store, url), None if sys.stdout.isatty() else WIDTH
-    consoles = Console(width=width), Console(stderr=True)
-    raise typer.Exit(go_on(where, json, *consoles) if id is None else begin(id, where, yes, json, *consoles))
+    location, consoles = DataLocation(project, store, url), (_console(), Console(stderr=True))
+    code = finish_all(location, json, *consoles) if id is None else erase(id, location, yes, json, *consoles)
+    raise typer.Exit(code)
 
 
-segments = typer.Typer(no_args_is_help=True, help="Say why a profile belongs to a segment.")
+segments = typer.Typer(no_args_is_help=True, help="Explain why a profile belongs to a segment.")
 app.add_typer(segments, name="segment")
 
 
@@ -264,57 +275,52 @@ app.add_typer(segments, name="segment")
 def segment_explain(
     id: ProfileId,
     segment: Annotated[str, typer.Argument(help="The segment's name")],
-    json: Annotated[bool, typer.Option("--json", help="Print it as a document")] = False,
+    json: JsonOption = False,
     project: ProjectOption = Path(),
     store: StoreOption = None,
     url: UrlOption = None,
 ) -> None:
-    """Show a segment's condition with its values for a profile, since when it belongs, and when that may change.
+    """Explain why a profile is or is not a member of a segment: the condition, its values, since when, and until when.
 
-    A store is only read, so its server may run meanwhile.
+    The store is only read, so its server may run meanwhile.
     """
-    from cli.profile import Where
+    from cli.location import DataLocation
     from cli.segment import explain
 
-    width = None if sys.stdout.isatty() else WIDTH
-    where = Where(project, store, url)
-    raise typer.Exit(explain(id, segment, where, json, Console(width=width), Console(stderr=True)))
+    location = DataLocation(project, store, url)
+    raise typer.Exit(explain(id, segment, location, json, _console(), Console(stderr=True)))
 
 
 @app.command()
-def check(
-    paths: Annotated[
-        list[Path] | None, typer.Argument(help="The project, or files of it", show_default="the current directory")
-    ] = None,
-) -> None:
-    """Say what is wrong with a project: file, line, column and the remedy. Exit code 1 when there are errors."""
-    from cli.check import check as look
+def check(paths: ProjectPaths = None) -> None:
+    """Report the errors and warnings in a project's YAML files: file, line, column and the remedy.
+
+    Exit code 1 when there are errors.
+    """
+    from cli.check import check as run_check
 
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    raise typer.Exit(look(paths or [Path()], colour, sys.stdout))
+    raise typer.Exit(run_check(paths or [Path()], colour, sys.stdout))
 
 
 @app.command("test")
 def play(
-    paths: Annotated[
-        list[Path] | None, typer.Argument(help="The project, or files of it", show_default="the current directory")
-    ] = None,
-    text: Annotated[str, typer.Option("-k", metavar="TEXT", help="Only cases with this in their name")] = "",
+    paths: ProjectPaths = None,
+    text: Annotated[str, typer.Option("-k", metavar="TEXT", help="Only cases with this text in their name")] = "",
     junit: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write what came of them as JUnit XML", show_default=False)
+        Path | None, typer.Option(metavar="FILE", help="Also write the results as JUnit XML", show_default=False)
     ] = None,
 ) -> None:
-    """Play the cases of `*.test.yaml` through the whole project, in memory and without a network.
+    """Run the test cases of `*.test.yaml` through the whole project, in memory and without a network.
 
-    Where one comes out otherwise than expected, the place, what was, and why is shown. See docs/testing.md.
+    For a case that fails, it prints the place, the actual value, and why it came about. See docs/testing.md.
 
     Exit code 0: all cases passed. 1: a case failed.
     2: no case failed, and not all that was named could be played.
     """
-    from cli.test import play as begin
+    from cli.test import play as run_cases
 
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    raise typer.Exit(begin(paths or [Path()], text, console, sys.stdout, junit))
+    raise typer.Exit(run_cases(paths or [Path()], text, _console(), sys.stdout, junit))
 
 
 @app.command()
@@ -322,19 +328,17 @@ def token(
     source: Annotated[str, typer.Argument(help="The source whose payloads will carry it")],
     keys: Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="A key that it proves; repeatable")],
     ttl: Annotated[str, typer.Option(help="How long it is valid, at most 24h")] = "10m",
-    session: Annotated[str | None, typer.Option(help="The one session that it is good for", show_default="any")] = None,
-    project: Annotated[
-        Path, typer.Option("--project", help="The project's directory", show_default="the current directory")
-    ] = Path(),
+    session: Annotated[str | None, typer.Option(help="The one session that may use it", show_default="any")] = None,
+    project: ProjectOption = Path(),
 ) -> None:
-    """Make a user token: what a back end signs to say who a visitor is.
+    """Sign a user token (a JWT), by which your back end proves who a visitor is.
 
     For example `headrace token web-shop --set pii.email=ann@example.com`.
     """
-    from cli.token import Asked
-    from cli.token import token as make
+    from cli.token import TokenRequest
+    from cli.token import token as sign_token
 
-    raise typer.Exit(make(project, Asked(source, tuple(keys), ttl, session), sys.stdout, sys.stderr))
+    raise typer.Exit(sign_token(project, TokenRequest(source, tuple(keys), ttl, session), sys.stdout, sys.stderr))
 
 
 @app.command()
@@ -354,14 +358,13 @@ def demo(
     ] = False,
 ) -> None:
     """Serve the starter for a moment, send it real events, show their traces and what is stored. Nothing is left."""
-    from cli.demo import demo as shop
+    from cli.demo import walkthrough
 
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    raise typer.Exit(shop.systems(console) if systems else shop.demo(console))
+    raise typer.Exit(walkthrough.systems(_console()) if systems else walkthrough.demo(_console()))
 
 
 def main() -> None:
-    """Run the command. What nobody caught is a bug: it is shown, and the exit code is 3."""
+    """Run the command. An exception that reaches this function is a bug: print it, and exit with code 3."""
     try:
         app()
     except Exception:  # noqa: BLE001  # the outermost edge

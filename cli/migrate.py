@@ -1,24 +1,24 @@
-"""`headrace migrate`: create or upgrade what the store of a project rests on."""
+"""`headrace migrate`: creates or upgrades the schema of a project's store."""
 
 import asyncio
 from pathlib import Path
 
 from rich.console import Console
 
-from cli.store import CannotStart, alone, cannot, load, shown, url_of
-from cli.store import migrate as done_by
+from cli.store import CommandError, exclusive_access, load_and_report, report_error, store_url, without_credentials
+from cli.store import migrate as migrate_store
 
 
 def migrate(root: Path, store: str | None, console: Console, error: Console) -> int:
-    """Say what was done. Exit code 2 when the store cannot be used now, or another process serves it."""
+    """Upgrade the store and print each change. Exit code 2 when it cannot be used, or another process serves it."""
     try:
-        url = url_of(load(root, error, whole=False), store)
-        with alone(url, root), error.status("Looking at the store …"):
-            done = asyncio.run(done_by(url, root))
-    except CannotStart as refused:
-        return cannot(error, str(refused))
-    for words in done:
-        console.print(f"  {words}", markup=False, highlight=False, soft_wrap=True)
-    told = f"{shown(url)} is ready." if done else f"{shown(url)} is up to date: nothing to do."
-    console.print(told, markup=False, highlight=False, soft_wrap=True)
+        url = store_url(load_and_report(root, error, whole=False), store)
+        with exclusive_access(url, root), error.status("Checking the store …"):
+            changes = asyncio.run(migrate_store(url, root))
+    except CommandError as failure:
+        return report_error(error, str(failure))
+    for change in changes:
+        console.print(f"  {change}", markup=False, highlight=False, soft_wrap=True)
+    state = "is ready." if changes else "is up to date: nothing to do."
+    console.print(f"{without_credentials(url)} {state}", markup=False, highlight=False, soft_wrap=True)
     return 0

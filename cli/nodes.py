@@ -1,4 +1,4 @@
-"""`headrace nodes`: the node types, from their own declarations."""
+"""`headrace nodes`: lists and documents the node types, from their own declarations."""
 
 from rich.console import Console
 from rich.markdown import Markdown
@@ -10,12 +10,12 @@ from engine.problem import did_you_mean
 
 
 def show(name: str | None, console: Console) -> int:
-    """List all types, or show one. Exit code 2 for a type that does not exist."""
+    """List all node types, or document one. Exit code 2 for a type that does not exist."""
     registry = nodes.builtin()
     if name is None:
         table = Table("type", "what it does", box=None, header_style="bold", pad_edge=False)
-        for each in registry:
-            table.add_row(type_name(each), (each.__doc__ or "").strip().splitlines()[0])
+        for node_type in registry:
+            table.add_row(type_name(node_type), (node_type.__doc__ or "").strip().splitlines()[0])
         console.print(table)
         return 0
     node = registry.find(name)

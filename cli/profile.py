@@ -1,156 +1,123 @@
-"""`headrace profile`: who a profile is and what joined it; and undoing that."""
+"""`headrace profile`: shows a profile and what joined it; and undoes that."""
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-import msgspec
-from msgspec import Struct
 from rich.console import Console
 from rich.text import Text
 
 from api.unmerge import serialize_unmerged
 from cli.call import call
-from cli.store import CannotStart, alone, cannot, file_of, kind_of, load, missing, opened, url_of
+from cli.document import Document, to_document, write_document
+from cli.location import LEAVE_TO_SERVER, DataLocation, project_and_store
+from cli.store import CommandError, exclusive_access, opened_store, report_error, report_not_found, store_kind
 from cli.traces import short
 from effects.clock import SystemClock
 from engine.ports.resolve import NotFound, require_profile
 from engine.profile.fold import fold
 from engine.profile.merge_history import explain_identity
 from engine.profile.profile_view import profile_view
-from engine.project.project import Project
 from engine.tracking.operations.unmerging import unmerge_stored
 
-SERVED = "let its server do it, with --url http://127.0.0.1:8686 or wherever it listens"
 ROOTS = ("traits", "pii", "consents")
 
-Document = dict[str, Any]
 
+def show(id: str, location: DataLocation, explain: bool, json: bool, console: Console, error: Console) -> int:
+    """Show a profile; with `explain`, also its parts and what joined them.
 
-class Where(Struct, frozen=True):
-    """Whom to ask: the server at `url`; without one, the project's store or the one that is named."""
-
-    root: Path
-    store: str | None
-    url: str | None
-
-
-def show(id: str, where: Where, explain: bool, json: bool, console: Console, error: Console) -> int:
-    """Show a profile, with why it is who it is. Exit code 1 when nobody has the id, 2 when nobody can be asked."""
+    Exit code 1 when no profile has the id, 2 when neither server nor store can be read.
+    """
     try:
-        found = _asked(id, where, error)
-    except NotFound as unknown:
-        return missing(error, unknown)
-    except CannotStart as refused:
-        return cannot(error, str(refused))
+        profile = _read(id, location, error)
+    except NotFound as not_found:
+        return report_not_found(error, not_found)
+    except CommandError as failure:
+        return report_error(error, str(failure))
     if not explain:
-        found.pop("why", None)
+        profile.pop("why", None)
     if json:
-        write_document(found)
+        write_document(profile)
         return 0
-    for line in _lines(found):
+    for line in _lines(profile):
         console.print(line, soft_wrap=True)
     return 0
 
 
-def unmerge(id: str, link: str, where: Where, json: bool, console: Console, error: Console) -> int:
+def unmerge(id: str, link: str, location: DataLocation, json: bool, console: Console, error: Console) -> int:
     """Undo a link, and show the resulting profiles. Exit code 1 when there is no such profile or link."""
     try:
-        undone = _undone(id, link, where, error)
-    except NotFound as unknown:
-        return missing(error, unknown)
-    except CannotStart as refused:
-        return cannot(error, str(refused))
+        undone = _unmerge(id, link, location, error)
+    except NotFound as not_found:
+        return report_not_found(error, not_found)
+    except CommandError as failure:
+        return report_error(error, str(failure))
     if json:
         write_document(undone)
         return 0
-    for line in _told(undone):
+    for line in _unmerged_lines(undone):
         console.print(line, soft_wrap=True)
     return 0
 
 
-# ---- asking ---------------------------------------------------------------------------------------------------------
+# ---- reading and undoing --------------------------------------------------------------------------------------------
 
 
-def _asked(id: str, where: Where, error: Console) -> Document:
-    if where.url is not None:
-        found: Document = call(where.url, "GET", f"/profiles/{quote(id, safe='')}?why=true")
-        return found
-    project, url = stored(where, error)
+def _read(id: str, location: DataLocation, error: Console) -> Document:
+    if location.url is not None:
+        answer: Document = call(location.url, "GET", f"/profiles/{quote(id, safe='')}?why=true")
+        return answer
+    project, url = project_and_store(location, error)
 
     async def read() -> Document:
-        async with opened(url, where.root) as store:
+        async with opened_store(url, location.root) as store:
             profile = await require_profile(store, id)
             fields = project.settings.fields
             return profile_view(profile, fold(profile, fields)) | {"why": explain_identity(profile, fields)}
 
-    return _plain(asyncio.run(read()))
+    return to_document(asyncio.run(read()))
 
 
-def _undone(id: str, link: str, where: Where, error: Console) -> Document:
-    if where.url is not None:
-        undone: Document = call(where.url, "POST", f"/profiles/{quote(id, safe='')}/unmerge", {"link": link})
+def _unmerge(id: str, link: str, location: DataLocation, error: Console) -> Document:
+    if location.url is not None:
+        undone: Document = call(location.url, "POST", f"/profiles/{quote(id, safe='')}/unmerge", {"link": link})
         return undone
-    project, url = stored(where, error)
+    project, url = project_and_store(location, error)
 
     async def undo() -> Document:
-        async with opened(url, where.root) as store:
+        async with opened_store(url, location.root) as store:
             return serialize_unmerged(await unmerge_stored(store, project, SystemClock(), id, link))
 
-    with alone(url, where.root, SERVED) if kind_of(url) == "sqlite" else nullcontext():
-        return _plain(asyncio.run(undo()))
-
-
-def stored(where: Where, error: Console) -> tuple[Project, str]:
-    """The project, and its store or the one that is named. Raises `CannotStart` where there is none to read."""
-    loaded = load(where.root, error, whole=False)
-    url = url_of(loaded, where.store)
-    if kind_of(url) == "memory":
-        raise CannotStart("`memory:` holds nothing when no server runs; ask yours with --url, or name its --store.")
-    file = file_of(url, where.root)
-    if file is not None and not file.exists():
-        raise CannotStart(f"There is no store at {file}. Name the one that your server uses by --store.")
-    return loaded.project, url
-
-
-def _plain(document: Document) -> Document:
-    plain: Document = msgspec.json.decode(msgspec.json.encode(document))
-    return plain
-
-
-def write_document(document: Document | list[Document]) -> None:
-    """Write a document to standard output, for programs."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+    with exclusive_access(url, location.root, LEAVE_TO_SERVER) if store_kind(url) == "sqlite" else nullcontext():
+        return to_document(asyncio.run(undo()))
 
 
 # ---- showing --------------------------------------------------------------------------------------------------------
 
 
-def _lines(found: Document) -> Iterator[Text]:
-    ids = f"{len(found['ids'])} ids" if len(found["ids"]) > 1 else "one id"
-    yield Text.assemble(("Profile ", "bold"), (found["id"], "bold"), f"  {ids}, version {found['metadata']['version']}")
+def _lines(profile: Document) -> Iterator[Text]:
+    ids = f"{len(profile['ids'])} ids" if len(profile["ids"]) > 1 else "one id"
+    version = profile["metadata"]["version"]
+    yield Text.assemble(("Profile ", "bold"), (profile["id"], "bold"), f"  {ids}, version {version}")
     for root in ROOTS:
-        for name, value in found[root].items():
+        for name, value in profile[root].items():
             yield Text(f"  {root}.{name}: {short(value)}")
-    yield Text(f"  segments: {', '.join(map(str, found['segments'])) or 'none'}")
-    for name, buckets in found.get("counters", {}).items():
+    yield Text(f"  segments: {', '.join(map(str, profile['segments'])) or 'none'}")
+    for name, buckets in profile.get("counters", {}).items():
         yield Text(f"  counter {name}: {short(sum(buckets.values()))} in all, the newest {max(buckets)}")
-    yield from _times(found["metadata"])
-    if "why" in found:
-        yield from _why(found["why"])
+    yield from _times(profile["metadata"])
+    if "why" in profile:
+        yield from _why(profile["why"])
 
 
 def _times(metadata: Document) -> Iterator[Text]:
     yield Text(f"  created {_time(metadata['created'])}, updated {_time(metadata['updated'])}")
     if "last_seen" in metadata:
         visits = metadata.get("visits", 0)
-        counted = "one visit" if visits == 1 else f"{visits} visits"
-        yield Text(f"  first seen {_time(metadata['first_seen'])}, last seen {_time(metadata['last_seen'])}, {counted}")
+        count = "one visit" if visits == 1 else f"{visits} visits"
+        yield Text(f"  first seen {_time(metadata['first_seen'])}, last seen {_time(metadata['last_seen'])}, {count}")
 
 
 def _why(why: Document) -> Iterator[Text]:
@@ -194,7 +161,7 @@ def _link(link: Document) -> Iterator[Text]:
         yield Text(f"    and {link['more_clashes']} more paths with different values", style)
 
 
-def _told(undone: Document) -> Iterator[Text]:
+def _unmerged_lines(undone: Document) -> Iterator[Text]:
     yield Text(
         f"Undone: {undone['link']['cause']} joins {undone['link']['left']} and {undone['link']['right']} no more."
     )

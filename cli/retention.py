@@ -1,4 +1,4 @@
-"""`headrace retention`: drop what a project keeps no longer, or say what would go."""
+"""`headrace retention`: drops events, runs and rejected events that are too old, or counts them."""
 
 import asyncio
 from contextlib import nullcontext
@@ -9,7 +9,16 @@ from msgspec import Struct
 from rich.console import Console
 from rich.progress import Progress
 
-from cli.store import CannotStart, alone, cannot, file_of, kind_of, load, opened, shown, url_of
+from cli.store import (
+    CommandError,
+    exclusive_access,
+    load_and_report,
+    opened_store,
+    report_error,
+    require_stored_data,
+    store_url,
+    without_credentials,
+)
 from effects.clock import SystemClock
 from engine.language.duration import show_duration
 from engine.ports.kinds import RETAINED
@@ -19,65 +28,56 @@ SERVED = "it drops by itself, once a day, what is kept no longer; stop it to hav
 EXAMPLE = "retention: {events: 400d, runs: 30d, rejected: 90d}"
 
 
-class Task(Struct, frozen=True):
-    """What is to be done where. `dry`: nothing is dropped."""
+class RetentionJob(Struct, frozen=True):
+    """What to drop from which store. `now` is in ms; a `dry_run` only counts."""
 
     url: str
     root: Path
     retention: Retention
     now: int
-    dry: bool
+    dry_run: bool
 
 
-def retention(root: Path, store: str | None, dry: bool, console: Console, error: Console) -> int:
-    """Drop it, and say how much. Exit code 2 when the store cannot be used now, or another process serves it."""
+def retention(root: Path, store: str | None, dry_run: bool, console: Console, error: Console) -> int:
+    """Drop what is too old, and print how much. Exit code 2 when the store cannot be used or is being served."""
     try:
-        loaded = load(root, error, whole=False)
-        kept = loaded.project.settings.retention
-        if not kept:
-            told = f"Everything is kept for ever. To change that, write in headrace.yaml, for example:\n  {EXAMPLE}"
-            console.print(told, markup=False, highlight=False, soft_wrap=True)
+        loaded = load_and_report(root, error, whole=False)
+        ages = loaded.project.settings.retention
+        if not ages:
+            message = f"Everything is kept for ever. To change that, write in headrace.yaml, for example:\n  {EXAMPLE}"
+            console.print(message, markup=False, highlight=False, soft_wrap=True)
             return 0
-        task = Task(url_of(loaded, store), root, kept, SystemClock().now(), dry)
-        _check(task)
-        with nullcontext() if dry else alone(task.url, root, SERVED):
-            dropped = asyncio.run(_done(task, error))
-    except CannotStart as refused:
-        return cannot(error, str(refused))
-    _tell(task, dropped, console)
+        job = RetentionJob(store_url(loaded, store), root, ages, SystemClock().now(), dry_run)
+        require_stored_data(job.url, root)
+        with nullcontext() if dry_run else exclusive_access(job.url, root, SERVED):
+            dropped = asyncio.run(_run(job, error))
+    except CommandError as failure:
+        return report_error(error, str(failure))
+    _print_report(job, dropped, console)
     return 0
 
 
-def _check(task: Task) -> None:
-    if kind_of(task.url) == "memory":
-        raise CannotStart("`memory:` holds nothing when no server runs; name the store that yours uses by --store.")
-    file = file_of(task.url, task.root)
-    if file is not None and not file.exists():
-        raise CannotStart(f"There is no store at {file}. Name the one that your server uses by --store.")
-
-
-async def _done(task: Task, console: Console) -> Dropped:
-    keep = task.retention.keep(task.now)
-    async with opened(task.url, task.root) as store:
+async def _run(job: RetentionJob, console: Console) -> Dropped:
+    """Drop the expired records with a progress bar, or only count them. Returns their numbers by kind."""
+    keep = job.retention.keep(job.now)
+    async with opened_store(job.url, job.root) as store:
         expired = await store.expired(keep)
-        if task.dry or not expired.total():
+        if job.dry_run or not expired.total():
             return expired
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
             bar = progress.add_task("Dropping", total=expired.total())
-            return await store.retain(keep, lambda gone: progress.update(bar, completed=gone.total()))
+            return await store.retain(keep, lambda so_far: progress.update(bar, completed=so_far.total()))
 
 
-def _tell(task: Task, dropped: Dropped, console: Console) -> None:
-    console.print(f"Retention of {shown(task.url)}", markup=False, highlight=False, soft_wrap=True)
-    done = "would be dropped" if task.dry else "dropped"
+def _print_report(job: RetentionJob, dropped: Dropped, console: Console) -> None:
+    console.print(f"Retention of {without_credentials(job.url)}", markup=False, highlight=False, soft_wrap=True)
+    verb = "would be dropped" if job.dry_run else "dropped"
     for kind in RETAINED:
-        age = task.retention.of(kind)
-        words = "kept for ever"
+        age = job.retention.of(kind)
+        text = "kept for ever"
         if age is not None:
-            before = datetime.fromtimestamp((task.now - age) / 1000, UTC)
-            words = (
-                f"{dropped[kind]:,} {done}: older than {show_duration(age)}, from before {before:%Y-%m-%d %H:%M} UTC"
-            )
-        console.print(f"  {kind:<9} {words}", markup=False, highlight=False, soft_wrap=True)
-    if task.dry and dropped.total():
-        console.print("Nothing was dropped. Say it without --dry-run to drop them.")
+            before = f"{datetime.fromtimestamp((job.now - age) / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+            text = f"{dropped[kind]:,} {verb}: older than {show_duration(age)}, from before {before}"
+        console.print(f"  {kind:<9} {text}", markup=False, highlight=False, soft_wrap=True)
+    if job.dry_run and dropped.total():
+        console.print("Nothing was dropped. Run this without --dry-run to drop them.")

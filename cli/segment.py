@@ -1,100 +1,102 @@
-"""`headrace segment`: whether a profile belongs to a segment, and why."""
+"""`headrace segment explain`: whether a profile belongs to a segment, and why."""
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
 from rich.console import Console
 from rich.text import Text
 
 from cli.call import call
-from cli.profile import Where, stored
-from cli.store import CannotStart, cannot, opened
+from cli.document import Document, to_document, write_document
+from cli.location import DataLocation, project_and_store
+from cli.store import CommandError, opened_store, report_error, report_not_found
 from cli.traces import short
 from effects.clock import SystemClock
-from engine.ports.resolve import resolve_profile
+from engine.ports.resolve import NotFound, require_profile
 from engine.project.explanation import NoSuchSegment, explain_segment
 
 
-def explain(id: str, segment: str, where: Where, json: bool, console: Console, error: Console) -> int:
-    """Show how a profile stands with a segment. Exit code 1 when there is no such profile or segment."""
+def explain(id: str, segment: str, location: DataLocation, json: bool, console: Console, error: Console) -> int:
+    """Show a profile's membership of a segment. Exit code 1 when there is no such profile or segment."""
     try:
-        found = _asked(id, segment, where, error)
-    except (NoSuchSegment, LookupError) as unknown:
-        error.print(f"{str(unknown.args[0])[:1].upper()}{str(unknown.args[0])[1:]}", markup=False, soft_wrap=True)
+        explanation = _explanation(id, segment, location, error)
+    except NotFound as not_found:
+        return report_not_found(error, not_found)
+    except NoSuchSegment as unknown:
+        text = str(unknown)
+        error.print(f"{text[:1].upper()}{text[1:]}", markup=False, soft_wrap=True)
         return 1
-    except CannotStart as refused:
-        return cannot(error, str(refused))
+    except CommandError as failure:
+        return report_error(error, str(failure))
     if json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
+        write_document(explanation)
         return 0
-    for line in _lines(found):
+    for line in _lines(explanation):
         console.print(line, soft_wrap=True)
     return 0
 
 
-def _asked(id: str, segment: str, where: Where, error: Console) -> dict[str, Any]:
-    if where.url is not None:
+def _explanation(id: str, segment: str, location: DataLocation, error: Console) -> Document:
+    if location.url is not None:
         path = f"/profiles/{quote(id, safe='')}/segments/{quote(segment, safe='')}"
-        answered: dict[str, Any] = call(where.url, "GET", path)
-        return answered
-    project, url = stored(where, error)
+        response: Document = call(location.url, "GET", path)
+        return response
+    project, url = project_and_store(location, error)
 
-    async def read() -> dict[str, Any]:
-        async with opened(url, where.root) as store:
-            profile = await resolve_profile(store, id)
-            if profile is None:
-                raise LookupError(f"nobody has the id {id}; `headrace search profiles` lists those that there are.")
+    async def read() -> Document:
+        async with opened_store(url, location.root) as store:
+            profile = await require_profile(store, id)
             return explain_segment(project, profile, segment, SystemClock().now())
 
-    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(asyncio.run(read())))
-    return plain
+    return to_document(asyncio.run(read()))
 
 
-def _lines(found: dict[str, Any]) -> Iterator[Text]:
-    name, profile = (found["segment"], "bold"), (found["profile"], "bold")
-    belongs = ("belongs to ", "green") if found["member"] else ("does not belong to ", "yellow")
-    since = f"  since {_time(found['since'])}" if found["since"] else ""
+def _lines(explanation: Document) -> Iterator[Text]:
+    name, profile = (explanation["segment"], "bold"), (explanation["profile"], "bold")
+    belongs = ("belongs to ", "green") if explanation["member"] else ("does not belong to ", "yellow")
+    since = f"  since {_time(explanation['since'])}" if explanation["since"] else ""
     yield Text.assemble("Profile ", profile, " ", belongs, name, (since, "dim"))
-    if found["description"]:
-        yield Text(f"  {found['description']}", "dim")
-    if "condition" not in found:
+    if explanation["description"]:
+        yield Text(f"  {explanation['description']}", "dim")
+    if "condition" not in explanation:
         yield Text("  It is filled by hand: by `segment.add` and `segment.remove` in flows.")
         return
-    yield Text(f"  condition: {found['condition']}")
-    for read, value in found["values"].items():
-        shown = value if value == "absent" else short(value)
-        yield Text(f"    {read} = {shown}{_as_time(value)}", "dim")
-    holds = "holds" if found["holds"] else "does not hold"
-    yield Text(f"  It {holds} now.{_windows(found)}")
-    if found["late"]:
-        yield Text("  Time has changed this since it was last looked at; a running server notices.", "yellow")
-    yield Text(f"  {_due(found['due'])}")
+    yield Text(f"  condition: {explanation['condition']}")
+    for path, value in explanation["values"].items():
+        text = value if value == "absent" else short(value)
+        yield Text(f"    {path} = {text}{_as_time(value)}", "dim")
+    holds = "holds" if explanation["holds"] else "does not hold"
+    yield Text(f"  It {holds} now.{_windows(explanation)}")
+    if explanation["late"]:
+        yield Text("  Time has changed this since the last evaluation; a running server will update it.", "yellow")
+    yield Text(f"  {_next_change(explanation['due'])}")
 
 
-def _windows(found: dict[str, Any]) -> str:
-    told = ""
-    if "for" in found:
-        told += f" It must have held for {found['for']}"
-        told += f": it has since {_time(found['holds_since'])}." if found["holds_since"] else "."
-    if "within" in found:
-        told += f" Who belongs stays for {found['within']} after that"
-        told += f": it held until {_time(found['held_until'])}." if found["held_until"] else "."
-    return told
+def _windows(explanation: Document) -> str:
+    """Sentences about `for` and `within`, each with a space in front; empty for a segment without a window."""
+    text = ""
+    if "for" in explanation:
+        since = explanation["holds_since"]
+        text += f" It must have held for {explanation['for']}"
+        text += f": it has since {_time(since)}." if since else "."
+    if "within" in explanation:
+        until = explanation["held_until"]
+        text += f" A member stays for {explanation['within']} after that"
+        text += f": it held until {_time(until)}." if until else "."
+    return text
 
 
-def _due(moment: int | None) -> str:
+def _next_change(moment: int | None) -> str:
     if moment is None:
         return "Time alone will not change this."
     return f"Time alone may change this at {_time(moment)}, not before."
 
 
 def _as_time(value: Any) -> str:
-    """What a number would be as a time, where it may be one: from 2001 to 2286."""
+    """The time that a number stands for, if it may be one: milliseconds from 2001 to 2286."""
     return f"  ({_time(value)})" if type(value) is int and 10**12 <= value < 10**13 else ""
 
 

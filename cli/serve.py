@@ -1,4 +1,4 @@
-"""`headrace serve`: load the project, see to the store, listen; in one process or in several."""
+"""`headrace serve`: loads the project, upgrades the store, and listens; in one process or in several."""
 
 import asyncio
 import errno
@@ -11,20 +11,32 @@ import msgspec
 from rich.console import Console
 
 from cli.logging import configure_logging
-from cli.server import application, broken, is_loopback, run
-from cli.spool import folder_of, spool_in
-from cli.store import SHARED, CannotStart, StoreAway, alone, cannot, kind_of, load, migrate, shown, url_of
-from cli.worker import Orders, version_of
+from cli.server import application, broken_files, is_loopback, run
+from cli.spool import opened_spool, spool_folder
+from cli.store import (
+    SHARED,
+    CommandError,
+    StoreUnavailable,
+    exclusive_access,
+    load_and_report,
+    migrate,
+    report_error,
+    store_kind,
+    store_url,
+    without_credentials,
+)
+from cli.worker import WorkerConfig, project_version
 from cli.workers import COMMAND, Workers, supervise
 from flows.project import LoadedProject
 from storage import open_store
 
 STOPPED = "Stopped. Everything that was acknowledged is stored."
+ENDED = "Ended. Everything that was acknowledged is stored."
 
 
 @dataclass(frozen=True)
-class Listener:
-    """Where to listen and where to keep data."""
+class ServeOptions:
+    """Where to listen, where to keep data, and by how many processes to serve."""
 
     host: str
     port: int
@@ -34,92 +46,94 @@ class Listener:
     spool: Path | None = None
 
 
-def serve(root: Path, place: Listener, console: Console) -> int:
-    """Serve the project at `root` until told to stop. Exit code 2 when it cannot begin."""
+def serve(root: Path, options: ServeOptions, console: Console) -> int:
+    """Serve the project at `root` until a stop signal. Exit code 2 when the server cannot start, 1 when it failed."""
     configure_logging(sys.stderr)
     try:
-        loaded = load(root, console, whole=True)
-        _check_sources(loaded, root, place)
-        url = url_of(loaded, place.store)
-        _check_shared(url, place.workers)
-        with alone(url, root), _bound_first(place) as listening:
-            spools = folder_of(loaded.project.settings, root, place.spool)
-            done = _migrated(url, root, spools)
-            _greet(console, loaded, place, _address(place, listening))
-            for words in done:
-                console.print(f"  store     {words}", markup=False, highlight=False, soft_wrap=True)
-            if place.workers == 1:
-                with spool_in(spools) as spool:
-                    app = application(loaded, open_store(url, root), place.host, spool=spool)
+        loaded = load_and_report(root, console, whole=True)
+        _require_safe_sources(loaded, root, options)
+        url = store_url(loaded, options.store)
+        _require_shared_store(url, options.workers)
+        with exclusive_access(url, root), _bind_or_fail(options) as listening:
+            spools = spool_folder(loaded.project.settings, root, options.spool)
+            changes = _migrate(url, root, spools)
+            _print_start(console, loaded, options, _address(options, listening))
+            for change in changes:
+                console.print(f"  store     {change}", markup=False, highlight=False, soft_wrap=True)
+            if options.workers == 1:
+                with opened_spool(spools) as spool:
+                    app = application(loaded, open_store(url, root), options.host, spool=spool)
                     code = 0 if run(app, listening) else 1
             else:
-                code = asyncio.run(_supervised(root, loaded, url, spools, place, listening))
-    except CannotStart as error:
-        return cannot(console, str(error))
+                code = asyncio.run(_run_workers(root, loaded, url, spools, options, listening))
+    except CommandError as error:
+        return report_error(console, str(error))
     if code != 2:
-        console.print(STOPPED if code == 0 else "Ended. Everything that was acknowledged is stored.")
+        console.print(STOPPED if code == 0 else ENDED)
     return code
 
 
-def _migrated(url: str, root: Path, spools: Path | None) -> list[str]:
-    """What was done to the store, in words. With a spool it may be away: then its first worker sees to it later."""
+def _migrate(url: str, root: Path, spools: Path | None) -> list[str]:
+    """Upgrade the store; returns a line per change. With a spool the store may be away: a worker upgrades it later."""
     try:
         return asyncio.run(migrate(url, root))
-    except StoreAway as away:
+    except StoreUnavailable as unavailable:
         if spools is None:
             raise
-        return [f"{away} Until then payloads wait in {spools}."]
+        return [f"{unavailable} Until then payloads wait in {spools}."]
 
 
-async def _supervised(
-    root: Path, loaded: LoadedProject, url: str, spools: Path | None, place: Listener, listening: socket.socket
+async def _run_workers(
+    root: Path, loaded: LoadedProject, url: str, spools: Path | None, options: ServeOptions, listening: socket.socket
 ) -> int:
-    """Serve by workers. `listening` is never listened on: it keeps the port while no worker has it."""
-    version, port = version_of(loaded), listening.getsockname()[1]
+    """Serve by worker processes. Nothing listens on `listening`: it reserves the port while no worker is bound."""
+    version, port = project_version(loaded), listening.getsockname()[1]
 
-    def orders(number: int, descriptor: int) -> bytes:
+    def configure(number: int, descriptor: int) -> bytes:
         spool = None if spools is None else str(spools)
-        told = Orders(number, str(root.resolve()), version, url, place.host, descriptor, spool)
-        return msgspec.json.encode(told)
+        config = WorkerConfig(number, str(root.resolve()), version, url, options.host, descriptor, spool)
+        return msgspec.json.encode(config)
 
-    return await supervise(Workers(COMMAND, place.workers, lambda: bound(place, port), orders))
+    return await supervise(Workers(COMMAND, options.workers, lambda: bind(options, port), configure))
 
 
-def _check_sources(loaded: LoadedProject, root: Path, place: Listener) -> None:
+def _require_safe_sources(loaded: LoadedProject, root: Path, options: ServeOptions) -> None:
+    """Raise `CommandError` without a source, or when one trusts every sender at an address beyond this machine."""
     sources = loaded.project.sources
     if not sources:
-        raise CannotStart(f"{root} has no source that can be served: without one, no event is taken.")
+        raise CommandError(f"{root} has no source that can be served: without one, no event is taken.")
     trusting = sorted(s.source for s in sources.values() if s.kind == "public" and s.identify == "trust")
-    if trusting and not is_loopback(place.host) and not place.open_sources:
-        told = f"Source {', '.join(trusting)} trusts everybody, and {place.host} is not loopback."
-        raise CannotStart(told + " Set `identify: link` in its file, or say --open-sources.")
+    if trusting and not is_loopback(options.host) and not options.open_sources:
+        message = f"Source {', '.join(trusting)} trusts everybody, and {options.host} is not loopback."
+        raise CommandError(message + " Set `identify: link` in its file, or say --open-sources.")
 
 
-def _check_shared(url: str, workers: int) -> None:
-    kind = kind_of(url)
+def _require_shared_store(url: str, workers: int) -> None:
+    """Raise `CommandError` when several processes are to serve a store that only one can."""
+    kind = store_kind(url)
     if workers == 1 or kind in SHARED:
         return
-    why = {
+    reason = {
         "memory": "What is in memory belongs to one process",
         "sqlite": "A SQLite file is served by one process, which writes for all",
-    }.get(kind, f"Several processes cannot share the store {shown(url)}")
-    told = f"{why}, so --workers {workers} needs another store: --store elasticsearch:http://HOST:9200."
-    raise CannotStart(f"{told} Or leave --workers out.")
+    }.get(kind, f"Several processes cannot share the store {without_credentials(url)}")
+    message = f"{reason}, so --workers {workers} needs another store: --store elasticsearch:http://HOST:9200."
+    raise CommandError(f"{message} Or leave --workers out.")
 
 
-def bound(place: Listener, port: int | None = None) -> socket.socket:
-    """A socket at the place's address, on which nobody listens yet. `port`: one of several sockets at this port.
+def bind(options: ServeOptions, port: int | None = None) -> socket.socket:
+    """A socket that is bound and does not listen yet. With `port`, it is one of several sockets at that port.
 
-    Without it, an address where somebody listens is refused, even though several could share it.
+    Without `port`, an address in use raises `OSError`, even one that several sockets could share.
     """
-    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if port is not None:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listening.bind((place.host, place.port if port is None else port))
-        if place.workers > 1:  # others may bind it from now on, too
+        listening.bind((options.host, options.port if port is None else port))
+        if options.workers > 1:  # from now on the workers may bind the port, too
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     except OSError:
         listening.close()
@@ -127,35 +141,36 @@ def bound(place: Listener, port: int | None = None) -> socket.socket:
     return listening
 
 
-def _bound_first(place: Listener) -> socket.socket:
+def _bind_or_fail(options: ServeOptions) -> socket.socket:
     try:
-        return bound(place)
+        return bind(options)
     except OSError as error:
-        told = f"Cannot listen on {place.host}:{place.port}: {error.strerror}."
-        taken = " Say --port 0 for any port that is free." if error.errno == errno.EADDRINUSE else ""
-        raise CannotStart(told + taken) from error
+        message = f"Cannot listen on {options.host}:{options.port}: {error.strerror}."
+        remedy = " Say --port 0 for any port that is free." if error.errno == errno.EADDRINUSE else ""
+        raise CommandError(message + remedy) from error
 
 
-def _address(place: Listener, listening: socket.socket) -> str:
-    host = f"[{place.host}]" if listening.family == socket.AF_INET6 else place.host
+def _address(options: ServeOptions, listening: socket.socket) -> str:
+    host = f"[{options.host}]" if listening.family == socket.AF_INET6 else options.host
     return f"http://{host}:{listening.getsockname()[1]}"
 
 
-def _greet(console: Console, loaded: LoadedProject, place: Listener, address: str) -> None:
+def _print_start(console: Console, loaded: LoadedProject, options: ServeOptions, address: str) -> None:
+    """Print what is served where. Programs read the address after ` on ` in the first line."""
     project = loaded.project
     names = ", ".join(flow.name for flow in project.flows) or "none"
-    console.print(
-        f"[bold]Headrace[/] serves {project.name or 'the project'} on {address}", highlight=False, soft_wrap=True
-    )
-    console.print(f"  flows     {len(project.flows)}: {names}", highlight=False, soft_wrap=True)
-    console.print(f"  sources   {', '.join(sorted(project.sources))}", highlight=False, soft_wrap=True)
-    if place.workers > 1:
-        console.print(f"  workers   {place.workers} processes", highlight=False, soft_wrap=True)
-    for name, path in (("track", "/track"), ("API", "/schema"), ("health", "/health/ready")):
-        console.print(f"  {name:<9} {address}{path}", highlight=False, soft_wrap=True)
-    for file in broken(loaded):
-        console.print(
-            f"  [red]not served[/] {file}: it has errors (see above); everything else is",
-            highlight=False,
-            soft_wrap=True,
-        )
+    lines = [
+        f"[bold]Headrace[/] serves {project.name or 'the project'} on {address}",
+        f"  flows     {len(project.flows)}: {names}",
+        f"  sources   {', '.join(sorted(project.sources))}",
+        *([f"  workers   {options.workers} processes"] if options.workers > 1 else []),
+        f"  track     {address}/track",
+        f"  API       {address}/schema",
+        f"  health    {address}/health/ready",
+        *(
+            f"  [red]not served[/] {file}: it has errors (see above); everything else is"
+            for file in broken_files(loaded)
+        ),
+    ]
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)

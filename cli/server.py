@@ -1,4 +1,4 @@
-"""One process that serves: the application on a socket that is bound already, until a signal comes."""
+"""One server process: runs the application on a socket that is bound already, until a signal stops it."""
 
 import gc
 import os
@@ -19,41 +19,41 @@ from engine.ports.spool import Spool
 from engine.ports.store import Store
 from flows.project import LoadedProject
 
-# How long the event loop may keep the interpreter while the writer thread waits for it. The writer's work is done
-# without the interpreter, so it loses little; the usual 5 ms cost a seventh of the rate in switching back and forth.
+# How long the event loop may hold the interpreter lock while the writer thread waits for it. The writer does most of
+# its work without that lock, so it loses little; switching at the default, 5 ms, costs a seventh of the rate.
 SWITCH_SECONDS = 0.05
-STOP_SECONDS = 15  # for requests that are under way when the server is asked to stop: look-ups answer within 10
-MAX_CONNECTIONS = 10_000  # beyond, requests are answered 503
+STOP_SECONDS = 15  # for running requests to finish after a stop signal: look-ups answer within 10
+MAX_CONNECTIONS = 10_000  # further requests are answered by 503
 
 
 class Server(uvicorn.Server):
-    """A server whose process ends well when it was asked to stop: a signal is not raised again afterwards.
+    """A server that exits with code 0 after a stop signal: uvicorn would raise the signal again.
 
-    `began` is called when clients are let in.
+    It calls `on_started` when it accepts connections.
     """
 
-    def __init__(self, config: uvicorn.Config, began: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
         super().__init__(config)
-        self._began = began
+        self._on_started = on_started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin."""
+        """Start to accept connections."""
         await super().startup(sockets)
-        self._began()
+        self._on_started()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop at SIGINT, SIGTERM and SIGHUP; at a second SIGINT without waiting for requests."""
-        before = {number: signal.signal(number, self.handle_exit) for number in stop_signals()}
+        """Stop at SIGINT, SIGTERM or SIGHUP; a second SIGINT stops without waiting for running requests."""
+        previous = {number: signal.signal(number, self.handle_exit) for number in stop_signals()}
         try:
             yield
         finally:
-            for number, handler in before.items():
+            for number, handler in previous.items():
                 signal.signal(number, handler)
 
 
 def stop_signals() -> list[signal.Signals]:
-    """The signals at which a server stops; a hang-up is not among them where it is ignored, as under `nohup`."""
+    """The signals that stop a server. SIGHUP is not one of them where it is ignored, as under `nohup`."""
     ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     return [signal.SIGINT, signal.SIGTERM, *([] if ignored else [signal.SIGHUP])]
 
@@ -61,11 +61,11 @@ def stop_signals() -> list[signal.Signals]:
 def application(
     loaded: LoadedProject, store: Store, host: str, *, keeps_up: bool = True, spool: Spool | None = None
 ) -> Litestar:
-    """The application of a project that is served on `host`."""
+    """The web application of a project that is served on `host`. `keeps_up`: whether it runs the periodic upkeep."""
     return create_app(
         loaded.project,
         store,
-        broken=broken(loaded),
+        broken=broken_files(loaded),
         reading_key=os.environ.get("HEADRACE_ADMIN_KEY"),
         loopback=is_loopback(host),
         keeps_up=keeps_up,
@@ -73,13 +73,13 @@ def application(
     )
 
 
-def broken(loaded: LoadedProject) -> tuple[str, ...]:
-    """The project's files that are not served."""
+def broken_files(loaded: LoadedProject) -> tuple[str, ...]:
+    """The names of the project's files with errors, which are not served."""
     return tuple(sorted({d.file for d in loaded.diagnostics if d.severity == "error"}))
 
 
-def run(app: Litestar, listening: socket.socket, began: Callable[[], None] = lambda: None) -> bool:
-    """Serve until a signal comes; whether it ever began. `began` is called when it does."""
+def run(app: Litestar, listening: socket.socket, on_started: Callable[[], None] = lambda: None) -> bool:
+    """Serve until a signal comes. Returns whether the server started; calls `on_started` when it does."""
     config = uvicorn.Config(
         front(app),
         loop="uvloop",
@@ -94,11 +94,11 @@ def run(app: Litestar, listening: socket.socket, began: Callable[[], None] = lam
         timeout_graceful_shutdown=STOP_SECONDS,
     )
     gc.collect()
-    gc.freeze()  # what was loaded stays: the collector need not look at it again
+    gc.freeze()  # the project and the modules live for ever: the collector skips them
     gc.set_threshold(50_000, 20, 50)
     sys.setswitchinterval(SWITCH_SECONDS)
-    server = Server(config, began)
-    with suppress(SystemExit):  # with which it ends when the application could not begin, and the log says why
+    server = Server(config, on_started)
+    with suppress(SystemExit):  # uvicorn exits so when the application cannot start; the log says why
         server.run(sockets=[listening])
     return server.started
 

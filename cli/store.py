@@ -1,4 +1,4 @@
-"""The store that a command works on: which one a project uses, and who else may use it meanwhile."""
+"""The store of a project: its address, opening it for a command, and keeping other processes away meanwhile."""
 
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -19,104 +19,120 @@ from storage.sqlite.lock import LockedByOther, lock_file
 from storage.sqlite.schema import UnusableFile
 
 DEFAULT = "sqlite:headrace.db"
-SHARED = {"elasticsearch"}  # kinds of which several processes may serve one store
+SHARED = {"elasticsearch"}  # kinds of store that several processes may serve at the same time
 
-_PASSWORD = re.compile(r"//[^/@\s]*@")
-
-
-class CannotStart(Exception):
-    """A command cannot begin (exit code 2); the message says why and what to do."""
+_CREDENTIALS = re.compile(r"//[^/@\s]*@")
 
 
-class StoreAway(CannotStart):
-    """A command cannot begin since the store is not there now."""
+class CommandError(Exception):
+    """A command cannot do its work (exit code 2). The message names the reason and the remedy."""
 
 
-def load(root: Path, console: Console, *, whole: bool) -> LoadedProject:
-    """The project at `root`; what is wrong with it is printed: all of it, or errors of its settings alone.
+class StoreUnavailable(CommandError):
+    """The store does not answer now; the same command may succeed later."""
 
-    Who needs only the settings calls no target, and so needs no secret. Raises `CannotStart` where the settings cannot
-    be known.
+
+def load_and_report(root: Path, console: Console, *, whole: bool) -> LoadedProject:
+    """Load the project at `root` and print its problems: all of them, or without `whole` the errors of its settings.
+
+    A command that needs only the settings calls no target, so unresolved secrets do not stop it. Raises `CommandError`
+    when `root` is no directory, or when its settings have errors.
     """
     if not root.is_dir():
-        raise CannotStart(f"{root} is not a directory. `headrace init {root}` makes a project there.")
+        raise CommandError(f"{root} is not a directory. `headrace init {root}` makes a project there.")
     loaded = load_project(root, nodes.builtin())
-    said = loaded if whole else only_files(loaded, [SETTINGS])
-    error = [d for d in said.diagnostics if whole or (d.severity == "error" and d.code != UNRESOLVED)]
-    if error:
-        console.print(render(error, said.sources, colour=False), markup=False, highlight=False, soft_wrap=True)
-    if any(d.file == SETTINGS and d.severity == "error" for d in error):
-        raise CannotStart(f"{SETTINGS} has errors (see above), so it is not known where to keep data.")
+    reported = loaded if whole else only_files(loaded, [SETTINGS])
+    diagnostics = [d for d in reported.diagnostics if whole or (d.severity == "error" and d.code != UNRESOLVED)]
+    if diagnostics:
+        report = render(diagnostics, reported.sources, colour=False)
+        console.print(report, markup=False, highlight=False, soft_wrap=True)
+    if any(d.file == SETTINGS and d.severity == "error" for d in diagnostics):
+        raise CommandError(f"{SETTINGS} has errors (see above), so it is not known where to keep data.")
     return loaded
 
 
-def url_of(loaded: LoadedProject, given: str | None) -> str:
-    """The store to use: the one that was given, else the project's, else a file beside the project."""
-    return given or loaded.project.settings.store or DEFAULT
+def store_url(loaded: LoadedProject, override: str | None) -> str:
+    """The address of the store: `override` (from `--store`), else the project's, else a file in its directory."""
+    return override or loaded.project.settings.store or DEFAULT
 
 
-def shown(told: str) -> str:
-    """A text without the names and passwords of the URLs in it."""
-    return _PASSWORD.sub("//…@", told)
+def without_credentials(text: str) -> str:
+    """`text` with the user names and passwords of the URLs in it replaced by `…`."""
+    return _CREDENTIALS.sub("//…@", text)
 
 
-def kind_of(url: str) -> str:
-    """The kind of store that a URL names."""
+def store_kind(url: str) -> str:
+    """The kind of store in an address: `sqlite`, `elasticsearch` or `memory`."""
     return url.partition(":")[0]
 
 
-def file_of(url: str, root: Path) -> Path | None:
-    """The file that holds the store; None for other kinds."""
+def sqlite_file(url: str, root: Path) -> Path | None:
+    """The file of a SQLite store, relative to the project at `root`; None for other kinds of store."""
     kind, _, path = url.partition(":")
     return root / (path or "headrace.db") if kind == "sqlite" else None
 
 
+def require_stored_data(url: str, root: Path) -> None:
+    """Raise `CommandError` when there can be no data at `url`: in memory, or in a SQLite file that does not exist."""
+    if store_kind(url) == "memory":
+        raise CommandError("`memory:` holds nothing when no server runs; ask yours with --url, or name its --store.")
+    file = sqlite_file(url, root)
+    if file is not None and not file.exists():
+        raise CommandError(f"There is no store at {file}. Name the one that your server uses by --store.")
+
+
 @contextmanager
-def alone(url: str, root: Path, remedy: str = "stop it first, or name another store") -> Iterator[None]:
-    """Use a store that one process may write; raises `CannotStart`, with the remedy, when another one does."""
-    file = file_of(url, root)
+def exclusive_access(url: str, root: Path, remedy: str = "stop it first, or name another store") -> Iterator[None]:
+    """Lock a SQLite store, which has one writer; do nothing for other kinds.
+
+    Raises `CommandError`, which ends with `remedy`, when another process has locked it.
+    """
+    file = sqlite_file(url, root)
     if file is None:
         yield
         return
     try:
         with lock_file(file):
             yield
-    except LockedByOther as held:
-        holder = "another process" if held.pid is None else f"process {held.pid}"
-        raise CannotStart(f"{file} is being served by {holder}: {remedy}.") from held
+    except LockedByOther as locked:
+        holder = "another process" if locked.pid is None else f"process {locked.pid}"
+        raise CommandError(f"{file} is being served by {holder}: {remedy}.") from locked
 
 
 @asynccontextmanager
-async def opened(url: str, root: Path) -> AsyncIterator[Store]:
-    """The store, open. Raises `CannotStart` when it cannot be opened, or cannot be used for what is done with it."""
+async def opened_store(url: str, root: Path) -> AsyncIterator[Store]:
+    """Open the store and close it at the end.
+
+    Raises `CommandError` when it cannot be opened, `StoreUnavailable` when it does not answer within the block.
+    """
     try:
         store = open_store(url, root)
     except (ValueError, UnusableFile) as error:
-        raise CannotStart(shown(f"{error}.")) from error
+        raise CommandError(without_credentials(f"{error}.")) from error
     try:
         yield store
     except Unavailable as unavailable:
-        told = f"The store {url} cannot be used now: {unavailable.reason}."
-        raise StoreAway(shown(told)) from unavailable
+        message = f"The store {url} cannot be used now: {unavailable.reason}."
+        raise StoreUnavailable(without_credentials(message)) from unavailable
     finally:
         await store.close()
 
 
 async def migrate(url: str, root: Path) -> list[str]:
-    """Create or upgrade what the store rests on; what was done, in words. Raises `CannotStart`."""
-    async with opened(url, root) as store:
+    """Create or upgrade the store's schema. Returns one readable line per change. Raises `CommandError`."""
+    async with opened_store(url, root) as store:
         return await store.migrate()
 
 
-def missing(console: Console, unknown: NotFound) -> int:
-    """Say which profile or step is not there; gives the exit code."""
-    told = str(unknown)
-    look = "; `headrace search profiles` lists those that there are" if isinstance(unknown, NoSuchProfile) else ""
-    console.print(f"{told[:1].upper()}{told[1:]}{look}.", markup=False, highlight=False, soft_wrap=True)
+def report_not_found(console: Console, error: NotFound) -> int:
+    """Print which profile or link does not exist. Returns the exit code, 1."""
+    text = str(error)
+    remedy = "; `headrace search profiles` lists the existing ones" if isinstance(error, NoSuchProfile) else ""
+    console.print(f"{text[:1].upper()}{text[1:]}{remedy}.", markup=False, highlight=False, soft_wrap=True)
     return 1
 
 
-def cannot(console: Console, told: str) -> int:
-    """Say why a command cannot begin; gives its exit code."""
-    console.print(told, style="red", markup=False, highlight=False, soft_wrap=True)
+def report_error(console: Console, message: str) -> int:
+    """Print why a command cannot do its work. Returns the exit code, 2."""
+    console.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
     return 2

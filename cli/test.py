@@ -1,4 +1,4 @@
-"""`headrace test`: plays the cases of a project's test files, and says where and why one came out otherwise."""
+"""`headrace test`: runs the cases of a project's test files, and reports where and why a case fails."""
 
 import asyncio
 import os
@@ -16,8 +16,7 @@ from cli.testing.junit import junit
 from cli.testing.report import NOT_RUN, CaseResult, FileResult, NotRun, Report
 from cli.testing.run_case import run_case
 from cli.testing.step_runner import StepRunner, traced_project
-from cli.traces import BAD, QUIET
-from cli.traces import WELL as GOOD
+from cli.traces import BAD, GOOD, QUIET
 from effects.virtual_time_loop import VirtualTimeLoop
 from engine.project.project import Project
 from flows.cases import LoadedCases, Playable, load_cases
@@ -29,17 +28,17 @@ from nodes import builtin
 
 
 def play(paths: list[Path], text: str, console: Console, out: TextIO, xml: Path | None = None) -> int:
-    """Play the cases of projects, or of files of them (default: the project of the current directory).
+    """Run the cases of projects, or of some of their files; by default of the project of the current directory.
 
-    With a `text` only the cases with it in their name, in small or capital letters. What came of them is written to
-    the file `xml`, too. Gives the exit code: 1 when a case fails; else 2 when something could not be played (a path
-    that is not there, a project with errors or without test files, a text that no case has); else 0.
+    With `text`, only the cases whose name contains it, in any case. The report is also written as JUnit XML to the file
+    `xml`. Returns the exit code: 1 when a case fails; else 2 when something could not be run (a path that does not
+    exist, a project with errors or without test files, a `text` that no name contains); else 0.
     """
-    began, playing = time.perf_counter(), _Playing(text, console, out)
-    playing.all_of([path.resolve() for path in paths or [Path()]])
-    report = playing.report
+    start, runner = time.perf_counter(), _Runner(text, console, out)
+    runner.run([path.resolve() for path in paths or [Path()]])
+    report = runner.report
     if report.files:
-        console.print(_summary(report, time.perf_counter() - began), soft_wrap=True)
+        console.print(_summary(report, time.perf_counter() - start), soft_wrap=True)
     if xml is not None:
         try:
             xml.parent.mkdir(parents=True, exist_ok=True)
@@ -50,8 +49,8 @@ def play(paths: list[Path], text: str, console: Console, out: TextIO, xml: Path 
     return report.exit_code
 
 
-class _Playing:
-    """Plays, tells of it as it goes, and keeps what came of it."""
+class _Runner:
+    """One call of the command: runs cases, prints each result at once, and collects the report."""
 
     def __init__(self, text: str, console: Console, out: TextIO) -> None:
         self.text = text
@@ -59,59 +58,59 @@ class _Playing:
         self.out = out
         self.report = Report()
 
-    def all_of(self, paths: list[Path]) -> None:
-        """Play all that is named, or nothing if any of it is not there."""
+    def run(self, paths: list[Path]) -> None:
+        """Run the cases of all paths, or none when one of the paths does not exist."""
         for path in (path for path in paths if not path.exists()):
-            self._unplayed(path, f"there is no {path}")
+            self._add_not_run(path, f"there is no {path}")
         if self.report.not_run:
             return
         with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
             for root in dict.fromkeys(map(project_root, paths)):
-                runner.run(self._project(root, [path for path in paths if project_root(path) == root]))
+                runner.run(self._run_project(root, [path for path in paths if project_root(path) == root]))
         if not self.report.files and not self.report.not_run:
-            self._unplayed(Path(), f"no case has `{self.text}` in its name")
+            self._add_not_run(Path(), f"no case has `{self.text}` in its name")
 
-    async def _project(self, root: Path, asked: list[Path]) -> None:
-        loaded = load_project(root, builtin(), _Pretended())
+    async def _run_project(self, root: Path, requested: list[Path]) -> None:
+        loaded = load_project(root, builtin(), _AnySecret())
         cases = load_cases(root, loaded)
-        error = [one for one in (*loaded.diagnostics, *cases.diagnostics) if one.severity == "error"]
-        if error:
+        errors = [d for d in (*loaded.diagnostics, *cases.diagnostics) if d.severity == "error"]
+        if errors:
             sources = {**loaded.sources, **cases.sources}
-            self.out.write(render(error, sources, colour=self.console.is_terminal and not self.console.no_color))
-            more = render(error, sources, colour=False)
-            self.report.not_run.append(NotRun(_from_here(root), "the project has errors", more))
+            self.out.write(render(errors, sources, colour=self.console.is_terminal and not self.console.no_color))
+            details = render(errors, sources, colour=False)
+            self.report.not_run.append(NotRun(_from_here(root), "the project has errors", details))
             return
-        chosen = [_chosen(cases, root, path) for path in asked]
-        for path in (path for path, files in zip(asked, chosen, strict=True) if not files):
-            told = f"{path} has no test files: write flows/NAME.test.yaml (docs/testing.md says how)"
-            self._unplayed(path, told)
+        selected = [_select(cases, root, path) for path in requested]
+        for path in (path for path, files in zip(requested, selected, strict=True) if not files):
+            message = f"{path} has no test files: write flows/NAME.test.yaml (docs/testing.md says how)"
+            self._add_not_run(path, message)
         project = traced_project(loaded.project)
-        for file in (file for file in cases.files if any(file in files for files in chosen)):
-            picked = [i for i, case in enumerate(file.file.cases) if self.text.lower() in case.name.lower()]
-            if picked:
+        for file in (file for file in cases.files if any(file in files for files in selected)):
+            indexes = [i for i, case in enumerate(file.file.cases) if self.text.lower() in case.name.lower()]
+            if indexes:
                 played = FileResult(project.name, _from_here(root / file.document.name), file)
-                await self._file(project, played, picked)
+                await self._run_file(project, played, indexes)
 
-    async def _file(self, project: Project, played: FileResult, picked: list[int]) -> None:
-        file, say = played.file, self.console.print
+    async def _run_file(self, project: Project, played: FileResult, indexes: list[int]) -> None:
+        file, write = played.file, self.console.print
         self.report.files.append(played)
-        say(Text(printable(file.document.name), style="bold"), soft_wrap=True)
-        for i in picked:
-            case, began = file.file.cases[i], time.perf_counter()
-            error = await run_case(StepRunner(project, file.file), case, ("cases", i))
-            played.cases.append(CaseResult(i, time.perf_counter() - began, error))
-            took = f"  {round(played.cases[-1].seconds * 1000)} ms"
-            say(Text.assemble("  ", _mark(not error), printable(case.name), (took, QUIET)), soft_wrap=True)
+        write(Text(printable(file.document.name), style="bold"), soft_wrap=True)
+        for i in indexes:
+            case, start = file.file.cases[i], time.perf_counter()
+            failures = await run_case(StepRunner(project, file.file), case, ("cases", i))
+            played.cases.append(CaseResult(i, time.perf_counter() - start, failures))
+            duration = f"  {round(played.cases[-1].seconds * 1000)} ms"
+            write(Text.assemble("  ", _mark(not failures), printable(case.name), (duration, QUIET)), soft_wrap=True)
         for line in _failures(played):
-            say(line, soft_wrap=True)
+            write(line, soft_wrap=True)
 
-    def _unplayed(self, path: Path, told: str) -> None:
-        self.report.not_run.append(NotRun(_from_here(path), told))
-        self.console.print(told, markup=False, highlight=False, soft_wrap=True)
+    def _add_not_run(self, path: Path, message: str) -> None:
+        self.report.not_run.append(NotRun(_from_here(path), message))
+        self.console.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
 def _failures(played: FileResult) -> Iterator[Text]:
-    """What came out otherwise in a file, case by case."""
+    """The failures of a file, case by case."""
     failed = [case for case in played.cases if case.failures]
     for case in failed:
         yield Text.assemble("\n  ", _mark(False), (printable(played.file.file.cases[case.index].name), "bold"))
@@ -124,31 +123,31 @@ def _failures(played: FileResult) -> Iterator[Text]:
 def _summary(report: Report, seconds: float) -> Text:
     cases = f"{report.cases - report.failed} passed" + (f", {report.failed} failed" if report.failed else "")
     files = f"{len(report.files)} file" + ("s" if len(report.files) != 1 else "")
-    took = (f"  ({round(seconds * 1000)} ms)", QUIET)
+    duration = (f"  ({round(seconds * 1000)} ms)", QUIET)
     rest = "; not all that was named could be played, see above" if report.not_run else ""
-    return Text.assemble(_mark(not report.exit_code), f"{cases} in {files}", took, rest)
+    return Text.assemble(_mark(not report.exit_code), f"{cases} in {files}", duration, rest)
 
 
 def _from_here(path: Path) -> str:
     return os.path.relpath(path)
 
 
-def _mark(well: bool) -> tuple[str, str]:
-    return ("✓ ", GOOD) if well else ("✗ ", BAD)
+def _mark(passed: bool) -> tuple[str, str]:
+    return ("✓ ", GOOD) if passed else ("✗ ", BAD)
 
 
-def _chosen(cases: LoadedCases, root: Path, path: Path) -> list[Playable]:
-    """The files that a path asks for; a flow's name stands for the test file beside it."""
+def _select(cases: LoadedCases, root: Path, path: Path) -> list[Playable]:
+    """The test files at or below `path`. The file of a flow selects the test file beside it."""
     if path == root:
         return list(cases.files)
     name = file_name(root, path)
     beside = name.removesuffix(".yaml") + ".test.yaml"
-    named = {name, beside} if name.endswith(".yaml") else {name}
-    return [file for file in cases.files if file.document.name in named or file.document.name.startswith(f"{name}/")]
+    names = {name, beside} if name.endswith(".yaml") else {name}
+    return [file for file in cases.files if file.document.name in names or file.document.name.startswith(f"{name}/")]
 
 
-class _Pretended(dict[str, str]):
-    """An environment in which every secret is set: tests call nobody, so they need none."""
+class _AnySecret(dict[str, str]):
+    """An environment in which every secret is set. Tests send no requests, so they need no real secrets."""
 
     def __contains__(self, name: object) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""`headrace token`: makes a user token, for trying out and for a back end to compare its own with."""
+"""`headrace token`: signs a user token, for tests and to compare with the tokens of your own back end."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TextIO
 
 from msgspec import Struct
 
-from cli.check import WELL, WRONG_USAGE
+from cli.check import OK, USAGE_ERROR
 from effects.clock import SystemClock
 from engine.language.duration import read_duration
 from engine.problem import did_you_mean
@@ -16,8 +16,8 @@ from flows.project import load_project
 from nodes import builtin
 
 
-class Asked(Struct, frozen=True):
-    """What the token is to say. `keys` are `PATH=VALUE`, `ttl` is a duration such as `10m`."""
+class TokenRequest(Struct, frozen=True):
+    """The contents of a token. `keys` are `PATH=VALUE`, `ttl` is a duration such as `10m`; `session` None: any."""
 
     source: str
     keys: tuple[str, ...]
@@ -25,40 +25,48 @@ class Asked(Struct, frozen=True):
     session: str | None = None
 
 
-def token(project: Path, asked: Asked, out: TextIO, err: TextIO, environment: Mapping[str, str] | None = None) -> int:
-    """Write a token on a line of its own; or say what is missing, with exit code 2."""
+class _Refused(Exception):
+    """No token can be made; the message says why and what to do."""
+
+
+def token(
+    project: Path, request: TokenRequest, out: TextIO, err: TextIO, environment: Mapping[str, str] | None = None
+) -> int:
+    """Write a signed token to `out` on a line of its own; or to `err` why there is none, with exit code 2.
+
+    `environment` has the secrets of the project's sources; by default it is that of this process.
+    """
     loaded = load_project(project, builtin(), environment)
-    made = _made(loaded.project.sources, asked, SystemClock().now())
-    if isinstance(made, list):
-        err.writelines(f"{line}\n" for line in made)
-        return WRONG_USAGE
-    out.write(f"{made}\n")
-    return WELL
+    try:
+        signed = _sign(loaded.project.sources, request, SystemClock().now())
+    except _Refused as refused:
+        err.write(f"{refused}\n")
+        return USAGE_ERROR
+    out.write(f"{signed}\n")
+    return OK
 
 
-def _made(sources: Mapping[str, Source], asked: Asked, now: int) -> str | list[str]:
-    """The token, or why there is none, line by line."""
-    source = sources.get(asked.source)
+def _sign(sources: Mapping[str, Source], request: TokenRequest, now: int) -> str:
+    """The token. Raises `_Refused`."""
+    source = sources.get(request.source)
     if source is None:
-        help = did_you_mean(asked.source, sources)
-        return [f"there is no source `{asked.source}` that can be used: {help or '`headrace check` says more'}"]
+        help = did_you_mean(request.source, sources) or "`headrace check` says more"
+        raise _Refused(f"there is no source `{request.source}` that can be used: {help}")
     if source.user_secret is None:
-        return [f"the source `{asked.source}` takes no user tokens: add `user_secret: ${{env:NAME}}` to its file"]
-    lasts = read_duration(asked.ttl)
-    if not lasts or lasts > MAX_SECONDS * 1000:
-        return [f"`{asked.ttl}` is no time that a token can be valid for: write 10m, at most 24h"]
-    pairs = [key.partition("=") for key in asked.keys]
+        message = f"the source `{request.source}` takes no user tokens: add `user_secret: ${{env:NAME}}` to its file"
+        raise _Refused(message)
+    ttl_ms = read_duration(request.ttl)
+    if not ttl_ms or ttl_ms > MAX_SECONDS * 1000:
+        raise _Refused(f"`{request.ttl}` is no time that a token can be valid for: write 10m, at most 24h")
+    pairs = [key.partition("=") for key in request.keys]
     claims = Claims(
-        aud=asked.source,
-        exp=(now + lasts) / 1000,
+        aud=request.source,
+        exp=(now + ttl_ms) / 1000,
         keys={path: value for path, _, value in pairs},
-        session=asked.session,
+        session=request.session,
     )
-    made = sign(claims, source.user_secret)
-    if not all(value for _, _, value in pairs) or proven_keys(made, source.user_secret, *_at(asked, now)) is None:
-        return ["a token carries 1 to 10 keys below `pii` or `traits`: write --set pii.email=ann@example.com"]
-    return made
-
-
-def _at(asked: Asked, now: int) -> tuple[str, str | None, int]:
-    return asked.source, asked.session, now
+    signed = sign(claims, source.user_secret)
+    proven = proven_keys(signed, source.user_secret, request.source, request.session, now)
+    if proven is None or not all(value for _, _, value in pairs):
+        raise _Refused("a token carries 1 to 10 keys below `pii` or `traits`: write --set pii.email=ann@example.com")
+    return signed

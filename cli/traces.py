@@ -1,4 +1,4 @@
-"""Traces for people: what the debugger answered, as a block of lines for each event, or as one line."""
+"""Traces of events as text: a block of lines for each event, or one line. The input is `debugging.execution`."""
 
 import json
 import re
@@ -12,87 +12,88 @@ from rich.text import Text
 
 from engine.language.duration import show_duration
 
-LONGEST = 90  # characters of one value
-WELL, BAD, QUIET = "green", "bold red", "dim"
+MAX_VALUE = 90  # characters of one value
+GOOD, BAD, QUIET = "green", "bold red", "dim"
 
 _OWNER = {"set": "", "event-set": "event.", "session-set": "session."}
 _LONG_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24,}\b")
 
 
-def event_block(key: str, told: dict[str, Any], flow: str | None = None) -> RenderableType:
-    """Everything about one event: what became of it, and for each flow the path, the steps, or why there was none.
+def event_block(id: str, event: dict[str, Any], flow: str | None = None) -> RenderableType:
+    """The trace of one event: its disposition, and for each flow the path and steps, or why the flow did not run.
 
-    With `flow`, only that one's steps are shown; of the others the path.
+    `event` is an entry of `debugging.execution`, and `id` its key. With `flow`, only the steps of that flow are shown,
+    and the paths of the others.
     """
-    lines: list[RenderableType] = [_head(key, told)]
-    if "reason" in told:
-        lines.append(Text(short(told["reason"]), style=BAD if told["disposition"] == "rejected" else ""))
-    untyped = [run for run in told["runs"] if _matches_no_type(run)]
-    lines += [_run(run, flow) for run in told["runs"] if run.get("flow") and run not in untyped]
-    if untyped:
-        lines.append(_no_type(untyped))
+    lines: list[RenderableType] = [_head(id, event)]
+    if "reason" in event:
+        lines.append(Text(short(event["reason"]), style=BAD if event["disposition"] == "rejected" else ""))
+    other_type = [run for run in event["runs"] if _takes_other_type(run)]
+    lines += [_run(run, flow) for run in event["runs"] if run.get("flow") and run not in other_type]
+    if other_type:
+        lines.append(_other_types(other_type))
     return Group(lines[0], Padding(Group(*lines[1:]), (0, 0, 0, 4), expand=False))
 
 
-def event_line(told: dict[str, Any]) -> Text | None:
-    """One line about an event; None for an event of the system in which nothing ran."""
-    runs = [run for run in told["runs"] if "steps" in run]
-    if not runs and told.get("origin") == "system":
+def event_line(event: dict[str, Any]) -> Text | None:
+    """The trace of one event as a line; None for an event of the system that started no flow."""
+    runs = [run for run in event["runs"] if "steps" in run]
+    if not runs and event.get("origin") == "system":
         return None
-    line = Text.assemble(("○ ", QUIET), (told.get("type", "?"), "bold"), "  ", _disposition(told))
+    line = Text.assemble(("○ ", QUIET), (event.get("type", "?"), "bold"), "  ", _disposition(event))
     for run in runs:
         line.append(f"  {run['flow']} ", style="cyan")
         line.append_text(path(run))
         if run["outcome"] != "finished":
             line.append(f" {run['outcome']}", style=BAD)
     if not runs:
-        line.append(f"  {short(told.get('reason', 'no flow ran'))}", style=QUIET)
+        line.append(f"  {short(event.get('reason', 'no flow ran'))}", style=QUIET)
     return line
 
 
 def path(run: dict[str, Any]) -> Text:
-    """The way that a run took: nodes in order, each with the port it left by (`done` goes without saying).
+    """The path of a run: its nodes in order, each with the port by which it left, unless that is `done`.
 
-    `›` leads from a node to the next, `‖` to one on a branch beside it.
+    `›` stands before a node that follows the one in front of it, `‖` before a node of another branch.
     """
     text = Text()
-    before: str | None = None
+    previous: str | None = None
     for step in run["steps"]:
-        if before is not None:
-            beside = step.get("from") and before not in step["from"]
-            text.append(" ‖ " if beside else " › ", style=QUIET)
+        if previous is not None:
+            other_branch = step.get("from") and previous not in step["from"]
+            text.append(" ‖ " if other_branch else " › ", style=QUIET)
         text.append(step["node"], style=BAD if step["port"] == "failed" else "")
         if step["port"] != "done":
             text.append(f":{step['port']}", style=BAD if step["port"] == "failed" else "yellow")
-        before = step["node"]
+        previous = step["node"]
     return text
 
 
 def short(value: Any) -> str:
-    """A value as it fits a line: long ids by their first eight digits, long texts cut."""
+    """A value on one line: long ids are cut to their first eight digits, long texts to `MAX_VALUE` characters."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     text = _LONG_ID.sub(r"\1…", text)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…"
 
 
-def _head(key: str, told: dict[str, Any]) -> Text:
-    head = Text.assemble(("● ", "bold"), (told.get("type", "event"), "bold"), f"  {short(key)}  ")
-    head.append_text(_disposition(told))
-    origin = {"flow": "  from a flow", "system": "  from the system"}.get(told.get("origin", "client"), "")
+def _head(id: str, event: dict[str, Any]) -> Text:
+    head = Text.assemble(("● ", "bold"), (event.get("type", "event"), "bold"), f"  {short(id)}  ")
+    head.append_text(_disposition(event))
+    origin = {"flow": "  from a flow", "system": "  from the system"}.get(event.get("origin", "client"), "")
     head.append(origin, style=QUIET)
     return head
 
 
-def _disposition(told: dict[str, Any]) -> Text:
-    word = told["disposition"]
-    return Text(word, style=BAD if word == "rejected" else "yellow" if word in {"duplicate", "queued"} else WELL)
+def _disposition(event: dict[str, Any]) -> Text:
+    word = event["disposition"]
+    return Text(word, style=BAD if word == "rejected" else "yellow" if word in {"duplicate", "queued"} else GOOD)
 
 
 def _run(run: dict[str, Any], flow: str | None) -> RenderableType:
     if "steps" not in run:
         return no_run(run)
     head = Text.assemble((run["flow"], "bold cyan"), "  ")
-    head.append(run["outcome"], style=WELL if run["outcome"] == "finished" else BAD)
+    head.append(run["outcome"], style=GOOD if run["outcome"] == "finished" else BAD)
     head.append(f"  {run['duration_us'] / 1000:.1f} ms  ", style=QUIET)
     head.append_text(path(run))
     if flow not in {None, run["flow"]}:
@@ -110,33 +111,34 @@ def _run(run: dict[str, Any], flow: str | None) -> RenderableType:
 
 
 def _not_run(nodes: list[dict[str, str]]) -> str:
-    """The nodes that did not run, those with one reason together."""
+    """The nodes that did not run, grouped by the reason."""
     reasons: dict[str, list[str]] = {}
-    for one in nodes:
-        reasons.setdefault(one["why"].partition(", not ")[0], []).append(one["node"])
+    for node in nodes:
+        reasons.setdefault(node["why"].partition(", not ")[0], []).append(node["node"])
     return "; ".join(f"{', '.join(names)}: {why}" for why, names in reasons.items())
 
 
 def no_run(run: dict[str, Any]) -> Text:
-    """Why a flow did not run: what was looked at, and what that came to."""
+    """Why a flow did not run: the condition that did not hold, with its values."""
     reason = run["reason"]
     head = Text.assemble((run["flow"], "bold cyan"), "  ", (run["outcome"].replace("-", " "), "yellow"), "  ")
     return head.append_text(evaluated(reason["expression"], reason.get("result"), reason["values"]))
 
 
-def _matches_no_type(run: dict[str, Any]) -> bool:
+def _takes_other_type(run: dict[str, Any]) -> bool:
+    """Whether a flow did not run because its trigger takes other types of events."""
     return "reason" in run and run["outcome"] == "not-triggered" and "event.type" in run["reason"]["values"]
 
 
-def _no_type(runs: list[dict[str, Any]]) -> Text:
+def _other_types(runs: list[dict[str, Any]]) -> Text:
     takes = ", ".join(f"{run['flow']} ({run['reason']['expression'].partition('matches ')[2]})" for run in runs)
     return Text.assemble(("no flow takes this type", "yellow"), f"  {takes}")
 
 
 def step_lines(step: dict[str, Any]) -> Iterator[Text]:
-    """What a node looked at, asked and did, a line each."""
-    for one in step.get("expressions", [step] if "expression" in step else []):
-        yield evaluated(one["expression"], one["result"], one["values"])
+    """A node's conditions, look-ups, operations, logs and error, one line for each."""
+    for condition in step.get("expressions", [step] if "expression" in step else []):
+        yield evaluated(condition["expression"], condition["result"], condition["values"])
     if "calls" in step:
         yield _calls(step["calls"])
     if "operations" in step:
@@ -150,23 +152,23 @@ def step_lines(step: dict[str, Any]) -> Iterator[Text]:
 
 
 def evaluated(expression: str, result: Any, values: dict[str, Any]) -> Text:
-    """An expression, what it came to, and the values that it read; on a line of their own when they are long."""
+    """An expression, its result, and the values that it read; these on a line of their own when they are long."""
     text = Text(expression)
     if result is not None:
         text.append(" → ").append(short(result), style="yellow")
-    seen = ", ".join(
+    read = ", ".join(
         f"{name} = {value if value == 'absent' else short(json.dumps(value))}" for name, value in values.items()
     )
-    between = "\n" if len(text) + len(seen) > LONGEST else "   "
-    return text.append(f"{between}{seen}" if seen else "", style=QUIET)
+    between = "\n" if len(text) + len(read) > MAX_VALUE else "   "
+    return text.append(f"{between}{read}" if read else "", style=QUIET)
 
 
 def _calls(calls: list[dict[str, Any]]) -> Text:
     first = calls[0]
     text = Text(short(first["what"] if first["kind"] == "http" else f"{first['kind']} {first['what']}"))
     for call in calls:
-        got = call["got"].removeprefix("no answer: ").removeprefix("the target answered ")
-        text.append(" → ").append(short(got), style="yellow" if got == call["got"] else "red")
+        reply = call["got"].removeprefix("no answer: ").removeprefix("the target answered ")
+        text.append(" → ").append(short(reply), style="yellow" if reply == call["got"] else "red")
         if call["kind"] == "http":
             text.append(f" ({call.get('took_ms', 0)} ms)", style=QUIET)
     return text

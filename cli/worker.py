@@ -1,6 +1,6 @@
 """A worker of `headrace serve --workers N`: a process that serves on a socket which its parent has bound for it.
 
-Nobody calls it by hand: the parent begins it (see `workers`) and tells it on its standard input what to do.
+Only the parent starts it (see `workers`). The first line of its standard input is its configuration, as JSON.
 """
 
 import os
@@ -19,8 +19,8 @@ from rich.console import Console
 
 from cli.logging import configure_logging
 from cli.server import STOP_SECONDS, application, run
-from cli.spool import spool_in
-from cli.store import CannotStart, cannot, load
+from cli.spool import opened_spool
+from cli.store import CommandError, load_and_report, report_error
 from flows.project import LoadedProject
 from storage import open_store
 
@@ -29,55 +29,55 @@ STDIN = 0
 log = structlog.get_logger("headrace.worker")
 
 
-class Orders(Struct, frozen=True):
-    """What a worker is told. `version` is that of the project which its parent has read."""
+class WorkerConfig(Struct, frozen=True):
+    """The configuration of a worker. `version` is that of the project which its parent has loaded."""
 
     number: int
     root: str
     version: str
     store: str
     host: str
-    socket: int  # the descriptor that it has inherited
+    socket: int  # the descriptor of the inherited socket
     spool: str | None = None  # the folder of the server's spools
 
 
 def main() -> int:
-    """Serve until told to stop, or until the parent has gone."""
-    orders = msgspec.json.decode(_line(), type=Orders)
-    configure_logging(sys.stderr, worker=orders.number)
+    """Serve until a stop signal comes or the parent exits. Returns the exit code."""
+    config = msgspec.json.decode(_read_line(), type=WorkerConfig)
+    configure_logging(sys.stderr, worker=config.number)
     threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
-    with socket.socket(fileno=orders.socket) as listening:
+    with socket.socket(fileno=config.socket) as listening:
         try:
-            loaded = load(Path(orders.root), Console(stderr=True, quiet=True), whole=True)
-        except CannotStart as error:
-            return cannot(Console(stderr=True), str(error))
-        if version_of(loaded) != orders.version:
-            log.warning("the project has changed since the server began: this worker serves it as it is now")
+            loaded = load_and_report(Path(config.root), Console(stderr=True, quiet=True), whole=True)
+        except CommandError as error:
+            return report_error(Console(stderr=True), str(error))
+        if project_version(loaded) != config.version:
+            log.warning("the project has changed since the server started: this worker serves it as it is now")
         try:
-            return _serve(loaded, orders, listening)
-        except CannotStart as error:
-            return cannot(Console(stderr=True), str(error))
+            return _serve(loaded, config, listening)
+        except CommandError as error:
+            return report_error(Console(stderr=True), str(error))
 
 
-def _serve(loaded: LoadedProject, orders: Orders, listening: socket.socket) -> int:
-    with spool_in(None if orders.spool is None else Path(orders.spool)) as spool:
-        # The upkeep is done by one of them; its successor does it should it die.
-        store = open_store(orders.store, Path(orders.root))
-        app = application(loaded, store, orders.host, keeps_up=orders.number == 1, spool=spool)
-        return 0 if run(app, listening, _serves) else 1
+def _serve(loaded: LoadedProject, config: WorkerConfig, listening: socket.socket) -> int:
+    with opened_spool(None if config.spool is None else Path(config.spool)) as spool:
+        # Worker 1 runs the periodic upkeep for all; if it dies, the process that replaces it does.
+        store = open_store(config.store, Path(config.root))
+        app = application(loaded, store, config.host, keeps_up=config.number == 1, spool=spool)
+        return 0 if run(app, listening, _log_started) else 1
 
 
-def _serves() -> None:
+def _log_started() -> None:
     log.info("the worker serves", pid=os.getpid())
 
 
-def version_of(loaded: LoadedProject) -> str:
-    """A hash of everything that was read of a project."""
+def project_version(loaded: LoadedProject) -> str:
+    """A hash of all files of a project."""
     return sha256(msgspec.json.encode(loaded.sources, order="sorted")).hexdigest()
 
 
-def _line() -> bytes:
-    """The first line of standard input, and no byte more: what follows is read by another thread, unbuffered."""
+def _read_line() -> bytes:
+    """The first line of standard input, read without a buffer: another thread reads what follows."""
     line = bytearray()
     while not line.endswith(b"\n"):
         byte = os.read(STDIN, 1)
@@ -88,13 +88,13 @@ def _line() -> bytes:
 
 
 def _stop_with_parent() -> None:
-    """The parent holds the other end of standard input as long as it lives, and writes nothing more."""
+    """Stop when standard input ends. The parent keeps its other end open, so the end means that the parent died."""
     while os.read(STDIN, 1):
         pass
-    log.warning("the parent has gone, the worker stops")
+    log.warning("the parent process has exited, the worker stops")
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(STOP_SECONDS + 5)
-    os._exit(1)  # nobody is left to end a worker that hangs
+    os._exit(1)  # the parent can no longer kill a worker that hangs
 
 
 if __name__ == "__main__":

@@ -1,15 +1,16 @@
-"""The workers of a server: processes that share its address, kept alive until the server is told to stop.
+"""The workers of a server: processes that share its address, and are restarted until the server is asked to stop.
 
-Each is a new process (nothing is forked from a running loop) in a session of its own, so that Ctrl-C reaches the parent
-alone. It is told what to do in a line on its standard input, which stays open: its end tells a worker that its parent
-has gone, however it went.
+Each is a new process (nothing is forked from a running event loop) in a session of its own, so that Ctrl-C reaches the
+parent alone. A worker reads its configuration from the first line of its standard input, which stays open: its end
+means that the parent died.
 
-Each has a socket of its own that is bound to the one address, and the system shares out the clients. (With one socket
-for all, whoever is quicker takes all that wait: of 32 clients that came together one of two processes got 31.) A worker
-listens when it is ready, and its socket goes with it: nobody waits at the door of one that has died.
+Each worker has a socket of its own, bound to the one address, and the kernel distributes the connections. (With one
+socket for all, the quicker process accepts most of them: of 32 clients that connected at the same time, one of two
+processes got 31.) A worker listens when it is ready, and its socket closes with it, so no client waits for a dead one.
 
-A worker that dies is begun anew: at once, then after a pause that doubles from one death to the next. The parent gives
-up when every worker has died too often without having run steadily; as long as one serves, it goes on trying.
+A worker that dies is restarted: at once the first time, then after a pause that doubles with each death. When every
+worker has died too often without a steady run, the parent gives up; as long as one is steady, it keeps restarting the
+others.
 """
 
 import asyncio
@@ -26,50 +27,50 @@ from msgspec import Struct
 from cli.server import STOP_SECONDS, stop_signals
 
 COMMAND = [sys.executable, "-P", "-m", "cli.worker"]
-CANNOT_BEGIN = 2  # the exit code of a worker that has nothing to hope for
+CANNOT_START = 2  # the exit code of a worker for which a restart is no remedy
 
 log = structlog.get_logger("headrace.workers")
 
 
 class RestartBackoff(Struct, frozen=True, kw_only=True):
-    """How long is waited, in seconds, and how often a worker may die."""
+    """When workers are restarted, given up and killed. Times are in seconds."""
 
-    steady: float = 60  # a worker that has run so long is not held responsible for its former deaths
-    first_pause: float = 0.5  # before the second new beginning; the first comes at once
-    longest_pause: float = 30
-    most_deaths: int = 6
-    stop: float = STOP_SECONDS + 5  # until a worker that was told to stop is killed; the store is closed meanwhile
+    stable_after: float = 60  # after such a run, the earlier deaths of a worker no longer count
+    first_pause: float = 0.5  # before the second restart; the first happens at once
+    max_pause: float = 30
+    max_deaths: int = 6
+    stop_timeout: float = STOP_SECONDS + 5  # from the stop signal to the kill; the store is closed in the meantime
 
     def pause(self, deaths: int) -> float:
-        """Before a worker that has died so often is begun anew."""
-        return 0 if deaths <= 1 else min(self.longest_pause, self.first_pause * 2 ** min(deaths - 2, 16))
+        """The seconds to wait before a worker is restarted that has died `deaths` times without a steady run."""
+        return 0 if deaths <= 1 else min(self.max_pause, self.first_pause * 2 ** min(deaths - 2, 16))
 
 
-USUAL_BACKOFF = RestartBackoff()
+DEFAULT_BACKOFF = RestartBackoff()
 
 
 class Worker:
-    """A place that a process is to fill, by its number from 1."""
+    """A slot for a process, numbered from 1. The process changes with each restart."""
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.process: Process | None = None
-        self.begun = 0.0  # when its process began, in the loop's time
-        self.begins = 0
-        self.deaths = 0  # since it last ran steadily
+        self.started_at = 0.0  # when its process started, in the event loop's time (seconds)
+        self.starts = 0
+        self.deaths = 0  # since its last steady run
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the process, if there is one."""
+        """Send a signal to the process, if one runs."""
         if self.process is not None and self.process.returncode is None:
             with suppress(ProcessLookupError):
                 self.process.send_signal(number)
 
 
 class Workers:
-    """`count` processes of `command`, each with a socket that `bind` gives.
+    """Runs `count` processes of `command`, each with a socket that `bind` returns.
 
-    `orders` gives the line that a worker is told by its number and the descriptor of its socket. `run` lasts until
-    `stop` is called or the workers are given up. For one event loop.
+    `configure` returns the configuration of a worker, a line without its end, from the worker's number and the
+    descriptor of its socket. `run` lasts until `stop` is called or the workers are given up. For one event loop.
     """
 
     def __init__(
@@ -77,109 +78,110 @@ class Workers:
         command: Sequence[str],
         count: int,
         bind: Callable[[], socket.socket],
-        orders: Callable[[int, int], bytes],
-        patience: RestartBackoff = USUAL_BACKOFF,
+        configure: Callable[[int, int], bytes],
+        backoff: RestartBackoff = DEFAULT_BACKOFF,
     ) -> None:
         self.workers = [Worker(number) for number in range(1, count + 1)]
         self._command = command
         self._bind = bind
-        self._orders = orders
-        self._patience = patience
+        self._configure = configure
+        self._backoff = backoff
         self._stopping = asyncio.Event()
         self._deadline: asyncio.TimerHandle | None = None
         self._code = 0
 
     async def run(self) -> int:
-        """Keep the workers running; gives 0 when all ended well on being told to, 2 when they cannot begin, else 1."""
+        """Keep the workers running. Returns 0 when all stopped cleanly, 2 when they cannot start, else 1."""
         try:
             async with asyncio.TaskGroup() as group:
                 for worker in self.workers:
-                    group.create_task(self._keep(worker))
+                    group.create_task(self._keep_running(worker))
         finally:
-            self._each(signal.SIGKILL)
+            self._send_all(signal.SIGKILL)
             if self._deadline is not None:
                 self._deadline.cancel()
         return self._code
 
     def stop(self) -> None:
-        """Ask all to stop; when they have been asked before, end them."""
+        """Ask all workers to stop; a second call kills them."""
         if self._stopping.is_set():
             self._kill("it was told twice to stop")
             return
         self._stopping.set()
-        self._each(signal.SIGTERM)
-        grace = self._patience.stop
+        self._send_all(signal.SIGTERM)
+        grace = self._backoff.stop_timeout
         self._deadline = asyncio.get_running_loop().call_later(grace, self._kill, f"it did not stop within {grace:g} s")
 
-    async def _keep(self, worker: Worker) -> None:
+    async def _keep_running(self, worker: Worker) -> None:
         while not self._stopping.is_set():
             try:
-                code = await self._once(worker)
+                code = await self._run_process(worker)
             except OSError as error:
                 if not self._stopping.is_set():
-                    await self._died(worker, f"it cannot be begun: {error}")
+                    await self._pause_after_death(worker, f"it cannot be started: {error}")
                 continue
             if self._stopping.is_set():
-                self._ended(worker, code)
-            elif code == CANNOT_BEGIN and worker.begins == 1:
-                self._code = CANNOT_BEGIN
+                self._check_exit(worker, code)
+            elif code == CANNOT_START and worker.starts == 1:
+                self._code = CANNOT_START
                 self.stop()
             else:
-                await self._died(worker, told(code))
+                await self._pause_after_death(worker, describe_exit(code))
 
-    async def _once(self, worker: Worker) -> int:
-        """One process, from its beginning to its end."""
+    async def _run_process(self, worker: Worker) -> int:
+        """Start a process and wait for its end. Returns its exit code, which is negative for a signal."""
         with self._bind() as listening:
             descriptor = listening.fileno()
             process = await asyncio.create_subprocess_exec(
                 *self._command, stdin=PIPE, pass_fds=[descriptor], start_new_session=True
             )
-        worker.process, worker.begun = process, asyncio.get_running_loop().time()
-        worker.begins += 1
+        worker.process, worker.started_at = process, asyncio.get_running_loop().time()
+        worker.starts += 1
         assert process.stdin is not None  # noqa: S101
-        with suppress(ConnectionError):  # it has died already, which its end will tell
-            process.stdin.write(self._orders(worker.number, descriptor) + b"\n")
+        with suppress(ConnectionError):  # the process has died already; `wait` returns its exit code
+            process.stdin.write(self._configure(worker.number, descriptor) + b"\n")
             await process.stdin.drain()
         if self._stopping.is_set():
             worker.send(signal.SIGTERM)
         return await process.wait()
 
-    async def _died(self, worker: Worker, end: str) -> None:
-        worker.deaths = 1 if self._is_steady(worker) else worker.deaths + 1
+    async def _pause_after_death(self, worker: Worker, end: str) -> None:
+        """Count a death and wait for the pause before the restart; stop all when every worker died too often."""
+        worker.deaths = 1 if self._is_stable(worker) else worker.deaths + 1
         worker.process = None
-        pause = self._patience.pause(worker.deaths)
-        log.error("a worker died, it is begun anew", worker=worker.number, end=end, after_seconds=pause)
-        if all(each.deaths >= self._patience.most_deaths and not self._is_steady(each) for each in self.workers):
-            log.error("all workers die again and again, the server gives up", deaths=self._patience.most_deaths)
+        pause = self._backoff.pause(worker.deaths)
+        log.error("a worker died and is restarted", worker=worker.number, end=end, after_seconds=pause)
+        if all(w.deaths >= self._backoff.max_deaths and not self._is_stable(w) for w in self.workers):
+            log.error("all workers die again and again, the server gives up", deaths=self._backoff.max_deaths)
             self._code = 1
             self.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(pause):
                 await self._stopping.wait()
 
-    def _ended(self, worker: Worker, code: int) -> None:
-        """After it was told to stop. One that was told so before it listened to signals has nothing to finish."""
+    def _check_exit(self, worker: Worker, code: int) -> None:
+        """Log a bad exit after a stop. SIGTERM is a good one: the worker had not installed its handler yet."""
         if code not in (0, -signal.SIGTERM):
-            log.error("a worker did not stop well", worker=worker.number, end=told(code))
+            log.error("a worker did not stop cleanly", worker=worker.number, end=describe_exit(code))
             self._code = self._code or 1
 
-    def _is_steady(self, worker: Worker) -> bool:
-        lasts = asyncio.get_running_loop().time() - worker.begun
-        return worker.process is not None and lasts >= self._patience.steady
+    def _is_stable(self, worker: Worker) -> bool:
+        uptime = asyncio.get_running_loop().time() - worker.started_at
+        return worker.process is not None and uptime >= self._backoff.stable_after
 
     def _kill(self, why: str) -> None:
         for worker in self.workers:
             if worker.process is not None and worker.process.returncode is None:
                 log.error("a worker is killed", worker=worker.number, why=why)
-        self._each(signal.SIGKILL)
+        self._send_all(signal.SIGKILL)
 
-    def _each(self, number: signal.Signals) -> None:
+    def _send_all(self, number: signal.Signals) -> None:
         for worker in self.workers:
             worker.send(number)
 
 
 async def supervise(workers: Workers) -> int:
-    """Run workers until a signal comes; gives the exit code of the server."""
+    """Run workers until a stop signal comes. Returns the exit code of the server."""
     loop = asyncio.get_running_loop()
     signals = stop_signals()
     for number in signals:
@@ -191,7 +193,7 @@ async def supervise(workers: Workers) -> int:
             loop.remove_signal_handler(number)
 
 
-def told(code: int) -> str:
-    """How a process ended, in words."""
+def describe_exit(code: int) -> str:
+    """How a process ended: `exit code 1`, or `signal SIGKILL` for a negative code."""
     names = {number.value: number.name for number in signal.Signals}
     return f"exit code {code}" if code >= 0 else f"signal {names.get(-code, -code)}"

@@ -1,7 +1,7 @@
-"""The systems that the starter's web shop asks, a CRM and a catalogue, small and pretended.
+"""The systems that the starter's web shop looks things up in: a CRM and a catalogue, small and pretended.
 
-They fail now and then, always at the same places: what is in `SLEEPY` is answered by 503 the first time, what is in
-`DOWN` always.
+They fail on purpose, always for the same names: with 503 at the first request for a name in `FAILING_ONCE`, and at
+every request for one in `FAILING`.
 """
 
 from collections.abc import AsyncIterator
@@ -23,13 +23,13 @@ PRODUCTS: dict[str, dict[str, Any]] = {
     "WH-2": {"name": "Water wheel, model", "category": "wheels", "price": 60},
     "TI-7": {"name": "Tide mill, kit", "category": "kits", "price": 320},
 }
-SLEEPY = frozenset({"ann@example.com", "TI-7"})
-DOWN = frozenset({"cem@example.com", "GO-4", "AUTUMN-1"})
+FAILING_ONCE = frozenset({"ann@example.com", "TI-7"})
+FAILING = frozenset({"cem@example.com", "GO-4", "AUTUMN-1"})
 
 
 @asynccontextmanager
 async def shop_systems(port: int = 0) -> AsyncIterator[str]:
-    """Run them on loopback, by default on a free port; gives the address."""
+    """Run the systems on loopback, by default on a free port; yields the address."""
     runner = web.AppRunner(_application(), access_log=None)
     await runner.setup()
     try:
@@ -41,18 +41,18 @@ async def shop_systems(port: int = 0) -> AsyncIterator[str]:
 
 
 def _application() -> web.Application:
-    woken: set[str] = set()
+    failed: set[str] = set()
 
-    def answer(asked: str, known: dict[str, Any]) -> web.Response:
-        if asked in DOWN or (asked in SLEEPY and asked not in woken):
-            woken.add(asked)
+    def answer(name: str, entries: dict[str, Any]) -> web.Response:
+        if name in FAILING or (name in FAILING_ONCE and name not in failed):
+            failed.add(name)
             return web.json_response({"error": "out of order"}, status=503)
-        found = known.get(asked)
-        return web.json_response(found) if found is not None else web.json_response({}, status=404)
+        entry = entries.get(name)
+        return web.json_response(entry) if entry is not None else web.json_response({}, status=404)
 
     async def customer(request: web.Request) -> web.Response:
-        asked = await request.json()
-        return answer(str(asked.get("email")), {email: {"tier": tier} for email, tier in TIERS.items()})
+        query = await request.json()
+        return answer(str(query.get("email")), {email: {"tier": tier} for email, tier in TIERS.items()})
 
     async def coupon(request: web.Request) -> web.Response:
         return answer(request.match_info["code"], COUPONS)

@@ -1,4 +1,4 @@
-"""The demo's last part: why two devices are one customer, and how they are set apart again."""
+"""The demo's last part: why two devices are one customer, and how to unmerge them."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -11,17 +11,16 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from cli.demo.sample import Document
 from cli.demo.server import ServerFailed
 from cli.traces import short
 
-MAX_LOOKS = 100  # at a profile whose segments a server is about to work out; it does so about once a second
-PAUSE = 0.1  # seconds
-
-Document = dict[str, Any]
+MAX_POLLS = 100  # of a profile, until the server has evaluated its segments again; it does so about once a second
+POLL_SECONDS = 0.1
 
 
 class Share(Struct, frozen=True):
-    """What somebody must have again, who is set apart; and a trait that a flow must have taken back."""
+    """What one of the two profiles must have after the unmerge; `lost` is a trait that a flow must have removed."""
 
     revenue: int
     segments: tuple[str, ...]
@@ -31,9 +30,9 @@ class Share(Struct, frozen=True):
 async def show_unmerge(
     client: aiohttp.ClientSession, id: str, shares: Mapping[str, Share], console: Console
 ) -> list[str]:
-    """Show what joined a profile, undo it, and show what both sides have then; gives what is not as it must be.
+    """Show what joined a profile, undo it, and show both profiles. Returns what is not as expected, in words.
 
-    `shares` are by what people call the sides: the one that went on is the first.
+    `shares` has the two profiles by the names to print; the first is the one that kept the id of the merged profile.
     """
     joined = await get(client, f"/profiles/{id}?why=true")
     links = [link for link in joined["why"]["links"] if "undone" not in link]
@@ -44,16 +43,16 @@ async def show_unmerge(
     async with client.post(path, json={"link": links[0]["link"]}) as response:
         if response.status != 200:
             raise ServerFailed(f"{path} was answered with {response.status}: {await response.text()}")
-    sides = (joined["id"], next(each for each in joined["ids"] if each != joined["id"]))
-    found = {
-        name: await _settled(client, side, share) for (name, share), side in zip(shares.items(), sides, strict=True)
+    sides = (joined["id"], next(id for id in joined["ids"] if id != joined["id"]))
+    profiles = {
+        name: await _evaluated(client, side, share) for (name, share), side in zip(shares.items(), sides, strict=True)
     }
-    _show_sides(found, shares, console)
-    return [error for name, share in shares.items() for error in _differences(name, found[name], share)]
+    _show_sides(profiles, shares, console)
+    return [error for name, share in shares.items() for error in _differences(name, profiles[name], share)]
 
 
 async def get(client: aiohttp.ClientSession, path: str) -> Any:
-    """What a server answers. Raises `ServerFailed`."""
+    """The JSON that a server answers to a GET. Raises `ServerFailed`."""
     async with client.get(path) as response:
         if response.status != 200:
             raise ServerFailed(f"{path} was answered with {response.status}: {await response.text()}")
@@ -61,11 +60,11 @@ async def get(client: aiohttp.ClientSession, path: str) -> Any:
 
 
 def profile_row(name: str, profile: Document) -> tuple[Text, Text, Text]:
-    """A profile as a row of a table: who, traits, segments."""
+    """A profile as a row of a table: name and ids, traits, segments."""
     ids = f"{len(profile['ids'])} ids merged" if len(profile["ids"]) > 1 else "one id"
     traits = ", ".join(f"{key} {short(value)}" for key, value in profile["traits"].items())
-    who = Text.assemble((name, "bold"), f"\n{short(profile['id'])}, {ids}")
-    return who, Text(traits), Text(", ".join(profile["segments"]) or "none")
+    title = Text.assemble((name, "bold"), f"\n{short(profile['id'])}, {ids}")
+    return title, Text(traits), Text(", ".join(profile["segments"]) or "none")
 
 
 def _show_link(link: Document, joined: Document, shares: Mapping[str, Share], console: Console) -> None:
@@ -93,10 +92,10 @@ def _clash(clash: Document) -> str:
     return f"{held}; {clash[clash['shown']]} shows" if clash["shown"] in ("left", "right") else held
 
 
-def _show_sides(found: Mapping[str, Document], shares: Mapping[str, Share], console: Console) -> None:
+def _show_sides(profiles: Mapping[str, Document], shares: Mapping[str, Share], console: Console) -> None:
     console.print("\nIt was somebody else's phone after all: the link is undone, and each has again what is its own.")
     table = Table("profile", "traits", "segments", box=None, header_style="bold", pad_edge=False)
-    for name, profile in found.items():
+    for name, profile in profiles.items():
         table.add_row(*profile_row(name, profile))
     console.print(Padding(table, (1, 0)))
     for name, share in shares.items():
@@ -104,13 +103,13 @@ def _show_sides(found: Mapping[str, Document], shares: Mapping[str, Share], cons
             console.print(f"{name} has left a segment by that: a flow heard of it, and took back traits.{share.lost}.")
 
 
-async def _settled(client: aiohttp.ClientSession, id: str, share: Share) -> Document:
-    """The profile, once the server has worked out its segments anew: flows hear of those that it leaves."""
-    for _ in range(MAX_LOOKS):
+async def _evaluated(client: aiohttp.ClientSession, id: str, share: Share) -> Document:
+    """The profile, once the server has evaluated its segments again and run the flows that start on a change."""
+    for _ in range(MAX_POLLS):
         profile: Document = await get(client, f"/profiles/{id}")
         if tuple(profile["segments"]) == share.segments:
             break
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(POLL_SECONDS)
     return profile
 
 

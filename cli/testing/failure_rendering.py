@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from cli.testing.expectations import Failure
-from cli.traces import BAD, QUIET, WELL
+from cli.traces import BAD, GOOD, QUIET
 from flows.cases import Playable
 from flows.frame import frame, printable
 from flows.position import Position
@@ -40,7 +40,7 @@ def _failure(file: Playable, failure: Failure, reasons: tuple[Text, ...]) -> Ite
     yield Text.assemble((f"{under[0]} | ", QUIET), (under[1], BAD))
     yield Text(f"{space} = ").append(printable(failure.message), style="bold")
     if failure.help:
-        yield Text.assemble(f"{space} = ", ("help", WELL), f": {printable(failure.help)}")
+        yield Text.assemble(f"{space} = ", ("help", GOOD), f": {printable(failure.help)}")
     lead = f"{space} = why: "
     for part in (part for line in reasons for part in line.split("\n")):
         yield Text(lead).append_text(part)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from rich.console import Console
 
-from cli.demo import demo
+from cli.demo import sample, walkthrough
 from cli.demo.unmerge import Share
 
 COMMAND = (sys.executable, "-c", "from cli.main import main; main()", "demo")
@@ -78,22 +78,23 @@ def test_the_demo_shows_traces_and_what_is_stored_and_leaves_nothing(tmp_path: P
 
 def test_the_output_is_about_four_screens() -> None:
     out = StringIO()
-    assert demo.demo(Console(width=120, file=out)) == 0
+    assert walkthrough.demo(Console(width=120, file=out)) == 0
     assert 100 <= out.getvalue().count("\n") <= 200
 
 
 def test_a_count_that_is_not_what_the_sample_gives_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "EVENTS", {"received": 1})
+    monkeypatch.setattr(sample, "EVENTS", {"received": 1})
     out = StringIO()
-    assert demo.demo(Console(width=120, file=out)) == 1
+    assert walkthrough.demo(Console(width=120, file=out)) == 1
     assert re.search(r"✗ received: \d+, and it must be 1\n", out.getvalue())
 
 
 def test_a_customer_who_does_not_come_apart_as_expected_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "SHARES", {**demo.SHARES, "Ann's phone": Share(321, ("big-spenders", "vip"))})
-    monkeypatch.setattr(demo, "CROSSED", demo.CROSSED[1:])
+    phone = {"Ann's phone": Share(321, ("big-spenders", "vip"))}
+    monkeypatch.setattr(walkthrough, "SHARES", {**walkthrough.SHARES, **phone})
+    monkeypatch.setattr(sample, "SEGMENT_CHANGES", sample.SEGMENT_CHANGES[1:])
     out = StringIO()
-    assert demo.demo(Console(width=200, file=out)) == 1
+    assert walkthrough.demo(Console(width=200, file=out)) == 1
     assert "✗ Ann's phone has a revenue of 320, and it must be 321\n" in out.getvalue()
     assert "✗ segments are entered and left otherwise: [('bo', 'newsletter-readers', True)," in out.getvalue()
 
@@ -115,5 +116,5 @@ def test_the_shops_systems_say_when_their_port_is_taken() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         out = StringIO()
-        assert demo.systems(Console(width=120, file=out), taken.getsockname()[1]) == 1
+        assert walkthrough.systems(Console(width=120, file=out), taken.getsockname()[1]) == 1
     assert "Cannot listen on port" in out.getvalue()

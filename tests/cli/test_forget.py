@@ -80,7 +80,7 @@ def test_an_archive_is_written_whole_and_over_nothing(tmp_path: Path, ids: list[
     with zipfile.ZipFile(archive) as opened:
         assert len(opened.read("events.jsonl").splitlines()) == 3
     again = headrace("profile", "export", ids[0], "--output", archive, *on(tmp_path))
-    assert (again.exit_code, "there already" in again.output) == (2, True)
+    assert (again.exit_code, "already exists" in again.output) == (2, True)
     nobody = headrace("profile", "export", "nope", "--output", tmp_path / "no.zip", *on(tmp_path))
     assert (nobody.exit_code, sorted(tmp_path.glob("*.zip")), sorted(tmp_path.glob(".*.zip*"))) == (1, [archive], [])
 

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from cli.init import called, init
+from cli.init import command_name, init
 from cli.main import app
 from cli.nodes import show
 
@@ -52,7 +52,7 @@ def test_commands_are_shown_as_they_can_be_called(
     script.chmod(0o755)
     monkeypatch.setenv("PATH", str(script.parent) if on_path else str(tmp_path))
     monkeypatch.setattr("sys.argv", [str(script), "init", "shop"])
-    assert called() == expected.format(tmp_path)
+    assert command_name() == expected.format(tmp_path)
 
 
 @pytest.mark.parametrize(

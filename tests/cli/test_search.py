@@ -12,7 +12,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.search import pointed
+from cli.search import marked_query
 from engine.ports.kinds import SEARCHABLE
 from engine.ports.records import Unit
 from engine.problem import Problem
@@ -146,7 +146,7 @@ async def test_a_running_server_finds_the_same(tmp_path: Path) -> None:
 ])  # fmt: skip
 def test_the_mark_is_under_the_place(text: str, offset: int, length: int, marked: str) -> None:
     console = Console(file=StringIO(), width=100)
-    console.print(pointed(text, Problem(code="x", message="wrong", offset=offset, length=length)))
+    console.print(marked_query(text, Problem(code="x", message="wrong", offset=offset, length=length)))
     assert isinstance(console.file, StringIO)
     assert console.file.getvalue() == marked + "wrong\n"
 

@@ -52,7 +52,7 @@ def test_a_segment_is_explained_with_the_values_of_its_condition(tmp_path: Path,
     assert f"condition: {CONDITION}" in told.output
     assert "profile.traits.revenue = 200\n" in told.output
     assert "profile.metadata.last_seen = 1" in told.output
-    assert "It holds now. Who belongs stays for 7d after that." in told.output
+    assert "It holds now. A member stays for 7d after that." in told.output
     assert "Time alone may change this at 20" in told.output
 
 

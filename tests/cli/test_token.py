@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.token import Asked, token
+from cli.token import TokenRequest, token
 from effects.clock import SystemClock
 from engine.tracking.intake.user_token import proven_keys
 
@@ -27,7 +27,7 @@ def run(
     project: Path, source: str = "shop", *keys: str, ttl: str = "10m", session: str | None = None
 ) -> tuple[int, str]:
     out, err = StringIO(), StringIO()
-    code = token(project, Asked(source, keys or (EMAIL,), ttl, session), out, err, {"SHOP_SECRET": SECRET})
+    code = token(project, TokenRequest(source, keys or (EMAIL,), ttl, session), out, err, {"SHOP_SECRET": SECRET})
     assert not (out.getvalue() and err.getvalue())
     return code, out.getvalue() or err.getvalue()
 

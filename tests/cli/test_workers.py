@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from cli.workers import RestartBackoff, Workers
 
-HASTY = RestartBackoff(steady=3600, first_pause=0, longest_pause=0, most_deaths=4, stop=20)
+HASTY = RestartBackoff(stable_after=3600, first_pause=0, max_pause=0, max_deaths=4, stop_timeout=20)
 
 SERVING = """
 import os, signal, socket, sys
@@ -46,9 +46,9 @@ def address() -> Iterator[Address]:
         yield kept.getsockname()
 
 
-def workers(address: Address, program: str, count: int = 1, patience: RestartBackoff = HASTY) -> Workers:
+def workers(address: Address, program: str, count: int = 1, backoff: RestartBackoff = HASTY) -> Workers:
     command = [sys.executable, "-c", program]
-    return Workers(command, count, lambda: bound(address), lambda *told: "{} {}".format(*told).encode(), patience)
+    return Workers(command, count, lambda: bound(address), lambda *told: "{} {}".format(*told).encode(), backoff)
 
 
 async def answer(address: Address, other_than: int = 0) -> tuple[int, int]:
@@ -125,7 +125,7 @@ async def test_as_long_as_one_worker_runs_the_others_are_begun_anew(address: Add
     served = SERVING.replace("number, descriptor = sys.stdin.readline().split()", "")
     held = workers(address, program + served, count=2)
     async with running(held) as task:
-        while held.workers[1].deaths < HASTY.most_deaths + 2:
+        while held.workers[1].deaths < HASTY.max_deaths + 2:
             assert (await answer(address))[0] == 1
         assert not task.done()
 
@@ -137,15 +137,15 @@ async def test_a_worker_that_cannot_begin_ends_the_server(address: Address) -> N
 
 async def test_a_worker_that_cannot_begin_any_more_is_tried_again(address: Address) -> None:
     held = workers(address, "raise SystemExit(2)")
-    held.workers[0].begins = 1  # its first process served
+    held.workers[0].starts = 1  # its first process served
     async with running(held) as task:
         assert await task == 1
-    assert held.workers[0].deaths == HASTY.most_deaths
+    assert held.workers[0].deaths == HASTY.max_deaths
 
 
 async def test_a_worker_that_has_run_steadily_has_its_deaths_forgotten(address: Address) -> None:
-    patience = RestartBackoff(steady=0, first_pause=0, longest_pause=0, most_deaths=2)
-    held = workers(address, SERVING, patience=patience)
+    backoff = RestartBackoff(stable_after=0, first_pause=0, max_pause=0, max_deaths=2)
+    held = workers(address, SERVING, backoff=backoff)
     async with running(held) as task:
         pid = 0
         for _ in range(5):
@@ -163,8 +163,8 @@ async def test_a_command_that_does_not_exist_is_given_up(address: Address) -> No
 
 
 async def test_a_worker_that_does_not_stop_in_time_is_killed(address: Address) -> None:
-    patience = RestartBackoff(stop=0.05)
-    held = workers(address, DEAF, patience=patience)
+    backoff = RestartBackoff(stop_timeout=0.05)
+    held = workers(address, DEAF, backoff=backoff)
     async with running(held) as task:
         await answer(address)
         held.stop()

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from msgspec import Struct, to_builtins
 
-from cli.demo.demo import CROSSED, EVENTS, STORED, Sent, crossings
-from cli.demo.services import COUPONS, DOWN, PRODUCTS, SLEEPY, TIERS
+from cli.demo.sample import EVENTS, SEGMENT_CHANGES, STORED, Exchange, SegmentChange, segment_changes
+from cli.demo.services import COUPONS, FAILING, FAILING_ONCE, PRODUCTS, TIERS
 from cli.testing.run_case import run_case
 from cli.testing.step_runner import StepRunner, traced_project
 from effects.clock import SystemClock
@@ -44,7 +44,7 @@ class Outcome(Struct):
     events: dict[str, int]
     stored: dict[str, int]
     profiles: dict[str, dict[str, Any]]  # by visitor
-    crossed: list[tuple[str, str, bool]]
+    segment_changes: list[SegmentChange]
 
 
 def load() -> LoadedProject:
@@ -62,12 +62,12 @@ async def send_sample(project: Project) -> Outcome:
     await tracker.start()
     ids: dict[str, str] = {}
     runs: list[dict[str, Any]] = []
-    sent: list[Sent] = []
+    exchanges: list[Exchange] = []
     for text in (STARTER / "events" / "sample.jsonl").read_text().splitlines():
         line = json.loads(text)
         intake = read(line, ids)
         answer = (await tracker.track(intake, project.sources[intake.source])).body
-        sent.append(Sent(line["to"], line["visitor"], "", 200, answer))
+        exchanges.append(Exchange(line["to"], line["visitor"], "", 200, answer))
         if answer["profile"]["id"] is not None:
             ids[line["visitor"]] = answer["profile"]["id"]
         for event in answer.get("debugging", {"execution": {}})["execution"].values():
@@ -77,8 +77,8 @@ async def send_sample(project: Project) -> Outcome:
         profile = await store.profile(id)
         assert profile is not None
         profiles[visitor] = profile_view(profile, fold(profile, project.settings.fields))
-    crossed = [one for each in crossings(sent) for one in each]
-    return Outcome(runs, asdict(tracker.pipeline.ledger), to_builtins(await store.counts()), profiles, crossed)
+    changes = [change for of_request in segment_changes(exchanges) for change in of_request]
+    return Outcome(runs, asdict(tracker.pipeline.ledger), to_builtins(await store.counts()), profiles, changes)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def systems() -> ScriptedPerformer:
     performer.on("crm", "/coupons/*", HttpReply(404)).on("catalogue", "/products/*", HttpReply(404))
     for path, known in (("/coupons/", COUPONS), ("/products/", PRODUCTS)):
         target = "crm" if path == "/coupons/" else "catalogue"
-        for name in {*known, *DOWN}:
+        for name in {*known, *FAILING}:
             performer.on(target, path + name, *replies(name, known.get(name)))
     asked = [  # in the order in which the sample makes customers VIPs: Cem three times, Ann twice, Gus
         *replies("cem@example.com", None) * 3,
@@ -128,9 +128,9 @@ def systems() -> ScriptedPerformer:
 
 def replies(name: str, found: dict[str, Any] | None) -> tuple[Reply, ...]:
     busy = NoAnswer("status", "the target answered 503", status=503)
-    if name in DOWN:
+    if name in FAILING:
         return (busy,)
-    return (busy, HttpReply(200, found)) if name in SLEEPY else (HttpReply(200, found),)
+    return (busy, HttpReply(200, found)) if name in FAILING_ONCE else (HttpReply(200, found),)
 
 
 def test_the_starter_has_neither_errors_nor_warnings() -> None:
@@ -176,7 +176,7 @@ def nodes_of(flow: str) -> set[str]:
 def test_the_sample_comes_to_what_the_demo_expects(outcome: Outcome) -> None:
     assert outcome.events == EVENTS
     assert {name: outcome.stored[name] for name in STORED} == STORED
-    assert outcome.crossed == list(CROSSED)
+    assert outcome.segment_changes == list(SEGMENT_CHANGES)
 
 
 def test_one_run_of_the_sample_fails_and_shows_what_was_absent(outcome: Outcome) -> None:

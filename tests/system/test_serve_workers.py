@@ -83,7 +83,7 @@ def test_workers_whose_parent_is_killed_end_as_well(tmp_path: Path) -> None:
     with shared(tmp_path) as served:
         served.workers(2)
         served.kill()  # and wait until nobody holds its standard error
-    assert served.said.count("the parent has gone") == 2
+    assert served.said.count("the parent process has exited") == 2
 
 
 def test_workers_do_not_share_the_address_of_another_server(tmp_path: Path) -> None:
