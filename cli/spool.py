@@ -29,7 +29,7 @@ def opened_spool(folder: Path | None) -> Iterator[Spool | None]:
         try:
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                (folder / ".gitignore").write_text("*\n")  # payloads do not belong into a repository
+                (folder / ".gitignore").write_text("*\n")  # payloads do not belong in a repository
                 spool = stack.enter_context(own_spool(folder))
         except (UnusableSpool, Unavailable, OSError) as error:
             raise CommandError(f"The spool cannot be opened: {error}. Say --spool DIR for another folder.") from error

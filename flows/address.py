@@ -1,4 +1,4 @@
-"""Addresses: how a case names a node. By its id, or as `flow.node` where several flows have one of that id."""
+"""Addresses: test cases name a node by its id, or by `flow.node` where several flows have a node with that id."""
 
 from collections.abc import Iterator
 
@@ -12,44 +12,46 @@ from engine.project.project import Project
 
 
 class Address(Struct, frozen=True):
-    """A node of a flow."""
+    """A node of a flow, by the names of both."""
 
     flow: str
     node: str
 
 
 class Addresses:
-    """The nodes of a project, for a file whose flow is `home`, if it names one."""
+    """The nodes of a project, as seen from a test file; `home` is the file's flow, if it has one."""
 
     def __init__(self, project: Project, home: str | None) -> None:
         self._flows = {flow.name: flow for flow in project.flows}
         self._home = home
 
     def of(self, text: str) -> Address:
-        """The node that a text names. Raises `ProblemError`."""
+        """The address of the node that `text` names. Raises `ProblemError`."""
         flow, dot, id = text.rpartition(".")
         if dot:
             return self._in_flow(flow, id)
-        homes = [flow.name for flow in self._flows.values() if text in flow.indexes]
-        if self._home in homes or len(homes) == 1:
-            return Address(self._home if self._home in homes and self._home else homes[0], text)
-        if homes:
-            several = " or ".join(f"`{name}.{text}`" for name in homes)
+        flows = [flow.name for flow in self._flows.values() if text in flow.indexes]
+        if self._home is not None and self._home in flows:
+            return Address(self._home, text)
+        if len(flows) == 1:
+            return Address(flows[0], text)
+        if flows:
+            addresses = " or ".join(f"`{name}.{text}`" for name in flows)
             raise ProblemError(
-                Problem(code="H424", message=f"{len(homes)} flows have a node `{text}`", help=f"say {several}")
+                Problem(code="H424", message=f"{len(flows)} flows have a node `{text}`", help=f"write {addresses}")
             )
         home = self._flows.get(self._home or "")
         known = home.indexes if home else {id for flow in self._flows.values() for id in flow.indexes}
         raise _unknown("node", text, did_you_mean(text, known))
 
     def outside(self, text: str) -> Address:
-        """The same, of a node that asks a target. Raises `ProblemError`."""
+        """The address of the node that `text` names, which sends requests to a target. Raises `ProblemError`."""
         address = self.of(text)
         node = self.node(address)
         if asks_outside(node.node):
             return address
-        known = [id for id, one in self._outside() if address.flow == one.name]
-        message = f"`{text}` is a `{type_name(node.node)}`, which asks nothing outside"
+        known = [id for id, flow in self._outside() if address.flow == flow.name]
+        message = f"`{text}` is a `{type_name(node.node)}`, which makes no requests"
         raise ProblemError(Problem(code="H422", message=message, help=did_you_mean(text, known)))
 
     def node(self, address: Address) -> PlannedNode:
@@ -66,6 +68,7 @@ class Addresses:
         return Address(name, id)
 
     def _outside(self) -> Iterator[tuple[str, Flow]]:
+        """The ids and flows of all nodes that send requests."""
         for flow in self._flows.values():
             for node in flow.nodes:
                 if asks_outside(node.node):
@@ -73,8 +76,8 @@ class Addresses:
 
 
 def asks_outside(node: type[Node]) -> bool:
-    """Whether nodes of this type ask a target, so that they may be mocked."""
-    notes = (note for said in field_notes(node).values() for note in said)
+    """Whether nodes of this type send requests to a target, so that tests may mock them."""
+    notes = (note for of_field in field_notes(node).values() for note in of_field)
     return any(isinstance(note, Reference) and note.kind == "target" for note in notes)
 
 

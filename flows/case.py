@@ -1,18 +1,18 @@
-"""`*.test.yaml`: what a project is to do, told as cases. The file stands beside the flow that it is about.
+"""`*.test.yaml`: test cases of a project. The file is beside the flow that it tests.
 
-Here is what stands in such a file, as plain data. `mentions` says what it names that is not there; `cli` plays it.
-A key that is not given is UNSET: nothing is said of it. Null says that there is nothing.
+These Structs are the content of such a file. `test_references` checks the names in it; `cli` runs it. A key that is
+left out is UNSET, and nothing is checked; null means that there must be nothing.
 """
 
 from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-DEFAULT_VISITOR: Final = "visitor"  # what a visitor without a name is called
-DEFAULT_CLOCK: Final = "2026-01-01T12:00:00Z"  # when cases begin, unless a file says otherwise
+DEFAULT_VISITOR: Final = "visitor"  # the name of a visitor without a name
+DEFAULT_CLOCK: Final = "2026-01-01T12:00:00Z"  # the start of a case, unless the file has a `clock`
 
 Outcome = Literal["finished", "failed", "filtered", "not-triggered"]
-Refused = Literal["malformed", "unauthorised", "too-large", "nothing-accepted"]  # of the intake's, those that can come
+Refused = Literal["malformed", "unauthorised", "too-large", "nothing-accepted"]  # as far as a test can cause them
 Path = Annotated[
     tuple[str | tuple[str, ...], ...],
     Meta(description="The nodes that ran, in order; those in brackets of their own in any order"),
@@ -25,7 +25,7 @@ SegmentNames = Annotated[
 
 
 class Event(Struct, frozen=True, kw_only=True):
-    """An event as its sender gives it."""
+    """An event as a sender writes it."""
 
     type: Annotated[str, Meta(description="The event's type, e.g. order-completed", min_length=1, max_length=200)]
     id: str | UnsetType = UNSET
@@ -35,11 +35,15 @@ class Event(Struct, frozen=True, kw_only=True):
 
 
 class Send(Struct, frozen=True, kw_only=True):
-    """A payload of one event (`type`, `properties`), or of several (`events`), as it comes to `/track`."""
+    """A payload of one event (`type`, `properties`), or of several (`events`), as it is sent to `/track`."""
 
-    visitor: Annotated[str, Meta(description="Who sends; the same name is the same visitor")] = DEFAULT_VISITOR
-    source: Annotated[str | UnsetType, Meta(description="By which source; else the file's, or the only one")] = UNSET
-    session: Annotated[str, Meta(description="Which visit of the visitor's; another name is another visit")] = "1"
+    visitor: Annotated[str, Meta(description="The visitor who sends; the same name is the same visitor")] = (
+        DEFAULT_VISITOR
+    )
+    source: Annotated[str | UnsetType, Meta(description="The source to send by; else the file's, or the only one")] = (
+        UNSET
+    )
+    session: Annotated[str, Meta(description="The visit; another name is another visit of the same visitor")] = "1"
     profile_less: Annotated[bool, Meta(description="Whether it is sent to /track?profile_less=true")] = False
     type: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
     id: str | UnsetType = UNSET
@@ -50,17 +54,17 @@ class Send(Struct, frozen=True, kw_only=True):
 
 
 class Mock(Struct, frozen=True, kw_only=True):
-    """What a look-up is answered: a status with a body, or no answer."""
+    """The response to a look-up: a status with a body, or none."""
 
     status: Annotated[int, Meta(description="The HTTP status", ge=100, le=599)] = 200
     body: Annotated[Any, Meta(description="The body, as JSON")] = None
     fail: Annotated[
-        Literal["timeout", "connection"] | UnsetType, Meta(description="timeout or connection: there is no answer")
+        Literal["timeout", "connection"] | UnsetType, Meta(description="timeout or connection: there is no response")
     ] = UNSET
 
 
 class GivenProfile(Struct, frozen=True, kw_only=True):
-    """What a profile has when a case begins. Its values under `pii` are keys that lead to it."""
+    """A profile that exists at the start of a case. Its values under `pii` are identity keys."""
 
     traits: dict[str, Any] = field(default_factory=dict)
     pii: dict[str, Any] = field(default_factory=dict)
@@ -69,14 +73,14 @@ class GivenProfile(Struct, frozen=True, kw_only=True):
 
 
 class Given(Struct, frozen=True, kw_only=True):
-    """Who is known when a case begins."""
+    """The profiles that exist at the start of a case."""
 
-    profile: Annotated[GivenProfile | UnsetType, Meta(description="Of the visitor without a name")] = UNSET
-    profiles: Annotated[dict[str, GivenProfile], Meta(description="By visitor")] = field(default_factory=dict)
+    profile: Annotated[GivenProfile | UnsetType, Meta(description="The profile of the visitor without a name")] = UNSET
+    profiles: Annotated[dict[str, GivenProfile], Meta(description="Profiles by visitor")] = field(default_factory=dict)
 
 
 class Call(Struct, frozen=True, kw_only=True):
-    """What a request of a look-up must contain."""
+    """The parts that a request of a look-up must contain."""
 
     method: str | UnsetType = UNSET
     path: str | UnsetType = UNSET
@@ -86,7 +90,7 @@ class Call(Struct, frozen=True, kw_only=True):
 
 
 class Run(Struct, frozen=True, kw_only=True):
-    """What became of a flow; of its last run, if it ran several times in a step."""
+    """The outcome of a flow in a step; of its last run, if it ran several times."""
 
     outcome: Outcome | UnsetType = UNSET
     path: Path | UnsetType = UNSET
@@ -94,14 +98,14 @@ class Run(Struct, frozen=True, kw_only=True):
 
 
 class Expect(Run, frozen=True, kw_only=True):
-    """What must have come of a step. `outcome`, `path` and `ports` are those of the file's flow."""
+    """What must be true after a step. `outcome`, `path` and `ports` are those of the file's flow."""
 
     runs: Annotated[dict[str, Run | Outcome] | UnsetType, Meta(description="The same for any flow, by name")] = UNSET
     refused: Annotated[
         Refused | UnsetType | None,
         Meta(description="How the payload is refused: nothing-accepted, malformed, too-large or unauthorised"),
     ] = UNSET
-    response: Annotated[Any, Meta(description="What the sender is answered under `response`; null for nothing")] = UNSET
+    response: Annotated[Any, Meta(description="The `response` in the answer to the sender; null for none")] = UNSET
     event: Annotated[dict[str, Any] | UnsetType, Meta(description="The event as it is stored, by path")] = UNSET
     emitted: Annotated[
         tuple[str | Event, ...] | UnsetType, Meta(description="The events that flows emitted, all of them, in order")
@@ -121,29 +125,27 @@ class Expect(Run, frozen=True, kw_only=True):
 
 
 class TestStep(Struct, frozen=True, kw_only=True):
-    """One thing that happens, and what must come of it."""
+    """One thing that happens in a case, and what must be true afterwards."""
 
-    send: Annotated[Send | UnsetType, Meta(description="What is sent, e.g. {type: order-paid}")] = UNSET
-    advance: Annotated[str | UnsetType, Meta(description="Time passes, e.g. 31d")] = UNSET
-    unmerge: Annotated[tuple[str, ...] | UnsetType, Meta(description="The two visitors who are set apart again")] = (
-        UNSET
-    )
-    mocks: Annotated[dict[str, Mock | tuple[Mock, ...]], Meta(description="As those of the case, from here on")] = (
-        field(default_factory=dict)
-    )
+    send: Annotated[Send | UnsetType, Meta(description="The payload to send, e.g. {type: order-paid}")] = UNSET
+    advance: Annotated[str | UnsetType, Meta(description="The time that passes, e.g. 31d")] = UNSET
+    unmerge: Annotated[tuple[str, ...] | UnsetType, Meta(description="The two visitors whose merge is undone")] = UNSET
+    mocks: Annotated[
+        dict[str, Mock | tuple[Mock, ...]], Meta(description="As the mocks of the case, from this step on")
+    ] = field(default_factory=dict)
     expect: Expect = Expect()
 
 
 class Case(Struct, frozen=True, kw_only=True):
-    """A story with an end: one `event`, or `steps`."""
+    """A test case: one `event`, or several `steps`."""
 
     name: Annotated[str, Meta(description="A sentence that says what must happen", min_length=1, max_length=200)]
     given: Given = Given()
     mocks: Annotated[
         dict[str, Mock | tuple[Mock, ...]],
-        Meta(description="What look-ups are answered, by node; of several answers each in turn, the last one for ever"),
+        Meta(description="Responses to look-ups, by node; of several, each in turn, and the last one for ever"),
     ] = field(default_factory=dict)
-    event: Annotated[Send | UnsetType, Meta(description="What is sent, e.g. {type: order-paid}")] = UNSET
+    event: Annotated[Send | UnsetType, Meta(description="The payload to send, e.g. {type: order-paid}")] = UNSET
     expect: Expect = Expect()
     steps: tuple[TestStep, ...] = ()
 
@@ -151,13 +153,17 @@ class Case(Struct, frozen=True, kw_only=True):
 class CaseFile(Struct, frozen=True, kw_only=True):
     """One `*.test.yaml`."""
 
-    flow: Annotated[str | UnsetType, Meta(description="The flow whose nodes this file speaks of")] = UNSET
+    flow: Annotated[str | UnsetType, Meta(description="The flow that this file tests")] = UNSET
     description: str = ""
-    source: Annotated[str | UnsetType, Meta(description="By which source events come, unless a step says so")] = UNSET
-    clock: Annotated[str, Meta(description="When every case begins, e.g. 2026-01-01T12:00:00Z")] = DEFAULT_CLOCK
-    cases: Annotated[tuple[Case, ...], Meta(description="What must happen", min_length=1)]
+    source: Annotated[str | UnsetType, Meta(description="The source of all events, unless a step names another")] = (
+        UNSET
+    )
+    clock: Annotated[str, Meta(description="The time at the start of every case, e.g. 2026-01-01T12:00:00Z")] = (
+        DEFAULT_CLOCK
+    )
+    cases: Annotated[tuple[Case, ...], Meta(description="The test cases", min_length=1)]
 
 
-def present_keys(of: Struct) -> tuple[str, ...]:
-    """The keys that were given of those that may be left unsaid."""
-    return tuple([name for name in of.__struct_fields__ if getattr(of, name) is not UNSET])
+def present_keys(struct: Struct) -> tuple[str, ...]:
+    """The keys that the file has, in the order of the Struct's fields; the others are UNSET."""
+    return tuple([name for name in struct.__struct_fields__ if getattr(struct, name) is not UNSET])

@@ -1,4 +1,4 @@
-"""The test files of a project: found, read, and checked for what can be known without playing them."""
+"""Loads the test files of a project, and checks them as far as that is possible without running them."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,18 +15,18 @@ from flows.reader import Document, read_yaml
 from flows.test_references import reference_problems
 from flows.typed import read_struct
 
-_OF_PROFILES: Final = ("traits", "pii", "consents", "segments", "metadata")
+_PROFILE_FIELDS: Final = ("traits", "pii", "consents", "segments", "metadata")
 
 
 class Playable(Struct, frozen=True):
-    """A test file that can be played, with its text and the places in it."""
+    """A test file without errors, with its YAML document."""
 
     file: CaseFile
     document: Document
 
 
 class LoadedCases(Struct, frozen=True):
-    """The test files of a project as they were found. `sources` holds the text of each by its name."""
+    """The test files of a project without errors, and the diagnostics of all. `sources` has the texts by file name."""
 
     files: tuple[Playable, ...]
     diagnostics: tuple[Diagnostic, ...]
@@ -34,7 +34,7 @@ class LoadedCases(Struct, frozen=True):
 
 
 def load_cases(root: Path, loaded: LoadedProject) -> LoadedCases:
-    """Read the test files of the project in the directory `root`, which `loaded` is."""
+    """Load the test files of the project `loaded`, which is in the directory `root`."""
     files: list[Playable] = []
     diagnostics: list[Diagnostic] = []
     sources: dict[str, str] = {}
@@ -47,30 +47,30 @@ def load_cases(root: Path, loaded: LoadedProject) -> LoadedCases:
             continue
         document = read_yaml(text, name)
         sources[name] = document.text
-        read, problems = _read(document, loaded)
+        file, problems = _read(document, loaded)
         diagnostics += problems
-        if read is not None and not any(one.severity == "error" for one in problems):
-            files.append(Playable(read, document))
+        if file is not None and not any(problem.severity == "error" for problem in problems):
+            files.append(Playable(file, document))
     return LoadedCases(tuple(files), tuple(ordered(diagnostics)), sources)
 
 
-def _meant(key: str, at: KeyPath, known: Iterable[str]) -> str:
-    """What to write in place of a key that is unknown at a place of a test file."""
-    holder = next((step for step in reversed(at) if isinstance(step, str)), "")
-    if key.partition(".")[0] in _OF_PROFILES and holder in ("expect", "given"):
+def _suggest_key(key: str, at: KeyPath, known: Iterable[str]) -> str:
+    """The remedy for an unknown key at a key path of a test file."""
+    parent = next((step for step in reversed(at) if isinstance(step, str)), "")
+    if key.partition(".")[0] in _PROFILE_FIELDS and parent in ("expect", "given"):
         return f"write `profile: {{{key}: …}}`"
-    if closest(key, known) is None and holder in ("event", "send", "events"):
+    if closest(key, known) is None and parent in ("event", "send", "events"):
         return f"of an event, write `properties: {{{key}: …}}`"
-    if closest(key, known) is None and holder == "expect":
-        listed = ", ".join(f"`{word}`" for word in known)
-        return "write `refused: nothing-accepted`" if key == "status" else f"known here: {listed}"
+    if closest(key, known) is None and parent == "expect":
+        keys = ", ".join(f"`{word}`" for word in known)
+        return "write `refused: nothing-accepted`" if key == "status" else f"known here: {keys}"
     return did_you_mean(key, known)
 
 
 def _read(document: Document, loaded: LoadedProject) -> tuple[CaseFile | None, list[Diagnostic]]:
     if document.problems:
         return None, diagnose(document, document.problems)
-    file, problems = read_struct(CaseFile, document.data, "a test file", _meant)
+    file, problems = read_struct(CaseFile, document.data, "a test file", _suggest_key)
     if file is not None:
-        problems = list(reference_problems(file, loaded.project, loaded.named))
+        problems = list(reference_problems(file, loaded.project, loaded.names))
     return file, diagnose(document, problems)

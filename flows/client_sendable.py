@@ -1,4 +1,4 @@
-"""Flows that take an event of the system: clients can send events of that type, too."""
+"""Flows that start on an event of the system: clients can send events of the same type."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ ORIGIN = "event.origin"
 
 
 def client_sendable(flow: Flow, text: str) -> Iterator[Problem]:
-    """The types of the system that a flow names in its trigger, unless its `text` asks anywhere who made the event."""
+    """A problem for each type of the system in a flow's trigger, unless the `text` of the flow reads `event.origin`."""
     if ORIGIN in text:
         return
     for index, name in enumerate(flow.trigger.events):

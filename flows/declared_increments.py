@@ -1,4 +1,4 @@
-"""A path that `fields:` declares oldest, min or max is set, never counted: its rule has no sum."""
+"""Increments of fields that `fields:` in headrace.yaml declares oldest, min or max: such values have no sum."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,28 +7,24 @@ from engine.language.path import parse_path
 from engine.problem import Problem, ProblemError
 from engine.profile.declared import Fields
 
-COUNTING = "profile.increment"
+INCREMENT = "profile.increment"
 
 
-def increments_of_declared_fields(flow: Any, fields: Fields) -> list[Problem]:
-    """The increments of declared paths in a flow's document."""
-    nodes = flow.get("nodes") if isinstance(flow, Mapping) and fields else None
-    return list(_counted(nodes, fields)) if isinstance(nodes, Mapping) else []
-
-
-def _counted(nodes: Mapping[str, Any], fields: Fields) -> Iterator[Problem]:
-    for id, node in nodes.items():
-        values = node.get(COUNTING) if isinstance(node, Mapping) else None
-        for text in values if isinstance(values, Mapping) else ():
+def increments_of_declared_fields(flow: Any, fields: Fields) -> Iterator[Problem]:
+    """A problem for each increment of a declared field in a flow's document."""
+    nodes = flow.get("nodes") if isinstance(flow, Mapping) else None
+    for id, node in nodes.items() if isinstance(nodes, Mapping) else ():
+        increments = node.get(INCREMENT) if isinstance(node, Mapping) else None
+        for text in increments if isinstance(increments, Mapping) else ():
             try:
                 rule = fields.get(parse_path(text))
             except ProblemError:
-                continue  # the flow's compiler has said so
+                continue  # the flow's compiler reports it
             if rule is not None:
                 yield Problem(
                     code="H410",
                     message=f"`{text}` is declared `{rule}` in headrace.yaml, so it cannot be incremented",
-                    path=("nodes", id, COUNTING, text),
+                    path=("nodes", id, INCREMENT, text),
                     on="key",
                     help="set it, or take it out of `fields:`",
                 )

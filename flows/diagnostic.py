@@ -1,4 +1,4 @@
-"""Diagnostics: problems with their place in a file, and how they are shown to people."""
+"""Diagnostics: problems with their position in a file, and their report as text."""
 
 from collections.abc import Iterable, Mapping
 from itertools import groupby
@@ -11,11 +11,11 @@ from flows.frame import frame, printable
 from flows.position import Position
 from flows.reader import Document
 
-MAX_SHOWN: Final = 20  # of one file
+MAX_SHOWN: Final = 20  # diagnostics of one file
 
 
 class Related(Struct, frozen=True, kw_only=True):
-    """Another place that has to do with a diagnostic."""
+    """Another position that a diagnostic refers to, with a note about it."""
 
     file: str
     line: int
@@ -24,7 +24,7 @@ class Related(Struct, frozen=True, kw_only=True):
 
 
 class Diagnostic(Struct, frozen=True, kw_only=True):
-    """One finding about one file. Lines and columns count from 1; `end_column` is the one after the last."""
+    """An error or warning in a file. Lines and columns count from 1; `end_column` is exclusive."""
 
     code: str
     severity: Severity = "error"
@@ -39,72 +39,72 @@ class Diagnostic(Struct, frozen=True, kw_only=True):
 
     @property
     def position(self) -> Position:
-        """Where it is in its file."""
+        """Its position in the file."""
         return Position(self.line, self.column, self.end_line, self.end_column)
 
 
 def diagnose(document: Document, problems: Iterable[Problem], related: tuple[Related, ...] = ()) -> list[Diagnostic]:
-    """The problems of a document with their places."""
-    found = []
+    """The problems of a document as diagnostics, in the same order, each with `related`."""
+    diagnostics = []
     for problem in problems:
-        place = document.position(problem.path, problem.on, problem.offset, problem.length)
-        found.append(
+        position = document.position(problem.path, problem.on, problem.offset, problem.length)
+        diagnostics.append(
             Diagnostic(
                 code=problem.code,
                 severity=problem.severity,
                 message=problem.message,
                 file=document.name,
-                line=place.line,
-                column=place.column,
-                end_line=place.end_line,
-                end_column=place.end_column,
+                line=position.line,
+                column=position.column,
+                end_line=position.end_line,
+                end_column=position.end_column,
                 help=problem.help,
                 related=related,
             )
         )
-    return found
+    return diagnostics
 
 
 def ordered(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """By file and place; at one place errors come before warnings."""
+    """Sorted by file and position; at the same position errors come before warnings."""
     return sorted(diagnostics, key=lambda d: (d.file, d.line, d.column, d.severity != "error", d.code, d.message))
 
 
 def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, colour: bool) -> str:
-    """All diagnostics with code frames, and a line that sums them up. `sources` holds the texts of all files."""
+    """The report: all diagnostics with code frames, and a summary. `sources` has the texts of all files by name."""
     paint = _COLOURS if colour else {}
-    every = ordered(diagnostics)
+    in_order = ordered(diagnostics)
     parts: list[str] = []
-    for file, group in groupby(every, key=lambda d: d.file):
+    for file, group in groupby(in_order, key=lambda d: d.file):
         of_file = list(group)
         chosen = ordered(sorted(of_file, key=lambda d: d.severity != "error")[:MAX_SHOWN])
-        parts += [_shown_diagnostic(d, sources.get(file), paint) for d in chosen]
+        parts += [_rendered(d, sources.get(file), paint) for d in chosen]
         if len(of_file) > len(chosen):
             parts.append(f"and {len(of_file) - len(chosen)} more in {printable(file)}\n")
-    return "\n".join([*parts, summary(every, len(sources), colour=colour)]) + "\n"
+    return "\n".join([*parts, summary(in_order, len(sources), colour=colour)]) + "\n"
 
 
 def summary(diagnostics: Iterable[Diagnostic], files: int, *, colour: bool) -> str:
-    """`✗ 3 errors, 1 warning in 2 of 14 files`."""
+    """For example `✗ 3 errors, 1 warning in 2 of 14 files`."""
     paint = _COLOURS if colour else {}
-    every = list(diagnostics)
-    errors = sum(d.severity == "error" for d in every)
-    warnings = len(every) - errors
+    diagnostics = list(diagnostics)
+    errors = sum(d.severity == "error" for d in diagnostics)
+    warnings = len(diagnostics) - errors
     mark = _painted("✗", "error", paint) if errors else _painted("✓", "help", paint)
-    counts = _counted(errors, "error") if errors else "no errors"
+    counts = _plural(errors, "error") if errors else "no errors"
     if warnings:
-        counts += ", " + _counted(warnings, "warning")
-    touched = len({d.file for d in every})
+        counts += ", " + _plural(warnings, "warning")
+    touched = len({d.file for d in diagnostics})
     files = max(files, touched)
-    where = f"{touched} of {_counted(files, 'file')}" if touched else _counted(files, "file")
+    where = f"{touched} of {_plural(files, 'file')}" if touched else _plural(files, "file")
     return f"{mark} {counts} in {where}"
 
 
-def _counted(number: int, noun: str) -> str:
+def _plural(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _shown_diagnostic(diagnostic: Diagnostic, source: str | None, paint: Mapping[str, str]) -> str:
+def _rendered(diagnostic: Diagnostic, source: str | None, paint: Mapping[str, str]) -> str:
     gutter = len(str(diagnostic.line))
     framed = frame(source, diagnostic.position, gutter=gutter) if source is not None else []
     head = _painted(f"{diagnostic.severity}[{diagnostic.code}]", diagnostic.severity, paint)

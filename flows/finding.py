@@ -1,4 +1,4 @@
-"""What is wrong with a text, while it is a text: indexes instead of key paths."""
+"""Findings: problems of a text, located by indexes of the text, before it is a document with key paths."""
 
 from msgspec import Struct
 
@@ -6,7 +6,7 @@ from engine.problem import Problem
 
 
 class Finding(Struct, frozen=True):
-    """A stretch of the text and what is wrong with it."""
+    """A problem of the text from index `start` to before `end`."""
 
     code: str
     message: str
@@ -15,6 +15,6 @@ class Finding(Struct, frozen=True):
     help: str = ""
 
     def problem(self) -> Problem:
-        """As a problem of the document: at its root an offset counts characters of the text."""
+        """The finding as a problem of the document's root, where offsets count characters of the text."""
         length = max(1, self.end - self.start)
         return Problem(code=self.code, message=self.message, offset=self.start, length=length, help=self.help)

@@ -1,9 +1,9 @@
-"""The roster: what there is to be named in a test file, and who has come so far in a case."""
+"""The names that a test file may use: those of flows, nodes, segments and sources, and its own visitors."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from engine.flow.plan import Flow
 from engine.language.path import parse_path
@@ -16,53 +16,60 @@ On = Literal["key", "value"]
 
 
 class KnownNames:
-    """The names of a project for one test file. `named` has those of things that are there and cannot be read."""
+    """Checks the names in one test file. Each method yields a problem for a name that is unknown.
 
-    def __init__(self, file: CaseFile, project: Project, named: Mapping[str, frozenset[str]]) -> None:
+    `names` has, by folder, the names of all flows, segments and sources, also of those that cannot be read. `visitors`
+    are those of the current case up to the current step.
+    """
+
+    def __init__(self, file: CaseFile, project: Project, names: Mapping[str, frozenset[str]]) -> None:
         self.project = project
         self.flows: dict[str, Flow] = {flow.name: flow for flow in project.flows}
         self.home = file.flow if isinstance(file.flow, str) else None
         self.addresses = Addresses(project, self.home)
         self.visitors: list[str] = []
-        self.says_source = file.source is not UNSET
-        self._names = {"flow": named["flows"], "segment": named["segments"], "source": named["sources"]}
-        self._whole = len(self.flows) == len(named["flows"])  # else a node may be in a flow that cannot be read
+        self.has_source = file.source is not UNSET
+        self._names = {"flow": names["flows"], "segment": names["segments"], "source": names["sources"]}
+        self._complete = len(self.flows) == len(names["flows"])  # else an unknown node may be in an unreadable flow
 
     def sources(self) -> list[str]:
-        """The names of all sources."""
+        """The names of all sources, sorted."""
         return sorted(self._names["source"])
 
     def known(self, kind: str, name: object, at: KeyPath, on: On = "value") -> Iterator[Problem]:
-        """A flow, segment or source that is named at a place, if it is named at all."""
+        """Check the name of a flow, segment or source; `name` may be UNSET."""
         if isinstance(name, str) and name not in self._names[kind]:
             help = did_you_mean(name, self._names[kind])
             yield Problem(code="H421", message=f"there is no {kind} `{name}`", path=at, on=on, help=help)
 
-    def segments(self, named: str | Iterable[str], at: KeyPath) -> Iterator[Problem]:
-        """One segment, or a list of them."""
-        listed = [(named, at)] if isinstance(named, str) else [(name, (*at, i)) for i, name in enumerate(named)]
-        for name, place in listed:
-            yield from self.known("segment", name, place)
+    def segments(self, names: str | Iterable[str], at: KeyPath) -> Iterator[Problem]:
+        """Check the name of one segment, or of each in a list."""
+        located = [(names, at)] if isinstance(names, str) else [(name, (*at, i)) for i, name in enumerate(names)]
+        for name, path in located:
+            yield from self.known("segment", name, path)
 
-    def came(self, names: Iterable[str], at: KeyPath) -> Iterator[Problem]:
-        """Visitors in a list, who must have come before."""
+    def earlier_visitors(self, names: Iterable[str], at: KeyPath) -> Iterator[Problem]:
+        """Check each visitor in a list."""
         for i, name in enumerate(names):
-            yield from self.visitor(name, (*at, i), "value")
+            yield from self.earlier_visitor(name, (*at, i), "value")
 
-    def visitor(self, name: str, at: KeyPath, on: On) -> Iterator[Problem]:
-        """A visitor who must have come before."""
+    def earlier_visitor(self, name: str, at: KeyPath, on: On) -> Iterator[Problem]:
+        """Check a visitor, who must be in `given` or have sent something in this step or an earlier one."""
         if name not in self.visitors:
-            help = did_you_mean(name, self.visitors) or "those who have come are named by `visitor:` and `given:`"
-            yield Problem(code="H421", message=f"no visitor `{name}` has come so far", path=at, on=on, help=help)
+            help = (
+                did_you_mean(name, self.visitors) or "a visitor is named by `visitor:` of a `send`, or under `given:`"
+            )
+            message = f"there is no visitor `{name}` up to this step"
+            yield Problem(code="H421", message=message, path=at, on=on, help=help)
 
     def node(self, flow: Flow, id: str, at: KeyPath, on: On = "value") -> Iterator[Problem]:
-        """A node of one flow."""
+        """Check the id of a node in a flow."""
         if id not in flow.indexes:
             message, help = f"the flow `{flow.name}` has no node `{id}`", did_you_mean(id, flow.indexes)
             yield Problem(code="H421", message=message, path=at, on=on, help=help)
 
     def port(self, flow: Flow, id: str, port: str, at: KeyPath) -> Iterator[Problem]:
-        """A node of one flow as the key, and one of its ports as the value."""
+        """Check a node of a flow as the key, and its port as the value."""
         yield from self.node(flow, id, at, "key")
         ports = flow.nodes[flow.indexes[id]].ports if id in flow.indexes else (port,)
         if port not in ports:
@@ -70,20 +77,20 @@ class KnownNames:
             yield Problem(code="H421", message=message, path=at, help=help)
 
     def outside(self, text: str, at: KeyPath) -> Iterator[Problem]:
-        """A key that names a node which asks a target."""
+        """Check a key that names a node which sends requests."""
         try:
             self.addresses.outside(text)
         except ProblemError as error:
-            if self._whole or error.problem.code != "H421":
-                yield _on_key(error.problem, at)
+            if self._complete or error.problem.code != "H421":
+                yield structs.replace(error.problem, path=at, on="key")
 
 
 def field(text: str, at: KeyPath, root: str, fields: Iterable[str], home: str) -> Iterator[Problem]:
-    """A key that is a dotted path below `root`, which has these `fields`; what an author names lies below `home`."""
+    """Check a key that is a path below `root`, whose fields are `fields`; an author's own names are below `home`."""
     try:
         name = parse_path(text)[0]
     except ProblemError as error:
-        yield _on_key(error.problem, at)
+        yield structs.replace(error.problem, path=at, on="key")
         return
     if name not in fields:
         near = closest(name, fields)
@@ -91,13 +98,9 @@ def field(text: str, at: KeyPath, root: str, fields: Iterable[str], home: str) -
         yield Problem(code="H421", message=f"`{root}` has no field `{name}`", path=at, on="key", help=help)
 
 
-def dotted(text: str, at: KeyPath) -> Iterator[Problem]:
-    """A key that is a dotted path."""
+def path_key(text: str, at: KeyPath) -> Iterator[Problem]:
+    """Check a key that is a path."""
     try:
         parse_path(text)
     except ProblemError as error:
-        yield _on_key(error.problem, at)
-
-
-def _on_key(problem: Problem, at: KeyPath) -> Problem:
-    return Problem(code=problem.code, message=problem.message, path=at, on="key", help=problem.help)
+        yield structs.replace(error.problem, path=at, on="key")

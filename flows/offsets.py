@@ -1,7 +1,7 @@
-"""Where each character of a scalar's value stands in the file.
+"""Maps each character of a scalar's value to its index in the file.
 
 YAML folds lines, drops indentation and decodes escapes, so an offset in the value is not an offset in the file. The raw
-text is scanned again by the rules of its style; what comes out is believed only if it equals the value.
+text is scanned again by the rules of its style; the result is used only if it spells the value.
 """
 
 import re
@@ -23,15 +23,15 @@ def raw_offsets(raw: str, style: str, value: str) -> list[int] | None:
 
     `style` is the style of the scalar: `'`, `"`, `|`, `>`, or empty for a plain one.
     """
-    for mapped in _SCANS[style](raw):
+    for mapped in _SCANNERS[style](raw):
         spelled = "".join(character for character, _ in mapped)
         if spelled == value or (style in ("|", ">") and spelled.startswith(value)):
-            kept = [index for _, index in mapped[: len(value)]]
-            return [*kept, _end(raw, style, mapped, len(value))]
+            indexes = [index for _, index in mapped[: len(value)]]
+            return [*indexes, _end_index(raw, style, mapped, len(value))]
     return None
 
 
-def _end(raw: str, style: str, mapped: Mapped, length: int) -> int:
+def _end_index(raw: str, style: str, mapped: Mapped, length: int) -> int:
     if length == 0:
         return min(1, len(raw)) if style in ("'", '"') else 0
     if style in ("'", '"'):
@@ -40,27 +40,27 @@ def _end(raw: str, style: str, mapped: Mapped, length: int) -> int:
 
 
 def _plain(raw: str) -> list[Mapped]:
-    return [_folded_flow(raw, 0, len(raw), _one)]
+    return [_folded_flow(raw, 0, len(raw), _next_plain)]
 
 
 def _single(raw: str) -> list[Mapped]:
-    return [_folded_flow(raw, 1, len(raw) - 1, _one_single)]
+    return [_folded_flow(raw, 1, len(raw) - 1, _next_single)]
 
 
 def _double(raw: str) -> list[Mapped]:
-    return [_folded_flow(raw, 1, len(raw) - 1, _one_double)]
+    return [_folded_flow(raw, 1, len(raw) - 1, _next_double)]
 
 
-def _one(raw: str, at: int) -> tuple[str, int]:
+def _next_plain(raw: str, at: int) -> tuple[str, int]:
     return raw[at], 1
 
 
-def _one_single(raw: str, at: int) -> tuple[str, int]:
+def _next_single(raw: str, at: int) -> tuple[str, int]:
     return raw[at], 2 if raw.startswith("''", at) else 1
 
 
-def _one_double(raw: str, at: int) -> tuple[str, int]:
-    """The character at `at` and its width; an escaped line end gives nothing and takes the next line's indentation."""
+def _next_double(raw: str, at: int) -> tuple[str, int]:
+    """The character at `at` and its width; an escaped line end is dropped together with the next line's indentation."""
     if raw[at] != "\\":
         return raw[at], 1
     escape = raw[at + 1 : at + 2]
@@ -76,8 +76,8 @@ def _one_double(raw: str, at: int) -> tuple[str, int]:
         return "", 2 + width
 
 
-def _folded_flow(raw: str, at: int, end: int, one: Callable[[str, int], tuple[str, int]]) -> Mapped:
-    """Plain and quoted scalars: one line end is a space, more are one line end less; blanks around them go."""
+def _folded_flow(raw: str, at: int, end: int, next_character: Callable[[str, int], tuple[str, int]]) -> Mapped:
+    """Plain and quoted scalars: one line end becomes a space, n become n - 1 line ends; blanks around go."""
     mapped: Mapped = []
     while at < end:
         blanks = at
@@ -93,14 +93,14 @@ def _folded_flow(raw: str, at: int, end: int, one: Callable[[str, int], tuple[st
             continue
         mapped += [(raw[index], index) for index in range(blanks, at)]
         if at < end:
-            character, width = one(raw, at)
+            character, width = next_character(raw, at)
             mapped += [(character, at)] if character else []
             at += width
     return mapped
 
 
 def _block(raw: str) -> list[Mapped]:
-    """Block scalars: the indentation is that of the first line with text, or less if the header gives a number."""
+    """Block scalars, read with every possible indentation: that of the first line with text, then each smaller one."""
     header = _HEADER.match(raw)
     if header is None:
         return []
@@ -110,7 +110,7 @@ def _block(raw: str) -> list[Mapped]:
         lines.append((at, line))
         at += len(line) + 1
     if lines[-1][1].strip(" ") == "":
-        lines.pop()  # what follows the last line end is the next entry's indentation
+        lines.pop()  # after the last line end comes the next entry's indentation
     first = next((line for _, line in lines if line.strip(" ")), "")
     widest = max(1, len(first) - len(first.lstrip(" ")))
     join = _literal_lines if raw[0] == "|" else _folded_lines
@@ -118,7 +118,7 @@ def _block(raw: str) -> list[Mapped]:
 
 
 def _unindented(lines: list[tuple[int, str]], indent: int) -> list[Mapped]:
-    """The lines without their indentation, up to the first that is indented less: a comment below the scalar."""
+    """The lines without their indentation, up to a line that is indented less, which is a comment below the scalar."""
     cells: list[Mapped] = []
     for start, line in lines:
         dropped = min(indent, len(line) - len(line.lstrip(" ")))
@@ -133,7 +133,7 @@ def _literal_lines(lines: list[Mapped]) -> Mapped:
 
 
 def _folded_lines(lines: list[Mapped]) -> Mapped:
-    """A line end between two lines of text is a space; empty lines keep theirs; more-indented lines keep all."""
+    """A line end between two lines of text becomes a space; empty and more-indented lines keep their line ends."""
     mapped: Mapped = []
     pending: Mapped = []  # the line end of the last line of text, and those of the empty lines after it
     indented = False
@@ -150,4 +150,4 @@ def _folded_lines(lines: list[Mapped]) -> Mapped:
     return mapped + pending
 
 
-_SCANS: dict[str, Callable[[str], list[Mapped]]] = {"": _plain, "'": _single, '"': _double, "|": _block, ">": _block}
+_SCANNERS: dict[str, Callable[[str], list[Mapped]]] = {"": _plain, "'": _single, '"': _double, "|": _block, ">": _block}

@@ -1,7 +1,7 @@
-"""Loading a project: all of its YAML into one frozen `Project`, and everything that is wrong with it.
+"""Loads a project: all of its YAML files into one frozen `Project`, with the diagnostics.
 
-A file with an error is left out and reported; all others serve. What it would have named still counts as a name, so
-that one mistake is not reported again wherever the name is used.
+A file with an error is reported and left out; the others are used. Its name still counts as known, so that one mistake
+is not reported again wherever the name is used.
 """
 
 import os
@@ -36,32 +36,32 @@ _KEY = re.compile(r"([\w.-]+)\s*:")
 
 
 class LoadedProject(Struct, frozen=True):
-    """A project as it was found. `sources` holds the text of every file that was read, by its name.
+    """A project with its diagnostics. `sources` has the text of each file by file name.
 
-    `named` holds by folder what things are called there, those with errors as well.
+    `names` has, by folder, the names of all flows, segments and sources, also of those with errors.
     """
 
     project: Project
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str]
-    named: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    names: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:
-        """Whether anything was left out for an error."""
+        """Whether the project has an error."""
         return any(diagnostic.severity == "error" for diagnostic in self.diagnostics)
 
 
 def load_project(root: Path, registry: Registry, environment: Mapping[str, str] | None = None) -> LoadedProject:
-    """Read the project in the directory `root`. Secrets come from `environment`, by default this process's."""
-    loading = _Loading(root, os.environ if environment is None else environment)
-    settings = loading.settings()
-    segments = loading.named("segments", "segment", lambda _, data: read_segment(data))
-    counters: list[frozenset[str]] = []  # of each flow that can be read
-    sources = loading.named("sources", "source", lambda _, data: read_source(data, root, loading.environment))
+    """Load the project in the directory `root`. Secrets come from `environment`, by default that of this process."""
+    loader = _Loader(root, os.environ if environment is None else environment)
+    settings = loader.settings()
+    segments = loader.folder("segments", "segment", lambda _, data: read_segment(data))
+    counters: list[frozenset[str]] = []  # one set for each flow that is valid YAML
+    sources = loader.folder("sources", "source", lambda _, data: read_source(data, root, loader.environment))
     names = ProjectNames(
         segments=segments.names,
-        manual_segments=segments.names - {name for name, s in segments.things.items() if not s.manual},
+        manual_segments=segments.names - {name for name, s in segments.values.items() if not s.manual},
         targets=settings.named_targets,
         sources=sources.names,
     )
@@ -69,38 +69,38 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
     def read_flow(document: Document, data: Any) -> tuple[Flow | None, list[Problem]]:
         version = sha256(document.text.encode()).hexdigest()
         flow, problems = compile_flow(data, names, registry, document.line, version=version, text=document.text)
-        found = increments_of_declared_fields(data, settings.settings.fields)
+        increments = list(increments_of_declared_fields(data, settings.settings.fields))
         counters.append(frozenset(counters_of(data)))
-        warned = [*client_sendable(flow, document.text), *emit_cycles(flow)] if flow is not None else []
-        return (None if found else flow), [*problems, *found, *warned]
+        warnings = [*client_sendable(flow, document.text), *emit_cycles(flow)] if flow is not None else []
+        return (None if increments else flow), [*problems, *increments, *warnings]
 
-    flows = loading.named("flows", "flow", read_flow)
-    if len(counters) >= len(flows.names):  # else there are flows that nobody can read
+    flows = loader.folder("flows", "flow", read_flow)
+    if len(counters) >= len(flows.names):  # else a flow that cannot be read may count them
         known = frozenset().union(*counters)
         for name, document in segments.documents.items():
-            loading.diagnostics += diagnose(document, list(unknown_counters(segments.things[name], known)))
-    loading.diagnostics += misplaced_files(root)
+            loader.diagnostics += diagnose(document, list(unknown_counters(segments.values[name], known)))
+    loader.diagnostics += misplaced_files(root)
     project = Project(
         name=settings.name or root.resolve().name,
         settings=settings.settings,
-        flows=tuple(flows.things[name] for name in sorted(flows.things)),
-        segments=segments.things,
-        sources=sources.things,
+        flows=tuple(flows.values[name] for name in sorted(flows.values)),
+        segments=segments.values,
+        sources=sources.values,
         targets=settings.targets,
     )
-    named = {"flows": flows.names, "segments": segments.names, "sources": sources.names}
-    return LoadedProject(project, tuple(ordered(loading.diagnostics)), loading.sources, named)
+    all_names = {"flows": flows.names, "segments": segments.names, "sources": sources.names}
+    return LoadedProject(project, tuple(ordered(loader.diagnostics)), loader.sources, all_names)
 
 
-class _Named(Struct, frozen=True):
-    """The things of one folder, and every name that was meant to exist."""
+class _Folder(Struct, frozen=True):
+    """The flows, segments or sources of one folder by name, with their documents, and the names of all its files."""
 
-    things: dict[str, Any]
+    values: dict[str, Any]
     names: frozenset[str]
-    documents: dict[str, Document]  # of the things
+    documents: dict[str, Document]
 
 
-class _Loading:
+class _Loader:
     def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
         self.root = root
         self.environment = environment
@@ -108,7 +108,7 @@ class _Loading:
         self.sources: dict[str, str] = {}
 
     def settings(self) -> LoadedSettings:
-        """What `headrace.yaml` says; the defaults when there is none."""
+        """The settings in `headrace.yaml`; the defaults when there is no such file."""
         path = self.root / SETTINGS
         if not self.root.is_dir():
             self.diagnostics.append(Diagnostic(code="H401", message="there is no such directory", file=str(self.root)))
@@ -117,39 +117,39 @@ class _Loading:
         document = self._document(path)
         if document is None:
             return LoadedSettings()
-        if document.problems:  # whatever looks like a key may have been meant as a target
+        if document.problems:  # every word before a colon may be the name of a target
             return LoadedSettings(named_targets=frozenset(_KEY.findall(document.text)))
         read = read_settings(document.data, self.root, self.environment)
         self.diagnostics += diagnose(document, read.problems)
         return read
 
-    def named(self, folder: str, key: str, read: Callable[[Document, Any], tuple[T | None, list[Problem]]]) -> _Named:
-        """All things of a folder by the name that stands under `key`; the first of two with one name serves."""
-        found = listing(self.root, folder)
-        self.diagnostics += found.diagnostics
-        things: dict[str, Any] = {}
+    def folder(self, folder: str, key: str, read: Callable[[Document, Any], tuple[T | None, list[Problem]]]) -> _Folder:
+        """Read the files of a folder with `read`, by the name under `key`. Of two with one name the first is used."""
+        files = listing(self.root, folder)
+        self.diagnostics += files.diagnostics
+        values: dict[str, Any] = {}
         first: dict[str, Document] = {}
-        presumed: set[str] = set()
-        for path in found.paths:
+        names: set[str] = set()
+        for path in files.paths:
             document = self._document(path)
             data = document.data if document is not None else None
-            given = data.get(key) if isinstance(data, dict) else None
-            name = given if isinstance(given, str) else path.stem
-            presumed.add(name)
-            if document is None or not self._readable(document, key) or self._misplaced(document, key):
+            written = data.get(key) if isinstance(data, dict) else None
+            name = written if isinstance(written, str) else path.stem
+            names.add(name)
+            if document is None or not self._is_map(document, key) or self._is_misplaced(document, key):
                 continue
-            thing, problems = read(document, data)
+            value, problems = read(document, data)
             self.diagnostics += diagnose(document, problems)
             if name in first:
-                self._twice(document, first[name], key, name)
+                self._report_duplicate(document, first[name], key, name)
                 continue
             first[name] = document
-            if thing is not None:
-                things[name] = thing
-        return _Named(things, frozenset(presumed), {name: first[name] for name in things})
+            if value is not None:
+                values[name] = value
+        return _Folder(values, frozenset(names), {name: first[name] for name in values})
 
     def _document(self, path: Path) -> Document | None:
-        """The file as YAML, its problems reported; None when there is no text."""
+        """Read a file as YAML and report its problems; None when it has no text."""
         name = file_name(self.root, path)
         text = read_text(path, name)
         if isinstance(text, Diagnostic):
@@ -161,7 +161,8 @@ class _Loading:
         self.diagnostics += diagnose(document, document.problems)
         return document
 
-    def _readable(self, document: Document, key: str) -> bool:
+    def _is_map(self, document: Document, key: str) -> bool:
+        """Whether a document is valid YAML and a map; else reports that."""
         if document.problems:
             return False
         if document.entries() is not None:
@@ -171,12 +172,12 @@ class _Loading:
         self.diagnostics += diagnose(document, [Problem(code="H030", message=message, help=remedy)])
         return False
 
-    def _misplaced(self, document: Document, key: str) -> bool:
-        """Whether this is one of the things that stand in another folder; that is said, and nothing else."""
+    def _is_misplaced(self, document: Document, key: str) -> bool:
+        """Whether a document belongs in another folder, by its keys; then reports only that."""
         others = {folder.removesuffix("s"): folder for folder in FOLDERS}
-        given = document.entries() or {}
-        other = next((word for word in others if word in given), key)
-        if key in given or other == key:
+        entries = document.entries() or {}
+        other = next((word for word in others if word in entries), key)
+        if key in entries or other == key:
             return False
         problem = Problem(
             code="H411",
@@ -188,16 +189,16 @@ class _Loading:
         self.diagnostics += diagnose(document, [problem])
         return True
 
-    def _twice(self, document: Document, first: Document, key: str, name: str) -> None:
-        place = first.position((key,))
-        message = f"the {key} `{name}` stands in {first.name} as well"
-        related = Related(file=first.name, line=place.line, column=place.column, message="this one is used")
+    def _report_duplicate(self, document: Document, first: Document, key: str, name: str) -> None:
+        position = first.position((key,))
+        message = f"{first.name} has the {key} `{name}` as well"
+        related = Related(file=first.name, line=position.line, column=position.column, message="this one is used")
         problem = Problem(code="H405", message=message, path=(key,), help="give one of them another name")
         self.diagnostics += diagnose(document, [problem], (related,))
 
 
 def only_files(loaded: LoadedProject, files: Iterable[str]) -> LoadedProject:
-    """The same, with the diagnostics and texts of these files only."""
+    """A copy of a loaded project with the diagnostics and texts of these files only."""
     wanted = frozenset(files)
     return structs.replace(
         loaded,

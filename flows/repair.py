@@ -1,41 +1,41 @@
-"""The corrected line that a help shows: which part of a line the author meant as one value, and that part in quotes."""
+"""Corrected lines for help texts: finds the part of a line that was meant as one value, and puts it in quotes."""
 
 from flows.position import LineIndex
 from flows.scalar import quoted
 
-MAX_LINE = 100  # characters of a corrected line; a longer one helps nobody
-MAX_LOOKAHEAD = 1000  # characters of a line that are looked at from its value's start; looking takes quadratic time
+MAX_LINE = 100  # characters of a corrected line; a longer one is not shown
+MAX_LOOKAHEAD = 1000  # characters of a value that are scanned; the scan takes quadratic time
 
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 
 def value_end(lines: LineIndex, start: int, *, flow: bool) -> int:
-    """Where the value that begins at `start` was meant to end: in braces at a comma or bracket, else with its line."""
-    number = lines.number(start)
-    line_end = min(lines.start(number) + len(lines.line(number)), start + MAX_LOOKAHEAD)
+    """Where the value at index `start` was meant to end: in flow style at a comma or bracket, else at its line end."""
+    number = lines.line_number(start)
+    line_end = min(lines.line_start(number) + len(lines.line_text(number)), start + MAX_LOOKAHEAD)
     text = lines.text
     end = _flow_end(text, start, line_end) if flow else _comment(text, start, line_end)
     return start + len(text[start:end].rstrip())
 
 
 def put_in_quotes(lines: LineIndex, start: int, *, flow: bool) -> str:
-    """The help that shows the line with the value at `start` in quotes."""
+    """A help text that shows the line with the value at `start` in quotes."""
     end = value_end(lines, start, flow=flow)
     line = rewritten(lines, start, end, quoted(lines.text[start:end]))
     return f"put the whole value in quotes: `{line}`" if line else "put the whole value in quotes"
 
 
 def rewritten(lines: LineIndex, start: int, end: int, text: str) -> str:
-    """The line of `start` with `text` in place of what stands from `start` to `end`; empty when it is too long."""
-    number = lines.number(start)
-    first = lines.start(number)
-    line = lines.line(number)
+    """The line of `start` with `text` in place of the characters from `start` to `end`; empty when it is too long."""
+    number = lines.line_number(start)
+    first = lines.line_start(number)
+    line = lines.line_text(number)
     whole = (line[: start - first] + text + line[end - first :]).strip()
     return whole if len(whole) <= MAX_LINE else ""
 
 
 def closing(text: str, start: int, end: int) -> int | None:
-    """The index of what closes the quote or bracket at `start`, or None when nothing does before `end`."""
+    """The index of the character that closes the quote or bracket at `start`; None when there is none before `end`."""
     if text[start] in "'\"":
         return _closing_quote(text, start, end)
     expected = [_PAIRS[text[start]]]
@@ -69,7 +69,7 @@ def _closing_quote(text: str, start: int, end: int) -> int | None:
 
 
 def _flow_end(text: str, start: int, end: int) -> int:
-    """The next comma or closing bracket that belongs to what surrounds the value; brackets within it are skipped."""
+    """The next comma or closing bracket outside of the value; brackets and quotes within it are skipped."""
     at = start
     while at < end:
         character = text[at]

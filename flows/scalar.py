@@ -1,4 +1,4 @@
-"""What a plain (unquoted) scalar means: YAML 1.2 core, and nothing that looks like one thing and is another.
+"""The value of a plain (unquoted) scalar: the core schema of YAML 1.2, without its surprises.
 
 Only decimal numbers are numbers: `0777`, `0x1F`, `1_000`, `12:30` and dates stay text, as do `yes`, `no`, `on`, `off`.
 """
@@ -8,7 +8,7 @@ from typing import Final
 
 Plain = str | int | float | bool | None
 
-MAX_INTEGER: Final = 2**63 - 1  # what every store and client can keep
+MAX_INTEGER: Final = 2**63 - 1  # the largest that every store and client can represent
 
 _WORDS: Final[dict[str, Plain]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
@@ -21,11 +21,11 @@ _UNBOUNDED = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 
 class UnsupportedNumber(Exception):
-    """A number that is infinite, not a number, or beyond 64 bits."""
+    """The scalar is infinite, not a number (NaN), or beyond 64 bits."""
 
 
 def read_plain(text: str) -> Plain:
-    """The value of a plain scalar; raises `UnsupportedNumber` for numbers that cannot be kept."""
+    """The value of a plain scalar. Raises `UnsupportedNumber`."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):
@@ -43,7 +43,7 @@ def read_plain(text: str) -> Plain:
 
 
 def quoted(text: str) -> str:
-    """`text` as a quoted scalar, in the quotes that leave it most readable."""
+    """`text` as a quoted scalar, in double quotes unless it has a character that they would escape."""
     if '"' not in text and "\\" not in text:
         return f'"{text}"'
     return "'" + text.replace("'", "''") + "'"

@@ -1,6 +1,6 @@
 """References to secrets: `${env:NAME}` and `${file:PATH}` in a target's address and headers.
 
-They are resolved after parsing and nowhere else, so no comment, no event and no other value is ever looked into.
+They are resolved after parsing and nowhere else: references in comments, events and other values stay plain text.
 """
 
 import re
@@ -16,9 +16,9 @@ _REFERENCE = re.compile(r"\$\{(?P<kind>[^:{}]*)(?::(?P<name>[^{}]*))?\}")
 
 
 class Secret(str):
-    """A text that does not show itself where values are shown: in Structs, maps, logs and tracebacks.
+    """A text whose `repr` hides it, so that it does not appear in printed Structs and maps, logs and tracebacks.
 
-    It is still the text for who asks for it (`str(...)`, joining, encoding): HTTP clients do.
+    `str(...)`, joining and encoding return the text itself, as HTTP clients need it.
     """
 
     __slots__ = ()
@@ -30,44 +30,46 @@ class Secret(str):
 def resolve(text: str, root: Path, environment: Mapping[str, str]) -> str:
     """`text` with its references replaced; a `Secret` if it had any. Raises `ProblemError` for one without a value."""
     parts: list[str] = []
-    done = 0
-    for found in _REFERENCE.finditer(text):
-        parts += [text[done : found.start()], _looked_up(found, root, environment)]
-        done = found.end()
+    end = 0  # of the last reference
+    for reference in _REFERENCE.finditer(text):
+        parts += [text[end : reference.start()], _value(reference, root, environment)]
+        end = reference.end()
     if not parts:
         return text
-    return Secret("".join([*parts, text[done:]]))
+    return Secret("".join([*parts, text[end:]]))
 
 
-def _looked_up(found: re.Match[str], root: Path, environment: Mapping[str, str]) -> str:
-    kind, name = found["kind"], found["name"] or ""
+def _value(reference: re.Match[str], root: Path, environment: Mapping[str, str]) -> str:
+    kind, name = reference["kind"], reference["name"] or ""
     if kind == "env":
         if not environment.get(name, "absent"):
-            raise _wrong(found, f"the environment variable `{name}` is empty", f"set {name} for this process")
+            raise _error(reference, f"the environment variable `{name}` is empty", f"set {name} for this process")
         if name not in environment:
             near = did_you_mean(name, environment) if len(environment) > 12 else ""
-            raise _wrong(found, f"the environment variable `{name}` is not set", near or f"set {name} for this process")
+            raise _error(
+                reference, f"the environment variable `{name}` is not set", near or f"set {name} for this process"
+            )
         return environment[name]
     if kind == "file":
-        return _read(found, root / name)
-    raise _wrong(found, f"`{found[0]}` is no reference", "write `${env:NAME}` or `${file:PATH}`")
+        return _read_file(reference, root / name)
+    raise _error(reference, f"`{reference[0]}` is not a reference", "write `${env:NAME}` or `${file:PATH}`")
 
 
-def _read(found: re.Match[str], path: Path) -> str:
+def _read_file(reference: re.Match[str], path: Path) -> str:
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
-            raise _wrong(found, f"`{path.name}` is too large for a secret", f"at most {MAX_BYTES:,} bytes")
+            raise _error(reference, f"`{path.name}` is too large for a secret", f"at most {MAX_BYTES:,} bytes")
         return content.decode().rstrip("\r\n")
     except UnicodeDecodeError:
-        raise _wrong(found, f"`{path.name}` is not UTF-8", "") from None
+        raise _error(reference, f"`{path.name}` is not UTF-8", "") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a path"
-        remedy = "paths count from the project's directory"
-        raise _wrong(found, f"`{found['name']}` cannot be read: {reason}", remedy) from None
+        remedy = "paths are relative to the project's directory"
+        raise _error(reference, f"`{reference['name']}` cannot be read: {reason}", remedy) from None
 
 
-def _wrong(found: re.Match[str], message: str, remedy: str) -> ProblemError:
-    length = found.end() - found.start()
-    return ProblemError(Problem(code=UNRESOLVED, message=message, offset=found.start(), length=length, help=remedy))
+def _error(reference: re.Match[str], message: str, remedy: str) -> ProblemError:
+    length = reference.end() - reference.start()
+    return ProblemError(Problem(code=UNRESOLVED, message=message, offset=reference.start(), length=length, help=remedy))

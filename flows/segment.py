@@ -6,19 +6,19 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct, field
 
 from engine.flow.reading import unknown_field
-from engine.language.duration import read_duration
 from engine.language.expression import Condition, Read, compile_condition
 from engine.problem import Problem, ProblemError
 from engine.project.segment import Segment
+from flows.duration import duration_ms
 from flows.typed import read_struct
 
-READABLE = frozenset({"profile", "now"})  # a segment is recomputed without an event at hand
+READABLE = frozenset({"profile", "now"})  # segments are also evaluated without an event
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 
 
 class SegmentFile(Struct, frozen=True, kw_only=True):
-    """One file in `segments/`."""
+    """The keys of a file in `segments/`."""
 
     segment: Annotated[str, Meta(description="The name by which flows call it")]
     description: str = ""
@@ -33,7 +33,7 @@ class SegmentFile(Struct, frozen=True, kw_only=True):
 
 
 def read_segment(data: Any) -> tuple[Segment | None, list[Problem]]:
-    """The segment that `data` describes, or None with what is wrong."""
+    """The segment in `data`, or None with its problems."""
     file, problems = read_struct(SegmentFile, data, "a segment")
     if file is None:
         return None, problems
@@ -41,7 +41,7 @@ def read_segment(data: Any) -> tuple[Segment | None, list[Problem]]:
         message = f"`{file.segment}` is not a segment's name"
         problems.append(Problem(code="H404", message=message, path=("segment",), help="small letters, digits, - and _"))
     if (file.condition is None) is not file.manual:
-        problems.append(_either(file))
+        problems.append(_condition_or_manual(file))
     condition = _condition(file.condition, problems) if file.condition is not None else None
     for_ms, within_ms = (
         _window(file, key, text, problems) for key, text in (("for", file.for_), ("within", file.within))
@@ -68,31 +68,28 @@ def _segment(
 
 
 def _window(file: SegmentFile, key: str, text: str | None, problems: list[Problem]) -> int:
-    """The length of a window in ms; 0 when there is none, or no right one, and the problems say so."""
+    """The length of a window in ms; 0 when there is none, or an invalid one, which is added to `problems`."""
     if text is None:
         return 0
-    duration = read_duration(text)
-    if not duration:
-        remedy = "write a whole number and a unit, e.g. 7d or 24h"
-        problems.append(Problem(code="H119", message=f"`{text}` is not a duration", path=(key,), help=remedy))
-    elif file.manual:
-        message = f"`{file.segment}` is filled by hand: there is no condition that could hold `{key}` a time"
+    duration = duration_ms(text, (key,), problems)
+    if duration and file.manual:
+        message = f"`{file.segment}` is filled by hand, so there is no condition that `{key}` could apply to"
         problems.append(Problem(code="H413", message=message, path=(key,), on="key", help=f"drop `{key}`"))
     return duration or 0
 
 
-def _either(file: SegmentFile) -> Problem:
+def _condition_or_manual(file: SegmentFile) -> Problem:
     if file.manual:
         return Problem(
             code="H406",
-            message=f"`{file.segment}` has a condition and is `manual` as well",
+            message=f"`{file.segment}` has a condition and `manual: true`",
             path=("manual",),
             on="key",
             help="keep one: the condition decides, or flows add and remove members",
         )
     return Problem(
         code="H406",
-        message=f"nothing says who belongs to `{file.segment}`",
+        message=f"`{file.segment}` has neither a condition nor `manual: true`",
         path=("segment",),
         on="key",
         help="add `condition: profile.traits.revenue >= 500` or `manual: true`",
@@ -114,9 +111,9 @@ def _condition(text: str, problems: list[Problem]) -> Condition | None:
 def _reads_segments(read: Read) -> Problem:
     return Problem(
         code="H407",
-        message="a segment's condition cannot read segments: their order would decide",
+        message="a segment's condition cannot read segments: the result would depend on their order",
         path=("condition",),
         offset=read.offset,
         length=read.length,
-        help="repeat what the other segment's condition says",
+        help="repeat the condition of the other segment",
     )

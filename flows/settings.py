@@ -1,20 +1,20 @@
-"""`headrace.yaml`: what is said of the whole project."""
+"""`headrace.yaml`: the settings of the whole project."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct, field, structs
 
-from engine.language.duration import read_duration
 from engine.language.path import parse_path
 from engine.ports.kinds import RETAINED
-from engine.problem import KeyPath, Problem, ProblemError, did_you_mean
+from engine.problem import Problem, ProblemError, did_you_mean
 from engine.profile.declared import Rule
 from engine.profile.key import MAX_PER_KEY, Form, KeyRules, folded, regions
 from engine.project.project import WEEK_MS, Settings
 from engine.project.retention import Retention
 from engine.project.source import Target
+from flows.duration import duration_ms
 from flows.secret import resolve
 from flows.target import target_problems
 from flows.typed import read_struct
@@ -31,7 +31,7 @@ else:
 _UNRESOLVED: Final = object()
 
 STORES: Final = ("elasticsearch", "memory", "sqlite")  # the kinds that `storage` has; nothing here imports it
-ROOTS: Final = ("traits", "pii")  # of a profile: what may be declared; of consents the newest decision counts, always
+ROOTS: Final = ("traits", "pii")  # of a profile, below which fields may be declared; a consent is always the newest
 KEY_ROOTS: Final = ("traits", "pii")
 
 
@@ -42,7 +42,7 @@ class Runs(Struct, frozen=True, kw_only=True):
 
 
 class Merging(Struct, frozen=True, kw_only=True):
-    """How far keys join profiles."""
+    """Limits on merging profiles by keys."""
 
     region: Annotated[
         str | None,
@@ -53,7 +53,7 @@ class Merging(Struct, frozen=True, kw_only=True):
     ] = MAX_PER_KEY
     never: Annotated[
         tuple[str, ...],
-        Meta(description="Values of keys that stand for nobody, e.g. info@shop.example", max_length=1000),
+        Meta(description="Values of keys that belong to no single person, e.g. info@shop.example", max_length=1000),
     ] = ()
 
 
@@ -96,7 +96,7 @@ class SettingsFile(Struct, frozen=True, kw_only=True):
 
 
 class LoadedSettings(Struct, frozen=True, kw_only=True):
-    """What `headrace.yaml` came to. `named_targets` includes those that are broken: they were meant to exist."""
+    """The content of `headrace.yaml`. `named_targets` includes targets with errors, which were meant to exist."""
 
     name: str = ""
     settings: Settings = Settings()
@@ -106,15 +106,15 @@ class LoadedSettings(Struct, frozen=True, kw_only=True):
 
 
 def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> LoadedSettings:
-    """The settings that `data` gives; with an error in them the defaults, save for the store.
+    """The settings in `data`; when they have errors, the defaults with the store in `data`.
 
-    The store is kept since falling back to another one would split the data.
+    Falling back to the default store would split the data over two stores.
     """
-    named = data.get("targets") if isinstance(data, Mapping) else None
-    names = frozenset(named) if isinstance(named, Mapping) else frozenset()
+    raw_targets = data.get("targets") if isinstance(data, Mapping) else None
+    names = frozenset(raw_targets) if isinstance(raw_targets, Mapping) else frozenset()
     unresolved: list[Problem] = []
-    if isinstance(named, Mapping):
-        targets = {name: _with_secrets(raw, name, root, environment, unresolved) for name, raw in named.items()}
+    if isinstance(raw_targets, Mapping):
+        targets = {name: _with_secrets(raw, name, root, environment, unresolved) for name, raw in raw_targets.items()}
         data = {**data, "targets": {name: raw for name, raw in targets.items() if raw is not _UNRESOLVED}}
     file, problems = read_struct(SettingsFile, {} if data is None else data, "headrace.yaml")
     problems = unresolved + problems
@@ -128,7 +128,7 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Load
         fields=_declared(file.fields, problems),
         keys=_keys(file, problems),
         shares={str(outcome): share for outcome, share in file.runs.keep.items()},
-        window_ms=_duration(file.deduplication.window, ("deduplication", "window"), problems) or WEEK_MS,
+        window_ms=duration_ms(file.deduplication.window, ("deduplication", "window"), problems) or WEEK_MS,
         retention=_retention(file.retention, problems),
         spool=file.spool == "on",
         spool_dir=file.spool_dir,
@@ -139,53 +139,54 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Load
 
 
 def _unknown_store(url: str | None) -> Iterator[Problem]:
-    """What is wrong with a store of a kind that nobody knows. The rest of its address is not repeated."""
+    """A problem for a store of an unknown kind. The message leaves out the rest of its address, a possible secret."""
     kind, colon, _ = (url or "sqlite:").partition(":")
     if colon and kind in STORES:
         return
-    told = f"`{kind}{colon}` is no kind of store"
+    message = f"`{kind}{colon}` is not a kind of store"
     if "${" in kind:
-        told, help = "nothing is filled in here", "write it out, or set HEADRACE_STORE in the environment"
+        message, help = "references are not resolved here", "write it out, or set HEADRACE_STORE in the environment"
     elif kind in ("http", "https"):
         help = "write `elasticsearch:` before it"
     elif kind in STORES:
         help = f'write "{kind}:"'
     else:
         help = did_you_mean(kind, STORES) if colon else "write `sqlite:` before it, if it is a file"
-    yield Problem(code="H417", message=told, path=("store",), help=help)
+    yield Problem(code="H417", message=message, path=("store",), help=help)
 
 
 def _with_secrets(raw: Any, name: str, root: Path, environment: Mapping[str, str], problems: list[Problem]) -> Any:
-    """A target as written, with the secrets of its address and headers; or `_UNRESOLVED`, and the problems say why."""
+    """A target with the secrets of its address and headers; `_UNRESOLVED` when one is added to `problems`."""
     if not isinstance(raw, Mapping):
         return raw
     count = len(problems)
 
-    def filled(value: Any, *at: str) -> Any:
+    def resolved(value: Any, *at: str) -> Any:
         try:
             return resolve(value, root, environment) if isinstance(value, str) else value
         except ProblemError as error:
             problems.append(error.problem.below(("targets", name, *at)))
             return value
 
-    target = {key: filled(value, key) if key == "url" else value for key, value in raw.items()}
+    target = {key: resolved(value, key) if key == "url" else value for key, value in raw.items()}
     headers = raw.get("headers")
     if isinstance(headers, Mapping):
-        target["headers"] = {key: filled(value, "headers", key) for key, value in headers.items()}
+        target["headers"] = {key: resolved(value, "headers", key) for key, value in headers.items()}
     return target if len(problems) == count else _UNRESOLVED
 
 
-def _declared(written: Mapping[str, str], problems: list[Problem]) -> dict[tuple[str, ...], Rule]:
+def _declared(fields: Mapping[str, str], problems: list[Problem]) -> dict[tuple[str, ...], Rule]:
+    """The rules by path; `newest` is no rule, since it is the default."""
     rules: dict[str, Rule] = {rule: rule for rule in get_args(Rule)}
-    paths = _paths(written, "fields", ROOTS, "a field of profiles that flows set", problems)
-    return {path: rules[written[text]] for text, path in paths if written[text] in rules}
+    paths = _paths(fields, "fields", ROOTS, "a field of profiles that flows set", problems)
+    return {path: rules[fields[text]] for text, path in paths if fields[text] in rules}
 
 
 def _keys(file: SettingsFile, problems: list[Problem]) -> KeyRules:
     merging = file.merging
     paths = _paths(file.keys, "keys", KEY_ROOTS, "a field that can be a key", problems)
     if merging.region is not None and merging.region not in regions():
-        message = f"`{merging.region}` is no region that phone numbers have"
+        message = f"`{merging.region}` is not a region of phone numbers"
         remedy = "write the two capital letters of a country, e.g. DE or GB"
         problems.append(Problem(code="H404", message=message, path=("merging", "region"), help=remedy))
     return KeyRules(
@@ -197,39 +198,29 @@ def _keys(file: SettingsFile, problems: list[Problem]) -> KeyRules:
 
 
 def _paths(
-    written: Mapping[str, Any], key: str, roots: tuple[str, ...], what: str, problems: list[Problem]
+    entries: Mapping[str, Any], key: str, roots: tuple[str, ...], what: str, problems: list[Problem]
 ) -> list[tuple[str, tuple[str, ...]]]:
-    """The texts that stand for paths below `roots`, with those; of the others it is said that they are not `what`."""
-    found: list[tuple[str, tuple[str, ...]]] = []
-    for text in written:
+    """The keys of `entries` that are paths below `roots`, each with its path; the others get a problem.
+
+    `key` is the setting with the entries, and `what` completes the message "`x` is not …".
+    """
+    paths: list[tuple[str, tuple[str, ...]]] = []
+    for text in entries:
         try:
             path = parse_path(text)
         except ProblemError as error:
-            problems.append(_on_key(error.problem, (key, text)))
+            problems.append(structs.replace(error.problem, path=(key, text), on="key"))
             continue
         if path[0] in roots and len(path) > 1:
-            found.append((text, path))
+            paths.append((text, path))
         else:
-            named = ", ".join(f"`{root}.…`" for root in roots)
+            help = ", ".join(f"`{root}.…`" for root in roots)
             problems.append(
-                Problem(code="H404", message=f"`{text}` is not {what}", path=(key, text), on="key", help=named)
+                Problem(code="H404", message=f"`{text}` is not {what}", path=(key, text), on="key", help=help)
             )
-    return found
-
-
-def _on_key(problem: Problem, at: KeyPath) -> Problem:
-    return Problem(code=problem.code, message=problem.message, path=at, on="key", help=problem.help)
+    return paths
 
 
 def _retention(ages: Mapping[str, str], problems: list[Problem]) -> Retention:
-    found = {kind: _duration(text, ("retention", kind), problems) for kind, text in ages.items()}
-    return Retention({kind: age for kind, age in found.items() if age is not None})
-
-
-def _duration(text: str, at: KeyPath, problems: list[Problem]) -> int | None:
-    """Milliseconds; None when that is no time that passes, and the problems say so."""
-    duration = read_duration(text)
-    if not duration:
-        remedy = "write a whole number and a unit, e.g. 7d or 24h"
-        problems.append(Problem(code="H119", message=f"`{text}` is not a duration", path=at, help=remedy))
-    return duration or None
+    durations = {kind: duration_ms(text, ("retention", kind), problems) for kind, text in ages.items()}
+    return Retention({kind: age for kind, age in durations.items() if age is not None})

@@ -16,11 +16,11 @@ _ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://[^/*?#@\sA-Z]+")
 
 
 def read_source(data: Any, root: Path, environment: Mapping[str, str]) -> tuple[Source | None, list[Problem]]:
-    """The source that `data` describes, or None with what is wrong. Secrets are looked up as those of targets."""
-    given = data.get("user_secret") if isinstance(data, Mapping) else None
-    if isinstance(given, str):
+    """The source in `data`, or None with its problems. References to secrets are resolved as those of targets."""
+    user_secret = data.get("user_secret") if isinstance(data, Mapping) else None
+    if isinstance(user_secret, str):
         try:
-            data = {**data, "user_secret": _secret(given, root, environment)}
+            data = {**data, "user_secret": _resolve_secret(user_secret, root, environment)}
         except ProblemError as error:
             return None, [error.problem.below(("user_secret",))]
     source, problems = read_struct(Source, data, "a source")
@@ -42,21 +42,19 @@ def read_source(data: Any, root: Path, environment: Mapping[str, str]) -> tuple[
 
 
 def _origins(origins: tuple[str, ...]) -> Iterator[Problem]:
-    """Those that no browser sends, so that no page could ever be let in by them."""
+    """A problem for each origin that no browser sends: it could never match a request."""
     for index, origin in enumerate(origins):
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             message = f"`{origin}` is not the origin of a page"
-            remedy = (
-                "scheme, host and perhaps a port in small letters, nothing behind: https://shop.example; `*` for any"
-            )
+            remedy = "scheme, host and perhaps a port in small letters, and no path: https://shop.example; `*` for any"
             yield Problem(code="H404", message=message, path=("origins", index), help=remedy)
 
 
-def _secret(given: str, root: Path, environment: Mapping[str, str]) -> str:
-    """The secret that signs user tokens, which is never in the file itself. Raises `ProblemError`."""
-    secret = resolve(given, root, environment)
-    if secret is given:
-        message, remedy = "a secret does not stand in the file itself", "write `user_secret: ${env:NAME}`"
+def _resolve_secret(text: str, root: Path, environment: Mapping[str, str]) -> str:
+    """The secret that signs user tokens. Raises `ProblemError`, also when it is in the file itself."""
+    secret = resolve(text, root, environment)
+    if secret is text:
+        message, remedy = "a secret does not belong in the file itself", "write `user_secret: ${env:NAME}`"
         raise ProblemError(Problem(code="H404", message=message, help=remedy))
     if len(secret) < SHORTEST_SECRET:
         remedy = "make one by `openssl rand -hex 32`"

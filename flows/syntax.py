@@ -1,6 +1,6 @@
-"""Why a text is not YAML, said for its author: the parser's complaint is late and speaks of its own states.
+"""Syntax errors of YAML, explained for the author: the parser reports them late, and in terms of its own states.
 
-Each detector looks at the complaint and the line it points at; the first that recognises a mistake explains it.
+Each detector looks at the parser's message and the line it points at; the first that recognises a mistake explains it.
 """
 
 import re
@@ -20,90 +20,94 @@ _NO_SPACE_LINE = re.compile(r" *(?:- +)*(?=[A-Za-z_])")
 _FLOW_KEY = re.compile(r"(?:[\w.$/-]+|\"[^\"]*\"|'[^']*') *:\s+")
 _CONDITION = re.compile(r" *(?:if|when|switch|condition): (?!.*: )")
 _CLOSING = {"[": "]", "{": "}"}
-_LOOK_BACK = 50  # lines in which the quote that swallowed the rest is looked for
+_LOOK_BACK = 50  # lines in which the opening quote of a runaway text is searched
 
 
 @dataclass(frozen=True, slots=True)
-class _Complaint:
-    """What the parser said, and the line it points at.
+class _ParserError:
+    """The parser's message, and the line it points at. All positions are indexes of the text.
 
-    `value` is where that line's value begins, if it has one near; nothing behind `end` is looked at.
+    `value` is the start of that line's value, None when it has none near `at`; detectors read nothing behind `end`.
     """
 
     lines: LineIndex
-    what: str
+    message: str
     context: str
     at: int
-    since: int  # where what it was reading began
-    flow: bool
-    number: int
-    first: int
+    since: int  # the start of the construct that the parser was reading
+    flow: bool  # whether that is in flow style: inside braces or brackets
+    number: int  # of the line, from 1
+    first: int  # the start of the line
     end: int
     value: int | None
 
 
 def explain(lines: LineIndex, error: yaml.MarkedYAMLError, in_flow: bool) -> Finding:
-    """The mistake that made the parser give up, with its remedy where one is known."""
-    complaint = _complaint(lines, error, in_flow)
+    """The mistake behind a parser error, with its remedy where one is known."""
+    parser_error = _parser_error(lines, error, in_flow)
     for detect in _DETECTORS:
-        finding = detect(complaint)
+        finding = detect(parser_error)
         if finding is not None:
             return finding
-    return Finding("H001", f"this is not YAML: {complaint.what}", complaint.at, complaint.at + 1)
+    return Finding("H001", f"this is not YAML: {parser_error.message}", parser_error.at, parser_error.at + 1)
 
 
-def _complaint(lines: LineIndex, error: yaml.MarkedYAMLError, in_flow: bool) -> _Complaint:
+def _parser_error(lines: LineIndex, error: yaml.MarkedYAMLError, in_flow: bool) -> _ParserError:
     mark = error.problem_mark or error.context_mark
     at = min(mark.index, len(lines.text)) if mark else 0
     since = min(error.context_mark.index, at) if error.context_mark else at
-    what, context = error.problem or "", error.context or ""
+    message, context = error.problem or "", error.context or ""
     alias = "alias" in context or "anchor" in context
-    number = lines.number(since if alias else at)
-    first = lines.start(number)
-    entry = _ENTRY.match(lines.line(number))
+    number = lines.line_number(since if alias else at)
+    first = lines.line_start(number)
+    entry = _ENTRY.match(lines.line_text(number))
     value = first + entry.start("value") if entry and entry["value"] else None
     if value is not None and at - value > MAX_LOOKAHEAD:
         value = None
-    end = min(first + len(lines.line(number)), (first if value is None else value) + MAX_LOOKAHEAD)
+    end = min(first + len(lines.line_text(number)), (first if value is None else value) + MAX_LOOKAHEAD)
     opened = lines.text[value or first : at]
     flow = in_flow or "flow" in context or opened.count("{") + opened.count("[") > opened.count("}") + opened.count("]")
-    return _Complaint(lines, what, context, at, since, flow, number, first, max(end, at), value)
+    return _ParserError(lines, message, context, at, since, flow, number, first, max(end, at), value)
 
 
-def _tab(c: _Complaint) -> Finding | None:
-    line = c.lines.line(c.number)
+def _tab(error: _ParserError) -> Finding | None:
+    line = error.lines.line_text(error.number)
     indentation = line[: len(line) - len(line.lstrip())]
     if "\t" in indentation:
-        at = c.first + indentation.index("\t")
-    elif c.lines.text.startswith("\t", c.at):
-        at = c.at
+        at = error.first + indentation.index("\t")
+    elif error.lines.text.startswith("\t", error.at):
+        at = error.at
     else:
         return None
     return Finding("H005", "YAML is not indented by tabs", at, at + 1, "put spaces in place of the tab")
 
 
-def _escape(c: _Complaint) -> Finding | None:
-    if "escape" not in c.what and "hexdecimal" not in c.what and "Unicode character code" not in c.what:
+def _escape(error: _ParserError) -> Finding | None:
+    if (
+        "escape" not in error.message
+        and "hexdecimal" not in error.message
+        and "Unicode character code" not in error.message
+    ):
         return None
-    escape = c.lines.text[c.at : c.at + 2]
-    remedy = "write `\\\\` for a backslash, or put the text in single quotes, which know no escapes"
-    return Finding("H017", f"`{escape}` is no escape of YAML", c.at, c.at + 2, remedy)
+    escape = error.lines.text[error.at : error.at + 2]
+    remedy = "write `\\\\` for a backslash, or put the text in single quotes, which have no escapes"
+    return Finding("H017", f"`{escape}` is not an escape sequence of YAML", error.at, error.at + 2, remedy)
 
 
-def _unclosed_quote(c: _Complaint) -> Finding | None:
-    if "quoted scalar" in c.context and ("end of stream" in c.what or "document indicator" in c.what):
-        return _never_closed(c.lines, c.since)
-    before = c.lines.text[: c.at].rstrip(" ")[-1:]
-    if before not in ("'", '"') or not before:
+def _unclosed_quote(error: _ParserError) -> Finding | None:
+    if "quoted scalar" in error.context and ("end of stream" in error.message or "document indicator" in error.message):
+        return _never_closed(error.lines, error.since)
+    quote = error.lines.text[: error.at].rstrip(" ")[-1:]
+    if quote not in ("'", '"') or not quote:
         return None
-    for number in range(c.number - 1, max(0, c.number - _LOOK_BACK), -1):
-        first, line = c.lines.start(number), c.lines.line(number)
+    for number in range(error.number - 1, max(0, error.number - _LOOK_BACK), -1):
+        first, line = error.lines.line_start(number), error.lines.line_text(number)
         entry = _ENTRY.match(line)
-        if entry is None or not (entry["value"] or "").startswith(before):
+        if entry is None or not (entry["value"] or "").startswith(quote):
             continue
         start = first + entry.start("value")
-        if closing(c.lines.text, start, first + len(line)) is None:
-            return _never_closed(c.lines, start)
+        if closing(error.lines.text, start, first + len(line)) is None:
+            return _never_closed(error.lines, start)
     return None
 
 
@@ -114,165 +118,173 @@ def _never_closed(lines: LineIndex, start: int) -> Finding:
     return Finding("H012", f"this {quote} is never closed", start, end, f"close it: `{fixed}`" if fixed else "close it")
 
 
-def _first_character(c: _Complaint) -> Finding | None:
-    """A value whose first character means something else to YAML."""
-    if "alias" in c.context:
-        return yaml_pitfalls.alias(c.lines, c.since, c.flow)
-    if "cannot start any token" in c.what:
-        return yaml_pitfalls.reserved(c.lines, c.at, c.flow)
-    if c.value is not None and c.lines.text[c.value] in "|>" and "block scalar" in c.context:
-        mark = c.lines.text[c.value]
+def _first_character(error: _ParserError) -> Finding | None:
+    """A value whose first character has a meaning in YAML."""
+    if "alias" in error.context:
+        return yaml_pitfalls.alias(error.lines, error.since, error.flow)
+    if "cannot start any token" in error.message:
+        return yaml_pitfalls.reserved(error.lines, error.at, error.flow)
+    if error.value is not None and error.lines.text[error.value] in "|>" and "block scalar" in error.context:
+        mark = error.lines.text[error.value]
         message = f"`{mark}` begins a text on the lines below, so nothing may follow it here"
-        return Finding("H018", message, c.value, c.end, put_in_quotes(c.lines, c.value, flow=False))
-    if "directive" in c.context:
-        return yaml_pitfalls.reserved(c.lines, c.since, False)
-    if "tag" in c.context:
-        return yaml_pitfalls.tag(c.lines, c.since, c.at, c.flow)
-    if c.value is not None and c.lines.text.startswith("*", c.value) and c.at > c.value:
-        return yaml_pitfalls.alias(c.lines, c.value, c.flow)
+        return Finding("H018", message, error.value, error.end, put_in_quotes(error.lines, error.value, flow=False))
+    if "directive" in error.context:
+        return yaml_pitfalls.reserved(error.lines, error.since, False)
+    if "tag" in error.context:
+        return yaml_pitfalls.tag(error.lines, error.since, error.at, error.flow)
+    if error.value is not None and error.lines.text.startswith("*", error.value) and error.at > error.value:
+        return yaml_pitfalls.alias(error.lines, error.value, error.flow)
     return None
 
 
-def _block_value(c: _Complaint) -> Finding | None:
-    """`if: 'vip' in x`, `a: {{ x }}/y`, `a: [x] y`: the value seems to end before it does."""
-    start = c.value
-    if start is None or c.at <= start or c.lines.text[start] not in "'\"[{":
+def _block_value(error: _ParserError) -> Finding | None:
+    """`if: 'vip' in x`, `a: {{ x }}/y`, `a: [x] y`: YAML ends the value before its author does."""
+    start = error.value
+    if start is None or error.at <= start or error.lines.text[start] not in "'\"[{":
         return None
-    if c.lines.text.startswith("{{", start):
-        return yaml_pitfalls.template(c.lines, start, False)
-    close = closing(c.lines.text, start, c.end)
-    if close is None or _rest(c, close + 1)[:1] in ("", "]", "}"):
+    if error.lines.text.startswith("{{", start):
+        return yaml_pitfalls.template(error.lines, start, False)
+    close = closing(error.lines.text, start, error.end)
+    if close is None or _rest(error, close + 1)[:1] in ("", "]", "}"):
         return None
-    return _text_after(c, start, close, flow=False)
+    return _text_after(error, start, close, flow=False)
 
 
-def _rest(c: _Complaint, start: int) -> str:
-    """What follows on the line, comments apart."""
-    rest = c.lines.text[start : c.end]
+def _rest(error: _ParserError, start: int) -> str:
+    """The rest of the line without a comment."""
+    rest = error.lines.text[start : error.end]
     return "" if rest.lstrip().startswith("#") and rest[:1] == " " else rest.strip()
 
 
-def _text_after(c: _Complaint, start: int, close: int, *, flow: bool) -> Finding:
-    text, end = c.lines.text, value_end(c.lines, start, flow=flow)
+def _text_after(error: _ParserError, start: int, close: int, *, flow: bool) -> Finding:
+    text, end = error.lines.text, value_end(error.lines, start, flow=flow)
     whole = text[start:end]
     message = f"the value ends at its closing `{text[close]}`, but text follows"
-    remedy = put_in_quotes(c.lines, start, flow=flow)
-    if not flow and "'" in whole and '"' in whole and _CONDITION.match(c.lines.line(c.number)):
-        remedy = f"put the condition in parentheses: `{rewritten(c.lines, start, end, f'({whole})')}`"
+    remedy = put_in_quotes(error.lines, start, flow=flow)
+    if not flow and "'" in whole and '"' in whole and _CONDITION.match(error.lines.line_text(error.number)):
+        remedy = f"put the condition in parentheses: `{rewritten(error.lines, start, end, f'({whole})')}`"
     if whole[0] in "'\"" and whole[-1] == whole[0] and text[close + 1] not in " \t,:":
         message = f"the `{whole[0]}` inside the text closes it"
-        fixed = rewritten(c.lines, start, end, quoted(whole[1:-1].replace("''", "'")))
+        fixed = rewritten(error.lines, start, end, quoted(whole[1:-1].replace("''", "'")))
         remedy = f"use the other quotes: `{fixed}`" if fixed else "use the other quotes"
     return Finding("H004", message, close + 1, end, remedy)
 
 
-def _flow_value(c: _Complaint) -> Finding | None:
-    """The first piece inside braces or brackets that needs quotes."""
-    if not c.flow or c.value is None:
+def _flow_value(error: _ParserError) -> Finding | None:
+    """The first item inside braces or brackets that needs quotes."""
+    if not error.flow or error.value is None:
         return None
-    at = c.value
-    while at < c.end:
-        if c.lines.text[at] in " \t,[{]}" and not c.lines.text.startswith("{{", at):
+    at = error.value
+    while at < error.end:
+        if error.lines.text[at] in " \t,[{]}" and not error.lines.text.startswith("{{", at):
             at += 1
             continue
-        if key := _FLOW_KEY.match(c.lines.text, at, c.end):
+        if key := _FLOW_KEY.match(error.lines.text, at, error.end):
             at = key.end()
             continue
-        end = value_end(c.lines, at, flow=True)
-        finding = _piece(c, at, end)
+        end = value_end(error.lines, at, flow=True)
+        finding = _flow_item(error, at, end)
         if finding is not None or end <= at:
             return finding
         at = end
     return None
 
 
-def _piece(c: _Complaint, start: int, end: int) -> Finding | None:
-    text = c.lines.text
-    piece = text[start:end]
-    remedy = put_in_quotes(c.lines, start, flow=True)
-    if piece[:1] in ("'", '"'):
+def _flow_item(error: _ParserError, start: int, end: int) -> Finding | None:
+    text = error.lines.text
+    item = text[start:end]
+    remedy = put_in_quotes(error.lines, start, flow=True)
+    if item[:1] in ("'", '"'):
         close = closing(text, start, end)
-        return _text_after(c, start, close, flow=True) if close is not None and close + 1 < end else None
-    if "{{" in piece:
-        return yaml_pitfalls.template(c.lines, start, True)
-    if "${" in piece:
+        return _text_after(error, start, close, flow=True) if close is not None and close + 1 < end else None
+    if "{{" in item:
+        return yaml_pitfalls.template(error.lines, start, True)
+    if "${" in item:
         return Finding("H016", "inside braces and brackets `${…}` needs quotes", start, end, remedy)
-    if piece.startswith("$") and ("[" in piece or "{" in piece):
+    if item.startswith("$") and ("[" in item or "{" in item):
         return Finding("H010", "inside braces and brackets a JSONPath with `[` needs quotes", start, end, remedy)
-    if "[" in piece or "{" in piece:
+    if "[" in item or "{" in item:
         return Finding("H010", "inside braces and brackets a value with a bracket needs quotes", start, end, remedy)
     return None
 
 
-def _missing_space(c: _Complaint) -> Finding | None:
-    if "mapping values" not in c.what and "could not find expected ':'" not in c.what:
+def _missing_space(error: _ParserError) -> Finding | None:
+    if "mapping values" not in error.message and "could not find expected ':'" not in error.message:
         return None
-    for number in (c.number - 1, c.number):
+    for number in (error.number - 1, error.number):
         if number < 1:
             continue
-        line, first = c.lines.line(number), c.lines.start(number)
+        line, first = error.lines.line_text(number), error.lines.line_start(number)
         lead = _NO_SPACE_LINE.match(line)
-        found = yaml_pitfalls.NO_SPACE.match(line, lead.end()) if lead else None
-        if lead and found:
-            return yaml_pitfalls.missing_space(c.lines, first + lead.end(), first + found.end())
+        key = yaml_pitfalls.NO_SPACE.match(line, lead.end()) if lead else None
+        if lead and key:
+            return yaml_pitfalls.missing_space(error.lines, first + lead.end(), first + key.end())
     return None
 
 
-def _colon_inside(c: _Complaint) -> Finding | None:
-    if "mapping values" not in c.what or c.value is None or c.at <= c.value:
+def _colon_inside(error: _ParserError) -> Finding | None:
+    if "mapping values" not in error.message or error.value is None or error.at <= error.value:
         return None
     message = "a colon and a space inside a value without quotes begin another entry"
-    return Finding("H009", message, c.at, c.at + 1, put_in_quotes(c.lines, c.value, flow=c.flow))
+    return Finding("H009", message, error.at, error.at + 1, put_in_quotes(error.lines, error.value, flow=error.flow))
 
 
-def _bracket(c: _Complaint) -> Finding | None:
-    here = c.lines.text[c.at : c.at + 1]
-    if "flow" in c.context:
-        opening = c.lines.text[c.since : c.since + 1]
-        if c.lines.number(c.since) != c.number or here in ("]", "}", ""):
+def _bracket(error: _ParserError) -> Finding | None:
+    here = error.lines.text[error.at : error.at + 1]
+    if "flow" in error.context:
+        opening = error.lines.text[error.since : error.since + 1]
+        if error.lines.line_number(error.since) != error.number or here in ("]", "}", ""):
             remedy = f"close it with `{_CLOSING.get(opening, '}')}`"
-            return Finding("H013", f"this `{opening}` is never closed", c.since, c.since + 1, remedy)
-        return Finding("H001", f"a comma or the end of this `{opening}` is missing here", c.at, c.at + 1)
+            return Finding("H013", f"this `{opening}` is never closed", error.since, error.since + 1, remedy)
+        return Finding("H001", f"a comma or the end of this `{opening}` is missing here", error.at, error.at + 1)
     if here and here in "]}":
-        return Finding("H013", f"this `{here}` closes nothing", c.at, c.at + 1)
+        return Finding("H013", f"this `{here}` closes nothing", error.at, error.at + 1)
     return None
 
 
-def _indentation(c: _Complaint) -> Finding | None:
-    line = c.lines.line(c.number)
-    if "block sequence entries" in c.what:
-        return Finding("H015", "a list begins on a line of its own, or is written `[a, b]`", c.at, c.at + 1)
-    entry_start = c.first + len(line) - len(line.lstrip(" "))
-    expected = "expected key" in c.what or "block end" in c.what or "expected '-'" in c.what
-    if "expected '-'" in c.what and c.lines.column(c.since) == c.at - c.first:
+def _indentation(error: _ParserError) -> Finding | None:
+    line = error.lines.line_text(error.number)
+    if "block sequence entries" in error.message:
+        return Finding("H015", "a list begins on a line of its own, or is written `[a, b]`", error.at, error.at + 1)
+    entry_start = error.first + len(line) - len(line.lstrip(" "))
+    expected = "expected key" in error.message or "block end" in error.message or "expected '-'" in error.message
+    if "expected '-'" in error.message and error.lines.column(error.since) == error.at - error.first:
         remedy = "begin the line with `- `, or indent it as the item that it belongs to"
-        return Finding("H015", "a list goes on here, and this line is no item of it", c.at, c.end, remedy)
-    if expected and c.at == entry_start and line.strip():
-        beside = c.lines.column(c.since)
-        message = f"this line is indented by {c.at - c.first}, its neighbours by {beside}"
-        return Finding("H015", message, c.at, c.end, f"indent it by {beside} or as the lines it belongs to")
-    if "mapping values" in c.what:
+        return Finding(
+            "H015", "this line is among the items of a list and is not one of them", error.at, error.end, remedy
+        )
+    if expected and error.at == entry_start and line.strip():
+        neighbour_indent = error.lines.column(error.since)
+        message = f"this line is indented by {error.at - error.first}, its neighbours by {neighbour_indent}"
+        return Finding(
+            "H015", message, error.at, error.end, f"indent it by {neighbour_indent} or as the lines it belongs to"
+        )
+    if "mapping values" in error.message:
         remedy = "indent it as the line above, or leave that line's value out if this is part of it"
-        return Finding("H015", "this entry is deeper than the one above, which has a value", entry_start, c.at, remedy)
+        return Finding(
+            "H015", "this entry is deeper than the one above, which has a value", entry_start, error.at, remedy
+        )
     return None
 
 
-def _second_document(c: _Complaint) -> Finding | None:
-    if "<document start>" not in c.what:
+def _second_document(error: _ParserError) -> Finding | None:
+    if "<document start>" not in error.message:
         return None
-    return Finding("H027", "the document has ended above", c.at, c.end, "one file holds one thing: split it")
+    return Finding(
+        "H027", "the document ends above this line", error.at, error.end, "a file holds one document: split it"
+    )
 
 
-def _no_entry(c: _Complaint) -> Finding | None:
-    if "could not find expected ':'" not in c.what:
+def _no_entry(error: _ParserError) -> Finding | None:
+    if "could not find expected ':'" not in error.message:
         return None
-    start = c.since
-    end = value_end(c.lines, start, flow=False)
-    remedy = "an entry is `key: value`; a text of several lines stands below `|` or in quotes"
+    start = error.since
+    end = value_end(error.lines, start, flow=False)
+    remedy = "an entry is `key: value`; write a text of several lines below `|` or in quotes"
     return Finding("H019", "this line has no colon", start, end, remedy)
 
 
-_DETECTORS: tuple[Callable[[_Complaint], Finding | None], ...] = (
+_DETECTORS: tuple[Callable[[_ParserError], Finding | None], ...] = (
     _tab,
     _escape,
     _unclosed_quote,

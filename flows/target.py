@@ -1,4 +1,4 @@
-"""Targets whose address can be seen to be of no use, before anything is asked of them."""
+"""Mistakes in the address of a target that show without a request."""
 
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
@@ -9,11 +9,11 @@ from engine.project.source import Target
 
 
 def target_problems(targets: Mapping[str, Target]) -> Iterator[Problem]:
-    """Templates in an address, and addresses on this machine or network that a target does not own up to."""
+    """A problem for each address with a template, and for each private one of a target without `private: true`."""
     for name, target in targets.items():
         at = ("targets", name, "url")
         if "{{" in target.url:
-            help = "what depends on the event stands in the node's `path` and `query`"
+            help = "what depends on the event belongs in the node's `path` and `query`"
             yield Problem(code="H404", message="no templates here: the address is fixed", path=at, help=help)
         elif not target.private and _is_private(target.url):
             message = f"look-ups of `{name}` are refused: the address is a private one, or of this machine"
@@ -22,7 +22,7 @@ def target_problems(targets: Mapping[str, Target]) -> Iterator[Problem]:
 
 
 def _is_private(url: str) -> bool:
-    """Whether the address says so itself; what a name stands for is known when it is called."""
+    """Whether the host is a private or loopback address as it is written. Other names are resolved at each request."""
     try:
         host = urlsplit(url).hostname or ""
         return host == "localhost" or host.endswith(".localhost") or not ip_address(host).is_global

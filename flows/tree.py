@@ -1,8 +1,8 @@
-"""From YAML's parse events to plain data, with the place of every key and value kept beside it.
+"""Builds plain data from the parse events of YAML, and keeps the place of every key and value.
 
-The events are read one by one and the tree is built with a stack of our own: nothing recurses, so no nesting can end
-the process, and tags and aliases are seen as what they are. What is refused becomes a finding; the value in its place
-is the nearest harmless one, so that the rest of the document can still be looked at.
+The events are read one by one, and the tree is built with an explicit stack: nothing recurses, so no nesting overflows
+the call stack, and tags and aliases are still visible. Whatever is refused becomes a finding and is replaced by the
+nearest harmless value, so that the rest of the document can be checked as well.
 """
 
 import re
@@ -27,21 +27,21 @@ _ANCHOR = re.compile(r"&[^\s\[\]{},]*\s*")
 
 
 class Tree(Struct, frozen=True):
-    """What was read: the root (None when the text has no document or cannot be read) and what is wrong with it."""
+    """The root of a document (None when the text is empty or cannot be read), and the findings."""
 
     root: LocatedValue | None
     findings: tuple[Finding, ...]
 
 
 def read_tree(lines: LineIndex) -> Tree:
-    """Read the one document of a text. The text must have been looked at for size and characters before."""
+    """Read the one document of a text, whose size and characters have been checked before."""
     builder = _Builder(lines)
     loader = yaml.CSafeLoader(lines.text)
     try:
-        while not builder.over and loader.check_event():
-            builder.take(loader.get_event() or yaml.StreamEndEvent())
+        while not builder.finished and loader.check_event():
+            builder.handle(loader.get_event() or yaml.StreamEndEvent())
     except yaml.MarkedYAMLError as error:
-        builder.give_up(syntax.explain(lines, error, builder.in_flow))
+        builder.fail(syntax.explain(lines, error, builder.in_flow))
     finally:
         loader.dispose()
     return Tree(builder.root, tuple(builder.findings))
@@ -49,13 +49,13 @@ def read_tree(lines: LineIndex) -> Tree:
 
 @dataclass(slots=True)
 class _Frame:
-    """A map or list that is being read. `key` is the key whose value comes next."""
+    """A map or list whose end has not been read yet. `key` is the key whose value comes next."""
 
-    spot: LocatedValue
+    value: LocatedValue
     anchor: str | None
     flow: bool
     key: LocatedValue | None = None
-    dropped: int = 0  # keys that are refused; their values need some name
+    refused_keys: int = 0  # each gets a made-up name
 
 
 class _Builder:
@@ -63,12 +63,12 @@ class _Builder:
         self.lines = lines
         self.root: LocatedValue | None = None
         self.findings: list[Finding] = []
-        self.over = False
+        self.finished = False
         self._stack: list[_Frame] = []
-        self._anchors: dict[str, LocatedValue | None] = {}  # None while what it names is being read
+        self._anchors: dict[str, LocatedValue | None] = {}  # None until the named value has been read
         self._documents = 0
-        self._muted: int | None = None  # depth of an unquoted template, about whose inside nothing more is said
-        self._takes: dict[type[yaml.Event], Callable[[Any], None]] = {
+        self._muted: int | None = None  # depth of an unquoted template, inside which nothing is reported
+        self._handlers: dict[type[yaml.Event], Callable[[Any], None]] = {
             yaml.DocumentStartEvent: self._document,
             yaml.ScalarEvent: self._scalar,
             yaml.AliasEvent: self._alias,
@@ -82,65 +82,72 @@ class _Builder:
     def in_flow(self) -> bool:
         return bool(self._stack) and self._stack[-1].flow
 
-    def take(self, event: yaml.Event) -> None:
-        take = self._takes.get(type(event))
-        if take is not None:
-            take(event)
+    def handle(self, event: yaml.Event) -> None:
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(event)
 
-    def give_up(self, finding: Finding) -> None:
-        """Nothing after this can be read. What has been said of the same line already is the better message."""
-        line = self.lines.number(finding.start)
-        known = any(self.lines.number(said.start) == line for said in self.findings)
-        if not known and not (self.findings and finding.code == "H027"):  # a value refused at the root ends it early
+    def fail(self, finding: Finding) -> None:
+        """End with a syntax error. It is left out when its line has a finding already, which explains it better."""
+        line = self.lines.line_number(finding.start)
+        reported = any(self.lines.line_number(earlier.start) == line for earlier in self.findings)
+        ended_early = bool(self.findings) and finding.code == "H027"  # a refused root makes the rest a second document
+        if not reported and not ended_early:
             self.findings.append(finding)
         self.root = None
-        self.over = True
+        self.finished = True
 
-    def _say(self, finding: Finding) -> None:
+    def _report(self, finding: Finding) -> None:
         if self._muted is None:
             self.findings.append(finding)
-            self.over = self.over or len(self.findings) >= MAX_FINDINGS
+            self.finished = self.finished or len(self.findings) >= MAX_FINDINGS
 
     def _document(self, event: yaml.DocumentStartEvent) -> None:
         self._documents += 1
         if self._documents > 1:
             start, _ = _span(event)
-            self._say(
-                Finding("H027", "a second document begins here", start, start + 3, "one file holds one thing: split it")
+            self._report(
+                Finding(
+                    "H027", "a second document begins here", start, start + 3, "a file holds one document: split it"
+                )
             )
-            self.over = True
+            self.finished = True
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         start, end = _span(event)
         if event.tag is not None:
-            self._say(yaml_pitfalls.tag(self.lines, start, end, self.in_flow))
+            self._report(yaml_pitfalls.tag(self.lines, start, end, self.in_flow))
         if event.anchor is not None and (anchor := _ANCHOR.match(self.lines.text, start, end)):
             start = anchor.end()
-        spot = LocatedValue(start, end, event.value, event.style or "", size=1 + len(event.value))
+        located = LocatedValue(start, end, event.value, event.style or "", size=1 + len(event.value))
         if event.style == "" and event.tag is None:
-            self._plain(spot)
-        self._add(spot, event.anchor)
+            self._plain(located)
+        self._add(located, event.anchor)
 
-    def _plain(self, spot: LocatedValue) -> None:
+    def _plain(self, located: LocatedValue) -> None:
+        """Give an unquoted scalar its value, and report what it was probably meant to be instead."""
+        start, end = located.start, located.end
         try:
-            value = read_plain(spot.data)
+            value = read_plain(located.data)
         except UnsupportedNumber:
-            self._say(Finding("H022", f"the number `{spot.data[:40]}` cannot be kept", spot.start, spot.end, _NUMBERS))
+            self._report(
+                Finding("H022", f"the number `{located.data[:40]}` cannot be represented", start, end, _NUMBERS)
+            )
             return
-        around = self._place()
-        found = yaml_pitfalls.plain(self.lines, spot.start, spot.end, around) if isinstance(value, str) else None
-        found = found or yaml_pitfalls.cut_by_comment(self.lines, spot.start, spot.end, around)
-        if found is not None:
-            self._say(found)
-        spot.data = value
+        context = self._context()
+        pitfall = yaml_pitfalls.plain(self.lines, start, end, context) if isinstance(value, str) else None
+        pitfall = pitfall or yaml_pitfalls.cut_by_comment(self.lines, start, end, context)
+        if pitfall is not None:
+            self._report(pitfall)
+        located.data = value
 
-    def _place(self) -> yaml_pitfalls.Around:
-        """What a scalar that comes now is part of."""
+    def _context(self) -> yaml_pitfalls.ScalarContext:
+        """The context of a scalar at this point of the document."""
         if not self._stack:
-            return yaml_pitfalls.Around(flow=False, key_line=0)
+            return yaml_pitfalls.ScalarContext(flow=False, key_line=0)
         frame = self._stack[-1]
-        key_line = self.lines.number(frame.key.start) if frame.key is not None else None
-        return yaml_pitfalls.Around(flow=frame.flow, key_line=key_line)
+        key_line = self.lines.line_number(frame.key.start) if frame.key is not None else None
+        return yaml_pitfalls.ScalarContext(flow=frame.flow, key_line=key_line)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         start, end = _span(event)
@@ -150,85 +157,86 @@ class _Builder:
             self._add(target, None)
             return
         if name in self._anchors:
-            self._say(Finding("H023", f"`*{name}` stands inside what it names", start, end))
+            self._report(Finding("H023", f"`*{name}` is inside the value that it names", start, end))
         else:
-            self._say(yaml_pitfalls.alias(self.lines, start, self.in_flow))
+            self._report(yaml_pitfalls.alias(self.lines, start, self.in_flow))
         self._add(LocatedValue(start, end, None), None)
 
     def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
         start, end = _span(event)
         if len(self._stack) >= MAX_DEPTH:
-            self._say(Finding("H025", f"values are nested more than {MAX_DEPTH} deep", start, start + 1))
-            self.root, self.over = None, True
+            self._report(Finding("H025", f"values are nested more than {MAX_DEPTH} deep", start, start + 1))
+            self.root, self.finished = None, True
             return
         mapping = isinstance(event, yaml.MappingStartEvent)
         if event.tag is not None:
-            self._say(yaml_pitfalls.tag(self.lines, start, end, self.in_flow))
+            self._report(yaml_pitfalls.tag(self.lines, start, end, self.in_flow))
         if mapping and self._muted is None and self.lines.text.startswith("{{", start):
-            self._say(yaml_pitfalls.template(self.lines, start, self.in_flow))
+            self._report(yaml_pitfalls.template(self.lines, start, self.in_flow))
             self._muted = len(self._stack)
         flow = bool(event.flow_style)
         if event.anchor is not None:
             self._anchors[event.anchor] = None
-        spot = LocatedValue(start, start, {} if mapping else [], "{" if flow else "-")
-        self._stack.append(_Frame(spot, event.anchor, flow))
+        located = LocatedValue(start, start, {} if mapping else [], "{" if flow else "-")
+        self._stack.append(_Frame(located, event.anchor, flow))
 
     def _close(self, event: yaml.MappingEndEvent | yaml.SequenceEndEvent) -> None:
         frame = self._stack.pop()
-        _, frame.spot.end = _span(event)
+        _, frame.value.end = _span(event)
         if self._muted == len(self._stack):
             self._muted = None
-            frame.spot.data = self.lines.text[frame.spot.start : frame.spot.end]
+            frame.value.data = self.lines.text[frame.value.start : frame.value.end]
         elif (
             frame.flow
-            and isinstance(frame.spot.data, dict)
-            and (found := yaml_pitfalls.entries(self.lines, frame.spot))
+            and isinstance(frame.value.data, dict)
+            and (pitfall := yaml_pitfalls.entries(self.lines, frame.value))
         ):
-            self._say(found)
-        self._add(frame.spot, frame.anchor)
+            self._report(pitfall)
+        self._add(frame.value, frame.anchor)
 
-    def _add(self, spot: LocatedValue, anchor: str | None) -> None:
+    def _add(self, located: LocatedValue, anchor: str | None) -> None:
         if anchor is not None:
-            self._anchors[anchor] = spot
+            self._anchors[anchor] = located
         if not self._stack:
             if self._documents == 1:
-                self.root = spot
+                self.root = located
             return
         frame = self._stack[-1]
-        if isinstance(frame.spot.data, list):
-            self._put(frame, len(frame.spot.data), spot)
+        if isinstance(frame.value.data, list):
+            self._put(frame, len(frame.value.data), located)
         elif frame.key is None:
-            frame.key = self._key(frame, spot)
+            frame.key = self._key(frame, located)
         else:
-            self._put(frame, frame.key.data, spot)
+            self._put(frame, frame.key.data, located)
             frame.key = None
 
-    def _put(self, frame: _Frame, at: str | int, spot: LocatedValue) -> None:
-        holder = frame.spot
-        holder.size += spot.size
+    def _put(self, frame: _Frame, at: str | int, located: LocatedValue) -> None:
+        holder = frame.value
+        holder.size += located.size
         if holder.size > MAX_EXPANSION:
-            self._say(Finding("H026", "the aliases of this document say too much", spot.start, spot.start + 1))
-            self.root, self.over = None, True
+            message = "the aliases of this document expand to too much text"
+            self._report(Finding("H026", message, located.start, located.start + 1))
+            self.root, self.finished = None, True
             return
         if isinstance(at, int):
-            holder.data.append(spot.data)
+            holder.data.append(located.data)
         elif frame.key is None or at in holder.inside:
             return
         else:
-            holder.data[at] = spot.data
+            holder.data[at] = located.data
             holder.keys[at] = frame.key
-        holder.inside[at] = spot
+        holder.inside[at] = located
 
-    def _key(self, frame: _Frame, spot: LocatedValue) -> LocatedValue:
-        """The key that `spot` is; one that is refused gets a name that no author can write."""
+    def _key(self, frame: _Frame, located: LocatedValue) -> LocatedValue:
+        """`located` as a key. A refused key gets a made-up name, one that no author can write."""
         finding = yaml_pitfalls.key(
-            self.lines, spot, frame.spot.keys.get(spot.data) if isinstance(spot.data, str) else None
+            self.lines, located, frame.value.keys.get(located.data) if isinstance(located.data, str) else None
         )
         if finding is None:
-            return spot
-        self._say(finding)
-        frame.dropped += 1
-        return LocatedValue(spot.start, spot.end, f"\0{frame.dropped}")
+            return located
+        self._report(finding)
+        frame.refused_keys += 1
+        return LocatedValue(located.start, located.end, f"\0{frame.refused_keys}")
 
 
 def _span(event: yaml.Event) -> tuple[int, int]:

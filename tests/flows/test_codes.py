@@ -1,4 +1,4 @@
-"""The table of codes is what people are told of them; it must not lag behind."""
+"""The table of codes: it must have a title for every code in use."""
 
 import re
 from pathlib import Path
@@ -7,16 +7,16 @@ import flows
 from flows.codes import CODES
 
 
-def test_the_table_has_every_code_that_files_can_be_given_and_no_other() -> None:
+def test_the_table_has_every_code_in_use_and_no_other() -> None:
     folder = Path(flows.__file__).parent
-    given = {
+    used = {
         code
         for path in folder.glob("*.py")
         if path.name != "codes.py"
         for code in re.findall(r'"(H[04]\d\d)"', path.read_text())
     }
-    assert given == set(CODES)
+    assert used == set(CODES)
 
 
-def test_every_title_is_a_phrase_of_its_own() -> None:
+def test_no_two_codes_have_the_same_title() -> None:
     assert len(set(CODES.values())) == len(CODES)

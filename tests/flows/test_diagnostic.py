@@ -1,4 +1,4 @@
-"""How diagnostics look: placed, sorted, capped, and safe to show."""
+"""The report of diagnostics: positions, order, its limit, and safety for a terminal."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def finding(
     )
 
 
-def test_a_diagnostic_is_shown_with_its_line_underlined_below_the_line_it_belongs_to() -> None:
+def test_a_diagnostic_has_its_line_underlined_below_the_line_of_its_block() -> None:
     document = read_yaml(TEXT, "flows/order.yaml")
     problem = Problem(
         code="H117", message="there is no node `secnd`", path=("nodes", "first", "next"), help="look again"
@@ -47,13 +47,13 @@ def test_a_diagnostic_is_shown_with_its_line_underlined_below_the_line_it_belong
 def test_an_offset_inside_an_expression_is_underlined_in_the_file() -> None:
     document = read_yaml(TEXT, "a.yaml")
     problem = Problem(code="H202", message="m", path=("nodes", "first", "if"), offset=6, length=5)
-    (found,) = diagnose(document, [problem])
-    assert (found.line, found.column, found.end_column) == (5, 15, 20)
+    (diagnostic,) = diagnose(document, [problem])
+    assert (diagnostic.line, diagnostic.column, diagnostic.end_column) == (5, 15, 20)
 
 
-def test_diagnostics_are_sorted_by_file_and_place_and_errors_come_first() -> None:
-    given = [finding(3, file="b"), finding(9), finding(2, severity="warning", code="H1"), finding(2, code="H9")]
-    report = render(given, {}, colour=False)
+def test_diagnostics_are_sorted_by_file_and_position_and_errors_come_first() -> None:
+    diagnostics = [finding(3, file="b"), finding(9), finding(2, severity="warning", code="H1"), finding(2, code="H9")]
+    report = render(diagnostics, {}, colour=False)
     heads = [line for line in report.splitlines() if ": finding" in line]
     assert heads == [
         "error[H9]: finding at 2",
@@ -63,9 +63,9 @@ def test_diagnostics_are_sorted_by_file_and_place_and_errors_come_first() -> Non
     ]
 
 
-def test_a_file_shows_at_most_so_many_findings_and_errors_before_warnings() -> None:
-    given = [finding(n, severity="warning") for n in range(1, 30)] + [finding(100 + n) for n in range(5)]
-    report = render(given, {}, colour=False)
+def test_at_most_20_diagnostics_of_a_file_are_printed_and_errors_before_warnings() -> None:
+    diagnostics = [finding(n, severity="warning") for n in range(1, 30)] + [finding(100 + n) for n in range(5)]
+    report = render(diagnostics, {}, colour=False)
     assert report.count("error[") == 5
     assert report.count("warning[") == MAX_SHOWN - 5
     assert "and 14 more in a.yaml" in report
@@ -73,7 +73,7 @@ def test_a_file_shows_at_most_so_many_findings_and_errors_before_warnings() -> N
 
 
 @pytest.mark.parametrize(
-    ("given", "files", "expected"),
+    ("diagnostics", "files", "expected"),
     [
         pytest.param([], 14, "✓ no errors in 14 files", id="nothing"),
         pytest.param([finding(1)], 1, "✗ 1 error in 1 of 1 file", id="one error"),
@@ -86,25 +86,25 @@ def test_a_file_shows_at_most_so_many_findings_and_errors_before_warnings() -> N
         pytest.param([finding(1, severity="warning")], 2, "✓ no errors, 1 warning in 1 of 2 files", id="a warning"),
     ],
 )
-def test_the_summary_counts(given: list[Diagnostic], files: int, expected: str) -> None:
-    assert summary(given, files, colour=False) == expected
+def test_the_summary_counts(diagnostics: list[Diagnostic], files: int, expected: str) -> None:
+    assert summary(diagnostics, files, colour=False) == expected
 
 
-def test_related_places_are_named() -> None:
+def test_related_positions_are_printed() -> None:
     related = Related(file="flows/a.yaml", line=1, column=7, message="this one is used")
-    found = Diagnostic(code="H405", message="twice", file="b.yaml", related=(related,))
-    assert " = note: flows/a.yaml:1:7: this one is used" in render([found], {}, colour=False)
+    diagnostic = Diagnostic(code="H405", message="twice", file="b.yaml", related=(related,))
+    assert " = note: flows/a.yaml:1:7: this one is used" in render([diagnostic], {}, colour=False)
 
 
-def test_colour_is_only_where_it_is_wanted() -> None:
+def test_colour_is_used_only_on_request() -> None:
     assert "\x1b[" not in render([finding(1)], {"a.yaml": "x"}, colour=False)
     assert "\x1b[1;31merror[H117]\x1b[0m: finding" in render([finding(1)], {"a.yaml": "x"}, colour=True)
 
 
 @pytest.mark.parametrize("hostile", ["\x1b[2J", "\x07", "\u202e", "\u2028", "\ud800", "\x9b"])
-def test_nothing_in_a_file_can_command_the_terminal(hostile: str) -> None:
-    found = Diagnostic(code="H028", message=f"a {hostile} b", file=f"{hostile}.yaml", help=hostile)
-    report = render([found], {f"{hostile}.yaml": f"x: {hostile} y"}, colour=False)
+def test_control_characters_of_a_file_do_not_reach_the_terminal(hostile: str) -> None:
+    diagnostic = Diagnostic(code="H028", message=f"a {hostile} b", file=f"{hostile}.yaml", help=hostile)
+    report = render([diagnostic], {f"{hostile}.yaml": f"x: {hostile} y"}, colour=False)
     assert hostile not in report
     report.encode()
 
@@ -119,13 +119,15 @@ def test_nothing_in_a_file_can_command_the_terminal(hostile: str) -> None:
         pytest.param("bad " + "b" * 400, "bad", id="a long line is cut behind it"),
     ],
 )
-def test_carets_stand_below_what_they_mean(line: str, word: str) -> None:
+def test_carets_are_below_the_underlined_word(line: str, word: str) -> None:
     at = line.index(word) + 1
-    found = Diagnostic(code="H1", message="m", file="a", line=1, column=at, end_line=1, end_column=at + len(word))
-    shown, carets = [row.split("| ", 1)[1] for row in render([found], {"a": line}, colour=False).splitlines()[3:5]]
-    assert len(shown) <= 130
+    diagnostic = Diagnostic(code="H1", message="m", file="a", line=1, column=at, end_line=1, end_column=at + len(word))
+    printed, carets = [
+        row.split("| ", 1)[1] for row in render([diagnostic], {"a": line}, colour=False).splitlines()[3:5]
+    ]
+    assert len(printed) <= 130
     assert carets.count("^") == len(word)
     cells = "".join(
-        character * (2 if character in "漢字" else 0 if character == "\u0301" else 1) for character in shown
+        character * (2 if character in "漢字" else 0 if character == "\u0301" else 1) for character in printed
     )
     assert cells[carets.index("^") :].startswith(word)

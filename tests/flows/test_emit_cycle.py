@@ -1,4 +1,4 @@
-"""Which flows surely start themselves again, and which may end."""
+"""Flows that always start themselves again are reported; flows that may end are not."""
 
 import pytest
 
@@ -12,7 +12,7 @@ NAMES = ProjectNames(targets=frozenset({"crm"}))
 AGAIN = "  again: {event.emit: {type: order-paid}}\n"
 
 
-def circles(text: str) -> list[tuple[str | int, ...]]:
+def cycles(text: str) -> list[tuple[str | int, ...]]:
     flow, problems = compile_flow(read_yaml(f"flow: a\n{text}", "a.yaml").data, NAMES, builtin())
     assert flow is not None, problems
     return [problem.path for problem in emit_cycles(flow)]
@@ -27,7 +27,7 @@ def circles(text: str) -> list[tuple[str | int, ...]]:
     pytest.param(
         "trigger: {event: order-paid}\nnodes:\n  one: {if: event.properties.x, next: {then: two, else: again}}\n"
         "  two: {log: a, next: again}\n" + AGAIN,
-        id="both ways",
+        id="on both branches",
     ),
     pytest.param(
         "trigger: {event: order-paid}\nnodes:\n  one: {log: a, next: [two, again]}\n  two: {log: b}\n" + AGAIN,
@@ -37,8 +37,8 @@ def circles(text: str) -> list[tuple[str | int, ...]]:
         "trigger: {event: order-paid}\nstart: [one, again]\nnodes:\n  one: {log: a}\n" + AGAIN, id="at a second start"
     ),
 ])  # fmt: skip
-def test_a_flow_that_surely_starts_itself_is_told(text: str) -> None:
-    assert circles(text) == [("nodes", "again", "event.emit", "type")]
+def test_a_flow_that_always_starts_itself_again_is_reported(text: str) -> None:
+    assert cycles(text) == [("nodes", "again", "event.emit", "type")]
 
 
 @pytest.mark.parametrize("text", [
@@ -59,22 +59,22 @@ def test_a_flow_that_surely_starts_itself_is_told(text: str) -> None:
     ),
     pytest.param(
         "trigger: {event: order-paid}\nnodes:\n  one: {if: event.properties.x, next: {then: again}}\n" + AGAIN,
-        id="one of two ways",
+        id="on one branch of a condition",
     ),
     pytest.param(
         "trigger: {event: order-paid}\nnodes:\n  one: {if: event.properties.x, next: {then: again, else: two}}\n"
         "  two: {stop: enough}\n" + AGAIN,
-        id="the other way stops",
+        id="the other branch stops",
     ),
     pytest.param(
         "trigger: {event: order-paid}\nnodes:\n"
         "  one: {lookup.http: {target: crm, path: /}, next: {found: again, failed: two}}\n  two: {log: a}\n" + AGAIN,
-        id="where something is found",
+        id="after a look-up that finds something",
     ),
     pytest.param(
         "trigger: {event: order-paid}\nnodes:\n  again: {event.emit: {type: '{{ event.properties.next }}'}}\n",
-        id="a type from the data",
+        id="a type that depends on the data",
     ),
 ])  # fmt: skip
-def test_a_flow_that_may_end_is_let_pass(text: str) -> None:
-    assert circles(text) == []
+def test_a_flow_that_may_end_is_not_reported(text: str) -> None:
+    assert cycles(text) == []

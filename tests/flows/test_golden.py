@@ -1,6 +1,6 @@
 """One small project per mistake, and the report that its author sees.
 
-`HEADRACE_UPDATE=1` writes the reports anew; read the difference before committing it.
+`HEADRACE_UPDATE=1` rewrites the reports; read the difference before you commit it.
 """
 
 import os
@@ -23,11 +23,11 @@ def registry() -> Registry:
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda path: path.name)
-def test_a_mistake_is_reported_as_its_author_should_see_it(mistake: Path, registry: Registry) -> None:
+def test_the_report_of_a_mistake_is_the_expected_one(mistake: Path, registry: Registry) -> None:
     loaded = load_project(mistake, registry, environment={})
     cases = load_cases(mistake, loaded)
-    found, sources = (*loaded.diagnostics, *cases.diagnostics), {**loaded.sources, **cases.sources}
-    report = render(found, sources, colour=False)
+    diagnostics, sources = (*loaded.diagnostics, *cases.diagnostics), {**loaded.sources, **cases.sources}
+    report = render(diagnostics, sources, colour=False)
     expected = mistake / "report.expected"
     if os.environ.get("HEADRACE_UPDATE"):
         expected.write_text(report)
@@ -35,6 +35,6 @@ def test_a_mistake_is_reported_as_its_author_should_see_it(mistake: Path, regist
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda path: path.name)
-def test_every_mistake_is_noticed(mistake: Path, registry: Registry) -> None:
+def test_every_mistake_is_reported(mistake: Path, registry: Registry) -> None:
     loaded = load_project(mistake, registry, environment={})
     assert loaded.diagnostics or load_cases(mistake, loaded).diagnostics

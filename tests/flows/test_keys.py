@@ -1,4 +1,4 @@
-"""What `headrace.yaml` says of keys and of merging."""
+"""The settings about identity keys and merging in `headrace.yaml`."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def rules(tmp_path: Path, text: str) -> KeyRules:
     return loaded.project.settings.keys
 
 
-def test_keys_have_forms_and_merging_has_limits(tmp_path: Path) -> None:
+def test_forms_of_keys_and_limits_of_merging_are_read(tmp_path: Path) -> None:
     text = """
     keys: {pii.email: email, "pii['work phone']": phone, traits.login: lower, traits.card: exact}
     merging: {region: DE, most_per_key: 5, never: [" Info@Shop.example"]}
@@ -32,5 +32,5 @@ def test_keys_have_forms_and_merging_has_limits(tmp_path: Path) -> None:
     )
 
 
-def test_nothing_has_to_be_said(tmp_path: Path) -> None:
+def test_settings_without_keys_have_the_default_keys(tmp_path: Path) -> None:
     assert rules(tmp_path, "name: shop\n") == DEFAULT_KEY_RULES

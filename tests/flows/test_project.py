@@ -1,4 +1,4 @@
-"""Loading a project: what serves, what is left out, and what is said of it."""
+"""Loading a project: the files that are used, those that are left out, and the diagnostics."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -36,7 +36,7 @@ def codes(loaded: LoadedProject) -> list[str]:
     return [diagnostic.code for diagnostic in loaded.diagnostics]
 
 
-def test_a_directory_with_one_broken_flow_serves_the_others_and_says_so(tmp_path: Path, registry: Registry) -> None:
+def test_a_broken_flow_is_reported_and_the_others_are_loaded(tmp_path: Path, registry: Registry) -> None:
     files = {f"flows/{name}.yaml": FLOW.format(name=name) for name in ("b", "a")}
     loaded = load(tmp_path, registry, files | {"flows/broken.yaml": "flow: broken\nnodes: [\n"})
     assert [flow.name for flow in loaded.project.flows] == ["a", "b"]
@@ -44,7 +44,7 @@ def test_a_directory_with_one_broken_flow_serves_the_others_and_says_so(tmp_path
     assert loaded.failed
 
 
-def test_a_whole_project_is_read(tmp_path: Path, registry: Registry) -> None:
+def test_a_project_with_all_kinds_of_files_is_loaded(tmp_path: Path, registry: Registry) -> None:
     files = {
         "headrace.yaml": (
             "name: shop\nstore: 'memory:'\nfields: {traits.first: oldest, traits.plain: newest}\n"
@@ -79,37 +79,37 @@ def test_a_whole_project_is_read(tmp_path: Path, registry: Registry) -> None:
     assert len(loaded.sources) == 6
 
 
-def test_the_kinds_of_stores_are_those_that_there_are() -> None:
+def test_the_known_kinds_of_stores_are_the_implemented_ones() -> None:
     assert set(STORES) == set(KINDS)
 
 
-@pytest.mark.parametrize(("store", "told", "help"), [
-    pytest.param("postgres://ann:secret@db/shop", "`postgres:` is no kind of store", "known here: `el", id="unknown"),
-    pytest.param("sqllite:shop.db", "`sqllite:` is no kind of store", "did you mean `sqlite`?", id="misspelt"),
-    pytest.param("http://localhost:9200", "`http:` is no kind of store", "write `elasticsearch:` before it", id="http"),
-    pytest.param("shop.db", "`shop.db` is no kind of store", "write `sqlite:` before it", id="a file"),
-    pytest.param("memory", "`memory` is no kind of store", 'write "memory:"', id="without a colon"),
-    pytest.param("${env:STORE}", "nothing is filled in here", "HEADRACE_STORE", id="from the environment"),
+@pytest.mark.parametrize(("store", "message", "help"), [
+    pytest.param("postgres://ann:secret@db/shop", "`postgres:` is not a kind of store", "known here:", id="unknown"),
+    pytest.param("sqllite:shop.db", "`sqllite:` is not a kind of store", "did you mean `sqlite`?", id="misspelt"),
+    pytest.param("http://localhost:9200", "`http:` is not a kind of store", "write `elasticsearch:`", id="http"),
+    pytest.param("shop.db", "`shop.db` is not a kind of store", "write `sqlite:` before it", id="a file"),
+    pytest.param("memory", "`memory` is not a kind of store", 'write "memory:"', id="without a colon"),
+    pytest.param("${env:STORE}", "references are not resolved here", "HEADRACE_STORE", id="from the environment"),
 ])  # fmt: skip
-def test_a_store_that_nobody_knows_is_told_with_the_remedy(
-    tmp_path: Path, registry: Registry, store: str, told: str, help: str
+def test_an_unknown_kind_of_store_is_reported_with_a_remedy_and_without_its_password(
+    tmp_path: Path, registry: Registry, store: str, message: str, help: str
 ) -> None:
     loaded = load(tmp_path, registry, {"headrace.yaml": f"store: '{store}'\n"})
-    (found,) = loaded.diagnostics
-    assert (found.code, found.message) == ("H417", told)
-    assert help in found.help
-    assert "secret" not in f"{found.message}{found.help}"
-    assert loaded.project.settings.store == store  # or data would go elsewhere
+    (diagnostic,) = loaded.diagnostics
+    assert (diagnostic.code, diagnostic.message) == ("H417", message)
+    assert help in diagnostic.help
+    assert "secret" not in f"{diagnostic.message}{diagnostic.help}"
+    assert loaded.project.settings.store == store  # the data must not go to another store
 
 
 @pytest.mark.parametrize(
     "store", ["sqlite:", "sqlite:shop.db", "memory:", "elasticsearch:http://localhost:9200?prefix=x"]
 )
-def test_a_store_of_a_known_kind_is_nothing_to_tell(tmp_path: Path, registry: Registry, store: str) -> None:
+def test_a_store_of_a_known_kind_is_not_reported(tmp_path: Path, registry: Registry, store: str) -> None:
     assert load(tmp_path, registry, {"headrace.yaml": f"store: '{store}'\n"}).diagnostics == ()
 
 
-def test_a_flow_knows_its_text_and_the_hash_of_it(tmp_path: Path, registry: Registry) -> None:
+def test_a_flow_has_its_text_and_the_hash_of_it(tmp_path: Path, registry: Registry) -> None:
     text = FLOW.format(name="a")
     (flow,) = load(tmp_path, registry, {"flows/a.yaml": text}).project.flows
     assert flow.text == text
@@ -117,7 +117,7 @@ def test_a_flow_knows_its_text_and_the_hash_of_it(tmp_path: Path, registry: Regi
     assert flow.nodes[0].line == 4
 
 
-def test_line_ends_do_not_make_another_version(tmp_path: Path, registry: Registry) -> None:
+def test_line_ends_do_not_change_the_version_of_a_flow(tmp_path: Path, registry: Registry) -> None:
     text = FLOW.format(name="a")
     (unix,) = load(tmp_path / "unix", registry, {"flows/a.yaml": text}).project.flows
     (tmp_path / "dos" / "flows").mkdir(parents=True)
@@ -131,16 +131,16 @@ def test_an_empty_directory_is_an_empty_project_named_after_it(tmp_path: Path, r
     assert (loaded.project.name, loaded.project.flows, loaded.diagnostics) == ("shop", (), ())
 
 
-def test_a_directory_that_is_not_there_is_reported(tmp_path: Path, registry: Registry) -> None:
+def test_a_missing_directory_is_reported(tmp_path: Path, registry: Registry) -> None:
     assert codes(load_project(tmp_path / "gone", registry, {})) == ["H401"]
 
 
-def test_the_first_of_two_flows_with_one_name_serves(tmp_path: Path, registry: Registry) -> None:
+def test_the_first_of_two_flows_with_one_name_is_used(tmp_path: Path, registry: Registry) -> None:
     loaded = load(
         tmp_path, registry, {"flows/x.yaml": FLOW.format(name="a"), "flows/y.yaml": FLOW.format(name="a") + "\n"}
     )
-    (found,) = loaded.diagnostics
-    assert (found.code, found.file, found.related[0].file) == ("H405", "flows/y.yaml", "flows/x.yaml")
+    (diagnostic,) = loaded.diagnostics
+    assert (diagnostic.code, diagnostic.file, diagnostic.related[0].file) == ("H405", "flows/y.yaml", "flows/x.yaml")
     assert [flow.text for flow in loaded.project.flows] == [FLOW.format(name="a")]
 
 
@@ -169,7 +169,7 @@ def test_a_mistake_is_not_reported_again_where_its_name_is_used(
     assert {diagnostic.file for diagnostic in loaded.diagnostics} == {name}
 
 
-def test_secrets_are_resolved_and_never_shown(tmp_path: Path, registry: Registry) -> None:
+def test_secrets_are_resolved_and_never_printed(tmp_path: Path, registry: Registry) -> None:
     settings = (
         "targets:\n  crm:\n    url: ${env:CRM_URL}\n"
         "    headers: {Authorization: 'Bearer ${env:TOKEN}', X-Key: '${file:secrets/key}', Accept: text/plain}\n"
@@ -185,7 +185,7 @@ def test_secrets_are_resolved_and_never_shown(tmp_path: Path, registry: Registry
         msgspec.json.encode(crm)
 
 
-def test_a_misfit_does_not_show_the_secret_that_it_came_from(tmp_path: Path, registry: Registry) -> None:
+def test_the_message_about_an_invalid_value_does_not_contain_its_secret(tmp_path: Path, registry: Registry) -> None:
     settings = "targets: {crm: {url: '${env:TOKEN}'}}\n"
     loaded = load(tmp_path, registry, {"headrace.yaml": settings}, {"TOKEN": "geheim"})
     assert codes(loaded) == ["H404"]
@@ -203,15 +203,15 @@ def test_a_misfit_does_not_show_the_secret_that_it_came_from(tmp_path: Path, reg
         pytest.param("Bearer ${env:GONE}", "${env:GONE}", id="in the middle of a text"),
     ],
 )
-def test_a_secret_that_cannot_be_resolved_takes_its_target_along(
+def test_a_target_with_an_unresolved_secret_is_left_out(
     tmp_path: Path, registry: Registry, value: str, reference: str
 ) -> None:
     targets = f"crm: {{url: https://crm.example, headers: {{Key: '{value}'}}}}, other: {{url: https://other.example}}"
     settings = f"name: shop\ntargets: {{{targets}}}\n"
     loaded = load(tmp_path, registry, {"headrace.yaml": settings}, {"EMPTY": ""})
-    (found,) = loaded.diagnostics
-    line = settings.split("\n")[found.line - 1]
-    assert (found.code, line[found.column - 1 : found.end_column - 1]) == ("H408", reference)
+    (diagnostic,) = loaded.diagnostics
+    line = settings.split("\n")[diagnostic.line - 1]
+    assert (diagnostic.code, line[diagnostic.column - 1 : diagnostic.end_column - 1]) == ("H408", reference)
     assert (list(loaded.project.targets), loaded.project.name) == (["other"], "shop")
 
 
@@ -230,7 +230,7 @@ def test_references_outside_targets_are_plain_text(tmp_path: Path, registry: Reg
         pytest.param(b"", "H030", id="empty"),
     ],
 )
-def test_a_file_that_holds_no_flow_is_reported(tmp_path: Path, registry: Registry, content: bytes, code: str) -> None:
+def test_a_file_without_a_flow_is_reported(tmp_path: Path, registry: Registry, content: bytes, code: str) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "a.yaml").write_bytes(content)
     loaded = load_project(tmp_path, registry, {})
@@ -253,13 +253,15 @@ def test_a_file_that_holds_no_flow_is_reported(tmp_path: Path, registry: Registr
         pytest.param("[a]\n", "H404", "[a]", id="a list"),
     ],
 )
-def test_a_wrong_setting_is_underlined(tmp_path: Path, registry: Registry, settings: str, code: str, text: str) -> None:
+def test_an_invalid_setting_is_underlined(
+    tmp_path: Path, registry: Registry, settings: str, code: str, text: str
+) -> None:
     loaded = load(tmp_path, registry, {"headrace.yaml": settings})
-    (found,) = loaded.diagnostics
-    assert (found.code, settings[found.column - 1 : found.end_column - 1]) == (code, text)
+    (diagnostic,) = loaded.diagnostics
+    assert (diagnostic.code, settings[diagnostic.column - 1 : diagnostic.end_column - 1]) == (code, text)
 
 
-def test_a_mistake_in_the_settings_does_not_change_the_store(tmp_path: Path, registry: Registry) -> None:
+def test_an_error_in_the_settings_does_not_change_the_store(tmp_path: Path, registry: Registry) -> None:
     loaded = load(tmp_path, registry, {"headrace.yaml": "store: sqlite:shop.db\nfeilds: {}\n"})
     assert (codes(loaded), loaded.project.settings.store) == (["H402"], "sqlite:shop.db")
 

@@ -1,4 +1,4 @@
-"""Strict YAML: what is read, what is refused, and where everything stands."""
+"""The strict YAML reader: values, refused texts, and positions."""
 
 import pytest
 
@@ -10,9 +10,9 @@ def codes(document: Document) -> list[str]:
     return [problem.code for problem in document.problems]
 
 
-def shown(document: Document, place: Position) -> str:
-    """The text that a place of one line underlines."""
-    return document.text.split("\n")[place.line - 1][place.column - 1 : place.end_column - 1]
+def text_at(document: Document, position: Position) -> str:
+    """The text at a position within one line."""
+    return document.text.split("\n")[position.line - 1][position.column - 1 : position.end_column - 1]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def shown(document: Document, place: Position) -> str:
         pytest.param("[1, a, {b: null}]", [1, "a", {"b": None}], id="brackets and braces"),
     ],
 )
-def test_plain_scalars_mean_what_yaml_1_2_says(written: str, value: object) -> None:
+def test_plain_scalars_have_the_values_of_yaml_1_2(written: str, value: object) -> None:
     document = read_yaml(f"x: {written}\n", "x.yaml")
     assert (document.data, document.problems) == ({"x": value}, [])
 
@@ -59,7 +59,7 @@ def test_on_is_a_key_like_any_other() -> None:
     assert read_yaml("on: a\nyes: b\n", "x.yaml").data == {"on": "a", "yes": "b"}
 
 
-TRAPS = [
+PITFALLS = [
     pytest.param("x: {{ a }}\n", "H003", '`x: "{{ a }}"`', id="a template without quotes"),
     pytest.param("x: {{ a.b }}/c\n", "H003", '`x: "{{ a.b }}/c"`', id="a template with text after it"),
     pytest.param("p: {x: {{ a['b'] }}, c: 1}\n", "H003", "\"{{ a['b'] }}\", c", id="a template inside braces"),
@@ -118,22 +118,22 @@ TRAPS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "code", "remedy"), TRAPS)
-def test_a_trap_gets_its_own_message_and_remedy(text: str, code: str, remedy: str) -> None:
+@pytest.mark.parametrize(("text", "code", "remedy"), PITFALLS)
+def test_a_pitfall_has_its_own_message_and_remedy(text: str, code: str, remedy: str) -> None:
     document = read_yaml(text, "x.yaml")
     assert codes(document) == [code]
     assert remedy in document.problems[0].help
 
 
-@pytest.mark.parametrize(("text", "code", "remedy"), TRAPS)
-def test_a_trap_on_a_later_line_is_found_as_well(text: str, code: str, remedy: str) -> None:
+@pytest.mark.parametrize(("text", "code", "remedy"), PITFALLS)
+def test_a_pitfall_on_a_later_line_is_found_as_well(text: str, code: str, remedy: str) -> None:
     above = "# a file\nname: x\nabove:\n  - {a: b}\n"
     document = read_yaml(above + text, "x.yaml")
     assert document.problems[0].code == code
     assert document.position((), "value", document.problems[0].offset).line > 4
 
 
-def test_a_key_written_twice_names_both_lines() -> None:
+def test_the_message_about_a_duplicate_key_names_both_lines() -> None:
     document = read_yaml("a: 1\nb: 2\na: 3\n", "x.yaml")
     (problem,) = document.problems
     assert problem.message == "`a` is written twice: on line 1 and on line 3"
@@ -144,20 +144,20 @@ def test_several_mistakes_are_reported_together() -> None:
     assert codes(read_yaml("a: {{ x }}\n1: b\nc: .nan\nc: 2\n", "x.yaml")) == ["H003", "H021", "H022", "H002"]
 
 
-def test_an_unquoted_template_is_one_mistake_however_it_continues() -> None:
+def test_an_unquoted_template_is_reported_once_however_it_continues() -> None:
     assert codes(read_yaml("a: {{ x | default(max(1, 2), y) }}\n", "x.yaml")) == ["H003"]
 
 
 @pytest.mark.parametrize(
     "text", ["[" * 250_000, "- " * 120_000, "? " * 120_000, "{" * 250_000, "a: [[" + "[{a: " * 40_000]
 )
-def test_deep_nesting_is_refused_and_does_no_harm(text: str) -> None:
+def test_deep_nesting_is_refused_without_a_crash(text: str) -> None:
     document = read_yaml(text, "x.yaml")
     assert document.data is None
     assert set(codes(document)) <= {"H025", "H003"}
 
 
-def test_nesting_as_deep_as_flows_go_is_read() -> None:
+def test_the_deepest_allowed_nesting_is_read() -> None:
     assert read_yaml("[" * 64 + "]" * 64, "x.yaml").problems == []
 
 
@@ -165,18 +165,18 @@ def test_a_file_that_is_too_large_is_refused() -> None:
     assert codes(read_yaml("a: " + "b" * 300_000, "x.yaml")) == ["H024"]
 
 
-def test_aliases_share_what_they_name() -> None:
+def test_aliases_share_the_value_that_they_name() -> None:
     assert read_yaml("a: &x {b: 1}\nc: *x\n", "x.yaml").data == {"a": {"b": 1}, "c": {"b": 1}}
 
 
-def test_aliases_that_blow_the_document_up_are_refused() -> None:
+def test_aliases_that_expand_to_too_much_text_are_refused() -> None:
     bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
     bomb += "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10))
     document = read_yaml(bomb, "x.yaml")
     assert (document.data, codes(document)) == (None, ["H026"])
 
 
-def test_a_byte_order_mark_and_foreign_line_ends_change_nothing() -> None:
+def test_a_byte_order_mark_and_other_line_ends_change_nothing() -> None:
     plain = read_yaml("a: 1\nb:\n  c: x y\n", "x.yaml")
     odd = read_yaml("\ufeffa: 1\r\nb:\r\n  c: x y\r\n", "x.yaml")
     assert (odd.data, odd.problems) == (plain.data, [])
@@ -225,9 +225,11 @@ again: *s
         pytest.param(("again", "deep"), "value", 12, "1", id="below an alias"),
     ],
 )
-def test_places(path: tuple[str | int, ...], on: str, line: int, text: str) -> None:
-    place = DOCUMENT.position(path, "key" if on == "key" else "value")
-    assert (place.line, shown(DOCUMENT, place)) == (line, text)
+def test_the_position_of_a_path_is_that_of_its_key_or_value(
+    path: tuple[str | int, ...], on: str, line: int, text: str
+) -> None:
+    position = DOCUMENT.position(path, "key" if on == "key" else "value")
+    assert (position.line, text_at(DOCUMENT, position)) == (line, text)
 
 
 @pytest.mark.parametrize(
@@ -247,5 +249,5 @@ def test_places(path: tuple[str | int, ...], on: str, line: int, text: str) -> N
 )
 def test_an_offset_in_a_scalar_is_found_in_the_file(text: str, word: str, line: int, column: int) -> None:
     document = read_yaml(text, "x.yaml")
-    place = document.position(("x",), "value", document.data["x"].index(word), len(word))
-    assert (place.line, place.column, shown(document, place)) == (line, column, word)
+    position = document.position(("x",), "value", document.data["x"].index(word), len(word))
+    assert (position.line, position.column, text_at(document, position)) == (line, column, word)

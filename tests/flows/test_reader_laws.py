@@ -1,4 +1,4 @@
-"""Whatever the text: reading never raises, problems lie inside the text, and offsets lead back to their characters."""
+"""Properties of the reader for any text: it never raises, and problems and offsets are inside the text."""
 
 import yaml
 from hypothesis import example, given, settings
@@ -48,8 +48,8 @@ SIGNS = [
     "\ufeff",
     "\U0001f600",
 ]
-SNARES = ["{{ x }}", "\\n", "$.a[*]", "${env:A}", "1", "<<: ", "if: 'a' in b", "é"]
-PIECES = st.sampled_from([*SHAPES, *SIGNS, *SNARES])
+PITFALLS = ["{{ x }}", "\\n", "$.a[*]", "${env:A}", "1", "<<: ", "if: 'a' in b", "é"]
+PIECES = st.sampled_from([*SHAPES, *SIGNS, *PITFALLS])
 TEXTS = st.one_of(st.text(), st.lists(PIECES, max_size=30).map("".join))
 
 
@@ -57,14 +57,14 @@ TEXTS = st.one_of(st.text(), st.lists(PIECES, max_size=30).map("".join))
 @example("\ud800")
 @example("a: b\x00")
 @settings(max_examples=cases(300), deadline=None)
-def test_any_text_is_read_and_every_problem_lies_inside_it(text: str) -> None:
+def test_any_text_is_read_and_every_problem_is_inside_it(text: str) -> None:
     document = read_yaml(text, "x.yaml")
     lines = document.text.split("\n")
     for problem in document.problems:
-        place = document.position(problem.path, problem.on, problem.offset, problem.length)
-        assert 1 <= place.line <= place.end_line <= len(lines)
-        assert 1 <= place.column <= len(lines[place.line - 1]) + 1
-        assert place.column <= place.end_column <= len(lines[place.end_line - 1]) + 1
+        position = document.position(problem.path, problem.on, problem.offset, problem.length)
+        assert 1 <= position.line <= position.end_line <= len(lines)
+        assert 1 <= position.column <= len(lines[position.line - 1]) + 1
+        assert position.column <= position.end_column <= len(lines[position.end_line - 1]) + 1
 
 
 WORD = st.sampled_from(
@@ -76,13 +76,15 @@ STYLES = st.sampled_from(["'", '"', "|", ">", ""])
 
 @given(WORDS, STYLES, st.sampled_from([20, 80]))
 @settings(max_examples=cases(300), deadline=None)
-def test_every_character_of_a_scalar_is_found_again(value: str, style: str, width: int) -> None:
+def test_every_character_of_a_scalar_has_its_index_in_the_file(value: str, style: str, width: int) -> None:
     text = yaml.dump({"k": {"x": value, "y": 1}}, default_style=style or None, width=width, allow_unicode=True)
     root = yaml.compose(text, Loader=yaml.CSafeLoader)
     assert root is not None
     scalar = root.value[0][1].value[0][1]
     raw = text[scalar.start_mark.index : scalar.end_mark.index]
-    at = raw_offsets(raw, scalar.style or "", scalar.value)  # dumping folds some texts wrongly: what is read counts
+    at = raw_offsets(
+        raw, scalar.style or "", scalar.value
+    )  # dumping folds some texts wrongly, so the parsed value counts
     assert at is not None
     assert at == sorted(at)
     for index, character in enumerate(scalar.value):

@@ -1,4 +1,4 @@
-"""The starter project: it has nothing wrong with it; its flow tests and its sample show every flow, node by node."""
+"""The starter project: it has no errors, and its flow tests and its sample run every node of every flow."""
 
 import asyncio
 import json
@@ -34,11 +34,11 @@ STARTER = Path(__file__).parents[2] / "flows" / "starter"
 FLOWS = sorted(path.stem for path in (STARTER / "flows").glob("*.yaml") if not path.name.endswith(TESTS))
 
 
-Played = dict[str, tuple[list[str], set[tuple[str, str]]]]  # what is told of a case, and (flow, node) that ran in it
+Played = dict[str, tuple[list[str], set[tuple[str, str]]]]  # by case: failures, and the (flow, node) that ran
 
 
 class Outcome(Struct):
-    """What the sample came to."""
+    """The results of sending the sample."""
 
     runs: list[dict[str, Any]]
     events: dict[str, int]
@@ -83,21 +83,21 @@ async def send_sample(project: Project) -> Outcome:
 
 @pytest.fixture(scope="module")
 def played() -> Played:
-    """For each case of the flow tests what is told of it, and which nodes of which flows ran."""
+    """For each case of the flow tests its failures, and which nodes of which flows ran."""
     loaded = load()
     project = traced_project(loaded.project)
-    found: Played = {}
+    results: Played = {}
 
     async def all_of_them() -> None:
         for cases in load_cases(STARTER, loaded).files:
             for i, case in enumerate(cases.file.cases):
                 runner = StepRunner(project, cases.file)
-                told = [failure.message for failure in await run_case(runner, case, ("cases", i))]
-                found[f"{cases.document.name}: {case.name}"] = told, runner.store.nodes_run
+                failures = [failure.message for failure in await run_case(runner, case, ("cases", i))]
+                results[f"{cases.document.name}: {case.name}"] = failures, runner.store.nodes_run
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as loop:
         loop.run(all_of_them())
-    return found
+    return results
 
 
 def read(line: dict[str, Any], ids: dict[str, str]) -> Intake:
@@ -111,7 +111,7 @@ def read(line: dict[str, Any], ids: dict[str, str]) -> Intake:
 
 
 def systems() -> ScriptedPerformer:
-    """The shop's systems as the demo runs them, without a network; one customer is asked for at a time."""
+    """The shop's systems as the demo runs them, without a network; the CRM replies in the order of the sample."""
     performer = ScriptedPerformer()
     performer.on("crm", "/coupons/*", HttpReply(404)).on("catalogue", "/products/*", HttpReply(404))
     for path, known in (("/coupons/", COUPONS), ("/products/", PRODUCTS)):
@@ -126,11 +126,11 @@ def systems() -> ScriptedPerformer:
     return performer.on("crm", "/customers/search", *asked, method="POST")
 
 
-def replies(name: str, found: dict[str, Any] | None) -> tuple[Reply, ...]:
+def replies(name: str, entry: dict[str, Any] | None) -> tuple[Reply, ...]:
     busy = NoAnswer("status", "the target answered 503", status=503)
     if name in FAILING:
         return (busy,)
-    return (busy, HttpReply(200, found)) if name in FAILING_ONCE else (HttpReply(200, found),)
+    return (busy, HttpReply(200, entry)) if name in FAILING_ONCE else (HttpReply(200, entry),)
 
 
 def test_the_starter_has_neither_errors_nor_warnings() -> None:
@@ -146,14 +146,14 @@ def test_the_starter_needs_nothing_from_the_environment() -> None:
     assert sorted(project.sources) == ["coupon-desk", "web-shop"]
 
 
-def test_every_flow_file_bears_the_name_of_its_flow_and_describes_it() -> None:
+def test_every_flow_file_has_the_name_of_its_flow_and_a_description() -> None:
     for flow in load().project.flows:
         assert (STARTER / "flows" / f"{flow.name}.yaml").is_file()
         assert flow.description.endswith(".")
 
 
 def test_the_flow_tests_pass(played: Played) -> None:
-    assert {name: told for name, (told, _) in played.items() if told} == {}
+    assert {name: failures for name, (failures, _) in played.items() if failures} == {}
     assert len(played) >= 25
 
 
@@ -170,23 +170,23 @@ def test_the_sample_runs_every_node_that_does_not_wait_for_time_to_pass(outcome:
 
 
 def nodes_of(flow: str) -> set[str]:
-    return {node.id for found in load().project.flows if found.name == flow for node in found.nodes}
+    return {node.id for f in load().project.flows if f.name == flow for node in f.nodes}
 
 
-def test_the_sample_comes_to_what_the_demo_expects(outcome: Outcome) -> None:
+def test_the_sample_has_the_results_that_the_demo_expects(outcome: Outcome) -> None:
     assert outcome.events == EVENTS
     assert {name: outcome.stored[name] for name in STORED} == STORED
     assert outcome.segment_changes == list(SEGMENT_CHANGES)
 
 
-def test_one_run_of_the_sample_fails_and_shows_what_was_absent(outcome: Outcome) -> None:
+def test_one_run_of_the_sample_fails_and_names_the_absent_value(outcome: Outcome) -> None:
     failed = [run for run in outcome.runs if run["outcome"] == "failed"]
     assert [(run["flow"], run["failed_at"], run["reason"]) for run in failed] == [
         ("cart", "remember", "`event.properties.total` is absent")
     ]
 
 
-def test_ann_is_one_person_on_both_of_her_devices(outcome: Outcome) -> None:
+def test_both_of_anns_devices_have_one_profile(outcome: Outcome) -> None:
     ann = outcome.profiles["ann"]
     assert ann == outcome.profiles["ann-phone"]
     assert len(ann["ids"]) == 2
@@ -195,6 +195,6 @@ def test_ann_is_one_person_on_both_of_her_devices(outcome: Outcome) -> None:
     assert traits == {"revenue": 560, "orders": 2, "tier": "gold", "first_page": "/", "coupons": ("SPRING-12",)}
 
 
-def test_whoever_comes_back_to_a_full_cart_is_in_the_segment(outcome: Outcome) -> None:
+def test_a_visitor_who_returns_to_a_full_cart_is_in_the_segment(outcome: Outcome) -> None:
     inside = [visitor for visitor, profile in outcome.profiles.items() if "cart-abandoners" in profile["segments"]]
     assert inside == ["bo"]
