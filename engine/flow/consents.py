@@ -68,8 +68,8 @@ def missing_consent(run_state: RunState, names: tuple[str, ...]) -> MissingConse
         return MissingConsent(names[0], f"consent `{names[0]}` is not given: no profile")
     consents = view["consents"]
     for name in names:
-        if (consented_state := consent_state(consents, name, now)) != "given":
-            return MissingConsent(name, f"consent `{name}` {_WORDS[consented_state]}", consents.get(name))
+        if (current_state := consent_state(consents, name, now)) != "given":
+            return MissingConsent(name, f"consent `{name}` {_WORDS[current_state]}", consents.get(name))
     acting_id = run_state.acting_id or profile.id
     decided = [operation for operation in run_state.operations if operation.path[0] == "consents"]
     if decided:
