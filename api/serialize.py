@@ -21,7 +21,7 @@ def serialize_record(record: Struct, fields: Fields) -> dict[str, Any]:
             return serialize_run(record)
         case Rejected():
             return serialize_rejected(record)
-    plain: dict[str, Any] = msgspec.to_builtins(record)
+    plain: dict[str, Any] = msgspec.to_builtins(record, enc_hook=_plain)
     return plain
 
 

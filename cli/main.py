@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from engine.ports.kinds import SEARCHABLE
+
 STORES = "sqlite:PATH, elasticsearch:http://HOST:9200 or memory:"
 WIDTH = 120  # columns of output that does not go to a terminal
 
@@ -144,7 +146,7 @@ def retention(
 
 @app.command()
 def search(
-    kind: Annotated[str, typer.Argument(help="events, profiles, sessions, runs or rejected")],
+    kind: Annotated[str, typer.Argument(help=", ".join(SEARCHABLE))],
     query: Annotated[
         list[str] | None,
         typer.Argument(help="The query, e.g. 'type:order-* received:>now-1d'", show_default="all documents"),
@@ -155,7 +157,7 @@ def search(
     store: StoreOption = None,
     url: UrlOption = None,
 ) -> None:
-    """Find events, profiles, sessions, runs or rejected events; the newest come first.
+    """Find documents of one kind; the newest come first.
 
     The query is in Lucene's syntax, see docs/search.md. Put it in quotes for your shell.
     The store is only read, so its server may run meanwhile; with --url, a running server searches.

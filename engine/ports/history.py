@@ -6,17 +6,17 @@ from heapq import merge
 from itertools import islice
 
 from engine.ports.records import Session, StoredEvent
-from engine.ports.store import Store
+from engine.ports.store import Reads
 from engine.profile.document import Profile
 
 
-async def events_of(store: Store, profile: Profile, limit: int) -> list[StoredEvent]:
+async def events_of(store: Reads, profile: Profile, limit: int) -> list[StoredEvent]:
     """The newest events of a profile, newest first."""
     found = await asyncio.gather(*[store.events_of(id, limit) for id in profile.ids])
     return list(islice(merge(*found, key=lambda event: -event.received), limit))
 
 
-async def sessions_of(store: Store, events: Iterable[StoredEvent]) -> list[Session]:
+async def sessions_of(store: Reads, events: Iterable[StoredEvent]) -> list[Session]:
     """The sessions in which events came, that of the newest event first."""
     names = dict.fromkeys((event.source, event.session) for event in events if event.session is not None)
     found = await asyncio.gather(*[store.session(source, id) for source, id in names])

@@ -1,6 +1,6 @@
 """Whose an id is. A store follows an id step by step; if it is split meanwhile, that may lead to the wrong side."""
 
-from engine.ports.store import Store
+from engine.ports.store import Reads
 from engine.profile.document import Profile
 
 TRIES = 5
@@ -17,7 +17,7 @@ class NoSuchProfile(NotFound):
         super().__init__(f"nobody has the id {id}")
 
 
-async def resolve_profile(store: Store, id: str) -> Profile | None:
+async def resolve_profile(store: Reads, id: str) -> Profile | None:
     """The profile that `id` leads to and is part of; None when nobody has that id. Raises `Unavailable`."""
     profile = await store.profile(id)
     for _ in range(TRIES):
@@ -27,7 +27,7 @@ async def resolve_profile(store: Store, id: str) -> Profile | None:
     return profile
 
 
-async def require_profile(store: Store, id: str) -> Profile:
+async def require_profile(store: Reads, id: str) -> Profile:
     """The profile that `id` leads to and is part of. Raises `NoSuchProfile` and `Unavailable`."""
     profile = await resolve_profile(store, id)
     if profile is None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from engine.ports.erasure import SessionName
 from engine.ports.ids import derived_id
 from engine.ports.records import IdentityKey, Unit
-from engine.ports.store import Store
+from engine.ports.store import Commits
 
 AT_ONCE = 200  # tombstones in one unit
 
@@ -25,7 +25,7 @@ def session_tombstone(secret: bytes, name: SessionName) -> str:
     return f"forgotten session {derived_id(secret, 'forgotten session', *name)}"
 
 
-async def write_tombstones(store: Store, names: Iterable[str]) -> None:
+async def write_tombstones(store: Commits, names: Iterable[str]) -> None:
     """Write tombstones, durably; those that there are stay."""
     keys = [IdentityKey(name, "") for name in names]
     for start in range(0, len(keys), AT_ONCE):

@@ -12,7 +12,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.search import marked_query
+from cli.search import columns_of, marked_query
 from engine.ports.kinds import SEARCHABLE
 from engine.ports.records import Unit
 from engine.problem import Problem
@@ -23,6 +23,7 @@ from storage.sqlite.store import SqliteStore
 from tests.engine.tracking.collector import Collector
 from tests.projects import project as compiled
 from tests.storage.build import event
+from tests.storage.kinds import REMARKS
 from tests.storage.search_contract import OF_ALL_KINDS
 from tests.system.served import serving, write_project
 
@@ -54,6 +55,14 @@ async def test_what_is_found_is_a_table(project: Path, words: list[str], told: l
     code, out, _ = await run(project, *words)
     assert code == 0
     assert [word for word in told if word not in out] == []
+
+
+def test_a_kind_without_columns_of_its_own_shows_its_texts() -> None:
+    searchable = REMARKS.searchable
+    assert searchable is not None
+    cells = {name: told({"id": "r", "topic": None, "text": "tea"}) for name, told in columns_of(searchable).items()}
+    nothing = dict.fromkeys(("source", "event", "session", "profile", "topic"), "")
+    assert cells == {"id": "r", "text": "tea", **nothing}
 
 
 REGULARS = """

@@ -5,30 +5,21 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import pytest
 
 from engine.ports.kinds import KINDS, SEARCHABLE
 from engine.ports.records import ProfileWrite, Rejected, RunRecord, Session, SessionWrite, StoredEvent, Unit
-from engine.ports.store import Store
+from engine.ports.store import Searches, Store
 from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
 from engine.search.match import matches
 from engine.search.page import BadCursor, Page, write_cursor
 from engine.search.parse import parse
-from engine.search.query import Query
 from tests.engine.search.random_queries import NOW, query, unit
 from tests.storage.build import mark, write
-
-
-class Searching(Protocol):
-    """What can be searched."""
-
-    async def search(self, query: Query, limit: int, after: str | None = None) -> Page:
-        """A page."""
-
 
 Seen = Callable[[], Awaitable[None]]
 Filled = Callable[[str, Iterable[Unit]], Awaitable[Store]]
@@ -48,7 +39,7 @@ SHELF = (
 )  # fmt: skip
 
 
-async def walk(store: Searching, text: str, kind: str = "events", limit: int = 1000) -> list[Any]:
+async def walk(store: Searches, text: str, kind: str = "events", limit: int = 1000) -> list[Any]:
     """All pages of a search."""
     asked, found, after = parse(text, SEARCHABLE[kind], NOW), list[Any](), None
     while True:
@@ -60,11 +51,11 @@ async def walk(store: Searching, text: str, kind: str = "events", limit: int = 1
         after = page.after
 
 
-async def ids(store: Searching, text: str, kind: str = "events", limit: int = 1000) -> list[str]:
+async def ids(store: Searches, text: str, kind: str = "events", limit: int = 1000) -> list[str]:
     return [one.id for one in await walk(store, text, kind, limit)]
 
 
-async def first(store: Searching, kind: str = "events", limit: int = 3, after: str | None = None) -> Page:
+async def first(store: Searches, kind: str = "events", limit: int = 3, after: str | None = None) -> Page:
     return await store.search(parse("", SEARCHABLE[kind], NOW), limit, after)
 
 
