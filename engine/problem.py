@@ -1,7 +1,7 @@
-"""What can be wrong with something an author wrote, as data.
+"""Problems: errors and warnings about a document of an author, as data.
 
-The engine knows what is wrong and where in the *document* (a key path, perhaps an offset inside one scalar).
-It does not know files: `flows` turns a problem into file, line, column and a code frame.
+A problem has its position in the *document*: a key path, perhaps an offset inside one scalar. The engine does not know
+files: `flows` adds file, line, column and a code frame.
 """
 
 from collections.abc import Iterable
@@ -14,9 +14,9 @@ Severity = Literal["error", "warning"]
 
 
 class Problem(Struct, frozen=True, kw_only=True):
-    """One finding about a document.
+    """One error or warning about a document.
 
-    `path` leads to the key or list item that is wrong; `on` says whether the key or its value is meant.
+    `path` is that of the wrong key or list item; `on` says whether the key or its value is wrong.
     `offset` and `length` count characters inside the scalar's *value* (after YAML has decoded it).
     """
 
@@ -30,7 +30,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     severity: Severity = "error"
 
     def below(self, prefix: KeyPath) -> "Problem":
-        """The same problem seen from a document in which this one stands at `prefix`."""
+        """Return the same problem for a document that contains this one at `prefix`."""
         return Problem(
             code=self.code,
             message=self.message,
@@ -44,7 +44,7 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 
 class ProblemError(Exception):
-    """A text that cannot be understood; carries the problem for whoever knows where the text stands."""
+    """A text of an author is wrong. Carries the problem; the caller adds the position of the text in its document."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
@@ -52,10 +52,10 @@ class ProblemError(Exception):
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that `word` was probably meant to be, or None when none is near.
+    """Return the known word that `word` was probably meant to be, or None when none is close.
 
-    Near means a Damerau-Levenshtein distance (optimal string alignment) of at most a third of the word's length,
-    and at least one.
+    Close is a Damerau-Levenshtein distance (optimal string alignment) of at most a third of the word's length, but of
+    one in any case.
     """
     limit = max(1, len(word) // 3)
     ranked = sorted((_distance(word, other), other) for other in known)
@@ -63,7 +63,7 @@ def closest(word: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A help sentence that suggests the closest known word, or the whole list when it is short."""
+    """Return a help sentence with the closest known word, or a list of all if there are few; may be empty."""
     words = sorted(known)
     near = closest(word, words)
     if near is not None:
@@ -74,6 +74,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _distance(a: str, b: str) -> int:
+    """Return the optimal string alignment distance of two words."""
     previous: list[int] = []
     row = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):

@@ -1,4 +1,4 @@
-"""msgspec's complaints about a value, in the words of those who write YAML."""
+"""Validation errors of msgspec, reworded for authors of YAML."""
 
 import re
 from collections.abc import Mapping
@@ -25,46 +25,47 @@ _COUNT = re.compile(r"Expected `(object|array|str)` of length (<=|>=) (\d+)")
 _UNITS = {"object": ("entry", "entries"), "array": ("item", "items"), "str": ("character", "characters")}
 
 
-def validation_message(complaint: str, annotation: Any, shown: str) -> tuple[str, str]:
-    """The message (which goes on after the name of the field) and the remedy.
+def validation_message(error: str, annotation: Any, value_text: str) -> tuple[str, str]:
+    """Return the message, which continues after the name of the field, and the remedy, which may be empty.
 
-    `complaint` is msgspec's text without its place, `shown` the value as it may be shown.
+    `error` is msgspec's text without the path, `annotation` that of the field, `value_text` the value for messages.
     """
-    if complaint.startswith("Invalid enum value"):
-        return f"`{shown}` is not known here", did_you_mean(shown, [str(word) for word in _literals(annotation)])
-    if "matching regex" in complaint:
-        return f"`{shown}` is not of the right form", description(annotation)
-    count = _COUNT.match(complaint)
+    if error.startswith("Invalid enum value"):
+        words = [str(word) for word in _literals(annotation)]
+        return f"`{value_text}` is not known here", did_you_mean(value_text, words)
+    if "matching regex" in error:
+        return f"`{value_text}` is not of the right form", description(annotation)
+    count = _COUNT.match(error)
     if count is not None:
         most, limit = count[2] == "<=", int(count[3])
         return f"needs at {'most' if most else 'least'} {limit} {_UNITS[count[1]][limit != 1]}", description(annotation)
-    switch = SWITCHES.get(shown.lower()) if "Expected `bool`" in complaint else None
+    switch = SWITCHES.get(value_text.lower()) if "Expected `bool`" in error else None
     if switch is not None:
-        return f"`{shown}` is a text here", f"write `{switch}`"
-    message = _TYPE.sub(lambda found: " or ".join(WORDS.get(t, t) for t in found[1].split(" | ")), complaint)
+        return f"`{value_text}` is a text here", f"write `{switch}`"
+    message = _TYPE.sub(lambda types: " or ".join(WORDS.get(t, t) for t in types[1].split(" | ")), error)
     return f"{message[:1].lower()}{message[1:]}", description(annotation)
 
 
 def description(annotation: Any) -> str:
-    """What a field says of itself."""
+    """Return the description of a field, or an empty text."""
     if get_origin(annotation) is not Annotated:
         return ""
-    said = (note.description for note in annotation.__metadata__ if isinstance(note, Meta))
-    return next((text for text in said if text), "")
+    descriptions = (meta.description for meta in annotation.__metadata__ if isinstance(meta, Meta))
+    return next((text for text in descriptions if text), "")
 
 
 def example(annotation: Any) -> Any:
-    """The first example that a field gives of its value, or None."""
+    """Return the first example of a field's value, or None."""
     if get_origin(annotation) is not Annotated:
         return None
-    said = (note.examples for note in annotation.__metadata__ if isinstance(note, Meta))
-    return next((given[0] for given in said if given), None)
+    examples = (meta.examples for meta in annotation.__metadata__ if isinstance(meta, Meta))
+    return next((values[0] for values in examples if values), None)
 
 
 def format_value(value: Any) -> str:
-    """Plain data as an author may write it on one line of YAML."""
+    """Return plain data as an author may write it on one line of YAML."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {format_value(held)}" for key, held in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {format_value(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(format_value, value)) + "]"
     if isinstance(value, str) and _BARE.fullmatch(value):

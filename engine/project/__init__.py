@@ -1,1 +1,1 @@
-"""What authors configure: sources, targets, segments, settings, retention."""
+"""The configuration that authors write: sources, targets, segments, settings, retention."""

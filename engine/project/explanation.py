@@ -1,4 +1,4 @@
-"""Explaining a segment: whether a profile belongs to it, since when, why, and when that may change by itself."""
+"""Explanation of a segment: whether and since when a profile belongs to it, why, and when time may change that."""
 
 from typing import Any
 
@@ -13,56 +13,60 @@ from engine.project.segment import Segment
 
 
 class NoSuchSegment(Exception):
-    """The project has no such segment. The message says what was probably meant."""
+    """The project has no such segment. The message suggests the one that was probably meant."""
 
 
 def explain_segment(project: Project, profile: Profile, name: str, now: int) -> dict[str, Any]:
-    """How a profile stands with a segment at `now` (ms), as a document. Raises `NoSuchSegment`.
+    """Return a profile's membership in a segment at `now` (ms), as a document. Raises `NoSuchSegment`.
 
-    `member` is what is stored; `late` says that time has changed it since, which a server is about to notice.
+    `member` is the stored membership; `late` says that time has changed it since, which a server will notice soon.
     """
     segment = project.segments.get(name)
     if segment is None:
         help = did_you_mean(name, project.segments) or "segments/ has none yet"
         raise NoSuchSegment(f"there is no segment `{name}`; {help}")
-    seen = profile_view(profile, fold(profile, project.settings.fields))
-    told = {"profile": profile.id, **describe_segment(segment), "member": name in seen["segments"]}
+    view = profile_view(profile, fold(profile, project.settings.fields))
+    document = {"profile": profile.id, **describe_segment(segment), "member": name in view["segments"]}
     if segment.condition is None:
-        return told | {"since": _added(profile, name) if told["member"] else None}
-    return told | _by_condition(project, profile, segment, seen, now)
+        return document | {"since": _added_at(profile, name) if document["member"] else None}
+    return document | _explain_condition(project, profile, segment, view, now)
 
 
 def describe_segment(segment: Segment) -> dict[str, Any]:
-    """A segment as its file says it."""
-    told: dict[str, Any] = {"segment": segment.name, "description": segment.description, "manual": segment.manual}
+    """Return the settings of a segment as a document, with the keys of its file."""
+    document: dict[str, Any] = {"segment": segment.name, "description": segment.description, "manual": segment.manual}
     if segment.condition is not None:
-        told["condition"] = segment.condition.source
+        document["condition"] = segment.condition.source
     windows = {"for": segment.for_ms, "within": segment.within_ms}
-    return told | {key: show_duration(ms) for key, ms in windows.items() if ms}
+    return document | {key: show_duration(ms) for key, ms in windows.items() if ms}
 
 
-def _by_condition(
-    project: Project, profile: Profile, segment: Segment, seen: dict[str, Any], now: int
+def _explain_condition(
+    project: Project, profile: Profile, segment: Segment, view: dict[str, Any], now: int
 ) -> dict[str, Any]:
     assert segment.condition is not None  # noqa: S101
     at = max(now, profile.evaluated_at)
     rules = project.segment_rules
-    profile = rules.with_time_passed(profile, seen, at)
-    said = segment.condition.explain(rules.scope_of(profile, seen, at))
-    settled = rules.with_membership(profile, seen, at)
-    standing = settled.standing.get(segment.name, Standing())
+    profile = rules.with_time_passed(profile, view, at)
+    explanation = segment.condition.explain(rules.scope_of(profile, view, at))
+    current = rules.with_membership(profile, view, at)
+    standing = current.standing.get(segment.name, Standing())
     stored = profile.standing.get(segment.name, Standing())
-    told: dict[str, Any] = {"holds": said.value, "values": said.values, "since": stored.since or None}
+    document: dict[str, Any] = {
+        "holds": explanation.value,
+        "values": explanation.values,
+        "since": stored.since or None,
+    }
     if segment.windowed:
-        told |= {"holds_since": standing.holds_since or None, "held_until": standing.held_until or None}
-    return told | {
-        "late": (segment.name in settled.conditional) != (segment.name in profile.conditional),
-        "due": rules.next_change(segment, settled, seen, at),
+        document |= {"holds_since": standing.holds_since or None, "held_until": standing.held_until or None}
+    return document | {
+        "late": (segment.name in current.conditional) != (segment.name in profile.conditional),
+        "due": rules.next_change(segment, current, view, at),
     }
 
 
-def _added(profile: Profile, name: str) -> int | None:
-    """When a profile was last put into a segment by hand."""
+def _added_at(profile: Profile, name: str) -> int | None:
+    """Return when (ms) a profile was last added to a manual segment, or None."""
     cell = member_cell("segments", name)
     times = [part.base + part.times.get(cell, 0) for part in profile.parts.values() if cell in part.cells]
     return max(times, default=None)

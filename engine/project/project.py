@@ -1,4 +1,4 @@
-"""A project: everything that authors wrote, read and compiled, as one value that is swapped as a whole."""
+"""A project: all files of its authors, read and compiled, as one value that is replaced as a whole."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -15,7 +15,7 @@ from engine.project.source import Source, Target
 
 WEEK_MS: Final = 604_800_000
 
-# Share of the runs of each outcome that are kept when nothing else is said. Debugged runs are always kept.
+# The default share of the runs of each outcome that are kept. Debugged runs are always kept.
 DEFAULT_SHARES: Final[Mapping[str, float]] = {
     "finished": 0.01,
     "filtered": 0.01,
@@ -27,24 +27,24 @@ DEFAULT_SHARES: Final[Mapping[str, float]] = {
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """What `headrace.yaml` says of the whole project, targets apart."""
+    """The settings of `headrace.yaml`, without its targets."""
 
     store: str | None = None
-    fields: Fields = field(default_factory=dict)  # declared rules; a path that is not named shows its newest value
+    fields: Fields = field(default_factory=dict)  # declared rules; other paths show their newest value
     keys: KeyRules = DEFAULT_KEY_RULES
     shares: Mapping[str, float] = field(default_factory=dict)
-    window_ms: int = WEEK_MS  # how long an event id is remembered
+    window_ms: int = WEEK_MS  # the deduplication window of event ids
     retention: Retention = Retention()
-    spool: bool = False  # whether payloads wait on this machine while the store is away
+    spool: bool = False  # whether payloads are spooled on this machine while the store is unavailable
     spool_dir: str | None = None
 
     def keep(self, outcome: str) -> float:
-        """The share (0 to 1) of runs with this outcome that are kept."""
+        """Return the share (0 to 1) of runs with this outcome that are kept."""
         return self.shares.get(outcome, DEFAULT_SHARES.get(outcome, 0.0))
 
 
 class Project(Struct, frozen=True, kw_only=True):
-    """What a collector serves. `flows` are sorted by name: the order in which those of one event run."""
+    """A loaded project. `flows` are sorted by name, the order in which the flows of one event run."""
 
     name: str = ""
     settings: Settings = Settings()
@@ -52,7 +52,7 @@ class Project(Struct, frozen=True, kw_only=True):
     segments: Mapping[str, Segment] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)
     targets: Mapping[str, Target] = field(default_factory=dict)
-    segment_rules: SegmentRules = field(default_factory=lambda: SegmentRules(()))  # always those of `segments`
+    segment_rules: SegmentRules = field(default_factory=lambda: SegmentRules(()))  # derived from `segments`
 
     def __post_init__(self) -> None:
         force_setattr(self, "segment_rules", SegmentRules(self.segments.values()))

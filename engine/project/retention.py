@@ -34,4 +34,4 @@ ReportProgress = Callable[[Dropped], None]
 
 
 def ignore_progress(dropped: Dropped) -> None:
-    """Report nothing."""
+    """Do nothing: the `ReportProgress` of callers that report no progress."""

@@ -1,8 +1,8 @@
-"""Segments: who belongs to them now, and when time alone may change that.
+"""Segments: which profiles belong to them, and when time alone may change that.
 
-Membership depends on the profile's view and the time alone, so every process that evaluates a profile at the same time
-comes to the same result. Between two commits a profile does not change, so its past standing can be computed later
-(`with_time_passed`): windows are exact, however late a profile is evaluated.
+Only the view of a profile and the time decide, so every evaluation at one time has the same result. Between two commits
+a profile does not change, so the results of a condition in between can be computed later (`with_time_passed`): windows
+are exact, however late a profile is evaluated.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -19,8 +19,8 @@ from engine.profile.document import Path, Profile, Standing
 from engine.profile.operations import Operation
 from engine.profile.written_at import written_at
 
-MAX_AHEAD: Final = 8  # moments that are looked at for the next change; then one may be named that changes nothing
-MAX_BEHIND: Final = 1_000  # moments that have passed unseen
+MAX_AHEAD: Final = 8  # moments that are tried for the next change; the last is returned even if it changes nothing
+MAX_BEHIND: Final = 1_000  # passed moments that are evaluated
 
 MAX_KNOWN_PATHS: Final = 1_000  # of operations; a payload can bring new ones
 
@@ -28,9 +28,9 @@ NO_STANDING: Final = Standing()
 
 
 class Segment(Struct, frozen=True, kw_only=True):
-    """A named set of profiles: those whose `condition` holds, or those that were added by hand (`manual`).
+    """A named set of profiles: those whose `condition` holds, or those that flows added (`manual`).
 
-    A profile enters once the condition has held for `for_ms`, and stays until it has not done so for `within_ms`.
+    A profile enters once the condition has held for `for_ms`, and leaves once that has not been so for `within_ms`.
     """
 
     name: str
@@ -39,25 +39,29 @@ class Segment(Struct, frozen=True, kw_only=True):
     condition: Condition | None = None
     for_ms: int = 0
     within_ms: int = 0
-    time_changes: tuple[TimeChange, ...] = ()  # always those of the condition
+    time_changes: tuple[TimeChange, ...] = ()  # derived from the condition
 
     def __post_init__(self) -> None:
-        """Raises `ProblemError` when nobody could say when time changes the condition."""
+        """Raises `ProblemError` when the times at which the condition changes cannot be computed."""
         force_setattr(self, "time_changes", () if self.condition is None else time_changes_of(self.condition))
 
     @property
     def windowed(self) -> bool:
-        """Whether what the condition was before counts."""
+        """Whether earlier results of the condition count."""
         return bool(self.for_ms or self.within_ms)
 
 
 class SegmentRules:
-    """The segments of a project that have a condition, sorted by name."""
+    """The segments of a project that have a condition, sorted by name, and how they are evaluated.
+
+    `names` are their names. `timed` says that time alone may change a membership, `windowed` that a segment has a
+    window.
+    """
 
     def __init__(self, segments: Iterable[Segment]) -> None:
         self.rules: tuple[tuple[str, Condition, Segment], ...] = tuple(
             (segment.name, segment.condition, segment)
-            for segment in sorted(segments, key=lambda each: each.name)
+            for segment in sorted(segments, key=lambda segment: segment.name)
             if segment.condition is not None
         )
         self.names = frozenset(name for name, _, _ in self.rules)
@@ -70,9 +74,9 @@ class SegmentRules:
 
     @property
     def version(self) -> str:
-        """A hash of what decides who belongs to which segment."""
-        told = [(name, condition.source, one.for_ms, one.within_ms) for name, condition, one in self.rules]
-        return sha256(json.encode(told)).hexdigest()[:32]
+        """A hash (32 hexadecimal digits) of everything that decides about membership: names, conditions, windows."""
+        rules = [(name, condition.source, segment.for_ms, segment.within_ms) for name, condition, segment in self.rules]
+        return sha256(json.encode(rules)).hexdigest()[:32]
 
     def holds(self, scope: Mapping[str, Any], names: Collection[str] | None = None) -> dict[str, bool]:
         """Return whether each condition holds, or only those of `names`; `scope` is one of `scope_of`."""
@@ -101,46 +105,46 @@ class SegmentRules:
         return tuple(sorted(name for name, standing in self._standing(profile, holds, at).items() if standing.since))
 
     def scope_of(
-        self, profile: Profile, shown: dict[str, Any], at: int, pending: tuple[Operation, ...] | None = None
+        self, profile: Profile, view: dict[str, Any], at: int, pending: tuple[Operation, ...] | None = None
     ) -> dict[str, Any]:
         """What conditions read of a profile. `pending` is what its unit has done, when that is not committed yet."""
         if self.reads_times and pending is not None:
-            times = {**shown["metadata"], "version": profile.version + 1}
+            times = {**view["metadata"], "version": profile.version + 1}
             if pending:
                 times["updated"] = max([at, *(part.last + 1 for part in profile.parts.values())])
-            shown = {**shown, "metadata": times}
+            view = {**view, "metadata": times}
         return {
-            "profile": shown,
+            "profile": view,
             "now": at,
             "stored_profile": profile,
             "operations": pending or (),
             WRITTEN_AT: written_at,
         }
 
-    def with_time_passed(self, profile: Profile, shown: dict[str, Any], at: int) -> Profile:
-        """The profile as it stands at `at` by what has happened since it was judged: time has passed, nothing else.
+    def with_time_passed(self, profile: Profile, view: dict[str, Any], at: int) -> Profile:
+        """Return the profile with its standing updated for the time between its last evaluation and `at` (ms).
 
-        `shown` is what it shows as it is stored. Only windows need it: what they remember is brought up to date.
+        Only segments with windows need this. `view` is the view of the stored profile.
         """
         if not self.windowed or profile.due is None or not profile.evaluated_at < profile.due < at:
             return profile
         standing = dict(profile.standing)
-        scope = self.scope_of(profile, shown, at)
+        scope = self.scope_of(profile, view, at)
         for name, condition, segment in self.rules:
             if segment.windowed and segment.time_changes:
                 known = standing.get(name, NO_STANDING)
-                moment: int | None = profile.due  # before that nothing has changed
+                moment: int | None = profile.due  # nothing changes before it
                 for _ in range(MAX_BEHIND):
                     if moment is None or moment >= at:
                         break
                     scope["now"] = moment
-                    known = _advanced(known, segment, moment, holds=condition.test(scope))
+                    known = _next_standing(known, segment, moment, holds=condition.test(scope))
                     moment = next_time(segment.time_changes, scope)
                 standing[name] = known
         return structs.replace(profile, standing=standing)
 
     def with_membership(
-        self, profile: Profile, shown: dict[str, Any], at: int, holds: Mapping[str, bool] | None = None
+        self, profile: Profile, view: dict[str, Any], at: int, holds: Mapping[str, bool] | None = None
     ) -> Profile:
         """The profile with how it stands at `at`, and when it has to be looked at again.
 
@@ -148,7 +152,7 @@ class SegmentRules:
         """
         if not self.rules and not profile.conditional and profile.due is None:
             return profile
-        scope = self.scope_of(profile, shown, at)
+        scope = self.scope_of(profile, view, at)
         holds = self.holds(scope) if holds is None else holds
         standing = self._standing(profile, holds, at)
         members = tuple(sorted([name for name, one in standing.items() if one.since]))
@@ -156,25 +160,25 @@ class SegmentRules:
         judged = at if self.timed else 0
         return structs.replace(profile, conditional=members, standing=standing, evaluated_at=judged, due=due)
 
-    def next_change(self, segment: Segment, profile: Profile, shown: dict[str, Any], at: int) -> int | None:
-        """When time alone may change how a profile that is settled at `at` stands with one of the segments."""
+    def next_change(self, segment: Segment, profile: Profile, view: dict[str, Any], at: int) -> int | None:
+        """Return when (ms) time alone may change the membership of a profile that was evaluated at `at`, or None."""
         if segment.condition is None:
             return None
-        standing, scope = profile.standing.get(segment.name, NO_STANDING), self.scope_of(profile, shown, at)
+        standing, scope = profile.standing.get(segment.name, NO_STANDING), self.scope_of(profile, view, at)
         return min(_changes(segment.condition, segment, standing, scope, at), default=None)
 
     def _standing(self, profile: Profile, holds: Mapping[str, bool], at: int) -> dict[str, Standing]:
         """How the profile stands with each segment; those of which there is nothing to remember are left out."""
-        found: dict[str, Standing] = {}
+        standing: dict[str, Standing] = {}
         for name, _, segment in self.rules:
             before = profile.standing.get(name, NO_STANDING)
             if segment.windowed:
-                now = _advanced(before, segment, at, holds=holds[name])
+                now = _next_standing(before, segment, at, holds=holds[name])
             else:
                 now = (before if before.since else Standing(since=at)) if holds[name] else NO_STANDING
             if now != NO_STANDING:
-                found[name] = now
-        return found
+                standing[name] = now
+        return standing
 
     def _due(
         self,
@@ -195,20 +199,20 @@ class SegmentRules:
         return soonest if soonest is None or ahead is None else min(soonest, ahead)
 
 
-def _advanced(before: Standing, segment: Segment, at: int, *, holds: bool) -> Standing:
-    """How a profile stands with a windowed segment whose condition `holds` at `at`, or does not."""
-    since, held = before.holds_since, before.held_until
-    if holds and not since:
-        since = at
-    elif not holds and since:
-        if at - since > segment.for_ms:
-            held = at
-        since = 0
-    if since and at - since >= segment.for_ms:
-        return Standing(since=before.since or since + segment.for_ms, holds_since=since)
-    if held and segment.within_ms and at < held + segment.within_ms:
-        return Standing(since=before.since or at, holds_since=since, held_until=held)
-    return Standing(holds_since=since)
+def _next_standing(before: Standing, segment: Segment, at: int, *, holds: bool) -> Standing:
+    """Return the standing in a windowed segment after its condition was evaluated to `holds` at `at` (ms)."""
+    holds_since, held_until = before.holds_since, before.held_until
+    if holds and not holds_since:
+        holds_since = at
+    elif not holds and holds_since:
+        if at - holds_since > segment.for_ms:
+            held_until = at
+        holds_since = 0
+    if holds_since and at - holds_since >= segment.for_ms:
+        return Standing(since=before.since or holds_since + segment.for_ms, holds_since=holds_since)
+    if held_until and segment.within_ms and at < held_until + segment.within_ms:
+        return Standing(since=before.since or at, holds_since=holds_since, held_until=held_until)
+    return Standing(holds_since=holds_since)
 
 
 def _changes(
@@ -220,7 +224,7 @@ def _changes(
     enough: int | None = None,
     holds: bool | None = None,
 ) -> Iterable[int]:
-    """The moments after `at` of which the first is when time may change how a profile stands with a segment.
+    """Yield moments (ms) after `at`; at the earliest of them time may change the standing in a segment.
 
     From `enough` on it does not matter which. `holds` says whether the condition holds at `at`, if that is known.
     """
@@ -242,7 +246,10 @@ def _first_change(
     enough: int | None,
     before: bool | None,
 ) -> int | None:
-    """The first moment at which time alone changes a condition, or an earlier one; or one not before `enough`."""
+    """Return the first moment (ms) at which time alone changes a condition, or an earlier one; None if there is none.
+
+    The search stops at the first moment that is not before `enough`.
+    """
     ahead = {**scope, "now": at}
     for _ in range(MAX_AHEAD):
         moment = time_changes[0](ahead) if len(time_changes) == 1 else next_time(time_changes, ahead)
@@ -267,7 +274,7 @@ def _overlap(one: Path, other: Path) -> bool:
 
 
 def _reads_times(read: Read) -> bool:
-    """Whether a condition reads what the commit itself changes."""
+    """Return whether a read includes times or the version, which the commit itself changes."""
     path = read.path
     return path in {("profile",), ("profile", "metadata")} or (
         path[:2] == ("profile", "metadata") and path[2] in {"updated", "version"}

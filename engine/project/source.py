@@ -8,7 +8,7 @@ from engine.flow.run import Identify
 
 
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A sender of events and what it may do. One file in `sources/` each."""
+    """A sender of events and its permissions: one file in `sources/`."""
 
     source: Annotated[str, Meta(description="The id that payloads name", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
     description: str = ""
@@ -46,12 +46,15 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 SYSTEM_SOURCE: Final = Source(
-    source="headrace", description="What happens because time has passed", sessions="made", debugger=True
+    source="headrace",
+    description="Events that the passing of time causes",
+    sessions="made",
+    debugger=True,
 )
 
 
 class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A system that look-ups may call, named in `headrace.yaml`. The host is fixed; event data never chooses it."""
+    """A system that look-ups may call, configured in `headrace.yaml`. Event data never chooses its host."""
 
     url: Annotated[str, Meta(description="Fixed base address, e.g. https://crm.example/api", pattern="^https?://")]
     headers: Annotated[dict[str, str], Meta(description="Sent with every request; secrets as ${env:NAME}")] = field(

@@ -1,9 +1,9 @@
-"""How long documents are kept."""
+"""Retention: how long documents are kept."""
 
 from engine.project.retention import Keep, Retention
 
 
-def test_what_has_no_age_is_kept_for_ever() -> None:
+def test_a_kind_without_an_age_is_kept_forever() -> None:
     assert Retention({"runs": 30}).keep(100) == Keep(runs=70)
     assert Retention().keep(100) == Keep()
 

@@ -1,4 +1,4 @@
-"""Who belongs to segments, and when time alone changes that: against looking at every millisecond."""
+"""Membership in segments and its changes by time, compared with an evaluation at every millisecond."""
 
 from typing import Any
 
@@ -36,18 +36,18 @@ changes = st.one_of(
     st.just(Unset(A)),
     st.builds(Count, st.just("n"), st.just(1), st.just(START)),
 )
-steps = st.lists(st.tuples(st.integers(0, 9), st.lists(changes, max_size=2), st.booleans()), min_size=1, max_size=8)
+units = st.lists(st.tuples(st.integers(0, 9), st.lists(changes, max_size=2), st.booleans()), min_size=1, max_size=8)
 
 
-def segments_of(given_rules: list[tuple[str, tuple[int, int]]]) -> SegmentRules:
+def segments_of(conditions_and_windows: list[tuple[str, tuple[int, int]]]) -> SegmentRules:
     return SegmentRules(
-        Segment(name=f"s{i}", condition=compile_condition(text), for_ms=held, within_ms=within)
-        for i, (text, (held, within)) in enumerate(given_rules)
+        Segment(name=f"s{i}", condition=compile_condition(text), for_ms=for_ms, within_ms=within_ms)
+        for i, (text, (for_ms, within_ms)) in enumerate(conditions_and_windows)
     )
 
 
-class Life:
-    """A profile, what is done to it, and the documents that were stored at each time."""
+class ProfileHistory:
+    """A profile, and its documents as they were stored over time."""
 
     def __init__(self, segments: SegmentRules) -> None:
         self.segments = segments
@@ -55,34 +55,45 @@ class Life:
         self.clock = START
         self.stored: list[tuple[int, Profile]] = []
 
-    def unit(self, operations: list[Operation], *, meets: bool, new: bool = False) -> None:
-        """What a unit does at the clock's time."""
+    def unit(self, operations: list[Operation], *, visit: bool, new: bool = False) -> None:
+        """Commit a unit at the clock's time; `visit` says that it has an event, `new` that the event starts a visit."""
         at = max(self.clock, self.profile.evaluated_at)
         profile = self.segments.with_time_passed(self.profile, profile_view(self.profile, fold(self.profile)), at)
-        profile = record_visit(profile, "p", self.clock, new) if meets else profile
+        profile = record_visit(profile, "p", self.clock, new) if visit else profile
         profile, _ = apply_operations(profile, "p", operations, self.clock)
         self.profile = self.segments.with_membership(profile, profile_view(profile, fold(profile)), at)
         self.stored.append((self.clock, self.profile))
 
     def at(self, moment: int) -> Profile | None:
-        """What was stored at a time, once all that was done then was done."""
+        """Return the document that was stored at the end of a moment (ms), if any."""
         return next((profile for at, profile in reversed(self.stored) if at <= moment), None)
 
+    def during(self, moment: int) -> list[Profile]:
+        """Return the documents that were stored at a moment (ms), else the one that was stored before it."""
+        documents = [profile for at, profile in self.stored if at == moment]
+        latest = self.at(moment)
+        return documents or ([latest] if latest is not None else [])
 
-def by_definition(life: Life, end: int) -> list[tuple[str, ...]]:
-    """The segments at every ms from the start to `end`, by what they are said to be, with no memory."""
+
+def by_definition(history: ProfileHistory, end: int) -> list[tuple[str, ...]]:
+    """Return the segments at every ms from the start to `end`, by their definition alone."""
     times = range(START, end)
     belongs: dict[str, list[bool]] = {}
-    for name, condition, segment in life.segments.rules:
-        holds = []
+    for name, condition, segment in history.segments.rules:
+        holds, throughout = [], []  # at the end of each ms; for all documents of each ms
         for moment in times:
-            profile = life.at(moment)
-            assert profile is not None
-            scope = life.segments.scope_of(profile, profile_view(profile, fold(profile)), moment)
-            holds.append(condition.test(scope))
-        long = [i >= segment.for_ms and all(holds[i - segment.for_ms : i + 1]) for i in range(len(holds))]
+            results = [
+                condition.test(history.segments.scope_of(profile, profile_view(profile, fold(profile)), moment))
+                for profile in history.during(moment)
+            ]
+            holds.append(results[-1])
+            throughout.append(all(results))
+        long = [
+            i >= segment.for_ms and holds[i - segment.for_ms] and all(throughout[i - segment.for_ms + 1 : i + 1])
+            for i in range(len(holds))
+        ]
         belongs[name] = [any(long[max(0, i - max(segment.within_ms - 1, 0)) : i + 1]) for i in range(len(long))]
-        if segment.within_ms:  # it ends that long after the first moment at which it does not hold
+        if segment.within_ms:  # membership ends that long after the first moment at which the condition does not hold
             ends = [i for i in range(1, len(long)) if long[i - 1] and not long[i]]
             belongs[name] = [
                 long[i] or any(end <= i < end + segment.within_ms for end in ends) for i in range(len(long))
@@ -91,96 +102,96 @@ def by_definition(life: Life, end: int) -> list[tuple[str, ...]]:
 
 
 @examples(300)
-@given(rules, steps, st.integers(0, 3))
-def test_belonging_is_what_it_is_said_to_be_and_nothing_changes_before_it_is_due(given_rules, todo, late):
-    life = Life(segments_of(given_rules))
-    life.unit([], meets=True, new=True)
+@given(rules, units, st.integers(0, 3))
+def test_membership_follows_its_definition_and_does_not_change_before_it_is_due(conditions_and_windows, todo, late):
+    history = ProfileHistory(segments_of(conditions_and_windows))
+    history.unit([], visit=True, new=True)
     for later, operations, new in todo:
         for _ in range(later):
-            life.clock += 1
-            due = life.profile.due
-            if due is not None and life.clock >= due + late:  # looked at again, perhaps late
-                life.unit([], meets=False)
-        life.unit(operations, meets=True, new=new)
-    end = life.clock + 25
-    expected = by_definition(life, end)
-    for at, profile in life.stored:
-        if life.at(at) is profile:
+            history.clock += 1
+            due = history.profile.due
+            if due is not None and history.clock >= due + late:  # evaluated again, perhaps late
+                history.unit([], visit=False)
+        history.unit(operations, visit=True, new=new)
+    end = history.clock + 25
+    expected = by_definition(history, end)
+    for at, profile in history.stored:
+        if history.at(at) is profile:
             assert profile.conditional == expected[at - START]
     for moment in range(START, end):
-        profile = life.at(moment)
+        profile = history.at(moment)
         assert profile is not None
         if profile.due is None or moment < profile.due:
             assert profile.conditional == expected[moment - START]
 
 
 @examples(150)
-@given(rules, steps)
-def test_whoever_looks_at_any_time_finds_the_same(given_rules, todo):
-    """Nobody looks while time passes: what was meanwhile is worked out when an event comes."""
-    life = Life(segments_of(given_rules))
-    life.unit([], meets=True, new=True)
+@given(rules, units)
+def test_an_evaluation_at_any_time_has_the_same_result(conditions_and_windows, todo):
+    """The profile is not evaluated while time passes: the next event computes what happened meanwhile."""
+    history = ProfileHistory(segments_of(conditions_and_windows))
+    history.unit([], visit=True, new=True)
     for later, operations, new in todo:
-        life.clock += later
-        life.unit(operations, meets=True, new=new)
-    expected = by_definition(life, life.clock + 1)
-    assert life.profile.conditional == expected[-1]
+        history.clock += later
+        history.unit(operations, visit=True, new=new)
+    expected = by_definition(history, history.clock + 1)
+    assert history.profile.conditional == expected[-1]
 
 
-def test_how_long_somebody_belongs_to_a_segment_is_kept():
-    life = Life(segments_of([("profile.traits.a > 2", (0, 0)), ("profile.traits.a > 2", (10, 0))]))
-    life.unit([Set(A, 3)], meets=True)
-    life.clock += 4
-    life.unit([Set(A, 4)], meets=True)
-    assert life.profile.standing == {"s0": Standing(since=START), "s1": Standing(holds_since=START)}
-    assert life.profile.due == START + 10
-    life.clock = START + 50
-    life.unit([], meets=False)
-    assert life.profile.standing["s1"] == Standing(since=START + 10, holds_since=START)
-    life.unit([Unset(A)], meets=True)
-    assert (life.profile.standing, life.profile.conditional, life.profile.due) == ({}, (), None)
+def test_the_time_at_which_a_profile_entered_a_segment_is_kept():
+    history = ProfileHistory(segments_of([("profile.traits.a > 2", (0, 0)), ("profile.traits.a > 2", (10, 0))]))
+    history.unit([Set(A, 3)], visit=True)
+    history.clock += 4
+    history.unit([Set(A, 4)], visit=True)
+    assert history.profile.standing == {"s0": Standing(since=START), "s1": Standing(holds_since=START)}
+    assert history.profile.due == START + 10
+    history.clock = START + 50
+    history.unit([], visit=False)
+    assert history.profile.standing["s1"] == Standing(since=START + 10, holds_since=START)
+    history.unit([Unset(A)], visit=True)
+    assert (history.profile.standing, history.profile.conditional, history.profile.due) == ({}, (), None)
 
 
-def test_a_time_that_was_set_earlier_stays_while_it_is_ahead():
-    life = Life(segments_of([("profile.metadata.last_seen < now - 100", (0, 0))]))
-    life.unit([], meets=True)
-    first = life.profile.due
+def test_an_earlier_due_time_stays_while_it_is_ahead():
+    history = ProfileHistory(segments_of([("profile.metadata.last_seen < now - 100", (0, 0))]))
+    history.unit([], visit=True)
+    first = history.profile.due
     assert first == START + 101
-    life.clock += 30
-    life.unit([], meets=True)
-    assert life.profile.due == first
-    life.clock = first
-    life.unit([], meets=False)
-    assert life.profile.due == START + 30 + 101
+    history.clock += 30
+    history.unit([], visit=True)
+    assert history.profile.due == first
+    history.clock = first
+    history.unit([], visit=False)
+    assert history.profile.due == START + 30 + 101
 
 
-def test_a_clock_that_is_behind_does_not_turn_segments_back():
-    life = Life(segments_of([("profile.traits.a > now - 1714564800010", (0, 0))]))
-    life.unit([Set(A, 5)], meets=True)
-    life.clock = START + 20
-    life.unit([], meets=False)
-    assert life.profile.conditional == ()
-    life.clock = START + 3
-    life.unit([], meets=True)
-    assert (life.profile.conditional, life.profile.evaluated_at) == ((), START + 20)
+def test_a_clock_that_is_behind_does_not_undo_a_change_of_membership():
+    history = ProfileHistory(segments_of([("profile.traits.a > now - 1714564800010", (0, 0))]))
+    history.unit([Set(A, 5)], visit=True)
+    history.clock = START + 20
+    history.unit([], visit=False)
+    assert history.profile.conditional == ()
+    history.clock = START + 3
+    history.unit([], visit=True)
+    assert (history.profile.conditional, history.profile.evaluated_at) == ((), START + 20)
 
 
-def test_without_anything_of_time_nothing_is_ever_due():
-    life = Life(segments_of([("profile.traits.a > 2", (0, 0))]))
-    life.unit([Set(A, 3)], meets=True)
-    assert (life.profile.conditional, life.profile.evaluated_at, life.profile.due) == (("s0",), 0, None)
+def test_a_profile_is_never_due_if_no_condition_depends_on_time():
+    history = ProfileHistory(segments_of([("profile.traits.a > 2", (0, 0))]))
+    history.unit([Set(A, 3)], visit=True)
+    assert (history.profile.conditional, history.profile.evaluated_at, history.profile.due) == (("s0",), 0, None)
 
 
-def test_a_segment_that_is_gone_is_forgotten():
-    life = Life(segments_of([("profile.traits.a > now - 1714564800010", (0, 5))]))
-    life.unit([Set(A, 5)], meets=True)
-    life.segments = SegmentRules(())
-    life.unit([], meets=True)
-    assert structs.asdict(life.profile)["standing"] == {}
-    assert (life.profile.conditional, life.profile.due) == ((), None)
+def test_the_standing_in_a_removed_segment_is_dropped():
+    history = ProfileHistory(segments_of([("profile.traits.a > now - 1714564800010", (0, 5))]))
+    history.unit([Set(A, 5)], visit=True)
+    history.segments = SegmentRules(())
+    history.unit([], visit=True)
+    assert structs.asdict(history.profile)["standing"] == {}
+    assert (history.profile.conditional, history.profile.due) == ((), None)
 
 
-def test_the_version_is_of_what_decides():
+def test_the_version_depends_on_everything_that_decides_about_membership():
     def version(text: str, **more: Any) -> str:
         return SegmentRules([Segment(name="s", condition=compile_condition(text), **more)]).version
 
@@ -191,6 +202,6 @@ def test_the_version_is_of_what_decides():
     assert SegmentRules([Segment(name="s", manual=True)]).version == SegmentRules([]).version
 
 
-def test_a_condition_that_cannot_be_planned_makes_no_segment():
+def test_a_segment_with_a_condition_that_cannot_be_planned_is_refused():
     with pytest.raises(ProblemError, match="cannot be planned"):
         Segment(name="s", condition=compile_condition("now % 7 == 0"))

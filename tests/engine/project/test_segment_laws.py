@@ -1,4 +1,4 @@
-"""After any stream of events, merges and time: stored membership is what working it out from scratch gives."""
+"""After any events, merges and time, the stored membership is the same as one computed from scratch."""
 
 import asyncio
 import uuid
@@ -86,7 +86,7 @@ LONG: list[tuple[Any, ...]] = [
         ("order", "a", 13), ("wait", 5 * HOUR, True), ("order", "a", 10), ("order", "b", 13), ("wait", DAY, False),
         ("login", "a", "ann"), ("login", "b", "ann"), ("wait", 9 * DAY, True), ("order", "b", 1), ("mark", "a", True),
     ]  # fmt: skip
-steps = st.lists(
+streams = st.lists(
     st.one_of(
         st.tuples(st.just("order"), st.sampled_from("abc"), st.sampled_from([1, 10, 13])),
         st.tuples(st.just("login"), st.sampled_from("abc"), st.sampled_from(["ann", "bo"])),
@@ -98,14 +98,14 @@ steps = st.lists(
 )
 
 
-class Story:
-    """A stream of events over a store, and who took part."""
+class EventStream:
+    """Random events, merges and waits on a store, and the ids of the profiles that they create."""
 
     def __init__(self, store: Store, segments: dict[str, Segment | None]) -> None:
         self.segments = segments
         self.collector = Collector(project(*FLOWS, segments=segments), store)
         self.ids: dict[str, str] = {}
-        self.orders: list[tuple[str, int, int]] = []  # under which id, when, how much
+        self.orders: list[tuple[str, int, int]] = []  # id, time (ms), amount
 
     async def play(self, todo: list[tuple[Any, ...]]) -> None:
         for what, who, how in todo:
@@ -127,138 +127,135 @@ class Story:
         await Reevaluation(self.collector.pipeline).due(1, 1000)
         assert await store.due(self.collector.clock.now(), 10) == []
 
-    async def people(self) -> list[Profile]:
-        found = [await self.collector.store.profile(id) for id in self.ids.values()]
-        return list({profile.id: profile for profile in found if profile is not None}.values())
+    async def profiles(self) -> list[Profile]:
+        profiles = [await self.collector.store.profile(id) for id in self.ids.values()]
+        return list({profile.id: profile for profile in profiles if profile is not None}.values())
 
     def from_scratch(self, profile: Profile) -> list[str]:
-        """The segments of a profile by its conditions alone, windows apart."""
-        now, seen = self.collector.clock.now(), profile_view(profile, fold(profile))
-        scope = self.collector.pipeline.project.segment_rules.scope_of(profile, seen, now)
+        """Return the segments of a profile, without windowed ones, by their conditions alone."""
+        now, view = self.collector.clock.now(), profile_view(profile, fold(profile))
+        scope = self.collector.pipeline.project.segment_rules.scope_of(profile, view, now)
         by_hand = fold(profile).get("segments", ())
-        held = [
+        conditional = [
             name
             for name, segment in self.segments.items()
             if segment is not None and segment.condition is not None and not segment.windowed
             if segment.condition.test(scope)
         ]
-        return sorted([*by_hand, *held])
+        return sorted([*by_hand, *conditional])
 
     async def check(self) -> None:
-        for profile in await self.people():
-            seen = profile_view(profile, fold(profile))
+        for profile in await self.profiles():
+            view = profile_view(profile, fold(profile))
             windowed = {name for name, segment in self.segments.items() if segment is not None and segment.windowed}
-            assert [name for name in seen["segments"] if name not in windowed] == self.from_scratch(profile)
-            conditional = self.collector.pipeline.project.segment_rules
-            assert (
-                conditional.with_membership(profile, seen, self.collector.clock.now()).conditional
-                == profile.conditional
-            )
-            mine = [(at, total) for id, at, total in self.orders if id in profile.ids]
+            assert [name for name in view["segments"] if name not in windowed] == self.from_scratch(profile)
+            rules = self.collector.pipeline.project.segment_rules
+            assert rules.with_membership(profile, view, self.collector.clock.now()).conditional == profile.conditional
+            orders = [(at, total) for id, at, total in self.orders if id in profile.ids]
             for window in (HOUR, DAY, 30 * DAY):
                 since = self.collector.clock.now() - window
                 width = 60_000 if window <= 2 * HOUR else HOUR if window <= 8 * DAY else DAY
-                expected = [(at, total) for at, total in mine if at // width >= since // width]
-                tallies = seen["counters"]
+                expected = [(at, total) for at, total in orders if at // width >= since // width]
+                tallies = view["counters"]
                 assert counted(tallies.get("orders", {}), window, since + window) == len(expected)
                 assert counted(tallies.get("revenue", {}), window, since + window) == sum(t for _, t in expected)
 
     async def check_history(self) -> None:
-        """What was entered is left before it is entered again, by each profile for itself."""
-        for profile in await self.people():
-            told = [line.split() for line in profile_view(profile, fold(profile))["traits"].get("history", [])]
-            if len(profile.parts) > 1 or len(told) == 100:
-                continue  # both have entered before they were joined; or the beginning is not kept
+        """Check that each profile left every segment before it entered it again."""
+        for profile in await self.profiles():
+            entries = [line.split() for line in profile_view(profile, fold(profile))["traits"].get("history", [])]
+            if len(profile.parts) > 1 or len(entries) == 100:
+                continue  # both sides entered before the merge, or the start of the list was dropped
             for name in self.segments:
-                mine = [what for what, segment in told if segment == name]
-                expected = ["segment-entered", "segment-left"] * len(mine)
-                assert mine == expected[: len(mine)]
+                changes = [what for what, segment in entries if segment == name]
+                expected = ["segment-entered", "segment-left"] * len(changes)
+                assert changes == expected[: len(changes)]
                 inside = name in profile_view(profile, fold(profile))["segments"]
-                assert (len(mine) % 2 == 1) == inside
+                assert (len(changes) % 2 == 1) == inside
 
 
-def tell(kind: str, todo: list[tuple[Any, ...]], segments: dict[str, Segment | None]) -> None:
-    """Play a story on a store of a kind and check it at its end."""
+def play_and_check(kind: str, todo: list[tuple[Any, ...]], segments: dict[str, Segment | None]) -> None:
+    """Play a stream of events on a new store of a kind, and check the result."""
 
-    async def story() -> None:
+    async def run() -> None:
         with TemporaryDirectory() as folder:
             store: Store = MemoryStore() if kind == "memory" else SqliteStore.open(Path(folder) / "store.db")
             try:
-                told = Story(store, segments)
-                await told.play(todo)
-                await told.check()
-                await told.check_history()
+                stream = EventStream(store, segments)
+                await stream.play(todo)
+                await stream.check()
+                await stream.check_history()
             finally:
                 await store.close()
 
-    asyncio.run(story())
+    asyncio.run(run())
 
 
 @examples(120)
-@given(steps)
-def test_membership_is_what_working_it_out_from_scratch_gives_in_memory(todo):
-    tell("memory", todo, BY_TIME | BY_WINDOW)
+@given(streams)
+def test_membership_is_the_same_as_computed_from_scratch_in_memory(todo):
+    play_and_check("memory", todo, BY_TIME | BY_WINDOW)
 
 
 @examples(25)
-@given(steps)
-def test_membership_is_what_working_it_out_from_scratch_gives_in_sqlite(todo):
-    tell("sqlite", todo, BY_TIME | BY_WINDOW)
+@given(streams)
+def test_membership_is_the_same_as_computed_from_scratch_in_sqlite(todo):
+    play_and_check("sqlite", todo, BY_TIME | BY_WINDOW)
 
 
 @examples(40)
-@given(steps, st.permutations([BY_TIME, BY_WINDOW, BY_TIME | BY_WINDOW, {"by_hand": None}]))
-def test_when_segments_change_all_are_as_if_they_had_always_been_so(todo, orders):
-    async def story() -> None:
-        told = Story(MemoryStore(), {"by_hand": None, **orders[0]})
+@given(streams, st.permutations([BY_TIME, BY_WINDOW, BY_TIME | BY_WINDOW, {"by_hand": None}]))
+def test_after_segments_change_membership_is_as_if_they_had_always_been_so(todo, orders):
+    async def run() -> None:
+        stream = EventStream(MemoryStore(), {"by_hand": None, **orders[0]})
         for segments in orders:
-            told.segments = {"by_hand": None, **segments}
-            told.collector.pipeline.use(project(*FLOWS, segments=told.segments))
-            await told.play(todo)
-            progress = await Reevaluation(told.collector.pipeline).renew(1, 1000)
+            stream.segments = {"by_hand": None, **segments}
+            stream.collector.pipeline.use(project(*FLOWS, segments=stream.segments))
+            await stream.play(todo)
+            progress = await Reevaluation(stream.collector.pipeline).renew(1, 1000)
             assert progress.ended is not None
-            await told.check()
+            await stream.check()
 
-    asyncio.run(story())
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
-def test_a_long_life_is_told(kind):
-    tell(kind, LONG, BY_TIME | BY_WINDOW)
+def test_a_long_stream_of_events_is_played(kind):
+    play_and_check(kind, LONG, BY_TIME | BY_WINDOW)
 
 
 class Refreshed(ElasticsearchStore):
-    """One whose searches see what was just committed."""
+    """A store whose search for due profiles includes the newest commits."""
 
     async def due(self, before: int, limit: int) -> list[str]:
         await self._search.refresh(self._names.profiles)
         return await super().due(before, limit)
 
 
-async def tell_on_elasticsearch(server: str, todo: list[tuple[Any, ...]]) -> None:
-    """Play a story on indices of its own, check it, and change the segments at its end."""
+async def play_on_elasticsearch(server: str, todo: list[tuple[Any, ...]]) -> None:
+    """Play a stream of events on new indices, check the result, and check it again with other segments."""
     prefix = f"t{uuid.uuid4().hex[:12]}"
     store = Refreshed.open(f"{server}?prefix={prefix}")
     try:
-        told = Story(store, BY_TIME | BY_WINDOW)
-        await told.play(todo)
-        await told.check()
-        await told.check_history()
-        told.segments = BY_TIME
-        told.collector.pipeline.use(project(*FLOWS, segments=BY_TIME))
+        stream = EventStream(store, BY_TIME | BY_WINDOW)
+        await stream.play(todo)
+        await stream.check()
+        await stream.check_history()
+        stream.segments = BY_TIME
+        stream.collector.pipeline.use(project(*FLOWS, segments=BY_TIME))
         await store._search.refresh(store._names.profiles)
-        assert (await Reevaluation(told.collector.pipeline).renew(1, 1000)).ended is not None
-        await told.check()
+        assert (await Reevaluation(stream.collector.pipeline).renew(1, 1000)).ended is not None
+        await stream.check()
     finally:
         await store.close()
         await dropped(server, prefix)
 
 
-def test_a_long_life_is_told_on_elasticsearch(elasticsearch_url):
-    asyncio.run(tell_on_elasticsearch(elasticsearch_url, LONG))
+def test_a_long_stream_of_events_is_played_on_elasticsearch(elasticsearch_url):
+    asyncio.run(play_on_elasticsearch(elasticsearch_url, LONG))
 
 
 @examples(12)
-@given(todo=steps)
-def test_membership_is_what_working_it_out_from_scratch_gives_in_elasticsearch(elasticsearch_url, todo):
-    asyncio.run(tell_on_elasticsearch(elasticsearch_url, todo))
+@given(todo=streams)
+def test_membership_is_the_same_as_computed_from_scratch_in_elasticsearch(elasticsearch_url, todo):
+    asyncio.run(play_on_elasticsearch(elasticsearch_url, todo))
