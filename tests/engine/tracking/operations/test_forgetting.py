@@ -9,7 +9,6 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from effects.scripted import ScriptedPerformer
 from engine.flow.ask import HttpReply
 from engine.ports.erasure import Erased
 from engine.ports.records import ProfileWrite, StoredEvent, Unit
@@ -20,6 +19,7 @@ from engine.tracking.intake.payload import Refusal
 from engine.tracking.operations.forgetting import MAX_TRIES, NOTE, Forgetter, Forgetting, quiet_ms
 from engine.tracking.operations.unmerging import unmerge_served
 from tests.engine.tracking.collector import Collector
+from tests.engine.tracking.watched_performer import WatchedPerformer
 from tests.projects import payload, project
 
 FLOWS = (
@@ -339,18 +339,22 @@ async def test_documents_that_keep_moving_leave_it_to_be_gone_on_with(shop: Coll
 
 
 @pytest.mark.parametrize("name", ["erase", "expunge"])
-async def test_nobody_takes_one_for_left_that_takes_long(shop: Collector, name: str) -> None:
+async def test_a_forgetting_that_waits_long_for_the_store_keeps_its_heartbeat(shop: Collector, name: str) -> None:
     id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
+    kept = asyncio.Event()
+
+    async def note_kept() -> None:
+        kept.set()
 
     async def takes_long() -> None:
         shop.clock.advance(100_000)
-        for _ in range(10_000):
-            if not await forgetter(shop).left(1000):
-                return
-            await asyncio.sleep(0)
-        raise AssertionError("nobody says that it is gone on with")
+        async with asyncio.timeout(30):
+            while await forgetter(shop).left(1000):
+                kept.clear()
+                await kept.wait()
 
-    store: Any = Meanwhile(shop.store, name, takes_long)
+    slow: Any = Meanwhile(shop.store, name, takes_long)
+    store: Any = Meanwhile(slow, "keep_note", note_kept, times=100_000)
     one = Forgetter(store, shop.clock, quiet_ms=0, pause=0, heartbeat=0)
     assert (await one.finish(await one.begin(id, "n"))).status == "complete"
 
@@ -402,14 +406,14 @@ nodes:
 
 async def test_what_a_request_was_shown_long_before_it_was_done_is_found(store: Store) -> None:
     replies = asyncio.Event()
-    crm = ScriptedPerformer().on("crm", "/tier", HttpReply(200, {}), after=replies)
+    crm = WatchedPerformer()
+    crm.on("crm", "/tier", HttpReply(200, {}), after=replies)
     patient = Source(source="shop", identify="trust", debugger=True, answer_within=60_000)
     served = project(FLOWS[0], SLOW, sources=(patient,), targets={"crm": Target(url="https://crm.example")})
     shop = Collector(served, store, crm)
     ann = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
     asking = asyncio.create_task(shop.track(payload({"type": "slow", "id": "q"}, session="bo's")))
-    while not crm.calls:
-        await asyncio.wait([asking], timeout=0.01)
+    await crm.asked_times(1)
 
     async def passes() -> None:
         shop.clock.advance(8_000)

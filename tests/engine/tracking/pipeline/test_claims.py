@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from effects.scripted import ScriptedPerformer
 from engine.flow.ask import HttpReply
 from engine.ports.records import Unit
 from engine.ports.store import Store, Unavailable
@@ -13,6 +12,7 @@ from engine.project.source import Source, Target
 from tests.engine.tracking.claiming_visitors import ATTACH, EVERYTHING, LOOKUP, from_till, shop_of
 from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.conftest import Opener
+from tests.engine.tracking.watched_performer import WatchedPerformer
 from tests.projects import payload, project
 
 LINK = Source(source="shop", identify="link", debugger=True, profiles=True)
@@ -176,7 +176,7 @@ async def test_a_reply_answers_only_the_question_that_was_asked(opened: Opener) 
       set: {profile.set: {traits.tier: gold}}
     """
     gate = asyncio.Event()
-    crm = ScriptedPerformer()
+    crm = WatchedPerformer()
     crm.on("crm", "/price/silver", HttpReply(200, {"price": 100}), after=gate)
     crm.on("crm", "/price/gold", HttpReply(200, {"price": 50}))
     targets = {"crm": Target(url="https://crm.example")}
@@ -184,8 +184,7 @@ async def test_a_reply_answers_only_the_question_that_was_asked(opened: Opener) 
     other = Collector(project(prices, tier, targets=targets), opened(), crm)
     await one.track(payload("x"))
     buying = asyncio.ensure_future(one.track(payload("buy")))
-    while not crm.calls:  # noqa: ASYNC110
-        await asyncio.sleep(0)
+    await crm.asked_times(1)
     await other.track(payload("upgrade"))
     gate.set()
     answer = await buying

@@ -9,6 +9,7 @@ from engine.ports.records import Unit
 from engine.ports.store import Conflict, Store
 from engine.project.source import Source, Target
 from tests.engine.tracking.collector import Collector
+from tests.engine.tracking.watched_performer import WatchedPerformer
 from tests.projects import payload, project
 
 TARGETS = {"crm": Target(url="https://crm.example")}
@@ -36,7 +37,8 @@ async def test_what_is_found_outside_reaches_the_profile(store: Store) -> None:
 
 async def test_an_answer_does_not_wait_longer_than_its_budget(store: Store) -> None:
     never = asyncio.Event()
-    crm = ScriptedPerformer().on("crm", "/tier", HttpReply(200, {"tier": "gold"}), after=never)
+    crm = WatchedPerformer()
+    crm.on("crm", "/tier", HttpReply(200, {"tier": "gold"}), after=never)
     source = Source(source="shop", identify="trust", debugger=True, answer_within=30)
     collector = Collector(project(ASKING, targets=TARGETS, sources=(source,)), store, crm)
     answer = await collector.track(payload({"type": "ask", "id": "e-1"}))
@@ -102,24 +104,23 @@ async def test_branches_wait_side_by_side(store: Store) -> None:
       end: {profile.set: {traits.sum: "{{ (nodes.one.out.n | default(0)) + (nodes.two.out.n | default(0)) }}"}}
     """
     gate = asyncio.Event()
-    crm = ScriptedPerformer()
+    crm = WatchedPerformer()
     crm.on("crm", "/one", HttpReply(200, {"n": 1}), after=gate)
     crm.on("crm", "/two", HttpReply(200, {"n": 2}), after=gate)
     collector = Collector(project(both, targets=TARGETS), store, crm)
     tracking = asyncio.ensure_future(collector.track(payload("ask")))
-    while len(crm.calls) < 2:  # noqa: ASYNC110  # a turn of the loop at a time, no waiting
-        await asyncio.sleep(0)
+    await crm.asked_times(2)
     gate.set()
     assert await told(collector, await tracking) == {"sum": 3}
 
 
 async def test_a_cancelled_request_leaves_nothing_half_done(store: Store) -> None:
     never = asyncio.Event()
-    crm = ScriptedPerformer().on("crm", "/tier", HttpReply(200, {"tier": "gold"}), after=never)
+    crm = WatchedPerformer()
+    crm.on("crm", "/tier", HttpReply(200, {"tier": "gold"}), after=never)
     collector = Collector(project(ASKING, targets=TARGETS), store, crm)
     tracking = asyncio.ensure_future(collector.track(payload("ask")))
-    while not crm.calls:  # noqa: ASYNC110
-        await asyncio.sleep(0)
+    await crm.asked_times(1)
     tracking.cancel()
     await asyncio.gather(tracking, return_exceptions=True)
     assert (await store.counts())["events"] == 0

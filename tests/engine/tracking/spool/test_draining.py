@@ -1,11 +1,12 @@
 """Draining: what waited in the spool takes effect in order, each unit once, whatever the store does meanwhile."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from engine.ports.spool import SpoolEntry
+from engine.ports.spool import Spool, SpoolEntry
 from engine.ports.store import Store, TooLarge, Unavailable
 from engine.project.source import Source
 from tests.engine.tracking.collector import Collector
@@ -255,14 +256,30 @@ async def test_a_drain_that_is_cancelled_at_any_time_loses_nothing_and_blocks_no
     assert ledger(shop) == {"stored": 5}
 
 
-async def test_a_payload_whose_sender_has_gone_while_it_was_spooled_is_counted_and_drained(shop: Shop) -> None:
+class WatchedSpool:
+    """A spool that says when entries are being put into it."""
+
+    def __init__(self, spool: Spool) -> None:
+        self.spool = spool
+        self.putting = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.spool, name)
+
+    async def put(self, entries: Sequence[SpoolEntry]) -> None:
+        self.putting.set()
+        await self.spool.put(entries)
+
+
+async def test_a_payload_whose_sender_has_gone_while_it_was_spooled_is_counted_and_drained(
+    store: Store, opening: Opening
+) -> None:
+    spool: Any = WatchedSpool(opening())
+    shop = Shop(SHOPPING, AwayStore(store), spool)
     mine = (await shop.track(payload("counted")))["profile"]
     shop.away.away = True
     request = asyncio.create_task(shop.track(payload("counted")))
-    for _ in range(100_000):
-        if shop.tracker.spool.entries:
-            break
-        await asyncio.sleep(0)
+    await spool.putting.wait()
     request.cancel()
     await asyncio.gather(request, return_exceptions=True)
     await shop.tracker.drain.waits.wait()
