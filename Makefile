@@ -30,8 +30,8 @@ serve: .venv/runtime ## Serve the starter project on http://127.0.0.1:8686
 servers: ## Download the Elasticsearch servers for the tests (needs Java and Maven)
 	@$(PYTHON) -m tests.servers
 
-test: .venv/dev servers ## Run all tests
-	$(BIN)/pytest
+test: .venv/dev servers ## Run all tests, in two processes side by side
+	$(BIN)/python -m tests
 
 test-fast: .venv/dev ## Run the tests that need no server and no process of their own, with fewer cases: under a minute
 	$(BIN)/pytest --fast
