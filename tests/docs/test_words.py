@@ -29,7 +29,7 @@ RETIRED = (
     r"\bComplaints\b",  # ProblemList
     r"\bMOST_",  # MAX_
     r"\bTimelessLoop\b|\btimeless\b",  # VirtualTimeLoop
-    r"\bRoster\b|\bSpot\b",  # KnownNames, LocatedValue
+    r"\b[Rr]oster\b|\bSpot\b",  # KnownNames, LocatedValue
     r"\bReadingKey\b|\bthe desk\b",  # ReadGuard, endpoint
     r"\bStepNamed\b|\bimport Step\b",  # LinkName, Link
     r"\bperson: Profile\b|\bperson\.(ids?|parts|version)\b",  # profile
