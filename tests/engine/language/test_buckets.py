@@ -38,7 +38,7 @@ def played(history):
 
 
 def in_window(events, window, now):
-    """What was counted since the beginning of the bucket in which the window begins."""
+    """Return the sum since the start of the bucket in which the window starts."""
     width = grain_of(window).width
     return sum(amount for at, amount in events if at // width >= (now - window) // width)
 

@@ -132,6 +132,8 @@ def test_copies_unite_in_any_order(past, forks, links):
 
 
 def same(one: Profile, other: Profile) -> bool:
+    """Return whether two profiles have the same ids, parts, links and fold."""
+
     def content(profile: Profile) -> tuple:
         return profile.id, profile.created, profile.parts, profile.links, exact(fold(profile))
 

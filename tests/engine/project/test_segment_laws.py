@@ -108,21 +108,22 @@ class EventStream:
         self.orders: list[tuple[str, int, int]] = []  # id, time (ms), amount
 
     async def play(self, todo: list[tuple[Any, ...]]) -> None:
-        for what, who, how in todo:
-            if what == "wait":
-                self.collector.clock.advance(who)
-                if how:
+        for action, subject, value in todo:
+            if action == "wait":
+                self.collector.clock.advance(subject)
+                if value:
                     await self.remind()
                 continue
             self.collector.clock.advance(1000)
-            name = {"order": "total", "login": "email", "mark": "on"}[what]
-            answer = await self.collector.track(payload({"type": what, "properties": {name: how}}, session=who))
-            self.ids.setdefault(who, answer["profile"]["id"])
-            if what == "order":
-                self.orders.append((self.ids[who], self.collector.clock.now(), how))
+            name = {"order": "total", "login": "email", "mark": "on"}[action]
+            answer = await self.collector.track(payload({"type": action, "properties": {name: value}}, session=subject))
+            self.ids.setdefault(subject, answer["profile"]["id"])
+            if action == "order":
+                self.orders.append((self.ids[subject], self.collector.clock.now(), value))
         await self.remind()
 
     async def remind(self) -> None:
+        """Evaluate all profiles that are due."""
         store = self.collector.store
         await Reevaluation(self.collector.pipeline).due(1, 1000)
         assert await store.due(self.collector.clock.now(), 10) == []
