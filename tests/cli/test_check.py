@@ -1,4 +1,4 @@
-"""`headrace check`: its exit codes, and what it looks at."""
+"""`headrace check`: its exit codes, and the files that it checks."""
 
 from io import StringIO
 from pathlib import Path
@@ -24,24 +24,24 @@ def run(*paths: Path) -> tuple[int, str]:
     return check(list(paths), False, out), out.getvalue()
 
 
-def test_errors_fail(project: Path) -> None:
+def test_errors_have_exit_code_1(project: Path) -> None:
     code, text = run(project)
     assert code == 1
     assert "in 1 of 2 files" in text
 
 
-def test_a_project_without_errors_passes(project: Path) -> None:
+def test_a_project_without_errors_has_exit_code_0(project: Path) -> None:
     (project / "flows" / "bad.yaml").unlink()
     assert run(project) == (0, "✓ no errors in 1 file\n")
 
 
-def test_warnings_do_not_fail(project: Path) -> None:
+def test_warnings_have_exit_code_0(project: Path) -> None:
     (project / "flows" / "bad.yaml").rename(project / "flows" / "bad.yml")
     code, text = run(project)
     assert (code, "1 warning" in text) == (0, True)
 
 
-def test_only_the_files_that_were_asked_for_are_reported(project: Path) -> None:
+def test_only_the_requested_files_are_reported(project: Path) -> None:
     assert run(project / "flows" / "good.yaml") == (0, "✓ no errors in 1 file\n")
     assert run(project / "flows" / "bad.yaml")[0] == 1
     assert run(project / "flows")[0] == 1
@@ -54,16 +54,16 @@ def test_the_project_around_the_current_directory_is_the_default(
     assert run()[0] == 1
 
 
-def test_a_path_that_is_not_there_is_wrong_usage(project: Path) -> None:
+def test_a_missing_path_has_exit_code_2(project: Path) -> None:
     assert run(project / "gone.yaml")[0] == 2
 
 
-def test_a_directory_without_a_project_is_wrong_usage(tmp_path: Path) -> None:
+def test_a_directory_without_a_project_has_exit_code_2(tmp_path: Path) -> None:
     assert run(tmp_path)[0] == 2
 
 
 @pytest.mark.parametrize("mark", ["headrace.yaml", "flows/order.yaml"])
-def test_a_project_below_the_folder_of_flows_is_another_project(project: Path, mark: str) -> None:
+def test_a_project_below_the_folder_flows_is_another_project(project: Path, mark: str) -> None:
     (project / "flows" / "bad.yaml").unlink()
     other = project / "flows" / "other"
     (other / mark).parent.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The demo as a person runs it: a child process, its exit code, its lines, and what it leaves behind."""
+"""The demo as a user runs it: a child process, its exit code, its output, and the files that it leaves behind."""
 
 import os
 import re
@@ -24,7 +24,7 @@ SECONDS = 60
 
 
 @contextmanager
-def begun(temporary: Path) -> Iterator[subprocess.Popen[str]]:
+def started(temporary: Path) -> Iterator[subprocess.Popen[str]]:
     environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         COMMAND, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=ROOT
@@ -41,13 +41,13 @@ def first_line(process: subprocess.Popen[str]) -> str:
 
 
 def is_served(address: str) -> bool:
-    place = urlsplit(address)
-    with socket.socket() as tried:
-        return tried.connect_ex((place.hostname, place.port)) == 0
+    url = urlsplit(address)
+    with socket.socket() as client:
+        return client.connect_ex((url.hostname, url.port)) == 0
 
 
-def test_the_demo_shows_traces_and_what_is_stored_and_leaves_nothing(tmp_path: Path) -> None:
-    with begun(tmp_path) as process:
+def test_the_demo_prints_traces_and_stored_profiles_and_leaves_no_files(tmp_path: Path) -> None:
+    with started(tmp_path) as process:
         out, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, out
     for line in (
@@ -82,14 +82,14 @@ def test_the_output_is_about_four_screens() -> None:
     assert 100 <= out.getvalue().count("\n") <= 200
 
 
-def test_a_count_that_is_not_what_the_sample_gives_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_count_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample, "EVENTS", {"received": 1})
     out = StringIO()
     assert walkthrough.demo(Console(width=120, file=out)) == 1
     assert re.search(r"✗ received: \d+, and it must be 1\n", out.getvalue())
 
 
-def test_a_customer_who_does_not_come_apart_as_expected_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_profile_after_the_unmerge_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     phone = {"Ann's phone": Share(321, ("big-spenders", "vip"))}
     monkeypatch.setattr(walkthrough, "SHARES", {**walkthrough.SHARES, **phone})
     monkeypatch.setattr(sample, "SEGMENT_CHANGES", sample.SEGMENT_CHANGES[1:])
@@ -100,18 +100,18 @@ def test_a_customer_who_does_not_come_apart_as_expected_is_a_failure(monkeypatch
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
-def test_an_interrupted_demo_stops_its_server_and_leaves_nothing(tmp_path: Path, sent: signal.Signals) -> None:
-    with begun(tmp_path) as process:
-        found = re.search(r"is served on (\S+);", first_line(process))
-        assert found is not None
+def test_an_interrupted_demo_stops_its_server_and_leaves_no_files(tmp_path: Path, sent: signal.Signals) -> None:
+    with started(tmp_path) as process:
+        address = re.search(r"is served on (\S+);", first_line(process))
+        assert address is not None
         process.send_signal(sent)
         out, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 130, out
-    assert not is_served(found[1])
+    assert not is_served(address[1])
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_shops_systems_say_when_their_port_is_taken() -> None:
+def test_the_shops_systems_report_a_port_in_use() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

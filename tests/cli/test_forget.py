@@ -26,7 +26,7 @@ def on(project: Path) -> tuple[str, Path]:
     return "--project", project
 
 
-def test_a_profile_is_forgotten_on_the_store(tmp_path: Path, ids: list[str]) -> None:
+def test_a_profile_is_erased_from_the_store(tmp_path: Path, ids: list[str]) -> None:
     done = headrace("forget", ids[1], "--yes", *on(tmp_path))
     assert done.exit_code == 0, done.output
     first, *_, last = done.stdout.splitlines()
@@ -37,27 +37,27 @@ def test_a_profile_is_forgotten_on_the_store(tmp_path: Path, ids: list[str]) -> 
     again = headrace("forget", ids[0], "--yes", *on(tmp_path))
     assert (again.exit_code, "Nobody has the id" in again.output) == (1, True)
     listed = headrace("forget", "--unfinished", "--json", *on(tmp_path))
-    assert [one["status"] for one in json.loads(listed.stdout)] == ["complete"]
+    assert [forgetting["status"] for forgetting in json.loads(listed.stdout)] == ["complete"]
 
 
-def test_who_does_not_say_yes_forgets_nobody(tmp_path: Path, ids: list[str]) -> None:
+def test_without_confirmation_nothing_is_erased(tmp_path: Path, ids: list[str]) -> None:
     asked = headrace("forget", ids[0], *on(tmp_path))
     assert (asked.exit_code, "Say --yes" in asked.output) == (1, True)
     assert headrace("profile", "show", ids[0], *on(tmp_path)).exit_code == 0
 
 
 @pytest.mark.parametrize("words", [(), ("x", "--unfinished")], ids=["neither", "both"])
-def test_it_wants_a_profile_or_the_unfinished(words: tuple[str, ...]) -> None:
+def test_either_a_profile_or_unfinished_is_required(words: tuple[str, ...]) -> None:
     assert headrace("forget", *words).exit_code == 2
 
 
 def test_a_store_that_is_served_is_left_to_its_server(tmp_path: Path, ids: list[str]) -> None:
     with lock_file(tmp_path / "headrace.db"):
-        told = headrace("forget", ids[0], "--yes", *on(tmp_path))
-    assert (told.exit_code, "--url" in told.output) == (2, True)
+        result = headrace("forget", ids[0], "--yes", *on(tmp_path))
+    assert (result.exit_code, "--url" in result.output) == (2, True)
 
 
-def test_a_server_forgets_and_exports(tmp_path: Path, ids: list[str]) -> None:
+def test_a_server_erases_and_exports(tmp_path: Path, ids: list[str]) -> None:
     archive = tmp_path / "ann.zip"
     project = write_project(tmp_path, login=LOGIN)
     with serving(project, tmp_path / "headrace.db", "tests.system.fast_erasure_server") as served:
@@ -71,7 +71,7 @@ def test_a_server_forgets_and_exports(tmp_path: Path, ids: list[str]) -> None:
         assert json.loads(opened.read("profile.json"))["ids"] == ids
 
 
-def test_an_archive_is_written_whole_and_over_nothing(tmp_path: Path, ids: list[str]) -> None:
+def test_an_archive_is_written_atomically_and_never_over_a_file(tmp_path: Path, ids: list[str]) -> None:
     archive = tmp_path / "ann.zip"
     done = headrace("profile", "export", ids[0], "--output", archive, *on(tmp_path))
     assert done.exit_code == 0, done.output
@@ -81,25 +81,25 @@ def test_an_archive_is_written_whole_and_over_nothing(tmp_path: Path, ids: list[
         assert len(opened.read("events.jsonl").splitlines()) == 3
     again = headrace("profile", "export", ids[0], "--output", archive, *on(tmp_path))
     assert (again.exit_code, "already exists" in again.output) == (2, True)
-    nobody = headrace("profile", "export", "nope", "--output", tmp_path / "no.zip", *on(tmp_path))
-    assert (nobody.exit_code, sorted(tmp_path.glob("*.zip")), sorted(tmp_path.glob(".*.zip*"))) == (1, [archive], [])
+    unknown = headrace("profile", "export", "nope", "--output", tmp_path / "no.zip", *on(tmp_path))
+    assert (unknown.exit_code, sorted(tmp_path.glob("*.zip")), sorted(tmp_path.glob(".*.zip*"))) == (1, [archive], [])
 
 
 class Pages(BaseHTTPRequestHandler):
-    """Whatever it is asked for, it has a page."""
+    """Answers every request with an HTML page."""
 
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"<p>Welcome!</p>")
 
-    def log_message(self, *told: object) -> None:
-        """Nothing."""
+    def log_message(self, *args: object) -> None:
+        """Print no log."""
 
 
 @pytest.fixture
 def elsewhere() -> Iterator[str]:
-    """The address of a server that is no Headrace."""
+    """The address of a server that is not Headrace."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
         serving = Thread(target=server.serve_forever)
         serving.start()
@@ -108,7 +108,7 @@ def elsewhere() -> Iterator[str]:
         serving.join()
 
 
-def test_what_is_no_archive_is_not_kept(tmp_path: Path, elsewhere: str) -> None:
+def test_a_response_that_is_not_an_archive_is_not_kept(tmp_path: Path, elsewhere: str) -> None:
     done = headrace("profile", "export", "ann", "--output", tmp_path / "ann.zip", "--url", elsewhere)
     assert (done.exit_code, "did not answer with an archive" in done.output) == (2, True)
     assert list(tmp_path.iterdir()) == []

@@ -14,8 +14,8 @@ FILES = ["flows/page-views.test.yaml", "flows/page-views.yaml", "headrace.yaml",
 
 
 def run(*words: str) -> tuple[int, str]:
-    ended = CliRunner().invoke(app, list(words))
-    return ended.exit_code, ended.output
+    result = CliRunner().invoke(app, list(words))
+    return result.exit_code, result.output
 
 
 @pytest.fixture

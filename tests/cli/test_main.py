@@ -1,4 +1,4 @@
-"""The command line: what it says of itself, and what it refuses."""
+"""The command line: version, invalid options, `init` and `nodes`."""
 
 from io import StringIO
 from pathlib import Path
@@ -12,7 +12,7 @@ from cli.main import app
 from cli.nodes import show
 
 
-def said(console: Console) -> str:
+def output_of(console: Console) -> str:
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
 
@@ -22,28 +22,28 @@ def console() -> Console:
     return Console(file=StringIO(), width=200)
 
 
-def test_it_says_its_version() -> None:
-    found = CliRunner().invoke(app, ["--version"])
-    assert (found.exit_code, found.output.split()[0]) == (0, "headrace")
+def test_the_version_is_printed() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.output.split()[0]) == (0, "headrace")
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "99999", "http"])
-def test_a_port_that_cannot_be_is_wrong_usage(port: str, tmp_path: Path) -> None:
+def test_an_invalid_port_has_exit_code_2(port: str, tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["serve", str(tmp_path), "--port", port]).exit_code == 2
 
 
-def test_a_directory_that_is_taken_is_left_alone_and_a_free_one_is_named(tmp_path: Path, console: Console) -> None:
+def test_a_directory_with_files_is_left_as_it_is_and_a_free_name_is_suggested(tmp_path: Path, console: Console) -> None:
     for taken in ("shop", "shop-2"):
         assert init(tmp_path / taken, console) == 0
     assert init(tmp_path / "shop", console) == 2
-    assert said(console).replace("\n", "").endswith(f"init {tmp_path / 'shop-3'}")
+    assert output_of(console).replace("\n", "").endswith(f"init {tmp_path / 'shop-3'}")
 
 
 @pytest.mark.parametrize(
     ("on_path", "expected"),
     [pytest.param(True, "headrace", id="on PATH"), pytest.param(False, "{}/bin/headrace", id="not on PATH")],
 )
-def test_commands_are_shown_as_they_can_be_called(
+def test_commands_are_printed_as_a_shell_can_call_them(
     on_path: bool, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = tmp_path / "bin" / "headrace"
@@ -62,5 +62,5 @@ def test_commands_are_shown_as_they_can_be_called(
         ("zzzzzzzz", "There is no node type `zzzzzzzz`: `headrace nodes` lists them\n"),
     ],
 )
-def test_an_unknown_node_type_is_answered_by_a_remedy(name: str, expected: str, console: Console) -> None:
-    assert (show(name, console), said(console)) == (2, expected)
+def test_an_unknown_node_type_is_reported_with_a_remedy(name: str, expected: str, console: Console) -> None:
+    assert (show(name, console), output_of(console)) == (2, expected)

@@ -1,4 +1,4 @@
-"""`headrace profile`: shown and split, on the store or by its server."""
+"""`headrace profile`: shows and unmerges profiles, on the store or by its server."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ nodes:
 
 @pytest.fixture
 def ids(tmp_path: Path) -> list[str]:
-    """The ids of two profiles that are one, the canonical first, in the store of a project."""
+    """The two ids of one merged profile in the store of a project, the canonical id first."""
     write_project(tmp_path, login=LOGIN)
 
     async def fill() -> list[str]:
@@ -39,8 +39,8 @@ def ids(tmp_path: Path) -> list[str]:
                 email = {} if city == "Oslo" else {"email": "ann@example.com"}
                 event = {"type": "login", "properties": {"city": city, "email": f"{city}@example.com", **email}}
                 answer = await shop.track(payload(event, session=session))
-            found: list[str] = (await shop.profile(answer["profile"]["id"]))["ids"]
-            return found
+            merged: list[str] = (await shop.profile(answer["profile"]["id"]))["ids"]
+            return merged
         finally:
             await store.close()
 
@@ -54,8 +54,8 @@ def headrace(project: Path, *words: object) -> Result:
 
 def document(result: Result) -> dict[str, Any]:
     assert result.exit_code == 0, result.output
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
+    data: dict[str, Any] = json.loads(result.stdout)
+    return data
 
 
 def the_link_id(project: Path, id: str) -> str:
@@ -72,13 +72,13 @@ def test_a_profile_is_shown_by_any_of_its_ids(tmp_path: Path, ids: list[str]) ->
         assert "Links" not in shown.stdout
 
 
-def test_a_profile_is_shown_with_what_it_has_counted_and_its_visits(tmp_path: Path, ids: list[str]) -> None:
+def test_a_profile_is_shown_with_its_counters_and_visits(tmp_path: Path, ids: list[str]) -> None:
     shown = headrace(tmp_path, "show", ids[0]).stdout
     assert "counter logins: 3 in all, the newest 20" in shown
     assert "2 visits" in shown
 
 
-def test_who_only_looks_needs_no_secret_and_hears_no_warning(tmp_path: Path, ids: list[str]) -> None:
+def test_reading_needs_no_secret_and_prints_no_warning(tmp_path: Path, ids: list[str]) -> None:
     target = (
         'targets: {crm: {url: "http://127.0.0.1/", headers: {key: "${env:NEVER_SET}"}}, b: {url: "http://10.0.0.1"}}'
     )
@@ -124,7 +124,7 @@ def test_a_running_server_is_asked_instead_of_its_file(tmp_path: Path, ids: list
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "message"),
     [
         pytest.param(["show", "nobody"], 1, "Nobody has the id nobody; `headrace search profiles`", id="nobody"),
         pytest.param(["unmerge", "nobody", "x" * 32], 1, "Nobody has the id nobody", id="nobody to be split"),
@@ -134,12 +134,14 @@ def test_a_running_server_is_asked_instead_of_its_file(tmp_path: Path, ids: list
         pytest.param(["show", "x", "--url", "http://127.0.0.1:1"], 2, "cannot be asked", id="no server"),
     ],
 )
-def test_what_cannot_be_done_is_said(tmp_path: Path, ids: list[str], words: list[str], code: int, told: str) -> None:
+def test_an_impossible_command_is_refused_with_a_message(
+    tmp_path: Path, ids: list[str], words: list[str], code: int, message: str
+) -> None:
     result = headrace(tmp_path, *(ids[0] if word == "KNOWN" else word for word in words))
     assert result.exit_code == code
-    assert told in result.stderr.replace("\n", " ")
+    assert message in result.stderr.replace("\n", " ")
 
 
-def test_a_file_that_is_served_is_left_to_its_server(tmp_path: Path, ids: list[str]) -> None:
+def test_a_file_that_is_being_served_is_left_to_its_server(tmp_path: Path, ids: list[str]) -> None:
     with lock_file(tmp_path / "headrace.db"):
         assert headrace(tmp_path, "unmerge", ids[0], the_link_id(tmp_path, ids[0])).exit_code == 2

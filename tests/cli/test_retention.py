@@ -1,4 +1,4 @@
-"""`headrace retention` and `headrace migrate`: what they do to a store, and what they say."""
+"""`headrace retention` and `headrace migrate`: their effect on a store, and their output."""
 
 import asyncio
 import re
@@ -52,17 +52,17 @@ def headrace(*words: object) -> Result:
 
 
 def counts(path: Path) -> Counts:
-    async def look() -> Counts:
+    async def read() -> Counts:
         store = SqliteStore.open(path)
         try:
             return await store.counts()
         finally:
             await store.close()
 
-    return asyncio.run(look())
+    return asyncio.run(read())
 
 
-def test_retention_drops_what_is_too_old_and_says_how_much(project: Path, file: Path) -> None:
+def test_retention_drops_old_records_and_prints_how_many(project: Path, file: Path) -> None:
     done = headrace("retention", project)
     assert done.exit_code == 0, done.output
     assert re.search(r"events +1 dropped: older than 30d, from before \d{4}-\d\d-\d\d \d\d:\d\d UTC", done.output)
@@ -73,13 +73,13 @@ def test_retention_drops_what_is_too_old_and_says_how_much(project: Path, file: 
     assert re.search(r"events +0 dropped", headrace("retention", project).output)
 
 
-def test_a_dry_run_drops_nothing_and_may_look_while_the_store_is_served(project: Path, file: Path) -> None:
+def test_a_dry_run_drops_nothing_and_works_while_the_store_is_served(project: Path, file: Path) -> None:
     before = counts(file)
     with lock_file(file):
-        told = headrace("retention", project, "--dry-run")
-    assert told.exit_code == 0, told.output
-    assert re.search(r"events +1 would be dropped", told.output)
-    assert "without --dry-run" in told.output
+        result = headrace("retention", project, "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"events +1 would be dropped", result.output)
+    assert "without --dry-run" in result.output
     assert counts(file) == before
 
 
@@ -92,18 +92,18 @@ def test_a_store_that_is_served_is_left_to_its_server(project: Path, file: Path)
     assert counts(file) == before
 
 
-def test_without_a_retention_everything_is_kept_and_the_way_is_shown(project: Path, file: Path) -> None:
+def test_without_a_retention_everything_is_kept_and_an_example_is_printed(project: Path, file: Path) -> None:
     (project / "headrace.yaml").write_text("name: shop\n")
     before = counts(file)
-    told = headrace("retention", project)
-    assert told.exit_code == 0
-    assert "kept for ever" in told.output
-    assert "retention: {events: 400d" in told.output
+    result = headrace("retention", project)
+    assert result.exit_code == 0
+    assert "kept for ever" in result.output
+    assert "retention: {events: 400d" in result.output
     assert counts(file) == before
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         pytest.param(("--store", "sqlite:other.db"), "There is no store at", id="no such file"),
         pytest.param(("--store", "memory:"), "holds nothing", id="memory"),
@@ -111,14 +111,14 @@ def test_without_a_retention_everything_is_kept_and_the_way_is_shown(project: Pa
         pytest.param(("--store", "sqlite:headrace.yaml"), "cannot be used as a store", id="no store"),
     ],
 )
-def test_a_store_that_is_none_is_wrong_usage(project: Path, words: tuple[str, ...], told: str) -> None:
+def test_an_unusable_store_has_exit_code_2(project: Path, words: tuple[str, ...], message: str) -> None:
     refused = headrace("retention", project, *words)
     assert refused.exit_code == 2
-    assert told in refused.output
+    assert message in refused.output
 
 
 @pytest.mark.parametrize("command", ["retention", "migrate"])
-def test_settings_with_errors_stop_a_command_that_would_work_on_the_wrong_store(project: Path, command: str) -> None:
+def test_settings_with_errors_stop_a_command_before_it_opens_a_store(project: Path, command: str) -> None:
     (project / "headrace.yaml").write_text("retention: {events: a year}\n")
     refused = headrace(command, project)
     assert refused.exit_code == 2
@@ -126,7 +126,7 @@ def test_settings_with_errors_stop_a_command_that_would_work_on_the_wrong_store(
     assert not (project / "headrace.db").exists()
 
 
-def test_migrating_makes_the_store_once(project: Path) -> None:
+def test_migrate_creates_the_store_once(project: Path) -> None:
     first, second = headrace("migrate", project), headrace("migrate", project)
     assert (first.exit_code, second.exit_code) == (0, 0), first.output
     assert "made " in first.output
@@ -140,14 +140,14 @@ def test_a_store_that_is_served_is_not_migrated(project: Path, file: Path) -> No
     assert "is being served by process" in refused.output
 
 
-def test_a_password_in_a_stores_address_is_not_shown(project: Path) -> None:
+def test_a_password_in_the_address_of_a_store_is_not_printed(project: Path) -> None:
     refused = headrace("migrate", project, "--store", "mongo:http://me:secret@host:1")
     assert refused.exit_code == 2
     assert "secret" not in refused.output
 
 
 @pytest.mark.parametrize("command", ["retention", "migrate", "serve"])
-def test_its_help_teaches(command: str) -> None:
-    told = headrace(command, "--help")
-    assert told.exit_code == 0
-    assert "elasticsearch:http://HOST:9200" in told.output
+def test_the_help_names_the_stores(command: str) -> None:
+    result = headrace(command, "--help")
+    assert result.exit_code == 0
+    assert "elasticsearch:http://HOST:9200" in result.output

@@ -46,47 +46,49 @@ def headrace(project: Path, *words: object) -> Result:
 
 
 def test_a_segment_is_explained_with_the_values_of_its_condition(tmp_path: Path, id: str) -> None:
-    told = headrace(tmp_path, id, "active")
-    assert told.exit_code == 0, told.output
-    assert f"Profile {id} belongs to active  since 20" in told.output
-    assert f"condition: {CONDITION}" in told.output
-    assert "profile.traits.revenue = 200\n" in told.output
-    assert "profile.metadata.last_seen = 1" in told.output
-    assert "It holds now. A member stays for 7d after that." in told.output
-    assert "Time alone may change this at 20" in told.output
+    result = headrace(tmp_path, id, "active")
+    assert result.exit_code == 0, result.output
+    assert f"Profile {id} belongs to active  since 20" in result.output
+    assert f"condition: {CONDITION}" in result.output
+    assert "profile.traits.revenue = 200\n" in result.output
+    assert "profile.metadata.last_seen = 1" in result.output
+    assert "It holds now. A member stays for 7d after that." in result.output
+    assert "Time alone may change this at 20" in result.output
 
 
-def test_it_is_printed_as_a_document(tmp_path: Path, id: str) -> None:
-    told = headrace(tmp_path, id, "active", "--json")
-    document = json.loads(told.stdout)
+def test_an_explanation_is_printed_as_json(tmp_path: Path, id: str) -> None:
+    result = headrace(tmp_path, id, "active", "--json")
+    document = json.loads(result.stdout)
     assert (document["profile"], document["member"], document["within"]) == (id, True, "7d")
 
 
-def test_a_segment_that_is_filled_by_hand_says_so(tmp_path: Path, id: str) -> None:
-    told = headrace(tmp_path, id, "vip")
-    assert f"Profile {id} does not belong to vip" in told.output
-    assert "It is filled by hand" in told.output
+def test_a_manual_segment_is_explained_as_filled_by_hand(tmp_path: Path, id: str) -> None:
+    result = headrace(tmp_path, id, "vip")
+    assert f"Profile {id} does not belong to vip" in result.output
+    assert "It is filled by hand" in result.output
 
 
-@pytest.mark.parametrize(("words", "said"), [
+@pytest.mark.parametrize(("words", "message"), [
     pytest.param(("{id}", "activ"), "There is no segment `activ`; did you mean `active`?", id="unknown segment"),
     pytest.param(("nobody", "active"), "Nobody has the id nobody", id="unknown id"),
 ])  # fmt: skip
-def test_what_is_not_there_is_told_with_a_remedy(tmp_path: Path, id: str, words: tuple[str, str], said: str) -> None:
-    told = headrace(tmp_path, *[word.format(id=id) for word in words])
-    assert told.exit_code == 1
-    assert said in told.output
+def test_an_unknown_name_is_reported_with_a_remedy(
+    tmp_path: Path, id: str, words: tuple[str, str], message: str
+) -> None:
+    result = headrace(tmp_path, *[word.format(id=id) for word in words])
+    assert result.exit_code == 1
+    assert message in result.output
 
 
-def test_without_a_store_nothing_can_be_told(tmp_path: Path) -> None:
+def test_a_missing_store_is_reported(tmp_path: Path) -> None:
     write_project(tmp_path, set=SET)
-    told = headrace(tmp_path, "x", "active")
-    assert told.exit_code == 2
-    assert "There is no store" in told.output
+    result = headrace(tmp_path, "x", "active")
+    assert result.exit_code == 2
+    assert "There is no store" in result.output
 
 
-def test_a_running_server_explains_too(tmp_path: Path, id: str) -> None:
+def test_a_running_server_explains_a_segment(tmp_path: Path, id: str) -> None:
     with serving(tmp_path, tmp_path / "headrace.db") as served:
-        told = headrace(tmp_path, id, "active", "--url", served.address)
-    assert told.exit_code == 0, told.output
-    assert f"Profile {id} belongs to active" in told.output
+        result = headrace(tmp_path, id, "active", "--url", served.address)
+    assert result.exit_code == 0, result.output
+    assert f"Profile {id} belongs to active" in result.output

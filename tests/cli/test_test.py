@@ -1,4 +1,4 @@
-"""`headrace test`: its exit codes, what it plays, and what it shows."""
+"""`headrace test`: its exit codes, the cases that it runs, and its output."""
 
 import shutil
 from collections.abc import Iterator
@@ -81,16 +81,16 @@ def lines(text: str) -> Iterator[str]:
     return (line.rstrip() for line in text.splitlines())
 
 
-def test_what_passes_is_ticked_and_counted(project: Path) -> None:
+def test_passed_cases_are_ticked_and_counted(project: Path) -> None:
     code, text = run(project)
     assert code == 0
-    shown = list(lines(text))
-    assert shown[0] == "flows/order.test.yaml"
-    assert shown[1].startswith("  ✓ A large order makes a VIP  ")
-    assert shown[-1].startswith("✓ 2 passed in 1 file  (")
+    printed = list(lines(text))
+    assert printed[0] == "flows/order.test.yaml"
+    assert printed[1].startswith("  ✓ A large order makes a VIP  ")
+    assert printed[-1].startswith("✓ 2 passed in 1 file  (")
 
 
-def test_a_failure_shows_its_place_what_was_and_why(project: Path) -> None:
+def test_a_failure_is_printed_with_its_position_the_actual_value_and_the_reason(project: Path) -> None:
     file = project / "flows" / "order.test.yaml"
     file.write_text(file.read_text().replace("total: 200", "total: 20"))
     code, text = run(project, text="vip")
@@ -106,21 +106,21 @@ def test_a_failure_shows_its_place_what_was_and_why(project: Path) -> None:
     assert list(lines(text))[-1].startswith("✗ 0 passed, 1 failed in 1 file")
 
 
-def test_cases_are_picked_by_a_text_in_any_case(project: Path) -> None:
+def test_cases_are_selected_by_a_text_in_upper_or_lower_case(project: Path) -> None:
     code, text = run(project, text="LARGE")
     assert (code, "1 passed in 1 file" in text) == (0, True)
     assert run(project, text="huge") == (2, "no case has `huge` in its name\n")
 
 
 @pytest.mark.parametrize("path", ["flows", "flows/order.test.yaml", "flows/order.yaml"])
-def test_files_are_picked_by_their_path_and_that_of_their_flow(project: Path, path: str) -> None:
+def test_files_are_selected_by_their_path_or_the_path_of_their_flow(project: Path, path: str) -> None:
     write(project, {"segments/vip.test.yaml": "cases: [{name: x, event: {type: y}, expect: {emitted: []}}]"})
     code, text = run(project / path)
     assert (code, "2 passed in 1 file" in text) == (0, True)
     assert "3 passed in 2 files" in run(project)[1]
 
 
-def test_a_project_with_errors_is_not_played(project: Path) -> None:
+def test_the_cases_of_a_project_with_errors_are_not_run(project: Path) -> None:
     write(project, {"flows/bad.yaml": "flow: bad\n"})
     code, text = run(project)
     assert code == 2
@@ -128,20 +128,20 @@ def test_a_project_with_errors_is_not_played(project: Path) -> None:
     assert "✓ A large" not in text
 
 
-def test_a_test_file_with_errors_is_told_with_its_place(project: Path) -> None:
+def test_an_error_in_a_test_file_is_reported_with_its_position(project: Path) -> None:
     write(project, {"flows/bad.test.yaml": "cases: [{name: x, event: {type: y}, expect: {same: [ann, bob]}}]"})
     code, text = run(project)
     assert code == 2
     assert " --> flows/bad.test.yaml:1:" in text
 
 
-def test_without_test_files_there_is_nothing_to_play(project: Path) -> None:
+def test_a_project_without_test_files_has_exit_code_2(project: Path) -> None:
     (project / "flows" / "order.test.yaml").unlink()
     code, text = run(project)
     assert (code, "write flows/NAME.test.yaml" in text) == (2, True)
 
 
-def test_a_path_that_is_not_there_is_wrong_usage(project: Path) -> None:
+def test_a_missing_path_has_exit_code_2(project: Path) -> None:
     assert run(project / "gone")[0] == 2
 
 
@@ -156,7 +156,7 @@ def test_a_path_that_is_not_there_is_wrong_usage(project: Path) -> None:
     pytest.param(["broken", "untested"], 2, id="nothing can be played"),
     pytest.param(["failing", "gone"], 2, id="a path that is not there: nothing is played"),
 ])  # fmt: skip
-def test_of_several_projects_a_failed_case_decides_then_what_cannot_be_played(
+def test_the_exit_code_of_several_projects_is_1_for_a_failed_case_else_2_for_one_that_cannot_be_run(
     project: Path, kinds: list[str], code: int
 ) -> None:
     roots = [project.parent / f"{kind}-{number}" for number, kind in enumerate(kinds)]
@@ -172,21 +172,21 @@ def test_of_several_projects_a_failed_case_decides_then_what_cannot_be_played(
     assert run(*roots)[0] == code
 
 
-def test_what_passes_is_not_ticked_where_not_all_could_be_played(project: Path) -> None:
+def test_the_summary_is_not_ticked_when_some_paths_could_not_be_run(project: Path) -> None:
     other = write(project.parent / "other", {"flows/lone.yaml": FLOW})
     code, text = run(project, other)
     last = list(lines(text))[-1]
     assert (code, last.startswith("✗ 2 passed in 1 file"), "not all that was named" in last) == (2, True, True)
 
 
-def test_a_flow_without_a_test_file_is_told_beside_one_that_has_one(project: Path) -> None:
+def test_a_flow_without_a_test_file_is_reported_beside_one_with_a_test_file(project: Path) -> None:
     lone = "flow: lone\ntrigger: {event: a}\nnodes: {say: {log: hello}}\n"
     write(project, {"flows/lone.yaml": lone})
     code, text = run(project / "flows" / "order.yaml", project / "flows" / "lone.yaml")
     assert (code, "2 passed" in text, "lone.yaml has no test files" in text) == (2, True, True)
 
 
-def test_a_text_is_looked_for_in_all_projects(project: Path) -> None:
+def test_a_text_selects_cases_of_all_projects(project: Path) -> None:
     other = write(project.parent / "other", {"flows/order.test.yaml": CASES.replace("thanked for", "thanked")})
     for name in ("headrace.yaml", "flows/order.yaml", "segments/vip.yaml", "sources/shop.yaml"):
         write(other, {name: (project / name).read_text()})
@@ -194,13 +194,11 @@ def test_a_text_is_looked_for_in_all_projects(project: Path) -> None:
     assert run(project, other, text="huge") == (2, "no case has `huge` in its name\n")
 
 
-def test_junit_has_every_case_with_its_place_and_what_came_out_otherwise(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_junit_has_every_case_with_its_position_and_failures(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(project, {"flows/order.test.yaml": CASES.replace("total: 200", "total: 20")})
     monkeypatch.chdir(project.parent)
-    told = CliRunner().invoke(app, ["test", "shop", "--junit", "out/report.xml"])
-    assert told.exit_code == 1, told.output
+    result = CliRunner().invoke(app, ["test", "shop", "--junit", "out/report.xml"])
+    assert result.exit_code == 1, result.output
     suites = suites_of(Path("out/report.xml"))
     assert counts(suites) == counts(suites[0]) == (2, 1, 0)
     assert suites[0].attrib["name"] == "shop/flows/order.test.yaml"
@@ -215,13 +213,13 @@ def test_junit_has_every_case_with_its_place_and_what_came_out_otherwise(
     assert "why: order  big:else › small" in str(failure.text)
 
 
-@pytest.mark.parametrize(("path", "text", "told"), [
+@pytest.mark.parametrize(("path", "text", "message"), [
     pytest.param("broken", "", "the project has errors", id="errors"),
     pytest.param("shop", "huge", "no case has `huge` in its name", id="no such case"),
     pytest.param("shop/flows/lone.yaml", "", "has no test files", id="no test files"),
     pytest.param("gone", "", "there is no ", id="a path that is not there"),
 ])  # fmt: skip
-def test_junit_tells_what_could_not_be_played(project: Path, path: str, text: str, told: str) -> None:
+def test_junit_reports_what_could_not_be_run_as_an_error(project: Path, path: str, text: str, message: str) -> None:
     write(project, {"flows/lone.yaml": "flow: lone\ntrigger: {event: a}\nnodes: {say: {log: hello}}\n"})
     write(project.parent / "broken", {"flows/bad.yaml": "flow: bad\n"})
     out, report = StringIO(), project / "report.xml"
@@ -229,40 +227,42 @@ def test_junit_tells_what_could_not_be_played(project: Path, path: str, text: st
     suites = suites_of(report)
     assert counts(suites) == counts(suites[0]) == (1, 0, 1)
     (error,) = suites[0][0]
-    assert (error.tag, told in error.attrib["message"]) == ("error", True)
+    assert (error.tag, message in error.attrib["message"]) == ("error", True)
 
 
-def test_junit_is_xml_whatever_stands_in_a_name(project: Path) -> None:
+def test_junit_is_valid_xml_whatever_a_name_contains(project: Path) -> None:
     name = r"<a> & \"b\" \0\e[31m ]]>"
     case = f'cases: [{{name: "{name}", event: {{type: order-paid}}, expect: {{emitted: ["\\a"]}}}}]'
     write(project, {"flows/order.test.yaml": case})
     out, report = StringIO(), project / "report.xml"
     assert play([project], "", Console(file=out), out, report) == 1
-    (found,) = suites_of(report)[0]
-    assert found.attrib["name"] == '<a> & "b" \ufffd\ufffd[31m ]]>'
+    (case_element,) = suites_of(report)[0]
+    assert case_element.attrib["name"] == '<a> & "b" \ufffd\ufffd[31m ]]>'
 
 
-def test_a_report_that_cannot_be_written_is_told(project: Path) -> None:
+def test_a_report_that_cannot_be_written_has_exit_code_2(project: Path) -> None:
     out = StringIO()
     code = play([project], "", Console(file=out, width=500), out, project / "headrace.yaml" / "report.xml")
     assert (code, "report.xml cannot be written: " in out.getvalue()) == (2, True)
 
 
-def test_a_pipe_gets_no_colours_and_the_command_gives_the_exit_code(project: Path) -> None:
-    told = CliRunner().invoke(app, ["test", str(project), "-k", "thanked"])
-    assert told.exit_code == 0, told.output
-    assert "\x1b" not in told.output
-    assert "1 passed" in told.output
+def test_output_to_a_pipe_has_no_colours_and_the_command_returns_the_exit_code(project: Path) -> None:
+    result = CliRunner().invoke(app, ["test", str(project), "-k", "thanked"])
+    assert result.exit_code == 0, result.output
+    assert "\x1b" not in result.output
+    assert "1 passed" in result.output
 
 
-def test_a_terminal_gets_colours_unless_it_wants_none(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def shown() -> str:
+def test_output_to_a_terminal_has_colours_unless_no_color_is_set(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def output() -> str:
         out = StringIO()
         play([project], "", Console(width=120, file=out, force_terminal=True), out)
         return out.getvalue()
 
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    assert "\x1b[32m" in shown()
+    assert "\x1b[32m" in output()
     monkeypatch.setenv("NO_COLOR", "1")
-    assert "\x1b[32m" not in shown()
+    assert "\x1b[32m" not in output()

@@ -1,4 +1,4 @@
-"""`headrace token`: the tokens that it makes prove what was asked for, and what it refuses."""
+"""`headrace token`: the tokens prove the requested keys, and invalid requests are refused."""
 
 from io import StringIO
 from pathlib import Path
@@ -32,25 +32,25 @@ def run(
     return code, out.getvalue() or err.getvalue()
 
 
-def proves(made: str, session: str | None = None, later: int = 0) -> object:
-    return proven_keys(made.strip(), SECRET, "shop", session, SystemClock().now() + later)
+def proves(signed: str, session: str | None = None, later: int = 0) -> object:
+    return proven_keys(signed.strip(), SECRET, "shop", session, SystemClock().now() + later)
 
 
-def test_a_token_proves_what_was_set(project: Path) -> None:
-    code, made = run(project, "shop", EMAIL, "traits.customer=a=b")
+def test_a_token_proves_the_keys_that_were_set(project: Path) -> None:
+    code, signed = run(project, "shop", EMAIL, "traits.customer=a=b")
     assert code == 0
-    assert proves(made) == {"pii.email": "ann@example.com", "traits.customer": "a=b"}
+    assert proves(signed) == {"pii.email": "ann@example.com", "traits.customer": "a=b"}
 
 
-def test_it_is_good_for_as_long_as_was_said_and_for_the_session(project: Path) -> None:
-    _, made = run(project, ttl="1h", session="s-1")
-    assert proves(made, "s-1", 3_500_000)
-    assert proves(made, "s-1", 3_601_000) is None
-    assert proves(made, "s-2") is None
+def test_a_token_is_valid_for_its_time_and_its_session(project: Path) -> None:
+    _, signed = run(project, ttl="1h", session="s-1")
+    assert proves(signed, "s-1", 3_500_000)
+    assert proves(signed, "s-1", 3_601_000) is None
+    assert proves(signed, "s-2") is None
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("arguments", "message"),
     [
         pytest.param(("shopp",), "did you mean `shop`?", id="an unknown source"),
         pytest.param(("till",), "add `user_secret: ${env:NAME}` to its file", id="a source without a secret"),
@@ -59,10 +59,10 @@ def test_it_is_good_for_as_long_as_was_said_and_for_the_session(project: Path) -
         pytest.param(("shop", "pii.email="), "below `pii` or `traits`", id="an empty value"),
     ],
 )
-def test_what_makes_no_token_is_said(project: Path, asked: tuple[str, ...], told: str) -> None:
-    code, text = run(project, *asked)
+def test_an_invalid_request_is_refused_with_a_remedy(project: Path, arguments: tuple[str, ...], message: str) -> None:
+    code, text = run(project, *arguments)
     assert code == 2
-    assert told in text
+    assert message in text
 
 
 @pytest.mark.parametrize("ttl", ["0s", "soon", "25h", "10"])
@@ -72,6 +72,6 @@ def test_a_token_is_valid_for_a_day_at_most(project: Path, ttl: str) -> None:
 
 def test_the_command_writes_the_token_and_nothing_else(project: Path) -> None:
     arguments = ["token", "shop", "--set", EMAIL, "--project", str(project)]
-    done = CliRunner().invoke(app, arguments, env={"SHOP_SECRET": SECRET})
-    assert (done.exit_code, done.output.count("\n")) == (0, 1)
-    assert proves(done.output) == {"pii.email": "ann@example.com"}
+    result = CliRunner().invoke(app, arguments, env={"SHOP_SECRET": SECRET})
+    assert (result.exit_code, result.output.count("\n")) == (0, 1)
+    assert proves(result.output) == {"pii.email": "ann@example.com"}

@@ -1,4 +1,4 @@
-"""Traces for people: paths, steps in words, and why nothing ran."""
+"""Traces as text: paths, steps in words, and the reasons of flows that did not run."""
 
 from io import StringIO
 from typing import Any
@@ -9,15 +9,15 @@ from rich.console import Console, RenderableType
 from cli.traces import event_block, event_line, path, short
 
 
-def text_of(shown: RenderableType) -> str:
+def text_of(renderable: RenderableType) -> str:
     out = StringIO()
-    Console(width=200, file=out).print(shown)
+    Console(width=200, file=out).print(renderable)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
 def step(node: str, port: str = "done", /, **more: Any) -> dict[str, Any]:
-    before = {"from": [more.pop("after")]} if "after" in more else {}
-    return {"node": node, "type": "log", "port": port, **before, **more}
+    previous = {"from": [more.pop("after")]} if "after" in more else {}
+    return {"node": node, "type": "log", "port": port, **previous, **more}
 
 
 def run(*steps: dict[str, Any], outcome: str = "finished", not_run: Any = ()) -> dict[str, Any]:
@@ -28,16 +28,16 @@ def event(*runs: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"type": "order-paid", "disposition": "stored", "runs": list(runs), **more}
 
 
-def test_a_path_names_nodes_in_order_with_the_ports_that_say_something() -> None:
+def test_a_path_has_the_nodes_in_order_with_ports_other_than_done() -> None:
     assert path(run(step("count"), step("big", "then", after="count"))).plain == "count › big:then"
 
 
-def test_a_branch_beside_the_one_before_is_marked() -> None:
+def test_a_parallel_branch_is_marked() -> None:
     steps = step("vip"), step("greet", after="vip"), step("crm", "found", after="vip")
     assert path(run(*steps)).plain == "vip › greet ‖ crm:found"
 
 
-def test_a_block_tells_what_each_node_did_and_why() -> None:
+def test_a_block_has_the_actions_of_each_node_and_their_reasons() -> None:
     steps = (
         step("big", "then", expression="a > 1", values={"a": 2, "b": "absent"}, result=True),
         step(
@@ -52,8 +52,8 @@ def test_a_block_tells_what_each_node_did_and_why() -> None:
         step("note", logs=[{"level": "info", "message": "hello"}]),
     )
     not_run = [{"node": "b", "why": "big left by then, not else"}, {"node": "c", "why": "big left by then, not x"}]
-    shown = text_of(event_block("e-1", event(run(*steps, not_run=not_run))))
-    assert shown.splitlines() == [
+    text = text_of(event_block("e-1", event(run(*steps, not_run=not_run))))
+    assert text.splitlines() == [
         "● order-paid  e-1  stored",
         "    orders  finished  1.5 ms  big:then › crm:failed › note",
         "      big      a > 1 → true   a = 2, b = absent",
@@ -64,13 +64,13 @@ def test_a_block_tells_what_each_node_did_and_why() -> None:
     ]
 
 
-def test_a_failed_run_says_what_that_means() -> None:
-    shown = text_of(event_block("e-1", event(run(step("set", "failed", error="`x` is absent"), outcome="failed"))))
-    assert "its changes are dropped" in shown
-    assert "`x` is absent" in shown
+def test_a_failed_run_says_that_its_changes_are_dropped() -> None:
+    text = text_of(event_block("e-1", event(run(step("set", "failed", error="`x` is absent"), outcome="failed"))))
+    assert "its changes are dropped" in text
+    assert "`x` is absent" in text
 
 
-def test_flows_that_were_not_triggered_show_expression_and_values() -> None:
+def test_flows_that_were_not_triggered_have_their_expression_and_values() -> None:
     when = {"expression": "event.properties.total > 0", "values": {"event.properties.total": "49,90"}, "result": False}
     types = [
         {"expression": f"event.type matches {name}", "values": {"event.type": "order-paid"}} for name in ("a-*", "b")
@@ -79,15 +79,15 @@ def test_flows_that_were_not_triggered_show_expression_and_values() -> None:
         {"flow": flow, "outcome": "not-triggered", "reason": reason}
         for flow, reason in zip(("one", "two", "three"), (when, *types), strict=True)
     ]
-    shown = text_of(event_block("e-1", event(*runs)))
-    assert 'one  not triggered  event.properties.total > 0 → false   event.properties.total = "49,90"' in shown
-    assert "no flow takes this type  two (a-*), three (b)" in shown
+    text = text_of(event_block("e-1", event(*runs)))
+    assert 'one  not triggered  event.properties.total > 0 → false   event.properties.total = "49,90"' in text
+    assert "no flow takes this type  two (a-*), three (b)" in text
 
 
-def test_of_flows_that_are_not_asked_for_only_the_path_is_shown() -> None:
-    shown = text_of(event_block("e-1", event(run(step("note", logs=[{"level": "info", "message": "hello"}]))), "other"))
-    assert "note" in shown
-    assert "hello" not in shown
+def test_with_a_flow_the_other_flows_have_only_their_path() -> None:
+    text = text_of(event_block("e-1", event(run(step("note", logs=[{"level": "info", "message": "hello"}]))), "other"))
+    assert "note" in text
+    assert "hello" not in text
 
 
 @pytest.mark.parametrize(
@@ -111,21 +111,21 @@ def test_of_flows_that_are_not_asked_for_only_the_path_is_shown() -> None:
     ],
     ids=lambda value: value["op"] if isinstance(value, dict) else "",
 )
-def test_operations_are_told_in_words(operation: dict[str, Any], words: str) -> None:
+def test_operations_are_printed_in_words(operation: dict[str, Any], words: str) -> None:
     assert words in text_of(event_block("e-1", event(run(step("node", operations=[operation])))))
 
 
-def test_an_event_of_the_system_in_which_nothing_ran_has_no_line() -> None:
+def test_an_event_of_the_system_that_started_no_flow_has_no_line() -> None:
     assert event_line(event(origin="system")) is None
 
 
-def test_one_line_tells_the_path_and_what_did_not_finish() -> None:
+def test_a_line_has_the_path_and_the_outcome_of_a_failed_run() -> None:
     line = event_line(event(run(step("set", "failed"), outcome="failed")))
     assert line is not None
     assert line.plain == "○ order-paid  stored  orders set:failed failed"
 
 
-def test_one_line_tells_that_no_flow_ran() -> None:
+def test_a_line_says_that_no_flow_ran() -> None:
     line = event_line(event(disposition="duplicate", reason="it has taken effect before"))
     assert line is not None
     assert line.plain == "○ order-paid  duplicate  it has taken effect before"
