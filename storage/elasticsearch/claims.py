@@ -1,17 +1,16 @@
 """Claims of marks: for events whose repeat might be led to another profile.
 
 A mark that nothing else ties to a profile is claimed before the commit, for the document that is to commit it. Who
-finds a claim for another document and wants it makes sure first that nothing was and nothing will be committed there:
-it finishes what is pending, writes the document once more as it is (so that a commit under way fails), and only then
-writes over the claim, by compare-and-set. The owner renews its claim before each try, so one of the two fails.
+finds a claim for another document uses the `Fence` before it writes the claim over, by compare-and-set.
 """
 
 from engine.ports.records import ProcessedEvent
 from engine.ports.store import Conflict
 from storage.elasticsearch.commit_plan import CommitPlan
-from storage.elasticsearch.documents import MarkSource, ProfileSource
+from storage.elasticsearch.document_id import IndexedId, id_of
+from storage.elasticsearch.documents import MarkSource
+from storage.elasticsearch.fence import Fence
 from storage.elasticsearch.loader import MAX_CONFUSED, Loader, unsettled
-from storage.elasticsearch.names import IndexedId, Names, id_of
 from storage.elasticsearch.operation import Written, replace
 from storage.elasticsearch.writer import Writer
 from storage.encoding import encode
@@ -20,10 +19,10 @@ from storage.encoding import encode
 class Claims:
     """Claims marks, and frees them from claims that nobody will keep."""
 
-    def __init__(self, loader: Loader, writer: Writer, names: Names) -> None:
+    def __init__(self, loader: Loader, writer: Writer, fence: Fence) -> None:
         self._loader = loader
         self._writer = writer
-        self._names = names
+        self._fence = fence
 
     async def claim(self, draft: CommitPlan, on: str) -> None:
         """Claim all marks of a unit for the profile document `on`. Raises `Conflict`."""
@@ -51,7 +50,7 @@ class Claims:
                 if where == place:
                     known = at
                 if source.on is not None and source.on != on:
-                    clear = clear and await self._fence(source.on)
+                    clear = clear and await self._fence.stop_profile(source.on)
             if clear:
                 return await self._still(name, place, known)
         raise unsettled()
@@ -64,16 +63,3 @@ class Claims:
             if where == place and at != known:
                 return known  # it has moved: writing over it will fail
         return known
-
-    async def _fence(self, on: str) -> bool:
-        """Let every commit fail that is under way to a profile's document, and finish those that were done."""
-        chain = await self._loader.chain(on)
-        if not chain:
-            return True
-        there = chain[0]
-        if there.source is not None and there.source.merged_into is not None:
-            return True  # a commit to what it was has failed already
-        source = there.source or ProfileSource(id=on, version=0)
-        self._loader.memory.drop(on)
-        written = await self._writer.one(replace(self._names.profiles, id_of(on), encode(source), there.at))
-        return written is not None

@@ -1,13 +1,33 @@
-"""A unit on its way to be committed: what it checks, claims and leaves pending."""
+"""A unit that is about to be committed: what it checks, claims and leaves pending."""
 
 import time
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from engine.ports.records import IdentityKey, ProcessedEvent, ProfileWrite, SessionRead, SessionWrite, Unit
+from engine.ports.records import (
+    IdentityKey,
+    ProcessedEvent,
+    ProfileWrite,
+    RecordDelete,
+    RecordWrite,
+    SessionRead,
+    SessionWrite,
+    Unit,
+)
 from engine.ports.store import Conflict
-from storage.elasticsearch.pending_writes import Extra, PendingWrites, Record, entry_of, new_token
+from storage.elasticsearch.document_id import IndexedId
+from storage.elasticsearch.names import Names
+from storage.elasticsearch.pending_writes import (
+    Extra,
+    PendingChange,
+    PendingFormat,
+    PendingWrites,
+    change_of,
+    new_token,
+    writes_of,
+)
 
 
 class Stamps:
@@ -23,13 +43,32 @@ class Stamps:
 
 
 class CommitPlan(Struct, frozen=True):
-    """A unit, its name and time, its marks with their indices, its keys each once."""
+    """A unit, its token and time (µs), its marks with their indices, its keys each once, its further records."""
 
     unit: Unit
     token: str
     stamp: int
     marks: tuple[tuple[str, ProcessedEvent], ...]
     keys: tuple[IdentityKey, ...]
+    records: dict[str, tuple[Any, ...]]  # those of appended and keyed kinds, by the names of their kinds
+    first: IndexedId | None  # the first document that only this unit's pending writes can leave
+    format: PendingFormat
+
+    @property
+    def changes(self) -> tuple[RecordWrite | RecordDelete, ...]:
+        """What becomes of versioned records; a deletion of what must not exist changes nothing."""
+        return tuple([each for each in self.unit.changes if each.expected or isinstance(each, RecordWrite)])
+
+    @property
+    def moves_records(self) -> bool:
+        """Whether the unit changes or deletes a versioned record that exists."""
+        return any(change.expected for change in self.unit.changes)
+
+    def without_sessions(self) -> "CommitPlan":
+        """The same, once its sessions are written."""
+        written = {(write.session.source, write.session.id) for write in self.unit.sessions}
+        reads = tuple([read for read in self.unit.session_reads if (read.source, read.id) not in written])
+        return structs.replace(self, unit=structs.replace(self.unit, sessions=(), session_reads=reads))
 
     def entry(
         self,
@@ -38,43 +77,66 @@ class CommitPlan(Struct, frozen=True):
         extras: Iterable[ProfileWrite] = (),
         over: Iterable[IdentityKey] = (),
         committed: int = 0,
+        change: RecordWrite | RecordDelete | None = None,
     ) -> PendingWrites | None:
         """What is to be written after the commit; None when that is nothing.
 
-        `committed` of the marks are written by the commit itself.
+        The first `committed` marks and `change` are written by the commit itself.
         """
-        unit = self.unit
-        record = Record(
-            token=self.token,
-            stamp=self.stamp,
+        changes: tuple[PendingChange, ...] = ()
+        if self.unit.changes:
+            changes = tuple([change_of(each) for each in self.changes if each is not change])
+        record = self.format.unit(
+            self.token,
+            self.stamp,
             sessions=tuple([write.session for write in sessions]),
             marks=self.marks[committed:],
-            events=unit.events,
-            runs=unit.runs,
-            rejected=unit.rejected,
-            cache=unit.cache,
             profiles=tuple([Extra(write.profile, write.expected, write.view) for write in extras]),
             taken=tuple(taken),
             over=tuple(over),
+            changes=changes,
+            **self.records,
         )
-        return entry_of(record) if record.size else None
+        return writes_of(record) if record.size else None
 
 
-def plan_commit(unit: Unit, stamp: int, index: Callable[[int], str]) -> CommitPlan:
-    """A unit as it is to be committed; `index` gives the index of a mark of some time.
+class CommitPlans:
+    """Plans units, each with a stamp of its own."""
 
-    Raises `Conflict` for a unit that contradicts itself.
-    """
+    def __init__(self, names: Names, format: PendingFormat) -> None:
+        self._names = names
+        self._format = format
+        self._stamps = Stamps()
+
+    def plan(self, unit: Unit, now: int) -> CommitPlan:
+        """A unit as it is to be committed at `now` (ms). Raises `Conflict` for a unit that contradicts itself."""
+        token = new_token()
+        records = {}
+        first: IndexedId | None = None
+        for index in self._names.unversioned:
+            if some := unit.of(index.kind):
+                records[index.kind.name] = some
+                if first is None and index.kind.sort == "appended":
+                    first = index.place(some[0]), f"{token}-0"
+        marks = _marks_of(unit)
+        placed = tuple([(self._names.marks_at(mark.at, now), mark) for mark in marks])
+        return CommitPlan(unit, token, self._stamps.next(), placed, _keys_of(unit), records, first, self._format)
+
+
+def _keys_of(unit: Unit) -> tuple[IdentityKey, ...]:
     keys: dict[str, IdentityKey] = {}
     for key in unit.keys:
         held = keys.get(key.key, key)
         keys[key.key] = IdentityKey(key.key, key.id, claim_of(key, held), key.supersedes_claim or held.supersedes_claim)
+    return tuple(keys.values())
+
+
+def _marks_of(unit: Unit) -> tuple[ProcessedEvent, ...]:
     marks: dict[tuple[str, str], ProcessedEvent] = {}
     for mark in unit.marks:
         if marks.setdefault((mark.source, mark.event), mark) is not mark:
             raise Conflict("mark", mark.event)
-    placed = tuple([(index(mark.at), mark) for mark in marks.values()])
-    return CommitPlan(unit, new_token(), stamp, placed, tuple(keys.values()))
+    return tuple(marks.values())
 
 
 def claim_of(key: IdentityKey, held: IdentityKey) -> bool:
@@ -85,12 +147,13 @@ def claim_of(key: IdentityKey, held: IdentityKey) -> bool:
 
 
 def names_of(unit: Unit) -> set[Hashable]:
-    """The documents that a unit touches, as names for turns."""
+    """The documents that a unit touches, as names for `DocumentLocks`."""
     names: set[Hashable] = {("profile", write.profile.id) for write in unit.profiles}
     names.update([("session", write.session.source, write.session.id) for write in unit.sessions])
     names.update([("session", read.source, read.id) for read in unit.session_reads])
     names.update([("key", key.key) for key in unit.keys])
     names.update([("mark", mark.source, mark.event) for mark in unit.marks])
+    names.update([("record", change.kind.name, change.id) for change in unit.changes])
     return names
 
 
@@ -103,7 +166,7 @@ class Parts(Struct, frozen=True):
 
 
 def parts_of(writes: Sequence[ProfileWrite]) -> Parts:
-    """Who is who among profiles; without a living one, a tombstone commits.
+    """Tells apart the profiles of a unit; without a living one, a tombstone commits.
 
     A tombstone that leads to a profile which is split off is no loser: it leads there once that is written.
     """

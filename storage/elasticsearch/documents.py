@@ -5,11 +5,12 @@ A document that commits a unit carries, as `pending`, what else the unit writes 
 documents are known to exist; `unfinished` is the time (µs) since when there is something to finish.
 """
 
+import time
 from typing import Any
 
 from msgspec import UNSET, Raw, Struct, UnsetType, json
 
-from engine.ports.records import IdentityKey, ProcessedEvent, Rejected, RunRecord, Session, StoredEvent
+from engine.ports.records import IdentityKey, ProcessedEvent, Session
 from engine.profile.document import Profile
 from storage.elasticsearch.searchable import searchable
 from storage.encoding import encode
@@ -85,63 +86,22 @@ class KeySource(Struct, frozen=True, omit_defaults=True, kw_only=True):
     claim: bool = False
 
 
-class EventSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A stored event. `stamp` (µs) and `nth` order events as they were committed."""
+class RecordSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What the store itself reads of a versioned record's document; the rest is there to be searched.
 
-    id: str
-    type: str
-    source: str
-    received: int
-    stamp: int
-    nth: int
-    doc: str
-    session: str | None = None
-    profile: str | None = None
-    origin: str  # never left out: it is searched
-    parent: str | None = None
-    time: str | int | None = None
-    properties: Raw | UnsetType = UNSET
-    context: Raw | UnsetType = UNSET
+    `on` and `by` are a claim: the document (index and name, see `Fence`) that is to commit the next change, and the
+    commit's token. `gone` is the time (ms) since when the record is deleted: such a document has neither a version nor
+    a text, and stays until deduplication marks of that time are forgotten, so that no late create brings it back.
+    """
 
-
-class RunSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A run that is kept."""
-
-    id: str
-    event: str
-    flow: str
-    version: str
-    outcome: str
-    at: int
-    source: str
-    stamp: int
-    nth: int
-    doc: str
-    profile: str | None = None
-    met: tuple[str, ...] = ()
-    session: str | None = None
-
-
-class RejectedSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A rejected event."""
-
-    id: str
-    source: str
-    at: int
-    reason: str
-    stamp: int
-    nth: int
-    doc: str
-    session: str | None = None
-    profile: str | None = None
-
-
-class CacheSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A cache entry."""
-
-    expires: int
-    doc: str
-    profile: str | None = None
+    version: int = 0
+    doc: str | None = None
+    gone: int | None = None
+    on: tuple[str, str] | None = None
+    by: str | None = None
+    pending: list[str] = []
+    recent: list[str] = []
+    unfinished: int | None = None
 
 
 class MetaSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -163,8 +123,22 @@ decode_session_source = json.Decoder(SessionSource).decode
 decode_mark_source = json.Decoder(MarkSource).decode
 decode_key_source = json.Decoder(KeySource).decode
 decode_meta_source = json.Decoder(MetaSource).decode
+decode_record_source = json.Decoder(RecordSource).decode
 decode_mark = json.Decoder(ProcessedEvent).decode
 decode_doc = json.Decoder(Doc).decode
+
+
+def gone_source(pending: list[str], recent: list[str], unfinished: int | None) -> bytes:
+    """The document of a versioned record that has just been deleted, encoded."""
+    gone = time.time_ns() // 1_000_000
+    return encode(RecordSource(gone=gone, pending=pending, recent=recent, unfinished=unfinished))
+
+
+def amended(source: Raw, **fields: Any) -> bytes:
+    """A stored document with other values for some of its fields; None takes a field away."""
+    document: dict[str, Any] = json.decode(source)
+    document.update(fields)
+    return encode({name: value for name, value in document.items() if value is not None})
 
 
 def text_of(record: Struct) -> str:
@@ -236,63 +210,3 @@ def mark_source(mark: ProcessedEvent) -> bytes:
 def key_source(key: IdentityKey, claim: bool) -> bytes:
     """A key's document, encoded."""
     return encode(KeySource(key=key.key, id=key.id, claim=claim))
-
-
-def event_source(event: StoredEvent, stamp: int, nth: int) -> bytes:
-    """An event's document, encoded."""
-    return encode(
-        EventSource(
-            id=event.id,
-            type=event.type,
-            source=event.source,
-            received=event.received,
-            stamp=stamp,
-            nth=nth,
-            doc=text_of(event),
-            session=event.session,
-            profile=event.profile,
-            origin=event.origin,
-            parent=event.parent,
-            time=event.time,
-            properties=searchable(event.properties) if event.properties else UNSET,
-            context=searchable(event.context) if event.context else UNSET,
-        )
-    )
-
-
-def run_source(run: RunRecord, stamp: int, nth: int) -> bytes:
-    """A run's document, encoded."""
-    return encode(
-        RunSource(
-            id=run.id,
-            event=run.event,
-            flow=run.flow,
-            version=run.version,
-            outcome=run.outcome,
-            at=run.at,
-            source=run.source,
-            stamp=stamp,
-            nth=nth,
-            doc=text_of(run),
-            profile=run.profile,
-            met=run.other_profiles,
-            session=run.session,
-        )
-    )
-
-
-def rejected_source(rejected: Rejected, stamp: int, nth: int) -> bytes:
-    """A rejected event's document, encoded."""
-    return encode(
-        RejectedSource(
-            id=rejected.id,
-            source=rejected.source,
-            at=rejected.at,
-            reason=rejected.reason,
-            stamp=stamp,
-            nth=nth,
-            doc=text_of(rejected),
-            session=rejected.session,
-            profile=rejected.profile,
-        )
-    )

@@ -7,7 +7,6 @@ from engine.search.field import Field, Searchable, all_fields
 from engine.search.match import is_searched
 from engine.search.query import Begins, Is, Within
 from engine.search.translation import Leaf
-from storage.elasticsearch.templates import KINDS
 
 Dsl = Mapping[str, Any]
 Both = tuple[Dsl, Dsl]  # what is possible, what is certain
@@ -17,7 +16,6 @@ NEVER: Final[Dsl] = {"match_none": {}}
 UNKNOWN: Final[Both] = (ALWAYS, NEVER)
 LONGS: Final = (-(2**63), 2**63 - 1)
 
-_TYPES = {kind.name: {name: field["type"] for name, field in kind.fields.items()} for kind in KINDS}
 _METADATA = {"metadata.created": "created", "metadata.updated": "updated", "metadata.version": "version"}
 
 
@@ -26,7 +24,6 @@ class DslTranslation:
 
     def __init__(self, searchable: Searchable) -> None:
         self._searchable = searchable
-        self._types = _TYPES[searchable.name]
 
     def all_of(self, parts: Sequence[Dsl]) -> Dsl:
         """All parts hold."""
@@ -49,15 +46,15 @@ class DslTranslation:
 
     def _of(self, leaf: Leaf, field: Field) -> Both:
         name = _METADATA.get(field.name, field.name)
-        match self._types.get(field.root if field.type == "free" else name):
-            case "keyword":
-                said = _prose(name, leaf) if field.type == "prose" else _word(name, leaf)
-            case "flattened":
-                return _free(name, field.path, leaf)
-            case "date" | "long":
+        match field.type:
+            case "word":
+                said = _word(name, leaf)
+            case "prose":
+                said = _prose(name, leaf)
+            case "moment" | "number":
                 said = _number(name, leaf)
-            case _:
-                return UNKNOWN
+            case "free":
+                return _free(name, field.path, leaf)
         return said, said
 
 

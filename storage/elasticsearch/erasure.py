@@ -8,17 +8,22 @@ segment is merged, and in the log of operations until that is trimmed: `expunge`
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec import Struct, json
 
 from engine.ports.erasure import DataSubject, Erased
+from engine.ports.kinds import EVENTS
 from engine.ports.store import Conflict
+from storage.elasticsearch.document_id import IndexedId, id_of
+from storage.elasticsearch.documents import amended
 from storage.elasticsearch.expunge import expunge
 from storage.elasticsearch.finisher import Finisher
+from storage.elasticsearch.kind_index import KindIndex
 from storage.elasticsearch.loader import MAX_CONFUSED, Loader, unsettled
-from storage.elasticsearch.names import IndexedId, Names, id_of
-from storage.elasticsearch.operation import delete
+from storage.elasticsearch.names import Names
+from storage.elasticsearch.operation import delete, replace
 from storage.elasticsearch.search import Hit, Query, Search
 from storage.elasticsearch.sweeper import Sweeper
 from storage.elasticsearch.writer import Writer
@@ -84,33 +89,41 @@ class Erasure:
     async def erase(self, subject: DataSubject) -> Erased:
         """Erase what belongs to these, but for the documents of the profiles themselves.
 
-        Events go last: runs and marks that do not name the profile are found by them, also after a crash in between.
-        So those go that were looked at; others may have come meanwhile.
+        Events go last: records and marks that do not name the profile are found by them, also after a crash in between.
+        So exactly those go that were looked at; others may have come meanwhile.
         """
         await self._finisher.settled()
-        await self._sweeper.clear()  # else somebody finishes, or writes once more, what has been committed of these
-        names, ids = self._names, _parts(subject.ids)
-        visits = _visits(subject)
-        await self._search.refresh(
-            names.keys, names.sessions, names.events, names.runs, names.rejected, names.marks, names.cache
-        )
-        nobodys = [{"bool": {"filter": [visit], "must_not": [{"exists": {"field": "profile"}}]}} for visit in visits]
-        of_profile = [_any("profile", part) for part in ids]
-        met = [_any("met", part) for part in ids]
-        events = await self._all(names.events, [*of_profile, *nobodys], ("stamp", "nth", "id", "source"))
+        await self._sweeper.clear()  # else somebody finishes, or writes again, what has been committed of these
+        names = self._names
+        await self._search.refresh(names.keys, names.sessions, names.marks, *[index.name for index in names.kinds])
+        owned = Owned(subject)
+        indices = [index for index in names.kinds if index.kind is not EVENTS]
+        events = await self._all(names.of(EVENTS).name, owned.of(names.of(EVENTS)), ("stamp", "nth", "id", "source"))
         events_of = [_named(hit.source) for hit in events]
         wanted: dict[str, tuple[str, Groups]] = {
-            "keys": (names.keys, [[_any("id", part) for part in ids]]),
-            "sessions": (names.sessions, [of_profile]),
-            "runs": (names.runs, [[*of_profile, *met, *nobodys], *_in_groups(events_of, _run_of)]),
-            "rejected": (names.rejected, [[*of_profile, *visits]]),
-            "marks": (names.marks, [[*of_profile, *nobodys], *_in_groups(events_of, _mark_of)]),
-            "cache": (names.cache, [of_profile]),
+            "keys": (names.keys, [owned.terms("id")]),
+            "sessions": (names.sessions, [owned.terms("profile")]),
+            "marks": (names.marks, [[*owned.terms("profile"), *owned.visits()], *_in_groups(events_of, _mark_of)]),
         }
+        for index in indices:
+            groups: Groups = [queries] if (queries := owned.of(index)) else []
+            if index.kind.event is not None:
+                groups = [*groups, *_in_groups(events_of, partial(_caused_by, index))]
+            wanted[index.kind.name] = index.name, groups
         erased = await asyncio.gather(*[self._erase(*each) for each in wanted.values()])
+        for versioned in names.versioned:
+            await self._unclaim(versioned.name, owned.terms("on"))
         for start in range(0, len(events), PAGE):
             await self._writer.send([delete(hit.index, hit.id, hit.at) for hit in events[start : start + PAGE]])
         return +Erased(events=len(events), **dict(zip(wanted, erased, strict=True)))
+
+    async def _unclaim(self, name: str, queries: Sequence[Query]) -> None:
+        """Take away claims of records for the documents of these profiles, which commit nothing any more."""
+        while hits := await self._search.hits(name, _or(queries), [{"_doc": "asc"}], PAGE):
+            bare = [amended(hit.source, on=None, by=None) for hit in hits]
+            operations = [replace(hit.index, hit.id, source, hit.at) for hit, source in zip(hits, bare, strict=True)]
+            await self._writer.send(operations)
+            await self._search.refresh(name)
 
     async def expunge(self) -> None:
         """Let segments be written anew that hold deleted documents, and the log of operations be trimmed."""
@@ -178,10 +191,10 @@ def _in_groups(events: Sequence[_Named], query_of: Callable[[list[_Named]], Quer
     return [queries[start : start + TIMES_AT_ONCE] for start in range(0, len(queries), TIMES_AT_ONCE)]
 
 
-def _run_of(events: list[_Named]) -> Query:
-    source, at = events[0].source, events[0].received
-    names = [{"term": {"source": source}}, _any("event", [event.id for event in events])]
-    return {"bool": {"filter": [*names, {"term": {"at": at}}]}}
+def _caused_by(index: KindIndex[Any], events: list[_Named]) -> Query:
+    kind, source, at = index.kind, events[0].source, events[0].received
+    names = [{"term": {"source": source}}, _any(index.field(kind.event or ""), [event.id for event in events])]
+    return {"bool": {"filter": [*names, {"term": {index.field(kind.time): at}}]}}
 
 
 def _mark_of(events: list[_Named]) -> Query:
@@ -189,10 +202,36 @@ def _mark_of(events: list[_Named]) -> Query:
     return {"bool": {"filter": [ids, {"term": {"at": events[0].received}}]}}
 
 
-def _visits(subject: DataSubject) -> list[dict[str, Any]]:
-    """Queries for what is of these sessions."""
-    return [
-        {"bool": {"filter": [{"term": {"source": source}}, {"terms": {"session": ids[start : start + AT_ONCE]}}]}}
-        for source, ids in subject.sessions_by_source().items()
-        for start in range(0, len(ids), AT_ONCE)
-    ]
+class Owned:
+    """Queries for what belongs to a data subject."""
+
+    def __init__(self, subject: DataSubject) -> None:
+        self._ids = _parts(subject.ids)
+        self._visits = [
+            (source, ids[start : start + AT_ONCE])
+            for source, ids in subject.sessions_by_source().items()
+            for start in range(0, len(ids), AT_ONCE)
+        ]
+
+    def terms(self, field: str) -> list[Query]:
+        """What has one of the profiles' ids in a field."""
+        return [_any(field, part) for part in self._ids]
+
+    def visits(self, session: str = "session", profile: str | None = "profile") -> list[Query]:
+        """What has one of the sessions in the field `session`, and nothing in the field `profile`, if one is named."""
+        absent = [] if profile is None else [{"exists": {"field": profile}}]
+        return [
+            {"bool": {"filter": [{"term": {"source": source}}, _any(session, ids)], "must_not": absent}}
+            for source, ids in self._visits
+        ]
+
+    def of(self, index: KindIndex[Any]) -> list[Query]:
+        """The records of a kind; see `engine.ports.erasure.belongs`."""
+        owners, found = index.kind.owners, list[Query]()
+        for field in (owners.profile, owners.others):
+            if field is not None:
+                found += self.terms(index.field(field))
+        if owners.session is not None:
+            profile = None if owners.named or owners.profile is None else index.field(owners.profile)
+            found += self.visits(index.field(owners.session), profile)
+        return found

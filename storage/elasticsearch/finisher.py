@@ -1,4 +1,4 @@
-"""The finisher: writes what committed entries say. Anybody may do it; done twice it changes nothing."""
+"""The finisher: writes what committed units have left pending. Any process may do it; done twice it changes nothing."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -7,31 +7,37 @@ from contextlib import suppress
 from engine.ports.bounded import BoundedCache
 from engine.ports.records import IdentityKey, ProcessedEvent, Session
 from engine.ports.store import Unavailable
+from storage.elasticsearch.document_id import id_of
 from storage.elasticsearch.documents import (
-    CacheSource,
     ProfileSource,
     decode_key_source,
     decode_mark_source,
-    event_source,
+    decode_record_source,
     key_source,
     mark_source,
     profile_source,
-    rejected_source,
-    run_source,
     session_source,
-    text_of,
 )
-from storage.elasticsearch.names import Names, id_of
+from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import Operation, advance, create, renew, replace
-from storage.elasticsearch.pending_writes import Extra, PendingWrites, Record, entry_in, token_in
+from storage.elasticsearch.pending_writes import (
+    Extra,
+    PendingChange,
+    PendingFormat,
+    PendingUnit,
+    PendingWrites,
+    token_in,
+)
 from storage.elasticsearch.reader import Reader
 from storage.elasticsearch.tombstone_chain import ChainLink, node, onward
 from storage.elasticsearch.writer import Writer
 from storage.encoding import encode
 
-SECONDS = 10.0  # that a caller waits for entries to be finished
+SECONDS = 10.0  # that a caller waits for pending writes to be finished
 AGAIN_SECONDS = 0.5
 GOODBYE_SECONDS = 10.0  # that closing waits
+
+RecordName = tuple[str, str]  # kind and id
 
 
 class Finisher:
@@ -41,11 +47,13 @@ class Finisher:
         self._reader = reader
         self._writer = writer
         self._names = names
+        self.format = PendingFormat(names.kinds)
         self._begun: dict[str, PendingWrites] = {}
         self._done: BoundedCache[bool] = BoundedCache()
         self._closed = False
         self.sessions: dict[tuple[str, str], Session] = {}
         self.marks: dict[tuple[str, str], ProcessedEvent] = {}
+        self._changing: dict[RecordName, PendingWrites] = {}  # the last that change a versioned record
         self.forgotten = 0  # marks from before this time (ms) count no longer
 
     # ---- taking entries up ------------------------------------------------------------------------------------------
@@ -62,12 +70,14 @@ class Finisher:
                 self.sessions[name] = session
         for _, mark in record.marks:
             self.marks.setdefault((mark.source, mark.event), mark)
+        for change in record.changes:
+            self._changing[change.kind, change.id] = entry
         entry.task = asyncio.create_task(self._work(entry))
 
     def known(self, texts: Iterable[str]) -> list[PendingWrites]:
         """The entries of these records that this process does not know to be finished."""
         left = [text for text in texts if not self._done.get(token_in(text))]
-        return [self._begun.get(token_in(text)) or entry_in(text) for text in left]
+        return [self._begun.get(token_in(text)) or self.format.stored(text) for text in left]
 
     async def done(self, entries: Sequence[PendingWrites]) -> None:
         """Wait until these entries are finished. Raises `Unavailable` when that takes too long."""
@@ -79,6 +89,11 @@ class Finisher:
         _, late = await asyncio.wait(tasks, timeout=SECONDS)
         if late or not all(entry.finished for entry in entries):
             raise Unavailable("what was committed before has not been written everywhere yet")
+
+    async def changed(self, names: Iterable[RecordName]) -> None:
+        """Wait until the changes of versioned records that this process has committed are written."""
+        if self._changing:
+            await self.done([entry for name in names if (entry := self._changing.get(name)) is not None])
 
     async def settled(self) -> None:
         """Wait until nothing is under way."""
@@ -120,38 +135,62 @@ class Finisher:
         for _, mark in record.marks:
             if self.marks.get((mark.source, mark.event)) is mark:
                 del self.marks[mark.source, mark.event]
+        for change in record.changes:
+            if self._changing.get((change.kind, change.id)) is entry:
+                del self._changing[change.kind, change.id]
 
     # ---- the documents ----------------------------------------------------------------------------------------------
 
-    def operations(self, record: Record) -> list[Operation]:
+    def operations(self, record: PendingUnit) -> list[Operation]:
         """The writes of a record that need no look at what is stored; those of its marks come first."""
         names, stamp, token = self._names, record.stamp, record.token
         found = [create(index, id_of(mark.source, mark.event), mark_source(mark)) for index, mark in record.marks]
         for session in record.sessions:
             id = id_of(session.source, session.id)
             found.append(advance(names.sessions, id, session_source(session), session.version))
-        for nth, event in enumerate(record.events):
-            found.append(create(names.events_at(event.received), f"{token}-{nth}", event_source(event, stamp, nth)))
-        for nth, run in enumerate(record.runs):
-            found.append(create(names.runs_at(run.at), f"{token}-{nth}", run_source(run, stamp, nth)))
-        for nth, one in enumerate(record.rejected):
-            found.append(create(names.rejected_at(one.at), f"{token}-{nth}", rejected_source(one, stamp, nth)))
-        for entry in record.cache:
-            source = encode(CacheSource(expires=entry.expires, doc=text_of(entry), profile=entry.profile))
-            found.append(renew(names.cache, id_of(entry.key), source, stamp))
+        for index in names.appended:
+            for nth, one in enumerate(record.of(index)):
+                found.append(create(index.place(one), f"{token}-{nth}", index.source(one, stamp=stamp, nth=nth)))
+        for index in names.keyed:
+            for one in record.of(index):
+                id = index.document_id(index.kind.id_of(one))
+                found.append(renew(index.name, id, index.source(one), stamp))
+        for change in record.changes:
+            if not change.expected and change.doc is not None:
+                index = names.called(change.kind)
+                found.append(create(index.name, index.document_id(change.id), index.source(index.decode(change.doc))))
         return found
 
-    async def _finish(self, record: Record) -> None:
+    async def _finish(self, record: PendingUnit) -> None:
         outcomes = await self._writer.send(self.operations(record))
         for (index, mark), outcome in zip(record.marks, outcomes, strict=False):
             if outcome is None:
                 await self._settle(index, mark)
+        if record.changes:
+            await asyncio.gather(*[self._change(change) for change in record.changes if change.expected])
         for extra in record.profiles:
             await self._write(extra)
         if record.taken:
             await self.point_on(record.taken)
         for key in record.over:
             await self._write_over(key)
+
+    async def _change(self, change: PendingChange) -> None:
+        """Write over or delete a versioned record, if it is still at the version that the unit expected.
+
+        If it is not, this has been done, or the record was erased: nothing else can have changed it. What the document
+        itself carries for other units stays.
+        """
+        index = self._names.called(change.kind)
+        id = index.document_id(change.id)
+        while True:
+            found = await self._reader.get(index.name, id)
+            source = decode_record_source(found.source) if found else None
+            if found is None or source is None or source.version != change.expected:
+                return
+            document = index.changed(change.doc, source.pending, source.recent, source.unfinished)
+            if await self._writer.one(replace(index.name, id, document, found.at)):
+                return
 
     async def _settle(self, index: str, mark: ProcessedEvent) -> None:
         """There is something under a mark's id: a mark stays, a mere claim or a forgotten mark is written over."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from engine.ports.records import IdentityKey, ProcessedEvent, Session
 from engine.ports.store import Conflict, Unavailable
 from engine.profile.document import Profile
+from storage.elasticsearch.document_id import IndexedId, id_of
 from storage.elasticsearch.documents import (
     MarkSource,
     ProfileSource,
@@ -20,7 +21,7 @@ from storage.elasticsearch.documents import (
     decode_session_source,
 )
 from storage.elasticsearch.finisher import Finisher
-from storage.elasticsearch.names import IndexedId, Names, id_of
+from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import Written
 from storage.elasticsearch.reader import Found, Reader
 from storage.elasticsearch.tombstone_chain import ChainLink, chain, node, profile_of

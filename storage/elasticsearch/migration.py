@@ -1,7 +1,6 @@
 """Migration: creates and upgrades templates and indices. May be run at any time, by several processes at once."""
 
 import asyncio
-from collections.abc import Sequence
 
 from msgspec import Struct, field, json
 
@@ -9,7 +8,7 @@ from engine.ports.store import Unavailable
 from storage.elasticsearch.connection import Connection, Lost
 from storage.elasticsearch.error_cause import cause_of
 from storage.elasticsearch.names import Names
-from storage.elasticsearch.templates import CHANGEABLE, KINDS, SCHEMA, Kind, mappings, template
+from storage.elasticsearch.templates import CHANGEABLE, SCHEMA, IndexTemplate, encodable, index_templates, mappings
 from storage.encoding import encode
 
 EXISTS = "resource_already_exists_exception"
@@ -52,7 +51,8 @@ class Migration:
 
     def __init__(self, connection: Connection, names: Names) -> None:
         self._connection = connection
-        self._names = names
+        self._prefix = names.prefix
+        self._templates = index_templates(names)
 
     async def run(self) -> list[str]:
         """Migrate; what was done, in words. Raises `NewerSchema` and `Unavailable`."""
@@ -63,40 +63,40 @@ class Migration:
                 raise NewerSchema(name, schema)
         # The server gathers what comes together in one change of the cluster's state. Templates first: indices rest
         # on them.
-        templates = await asyncio.gather(*[self._template(kind, known) for kind in KINDS])
-        made = await asyncio.gather(*[self._bring(kind, indices) for kind in KINDS])
+        templates = await asyncio.gather(*[self._make(each, known) for each in self._templates])
+        made = await asyncio.gather(*[self._bring(each, indices) for each in self._templates])
         return [words for some in (*templates, *made) for words in some]
 
-    async def _template(self, kind: Kind, known: dict[str, int]) -> list[str]:
-        name = self._name(kind)
+    async def _make(self, template: IndexTemplate, known: dict[str, int]) -> list[str]:
+        name = self._name(template)
         if known.get(name, 0) == SCHEMA:
             return []
-        await self._ask("PUT", f"/_index_template/{name}", encode(template(kind, self._names.prefix)))
+        await self._ask("PUT", f"/_index_template/{name}", encode(encodable(template, self._prefix)))
         return [f"{'upgraded' if name in known else 'made'} the template {name} (schema {SCHEMA})"]
 
-    async def _bring(self, kind: Kind, indices: dict[str, int]) -> list[str]:
-        name = self._name(kind)
+    async def _bring(self, template: IndexTemplate, indices: dict[str, int]) -> list[str]:
+        name = self._name(template)
         done = []
-        if not kind.parts and name not in indices and await self._ask("PUT", f"/{name}", b"{}", fine=EXISTS):
+        if not template.parts and name not in indices and await self._ask("PUT", f"/{name}", b"{}", fine=EXISTS):
             done.append(f"made the index {name}")
         for index, schema in indices.items():
-            if schema < SCHEMA and _of(kind, name, index):
+            if schema < SCHEMA and _of(template, name, index):
                 await self._ask("PUT", f"/{index}/_settings", encode(CHANGEABLE))
-                await self._ask("PUT", f"/{index}/_mapping", encode(mappings(kind)))  # last: it tells the schema
+                await self._ask("PUT", f"/{index}/_mapping", encode(mappings(template)))  # last: it tells the schema
                 done.append(f"upgraded the index {index} to schema {SCHEMA}")
         return done
 
-    def _name(self, kind: Kind) -> str:
-        return f"{self._names.prefix}-{kind.name}"
+    def _name(self, template: IndexTemplate) -> str:
+        return f"{self._prefix}-{template.name}"
 
     async def _known_templates(self) -> dict[str, int]:
-        body = await self._ask("GET", f"/_index_template/{self._names.prefix}-*", missing=b'{"index_templates":[]}')
-        ours = {f"{self._names.prefix}-{kind.name}" for kind in KINDS}
+        body = await self._ask("GET", f"/_index_template/{self._prefix}-*", missing=b'{"index_templates":[]}')
+        ours = {self._name(each) for each in self._templates}
         found = _templates(body).index_templates
         return {each.name: each.index_template.meta.schema for each in found if each.name in ours}
 
     async def _known_indices(self) -> dict[str, int]:
-        patterns = ",".join(_patterns(self._names.prefix))
+        patterns = ",".join([f"{self._name(each)}{'-*' if each.parts else ''}" for each in self._templates])
         body = await self._ask("GET", f"/{patterns}/_mapping?ignore_unavailable=true", missing=b"{}")
         return {name: index.mappings.meta.schema for name, index in _indices(body).items()}
 
@@ -118,9 +118,5 @@ class Migration:
         raise Unavailable(str(cause))
 
 
-def _patterns(prefix: str) -> Sequence[str]:
-    return [f"{prefix}-{kind.name}{'-*' if kind.parts else ''}" for kind in KINDS]
-
-
-def _of(kind: Kind, name: str, index: str) -> bool:
-    return index.startswith(f"{name}-") if kind.parts else index == name
+def _of(template: IndexTemplate, name: str, index: str) -> bool:
+    return index.startswith(f"{name}-") if template.parts else index == name

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import Struct, json
 
-SEARCHABLE = frozenset({"properties", "context", "traits", "pii", "consents", "segments", "ids"})
+SEARCHED_LISTS = frozenset({"segments", "ids"})  # beside these, only objects are there just to be searched
 
 
 class Operation(Struct, frozen=True, gc=False):
@@ -19,9 +19,13 @@ class Operation(Struct, frozen=True, gc=False):
         return len(self.line) + len(self.source or b"") + 2
 
     def bare(self) -> "Operation | None":
-        """The same without what is only there to be searched; None when there is nothing of that kind."""
+        """The same without free values, which are only there to be searched; None when it has none."""
         document: dict[str, Any] = json.decode(self.source or b"{}")
-        kept = {field: value for field, value in document.items() if field not in SEARCHABLE}
+        kept = {
+            field: value
+            for field, value in document.items()
+            if not isinstance(value, dict) and field not in SEARCHED_LISTS
+        }
         return Operation(self.line, json.encode(kept)) if len(kept) < len(document) else None
 
 

@@ -1,14 +1,17 @@
-"""Entries: what a unit writes beside the document that commits it, kept there until those documents exist."""
+"""Pending writes: what a unit writes beside the document that commits it, kept there until those documents exist."""
 
 import asyncio
 import os
 from base64 import urlsafe_b64encode
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from msgspec import Struct, field, json
+from msgspec import Struct, ValidationError, defstruct, field, json
 
-from engine.ports.records import CacheEntry, IdentityKey, ProcessedEvent, Rejected, RunRecord, Session, StoredEvent
+from engine.ports.records import IdentityKey, ProcessedEvent, RecordDelete, RecordWrite, Session
+from engine.ports.store import Unavailable
 from engine.profile.document import Profile
+from storage.elasticsearch.kind_index import KindIndex
 from storage.elasticsearch.operation import Operation
 from storage.encoding import encode
 
@@ -24,50 +27,94 @@ class Extra(Struct, frozen=True, omit_defaults=True):
     view: dict[str, Any] | None = field(default=None, name="shown")
 
 
-class Record(Struct, frozen=True, omit_defaults=True, kw_only=True):
+class PendingChange(Struct, frozen=True, omit_defaults=True):
+    """A versioned record that is written over the version `expected` (0: it is created), or without `doc` deleted."""
+
+    kind: str
+    id: str
+    expected: int = 0
+    doc: str | None = None
+
+
+class PendingUnit(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What is to be written. `token` names the unit's commit, `stamp` (µs) orders it among others.
 
     `marks` come with their indices; `taken` are ids whose tombstones are to be emptied and pointed on; `over` are keys
-    that mere claims of others hold.
+    that mere claims of others hold. Subclasses, made by `PendingFormat`, add a field for each appended and keyed kind.
     """
 
     token: str
     stamp: int
     sessions: tuple[Session, ...] = ()
     marks: tuple[tuple[str, ProcessedEvent], ...] = ()
-    events: tuple[StoredEvent, ...] = ()
-    runs: tuple[RunRecord, ...] = ()
-    rejected: tuple[Rejected, ...] = ()
-    cache: tuple[CacheEntry, ...] = ()
     profiles: tuple[Extra, ...] = ()
     taken: tuple[str, ...] = ()
     over: tuple[IdentityKey, ...] = ()
+    changes: tuple[PendingChange, ...] = ()
 
     @property
     def size(self) -> int:
         """How many documents are to be written."""
         return sum([len(getattr(self, field)) for field in self.__struct_fields__[2:]])
 
-
-_decode = json.Decoder(Record).decode
+    def of(self, index: KindIndex[Any]) -> tuple[Any, ...]:
+        """The records of an appended or keyed kind."""
+        records: tuple[Any, ...] = getattr(self, index.kind.name)
+        return records
 
 
 class PendingWrites:
-    """A record, and whether this process knows that its documents exist. There is one for each token."""
+    """A unit's pending writes, and whether this process knows that they are done. There is one for each token."""
 
     __slots__ = ("finished", "record", "task", "text", "tidy")
 
-    def __init__(self, record: Record, text: str) -> None:
+    def __init__(self, record: PendingUnit, text: str) -> None:
         self.record = record
         self.text = text
         self.finished = False
         self.task: asyncio.Task[None] | None = None
-        self.tidy: Operation | None = None  # what is to be done once it is finished
+        self.tidy: Operation | None = None  # what is to be written once it is finished
 
     @property
     def token(self) -> str:
         """The name of the commit."""
         return self.record.token
+
+
+class PendingFormat:
+    """How pending writes are kept as texts. It depends on the kinds of records that there are."""
+
+    def __init__(self, indices: Sequence[KindIndex[Any]]) -> None:
+        kinds = [index.kind for index in indices if index.kind.sort != "versioned"]
+        fields: list[Any] = [(kind.name, tuple[kind.record, ...], ()) for kind in kinds]  # type: ignore[name-defined]
+        if clash := set(PendingUnit.__struct_fields__).intersection([kind.name for kind in kinds]):
+            raise ValueError(f"no kind may be called {', '.join(clash)}")
+        options: Any = {"frozen": True, "omit_defaults": True, "kw_only": True, "forbid_unknown_fields": True}
+        self._type: Any = defstruct("PendingRecords", fields, bases=(PendingUnit,), **options)
+        self._decode: Callable[[str], Any] = json.Decoder(self._type).decode
+
+    def unit(self, token: str, stamp: int, **parts: Any) -> PendingUnit:
+        """Pending writes of a new commit; `parts` are fields of `PendingUnit`, and records by the names of kinds."""
+        unit: PendingUnit = self._type(token=token, stamp=stamp, **parts)
+        return unit
+
+    def stored(self, text: str) -> PendingWrites:
+        """Pending writes as they were stored. Raises `Unavailable` if they hold what this program does not know."""
+        try:
+            return PendingWrites(self._decode(text), text)
+        except ValidationError as error:
+            raise Unavailable(f"a newer program has left writes pending: {error}", retry_after=60) from error
+
+
+def writes_of(record: PendingUnit) -> PendingWrites:
+    """The pending writes of a new commit."""
+    return PendingWrites(record, encode(record).decode())
+
+
+def change_of(change: RecordWrite | RecordDelete) -> PendingChange:
+    """A change of a versioned record as it is kept."""
+    doc = encode(change.record).decode() if isinstance(change, RecordWrite) else None
+    return PendingChange(change.kind.name, change.id, change.expected, doc)
 
 
 def new_token() -> str:
@@ -76,15 +123,5 @@ def new_token() -> str:
 
 
 def token_in(text: str) -> str:
-    """The token of an encoded record: it comes first."""
+    """The token of pending writes that are kept as a text: it comes first."""
     return text[_BEFORE : _BEFORE + TOKEN]
-
-
-def entry_of(record: Record) -> PendingWrites:
-    """The entry of a new record."""
-    return PendingWrites(record, encode(record).decode())
-
-
-def entry_in(text: str) -> PendingWrites:
-    """The entry of a stored record."""
-    return PendingWrites(_decode(text), text)

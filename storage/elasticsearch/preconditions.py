@@ -7,9 +7,9 @@ from msgspec import Struct
 from engine.ports.records import IdentityKey, SessionRead, SessionWrite
 from engine.ports.store import Conflict
 from storage.elasticsearch.commit_plan import CommitPlan, claim_of, expected_of
+from storage.elasticsearch.document_id import id_of
 from storage.elasticsearch.documents import key_source, session_source
 from storage.elasticsearch.loader import Loader, Name, key_of
-from storage.elasticsearch.names import id_of
 from storage.elasticsearch.operation import Operation, advance, replace
 from storage.elasticsearch.reader import Reader
 from storage.elasticsearch.version_cache import CachedSession

@@ -9,8 +9,8 @@ from msgspec import Raw, Struct, field, json
 from engine.ports.store import Unavailable
 from storage.elasticsearch.backoff import Backoff
 from storage.elasticsearch.connection import Connection, Lost
+from storage.elasticsearch.document_id import IndexedId
 from storage.elasticsearch.error_cause import NO_INDEX, Cause, cause_of, may_pass
-from storage.elasticsearch.names import IndexedId
 from storage.elasticsearch.operation import Written
 
 MAX_PLACES = 1000  # in one request

@@ -3,12 +3,14 @@
 import asyncio
 import os
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from typing import TypeVar
 
 from msgspec import Struct
 
 from engine.ports.erasure import DataSubject, Erased
-from engine.ports.kind import Kind
+from engine.ports.kind import AnyKind, Kind
+from engine.ports.kinds import CACHE, EVENTS, KINDS, REJECTED, RUNS
 from engine.ports.records import (
     CacheEntry,
     Counts,
@@ -28,28 +30,31 @@ from engine.search.query import Query
 from storage.elasticsearch.address import Address, address_of
 from storage.elasticsearch.committer import Committer
 from storage.elasticsearch.connection import Connection
+from storage.elasticsearch.document_id import id_of
 from storage.elasticsearch.documents import MetaSource, decode_doc
 from storage.elasticsearch.dsl import Dsl
 from storage.elasticsearch.erasure import Erasure
+from storage.elasticsearch.fence import Fence
 from storage.elasticsearch.finisher import Finisher
 from storage.elasticsearch.loader import Loader
 from storage.elasticsearch.migration import Migration
-from storage.elasticsearch.names import Names, id_of
+from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import Operation
 from storage.elasticsearch.paging import page_of
 from storage.elasticsearch.reader import Reader
-from storage.elasticsearch.search import NEWEST, OLDEST, Search
+from storage.elasticsearch.retention import Retention
+from storage.elasticsearch.search import ALL, NEWEST, OLDEST, Search
+from storage.elasticsearch.stored_records import StoredRecords
 from storage.elasticsearch.sweeper import OLDER_MS, Sweeper
 from storage.elasticsearch.upkeep import Upkeep
 from storage.elasticsearch.writer import Writer
-from storage.encoding import decode_cached, decode_event, decode_rejected, decode_run, encode
+from storage.encoding import encode
 
 R = TypeVar("R", bound=Struct)
 
 SECRET = "secret"  # noqa: S105 - the id of the document that holds it
 PROBE = "probe"
 NOT_BURIED: Dsl = {"bool": {"must_not": [{"term": {"id": ""}}]}}
-COUNTED = ("profiles", "sessions", "events", "runs", "rejected", "keys")
 READY_SECONDS = 3.0
 LOOK_SECONDS = 3600.0  # less than a week by far: then there is an index more to look into
 
@@ -57,18 +62,21 @@ LOOK_SECONDS = 3600.0  # less than a week by far: then there is an index more to
 class ElasticsearchStore:
     """Implements `engine.ports.store.Store` and `Sweepable`. For one event loop."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, kinds: Sequence[AnyKind] = KINDS) -> None:
         self._connection = Connection(address)
-        self._names = names = Names(address.prefix)
+        self._names = names = Names(address.prefix, kinds)
         self._migration = Migration(self._connection, names)
         self._writer = writer = Writer(self._connection)
         self._reader = reader = Reader(self._connection)
         self._search = search = Search(self._connection)
         self._finisher = finisher = Finisher(reader, writer, names)
         self._loader = loader = Loader(reader, finisher, names)
-        self._committer = Committer(reader, writer, loader, finisher, names)
+        fence = Fence(loader, reader, writer, finisher, names)
+        self._records = records = StoredRecords(reader, writer, finisher, fence, names)
+        self._committer = Committer(reader, writer, loader, finisher, fence, records)
         self._sweeper = Sweeper(search, reader, writer, loader, finisher, names)
         self._erasure = Erasure(search, writer, loader, finisher, self._sweeper, names)
+        self._retention = Retention(search, writer, finisher, names)
         self._upkeep = Upkeep(search, reader, writer, loader, finisher, names)
         self._look_at = 0.0  # loop time
         self._opened = False
@@ -76,9 +84,9 @@ class ElasticsearchStore:
         self._closed = False
 
     @classmethod
-    def open(cls, address: str) -> "ElasticsearchStore":
+    def open(cls, address: str, kinds: Sequence[AnyKind] = KINDS) -> "ElasticsearchStore":
         """The store at `http://host:9200[?prefix=headrace]`. Raises `UnusableAddress`; connects when first used."""
-        return cls(address_of(address))
+        return cls(address_of(address), kinds)
 
     async def _open(self) -> None:
         """Before anything else, once: nothing may be written to indices that are not as they should be."""
@@ -140,11 +148,21 @@ class ElasticsearchStore:
 
     async def cached(self, key: str, now: int) -> CacheEntry | None:
         """A cache entry that has not expired at `now`."""
-        await self._open()
-        await self._finisher.settled()
-        found = await self._reader.get(self._names.cache, id_of(key))
-        entry = decode_cached(decode_doc(found.source).doc) if found else None
+        entry = await self.record(CACHE, key)
         return entry if entry is not None and entry.expires > now else None
+
+    async def record(self, kind: Kind[R], id: str) -> R | None:
+        """A stored record by its id or key; of several the newest."""
+        index = self._names.of(kind)
+        if kind.sort == "appended":
+            found = await self._find(kind, index.field(kind.id), id, 1)
+            return found[0] if found else None
+        await self._open()
+        if kind.sort == "versioned":
+            return await self._records.get(kind, id)
+        await self._finisher.settled()
+        stored = await self._reader.get(index.name, index.document_id(id))
+        return index.decode(decode_doc(stored.source).doc) if stored else None
 
     async def remember_flow(self, version: str, name: str, text: str) -> None:
         """Keep the text of a flow's version, once."""
@@ -172,62 +190,53 @@ class ElasticsearchStore:
 
     async def event(self, id: str) -> StoredEvent | None:
         """A stored event by its id; the newest, where several sources used that id."""
-        docs = await self._docs(self._names.events, {"term": {"id": id}}, 1)
-        return decode_event(docs[0]) if docs else None
+        return await self.record(EVENTS, id)
 
     async def events_of(self, profile: str, limit: int) -> list[StoredEvent]:
         """The newest events of a stored profile, newest first."""
-        return [
-            decode_event(doc) for doc in await self._docs(self._names.events, {"term": {"profile": profile}}, limit)
-        ]
+        return await self._find(EVENTS, "profile", profile, limit)
 
     async def run(self, id: str) -> RunRecord | None:
         """A stored run."""
-        docs = await self._docs(self._names.runs, {"term": {"id": id}}, 1)
-        return decode_run(docs[0]) if docs else None
+        return await self.record(RUNS, id)
 
     async def runs_of(self, event: str) -> list[RunRecord]:
         """The stored runs of an event, oldest first."""
-        docs = await self._docs(self._names.runs, {"term": {"event": event}}, 10_000, oldest=True)
-        return [decode_run(doc) for doc in docs]
+        return await self._find(RUNS, "event", event, 10_000, oldest=True)
 
     async def rejected(self, limit: int) -> list[Rejected]:
         """The newest rejected events, newest first."""
-        return [decode_rejected(doc) for doc in await self._docs(self._names.rejected, {"match_all": {}}, limit)]
+        return await self._newest(REJECTED, {"match_all": {}}, limit)
 
     async def search(self, query: Query, limit: int, after: str | None = None) -> Page:
         """A page of the documents that match, newest first."""
         await self._settle()
         return await page_of(self._search, self._names, query, limit, after)
 
-    async def record(self, kind: Kind[R], id: str) -> R | None:
-        """A stored record by its id or key."""
-        raise NotImplementedError
-
-    async def due_records(self, kind: Kind[R], before: int, limit: int) -> list[R]:
-        """The records of a versioned kind that are due, first those due longest."""
-        raise NotImplementedError
-
     async def counts(self) -> Counts:
         """How much the store holds, as far as it has been finished."""
         names, search = self._names, self._search
         await self._settle()
-        await search.refresh(names.profiles, names.sessions, names.keys, names.events, names.runs, names.rejected)
-        found = await asyncio.gather(
-            search.count(names.profiles, {"term": {"live": True}}),
-            search.count(names.sessions, {"range": {"version": {"gte": 1}}}),
-            search.count(names.events),
-            search.count(names.runs),
-            search.count(names.rejected),
-            search.count(names.keys, NOT_BURIED),
-        )
-        return Counts(dict(zip(COUNTED, found, strict=True)))
+        counted: dict[str, tuple[str, Dsl]] = {
+            "profiles": (names.profiles, {"term": {"live": True}}),
+            "sessions": (names.sessions, {"range": {"version": {"gte": 1}}}),
+            "keys": (names.keys, NOT_BURIED),
+        }
+        for index in (*names.appended, *names.versioned):
+            counted[index.kind.name] = index.name, index.searched.only or ALL
+        await search.refresh(*[name for name, _ in counted.values()])
+        found = await asyncio.gather(*[search.count(*each) for each in counted.values()])
+        return Counts(dict(zip(counted, found, strict=True)))
 
-    async def _docs(self, index: str, query: Dsl, limit: int, oldest: bool = False) -> list[str]:
+    async def _find(self, kind: Kind[R], field: str, value: str, limit: int, oldest: bool = False) -> list[R]:
+        return await self._newest(kind, {"term": {field: value}}, limit, oldest)
+
+    async def _newest(self, kind: Kind[R], query: Dsl, limit: int, oldest: bool = False) -> list[R]:
+        index = self._names.of(kind)
         await self._settle()
-        await self._search.refresh(index)
-        hits = await self._search.hits(index, query, OLDEST if oldest else NEWEST, limit)
-        return [decode_doc(hit.source).doc for hit in hits]
+        await self._search.refresh(index.name)
+        hits = await self._search.hits(index.name, query, OLDEST if oldest else NEWEST, limit)
+        return [index.decode(decode_doc(hit.source).doc) for hit in hits]
 
     async def _settle(self) -> None:
         await self._open()
@@ -243,17 +252,22 @@ class ElasticsearchStore:
     async def expired(self, keep: Keep) -> Dropped:
         """What `retain` would drop now."""
         await self._open()
-        return await self._upkeep.expired(keep)
+        return await self._retention.expired(keep)
 
     async def retain(self, keep: Keep, tell: ReportProgress = ignore_progress) -> Dropped:
         """Drop the months of which all is older than what is kept."""
         await self._open()
-        return await self._upkeep.retain(keep, tell)
+        return await self._retention.retain(keep, tell)
 
     async def due(self, before: int, limit: int) -> list[str]:
         """The ids of profiles whose time has come, those that wait longest first."""
         await self._open()
         return await self._upkeep.due(before, limit)
+
+    async def due_records(self, kind: Kind[R], before: int, limit: int) -> list[R]:
+        """The records of a versioned kind that are due, first those due longest."""
+        await self._open()
+        return await self._upkeep.due_records(kind, before, limit)
 
     async def data_subject(self, ids: frozenset[str]) -> DataSubject:
         """`ids` with those of all tombstones that lead to one of them, and the sessions of all of these."""

@@ -11,18 +11,21 @@ from collections.abc import Awaitable, Callable, Sequence
 from msgspec import Struct, json, structs
 
 from engine.ports.store import Unavailable
+from storage.elasticsearch.document_id import id_of
 from storage.elasticsearch.documents import (
     RECENT,
+    amended,
     decode_mark_source,
     decode_profile_source,
+    decode_record_source,
     decode_session_source,
     text_of,
 )
 from storage.elasticsearch.finisher import Finisher
 from storage.elasticsearch.loader import Loader
-from storage.elasticsearch.names import Names, id_of
+from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import Operation, delete, renew, replace
-from storage.elasticsearch.pending_writes import Record, entry_of, new_token
+from storage.elasticsearch.pending_writes import new_token, writes_of
 from storage.elasticsearch.reader import Reader
 from storage.elasticsearch.search import Hit, Search
 from storage.elasticsearch.tombstone_chain import ChainLink, profile_of
@@ -64,6 +67,8 @@ class Sweeper:
             names = self._names
             swept = await self._index(names.marks, before, self._mark)
             swept += await self._index(names.sessions, before, self._session)
+            for index in names.versioned:
+                swept += await self._index(index.name, before, self._record)
             return swept + await self._index(names.profiles, before, self._profile)
 
     async def clear(self) -> None:
@@ -76,6 +81,7 @@ class Sweeper:
             for name, take in (
                 (names.marks, self._mark),
                 (names.sessions, self._session),
+                *[(index.name, self._record) for index in names.versioned],
                 (names.profiles, self._profile),
             ):
                 await self._clear_index(name, take)
@@ -138,6 +144,15 @@ class Sweeper:
         bare = structs.replace(source, pending=[], unfinished=None)
         return await self._clear(renew(hit.index, hit.id, encode(bare), source.version))
 
+    async def _record(self, hit: Hit) -> bool:
+        found = await self._reader.get(hit.index, hit.id)
+        source = decode_record_source(found.source) if found else None
+        if found is None or source is None or not source.pending:
+            return False
+        await self._done(source.pending)
+        bare = amended(found.source, pending=None, unfinished=None)
+        return await self._clear(replace(hit.index, hit.id, bare, found.at))
+
     async def _profile(self, hit: Hit) -> bool:
         found = await self._reader.get(hit.index, hit.id)
         source = decode_profile_source(found.source) if found else None
@@ -165,7 +180,7 @@ class Sweeper:
             await self._finisher.point_on(taken)
             return True
         taken += [each for each in profile.parts if each not in old.parts and each not in taken]
-        entry = entry_of(Record(token=new_token(), stamp=time.time_ns() // 1000, taken=tuple(taken)))
+        entry = writes_of(self._finisher.format.unit(new_token(), time.time_ns() // 1000, taken=tuple(taken)))
         written = structs.replace(
             root.source,
             doc=text_of(structs.replace(profile, version=profile.version + 1)),

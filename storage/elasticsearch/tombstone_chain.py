@@ -12,8 +12,9 @@ from msgspec import Struct, json, structs
 
 from engine.profile.document import Link, Part, Profile, new_profile
 from engine.profile.merge import link_id, unite
+from storage.elasticsearch.document_id import id_of
 from storage.elasticsearch.documents import ProfileSource, decode_profile_source
-from storage.elasticsearch.names import Names, id_of
+from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import Written
 from storage.elasticsearch.reader import Reader
 from storage.encoding import decode_profile

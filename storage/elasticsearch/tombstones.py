@@ -6,9 +6,10 @@ from engine.ports.records import ProfileWrite
 from engine.ports.store import Conflict
 from engine.profile.document import Profile
 from storage.elasticsearch.commit_plan import CommitPlan
+from storage.elasticsearch.document_id import id_of
 from storage.elasticsearch.documents import ProfileSource
 from storage.elasticsearch.loader import Loader
-from storage.elasticsearch.names import Names, id_of
+from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import replace
 from storage.elasticsearch.tombstone_chain import ChainLink
 from storage.elasticsearch.writer import Writer

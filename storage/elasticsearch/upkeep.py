@@ -1,27 +1,32 @@
-"""Upkeep: forgetting marks and cache entries, and dropping months that are kept no longer."""
+"""Upkeep: forgets marks, keyed records that expired and deleted records; drops records that are kept no longer."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
+from typing import TypeVar
 
 from msgspec import Struct, json
 
+from engine.ports.kind import Kind
 from engine.ports.store import Unavailable
-from engine.project.retention import Dropped, Keep, ReportProgress
-from storage.elasticsearch.documents import MetaSource, decode_meta_source
+from storage.elasticsearch.document_id import id_of
+from storage.elasticsearch.documents import MetaSource, decode_doc, decode_meta_source
 from storage.elasticsearch.finisher import Finisher
 from storage.elasticsearch.loader import Loader
-from storage.elasticsearch.names import Names, id_of, over_before, weeks_over_before
-from storage.elasticsearch.operation import create, delete, replace
+from storage.elasticsearch.names import Names
+from storage.elasticsearch.operation import create, replace
+from storage.elasticsearch.periods import weeks_over_before
 from storage.elasticsearch.reader import Reader
+from storage.elasticsearch.retention import drop_found
 from storage.elasticsearch.search import Search
 from storage.elasticsearch.writer import Writer
 from storage.encoding import encode
 
 FORGOTTEN = "forgotten"  # the document that says up to when marks are forgotten
-CHUNK = 1000
 NOTE = "note: "
 NOTES = 1000  # in one answer
 MAX_TRIES = 20
+
+R = TypeVar("R", bound=Struct)
 
 
 class _Named(Struct, frozen=True):
@@ -54,11 +59,11 @@ class Upkeep:
         self._loader.weeks = set(await self._search.indices(f"{self._names.marks}-*"))
 
     async def forget(self, before: int) -> int:
-        """Forget marks and cache entries from before a time; gives how many marks."""
+        """Forget marks, keyed and deleted records from before a time; returns how many marks."""
         await self._finisher.settled()
         await self.look()
         names = self._names
-        await self._search.refresh(names.marks, names.cache)
+        await self._search.refresh(names.marks)
         since = {"gte": self._finisher.forgotten} if self._finisher.forgotten else {}
         forgotten = await self._search.count(names.marks, {"range": {"at": {**since, "lt": before}}})
         await self._advance(before)
@@ -66,7 +71,10 @@ class Upkeep:
             if not await self._search.count(index, {"exists": {"field": "unfinished"}}):
                 await self._search.drop(index)
                 self._loader.weeks.discard(index)
-        await self._forget_cache(before)
+        for keyed in names.keyed:
+            await self._drop(keyed.name, keyed.field(keyed.kind.time), before)
+        for versioned in names.versioned:
+            await self._drop(versioned.name, "gone", before)
         return forgotten
 
     async def _advance(self, before: int) -> None:
@@ -83,43 +91,10 @@ class Upkeep:
                 return
         raise Unavailable("others forget marks, too")
 
-    async def _forget_cache(self, before: int) -> None:
-        query = {"range": {"expires": {"lt": before}}}
-        while hits := await self._search.hits(self._names.cache, query, [{"expires": "asc"}], CHUNK):
-            await self._writer.send([delete(self._names.cache, hit.id) for hit in hits])
-            await self._search.refresh(self._names.cache)
+    async def _drop(self, index: str, field: str, before: int) -> None:
+        await drop_found(self._search, self._writer, index, {"range": {field: {"lt": before}}})
 
-    # ---- retention --------------------------------------------------------------------------------------------------
-
-    async def expired(self, keep: Keep) -> Dropped:
-        """What `retain` would drop now."""
-        await self._finisher.settled()
-        gone = Dropped()
-        for kind, before in keep.items():
-            for index in await self._over(kind, before):
-                gone += Dropped({kind: await self._count(index)})
-        return gone
-
-    async def retain(self, keep: Keep, tell: ReportProgress) -> Dropped:
-        """Drop the months of which all is older than what is kept."""
-        await self._finisher.settled()
-        gone = Dropped()
-        for kind, before in keep.items():
-            for index in await self._over(kind, before):
-                count = await self._count(index)
-                await self._search.drop(index)
-                gone = gone + Dropped({kind: count})
-                tell(gone)
-        return gone
-
-    async def _over(self, kind: str, before: int) -> list[str]:
-        return over_before(await self._search.indices(f"{self._names.prefix}-{kind}-*"), before)
-
-    async def _count(self, index: str) -> int:
-        await self._search.refresh(index)
-        return await self._search.count(index)
-
-    # ---- what the server is reminded of -----------------------------------------------------------------------------
+    # ---- what is due, notes ---------------------------------------------------------------------------------------
 
     async def due(self, before: int, limit: int) -> list[str]:
         """The ids of profiles that are due, as the last refresh shows them."""
@@ -128,6 +103,16 @@ class Upkeep:
             self._names.profiles, query, [{"due": "asc"}, {"id": "asc"}], limit, source=["id"]
         )
         return [_named(hit.source).id for hit in hits]
+
+    async def due_records(self, kind: Kind[R], before: int, limit: int) -> list[R]:
+        """The records of a versioned kind that are due, as the last refresh shows them."""
+        index = self._names.of(kind)
+        if kind.due is None:
+            return []
+        due = index.field(kind.due)
+        order = [{due: "asc"}, {index.field(kind.id): "asc"}]
+        hits = await self._search.hits(index.name, {"range": {due: {"lte": before}}}, order, limit, source=["doc"])
+        return [index.decode(decode_doc(hit.source).doc) for hit in hits]
 
     async def note(self, name: str) -> bytes | None:
         """What was last kept under a name."""

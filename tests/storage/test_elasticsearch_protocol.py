@@ -7,10 +7,11 @@ from msgspec import structs
 
 from engine.ports.records import IdentityKey, ProcessedEvent, SessionWrite, StoredEvent, Unit
 from engine.ports.store import Conflict, Unavailable
-from storage.elasticsearch import committer
+from storage.elasticsearch import commit_carrier
 from storage.elasticsearch.address import Address, UnusableAddress, address_of
 from storage.elasticsearch.migration import NewerSchema
-from storage.elasticsearch.names import DAY, WEEK, Names, month, over_before, weeks_over_before
+from storage.elasticsearch.names import Names
+from storage.elasticsearch.periods import DAY, WEEK, month, over_before, weeks_over_before
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.build import cells, event, mark, profile, session, session_write, write
 from tests.storage.cluster import asked, indices_of
@@ -112,10 +113,10 @@ async def test_a_profile_is_made_beside_a_unit_of_its_session_alone(place: Place
 
 async def test_what_is_pending_is_bounded(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     store = place.store()
-    for n in range(3 * committer.MAX_PENDING):
+    for n in range(3 * commit_carrier.MAX_PENDING):
         await store.commit(Unit(profiles=(write("ann", n),), events=(event(f"e-{n}"),)))
-    assert len((await place.source("profiles", "id", "ann")).get("pending", [])) <= committer.MAX_PENDING
-    monkeypatch.setattr(committer, "MAX_BYTES", 1000)
+    assert len((await place.source("profiles", "id", "ann")).get("pending", [])) <= commit_carrier.MAX_PENDING
+    monkeypatch.setattr(commit_carrier, "MAX_BYTES", 1000)
     with pytest.raises(Unavailable, match="too large"):
         await store.commit(Unit(profiles=(write("bob"),), events=(event("big", text="x" * 1000),)))
     assert await store.profile("bob") is None

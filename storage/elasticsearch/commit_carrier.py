@@ -1,0 +1,77 @@
+"""What the document that commits a unit carries, and what follows the commit in this process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from engine.ports.records import SessionWrite
+from engine.ports.store import TooLarge, Unavailable
+from storage.elasticsearch.commit_plan import CommitPlan
+from storage.elasticsearch.finisher import Finisher
+from storage.elasticsearch.loader import Loader
+from storage.elasticsearch.pending_writes import PendingWrites
+from storage.elasticsearch.reader import Reader
+from storage.elasticsearch.version_cache import CachedSession
+
+MAX_TRIES = 20  # of one unit whose document moves without its version
+MAX_PENDING = 8  # entries that a document carries
+MAX_PENDING_BYTES = 4 * 1024 * 1024
+MAX_BYTES = 32 * 1024 * 1024  # of what one unit leaves pending
+
+
+class CommitCarrier:
+    """Shared by all commits, whichever document commits."""
+
+    def __init__(self, reader: Reader, loader: Loader, finisher: Finisher) -> None:
+        self._reader = reader
+        self._loader = loader
+        self._finisher = finisher
+
+    async def room(self, pending: Sequence[PendingWrites], entry: PendingWrites | None) -> list[PendingWrites]:
+        """The entries that a document is to carry: those not known to be finished, and the unit's own.
+
+        Raises `TooLarge`, and `Unavailable` if earlier entries cannot be finished to make room.
+        """
+        if entry is not None and len(entry.text) > MAX_BYTES:
+            raise TooLarge(f"a unit of {len(entry.text)} characters is too large to be committed")
+        left = [each for each in pending if not each.finished]
+        size = sum([len(each.text) for each in left])
+        if len(left) >= MAX_PENDING or size > MAX_PENDING_BYTES:
+            await self._finisher.done(left)
+            left = []
+        return [*left, entry] if entry is not None else left
+
+    async def left(self, plan: CommitPlan, entry: PendingWrites | None) -> bool:
+        """Whether there are documents that only this unit can leave: then it was committed, and others finished it."""
+        return entry is not None and plan.first is not None and await self._reader.get(*plan.first) is not None
+
+    @asynccontextmanager
+    async def forgetting(self, id: str) -> AsyncIterator[None]:
+        """While a profile's document is written: if the outcome is unknown, the document is no longer cached."""
+        try:
+            yield
+        except (Unavailable, asyncio.CancelledError):
+            self._loader.memory.drop(id)
+            raise
+
+    def committed(self, plan: CommitPlan, sessions: Sequence[SessionWrite], entry: PendingWrites | None) -> None:
+        """The unit is durable: cache what it wrote, and finish in the background what it left pending."""
+        memory = self._loader.memory
+        tick = memory.tick()
+        for write in sessions:
+            session = write.session
+            memory.see((session.source, session.id), CachedSession(session.version, session.profile, tick))
+        for _, mark in plan.marks:
+            memory.mark((mark.source, mark.event))
+        if entry is not None:
+            self._finisher.begin(entry)
+
+
+def texts(entries: Sequence[PendingWrites]) -> list[str]:
+    """Entries as a document carries them."""
+    return [entry.text for entry in entries]
+
+
+def since(entries: Sequence[PendingWrites]) -> int | None:
+    """The time (µs) since which a document has something to be finished; None without any."""
+    return min([entry.record.stamp for entry in entries], default=None)
