@@ -121,11 +121,11 @@ def _times(metadata: Document) -> Iterator[Text]:
 
 
 def _why(why: Document) -> Iterator[Text]:
-    yield Text("\nParts: what came in under each id", style="bold")
+    yield Text("\nParts: the data of each id", style="bold")
     for part in why["parts"]:
-        mixed = ", in sight of parts joined by a mere claim" if part.get("mixed") else ""
+        mixed = ", written while a claim joined it with other parts" if part.get("mixed") else ""
         yield Text(f"  {part['id']}  from {_time(part['created'])} to {_time(part['updated'])}{mixed}")
-    yield Text("\nLinks: what joined them", style="bold")
+    yield Text("\nLinks: why they are one profile", style="bold")
     if not why["links"]:
         yield Text("  none")
     for link in why["links"]:
@@ -145,7 +145,7 @@ def _link(link: Document) -> Iterator[Text]:
     if "at" in link:
         yield Text(
             f"    {_time(link['at'])}: event {link['event']} ({link['type']}) under {link['acting']}, "
-            f"flow {link['flow']}, node {link['node']}; {link['won']} went on",
+            f"flow {link['flow']}, node {link['node']}; the id {link['won']} stayed",
             style,
         )
     for name, side in link.get("held", {}).items():
@@ -154,22 +154,22 @@ def _link(link: Document) -> Iterator[Text]:
         more = f" and {side['more']} more" if "more" in side else ""
         yield Text(f"    {name} had {', '.join(side['ids'])}{more}", style)
     for clash in link.get("clashes", ()):
-        held = f"left {clash['left']}, right {clash['right']}" if "left" in clash else "both had a value"
-        showed = "neither showed as it was" if clash["shown"] == "other" else f"{clash['shown']} showed from then on"
-        yield Text(f"    {clash['path']}: {held}; {showed}", style)
+        values = f"left {clash['left']}, right {clash['right']}" if "left" in clash else "both had a value"
+        result = "the merged value is neither" if clash["shown"] == "other" else f"{clash['shown']} was kept"
+        yield Text(f"    {clash['path']}: {values}; {result}", style)
     if "more_clashes" in link:
         yield Text(f"    and {link['more_clashes']} more paths with different values", style)
 
 
 def _unmerged_lines(undone: Document) -> Iterator[Text]:
     yield Text(
-        f"Undone: {undone['link']['cause']} joins {undone['link']['left']} and {undone['link']['right']} no more."
+        f"Undone: {undone['link']['cause']} no longer joins {undone['link']['left']} and {undone['link']['right']}."
     )
     for profile in undone["profiles"]:
         ids = ", ".join(profile["ids"])
         yield Text.assemble("  profile ", (profile["id"], "bold"), f" with {ids}: traits {short(profile['traits'])}")
     if undone["still_joined_by"]:
-        yield Text("They are one profile all the same, joined by")
+        yield Text("They are still one profile, joined by")
         for link in undone["still_joined_by"]:
             yield Text(f"  {link['cause']} between {link['left']} and {link['right']}, link {link['link']}")
 

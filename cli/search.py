@@ -116,7 +116,7 @@ def search(request: SearchRequest, console: Console, error: Console) -> int:
     try:
         searchable = SEARCHABLE.get(request.kind)
         if searchable is None:
-            raise CommandError(f"`{request.kind}` is no kind of document: {did_you_mean(request.kind, SEARCHABLE)}")
+            raise CommandError(f"`{request.kind}` is not a kind of document: {did_you_mean(request.kind, SEARCHABLE)}")
         return asyncio.run(_search(request, searchable, console, error))
     except ProblemError as invalid:
         error.print(marked_query(request.text, invalid.problem), soft_wrap=True)

@@ -105,7 +105,7 @@ class Workers:
     def stop(self) -> None:
         """Ask all workers to stop; a second call kills them."""
         if self._stopping.is_set():
-            self._kill("it was told twice to stop")
+            self._kill("it received a second stop signal")
             return
         self._stopping.set()
         self._send_all(signal.SIGTERM)

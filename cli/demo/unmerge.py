@@ -68,7 +68,7 @@ def profile_row(name: str, profile: Document) -> tuple[Text, Text, Text]:
 
 
 def _show_link(link: Document, joined: Document, shares: Mapping[str, Share], console: Console) -> None:
-    """Who joined whom, and why: as `headrace profile show ID --why` tells it."""
+    """Print why the two devices are one profile, as `headrace profile show ID --why` does."""
     first, second = shares
     key = link["cause"].partition(":")[0]
     console.print(
@@ -79,28 +79,32 @@ def _show_link(link: Document, joined: Document, shares: Mapping[str, Share], co
     revenues = " + ".join(str(share.revenue) for share in shares.values())
     lines = [
         f"a {link['by']}, by the event {link['event']} ({link['type']}): flow {link['flow']}, node {link['node']}",
-        f"{short(before)} had it before; {older} is the older one and went on",
+        f"{short(before)} had it before; {older} is the older one, and its id stays",
         *(_clash(clash) for clash in link.get("clashes", ())),
-        f"what was counted adds up: revenue {revenues} = {joined['traits']['revenue']}",
+        f"increments add up: revenue {revenues} = {joined['traits']['revenue']}",
     ]
     for line in lines:
         console.print(Text(f"  {line}"))
 
 
 def _clash(clash: Document) -> str:
-    held = f"{clash['path']}: {clash['left']} and {clash['right']}"
-    return f"{held}; {clash[clash['shown']]} shows" if clash["shown"] in ("left", "right") else held
+    values = f"{clash['path']}: {clash['left']} and {clash['right']}"
+    return f"{values}; {clash[clash['shown']]} is kept" if clash["shown"] in ("left", "right") else values
 
 
 def _show_sides(profiles: Mapping[str, Document], shares: Mapping[str, Share], console: Console) -> None:
-    console.print("\nIt was somebody else's phone after all: the link is undone, and each has again what is its own.")
+    console.print(
+        "\nThe phone turns out to be another customer's: the link is undone, and each profile has its own data again."
+    )
     table = Table("profile", "traits", "segments", box=None, header_style="bold", pad_edge=False)
     for name, profile in profiles.items():
         table.add_row(*profile_row(name, profile))
     console.print(Padding(table, (1, 0)))
     for name, share in shares.items():
         if share.lost:
-            console.print(f"{name} has left a segment by that: a flow heard of it, and took back traits.{share.lost}.")
+            console.print(
+                f"{name} has left a segment by that: a flow started on the change and removed traits.{share.lost}."
+            )
 
 
 async def _evaluated(client: aiohttp.ClientSession, id: str, share: Share) -> Document:

@@ -66,10 +66,10 @@ def test_the_demo_prints_traces_and_stored_profiles_and_leaves_no_files(tmp_path
         "regulars  finished",
         "Ann's laptop and Ann's phone are one profile: both brought the same pii.email.",
         "a proof, by the event phone-3 (order-completed): flow order-to-vip, node recognise",
-        "what was counted adds up: revenue 240 + 320 = 560",
+        "increments add up: revenue 240 + 320 = 560",
         "the link is undone",
         "newsletter-readers, regulars",
-        "Ann's phone has left a segment by that: a flow heard of it, and took back traits.regular_since.",
+        "Ann's phone has left a segment by that: a flow started on the change and removed traits.regular_since.",
         "✓ Every event is accounted for.",
     ):
         assert line in out, line

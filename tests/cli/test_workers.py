@@ -179,7 +179,7 @@ async def test_a_second_stop_kills_the_workers_at_once(address: Address) -> None
             supervised.stop()
             supervised.stop()
             assert await task == 1
-    assert logs[0]["why"] == "it was told twice to stop"
+    assert logs[0]["why"] == "it received a second stop signal"
 
 
 async def test_no_connection_is_accepted_after_a_stop(address: Address) -> None:
