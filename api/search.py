@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from api.serialize import serialize_record
 from engine.ports.kinds import SEARCHABLE
-from engine.ports.store import Store
+from engine.ports.store import Searches
 from engine.ports.world import Clock
 from engine.problem import ProblemError, did_you_mean
 from engine.project.project import Project
@@ -34,7 +34,7 @@ class Found(Struct, frozen=True):
     after: str | None
 
 
-def search_handler(store: Store, project: Callable[[], Project], clock: Clock) -> HTTPRouteHandler:
+def search_handler(store: Searches, project: Callable[[], Project], clock: Clock) -> HTTPRouteHandler:
     """`GET /search/KIND`."""
 
     @get("/search/{kind:str}", summary=f"Search {', '.join(SEARCHABLE)}")

@@ -16,7 +16,7 @@ from engine.ports.kind import AnyKind
 from engine.ports.kinds import KINDS
 from engine.ports.records import StoredEvent
 from engine.ports.resolve import require_profile
-from engine.ports.store import Store
+from engine.ports.store import Searches, Store
 from engine.search.field import Field, Searchable
 from engine.search.query import AllOf, AnyOf, Exists, Is, Node, Not, Query
 
@@ -82,7 +82,7 @@ def _without_foreign_profiles(kind: AnyKind, record: Any, subject: DataSubject) 
 # ---- finding it -----------------------------------------------------------------------------------------------------
 
 
-async def _records(store: Store, kind: AnyKind, subject: DataSubject, events: set[EventName]) -> AsyncIterator[Any]:
+async def _records(store: Searches, kind: AnyKind, subject: DataSubject, events: set[EventName]) -> AsyncIterator[Any]:
     """The records of a kind that belong to the subject, each once; `events` are its events without a profile."""
     assert kind.searchable is not None  # noqa: S101
     yielded: set[str] = set()  # records without a profile, which are found by their sessions and by their events
@@ -112,7 +112,7 @@ def _nodes(kind: AnyKind, subject: DataSubject, events: set[EventName]) -> list[
     return nodes
 
 
-async def _found(store: Store, searchable: Searchable, node: Node) -> AsyncIterator[Any]:
+async def _found(store: Searches, searchable: Searchable, node: Node) -> AsyncIterator[Any]:
     query, after = Query(searchable, node), None
     while True:
         page = await store.search(query, PAGE, after)

@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import Struct, json, structs
 
-from engine.ports.store import Contention, Store
+from engine.ports.store import Contention, Notes
 from engine.profile.document import Profile
 from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
@@ -53,7 +53,7 @@ async def reevaluate(pipeline: Pipeline, id: str, options: Options = PLAIN) -> b
     return await pipeline.process(request) is not UNCHANGED
 
 
-async def progress_of(store: Store) -> Progress | None:
+async def progress_of(store: Notes) -> Progress | None:
     """Return how far any process has come with all profiles; None when none has started. Raises `Unavailable`."""
     note = await store.note(NOTE)
     return None if note is None else json.decode(note, type=Progress)

@@ -23,7 +23,7 @@ from engine.flow.run import IssuedAsk
 from engine.ports.ids import cause_of
 from engine.ports.records import Session
 from engine.ports.resolve import resolve_profile
-from engine.ports.store import Store
+from engine.ports.store import Reads
 from engine.ports.tombstone import profile_tombstone
 from engine.ports.world import Clock, OutsideCall, Performer
 from engine.profile.document import new_profile
@@ -41,7 +41,7 @@ TOO_LATE = NoAnswer("budget", "the answer to the sender could not wait any longe
 class Driver:
     """Brings machines to their end. Branches wait side by side; replies are handed in one by one."""
 
-    def __init__(self, store: Store, performer: Performer, clock: Clock) -> None:
+    def __init__(self, store: Reads, performer: Performer, clock: Clock) -> None:
         self.store = store
         self.performer = performer
         self.clock = clock

@@ -11,7 +11,7 @@ from msgspec import Struct
 from engine.ports.ids import derived_id
 from engine.ports.records import Session
 from engine.ports.resolve import resolve_profile
-from engine.ports.store import Conflict, Store
+from engine.ports.store import Conflict, Reads
 from engine.ports.tombstone import profile_tombstone, session_tombstone
 from engine.profile.declared import Fields
 from engine.profile.document import new_profile
@@ -39,7 +39,7 @@ class Loaded(Struct, frozen=True):
 class Loading:
     """Loads for one pipeline. `fields` returns the declared rules; `secret` is the store's, once that was read."""
 
-    def __init__(self, store: Store, cache: ProfileCache, fields: Callable[[], Fields]) -> None:
+    def __init__(self, store: Reads, cache: ProfileCache, fields: Callable[[], Fields]) -> None:
         self._store = store
         self._cache = cache
         self._fields = fields

@@ -54,7 +54,7 @@ from typing import Any, Self
 
 from engine.ports.records import ProcessedEvent, Session, Unit
 from engine.ports.settle import settle
-from engine.ports.store import Conflict, Store, Unavailable
+from engine.ports.store import Commits, Conflict, Unavailable
 from engine.tracking.unit.cache import CachedProfile, ProfileCache
 from engine.tracking.unit.combine import combine_units
 from engine.tracking.unit.compose import Composed
@@ -251,7 +251,7 @@ class ProfileQueue:
 class ProfileQueues:
     """The queues of this process, by profile id."""
 
-    def __init__(self, store: Store, cache: ProfileCache, ledger: Ledger) -> None:
+    def __init__(self, store: Commits, cache: ProfileCache, ledger: Ledger) -> None:
         self.store = store
         self.cache = cache
         self.ledger = ledger
