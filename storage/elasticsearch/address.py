@@ -10,14 +10,14 @@ _PREFIX = re.compile(r"[a-z][a-z0-9_-]{0,99}")
 
 
 class UnusableAddress(ValueError):
-    """An address that names no servers; the message says what one looks like."""
+    """An address that names no servers; the message has an example."""
 
     def __init__(self, address: str, why: str) -> None:
         super().__init__(f"`elasticsearch:{address}`: {why}; write `elasticsearch:http://host:9200[?prefix={PREFIX}]`")
 
 
 class Address(Struct, frozen=True):
-    """Servers of one cluster, each `http(s)://host:port`, and who asks them."""
+    """Servers of one cluster, each `http(s)://host:port`, and the user who asks them."""
 
     servers: tuple[str, ...]
     prefix: str = PREFIX
@@ -25,7 +25,7 @@ class Address(Struct, frozen=True):
 
 
 def address_of(text: str) -> Address:
-    """What `http://host:9200[?prefix=headrace]` names; several servers are separated by commas."""
+    """The address in `http://host:9200[?prefix=headrace]` ; several servers are separated by commas."""
     whole, _, query = text.partition("?")
     first, *more = [each.strip() for each in whole.split(",")]
     parts = urlsplit(first)

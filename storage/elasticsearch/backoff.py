@@ -1,4 +1,4 @@
-"""Pauses between tries: exponential, capped, with jitter, so that processes do not come back together."""
+"""Pauses between tries: exponential, capped, with jitter, so that processes do not retry together."""
 
 import random
 from asyncio import get_running_loop, sleep
@@ -28,4 +28,4 @@ class Backoff:
 
 def pause(tries: int) -> float:
     """How many seconds to wait after that many tries."""
-    return BACKOFF.pause(tries + 1, random.random())  # noqa: S311 - only spreads them
+    return BACKOFF.pause(tries + 1, random.random())  # noqa: S311 - it only spreads retries

@@ -1,7 +1,7 @@
 """Claims of marks: for events whose repeat might be led to another profile.
 
-A mark that nothing else ties to a profile is claimed before the commit, for the document that is to commit it. Who
-finds a claim for another document uses the `Fence` before it writes the claim over, by compare-and-set.
+A mark that nothing else ties to a profile is claimed before the commit, for the document that is to commit it. A unit
+that finds a claim for another document uses the `Fence` before it writes the claim over, by compare-and-set.
 """
 
 from engine.ports.records import ProcessedEvent
@@ -17,7 +17,7 @@ from storage.encoding import encode
 
 
 class Claims:
-    """Claims marks, and frees them from claims that nobody will keep."""
+    """Claims marks, and writes over the claims of units that will not be committed."""
 
     def __init__(self, loader: Loader, writer: Writer, fence: Fence) -> None:
         self._loader = loader
@@ -39,7 +39,10 @@ class Claims:
         raise unsettled()
 
     async def free(self, mark: ProcessedEvent, place: IndexedId, on: str | None) -> Written | None:
-        """Where a document stands that a mark or a claim for `on` may be written over. Raises `Conflict`."""
+        """The position of the document that a mark or a claim for `on` may replace; None without one.
+
+        Raises `Conflict`.
+        """
         name = mark.source, mark.event
         for _ in range(MAX_CONFUSED):
             known: Written | None = None
@@ -56,7 +59,10 @@ class Claims:
         raise unsettled()
 
     async def _still(self, name: tuple[str, str], place: IndexedId, known: Written | None) -> Written | None:
-        """What was committed meanwhile has left its mark."""
+        """The position `known`, after another look: a unit that was committed meanwhile has left its mark.
+
+        Raises `Conflict` if it has.
+        """
         for where, source, at in (await self._loader.mark_sources([name]))[name]:
             if source.doc is not None and self._loader.counts(source):
                 raise Conflict("mark", name[1])

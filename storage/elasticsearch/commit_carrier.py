@@ -1,4 +1,4 @@
-"""What the document that commits a unit carries, and what follows the commit in this process."""
+"""The entries that a committing document carries, and the work of this process after a commit."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -55,7 +55,7 @@ class CommitCarrier:
             raise
 
     def committed(self, plan: CommitPlan, sessions: Sequence[SessionWrite], entry: PendingWrites | None) -> None:
-        """The unit is durable: cache what it wrote, and finish in the background what it left pending."""
+        """After the commit: cache the versions that it wrote, and finish its pending writes in the background."""
         memory = self._loader.memory
         tick = memory.tick()
         for write in sessions:

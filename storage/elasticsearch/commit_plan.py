@@ -56,7 +56,7 @@ class CommitPlan(Struct, frozen=True):
 
     @property
     def changes(self) -> tuple[RecordWrite | RecordDelete, ...]:
-        """What becomes of versioned records; a deletion of what must not exist changes nothing."""
+        """The changes of versioned records; not the deletion of a record that must not exist, which changes nothing."""
         return tuple([each for each in self.unit.changes if each.expected or isinstance(each, RecordWrite)])
 
     @property
@@ -79,7 +79,7 @@ class CommitPlan(Struct, frozen=True):
         committed: int = 0,
         change: RecordWrite | RecordDelete | None = None,
     ) -> PendingWrites | None:
-        """What is to be written after the commit; None when that is nothing.
+        """The writes that are to follow the commit; None if there are none.
 
         The first `committed` marks and `change` are written by the commit itself.
         """
@@ -158,7 +158,7 @@ def names_of(unit: Unit) -> set[Hashable]:
 
 
 class Parts(Struct, frozen=True):
-    """The profiles of a unit: the one whose document commits it, the tombstones, and what else there is."""
+    """The profiles of a unit: the one whose document commits it, the tombstones, and all others."""
 
     main: ProfileWrite
     losers: tuple[ProfileWrite, ...]

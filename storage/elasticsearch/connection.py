@@ -1,4 +1,4 @@
-"""The connection to the servers: bytes out, bytes in. It neither retries nor judges an answer's status."""
+"""The connection to the servers: bytes out, bytes in. It neither retries nor interprets an answer's status."""
 
 from io import BytesIO
 from typing import Any
@@ -16,23 +16,23 @@ SECONDS = 15.0  # until a request counts as lost; more than the server waits for
 
 
 class Lost(Exception):
-    """No answer came: nobody knows whether the server did what was asked."""
+    """No answer came: the server may or may not have done what the request asked."""
 
 
 class Answer(Struct, frozen=True):
-    """What a server said."""
+    """The answer of a server."""
 
     status: int
     body: bytes
 
     @property
     def good(self) -> bool:
-        """Whether it did what was asked."""
+        """Whether the request succeeded."""
         return 200 <= self.status < 300
 
 
 class _Bytes(Serializer):
-    """Bodies go and come as they are: encoded once, decoded by who knows their type."""
+    """Passes bodies through: callers encode them, and decode them to the types that they expect."""
 
     def __init__(self, mimetype: str) -> None:
         self.mimetype = mimetype  # type: ignore[misc]
@@ -48,7 +48,7 @@ class _Large(BytesIO):
     """A body that aiohttp sends in pieces: of large ones in one piece it warns."""
 
     def decode(self, *_: str) -> str:
-        """What the transport's log says of it."""
+        """The text that the transport logs in place of the body."""
         return f"({self.getbuffer().nbytes} bytes)"
 
 
@@ -68,7 +68,7 @@ class Connection:
     async def request(
         self, method: str, path: str, body: bytes | None = None, kind: str = JSON, seconds: float | None = None
     ) -> Answer:
-        """What the server answers, whatever its status, within the usual time or some `seconds`. Raises `Lost`."""
+        """The answer of the server, whatever its status, within the usual time or some `seconds`. Raises `Lost`."""
         headers = {"accept": JSON}
         if body is not None:
             headers["content-type"] = kind
@@ -83,5 +83,5 @@ class Connection:
         return Answer(found.meta.status, found.body or b"")
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         await self._client.close()

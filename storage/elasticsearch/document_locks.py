@@ -1,4 +1,4 @@
-"""Turns: units that touch the same documents are committed in the order in which they came, in this process."""
+"""Locks: in one process, units that touch the same documents are committed in the order in which they arrived."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Hashable
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 
 class DocumentLocks:
-    """Who came last, by document."""
+    """The last unit that arrived, by document."""
 
     def __init__(self) -> None:
         self._last: dict[Hashable, asyncio.Future[None]] = {}
@@ -14,7 +14,7 @@ class DocumentLocks:
 
     @asynccontextmanager
     async def of(self, names: Collection[Hashable]) -> AsyncIterator[None]:
-        """Wait for all that came before and touch one of `names`; those that come later wait for this one."""
+        """Wait for all earlier units that touch one of `names`; later ones wait for this one."""
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         before = [last for name in names if (last := self._last.get(name)) is not None]
         self._open.add(mine)
@@ -32,6 +32,6 @@ class DocumentLocks:
                     del self._last[name]
 
     async def over(self) -> None:
-        """Wait for all that have come."""
+        """Wait for all units that have arrived."""
         if self._open:
             await asyncio.wait(self._open)

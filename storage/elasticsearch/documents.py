@@ -1,8 +1,8 @@
-"""What is in the indices: for each a Struct. Beside what is searched, a document holds the exact record as one text
-(`doc`), which no mapping looks into: floats, key order and odd keys come back as they were.
+"""The documents in the indices: a Struct for each. Beside the fields that are searched, a document holds the exact
+record as one text (`doc`), which is not mapped: floats, key order and odd keys come back unchanged.
 
-A document that commits a unit carries, as `pending`, what else the unit writes (`entry.Record`, encoded), until those
-documents are known to exist; `unfinished` is the time (µs) since when there is something to finish.
+A document that commits a unit carries, as `pending`, all other writes of the unit (`pending_writes.PendingUnit`,
+encoded), until those documents are known to exist; `unfinished` is the time (µs) of the oldest entry.
 """
 
 import time
@@ -19,7 +19,7 @@ RECENT = 16  # units that a document remembers to have committed
 
 
 class ProfileSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A profile, or the tombstone of one; or an unborn one (version 0), which only carries what is pending.
+    """A profile, or the tombstone of one; or at version 0 no profile yet, only a carrier of pending writes.
 
     A tombstone is `open` until the profile that it leads to has taken what is `frozen` here, joined by `joining`.
     """
@@ -48,7 +48,7 @@ class ProfileSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class SessionSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A session. At version 0 it is a claim: it says whose the session is, and nothing of it has been committed."""
+    """A session. At version 0 it is a claim: it names the profile of the session, of which nothing is committed."""
 
     source: str
     id: str
@@ -87,7 +87,7 @@ class KeySource(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class RecordSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What the store itself reads of a versioned record's document; the rest is there to be searched.
+    """The fields of a versioned record's document that the store itself reads; the others are there to be searched.
 
     `on` and `by` are a claim: the document (index and name, see `Fence`) that is to commit the next change, and the
     commit's token. `gone` is the time (ms) since when the record is deleted: such a document has neither a version nor
@@ -105,7 +105,7 @@ class RecordSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class MetaSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What a store knows of itself: its secret, up to when marks are forgotten (ms), flow versions, notes."""
+    """A document of the store itself: its secret, the time (ms) up to which marks are forgotten, flows, notes."""
 
     kind: str
     text: str | None = None

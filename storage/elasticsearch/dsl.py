@@ -1,4 +1,4 @@
-"""Queries in Elasticsearch's own language, made from the mappings: what has none is left to `matches`."""
+"""Queries in Elasticsearch's own language, made from the types of fields; `matches` decides on the rest."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -9,7 +9,7 @@ from engine.search.query import Begins, Is, Within
 from engine.search.translation import Leaf
 
 Dsl = Mapping[str, Any]
-Both = tuple[Dsl, Dsl]  # what is possible, what is certain
+Both = tuple[Dsl, Dsl]  # a query that finds all that match, and one that finds only what matches
 
 ALWAYS: Final[Dsl] = {"match_all": {}}
 NEVER: Final[Dsl] = {"match_none": {}}

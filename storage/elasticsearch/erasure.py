@@ -1,9 +1,9 @@
-"""Erasing what belongs to profiles that are forgotten.
+"""Erases the documents that belong to forgotten profiles.
 
-A profile's own document goes by compare-and-set, so that no commit comes on top of it; what it carries as pending goes
-with it. The other documents are found by searches, after a refresh, and go as they were found: a key, a mark or a cache
-entry may be somebody else's a moment later. A deleted document stays in the files until its
-segment is merged, and in the log of operations until that is trimmed: `expunge` sees to both.
+A profile's own document is deleted by compare-and-set, so that no commit overwrites it; the pending writes that it
+carries are deleted with it. The other documents are found by searches, after a refresh, and deleted only as they were
+found: a key, a mark or a record may belong to another profile a moment later. A deleted document stays in the files
+until its segment is merged, and in the log of operations until that is trimmed: `expunge` does both.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ _named = json.Decoder(_Named).decode
 
 
 class Erasure:
-    """Finds and erases what belongs to profiles. Every method raises `Unavailable`."""
+    """Finds and erases the documents that belong to profiles. Every method raises `Unavailable`."""
 
     def __init__(
         self, search: Search, writer: Writer, loader: Loader, finisher: Finisher, sweeper: Sweeper, names: Names
@@ -87,13 +87,13 @@ class Erasure:
         raise unsettled()
 
     async def erase(self, subject: DataSubject) -> Erased:
-        """Erase what belongs to these, but for the documents of the profiles themselves.
+        """Erase all documents that belong to these, except those of the profiles themselves.
 
-        Events go last: records and marks that do not name the profile are found by them, also after a crash in between.
-        So exactly those go that were looked at; others may have come meanwhile.
+        Events are deleted last: records and marks that do not name the profile are found by them, also after a crash in
+        between. Only the events that were read are deleted; others may have been stored meanwhile.
         """
         await self._finisher.settled()
-        await self._sweeper.clear()  # else somebody finishes, or writes again, what has been committed of these
+        await self._sweeper.clear()  # else a process finishes, or repeats, writes of these
         names = self._names
         await self._search.refresh(names.keys, names.sessions, names.marks, *[index.name for index in names.kinds])
         owned = Owned(subject)
@@ -118,7 +118,7 @@ class Erasure:
         return +Erased(events=len(events), **dict(zip(wanted, erased, strict=True)))
 
     async def _unclaim(self, name: str, queries: Sequence[Query]) -> None:
-        """Take away claims of records for the documents of these profiles, which commit nothing any more."""
+        """Remove the claims of records that name these profiles: their documents commit nothing any more."""
         while hits := await self._search.hits(name, _or(queries), [{"_doc": "asc"}], PAGE):
             bare = [amended(hit.source, on=None, by=None) for hit in hits]
             operations = [replace(hit.index, hit.id, source, hit.at) for hit, source in zip(hits, bare, strict=True)]
@@ -126,19 +126,19 @@ class Erasure:
             await self._search.refresh(name)
 
     async def expunge(self) -> None:
-        """Let segments be written anew that hold deleted documents, and the log of operations be trimmed."""
+        """Have segments with deleted documents rewritten, and the log of operations trimmed."""
         await self._finisher.settled()
         await expunge(self._search, f"{self._names.prefix}-*")
 
     async def _erase(self, name: str, groups: Groups) -> int:
-        """Delete what any of these queries finds, asking a group of them at a time; gives how many there were."""
+        """Delete the documents that any of these queries finds, one group of queries at a time; returns how many."""
         found: set[IndexedId] = set()
         for queries in groups:
             found |= await self._erase_group(name, queries)
         return len(found)
 
     async def _erase_group(self, name: str, queries: Sequence[Query]) -> set[IndexedId]:
-        """Some documents at a time. What has moved since it was found is looked for again."""
+        """Delete a page of documents at a time. Those that changed since they were found are searched for again."""
         found: set[IndexedId] = set()
         stuck = 0
         while hits := await self._search.hits(name, _or(queries), [{"_doc": "asc"}], PAGE, source=NAMES):
@@ -153,7 +153,7 @@ class Erasure:
         return found
 
     async def _all(self, name: str, queries: Sequence[Query], fields: Sequence[str]) -> list[Hit]:
-        """The documents that any of these queries finds; `fields` tell one from another."""
+        """The documents that any of these queries finds; `fields` identify each."""
         found: list[Hit] = []
         order = [{each: "asc"} for each in fields]
         after: Sequence[str | int] = ()
@@ -179,7 +179,7 @@ def _any(field: str, values: list[str]) -> Query:
 
 
 def _in_groups(events: Sequence[_Named], query_of: Callable[[list[_Named]], Query]) -> Groups:
-    """What leads from events to something else, one query for those of one source and time.
+    """Queries from events to other documents, one for the events of one source and time.
 
     Their ids alone are not enough: they may be used again, by others and later.
     """
@@ -214,11 +214,11 @@ class Owned:
         ]
 
     def terms(self, field: str) -> list[Query]:
-        """What has one of the profiles' ids in a field."""
+        """Documents that have one of the profiles' ids in a field."""
         return [_any(field, part) for part in self._ids]
 
     def visits(self, session: str = "session", profile: str | None = "profile") -> list[Query]:
-        """What has one of the sessions in the field `session`, and nothing in the field `profile`, if one is named."""
+        """Documents with one of the sessions in the field `session`, and nothing in the field `profile`, if given."""
         absent = [] if profile is None else [{"exists": {"field": profile}}]
         return [
             {"bool": {"filter": [{"term": {"source": source}}, _any(session, ids)], "must_not": absent}}

@@ -1,4 +1,4 @@
-"""What a server's refusal means: to be tried again, or not."""
+"""Tells whether a write that a server refused may be retried."""
 
 from msgspec import Struct, field, json
 
@@ -10,14 +10,14 @@ NO_INDEX = "index_not_found_exception"
 
 
 class Cause(Struct, frozen=True):
-    """Why a server, or one item of what was sent, refused."""
+    """The reason for which a request, or one item of it, was refused."""
 
     type: str = ""
     reason: str | None = None
     caused_by: "Cause | None" = None
 
     def __str__(self) -> str:
-        """The innermost reason is the telling one."""
+        """All reasons, the innermost last: it says most."""
         below = f": {self.caused_by}" if self.caused_by else ""
         return f"{self.type}: {self.reason or ''}"[:500] + below
 
@@ -39,7 +39,7 @@ def cause_of(answer: Answer) -> Cause:
 
 
 def may_pass(status: int, cause: Cause) -> bool:
-    """Whether the same may be accepted soon. A block stays until somebody lifts it, or the cluster has a master."""
+    """Whether a retry may succeed soon. A block stays until an operator lifts it, or the cluster has a master."""
     if cause.type == BLOCK:
         return status == 503
     return status in BUSY

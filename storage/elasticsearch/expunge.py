@@ -1,9 +1,9 @@
-"""Expunging: what has been deleted leaves the files, too.
+"""Expunging: removes deleted documents from the files, too.
 
-A deleted document, or the version before, stays in its segment until that is merged; and a merge keeps what another
-copy of the shard might still ask for. How far back that goes is said by the shard's retention leases, which the servers
-renew every half minute. So: wait until no lease reaches back to what was there when it began, then let the segments be
-written anew that hold deleted documents.
+A deleted document, or the version before, stays in its segment until that is merged; and a merge keeps operations
+that another copy of the shard might still ask for. The shard's retention leases, which the servers renew every half
+minute, say how far back that is. So `expunge` waits until no lease reaches back to the operations that there were at
+its start, and then has the segments with deleted documents rewritten.
 """
 
 import asyncio
@@ -49,9 +49,9 @@ _stats = json.Decoder(_Stats).decode
 
 
 async def expunge(search: Search, name: str) -> None:
-    """Let nothing be left in the files of what has been deleted until now. Raises `Unavailable`.
+    """Remove all documents from the files that have been deleted until now. Raises `Unavailable`.
 
-    It waits for up to two minutes, and takes as long as it takes to write what is left anew.
+    It waits for up to two minutes; after that it takes as long as the rewriting of segments.
     """
     await search.ask("POST", f"/{name}/_flush")
     last = {

@@ -1,9 +1,9 @@
 """The fence: makes sure that a claim is void, or that its unit is committed and written.
 
 A claim names the document that is to commit its unit, by index and name: a profile by its own id, any other document by
-its document id. Who wants what another unit has claimed finishes what that document carries, and then writes the
-document once more as it is, so that every commit fails that is under way to it. Only then the claim may be written
-over, by compare-and-set. The owner renews its claim before each try to commit, so one of the two fails.
+its document id. A unit that needs what another unit has claimed first finishes what that document carries, and then
+writes the document again unchanged, so that every commit with it that is under way fails. Only then the claim may be
+written over, by compare-and-set. The owner renews its claim before each try to commit, so one of the two fails.
 """
 
 from msgspec import Struct, json
@@ -37,7 +37,7 @@ class Fence:
         self._names = names
 
     async def finish(self, on: IndexedId) -> Found | None:
-        """Write what has been committed with a document; the document as it was before, unless it is a profile's."""
+        """Finish the pending writes of a document; returns the document as it was before, None for a profile's."""
         index, name = on
         if index == self._names.profiles:
             await self._loader.chain(name)
@@ -48,7 +48,7 @@ class Fence:
         return found
 
     async def stop(self, on: IndexedId) -> bool:
-        """Finish what was committed with a document, and let every commit fail that is under way to it.
+        """Finish the pending writes of a document, and make every commit with it fail that is under way.
 
         False if the document moved meanwhile: then neither is certain.
         """
@@ -69,7 +69,7 @@ class Fence:
             return True
         there = chain[0]
         if there.source is not None and there.source.merged_into is not None:
-            return True  # a commit to what it was has failed already
+            return True  # a commit with the profile that it was has failed already
         source = there.source or ProfileSource(id=id, version=0)
         self._loader.memory.drop(id)
         written = await self._writer.one(replace(self._names.profiles, id_of(id), encode(source), there.at))

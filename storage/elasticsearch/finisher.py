@@ -1,4 +1,4 @@
-"""The finisher: writes what committed units have left pending. Any process may do it; done twice it changes nothing."""
+"""The finisher: does the pending writes of committed units. Any process may do so; done twice they change nothing."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ RecordName = tuple[str, str]  # kind and id
 
 
 class Finisher:
-    """Entries under way in this process, and what they will make visible once they are finished."""
+    """The entries that this process is finishing, and the sessions and marks that they will write."""
 
     def __init__(self, reader: Reader, writer: Writer, names: Names) -> None:
         self._reader = reader
@@ -56,7 +56,7 @@ class Finisher:
         self._changing: dict[RecordName, PendingWrites] = {}  # the last that change a versioned record
         self.forgotten = 0  # marks from before this time (ms) count no longer
 
-    # ---- taking entries up ------------------------------------------------------------------------------------------
+    # ---- starting entries -------------------------------------------------------------------------------------------
 
     def begin(self, entry: PendingWrites) -> None:
         """Finish an entry in the background."""
@@ -100,7 +100,7 @@ class Finisher:
         await self.done(list(self._begun.values()))
 
     async def close(self) -> None:
-        """Finish what was begun, within limits: what is left stays with the documents that committed it."""
+        """Finish the entries under way, within limits: the rest stays in the documents that carry them."""
         self._closed = True
         tasks = [entry.task for entry in self._begun.values() if entry.task is not None]
         if tasks:
@@ -142,7 +142,7 @@ class Finisher:
     # ---- the documents ----------------------------------------------------------------------------------------------
 
     def operations(self, record: PendingUnit) -> list[Operation]:
-        """The writes of a record that need no look at what is stored; those of its marks come first."""
+        """The writes of an entry that need no read before; those of its marks come first."""
         names, stamp, token = self._names, record.stamp, record.token
         found = [create(index, id_of(mark.source, mark.event), mark_source(mark)) for index, mark in record.marks]
         for session in record.sessions:
@@ -178,8 +178,8 @@ class Finisher:
     async def _change(self, change: PendingChange) -> None:
         """Write over or delete a versioned record, if it is still at the version that the unit expected.
 
-        If it is not, this has been done, or the record was erased: nothing else can have changed it. What the document
-        itself carries for other units stays.
+        If it is not, this has been done, or the record was erased: nothing else can have changed it. The entries that
+        the document itself carries for other units stay.
         """
         index = self._names.called(change.kind)
         id = index.document_id(change.id)
@@ -193,7 +193,7 @@ class Finisher:
                 return
 
     async def _settle(self, index: str, mark: ProcessedEvent) -> None:
-        """There is something under a mark's id: a mark stays, a mere claim or a forgotten mark is written over."""
+        """A document has the id of a mark: a mark stays, a mere claim or a forgotten mark is written over."""
         id = id_of(mark.source, mark.event)
         while True:
             found = await self._reader.get(index, id)
@@ -204,7 +204,7 @@ class Finisher:
                 return
 
     async def _write(self, extra: Extra) -> None:
-        """Write a profile beside the committing one, if what is stored is still what the unit saw."""
+        """Write a profile beside the committing one, if the stored version is still the one that the unit read."""
         id = extra.profile.id
         while (there := await node(self._reader, self._names, id)).version == extra.expected:
             source = profile_source(extra.profile, extra.view, [], [], None)
@@ -212,7 +212,7 @@ class Finisher:
                 return
 
     async def _write_over(self, key: IdentityKey) -> None:
-        """Let a key lead to who has proven it, unless somebody else has by now."""
+        """Let a key lead to the profile that has proven it, unless another profile has by now."""
         id = id_of(key.key)
         while True:
             found = await self._reader.get(self._names.keys, id)
@@ -250,7 +250,7 @@ class Finisher:
                 return
 
     async def _end(self, id: str, end: str) -> str:
-        """Where a tombstone leads at last, never past one that has still to be taken."""
+        """The end of the chain of a tombstone, never past one that has still to be taken."""
         seen = {id}
         while end not in seen:
             seen.add(end)

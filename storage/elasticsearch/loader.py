@@ -1,6 +1,6 @@
-"""The loader: documents as they are now, with what was committed and is still pending finished first.
+"""The loader: reads documents as they are now, and finishes their pending writes first.
 
-So who reads a profile, and then sessions and marks, sees everything that had been committed under it.
+So a caller that reads a profile, and then sessions and marks, reads everything that had been committed with it.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ def clock() -> int:
 
 
 class Loader:
-    """Reads by id; never from what is remembered."""
+    """Reads by id; never from the cache."""
 
     def __init__(self, reader: Reader, finisher: Finisher, names: Names, now: Callable[[], int] = clock) -> None:
         self.memory = VersionCache()
@@ -69,13 +69,13 @@ class Loader:
         return {each.id: _itself(each.source) for each in nodes if each.source is not None}
 
     async def node(self, id: str) -> ChainLink:
-        """The document of one id, what is pending in it finished."""
+        """The document of one id, its pending writes finished."""
         there = await node(self._reader, self.names, id)
         await self._finish(there)
         return there
 
     async def held(self, id: str, expected: int) -> CachedVersion:
-        """Where a profile's document stands at that version. Raises `Conflict` when it is at another one."""
+        """The position of a profile's document at that version. Raises `Conflict` when it is at another one."""
         held = self.memory.profile(id)
         if held is None or held.version < expected:
             held = self._hold(await self.node(id))
@@ -108,7 +108,7 @@ class Loader:
         return session
 
     async def sessions(self, names: Sequence[Name]) -> dict[Name, tuple[Session | None, SessionSource | None]]:
-        """Sessions as they are now, and their documents, which may lag behind what this process has committed."""
+        """Sessions as they are now, and their documents, which may be older than what this process has committed."""
         own = {name: self._finisher.sessions.get(name) for name in names}  # before: it may be finished meanwhile
         found = await self._reader.many([(self.names.sessions, id_of(*name)) for name in names])
         sources = [None if each is None else decode_session_source(each.source) for each in found]
@@ -140,7 +140,7 @@ class Loader:
         return decode_mark(docs[-1]) if docs else None
 
     async def mark_sources(self, names: Sequence[Name]) -> "dict[Name, list[tuple[IndexedId, MarkSource, Written]]]":
-        """What there is under the ids of marks, in the indices that are looked into, the oldest first."""
+        """The documents under the ids of marks, in all indices that are read, the oldest index first."""
         indices = sorted(self.weeks.union(self.names.marks_now(self.now())))
         places = [(index, id_of(*name)) for name in names for index in indices]
         found = await self._reader.many(places)
@@ -175,5 +175,5 @@ def key_of(found: Found) -> IdentityKey:
 
 
 def unsettled() -> Unavailable:
-    """Other processes were faster, again and again."""
+    """The error for a unit that other processes overtook again and again."""
     return Unavailable("the documents of this unit move too fast")

@@ -57,7 +57,7 @@ class MarkCommit:
         raise unsettled()
 
     async def _by_mark(self, plan: CommitPlan, look: bool) -> bool:
-        """Commit with the first mark. It is looked for again only if something turned out to be there."""
+        """Commit with the first mark. It is read again only after a clash."""
         (index, mark), *_ = plan.marks
         place = index, id_of(mark.source, mark.event)
         at = await self._claims.free(mark, place, None) if look else None

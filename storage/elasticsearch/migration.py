@@ -15,7 +15,7 @@ EXISTS = "resource_already_exists_exception"
 
 
 class NewerSchema(Unavailable):
-    """The indices were made by a newer program: this one might spoil them."""
+    """The indices were made by a newer program: this one might damage them."""
 
     def __init__(self, name: str, schema: int) -> None:
         super().__init__(f"{name} has schema {schema}, this program knows up to {SCHEMA}: upgrade it", retry_after=60)
@@ -55,13 +55,13 @@ class Migration:
         self._templates = index_templates(names)
 
     async def run(self) -> list[str]:
-        """Migrate; what was done, in words. Raises `NewerSchema` and `Unavailable`."""
+        """Migrate; returns in words what was done. Raises `NewerSchema` and `Unavailable`."""
         known = await self._known_templates()
         indices = await self._known_indices()
         for name, schema in [*known.items(), *indices.items()]:
             if schema > SCHEMA:
                 raise NewerSchema(name, schema)
-        # The server gathers what comes together in one change of the cluster's state. Templates first: indices rest
+        # The server gathers concurrent requests into one change of the cluster's state. Templates first: indices rest
         # on them.
         templates = await asyncio.gather(*[self._make(each, known) for each in self._templates])
         made = await asyncio.gather(*[self._bring(each, indices) for each in self._templates])
@@ -82,7 +82,9 @@ class Migration:
         for index, schema in indices.items():
             if schema < SCHEMA and _of(template, name, index):
                 await self._ask("PUT", f"/{index}/_settings", encode(CHANGEABLE))
-                await self._ask("PUT", f"/{index}/_mapping", encode(mappings(template)))  # last: it tells the schema
+                await self._ask(
+                    "PUT", f"/{index}/_mapping", encode(mappings(template))
+                )  # last: it holds the number of the schema
                 done.append(f"upgraded the index {index} to schema {SCHEMA}")
         return done
 
@@ -103,7 +105,7 @@ class Migration:
     async def _ask(
         self, method: str, path: str, body: bytes | None = None, missing: bytes = b"", fine: str | None = None
     ) -> bytes:
-        """What the server answers; empty when it refused for a reason that is `fine`."""
+        """The answer of the server; empty when it refused for the reason `fine`."""
         try:
             answer = await self._connection.request(method, path, body)
         except Lost as lost:

@@ -1,4 +1,4 @@
-"""Operations: single writes, as the two lines that `_bulk` takes; and what became of one."""
+"""Operations: single writes, as the two lines that `_bulk` takes; and the position of a written document."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ SEARCHED_LISTS = frozenset({"segments", "ids"})  # beside these, only objects ar
 
 
 class Operation(Struct, frozen=True, gc=False):
-    """One write. `line` says what and where, `source` is the document; both are encoded."""
+    """One write. `line` names the action and the place, `source` is the document; both are encoded."""
 
     line: bytes
     source: bytes | None = None
@@ -30,7 +30,7 @@ class Operation(Struct, frozen=True, gc=False):
 
 
 class Written(Struct, frozen=True, gc=False):
-    """Where a write stands in its index: the next compare-and-set begins from here."""
+    """The position of a write in its index, over which the next compare-and-set writes."""
 
     seq_no: int
     term: int
@@ -62,7 +62,7 @@ def renew(index: str, id: str, source: bytes, version: int) -> Operation:
 
 
 def delete(index: str, id: str, at: Written | None = None) -> Operation:
-    """Take a document away; with `at`, if it is still as it was then."""
+    """Delete a document; with `at`, if it is still as it was then."""
     if at is None:
         return Operation(b'{"delete":{"_index":"%b","_id":"%b"}}' % (index.encode(), id.encode()))
     line = b'{"delete":{"_index":"%b","_id":"%b","if_seq_no":%d,"if_primary_term":%d}}'

@@ -1,7 +1,7 @@
-"""Pages of searches: Elasticsearch finds what may match, in an order without ties; `matches` has the last word.
+"""Pages of searches: Elasticsearch finds documents that may match, in an order without ties; `matches` decides.
 
 A cursor is the place of a document in that order, which never changes: the server keeps no state for it, it is valid
-for ever, and what is stored meanwhile comes before it.
+for ever, and documents that are stored meanwhile come before it.
 """
 
 from typing import Any, Final
@@ -34,7 +34,7 @@ def searched_index(names: Names, name: str) -> SearchedIndex:
 
 
 async def page_of(search: Search, names: Names, query: Query, limit: int, after: str | None) -> Page:
-    """A page of what matches. The first of them sees all that has been written."""
+    """A page of the documents that match. The first page has all that was written before."""
     name = query.searchable.name
     index = searched_index(names, name)
     place: tuple[CursorValue, ...] = ()

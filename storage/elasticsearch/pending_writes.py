@@ -1,4 +1,4 @@
-"""Pending writes: what a unit writes beside the document that commits it, kept there until those documents exist."""
+"""Pending writes: all writes of a unit beside the document that commits it, kept there until they are done."""
 
 import asyncio
 import os
@@ -37,10 +37,11 @@ class PendingChange(Struct, frozen=True, omit_defaults=True):
 
 
 class PendingUnit(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What is to be written. `token` names the unit's commit, `stamp` (µs) orders it among others.
+    """The writes themselves. `token` names the unit's commit, `stamp` (µs) orders it among others.
 
-    `marks` come with their indices; `taken` are ids whose tombstones are to be emptied and pointed on; `over` are keys
-    that mere claims of others hold. Subclasses, made by `PendingFormat`, add a field for each appended and keyed kind.
+    `marks` come with their indices; `taken` are ids whose tombstones are to be emptied and to name the end of their
+    chains; `over` are keys that mere claims of others hold. Subclasses, made by `PendingFormat`, add a field for each
+    appended and keyed kind.
     """
 
     token: str
@@ -73,7 +74,7 @@ class PendingWrites:
         self.text = text
         self.finished = False
         self.task: asyncio.Task[None] | None = None
-        self.tidy: Operation | None = None  # what is to be written once it is finished
+        self.tidy: Operation | None = None  # clears the entry once it is finished
 
     @property
     def token(self) -> str:
@@ -99,7 +100,7 @@ class PendingFormat:
         return unit
 
     def stored(self, text: str) -> PendingWrites:
-        """Pending writes as they were stored. Raises `Unavailable` if they hold what this program does not know."""
+        """Pending writes as they were stored. Raises `Unavailable` if a newer program wrote them."""
         try:
             return PendingWrites(self._decode(text), text)
         except ValidationError as error:

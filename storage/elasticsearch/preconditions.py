@@ -1,4 +1,4 @@
-"""Checking a unit before anything of it is written: what it rests on must still be so."""
+"""Preconditions: checks before a unit is written that all it rests on is unchanged."""
 
 from collections.abc import Collection
 
@@ -17,10 +17,10 @@ from storage.elasticsearch.writer import Writer
 
 
 class CheckedUnit(Struct, frozen=True):
-    """What is to be claimed, and how the unit's sessions stand."""
+    """The claims that are to be made, and the unit's sessions sorted by who guards them."""
 
     keys: list[tuple[IdentityKey, Operation]]
-    over: list[IdentityKey]  # mere claims of others that are written over, once the unit with its merge is committed
+    over: list[IdentityKey]  # claims of others that are written over after the commit
     new: list[SessionWrite]  # sessions that are to be claimed
     guarded: list[SessionWrite]
     foreign: list[SessionWrite]  # sessions that another document than the committing one guards
@@ -28,7 +28,7 @@ class CheckedUnit(Struct, frozen=True):
 
 
 class Preconditions:
-    """Looks at sessions, keys and marks; claims keys and sessions."""
+    """Checks sessions, keys and marks; claims keys and sessions."""
 
     def __init__(self, loader: Loader, reader: Reader, writer: Writer) -> None:
         self._loader = loader
@@ -36,11 +36,11 @@ class Preconditions:
         self._writer = writer
 
     async def unit(self, draft: CommitPlan, since: int | None, ids: Collection[str], look: bool = True) -> CheckedUnit:
-        """Raises `Conflict` if something has moved.
+        """Raises `Conflict` if something has changed.
 
-        `ids` are those of the profile whose document is to commit the unit: it guards their sessions. What was read of
-        those after `since`, a tick, holds; None: nothing does. Without `look`, marks that were found absent are not
-        looked for again: the commit will tell.
+        `ids` are those of the profile whose document is to commit the unit: it guards their sessions. Of those, all
+        that was read after the tick `since` is valid; None: nothing is. Without `look`, marks that were found absent
+        are not read again: the commit finds out.
         """
         there = await self._sessions(draft, since, ids)
         keys, over = await self._keys(draft)
@@ -70,7 +70,7 @@ class Preconditions:
                 there.add(name)
             elif seen.version or seen.profile is not None or name not in written:
                 old.append(rest)
-            else:  # nobody had claimed it: claiming it will tell
+            else:  # there was no claim: claiming it finds out
                 _same(0, rest)
         if not old:
             return there
@@ -116,7 +116,7 @@ class Preconditions:
     # ---- claims -----------------------------------------------------------------------------------------------------
 
     async def claim(self, checked: CheckedUnit) -> None:
-        """Claim new sessions and keys. Raises `Conflict` when somebody else was faster."""
+        """Claim new sessions and keys. Raises `Conflict` if another unit was faster."""
         names = self._loader.names
         sessions = [advance(names.sessions, _id(write), _claim_source(write), 0) for write in checked.new]
         keys = [operation for _, operation in checked.keys]
@@ -131,7 +131,7 @@ class Preconditions:
                     raise Conflict("key", key.key)
 
     async def _owned_session(self, write: SessionWrite) -> None:
-        """A claim that names the same profile is as good as ours."""
+        """A claim of another unit for the same profile counts as our own."""
         session = write.session
         name = session.source, session.id
         held, _ = (await self._loader.sessions([name]))[name]
@@ -149,7 +149,7 @@ def _id(write: SessionWrite) -> str:
 
 
 def _claim_source(write: SessionWrite) -> bytes:
-    """A claim says whose the session is; nothing of what is in it has been committed."""
+    """A claim names the profile of a session, of which nothing is committed."""
     session = write.session
     claim = type(session)(source=session.source, id=session.id, created=session.created, profile=session.profile)
     return session_source(claim)

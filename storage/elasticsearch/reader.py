@@ -1,4 +1,4 @@
-"""The coalescing reader: real-time gets by id; those that come while one is on its way go together in one `_mget`."""
+"""The coalescing reader: real-time gets by id; those that arrive during a request share the next `_mget`."""
 
 import asyncio
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ BUDGET = 3.0  # seconds of tries
 
 
 class Found(Struct, frozen=True):
-    """A stored document, encoded, and where it stands."""
+    """A stored document, encoded, and its position."""
 
     source: Raw
     at: Written
@@ -67,7 +67,7 @@ class Reader:
 
     def _want(self, place: IndexedId) -> "asyncio.Future[Found | None]":
         future = self._wanted.get(place)
-        if future is None or future.done():  # done: who wanted it was cancelled
+        if future is None or future.done():  # done: its caller was cancelled
             if len(self._wanted) >= QUEUED_PLACES:
                 raise Unavailable(f"{len(self._wanted)} reads wait for Elasticsearch")
             future = self._wanted[place] = asyncio.get_running_loop().create_future()
@@ -103,7 +103,7 @@ class Reader:
             _fail(some, "the store is closed")
 
     async def _request(self, some: Wanted) -> str | None:
-        """Answer what can be answered; why something is left, or None."""
+        """Answer the reads; returns the reason if some have no answer yet, else None."""
         body = _encode({"docs": [{"_index": index, "_id": id} for index, id in some]})
         try:
             answer = await self._connection.request("POST", _PATH, body)

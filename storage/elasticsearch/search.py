@@ -1,6 +1,6 @@
-"""Searches, for people and for upkeep: they see what was written before the last refresh, and ask for one first.
+"""Searches, for users and for upkeep: they find what was written before the last refresh, and ask for one first.
 
-Nothing that is decided while events are processed rests on a search.
+No decision while events are processed rests on a search.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _ABSENT = "ignore_unavailable=true&allow_no_indices=true"
 
 
 class Hit(Struct, frozen=True):
-    """What a search found."""
+    """A document that a search found."""
 
     index: str = field(name="_index")
     id: str = field(name="_id")
@@ -35,7 +35,7 @@ class Hit(Struct, frozen=True):
 
     @property
     def at(self) -> Written:
-        """Where the document stood when it was found."""
+        """The position of the document when it was found."""
         return Written(self.seq_no, self.term)
 
 
@@ -68,13 +68,13 @@ _rows = json.Decoder(list[_Row]).decode
 
 
 class Search:
-    """Asks whole indices, by their names, patterns or aliases."""
+    """Searches whole indices, by their names, patterns or aliases."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def refresh(self, *names: str) -> None:
-        """Let searches see all that has been written."""
+        """Let searches find all that has been written."""
         await self.ask("POST", f"/{','.join(names)}/_refresh?{_ABSENT}")
 
     async def hits(
@@ -116,11 +116,11 @@ class Search:
         return sorted([row.index for row in _rows(answer.body)])
 
     async def drop(self, index: str) -> None:
-        """Take an index away."""
+        """Delete an index."""
         await self.ask("DELETE", f"/{index}?ignore_unavailable=true")
 
     async def ask(self, method: str, path: str, body: bytes | None = None, seconds: float | None = None) -> Answer:
-        """The answer to a question; one that a server cannot answer yet, as its shards are starting, is asked again."""
+        """The answer to a request; repeated while the server cannot answer it, because its shards are starting."""
         pauses = Backoff(BUDGET)
         while True:
             try:

@@ -1,7 +1,7 @@
-"""What of free values can be searched: the same values, less what a `flattened` field would refuse.
+"""Free values as they can be searched: the same values, except those that a `flattened` field would refuse.
 
-Such a field takes any keys and types, but no key with a NUL, no depth beyond 20 and no term of 32 KiB. What is left out
-here is only not found by a search: the exact record stands beside it.
+Such a field takes any keys and types, but no key with a NUL, no depth beyond 20 and no term of 32 KiB. Searches do not
+find the values that are left out here; the document has the exact record, too.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ SMALL = 8000  # bytes in which no key and no value can be too long
 
 
 def searchable(tree: Any) -> Raw:
-    """Free values as they go into a `flattened` field, encoded."""
+    """Free values for a `flattened` field, encoded."""
     encoded = encode(tree)
     if len(encoded) < SMALL and b"\\u0000" not in encoded and encoded.count(b"{") + encoded.count(b"[") < DEEPEST:
         return Raw(encoded)

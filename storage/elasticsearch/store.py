@@ -3,8 +3,8 @@
 import asyncio
 import os
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ParamSpec, TypeVar
 
 from msgspec import Struct
 
@@ -50,13 +50,15 @@ from storage.elasticsearch.upkeep import Upkeep
 from storage.elasticsearch.writer import Writer
 from storage.encoding import encode
 
+P = ParamSpec("P")
 R = TypeVar("R", bound=Struct)
+T = TypeVar("T")
 
 SECRET = "secret"  # noqa: S105 - the id of the document that holds it
 PROBE = "probe"
 NOT_BURIED: Dsl = {"bool": {"must_not": [{"term": {"id": ""}}]}}
 READY_SECONDS = 3.0
-LOOK_SECONDS = 3600.0  # less than a week by far: then there is an index more to look into
+LOOK_SECONDS = 3600.0  # far less than a week, after which there is another index of marks
 
 
 class ElasticsearchStore:
@@ -89,23 +91,31 @@ class ElasticsearchStore:
         return cls(address_of(address), kinds)
 
     async def _open(self) -> None:
-        """Before anything else, once: nothing may be written to indices that are not as they should be."""
+        """Migrate once, before anything else: nothing may be written to indices that are not as they should be.
+
+        Raises `Unavailable`.
+        """
         if self._closed:
             raise Unavailable("the store is closed")
         if not self._opened:
-            async with self._opening:  # who came first goes on first
-                if not self._opened:
+            async with self._opening:
+                if not self._opened:  # the first of the calls that waited has migrated
                     await self._migration.run()
                     await self._look()
                     self._opened = True
 
+    async def _when_open(self, work: Callable[P, Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
+        """Await what a part of the store does, once the store is open."""
+        await self._open()
+        return await work(*args, **named)
+
     async def _look(self) -> None:
-        """Learn what others have forgotten, now and then."""
+        """Read what other processes have forgotten, now and then."""
         self._look_at = asyncio.get_running_loop().time() + LOOK_SECONDS
         await self._upkeep.look()
 
     async def migrate(self) -> list[str]:
-        """Create or upgrade templates and indices; gives in words what was done."""
+        """Create or upgrade templates and indices; returns in words what was done."""
         return await self._migration.run()
 
     # ---- by id ------------------------------------------------------------------------------------------------------
@@ -121,23 +131,19 @@ class ElasticsearchStore:
 
     async def profile(self, id: str) -> Profile | None:
         """The profile that `id` leads to along `merged_into`."""
-        await self._open()
-        return await self._loader.profile(id)
+        return await self._when_open(self._loader.profile, id)
 
     async def as_stored(self, ids: tuple[str, ...]) -> dict[str, Profile]:
         """The documents at these ids themselves."""
-        await self._open()
-        return await self._loader.as_stored(ids)
+        return await self._when_open(self._loader.as_stored, ids)
 
     async def key(self, key: str) -> IdentityKey | None:
         """The id that a merge key came in under."""
-        await self._open()
-        return await self._loader.key(key)
+        return await self._when_open(self._loader.key, key)
 
     async def session(self, source: str, id: str) -> Session | None:
-        """A session by its source and id; one of version 0 has been claimed by a profile and holds nothing yet."""
-        await self._open()
-        return await self._loader.session((source, id))
+        """A session by its source and id; one of version 0 has been claimed by a profile and is empty yet."""
+        return await self._when_open(self._loader.session, (source, id))
 
     async def marks(self, source: str, events: tuple[str, ...]) -> dict[str, ProcessedEvent]:
         """Those of a source's event ids that have taken effect."""
@@ -166,8 +172,7 @@ class ElasticsearchStore:
 
     async def remember_flow(self, version: str, name: str, text: str) -> None:
         """Keep the text of a flow's version, once."""
-        await self._open()
-        await self._upkeep.once(f"flow-{id_of(version)}", MetaSource(kind=f"flow {name}", text=text))
+        await self._when_open(self._upkeep.once, f"flow-{id_of(version)}", MetaSource(kind=f"flow {name}", text=text))
 
     async def flow_version(self, version: str) -> str | None:
         """The text of a flow's version."""
@@ -179,14 +184,13 @@ class ElasticsearchStore:
 
     async def commit(self, unit: Unit) -> None:
         """Write all of the unit, durably, or nothing."""
-        await self._open()
-        await self._committer.commit(unit)
+        await self._when_open(self._committer.commit, unit)
 
     async def reject(self, rejected: tuple[Rejected, ...]) -> None:
         """Keep rejected events of a payload of which nothing else is committed."""
         await self.commit(Unit(rejected=rejected))
 
-    # ---- for people -------------------------------------------------------------------------------------------------
+    # ---- for users --------------------------------------------------------------------------------------------------
 
     async def event(self, id: str) -> StoredEvent | None:
         """A stored event by its id; the newest, where several sources used that id."""
@@ -214,7 +218,7 @@ class ElasticsearchStore:
         return await page_of(self._search, self._names, query, limit, after)
 
     async def counts(self) -> Counts:
-        """How much the store holds, as far as it has been finished."""
+        """How many documents the store holds, as far as their commits are finished."""
         names, search = self._names, self._search
         await self._settle()
         counted: dict[str, tuple[str, Dsl]] = {
@@ -239,70 +243,57 @@ class ElasticsearchStore:
         return [index.decode(decode_doc(hit.source).doc) for hit in hits]
 
     async def _settle(self) -> None:
-        await self._open()
-        await self._finisher.settled()
+        await self._when_open(self._finisher.settled)
 
     # ---- upkeep -----------------------------------------------------------------------------------------------------
 
     async def forget_marks(self, before: int) -> int:
-        """Drop marks and cache entries from before a time; gives how many marks."""
-        await self._open()
-        return await self._upkeep.forget(before)
+        """Drop marks, expired keyed and deleted records from before a time; returns how many marks."""
+        return await self._when_open(self._upkeep.forget, before)
 
     async def expired(self, keep: Keep) -> Dropped:
         """What `retain` would drop now."""
-        await self._open()
-        return await self._retention.expired(keep)
+        return await self._when_open(self._retention.expired, keep)
 
     async def retain(self, keep: Keep, tell: ReportProgress = ignore_progress) -> Dropped:
-        """Drop the months of which all is older than what is kept."""
-        await self._open()
-        return await self._retention.retain(keep, tell)
+        """Drop records from before the times of `keep`; of kinds with monthly indices, months of which all is older."""
+        return await self._when_open(self._retention.retain, keep, tell)
 
     async def due(self, before: int, limit: int) -> list[str]:
-        """The ids of profiles whose time has come, those that wait longest first."""
-        await self._open()
-        return await self._upkeep.due(before, limit)
+        """The ids of profiles that are due, first those due longest."""
+        return await self._when_open(self._upkeep.due, before, limit)
 
     async def due_records(self, kind: Kind[R], before: int, limit: int) -> list[R]:
         """The records of a versioned kind that are due, first those due longest."""
-        await self._open()
-        return await self._upkeep.due_records(kind, before, limit)
+        return await self._when_open(self._upkeep.due_records, kind, before, limit)
 
     async def data_subject(self, ids: frozenset[str]) -> DataSubject:
         """`ids` with those of all tombstones that lead to one of them, and the sessions of all of these."""
-        await self._open()
-        return await self._erasure.data_subject(ids)
+        return await self._when_open(self._erasure.data_subject, ids)
 
     async def remove(self, id: str, version: int) -> None:
         """Erase the document of a profile or a tombstone. Raises `Conflict` when it is not at that version."""
-        await self._open()
-        await self._erasure.remove(id, version)
+        await self._when_open(self._erasure.remove, id, version)
 
     async def erase(self, subject: DataSubject) -> Erased:
-        """Erase what belongs to these, but for the documents of the profiles themselves."""
-        await self._open()
-        return await self._erasure.erase(subject)
+        """Erase all documents that belong to these, except those of the profiles themselves."""
+        return await self._when_open(self._erasure.erase, subject)
 
     async def expunge(self) -> None:
-        """See that nothing of what was erased is left in the files."""
-        await self._open()
-        await self._erasure.expunge()
+        """Remove erased documents from the files."""
+        await self._when_open(self._erasure.expunge)
 
     async def notes(self, beginning: str) -> dict[str, bytes]:
         """The notes whose names begin so."""
-        await self._open()
-        return await self._upkeep.notes(beginning)
+        return await self._when_open(self._upkeep.notes, beginning)
 
     async def note(self, name: str) -> bytes | None:
-        """What was last kept under a name."""
-        await self._open()
-        return await self._upkeep.note(name)
+        """The note that was last kept under a name."""
+        return await self._when_open(self._upkeep.note, name)
 
     async def keep_note(self, name: str, doc: bytes) -> None:
         """Keep a note in place of the one before."""
-        await self._open()
-        await self._upkeep.keep_note(name, doc)
+        await self._when_open(self._upkeep.keep_note, name, doc)
 
     async def replace_note(self, name: str, doc: bytes, expected: bytes | None) -> bool:
         """Write a note if its stored bytes are still `expected`."""
@@ -310,12 +301,11 @@ class ElasticsearchStore:
         return await self._upkeep.replace_note(name, doc, expected)
 
     async def sweep(self, older_ms: int = OLDER_MS) -> int:
-        """Finish what was left half done that long ago; gives how many documents were taken up."""
-        await self._open()
-        return await self._sweeper.sweep(older_ms)
+        """Finish units that were left half done so long ago; returns how many documents carried any of them."""
+        return await self._when_open(self._sweeper.sweep, older_ms)
 
     async def ready(self) -> str | None:
-        """None when the store can take writes; else why not. After a failure a small write finds out."""
+        """None when the store can take writes; else the reason. After a failure a small write finds out."""
         try:
             async with asyncio.timeout(READY_SECONDS):
                 await self._open()
@@ -331,7 +321,7 @@ class ElasticsearchStore:
         return None
 
     async def close(self) -> None:
-        """Finish what was begun and let go of the connections."""
+        """Finish the commits under way and close the connections."""
         if self._closed:
             return
         self._closed = True

@@ -1,7 +1,6 @@
-"""The sweeper: finishes what a crash left, and clears what is pending where nobody writes any more.
+"""The sweeper: finishes what a crash left pending, and clears entries from documents that are not written any more.
 
-It finds documents by a search, and reads each again before it does anything. Whatever it does, others may do at the
-same time.
+It finds documents by a search, and reads each again before it writes. Other processes may do the same at the same time.
 """
 
 import asyncio
@@ -32,9 +31,9 @@ from storage.elasticsearch.tombstone_chain import ChainLink, profile_of
 from storage.elasticsearch.writer import Writer
 from storage.encoding import decode_profile, encode
 
-PAGE = 200  # documents that are taken up together
+PAGE = 200  # documents that are finished together
 PAGES = 50  # in one sweep of an index
-OLDER_MS = 15_000  # what is younger is likely to be under way still
+OLDER_MS = 15_000  # younger entries are probably still under way
 MAX_TRIES = 20  # to clear an index
 
 Take = Callable[[Hit], Awaitable[bool]]
@@ -59,7 +58,7 @@ class Sweeper:
         self._lock = asyncio.Lock()
 
     async def sweep(self, older_ms: int = OLDER_MS) -> int:
-        """Take up what has been unfinished for so long; gives how many documents were."""
+        """Finish documents whose entries are older than `older_ms`; returns how many there were."""
         if self._lock.locked():
             return 0
         async with self._lock:
@@ -72,7 +71,7 @@ class Sweeper:
             return swept + await self._index(names.profiles, before, self._profile)
 
     async def clear(self) -> None:
-        """Finish all that is pending now, wherever, and see that no document carries it any longer.
+        """Finish all that is pending now in any document, and clear it from there.
 
         Raises `Unavailable` when documents keep carrying it.
         """
@@ -97,7 +96,7 @@ class Sweeper:
         raise Unavailable(f"documents of {name} keep carrying what has been committed")
 
     async def _take_up(self, name: str, last: int, take: Take) -> int:
-        """Take up what has been pending since `last` or longer; gives how many documents carried any of it."""
+        """Finish what has been pending since `last` or longer; returns how many documents carried any of it."""
         carrying, after = 0, 0
         while True:
             query = {"range": {"unfinished": {"lte": last, "gt": after}}}
@@ -110,7 +109,7 @@ class Sweeper:
             after = int(hits[-1].sort[0])
 
     async def _index(self, name: str, before: int, take: Take) -> int:
-        """Take up the documents of an index, the oldest first."""
+        """Finish the documents of an index, the oldest first; returns how many."""
         swept, after = 0, 0
         await self._search.refresh(name)
         for _ in range(PAGES):
@@ -167,10 +166,10 @@ class Sweeper:
         return await self._clear(replace(hit.index, hit.id, encode(bare), found.at))
 
     async def _open(self, id: str) -> bool:
-        """A merge that nobody completed: the profile at the end of the chain takes what is frozen."""
+        """Complete an open merge: the profile at the end of the chain takes the frozen document."""
         *tombstones, root = await self._loader.chain(id) or [ChainLink(id)]
         if root.source is None or root.source.doc is None or not tombstones:
-            return False  # the unit of that profile was not committed: it will come again, or nobody ever missed it
+            return False  # the unit of that profile was not committed: it is run again, or was given up
         profile = profile_of([*tombstones, root])
         if profile is None:
             return False
@@ -201,12 +200,12 @@ class Sweeper:
         await self._finisher.done(self._finisher.known(pending))
 
     async def _clear(self, operation: Operation) -> bool:
-        """Somebody else may have been faster: that is fine, too."""
+        """Whether this process cleared the document; another may have been faster, which is as good."""
         return await self._writer.one(operation) is not None
 
 
 def _worth(done: Sequence[bool | BaseException]) -> int:
-    """How many were taken up. Raises what went wrong, if nothing else went right."""
+    """How many documents were finished. Raises an error if none was."""
     error = [each for each in done if isinstance(each, BaseException)]
     for each in error:
         if not isinstance(each, Unavailable):

@@ -1,9 +1,9 @@
-"""The chain of tombstones from an id to the profile that it leads to, and what that has still to take of them.
+"""The chain of tombstones from an id to the profile that it leads to, and the parts of them that it has still to take.
 
-A merge freezes the loser first; if its unit is then not committed, the merge stands all the same: readers take what is
-frozen as if it had been taken, and the next unit that is committed there takes it for good. What counts are the steps
+A merge freezes the loser first; if its unit is then not committed, the merge is valid all the same: readers treat the
+frozen document as taken, and the next unit that is committed there takes it for good. What counts are the links
 that join the two. If they have been undone since, nothing was merged; if the profile that was to take the loser has
-been split since, the loser goes with the side that its step joins it with.
+been split since, the loser goes with the side that its link joins it with.
 """
 
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ from storage.elasticsearch.operation import Written
 from storage.elasticsearch.reader import Reader
 from storage.encoding import decode_profile
 
-_decode_steps = json.Decoder(tuple[Link, ...]).decode
+_decode_links = json.Decoder(tuple[Link, ...]).decode
 
 
 class ChainLink(Struct, frozen=True):
-    """A profile's document as it was read; without `source` nobody has stored it."""
+    """A profile's document as it was read; without `source` it is not stored."""
 
     id: str
     source: ProfileSource | None = None
@@ -55,7 +55,7 @@ async def chain(reader: Reader, names: Names, id: str) -> list[ChainLink]:
 
 
 async def onward(reader: Reader, names: Names, source: ProfileSource) -> str:
-    """Where a tombstone leads; its own id, when what joined it has been undone before anybody took it."""
+    """Where a tombstone leads; its own id, when the links that joined it have been undone before it was taken."""
     end = source.merged_into or source.id
     joining = _joining(source)
     if not joining:
@@ -63,7 +63,7 @@ async def onward(reader: Reader, names: Names, source: ProfileSource) -> str:
     ids: set[str] = set()
     known = list(_frozen(source).links.values())
     passed = {source.id}
-    while end not in passed:  # what lies before it, as it was meant to be
+    while end not in passed:  # the profiles between, as the merge intended
         passed.add(end)
         there = (await node(reader, names, end)).source
         for doc in (there.doc, there.frozen) if there is not None else ():
@@ -71,14 +71,14 @@ async def onward(reader: Reader, names: Names, source: ProfileSource) -> str:
             ids |= profile.parts.keys() if profile is not None else set()
             known += profile.links.values() if profile is not None else ()
         end = (there.merged_into if there is not None else None) or end
-    others = _others(source, joining, {step.id for step in known if step.undone})
+    others = _others(source, joining, {link.id for link in known if link.undone})
     if not others:
         return source.id if source.frozen is not None else str(source.merged_into)
     return str(source.merged_into) if not others.isdisjoint(ids | passed) else min(others)
 
 
 def profile_of(nodes: Sequence[ChainLink]) -> Profile | None:
-    """The profile that a chain leads to, with what it has still to take; None when nobody is there."""
+    """The profile that a chain leads to, with the parts that it has still to take; None without a profile."""
     if not nodes:
         return None
     *tombstones, root = nodes
@@ -98,32 +98,32 @@ def _with(profile: Profile | None, id: str, tombstone: ChainLink) -> Profile | N
         return profile
     joining = _joining(source)
     if source.frozen is None and not joining:
-        return profile  # it never was anybody
+        return profile  # it never was a profile
     loser = _frozen(source)
     if profile is None:
         profile = new_profile(id, loser.created)
     return united(profile, loser, joining)
 
 
-def united(profile: Profile, loser: Profile, steps: tuple[Link, ...]) -> Profile:
-    """What `profile` is once it has taken `loser`, at the version that it has; `steps` join the two."""
-    undone = {step.id for step in (*profile.links.values(), *loser.links.values(), *steps) if step.undone}
-    holding = [step for step in steps if step.id not in undone]
+def united(profile: Profile, loser: Profile, links: tuple[Link, ...]) -> Profile:
+    """`profile` once it has taken `loser`, at its own version; `links` join the two."""
+    undone = {link.id for link in (*profile.links.values(), *loser.links.values(), *links) if link.undone}
+    holding = [link for link in links if link.id not in undone]
     if not holding:
         holding = [Link(link_id(profile.id, loser.id, "merged"), profile.id, loser.id, "merged")]
     both = unite(profile, loser, holding[0])
-    for step in steps:
-        both = unite(both, both, step)
+    for link in links:
+        both = unite(both, both, link)
     return structs.replace(both, id=profile.id, created=profile.created, version=profile.version)
 
 
 def _joining(source: ProfileSource) -> tuple[Link, ...]:
-    """The steps for which a tombstone was frozen; none of one that has been taken."""
-    return _decode_steps(source.joining) if source.open and source.joining else ()
+    """The links for which a tombstone was frozen; none of one that has been taken."""
+    return _decode_links(source.joining) if source.open and source.joining else ()
 
 
 def _frozen(source: ProfileSource) -> Profile:
-    """What a tombstone held before it became one."""
+    """The profile that became a tombstone."""
     if source.frozen is not None:
         return decode_profile(source.frozen)
     created = source.created or 0
@@ -131,7 +131,7 @@ def _frozen(source: ProfileSource) -> Profile:
 
 
 def _others(source: ProfileSource, joining: Sequence[Link], undone: set[str]) -> set[str]:
-    """The ids with which the steps join those of a tombstone, as far as they have not been undone."""
+    """The ids with which the links join those of a tombstone, except undone links."""
     own = _frozen(source).parts.keys()
-    crossing = [step for step in joining if (step.left in own) != (step.right in own) and step.id not in undone]
-    return {step.right if step.left in own else step.left for step in crossing if not step.undone}
+    crossing = [link for link in joining if (link.left in own) != (link.right in own) and link.id not in undone]
+    return {link.right if link.left in own else link.left for link in crossing if not link.undone}

@@ -1,4 +1,4 @@
-"""Tombstones: the losers of a merge are frozen before it is committed, each at the version that the unit saw."""
+"""Tombstones: the losers of a merge are frozen before it is committed, each at the version that the unit read."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ from storage.encoding import decode_profile, encode
 
 
 class Tombstones:
-    """Looks at losers, and claims them."""
+    """Checks losers, and claims them."""
 
     def __init__(self, loader: Loader, writer: Writer, names: Names) -> None:
         self._loader = loader
@@ -25,10 +25,10 @@ class Tombstones:
         self._names = names
 
     async def seen(self, losers: Sequence[ProfileWrite], draft: CommitPlan) -> list[tuple[ProfileWrite, ChainLink]]:
-        """The losers with their documents, less those that this unit has frozen before. Raises `Conflict`."""
+        """The losers with their documents, except those that this unit has frozen before. Raises `Conflict`."""
         left = []
         for loser in losers:
-            there = await self._loader.node(loser.profile.id)  # what is pending there is finished: none is taken over
+            there = await self._loader.node(loser.profile.id)  # finishes its entries: the winner takes none over
             if there.source is not None and there.source.by == draft.token:
                 continue
             if there.version != loser.expected:
@@ -37,7 +37,7 @@ class Tombstones:
         return left
 
     async def claim(self, losers: Sequence[tuple[ProfileWrite, ChainLink]], winner: Profile, draft: CommitPlan) -> None:
-        """Freeze the losers. Raises `Conflict` when one has moved."""
+        """Freeze the losers. Raises `Conflict` if one has changed."""
         operations = [
             replace(self._names.profiles, id_of(there.id), self._source(loser, there, winner, draft), there.at)
             for loser, there in losers
@@ -53,8 +53,8 @@ class Tombstones:
     def _source(self, write: ProfileWrite, there: ChainLink, winner: Profile, draft: CommitPlan) -> bytes:
         frozen = there.source.doc if there.source is not None else None
         ids = set(decode_profile(frozen).parts) if frozen is not None else {there.id}
-        steps = [step for step in winner.links.values() if not step.undone]
-        joining = [step for step in steps if step.left in ids or step.right in ids]
+        links = [link for link in winner.links.values() if not link.undone]
+        joining = [link for link in links if link.left in ids or link.right in ids]
         return encode(
             ProfileSource(
                 id=there.id,

@@ -1,4 +1,4 @@
-"""Upkeep: forgets marks, keyed records that expired and deleted records; drops records that are kept no longer."""
+"""Upkeep: forgets marks, keyed records that expired and deleted records; finds what is due; keeps notes."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ _named = json.Decoder(_Named).decode
 
 
 class Upkeep:
-    """Marks are forgotten by a time that all readers heed; their indices go when all of a week is forgotten."""
+    """Marks are forgotten by a time that all readers obey; an index is deleted when all of its week is forgotten."""
 
     def __init__(
         self, search: Search, reader: Reader, writer: Writer, loader: Loader, finisher: Finisher, names: Names
@@ -52,7 +52,7 @@ class Upkeep:
     # ---- marks and cache --------------------------------------------------------------------------------------------
 
     async def look(self) -> None:
-        """Learn which marks are forgotten, and where marks are."""
+        """Read up to when marks are forgotten, and which indices of marks there are."""
         found = await self._reader.get(self._names.meta, FORGOTTEN)
         if found is not None:
             self._finisher.forgotten = decode_meta_source(found.source).number or 0
@@ -78,7 +78,7 @@ class Upkeep:
         return forgotten
 
     async def _advance(self, before: int) -> None:
-        """Forgetting never goes back, whoever does it."""
+        """Move the time of forgetting on; it never goes back, whichever process moves it."""
         source = encode(MetaSource(kind=FORGOTTEN, number=before))
         for _ in range(MAX_TRIES):
             found = await self._reader.get(self._names.meta, FORGOTTEN)
@@ -89,7 +89,7 @@ class Upkeep:
             if await self._writer.one(replace(self._names.meta, FORGOTTEN, source, found.at if found else None)):
                 self._finisher.forgotten = before
                 return
-        raise Unavailable("others forget marks, too")
+        raise Unavailable("other processes forget marks at the same time")
 
     async def _drop(self, index: str, field: str, before: int) -> None:
         await drop_found(self._search, self._writer, index, {"range": {field: {"lt": before}}})
@@ -115,7 +115,7 @@ class Upkeep:
         return [index.decode(decode_doc(hit.source).doc) for hit in hits]
 
     async def note(self, name: str) -> bytes | None:
-        """What was last kept under a name."""
+        """The note that was last kept under a name."""
         kept = await self.kept(f"note-{id_of(name)}")
         return None if kept is None else b64decode(kept.text or "")
 
@@ -130,7 +130,7 @@ class Upkeep:
             kept = await self.kept(id)  # a clash may be with the same write, of which the answer was lost
             if kept is not None and kept.text == text:
                 return
-        raise Unavailable("others keep the same note")
+        raise Unavailable("other processes keep the same note")
 
     async def replace_note(self, name: str, doc: bytes, expected: bytes | None) -> bool:
         """Write a note if its stored bytes are still `expected`; returns whether it was written."""
@@ -159,12 +159,12 @@ class Upkeep:
     # ---- small things that are kept for ever ------------------------------------------------------------------------
 
     async def once(self, id: str, source: MetaSource) -> MetaSource:
-        """Keep something that must never change; gives what is kept, which may be somebody else's."""
+        """Keep a document that must never change; returns the kept one, which may be that of another process."""
         if await self._writer.one(create(self._names.meta, id, encode(source))) is not None:
             return source
         return await self.kept(id) or source
 
     async def kept(self, id: str) -> MetaSource | None:
-        """What was kept by `once`."""
+        """The document that was kept by `once`."""
         found = await self._reader.get(self._names.meta, id)
         return None if found is None else decode_meta_source(found.source)

@@ -1,8 +1,8 @@
-"""What this process knows of stored documents, so that a commit need not read them again.
+"""The versions of stored documents that this process has read or written, so that a commit need not read them again.
 
-Nothing here is trusted by itself. A profile's document is written by compare-and-set at the place where it was seen
-last; if that succeeds, nobody else has committed anything under the profile since. So what was read *after* the
-profile, its sessions and the absence of marks, still holds. `ticks` tell what was read after what.
+Nothing here is valid by itself. A profile's document is written by compare-and-set over the position where it was read
+or written last; if that succeeds, no other process has committed anything with the profile since. So all that was read
+*after* the profile, its sessions and the absence of marks, is still valid. Ticks say what was read after what.
 """
 
 from itertools import count
@@ -17,9 +17,9 @@ MAX_ENTRIES = 50_000
 
 
 class CachedVersion(Struct, frozen=True):
-    """A profile's document as it was read or written last. `pending` are its entries, `ids` those it is made of.
+    """A profile's document as it was read or written last. `pending` are its entries, `ids` those of its parts.
 
-    `since` is the tick at which all that had been committed under it was there to be read.
+    `since` is the tick from which on reads return all that had been committed with it.
     """
 
     version: int
@@ -31,7 +31,7 @@ class CachedVersion(Struct, frozen=True):
 
 
 class CachedSession(Struct, frozen=True):
-    """A session as it was read at `tick`, or written; version 0 is a mere claim, or with no `profile` nothing."""
+    """A session as it was read at `tick`, or written; version 0 is a claim, or without `profile` no session."""
 
     version: int
     profile: str | None
@@ -39,7 +39,7 @@ class CachedSession(Struct, frozen=True):
 
 
 class VersionCache:
-    """The maps, bounded; what was learned longest ago is forgotten first."""
+    """Bounded maps; the oldest entries are dropped first."""
 
     def __init__(self) -> None:
         self._ticks = count(1)
@@ -48,15 +48,15 @@ class VersionCache:
         self._absent: BoundedCache[int] = BoundedCache(MAX_ENTRIES)
 
     def tick(self) -> int:
-        """A moment, later than all before."""
+        """A tick, later than all before."""
         return next(self._ticks)
 
     def profile(self, id: str) -> CachedVersion | None:
-        """What is known of a profile's document."""
+        """The cached version of a profile's document."""
         return self._profiles.get(id)
 
     def hold(self, id: str, held: CachedVersion) -> CachedVersion:
-        """Learn where a profile's document stands, unless something newer is known; gives what is known."""
+        """Cache a version of a profile's document, unless a newer one is cached; returns the cached one."""
         known = self._profiles.get(id)
         if known is not None and known.at is not None and (held.at is None or known.at.seq_no >= held.at.seq_no):
             return known
@@ -64,25 +64,25 @@ class VersionCache:
         return held
 
     def drop(self, id: str) -> None:
-        """Forget a profile's document: what became of a write to it is not known."""
+        """Drop a profile's document: the outcome of a write to it is unknown."""
         self._profiles.drop(id)
 
     def session(self, name: tuple[str, str]) -> CachedSession | None:
-        """What is known of a session."""
+        """The cached version of a session."""
         return self._sessions.get(name)
 
     def see(self, name: tuple[str, str], seen: CachedSession) -> None:
-        """Learn of a session."""
+        """Cache a version of a session."""
         self._sessions.put(name, seen)
 
     def absent(self, name: tuple[str, str]) -> int:
-        """When a mark was last seen to be absent, as a tick; 0 when nothing is known."""
+        """The tick at which a mark was last found absent; 0 if unknown."""
         return self._absent.get(name) or 0
 
     def miss(self, name: tuple[str, str], tick: int) -> None:
-        """Learn that a mark was absent."""
+        """Remember that a mark was absent at a tick."""
         self._absent.put(name, tick)
 
     def mark(self, name: tuple[str, str]) -> None:
-        """Forget that a mark was absent."""
+        """Forget that a mark was absent: now there is one."""
         self._absent.drop(name)

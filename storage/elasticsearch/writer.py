@@ -1,9 +1,9 @@
-"""The coalescing writer: everything that waits goes in one `_bulk`, one at a time.
+"""The coalescing writer: all queued writes share one `_bulk`, one request at a time.
 
 A write ends as `Written`, as None (a clash: compare-and-set failed, or there was something already), or in
-`Unavailable`. Whatever a server may accept a little later is sent again, the same bytes, within a budget. That is safe
+`Unavailable`. What a server may accept a little later is sent again, the same bytes, within a budget. That is safe
 because every write is a compare-and-set, a create of a document known by its id, or ordered by its own version: done
-twice it is a clash. So a clash may be one's own write, of which only the answer was lost: callers look.
+twice it is a clash. So a clash may be with the same write, of which only the answer was lost: callers find out.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ MAX_BYTES = 8 * 1024 * 1024
 QUEUED_OPERATIONS = 50_000
 QUEUED_BYTES = 128 * 1024 * 1024
 BUDGET = 8.0  # seconds from the first try on
-SHARD_SECONDS = 3  # that the server waits for a shard that is away
+SHARD_SECONDS = 3  # that the server waits for a missing shard
 
 Outcome = Written | None
 
@@ -49,7 +49,7 @@ _PATH = (
 
 @dataclass(slots=True)
 class _Order:
-    """Operations that somebody waits for together."""
+    """Operations that one caller waits for."""
 
     done: "asyncio.Future[list[Outcome]]"
     outcomes: list[Outcome]
@@ -83,7 +83,7 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _Fate:
-    """What became of a request: what is to be sent again, and why."""
+    """The outcome of a request: the operations to be sent again, and the reason."""
 
     again: list[_Waiting] = field(default_factory=list)
     why: str | None = None
@@ -122,7 +122,7 @@ class Writer:
         return await done
 
     async def close(self) -> None:
-        """Send what is queued; takes no more."""
+        """Send the queued writes; accept no more."""
         self._closed = True
         if self._task is not None:
             await asyncio.wait([self._task])
@@ -190,7 +190,7 @@ class Writer:
         return fate
 
     def _abandon(self, batch: list[_Waiting]) -> None:
-        """The work ends early, being cancelled or by a bug: nobody may wait for ever."""
+        """The task ends early, cancelled or by a bug: no caller may wait for ever."""
         for waiting in batch:
             waiting.settle(Unavailable("the store is closed"))
         while self._queue:

@@ -1,8 +1,11 @@
 """A place on an Elasticsearch server for one test, and what is stored there, however it is stored."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
+from engine.ports.kind import AnyKind
+from engine.ports.kinds import KINDS
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.cluster import asked, dropped
 
@@ -15,9 +18,9 @@ class Place:
         self.prefix = f"t{uuid.uuid4().hex[:12]}"
         self.stores: list[ElasticsearchStore] = []
 
-    def store(self) -> ElasticsearchStore:
+    def store(self, kinds: Sequence[AnyKind] = KINDS) -> ElasticsearchStore:
         """Another process's store."""
-        self.stores.append(ElasticsearchStore.open(f"{self.server}?prefix={self.prefix}"))
+        self.stores.append(ElasticsearchStore.open(f"{self.server}?prefix={self.prefix}", kinds))
         return self.stores[-1]
 
     async def source(self, kind: str, field: str, value: str) -> dict[str, Any]:
