@@ -297,8 +297,7 @@ class ElasticsearchStore:
 
     async def replace_note(self, name: str, doc: bytes, expected: bytes | None) -> bool:
         """Write a note if its stored bytes are still `expected`."""
-        await self._open()
-        return await self._upkeep.replace_note(name, doc, expected)
+        return await self._when_open(self._upkeep.replace_note, name, doc, expected)
 
     async def sweep(self, older_ms: int = OLDER_MS) -> int:
         """Finish units that were left half done so long ago; returns how many documents carried any of them."""
