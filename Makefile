@@ -34,7 +34,7 @@ test: .venv/dev servers ## Run all tests, in two processes side by side
 	$(BIN)/python -m tests
 
 test-fast: .venv/dev ## Run the tests that need no server and no process of their own, with fewer cases: under a minute
-	$(BIN)/pytest --fast
+	$(BIN)/python -m tests --fast
 
 check: .venv/dev ## Check format, lint, types, layers, generated docs, the starter project and its flow tests
 	$(BIN)/ruff format --check .

@@ -1,6 +1,7 @@
-"""`python -m tests`: all tests, in two processes side by side, for half of them wait for servers and disks.
+"""`python -m tests [--fast]`: all tests, or the fast ones, in two processes side by side.
 
-The first one's output is shown as it comes, the second one's when both have ended.
+One process would leave a core idle: half of the tests wait for servers and disks. The first process shows its output as
+it comes, the second one when both have ended.
 """
 
 import subprocess
@@ -9,30 +10,37 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# What rests on servers, processes and crashes; the second process runs everything else.
-FIRST = ("tests/servers", "tests/storage", "tests/system")
+FAST = "--fast"
+# The folders of the first process; the second one runs everything else. Each takes about half of the time.
+SERVERS = ("tests/servers", "tests/storage", "tests/system")
+ENGINE = ("tests/engine",)
 
 
-def main() -> int:
-    """Run both halves; returns the first exit code that is not 0."""
-    command = (sys.executable, "-m", "pytest")
-    without = [f"--ignore={folder}" for folder in FIRST]
+def main(arguments: list[str]) -> int:
+    """Run both halves; returns the first exit code that is not 0, and 130 after Ctrl-C."""
+    if arguments not in ([], [FAST]):
+        sys.stderr.write(f"python -m tests takes {FAST} or nothing; for a choice of tests, run pytest.\n")
+        return 2
+    first = ENGINE if arguments else SERVERS
+    command = (sys.executable, "-m", "pytest", *arguments)
+    others = [f"--ignore={folder}" for folder in first]
     with tempfile.TemporaryFile() as output:
-        second = subprocess.Popen([*command, *without], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        second = subprocess.Popen([*command, *others], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
         try:
-            first = subprocess.run([*command, *FIRST], cwd=ROOT, check=False)
-            print("Waiting for the tests that need no server ...", flush=True)  # noqa: T201
+            code = subprocess.run([*command, *first], cwd=ROOT, check=False).returncode
+            sys.stdout.write("Waiting for the second half ...\n")
+            sys.stdout.flush()
             second.wait()
-        except KeyboardInterrupt:
-            second.wait()  # the terminal has interrupted it, too
+        except KeyboardInterrupt:  # the terminal has interrupted both
+            second.wait()
             return 130
         finally:
             if second.poll() is None:
                 second.terminate()
         output.seek(0)
         sys.stdout.write(output.read().decode(errors="replace"))
-    return first.returncode or second.returncode
+    return code or second.returncode
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
