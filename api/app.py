@@ -1,7 +1,7 @@
 """The composition root: a project and a store become an application."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from importlib.metadata import version
 from typing import Any
 
@@ -9,6 +9,7 @@ import structlog
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
+from litestar.types import ControllerRouterHandler
 
 from api.draining import background_drain
 from api.forgetting import Forgettings, forgetting_router
@@ -48,7 +49,7 @@ def create_app(
     keeps_up: bool = True,
     spool: Spool | None = None,
 ) -> Litestar:
-    """The application. It closes `store` and `spool` when it stops.
+    """Return the application. It closes `store` and `spool` when it stops.
 
     `broken` are project files that could not be read, for `/health/ready`. Reading is open to all when `loopback` says
     that the server is bound to it, else to those who have `reading_key`. `keeps_up` says whether it does the upkeep;
@@ -56,8 +57,7 @@ def create_app(
     """
     clock = clock or SystemClock()
     client = HttpPerformer(project.targets, clock)  # opens no connection before it is used
-    performer = performer or client
-    pipeline = Pipeline(project, store, performer, clock, new_id)
+    pipeline = Pipeline(project, store, performer or client, clock, new_id)
     spooling = SpoolingTracker(pipeline, spool) if spool is not None else None
     tracker: PayloadTracker = spooling or Tracker(pipeline)
     forgettings = Forgettings(pipeline)
@@ -75,22 +75,38 @@ def create_app(
             if spool is not None:
                 await spool.close()
 
+    may_read = ReadGuard(reading_key, loopback=loopback)
+    return _application(tracker, _routes(tracker, forgettings, may_read, broken), lifespan)
+
+
+def _routes(
+    tracker: PayloadTracker, forgettings: Forgettings, may_read: ReadGuard, broken: tuple[str, ...]
+) -> list[ControllerRouterHandler]:
+    pipeline = tracker.pipeline
+
     def current_project() -> Project:
         return pipeline.project
 
-    may_read = ReadGuard(reading_key, loopback=loopback)
+    return [
+        track_handler(tracker),
+        collect_handler(tracker),
+        consent_handler(tracker),
+        root,
+        live,
+        ready_handler(tracker.readiness, current_project, broken),
+        reading_router(pipeline.store, current_project, pipeline.clock, pipeline.ledger, may_read),
+        identity_router(pipeline, may_read),
+        forgetting_router(forgettings, may_read),
+    ]
+
+
+def _application(
+    tracker: PayloadTracker,
+    routes: list[ControllerRouterHandler],
+    lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]],
+) -> Litestar:
     app = Litestar(
-        [
-            track_handler(tracker),
-            collect_handler(tracker),
-            consent_handler(tracker),
-            root,
-            live,
-            ready_handler(tracker.readiness, current_project, broken),
-            reading_router(store, current_project, clock, pipeline.ledger, may_read),
-            identity_router(pipeline, may_read),
-            forgetting_router(forgettings, may_read),
-        ],
+        routes,
         lifespan=[lifespan],
         openapi_config=OpenAPIConfig(title="Headrace", version=version("headrace"), path="/schema"),
         exception_handlers={

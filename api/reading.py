@@ -12,7 +12,7 @@ import msgspec
 from litestar import Request, Router, get
 from litestar.connection import ASGIConnection
 from litestar.exceptions import NotFoundException
-from litestar.handlers import BaseRouteHandler
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
@@ -67,7 +67,16 @@ def reading_router(
     store: Store, project: Callable[[], Project], clock: Clock, ledger: Ledger, may_read: ReadGuard
 ) -> Router:
     """Return the routes that only read. `project` returns the one that is served now."""
+    handlers = [
+        *_record_handlers(store, ledger),
+        *_profile_handlers(store, project, clock),
+        search_handler(store, project, clock),
+        *segment_handlers(store, project, clock),
+    ]
+    return Router("/", route_handlers=handlers, guards=[may_read], tags=["reading"])
 
+
+def _record_handlers(store: Store, ledger: Ledger) -> list[HTTPRouteHandler]:
     @get("/runs/{id:str}", summary="A stored run with its trace")
     async def run(id: FromPath[str]) -> dict[str, Any]:
         return serialize_run(_found(await store.run(id), f"run {id}"))
@@ -81,35 +90,6 @@ def reading_router(
     async def runs_of(id: FromPath[str]) -> list[dict[str, Any]]:
         return [serialize_run(run) for run in await store.runs_of(id)]
 
-    @get("/profiles/{id:str}", summary="The profile that an id leads to")
-    async def profile(id: FromPath[str], why: Why = False) -> dict[str, Any]:
-        stored, fields = await _stored_profile(id), project().settings.fields
-        return profile_view(stored, fold(stored, fields)) | ({"why": explain_identity(stored, fields)} if why else {})
-
-    @get("/profiles/{id:str}/export", summary="All that is stored of a profile, as a ZIP file")
-    async def exported(id: FromPath[str]) -> Stream:
-        file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed when it has been sent
-        try:
-            await write_archive(file, store, project(), id, clock.now())
-        except BaseException as error:
-            file.close()
-            raise NotFoundException(str(error)) if isinstance(error, NotFound) else error from error
-        named = {"Content-Disposition": 'attachment; filename="profile.zip"'}
-        return Stream(_sent(file), media_type="application/zip", headers=named)
-
-    @get("/profiles/{id:str}/events", summary="The newest events of a profile, whichever of its ids they came under")
-    async def profile_events(id: FromPath[str]) -> list[dict[str, Any]]:
-        return [msgspec.to_builtins(event) for event in await events_of(store, await _stored_profile(id), 100)]
-
-    @get("/profiles/{id:str}/sessions", summary="The sessions of a profile's newest events")
-    async def profile_sessions(id: FromPath[str]) -> list[dict[str, Any]]:
-        events = await events_of(store, await _stored_profile(id), 100)
-        return [msgspec.to_builtins(session) for session in await sessions_of(store, events)]
-
-    async def _stored_profile(id: str) -> Profile:
-        stored: Profile = _found(await resolve_profile(store, id), f"profile {id}")
-        return stored
-
     @get("/rejected", summary="The newest rejected events, with their reasons")
     async def rejected() -> list[dict[str, Any]]:
         return [serialize_rejected(one) for one in await store.rejected(100)]
@@ -118,20 +98,45 @@ def reading_router(
     async def counts(request: Request[Any, Any, Any]) -> dict[str, Any]:
         return {"stored": dict(await store.counts()), "events": asdict(ledger)}
 
-    handlers = [
-        run,
-        event,
-        runs_of,
-        profile,
-        exported,
-        profile_events,
-        profile_sessions,
-        rejected,
-        counts,
-        search_handler(store, project, clock),
-        *segment_handlers(store, project, clock),
-    ]
-    return Router("/", route_handlers=handlers, guards=[may_read], tags=["reading"])
+    return [run, event, runs_of, rejected, counts]
+
+
+def _profile_handlers(store: Store, project: Callable[[], Project], clock: Clock) -> list[HTTPRouteHandler]:
+    async def stored_profile(id: str) -> Profile:
+        stored: Profile = _found(await resolve_profile(store, id), f"profile {id}")
+        return stored
+
+    @get("/profiles/{id:str}", summary="The profile that an id leads to")
+    async def profile(id: FromPath[str], why: Why = False) -> dict[str, Any]:
+        stored, fields = await stored_profile(id), project().settings.fields
+        return profile_view(stored, fold(stored, fields)) | ({"why": explain_identity(stored, fields)} if why else {})
+
+    @get("/profiles/{id:str}/export", summary="All that is stored of a profile, as a ZIP file")
+    async def exported(id: FromPath[str]) -> Stream:
+        return await _archive(store, project(), id, clock.now())
+
+    @get("/profiles/{id:str}/events", summary="The newest events of a profile, whichever of its ids they came under")
+    async def profile_events(id: FromPath[str]) -> list[dict[str, Any]]:
+        return [msgspec.to_builtins(event) for event in await events_of(store, await stored_profile(id), 100)]
+
+    @get("/profiles/{id:str}/sessions", summary="The sessions of a profile's newest events")
+    async def profile_sessions(id: FromPath[str]) -> list[dict[str, Any]]:
+        events = await events_of(store, await stored_profile(id), 100)
+        return [msgspec.to_builtins(session) for session in await sessions_of(store, events)]
+
+    return [profile, exported, profile_events, profile_sessions]
+
+
+async def _archive(store: Store, project: Project, id: str, now: int) -> Stream:
+    """Return the archive of a profile. Raises `NotFoundException` and `Unavailable`."""
+    file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed when it has been sent
+    try:
+        await write_archive(file, store, project, id, now)
+    except BaseException as error:
+        file.close()
+        raise NotFoundException(str(error)) if isinstance(error, NotFound) else error from error
+    named = {"Content-Disposition": 'attachment; filename="profile.zip"'}
+    return Stream(_sent(file), media_type="application/zip", headers=named)
 
 
 async def _sent(file: IO[bytes]) -> AsyncIterator[bytes]:

@@ -36,7 +36,8 @@ Failures
 * `Unavailable`: the store is away. The request is not retried here; the sender gets 503, or the payload is spooled.
   The unit may have been stored all the same, so a request that is repeated later says so by `again`.
 * `Refusal`: the payload is not acceptable, such as one of a profile that was forgotten. Nothing was written.
-* Cancelled: an enqueued unit is stored all the same; any other one leaves nothing behind.
+* Cancelled: a unit that waits behind another commit is stored all the same; one that is just being committed may be
+  stored or not; any other one leaves nothing behind.
 """
 
 import asyncio

@@ -35,7 +35,7 @@ def hit(id: str, type: str = "hit") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("place", [0, 1])
-async def test_an_id_that_took_effect_for_another_session_is_told_whichever_event_has_it(
+async def test_an_id_that_took_effect_in_another_session_is_reported_for_each_event_that_has_it(
     store: Store, place: int
 ) -> None:
     shop = Collector(project(TELL), store)

@@ -88,7 +88,7 @@ async def test_a_rejected_event_is_handed_over_that_came_in_a_session_or_named_t
     assert sorted(str(one.session) for one in found) == ["None", "desk", "phone"]
 
 
-async def test_what_is_handed_over_is_what_forgetting_erases(
+async def test_an_export_has_the_records_that_forgetting_erases(
     shop: Collector, ann: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exporting, "AT_ONCE", 1)
@@ -109,7 +109,7 @@ async def test_the_profile_comes_first_then_one_kind_after_the_other(shop: Colle
     assert kinds == sorted(kinds, key=["sessions", "events", "runs", "rejected"].index)
 
 
-async def test_nothing_is_handed_over_that_is_of_somebody_else(shop: Collector, ann: str) -> None:
+async def test_an_export_has_nothing_of_another_profile(shop: Collector, ann: str) -> None:
     bo = await logged_in(shop, "bo's", "bo@x.org")
     for type, session, email in (("ask", "phone", "bo@x.org"), ("redeem", "bo's", "ann@x.org")):
         event = {"type": type, "id": type, "properties": {"email": email}}
@@ -129,6 +129,6 @@ async def test_an_event_keeps_its_session_though_that_was_not_stored(shop: Colle
     assert [one.session for one in events] == ["phone"]
 
 
-async def test_nobody_has_nothing(shop: Collector) -> None:
+async def test_an_unknown_profile_has_no_export(shop: Collector) -> None:
     with pytest.raises(NoSuchProfile):
         await exported(shop, "x")

@@ -85,7 +85,7 @@ async def test_all_that_is_stored_of_a_profile_goes_under_whichever_id_it_came(s
     assert (counts["profiles"], counts["sessions"], counts["events"], counts["runs"]) == (1, 1, 1, 1)
 
 
-async def test_what_comes_late_is_refused_by_session_and_by_profile(shop: Collector) -> None:
+async def test_late_payloads_are_refused_by_session_and_by_profile(shop: Collector) -> None:
     id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
     await forgotten(shop, id)
     late = [
@@ -102,7 +102,7 @@ async def test_what_comes_late_is_refused_by_session_and_by_profile(shop: Collec
 
 @pytest.mark.parametrize("session", ["bo's", "new"])
 @pytest.mark.parametrize("profile_less", [False, True])
-async def test_what_names_the_profile_is_refused_whatever_else_it_comes_with(
+async def test_a_payload_that_names_the_profile_is_refused_whatever_else_it_contains(
     shop: Collector, session: str, profile_less: bool
 ) -> None:
     id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
@@ -115,7 +115,7 @@ async def test_what_names_the_profile_is_refused_whatever_else_it_comes_with(
     assert await shop.store.rejected(9) == []
 
 
-async def test_who_comes_back_with_new_ids_is_somebody_new(shop: Collector) -> None:
+async def test_a_visitor_who_comes_back_with_new_ids_gets_a_new_profile(shop: Collector) -> None:
     id = (await shop.track(login("phone", "ann@x.org", city="Rome")))["profile"]["id"]
     await forgotten(shop, id)
     again = await shop.track(login("new phone", "ann@x.org", city="Bonn"))
@@ -123,7 +123,7 @@ async def test_who_comes_back_with_new_ids_is_somebody_new(shop: Collector) -> N
     assert (await shop.profile(again["profile"]["id"]))["traits"]["city"] == "Bonn"
 
 
-async def test_a_run_of_somebody_else_that_was_shown_the_profile_goes_too(shop: Collector) -> None:
+async def test_a_run_of_another_profile_that_read_this_one_is_erased_too(shop: Collector) -> None:
     ann = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
     ask = {"type": "ask", "id": "q", "properties": {"email": "ann@x.org"}}
     await shop.track(payload(ask, session="desk"))
@@ -149,7 +149,7 @@ async def test_a_rejected_event_of_a_session_goes_too(shop: Collector) -> None:
     assert await shop.store.rejected(10) == []
 
 
-async def test_who_was_unmerged_before_stays(shop: Collector) -> None:
+async def test_a_profile_that_was_unmerged_before_stays(shop: Collector) -> None:
     ids = [(await shop.track(login(name, "ann@x.org", city=name)))["profile"]["id"] for name in ("phone", "desk")]
     (step,) = (await shop.store.profile(ids[0])).links  # type: ignore[union-attr]
     await unmerge_served(shop.pipeline, ids[0], step)
@@ -160,14 +160,14 @@ async def test_who_was_unmerged_before_stays(shop: Collector) -> None:
     assert (await shop.profile(other))["traits"]["city"] == "desk"
 
 
-async def test_nobody_cannot_be_forgotten(shop: Collector) -> None:
+async def test_an_unknown_profile_cannot_be_forgotten(shop: Collector) -> None:
     await shop.tracker.start()
     with pytest.raises(NotFound, match="nobody has the id x"):
         await forgetter(shop).begin("x", "n")
     assert await forgetter(shop).all() == []
 
 
-async def test_a_forgetting_that_was_left_is_gone_on_with_by_somebody_else(
+async def test_a_forgetting_that_was_left_is_resumed_by_another_process(
     shop: Collector, opened: Callable[[], Store]
 ) -> None:
     id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
@@ -183,7 +183,7 @@ async def test_a_forgetting_that_was_left_is_gone_on_with_by_somebody_else(
     assert id.encode() not in (await shop.store.note(f"{NOTE}n") or b"")
 
 
-async def test_it_is_not_complete_before_what_was_under_way_has_had_its_time(shop: Collector) -> None:
+async def test_a_forgetting_is_not_complete_while_earlier_requests_may_be_under_way(shop: Collector) -> None:
     id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
     looks: list[Forgetting] = []
 
@@ -198,7 +198,7 @@ async def test_it_is_not_complete_before_what_was_under_way_has_had_its_time(sho
     assert (done.complete or 0) - done.asked >= 1000
 
 
-async def test_one_that_is_gone_on_with_has_its_quiet_time_from_when_it_was_left(shop: Collector) -> None:
+async def test_a_resumed_forgetting_counts_its_quiet_time_from_the_last_heartbeat(shop: Collector) -> None:
     id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
     begun = await forgetter(shop).begin(id, "n")
     await forgetter(shop)._pass(begun)
@@ -214,7 +214,7 @@ async def test_one_that_is_gone_on_with_has_its_quiet_time_from_when_it_was_left
     assert (done.complete or 0) - left.worked >= 1000
 
 
-async def test_what_somebody_else_has_completed_stays_complete(shop: Collector) -> None:
+async def test_a_forgetting_that_another_process_completed_stays_complete(shop: Collector) -> None:
     id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
     begun = await forgetter(shop).begin(id, "n")
     done = await forgetter(shop).finish(begun)
@@ -287,7 +287,7 @@ async def test_a_session_that_begins_while_its_profile_goes_is_refused_as_well(
     assert (await shop.store.counts())["events"] == 0
 
 
-async def test_what_comes_without_a_profile_after_its_session_went_is_found(shop: Collector) -> None:
+async def test_an_event_without_a_profile_that_comes_after_its_session_was_erased_is_found(shop: Collector) -> None:
     id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
     nobodys = StoredEvent("late", "seen", "shop", 1, "phone")
 
@@ -359,7 +359,7 @@ async def test_a_forgetting_that_waits_long_for_the_store_keeps_its_heartbeat(sh
     assert (await one.finish(await one.begin(id, "n"))).status == "complete"
 
 
-async def test_one_that_is_stopped_leaves_nothing_under_way(shop: Collector) -> None:
+async def test_a_forgetting_that_is_cancelled_leaves_nothing_under_way(shop: Collector) -> None:
     id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
     waits = asyncio.Event()
 
@@ -378,7 +378,7 @@ async def test_one_that_is_stopped_leaves_nothing_under_way(shop: Collector) -> 
     assert (await forgetter(shop).all())[0].status == "erasing"
 
 
-async def test_of_two_who_are_at_it_each_clears_the_files_of_what_it_has_noted(shop: Collector) -> None:
+async def test_of_two_processes_on_one_forgetting_each_expunges_what_it_has_noted(shop: Collector) -> None:
     id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
     begun = await forgetter(shop).begin(id, "n")
     cleared: list[str] = []
@@ -404,7 +404,7 @@ nodes:
 """
 
 
-async def test_what_a_request_was_shown_long_before_it_was_done_is_found(store: Store) -> None:
+async def test_a_run_that_read_the_profile_long_before_it_was_stored_is_found(store: Store) -> None:
     replies = asyncio.Event()
     crm = WatchedPerformer()
     crm.on("crm", "/tier", HttpReply(200, {}), after=replies)
@@ -458,5 +458,5 @@ async def test_a_store_that_is_away_leaves_it_to_be_gone_on_with(shop: Collector
     assert done == structs.replace(left, complete=done.complete)
 
 
-def test_a_forgetting_is_kept_without_what_says_nothing() -> None:
+def test_a_forgetting_is_stored_without_default_values() -> None:
     assert msgspec.json.encode(Forgetting(id="n", asked=1)) == b'{"id":"n","asked":1}'

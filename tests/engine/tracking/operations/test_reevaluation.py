@@ -55,7 +55,7 @@ async def test_those_that_are_due_are_looked_at_and_no_others(store: Store) -> N
     assert (await versions(store, [late]), await again(collector).due(1, 100)) == (before, 0)
 
 
-async def test_who_has_come_back_meanwhile_is_due_later(store: Store) -> None:
+async def test_a_profile_that_has_come_back_meanwhile_is_due_later(store: Store) -> None:
     collector = Collector(project(SET, segments=LAPSED), store)
     (id,) = await visitors(collector, 1)
     collector.clock.advance(20 * DAY)
@@ -77,7 +77,7 @@ async def test_only_so_many_are_looked_at_at_once(store: Store) -> None:
     assert looked == [2, 2, 1, 0]
 
 
-async def test_a_merged_profile_is_looked_at_once_and_what_it_was_before_never(store: Store) -> None:
+async def test_a_merged_profile_is_re_evaluated_once_and_its_tombstones_never(store: Store) -> None:
     recognise = """
     flow: recognise
     trigger: {event: login}

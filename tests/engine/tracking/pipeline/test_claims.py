@@ -53,7 +53,9 @@ def event(type: str, **properties: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("public", [LINK, REFUSE], ids=["link", "refuse"])
 @pytest.mark.parametrize("type", ["login", "peep", "look", "attach"])
 @pytest.mark.parametrize("first", [True, False], ids=["who claims before", "who comes after"])
-async def test_nothing_of_a_stranger_is_told_in_any_way(store: Store, public: Source, type: str, first: bool) -> None:
+async def test_no_part_of_an_answer_shows_anything_of_a_stranger(
+    store: Store, public: Source, type: str, first: bool
+) -> None:
     shop = collector(store, public)
     answers = []
     if first:
@@ -71,7 +73,7 @@ async def test_nothing_of_a_stranger_is_told_in_any_way(store: Store, public: So
     assert not any(id in told for id in hidden)
 
 
-async def test_the_debugger_says_that_it_withholds_what_it_knows(store: Store) -> None:
+async def test_the_debugger_says_that_it_withholds_values(store: Store) -> None:
     shop = collector(store, LINK)
     own = await shop.track(payload(event("login"), session="thief"))
     assert "withheld" not in own["debugging"]
@@ -81,7 +83,7 @@ async def test_the_debugger_says_that_it_withholds_what_it_knows(store: Store) -
     assert [(run["flow"], run["outcome"]) for run in told["runs"]] == [("login", "finished")]
 
 
-async def test_a_repeat_of_a_profile_less_event_is_not_told_whom_it_was_attached_to(store: Store) -> None:
+async def test_a_repeat_of_a_profile_less_event_is_not_answered_with_its_profile(store: Store) -> None:
     shop = collector(store, LINK)
     ann = (await shop.track(from_till(event("login", secret="s3cret"))))["profile"]["id"]
     once = {**event("attach"), "id": "e-1"}
@@ -89,7 +91,7 @@ async def test_a_repeat_of_a_profile_less_event_is_not_told_whom_it_was_attached
     assert ann not in str(await shop.track(payload(once, session="thief")))
 
 
-async def test_who_proves_a_key_is_found_by_it_though_somebody_claimed_it_before(store: Store) -> None:
+async def test_a_profile_that_proves_a_key_is_found_by_it_even_if_another_claimed_it_before(store: Store) -> None:
     shop = collector(store, LINK)
     thief = (await shop.track(payload(event("login"), session="thief")))["profile"]["id"]
     await shop.track(from_till(event("login")))
@@ -103,7 +105,7 @@ async def test_a_source_that_may_not_identify_claims_no_key(store: Store) -> Non
     assert await store.key("pii.email=ann@example.com") is None
 
 
-async def test_a_trusted_sender_is_told_everything(store: Store) -> None:
+async def test_a_trusted_sender_sees_everything(store: Store) -> None:
     shop = collector(store, LINK)
     await shop.track(from_till(event("login", secret="s3cret")))
     assert (await shop.track(from_till(event("look"), session="till-2")))["response"] == {"secret": "s3cret"}
@@ -150,7 +152,7 @@ async def test_a_batch_of_profile_less_events_tells_which_were_not_taken(store: 
     assert (await store.counts())["events"] == 1
 
 
-async def test_an_event_id_that_somebody_else_has_used_is_not_dropped_in_silence(store: Store) -> None:
+async def test_an_event_id_that_another_session_has_used_is_reported(store: Store) -> None:
     shop = Collector(project(LOGIN), store)
     await shop.track(payload({"type": "junk", "id": "order-18"}, session="squatter"), debug=False)
     answer = await shop.track(payload({"type": "order", "id": "order-18"}, session="buyer"), debug=False)

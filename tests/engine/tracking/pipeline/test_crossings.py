@@ -49,7 +49,7 @@ async def test_a_flow_hears_of_segments_that_are_entered_and_left(store: Store) 
     assert await history(collector, answer["profile"]["id"]) == ["entered rich", "left rich", "entered rich"]
 
 
-async def test_the_event_is_stored_with_what_it_came_of(store: Store) -> None:
+async def test_a_segment_event_is_stored_with_the_event_that_caused_it(store: Store) -> None:
     collector = Collector(project(SET, HISTORY, segments=RICH), store)
     answer = await collector.track(payload({"type": "set", "id": "e-1", "properties": {"revenue": 200}}))
     crossing, order = await store.events_of(answer["profile"]["id"], 10)
@@ -81,14 +81,14 @@ async def test_segments_that_are_filled_by_hand_are_entered_and_left_too(store: 
     assert await history(collector, answer["profile"]["id"]) == ["entered vip", "left vip", "entered vip"]
 
 
-async def test_what_one_payload_enters_and_leaves_is_told_in_order(store: Store) -> None:
+async def test_segments_that_one_payload_enters_and_leaves_start_flows_in_order(store: Store) -> None:
     collector = Collector(project(SET, HISTORY, segments=RICH), store)
     events = [{"type": "set", "properties": {"revenue": amount}} for amount in (200, 20, 300)]
     answer = await collector.track(payload(*events))
     assert await history(collector, answer["profile"]["id"]) == ["entered rich", "left rich", "entered rich"]
 
 
-async def test_a_new_profile_enters_what_holds_for_it_after_it_was_created(store: Store) -> None:
+async def test_a_new_profile_enters_its_segments_after_it_was_created(store: Store) -> None:
     created = HISTORY.replace("[segment-entered, segment-left]", "[profile-created, segment-entered]")
     created = created.replace("{{ event.properties.segment }}", "")
     collector = Collector(project(created, segments={"all": "profile.metadata.version >= 0"}), store)
@@ -117,7 +117,7 @@ async def test_time_that_has_passed_is_noticed_before_the_next_event(store: Stor
     assert await history(collector, first["profile"]["id"]) == ["entered lapsed", "left lapsed"]
 
 
-async def test_who_is_joined_with_a_member_does_not_enter(store: Store) -> None:
+async def test_a_profile_that_is_merged_with_a_member_does_not_enter_the_segment(store: Store) -> None:
     collector = Collector(project(SET, RECOGNISE, HISTORY, segments=RICH), store)
     for session, amount in (("one", 200), ("two", 300)):
         await collector.track(revenue(amount, session=session))
@@ -129,7 +129,7 @@ async def test_who_is_joined_with_a_member_does_not_enter(store: Store) -> None:
     assert (await history(collector, answer["profile"]["id"]))[2:] == ["left rich"]
 
 
-async def test_flows_that_go_in_a_circle_fail_and_what_they_did_is_dropped(store: Store) -> None:
+async def test_flows_that_start_one_another_in_a_circle_fail_and_their_effects_are_dropped(store: Store) -> None:
     circle = """
     flow: circle
     trigger: {event: [segment-entered, segment-left]}
@@ -171,7 +171,7 @@ async def test_a_segment_with_a_window_is_entered_when_its_time_has_come(store: 
     assert not await reevaluate(collector.pipeline, id)
 
 
-async def test_nobody_is_met_when_a_profile_is_only_looked_at(store: Store) -> None:
+async def test_re_evaluating_a_profile_is_no_visit(store: Store) -> None:
     collector = Collector(project(SET, segments={"lapsed": "profile.metadata.last_seen < now - days(30)"}), store)
     id = (await collector.track(revenue(1)))["profile"]["id"]
     before = (await collector.profile(id))["metadata"]
@@ -182,7 +182,7 @@ async def test_nobody_is_met_when_a_profile_is_only_looked_at(store: Store) -> N
     assert (await store.counts())["events"] == 1
 
 
-async def test_an_id_that_nobody_has_is_not_looked_at(store: Store) -> None:
+async def test_an_unknown_id_is_not_re_evaluated(store: Store) -> None:
     collector = Collector(project(SET, segments=RICH), store)
     assert not await reevaluate(collector.pipeline, "nobody")
     assert (await store.counts())["profiles"] == 0
@@ -204,7 +204,7 @@ async def test_visits_are_counted_by_session(store: Store) -> None:
     )
 
 
-async def test_a_flow_counts_and_conditions_see_what_it_has_counted(store: Store) -> None:
+async def test_conditions_see_the_counts_of_flows(store: Store) -> None:
     counting = """
     flow: counting
     trigger: {event: order}

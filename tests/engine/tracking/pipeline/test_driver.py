@@ -42,7 +42,7 @@ async def test_a_run_whose_asks_are_all_answered_is_over(driver: Driver) -> None
     assert machine.outcome == "finished"
 
 
-async def test_a_run_that_waits_for_a_reply_which_nobody_gives_now_is_suspended(driver: Driver) -> None:
+async def test_a_run_that_waits_for_a_reply_which_does_not_come_now_is_suspended(driver: Driver) -> None:
     machine = Machine(flow(LOOKUPS), inputs())
     first, second = machine.advance()
     assert await driver.drive(PendingRun(machine, [first], "client:e-1"), request()) == "suspended"

@@ -79,7 +79,7 @@ async def test_a_session_that_belongs_to_another_profile_by_now_is_a_conflict(
         await ours.pipeline.loading.load(request(ours, payload("hit")), None)
 
 
-async def test_what_is_at_hand_is_what_would_be_loaded(shops: tuple[Collector, Collector, Meanwhile]) -> None:
+async def test_cached_documents_are_the_same_as_loaded_ones(shops: tuple[Collector, Collector, Meanwhile]) -> None:
     ours, _, _ = shops
     first = request(ours, payload("hit"))
     assert ours.pipeline.loading.at_hand(first, None) is None

@@ -29,7 +29,7 @@ async def told(collector: Collector, answer: dict[str, Any]) -> Any:
     return (await collector.profile(answer["profile"]["id"]))["traits"]
 
 
-async def test_what_is_found_outside_reaches_the_profile(store: Store) -> None:
+async def test_a_reply_from_outside_reaches_the_profile(store: Store) -> None:
     crm = ScriptedPerformer().on("crm", "/tier", HttpReply(200, {"tier": "gold"}))
     collector = Collector(project(ASKING, targets=TARGETS), store, crm)
     assert await told(collector, await collector.track(payload("ask"))) == {"tier": "gold"}

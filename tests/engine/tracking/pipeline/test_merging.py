@@ -104,7 +104,7 @@ async def test_an_alias_joins_with_the_profile_that_has_the_id(store: Store) -> 
     assert [(step.cause, step.claim) for step in person.links.values()] == [("alias", False)]
 
 
-async def test_an_alias_of_an_id_that_nobody_has_joins_nobody(store: Store) -> None:
+async def test_an_alias_of_an_unknown_id_joins_no_profiles(store: Store) -> None:
     shop = collector(store)
     answer = await shop.track(payload(event("alias", other="made up")))
     assert steps_of(answer)[0]["port"] == "missing"
@@ -157,7 +157,7 @@ async def test_merges_at_once_in_several_processes_come_to_one_profile(opened: O
 # ---- why ------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_step_says_what_it_came_of_and_what_was_lost_from_sight(store: Store) -> None:
+async def test_a_link_names_its_cause_and_the_values_that_it_hid(store: Store) -> None:
     shop = collector(store)
     first = (await login(shop, "phone", email="ann@example.com", city="Rome"))["profile"]["id"]
     await login(shop, "laptop", city="Oslo", phone="030 901820")
@@ -243,7 +243,7 @@ async def test_after_unmerging_each_side_has_its_own(opened: Opener, served: boo
         ]  # fmt: skip
 
 
-async def test_what_was_set_apart_stays_apart_for_the_same_cause_and_may_be_joined_for_another(store: Store) -> None:
+async def test_unmerged_profiles_are_joined_again_only_by_another_cause(store: Store) -> None:
     shop = collector(store)
     phone, laptop, step = await two_in_one(shop)
     await unmerge_served(shop.pipeline, phone, step)
@@ -305,7 +305,7 @@ async def test_conditional_segments_are_true_for_each_side(store: Store) -> None
         pytest.param(None, "abc", "at least 6 characters", id="a beginning that is too short"),
     ],
 )
-async def test_what_is_not_there_cannot_be_undone(store: Store, id: str | None, step: str, told: str) -> None:
+async def test_an_unknown_link_cannot_be_undone(store: Store, id: str | None, step: str, told: str) -> None:
     shop = collector(store)
     phone, _, _ = await two_in_one(shop)
     with pytest.raises(NotFound, match=told):

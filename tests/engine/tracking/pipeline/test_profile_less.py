@@ -124,7 +124,7 @@ async def test_the_event_belongs_to_the_profile_that_was_found(
         pytest.param("by-key", {}, id="no key at all"),
     ],
 )
-async def test_an_event_that_finds_nobody_is_stored_without_a_profile(
+async def test_an_event_that_finds_no_profile_is_stored_without_one(
     shop: Collector, type: str, properties: dict[str, str]
 ) -> None:
     await known(shop)
@@ -176,7 +176,7 @@ async def _collect(shop: Collector, body: dict[str, Any]) -> None:
     await shop.tracker.track(intake, admit(shop.pipeline.project.sources, "shop", None, None))
 
 
-async def test_a_public_source_attaches_and_is_not_told(shop: Collector) -> None:
+async def test_a_public_source_attaches_a_profile_without_seeing_it(shop: Collector) -> None:
     id = await known(shop)
     stored = await sent(shop, "by-key", source="page", card="c-1")
     assert stored.profile == id

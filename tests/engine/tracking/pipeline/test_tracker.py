@@ -61,7 +61,7 @@ async def test_a_new_session_goes_on_with_the_profile_that_the_payload_names(sto
 
 
 @pytest.mark.parametrize("invented", ["victim", "null", "../../etc/passwd"])
-async def test_a_profile_id_that_nobody_has_is_replaced(store: Store, invented: str) -> None:
+async def test_an_unknown_profile_id_is_replaced(store: Store, invented: str) -> None:
     answer = await Collector(project(COUNT), store).track(payload("counted", profile={"id": invented}))
     assert answer["profile"]["id"] != invented
     assert await store.profile(invented) is None
@@ -148,7 +148,7 @@ async def test_an_id_that_stands_twice_in_a_payload_counts_once(store: Store) ->
     }
 
 
-async def test_only_what_is_new_of_a_payload_is_done(store: Store) -> None:
+async def test_only_the_new_events_of_a_payload_are_processed(store: Store) -> None:
     collector = Collector(project(COUNT), store)
     await collector.track(payload({"type": "counted", "id": "e-1"}))
     answer = await collector.track(payload({"type": "counted", "id": "e-1"}, {"type": "counted", "id": "e-2"}))
@@ -167,7 +167,7 @@ async def test_only_what_is_new_of_a_payload_is_done(store: Store) -> None:
         pytest.param({}, {"saveEvents": False}, 0, 1, id="this event not"),
     ],
 )
-async def test_what_is_not_to_be_saved_is_processed_all_the_same(
+async def test_events_that_are_not_saved_are_processed_all_the_same(
     store: Store, options: dict[str, Any], event_options: dict[str, Any], events: int, sessions: int
 ) -> None:
     collector = Collector(project(COUNT), store)
@@ -239,7 +239,7 @@ async def test_flows_run_in_the_order_of_their_names_and_see_each_others_results
     assert (await collector.profile(answer["profile"]["id"]))["traits"] == {"seen": "first then second"}
 
 
-async def test_a_failed_run_keeps_its_event_and_its_trace_and_drops_what_it_did(store: Store) -> None:
+async def test_a_failed_run_keeps_its_event_and_its_trace_and_drops_its_effects(store: Store) -> None:
     failing = """
     flow: failing
     trigger: {event: "*"}
@@ -359,7 +359,7 @@ async def test_many_merges_at_once_converge(opened: Opener) -> None:
     assert len(profile["ids"]) == 6
 
 
-async def test_a_linking_source_is_told_nothing_of_parts_that_are_not_its_own(store: Store) -> None:
+async def test_a_linking_source_sees_nothing_of_parts_that_are_not_its_own(store: Store) -> None:
     respond = """
     flow: tell
     trigger: {event: "*"}
@@ -530,7 +530,7 @@ async def test_flows_of_other_types_are_listed_when_none_matched_else_counted(st
     assert [run.get("flow") for run in everything["debugging"]["execution"]["e-3"]["runs"]] == ["count", "other"]
 
 
-async def test_a_source_that_forbids_the_debugger_is_told_so(store: Store) -> None:
+async def test_a_source_that_forbids_the_debugger_reports_that(store: Store) -> None:
     collector = Collector(project(COUNT, sources=(Source(source="shop"),)), store)
     answer = await collector.track(payload("counted"))
     assert "debugging" not in answer

@@ -73,7 +73,7 @@ async def test_a_unit_that_the_store_does_not_take_holds_up_its_own_lane_only(sh
     assert await traits(shop, stuck) == {"count": 11}
 
 
-async def test_what_comes_later_never_overtakes_what_the_store_has_not_taken_yet(
+async def test_later_payloads_never_overtake_those_that_wait_for_the_store(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.tracking.spool.draining.WINDOW", 4)
@@ -97,7 +97,7 @@ async def test_what_comes_later_never_overtakes_what_the_store_has_not_taken_yet
     assert (await traits(shop, answer["profile"]["id"]))["seen"] == list(range(20))
 
 
-async def test_merging_while_draining_comes_to_what_it_would_have_come_to(shop: Shop) -> None:
+async def test_merging_while_draining_has_the_same_result_as_without_the_spool(shop: Shop) -> None:
     await shop.start()
     shop.away.away = True
     for n in range(12):
@@ -122,7 +122,7 @@ async def test_a_poison_unit_among_others_of_its_profile_takes_none_of_them_with
     assert ledger(shop) == {"stored": 9, "rejected": 1, "duplicate": 1}
 
 
-async def test_a_long_line_of_one_profile_shares_commits(shop: Shop) -> None:
+async def test_a_long_queue_of_one_profile_shares_commits(shop: Shop) -> None:
     await shop.start()
     shop.away.away = True
     for n in range(100):
@@ -184,7 +184,7 @@ async def test_a_parcel_that_cannot_be_read_is_kept_as_text(shop: Shop) -> None:
     assert ledger(shop) == {"stored": 1, "rejected": 1}
 
 
-async def test_what_was_admitted_keeps_the_authority_that_it_had(store: Store, opening: Opening) -> None:
+async def test_a_spooled_payload_keeps_the_authority_that_it_was_admitted_with(store: Store, opening: Opening) -> None:
     first = Shop(SHOPPING, AwayStore(store), opening())
     await first.start()
     first.away.away = True
@@ -235,7 +235,7 @@ async def test_a_payload_does_not_wait_for_ever_for_the_last_units(shop: Shop, m
 
 
 @pytest.mark.parametrize("turns", range(1, 16))
-async def test_a_drain_that_is_cancelled_at_any_time_loses_nothing_and_blocks_nobody(
+async def test_a_drain_that_is_cancelled_at_any_time_loses_nothing_and_blocks_no_other(
     store: Store, opening: Opening, turns: int
 ) -> None:
     shop = Shop(SHOPPING, AwayStore(store), opening())
@@ -271,7 +271,7 @@ class WatchedSpool:
         await self.spool.put(entries)
 
 
-async def test_a_payload_whose_sender_has_gone_while_it_was_spooled_is_counted_and_drained(
+async def test_a_payload_whose_sender_disconnects_while_it_is_spooled_is_counted_and_drained(
     store: Store, opening: Opening
 ) -> None:
     spool: Any = WatchedSpool(opening())

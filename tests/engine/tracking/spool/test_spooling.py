@@ -70,7 +70,7 @@ async def test_while_anything_waits_everything_queues_behind_it(shop: Shop) -> N
     assert await traits(shop, answer["profile"]["id"]) == {"count": 2}
 
 
-async def test_what_the_store_will_never_take_is_not_spooled(shop: Shop) -> None:
+async def test_a_payload_that_the_store_will_never_take_is_not_spooled(shop: Shop) -> None:
     shop.away.refused["large"] = TooLarge("more than a document may hold")
     with pytest.raises(Unavailable, match="more than"):
         await shop.track(payload("large"))
@@ -136,7 +136,7 @@ async def test_profile_less_events_wait_each_as_a_unit_of_its_own(shop: Shop) ->
     assert ((await shop.store.counts())["events"], ledger(shop)) == (2, {"stored": 2, "rejected": 1})
 
 
-async def test_what_a_payload_still_lacks_when_the_store_goes_away_is_spooled(shop: Shop) -> None:
+async def test_the_rest_of_a_payload_is_spooled_when_the_store_goes_away_in_between(shop: Shop) -> None:
     await shop.start()
     body = payload({"type": "counted", "id": "e-1"}, {"type": "counted", "id": "e-2"}, {"type": "counted", "id": "e-3"})
     shop.away.refused["gone"] = Unavailable("it is away")
@@ -155,7 +155,7 @@ async def test_what_a_payload_still_lacks_when_the_store_goes_away_is_spooled(sh
 # ---- once -----------------------------------------------------------------------------------------------------------
 
 
-async def test_what_was_written_though_nobody_heard_of_it_takes_effect_once(shop: Shop) -> None:
+async def test_a_unit_whose_commit_was_not_answered_takes_effect_once(shop: Shop) -> None:
     await shop.start()
     shop.away.fails.append(None)
     answer = await shop.track(payload("counted", {"type": "counted", "id": "e-2"}, {"type": ""}))
@@ -268,7 +268,7 @@ async def test_a_sender_that_may_not_identify_still_sees_the_profile_that_was_pr
     assert answer["profile"]["id"] == known["id"]
 
 
-async def test_a_promised_id_that_somebody_has_meanwhile_is_left_to_them(store: Store, opening: Opening) -> None:
+async def test_a_provisional_id_that_became_another_profiles_stays_with_it(store: Store, opening: Opening) -> None:
     shop = Shop(SHOPPING, AwayStore(store), opening())
     await shop.start()
     shop.away.away = True
@@ -305,7 +305,7 @@ async def test_a_promise_that_could_not_be_kept_at_once_is_kept_later_and_the_un
 # ---- processes ------------------------------------------------------------------------------------------------------
 
 
-async def test_a_worker_begins_without_the_store_when_it_has_met_it_before(store: Store, opening: Opening) -> None:
+async def test_a_worker_starts_without_the_store_if_it_has_reached_it_before(store: Store, opening: Opening) -> None:
     first = Shop(SHOPPING, AwayStore(store), opening())
     known = (await first.track(payload("counted")))["profile"]
     first.away.away = True
@@ -324,7 +324,7 @@ async def test_a_worker_begins_without_the_store_when_it_has_met_it_before(store
     assert "migrate" not in first.away.called
 
 
-async def test_a_worker_that_has_never_met_the_store_cannot_promise_ids(store: Store, opening: Opening) -> None:
+async def test_a_worker_that_has_never_reached_the_store_cannot_answer_with_ids(store: Store, opening: Opening) -> None:
     shop = Shop(SHOPPING, AwayStore(store), opening())
     shop.away.away = True
     with pytest.raises(Unavailable, match="key"):
