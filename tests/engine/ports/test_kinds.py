@@ -23,6 +23,13 @@ def test_a_row_names_fields_that_its_records_have(kind: AnyKind) -> None:
 
 
 @EACH
+def test_a_kind_and_its_indexed_fields_can_name_tables_and_columns(kind: AnyKind) -> None:
+    assert kind.name.isidentifier()
+    assert kind.name not in {"profiles", "sessions", "keys", "marks", "meta", "gaps", "flow_versions", "records"}
+    assert {"seq", "id", "version", "due", "expires", "doc"}.isdisjoint(kind.indexed)
+
+
+@EACH
 def test_the_fields_by_which_stores_find_whose_a_record_is_are_stored_as_they_are(kind: AnyKind) -> None:
     owners = kind.owners
     named = {"source", kind.id, kind.time, kind.event, owners.profile, owners.session}
