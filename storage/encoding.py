@@ -1,4 +1,4 @@
-"""How stored values become JSON and come back: one encoder, and one decoder for each kind of document."""
+"""How stored values become JSON and come back: one encoder, and a decoder for each type of document."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from engine.ports.records import CacheEntry, RecordWrite, Rejected, RunRecord, Session, StoredEvent, Unit
+from engine.ports.records import RecordWrite, Session, Unit
 from engine.profile.document import Profile
 
 R = TypeVar("R", bound=Struct)
@@ -15,22 +15,17 @@ encode = msgspec.json.Encoder().encode
 
 decode_profile = msgspec.json.Decoder(Profile).decode
 decode_session = msgspec.json.Decoder(Session).decode
-decode_event = msgspec.json.Decoder(StoredEvent).decode
-decode_run = msgspec.json.Decoder(RunRecord).decode
-decode_rejected = msgspec.json.Decoder(Rejected).decode
-decode_cached = msgspec.json.Decoder(CacheEntry).decode
 
 
 def decoder_of(record: type[R]) -> Callable[[bytes | str], R]:
-    """What decodes records of a type."""
+    """Return a decoder for records of a type."""
     return msgspec.json.Decoder(record).decode
 
 
 def check_versions(unit: Unit) -> None:
-    """Refuse a unit whose writes would not move their documents' versions: compare-and-set could not tell them apart;
-    or which changes one record twice.
+    """Raise `ValueError` for a unit whose versions do not rise, or which changes one record twice.
 
-    Raises `ValueError`: it is the caller's mistake, running the unit again would not help.
+    Compare-and-set could not tell such writes apart. It is the caller's mistake: running the unit again would not help.
     """
     for write in unit.profiles:
         if write.profile.version <= write.expected:

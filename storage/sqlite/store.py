@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from engine.ports.erasure import DataSubject, Erased, SessionName
 from engine.ports.kind import AnyKind, Kind
-from engine.ports.kinds import CACHE, EVENTS, KINDS, RUNS
+from engine.ports.kinds import CACHE, EVENTS, KINDS, REJECTED, RUNS
 from engine.ports.records import (
     CacheEntry,
     Counts,
@@ -35,10 +35,7 @@ from engine.project.retention import Dropped, Keep, ReportProgress, ignore_progr
 from engine.search.page import Page
 from engine.search.query import Query
 from storage.encoding import (
-    decode_event,
     decode_profile,
-    decode_rejected,
-    decode_run,
     decode_session,
 )
 from storage.sqlite import erasure, query, retention
@@ -171,7 +168,7 @@ class SqliteStore:
 
     async def events_of(self, profile: str, limit: int) -> list[StoredEvent]:
         """The newest events of a stored profile, newest first."""
-        return await self._read(partial(self._far.documents, decode_event, query.EVENTS_OF, profile, limit))
+        return await self._read(partial(self._far.documents, self._decode(EVENTS), query.EVENTS_OF, profile, limit))
 
     async def run(self, id: str) -> RunRecord | None:
         """A stored run."""
@@ -179,11 +176,11 @@ class SqliteStore:
 
     async def runs_of(self, event: str) -> list[RunRecord]:
         """The stored runs of an event, oldest first."""
-        return await self._read(partial(self._far.documents, decode_run, query.RUNS_OF, event))
+        return await self._read(partial(self._far.documents, self._decode(RUNS), query.RUNS_OF, event))
 
     async def rejected(self, limit: int) -> list[Rejected]:
         """The newest rejected events, newest first."""
-        return await self._read(partial(self._far.documents, decode_rejected, query.REJECTED, max(limit, 0)))
+        return await self._read(partial(self._far.documents, self._decode(REJECTED), query.REJECTED, max(limit, 0)))
 
     async def search(self, query: Query, limit: int, after: str | None = None) -> Page:
         """A page of the documents that match, newest first; others may read between its steps."""
@@ -301,6 +298,9 @@ class SqliteStore:
             self._near.close()
             self._far.close()
         await self._writer.close()
+
+    def _decode(self, kind: Kind[R]) -> Callable[[bytes], R]:
+        return self._layouts.by_name[kind.name].decode
 
     async def _read(self, question: Callable[[], T]) -> T:
         if self._closed:
