@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from cli.main import app
 from storage.sqlite.lock import lock_file
 from tests.cli.test_profile import LOGIN, ids
-from tests.system.served import serving, write_project
+from tests.system.server_process import serving, write_project
 
 __all__ = ["ids"]
 

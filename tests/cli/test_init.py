@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from tests.docs.page import curl
-from tests.system.served import serving
+from tests.system.server_process import serving
 
 FILES = ["flows/page-views.test.yaml", "flows/page-views.yaml", "headrace.yaml", "sources/website.yaml"]
 

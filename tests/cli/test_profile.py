@@ -13,7 +13,7 @@ from storage.sqlite.lock import lock_file
 from storage.sqlite.store import SqliteStore
 from tests.engine.tracking.collector import Collector
 from tests.projects import payload, project
-from tests.system.served import serving, write_project
+from tests.system.server_process import serving, write_project
 
 LOGIN = """
 flow: login

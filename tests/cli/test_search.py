@@ -25,7 +25,7 @@ from tests.projects import project as compiled
 from tests.storage.build import event
 from tests.storage.kinds import REMARKS
 from tests.storage.search_contract import OF_ALL_KINDS
-from tests.system.served import serving, write_project
+from tests.system.server_process import serving, write_project
 
 
 @pytest.fixture

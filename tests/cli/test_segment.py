@@ -13,7 +13,7 @@ from storage.sqlite.store import SqliteStore
 from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.pipeline.test_crossings import SET, revenue
 from tests.projects import project
-from tests.system.served import serving, write_project
+from tests.system.server_process import serving, write_project
 
 CONDITION = "profile.traits.revenue >= 100 and profile.metadata.last_seen > now - days(30)"
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from tests.docs.page import ROOT
-from tests.system.served import serving
+from tests.system.server_process import serving
 
 PAGE = (ROOT / "docs" / "limits.md").read_text()
 ONE_LINE = " ".join(PAGE.split())

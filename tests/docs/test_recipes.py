@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from tests.docs.page import ROOT, Command, File, blocks, curl, steps
-from tests.system.served import serving
+from tests.system.server_process import serving
 
 PAGE = (ROOT / "docs" / "recipes.md").read_text()
 RECIPES = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE))

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from cli.serve import STOPPED
 from tests.docs.page import ROOT, Command, File, blocks, curl, steps
-from tests.system.served import Served, serving
+from tests.system.server_process import ServerProcess, serving
 
 PAGE = (ROOT / "docs" / "tutorial.md").read_text()
 FILES = [step for step in steps(PAGE) if isinstance(step, File)]
@@ -56,7 +56,7 @@ class Reader:
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
-        self._served: Served | None = None
+        self._served: ServerProcess | None = None
         self._printed = ""  # by the server, before it was asked to stop
 
     def output(self, line: str, shown: str) -> str:
@@ -75,15 +75,15 @@ class Reader:
 
     def _serve(self, project: Path, lines: int) -> str:
         self._served = self._stack.enter_context(serving(project, Path("headrace.db")))
-        self._served.heard("\n", lines)
-        self._printed = self._served.said
+        self._served.wait_for_output("\n", lines)
+        self._printed = self._served.output
         return self._printed
 
     def stop(self) -> None:
         """Stop the server, if one runs. It must have printed nothing but the lines that the page shows."""
         if self._served is not None:
             assert self._served.stop() == 0
-            assert self._served.said == f"{self._printed}{STOPPED}\n"
+            assert self._served.output == f"{self._printed}{STOPPED}\n"
         self._served = None
 
 

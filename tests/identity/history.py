@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from random import Random
 from typing import Any, NamedTuple
 
-from tests.identity.world import Session, World
+from tests.identity.simulation import Session, Simulation
 
 SESSIONS: list[Session] = [("trust", "a"), ("trust", "b"), ("link", "c"), ("trust", "d"), ("link", "e")]
 KEYS = [{"email": "x"}, {"email": "y"}, {"phone": "x"}, {"email": "x", "phone": "y"}]
@@ -46,7 +46,7 @@ def drawn(chance: Random) -> History:
     return tuple(_step(chance, chance.choice(some)) for _ in range(STEPS))
 
 
-async def play(world: World, history: History) -> None:
+async def play(world: Simulation, history: History) -> None:
     """Do it all, and look whether it fits the model."""
     for things, worker, seed in history:
         doings = [_doing(world, thing) for thing in things]
@@ -85,7 +85,7 @@ def _shorter(history: History) -> Iterator[History]:
             yield (*before, step._replace(things=things), *after)
 
 
-def _doing(world: World, thing: Thing) -> Any:
+def _doing(world: Simulation, thing: Thing) -> Any:
     what, session, more = thing
     match what:
         case "track":

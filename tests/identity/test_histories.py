@@ -24,8 +24,8 @@ from storage.memory import MemoryStore
 from storage.sqlite.store import SqliteStore
 from tests.fast import cases
 from tests.identity.history import History, drawn, play, shortest
-from tests.identity.world import World
-from tests.storage.cluster import dropped
+from tests.identity.simulation import Simulation
+from tests.storage.elasticsearch_requests import dropped
 
 SECRET = b"the same for all histories, so that they can be tried again"
 SIDE_BY_SIDE = 64
@@ -51,9 +51,9 @@ def quick(tmp_path: Path) -> Iterator[Path]:
 
 
 class Trial:
-    """Plays histories, each in a world that `begin` makes for its number. They are the same for the same seed."""
+    """Plays histories, each in a simulation that `begin` makes for its number. They are the same for the same seed."""
 
-    def __init__(self, begin: Callable[[int], World], seed: int) -> None:
+    def __init__(self, begin: Callable[[int], Simulation], seed: int) -> None:
         self._begin = begin
         self._seed = seed
 
@@ -95,13 +95,15 @@ def usual(histories: int) -> range:
     return range(int(os.environ.get("HEADRACE_HISTORIES", cases(histories, divisor=100))))
 
 
-def shared(stores: Sequence[Store], forget_every: int = 1, *, claims_stand: bool = False) -> Callable[[int], World]:
-    """Worlds on stores that are views of one; their names keep them apart."""
+def shared(
+    stores: Sequence[Store], forget_every: int = 1, *, claims_stand: bool = False
+) -> Callable[[int], Simulation]:
+    """Simulations on stores that are views of one; their names keep them apart."""
     names = count()
 
-    def begin(number: int) -> World:
+    def begin(number: int) -> Simulation:
         forgets = number % forget_every == 0
-        return World(stores, SECRET, f"h{next(names)}", forgets=forgets, claims_stand=claims_stand)
+        return Simulation(stores, SECRET, f"h{next(names)}", forgets=forgets, claims_stand=claims_stand)
 
     return begin
 
@@ -109,7 +111,7 @@ def shared(stores: Sequence[Store], forget_every: int = 1, *, claims_stand: bool
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("histories", [10_000, pytest.param(100_000, marks=SOAK)])
 async def test_on_memory(seed: int, histories: int) -> None:
-    await Trial(lambda _: World([MemoryStore()], SECRET, "h"), seed).many(usual(histories))
+    await Trial(lambda _: Simulation([MemoryStore()], SECRET, "h"), seed).many(usual(histories))
 
 
 @pytest.mark.timeout(3600)
@@ -166,6 +168,6 @@ def is_of_the_model(error: AssertionError) -> bool:
 
 @pytest.mark.parametrize("store", [Keyless, Careless])
 async def test_a_wrong_store_is_caught_and_told_by_a_few_steps(store: type[MemoryStore]) -> None:
-    trial = Trial(lambda _: World([store()], SECRET, "h"), seed=0)
+    trial = Trial(lambda _: Simulation([store()], SECRET, "h"), seed=0)
     with pytest.RaisesGroup(pytest.RaisesExc(AssertionError, match="fails by(\nStep.*){1,3}$", check=is_of_the_model)):
         await trial.many(range(100))

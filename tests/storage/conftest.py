@@ -2,11 +2,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.storage.elasticsearch_indices import Place
+from tests.storage.elasticsearch_indices import Indices
 
 
 @pytest.fixture
-async def place(elasticsearch_url: str) -> AsyncIterator[Place]:
-    place = Place(elasticsearch_url)
-    yield place
-    await place.close()
+async def indices(elasticsearch_url: str) -> AsyncIterator[Indices]:
+    indices = Indices(elasticsearch_url)
+    yield indices
+    await indices.close()

@@ -1,4 +1,4 @@
-"""A place on an Elasticsearch server for one test, and what is stored there, however it is stored."""
+"""The indices of one test on an Elasticsearch server: the stores that open them, and their raw documents."""
 
 import uuid
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ from typing import Any
 from engine.ports.kind import AnyKind
 from engine.ports.kinds import KINDS
 from storage.elasticsearch.store import ElasticsearchStore
-from tests.storage.cluster import asked, dropped
+from tests.storage.elasticsearch_requests import asked, dropped
 
 
-class Place:
-    """A prefix on a server, and the stores that were opened there."""
+class Indices:
+    """The indices of a prefix that only one test uses, and the stores that it opened on them."""
 
     def __init__(self, server: str) -> None:
         self.server = server
@@ -40,7 +40,7 @@ class Place:
         ]
 
     async def close(self) -> None:
-        """Let go of the stores, and take away what they stored."""
+        """Close the stores and delete the indices."""
         for store in self.stores:
             await store.close()
         await dropped(self.server, self.prefix)

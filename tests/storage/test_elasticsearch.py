@@ -7,19 +7,19 @@ import pytest
 from engine.ports.store import Store
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.servers.elasticsearch import Servers
-from tests.storage.cluster import asked, is_segment
 from tests.storage.contract import StoreContract
+from tests.storage.elasticsearch_requests import asked, is_segment
+from tests.storage.empty_prefix import empty_prefix
 from tests.storage.erasing_contract import ErasingContract
 from tests.storage.expunging_contract import ExpungingContract, Written
-from tests.storage.files import found_in
-from tests.storage.free_port import vacant
+from tests.storage.file_contents import found_in
 from tests.storage.reminding_contract import RemindingContract, Seen
 
 
 class Contract(StoreContract, RemindingContract, ErasingContract):
     @pytest.fixture
     async def address(self, server: str) -> AsyncIterator[str]:
-        async with vacant(server) as prefix:
+        async with empty_prefix(server) as prefix:
             yield f"{server}?prefix={prefix}"
 
     @pytest.fixture

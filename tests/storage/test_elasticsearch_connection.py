@@ -9,7 +9,7 @@ import pytest
 from engine.ports.records import Unit
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.build import cells, write
-from tests.storage.cluster import dropped
+from tests.storage.elasticsearch_requests import dropped
 
 
 @pytest.fixture

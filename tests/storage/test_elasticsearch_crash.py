@@ -17,8 +17,8 @@ from engine.ports.store import Unavailable
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.engine.tracking.collector import Collector
 from tests.projects import project
-from tests.storage.cluster import asked, dropped
-from tests.storage.failing import Failing, How
+from tests.storage.elasticsearch_requests import asked, dropped
+from tests.storage.failing_connection import FailingConnection, WriteFailure
 
 PROJECT = project(
     """
@@ -121,7 +121,7 @@ async def crash(history: History, payloads: Sequence[Payload], nth: int) -> bool
     """Send all; the process ends before its n-th write, and another one goes on. Whether that write came."""
     collector = history.process()
     await collector.tracker.start()
-    failing = Failing(history.stores[-1], nth, How.CRASH)
+    failing = FailingConnection(history.stores[-1], nth, WriteFailure.CRASH)
     acknowledged: list[Payload] = []
     came = await failing.until(_whole(history, collector, payloads, acknowledged))
     if came:
@@ -138,11 +138,11 @@ async def _whole(
     await store.close()  # what is written after the acknowledgement counts, too
 
 
-async def lose(history: History, payloads: Sequence[Payload], nth: int, how: How) -> bool:
+async def lose(history: History, payloads: Sequence[Payload], nth: int, how: WriteFailure) -> bool:
     """Send all; the n-th write has no answer, and the process goes on. Whether that write came."""
     collector = history.process()
     await collector.tracker.start()
-    failing = Failing(history.stores[-1], nth, how)
+    failing = FailingConnection(history.stores[-1], nth, how)
     await history.send(collector, payloads, [])
     await history.stores[-1].close()
     return failing.failed.is_set()
@@ -246,8 +246,8 @@ async def test_a_process_may_end_before_any_write(place: tuple[str, str]) -> Non
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("how", [How.NOT_DONE, How.UNHEARD], ids=lambda how: how.value)
-async def test_any_write_may_have_no_answer(place: tuple[str, str], how: How) -> None:
+@pytest.mark.parametrize("how", [WriteFailure.NOT_DONE, WriteFailure.UNHEARD], ids=lambda how: how.value)
+async def test_any_write_may_have_no_answer(place: tuple[str, str], how: WriteFailure) -> None:
     server, prefix = place
     payloads = (*PAYLOADS, WITHOUT_ID)
     for nth in count(1):

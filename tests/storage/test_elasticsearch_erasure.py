@@ -16,9 +16,9 @@ from storage.elasticsearch import upkeep
 from storage.elasticsearch.connection import Answer
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.build import event, mark, rejected, run, write
-from tests.storage.elasticsearch_indices import Place
+from tests.storage.elasticsearch_indices import Indices
 from tests.storage.erasing_contract import of, there
-from tests.storage.failing import Failing, How, dies
+from tests.storage.failing_connection import FailingConnection, WriteFailure, commit_breaking_off
 
 VISIT = SessionWrite(Session("web", "visit", 1, "ann", 1), 0)
 TOLD = ProcessedEvent("web", "e-1", 1, "visit")  # of an event without a profile: it names none
@@ -73,43 +73,43 @@ LEFT: Sequence[Any] = (
 
 
 @pytest.mark.parametrize("unit", LEFT)
-async def test_what_is_pending_in_a_document_of_nobody_is_erased_too(place: Place, unit: Unit) -> None:
-    store = place.store()
+async def test_what_is_pending_in_a_document_of_nobody_is_erased_too(indices: Indices, unit: Unit) -> None:
+    store = indices.store()
     await store.commit(Unit(profiles=(write("ann"),), sessions=(VISIT,)))
-    await dies(place.store(), unit, nth=2)
+    await commit_breaking_off(indices.store(), unit, nth=2)
     await forgotten(store, "ann")
-    await place.store().sweep(older_ms=0)
-    assert await place.about("ann", "visit", "e-1", "x-1") == []
+    await indices.store().sweep(older_ms=0)
+    assert await indices.about("ann", "visit", "e-1", "x-1") == []
 
 
-async def test_what_a_kept_profile_carries_is_not_written_once_more(place: Place) -> None:
+async def test_what_a_kept_profile_carries_is_not_written_once_more(indices: Indices) -> None:
     # What ann did while she and bob were one profile is still carried by that document, although it is written.
-    store = place.store()
+    store = indices.store()
     await store.commit(Unit(profiles=(write("ann"),), sessions=(VISIT,)))
     early = structs.replace(event("e-1", profile="ann"), session="visit")
     await store.commit(Unit(profiles=(write("bob"),), events=(early,)))
     await forgotten(store, "ann")
-    other = place.store()
+    other = indices.store()
     await other.sweep(older_ms=0)
-    assert await place.about("ann", "e-1", "visit") == []
+    assert await indices.about("ann", "e-1", "visit") == []
     assert await other.profile("bob") is not None
 
 
-async def test_the_claim_of_a_mark_that_nobody_kept_goes_with_whom_it_names(place: Place) -> None:
-    store = place.store()
+async def test_the_claim_of_a_mark_that_nobody_kept_goes_with_whom_it_names(indices: Indices) -> None:
+    store = indices.store()
     await store.commit(Unit(profiles=(write("ann"),)))
     claiming = Unit(profiles=(write("ann", 1),), marks=(structs.replace(mark("e-1"), session=None),))
-    await dies(place.store(), claiming, nth=2)
+    await commit_breaking_off(indices.store(), claiming, nth=2)
     await forgotten(store, "ann")
-    assert await place.about("ann") == []
+    assert await indices.about("ann") == []
 
 
-async def test_a_mark_goes_with_its_session_though_its_event_was_not_kept(place: Place) -> None:
-    store = place.store()
+async def test_a_mark_goes_with_its_session_though_its_event_was_not_kept(indices: Indices) -> None:
+    store = indices.store()
     await store.commit(Unit(profiles=(write("ann"),), sessions=(VISIT,)))
     await store.commit(Unit(marks=(TOLD, structs.replace(TOLD, event="e-2", session="another visit"))))
     await forgotten(store, "ann")
-    assert len(await place.about('"visit"')) == 0
+    assert len(await indices.about('"visit"')) == 0
     assert list(await store.marks("web", ("e-1", "e-2"))) == ["e-2"]
 
 
@@ -132,11 +132,13 @@ OF_ANN = Unit(
         id="a mark whose time was over",
     ),
 ])  # fmt: skip
-async def test_what_somebody_else_takes_over_while_it_is_erased_is_theirs(place: Place, kind: str, takes: Unit) -> None:
-    store, other = place.store(), place.store()
+async def test_what_somebody_else_takes_over_while_it_is_erased_is_theirs(
+    indices: Indices, kind: str, takes: Unit
+) -> None:
+    store, other = indices.store(), indices.store()
     await store.commit(OF_ANN)
     await store.forget_marks(5)
-    before = BeforeDeleting(store, f"{place.prefix}-{kind}", lambda: other.commit(takes), other.counts)
+    before = BeforeDeleting(store, f"{indices.prefix}-{kind}", lambda: other.commit(takes), other.counts)
     await store.erase(DataSubject(frozenset({"ann"})))
     assert before.happened
     key, marks, cached = await store.key("k"), await store.marks("web", ("e-1",)), await store.cached("c", 0)
@@ -150,53 +152,53 @@ async def test_what_somebody_else_takes_over_while_it_is_erased_is_theirs(place:
     assert (await store.erase(DataSubject(frozenset({"ann"})))).total() == 0
 
 
-async def test_what_has_moved_while_it_is_erased_and_is_still_of_the_profile_goes_too(place: Place) -> None:
-    store, other = place.store(), place.store()
+async def test_what_has_moved_while_it_is_erased_and_is_still_of_the_profile_goes_too(indices: Indices) -> None:
+    store, other = indices.store(), indices.store()
     await store.commit(OF_ANN)
     proven = Unit(profiles=(write("ann", 1),), keys=(IdentityKey("k", "ann"),))
-    before = BeforeDeleting(store, f"{place.prefix}-keys", lambda: other.commit(proven), other.counts)
+    before = BeforeDeleting(store, f"{indices.prefix}-keys", lambda: other.commit(proven), other.counts)
     assert (await store.erase(DataSubject(frozenset({"ann"}))))["keys"] == 1
     assert before.happened
     assert await store.key("k") is None
 
 
-async def test_an_event_that_comes_while_others_are_erased_leads_to_its_run_the_next_time(place: Place) -> None:
-    store, other = place.store(), place.store()
+async def test_an_event_that_comes_while_others_are_erased_leads_to_its_run_the_next_time(indices: Indices) -> None:
+    store, other = indices.store(), indices.store()
     await store.commit(
         Unit(profiles=(write("ann"),), sessions=(VISIT,), keys=(IdentityKey("k", "ann"),), events=(event("e-0"),))
     )
     late = Unit(events=(NOBODYS,), runs=(structs.replace(run("r-1", "e-1"), at=NOBODYS.received),))
-    before = BeforeDeleting(store, f"{place.prefix}-keys", lambda: other.commit(late), other.counts)
+    before = BeforeDeleting(store, f"{indices.prefix}-keys", lambda: other.commit(late), other.counts)
     subject = await store.data_subject(frozenset({"ann"}))
     await store.erase(subject)
     assert before.happened
     await store.erase(subject)
-    assert await place.about("e-1") == []
+    assert await indices.about("e-1") == []
 
 
-async def test_erasing_waits_for_a_sweep_that_is_under_way(place: Place) -> None:
-    store = place.store()
+async def test_erasing_waits_for_a_sweep_that_is_under_way(indices: Indices) -> None:
+    store = indices.store()
     await store.commit(Unit(profiles=(write("ann"),), sessions=(VISIT,)))
-    await dies(place.store(), LEFT[0].values[0], nth=2)
+    await commit_breaking_off(indices.store(), LEFT[0].values[0], nth=2)
     async with store._sweeper._lock:
         forgetting = asyncio.create_task(forgotten(store, "ann"))
         await asyncio.wait([forgetting], timeout=1)
     await forgetting
-    assert await place.about("ann", "visit", "e-1") == []
+    assert await indices.about("ann", "visit", "e-1") == []
 
 
-async def test_notes_are_found_however_many_there_are(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_notes_are_found_however_many_there_are(indices: Indices, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upkeep, "NOTES", 2)
-    store = place.store()
+    store = indices.store()
     for name in "abcde":
         await store.keep_note(f"forgetting {name}", name.encode())
     assert [*(await store.notes("forgetting ")).values()] == [b"a", b"b", b"c", b"d", b"e"]
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("how", [How.CRASH, How.UNHEARD], ids=lambda how: how.value)
-async def test_a_forgetting_may_be_broken_off_at_any_write(place: Place, how: How) -> None:
-    store = place.store()
+@pytest.mark.parametrize("how", [WriteFailure.CRASH, WriteFailure.UNHEARD], ids=lambda how: how.value)
+async def test_a_forgetting_may_be_broken_off_at_any_write(indices: Indices, how: WriteFailure) -> None:
+    store = indices.store()
     kept = of("bo")
     await store.commit(kept)
     before = await there(store, "bo")
@@ -208,14 +210,14 @@ async def test_a_forgetting_may_be_broken_off_at_any_write(place: Place, how: Ho
         led = event(f"{who}-3", profile=who)
         run_of, mark_of = structs.replace(run(f"led {who}", led.id), profile="cy", at=5), mark(led.id, at=5)
         await store.commit(Unit(events=(led,), runs=(run_of,), marks=(structs.replace(mark_of, profile="cy"),)))
-        dying = place.store()
+        dying = indices.store()
         await dying.counts()
-        failing = Failing(dying, nth, how)
+        failing = FailingConnection(dying, nth, how)
         came = await failing.until(forgotten(dying, who, f"{nth}"))
-        if how is How.CRASH and came:
-            place.stores.remove(dying)
+        if how is WriteFailure.CRASH and came:
+            indices.stores.remove(dying)
             await dying._connection.close()
-        other = forgetter(place.store())
+        other = forgetter(indices.store())
         for left in await other.left(-1):
             await other.finish(left)
         if (await other.one(f"{nth}")) is None:  # not even begun
@@ -223,5 +225,5 @@ async def test_a_forgetting_may_be_broken_off_at_any_write(place: Place, how: Ho
         if not came:
             break
     assert nth > 10
-    assert await place.about("ann") == []
+    assert await indices.about("ann") == []
     assert await there(store, "bo") == before

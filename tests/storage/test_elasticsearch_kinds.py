@@ -6,8 +6,8 @@ import pytest
 
 from engine.ports.store import Store
 from storage.elasticsearch.store import ElasticsearchStore
-from tests.storage.cluster import asked
-from tests.storage.free_port import vacant
+from tests.storage.elasticsearch_requests import asked
+from tests.storage.empty_prefix import empty_prefix
 from tests.storage.kinds import ALL_KINDS
 from tests.storage.kinds_contract import KindsContract, Seen
 
@@ -15,7 +15,7 @@ from tests.storage.kinds_contract import KindsContract, Seen
 class Contract(KindsContract):
     @pytest.fixture
     async def address(self, server: str) -> AsyncIterator[str]:
-        async with vacant(server) as prefix:
+        async with empty_prefix(server) as prefix:
             yield f"{server}?prefix={prefix}"
 
     @pytest.fixture

@@ -14,9 +14,9 @@ from storage.elasticsearch.names import Names
 from storage.elasticsearch.periods import DAY, WEEK, month, over_before, weeks_over_before
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.build import cells, event, mark, profile, session, session_write, write
-from tests.storage.cluster import asked, indices_of
-from tests.storage.elasticsearch_indices import Place
-from tests.storage.failing import dies
+from tests.storage.elasticsearch_indices import Indices
+from tests.storage.elasticsearch_requests import asked, indices_of
+from tests.storage.failing_connection import commit_breaking_off
 
 # ---- claims of marks -----------------------------------------------------------------------------------------------
 
@@ -30,31 +30,33 @@ def attached(id: str, token: str = "e") -> Unit:  # noqa: S107
     )
 
 
-async def test_an_event_that_was_led_to_two_profiles_takes_effect_at_one(place: Place) -> None:
-    first, second = place.store(), place.store()
+async def test_an_event_that_was_led_to_two_profiles_takes_effect_at_one(indices: Indices) -> None:
+    first, second = indices.store(), indices.store()
     told = await asyncio.gather(
         *[store.commit(attached(id)) for store, id in ((first, "ann"), (second, "bob"))], return_exceptions=True
     )
     assert sorted(str(type(each).__name__) for each in told) == ["Conflict", "NoneType"]
-    third = place.store()
+    third = indices.store()
     assert [await third.profile(id) is None for id in ("ann", "bob")] in ([True, False], [False, True])
     assert (await third.counts())["events"] == 1
 
 
-async def test_a_claim_that_nobody_kept_is_taken_over_and_its_owner_can_no_longer_commit(place: Place) -> None:
-    owner, other = place.store(), place.store()
-    failing = await dies(owner, attached("ann"), 2)  # the claim is the first write, the commit the second
+async def test_a_claim_that_nobody_kept_is_taken_over_and_its_owner_can_no_longer_commit(indices: Indices) -> None:
+    owner, other = indices.store(), indices.store()
+    failing = await commit_breaking_off(
+        owner, attached("ann"), 2
+    )  # the claim is the first write, the commit the second
     await other.commit(attached("bob"))
     await failing.late()
-    third = place.store()
+    third = indices.store()
     assert await third.profile("ann") is None
     assert cells(await third.profile("bob")) == {"n": 1}
     assert (await third.marks("web", ("e",)))["e"].profile == "bob"
 
 
-async def test_a_claim_whose_owner_has_committed_is_a_mark(place: Place) -> None:
-    owner, other = place.store(), place.store()
-    await dies(owner, attached("ann"), 3)  # nothing is written after the commit
+async def test_a_claim_whose_owner_has_committed_is_a_mark(indices: Indices) -> None:
+    owner, other = indices.store(), indices.store()
+    await commit_breaking_off(owner, attached("ann"), 3)  # nothing is written after the commit
     with pytest.raises(Conflict, match="mark e"):
         await other.commit(attached("bob"))
     assert await other.profile("bob") is None
@@ -64,10 +66,10 @@ async def test_a_claim_whose_owner_has_committed_is_a_mark(place: Place) -> None
 # ---- sessions ------------------------------------------------------------------------------------------------------
 
 
-async def test_a_session_that_was_claimed_says_whose_it_is_and_nothing_else(place: Place) -> None:
+async def test_a_session_that_was_claimed_says_whose_it_is_and_nothing_else(indices: Indices) -> None:
     unit = Unit(profiles=(write("ann"),), sessions=(session_write("visit", 0, page=1),))
-    await dies(place.store(), unit, 2)
-    other = place.store()
+    await commit_breaking_off(indices.store(), unit, 2)
+    other = indices.store()
     claimed = await other.session("web", "visit")
     assert claimed == structs.replace(session("visit", 0), properties={})
     assert (await other.counts())["sessions"] == 0
@@ -75,16 +77,16 @@ async def test_a_session_that_was_claimed_says_whose_it_is_and_nothing_else(plac
     assert await other.session("web", "visit") == session("visit", 1, page=1)
 
 
-async def test_a_session_that_was_claimed_for_another_profile_is_a_conflict(place: Place) -> None:
-    await dies(place.store(), Unit(profiles=(write("ann"),), sessions=(session_write("visit", 0),)), 2)
+async def test_a_session_that_was_claimed_for_another_profile_is_a_conflict(indices: Indices) -> None:
+    await commit_breaking_off(indices.store(), Unit(profiles=(write("ann"),), sessions=(session_write("visit", 0),)), 2)
     theirs = structs.replace(session("visit"), profile="bob")
     with pytest.raises(Conflict, match="session visit"):
-        await place.store().commit(Unit(profiles=(write("bob"),), sessions=(SessionWrite(theirs, 0),)))
+        await indices.store().commit(Unit(profiles=(write("bob"),), sessions=(SessionWrite(theirs, 0),)))
 
 
-async def test_a_session_changed_beside_its_profile_keeps_both_changes_apart(place: Place) -> None:
+async def test_a_session_changed_beside_its_profile_keeps_both_changes_apart(indices: Indices) -> None:
     """One process commits a unit of the profile with its session, one the session alone, of the same version."""
-    first, second = place.store(), place.store()
+    first, second = indices.store(), indices.store()
     await first.commit(Unit(profiles=(write("ann"),), sessions=(session_write("visit", 0),)))
     assert await second.session("web", "visit") is not None
     told = await asyncio.gather(
@@ -94,13 +96,13 @@ async def test_a_session_changed_beside_its_profile_keeps_both_changes_apart(pla
     )
     assert sorted(str(type(each).__name__) for each in told) == ["Conflict", "NoneType"]
     by = "profile" if told[0] is None else "session"
-    third = place.store()
+    third = indices.store()
     await third.profile("ann")
     assert await third.session("web", "visit") == session("visit", 2, by=by)
 
 
-async def test_a_profile_is_made_beside_a_unit_of_its_session_alone(place: Place) -> None:
-    store = place.store()
+async def test_a_profile_is_made_beside_a_unit_of_its_session_alone(indices: Indices) -> None:
+    store = indices.store()
     await store.commit(Unit(sessions=(session_write("visit", 0),)))
     assert await store.profile("ann") is None
     assert (await store.counts())["profiles"] == 0
@@ -111,11 +113,11 @@ async def test_a_profile_is_made_beside_a_unit_of_its_session_alone(place: Place
 # ---- pending -------------------------------------------------------------------------------------------------------
 
 
-async def test_what_is_pending_is_bounded(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = place.store()
+async def test_what_is_pending_is_bounded(indices: Indices, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = indices.store()
     for n in range(3 * commit_carrier.MAX_PENDING):
         await store.commit(Unit(profiles=(write("ann", n),), events=(event(f"e-{n}"),)))
-    assert len((await place.source("profiles", "id", "ann")).get("pending", [])) <= commit_carrier.MAX_PENDING
+    assert len((await indices.source("profiles", "id", "ann")).get("pending", [])) <= commit_carrier.MAX_PENDING
     monkeypatch.setattr(commit_carrier, "MAX_BYTES", 1000)
     with pytest.raises(Unavailable, match="too large"):
         await store.commit(Unit(profiles=(write("bob"),), events=(event("big", text="x" * 1000),)))
@@ -131,9 +133,9 @@ async def test_what_is_pending_is_bounded(place: Place, monkeypatch: pytest.Monk
     ),
     pytest.param(Unit(events=(event("e"), event("f"))), id="nothing else"),
 ])  # fmt: skip
-async def test_the_sweeper_finishes_what_nobody_reads(place: Place, unit: Unit) -> None:
-    await dies(place.store(), unit, 2)
-    sweeper, reader = place.store(), place.store()
+async def test_the_sweeper_finishes_what_nobody_reads(indices: Indices, unit: Unit) -> None:
+    await commit_breaking_off(indices.store(), unit, 2)
+    sweeper, reader = indices.store(), indices.store()
     assert (await reader.counts())["events"] == 0
     assert await sweeper.sweep(older_ms=3_600_000) == 0
     assert await sweeper.sweep(older_ms=0) == 1
@@ -141,30 +143,30 @@ async def test_the_sweeper_finishes_what_nobody_reads(place: Place, unit: Unit) 
     assert await sweeper.sweep(older_ms=0) == 0
 
 
-async def test_a_merge_that_was_left_open_is_completed_by_the_sweeper(place: Place) -> None:
-    store = place.store()
+async def test_a_merge_that_was_left_open_is_completed_by_the_sweeper(indices: Indices) -> None:
+    store = indices.store()
     await store.commit(Unit(profiles=(write("ann", color="red"),)))
     await store.commit(Unit(profiles=(write("bob", size=1),)))
     both = structs.replace(profile("ann", 2), parts={**profile("ann").parts, **profile("bob").parts})
     unit = Unit(profiles=(type(write())(both, 1), write("bob", 1, into="ann")))
-    await dies(store, unit, 2)
-    sweeper = place.store()
+    await commit_breaking_off(store, unit, 2)
+    sweeper = indices.store()
     merged = await sweeper.profile("bob")
     assert merged is not None
     assert (merged.id, merged.version, set(merged.parts)) == ("ann", 1, {"ann", "bob"})
     assert await sweeper.sweep(older_ms=0) == 1
-    source = await place.source("profiles", "id", "ann")
+    source = await indices.source("profiles", "id", "ann")
     assert set(source["ids"]) == {"ann", "bob"}
     assert source["due"] == 0  # its segments are to be evaluated as soon as possible
-    tombstone = await place.source("profiles", "id", "bob")
+    tombstone = await indices.source("profiles", "id", "bob")
     assert (tombstone["merged_into"], "open" in tombstone, "frozen" in tombstone) == ("ann", False, False)
     with pytest.raises(Conflict):
         await sweeper.commit(Unit(profiles=(write("ann", 1),)))
 
 
-async def test_keys_that_were_claimed_stand(place: Place) -> None:
-    await dies(place.store(), Unit(profiles=(write("ann"),), keys=(IdentityKey("k", "ann"),)), 2)
-    other = place.store()
+async def test_keys_that_were_claimed_stand(indices: Indices) -> None:
+    await commit_breaking_off(indices.store(), Unit(profiles=(write("ann"),), keys=(IdentityKey("k", "ann"),)), 2)
+    other = indices.store()
     assert await other.key("k") == IdentityKey("k", "ann")
     with pytest.raises(Conflict, match="key k"):
         await other.commit(Unit(profiles=(write("bob"),), keys=(IdentityKey("k", "bob"),)))
@@ -173,15 +175,15 @@ async def test_keys_that_were_claimed_stand(place: Place) -> None:
 # ---- blocks, readiness ---------------------------------------------------------------------------------------------
 
 
-async def test_a_read_only_block_is_told_until_it_is_lifted(place: Place) -> None:
-    store = place.store()
+async def test_a_read_only_block_is_told_until_it_is_lifted(indices: Indices) -> None:
+    store = indices.store()
     await store.commit(Unit(profiles=(write("ann"),)))
-    settings = f"/{place.prefix}-*/_settings"
-    await asked(place.server, "PUT", settings, {"index.blocks.write": True})
+    settings = f"/{indices.prefix}-*/_settings"
+    await asked(indices.server, "PUT", settings, {"index.blocks.write": True})
     with pytest.raises(Unavailable, match="cluster_block_exception"):
         await store.commit(Unit(profiles=(write("ann", 1),)))
     assert "cluster_block_exception" in str(await store.ready())
-    await asked(place.server, "PUT", settings, {"index.blocks.write": None})
+    await asked(indices.server, "PUT", settings, {"index.blocks.write": None})
     assert await store.ready() is None
     await store.commit(Unit(profiles=(write("ann", 1),)))
 
@@ -194,8 +196,8 @@ async def test_a_server_that_is_not_there_is_told(unused_tcp_port: int) -> None:
     await store.close()
 
 
-async def test_a_closed_store_says_so(place: Place) -> None:
-    store = place.store()
+async def test_a_closed_store_says_so(indices: Indices) -> None:
+    store = indices.store()
     await store.close()
     assert "closed" in str(await store.ready())
     for call in (store.commit(Unit()), store.counts(), store.profile("ann"), store.forget_marks(1), store.sweep()):
@@ -203,8 +205,8 @@ async def test_a_closed_store_says_so(place: Place) -> None:
             await call
 
 
-async def test_closing_finishes_what_was_begun(place: Place) -> None:
-    store = place.store()
+async def test_closing_finishes_what_was_begun(indices: Indices) -> None:
+    store = indices.store()
     await store.counts()
     waiting = [
         asyncio.create_task(store.commit(Unit(profiles=(write(f"p-{n}"),), events=(event(f"e-{n}"),))))
@@ -213,18 +215,18 @@ async def test_closing_finishes_what_was_begun(place: Place) -> None:
     await asyncio.sleep(0)
     await asyncio.gather(store.close(), store.close())
     assert await asyncio.gather(*waiting) == [None] * 300
-    counts = await place.store().counts()
+    counts = await indices.store().counts()
     assert (counts["profiles"], counts["events"]) == (300, 300)
 
 
 # ---- schema, months, weeks -----------------------------------------------------------------------------------------
 
 
-async def test_indices_of_a_newer_schema_are_refused(place: Place) -> None:
-    await place.store().migrate()
+async def test_indices_of_a_newer_schema_are_refused(indices: Indices) -> None:
+    await indices.store().migrate()
     newer = {"_meta": {"schema": 99}, "properties": {}}
-    await asked(place.server, "PUT", f"/{place.prefix}-keys/_mapping", newer)
-    late = place.store()
+    await asked(indices.server, "PUT", f"/{indices.prefix}-keys/_mapping", newer)
+    late = indices.store()
     with pytest.raises(NewerSchema, match="keys has schema 99"):
         await late.migrate()
     with pytest.raises(NewerSchema):
@@ -232,24 +234,24 @@ async def test_indices_of_a_newer_schema_are_refused(place: Place) -> None:
     assert "schema 99" in str(await late.ready())
 
 
-async def test_indices_of_an_older_schema_are_upgraded(place: Place) -> None:
-    await place.store().migrate()
-    await asked(place.server, "PUT", f"/{place.prefix}-keys/_mapping", {"_meta": {"schema": 0}})
-    told = await place.store().migrate()
-    assert [words for words in told if f"upgraded the index {place.prefix}-keys" in words] == told
+async def test_indices_of_an_older_schema_are_upgraded(indices: Indices) -> None:
+    await indices.store().migrate()
+    await asked(indices.server, "PUT", f"/{indices.prefix}-keys/_mapping", {"_meta": {"schema": 0}})
+    told = await indices.store().migrate()
+    assert [words for words in told if f"upgraded the index {indices.prefix}-keys" in words] == told
 
 
-async def test_events_go_to_the_month_in_which_they_were_received(place: Place) -> None:
-    store = place.store()
+async def test_events_go_to_the_month_in_which_they_were_received(indices: Indices) -> None:
+    store = indices.store()
     days = [StoredEvent(id=f"e-{n}", type="x", source="web", received=n * 31 * DAY) for n in range(3)]
     await store.commit(Unit(events=tuple(days)))
     await store.counts()
-    months = [name for name in await indices_of(place.server, place.prefix) if "events" in name]
-    assert months == [f"{place.prefix}-events-{month}" for month in ("197001", "197002", "197003")]
+    months = [name for name in await indices_of(indices.server, indices.prefix) if "events" in name]
+    assert months == [f"{indices.prefix}-events-{month}" for month in ("197001", "197002", "197003")]
 
 
-async def test_a_week_of_forgotten_marks_is_dropped(place: Place) -> None:
-    store = place.store()
+async def test_a_week_of_forgotten_marks_is_dropped(indices: Indices) -> None:
+    store = indices.store()
     now = store._loader.now()
     old = now - 6 * DAY
     await store.commit(Unit(marks=(mark("old", at=old),)))
@@ -257,12 +259,12 @@ async def test_a_week_of_forgotten_marks_is_dropped(place: Place) -> None:
     store._loader.now = lambda: now + 3 * WEEK
     await store._look()  # as it does every hour
     await store.commit(Unit(marks=(mark("new", at=now + 3 * WEEK),)))
-    assert len([name for name in await indices_of(place.server, place.prefix) if "marks" in name]) == 2
+    assert len([name for name in await indices_of(indices.server, indices.prefix) if "marks" in name]) == 2
     assert await store.marks("web", ("old", "new")) == {
         "old": mark("old", at=old), "new": mark("new", at=now + 3 * WEEK)
     }  # fmt: skip
     assert await store.forget_marks(now + 2 * WEEK) == 1
-    assert len([name for name in await indices_of(place.server, place.prefix) if "marks" in name]) == 1
+    assert len([name for name in await indices_of(indices.server, indices.prefix) if "marks" in name]) == 1
     assert list(await store.marks("web", ("old", "new"))) == ["new"]
 
 

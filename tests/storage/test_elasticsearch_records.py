@@ -12,8 +12,8 @@ from engine.ports.records import ProcessedEvent, RecordDelete, RecordWrite, Sess
 from engine.ports.store import Conflict, Unavailable
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.build import event, mark, profile, session, write
-from tests.storage.elasticsearch_indices import Place
-from tests.storage.failing import Failing, How, dies
+from tests.storage.elasticsearch_indices import Indices
+from tests.storage.failing_connection import FailingConnection, WriteFailure, commit_breaking_off
 from tests.storage.kinds import ALL_KINDS, LETTERS, QUOTAS, REMARKS, Letter, letter, quota, remark
 from tests.storage.test_elasticsearch_erasure import forgotten
 
@@ -69,12 +69,12 @@ async def check_whole(store: ElasticsearchStore, n: int) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("by", UNITS)
-async def test_a_process_may_end_before_any_write_of_a_unit_with_records(place: Place, by: str) -> None:
+async def test_a_process_may_end_before_any_write_of_a_unit_with_records(indices: Indices, by: str) -> None:
     for n in count(1):
-        store, other = place.store(ALL_KINDS), place.store(ALL_KINDS)
+        store, other = indices.store(ALL_KINDS), indices.store(ALL_KINDS)
         for name in ("a", "b", "c"):
             await store.commit(changing(letter(f"{name}{n}")))
-        failing = Failing(store, n, How.CRASH)
+        failing = FailingConnection(store, n, WriteFailure.CRASH)
         came = await failing.until(_closed(store, whole(by, n)))
         if came:
             try:
@@ -84,11 +84,11 @@ async def test_a_process_may_end_before_any_write_of_a_unit_with_records(place: 
         await check_whole(other, n)
         if not came:
             break
-        await place.stores.pop(0)._connection.close()
+        await indices.stores.pop(0)._connection.close()
     assert n > 9
     for _ in range(2):
         await other.sweep(older_ms=0)
-    assert await place.about("'pending'", "'unfinished'") == []
+    assert await indices.about("'pending'", "'unfinished'") == []
     counts = await other.counts()
     assert (counts["remarks"], counts["events"], counts["letters"]) == (n, n, 3 * n)
 
@@ -99,14 +99,16 @@ async def _closed(store: ElasticsearchStore, unit: Unit) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("how", [How.NOT_DONE, How.UNHEARD], ids=lambda how: how.value)
+@pytest.mark.parametrize("how", [WriteFailure.NOT_DONE, WriteFailure.UNHEARD], ids=lambda how: how.value)
 @pytest.mark.parametrize("by", UNITS)
-async def test_any_write_of_a_unit_with_records_may_have_no_answer(place: Place, by: str, how: How) -> None:
+async def test_any_write_of_a_unit_with_records_may_have_no_answer(
+    indices: Indices, by: str, how: WriteFailure
+) -> None:
     for n in count(1):
-        store = place.store(ALL_KINDS)
+        store = indices.store(ALL_KINDS)
         for name in ("a", "b", "c"):
             await store.commit(changing(letter(f"{name}{n}")))
-        failing = Failing(store, n, how)
+        failing = FailingConnection(store, n, how)
         try:
             await store.commit(whole(by, n))
         except Unavailable:
@@ -116,21 +118,23 @@ async def test_any_write_of_a_unit_with_records_may_have_no_answer(place: Place,
         if not failing.failed.is_set():
             break
     assert n > 9
-    counts = await place.store(ALL_KINDS).counts()
+    counts = await indices.store(ALL_KINDS).counts()
     assert (counts["remarks"], counts["events"], counts["letters"]) == (n, n, 3 * n)
 
 
 # ---- claims --------------------------------------------------------------------------------------------------------
 
 
-async def test_a_claimed_record_is_as_it_was_and_another_unit_may_change_it(place: Place) -> None:
-    owner, other = place.store(ALL_KINDS), place.store(ALL_KINDS)
+async def test_a_claimed_record_is_as_it_was_and_another_unit_may_change_it(indices: Indices) -> None:
+    owner, other = indices.store(ALL_KINDS), indices.store(ALL_KINDS)
     await owner.commit(changing(letter()))
-    late = await dies(owner, of_letter(Unit(profiles=(write("ann"),)), letter(version=2, state="ann's")), 2)
+    late = await commit_breaking_off(
+        owner, of_letter(Unit(profiles=(write("ann"),)), letter(version=2, state="ann's")), 2
+    )
     assert await text_of(other) == (1, "waiting")
     await other.commit(of_letter(Unit(profiles=(write("bob"),)), letter(version=2, state="bob's")))
     await late.late()  # the commit of the first, which has been fenced
-    third = place.store(ALL_KINDS)
+    third = indices.store(ALL_KINDS)
     assert await third.profile("ann") is None
     assert await third.profile("bob") == profile("bob")
     assert await text_of(third) == (2, "bob's")
@@ -148,48 +152,52 @@ async def test_a_claimed_record_is_as_it_was_and_another_unit_may_change_it(plac
     pytest.param(changing(letter("other", 2)), id="another record"),
 ])  # fmt: skip
 async def test_what_was_committed_of_a_record_is_read_before_it_is_written(
-    place: Place, first: Unit, unit: Unit
+    indices: Indices, first: Unit, unit: Unit
 ) -> None:
-    owner, other = place.store(ALL_KINDS), place.store(ALL_KINDS)
+    owner, other = indices.store(ALL_KINDS), indices.store(ALL_KINDS)
     await owner.commit(changing(letter()))
     await owner.commit(changing(letter("other")))
     changes = (*first.changes, *changing(letter(version=2, state="done")).changes)
-    await dies(owner, structs.replace(first, changes=changes, events=(event("e-1"),)), 3)  # nothing after the commit
+    await commit_breaking_off(
+        owner, structs.replace(first, changes=changes, events=(event("e-1"),)), 3
+    )  # nothing after the commit
     with pytest.raises(Conflict, match="record l"):
         await other.commit(unit)
     assert await text_of(other) == (2, "done")
 
 
-async def test_a_deleted_record_does_not_come_back_when_its_creation_is_written_late(place: Place) -> None:
-    owner, other = place.store(ALL_KINDS), place.store(ALL_KINDS)
-    late = await dies(owner, of_letter(Unit(profiles=(write("ann"),)), letter()), 2)
+async def test_a_deleted_record_does_not_come_back_when_its_creation_is_written_late(indices: Indices) -> None:
+    owner, other = indices.store(ALL_KINDS), indices.store(ALL_KINDS)
+    late = await commit_breaking_off(owner, of_letter(Unit(profiles=(write("ann"),)), letter()), 2)
     await other.profile("ann")  # which finishes what is pending
     await other.commit(changing(gone=("l",)))
     await late.late()
-    assert await place.store(ALL_KINDS).record(LETTERS, "l") is None
+    assert await indices.store(ALL_KINDS).record(LETTERS, "l") is None
     with pytest.raises(Conflict, match="record l"):
         await other.commit(changing(letter()))
 
 
-async def test_traces_of_deleted_records_go_with_old_marks(place: Place) -> None:
-    store = place.store(ALL_KINDS)
+async def test_traces_of_deleted_records_go_with_old_marks(indices: Indices) -> None:
+    store = indices.store(ALL_KINDS)
     await store.commit(changing(letter()))
     await store.commit(changing(gone=("l",)))
     now = store._loader.now()
     await store.forget_marks(now - 60_000)
-    assert len(await place.about("gone")) == 1
+    assert len(await indices.about("gone")) == 1
     await store.forget_marks(now + 60_000)
-    assert await place.about("gone") == []
+    assert await indices.about("gone") == []
 
 
-async def test_a_claim_for_a_profile_is_erased_with_it_and_the_record_is_kept(place: Place) -> None:
-    store = place.store(ALL_KINDS)
+async def test_a_claim_for_a_profile_is_erased_with_it_and_the_record_is_kept(indices: Indices) -> None:
+    store = indices.store(ALL_KINDS)
     await store.commit(Unit(profiles=(write("ann"),)))
     await store.commit(changing(letter(profile="bob")))
-    await dies(place.store(ALL_KINDS), of_letter(Unit(profiles=(write("ann", 1),)), letter(version=2)), 2)
-    assert any("letters" in each for each in await place.about("'ann'"))
+    await commit_breaking_off(
+        indices.store(ALL_KINDS), of_letter(Unit(profiles=(write("ann", 1),)), letter(version=2)), 2
+    )
+    assert any("letters" in each for each in await indices.about("'ann'"))
     await forgotten(store, "ann")
-    assert not any("letters" in each for each in await place.about("'ann'"))
+    assert not any("letters" in each for each in await indices.about("'ann'"))
     assert await store.record(LETTERS, "l") == letter(profile="bob")
 
 
@@ -197,9 +205,9 @@ async def test_a_claim_for_a_profile_is_erased_with_it_and_the_record_is_kept(pl
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_of_units_that_change_a_record_at_one_version_one_is_committed(place: Place, seed: int) -> None:
+async def test_of_units_that_change_a_record_at_one_version_one_is_committed(indices: Indices, seed: int) -> None:
     """Whichever documents commit them, and whatever else they change."""
-    rng, stores = Random(seed), [place.store(ALL_KINDS) for _ in range(3)]
+    rng, stores = Random(seed), [indices.store(ALL_KINDS) for _ in range(3)]
     await stores[0].commit(changing(letter("a")))
     await stores[0].commit(changing(letter("b")))
     won: list[tuple[str, int]] = []

@@ -16,7 +16,7 @@ from storage.elasticsearch import paging
 from storage.elasticsearch.dsl import ALWAYS, NEVER, DslTranslation
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.build import event
-from tests.storage.free_port import vacant
+from tests.storage.empty_prefix import empty_prefix
 from tests.storage.search_contract import Filled, SearchContract, ids
 
 
@@ -36,7 +36,7 @@ class Contract(SearchContract):
 
     @pytest.fixture
     async def store(self, url: str) -> AsyncIterator[Store]:
-        async with vacant(url) as prefix, opened(url, prefix) as store:
+        async with empty_prefix(url) as prefix, opened(url, prefix) as store:
             yield store
 
     @pytest.fixture
@@ -75,7 +75,7 @@ async def test_a_page_that_reads_too_much_ends_short_with_a_cursor(
 ) -> None:
     monkeypatch.setattr(paging, "AT_ONCE", 3)
     monkeypatch.setattr(paging, "MAX_READ", 5)
-    async with vacant(elasticsearch_url) as prefix, opened(elasticsearch_url, prefix) as store:
+    async with empty_prefix(elasticsearch_url) as prefix, opened(elasticsearch_url, prefix) as store:
         await store.commit(Unit(events=tuple(event(f"e{n}", n=n) for n in range(10))))
         page = await store.search(parse("properties.n:<1", SEARCHABLE["events"], 0), 10)
         assert page.items == ()

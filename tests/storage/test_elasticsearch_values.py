@@ -15,7 +15,7 @@ from engine.profile.document import Members
 from storage.elasticsearch.searchable import searchable
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.build import event, profile, session
-from tests.storage.cluster import asked, dropped
+from tests.storage.elasticsearch_requests import asked, dropped
 
 DEEP: Any = "bottom"
 for _ in range(60):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from storage.elasticsearch.store import ElasticsearchStore
-from tests.storage.free_port import vacant
+from tests.storage.empty_prefix import empty_prefix
 
 ROOT = Path(__file__).parents[2]
 PAUSES = 6
@@ -60,7 +60,7 @@ async def address(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         yield f"sqlite:{tmp_path / 'store.db'}"
         return
     server = request.getfixturevalue("elasticsearch_url")
-    async with vacant(server) as prefix:
+    async with empty_prefix(server) as prefix:
         address = f"{server}?prefix={prefix}"
         store = ElasticsearchStore.open(address)
         await store.migrate()

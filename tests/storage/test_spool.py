@@ -18,7 +18,7 @@ from storage.spool.durable import DurableSpool
 from storage.spool.file import SpoolFile, UnusableSpool
 from storage.spool.folder import own_spool
 from storage.spool.memory import MemorySpool
-from tests.storage.files import found_in
+from tests.storage.file_contents import found_in
 
 NO_ROOM = """
 CREATE TRIGGER room BEFORE INSERT ON entries WHEN length(new.doc) > 100

@@ -18,7 +18,7 @@ from tests.storage.build import event, everything, mark, profile, whole_unit, wr
 from tests.storage.contract import StoreContract
 from tests.storage.erasing_contract import ErasingContract
 from tests.storage.expunging_contract import ExpungingContract, Written
-from tests.storage.files import found_in
+from tests.storage.file_contents import found_in
 from tests.storage.kinds import ALL_KINDS
 from tests.storage.kinds_contract import KindsContract
 from tests.storage.reminding_contract import RemindingContract

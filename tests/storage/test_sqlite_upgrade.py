@@ -17,7 +17,7 @@ from storage.sqlite.schema import prepare
 from storage.sqlite.search import Searcher
 from storage.sqlite.store import SqliteStore
 from tests.storage.build import everything, profile, rejected, whole_unit
-from tests.storage.files import found_in
+from tests.storage.file_contents import found_in
 from tests.storage.kinds import ALL_KINDS, LETTERS, letter, quota, remark
 from tests.storage.kinds_contract import unit
 

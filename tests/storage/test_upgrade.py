@@ -24,8 +24,8 @@ from engine.tracking.operations.forgetting import Forgetter
 from engine.tracking.operations.reevaluation import Reevaluation, progress_of
 from storage.sqlite.store import SqliteStore
 from tests.engine.tracking.collector import Collector
-from tests.storage.cluster import asked
-from tests.storage.elasticsearch_indices import Place
+from tests.storage.elasticsearch_indices import Indices
+from tests.storage.elasticsearch_requests import asked
 from tests.storage.upgrade import story
 from tests.storage.upgrade.fixture import kept, load, old_answers
 from tests.storage.upgrade.reader import answers, differences
@@ -72,21 +72,21 @@ async def sqlite(file: Path) -> AsyncIterator[Upgraded]:
 @asynccontextmanager
 async def elasticsearch(server: str) -> AsyncIterator[Upgraded]:
     """The old indices, opened today; what broke off is finished, as every server does after its start."""
-    place = Place(server)
+    indices = Indices(server)
 
     async def refresh() -> None:
-        await asked(server, "POST", f"/{place.prefix}-*/_refresh")
+        await asked(server, "POST", f"/{indices.prefix}-*/_refresh")
 
     try:
-        await load(server, place.prefix)
-        store = place.store()
+        await load(server, indices.prefix)
+        store = indices.store()
         await store.migrate()
         assert await store.sweep()
         await refresh()
         old = old_answers("elasticsearch")
         yield Upgraded(store, old["names"], old["answers"], refresh)
     finally:
-        await place.close()
+        await indices.close()
 
 
 @pytest.fixture(params=["sqlite", "elasticsearch"])

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from storage.sqlite.store import SqliteStore
-from tests.system.ledger import Ledger, found_in
-from tests.system.served import Served, serving, write_project
+from tests.system.load_generator import LoadGenerator, found_in
+from tests.system.server_process import ServerProcess, serving, write_project
 
 
-async def crash(ledger: Ledger, served: Served, more: int) -> None:
+async def crash(ledger: LoadGenerator, served: ServerProcess, more: int) -> None:
     """Kill the server while clients send, once `more` further events are acknowledged."""
     enough = len(ledger.acknowledged) + more
     load = asyncio.create_task(ledger.load(served.address, until=10**9))
@@ -22,7 +22,7 @@ async def crash(ledger: Ledger, served: Served, more: int) -> None:
     await load
 
 
-async def stored(database: Path, ledger: Ledger) -> tuple[set[int], int]:
+async def stored(database: Path, ledger: LoadGenerator) -> tuple[set[int], int]:
     """The numbers of the stored events, and the sum of all counters."""
     store = SqliteStore.open(database)
     try:
@@ -31,12 +31,14 @@ async def stored(database: Path, ledger: Ledger) -> tuple[set[int], int]:
         await store.close()
 
 
-async def kill_again_and_again(tmp_path: Path, kills: int, module: str = "cli.main") -> tuple[Ledger, set[int], int]:
+async def kill_again_and_again(
+    tmp_path: Path, kills: int, module: str = "cli.main"
+) -> tuple[LoadGenerator, set[int], int]:
     """Several servers one after another over one file, each killed under load; then everything is sent once more.
 
     Gives the ledger, what was missing although acknowledged before the resending, and by how much counters are off.
     """
-    project, database, ledger = write_project(tmp_path / "project"), tmp_path / "store.db", Ledger()
+    project, database, ledger = write_project(tmp_path / "project"), tmp_path / "store.db", LoadGenerator()
     dice = random.Random(7)
     missing: set[int] = set()
     for _ in range(kills):
@@ -73,7 +75,7 @@ async def test_a_server_that_acknowledges_before_the_commit_is_caught(tmp_path: 
 async def test_64_clients_count_to_exactly_10_000_and_repeats_change_nothing_also_after_a_restart(
     tmp_path: Path,
 ) -> None:
-    project, database, ledger = write_project(tmp_path / "project"), tmp_path / "store.db", Ledger(profiles=1)
+    project, database, ledger = write_project(tmp_path / "project"), tmp_path / "store.db", LoadGenerator(profiles=1)
     with serving(project, database) as served:
         await ledger.load(served.address, until=10_000 - 64, clients=64)
         await asyncio.gather(ledger.resend(served.address), ledger.resend(served.address))
@@ -87,7 +89,7 @@ async def test_64_clients_count_to_exactly_10_000_and_repeats_change_nothing_als
 
 
 async def test_a_stopped_server_says_what_became_of_every_event(tmp_path: Path) -> None:
-    project, database, ledger = write_project(tmp_path / "project"), tmp_path / "store.db", Ledger()
+    project, database, ledger = write_project(tmp_path / "project"), tmp_path / "store.db", LoadGenerator()
     with serving(project, database) as served:
         await ledger.load(served.address, until=50)
         await ledger.resend(served.address)

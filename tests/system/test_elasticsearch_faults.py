@@ -14,15 +14,15 @@ import pytest
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.servers.elasticsearch import Cluster
 from tests.servers.fault_proxy import FaultProxy
-from tests.storage.cluster import dropped
-from tests.system.ledger import JSON, Ledger, found_in
-from tests.system.served import Served, serving_on, write_project
+from tests.storage.elasticsearch_requests import dropped
+from tests.system.load_generator import JSON, LoadGenerator, found_in
+from tests.system.server_process import ServerProcess, serving_on, write_project
 from tests.system.test_serve_workers import until
 
 pytestmark = pytest.mark.timeout(240)
 
 
-class PatientLedger(Ledger):
+class PatientLedger(LoadGenerator):
     """Clients that are told 503 at times: they note it, and go on with the next event, after so many `seconds`."""
 
     def __init__(self, profiles: int = 4, seconds: float = 0) -> None:
@@ -57,7 +57,7 @@ def store_at(urls: list[str], prefix: str) -> str:
     return f"{','.join(urls)}?prefix={prefix}"
 
 
-async def settled(address: str, ledger: Ledger) -> tuple[set[int], int]:
+async def settled(address: str, ledger: LoadGenerator) -> tuple[set[int], int]:
     """The numbers of the stored events and the sum of all counters, once what a crash left is finished."""
     store = ElasticsearchStore.open(address)
     try:
@@ -68,7 +68,7 @@ async def settled(address: str, ledger: Ledger) -> tuple[set[int], int]:
 
 
 @contextmanager
-def two_servers(project: Path, address: str) -> Iterator[list[Served]]:
+def two_servers(project: Path, address: str) -> Iterator[list[ServerProcess]]:
     """Two servers of their own over one store; a test may replace one that it killed."""
     with ExitStack() as stack:
         servers = [stack.enter_context(serving_on(project, f"elasticsearch:{address}")) for _ in range(2)]
@@ -78,7 +78,7 @@ def two_servers(project: Path, address: str) -> Iterator[list[Served]]:
                 assert served.stop() == 0
 
 
-def exact(ledger: Ledger, found: set[int], total: int) -> None:
+def exact(ledger: LoadGenerator, found: set[int], total: int) -> None:
     """Everything that was sent is there, and took effect once."""
     assert found == ledger.sent == ledger.acknowledged
     assert total == len(ledger.sent)

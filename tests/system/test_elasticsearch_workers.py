@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 
 from storage.elasticsearch.store import ElasticsearchStore
-from tests.system.ledger import Ledger, found_in
-from tests.system.served import Served, serving_on, write_project
+from tests.system.load_generator import LoadGenerator, found_in
+from tests.system.server_process import ServerProcess, serving_on, write_project
 from tests.system.test_serve_workers import until
 
 pytestmark = pytest.mark.timeout(300)  # starting an Elasticsearch is part of the first test
@@ -25,14 +25,14 @@ def address(elasticsearch_url: str) -> str:
 
 
 @contextmanager
-def serving(tmp_path: Path, address: str, workers: int = 2) -> Iterator[Served]:
+def serving(tmp_path: Path, address: str, workers: int = 2) -> Iterator[ServerProcess]:
     project = write_project(tmp_path / "project")
     with serving_on(project, f"elasticsearch:{address}", "--workers", str(workers)) as served:
         served.workers(workers)
         yield served
 
 
-async def stored(address: str, ledger: Ledger) -> tuple[set[int], int]:
+async def stored(address: str, ledger: LoadGenerator) -> tuple[set[int], int]:
     """The numbers of the stored events, and the sum of all counters."""
     store = ElasticsearchStore.open(address)
     try:
@@ -43,7 +43,9 @@ async def stored(address: str, ledger: Ledger) -> tuple[set[int], int]:
 
 
 async def test_16_clients_at_two_workers_count_exactly_and_repeats_change_nothing(tmp_path: Path, address: str) -> None:
-    ledger = Ledger(profiles=1, patient=True)  # of one profile at two processes, a unit may be overtaken too often
+    ledger = LoadGenerator(
+        profiles=1, patient=True
+    )  # of one profile at two processes, a unit may be overtaken too often
     with serving(tmp_path, address) as served:
         await ledger.load(served.address, until=1000, clients=16)
         await asyncio.gather(ledger.resend(served.address), ledger.resend(served.address))
@@ -55,7 +57,7 @@ async def test_16_clients_at_two_workers_count_exactly_and_repeats_change_nothin
 
 
 async def test_a_worker_killed_under_load_loses_nothing_and_doubles_nothing(tmp_path: Path, address: str) -> None:
-    ledger = Ledger(profiles=4, patient=True)
+    ledger = LoadGenerator(profiles=4, patient=True)
     missing: set[int] = set()
     with serving(tmp_path, address) as served:
         for kills in range(4):

@@ -13,9 +13,9 @@ import msgspec
 import pytest
 
 from tests.servers.elasticsearch import Servers
-from tests.storage.cluster import asked, dropped, is_segment
-from tests.storage.files import found_in
-from tests.system.served import Served, serving, serving_on, write_project
+from tests.storage.elasticsearch_requests import asked, dropped, is_segment
+from tests.storage.file_contents import found_in
+from tests.system.server_process import ServerProcess, serving, serving_on, write_project
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -76,7 +76,7 @@ async def forgotten(address: str, id: str) -> None:
     assert await process.wait() == 0
 
 
-async def forget_under_load(served: Served, lasting: Lasting) -> tuple[Visitor, Visitor]:
+async def forget_under_load(served: ServerProcess, lasting: Lasting) -> tuple[Visitor, Visitor]:
     """Two visitors; one of them, of whom something has come to rest, is forgotten while both go on."""
     over = asyncio.Event()
     async with aiohttp.ClientSession() as http:
@@ -107,7 +107,7 @@ async def test_under_load_every_byte_of_a_profile_goes_from_sqlite_and_its_logs(
         assert found_in(ann.token, files) == {}
         assert found_in(bo.token, files) != {}
         assert served.stop() == 0
-    assert ann.token not in served.said
+    assert ann.token not in served.output
     assert found_in(ann.token, tmp_path) == {}
     assert list(found_in(bo.token, tmp_path)) == [str(files / "store.db")]
 
@@ -132,7 +132,7 @@ async def test_under_load_every_byte_of_a_profile_goes_from_elasticsearch(
         assert found_in(ann.token, node.place) == {}
         assert await lasting(bo.token)
         assert served.stop() == 0
-    assert ann.token not in served.said
+    assert ann.token not in served.output
     assert found_in(ann.token, node.place) == {}
     await dropped(elasticsearch_url, prefix)
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.system.served import serving, write_project
+from tests.system.server_process import serving, write_project
 
 
 def test_a_request_that_offers_an_upgrade_is_tracked_and_nothing_in_it_is_another(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_a_request_that_offers_an_upgrade_is_tracked_and_nothing_in_it_is_anothe
 def test_a_signal_stops_it_well(tmp_path: Path, number: signal.Signals) -> None:
     with serving(write_project(tmp_path / "project"), tmp_path / "store.db") as served:
         assert served.send(number) == 0
-    assert "Everything that was acknowledged is stored." in served.said
+    assert "Everything that was acknowledged is stored." in served.output
 
 
 def test_a_port_that_is_taken_is_told_with_the_remedy(tmp_path: Path) -> None:

@@ -15,17 +15,17 @@ from urllib.parse import urlsplit
 import pytest
 
 from storage.sqlite.store import SqliteStore
-from tests.system.ledger import Ledger
-from tests.system.served import Served, serving_on, write_project
+from tests.system.load_generator import LoadGenerator
+from tests.system.server_process import ServerProcess, serving_on, write_project
 from tests.system.test_crash import stored
 
 
 @contextmanager
-def shared(tmp_path: Path, workers: int = 2) -> Iterator[Served]:
+def shared(tmp_path: Path, workers: int = 2) -> Iterator[ServerProcess]:
     """A server with workers, all over one file."""
     project = write_project(tmp_path / "project")
     store = f"shared:{tmp_path / 'store.db'}"
-    with serving_on(project, store, "--workers", str(workers), module="tests.system.shared") as served:
+    with serving_on(project, store, "--workers", str(workers), module="tests.system.shared_sqlite_server") as served:
         yield served
 
 
@@ -40,7 +40,7 @@ async def until(reached: Coroutine[Any, Any, None], load: "asyncio.Task[None]") 
 
 
 async def test_two_workers_count_exactly_and_every_event_once(tmp_path: Path) -> None:
-    ledger = Ledger(profiles=1)
+    ledger = LoadGenerator(profiles=1)
     with shared(tmp_path) as served:
         assert len(served.workers(2)) == 2
         await ledger.load(served.address, until=600, clients=16)
@@ -52,7 +52,7 @@ async def test_two_workers_count_exactly_and_every_event_once(tmp_path: Path) ->
 
 
 async def test_a_worker_killed_under_load_loses_nothing_and_is_begun_anew(tmp_path: Path) -> None:
-    ledger = Ledger()
+    ledger = LoadGenerator()
     with shared(tmp_path) as served:
         for kills in range(3):
             before = await asyncio.to_thread(served.workers, 2 + kills)
@@ -75,15 +75,15 @@ def test_a_signal_stops_all_workers_well(tmp_path: Path, number: signal.Signals)
     with shared(tmp_path, workers=3) as served:
         assert len(served.workers(3)) == 3
         assert served.send(number) == 0
-    assert "Everything that was acknowledged is stored." in served.said
-    assert '"level": "error"' not in served.said
+    assert "Everything that was acknowledged is stored." in served.output
+    assert '"level": "error"' not in served.output
 
 
 def test_workers_whose_parent_is_killed_end_as_well(tmp_path: Path) -> None:
     with shared(tmp_path) as served:
         served.workers(2)
         served.kill()  # and wait until nobody holds its standard error
-    assert served.said.count("the parent process has exited") == 2
+    assert served.output.count("the parent process has exited") == 2
 
 
 def test_workers_do_not_share_the_address_of_another_server(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_workers_do_not_share_the_address_of_another_server(tmp_path: Path) -> N
         served.workers(1)
         port = str(urlsplit(served.address).port)
         project, store = tmp_path / "project", f"shared:{tmp_path / 'other.db'}"
-        command = [sys.executable, "-m", "tests.system.shared", "serve", str(project), "--store", store]
+        command = [sys.executable, "-m", "tests.system.shared_sqlite_server", "serve", str(project), "--store", store]
         ended = subprocess.run(
             [*command, "--workers", "2", "--port", port], capture_output=True, text=True, timeout=30, check=False
         )

@@ -8,8 +8,8 @@ import aiohttp
 import msgspec
 import pytest
 
-from tests.system.ledger import Ledger
-from tests.system.served import Served, serving, write_project
+from tests.system.load_generator import LoadGenerator
+from tests.system.server_process import ServerProcess, serving, write_project
 from tests.system.test_crash import crash, stored
 
 MODULE = "tests.system.unreachable_store"
@@ -36,20 +36,20 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-async def health(served: Served) -> tuple[int, dict[str, Any]]:
+async def health(served: ServerProcess) -> tuple[int, dict[str, Any]]:
     async with aiohttp.ClientSession() as http, http.get(f"{served.address}/health/ready") as answer:
         told: dict[str, Any] = msgspec.json.decode(await answer.read())
         return answer.status, told
 
 
-async def drained(served: Served) -> None:
+async def drained(served: ServerProcess) -> None:
     """Wait until nothing waits any more."""
     while (await health(served))[1]["status"] != "ready":
         pass
 
 
 async def test_servers_killed_while_the_store_is_away_lose_and_double_nothing(place: Place) -> None:
-    ledger = Ledger()
+    ledger = LoadGenerator()
     with serving(place.project, place.database, MODULE) as served:
         await ledger.load(served.address, until=50)
         place.away()
@@ -71,7 +71,7 @@ async def test_servers_killed_while_the_store_is_away_lose_and_double_nothing(pl
 
 
 async def test_a_store_that_is_away_for_a_while_under_load_is_not_noticed_by_clients(place: Place) -> None:
-    ledger = Ledger()
+    ledger = LoadGenerator()
     with serving(place.project, place.database, MODULE) as served:
         load = asyncio.create_task(ledger.load(served.address, until=1000))
         for enough in (200, 600):
@@ -90,7 +90,7 @@ async def test_a_store_that_is_away_for_a_while_under_load_is_not_noticed_by_cli
 
 
 async def test_what_waits_when_a_server_is_stopped_is_drained_by_the_next(place: Place) -> None:
-    ledger = Ledger()
+    ledger = LoadGenerator()
     with serving(place.project, place.database, MODULE) as served:
         place.away()
         await ledger.load(served.address, until=50)

@@ -24,7 +24,7 @@ from storage.sqlite.store import SqliteStore
 from tests.engine.profile.histories import examples
 from tests.engine.tracking.collector import Collector
 from tests.projects import payload, project
-from tests.storage.cluster import dropped
+from tests.storage.elasticsearch_requests import dropped
 
 HOUR = 3_600_000
 DAY = 24 * HOUR

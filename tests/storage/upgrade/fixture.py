@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.storage.cluster import asked
+from tests.storage.elasticsearch_requests import asked
 
 HERE = Path(__file__).parent
 WRITTEN = "upgrade-"  # how the names of the indices begin in the fixture

@@ -33,7 +33,7 @@ def write_project(root: Path, **flows: str) -> Path:
     return root
 
 
-class Served:
+class ServerProcess:
     """A running server. `kill` is SIGKILL: nothing is flushed, nothing said goodbye to."""
 
     def __init__(self, command: list[str]) -> None:
@@ -45,27 +45,27 @@ class Served:
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
         try:
-            self.address = self._answering(self.heard(r" on (http://127\.0\.0\.1:\d+)")[0])
+            self.address = self._answering(self.wait_for_output(r" on (http://127\.0\.0\.1:\d+)")[0])
         except AssertionError:
             self.kill()
             raise
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         """What it has written to standard error, it and its workers."""
         return "".join(self._lines)
 
-    def heard(self, pattern: str, times: int = 1) -> list[str]:
+    def wait_for_output(self, pattern: str, times: int = 1) -> list[str]:
         """What is found of a pattern in what it says, once it has been said so often."""
         with self._more:
-            while len(found := re.findall(pattern, self.said)) < times:
-                assert self._listener.is_alive(), f"it has ended and never said {pattern}: {self.said}"
+            while len(found := re.findall(pattern, self.output)) < times:
+                assert self._listener.is_alive(), f"it has ended and never said {pattern}: {self.output}"
                 self._more.wait(1)
         return found
 
     def workers(self, begun: int) -> list[int]:
         """The processes that serve for it, once so many have begun to, those that are gone included."""
-        self.heard("the worker serves", begun)
+        self.wait_for_output("the worker serves", begun)
         pid = self.process.pid
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
@@ -82,7 +82,7 @@ class Served:
         self.process.send_signal(number)
         code = self.process.wait(timeout=30)
         self._listener.join(timeout=30)
-        assert not self._listener.is_alive(), f"some of its workers have not ended: {self.said}"
+        assert not self._listener.is_alive(), f"some of its workers have not ended: {self.output}"
         return code
 
     def _listen(self) -> None:
@@ -104,17 +104,17 @@ class Served:
 
 
 @contextmanager
-def serving(project: Path, database: Path, module: str = "cli.main") -> Iterator[Served]:
+def serving(project: Path, database: Path, module: str = "cli.main") -> Iterator[ServerProcess]:
     """The server of a project on a SQLite file; killed at the end if it is still there."""
     with serving_on(project, f"sqlite:{database}", module=module) as served:
         yield served
 
 
 @contextmanager
-def serving_on(project: Path, store: str, *options: str, module: str = "cli.main") -> Iterator[Served]:
+def serving_on(project: Path, store: str, *options: str, module: str = "cli.main") -> Iterator[ServerProcess]:
     """The server of a project on any store; killed at the end if it is still there."""
     command = [sys.executable, "-m", module, "serve", str(project), "--port", "0", "--store", store, *options]
-    served = Served(command)
+    served = ServerProcess(command)
     try:
         yield served
     finally:

@@ -1,4 +1,4 @@
-"""Clients that keep a ledger: what was sent, and what the server acknowledged."""
+"""Clients that send numbered events, and record which ones the server acknowledged."""
 
 import asyncio
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from engine.search.query import Query
 JSON = {"Content-Type": "application/json"}
 
 
-class Ledger:
+class LoadGenerator:
     """Sends numbered events, several clients side by side, and notes which were acknowledged.
 
     Its clients are never to be refused; `patient` ones send again what was answered 503.
@@ -100,7 +100,7 @@ async def numbers_in(store: Store) -> set[int]:
         page = await store.search(Query(SEARCHABLE["events"]), 1000, page.after)
 
 
-async def found_in(store: Store, ledger: Ledger) -> tuple[set[int], int]:
+async def found_in(store: Store, ledger: LoadGenerator) -> tuple[set[int], int]:
     """The numbers of the stored events, and the sum of all counters."""
     found = await numbers_in(store) & ledger.sent
     total = 0

@@ -1,4 +1,4 @@
-"""The system as histories see it: several trackers over one store, as several processes would be.
+"""A simulation of several processes: trackers over one store that histories are played on, and the model beside them.
 
 Each has a view of the store of its own, where one is given.
 """
@@ -65,7 +65,7 @@ def the_project() -> Project:
     return project(*FLOWS, sources=(TRUST, LINK), settings=Settings(keys=KeyRules(max_per_key=99)))
 
 
-class Seen(NamedTuple):
+class Snapshot(NamedTuple):
     """What there is: whom each id leads to, what each key is, and the ids of nobody under which events are stored."""
 
     people: dict[str, Profile | None]
@@ -73,7 +73,7 @@ class Seen(NamedTuple):
     late: frozenset[str]
 
 
-class Interleaved:
+class InterleavingStore:
     """A store that lets others go first, now and then, before it does what it is asked."""
 
     def __init__(self, store: Store, secret: bytes) -> None:
@@ -99,7 +99,7 @@ class Interleaved:
         return later
 
 
-class World:
+class Simulation:
     """Trackers over one store, and the model of what they do. Sessions and keys are this history's own."""
 
     def __init__(
@@ -114,7 +114,7 @@ class World:
     ) -> None:
         self.name = name
         self.secret = secret
-        self._stores: list[Any] = [Interleaved(store, secret) for store in stores]
+        self._stores: list[Any] = [InterleavingStore(store, secret) for store in stores]
         self.store = self._stores[0]
         self.clock = ManualClock()
         self.model = Model()
@@ -223,15 +223,15 @@ class World:
 
     # ---- looking ----------------------------------------------------------------------------------------------------
 
-    async def look(self) -> Seen:
+    async def look(self) -> Snapshot:
         """All that there is."""
         # First the profiles: what their last units have left to be written is finished by that.
         people = {id: await resolve_profile(self.store, id) for id in self._ids.values()}
         keys = {cause: await self.store.key(name) for cause, name in self.keys.items()}
         gone = [id for id, profile in people.items() if profile is None]
-        return Seen(people, keys, frozenset([id for id in gone if await self.store.events_of(id, 1)]))
+        return Snapshot(people, keys, frozenset([id for id in gone if await self.store.events_of(id, 1)]))
 
-    def wrong(self, model: Model, seen: Seen) -> list[str]:
+    def wrong(self, model: Model, seen: Snapshot) -> list[str]:
         """What does not fit the model; [] when all does."""
         error: list[str] = []
         for cause, (owner, claim) in model.owners.items():
@@ -258,7 +258,7 @@ class World:
             assert len(found) == len({event.id for event in found}) == expected
 
 
-def _adopt(model: Model, seen: Seen) -> None:
+def _adopt(model: Model, seen: Snapshot) -> None:
     """Take over steps between ids that are together anyway.
 
     Where a merge is claimed before it is committed, the claim stands, though the unit runs again and joins the ids

@@ -1,4 +1,4 @@
-"""What tests do to a server beside the store: look at indices, take them away."""
+"""Requests that tests send to an Elasticsearch server beside the store: to inspect indices, and to delete them."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import aiohttp
 
 
 async def asked(server: str, method: str, path: str, *bodies: object) -> Any:
-    """What the server answers; several bodies are a line each."""
+    """Send a request and return the decoded answer; several bodies are sent as one line each."""
     data = "".join([f"{json.dumps(body)}\n" for body in bodies]) or None
     headers = {"content-type": "application/x-ndjson" if len(bodies) > 1 else "application/json"}
     async with (
@@ -30,7 +30,7 @@ def is_segment(file: str) -> bool:
 
 
 async def dropped(server: str, prefix: str) -> None:
-    """Take away all that a prefix has."""
+    """Delete the indices and templates of a prefix."""
     indices = await indices_of(server, prefix)
     if indices:
         await asked(server, "DELETE", f"/{','.join(indices)}")

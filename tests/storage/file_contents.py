@@ -1,10 +1,10 @@
-"""What is in the files of a store, whatever wrote it there."""
+"""Searches the bytes of all files below a directory, such as those of a store."""
 
 from pathlib import Path
 
 
 def found_in(text: str, *places: Path) -> dict[str, int]:
-    """In which files a text is, and how often."""
+    """Return how often a text occurs in each file that contains it, by the name of the file."""
     files = [file for place in places for file in sorted(place.rglob("*")) if file.is_file()]
     counted = {str(file): _bytes(file).count(text.encode()) for file in files}
     return {name: count for name, count in counted.items() if count}

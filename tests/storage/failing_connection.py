@@ -1,4 +1,4 @@
-"""A store whose n-th write fails: before it is done, or after it, so that only the answer is lost."""
+"""A connection whose n-th write fails: before it is done, or after it, so that only the answer is lost."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -11,18 +11,18 @@ from storage.elasticsearch.connection import Answer, Lost
 from storage.elasticsearch.store import ElasticsearchStore
 
 
-class How(Enum):
-    """What becomes of the n-th write."""
+class WriteFailure(Enum):
+    """How the n-th write fails."""
 
     CRASH = "the process ends before it"
     NOT_DONE = "it does not arrive"
     UNHEARD = "its answer is lost"
 
 
-class Failing:
+class FailingConnection:
     """Stands between a store and its server. Of a request of many writes those before the n-th are done."""
 
-    def __init__(self, store: ElasticsearchStore, nth: int, how: How) -> None:
+    def __init__(self, store: ElasticsearchStore, nth: int, how: WriteFailure) -> None:
         self._request = store._connection.request
         self._left = nth
         self._how = how
@@ -32,23 +32,23 @@ class Failing:
 
     async def request(self, method: str, path: str, body: bytes | None = None, *more: Any, **named: Any) -> Answer:
         """As the connection's."""
-        if self.failed.is_set() and self._how is How.CRASH:
+        if self.failed.is_set() and self._how is WriteFailure.CRASH:
             await asyncio.Event().wait()  # for ever
         writes = _writes(body or b"") if path.startswith("/_bulk") else []
         if self.failed.is_set() or len(writes) < self._left:
             self._left -= len(writes)
             return await self._request(method, path, body, *more, **named)
-        done = writes[: self._left if self._how is How.UNHEARD else self._left - 1]
+        done = writes[: self._left if self._how is WriteFailure.UNHEARD else self._left - 1]
         if done:
             await self._request(method, path, b"".join(done), *more, **named)
         self._late = partial(self._request, method, path, b"".join(writes[len(done) :]), *more, **named)
         self.failed.set()
-        if self._how is How.CRASH:
+        if self._how is WriteFailure.CRASH:
             await asyncio.Event().wait()
         raise Lost(self._how.value)
 
     async def until(self, doing: Coroutine[Any, Any, None]) -> bool:
-        """Do something; if the n-th write comes, all that was begun ends there. Whether it came."""
+        """Run a coroutine; at the n-th write, cancel all tasks that it started. Returns whether that write came."""
         others = asyncio.all_tasks()
         done = asyncio.create_task(doing)
         dying = asyncio.create_task(self.failed.wait())
@@ -64,15 +64,15 @@ class Failing:
         return came
 
     async def late(self) -> Answer:
-        """What was not done arrives after all."""
+        """Send the write that had failed, as a network does that delivers late."""
         assert self._late is not None
         return await self._late()
 
 
-async def dies(store: ElasticsearchStore, unit: Unit, nth: int) -> Failing:
-    """Commit; the process ends before its n-th write. What it was about to send may be sent later."""
+async def commit_breaking_off(store: ElasticsearchStore, unit: Unit, nth: int) -> FailingConnection:
+    """Commit a unit; the process ends before its n-th write, which `late` sends after all."""
     await store.counts()  # it is open
-    failing = Failing(store, nth, How.CRASH)
+    failing = FailingConnection(store, nth, WriteFailure.CRASH)
     assert await failing.until(store.commit(unit)), "it needs fewer writes than that"
     return failing
 

@@ -1,20 +1,20 @@
-"""A place on a server that one test after another has to itself: its indices are made once, and emptied in between.
+"""A prefix on an Elasticsearch server for one test after another: its indices are created once, and emptied after each.
 
-Making the indices of a store takes a second, and a server does little else meanwhile.
+Creating the indices of a store takes a second, in which the server does little else.
 """
 
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.storage.cluster import asked
+from tests.storage.elasticsearch_requests import asked
 
 VERSIONED = ("-sessions", "-cache")  # what their documents count as versions outlives them by a minute
 _PREFIXES: dict[str, str] = {}  # by server
 
 
 @asynccontextmanager
-async def vacant(server: str) -> AsyncIterator[str]:
+async def empty_prefix(server: str) -> AsyncIterator[str]:
     """The prefix of a store that holds nothing."""
     prefix = _PREFIXES.setdefault(server, f"t{uuid.uuid4().hex[:12]}")
     try:

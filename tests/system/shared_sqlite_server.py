@@ -14,7 +14,7 @@ from storage.sqlite.store import SqliteStore
 
 storage.KINDS["shared"] = lambda rest, base: SqliteStore.open(base / rest, busy_ms=20_000)
 cli.store.SHARED.add("shared")
-cli.workers.COMMAND[:] = (sys.executable, "-m", "tests.system.shared", "worker")
+cli.workers.COMMAND[:] = (sys.executable, "-m", "tests.system.shared_sqlite_server", "worker")
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["worker"]:
