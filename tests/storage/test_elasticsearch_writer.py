@@ -114,8 +114,7 @@ def test_an_operation_is_what_bulk_takes(operation: Operation, line: dict[str, A
 async def test_what_waits_goes_together_and_one_request_at_a_time() -> None:
     own, connection = writing()
     first = asyncio.create_task(own.one(write("first")))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await connection.asked.wait()
     rest = [asyncio.create_task(own.send([write(f"{n}-a"), write(f"{n}-b")])) for n in range(50)]
     assert await first == Written(0, 1)
     assert await asyncio.gather(*rest) == [[Written(2 * n, 1), Written(2 * n + 1, 1)] for n in range(50)]
