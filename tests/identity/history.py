@@ -1,4 +1,4 @@
-"""Histories: steps drawn by chance, played in a world; one that fails is made as short as it can be."""
+"""Histories: random batches of operations, played on a simulation; one that fails is shortened as far as possible."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from random import Random
@@ -8,28 +8,28 @@ from tests.identity.simulation import Session, Simulation
 
 SESSIONS: list[Session] = [("trust", "a"), ("trust", "b"), ("link", "c"), ("trust", "d"), ("link", "e")]
 KEYS = [{"email": "x"}, {"email": "y"}, {"phone": "x"}, {"email": "x", "phone": "y"}]
-STEPS = 8
+BATCHES = 8
 
 
-class Thing(NamedTuple):
-    """One thing that is done: what, in which session, and what more there is to say."""
+class Operation(NamedTuple):
+    """One operation: its name, the session in which it is done, and its argument."""
 
     what: str
     session: Session
     more: Any = None
 
 
-class Step(NamedTuple):
-    """One thing that a worker does; or several that are done at the same time, interleaved by a seed."""
+class Batch(NamedTuple):
+    """One operation of a worker; or several that run concurrently, interleaved by a seed."""
 
-    things: tuple[Thing, ...]
+    operations: tuple[Operation, ...]
     worker: int = 0
     seed: int = 0
 
 
-History = tuple[Step, ...]
+History = tuple[Batch, ...]
 
-THINGS: dict[str, Callable[[Random], Any]] = {
+OPERATIONS: dict[str, Callable[[Random], Any]] = {
     "track": lambda chance: chance.randint(1, 9),
     "identify": lambda chance: chance.choice(KEYS),
     "alias": lambda chance: chance.choice(SESSIONS),
@@ -39,62 +39,62 @@ THINGS: dict[str, Callable[[Random], Any]] = {
 AT_ONCE = "at once"
 
 
-def drawn(chance: Random) -> History:
-    """A history. Some kinds of steps are left out of it, so that the others meet more often."""
-    kinds = [*THINGS, AT_ONCE]
+def random_history(chance: Random) -> History:
+    """Return a random history. It leaves some operations out, so that the others coincide more often."""
+    kinds = [*OPERATIONS, AT_ONCE]
     some = chance.sample(kinds, chance.randint(2, len(kinds)))
-    return tuple(_step(chance, chance.choice(some)) for _ in range(STEPS))
+    return tuple(_batch(chance, chance.choice(some)) for _ in range(BATCHES))
 
 
-async def play(world: Simulation, history: History) -> None:
-    """Do it all, and look whether it fits the model."""
-    for things, worker, seed in history:
-        doings = [_doing(world, thing) for thing in things]
+async def play(simulation: Simulation, history: History) -> None:
+    """Play a history, and compare the outcome with the model."""
+    for operations, worker, seed in history:
+        doings = [_doing(simulation, operation) for operation in operations]
         if len(doings) == 1:
-            await world.do(worker, doings[0])
+            await simulation.do(worker, doings[0])
         else:
-            await world.at_once(doings, seed)
-    await world.check()
+            await simulation.at_once(doings, seed)
+    await simulation.check()
 
 
 async def shortest(history: History, fails: Callable[[History], Awaitable[bool]]) -> History:
-    """What is left of a history that fails, when all is left out without which it fails all the same."""
+    """Return a failing history without the batches and operations that its failure does not need."""
     for shorter in _shorter(history):
         if await fails(shorter):
             return await shortest(shorter, fails)
     return history
 
 
-def _step(chance: Random, kind: str) -> Step:
+def _batch(chance: Random, kind: str) -> Batch:
     if kind != AT_ONCE:
-        return Step((_thing(chance, kind),), worker=chance.randrange(3))
-    things = [_thing(chance, chance.choice([*THINGS])) for _ in range(chance.randint(2, 3))]
-    return Step(tuple(things), seed=chance.randrange(100))
+        return Batch((_operation(chance, kind),), worker=chance.randrange(3))
+    operations = [_operation(chance, chance.choice([*OPERATIONS])) for _ in range(chance.randint(2, 3))]
+    return Batch(tuple(operations), seed=chance.randrange(100))
 
 
-def _thing(chance: Random, what: str) -> Thing:
-    return Thing(what, chance.choice(SESSIONS), THINGS[what](chance))
+def _operation(chance: Random, what: str) -> Operation:
+    return Operation(what, chance.choice(SESSIONS), OPERATIONS[what](chance))
 
 
 def _shorter(history: History) -> Iterator[History]:
-    for at, step in enumerate(history):
+    for at, batch in enumerate(history):
         before, after = history[:at], history[at + 1 :]
         yield (*before, *after)
-        for left_out in step.things if len(step.things) > 1 else ():
-            things = tuple(thing for thing in step.things if thing is not left_out)
-            yield (*before, step._replace(things=things), *after)
+        for left_out in batch.operations if len(batch.operations) > 1 else ():
+            operations = tuple(operation for operation in batch.operations if operation is not left_out)
+            yield (*before, batch._replace(operations=operations), *after)
 
 
-def _doing(world: Simulation, thing: Thing) -> Any:
-    what, session, more = thing
+def _doing(simulation: Simulation, operation: Operation) -> Any:
+    what, session, more = operation
     match what:
         case "track":
-            return world.track(session, more)
+            return simulation.track(session, more)
         case "identify":
-            return world.identify(session, **more)
+            return simulation.identify(session, **more)
         case "alias":
-            return world.alias(session, more)
+            return simulation.alias(session, more)
         case "forget":
-            return world.forget(world.id_of(session))
-    steps = list(world.model.links)
-    return world.unmerge(steps[more % len(steps)]) if steps else world.track(session, 1)
+            return simulation.forget(simulation.id_of(session))
+    links = list(simulation.model.links)
+    return simulation.unmerge(links[more % len(links)]) if links else simulation.track(session, 1)

@@ -23,7 +23,7 @@ from storage.elasticsearch.store import ElasticsearchStore
 from storage.memory import MemoryStore
 from storage.sqlite.store import SqliteStore
 from tests.fast import cases
-from tests.identity.history import History, drawn, play, shortest
+from tests.identity.history import History, play, random_history, shortest
 from tests.identity.simulation import Simulation
 from tests.storage.elasticsearch_requests import dropped
 
@@ -71,13 +71,13 @@ class Trial:
 
     async def one(self, number: int) -> None:
         """Try one; if it fails, it is told by how little."""
-        history = drawn(random.Random(f"{self._seed} {number}"))
+        history = random_history(random.Random(f"{self._seed} {number}"))
         error = await self._wrong(number, history)
         if error is not None:
             short = await shortest(history, lambda shorter: self._fails(number, shorter))
-            steps = "\n".join(map(str, short))
+            batches = "\n".join(map(str, short))
             again = await self._wrong(number, short)
-            raise AssertionError(f"history {number} of seed {self._seed} fails by\n{steps}") from again or error
+            raise AssertionError(f"history {number} of seed {self._seed} fails by\n{batches}") from again or error
 
     async def _fails(self, number: int, history: History) -> bool:
         return await self._wrong(number, history) is not None
@@ -167,7 +167,7 @@ def is_of_the_model(error: AssertionError) -> bool:
 
 
 @pytest.mark.parametrize("store", [Keyless, Careless])
-async def test_a_wrong_store_is_caught_and_told_by_a_few_steps(store: type[MemoryStore]) -> None:
+async def test_a_wrong_store_is_caught_and_reported_by_a_few_batches(store: type[MemoryStore]) -> None:
     trial = Trial(lambda _: Simulation([store()], SECRET, "h"), seed=0)
-    with pytest.RaisesGroup(pytest.RaisesExc(AssertionError, match="fails by(\nStep.*){1,3}$", check=is_of_the_model)):
+    with pytest.RaisesGroup(pytest.RaisesExc(AssertionError, match="fails by(\nBatch.*){1,3}$", check=is_of_the_model)):
         await trial.many(range(100))
