@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from engine.ports.records import SessionWrite
 from engine.ports.store import TooLarge, Unavailable
+from storage.elasticsearch.backoff import pause
 from storage.elasticsearch.commit_plan import CommitPlan
 from storage.elasticsearch.finisher import Finisher
 from storage.elasticsearch.loader import Loader
@@ -14,6 +15,7 @@ from storage.elasticsearch.reader import Reader
 from storage.elasticsearch.version_cache import CachedSession
 
 MAX_TRIES = 20  # of one unit whose document moves without its version
+MAX_BACKOFF = 3  # tries that make the pause before the next one longer
 MAX_PENDING = 8  # entries that a document carries
 MAX_PENDING_BYTES = 4 * 1024 * 1024
 MAX_BYTES = 32 * 1024 * 1024  # of what one unit leaves pending
@@ -40,6 +42,11 @@ class CommitCarrier:
             await self._finisher.done(left)
             left = []
         return [*left, entry] if entry is not None else left
+
+    async def pause(self, plan: CommitPlan, tries: int) -> None:
+        """Wait before another try, if units may be taking claims of records from one another: not all at once."""
+        if tries and plan.moves_records:
+            await asyncio.sleep(pause(min(tries, MAX_BACKOFF)))
 
     async def left(self, plan: CommitPlan, entry: PendingWrites | None) -> bool:
         """Whether there are documents that only this unit can leave: then it was committed, and others finished it."""

@@ -45,6 +45,7 @@ class MarkCommit:
     async def commit(self, plan: CommitPlan, now: int) -> None:
         """Commit a unit. Raises `Conflict` and `Unavailable`."""
         for tries in range(MAX_TRIES):
+            await self._carrier.pause(plan, tries)
             checked = await self._check.unit(plan, None, (), look=tries > 0)
             await self._check.claim(checked)
             if not plan.marks:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from msgspec import Struct, field, json
+from msgspec import Raw, Struct, field, json
 
 from engine.ports.store import Unavailable
 from storage.elasticsearch.connection import Connection, Lost
@@ -25,21 +25,39 @@ class _Meta(Struct, frozen=True):
     schema: int = 0
 
 
-class _Inner(Struct, frozen=True):
+class _Mappings(Struct, frozen=True):
     meta: _Meta = field(default_factory=_Meta, name="_meta")
+    properties: dict[str, Raw] = field(default_factory=dict)
+
+    @property
+    def schema(self) -> int:
+        return self.meta.schema
+
+    def older(self, template: IndexTemplate) -> bool:
+        """Whether this program's mappings have more, such as a field that was added to the row of a kind."""
+        return self.schema < SCHEMA or not template.fields.keys() <= self.properties.keys()
+
+
+class _Index(Struct, frozen=True):
+    mappings: _Mappings = field(default_factory=_Mappings)
+
+
+class _Body(Struct, frozen=True):
+    meta: _Meta = field(default_factory=_Meta, name="_meta")
+    template: _Index = field(default_factory=_Index)
+
+    @property
+    def schema(self) -> int:
+        return self.meta.schema
 
 
 class _Template(Struct, frozen=True):
     name: str
-    index_template: _Inner
+    index_template: _Body
 
 
 class _Templates(Struct, frozen=True):
     index_templates: list[_Template]
-
-
-class _Index(Struct, frozen=True):
-    mappings: _Inner = field(default_factory=_Inner)
 
 
 _templates = json.Decoder(_Templates).decode
@@ -58,7 +76,8 @@ class Migration:
         """Migrate; returns in words what was done. Raises `NewerSchema` and `Unavailable`."""
         known = await self._known_templates()
         indices = await self._known_indices()
-        for name, schema in [*known.items(), *indices.items()]:
+        schemas = [(name, body.schema) for name, body in known.items()]
+        for name, schema in [*schemas, *[(name, stored.schema) for name, stored in indices.items()]]:
             if schema > SCHEMA:
                 raise NewerSchema(name, schema)
         # The server gathers concurrent requests into one change of the cluster's state. Templates first: indices rest
@@ -67,40 +86,40 @@ class Migration:
         made = await asyncio.gather(*[self._bring(each, indices) for each in self._templates])
         return [words for some in (*templates, *made) for words in some]
 
-    async def _make(self, template: IndexTemplate, known: dict[str, int]) -> list[str]:
+    async def _make(self, template: IndexTemplate, known: dict[str, _Body]) -> list[str]:
         name = self._name(template)
-        if known.get(name, 0) == SCHEMA:
+        stored = known.get(name)
+        if stored is not None and stored.schema == SCHEMA and not stored.template.mappings.older(template):
             return []
         await self._ask("PUT", f"/_index_template/{name}", encode(encodable(template, self._prefix)))
         return [f"{'upgraded' if name in known else 'made'} the template {name} (schema {SCHEMA})"]
 
-    async def _bring(self, template: IndexTemplate, indices: dict[str, int]) -> list[str]:
+    async def _bring(self, template: IndexTemplate, indices: dict[str, _Mappings]) -> list[str]:
         name = self._name(template)
         done = []
         if not template.parts and name not in indices and await self._ask("PUT", f"/{name}", b"{}", fine=EXISTS):
             done.append(f"made the index {name}")
-        for index, schema in indices.items():
-            if schema < SCHEMA and _of(template, name, index):
+        for index, stored in indices.items():
+            if _of(template, name, index) and stored.older(template):
                 await self._ask("PUT", f"/{index}/_settings", encode(CHANGEABLE))
-                await self._ask(
-                    "PUT", f"/{index}/_mapping", encode(mappings(template))
-                )  # last: it holds the number of the schema
+                # Last: it holds the number of the schema.
+                await self._ask("PUT", f"/{index}/_mapping", encode(mappings(template)))
                 done.append(f"upgraded the index {index} to schema {SCHEMA}")
         return done
 
     def _name(self, template: IndexTemplate) -> str:
         return f"{self._prefix}-{template.name}"
 
-    async def _known_templates(self) -> dict[str, int]:
+    async def _known_templates(self) -> dict[str, _Body]:
         body = await self._ask("GET", f"/_index_template/{self._prefix}-*", missing=b'{"index_templates":[]}')
         ours = {self._name(each) for each in self._templates}
         found = _templates(body).index_templates
-        return {each.name: each.index_template.meta.schema for each in found if each.name in ours}
+        return {each.name: each.index_template for each in found if each.name in ours}
 
-    async def _known_indices(self) -> dict[str, int]:
+    async def _known_indices(self) -> dict[str, _Mappings]:
         patterns = ",".join([f"{self._name(each)}{'-*' if each.parts else ''}" for each in self._templates])
         body = await self._ask("GET", f"/{patterns}/_mapping?ignore_unavailable=true", missing=b"{}")
-        return {name: index.mappings.meta.schema for name, index in _indices(body).items()}
+        return {name: index.mappings for name, index in _indices(body).items()}
 
     async def _ask(
         self, method: str, path: str, body: bytes | None = None, missing: bytes = b"", fine: str | None = None

@@ -53,7 +53,8 @@ class ProfileCommit:
         written_before = False
         if parts.losers:  # a claim stands, so none is made for a unit that rests on an old profile
             self._loader.memory.drop(main.profile.id)
-        for _ in range(MAX_TRIES):
+        for tries in range(MAX_TRIES):
+            await self._carrier.pause(plan, tries)
             held = await self._loader.held(main.profile.id, main.expected)
             for extra in parts.extras:
                 await self._loader.held(extra.profile.id, extra.expected)

@@ -41,7 +41,8 @@ class RecordCommit:
         main = max(plan.changes, key=lambda change: change.expected > 0)  # of equals the first
         index = self._names.of(main.kind)
         on = index.name, index.document_id(main.id)
-        for _ in range(MAX_TRIES):
+        for tries in range(MAX_TRIES):
+            await self._carrier.pause(plan, tries)
             await self._check.claim(await self._check.unit(plan, None, ()))
             records = await self._records.check(plan.unit.changes, on)
             others = [each for each in records if each.change is not main]

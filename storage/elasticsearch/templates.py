@@ -1,7 +1,7 @@
 """The templates of indices: their settings and mappings, as data.
 
-Raise `SCHEMA` whenever something here or in `mapping` changes, or the fields of a kind that is stored already. A new
-kind of records needs no new schema: its template and its index are made when a store is opened.
+Raise `SCHEMA` whenever something here or in `mapping` changes. Rows of `engine/ports/kinds.py` need no new schema: when
+a store is opened, new kinds get their templates and indices, and known ones the fields that were added to them.
 """
 
 from collections.abc import Sequence
