@@ -37,7 +37,7 @@ def segment_handlers(store: Store, project: Callable[[], Project], clock: Clock)
     async def membership(id: FromPath[str], segment: FromPath[str]) -> dict[str, Any]:
         profile = await resolve_profile(store, id)
         if profile is None:
-            raise NotFoundException(f"nobody has the id {id}: it is what /track answers as `profile.id`")
+            raise NotFoundException(f"no profile has the id {id}: it is what /track answers as `profile.id`")
         try:
             explained = explain_segment(project(), profile, segment, clock.now())
         except NoSuchSegment as unknown:

@@ -22,7 +22,7 @@ KINDS: dict[str, Callable[[str, Path], Store]] = {
 
 
 class UnknownStore(ValueError):
-    """A store URL whose kind nobody knows; the message lists the known kinds."""
+    """A store URL of an unknown kind; the message lists the known kinds."""
 
     def __init__(self, url: str) -> None:
         known = ", ".join(f"`{kind}:`" for kind in sorted(KINDS))
@@ -31,7 +31,10 @@ class UnknownStore(ValueError):
 
 
 def open_store(url: str, base: Path) -> Store:
-    """The store that `url` names: `sqlite:PATH` (relative to `base`) or `memory:`."""
+    """Open the store that `url` names: `sqlite:PATH` (relative to `base`), `memory:` or `elasticsearch:URL`.
+
+    Raises `UnknownStore`.
+    """
     kind, colon, rest = url.partition(":")
     if not colon or kind not in KINDS:
         raise UnknownStore(url)

@@ -1,4 +1,4 @@
-"""How stored values become JSON and come back: one encoder, and a decoder for each type of document."""
+"""Encode stored values as JSON and decode them: one encoder, and one decoder for each kind of document."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -18,14 +18,15 @@ decode_session = msgspec.json.Decoder(Session).decode
 
 
 def decoder_of(record: type[R]) -> Callable[[bytes | str], R]:
-    """Return a decoder for records of a type."""
+    """Return the function that decodes records of a type from JSON."""
     return msgspec.json.Decoder(record).decode
 
 
 def check_versions(unit: Unit) -> None:
-    """Raise `ValueError` for a unit whose versions do not rise, or which changes one record twice.
+    """Refuse a unit that writes a document without raising its version, or that changes one record twice.
 
-    Compare-and-set could not tell such writes apart. It is the caller's mistake: running the unit again would not help.
+    Compare-and-set could not distinguish two documents with the same version. Raises `ValueError`: the caller is at
+    fault, and running the unit again would not help.
     """
     for write in unit.profiles:
         if write.profile.version <= write.expected:

@@ -1,6 +1,6 @@
-"""A store in dictionaries: for tests and dry runs. Same contract as the others; gone when the process ends.
+"""A store in dictionaries, for tests and dry runs. It has the contract of the others and ends with the process.
 
-Documents are kept encoded, so nobody can change what is stored by changing what they gave or got.
+Documents are kept encoded, so a caller that changes an object it wrote or read does not change the stored document.
 """
 
 import os
@@ -38,11 +38,11 @@ from storage.memory_table import MemoryTable
 
 R = TypeVar("R", bound=Struct)
 
-LOOKED_AT_ONCE = 500  # documents that a search looks at before it lets others go on
+LOOKED_AT_ONCE = 500  # documents that a search reads before it yields to the event loop
 
 
 class StoredRow(Struct, frozen=True):
-    """A document with the version that compare-and-set looks at."""
+    """A document with the version that compare-and-set compares."""
 
     version: int
     doc: bytes
@@ -52,15 +52,15 @@ NOTHING = StoredRow(0, b"")
 
 
 class MemoryStore:
-    """Implements `engine.ports.store.Store`. For one event loop; a commit is one step of it.
+    """Implements `engine.ports.store.Store` for one event loop. A commit never awaits, so it is atomic.
 
-    Its key is random unless a `secret` is given.
+    Without `secret` the store draws a random key.
     """
 
     def __init__(self, secret: bytes | None = None, kinds: Sequence[AnyKind] = KINDS) -> None:
         self._secret = os.urandom(32) if secret is None else secret
         self._profiles: dict[str, StoredRow] = {}
-        self._merged: dict[str, str] = {}  # tombstones: id -> where the profile lives on
+        self._merged: dict[str, str] = {}  # tombstones: id -> the id that the profile was merged into
         self._keys: dict[str, IdentityKey] = {}
         self._sessions: dict[tuple[str, str], StoredRow] = {}
         self._marks: dict[tuple[str, str], ProcessedEvent] = {}
@@ -79,12 +79,12 @@ class MemoryStore:
 
     async def profile(self, id: str) -> Profile | None:
         """The profile that `id` leads to along `merged_into`."""
-        seen = {id}
+        visited = {id}
         while id in self._merged:
             id = self._merged[id]
-            if id in seen:
+            if id in visited:
                 return None
-            seen.add(id)
+            visited.add(id)
         kept = self._profiles.get(id)
         return None if kept is None else decode_profile(kept.doc)
 
@@ -93,7 +93,7 @@ class MemoryStore:
         return {id: decode_profile(self._profiles[id].doc) for id in ids if id in self._profiles}
 
     async def key(self, key: str) -> IdentityKey | None:
-        """The id that a merge key came in under."""
+        """The profile id that owns a merge key, if any."""
         return self._keys.get(key)
 
     async def session(self, source: str, id: str) -> Session | None:
@@ -102,7 +102,7 @@ class MemoryStore:
         return None if kept is None else decode_session(kept.doc)
 
     async def marks(self, source: str, events: tuple[str, ...]) -> dict[str, ProcessedEvent]:
-        """Those of a source's event ids that have taken effect."""
+        """The deduplication marks of a source's events, by event id; events without a mark are left out."""
         return {event: mark for event in events if (mark := self._marks.get((source, event))) is not None}
 
     async def cached(self, key: str, now: int) -> CacheEntry | None:
@@ -171,7 +171,7 @@ class MemoryStore:
         return self._table(REJECTED).newest(limit)
 
     async def search(self, query: Query, limit: int, after: str | None = None) -> Page:
-        """A page of the documents that match, from the one stored last to the first."""
+        """A page of the matching documents, from the one stored last to the one stored first."""
         name = query.searchable.name
         docs, decode = self._searched(name)
         before = None if after is None else int(read_cursor(after, name, int)[0])
@@ -189,16 +189,16 @@ class MemoryStore:
         return Page(tuple(one for _, one in found))
 
     async def due(self, before: int, limit: int) -> list[str]:
-        """The ids of profiles whose time has come, those that wait longest first."""
+        """The ids of due profiles, those due longest first."""
         found = sorted((time, id) for id, time in self._due.items() if time <= before)
         return [id for _, id in found[:limit]]
 
     async def due_records(self, kind: Kind[R], before: int, limit: int) -> list[R]:
-        """The records of a versioned kind that are due, first those due longest."""
+        """The due records of a versioned kind, those due longest first."""
         return self._table(kind).due(before, limit)
 
     async def data_subject(self, ids: frozenset[str]) -> DataSubject:
-        """`ids` with those of all tombstones that lead to one of them, and the sessions of all of these."""
+        """`ids`, the ids of all tombstones that lead to one of them, and the sessions of all these ids."""
         while more := {id for id, end in self._merged.items() if end in ids} - ids:
             ids |= more
         sessions = [(name, decode_session(kept.doc)) for name, kept in self._sessions.items()]
@@ -213,7 +213,7 @@ class MemoryStore:
             places.pop(id, None)
 
     async def erase(self, subject: DataSubject) -> Erased:
-        """Erase what belongs to these, but for the documents of the profiles themselves."""
+        """Erase all documents of the data subject except the profile documents themselves."""
         ids, sessions = subject.ids, subject.sessions
         gone = {event_name(event) for event in self._table(EVENTS).all() if belongs(EVENTS, event, subject)}
         marks = [
@@ -230,18 +230,18 @@ class MemoryStore:
         return +erased
 
     async def expunge(self) -> None:
-        """There are no files."""
+        """Do nothing: there are no files."""
 
     async def notes(self, beginning: str) -> dict[str, bytes]:
-        """The notes whose names begin so."""
+        """The notes with names that start with `beginning`, by name."""
         return {name: doc for name, doc in self._notes.items() if name.startswith(beginning)}
 
     async def note(self, name: str) -> bytes | None:
-        """What was last kept under a name."""
+        """The bytes that were last stored under a name."""
         return self._notes.get(name)
 
     async def keep_note(self, name: str, doc: bytes) -> None:
-        """Keep a note in place of the one before."""
+        """Store a note, replacing any earlier one of that name."""
         self._notes[name] = doc
 
     async def replace_note(self, name: str, doc: bytes, expected: bytes | None) -> bool:
@@ -252,7 +252,7 @@ class MemoryStore:
         return True
 
     async def forget_marks(self, before: int) -> int:
-        """Drop marks and cache entries from before a time; gives how many marks."""
+        """Drop marks and cache entries from before a time. Returns how many marks were dropped."""
         old = [key for key, mark in self._marks.items() if mark.at < before]
         for key in old:
             del self._marks[key]
@@ -262,7 +262,7 @@ class MemoryStore:
         return len(old)
 
     async def expired(self, keep: Keep) -> Dropped:
-        """What `retain` would drop now."""
+        """Count what `retain` would drop now."""
         return +Dropped({kind: len(self._tables[kind].before(time)) for kind, time in keep.items()})
 
     async def retain(self, keep: Keep, tell: ReportProgress = ignore_progress) -> Dropped:
@@ -285,13 +285,13 @@ class MemoryStore:
         return None
 
     async def close(self) -> None:
-        """Nothing to let go of; what is stored stays readable."""
+        """Do nothing: the stored documents stay readable."""
 
     def _table(self, kind: Kind[R]) -> MemoryTable[R]:
         return self._tables[kind.name]
 
     def _searched(self, name: str) -> tuple[list[tuple[int, bytes]], Callable[[bytes], Struct]]:
-        """All documents of a kind as they are now, numbered as they came, and what decodes them."""
+        """All current documents of a kind, numbered in the order of arrival, with their decoder."""
         match name:
             case "profiles":
                 return list(enumerate([kept.doc for kept in self._profiles.values()])), decode_profile
@@ -338,7 +338,7 @@ class MemoryStore:
 
 
 def _is_of(mark: ProcessedEvent, subject: DataSubject) -> bool:
-    """Whether a mark is of one of the profiles; of a session's only if it has no other profile."""
+    """Whether a mark belongs to the subject: by its profile, or by its session if it names no profile."""
     if mark.profile is not None:
         return mark.profile in subject.ids
     return (mark.source, mark.session) in subject.sessions
@@ -349,5 +349,5 @@ def _belongs(kind: AnyKind, subject: DataSubject, events: set[EventName], record
 
 
 def _drop(kept: dict[Any, Any], keys: Iterable[Any]) -> int:
-    """Drop what is under these keys; gives how much there was."""
+    """Drop the entries under these keys. Returns how many there were."""
     return sum([kept.pop(key, None) is not None for key in keys])

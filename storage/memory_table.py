@@ -1,4 +1,4 @@
-"""The records of one kind in dictionaries, encoded, numbered in the order in which they came."""
+"""The records of one kind in dictionaries, encoded, numbered in the order of arrival."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +22,7 @@ class MemoryTable(Generic[R]):
         self.kind = kind
         self.decode = decoder_of(kind.record)
         self._docs: dict[int, bytes] = {}
-        self._by_id: dict[str, int] = {}  # of several records the newest
+        self._by_id: dict[str, int] = {}  # the newest record of an id
         self._by_field: dict[str, dict[str, list[int]]] = {field: {} for field in kind.indexed}
         self._due: dict[str, int] = {}
         self._last = 0
@@ -32,7 +32,7 @@ class MemoryTable(Generic[R]):
         return len(self._docs)
 
     def docs(self) -> list[tuple[int, bytes]]:
-        """All records as they are now, encoded, with their numbers, which rise."""
+        """All current records, encoded, by ascending number."""
         return list(self._docs.items())
 
     def get(self, id: str) -> R | None:
@@ -54,12 +54,12 @@ class MemoryTable(Generic[R]):
         return [self.decode(doc) for doc in islice(reversed(self._docs.values()), max(limit, 0))]
 
     def due(self, before: int, limit: int) -> list[R]:
-        """The records that are due, first those due longest."""
+        """The due records, those due longest first."""
         found = sorted((due, id) for id, due in self._due.items() if due <= before)
         return [self.decode(self._docs[self._by_id[id]]) for _, id in found[: max(limit, 0)]]
 
     def check(self, change: RecordWrite | RecordDelete) -> None:
-        """Raises `Conflict` unless the record is at the version that the change expects."""
+        """Raise `Conflict` unless the record is at the version that the change expects."""
         stored = self.get(change.id)
         if (0 if stored is None else self.kind.version_of(stored)) != change.expected:
             raise Conflict("record", change.id)
@@ -91,7 +91,7 @@ class MemoryTable(Generic[R]):
         return self.numbers(lambda record: self.kind.time_of(record) < time)
 
     def drop(self, numbers: Iterable[int]) -> int:
-        """Drop records by their numbers; returns how many."""
+        """Drop records by their numbers. Returns how many were dropped."""
         count = 0
         for number in numbers:
             self._unindex(number)

@@ -1,4 +1,4 @@
-"""What is erased when a profile is forgotten."""
+"""The documents that are erased when a profile is forgotten."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -15,7 +15,7 @@ SessionName = tuple[str, str]  # source and id
 
 
 class DataSubject(Struct, frozen=True):
-    """Whose documents are to be erased: those of these profile ids, and of these sessions."""
+    """The profile ids and sessions that identify the documents to be erased."""
 
     ids: frozenset[str]
     sessions: frozenset[SessionName] = frozenset()
@@ -29,16 +29,16 @@ class DataSubject(Struct, frozen=True):
 
 
 Erased = Counter[str]  # how many documents of each kind have been erased
-EventName = tuple[str, str, int]  # source, id and time: ids may be used again
+EventName = tuple[str, str, int]  # source, id and time: a sender may use an id again
 
 
 def event_name(event: StoredEvent) -> EventName:
-    """What tells an event from all others."""
+    """Return the key that identifies one event."""
     return event.source, event.id, event.received
 
 
 def belongs(kind: Kind[R], record: R, subject: DataSubject, events: Collection[EventName] = ()) -> bool:
-    """Whether a record is erased with `subject`, of which these events are erased as well."""
+    """Whether a record is erased together with `subject` and these events of it."""
     owners = kind.owners
     if kind.event is not None and (_read(record, "source"), _read(record, kind.event), kind.time_of(record)) in events:
         return True

@@ -1,4 +1,4 @@
-"""History: the events and sessions of a profile, whichever of its ids they came in under."""
+"""History: the events and sessions of a profile, under any of its ids."""
 
 import asyncio
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ async def events_of(store: Reads, profile: Profile, limit: int) -> list[StoredEv
 
 
 async def sessions_of(store: Reads, events: Iterable[StoredEvent]) -> list[Session]:
-    """The sessions in which events came, that of the newest event first."""
+    """The sessions of events, in the order of the events, each once."""
     names = dict.fromkeys((event.source, event.session) for event in events if event.session is not None)
     found = await asyncio.gather(*[store.session(source, id) for source, id in names])
     return [session for session in found if session is not None]

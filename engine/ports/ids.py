@@ -43,20 +43,20 @@ def derived_id(secret: bytes, *parts: str) -> str:
 
 
 def cause_of(secret: bytes, path: str, value: str) -> str:
-    """What a step that a key causes is called. Without the secret nobody can try which value it was."""
+    """The name of a link that an identity key causes. It can only be matched to a value with the secret."""
     return f"{path}:{derived_id(secret, 'key', path, value)[:16]}"
 
 
-@lru_cache(maxsize=4096)  # a session's id comes with each of its payloads
+@lru_cache(maxsize=4096)  # each payload of a session repeats the session's id
 def is_placeholder(id: str) -> bool:
-    """Whether a text is what programs send when they have no id; such a one never joins anybody."""
-    if not id.isascii():  # look-alikes, and characters that nobody sees
+    """Whether programs send this text when they have no id; such an id never joins two profiles."""
+    if not id.isascii():  # look-alikes, and invisible characters
         id = "".join(c for c in unicodedata.normalize("NFKC", id) if unicodedata.category(c) != "Cf")
     bare = id.strip().strip("'\"").strip().lower()
     return not bare or bare in PLACEHOLDERS
 
 
 def short_hash(*parts: str) -> str:
-    """32 hex characters that stand for `parts`, for ids of things that need no secret."""
+    """32 hex characters that identify `parts`, for ids that need no secret."""
     text = "".join(f"{len(part)}:{part}" for part in parts)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -16,13 +16,13 @@ R = TypeVar("R", bound=Struct)
 
 
 class Owners(Struct, frozen=True, kw_only=True):
-    """The fields that say to whom a record belongs: it is erased with its owner, and exported if it is searchable.
+    """The fields that name the owner of a record: it is erased with its owner, and exported if it is searchable.
 
     `profile` holds a profile's id. `session` holds a session's id, of the source in the field `source`; the session
     owns the record where no profile does. `named` says that the profile is only the one that a sender named, so that
-    the session owns the record as well. `others` holds a tuple of ids of further profiles that the record was shown:
-    erasing one of them erases the record; an export leaves them out, and with them what `shown` names: fields of the
-    type `Raw`.
+    the session owns the record as well. `others` holds a tuple of ids of further profiles whose data the record
+    contains: erasing one of them erases the record; an export leaves out these ids and the fields (of the type `Raw`)
+    that `shown` names, which contain that data.
     """
 
     profile: str | None = None
@@ -37,12 +37,12 @@ class Kind(Struct, Generic[R], frozen=True, kw_only=True):
 
     `name` is a plural word: the member of a unit, the table or index, the word in a search, the file of an export.
     `record` is the type; the other attributes name fields of it: `id` (of a keyed kind the key), `time` (ms since the
-    epoch: the order of search results and what retention goes by; of a keyed kind, when it expires), `indexed` (texts
-    by which stores find records quickly), `due` (ms or None, of versioned kinds: see `Store.due_records`), `event` (the
-    id of an event: a record of the same source and time is erased together with it).
+    epoch: it orders search results and decides on retention; of a keyed kind, when it expires), `indexed` (texts by
+    which stores find records quickly), `due` (ms or None, of versioned kinds: see `Store.due_records`), `event` (the id
+    of an event: a record of the same source and time is erased together with it).
 
-    Fields that say to whom a record belongs and when it was have no default but None: stores compare them as stored.
-    `retained` says whether `retention:` may drop records by their age; `search` which fields can be searched, if any.
+    The fields for the owners and the time have no default but None: stores compare them as stored. `retained` says
+    whether `retention:` may drop records by their age; `search` lists the fields that can be searched, if any.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Kind(Struct, Generic[R], frozen=True, kw_only=True):
 
     @property
     def searchable(self) -> Searchable | None:
-        """What can be searched; None if nothing can."""
+        """The name and fields by which records of this kind can be searched; None if they cannot."""
         if self.search is None:
             return None
         defaults = [field.default for field in structs.fields(self.record) if field.name in self.search]

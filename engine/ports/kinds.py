@@ -84,7 +84,7 @@ RETAINED: Final = tuple(kind.name for kind in KINDS if kind.retained)
 
 
 def searchables(kinds: Sequence[AnyKind]) -> dict[str, Searchable]:
-    """All that can be searched in a store of these kinds, by name: events first, then profiles and sessions."""
+    """All searchable kinds of documents of a store of these kinds, by name: events, profiles and sessions first."""
     first, *others = [found for kind in kinds if (found := kind.searchable) is not None]
     return {each.name: each for each in (first, PROFILES, SESSIONS, *others)}
 

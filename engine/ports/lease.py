@@ -7,26 +7,27 @@ which must go on while the machine sleeps; clocks need only run about equally fa
 
 A process is in one of three states towards a lease:
 
-    FOLLOWER   it remembers the note that it read last, and when it first saw it unchanged
-    HOLDER     it wrote the note that stands, and its last successful renewal *began* less than `VALID_SECONDS` ago
-    EXPIRED    it wrote the note that it knows of, but has not renewed it in time; it no longer acts
+    FOLLOWER   it remembers the note that it read last, and when it first read the note in this form
+    HOLDER     it wrote the stored note, and its last successful renewal *started* less than `VALID_SECONDS` ago
+    EXPIRED    it wrote the note that it read last, but has not renewed it in time; it no longer acts
 
-and goes from one to the next by what `tend` finds (called every `RENEW_SECONDS`):
+`tend`, called every `RENEW_SECONDS`, reads or writes the note and moves between the states:
 
     FOLLOWER -> HOLDER     the note is absent, released (`holder` is empty) or has not changed for `TAKEOVER_SECONDS`
                            on this process's clock, and the compare-and-set to `term + 1` succeeded
-    HOLDER   -> HOLDER     the renewal (`beat + 1`) succeeded; the time runs from when it began, not from when the
-                           answer came: others may have seen the new note long before the answer
+    HOLDER   -> HOLDER     the renewal (`beat + 1`) succeeded; the lease is valid from the start of the renewal, not
+                           from its answer: others may have read the new note long before the answer
     HOLDER   -> EXPIRED    time has passed without a successful renewal: the store was away, the process was paused, or
                            the outcome of a renewal is unknown (then it does not count, though it may have been written)
-    HOLDER, EXPIRED -> FOLLOWER   somebody else has written the note
-    EXPIRED  -> HOLDER     nobody has, and the renewal succeeded
+    HOLDER, EXPIRED -> FOLLOWER   another process has written the note
+    EXPIRED  -> HOLDER     no other process has written the note, and the renewal succeeded
 
-Invariant: at no moment do two processes count as holder, since a holder stops `VALID_SECONDS` after the beginning of
-its last renewal and nobody takes over until `TAKEOVER_SECONDS` after they saw the result of it, which is later.
+Invariant: at no moment do two processes count as holder, since a holder stops `VALID_SECONDS` after the start of its
+last renewal, and no process takes over until `TAKEOVER_SECONDS` after it read the result of that renewal, which is
+later.
 
-A lease makes work cheap, never right. A holder that is paused between looking (`held`) and acting acts too late, once:
-so whatever it writes must be a compare-and-set at a version that it read before (fencing).
+A lease saves duplicate work; it does not make writes correct. A holder that is paused between checking `held` and
+acting acts too late, once: so every write must be a compare-and-set at a version that it read before (fencing).
 """
 
 from collections.abc import Callable
@@ -52,7 +53,7 @@ class LeaseNotes(Protocol):
 
 
 class LeaseNote(Struct, frozen=True):
-    """The note. `holder` is empty once it was released. `left` is what the holder leaves for its successor."""
+    """The note. `holder` is empty once it was released. The holder leaves the text `left` for its successor."""
 
     holder: str
     term: int
@@ -75,11 +76,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Lease:
-    """One process's side of a lease; see the module for its states. For one event loop.
+    """One process's side of a lease, for one event loop; the module describes its states.
 
     `holder` names this start of this process and nothing else: draw it, for a host's name comes back after a restart.
     `ticks` are seconds on a clock that goes on while the machine sleeps. `sole`: the store serves one process at a
-    time, so a note that another process wrote is of a former one, and free.
+    time, so a note of another process is a former one's, and the lease is free.
     """
 
     def __init__(
@@ -100,16 +101,16 @@ class Lease:
         self._ticks = ticks
         self._sole = sole
         self._timing = timing
-        self._seen: bytes | None = None  # the note, as it was read or written last
-        self._since: float | None = None  # ticks at which it was first seen so; None: nothing was read yet
-        self._uncertain = True  # the note may differ from `_seen` by a write of ours, or nothing was read yet
+        self._observed: bytes | None = None  # the note that was read or written last
+        self._since: float | None = None  # ticks at which it was first observed; None: nothing was read yet
+        self._uncertain = True  # the note may differ from `_observed` by a write of ours, or nothing was read yet
         self._valid_until = float("-inf")  # ticks
-        self.term = 0  # of the note as it was seen last
-        self.left = ""  # what the last holder has left; a holder sets what its next renewal leaves
+        self.term = 0  # of the note that was observed last
+        self.left = ""  # the text that the last holder left; a holder sets the text that its next renewal leaves
 
     @property
     def held(self) -> bool:
-        """Whether this process holds the lease now: look before each act."""
+        """Whether this process holds the lease now: check it before each act."""
         return self._ticks() < self._valid_until
 
     async def tend(self) -> bool:
@@ -124,59 +125,59 @@ class Lease:
             if not await self._renew():
                 await self._look()
         elif self._may_take_over():
-            note = LeaseNote("", 0, 0) if self._seen is None else _decode(self._seen)
+            note = LeaseNote("", 0, 0) if self._observed is None else _decode(self._observed)
             await self._write(LeaseNote(self._holder, note.term + 1, 0, note.left))
         return self.held
 
     async def release(self) -> None:
         """Let another process take over at once, if the note still is this process's. Raises `Unavailable`."""
         self._valid_until = float("-inf")
-        if not self._own or self._seen is None:
+        if not self._own or self._observed is None:
             return
-        note = _decode(self._seen)
+        note = _decode(self._observed)
         doc = _encode(LeaseNote("", note.term, note.beat + 1, self.left))
         self._uncertain = True
-        if await self._notes.replace_note(self._name, doc, self._seen):
+        if await self._notes.replace_note(self._name, doc, self._observed):
             self._observe(doc)
 
     @property
     def _own(self) -> bool:
-        """Whether the note that was seen last is this process's; it may have expired."""
-        return self._seen is not None and _decode(self._seen).holder == self._holder
+        """Whether the note that was observed last is this process's; it may have expired."""
+        return self._observed is not None and _decode(self._observed).holder == self._holder
 
     async def _renew(self) -> bool:
-        assert self._seen is not None  # noqa: S101
-        note = _decode(self._seen)
+        assert self._observed is not None  # noqa: S101
+        note = _decode(self._observed)
         return await self._write(structs.replace(note, beat=note.beat + 1, left=self.left))
 
     async def _write(self, note: LeaseNote) -> bool:
-        """Write the note over the one that was seen last. The lease is valid from when this began, if it succeeds."""
-        begun, doc = self._ticks(), _encode(note)
+        """Replace the note that was observed last. If this succeeds, the lease is valid from the start of the call."""
+        started, doc = self._ticks(), _encode(note)
         self._uncertain = True
-        written = await self._notes.replace_note(self._name, doc, self._seen)
+        written = await self._notes.replace_note(self._name, doc, self._observed)
         if written:
             self._observe(doc)
-            self._valid_until = begun + self._timing.valid
+            self._valid_until = started + self._timing.valid
         else:
             self._valid_until = float("-inf")
         return written
 
     async def _look(self) -> None:
         doc = await self._notes.note(self._name)
-        if doc != self._seen or self._since is None:
+        if doc != self._observed or self._since is None:
             self._observe(doc)
         self._uncertain = False
         if not self._own:
             self._valid_until = float("-inf")
 
     def _observe(self, doc: bytes | None) -> None:
-        """Remember the note, and that it has been so from now on: after the answer, when it was written for sure."""
-        self._seen, self._since, self._uncertain = doc, self._ticks(), False
+        """Remember the note and the current tick: after a write it is called after the answer, so not too early."""
+        self._observed, self._since, self._uncertain = doc, self._ticks(), False
         if doc is not None:
             note = _decode(doc)
             self.term, self.left = note.term, note.left
 
     def _may_take_over(self) -> bool:
-        if self._sole or self._seen is None or not _decode(self._seen).holder:
+        if self._sole or self._observed is None or not _decode(self._observed).holder:
             return True
         return self._since is not None and self._ticks() - self._since >= self._timing.takeover

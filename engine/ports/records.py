@@ -1,4 +1,4 @@
-"""What is stored beside profiles: sessions, events, deduplication marks, runs, rejected events; and the unit of work.
+"""The stored records beside profiles: sessions, events, deduplication marks, runs, rejected events; the unit of work.
 
 Times are ms since the epoch. All are plain data: an adapter may encode them as JSON by msgspec and decode them back.
 """
@@ -17,7 +17,7 @@ R = TypeVar("R", bound=Struct)
 
 
 class Session(Struct, frozen=True, omit_defaults=True):
-    """A visit. Sessions are named per source. `version` counts its commits; 0 is one that is not stored yet."""
+    """A visit. Its id is unique per source. `version` counts its commits; a session that is not stored yet has 0."""
 
     source: str
     id: str
@@ -29,7 +29,7 @@ class Session(Struct, frozen=True, omit_defaults=True):
 
 
 class StoredEvent(Struct, frozen=True, omit_defaults=True):
-    """An event as it is kept, with what was attached to it while it was processed."""
+    """An event as it is stored, with the ids that were attached to it while it was processed."""
 
     id: str
     type: str
@@ -37,7 +37,7 @@ class StoredEvent(Struct, frozen=True, omit_defaults=True):
     received: int
     session: str | None = None
     profile: str | None = None
-    time: str | int | None = None  # what the client said; decides nothing
+    time: str | int | None = None  # from the client; nothing is decided by it
     origin: Literal["client", "system", "flow"] = "client"
     parent: str | None = None  # the event that emitted this one
     properties: dict[str, Any] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class StoredEvent(Struct, frozen=True, omit_defaults=True):
 
 
 class ProcessedEvent(Struct, frozen=True, omit_defaults=True):
-    """That an event id of a source has taken effect, and what was answered then."""
+    """The deduplication mark of an event id that has taken effect: its source, time, and the ids of the answer."""
 
     source: str
     event: str
@@ -55,9 +55,9 @@ class ProcessedEvent(Struct, frozen=True, omit_defaults=True):
 
 
 class RunRecord(Struct, frozen=True, omit_defaults=True):
-    """A run that is kept, by policy. `trace` is the encoded trace (JSON).
+    """A workflow run that is stored, by policy. `trace` is the encoded trace (JSON).
 
-    `met` are the profiles that it was shown beside that of its event.
+    `other_profiles` are the ids of profiles beside the event's own whose data the run has read; stored as `met`.
     """
 
     id: str
@@ -83,14 +83,14 @@ class Rejected(Struct, frozen=True, omit_defaults=True):
     at_field: str = ""  # where in the event, as a JSON pointer
     session: str | None = None
     body: Raw = field(default_factory=lambda: Raw(b"null"))
-    profile: str | None = None  # that its sender named, whoever it is
+    profile: str | None = None  # the id that its sender named, unchecked
 
 
 class IdentityKey(Struct, frozen=True):
-    """A merge key (`path=value`) and the id that it came in under.
+    """A merge key (`path=value`) and the id of the profile that owns it.
 
-    `claim` says that a sender without authority brought it. One with authority takes such a key over, knowing whose
-    claim it was: `over` is said of a key that is to be written, and not kept.
+    `claim` says that a sender without authority sent it. A sender with authority takes such a key over:
+    `supersedes_claim` allows a write to do so. It is a property of the write and is not stored.
     """
 
     key: str
@@ -100,7 +100,7 @@ class IdentityKey(Struct, frozen=True):
 
 
 class CacheEntry(Struct, frozen=True, omit_defaults=True):
-    """A value that flows share until `expires`. `profile` is the one of the event for which it was kept."""
+    """A value that flows share until `expires`. `profile` is the profile of the event for which it was stored."""
 
     key: str
     value: Any
@@ -111,7 +111,7 @@ class CacheEntry(Struct, frozen=True, omit_defaults=True):
 class ProfileWrite(Struct, frozen=True):
     """`profile` is to be written if the stored version is still `expected` (0: it must not exist).
 
-    `shown` is what it shows, where the writer knows it: what a store may make searchable.
+    `view` is the profile's view, if the writer has computed it; a store may make it searchable.
     """
 
     profile: Profile
@@ -128,7 +128,7 @@ class SessionWrite(Struct, frozen=True):
 
 
 class SessionRead(Struct, frozen=True):
-    """That the unit's decisions rest on this version of a session (0: on its absence)."""
+    """The unit's decisions depend on this version of a session (0: on its absence)."""
 
     source: str
     id: str
@@ -151,7 +151,7 @@ class RecordWrite(Struct, frozen=True):
 class RecordDelete(Struct, frozen=True):
     """A record of a versioned kind, to be deleted if the stored version is still `expected`.
 
-    With 0 nothing is deleted: the unit rests on it that there is no such record.
+    With 0 nothing is deleted: the unit depends on the absence of the record.
     """
 
     kind: AnyKind
@@ -164,11 +164,11 @@ MEMBERS: Final = frozenset({"events", "runs", "rejected", "cache"})  # kinds tha
 
 
 class Unit(Struct, frozen=True, kw_only=True):
-    """A unit of work: what one tracked payload (or several of one profile) changes, committed as one or not at all.
+    """A unit of work: all changes by one tracked payload (or several of one profile), committed as one or not at all.
 
-    `profiles` holds the profile and the tombstones of what was merged into it. `records` holds the records of further
-    appended and keyed kinds by the name of the kind; `of` hides that some kinds have a field of their own. `changes`
-    holds what becomes of versioned records, each of which is in there once.
+    `profiles` holds the profile and the tombstones of profiles that were merged into it. `records` holds the records of
+    further appended and keyed kinds by the name of the kind; `of` hides that some kinds have a field of their own.
+    `changes` holds the writes and deletions of versioned records, at most one for each record.
     """
 
     profiles: tuple[ProfileWrite, ...] = ()

@@ -1,4 +1,8 @@
-"""Whose an id is. A store follows an id step by step; if it is split meanwhile, that may lead to the wrong side."""
+"""Resolve an id to its profile.
+
+A store follows redirects one by one, so an unmerge at the same time can lead it to the wrong profile. The result is
+checked, and read again if the id is not part of it.
+"""
 
 from engine.ports.store import Reads
 from engine.profile.document import Profile
@@ -7,18 +11,18 @@ TRIES = 5
 
 
 class NotFound(Exception):
-    """Nobody has the id, or the profile has no such step. The message says which."""
+    """No profile has the id, or the profile has no such link. The message says which."""
 
 
 class NoSuchProfile(NotFound):
-    """Nobody has the id."""
+    """No profile has the id."""
 
     def __init__(self, id: str) -> None:
-        super().__init__(f"nobody has the id {id}")
+        super().__init__(f"no profile has the id {id}")
 
 
 async def resolve_profile(store: Reads, id: str) -> Profile | None:
-    """The profile that `id` leads to and is part of; None when nobody has that id. Raises `Unavailable`."""
+    """The profile that `id` leads to and is part of; None if no profile has that id. Raises `Unavailable`."""
     profile = await store.profile(id)
     for _ in range(TRIES):
         if profile is None or id == profile.id or id in profile.parts:

@@ -1,11 +1,11 @@
-"""Settling a future that a caller may wait for: a caller that was cancelled meanwhile has settled it already."""
+"""Settle a future that a caller may await; if the caller was cancelled meanwhile, the future is settled already."""
 
 import asyncio
 from typing import Any
 
 
 def settle(future: "asyncio.Future[Any]", result: Any, failure: BaseException | None) -> None:
-    """Hand a result or a failure to the caller that waits, unless it has gone."""
+    """Set the result or the failure of a future, unless its caller was cancelled."""
     if future.done():
         return
     if failure is None:

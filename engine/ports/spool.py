@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class SpoolEntry(Struct, frozen=True):
-    """What a spool keeps: an encoded document with `events` received events in it, at a `place` in the order."""
+    """An encoded document that contains `events` received events; its `position` says where it is in the order."""
 
     doc: bytes
     events: int
@@ -15,36 +15,36 @@ class SpoolEntry(Struct, frozen=True):
 
 
 class Spool(Protocol):
-    """A durable queue on this machine, for what is accepted while the store is away. One process has it at a time.
+    """A durable queue on this machine for events accepted while the store is away. One process uses it at a time.
 
     Every method but the properties may raise `Unavailable`.
     """
 
     @property
     def entries(self) -> int:
-        """How many parcels it holds, with those that are just being put in."""
+        """How many entries it holds, with those that are being appended."""
 
     @property
     def events(self) -> int:
-        """How many received events are in them."""
+        """How many received events the entries contain."""
 
     async def put(self, entries: Sequence[SpoolEntry]) -> None:
-        """Keep parcels at its end, durably, all or none. Parcels are in the order of these calls."""
+        """Append entries durably, all or none. Entries are in the order of these calls."""
 
-    async def after(self, place: int, limit: int) -> list[SpoolEntry]:
-        """The first parcels beyond a place, at most `limit`, and fewer where they are large; [] only at the end."""
+    async def after(self, position: int, limit: int) -> list[SpoolEntry]:
+        """The first entries after a position, at most `limit`, and fewer if they are large; [] only at the end."""
 
-    async def drop(self, places: Sequence[int]) -> None:
-        """Let go of parcels."""
+    async def drop(self, positions: Sequence[int]) -> None:
+        """Remove entries by position."""
 
     async def secret(self) -> bytes | None:
-        """The store's secret, as it was kept last."""
+        """The store's secret that was stored last; None if none was."""
 
     async def keep_secret(self, secret: bytes) -> None:
-        """Keep the store's secret, for a start without the store."""
+        """Store the store's secret, for a start without the store."""
 
     async def ready(self) -> str | None:
-        """None when more can be put in; else why not."""
+        """None if more can be appended; otherwise the reason why not."""
 
     async def close(self) -> None:
-        """Finish what was begun and let go of the file. May be called twice."""
+        """Complete the pending writes and close the file. May be called twice."""

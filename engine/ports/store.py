@@ -28,7 +28,7 @@ R = TypeVar("R", bound=Struct)
 
 
 class Conflict(Exception):
-    """What the unit's decisions rest on has moved: nothing of the unit was written; load and run it again.
+    """A document that the unit depends on has changed: nothing of the unit was written; load and run it again.
 
     `what` names the kind of document, `id` which one.
     """
@@ -40,7 +40,7 @@ class Conflict(Exception):
 
 
 class Unavailable(Exception):
-    """The store cannot take or give anything now; nothing was written. Try again after `retry_after` seconds."""
+    """The store cannot be read or written now; nothing was written. Try again after `retry_after` seconds."""
 
     def __init__(self, reason: str, retry_after: int = 1) -> None:
         super().__init__(reason)
@@ -49,21 +49,21 @@ class Unavailable(Exception):
 
 
 class Contention(Unavailable):
-    """A unit's documents move faster than it can run. The store itself is there."""
+    """A unit's documents change faster than the unit can run. The store itself is available."""
 
 
 class TooLarge(Unavailable):
-    """A unit that the store will not take at any other time either."""
+    """A unit that the store will never accept, so that retrying does not help."""
 
 
 class Commits(Protocol):
-    """Takes what is to be written. Every method may raise `Unavailable`."""
+    """Writes units, rejected events and flow versions. Every method may raise `Unavailable`."""
 
     async def commit(self, unit: Unit) -> None:
         """Write all of the unit, durably, or nothing.
 
-        Raises `Conflict` when a profile, a session or a versioned record is not at the expected version, when a key is
-        held by another id (unless that one is a mere claim, this one is not, and is to be written `over` it), or when a
+        Raises `Conflict` when a profile, a session or a versioned record is not at the expected version, when another
+        id owns a key (unless the stored key is a claim, and the new one is none and has `supersedes_claim`), or when a
         mark exists already. Records of appended and keyed kinds are never refused.
         """
 
@@ -75,34 +75,34 @@ class Commits(Protocol):
 
 
 class Reads(Protocol):
-    """Finds what is stored, by its name, as of now. Every method may raise `Unavailable`."""
+    """Reads current documents by id or key. Every method may raise `Unavailable`."""
 
     async def secret(self) -> bytes:
-        """The store's random key (32 bytes), made at its first use and the same for ever."""
+        """The store's random key (32 bytes); it is made at its first use and never changes."""
 
     async def profile(self, id: str) -> Profile | None:
-        """The profile that `id` leads to along `merged_into`; None when nobody has that id."""
+        """The profile that `id` leads to along `merged_into`; None if no profile has that id."""
 
     async def as_stored(self, ids: tuple[str, ...]) -> dict[str, Profile]:
-        """The documents at these ids themselves, where there are any: a tombstone is not followed.
+        """The stored documents at these ids, without following tombstones.
 
-        Of a tombstone nothing is sure but its version and where it leads.
+        For a tombstone only `version` and `merged_into` are guaranteed.
         """
 
     async def key(self, key: str) -> IdentityKey | None:
-        """The id that a merge key came in under."""
+        """The profile id that owns a merge key, if any."""
 
     async def session(self, source: str, id: str) -> Session | None:
         """A session by its source and id."""
 
     async def marks(self, source: str, events: tuple[str, ...]) -> dict[str, ProcessedEvent]:
-        """Those of a source's event ids that have taken effect within the deduplication window."""
+        """The marks of a source's events, by event id; events without one in the deduplication window are left out."""
 
     async def cached(self, key: str, now: int) -> CacheEntry | None:
         """A cache entry that has not expired at `now`."""
 
     async def record(self, kind: Kind[R], id: str) -> R | None:
-        """A stored record by its id, or by its key, though it may have expired; of several the newest."""
+        """A stored record by its id or key, the newest if there are several; a keyed record may have expired."""
 
     async def flow_version(self, version: str) -> str | None:
         """The text of a flow's version."""
@@ -124,90 +124,90 @@ class Reads(Protocol):
 
 
 class Searches(Protocol):
-    """Finds documents by what they hold. Every method may raise `Unavailable`."""
+    """Finds documents by their content. Every method may raise `Unavailable`."""
 
     async def search(self, query: Query, limit: int, after: str | None = None) -> Page:
         """Documents for which `engine.search.match.matches` holds, newest first, at most `limit` of them.
 
-        They come in the order of the time that `Searchable.newest` names, those of about the same time in any.
-        `after` is the cursor of the page before: what is stored meanwhile moves nothing. A page may be short, see
-        `Page`; tombstones are not profiles. What has just been committed may be found a little later. Raises
-        `BadCursor`.
+        They are sorted by the time that `Searchable.newest` names; documents of about the same time are in any order.
+        `after` is the cursor of the page before: documents stored meanwhile do not shift the next page. A page may be
+        short, see `Page`; tombstones are not profiles. Documents that were just committed may be found a little later.
+        Raises `BadCursor`.
         """
 
 
 class Due(Protocol):
-    """Finds what is due. Every method may raise `Unavailable`."""
+    """Finds due profiles and records. Every method may raise `Unavailable`."""
 
     async def due(self, before: int, limit: int) -> list[str]:
-        """The ids of profiles whose `due` has come at `before` (ms), those that wait longest first, at most `limit`.
+        """The ids of profiles that are due at `before` (ms), at most `limit`, those due longest first.
 
-        Tombstones are never due. What has just been committed may be found a little later.
+        Tombstones are never due. Profiles that were just committed may be found a little later.
         """
 
     async def due_records(self, kind: Kind[R], before: int, limit: int) -> list[R]:
-        """The records of a versioned kind that are due at `before` (ms), at most `limit`, first those due longest.
+        """The records of a versioned kind that are due at `before` (ms), at most `limit`, those due longest first.
 
-        What has just been committed may be found a little later.
+        Records that were just committed may be found a little later.
         """
 
 
 class Erases(Protocol):
-    """Erases what belongs to a profile. Every method may raise `Unavailable`."""
+    """Erases the documents of a profile. Every method may raise `Unavailable`."""
 
     async def data_subject(self, ids: frozenset[str]) -> DataSubject:
-        """`ids` with those of all tombstones that lead to one of them, and the sessions of all of these.
+        """`ids`, the ids of all tombstones that lead to one of them, and the sessions of all these ids.
 
-        All of them, as of now.
+        The answer is complete as of now.
         """
 
     async def remove(self, id: str, version: int) -> None:
         """Erase the document of a profile or a tombstone. Raises `Conflict` when it is not at that version."""
 
     async def erase(self, subject: DataSubject) -> Erased:
-        """Erase what belongs to these, but for the documents of the profiles themselves, which `remove` erases.
+        """Erase all documents of the data subject except the profile documents themselves, which `remove` erases.
 
-        May be repeated, and should be: what is written meanwhile may be missed. Returns how much was found.
+        Call it again afterwards: it may miss documents that are written meanwhile. Returns how many were found.
         """
 
     async def expunge(self) -> None:
-        """See that nothing of what was erased is left in the files. May take long; serving goes on meanwhile."""
+        """Remove all traces of erased documents from the files. May take long; serving goes on meanwhile."""
 
 
 class Notes(Protocol):
-    """Keeps small documents by their names. Every method may raise `Unavailable`."""
+    """Stores small documents by name. Every method may raise `Unavailable`."""
 
     async def notes(self, beginning: str) -> dict[str, bytes]:
-        """The notes whose names begin so."""
+        """The notes with names that start with `beginning`, by name."""
 
     async def note(self, name: str) -> bytes | None:
-        """What was last kept under a name."""
+        """The bytes that were last stored under a name; None if there are none."""
 
     async def keep_note(self, name: str, doc: bytes) -> None:
-        """Keep a note, durably, in place of the one before."""
+        """Store a note durably, replacing any earlier one of that name."""
 
     async def replace_note(self, name: str, doc: bytes, expected: bytes | None) -> bool:
         """Write a note, durably, if its stored bytes are still `expected` (None: there is no such note).
 
         Returns whether the note was written. After `Unavailable` it may have been written all the same: read it to
-        find out. Two writers must never write equal bytes: a store may tell its own lost write only by them.
+        find out. Two writers must never write equal bytes: a store may recognize its own lost write only by them.
         """
 
 
 class Upkeep(Protocol):
-    """Prepares the store, keeps it small and says how it is. Every method may raise `Unavailable`."""
+    """Prepares the store, drops old records and reports its state. Every method may raise `Unavailable`."""
 
     async def migrate(self) -> list[str]:
-        """Create or upgrade what the store rests on; gives in words what was done, [] when there was nothing to do.
+        """Create or upgrade the schema. Returns a line for each change; empty if nothing changed.
 
         May be run again at any time, also by several processes at once.
         """
 
     async def forget_marks(self, before: int) -> int:
-        """Drop deduplication marks, and keyed records that expired, from before a time (ms); returns how many marks."""
+        """Drop deduplication marks and expired keyed records from before a time (ms). Returns how many marks."""
 
     async def expired(self, keep: Keep) -> Dropped:
-        """What `retain` would drop now."""
+        """Count what `retain` would drop now."""
 
     async def retain(self, keep: Keep, tell: ReportProgress = ignore_progress) -> Dropped:
         """Drop records from before the times of `keep`; serving goes on meanwhile.
@@ -217,13 +217,13 @@ class Upkeep(Protocol):
         """
 
     async def counts(self) -> Counts:
-        """How much the store holds."""
+        """How many documents of each kind the store holds."""
 
     async def ready(self) -> str | None:
-        """None when the store can take writes; else why not."""
+        """None if the store accepts writes; otherwise the reason why not."""
 
     async def close(self) -> None:
-        """Finish what was begun and let go of files and connections. May be called twice."""
+        """Complete the pending writes and close files and connections. May be called twice."""
 
 
 class Store(Commits, Reads, Searches, Due, Erases, Notes, Upkeep, Protocol):
@@ -232,7 +232,7 @@ class Store(Commits, Reads, Searches, Due, Erases, Notes, Upkeep, Protocol):
 
 @runtime_checkable
 class Sweepable(Protocol):
-    """A store that has something to finish in the background, such as what a crash left half done."""
+    """A store that finishes work in the background, such as commits that a crash interrupted."""
 
     async def sweep(self) -> int:
-        """Finish it; gives how many documents were taken up. May run in several processes at once."""
+        """Finish such work. Returns how many documents were handled. May run in several processes at once."""

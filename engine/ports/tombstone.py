@@ -1,8 +1,8 @@
-"""Whom the store has forgotten: keyed tombstones, which stop what arrives late.
+"""Tombstones of forgotten profiles and sessions: by them, events that arrive after the erasure are refused.
 
-Of a forgotten profile nothing is left but a hash of each of its ids and sessions, made with the store's secret. Who has
-only the store's documents cannot tell whose they were; who brings such an id is recognised. They are kept as keys that
-lead to nobody.
+Of a forgotten profile only a hash of each of its ids and sessions is left, made with the store's secret. A reader of
+the store's documents alone cannot reconstruct the ids; an event that arrives with such an id is recognized. Tombstones
+are stored as keys that lead to no profile.
 """
 
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ def session_tombstone(secret: bytes, name: SessionName) -> str:
 
 
 async def write_tombstones(store: Commits, names: Iterable[str]) -> None:
-    """Write tombstones, durably; those that there are stay."""
+    """Write tombstones durably; existing ones stay."""
     keys = [IdentityKey(name, "") for name in names]
     for start in range(0, len(keys), AT_ONCE):
         await store.commit(Unit(keys=tuple(keys[start : start + AT_ONCE])))

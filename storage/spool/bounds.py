@@ -1,4 +1,4 @@
-"""How much a spool holds, and how much it may."""
+"""The load of a spool (entries, events, bytes) and its bounds."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ class SpoolLoad:
     bytes: int = 0
 
     def add(self, other: "SpoolLoad") -> None:
-        """More of it."""
+        """Add another load to this one."""
         self.entries += other.entries
         self.events += other.events
         self.bytes += other.bytes
 
-    def take(self, other: "SpoolLoad") -> None:
-        """Less of it."""
+    def subtract(self, other: "SpoolLoad") -> None:
+        """Subtract another load from this one."""
         self.entries -= other.entries
         self.events -= other.events
         self.bytes -= other.bytes
@@ -35,13 +35,13 @@ class SpoolLoad:
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a spool may hold."""
+    """The largest load that a spool accepts."""
 
     entries: int = MAX_ENTRIES
     bytes: int = MAX_BYTES
 
     def excess(self, load: SpoolLoad) -> str | None:
-        """Why a load is too much, None when it is not."""
+        """The reason why a load exceeds the bounds; None if it does not."""
         if load.entries > self.entries:
             return f"the spool is full: it holds {self.entries} entries at most"
         if load.bytes > self.bytes:
@@ -49,14 +49,14 @@ class Bounds:
         return None
 
     def check(self, held: SpoolLoad, more: SpoolLoad) -> None:
-        """Raise `Unavailable` where `more` does not fit."""
+        """Raise `Unavailable` if `more` does not fit beside `held`."""
         both = SpoolLoad(held.entries + more.entries, held.events + more.events, held.bytes + more.bytes)
         excess = self.excess(both)
         if excess is not None:
             raise Unavailable(excess, retry_after=RETRY_SECONDS)
 
     def full(self, held: SpoolLoad) -> str | None:
-        """Why not even a small parcel fits, None when one does."""
+        """The reason why not even an empty entry fits; None if one does."""
         return self.excess(SpoolLoad(held.entries + 1, held.events, held.bytes + ROW_BYTES))
 
 
@@ -64,7 +64,7 @@ USUAL = Bounds()
 
 
 def spool_load(entries: Iterable[SpoolEntry]) -> SpoolLoad:
-    """What some parcels weigh."""
+    """The load that these entries add to a spool."""
     load = SpoolLoad()
     for entry in entries:
         load.add(SpoolLoad(1, entry.events, len(entry.doc) + ROW_BYTES))

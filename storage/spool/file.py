@@ -1,6 +1,16 @@
-"""A spool's file: SQLite, WAL, `synchronous=FULL`. For one thread at a time; hold the file's lock meanwhile.
+"""A spool's file: SQLite, WAL, `synchronous=FULL`. One thread uses it at a time, and its process holds the lock beside.
 
-What is taken out is overwritten, since it is personal data, and an empty file gives its space back, as does its log.
+A file is in one of three states: OPEN (a connection exists), FAILED (the last job failed: the connection is closed and
+`trouble` says why) and CLOSED. A job in any state opens the connection if there is none; a job that succeeds leads to
+OPEN, a failure of SQLite to FAILED, `close` to CLOSED.
+
+Invariants: entries have ascending positions, which are never used again (`AUTOINCREMENT`); a batch of jobs is one
+transaction. Removed entries are personal data, so they are overwritten (`secure_delete`), and an empty file is shrunk
+together with its write-ahead log.
+
+Failures: a batch that fails is rolled back and repeated job by job, so only the jobs at fault fail, with `Unavailable`.
+After a failed fsync the content of the disk is unknown, so a new connection reads it again. A crash while the entries
+of one file are moved to another leaves them in both: they are drained twice, and the store recognizes the duplicates.
 """
 
 import os
@@ -33,9 +43,9 @@ PUT = "INSERT INTO entries (events, doc) VALUES (?, ?)"
 AFTER = "SELECT doc, events, place FROM entries WHERE place > ? ORDER BY place LIMIT ?"
 DROP = "DELETE FROM entries WHERE place IN (SELECT value FROM json_each(?)) RETURNING events, length(doc)"
 DROP_ALL = "DELETE FROM entries"
-HELD = "SELECT count(*), coalesce(sum(events), 0), coalesce(sum(length(doc)), 0) FROM entries"
-KEPT = "SELECT value FROM meta WHERE name = 'secret'"
-KEEP = "INSERT INTO meta VALUES ('secret', ?) ON CONFLICT DO UPDATE SET value = excluded.value"
+LOAD = "SELECT count(*), coalesce(sum(events), 0), coalesce(sum(length(doc)), 0) FROM entries"
+READ_KEY = "SELECT value FROM meta WHERE name = 'secret'"
+STORE_KEY = "INSERT INTO meta VALUES ('secret', ?) ON CONFLICT DO UPDATE SET value = excluded.value"
 PROBE = "INSERT INTO meta VALUES ('probe', randomblob(64)) ON CONFLICT DO UPDATE SET value = excluded.value"
 
 Job = Callable[[sqlite3.Connection], Any]
@@ -51,10 +61,10 @@ class UnusableSpool(Exception):
 
 
 class SpoolFile:
-    """An open file. `trouble` is why the last job failed, None when it did not."""
+    """An open file. `trouble` is the reason why the last job failed; None if it succeeded."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file at `path`, made if needed. Raises `UnusableSpool`."""
+        """Open the file at `path`; create it if it is missing. Raises `UnusableSpool`."""
         self.path = path
         self.trouble: str | None = None
         try:
@@ -63,22 +73,22 @@ class SpoolFile:
         except (OSError, sqlite3.Error) as error:
             raise UnusableSpool(path, str(error)) from error
 
-    def do(self, jobs: Sequence[Job]) -> list[Outcome]:
-        """One outcome for each job: together in a transaction if possible, else one by one."""
+    def run(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """Run jobs in one transaction; if that fails, run each in its own. Returns one outcome for each job."""
         outcomes = self._attempt(jobs)
         if len(jobs) > 1 and outcomes[0][1] is not None:
             outcomes = [self._attempt([job])[0] for job in jobs]
         return outcomes
 
-    def one(self, job: Job) -> Any:
-        """What a job gives. Raises `Unavailable`."""
+    def run_one(self, job: Job) -> Any:
+        """Run one job and return its result. Raises `Unavailable`."""
         ((result, failure),) = self._attempt([job])
         if failure is not None:
             raise failure
         return result
 
     def shrink(self) -> None:
-        """Give back the space of an empty file, and leave nothing in its log of what was there."""
+        """Release the disk space of a file without entries, and empty its write-ahead log."""
         if self._connection is None:
             return
         with suppress(sqlite3.Error):
@@ -87,11 +97,11 @@ class SpoolFile:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def close(self) -> None:
-        """Let go of the file; the next job opens it again."""
+        """Close the file; the next job opens it again."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(sqlite3.Error):
-                connection.close()  # rolls back what is open
+                connection.close()  # rolls back an open transaction
 
     def _attempt(self, jobs: Sequence[Job]) -> list[Outcome]:
         try:
@@ -99,31 +109,31 @@ class SpoolFile:
                 self._connection = connect(self.path, BUSY_MS, SETTINGS)
             results = _together(self._connection, jobs)
         except sqlite3.Error as error:
-            self.close()  # after a failed fsync nobody knows what is on disk: begin anew
+            self.close()  # after a failed fsync the content of the disk is unknown: open it again
             self.trouble = f"{self.path}: {error}"
             return [(None, Unavailable(self.trouble)) for _ in jobs]
         self.trouble = None
         return [(result, None) for result in results]
 
 
-def held(connection: sqlite3.Connection) -> SpoolLoad:
-    """How much is in the file."""
-    entries, events, size = connection.execute(HELD).fetchone()
+def current_load(connection: sqlite3.Connection) -> SpoolLoad:
+    """Count the entries in the file, their events and their bytes."""
+    entries, events, size = connection.execute(LOAD).fetchone()
     return SpoolLoad(entries, events, size + ROW_BYTES * entries)
 
 
 def put(entries: Sequence[SpoolEntry]) -> Job:
-    """Add parcels at the end."""
+    """Return a job that appends entries."""
     rows = [(entry.events, entry.doc) for entry in entries]
     return lambda connection: connection.executemany(PUT, rows)
 
 
-def after(place: int, limit: int) -> Job:
-    """Read the parcels beyond a place."""
+def after(position: int, limit: int) -> Job:
+    """Return a job that reads the first entries after a position, `MAX_READ` bytes or a little more at most."""
 
     def read(connection: sqlite3.Connection) -> list[SpoolEntry]:
         entries, size = [], 0
-        for row in connection.execute(AFTER, (place, limit)):
+        for row in connection.execute(AFTER, (position, limit)):
             entries.append(SpoolEntry(*row))
             size += len(row[0])
             if size > MAX_READ:
@@ -133,29 +143,29 @@ def after(place: int, limit: int) -> Job:
     return read
 
 
-def drop(places: Sequence[int]) -> Job:
-    """Take parcels out; gives what they weighed."""
-    listed = msgspec.json.encode(places).decode()
+def drop(positions: Sequence[int]) -> Job:
+    """Return a job that removes entries by position and returns their load."""
+    listed = msgspec.json.encode(positions).decode()
 
-    def take_out(connection: sqlite3.Connection) -> SpoolLoad:
+    def remove(connection: sqlite3.Connection) -> SpoolLoad:
         gone = connection.execute(DROP, (listed,)).fetchall()
         size = sum(size for _, size in gone) + ROW_BYTES * len(gone)
         return SpoolLoad(len(gone), sum(events for events, _ in gone), size)
 
-    return take_out
+    return remove
 
 
 def move(left: SpoolFile, spool: SpoolFile) -> None:
-    """Move what is in one file to the end of another. Cut short, both have it, and it is drained twice.
+    """Move all entries of the file `left` to the end of `spool`. Raises `Unavailable`.
 
-    Raises `Unavailable`.
+    A crash in between leaves entries in both files; they are drained twice.
     """
-    place = 0
-    while entries := left.one(after(place, 1000)):
-        place = entries[-1].position
-        spool.one(put(entries))
-    if place:
-        left.one(lambda connection: connection.execute(DROP_ALL))
+    position = 0
+    while entries := left.run_one(after(position, 1000)):
+        position = entries[-1].position
+        spool.run_one(put(entries))
+    if position:
+        left.run_one(lambda connection: connection.execute(DROP_ALL))
 
 
 def _prepare(path: Path) -> None:
@@ -181,7 +191,7 @@ def _executing(statement: str) -> Job:
 
 
 def _together(connection: sqlite3.Connection, jobs: Sequence[Job]) -> list[Any]:
-    """What the jobs give, done in one transaction."""
+    """Run jobs in one transaction and return their results."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         results = [job(connection) for job in jobs]

@@ -1,4 +1,8 @@
-"""A folder of spool files, one for each process that serves; a lock beside each says that its process lives."""
+"""A folder of spool files, one for each serving process; a process holds the lock beside its file as long as it lives.
+
+A process that starts takes the first file without a holder, and moves the entries of all other files without a holder
+to the end of its own. So the entries of a process that died are drained by the next one that starts.
+"""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -13,9 +17,10 @@ from storage.sqlite.lock import LockedByOther, lock_file
 
 @contextmanager
 def own_spool(folder: Path, bounds: Bounds = USUAL) -> Iterator[DurableSpool]:
-    """The spool of this process: the first file that nobody has, with what others who are gone have left in theirs.
+    """Open the spool of this process: the first unlocked file, with the entries that ended processes left in theirs.
 
-    Whoever uses it closes it before. Raises `storage.spool.file.UnusableSpool` and `Unavailable`.
+    The caller closes the spool before it leaves the context. Raises `storage.spool.file.UnusableSpool` and
+    `Unavailable`.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as opened:
@@ -37,6 +42,6 @@ def _first_free(folder: Path, opened: ExitStack) -> Path:
 
 
 def _adopt(path: Path, file: SpoolFile) -> None:
-    """Take over what is left in a file, unless its process lives."""
+    """Move the entries of another process's file into `file`, unless that process still holds its lock."""
     with suppress(LockedByOther), lock_file(path), closing(SpoolFile(path)) as left:
         move(left, file)

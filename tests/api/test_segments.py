@@ -94,4 +94,4 @@ async def test_who_or_what_is_not_there_is_told_with_a_remedy(serve: Serve) -> N
     )
     nobody = await client.get("/profiles/nobody/segments/steady")
     assert nobody.status_code == 404
-    assert "nobody has the id nobody" in nobody.json()["detail"]
+    assert "no profile has the id nobody" in nobody.json()["detail"]

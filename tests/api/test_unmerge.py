@@ -92,4 +92,4 @@ async def test_beyond_loopback_the_key_is_needed(serve: Serve) -> None:
     body = {"link": "nowhere"}
     assert (await client.post("/profiles/x/unmerge", json=body)).status_code == 401
     allowed = await client.post("/profiles/x/unmerge", json=body, headers={"authorization": "Bearer k"})
-    assert (allowed.status_code, allowed.json()["detail"]) == (404, "nobody has the id x")
+    assert (allowed.status_code, allowed.json()["detail"]) == (404, "no profile has the id x")

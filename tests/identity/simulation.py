@@ -241,7 +241,7 @@ class Simulation:
         error += [f"{id} is still known" for id in model.forgotten if seen.people[id] is not None or id in seen.late]
         for id in model.counts:
             profile = seen.people[id]
-            error += [f"nobody has the id {id}"] if profile is None else _differs(model, id, profile)
+            error += [f"no profile has the id {id}"] if profile is None else _differs(model, id, profile)
         return error
 
     async def check(self) -> None:

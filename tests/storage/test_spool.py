@@ -1,4 +1,4 @@
-"""Spools: one contract for the file and the one in memory; and what a file must stand."""
+"""Spools: one contract for both kinds; then the failures that the file survives, and the folder of files."""
 
 import asyncio
 import sqlite3
@@ -32,7 +32,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def parcels(*docs: str, events: int = 1) -> list[SpoolEntry]:
+def entries_of(*docs: str, events: int = 1) -> list[SpoolEntry]:
     return [SpoolEntry(doc.encode(), events) for doc in docs]
 
 
@@ -63,77 +63,75 @@ def spool(opener: Opener) -> Spool:
 # ---- the contract ---------------------------------------------------------------------------------------------------
 
 
-async def test_what_is_put_in_comes_out_in_order(spool: Spool) -> None:
-    await spool.put(parcels("a", "b"))
-    await spool.put(parcels("c"))
+async def test_entries_are_read_in_the_order_in_which_they_were_appended(spool: Spool) -> None:
+    await spool.put(entries_of("a", "b"))
+    await spool.put(entries_of("c"))
     assert await docs(spool) == ["a", "b", "c"]
     first, second = await spool.after(0, 2)
     assert first.position < second.position
     assert await docs(spool, position=second.position) == ["c"]
 
 
-async def test_puts_side_by_side_keep_the_order_of_their_calls(spool: Spool) -> None:
-    await asyncio.gather(*(spool.put(parcels(f"{i:03d}")) for i in range(300)))
+async def test_concurrent_puts_keep_the_order_of_their_calls(spool: Spool) -> None:
+    await asyncio.gather(*(spool.put(entries_of(f"{i:03d}")) for i in range(300)))
     assert await docs(spool) == [f"{i:03d}" for i in range(300)]
 
 
-async def test_what_is_dropped_is_gone_and_the_rest_stays(spool: Spool) -> None:
-    await spool.put(parcels("a", "b", "c", events=2))
-    places = [entry.position for entry in await spool.after(0, 10)]
-    await spool.drop([places[0], places[2]])
-    await spool.drop([places[0]])
+async def test_dropped_entries_are_removed_and_the_others_stay(spool: Spool) -> None:
+    await spool.put(entries_of("a", "b", "c", events=2))
+    positions = [entry.position for entry in await spool.after(0, 10)]
+    await spool.drop([positions[0], positions[2]])
+    await spool.drop([positions[0]])
     await spool.drop([])
     assert await docs(spool) == ["b"]
     assert (spool.entries, spool.events) == (1, 2)
 
 
-async def test_a_place_is_never_given_twice(spool: Spool) -> None:
-    await spool.put(parcels("a"))
+async def test_a_position_is_never_used_twice(spool: Spool) -> None:
+    await spool.put(entries_of("a"))
     (first,) = await spool.after(0, 10)
     await spool.drop([first.position])
-    await spool.put(parcels("b"))
+    await spool.put(entries_of("b"))
     (second,) = await spool.after(0, 10)
     assert second.position > first.position
 
 
-async def test_what_is_being_put_in_counts_already(spool: Spool) -> None:
-    put = asyncio.ensure_future(spool.put(parcels("a", events=3)))
+async def test_entries_count_while_they_are_being_appended(spool: Spool) -> None:
+    put = asyncio.ensure_future(spool.put(entries_of("a", events=3)))
     await asyncio.sleep(0)
     assert (spool.entries, spool.events) == (1, 3)
     await put
 
 
 @pytest.mark.parametrize("bounds", [Bounds(entries=3), Bounds(bytes=3 * 60)], ids=["entries", "bytes"])
-async def test_a_full_spool_takes_nothing_of_what_does_not_fit_until_there_is_room(
-    opener: Opener, bounds: Bounds
-) -> None:
+async def test_a_full_spool_refuses_entries_until_others_are_dropped(opener: Opener, bounds: Bounds) -> None:
     spool = opener(bounds)
-    await spool.put(parcels("a" * 10, "b" * 10))
+    await spool.put(entries_of("a" * 10, "b" * 10))
     with pytest.raises(Unavailable, match="full") as full:
-        await spool.put(parcels("c" * 10, "d" * 10))
+        await spool.put(entries_of("c" * 10, "d" * 10))
     assert full.value.retry_after > 1
     assert await spool.ready() is None
-    await spool.put(parcels("c" * 10))
+    await spool.put(entries_of("c" * 10))
     assert "full" in str(await spool.ready())
     assert await docs(spool) == ["a" * 10, "b" * 10, "c" * 10]
     await spool.drop([(await spool.after(0, 1))[0].position])
     assert await spool.ready() is None
-    await spool.put(parcels("d" * 10))
+    await spool.put(entries_of("d" * 10))
 
 
-async def test_the_secret_is_kept(spool: Spool) -> None:
+async def test_the_spool_returns_the_secret_that_was_stored_last(spool: Spool) -> None:
     assert await spool.secret() is None
     await spool.keep_secret(b"\x00one")
     await spool.keep_secret(b"\xfftwo")
     assert await spool.secret() == b"\xfftwo"
 
 
-async def test_a_put_whose_caller_is_cancelled_is_all_in_or_not_at_all(spool: Spool) -> None:
-    put = asyncio.ensure_future(spool.put(parcels("a", "b")))
+async def test_a_cancelled_put_appends_all_entries_or_none(spool: Spool) -> None:
+    put = asyncio.ensure_future(spool.put(entries_of("a", "b")))
     await asyncio.sleep(0)
     put.cancel()
     await asyncio.wait([put])
-    await spool.put(parcels("c"))
+    await spool.put(entries_of("c"))
     assert await docs(spool) in (["a", "b", "c"], ["c"])
     assert spool.entries == len(await docs(spool))
 
@@ -141,9 +139,9 @@ async def test_a_put_whose_caller_is_cancelled_is_all_in_or_not_at_all(spool: Sp
 # ---- the file -------------------------------------------------------------------------------------------------------
 
 
-async def test_another_process_finds_what_was_put_in(tmp_path: Path) -> None:
+async def test_another_process_reads_the_entries(tmp_path: Path) -> None:
     spool = DurableSpool(SpoolFile(tmp_path / "1.spool"))
-    await spool.put(parcels("a", "b", events=5))
+    await spool.put(entries_of("a", "b", events=5))
     await spool.keep_secret(b"key")
     again = DurableSpool(SpoolFile(tmp_path / "1.spool"))  # while the first one is open, as after a kill
     assert (await docs(again), again.entries, again.events) == (["a", "b"], 2, 10)
@@ -155,7 +153,7 @@ async def test_another_process_finds_what_was_put_in(tmp_path: Path) -> None:
 async def test_only_its_owner_may_read_the_files(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "spool"
     with own_spool(folder) as spool:
-        await spool.put(parcels("a"))
+        await spool.put(entries_of("a"))
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
         assert "1.spool-wal" in modes
         assert set(modes.values()) == {0o600}
@@ -163,27 +161,27 @@ async def test_only_its_owner_may_read_the_files(tmp_path: Path) -> None:
         await spool.close()
 
 
-async def test_what_is_taken_out_is_nowhere_in_the_file(tmp_path: Path) -> None:
+async def test_a_dropped_entry_is_erased_from_the_file(tmp_path: Path) -> None:
     spool = DurableSpool(SpoolFile(tmp_path / "1.spool"))
-    await spool.put(parcels("ann@example.com"))
+    await spool.put(entries_of("ann@example.com"))
     await spool.drop([(await spool.after(0, 1))[0].position])
     await spool.close()
     assert names(tmp_path) == ["1.spool"]
     assert b"ann@example.com" not in (tmp_path / "1.spool").read_bytes()
 
 
-async def test_an_empty_file_gives_its_space_back(tmp_path: Path) -> None:
+async def test_a_file_without_entries_shrinks(tmp_path: Path) -> None:
     spool = DurableSpool(SpoolFile(tmp_path / "1.spool"))
-    await spool.put(parcels(*["x" * 500_000] * 20))
+    await spool.put(entries_of(*["x" * 500_000] * 20))
     while found := await spool.after(0, 1000):
         await spool.drop([entry.position for entry in found])
     await spool.close()
     assert (tmp_path / "1.spool").stat().st_size < 100_000
 
 
-async def test_nothing_of_what_was_taken_out_is_left_in_the_files_of_an_empty_one(tmp_path: Path) -> None:
+async def test_the_files_of_an_empty_spool_contain_no_dropped_entry(tmp_path: Path) -> None:
     spool = DurableSpool(SpoolFile(tmp_path / "1.spool"))
-    await spool.put(parcels(*[f"{n} SECRET of ann" * (1 + n % 9) for n in range(200)]))
+    await spool.put(entries_of(*[f"{n} SECRET of ann" * (1 + n % 9) for n in range(200)]))
     assert found_in("SECRET of ann", tmp_path) != {}
     await spool.drop([entry.position for entry in await spool.after(0, 1000)])
     assert await spool.after(0, 1) == []
@@ -191,47 +189,47 @@ async def test_nothing_of_what_was_taken_out_is_left_in_the_files_of_an_empty_on
     await spool.close()
 
 
-async def test_large_parcels_come_a_few_at_a_time(tmp_path: Path) -> None:
+async def test_large_entries_are_read_a_few_at_a_time(tmp_path: Path) -> None:
     spool = DurableSpool(SpoolFile(tmp_path / "1.spool"))
-    await spool.put(parcels(*["x" * 1_000_000] * 40))
+    await spool.put(entries_of(*["x" * 1_000_000] * 40))
     assert 1 <= len(await spool.after(0, 256)) < 40
     await spool.close()
 
 
-async def test_a_disk_that_is_full_refuses_and_is_tried_again(tmp_path: Path) -> None:
+async def test_a_put_on_a_full_disk_is_refused_and_later_ones_succeed(tmp_path: Path) -> None:
     file = SpoolFile(tmp_path / "1.spool")
     spool = DurableSpool(file)
-    file.one(lambda connection: connection.execute("PRAGMA max_page_count = 20"))
+    file.run_one(lambda connection: connection.execute("PRAGMA max_page_count = 20"))
     with pytest.raises(Unavailable, match="full"):
-        await spool.put(parcels("x" * 1_000_000))
+        await spool.put(entries_of("x" * 1_000_000))
     assert spool.entries == 0
     file.trouble = "for a test: the disk was full"
     assert await spool.ready() is None
-    await spool.put(parcels("small"))
+    await spool.put(entries_of("small"))
     assert await docs(spool) == ["small"]
     await spool.close()
 
 
-async def test_one_order_that_fails_takes_none_of_the_others_with_it(tmp_path: Path) -> None:
+async def test_a_job_that_fails_does_not_fail_the_others_of_its_batch(tmp_path: Path) -> None:
     file = SpoolFile(tmp_path / "1.spool")
     spool = DurableSpool(file)
-    file.one(lambda connection: connection.execute(NO_ROOM))
-    puts = [spool.put(parcels("a")), spool.put(parcels("x" * 1000)), spool.put(parcels("b"))]
+    file.run_one(lambda connection: connection.execute(NO_ROOM))
+    puts = [spool.put(entries_of("a")), spool.put(entries_of("x" * 1000)), spool.put(entries_of("b"))]
     outcomes = await asyncio.gather(*puts, return_exceptions=True)
     assert [type(outcome).__name__ for outcome in outcomes] == ["NoneType", "Unavailable", "NoneType"]
     assert (await docs(spool), spool.entries) == (["a", "b"], 2)
     await spool.close()
 
 
-async def test_a_closed_spool_takes_nothing(tmp_path: Path) -> None:
+async def test_a_closed_spool_refuses_entries(tmp_path: Path) -> None:
     spool = DurableSpool(SpoolFile(tmp_path / "1.spool"))
-    put = asyncio.ensure_future(spool.put(parcels("a")))
+    put = asyncio.ensure_future(spool.put(entries_of("a")))
     await asyncio.sleep(0)
     await spool.close()
     await put
     await spool.close()
     with pytest.raises(Unavailable, match="closed"):
-        await spool.put(parcels("b"))
+        await spool.put(entries_of("b"))
 
 
 def test_a_file_of_another_program_is_left_alone(tmp_path: Path) -> None:
@@ -248,24 +246,24 @@ def test_a_file_of_another_program_is_left_alone(tmp_path: Path) -> None:
 
 
 async def left_behind(folder: Path, *names: str) -> None:
-    """Spools of processes that are gone, with a parcel each, at the same time in use."""
+    """Spools of ended processes, with one entry each, which were in use at the same time."""
     with ExitStack() as stack:
         for name in names:
             spool = stack.enter_context(own_spool(folder))
-            await spool.put(parcels(name))
+            await spool.put(entries_of(name))
             await spool.close()
 
 
 async def test_each_process_has_a_file_of_its_own(tmp_path: Path) -> None:
     with own_spool(tmp_path) as first, own_spool(tmp_path) as second:
-        await first.put(parcels("a"))
+        await first.put(entries_of("a"))
         assert await docs(second) == []
         await first.close()
         await second.close()
     assert names(tmp_path) == ["1.spool", "1.spool.lock", "2.spool", "2.spool.lock"]
 
 
-async def test_a_new_process_takes_over_what_those_who_are_gone_have_left(tmp_path: Path) -> None:
+async def test_a_new_process_adopts_the_entries_of_ended_processes(tmp_path: Path) -> None:
     await left_behind(tmp_path, "a", "b", "c")
     with own_spool(tmp_path) as spool:
         assert (await docs(spool), spool.entries) == (["a", "b", "c"], 3)
@@ -275,7 +273,7 @@ async def test_a_new_process_takes_over_what_those_who_are_gone_have_left(tmp_pa
         await spool.close()
 
 
-async def test_nobody_takes_over_what_a_living_process_has(tmp_path: Path) -> None:
+async def test_no_process_adopts_the_entries_of_a_living_one(tmp_path: Path) -> None:
     await left_behind(tmp_path, "a", "b")
     with own_spool(tmp_path) as first, own_spool(tmp_path) as second:
         assert (await docs(first), await docs(second)) == (["a", "b"], [])
@@ -283,7 +281,7 @@ async def test_nobody_takes_over_what_a_living_process_has(tmp_path: Path) -> No
         await second.close()
 
 
-def test_the_file_of_a_process_that_was_killed_is_locked_by_nobody(tmp_path: Path) -> None:
+def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     dying = (
         "import os, sys, pathlib, storage.spool.folder as f\nwith f.own_spool(pathlib.Path(sys.argv[1])): os._exit(9)"
     )

@@ -36,7 +36,7 @@ def exported_kinds(kinds: Sequence[AnyKind] = KINDS) -> list[AnyKind]:
 async def export(store: Store, id: str, kinds: Sequence[AnyKind] = KINDS) -> AsyncIterator[Exported]:
     """The records of the profile that `id` leads to: the profile, its sessions, then kind by kind, in their order.
 
-    Raises `NotFound` when nobody has the id, and `Unavailable`.
+    Raises `NotFound` when no profile has the id, and `Unavailable`.
     """
     profile = await require_profile(store, id)
     yield "profiles", profile

@@ -46,5 +46,5 @@ class Collector:
         from engine.profile.profile_view import profile_view
 
         profile = await self.store.profile(id)
-        assert profile is not None, f"nobody has the id {id}"
+        assert profile is not None, f"no profile has the id {id}"
         return msgspec.json.decode(msgspec.json.encode(profile_view(profile, fold(profile))))

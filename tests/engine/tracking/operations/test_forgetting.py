@@ -162,7 +162,7 @@ async def test_a_profile_that_was_unmerged_before_stays(shop: Collector) -> None
 
 async def test_an_unknown_profile_cannot_be_forgotten(shop: Collector) -> None:
     await shop.tracker.start()
-    with pytest.raises(NotFound, match="nobody has the id x"):
+    with pytest.raises(NotFound, match="no profile has the id x"):
         await forgetter(shop).begin("x", "n")
     assert await forgetter(shop).all() == []
 

@@ -300,7 +300,7 @@ async def test_conditional_segments_are_true_for_each_side(store: Store) -> None
 @pytest.mark.parametrize(
     ("id", "step", "told"),
     [
-        pytest.param("nobody", "x" * 32, "nobody has the id", id="nobody"),
+        pytest.param("nobody", "x" * 32, "no profile has the id", id="nobody"),
         pytest.param(None, "x" * 32, "no link", id="no link"),
         pytest.param(None, "abc", "at least 6 characters", id="a beginning that is too short"),
     ],

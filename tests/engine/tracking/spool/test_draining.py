@@ -171,7 +171,7 @@ async def test_a_poison_unit_ends_among_the_rejected_events_with_its_reason(shop
     assert replayed["debugging"]["execution"]["e-1"]["disposition"] == "stored"
 
 
-async def test_a_parcel_that_cannot_be_read_is_kept_as_text(shop: Shop) -> None:
+async def test_an_entry_that_cannot_be_decoded_is_kept_as_text(shop: Shop) -> None:
     await shop.start()
     shop.away.away = True
     await shop.spool.put([SpoolEntry(b"\xffnot ours", 1)])
