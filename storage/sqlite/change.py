@@ -1,6 +1,7 @@
-"""A unit of work as rows, and how the rows of many units are written together.
+"""A unit of work as rows, and the writing of the rows of many units together.
 
-The caller encodes (on its own thread, where mistakes are its own); the writer only gathers, binds and steps.
+The caller's thread encodes the documents, so an encoding error fails only its own unit; the writer thread only gathers
+rows, binds them to statements and runs these.
 """
 
 import sqlite3
@@ -43,7 +44,7 @@ Gathered = dict[Statement, list[Row]]
 
 
 class EventRow(Struct, frozen=True, gc=False):
-    """An event to be numbered and linked by the writer. `marked`: the unit's mark of that id will lead to it."""
+    """An event that the writer numbers and links. `marked`: the unit's mark of that id will lead to it."""
 
     id: str
     source: str
@@ -53,7 +54,7 @@ class EventRow(Struct, frozen=True, gc=False):
 
 
 class Change(Struct, frozen=True):
-    """What one unit writes. `profiles` and `marks` lack their last column: the number of an event."""
+    """The rows of one unit. `profiles` and `marks` lack their last column, the number of an event."""
 
     events: Sequence[EventRow] = ()
     profiles: Sequence[tuple[Statement, Row]] = ()
@@ -63,7 +64,7 @@ class Change(Struct, frozen=True):
 
 
 def change_of(unit: Unit, layouts: Layouts) -> Change:
-    """The rows that `unit` writes. Raises `ValueError` for what no store could keep."""
+    """The rows that `unit` writes. Raises `ValueError` for a unit that no store accepts (`check_versions`)."""
     check_versions(unit)
     rows = _rows(unit, layouts)
     profiles: list[tuple[Statement, Row]] = []
@@ -87,9 +88,9 @@ def change_of(unit: Unit, layouts: Layouts) -> Change:
 
 
 def write(connection: sqlite3.Connection, changes: Iterable[Change], at_once: int = LARGEST) -> None:
-    """Write all of `changes`, inside a transaction that the caller has begun and will end.
+    """Write all of `changes`, inside a transaction that the caller starts and ends.
 
-    Raises `Conflict` when any row has no effect; it names the right document only when rows go one at a time.
+    Raises `Conflict` when any row has no effect; it names the right document only if `at_once` is 1.
     """
     gathered = _gather(connection, changes)
     for statement in in_order(gathered):
@@ -102,15 +103,15 @@ def write(connection: sqlite3.Connection, changes: Iterable[Change], at_once: in
 
 def _rows(unit: Unit, layouts: Layouts) -> list[tuple[Statement, Row]]:
     rows: list[tuple[Statement, Row]] = []
-    looked: set[tuple[str, str, int]] = set()  # at these versions the writes look themselves
+    checked: set[tuple[str, str, int]] = set()  # the writes check these versions themselves
     for session, expected in [(change.session, change.expected) for change in unit.sessions]:
-        looked.add((session.id, session.source, expected))
+        checked.add((session.id, session.source, expected))
         if expected == 0:
             rows.append((NEW_SESSION, (session.id, session.source, session.version, encode(session))))
         else:
             rows.append((SESSION, (session.id, session.source, session.version, expected, encode(session))))
     reads = [(read.id, read.source, read.version) for read in unit.session_reads]
-    rows.extend([(SESSION_READ, read) for read in reads if read not in looked])
+    rows.extend([(SESSION_READ, read) for read in reads if read not in checked])
     rows.extend([(KEY, (key.key, key.id, int(key.claim), int(key.supersedes_claim))) for key in unit.keys])
     for layout in layouts.written:
         records = unit.of(layout.kind)
@@ -135,7 +136,7 @@ def _event(event: StoredEvent, leading: set[tuple[str, str]]) -> EventRow:
 
 
 def _gather(connection: sqlite3.Connection, changes: Iterable[Change]) -> Gathered:
-    """The rows by statement, with the events numbered in order and linked to the one before of their profile."""
+    """The rows by statement; events are numbered in order, and each is linked to the one before of its profile."""
     changes = list(changes)
     gathered: Gathered = {}
     newest: dict[str, int] = {}
@@ -175,5 +176,5 @@ def _number(
 
 
 def _last(connection: sqlite3.Connection) -> int:
-    """The number of the newest event, gone or not; nobody else can add one while our transaction lasts."""
+    """The highest number that an event ever had; no other connection can add one during this transaction."""
     return int(connection.execute(LAST).fetchone()[0])

@@ -1,11 +1,12 @@
 """Moving the write-ahead log into the file, beside the writer instead of in its way.
 
-Inside a commit a checkpoint holds up everybody until thousands of scattered pages are on disk (0.2 to 0.4 s, measured
-on a million events). So another thread does the bulk of it, flushed, while the writer goes on; the writer moves only
-what came meanwhile (some milliseconds), and with nothing left to be moved the log starts anew at its beginning.
+Inside a commit, a checkpoint would delay all callers until thousands of scattered pages are on disk (0.2 to 0.4 s,
+measured on a million events). So another thread moves and flushes most pages while the writer goes on; the writer moves
+only the pages that were written meanwhile (some milliseconds). Then nothing is left to move, and SQLite writes the next
+transaction at the start of the log.
 
-A checkpoint beside the writer is begun only when the log holds something that is not moved: then the log cannot start
-anew before that checkpoint ends. (SQLite before 3.51.3 could lose a commit when one did.)
+A checkpoint beside the writer is started only when the log contains pages that are not moved: so the log cannot restart
+before that checkpoint ends. (SQLite before 3.51.3 could lose a commit when one did.)
 """
 
 import os
@@ -17,15 +18,15 @@ from pathlib import Path
 from storage.sqlite.descriptor import Descriptor
 from storage.sqlite.schema import connect
 
-# Bytes of changes since the last checkpoint began. In the log, which holds whole pages, they are about five times as
-# many.
-MANY = 16 * 1024 * 1024  # begin one
-FEW = 1024 * 1024  # a few milliseconds' work, which the writer may do
+# Bytes of changes since the last checkpoint started. In the log, which contains whole pages, they are about five times
+# as many.
+MANY = 16 * 1024 * 1024  # start a checkpoint
+FEW = 1024 * 1024  # a few milliseconds' work, which the writer may do itself
 CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
 
 
 class Checkpoints:
-    """Belongs to the writer's thread, and has one of its own."""
+    """Starts and completes checkpoints. Only the writer's thread may call it; it has one more thread of its own."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -33,10 +34,10 @@ class Checkpoints:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"checkpoints of {path.name}")
         self._running: Future[None] | None = None
         self._written = 0
-        self._begun_with = 0  # what the running one found to be moved; when that does not shrink, the writer must wait
+        self._started_with = 0  # bytes to move when the running one started; if that does not shrink, the writer waits
 
     def step(self, connection: sqlite3.Connection, written: int) -> None:
-        """After each commit of `written` bytes, and with 0 when there is nothing to do: begin or end a checkpoint.
+        """Start or complete a checkpoint. Call it after each commit of `written` bytes, and with 0 when idle.
 
         Raises `sqlite3.Error` or `OSError` when one fails; the log keeps what is not moved.
         """
@@ -44,36 +45,36 @@ class Checkpoints:
         running = self._running
         if running is None:
             if self._written >= (MANY if written else 1):
-                self._begin()
+                self._start()
         elif running.done():
             self._running = None
             running.result()
-            if written and FEW < self._written < self._begun_with:
-                self._begin()
+            if written and FEW < self._written < self._started_with:
+                self._start()
             else:
                 self._written = 0
                 connection.execute(CHECKPOINT).fetchone()
 
     def wait(self) -> None:
-        """Wait for what runs. Raises what it has failed by."""
+        """Wait for the running checkpoint, if any. Raises its error."""
         running, self._running = self._running, None
         if running is not None:
             running.result()
 
     def finish(self) -> None:
-        """Wait for what runs; no other begins."""
+        """Wait for the running checkpoint; no other starts afterwards."""
         self._thread.shutdown()
 
     def close(self) -> None:
-        """Let go of the file, after the store's last connection."""
+        """Close the file's descriptor; call it after the store's last connection is closed."""
         self._file.close()
 
-    def _begin(self) -> None:
-        self._begun_with, self._written = self._written, 0
+    def _start(self) -> None:
+        self._started_with, self._written = self._written, 0
         self._running = self._thread.submit(_checkpoint, self._path, self._file.number)
 
 
 def _checkpoint(path: Path, file: int) -> None:
     with closing(connect(path, busy_ms=0)) as connection:
         connection.execute(CHECKPOINT).fetchone()
-    os.fsync(file)  # SQLite itself would only do so in the last step, where it holds up the writer
+    os.fsync(file)  # SQLite itself would only do so in the last step, where it delays the writer

@@ -1,7 +1,7 @@
-"""Queries as SQL: what can be said of a document without reading it as one.
+"""Queries as SQL: the conditions that can be decided on an encoded document, without decoding it.
 
-A text is looked for anywhere in the encoded document, which takes less than a microsecond and not Python's lock. The
-time by which a kind is ordered is read by its JSON path.
+A text is searched anywhere in the encoded document, which takes less than a microsecond and needs no GIL. The time by
+which a kind is ordered is read by its JSON path.
 """
 
 import re
@@ -12,13 +12,13 @@ from engine.search.field import PROFILES, Field, Searchable
 from engine.search.query import Begins, Exists, Is, Within
 from engine.search.translation import Leaf
 
-Condition = tuple[str, tuple[Any, ...]]  # SQL, and what is bound in it
+Condition = tuple[str, tuple[Any, ...]]  # SQL, and the values bound in it
 
 ALWAYS: Final[Condition] = ("1", ())
 NEVER: Final[Condition] = ("0", ())
 
-_SAFE = re.compile(r"[A-Za-z0-9_ @-]+")  # these characters stand in a document as they are
-_NUMERIC = frozenset("-0123456789")  # what numbers begin with
+_SAFE = re.compile(r"[A-Za-z0-9_ @-]+")  # these characters are encoded as themselves
+_NUMERIC = frozenset("-0123456789")  # the first characters of numbers
 
 
 class Sql:
@@ -26,7 +26,7 @@ class Sql:
 
     def __init__(self, searchable: Searchable) -> None:
         self._searchable = searchable
-        self._moment = searchable.newest.rpartition(".")[2]  # where the time stands in the stored document
+        self._moment = searchable.newest.rpartition(".")[2]  # the field of the time in the stored document
 
     def all_of(self, parts: Sequence[Condition]) -> Condition:
         """All parts hold."""
@@ -41,7 +41,7 @@ class Sql:
         return f"NOT {part[0]}", part[1]
 
     def leaf(self, leaf: Leaf) -> tuple[Condition, Condition]:
-        """Texts are possible where they stand; of times all is certain."""
+        """The conditions under which a leaf may hold and must hold. A text only may; the kind's own time decides."""
         match leaf:
             case Is(texts=texts):
                 return self.any_of([self._holds(text) for text in texts]), NEVER
@@ -54,7 +54,7 @@ class Sql:
                 return _named(field), NEVER
 
     def _holds(self, text: str) -> Condition:
-        """The document has a value in which `text` is. Of counters the parts are written, not what they come to."""
+        """The document has a value that contains `text`. Counters are stored as parts, not as their sum."""
         if self._searchable.name == PROFILES.name and text[:1] in _NUMERIC:
             return ALWAYS
         if any(text in value for value in self._searchable.omitted):
@@ -63,17 +63,17 @@ class Sql:
 
     def _within(self, node: Within) -> Condition:
         bounds = [(node.low, ">" if node.over else ">="), (node.high, "<" if node.under else "<=")]
-        told = [(f"doc ->> '$.{self._moment}' {sign} ?", (bound,)) for bound, sign in bounds if bound is not None]
-        return self.all_of(told)
+        parts = [(f"doc ->> '$.{self._moment}' {sign} ?", (bound,)) for bound, sign in bounds if bound is not None]
+        return self.all_of(parts)
 
 
 def _named(field: Field) -> Condition:
-    """The document has the name of a free field. What another field is called need not be written."""
+    """The document contains the name of a free field. The names of other fields need not be in the document."""
     return _written(field.path) if field.type == "free" else ALWAYS
 
 
 def _written(text: str) -> Condition:
-    """The document has the longest part of `text` that is written as it is, whatever stands around it."""
+    """The document contains the longest part of `text` that is encoded as itself."""
     part = max(_SAFE.findall(text), key=len, default="")
     return ("instr(doc, ?) > 0", (part,)) if part else ALWAYS
 

@@ -24,7 +24,7 @@ class Descriptor:
             _open[self._key] = (self.number, users + 1)
 
     def close(self) -> None:
-        """Give the share back; call it once, after the connections that lock the file are closed."""
+        """Release the share; call it once, after the connections that lock the file are closed."""
         with _lock:
             number, users = _open.pop(self._key)
             if users > 1:

@@ -1,7 +1,7 @@
-"""Erasing what belongs to profiles that are forgotten: every table is gone through, some rows at a time.
+"""Erasure of the documents of forgotten profiles: a scan of every table, some rows at a time.
 
-Nothing is trusted to lead to all of it: links and marks are there for what is looked for often. SQL looks into the
-documents, without Python's lock, and the rows found are erased by number.
+Indices, links and marks do not lead to every document, so the scan does not rely on them. SQL reads the documents,
+without the GIL, and the matching rows are erased by number.
 """
 
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ from storage.sqlite.layout import EVENT_LAYOUT, Layout, Layouts
 from storage.sqlite.reader import Reader
 from storage.sqlite.statement import ERASE_KEYS, ERASE_MARKS, ERASE_SESSIONS, Row, Statement
 
-STRETCH = 5_000  # rows that one statement goes through
+STRETCH = 5_000  # rows that one statement scans
 
-_WHOSE = """WITH given (ids, sessions, events, numbers) AS (VALUES (?, ?, ?, ?)),
+_SUBJECT = """WITH given (ids, sessions, events, numbers) AS (VALUES (?, ?, ?, ?)),
     ids (id) AS (SELECT value FROM given, json_each(given.ids)),
     visits (name) AS (SELECT json_array(value ->> 0, value ->> 1) FROM given, json_each(given.sessions)),
     gone (name) AS (SELECT json_array(value ->> 0, value ->> 1, value ->> 2) FROM given, json_each(given.events)),
@@ -34,28 +34,29 @@ SELECT id FROM led
 
 
 class Gone(Struct, frozen=True):
-    """The events that are to go: their numbers; their sources, ids and times."""
+    """The events to be erased: their numbers; their sources, ids and times."""
 
     numbers: list[int] = []
     names: list[Row] = []
 
 
 class Table(Struct, frozen=True):
-    """Where to look, by a number that rises; which rows are to go, and what erases them.
+    """A table to scan by its ascending `number`: the condition of the rows to erase, and the statements to erase them.
 
-    Numbers may be given anew once their rows are gone: `told` are what else a row is known by, so that no other goes.
+    A number may be used again once its row is erased: `identity` lists the columns that identify a row beside it, so
+    that no other row is erased.
     """
 
     kind: str  # of `Erased`
     name: str
     number: str
     condition: str
-    told: str  # begins with what the statements take
+    identity: str  # starts with the columns that the statements take
     statements: tuple[Statement, ...]
 
     def rows(self, reader: Reader, subject: DataSubject, gone: Gone, after: int, last: int) -> list[Row]:
-        """The rows to go whose numbers are in a stretch."""
-        sql = f"""{_WHOSE} SELECT {self.told} FROM {self.name}
+        """The rows to erase with numbers from `after` (exclusive) to `last`."""
+        sql = f"""{_SUBJECT} SELECT {self.identity} FROM {self.name}
             WHERE {self.number} > ? AND {self.number} <= ? AND ({self.condition})"""  # noqa: S608 - words of ours
         return reader.rows(sql, *_given(subject, gone), after, last)
 
@@ -79,17 +80,17 @@ KEYS = """
 SELECT key, id FROM keys WHERE key > ? AND (? IS NULL OR key <= ?) AND id IN (SELECT value FROM json_each(?))
 """
 NEXT_KEY = "SELECT key FROM keys WHERE key > ? ORDER BY key LIMIT 1 OFFSET ?"
-SESSIONS_OF = f"""{_WHOSE} SELECT source, id FROM sessions WHERE rowid > ? AND rowid <= ? AND {_OF_PROFILE}"""  # noqa: S608
+SESSIONS_OF = f"""{_SUBJECT} SELECT source, id FROM sessions WHERE rowid > ? AND rowid <= ? AND {_OF_PROFILE}"""  # noqa: S608
 
 
 def table_of(layout: Layout) -> Table:
-    """Where to look for the records of a kind."""
+    """The table to scan for the records of a kind."""
     condition = _condition(layout.kind)
     return Table(layout.name, layout.name, layout.number, condition, layout.identity, layout.erasing)
 
 
 def _condition(kind: AnyKind) -> str:
-    """Which records of a kind are to go, as `engine.ports.erasure.belongs` says."""
+    """The SQL condition for the records to erase: the same rule as `engine.ports.erasure.belongs`."""
     owners, parts = kind.owners, []
     visit = f"json_array(doc ->> '$.source', {_read(kind, owners.session)}) IN (SELECT name FROM visits)"  # noqa: S608
     profile = f"{_read(kind, owners.profile)} IN (SELECT id FROM ids)"  # noqa: S608 - words of ours
@@ -113,28 +114,28 @@ def _read(kind: AnyKind, field: str | None) -> str:
 
 
 class Found(Struct, frozen=True):
-    """What was found, and how many documents of which kind that is."""
+    """A change that erases the rows found, and how many documents of each kind they are."""
 
     change: Change
     erased: Erased
 
 
-def led(reader: Reader, ids: frozenset[str]) -> frozenset[str]:
-    """The ids with all that lead to them."""
+def with_tombstones(reader: Reader, ids: frozenset[str]) -> frozenset[str]:
+    """The ids, and the ids of all tombstones that lead to one of them."""
     return frozenset(str(id) for (id,) in reader.rows(POINTING, _json(sorted(ids))))
 
 
 def sessions(reader: Reader, ids: frozenset[str]) -> Iterator[list[SessionName]]:
-    """The sessions of profiles, as they are found. Each step takes a limited time."""
+    """Yield the sessions of profiles as they are found. Each step takes a limited time."""
     given = _given(DataSubject(ids), Gone())
     for stretch in _stretches(reader, "sessions", "rowid"):
         yield [(str(source), str(id)) for source, id in reader.rows(SESSIONS_OF, *given, *stretch)]
 
 
 def found(reader: Reader, layouts: Layouts, subject: DataSubject) -> Iterator[Found]:
-    """All that is to go, table by table, as it is found. Each step takes a limited time.
+    """Yield all rows to erase, table by table, as they are found. Each step takes a limited time.
 
-    Events go last: what is left where this was broken off is found by them.
+    Events come last: if the erasure is interrupted, the next one finds the remaining rows by them.
     """
     events_table = table_of(EVENT_LAYOUT)
     others = [table_of(layout) for layout in layouts.records.values()]
@@ -157,7 +158,7 @@ def _table(reader: Reader, table: Table, subject: DataSubject, gone: Gone) -> It
 
 
 def _stretches(reader: Reader, name: str, number: str) -> Iterator[tuple[int, int]]:
-    """Behind which number a stretch of a table's rows begins, and with which it ends."""
+    """Yield the bounds of stretches of a table's rows: the number before the first one, and the last number."""
     bounds = reader.row(f"SELECT min({number}), max({number}) FROM {name}")  # noqa: S608 - words of ours
     first, last = bounds if bounds is not None and bounds[0] is not None else (1, 0)
     for after in range(first - 1, last, STRETCH):
@@ -165,7 +166,7 @@ def _stretches(reader: Reader, name: str, number: str) -> Iterator[tuple[int, in
 
 
 def _keys(reader: Reader, ids: str) -> Iterator[Found]:
-    """The keys that lead to these ids: they have no numbers, and go in their own order."""
+    """Yield the keys that lead to these ids: they have no numbers, so they are scanned in their own order."""
     after: str | None = ""  # no key is empty
     while after is not None:
         end = reader.row(NEXT_KEY, after, STRETCH - 1)

@@ -1,7 +1,7 @@
-"""How the records of a kind lie in the file: for events by hand (`schema.py` says why), for all other kinds by the row.
+"""The tables and statements of the kinds of records: for events by hand (`schema.py` says why), for others by `Kind`.
 
-The table of a kind has its name. Its columns are the id, what is looked for or compared by SQL, and the document. Rows
-are numbered as they come; a versioned record keeps its number.
+The table of a kind has its name. Its columns are the id, the fields that SQL searches or compares, and the document.
+Rows are numbered in the order of arrival; a versioned record keeps its number.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,12 +28,12 @@ Bound = tuple[Statement, Row]  # a statement, and a row that it takes
 
 
 class Layout(Struct, frozen=True, eq=False, kw_only=True):
-    """Where records of a kind are.
+    """The table of a kind and the statements on it.
 
-    `number` is the column that counts rows as they come. `find` selects a document by its id. `indexed` says for which
-    fields together there is an index, and how it is asked for their values. `identity` are columns by which a row is
-    told from others, as the numbers of rows that are gone may be given anew; it begins with what each of the `erasing`
-    statements takes. `dropping` takes the number up to which rows are to go.
+    `number` is the column that numbers the rows. `find` selects a document by its id. Each text of `indexed` is an SQL
+    condition that an index answers; its placeholders name the fields that it needs values of. `identity` lists the
+    columns that identify a row, since a number may be used again once its row is erased; it starts with the columns
+    that the `erasing` statements take. The `dropping` statements take the number up to which rows are dropped.
     """
 
     kind: AnyKind
@@ -92,7 +92,7 @@ class RecordLayout(Layout, frozen=True, eq=False, kw_only=True):
         return [(self.write, (*self.read(record), encode(record))) for record in records]
 
     def changed(self, change: RecordWrite | RecordDelete) -> Bound:
-        """What becomes of a versioned record, as a row."""
+        """The statement and row that write or delete a versioned record, or check that it is absent."""
         if isinstance(change, RecordDelete):
             return (self.delete, (change.id, change.expected)) if change.expected else (self.absent, (change.id,))
         row = self.read(change.record)
@@ -110,7 +110,7 @@ EVENT_LAYOUT = Layout(
     find="""SELECT CAST(doc AS BLOB) FROM events WHERE seq = (
         SELECT max(seq) FROM (SELECT seq FROM events WHERE id = ?1 UNION ALL SELECT stored FROM marks WHERE event = ?1)
     )""",
-    # Events are numbered without gaps but those in `gaps`, and counting a million rows takes a while.
+    # The only gaps in the numbers of events are in `gaps`; counting a million rows would take too long.
     count="""SELECT coalesce(last - first + 1 - (SELECT count(*) FROM gaps WHERE seq BETWEEN first AND last), 0)
         FROM (SELECT (SELECT min(seq) FROM events) AS first, (SELECT max(seq) FROM events) AS last)""",
     indexed=(
@@ -198,7 +198,7 @@ def _columns(kind: AnyKind) -> Iterator[tuple[str, str]]:
 
 
 def _reader_of(fields: tuple[str, ...]) -> Callable[[Any], Row]:
-    """What gives the values of fields as a tuple."""
+    """Return a function that reads the values of fields as a tuple."""
     if len(fields) > 1:
         return attrgetter(*fields)
     get = attrgetter(*fields)

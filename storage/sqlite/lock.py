@@ -1,4 +1,4 @@
-"""One serving process for a file: an advisory lock beside it, which the system lets go of when the holder dies."""
+"""One serving process for a file: an advisory lock beside it, which the system releases when the holder dies."""
 
 import fcntl
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class LockedByOther(Exception):
-    """Another process serves this store. `pid` is its process id, None where it did not say."""
+    """Another process serves this store. `pid` is its process id; None if the lock file does not contain one."""
 
     def __init__(self, path: Path, pid: int | None) -> None:
         holder = "another process" if pid is None else f"process {pid}"
@@ -19,7 +19,10 @@ class LockedByOther(Exception):
 
 @contextmanager
 def lock_file(path: Path) -> Iterator[None]:
-    """Hold the lock of the store at `path` (in `PATH.lock`). Raises `Held` at once when another process has it."""
+    """Hold the lock of the store at `path` (in `PATH.lock`).
+
+    Raises `LockedByOther` at once if another process holds it.
+    """
     beside = path.with_name(path.name + ".lock")
     beside.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -31,7 +34,7 @@ def lock_file(path: Path) -> Iterator[None]:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         yield
-        # The file stays: removing it could take away the lock of who opened it meanwhile.
+        # The file stays: another process may have opened it meanwhile, and would then lock a removed file.
     finally:
         os.close(descriptor)
 

@@ -1,4 +1,4 @@
-"""What is read, as SQL. Documents come last and as bytes, which the decoders take as they are."""
+"""The queries of the store, as SQL. The document is the last column, as bytes for the decoders."""
 
 from msgspec import Struct
 
@@ -13,7 +13,7 @@ SESSION = "SELECT CAST(doc AS BLOB) FROM sessions WHERE source = ? AND id = ?"
 MARK = "SELECT at, session, profile FROM marks WHERE event = ? AND source = ? AND at IS NOT NULL"
 REJECTED = "SELECT CAST(doc AS BLOB) FROM rejected ORDER BY seq DESC LIMIT ?"
 RUNS_OF = "SELECT CAST(doc AS BLOB) FROM runs WHERE event = ? ORDER BY seq"
-# Along the links from a profile's newest event; each leads to an older one, so numbers fall.
+# Follows the links from a profile's newest event; each leads to an older one, so the numbers descend.
 EVENTS_OF = """
 WITH RECURSIVE
     wanted (profile, most) AS (VALUES (?, ?)),
@@ -25,7 +25,7 @@ WITH RECURSIVE
     )
 SELECT CAST(events.doc AS BLOB) FROM linked JOIN events ON events.seq = linked.seq ORDER BY events.seq DESC
 """
-# Of all but what `Layout.count` counts.
+# The counts of documents that are no records: `Layout.count` counts these.
 COUNTS = {
     "profiles": "(SELECT count(*) FROM profiles) - (SELECT count(*) FROM profiles WHERE merged_into IS NOT NULL)",
     "sessions": "(SELECT count(*) FROM sessions)",
@@ -39,27 +39,27 @@ CHUNK = 1000  # rows that forgetting takes in one transaction
 
 
 def counts(reader: Reader, layouts: Layouts) -> Counts:
-    """How much is stored."""
-    asked = COUNTS | {
+    """Count the stored documents of each kind."""
+    counted = COUNTS | {
         name: f"({layout.count})" for name, layout in layouts.by_name.items() if layout.kind.sort != "keyed"
     }
-    found = reader.row(f"SELECT {', '.join(asked.values())}")
-    return Counts(dict(zip(asked, found or (), strict=True)))
+    found = reader.row(f"SELECT {', '.join(counted.values())}")
+    return Counts(dict(zip(counted, found or (), strict=True)))
 
 
 def due_records(name: str) -> str:
-    """The documents of a versioned kind that are due, first those due longest."""
+    """The SQL for the due documents of a versioned kind, those due longest first."""
     return f"SELECT CAST(doc AS BLOB) FROM {name} WHERE due <= ? ORDER BY due, id LIMIT ?"  # noqa: S608 - a word of ours
 
 
 class OldMarks(Struct, frozen=True):
-    """Marks to be forgotten, by number; and the number up to which no mark is left to forget."""
+    """The numbers of marks to be forgotten, and the number up to which no mark is left to forget."""
 
     seqs: list[int]
     done: int
 
     def change(self) -> Change:
-        """Forgets them: those that lead to an event stay, without their time."""
+        """The change that forgets them: marks that lead to an event stay, without their time."""
         return Change(
             rows=[
                 *[(FORGET, (seq,)) for seq in self.seqs],
@@ -73,8 +73,8 @@ class OldMarks(Struct, frozen=True):
 def old_marks(reader: Reader, before: int) -> OldMarks:
     """The first marks from before a time.
 
-    Marks are numbered as they come, so their times rise but for the disorder of units that overlap: looking from
-    where the last forgetting ended, through `CHUNK` marks at a time, needs no index by time.
+    Marks are numbered in the order of arrival, so their times ascend except where units overlap. Each call scans
+    `CHUNK` marks from the end of the last scan, which needs no index by time.
     """
     since = reader.row("SELECT value FROM meta WHERE name = 'forgotten'")
     done = 0 if since is None else int(since[0])

@@ -1,4 +1,4 @@
-"""Reading: its own connection, which sees what is committed and nothing else."""
+"""Reading: a connection of its own, which reads committed data only."""
 
 import sqlite3
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Decode = Callable[[bytes], T]
 
 
 class Reader:
-    """Answers queries. For one thread at a time. Raises `Unavailable`, naming the file, when it cannot be read."""
+    """Answers queries for one thread at a time. Raises `Unavailable`, naming the file, when it cannot be read."""
 
     def __init__(self, path: Path, busy_ms: int) -> None:
         self._path = path
@@ -56,7 +56,7 @@ class Reader:
             raise self._unreadable(error) from error
 
     def close(self) -> None:
-        """Let go of the file; later reads are `Unavailable`."""
+        """Close the file; later reads raise `Unavailable`."""
         self._connection.close()
 
     def _unreadable(self, error: Exception) -> Unavailable:

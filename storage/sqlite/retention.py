@@ -1,9 +1,9 @@
 """Retention: the oldest records are dropped, some at a time.
 
-Records are numbered as they come, so their times rise but for the disorder of units that overlap. Only the beginning
-of a table is dropped, up to the first record that is to be kept: events stay numbered without gaps (counting rests on
-that), and a profile's list of events ends where the dropped ones began. The number of the last event that was dropped
-is remembered, for no number is ever given twice: profiles, events and marks may still lead to it.
+Records are numbered in the order of arrival, so their times ascend except where units overlap. Only the start of a
+table is dropped, up to the first record that is to be kept: events stay numbered without gaps (counting depends on
+that), and a profile's list of events ends at the first dropped one. The number of the last dropped event is stored,
+because no number is ever used twice: profiles, events and marks may still lead to it.
 """
 
 from collections.abc import Iterator
@@ -22,20 +22,20 @@ POINTERS = "SELECT seq, at, stored FROM marks WHERE seq > ? ORDER BY seq LIMIT ?
 
 
 class Oldest(Struct, frozen=True):
-    """Some records at the beginning of a table that are to be dropped: those numbered up to `last`."""
+    """Some records at the start of a table that are to be dropped: those numbered up to `last`."""
 
     layout: Layout
     last: int
     count: int
 
     def change(self) -> Change:
-        """Drops them."""
+        """The change that drops them."""
         rows = [(statement, (self.last,)) for statement in self.layout.dropping]
         return Change(rows=rows, bytes=ROW_BYTES * self.count)
 
 
 def oldest(reader: Reader, layout: Layout, before: int, after: int = 0) -> Oldest | None:
-    """The first records of a kind behind number `after`, as far as they are from before a time; None without any."""
+    """The first records of a kind after number `after` that are from before a time; None if there are none."""
     number, time = layout.number, layout.kind.stored_name(layout.kind.time)
     rows = reader.rows(
         f"SELECT {number}, doc ->> '$.{time}' FROM {layout.name} WHERE {number} > ? ORDER BY {number} LIMIT ?",  # noqa: S608
@@ -47,14 +47,14 @@ def oldest(reader: Reader, layout: Layout, before: int, after: int = 0) -> Oldes
 
 
 def expired(reader: Reader, layouts: Layouts, keep: Keep) -> Dropped:
-    """How many records are to be dropped."""
+    """Count the records to be dropped."""
     return +Dropped({kind: sum(_counts(reader, layouts.by_name[kind], before)) for kind, before in keep.items()})
 
 
 def pointers(reader: Reader) -> list[int]:
-    """Some of the forgotten marks that lead to dropped events, by number.
+    """The numbers of some forgotten marks that lead to dropped events.
 
-    Marks are numbered like the events that they lead to, so those of dropped events come first.
+    Marks are in the order of the events that they lead to, so those of dropped events come first.
     """
     found = reader.row("SELECT value FROM meta WHERE name = 'dropped'")
     dropped = 0 if found is None else int(found[0])
@@ -63,7 +63,7 @@ def pointers(reader: Reader) -> list[int]:
 
 
 def without(seqs: list[int]) -> Change:
-    """Drops these marks, unless their event's id has taken effect again."""
+    """The change that drops these marks, unless the id of their event has taken effect again."""
     return Change(rows=[(DROP_POINTER, (seq,)) for seq in seqs], bytes=ROW_BYTES * len(seqs))
 
 

@@ -1,15 +1,16 @@
-"""The file: its tables, how a connection to it is set up, and which files are refused.
+"""The file: its tables, the settings of connections to it, and the checks that refuse other files.
 
-The tables of kinds but events follow from their rows (`layout.py`). Those that are missing are made whenever the file
-is opened; another column of one that may exist needs an upgrade here.
+The tables of all kinds but events follow from their `Kind` (`layout.py`). Missing ones are created whenever the file is
+opened; a new column of a table that may exist needs an upgrade here.
 
-Every index is there for a look-up that somebody waits for, and costs a random page for each row unless its keys grow
-with time. A random page is what writing a row really costs once the file is large, so two look-ups share what exists:
+Every index serves a look-up that a caller waits for, and costs a random page for each row unless its keys grow with
+time. Once the file is large, random pages are the main cost of writing a row, so two look-ups have no index of their
+own:
 
 - A profile's events are a list linked through the rows: `profiles.newest` leads to the newest event, each event's
   `previous` to the one before. The profile's row is written with every unit anyway.
 - An event with a client's id (random) is found through its mark, which is indexed by that id for deduplication; only
-  the others, whose ids we made and which grow with time, are in `events_id`. A forgotten mark stays as a pointer.
+  the other events, which have ids of ours that grow with time, are in `events_id`. A forgotten mark stays as a pointer.
 """
 
 import os
@@ -23,7 +24,7 @@ from storage.sqlite.layout import Layouts, RecordLayout
 
 APPLICATION = 0x48445243  # "HDRC", in the file's header
 VERSION = 4  # of the schema; a newer program may raise it
-PAUSE_MS = 20  # between attempts to make a file that another process is making
+PAUSE_MS = 20  # between attempts to create a file that another process is creating
 
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -62,7 +63,7 @@ CREATE UNIQUE INDEX marks_event ON marks (event, source);
 CREATE TABLE flow_versions (version TEXT PRIMARY KEY, name TEXT NOT NULL, text TEXT NOT NULL) WITHOUT ROWID;
 """
 
-# What makes a schema the one that follows it.
+# The statements that upgrade a schema to the next version.
 UPGRADES = {
     1: """
 ALTER TABLE profiles ADD COLUMN due INTEGER;
@@ -94,7 +95,7 @@ WRITING = (
     "journal_mode = WAL",
     "synchronous = FULL",  # NORMAL loses acknowledged transactions when the power goes
     "wal_autocheckpoint = 0",  # see `checkpoint`
-    "secure_delete = ON",  # what was changed or erased is overwritten: it may have been personal
+    "secure_delete = ON",  # changed and erased data is overwritten: it may be personal
     "cache_size = -65536",  # KiB
     "temp_store = MEMORY",
 )
@@ -117,15 +118,16 @@ def connect(path: Path, busy_ms: int, settings: Iterable[str] = ()) -> sqlite3.C
 
 
 def is_busy(error: sqlite3.Error) -> bool:
-    """Whether somebody else holds the file, and waiting is all that is needed."""
+    """Whether another connection has locked the file, so that waiting is enough."""
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def prepare(path: Path, busy_ms: int, layouts: Layouts) -> list[str]:
-    """Make the file if it is not there, and see that it is ours; returns what was done. Raises `UnusableFile`.
+    """Create or upgrade the file, and check that it is a store. Returns a line for each change.
 
-    Of processes that make it at the same time some are told that it is busy, without being made to wait.
+    If several processes create it at the same time, SQLite reports it as busy to some of them without waiting; they
+    retry for `busy_ms`. Raises `UnusableFile`.
     """
     for left in reversed(range(1 + busy_ms // PAUSE_MS)):
         try:
@@ -139,7 +141,7 @@ def prepare(path: Path, busy_ms: int, layouts: Layouts) -> list[str]:
 
 def _prepare(path: Path, layouts: Layouts) -> list[str]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The file will hold personal data and a secret. One that is there is not opened: closing it again would drop the
+    # The file will contain personal data and a secret. An existing one is not opened: closing it again would drop the
     # locks of other connections in this process.
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
@@ -165,7 +167,7 @@ def _is_new(path: Path, connection: sqlite3.Connection) -> bool:
 
 
 def _create(connection: sqlite3.Connection, layouts: Layouts) -> bool:
-    """Make the tables; False when another process was faster."""
+    """Create the tables; False if another process was faster."""
     connection.execute("BEGIN IMMEDIATE")
     mine = _number(connection, "PRAGMA user_version") == 0
     if mine:
@@ -179,7 +181,7 @@ def _create(connection: sqlite3.Connection, layouts: Layouts) -> bool:
 
 
 def _upgrade(connection: sqlite3.Connection) -> int:
-    """Bring the schema up to date; gives which one it was."""
+    """Upgrade the schema to `VERSION`. Returns the version that it had."""
     old = _number(connection, "PRAGMA user_version")
     if old < VERSION:
         connection.execute("BEGIN IMMEDIATE")
@@ -193,7 +195,7 @@ def _upgrade(connection: sqlite3.Connection) -> int:
 
 
 def _complete(connection: sqlite3.Connection, layouts: Layouts) -> list[str]:
-    """Make the tables of kinds that are missing; returns their names."""
+    """Create the missing tables of kinds. Returns their names."""
     found = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     missing = [layout for name, layout in layouts.records.items() if name not in found]
     if missing:

@@ -1,8 +1,8 @@
-"""Searching: documents are looked at from the newest to the oldest, a few at a time.
+"""Searching: scan documents from the newest to the oldest, a few at a time.
 
-SQL leaves out what cannot match, without Python's lock; `engine.search` decides on the rest. A page looks at a limited
-number of documents, then it ends, short, with a cursor behind the last that was looked at. Where an index leads to what
-a query asks for, only that is looked at.
+SQL leaves out documents that cannot match, without the GIL; `engine.search` decides on the others. A page scans a
+limited number of rows; then it ends short, with a cursor after the last row scanned. If an index answers a part of the
+query, only the rows that it finds are scanned.
 """
 
 import re
@@ -22,19 +22,19 @@ from storage.sqlite.layout import Layouts
 from storage.sqlite.reader import Decode, Reader
 from storage.sqlite.schema import APPLICATION, VERSION, UnusableFile
 
-AT_ONCE = 200  # documents that Python looks at before it lets others have its lock
-STRETCH = 5_000  # rows that one statement goes through
-MAX_LOOKED = 200_000  # rows for one page
-MAX_READ = 10_000  # documents for one page that SQL could not leave out
+AT_ONCE = 200  # documents that Python decodes before it releases the GIL
+STRETCH = 5_000  # rows that one statement scans
+MAX_SCANNED = 200_000  # rows for one page
+MAX_READ = 10_000  # documents for one page that SQL does not leave out
 MAX_BYTES = 16 * 1024 * 1024  # of a page
 
 _PLACEHOLDER = re.compile(r"{(\w+)}")
 
 
 class Table(Struct, frozen=True):
-    """Where documents of a kind are. `number` counts them as they come.
+    """The table of a kind of documents. `number` is the column that numbers them in the order of arrival.
 
-    `indexed` says for which fields together there is an index, and how it is asked for their values.
+    Each text of `indexed` is an SQL condition that an index answers; its placeholders name the fields that it needs.
     """
 
     name: str
@@ -49,7 +49,7 @@ SESSION_TABLE = Table("sessions", "rowid", decode_session, ("source IN ({source}
 
 
 def tables_of(layouts: Layouts) -> dict[str, Table]:
-    """Where to look for all that can be searched, by name."""
+    """The tables of all searchable kinds, by name."""
     records = [
         Table(layout.name, layout.number, layout.decode, layout.indexed)
         for layout in layouts.by_name.values()
@@ -59,7 +59,7 @@ def tables_of(layouts: Layouts) -> dict[str, Table]:
 
 
 class Paging:
-    """The way to one page. `step` goes on until it says that the page is done; each step is a transaction of its own.
+    """Collects one page. Call `step` until it returns False; each step is a transaction of its own.
 
     Raises `BadCursor`.
     """
@@ -68,14 +68,14 @@ class Paging:
         self._query = query
         self._limit = limit
         self._table = table
-        self._place: int | None = None  # what is numbered from here on has been looked at
+        self._position: int | None = None  # rows numbered from here on have been scanned
         if after is not None:
-            (place,) = read_cursor(after, query.searchable.name, int)
-            self._place = int(place)
+            (position,) = read_cursor(after, query.searchable.name, int)
+            self._position = int(position)
         self._least = 0
         self._found: list[tuple[int, Struct]] = []
         self._more = False
-        self._looked = self._read = self._bytes = 0
+        self._scanned = self._read = self._bytes = 0
         index, values = _indexed(query.node, self._table)
         (condition, more), _ = translate(query.node, Sql(query.searchable))
         self._indexed = bool(index)
@@ -88,29 +88,29 @@ class Paging:
         ))  # fmt: skip
 
     def step(self, reader: Reader) -> bool:
-        """Look at some more documents; False when the page is done."""
-        if self._place is None or self._least == 0:
+        """Scan some more documents. Returns False when the page is complete."""
+        if self._position is None or self._least == 0:
             least, last = self._ends(reader)
             self._least = least
-            self._place = last + 1 if self._place is None else min(self._place, last + 1)
-        below = self._least if self._indexed else max(self._place - STRETCH, self._least)
-        rows = reader.rows(self._sql, self._place, below, *self._values, AT_ONCE)
+            self._position = last + 1 if self._position is None else min(self._position, last + 1)
+        below = self._least if self._indexed else max(self._position - STRETCH, self._least)
+        rows = reader.rows(self._sql, self._position, below, *self._values, AT_ONCE)
         self._read += len(rows)
         for number, doc in rows:
             document = reader.decoded(self._table.decode, (doc,))
             if matches(self._query, document) and not self._take(number, document, len(doc)):
                 return False
         passed = below if len(rows) < AT_ONCE else rows[-1][0]
-        self._looked += 0 if self._indexed else self._place - passed
-        self._place = passed
-        return passed > self._least and self._looked < MAX_LOOKED and self._read < MAX_READ
+        self._scanned += 0 if self._indexed else self._position - passed
+        self._position = passed
+        return passed > self._least and self._scanned < MAX_SCANNED and self._read < MAX_READ
 
     def page(self) -> Page:
-        """What was found."""
-        place = self._found[-1][0] if self._more else self._place
-        end = place is None or place <= self._least
+        """The page with the documents found so far, and the cursor after them if there may be more."""
+        position = self._found[-1][0] if self._more else self._position
+        end = position is None or position <= self._least
         items = tuple(document for _, document in self._found)
-        return Page(items, None if end or place is None else write_cursor(self._query.searchable.name, place))
+        return Page(items, None if end or position is None else write_cursor(self._query.searchable.name, position))
 
     def _take(self, number: int, document: Struct, size: int) -> bool:
         """Put a document on the page, if there is room for it."""
@@ -156,19 +156,19 @@ class Searcher:
         return paging.page()
 
     async def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._reader.close()
 
 
 def _indexed(node: Node, table: Table) -> Condition:
-    """What an index says of the query: "" when none does."""
-    asked: dict[str, tuple[str, ...]] = {}
+    """The condition of the query that an index answers; "" if none does."""
+    required_texts: dict[str, tuple[str, ...]] = {}
     for one in required(node):
         if one.field is not None:
-            asked.setdefault(one.field.name, one.texts)
+            required_texts.setdefault(one.field.name, one.texts)
     for sql in table.indexed:
         names = _PLACEHOLDER.findall(sql)
-        if asked.keys() >= set(names):
-            values = tuple(text for name in names for text in asked[name])
-            return _PLACEHOLDER.sub(lambda found: ", ".join("?" * len(asked[found[1]])), sql), values
+        if required_texts.keys() >= set(names):
+            values = tuple(text for name in names for text in required_texts[name])
+            return _PLACEHOLDER.sub(lambda found: ", ".join("?" * len(required_texts[found[1]])), sql), values
     return "", ()

@@ -1,7 +1,7 @@
-"""Statements that take many rows at once, and say by a count whether each row had its effect.
+"""Statements that take many rows at once and count the rows that had an effect.
 
-A whole batch goes through one step of SQLite, during which Python's lock is free: `executemany` would take it back
-for every row, and wait for the event loop each time.
+A whole batch runs in one call of SQLite, which releases the GIL: `executemany` would acquire it again for every row,
+and wait for the event loop each time.
 """
 
 import sqlite3
@@ -20,10 +20,10 @@ LARGEST = 256  # rows in one statement
 
 
 class Statement(Struct, frozen=True, eq=False):
-    """SQL over `given`, a table of rows; rows of NULLs fill it up and must have no effect.
+    """SQL over `given`, a table of rows; rows of NULLs pad it and must have no effect.
 
-    `moved` is the kind of document that has moved when a row has no effect, its first column says which document;
-    None where having no effect is fine.
+    `moved` is the kind of document that has changed if a row has no effect, and the row's first column is its id; None
+    if a row without effect is no conflict.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Statement(Struct, frozen=True, eq=False):
     moved: Moved | None = None
 
     def run(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> int:
-        """How many of the rows (at most `LARGEST`) had their effect."""
+        """Run the statement on rows (at most `LARGEST`). Returns how many had an effect."""
         # Sizes are powers of two, so that few texts are prepared.
         size = 1 << (len(rows) - 1).bit_length()
         values = list(chain.from_iterable(rows))
@@ -190,9 +190,10 @@ REPLACE_NOTE = Statement(
     moved="note",
 )
 
-# Events first: they link to what `profiles.newest` was. What a unit read comes last: it must hold beside what the
-# units of its batch wrote (decided on what another is about to write, a unit must run again). The statements of record
-# kinds (`layout.py`) come between these, in any order: if all of them have their effect, so do the units in some order.
+# Events come first: they link to the event that `profiles.newest` was before. Session reads come last: they must still
+# be valid after the writes of the whole batch, since a unit whose reads another unit of the batch changes must run
+# again. The statements of record kinds (`layout.py`) are in between, in any order: if all of them have their effect,
+# the units have it in some order.
 FIRST = (EVENT, NEW_PROFILE, PROFILE, DUE, NEWEST, NEW_SESSION, SESSION, KEY, MARK)
 LAST = (
     FLOW, FORGET, DROP_MARK, DROP_POINTER, DROP_EVENTS, DROPPED, DROP_GAPS, REMOVE, ERASE_SESSIONS, ERASE_EVENTS, GAP,
@@ -202,5 +203,5 @@ _PLACES = {statement: place for place, statement in enumerate((*FIRST, None, *LA
 
 
 def in_order(statements: Iterable[Statement]) -> list[Statement]:
-    """The statements in the order in which they are to be run."""
+    """Sort statements into the order in which they must run."""
     return sorted(statements, key=lambda statement: _PLACES.get(statement, len(FIRST)))

@@ -1,7 +1,7 @@
 """The store in one SQLite file.
 
-Writes go to the writer thread. Look-ups by id run where they are called: a warm one takes microseconds, a hop to
-another thread fifty. What may take longer (lists, counts) runs aside.
+Writes go to the writer thread. Look-ups by id run inline, on the event loop: a warm one takes microseconds, a hop to
+another thread fifty. Queries that may take longer (lists, counts, searches) run on a background thread.
 """
 
 import sqlite3
@@ -52,80 +52,89 @@ T = TypeVar("T")
 R = TypeVar("R", bound=Struct)
 
 BUSY_MS = 2000  # how long a batch waits while another process writes
-READ_BUSY_MS = 200  # readers are held up only by what is exclusive and short; the event loop waits meanwhile
+READ_BUSY_MS = 200  # only short exclusive locks delay readers; the event loop waits meanwhile
 
 
 class SqliteStore:
-    """Implements `engine.ports.store.Store`. Open it with `SqliteStore.open`; for one event loop at a time."""
+    """Implements `engine.ports.store.Store` for one event loop at a time. Open it with `SqliteStore.open`."""
 
     def __init__(
-        self, path: Path, near: Reader, far: Reader, writer: Writer, prepared: list[str], layouts: Layouts
+        self,
+        path: Path,
+        inline_reader: Reader,
+        background_reader: Reader,
+        writer: Writer,
+        prepared: list[str],
+        layouts: Layouts,
     ) -> None:
         self._path = path
         self._prepared = prepared
         self._layouts = layouts
         self._tables = tables_of(layouts)
-        self._near = near
-        self._far = far
-        self._aside = ThreadPoolExecutor(1, thread_name_prefix=f"reader of {path.name}")
+        self._inline_reader = inline_reader
+        self._background_reader = background_reader
+        self._reading_thread = ThreadPoolExecutor(1, thread_name_prefix=f"reader of {path.name}")
         self._writer = writer
         self._closed = False
 
     @classmethod
     def open(cls, path: Path, busy_ms: int = BUSY_MS, kinds: Sequence[AnyKind] = KINDS) -> "SqliteStore":
-        """Open the store in the file at `path`, made if needed. Raises `storage.sqlite.schema.UnusableFile`."""
+        """Open the store in the file at `path`; create it if it is missing.
+
+        Raises `storage.sqlite.schema.UnusableFile`.
+        """
         layouts = Layouts(kinds)
         prepared = prepare(path, busy_ms, layouts)
         with ExitStack() as opened:
             try:
-                near = opened.enter_context(closing(Reader(path, READ_BUSY_MS)))
-                far = opened.enter_context(closing(Reader(path, busy_ms)))
+                inline_reader = opened.enter_context(closing(Reader(path, READ_BUSY_MS)))
+                background_reader = opened.enter_context(closing(Reader(path, busy_ms)))
                 writer = Writer(path, busy_ms)
             except sqlite3.Error as error:
                 raise UnusableFile(path, str(error)) from error
             opened.pop_all()
-        return cls(path, near, far, writer, prepared, layouts)
+        return cls(path, inline_reader, background_reader, writer, prepared, layouts)
 
     async def migrate(self) -> list[str]:
-        """What opening has done to the file: it leaves nothing to do."""
+        """Return a line for each change that opening the file has made; nothing is left to do."""
         done, self._prepared = self._prepared, []
         return done
 
     async def secret(self) -> bytes:
-        """The store's random key, made together with the file."""
-        found = self._near.row("SELECT value FROM meta WHERE name = 'secret'")
+        """The store's random key, which was made together with the file."""
+        found = self._inline_reader.row("SELECT value FROM meta WHERE name = 'secret'")
         if found is None:
             raise Unavailable(f"{self._path}: the secret is missing")
         return bytes(found[0])
 
     async def profile(self, id: str) -> Profile | None:
         """The profile that `id` leads to along `merged_into`."""
-        found = self._near.row(query.PROFILE, id)
-        seen = {id}
+        found = self._inline_reader.row(query.PROFILE, id)
+        visited = {id}
         while found is not None and found[0] is not None:
-            if found[0] in seen:
+            if found[0] in visited:
                 return None
-            seen.add(found[0])
-            found = self._near.row(query.PROFILE, found[0])
-        return None if found is None else self._near.decoded(decode_profile, found)
+            visited.add(found[0])
+            found = self._inline_reader.row(query.PROFILE, found[0])
+        return None if found is None else self._inline_reader.decoded(decode_profile, found)
 
     async def as_stored(self, ids: tuple[str, ...]) -> dict[str, Profile]:
         """The documents at these ids themselves."""
-        found = {id: self._near.row(query.PROFILE, id) for id in ids}
-        return {id: self._near.decoded(decode_profile, row) for id, row in found.items() if row is not None}
+        found = {id: self._inline_reader.row(query.PROFILE, id) for id in ids}
+        return {id: self._inline_reader.decoded(decode_profile, row) for id, row in found.items() if row is not None}
 
     async def key(self, key: str) -> IdentityKey | None:
-        """The id that a merge key came in under."""
-        found = self._near.row("SELECT id, claim FROM keys WHERE key = ?", key)
+        """The profile id that owns a merge key, if any."""
+        found = self._inline_reader.row("SELECT id, claim FROM keys WHERE key = ?", key)
         return None if found is None else IdentityKey(key, found[0], bool(found[1]))
 
     async def session(self, source: str, id: str) -> Session | None:
         """A session by its source and id."""
-        return self._near.document(decode_session, query.SESSION, source, id)
+        return self._inline_reader.document(decode_session, query.SESSION, source, id)
 
     async def marks(self, source: str, events: tuple[str, ...]) -> dict[str, ProcessedEvent]:
-        """Those of a source's event ids that have taken effect."""
-        found = {event: self._near.row(query.MARK, event, source) for event in events}
+        """The deduplication marks of a source's events, by event id; events without a mark are left out."""
+        found = {event: self._inline_reader.row(query.MARK, event, source) for event in events}
         return {event: ProcessedEvent(source, event, *row) for event, row in found.items() if row is not None}
 
     async def cached(self, key: str, now: int) -> CacheEntry | None:
@@ -136,7 +145,7 @@ class SqliteStore:
     async def commit(self, unit: Unit) -> None:
         """Write all of the unit, durably, or nothing."""
         written = self._writer.submit(change_of(unit, self._layouts))
-        del unit  # many wait here: what they hold meanwhile is what crowds the processor's cache
+        del unit  # thousands may wait here; drop the unit so that waiting requests do not evict the CPU cache
         await written
 
     async def reject(self, rejected: tuple[Rejected, ...]) -> None:
@@ -150,16 +159,16 @@ class SqliteStore:
     async def record(self, kind: Kind[R], id: str) -> R | None:
         """A stored record by its id or key."""
         layout = self._layouts.by_name[kind.name]
-        return self._near.document(layout.decode, layout.find, id)
+        return self._inline_reader.document(layout.decode, layout.find, id)
 
     async def due_records(self, kind: Kind[R], before: int, limit: int) -> list[R]:
-        """The records of a versioned kind that are due, first those due longest."""
-        layout, asked = self._layouts.by_name[kind.name], query.due_records(kind.name)
-        return await self._read(partial(self._far.documents, layout.decode, asked, before, max(limit, 0)))
+        """The due records of a versioned kind, those due longest first."""
+        layout, sql = self._layouts.by_name[kind.name], query.due_records(kind.name)
+        return await self._read(partial(self._background_reader.documents, layout.decode, sql, before, max(limit, 0)))
 
     async def flow_version(self, version: str) -> str | None:
         """The text of a flow's version."""
-        found = self._near.row("SELECT text FROM flow_versions WHERE version = ?", version)
+        found = self._inline_reader.row("SELECT text FROM flow_versions WHERE version = ?", version)
         return None if found is None else str(found[0])
 
     async def event(self, id: str) -> StoredEvent | None:
@@ -168,7 +177,9 @@ class SqliteStore:
 
     async def events_of(self, profile: str, limit: int) -> list[StoredEvent]:
         """The newest events of a stored profile, newest first."""
-        return await self._read(partial(self._far.documents, self._decode(EVENTS), query.EVENTS_OF, profile, limit))
+        return await self._read(
+            partial(self._background_reader.documents, self._decode(EVENTS), query.EVENTS_OF, profile, limit)
+        )
 
     async def run(self, id: str) -> RunRecord | None:
         """A stored run."""
@@ -176,40 +187,42 @@ class SqliteStore:
 
     async def runs_of(self, event: str) -> list[RunRecord]:
         """The stored runs of an event, oldest first."""
-        return await self._read(partial(self._far.documents, self._decode(RUNS), query.RUNS_OF, event))
+        return await self._read(partial(self._background_reader.documents, self._decode(RUNS), query.RUNS_OF, event))
 
     async def rejected(self, limit: int) -> list[Rejected]:
         """The newest rejected events, newest first."""
-        return await self._read(partial(self._far.documents, self._decode(REJECTED), query.REJECTED, max(limit, 0)))
+        return await self._read(
+            partial(self._background_reader.documents, self._decode(REJECTED), query.REJECTED, max(limit, 0))
+        )
 
     async def search(self, query: Query, limit: int, after: str | None = None) -> Page:
-        """A page of the documents that match, newest first; others may read between its steps."""
+        """A page of the matching documents, newest first; other queries may run between the steps of the search."""
         paging = Paging(self._tables[query.searchable.name], query, limit, after)
-        while await self._read(partial(paging.step, self._far)):
+        while await self._read(partial(paging.step, self._background_reader)):
             pass
         return paging.page()
 
     async def due(self, before: int, limit: int) -> list[str]:
-        """The ids of profiles whose time has come, those that wait longest first."""
-        found = await self._read(partial(self._far.rows, query.DUE, before, max(limit, 0)))
+        """The ids of due profiles, those due longest first."""
+        found = await self._read(partial(self._background_reader.rows, query.DUE, before, max(limit, 0)))
         return [str(id) for (id,) in found]
 
     async def data_subject(self, ids: frozenset[str]) -> DataSubject:
-        """`ids` with those of all tombstones that lead to one of them, and the sessions of all of these."""
-        led = await self._read(partial(erasure.led, self._far, ids))
-        steps, sessions = erasure.sessions(self._far, led), set[SessionName]()
+        """`ids`, the ids of all tombstones that lead to one of them, and the sessions of all these ids."""
+        all_ids = await self._read(partial(erasure.with_tombstones, self._background_reader, ids))
+        steps, sessions = erasure.sessions(self._background_reader, all_ids), set[SessionName]()
         while (some := await self._read(lambda: next(steps, None))) is not None:
             sessions.update(some)
-        return DataSubject(led, frozenset(sessions))
+        return DataSubject(all_ids, frozenset(sessions))
 
     async def remove(self, id: str, version: int) -> None:
         """Erase the document of a profile or a tombstone. Raises `Conflict` when it is not at that version."""
-        if self._near.row(query.PROFILE, id) is not None:
+        if self._inline_reader.row(query.PROFILE, id) is not None:
             await self._writer.submit(Change(rows=[(REMOVE, (id, version))]))
 
     async def erase(self, subject: DataSubject) -> Erased:
-        """Erase what belongs to these, but for the documents of the profiles themselves; some rows at a time."""
-        steps, erased = erasure.found(self._far, self._layouts, subject), Erased()
+        """Erase all documents of the data subject except the profile documents, some rows at a time."""
+        steps, erased = erasure.found(self._background_reader, self._layouts, subject), Erased()
         while (found := await self._read(lambda: next(steps, None))) is not None:
             if found.erased.total():
                 await self._writer.submit(found.change)
@@ -217,22 +230,22 @@ class SqliteStore:
         return erased
 
     async def expunge(self) -> None:
-        """Empty the write-ahead log, and overwrite what the file itself may still hold of what is erased."""
+        """Empty the write-ahead log, and overwrite remains of erased documents in the file."""
         await self._writer.perform(partial(secure_erase, path=self._path))
 
     async def notes(self, beginning: str) -> dict[str, bytes]:
-        """The notes whose names begin so."""
+        """The notes with names that start with `beginning`, by name."""
         named = _note(beginning)
-        found = await self._read(partial(self._far.rows, query.NOTES, named, named))
+        found = await self._read(partial(self._background_reader.rows, query.NOTES, named, named))
         return {str(name).removeprefix(_note("")): bytes(doc) for name, doc in found}
 
     async def note(self, name: str) -> bytes | None:
-        """What was last kept under a name."""
-        found = self._near.row(query.NOTE, _note(name))
+        """The bytes that were last stored under a name."""
+        found = self._inline_reader.row(query.NOTE, _note(name))
         return None if found is None else bytes(found[0])
 
     async def keep_note(self, name: str, doc: bytes) -> None:
-        """Keep a note in place of the one before."""
+        """Store a note, replacing any earlier one of that name."""
         await self._writer.submit(Change(rows=[(META, (_note(name), doc))], bytes=len(doc)))
 
     async def replace_note(self, name: str, doc: bytes, expected: bytes | None) -> bool:
@@ -247,40 +260,44 @@ class SqliteStore:
         return True
 
     async def forget_marks(self, before: int) -> int:
-        """Drop marks and cache entries from before a time, some at a time; gives how many marks."""
+        """Drop marks and cache entries from before a time, some at a time. Returns how many marks were dropped."""
         forgotten = 0
-        while (some := await self._read(partial(query.old_marks, self._far, before))).seqs:
+        while (some := await self._read(partial(query.old_marks, self._background_reader, before))).seqs:
             await self._writer.submit(some.change())
             forgotten += len(some.seqs)
         for layout in self._layouts.written:
             if layout.kind.sort == "keyed":
-                while expired := await self._read(partial(self._far.rows, layout.expired, before, query.CHUNK)):
+                while expired := await self._read(
+                    partial(self._background_reader.rows, layout.expired, before, query.CHUNK)
+                ):
                     await self._writer.submit(Change(rows=[(layout.expire, row) for row in expired]))
         return forgotten
 
     async def expired(self, keep: Keep) -> Dropped:
-        """What `retain` would drop now."""
-        return await self._read(partial(retention.expired, self._far, self._layouts, keep))
+        """Count what `retain` would drop now."""
+        return await self._read(partial(retention.expired, self._background_reader, self._layouts, keep))
 
     async def retain(self, keep: Keep, tell: ReportProgress = ignore_progress) -> Dropped:
         """Drop records from before the times of `keep`, some at a time."""
         gone = Dropped()
         for kind, before in keep.items():
             layout = self._layouts.by_name[kind]
-            while (some := await self._read(partial(retention.oldest, self._far, layout, before))) is not None:
+            while (
+                some := await self._read(partial(retention.oldest, self._background_reader, layout, before))
+            ) is not None:
                 await self._writer.submit(some.change())
                 gone = gone + Dropped({kind: some.count})
                 tell(gone)
-        while pointers := await self._read(partial(retention.pointers, self._far)):
+        while pointers := await self._read(partial(retention.pointers, self._background_reader)):
             await self._writer.submit(retention.without(pointers))
         return gone
 
     async def counts(self) -> Counts:
         """How much the store holds."""
-        return await self._read(partial(query.counts, self._far, self._layouts))
+        return await self._read(partial(query.counts, self._background_reader, self._layouts))
 
     async def ready(self) -> str | None:
-        """None when the store can take writes. After a failure a small write finds out whether it can again."""
+        """None if the store accepts writes, otherwise the reason. After a failure a small write finds out."""
         if self._closed:
             return f"the store {self._path} is closed"
         if self._writer.trouble is not None:
@@ -291,21 +308,22 @@ class SqliteStore:
         return None
 
     async def close(self) -> None:
-        """Write what is queued and let go of the file."""
+        """Complete the queued writes and close the file."""
         if not self._closed:
             self._closed = True
-            await to_thread(self._aside.shutdown)
-            self._near.close()
-            self._far.close()
+            await to_thread(self._reading_thread.shutdown)
+            self._inline_reader.close()
+            self._background_reader.close()
         await self._writer.close()
 
     def _decode(self, kind: Kind[R]) -> Callable[[bytes], R]:
         return self._layouts.by_name[kind.name].decode
 
-    async def _read(self, question: Callable[[], T]) -> T:
+    async def _read(self, query: Callable[[], T]) -> T:
+        """Run a query of the background reader on its thread."""
         if self._closed:
             raise Unavailable(f"the store {self._path} is closed")
-        return await get_running_loop().run_in_executor(self._aside, question)
+        return await get_running_loop().run_in_executor(self._reading_thread, query)
 
 
 def _note(name: str) -> str:

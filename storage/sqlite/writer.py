@@ -1,9 +1,35 @@
-"""The one thread that writes: group commit.
+"""The writer thread: group commit of the changes that event loops submit.
 
-Callers queue changes. While the thread writes, what comes is gathered; then the thread takes all of it and writes it in
-one transaction, all rows of a kind in one statement. When a row turns out to have no effect, the batch is taken back
-and written change by change, each in a savepoint, so that only those fail that conflict. Callers hear of it after the
-commit is on disk, all at once.
+An order (a change, or a task for the connection) is in one of these states:
+
+    GATHERED   in the loop's `Gathering`, while the thread still writes earlier orders of this loop
+    QUEUED     in the thread's queue: the loop hands over all gathered orders at once
+    WRITING    in the thread's current batch: up to `BATCH` changes in one transaction, or one task
+    SETTLED    its outcome is on the way to the loop, which resolves the caller's future
+
+    GATHERED -> QUEUED    in the loop's next iteration, if the thread has nothing of this loop; otherwise as soon as the
+                          thread has settled the orders that it has
+    QUEUED -> WRITING     the thread is free
+    WRITING -> SETTLED    after COMMIT is on disk (`synchronous=FULL`), or after the failure; all of a batch at once
+
+Invariants:
+
+- Orders are written in the order in which they were submitted.
+- A change is written as a whole or not at all; a future succeeds only for a change on disk.
+- At most `QUEUED_CHANGES` orders and about `QUEUED_BYTES` bytes are gathered, queued or being written; more are
+  refused with `Unavailable`.
+- Only the thread uses the connection, and a checkpoint runs only between transactions of the thread or beside them
+  (`checkpoint.py`).
+
+Failures:
+
+- A row has no effect, or a value cannot be stored: the batch is rolled back to a savepoint and repeated change by
+  change, so only the changes at fault fail: with `Conflict`, or with the error of their value.
+- SQLite fails (disk full, file locked too long): all changes of the batch fail with `Unavailable`, `trouble` keeps the
+  reason, and unless the file was only busy the next batch opens a new connection.
+- The caller is cancelled: its change is written all the same.
+- The loop of a caller is closed: its outcomes are dropped.
+- The thread ends, after `close` or by a bug: queued orders fail with `Unavailable`, and new ones are refused.
 """
 
 import queue
@@ -27,9 +53,9 @@ from storage.sqlite.statement import LARGEST
 BATCH = 256  # changes in one transaction
 QUEUED_CHANGES = 10_000
 QUEUED_BYTES = 64 * 1024 * 1024
-IDLE_SECONDS = 1.0  # without work, until what is in the write-ahead log is moved to the file
+IDLE_SECONDS = 1.0  # without work, until the write-ahead log is moved to the file
 
-# What can be wrong with one change alone. The last three are raised for values that SQLite cannot hold.
+# The errors that one change alone can cause. The last three are raised for values that SQLite cannot store.
 Refusal = Conflict | ValueError | TypeError | OverflowError | sqlite3.Error
 REFUSALS = (
     Conflict, ValueError, TypeError, OverflowError, sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.DataError
@@ -41,7 +67,7 @@ Task = Callable[[sqlite3.Connection], None]
 
 
 class Order(Struct, frozen=True, eq=False):
-    """A change and who waits for it; or a task for the connection, which is done by itself and in no transaction."""
+    """A change and its caller's future; or a task for the connection, which runs alone and outside a transaction."""
 
     change: Change
     future: "Future[None]"
@@ -50,11 +76,11 @@ class Order(Struct, frozen=True, eq=False):
 
 @dataclass(slots=True, eq=False)
 class Gathering:
-    """What an event loop hands to the thread: everything that comes while the thread writes goes together."""
+    """The orders of one event loop that arrive while the thread writes; they are handed over together."""
 
     loop: AbstractEventLoop
     orders: list[Order] = field(default_factory=list)
-    awaited: bool = False  # the loop will be told when the thread is done with what it has
+    awaited: bool = False  # `_hand_over` is scheduled, or will be called when the thread has settled earlier orders
 
 
 class Writer:
@@ -68,19 +94,19 @@ class Writer:
         self._gathering: Gathering | None = None
         self._stopping = False
         self._checkpoints = Checkpoints(path)
-        # Each pair is counted up by one thread alone, so no lock is needed: the difference is what is queued.
+        # Each counter is written by one thread alone, so no lock is needed: the difference of a pair is queued.
         self._changes_in = self._changes_out = 0
         self._bytes_in = self._bytes_out = 0
-        self.trouble: str | None = None  # why the last batch could not be written
+        self.trouble: str | None = None  # the reason why the last batch was not written
         self._thread = threading.Thread(target=self._work, name=f"writer of {path.name}", daemon=True)
         self._thread.start()
 
     def submit(self, change: Change) -> "Future[None]":
-        """Queue a change; the future ends when it is on disk, or with why it is not."""
+        """Queue a change. Its future completes when the change is on disk, or fails with the reason why it is not."""
         return self._submit(change, None)
 
     def perform(self, task: Task) -> "Future[None]":
-        """Queue a task; the future ends when it is done, or with why it is not."""
+        """Queue a task. Its future completes when the task has run, or fails with the reason why it has not."""
         return self._submit(Change(), task)
 
     def _submit(self, change: Change, task: Task | None) -> "Future[None]":
@@ -101,26 +127,26 @@ class Writer:
         gathering.orders.append(Order(change, future, task))
         if not gathering.awaited:
             gathering.awaited = True
-            loop.call_soon(self._hand_over)  # after what else is ready now
+            loop.call_soon(self._hand_over)  # after the callbacks that are ready now
         return future
 
     def _hand_over(self) -> None:
-        """Give the thread what has been gathered. A thread that is woken for each order writes small batches."""
+        """Queue the gathered orders for the thread. A thread that is woken for each order would write small batches."""
         gathering = self._gathering
         if gathering is not None and gathering.orders:
             self._queue.put(gathering.orders)
             gathering.orders = []
 
-    def _done(self, pairs: "list[tuple[Future[None], Outcome]]") -> None:
-        """The thread is done with these: the next are its turn."""
+    def _on_settled(self, pairs: "list[tuple[Future[None], Outcome]]") -> None:
+        """Resolve the futures of settled orders, and hand the next ones over."""
         gathering = self._gathering
         if gathering is not None:
             gathering.awaited = bool(gathering.orders)
         self._hand_over()
-        _tell(pairs)
+        _resolve(pairs)
 
     async def close(self) -> None:
-        """Write what is queued, move it into the file and end the thread."""
+        """Write all queued orders, move the write-ahead log into the file and end the thread."""
         if not self._stopping:
             self._stopping = True
             self._hand_over()
@@ -151,7 +177,7 @@ class Writer:
             self._abandon(orders)
 
     def _take(self) -> tuple[list[Order], bool]:
-        """What is queued; and whether it was the last."""
+        """Wait up to `IDLE_SECONDS` for orders. Returns them, and whether the thread is to stop after them."""
         orders: list[Order] = []
         try:
             first = self._queue.get(timeout=IDLE_SECONDS)
@@ -180,7 +206,7 @@ class Writer:
         return outcomes
 
     def _do(self, task: Task) -> Sequence[Outcome]:
-        """Do a task, while no checkpoint is under way beside it; what the connection remembers may be old then."""
+        """Run a task while no checkpoint runs, then close the connection: its page cache may be outdated."""
         try:
             if self._connection is None:
                 self._connection = connect(self._path, self._busy_ms, WRITING)
@@ -193,9 +219,9 @@ class Writer:
         return [None]
 
     def _recover(self, error: sqlite3.Error) -> None:
-        """Take the batch back. After any failure but a busy file, go on with a new connection.
+        """After any failure but a busy file, close the connection, which rolls the batch back.
 
-        After a failed fsync nobody knows which pages are on disk, and the same descriptor may never tell.
+        After a failed fsync it is unknown which pages are on disk, and the same descriptor may never report it.
         """
         if self._connection is None or self._connection.in_transaction or not is_busy(error):
             self._drop_connection()
@@ -204,10 +230,10 @@ class Writer:
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(sqlite3.Error):
-                connection.close()  # rolls back what is open
+                connection.close()  # rolls back an open transaction
 
     def _tidy(self, written: int) -> None:
-        """Keep the write-ahead log short; nobody waits for this."""
+        """Keep the write-ahead log short; no caller waits for this."""
         if self._connection is None:
             return
         try:
@@ -221,11 +247,11 @@ class Writer:
         self._bytes_out += sum([order.change.bytes for order in orders])
         pairs = [(order.future, outcome) for order, outcome in zip(orders, outcomes, strict=True)]
         for loop, some in groupby(pairs, key=_loop_of):
-            with suppress(RuntimeError):  # that loop is closed: nobody waits there any more
-                loop.call_soon_threadsafe(self._done, list(some))
+            with suppress(RuntimeError):  # that loop is closed: no caller waits there any more
+                loop.call_soon_threadsafe(self._on_settled, list(some))
 
     def _abandon(self, orders: list[Order]) -> None:
-        """The thread ends: nobody may wait for ever."""
+        """Fail all orders when the thread ends, so that no caller waits for ever."""
         with suppress(queue.Empty):
             while True:
                 orders += self._queue.get_nowait() or []
@@ -233,14 +259,14 @@ class Writer:
 
 
 def _batch(orders: Sequence[Order]) -> Sequence[Order]:
-    """The orders that go first, together: changes up to the next task, or a task."""
+    """The next orders to write together: the changes up to the next task, or one task."""
     if orders[0].task is not None:
         return orders[:1]
     return list(takewhile(lambda order: order.task is None, orders[:BATCH]))
 
 
 def _write_all(connection: sqlite3.Connection, changes: Sequence[Change]) -> Sequence[Outcome]:
-    """One outcome for each change, in an open transaction: together if possible, else one by one."""
+    """Write changes in an open transaction: together if possible, else one by one. Returns an outcome for each."""
     if _attempt(connection, changes, LARGEST) is None:
         return [None] * len(changes)
     return [_attempt(connection, [change], 1) for change in changes]
@@ -262,7 +288,7 @@ def _loop_of(pair: "tuple[Future[None], Outcome]") -> AbstractEventLoop:
     return pair[0].get_loop()
 
 
-def _tell(pairs: "list[tuple[Future[None], Outcome]]") -> None:
+def _resolve(pairs: "list[tuple[Future[None], Outcome]]") -> None:
     for future, outcome in pairs:
         if future.done():  # its caller was cancelled
             continue

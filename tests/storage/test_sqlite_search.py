@@ -53,7 +53,7 @@ class TestSearchInShortPages(SearchContract):
     @pytest.fixture
     async def store(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
         monkeypatch.setattr(search, "STRETCH", 2)
-        monkeypatch.setattr(search, "MAX_LOOKED", 5)
+        monkeypatch.setattr(search, "MAX_SCANNED", 5)
         monkeypatch.setattr(search, "MAX_READ", 5)
         store = SqliteStore.open(path)
         yield store
@@ -82,7 +82,7 @@ async def test_a_page_that_looks_at_too_much_ends_short_with_a_cursor(
 ) -> None:
     await store.commit(Unit(events=tuple(event(f"e{n}", rare=n == 0) for n in range(20))))
     monkeypatch.setattr(search, "STRETCH", 5)
-    monkeypatch.setattr(search, "MAX_LOOKED", 8)
+    monkeypatch.setattr(search, "MAX_SCANNED", 8)
     asked = parse("properties.rare:true", SEARCHABLE["events"], NOW)
     page = await store.search(asked, 10)
     assert page.items == ()
@@ -107,7 +107,7 @@ async def test_what_has_an_index_is_found_without_looking_at_the_rest(
     await store.commit(Unit(profiles=(write("ann"),), events=(event("e1"), event("e2")), marks=(mark("e1"),)))
     await store.commit(Unit(events=many))
     monkeypatch.setattr(search, "STRETCH", 5)
-    monkeypatch.setattr(search, "MAX_LOOKED", 5)
+    monkeypatch.setattr(search, "MAX_SCANNED", 5)
     page = await store.search(parse(text, SEARCHABLE["events"], NOW), 10)
     assert page.items
     assert page.after is None
