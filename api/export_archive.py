@@ -17,7 +17,7 @@ from engine.tracking.operations.export import export, exported_kinds
 
 KINDS: Final = ("sessions", *[kind.name for kind in exported_kinds()])  # each has a file, in this order
 ABOUT: Final = "about.json"
-OTHER: Final = "somebody else"
+OTHER: Final = "another profile"
 
 
 class NoArchive(Exception):

@@ -29,7 +29,7 @@ EXAMPLE = "retention: {events: 400d, runs: 30d, rejected: 90d}"
 
 
 class RetentionJob(Struct, frozen=True):
-    """What to drop from which store. `now` is in ms; a `dry_run` only counts."""
+    """The records to drop, and the store to drop them from. `now` is in ms; a `dry_run` only counts."""
 
     url: str
     root: Path

@@ -98,7 +98,7 @@ class Run(Struct, frozen=True, kw_only=True):
 
 
 class Expect(Run, frozen=True, kw_only=True):
-    """What must be true after a step. `outcome`, `path` and `ports` are those of the file's flow."""
+    """The expectations after a test step. `outcome`, `path` and `ports` are those of the file's flow."""
 
     runs: Annotated[dict[str, Run | Outcome] | UnsetType, Meta(description="The same for any flow, by name")] = UNSET
     refused: Annotated[

@@ -1,6 +1,6 @@
 """For all tests: how many cases laws draw and how long they may take, `--fast`, and the seed of the random order.
 
-Laws may take the time that a busy machine gives them; on CI they try the same cases again.
+Property tests have no deadline, as machines may be busy; on CI they try the same cases each time.
 """
 
 import gc

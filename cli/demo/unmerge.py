@@ -20,7 +20,7 @@ POLL_SECONDS = 0.1
 
 
 class Share(Struct, frozen=True):
-    """What one of the two profiles must have after the unmerge; `lost` is a trait that a flow must have removed."""
+    """The expected values of one profile after the unmerge; `lost` is a trait that a flow must have removed."""
 
     revenue: int
     segments: tuple[str, ...]

@@ -272,7 +272,7 @@ class _ConfigReader:
         except msgspec.ValidationError as error:
             if not str(error).endswith("got `str`"):
                 return  # the field accepts texts, though not this one
-            problem = misfit(error, expected, raw, at, f"`{info.name}` of `{type_name(self.node)}`")
+            problem = problem_of(error, expected, raw, at, f"`{info.name}` of `{type_name(self.node)}`")
             if _NO_MAP.match(str(error)):
                 self.config.problems.append(self._no_map(info, problem))
                 return
@@ -300,7 +300,7 @@ class _ConfigReader:
             msgspec.convert(literal, expected)
         except msgspec.ValidationError as error:
             subject = f"`{info.name}` of `{type_name(self.node)}`"
-            problem = misfit(error, expected, literal, at, subject, on)
+            problem = problem_of(error, expected, literal, at, subject, on)
             self.config.problems.append(self._no_map(info, problem) if _NO_MAP.match(str(error)) else problem)
             return False
         return True
@@ -337,7 +337,7 @@ def bad_duration(raw: Any, at: KeyPath) -> Problem:
     )
 
 
-def misfit(
+def problem_of(
     error: msgspec.ValidationError, annotation: Any, value: Any, at: KeyPath, subject: str, on: On = "value"
 ) -> Problem:
     """msgspec's error about `value` at `at` as a problem. Its path is as exact as msgspec's error."""

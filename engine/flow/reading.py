@@ -107,7 +107,7 @@ def consents_read(reads: Iterable[Read]) -> Iterable[Problem]:
 
 
 def worded_consents(raw: Any, at: KeyPath) -> Iterable[Problem]:
-    """Warnings about consents that are set to a text, which gives no consent: YAML reads `yes` as a text."""
+    """Warnings about consents that are set to a text, which grants no consent: YAML reads `yes` as a text."""
     for key, value in raw.items() if isinstance(raw, Mapping) else ():
         if str(key).startswith("consents.") and isinstance(value, str) and "{{" not in value and value[:2] != "$.":
             message = f"the text `{value}` gives no consent"

@@ -8,8 +8,8 @@ share what they have in common and never influence each other. It has two halves
 - `profile` and `operations`: the stored document as the unit loaded, attached or merged it, and the operations that the
   unit's runs have made on it since. The commit applies the operations to the document; the view only predicts that.
 
-An operation changes the view. A merge or an attach replaces the document, so the view is made anew, and the operations
-so far are applied to it again. An effect that does not fit the state raises `Refused`; the state is then unchanged.
+An operation changes the view. A merge or an attach replaces the document, so the view is built again, and the
+operations so far are applied to it. An effect that does not fit the state raises `Refused` and leaves it unchanged.
 Copies are shallow: a state copies the scope, and of trees in it the dictionaries on the path that changes.
 """
 
@@ -39,7 +39,7 @@ ROOTS = frozenset({*WRITABLE, "segments", COUNTERS})  # of the profile's paths t
 
 
 class RunState:
-    """What a run knows at one point. Methods return a new state; only `initial_state` and `after` fill it in."""
+    """The data that a run can read at one point. Methods return a new state; `initial_state` and `after` fill it."""
 
     __slots__ = ("acting_id", "inputs", "operations", "profile", "rules", "scope")
 

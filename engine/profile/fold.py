@@ -178,7 +178,7 @@ def _gather(parts: Collection[Part]) -> _Node:
 def _replaced_counts(parts: Collection[Part]) -> dict[tuple[CellPath, str], tuple[int, Number]]:
     """Return, by (cell, part id) of a counter, the (time, amount) up to which a `set` in another part replaced it.
 
-    A counter that starts anew after it was replaced is another counter: `born` differs.
+    A counter that starts again after it was replaced is another counter: `born` differs.
     """
     counts = {part.id: part.counts for part in parts}
     replaced: dict[tuple[CellPath, str], tuple[int, Number]] = {}

@@ -107,7 +107,7 @@ class SegmentRules:
     def scope_of(
         self, profile: Profile, view: dict[str, Any], at: int, pending: tuple[Operation, ...] | None = None
     ) -> dict[str, Any]:
-        """What conditions read of a profile. `pending` is what its unit has done, when that is not committed yet."""
+        """The data of a profile that conditions read. `pending` are its unit's operations, not committed yet."""
         if self.reads_times and pending is not None:
             times = {**view["metadata"], "version": profile.version + 1}
             if pending:

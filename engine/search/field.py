@@ -13,7 +13,7 @@ FieldType = Literal["word", "prose", "moment", "number", "free"]
 
 
 class Searchable(Struct, frozen=True, kw_only=True):
-    """What can be asked of one kind of document: the types of its fields by name.
+    """The fields by which one kind of document can be searched: their types by name.
 
     `newest` names the time (ms) by which results are ordered; it never changes. `omitted` are texts that a document may
     have in a field without being stored with it: the field's default.

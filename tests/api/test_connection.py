@@ -25,10 +25,10 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
             return
         body, more = body + message["body"], message["more_body"]
     names = b",".join(name for name, _ in scope["headers"])
-    told = b"%s %s [%s] %s" % (scope["method"].encode(), scope["raw_path"], body, names)
-    headers = [(b"content-length", b"%d" % len(told))]
+    text = b"%s %s [%s] %s" % (scope["method"].encode(), scope["raw_path"], body, names)
+    headers = [(b"content-length", b"%d" % len(text))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": told})
+    await send({"type": "http.response.body", "body": text})
 
 
 class Hasty(Connection):
@@ -80,9 +80,9 @@ async def test_the_body_of_a_request_that_offers_an_upgrade_is_its_body(
         await writer.drain()
         await asyncio.sleep(0)
     writer.write(post(b"next"))
-    status, told = await answer(reader)
-    assert (status, told[: 15 + len(INNER)]) == (200, b"POST /track [" + INNER + b"] ")
-    assert b"upgrade" not in told
+    status, text = await answer(reader)
+    assert (status, text[: 15 + len(INNER)]) == (200, b"POST /track [" + INNER + b"] ")
+    assert b"upgrade" not in text
     assert (await answer(reader))[1].startswith(b"POST /track [next]")
 
 
@@ -90,8 +90,8 @@ async def test_offers_may_follow_one_another_and_be_chunked(connect: Open) -> No
     reader, writer = await connect()
     chunked = b"POST /a HTTP/1.1\r\nHost: x\r\n" + OFFER + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
     writer.write(post(b"1", OFFER) + chunked + post(b"3", WEBSOCKET))
-    told = [(await answer(reader))[1] for _ in range(3)]
-    assert [one.partition(b"]")[0] for one in told] == [b"POST /track [1", b"POST /a [abc", b"POST /track [3"]
+    texts = [(await answer(reader))[1] for _ in range(3)]
+    assert [one.partition(b"]")[0] for one in texts] == [b"POST /track [1", b"POST /a [abc", b"POST /track [3"]
 
 
 async def test_close_is_kept_when_the_offer_is_taken_away(connect: Open) -> None:

@@ -71,9 +71,9 @@ async def test_the_debugger_shows_the_event_and_what_it_did(serve: Serve) -> Non
     given = {"newsletter": {"given": True, "expires_in": "365d"}, "ads": False}
     answer = (await client.post("/consent", content=body(given, id="c-1", options={"debugger": True}))).json()
     assert answer["debugging"]["events"]["types"] == ["consent-changed"]
-    told = answer["debugging"]["execution"]["c-1"]
-    assert (told["type"], told["disposition"]) == ("consent-changed", "stored")
-    first = told["runs"][0]
+    entry = answer["debugging"]["execution"]["c-1"]
+    assert (entry["type"], entry["disposition"]) == ("consent-changed", "stored")
+    first = entry["runs"][0]
     (newsletter, ads) = (one["value"] for one in first["operations"])
     assert first == {
         "outcome": "finished",

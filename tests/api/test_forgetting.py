@@ -13,7 +13,7 @@ from tests.api.test_unmerge import merged
 
 
 async def complete(client: Any, begun: dict[str, Any], clock: ManualClock) -> dict[str, Any]:
-    """What a forgetting has come to."""
+    """Wait for a forgetting and return its answer."""
     while True:
         clock.advance(100_000)
         now: dict[str, Any] = (await client.get(f"/forgettings/{begun['forgetting']}")).json()
@@ -68,8 +68,8 @@ async def test_there_is_no_forgetting_of_another_name(serve: Serve) -> None:
 )
 async def test_no_page_can_make_its_visitor_forget(serve: Serve, headers: dict[str, str], status: int) -> None:
     client, profile = await merged(serve)
-    told = await client.post(f"/profiles/{profile['id']}/forget", content=b"{}", headers=headers)
-    assert told.status_code == status
+    response = await client.post(f"/profiles/{profile['id']}/forget", content=b"{}", headers=headers)
+    assert response.status_code == status
     assert (await client.get(f"/profiles/{profile['id']}")).status_code == 200
 
 
@@ -97,7 +97,7 @@ async def test_who_was_set_apart_is_not_named_in_the_archive_of_the_other(serve:
         files = unpacked((await client.get(f"/profiles/{own}/export")).content)
         assert other not in b"".join(files.values()).decode()
         (undone,) = json.loads(files["profile.json"])["why"]["links"]
-        assert {undone["left"], undone["right"]} == {own, "somebody else"}
+        assert {undone["left"], undone["right"]} == {own, "another profile"}
 
 
 async def test_nobody_has_no_archive(serve: Serve) -> None:

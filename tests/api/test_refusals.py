@@ -1,4 +1,4 @@
-"""What is refused at the edge, and what the refusal says."""
+"""Requests that the API refuses, and the text of the refusals."""
 
 import asyncio
 from typing import Any
@@ -25,7 +25,7 @@ def body(*events: Any, **more: Any) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("content", "at", "told"),
+    ("content", "at", "message"),
     [
         pytest.param(
             b'{"source":"web-shop","events":[{"type":"x"}]}',
@@ -44,15 +44,15 @@ def body(*events: Any, **more: Any) -> bytes:
         ),
     ],
 )
-async def test_a_refusal_names_the_place_and_the_remedy(serve: Serve, content: bytes, at: str, told: str) -> None:
+async def test_a_refusal_names_the_place_and_the_remedy(serve: Serve, content: bytes, at: str, message: str) -> None:
     answer = await (await serve(project(COUNT))).post("/track", content=content)
     assert answer.status_code == 400
     assert answer.json().get("at", "") == at
-    assert told in answer.json()["detail"]
+    assert message in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(
-    ("event", "at", "told"),
+    ("event", "at", "message"),
     [
         ({"type": "x", "time": 2**53 + 2}, "/events/0/time", "53 bits"),
         ({"type": "x", "options": {"saveEvent": False}}, "/events/0/options/saveEvent", "did you mean `saveEvents`?"),
@@ -60,11 +60,11 @@ async def test_a_refusal_names_the_place_and_the_remedy(serve: Serve, content: b
     ],
     ids=["a time beyond 53 bits", "an option", "no type"],
 )
-async def test_an_event_is_rejected_with_its_place(serve: Serve, event: Any, at: str, told: str) -> None:
+async def test_an_event_is_rejected_with_its_place(serve: Serve, event: Any, at: str, message: str) -> None:
     answer = await (await serve(project(COUNT))).post("/track", content=body(event, "counted"))
     (error,) = answer.json()["errors"]
     assert error["at"] == at
-    assert told in error["reason"]
+    assert message in error["reason"]
 
 
 @pytest.mark.parametrize(("events", "status"), [(1, 200), (5, 200), (6, 413)])
@@ -115,8 +115,8 @@ async def test_reading_is_open_to_the_names_of_loopback(serve: Serve, host: str,
 
 
 async def test_the_front_page_says_where_to_go(serve: Serve) -> None:
-    told = (await (await serve(project(COUNT))).get("/")).json()
-    assert (told["schema"], told["health"]) == ("/schema", "/health/ready")
+    index = (await (await serve(project(COUNT))).get("/")).json()
+    assert (index["schema"], index["health"]) == ("/schema", "/health/ready")
 
 
 async def test_a_request_that_is_given_up_at_the_end_is_told_to_come_again(serve: Serve) -> None:

@@ -21,8 +21,8 @@ async def filled(serve: Serve, **more: Any) -> Any:
     profile = {}
     for n in range(3):
         events = [{"type": "counted", "id": f"e-{n}", "properties": {"n": n}}]
-        told = await client.post("/track", json=payload(*events, options={"debugger": True}, **profile))
-        profile = {"profile": {"id": told.json()["profile"]["id"]}}
+        response = await client.post("/track", json=payload(*events, options={"debugger": True}, **profile))
+        profile = {"profile": {"id": response.json()["profile"]["id"]}}
     await client.post("/track", json=payload({"type": "counted"}, {"type": 5}))
     return client
 
@@ -65,7 +65,7 @@ async def test_pages_follow_one_another(serve: Serve) -> None:
     assert (found, pages) == (["e-2", "e-1", "e-0"], 2)
 
 
-@pytest.mark.parametrize(("path", "params", "status", "told"), [
+@pytest.mark.parametrize(("path", "params", "status", "message"), [
     pytest.param("events", {"q": "typ:x"}, 400, "did you mean `type`?", id="an unknown field"),
     pytest.param("events", {"q": "a AND"}, 400, "`q` at 6: something is missing", id="a text that ends too early"),
     pytest.param("events", {"limit": 0}, 400, "between 1 and 1000", id="no documents"),
@@ -75,12 +75,12 @@ async def test_pages_follow_one_another(serve: Serve) -> None:
     pytest.param("event", {}, 404, "did you mean `events`?", id="an unknown kind"),
 ])  # fmt: skip
 async def test_what_is_wrong_is_refused(
-    serve: Serve, path: str, params: dict[str, Any], status: int, told: str
+    serve: Serve, path: str, params: dict[str, Any], status: int, message: str
 ) -> None:
     answer = await (await serve(project(COUNT))).get(f"/search/{path}", params=params)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
-    assert told in answer.json()["detail"]
+    assert message in answer.json()["detail"]
 
 
 async def test_a_bad_query_is_pointed_at(serve: Serve) -> None:
@@ -96,6 +96,6 @@ async def test_searching_is_closed_as_other_reading_is(serve: Serve) -> None:
 
 async def test_searching_is_in_the_openapi_document(serve: Serve) -> None:
     schema = (await (await serve(project(COUNT))).get("/schema/openapi.json")).json()
-    told = schema["paths"]["/search/{kind}"]["get"]
-    assert [one["name"] for one in told["parameters"]] == ["kind", "q", "limit", "after"]
-    assert all(one["description"] for one in told["parameters"])
+    operation = schema["paths"]["/search/{kind}"]["get"]
+    assert [one["name"] for one in operation["parameters"]] == ["kind", "q", "limit", "after"]
+    assert all(one["description"] for one in operation["parameters"])

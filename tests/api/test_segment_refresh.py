@@ -13,7 +13,7 @@ from engine.ports.records import Unit
 from storage.memory import MemoryStore
 from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.operations.test_reevaluation import LAPSED, swap
-from tests.engine.tracking.pipeline.test_crossings import SET, revenue
+from tests.engine.tracking.pipeline.test_segment_events import SET, revenue
 from tests.projects import project
 
 DAY = 86_400_000
@@ -62,8 +62,8 @@ async def test_the_log_says_how_far_all_profiles_have_been_looked_at(monkeypatch
     with capture_logs() as logs:
         for _ in range(5):
             await work.renew()
-    told = [(line["event"], line["looked"], line["of"], line["changed"]) for line in logs]
-    assert told == [
+    reported = [(line["event"], line["looked"], line["of"], line["changed"]) for line in logs]
+    assert reported == [
         ("segments have changed: profiles are being looked at", 100, 201, 100),
         ("segments have changed: all profiles have been looked at", 201, 201, 201),
     ]

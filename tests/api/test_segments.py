@@ -34,8 +34,8 @@ async def started(serve: Serve) -> tuple[Any, str, ManualClock]:
 
 async def test_the_segments_are_listed(serve: Serve) -> None:
     client, _, _ = await started(serve)
-    told = (await client.get("/segments")).json()
-    assert told["segments"] == [
+    listing = (await client.get("/segments")).json()
+    assert listing["segments"] == [
         {
             "segment": "lapsed",
             "description": "",
@@ -51,14 +51,14 @@ async def test_the_segments_are_listed(serve: Serve) -> None:
         },
         {"segment": "vip", "description": "", "manual": True},
     ]
-    assert told["progress"] is None
+    assert listing["progress"] is None
 
 
 async def test_why_a_profile_belongs_to_a_segment_is_told(serve: Serve) -> None:
     client, id, clock = await started(serve)
-    told = (await client.get(f"/profiles/{id}/segments/steady")).json()
+    membership = (await client.get(f"/profiles/{id}/segments/steady")).json()
     begun, week = clock.now(), 604_800_000
-    assert told == {
+    assert membership == {
         "profile": id,
         "segment": "steady",
         "description": "Who has stayed rich.",
@@ -75,14 +75,14 @@ async def test_why_a_profile_belongs_to_a_segment_is_told(serve: Serve) -> None:
         "due": begun + week,
     }
     clock.advance(week)
-    told = (await client.get(f"/profiles/{id}/segments/steady")).json()
-    assert (told["member"], told["late"], told["due"]) == (False, True, None)
+    membership = (await client.get(f"/profiles/{id}/segments/steady")).json()
+    assert (membership["member"], membership["late"], membership["due"]) == (False, True, None)
 
 
 async def test_a_segment_that_is_filled_by_hand_has_a_time_and_no_condition(serve: Serve) -> None:
     client, id, clock = await started(serve)
-    told = (await client.get(f"/profiles/{id}/segments/vip")).json()
-    assert (told["member"], told["since"], "condition" in told) == (True, clock.now() + 1, False)
+    membership = (await client.get(f"/profiles/{id}/segments/vip")).json()
+    assert (membership["member"], membership["since"], "condition" in membership) == (True, clock.now() + 1, False)
 
 
 async def test_who_or_what_is_not_there_is_told_with_a_remedy(serve: Serve) -> None:
@@ -92,6 +92,6 @@ async def test_who_or_what_is_not_there_is_told_with_a_remedy(serve: Serve) -> N
         404,
         "there is no segment `stedy`; did you mean `steady`?",
     )
-    nobody = await client.get("/profiles/nobody/segments/steady")
-    assert nobody.status_code == 404
-    assert "no profile has the id nobody" in nobody.json()["detail"]
+    response = await client.get("/profiles/unknown/segments/steady")
+    assert response.status_code == 404
+    assert "no profile has the id unknown" in response.json()["detail"]

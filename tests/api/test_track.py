@@ -36,13 +36,13 @@ async def test_the_debuggers_answer_has_the_seeds_shape(serve: Serve) -> None:
     answer = (
         await client.post("/track", content=body({"type": "counted", "id": "e-1"}, options={"debugger": True}))
     ).json()
-    told = answer["debugging"]
-    assert list(told) == ["session", "events", "profile", "execution", "segmentation", "logs"]
-    assert told["session"] == {"saved": 1, "errors": [], "ids": ["s-1"], "types": []}
-    assert told["events"] == {"saved": 1, "errors": [], "ids": ["e-1"], "types": ["counted"]}
-    assert told["profile"] == {"saved": 1, "errors": [], "ids": [answer["profile"]["id"]], "types": []}
-    assert told["segmentation"] == {"errors": [], "ids": []}
-    assert told["execution"]["e-1"]["runs"][0]["steps"][0]["node"] == "add"
+    debugging = answer["debugging"]
+    assert list(debugging) == ["session", "events", "profile", "execution", "segmentation", "logs"]
+    assert debugging["session"] == {"saved": 1, "errors": [], "ids": ["s-1"], "types": []}
+    assert debugging["events"] == {"saved": 1, "errors": [], "ids": ["e-1"], "types": ["counted"]}
+    assert debugging["profile"] == {"saved": 1, "errors": [], "ids": [answer["profile"]["id"]], "types": []}
+    assert debugging["segmentation"] == {"errors": [], "ids": []}
+    assert debugging["execution"]["e-1"]["runs"][0]["steps"][0]["node"] == "add"
 
 
 async def test_a_source_that_forbids_the_debugger_says_so_in_a_header(serve: Serve) -> None:
@@ -97,9 +97,9 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("content", "headers", "status", "at", "told"), BAD)
+@pytest.mark.parametrize(("content", "headers", "status", "at", "message"), BAD)
 async def test_bad_input_is_refused_with_its_place_and_the_remedy(
-    serve: Serve, content: bytes, headers: dict[str, str], status: int, at: str, told: str
+    serve: Serve, content: bytes, headers: dict[str, str], status: int, at: str, message: str
 ) -> None:
     client = await serve(project(COUNT))
     answer = await client.post("/track", content=content, headers=headers)
@@ -108,7 +108,7 @@ async def test_bad_input_is_refused_with_its_place_and_the_remedy(
     document = answer.json()
     assert (document["status"], document["type"]) == (status, "about:blank")
     assert document.get("at", "").startswith(at)
-    assert told in document["detail"]
+    assert message in document["detail"]
     assert (await client.post("/track", content=body())).status_code == 200
 
 
@@ -126,14 +126,14 @@ EVENTS = [
 ]
 
 
-@pytest.mark.parametrize(("event", "at", "told"), EVENTS)
-async def test_one_bad_event_is_named_by_index_and_place(serve: Serve, event: Any, at: str, told: str) -> None:
+@pytest.mark.parametrize(("event", "at", "message"), EVENTS)
+async def test_one_bad_event_is_named_by_index_and_place(serve: Serve, event: Any, at: str, message: str) -> None:
     client = await serve(project(COUNT))
     answer = await client.post("/track", content=body(event, "counted"))
     assert answer.status_code == 200, answer.text
     (error,) = answer.json()["errors"]
     assert (error["index"], error["at"]) == (0, at)
-    assert told in error["reason"]
+    assert message in error["reason"]
     kept = (await client.get("/rejected")).json()
     assert [one["at_field"] for one in kept] == [at]
     assert kept[0]["body"] == event

@@ -1,4 +1,4 @@
-"""Who is who, over HTTP: why a profile is who it is, its events and sessions, and undoing a link."""
+"""Profiles over HTTP: the causes of their links, their events and sessions, and undoing a link."""
 
 from typing import Any
 
@@ -51,10 +51,10 @@ async def test_events_and_sessions_are_found_under_every_id(serve: Serve) -> Non
 async def test_a_link_is_undone(serve: Serve) -> None:
     client, profile = await merged(serve)
     (link,) = profile["why"]["links"]
-    told = await client.post(f"/profiles/{profile['ids'][1]}/unmerge", json={"link": link["link"][:10]})
-    assert told.status_code == 200
-    assert {side["id"] for side in told.json()["profiles"]} == set(profile["ids"])
-    assert "undone" in told.json()["link"]
+    response = await client.post(f"/profiles/{profile['ids'][1]}/unmerge", json={"link": link["link"][:10]})
+    assert response.status_code == 200
+    assert {side["id"] for side in response.json()["profiles"]} == set(profile["ids"])
+    assert "undone" in response.json()["link"]
     for id in profile["ids"]:
         side = (await client.get(f"/profiles/{id}?why=true")).json()
         assert side["ids"] == [id]

@@ -1,4 +1,4 @@
-"""What a server does by itself now and then."""
+"""The periodic tasks of a server."""
 
 import asyncio
 

@@ -35,7 +35,7 @@ def test_a_profile_is_erased_from_the_store(tmp_path: Path, ids: list[str]) -> N
     assert not [id for id in ids if id in done.stdout]
     assert headrace("profile", "show", ids[0], *on(tmp_path)).exit_code == 1
     again = headrace("forget", ids[0], "--yes", *on(tmp_path))
-    assert (again.exit_code, "Nobody has the id" in again.output) == (1, True)
+    assert (again.exit_code, "No profile has the id" in again.output) == (1, True)
     listed = headrace("forget", "--unfinished", "--json", *on(tmp_path))
     assert [forgetting["status"] for forgetting in json.loads(listed.stdout)] == ["complete"]
 

@@ -126,8 +126,8 @@ def test_a_running_server_is_asked_instead_of_its_file(tmp_path: Path, ids: list
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        pytest.param(["show", "nobody"], 1, "Nobody has the id nobody; `headrace search profiles`", id="nobody"),
-        pytest.param(["unmerge", "nobody", "x" * 32], 1, "Nobody has the id nobody", id="nobody to be split"),
+        pytest.param(["show", "nobody"], 1, "No profile has the id nobody; `headrace search profiles`", id="nobody"),
+        pytest.param(["unmerge", "nobody", "x" * 32], 1, "No profile has the id nobody", id="no profile to be split"),
         pytest.param(["unmerge", "KNOWN", "x" * 32], 1, "no link", id="no such link"),
         pytest.param(["show", "x", "--store", "memory:"], 2, "--url", id="memory"),
         pytest.param(["show", "x", "--store", "sqlite:other.db"], 2, "no store at", id="no file"),

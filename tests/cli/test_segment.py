@@ -11,7 +11,7 @@ from cli.main import app
 from effects.clock import SystemClock
 from storage.sqlite.store import SqliteStore
 from tests.engine.tracking.collector import Collector
-from tests.engine.tracking.pipeline.test_crossings import SET, revenue
+from tests.engine.tracking.pipeline.test_segment_events import SET, revenue
 from tests.projects import project
 from tests.system.server_process import serving, write_project
 
@@ -70,7 +70,7 @@ def test_a_manual_segment_is_explained_as_filled_by_hand(tmp_path: Path, id: str
 
 @pytest.mark.parametrize(("words", "message"), [
     pytest.param(("{id}", "activ"), "There is no segment `activ`; did you mean `active`?", id="unknown segment"),
-    pytest.param(("nobody", "active"), "Nobody has the id nobody", id="unknown id"),
+    pytest.param(("nobody", "active"), "No profile has the id nobody", id="unknown id"),
 ])  # fmt: skip
 def test_an_unknown_name_is_reported_with_a_remedy(
     tmp_path: Path, id: str, words: tuple[str, str], message: str

@@ -46,11 +46,11 @@ def request_of(request: Message, kept: Collection[Item]) -> Message:
 
 def spliced(answer: Message, refused: Mapping[int, Mapping[str, object]]) -> Message:
     """The answer with the refused operations' results at their places; an answer without results stays as it is."""
-    told: dict[str, Any] = json.loads(answer.body)
-    if "items" not in told:
+    response: dict[str, Any] = json.loads(answer.body)
+    if "items" not in response:
         return answer
-    results = iter(told["items"])
-    count = len(told["items"]) + len(refused)
-    told["items"] = [refused[place] if place in refused else next(results) for place in range(count)]
-    told["errors"] = told["errors"] or bool(refused)
-    return msgspec.structs.replace(answer, body=json.dumps(told).encode())
+    results = iter(response["items"])
+    count = len(response["items"]) + len(refused)
+    response["items"] = [refused[place] if place in refused else next(results) for place in range(count)]
+    response["errors"] = response["errors"] or bool(refused)
+    return msgspec.structs.replace(answer, body=json.dumps(response).encode())

@@ -37,11 +37,11 @@ def _fetch(version: str, into: Path) -> Path:
     if maven is None:
         raise Missing(f"Maven, which fetches Elasticsearch {version}, is not here; install the package maven")
     command = [maven, "-B", "-q", "-Dstyle.color=never", "dependency:copy", f"-Dartifact={_COORDINATES}:{version}:zip"]
-    told = subprocess.run(
+    finished = subprocess.run(
         [*command, f"-DoutputDirectory={into}"], capture_output=True, text=True, check=False, cwd=into
     )
-    if told.returncode:
-        why = next((line for line in told.stdout.splitlines() if "ERROR" in line), told.stderr.strip())
+    if finished.returncode:
+        why = next((line for line in finished.stdout.splitlines() if "ERROR" in line), finished.stderr.strip())
         raise Missing(f"Maven could not fetch Elasticsearch {version} (is the network there?): {why}")
     (archive,) = into.glob("*.zip")
     return archive

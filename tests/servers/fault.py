@@ -138,19 +138,19 @@ class Block(Rejection, frozen=True):
 
 
 def _refusal(status: int, error: dict[str, object], method: str = "GET", retry_after: int | None = None) -> Message:
-    told = {"error": {"root_cause": [error], **error}, "status": status}
-    answer = _answer(status, told, method)
+    document = {"error": {"root_cause": [error], **error}, "status": status}
+    answer = _answer(status, document, method)
     if retry_after is None:
         return answer
     return msgspec.structs.replace(answer, headers=(*answer.headers, ("Retry-After", str(retry_after))))
 
 
-def _answer(status: int, told: object, method: str = "GET") -> Message:
+def _answer(status: int, document: object, method: str = "GET") -> Message:
     headers = (("X-elastic-product", "Elasticsearch"), ("content-type", "application/json"))
     start = f"HTTP/1.1 {status} {_REASONS.get(status, 'Refused')}"
     if method == "HEAD":
         return Message(start, headers, bodiless=True)
-    return Message(start, headers, json.dumps(told).encode())
+    return Message(start, headers, json.dumps(document).encode())
 
 
 _NOTHING_DONE = _answer(200, {"took": 0, "errors": False, "items": []})

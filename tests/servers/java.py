@@ -46,7 +46,7 @@ def _homes() -> Iterator[Path]:
 def _version(home: Path, account: Account) -> int:
     """The major version that a Java tells of itself; 0 where there is none to run."""
     try:
-        told = subprocess.run(
+        finished = subprocess.run(
             [str(home / "bin" / "java"), "-version"],
             capture_output=True,
             text=True,
@@ -58,5 +58,5 @@ def _version(home: Path, account: Account) -> int:
         )
     except OSError:
         return 0
-    match = re.search(r'version "(?:1\.)?(\d+)', told.stderr)
+    match = re.search(r'version "(?:1\.)?(\d+)', finished.stderr)
     return int(match[1]) if match else 0

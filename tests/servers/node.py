@@ -138,17 +138,17 @@ class Node:
 
     def _alive(self) -> bool:
         if self.process is None or self.process.poll() is not None:
-            raise RuntimeError(f"Elasticsearch ended by itself:\n{self.told()}")
+            raise RuntimeError(f"Elasticsearch ended by itself:\n{self.log_end()}")
         return True
 
     def _poll(self, done: Callable[[], bool], seconds: float, what: str) -> None:
         deadline = time.monotonic() + seconds
         while not done():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"Elasticsearch: no {what} within {seconds} s:\n{self.told()}")
+                raise TimeoutError(f"Elasticsearch: no {what} within {seconds} s:\n{self.log_end()}")
             time.sleep(0.05)
 
-    def told(self) -> str:
+    def log_end(self) -> str:
         """The end of the node's log, for a failure's message."""
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-40:])
 

@@ -240,7 +240,7 @@ async def test_rules_count_only_the_requests_that_they_describe(
 ) -> None:
     rule = proxy.fail(Answer(429), method="PUT", path="/some/*", nth=2)
     proxy.fail(Answer(503), when=lambda exchange: b"poison" in exchange.request.body, times=1)
-    told = [
+    codes = [
         (await client.request(method, path, content=body)).status_code
         for method, path, body in [
             ("PUT", "/some/a", b""),
@@ -252,7 +252,7 @@ async def test_rules_count_only_the_requests_that_they_describe(
             ("PUT", "/other", b"poison"),
         ]
     ]
-    assert told == [200, 200, 200, 429, 200, 503, 200]
+    assert codes == [200, 200, 200, 429, 200, 503, 200]
     assert (rule.seen, rule.done) == (3, 1)
 
 
@@ -353,7 +353,7 @@ async def test_a_block_is_told_in_the_words_of_a_real_server(elasticsearch_url: 
     async with FaultProxy(elasticsearch_url) as proxy, httpx.AsyncClient(base_url=elasticsearch_url) as client:
         await client.put("/blocked", json={"settings": {"number_of_replicas": 0}})
         proxy.fail(Block())
-        told = await refusals(proxy.url, "blocked")
+        codes = await refusals(proxy.url, "blocked")
         await client.put("/blocked/_settings", json={"index.blocks.write": True})
-        assert told == await refusals(elasticsearch_url, "blocked")
+        assert codes == await refusals(elasticsearch_url, "blocked")
         assert (await client.delete("/blocked")).status_code == 200

@@ -415,10 +415,10 @@ class StoreContract:
         await store.commit(dated(MARCH, "c"))
         keep = Keep(**dict.fromkeys(kinds, KEPT_SINCE))
         gone = Dropped(**dict.fromkeys(kinds, 2))
-        told: list[Dropped] = []
+        reports: list[Dropped] = []
         assert await store.expired(keep) == gone
-        assert await store.retain(keep, told.append) == gone
-        assert told[-1] == gone
+        assert await store.retain(keep, reports.append) == gone
+        assert reports[-1] == gone
         assert await store.retain(keep) == await store.expired(keep) == Dropped()
         for reader in (store, second):
             counts = await reader.counts()

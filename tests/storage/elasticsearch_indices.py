@@ -34,9 +34,9 @@ class Indices:
     async def about(self, *texts: str) -> list[str]:
         """The documents in which any of these texts is, as their indices and sources; none of it is searched."""
         await asked(self.server, "POST", f"/{self.prefix}-*/_refresh")
-        told = await asked(self.server, "GET", f"/{self.prefix}-*/_search?size=1000")
+        found = await asked(self.server, "GET", f"/{self.prefix}-*/_search?size=1000")
         return [
-            f"{hit['_index']} {hit['_source']}" for hit in told["hits"]["hits"] if any(t in str(hit) for t in texts)
+            f"{hit['_index']} {hit['_source']}" for hit in found["hits"]["hits"] if any(t in str(hit) for t in texts)
         ]
 
     async def close(self) -> None:

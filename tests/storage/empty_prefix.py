@@ -31,5 +31,5 @@ async def empty_prefix(server: str) -> AsyncIterator[str]:
 async def _held(server: str, prefix: str) -> list[tuple[str, str]]:
     """The indices and ids of documents."""
     await asked(server, "POST", f"/{prefix}-*/_refresh")
-    told = await asked(server, "GET", f"/{prefix}-*/_search?size=10000&_source=false")
-    return [(hit["_index"], hit["_id"]) for hit in told["hits"]["hits"]]
+    found = await asked(server, "GET", f"/{prefix}-*/_search?size=10000&_source=false")
+    return [(hit["_index"], hit["_id"]) for hit in found["hits"]["hits"]]

@@ -1,4 +1,4 @@
-"""What every store promises of erasing what belongs to a profile. Each adapter's test class inherits it."""
+"""The contract of all stores for erasing the documents of a profile. Each adapter's test class inherits it."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def of(who: str) -> Unit:
 
 
 async def there(store: Store, who: str) -> list[Any]:
-    """What can be seen of `of(who)`."""
+    """All documents of `of(who)` that the store returns."""
     return [
         await store.profile(who),
         await store.session("web", f"{who}'s visit"),
@@ -121,7 +121,7 @@ class ErasingContract:
         assert [await store.run(id) for id in ("bare", "bos", "elsewhere")] == [None, bos, elsewhere]
 
     @pytest.mark.parametrize(
-        ("source", "at"), [("app", 5), ("web", 9)], ids=["of another source", "once more, after a while"]
+        ("source", "at"), [("app", 5), ("web", 9)], ids=["of another source", "again, after a while"]
     )
     async def test_an_event_of_somebody_else_stays_though_its_id_is_the_same(
         self, store: Store, source: str, at: int
@@ -137,7 +137,7 @@ class ErasingContract:
             )
             if source == "web":  # else the same id would be a repeat
                 await store.forget_marks(6)
-        # That somebody else's event has its id, its source and its time of one event each makes it none of them.
+        # The other profile's event has its id, source and time from one event each; that makes it none of them.
         await store.commit(Unit(events=(structs.replace(event("2", "ann", source), received=at),)))
         kept = await store.event("1"), await store.run("run of bo"), await store.marks(source, ("1",))
         assert None not in kept
@@ -187,9 +187,9 @@ class ErasingContract:
     async def test_erasing_what_nobody_has_changes_nothing(self, store: Store) -> None:
         await store.commit(whole_unit())
         before = await everything(store)
-        nobody = await store.data_subject(frozenset({"nobody"}))
-        assert nobody == DataSubject(frozenset({"nobody"}))
-        assert await store.erase(nobody) == Erased()
+        subject = await store.data_subject(frozenset({"nobody"}))
+        assert subject == DataSubject(frozenset({"nobody"}))
+        assert await store.erase(subject) == Erased()
         assert await everything(store) == before
 
     async def test_keys_that_lead_to_nobody_are_not_counted(self, store: Store) -> None:

@@ -1,6 +1,6 @@
 """What every store promises of every kind of record; each adapter's test class inherits it.
 
-The class gives `store` and `second`, two views of one store that was opened with `ALL_KINDS`. `seen` makes what was
+The class gives `store` and `second`, two views of one store that was opened with `ALL_KINDS`. `refresh` makes what was
 committed visible to searches, where that takes a while.
 """
 
@@ -37,7 +37,7 @@ from tests.storage.kinds import (
     remark,
 )
 
-Seen = Callable[[], Awaitable[None]]
+Refresh = Callable[[], Awaitable[None]]
 
 EACH = pytest.mark.parametrize("kind", TEST_KINDS, ids=[kind.name for kind in TEST_KINDS])
 ANN = DataSubject(frozenset({"ann"}), frozenset({("web", "visit")}))
@@ -92,7 +92,7 @@ class KindsContract:
     """The tests; one promise each."""
 
     @pytest.fixture
-    def seen(self) -> Seen:
+    def refresh(self) -> Refresh:
         async def at_once() -> None:
             pass
 
@@ -134,11 +134,11 @@ class KindsContract:
         await store.commit(deleted(id, 2))
         assert await store.record(LETTERS, id) is None
 
-    async def test_the_last_record_of_a_key_counts(self, store: Store, second: Store, seen: Seen) -> None:
+    async def test_the_last_record_of_a_key_counts(self, store: Store, second: Store, refresh: Refresh) -> None:
         await store.commit(unit(quota("a", left=1), quota("b", left=2)))
         await second.commit(unit(quota("a", left=3)))
         assert await store.record(QUOTAS, "a") == quota("a", left=3)
-        await seen()
+        await refresh()
         assert sorted(await ids(store, QUOTAS)) == ["a", "b"]
 
     @pytest.mark.parametrize("expected", [0, 2, 7])
@@ -262,33 +262,33 @@ class KindsContract:
     # ---- finding ----------------------------------------------------------------------------------------------------
 
     async def test_records_that_are_due_come_in_the_order_in_which_they_became_due(
-        self, store: Store, second: Store, seen: Seen
+        self, store: Store, second: Store, refresh: Refresh
     ) -> None:
         for id, due in (("a", 30), ("b", 10), ("c", None), ("d", 20), ("e", 31)):
             await store.commit(unit(letter(id, due=due)))
-        await seen()
+        await refresh()
         for reader in (store, second):
             assert [one.id for one in await reader.due_records(LETTERS, 30, 10)] == ["b", "d", "a"]
             assert await reader.due_records(LETTERS, 30, 1) == [letter("b", due=10)]
             assert await reader.due_records(LETTERS, 9, 10) == []
             assert await reader.due_records(LETTERS, 30, 0) == []
 
-    async def test_a_record_is_due_as_its_last_version_says(self, store: Store, seen: Seen) -> None:
+    async def test_a_record_is_due_as_its_last_version_says(self, store: Store, refresh: Refresh) -> None:
         await store.commit(unit(*[letter(id, due=10) for id in "abc"]))
         await store.commit(unit(letter("a", 2, due=20), letter("b", 2)))
         await store.commit(deleted("c", 1))
-        await seen()
+        await refresh()
         assert await store.due_records(LETTERS, 19, 10) == []
         assert await store.due_records(LETTERS, 20, 10) == [letter("a", 2, due=20)]
 
     @EACH
     async def test_records_are_found_by_what_they_hold_newest_first(
-        self, store: Store, seen: Seen, kind: AnyKind
+        self, store: Store, refresh: Refresh, kind: AnyKind
     ) -> None:
         records = some(kind, Random(f"{kind.name} to be found"), 25)
         for record in records:
             await store.commit(unit(record))
-        await seen()
+        await refresh()
         assert kind.searchable is not None
         for text in (
             "", "profile:ann", "NOT profile:*", f"{kind.id}:{kind.name}-3", f"{kind.name}-4", f"{kind.name}-1*",
@@ -299,43 +299,45 @@ class KindsContract:
             assert await found(store, kind, text) == expected, text
             assert await found(store, kind, text, limit=3) == expected, text
 
-    async def test_records_are_found_by_fields_of_every_type(self, store: Store, seen: Seen) -> None:
+    async def test_records_are_found_by_fields_of_every_type(self, store: Store, refresh: Refresh) -> None:
         await store.commit(unit(remark("a", text="a cup of tea"), remark("b", topic="cake", text="cake")))
         await store.commit(unit(quota("c", left=3), quota("d", left=5), letter("e", state="sent"), letter("f", due=7)))
-        await seen()
+        await refresh()
         assert await ids(store, REMARKS, "topic:tea") == ["a"]
         assert await ids(store, REMARKS, 'text:"up of"') == ["a"]
         assert await ids(store, QUOTAS, "left:>3") == ["d"]
         assert await ids(store, LETTERS, "state:sent") == ["e"]
         assert await ids(store, LETTERS, "due:*") == ["f"]
 
-    async def test_a_versioned_record_is_found_as_it_is_now_and_where_it_was(self, store: Store, seen: Seen) -> None:
+    async def test_a_versioned_record_is_found_as_it_is_now_and_where_it_was(
+        self, store: Store, refresh: Refresh
+    ) -> None:
         for n, id in enumerate("abc"):
             await store.commit(unit(letter(id, at=JANUARY + n)))
         await store.commit(unit(letter("a", 2, state="sent")))
         await store.commit(deleted("b", 1))
-        await seen()
+        await refresh()
         assert await found(store, LETTERS) == [letter("c", at=JANUARY + 2), letter("a", 2, state="sent")]
         assert await ids(store, LETTERS, "state:waiting") == ["c"]
 
     @EACH
-    async def test_records_stored_meanwhile_move_no_page(self, store: Store, seen: Seen, kind: AnyKind) -> None:
+    async def test_records_stored_meanwhile_move_no_page(self, store: Store, refresh: Refresh, kind: AnyKind) -> None:
         assert kind.searchable is not None
         records = some(kind, Random(kind.name), 6)
         for record in records[:4]:
             await store.commit(unit(record))
-        await seen()
+        await refresh()
         asked = parse("", kind.searchable, MARCH)
         page = await store.search(asked, 2)
         await store.commit(unit(*records[4:]))
-        await seen()
+        await refresh()
         rest = await store.search(asked, 9, page.after)
         assert [*page.items, *rest.items] == records[3::-1]
         assert rest == Page(tuple(records[1::-1]))
 
     # ---- exporting and erasing --------------------------------------------------------------------------------------
 
-    async def test_the_records_of_a_profile_are_exported(self, store: Store, seen: Seen) -> None:
+    async def test_the_records_of_a_profile_are_exported(self, store: Store, refresh: Refresh) -> None:
         own = [remark("own", profile="ann"), quota("own", profile="ann"), letter("own", profile="ann")]
         nobodys = [remark("visit", session="visit"), letter("visit", session="visit")]
         bobs = [remark("bob", profile="bob", session="visit", readers=("ann",)), quota("bob", profile="bob")]
@@ -343,7 +345,7 @@ class KindsContract:
         await store.commit(Unit(profiles=(write("ann"), write("bob")), sessions=(session_write("visit"),)))
         for record in (*own, *nobodys, *bobs, named, letter("none"), quota("none")):
             await store.commit(unit(record))
-        await seen()
+        await refresh()
         exported = [one async for one in export(store, "ann", ALL_KINDS)]
         assert [name for name, _ in exported[:2]] == ["profiles", "sessions"]
         assert exported[2:] == [
@@ -352,27 +354,27 @@ class KindsContract:
             *[("letters", one) for one in (own[2], named, nobodys[1])],
         ]
 
-    async def test_a_record_without_a_profile_is_exported_with_its_event(self, store: Store, seen: Seen) -> None:
+    async def test_a_record_without_a_profile_is_exported_with_its_event(self, store: Store, refresh: Refresh) -> None:
         nobodys = structs.replace(event("e-1", profile=None), received=JANUARY)
         caused, other = remark("caused", event="e-1"), remark("other", event="e-1", at=MARCH)
         await store.commit(Unit(profiles=(write("ann"),), sessions=(session_write("visit"),), events=(nobodys,)))
         await store.commit(unit(caused, other))
-        await seen()
+        await refresh()
         exported = [one async for one in export(store, "ann", ALL_KINDS)]
         assert exported[2:] == [("events", nobodys), ("remarks", caused)]
 
-    async def test_what_leads_to_others_is_left_out_of_an_export(self, store: Store, seen: Seen) -> None:
+    async def test_what_leads_to_others_is_left_out_of_an_export(self, store: Store, refresh: Refresh) -> None:
         shown = remark("shown", profile="ann", session="bobs", readers=("bob", "ann"), body=Raw(b'"of bob"'))
         await store.commit(Unit(profiles=(write("ann"),)))
         await store.commit(unit(shown, letter(profile="ann", session="bobs")))
-        await seen()
+        await refresh()
         exported = [record async for name, record in export(store, "ann", ALL_KINDS) if name != "profiles"]
         assert exported == [
             structs.replace(shown, session=None, readers=("ann",), body=LEFT_OUT), letter(profile="ann")
         ]  # fmt: skip
 
     async def test_the_records_of_a_profile_are_erased_and_no_others(
-        self, store: Store, second: Store, seen: Seen
+        self, store: Store, second: Store, refresh: Refresh
     ) -> None:
         rng = Random("to be erased")
         events = [structs.replace(event(f"e-{n}", "ann" if n == 1 else "bob"), received=JANUARY + 4) for n in (1, 2)]
@@ -386,7 +388,7 @@ class KindsContract:
         for kind in TEST_KINDS:
             expected[kind.name] = sum(belongs(kind, one, ANN, gone) for one in records[kind.name])
         assert await second.erase(ANN) == expected
-        await seen()
+        await refresh()
         for kind in TEST_KINDS:
             left = [one for one in records[kind.name] if not belongs(kind, one, ANN, gone)]
             assert 0 < len(left) < len(records[kind.name])
@@ -395,10 +397,10 @@ class KindsContract:
                 assert await store.record(kind, kind.id_of(one)) == (one if one in left else None)
         assert await store.erase(ANN) == Erased()
 
-    async def test_an_erased_record_is_gone(self, store: Store, second: Store, seen: Seen) -> None:
+    async def test_an_erased_record_is_gone(self, store: Store, second: Store, refresh: Refresh) -> None:
         await store.commit(unit(letter(profile="ann", due=1), quota(profile="ann"), remark(profile="ann", topic="tea")))
         assert await second.erase(ANN) == Erased(letters=1, quotas=1, remarks=1)
-        await seen()
+        await refresh()
         assert await store.due_records(LETTERS, 5, 5) == []
         assert await refused(store, unit(letter(version=2))) == ("record", "l")
         assert await refused(store, deleted("l", 1)) == ("record", "l")
@@ -407,11 +409,11 @@ class KindsContract:
         await store.commit(unit(quota(profile="bob")))
         assert await store.record(QUOTAS, "q") == quota(profile="bob")
 
-    async def test_records_committed_after_an_erasure_are_found(self, store: Store, seen: Seen) -> None:
+    async def test_records_committed_after_an_erasure_are_found(self, store: Store, refresh: Refresh) -> None:
         await store.commit(unit(remark("a"), remark("b", profile="ann"), letter("c", profile="ann")))
         await store.erase(ANN)
         await store.commit(unit(remark("d"), letter("e")))
-        await seen()
+        await refresh()
         assert sorted(await ids(store, REMARKS)) == ["a", "d"]
         assert await ids(store, LETTERS) == ["e"]
 
@@ -419,26 +421,28 @@ class KindsContract:
 
     @pytest.mark.parametrize("kind", [REMARKS, LETTERS], ids=["remarks", "letters"])
     async def test_retention_drops_the_records_that_are_older(
-        self, store: Store, second: Store, seen: Seen, kind: AnyKind
+        self, store: Store, second: Store, refresh: Refresh, kind: AnyKind
     ) -> None:
         await store.commit(unit(*[remark(id, at=JANUARY) for id in "ab"], *[letter(id, at=JANUARY) for id in "ab"]))
         await store.commit(unit(remark("c", at=MARCH), letter("c", at=MARCH)))
         keep, gone = {kind.name: KEPT_SINCE}, Dropped({kind.name: 2})
-        told: list[Dropped] = []
+        reports: list[Dropped] = []
         assert await store.expired(keep) == gone
-        assert await second.retain(keep, told.append) == gone
-        assert told[-1] == gone
+        assert await second.retain(keep, reports.append) == gone
+        assert reports[-1] == gone
         assert await store.retain(keep) == await store.expired(keep) == Dropped()
-        await seen()
+        await refresh()
         for each in (REMARKS, LETTERS):
             assert sorted(await ids(store, each)) == (["c"] if each is kind else ["a", "b", "c"])
             assert (await store.record(each, "a") is None) == (each is kind)
 
-    async def test_keyed_records_that_have_expired_are_dropped_with_old_marks(self, store: Store, seen: Seen) -> None:
+    async def test_keyed_records_that_have_expired_are_dropped_with_old_marks(
+        self, store: Store, refresh: Refresh
+    ) -> None:
         await store.commit(unit(quota("a", until=5), quota("b", until=8), remark(at=1), letter(at=1)))
         assert await store.record(QUOTAS, "a") == quota("a", until=5)
         assert await store.forget_marks(8) == 0
-        await seen()
+        await refresh()
         assert await ids(store, QUOTAS) == ["b"]
         assert await store.record(QUOTAS, "a") is None
         assert await store.record(REMARKS, "r") is not None

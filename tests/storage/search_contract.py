@@ -1,6 +1,6 @@
 """What every store promises of searching; each adapter's test class inherits it and gives the fixture `store`.
 
-`seen` makes what was committed visible to searches, where that takes a while.
+`refresh` makes what was committed visible to searches, where that takes a while.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -21,7 +21,7 @@ from engine.search.parse import parse
 from tests.engine.search.random_queries import NOW, query, unit
 from tests.storage.build import mark, write
 
-Seen = Callable[[], Awaitable[None]]
+Refresh = Callable[[], Awaitable[None]]
 Filled = Callable[[str, Iterable[Unit]], Awaitable[Store]]
 
 SHELF = (
@@ -104,20 +104,20 @@ class SearchContract:
     """The tests; one promise each."""
 
     @pytest.fixture
-    def seen(self, store: Store) -> Seen:
+    def refresh(self, store: Store) -> Refresh:
         async def nothing() -> None:
             return None
 
         return nothing
 
     @pytest.fixture
-    def filled(self, store: Store, seen: Seen) -> Filled:
+    def filled(self, store: Store, refresh: Refresh) -> Filled:
         """Gives a function that gives a store with some units, which nobody changes; the name is theirs."""
 
         async def fill(name: str, units: Iterable[Unit]) -> Store:
             for one in units:
                 await store.commit(one)
-            await seen()
+            await refresh()
             return store
 
         return fill
@@ -211,10 +211,10 @@ class SearchContract:
     async def test_all_kinds_are_found(self, filled: Filled, kind: str, text: str, expected: str) -> None:
         assert " ".join(await ids(await filled("kinds", (OF_ALL_KINDS,)), text, kind)) == expected
 
-    async def test_a_profile_is_found_as_it_is_now(self, store: Store, seen: Seen) -> None:
+    async def test_a_profile_is_found_as_it_is_now(self, store: Store, refresh: Refresh) -> None:
         await store.commit(Unit(profiles=(coloured("ann", "red"),)))
         await store.commit(Unit(profiles=(coloured("ann", "blue", 1),)))
-        await seen()
+        await refresh()
         assert await ids(store, "traits.color:red", "profiles") == []
         (ann,) = await walk(store, "traits.color:blue", "profiles")
         assert ann == await store.profile("ann")
@@ -232,12 +232,12 @@ class SearchContract:
         assert (await first(shelf, limit=4)).after is None
         assert (await first(shelf, limit=3)).after is not None
 
-    async def test_what_is_stored_meanwhile_moves_nothing(self, store: Store, seen: Seen) -> None:
+    async def test_what_is_stored_meanwhile_moves_nothing(self, store: Store, refresh: Refresh) -> None:
         await store.commit(Unit(events=SHELF))
-        await seen()
+        await refresh()
         page = await first(store, limit=2)
         await store.commit(Unit(events=(StoredEvent(id="e5", type="t", source="web", received=NOW + 4000),)))
-        await seen()
+        await refresh()
         rest = await first(store, limit=3, after=page.after)
         assert [*page.items, *rest.items] == [*SHELF[::-1]]
 
@@ -247,12 +247,12 @@ class SearchContract:
             await first(shelf, after=cursor)
 
     @pytest.mark.parametrize("kind", SEARCHABLE)
-    async def test_a_store_finds_what_matches(self, store: Store, seen: Seen, kind: str) -> None:
+    async def test_a_store_finds_what_matches(self, store: Store, refresh: Refresh, kind: str) -> None:
         rng = Random(f"{kind} by chance")
         units = [unit(rng, n) for n in range(30)]
         for one in units:
             await store.commit(one)
-        await seen()
+        await refresh()
         stored = [one for each in units for one in documents(each, kind)]
         assert {one.id for one in stored} == set(await ids(store, "", kind))
         for _ in range(100):

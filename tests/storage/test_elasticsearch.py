@@ -13,7 +13,7 @@ from tests.storage.empty_prefix import empty_prefix
 from tests.storage.erasing_contract import ErasingContract
 from tests.storage.expunging_contract import ExpungingContract, Written
 from tests.storage.file_contents import found_in
-from tests.storage.reminding_contract import RemindingContract, Seen
+from tests.storage.reminding_contract import Refresh, RemindingContract
 
 
 class Contract(StoreContract, RemindingContract, ErasingContract):
@@ -35,7 +35,7 @@ class Contract(StoreContract, RemindingContract, ErasingContract):
         await second.close()
 
     @pytest.fixture
-    def seen(self, store: ElasticsearchStore) -> Seen:
+    def refresh(self, store: ElasticsearchStore) -> Refresh:
         async def refreshed() -> None:
             await store._search.refresh(store._names.profiles)
 

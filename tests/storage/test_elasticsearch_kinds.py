@@ -15,7 +15,7 @@ from tests.storage.elasticsearch_indices import Indices
 from tests.storage.elasticsearch_requests import asked
 from tests.storage.empty_prefix import empty_prefix
 from tests.storage.kinds import ALL_KINDS, LETTERS, REMARKS, letter, remark
-from tests.storage.kinds_contract import KindsContract, Seen
+from tests.storage.kinds_contract import KindsContract, Refresh
 
 
 class Contract(KindsContract):
@@ -37,7 +37,7 @@ class Contract(KindsContract):
         await second.close()
 
     @pytest.fixture
-    def seen(self, server: str, address: str, store: ElasticsearchStore, second: ElasticsearchStore) -> Seen:
+    def refresh(self, server: str, address: str, store: ElasticsearchStore, second: ElasticsearchStore) -> Refresh:
         async def refreshed() -> None:
             await asyncio.gather(store.counts(), second.counts())  # what they have committed is written
             await asked(server, "POST", f"/{address.partition('prefix=')[2]}-*/_refresh")

@@ -22,13 +22,13 @@ class TestMemoryStore(StoreContract, RemindingContract, ErasingContract, Expungi
 
     @pytest.fixture
     def written(self, store: Store) -> Written:
-        async def told(text: str) -> dict[str, int]:
+        async def counts_of(text: str) -> dict[str, int]:
             assert isinstance(store, MemoryStore)
             tables = {name: vars(table) for name, table in store._tables.items()}
             counted = {name: str(held).count(text) for name, held in (vars(store) | tables).items()}
             return {name: count for name, count in counted.items() if count}
 
-        return told
+        return counts_of
 
 
 async def test_a_store_has_the_key_that_it_is_given_or_one_of_its_own() -> None:

@@ -52,10 +52,10 @@ class TestSqliteStore(StoreContract, RemindingContract, ErasingContract, Expungi
 
     @pytest.fixture
     def written(self, path: Path) -> Written:
-        async def told(text: str) -> dict[str, int]:
+        async def counts_of(text: str) -> dict[str, int]:
             return found_in(text, path.parent)
 
-        return told
+        return counts_of
 
 
 class TestKindsInSqlite(KindsContract):
@@ -83,7 +83,7 @@ class TestSearchInSqlite(SearchContract):
 async def test_nothing_of_what_was_erased_or_overwritten_is_left_in_the_files(path: Path, store: SqliteStore) -> None:
     for nth in range(4):  # documents larger than a page, and each version in place of the one before
         await store.commit(
-            Unit(profiles=(write("ann", nth, told="SECRET of ann" * 900), write("bo", nth, told="KEPT")))
+            Unit(profiles=(write("ann", nth, text="SECRET of ann" * 900), write("bo", nth, text="KEPT")))
         )
     assert found(path, b"SECRET of ann") > 0
     await store.remove("ann", 4)

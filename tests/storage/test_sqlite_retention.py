@@ -34,10 +34,10 @@ def received(time: int, id: str | None = None) -> StoredEvent:
 
 async def test_many_documents_are_dropped_some_at_a_time(store: SqliteStore, tmp_path: Path) -> None:
     await store.commit(Unit(profiles=(write("ann"),), events=tuple(received(n) for n in range(1, 41))))
-    told: list[Dropped] = []
+    reports: list[Dropped] = []
     assert await store.expired(Keep(events=25)) == Dropped(events=24)
-    assert await store.retain(Keep(events=25), told.append) == Dropped(events=24)
-    assert [dropped["events"] for dropped in told] == [7, 14, 21, 24]
+    assert await store.retain(Keep(events=25), reports.append) == Dropped(events=24)
+    assert [dropped["events"] for dropped in reports] == [7, 14, 21, 24]
     assert numbers(tmp_path / "store.db", "SELECT seq FROM events") == list(range(25, 41))
     assert [e.received for e in await store.events_of("ann", 99)] == list(range(40, 24, -1))
     assert (await store.counts())["events"] == 16

@@ -76,14 +76,14 @@ class LoadGenerator:
         while tries:
             try:
                 async with http.post(f"{address}/track", data=self.body(number), headers=JSON) as answer:
-                    told = await answer.text()
+                    text = await answer.text()
             except aiohttp.ClientError:
                 tries -= 1
                 continue
             if self.patient and answer.status == 503:
                 self.refused += 1
                 continue
-            assert answer.status == 200, told
+            assert answer.status == 200, text
             self._acknowledge(number)
             return True
         return False

@@ -34,7 +34,7 @@ async def stored(database: Path, ledger: LoadGenerator) -> tuple[set[int], int]:
 async def kill_again_and_again(
     tmp_path: Path, kills: int, module: str = "cli.main"
 ) -> tuple[LoadGenerator, set[int], int]:
-    """Several servers one after another over one file, each killed under load; then everything is sent once more.
+    """Several servers one after another over one file, each killed under load; then every event is sent again.
 
     Gives the ledger, what was missing although acknowledged before the resending, and by how much counters are off.
     """
@@ -94,10 +94,10 @@ async def test_a_stopped_server_says_what_became_of_every_event(tmp_path: Path) 
         await ledger.load(served.address, until=50)
         await ledger.resend(served.address)
         async with aiohttp.ClientSession() as http, http.get(f"{served.address}/counts") as answer:
-            told = msgspec.json.decode(await answer.read())["events"]
+            events = msgspec.json.decode(await answer.read())["events"]
         assert served.stop() == 0
-    assert told["received"] == told["stored"] + told["processed"] + told["rejected"] + told["duplicate"]
-    assert (told["stored"], told["duplicate"]) == (len(ledger.sent), len(ledger.sent))
+    assert events["received"] == events["stored"] + events["processed"] + events["rejected"] + events["duplicate"]
+    assert (events["stored"], events["duplicate"]) == (len(ledger.sent), len(ledger.sent))
 
 
 def test_a_second_server_on_the_same_store_is_refused_naming_the_first(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def exact(ledger: LoadGenerator, found: set[int], total: int) -> None:
 
 
 async def kill_servers(project: Path, address: str, kills: int) -> None:
-    """Two servers under load, one or the other killed and started again; then everything is sent once more."""
+    """Two servers under load, one or the other killed and started again; then every event is sent again."""
     ledger, dice = PatientLedger(), random.Random(11)
     with ExitStack() as stack, two_servers(project, address) as servers:
         for _ in range(kills):
@@ -117,7 +117,7 @@ async def test_twenty_kills_of_two_servers_lose_nothing_and_double_nothing(
 
 
 async def kill_nodes(project: Path, cluster: Cluster, kills: int) -> None:
-    """A server under load while one node after another is killed and comes back; then everything is sent once more."""
+    """A server under load while one node after another is killed and comes back; then every event is sent again."""
     prefix, ledger, dice = f"t-{uuid4().hex}", PatientLedger(), random.Random(5)
     address = store_at(cluster.urls, prefix)
     with serving_on(project, f"elasticsearch:{address}") as served:
@@ -174,7 +174,7 @@ async def away(project: Path, proxy: FaultProxy, seconds: float) -> PatientLedge
         before, refused = ledger.statuses.copy(), len(ledger.refused)
         await proxy.stop()
         await asyncio.sleep(seconds)  # the time that it is away is what this is about
-        meanwhile, told = ledger.statuses - before, ledger.refused[refused:]
+        meanwhile, reasons = ledger.statuses - before, ledger.refused[refused:]
         await proxy.go_on()
         await until(ledger.reached(len(ledger.acknowledged) + 100), load)
         load.cancel()
@@ -182,7 +182,7 @@ async def away(project: Path, proxy: FaultProxy, seconds: float) -> PatientLedge
         ledger.seconds = 0
         await ledger.resend(served.address)
         await drained(served.address)
-        ledger.statuses, ledger.refused = meanwhile, told
+        ledger.statuses, ledger.refused = meanwhile, reasons
         assert await asyncio.to_thread(served.stop) == 0
     exact(ledger, *await settled(address, ledger))
     return ledger

@@ -57,9 +57,9 @@ class Visitor:
         }
         async with self._http.post(f"{self._address}/track", data=msgspec.json.encode(body), headers=JSON) as answer:
             self.statuses[answer.status] += 1
-            told = await answer.json(content_type=None)
+            document = await answer.json(content_type=None)
             if answer.status == 200:
-                self.profile = told["profile"]["id"]
+                self.profile = document["profile"]["id"]
 
     async def visit(self, over: asyncio.Event) -> None:
         """Send in both sessions, and under the profile's id, until it is over."""
@@ -140,6 +140,6 @@ async def test_under_load_every_byte_of_a_profile_goes_from_elasticsearch(
 async def hits(server: str, prefix: str, token: str) -> int:
     """How many documents have a text anywhere in what is stored of them; none of it is searched."""
     await asked(server, "POST", f"/{prefix}-*/_refresh")
-    told = await asked(server, "POST", f"/{prefix}-*/_search", {"size": 10_000, "query": {"match_all": {}}})
-    assert told["hits"]["total"]["value"] <= 10_000  # all of them were looked at
-    return sum(token in str(hit) for hit in told["hits"]["hits"])
+    found = await asked(server, "POST", f"/{prefix}-*/_search", {"size": 10_000, "query": {"match_all": {}}})
+    assert found["hits"]["total"]["value"] <= 10_000  # all of them were looked at
+    return sum(token in str(hit) for hit in found["hits"]["hits"])

@@ -38,8 +38,8 @@ def place(tmp_path: Path) -> Place:
 
 async def health(served: ServerProcess) -> tuple[int, dict[str, Any]]:
     async with aiohttp.ClientSession() as http, http.get(f"{served.address}/health/ready") as answer:
-        told: dict[str, Any] = msgspec.json.decode(await answer.read())
-        return answer.status, told
+        document: dict[str, Any] = msgspec.json.decode(await answer.read())
+        return answer.status, document
 
 
 async def drained(served: ServerProcess) -> None:
@@ -78,8 +78,8 @@ async def test_a_store_that_is_away_for_a_while_under_load_is_not_noticed_by_cli
             await ledger.reached(enough)
             place.away()
             await ledger.reached(enough + 200)
-            status, told = await health(served)
-            assert (status, told["status"], told["spooled"] > 100) == (200, "spooling", True)
+            status, document = await health(served)
+            assert (status, document["status"], document["spooled"] > 100) == (200, "spooling", True)
             place.back()
         await load
         await drained(served)

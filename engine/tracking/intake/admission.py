@@ -46,7 +46,7 @@ def allows_origin(source: Source, origin: str) -> bool:
 
 
 def authority(source: Source) -> Identify:
-    """What a key in an event of this source proves: a secret source is trusted."""
+    """The trust in keys of this source's events: a secret source is trusted."""
     return "trust" if source.kind == "secret" else source.identify
 
 

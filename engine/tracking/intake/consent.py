@@ -1,4 +1,4 @@
-"""`consent-changed`: the event by which a sender gives consents and takes them back.
+"""`consent-changed`: the event by which a sender grants and revokes consents.
 
 Its properties are `{"consents": {NAME: true | false | {"given": true, "expires_in": "365d"}}}`. They are written to the
 profile before flows see the event, under the id that the sender acts under: who may send events may do that much. An
@@ -32,7 +32,7 @@ def fault_of(properties: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def decisions_of(properties: Mapping[str, Any]) -> dict[str, Decision]:
-    """What an event without fault decides, by the names of the consents."""
+    """The decisions of a valid event, by the names of the consents."""
     return {name: _decision(said) for name, said in properties["consents"].items()}
 
 

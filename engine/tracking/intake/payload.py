@@ -147,8 +147,10 @@ def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
     if not payload.events:
         raise Refusal("malformed", "`events` is empty: a payload carries at least one event", "/events")
     if len(payload.events) > MAX_EVENTS:
-        told = f"a payload carries at most {MAX_EVENTS} events, this one has {len(payload.events)}: send fewer at once"
-        raise Refusal("too-large", told, "/events")
+        detail = (
+            f"a payload carries at most {MAX_EVENTS} events, this one has {len(payload.events)}: send fewer at once"
+        )
+        raise Refusal("too-large", detail, "/events")
     for at, ref in (("/source/id", payload.source), ("/session/id", payload.session), ("/profile/id", payload.profile)):
         if ref is not None and ref.id is not None and not usable(ref.id):
             raise Refusal("malformed", UNUSABLE, at)
@@ -278,8 +280,8 @@ def _check_context(payload: TrackPayload, size: int) -> None:
         return
     context = len(msgspec.json.encode(payload.context))
     if context * events > MAX_CONTEXT:
-        told = f"the context ({context} bytes) is kept with each of the {events} events, {MAX_CONTEXT} bytes at most"
-        raise Refusal("too-large", f"{told}: shorten it, or send fewer events at once", "/context")
+        detail = f"the context ({context} bytes) is kept with each of the {events} events, {MAX_CONTEXT} bytes at most"
+        raise Refusal("too-large", f"{detail}: shorten it, or send fewer events at once", "/context")
 
 
 def malformed_payload(error: Exception, body: bytes) -> Refusal:
@@ -299,12 +301,12 @@ def _place(error: Exception, options: type[Struct] = Options) -> tuple[str, str]
         return "", f"nested deeper than {MAX_DEPTH} levels"
     if isinstance(error, UnicodeDecodeError):
         return "", f"the body is not UTF-8: {error.reason} at byte {error.start}"
-    told, _, inside = str(error).partition(" - at `$")
+    detail, _, inside = str(error).partition(" - at `$")
     steps = inside.rstrip("`").replace("[...]", ".*").replace("]", "").replace("[", ".").split(".")
     at = "".join(f"/{pointer(step)}" for step in steps if step)
-    if found := _FIELD.fullmatch(told):
+    if found := _FIELD.fullmatch(detail):
         at += f"/{pointer(found[2])}"
         if found[1] == "contains unknown":
-            told = f"there is no option `{found[2]}`: "
-            told += did_you_mean(found[2], options.__struct_fields__)
-    return at, told[:1].lower() + told[1:] if not told.startswith("JSON") else told
+            detail = f"there is no option `{found[2]}`: "
+            detail += did_you_mean(found[2], options.__struct_fields__)
+    return at, detail[:1].lower() + detail[1:] if not detail.startswith("JSON") else detail

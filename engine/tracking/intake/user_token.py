@@ -30,7 +30,7 @@ _HEADER = {"alg": "HS256", "typ": "JWT"}
 
 
 class Claims(Struct, frozen=True, omit_defaults=True):
-    """What a token says. Times are seconds since 1970, as tokens have them."""
+    """The claims of a token. Times are seconds since 1970, as in the token."""
 
     aud: str  # the source
     exp: int | float
@@ -69,7 +69,7 @@ def proven_keys(token: str, secret: str, source: str, session: str | None, now: 
 
 
 def _read(token: str, secret: str) -> Claims | None:
-    """What a token says, if it was signed with `secret`. The signature is looked at first, in constant time."""
+    """The claims of a token that was signed with `secret`. The signature is checked first, in constant time."""
     said, _, signature = token.rpartition(".")
     if len(token) > LONGEST or not token.isascii():
         return None

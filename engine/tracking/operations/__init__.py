@@ -1,1 +1,1 @@
-"""What operators and the passing of time do to profiles: erase, export, unmerge, re-evaluate."""
+"""Operations on profiles by operators and by timers: erase, export, unmerge, re-evaluate."""

@@ -23,7 +23,7 @@ from engine.search.query import AllOf, AnyOf, Exists, Is, Node, Not, Query
 PAGE: Final = 500
 AT_ONCE: Final = 50  # names in one query
 
-LEFT_OUT: Final = Raw(b'"left out: it was shown the profile of somebody else"')
+LEFT_OUT: Final = Raw(b'"left out: it contains data of another profile"')
 
 Exported = tuple[str, Struct]  # the name of a kind, and a record
 
@@ -36,7 +36,7 @@ def exported_kinds(kinds: Sequence[AnyKind] = KINDS) -> list[AnyKind]:
 async def export(store: Store, id: str, kinds: Sequence[AnyKind] = KINDS) -> AsyncIterator[Exported]:
     """The records of the profile that `id` leads to: the profile, its sessions, then kind by kind, in their order.
 
-    Raises `NotFound` when no profile has the id, and `Unavailable`.
+    Raises `NotFound` if no profile has the id, and `Unavailable`.
     """
     profile = await require_profile(store, id)
     yield "profiles", profile
@@ -98,7 +98,7 @@ async def _records(store: Searches, kind: AnyKind, subject: DataSubject, events:
 
 
 def _nodes(kind: AnyKind, subject: DataSubject, events: set[EventName]) -> list[Node]:
-    """What to look for. Nothing is found by two of these, but for records that belong to a session and to an event."""
+    """The queries of an export. Only a record that belongs to a session and to an event is found by two of them."""
     owners = kind.owners
     profile = owners.profile or ""
     without = Not(_is(profile, sorted(subject.ids)) if owners.named else Exists(Field(profile)))

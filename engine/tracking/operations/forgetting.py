@@ -58,7 +58,7 @@ ReportProgress = Callable[[Forgetting], None]
 
 
 def ignore_progress(forgetting: Forgetting) -> None:
-    """Reports to nobody."""
+    """Do nothing: the `ReportForgetting` of callers that report no progress."""
 
 
 def quiet_ms(project: Project) -> int:

@@ -24,7 +24,7 @@ from engine.tracking.unit.request import UnitRequest
 
 FORGOTTEN = (
     "whom this session and profile belonged to has been forgotten, and nothing was kept of this payload: "
-    "drop both ids, and begin anew only if your visitor wants that"
+    "drop both ids, and start again only if your visitor wants that"
 )
 
 

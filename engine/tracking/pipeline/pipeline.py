@@ -23,7 +23,7 @@ Invariants
 ----------
 * A sender is answered only after `wait` or `commit_alone`: acknowledged means stored.
 * Time, seed, ids and replies from outside are part of the request. An attempt that is repeated decides the same from
-  the same documents, and asks nobody outside again.
+  the same documents, and sends no outside request again.
 * Documents may come from the cache, so they may be outdated. The commit compares the version of each, and writes all
   of a unit or nothing.
 * A unit with a profile runs while it holds the profile's queue. A unit that merges first waits until nothing of its

@@ -52,7 +52,7 @@ class RanEvent(Struct, frozen=True):
 
 
 class UnitEffects(Struct):
-    """All that a unit's runs did. It is complete when the unit's `run` is exhausted; nobody changes it afterwards."""
+    """The effects of a unit's runs. It is complete when the unit's `run` is exhausted, and never changes afterwards."""
 
     context: UnitContext
     membership: Membership

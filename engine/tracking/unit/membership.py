@@ -23,7 +23,7 @@ from engine.profile.profile_view import profile_view
 from engine.tracking.unit.event import MAX_DEPTH, UnitEvent, segment_event
 from engine.tracking.unit.triggers import Triggers
 
-MAX_CROSSINGS = 1_000  # segments that a unit's profile enters and leaves, where flows are triggered by it
+MAX_SEGMENT_EVENTS = 1_000  # segments that a unit's profile enters and leaves, where flows are triggered by it
 
 
 class _Evaluation(Struct, frozen=True):
@@ -43,7 +43,7 @@ class Membership:
         self._project = triggers.project
         self._save = save  # whether events of the system are stored, when no event of a client caused them
         self._members: set[str] = set()  # the segments that the profile is known to belong to
-        self._crossings = 0
+        self._event_count = 0
         self._last: _Evaluation | None = None
         self._now = now
         self.at = now  # the time of segments: a profile's never goes back
@@ -96,16 +96,18 @@ class Membership:
                 return conditional.with_time_passed(profile, before, max(self.at, profile.evaluated_at))
         return profile
 
-    def queue_events(self, state: RunState, crossings: list[UnitEvent]) -> None:
+    def queue_events(self, state: RunState, segment_events: list[UnitEvent]) -> None:
         """Queue these segment events, and make the segments of `state` the new baseline."""
-        self.queued_events.extend(crossings)
-        self._crossings += len(crossings)
+        self.queued_events.extend(segment_events)
+        self._event_count += len(segment_events)
         if state.profile is not None:
             self._members = set(state.scope["profile"]["segments"])
 
-    def in_a_circle(self, event: UnitEvent, crossings: list[UnitEvent]) -> bool:
+    def in_a_circle(self, event: UnitEvent, segment_events: list[UnitEvent]) -> bool:
         """Whether these are more than a unit may make of one event."""
-        return bool(crossings) and (event.depth >= MAX_DEPTH or self._crossings + len(crossings) > MAX_CROSSINGS)
+        return bool(segment_events) and (
+            event.depth >= MAX_DEPTH or self._event_count + len(segment_events) > MAX_SEGMENT_EVENTS
+        )
 
     # ---- evaluating -------------------------------------------------------------------------------------------------
 
@@ -157,6 +159,6 @@ class Membership:
         for name in sorted(before ^ now):
             entered = name in now
             if name in self._project.segments and self._triggers.listens_to_segment(entered):
-                of = profile.id, str(profile.version), str(self._crossings + len(found))
+                of = profile.id, str(profile.version), str(self._event_count + len(found))
                 found.append(segment_event(entered, name, of, parent, self._save))
         return found

@@ -32,7 +32,7 @@ from engine.project.source import Source
 from engine.tracking.intake.consent import CONSENT_CHANGED, decisions_of
 from engine.tracking.unit.effects import FlowResult, RanEvent, UnitContext, UnitEffects
 from engine.tracking.unit.event import MAX_DEPTH, UnitEvent, child_event
-from engine.tracking.unit.membership import MAX_CROSSINGS, Membership
+from engine.tracking.unit.membership import MAX_SEGMENT_EVENTS, Membership
 from engine.tracking.unit.triggers import Triggers
 
 
@@ -107,7 +107,7 @@ class UnitRun:
             yield from self._event(child)
 
     def _decide(self, event: UnitEvent) -> None:
-        """Write the consents that the sender gives or takes back, before flows run on the event."""
+        """Write the consents that the sender grants or revokes, before flows run on the event."""
         if self.state.profile is None:
             reason = {"expression": f"event.type == '{CONSENT_CHANGED}'", "values": {"profile": "no profile"}}
             self._record_decision(event, "filtered", {"reason": reason})
@@ -161,7 +161,7 @@ class UnitRun:
             self.effects.foreign = self.effects.foreign or strange
 
     def _sampled(self, event: UnitEvent, flow: Flow) -> bool:
-        """Whether the trace of a run is kept even if nobody asks for it and nothing fails."""
+        """Whether the trace of a run is kept even if it is not requested and nothing fails."""
         share = self.triggers.kept_shares[flow.name]
         return share > 0 and zlib.crc32(f"{event.id}{flow.name}".encode()) % 10_000 < share * 10_000
 
@@ -203,11 +203,11 @@ class UnitRun:
         final = final.with_scope({**final.scope, "nodes": {}})
         if self.state.profile is None and final.profile is not None:
             final.profile = membership.with_current_standing(final.profile, effects)
-        crossings: list[UnitEvent] = []
+        segment_events: list[UnitEvent] = []
         if changed:
-            final, crossings = membership.after_run(final, event, effects)
-        if crossings and membership.in_a_circle(event, crossings):
-            return f"segments entered and left in a circle: at most {MAX_CROSSINGS} in a unit, {MAX_DEPTH} deep"
+            final, segment_events = membership.after_run(final, event, effects)
+        if segment_events and membership.in_a_circle(event, segment_events):
+            return f"segments entered and left in a circle: at most {MAX_SEGMENT_EVENTS} in a unit, {MAX_DEPTH} deep"
         emits = [(node.id, effect) for node, effect in effects if isinstance(effect, Emit)]
         if emits and (event.depth >= MAX_DEPTH or self._emitted + len(emits) > MAX_EMITTED):
             return f"events emitting events: at most {MAX_EMITTED} in a unit, {MAX_DEPTH} deep"
@@ -219,7 +219,7 @@ class UnitRun:
                 self._keep(machine, event, node.id, effect)
         self.state = final
         if changed:
-            membership.queue_events(final, crossings)
+            membership.queue_events(final, segment_events)
         return ""
 
     def _keep(self, machine: Machine, event: UnitEvent, node: str, effect: Effect) -> None:

@@ -31,7 +31,7 @@ class Collector:
     async def track(
         self, body: dict[str, Any], *, profile_less: bool = False, debug: bool | str = True
     ) -> dict[str, Any]:
-        """What `/track` answers to `body`, with the debugger on."""
+        """The answer of `/track` to `body`, with the debugger on."""
         if not self.pipeline.loading.secret:
             await self.tracker.start()
         body = {**body, "options": {"debugger": debug, **body.get("options", {})}}

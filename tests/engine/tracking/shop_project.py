@@ -35,11 +35,14 @@ LINKED = Source(source="shop", debugger=True)
 
 
 def ledger(shop: Shop) -> dict[str, int]:
-    """What is not 0 in the ledger, which must add up."""
-    told = shop.pipeline.ledger
-    assert told.received == told.stored + told.processed + told.rejected + told.duplicate + told.queued
+    """The counters of the ledger that are not 0; checks that the ledger adds up."""
+    counters = shop.pipeline.ledger
+    assert (
+        counters.received
+        == counters.stored + counters.processed + counters.rejected + counters.duplicate + counters.queued
+    )
     names = ("stored", "processed", "rejected", "duplicate", "queued")
-    return {name: count for name in names if (count := getattr(told, name))}
+    return {name: count for name in names if (count := getattr(counters, name))}
 
 
 async def traits(shop: Shop, id: str) -> dict[str, Any]:

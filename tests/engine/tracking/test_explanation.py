@@ -6,7 +6,7 @@ from engine.ports.store import Store
 from engine.profile.document import Profile
 from engine.project.explanation import NoSuchSegment, explain_segment
 from tests.engine.tracking.collector import Collector
-from tests.engine.tracking.pipeline.test_crossings import SET, revenue
+from tests.engine.tracking.pipeline.test_segment_events import SET, revenue
 from tests.projects import project
 
 COUNT = """
@@ -29,14 +29,19 @@ async def test_the_condition_is_shown_with_what_it_reads(store: Store) -> None:
     condition = "counted('orders', '7d') > 0 and profile.traits.revenue > 100 and changed_at('traits.revenue') < now"
     collector = Collector(project(SET, COUNT, segments={"buyers": condition}), store)
     profile, now = await stored(collector), collector.clock.now()
-    told = explain_segment(collector.pipeline.project, profile, "buyers", now)
-    assert told["values"] == {
+    explanation = explain_segment(collector.pipeline.project, profile, "buyers", now)
+    assert explanation["values"] == {
         "counted('orders', '7d')": 1,
         "profile.traits.revenue": 200,
         "changed_at('traits.revenue')": now + 1,  # a profile changes later than it was made
         "now": now,
     }
-    assert (told["member"], told["holds"], told["since"], told["due"]) == (False, False, None, now + 2)
+    assert (explanation["member"], explanation["holds"], explanation["since"], explanation["due"]) == (
+        False,
+        False,
+        None,
+        now + 2,
+    )
     later = explain_segment(collector.pipeline.project, profile, "buyers", now + 5)
     assert (later["member"], later["holds"], later["late"]) == (False, True, True)
     assert 7 * DAY < later["due"] - now < 7 * DAY + 3_600_001
@@ -48,8 +53,13 @@ async def test_it_says_since_when(store: Store) -> None:
     await stored(collector)
     collector.clock.advance(DAY)
     profile = await stored(collector)
-    told = explain_segment(collector.pipeline.project, profile, "rich", collector.clock.now())
-    assert (told["member"], told["since"], told["late"], told["due"]) == (True, begun, False, None)
+    explanation = explain_segment(collector.pipeline.project, profile, "rich", collector.clock.now())
+    assert (explanation["member"], explanation["since"], explanation["late"], explanation["due"]) == (
+        True,
+        begun,
+        False,
+        None,
+    )
 
 
 @pytest.mark.parametrize(("segments", "help"), [

@@ -32,7 +32,7 @@ async def answers(store: Any, view: View, names: dict[str, list[str]], kind_of: 
     profiles = {id: await store.profile(id) for id in names["profiles"]}
     keys = {key: await store.key(key) for key in names["keys"]}
     caches = {key: await store.cached(key, 0) for key in names["caches"]}
-    told = {
+    answered = {
         "profiles": profiles,
         "views": {id: view(profile) for id, profile in profiles.items() if profile is not None},
         "tombstones": {
@@ -55,7 +55,7 @@ async def answers(store: Any, view: View, names: dict[str, list[str]], kind_of: 
         "search": {f"{kind}: {text}": _ids(await search(kind, text)) for kind, text in QUERIES},
         "members": {name: _ids(await search("profiles", f"segments:{name}")) for name in SEGMENTS},
     }
-    return plain(told)
+    return plain(answered)
 
 
 def plain(value: Any) -> Any:

@@ -48,13 +48,13 @@ async def test_an_id_that_took_effect_in_another_session_is_reported_for_each_ev
 
 async def test_the_debugger_tells_of_all_units_and_of_a_repeat_beside_its_original(store: Store) -> None:
     shop = Collector(project(TELL), store)
-    told = (await shop.track(payload(hit("e-1"), hit("e-2", "hop"), hit("e-1")), profile_less=True))["debugging"]
-    became = {key: one["disposition"] for key, one in told["execution"].items()}
+    debugging = (await shop.track(payload(hit("e-1"), hit("e-2", "hop"), hit("e-1")), profile_less=True))["debugging"]
+    became = {key: one["disposition"] for key, one in debugging["execution"].items()}
     assert became == {"e-1": "stored", "e-2": "stored", "#2": "duplicate"}
-    assert [run["outcome"] for key in ("e-1", "e-2") for run in told["execution"][key]["runs"]] == ["finished"] * 2
-    events = told["events"]
+    assert [run["outcome"] for key in ("e-1", "e-2") for run in debugging["execution"][key]["runs"]] == ["finished"] * 2
+    events = debugging["events"]
     assert (events["saved"], events["ids"], events["types"]) == (2, ["e-1", "e-2"], ["hit", "hop"])
-    assert [line["message"] for line in told["logs"]] == ["hit", "hop"]
+    assert [line["message"] for line in debugging["logs"]] == ["hit", "hop"]
 
 
 @pytest.mark.parametrize("types", [("hit", "look"), ("look", "hit")], ids=["seen last", "seen first"])

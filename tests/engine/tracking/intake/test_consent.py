@@ -72,14 +72,14 @@ def sent(answer: dict[str, Any]) -> bool:
 async def test_a_flow_without_its_consents_is_filtered_and_says_which_and_why(store: Store) -> None:
     shop = collector(store)
     (run,) = runs(await shop.track(payload(consent(newsletter=True, profiling=False), "mail-wanted")), "mailing")
-    told = run["reason"]["values"]["profile.consents.profiling"]
+    setting = run["reason"]["values"]["profile.consents.profiling"]
     assert run == {
         "flow": "mailing",
         "version": run["version"],
         "outcome": "filtered",
         "reason": {
             "expression": "consents: profiling",
-            "values": {"profile.consents.profiling": {"revoked": told["revoked"]}},
+            "values": {"profile.consents.profiling": {"revoked": setting["revoked"]}},
             "why": "consent `profiling` is revoked",
         },
     }

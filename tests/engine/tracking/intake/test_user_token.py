@@ -160,6 +160,6 @@ def test_a_payload_without_a_token_proves_nothing():
 def test_a_payload_with_a_bad_token_is_refused_and_not_told_why(source: Source, token: str):
     with pytest.raises(Refusal) as refused:
         credential_matches(Intake(source="shop", session="s-1", token=token), source, NOW)
-    told = refused.value
-    assert (told.kind, told.at) == ("unauthorised", "/userToken")
-    assert told.detail == "the user token is not valid here and now: ask for a new one"
+    refusal = refused.value
+    assert (refusal.kind, refusal.at) == ("unauthorised", "/userToken")
+    assert refusal.detail == "the user token is not valid here and now: ask for a new one"

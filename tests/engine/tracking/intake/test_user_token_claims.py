@@ -1,4 +1,4 @@
-"""What a page with a user token may do and see: what the token proves, and nothing of anybody else."""
+"""The rights of a page with a user token: it acts for the profile that the token proves, and reads no other."""
 
 from typing import Any
 
@@ -71,7 +71,7 @@ def page(shop: Collector, *events: dict[str, Any] | str, session: str = "page", 
 
 
 async def at_till(shop: Collector, email: str, secret: str) -> str:
-    """The till, which is believed, meets somebody; the id of the profile."""
+    """Track an event of the till, a trusted source; returns the id of the profile."""
     body = from_till(event("login", email, secret=secret), session=f"till-{email}")
     return str((await shop.track(body))["profile"]["id"])
 
@@ -155,8 +155,8 @@ async def test_a_run_that_failed_tells_ann_of_herself(store: Store) -> None:
     shop = collector(store)
     await at_till(shop, ANN, "of-ann")
     answer = await shop.track(page(shop, event("peep", ANN)))
-    (told,) = answer["debugging"]["execution"].values()
-    assert [run["reason"] for run in told["runs"] if run["outcome"] == "failed"] == ["of-ann"]
+    (entry,) = answer["debugging"]["execution"].values()
+    assert [run["reason"] for run in entry["runs"] if run["outcome"] == "failed"] == ["of-ann"]
 
 
 async def test_who_claimed_anns_key_before_neither_sees_her_nor_is_seen_by_her(store: Store) -> None:

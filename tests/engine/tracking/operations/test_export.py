@@ -67,7 +67,7 @@ def ran(source: str, at: int) -> RunRecord:
 
 @pytest.fixture
 async def ann(shop: Collector) -> str:
-    """Somebody with two sessions under two ids, who is named in a session of somebody else."""
+    """A profile with two sessions under two ids, which a session of another profile names."""
     first, other = [await logged_in(shop, name, "ann@x.org") for name in ("phone", "desk")]
     await logged_in(shop, "bo's", "bo@x.org")
     await shop.track(payload({"type": "seen", "id": "nobody's"}, session="phone"), profile_less=True)
@@ -115,17 +115,17 @@ async def test_an_export_has_nothing_of_another_profile(shop: Collector, ann: st
         event = {"type": type, "id": type, "properties": {"email": email}}
         await shop.track(payload(event, session=session), profile_less=type == "redeem")
     records = [one for _, one in await exported(shop, ann)]
-    told = b"".join(msgspec.json.encode(one) for one in records)
-    assert [word for word in (bo, "bo's", "city of bo@x.org") if word.encode() in told] == []
+    archive = b"".join(msgspec.json.encode(one) for one in records)
+    assert [word for word in (bo, "bo's", "city of bo@x.org") if word.encode() in archive] == []
     (asked,) = [one for one in records if isinstance(one, RunRecord) and one.event == "ask" and one.flow == "ask"]
-    assert bytes(asked.trace) == b'"left out: it was shown the profile of somebody else"'
+    assert bytes(asked.trace) == b'"left out: it contains data of another profile"'
     (redeemed,) = [one for one in records if isinstance(one, StoredEvent) and one.id == "redeem"]
     assert redeemed.session is None
 
 
 async def test_an_event_keeps_its_session_though_that_was_not_stored(shop: Collector) -> None:
-    told = await shop.track(payload("seen", session="phone", options={"saveSession": False}))
-    events = [one for kind, one in await exported(shop, told["profile"]["id"]) if kind == "events"]
+    answer = await shop.track(payload("seen", session="phone", options={"saveSession": False}))
+    events = [one for kind, one in await exported(shop, answer["profile"]["id"]) if kind == "events"]
     assert [one.session for one in events] == ["phone"]
 
 

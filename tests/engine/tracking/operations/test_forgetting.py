@@ -89,7 +89,7 @@ async def test_late_payloads_are_refused_by_session_and_by_profile(shop: Collect
     id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
     await forgotten(shop, id)
     late = [
-        login("phone", "ann@x.org"),  # the same event once more
+        login("phone", "ann@x.org"),  # the same event again
         payload("seen", session="phone"),
         payload("seen", session="phone", profile={"id": id}),
         payload("seen", session="another", profile={"id": id}),
@@ -203,7 +203,7 @@ async def test_a_resumed_forgetting_counts_its_quiet_time_from_the_last_heartbea
     begun = await forgetter(shop).begin(id, "n")
     await forgetter(shop)._pass(begun)
     shop.clock.advance(60_000)
-    left = structs.replace(begun, worked=shop.clock.now())  # somebody was at it a moment ago
+    left = structs.replace(begun, worked=shop.clock.now())  # another process has worked on it a moment ago
     looks: list[Forgetting] = []
 
     def tell(one: Forgetting) -> None:
@@ -224,7 +224,7 @@ async def test_a_forgetting_that_another_process_completed_stays_complete(shop: 
 
 async def test_events_that_come_meanwhile_are_refused_or_go_too(shop: Collector) -> None:
     id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
-    told: list[str] = []
+    calls: list[str] = []
 
     async def client(number: int) -> None:
         for n in range(20):
@@ -232,7 +232,7 @@ async def test_events_that_come_meanwhile_are_refused_or_go_too(shop: Collector)
             body = payload(event, session="phone" if n % 2 else f"visit {number}", profile={"id": id})
             with suppress(Refusal):
                 await shop.track(body)
-                told.append("taken")
+                calls.append("taken")
             await asyncio.sleep(0)
 
     async def forget() -> Forgetting:
@@ -240,7 +240,7 @@ async def test_events_that_come_meanwhile_are_refused_or_go_too(shop: Collector)
         return await forgotten(shop, id)
 
     *_, done = await asyncio.gather(*[client(n) for n in range(5)], forget())
-    assert 0 < len(told) < 100
+    assert 0 < len(calls) < 100
     again = await forgetter(shop)._pass(Forgetting(id="again", asked=0, ids=(id,)))
     assert again.erased == Erased()
     assert done.status == "complete"
@@ -302,14 +302,14 @@ async def test_an_event_without_a_profile_that_comes_after_its_session_was_erase
 
 @pytest.fixture
 async def both(shop: Collector) -> tuple[str, ...]:
-    """The ids of somebody with two documents: a profile, and the tombstone of another."""
+    """The ids of a profile with two documents: its own, and the tombstone of another."""
     for name in ("phone", "desk"):
         id = (await shop.track(login(name, "ann@x.org")))["profile"]["id"]
     return tuple((await shop.profile(id))["ids"])
 
 
 def moving(shop: Collector, ids: tuple[str, ...]) -> Callable[[], Awaitable[None]]:
-    """Lets the tombstone move, as somebody might who merges just now."""
+    """Changes the tombstone, as a merge at the same time might."""
 
     async def moves() -> None:
         stored = await shop.store.as_stored(ids)

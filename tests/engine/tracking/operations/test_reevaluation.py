@@ -12,7 +12,7 @@ from engine.project.segment import Segment
 from engine.tracking.operations.reevaluation import BATCH, Reevaluation, progress_of
 from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.conftest import Opener
-from tests.engine.tracking.pipeline.test_crossings import HISTORY, SET, history, revenue
+from tests.engine.tracking.pipeline.test_segment_events import HISTORY, SET, history, revenue
 from tests.projects import payload, project
 
 DAY = 86_400_000
@@ -20,7 +20,7 @@ LAPSED = {"lapsed": "profile.metadata.last_seen < now - days(30)"}
 
 
 def again(collector: Collector) -> Reevaluation:
-    """What looks at the profiles of a collector's store."""
+    """The object that re-evaluates the profiles of a collector's store."""
     return Reevaluation(collector.pipeline)
 
 

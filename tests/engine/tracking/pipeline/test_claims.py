@@ -1,4 +1,4 @@
-"""What a sender without authority may do and see (`identify: link` and `refuse`), and what it may not."""
+"""The rights of a sender without authority (`identify: link` and `refuse`), and their limits."""
 
 import asyncio
 from typing import Any
@@ -67,10 +67,10 @@ async def test_no_part_of_an_answer_shows_anything_of_a_stranger(
     answers.append(await shop.track(payload("x", session="thief", options=EVERYTHING)))
     answers.append(await shop.track(payload(event(type), session="other", options=EVERYTHING), profile_less=True))
     answers.append(await shop.track(payload("x", session="other", options=EVERYTHING)))
-    told = str(answers)
-    assert "s3cret" not in told
+    text = str(answers)
+    assert "s3cret" not in text
     hidden = {ann["profile"]["id"]} - {answer["profile"]["id"] for answer in answers[:1] if first}
-    assert not any(id in told for id in hidden)
+    assert not any(id in text for id in hidden)
 
 
 async def test_the_debugger_says_that_it_withholds_values(store: Store) -> None:
@@ -79,8 +79,8 @@ async def test_the_debugger_says_that_it_withholds_values(store: Store) -> None:
     assert "withheld" not in own["debugging"]
     joined = await shop.track(payload(event("login"), session="other"))
     assert "not proven to be the sender's own" in joined["debugging"]["withheld"]
-    (told,) = joined["debugging"]["execution"].values()
-    assert [(run["flow"], run["outcome"]) for run in told["runs"]] == [("login", "finished")]
+    (entry,) = joined["debugging"]["execution"].values()
+    assert [(run["flow"], run["outcome"]) for run in entry["runs"]] == [("login", "finished")]
 
 
 async def test_a_repeat_of_a_profile_less_event_is_not_answered_with_its_profile(store: Store) -> None:

@@ -83,8 +83,8 @@ async def test_cached_documents_are_the_same_as_loaded_ones(shops: tuple[Collect
     ours, _, _ = shops
     first = request(ours, payload("hit"))
     assert ours.pipeline.loading.at_hand(first, None) is None
-    told = await ours.track(payload("hit"))
-    named = request(ours, payload("hit", profile=told["profile"]))
+    answer = await ours.track(payload("hit"))
+    named = request(ours, payload("hit", profile=answer["profile"]))
     for again in (first, named):
         assert ours.pipeline.loading.at_hand(again, None) == await ours.pipeline.loading.load(again, None)
     strange = request(ours, payload("hit", profile={"id": "0" * 32}))

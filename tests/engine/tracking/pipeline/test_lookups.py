@@ -25,14 +25,14 @@ nodes:
 """
 
 
-async def told(collector: Collector, answer: dict[str, Any]) -> Any:
+async def reply_of(collector: Collector, answer: dict[str, Any]) -> Any:
     return (await collector.profile(answer["profile"]["id"]))["traits"]
 
 
 async def test_a_reply_from_outside_reaches_the_profile(store: Store) -> None:
     crm = ScriptedPerformer().on("crm", "/tier", HttpReply(200, {"tier": "gold"}))
     collector = Collector(project(ASKING, targets=TARGETS), store, crm)
-    assert await told(collector, await collector.track(payload("ask"))) == {"tier": "gold"}
+    assert await reply_of(collector, await collector.track(payload("ask"))) == {"tier": "gold"}
 
 
 async def test_an_answer_does_not_wait_longer_than_its_budget(store: Store) -> None:
@@ -42,7 +42,7 @@ async def test_an_answer_does_not_wait_longer_than_its_budget(store: Store) -> N
     source = Source(source="shop", identify="trust", debugger=True, answer_within=30)
     collector = Collector(project(ASKING, targets=TARGETS, sources=(source,)), store, crm)
     answer = await collector.track(payload({"type": "ask", "id": "e-1"}))
-    assert await told(collector, answer) == {"tier": "unknown"}
+    assert await reply_of(collector, answer) == {"tier": "unknown"}
     step = answer["debugging"]["execution"]["e-1"]["runs"][0]["steps"][0]
     assert (step["port"], step["calls"][0]["got"][:9]) == ("failed", "no answer")
 
@@ -52,7 +52,7 @@ async def test_a_call_that_fails_is_tried_again_as_the_flow_says(store: Store) -
     crm = ScriptedPerformer().on("crm", "/tier", *replies)
     patient = ASKING.replace("    next: {found", "    retry: {times: 2, backoff: 1ms}\n    next: {found")
     collector = Collector(project(patient, targets=TARGETS), store, crm)
-    assert await told(collector, await collector.track(payload("ask"))) == {"tier": "gold"}
+    assert await reply_of(collector, await collector.track(payload("ask"))) == {"tier": "gold"}
     assert [call.attempt for call in crm.calls] == [1, 2, 3]
 
 
@@ -85,7 +85,7 @@ async def test_a_unit_that_runs_again_does_not_ask_outside_again(store: Store) -
     collector = Collector(project(ASKING, targets=TARGETS), moving, crm)
     answer = await collector.track(payload("ask"))
     assert moving.refused == 3
-    assert await told(collector, answer) == {"tier": "gold"}
+    assert await reply_of(collector, answer) == {"tier": "gold"}
     assert len(crm.calls) == 1
 
 
@@ -111,7 +111,7 @@ async def test_branches_wait_side_by_side(store: Store) -> None:
     tracking = asyncio.ensure_future(collector.track(payload("ask")))
     await crm.asked_times(2)
     gate.set()
-    assert await told(collector, await tracking) == {"sum": 3}
+    assert await reply_of(collector, await tracking) == {"sum": 3}
 
 
 async def test_a_cancelled_request_leaves_nothing_half_done(store: Store) -> None:
@@ -125,7 +125,7 @@ async def test_a_cancelled_request_leaves_nothing_half_done(store: Store) -> Non
     await asyncio.gather(tracking, return_exceptions=True)
     assert (await store.counts())["events"] == 0
     never.set()
-    assert await told(collector, await collector.track(payload("ask"))) == {"tier": "gold"}
+    assert await reply_of(collector, await collector.track(payload("ask"))) == {"tier": "gold"}
 
 
 class Moving:

@@ -298,17 +298,17 @@ async def test_conditional_segments_are_true_for_each_side(store: Store) -> None
 
 
 @pytest.mark.parametrize(
-    ("id", "step", "told"),
+    ("id", "step", "message"),
     [
         pytest.param("nobody", "x" * 32, "no profile has the id", id="nobody"),
         pytest.param(None, "x" * 32, "no link", id="no link"),
         pytest.param(None, "abc", "at least 6 characters", id="a beginning that is too short"),
     ],
 )
-async def test_an_unknown_link_cannot_be_undone(store: Store, id: str | None, step: str, told: str) -> None:
+async def test_an_unknown_link_cannot_be_undone(store: Store, id: str | None, step: str, message: str) -> None:
     shop = collector(store)
     phone, _, _ = await two_in_one(shop)
-    with pytest.raises(NotFound, match=told):
+    with pytest.raises(NotFound, match=message):
         await unmerge_served(shop.pipeline, id or phone, step)
 
 

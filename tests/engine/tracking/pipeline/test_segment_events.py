@@ -1,4 +1,4 @@
-"""Entering and leaving segments: the events of it, once for each crossing, in the unit that brings it about."""
+"""Entering and leaving segments: one segment event for each change, in the unit that causes it."""
 
 import asyncio
 from typing import Any
@@ -37,9 +37,9 @@ def revenue(amount: int, **more: Any) -> dict[str, Any]:
 
 
 async def history(collector: Collector, id: str) -> list[str]:
-    """What a profile entered and left, in short."""
-    told = (await collector.profile(id))["traits"].get("history", [])
-    return [line.removeprefix("segment-") for line in told]
+    """The segments that a profile entered and left, in short."""
+    lines = (await collector.profile(id))["traits"].get("history", [])
+    return [line.removeprefix("segment-") for line in lines]
 
 
 async def test_a_flow_hears_of_segments_that_are_entered_and_left(store: Store) -> None:
@@ -52,11 +52,11 @@ async def test_a_flow_hears_of_segments_that_are_entered_and_left(store: Store) 
 async def test_a_segment_event_is_stored_with_the_event_that_caused_it(store: Store) -> None:
     collector = Collector(project(SET, HISTORY, segments=RICH), store)
     answer = await collector.track(payload({"type": "set", "id": "e-1", "properties": {"revenue": 200}}))
-    crossing, order = await store.events_of(answer["profile"]["id"], 10)
-    assert (crossing.type, crossing.properties) == ("segment-entered", {"segment": "rich"})
-    assert (crossing.origin, crossing.parent, order.id) == ("system", "e-1", "e-1")
-    told = answer["debugging"]["execution"][crossing.id]
-    assert (told["origin"], told["runs"][0]["flow"]) == ("system", "history")
+    entered, order = await store.events_of(answer["profile"]["id"], 10)
+    assert (entered.type, entered.properties) == ("segment-entered", {"segment": "rich"})
+    assert (entered.origin, entered.parent, order.id) == ("system", "e-1", "e-1")
+    entry = answer["debugging"]["execution"][entered.id]
+    assert (entry["origin"], entry["runs"][0]["flow"]) == ("system", "history")
 
 
 async def test_a_flow_with_a_glob_hears_nothing_and_nothing_is_stored(store: Store) -> None:
@@ -144,8 +144,8 @@ async def test_flows_that_start_one_another_in_a_circle_fail_and_their_effects_a
     ended = [run["outcome"] for run in runs if run.get("flow") == "circle" and "steps" in run]
     assert ended == ["finished"] * 7 + ["failed"]
     assert "in a circle" in next(run["reason"] for run in runs if run["outcome"] == "failed")
-    told = await collector.profile(answer["profile"]["id"])
-    assert told["segments"] == (["rich"] if told["traits"]["revenue"] > 100 else [])
+    view = await collector.profile(answer["profile"]["id"])
+    assert view["segments"] == (["rich"] if view["traits"]["revenue"] > 100 else [])
 
 
 async def test_two_engines_tell_each_crossing_once(opened: Opener) -> None:
@@ -153,10 +153,10 @@ async def test_two_engines_tell_each_crossing_once(opened: Opener) -> None:
     first = await engines[0].track(revenue(1))
     amounts = [200, 5, 300, 2, 150, 1, 101, 99, 400, 3]
     await asyncio.gather(*(engines[i % 2].track(revenue(amount)) for i, amount in enumerate(amounts)))
-    told = await history(engines[0], first["profile"]["id"])
+    events = await history(engines[0], first["profile"]["id"])
     inside = (await engines[1].profile(first["profile"]["id"]))["segments"] == ["rich"]
-    assert told == [("entered rich", "left rich")[i % 2] for i in range(len(told))]
-    assert len(told) % 2 == inside
+    assert events == [("entered rich", "left rich")[i % 2] for i in range(len(events))]
+    assert len(events) % 2 == inside
 
 
 async def test_a_segment_with_a_window_is_entered_when_its_time_has_come(store: Store) -> None:
@@ -196,8 +196,12 @@ async def test_visits_are_counted_by_session(store: Store) -> None:
     collector.clock.advance(1000)
     await collector.track(revenue(1, session="two", profile={"id": id}))
     await collector.track(revenue(1, session="not kept", profile={"id": id}, options={"saveSession": False}))
-    told = (await collector.profile(id))["metadata"]
-    assert (told["visits"], told["last_seen"] - told["first_seen"], told["last_seen"] - told["previous_seen"]) == (
+    metadata = (await collector.profile(id))["metadata"]
+    assert (
+        metadata["visits"],
+        metadata["last_seen"] - metadata["first_seen"],
+        metadata["last_seen"] - metadata["previous_seen"],
+    ) == (
         2,
         2000,
         1000,
@@ -252,12 +256,12 @@ async def test_a_condition_sees_the_profile_as_it_will_be_committed(store: Store
     counting = """
     flow: counting
     trigger: {event: [segment-entered, segment-left]}
-    nodes: {count: {profile.count: crossings}}
+    nodes: {count: {profile.count: changes}}
     """
     collector = Collector(project(SET, counting, segments=segments), store)
     for event in (revenue(1), payload("other"), payload("other"), revenue(2)):
         answer = await collector.track(event)
-        told = await collector.profile(answer["profile"]["id"])
-        assert answer["debugging"]["segmentation"]["ids"] == told["segments"]
+        view = await collector.profile(answer["profile"]["id"])
+        assert answer["debugging"]["segmentation"]["ids"] == view["segments"]
         collector.clock.advance(1000)
-    assert told["segments"] == ["busy", "fresh"]
+    assert view["segments"] == ["busy", "fresh"]

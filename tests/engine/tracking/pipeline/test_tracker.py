@@ -140,8 +140,8 @@ async def test_the_same_event_id_of_another_source_is_another_event(store: Store
 async def test_an_id_that_stands_twice_in_a_payload_counts_once(store: Store) -> None:
     event = {"type": "counted", "id": "e-1"}
     answer = await Collector(project(COUNT), store).track(payload(event, event, {"type": "counted", "id": "e-2"}))
-    told = answer["debugging"]["execution"]
-    assert {key: one["disposition"] for key, one in told.items()} == {
+    execution = answer["debugging"]["execution"]
+    assert {key: one["disposition"] for key, one in execution.items()} == {
         "e-1": "stored",
         "e-2": "stored",
         "#1": "duplicate",
@@ -173,8 +173,12 @@ async def test_events_that_are_not_saved_are_processed_all_the_same(
     collector = Collector(project(COUNT), store)
     body = payload({"type": "counted", "id": "e-1", "options": event_options}, options=options)
     answer = await collector.track(body)
-    told = answer["debugging"]
-    assert (told["events"]["saved"], told["session"]["saved"], told["profile"]["saved"]) == (events, sessions, 1)
+    debugging = answer["debugging"]
+    assert (debugging["events"]["saved"], debugging["session"]["saved"], debugging["profile"]["saved"]) == (
+        events,
+        sessions,
+        1,
+    )
     counts = await store.counts()
     assert (counts["events"], counts["sessions"]) == (events, sessions)
     assert (await collector.profile(answer["profile"]["id"]))["traits"] == {"count": 1}

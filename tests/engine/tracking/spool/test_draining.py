@@ -47,7 +47,7 @@ async def test_the_drain_stops_when_the_store_goes_away_again_and_goes_on_where_
     shop.away.away = True
     answers = [await shop.track(payload("counted", session=f"s-{i % 5}")) for i in range(50)]
     shop.away.away = False
-    shop.away.fails += [Unavailable("gone again")] * 7  # five lanes, each tried twice
+    shop.away.fails += [Unavailable("gone again")] * 7  # five ordered groups, each tried twice
     drained = await shop.tracker.drain.run()
     assert drained.reason == "gone again"
     assert 0 < shop.spool.entries < 50
@@ -213,7 +213,7 @@ async def test_while_the_last_units_are_drained_payloads_wait_rather_than_queue(
     shop.away.meanwhile = send
     assert (await shop.tracker.drain.run()).reason is None
     (answer,) = await asyncio.gather(*tasks)
-    assert [told["disposition"] for told in answer["debugging"]["execution"].values()] == ["stored"]
+    assert [entry["disposition"] for entry in answer["debugging"]["execution"].values()] == ["stored"]
     assert await traits(shop, answer["profile"]["id"]) == {"count": 2}
 
 
@@ -226,7 +226,7 @@ async def test_a_payload_does_not_wait_for_ever_for_the_last_units(shop: Shop, m
 
     async def send() -> None:
         answer = await shop.track(payload("counted", session="s-2"))
-        assert [told["disposition"] for told in answer["debugging"]["execution"].values()] == ["queued"]
+        assert [entry["disposition"] for entry in answer["debugging"]["execution"].values()] == ["queued"]
 
     shop.away.meanwhile = send
     await shop.tracker.drain.run()

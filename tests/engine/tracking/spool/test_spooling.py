@@ -23,15 +23,15 @@ async def test_a_payload_is_acknowledged_while_the_store_is_away_and_takes_effec
     await shop.start()
     shop.away.away = True
     answer = await shop.track(payload("counted", {"type": "counted", "id": "e-2"}))
-    told = answer["debugging"]["execution"]
-    assert [one["disposition"] for one in told.values()] == ["queued", "queued"]
-    assert told["e-2"]["reason"] == "the store is away: it is away"
+    execution = answer["debugging"]["execution"]
+    assert [one["disposition"] for one in execution.values()] == ["queued", "queued"]
+    assert execution["e-2"]["reason"] == "the store is away: it is away"
     assert answer["source"] == {"consent": False}
-    assert answer["debugging"]["events"] == {"saved": 0, "errors": [], "ids": list(told), "types": ["counted"]}
+    assert answer["debugging"]["events"] == {"saved": 0, "errors": [], "ids": list(execution), "types": ["counted"]}
     assert ledger(shop) == {"queued": 2}
     await shop.back()
     assert await traits(shop, answer["profile"]["id"]) == {"count": 2}
-    assert {event.id for event in await shop.store.events_of(answer["profile"]["id"], 10)} == set(told)
+    assert {event.id for event in await shop.store.events_of(answer["profile"]["id"], 10)} == set(execution)
     assert ledger(shop) == {"stored": 2}
 
 
@@ -62,11 +62,11 @@ async def test_while_anything_waits_everything_queues_behind_it(shop: Shop) -> N
     await shop.track(payload("counted"))
     shop.away.away = False
     answer = await shop.track(payload("counted", session="s-2"))
-    (told,) = answer["debugging"]["execution"].values()
-    assert (told["disposition"], told["reason"]) == ("queued", "earlier payloads wait for the store")
+    (entry,) = answer["debugging"]["execution"].values()
+    assert (entry["disposition"], entry["reason"]) == ("queued", "earlier payloads wait for the store")
     await shop.back()
     answer = await shop.track(payload("counted"))
-    assert [told["disposition"] for told in answer["debugging"]["execution"].values()] == ["stored"]
+    assert [entry["disposition"] for entry in answer["debugging"]["execution"].values()] == ["stored"]
     assert await traits(shop, answer["profile"]["id"]) == {"count": 2}
 
 
@@ -114,7 +114,7 @@ async def test_rejected_events_wait_too_and_are_kept_once(shop: Shop) -> None:
     shop.away.away = True
     answer = await shop.track(payload({"type": ""}, "counted"))
     assert [error["index"] for error in answer["errors"]] == [0]
-    assert [told["disposition"] for told in answer["debugging"]["execution"].values()] == ["rejected", "queued"]
+    assert [entry["disposition"] for entry in answer["debugging"]["execution"].values()] == ["rejected", "queued"]
     with pytest.raises(Refusal, match="none of the events"):
         await shop.track(payload({"type": ""}))
     assert ledger(shop) == {"queued": 3}
@@ -142,8 +142,8 @@ async def test_the_rest_of_a_payload_is_spooled_when_the_store_goes_away_in_betw
     shop.away.refused["gone"] = Unavailable("it is away")
     body["events"][1]["type"] = "gone"
     answer = await shop.track(body, profile_less=True)
-    told = {id: one["disposition"] for id, one in answer["debugging"]["execution"].items()}
-    assert told == {"e-1": "stored", "e-2": "queued", "e-3": "stored"}
+    dispositions = {id: one["disposition"] for id, one in answer["debugging"]["execution"].items()}
+    assert dispositions == {"e-1": "stored", "e-2": "queued", "e-3": "stored"}
     assert "errors" not in answer
     assert ledger(shop) == {"stored": 2, "queued": 1}
     shop.away.refused.clear()
@@ -341,8 +341,8 @@ async def test_readiness_says_how_many_wait_and_why(shop: Shop) -> None:
     assert (await shop.tracker.readiness()).entries == 0
     shop.away.away = True
     await shop.track(payload("counted"))
-    told = await shop.tracker.readiness()
-    assert (told.status, told.reason, told.entries) == ("spooling", "the store is away: it is away", 1)
+    readiness = await shop.tracker.readiness()
+    assert (readiness.status, readiness.reason, readiness.entries) == ("spooling", "the store is away: it is away", 1)
     shop.away.away = False
     assert (await shop.tracker.readiness()).status == "spooling"
     await shop.back()
