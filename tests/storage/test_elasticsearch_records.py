@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from itertools import count
 from random import Random
+from typing import Any
 
 import pytest
 from msgspec import structs
 
 from engine.ports.records import ProcessedEvent, RecordDelete, RecordWrite, SessionWrite, Unit
 from engine.ports.store import Conflict, Unavailable
+from storage.elasticsearch.connection import Answer
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.storage.build import event, mark, profile, session, write
 from tests.storage.elasticsearch_indices import Indices
@@ -183,6 +185,57 @@ async def test_a_deleted_record_does_not_come_back_when_its_creation_is_written_
     assert await indices.store(ALL_KINDS).record(LETTERS, "l") is None
     with pytest.raises(Conflict, match="record l"):
         await other.commit(changing(letter()))
+
+
+@pytest.mark.parametrize("later", [
+    pytest.param(changing(letter(version=3, state="later")), id="changed"),
+    pytest.param(Unit(changes=(RecordDelete(LETTERS, "l", 2),)), id="deleted"),
+])  # fmt: skip
+async def test_a_change_that_is_finished_again_undoes_no_later_one(indices: Indices, later: Unit) -> None:
+    owner, other = indices.store(ALL_KINDS), indices.store(ALL_KINDS)
+    await owner.commit(changing(letter()))
+    first = Unit(profiles=(write("ann"),), events=(event("e-1"),))
+    await dies(owner, of_letter(first, letter(version=2, state="first")), 3)  # nothing after the commit
+    await other.profile("ann")  # which finishes what the document carries, and leaves it there
+    await other.commit(later)
+    third = indices.store(ALL_KINDS)
+    await third.profile("ann")
+    assert await text_of(third) == (None if isinstance(later.changes[0], RecordDelete) else (3, "later"))
+
+
+class Pause:
+    """Stands between a store and its server: the first request with a text waits until it may go on."""
+
+    def __init__(self, store: ElasticsearchStore, text: str) -> None:
+        self._request = store._connection.request
+        self._text = text.encode()
+        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
+        setattr(store._connection, "request", self.request)  # noqa: B010 - what mypy would not let us assign
+
+    async def request(self, method: str, path: str, body: bytes | None = None, *more: Any, **named: Any) -> Answer:
+        """As the connection's."""
+        if path.startswith("/_bulk") and self._text in (body or b""):
+            self.reached.set()
+            await self.go_on.wait()
+        return await self._request(method, path, body, *more, **named)
+
+
+async def test_an_owner_that_tries_again_renews_its_claim(indices: Indices) -> None:
+    """The other unit has fenced the owner's document, and is about to write when the owner is committed after all."""
+    owner, other = indices.store(ALL_KINDS), indices.store(ALL_KINDS)
+    await owner.commit(changing(letter()))
+    await other.counts()
+    committing, writing = Pause(owner, "-profiles"), Pause(other, "-letters")
+    first = asyncio.create_task(owner.commit(of_letter(Unit(profiles=(write("ann"),)), letter(version=2, state="a"))))
+    await committing.reached.wait()
+    second = asyncio.create_task(other.commit(changing(letter(version=2, state="b"))))
+    await writing.reached.wait()
+    committing.go_on.set()
+    await first
+    writing.go_on.set()
+    with pytest.raises(Conflict, match="record l"):
+        await second
+    assert await text_of(other) == (2, "a")
 
 
 async def test_traces_of_deleted_records_go_with_old_marks(indices: Indices) -> None:
