@@ -19,7 +19,9 @@ import msgspec
 import uvicorn
 
 from benchmarks.bare import BODY, HEADERS
+from engine.ports.kinds import EVENTS
 from storage.elasticsearch.names import Names
+from storage.elasticsearch.periods import month
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder().decode
@@ -65,7 +67,8 @@ class App:
     """Reads an order, adds it to its profile, writes both."""
 
     def __init__(self, url: str, prefix: str) -> None:
-        self.names = Names(prefix)
+        self.names = names = Names(prefix)
+        self.events_index = names.of(EVENTS).name
         self.writer = BulkWriter(url)
         self.profiles: dict[str, dict[str, Any]] = {}
         self.events = 0
@@ -119,7 +122,7 @@ class App:
         return [
             b'{"index":{"_index":"%b","_id":"%b"}}' % (self.names.profiles.encode(), id.encode()),
             encode(document),
-            b'{"create":{"_index":"%b","_id":"%b"}}' % (self.names.events_at(now).encode(), name.encode()),
+            b'{"create":{"_index":"%b","_id":"%b"}}' % (f"{self.events_index}-{month(now)}".encode(), name.encode()),
             encode(searched),
         ]
 
