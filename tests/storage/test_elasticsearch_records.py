@@ -195,7 +195,7 @@ async def test_a_change_that_is_finished_again_undoes_no_later_one(indices: Indi
     owner, other = indices.store(ALL_KINDS), indices.store(ALL_KINDS)
     await owner.commit(changing(letter()))
     first = Unit(profiles=(write("ann"),), events=(event("e-1"),))
-    await dies(owner, of_letter(first, letter(version=2, state="first")), 3)  # nothing after the commit
+    await commit_breaking_off(owner, of_letter(first, letter(version=2, state="first")), 3)  # nothing after the commit
     await other.profile("ann")  # which finishes what the document carries, and leaves it there
     await other.commit(later)
     third = indices.store(ALL_KINDS)
