@@ -117,10 +117,12 @@ KEY = Statement(
 MARK = Statement(
     "mark",
     ("event", "source", "at", "session", "profile", "stored"),
-    """INSERT INTO marks (event, source, at, session, profile, stored)
-    SELECT event, source, at, session, profile, stored FROM given WHERE event IS NOT NULL
-    ON CONFLICT (event, source) DO UPDATE SET seq = 1 + (SELECT max(seq) FROM marks), at = excluded.at,
-        session = excluded.session, profile = excluded.profile, stored = excluded.stored
+    # `max(seq)` is computed once for all rows, so each row adds its own number.
+    """INSERT INTO marks (seq, event, source, at, session, profile, stored)
+    SELECT (SELECT coalesce(max(seq), 0) FROM marks) + row_number() OVER (), event, source, at, session, profile, stored
+    FROM given WHERE event IS NOT NULL
+    ON CONFLICT (event, source) DO UPDATE SET seq = excluded.seq, at = excluded.at, session = excluded.session,
+        profile = excluded.profile, stored = excluded.stored
     WHERE marks.at IS NULL""",
     moved="mark",
 )

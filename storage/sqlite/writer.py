@@ -23,8 +23,8 @@ Invariants:
 
 Failures:
 
-- A row has no effect, or a value cannot be stored: the batch is rolled back to a savepoint and repeated change by
-  change, so only the changes at fault fail: with `Conflict`, or with the error of their value.
+- A row has no effect or violates a constraint, or a value cannot be stored: the batch is rolled back to a savepoint and
+  repeated change by change, so only the changes at fault fail: with `Conflict`, or with the error that was raised.
 - SQLite fails (disk full, file locked too long): all changes of the batch fail with `Unavailable`, `trouble` keeps the
   reason, and unless the file was only busy the next batch opens a new connection.
 - The caller is cancelled: its change is written all the same.
@@ -55,10 +55,12 @@ QUEUED_CHANGES = 10_000
 QUEUED_BYTES = 64 * 1024 * 1024
 IDLE_SECONDS = 1.0  # without work, until the write-ahead log is moved to the file
 
-# The errors that one change alone can cause. The last three are raised for values that SQLite cannot store.
+# The errors that one change alone can cause. Values that SQLite cannot store raise all but `Conflict` and
+# `IntegrityError`; a violated constraint, which is a bug, raises `IntegrityError`.
 Refusal = Conflict | ValueError | TypeError | OverflowError | sqlite3.Error
 REFUSALS = (
-    Conflict, ValueError, TypeError, OverflowError, sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.DataError
+    Conflict, ValueError, TypeError, OverflowError,
+    sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.IntegrityError,
 )  # fmt: skip
 Outcome = Refusal | Unavailable | None
 

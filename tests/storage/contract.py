@@ -406,6 +406,19 @@ class StoreContract:
         assert await store.marks("web", ("e",)) == {"e": mark("e", at=6)}
         assert await store.forget_marks(7) == 1
 
+    @pytest.mark.parametrize("apart", [False, True], ids=["in one unit", "in two units side by side"])
+    async def test_several_forgotten_events_take_effect_again_at_once(self, store: Store, apart: bool) -> None:
+        ids = ("e-1", "e-2", "e-3")
+        await store.commit(Unit(marks=tuple(mark(id, at=1) for id in ids), events=tuple(event(id, n=1) for id in ids)))
+        assert await store.forget_marks(5) == 3
+        units = [Unit(marks=(mark(id, at=6),), events=(event(id, n=2),)) for id in ids]
+        whole = Unit(marks=tuple(mark(id, at=6) for id in ids), events=tuple(event(id, n=2) for id in ids))
+        assert await outcomes(store, units if apart else [whole]) == ["done"] * (3 if apart else 1)
+        assert await store.marks("web", ids) == {id: mark(id, at=6) for id in ids}
+        assert [await store.event(id) for id in ids] == [event(id, n=2) for id in ids]
+        assert await outcomes(store, [units[0], whole]) == ["mark", "mark"]
+        assert await store.forget_marks(7) == 3
+
     @pytest.mark.parametrize("kinds", [RETAINED, *[(kind,) for kind in RETAINED]], ids="-".join)
     async def test_retention_drops_what_is_older_of_the_kinds_it_names(
         self, store: Store, second: Store, kinds: tuple[str, ...]

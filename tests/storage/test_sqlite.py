@@ -260,6 +260,19 @@ async def test_a_unit_that_no_file_could_hold_fails_alone(store: SqliteStore) ->
     assert await store.profile("p-3") is None
 
 
+async def test_a_unit_that_violates_a_constraint_fails_alone(store: SqliteStore, path: Path) -> None:
+    other = raw(path)
+    other.execute(
+        "CREATE TRIGGER refuse BEFORE INSERT ON profiles WHEN new.id = 'p-1' BEGIN SELECT raise(ABORT, 'p-1'); END"
+    )
+    other.close()
+    commits = [store.commit(Unit(profiles=(write(f"p-{n}"),))) for n in range(3)]
+    results = await asyncio.gather(*commits, return_exceptions=True)
+    assert [type(result) for result in results] == [type(None), sqlite3.IntegrityError, type(None)]
+    assert [await store.profile(f"p-{n}") is None for n in range(3)] == [False, True, False]
+    assert await store.ready() is None
+
+
 async def test_the_writer_goes_on_with_a_new_connection_after_a_failure(store: SqliteStore, path: Path) -> None:
     connection = store._writer._connection
     assert connection is not None
