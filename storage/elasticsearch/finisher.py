@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
+import structlog
+
 from engine.ports.bounded import BoundedCache
 from engine.ports.records import IdentityKey, ProcessedEvent, Session
 from engine.ports.store import Unavailable
@@ -35,9 +37,12 @@ from storage.encoding import encode
 
 SECONDS = 10.0  # that a caller waits for pending writes to be finished
 AGAIN_SECONDS = 0.5
+ERROR_SECONDS = 5.0  # before another try after an unexpected error
 GOODBYE_SECONDS = 10.0  # that closing waits
 
 RecordName = tuple[str, str]  # kind and id
+
+log = structlog.get_logger("headrace.elasticsearch")
 
 
 class Finisher:
@@ -111,19 +116,32 @@ class Finisher:
                 await asyncio.wait(late)
 
     async def _work(self, entry: PendingWrites) -> None:
-        while True:
-            try:
-                await self._finish(entry.record)
-                break
-            except Unavailable:
-                if self._closed:
-                    return
-                await asyncio.sleep(AGAIN_SECONDS)
+        while not await self._attempt(entry):
+            if self._closed:
+                return
         entry.finished = True
         self._forget(entry)
         if entry.tidy is not None:
             with suppress(Unavailable):  # the sweeper will do it
                 await self._writer.one(entry.tidy)
+
+    async def _attempt(self, entry: PendingWrites) -> bool:
+        """Try to finish an entry. After a failure, returns False after a pause, or at once if the store is closing.
+
+        No error ends the task, also not a bug's: callers wait for the entry as long as it is not finished.
+        """
+        try:
+            await self._finish(entry.record)
+        except Unavailable:
+            seconds = AGAIN_SECONDS
+        except Exception:
+            log.exception("pending writes could not be finished, they are tried again", token=entry.token)
+            seconds = ERROR_SECONDS
+        else:
+            return True
+        if not self._closed:
+            await asyncio.sleep(seconds)
+        return False
 
     def _forget(self, entry: PendingWrites) -> None:
         record = entry.record
