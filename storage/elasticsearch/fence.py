@@ -58,7 +58,7 @@ class Fence:
         found = await self.finish(on)
         if found is not None:
             return await self._writer.one(replace(index, name, bytes(found.source), found.at)) is not None
-        if index.startswith(self._names.marks):
+        if self._names.holds_marks(index):
             return await self._writer.one(replace(index, name, encode(MarkSource()), None)) is not None
         return True  # a commit to a record that is gone has failed already
 

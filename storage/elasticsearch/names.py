@@ -8,7 +8,7 @@ from msgspec import Struct
 from engine.ports.kind import AnyKind, Kind
 from engine.ports.kinds import KINDS
 from storage.elasticsearch.kind_index import KindIndex
-from storage.elasticsearch.periods import WEEK, week
+from storage.elasticsearch.periods import WEEK, is_week, week
 
 WINDOW = WEEK  # of deduplication: marks are looked for in the weeks that it covers
 SKEW = 300_000  # ms by which the clocks of processes may differ
@@ -47,6 +47,11 @@ class Names:
     def marks_at(self, time: int, now: int) -> str:
         """The index of a mark of that time. A mark whose time is far from now goes where readers look."""
         return f"{self.marks}-{week(time // WEEK if now - WINDOW <= time <= now + SKEW else now // WEEK)}"
+
+    def holds_marks(self, index: str) -> bool:
+        """Whether an index is one of the weekly indices of marks."""
+        alias, _, period = index.rpartition("-")
+        return alias == self.marks and is_week(period)
 
     def marks_now(self, now: int) -> list[str]:
         """The indices that readers look for marks in."""

@@ -1,11 +1,13 @@
 """Periods: the months and weeks, both of UTC, that the names of indices end in."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 
 DAY = 86_400_000  # ms
 WEEK = 7 * DAY
+_WEEK_NAME = re.compile(r"\d+w\d\d")
 _LAST = 253_402_300_799_000  # the last ms with a year of four digits
 
 
@@ -24,6 +26,11 @@ def weeks_over_before(indices: Iterable[str], time: int) -> list[str]:
     """Of indices by week, those whose week ended before a time (ms)."""
     now = week(time // WEEK)
     return [index for index in indices if index.rpartition("-")[2] < now]
+
+
+def is_week(text: str) -> bool:
+    """Whether a text is the name of a week."""
+    return _WEEK_NAME.fullmatch(text) is not None
 
 
 @lru_cache(maxsize=64)
