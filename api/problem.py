@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from engine.ports.store import Unavailable
+from engine.ports.store import TooLarge, Unavailable
 from engine.tracking.intake.payload import Refusal, Wrongness
 
 MEDIA_TYPE = "application/problem+json"
@@ -62,6 +62,9 @@ def answer_of(error: Refusal | Unavailable | HttpProblem) -> tuple[int, bytes, d
             status = STATUS[error.kind]
             headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
             return status, encoded_problem(status, error.detail, at=error.at, errors=error.errors), headers
+        case TooLarge():
+            reason = f"the changes that this request makes are too large to store at once ({error.reason})"
+            return 413, encoded_problem(413, f"{reason}: send fewer or smaller events at once"), {}
         case Unavailable():
             return 503, encoded_problem(503, error.reason), {"Retry-After": str(error.retry_after)}
         case HttpProblem():

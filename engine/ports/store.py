@@ -53,7 +53,7 @@ class Contention(Unavailable):
 
 
 class TooLarge(Unavailable):
-    """A unit that the store will never accept, so that retrying does not help."""
+    """A unit that the store will never accept, so that retrying does not help. HTTP answers it with 413."""
 
 
 class Commits(Protocol):

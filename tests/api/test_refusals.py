@@ -5,9 +5,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from litestar.testing import AsyncTestClient
 
+from api.app import create_app
 from api.tracking.endpoint import handle as desk
+from effects.scripted import ScriptedPerformer
+from engine.ports.records import Unit
+from engine.ports.store import TooLarge
 from engine.tracking.intake.payload import MAX_CONTEXT, Intake
+from storage.memory import MemoryStore
 from tests.api.conftest import Serve
 from tests.projects import payload, project
 
@@ -138,3 +144,22 @@ async def test_a_request_that_is_given_up_at_the_end_is_told_to_come_again(serve
     await task
     assert sent[0]["status"] == 503
     assert (b"retry-after", b"1") in sent[0]["headers"]
+
+
+class SmallStore(MemoryStore):
+    """Refuses every unit as too large."""
+
+    async def commit(self, unit: Unit) -> None:
+        raise TooLarge("a unit of 99 characters is too large to be committed")
+
+
+async def test_a_unit_that_is_too_large_to_store_is_refused_for_good_and_the_answer_says_why() -> None:
+    app = create_app(project(COUNT), SmallStore(), performer=ScriptedPerformer())
+    async with AsyncTestClient(app, base_url="http://127.0.0.1") as client:
+        answer = await client.post("/track", content=body())
+    assert answer.status_code == 413
+    assert "retry-after" not in answer.headers
+    problem = answer.json()
+    assert (problem["title"], problem["status"]) == ("The request is too large", 413)
+    assert "99 characters" in problem["detail"]
+    assert "send fewer or smaller events" in problem["detail"]
