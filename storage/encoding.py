@@ -22,8 +22,8 @@ def decoder_of(record: type[R]) -> Callable[[bytes | str], R]:
     return msgspec.json.Decoder(record).decode
 
 
-def check_versions(unit: Unit) -> None:
-    """Refuse a unit that writes a document without raising its version, or that changes one record twice.
+def check_unit(unit: Unit) -> None:
+    """Refuse a unit that writes a document without raising its version, or whose changes of records no store accepts.
 
     Compare-and-set could not distinguish two documents with the same version. Raises `ValueError`: the caller is at
     fault, and running the unit again would not help.
@@ -45,6 +45,8 @@ def _check_changes(unit: Unit) -> None:
     names = {(change.kind.name, change.id) for change in unit.changes}
     if len(names) < len(unit.changes):
         raise ValueError("a unit changes a record twice")
+    if unit.sessions and not unit.profiles and any(change.expected for change in unit.changes):
+        raise ValueError("a unit without a profile writes a session and changes a stored record: commit two units")
     for change in unit.changes:
         if isinstance(change, RecordWrite):
             version = change.kind.version_of(change.record)

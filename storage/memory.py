@@ -33,7 +33,7 @@ from engine.project.retention import Dropped, Keep, ReportProgress, ignore_progr
 from engine.search.match import matches
 from engine.search.page import Page, read_cursor, write_cursor
 from engine.search.query import Query
-from storage.encoding import check_versions, decode_profile, decode_session, encode
+from storage.encoding import check_unit, decode_profile, decode_session, encode
 from storage.memory_table import MemoryTable
 
 R = TypeVar("R", bound=Struct)
@@ -116,7 +116,7 @@ class MemoryStore:
 
     async def commit(self, unit: Unit) -> None:
         """Write all of the unit, or raise `Conflict` and write nothing."""
-        check_versions(unit)
+        check_unit(unit)
         self._check(unit)
         records = [(table, record, encode(record)) for table in self._tables.values() for record in unit.of(table.kind)]
         changes = [(change, encode(change.record)) for change in unit.changes if isinstance(change, RecordWrite)]

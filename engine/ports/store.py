@@ -65,6 +65,12 @@ class Commits(Protocol):
         Raises `Conflict` when a profile, a session or a versioned record is not at the expected version, when another
         id owns a key (unless the stored key is a claim, and the new one is none and has `supersedes_claim`), or when a
         mark exists already. Records of appended and keyed kinds are never refused.
+
+        Raises `ValueError` for a unit that no store accepts: a write does not raise a version, two changes are of one
+        record, or a unit without a profile writes sessions and also changes or deletes a stored versioned record.
+
+        A store without transactions may write some sessions before the rest: in a unit with a profile those of other
+        profiles, in one without all but the first. They stay written even if the unit then fails.
         """
 
     async def reject(self, rejected: tuple[Rejected, ...]) -> None:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from engine.ports.records import (
     IdentityKey,
@@ -63,12 +63,6 @@ class CommitPlan(Struct, frozen=True):
     def moves_records(self) -> bool:
         """Whether the unit changes or deletes a versioned record that exists."""
         return any(change.expected for change in self.unit.changes)
-
-    def without_sessions(self) -> "CommitPlan":
-        """The same, once its sessions are written."""
-        written = {(write.session.source, write.session.id) for write in self.unit.sessions}
-        reads = tuple([read for read in self.unit.session_reads if (read.source, read.id) not in written])
-        return structs.replace(self, unit=structs.replace(self.unit, sessions=(), session_reads=reads))
 
     def entry(
         self,

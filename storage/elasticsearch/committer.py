@@ -10,8 +10,10 @@ Which document commits:
   else marks                    the first mark (`MarkCommit`)
   else versioned records        the first record that is changed or deleted, else the first created (`RecordCommit`)
   else                          none if one document is all there is, else one made for the purpose (`MarkCommit`)
-A unit without a profile that changes or deletes a versioned record does not commit with a session: a session's document
-cannot be fenced. Its sessions are written before it, and stand even if it fails.
+`check_unit` refuses a unit without a profile that writes sessions and changes or deletes a versioned record: it would
+have to commit with a session, whose document cannot be fenced. One document guards the sessions of one profile only: a
+unit commits its sessions of other profiles, and without a profile all sessions but the first, each on its own before
+it; they stay written even if the unit fails (see `Store.commit`).
 
 States of a unit, and the transitions between them:
   PLANNED    It has a token, which no other commit has, and a stamp, which orders it among commits. `plan` refuses a
@@ -79,7 +81,7 @@ from storage.elasticsearch.session_commit import SessionCommit
 from storage.elasticsearch.stored_records import StoredRecords
 from storage.elasticsearch.tombstones import Tombstones
 from storage.elasticsearch.writer import Writer
-from storage.encoding import check_versions
+from storage.encoding import check_unit
 
 
 class Committer:
@@ -96,15 +98,14 @@ class Committer:
         self._loader = loader
         self._locks = DocumentLocks()
         self._plans = plans = CommitPlans(names, finisher.format)
-        self._stored = records
         self._sessions = sessions = SessionCommit(reader, writer, loader, check, records, carrier, plans, names)
         self._profiles = ProfileCommit(writer, loader, check, claims, records, tombstones, sessions, carrier, names)
         self._marks = MarkCommit(reader, writer, finisher, check, claims, records, carrier, names)
         self._records = RecordCommit(reader, writer, finisher, check, records, carrier, names)
 
     async def commit(self, unit: Unit) -> None:
-        """Write all of the unit, or nothing. Raises `Conflict` and `Unavailable`."""
-        check_versions(unit)
+        """Write all of the unit, or nothing. Raises `Conflict`, `Unavailable`, and `ValueError` (`check_unit`)."""
+        check_unit(unit)
         async with self._locks.of(names_of(unit)):
             now = self._loader.now()
             await self._commit(self._plans.plan(unit, now), now)
@@ -116,15 +117,9 @@ class Committer:
     async def _commit(self, plan: CommitPlan, now: int) -> None:
         if plan.unit.profiles:
             await self._profiles.commit(plan)
-            return
-        if plan.unit.sessions:
-            if not plan.moves_records:
-                await self._sessions.commit(plan)
-                return
-            await self._stored.check(plan.unit.changes, None)
-            await self._sessions.apart(plan.unit.sessions)
-            plan = plan.without_sessions()
-        if plan.changes and not plan.marks:
+        elif plan.unit.sessions:
+            await self._sessions.commit(plan)
+        elif plan.changes and not plan.marks:
             await self._records.commit(plan)
         else:
             await self._marks.commit(plan, now)

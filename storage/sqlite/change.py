@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from engine.ports.records import StoredEvent, Unit
 from engine.ports.store import Conflict
-from storage.encoding import check_versions, encode
+from storage.encoding import check_unit, encode
 from storage.sqlite.layout import Layouts
 from storage.sqlite.statement import (
     DUE,
@@ -64,8 +64,8 @@ class Change(Struct, frozen=True):
 
 
 def change_of(unit: Unit, layouts: Layouts) -> Change:
-    """The rows that `unit` writes. Raises `ValueError` for a unit that no store accepts (`check_versions`)."""
-    check_versions(unit)
+    """The rows that `unit` writes. Raises `ValueError` for a unit that no store accepts (`check_unit`)."""
+    check_unit(unit)
     rows = _rows(unit, layouts)
     profiles: list[tuple[Statement, Row]] = []
     weight = ROW_BYTES * (1 + len(rows) + len(unit.marks))

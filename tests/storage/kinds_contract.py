@@ -21,7 +21,7 @@ from engine.search.match import matches
 from engine.search.page import Page
 from engine.search.parse import parse
 from engine.tracking.operations.export import LEFT_OUT, export
-from tests.storage.build import event, everything, session_write, whole_unit, write
+from tests.storage.build import event, everything, session, session_write, whole_unit, write
 from tests.storage.contract import AWKWARD_IDS, JANUARY, KEPT_SINCE, MARCH, outcomes, refused
 from tests.storage.kinds import (
     ALL_KINDS,
@@ -230,6 +230,25 @@ class KindsContract:
     ) -> None:
         with pytest.raises(ValueError, match=r"is not newer than|changes a record twice"):
             await store.commit(mistake)
+
+    @pytest.mark.parametrize("change", [
+        pytest.param(unit(letter(version=2)), id="changed"), pytest.param(deleted("l", 1), id="deleted")
+    ])  # fmt: skip
+    async def test_a_unit_without_a_profile_that_writes_a_session_and_changes_a_record_is_the_callers_mistake(
+        self, store: Store, change: Unit
+    ) -> None:
+        await store.commit(unit(letter()))
+        with pytest.raises(ValueError, match="commit two units"):
+            await store.commit(structs.replace(change, sessions=(session_write("visit"),)))
+        assert await store.session("web", "visit") is None
+        assert await store.record(LETTERS, "l") == letter()
+        await store.commit(structs.replace(change, sessions=(session_write("visit"),), profiles=(write("ann"),)))
+        assert await store.session("web", "visit") == session("visit")
+
+    async def test_a_unit_without_a_profile_may_write_a_session_and_create_a_record(self, store: Store) -> None:
+        await store.commit(structs.replace(unit(letter()), sessions=(session_write("visit"),)))
+        assert await store.session("web", "visit") == session("visit")
+        assert await store.record(LETTERS, "l") == letter()
 
     async def test_of_changes_at_one_version_exactly_one_wins(self, store: Store, second: Store) -> None:
         await store.commit(unit(letter()))

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from engine.ports.records import ProcessedEvent, RecordDelete, RecordWrite, SessionWrite, Unit
+from engine.ports.records import ProcessedEvent, RecordDelete, RecordWrite, Unit
 from engine.ports.store import Conflict, Unavailable
 from storage.elasticsearch.connection import Answer
 from storage.elasticsearch.store import ElasticsearchStore
-from tests.storage.build import event, mark, profile, session, write
+from tests.storage.build import event, mark, profile, write
 from tests.storage.elasticsearch_indices import Indices
 from tests.storage.failing_connection import FailingConnection, WriteFailure, commit_breaking_off
 from tests.storage.kinds import ALL_KINDS, LETTERS, QUOTAS, REMARKS, Letter, letter, quota, remark
@@ -46,9 +46,6 @@ async def text_of(store: ElasticsearchStore, id: str = "l") -> tuple[int, str] |
 UNITS = {
     "profile": lambda n: by_profile(f"p{n}", events=(event(f"e{n}"),)),
     "mark": lambda n: Unit(marks=(mark(f"e{n}"),), events=(event(f"e{n}"),)),
-    "session": lambda n: Unit(
-        sessions=(SessionWrite(structs.replace(session(f"s{n}"), profile=None), 0),), events=(event(f"e{n}"),)
-    ),
     "record": lambda n: Unit(events=(event(f"e{n}"),)),
 }
 
@@ -94,13 +91,12 @@ async def test_a_process_may_end_before_any_write_of_a_unit_with_records(indices
 
 
 async def again(store: ElasticsearchStore, unit: Unit, id: str) -> None:
-    """Run a unit again that may have been committed, as from a load: a session may have been written before it."""
+    """Commit a unit again that may have been committed; if it has not been, it must not conflict."""
     try:
         await store.commit(unit)
     except Conflict:
         await store.sweep(older_ms=0)
-        if await store.event(id) is None:
-            await store.commit(structs.replace(unit, sessions=()))
+        assert await store.event(id) is not None
 
 
 async def _closed(store: ElasticsearchStore, unit: Unit) -> None:
