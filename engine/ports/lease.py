@@ -26,10 +26,17 @@ Invariant: at no moment do two processes count as holder, since a holder stops `
 last renewal, and no process takes over until `TAKEOVER_SECONDS` after it read the result of that renewal, which is
 later.
 
+A holder leaves a text for its successor: it sets `leaving`, which its next renewal or its release writes. The text
+applies to this term only: a process that holds the lease again passes on the text it inherited until it sets another.
+
+Calls of `tend` and `release` may overlap: each waits for those before it. No code uses leases yet; deliveries, timers
+and schedules will.
+
 A lease saves duplicate work; it does not make writes correct. A holder that is paused between checking `held` and
 acting acts too late, once: so every write must be a compare-and-set at a version that it read before (fencing).
 """
 
+from asyncio import Lock
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -105,13 +112,34 @@ class Lease:
         self._since: float | None = None  # ticks at which it was first observed; None: nothing was read yet
         self._uncertain = True  # the note may differ from `_observed` by a write of ours, or nothing was read yet
         self._valid_until = float("-inf")  # ticks
+        self._lock = Lock()  # held by `tend` and `release`
+        self._inherited = ""
+        self._leaving: tuple[int, str] | None = None  # with the term in which it was set
         self.term = 0  # of the note that was observed last
-        self.left = ""  # the text that the last holder left; a holder sets the text that its next renewal leaves
 
     @property
     def held(self) -> bool:
         """Whether this process holds the lease now: check it before each act."""
         return self._ticks() < self._valid_until
+
+    @property
+    def inherited(self) -> str:
+        """The text that the last holder left; a holder's own renewals do not change it."""
+        return self._inherited
+
+    @property
+    def leaving(self) -> str:
+        """The text for the successor: a holder sets it, and its next renewal or its release writes it.
+
+        Unless it was set in this term it is `inherited`.
+        """
+        if self._leaving is None or self._leaving[0] != self.term:
+            return self._inherited
+        return self._leaving[1]
+
+    @leaving.setter
+    def leaving(self, text: str) -> None:
+        self._leaving = self.term, text
 
     async def tend(self) -> bool:
         """Renew, follow or take over, whichever is due; returns `held`.
@@ -119,26 +147,31 @@ class Lease:
         Call it every `timing.renew` seconds. Raises `Unavailable` when the store cannot be asked; a held lease then
         stays held until its time has passed.
         """
-        if self._uncertain or not self._own:
-            await self._look()
-        if self._own:
-            if not await self._renew():
+        async with self._lock:
+            if self._uncertain or not self._own:
                 await self._look()
-        elif self._may_take_over():
-            note = LeaseNote("", 0, 0) if self._observed is None else _decode(self._observed)
-            await self._write(LeaseNote(self._holder, note.term + 1, 0, note.left))
-        return self.held
+            if self._own:
+                if not await self._renew():
+                    await self._look()
+            elif self._may_take_over():
+                note = LeaseNote("", 0, 0) if self._observed is None else _decode(self._observed)
+                await self._write(LeaseNote(self._holder, note.term + 1, 0, note.left))
+            return self.held
 
     async def release(self) -> None:
-        """Let another process take over at once, if the note still is this process's. Raises `Unavailable`."""
-        self._valid_until = float("-inf")
-        if not self._own or self._observed is None:
-            return
-        note = _decode(self._observed)
-        doc = _encode(LeaseNote("", note.term, note.beat + 1, self.left))
-        self._uncertain = True
-        if await self._notes.replace_note(self._name, doc, self._observed):
-            self._observe(doc)
+        """Let another process take over at once, if the note still is this process's. Raises `Unavailable`.
+
+        Afterwards the lease is not held until the next call of `tend`.
+        """
+        async with self._lock:
+            self._valid_until = float("-inf")
+            if not self._own or self._observed is None:
+                return
+            note = _decode(self._observed)
+            doc = _encode(LeaseNote("", note.term, note.beat + 1, self.leaving))
+            self._uncertain = True
+            if await self._notes.replace_note(self._name, doc, self._observed):
+                self._observe(doc)
 
     @property
     def _own(self) -> bool:
@@ -148,7 +181,7 @@ class Lease:
     async def _renew(self) -> bool:
         assert self._observed is not None  # noqa: S101
         note = _decode(self._observed)
-        return await self._write(structs.replace(note, beat=note.beat + 1, left=self.left))
+        return await self._write(structs.replace(note, beat=note.beat + 1, left=self.leaving))
 
     async def _write(self, note: LeaseNote) -> bool:
         """Replace the note that was observed last. If this succeeds, the lease is valid from the start of the call."""
@@ -175,7 +208,9 @@ class Lease:
         self._observed, self._since, self._uncertain = doc, self._ticks(), False
         if doc is not None:
             note = _decode(doc)
-            self.term, self.left = note.term, note.left
+            self.term = note.term
+            if note.holder != self._holder:
+                self._inherited = note.left
 
     def _may_take_over(self) -> bool:
         if self._sole or self._observed is None or not _decode(self._observed).holder:

@@ -113,7 +113,7 @@ class RemindingContract:
         assert (await ann.tend(), await bo.tend()) == (True, False)
         ticks += TAKEOVER_SECONDS
         assert (await bo.tend(), await ann.tend(), bo.term) == (True, False, 2)
-        bo.left = "what the next one needs"
+        bo.leaving = "what the next one needs"
         assert await bo.tend()
         await bo.release()
-        assert (bo.held, await ann.tend(), ann.left) == (False, True, "what the next one needs")
+        assert (bo.held, await ann.tend(), ann.inherited) == (False, True, "what the next one needs")

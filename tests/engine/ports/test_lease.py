@@ -1,5 +1,6 @@
 """A lease in any history of processes that renew, pause, lose answers and follow clocks of their own."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -64,6 +65,30 @@ class SlowNotes(LeaseNotes):
         written = await self._notes.replace_note(name, doc, expected)
         self._world.now += self._seconds
         return written
+
+
+class PausingNotes(LeaseNotes):
+    """Notes whose calls let other tasks run, before and after they are done; `yields` says how often, each in turn."""
+
+    def __init__(self, notes: LeaseNotes) -> None:
+        self._notes = notes
+        self.yields: list[int] = []
+
+    async def note(self, name: str) -> bytes | None:
+        await self._pause()
+        doc = await self._notes.note(name)
+        await self._pause()
+        return doc
+
+    async def replace_note(self, name: str, doc: bytes, expected: bytes | None) -> bool:
+        await self._pause()
+        written = await self._notes.replace_note(name, doc, expected)
+        await self._pause()
+        return written
+
+    async def _pause(self) -> None:
+        for _ in range(self.yields.pop(0) if self.yields else 0):
+            await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -138,9 +163,63 @@ async def test_a_released_lease_is_free_at_once_and_hands_over_what_was_left(wor
     ann, bo = (Lease(store, "timers", name, world.clock()) for name in ("ann", "bo"))
     await ann.tend()
     assert not await bo.tend()
-    ann.left = "breaker open"
+    ann.leaving = "breaker open"
     await ann.release()
-    assert (ann.held, await bo.tend(), bo.left, bo.term) == (False, True, "breaker open", 2)
+    assert (ann.held, await bo.tend(), bo.inherited, bo.term) == (False, True, "breaker open", 2)
+
+
+async def test_a_text_that_is_set_during_a_renewal_is_written_by_the_next_one(world: World, store: MemoryStore) -> None:
+    notes = PausingNotes(store)
+    ann, bo = Lease(notes, "timers", "ann", world.clock()), Lease(store, "timers", "bo", world.clock())
+    await ann.tend()
+    ann.leaving = "1"
+    notes.yields = [1, 1]
+    renewal = asyncio.create_task(ann.tend())
+    await asyncio.sleep(0)
+    ann.leaving = "2"
+    await renewal
+    assert (ann.leaving, ann.inherited) == ("2", "")
+    await ann.tend()
+    await bo.tend()
+    assert bo.inherited == "2"
+
+
+async def test_a_holder_passes_on_what_it_inherited_until_it_leaves_something_else(
+    world: World, store: MemoryStore
+) -> None:
+    ann, bo = (Lease(store, "timers", name, world.clock()) for name in ("ann", "bo"))
+    await ann.tend()
+    ann.leaving = "of ann"
+    await ann.release()
+    await bo.tend()
+    await bo.tend()
+    await bo.release()
+    await ann.tend()
+    assert (ann.inherited, ann.leaving) == ("of ann", "of ann")
+    ann.leaving = "of ann, later"
+    await ann.release()
+    await bo.tend()
+    bo.leaving = "of bo"
+    await bo.release()
+    await ann.tend()
+    await ann.tend()
+    await ann.release()
+    await bo.tend()
+    assert bo.inherited == "of bo"
+
+
+async def test_a_lease_that_is_released_during_a_renewal_is_not_held_afterwards(
+    world: World, store: MemoryStore
+) -> None:
+    notes = PausingNotes(store)
+    ann, bo = Lease(notes, "timers", "ann", world.clock()), Lease(store, "timers", "bo", world.clock())
+    await ann.tend()
+    notes.yields = [0, 3]
+    renewal = asyncio.create_task(ann.tend())
+    await asyncio.sleep(0)
+    await ann.release()
+    await renewal
+    assert (ann.held, await bo.tend(), ann.held) == (False, True, False)
 
 
 async def test_a_former_process_of_the_same_host_is_another_holder(world: World, store: MemoryStore) -> None:
@@ -205,3 +284,72 @@ async def test_two_processes_never_hold_it_at_once_and_terms_never_go_back(
             if holders:
                 assert holders[0] >= term
                 term = holders[0]
+
+
+class OverlappingCalls:
+    """A process whose calls of one lease overlap, and what must be true of the lease at any moment."""
+
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+        self.calls: list[asyncio.Task[None]] = []
+        self._started = 0  # calls
+        self._released_by = 0  # the number of the last call, if it was a release that has ended
+        self._left = (-1, "")  # the text that was set last, with its term
+
+    def start(self, act: str) -> None:
+        self._started += 1
+        self.calls.append(asyncio.create_task(self._call(act, self._started)))
+
+    def leave(self, text: str) -> None:
+        if self.lease.held:
+            self.lease.leaving, self._left = text, (self.lease.term, text)
+
+    def check(self) -> None:
+        if self._released_by == self._started > 0:
+            assert not self.lease.held
+        if self._left[0] == self.lease.term:
+            assert self.lease.leaving == self._left[1]
+
+    async def _call(self, act: str, number: int) -> None:
+        if act == "tend":
+            await self.lease.tend()
+        else:
+            await self.lease.release()
+            self._released_by = max(self._released_by, number)
+
+
+OVERLAPPING = st.lists(
+    st.tuples(
+        st.integers(0, 1), st.sampled_from(["tend", "tend", "release", "leave"]), st.integers(0, 4), st.floats(0, 9)
+    ),
+    max_size=40,
+)
+
+
+@given(OVERLAPPING, st.lists(st.integers(0, 4), max_size=80))
+@settings(deadline=None)
+async def test_overlapping_calls_keep_one_holder_and_what_was_left_and_a_release_holds(
+    steps: list[tuple[int, str, int, float]], yields: list[int]
+) -> None:
+    world, store = World(), MemoryStore()
+    notes = PausingNotes(store)
+    notes.yields = yields
+    processes = [OverlappingCalls(Lease(notes, "timers", name, world.clock())) for name in ("ann", "bo")]
+
+    def check() -> None:
+        assert sum(process.lease.held for process in processes) <= 1
+        for process in processes:
+            process.check()
+
+    for count, (n, act, pauses, seconds) in enumerate(steps):
+        if act == "leave":
+            processes[n].leave(str(count))
+        else:
+            processes[n].start(act)
+        for _ in range(pauses):
+            await asyncio.sleep(0)
+            check()
+        world.now += seconds
+        check()
+    await asyncio.gather(*[call for process in processes for call in process.calls])
+    check()
