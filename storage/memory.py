@@ -272,7 +272,7 @@ class MemoryStore:
         return +dropped
 
     async def counts(self) -> Counts:
-        """How much the store holds."""
+        """Return the number of documents of each kind."""
         return Counts(
             profiles=len(self._profiles) - len(self._merged),
             sessions=len(self._sessions),

@@ -223,7 +223,7 @@ class Upkeep(Protocol):
         """
 
     async def counts(self) -> Counts:
-        """How many documents of each kind the store holds."""
+        """Return the number of documents of each kind in the store."""
 
     async def ready(self) -> str | None:
         """None if the store accepts writes; otherwise the reason why not."""

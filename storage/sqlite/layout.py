@@ -154,34 +154,18 @@ def record_layout(kind: AnyKind) -> RecordLayout:
         decode=decoder_of(kind.record),
         number="rowid",
         find=f"SELECT CAST(doc AS BLOB) FROM {name} WHERE id = ? ORDER BY rowid DESC LIMIT 1",  # noqa: S608
-        count=f"SELECT count(*) FROM {name}",  # noqa: S608 - here and below: words of ours
+        count=f"SELECT count(*) FROM {name}",  # noqa: S608 - here and below: names from the code
         indexed=tuple([f"{column} IN ({{{field}}})" for field, column in indexed]),
         identity=f"rowid, id, {owner}",
         erasing=(_erase(name, owner),),
-        dropping=(
-            Statement(f"drop {name}", ("last",), f"DELETE FROM {name} WHERE rowid <= (SELECT max(last) FROM given)"),  # noqa: S608
-        ),
+        dropping=(_drop(name),),
         columns=columns,
         read=_reader_of((kind.id, *fields.values())),
         write=_write(kind, columns),
         change=_change(name, columns),
-        delete=Statement(
-            f"delete {name}",
-            ("id", "expected"),
-            f"DELETE FROM {name} WHERE (id, version) IN (SELECT id, expected FROM given)",  # noqa: S608
-            moved="record",
-        ),
-        absent=Statement(
-            f"no {name}",
-            ("id",),
-            f"SELECT count(*) FROM given WHERE id IS NOT NULL AND id NOT IN (SELECT id FROM {name})",  # noqa: S608
-            moved="record",
-        ),
-        expire=Statement(
-            f"expire {name}",
-            ("id", "expires"),
-            f"DELETE FROM {name} WHERE (id, expires) IN (SELECT id, expires FROM given)",  # noqa: S608
-        ),
+        delete=_delete(name),
+        absent=_absent(name),
+        expire=_expire(name),
         expired=f"SELECT id, expires FROM {name} WHERE expires < ? LIMIT ?",  # noqa: S608
     )
 
@@ -228,6 +212,36 @@ def _change(name: str, columns: tuple[str, ...]) -> Statement:
         f" FROM given WHERE {name}.id = given.id AND {name}.version = given.expected",
         moved="record",
     )
+
+
+def _delete(name: str) -> Statement:
+    return Statement(
+        f"delete {name}",
+        ("id", "expected"),
+        f"DELETE FROM {name} WHERE (id, version) IN (SELECT id, expected FROM given)",  # noqa: S608
+        moved="record",
+    )
+
+
+def _absent(name: str) -> Statement:
+    return Statement(
+        f"no {name}",
+        ("id",),
+        f"SELECT count(*) FROM given WHERE id IS NOT NULL AND id NOT IN (SELECT id FROM {name})",  # noqa: S608
+        moved="record",
+    )
+
+
+def _expire(name: str) -> Statement:
+    return Statement(
+        f"expire {name}",
+        ("id", "expires"),
+        f"DELETE FROM {name} WHERE (id, expires) IN (SELECT id, expires FROM given)",  # noqa: S608
+    )
+
+
+def _drop(name: str) -> Statement:
+    return Statement(f"drop {name}", ("last",), f"DELETE FROM {name} WHERE rowid <= (SELECT max(last) FROM given)")  # noqa: S608
 
 
 def _erase(name: str, owner: str) -> Statement:

@@ -293,7 +293,7 @@ class SqliteStore:
         return gone
 
     async def counts(self) -> Counts:
-        """How much the store holds."""
+        """Return the number of documents of each kind."""
         return await self._read(partial(query.counts, self._background_reader, self._layouts))
 
     async def ready(self) -> str | None:
