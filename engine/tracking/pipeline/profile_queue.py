@@ -39,6 +39,8 @@ Failures
 * A commit conflicts, or the store is unavailable: all units that are enqueued rest on it, so all fail with the same
   error, and the profile's cached copy is dropped. A holder that is just running finds its queue `broken`, and gets
   `Conflict` from `enqueue` or `drained`. After a conflict, callers run their units again.
+* A commit is too large: a unit that was committed by itself fails with `TooLarge`. Units that were joined with others,
+  or rest on it, get `Conflict`: each may be small enough by itself.
 * A caller is cancelled while it waits for the lock: it leaves; if it had just got the lock, the next one gets it.
 * A caller is cancelled while its unit is enqueued: the unit is committed all the same, and counted.
 * The caller that commits is cancelled: its unit may have been stored or not. The units behind it get `Conflict`,
@@ -54,7 +56,7 @@ from typing import Any, Self
 
 from engine.ports.records import ProcessedEvent, Session, Unit
 from engine.ports.settle import settle
-from engine.ports.store import Commits, Conflict, Unavailable
+from engine.ports.store import Commits, Conflict, TooLarge, Unavailable
 from engine.tracking.unit.cache import CachedProfile, ProfileCache
 from engine.tracking.unit.combine import combine_units
 from engine.tracking.unit.compose import Composed
@@ -242,6 +244,10 @@ class ProfileQueue:
         self.enqueued, self.committing, self.uncommitted, self.broken = [], False, None, True
         self._queues.cache.forget(None, {self.id})
         error = failure if isinstance(failure, Conflict | Unavailable) else Conflict("profile", self.id)
+        if isinstance(failure, TooLarge):
+            if len(together) == 1:
+                failed.pop(0).resolve(failure)
+            error = Conflict("profile", self.id)  # each of the others may be small enough by itself
         for pending in failed:
             pending.resolve(error)
         if not self.taken:

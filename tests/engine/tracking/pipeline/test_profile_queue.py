@@ -7,7 +7,7 @@ import pytest
 from msgspec import structs
 
 from engine.ports.records import CacheEntry, IdentityKey, ProcessedEvent, ProfileWrite, SessionRead, Unit
-from engine.ports.store import Conflict, Store, Unavailable
+from engine.ports.store import Conflict, Store, TooLarge, Unavailable
 from engine.project.project import Project
 from engine.tracking.operations.reevaluation import reevaluate
 from engine.tracking.pipeline.profile_queue import MAX_TOGETHER, ProfileQueues
@@ -135,6 +135,44 @@ async def test_units_that_rest_on_a_failed_commit_fail_with_it(gate: GatedStore)
     assert await hits(shop) == 1
     await shop.track(payload("hit"))
     assert await hits(shop) == 2
+
+
+async def test_a_unit_that_is_too_large_fails_alone(gate: GatedStore) -> None:
+    shop = Shop(project(COUNT), gate)
+    tasks = await waiting(gate, shop, [payload("hit") for _ in range(5)])
+    gate.failures.append(TooLarge("it is too large"))
+    gate.open.set()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [str(outcome) for outcome in outcomes if isinstance(outcome, Exception)] == ["it is too large"]
+    assert await hits(shop) == 5
+
+
+class SmallStore(GatedStore):
+    """Refuses units of more than two events as too large, and those of a type always."""
+
+    async def commit(self, unit: Unit) -> None:
+        if len(unit.events) > 2 or any(event.type == "large" for event in unit.events):
+            raise TooLarge("it is too large")
+        await super().commit(unit)
+
+
+async def test_units_that_are_too_large_only_together_are_committed(gate: GatedStore) -> None:
+    small = SmallStore(gate.store)
+    shop = Shop(project(COUNT), small)
+    tasks = await waiting(small, shop, [payload("hit") for _ in range(5)])
+    small.open.set()
+    await asyncio.gather(*tasks)
+    assert await hits(shop) == 6
+
+
+async def test_a_unit_that_is_too_large_is_refused_also_after_it_was_joined_with_others(gate: GatedStore) -> None:
+    small = SmallStore(gate.store)
+    shop = Shop(project(COUNT), small)
+    tasks = await waiting(small, shop, [payload(type) for type in ("hit", "hit", "large", "hit")])
+    small.open.set()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [dict, dict, TooLarge, dict]
+    assert await hits(shop) == 4
 
 
 async def test_after_a_conflict_all_units_that_rested_on_it_run_again(gate: GatedStore) -> None:
