@@ -17,7 +17,7 @@ Invariants:
 - Orders are written in the order in which they were submitted.
 - A change is written as a whole or not at all; a future succeeds only for a change on disk.
 - At most `QUEUED_CHANGES` orders and about `QUEUED_BYTES` bytes are gathered, queued or being written; more are
-  refused with `Unavailable`.
+  refused with `Unavailable`. A change that is larger than that by itself is refused with `TooLarge`.
 - Only the thread uses the connection, and a checkpoint runs only between transactions of the thread or beside them
   (`checkpoint.py`).
 
@@ -44,7 +44,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from engine.ports.store import Conflict, Unavailable
+from engine.ports.store import Conflict, TooLarge, Unavailable
 from storage.sqlite.change import Change, write
 from storage.sqlite.checkpoint import Checkpoints
 from storage.sqlite.schema import WRITING, connect, is_busy
@@ -114,6 +114,8 @@ class Writer:
     def _submit(self, change: Change, task: Task | None) -> "Future[None]":
         if self._stopping:
             raise Unavailable(f"the store {self._path} is closed")
+        if change.bytes > QUEUED_BYTES:
+            raise TooLarge(f"a unit of {change.bytes} bytes is too large to be written")
         queued_changes = self._changes_in - self._changes_out
         queued_bytes = self._bytes_in - self._bytes_out
         if queued_changes >= QUEUED_CHANGES or queued_bytes + change.bytes > QUEUED_BYTES:

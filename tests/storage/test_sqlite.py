@@ -9,7 +9,7 @@ import pytest
 
 from engine.ports.kinds import KINDS
 from engine.ports.records import Unit
-from engine.ports.store import Store, Unavailable
+from engine.ports.store import Store, TooLarge, Unavailable
 from storage.sqlite import writer
 from storage.sqlite.layout import Layouts
 from storage.sqlite.schema import APPLICATION, UnusableFile, prepare
@@ -245,9 +245,9 @@ async def test_a_full_queue_is_unavailable_and_what_was_queued_is_written(
     await store.commit(Unit(profiles=(write("p-9"),)))
 
 
-async def test_a_unit_larger_than_the_queue_is_unavailable(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_unit_larger_than_the_queue_is_too_large(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "QUEUED_BYTES", 10_000)
-    with pytest.raises(Unavailable):
+    with pytest.raises(TooLarge, match="bytes is too large"):
         await store.commit(Unit(profiles=(write("ann", text="x" * 10_000),)))
     await store.commit(Unit(profiles=(write("ann", text="x"),)))
 
