@@ -62,11 +62,15 @@ class Loading:
         return Loaded(session, known, session.profile)
 
     async def load(self, request: UnitRequest, uncommitted: UncommittedState | None) -> Loaded:
-        """Return the documents that a unit starts from. Raises `Conflict`, `Refusal` and `Unavailable`."""
+        """Return the documents that a unit starts from. Raises `Conflict`, `Refusal` and `Unavailable`.
+
+        A unit without events never starts from the cache: it may decide to write nothing, and without a commit no
+        comparison of versions detects an outdated profile.
+        """
         intake = request.intake
         if not request.events and intake.profile is not None:
-            looked_at = self._cached(intake.profile, uncommitted) or await self._stored(intake.profile)
-            return Loaded(None, looked_at, looked_at.profile.id if looked_at else None)
+            known = _uncommitted(intake.profile, uncommitted) or await self._stored(intake.profile)
+            return Loaded(None, known, known.profile.id if known else None)
         session = await self._session(request, uncommitted) if intake.session is not None else None
         unknown = _session_tombstones(self.secret, session)
         if intake.profile_less:
@@ -131,9 +135,7 @@ class Loading:
         return session
 
     def _cached(self, id: str, uncommitted: UncommittedState | None) -> CachedProfile | None:
-        if uncommitted is not None and id in uncommitted.known.profile.ids:
-            return uncommitted.known
-        return self._cache.profiles.get(id) or self._cache.profile(id)
+        return _uncommitted(id, uncommitted) or self._cache.profiles.get(id) or self._cache.profile(id)
 
     async def _stored(self, id: str) -> CachedProfile | None:
         profile = await resolve_profile(self._store, id)
@@ -145,6 +147,10 @@ class Loading:
 
     async def _exists(self, id: str, uncommitted: UncommittedState | None) -> bool:
         return self._cached(id, uncommitted) is not None or await self._stored(id) is not None
+
+
+def _uncommitted(id: str, uncommitted: UncommittedState | None) -> CachedProfile | None:
+    return uncommitted.known if uncommitted is not None and id in uncommitted.known.profile.ids else None
 
 
 def _session_tombstones(secret: bytes, session: Session | None) -> list[str]:

@@ -100,6 +100,27 @@ async def test_two_servers_over_one_store_tell_each_crossing_once(opened: Opener
     assert await history(collectors[1], id) == ["entered lapsed"]
 
 
+async def test_a_due_profile_that_another_server_has_changed_is_read_from_the_store(opened: Opener) -> None:
+    steady = Segment(name="steady", condition=compile_condition("profile.traits.revenue > 100"), for_ms=5000)
+    ours, theirs = [Collector(project(SET, segments={"steady": steady}), opened()) for _ in range(2)]
+    (id,) = await visitors(ours, 1)  # our server has this version, which is never due, in its cache
+    await theirs.track(revenue(200, session="s-0"))
+    ours.clock.advance(5000)
+    assert await again(ours).due(1, 100) == 1
+    assert (await ours.profile(id))["segments"] == ["steady"]
+    assert await again(ours).due(1, 100) == 0
+
+
+async def test_re_evaluation_caches_the_profile_that_it_has_read(opened: Opener) -> None:
+    ours, theirs = [Collector(project(SET), opened()) for _ in range(2)]
+    (id,) = await visitors(ours, 1)
+    await theirs.track(revenue(200, session="s-0"))
+    await again(ours)._reevaluate_all([id])
+    cached = ours.pipeline.cache.profile(id)
+    assert cached is not None
+    assert cached.profile.version == 2
+
+
 # ---- the segments have changed --------------------------------------------------------------------------------------
 
 
