@@ -56,9 +56,13 @@ class Membership:
         return self._project.segment_rules.with_time_passed(profile, view, self.at)
 
     def updated(self, state: RunState, parent: UnitEvent | None) -> RunState:
-        """Return the state with its profile's segments evaluated; queues the events of those entered and left."""
+        """Return the state with its profile's segments evaluated; queues the events of those entered and left.
+
+        No run has caused these events, so none can be refused for them: those over the limit are left out.
+        """
         state = self._with_segments(state)
-        self.queue_events(state, self._segment_events(state, parent) if self._triggers.segment_events else [])
+        segment_events = self._segment_events(state, parent) if self._triggers.segment_events else []
+        self.queue_events(state, segment_events[: MAX_SEGMENT_EVENTS - self._event_count])
         return state
 
     def after_run(

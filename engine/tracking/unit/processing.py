@@ -73,23 +73,33 @@ class UnitRun:
         self._runs = 0
 
     def run(self, events: list[UnitEvent]) -> Iterator[PendingRun]:
-        """Run `events` in order; each one's children run before the next."""
+        """Run `events` in order; each one's segment events and children run before the next."""
+        queued = self.membership.queued_events
         for event in events:
-            if event.origin == "client":
-                yield from self._crossed()
-            yield from self._event(event)
-        yield from self._crossed()
+            if queued and event.origin == "client":
+                yield from self._run_with_consequences(queued.popleft())
+            yield from self._run_with_consequences(event)
+        if queued:
+            yield from self._run_with_consequences(queued.popleft())
         self.effects.state = self.state
 
-    def _crossed(self) -> Iterator[PendingRun]:
-        """Run the events of segments that were entered or left, in the order in which that happened."""
-        queued = self.membership.queued_events
-        while queued:
-            yield from self._event(queued.popleft())
+    def _run_with_consequences(self, first: UnitEvent) -> Iterator[PendingRun]:
+        """Run an event, the queued segment events, and the children of all these.
 
-    def _event(self, event: UnitEvent) -> Iterator[PendingRun]:
+        Segment events run in the order in which the segments were entered or left, before any child. This is a loop,
+        since a unit may have more segment events than Python allows nested calls.
+        """
+        queued, stack = self.membership.queued_events, list[UnitEvent]()
+        event: UnitEvent | None = first
+        while event is not None:
+            children: list[UnitEvent] = []
+            yield from self._event(event, children)
+            stack.extend(reversed(children))
+            event = queued.popleft() if queued else stack.pop() if stack else None
+
+    def _event(self, event: UnitEvent, children: list[UnitEvent]) -> Iterator[PendingRun]:
+        """Run one event; adds those that it emits to `children`."""
         self._show(event)
-        children: list[UnitEvent] = []
         flows, quiet = self.triggers.by_type[event.type]
         if event.origin == "system":
             flows = self.triggers.of_system(event.type)
@@ -102,9 +112,6 @@ class UnitRun:
             self._record_quiet(event, quiet)
         if event.origin != "system" or self._runs > before:  # a system event that started nothing is nothing
             self.effects.events.append(RanEvent(event, self.state.scope["event"], self.state.acting_id))
-        yield from self._crossed()
-        for child in children:
-            yield from self._event(child)
 
     def _decide(self, event: UnitEvent) -> None:
         """Write the consents that the sender grants or revokes, before flows run on the event."""

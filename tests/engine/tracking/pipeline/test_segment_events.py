@@ -7,6 +7,7 @@ from engine.language.expression import compile_condition
 from engine.ports.store import Store
 from engine.project.segment import Segment
 from engine.tracking.operations.reevaluation import reevaluate
+from engine.tracking.unit.membership import MAX_SEGMENT_EVENTS
 from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.conftest import Opener
 from tests.projects import payload, project
@@ -28,6 +29,13 @@ flow: history
 trigger: {event: [segment-entered, segment-left]}
 nodes:
   note: {profile.append: {traits.history: "{{ event.type }} {{ event.properties.segment }}"}}
+"""
+COUNTED = """
+flow: counted
+trigger: {event: segment-entered}
+nodes:
+  up: {profile.increment: {traits.entered: 1}, next: last}
+  last: {profile.set: {traits.last: "{{ event.properties.segment }}"}}
 """
 RICH = {"rich": "profile.traits.revenue > 100"}
 
@@ -146,6 +154,51 @@ async def test_flows_that_start_one_another_in_a_circle_fail_and_their_effects_a
     assert "in a circle" in next(run["reason"] for run in runs if run["outcome"] == "failed")
     view = await collector.profile(answer["profile"]["id"])
     assert view["segments"] == (["rich"] if view["traits"]["revenue"] > 100 else [])
+
+
+async def test_a_unit_may_enter_as_many_segments_at_once_as_the_limit_promises(store: Store) -> None:
+    names = [f"s-{i:04d}" for i in range(MAX_SEGMENT_EVENTS)]
+    collector = Collector(project(SET, COUNTED, segments=dict.fromkeys(names, "profile.traits.revenue > 100")), store)
+    answer = await collector.track(revenue(200), debug=False)
+    profile = await collector.profile(answer["profile"]["id"])
+    assert profile["segments"] == names
+    assert profile["traits"] == {"revenue": 200, "entered": MAX_SEGMENT_EVENTS, "last": names[-1]}
+
+
+async def test_the_first_evaluation_of_a_unit_leaves_out_the_segment_events_over_the_limit(store: Store) -> None:
+    names = [f"s-{i:04d}" for i in range(MAX_SEGMENT_EVENTS + 5)]
+    collector = Collector(project(SET, COUNTED, segments=dict.fromkeys(names, "profile.metadata.version >= 0")), store)
+    answer = await collector.track(payload("hello"), debug=False)
+    profile = await collector.profile(answer["profile"]["id"])
+    assert profile["segments"] == names
+    assert profile["traits"] == {"entered": MAX_SEGMENT_EVENTS, "last": names[MAX_SEGMENT_EVENTS - 1]}
+
+
+async def test_segment_events_run_in_order_before_the_events_that_flows_emit(store: Store) -> None:
+    emits = """
+    flow: emits
+    trigger: {event: segment-entered}
+    nodes:
+      emit: {event.emit: {type: child, properties: {of: "{{ event.properties.segment }}"}}}
+    """
+    first = """
+    flow: first
+    trigger: {event: set}
+    nodes:
+      emit: {event.emit: {type: child, properties: {of: set}}}
+    """
+    children = """
+    flow: children
+    trigger: {event: child}
+    nodes:
+      note: {profile.append: {traits.history: "child of {{ event.properties.of }}"}}
+    """
+    segments = dict.fromkeys(("a", "b"), "profile.traits.revenue > 100")
+    collector = Collector(project(SET, first, emits, HISTORY, children, segments=segments), store)
+    answer = await collector.track(revenue(200))
+    assert await history(collector, answer["profile"]["id"]) == [
+        "entered a", "entered b", "child of b", "child of a", "child of set"
+    ]  # fmt: skip
 
 
 async def test_two_engines_tell_each_crossing_once(opened: Opener) -> None:
