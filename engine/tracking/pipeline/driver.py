@@ -51,18 +51,20 @@ class Driver:
         """Answer a machine's asks until nothing is left to answer.
 
         The result is "over" when the run has ended, and "suspended" when all its branches wait for replies that do not
-        come now. From the request's deadline on, look-ups that are under way get the reply `TOO_LATE`.
+        come now. From the request's deadline on, look-ups that are under way get the reply `TOO_LATE`. Once the run
+        has ended, nothing more is asked, and what is under way is cancelled.
         """
         todo = list(pending.asked)
         tasks: Tasks = {}
         try:
             while (todo or tasks) and not pending.machine.over:
-                while todo:
+                if todo:
                     asked = todo.pop(_next(todo, pending, request))
                     if isinstance(asked.ask, HttpAsk) and _key(pending, asked) not in request.replies:
                         tasks[asyncio.ensure_future(self._perform(pending, asked))] = asked
                     else:
                         todo += _hand_in(pending, asked, await self._own(asked, pending, request))
+                    continue
                 for task in await self._first(tasks, request):
                     asked = tasks.pop(task)
                     reply = TOO_LATE if task.cancelled() else task.result()
@@ -74,8 +76,6 @@ class Driver:
 
     async def _first(self, tasks: Tasks, request: UnitRequest) -> list["asyncio.Task[Reply]"]:
         """Return the tasks that are done first, in the order of asking; all of them once the deadline has passed."""
-        if not tasks:
-            return []
         left = max(request.deadline - self.clock.ticks(), 0)
         done, _ = await asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         if not done:

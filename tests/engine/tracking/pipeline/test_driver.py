@@ -1,5 +1,7 @@
 """The driver: it answers the asks of a run until nothing is left to answer, and says whether the run is over."""
 
+import asyncio
+
 import pytest
 
 from effects.clock import ManualClock
@@ -21,6 +23,15 @@ start: [one, two]
 nodes:
   one: {lookup.http: {target: crm, path: /one}}
   two: {lookup.http: {target: crm, path: /two}}
+"""
+STOPPED = """
+flow: stopped
+trigger: {event: paid}
+start: [slow, cached]
+nodes:
+  slow: {lookup.http: {target: crm, path: /slow}}
+  cached: {cache.get: greeting, next: {missing: end}}
+  end: {stop: enough}
 """
 
 
@@ -58,3 +69,21 @@ async def test_a_suspended_run_is_over_once_its_outstanding_asks_are_answered(dr
     resumed = Machine.from_run(made, machine.to_run())
     assert await driver.drive(PendingRun(resumed, resumed.outstanding(), "client:e-1"), request()) == "over"
     assert {settled.out["path"] for settled in resumed.settled.values()} == {"/one", "/two"}
+
+
+async def test_a_run_that_one_branch_has_stopped_waits_for_no_other_branch() -> None:
+    performer = ScriptedPerformer().on("crm", "/slow", after=asyncio.Event())
+    machine, paid = Machine(flow(STOPPED), inputs()), request()
+    driver = Driver(MemoryStore(), performer, ManualClock())
+    assert await driver.drive(PendingRun(machine, machine.advance(), "client:e-1"), paid) == "over"
+    assert (machine.outcome, len(machine.cancelled)) == ("finished", 1)
+    assert paid.replies == {}  # else the driver has waited for the look-up
+
+
+async def test_no_outside_request_is_sent_once_a_run_has_ended() -> None:
+    performer = ScriptedPerformer()
+    machine = Machine(flow(STOPPED), inputs())
+    slow, cached = machine.advance()
+    driver = Driver(MemoryStore(), performer, ManualClock())
+    assert await driver.drive(PendingRun(machine, [cached, slow], "client:e-1"), request()) == "over"
+    assert performer.calls == []
