@@ -15,10 +15,14 @@ from engine.ports.records import (
     SessionWrite,
     Unit,
 )
+from engine.ports.store import Conflict
 
 
 def combine_units(units: Sequence[Unit]) -> Unit:
-    """Return one unit that writes the same as `units` in their order, each of which rests on the one before it."""
+    """Return one unit that writes the same as `units` in their order, each of which rests on the one before it.
+
+    Raises `Conflict` if two of them read different versions of one session, since one of these is outdated.
+    """
     if len(units) == 1:
         return units[0]
     profiles: dict[str, ProfileWrite] = {}
@@ -26,8 +30,9 @@ def combine_units(units: Sequence[Unit]) -> Unit:
     reads: dict[tuple[str, str], SessionRead] = {}
     for unit in units:
         for read in unit.session_reads:
-            if (read.source, read.id) not in sessions:  # else it is one of these units that wrote what was read
-                reads[read.source, read.id] = read
+            name = read.source, read.id
+            if name not in sessions and reads.setdefault(name, read).version != read.version:
+                raise Conflict("session", read.id)  # `sessions`: one of these units wrote what was read
         for change in unit.sessions:
             name = change.session.source, change.session.id
             first = sessions.get(name, change)

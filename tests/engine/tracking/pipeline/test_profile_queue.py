@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from engine.ports.records import CacheEntry, IdentityKey, ProcessedEvent, ProfileWrite, SessionRead, Unit
+from engine.ports.records import CacheEntry, IdentityKey, ProcessedEvent, ProfileWrite, SessionRead, SessionWrite, Unit
 from engine.ports.store import Conflict, Store, TooLarge, Unavailable
 from engine.project.project import Project
 from engine.tracking.operations.reevaluation import reevaluate
@@ -324,6 +324,26 @@ async def test_nothing_has_changed_is_not_answered_before_the_profile_read_is_st
         await looking
     assert await reevaluate(shop.pipeline, id)
     assert (await shop.profile(id))["segments"] == ["new"]
+
+
+async def test_units_of_one_commit_that_read_different_versions_of_a_session_run_again(gate: GatedStore) -> None:
+    shop = Shop(project(COUNT), gate)
+    id = (await shop.track(payload("hit")))["profile"]["id"]
+    cached = shop.pipeline.cache.sessions.get(("shop", "s-1"))
+    assert cached is not None
+    newer = structs.replace(cached, version=cached.version + 1)
+    await gate.store.commit(Unit(sessions=(SessionWrite(newer, cached.version),)))
+    gate.units.clear()
+    tasks = await waiting(gate, shop, [payload("hit", session="other", profile={"id": id})])
+    for n, session in enumerate([cached, newer], 1):
+        shop.pipeline.cache.sessions.put(("shop", "s-1"), session)
+        tasks.append(asyncio.create_task(shop.track(payload("hit"))))
+        await shop.queues.waiting(n)
+    gate.open.set()
+    await asyncio.gather(*tasks)
+    assert [len(unit.events) for unit in gate.units] == [1, 1, 1]  # the last two could not share a commit
+    assert await hits(shop) == 5
+    assert shop.pipeline.cache.sessions.get(("shop", "s-1")) == newer
 
 
 async def test_a_waiter_that_is_cancelled_as_it_gets_the_lock_passes_it_on() -> None:

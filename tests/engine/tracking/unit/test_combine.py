@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from engine.ports.records import RecordDelete, RecordWrite, Unit
+from engine.ports.records import RecordDelete, RecordWrite, SessionRead, Unit
 from engine.ports.store import Conflict
 from engine.tracking.unit.combine import combine_units
 from storage.memory import MemoryStore
-from tests.storage.build import everything, run, whole_unit
+from tests.storage.build import everything, run, session_write, whole_unit
 from tests.storage.kinds import ALL_KINDS, LETTERS, QUOTAS, REMARKS, letter, quota, remark
 from tests.storage.kinds_contract import found
 
@@ -64,3 +64,13 @@ async def test_a_record_that_is_created_and_deleted_by_combined_units_must_not_e
     await store.commit(units[0])
     with pytest.raises(Conflict):
         await store.commit(combine_units(units))
+
+
+async def test_units_that_read_different_versions_of_a_session_conflict_whatever_their_order() -> None:
+    store = MemoryStore()
+    await store.commit(Unit(sessions=(session_write("visit", 0),)))
+    old, new = [Unit(session_reads=(SessionRead("web", "visit", version),)) for version in (0, 1)]
+    for units in ([old, new], [new, old]):
+        with pytest.raises(Conflict, match="session visit"):
+            combine_units(units)
+    await store.commit(combine_units([new, new]))
