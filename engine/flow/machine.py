@@ -382,6 +382,7 @@ class Machine:
     def _checked(self, node: PlannedNode, mask: int, state: RunState, outcome: Outcome) -> Outcome:
         """The outcome with plain data in it, or one by `failed` when it exceeds a limit. Caches the state after it.
 
+        Effects count for the run only once the state has accepted them: a node that fails neither emits nor stops.
         Raises `Refused` when an effect does not fit the state, and `ValueError` when the node has no such port.
         """
         if outcome.port not in node.ports:
@@ -400,20 +401,25 @@ class Machine:
             if error:
                 return Outcome("failed", reason=error)
         self._states[after] = state.after(node.id, out, effects)
+        for effect in effects:
+            kind = type(effect)
+            if kind is Emit:
+                self._emitted += 1
+            elif kind is Stop:
+                self._stopping = True
         if out is None and effects is outcome.effects:
             return outcome
         return Outcome(outcome.port, out, effects, outcome.reason)
 
     def _limited_effects(self, effects: tuple[Effect, ...]) -> tuple[tuple[Effect, ...], str]:
         """The effects with plain data in them, and in words the limit that they exceed; empty when they exceed none."""
+        emitted = self._emitted
         for i, effect in enumerate(effects):
             kind = type(effect)
             if kind is Emit:
-                self._emitted += 1
-                if self._emitted > MAX_EMITTED:
+                emitted += 1
+                if emitted > MAX_EMITTED:
                     return effects, f"the run emits more than {MAX_EMITTED} events"
-            elif kind is Stop:
-                self._stopping = True
             elif kind in VALUE_EFFECTS:
                 plain, error = limited_effect(effect)
                 if error:

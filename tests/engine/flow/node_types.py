@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from engine.flow.ask import Ask, HttpAsk, HttpReply, NoAnswer, Reply
+from engine.flow.effect import Emit, Stop
 from engine.flow.node import Node, NodeContext, Outcome, Port, Sole
 from engine.profile.operations import Set
 
@@ -77,6 +78,7 @@ class Broken(Node, frozen=True, tag="test.broken"):
             "ask": HttpAsk("crm"),
             "out": self.done(object()),
             "root": self.done(effects=[Set(("id",), "p-other")]),
+            "stop": self.done(effects=[Emit("child", {}), Stop(), Set(("id",), "p-other")]),
         }
         if self.kind not in outcomes:
             raise ZeroDivisionError("division by zero")

@@ -107,6 +107,20 @@ def test_the_number_of_events_that_a_run_emits_is_limited():
     assert "end" in ports(machine)
 
 
+def test_a_node_whose_effects_are_refused_does_not_stop_the_run():
+    made = flow("a: {test.broken: stop, next: {failed: b}}\nb: {log: x}", TYPES)
+    machine = run(made, profile=ANN)
+    assert (ports(machine), machine.outcome) == ({"a": "failed", "b": "done"}, "finished")
+    assert run(flow("a: {test.broken: stop}", TYPES), profile=ANN).outcome == "failed"
+
+
+def test_an_event_of_refused_effects_does_not_count_for_the_limit():
+    emits = {f"e{i}": {"event.emit": {"type": "child"}} for i in range(MAX_EMITTED)}
+    nodes: dict[str, Any] = {"a": {"test.broken": "stop", "next": {"failed": list(emits)}}, **emits}
+    machine = run(flow({"flow": "f", "trigger": {"event": "paid"}, "nodes": nodes}, TYPES), profile=ANN)
+    assert (machine.outcome, len(list(machine.effects()))) == ("finished", MAX_EMITTED)
+
+
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
