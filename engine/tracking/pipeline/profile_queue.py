@@ -39,8 +39,8 @@ Failures
 * A commit conflicts, or the store is unavailable: all units that are enqueued rest on it, so all fail with the same
   error, and the profile's cached copy is dropped. A holder that is just running finds its queue `broken`, and gets
   `Conflict` from `enqueue` or `drained`. After a conflict, callers run their units again.
-* A commit is too large: a unit that was committed by itself fails with `TooLarge`. Units that were joined with others,
-  or rest on it, get `Conflict`: each may be small enough by itself.
+* The store refuses the units of one commit as too large: they are committed one by one. If one of them is too large
+  alone, it fails with `TooLarge`; those behind it rest on it, so they get `Conflict` and run again without it.
 * A caller is cancelled while it waits for the lock: it leaves; if it had just got the lock, the next one gets it.
 * A caller is cancelled while its unit is enqueued: the unit is committed all the same, and counted.
 * The caller that commits is cancelled: its unit may have been stored or not. The units behind it get `Conflict`,
@@ -205,20 +205,34 @@ class ProfileQueue:
             self._queues.start(self._flush())
 
     async def _flush(self) -> None:
-        """Commit what is enqueued, until nothing more is."""
+        """Commit what is enqueued, until nothing more is; units that are too large together, one by one."""
+        one_by_one = 0  # so many units are committed alone
         while self.enqueued:
-            together, self.enqueued = self.enqueued[:MAX_TOGETHER], self.enqueued[MAX_TOGETHER:]
+            count = 1 if one_by_one else MAX_TOGETHER
+            one_by_one = max(one_by_one - 1, 0)
+            together, self.enqueued = self.enqueued[:count], self.enqueued[count:]
+            units = [pending.unit for pending in together] if len(together) > 1 else []
             try:
                 await self._commit(together)
             except BaseException as failure:
+                if units and isinstance(failure, TooLarge):
+                    one_by_one = len(units)
+                    self._put_back(together, units)
+                    continue
                 self._fail_all(failure, together)
                 if isinstance(failure, Conflict | Unavailable):
                     return
                 raise
             self._on_committed(together)
 
+    def _put_back(self, together: list[PendingCommit], units: list[Unit | None]) -> None:
+        """Enqueue units again, in front of all others."""
+        for pending, unit in zip(together, units, strict=True):
+            pending.unit = unit
+        self.enqueued = [*together, *self.enqueued]
+
     def _commit(self, together: list[PendingCommit]) -> Awaitable[None]:
-        """Hand the units to the store and keep no reference to them: thousands of callers may wait here."""
+        """Hand the units to the store and drop the references to them: thousands of callers may wait here."""
         units = [pending.unit for pending in together if pending.unit is not None]
         for pending in together:
             pending.unit = None
@@ -240,15 +254,15 @@ class ProfileQueue:
 
     def _fail_all(self, failure: BaseException, together: Sequence[PendingCommit] = ()) -> None:
         """Fail everything that rests on a commit which has failed."""
-        failed = [*together, *self.enqueued]
+        behind = self.enqueued
         self.enqueued, self.committing, self.uncommitted, self.broken = [], False, None, True
         self._queues.cache.forget(None, {self.id})
         error = failure if isinstance(failure, Conflict | Unavailable) else Conflict("profile", self.id)
-        if isinstance(failure, TooLarge):
-            if len(together) == 1:
-                failed.pop(0).resolve(failure)
-            error = Conflict("profile", self.id)  # each of the others may be small enough by itself
-        for pending in failed:
+        for pending in together:
+            pending.resolve(error)
+        if isinstance(failure, TooLarge):  # the units behind it may fit: they run again, on what is stored
+            error = Conflict("profile", self.id)
+        for pending in behind:
             pending.resolve(error)
         if not self.taken:
             self._queues.drop(self)
