@@ -10,7 +10,7 @@ Steps
     attempt(request)   one try, up to the commit. It comes to one of three states:
         Enqueued         the unit has run; its commit is under way or waits in its profile's queue. `wait` for it.
         Finished         nothing is left to wait for: the unit was committed alone, or writes nothing.
-        Moved            the profile was merged while the unit waited for its queue: try again, under the new id.
+        ProfileMoved     the profile was merged while the unit waited for its queue: try again, under the new id.
     loading.load       the session and the profile: from the queue's uncommitted state, the cache or the store
     split              the events that have taken effect before are set apart
     run                the other events run through their flows; the driver answers what these ask
@@ -25,7 +25,7 @@ Invariants
 * Time, seed, ids and replies from outside are part of the request. An attempt that is repeated decides the same from
   the same documents, and sends no outside request again.
 * Documents may come from the cache, so they may be outdated. The commit compares the version of each, and writes all
-  of a unit or nothing.
+  of a unit or nothing. A unit without events may commit nothing, so it never starts from the cache.
 * A unit with a profile runs while it holds the profile's queue. A unit that merges first waits until nothing of its
   queue is under way, so that no uncommitted unit can rest on it.
 
@@ -86,13 +86,13 @@ class Finished(Struct, frozen=True):
     result: UnitResult
 
 
-class Moved(Struct, frozen=True):
+class ProfileMoved(Struct, frozen=True):
     """A unit that has not run, since its profile has another id by now."""
 
 
-Attempt = Enqueued | Finished | Moved
+Attempt = Enqueued | Finished | ProfileMoved
 
-MOVED: Final = Moved()
+PROFILE_MOVED: Final = ProfileMoved()
 
 
 class Pipeline:
@@ -148,7 +148,7 @@ class Pipeline:
                 ahead = queue.uncommitted
                 loaded = self.loading.at_hand(request, ahead) or await self.loading.load(request, ahead)
                 if loaded.known is None or loaded.known.profile.id != queue.id:
-                    return MOVED
+                    return PROFILE_MOVED
             marks, fresh = await self.split(request, queue.uncommitted)
             if request.events and not fresh:
                 await queue.drained()  # no repeat is acknowledged before the first one is stored
