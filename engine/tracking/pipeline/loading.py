@@ -104,7 +104,7 @@ class Loading:
             await self._not_forgotten(unknown)
         return Loaded(session, known, acting)
 
-    async def not_late(self, intake: Intake) -> None:
+    async def refuse_forgotten(self, intake: Intake) -> None:
         """Refuse a payload of which nothing is loaded, if its session or profile has been forgotten."""
         tombstones = (
             [session_tombstone(self.secret, (intake.source, intake.session))] if intake.session is not None else []

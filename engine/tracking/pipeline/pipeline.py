@@ -230,7 +230,7 @@ class Pipeline:
 
     async def reject(self, request: UnitRequest) -> None:
         """Record the events of a payload of which none could be accepted. Raises `Refusal` and `Unavailable`."""
-        await self.loading.not_late(request.intake)
+        await self.loading.refuse_forgotten(request.intake)
         await self.store.reject(request.rejected())
         self.ledger.count(Counted(rejected=len(request.intake.rejected)))
 

@@ -303,7 +303,7 @@ class Drain:
     async def _process(self, queued: QueuedUnit, spooled: SpooledUnit, drained: DrainResult) -> None:
         request = self._request(queued, spooled)
         if not request.events:
-            await self._pipeline.loading.not_late(spooled.intake)
+            await self._pipeline.loading.refuse_forgotten(spooled.intake)
             await self._give_up(queued, request.rejected(), drained)
             return
         if queued.entry.position not in self._finished:

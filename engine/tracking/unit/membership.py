@@ -93,11 +93,11 @@ class Membership:
 
     def with_current_standing(self, profile: Profile, effects: list[tuple[PlannedNode, Effect]]) -> Profile:
         """Return a profile that was attached, with its windowed segments brought up to date."""
-        conditional, rules = self._project.segment_rules, self._project.settings.fields
+        segment_rules, fields = self._project.segment_rules, self._project.settings.fields
         for _, effect in effects:
-            if isinstance(effect, Attach) and conditional.windowed:
-                before = profile_view(effect.profile, fold(effect.profile, rules))
-                return conditional.with_time_passed(profile, before, max(self.at, profile.evaluated_at))
+            if isinstance(effect, Attach) and segment_rules.windowed:
+                before = profile_view(effect.profile, fold(effect.profile, fields))
+                return segment_rules.with_time_passed(profile, before, max(self.at, profile.evaluated_at))
         return profile
 
     def queue_events(self, state: RunState, segment_events: list[UnitEvent]) -> None:

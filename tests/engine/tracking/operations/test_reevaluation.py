@@ -91,7 +91,7 @@ async def test_a_merged_profile_is_re_evaluated_once_and_its_tombstones_never(st
     assert await history(collector, answer["profile"]["id"]) == ["entered lapsed"]
 
 
-async def test_two_servers_over_one_store_tell_each_crossing_once(opened: Opener) -> None:
+async def test_two_servers_over_one_store_run_each_segment_event_once(opened: Opener) -> None:
     collectors = [Collector(project(SET, HISTORY, segments=LAPSED), opened()) for _ in range(2)]
     (id,) = await visitors(collectors[0], 1)
     for collector in collectors:

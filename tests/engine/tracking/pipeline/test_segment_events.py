@@ -201,7 +201,7 @@ async def test_segment_events_run_in_order_before_the_events_that_flows_emit(sto
     ]  # fmt: skip
 
 
-async def test_two_engines_tell_each_crossing_once(opened: Opener) -> None:
+async def test_two_engines_run_each_segment_event_once(opened: Opener) -> None:
     engines = [Collector(project(SET, HISTORY, segments=RICH), opened()) for _ in range(2)]
     first = await engines[0].track(revenue(1))
     amounts = [200, 5, 300, 2, 150, 1, 101, 99, 400, 3]
