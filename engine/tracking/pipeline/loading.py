@@ -75,7 +75,7 @@ class Loading:
         unknown = _session_tombstones(self.secret, session)
         if intake.profile_less:
             unknown += [profile_tombstone(self.secret, intake.profile)] if intake.profile is not None else []
-            await self._not_forgotten(unknown)
+            await self._refuse_tombstones(unknown)
             return Loaded(session, None, None)
         acting = session.profile if session is not None else None
         if acting is None and intake.profile is not None:
@@ -101,7 +101,7 @@ class Loading:
                 profile_tombstone(self.secret, str(intake.profile))
             )  # the session decides: the named id belongs to another profile
         if unknown:
-            await self._not_forgotten(unknown)
+            await self._refuse_tombstones(unknown)
         return Loaded(session, known, acting)
 
     async def refuse_forgotten(self, intake: Intake) -> None:
@@ -110,9 +110,9 @@ class Loading:
             [session_tombstone(self.secret, (intake.source, intake.session))] if intake.session is not None else []
         )
         tombstones += [profile_tombstone(self.secret, intake.profile)] if intake.profile is not None else []
-        await self._not_forgotten(tombstones)
+        await self._refuse_tombstones(tombstones)
 
-    async def _not_forgotten(self, tombstones: list[str]) -> None:
+    async def _refuse_tombstones(self, tombstones: list[str]) -> None:
         """Refuse a payload that comes under unknown ids, if any of them belonged to a forgotten profile."""
         looks = [self._store.key(name) for name in tombstones]
         found = [await looks[0]] if len(looks) == 1 else await asyncio.gather(*looks)
