@@ -68,7 +68,7 @@ from engine.tracking.unit.request import UnitRequest, committed_earlier, split_d
 from engine.tracking.unit.triggers import Triggers
 
 MAX_ATTEMPTS = 24  # of one unit, when its documents keep moving
-BACKOFF: Final = BackoffFormula(first=0.002, longest=0.128, certain=0)
+BACKOFF: Final = BackoffFormula(first=0.002, longest=0.128)
 
 Marks = dict[int, ProcessedEvent]  # of the events that have taken effect before, by index
 
@@ -126,7 +126,9 @@ class Pipeline:
 
     async def process(self, request: UnitRequest) -> UnitResult:
         """Do a unit, durably. Raises `Unavailable` (also as `Contention`) and `Refusal`."""
-        for run in range(1, MAX_ATTEMPTS + 1):
+        for failures in range(MAX_ATTEMPTS):
+            if failures:
+                await asyncio.sleep(_pause(request.seed, failures))
             try:
                 state = await self.attempt(request)
                 if type(state) is Enqueued:
@@ -135,7 +137,6 @@ class Pipeline:
                     return state.result
             except Conflict:
                 pass
-            await asyncio.sleep(_pause(request.seed, run))
         raise Contention(f"the documents of this payload moved {MAX_ATTEMPTS} times while it was processed")
 
     async def attempt(self, request: UnitRequest) -> Attempt:
@@ -291,6 +292,5 @@ class Pipeline:
 
 
 def _pause(seed: str, failures: int) -> float:
-    """Return the seconds to wait before a unit is tried again: none at first, and the same in no two units."""
-    chance = zlib.crc32(f"{seed}{failures}".encode()) % 1000 / 1000
-    return BACKOFF.pause(failures, chance) if failures > 1 else 0.0
+    """Return the seconds to wait after so many failures (from 1), never 0, and mostly different for each `seed`."""
+    return BACKOFF.pause(failures, zlib.crc32(f"{seed}{failures}".encode()) % 1000 / 1000)
