@@ -17,7 +17,7 @@ from engine.tracking.unit.ledger import Ledger
 from storage.memory import MemoryStore
 from tests.engine.tracking.collector import Collector
 from tests.projects import payload, project
-from tests.storage.build import event, everything, profile, rejected, run, session_write, whole_unit, write
+from tests.storage.build import event, everything, profile, rejected, run, session_write, whole_unit
 
 COUNT = """
 flow: count
@@ -436,11 +436,3 @@ async def test_combined_units_write_the_same_as_one_after_another() -> None:
     assert combine_units(units).profiles[0].due_moved  # a store may leave the due time out where none has moved it
     with pytest.raises(Conflict):
         await together.commit(combine_units(units))
-
-
-async def test_a_combined_unit_checks_the_sessions_that_its_units_read() -> None:
-    store = MemoryStore()
-    await store.commit(Unit(sessions=(session_write("visit", 0),)))
-    rests = Unit(profiles=(write("ann", 0, n=1),), session_reads=(SessionRead("web", "visit", 0),))
-    with pytest.raises(Conflict):
-        await store.commit(combine_units([rests, Unit(profiles=(write("ann", 1, n=2),))]))

@@ -10,7 +10,7 @@ from engine.ports.records import RecordDelete, RecordWrite, SessionRead, Unit
 from engine.ports.store import Conflict
 from engine.tracking.unit.combine import combine_units
 from storage.memory import MemoryStore
-from tests.storage.build import everything, run, session_write, whole_unit
+from tests.storage.build import everything, run, session_write, whole_unit, write
 from tests.storage.kinds import ALL_KINDS, LETTERS, QUOTAS, REMARKS, letter, quota, remark
 from tests.storage.kinds_contract import found
 
@@ -64,6 +64,14 @@ async def test_a_record_that_is_created_and_deleted_by_combined_units_must_not_e
     await store.commit(units[0])
     with pytest.raises(Conflict):
         await store.commit(combine_units(units))
+
+
+async def test_a_combined_unit_checks_the_sessions_that_its_units_read() -> None:
+    store = MemoryStore()
+    await store.commit(Unit(sessions=(session_write("visit", 0),)))
+    rests = Unit(profiles=(write("ann", 0, n=1),), session_reads=(SessionRead("web", "visit", 0),))
+    with pytest.raises(Conflict):
+        await store.commit(combine_units([rests, Unit(profiles=(write("ann", 1, n=2),))]))
 
 
 async def test_units_that_read_different_versions_of_a_session_conflict_whatever_their_order() -> None:
