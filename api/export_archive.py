@@ -31,9 +31,9 @@ class _About(Struct, frozen=True):
 async def write_archive(file: IO[bytes], store: Store, project: Project, id: str, now: int) -> None:
     """Write the archive of the profile that `id` leads to.
 
-    `profile.json` is the profile with its parts and the links between them; the other files have a document a line, and
-    `about.json` says how many each has. Raises `NotFound` when no profile has the id, before anything is written, and
-    `Unavailable`.
+    `profile.json` is the profile with its parts and the links between them; the other files have one document per line,
+    and `about.json` counts the documents of each. Raises `NotFound` if no profile has the id, before anything is
+    written, and `Unavailable`.
     """
     records = export(store, id)
     _, profile = await anext(records)
@@ -64,7 +64,7 @@ def documents_in(file: IO[bytes]) -> dict[str, int]:
 
 
 def _why(profile: Profile, fields: Fields) -> Any:
-    """Return the links and what was undone, without the ids of unmerged profiles: they are as good as keys."""
+    """Return the links with the undone ones, without the ids of unmerged profiles, which work like keys."""
     named: set[str] = set()
     for link in profile.links.values():
         reason = link.why

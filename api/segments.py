@@ -1,4 +1,4 @@
-"""Segments over HTTP: the list, the progress of re-evaluating all profiles, and why a profile belongs to one."""
+"""Segments over HTTP: their list, the progress of re-evaluating all profiles, and the membership of a profile."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ from engine.tracking.operations.reevaluation import Progress, progress_of
 
 
 class Listed(Struct, frozen=True):
-    """The segments; and when they have last changed, how far all profiles have been looked at again since."""
+    """The segments, and the progress of re-evaluating all profiles since the segments last changed."""
 
     segments: list[dict[str, Any]]
     progress: Progress | None
@@ -28,7 +28,7 @@ class Listed(Struct, frozen=True):
 def segment_handlers(store: Store, project: Callable[[], Project], clock: Clock) -> list[HTTPRouteHandler]:
     """`GET /segments` and `GET /profiles/ID/segments/SEGMENT`."""
 
-    @get("/segments", summary="The segments, and how far profiles have been looked at since they changed")
+    @get("/segments", summary="The segments, and the progress of re-evaluating all profiles since they changed")
     async def segments() -> Listed:
         described = [describe_segment(segment) for _, segment in sorted(project().segments.items())]
         return Listed(described, await progress_of(store))

@@ -1,4 +1,4 @@
-"""The starter's sample of events: what the server must store and answer for it, and sending it as clients would."""
+"""The starter's sample of events: the documents and segments that must result from it, and clients that send it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ SegmentChange = tuple[str, str, bool]  # visitor, segment, whether the profile e
 EVENTS = {"received": 54, "stored": 50, "processed": 2, "rejected": 1, "duplicate": 1, "queued": 0}
 STORED = {"profiles": 7, "sessions": 15, "events": 66, "rejected": 1}
 
-# Which segments the visitors' profiles must enter (True) and leave, in the order of the answers.
+# The segments that the visitors' profiles must enter (True) and leave, in the order of the answers.
 SEGMENT_CHANGES: tuple[SegmentChange, ...] = (
     ("bo", "newsletter-readers", True),
     ("ann", "cart-abandoners", True),
@@ -62,7 +62,7 @@ async def send_sample(lines: list[Document], client: aiohttp.ClientSession, cons
 
 
 def profile_ids(exchanges: list[Exchange]) -> dict[str, str]:
-    """The profile id of each visitor, as the last answer with one has it."""
+    """The profile id of each visitor, from the last answer that contains one."""
     answered = ((exchange.visitor, exchange.answer.get("profile", {}).get("id")) for exchange in exchanges)
     return {visitor: id for visitor, id in answered if id is not None}
 
@@ -85,7 +85,7 @@ def segment_changes(exchanges: list[Exchange]) -> Iterator[list[SegmentChange]]:
 
 
 def _request_body(line: Document, ids: dict[str, str]) -> Document:
-    """The body of a line with what a tracker in a page adds: the visitor's profile id, and the request for a trace."""
+    """The body of a line, with the visitor's profile id and the request for a trace, as trackers add them."""
     body: Document = line["body"]
     if not line["to"].startswith("/track"):
         return body

@@ -1,4 +1,4 @@
-"""The systems that the starter's web shop looks things up in: a CRM and a catalogue, small and pretended.
+"""The systems that the starter's web shop reads from: a simulated CRM and a simulated catalogue.
 
 They fail on purpose, always for the same names: with 503 at the first request for a name in `FAILING_ONCE`, and at
 every request for one in `FAILING`.

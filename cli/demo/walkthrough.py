@@ -1,4 +1,4 @@
-"""`headrace demo`: the starter's web shop on a real server, with real events, their traces, and what is stored of them.
+"""`headrace demo`: the starter's web shop on a real server, with real events, their traces and the stored profiles.
 
 It shows which profiles enter and leave segments, which visitors turn out to be one customer, and how to undo a merge.
 
@@ -41,7 +41,7 @@ WHOLE = {
 
 SHOWN = {"ann": "Ann", "bo": "Bo", "cem": "Cem"}  # the profiles of the last table, by visitor
 
-# What Ann's laptop and her phone must have after the unmerge.
+# The values that Ann's laptop and her phone must have after the unmerge.
 SHARES = {
     "Ann's laptop": Share(240, ("newsletter-readers", "regulars")),
     "Ann's phone": Share(320, ("big-spenders", "vip"), lost="regular_since"),
@@ -62,7 +62,7 @@ def demo(console: Console) -> int:
 
 
 def systems(console: Console, port: int = PORT) -> int:
-    """Run only the shop's pretended systems, where the starter's headrace.yaml expects them, until interrupted."""
+    """Run only the shop's simulated systems, where the starter's headrace.yaml expects them, until interrupted."""
 
     async def wait() -> None:
         async with shop_systems(port) as address:

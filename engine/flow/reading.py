@@ -110,7 +110,7 @@ def worded_consents(raw: Any, at: KeyPath) -> Iterable[Problem]:
     """Warnings about consents that are set to a text, which grants no consent: YAML reads `yes` as a text."""
     for key, value in raw.items() if isinstance(raw, Mapping) else ():
         if str(key).startswith("consents.") and isinstance(value, str) and "{{" not in value and value[:2] != "$.":
-            message = f"the text `{value}` gives no consent"
+            message = f"the text `{value}` grants no consent"
             help = "write true or false, or use `consent.set`"
             yield Problem(code=BARE_TEXT, message=message, path=(*at, key), help=help, severity="warning")
 

@@ -30,7 +30,7 @@ class Retention(Struct, frozen=True):
         return bool(self.ages)
 
 
-ReportProgress = Callable[[Dropped], None]
+ReportProgress = Callable[[Dropped], None]  # it gets the records dropped so far
 
 
 def ignore_progress(dropped: Dropped) -> None:

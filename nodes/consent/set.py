@@ -18,7 +18,7 @@ class ConsentSet(Node, frozen=True, tag="consent.set"):
         Sole(),
         ConsentNames(),
         Meta(
-            description="By name of the consent: true gives it, false revokes it",
+            description="By name of the consent: true grants it, false revokes it",
             examples=[{"newsletter": True}],
             min_length=1,
         ),

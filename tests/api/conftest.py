@@ -16,7 +16,7 @@ Serve = Callable[..., Any]
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """Gives a function that serves a project from memory and returns a client for it."""
+    """A function that serves a project from memory and returns a client for it."""
     async with AsyncExitStack() as stack:
 
         async def start(project: Project, **more: Any) -> AsyncTestClient[Litestar]:

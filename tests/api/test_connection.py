@@ -37,7 +37,7 @@ class Hasty(Connection):
 
 @pytest.fixture
 async def connect() -> AsyncIterator[Open]:
-    """Gives a function that connects to a server of its own."""
+    """A function that connects to a server of its own."""
     servers, writers = [], []
 
     async def start(kind: type[Connection] = Connection) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -94,7 +94,7 @@ async def test_offers_may_follow_one_another_and_be_chunked(connect: Open) -> No
     assert [one.partition(b"]")[0] for one in texts] == [b"POST /track [1", b"POST /a [abc", b"POST /track [3"]
 
 
-async def test_close_is_kept_when_the_offer_is_taken_away(connect: Open) -> None:
+async def test_connection_close_is_kept_when_the_upgrade_offer_is_removed(connect: Open) -> None:
     reader, writer = await connect()
     writer.write(post(b"1", b"Connection: close, Upgrade\r\nUpgrade: h2c\r\n"))
     assert b"connection: close" in await reader.read()
@@ -110,7 +110,9 @@ async def test_close_is_kept_when_the_offer_is_taken_away(connect: Open) -> None
     ],
     ids=["no HTTP", "CONNECT", "many headers", "a long header"],
 )
-async def test_what_is_no_request_is_refused_and_the_connection_closed(connect: Open, sent: bytes, status: int) -> None:
+async def test_bytes_that_are_no_request_are_refused_and_the_connection_is_closed(
+    connect: Open, sent: bytes, status: int
+) -> None:
     reader, writer = await connect()
     writer.write(sent)
     assert (await answer(reader))[0] == status
@@ -129,7 +131,7 @@ async def test_a_request_that_does_not_arrive_in_time_is_refused(connect: Open, 
     assert await reader.read() == b""
 
 
-async def test_the_deadline_is_met_by_each_whole_request(connect: Open) -> None:
+async def test_the_deadline_applies_to_each_request(connect: Open) -> None:
     reader, writer = await connect(Hasty)
     writer.write(post(b"1"))
     assert (await answer(reader))[0] == 200

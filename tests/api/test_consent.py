@@ -1,4 +1,4 @@
-"""`POST /consent`: what it does to the profile, what it answers, what it refuses."""
+"""`POST /consent`: its effect on the profile, its answers and its refusals."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ async def test_the_answer_is_that_of_track(serve: Serve) -> None:
     assert answer.json() == {"profile": {"id": answer.json()["profile"]["id"]}, "source": {"consent": False}}
 
 
-async def test_what_is_given_opens_flows_and_what_is_taken_back_closes_them(serve: Serve) -> None:
+async def test_granting_a_consent_lets_flows_run_and_revoking_it_stops_them(serve: Serve) -> None:
     client = await serve(project(MAILING))
 
     async def mails() -> bool:
@@ -88,7 +88,7 @@ async def test_the_debugger_shows_the_event_and_what_it_did(serve: Serve) -> Non
     assert (event["type"], event["properties"]) == ("consent-changed", {"consents": given})
 
 
-async def test_the_profile_shows_it(serve: Serve) -> None:
+async def test_the_profile_contains_the_consent(serve: Serve) -> None:
     client = await serve(project(MAILING))
     options = {"profile": True}
     profile = (await client.post("/consent", content=body({"ads": True}, options=options))).json()["profile"]
@@ -139,12 +139,12 @@ async def test_track_and_collect_take_the_same_event(serve: Serve) -> None:
         pytest.param(b'{"consents": {"ads": true}, "source": {"id": "\xff"}}', "", id="not UTF-8"),
     ],
 )
-async def test_what_cannot_be_meant_is_refused_at_its_place(serve: Serve, content: bytes, at: str) -> None:
+async def test_an_invalid_consent_is_refused_with_its_position(serve: Serve, content: bytes, at: str) -> None:
     answer = await (await serve(project(MAILING))).post("/consent", content=content)
     assert (answer.status_code, answer.json().get("at", "")) == (400, at)
 
 
-async def test_one_bad_event_of_track_is_rejected_at_its_place(serve: Serve) -> None:
+async def test_one_invalid_event_of_track_is_rejected_with_its_position(serve: Serve) -> None:
     client = await serve(project(MAILING))
     events = [{"type": "consent-changed", "properties": {"consents": {"ads": 1}}}, {"type": "x"}]
     given = {"source": {"id": "shop"}, "session": {"id": "s-1"}, "events": events}
@@ -172,13 +172,15 @@ async def test_an_unknown_source_and_another_method_are_refused(serve: Serve) ->
 
 @pytest.mark.parametrize("required", [True, False])
 @pytest.mark.parametrize("path", ["/track", "/consent", "/collect/x/shop/s-1", "/collect/x/shop"])
-async def test_every_answer_says_whether_the_source_requires_consent(serve: Serve, required: bool, path: str) -> None:
+async def test_every_answer_reports_whether_the_source_requires_consent(
+    serve: Serve, required: bool, path: str
+) -> None:
     source = Source(source="shop", consent=required)
     client = await serve(project(MAILING, sources=(source,)))
     content = {"/track": want(), "/consent": body({"ads": True})}.get(path, b"{}")
     assert (await client.post(path, content=content)).json()["source"] == {"consent": required}
 
 
-async def test_the_openapi_document_has_it(serve: Serve) -> None:
+async def test_the_openapi_document_contains_the_consent_endpoint(serve: Serve) -> None:
     client = await serve(project(MAILING, sources=(SHOP,)))
     assert "/consent" in (await client.get("/schema/openapi.json")).json()["paths"]

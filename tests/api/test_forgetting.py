@@ -37,7 +37,7 @@ async def test_a_profile_is_forgotten_beside_the_requests(serve: Serve) -> None:
         assert (await client.post(f"/profiles/{id}/forget", json={})).status_code == 404
 
 
-async def test_what_comes_late_is_answered_410_and_says_what_to_do(serve: Serve) -> None:
+async def test_a_late_payload_is_answered_410_with_a_remedy(serve: Serve) -> None:
     client, profile = await merged(serve)
     await client.post(f"/profiles/{profile['id']}/forget", json={})
     body = {"source": {"id": "shop"}, "session": {"id": "phone"}, "events": [{"type": "login"}]}
@@ -52,7 +52,7 @@ async def test_what_comes_late_is_answered_410_and_says_what_to_do(serve: Serve)
     assert (await client.get("/rejected")).json() == []
 
 
-async def test_there_is_no_forgetting_of_another_name(serve: Serve) -> None:
+async def test_an_unknown_forgetting_is_answered_404(serve: Serve) -> None:
     client, _ = await merged(serve)
     assert (await client.get("/forgettings/nope")).status_code == 404
     assert (await client.get("/forgettings")).json() == []
@@ -66,14 +66,14 @@ async def test_there_is_no_forgetting_of_another_name(serve: Serve) -> None:
         pytest.param({"content-type": "application/json", "host": "elsewhere.example"}, 403, id="another host"),
     ],
 )
-async def test_no_page_can_make_its_visitor_forget(serve: Serve, headers: dict[str, str], status: int) -> None:
+async def test_a_page_cannot_start_a_forgetting(serve: Serve, headers: dict[str, str], status: int) -> None:
     client, profile = await merged(serve)
     response = await client.post(f"/profiles/{profile['id']}/forget", content=b"{}", headers=headers)
     assert response.status_code == status
     assert (await client.get(f"/profiles/{profile['id']}")).status_code == 200
 
 
-async def test_an_archive_has_all_that_is_stored_of_a_profile(serve: Serve) -> None:
+async def test_an_archive_contains_all_documents_of_a_profile(serve: Serve) -> None:
     client, profile = await merged(serve)
     await client.post(
         "/track", json={"source": {"id": "shop"}, "session": {"id": "phone"}, "events": [{"type": 7, "x": "odd"}]}
@@ -89,7 +89,7 @@ async def test_an_archive_has_all_that_is_stored_of_a_profile(serve: Serve) -> N
     assert (documents["profile.json"], documents["events.jsonl"], documents["sessions.jsonl"]) == (1, 2, 2)
 
 
-async def test_who_was_set_apart_is_not_named_in_the_archive_of_the_other(serve: Serve) -> None:
+async def test_an_archive_does_not_name_the_profile_that_was_split_off(serve: Serve) -> None:
     client, profile = await merged(serve)
     (link,) = profile["why"]["links"]
     await client.post(f"/profiles/{profile['id']}/unmerge", json={"link": link["link"]})
@@ -100,7 +100,7 @@ async def test_who_was_set_apart_is_not_named_in_the_archive_of_the_other(serve:
         assert {undone["left"], undone["right"]} == {own, "another profile"}
 
 
-async def test_nobody_has_no_archive(serve: Serve) -> None:
+async def test_an_unknown_id_has_no_archive(serve: Serve) -> None:
     client, _ = await merged(serve)
     assert (await client.get("/profiles/nope/export")).status_code == 404
 

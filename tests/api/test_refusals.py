@@ -50,7 +50,7 @@ def body(*events: Any, **more: Any) -> bytes:
         ),
     ],
 )
-async def test_a_refusal_names_the_place_and_the_remedy(serve: Serve, content: bytes, at: str, message: str) -> None:
+async def test_a_refusal_names_the_position_and_the_remedy(serve: Serve, content: bytes, at: str, message: str) -> None:
     answer = await (await serve(project(COUNT))).post("/track", content=content)
     assert answer.status_code == 400
     assert answer.json().get("at", "") == at
@@ -66,7 +66,7 @@ async def test_a_refusal_names_the_place_and_the_remedy(serve: Serve, content: b
     ],
     ids=["a time beyond 53 bits", "an option", "no type"],
 )
-async def test_an_event_is_rejected_with_its_place(serve: Serve, event: Any, at: str, message: str) -> None:
+async def test_an_event_is_rejected_with_its_position(serve: Serve, event: Any, at: str, message: str) -> None:
     answer = await (await serve(project(COUNT))).post("/track", content=body(event, "counted"))
     (error,) = answer.json()["errors"]
     assert error["at"] == at
@@ -83,7 +83,7 @@ async def test_a_context_that_is_large_in_all_events_together_is_refused(
     assert status == 200 or answer.json()["at"] == "/context"
 
 
-async def test_events_that_cannot_be_decoded_are_shown_as_text(serve: Serve) -> None:
+async def test_events_that_cannot_be_decoded_are_stored_as_text(serve: Serve) -> None:
     client = await serve(project(COUNT))
     content = f'{{{SESSION},"events":[{{"type":"counted"}},{{"type":"x","properties":{{"n":1e999}}}}]}}'.encode()
     assert len((await client.post("/track", content=content)).json()["errors"]) == 1
@@ -120,12 +120,12 @@ async def test_reading_is_open_to_the_names_of_loopback(serve: Serve, host: str,
     assert (await (await serve(project(COUNT))).get("/counts", headers={"host": host})).status_code == status
 
 
-async def test_the_front_page_says_where_to_go(serve: Serve) -> None:
+async def test_the_front_page_lists_the_addresses(serve: Serve) -> None:
     index = (await (await serve(project(COUNT))).get("/")).json()
     assert (index["schema"], index["health"]) == ("/schema", "/health/ready")
 
 
-async def test_a_request_that_is_given_up_at_the_end_is_told_to_come_again(serve: Serve) -> None:
+async def test_a_request_that_is_cancelled_at_shutdown_is_answered_with_retry_after(serve: Serve) -> None:
     client = await serve(project(COUNT))
     begun, sent = asyncio.Event(), []
 

@@ -41,7 +41,7 @@ async def test_documents_are_found(serve: Serve, kind: str, q: str, expected: li
     assert answer.json()["after"] is None
 
 
-async def test_a_profile_is_answered_as_it_shows(serve: Serve) -> None:
+async def test_a_search_returns_the_view_of_a_profile(serve: Serve) -> None:
     client = await filled(serve)
     (ann,) = (await client.get("/search/profiles", params={"q": "traits.count:>=3"})).json()["items"]
     assert ann == (await client.get(f"/profiles/{ann['id']}")).json()
@@ -74,7 +74,7 @@ async def test_pages_follow_one_another(serve: Serve) -> None:
     pytest.param("events", {"after": "nonsense"}, 400, "start again", id="a bad cursor"),
     pytest.param("event", {}, 404, "did you mean `events`?", id="an unknown kind"),
 ])  # fmt: skip
-async def test_what_is_wrong_is_refused(
+async def test_an_invalid_search_is_refused(
     serve: Serve, path: str, params: dict[str, Any], status: int, message: str
 ) -> None:
     answer = await (await serve(project(COUNT))).get(f"/search/{path}", params=params)
@@ -83,7 +83,7 @@ async def test_what_is_wrong_is_refused(
     assert message in answer.json()["detail"]
 
 
-async def test_a_bad_query_is_pointed_at(serve: Serve) -> None:
+async def test_a_refusal_points_at_the_error_in_the_query(serve: Serve) -> None:
     answer = await (await serve(project(COUNT))).get("/search/events", params={"q": "source:web type:>5"})
     (error,) = answer.json()["errors"]
     assert (error["code"], error["offset"], error["length"]) == ("query.range", 16, 1)

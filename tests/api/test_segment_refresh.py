@@ -28,7 +28,7 @@ async def shop(count: int, **segments: Any) -> tuple[Collector, MemoryStore]:
     return collector, store
 
 
-async def test_profiles_that_are_due_are_looked_at() -> None:
+async def test_due_profiles_are_re_evaluated() -> None:
     collector, store = await shop(3, **LAPSED)
     work = SegmentRefresh(collector.pipeline)
     collector.clock.advance(31 * DAY)
@@ -37,7 +37,7 @@ async def test_profiles_that_are_due_are_looked_at() -> None:
     assert await store.due(collector.clock.now(), 10) == []
 
 
-async def test_where_no_segment_goes_by_time_that_is_done_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_segments_by_time_due_profiles_are_searched_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     collector, store = await shop(1, rich="profile.traits.revenue > 5")
     whom = store.due
@@ -53,7 +53,7 @@ async def test_where_no_segment_goes_by_time_that_is_done_now_and_then(monkeypat
     assert len(asked) == 2
 
 
-async def test_the_log_says_how_far_all_profiles_have_been_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_log_reports_the_progress_of_the_re_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segment_refresh, "MAX_RENEWED", 1)
     collector, _ = await shop(201)
     await SegmentRefresh(collector.pipeline).renew()
@@ -69,7 +69,7 @@ async def test_the_log_says_how_far_all_profiles_have_been_looked_at(monkeypatch
     ]
 
 
-async def test_a_server_that_begins_again_has_nothing_to_say_of_it() -> None:
+async def test_a_restarted_server_logs_no_progress_again() -> None:
     collector, _ = await shop(2)
     await SegmentRefresh(collector.pipeline).renew()
     with capture_logs() as logs:
@@ -94,7 +94,7 @@ class Watched(MemoryStore):
         self.renewed.set()
 
 
-async def test_a_server_does_it_by_itself_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_running_server_does_this_periodically(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segment_refresh, "SECONDS", 0.01)
     store = Watched()
     collector = Collector(project(SET, segments=LAPSED), store)

@@ -54,7 +54,7 @@ async def test_the_segments_are_listed(serve: Serve) -> None:
     assert listing["progress"] is None
 
 
-async def test_why_a_profile_belongs_to_a_segment_is_told(serve: Serve) -> None:
+async def test_the_answer_explains_the_membership_of_a_profile(serve: Serve) -> None:
     client, id, clock = await started(serve)
     membership = (await client.get(f"/profiles/{id}/segments/steady")).json()
     begun, week = clock.now(), 604_800_000
@@ -85,7 +85,7 @@ async def test_a_segment_that_is_filled_by_hand_has_a_time_and_no_condition(serv
     assert (membership["member"], membership["since"], "condition" in membership) == (True, clock.now() + 1, False)
 
 
-async def test_who_or_what_is_not_there_is_told_with_a_remedy(serve: Serve) -> None:
+async def test_an_unknown_profile_or_segment_is_answered_404_with_a_remedy(serve: Serve) -> None:
     client, id, _ = await started(serve)
     unknown = await client.get(f"/profiles/{id}/segments/stedy")
     assert (unknown.status_code, unknown.json()["detail"]) == (

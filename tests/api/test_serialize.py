@@ -8,7 +8,7 @@ from tests.storage.kinds import JANUARY, remark
 
 
 @pytest.mark.parametrize(("body", "shown"), [(b'{"a": [1]}', {"a": [1]}), (b'{"a', '{"a'), (b"\xff", "\ufffd")])
-def test_a_record_of_a_further_kind_is_shown_with_what_it_has(body: bytes, shown: object) -> None:
+def test_a_record_of_a_further_kind_is_serialized_with_its_fields(body: bytes, shown: object) -> None:
     record = remark("r", readers=("bob",), body=Raw(body))
     expected = {"id": "r", "source": "web", "at": JANUARY, "topic": "tea", "seen_by": ("bob",), "body": shown}
     assert serialize_record(record, {}) == expected

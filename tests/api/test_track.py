@@ -45,7 +45,7 @@ async def test_the_debuggers_answer_has_the_seeds_shape(serve: Serve) -> None:
     assert debugging["execution"]["e-1"]["runs"][0]["steps"][0]["node"] == "add"
 
 
-async def test_a_source_that_forbids_the_debugger_says_so_in_a_header(serve: Serve) -> None:
+async def test_a_source_that_forbids_the_debugger_reports_it_in_a_header(serve: Serve) -> None:
     client = await serve(project(COUNT, sources=(Source(source="shop"),)))
     answer = await client.post("/track", content=body(options={"debugger": True}))
     assert answer.headers["headrace-debugger"] == "refused"
@@ -61,7 +61,7 @@ async def test_a_source_that_forbids_the_debugger_says_so_in_a_header(serve: Ser
         pytest.param(gzip.compress(body()), {"content-encoding": "gzip"}, id="gzip"),
     ],
 )
-async def test_what_trackers_send_is_taken(serve: Serve, content: bytes, headers: dict[str, str]) -> None:
+async def test_payloads_of_known_trackers_are_accepted(serve: Serve, content: bytes, headers: dict[str, str]) -> None:
     client = await serve(project(COUNT))
     assert (await client.post("/track", content=content, headers=headers)).status_code == 200
 
@@ -98,7 +98,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("content", "headers", "status", "at", "message"), BAD)
-async def test_bad_input_is_refused_with_its_place_and_the_remedy(
+async def test_invalid_input_is_refused_with_its_position_and_a_remedy(
     serve: Serve, content: bytes, headers: dict[str, str], status: int, at: str, message: str
 ) -> None:
     client = await serve(project(COUNT))
@@ -127,7 +127,9 @@ EVENTS = [
 
 
 @pytest.mark.parametrize(("event", "at", "message"), EVENTS)
-async def test_one_bad_event_is_named_by_index_and_place(serve: Serve, event: Any, at: str, message: str) -> None:
+async def test_one_invalid_event_is_named_by_index_and_position(
+    serve: Serve, event: Any, at: str, message: str
+) -> None:
     client = await serve(project(COUNT))
     answer = await client.post("/track", content=body(event, "counted"))
     assert answer.status_code == 200, answer.text
@@ -149,14 +151,14 @@ async def test_numbers_that_are_not_finite_are_rejected(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("source", [Source(source="shop", enabled=False), Source(source="other")])
-async def test_an_unknown_or_disabled_source_is_told_no_more_than_that(serve: Serve, source: Source) -> None:
+async def test_an_unknown_and_a_disabled_source_get_the_same_answer(serve: Serve, source: Source) -> None:
     client = await serve(project(COUNT, sources=(source,)))
     answer = await client.post("/track", content=body())
     assert answer.status_code == 401
     assert answer.json()["detail"] == "the source is unknown, disabled, or its key is wrong"
 
 
-async def test_a_secret_source_wants_its_key(serve: Serve) -> None:
+async def test_a_secret_source_requires_its_key(serve: Serve) -> None:
     source = Source(source="shop", kind="secret", key=sha256(b"k-1").hexdigest())
     client = await serve(project(COUNT, sources=(source,)))
     for header, status in (({}, 401), ({"authorization": "Bearer wrong"}, 401), ({"authorization": "bearer k-1"}, 200)):
@@ -228,7 +230,7 @@ async def test_collect_with_a_session_is_as_track(serve: Serve) -> None:
     ("path", "status"),
     [("/collect/x", 404), ("/collect/x/shop/s/more", 404), ("/collect/x/nobody", 401), ("/collect/%07/shop", 400)],
 )
-async def test_collect_refuses_what_it_cannot_use(serve: Serve, path: str, status: int) -> None:
+async def test_collect_refuses_invalid_requests(serve: Serve, path: str, status: int) -> None:
     assert (await (await serve(project(COUNT))).post(path, json={})).status_code == status
 
 
@@ -246,7 +248,7 @@ async def test_stored_traces_can_be_read_by_run_and_by_event(serve: Serve) -> No
 
 
 @pytest.mark.parametrize("path", ["/runs/x", "/profiles/x", "/events/x", "/nowhere"])
-async def test_what_does_not_exist_is_a_problem_document(serve: Serve, path: str) -> None:
+async def test_an_unknown_address_is_answered_with_a_problem_document(serve: Serve, path: str) -> None:
     answer = await (await serve(project(COUNT))).get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
@@ -262,7 +264,7 @@ async def test_reading_is_closed_beyond_loopback(serve: Serve, path: str) -> Non
     assert (await keyed.get(path, headers={"authorization": "Bearer k"})).status_code in {200, 404}
 
 
-async def test_health_says_whether_it_lives_and_is_ready(serve: Serve) -> None:
+async def test_health_reports_liveness_and_readiness(serve: Serve) -> None:
     client = await serve(project(COUNT), broken=("flows/bad.yaml",))
     assert (await client.get("/health/live")).status_code == 200
     ready = await client.get("/health/ready")

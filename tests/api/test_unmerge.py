@@ -34,7 +34,7 @@ async def test_why_lists_parts_and_links(serve: Serve) -> None:
     assert "ann@example.com" not in str(profile["why"])
 
 
-async def test_without_being_asked_nothing_is_told_of_why(serve: Serve) -> None:
+async def test_the_links_are_left_out_unless_requested(serve: Serve) -> None:
     client, profile = await merged(serve)
     assert (await client.get(f"/profiles/{profile['id']}")).json() == {k: v for k, v in profile.items() if k != "why"}
 
@@ -78,7 +78,7 @@ async def test_a_link_is_undone(serve: Serve) -> None:
         pytest.param({**JSON, "origin": "http://127.0.0.1"}, b'{"link": "nowhere"}', 404, id="a page of its own"),
     ],
 )
-async def test_what_is_not_right_undoes_nothing(
+async def test_an_invalid_request_undoes_no_link(
     serve: Serve, headers: dict[str, str], content: bytes, status: int
 ) -> None:
     client, profile = await merged(serve)

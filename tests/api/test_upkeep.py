@@ -45,7 +45,7 @@ def pipeline(store: MemoryStore, settings: Settings) -> Pipeline:
         pytest.param(Retention({"events": 994, "runs": 2_000, "rejected": 500}), (0, 1, 0), id="what is too old"),
     ],
 )
-async def test_what_is_kept_no_longer_is_dropped(retention: Retention, left: tuple[int, int, int]) -> None:
+async def test_records_beyond_their_retention_are_dropped(retention: Retention, left: tuple[int, int, int]) -> None:
     store = MemoryStore()
     await store.commit(Unit(events=(event(),), runs=(run(),), rejected=(rejected(),)))
     await Upkeep(pipeline(store, Settings(retention=retention))).retain()
@@ -60,14 +60,14 @@ async def test_marks_beyond_the_window_are_forgotten() -> None:
     assert list(await store.marks("web", ("old", "new"))) == ["new"]
 
 
-async def test_a_store_finishes_what_was_left_half_done_where_it_can() -> None:
+async def test_a_sweepable_store_finishes_interrupted_work() -> None:
     store = Unfinished()
     await Upkeep(pipeline(store, Settings())).sweep()
     assert store.left == 0
     await Upkeep(pipeline(MemoryStore(), Settings())).sweep()
 
 
-async def test_a_server_does_it_by_itself_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_running_server_does_this_periodically(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upkeep, "SWEEP_FIRST", 0)
     store = Unfinished()
     served = pipeline(store, Settings())

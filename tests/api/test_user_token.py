@@ -35,7 +35,7 @@ each_path = pytest.mark.parametrize("path", list(BODIES))
 
 @each_path
 @pytest.mark.parametrize("given", [token(), token(session="s-1"), None], ids=["any session", "this session", "null"])
-async def test_a_good_token_or_none_is_taken(serve: Serve, path: str, given: str | None) -> None:
+async def test_a_valid_token_or_none_is_accepted(serve: Serve, path: str, given: str | None) -> None:
     client = await serve(project(NOTHING, sources=(SHOP,)))
     answer = await client.post(path, content=msgspec.json.encode({**BODIES[path], "userToken": given}))
     assert answer.status_code == 200
@@ -48,13 +48,13 @@ async def test_a_good_token_or_none_is_taken(serve: Serve, path: str, given: str
     [
         pytest.param("", id="empty"),
         pytest.param("not.a.token", id="no token"),
-        pytest.param(token("s3cret-of-somebody-else-who-guesses"), id="forged"),
+        pytest.param(token("s3cret-of-another-sender-who-guesses"), id="forged"),
         pytest.param(token(exp=1_600_000_000), id="expired"),
         pytest.param(token(session="s-2"), id="for another session"),
         pytest.param(token(aud="till"), id="for another source"),
     ],
 )
-async def test_a_bad_token_refuses_the_payload_and_is_not_told_why(serve: Serve, path: str, given: str) -> None:
+async def test_a_payload_with_an_invalid_token_is_refused_without_a_reason(serve: Serve, path: str, given: str) -> None:
     client = await serve(project(NOTHING, sources=(SHOP,)))
     origin = {"origin": "https://shop.example"}
     answer = await client.post(path, content=msgspec.json.encode({**BODIES[path], "userToken": given}), headers=origin)
@@ -71,7 +71,7 @@ async def test_a_bad_token_refuses_the_payload_and_is_not_told_why(serve: Serve,
 
 @each_path
 @pytest.mark.parametrize("given", [5, {"token": "x"}, "x" * 5000], ids=["a number", "an object", "too long"])
-async def test_what_can_be_no_token_is_malformed(serve: Serve, path: str, given: Any) -> None:
+async def test_a_text_that_cannot_be_a_token_is_malformed(serve: Serve, path: str, given: Any) -> None:
     client = await serve(project(NOTHING, sources=(SHOP,)))
     answer = await client.post(path, content=msgspec.json.encode({**BODIES[path], "userToken": given}))
     assert (answer.status_code, answer.json()["at"]) == (400, "/userToken")

@@ -105,7 +105,7 @@ def test_a_link_is_undone_on_the_store(tmp_path: Path, ids: list[str]) -> None:
     assert "undone" in headrace(tmp_path, "show", ids[0], "--why").stdout
 
 
-def test_what_is_undone_is_told_as_a_document(tmp_path: Path, ids: list[str]) -> None:
+def test_the_result_of_an_unmerge_is_printed_as_a_document(tmp_path: Path, ids: list[str]) -> None:
     undone = document(headrace(tmp_path, "unmerge", ids[0], the_link_id(tmp_path, ids[0]), "--json"))
     assert sorted(profile["id"] for profile in undone["profiles"]) == sorted(ids)
 

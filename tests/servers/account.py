@@ -1,4 +1,4 @@
-"""Who runs the servers, and where their files lie.
+"""The user that runs the servers, and the directories of their files.
 
 Elasticsearch refuses to run as root. When the tests run as root, the servers run as `nobody`, from a directory that
 `nobody` can reach; nothing is added to the system's accounts.
@@ -37,7 +37,7 @@ class Account:
             home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "headrace"
             home.mkdir(parents=True, exist_ok=True)
             return home
-        # root's own cache is closed to nobody
+        # the user `nobody` cannot read root's own cache
         return _ours(Path(tempfile.gettempdir()) / "headrace-servers")
 
     def scratch(self) -> Path:
@@ -49,10 +49,10 @@ class Account:
 
 
 def _ours(place: Path) -> Path:
-    """A directory of ours in one that is shared: its name must not be somebody else's."""
+    """Create a directory of ours in a shared one. Raises `PermissionError` if another user owns that name."""
     place.mkdir(mode=0o755, exist_ok=True)
     if place.is_symlink() or place.stat().st_uid != os.geteuid():
-        raise PermissionError(f"{place} belongs to somebody else")
+        raise PermissionError(f"{place} belongs to another user")
     place.chmod(0o755)
     return place
 

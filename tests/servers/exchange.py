@@ -27,7 +27,7 @@ class Link:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, request: Message, method: str) -> Message:
-        """The server's answer; `Silent` when it gives none."""
+        """Return the server's answer. Raises `Silent` if there is none."""
         try:
             return await self._ask(request, method)
         except (OSError, EOFError) as broken:

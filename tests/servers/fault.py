@@ -1,4 +1,4 @@
-"""What can happen to a request between a client and its server."""
+"""The faults that can happen to a request between a client and its server."""
 
 import abc
 import asyncio
@@ -102,7 +102,7 @@ class Rejection(Fault, frozen=True):
     status: ClassVar[int] = 429
 
     def error(self, index: str) -> dict[str, object]:
-        """What the server would say of an item."""
+        """The error that the server would return for an item."""
         reason = "rejected execution of primary operation [coordinating_and_primary_bytes=0, max=0]"
         return {"type": "es_rejected_execution_exception", "reason": reason}
 

@@ -29,14 +29,14 @@ from tests.servers.message import read_request
 
 
 class Silence(Fault, frozen=True):
-    """The server itself was not there or broke off; nobody asked for it."""
+    """The server itself was unreachable or broke the connection; no rule asked for this."""
 
     async def act(self, exchange: Exchange) -> None:
         exchange.reset()
 
 
 class Line(msgspec.Struct, frozen=True):
-    """What was done with one request."""
+    """The log entry of one request: the request and the fault that happened to it."""
 
     number: int
     method: str
@@ -88,7 +88,7 @@ class FaultProxy:
         self._target = (address.hostname or "127.0.0.1", address.port or 80)
         self.seed = seed
         self.log: list[Line] = []
-        """What was done with each request, in the order in which it was done."""
+        """One entry for each request, in the order in which the requests were handled."""
         self.rules: list[Rule] = []
         self._made = 0
         self._count = 0

@@ -1,4 +1,4 @@
-"""What keeps a real server from running here, and what to do about it."""
+"""The reasons why a real server cannot run here, and the remedies."""
 
 import os
 

@@ -18,7 +18,7 @@ from tests.servers.message import Message, read_request
 
 
 class Origin:
-    """A server that does what it is told and remembers it."""
+    """A server that executes every request and records it."""
 
     def __init__(self) -> None:
         self.got: list[Message] = []
@@ -140,7 +140,7 @@ async def test_a_delayed_request_arrives(origin: Origin, proxy: FaultProxy, clie
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_an_answer_in_its_place_keeps_the_request_from_the_server(
+async def test_a_substituted_answer_keeps_the_request_from_the_server(
     origin: Origin, proxy: FaultProxy, client: httpx.AsyncClient, status: int
 ) -> None:
     proxy.fail(Answer(status, retry_after=2))
@@ -158,7 +158,7 @@ async def test_an_answer_in_its_place_keeps_the_request_from_the_server(
         pytest.param(Cut(0), httpx.RemoteProtocolError, 1, id="an answer without its body"),
     ],
 )
-async def test_a_broken_connection_tells_whether_the_server_did_it_only_in_the_log(
+async def test_only_the_log_tells_whether_the_server_did_a_request_of_a_broken_connection(
     origin: Origin, proxy: FaultProxy, client: httpx.AsyncClient, how: Fault, error: type[Exception], arrived: int
 ) -> None:
     proxy.fail(how, nth=1)
@@ -277,7 +277,9 @@ async def test_the_same_seed_fails_the_same_requests(origin: Origin) -> None:
     assert await chances(origin, 8) != first
 
 
-async def test_the_log_tells_the_seed_and_what_was_done(proxy: FaultProxy, client: httpx.AsyncClient) -> None:
+async def test_the_log_contains_the_seed_and_the_fault_of_each_request(
+    proxy: FaultProxy, client: httpx.AsyncClient
+) -> None:
     proxy.fail(Answer(429, retry_after=1), nth=2)
     proxy.fail(Rejection(items=(0, 2)), path="*/_bulk")
     await client.get("/one?q=1")
@@ -349,7 +351,7 @@ async def refusals(url: str, index: str) -> list[Any]:
         return [bulked["errors"], bulked["items"], put.status_code, put.json()]
 
 
-async def test_a_block_is_told_in_the_words_of_a_real_server(elasticsearch_url: str) -> None:
+async def test_a_block_has_the_error_text_of_a_real_server(elasticsearch_url: str) -> None:
     async with FaultProxy(elasticsearch_url) as proxy, httpx.AsyncClient(base_url=elasticsearch_url) as client:
         await client.put("/blocked", json={"settings": {"number_of_replicas": 0}})
         proxy.fail(Block())

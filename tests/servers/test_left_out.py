@@ -1,4 +1,4 @@
-"""What cannot run here is left out in plain sight, and on CI it is an error."""
+"""Tests without their server are reported as left out, and on CI they are an error."""
 
 import os
 import subprocess
@@ -18,7 +18,9 @@ ROOT = Path(__file__).parents[2]
         pytest.param({"HEADRACE_SERVERS": "required"}, 1, "Elasticsearch 8: ", id="where they are required"),
     ],
 )
-def test_tests_without_their_server(tmp_path: Path, asked: dict[str, str], status: int, said: str) -> None:
+def test_tests_without_their_server_are_reported_and_fail_on_ci(
+    tmp_path: Path, asked: dict[str, str], status: int, said: str
+) -> None:
     kept = {name: value for name, value in os.environ.items() if name not in {"CI", "HEADRACE_SERVERS"}}
     nowhere = {"PATH": str(tmp_path), "TMPDIR": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
     run = subprocess.run(

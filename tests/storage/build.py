@@ -1,4 +1,4 @@
-"""Small stored values for tests: everything that a test does not speak about has a default."""
+"""Small stored values for tests: every field that a test does not set has a default."""
 
 from typing import Any
 
@@ -64,7 +64,7 @@ def rejected(id: str = "x-1") -> Rejected:
 
 
 def whole_unit(expected: int = 0) -> Unit:
-    """A unit with something of everything."""
+    """A unit with one or two records of each kind."""
     return Unit(
         profiles=(write("ann", expected, color="red"),),
         sessions=(session_write("visit", expected, page=1),),
@@ -78,7 +78,7 @@ def whole_unit(expected: int = 0) -> Unit:
 
 
 async def everything(store: Store) -> list[Any]:
-    """What a reader can see of `whole_unit`s, to be compared before and after."""
+    """All documents of `whole_unit`s that a reader can read, to be compared before and after."""
     return [
         await store.counts(),
         await store.profile("ann"),
@@ -94,7 +94,7 @@ async def everything(store: Store) -> list[Any]:
 
 
 async def increment(store: Store, id: str) -> int:
-    """Add one to a profile's `n` as the tracker does: load, decide, commit, and again on a conflict."""
+    """Add one to a profile's `n` as the tracker does: load, decide, commit, retry on a conflict."""
     tries = 1
     while True:
         stored = await store.profile(id)

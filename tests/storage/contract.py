@@ -1,6 +1,6 @@
-"""What every store promises; each adapter's test class inherits it and gives the fixtures `store` and `second`.
+"""The contract of all stores; each adapter's test class inherits it and defines the fixtures `store` and `second`.
 
-`second` is another engine's view of the same store.
+`second` is another process's view of the same store.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ VALUES = [
 ]
 
 
-# Stores may keep documents by the month: what goes is two months older than `KEPT_SINCE`, what stays is newer.
+# Stores may keep documents by the month: dropped ones are two months older than `KEPT_SINCE`, kept ones are newer.
 JANUARY = 1_705_312_800_000  # 2024-01-15
 KEPT_SINCE = 1_710_028_800_000  # 2024-03-10
 MARCH = 1_710_928_800_000  # 2024-03-20
@@ -86,7 +86,7 @@ async def refused(store: Store, unit: Unit) -> tuple[str, str]:
 
 
 async def outcomes(store: Store, units: Sequence[Unit]) -> list[str]:
-    """How units fare that are committed at the same time: `done`, or the kind of document that had moved."""
+    """Commit units concurrently. Returns `done` or the kind of the document that had changed, for each."""
 
     async def outcome(unit: Unit) -> str:
         try:
@@ -117,7 +117,7 @@ class StoreContract:
         assert await store.forget_marks(1000) == 0
         assert await store.ready() is None
 
-    async def test_what_is_committed_is_read_back(self, store: Store, second: Store) -> None:
+    async def test_committed_documents_are_read_back(self, store: Store, second: Store) -> None:
         await store.commit(whole_unit())
         for reader in (store, second):
             assert await reader.profile("ann") == profile("ann", 1, color="red")
@@ -131,10 +131,10 @@ class StoreContract:
             assert await reader.cached("c-0", 999) == CacheEntry("c-0", {"tier": "gold"}, 1000)
             assert await reader.counts() == Counts(profiles=1, sessions=1, events=2, runs=1, rejected=1, keys=1)
 
-    async def test_a_unit_of_nothing_is_fine(self, store: Store) -> None:
+    async def test_an_empty_unit_is_accepted(self, store: Store) -> None:
         await store.commit(Unit())
 
-    async def test_what_was_given_or_got_can_be_changed_without_changing_what_is_stored(self, store: Store) -> None:
+    async def test_changing_a_written_or_read_object_does_not_change_the_stored_document(self, store: Store) -> None:
         given = write("ann", 0, tags=["a"])
         await store.commit(Unit(profiles=(given,)))
         cells(given.profile)["tags"].append("b")
@@ -156,9 +156,7 @@ class StoreContract:
         pytest.param(Unit(profiles=(type(write())(profile("ann", 3), 3),)), id="profile"),
         pytest.param(Unit(sessions=(type(session_write())(session("visit", 3), 4),)), id="session"),
     ])  # fmt: skip
-    async def test_a_write_that_would_not_move_the_version_is_the_callers_mistake(
-        self, store: Store, unit: Unit
-    ) -> None:
+    async def test_a_write_that_does_not_raise_the_version_is_a_value_error(self, store: Store, unit: Unit) -> None:
         with pytest.raises(ValueError, match="is not newer than"):
             await store.commit(unit)
 
@@ -170,7 +168,7 @@ class StoreContract:
         )
         assert sorted([*results[0], *results[1]]) == ["done", *["profile"] * 9]
 
-    async def test_units_that_rest_on_one_another_may_be_committed_at_once(self, store: Store) -> None:
+    async def test_units_that_depend_on_one_another_may_be_committed_at_once(self, store: Store) -> None:
         units = [Unit(profiles=(write("ann", n, n=n),), events=(event(f"e-{n}"),)) for n in range(20)]
         assert await outcomes(store, units) == ["done"] * 20
         assert await store.profile("ann") == profile("ann", 20, n=19)
@@ -220,20 +218,20 @@ class StoreContract:
         await store.commit(Unit(sessions=(session_write("visit", 1, page=2),)))
         assert await store.session("web", "visit") == session("visit", 2, page=2)
 
-    async def test_sessions_of_two_sources_are_two(self, store: Store) -> None:
+    async def test_the_same_session_id_in_two_sources_names_two_sessions(self, store: Store) -> None:
         await store.commit(Unit(sessions=(session_write("visit", 0, source="web", a=1),)))
         await store.commit(Unit(sessions=(session_write("visit", 0, source="app", a=2),)))
         assert await store.session("web", "visit") == session("visit", 1, "web", a=1)
         assert await store.session("app", "visit") == session("visit", 1, "app", a=2)
 
-    async def test_a_unit_rests_on_the_session_it_read(self, store: Store) -> None:
+    async def test_a_unit_conflicts_if_the_session_it_read_has_changed(self, store: Store) -> None:
         await store.commit(Unit(sessions=(session_write("visit", 0),)))
         assert await refused(store, Unit(session_reads=(SessionRead("web", "visit", 0),))) == ("session", "visit")
         assert await refused(store, Unit(session_reads=(SessionRead("web", "visit", 2),))) == ("session", "visit")
         assert await refused(store, Unit(session_reads=(SessionRead("app", "visit", 1),))) == ("session", "visit")
         await store.commit(Unit(session_reads=(SessionRead("web", "visit", 1),)))
 
-    async def test_a_unit_may_rest_on_there_being_no_session(self, store: Store) -> None:
+    async def test_a_unit_may_depend_on_the_absence_of_a_session(self, store: Store) -> None:
         await store.commit(Unit(session_reads=(SessionRead("web", "visit", 0),)))
 
     async def test_a_unit_may_write_the_session_it_read(self, store: Store) -> None:
@@ -242,7 +240,7 @@ class StoreContract:
         unit = Unit(session_reads=(SessionRead("web", "visit", 1),), sessions=(session_write("visit", 2),))
         assert await refused(store, unit) == ("session", "visit")
 
-    async def test_of_a_session_write_and_units_that_read_before_it_no_stale_one_wins(self, store: Store) -> None:
+    async def test_a_unit_that_read_a_session_before_a_concurrent_write_conflicts(self, store: Store) -> None:
         await store.commit(Unit(sessions=(session_write("visit", 0),)))
         reader = Unit(profiles=(write("ann"),), session_reads=(SessionRead("web", "visit", 1),))
         assert await outcomes(store, [Unit(sessions=(session_write("visit", 1),)), reader]) == ["done", "session"]
@@ -253,7 +251,7 @@ class StoreContract:
         assert await refused(store, Unit(keys=(IdentityKey("k", "bob"),))) == ("key", "k")
         assert await store.key("k") == IdentityKey("k", "ann")
 
-    async def test_claiming_a_key_again_for_the_same_id_is_fine(self, store: Store) -> None:
+    async def test_a_key_may_be_written_again_for_the_same_id(self, store: Store) -> None:
         units = [Unit(keys=(IdentityKey("k", "ann"), IdentityKey(f"k-{n}", "ann"))) for n in range(5)]
         assert await outcomes(store, units) == ["done"] * 5
         assert (await store.counts())["keys"] == 6
@@ -265,7 +263,7 @@ class StoreContract:
         )
         assert sorted([*results[0], *results[1]]) == ["done", "key", "key", "key"]
 
-    async def test_a_claim_is_written_over_by_one_who_proves_it_and_knows_of_the_claim(self, store: Store) -> None:
+    async def test_a_proven_key_that_supersedes_a_claim_replaces_it(self, store: Store) -> None:
         await store.commit(Unit(keys=(IdentityKey("k", "ann", claim=True),)))
         for key in (
             IdentityKey("k", "bob"),
@@ -300,17 +298,19 @@ class StoreContract:
         assert (await store.counts())["profiles"] == 1
 
     @pytest.mark.parametrize("chain", [("a", "a"), ("a", "b", "a"), ("a", "b")], ids=["itself", "circle", "nowhere"])
-    async def test_a_chain_that_leads_nowhere_is_nobody(self, store: Store, chain: tuple[str, ...]) -> None:
+    async def test_a_tombstone_that_leads_nowhere_has_no_profile(self, store: Store, chain: tuple[str, ...]) -> None:
         await store.commit(Unit(profiles=tuple(write(a, into=b) for a, b in pairwise(chain))))
         assert await store.profile("a") is None
 
-    async def test_a_split_off_profile_stands_for_itself_again(self, store: Store) -> None:
+    async def test_a_split_off_profile_is_found_under_its_own_id_again(self, store: Store) -> None:
         await store.commit(Unit(profiles=(write("a", into="b"), write("b"))))
         await store.commit(Unit(profiles=(write("a", 1, color="red"),)))
         assert await store.profile("a") == profile("a", 2, color="red")
         assert (await store.counts())["profiles"] == 2
 
-    async def test_what_is_stored_at_an_id_is_read_without_following_it(self, store: Store, second: Store) -> None:
+    async def test_the_document_at_an_id_is_read_without_following_tombstones(
+        self, store: Store, second: Store
+    ) -> None:
         await store.commit(Unit(profiles=(write("a", into="b"), write("b", color="red"))))
         for reader in (store, second):
             found = await reader.as_stored(("a", "b", "c"))
@@ -320,7 +320,7 @@ class StoreContract:
             }
             assert found["b"] == profile("b", color="red")
 
-    async def test_a_unit_that_splits_a_profile_is_one(self, store: Store, second: Store) -> None:
+    async def test_a_unit_that_splits_a_profile_is_committed_as_a_whole(self, store: Store, second: Store) -> None:
         """`d` was merged into `c`, and both into `a`; now `c` is to stand for itself, and `d` to lead there."""
         await store.commit(Unit(profiles=(write("c"), write("d", into="c"))))
         await store.commit(Unit(profiles=(write("a", n=1), write("c", 1, into="a"), write("d", 1, into="a"))))
@@ -348,7 +348,7 @@ class StoreContract:
         await store.commit(Unit(profiles=(write("ann", 1),), events=(event("e-3"),)))
         assert [e.id for e in await store.events_of("ann", 10)] == ["e-3", "e-2", "e-1", "e-0"]
 
-    async def test_of_events_with_one_id_the_newest_is_found(self, store: Store) -> None:
+    async def test_the_newest_of_several_events_with_one_id_is_found(self, store: Store) -> None:
         await store.commit(Unit(events=(event("e", n=1), event("e", n=2))))
         await store.commit(Unit(marks=(mark("e"),), events=(event("e", n=3),)))
         assert await store.event("e") == event("e", n=3)
@@ -387,7 +387,7 @@ class StoreContract:
         assert (await store.cached("old", 0), await store.cached("new", 0)) == (None, CacheEntry("new", 1, 5))
         assert await store.forget_marks(5) == 0
 
-    async def test_forgetting_finds_marks_that_came_out_of_order(self, store: Store) -> None:
+    async def test_forgetting_drops_marks_that_arrived_out_of_order(self, store: Store) -> None:
         for at in (9, 2, 8, 1, 7):
             await store.commit(Unit(marks=(mark(f"e-{at}", at=at),)))
         assert [await store.forget_marks(before) for before in (2, 8, 9, 100)] == [1, 2, 1, 1]
@@ -420,7 +420,7 @@ class StoreContract:
         assert await store.forget_marks(7) == 3
 
     @pytest.mark.parametrize("kinds", [RETAINED, *[(kind,) for kind in RETAINED]], ids="-".join)
-    async def test_retention_drops_what_is_older_of_the_kinds_it_names(
+    async def test_retention_drops_the_older_records_of_the_kinds_it_names(
         self, store: Store, second: Store, kinds: tuple[str, ...]
     ) -> None:
         await store.commit(Unit(profiles=(write("ann"),)))
@@ -450,7 +450,7 @@ class StoreContract:
         assert await store.retain(Keep()) == await store.expired(Keep()) == Dropped()
         assert await store.event("a") is not None
 
-    async def test_after_all_events_were_dropped_new_ones_are_found_and_no_other(self, store: Store) -> None:
+    async def test_after_all_events_were_dropped_only_new_ones_are_found(self, store: Store) -> None:
         await store.commit(Unit(profiles=(write("ann"), write("bob"))))
         await store.commit(dated(JANUARY, "a", "b", marked=True))
         await store.retain(Keep(events=KEPT_SINCE))
@@ -476,7 +476,7 @@ class StoreContract:
         assert await store.retain(Keep(events=KEPT_SINCE)) == Dropped()
         assert await store.event("a") == again.events[0]
 
-    async def test_retention_by_several_at_once_beside_commits_drops_what_is_older(
+    async def test_concurrent_retention_beside_commits_drops_the_older_records(
         self, store: Store, second: Store
     ) -> None:
         await store.commit(dated(JANUARY, *[f"old-{n}" for n in range(20)]))
@@ -487,7 +487,7 @@ class StoreContract:
         assert (counts["events"], counts["runs"], counts["rejected"]) == (20, 20, 20)
         assert all([await store.event(f"new-{n}") is not None for n in range(20)])
 
-    async def test_migrating_again_finds_nothing_to_do_and_harms_nothing(self, store: Store, second: Store) -> None:
+    async def test_migrating_again_changes_nothing(self, store: Store, second: Store) -> None:
         await store.commit(whole_unit())
         before = await everything(store)
         done = await asyncio.gather(store.migrate(), second.migrate(), store.migrate())
@@ -502,7 +502,7 @@ class StoreContract:
         assert [await store.secret(), await second.secret()] == [secret, secret]
 
     @pytest.mark.parametrize("id", AWKWARD_IDS)
-    async def test_an_id_is_only_a_name(self, store: Store, id: str) -> None:
+    async def test_any_text_may_be_an_id(self, store: Store, id: str) -> None:
         for expected in range(2):
             await store.commit(
                 Unit(
@@ -532,7 +532,7 @@ class StoreContract:
         for got in (cells(stored)["value"], kept.properties["value"]):
             assert (got, type(got)) == (value, type(value))
 
-    async def test_a_thousand_concurrent_increments_give_a_thousand(self, store: Store, second: Store) -> None:
+    async def test_a_thousand_concurrent_increments_add_up_to_a_thousand(self, store: Store, second: Store) -> None:
         async def caller(engine: Store) -> None:
             for _ in range(50):
                 await increment(engine, "ann")
@@ -540,7 +540,7 @@ class StoreContract:
         await asyncio.gather(*[caller((store, second)[n % 2]) for n in range(20)])
         assert cells(await store.profile("ann")) == {"n": 1000}
 
-    async def test_a_cancelled_caller_harms_no_other(self, store: Store) -> None:
+    async def test_a_cancelled_caller_does_not_affect_the_others(self, store: Store) -> None:
         tasks = [asyncio.create_task(store.commit(Unit(profiles=(write(f"p-{n}"),)))) for n in range(10)]
         await asyncio.sleep(0)
         tasks[3].cancel()
@@ -548,7 +548,7 @@ class StoreContract:
         assert [n for n, result in enumerate(results) if result is not None] in ([3], [])
         assert [n for n in range(10) if await store.profile(f"p-{n}") is None] in ([3], [])
 
-    async def test_closing_twice_is_fine(self, store: Store) -> None:
+    async def test_a_store_may_be_closed_twice(self, store: Store) -> None:
         await store.commit(Unit(profiles=(write("ann"),)))
         await store.close()
         await store.close()

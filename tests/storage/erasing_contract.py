@@ -18,7 +18,7 @@ def visit(id: str, profile: str | None, source: str = "web") -> SessionWrite:
 
 
 def of(who: str) -> Unit:
-    """A unit with something of everything, all of one profile in a session of its own."""
+    """A unit with records of each kind, all of one profile in a session of its own."""
     return Unit(
         profiles=(write(who, color="red"),),
         sessions=(visit(f"{who}'s visit", who),),
@@ -55,7 +55,7 @@ async def there(store: Store, who: str) -> list[Any]:
 class ErasingContract:
     """The tests; one promise each."""
 
-    async def test_all_of_a_profile_goes_and_nothing_else(self, store: Store, second: Store) -> None:
+    async def test_all_documents_of_a_profile_are_erased_and_no_others(self, store: Store, second: Store) -> None:
         await store.commit(of("ann"))
         await store.commit(of("bo"))
         bo = await there(store, "bo")
@@ -69,7 +69,7 @@ class ErasingContract:
         counts = await store.counts()
         assert (counts["profiles"], counts["sessions"], counts["events"], counts["runs"]) == (1, 1, 2, 1)
 
-    async def test_the_belongings_of_a_merged_profile_are_those_of_all_its_ids(self, store: Store) -> None:
+    async def test_the_data_subject_of_a_merged_profile_has_all_its_ids_and_sessions(self, store: Store) -> None:
         await store.commit(Unit(profiles=(write("a", into="b"), write("b", into="c"), write("c"), write("d"))))
         for source, id, profile in (("web", "1", "a"), ("app", "1", "c"), ("web", "2", "d"), ("web", "3", None)):
             await store.commit(Unit(sessions=(visit(id, profile, source),)))
@@ -87,7 +87,7 @@ class ErasingContract:
         assert await store.as_stored(("ann",)) == {}
         await second.remove("ann", 2)  # it is gone already
 
-    async def test_no_commit_comes_on_top_of_a_removed_profile(self, store: Store, second: Store) -> None:
+    async def test_a_commit_over_a_removed_profile_conflicts(self, store: Store, second: Store) -> None:
         await store.commit(whole_unit())
         await second.remove("ann", 1)
         with pytest.raises(Conflict):
@@ -102,7 +102,7 @@ class ErasingContract:
         assert (await store.erase(ANN))["events"] == 1
         assert [await store.event(id) for id in ("bo-1", "none-1", "app-1")] == [strangers, None, elsewhere]
 
-    async def test_a_run_goes_that_was_shown_the_profile_or_ran_on_its_event(self, store: Store) -> None:
+    async def test_a_run_that_read_the_profile_or_ran_for_its_event_is_erased(self, store: Store) -> None:
         met = structs.replace(run("met", "e-8"), other_profiles=("bo", "ann"))
         others = structs.replace(run("others", "e-9"), other_profiles=("bo",), profile="cy")
         own = structs.replace(run("own", "e-1"), at=event().received)
@@ -123,9 +123,7 @@ class ErasingContract:
     @pytest.mark.parametrize(
         ("source", "at"), [("app", 5), ("web", 9)], ids=["of another source", "again, after a while"]
     )
-    async def test_an_event_of_somebody_else_stays_though_its_id_is_the_same(
-        self, store: Store, source: str, at: int
-    ) -> None:
+    async def test_an_event_of_another_profile_with_the_same_id_stays(self, store: Store, source: str, at: int) -> None:
         for who, source_, at_ in (("ann", "web", 5), ("bo", source, at)):
             await store.commit(
                 Unit(
@@ -148,7 +146,7 @@ class ErasingContract:
         assert await store.events_of("ann", 9) == []
         assert await store.run("run of ann") is None
 
-    async def test_the_mark_and_the_run_of_an_event_go_that_came_while_the_profile_was_part_of_another(
+    async def test_the_mark_and_run_of_an_event_are_erased_even_if_they_name_the_profile_it_was_merged_into(
         self, store: Store
     ) -> None:
         at = event().received
@@ -157,14 +155,14 @@ class ErasingContract:
         await store.commit(Unit(events=(event("e-1"),), marks=(early,), runs=(shown,)))
         assert await store.erase(DataSubject(frozenset({"ann"}))) == Erased(events=1, marks=1, runs=1)
 
-    async def test_a_rejected_event_goes_that_named_the_profile(self, store: Store) -> None:
+    async def test_a_rejected_event_that_named_the_profile_is_erased(self, store: Store) -> None:
         named = structs.replace(rejected("named"), profile="ann")
         other = structs.replace(rejected("other"), profile="bo", session="elsewhere")
         await store.reject((named, other))
         assert (await store.erase(ANN))["rejected"] == 1
         assert await store.rejected(10) == [other]
 
-    async def test_what_comes_after_an_erasure_is_kept_and_found(self, store: Store) -> None:
+    async def test_documents_committed_after_an_erasure_are_found(self, store: Store) -> None:
         await store.commit(of("bo"))
         await store.commit(of("ann"))
         await store.remove("ann", 1)
@@ -176,7 +174,7 @@ class ErasingContract:
         assert (await store.counts())["events"] == 3
         assert list(await store.marks("web", ("e-7", "ann-1"))) == ["e-7"]
 
-    async def test_odd_names_are_erased_like_others(self, store: Store) -> None:
+    async def test_documents_with_unusual_ids_are_erased(self, store: Store) -> None:
         who = 'o"dd \\ ünï 🐎 \x01 nul\x00inside'
         await store.commit(of(who))
         await store.commit(Unit(events=(structs.replace(event("e-1", profile=None), session=f"{who}'s visit"),)))
@@ -184,7 +182,7 @@ class ErasingContract:
         assert (await store.erase(subject))["events"] == 3
         assert (await store.counts())["events"] == 0
 
-    async def test_erasing_what_nobody_has_changes_nothing(self, store: Store) -> None:
+    async def test_erasing_an_unknown_id_changes_nothing(self, store: Store) -> None:
         await store.commit(whole_unit())
         before = await everything(store)
         subject = await store.data_subject(frozenset({"nobody"}))
@@ -192,18 +190,18 @@ class ErasingContract:
         assert await store.erase(subject) == Erased()
         assert await everything(store) == before
 
-    async def test_keys_that_lead_to_nobody_are_not_counted(self, store: Store) -> None:
+    async def test_keys_without_a_profile_are_not_counted(self, store: Store) -> None:
         await store.commit(Unit(profiles=(write("ann"),), keys=(IdentityKey("pii.email=ann@x.org", "ann"),)))
         await store.commit(Unit(keys=(IdentityKey("forgotten profile 1", ""), IdentityKey("forgotten session 2", ""))))
         assert (await store.counts())["keys"] == 1
         assert await store.key("forgotten profile 1") == IdentityKey("forgotten profile 1", "")
 
-    async def test_notes_are_found_by_how_their_names_begin(self, store: Store, second: Store) -> None:
+    async def test_notes_are_found_by_the_start_of_their_names(self, store: Store, second: Store) -> None:
         for name in ("forgetting b", "forgetting a", "forgettable", "z"):
             await store.keep_note(name, name.encode())
         assert await second.notes("forgetting ") == {"forgetting a": b"forgetting a", "forgetting b": b"forgetting b"}
 
-    async def test_a_session_is_gone_and_may_be_begun_anew(self, store: Store) -> None:
+    async def test_an_erased_session_is_absent_and_may_be_created_again(self, store: Store) -> None:
         await store.commit(Unit(profiles=(write("ann"),), sessions=(session_write("visit"),)))
         await store.remove("ann", 1)
         await store.erase(ANN)

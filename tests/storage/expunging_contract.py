@@ -1,7 +1,7 @@
-"""What every store promises of its files once something has been erased. Each adapter's test class inherits it.
+"""The contract of all stores for their files after an erasure. Each adapter's test class inherits it.
 
-The class gives `written`: where a text is in what the store has written, and how often; and says by `lasting` in which
-of these places documents come to rest, as opposed to logs, which pass by themselves.
+The class defines the fixture `written`, which counts a text in each file of the store; and `lasting`, which says in
+which of these files documents are stored permanently, as opposed to logs, which are trimmed anyway.
 """
 
 import secrets
@@ -17,10 +17,12 @@ class ExpungingContract:
     """The tests."""
 
     def lasting(self, place: str) -> bool:
-        """Whether documents come to rest there."""
+        """Whether documents are stored permanently in this file."""
         return True
 
-    async def test_no_byte_is_left_of_what_was_erased_and_all_else_stays(self, store: Store, written: Written) -> None:
+    async def test_no_byte_of_an_erased_document_is_left_and_the_others_stay(
+        self, store: Store, written: Written
+    ) -> None:
         ann, bo = secrets.token_hex(16), secrets.token_hex(16)
         for who in (ann, bo):
             await store.commit(of(who))

@@ -1,7 +1,7 @@
-"""What every store promises of every kind of record; each adapter's test class inherits it.
+"""The contract of all stores for every kind of record; each adapter's test class inherits it.
 
-The class gives `store` and `second`, two views of one store that was opened with `ALL_KINDS`. `refresh` makes what was
-committed visible to searches, where that takes a while.
+The class defines `store` and `second`, two views of one store that was opened with `ALL_KINDS`. `refresh` makes
+committed records visible to searches, if that takes a while.
 """
 
 import asyncio
@@ -124,7 +124,7 @@ class KindsContract:
                 assert await store.record(kind, kind.id_of(record)) == record
 
     @pytest.mark.parametrize("id", AWKWARD_IDS)
-    async def test_a_records_id_is_only_a_name(self, store: Store, id: str) -> None:
+    async def test_any_text_may_be_the_id_of_a_record(self, store: Store, id: str) -> None:
         await store.commit(unit(remark(id, topic=id), quota(id), letter(id)))
         await store.commit(unit(quota(id, left=4), letter(id, 2)))
         assert await store.record(REMARKS, id) == remark(id, topic=id)
@@ -169,7 +169,7 @@ class KindsContract:
         assert await refused(store, deleted("l", 1)) == ("record", "l")
         assert await refused(second, unit(letter(version=2))) == ("record", "l")
 
-    async def test_a_unit_may_rest_on_there_being_no_record(self, store: Store) -> None:
+    async def test_a_unit_may_depend_on_the_absence_of_a_record(self, store: Store) -> None:
         await store.commit(structs.replace(deleted("l", 0), events=(event("e-1"),)))
         assert await store.event("e-1") is not None
         await store.commit(unit(letter()))
@@ -225,7 +225,7 @@ class KindsContract:
             id="a record that is written and deleted",
         ),
     ])  # fmt: skip
-    async def test_changes_that_compare_and_set_cannot_tell_apart_are_the_callers_mistake(
+    async def test_changes_that_compare_and_set_cannot_distinguish_are_a_value_error(
         self, store: Store, mistake: Unit
     ) -> None:
         with pytest.raises(ValueError, match=r"is not newer than|changes a record twice"):
@@ -268,19 +268,19 @@ class KindsContract:
         assert won is not None
         assert [await store.record(REMARKS, id) is not None for id in "abc"] == [won.state == id for id in "abc"]
 
-    async def test_changes_that_rest_on_one_another_may_be_committed_at_once(self, store: Store) -> None:
+    async def test_changes_that_depend_on_one_another_may_be_committed_at_once(self, store: Store) -> None:
         units = [*[unit(letter(version=n + 1)) for n in range(10)], deleted("l", 10)]
         assert await outcomes(store, units) == ["done"] * 11
         assert await store.record(LETTERS, "l") is None
 
-    async def test_records_are_counted_but_for_keyed_ones(self, store: Store) -> None:
+    async def test_all_records_but_keyed_ones_are_counted(self, store: Store) -> None:
         await store.commit(unit(remark("a"), remark("b"), quota(), letter()))
         counts = await store.counts()
         assert (counts["remarks"], counts["quotas"], counts["letters"]) == (2, 0, 1)
 
     # ---- finding ----------------------------------------------------------------------------------------------------
 
-    async def test_records_that_are_due_come_in_the_order_in_which_they_became_due(
+    async def test_due_records_are_sorted_by_the_time_they_became_due(
         self, store: Store, second: Store, refresh: Refresh
     ) -> None:
         for id, due in (("a", 30), ("b", 10), ("c", None), ("d", 20), ("e", 31)):
@@ -292,7 +292,7 @@ class KindsContract:
             assert await reader.due_records(LETTERS, 9, 10) == []
             assert await reader.due_records(LETTERS, 30, 0) == []
 
-    async def test_a_record_is_due_as_its_last_version_says(self, store: Store, refresh: Refresh) -> None:
+    async def test_the_last_version_of_a_record_decides_when_it_is_due(self, store: Store, refresh: Refresh) -> None:
         await store.commit(unit(*[letter(id, due=10) for id in "abc"]))
         await store.commit(unit(letter("a", 2, due=20), letter("b", 2)))
         await store.commit(deleted("c", 1))
@@ -301,7 +301,7 @@ class KindsContract:
         assert await store.due_records(LETTERS, 20, 10) == [letter("a", 2, due=20)]
 
     @EACH
-    async def test_records_are_found_by_what_they_hold_newest_first(
+    async def test_records_are_found_by_their_content_newest_first(
         self, store: Store, refresh: Refresh, kind: AnyKind
     ) -> None:
         records = some(kind, Random(f"{kind.name} to be found"), 25)
@@ -328,7 +328,7 @@ class KindsContract:
         assert await ids(store, LETTERS, "state:sent") == ["e"]
         assert await ids(store, LETTERS, "due:*") == ["f"]
 
-    async def test_a_versioned_record_is_found_as_it_is_now_and_where_it_was(
+    async def test_a_versioned_record_is_found_by_its_current_version_at_its_old_position(
         self, store: Store, refresh: Refresh
     ) -> None:
         for n, id in enumerate("abc"):
@@ -340,7 +340,9 @@ class KindsContract:
         assert await ids(store, LETTERS, "state:waiting") == ["c"]
 
     @EACH
-    async def test_records_stored_meanwhile_move_no_page(self, store: Store, refresh: Refresh, kind: AnyKind) -> None:
+    async def test_records_stored_meanwhile_do_not_shift_the_next_page(
+        self, store: Store, refresh: Refresh, kind: AnyKind
+    ) -> None:
         assert kind.searchable is not None
         records = some(kind, Random(kind.name), 6)
         for record in records[:4]:
@@ -382,7 +384,7 @@ class KindsContract:
         exported = [one async for one in export(store, "ann", ALL_KINDS)]
         assert exported[2:] == [("events", nobodys), ("remarks", caused)]
 
-    async def test_what_leads_to_others_is_left_out_of_an_export(self, store: Store, refresh: Refresh) -> None:
+    async def test_an_export_leaves_out_the_data_of_other_profiles(self, store: Store, refresh: Refresh) -> None:
         shown = remark("shown", profile="ann", session="bobs", readers=("bob", "ann"), body=Raw(b'"of bob"'))
         await store.commit(Unit(profiles=(write("ann"),)))
         await store.commit(unit(shown, letter(profile="ann", session="bobs")))

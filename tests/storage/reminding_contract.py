@@ -1,6 +1,6 @@
-"""What every store promises of profiles that are due, and of notes. Each adapter's test class inherits it.
+"""The contract of all stores for due profiles and for notes. Each adapter's test class inherits it.
 
-It gives `store` and `second`. `refresh` makes what was committed visible, where that takes a while.
+It defines `store` and `second`. `refresh` makes committed documents visible to searches, if that takes a while.
 """
 
 import asyncio
@@ -33,10 +33,10 @@ class RemindingContract:
 
         return at_once
 
-    async def test_nobody_is_due_in_an_empty_store(self, store: Store) -> None:
+    async def test_no_profile_is_due_in_an_empty_store(self, store: Store) -> None:
         assert await store.due(2**60, 10) == []
 
-    async def test_those_are_due_whose_time_has_come_the_longest_waiting_first(
+    async def test_due_profiles_are_sorted_by_the_time_they_became_due(
         self, store: Store, second: Store, refresh: Refresh
     ) -> None:
         for id, at in (("bo", 30), ("ann", 20), ("cy", 10), ("dan", None), ("eve", 31), ("fay", 0)):
@@ -47,7 +47,7 @@ class RemindingContract:
         assert await second.due(-1, 10) == []
         assert await second.due(30, 0) == []
 
-    async def test_a_profile_is_due_when_its_last_commit_says(self, store: Store, refresh: Refresh) -> None:
+    async def test_the_last_commit_of_a_profile_decides_when_it_is_due(self, store: Store, refresh: Refresh) -> None:
         await store.commit(due("ann", 20))
         await store.commit(due("ann", 50, expected=1))
         await refresh()
@@ -57,13 +57,13 @@ class RemindingContract:
         await refresh()
         assert await store.due(2**60, 10) == []
 
-    async def test_what_has_not_moved_need_not_be_written(self, store: Store, refresh: Refresh) -> None:
+    async def test_a_due_time_that_has_not_moved_need_not_be_written(self, store: Store, refresh: Refresh) -> None:
         await store.commit(due("ann", 20))
         await store.commit(due("ann", 20, expected=1, moved=False))
         await refresh()
         assert await store.due(20, 10) == ["ann"]
 
-    async def test_a_unit_that_conflicts_moves_nothing(self, store: Store, refresh: Refresh) -> None:
+    async def test_a_unit_that_conflicts_does_not_move_a_due_time(self, store: Store, refresh: Refresh) -> None:
         await store.commit(due("ann", 20))
         with pytest.raises(Conflict):
             await store.commit(due("ann", 90, expected=7))
@@ -86,7 +86,7 @@ class RemindingContract:
         assert await store.note("segments") == b"{}"
         assert await store.note("others") is None
 
-    async def test_a_note_is_replaced_only_where_it_is_as_expected(self, store: Store, second: Store) -> None:
+    async def test_a_note_is_replaced_only_if_it_has_the_expected_bytes(self, store: Store, second: Store) -> None:
         assert not await store.replace_note("lease", b"1", b"0")
         assert await store.replace_note("lease", b"1", None)
         assert not await second.replace_note("lease", b"2", None)
@@ -98,7 +98,7 @@ class RemindingContract:
         assert await second.replace_note("lease", b"5", b"4")
         assert (await store.note("lease"), await store.notes("lea")) == (b"5", {"lease": b"5"})
 
-    async def test_of_replacements_side_by_side_one_takes_place(self, store: Store, second: Store) -> None:
+    async def test_of_concurrent_replacements_exactly_one_succeeds(self, store: Store, second: Store) -> None:
         await store.keep_note("lease", b"0")
         both = [each.replace_note("lease", b"%d" % n, b"0") for n, each in enumerate([store, second] * 5, 1)]
         replaced = await asyncio.gather(*both)

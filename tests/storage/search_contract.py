@@ -1,6 +1,6 @@
-"""What every store promises of searching; each adapter's test class inherits it and gives the fixture `store`.
+"""The contract of all stores for searching; each adapter's test class inherits it and defines the fixture `store`.
 
-`refresh` makes what was committed visible to searches, where that takes a while.
+`refresh` makes committed documents visible to searches, if that takes a while.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -112,7 +112,7 @@ class SearchContract:
 
     @pytest.fixture
     def filled(self, store: Store, refresh: Refresh) -> Filled:
-        """Gives a function that gives a store with some units, which nobody changes; the name is theirs."""
+        """A function that returns a store with some units, which tests do not change; `name` identifies the units."""
 
         async def fill(name: str, units: Iterable[Unit]) -> Store:
             for one in units:
@@ -127,7 +127,7 @@ class SearchContract:
         return await filled("shelf", SHELVED)
 
     @pytest.mark.parametrize("kind", SEARCHABLE)
-    async def test_in_an_empty_store_nothing_is_found(self, filled: Filled, kind: str) -> None:
+    async def test_a_search_of_an_empty_store_finds_nothing(self, filled: Filled, kind: str) -> None:
         assert await first(await filled("nothing", ()), kind) == Page()
 
     @pytest.mark.parametrize(("text", "expected"), [
@@ -181,7 +181,7 @@ class SearchContract:
     async def test_events_are_found(self, shelf: Store, text: str, expected: str) -> None:
         assert " ".join(await ids(shelf, text)) == expected
 
-    async def test_documents_come_as_they_were_stored(self, shelf: Store) -> None:
+    async def test_a_search_returns_documents_as_they_were_stored(self, shelf: Store) -> None:
         assert (await first(shelf, limit=4)).items == SHELF[::-1]
 
     @pytest.mark.parametrize(("kind", "text", "expected"), [
@@ -221,7 +221,7 @@ class SearchContract:
 
     @pytest.mark.parametrize("limit", [1, 2, 3, 7, 8])
     @pytest.mark.parametrize("text", ["", "properties.even:true", "profile:ann", "properties.n:>=0"])
-    async def test_pages_give_everything_once(self, filled: Filled, text: str, limit: int) -> None:
+    async def test_the_pages_contain_every_document_once(self, filled: Filled, text: str, limit: int) -> None:
         store = await filled("numbered", (Unit(profiles=(write("ann"),), events=NUMBERED),))
         found = await walk(store, text, limit=limit)
         asked = parse(text, SEARCHABLE["events"], NOW)
@@ -232,7 +232,7 @@ class SearchContract:
         assert (await first(shelf, limit=4)).after is None
         assert (await first(shelf, limit=3)).after is not None
 
-    async def test_what_is_stored_meanwhile_moves_nothing(self, store: Store, refresh: Refresh) -> None:
+    async def test_documents_stored_meanwhile_do_not_shift_the_next_page(self, store: Store, refresh: Refresh) -> None:
         await store.commit(Unit(events=SHELF))
         await refresh()
         page = await first(store, limit=2)
@@ -247,7 +247,7 @@ class SearchContract:
             await first(shelf, after=cursor)
 
     @pytest.mark.parametrize("kind", SEARCHABLE)
-    async def test_a_store_finds_what_matches(self, store: Store, refresh: Refresh, kind: str) -> None:
+    async def test_a_store_finds_the_documents_that_match(self, store: Store, refresh: Refresh, kind: str) -> None:
         rng = Random(f"{kind} by chance")
         units = [unit(rng, n) for n in range(30)]
         for one in units:

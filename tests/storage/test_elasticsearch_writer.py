@@ -164,7 +164,7 @@ async def test_a_document_that_the_mapping_refuses_bare_too_is_unavailable() -> 
     assert len(connection.sent) == 2
 
 
-async def test_a_full_queue_is_unavailable_and_what_was_queued_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_queue_refuses_units_and_writes_the_queued_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "QUEUED_OPERATIONS", 5)
     own, _ = writing()
     told = await asyncio.gather(*[own.one(write(str(n))) for n in range(8)], return_exceptions=True)
@@ -175,7 +175,7 @@ async def test_a_full_queue_is_unavailable_and_what_was_queued_is_written(monkey
         await own.one(write())
 
 
-async def test_a_cancelled_caller_harms_no_other() -> None:
+async def test_a_cancelled_caller_does_not_affect_the_others() -> None:
     own, _ = writing()
     tasks = [asyncio.create_task(own.one(write(str(n)))) for n in range(3)]
     await asyncio.sleep(0)

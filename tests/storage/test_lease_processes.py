@@ -68,7 +68,7 @@ async def address(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         yield f"elasticsearch:{address}"
 
 
-async def test_paused_and_killed_holders_are_followed_by_one_other_each(address: str) -> None:
+async def test_each_paused_or_killed_holder_has_one_successor(address: str) -> None:
     acts: list[tuple[float, int, int]] = []
     acted: asyncio.Queue[Process] = asyncio.Queue()
     paused: Process | None = None
@@ -91,6 +91,6 @@ async def test_paused_and_killed_holders_are_followed_by_one_other_each(address:
         await asyncio.gather(*gathering)
     acts.sort()
     terms = [term for _, term, _ in acts]
-    assert terms == sorted(terms)  # nobody acts once the next term has begun
+    assert terms == sorted(terms)  # no former holder acts after the start of the next term
     assert terms[-1] > PAUSES
     assert len({(term, pid) for _, term, pid in acts}) == len(set(terms))  # one holder in each term

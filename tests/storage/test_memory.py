@@ -31,7 +31,7 @@ class TestMemoryStore(StoreContract, RemindingContract, ErasingContract, Expungi
         return counts_of
 
 
-async def test_a_store_has_the_key_that_it_is_given_or_one_of_its_own() -> None:
+async def test_a_store_uses_the_given_key_or_draws_one() -> None:
     assert await MemoryStore(bytes(32)).secret() == bytes(32)
     assert await MemoryStore().secret() != await MemoryStore().secret()
 

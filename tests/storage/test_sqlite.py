@@ -80,7 +80,7 @@ class TestSearchInSqlite(SearchContract):
         await store.close()
 
 
-async def test_nothing_of_what_was_erased_or_overwritten_is_left_in_the_files(path: Path, store: SqliteStore) -> None:
+async def test_the_files_contain_no_erased_or_overwritten_document(path: Path, store: SqliteStore) -> None:
     for nth in range(4):  # documents larger than a page, and each version in place of the one before
         await store.commit(
             Unit(profiles=(write("ann", nth, text="SECRET of ann" * 900), write("bo", nth, text="KEPT")))
@@ -101,7 +101,7 @@ def raw(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, isolation_level=None)
 
 
-async def test_a_reopened_store_holds_what_was_committed(path: Path) -> None:
+async def test_a_reopened_store_contains_the_committed_documents(path: Path) -> None:
     store = SqliteStore.open(path)
     await store.commit(whole_unit())
     before, secret = await everything(store), await store.secret()
@@ -112,7 +112,7 @@ async def test_a_reopened_store_holds_what_was_committed(path: Path) -> None:
     await again.close()
 
 
-async def test_closing_writes_what_is_queued_and_leaves_one_file(path: Path) -> None:
+async def test_closing_completes_the_queued_writes_and_leaves_one_file(path: Path) -> None:
     store = SqliteStore.open(path)
     waiting = [asyncio.create_task(store.commit(Unit(profiles=(write(f"p-{n}"),)))) for n in range(600)]
     await asyncio.sleep(0)
@@ -125,7 +125,7 @@ async def test_closing_writes_what_is_queued_and_leaves_one_file(path: Path) -> 
     connection.close()
 
 
-async def test_a_closed_store_says_so(path: Path) -> None:
+async def test_a_closed_store_reports_that_it_is_closed(path: Path) -> None:
     store = SqliteStore.open(path)
     await store.close()
     assert "is closed" in str(await store.ready())
@@ -168,13 +168,13 @@ def test_the_database_of_another_program_is_refused_and_left_alone(path: Path) -
     pytest.param(b"hello, I am a text file\n" * 100, id="no database"),
     pytest.param(b"SQLite format 3\x00" + b"\xff" * 4096, id="a damaged header"),
 ])  # fmt: skip
-def test_a_damaged_file_is_named(path: Path, content: bytes) -> None:
+def test_an_error_names_the_damaged_file(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(UnusableFile, match=re.escape(str(path))):
         SqliteStore.open(path)
 
 
-def test_a_path_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_an_error_names_the_path_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UnusableFile, match=r"file/store\.db"):
         SqliteStore.open(tmp_path / "file" / "store.db")
@@ -186,7 +186,7 @@ def damage(path: Path, page: int) -> None:
     path.write_bytes(content)
 
 
-async def test_damage_found_later_is_named(path: Path) -> None:
+async def test_an_error_names_the_file_if_damage_is_found_later(path: Path) -> None:
     store = SqliteStore.open(path)
     await asyncio.gather(*[store.commit(Unit(profiles=(write(f"p-{n}", text="x" * 900),))) for n in range(200)])
     await store.close()
@@ -201,7 +201,7 @@ async def test_damage_found_later_is_named(path: Path) -> None:
     await store.close()
 
 
-async def test_a_locked_file_is_waited_for(path: Path) -> None:
+async def test_a_commit_waits_for_a_locked_file(path: Path) -> None:
     store = SqliteStore.open(path, busy_ms=20_000)
     other = raw(path)
     other.execute("BEGIN IMMEDIATE")
@@ -216,7 +216,7 @@ async def test_a_locked_file_is_waited_for(path: Path) -> None:
     await store.close()
 
 
-async def test_a_file_that_stays_locked_is_unavailable_until_it_is_let_go(store: SqliteStore, path: Path) -> None:
+async def test_a_file_that_stays_locked_is_unavailable_until_it_is_released(store: SqliteStore, path: Path) -> None:
     other = raw(path)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(Unavailable, match="locked") as refusal:
@@ -229,7 +229,7 @@ async def test_a_file_that_stays_locked_is_unavailable_until_it_is_let_go(store:
     await store.commit(Unit(profiles=(write("ann"),)))
 
 
-async def test_a_full_queue_is_unavailable_and_what_was_queued_is_written(
+async def test_a_full_queue_refuses_units_and_writes_the_queued_ones(
     store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "QUEUED_CHANGES", 5)
@@ -252,7 +252,7 @@ async def test_a_unit_larger_than_the_queue_is_too_large(store: SqliteStore, mon
     await store.commit(Unit(profiles=(write("ann", text="x"),)))
 
 
-async def test_a_unit_that_no_file_could_hold_fails_alone(store: SqliteStore) -> None:
+async def test_a_unit_that_sqlite_cannot_store_fails_alone(store: SqliteStore) -> None:
     good = [store.commit(Unit(profiles=(write(f"p-{n}"),))) for n in range(3)]
     bad = store.commit(Unit(profiles=(write("p-3"),), marks=(mark("e", at=2**70),)))
     results = await asyncio.gather(*good, bad, return_exceptions=True)
@@ -288,7 +288,7 @@ async def test_the_writer_goes_on_with_a_new_connection_after_a_failure(store: S
     assert store._writer._connection is not connection
 
 
-async def test_closing_ends_the_threads(path: Path) -> None:
+async def test_closing_stops_the_threads(path: Path) -> None:
     store = SqliteStore.open(path)
     await store.counts()
     own = [thread for thread in threading.enumerate() if path.name in thread.name]

@@ -1,4 +1,4 @@
-"""What a process leaves behind that is killed, or whose disk is full: run in children, judged here."""
+"""The files of processes that are killed or have a full disk: child processes write them, the tests check them."""
 
 import os
 import resource
@@ -89,7 +89,7 @@ def child(program: str, *arguments: str) -> "subprocess.Popen[bytes]":
 
 
 @pytest.mark.parametrize("counts", [(1, 1500), (40, 90), (300, 700), (1000, 17), (555, 2)], ids=str)
-async def test_what_was_acknowledged_survives_a_kill(tmp_path: Path, counts: tuple[int, int]) -> None:
+async def test_acknowledged_units_survive_a_kill(tmp_path: Path, counts: tuple[int, int]) -> None:
     path = tmp_path / "store.db"
     for run, enough in enumerate(counts):  # the second run starts on what the first left
         process = child(COMMIT_FOR_EVER, str(path), str(run))
@@ -114,7 +114,7 @@ async def test_what_was_acknowledged_survives_a_kill(tmp_path: Path, counts: tup
 
 
 @pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="needs a limit on the size of files")
-def test_a_full_disk_is_unavailable_and_heals(tmp_path: Path) -> None:
+def test_a_store_on_a_full_disk_is_unavailable_until_there_is_room(tmp_path: Path) -> None:
     process = child(FILL_THE_DISK, str(tmp_path / "store.db"))
     printed = process.communicate(timeout=60)[0].decode().splitlines()
     assert process.returncode == 0

@@ -1,4 +1,4 @@
-"""How SQLite erases: some rows at a time, so that others are answered between."""
+"""Erasure in SQLite: some rows at a time, so that other queries are answered in between."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -56,7 +56,7 @@ async def full(store: Store) -> Store:
 
 
 @pytest.mark.parametrize("name", ["data_subject", "erase"])
-async def test_others_are_answered_meanwhile(full: Store, name: str) -> None:
+async def test_other_queries_are_answered_during_an_erasure(full: Store, name: str) -> None:
     done: list[str] = []
 
     async def noted(name: str, work: Awaitable[Any]) -> None:
@@ -70,7 +70,7 @@ async def test_others_are_answered_meanwhile(full: Store, name: str) -> None:
     assert done == ["counts", name]
 
 
-async def test_all_that_belongs_to_a_profile_is_found_and_erased(full: Store) -> None:
+async def test_all_documents_of_a_profile_are_found_and_erased(full: Store) -> None:
     subject = await full.data_subject(frozenset({"ann"}))
     assert subject.sessions == {("web", str(n)) for n in range(MANY) if n % 3}
     erased = await full.erase(subject)

@@ -1,4 +1,4 @@
-"""Retention in SQLite: what is left of the rows, beside what the contract says."""
+"""Retention in SQLite: the rows that are left, beyond the contract."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -43,14 +43,14 @@ async def test_many_documents_are_dropped_some_at_a_time(store: SqliteStore, tmp
     assert (await store.counts())["events"] == 16
 
 
-async def test_what_stands_behind_something_newer_waits_for_it(store: SqliteStore) -> None:
+async def test_an_old_record_after_a_newer_one_is_kept_until_that_is_dropped(store: SqliteStore) -> None:
     await store.commit(Unit(events=tuple(received(n) for n in (1, 2, 9, 3, 10))))
     assert await store.retain(Keep(events=5)) == Dropped(events=2)
     assert (await store.counts())["events"] == 3
     assert await store.retain(Keep(events=10)) == Dropped(events=2)
 
 
-async def test_marks_that_lead_to_dropped_events_go_once_they_are_forgotten(store: SqliteStore, tmp_path: Path) -> None:
+async def test_forgotten_marks_of_dropped_events_are_dropped(store: SqliteStore, tmp_path: Path) -> None:
     times = range(1, 21)
     await store.commit(Unit(events=tuple(received(n) for n in times), marks=tuple(mark(f"e-{n}", at=n) for n in times)))
     await store.forget_marks(15)
@@ -65,9 +65,7 @@ async def test_marks_that_lead_to_dropped_events_go_once_they_are_forgotten(stor
     assert [e.id for e in [await store.event(f"e-{n}") for n in range(18, 21)] if e] == ["e-18", "e-19", "e-20"]
 
 
-async def test_numbers_of_dropped_events_are_not_given_again_after_a_restart(
-    store: SqliteStore, tmp_path: Path
-) -> None:
+async def test_numbers_of_dropped_events_are_not_used_again_after_a_restart(store: SqliteStore, tmp_path: Path) -> None:
     await store.commit(Unit(events=(received(1), received(2))))
     await store.retain(Keep(events=5))
     await store.close()
@@ -77,7 +75,7 @@ async def test_numbers_of_dropped_events_are_not_given_again_after_a_restart(
     assert numbers(tmp_path / "store.db", "SELECT seq FROM events") == [3]
 
 
-async def test_migrating_a_new_file_says_that_it_was_made(tmp_path: Path) -> None:
+async def test_migrating_a_new_file_reports_that_it_was_made(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
     store = SqliteStore.open(path)
     assert [await store.migrate(), await store.migrate()] == [[f"made {path} (schema 4)"], []]

@@ -1,4 +1,4 @@
-"""What SQLite leaves of moved cells is scrubbed, and nothing else is touched."""
+"""Scrubbing overwrites the remains of moved cells, and nothing else."""
 
 import os
 import random
@@ -16,12 +16,12 @@ from storage.sqlite.store import SqliteStore
 from tests.storage.build import write
 from tests.storage.erasing_contract import visit
 
-TOKEN = "the token of somebody"
+TOKEN = "the token of a profile"
 
 
 @pytest.fixture
 def worn(tmp_path: Path) -> Path:
-    """A file whose trees have been balanced often, from which all that holds the token has been deleted."""
+    """A file with trees that were balanced often, from which every row with the token has been deleted."""
     chance = random.Random(7)
     path = tmp_path / "worn.db"
     with closing(connect(path, 0, WRITING)) as connection:
@@ -53,7 +53,7 @@ def file(worn: Path) -> Iterator[int]:
     os.close(number)
 
 
-def test_copies_of_deleted_cells_go_and_all_else_stays(worn: Path, file: int) -> None:
+def test_copies_of_deleted_cells_are_overwritten_and_nothing_else(worn: Path, file: int) -> None:
     before = contents(worn)
     assert before[0] == "ok"
     assert TOKEN.encode() in worn.read_bytes()  # else SQLite leaves nothing, and there is no need to scrub

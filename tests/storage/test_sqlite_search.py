@@ -62,7 +62,7 @@ class TestSearchInShortPages(SearchContract):
 
 @settings(max_examples=cases(40))
 @given(st.integers(0, 2**32), st.sampled_from(sorted(SEARCHABLE)))
-async def test_it_finds_what_memory_finds(seed: int, kind: str) -> None:
+async def test_sqlite_finds_the_same_documents_as_the_memory_store(seed: int, kind: str) -> None:
     rng = Random(seed)
     with TemporaryDirectory() as directory:
         memory, sqlite = MemoryStore(), SqliteStore.open(Path(directory) / "store.db")
@@ -77,7 +77,7 @@ async def test_it_finds_what_memory_finds(seed: int, kind: str) -> None:
         await sqlite.close()
 
 
-async def test_a_page_that_looks_at_too_much_ends_short_with_a_cursor(
+async def test_a_page_that_scans_too_many_rows_ends_short_with_a_cursor(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await store.commit(Unit(events=tuple(event(f"e{n}", rare=n == 0) for n in range(20))))
@@ -100,7 +100,7 @@ async def test_a_page_holds_no_more_than_so_many_bytes(store: SqliteStore, monke
 
 
 @pytest.mark.parametrize("text", ["id:e1", "id:e2", "profile:ann type:order-paid", "e1 AND id:(e1 OR e2) AND id:e1"])
-async def test_what_has_an_index_is_found_without_looking_at_the_rest(
+async def test_an_indexed_query_scans_only_the_rows_of_its_index(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     many = tuple(event(f"x{n}", profile=None) for n in range(100))
@@ -138,7 +138,7 @@ async def test_a_file_that_is_being_served_can_be_searched(store: SqliteStore, p
     await searcher.close()
 
 
-def test_nothing_is_made_by_looking(path: Path) -> None:
+def test_a_search_creates_no_file(path: Path) -> None:
     with pytest.raises(UnusableFile, match="no such file"):
         Searcher(path)
     assert not path.exists()

@@ -120,7 +120,7 @@ async def test_a_new_file_and_an_upgraded_one_have_the_same_schema(tmp_path: Pat
     assert indexes[0] == indexes[1]
 
 
-async def test_a_file_from_before_is_written_anew_when_it_is_to_be_clean(path: Path) -> None:
+async def test_a_file_without_secure_delete_is_rewritten_by_an_expunge(path: Path) -> None:
     store = SqliteStore.open(path)
     await store.close()
     connection = raw(path)

@@ -101,7 +101,7 @@ def view(profile: Any) -> dict[str, Any]:
     return profile_view(profile, fold(profile))
 
 
-async def test_every_record_of_the_old_program_is_answered_as_before(upgraded: Upgraded) -> None:
+async def test_the_answers_about_every_old_record_are_the_same_as_before(upgraded: Upgraded) -> None:
     found = await answers(upgraded.store, view, upgraded.names, SEARCHABLE.__getitem__)
     assert differences(found, upgraded.answers) == []
 
@@ -120,7 +120,7 @@ async def test_the_fixture_has_some_of_every_kind_of_record(upgraded: Upgraded) 
     assert None in old["profiles"].values()  # the forgotten one
 
 
-async def test_the_next_event_of_an_old_session_goes_on_with_its_profile(upgraded: Upgraded) -> None:
+async def test_the_next_event_of_an_old_session_belongs_to_its_profile(upgraded: Upgraded) -> None:
     collector = upgraded.collector()
     session = await upgraded.store.session("shop", "visit-4")
     assert session is not None

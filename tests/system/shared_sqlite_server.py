@@ -1,6 +1,6 @@
 """Headrace with one more kind of store, `shared:PATH`: a SQLite file that several workers serve, for tests of workers.
 
-Several processes over one file are correct, only slower, which is why nobody is offered this.
+Several processes over one file are correct, only slower, which is why users cannot select this.
 """
 
 import sys

@@ -78,7 +78,7 @@ async def test_a_worker_killed_under_load_loses_nothing_and_doubles_nothing(tmp_
     assert total == len(ledger.sent)
 
 
-def test_an_elasticsearch_that_is_not_there_is_told_before_anything_is_served(tmp_path: Path) -> None:
+def test_an_unreachable_elasticsearch_is_reported_before_the_server_starts(tmp_path: Path) -> None:
     project = write_project(tmp_path / "project")
     with (
         pytest.raises(AssertionError, match="cannot be used now"),

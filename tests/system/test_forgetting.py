@@ -1,4 +1,4 @@
-"""Forgetting under load: afterwards no byte of it is stored anywhere, and all of everybody else is."""
+"""Forgetting under load: afterwards no byte of the profile is stored anywhere, and all other profiles are complete."""
 
 import asyncio
 import secrets
@@ -34,7 +34,7 @@ Lasting = Callable[[str], Awaitable[list[str]]]  # the files in which a text has
 
 
 class Visitor:
-    """Somebody with two sessions, whose every event and id carries a token of their own."""
+    """A visitor with two sessions; each of its events and ids contains a token of its own."""
 
     def __init__(self, http: aiohttp.ClientSession, address: str) -> None:
         self.token = secrets.token_hex(16)
@@ -70,7 +70,7 @@ class Visitor:
 
 
 async def forgotten(address: str, id: str) -> None:
-    """What an operator does, and waits for."""
+    """Forget a profile as an operator does, and wait until that is complete."""
     command = [sys.executable, "-m", "cli.main", "forget", id, "--yes", "--url", address]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
     assert await process.wait() == 0
@@ -94,7 +94,7 @@ async def forget_under_load(served: ServerProcess, lasting: Lasting) -> tuple[Vi
     return ann, bo
 
 
-async def test_under_load_every_byte_of_a_profile_goes_from_sqlite_and_its_logs(tmp_path: Path) -> None:
+async def test_under_load_every_byte_of_a_profile_is_erased_from_sqlite_and_its_logs(tmp_path: Path) -> None:
     files = tmp_path / "files"
     files.mkdir()
 
@@ -112,7 +112,7 @@ async def test_under_load_every_byte_of_a_profile_goes_from_sqlite_and_its_logs(
     assert list(found_in(bo.token, tmp_path)) == [str(files / "store.db")]
 
 
-async def test_under_load_every_byte_of_a_profile_goes_from_elasticsearch(
+async def test_under_load_every_byte_of_a_profile_is_erased_from_elasticsearch(
     tmp_path: Path, elasticsearch_url: str, servers: Servers
 ) -> None:
     prefix = f"t-{uuid4().hex}"

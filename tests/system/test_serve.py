@@ -1,4 +1,4 @@
-"""`headrace serve` as a process: what it says, and that its connections are the bounded ones."""
+"""`headrace serve` as a process: its output, and the bounds of its connections."""
 
 import signal
 import socket
@@ -12,7 +12,7 @@ import pytest
 from tests.system.server_process import serving, write_project
 
 
-def test_a_request_that_offers_an_upgrade_is_tracked_and_nothing_in_it_is_another(tmp_path: Path) -> None:
+def test_a_request_that_offers_an_upgrade_is_tracked_as_one_request(tmp_path: Path) -> None:
     body = b'{"source":{"id":"shop"},"session":{"id":"s"},"events":[{"type":"counted"}]}'
     head = (
         b"POST /track HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\nContent-Length: %d\r\n\r\n"
@@ -29,13 +29,13 @@ def test_a_request_that_offers_an_upgrade_is_tracked_and_nothing_in_it_is_anothe
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda s: s.name)
-def test_a_signal_stops_it_well(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_stops_the_server_in_order(tmp_path: Path, number: signal.Signals) -> None:
     with serving(write_project(tmp_path / "project"), tmp_path / "store.db") as served:
         assert served.send(number) == 0
     assert "Everything that was acknowledged is stored." in served.output
 
 
-def test_a_port_that_is_taken_is_told_with_the_remedy(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_with_a_remedy(tmp_path: Path) -> None:
     project = write_project(tmp_path / "project")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

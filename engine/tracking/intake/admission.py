@@ -15,7 +15,7 @@ from engine.tracking.intake.user_token import proven_keys
 def admit(sources: Mapping[str, Source], id: str, key: str | None, origin: str | None) -> Source:
     """The source `id`, when it is enabled and `key` (of a secret one) and `origin` (of a browser) fit.
 
-    Raises `Refusal`: an unknown, disabled or wrongly keyed source is told no more than that.
+    Raises `Refusal`: an unknown, disabled or wrongly keyed source gets no further detail.
     """
     source = sources.get(id)
     if source is None or not source.enabled or (source.kind == "secret" and not _fits(source.key, key)):
@@ -28,7 +28,7 @@ def admit(sources: Mapping[str, Source], id: str, key: str | None, origin: str |
 def credential_matches(intake: Intake, source: Source, now: int) -> Intake:
     """The intake with the keys that its user token proves, and without the token. `now` is ms.
 
-    Raises `Refusal`: of a token that proves nothing it is not told why.
+    Raises `Refusal`: for a token that proves nothing it names no reason.
     """
     if intake.token is None:
         return intake

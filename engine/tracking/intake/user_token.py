@@ -4,8 +4,8 @@ A token is a JSON Web Token (RFC 7519) of one kind, signed with the secret that 
 
     base64url({"alg":"HS256"}) . base64url(claims) . base64url(HMAC-SHA256(secret, what stands before the last dot))
 
-It proves the keys that it carries and nothing else, to one source, for a day at most, and to whoever holds it. What is
-wrong with a token is not told: whoever makes tokens can check them, whoever guesses learns nothing.
+It proves the keys that it carries and nothing else, to one source, for a day at most, for any sender that has it. A
+refusal does not name the error in a token: its issuer can check it, and an attacker who guesses learns nothing.
 """
 
 import hmac

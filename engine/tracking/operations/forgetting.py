@@ -54,11 +54,11 @@ class Forgetting(Struct, frozen=True, omit_defaults=True, kw_only=True):
         return "erasing" if self.complete is None else "complete"
 
 
-ReportProgress = Callable[[Forgetting], None]
+ReportForgetting = Callable[[Forgetting], None]
 
 
-def ignore_progress(forgetting: Forgetting) -> None:
-    """Do nothing: the `ReportForgetting` of callers that report no progress."""
+def report_nothing(forgetting: Forgetting) -> None:
+    """Do nothing: for callers that need no report."""
 
 
 def quiet_ms(project: Project) -> int:
@@ -98,7 +98,7 @@ class Forgetter:
         await self._write_tombstones(frozenset(started.ids))
         return started
 
-    async def finish(self, started: Forgetting, report: ReportProgress = ignore_progress) -> Forgetting:
+    async def finish(self, started: Forgetting, report: ReportForgetting = report_nothing) -> Forgetting:
         """Continue a forgetting until it is complete. Calls `report` after each search."""
         going, quiet_at = started, started.worked + self._quiet_ms
         while going.ids:

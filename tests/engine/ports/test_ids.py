@@ -1,4 +1,4 @@
-"""Derived ids, and ids that stand for nobody."""
+"""Derived ids, and placeholders that identify no profile."""
 
 import re
 

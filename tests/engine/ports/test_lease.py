@@ -15,7 +15,7 @@ Ticks = Callable[[], float]
 
 
 class World:
-    """True time, which nobody sees but the test; processes see it through clocks of their own."""
+    """True time, which only the test reads; processes read it through clocks of their own."""
 
     def __init__(self) -> None:
         self.now = 0.0

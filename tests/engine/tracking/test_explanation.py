@@ -67,7 +67,7 @@ async def test_it_says_since_when(store: Store) -> None:
     pytest.param({"newsletter": None}, "known here: `newsletter`", id="none near"),
     pytest.param({}, "segments/ has none yet", id="none at all"),
 ])  # fmt: skip
-async def test_an_unknown_segment_is_told_with_what_there_is(store: Store, segments, help) -> None:
+async def test_an_unknown_segment_is_refused_with_the_known_ones(store: Store, segments, help) -> None:
     collector = Collector(project(SET, segments=segments), store)
     profile = await stored(collector)
     with pytest.raises(NoSuchSegment) as unknown:

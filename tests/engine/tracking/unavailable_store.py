@@ -25,7 +25,7 @@ class AwayStore:
     """Delegates to a store, until it is `away`.
 
     `meanwhile` is done before the next commit. `fails` are failures of the next commits: None for one that is written
-    all the same, though nobody hears of it.
+    all the same, but its caller does not learn of it.
     `refused` holds event types and profile ids; units with one of them fail by that exception.
     """
 

@@ -18,7 +18,7 @@ def kept(name: str) -> bytes:
 
 
 def old_answers(kind: str) -> dict[str, Any]:
-    """What the old program answered (`answers`), and the ids that it was asked about (`names`)."""
+    """The old program's answers (`answers`), and the ids that it was asked about (`names`)."""
     found: dict[str, Any] = json.loads(kept(f"{kind}.answers.json"))
     return found
 

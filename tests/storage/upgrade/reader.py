@@ -20,7 +20,7 @@ KindOf = Callable[[str], Any]
 
 
 async def answers(store: Any, view: View, names: dict[str, list[str]], kind_of: KindOf = str) -> dict[str, Any]:
-    """What the store answers. `names` lists ids of profiles, keys and event ids that are no record's own id.
+    """The answers of the store. `names` lists ids of profiles, keys and event ids that are no record's own id.
 
     `kind_of` returns what `parse` takes for the name of a kind of document: the old code took the name itself.
     """

@@ -85,7 +85,7 @@ async def test_a_flow_without_its_consents_is_filtered_and_says_which_and_why(st
     }
 
 
-async def test_a_consent_that_nobody_spoke_of_is_told_as_absent(store: Store) -> None:
+async def test_a_consent_without_a_decision_is_reported_as_absent(store: Store) -> None:
     (run,) = runs(await collector(store).track(payload("mail-wanted")), "mailing")
     assert run["reason"]["values"] == {"profile.consents.newsletter": "absent"}
 

@@ -174,7 +174,7 @@ async def test_who_claimed_anns_key_before_neither_sees_her_nor_is_seen_by_her(s
     assert not key.claim
 
 
-async def test_under_refuse_a_key_without_token_joins_nobody(store: Store) -> None:
+async def test_under_refuse_a_key_without_a_token_joins_no_profiles(store: Store) -> None:
     shop = collector(store, REFUSE)
     ann = await at_till(shop, ANN, "of-ann")
     await shop.track(payload(event("login", ANN), session="page"))

@@ -177,7 +177,7 @@ async def test_it_goes_on_where_it_ended_also_in_another_process(opened: Opener)
     assert [(await reader.profile(id))["segments"] for id in ids] == [["all"]] * count
 
 
-async def test_it_begins_anew_when_the_segments_change_again_before_it_has_ended(store: Store) -> None:
+async def test_a_re_evaluation_starts_again_when_the_segments_change_before_its_end(store: Store) -> None:
     collector = Collector(project(SET), store)
     await visitors(collector, BATCH + 1)
     swap(collector, project(SET, segments={"all": "profile.traits.revenue >= 0"}))
@@ -187,7 +187,7 @@ async def test_it_begins_anew_when_the_segments_change_again_before_it_has_ended
     assert (done.looked, done.changed) == (BATCH + 1, BATCH)  # those that had entered `all` leave it
 
 
-async def test_a_cursor_of_another_store_begins_anew(store: Store) -> None:
+async def test_a_re_evaluation_with_a_cursor_of_another_store_starts_again(store: Store) -> None:
     collector = Collector(project(SET, segments=LAPSED), store)
     await visitors(collector, 2)
     work = again(collector)
