@@ -265,10 +265,10 @@ class MemoryStore:
         """Count what `retain` would drop now."""
         return +Dropped({kind: len(self._tables[kind].before(time)) for kind, time in keep.items()})
 
-    async def retain(self, keep: Keep, tell: ReportProgress = ignore_progress) -> Dropped:
+    async def retain(self, keep: Keep, report: ReportProgress = ignore_progress) -> Dropped:
         """Drop records from before the times of `keep`."""
         dropped = Dropped({kind: self._tables[kind].drop(self._tables[kind].before(at)) for kind, at in keep.items()})
-        tell(+dropped)
+        report(+dropped)
         return +dropped
 
     async def counts(self) -> Counts:

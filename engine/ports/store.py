@@ -215,11 +215,11 @@ class Upkeep(Protocol):
     async def expired(self, keep: Keep) -> Dropped:
         """Count what `retain` would drop now."""
 
-    async def retain(self, keep: Keep, tell: ReportProgress = ignore_progress) -> Dropped:
+    async def retain(self, keep: Keep, report: ReportProgress = ignore_progress) -> Dropped:
         """Drop records from before the times of `keep`; serving goes on meanwhile.
 
         A store that keeps documents by the month drops a month when all of it is older. Nothing newer is ever dropped.
-        `tell` is called now and then with what has been dropped so far.
+        `report` is called from time to time with the number of records dropped so far, by kind.
         """
 
     async def counts(self) -> Counts:

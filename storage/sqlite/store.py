@@ -277,7 +277,7 @@ class SqliteStore:
         """Count what `retain` would drop now."""
         return await self._read(partial(retention.expired, self._background_reader, self._layouts, keep))
 
-    async def retain(self, keep: Keep, tell: ReportProgress = ignore_progress) -> Dropped:
+    async def retain(self, keep: Keep, report: ReportProgress = ignore_progress) -> Dropped:
         """Drop records from before the times of `keep`, some at a time."""
         gone = Dropped()
         for kind, before in keep.items():
@@ -287,7 +287,7 @@ class SqliteStore:
             ) is not None:
                 await self._writer.submit(some.change())
                 gone = gone + Dropped({kind: some.count})
-                tell(gone)
+                report(gone)
         while pointers := await self._read(partial(retention.pointers, self._background_reader)):
             await self._writer.submit(retention.without(pointers))
         return gone
