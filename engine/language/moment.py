@@ -52,17 +52,17 @@ def compile_format(text: str) -> tuple[str, ...]:
 
 
 def days(number: Any) -> Any:
-    """So many days, in milliseconds: `now - days(30)`."""
+    """The given number of days, in milliseconds: `now - days(30)`."""
     return _milliseconds(number, 86_400_000, "days")
 
 
 def hours(number: Any) -> Any:
-    """So many hours, in milliseconds."""
+    """The given number of hours, in milliseconds."""
     return _milliseconds(number, 3_600_000, "hours")
 
 
 def minutes(number: Any) -> Any:
-    """So many minutes, in milliseconds."""
+    """The given number of minutes, in milliseconds."""
     return _milliseconds(number, 60_000, "minutes")
 
 

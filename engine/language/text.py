@@ -76,7 +76,7 @@ def ends_with(value: Any, end: Any) -> bool:
 
 
 def matches(value: Any, pattern: Any) -> bool:
-    """Whether the pattern (RE2, a literal text) is found in the text; `^` and `$` tie it to the ends."""
+    """Whether the pattern (a regular expression in RE2 syntax) is found in the text; `^` and `$` tie it to the ends."""
     text = need_text(value, "matches")
     most = min(_SEARCH_CAP, _SEARCH_STEPS // pattern.programsize)
     if len(text) * 4 > most and len(text.encode()) > most:
