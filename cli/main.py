@@ -170,7 +170,7 @@ def search(
     raise typer.Exit(run_search(request, _console(), Console(stderr=True)))
 
 
-profiles = typer.Typer(no_args_is_help=True, help="Show or export a profile, and undo what has joined it with another.")
+profiles = typer.Typer(no_args_is_help=True, help="Show or export a profile, and undo what has merged it with another.")
 app.add_typer(profiles, name="profile")
 
 ProfileId = Annotated[str, typer.Argument(help="Any id of the profile")]
@@ -179,7 +179,7 @@ ProfileId = Annotated[str, typer.Argument(help="Any id of the profile")]
 @profiles.command("show")
 def profile_show(
     id: ProfileId,
-    why: Annotated[bool, typer.Option("--why", help="Also show its parts, and the links that joined them")] = False,
+    why: Annotated[bool, typer.Option("--why", help="Also show its parts, and the links that merged them")] = False,
     json: JsonOption = False,
     project: ProjectOption = Path(),
     store: StoreOption = None,
@@ -206,7 +206,7 @@ def profile_unmerge(
 ) -> None:
     """Undo a link: each side has again what came in under its ids.
 
-    The same cause does not join the two again; another one may.
+    The same cause does not merge the two again; another one may.
     A SQLite file has one writer: while a server runs on it, say --url, and the server does it.
     With a HEADRACE_ADMIN_KEY in the environment, the request to the server carries that key.
     On Elasticsearch the command works on the store, whether servers run or not.

@@ -1,4 +1,4 @@
-"""`headrace profile`: shows a profile and what joined it; and undoes that."""
+"""`headrace profile`: shows a profile and the links that merged it, and undoes one."""
 
 import asyncio
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ ROOTS = ("traits", "pii", "consents")
 
 
 def show(id: str, location: DataLocation, explain: bool, json: bool, console: Console, error: Console) -> int:
-    """Show a profile; with `explain`, also its parts and what joined them.
+    """Show a profile; with `explain`, also its parts and the links that merged them.
 
     Exit code 1 when no profile has the id, 2 when neither server nor store can be read.
     """
@@ -123,7 +123,7 @@ def _times(metadata: Document) -> Iterator[Text]:
 def _why(why: Document) -> Iterator[Text]:
     yield Text("\nParts: the data of each id", style="bold")
     for part in why["parts"]:
-        mixed = ", written while a claim joined it with other parts" if part.get("mixed") else ""
+        mixed = ", written while a claim merged it with other parts" if part.get("mixed") else ""
         yield Text(f"  {part['id']}  from {_time(part['created'])} to {_time(part['updated'])}{mixed}")
     yield Text("\nLinks: why they are one profile", style="bold")
     if not why["links"]:
@@ -169,7 +169,7 @@ def _unmerged_lines(undone: Document) -> Iterator[Text]:
         ids = ", ".join(profile["ids"])
         yield Text.assemble("  profile ", (profile["id"], "bold"), f" with {ids}: traits {short(profile['traits'])}")
     if undone["still_joined_by"]:
-        yield Text("They are still one profile, joined by")
+        yield Text("They are still one profile, merged by")
         for link in undone["still_joined_by"]:
             yield Text(f"  {link['cause']} between {link['left']} and {link['right']}, link {link['link']}")
 

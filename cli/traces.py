@@ -195,7 +195,7 @@ def _operation(op: dict[str, Any]) -> str:
 def _effect(op: dict[str, Any]) -> str:
     match op:
         case {"op": "merge", "profile": profile}:
-            return f"joined with profile {short(profile)}"
+            return f"merged with profile {short(profile)}"
         case {"op": "attach", "profile": profile}:
             return f"the event gets profile {short(profile)}"
         case {"op": "claim-key", "path": path, "value": value}:

@@ -49,7 +49,12 @@ class Merging(Struct, frozen=True, kw_only=True):
         Meta(description="Where phone numbers without a country code belong: two capital letters, e.g. DE"),
     ] = None
     most_per_key: Annotated[
-        int, Meta(description="How many profiles one value of a key may join with the first that had it", ge=1, le=99)
+        int,
+        Meta(
+            description="How many profiles may be merged into the first one that had the same value of a key",
+            ge=1,
+            le=99,
+        ),
     ] = MAX_PER_KEY
     never: Annotated[
         tuple[str, ...],

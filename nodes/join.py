@@ -1,4 +1,4 @@
-"""The decision whether to join two profiles, for the node types that join profiles."""
+"""The decision whether to merge two profiles, for the node types that merge profiles."""
 
 from collections.abc import Sequence
 
@@ -15,17 +15,17 @@ class JoinDecision(Struct, frozen=True):
     """The decision about one profile: the effect that records it, or None when there is nothing to record."""
 
     merge: Merge | None = None
-    new: bool = False  # the merge joins two profiles; otherwise it only records one more link between joined ones
-    separated: bool = False  # an unmerge has separated the two for this cause, so they are not joined
+    new: bool = False  # the merge makes one of two profiles; otherwise it only records one more link of a merged one
+    separated: bool = False  # an unmerge has separated the two for this cause, so they are not merged
 
 
 def decide_join(
     context: NodeContext, own: Profile, reply: ProfileReply, other: Profile, cause: str, *, proven: bool = False
 ) -> JoinDecision:
-    """Decide whether to join the run's profile `own` with `other`, the profile of `reply`, for `cause`.
+    """Decide whether to merge the run's profile `own` with `other`, the profile of `reply`, for `cause`.
 
-    `proven` says that a token of the sender verifies the cause. A link is recorded even if other links already join the
-    two profiles: undoing one of them must not separate what another one joins.
+    `proven` says that a token of the sender verifies the cause. A link is recorded even if other links have already
+    merged the two profiles: undoing one of them must not separate what another one holds together.
     """
     left = context.acting_id or own.id
     right = reply.found_under_id if reply.found_under_id in other.parts else other.id
@@ -43,8 +43,8 @@ def decide_join(
 
 
 def first_joined_id(decisions: Sequence[JoinDecision]) -> str | None:
-    """The id of the first profile that is newly joined, or None."""
+    """The id of the first profile that is newly merged, or None."""
     return next((decision.merge.other.id for decision in decisions if decision.new and decision.merge), None)
 
 
-SEPARATED = "an unmerge has separated these two profiles, which were joined for the same cause: they stay separate"
+SEPARATED = "an unmerge has separated these two profiles, which were merged for the same cause: they stay separate"

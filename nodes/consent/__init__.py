@@ -1,1 +1,1 @@
-"""Nodes that give consents and revoke them."""
+"""Nodes that grant consents and revoke them."""

@@ -7,7 +7,7 @@ from engine.profile.consent import Decision, decision_operations
 
 
 class ConsentSet(Node, frozen=True, tag="consent.set"):
-    """Give consents, or revoke them.
+    """Grant consents, or revoke them.
 
     The profile then has the time of the decision (`given` or `revoked`, in ms) and of its end (`expires`), in place of
     the earlier decision. `consents:` on a flow or a node requires a consent.
@@ -27,7 +27,7 @@ class ConsentSet(Node, frozen=True, tag="consent.set"):
         Annotated[int, Meta(gt=0)] | None,
         IsDuration(),
         Fixed(),
-        Meta(description="How long the given consents are valid; without it they do not expire", examples=["365d"]),
+        Meta(description="How long the granted consents are valid; without it they do not expire", examples=["365d"]),
     ] = None
 
     uses_profile = True

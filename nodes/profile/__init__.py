@@ -1,1 +1,1 @@
-"""Nodes that change the profile, join it with another profile, or attach a profile to the event."""
+"""Nodes that change the profile, merge it with another profile, or attach a profile to the event."""

@@ -12,7 +12,7 @@ CAUSE = "alias"
 
 
 class ProfileAlias(Node, frozen=True, tag="profile.alias"):
-    """Join the profile with the profile of a known id, for example an id that another system has stored.
+    """Merge the profile with the profile of a known id, for example an id that another system has stored.
 
     The id is the id of a profile, which an answer of Headrace has returned. Ids of your own (a customer number) are
     keys: see `profile.merge`. From a public source an alias is only a claim, as keys are.
@@ -31,7 +31,7 @@ same:
 """,
     )
 
-    merged = Port("The profile has been joined with the other one", main=True)
+    merged = Port("The profile has been merged with the other one", main=True)
     unchanged = Port("They are one profile already", main=True)
     missing = Port("There is no such profile")
 
@@ -45,7 +45,7 @@ same:
             return self.failed(reason=str(refused))
 
     def answer(self, context: NodeContext, reply: Reply) -> Outcome:
-        """Join the two profiles, unless they are one."""
+        """Merge the two profiles, unless they are one."""
         if not isinstance(reply, ProfileReply) or context.stored_profile is None:
             return self.failed(reason=refusal(reply))
         if reply.profile is None:

@@ -14,11 +14,11 @@ from nodes.key import Key, read_key
 
 
 class ProfileMerge(Node, frozen=True, tag="profile.merge"):
-    """Identify the profile by one or several keys, and join it with the profiles that share any of them.
+    """Identify the profile by one or several keys, and merge it with the profiles that share any of them.
 
-    The first profile with a key keeps the key; a profile that has the key later is joined with the first one. Keys are
+    The first profile with a key keeps the key; a profile that has the key later is merged with the first one. Keys are
     normalized first, as `keys:` in `headrace.yaml` says. Of several keys, those that are absent or identify no profile
-    are left out. Placeholders such as `null` or `anonymous` never join profiles, nor does a value that many share.
+    are left out. Placeholders such as `null` or `anonymous` never merge profiles, nor does a value that many share.
     """
 
     key: Annotated[
@@ -49,7 +49,7 @@ either:
 """,
     )
 
-    merged = Port("The profile has been joined with another one", main=True)
+    merged = Port("The profile has been merged with another one", main=True)
     unchanged = Port("No other profile has any of the keys", main=True)
 
     def ask(self, context: NodeContext) -> Ask | Outcome:
@@ -62,7 +62,7 @@ either:
         return ProfilesByKeys(tuple([(key.path, key.text) for key in keys]))
 
     def answer(self, context: NodeContext, reply: Reply) -> Outcome:
-        """Join the run's profile with the other profiles in the reply."""
+        """Merge the run's profile with the other profiles in the reply."""
         if not isinstance(reply, ProfilesReply) or context.stored_profile is None or context.profile is None:
             return self.failed(reason=refusal(reply))
         keys, left_out = self._usable(context)
@@ -93,7 +93,7 @@ either:
 
 
 def _decide(context: NodeContext, own: Profile, key: Key, reply: ProfileReply) -> JoinDecision:
-    """Decide whether to join the run's profile `own` with the owner of the key."""
+    """Decide whether to merge the run's profile `own` with the owner of the key."""
     if reply.profile is None:
         return JoinDecision()
     proven = key.is_among(context.proven)

@@ -101,7 +101,7 @@ def test_with_a_flow_the_other_flows_have_only_their_path() -> None:
         ({"op": "remove", "path": "segments", "member": "vip"}, 'segments loses "vip"'),
         ({"op": "append", "path": "traits.l", "value": 1}, "traits.l ends with 1"),
         ({"op": "unset", "path": "traits.cart"}, "traits.cart is removed"),
-        ({"op": "merge", "profile": "p-1", "cause": "x"}, "joined with profile p-1"),
+        ({"op": "merge", "profile": "p-1", "cause": "x"}, "merged with profile p-1"),
         ({"op": "attach", "profile": "p-1"}, "the event gets profile p-1"),
         ({"op": "claim-key", "path": "pii.email", "value": "a@b.c"}, "pii.email a@b.c leads here from now on"),
         ({"op": "respond", "values": {"banner": "Hi"}}, 'answers {"banner": "Hi"}'),
