@@ -20,20 +20,41 @@ def check(paths: list[Path], colour: bool, out: TextIO) -> int:
 
     Returns the exit code: 1 when there are errors (warnings do not count), 2 for a path that belongs to no project.
     """
-    requested = [path.resolve() for path in paths or [Path()]]
-    missing = [path for path in requested if not path.exists()]
-    out.writelines(f"there is no {path}\n" for path in missing)
+    missing = [path for path in paths if not path.exists()]
+    out.writelines(f"{_missing(path)}\n" for path in missing)
     if missing:
         return USAGE_ERROR
+    requested = [path.resolve() for path in paths or [Path()]]
     code = OK
     for root in dict.fromkeys(map(project_root, requested)):
         loaded = _only_requested(_load(root), root, [path for path in requested if project_root(path) == root])
         if not loaded.sources and not loaded.diagnostics:
-            out.write(f"no file of a project is in {root}\n")
+            out.write(f"{_without_files(root)}\n")
             return USAGE_ERROR
         out.write(render(loaded.diagnostics, loaded.sources, colour=colour))
         code = max(code, FINDINGS if loaded.failed else OK)
     return code
+
+
+def no_directory(path: Path) -> str:
+    """The message that `path` should be the directory of a project and is none."""
+    return f"{path} is not a directory. `headrace init {path}` makes a project there."
+
+
+def _missing(path: Path) -> str:
+    return f"there is no {path}" if path.suffix in (".yaml", ".yml") else no_directory(path)
+
+
+def _without_files(root: Path) -> str:
+    """The message about a directory in which no file of a project is."""
+    if is_project(root):
+        return f"no file of a project is in {root}"
+    return f"{root} is not a Headrace project: it has neither {SETTINGS} nor flows/."
+
+
+def is_project(directory: Path) -> bool:
+    """Whether a directory is the root of a project."""
+    return (directory / SETTINGS).is_file() or (directory / "flows").is_dir()
 
 
 def project_root(path: Path) -> Path:
@@ -43,7 +64,7 @@ def project_root(path: Path) -> Path:
     """
     start = path if path.is_dir() else path.parent
     for directory in (start, *start.parents):
-        if (directory / SETTINGS).is_file() or (directory / "flows").is_dir():
+        if is_project(directory):
             return directory
     return start
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 import nodes
+from cli.check import no_directory
 from engine.ports.resolve import NoSuchProfile, NotFound
 from engine.ports.store import Store, Unavailable
 from flows.diagnostic import render
@@ -39,7 +40,7 @@ def load_and_report(root: Path, console: Console, *, whole: bool) -> LoadedProje
     when `root` is no directory, or when its settings have errors.
     """
     if not root.is_dir():
-        raise CommandError(f"{root} is not a directory. `headrace init {root}` makes a project there.")
+        raise CommandError(no_directory(root))
     loaded = load_project(root, nodes.builtin())
     reported = loaded if whole else only_files(loaded, [SETTINGS])
     diagnostics = [d for d in reported.diagnostics if whole or (d.severity == "error" and d.code != UNRESOLVED)]

@@ -54,12 +54,25 @@ def test_the_project_around_the_current_directory_is_the_default(
     assert run()[0] == 1
 
 
-def test_a_missing_path_has_exit_code_2(project: Path) -> None:
-    assert run(project / "gone.yaml")[0] == 2
+def test_a_missing_file_has_exit_code_2(project: Path) -> None:
+    gone = project / "gone.yaml"
+    assert run(gone) == (2, f"there is no {gone}\n")
+
+
+def test_for_a_missing_directory_the_report_names_the_command_that_makes_a_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(Path("shop")) == (2, "shop is not a directory. `headrace init shop` makes a project there.\n")
 
 
 def test_a_directory_without_a_project_has_exit_code_2(tmp_path: Path) -> None:
-    assert run(tmp_path)[0] == 2
+    assert run(tmp_path) == (2, f"{tmp_path} is not a Headrace project: it has neither headrace.yaml nor flows/.\n")
+
+
+def test_a_project_without_files_has_exit_code_2(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    assert run(tmp_path) == (2, f"no file of a project is in {tmp_path}\n")
 
 
 @pytest.mark.parametrize("mark", ["headrace.yaml", "flows/order.yaml"])
