@@ -24,7 +24,8 @@ class SegmentRefresh:
         self._turn = 0
         self._logged: Progress | None = None
         self._turns_unlogged = 0
-        self._fresh = True
+        self._started = False
+        self._first: str | None = None  # the version of the segments with which a new store starts
 
     async def due(self) -> None:
         """Re-evaluate profiles whose segments time may have changed."""
@@ -34,18 +35,22 @@ class SegmentRefresh:
 
     async def renew(self) -> None:
         """Continue to re-evaluate all profiles, when the segments have changed."""
-        if self._fresh:
-            self._logged, self._fresh = await progress_of(self._pipeline.store), False
+        if not self._started:
+            self._logged = await progress_of(self._pipeline.store)
+            self._first = self._pipeline.project.segment_rules.version if self._logged is None else None
+            self._started = True
         progress = await self._again.renew(SECONDS * SHARE, MAX_RENEWED)
         if progress != self._logged:
             self._log(progress)
 
     def _log(self, progress: Progress) -> None:
-        """Log the progress: at the start, now and then, and at the end."""
-        begun = self._logged is None or self._logged.version != progress.version
+        """Log the progress: at the start, at intervals, and at the end; nothing unless the segments have changed."""
+        started = self._logged is None or self._logged.version != progress.version
         self._logged, self._turns_unlogged = progress, self._turns_unlogged + 1
-        if progress.of and (begun or progress.ended or self._turns_unlogged == LOG_EVERY):
+        if progress.version == self._first or not self._pipeline.project.segments:
+            return
+        if progress.of and (started or progress.ended or self._turns_unlogged == LOG_EVERY):
             self._turns_unlogged = 0
-            did = "all profiles have been" if progress.ended else "profiles are being"
+            profiles = "all profiles were" if progress.ended else "profiles are being"
             numbers = {"looked": progress.looked, "of": progress.of, "changed": progress.changed}
-            log.info(f"segments have changed: {did} looked at", **numbers)
+            log.info(f"{profiles} evaluated after a change to segments", **numbers)

@@ -63,7 +63,8 @@ def upkeep(pipeline: Pipeline, forgettings: Forgettings) -> AbstractAsyncContext
     schedule.every(
         "looking at profiles that are due", segment_refresh.SECONDS, again.due, first=segment_refresh.SECONDS
     )
-    schedule.every("looking at all profiles", segment_refresh.SECONDS, again.renew, first=segment_refresh.SECONDS / 2)
+    # At once: a new store stores the version of its segments before its first event.
+    schedule.every("looking at all profiles", segment_refresh.SECONDS, again.renew, first=0)
     if isinstance(pipeline.store, Sweepable):
         schedule.every("sweeping", SWEEP_SECONDS, work.sweep, first=SWEEP_FIRST)
     return schedule

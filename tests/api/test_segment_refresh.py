@@ -10,6 +10,7 @@ from api import segment_refresh, upkeep
 from api.forgetting import Forgettings
 from api.segment_refresh import SegmentRefresh
 from engine.ports.records import Unit
+from engine.tracking.operations.reevaluation import progress_of
 from storage.memory import MemoryStore
 from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.operations.test_reevaluation import LAPSED, swap
@@ -64,9 +65,30 @@ async def test_the_log_reports_the_progress_of_the_re_evaluation(monkeypatch: py
             await work.renew()
     reported = [(line["event"], line["looked"], line["of"], line["changed"]) for line in logs]
     assert reported == [
-        ("segments have changed: profiles are being looked at", 100, 201, 100),
-        ("segments have changed: all profiles have been looked at", 201, 201, 201),
+        ("profiles are being evaluated after a change to segments", 100, 201, 100),
+        ("all profiles were evaluated after a change to segments", 201, 201, 201),
     ]
+
+
+async def test_a_server_logs_no_change_of_segments_on_a_new_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segment_refresh, "MAX_RENEWED", 1)
+    collector, store = await shop(201, all="profile.traits.revenue >= 0")
+    work = SegmentRefresh(collector.pipeline)
+    with capture_logs() as logs:
+        for _ in range(5):
+            await work.renew()
+    progress = await progress_of(store)
+    assert progress is not None
+    assert (progress.looked, progress.ended is None, logs) == (201, False, [])
+
+
+async def test_a_server_logs_no_change_of_segments_for_a_project_without_segments() -> None:
+    collector, _ = await shop(2, all="profile.traits.revenue >= 0")
+    await SegmentRefresh(collector.pipeline).renew()
+    swap(collector, project(SET))
+    with capture_logs() as logs:
+        await SegmentRefresh(collector.pipeline).renew()
+    assert logs == []
 
 
 async def test_a_restarted_server_logs_no_progress_again() -> None:
