@@ -3,10 +3,12 @@
 import re
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct, field, structs
 
 from engine.flow.reading import unknown_field
 from engine.language.expression import Condition, Read, compile_condition
+from engine.language.path import ROOTS
+from engine.language.refusal import UNKNOWN_ROOT
 from engine.problem import Problem, ProblemError
 from engine.project.segment import Segment
 from flows.duration import duration_ms
@@ -100,12 +102,20 @@ def _condition(text: str, problems: list[Problem]) -> Condition | None:
     try:
         condition = compile_condition(text, READABLE)
     except ProblemError as error:
-        problems.append(error.problem.below(("condition",)))
+        problems.append(_with_help(error.problem, text).below(("condition",)))
         return None
     unknown = [problem for read in condition.reads if (problem := unknown_field(read)) is not None]
     problems += [problem.below(("condition",)) for problem in unknown]
     problems += [_reads_segments(read) for read in condition.reads if read.path[:2] == ("profile", "segments")]
     return condition
+
+
+def _with_help(problem: Problem, text: str) -> Problem:
+    """The same problem; for a root that only flows read with the remedy."""
+    start = problem.offset or 0
+    of_flows = problem.code == UNKNOWN_ROOT and text[start : start + problem.length] in ROOTS
+    help = "a segment reads only the stored profile: let a flow save the value first"
+    return structs.replace(problem, help=help) if of_flows else problem
 
 
 def _reads_segments(read: Read) -> Problem:

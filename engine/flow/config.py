@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
+from msgspec import structs
 from msgspec.structs import FieldInfo, fields
 
 from engine.flow.condition import read_condition
@@ -41,6 +42,10 @@ from engine.validation_message import description, example, format_value, valida
 
 On = Literal["key", "value"]
 
+FIXED_PATH = (
+    "the field's name must be fixed: use `switch` with one node for each category, or collect the values with "
+    '`profile.add: {traits.categories: "{{ … }}"}`'
+)
 FAMILIES = ("profile", "session", "event")  # node types of these families write below the root of the same name
 
 
@@ -118,6 +123,12 @@ def _one_of_two(node: type[Node], raw_fields: Mapping[str, Any], at: KeyPath) ->
                 alternative = f", or `{note.unless}: true` alone" if note.unless else ""
                 message = f"`{type_name(node)}` needs `{note.other}` or `{name}`{alternative}"
                 yield Problem(code="H123", message=message, path=at, on="key")
+
+
+def _with_path_help(problem: Problem) -> Problem:
+    """The same problem; for a template in a path with the remedy."""
+    templated = problem.code == NO_TEMPLATES and problem.on == "key" and len(problem.path) == 1
+    return structs.replace(problem, help=FIXED_PATH) if templated else problem
 
 
 class _ConfigReader:
@@ -236,7 +247,8 @@ class _ConfigReader:
         fixed = _has(notes, Fixed)
         parts = percent_encode if _has(notes, PercentEncoded) else str if takes_text(info.type) else None
         value, problems = compile_value(raw, templates=not fixed, parts=parts, sparse=_has(notes, Sparse))
-        self.config.problems += [p.below(at) for p in problems]
+        writes = _has(notes, Keys)
+        self.config.problems += [(_with_path_help(p) if writes else p).below(at) for p in problems]
         self.config.problems += () if fixed else [*bare_texts(raw, at), *worded_consents(raw, at)]
         if any(p.severity == "error" for p in problems):
             return

@@ -9,6 +9,7 @@ from engine.flow.problem_list import ProblemList, as_list
 from engine.problem import KeyPath, Problem, did_you_mean
 
 _CODES = ("H103", "H116", "H117", "H311")
+_ENDS = frozenset({"end", "END", "exit", "finish", "done", "stop"})  # targets that an author means as the end of a flow
 
 
 def read_edges(draft: NodeDraft, raw: Any, drafts: Mapping[str, NodeDraft], problems: ProblemList) -> None:
@@ -79,6 +80,8 @@ def _add_targets(
             problems.add("H103", "an edge leads to a node id, or to a list of them", where)
         elif target not in drafts:
             known = [id for id in drafts if id != draft.id]
-            problems.add("H117", f"there is no node `{target}`", where, help=did_you_mean(target, known))
+            ends = f"a flow ends where no `next` follows: leave `{target}` out"
+            help = ends if target in _ENDS else did_you_mean(target, known)
+            problems.add("H117", f"there is no node `{target}`", where, help=help)
         elif (port, target) not in [(known, id) for known, id, _ in draft.next]:
             draft.next.append((port, target, where))

@@ -111,7 +111,8 @@ def find_cycle(wiring: Wiring) -> Problem | None:
                 ids = [s for s, _ in stack]
                 loop = [*ids[ids.index(edge[2]) :], edge[2]]
                 message = "nodes form a cycle: " + " → ".join(loop)
-                return Problem(code="H301", message=message, path=edge[3], help=f"`{id}` → `{edge[2]}` closes it")
+                help = "remove one of these edges; flows have no loops"
+                return Problem(code="H301", message=message, path=edge[3], help=help)
             elif edge[2] not in state:
                 state[edge[2]] = 1
                 stack.append((edge[2], iter(wiring.out_of(edge[2]))))

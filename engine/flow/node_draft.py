@@ -13,6 +13,7 @@ from engine.flow.node import Node, Port, asks, declared_ports, type_name
 from engine.flow.plan import Retry
 from engine.flow.problem_list import ProblemList
 from engine.flow.registry import Registry
+from engine.flow.workarounds import NODE_WORKAROUNDS
 from engine.language.duration import read_duration
 from engine.language.expression import Condition
 from engine.problem import KeyPath, did_you_mean
@@ -90,7 +91,8 @@ class NodeDraftReader:
         known = [key for key in types if self._registry.find(key)]
         if len(types) > 1 and len(known) != 1:
             message = f"node `{id}` has two types: {' and '.join(f'`{t}`' for t in types)}"
-            self._problems.add("H112", message, (*at, types[1]), on="key", help="one node, one type")
+            help = f"move `{types[1]}` into a node of its own and lead to it: `next: …`"
+            self._problems.add("H112", message, (*at, types[1]), on="key", help=help)
             return None, ""
         ports = _ports(self._registry.find(known[0]), raw[known[0]]) if known else {}
         misplaced = [key for key in types if key in ports]
@@ -107,7 +109,8 @@ class NodeDraftReader:
     def _add_unknown_key(self, key: str, typed: bool, at: KeyPath) -> None:
         near = did_you_mean(key, [*self._registry.names(), *(COMMON_KEYS if typed else ())])
         message = f"a node has no key `{key}`" if typed else f"unknown node type `{key}`"
-        help = near or _suggest_types(key, self._registry.names())
+        workaround = "" if typed else NODE_WORKAROUNDS.get(key, "")
+        help = workaround or near or _suggest_types(key, self._registry.names())
         self._problems.add("H101" if typed else "H111", message, (*at, key), on="key", help=help)
 
     def _settings(self, node: type[Node], raw: Mapping[str, Any], at: KeyPath) -> dict[str, Any]:

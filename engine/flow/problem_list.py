@@ -1,9 +1,12 @@
 """The list in which a reader of a document collects the document's problems."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Final, Literal
 
 from engine.problem import KeyPath, Problem, did_you_mean
+
+NO_WORKAROUNDS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class ProblemList(list[Problem]):
@@ -15,11 +18,22 @@ class ProblemList(list[Problem]):
         """Add an error about the key or value at `path`."""
         self.append(Problem(code=code, message=message, path=path, on=on, help=help))
 
-    def add_unknown_keys(self, raw: Mapping[Any, Any], known: Iterable[str], at: KeyPath, noun: str) -> None:
-        """Add an error for each key of `raw` that is not `known`. `noun` names the thing that `raw` describes."""
+    def add_unknown_keys(
+        self,
+        raw: Mapping[Any, Any],
+        known: Iterable[str],
+        at: KeyPath,
+        noun: str,
+        workarounds: Mapping[str, str] = NO_WORKAROUNDS,
+    ) -> None:
+        """Add an error for each key of `raw` that is not `known`. `noun` names the thing that `raw` describes.
+
+        `workarounds` has the help for keys of features that do not exist yet.
+        """
         for key in raw:
             if key not in known:
-                self.add("H101", f"{noun} has no key `{key}`", (*at, key), on="key", help=did_you_mean(str(key), known))
+                help = workarounds.get(str(key)) or did_you_mean(str(key), known)
+                self.add("H101", f"{noun} has no key `{key}`", (*at, key), on="key", help=help)
 
 
 def as_list(raw: Any, at: KeyPath) -> list[tuple[Any, KeyPath]]:

@@ -7,6 +7,7 @@ from engine.flow.condition import read_when
 from engine.flow.names import ProjectNames
 from engine.flow.plan import Trigger
 from engine.flow.problem_list import ProblemList, as_list
+from engine.flow.workarounds import TRIGGER_WORKAROUNDS
 from engine.problem import KeyPath
 from engine.validation_message import format_value
 
@@ -24,9 +25,10 @@ def read_trigger(raw: Any, names: ProjectNames, problems: ProblemList) -> Trigge
         help = f"write `trigger: {{event: {format_value(raw)}}}`" if isinstance(raw, str | list) else ""
         problems.add("H103", "a trigger is a map with `event`, `source`, `when`", _AT, help=help)
         return Trigger()
-    problems.add_unknown_keys(raw, TRIGGER_KEYS, _AT, "a trigger")
+    problems.add_unknown_keys(raw, TRIGGER_KEYS, _AT, "a trigger", TRIGGER_WORKAROUNDS)
     if "schedule" in raw:
-        problems.add("H121", "schedules are not available yet", (*_AT, "schedule"), on="key")
+        help = TRIGGER_WORKAROUNDS["schedule"]
+        problems.add("H121", "schedules are not available yet", (*_AT, "schedule"), on="key", help=help)
     when = read_when(raw, _AT, names, problems)
     if when is not None and any(read.path[0] == "nodes" for read in when.reads):
         problems.add("H304", "no node has run when a trigger is decided", (*_AT, "when"))

@@ -86,9 +86,9 @@ class _Build:
         parts = {}
         for key, inner in data.items():
             if isinstance(key, str) and has_template(key):
-                self._add_problem(
-                    Problem(code=NO_TEMPLATES, message="a key is never a template", on="key"), (*path, key)
-                )
+                help = "only the values of a map may be templates"
+                problem = Problem(code=NO_TEMPLATES, message="a key is never a template", on="key", help=help)
+                self._add_problem(problem, (*path, key))
             parts[key] = self.node(inner, (*path, key))
         if all(evaluate is None for _, evaluate in parts.values()):
             return {key: literal for key, (literal, _) in parts.items()}, None

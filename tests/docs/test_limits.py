@@ -22,7 +22,7 @@ ENTRIES = re.findall(r"^- \*\*(.+?)\.\*\*(.*?)(?=^- |^#|\Z)", PAGE, re.DOTALL | 
 SEARCHED = (
     "webhook signature", "schedule", "cron", "delay", "wait", "loop", "for each", "timezone", "Segment SDK", "Rakam",
     "Traintracks", "outgoing webhook with retry", "console", "UI", "metrics", "Prometheus", "replay", "hot reload",
-    "OpenAPI", "importer", "funnel", "retention", "Kafka", "multi-tenant",
+    "dynamic field name", "group by", "OpenAPI", "importer", "funnel", "retention", "Kafka", "multi-tenant",
 )  # fmt: skip
 MISSING = re.findall(r"\bno `(GET|POST) (/[^`]+)`", ONE_LINE)
 THERE = re.findall(r"(?<!no )`(GET) (/[^`]+)`", ONE_LINE)
@@ -82,6 +82,12 @@ def test_a_command_that_is_called_missing_is_missing(command: str) -> None:
 
 @pytest.mark.parametrize(("file", "text", "code"), [
     ("flows/timed.yaml", "flow: timed\ntrigger: {schedule: daily}\nnodes: {note: {log: hello}}\n", "H121"),
+    (
+        "flows/grouped.yaml",
+        "flow: grouped\ntrigger: {event: view}\n"
+        'nodes: {count: {profile.increment: {"traits.{{ event.properties.category }}": 1}}}\n',
+        "H206",
+    ),
     ("headrace.yaml", "store: postgres://127.0.0.1\n", "H417"),
 ])  # fmt: skip
 def test_a_file_that_the_page_calls_refused_is_refused_with_its_code(
