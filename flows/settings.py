@@ -87,7 +87,7 @@ class SettingsFile(Struct, frozen=True, kw_only=True):
     merging: Merging = Merging()
     spool: Annotated[
         Literal["on", "off"],
-        Meta(description="on or off: whether payloads wait on this machine while the store is away"),
+        Meta(description="on or off: whether payloads wait on this machine while the store is unavailable"),
     ] = "off"
     spool_dir: Annotated[str | None, Meta(description="The folder where they wait; .headrace/spool when left out")] = (
         None
