@@ -25,12 +25,12 @@ States of a unit, and the transitions between them:
              records to be changed or deleted, the tombstones of profiles that are merged away. A claim names what it is
              claimed for and counts as nothing else. It stands though the unit fails: a key and a session belong to
              the profile that claimed them, and a tombstone is completed by whoever comes next. Claims of marks and
-             records may be written over, after the `Fence`. -> `Conflict` if somebody else was faster.
-  COMMITTED  The document that commits is written. -> CHECKED once more, if that document moved and its version did not
+             records may be written over, after the `Fence`. -> `Conflict` if another unit was faster.
+  COMMITTED  The document that commits is written. -> CHECKED again, if that document moved and its version did not
              (a fence, or another unit's entry that was cleared), at most `MAX_TRIES` times; `Conflict` if the version
              moved.
   FINISHED   All pending writes are done. The finisher of this process starts at once; every reader of the document
-             does it first; the sweeper does it for documents that nobody reads. Only then the entry may leave the
+             does it first; the sweeper does it for documents that are not read. Only then the entry may leave the
              document: with its next write, or by `tidy`, or by the sweeper.
 
 Invariants:

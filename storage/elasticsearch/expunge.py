@@ -82,4 +82,4 @@ async def _shards(search: Search, name: str) -> dict[Shard, list[_Copy]]:
     path = f"/{name}/_stats/docs?level=shards&filter_path=indices.*.shards.*.seq_no,indices.*.shards.*.retention_leases"
     answer = await search.ask("GET", path)
     indices = _stats(answer.body).indices
-    return {(index, number): copies for index, told in indices.items() for number, copies in told.shards.items()}
+    return {(index, number): copies for index, answer in indices.items() for number, copies in answer.shards.items()}

@@ -24,7 +24,7 @@ class Retention:
         self._names = names
 
     async def expired(self, keep: Keep) -> Dropped:
-        """What `retain` would drop now."""
+        """Count the records that `retain` would drop now, by kind."""
         await self._finisher.settled()
         dropped = Dropped()
         for index, before in self._kept(keep):

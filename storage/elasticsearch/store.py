@@ -252,7 +252,7 @@ class ElasticsearchStore:
         return await self._when_open(self._upkeep.forget, before)
 
     async def expired(self, keep: Keep) -> Dropped:
-        """What `retain` would drop now."""
+        """Count the records that `retain` would drop now, by kind."""
         return await self._when_open(self._retention.expired, keep)
 
     async def retain(self, keep: Keep, tell: ReportProgress = ignore_progress) -> Dropped:

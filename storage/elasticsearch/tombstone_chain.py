@@ -133,5 +133,5 @@ def _frozen(source: ProfileSource) -> Profile:
 def _others(source: ProfileSource, joining: Sequence[Link], undone: set[str]) -> set[str]:
     """The ids with which the links join those of a tombstone, except undone links."""
     own = _frozen(source).parts.keys()
-    crossing = [link for link in joining if (link.left in own) != (link.right in own) and link.id not in undone]
-    return {link.right if link.left in own else link.left for link in crossing if not link.undone}
+    between = [link for link in joining if (link.left in own) != (link.right in own) and link.id not in undone]
+    return {link.right if link.left in own else link.left for link in between if not link.undone}

@@ -185,8 +185,8 @@ class Writer:
         if len(items) != len(batch):
             return _all(batch, f"Elasticsearch answered {len(items)} of {len(batch)} writes", True)
         fate = _Fate()
-        for waiting, told in zip(batch, items, strict=True):
-            _judge(waiting, next(iter(told.values())), fate)
+        for waiting, item in zip(batch, items, strict=True):
+            _judge(waiting, next(iter(item.values())), fate)
         return fate
 
     def _abandon(self, batch: list[_Waiting]) -> None:

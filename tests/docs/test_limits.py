@@ -84,8 +84,10 @@ def test_a_command_that_is_called_missing_is_missing(command: str) -> None:
     ("flows/timed.yaml", "flow: timed\ntrigger: {schedule: daily}\nnodes: {note: {log: hello}}\n", "H121"),
     (
         "flows/grouped.yaml",
-        "flow: grouped\ntrigger: {event: view}\n"
-        'nodes: {count: {profile.increment: {"traits.{{ event.properties.category }}": 1}}}\n',
+        (
+            "flow: grouped\ntrigger: {event: view}\n"
+            'nodes: {count: {profile.increment: {"traits.{{ event.properties.category }}": 1}}}\n'
+        ),
         "H206",
     ),
     ("headrace.yaml", "store: postgres://127.0.0.1\n", "H417"),

@@ -61,8 +61,6 @@ RETIRED_PROSE = (
     r"\bproblem\.Wrong\b",  # ProblemError
     r"\bparcels?\b",  # entry of a spool
 )
-# Folders that another change rewrites; drop them here when their words are plain.
-NOT_YET_PLAIN = ("storage/elasticsearch/", "tests/storage/test_elasticsearch")
 
 
 @cache
@@ -91,13 +89,12 @@ def test_a_retired_word_does_not_come_back(pattern: str) -> None:
 
 @pytest.mark.parametrize("pattern", RETIRED_PROSE)
 def test_a_retired_phrase_does_not_come_back(pattern: str) -> None:
-    found = found_in(pattern)
-    assert not [where for where in found if not where.startswith(NOT_YET_PLAIN)]
+    assert not found_in(pattern)
 
 
 def test_no_sentence_outside_tests_speaks_of_nobody() -> None:
     found = found_in(r"\b[Nn]obody\b")  # no profile, no caller, no process; in tests it is an id and a user's name
-    assert not [where for where in found if not where.startswith(("tests/", *NOT_YET_PLAIN))]
+    assert not [where for where in found if not where.startswith("tests/")]
 
 
 def entries() -> list[str]:

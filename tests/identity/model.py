@@ -136,12 +136,12 @@ class Model:
         return frozenset(found)
 
     def count(self, id: str) -> int:
-        """What the profile with that id counts."""
+        """Return the count of the profile with that id."""
         return sum(self.counts[each] for each in self.together(id))
 
 
 def outcomes(model: Model, actions: Iterable[Action]) -> Iterator[Model]:
-    """What may have become of actions that were done at the same time: what any order of them gives."""
+    """Return the possible results of concurrent actions: those of all their orders."""
     for order in permutations(actions):
         # Whether an id is there is no promise: who names one that is only just being made may find nobody.
         bold = [action for action in order if isinstance(action, Alias) and action.other not in model.counts]

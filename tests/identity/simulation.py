@@ -61,12 +61,12 @@ Session = tuple[str, str]  # source and name
 
 @cache
 def the_project() -> Project:
-    """What all histories are served."""
+    """The project that all histories use."""
     return project(*FLOWS, sources=(TRUST, LINK), settings=Settings(keys=KeyRules(max_per_key=99)))
 
 
 class Snapshot(NamedTuple):
-    """What there is: whom each id leads to, what each key is, and the ids of nobody under which events are stored."""
+    """The stored state: the profile of each id, each key, and the ids without a profile that have stored events."""
 
     people: dict[str, Profile | None]
     keys: dict[str, IdentityKey | None]
@@ -86,7 +86,7 @@ class InterleavingStore:
         return self._secret
 
     async def expunge(self) -> None:
-        """What is in the files is looked at elsewhere; on Elasticsearch this takes half a minute."""
+        """Does nothing: other tests look into the files, and on Elasticsearch this takes half a minute."""
 
     def __getattr__(self, name: str) -> Any:
         method: Callable[..., Awaitable[Any]] = getattr(self._store, name)
@@ -177,7 +177,7 @@ class Simulation:
     async def _forget(self, worker: int, id: str) -> None:
         pipeline = self._workers[worker % len(self._workers)].pipeline
         forgetter = Forgetter(pipeline.store, self.clock, pipeline, quiet_ms=0, pause=0)
-        with suppress(NotFound):  # somebody else was faster
+        with suppress(NotFound):  # another worker was faster
             await forgetter.finish(await forgetter.begin(id, self._new_id()))
 
     async def _send(self, worker: int, session: Session, type: str, **properties: Any) -> None:
@@ -201,7 +201,7 @@ class Simulation:
         self.model.do(action)
 
     async def at_once(self, doings: Sequence[tuple[Action, Callable[[int], Awaitable[None]]]], seed: int) -> None:
-        """Do things at the same time, by all workers; what became of them must be what some order of them gives."""
+        """Do actions concurrently, by all workers; the result must be that of some order of them."""
         self.clock.advance(1)
         chance = random.Random(seed)
         for store in self._stores:
@@ -209,7 +209,7 @@ class Simulation:
         await asyncio.gather(*[run(worker) for worker, (_, run) in enumerate(doings)])
         for store in self._stores:
             store.chance = None
-        told = []
+        errors = []
         seen = await self.look()
         for after in outcomes(self.model, [action for action, _ in doings]):
             if self._claims_stand:
@@ -218,8 +218,8 @@ class Simulation:
             if not error:
                 self.model = after
                 return
-            told.append(error)
-        raise AssertionError(f"no order of {[action for action, _ in doings]} gives what there is: {told}")
+            errors.append(error)
+        raise AssertionError(f"no order of {[action for action, _ in doings]} has the stored result: {errors}")
 
     # ---- looking ----------------------------------------------------------------------------------------------------
 
@@ -232,7 +232,7 @@ class Simulation:
         return Snapshot(people, keys, frozenset([id for id in gone if await self.store.events_of(id, 1)]))
 
     def wrong(self, model: Model, seen: Snapshot) -> list[str]:
-        """What does not fit the model; [] when all does."""
+        """Return the differences from the model, in words."""
         error: list[str] = []
         for cause, (owner, claim) in model.owners.items():
             key = seen.keys[cause]

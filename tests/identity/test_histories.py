@@ -70,7 +70,7 @@ class Trial:
                 group.create_task(one_by_one())
 
     async def one(self, number: int) -> None:
-        """Try one; if it fails, it is told by how little."""
+        """Try a history; if it fails, report the shortest history that fails."""
         history = random_history(random.Random(f"{self._seed} {number}"))
         error = await self._wrong(number, history)
         if error is not None:
@@ -85,7 +85,7 @@ class Trial:
     async def _wrong(self, number: int, history: History) -> Exception | None:
         try:
             await play(self._begin(number), history)
-        except Exception as error:  # noqa: BLE001  # it is told when the history is as short as it can be
+        except Exception as error:  # noqa: BLE001  # reported once the history is as short as possible
             return error
         return None
 

@@ -44,8 +44,8 @@ def _lines(body: bytes) -> list[dict[str, Any]]:
     return [{**line, "source": None if "delete" in line else next(lines)} for line in lines]
 
 
-def items(*told: dict[str, Any]) -> Answer:
-    return Answer(200, json.encode({"items": [{"index": item} for item in told]}))
+def items(*results: dict[str, Any]) -> Answer:
+    return Answer(200, json.encode({"items": [{"index": item} for item in results]}))
 
 
 def accepted(wanted: Sequence[dict[str, Any]]) -> Answer:

@@ -58,11 +58,11 @@ class TestElasticsearchStoreOnServer8(Contract, ExpungingContract):
     def written(self, servers: Servers, server: str, address: str) -> Written:
         (node,) = [node for node in servers.nodes if node.url == server]
 
-        async def told(text: str) -> dict[str, int]:
+        async def occurrences(text: str) -> dict[str, int]:
             await asked(server, "POST", f"/{address.partition('prefix=')[2]}-*/_flush?force=true")
             return found_in(text, node.place)
 
-        return told
+        return occurrences
 
     @pytest.fixture
     def server(self, elasticsearch_8_url: str) -> str:

@@ -14,7 +14,7 @@ from tests.storage.elasticsearch_requests import dropped
 
 @pytest.fixture
 def listened() -> Iterator[None]:
-    """Somebody listens to the log of the transport, which then looks at bodies."""
+    """A handler listens to the log of the transport, which then looks at bodies."""
     log, handler = logging.getLogger("elastic_transport.node"), logging.NullHandler()
     log.addHandler(handler)
     yield

@@ -149,7 +149,7 @@ async def lose(history: History, payloads: Sequence[Payload], nth: int, how: Wri
 
 
 async def effects(history: History, payloads: Sequence[Payload], sweep: bool) -> dict[str, Any]:
-    """What is to be seen once all is done, by a process that remembers nothing; repeats are sent before."""
+    """Return the final state as a new process reads it; repeats are sent before."""
     collector = history.process()
     for payload in payloads:
         if payload.id is not None:
@@ -183,7 +183,7 @@ async def effects(history: History, payloads: Sequence[Payload], sweep: bool) ->
 
 
 def expected(payloads: Sequence[Payload]) -> dict[str, Any]:
-    """What must be seen."""
+    """Return the expected state."""
     orders = [payload for payload in payloads if payload.type == "order"]
     kinds = Counter(payload.type for payload in payloads if payload.type != "visit")
     per_session = Counter(payload.session for payload in orders)
@@ -205,7 +205,7 @@ async def place(elasticsearch_url: str) -> AsyncIterator[tuple[str, str]]:
 
 
 async def left(server: str, prefix: str) -> dict[str, int]:
-    """What is half done: documents that carry something pending, tombstones that are open or do not name the end."""
+    """Return unfinished documents: those with pending writes, and tombstones that are open or name no chain end."""
     await asked(server, "POST", f"/{prefix}-*/_refresh")
     profiles = [hit["_source"] for hit in await hits(server, f"{prefix}-profiles")]
     committing = [*profiles, *[hit["_source"] for hit in await hits(server, f"{prefix}-sessions,{prefix}-marks")]]

@@ -22,7 +22,7 @@ from tests.storage.failing_connection import commit_breaking_off
 
 
 def attached(id: str, token: str = "e") -> Unit:  # noqa: S107
-    """What an event without session does that a flow has attached to a profile."""
+    """The unit of an event without a session that a flow has attached to a profile."""
     return Unit(
         profiles=(write(id, n=1),),
         marks=(ProcessedEvent(source="web", event=token, at=10, profile=id),),
@@ -32,10 +32,10 @@ def attached(id: str, token: str = "e") -> Unit:  # noqa: S107
 
 async def test_an_event_that_was_led_to_two_profiles_takes_effect_at_one(indices: Indices) -> None:
     first, second = indices.store(), indices.store()
-    told = await asyncio.gather(
+    results = await asyncio.gather(
         *[store.commit(attached(id)) for store, id in ((first, "ann"), (second, "bob"))], return_exceptions=True
     )
-    assert sorted(str(type(each).__name__) for each in told) == ["Conflict", "NoneType"]
+    assert sorted(str(type(each).__name__) for each in results) == ["Conflict", "NoneType"]
     third = indices.store()
     assert [await third.profile(id) is None for id in ("ann", "bob")] in ([True, False], [False, True])
     assert (await third.counts())["events"] == 1
@@ -89,13 +89,13 @@ async def test_a_session_changed_beside_its_profile_keeps_both_changes_apart(ind
     first, second = indices.store(), indices.store()
     await first.commit(Unit(profiles=(write("ann"),), sessions=(session_write("visit", 0),)))
     assert await second.session("web", "visit") is not None
-    told = await asyncio.gather(
+    results = await asyncio.gather(
         first.commit(Unit(profiles=(write("ann", 1),), sessions=(session_write("visit", 1, by="profile"),))),
         second.commit(Unit(sessions=(session_write("visit", 1, by="session"),))),
         return_exceptions=True,
     )
-    assert sorted(str(type(each).__name__) for each in told) == ["Conflict", "NoneType"]
-    by = "profile" if told[0] is None else "session"
+    assert sorted(str(type(each).__name__) for each in results) == ["Conflict", "NoneType"]
+    by = "profile" if results[0] is None else "session"
     third = indices.store()
     await third.profile("ann")
     assert await third.session("web", "visit") == session("visit", 2, by=by)
@@ -175,7 +175,7 @@ async def test_keys_that_were_claimed_stand(indices: Indices) -> None:
 # ---- blocks, readiness ---------------------------------------------------------------------------------------------
 
 
-async def test_a_read_only_block_is_told_until_it_is_lifted(indices: Indices) -> None:
+async def test_a_read_only_block_is_reported_until_it_is_lifted(indices: Indices) -> None:
     store = indices.store()
     await store.commit(Unit(profiles=(write("ann"),)))
     settings = f"/{indices.prefix}-*/_settings"
@@ -188,7 +188,7 @@ async def test_a_read_only_block_is_told_until_it_is_lifted(indices: Indices) ->
     await store.commit(Unit(profiles=(write("ann", 1),)))
 
 
-async def test_a_server_that_is_not_there_is_told(unused_tcp_port: int) -> None:
+async def test_an_unreachable_server_is_reported(unused_tcp_port: int) -> None:
     store = ElasticsearchStore.open(f"http://127.0.0.1:{unused_tcp_port}")
     assert "Cannot connect" in str(await store.ready())
     with pytest.raises(Unavailable):
@@ -237,8 +237,8 @@ async def test_indices_of_a_newer_schema_are_refused(indices: Indices) -> None:
 async def test_indices_of_an_older_schema_are_upgraded(indices: Indices) -> None:
     await indices.store().migrate()
     await asked(indices.server, "PUT", f"/{indices.prefix}-keys/_mapping", {"_meta": {"schema": 0}})
-    told = await indices.store().migrate()
-    assert [words for words in told if f"upgraded the index {indices.prefix}-keys" in words] == told
+    results = await indices.store().migrate()
+    assert [words for words in results if f"upgraded the index {indices.prefix}-keys" in words] == results
 
 
 async def test_events_go_to_the_month_in_which_they_were_received(indices: Indices) -> None:

@@ -30,7 +30,7 @@ async def opened(url: str, prefix: str) -> AsyncIterator[ElasticsearchStore]:
 
 
 class Contract(SearchContract):
-    """What nobody changes is filled once: making the indices of a store takes seconds."""
+    """The stores that no test changes are filled once: making the indices of a store takes seconds."""
 
     full: ClassVar[dict[str, str]]
 

@@ -96,14 +96,14 @@ async def test_nothing_is_sent_for_nothing() -> None:
 
 async def test_each_item_has_its_own_outcome() -> None:
     own, _ = writing(items(GOOD, item(409), item(403, "cluster_block_exception"), {"status": 404}))
-    told = await asyncio.gather(
+    results = await asyncio.gather(
         own.one(write("a")), own.one(write("b")), own.one(write("c")), own.one(delete("index", "d")),
         return_exceptions=True,
     )  # fmt: skip
-    assert told[:2] == [Written(7, 2), None]
-    assert isinstance(told[2], Unavailable)
-    assert "cluster_block_exception: why" in told[2].reason
-    assert told[3] is None
+    assert results[:2] == [Written(7, 2), None]
+    assert isinstance(results[2], Unavailable)
+    assert "cluster_block_exception: why" in results[2].reason
+    assert results[3] is None
     assert own.trouble is not None
 
 
@@ -167,9 +167,9 @@ async def test_a_document_that_the_mapping_refuses_bare_too_is_unavailable() -> 
 async def test_a_full_queue_refuses_units_and_writes_the_queued_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "QUEUED_OPERATIONS", 5)
     own, _ = writing()
-    told = await asyncio.gather(*[own.one(write(str(n))) for n in range(8)], return_exceptions=True)
-    assert told[:5] == [Written(n, 1) for n in range(5)]
-    assert [type(each) for each in told[5:]] == [Unavailable] * 3
+    results = await asyncio.gather(*[own.one(write(str(n))) for n in range(8)], return_exceptions=True)
+    assert results[:5] == [Written(n, 1) for n in range(5)]
+    assert [type(each) for each in results[5:]] == [Unavailable] * 3
     monkeypatch.setattr(writer, "QUEUED_BYTES", 10)
     with pytest.raises(Unavailable):
         await own.one(write())
@@ -180,8 +180,8 @@ async def test_a_cancelled_caller_does_not_affect_the_others() -> None:
     tasks = [asyncio.create_task(own.one(write(str(n)))) for n in range(3)]
     await asyncio.sleep(0)
     tasks[1].cancel()
-    told = await asyncio.gather(*tasks, return_exceptions=True)
-    assert [type(each) for each in told] == [Written, asyncio.CancelledError, Written]
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(each) for each in results] == [Written, asyncio.CancelledError, Written]
     assert own._bytes == 0
 
 
@@ -198,8 +198,8 @@ async def test_closing_writes_what_is_queued() -> None:
 # ---- the reader ----------------------------------------------------------------------------------------------------
 
 
-def docs(*told: dict[str, Any]) -> Answer:
-    return Answer(200, json.encode({"docs": list(told)}))
+def docs(*results: dict[str, Any]) -> Answer:
+    return Answer(200, json.encode({"docs": list(results)}))
 
 
 def found(wanted: Sequence[dict[str, Any]]) -> Answer:
@@ -213,8 +213,8 @@ def reading(*replies: Reply) -> tuple[Reader, Scripted]:
 
 async def test_reads_go_together_and_the_same_is_read_once() -> None:
     own, connection = reading()
-    told = await asyncio.gather(*[own.get("index", id) for id in "abcabc"])
-    assert [bytes(each.source) if each else None for each in told] == [b'"a"', b'"b"', b'"c"'] * 2
+    results = await asyncio.gather(*[own.get("index", id) for id in "abcabc"])
+    assert [bytes(each.source) if each else None for each in results] == [b'"a"', b'"b"', b'"c"'] * 2
     assert [[each["_id"] for each in sent] for sent in connection.sent] == [["a", "b", "c"]]
 
 
@@ -234,9 +234,9 @@ async def test_what_is_not_there_and_an_index_that_is_not_there_are_the_same() -
 
 async def test_of_reads_only_what_failed_is_read_again() -> None:
     own, connection = reading(docs({"found": False}, {"error": {"type": "no_shard_available_action_exception"}}), found)
-    told = await own.many([("index", "a"), ("index", "b")])
-    assert told[0] is None
-    assert told[1] is not None
+    results = await own.many([("index", "a"), ("index", "b")])
+    assert results[0] is None
+    assert results[1] is not None
     assert [[each["_id"] for each in sent] for sent in connection.sent] == [["a", "b"], ["b"]]
 
 

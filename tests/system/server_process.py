@@ -52,11 +52,11 @@ class ServerProcess:
 
     @property
     def output(self) -> str:
-        """What it has written to standard error, it and its workers."""
+        """The standard error of the server and its workers so far."""
         return "".join(self._lines)
 
     def wait_for_output(self, pattern: str, times: int = 1) -> list[str]:
-        """What is found of a pattern in what it says, once it has been said so often."""
+        """Return the matches of a pattern in its output, once there are that many."""
         with self._more:
             while len(found := re.findall(pattern, self.output)) < times:
                 assert self._listener.is_alive(), f"it has ended and never said {pattern}: {self.output}"
@@ -74,11 +74,11 @@ class ServerProcess:
         self.send(signal.SIGKILL)
 
     def stop(self) -> int:
-        """Ask it to stop; gives its exit code."""
+        """Ask it to stop and return its exit code."""
         return self.send(signal.SIGINT)
 
     def send(self, number: signal.Signals) -> int:
-        """Send a signal that ends it; gives its exit code when it and its workers have ended."""
+        """Send a signal that ends it; returns its exit code when it and its workers have ended."""
         self.process.send_signal(number)
         code = self.process.wait(timeout=30)
         self._listener.join(timeout=30)

@@ -23,13 +23,13 @@ pytestmark = pytest.mark.timeout(240)
 
 
 class PatientLedger(LoadGenerator):
-    """Clients that are told 503 at times: they note it, and go on with the next event, after so many `seconds`."""
+    """Clients that get 503 at times: they note it, and go on with the next event, after so many `seconds`."""
 
     def __init__(self, profiles: int = 4, seconds: float = 0) -> None:
         super().__init__(profiles)
         self.seconds = seconds
         self.statuses: Counter[int] = Counter()
-        self.refused: list[str] = []  # why, as told by the answers with a 503
+        self.refused: list[str] = []  # the reasons in the answers with status 503
 
     async def _send(self, http: aiohttp.ClientSession, address: str, number: int, tries: int) -> bool:
         for _ in range(tries):
@@ -188,14 +188,14 @@ async def away(project: Path, proxy: FaultProxy, seconds: float) -> PatientLedge
     return ledger
 
 
-async def test_while_elasticsearch_is_away_clients_are_told_503_and_nothing_is_lost(
+async def test_while_elasticsearch_is_away_clients_get_503_and_nothing_is_lost(
     tmp_path: Path, proxy: FaultProxy
 ) -> None:
     ledger = await away(write_project(tmp_path / "project"), proxy, seconds=10)
     assert ledger.statuses[503] > 0
 
 
-async def test_with_a_spool_clients_are_told_200_while_elasticsearch_is_away(tmp_path: Path, proxy: FaultProxy) -> None:
+async def test_with_a_spool_clients_get_200_while_elasticsearch_is_away(tmp_path: Path, proxy: FaultProxy) -> None:
     project = write_project(tmp_path / "project")
     (project / "headrace.yaml").write_text("spool: on\n")
     ledger = await away(project, proxy, seconds=10)

@@ -1,4 +1,4 @@
-"""`headrace serve --workers N` as processes: one address, nothing lost when one is killed, and an end that is told."""
+"""`headrace serve --workers N` as processes: one address, nothing lost when one is killed, a reported end."""
 
 import asyncio
 import os
@@ -30,7 +30,7 @@ def shared(tmp_path: Path, workers: int = 2) -> Iterator[ServerProcess]:
 
 
 async def until(reached: Coroutine[Any, Any, None], load: "asyncio.Task[None]") -> None:
-    """Wait for it while the load goes on; should the load end, that is told."""
+    """Wait for it while the load goes on; fails if the load ends first."""
     waiting = asyncio.create_task(reached)
     await asyncio.wait([waiting, load], return_when=asyncio.FIRST_COMPLETED)
     if not waiting.done():

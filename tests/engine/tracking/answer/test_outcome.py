@@ -88,7 +88,7 @@ class ForgottenMeanwhile:
         await self.store.commit(unit)
 
 
-async def test_what_is_refused_after_other_events_were_stored_is_told_as_an_error_of_its_event(store: Store) -> None:
+async def test_a_refusal_after_other_events_were_stored_is_an_error_of_its_event(store: Store) -> None:
     body = {**payload(hit("e-1"), hit("e-2")), "options": {"saveSession": False}}
     shop = Collector(project(TELL), ForgottenMeanwhile(store))
     answer = await shop.track(body, profile_less=True, debug=False)

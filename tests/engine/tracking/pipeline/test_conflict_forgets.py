@@ -1,4 +1,4 @@
-"""After a commit has failed, nothing that this process remembers may be outdated: the next attempt reads it anew."""
+"""After a commit has failed, the caches of this process hold nothing outdated: the next attempt reads the store."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -77,7 +77,7 @@ def event(type: str, **properties: Any) -> dict[str, Any]:
 
 
 async def known(shop: Collector, session: str = "phone", **properties: Any) -> str:
-    """Somebody with a card (or what is said); the profile's id."""
+    """Create a profile with a card (or the given values) and return its id."""
     shop.clock.advance(1)
     answer = await shop.track(payload(event("login", **(properties or CARD)), session=session))
     id: str = answer["profile"]["id"]

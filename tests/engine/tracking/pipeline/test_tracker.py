@@ -1,4 +1,4 @@
-"""Tracking semantics, on every store: what a payload changes and what its sender is told."""
+"""Tracking semantics, on every store: the changes that a payload makes, and the answer to its sender."""
 
 import asyncio
 from typing import Any
@@ -126,7 +126,7 @@ async def test_an_event_id_takes_effect_once_on_however_many_sessions_it_is_sent
     bodies = [payload({"type": "counted", "id": "e-1"}, session=f"s-{i}") for i in range(6)]
     answers = await asyncio.gather(*map(collector.track, bodies))
     assert (await store.counts())["events"] == 1
-    assert len({answer["profile"]["id"] for answer in answers}) == 6  # nobody is told a stranger's profile
+    assert len({answer["profile"]["id"] for answer in answers}) == 6  # no sender receives another one's profile
 
 
 async def test_the_same_event_id_of_another_source_is_another_event(store: Store) -> None:
@@ -161,7 +161,7 @@ async def test_only_the_new_events_of_a_payload_are_processed(store: Store) -> N
 @pytest.mark.parametrize(
     ("options", "event_options", "events", "sessions"),
     [
-        pytest.param({}, {}, 1, 1, id="both are kept unless told otherwise"),
+        pytest.param({}, {}, 1, 1, id="both are kept by default"),
         pytest.param({"saveEvents": False}, {}, 0, 1, id="events not"),
         pytest.param({"saveSession": False}, {}, 1, 0, id="session not"),
         pytest.param({}, {"saveEvents": False}, 0, 1, id="this event not"),
