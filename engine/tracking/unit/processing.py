@@ -288,7 +288,8 @@ class UnitRun:
                     FlowResult(event, flow.name, flow.version, "not-triggered", {"reason": reason})
                 )
         elif quiet:
-            note = f'{len(quiet)} more flows take other event types (debugger: "all" lists them)'
+            others = "1 other flow takes" if len(quiet) == 1 else f"{len(quiet)} other flows take"
+            note = f'{others} other event types (debugger: "all" lists them)'
             reason = {"expression": note, "values": {}}
             self.effects.flows.append(FlowResult(event, "", "", "not-triggered", {"reason": reason}))
 
