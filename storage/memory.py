@@ -257,7 +257,7 @@ class MemoryStore:
         for key in old:
             del self._marks[key]
         for table in self._tables.values():
-            if table.kind.sort == "keyed":
+            if table.kind.lifecycle == "keyed":
                 table.drop(table.before(before))
         return len(old)
 
@@ -277,7 +277,7 @@ class MemoryStore:
             profiles=len(self._profiles) - len(self._merged),
             sessions=len(self._sessions),
             keys=sum([bool(key.id) for key in self._keys.values()]),
-            **{name: len(table) for name, table in self._tables.items() if table.kind.sort != "keyed"},
+            **{name: len(table) for name, table in self._tables.items() if table.kind.lifecycle != "keyed"},
         )
 
     async def ready(self) -> str | None:

@@ -67,8 +67,8 @@ class MemoryTable(Generic[R]):
     def put(self, record: R, doc: bytes) -> None:
         """Store a record."""
         id = self.kind.id_of(record)
-        number = None if self.kind.sort == "appended" else self._by_id.get(id)
-        if number is None or self.kind.sort == "keyed":
+        number = None if self.kind.lifecycle == "appended" else self._by_id.get(id)
+        if number is None or self.kind.lifecycle == "keyed":
             self.drop([] if number is None else [number])
             self._last += 1
             number = self._last

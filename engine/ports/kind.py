@@ -10,7 +10,7 @@ from engine.search.field import FieldType, Searchable
 # appended: records are added and never changed. keyed: one record for each key, the last one written counts until it
 # expires. versioned: a record has a `version`, by which it is changed or deleted under compare-and-set; its id is never
 # used again once it is deleted.
-Sort = Literal["appended", "keyed", "versioned"]
+Lifecycle = Literal["appended", "keyed", "versioned"]
 
 R = TypeVar("R", bound=Struct)
 
@@ -47,7 +47,7 @@ class Kind(Struct, Generic[R], frozen=True, kw_only=True):
 
     name: str
     record: type[R]
-    sort: Sort
+    lifecycle: Lifecycle
     id: str = "id"
     time: str
     owners: Owners = Owners()

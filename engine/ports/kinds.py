@@ -15,7 +15,7 @@ from engine.search.field import PROFILES, SESSIONS, Searchable
 EVENTS: Final = Kind(
     name="events",
     record=StoredEvent,
-    sort="appended",
+    lifecycle="appended",
     time="received",
     owners=Owners(profile="profile", session="session"),
     indexed=("profile",),
@@ -37,7 +37,7 @@ EVENTS: Final = Kind(
 RUNS: Final = Kind(
     name="runs",
     record=RunRecord,
-    sort="appended",
+    lifecycle="appended",
     time="at",
     owners=Owners(profile="profile", session="session", others="other_profiles", shown=("trace",)),
     event="event",
@@ -58,7 +58,7 @@ RUNS: Final = Kind(
 REJECTED: Final = Kind(
     name="rejected",
     record=Rejected,
-    sort="appended",
+    lifecycle="appended",
     time="at",
     owners=Owners(profile="profile", session="session", named=True),
     retained=True,
@@ -72,13 +72,13 @@ REJECTED: Final = Kind(
     },
 )
 CACHE: Final = Kind(
-    name="cache", record=CacheEntry, sort="keyed", id="key", time="expires", owners=Owners(profile="profile")
+    name="cache", record=CacheEntry, lifecycle="keyed", id="key", time="expires", owners=Owners(profile="profile")
 )
 
 KINDS: Final[tuple[AnyKind, ...]] = (EVENTS, RUNS, REJECTED, CACHE)
 ERASABLE: Final = (
-    *("profiles", "sessions", *(kind.name for kind in KINDS if kind.sort != "keyed")),
-    *("keys", "marks", *(kind.name for kind in KINDS if kind.sort == "keyed")),
+    *("profiles", "sessions", *(kind.name for kind in KINDS if kind.lifecycle != "keyed")),
+    *("keys", "marks", *(kind.name for kind in KINDS if kind.lifecycle == "keyed")),
 )
 RETAINED: Final = tuple(kind.name for kind in KINDS if kind.retained)
 

@@ -22,7 +22,7 @@ from engine.project.retention import Dropped, Keep, ReportProgress, ignore_progr
 from engine.search.page import Page
 from engine.search.query import Query
 
-Moved = Literal["profile", "session", "key", "mark", "record", "note"]
+MovedDocument = Literal["profile", "session", "key", "mark", "record", "note"]
 
 R = TypeVar("R", bound=Struct)
 
@@ -33,7 +33,7 @@ class Conflict(Exception):
     `what` names the kind of document, `id` which one.
     """
 
-    def __init__(self, what: Moved, id: str) -> None:
+    def __init__(self, what: MovedDocument, id: str) -> None:
         super().__init__(f"{what} {id} has moved")
         self.what = what
         self.id = id

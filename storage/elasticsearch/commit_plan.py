@@ -110,7 +110,7 @@ class CommitPlans:
         for index in self._names.unversioned:
             if some := unit.of(index.kind):
                 records[index.kind.name] = some
-                if first is None and index.kind.sort == "appended":
+                if first is None and index.kind.lifecycle == "appended":
                     first = index.place(some[0]), f"{token}-0"
         marks = _marks_of(unit)
         placed = tuple([(self._names.marks_at(mark.at, now), mark) for mark in marks])

@@ -31,11 +31,11 @@ class KindIndex(Generic[R]):
     def __init__(self, prefix: str, kind: Kind[R]) -> None:
         self.kind = kind
         self.name = f"{prefix}-{kind.name}"
-        self.monthly = kind.sort == "appended" and kind.retained
+        self.monthly = kind.lifecycle == "appended" and kind.retained
         self.decode: Callable[[bytes | str], R] = decoder_of(kind.record)
         self._columns = dict(_columns(kind))  # mappings by attribute
         names = {self.field(attribute): mapping for attribute, mapping in self._columns.items()}
-        own = OWN[kind.sort]
+        own = OWN[kind.lifecycle]
         if clash := own.keys() & names.keys() - {"version"}:
             raise ValueError(f"{kind.name}: no searched or indexed field may be called {', '.join(sorted(clash))}")
         self.fields: Fields = {**names, **own}
@@ -51,8 +51,8 @@ class KindIndex(Generic[R]):
     def searched(self) -> SearchedIndex:
         """How a search reads this index."""
         kind = self.kind
-        order = COMMITTED if kind.sort == "appended" else {self.field(kind.time): int, self.field(kind.id): str}
-        return SearchedIndex(self.name, order, self.decode, STORED if kind.sort == "versioned" else None)
+        order = COMMITTED if kind.lifecycle == "appended" else {self.field(kind.time): int, self.field(kind.id): str}
+        return SearchedIndex(self.name, order, self.decode, STORED if kind.lifecycle == "versioned" else None)
 
     def place(self, record: R) -> str:
         """The index of a record."""
@@ -94,7 +94,7 @@ def _columns(kind: Kind[Any]) -> Iterator[tuple[str, Fields]]:
         yield kind.time, COUNT
     if kind.due is not None and kind.due not in search:
         yield kind.due, COUNT
-    if kind.sort != "keyed" or search:
+    if kind.lifecycle != "keyed" or search:
         yield kind.id, WORD
     if owners.session is not None or kind.event is not None:
         yield "source", WORD
@@ -103,5 +103,5 @@ def _columns(kind: Kind[Any]) -> Iterator[tuple[str, Fields]]:
             yield attribute, WORD
     for attribute, type in search.items():
         yield attribute, TYPES[type]
-    if kind.sort == "versioned":
+    if kind.lifecycle == "versioned":
         yield "version", COUNT

@@ -30,9 +30,9 @@ class Names:
         if taken := RESERVED.intersection([kind.name for kind in kinds]):
             raise ValueError(f"no kind may be called {', '.join(taken)}")
         self.kinds: tuple[KindIndex[Any], ...] = tuple([KindIndex(prefix, kind) for kind in kinds])
-        self.appended = [index for index in self.kinds if index.kind.sort == "appended"]
-        self.keyed = [index for index in self.kinds if index.kind.sort == "keyed"]
-        self.versioned = [index for index in self.kinds if index.kind.sort == "versioned"]
+        self.appended = [index for index in self.kinds if index.kind.lifecycle == "appended"]
+        self.keyed = [index for index in self.kinds if index.kind.lifecycle == "keyed"]
+        self.versioned = [index for index in self.kinds if index.kind.lifecycle == "versioned"]
         self.unversioned = [*self.appended, *self.keyed]
         self._by_name = {index.kind.name: index for index in self.kinds}
 

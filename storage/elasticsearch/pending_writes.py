@@ -86,7 +86,7 @@ class PendingFormat:
     """How pending writes are kept as texts. It depends on the kinds of records that there are."""
 
     def __init__(self, indices: Sequence[KindIndex[Any]]) -> None:
-        kinds = [index.kind for index in indices if index.kind.sort != "versioned"]
+        kinds = [index.kind for index in indices if index.kind.lifecycle != "versioned"]
         fields: list[Any] = [(kind.name, tuple[kind.record, ...], ()) for kind in kinds]  # type: ignore[name-defined]
         if clash := set(PendingUnit.__struct_fields__).intersection([kind.name for kind in kinds]):
             raise ValueError(f"no kind may be called {', '.join(clash)}")

@@ -160,11 +160,11 @@ class ElasticsearchStore:
     async def record(self, kind: Kind[R], id: str) -> R | None:
         """A stored record by its id or key; of several the newest."""
         index = self._names.of(kind)
-        if kind.sort == "appended":
+        if kind.lifecycle == "appended":
             found = await self._find(kind, index.field(kind.id), id, 1)
             return found[0] if found else None
         await self._open()
-        if kind.sort == "versioned":
+        if kind.lifecycle == "versioned":
             return await self._records.get(kind, id)
         await self._finisher.settled()
         stored = await self._reader.get(index.name, index.document_id(id))

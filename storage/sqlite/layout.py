@@ -72,14 +72,14 @@ class RecordLayout(Layout, frozen=True, eq=False, kw_only=True):
     @property
     def tables(self) -> tuple[str, ...]:
         """The statements that make the table and its indices, where they are missing."""
-        name, sort = self.name, self.kind.sort
-        id = {"appended": "TEXT NOT NULL", "keyed": "TEXT PRIMARY KEY", "versioned": "TEXT NOT NULL UNIQUE"}[sort]
-        seq = () if sort == "keyed" else ("seq INTEGER PRIMARY KEY",)
+        name, lifecycle = self.name, self.kind.lifecycle
+        id = {"appended": "TEXT NOT NULL", "keyed": "TEXT PRIMARY KEY", "versioned": "TEXT NOT NULL UNIQUE"}[lifecycle]
+        seq = () if lifecycle == "keyed" else ("seq INTEGER PRIMARY KEY",)
         others = [f"{_quoted(column)} {TYPES.get(column, 'TEXT')}" for column in self.columns]
         indices = [column for column in self.columns if column != "version"]
         return (
             f"CREATE TABLE IF NOT EXISTS {name} ({', '.join([*seq, f'id {id}', *others, 'doc TEXT NOT NULL'])})",
-            *((f"CREATE INDEX IF NOT EXISTS {name}_id ON {name} (id)",) if sort == "appended" else ()),
+            *((f"CREATE INDEX IF NOT EXISTS {name}_id ON {name} (id)",) if lifecycle == "appended" else ()),
             *[
                 f"CREATE INDEX IF NOT EXISTS {name}_{column} ON {name} ({_quoted(column)})"
                 f" WHERE {_quoted(column)} IS NOT NULL"
@@ -140,7 +140,7 @@ class Layouts:
         made = [record_layout(kind) for kind in kinds if kind.name != EVENTS.name]
         self.by_name: Mapping[str, Layout] = {layout.name: layout for layout in (EVENT_LAYOUT, *made)}
         self.records: Mapping[str, RecordLayout] = {layout.name: layout for layout in made}
-        self.written = tuple([layout for layout in made if layout.kind.sort != "versioned"])
+        self.written = tuple([layout for layout in made if layout.kind.lifecycle != "versioned"])
 
 
 def record_layout(kind: AnyKind) -> RecordLayout:
@@ -173,9 +173,9 @@ def record_layout(kind: AnyKind) -> RecordLayout:
 def _columns(kind: AnyKind) -> Iterator[tuple[str, str]]:
     """The columns between the id and the document, and the fields whose values they hold."""
     yield from [(field, field) for field in kind.indexed]
-    if kind.sort == "keyed":
+    if kind.lifecycle == "keyed":
         yield "expires", kind.time
-    if kind.sort == "versioned":
+    if kind.lifecycle == "versioned":
         yield "version", "version"
     if kind.due is not None:
         yield "due", kind.due
@@ -193,7 +193,7 @@ def _write(kind: AnyKind, columns: tuple[str, ...]) -> Statement:
     names = ("id", *map(_quoted, columns), "doc")
     into = f"INTO {kind.name} ({', '.join(names)}) SELECT {', '.join(names[:-1])}, CAST(doc AS TEXT)"
     rows = "FROM given WHERE id IS NOT NULL"
-    match kind.sort:
+    match kind.lifecycle:
         case "appended":
             return Statement(f"append {kind.name}", names, f"INSERT {into} {rows}")
         case "keyed":

@@ -41,7 +41,7 @@ CHUNK = 1000  # rows that forgetting takes in one transaction
 def counts(reader: Reader, layouts: Layouts) -> Counts:
     """Count the stored documents of each kind."""
     counted = COUNTS | {
-        name: f"({layout.count})" for name, layout in layouts.by_name.items() if layout.kind.sort != "keyed"
+        name: f"({layout.count})" for name, layout in layouts.by_name.items() if layout.kind.lifecycle != "keyed"
     }
     found = reader.row(f"SELECT {', '.join(counted.values())}")
     return Counts(dict(zip(counted, found or (), strict=True)))

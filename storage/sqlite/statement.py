@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from engine.ports.store import Moved
+from engine.ports.store import MovedDocument
 
 Row = tuple[Any, ...]
 
@@ -29,7 +29,7 @@ class Statement(Struct, frozen=True, eq=False):
     name: str
     columns: tuple[str, ...]
     sql: str
-    moved: Moved | None = None
+    moved: MovedDocument | None = None
 
     def run(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> int:
         """Run the statement on rows (at most `LARGEST`). Returns how many had an effect."""

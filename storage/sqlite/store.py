@@ -266,7 +266,7 @@ class SqliteStore:
             await self._writer.submit(some.change())
             forgotten += len(some.seqs)
         for layout in self._layouts.written:
-            if layout.kind.sort == "keyed":
+            if layout.kind.lifecycle == "keyed":
                 while expired := await self._read(
                     partial(self._background_reader.rows, layout.expired, before, query.CHUNK)
                 ):

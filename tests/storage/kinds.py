@@ -47,7 +47,7 @@ class Letter(Struct, frozen=True, omit_defaults=True):
 REMARKS = Kind(
     name="remarks",
     record=Remark,
-    sort="appended",
+    lifecycle="appended",
     time="at",
     owners=Owners(profile="profile", session="session", others="readers", shown=("body",)),
     event="event",
@@ -67,7 +67,7 @@ REMARKS = Kind(
 QUOTAS = Kind(
     name="quotas",
     record=Quota,
-    sort="keyed",
+    lifecycle="keyed",
     id="name",
     time="until",
     owners=Owners(profile="profile"),
@@ -76,7 +76,7 @@ QUOTAS = Kind(
 LETTERS = Kind(
     name="letters",
     record=Letter,
-    sort="versioned",
+    lifecycle="versioned",
     time="at",
     owners=Owners(profile="profile", session="session", named=True),
     due="due",

@@ -52,7 +52,7 @@ UNCHANGED: Final = UnitResult(None, {}, Counted())
 
 def unit_result(request: UnitRequest, effects: UnitEffects, composed: Composed, marks: Marks) -> UnitResult:
     """Return the outcome of a unit that has been run."""
-    options, source, known = request.intake.options, request.source, composed.known
+    options, source, known = request.intake.options, request.source, composed.cached
     whole = None
     if options.profile and source.profiles and composed.open_to_all and known is not None:
         whole = {**known.view, "id": known.profile.id}
@@ -111,7 +111,7 @@ def _counted(request: UnitRequest, effects: UnitEffects, marks: Marks) -> Counte
 
 
 def _debugging(request: UnitRequest, effects: UnitEffects, composed: Composed, marks: Marks) -> dict[str, Any]:
-    stored, session, known = composed.unit.events, composed.session, composed.known
+    stored, session, known = composed.unit.events, composed.session, composed.cached
     kept = session is not None and session.version > 0
     return _document(
         request.intake,

@@ -29,11 +29,11 @@ FORGOTTEN = (
 
 
 class Loaded(Struct, frozen=True):
-    """The documents that a unit starts from. `acting` is the id under which it acts: one of its profile's ids."""
+    """The documents that a unit starts from. `acting_id` is the id under which it acts: one of its profile's ids."""
 
     session: Session | None
-    known: CachedProfile | None
-    acting: str | None
+    cached: CachedProfile | None
+    acting_id: str | None
 
 
 class Loading:
@@ -77,24 +77,24 @@ class Loading:
             unknown += [profile_tombstone(self.secret, intake.profile)] if intake.profile is not None else []
             await self._refuse_tombstones(unknown)
             return Loaded(session, None, None)
-        acting = session.profile if session is not None else None
-        if acting is None and intake.profile is not None:
+        acting_id = session.profile if session is not None else None
+        if acting_id is None and intake.profile is not None:
             if await self._exists(intake.profile, uncommitted):
-                acting = intake.profile
+                acting_id = intake.profile
             else:
                 unknown.append(profile_tombstone(self.secret, intake.profile))
-        if acting is None:
-            acting = derived_id(self.secret, intake.source, intake.session or "")
-        known = self._cached(acting, uncommitted)
+        if acting_id is None:
+            acting_id = derived_id(self.secret, intake.source, intake.session or "")
+        known = self._cached(acting_id, uncommitted)
         if known is None:
-            known = await self._stored(acting)
+            known = await self._stored(acting_id)
             if session is not None:  # again: it may have been written with the profile that was read after it
                 session = await self._stored_session(request)
-                if session.profile is not None and session.profile != acting:
+                if session.profile is not None and session.profile != acting_id:
                     raise Conflict("session", session.id)
         if known is None:
-            unknown.append(profile_tombstone(self.secret, acting))
-            profile = new_profile(acting, request.now)
+            unknown.append(profile_tombstone(self.secret, acting_id))
+            profile = new_profile(acting_id, request.now)
             known = CachedProfile(profile, profile_view(profile, fold(profile)))
         if session is not None and session.profile and intake.profile not in (None, *known.profile.ids):
             unknown.append(
@@ -102,7 +102,7 @@ class Loading:
             )  # the session decides: the named id belongs to another profile
         if unknown:
             await self._refuse_tombstones(unknown)
-        return Loaded(session, known, acting)
+        return Loaded(session, known, acting_id)
 
     async def refuse_forgotten(self, intake: Intake) -> None:
         """Refuse a payload of which nothing is loaded, if its session or profile has been forgotten."""
@@ -150,7 +150,7 @@ class Loading:
 
 
 def _uncommitted(id: str, uncommitted: UncommittedState | None) -> CachedProfile | None:
-    return uncommitted.known if uncommitted is not None and id in uncommitted.known.profile.ids else None
+    return uncommitted.cached if uncommitted is not None and id in uncommitted.cached.profile.ids else None
 
 
 def _session_tombstones(secret: bytes, session: Session | None) -> list[str]:

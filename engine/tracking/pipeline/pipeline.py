@@ -142,13 +142,13 @@ class Pipeline:
     async def attempt(self, request: UnitRequest) -> Attempt:
         """Try a unit once, up to its commit. Raises `Conflict`, `Unavailable` and `Refusal`."""
         loaded = self.loading.at_hand(request, None) or await self.loading.load(request, None)
-        if loaded.known is None:
+        if loaded.cached is None:
             return await self._attempt_without_profile(request, loaded) if request.events else Finished(UNCHANGED)
-        async with self.queues.exclusive(loaded.known.profile.id) as queue:
+        async with self.queues.exclusive(loaded.cached.profile.id) as queue:
             if queue.stale:
                 ahead = queue.uncommitted
                 loaded = self.loading.at_hand(request, ahead) or await self.loading.load(request, ahead)
-                if loaded.known is None or loaded.known.profile.id != queue.id:
+                if loaded.cached is None or loaded.cached.profile.id != queue.id:
                     return PROFILE_MOVED
             marks, fresh = await self.split(request, queue.uncommitted)
             if request.events and not fresh:
@@ -201,7 +201,7 @@ class Pipeline:
     ) -> Enqueued:
         """Order the commit of a unit, as the holder of its queue. Raises `Conflict`."""
         result = unit_result(request, effects, composed, marks)
-        return Enqueued(result, queue.enqueue(composed, loaded.acting, result.counted))
+        return Enqueued(result, queue.enqueue(composed, loaded.acting_id, result.counted))
 
     async def wait(self, request: UnitRequest, enqueued: Enqueued) -> UnitResult:
         """Return the result of a unit once it is stored; call it once. Raises `Conflict` and `Unavailable`."""
@@ -209,7 +209,7 @@ class Pipeline:
         try:
             await pending.queue.wait_committed(pending)
         except Conflict:
-            self._forget(request, [pending.acting], [pending.known.profile if pending.known is not None else None])
+            self._forget(request, [pending.acting_id], [pending.cached.profile if pending.cached is not None else None])
             raise
         return enqueued.result
 
@@ -221,11 +221,11 @@ class Pipeline:
         try:
             await self.store.commit(composed.unit)
         except Conflict:
-            own = loaded.known.profile if loaded.known is not None else None
+            own = loaded.cached.profile if loaded.cached is not None else None
             state = effects.state
-            self._forget(request, [loaded.acting, state.acting_id], [own, state.profile, *effects.merged])
+            self._forget(request, [loaded.acting_id, state.acting_id], [own, state.profile, *effects.merged])
             raise
-        self.cache.update(composed.session, composed.known, loaded.acting)
+        self.cache.update(composed.session, composed.cached, loaded.acting_id)
         self.ledger.count(result.counted)
         return Finished(result)
 
@@ -240,8 +240,8 @@ class Pipeline:
     async def _repeated(self, request: UnitRequest, loaded: Loaded, marks: Marks) -> UnitResult:
         """Return the result of a unit without a new event: the first answer's id for the same session or profile."""
         first = next(iter(marks.values()))
-        own = loaded.known.profile if loaded.known else None
-        profile = loaded.acting
+        own = loaded.cached.profile if loaded.cached else None
+        profile = loaded.acting_id
         if first.session == request.intake.session or authority(request.source) == "trust":
             same = first.session == request.intake.session or (own is not None and first.profile in own.ids)
             profile = first.profile if same else own.id if own is not None else None
@@ -255,13 +255,13 @@ class Pipeline:
         return duplicate_result(request, None if request.intake.profile_less else profile, marks, counted)
 
     def _context(self, request: UnitRequest, loaded: Loaded) -> UnitContext:
-        known, session, options = loaded.known, loaded.session, request.intake.options
+        known, session, options = loaded.cached, loaded.session, request.intake.options
         return UnitContext(
             source=request.source,
             session=session,
             profile=known.profile if known else None,
             view=known.view if known else None,
-            acting=loaded.acting,
+            acting_id=loaded.acting_id,
             now=request.now,
             seed=request.seed,
             identify=authority(request.source),
@@ -275,7 +275,7 @@ class Pipeline:
     def _system_events(self, loaded: Loaded, request: UnitRequest) -> list[UnitEvent]:
         """Return the events that the system adds, where a flow is triggered by them."""
         events = []
-        known, session, save = loaded.known, loaded.session, request.intake.options.saveEvents
+        known, session, save = loaded.cached, loaded.session, request.intake.options.saveEvents
         if known is not None and known.profile.version == 0 and self.triggers.of_system("profile-created"):
             events.append(system_event("profile-created", known.profile.id, save))
         if session is not None and session.version == 0 and self.triggers.of_system("session-opened"):

@@ -69,7 +69,7 @@ MAX_TOGETHER = 100  # units in one commit of a queue
 class UncommittedState:
     """The documents that a queue's units have come to, stored or not: the next unit starts from here."""
 
-    known: CachedProfile
+    cached: CachedProfile
     sessions: dict[tuple[str, str], Session] = field(default_factory=dict)
     marks: dict[tuple[str, str], ProcessedEvent] = field(default_factory=dict)
 
@@ -96,8 +96,8 @@ class PendingCommit:
     queue: "ProfileQueue"
     unit: Unit | None = None  # None once it has been handed to the store, and for one that writes nothing
     session: Session | None = None
-    known: CachedProfile | None = None
-    acting: str | None = None
+    cached: CachedProfile | None = None
+    acting_id: str | None = None
     marks: Sequence[ProcessedEvent] = ()
     counted: Counted = Counted()
     committed: "asyncio.Future[None] | None" = None  # None for a unit that its own caller commits
@@ -161,17 +161,17 @@ class ProfileQueue:
 
     # ---- for the holder of the lock ---------------------------------------------------------------------------------
 
-    def enqueue(self, composed: Composed, acting: str | None, counted: Counted) -> PendingCommit:
+    def enqueue(self, composed: Composed, acting_id: str | None, counted: Counted) -> PendingCommit:
         """Enqueue the holder's unit. Raises `Conflict` if the documents that it started from were not stored."""
         if self.broken:
             raise Conflict("profile", self.id)
-        unit, known = composed.unit, composed.known
+        unit, known = composed.unit, composed.cached
         if known is not None:
             if self.uncommitted is None:
                 self.uncommitted = UncommittedState(known)
-            self.uncommitted.known = known
+            self.uncommitted.cached = known
             self.uncommitted.advance(composed)
-        pending = PendingCommit(self, unit, composed.session, known, acting, unit.marks, counted)
+        pending = PendingCommit(self, unit, composed.session, known, acting_id, unit.marks, counted)
         if self.committing:
             pending.committed = self._queues.waiter()
             self.enqueued.append(pending)
@@ -242,7 +242,7 @@ class ProfileQueue:
 
     def _on_committed(self, together: list[PendingCommit]) -> None:
         for pending in together:
-            self._queues.cache.update(pending.session, pending.known, pending.acting)
+            self._queues.cache.update(pending.session, pending.cached, pending.acting_id)
             self._queues.ledger.count(pending.counted)
             if self.uncommitted is not None:
                 self.uncommitted.drop(pending.session, pending.marks)

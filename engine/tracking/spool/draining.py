@@ -169,9 +169,9 @@ class Drain:
             return queued
         except Exception:  # noqa: BLE001  # the unit will fail again, where its events are recorded
             return queued
-        if loaded.known is None:
+        if loaded.cached is None:
             return queued
-        return msgspec.structs.replace(queued, names=queued.names | {("profile", loaded.known.profile.id)})
+        return msgspec.structs.replace(queued, names=queued.names | {("profile", loaded.cached.profile.id)})
 
     async def _group(self, group: OrderedGroup, held: set[Name], drained: DrainResult) -> list[int]:
         """Process the units of a group in order. Returns the positions of those that are finished."""
@@ -237,15 +237,15 @@ class Drain:
             return
         pipeline = self._pipeline
         loaded = await pipeline.loading.load(requests[0][0], None)
-        if loaded.known is None:
+        if loaded.cached is None:
             return
-        async with pipeline.queues.exclusive(loaded.known.profile.id) as queue:
+        async with pipeline.queues.exclusive(loaded.cached.profile.id) as queue:
             await queue.drained()
             loaded = await pipeline.loading.load(requests[0][0], None)
             source = requests[0][0].source.source
             same_source = [request for request, _ in requests if request.source.source == source]
             known_marks = await self._marks(same_source)
-            version = loaded.known.profile.version if loaded.known is not None else 0  # marks are read after profiles
+            version = loaded.cached.profile.version if loaded.cached is not None else 0  # marks are read after profiles
             for request, provisional in requests:
                 if request.source.source != source:
                     return
@@ -266,7 +266,7 @@ class Drain:
         """Run and enqueue one unit of a batch. Returns its profile's version then; None when it needs more."""
         pipeline = self._pipeline
         loaded = await pipeline.loading.load(request, queue.uncommitted)
-        profile = loaded.known.profile if loaded.known is not None else None
+        profile = loaded.cached.profile if loaded.cached is not None else None
         if profile is None or (profile.id, profile.version) != (queue.id, version):
             return None
         marks, fresh = split_duplicates(request, known_marks)
@@ -351,12 +351,12 @@ class Drain:
         """Make `id`, which the sender was answered, lead to the profile of its payload; unless it belongs to one."""
         pipeline = self._pipeline
         loaded = await pipeline.loading.load(request, None)
-        if loaded.known is None:
+        if loaded.cached is None:
             return
-        profile = loaded.known.profile
+        profile = loaded.cached.profile
         if id in profile.ids or await pipeline.store.profile(id) is not None:
             return
-        adopted = adoption(profile, loaded.acting or profile.id, id, request.now, pipeline.project.settings.fields)
+        adopted = adoption(profile, loaded.acting_id or profile.id, id, request.now, pipeline.project.settings.fields)
         if adopted is None:
             return
         unit, known = adopted

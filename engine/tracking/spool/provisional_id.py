@@ -18,12 +18,12 @@ from engine.tracking.unit.cache import CachedProfile
 CAUSE = "promised"
 
 
-def adoption(profile: Profile, acting: str, id: str, now: int, fields: Fields) -> tuple[Unit, CachedProfile] | None:
+def adoption(profile: Profile, acting_id: str, id: str, now: int, fields: Fields) -> tuple[Unit, CachedProfile] | None:
     """Return the unit that makes `id`, which is free, an id of `profile`, and the profile as it is then.
 
     None when this link has been undone, or the profile has as many ids as it may have.
     """
-    left = acting if acting in profile.parts else profile.id
+    left = acting_id if acting_id in profile.parts else profile.id
     other = new_profile(id, now)
     united = unite(profile, other, Link(link_id(left, id, CAUSE), left, id, CAUSE))
     if id not in united.parts or len(united.parts) > MAX_IDS:

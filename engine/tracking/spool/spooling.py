@@ -148,16 +148,16 @@ class SpoolingTracker:
         if not secret:
             raise Unavailable("the store is away, and its key is not known here yet", retry_after=5)
         session = cache.sessions.get((intake.source, intake.session or ""))
-        acting = session.profile if session is not None else None
-        if acting is None and intake.profile is not None and cache.profile(intake.profile) is not None:
-            acting = intake.profile
-        if acting is None:
-            acting = derived_id(secret, intake.source, intake.session or "")
-        known = cache.profile(acting)
+        acting_id = session.profile if session is not None else None
+        if acting_id is None and intake.profile is not None and cache.profile(intake.profile) is not None:
+            acting_id = intake.profile
+        if acting_id is None:
+            acting_id = derived_id(secret, intake.source, intake.session or "")
+        known = cache.profile(acting_id)
         if known is None:
-            return acting
+            return acting_id
         profile = known.profile
-        return profile.id if authority(request.source) == "trust" or all_proven(profile, acting) else acting
+        return profile.id if authority(request.source) == "trust" or all_proven(profile, acting_id) else acting_id
 
 
 def _away(away: Unavailable) -> str:

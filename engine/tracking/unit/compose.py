@@ -38,7 +38,7 @@ class Composed(Struct, frozen=True):
     """
 
     unit: Unit
-    known: CachedProfile | None
+    cached: CachedProfile | None
     session: Session | None
     open_to_all: bool
     answered_id: str | None
@@ -46,7 +46,7 @@ class Composed(Struct, frozen=True):
     @property
     def profile(self) -> Profile | None:
         """The profile as it is once the unit is committed."""
-        return self.known.profile if self.known is not None else None
+        return self.cached.profile if self.cached is not None else None
 
 
 def compose(effects: UnitEffects, intake: Intake, rejected: tuple[Rejected, ...]) -> Composed:
@@ -57,7 +57,7 @@ def compose(effects: UnitEffects, intake: Intake, rejected: tuple[Rejected, ...]
     open_to_all = _may_see_all(effects, profile)
     answered_id = None
     if profile is not None and context.profile is not None:
-        answered_id = profile.id if open_to_all else context.acting
+        answered_id = profile.id if open_to_all else context.acting_id
     session, write = _session(effects, intake)
     read = None
     if session is not None and write is None:
@@ -102,7 +102,7 @@ def _may_see_all(effects: UnitEffects, profile: Profile | None) -> bool:
         return True
     if effects.foreign:
         return False
-    return profile is None or all_proven(profile, effects.context.acting or "")
+    return profile is None or all_proven(profile, effects.context.acting_id or "")
 
 
 def _mark(effects: UnitEffects, intake: Intake, ran: RanEvent, answered_id: str | None) -> ProcessedEvent:
@@ -114,9 +114,9 @@ def _profiles(effects: UnitEffects) -> tuple[CachedProfile | None, tuple[Profile
     state, context = effects.state, effects.context
     if state.profile is None:
         return None, ()
-    acting = state.acting_id or state.profile.id
+    acting_id = state.acting_id or state.profile.id
     before = context.view if not effects.merged and context.profile is not None else None
-    profile, _ = apply_operations(state.profile, acting, state.operations, context.now, before, state.rules)
+    profile, _ = apply_operations(state.profile, acting_id, state.operations, context.now, before, state.rules)
     view = {**state.scope["profile"], "metadata": metadata(profile)}
     if len(profile.parts) != len(view["ids"]):  # an id has acted for the first time
         view["ids"] = list(profile.ids)
@@ -149,8 +149,8 @@ def _session(effects: UnitEffects, intake: Intake) -> tuple[Session | None, Sess
         return None, None
     view = effects.state.scope["session"]
     # An attached profile is the session's only if its sender could prove it: a session is how a sender comes back.
-    acting = effects.state.acting_id if effects.attached is None or effects.context.identify == "trust" else None
-    profile = session.profile or acting
+    acting_id = effects.state.acting_id if effects.attached is None or effects.context.identify == "trust" else None
+    profile = session.profile or acting_id
     changed = msgspec.structs.replace(session, profile=profile, properties=view["properties"], context=view["context"])
     if not intake.options.saveSession or (session.version and changed == session):
         return session, None
@@ -185,8 +185,8 @@ def _keys(effects: UnitEffects) -> tuple[IdentityKey, ...]:
         name = f"{each.path}={each.value}"
         over[name] = over.get(name, False) or each.again
         claims[name] = claims.get(name, claim) and not each.proven
-    acting = effects.state.acting_id or ""
-    return tuple([IdentityKey(name, acting, claims[name], over[name]) for name in sorted(over)])
+    acting_id = effects.state.acting_id or ""
+    return tuple([IdentityKey(name, acting_id, claims[name], over[name]) for name in sorted(over)])
 
 
 def _stored(effects: UnitEffects, ran: RanEvent) -> StoredEvent:
@@ -197,7 +197,7 @@ def _stored(effects: UnitEffects, ran: RanEvent) -> StoredEvent:
         source=context.source.source,
         received=context.now,
         session=session["id"] if session else None,
-        profile=ran.acting,
+        profile=ran.acting_id,
         time=event.time if isinstance(event.time, str | int) else None,
         origin=event.origin,
         parent=event.parent,

@@ -21,7 +21,7 @@ class UnitContext(Struct, frozen=True, kw_only=True):
     session: Session | None
     profile: Profile | None
     view: dict[str, Any] | None  # of the profile, when it is known already
-    acting: str | None
+    acting_id: str | None
     now: int
     seed: str
     identify: Identify
@@ -44,11 +44,11 @@ class FlowResult(Struct, frozen=True):
 
 
 class RanEvent(Struct, frozen=True):
-    """An event whose flows have run: `view` shows it as it was then, `acting` is the id under which it took effect."""
+    """An event whose flows have run: `view` shows it as it was then, `acting_id` the id under which it took effect."""
 
     event: UnitEvent
     view: dict[str, Any]
-    acting: str | None
+    acting_id: str | None
 
 
 class UnitEffects(Struct):

@@ -61,7 +61,7 @@ class UnitRun:
             profile=profile,
             now=context.now,
             seed=context.seed,
-            acting_id=context.acting,
+            acting_id=context.acting_id,
             identify=context.identify,
             fields=tuple(project.settings.fields.items()),
             keys=project.settings.keys,
@@ -262,8 +262,8 @@ class UnitRun:
             return None, None
         before = context.view or profile_view(profile, fold(profile, rules))
         profile = self.membership.begin(profile, before)
-        if context.has_events and context.acting is not None:
-            profile = record_visit(profile, context.acting, context.now, context.visit)
+        if context.has_events and context.acting_id is not None:
+            profile = record_visit(profile, context.acting_id, context.now, context.visit)
         return profile, {**before, "metadata": metadata(profile)}
 
     # ---- results ----------------------------------------------------------------------------------------------------

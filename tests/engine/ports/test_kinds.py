@@ -18,8 +18,8 @@ def test_a_row_names_fields_that_its_records_have(kind: AnyKind) -> None:
     assert named - {None} <= fields.keys()
     assert {"source"} <= fields.keys() or (owners.session is None and kind.event is None)
     assert all(fields[name] is Raw for name in owners.shown)
-    assert ("version" in fields) == (kind.sort == "versioned") or kind.name == "runs"  # its version is the flow's
-    assert kind.due is None or kind.sort == "versioned"
+    assert ("version" in fields) == (kind.lifecycle == "versioned") or kind.name == "runs"  # its version is the flow's
+    assert kind.due is None or kind.lifecycle == "versioned"
 
 
 @EACH

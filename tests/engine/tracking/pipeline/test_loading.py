@@ -64,9 +64,9 @@ async def test_a_session_is_read_again_after_the_profile_that_was_read_after_it(
     ours, theirs, between = shops
     between.happens = lambda: theirs.track(payload("hit"))
     loaded = await ours.pipeline.loading.load(request(ours, payload("hit")), None)
-    assert loaded.known is not None
+    assert loaded.cached is not None
     assert loaded.session is not None
-    assert (loaded.known.profile.version, loaded.session.version) == (1, 1)
+    assert (loaded.cached.profile.version, loaded.session.version) == (1, 1)
 
 
 async def test_a_session_that_belongs_to_another_profile_by_now_is_a_conflict(
