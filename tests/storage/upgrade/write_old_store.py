@@ -8,6 +8,8 @@ It plays `story.py`, and then stores beside this file the data as the old code l
 about it. On Elasticsearch it also breaks off several commits in the middle, as the end of a process does.
 """
 
+# ruff: noqa: E402, I001 - the order of imports matters, and most of these modules exist in that commit only
+
 import asyncio
 import gzip
 import json
@@ -22,21 +24,21 @@ import tests
 HERE = Path(__file__).parent
 tests.__path__.append(str(HERE.parents[1]))
 
-from engine.profile.shown import shown  # noqa: E402
-from engine.tracking.forgetting import Forgetter  # noqa: E402
-from engine.tracking.ports import Store  # noqa: E402
-from engine.tracking.triggers import Triggers  # noqa: E402
-from engine.tracking.unmerging import unmerge_served  # noqa: E402
+from engine.profile.shown import shown
+from engine.tracking.forgetting import Forgetter
+from engine.tracking.ports import Store
+from engine.tracking.triggers import Triggers
+from engine.tracking.unmerging import unmerge_served
 
-from engine.profile.fold import fold  # noqa: E402
-from engine.tracking import reevaluation  # noqa: E402
-from storage.elasticsearch.store import ElasticsearchStore  # noqa: E402
-from storage.sqlite.store import SqliteStore  # noqa: E402
-from tests.engine.tracking.collector import Collector  # noqa: E402
-from tests.storage.cluster import asked, dropped, indices_of  # noqa: E402
-from tests.storage.failing import Failing, How  # noqa: E402
-from tests.storage.upgrade import story  # noqa: E402
-from tests.storage.upgrade.reader import answers  # noqa: E402
+from engine.profile.fold import fold
+from engine.tracking import reevaluation
+from storage.elasticsearch.store import ElasticsearchStore
+from storage.sqlite.store import SqliteStore
+from tests.engine.tracking.collector import Collector
+from tests.storage.cluster import asked, dropped, indices_of
+from tests.storage.failing import Failing, How
+from tests.storage.upgrade import story
+from tests.storage.upgrade.reader import answers
 
 PREFIX = "upgrade"
 BROKEN_OFF = 8  # commits
