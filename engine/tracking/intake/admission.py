@@ -13,7 +13,7 @@ from engine.tracking.intake.user_token import proven_keys
 
 
 def admit(sources: Mapping[str, Source], id: str, key: str | None, origin: str | None) -> Source:
-    """The source `id`, when it is enabled and `key` (of a secret one) and `origin` (of a browser) fit.
+    """Return the source `id` if it is enabled and `key` (of a secret one) and `origin` (of a browser) fit.
 
     Raises `Refusal`: an unknown, disabled or wrongly keyed source gets no further detail.
     """
@@ -26,7 +26,7 @@ def admit(sources: Mapping[str, Source], id: str, key: str | None, origin: str |
 
 
 def credential_matches(intake: Intake, source: Source, now: int) -> Intake:
-    """The intake with the keys that its user token proves, and without the token. `now` is ms.
+    """Return the intake with the keys that its user token proves, and without the token. `now` is ms.
 
     Raises `Refusal`: for a token that proves nothing it names no reason.
     """
@@ -41,7 +41,7 @@ def credential_matches(intake: Intake, source: Source, now: int) -> Intake:
 
 
 def allows_origin(source: Source, origin: str) -> bool:
-    """Whether pages of `origin` may send for this source."""
+    """Return whether pages of `origin` may send events for this source."""
     return "*" in source.origins or origin in source.origins
 
 

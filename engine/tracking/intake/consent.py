@@ -1,8 +1,8 @@
 """`consent-changed`: the event by which a sender grants and revokes consents.
 
 Its properties are `{"consents": {NAME: true | false | {"given": true, "expires_in": "365d"}}}`. They are written to the
-profile before flows see the event, under the id that the sender acts under: who may send events may do that much. An
-event of this type that says anything else is not taken.
+profile before flows read the event, under the acting id: every sender that may send events may also do this. An event
+of this type with any other properties is rejected.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ FORMS = 'true, false or {"given": true, "expires_in": "365d"}'
 
 
 def fault_of(properties: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The first place (JSON pointer) where an event's properties are no decisions, and why; None when they are."""
+    """Return the first place (JSON pointer) where properties are not decisions, and why; None if they are."""
     consents = properties.get("consents")
     if not isinstance(consents, dict) or not consents:
         return "/consents", 'name at least one consent: {"newsletter": true}'
@@ -32,7 +32,7 @@ def fault_of(properties: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def decisions_of(properties: Mapping[str, Any]) -> dict[str, Decision]:
-    """The decisions of a valid event, by the names of the consents."""
+    """Return the decisions of a valid event, by the names of the consents."""
     return {name: _decision(said) for name, said in properties["consents"].items()}
 
 

@@ -1,6 +1,6 @@
-"""Intake: from the bytes of a payload to events that may be processed. Pure; decides nothing about profiles.
+"""Intake: decode and validate the bytes of a payload into events. Pure; profiles play no part.
 
-What is wrong with the envelope refuses the payload (`Refusal`); what is wrong with one event rejects that event and
+An error in the envelope refuses the whole payload (`Refusal`). An error in one event rejects that event alone, and
 names its index and field.
 """
 
@@ -31,7 +31,7 @@ Wrongness = Literal["malformed", "unauthorised", "too-large", "nothing-accepted"
 
 
 class Refusal(Exception):
-    """A payload that is not taken. `kind` decides the status; `detail` says what to change; `at` is a JSON pointer."""
+    """A refused payload. `kind` decides the status; `detail` says what to change; `at` is a JSON pointer."""
 
     def __init__(self, kind: Wrongness, detail: str, at: str = "", errors: list[dict[str, Any]] | None = None) -> None:
         super().__init__(detail)
@@ -105,7 +105,7 @@ class Incoming(Struct, frozen=True):
 
 
 class RejectedEvent(Struct, frozen=True):
-    """An event of a payload that could not be accepted, and why."""
+    """An event of a payload that was rejected, with the reason."""
 
     index: int
     reason: str
@@ -114,7 +114,7 @@ class RejectedEvent(Struct, frozen=True):
 
 
 class Intake(Struct, frozen=True, kw_only=True):
-    """A payload as it is processed."""
+    """A decoded payload, as the pipeline processes it."""
 
     source: str
     session: str | None = None
@@ -138,7 +138,7 @@ _digits = bytes.maketrans(b"123456789", b"000000000")
 
 
 def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
-    """The intake of a body of `/track`. Raises `Refusal`."""
+    """Decode a body of `/track`. Raises `Refusal`."""
     _check_text(body)
     try:
         payload = _payload.decode(body)
@@ -183,7 +183,7 @@ def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
 
 
 def read_properties(body: bytes) -> dict[str, Any]:
-    """The body of `/collect`: an object that becomes the event's properties. Raises `Refusal`."""
+    """Decode a body of `/collect`: an object that becomes the event's properties. Raises `Refusal`."""
     if not body.strip():
         return {}
     _check_text(body)
@@ -197,7 +197,7 @@ def read_properties(body: bytes) -> dict[str, Any]:
 
 
 def collect_intake(type: str, source: str, session: str | None, properties: dict[str, Any]) -> Intake:
-    """The intake of one event sent to `/collect`. Raises `Refusal` for an unusable type, source or session id."""
+    """Return the intake of one event of `/collect`. Raises `Refusal` for an unusable type, source or session id."""
     for name, value in (("type", type), ("source", source), ("session", session)):
         if value is not None and not (0 < len(value) <= 200 and usable(value)):
             raise Refusal("malformed", f"the {name} in the path must have 1 to 200 characters; it {UNUSABLE}")
@@ -209,17 +209,17 @@ def collect_intake(type: str, source: str, session: str | None, properties: dict
 
 
 def suspicious(body: bytes) -> bool:
-    """Whether a body may nest too deep or hold a number too large; if not, nothing needs to be looked at."""
+    """Return whether a body may nest too deep or hold too large a number; if not, `first_fault` need not run."""
     return body.count(b"{") + body.count(b"[") > MAX_DEPTH or b"0000000000000000" in body.translate(_digits)
 
 
 def usable(id: str) -> bool:
-    """Whether a text can be an id or a name: printable, and not padded."""
+    """Return whether a text can be an id or a name: printable, and without spaces around it."""
     return id.isprintable() and id[0] != " " and id[-1] != " "
 
 
 def first_fault(value: Any, at: str) -> tuple[str, str] | None:
-    """The first place (JSON pointer) where plain data breaks a limit, and how."""
+    """Return the first place (JSON pointer) where plain data breaks a limit, and the limit; None if none is broken."""
     return next(_faults(value, at, 1), None)
 
 
@@ -235,7 +235,7 @@ def _faults(value: Any, at: str, depth: int) -> Iterator[tuple[str, str]]:
 
 
 def pointer(key: str | int) -> str:
-    """One step of a JSON pointer (RFC 6901)."""
+    """Return a key as one reference token of a JSON pointer (RFC 6901)."""
     return str(key).replace("~", "~0").replace("/", "~1")
 
 
@@ -264,7 +264,7 @@ def _one(index: int, raw: Raw, payload: TrackPayload, careful: bool) -> Incoming
 
 
 def _check_text(body: bytes) -> None:
-    """Refuse what is not UTF-8, wherever: decoding looks only at what it decodes."""
+    """Refuse a body that is not UTF-8 anywhere: the decoder checks only the parts that it decodes."""
     if body.isascii():
         return
     try:
@@ -274,7 +274,7 @@ def _check_text(body: bytes) -> None:
 
 
 def _check_context(payload: TrackPayload, size: int) -> None:
-    """Refuse a large context that many events would be kept with; `size` is the body's."""
+    """Refuse a large context that would be stored with each of many events; `size` is the body's, in bytes."""
     events = len(payload.events)
     if size * events <= MAX_CONTEXT or events == 1:
         return
@@ -285,7 +285,7 @@ def _check_context(payload: TrackPayload, size: int) -> None:
 
 
 def malformed_payload(error: Exception, body: bytes) -> Refusal:
-    """Why a body could not be decoded, and where; `wrong` is what the decoder says."""
+    """Return the refusal of a body that could not be decoded, with its place; `wrong` is what the decoder says."""
     if not body.strip():
         return Refusal("malformed", "the body is empty: send a JSON object")
     at, reason = _place(error)
@@ -296,7 +296,7 @@ def malformed_payload(error: Exception, body: bytes) -> Refusal:
 
 
 def _place(error: Exception, options: type[Struct] = Options) -> tuple[str, str]:
-    """Where (JSON pointer) and what msgspec found wrong. Only `options` refuse members that they do not know."""
+    """Return the place (JSON pointer) and the text of a msgspec error. Only `options` refuse unknown members."""
     if isinstance(error, RecursionError):
         return "", f"nested deeper than {MAX_DEPTH} levels"
     if isinstance(error, UnicodeDecodeError):

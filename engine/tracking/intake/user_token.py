@@ -1,4 +1,4 @@
-"""User tokens: what a back end knows of the visitor whom it has logged in, signed, so that a page can carry it to us.
+"""User tokens: a back end signs the identity of a visitor who has logged in, and the page sends the token with events.
 
 A token is a JSON Web Token (RFC 7519) of one kind, signed with the secret that the source shares with its back end:
 
@@ -50,13 +50,13 @@ _header = msgspec.json.Decoder(_Header)
 
 
 def sign(claims: Claims, secret: str) -> str:
-    """The token that says `claims`."""
+    """Return the signed token of `claims`."""
     said = f"{_base64(_encode(_HEADER))}.{_base64(_encode(claims))}"
     return f"{said}.{_signature(said, secret)}"
 
 
 def proven_keys(token: str, secret: str, source: str, session: str | None, now: int) -> dict[str, Scalar] | None:
-    """The keys that a token proves to `source` in `session` at `now` (ms); None when it proves nothing."""
+    """Return the keys that a token proves to `source` in `session` at `now` (ms); None when it proves nothing."""
     claims = _read(token, secret)
     if claims is None or claims.aud != source or claims.session not in (None, session):
         return None
@@ -69,7 +69,7 @@ def proven_keys(token: str, secret: str, source: str, session: str | None, now: 
 
 
 def _read(token: str, secret: str) -> Claims | None:
-    """The claims of a token that was signed with `secret`. The signature is checked first, in constant time."""
+    """Return the claims of a token that was signed with `secret`. The signature is checked first, in constant time."""
     said, _, signature = token.rpartition(".")
     if len(token) > LONGEST or not token.isascii():
         return None

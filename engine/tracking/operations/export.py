@@ -1,8 +1,8 @@
-"""Exporting a profile: all that is stored of it, for whom it is about.
+"""Export a profile: all stored data of it, for the person whom it describes.
 
-That is the profile, its sessions, and the records of all searchable kinds that belong to it: under any id that was ever
-its own, and what came in its sessions without a profile. Not what leads to others: ids of other profiles and sessions
-are as good as keys to them, and a record that was shown another profile has that in its contents.
+The export has the profile, its sessions, and the records of all searchable kinds that belong to it: under any id that
+was ever its own, and records of its sessions without a profile. It leaves out data of other people: ids of other
+profiles and sessions, which work like keys to them, and the contents of a record that read another profile.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -29,12 +29,12 @@ Exported = tuple[str, Struct]  # the name of a kind, and a record
 
 
 def exported_kinds(kinds: Sequence[AnyKind] = KINDS) -> list[AnyKind]:
-    """The kinds of which an export has records: searchable ones that belong to profiles."""
+    """Return the kinds of which an export has records: searchable ones that belong to profiles."""
     return [kind for kind in kinds if kind.search is not None and kind.owners.profile is not None]
 
 
 async def export(store: Store, id: str, kinds: Sequence[AnyKind] = KINDS) -> AsyncIterator[Exported]:
-    """The records of the profile that `id` leads to: the profile, its sessions, then kind by kind, in their order.
+    """Yield the records of the profile that `id` leads to: first it, its sessions, then kind by kind, in their order.
 
     Raises `NotFound` if no profile has the id, and `Unavailable`.
     """
@@ -61,7 +61,7 @@ async def export(store: Store, id: str, kinds: Sequence[AnyKind] = KINDS) -> Asy
 
 
 def _without_foreign_session(kind: AnyKind, record: Any, subject: DataSubject, secret: bytes) -> Any:
-    """A session that leads to another profile is left out. One that is not stored leads to the id derived from it."""
+    """Return the record without a session of another profile. A session that is not stored leads to its derived id."""
     field = kind.owners.session
     if field is None:
         return record
