@@ -25,7 +25,7 @@ class TokenRequest(Struct, frozen=True):
     session: str | None = None
 
 
-class _Refused(Exception):
+class _TokenRefused(Exception):
     """No token can be made; the message says why and what to do."""
 
 
@@ -39,7 +39,7 @@ def token(
     loaded = load_project(project, builtin(), environment)
     try:
         signed = _sign(loaded.project.sources, request, SystemClock().now())
-    except _Refused as refused:
+    except _TokenRefused as refused:
         err.write(f"{refused}\n")
         return USAGE_ERROR
     out.write(f"{signed}\n")
@@ -47,17 +47,17 @@ def token(
 
 
 def _sign(sources: Mapping[str, Source], request: TokenRequest, now: int) -> str:
-    """The token. Raises `_Refused`."""
+    """The token. Raises `_TokenRefused`."""
     source = sources.get(request.source)
     if source is None:
         help = did_you_mean(request.source, sources) or "`headrace check` says more"
-        raise _Refused(f"there is no source `{request.source}` that can be used: {help}")
+        raise _TokenRefused(f"there is no source `{request.source}` that can be used: {help}")
     if source.user_secret is None:
         message = f"the source `{request.source}` takes no user tokens: add `user_secret: ${{env:NAME}}` to its file"
-        raise _Refused(message)
+        raise _TokenRefused(message)
     ttl_ms = read_duration(request.ttl)
     if not ttl_ms or ttl_ms > MAX_SECONDS * 1000:
-        raise _Refused(f"`{request.ttl}` is no time that a token can be valid for: write 10m, at most 24h")
+        raise _TokenRefused(f"`{request.ttl}` is no time that a token can be valid for: write 10m, at most 24h")
     pairs = [key.partition("=") for key in request.keys]
     claims = Claims(
         aud=request.source,
@@ -68,5 +68,7 @@ def _sign(sources: Mapping[str, Source], request: TokenRequest, now: int) -> str
     signed = sign(claims, source.user_secret)
     proven = proven_keys(signed, source.user_secret, request.source, request.session, now)
     if proven is None or not all(value for _, _, value in pairs):
-        raise _Refused("a token carries 1 to 10 keys below `pii` or `traits`: write --set pii.email=ann@example.com")
+        raise _TokenRefused(
+            "a token carries 1 to 10 keys below `pii` or `traits`: write --set pii.email=ann@example.com"
+        )
     return signed

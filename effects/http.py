@@ -28,7 +28,14 @@ from msgspec.structs import replace
 
 from effects.address import CheckedResolver, ForbiddenAddress, checked_socket
 from effects.clock import SystemClock
-from effects.http_request import HttpRequest, PreparedTarget, Refused, build_request, prepare_target, redirect_request
+from effects.http_request import (
+    HttpRequest,
+    PreparedTarget,
+    RequestRefused,
+    build_request,
+    prepare_target,
+    redirect_request,
+)
 from effects.response import RETRIABLE_STATUSES, decode_text, parse_value, read_body
 from engine.flow.ask import HttpReply, NoAnswer
 from engine.ports.world import Clock, OutsideCall
@@ -76,20 +83,20 @@ class HttpPerformer:
         ask = call.ask
         target = self._targets.get(ask.target)
         if not isinstance(target, PreparedTarget):
-            return _refused(target or Refused(f"there is no target {ask.target}"))
+            return _refused(target or RequestRefused(f"there is no target {ask.target}"))
         if self._closed:
             return NoAnswer("connection", "the client is closed", retriable=False)
         started = self._clock.ticks()
         try:
             first = build_request(target, ask)
-        except Refused as refused:
+        except RequestRefused as refused:
             return _refused(refused)
         try:
             async with asyncio.timeout(ask.timeout_ms / 1000):
                 reply = await self._follow(target, first)
         except TimeoutError:
             reply = NoAnswer("timeout", f"no answer within {ask.timeout_ms} ms")
-        except (Refused, ForbiddenAddress) as refused:
+        except (RequestRefused, ForbiddenAddress) as refused:
             reply = _refused(refused)
         except (ClientError, HttpProcessingError, OSError, ValueError, RuntimeError) as error:
             # RuntimeError: uvloop raises it for a broken connection, aiohttp for a pool that was closed meanwhile
@@ -97,7 +104,7 @@ class HttpPerformer:
         return _redacted(reply, target, first, round((self._clock.ticks() - started) * 1000))
 
     async def _follow(self, target: PreparedTarget, first: HttpRequest) -> HttpReply | NoAnswer:
-        """Return the reply to the request, or to its last redirect. Raises `Refused` after too many redirects."""
+        """Return the reply to the request or its last redirect. Raises `RequestRefused` after too many redirects."""
         request = first
         for left in range(target.redirects, -1, -1):
             async with self._session(private=request.private).request(
@@ -109,7 +116,7 @@ class HttpPerformer:
                     return await _reply(target, response)
             if left:
                 request = redirect
-        raise Refused(f"the target redirects more than {target.redirects} times")
+        raise RequestRefused(f"the target redirects more than {target.redirects} times")
 
     def _session(self, *, private: bool) -> ClientSession:
         if private:
@@ -131,11 +138,11 @@ def _pool(connector: TCPConnector) -> ClientSession:
     return ClientSession(connector=connector, cookie_jar=DummyCookieJar(), timeout=_NO_TIMEOUT, trust_env=False)
 
 
-def _prepare(target: Target) -> PreparedTarget | Refused:
+def _prepare(target: Target) -> PreparedTarget | RequestRefused:
     """Return the prepared target, or why it cannot be called: other targets can be called all the same."""
     try:
         return prepare_target(target)
-    except Refused as refused:
+    except RequestRefused as refused:
         return refused
 
 
@@ -147,7 +154,7 @@ async def _reply(target: PreparedTarget, response: ClientResponse) -> HttpReply 
     return HttpReply(response.status, parse_value(text, response.content_type), url=str(response.url))
 
 
-def _refused(reason: Refused | ForbiddenAddress) -> NoAnswer:
+def _refused(reason: RequestRefused | ForbiddenAddress) -> NoAnswer:
     return NoAnswer("refused", str(reason), retriable=False)
 
 

@@ -53,7 +53,7 @@ _DEFAULT_HEADERS = {
 }
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """A request that is not sent, or an answer that is not read. A retry would not help."""
 
 
@@ -79,19 +79,19 @@ class HttpRequest(Struct, frozen=True):
 
 
 def prepare_target(target: Target) -> PreparedTarget:
-    """Return the prepared target. Raises `Refused` if its URL or headers cannot be used."""
+    """Return the prepared target. Raises `RequestRefused` if its URL or headers cannot be used."""
     if _INVALID_IN_URL.search(target.url):
-        raise Refused("the target's url holds a space, a backslash or a control character")
+        raise RequestRefused("the target's url holds a space, a backslash or a control character")
     try:
         url = URL(target.url)
     except ValueError:
-        raise Refused("the target's url cannot be understood") from None
+        raise RequestRefused("the target's url cannot be understood") from None
     if url.scheme not in {"http", "https"} or not url.raw_host:
-        raise Refused("the target's url is not http:// or https:// with a host")
+        raise RequestRefused("the target's url is not http:// or https:// with a host")
     if url.raw_user is not None or url.raw_password is not None:
-        raise Refused("the target's url holds a user name; send credentials in its headers")
+        raise RequestRefused("the target's url holds a user name; send credentials in its headers")
     if url.raw_fragment:
-        raise Refused("the target's url holds a fragment (#)")
+        raise RequestRefused("the target's url holds a fragment (#)")
     headers = {name.lower(): value for name, value in target.headers.items()}
     for name, value in headers.items():
         _check_header(name, value)
@@ -106,10 +106,10 @@ def prepare_target(target: Target) -> PreparedTarget:
 
 
 def build_request(target: PreparedTarget, ask: HttpAsk) -> HttpRequest:
-    """Return the request for an ask. Raises `Refused` if it cannot be sent safely."""
+    """Return the request for an ask. Raises `RequestRefused` if it cannot be sent safely."""
     method = ask.method.upper()
     if method not in METHODS:
-        raise Refused(f"the method is none of {', '.join(sorted(METHODS))}")
+        raise RequestRefused(f"the method is none of {', '.join(sorted(METHODS))}")
     url = _url(target.url, ask)
     body = None if ask.body is None else _body(ask.body)
     headers = dict(_DEFAULT_HEADERS)
@@ -123,7 +123,7 @@ def build_request(target: PreparedTarget, ask: HttpAsk) -> HttpRequest:
 def redirect_request(
     target: PreparedTarget, before: HttpRequest, status: int, location: str | None
 ) -> HttpRequest | None:
-    """Return the request that follows a redirect, or None if the answer is no redirect. Raises `Refused`.
+    """Return the request that follows a redirect, or None if the answer is no redirect. Raises `RequestRefused`.
 
     A request to another host carries none of the target's headers and no body, and is allowed only to a public address
     and to port 80 or 443.
@@ -138,26 +138,26 @@ def redirect_request(
     if _same_host(target.url, url):
         return HttpRequest(method=method, url=url, headers=headers, body=body, private=before.private)
     if url.port not in {80, 443}:
-        raise Refused("the redirect leads to another host at an unusual port")
+        raise RequestRefused("the redirect leads to another host at an unusual port")
     if body is not None:
-        raise Refused("the redirect would carry the body to another host")
+        raise RequestRefused("the redirect would carry the body to another host")
     return HttpRequest(method=method, url=url, headers=_DEFAULT_HEADERS, body=None, private=False)
 
 
 def _redirect_url(before: URL, location: str) -> URL:
     if _INVALID_IN_URL.search(location) or len(location) > MAX_URL:
-        raise Refused("the redirect's address cannot be understood")
+        raise RequestRefused("the redirect's address cannot be understood")
     try:
         url = before.join(URL(location)).with_fragment(None)
         usable = url.scheme in {"http", "https"} and url.raw_host and url.port
     except ValueError:
         usable = False
     if not usable:
-        raise Refused("the redirect's address is not http:// or https:// with a host")
+        raise RequestRefused("the redirect's address is not http:// or https:// with a host")
     if url.raw_user is not None or url.raw_password is not None:
-        raise Refused("the redirect's address holds a user name")
+        raise RequestRefused("the redirect's address holds a user name")
     if before.scheme == "https" and url.scheme == "http":
-        raise Refused("the redirect leads from https to http")
+        raise RequestRefused("the redirect leads from https to http")
     return url
 
 
@@ -174,25 +174,25 @@ def _url(base: URL, ask: HttpAsk) -> URL:
     query = "&".join(part for part in (base.raw_query_string, _query(ask.query)) if part)
     text = f"{base.scheme}://{base.raw_authority}{path}" + (f"?{query}" if query else "")
     if len(text) > MAX_URL:
-        raise Refused(f"the address is longer than {MAX_URL} characters")
+        raise RequestRefused(f"the address is longer than {MAX_URL} characters")
     return URL(text, encoded=True)
 
 
 def _path(path: str) -> str:
-    """Return `path`, which is already percent-encoded. Raises `Refused` if it could leave the base path."""
+    """Return `path`, which is already percent-encoded. Raises `RequestRefused` if it could leave the base path."""
     if not path.startswith("/"):
-        raise Refused("the path does not begin with /")
+        raise RequestRefused("the path does not begin with /")
     if "?" in path or "#" in path:
-        raise Refused("the path holds ? or #; a query has a place of its own")
+        raise RequestRefused("the path holds ? or #; a query has a place of its own")
     if _BROKEN_ESCAPE.search(path):
-        raise Refused("the path holds a % that is not followed by two hex digits")
+        raise RequestRefused("the path holds a % that is not followed by two hex digits")
     if _CONTROL.search(path):
-        raise Refused("the path holds a control character")
+        raise RequestRefused("the path holds a control character")
     if "//" in path.replace("\\", "/"):
-        raise Refused("a part of the path is empty")
+        raise RequestRefused("a part of the path is empty")
     for decoded in _decodings(path):
         if any(part.partition(";")[0].strip() in {".", ".."} for part in decoded.replace("\\", "/").split("/")):
-            raise Refused("a part of the path is . or ..")
+            raise RequestRefused("a part of the path is . or ..")
     return _quoted(path)
 
 
@@ -205,14 +205,14 @@ def _decodings(path: str) -> Iterator[str]:
             return
     yield path
     if unquote(path) != path:
-        raise Refused(f"the path is encoded more than {_MAX_DECODINGS} times")
+        raise RequestRefused(f"the path is encoded more than {_MAX_DECODINGS} times")
 
 
 def _quoted(text: str) -> str:
     try:
         return quote(text, safe=_SAFE_IN_PATH)
     except UnicodeEncodeError:
-        raise Refused("the path holds half a character (a lone surrogate)") from None
+        raise RequestRefused("the path holds half a character (a lone surrogate)") from None
 
 
 def _query(query: Mapping[str, Any]) -> str:
@@ -220,7 +220,7 @@ def _query(query: Mapping[str, Any]) -> str:
     try:
         return urlencode(pairs, quote_via=quote, safe="")
     except UnicodeEncodeError:
-        raise Refused("the query holds half a character (a lone surrogate)") from None
+        raise RequestRefused("the query holds half a character (a lone surrogate)") from None
 
 
 def _query_values(value: Any) -> list[Any]:
@@ -235,7 +235,7 @@ def _query_text(name: str, value: Any) -> str:
         return value
     if isinstance(value, bool | int | float):
         return msgspec.json.encode(value).decode()
-    raise Refused(f"query.{name} is neither text, number, boolean nor a list of them")
+    raise RequestRefused(f"query.{name} is neither text, number, boolean nor a list of them")
 
 
 def _ask_headers(target: PreparedTarget, headers: Mapping[str, str]) -> dict[str, str]:
@@ -243,21 +243,21 @@ def _ask_headers(target: PreparedTarget, headers: Mapping[str, str]) -> dict[str
     for name, value in headers.items():
         _check_header(name, value)
         if name in target.headers:
-            raise Refused(f"the header {name} is the target's own")
+            raise RequestRefused(f"the header {name} is the target's own")
     return headers
 
 
 def _check_header(name: str, value: str) -> None:
     if not _TOKEN.fullmatch(name):
-        raise Refused("a header's name holds a character that headers cannot carry")
+        raise RequestRefused("a header's name holds a character that headers cannot carry")
     if name in _FRAMING_HEADERS or name.startswith("proxy-"):
-        raise Refused(f"the header {name} belongs to the connection")
+        raise RequestRefused(f"the header {name} belongs to the connection")
     if _INVALID_IN_HEADER.search(value):
-        raise Refused(f"the header {name} holds a line break or a character that headers cannot carry")
+        raise RequestRefused(f"the header {name} holds a line break or a character that headers cannot carry")
 
 
 def _body(body: Any) -> bytes:
     try:
         return msgspec.json.encode(body)
     except (TypeError, UnicodeEncodeError, OverflowError, RecursionError):
-        raise Refused("the body cannot be written as JSON") from None
+        raise RequestRefused("the body cannot be written as JSON") from None

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import ClientResponse
 
-from effects.http_request import Refused
+from effects.http_request import RequestRefused
 
 MAX_DEPTH = 64  # levels of nesting; a deeper document stays text
 RETRIABLE_STATUSES: Final = frozenset({429, 500, 502, 503, 504})  # the target cannot answer now: a retry may succeed
@@ -23,18 +23,18 @@ _INTEGERS = range(-(1 << 63), 1 << 64)  # all that every store can keep
 async def read_body(response: ClientResponse, max_bytes: int) -> bytes:
     """Return the decompressed body.
 
-    Raises `Refused` as soon as the body exceeds `max_bytes`, counted after decompression, or if it is compressed with
-    a method that the request did not accept.
+    Raises `RequestRefused` as soon as the body exceeds `max_bytes`, counted after decompression, or if it is
+    compressed with a method that the request did not accept.
     """
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in _DECODED_ENCODINGS:
-        raise Refused("the answer is compressed with a method that was not asked for")
+        raise RequestRefused("the answer is compressed with a method that was not asked for")
     if response.content_length is not None and response.content_length > max_bytes and response.method != "HEAD":
-        raise Refused(_too_long(max_bytes))
+        raise RequestRefused(_too_long(max_bytes))
     body = bytearray()
     async for chunk in response.content.iter_chunked(_CHUNK):
         if len(body) + len(chunk) > max_bytes:
-            raise Refused(_too_long(max_bytes))
+            raise RequestRefused(_too_long(max_bytes))
         body += chunk
     return bytes(body)
 
@@ -42,14 +42,16 @@ async def read_body(response: ClientResponse, max_bytes: int) -> bytes:
 def decode_text(body: bytes, charset: str | None) -> str:
     """Return the body as text; bytes that the charset does not allow become U+FFFD.
 
-    A body in a charset that is not supported is decoded as UTF-8. Raises `Refused` if it is not UTF-8.
+    A body in a charset that is not supported is decoded as UTF-8. Raises `RequestRefused` if it is not UTF-8.
     """
     if charset is None or _CHARSET.fullmatch(charset):
         return body.decode(charset or "utf-8", "replace")
     try:
         return body.decode()
     except UnicodeDecodeError:
-        raise Refused("the answer is in a charset that is not supported: let the target answer in UTF-8") from None
+        raise RequestRefused(
+            "the answer is in a charset that is not supported: let the target answer in UTF-8"
+        ) from None
 
 
 def parse_value(text: str, media_type: str) -> Any:

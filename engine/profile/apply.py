@@ -45,7 +45,7 @@ def apply_operations(
             time = part.last + 1
     if ops:
         view = fold(profile, fields) if before is None else before
-        draft = _Draft(profile, acting_id, time, fields)
+        draft = _PartDraft(profile, acting_id, time, fields)
         for op in ops:
             after = change(view, op, fields)
             _WRITES[type(op)](draft, op, view, after)
@@ -68,7 +68,7 @@ def apply_operations(
     return following, time
 
 
-class _Draft:
+class _PartDraft:
     """The part that is being written, all at one time. `cells`, `times`, `marks` and `counts` are copies."""
 
     __slots__ = (
@@ -198,7 +198,7 @@ def _under(cells: dict[CellPath, Any], top: CellPath) -> Iterator[CellPath]:
     return (cell for cell in cells if cell.startswith(below) or cell == top)
 
 
-def _set(draft: _Draft, op: Set, view: View, after: View) -> None:
+def _set(draft: _PartDraft, op: Set, view: View, after: View) -> None:
     path, value = op.path, op.value
     cell = cell_path(path)
     rule = draft.fields.get(path) if draft.fields else None
@@ -225,7 +225,7 @@ def _set(draft: _Draft, op: Set, view: View, after: View) -> None:
     draft.register(cell, value)
 
 
-def _declare(draft: _Draft, op: Set, now: Any, rule: Rule) -> None:
+def _declare(draft: _PartDraft, op: Set, now: Any, rule: Rule) -> None:
     """Set a declared path: the part keeps the winner of its own values, whatever other parts have."""
     cell = cell_path(op.path)
     mark = draft.marks.get(cell)  # stays, below the register: values that it removed in other parts stay removed
@@ -239,12 +239,12 @@ def _declare(draft: _Draft, op: Set, now: Any, rule: Rule) -> None:
         draft.marks[cell] = mark
 
 
-def _unset(draft: _Draft, op: Unset, view: View, after: View) -> None:
+def _unset(draft: _PartDraft, op: Unset, view: View, after: View) -> None:
     if all(type(look(view, op.path[:end])) in _PASSABLE for end in range(1, len(op.path))):
         draft.clear(cell_path(op.path))
 
 
-def _increment(draft: _Draft, op: Increment, view: View, after: View) -> None:
+def _increment(draft: _PartDraft, op: Increment, view: View, after: View) -> None:
     cell = cell_path(op.path)
     count = draft.counts.get(cell) if draft.alone else None
     if count is None:
@@ -256,7 +256,7 @@ def _increment(draft: _Draft, op: Increment, view: View, after: View) -> None:
         draft.counts[cell] = (count[0], draft.time, count[2] + op.by)
 
 
-def _add(draft: _Draft, op: Add, view: View, after: View) -> None:
+def _add(draft: _PartDraft, op: Add, view: View, after: View) -> None:
     now = look(view, op.path)
     if now is None or not draft.alone:
         _clear_way(draft, op.path, len(op.path) + 1, now, view)
@@ -264,7 +264,7 @@ def _add(draft: _Draft, op: Add, view: View, after: View) -> None:
     draft.register(member_cell(cell, member(op.member, op.path)), True)
 
 
-def _remove(draft: _Draft, op: Remove, view: View, after: View) -> None:
+def _remove(draft: _PartDraft, op: Remove, view: View, after: View) -> None:
     now = look(view, op.path)
     if now is None:
         return
@@ -275,7 +275,7 @@ def _remove(draft: _Draft, op: Remove, view: View, after: View) -> None:
         _drop_oldest_marks(draft, cell)
 
 
-def _drop_oldest_marks(draft: _Draft, cell: CellPath) -> None:
+def _drop_oldest_marks(draft: _PartDraft, cell: CellPath) -> None:
     """Keep at most `SET_CAP` marks of removed members: drop the oldest that hide no member of another part."""
     removed = [
         under
@@ -287,7 +287,7 @@ def _drop_oldest_marks(draft: _Draft, cell: CellPath) -> None:
         del draft.marks[under]
 
 
-def _append(draft: _Draft, op: Append, view: View, after: View) -> None:
+def _append(draft: _PartDraft, op: Append, view: View, after: View) -> None:
     _clear_way(draft, op.path, len(op.path) + 1, look(view, op.path), view)
     cell = cell_path(op.path)
     prefix = f"{cell}.{ELEMENT}"
@@ -299,11 +299,11 @@ def _append(draft: _Draft, op: Append, view: View, after: View) -> None:
         del draft.cells[element_cell(cell, time, index)]
 
 
-def _count(draft: _Draft, op: Count, view: View, after: View) -> None:
+def _count(draft: _PartDraft, op: Count, view: View, after: View) -> None:
     draft.tallies = with_count(draft.tallies, op)
 
 
-def _clear_way(draft: _Draft, path: Path, depth: int, now: Any, view: View) -> None:
+def _clear_way(draft: _PartDraft, path: Path, depth: int, now: Any, view: View) -> None:
     """Remove whatever would hide a write: a null at or above `path`, and own registers above it."""
     if now is None:
         draft.clear(cell_path(null_at(view, path)))
@@ -312,7 +312,7 @@ def _clear_way(draft: _Draft, path: Path, depth: int, now: Any, view: View) -> N
             draft.retire(cell_path(path[:end]))
 
 
-def _keep_hidden(draft: _Draft, path: Path, view: View, after: View) -> None:
+def _keep_hidden(draft: _PartDraft, path: Path, view: View, after: View) -> None:
     """When a write removed the last visible value, keep older values that it hid in other parts from reappearing."""
     for end in range(1, len(path) + 1):
         top = path[:end]
@@ -324,7 +324,7 @@ def _keep_hidden(draft: _Draft, path: Path, view: View, after: View) -> None:
             return
 
 
-_WRITES: dict[type[Operation], Callable[[_Draft, Any, View, View], None]] = {
+_WRITES: dict[type[Operation], Callable[[_PartDraft, Any, View, View], None]] = {
     Set: _set,
     Unset: _unset,
     Increment: _increment,

@@ -14,7 +14,7 @@ from storage.elasticsearch.finisher import Finisher
 from storage.elasticsearch.loader import Loader
 from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import replace
-from storage.elasticsearch.reader import Found, Reader
+from storage.elasticsearch.reader import FoundDocument, Reader
 from storage.elasticsearch.writer import Writer
 from storage.encoding import encode
 
@@ -36,7 +36,7 @@ class Fence:
         self._finisher = finisher
         self._names = names
 
-    async def finish(self, on: IndexedId) -> Found | None:
+    async def finish(self, on: IndexedId) -> FoundDocument | None:
         """Finish the pending writes of a document; returns the document as it was before, None for a profile's."""
         index, name = on
         if index == self._names.profiles:

@@ -23,7 +23,7 @@ from storage.elasticsearch.documents import (
 from storage.elasticsearch.finisher import Finisher
 from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import Written
-from storage.elasticsearch.reader import Found, Reader
+from storage.elasticsearch.reader import FoundDocument, Reader
 from storage.elasticsearch.tombstone_chain import ChainLink, chain, node, profile_of
 from storage.elasticsearch.version_cache import CachedSession, CachedVersion, VersionCache
 from storage.encoding import decode_profile, decode_session
@@ -168,7 +168,7 @@ def _newer(own: Session | None, source: SessionSource | None) -> Session | None:
     return None if source is None else decode_session(source.doc)
 
 
-def key_of(found: Found) -> IdentityKey:
+def key_of(found: FoundDocument) -> IdentityKey:
     """A stored key."""
     source = decode_key_source(found.source)
     return IdentityKey(source.key, source.id, source.claim)

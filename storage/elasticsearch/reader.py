@@ -19,7 +19,7 @@ AT_ONCE = 2  # requests
 BUDGET = 3.0  # seconds of tries
 
 
-class Found(Struct, frozen=True):
+class FoundDocument(Struct, frozen=True):
     """A stored document, encoded, and its position."""
 
     source: Raw
@@ -42,7 +42,7 @@ _decode = json.Decoder(_Told).decode
 _encode = json.Encoder().encode
 _PATH = "/_mget?filter_path=docs.found,docs._source,docs._seq_no,docs._primary_term,docs.error"
 
-Wanted = dict[IndexedId, "asyncio.Future[Found | None]"]
+Wanted = dict[IndexedId, "asyncio.Future[FoundDocument | None]"]
 
 
 class Reader:
@@ -54,18 +54,18 @@ class Reader:
         self._working = 0
         self._tasks: set[asyncio.Task[None]] = set()  # so that they are not lost
 
-    async def get(self, index: str, id: str) -> Found | None:
+    async def get(self, index: str, id: str) -> FoundDocument | None:
         """A document as it is now or later, never as it was before the call."""
         return await asyncio.shield(self._want((index, id)))  # others may wait for the same
 
-    async def many(self, places: Iterable[IndexedId]) -> list[Found | None]:
+    async def many(self, places: Iterable[IndexedId]) -> list[FoundDocument | None]:
         """Documents, as by `get`."""
         wanted = [self._want(place) for place in places]
         if len(wanted) > 1:
             await asyncio.wait(wanted)
         return [await each for each in wanted]
 
-    def _want(self, place: IndexedId) -> "asyncio.Future[Found | None]":
+    def _want(self, place: IndexedId) -> "asyncio.Future[FoundDocument | None]":
         future = self._wanted.get(place)
         if future is None or future.done():  # done: its caller was cancelled
             if len(self._wanted) >= QUEUED_PLACES:
@@ -124,7 +124,7 @@ class Reader:
             if item.error is not None and item.error.type != NO_INDEX:
                 why = str(item.error)
             elif not future.done():
-                future.set_result(Found(item.source, Written(item.seq_no, item.term)) if item.found else None)
+                future.set_result(FoundDocument(item.source, Written(item.seq_no, item.term)) if item.found else None)
         return why
 
 

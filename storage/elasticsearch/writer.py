@@ -71,7 +71,7 @@ class _Order:
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _QueuedWrite:
     order: _Order
     place: int
     operation: Operation
@@ -85,7 +85,7 @@ class _Waiting:
 class _Fate:
     """The outcome of a request: the operations to be sent again, and the reason."""
 
-    again: list[_Waiting] = field(default_factory=list)
+    again: list[_QueuedWrite] = field(default_factory=list)
     why: str | None = None
 
 
@@ -94,7 +94,7 @@ class Writer:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[_QueuedWrite] = deque()
         self._bytes = 0
         self._task: asyncio.Task[None] | None = None
         self._closed = False
@@ -115,7 +115,7 @@ class Writer:
             raise Unavailable(f"{len(self._queue)} writes ({self._bytes} bytes) wait for Elasticsearch")
         done: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
         order = _Order(done, [None] * len(operations), len(operations))
-        self._queue.extend([_Waiting(order, place, operation) for place, operation in enumerate(operations)])
+        self._queue.extend([_QueuedWrite(order, place, operation) for place, operation in enumerate(operations)])
         self._bytes += weight
         if self._task is None:
             self._task = asyncio.create_task(self._work())
@@ -129,7 +129,7 @@ class Writer:
 
     async def _work(self) -> None:
         tries = 0
-        batch: list[_Waiting] = []
+        batch: list[_QueuedWrite] = []
         try:
             while self._queue:
                 batch = self._take()
@@ -147,8 +147,8 @@ class Writer:
             self._task = None
             self._abandon(batch)
 
-    def _take(self) -> list[_Waiting]:
-        batch: list[_Waiting] = []
+    def _take(self) -> list[_QueuedWrite]:
+        batch: list[_QueuedWrite] = []
         weight = 0
         until = asyncio.get_running_loop().time() + BUDGET
         while self._queue and len(batch) < MAX_OPERATIONS:
@@ -163,7 +163,7 @@ class Writer:
             batch.append(waiting)
         return batch
 
-    async def _request(self, batch: list[_Waiting]) -> _Fate:
+    async def _request(self, batch: list[_QueuedWrite]) -> _Fate:
         if not batch:
             return _Fate()
         lines: list[bytes] = []
@@ -189,7 +189,7 @@ class Writer:
             _judge(waiting, next(iter(item.values())), fate)
         return fate
 
-    def _abandon(self, batch: list[_Waiting]) -> None:
+    def _abandon(self, batch: list[_QueuedWrite]) -> None:
         """The task ends early, cancelled or by a bug: no caller may wait for ever."""
         for waiting in batch:
             waiting.settle(Unavailable("the store is closed"))
@@ -197,7 +197,7 @@ class Writer:
             self._queue.popleft().settle(Unavailable("the store is closed"))
 
 
-def _judge(waiting: _Waiting, item: _Item, fate: _Fate) -> None:
+def _judge(waiting: _QueuedWrite, item: _Item, fate: _Fate) -> None:
     if item.status < 300:
         waiting.settle(Written(item.seq_no, item.term))
     elif item.status == 409 or (item.status == 404 and item.error is None):
@@ -215,14 +215,14 @@ def _judge(waiting: _Waiting, item: _Item, fate: _Fate) -> None:
         _again(waiting, str(cause), again, fate)
 
 
-def _all(batch: list[_Waiting], why: str, again: bool) -> _Fate:
+def _all(batch: list[_QueuedWrite], why: str, again: bool) -> _Fate:
     fate = _Fate(why=why)
     for waiting in batch:
         _again(waiting, why, again, fate)
     return fate
 
 
-def _again(waiting: _Waiting, why: str, again: bool, fate: _Fate) -> None:
+def _again(waiting: _QueuedWrite, why: str, again: bool, fate: _Fate) -> None:
     if again and asyncio.get_running_loop().time() < waiting.until:
         fate.again.append(waiting)
     else:

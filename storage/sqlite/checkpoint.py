@@ -36,7 +36,7 @@ class Checkpoints:
         self._written = 0
         self._started_with = 0  # bytes to move when the running one started; if that does not shrink, the writer waits
 
-    def step(self, connection: sqlite3.Connection, written: int) -> None:
+    def advance(self, connection: sqlite3.Connection, written: int) -> None:
         """Start or complete a checkpoint. Call it after each commit of `written` bytes, and with 0 when idle.
 
         Raises `sqlite3.Error` or `OSError` when one fails; the log keeps what is not moved.

@@ -60,10 +60,10 @@ class Table(Struct, frozen=True):
             WHERE {self.number} > ? AND {self.number} <= ? AND ({self.condition})"""  # noqa: S608 - words of ours
         return reader.rows(sql, *_given(subject, gone), after, last)
 
-    def found(self, rows: list[Row]) -> "Found":
+    def found(self, rows: list[Row]) -> "FoundRows":
         """These rows, to be erased."""
         erasing = [(each, row[: len(each.columns)]) for row in rows for each in self.statements]
-        return Found(_change(erasing), Erased(**{self.kind: len(rows)}))
+        return FoundRows(_change(erasing), Erased(**{self.kind: len(rows)}))
 
 
 SESSIONS = Table("sessions", "sessions", "rowid", _OF_PROFILE, "source, id, doc ->> '$.profile'", (ERASE_SESSIONS,))
@@ -113,7 +113,7 @@ def _read(kind: AnyKind, field: str | None) -> str:
     return "NULL" if field is None else f"doc ->> '$.{kind.stored_name(field)}'"
 
 
-class Found(Struct, frozen=True):
+class FoundRows(Struct, frozen=True):
     """A change that erases the rows found, and how many documents of each kind they are."""
 
     change: Change
@@ -132,7 +132,7 @@ def sessions(reader: Reader, ids: frozenset[str]) -> Iterator[list[SessionName]]
         yield [(str(source), str(id)) for source, id in reader.rows(SESSIONS_OF, *given, *stretch)]
 
 
-def found(reader: Reader, layouts: Layouts, subject: DataSubject) -> Iterator[Found]:
+def found(reader: Reader, layouts: Layouts, subject: DataSubject) -> Iterator[FoundRows]:
     """Yield all rows to erase, table by table, as they are found. Each step takes a limited time.
 
     Events come last: if the erasure is interrupted, the next one finds the remaining rows by them.
@@ -143,7 +143,7 @@ def found(reader: Reader, layouts: Layouts, subject: DataSubject) -> Iterator[Fo
     events: list[Row] = []
     for rows in _table(reader, events_table, subject, Gone()):
         events += rows
-        yield Found(Change(), Erased())
+        yield FoundRows(Change(), Erased())
     gone = Gone([int(row[0]) for row in events], [row[1:] for row in events])
     for table in (SESSIONS, MARKS, *others):
         for rows in _table(reader, table, subject, gone):
@@ -165,14 +165,14 @@ def _stretches(reader: Reader, name: str, number: str) -> Iterator[tuple[int, in
         yield after, min(after + STRETCH, last)
 
 
-def _keys(reader: Reader, ids: str) -> Iterator[Found]:
+def _keys(reader: Reader, ids: str) -> Iterator[FoundRows]:
     """Yield the keys that lead to these ids: they have no numbers, so they are scanned in their own order."""
     after: str | None = ""  # no key is empty
     while after is not None:
         end = reader.row(NEXT_KEY, after, STRETCH - 1)
         last = None if end is None else end[0]
         keys: list[Row] = reader.rows(KEYS, after, last, last, ids)
-        yield Found(_change([(ERASE_KEYS, key) for key in keys]), Erased(keys=len(keys)))
+        yield FoundRows(_change([(ERASE_KEYS, key) for key in keys]), Erased(keys=len(keys)))
         after = last
 
 

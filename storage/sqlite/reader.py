@@ -11,7 +11,7 @@ from engine.ports.store import Unavailable
 from storage.sqlite.schema import READING, connect
 
 T = TypeVar("T")
-Found = tuple[Any, ...]
+SqlRow = tuple[Any, ...]
 Decode = Callable[[bytes], T]
 
 
@@ -24,15 +24,15 @@ class Reader:
         # Opens the write-ahead log's index now; when the disk is full it may be too late.
         self._connection.execute("SELECT 1 FROM meta").fetchone()
 
-    def row(self, sql: str, *values: object) -> Found | None:
+    def row(self, sql: str, *values: object) -> SqlRow | None:
         """The first row, or None."""
         try:
-            found: Found | None = self._connection.execute(sql, values).fetchone()
+            found: SqlRow | None = self._connection.execute(sql, values).fetchone()
         except sqlite3.Error as error:
             raise self._unreadable(error) from error
         return found
 
-    def rows(self, sql: str, *values: object) -> list[Found]:
+    def rows(self, sql: str, *values: object) -> list[SqlRow]:
         """All rows."""
         try:
             return self._connection.execute(sql, values).fetchall()
@@ -48,7 +48,7 @@ class Reader:
         """The documents in the last column of all rows."""
         return [self.decoded(decode, found) for found in self.rows(sql, *values)]
 
-    def decoded(self, decode: Decode[T], found: Found) -> T:
+    def decoded(self, decode: Decode[T], found: SqlRow) -> T:
         """The document in the last column of a row."""
         try:
             return decode(found[-1])

@@ -87,7 +87,7 @@ class Paging:
             "ORDER BY", self._table.number, "DESC LIMIT ?",
         ))  # fmt: skip
 
-    def step(self, reader: Reader) -> bool:
+    def advance(self, reader: Reader) -> bool:
         """Scan some more documents. Returns False when the page is complete."""
         if self._position is None or self._least == 0:
             least, last = self._ends(reader)
@@ -151,7 +151,7 @@ class Searcher:
         if self._reader.row("SELECT 1 FROM sqlite_schema WHERE name = ?", table.name) is None:
             return Page()
         paging = Paging(table, query, limit, after)
-        while paging.step(self._reader):
+        while paging.advance(self._reader):
             pass
         return paging.page()
 

@@ -198,7 +198,7 @@ class SqliteStore:
     async def search(self, query: Query, limit: int, after: str | None = None) -> Page:
         """A page of the matching documents, newest first; other queries may run between the steps of the search."""
         paging = Paging(self._tables[query.searchable.name], query, limit, after)
-        while await self._read(partial(paging.step, self._background_reader)):
+        while await self._read(partial(paging.advance, self._background_reader)):
             pass
         return paging.page()
 

@@ -241,7 +241,7 @@ class Writer:
         if self._connection is None:
             return
         try:
-            self._checkpoints.step(self._connection, written)
+            self._checkpoints.advance(self._connection, written)
         except (sqlite3.Error, OSError) as error:
             self.trouble = f"{self._path}: {error}"
             self._drop_connection()

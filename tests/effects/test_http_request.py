@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from effects.http_request import HttpRequest, PreparedTarget, Refused, build_request, prepare_target, redirect_request
+from effects.http_request import (
+    HttpRequest,
+    PreparedTarget,
+    RequestRefused,
+    build_request,
+    prepare_target,
+    redirect_request,
+)
 from engine.flow.ask import HttpAsk
 from engine.project.source import Target
 
@@ -56,7 +63,7 @@ def test_a_path_is_put_below_the_target(url: str, path: str, called: str) -> Non
     ids=ascii,
 )  # fmt: skip
 def test_a_path_that_could_leave_the_base_path_is_refused(path: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         request_for(path)
 
 
@@ -64,7 +71,7 @@ def test_a_path_that_could_leave_the_base_path_is_refused(path: str) -> None:
 def test_no_path_leaves_the_host_and_the_base(path: str) -> None:
     try:
         called = request_for("/" + path).url
-    except Refused:
+    except RequestRefused:
         return
     normal = URL(str(called))  # reads it as a server would
     assert (normal.scheme, normal.host, normal.port) == ("https", "crm.example", 443)
@@ -92,7 +99,7 @@ def test_a_targets_own_query_stays() -> None:
 
 @pytest.mark.parametrize("value", [{"a": 1}, [["a"]], "\ud800"], ids=["object", "list in a list", "a lone surrogate"])
 def test_a_query_value_that_cannot_be_written_as_text_is_refused(value: Any) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         request_for("/", query={"x": value})
 
 
@@ -110,13 +117,13 @@ def test_a_request_without_a_body_has_no_content_type() -> None:
 
 @pytest.mark.parametrize("body", ["\ud800", object()], ids=["a lone surrogate", "an object of Python"])
 def test_a_body_that_is_not_json_is_refused(body: Any) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         request_for("/", method="POST", body=body)
 
 
 @pytest.mark.parametrize("method", ["CONNECT", "TRACE", "GET /x HTTP/1.1\r\n", ""], ids=ascii)
 def test_other_methods_are_refused(method: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         request_for("/", method=method)
 
 
@@ -153,7 +160,7 @@ def test_every_request_carries_the_targets_headers_and_an_ask_may_add_others() -
     ids=ascii,
 )
 def test_a_header_that_an_ask_may_not_set_is_refused(name: str, value: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         build_request(target(headers={"Authorization": "Bearer the-target's"}), HttpAsk("crm", headers={name: value}))
 
 
@@ -167,7 +174,7 @@ def test_a_header_that_an_ask_may_not_set_is_refused(name: str, value: str) -> N
     ids=ascii,
 )  # fmt: skip
 def test_a_target_with_a_bad_address_is_refused(url: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         target(url)
 
 
@@ -175,7 +182,7 @@ def test_a_target_with_a_bad_address_is_refused(url: str) -> None:
     ("name", "value"), [("Host", "x"), ("X-A", "1\r\n2"), ("a b", "c")], ids=["Host", "a line break", "a space"]
 )
 def test_a_target_with_a_bad_header_is_refused(name: str, value: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         target(headers={name: value})
 
 
@@ -242,12 +249,12 @@ def test_a_redirect_to_https_on_the_same_host_keeps_the_headers() -> None:
     ids=ascii,
 )  # fmt: skip
 def test_a_redirect_to_an_unsafe_address_is_refused(location: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         redirect(location)
 
 
 def test_a_redirect_does_not_carry_a_body_to_another_host() -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         redirect("https://evil.example/", status=307, method="POST", body={"email": "ann@example.com"})
 
 

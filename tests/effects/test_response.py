@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from effects.http_request import Refused
+from effects.http_request import RequestRefused
 from effects.response import MAX_DEPTH, decode_text, parse_value
 
 JSON = "application/json"
@@ -68,6 +68,6 @@ def test_a_body_is_decoded_by_its_charset(body: bytes, charset: str | None, text
 
 @pytest.mark.parametrize("charset", ["punycode", "idna", "utf-7", "shift_jis", "no-such-charset", "\x00"])
 def test_bytes_of_an_unsupported_charset_are_refused_unless_they_are_utf_8(charset: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         decode_text(b"caf\xe9", charset)
     assert decode_text(b"cafe", charset) == "cafe"

@@ -15,7 +15,7 @@ from tests.system.test_crash import crash, stored
 MODULE = "tests.system.unreachable_store"
 
 
-class Place:
+class SpoolServer:
     """A project with a spool, its database, and the switch that takes the store away."""
 
     def __init__(self, root: Path) -> None:
@@ -32,8 +32,8 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+def place(tmp_path: Path) -> SpoolServer:
+    return SpoolServer(tmp_path)
 
 
 async def health(served: ServerProcess) -> tuple[int, dict[str, Any]]:
@@ -48,7 +48,7 @@ async def drained(served: ServerProcess) -> None:
         pass
 
 
-async def test_servers_killed_while_the_store_is_away_lose_and_double_nothing(place: Place) -> None:
+async def test_servers_killed_while_the_store_is_away_lose_and_double_nothing(place: SpoolServer) -> None:
     ledger = LoadGenerator()
     with serving(place.project, place.database, MODULE) as served:
         await ledger.load(served.address, until=50)
@@ -70,7 +70,7 @@ async def test_servers_killed_while_the_store_is_away_lose_and_double_nothing(pl
     assert total == len(ledger.sent)
 
 
-async def test_a_store_that_is_away_for_a_while_under_load_is_not_noticed_by_clients(place: Place) -> None:
+async def test_a_store_that_is_away_for_a_while_under_load_is_not_noticed_by_clients(place: SpoolServer) -> None:
     ledger = LoadGenerator()
     with serving(place.project, place.database, MODULE) as served:
         load = asyncio.create_task(ledger.load(served.address, until=1000))
@@ -89,7 +89,7 @@ async def test_a_store_that_is_away_for_a_while_under_load_is_not_noticed_by_cli
     assert total == len(ledger.sent)
 
 
-async def test_what_waits_when_a_server_is_stopped_is_drained_by_the_next(place: Place) -> None:
+async def test_what_waits_when_a_server_is_stopped_is_drained_by_the_next(place: SpoolServer) -> None:
     ledger = LoadGenerator()
     with serving(place.project, place.database, MODULE) as served:
         place.away()

@@ -11,20 +11,8 @@ from engine.profile.document import Profile
 from engine.tracking.intake.payload import read_track
 from engine.tracking.unit.request import UnitRequest
 from tests.engine.tracking.collector import Collector
+from tests.engine.tracking.flow_texts import COUNT, LOGIN
 from tests.projects import SHOP, payload, project
-
-COUNT = """
-flow: count
-trigger: {event: hit}
-nodes:
-  up: {profile.increment: {traits.hits: 1}}
-"""
-LOGIN = """
-flow: login
-trigger: {event: login}
-nodes:
-  who: {profile.merge: {pii.email: "{{ event.properties.email }}"}}
-"""
 
 
 class Meanwhile:

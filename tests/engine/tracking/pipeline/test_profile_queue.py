@@ -16,22 +16,9 @@ from engine.tracking.unit.combine import combine_units
 from engine.tracking.unit.ledger import Ledger
 from storage.memory import MemoryStore
 from tests.engine.tracking.collector import Collector
+from tests.engine.tracking.flow_texts import COUNT, LOGIN
 from tests.projects import payload, project
 from tests.storage.build import event, everything, profile, rejected, run, session_write, whole_unit
-
-COUNT = """
-flow: count
-trigger: {event: hit}
-nodes:
-  up: {profile.increment: {traits.hits: 1}}
-"""
-
-LOGIN = """
-flow: login
-trigger: {event: login}
-nodes:
-  who: {profile.merge: {pii.email: "{{ event.properties.email }}"}}
-"""
 
 
 class GatedStore:
