@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
 from msgspec import Meta, Struct, field, structs
 
+from engine.language.moment import zone_remedy
 from engine.language.path import parse_path
+from engine.language.zone import find_zone
 from engine.ports.kinds import RETAINED
 from engine.problem import Problem, ProblemError, did_you_mean
 from engine.profile.declared import Rule
 from engine.profile.key import MAX_PER_KEY, Form, KeyRules, folded, regions
-from engine.project.project import WEEK_MS, Settings
+from engine.project.project import UTC, WEEK_MS, Settings
 from engine.project.retention import Retention
 from engine.project.source import Target
 from flows.duration import duration_ms
@@ -80,6 +82,10 @@ class SettingsFile(Struct, frozen=True, kw_only=True):
         dict[str, Literal["newest", "oldest", "min", "max"]],
         Meta(description="Which of several set values a profile shows, by path, e.g. traits.first_seen: oldest"),
     ] = field(default_factory=dict)
+    timezone: Annotated[
+        str,
+        Meta(description="The time zone of days and times for which a flow or segment names none, e.g. Europe/Berlin"),
+    ] = UTC
     keys: Annotated[
         dict[str, Form],
         Meta(description="The form into which keys are brought, by path, e.g. pii.email: email"),
@@ -133,6 +139,7 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Load
         fields=_declared(file.fields, problems),
         keys=_keys(file, problems),
         shares={str(outcome): share for outcome, share in file.runs.keep.items()},
+        timezone=_timezone(file.timezone, problems),
         window_ms=duration_ms(file.deduplication.window, ("deduplication", "window"), problems) or WEEK_MS,
         retention=_retention(file.retention, problems),
         spool=file.spool == "on",
@@ -178,6 +185,14 @@ def _with_secrets(raw: Any, name: str, root: Path, environment: Mapping[str, str
     if isinstance(headers, Mapping):
         target["headers"] = {key: resolved(value, "headers", key) for key, value in headers.items()}
     return target if len(problems) == count else _UNRESOLVED
+
+
+def _timezone(name: str, problems: list[Problem]) -> str:
+    if find_zone(name) is not None:
+        return name
+    message = f"`{name}` is not a time zone"
+    problems.append(Problem(code="H404", message=message, path=("timezone",), help=zone_remedy(name)))
+    return UTC
 
 
 def _declared(fields: Mapping[str, str], problems: list[Problem]) -> dict[tuple[str, ...], Rule]:

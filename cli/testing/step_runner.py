@@ -68,7 +68,7 @@ class StepRunner:
     def __init__(self, project: Project, file: CaseFile) -> None:
         self.project = project
         self.store = RecordingStore(project.settings.fields)
-        self.clock = VirtualClock(date(file.clock))
+        self.clock = VirtualClock(date(file.clock, project.settings.timezone))
         self.ids = SequentialIds()
         self.home = file.flow if isinstance(file.flow, str) else None
         self.mocks = MockPerformer(Addresses(project, self.home))

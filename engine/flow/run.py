@@ -35,6 +35,7 @@ class Inputs(Struct, frozen=True):
     keys: KeyRules = DEFAULT_KEY_RULES
     proven: dict[str, Scalar] = field(default_factory=dict)  # keys that a user token verifies; trusted in any case
     flow: str = ""
+    timezone: str = "UTC"  # the project's
 
 
 class TracedCall(Struct, frozen=True, omit_defaults=True):

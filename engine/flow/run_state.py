@@ -21,6 +21,7 @@ import msgspec
 from engine.flow.effect import Attach, AttachSession, Effect, Merge, SetEvent, SetSession
 from engine.flow.run import Inputs
 from engine.language.derived import WRITTEN_AT
+from engine.language.zone import TIMEZONE
 from engine.profile.declared import Fields
 from engine.profile.document import Link, Path, Profile
 from engine.profile.fold import fold
@@ -183,6 +184,7 @@ def initial_state(inputs: Inputs, profile: dict[str, Any] | None = None) -> RunS
         "source": inputs.source,
         "nodes": {},
         "now": inputs.now,
+        TIMEZONE: inputs.timezone,
         # Expressions cannot read these; functions of the language use them:
         "stored_profile": inputs.profile,
         "operations": inputs.earlier_operations,

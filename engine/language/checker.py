@@ -9,6 +9,7 @@ from jinja2 import nodes
 from engine.language import hints
 from engine.language.functions import FILTERS, FUNCTIONS
 from engine.language.mismatch import mismatch
+from engine.language.moment import zone_remedy
 from engine.language.parser import Parsed
 from engine.language.path import ROOTS, show_path
 from engine.language.refusal import (
@@ -42,6 +43,7 @@ from engine.language.tree import (
     Some,
     Tree,
 )
+from engine.language.zone import find_zone
 from engine.problem import ProblemError, did_you_mean
 
 DEPTH_CAP = 50  # levels of nested parts
@@ -257,12 +259,23 @@ class _Checker:
         where = self.span(node)
         if function.derives:
             return self._derived(function, node)
+        prepared, rest = None, list(node.args)
         if function.prepare is not None:
-            return Call(where, function, piped, self._prepared(function, node.args[0]))
-        arguments = (*piped, *(self.check(argument) for argument in node.args))
+            prepared = self._prepared(function, rest.pop(0))
+        arguments = (*piped, *(self.check(argument) for argument in rest))
         if function.name == "default":
             return Default(where, *arguments)
-        return Call(where, function, arguments)
+        if function.zoned and count == most:
+            self._check_zone(arguments[-1])
+        return Call(where, function, arguments, prepared, function.zoned and count != most)
+
+    def _check_zone(self, zone: Tree) -> None:
+        """Refuse a literal that names no time zone."""
+        if not isinstance(zone, Constant):
+            return
+        if not isinstance(zone.value, str) or find_zone(zone.value) is None:
+            message = f"`{zone.value}` is not a time zone"
+            raise refusal(BAD_PATTERN, message, zone.at, zone_remedy(str(zone.value)))
 
     def _prepared(self, function: Function, node: nodes.Expr) -> Any:
         if not isinstance(node, nodes.Const) or not isinstance(node.value, str):
@@ -270,7 +283,7 @@ class _Checker:
         try:
             return cast(Callable[[str], Any], function.prepare)(node.value)
         except ValueError as error:
-            raise refusal(BAD_PATTERN, f"bad pattern: {error}", self.span(node)) from None
+            raise refusal(BAD_PATTERN, str(error), self.span(node)) from None
 
     def _derived(self, function: Function, node: nodes.Filter | nodes.Call) -> Tree:
         if "profile" not in self.roots:

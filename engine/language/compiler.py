@@ -34,6 +34,7 @@ from engine.language.tree import (
     Some,
     Tree,
 )
+from engine.language.zone import TIMEZONE
 
 Demand = Callable[[Tree], Evaluate]
 _CONDUITS = (Choice, Default, Some, Every)  # whose value is that of one of their parts
@@ -227,19 +228,26 @@ class Compiler:
 
     def _call(self, tree: Call, arm: Demand) -> Evaluate:
         call, name, source = tree.function.call, tree.function.name, self._source(tree)
-        arguments = [self.filled(part) for part in tree.arguments]
-        literal = () if tree.prepared is None else (tree.prepared,)
+        arguments = self._arguments(tree)
 
         def evaluate(context: Any) -> Any:
             values = [argument(context) for argument in arguments]
             try:
-                return call(*values, *literal)
+                return call(*values)
             except Unfit as unfit:
                 raise Unfit(f"{unfit.reason}, in `{source}`") from None
             except UnicodeError:
                 raise Unfit(f"`{name}` cannot use half characters, in `{source}`") from None
 
         return evaluate
+
+    def _arguments(self, tree: Call) -> list[Evaluate]:
+        arguments = [self.filled(part) for part in tree.arguments]
+        if tree.prepared is not None:
+            arguments.insert(tree.function.piped, lambda context: tree.prepared)
+        if tree.zoned:
+            arguments.append(self.leaves.unrecorded((TIMEZONE,)))
+        return arguments
 
     _MAKERS: ClassVar[dict[type, Callable[["Compiler", Any, Demand], Evaluate]]] = {
         Constant: _constant,

@@ -37,13 +37,13 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "int": number.whole,
     "float": number.fraction,
     "abs": number.magnitude,
-    "date": moment.date,
 }
 
 FILTERS: dict[str, Function] = {
     **{name: function(name, call, piped=True) for name, call in _FILTERS.items()},
     "matches": function("matches", text.matches, piped=True, prepare=text.compile_pattern),
-    "format_date": function("format_date", moment.format_date, piped=True, prepare=moment.compile_format),
+    "date": function("date", moment.date, piped=True, zoned=True),
+    "format_date": function("format_date", moment.format_date, piped=True, prepare=moment.compile_format, zoned=True),
 }
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -56,6 +56,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 FUNCTIONS: dict[str, Function] = {
     **{name: function(name, call, piped=False) for name, call in _FUNCTIONS.items()},
+    "start_of": function("start_of", moment.start_of, piped=False, prepare=moment.compile_unit, zoned=True),
     "counted": function("counted", derived.counted, piped=False, derives=True),
     "changed_at": function("changed_at", derived.changed_at, piped=False, derives=True),
 }

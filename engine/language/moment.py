@@ -1,34 +1,39 @@
-"""Filters and functions on time. A moment is a number of milliseconds since 1970 (UTC), as `now` is."""
+"""Filters and functions on time. A moment is a number of milliseconds since 1970 (UTC), as `now` is.
 
-from datetime import UTC, datetime, timedelta
+The last argument of `zoned` functions is a time zone: an IANA name, or ABSENT for UTC. The compiler adds the project's
+time zone where the author has written none.
+"""
+
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from engine.language.absent import Unfit
+from engine.language import zone as zones
+from engine.language.absent import ABSENT, Unfit
 from engine.language.operators import bounded, is_number
 from engine.language.signature import need_number, need_text
+from engine.problem import closest
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DIRECTIVES = "YmdHMSyjuGV%"
+_DIRECTIVES = "YmdHMSyjuGVz%"
 _FORMAT_CAP = 100  # characters
 
 
-def date(value: Any) -> Any:
-    """The moment that an ISO 8601 text such as `2024-05-01T12:00:00Z` names (UTC when it has no offset)."""
+def date(value: Any, zone: Any = ABSENT) -> Any:
+    """The moment that an ISO 8601 text such as `2024-05-01T12:00:00Z` names, in `zone` when it has no offset."""
     if is_number(value):
         return int(bounded(value, "date"))
-    text = need_text(value, "date")
+    text, zone = need_text(value, "date"), zone_of(zone, "date")
     try:
         moment = datetime.fromisoformat(text.strip())
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return (moment - _EPOCH) // timedelta(milliseconds=1)
+        return zones.moment_of(moment if moment.tzinfo else moment.replace(tzinfo=zone))
     except (ValueError, OverflowError):
         raise Unfit(f"`date` needs an ISO 8601 time, not {text[:40]!r}") from None
 
 
-def format_date(value: Any, pattern: Any) -> str:
-    """The moment (UTC) as text: a literal pattern of %Y %m %d %H %M %S, %y %j %G %V %u, and %% for a percent sign."""
+def format_date(value: Any, pattern: Any, zone: Any = ABSENT) -> str:
+    """The moment as text: a literal pattern of %Y %m %d %H %M %S, %y %j %G %V %u, %z, and %% for a percent sign."""
+    zone = zone_of(zone, "format_date")
     try:
-        moment = _EPOCH + timedelta(milliseconds=int(bounded(need_number(value, "format_date"), "format_date")))
+        moment = zones.local_time(int(bounded(need_number(value, "format_date"), "format_date")), zone)
     except OverflowError:
         raise Unfit("`format_date` needs a moment in the years 1 to 9999") from None
     year, week, day = moment.isocalendar()
@@ -36,16 +41,51 @@ def format_date(value: Any, pattern: Any) -> str:
     return "".join(own.get(part) or (moment.strftime(part) if part[0] == "%" else part) for part in pattern)
 
 
+def start_of(unit: Any, moment: Any, zone: Any = ABSENT) -> Any:
+    """The moment at which the minute, hour, day, week (Monday), month, quarter or year of a moment began, in a zone."""
+    zone = zone_of(zone, "start_of")
+    try:
+        return zones.start_of(unit, int(bounded(need_number(moment, "start_of"), "start_of")), zone)
+    except OverflowError:
+        raise Unfit("`start_of` needs a moment in the years 1 to 9999") from None
+
+
+def zone_of(name: Any, function: str) -> tzinfo:
+    """Return the time zone of an argument. Raises `Unfit` for a name that is no time zone."""
+    if name is ABSENT:
+        return UTC
+    text = need_text(name, function)
+    zone = zones.find_zone(text)
+    if zone is None:
+        raise Unfit(f"{text[:40]!r} is not a time zone: write an IANA name such as 'Europe/Berlin'")
+    return zone
+
+
+def zone_remedy(name: str) -> str:
+    """Return the remedy for a name that is no time zone."""
+    near = closest(name, zones.zone_names())
+    return f"did you mean `{near}`?" if near else "write an IANA name such as `Europe/Berlin` or `UTC`"
+
+
+def compile_unit(text: str) -> str:
+    """Return the unit of `start_of`. Raises `ValueError`."""
+    if text not in zones.START_UNITS:
+        raise ValueError(f"`{text}` is not a unit; there are {', '.join(zones.START_UNITS)}")
+    return text
+
+
 def compile_format(text: str) -> tuple[str, ...]:
     """Return the pattern split into directives and single characters. Raises `ValueError`."""
     if len(text) > _FORMAT_CAP:
-        raise ValueError(f"a pattern has at most {_FORMAT_CAP} characters")
+        raise ValueError(f"bad pattern: a pattern has at most {_FORMAT_CAP} characters")
     parts: list[str] = []
     rest = text
     while rest:
         width = 2 if rest[0] == "%" else 1
         if width == 2 and (len(rest) < 2 or rest[1] not in _DIRECTIVES):
-            raise ValueError(f"`{rest[:2]}` is not a directive; there are %Y %m %d %H %M %S %y %j %G %V %u %%")
+            raise ValueError(
+                f"bad pattern: `{rest[:2]}` is not a directive; there are %Y %m %d %H %M %S %y %j %G %V %u %z %%"
+            )
         parts.append(rest[:width])
         rest = rest[width:]
     return tuple(parts)

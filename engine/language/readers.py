@@ -24,6 +24,9 @@ class LeafReader(Protocol):
     def need(self, path: PathParts, text: str) -> Evaluate:
         """Return a closure for the value at `path` that raises `Absent` if there is none."""
 
+    def unrecorded(self, path: PathParts) -> Evaluate:
+        """Return a closure for the value at `path`, or ABSENT, which the author has not written: never recorded."""
+
     def derived(self, value: Callable[[Scope], Any], text: str) -> Evaluate:
         """Return a closure for the value that `value` computes from the scope."""
 
@@ -40,6 +43,9 @@ class PlainReader:
     def need(self, path: PathParts, text: str) -> Evaluate:
         return needer(path, text)
 
+    def unrecorded(self, path: PathParts) -> Evaluate:
+        return reader(path)
+
     def derived(self, value: Callable[[Scope], Any], text: str) -> Evaluate:
         return value
 
@@ -52,6 +58,10 @@ class RecordingReader:
 
     def read(self, path: PathParts, text: str) -> Evaluate:
         return self.derived(reader(path), text)
+
+    def unrecorded(self, path: PathParts) -> Evaluate:
+        value = reader(path)
+        return lambda context: value(context[0])
 
     def derived(self, value: Callable[[Scope], Any], text: str) -> Evaluate:
         def evaluate(context: Recording) -> Any:

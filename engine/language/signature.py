@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from engine.language.absent import Unfit
+from engine.language.absent import ABSENT, Unfit
 from engine.language.operators import LISTS, is_number, kind_of
 
 
@@ -20,8 +20,11 @@ class Function(Struct, frozen=True):
     max_arguments: int | None  # None is any number
     usage: str  # e.g. `value | replace(old, new)`
     text: str  # documentation: the docstring of `call`
-    prepare: Callable[[str], Any] | None = None  # prepares the one argument, a literal text, at load; raises ValueError
+    prepare: Callable[[str], Any] | None = (
+        None  # prepares the first argument, a literal text, at load; raises ValueError
+    )
     derives: bool = False  # `call` takes literal texts and returns a `derived.Derived`; raises ValueError
+    zoned: bool = False  # the last argument is a time zone, by default that of the project
 
 
 def function(
@@ -31,6 +34,7 @@ def function(
     piped: bool,
     prepare: Callable[[str], Any] | None = None,
     derives: bool = False,
+    zoned: bool = False,
 ) -> Function:
     """Return the table's entry for `call`, whose signature and docstring are its documentation."""
     parameters = list(signature(call).parameters.values())[1 if piped else 0 :]
@@ -49,10 +53,13 @@ def function(
         text=getdoc(call) or "",
         prepare=prepare,
         derives=derives,
+        zoned=zoned,
     )
 
 
 def _literal(value: Any) -> str:
+    if value is ABSENT:
+        return "timezone"  # the project's
     return f"'{value}'" if isinstance(value, str) else str(value)
 
 

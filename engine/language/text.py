@@ -87,7 +87,7 @@ def matches(value: Any, pattern: Any) -> bool:
 def compile_pattern(text: str) -> Any:
     """Compile a pattern that runs in linear time. Raises `ValueError`."""
     if len(text) > PATTERN_CAP:
-        raise ValueError(f"a pattern has at most {PATTERN_CAP} characters")
+        raise ValueError(f"bad pattern: a pattern has at most {PATTERN_CAP} characters")
     options = re2.Options()
     options.log_errors = False
     options.max_mem = _PATTERN_BYTES
@@ -95,7 +95,8 @@ def compile_pattern(text: str) -> Any:
         return re2.compile(text, options)
     except re2.error as error:
         reason = error.args[0] if error.args else ""
-        raise ValueError(reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)) from None
+        text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+        raise ValueError(f"bad pattern: {text}") from None
 
 
 def string(value: Any) -> str:

@@ -10,15 +10,17 @@ A time change may be too early but never too late: the caller evaluates the cond
 """
 
 from collections.abc import Callable
+from datetime import tzinfo
 from math import ceil, floor
 from typing import Any, Final
 
 from engine.language.absent import Unusable
 from engine.language.compiler import Compiler
 from engine.language.expression import Condition
+from engine.language.moment import zone_of
 from engine.language.operators import is_number
 from engine.language.path import Scope
-from engine.language.readers import Evaluate, PlainReader
+from engine.language.readers import Evaluate, PlainReader, reader
 from engine.language.refusal import Span, refusal
 from engine.language.tree import (
     Arithmetic,
@@ -32,6 +34,7 @@ from engine.language.tree import (
     Tree,
     children,
 )
+from engine.language.zone import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, TIMEZONE, next_change, start_of_next
 
 TimeChange = Callable[[Scope], int | None]  # scope -> the next moment (ms) after its `now`; None when there is none
 Number = int | float
@@ -40,8 +43,9 @@ UNPLANNABLE: Final = "H211"
 MAX_AHEAD: Final = 10**14  # ms, three thousand years; a later moment counts as never
 
 _REMEDY: Final = "compare `now` with a time: `profile.traits.at < now - days(30)`, or count: `counted('orders', '30d')`"
-_DAY: Final = 86_400_000
-_WIDTHS: Final = {"%S": 1_000, "%M": 60_000, "%H": 3_600_000}  # ms; the text of any other directive changes by day
+_WIDTHS: Final = {"%S": SECOND_MS, "%M": MINUTE_MS, "%H": HOUR_MS}  # ms; any other directive's text changes by day
+
+NextMoment = Callable[[int, tzinfo], int]  # (moment, zone) -> the next moment (ms) at which a local value may change
 
 
 def time_changes_of(condition: Condition) -> tuple[TimeChange, ...]:
@@ -147,12 +151,25 @@ class _SlopeAnalysis:
             self.changes.append(_multiple(value, slope, 1))
         elif name == "round" and len(slopes) == 1:
             self.changes.append(_multiple(value, slope, 0.5))
-        elif name == "format_date" and slope == 1:
-            parts = [part for part in tree.prepared if part[0] == "%" and part != "%%"]
-            self.changes += [_multiple(value, slope, width) for width in {_WIDTHS.get(part, _DAY) for part in parts}]
+        elif name in _LOCAL and slope == 1 and not any(slopes[1:]):
+            following = _LOCAL[name](tree.prepared)
+            if following is not None:
+                self.changes.append(_local(value, self._zone(tree), following))
         else:
             raise _refused(f"this cannot be planned: `{name}` of `now`", tree.at)
         return 0
+
+    def _zone(self, tree: Call) -> Callable[[Scope], tzinfo | None]:
+        """Return a closure for the time zone of a call; None if its name is no time zone."""
+        evaluate = reader((TIMEZONE,)) if tree.zoned else self.compiler.operand(tree.arguments[-1])
+
+        def zone(scope: Scope) -> tzinfo | None:
+            try:
+                return zone_of(evaluate(scope), tree.function.name)
+            except Unusable:
+                return None
+
+        return zone
 
     def _number(self, tree: Tree) -> Evaluate:
         """Return a closure for the part's value if it is a number, else None."""
@@ -202,6 +219,40 @@ def _multiple(value: Evaluate, slope: Number, width: Number) -> TimeChange:
         return _moment(scope["now"], (target - at) / slope)
 
     return next_moment
+
+
+def _local(value: Evaluate, zone: Callable[[Scope], tzinfo | None], following: NextMoment) -> TimeChange:
+    """Return the time change at which the local value of a moment may change; the moment's slope is 1."""
+
+    def next_moment(scope: Scope) -> int | None:
+        at, its_zone, now = value(scope), zone(scope), scope["now"]
+        if at is None or its_zone is None:
+            return None
+        try:
+            ahead = following(floor(at), its_zone) - at
+        except OverflowError:
+            return None
+        if type(at) is int:
+            return int(now + ahead)
+        return _moment(now, ahead)
+
+    return next_moment
+
+
+def _of_format(parts: tuple[str, ...]) -> NextMoment | None:
+    """Return when the text of a pattern (`compile_format`) may change next; None if it never does."""
+    widths = [_WIDTHS.get(part, DAY_MS) for part in parts if part[0] == "%" and part != "%%"]
+    width = min(widths, default=None)
+    return None if width is None else lambda moment, zone: next_change(moment, width, zone)
+
+
+def _of_start(unit: str) -> NextMoment:
+    """Return when the start of a unit changes next."""
+    return lambda moment, zone: start_of_next(unit, moment, zone)
+
+
+# Functions whose value is constant between local times -> when it changes next, by the literal argument.
+_LOCAL: Final[dict[str, Callable[[Any], NextMoment | None]]] = {"format_date": _of_format, "start_of": _of_start}
 
 
 def _moment(now: int, ahead: float) -> int | None:

@@ -120,12 +120,17 @@ class Default(Struct, frozen=True):
 
 
 class Call(Struct, frozen=True):
-    """A filter (the piped value is the first argument) or a function. `prepared` replaces a literal argument."""
+    """A filter (the piped value is the first argument) or a function.
+
+    `prepared` replaces a literal argument, the first one in the brackets. `zoned` says that the project's time zone
+    is the last argument, since the author has written none.
+    """
 
     at: Span
     function: Function
     arguments: "tuple[Tree, ...]"
     prepared: Any = None
+    zoned: bool = False
 
 
 class Derivation(Struct, frozen=True):

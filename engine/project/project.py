@@ -13,6 +13,7 @@ from engine.project.retention import Retention
 from engine.project.segment import Segment, SegmentRules
 from engine.project.source import Source, Target
 
+UTC: Final = "UTC"
 WEEK_MS: Final = 604_800_000
 
 # The default share of the runs of each outcome that are kept. Debugged runs are always kept.
@@ -33,6 +34,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     fields: Fields = field(default_factory=dict)  # declared rules; other paths show their newest value
     keys: KeyRules = DEFAULT_KEY_RULES
     shares: Mapping[str, float] = field(default_factory=dict)
+    timezone: str = UTC  # an IANA name: the zone of days and times for which an author names none
     window_ms: int = WEEK_MS  # the deduplication window of event ids
     retention: Retention = Retention()
     spool: bool = False  # whether payloads are spooled on this machine while the store is unavailable
@@ -55,4 +57,4 @@ class Project(Struct, frozen=True, kw_only=True):
     segment_rules: SegmentRules = field(default_factory=lambda: SegmentRules(()))  # derived from `segments`
 
     def __post_init__(self) -> None:
-        force_setattr(self, "segment_rules", SegmentRules(self.segments.values()))
+        force_setattr(self, "segment_rules", SegmentRules(self.segments.values(), self.settings.timezone))

@@ -15,6 +15,7 @@ from msgspec.structs import force_setattr
 from engine.language.derived import WRITTEN_AT
 from engine.language.expression import Condition, Read
 from engine.language.time_changes import TimeChange, next_time, time_changes_of
+from engine.language.zone import TIMEZONE
 from engine.profile.document import Path, Profile, Standing
 from engine.profile.operations import Operation
 from engine.profile.written_at import written_at
@@ -55,16 +56,17 @@ class SegmentRules:
     """The segments of a project that have a condition, sorted by name, and how they are evaluated.
 
     `names` are their names. `timed` says that time alone may change a membership, `windowed` that a segment has a
-    window.
+    window. `timezone` is the zone of conditions that name none.
     """
 
-    def __init__(self, segments: Iterable[Segment]) -> None:
+    def __init__(self, segments: Iterable[Segment], timezone: str = "UTC") -> None:
         self.rules: tuple[tuple[str, Condition, Segment], ...] = tuple(
             (segment.name, segment.condition, segment)
             for segment in sorted(segments, key=lambda segment: segment.name)
             if segment.condition is not None
         )
         self.names = frozenset(name for name, _, _ in self.rules)
+        self.timezone = timezone
         self.timed = any(segment.time_changes or segment.windowed for _, _, segment in self.rules)
         self.windowed = any(segment.windowed for _, _, segment in self.rules)
         self._paths = tuple([(name, _paths_read(condition)) for name, condition, _ in self.rules])
@@ -74,9 +76,10 @@ class SegmentRules:
 
     @property
     def version(self) -> str:
-        """A hash (32 hexadecimal digits) of everything that decides about membership: names, conditions, windows."""
+        """A hash (32 hexadecimal digits) of all that decides about membership: names, conditions, windows, the zone."""
         rules = [(name, condition.source, segment.for_ms, segment.within_ms) for name, condition, segment in self.rules]
-        return sha256(json.encode(rules)).hexdigest()[:32]
+        zone = "" if self.timezone == "UTC" else self.timezone  # projects without a zone keep their version
+        return sha256(json.encode(rules) + zone.encode()).hexdigest()[:32]
 
     def holds(self, scope: Mapping[str, Any], names: Collection[str] | None = None) -> dict[str, bool]:
         """Return whether each condition holds, or only those of `names`; `scope` is one of `scope_of`."""
@@ -116,6 +119,7 @@ class SegmentRules:
         return {
             "profile": view,
             "now": at,
+            TIMEZONE: self.timezone,
             "stored_profile": profile,
             "operations": pending or (),
             WRITTEN_AT: written_at,

@@ -66,6 +66,7 @@ class UnitRun:
             fields=tuple(project.settings.fields.items()),
             keys=project.settings.keys,
             proven=context.proven,
+            timezone=project.settings.timezone,
         )
         self.state = self.membership.updated(initial_state(self.inputs, view), None)
         self.effects = UnitEffects(context, self.membership, self.state)

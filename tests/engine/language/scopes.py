@@ -86,11 +86,13 @@ expressions = st.recursive(
                     *("starts_with('a')", "matches('a+')", "string", "json", "hash", "urlencode", "length", "first"),
                     *("last", "slice(0, 1)", "slice(1)", "join(',')", "min", "max", "sum", "sort", "unique", "keys"),
                     *("values", "round", "round(2)", "int", "float", "abs", "date", "format_date('%Y-%m')"),
+                    *("date('Europe/Berlin')", "format_date('%H %z', 'America/New_York')"),
                 ]
             ),
         ),
         st.builds("min({}, {})".format, inner, inner),
         st.builds("days({})".format, inner),
+        st.builds("start_of('{}', {})".format, st.sampled_from(["hour", "week"]), inner),
     ),
     max_leaves=6,
 ).filter(lambda text: _depth(text) <= 10)

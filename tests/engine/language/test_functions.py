@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from engine.language.absent import ABSENT, Absent, Unfit
@@ -5,10 +7,11 @@ from engine.language.functions import FILTERS, FUNCTIONS
 from tests.engine.language.expressions import compile_expression
 
 NOON = 1_714_564_800_000  # 2024-05-01T12:00:00Z
+HOUR = 3_600_000
 
 
-def evaluated(text, x=None):
-    return compile_expression(text).evaluate({"event": {"x": x}, "now": NOON})
+def evaluated(text, x=None, **more):
+    return compile_expression(text).evaluate({"event": {"x": x}, "now": NOON, **more})
 
 
 @pytest.mark.parametrize(
@@ -84,6 +87,40 @@ def test_a_function_returns_its_value(text, value):
     assert type(result) is type(value)
 
 
+@pytest.mark.parametrize(("text", "value"), [
+    ("'2024-05-01' | date", NOON - 14 * HOUR),
+    ("'2024-05-01T12:00:00Z' | date", NOON),
+    ("'2024-05-01' | date('America/New_York')", NOON - 8 * HOUR),
+    ("'2024-03-31T02:30' | date", 1_711_848_600_000),  # the hour is skipped: 02:30 with the offset before is 03:30
+    ("'2024-10-27T02:30' | date", 1_729_989_000_000),  # it occurs twice: the first one
+    ("now | format_date('%Y-%m-%d %H:%M %z')", "2024-05-01 14:00 +0200"),
+    ("now | format_date('%H %z', 'America/St_Johns')", "09 -0230"),
+    ("now | format_date('%H', event.x)", "17"),
+    ("start_of('day', now)", NOON - 14 * HOUR),
+    ("start_of('day', now, 'UTC')", NOON - 12 * HOUR),
+    ("start_of('hour', now + 0.5, event.x) == start_of('minute', now)", False),
+    ("start_of('month', now) | format_date('%d %H')", "01 00"),
+])  # fmt: skip
+def test_times_are_those_of_the_named_zone_else_of_the_project(text, value):
+    assert evaluated(text, "Asia/Kathmandu", timezone="Europe/Berlin") == value
+
+
+@pytest.mark.parametrize("text", [
+    "now | format_date('%H', event.x)", "'2024-05-01' | date(event.x)", "start_of('day', now, event.x)",
+])  # fmt: skip
+@pytest.mark.parametrize("zone", ["Europe/Atlantis", 2, True, "../../etc/passwd"])
+def test_data_that_is_no_time_zone_makes_a_function_fail(text, zone):
+    with pytest.raises(Unfit):
+        evaluated(text, zone)
+
+
+def test_the_zone_of_the_project_is_not_recorded_as_a_value_that_the_author_reads():
+    values: dict[str, Any] = {}
+    scope = {"now": NOON, "timezone": "Europe/Berlin"}
+    assert compile_expression("now | format_date('%H')").note(scope, values) == "14"
+    assert values == {"now": NOON}
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -106,6 +143,8 @@ def test_a_function_returns_its_value(text, value):
             "'yesterday' | date",
             "true | date",
             "1e18 | format_date('%Y')",
+            "start_of('day', 1e18)",
+            "start_of('year', 'now')",
         ),
         *(
             "days('1')",
@@ -196,6 +235,7 @@ def test_every_function_is_documented(function):
 def test_the_usage_shows_the_arguments():
     assert FILTERS["replace"].usage == "value | replace(old, new)"
     assert FILTERS["join"].usage == "value | join(separator='')"
+    assert FILTERS["format_date"].usage == "value | format_date(pattern, zone=timezone)"
     assert FILTERS["lower"].usage == "value | lower"
     assert FUNCTIONS["min"].usage == "min(first, second, ...)"
 

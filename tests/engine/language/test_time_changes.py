@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from engine.language.buckets import DAY_MS, HOUR_MS, MINUTE_MS, key
 from engine.language.expression import compile_condition
+from engine.language.moment import date
 from engine.language.time_changes import next_time, time_changes_of
 from engine.problem import ProblemError
 
@@ -53,6 +54,36 @@ def test_a_condition_does_not_change_between_its_time_changes(text, traits, now)
         before = condition.test({**scope, "now": moment})
 
 
+ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Havana", "Asia/Beirut")
+local = st.sampled_from([
+    "now | format_date('%d') == '01'", "now | format_date('%H:%M') >= '02:30'", "now | format_date('%u') == '7'",
+    "now | format_date('%H', profile.traits.zone) == '02'", "now | format_date('%z') == '+0200'",
+    "start_of('day', now) > profile.traits.at", "start_of('week', now, profile.traits.zone) >= profile.traits.at",
+    "now - start_of('day', now) < hours(3)", "start_of('hour', now + minutes(30)) != start_of('hour', now)",
+    "start_of('month', now) == profile.traits.at", "now | format_date('%H') | int < 3", "start_of('year', now) > 5",
+    "start_of('day', profile.traits.at) < now - days(1)",
+])  # fmt: skip
+# A little before and after clock changes of 2026 in these zones, in each of which they are on other days.
+clock_changes = st.sampled_from(["2026-03-08", "2026-03-29", "2026-04-05", "2026-10-25", "2026-11-01", "2026-10-04"])
+
+
+@given(local, st.sampled_from(ZONES), st.sampled_from(ZONES), clock_changes, st.integers(0, 86_399_999))
+def test_what_depends_on_local_time_changes_only_at_its_time_changes(text, timezone, zone, day, ms):
+    condition = compile_condition(text)
+    changes = time_changes_of(condition)
+    now = date(f"{day}T00:00:00Z") + ms - DAY_MS // 2
+    traits = {"zone": zone, "at": date(f"{day}T00:00:00Z", zone)}
+    scope = {"profile": {"traits": traits}, "now": now, "timezone": timezone}
+    before, following = condition.test(scope), next_time(changes, scope)
+    first = now - now % (5 * MINUTE_MS)
+    for boundary in range(first + 5 * MINUTE_MS, first + 2 * DAY_MS, 5 * MINUTE_MS):
+        for moment in (boundary - 1, boundary):
+            while following is not None and following <= moment:
+                before = condition.test({**scope, "now": following})
+                following = next_time(changes, {**scope, "now": following})
+            assert condition.test({**scope, "now": moment}) == before
+
+
 windowed = st.sampled_from(
     [
         "counted('n', '2m') > 1",
@@ -92,6 +123,10 @@ def test_counts_change_only_at_their_time_changes(text, n, m):
     pytest.param("(now - profile.metadata.last_seen) // 86400000 > 29", NOON - DAY_MS + 30 * DAY_MS, id="whole days"),
     pytest.param("now | format_date('%m-%d') == '05-02'", NOON + DAY_MS // 2, id="a day of the year"),
     pytest.param("now | format_date('%H') >= '14'", NOON + 2 * HOUR_MS, id="an hour of the day"),
+    pytest.param("now | format_date('%d', 'America/New_York') == '02'", NOON + 16 * HOUR_MS, id="a day elsewhere"),
+    pytest.param("start_of('day', now, 'Asia/Kathmandu') > now - hours(2)", NOON + DAY_MS // 4 + MINUTE_MS * 15,
+                 id="the start of a day elsewhere"),
+    pytest.param("now | format_date('%H', profile.traits.name) == '02'", None, id="a zone that is none"),
     pytest.param("profile.traits.name == 'Ann'", None, id="nothing of time"),
     pytest.param("profile.metadata.last_seen > now - hours(1)", None, id="over for good"),
     pytest.param("profile.traits.absent < now - days(30)", None, id="absent"),
@@ -124,6 +159,8 @@ def test_the_moment_at_which_a_condition_changes_is_computed(text, moment):
     pytest.param("now in profile.traits.times", "looked for", id="in a list"),
     pytest.param("(profile.traits.at | default(now)) > 5", "depends on `now`", id="fallback"),
     pytest.param("(now ~ '') == '5'", "the next change of this use", id="as text"),
+    pytest.param("(now * 2) | format_date('%H') == '5'", "`format_date` of `now`", id="a moment that runs faster"),
+    pytest.param("'2024-05-01' | date(now ~ '') > 5", "the next change of this use", id="as a zone"),
     pytest.param("profile.traits[now] == 5", "the next change of this use", id="as a key"),
 ])  # fmt: skip
 def test_a_condition_whose_changes_cannot_be_computed_is_refused(text, message):

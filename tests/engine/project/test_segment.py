@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from engine.language.expression import compile_condition
+from engine.language.moment import date
 from engine.problem import ProblemError
 from engine.profile.apply import apply_operations
 from engine.profile.document import Profile, Standing, new_profile
@@ -198,8 +199,34 @@ def test_the_version_depends_on_everything_that_decides_about_membership():
     assert version("profile.traits.a > 2") == version("profile.traits.a > 2", description="others")
     others = [version("profile.traits.a > 3"), version("profile.traits.a > 2", for_ms=5)]
     others.append(version("profile.traits.a > 2", within_ms=5))
-    assert len({version("profile.traits.a > 2"), *others}) == 4
+    segment = Segment(name="s", condition=compile_condition("profile.traits.a > 2"))
+    others.append(SegmentRules([segment], "Europe/Berlin").version)
+    assert len({version("profile.traits.a > 2"), *others}) == 5
     assert SegmentRules([Segment(name="s", manual=True)]).version == SegmentRules([]).version
+
+
+@pytest.mark.parametrize(("zone", "born", "entered", "left"), [
+    pytest.param("America/New_York", "12-24", "2026-12-24T05:00Z", "2026-12-25T05:00Z", id="in winter"),
+    pytest.param("America/New_York", "03-08", "2026-03-08T05:00Z", "2026-03-09T04:00Z", id="a day of 23 hours"),
+    pytest.param("America/New_York", "11-01", "2026-11-01T04:00Z", "2026-11-02T05:00Z", id="a day of 25 hours"),
+    pytest.param("Europe/Berlin", "03-29", "2026-03-28T23:00Z", "2026-03-29T22:00Z", id="a day of 23 hours elsewhere"),
+    pytest.param("Asia/Beirut", "03-29", "2026-03-28T22:00Z", "2026-03-29T21:00Z", id="a day without midnight"),
+])  # fmt: skip
+@pytest.mark.parametrize("named", [True, False], ids=["named", "of the project"])
+def test_a_birthday_begins_and_ends_at_local_midnight(zone, born, entered, left, named):
+    argument = f", '{zone}'" if named else ""
+    condition = compile_condition(f"profile.traits.birthday == now | format_date('%m-%d'{argument})")
+    rules = SegmentRules([Segment(name="birthday", condition=condition)], "UTC" if named else zone)
+    history = ProfileHistory(rules)
+    history.clock = date(entered) - 9 * 86_400_000
+    history.unit([Set(("traits", "birthday"), born)], visit=True)
+    members = [(history.clock, history.profile.conditional)]
+    while history.profile.due is not None and history.profile.due <= date(left):
+        history.clock = history.profile.due
+        history.unit([], visit=False)
+        members.append((history.clock, history.profile.conditional))
+    assert [moment for moment, segments in members if segments] == [date(entered)]
+    assert members[-1] == (date(left), ())
 
 
 def test_a_segment_with_a_condition_that_cannot_be_planned_is_refused():
