@@ -36,7 +36,7 @@ from effects.http_request import (
     prepare_target,
     redirect_request,
 )
-from effects.response import RETRIABLE_STATUSES, decode_text, parse_value, read_body
+from effects.response import RETRIABLE_STATUSES, decode_text, parse_value, read_body, retry_after_ms
 from engine.flow.ask import HttpReply, NoAnswer
 from engine.ports.world import Clock, OutsideCall
 from engine.project.source import Target
@@ -88,7 +88,7 @@ class HttpPerformer:
             return NoAnswer("connection", "the client is closed", retriable=False)
         started = self._clock.ticks()
         try:
-            first = build_request(target, ask)
+            first = build_request(target, ask, call.hops)
         except RequestRefused as refused:
             return _refused(refused)
         try:
@@ -113,7 +113,7 @@ class HttpPerformer:
                 location = response.headers.get("Location")
                 redirect = redirect_request(target, request, response.status, location) if target.redirects else None
                 if redirect is None:
-                    return await _reply(target, response)
+                    return await _reply(target, response, self._clock.now())
             if left:
                 request = redirect
         raise RequestRefused(f"the target redirects more than {target.redirects} times")
@@ -146,9 +146,11 @@ def _prepare(target: Target) -> PreparedTarget | RequestRefused:
         return refused
 
 
-async def _reply(target: PreparedTarget, response: ClientResponse) -> HttpReply | NoAnswer:
+async def _reply(target: PreparedTarget, response: ClientResponse, now: int) -> HttpReply | NoAnswer:
     if response.status in RETRIABLE_STATUSES:
-        return NoAnswer("status", f"the target answered {response.status}", status=response.status)
+        pause = retry_after_ms(response.headers.get("Retry-After"), now)
+        reason = f"the target answered {response.status}"
+        return NoAnswer("status", reason, status=response.status, retry_after_ms=pause)
     body = await read_body(response, target.max_bytes)
     text = target.redaction.body(decode_text(body, response.charset))
     return HttpReply(response.status, parse_value(text, response.content_type), url=str(response.url))

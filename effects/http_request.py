@@ -51,6 +51,8 @@ _DEFAULT_HEADERS = {
     "accept-encoding": "gzip, deflate",
     "user-agent": "headrace",
 }
+HOPS_HEADER = "headrace-hops"  # how many look-ups led to a request, one by the other
+MAX_HOPS = 5
 
 
 class RequestRefused(Exception):
@@ -101,12 +103,18 @@ def prepare_target(target: Target) -> PreparedTarget:
         private=target.private,
         max_bytes=target.max_bytes,
         redirects=target.redirects,
-        redaction=Redaction(target.headers),
+        redaction=Redaction(target.headers, target.url),
     )
 
 
-def build_request(target: PreparedTarget, ask: HttpAsk) -> HttpRequest:
-    """Return the request for an ask. Raises `RequestRefused` if it cannot be sent safely."""
+def build_request(target: PreparedTarget, ask: HttpAsk, hops: int = 0) -> HttpRequest:
+    """Return the request for an ask. Raises `RequestRefused` if it cannot be sent safely.
+
+    `hops` is how many look-ups led to the event, one by the other. A target that leads back to this server would
+    otherwise never stop.
+    """
+    if hops >= MAX_HOPS:
+        raise RequestRefused(f"{hops} look-ups have led to this event, one by the other: a target leads back to us")
     method = ask.method.upper()
     if method not in METHODS:
         raise RequestRefused(f"the method is none of {', '.join(sorted(METHODS))}")
@@ -117,6 +125,7 @@ def build_request(target: PreparedTarget, ask: HttpAsk) -> HttpRequest:
         headers["content-type"] = "application/json"
     headers.update(_ask_headers(target, ask.headers))
     headers.update(target.headers)
+    headers[HOPS_HEADER] = str(hops + 1)
     return HttpRequest(method=method, url=url, headers=headers, body=body, private=target.private)
 
 
@@ -141,7 +150,8 @@ def redirect_request(
         raise RequestRefused("the redirect leads to another host at an unusual port")
     if body is not None:
         raise RequestRefused("the redirect would carry the body to another host")
-    return HttpRequest(method=method, url=url, headers=_DEFAULT_HEADERS, body=None, private=False)
+    headers = {**_DEFAULT_HEADERS, HOPS_HEADER: before.headers[HOPS_HEADER]}
+    return HttpRequest(method=method, url=url, headers=headers, body=None, private=False)
 
 
 def _redirect_url(before: URL, location: str) -> URL:

@@ -1,6 +1,9 @@
 """Responses of targets: reads a body up to a limit and decodes it as JSON or text."""
 
 import re
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from math import ceil
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +14,8 @@ from effects.http_request import RequestRefused
 MAX_DEPTH = 64  # levels of nesting; a deeper document stays text
 RETRIABLE_STATUSES: Final = frozenset({429, 500, 502, 503, 504})  # the target cannot answer now: a retry may succeed
 _CHUNK = 65_536
+_MAX_WAIT = 86_400 * 365  # seconds; a longer `Retry-After` makes no difference
+_MAX_DIGITS = 12
 # No other charset is decoded: some are slow to decode, and some decode to lone surrogates, which are not text.
 _CHARSET = re.compile(
     r"utf-?8|utf-?16|utf-16-?[bl]e|(us-)?ascii|latin-?1|iso-?8859-([1-9]|1[013456])|(windows-|cp)125[0-8]",
@@ -70,6 +75,22 @@ def parse_value(text: str, media_type: str) -> Any:
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return text
     return value if _within_limits(value) else text
+
+
+def retry_after_ms(header: str | None, now: int) -> int:
+    """Return how long a target asks to wait before a retry (`Retry-After`, RFC 9110), in ms; 0 if it does not say.
+
+    The header is a number of seconds or an HTTP date; `now` is in ms.
+    """
+    text = (header or "").strip()
+    if text.isascii() and text.isdecimal():
+        return min(int(text[:_MAX_DIGITS]), _MAX_WAIT) * 1000
+    try:
+        at = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return 0
+    seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now / 1000
+    return min(max(ceil(seconds), 0), _MAX_WAIT) * 1000
 
 
 def _within_limits(value: Any) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from engine.problem import Problem, ProblemError, did_you_mean
+from engine.project.secret import Secret
 
 UNRESOLVED = "H408"
 MAX_BYTES = 65_536  # bytes of a file that holds a secret
@@ -15,28 +16,18 @@ MAX_BYTES = 65_536  # bytes of a file that holds a secret
 _REFERENCE = re.compile(r"\$\{(?P<kind>[^:{}]*)(?::(?P<name>[^{}]*))?\}")
 
 
-class Secret(str):
-    """A text whose `repr` hides it, so that it does not appear in printed Structs and maps, logs and tracebacks.
-
-    `str(...)`, joining and encoding return the text itself, as HTTP clients need it.
-    """
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'"
-
-
 def resolve(text: str, root: Path, environment: Mapping[str, str]) -> str:
     """`text` with its references replaced; a `Secret` if it had any. Raises `ProblemError` for one without a value."""
     parts: list[str] = []
+    values: list[str] = []
     end = 0  # of the last reference
     for reference in _REFERENCE.finditer(text):
-        parts += [text[end : reference.start()], _value(reference, root, environment)]
+        values.append(_value(reference, root, environment))
+        parts += [text[end : reference.start()], values[-1]]
         end = reference.end()
     if not parts:
         return text
-    return Secret("".join([*parts, text[end:]]))
+    return Secret("".join([*parts, text[end:]]), tuple(values))
 
 
 def _value(reference: re.Match[str], root: Path, environment: Mapping[str, str]) -> str:

@@ -14,8 +14,8 @@ from msgspec import Struct
 from msgspec.structs import FieldInfo, fields
 
 from engine.problem import KeyPath, Problem, did_you_mean
+from engine.project.secret import Secret
 from engine.validation_message import description, validation_message
-from flows.secret import Secret
 
 T = TypeVar("T", bound=Struct)
 

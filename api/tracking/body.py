@@ -10,7 +10,7 @@ from engine.tracking.intake.payload import MAX_BODY
 
 # Media types that senders of JSON name: sendBeacon names text, curl a form unless it is given another one.
 JSON_TYPES = frozenset({b"application/json", b"text/plain", b"application/x-www-form-urlencoded", b""})
-WANTED = frozenset({b"authorization", b"content-encoding", b"content-type", b"origin"})
+WANTED = frozenset({b"authorization", b"content-encoding", b"content-type", b"headrace-hops", b"origin"})
 
 
 class ClientGone(Exception):
@@ -36,6 +36,14 @@ def origin(headers: dict[bytes, bytes]) -> str | None:
     """Return the web origin that a browser names."""
     found = headers.get(b"origin")
     return found.decode("latin-1") if found is not None else None
+
+
+def hops(headers: dict[bytes, bytes]) -> int:
+    """Return how many look-ups led to this request, one by the other. Raises `HttpProblem` (400)."""
+    text = headers[b"headrace-hops"]
+    if not (text.isdigit() and len(text) < 10):
+        raise HttpProblem(400, "the header Headrace-Hops is a whole number")
+    return int(text)
 
 
 def check_media_type(headers: dict[bytes, bytes]) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import structlog
 from litestar.types import Scope, Send
+from msgspec import structs
 
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, encoded_problem
-from api.tracking.body import ClientGone, bearer, origin, wanted_headers
+from api.tracking.body import ClientGone, bearer, hops, origin, wanted_headers
 from api.tracking.cors import Headers, answer_headers, preflight_headers
 from engine.ports.store import Unavailable
 from engine.project.source import Source
@@ -39,6 +40,8 @@ async def handle(tracker: PayloadTracker, scope: Scope, send: Send, methods: tup
         if method not in methods:
             raise HttpProblem(405, f"send a {' or a '.join(methods)}", {"Allow": ", ".join([*methods, "OPTIONS"])})
         intake = await read(headers)
+        if b"headrace-hops" in headers:
+            intake = structs.replace(intake, hops=hops(headers))
         source = admit(pipeline.project.sources, intake.source, bearer(headers), origin(headers))
         answered = await tracker.track(credential_matches(intake, source, pipeline.clock.now()), source)
         status, body = 200, _encoder.encode(answered.body)

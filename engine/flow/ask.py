@@ -102,6 +102,7 @@ class NoAnswer(Struct, frozen=True, tag="no-answer", tag_field="reply"):
     url: str = ""
     status: int | None = None
     took_ms: int = 0
+    retry_after_ms: int = 0  # the target asks to wait so long before a retry
 
 
 class SessionReply(Struct, frozen=True, tag="session", tag_field="reply"):

@@ -19,10 +19,15 @@ def with_timeout(node: PlannedNode, ask: Ask, spent: int) -> Ask:
 
 
 def backoff_ms(node: PlannedNode, attempt: int, spent: int, reply: Reply) -> int | None:
-    """The pause (ms) before the ask is retried, or None when the reply is final."""
+    """The pause (ms) before the ask is retried, or None when the reply is final.
+
+    A pause that the target asks for (`Retry-After`) is kept if the deadline allows it; else there is no retry.
+    """
     if not isinstance(reply, NoAnswer) or not reply.retriable or attempt > node.retry.times:
         return None
-    delay = min(node.retry.backoff_ms << (attempt - 1), MAX_BACKOFF_MS)
+    if reply.retry_after_ms > MAX_BACKOFF_MS:
+        return None
+    delay = max(min(node.retry.backoff_ms << (attempt - 1), MAX_BACKOFF_MS), reply.retry_after_ms)
     return delay if node.deadline_ms is None or spent + delay < node.deadline_ms else None
 
 

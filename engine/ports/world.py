@@ -11,7 +11,8 @@ class OutsideCall(Struct, frozen=True, kw_only=True):
     """One attempt to have an ask answered outside, with the node that asks.
 
     `number` counts the asks of this node in its run, `attempt` the attempts at this ask; both start at 1. `event` is
-    the id of the event that the run is for. A unit that runs again does not repeat its calls.
+    the id of the event that the run is for, and `hops` how many look-ups led to its request, one by the other. A unit
+    that runs again does not repeat its calls.
     """
 
     ask: OutsideAsk
@@ -20,6 +21,7 @@ class OutsideCall(Struct, frozen=True, kw_only=True):
     event: str
     number: int = 1
     attempt: int = 1
+    hops: int = 0
 
 
 class Performer(Protocol):

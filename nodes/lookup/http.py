@@ -85,7 +85,7 @@ score:
     may_fail = True
 
     found = Port("The status is 200 to 299; the body of the response is the node's output", main=True)
-    missing = Port("The target has no such resource (404 or 410; 204 to a GET)")
+    missing = Port("The target has no such resource (404 or 410; 204, or 200 without a body, to a GET)")
 
     def ask(self, context: NodeContext) -> Ask | Outcome:
         """Ask the target; leave by `failed` when the path or a header is not safe to send."""
@@ -106,10 +106,12 @@ score:
         if not isinstance(reply, HttpReply):
             return self.failed(reason=refusal(reply))
         status = f"`{self.target}` answered {reply.status}"
-        if reply.status in {404, 410} or (reply.status == 204 and self.method == "GET"):
+        if reply.status in {404, 410}:
             return self.missing(reason=status)
         if not 200 <= reply.status < 300:
             return self.failed(reason=status)
+        if self.method == "GET" and (reply.body is None or reply.status == 204):
+            return self.missing(reason=f"{status} without a body")
         if self.take is None:
             return self.found(reply.body)
         part = read(reply.body, [int(name) if name.isdecimal() else name for name in self.take.split(".")])

@@ -165,6 +165,16 @@ async def test_a_secret_source_requires_its_key(serve: Serve) -> None:
         assert (await client.post("/track", content=body(), headers=header)).status_code == status
 
 
+async def test_a_request_that_look_ups_led_to_says_how_many(serve: Serve) -> None:
+    client = await serve(project())
+    sent = [await client.post("/track", json=payload("x"), headers={"Headrace-Hops": text}) for text in ("0", "4")]
+    assert [answer.status_code for answer in sent] == [200, 200]
+    for wrong in ("", "-1", "1.5", "many", "9" * 40):
+        answer = await client.post("/track", json=payload("x"), headers={"Headrace-Hops": wrong})
+        assert answer.status_code == 400
+        assert "Headrace-Hops" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
 async def test_other_methods_are_refused_and_the_right_one_is_named(serve: Serve, method: str) -> None:
     answer = await (await serve(project(COUNT))).request(method, "/track")

@@ -4,6 +4,7 @@ import socket
 import tracemalloc
 import zlib
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from aiohttp import web
@@ -11,6 +12,7 @@ from aiohttp import web
 from effects.http import MAX_CONNECTIONS, HttpPerformer
 from engine.flow.ask import HttpReply, NoAnswer, Reply
 from engine.ports.world import Performer
+from engine.project.secret import Secret
 from engine.project.source import Target
 from tests.effects.calls import call
 from tests.effects.http_server import Perform, Serve, ServeRaw
@@ -395,6 +397,30 @@ async def test_no_failure_shows_a_secret_of_the_target(performer: Perform) -> No
         assert isinstance(reply, NoAnswer)
         assert SECRET not in repr(reply)
     assert SECRET not in repr(to)
+
+
+async def test_a_secret_in_a_targets_url_is_not_shown_even_when_it_is_echoed(serve: Serve, performer: Perform) -> None:
+    address = await serve(echo)
+    secret = "k/y+1 23"
+    to = performer(Secret(f"{address}/{quote(secret)}?key={quote(secret, safe='')}", (secret,)))
+    reply = await to.perform(call("crm", path="/x"))
+    assert body_of(reply)["path"] == "/***/x?key=***"
+    assert "***" in reply.url
+    assert "y+1" not in repr(reply)
+    assert "y%2B1" not in repr(reply)
+
+
+@pytest.mark.parametrize(("header", "pause"), [
+    pytest.param("7", 7_000, id="seconds"), pytest.param(None, 0, id="nothing"), pytest.param("soon", 0, id="a word"),
+])  # fmt: skip
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_reply_has_the_pause_that_the_target_asks_for(
+    serve: Serve, performer: Perform, status: int, header: str | None, pause: int
+) -> None:
+    headers = {} if header is None else {"Retry-After": header}
+    reply = await performer(await serve(answering(status=status, headers=headers))).perform(call("crm"))
+    assert isinstance(reply, NoAnswer)
+    assert (reply.status, reply.retriable, reply.retry_after_ms) == (status, True, pause)
 
 
 async def test_a_secret_that_cannot_be_sent_is_not_shown() -> None:

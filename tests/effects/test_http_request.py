@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from effects.http_request import (
+    MAX_HOPS,
     HttpRequest,
     PreparedTarget,
     RequestRefused,
@@ -136,6 +137,20 @@ def test_every_request_carries_the_targets_headers_and_an_ask_may_add_others() -
     assert request.headers["accept"] == "text/csv"
 
 
+@pytest.mark.parametrize("hops", [0, 1, MAX_HOPS - 1])
+def test_a_request_and_its_redirects_count_the_look_ups_that_led_to_it(hops: int) -> None:
+    crm = target(headers={"Headrace-Hops": "0"}, redirects=1)
+    request = build_request(crm, HttpAsk("crm", headers={}), hops)
+    away = redirect_request(crm, request, 302, "https://evil.example/")
+    assert away is not None
+    assert request.headers["headrace-hops"] == away.headers["headrace-hops"] == str(hops + 1)
+
+
+def test_no_request_is_built_after_too_many_look_ups_in_a_row() -> None:
+    with pytest.raises(RequestRefused, match="a target leads back to us"):
+        build_request(target(), HttpAsk("crm"), MAX_HOPS)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -219,7 +234,7 @@ def test_a_redirect_within_the_target_keeps_its_headers(location: str, url: str)
 def test_a_redirect_to_another_host_carries_only_default_headers(location: str) -> None:
     request = redirect(location, headers={"X-Visitor": "ann"})
     assert request is not None
-    assert set(request.headers) == {"accept", "accept-encoding", "user-agent"}
+    assert set(request.headers) == {"accept", "accept-encoding", "user-agent", "headrace-hops"}
     assert not request.private
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from effects.redaction import Redaction
+from engine.project.secret import Secret
 
 SECRET = 'p@ss/word+"1 ='
 
@@ -38,6 +39,24 @@ def test_the_user_name_and_password_inside_basic_are_hidden(text: str) -> None:
 
 def test_a_basic_header_that_is_not_base64_is_hidden() -> None:
     assert Redaction({"Authorization": "Basic not base64!"}).text("not base64!") == "***"
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS.keys())
+@pytest.mark.parametrize("url", [
+    pytest.param(Secret(f"https://api.example/{SECRET}/x", (SECRET,)), id="a reference in the path"),
+    pytest.param(Secret(f"https://api.example/x?a={quote_plus(SECRET)}", (SECRET,)), id="a reference in the query"),
+    pytest.param(f"https://api.example/x?api_key={quote_plus(SECRET)}&page=100000", id="a parameter with such a name"),
+])  # fmt: skip
+def test_a_secret_in_a_url_is_hidden_in_every_spelling(url: str, spelling: str) -> None:
+    redaction = Redaction({}, url)
+    assert spelling not in redaction.text(f"before {spelling} after")
+    assert spelling not in redaction.body(f"before {spelling} after 100000")
+    assert "100000" in redaction.body("page 100000 of https://api.example")
+
+
+def test_a_reference_inside_a_header_is_hidden_alone_whatever_the_header_is_called() -> None:
+    redaction = Redaction({"X-Client": Secret(f"id=shop; pass={SECRET}", (SECRET,))})
+    assert redaction.body(f"{SECRET} of shop") == "*** of shop"
 
 
 def test_short_values_hide_nothing() -> None:

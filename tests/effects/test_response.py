@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from effects.http_request import RequestRefused
-from effects.response import MAX_DEPTH, decode_text, parse_value
+from effects.response import MAX_DEPTH, decode_text, parse_value, retry_after_ms
 
 JSON = "application/json"
 
@@ -71,3 +71,13 @@ def test_bytes_of_an_unsupported_charset_are_refused_unless_they_are_utf_8(chars
     with pytest.raises(RequestRefused):
         decode_text(b"caf\xe9", charset)
     assert decode_text(b"cafe", charset) == "cafe"
+
+
+@pytest.mark.parametrize(("header", "pause"), [
+    ("0", 0), ("120", 120_000), (" 3 ", 3_000), ("9" * 5_000, 31_536_000_000), ("-5", 0), ("1.5", 0), ("", 0),
+    ("Wed, 01 May 2024 12:00:10 GMT", 10_000), ("Wed, 01 May 2024 11:59:00 GMT", 0), (None, 0),
+    ("Wed, 99 May 2024 12:00:10 GMT", 0),
+    ("Wed, 01 May 2024 12:00:10 -0000", 10_000), ("Fri, 31 Dec 9999 23:59:59 GMT", 31_536_000_000), ("\u0663", 0),
+])  # fmt: skip
+def test_a_target_asks_for_a_pause_in_seconds_or_by_a_date(header: str | None, pause: int) -> None:
+    assert retry_after_ms(header, 1_714_564_800_000) == pause

@@ -9,6 +9,7 @@ import pytest
 
 from engine.flow.registry import Registry
 from engine.project.retention import Retention
+from engine.project.secret import secrets_in
 from flows.project import LoadedProject, load_project
 from flows.settings import STORES
 from nodes import builtin
@@ -180,6 +181,7 @@ def test_secrets_are_resolved_and_never_printed(tmp_path: Path, registry: Regist
     assert loaded.diagnostics == ()
     assert crm.url == "https://crm.example/geheim-url"
     assert crm.headers == {"Authorization": "Bearer geheim-token", "X-Key": "geheim-key", "Accept": "text/plain"}
+    assert secrets_in(crm.headers["Authorization"]) == ("geheim-token",)
     assert "geheim" not in repr(loaded)
     with pytest.raises(TypeError):
         msgspec.json.encode(crm)

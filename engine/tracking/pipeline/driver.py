@@ -61,7 +61,7 @@ class Driver:
                 if todo:
                     asked = todo.pop(_next(todo, pending, request))
                     if isinstance(asked.ask, HttpAsk) and _key(pending, asked) not in request.replies:
-                        tasks[asyncio.ensure_future(self._perform(pending, asked))] = asked
+                        tasks[asyncio.ensure_future(self._perform(pending, asked, request.intake.hops))] = asked
                     else:
                         todo += _hand_in(pending, asked, await self._own(asked, pending, request))
                     continue
@@ -82,10 +82,10 @@ class Driver:
             await _cancel(tasks)
         return [task for task in tasks if task.done()]
 
-    async def _perform(self, pending: PendingRun, asked: IssuedAsk) -> Reply:
+    async def _perform(self, pending: PendingRun, asked: IssuedAsk, hops: int) -> Reply:
         if asked.delay_ms:
             await asyncio.sleep(asked.delay_ms / 1000)
-        return await self.performer.perform(_outside_call(pending, asked))
+        return await self.performer.perform(_outside_call(pending, asked, hops))
 
     async def _own(self, asked: IssuedAsk, pending: PendingRun, request: UnitRequest) -> Reply:
         """Return the reply of our own store (read again at each run), or an outside reply that was recorded."""
@@ -123,7 +123,7 @@ class Driver:
         return ProfileReply(None, cause=cause)
 
 
-def _outside_call(pending: PendingRun, asked: IssuedAsk) -> OutsideCall:
+def _outside_call(pending: PendingRun, asked: IssuedAsk, hops: int) -> OutsideCall:
     assert isinstance(asked.ask, HttpAsk)  # noqa: S101
     return OutsideCall(
         ask=asked.ask,
@@ -132,6 +132,7 @@ def _outside_call(pending: PendingRun, asked: IssuedAsk) -> OutsideCall:
         event=pending.machine.inputs.event["id"],
         number=asked.number,
         attempt=asked.attempt,
+        hops=hops,
     )
 
 

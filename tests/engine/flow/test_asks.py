@@ -4,7 +4,7 @@ from itertools import permutations
 
 import pytest
 
-from engine.flow.ask import Reply
+from engine.flow.ask import NoAnswer, Reply
 from engine.flow.machine import Machine
 from engine.flow.retry import MAX_ASKS, MAX_BACKOFF_MS
 from engine.flow.run import IssuedAsk
@@ -103,6 +103,21 @@ def test_the_backoff_doubles():
 def test_the_backoff_is_capped():
     _, asked = attempts("retry: {times: 4, backoff: 25s}", *[no_answer()] * 4)
     assert [issued.delay_ms for issued in asked] == [0, 25_000, 50_000, MAX_BACKOFF_MS, MAX_BACKOFF_MS]
+
+
+def asking_for_a_pause(ms):
+    return NoAnswer("status", "the target answered 429", status=429, took_ms=10, retry_after_ms=ms)
+
+
+def test_a_pause_that_the_target_asks_for_replaces_a_shorter_backoff():
+    _, asked = attempts("retry: {times: 2, backoff: 1s}", asking_for_a_pause(3_000), asking_for_a_pause(500))
+    assert [issued.delay_ms for issued in asked] == [0, 3_000, 2_000]
+
+
+@pytest.mark.parametrize("setting", ["deadline: 3s, retry: {times: 2}", "retry: {times: 2, backoff: 1s}"])
+def test_an_ask_is_not_retried_when_the_target_asks_for_more_than_the_deadline_allows(setting):
+    machine, asked = attempts(setting, asking_for_a_pause(61_000))
+    assert (len(asked), ports(machine)["a"]) == (1, "failed")
 
 
 def test_timeout_bounds_each_attempt():

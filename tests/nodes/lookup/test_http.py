@@ -91,8 +91,12 @@ def test_the_status_chooses_the_port(status, port):
     assert (str(status) in outcome.reason) == (port != "found")
 
 
-def test_an_empty_response_to_a_post_is_found():
-    assert lookup(method="POST").answer(node_context(), HttpReply(204)).port == "found"
+@pytest.mark.parametrize("status", [200, 203, 204])
+@pytest.mark.parametrize(("method", "port"), [("GET", "missing"), ("POST", "found"), ("PUT", "found")])
+@pytest.mark.parametrize("take", [None, "customer.tier"])
+def test_a_response_without_a_body_is_missing_to_a_get(status, method, port, take):
+    outcome = lookup(method=method, take=take).answer(node_context(), HttpReply(status))
+    assert outcome.port == ("failed" if port == "found" and take else port)
 
 
 @pytest.mark.parametrize(
