@@ -35,7 +35,7 @@ from engine.language.expression import Condition, Read
 from engine.language.path import parse_path
 from engine.language.refusal import NO_TEMPLATES
 from engine.language.template import always_text, has_template
-from engine.language.value import Value, compile_value
+from engine.language.value import Sparseness, Value, compile_value
 from engine.problem import KeyPath, Problem, ProblemError, did_you_mean
 from engine.profile.tally import COUNTERS
 from engine.validation_message import description, example, format_value, validation_message
@@ -68,7 +68,7 @@ def read_config(node: type[Node], raw: Any, names: ProjectNames, at: KeyPath) ->
     raw_fields, sole = _by_field(node, raw, config, at)
     if raw_fields is None:
         return config
-    reader = _ConfigReader(node, names, config)
+    reader = _ConfigReader(node, names, config, raw_fields)
     for info in fields(node):
         if info.name in raw_fields:
             reader.field(info, raw_fields[info.name], at if info.name == sole else (*at, info.name))
@@ -134,8 +134,9 @@ def _with_path_help(problem: Problem) -> Problem:
 class _ConfigReader:
     """Sorts a node's fields into literals, values with templates, and conditions. Adds problems to `config`."""
 
-    def __init__(self, node: type[Node], names: ProjectNames, config: Config) -> None:
+    def __init__(self, node: type[Node], names: ProjectNames, config: Config, raw_fields: Mapping[str, Any]) -> None:
         self.node = node
+        self.raw_fields = raw_fields
         self.notes = field_notes(node)
         self.names = names
         self.config = config
@@ -215,11 +216,13 @@ class _ConfigReader:
                 Problem(code=cause.code, message=cause.message, path=at, on=on, help=cause.help)
             )
             return
-        if note.roots and (path[0] not in note.roots or len(path) < 2):
+        if note.roots and (path[0] not in note.roots or (len(path) < 2 and not note.whole)):
             roots = ", ".join(f"`{root}.…`" for root in note.roots)
             message = f"`{type_name(self.node)}` cannot write `{text}`"
             segments = path[0] == "segments" and type_name(self.node).startswith("profile.")
             help = "`segment.add` and `segment.remove` fill segments" if segments else f"paths begin with {roots}"
+            if path in (("traits",), ("pii",)) and type_name(self.node) == "profile.set":
+                help = f"to write each member of an object, use `profile.copy: {{{text}: …}}`"
             self.config.problems.append(Problem(code="H114", message=message, path=at, on=on, help=help))
         family = type_name(self.node).partition(".")[0]
         if family in FAMILIES:
@@ -246,7 +249,7 @@ class _ConfigReader:
     def _value(self, info: FieldInfo, raw: Any, at: KeyPath, notes: tuple[Any, ...]) -> None:
         fixed = _has(notes, Fixed)
         parts = percent_encode if _has(notes, PercentEncoded) else str if takes_text(info.type) else None
-        value, problems = compile_value(raw, templates=not fixed, parts=parts, sparse=_has(notes, Sparse))
+        value, problems = compile_value(raw, templates=not fixed, parts=parts, sparse=self._sparseness(notes))
         writes = _has(notes, Keys)
         self.config.problems += [(_with_path_help(p) if writes else p).below(at) for p in problems]
         self.config.problems += () if fixed else [*bare_texts(raw, at), *worded_consents(raw, at)]
@@ -264,6 +267,15 @@ class _ConfigReader:
         self.needs_no_check = self.needs_no_check and takes_anything(info.type, raw)
         if self._texts_fit(info, raw, at):
             self._check_literal_parts(info, raw, at)
+
+    def _sparseness(self, notes: tuple[Any, ...]) -> Sparseness:
+        note = next((note for note in notes if isinstance(note, Sparse)), None)
+        if note is None:
+            return "none"
+        if note.when is None:
+            return "some"
+        name, value = note.when
+        return "all" if self.raw_fields.get(name) == value else "none"
 
     def _texts_fit(self, info: FieldInfo, raw: Any, at: KeyPath) -> bool:
         """Check that the field accepts texts where a template always makes one. Returns False when it does not."""

@@ -79,17 +79,25 @@ class Hidden:
 
 
 class Sparse:
-    """Field note: entries of the map whose value is absent are left out; at least one must be present."""
+    """Field note: entries of the map whose value is absent are left out; at least one must be present.
+
+    With `when`, a field and its value, that holds only where the author writes them, and all entries may be absent.
+    """
+
+    def __init__(self, when: tuple[str, str] | None = None) -> None:
+        self.when = when
 
 
 class Keys:
     """Field note: the map's keys (or the texts) are dotted paths whose first name is one of `roots`, if any is given.
 
-    Templates are not allowed in them, so data never decides which path is written.
+    Templates are not allowed in them, so data never decides which path is written. `whole`: a root alone is a path,
+    too.
     """
 
-    def __init__(self, *roots: str) -> None:
+    def __init__(self, *roots: str, whole: bool = False) -> None:
         self.roots = roots
+        self.whole = whole
 
 
 class Counters(Keys):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import fields
 
 from engine.flow.config_template import EvaluatedExpression, evaluate_expression
 from engine.flow.effect import Attach, AttachSession, CachePut, Effect, Emit, Log, Merge, Respond
@@ -127,12 +128,16 @@ def _expressions(evaluated: Sequence[EvaluatedExpression]) -> dict[str, Any]:
 
 
 def _config(made: Node) -> Any:
-    """The node's evaluated config by field, without hidden fields; of a type with one sole field only its value."""
+    """The node's evaluated config by field, without hidden fields.
+
+    Of a node whose author may have written its sole field alone, since the others are defaults, only that value.
+    """
     notes = field_notes(type(made))
     names = [name for name, its_notes in notes.items() if not any(isinstance(note, Hidden) for note in its_notes)]
     config = {name: msgspec.to_builtins(getattr(made, name)) for name in names}
-    if len(notes) == 1 and sole_field(type(made)) in config:
-        (value,) = config.values()
+    sole = sole_field(type(made))
+    if sole in config and all(getattr(made, info.name) == info.default for info in fields(made) if info.name != sole):
+        value = config[sole]
         return cut_all(value) if isinstance(value, dict) else cut(value)
     return cut_all(config)
 

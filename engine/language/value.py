@@ -1,7 +1,7 @@
 """Values: plain data of an author, in which texts may be templates or JSONPaths."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from engine.language.absent import Absent, Unusable
 from engine.language.jsonpath import compile_jsonpath
@@ -12,6 +12,9 @@ from engine.language.template import PartWriter, Piece, Source, has_template, jo
 from engine.problem import KeyPath, Problem, ProblemError
 
 DEPTH_CAP = 50  # levels of objects and lists
+
+
+Sparseness = Literal["none", "some", "all"]  # how many entries of an object may be absent
 
 
 class Value:
@@ -46,13 +49,13 @@ def compile_value(
     *,
     templates: bool = True,
     parts: PartWriter | None = None,
-    sparse: bool = False,
+    sparse: Sparseness = "none",
 ) -> tuple[Value, list[Problem]]:
     """Compile `data`; return the value and its problems. If there are any, the value must not be used.
 
     Text with `{{ }}` is a template, text that starts with `$.` a JSONPath, `$$.` a literal `$.`. With `parts` every
     computed part becomes a text, to which that function is applied. With `sparse` an object leaves out entries whose
-    value is absent; if all are absent, evaluating it raises `Absent`.
+    value is absent; if all are absent, evaluating it raises `Absent`, unless all may be absent.
     """
     build = _Build(roots, templates=templates, parts=parts, sparse=sparse)
     literal, evaluate = build.node(data, ())
@@ -62,7 +65,7 @@ def compile_value(
 class _Build:
     """Walks the data once. Each part becomes (literal, None), or (unused, evaluate) if it is computed."""
 
-    def __init__(self, roots: frozenset[str], *, templates: bool, parts: PartWriter | None, sparse: bool) -> None:
+    def __init__(self, roots: frozenset[str], *, templates: bool, parts: PartWriter | None, sparse: Sparseness) -> None:
         self.roots = roots
         self.templates = templates
         self.parts = parts
@@ -93,8 +96,8 @@ class _Build:
         if all(evaluate is None for _, evaluate in parts.values()):
             return {key: literal for key, (literal, _) in parts.items()}, None
         pairs = [(key, _evaluate(*part)) for key, part in parts.items()]
-        if self.sparse and not path:
-            return None, lambda scope: _present(pairs, scope)
+        if self.sparse != "none" and not path:
+            return None, lambda scope: _present(pairs, scope, may_be_empty=self.sparse == "all")
         return None, lambda scope: {key: evaluate(scope) for key, evaluate in pairs}
 
     def _list(self, data: list[Any], path: KeyPath) -> tuple[Any, Evaluate | None]:
@@ -128,8 +131,8 @@ class _Build:
         self.problems.append(problem.below(path))
 
 
-def _present(pairs: list[tuple[str, Evaluate]], scope: Scope) -> dict[str, Any]:
-    """Return the values that are not absent. Raises `Absent` when all are."""
+def _present(pairs: list[tuple[str, Evaluate]], scope: Scope, *, may_be_empty: bool) -> dict[str, Any]:
+    """Return the values that are not absent. Raises `Absent` when all are, unless the result may be empty."""
     present: dict[str, Any] = {}
     missing: Absent | None = None
     for key, evaluate in pairs:
@@ -137,7 +140,7 @@ def _present(pairs: list[tuple[str, Evaluate]], scope: Scope) -> dict[str, Any]:
             present[key] = evaluate(scope)
         except Absent as absent:
             missing = missing or absent
-    if missing is not None and not present:
+    if missing is not None and not present and not may_be_empty:
         raise missing
     return present
 

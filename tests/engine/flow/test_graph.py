@@ -330,6 +330,7 @@ def test_a_flow_without_profile_cannot_have_a_node_that_uses_one(node: type[Node
         "profile.count": "x",
         "profile.attach": "{id: x}",
         "profile.unset": "traits.x",
+        "profile.copy": "{traits: {x: 1}}",
         "consent.set": "{mail: true}",
         "lookup.profile": "{id: x}",
         "profile.merge": "{pii.email: x}",

@@ -92,7 +92,8 @@ def test_a_step_has_the_values_that_its_templates_read():
         pytest.param("segment.add: vip", "vip", id="the one field, a text"),
         pytest.param("segment.add: [vip, late]", ["vip", "late"], id="the one field, a list"),
         pytest.param("let: {x: '{{ event.properties.n }}'}", {"x": 5}, id="an evaluated template"),
-        pytest.param("log: hi", {"message": "hi", "level": "info"}, id="one of two fields"),
+        pytest.param("log: hi", "hi", id="one of two fields"),
+        pytest.param("log: {message: hi, level: error}", {"message": "hi", "level": "error"}, id="two fields"),
         pytest.param("event.emit: {type: x}", {"type": "x", "properties": {}}, id="a field that is called type"),
     ],
 )
