@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.check import project_root
+from cli.testing.case_project import named_flows
 from cli.testing.failure_rendering import render_failures
 from cli.testing.junit import junit
 from cli.testing.report import NOT_RUN, CaseResult, FileResult, NotRun, Report
@@ -20,10 +21,10 @@ from cli.traces import BAD, GOOD, QUIET
 from effects.virtual_time_loop import VirtualTimeLoop
 from engine.project.project import Project
 from flows.cases import LoadedCases, Playable, load_cases
-from flows.diagnostic import render
-from flows.files import file_name
+from flows.diagnostic import Diagnostic, render
+from flows.files import SETTINGS, file_name
 from flows.frame import printable
-from flows.project import load_project
+from flows.project import LoadedProject, load_project
 from nodes import builtin
 
 
@@ -73,23 +74,31 @@ class _Runner:
     async def _run_project(self, root: Path, requested: list[Path]) -> None:
         loaded = load_project(root, builtin(), _AnySecret())
         cases = load_cases(root, loaded)
+        errors = self._report_errors(root, loaded, cases)
+        if any(error.file == SETTINGS for error in errors):  # all of the project depends on them
+            return
+        selected = [_select(cases, root, path) for path in requested]
+        for path in (path for path, files in zip(requested, selected, strict=True) if not files and not errors):
+            message = f"{path} has no test files: write flows/NAME.test.yaml (docs/testing.md says how)"
+            self._add_not_run(path, message)
+        project = traced_project(loaded.project)
+        for file in (file for file in cases.files if any(file in files for files in selected)):
+            indexes = [i for i, case in enumerate(file.file.cases) if self.text.lower() in case.name.lower()]
+            if indexes and (missing := _unreadable_flows(file, loaded)):
+                self._add_not_run(root / file.document.name, f"{file.document.name} is not played: {missing}")
+            elif indexes:
+                played = FileResult(project.name, _from_here(root / file.document.name), file)
+                await self._run_file(project, played, indexes)
+
+    def _report_errors(self, root: Path, loaded: LoadedProject, cases: LoadedCases) -> list[Diagnostic]:
+        """Report the errors of a project and its test files, and return them."""
         errors = [d for d in (*loaded.diagnostics, *cases.diagnostics) if d.severity == "error"]
         if errors:
             sources = {**loaded.sources, **cases.sources}
             self.out.write(render(errors, sources, colour=self.console.is_terminal and not self.console.no_color))
             details = render(errors, sources, colour=False)
             self.report.not_run.append(NotRun(_from_here(root), "the project has errors", details))
-            return
-        selected = [_select(cases, root, path) for path in requested]
-        for path in (path for path, files in zip(requested, selected, strict=True) if not files):
-            message = f"{path} has no test files: write flows/NAME.test.yaml (docs/testing.md says how)"
-            self._add_not_run(path, message)
-        project = traced_project(loaded.project)
-        for file in (file for file in cases.files if any(file in files for files in selected)):
-            indexes = [i for i, case in enumerate(file.file.cases) if self.text.lower() in case.name.lower()]
-            if indexes:
-                played = FileResult(project.name, _from_here(root / file.document.name), file)
-                await self._run_file(project, played, indexes)
+        return errors
 
     async def _run_file(self, project: Project, played: FileResult, indexes: list[int]) -> None:
         file, write = played.file, self.console.print
@@ -97,16 +106,28 @@ class _Runner:
         write(Text(printable(file.document.name), style="bold"), soft_wrap=True)
         for i in indexes:
             case, start = file.file.cases[i], time.perf_counter()
-            failures = await run_case(StepRunner(project, file.file), case, ("cases", i))
-            played.cases.append(CaseResult(i, time.perf_counter() - start, failures))
+            result = await run_case(StepRunner(project, file.file, case), case, ("cases", i))
+            played.cases.append(CaseResult(i, time.perf_counter() - start, result.failures, result.notes))
             duration = f"  {round(played.cases[-1].seconds * 1000)} ms"
-            write(Text.assemble("  ", _mark(not failures), printable(case.name), (duration, QUIET)), soft_wrap=True)
+            write(
+                Text.assemble("  ", _mark(not result.failures), printable(case.name), (duration, QUIET)), soft_wrap=True
+            )
+            for note in result.notes:
+                write(Text(f"      note: {printable(note)}", QUIET), soft_wrap=True)
         for line in _failures(played):
             write(line, soft_wrap=True)
 
     def _add_not_run(self, path: Path, message: str) -> None:
         self.report.not_run.append(NotRun(_from_here(path), message))
         self.console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
+def _unreadable_flows(file: Playable, loaded: LoadedProject) -> str:
+    """Return which flows with errors a test file needs, as a sentence; empty if it needs none."""
+    readable = {flow.name for flow in loaded.project.flows}
+    unreadable = loaded.names.get("flows", frozenset()) - readable
+    needed = sorted(unreadable & named_flows(file.file))
+    return f"`{needed[0]}` has errors" if needed else ""
 
 
 def _failures(played: FileResult) -> Iterator[Text]:

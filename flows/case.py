@@ -154,6 +154,10 @@ class CaseFile(Struct, frozen=True, kw_only=True):
     """One `*.test.yaml`."""
 
     flow: Annotated[str | UnsetType, Meta(description="The flow that this file tests")] = UNSET
+    flows: Annotated[
+        tuple[str, ...] | UnsetType,
+        Meta(description="The only flows that run beside it; without the key all flows run"),
+    ] = UNSET
     description: str = ""
     source: Annotated[str | UnsetType, Meta(description="The source of all events, unless a step names another")] = (
         UNSET

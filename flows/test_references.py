@@ -29,6 +29,13 @@ def reference_problems(
     """The problems of a test file. `project_names` are as in `KnownNames`."""
     names = KnownNames(file, project, project_names)
     yield from names.known("flow", file.flow, ("flow",))
+    if isinstance(file.flows, tuple) and file.flow is UNSET:
+        help = "add `flow: NAME`, the flow that this file tests"
+        yield Problem(
+            code="H424", message="`flows` lists flows beside the file's own", path=("flows",), on="key", help=help
+        )
+    for i, name in enumerate(file.flows if isinstance(file.flows, tuple) else ()):
+        yield from names.known("flow", name, ("flows", i))
     yield from names.known("source", file.source, ("source",))
     try:
         date(file.clock)

@@ -138,8 +138,13 @@ def _event(value: Mapping[str, Any], at: KeyPath, context: CheckContext) -> Iter
 
 
 def _emitted(value: tuple[str | Event, ...], at: KeyPath, context: CheckContext) -> Iterator[Failure]:
-    events = [event for event in context.result.events if event.origin == "flow"]
     expected = [each if isinstance(each, str) else each.type for each in value]
+    tested, emitters = context.runner.tested, context.runner.store.emitters
+    events = [
+        event
+        for event in context.result.events
+        if event.origin == "flow" and (event.type in expected or emitters.get(event.id) in {None, *tested})
+    ]
     types = [event.type for event in events]
     if expected != types:
         message = f"expected {_names(expected, 'event')} to be emitted; {_were(types, 'event', 'emitted')}"

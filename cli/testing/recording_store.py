@@ -10,6 +10,7 @@ from engine.profile.declared import Fields
 from engine.profile.document import Profile
 from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
+from engine.tracking.unit.event import child_id
 from storage.memory import MemoryStore
 
 
@@ -21,10 +22,21 @@ class SegmentChange(Struct, frozen=True):
     entered: bool
 
 
+def _emitted_ids(event: str, run: dict[str, Any]) -> Iterator[str]:
+    """Yield the ids that the events emitted by a run may have (`child_event`), and some that none has."""
+    emitting = [
+        step["node"] for step in run.get("steps", ()) for op in step.get("operations", ()) if op["op"] == "emit"
+    ]
+    for node in set(emitting):
+        for index in range(len(emitting)):
+            yield child_id(event, run["flow"], node, index)
+
+
 class RecordingStore(MemoryStore):
     """Records the events, runs and segment changes that are committed after `start_step`.
 
-    `nodes_run` holds flow and node of every node that has run in any step.
+    `emitters` holds, by the id of an emitted event, the flow that emitted it; `nodes_run` flow and node of every node
+    that has run in any step.
     """
 
     def __init__(self, fields: Fields) -> None:
@@ -38,6 +50,7 @@ class RecordingStore(MemoryStore):
         """Drop the records of the previous step."""
         self.events: list[StoredEvent] = []
         self.runs: list[dict[str, Any]] = []
+        self.emitters: dict[str, str] = {}
         self.segment_changes: list[SegmentChange] = []
 
     async def commit(self, unit: Unit) -> None:
@@ -46,6 +59,8 @@ class RecordingStore(MemoryStore):
         self.events += unit.events
         runs = [json.decode(run.trace) for run in unit.runs]
         self.runs += runs
+        for record, run in zip(unit.runs, runs, strict=True):
+            self.emitters |= dict.fromkeys(_emitted_ids(record.event, run), record.flow)
         self.nodes_run |= {(run["flow"], step["node"]) for run in runs for step in run.get("steps", ())}
         for write in unit.profiles:
             if write.profile.merged_into is None:

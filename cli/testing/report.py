@@ -14,6 +14,7 @@ class CaseResult(Struct, frozen=True):
     index: int
     seconds: float
     failures: list[Failure]
+    notes: list[str] = field(default_factory=list)
 
 
 class FileResult(Struct, frozen=True):

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, json, structs
 
+from cli.testing.case_project import case_project, tested_flows
 from cli.testing.initial_profiles import initial_profile_unit
 from cli.testing.mocks import MockPerformer, Request
 from cli.testing.recording_store import RecordingStore, SegmentChange
@@ -24,7 +25,7 @@ from engine.tracking.operations.unmerging import unmerge_served
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.tracker import Tracker
 from flows.address import Addresses
-from flows.case import CaseFile, Event, Given, Send, TestStep
+from flows.case import Case, CaseFile, Event, Given, Send, TestStep
 from flows.test_references import given_profiles
 from flows.visitor_ids import replace_placeholders
 
@@ -63,10 +64,15 @@ class StepResult(Struct, frozen=True, kw_only=True):
 
 
 class StepRunner:
-    """Runs the steps of one case, on a store, a clock and ids of its own. Expects a `traced_project`."""
+    """Runs the steps of one case, on a store, a clock and ids of its own. Expects a `traced_project`.
 
-    def __init__(self, project: Project, file: CaseFile) -> None:
-        self.project = project
+    `project` is the part of the `whole` project that the case runs, `tested` are the flows that it is about.
+    """
+
+    def __init__(self, whole: Project, file: CaseFile, case: Case) -> None:
+        self.whole = whole
+        self.project = project = case_project(whole, file, case)
+        self.tested = tested_flows(whole, file, case)
         self.store = RecordingStore(project.settings.fields)
         self.clock = VirtualClock(date(file.clock, project.settings.timezone))
         self.ids = SequentialIds()
@@ -77,6 +83,11 @@ class StepRunner:
         self.visitors: dict[str, Visitor] = {}
         self._sent: tuple[Incoming, ...] = ()  # the events of this step's payload
         self._source = file.source if isinstance(file.source, str) else next(iter(project.sources), "")
+
+    @property
+    def sent_types(self) -> tuple[str, ...]:
+        """The types of the events that the current step has sent."""
+        return tuple([event.type for event in self._sent])
 
     async def start(self, given: Given) -> None:
         """Store the given profiles. Raises `ImpossibleStep` for values that no profile can have."""

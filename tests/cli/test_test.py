@@ -120,12 +120,53 @@ def test_files_are_selected_by_their_path_or_the_path_of_their_flow(project: Pat
     assert "3 passed in 2 files" in run(project)[1]
 
 
-def test_the_cases_of_a_project_with_errors_are_not_run(project: Path) -> None:
-    write(project, {"flows/bad.yaml": "flow: bad\n"})
+NAMING_BAD = "flow: bad\ncases: [{name: x, event: {type: y}, expect: {outcome: finished}}]\n"
+
+
+@pytest.mark.parametrize("broken", [
+    pytest.param({"flows/bad.yaml": "flow: bad\n"}, id="a flow"),
+    pytest.param({"segments/bad.yaml": "segment: bad\n"}, id="a segment"),
+    pytest.param({"flows/bad.yaml": "flow: bad\n", "flows/bad.test.yaml": NAMING_BAD}, id="a flow with a test file"),
+    pytest.param({"flows/bad.test.yaml": "cases: 5\n"}, id="a test file"),
+])  # fmt: skip
+def test_an_error_in_one_file_is_reported_and_the_cases_of_others_are_run(
+    project: Path, broken: dict[str, str]
+) -> None:
+    write(project, broken)
+    code, text = run(project)
+    assert code == 2
+    assert "error[H" in text
+    assert ("flows/bad.test.yaml is not played: `bad` has errors" in text) is (len(broken) == 2)
+    assert "✗ 2 passed in 1 file" in text
+
+
+def test_no_case_of_a_project_is_run_whose_settings_have_errors(project: Path) -> None:
+    write(project, {"headrace.yaml": "targets: 5\n"})
     code, text = run(project)
     assert code == 2
     assert "error[H" in text
     assert "✓ A large" not in text
+
+
+@pytest.mark.parametrize(("type", "note"), [
+    ("order-payed", "note: no flow takes the event `order-payed`: did you mean `order-paid`?"),
+    ("seen", "note: no flow takes the event `seen`; if that is meant, expect `runs: {NAME: not-triggered}` for a flow"),
+    ("shown", "note: the flows that take `shown` do not run: to run them, add `show` to the file's `flows`"),
+])  # fmt: skip
+def test_an_event_that_starts_no_flow_is_noted(project: Path, type: str, note: str) -> None:
+    case = f"{{name: x, event: {{type: {type}}}, expect: {{response: null}}}}"
+    show = "flow: show\ntrigger: {event: shown}\nnodes: {say: {log: hello}}\n"
+    write(project, {"flows/show.yaml": show, "flows/order.test.yaml": f"flow: order\nflows: []\ncases: [{case}]"})
+    code, text = run(project)
+    assert (code, note in " ".join(text.split())) == (0, True)
+
+
+@pytest.mark.parametrize("expect", ["outcome: not-triggered", "runs: {order: not-triggered}"])
+def test_an_event_that_is_expected_to_start_no_flow_is_not_noted(project: Path, expect: str) -> None:
+    case = f"{{name: x, event: {{type: seen}}, expect: {{{expect}}}}}"
+    write(project, {"flows/order.test.yaml": f"flow: order\ncases: [{case}]"})
+    code, text = run(project)
+    assert (code, "note:" in text) == (0, False)
 
 
 def test_an_error_in_a_test_file_is_reported_with_its_position(project: Path) -> None:

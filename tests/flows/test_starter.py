@@ -91,8 +91,8 @@ def played() -> Played:
     async def all_of_them() -> None:
         for cases in load_cases(STARTER, loaded).files:
             for i, case in enumerate(cases.file.cases):
-                runner = StepRunner(project, cases.file)
-                failures = [failure.message for failure in await run_case(runner, case, ("cases", i))]
+                runner = StepRunner(project, cases.file, case)
+                failures = [failure.message for failure in (await run_case(runner, case, ("cases", i))).failures]
                 results[f"{cases.document.name}: {case.name}"] = failures, runner.store.nodes_run
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as loop:

@@ -84,11 +84,16 @@ def segment_event(
     )
 
 
+def child_id(parent: str, flow: str, node: str, index: int) -> str:
+    """Return the id of the event that a node emitted for a parent event; `index` counts those of its run."""
+    return short_hash(parent, flow, node, str(index))
+
+
 def child_event(
     parent: UnitEvent, flow: str, node: str, index: int, type: str, properties: dict[str, Any]
 ) -> UnitEvent:
     """Return the event that a node emitted. Its id is derived, so that a rerun has the same."""
-    id = short_hash(parent.id, flow, node, str(index))
+    id = child_id(parent.id, flow, node, index)
     return UnitEvent(
         key=id,
         id=id,

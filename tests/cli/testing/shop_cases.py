@@ -134,7 +134,10 @@ def failures_of(root: Path, cases: str) -> list[list[Failure]]:
 
     async def run_all() -> list[list[Failure]]:
         file = cases_loaded.files[0].file
-        return [await run_case(StepRunner(project, file), case, ("cases", i)) for i, case in enumerate(file.cases)]
+        played = [
+            await run_case(StepRunner(project, file, case), case, ("cases", i)) for i, case in enumerate(file.cases)
+        ]
+        return [each.failures for each in played]
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(run_all())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.tracking.intake.payload import UNUSABLE
-from tests.cli.testing.shop_cases import failures_of, messages_of
+from tests.cli.testing.shop_cases import failures_of, messages_of, write
 
 
 @pytest.mark.parametrize("case", [
@@ -292,3 +292,62 @@ def test_thirty_cases_take_about_a_second(tmp_path: Path) -> None:
     started = time.perf_counter()
     assert failures_of(tmp_path, text) == [[]] * 30
     assert time.perf_counter() - started < 10  # the machine may be busy; each of them waits 6 s of virtual time
+
+
+FURTHER = {
+    "flows/further.yaml": """
+        flow: further
+        trigger: {event: [order-paid, broken]}
+        nodes:
+          crm:
+            lookup.http: {target: crm, path: /further}
+            next: {found: tell, failed: tell}
+          tell:
+            event.emit: {type: further}
+            next: stop
+          stop:
+            fail: on purpose
+    """,
+}
+SMALL = "event: {type: order-paid, properties: {total: 5}}\nexpect: {outcome: finished, emitted: [order-noted]}"
+
+
+def test_a_further_flow_that_calls_emits_and_fails_breaks_no_case_of_another_flow(tmp_path: Path) -> None:
+    write(tmp_path, FURTHER)
+    assert messages_of(tmp_path, SMALL) == []
+
+
+@pytest.mark.parametrize(("expect", "message"), [
+    ("emitted: [order-noted]", "`crm` of `further` would call GET /further of `crm`, but a test calls no targets"),
+    ("runs: {further: {path: [crm, tell, stop]}}", "`crm` of `further` would call"),
+])  # fmt: skip
+def test_a_case_that_names_a_further_flow_or_no_flow_accounts_for_it(tmp_path: Path, expect: str, message: str) -> None:
+    write(tmp_path, FURTHER)
+    text = f"source: shop\ncases: [{{name: it, event: {{type: broken}}, expect: {{{expect}}}}}]"
+    (failures,) = failures_of(tmp_path, text)
+    assert failures[0].message.startswith(message)
+
+
+MOCKED = "event: {type: broken}\nmocks: {further.crm: {body: {}}}\nexpect: "
+
+
+@pytest.mark.parametrize(("expect", "messages"), [
+    pytest.param("{profile: {traits: {}}}", ["`further` failed, and the case does not expect it"], id="unexpected"),
+    pytest.param("{runs: {further: failed}}", [], id="expected"),
+    pytest.param("{runs: {further: {outcome: failed}}}", [], id="expected, in a map"),
+    pytest.param("{runs: {further: {ports: {stop: failed}}}}", [], id="the node that fails is named"),
+    pytest.param("{runs: {further: {ports: {tell: done}}}}", ["`further` failed, and the case does not expect it"],
+                 id="another node is named"),
+])  # fmt: skip
+def test_a_run_that_fails_must_be_expected(tmp_path: Path, expect: str, messages: list[str]) -> None:
+    write(tmp_path, FURTHER)
+    assert messages_of(tmp_path, MOCKED + expect) == messages
+
+
+def test_a_file_that_lists_flows_runs_no_others(tmp_path: Path) -> None:
+    write(tmp_path, FURTHER)
+    case = "{name: it, event: {type: order-paid, properties: {total: 5}}, expect: {emitted: [order-noted], runs: %s}}"
+    text = "flow: order\nsource: shop\nflows: %s\ncases: [" + case + "]"
+    alone, beside = [failures_of(tmp_path, text % each) for each in (("[]", "{}"), ("[further]", "{}"))]
+    assert [failure.message for failure in alone[0]] == []
+    assert "`crm` of `further` would call" in beside[0][0].message
