@@ -16,7 +16,8 @@ from api.forgetting import Forgettings, forgetting_router
 from api.health import live, ready_handler, root
 from api.openapi import describe
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
-from api.reading import ReadGuard, reading_router
+from api.read_guard import ReadGuard
+from api.reading import reading_router
 from api.tracking.collect import collect_handler
 from api.tracking.consent import consent_handler
 from api.tracking.track import track_handler
@@ -44,16 +45,15 @@ def create_app(
     broken: tuple[str, ...] = (),
     performer: Performer | None = None,
     clock: Clock | None = None,
-    reading_key: str | None = None,
-    loopback: bool = True,
+    admin_key: str | None = None,
     keeps_up: bool = True,
     spool: Spool | None = None,
 ) -> Litestar:
     """Return the application. It closes `store` and `spool` when it stops.
 
-    `broken` are project files that could not be read, for `/health/ready`. Reading is open to all when `loopback` says
-    that the server is bound to it, else to those who have `reading_key`. `keeps_up` says whether it does the upkeep;
-    of the processes of one server, one does. With a `spool`, payloads wait there while the store is away.
+    `broken` are project files that could not be read, for `/health/ready`. Requests to read, erase and unmerge must
+    carry `admin_key`; without one, all of them are refused. `keeps_up` says whether it does the upkeep; of the
+    processes of one server, one does. With a `spool`, payloads wait there while the store is away.
     """
     clock = clock or SystemClock()
     client = HttpPerformer(project.targets, clock)  # opens no connection before it is used
@@ -75,8 +75,7 @@ def create_app(
             if spool is not None:
                 await spool.close()
 
-    may_read = ReadGuard(reading_key, loopback=loopback)
-    return _application(tracker, _routes(tracker, forgettings, may_read, broken), lifespan)
+    return _application(tracker, _routes(tracker, forgettings, ReadGuard(admin_key), broken), lifespan)
 
 
 def _routes(

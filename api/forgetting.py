@@ -8,7 +8,7 @@ from litestar import Router, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from api.reading import ReadGuard
+from api.read_guard import ReadGuard
 from api.unmerge import no_foreign_page
 from effects.ids import new_id
 from engine.ports.kinds import ERASABLE

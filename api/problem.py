@@ -28,6 +28,7 @@ TITLES = {
     413: "The request is too large",
     415: "The request's media type is not taken",
     422: "Nothing in the request could be accepted",
+    429: "There are too many requests",
     431: "The headers are too large",
     500: "Headrace has a bug",
     503: "Headrace cannot take this now",

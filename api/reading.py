@@ -1,8 +1,5 @@
 """Routes by which operators read runs with their traces, events, profiles and counts, if `may_read` admits them."""
 
-import hashlib
-import hmac
-import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from tempfile import SpooledTemporaryFile
@@ -10,14 +7,13 @@ from typing import IO, Annotated, Any
 
 import msgspec
 from litestar import Request, Router, get
-from litestar.connection import ASGIConnection
 from litestar.exceptions import NotFoundException
-from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
 from api.export_archive import write_archive
-from api.problem import HttpProblem
+from api.read_guard import ReadGuard
 from api.search import search_handler
 from api.segments import segment_handlers
 from api.serialize import serialize_rejected, serialize_run
@@ -36,31 +32,6 @@ Why = Annotated[bool, QueryParameter(description="Also return the profile's part
 
 IN_MEMORY = 4 * 1024 * 1024  # bytes of an archive that is made
 CHUNK = 64 * 1024
-LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
-# Headers that a proxy adds: its clients are not on loopback, though the proxy itself is.
-PROXIED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
-
-
-class ReadGuard:
-    """A guard: without a key, clients on loopback may read; else those that send the key of HEADRACE_ADMIN_KEY."""
-
-    def __init__(self, key: str | None, *, loopback: bool) -> None:
-        self._digest = hashlib.sha256(key.encode()).digest() if key else None
-        self._loopback = loopback
-
-    def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-        """Admit the client, or raise `HttpProblem`."""
-        if self._digest is not None:
-            given = connection.headers.get("authorization", "").removeprefix("Bearer ").encode()
-            if hmac.compare_digest(hashlib.sha256(given).digest(), self._digest):
-                return
-            raise HttpProblem(401, "send `Authorization: Bearer KEY`", {"WWW-Authenticate": "Bearer"})
-        hosts = connection.headers.getall("host", [])
-        # A page that rebinds its name to loopback names its own host.
-        if not self._loopback or len(hosts) != 1 or not LOOPBACK.fullmatch(hosts[0]):
-            raise HttpProblem(403, "reading is open on loopback only; elsewhere set HEADRACE_ADMIN_KEY")
-        if any(name in connection.headers for name in PROXIED):
-            raise HttpProblem(403, "this came through a proxy: to read from beyond it, set HEADRACE_ADMIN_KEY")
 
 
 def reading_router(

@@ -11,7 +11,7 @@ from litestar.params import FromPath, JSONBody
 from msgspec import Struct
 
 from api.problem import HttpProblem
-from api.reading import ReadGuard
+from api.read_guard import ReadGuard
 from engine.ports.resolve import NotFound
 from engine.profile.merge_history import describe_link
 from engine.tracking.operations.unmerging import Unmerged, unmerge_served

@@ -1,37 +1,52 @@
 """HTTP requests to a running server, for commands with `--url`."""
 
 import asyncio
-import os
 from typing import IO, Any
 
 import aiohttp
 import msgspec
+from msgspec import Struct
 
 from cli.store import CommandError
 
 TIMEOUT_SECONDS = 30
 CHUNK_BYTES = 64 * 1024
+KEY_SENT = (
+    "This command sends the key of --key, else of HEADRACE_ADMIN_KEY, else of the directory that --project names; the "
+    "last of these only to a server on this machine."
+)
 
 
-def call(url: str, method: str, path: str, body: Any = None) -> Any:
-    """Send a request with a JSON body to the server at `url`. Returns the decoded JSON of its response.
+class RemoteServer(Struct, frozen=True):
+    """The address of a running server, and the admin key that requests to it carry."""
 
-    The request carries the key in HEADRACE_ADMIN_KEY, if there is one. Raises `CommandError` for an error response and
-    when there is no response.
+    url: str
+    key: str | None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of every request."""
+        return {"Accept": "application/json"} | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
+
+
+def call(server: RemoteServer, method: str, path: str, body: Any = None) -> Any:
+    """Send a request with a JSON body to the server. Returns the decoded JSON of its response.
+
+    Raises `CommandError` for an error response and when there is no response.
     """
-    return asyncio.run(_call(url.rstrip("/") + path, method, body))
+    return asyncio.run(_call(server.url.rstrip("/") + path, server.headers, method, body))
 
 
-def download(url: str, path: str, file: IO[bytes]) -> None:
-    """Write the response of the server at `url` to `file`. Raises `CommandError` as `call` does."""
-    asyncio.run(_download(url.rstrip("/") + path, file))
+def download(server: RemoteServer, path: str, file: IO[bytes]) -> None:
+    """Write the response of the server to `file`. Raises `CommandError` as `call` does."""
+    asyncio.run(_download(server.url.rstrip("/") + path, server.headers, file))
 
 
-async def _download(address: str, file: IO[bytes]) -> None:
+async def _download(address: str, headers: dict[str, str], file: IO[bytes]) -> None:
     timeout = aiohttp.ClientTimeout(total=None, sock_read=TIMEOUT_SECONDS)
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout, headers=_authorization()) as client,
+            aiohttp.ClientSession(timeout=timeout, headers=headers) as client,
             client.get(address, allow_redirects=False) as response,
         ):
             if not response.ok:
@@ -42,11 +57,10 @@ async def _download(address: str, file: IO[bytes]) -> None:
         raise _no_response(address, error) from error
 
 
-async def _call(address: str, method: str, body: Any) -> Any:
-    headers = {"Accept": "application/json", **_authorization()}
+async def _call(address: str, headers: dict[str, str], method: str, body: Any) -> Any:
     data = None
     if body is not None:
-        headers["Content-Type"] = "application/json"
+        headers = {**headers, "Content-Type": "application/json"}
         data = msgspec.json.encode(body)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     try:
@@ -62,13 +76,9 @@ async def _call(address: str, method: str, body: Any) -> Any:
         raise _no_response(address, error) from error
 
 
-def _authorization() -> dict[str, str]:
-    key = os.environ.get("HEADRACE_ADMIN_KEY")
-    return {"Authorization": f"Bearer {key}"} if key else {}
-
-
 def _error_response(address: str, status: int, content: bytes) -> CommandError:
-    return CommandError(f"{address} answered {status}: {_detail(content)}.")
+    remedy = f" {KEY_SENT}" if status == 401 else ""
+    return CommandError(f"{address} answered {status}: {_detail(content)}.{remedy}")
 
 
 def _no_response(address: str, error: Exception) -> CommandError:

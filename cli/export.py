@@ -45,8 +45,8 @@ def _export(id: str, file: IO[bytes], location: DataLocation, error: Console) ->
 
 
 def _write_archive(id: str, file: IO[bytes], location: DataLocation, error: Console) -> None:
-    if location.url is not None:
-        download(location.url, f"/profiles/{quote(id, safe='')}/export", file)
+    if (server := location.server()) is not None:
+        download(server, f"/profiles/{quote(id, safe='')}/export", file)
         return
     project, url = project_and_store(location, error)
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.prompt import Confirm
 
 from api.forgetting import serialize_forgetting
-from cli.call import call
+from cli.call import RemoteServer, call
 from cli.document import Document, write_document
 from cli.location import LEAVE_TO_SERVER, DataLocation, project_and_store
 from cli.store import CommandError, exclusive_access, opened_store, report_error, report_not_found, store_kind
@@ -71,9 +71,9 @@ def _confirm(error: Console) -> bool:
 
 
 def _forget(id: str, location: DataLocation, error: Console, report: Report) -> Document:
-    if location.url is not None:
-        started: Document = call(location.url, "POST", f"/profiles/{quote(id, safe='')}/forget", {})
-        return _wait_complete(location.url, started, report)
+    if (server := location.server()) is not None:
+        started: Document = call(server, "POST", f"/profiles/{quote(id, safe='')}/forget", {})
+        return _wait_complete(server, started, report)
 
     async def erase(forgetter: Forgetter) -> Document:
         forgetting = await forgetter.begin(id, new_id())
@@ -87,8 +87,8 @@ def _forget(id: str, location: DataLocation, error: Console, report: Report) -> 
 
 def _finish_all(location: DataLocation, error: Console, report: Report) -> list[Document]:
     """All erasures, the incomplete ones of the store completed first. A server completes its own by itself."""
-    if location.url is not None:
-        documents: list[Document] = call(location.url, "GET", "/forgettings")
+    if (server := location.server()) is not None:
+        documents: list[Document] = call(server, "GET", "/forgettings")
     else:
 
         async def finish(forgetter: Forgetter) -> list[Document]:
@@ -118,7 +118,7 @@ def _with_forgetter(location: DataLocation, error: Console, work: Callable[[Forg
         return asyncio.run(run())
 
 
-def _wait_complete(url: str, document: Document, report: Report) -> Document:
+def _wait_complete(server: RemoteServer, document: Document, report: Report) -> Document:
     """Ask the server until the erasure is complete, and report each change. Returns the last document."""
     reported = None
     while document["status"] != "complete":
@@ -126,7 +126,7 @@ def _wait_complete(url: str, document: Document, report: Report) -> Document:
             report(document)
             reported = document
         time.sleep(POLL_SECONDS)
-        document = call(url, "GET", f"/forgettings/{document['forgetting']}")
+        document = call(server, "GET", f"/forgettings/{document['forgetting']}")
     report(document)
     return document
 

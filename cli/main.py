@@ -38,6 +38,15 @@ UrlOption = Annotated[
     str | None,
     typer.Option("--url", help="Ask a running server, e.g. http://127.0.0.1:8686, instead of reading the store"),
 ]
+KeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        help="The admin key of the server that --url names",
+        envvar="HEADRACE_ADMIN_KEY",
+        show_default="of the project, if the server is on this machine",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON document")]
 
 
@@ -103,6 +112,8 @@ def serve(
     """Start the HTTP server: receive events at /track and /collect and run the project's flows on them.
 
     It reads the project's files once: restart it after a change.
+    At its first start it makes the admin key for reading and erasing, in the project's .headrace/admin-key;
+    a HEADRACE_ADMIN_KEY in the environment takes its place.
     Ctrl-C or SIGTERM stops it, when the requests in progress have been answered.
     """
     from cli.serve import ServeOptions
@@ -156,6 +167,7 @@ def search(
     project: ProjectOption = Path(),
     store: StoreOption = None,
     url: UrlOption = None,
+    key: KeyOption = None,
 ) -> None:
     """Find documents of one kind; the newest come first.
 
@@ -166,7 +178,7 @@ def search(
     from cli.search import SearchRequest
     from cli.search import search as run_search
 
-    request = SearchRequest(kind, " ".join(query or ()), DataLocation(project, store, url), limit, json)
+    request = SearchRequest(kind, " ".join(query or ()), DataLocation(project, store, url, key), limit, json)
     raise typer.Exit(run_search(request, _console(), Console(stderr=True)))
 
 
@@ -184,6 +196,7 @@ def profile_show(
     project: ProjectOption = Path(),
     store: StoreOption = None,
     url: UrlOption = None,
+    key: KeyOption = None,
 ) -> None:
     """Show a profile by any of its ids; with --why, also which events merged it and how.
 
@@ -192,7 +205,7 @@ def profile_show(
     from cli.location import DataLocation
     from cli.profile import show
 
-    raise typer.Exit(show(id, DataLocation(project, store, url), why, json, _console(), Console(stderr=True)))
+    raise typer.Exit(show(id, DataLocation(project, store, url, key), why, json, _console(), Console(stderr=True)))
 
 
 @profiles.command("unmerge")
@@ -203,18 +216,18 @@ def profile_unmerge(
     project: ProjectOption = Path(),
     store: StoreOption = None,
     url: UrlOption = None,
+    key: KeyOption = None,
 ) -> None:
     """Undo a link: each side has again what came in under its ids.
 
     The same cause does not merge the two again; another one may.
     A SQLite file has one writer: while a server runs on it, say --url, and the server does it.
-    With a HEADRACE_ADMIN_KEY in the environment, the request to the server carries that key.
     On Elasticsearch the command works on the store, whether servers run or not.
     """
     from cli.location import DataLocation
     from cli.profile import unmerge
 
-    location = DataLocation(project, store, url)
+    location = DataLocation(project, store, url, key)
     raise typer.Exit(unmerge(id, link, location, json, _console(), Console(stderr=True)))
 
 
@@ -227,6 +240,7 @@ def profile_export(
     project: ProjectOption = Path(),
     store: StoreOption = None,
     url: UrlOption = None,
+    key: KeyOption = None,
 ) -> None:
     """Write all that is stored of a profile to one ZIP file, for the person whose data it is.
 
@@ -237,7 +251,7 @@ def profile_export(
     from cli.location import DataLocation
 
     to = output or Path(f"profile-{re.sub('[^A-Za-z0-9_-]', '_', id)[:64]}.zip")
-    raise typer.Exit(export(id, to, DataLocation(project, store, url), Console(), Console(stderr=True)))
+    raise typer.Exit(export(id, to, DataLocation(project, store, url, key), Console(), Console(stderr=True)))
 
 
 @app.command()
@@ -251,6 +265,7 @@ def forget(
     project: ProjectOption = Path(),
     store: StoreOption = None,
     url: UrlOption = None,
+    key: KeyOption = None,
 ) -> None:
     """Erase all that is stored of a profile: for good, and also from the store's files (right to be forgotten).
 
@@ -264,7 +279,7 @@ def forget(
 
     if (id is None) != unfinished:
         raise typer.BadParameter("name a profile, or say --unfinished")
-    location, consoles = DataLocation(project, store, url), (_console(), Console(stderr=True))
+    location, consoles = DataLocation(project, store, url, key), (_console(), Console(stderr=True))
     code = finish_all(location, json, *consoles) if id is None else erase(id, location, yes, json, *consoles)
     raise typer.Exit(code)
 
@@ -281,6 +296,7 @@ def segment_explain(
     project: ProjectOption = Path(),
     store: StoreOption = None,
     url: UrlOption = None,
+    key: KeyOption = None,
 ) -> None:
     """Explain why a profile is or is not a member of a segment: the condition, its values, since when, and until when.
 
@@ -289,7 +305,7 @@ def segment_explain(
     from cli.location import DataLocation
     from cli.segment import explain
 
-    location = DataLocation(project, store, url)
+    location = DataLocation(project, store, url, key)
     raise typer.Exit(explain(id, segment, location, json, _console(), Console(stderr=True)))
 
 

@@ -66,8 +66,8 @@ def unmerge(id: str, link: str, location: DataLocation, json: bool, console: Con
 
 
 def _read(id: str, location: DataLocation, error: Console) -> Document:
-    if location.url is not None:
-        answer: Document = call(location.url, "GET", f"/profiles/{quote(id, safe='')}?why=true")
+    if (server := location.server()) is not None:
+        answer: Document = call(server, "GET", f"/profiles/{quote(id, safe='')}?why=true")
         return answer
     project, url = project_and_store(location, error)
 
@@ -81,8 +81,8 @@ def _read(id: str, location: DataLocation, error: Console) -> Document:
 
 
 def _unmerge(id: str, link: str, location: DataLocation, error: Console) -> Document:
-    if location.url is not None:
-        undone: Document = call(location.url, "POST", f"/profiles/{quote(id, safe='')}/unmerge", {"link": link})
+    if (server := location.server()) is not None:
+        undone: Document = call(server, "POST", f"/profiles/{quote(id, safe='')}/unmerge", {"link": link})
         return undone
     project, url = project_and_store(location, error)
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.serialize import serialize_record
-from cli.call import call
+from cli.call import RemoteServer, call
 from cli.document import Document, write_line
 from cli.location import DataLocation
 from cli.store import (
@@ -172,9 +172,9 @@ def _add_row(table: Table, searchable: Searchable, document: Document) -> None:
 async def _opened(request: SearchRequest, searchable: Searchable, error: Console) -> AsyncIterator[FetchPage]:
     """Yields a function that fetches a page, from the server or the store. Raises `ProblemError` and `CommandError`."""
     location, now = request.location, SystemClock().now()
-    if location.url is not None:
+    if (server := location.server()) is not None:
         parse(request.text, searchable, now)  # an invalid query is marked here, rather than answered by the server
-        yield partial(_page_of_server, location.url, searchable.name, request.text)
+        yield partial(_page_of_server, server, searchable.name, request.text)
         return
     loaded = load_and_report(location.root, error, whole=False)
     query = parse(request.text, searchable, now, loaded.project.settings.fields)
@@ -182,9 +182,9 @@ async def _opened(request: SearchRequest, searchable: Searchable, error: Console
         yield partial(_page_of_store, store, query)
 
 
-async def _page_of_server(url: str, kind: str, text: str, limit: int, after: str | None) -> ResultPage:
+async def _page_of_server(server: RemoteServer, kind: str, text: str, limit: int, after: str | None) -> ResultPage:
     parameters = urlencode({"q": text, "limit": limit, "after": after or ""})
-    page = await asyncio.to_thread(call, url, "GET", f"/search/{kind}?{parameters}")
+    page = await asyncio.to_thread(call, server, "GET", f"/search/{kind}?{parameters}")
     return page["items"], page["after"]
 
 

@@ -40,9 +40,9 @@ def explain(id: str, segment: str, location: DataLocation, json: bool, console: 
 
 
 def _explanation(id: str, segment: str, location: DataLocation, error: Console) -> Document:
-    if location.url is not None:
+    if (server := location.server()) is not None:
         path = f"/profiles/{quote(id, safe='')}/segments/{quote(segment, safe='')}"
-        response: Document = call(location.url, "GET", path)
+        response: Document = call(server, "GET", path)
         return response
     project, url = project_and_store(location, error)
 

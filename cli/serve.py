@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 import socket
 import sys
 from dataclasses import dataclass
@@ -10,8 +11,10 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
+from cli.admin_key import AdminKey, server_key
 from cli.logging import configure_logging
-from cli.server import application, broken_files, is_loopback, run
+from cli.loopback import is_loopback
+from cli.server import application, broken_files, run
 from cli.spool import opened_spool, spool_folder
 from cli.store import (
     SHARED,
@@ -54,15 +57,16 @@ def serve(root: Path, options: ServeOptions, console: Console) -> int:
         _require_safe_sources(loaded, root, options)
         url = store_url(loaded, options.store)
         _require_shared_store(url, options.workers)
+        key = server_key(root, os.environ)
         with exclusive_access(url, root), _bind_or_fail(options) as listening:
             spools = spool_folder(loaded.project.settings, root, options.spool)
             changes = _migrate(url, root, spools)
-            _print_start(console, loaded, options, _address(options, listening))
+            _print_start(console, loaded, options, _address(options, listening), key)
             for change in changes:
                 console.print(f"  store     {change}", markup=False, highlight=False, soft_wrap=True)
             if options.workers == 1:
                 with opened_spool(spools) as spool:
-                    app = application(loaded, open_store(url, root), options.host, spool=spool)
+                    app = application(loaded, open_store(url, root), key, spool=spool)
                     code = 0 if run(app, listening) else 1
             else:
                 code = asyncio.run(_run_workers(root, loaded, url, spools, options, listening))
@@ -91,7 +95,7 @@ async def _run_workers(
 
     def configure(number: int, descriptor: int) -> bytes:
         spool = None if spools is None else str(spools)
-        config = WorkerConfig(number, str(root.resolve()), version, url, options.host, descriptor, spool)
+        config = WorkerConfig(number, str(root.resolve()), version, url, descriptor, spool)
         return msgspec.json.encode(config)
 
     return await supervise(Workers(COMMAND, options.workers, lambda: bind(options, port), configure))
@@ -155,7 +159,7 @@ def _address(options: ServeOptions, listening: socket.socket) -> str:
     return f"http://{host}:{listening.getsockname()[1]}"
 
 
-def _print_start(console: Console, loaded: LoadedProject, options: ServeOptions, address: str) -> None:
+def _print_start(console: Console, loaded: LoadedProject, options: ServeOptions, address: str, key: AdminKey) -> None:
     """Print what is served where. Programs read the address after ` on ` in the first line."""
     project = loaded.project
     names = ", ".join(flow.name for flow in project.flows) or "none"
@@ -167,6 +171,7 @@ def _print_start(console: Console, loaded: LoadedProject, options: ServeOptions,
         f"  track     {address}/track",
         f"  API       {address}/schema",
         f"  health    {address}/health/ready",
+        f"  admin key in {key.origin}",
         *(
             f"  [red]not served[/] {file}: it has errors (see above); everything else is"
             for file in broken_files(loaded)

@@ -1,13 +1,11 @@
 """One server process: runs the application on a socket that is bound already, until a signal stops it."""
 
 import gc
-import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from ipaddress import ip_address
 
 import uvicorn
 from litestar import Litestar
@@ -15,6 +13,7 @@ from litestar import Litestar
 from api.app import create_app
 from api.connection import Connection
 from api.front import front
+from cli.admin_key import AdminKey
 from engine.ports.spool import Spool
 from engine.ports.store import Store
 from flows.project import LoadedProject
@@ -59,15 +58,14 @@ def stop_signals() -> list[signal.Signals]:
 
 
 def application(
-    loaded: LoadedProject, store: Store, host: str, *, keeps_up: bool = True, spool: Spool | None = None
+    loaded: LoadedProject, store: Store, key: AdminKey, *, keeps_up: bool = True, spool: Spool | None = None
 ) -> Litestar:
-    """The web application of a project that is served on `host`. `keeps_up`: whether it runs the periodic upkeep."""
+    """The web application of a project, with its admin key. `keeps_up`: whether it runs the periodic upkeep."""
     return create_app(
         loaded.project,
         store,
         broken=broken_files(loaded),
-        reading_key=os.environ.get("HEADRACE_ADMIN_KEY"),
-        loopback=is_loopback(host),
+        admin_key=key.value,
         keeps_up=keeps_up,
         spool=spool,
     )
@@ -101,13 +99,3 @@ def run(app: Litestar, listening: socket.socket, on_started: Callable[[], None] 
     with suppress(SystemExit):  # uvicorn exits so when the application cannot start; the log says why
         server.run(sockets=[listening])
     return server.started
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

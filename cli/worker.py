@@ -17,6 +17,7 @@ import structlog
 from msgspec import Struct
 from rich.console import Console
 
+from cli.admin_key import server_key
 from cli.logging import configure_logging
 from cli.server import STOP_SECONDS, application, run
 from cli.spool import opened_spool
@@ -36,7 +37,6 @@ class WorkerConfig(Struct, frozen=True):
     root: str
     version: str
     store: str
-    host: str
     socket: int  # the descriptor of the inherited socket
     spool: str | None = None  # the folder of the server's spools
 
@@ -63,7 +63,8 @@ def _serve(loaded: LoadedProject, config: WorkerConfig, listening: socket.socket
     with opened_spool(None if config.spool is None else Path(config.spool)) as spool:
         # Worker 1 runs the periodic upkeep for all; if it dies, the process that replaces it does.
         store = open_store(config.store, Path(config.root))
-        app = application(loaded, store, config.host, keeps_up=config.number == 1, spool=spool)
+        key = server_key(Path(config.root), os.environ)
+        app = application(loaded, store, key, keeps_up=config.number == 1, spool=spool)
         return 0 if run(app, listening, _log_started) else 1
 
 

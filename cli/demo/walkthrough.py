@@ -20,6 +20,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from cli.admin_key import server_key
+from cli.call import RemoteServer
 from cli.demo import sample
 from cli.demo.sample import Document, Exchange, SegmentChange, profile_ids, segment_changes, send_sample
 from cli.demo.server import ServerFailed, serving
@@ -94,15 +96,18 @@ async def _run(directory: Path, console: Console) -> int:
     async with shop_systems() as systems_address:
         settings = shop / "headrace.yaml"
         settings.write_text(settings.read_text().replace(f"http://127.0.0.1:{PORT}", systems_address))
-        async with serving(shop, directory / "shop.db") as address, aiohttp.ClientSession(address) as client:
+        async with serving(shop, directory / "shop.db") as address:
             start = f"A web shop is served on [bold]{address}[/]; its CRM is at {systems_address}."
             console.print(start, highlight=False)
-            exchanges = await send_sample(lines, client, console)
+            async with aiohttp.ClientSession(address) as client:
+                exchanges = await send_sample(lines, client, console)
             ids = profile_ids(exchanges)
             _show_traces(exchanges, console)
-            errors = await _show_stored(client, ids, console)
-            console.rule("Which devices are one customer, and which are not")
-            errors += await show_unmerge(client, ids["ann"], SHARES, console)
+            admin = RemoteServer(address, server_key(shop, {}).value)
+            async with aiohttp.ClientSession(admin.url, headers=admin.headers) as client:
+                errors = await _show_stored(client, ids, console)
+                console.rule("Which devices are one customer, and which are not")
+                errors += await show_unmerge(client, ids["ann"], SHARES, console)
     return _conclude([*errors, *_wrong_answers(exchanges)], console)
 
 

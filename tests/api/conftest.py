@@ -3,6 +3,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from httpx import Request
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
@@ -13,14 +14,27 @@ from storage.memory import MemoryStore
 
 Serve = Callable[..., Any]
 
+ADMIN_KEY = "the-key-of-the-tests"
+TRACKING = ("/track", "/collect", "/consent")
+
+
+async def _add_key(request: Request) -> None:
+    """Let a request read, unless it is one of a sender, who has no such key, or says its own key."""
+    if not request.url.path.startswith(TRACKING):
+        request.headers.setdefault("authorization", f"Bearer {ADMIN_KEY}")
+
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """A function that serves a project from memory and returns a client for it."""
+    """A function that serves a project from memory and returns a client for it, an administrator or a `stranger`."""
     async with AsyncExitStack() as stack:
 
-        async def start(project: Project, **more: Any) -> AsyncTestClient[Litestar]:
+        async def start(project: Project, *, stranger: bool = False, **more: Any) -> AsyncTestClient[Litestar]:
+            more = {"admin_key": ADMIN_KEY, **more}
             app = create_app(project, MemoryStore(), performer=ScriptedPerformer(), **more)
-            return await stack.enter_async_context(AsyncTestClient(app, base_url="http://127.0.0.1"))
+            client = await stack.enter_async_context(AsyncTestClient(app, base_url="http://127.0.0.1"))
+            if not stranger:
+                client.event_hooks = {"request": [_add_key]}
+            return client
 
         yield start

@@ -89,11 +89,6 @@ async def test_a_refusal_points_at_the_error_in_the_query(serve: Serve) -> None:
     assert (error["code"], error["offset"], error["length"]) == ("query.range", 16, 1)
 
 
-async def test_searching_is_closed_as_other_reading_is(serve: Serve) -> None:
-    client = await serve(project(COUNT), loopback=False)
-    assert (await client.get("/search/events")).status_code == 403
-
-
 async def test_searching_is_in_the_openapi_document(serve: Serve) -> None:
     schema = (await (await serve(project(COUNT))).get("/schema/openapi.json")).json()
     operation = schema["paths"]["/search/{kind}"]["get"]

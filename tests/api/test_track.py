@@ -263,17 +263,6 @@ async def test_an_unknown_address_is_answered_with_a_problem_document(serve: Ser
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
 
-@pytest.mark.parametrize("path", ["/runs/x", "/profiles/x", "/events/x", "/events/x/runs", "/rejected", "/counts"])
-async def test_reading_is_closed_beyond_loopback(serve: Serve, path: str) -> None:
-    client = await serve(project(COUNT), loopback=False)
-    assert (await client.get(path)).status_code == 403
-    rebound = await serve(project(COUNT))
-    assert (await rebound.get(path, headers={"host": "evil.example"})).status_code == 403
-    keyed = await serve(project(COUNT), loopback=False, reading_key="k")
-    assert (await keyed.get(path)).status_code == 401
-    assert (await keyed.get(path, headers={"authorization": "Bearer k"})).status_code in {200, 404}
-
-
 async def test_health_reports_liveness_and_readiness(serve: Serve) -> None:
     client = await serve(project(COUNT), broken=("flows/bad.yaml",))
     assert (await client.get("/health/live")).status_code == 200

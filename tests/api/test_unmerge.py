@@ -71,7 +71,9 @@ async def test_a_link_is_undone(serve: Serve) -> None:
         pytest.param({"content-type": "text/plain"}, b'{"link": "x"}', 415, id="text, as a page can send it"),
         pytest.param({**JSON, "origin": "https://elsewhere.example"}, b'{"link": "x"}', 403, id="another origin"),
         pytest.param({**JSON, "origin": "null"}, b'{"link": "x"}', 403, id="an opaque origin"),
-        pytest.param({**JSON, "host": "elsewhere.example"}, b'{"link": "x"}', 403, id="another host"),
+        pytest.param(
+            {**JSON, "origin": "http://127.0.0.1", "host": "elsewhere.example"}, b"{}", 403, id="another host"
+        ),
         pytest.param(JSON, b'{"stpe": "x"}', 400, id="a body of another shape"),
         pytest.param(JSON, b"{", 400, id="no JSON"),
         pytest.param(JSON, b'{"link": "nowhere"}', 404, id="no such link"),
@@ -85,11 +87,3 @@ async def test_an_invalid_request_undoes_no_link(
     answer = await client.post(f"/profiles/{profile['id']}/unmerge", content=content, headers=headers)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert len((await client.get(f"/profiles/{profile['id']}")).json()["ids"]) == 2
-
-
-async def test_beyond_loopback_the_key_is_needed(serve: Serve) -> None:
-    client = await serve(project(LOGIN), loopback=False, reading_key="k")
-    body = {"link": "nowhere"}
-    assert (await client.post("/profiles/x/unmerge", json=body)).status_code == 401
-    allowed = await client.post("/profiles/x/unmerge", json=body, headers={"authorization": "Bearer k"})
-    assert (allowed.status_code, allowed.json()["detail"]) == (404, "no profile has the id x")

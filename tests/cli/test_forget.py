@@ -61,11 +61,12 @@ def test_a_server_erases_and_exports(tmp_path: Path, ids: list[str]) -> None:
     archive = tmp_path / "ann.zip"
     project = write_project(tmp_path, login=LOGIN)
     with serving(project, tmp_path / "headrace.db", "tests.system.fast_erasure_server") as served:
-        exported = headrace("profile", "export", ids[0], "-o", archive, "--url", served.address)
+        at = ("--url", served.address, *on(project))
+        exported = headrace("profile", "export", ids[0], "-o", archive, *at)
         assert (exported.exit_code, "profile 1, sessions 2, events 3," in exported.stdout) == (0, True)
-        missing = headrace("profile", "export", "nope", "-o", tmp_path / "no.zip", "--url", served.address)
+        missing = headrace("profile", "export", "nope", "-o", tmp_path / "no.zip", *at)
         assert (missing.exit_code, (tmp_path / "no.zip").exists()) == (2, False)
-        done = headrace("forget", ids[0], "--yes", "--json", "--url", served.address)
+        done = headrace("forget", ids[0], "--yes", "--json", *at)
         assert (done.exit_code, json.loads(done.stdout)["status"]) == (0, "complete")
     with zipfile.ZipFile(archive) as opened:
         assert json.loads(opened.read("profile.json"))["ids"] == ids

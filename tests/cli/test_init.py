@@ -10,7 +10,7 @@ from cli.main import app
 from tests.docs.page import curl
 from tests.system.server_process import serving
 
-FILES = ["flows/page-views.test.yaml", "flows/page-views.yaml", "headrace.yaml", "sources/website.yaml"]
+FILES = [".gitignore", "flows/page-views.test.yaml", "flows/page-views.yaml", "headrace.yaml", "sources/website.yaml"]
 
 
 def run(*words: str) -> tuple[int, str]:

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from cli.admin_key import FILE
 from cli.main import app
 from cli.search import columns_of, marked_query
 from engine.ports.kinds import SEARCHABLE
@@ -140,8 +141,10 @@ async def test_a_running_server_finds_the_same_documents(tmp_path: Path) -> None
     from_store = [await run(tmp_path, *arguments) for arguments in words]
     nowhere = tmp_path / "nowhere"  # no project is needed
     with serving(write_project(tmp_path), tmp_path / "headrace.db") as served:
-        from_server = [await run(nowhere, *arguments, "--url", f"{served.address}/") for arguments in words]
-        error = await run(nowhere, "events", "typ:x", "--url", served.address)
+        key = (tmp_path / FILE).read_text().strip()
+        server = ("--url", f"{served.address}/", "--key", key)
+        from_server = [await run(nowhere, *arguments, *server) for arguments in words]
+        error = await run(nowhere, "events", "typ:x", *server)
     assert from_server == from_store
     assert len(from_store[-1][1].splitlines()) > MAX_LIMIT
     assert (error[0], "  typ:x\n  ^^^\n`typ` is not a field of events\n" in error[2]) == (2, True)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from tests.docs.page import ROOT
-from tests.system.server_process import serving
+from tests.system.server_process import ServerProcess, serving
 
 PAGE = (ROOT / "docs" / "limits.md").read_text()
 ONE_LINE = " ".join(PAGE.split())
@@ -29,17 +29,19 @@ THERE = re.findall(r"(?<!no )`(GET) (/[^`]+)`", ONE_LINE)
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server of an empty project."""
     project = tmp_path_factory.mktemp("limits") / "project"
     assert CliRunner().invoke(app, ["init", "--empty", str(project)]).exit_code == 0
     with serving(project, Path("headrace.db")) as served:
-        yield served.address
+        yield served
 
 
-def status(method: str, url: str) -> int:
+def status(method: str, path: str, served: ServerProcess) -> int:
+    data = b"{}" if method == "POST" else None
+    request = Request(served.address + path, method=method, data=data, headers=served.admin)
     try:
-        with urlopen(Request(url, method=method, data=b"{}" if method == "POST" else None), timeout=30) as response:
+        with urlopen(request, timeout=30) as response:
             code: int = response.status
             return code
     except HTTPError as error:
@@ -60,13 +62,13 @@ def test_every_entry_has_a_sentence_or_two_and_no_essay() -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), MISSING)
-def test_an_address_that_is_called_missing_is_missing(method: str, path: str, address: str) -> None:
-    assert status(method, address + path) == 404
+def test_an_address_that_is_called_missing_is_missing(method: str, path: str, served: ServerProcess) -> None:
+    assert status(method, path, served) == 404
 
 
 @pytest.mark.parametrize(("method", "path"), THERE)
-def test_an_address_that_is_recommended_is_there(method: str, path: str, address: str) -> None:
-    assert status(method, address + path) == 200
+def test_an_address_that_is_recommended_is_there(method: str, path: str, served: ServerProcess) -> None:
+    assert status(method, path, served) == 200
 
 
 @pytest.mark.parametrize("node", re.findall(r"\bno node type `([^`]+)`", ONE_LINE))

@@ -13,6 +13,8 @@ from textwrap import dedent
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from cli.admin_key import FILE, VARIABLE
+
 COUNT = """
 flow: count
 trigger: {event: counted}
@@ -33,12 +35,23 @@ def write_project(root: Path, **flows: str) -> Path:
     return root
 
 
+def admin_headers(project: Path) -> dict[str, str]:
+    """The headers that carry the admin key of a project which has been served."""
+    return {"Authorization": f"Bearer {(project / FILE).read_text().strip()}"}
+
+
+def _environment() -> dict[str, str]:
+    """The environment of this process without a key that would take the place of the project's."""
+    return {name: value for name, value in os.environ.items() if name != VARIABLE}
+
+
 class ServerProcess:
     """A running server. `kill` is SIGKILL: nothing is flushed, nothing said goodbye to."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], project: Path) -> None:
+        self.project = project
         self.process = subprocess.Popen(
-            command, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"}
+            command, stderr=subprocess.PIPE, text=True, env={**_environment(), "COLUMNS": "200"}
         )
         self._lines: list[str] = []
         self._more = threading.Condition()
@@ -49,6 +62,11 @@ class ServerProcess:
         except AssertionError:
             self.kill()
             raise
+
+    @property
+    def admin(self) -> dict[str, str]:
+        """The headers of a request that may read, erase and unmerge."""
+        return admin_headers(self.project)
 
     @property
     def output(self) -> str:
@@ -114,7 +132,7 @@ def serving(project: Path, database: Path, module: str = "cli.main") -> Iterator
 def serving_on(project: Path, store: str, *options: str, module: str = "cli.main") -> Iterator[ServerProcess]:
     """The server of a project on any store; killed at the end if it is still there."""
     command = [sys.executable, "-m", module, "serve", str(project), "--port", "0", "--store", store, *options]
-    served = ServerProcess(command)
+    served = ServerProcess(command, project)
     try:
         yield served
     finally:

@@ -93,7 +93,10 @@ async def test_a_stopped_server_says_what_became_of_every_event(tmp_path: Path) 
     with serving(project, database) as served:
         await ledger.load(served.address, until=50)
         await ledger.resend(served.address)
-        async with aiohttp.ClientSession() as http, http.get(f"{served.address}/counts") as answer:
+        async with (
+            aiohttp.ClientSession(headers=served.admin) as http,
+            http.get(f"{served.address}/counts") as answer,
+        ):
             events = msgspec.json.decode(await answer.read())["events"]
         assert served.stop() == 0
     assert events["received"] == events["stored"] + events["processed"] + events["rejected"] + events["duplicate"]

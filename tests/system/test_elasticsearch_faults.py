@@ -155,11 +155,11 @@ async def proxy(elasticsearch_url: str) -> AsyncIterator[FaultProxy]:
         yield proxy
 
 
-async def drained(address: str) -> None:
+async def drained(served: ServerProcess) -> None:
     """Wait until nothing is queued any more."""
-    async with aiohttp.ClientSession() as http:
+    async with aiohttp.ClientSession(headers=served.admin) as http:
         while True:
-            async with http.get(f"{address}/counts") as answer:
+            async with http.get(f"{served.address}/counts") as answer:
                 if not (await answer.json())["events"]["queued"]:
                     return
 
@@ -181,7 +181,7 @@ async def away(project: Path, proxy: FaultProxy, seconds: float) -> PatientLedge
         await asyncio.wait([load])
         ledger.seconds = 0
         await ledger.resend(served.address)
-        await drained(served.address)
+        await drained(served)
         ledger.statuses, ledger.refused = meanwhile, reasons
         assert await asyncio.to_thread(served.stop) == 0
     exact(ledger, *await settled(address, ledger))

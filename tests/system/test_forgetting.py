@@ -69,9 +69,10 @@ class Visitor:
             await self.send(f"visit {self.statuses.total()}", profile={"id": self.profile})
 
 
-async def forgotten(address: str, id: str) -> None:
+async def forgotten(served: ServerProcess, id: str) -> None:
     """Forget a profile as an operator does, and wait until that is complete."""
-    command = [sys.executable, "-m", "cli.main", "forget", id, "--yes", "--url", address]
+    at = ["--url", served.address, "--project", str(served.project)]
+    command = [sys.executable, "-m", "cli.main", "forget", id, "--yes", *at]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
     assert await process.wait() == 0
 
@@ -85,7 +86,7 @@ async def forget_under_load(served: ServerProcess, lasting: Lasting) -> tuple[Vi
         while min(ann.statuses[200], bo.statuses[200]) < 30:
             await asyncio.wait(visits, timeout=0.05)
         assert await lasting(ann.token)
-        await forgotten(served.address, ann.profile)
+        await forgotten(served, ann.profile)
         over.set()
         await asyncio.gather(*visits)
         assert set(bo.statuses) == {200}
