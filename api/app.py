@@ -9,8 +9,10 @@ import structlog
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ControllerRouterHandler
 
+from api.api_page import ApiPage
 from api.draining import background_drain
 from api.forgetting import Forgettings, forgetting_router
 from api.health import live, ready_handler, root
@@ -18,6 +20,7 @@ from api.openapi import describe
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
 from api.read_guard import ReadGuard
 from api.reading import reading_router
+from api.response_headers import restrict_browsers
 from api.tracking.collect import collect_handler
 from api.tracking.consent import consent_handler
 from api.tracking.track import track_handler
@@ -107,7 +110,13 @@ def _application(
     app = Litestar(
         routes,
         lifespan=[lifespan],
-        openapi_config=OpenAPIConfig(title="Headrace", version=version("headrace"), path="/schema"),
+        openapi_config=OpenAPIConfig(
+            title="Headrace",
+            version=version("headrace"),
+            path="/schema",
+            render_plugins=[ApiPage(), JsonRenderPlugin()],
+        ),
+        before_send=[restrict_browsers],
         exception_handlers={
             HTTPException: _http_exception,
             HttpProblem: _known,

@@ -11,6 +11,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.problem import MEDIA_TYPE, encoded_problem
+from api.response_headers import NO_SNIFF
 from engine.tracking.intake.payload import MAX_BODY
 
 MAX_HEAD = 65_536  # bytes of a request's line and headers
@@ -125,6 +126,7 @@ class Connection(HttpToolsProtocol):
         lines = (
             b"content-type: " + MEDIA_TYPE.encode(),
             b"content-length: %d" % len(body),
+            b": ".join(NO_SNIFF),
             b"connection: close",
         )
         self.transport.write(STATUS_LINE[status] + b"\r\n".join([*lines, b"", body]))

@@ -9,6 +9,7 @@ from litestar.types import Scope, Send
 from msgspec import structs
 
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, encoded_problem
+from api.response_headers import NO_SNIFF
 from api.tracking.body import ClientGone, bearer, hops, origin, wanted_headers
 from api.tracking.cors import Headers, answer_headers, preflight_headers
 from engine.ports.store import Unavailable
@@ -65,6 +66,6 @@ async def respond(send: Send, status: int, body: bytes, headers: Headers) -> Non
     """Send a whole response."""
     if body:
         kind = _JSON if status < 400 else (b"content-type", MEDIA_TYPE.encode())
-        headers = [kind, (b"content-length", str(len(body)).encode()), *headers]
+        headers = [kind, (b"content-length", str(len(body)).encode()), NO_SNIFF, *headers]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
