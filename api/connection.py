@@ -5,6 +5,7 @@ taken for the next request. Such a head is therefore fed again without the offer
 """
 
 import asyncio
+import re
 from typing import Any
 
 import httptools
@@ -19,6 +20,9 @@ MAX_HEAD = 65_536  # bytes of a request's line and headers
 MAX_REQUEST = MAX_HEAD + 8 * MAX_BODY
 REQUEST_SECONDS = 30  # for a request to arrive, head and body
 _OFFER = frozenset({b"upgrade", b"http2-settings"})
+# A name or an address, and a port (RFC 9112, section 3.2).
+_HOST = re.compile(rb"([A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
+_NO_REQUEST = "this is no HTTP request"
 
 
 class Connection(HttpToolsProtocol):
@@ -28,6 +32,8 @@ class Connection(HttpToolsProtocol):
     _in_head = True
     _size = 0  # bytes that have come of the request that is being read
     _deadline: asyncio.TimerHandle | None = None
+    _host: bytes | None = None  # the newest one that was valid; clients send the same one again and again
+    _fault = _NO_REQUEST  # why a request cannot be parsed
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Start the time limit of the first request."""
@@ -46,7 +52,7 @@ class Connection(HttpToolsProtocol):
         try:
             self._feed(data)
         except httptools.HttpParserError:
-            self._refuse(400, "this is no HTTP request")
+            self._refuse(400, self._fault)
             return
         if not self._size or self.transport.is_closing():
             return
@@ -60,6 +66,7 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Handle a complete head. One that offers an upgrade is parsed again without the offer."""
         if not self.parser.should_upgrade():
+            self._check_host()
             self._in_head = False
             super().on_headers_complete()
 
@@ -95,6 +102,18 @@ class Connection(HttpToolsProtocol):
             elif name not in _OFFER:
                 lines.append(name + b": " + value)
         return b"\r\n".join([*lines, b"", b""])
+
+    def _check_host(self) -> None:
+        """Raise an error of the parser unless the request names one valid host, or none in HTTP/1.0.
+
+        A proxy and this server that each read another host would disagree on the site that a request is for.
+        """
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if len(hosts) == 1 and (hosts[0] == self._host or _HOST.fullmatch(hosts[0].strip())):
+            self._host = hosts[0]
+        elif hosts or self.parser.get_http_version() != "1.0":
+            self._fault = "send one Host header, with a name or an address, and its port if it has one"
+            raise httptools.HttpParserError(self._fault)
 
     def _cancel_deadline(self) -> None:
         if self._deadline is not None:

@@ -120,6 +120,49 @@ async def test_bytes_that_are_no_request_are_refused_and_the_connection_is_close
 
 
 @pytest.mark.parametrize(
+    "hosts",
+    [
+        *([b"a.example", b"b.example"], [b"a.example", b"a.example"], [b"a.example", b""], [], [b""], [b" "]),
+        *([b"a b"], [b"a, b"], [b"a/b"], [b"user@a"], [b"a:b"], [b"a:1:2"], [b"[::1"], [b"[x]"], [b"a\x01"]),
+        *([b"\xc3\xa4.example"], [b"http://a"], [b"a?b"], [b"a#b"], [b"a\\b"], [b'"a"'], [b":80"]),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("offer", [b"", OFFER], ids=["", "with an offer"])
+async def test_a_request_without_one_valid_host_is_refused(connect: Open, hosts: list[bytes], offer: bytes) -> None:
+    reader, writer = await connect()
+    writer.write(b"GET /counts HTTP/1.1\r\n" + b"".join(b"Host: %s\r\n" % host for host in hosts) + offer + b"\r\n")
+    status, body = await answer(reader)
+    assert status == 400
+    assert b"Host header" in body or b"no HTTP request" in body
+    assert await reader.read() == b""
+
+
+@pytest.mark.parametrize(
+    "host", [b"a.example", b"A-b_c.example:8686", b"127.0.0.1:1", b"[::1]", b"[2001:db8::1]:80", b"a:", b"x%41", b" a "]
+)
+async def test_a_valid_host_is_taken_again_and_again(connect: Open, host: bytes) -> None:
+    reader, writer = await connect()
+    for sent in (host, host, b"another.example", host):
+        writer.write(b"GET / HTTP/1.1\r\nhOsT: %s\r\n\r\n" % sent)
+        assert (await answer(reader))[0] == 200
+
+
+async def test_only_http_1_0_may_name_no_host(connect: Open) -> None:
+    reader, writer = await connect()
+    writer.write(b"GET / HTTP/1.0\r\n\r\n")
+    assert (await answer(reader))[0] == 200
+
+
+async def test_a_second_request_without_a_host_is_refused(connect: Open) -> None:
+    reader, writer = await connect()
+    writer.write(post(b"1"))
+    assert (await answer(reader))[0] == 200
+    writer.write(b"GET / HTTP/1.1\r\n\r\n")
+    assert (await answer(reader))[0] == 400
+
+
+@pytest.mark.parametrize(
     "sent",
     [b"", b"POST /track HTTP/1.1\r\nHost: loc", post(b"x" * 9)[:-9], post(b"x" * 9)[:-8], post(b"x", OFFER)[:-1]],
     ids=["nothing", "half a header", "no body", "half a body", "no body after an offer"],
