@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from engine.problem import Problem, ProblemError
+from engine.project.origin import remedy as remedy_of_origin
 from engine.project.source import Source
 from engine.tracking.intake.user_token import SHORTEST_SECRET
 from flows.secret import resolve
 from flows.typed import read_struct
 
 _HASH = re.compile(r"[0-9a-f]{64}")
-_ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://[^/*?#@\sA-Z]+")
 
 
 def read_source(data: Any, root: Path, environment: Mapping[str, str]) -> tuple[Source | None, list[Problem]]:
@@ -44,10 +44,9 @@ def read_source(data: Any, root: Path, environment: Mapping[str, str]) -> tuple[
 def _origins(origins: tuple[str, ...]) -> Iterator[Problem]:
     """A problem for each origin that no browser sends: it could never match a request."""
     for index, origin in enumerate(origins):
-        if origin != "*" and not _ORIGIN.fullmatch(origin):
+        if (help := remedy_of_origin(origin)) is not None:
             message = f"`{origin}` is not the origin of a page"
-            remedy = "scheme, host and perhaps a port in small letters, and no path: https://shop.example; `*` for any"
-            yield Problem(code="H404", message=message, path=("origins", index), help=remedy)
+            yield Problem(code="H404", message=message, path=("origins", index), help=help)
 
 
 def _resolve_secret(text: str, root: Path, environment: Mapping[str, str]) -> str:

@@ -1,19 +1,24 @@
-"""CORS per source: a page may send and read the answer when one of the source's `origins` is its own."""
+"""CORS per source: a page may send and read the answer when the source's `origins` name its own.
+
+A beacon always has credentials, so a browser sends one with JSON only where credentials are allowed. They are, for
+origins that are listed: Headrace has no cookies that they could give away.
+"""
 
 from collections.abc import Iterable
 
+from engine.project.origin import allows, lists
 from engine.project.source import Source
-from engine.tracking.intake.admission import allows_origin
 
 Headers = list[tuple[bytes, bytes]]
 
 
 def preflight_headers(sources: Iterable[Source], origin: str | None) -> Headers:
     """Return the headers for a preflight, which does not name its source: allowed if any source takes this origin."""
-    if origin is None or not any(allows_origin(source, origin) for source in sources if source.enabled):
+    enabled = [source.origins for source in sources if source.enabled]
+    if origin is None or not any(allows(origins, origin) for origins in enabled):
         return [(b"vary", b"Origin")]
     return [
-        *allow_headers(origin),
+        *allow_headers(origin, credentials=any(lists(origins, origin) for origins in enabled)),
         (b"access-control-allow-methods", b"GET, POST"),
         (b"access-control-allow-headers", b"Content-Type, Content-Encoding, Authorization"),
         (b"access-control-max-age", b"600"),
@@ -24,15 +29,16 @@ def answer_headers(source: Source | None, origin: str | None) -> Headers:
     """Return the headers that tell a browser whether its page may read the answer of a source."""
     if origin is None:
         return []
-    if source is None or not allows_origin(source, origin):
+    if source is None or not allows(source.origins, origin):
         return [(b"vary", b"Origin")]
-    return allow_headers(origin)
+    return allow_headers(origin, credentials=lists(source.origins, origin))
 
 
-def allow_headers(origin: str) -> Headers:
-    """Return the headers that let pages of `origin` read an answer."""
+def allow_headers(origin: str, *, credentials: bool) -> Headers:
+    """Return the headers that let pages of `origin` read an answer, also one to a request with `credentials`."""
     return [
         (b"access-control-allow-origin", origin.encode("latin-1")),
+        *([(b"access-control-allow-credentials", b"true")] if credentials else []),
         (b"access-control-expose-headers", b"Headrace-Debugger, Retry-After"),
         (b"vary", b"Origin"),
     ]

@@ -26,7 +26,8 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = None
     enabled: bool = True
     origins: Annotated[
-        tuple[str, ...], Meta(description="Web origins that may send, e.g. https://shop.example; * for any")
+        tuple[str, ...],
+        Meta(description="Web origins that may send, e.g. https://shop.example or https://*.shop.example; * for any"),
     ] = ()
     identify: Annotated[
         Identify,

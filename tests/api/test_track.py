@@ -1,4 +1,4 @@
-"""`/track` and `/collect` over HTTP: shapes, refusals, encodings, CORS."""
+"""`/track` and `/collect` over HTTP: shapes, refusals, encodings."""
 
 import gzip
 from hashlib import sha256
@@ -179,32 +179,6 @@ async def test_a_request_that_look_ups_led_to_says_how_many(serve: Serve) -> Non
 async def test_other_methods_are_refused_and_the_right_one_is_named(serve: Serve, method: str) -> None:
     answer = await (await serve(project(COUNT))).request(method, "/track")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST, OPTIONS")
-
-
-# ---- CORS -----------------------------------------------------------------------------------------------------------
-
-OWN, EVIL = "https://shop.example", "https://evil.example"
-
-
-async def test_pages_of_the_sources_origins_may_send_and_read(serve: Serve) -> None:
-    client = await serve(project(COUNT))
-    preflight = await client.options("/track", headers={"origin": OWN, "access-control-request-method": "POST"})
-    assert preflight.status_code == 204
-    assert preflight.headers["access-control-allow-origin"] == OWN
-    assert "access-control-allow-credentials" not in preflight.headers
-    answer = await client.post("/track", content=body(), headers={"origin": OWN})
-    assert answer.headers["access-control-allow-origin"] == OWN
-    assert answer.headers["vary"] == "Origin"
-
-
-async def test_pages_of_other_origins_may_neither_send_nor_read(serve: Serve) -> None:
-    client = await serve(project(COUNT))
-    preflight = await client.options("/track", headers={"origin": EVIL, "access-control-request-method": "POST"})
-    assert "access-control-allow-origin" not in preflight.headers
-    answer = await client.post("/track", content=body(), headers={"origin": EVIL})
-    assert answer.status_code == 403
-    assert "access-control-allow-origin" not in answer.headers
-    assert (await client.get("/counts")).json()["stored"]["events"] == 0
 
 
 # ---- profile-less ---------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from msgspec import structs
 
 from engine.flow.run import Identify
+from engine.project.origin import allows
 from engine.project.source import Source
 from engine.tracking.intake.payload import Intake, Refusal
 from engine.tracking.intake.user_token import proven_keys
@@ -20,7 +21,7 @@ def admit(sources: Mapping[str, Source], id: str, key: str | None, origin: str |
     source = sources.get(id)
     if source is None or not source.enabled or (source.kind == "secret" and not _fits(source.key, key)):
         raise Refusal("unauthorised", "the source is unknown, disabled, or its key is wrong", "/source/id")
-    if origin is not None and source.origins and not allows_origin(source, origin):
+    if origin is not None and source.origins and not allows(source.origins, origin):
         raise Refusal("not-allowed", f"source `{id}` does not take events from the origin {origin}", "/source/id")
     return source
 
@@ -38,11 +39,6 @@ def credential_matches(intake: Intake, source: Source, now: int) -> Intake:
     if keys is None:
         raise Refusal("unauthorised", "the user token is not valid here and now: ask for a new one", "/userToken")
     return structs.replace(intake, token=None, proven=keys)
-
-
-def allows_origin(source: Source, origin: str) -> bool:
-    """Return whether pages of `origin` may send events for this source."""
-    return "*" in source.origins or origin in source.origins
 
 
 def authority(source: Source) -> Identify:
