@@ -1,6 +1,10 @@
-"""Identity keys: values that identify a profile, normalised so that two spellings are one key."""
+"""Identity keys: values that identify a profile, normalised so that two spellings are one key.
+
+A form removes how a value is spelled, and keeps all that distinguishes it from other values.
+"""
 
 import re
+from contextlib import suppress
 from typing import Literal, get_args
 from unicodedata import category, normalize
 
@@ -17,14 +21,16 @@ MAX_KEY_LENGTH = 200  # characters of a key's value
 MAX_PER_KEY = 20  # profiles that one value joins; the default of `merging.most_per_key`
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+# Parts of a number that the library drops: a subaddress (RFC 3966), and a second extension after a slash.
+_DROPPED_OF_PHONE = re.compile(r";isub=|[\\/] *x", re.IGNORECASE)
 
 
 class KeyRules(Struct, frozen=True):
     """A project's rules for identity keys.
 
     `forms` are by path. A path without a form is an `email` if its name ends in "email" and the value has an `@`, else
-    `exact`. `region` (ISO 3166) is that of phone numbers without a country code. `never` are values that identify no
-    one. `max_per_key` is how many profiles one value joins with the first that had it.
+    `exact`. `region` (ISO 3166) is that of phone numbers without a country code. `never` are folded values that
+    identify no person, as keys and ids. `max_per_key` is how many profiles one value joins with the first that had it.
     """
 
     forms: tuple[tuple[Path, Form], ...] = ()
@@ -56,7 +62,9 @@ def key_text(path: Path, value: Scalar, rules: KeyRules = DEFAULT_KEY_RULES) -> 
 
 
 def plain_text(value: Scalar) -> str:
-    """Return a value as text, without white space around it."""
+    """Return a value as text, without white space around it. Raises `Refused` for a number that is too long."""
+    if isinstance(value, int) and value.bit_length() > 4 * MAX_KEY_LENGTH:
+        raise Refused(f"a key has at most {MAX_KEY_LENGTH} digits")
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -80,18 +88,30 @@ def _email(text: str, path: Path) -> str:
     return address
 
 
+def all_spellings(value: str, rules: KeyRules) -> frozenset[str]:
+    """Return a value as it is compared with `KeyRules.never`: folded, and in the form of each key that takes it."""
+    spellings = {folded(value)}
+    for path, _ in rules.forms:
+        with suppress(Refused):
+            spellings.add(folded(key_text(path, value, rules)))
+    return frozenset(spellings)
+
+
 def _phone(text: str, path: Path, region: str | None) -> str:
+    """Return a number as RFC 3966 writes it: `+4930901820`, and with an extension `+4930901820;ext=12`."""
     import phonenumbers  # its tables are large: only projects with phone keys load them
 
     try:
         number = phonenumbers.parse(text, region)
-        valid = phonenumbers.is_valid_number(number)
+        valid = phonenumbers.is_valid_number(number) and not _DROPPED_OF_PHONE.search(text)
     except phonenumbers.NumberParseException:
         valid = False
     if not valid:
         where = f" of {region}, or one with its country code" if region else " with its country code"
         raise Refused(f"`{text[:MAX_KEY_LENGTH]}` at `{dotted(path)}` is not a phone number{where}")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    plain = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    extension = phonenumbers.normalize_digits_only(number.extension or "")
+    return f"{plain};ext={extension}" if extension else plain
 
 
 def regions() -> frozenset[str]:

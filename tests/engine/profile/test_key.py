@@ -33,6 +33,9 @@ def test_different_spellings_of_one_value_are_one_key(form: Form, spellings: lis
         pytest.param("email", "ann.b@gmail.com", "annb@gmail.com", id="dots of a provider"),
         pytest.param("email", "ann+shop@x.de", "ann@x.de", id="tags"),
         pytest.param("phone", "030 901820", "+1 202 456 1111", id="numbers"),
+        pytest.param("phone", "030 901820 ext. 12", "030 901820 ext. 13", id="extensions"),
+        pytest.param("phone", "030 901820 ext. 12", "030 901820", id="an extension and none"),
+        pytest.param("phone", "030 901820 ext. 12", "030 901820 ext. 012", id="zeros before an extension"),
         pytest.param("exact", "a-1", "A-1", id="case, where it counts"),
     ],
 )
@@ -52,6 +55,50 @@ def test_a_normalised_key_is_not_changed_again(text: str, form: Form) -> None:
     except Refused:
         return
     assert key_text(PATH, key, rules(form)) == key
+
+
+EXTENSIONS = (
+    " ext. {}",
+    " ext {}",
+    " extension {}",
+    " x{}",
+    " x {}",
+    " #{}",
+    ";ext={}",
+    " anexo {}",
+    " доб. {}",
+    " ~{}",
+    ",,{}#",
+)
+
+
+@given(
+    st.sampled_from(["+49 30 901820", "030/901820", "0049-30-901820", "tel:+49-30-901820"]),
+    st.sampled_from(EXTENSIONS),
+    st.integers(0, 999_999).map(str),
+)
+def test_an_extension_stays_in_the_key_in_every_spelling(number: str, spelling: str, digits: str) -> None:
+    key = key_text(PATH, number + spelling.format(digits), rules("phone", "DE"))
+    assert key == f"+4930901820;ext={digits}"
+    assert key_text(PATH, key, rules("phone")) == key
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("+49 30 901820 / x12", id="an extension behind a slash"),
+        pytest.param("(530) 583-6985 x302/x2303", id="two extensions"),
+        pytest.param("+4930901820;isub=12", id="a subaddress"),
+    ],
+)
+def test_a_number_of_which_a_part_would_be_lost_is_refused(text: str) -> None:
+    with pytest.raises(Refused, match="is not a phone number"):
+        key_text(PATH, text, rules("phone", "US"))
+
+
+def test_a_number_with_too_many_digits_is_refused() -> None:
+    with pytest.raises(Refused, match="200 digits"):
+        key_text(PATH, 10**5000, rules("exact"))
 
 
 @pytest.mark.parametrize("region", ["DE", None])
