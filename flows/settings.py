@@ -12,7 +12,7 @@ from engine.language.zone import find_zone
 from engine.ports.kinds import RETAINED
 from engine.problem import Problem, ProblemError, did_you_mean
 from engine.profile.declared import Rule
-from engine.profile.key import MAX_PER_KEY, Form, KeyRules, folded, regions
+from engine.profile.key import MAX_PER_KEY, Form, KeyRules, all_spellings, regions
 from engine.project.project import UTC, WEEK_MS, Settings
 from engine.project.retention import Retention
 from engine.project.source import Target
@@ -60,7 +60,10 @@ class Merging(Struct, frozen=True, kw_only=True):
     ] = MAX_PER_KEY
     never: Annotated[
         tuple[str, ...],
-        Meta(description="Values of keys that belong to no single person, e.g. info@shop.example", max_length=1000),
+        Meta(
+            description="Values that identify no single person, e.g. info@shop.example, as keys and as ids",
+            max_length=1000,
+        ),
     ] = ()
 
 
@@ -209,12 +212,13 @@ def _keys(file: SettingsFile, problems: list[Problem]) -> KeyRules:
         message = f"`{merging.region}` is not a region of phone numbers"
         remedy = "write the two capital letters of a country, e.g. DE or GB"
         problems.append(Problem(code="H404", message=message, path=("merging", "region"), help=remedy))
-    return KeyRules(
+    rules = KeyRules(
         forms=tuple([(path, file.keys[text]) for text, path in paths]),
         region=merging.region,
         max_per_key=merging.most_per_key,
-        never=frozenset(map(folded, merging.never)),
     )
+    never = [spelling for value in merging.never for spelling in all_spellings(value, rules)]
+    return structs.replace(rules, never=frozenset(never))
 
 
 def _paths(

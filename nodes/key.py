@@ -10,10 +10,10 @@ from msgspec import Struct
 from engine.flow.ask import ProfileByKey
 from engine.flow.effect import ClaimKey
 from engine.language.path import parse_path, show_path
-from engine.ports.ids import is_placeholder
 from engine.profile.document import Path, Scalar
-from engine.profile.key import DEFAULT_KEY_RULES, MAX_KEY_LENGTH, KeyRules, folded, key_text, plain_text
+from engine.profile.key import DEFAULT_KEY_RULES, MAX_KEY_LENGTH, KeyRules, key_text, plain_text
 from engine.profile.operations import Refused, Set
+from engine.profile.placeholder import placeholder_reason
 
 
 class Key(Struct, frozen=True):
@@ -59,11 +59,9 @@ def read_key(path: str, value: Scalar, rules: KeyRules) -> Key:
     """The key with that path and value. Raises `Refused`, with the reason, when the value identifies no profile."""
     names = parse_path(path)
     plain = plain_text(value)
-    if reason := placeholder_reason(plain, show_path(names), rules):
-        raise Refused(reason)
+    _refuse_placeholder(plain, show_path(names), rules)
     text = key_text(names, value, rules)
-    if reason := placeholder_reason(text, show_path(names), rules):
-        raise Refused(reason)
+    _refuse_placeholder(text, show_path(names), rules)
     return Key(names, text, text if isinstance(value, str) or text != plain else value, rules)
 
 
@@ -73,20 +71,14 @@ def read_single_key(entry: Mapping[str, Scalar], rules: KeyRules) -> Key:
     return read_key(path, value, rules)
 
 
-def read_id(id: str) -> str:
-    """The id without surrounding spaces. Raises `Refused`, with the reason, for a placeholder."""
+def read_id(id: str, rules: KeyRules) -> str:
+    """The id without surrounding spaces. Raises `Refused`, with the reason, when it identifies no person."""
     text = id.strip()
-    if reason := placeholder_reason(text, "id"):
-        raise Refused(reason)
+    _refuse_placeholder(text, "id", rules)
     return text
 
 
-def placeholder_reason(text: str, path: str, rules: KeyRules = DEFAULT_KEY_RULES) -> str:
-    """The reason why the value `text` at `path` identifies no profile; empty when it may identify one."""
-    if len(text) > MAX_KEY_LENGTH:
-        return f"`{path}` is longer than {MAX_KEY_LENGTH} characters"
-    if is_placeholder(text):
-        return f"`{text}` at `{path}` is a placeholder and identifies no profile"
-    if rules.never and folded(text) in rules.never:
-        return f"`{text}` at `{path}` identifies no profile: `merging.never` in headrace.yaml lists it"
-    return ""
+def _refuse_placeholder(text: str, path: str, rules: KeyRules) -> None:
+    """Raise `Refused` for a value at `path` that identifies no person."""
+    if reason := placeholder_reason(text, rules.never):
+        raise Refused(f"`{text[:MAX_KEY_LENGTH]}` at `{path}` {reason}")

@@ -39,6 +39,6 @@ class ProfileChoice(Node, frozen=True):
                 raise Refused("give either an `id` or a `key`")
             if self.key is not None:
                 return read_single_key(self.key, context.keys).ask()
-            return ProfileById(read_id(str(self.id)))
+            return ProfileById(read_id(str(self.id), context.keys))
         except Refused as refused:
             return self.failed(reason=str(refused))

@@ -40,7 +40,7 @@ same:
         if context.stored_profile is None:
             return self.failed(reason="no profile")
         try:
-            return ProfileById(read_id(self.id))
+            return ProfileById(read_id(self.id, context.keys))
         except Refused as refused:
             return self.failed(reason=str(refused))
 

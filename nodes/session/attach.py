@@ -5,7 +5,8 @@ from msgspec import Meta
 from engine.flow.ask import Ask, Reply, SessionById, SessionReply, refusal
 from engine.flow.effect import AttachSession
 from engine.flow.node import Node, NodeContext, Outcome, Port, Sole, Text
-from nodes.key import placeholder_reason
+from engine.profile.operations import Refused
+from nodes.key import read_id
 
 
 class SessionAttach(Node, frozen=True, tag="session.attach"):
@@ -30,9 +31,10 @@ visit:
 
     def ask(self, context: NodeContext) -> Ask | Outcome:
         """Ask for the session, unless the event has one."""
-        id = self.id.strip()
-        if reason := placeholder_reason(id, "id"):
-            return self.failed(reason=reason)
+        try:
+            id = read_id(self.id, context.keys)
+        except Refused as refused:
+            return self.failed(reason=str(refused))
         if context.session is None:
             return SessionById(id)
         if context.session["id"] == id:

@@ -32,5 +32,13 @@ def test_forms_of_keys_and_limits_of_merging_are_read(tmp_path: Path) -> None:
     )
 
 
+def test_a_value_that_never_merges_is_listed_in_the_form_of_every_key(tmp_path: Path) -> None:
+    text = """
+    keys: {pii.phone: phone}
+    merging: {never: ["+49 30 901820 ext. 12"]}
+    """
+    assert rules(tmp_path, text).never == {"+49 30 901820 ext. 12", "+4930901820;ext=12"}
+
+
 def test_settings_without_keys_have_the_default_keys(tmp_path: Path) -> None:
     assert rules(tmp_path, "name: shop\n") == DEFAULT_KEY_RULES

@@ -86,7 +86,8 @@ class SpoolingTracker:
     async def track(self, intake: Intake, source: Source) -> Answer:
         """Do what a payload asks for, or keep it until the store is back. Raises `Refusal` or `Unavailable`."""
         new_id = self.pipeline.new_id
-        intake = with_event_ids(with_session(intake, source, new_id), new_id)
+        intake = with_session(intake, source, self.pipeline.project.settings.keys.never, new_id)
+        intake = with_event_ids(intake, new_id)
         request = UnitRequest.of(intake, source, self.pipeline.clock, new_id)
         reason, tried = BEHIND, await self._nothing_waits()
         if tried:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct, structs
 
 from engine.flow.ask import Reply
-from engine.ports.ids import is_placeholder, short_hash
+from engine.ports.ids import short_hash
 from engine.ports.records import ProcessedEvent, Rejected
 from engine.ports.world import Clock
+from engine.profile.placeholder import placeholder_reason
 from engine.project.source import Source
 from engine.tracking.intake.payload import Intake, Refusal
 from engine.tracking.unit.event import UnitEvent, client_event
@@ -63,17 +64,23 @@ def rejected_records(intake: Intake, now: int, seed: str) -> tuple[Rejected, ...
     )
 
 
-def with_session(intake: Intake, source: Source, new_id: Callable[[], str]) -> Intake:
-    """Return the intake with a session id, a new one where its source makes them. Raises `Refusal` without any."""
+def with_session(intake: Intake, source: Source, never: frozenset[str], new_id: Callable[[], str]) -> Intake:
+    """Return the intake with a session id, a new one where its source makes them.
+
+    Raises `Refusal` without any, and for a session or profile id that identifies no person, as those in `never` do.
+    """
+    if intake.profile is not None and (reason := placeholder_reason(intake.profile, never)):
+        detail = f"the profile id `{intake.profile}` {reason}: send the id of the first answer, or leave it out"
+        raise Refusal("malformed", detail, "/profile/id")
     session = intake.session
-    if session is not None and is_placeholder(session):
-        session = None
-    if session is None and not intake.sessionless:
-        if source.sessions != "made":
-            detail = "a payload needs `session.id`: make one per visit on the client (a uuid4) and send it each time"
-            raise Refusal("malformed", detail, "/session/id")
-        session = new_id()
-    return intake if session == intake.session else structs.replace(intake, session=session)
+    reason = placeholder_reason(session, never) if session is not None else ""
+    if (session is not None and not reason) or intake.sessionless:
+        return intake
+    if source.sessions != "made":
+        wrong = f"the session id `{session}` {reason}" if session is not None else "a payload needs `session.id`"
+        remedy = "make one per visit on the client (a uuid4) and send it each time"
+        raise Refusal("malformed", f"{wrong}: {remedy}", "/session/id")
+    return structs.replace(intake, session=new_id())
 
 
 def client_events(intake: Intake, new_id: Callable[[], str]) -> tuple[UnitEvent, ...]:

@@ -1,4 +1,4 @@
-"""Derived ids, and placeholders that identify no profile."""
+"""Derived ids."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.ports.ids import derived_id, is_placeholder
+from engine.ports.ids import derived_id
 
 
 def test_the_same_parts_give_the_same_id() -> None:
@@ -28,13 +28,3 @@ def test_where_one_part_ends_matters(parts: tuple[str, ...]) -> None:
     known = {derived_id(b"k", *other) for other in [("ab", "c"), ("a", "bc"), ("abc",), ("abc", "")]}
     assert len(known) == 4
     assert derived_id(b"k", *parts) in known
-
-
-@pytest.mark.parametrize("id", ["null", "Undefined", " 'guest' ", "[object Object]", "", "(null)", "n/a", "ｎull"])
-def test_what_programs_send_without_an_id_is_a_placeholder(id: str) -> None:
-    assert is_placeholder(id)
-
-
-@pytest.mark.parametrize("id", ["ann", "0198f2c0", "nullify", "user-0"])
-def test_other_texts_may_be_ids(id: str) -> None:
-    assert not is_placeholder(id)

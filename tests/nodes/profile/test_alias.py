@@ -4,6 +4,7 @@ from msgspec.structs import replace
 from engine.flow.ask import NoAnswer, ProfileById, ProfileReply
 from engine.flow.effect import Merge
 from engine.profile.document import Link
+from engine.profile.key import KeyRules
 from engine.profile.merge import link_id
 from nodes.profile.alias import ProfileAlias
 from tests.nodes.build import ANN, node_context, stored_profile
@@ -18,6 +19,11 @@ def test_it_asks_for_the_profile_with_the_id():
 @pytest.mark.parametrize("id", ["", "null", "anonymous", "x" * 201], ids=ascii)
 def test_a_placeholder_leaves_by_failed(id):
     assert ProfileAlias(id=id).ask(node_context(stored_profile())).port == "failed"
+
+
+def test_a_value_that_the_project_lists_leaves_by_failed():
+    context = replace(node_context(stored_profile()), keys=KeyRules(never=frozenset({"kiosk"})))
+    assert "`merging.never`" in ProfileAlias(id="Kiosk").ask(context).reason
 
 
 def test_without_a_profile_it_leaves_by_failed():

@@ -1,7 +1,9 @@
 import pytest
+from msgspec.structs import replace
 
 from engine.flow.ask import NoAnswer, SessionById, SessionReply
 from engine.flow.effect import AttachSession
+from engine.profile.key import KeyRules
 from nodes.session.attach import SessionAttach
 from tests.nodes.build import node_context
 
@@ -26,6 +28,15 @@ def test_without_an_ask_it_attaches_nothing(id, session, port):
     outcome = SessionAttach(id=id).ask(node_context(session=session))
     assert (outcome.port, outcome.effects) == (port, ())
     assert bool(outcome.reason) == (port == "failed")
+
+
+def test_a_value_that_the_project_lists_leaves_by_failed():
+    rules = KeyRules(never=frozenset({"kiosk"}))
+    outcome = SessionAttach(id=" Kiosk").ask(replace(node_context(), keys=rules))
+    assert (outcome.port, outcome.reason) == (
+        "failed",
+        "`Kiosk` at `id` identifies no person: `merging.never` in headrace.yaml lists it",
+    )
 
 
 def test_the_session_of_the_reply_is_attached():

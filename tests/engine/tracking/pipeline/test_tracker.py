@@ -60,7 +60,7 @@ async def test_a_new_session_goes_on_with_the_profile_that_the_payload_names(sto
     assert answer["profile"]["id"] == mine
 
 
-@pytest.mark.parametrize("invented", ["victim", "null", "../../etc/passwd"])
+@pytest.mark.parametrize("invented", ["victim", "../../etc/passwd"])
 async def test_an_unknown_profile_id_is_replaced(store: Store, invented: str) -> None:
     answer = await Collector(project(COUNT), store).track(payload("counted", profile={"id": invented}))
     assert answer["profile"]["id"] != invented
@@ -84,6 +84,13 @@ async def test_sessions_are_named_per_source(store: Store) -> None:
     shop = await collector.track(payload("counted"))
     app = await collector.track({**payload("counted"), "source": {"id": "app"}})
     assert shop["profile"]["id"] != app["profile"]["id"]
+
+
+@pytest.mark.parametrize("id", ["undefined", "00000000-0000-0000-0000-000000000000", "{{ profile.id }}"])
+async def test_a_profile_id_that_is_a_placeholder_is_refused(store: Store, id: str) -> None:
+    with pytest.raises(Refusal, match="leave it out") as refused:
+        await Collector(project(COUNT), store).track(payload("counted", profile={"id": id}))
+    assert (refused.value.kind, refused.value.at) == ("malformed", "/profile/id")
 
 
 @pytest.mark.parametrize("session", [None, "undefined", "null", "[object Object]"])
