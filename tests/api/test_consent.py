@@ -134,7 +134,7 @@ async def test_track_and_collect_take_the_same_event(serve: Serve) -> None:
         pytest.param(body({"ads": {"given": False, "expires_in": "1d"}}), "/consents/ads", id="taken back for a time"),
         pytest.param(body({"ads": True}, source="shop"), "/source", id="a source that is a text"),
         pytest.param(body({"ads": True}, session=None), "/session/id", id="no session"),
-        pytest.param(body({"ads": True}, id=5), "/id", id="an id that is a number"),
+        pytest.param(body({"ads": True}, id=5.5), "/id", id="an id with a fraction"),
         pytest.param(body({"ads": True}, options={"debug": True}), "/options/debug", id="an unknown option"),
         pytest.param(b'{"consents": {"ads": true}, "source": {"id": "\xff"}}', "", id="not UTF-8"),
     ],

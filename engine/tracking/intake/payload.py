@@ -10,10 +10,12 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Raw, Struct, field
+from msgspec.structs import force_setattr
 
 from engine.problem import did_you_mean
 from engine.profile.document import Scalar
 from engine.tracking.intake.consent import CONSENT_CHANGED, fault_of
+from engine.tracking.intake.ids import Id, Name, text_of_number
 from engine.tracking.intake.user_token import LONGEST
 
 MAX_BODY = 1_048_576  # bytes, after decompression
@@ -23,7 +25,6 @@ MAX_NUMBER = 2**53
 MAX_TIME = 64  # characters
 MAX_CONTEXT = 4_194_304  # bytes that a payload's context makes when it is kept with each of its events
 
-Id = Annotated[str, Meta(min_length=1, max_length=200)]  # and `usable`, which is checked where one is read
 Token = Annotated[str, Meta(max_length=LONGEST)]
 UNUSABLE = "must not be blank, begin or end with space, or hold control characters"
 
@@ -42,15 +43,25 @@ class Refusal(Exception):
 
 
 class Ref(Struct, frozen=True):
-    """A reference by id."""
+    """A reference by id; `usable` is checked where one is read."""
 
     id: Id
+
+    def __post_init__(self) -> None:
+        id: object = self.id
+        if type(id) is int:
+            force_setattr(self, "id", text_of_number(id))
 
 
 class MaybeRef(Struct, frozen=True):
     """A reference that may be empty, as clients send it back after an answer without a profile."""
 
     id: Id | None = None
+
+    def __post_init__(self) -> None:
+        id: object = self.id
+        if type(id) is int:
+            force_setattr(self, "id", text_of_number(id))
 
 
 class EventOptions(Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,12 +82,17 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
 class EventPayload(Struct, frozen=True):
     """An event as a client sends it."""
 
-    type: Id
+    type: Name
     id: Id | None = None
     time: Any = None
     properties: dict[str, Any] = field(default_factory=dict)
     context: dict[str, Any] = field(default_factory=dict)
     options: EventOptions = EventOptions()
+
+    def __post_init__(self) -> None:
+        id: object = self.id
+        if type(id) is int:
+            force_setattr(self, "id", text_of_number(id))
 
 
 class TrackPayload(Struct, frozen=True):

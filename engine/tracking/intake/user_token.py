@@ -32,10 +32,10 @@ _HEADER = {"alg": "HS256", "typ": "JWT"}
 class Claims(Struct, frozen=True, omit_defaults=True):
     """The claims of a token. Times are seconds since 1970, as in the token."""
 
-    aud: str  # the source
+    aud: str | int  # the source
     exp: int | float
     keys: dict[str, str | int | float]  # by path, e.g. {"pii.email": "ann@example.com"}
-    session: str | None = None  # then it is good for this session only
+    session: str | int | None = None  # then it is good for this session only
     nbf: int | float = 0
 
 
@@ -58,7 +58,7 @@ def sign(claims: Claims, secret: str) -> str:
 def proven_keys(token: str, secret: str, source: str, session: str | None, now: int) -> dict[str, Scalar] | None:
     """Return the keys that a token proves to `source` in `session` at `now` (ms); None when it proves nothing."""
     claims = _read(token, secret)
-    if claims is None or claims.aud != source or claims.session not in (None, session):
+    if claims is None or str(claims.aud) != source or not (claims.session is None or str(claims.session) == session):
         return None
     seconds = now / 1000
     if not (claims.nbf - LEEWAY <= seconds < claims.exp <= seconds + MAX_SECONDS + LEEWAY):

@@ -43,6 +43,12 @@ def test_what_other_programs_make_is_what_we_make():
     assert proven(made()) == proven(sign(Claims(**CLAIMS), SECRET)) == KEYS
 
 
+def test_a_token_names_its_source_and_session_also_as_whole_numbers():
+    token = made({**CLAIMS, "aud": 7, "session": 42})
+    assert proven_keys(token, SECRET, "7", "42", NOW) == KEYS
+    assert proven_keys(token, SECRET, "7", "43", NOW) is None
+
+
 @pytest.mark.parametrize(
     "claims",
     [
