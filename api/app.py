@@ -12,6 +12,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ControllerRouterHandler
 
+from api.addressing import Application, decode_path_parameters
 from api.api_page import ApiPage
 from api.draining import background_drain
 from api.forgetting import Forgettings, forgetting_router
@@ -107,8 +108,9 @@ def _application(
     routes: list[ControllerRouterHandler],
     lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]],
 ) -> Litestar:
-    app = Litestar(
+    app = Application(
         routes,
+        middleware=[decode_path_parameters],
         lifespan=[lifespan],
         openapi_config=OpenAPIConfig(
             title="Headrace",

@@ -59,7 +59,10 @@ def _record_handlers(store: Store, ledger: Ledger) -> list[HTTPRouteHandler]:
 
     @get("/events/{id:str}/runs", summary="The stored runs of an event, with their traces")
     async def runs_of(id: FromPath[str]) -> list[dict[str, Any]]:
-        return [serialize_run(run) for run in await store.runs_of(id)]
+        runs = await store.runs_of(id)
+        if not runs:
+            _found(await store.event(id), f"event {id}")
+        return [serialize_run(run) for run in runs]
 
     @get("/rejected", summary="The newest rejected events, with their reasons")
     async def rejected() -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from typing import IO, Any
 import aiohttp
 import msgspec
 from msgspec import Struct
+from yarl import URL
 
 from cli.store import CommandError
 
@@ -34,15 +35,20 @@ def call(server: RemoteServer, method: str, path: str, body: Any = None) -> Any:
 
     Raises `CommandError` for an error response and when there is no response.
     """
-    return asyncio.run(_call(server.url.rstrip("/") + path, server.headers, method, body))
+    return asyncio.run(_call(_address(server.url, path), server.headers, method, body))
 
 
 def download(server: RemoteServer, path: str, file: IO[bytes]) -> None:
     """Write the response of the server to `file`. Raises `CommandError` as `call` does."""
-    asyncio.run(_download(server.url.rstrip("/") + path, server.headers, file))
+    asyncio.run(_download(_address(server.url, path), server.headers, file))
 
 
-async def _download(address: str, headers: dict[str, str], file: IO[bytes]) -> None:
+def _address(url: str, path: str) -> URL:
+    """The address of an encoded path, which is sent as it is: an id may be `..`, which means the parent elsewhere."""
+    return URL(str(URL(url)).rstrip("/") + path, encoded=True)
+
+
+async def _download(address: URL, headers: dict[str, str], file: IO[bytes]) -> None:
     timeout = aiohttp.ClientTimeout(total=None, sock_read=TIMEOUT_SECONDS)
     try:
         async with (
@@ -57,7 +63,7 @@ async def _download(address: str, headers: dict[str, str], file: IO[bytes]) -> N
         raise _no_response(address, error) from error
 
 
-async def _call(address: str, headers: dict[str, str], method: str, body: Any) -> Any:
+async def _call(address: URL, headers: dict[str, str], method: str, body: Any) -> Any:
     data = None
     if body is not None:
         headers = {**headers, "Content-Type": "application/json"}
@@ -76,12 +82,12 @@ async def _call(address: str, headers: dict[str, str], method: str, body: Any) -
         raise _no_response(address, error) from error
 
 
-def _error_response(address: str, status: int, content: bytes) -> CommandError:
+def _error_response(address: URL, status: int, content: bytes) -> CommandError:
     remedy = f" {KEY_SENT}" if status == 401 else ""
     return CommandError(f"{address} answered {status}: {_detail(content)}.{remedy}")
 
 
-def _no_response(address: str, error: Exception) -> CommandError:
+def _no_response(address: URL, error: Exception) -> CommandError:
     return CommandError(f"{address} cannot be asked: {error or type(error).__name__}.")
 
 

@@ -121,6 +121,9 @@ def test_a_running_server_is_asked_instead_of_its_file(tmp_path: Path, ids: list
         assert len(undone["profiles"]) == 2
         unknown = headrace(tmp_path, "unmerge", ids[0], "nowhere", "--url", served.address)
         assert (unknown.exit_code, "404" in unknown.stderr) == (2, True)
+        for id in ("..", "a/../b", "50%"):
+            missing = headrace(tmp_path, "show", id, "--url", served.address)
+            assert (missing.exit_code, f"there is no profile {id}" in missing.stderr) == (2, True), missing.stderr
 
 
 @pytest.mark.parametrize(
