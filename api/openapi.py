@@ -13,14 +13,13 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import OpenAPI
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from engine.tracking.intake.payload import EventPayload, MaybeRef, Options, Ref, TrackPayload
+from engine.tracking.intake.payload import EventPayload, MaybeRef, PayloadOptions, Ref, TrackPayload
 
 TrackBody: Any = msgspec.defstruct(
     "TrackPayload",
     [
-        (f.name, list[EventPayload] if f.name == "events" else f.type, *([] if f.required else [_default]))
+        (f.name, list[EventPayload] if f.name == "events" else f.type, *([] if f.required else [f.default]))
         for f in msgspec.structs.fields(TrackPayload)
-        for _default in [f.default if f.default is not msgspec.NODEFAULT else msgspec.field(default_factory=dict)]
     ],
     frozen=True,
 )
@@ -50,9 +49,9 @@ class ConsentBody(msgspec.Struct, frozen=True):
     session: MaybeRef | None = None
     profile: MaybeRef | None = None
     id: str | None = None
-    context: dict[str, Any] = msgspec.field(default_factory=dict)
-    properties: dict[str, Any] = msgspec.field(default_factory=dict)
-    options: Options = Options()
+    context: dict[str, Any] | None = None
+    properties: dict[str, Any] | None = None
+    options: PayloadOptions | None = None
 
 
 @post("/consent", status_code=200, summary="Give consents or take them back", tags=["tracking"])

@@ -41,9 +41,9 @@ def _is_decision(said: object) -> bool:
         return True
     if not isinstance(said, dict) or not isinstance(said.get("given"), bool):
         return False
-    return said.keys() == {"given"} or (
-        said.keys() == {"given", "expires_in"} and said["given"] and bool(read_duration(said["expires_in"]))
-    )
+    if said.get("expires_in") is None:
+        return said.keys() <= {"given", "expires_in"}
+    return len(said) == 2 and said["given"] and bool(read_duration(said["expires_in"]))
 
 
 def _decision(said: bool | dict[str, Any]) -> Decision:

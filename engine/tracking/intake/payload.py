@@ -6,7 +6,7 @@ names its index and field.
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Raw, Struct, field
@@ -67,27 +67,27 @@ class MaybeRef(Struct, frozen=True):
 class EventOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """Options of one event."""
 
-    saveEvents: bool = True  # noqa: N815  # the wire's word
+    saveEvents: bool | None = None  # noqa: N815  # the wire's word
 
 
-class Options(Struct, frozen=True, forbid_unknown_fields=True):
-    """Options of a payload."""
+class PayloadOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """Options of a payload, as a client sends them."""
 
-    debugger: bool | Literal["all"] = False
-    profile: bool = False
-    saveSession: bool = True  # noqa: N815
-    saveEvents: bool = True  # noqa: N815
+    debugger: bool | Literal["all"] | None = None
+    profile: bool | None = None
+    saveSession: bool | None = None  # noqa: N815
+    saveEvents: bool | None = None  # noqa: N815
 
 
 class EventPayload(Struct, frozen=True):
-    """An event as a client sends it."""
+    """An event as a client sends it. An optional member that is null is as one that is absent."""
 
     type: Name
     id: Id | None = None
     time: Any = None
-    properties: dict[str, Any] = field(default_factory=dict)
-    context: dict[str, Any] = field(default_factory=dict)
-    options: EventOptions = EventOptions()
+    properties: dict[str, Any] | None = None
+    context: dict[str, Any] | None = None
+    options: EventOptions | None = None
 
     def __post_init__(self) -> None:
         id: object = self.id
@@ -96,16 +96,25 @@ class EventPayload(Struct, frozen=True):
 
 
 class TrackPayload(Struct, frozen=True):
-    """The body of `POST /track`."""
+    """The body of `POST /track`. An optional member that is null is as one that is absent."""
 
     source: Ref
     events: list[Raw]
     session: MaybeRef | None = None
     profile: MaybeRef | None = None
-    context: dict[str, Any] = field(default_factory=dict)
-    properties: dict[str, Any] = field(default_factory=dict)
-    options: Options = Options()
+    context: dict[str, Any] | None = None
+    properties: dict[str, Any] | None = None
+    options: PayloadOptions | None = None
     userToken: Token | None = None  # noqa: N815
+
+
+class Options(Struct, frozen=True):
+    """Options of a payload, with the defaults."""
+
+    debugger: bool | Literal["all"] = False
+    profile: bool = False
+    saveSession: bool = True  # noqa: N815
+    saveEvents: bool = True  # noqa: N815
 
 
 class Incoming(Struct, frozen=True):
@@ -147,9 +156,11 @@ class Intake(Struct, frozen=True, kw_only=True):
     proven: dict[str, Scalar] = field(default_factory=dict)  # keys of the sender that a token has proven, by path
 
 
+DEFAULTS: Final = Options()
+
 _payload = msgspec.json.Decoder(TrackPayload)
 _event = msgspec.json.Decoder(EventPayload)
-_object = msgspec.json.Decoder(dict[str, Any])
+_object = msgspec.json.Decoder(dict[str, Any] | None)
 _FIELD = re.compile("Object (missing required|contains unknown) field `(.*)`", re.DOTALL)
 _digits = bytes.maketrans(b"123456789", b"000000000")
 
@@ -177,10 +188,11 @@ def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
         for name, value in (("context", payload.context), ("properties", payload.properties)):
             if fault := first_fault(value, f"/{name}"):
                 raise Refusal("malformed", fault[1], fault[0])
+    options = DEFAULTS if payload.options is None else _options(payload.options)
     events: list[Incoming] = []
     rejected: list[RejectedEvent] = []
     for index, raw in enumerate(payload.events):
-        event = _one(index, raw, payload, careful)
+        event = _one(index, raw, payload, options, careful)
         if isinstance(event, Incoming):
             events.append(event)
         else:
@@ -191,21 +203,21 @@ def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
         profile=payload.profile.id if payload.profile else None,
         events=tuple(events),
         rejected=tuple(rejected),
-        context=payload.context,
-        properties=payload.properties,
-        options=payload.options,
+        context=payload.context or {},
+        properties=payload.properties or {},
+        options=options,
         profile_less=profile_less,
         token=payload.userToken,
     )
 
 
 def read_properties(body: bytes) -> dict[str, Any]:
-    """Decode a body of `/collect`: an object that becomes the event's properties. Raises `Refusal`."""
+    """Decode a body of `/collect`: an object that becomes the event's properties, or null. Raises `Refusal`."""
     if not body.strip():
         return {}
     _check_text(body)
     try:
-        properties = _object.decode(body)
+        properties = _object.decode(body) or {}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise malformed_payload(error, body) from None
     if suspicious(body) and (fault := first_fault(properties, "")):
@@ -256,7 +268,17 @@ def pointer(key: str | int) -> str:
     return str(key).replace("~", "~0").replace("/", "~1")
 
 
-def _one(index: int, raw: Raw, payload: TrackPayload, careful: bool) -> Incoming | RejectedEvent:
+def _options(given: PayloadOptions) -> Options:
+    """Return the options of a payload, with the default for each that is absent or null."""
+    return Options(
+        debugger=given.debugger or False,
+        profile=given.profile or False,
+        saveSession=given.saveSession is not False,
+        saveEvents=given.saveEvents is not False,
+    )
+
+
+def _one(index: int, raw: Raw, payload: TrackPayload, options: Options, careful: bool) -> Incoming | RejectedEvent:
     try:
         event = _event.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -270,14 +292,16 @@ def _one(index: int, raw: Raw, payload: TrackPayload, careful: bool) -> Incoming
         for name, value in (("properties", event.properties), ("context", event.context), ("time", event.time)):
             if fault := first_fault(value, f"/events/{index}/{name}"):
                 return RejectedEvent(index, fault[1], fault[0], raw)
-    if event.type == CONSENT_CHANGED and (fault := fault_of(event.properties)):
+    if event.type == CONSENT_CHANGED and (fault := fault_of(event.properties or {})):
         return RejectedEvent(index, fault[1], f"/events/{index}/properties{fault[0]}", raw)
     time = event.time
     if time is not None and not (isinstance(time, str | int | float) and len(str(time)) <= MAX_TIME):
         time = None
-    context = {**payload.context, **event.context} if payload.context else event.context
-    save = payload.options.saveEvents and event.options.saveEvents
-    return Incoming(index, event.id, event.type, event.properties, context, time, save)
+    context = event.context or {}
+    if payload.context:
+        context = {**payload.context, **context}
+    save = options.saveEvents and (event.options is None or event.options.saveEvents is not False)
+    return Incoming(index, event.id, event.type, event.properties or {}, context, time, save)
 
 
 def _check_text(body: bytes) -> None:
@@ -307,12 +331,12 @@ def malformed_payload(error: Exception, body: bytes) -> Refusal:
         return Refusal("malformed", "the body is empty: send a JSON object")
     at, reason = _place(error)
     if at in {"/source", "/session", "/profile"} and reason.endswith("got `str`"):
-        given = msgspec.json.encode(_object.decode(body)[at[1:]][:200]).decode()
+        given = msgspec.json.encode(msgspec.json.decode(body)[at[1:]][:200]).decode()
         reason = f'the {at[1:]} is an object: write {{"id": {given}}}'
     return Refusal("malformed", reason, at)
 
 
-def _place(error: Exception, options: type[Struct] = Options) -> tuple[str, str]:
+def _place(error: Exception, options: type[Struct] = PayloadOptions) -> tuple[str, str]:
     """Return the place (JSON pointer) and the text of a msgspec error. Only `options` refuse unknown members."""
     if isinstance(error, RecursionError):
         return "", f"nested deeper than {MAX_DEPTH} levels"

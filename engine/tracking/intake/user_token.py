@@ -36,7 +36,7 @@ class Claims(Struct, frozen=True, omit_defaults=True):
     exp: int | float
     keys: dict[str, str | int | float]  # by path, e.g. {"pii.email": "ann@example.com"}
     session: str | int | None = None  # then it is good for this session only
-    nbf: int | float = 0
+    nbf: int | float | None = None
 
 
 class _Header(Struct, frozen=True):
@@ -61,7 +61,7 @@ def proven_keys(token: str, secret: str, source: str, session: str | None, now: 
     if claims is None or str(claims.aud) != source or not (claims.session is None or str(claims.session) == session):
         return None
     seconds = now / 1000
-    if not (claims.nbf - LEEWAY <= seconds < claims.exp <= seconds + MAX_SECONDS + LEEWAY):
+    if not ((claims.nbf or 0) - LEEWAY <= seconds < claims.exp <= seconds + MAX_SECONDS + LEEWAY):
         return None
     if not 0 < len(claims.keys) <= MAX_KEYS or not all(map(_is_key, claims.keys)):
         return None
