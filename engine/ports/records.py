@@ -37,7 +37,7 @@ class StoredEvent(Struct, frozen=True, omit_defaults=True):
     received: int
     session: str | None = None
     profile: str | None = None
-    time: str | int | None = None  # from the client; nothing is decided by it
+    time: Any = None  # of the client, as ISO 8601 text in UTC; earlier versions stored what the client sent
     origin: Literal["client", "system", "flow"] = "client"
     parent: str | None = None  # the event that emitted this one
     properties: dict[str, Any] = field(default_factory=dict)

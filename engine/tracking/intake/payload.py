@@ -15,6 +15,7 @@ from msgspec.structs import force_setattr
 from engine.problem import did_you_mean
 from engine.profile.document import Scalar
 from engine.tracking.intake.consent import CONSENT_CHANGED, fault_of
+from engine.tracking.intake.event_time import TIME_REMEDY, read_event_time
 from engine.tracking.intake.ids import Id, Name, text_of_number
 from engine.tracking.intake.user_token import LONGEST
 
@@ -22,7 +23,6 @@ MAX_BODY = 1_048_576  # bytes, after decompression
 MAX_EVENTS = 500
 MAX_DEPTH = 20  # of an event's properties and of contexts, counting the outermost object as 1
 MAX_NUMBER = 2**53
-MAX_TIME = 64  # characters
 MAX_CONTEXT = 4_194_304  # bytes that a payload's context makes when it is kept with each of its events
 
 Token = Annotated[str, Meta(max_length=LONGEST)]
@@ -125,7 +125,7 @@ class Incoming(Struct, frozen=True):
     type: str
     properties: dict[str, Any]
     context: dict[str, Any]
-    time: str | int | float | None = None
+    time: Any = None  # as the client sent it: `read_event_time` reads it
     save: bool = True
 
 
@@ -289,19 +289,18 @@ def _one(index: int, raw: Raw, payload: TrackPayload, options: Options, careful:
     if event.id is not None and not usable(event.id):
         return RejectedEvent(index, UNUSABLE, f"/events/{index}/id", raw)
     if careful:
-        for name, value in (("properties", event.properties), ("context", event.context), ("time", event.time)):
+        for name, value in (("properties", event.properties), ("context", event.context)):
             if fault := first_fault(value, f"/events/{index}/{name}"):
                 return RejectedEvent(index, fault[1], fault[0], raw)
     if event.type == CONSENT_CHANGED and (fault := fault_of(event.properties or {})):
         return RejectedEvent(index, fault[1], f"/events/{index}/properties{fault[0]}", raw)
-    time = event.time
-    if time is not None and not (isinstance(time, str | int | float) and len(str(time)) <= MAX_TIME):
-        time = None
+    if event.time is not None and read_event_time(event.time) is None:
+        return RejectedEvent(index, TIME_REMEDY, f"/events/{index}/time", raw)
     context = event.context or {}
     if payload.context:
         context = {**payload.context, **context}
     save = options.saveEvents and (event.options is None or event.options.saveEvents is not False)
-    return Incoming(index, event.id, event.type, event.properties or {}, context, time, save)
+    return Incoming(index, event.id, event.type, event.properties or {}, context, event.time, save)
 
 
 def _check_text(body: bytes) -> None:

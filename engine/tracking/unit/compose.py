@@ -23,6 +23,7 @@ from engine.profile.document import Profile
 from engine.profile.merge import all_proven, tombstone
 from engine.profile.profile_view import metadata
 from engine.profile.value import members
+from engine.tracking.intake.event_time import written_time
 from engine.tracking.intake.payload import Intake
 from engine.tracking.unit.cache import CachedProfile
 from engine.tracking.unit.effects import FlowResult, RanEvent, UnitEffects
@@ -198,7 +199,7 @@ def _stored(effects: UnitEffects, ran: RanEvent) -> StoredEvent:
         received=context.now,
         session=session["id"] if session else None,
         profile=ran.acting_id,
-        time=event.time if isinstance(event.time, str | int) else None,
+        time=None if event.time is None else written_time(event.time),
         origin=event.origin,
         parent=event.parent,
         properties=ran.view["properties"],

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from engine.ports.ids import short_hash
+from engine.tracking.intake.event_time import read_event_time
 from engine.tracking.intake.payload import Incoming
 
 Origin = Literal["client", "system", "flow"]
@@ -23,7 +24,7 @@ class UnitEvent(Struct, frozen=True):
     type: str
     properties: dict[str, Any]
     context: dict[str, Any]
-    time: str | int | float | None = None
+    time: int | None = None  # of the client, in ms
     origin: Origin = "client"
     parent: str | None = None
     depth: int = 0
@@ -31,7 +32,7 @@ class UnitEvent(Struct, frozen=True):
     marked: bool = False  # the client sent the id: it takes effect once
 
     def view(self, received: int) -> dict[str, Any]:
-        """Return the `event` that flows see; `received` is in ms."""
+        """Return the `event` that flows see. `received` is in ms, as is its `time`: the client's, else `received`."""
         return {
             "id": self.id,
             "type": self.type,
@@ -52,7 +53,7 @@ def client_event(incoming: Incoming, id: str, repeated: bool) -> UnitEvent:
         type=incoming.type,
         properties=incoming.properties,
         context=incoming.context,
-        time=incoming.time,
+        time=None if incoming.time is None else read_event_time(incoming.time),
         save=incoming.save,
         marked=incoming.id is not None,
     )
