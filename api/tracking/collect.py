@@ -10,7 +10,9 @@ from litestar.types import Receive, Scope, Send
 from api.problem import HttpProblem
 from api.tracking.body import check_media_type, read_body
 from api.tracking.endpoint import handle
-from engine.tracking.intake.payload import Intake, collect_intake, read_properties
+from engine.tracking.intake.collect import collect_intake, read_properties
+from engine.tracking.intake.mending import MalformedEvent
+from engine.tracking.intake.payload import Intake
 from engine.tracking.pipeline.tracker import PayloadTracker
 
 MAX_FIELDS = 500  # of a query
@@ -23,6 +25,7 @@ def collect_handler(tracker: PayloadTracker) -> ASGIRouteHandler:
     async def collect(scope: Scope, receive: Receive, send: Send) -> None:
         async def read(headers: dict[bytes, bytes]) -> Intake:
             type, source, session = path_parts(scope)
+            properties: dict[str, Any] | MalformedEvent
             if scope["method"] == "GET":  # type: ignore[typeddict-item]  # an HTTP scope
                 properties = query_properties(scope["query_string"])
             else:

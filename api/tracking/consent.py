@@ -5,13 +5,13 @@ from typing import Any
 from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
-from msgspec import UNSET, DecodeError, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 from msgspec.json import Decoder, Encoder
 
 from api.tracking.body import check_media_type, read_body
 from api.tracking.endpoint import handle
 from engine.tracking.intake.consent import CONSENT_CHANGED
-from engine.tracking.intake.payload import Intake, Refusal, malformed_payload, read_track
+from engine.tracking.intake.payload import Intake, Refusal, decoded, read_track
 from engine.tracking.pipeline.tracker import PayloadTracker
 
 _EVENT = "/events/0"
@@ -52,10 +52,7 @@ def consent_handler(tracker: PayloadTracker) -> ASGIRouteHandler:
 
 def read_consent(body: bytes) -> Intake:
     """Return the intake of a body of `/consent`. Raises `Refusal`, which points into that body."""
-    try:
-        payload = _decoder.decode(body)
-    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise malformed_payload(error, body) from None
+    payload = decoded(_decoder, body)
     given: dict[str, Any] = {name: getattr(payload, name) for name in ConsentPayload.__struct_fields__}
     given = {name: part for name, part in given.items() if part is not UNSET}
     changed: dict[str, Any] = {name: given.pop(name) for name in ("id", "time") if name in given}

@@ -136,7 +136,7 @@ async def test_track_and_collect_take_the_same_event(serve: Serve) -> None:
         pytest.param(body({"ads": True}, session=None), "/session/id", id="no session"),
         pytest.param(body({"ads": True}, id=5.5), "/id", id="an id with a fraction"),
         pytest.param(body({"ads": True}, options={"debug": True}), "/options/debug", id="an unknown option"),
-        pytest.param(b'{"consents": {"ads": true}, "source": {"id": "\xff"}}', "", id="not UTF-8"),
+        pytest.param(b'{"consents": {"ads": true}, "source": {"id": "\xff"}}', "/source/id", id="not UTF-8"),
     ],
 )
 async def test_an_invalid_consent_is_refused_with_its_position(serve: Serve, content: bytes, at: str) -> None:

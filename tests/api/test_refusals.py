@@ -43,10 +43,10 @@ def body(*events: Any, **more: Any) -> bytes:
         pytest.param(b'{"events":[{"type":"x"}]}', "/source", "missing", id="no source"),
         pytest.param(body(options={"debuger": True}), "/options/debuger", "did you mean `debugger`?", id="an option"),
         pytest.param(
-            f'{{{SESSION},"events":[{{"type":"x","properties":{{"a":"'.encode() + b'\xff"}}]}',
-            "",
-            "not UTF-8: invalid start byte at byte 86",
-            id="bytes that are no UTF-8 inside an event",
+            f'{{{SESSION},"context":{{"a":"'.encode() + b'\xff"},"events":[{"type":"x"}]}',
+            "/context/a",
+            "not UTF-8",
+            id="bytes that are no UTF-8 in the context",
         ),
     ],
 )

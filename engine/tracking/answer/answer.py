@@ -25,7 +25,10 @@ class Answer(Struct, frozen=True):
 
 def nothing_accepted(intake: Intake) -> Refusal:
     """Return the refusal of a payload of which every event was rejected."""
-    return Refusal("nothing-accepted", "none of the events could be accepted", "/events", errors_of(intake))
+    at, detail = "/events", "none of the events could be accepted"
+    if len(intake.rejected) == 1 and not intake.rejected[0].at.startswith(at):  # the body of `/collect` is one event
+        at, detail = intake.rejected[0].at, f"the event could not be accepted: {intake.rejected[0].reason}"
+    return Refusal("nothing-accepted", detail, at, errors_of(intake))
 
 
 def answer_of(request: UnitRequest, results: Sequence[UnitResult], failed: Sequence[FailedUnit] = ()) -> Answer:

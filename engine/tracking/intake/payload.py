@@ -5,8 +5,8 @@ names its index and field.
 """
 
 import re
-from collections.abc import Iterator
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw, Struct, field
@@ -15,17 +15,21 @@ from msgspec.structs import force_setattr
 from engine.problem import did_you_mean
 from engine.profile.document import Scalar
 from engine.tracking.intake.consent import CONSENT_CHANGED, fault_of
+from engine.tracking.intake.data_limits import MAX_DEPTH, TOO_DEEP, first_fault, first_fault_in, has_fraction, pointer
 from engine.tracking.intake.event_time import TIME_REMEDY, read_event_time
 from engine.tracking.intake.ids import Id, Name, text_of_number
+from engine.tracking.intake.mending import Fault, MalformedEvent, fault_of_json, kept_body, mended
+from engine.tracking.intake.surrogates import REPLACEMENT, without_lone_surrogates
 from engine.tracking.intake.user_token import LONGEST
+
+T = TypeVar("T")
 
 MAX_BODY = 1_048_576  # bytes, after decompression
 MAX_EVENTS = 500
-MAX_DEPTH = 20  # of an event's properties and of contexts, counting the outermost object as 1
-MAX_NUMBER = 2**53
 MAX_CONTEXT = 4_194_304  # bytes that a payload's context makes when it is kept with each of its events
 
 Token = Annotated[str, Meta(max_length=LONGEST)]
+CUT = "was cut inside a character: half of a surrogate pair is no text, and two ids could become one"
 UNUSABLE = "must not be blank, begin or end with space, or hold control characters"
 
 Wrongness = Literal["malformed", "unauthorised", "too-large", "nothing-accepted", "not-allowed", "forgotten"]
@@ -156,43 +160,37 @@ class Intake(Struct, frozen=True, kw_only=True):
     proven: dict[str, Scalar] = field(default_factory=dict)  # keys of the sender that a token has proven, by path
 
 
+class _Body(Struct, frozen=True):
+    """A decoded body. `text` is the JSON that was decoded; `replaced` says that U+FFFD stands for lone surrogates."""
+
+    payload: TrackPayload
+    text: bytes
+    malformed: Mapping[int, MalformedEvent] = {}
+    replaced: bool = False
+
+
 DEFAULTS: Final = Options()
 
 _payload = msgspec.json.Decoder(TrackPayload)
 _event = msgspec.json.Decoder(EventPayload)
-_object = msgspec.json.Decoder(dict[str, Any] | None)
 _FIELD = re.compile("Object (missing required|contains unknown) field `(.*)`", re.DOTALL)
-_digits = bytes.maketrans(b"123456789", b"000000000")
+_digits = bytes.maketrans(b"123456789.E", b"0000000000e")
 
 
 def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
     """Decode a body of `/track`. Raises `Refusal`."""
-    _check_text(body)
-    try:
-        payload = _payload.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise malformed_payload(error, body) from None
-    if not payload.events:
-        raise Refusal("malformed", "`events` is empty: a payload carries at least one event", "/events")
-    if len(payload.events) > MAX_EVENTS:
-        detail = (
-            f"a payload carries at most {MAX_EVENTS} events, this one has {len(payload.events)}: send fewer at once"
-        )
-        raise Refusal("too-large", detail, "/events")
-    for at, ref in (("/source/id", payload.source), ("/session/id", payload.session), ("/profile/id", payload.profile)):
-        if ref is not None and ref.id is not None and not usable(ref.id):
-            raise Refusal("malformed", UNUSABLE, at)
+    read = _read_body(body)
+    payload = read.payload
+    _check_envelope(payload)
     _check_context(payload, len(body))
-    careful = suspicious(body)
-    if careful:
-        for name, value in (("context", payload.context), ("properties", payload.properties)):
-            if fault := first_fault(value, f"/{name}"):
-                raise Refusal("malformed", fault[1], fault[0])
+    careful = suspicious(read.text)
+    if careful and (fault := _data_fault(payload, read.text)):
+        raise Refusal("malformed", fault[1], fault[0])
     options = DEFAULTS if payload.options is None else _options(payload.options)
     events: list[Incoming] = []
     rejected: list[RejectedEvent] = []
     for index, raw in enumerate(payload.events):
-        event = _one(index, raw, payload, options, careful)
+        event = _one(index, raw, read, options, careful)
         if isinstance(event, Incoming):
             events.append(event)
         else:
@@ -211,35 +209,29 @@ def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
     )
 
 
-def read_properties(body: bytes) -> dict[str, Any]:
-    """Decode a body of `/collect`: an object that becomes the event's properties, or null. Raises `Refusal`."""
-    if not body.strip():
-        return {}
-    _check_text(body)
+def decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    """Decode a body, with U+FFFD for lone surrogates. Raises `Refusal`, with the place of what is malformed."""
     try:
-        properties = _object.decode(body) or {}
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        body.decode()
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
         raise malformed_payload(error, body) from None
-    if suspicious(body) and (fault := first_fault(properties, "")):
-        raise Refusal("malformed", fault[1], fault[0])
-    return properties
-
-
-def collect_intake(type: str, source: str, session: str | None, properties: dict[str, Any]) -> Intake:
-    """Return the intake of one event of `/collect`. Raises `Refusal` for an unusable type, source or session id."""
-    for name, value in (("type", type), ("source", source), ("session", session)):
-        if value is not None and not (0 < len(value) <= 200 and usable(value)):
-            raise Refusal("malformed", f"the {name} in the path must have 1 to 200 characters; it {UNUSABLE}")
-    if type == CONSENT_CHANGED and (fault := fault_of(properties)):
-        raise Refusal("malformed", fault[1], fault[0])
-    event = Incoming(0, None, type, properties, {})
-    bare = session is None
-    return Intake(source=source, session=session, events=(event,), profile_less=bare, sessionless=bare)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        text = without_lone_surrogates(body)
+    if fault := fault_of_json(text, ""):
+        raise malformed_body(fault, body)
+    try:
+        return decoder.decode(text)
+    except msgspec.ValidationError as error:
+        raise malformed_payload(error, text) from None
 
 
 def suspicious(body: bytes) -> bool:
-    """Return whether a body may nest too deep or hold too large a number; if not, `first_fault` need not run."""
-    return body.count(b"{") + body.count(b"[") > MAX_DEPTH or b"0000000000000000" in body.translate(_digits)
+    """Return whether a body may break a limit of plain data; if not, `first_fault` need not run."""
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
+        return True
+    digits = body.translate(_digits)
+    return b"0000000000000000" in digits or (b"0e-000" in digits and has_fraction(body))
 
 
 def usable(id: str) -> bool:
@@ -247,25 +239,32 @@ def usable(id: str) -> bool:
     return id.isprintable() and id[0] != " " and id[-1] != " "
 
 
-def first_fault(value: Any, at: str) -> tuple[str, str] | None:
-    """Return the first place (JSON pointer) where plain data breaks a limit, and the limit; None if none is broken."""
-    return next(_faults(value, at, 1), None)
+def _read_body(body: bytes) -> _Body:
+    """Decode a body; if it is no JSON, without its malformed events. Raises `Refusal`."""
+    try:
+        if not body.isascii():
+            body.decode()  # the decoder checks only the parts that it decodes
+        return _Body(_payload.decode(body), body)
+    except msgspec.ValidationError as error:
+        raise malformed_payload(error, body) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = mended(body, MAX_EVENTS)
+    if found.fault:
+        raise malformed_body(found.fault, body)
+    try:
+        found.body.decode()
+        payload = _payload.decode(found.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise malformed_payload(error, found.body) from None
+    for at, id in _ids(payload):
+        if found.replaced and REPLACEMENT in id:
+            raise Refusal("malformed", CUT, at)
+    return _Body(payload, found.body, found.malformed, found.replaced)
 
 
-def _faults(value: Any, at: str, depth: int) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict | list):
-        if depth > MAX_DEPTH:
-            yield at, f"nested deeper than {MAX_DEPTH} levels"
-            return
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _faults(inner, f"{at}/{pointer(key)}", depth + 1)
-    elif isinstance(value, int) and abs(value) > MAX_NUMBER:
-        yield at, "whole numbers have at most 53 bits: send larger ones as text"
-
-
-def pointer(key: str | int) -> str:
-    """Return a key as one reference token of a JSON pointer (RFC 6901)."""
-    return str(key).replace("~", "~0").replace("/", "~1")
+def rejected_as_malformed(index: int, event: MalformedEvent) -> RejectedEvent:
+    """Return the rejection of an event that could not be decoded."""
+    return RejectedEvent(index, event.reason, event.at, kept_body(event.text))
 
 
 def _options(given: PayloadOptions) -> Options:
@@ -278,39 +277,72 @@ def _options(given: PayloadOptions) -> Options:
     )
 
 
-def _one(index: int, raw: Raw, payload: TrackPayload, options: Options, careful: bool) -> Incoming | RejectedEvent:
+def _one(index: int, raw: Raw, body: _Body, options: Options, careful: bool) -> Incoming | RejectedEvent:
+    if index in body.malformed:
+        return rejected_as_malformed(index, body.malformed[index])
     try:
         event = _event.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        at, reason = _place(error, EventOptions)
-        return RejectedEvent(index, reason, f"/events/{index}{at}", raw)
-    if not usable(event.type):
-        return RejectedEvent(index, UNUSABLE, f"/events/{index}/type", raw)
-    if event.id is not None and not usable(event.id):
-        return RejectedEvent(index, UNUSABLE, f"/events/{index}/id", raw)
-    if careful:
-        for name, value in (("properties", event.properties), ("context", event.context)):
-            if fault := first_fault(value, f"/events/{index}/{name}"):
-                return RejectedEvent(index, fault[1], fault[0], raw)
-    if event.type == CONSENT_CHANGED and (fault := fault_of(event.properties or {})):
-        return RejectedEvent(index, fault[1], f"/events/{index}/properties{fault[0]}", raw)
-    if event.time is not None and read_event_time(event.time) is None:
-        return RejectedEvent(index, TIME_REMEDY, f"/events/{index}/time", raw)
+        return _rejected(index, *_place(error, bytes(raw), EventOptions), raw)
+    if fault := _event_fault(event, raw, careful):
+        return _rejected(index, *fault, raw)
+    if body.replaced and REPLACEMENT in (event.id or ""):
+        return _rejected(index, "/id", CUT, raw)
     context = event.context or {}
-    if payload.context:
-        context = {**payload.context, **context}
+    if body.payload.context:
+        context = {**body.payload.context, **context}
     save = options.saveEvents and (event.options is None or event.options.saveEvents is not False)
     return Incoming(index, event.id, event.type, event.properties or {}, context, event.time, save)
 
 
-def _check_text(body: bytes) -> None:
-    """Refuse a body that is not UTF-8 anywhere: the decoder checks only the parts that it decodes."""
-    if body.isascii():
-        return
-    try:
-        body.decode()
-    except UnicodeDecodeError as error:
-        raise Refusal("malformed", f"the body is not UTF-8: {error.reason} at byte {error.start}") from None
+def _event_fault(event: EventPayload, raw: Raw, careful: bool) -> Fault | None:
+    """Return the place (in the event) and the reason for which an event cannot be accepted; None if it can be."""
+    if not usable(event.type):
+        return "/type", UNUSABLE
+    if event.id is not None and not usable(event.id):
+        return "/id", UNUSABLE
+    if careful and (fault := _data_fault(event, bytes(raw))):
+        return fault
+    if event.type == CONSENT_CHANGED and (fault := fault_of(event.properties or {})):
+        return f"/properties{fault[0]}", fault[1]
+    if event.time is not None and read_event_time(event.time) is None:
+        return "/time", TIME_REMEDY
+    return None
+
+
+def _data_fault(data: EventPayload | TrackPayload, raw: bytes) -> Fault | None:
+    """Return the first fault in the properties and the context of an event or a payload, whose text is `raw`."""
+    if not (data.properties or data.context):
+        return None
+    fault = first_fault(data.properties, "/properties") or first_fault(data.context, "/context")
+    if fault is None and has_fraction(raw):
+        fault = first_fault_in(raw, "", ("properties", "context"))
+    return fault
+
+
+def _rejected(index: int, at: str, reason: str, raw: bytes | Raw) -> RejectedEvent:
+    return RejectedEvent(index, reason, f"/events/{index}{at}", kept_body(bytes(raw)))
+
+
+def _check_envelope(payload: TrackPayload) -> None:
+    """Refuse a payload with no events or too many, or with an unusable id. Raises `Refusal`."""
+    if not payload.events:
+        raise Refusal("malformed", "`events` is empty: a payload carries at least one event", "/events")
+    if len(payload.events) > MAX_EVENTS:
+        detail = (
+            f"a payload carries at most {MAX_EVENTS} events, this one has {len(payload.events)}: send fewer at once"
+        )
+        raise Refusal("too-large", detail, "/events")
+    for at, id in _ids(payload):
+        if not usable(id):
+            raise Refusal("malformed", UNUSABLE, at)
+
+
+def _ids(payload: TrackPayload) -> Iterator[tuple[str, str]]:
+    """Yield the ids in a payload's envelope, each with its place."""
+    for at, ref in (("/source/id", payload.source), ("/session/id", payload.session), ("/profile/id", payload.profile)):
+        if ref is not None and ref.id is not None:
+            yield at, ref.id
 
 
 def _check_context(payload: TrackPayload, size: int) -> None:
@@ -324,24 +356,32 @@ def _check_context(payload: TrackPayload, size: int) -> None:
         raise Refusal("too-large", f"{detail}: shorten it, or send fewer events at once", "/context")
 
 
+def malformed_body(fault: Fault, body: bytes) -> Refusal:
+    """Return the refusal of a body that is no JSON, for the fault in it."""
+    at, reason = fault
+    return Refusal("malformed", reason if body.strip() else "the body is empty: send a JSON object", at)
+
+
 def malformed_payload(error: Exception, body: bytes) -> Refusal:
     """Return the refusal of a body that could not be decoded, with its place; `wrong` is what the decoder says."""
     if not body.strip():
         return Refusal("malformed", "the body is empty: send a JSON object")
-    at, reason = _place(error)
+    at, reason = _place(error, body)
     if at in {"/source", "/session", "/profile"} and reason.endswith("got `str`"):
         given = msgspec.json.encode(msgspec.json.decode(body)[at[1:]][:200]).decode()
         reason = f'the {at[1:]} is an object: write {{"id": {given}}}'
     return Refusal("malformed", reason, at)
 
 
-def _place(error: Exception, options: type[Struct] = PayloadOptions) -> tuple[str, str]:
-    """Return the place (JSON pointer) and the text of a msgspec error. Only `options` refuse unknown members."""
+def _place(error: Exception, text: bytes, options: type[Struct] = PayloadOptions) -> Fault:
+    """Return the place and the text of an error in decoding `text`. Only `options` refuse unknown members."""
     if isinstance(error, RecursionError):
-        return "", f"nested deeper than {MAX_DEPTH} levels"
+        return "", TOO_DEEP
     if isinstance(error, UnicodeDecodeError):
         return "", f"the body is not UTF-8: {error.reason} at byte {error.start}"
     detail, _, inside = str(error).partition(" - at `$")
+    if "out of range" in detail and (fault := first_fault_in(text, "")):
+        return fault
     steps = inside.rstrip("`").replace("[...]", ".*").replace("]", "").replace("[", ".").split(".")
     at = "".join(f"/{pointer(step)}" for step in steps if step)
     if found := _FIELD.fullmatch(detail):

@@ -3,11 +3,12 @@
 import asyncio
 from collections import Counter
 
+import msgspec
 import pytest
 
 from engine.ports.store import Store, TooLarge, Unavailable
 from engine.project.source import Source
-from engine.tracking.intake.payload import Refusal
+from engine.tracking.intake.payload import Refusal, read_track
 from storage.spool.bounds import Bounds
 from storage.spool.memory import MemorySpool
 from tests.engine.tracking.collector import Collector
@@ -380,3 +381,18 @@ async def test_a_store_that_comes_and_goes_under_load_loses_and_doubles_nothing(
     assert {session: (await traits(shop, id))["count"] for session, id in profiles.items()} == dict(sent)
     assert ledger(shop) == {"stored": 480}
     assert (await shop.store.counts())["events"] == 480
+
+
+async def test_a_malformed_event_of_a_spooled_payload_is_rejected_and_the_others_take_effect(shop: Shop) -> None:
+    await shop.start()
+    shop.away.away = True
+    deep = b"[" * 2000 + b"]" * 2000
+    events = (
+        b'{"type":"counted","time":1714564800},NaN,{"type":"x\xff"},{"type":"counted","properties":{"d":%s}}' % deep
+    )
+    intake = read_track(b'{"source":{"id":"shop"},"session":{"id":"s"},"events":[%s]}' % events)
+    await shop.tracker.track(intake, SHOPPING.sources["shop"])
+    await shop.back()
+    assert ledger(shop) == {"stored": 1, "rejected": 3}
+    bodies = sorted([msgspec.json.decode(one.body)[:11] for one in await shop.store.rejected(10)])
+    assert bodies == ["NaN", '{"type":"co', '{"type":"x\\']

@@ -1,0 +1,131 @@
+"""The limits of plain data, and numbers that cannot be kept exactly: each is found with its place.
+
+A whole number is kept as it is, up to `MAX_DIGITS`. A number with a fraction or an exponent is kept as a double if that
+loses nothing: the nearest double, written with as many significant digits as the text has, must be the text's number.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from decimal import Context, Decimal
+from math import isfinite
+from typing import Any, Final
+
+MAX_DEPTH: Final = 20  # of an event's properties and of contexts, counting the outermost object as 1
+MAX_DIGITS: Final = 1000  # of a whole number
+TOO_DEEP: Final = f"nested deeper than {MAX_DEPTH} levels"
+NO_UTF8: Final = "the text has bytes that are not UTF-8"
+
+_LONGEST: Final = 1100  # characters of a fraction; that of the smallest double has 1,076
+_TOO_LONG: Final = f"a number has at most {MAX_DIGITS:,} digits: send a longer one as text"
+_EXACT: Final = Context(prec=3000)  # digits: enough for the difference of a double and a number of `_LONGEST`
+_TOO_LARGE: Final = 10**MAX_DIGITS
+# A fraction, or a number with an exponent, that may not be kept exactly: 16 digits or more, or almost zero.
+_FRACTION: Final = re.compile(rb"(?<![0-9.])(?=[0-9.]{16})[0-9]++[.eE]|[0-9][eE]-[0-9]{3}")
+_ESCAPED_BYTES: Final = re.compile("[\udc80-\udcff]")  # as `surrogateescape` decodes what is not UTF-8
+
+
+class _Unkept:
+    """Stands for a part of a document that cannot be kept."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+def has_fraction(raw: bytes) -> bool:
+    """Return whether JSON text may have a number that a double does not hold exactly; if not, none does."""
+    return _FRACTION.search(raw) is not None
+
+
+def first_fault(value: Any, at: str) -> tuple[str, str] | None:
+    """Return the first place (JSON pointer) where plain data breaks a limit, and the limit; None if none is broken."""
+    return next(_faults(value, at, 1), None)
+
+
+def first_fault_in(raw: bytes, at: str, members: tuple[str, ...] = ()) -> tuple[str, str] | None:
+    """As `first_fault`, of JSON text, numbers that cannot be kept included; only in some `members` if any are named.
+
+    The text may have NaN, bytes that are not UTF-8 and control characters. Returns None if it is no JSON otherwise.
+    """
+    try:
+        value = json.loads(
+            raw.decode(errors="surrogateescape"),
+            parse_float=_fraction,
+            parse_int=_whole,
+            parse_constant=_constant,
+            strict=False,
+        )
+    except ValueError:
+        return None
+    except RecursionError:
+        return at, TOO_DEEP
+    if not members:
+        return first_fault(value, at)
+    return next((fault for name in members if (fault := first_fault(value.get(name), f"{at}/{name}"))), None)
+
+
+def nests_deeper(value: Any, levels: int) -> bool:
+    """Return whether plain data has objects and lists on more than `levels` levels."""
+    level = [value]
+    for _ in range(levels + 1):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def pointer(key: str | int) -> str:
+    """Return a key as one reference token of a JSON pointer (RFC 6901)."""
+    return str(key).replace("~", "~0").replace("/", "~1")
+
+
+def _faults(value: Any, at: str, depth: int) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict | list):
+        if depth > MAX_DEPTH:
+            yield at, TOO_DEEP
+            return
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            if isinstance(key, str) and _ESCAPED_BYTES.search(key):
+                yield at, NO_UTF8
+            yield from _faults(inner, f"{at}/{pointer(key)}", depth + 1)
+    elif isinstance(value, int):
+        if abs(value) >= _TOO_LARGE:
+            yield at, _TOO_LONG
+    elif isinstance(value, _Unkept):
+        yield at, value.reason
+    elif isinstance(value, str) and _ESCAPED_BYTES.search(value):
+        yield at, NO_UTF8
+
+
+def _constant(name: str) -> _Unkept:
+    return _Unkept(f"`{name}` is no JSON: send null, or leave it out")
+
+
+def _whole(text: str) -> int | _Unkept:
+    return int(text) if len(text.lstrip("-")) <= MAX_DIGITS else _Unkept(_TOO_LONG)
+
+
+def _fraction(text: str) -> float | _Unkept:
+    if len(text) > _LONGEST:
+        return _Unkept(_TOO_LONG)
+    number = float(text)
+    if not isfinite(number):
+        return _Unkept(f"`{text[:40]}` is larger than the largest number, 1.8e308: send it as text")
+    return number if _is_exact(text, number) else _Unkept(f"`{text[:40]}` cannot be kept exactly: send it as text")
+
+
+def _is_exact(text: str, number: float) -> bool:
+    """Return whether a text is the shortest that names a double, or one nearest to it of its number of digits."""
+    digits = re.split("[eE]", text)[0].replace(".", "").lstrip("-0").rstrip("0")
+    if not digits or not number:
+        return not digits and not number
+    sent = Decimal(text)
+    if sent == Decimal(repr(number)):
+        return True
+    unit = Decimal(1).scaleb(sent.adjusted() + 1 - len(digits))  # of the last significant digit
+    return _EXACT.subtract(Decimal(number), sent).copy_abs() <= _EXACT.divide(unit, Decimal(2))

@@ -1,0 +1,129 @@
+"""Cutting a body that is no JSON into its events, so that a malformed event is rejected and no other.
+
+The cut needs matching quotes and brackets, and commas between events; what is between them may be anything. It is the
+slow path: `payload` comes here only with a body that the decoder refuses.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+MAX_STEPS: Final = 100_000  # brackets and commas of a body; a step takes up to a microsecond
+
+Span = tuple[int, int]  # first byte, and the byte behind the last one
+
+_STRING: Final = rb'"(?:[^"\\]++|\\.)*+"'
+_KEY: Final = re.compile(rb"\s*+(" + _STRING + rb")\s*+:\s*+", re.DOTALL)
+_TO_COMMA: Final = re.compile(rb'(?:[^][{}",]++|' + _STRING + rb")*+", re.DOTALL)
+_TO_BRACKET: Final = re.compile(rb'(?:[^][{}"]++|' + _STRING + rb")*+", re.DOTALL)
+_COMMA, _OPEN, _CLOSE, _SPACE = ord(","), frozenset(b"[{"), frozenset(b"]}"), frozenset(b" \t\r\n")
+
+
+class CutPayload(Struct, frozen=True):
+    """The places of a payload's members by name, and those of its events. Of equal names the last one counts."""
+
+    members: Mapping[str, Span]
+    events: tuple[Span, ...]
+
+
+class NotCut(Exception):
+    """The quotes, brackets or commas of a body do not show where its events are."""
+
+
+def cut_payload(body: bytes, most: int) -> CutPayload:
+    """Return the places of the members and events of a body that need not be JSON. Raises `NotCut`.
+
+    It is raised for more than `most` events, too.
+    """
+    return _Cutter(body, most).payload()
+
+
+class _Cutter:
+    def __init__(self, body: bytes, most: int) -> None:
+        self._body = body
+        self._most = most
+        self._at = 0
+        self._steps = 0
+
+    def payload(self) -> CutPayload:
+        members: dict[str, Span] = {}
+        events: tuple[Span, ...] = ()
+        self._skip(b"{")
+        while True:
+            name = self._key()
+            start = self._at
+            if name == "events" and self._next() == ord("["):
+                events = self._items()
+            self._to_end()
+            members[name] = start, self._at
+            if self._next() != _COMMA:
+                break
+            self._at += 1
+        self._skip(b"}")
+        if self._body[self._at :].strip():
+            raise NotCut
+        return CutPayload(members, events)
+
+    def _items(self) -> tuple[Span, ...]:
+        """Return the places of a list's items; leave the position behind the list."""
+        self._skip(b"[")
+        items: list[Span] = []
+        while True:
+            start = self._at
+            self._to_end()
+            text = self._body[start : self._at]
+            if text.strip():
+                items.append((start + len(text) - len(text.lstrip()), start + len(text.rstrip())))
+            elif items or self._next() == _COMMA:
+                raise NotCut  # nothing stands between two commas
+            if self._next() != _COMMA:
+                break
+            if len(items) > self._most:
+                raise NotCut
+            self._at += 1
+        self._skip(b"]")
+        return tuple(items)
+
+    def _key(self) -> str:
+        found = _KEY.match(self._body, self._at)
+        if found is None:
+            raise NotCut
+        self._at = found.end()
+        try:
+            return msgspec.json.decode(found[1], type=str)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return found[1].decode("latin-1")
+
+    def _to_end(self) -> None:
+        """Go to the comma or closing bracket behind a value."""
+        depth = 0
+        while True:
+            found = (_TO_BRACKET if depth else _TO_COMMA).match(self._body, self._at)
+            self._at = found.end() if found else self._at
+            self._steps += 1
+            char = self._next()
+            if char in _OPEN:
+                depth += 1
+            elif depth and char in _CLOSE:
+                depth -= 1
+            elif char == _COMMA or char in _CLOSE:
+                return
+            else:
+                raise NotCut  # the body or a text ends too early
+            if self._steps > MAX_STEPS:
+                raise NotCut
+            self._at += 1
+
+    def _next(self) -> int:
+        return self._body[self._at] if self._at < len(self._body) else -1
+
+    def _skip(self, bracket: bytes) -> None:
+        """Go behind a bracket that must come next."""
+        while self._next() in _SPACE:
+            self._at += 1
+        if self._next() != bracket[0]:
+            raise NotCut
+        self._at += 1
