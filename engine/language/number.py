@@ -28,12 +28,16 @@ def rounded(value: Any, digits: Any = 0) -> int | float:
 def whole(value: Any) -> Any:
     """The number, or the text that spells one, as a whole number; digits after the point are cut off."""
     number = _read(value, "int")
+    if isinstance(number, int):
+        return number
     return bounded(int(bounded(number, "int")), "int")
 
 
 def fraction(value: Any) -> Any:
     """The number, or the text that spells one, as a number with a fraction."""
     number = _read(value, "float")
+    if isinstance(number, int) and number != float(bounded(number, "float")):
+        raise Unfit("`float` of a whole number of more than 53 bits would not be exact")
     return bounded(float(bounded(number, "float")), "float")
 
 

@@ -14,7 +14,8 @@ from engine.language.absent import ABSENT, Unfit
 
 TEXT_CAP = 65_536  # characters of a text that an expression makes
 LIST_CAP = 10_000  # items of a list that an expression makes
-NUMBER_CAP = 2**63 - 1
+NUMBER_CAP = 2**63 - 1  # of a result; whole numbers in the data may be larger
+EXACT_CAP = 2**53  # beyond it a float stands for several whole numbers
 
 LISTS = (list, tuple)
 CONTAINERS = (list, tuple, str, dict)  # the right operands of `in`
@@ -102,10 +103,30 @@ def bounded(number: Any, sign: str) -> Any:
     raise Unfit(f"the result of `{sign}` is too large")
 
 
+def check_exact(left: Any, right: Any, sign: str) -> None:
+    """Raise `Unfit` for a whole number of more than 53 bits together with a fraction: the result would be rounded."""
+    if type(left) is not type(right) and max(_size(left), _size(right)) > EXACT_CAP:
+        raise Unfit(f"`{sign}` of a fraction and a whole number of more than 53 bits would not be exact")
+
+
+def _size(number: Any) -> int:
+    return abs(number) if type(number) is int else 0
+
+
+def _quotient(left: Any, right: Any) -> Any:
+    if type(left) is type(right) is int and max(_size(left), _size(right)) > EXACT_CAP:
+        if left % right:
+            raise Unfit("`/` of a whole number of more than 53 bits would not be exact: use `//`")
+        return left // right
+    return left / right
+
+
 def _arithmetic(sign: str, operate: Operation) -> Operation:
     def calculate(left: Any, right: Any) -> Any:
         if not (is_number(left) and is_number(right)):
             raise Unfit(f"`{sign}` needs two numbers, not {kind_of(left)} and {kind_of(right)}")
+        if type(left) is not type(right):
+            check_exact(left, right, sign)
         try:
             return bounded(operate(left, right), sign)
         except ZeroDivisionError:
@@ -134,7 +155,7 @@ ARITHMETIC: dict[str, Operation] = {
     "+": add,
     "-": _arithmetic("-", operator.sub),
     "*": _arithmetic("*", operator.mul),
-    "/": _arithmetic("/", operator.truediv),
+    "/": _arithmetic("/", _quotient),
     "//": _arithmetic("//", operator.floordiv),
     "%": _arithmetic("%", operator.mod),
 }
@@ -153,9 +174,12 @@ def as_text(value: Any) -> str:
         return capped_text(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    if type(value) is int and -NUMBER_CAP <= value <= NUMBER_CAP:
-        return str(value)
-    if isinstance(value, (int, float)):
+    if isinstance(value, int):
+        try:
+            return str(value)
+        except ValueError:  # Python writes 4,300 digits, more than any number in the data has
+            raise Unfit("the number has too many digits") from None
+    if isinstance(value, float):
         return repr(bounded(value, "text"))
     try:
         return capped_text(msgspec.json.encode(value).decode())

@@ -15,7 +15,7 @@ from engine.profile.operations import Add, Append, Count, Increment, Operation, 
 from engine.profile.tally import COUNTERS, with_count
 from engine.profile.value import (
     ABSENT,
-    INTEGERS,
+    INTEGER_LIMIT,
     added,
     dotted,
     kind,
@@ -52,7 +52,7 @@ def _set(view: View, op: Set, fields: Fields | None) -> View:
     path, value = op.path, op.value
     if fields and (rule := fields.get(path)):
         value = declared_value(rule, look(view, path), value, path)
-    elif type(value) is not str and not (type(value) is int and value in INTEGERS):
+    elif type(value) is not str and not (type(value) is int and -INTEGER_LIMIT < value < INTEGER_LIMIT):
         value = stored_value(value, path)
         if value is ABSENT:
             return _clear(view, path)

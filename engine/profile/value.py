@@ -14,7 +14,9 @@ from engine.profile.operations import Refused
 
 ABSENT: Final[Any] = object()  # no value at all, where None is a value
 _ALL_TEXT = frozenset({str})
-INTEGERS = range(-(2**63), 2**64)  # that every store keeps exactly
+INTEGERS = range(-(2**63), 2**64)  # as which a set keeps whole floats
+INTEGER_DIGITS: Final = 300  # of an integer in a profile; every such integer is also finite as a float
+INTEGER_LIMIT: Final = 10**INTEGER_DIGITS
 COUNT_LIMIT = 2**63  # counting stops here, so that sums stay exact integers or finite
 
 
@@ -72,8 +74,8 @@ def plain(value: Scalar, path: Path) -> Scalar:
         if not isfinite(value):
             raise Refused(f"`{dotted(path)}` would not be a finite number")
     elif isinstance(value, int):
-        if value not in INTEGERS:
-            raise Refused(f"`{dotted(path)}` would be an integer of more than 64 bits")
+        if not -INTEGER_LIMIT < value < INTEGER_LIMIT:
+            raise Refused(f"`{dotted(path)}` would be an integer of more than {INTEGER_DIGITS} digits")
     elif value is not None and not isinstance(value, str):
         raise Refused(f"`{dotted(path)}` takes a plain value, not {kind(value)}")
     return value

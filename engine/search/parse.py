@@ -11,7 +11,7 @@ from luqum import tree
 from msgspec import Struct
 
 from engine.profile.declared import Fields
-from engine.profile.value import INTEGERS
+from engine.profile.value import INTEGER_LIMIT
 from engine.search import moment
 from engine.search.field import Field, Searchable, field_of, remedy
 from engine.search.query import EVERYTHING, AllOf, AnyOf, Begins, Exists, Is, Node, Not, Number, Query, Within
@@ -180,7 +180,7 @@ def spellings(text: str) -> tuple[str, ...]:
     if number is None:
         return (text,)
     forms = {text, msgspec.json.encode(number).decode()}
-    if number == int(number) and int(number) in INTEGERS:
+    if -INTEGER_LIMIT < number < INTEGER_LIMIT and number == int(number):
         forms.add(str(int(number)))
         if float(number) == number:
             forms.add(msgspec.json.encode(float(number)).decode())
