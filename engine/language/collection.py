@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from engine.language import decimals
 from engine.language.absent import ABSENT, Unfit
 from engine.language.operators import TEXT_CAP, as_text, bounded, capped_text, check_exact, is_number, kind_of
 from engine.language.signature import need_list, need_object, need_text, need_whole
@@ -78,8 +79,8 @@ def total(value: Any) -> Any:
     if any(type(item) is float for item in items):
         check_exact(max([abs(item) for item in items if type(item) is int], default=0), 0.5, "sum")
     try:
-        return bounded(sum(items), "sum")
-    except OverflowError:
+        return bounded(decimals.sum_of(items), "sum")
+    except ArithmeticError:
         raise Unfit("the result of `sum` is too large") from None
 
 

@@ -1,6 +1,7 @@
 """The operators on data: kinds, equality, order, membership, arithmetic, text.
 
-Booleans are not numbers. Absent and null equal nothing. No operator reads an attribute of a value.
+Booleans are not numbers. Decimals are calculated as such: `0.1 + 0.2` is 0.3. Absent and null equal nothing. No
+operator reads an attribute of a value.
 """
 
 import math
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from engine.language import decimals
 from engine.language.absent import ABSENT, Unfit
 
 TEXT_CAP = 65_536  # characters of a text that an expression makes
@@ -128,10 +130,12 @@ def _arithmetic(sign: str, operate: Operation) -> Operation:
         if type(left) is not type(right):
             check_exact(left, right, sign)
         try:
+            if type(left) is float or type(right) is float:
+                return bounded(decimals.calculate(sign, left, right), sign)
             return bounded(operate(left, right), sign)
         except ZeroDivisionError:
             raise Unfit(f"`{sign}` by zero") from None
-        except OverflowError:
+        except ArithmeticError:
             raise Unfit(f"the result of `{sign}` is too large") from None
 
     return calculate
