@@ -16,6 +16,8 @@ from cli.location import LEAVE_TO_SERVER, DataLocation, project_and_store
 from cli.store import CommandError, exclusive_access, opened_store, report_error, report_not_found, store_kind
 from cli.traces import short
 from effects.clock import SystemClock
+from engine.language.buckets import total
+from engine.language.decimals import nearest_number
 from engine.ports.resolve import NotFound, require_profile
 from engine.profile.fold import fold
 from engine.profile.merge_history import explain_identity
@@ -106,7 +108,8 @@ def _lines(profile: Document) -> Iterator[Text]:
             yield Text(f"  {root}.{name}: {short(value)}")
     yield Text(f"  segments: {', '.join(map(str, profile['segments'])) or 'none'}")
     for name, buckets in profile.get("counters", {}).items():
-        yield Text(f"  counter {name}: {short(sum(buckets.values()))} in all, the newest {max(buckets)}")
+        amount = nearest_number(total(list(buckets.values())))
+        yield Text(f"  counter {name}: {short(amount)} in all, the newest {max(buckets)}")
     yield from _times(profile["metadata"])
     if "why" in profile:
         yield from _why(profile["why"])

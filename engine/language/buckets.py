@@ -9,17 +9,16 @@ it is done, and whether counters of several parts are added up before or after i
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from math import fsum
 from typing import Any, Final
 
 from msgspec import Struct
 
 from engine.language.absent import ABSENT
+from engine.language.decimals import Exact, Number, exact_sum, nearest_number
 from engine.language.duration import show_duration
 from engine.language.path import Scope
 
-Number = int | float
-Buckets = Mapping[str, Number]
+Buckets = Mapping[str, Exact]
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 3_600_000
@@ -90,7 +89,8 @@ def counted(buckets: Buckets, window: int, now: int) -> Number:
 
 def _counted(buckets: Buckets, window: int, grain: Grain, now: int) -> Number:
     first = key(now - window, grain)
-    return total([amount for name, amount in buckets.items() if name >= first])  # a finer name extends a coarser one
+    amount = total([amount for name, amount in buckets.items() if name >= first])  # a finer name extends a coarser one
+    return amount if type(amount) is int else nearest_number(amount)
 
 
 def next_change(buckets: Buckets, window: int, now: int) -> int | None:
@@ -106,14 +106,14 @@ def _next_change(buckets: Buckets, window: int, grain: Grain, now: int) -> int |
     return start_of(min(counted_names)[: grain.length]) + grain.width + window
 
 
-def compacted(buckets: Buckets) -> dict[str, Number]:
+def compacted(buckets: Buckets) -> dict[str, Exact]:
     """Return the buckets added up to coarser ones where no window needs finer ones, without those out of reach.
 
     The newest bucket serves as the current time, so the result is the same whenever and however often this is done.
     """
     newest = start_of(max(buckets))
     minute, hour, day = [key(newest - grain.kept, grain) for grain in GRAINS]
-    kept: dict[str, Number] = {}
+    kept: dict[str, Exact] = {}
     for name, amount in buckets.items():
         into = name
         if len(into) == 16 and into < minute:
@@ -140,12 +140,14 @@ def start_of(key: str) -> int:
     return (datetime.fromisoformat(key).replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
-def total(numbers: list[Number]) -> Number:
-    """Return a sum that does not depend on the order of its terms. The sum of integers is an integer."""
+def total(numbers: list[Exact]) -> Exact:
+    """Return the exact sum of some numbers."""
+    whole = 0
     for number in numbers:
-        if type(number) is float:
-            return fsum(numbers)
-    return sum(numbers)
+        if type(number) is not int:
+            return exact_sum(numbers)
+        whole += number
+    return whole
 
 
 @lru_cache(maxsize=4096)

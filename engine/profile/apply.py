@@ -11,6 +11,7 @@ parts that were ever joined with others are searched.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from engine.language.decimals import exact_sum
 from engine.profile.cellpath import ELEMENT, cell_path, element_cell, element_of, escaped, member_cell
 from engine.profile.declared import Fields, Rule, wins
 from engine.profile.document import LIST_CAP, SET_CAP, CellPath, Members, Part, Path, Profile
@@ -253,7 +254,9 @@ def _increment(draft: _PartDraft, op: Increment, view: View, after: View) -> Non
     if count is None:
         draft.counts[cell] = (draft.time, draft.time, op.by)
     else:
-        draft.counts[cell] = (count[0], draft.time, count[2] + op.by)
+        amount, by = count[2], op.by
+        total = amount + by if type(amount) is int and type(by) is int else exact_sum((amount, by))
+        draft.counts[cell] = (count[0], draft.time, total)
 
 
 def _add(draft: _PartDraft, op: Add, view: View, after: View) -> None:

@@ -17,6 +17,8 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from engine.language.decimals import Exact
+
 Path = tuple[str, ...]
 CellPath = str
 Scalar = str | int | float | bool | None
@@ -42,10 +44,10 @@ class Part(Struct, frozen=True, omit_defaults=True):
     cells: dict[CellPath, Any] = field(default_factory=dict)  # registers
     times: dict[CellPath, int] = field(default_factory=dict)  # of registers, ms after `base`
     marks: dict[CellPath, int] = field(default_factory=dict)  # times of removals, ms after `base`
-    counts: dict[CellPath, tuple[int, int, int | float]] = field(default_factory=dict)  # (born, time, amount), absolute
+    counts: dict[CellPath, tuple[int, int, Exact]] = field(default_factory=dict)  # (born, time, amount), absolute
     # The counters of other parts that a `set` of this one replaced, by part and cell.
-    seen_counts: dict[str, dict[CellPath, tuple[int, int, int | float]]] = field(default_factory=dict, name="seen")
-    tallies: dict[str, dict[str, int | float]] = field(default_factory=dict)  # counters over time: name, bucket, amount
+    seen_counts: dict[str, dict[CellPath, tuple[int, int, Exact]]] = field(default_factory=dict, name="seen")
+    tallies: dict[str, dict[str, Exact]] = field(default_factory=dict)  # counters over time: name, bucket, amount
     # The time of the last event (ms), the end of the visit before the current one (ms), and the number of visits.
     visit_times: tuple[int, int, int] = field(default=(0, 0, 0), name="met")
 

@@ -12,12 +12,14 @@ view.
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from engine.language.buckets import Number, total
+from engine.language.buckets import total
+from engine.language.decimals import Exact, exact_difference, nearest_number
 from engine.profile.cellpath import ELEMENT, MEMBER, cell_path, element_of, member_of, path_of, unescaped
 from engine.profile.declared import Fields, Rule, best
 from engine.profile.document import LIST_CAP, CellPath, Part, Profile, Scalar
+from engine.profile.rounded_view import Sums, with_sums
 from engine.profile.tally import COUNTERS, sum_tallies
-from engine.profile.tree import View
+from engine.profile.tree import View, look
 from engine.profile.value import ABSENT, members
 
 Stamp = tuple[int, str]  # (ms, part id); ties of time go by id
@@ -51,8 +53,12 @@ def _fold_cells(parts: Collection[Part], fields: Fields | None) -> View:
         if view is not None:
             return view
     rules = {cell_path(path): rule for path, rule in fields.items()} if fields else {}
-    _, view = _settle(_gather(parts), NEVER, "", rules)
-    return {} if view is ABSENT else dict(view)
+    sums: dict[CellPath, str] = {}
+    _, view = _settle(_gather(parts), NEVER, "", rules, sums)
+    if view is ABSENT:
+        return {}
+    by_path = {path_of(cell): sum for cell, sum in sums.items()}
+    return with_sums(view, {path: sum for path, sum in by_path.items() if look(view, path) == float(sum)})
 
 
 # One part ------------------------------------------------------------------------------------------------------------
@@ -63,6 +69,7 @@ def _fold_one(part: Part, fields: Fields | None) -> View | None:
     view: View = {}
     objects: dict[CellPath, View] = {"": view}
     special: list[CellPath] = []
+    sums: Sums = {}
     for cell, value in part.cells.items():
         if "~" in cell:
             special.append(cell)
@@ -79,7 +86,10 @@ def _fold_one(part: Part, fields: Fields | None) -> View | None:
         known = holder.get(name, 0)
         if not (type(known) is int or type(known) is float) or (fields and path_of(cell) in fields):
             return None
-        holder[name] = total([known, amount])
+        holder[name] = shown = total([known, amount])
+        if type(shown) is str:
+            holder[name] = nearest_number(shown)
+            sums[path_of(cell)] = shown
     for above, group in groups.items():
         if above in part.cells or above in part.counts or group is None:
             return None
@@ -88,7 +98,7 @@ def _fold_one(part: Part, fields: Fields | None) -> View | None:
     for above in objects:
         if above in part.cells or above in part.counts or above in groups:
             return None
-    return view
+    return with_sums(view, sums) if sums else view
 
 
 def _object(objects: dict[CellPath, View], cell: CellPath) -> View:
@@ -136,7 +146,7 @@ class _Node:
 
     def __init__(self) -> None:
         self.registers: list[tuple[Stamp, Any]] = []
-        self.counts: list[tuple[Stamp, Number]] = []
+        self.counts: list[tuple[Stamp, Exact]] = []
         self.mark = NEVER  # the newest removal
         self.kids: dict[Kid, _Node] = {}
 
@@ -171,17 +181,18 @@ def _gather(parts: Collection[Part]) -> _Node:
             replaced_time, replaced_amount = replaced.get((cell, part.id), (-1, 0))
             if time > replaced_time:
                 node = root.below(cell.split("."))
-                node.counts.append(((time, part.id), amount - replaced_amount))
+                since = exact_difference(amount, replaced_amount) if replaced_amount else amount
+                node.counts.append(((time, part.id), since))
     return root
 
 
-def _replaced_counts(parts: Collection[Part]) -> dict[tuple[CellPath, str], tuple[int, Number]]:
+def _replaced_counts(parts: Collection[Part]) -> dict[tuple[CellPath, str], tuple[int, Exact]]:
     """Return, by (cell, part id) of a counter, the (time, amount) up to which a `set` in another part replaced it.
 
     A counter that starts again after it was replaced is another counter: `born` differs.
     """
     counts = {part.id: part.counts for part in parts}
-    replaced: dict[tuple[CellPath, str], tuple[int, Number]] = {}
+    replaced: dict[tuple[CellPath, str], tuple[int, Exact]] = {}
     for part in parts:
         for other, cells in part.seen_counts.items():
             for cell, (born, time, amount) in cells.items():
@@ -191,19 +202,24 @@ def _replaced_counts(parts: Collection[Part]) -> dict[tuple[CellPath, str], tupl
     return replaced
 
 
-def _settle(node: _Node, floor: Stamp, cell: CellPath, rules: dict[CellPath, Rule]) -> tuple[Touch, Any]:
+def _settle(
+    node: _Node, floor: Stamp, cell: CellPath, rules: dict[CellPath, Rule], sums: dict[CellPath, str]
+) -> tuple[Touch, Any]:
     """Return (last touch, value or ABSENT) of a node. `floor` is the newest stamp that supersedes cells above it.
 
-    A removal is a touch too: of two kinds that are alive, the one with the last write or removal shows.
+    A removal is a touch too: of two kinds that are alive, the one with the last write or removal shows. The exact
+    decimals of rounded sums are added to `sums`.
     """
     floor = max(floor, node.mark)
     registers = [register for register in node.registers if register[0] >= floor]
     below = max([floor, *(stamp for stamp, _ in registers)])
-    stamp, shown = _plain(registers, node.counts, rules.get(cell))
+    stamp, shown, exact = _plain(registers, node.counts, rules.get(cell))
+    if exact is not None:
+        sums[cell] = exact
     last = max((*stamp, True), *((*at, True) for at, _ in registers), (*node.mark, False))
     kinds: dict[str, tuple[Touch, dict[Kid, Any]]] = {}
     for kid, inner in node.kids.items():
-        touch, value = _settle(inner, below, f"{cell}.{kid}" if cell else str(kid), rules)
+        touch, value = _settle(inner, below, f"{cell}.{kid}" if cell else str(kid), rules, sums)
         before, alive = kinds.get(_kind(kid), (touch, {}))
         if value is not ABSENT:
             alive[kid] = value
@@ -217,18 +233,25 @@ def _settle(node: _Node, floor: Stamp, cell: CellPath, rules: dict[CellPath, Rul
 
 
 def _plain(
-    registers: list[tuple[Stamp, Any]], counts: list[tuple[Stamp, Number]], rule: Rule | None
-) -> tuple[Stamp, Any]:
-    """Return (stamp, value or ABSENT) of registers and counters; at a declared path the counters' sum is one value."""
+    registers: list[tuple[Stamp, Any]], counts: list[tuple[Stamp, Exact]], rule: Rule | None
+) -> tuple[Stamp, Any, str | None]:
+    """Return (stamp, value or ABSENT, decimals of a rounded sum) of registers and counters.
+
+    At a declared path the counters' sum is one value.
+    """
     nothing: tuple[Stamp, Any] = (NEVER, ABSENT)
-    number = (max(stamp for stamp, _ in counts), total([amount for _, amount in counts])) if counts else nothing
+    amounts = [amount for _, amount in counts]
+    counted = max((stamp for stamp, _ in counts), default=NEVER)
     if rule:
-        candidates = [*registers, number] if counts else registers
-        return best(rule, candidates) if candidates else nothing
-    newest = max(registers, key=lambda register: register[0], default=nothing)
-    if counts and (type(newest[1]) is int or type(newest[1]) is float):
-        return max(newest[0], number[0]), total([newest[1], *(amount for _, amount in counts)])
-    return number if number[0] > newest[0] else newest
+        candidates = [*registers, (counted, nearest_number(total(amounts)))] if counts else registers
+        return *(best(rule, candidates) if candidates else nothing), None
+    stamp, value = max(registers, key=lambda register: register[0], default=nothing)
+    if counts and (type(value) is int or type(value) is float):
+        amounts.append(value)
+    elif counted <= stamp:
+        return stamp, value, None
+    sum = total(amounts)
+    return max(counted, stamp), nearest_number(sum), sum if isinstance(sum, str) else None
 
 
 def _kind(kid: Kid) -> str:

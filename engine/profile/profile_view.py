@@ -5,6 +5,7 @@ from typing import Any
 from engine.profile.declared import Fields
 from engine.profile.document import Members, Profile
 from engine.profile.operations import Operation
+from engine.profile.rounded_view import sums_of, with_sums
 from engine.profile.tally import COUNTERS
 from engine.profile.tree import View, change
 from engine.profile.value import members
@@ -16,7 +17,7 @@ WRITABLE = ("traits", "pii", "consents")  # roots that nodes may write to; segme
 def profile_view(profile: Profile, tree: View) -> dict[str, Any]:
     """Return the view of a profile whose fold is `tree`: with its ids, all its segments and its times (ms)."""
     manual = tree.get("segments")
-    return {
+    view = {
         "id": profile.id,
         "ids": list(profile.ids),
         "traits": tree.get("traits", {}),
@@ -26,6 +27,7 @@ def profile_view(profile: Profile, tree: View) -> dict[str, Any]:
         "counters": tree.get(COUNTERS, {}),
         "metadata": metadata(profile),
     }
+    return view if type(tree) is dict else with_sums(view, sums_of(tree))
 
 
 def metadata(profile: Profile) -> dict[str, int]:

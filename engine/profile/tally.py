@@ -8,7 +8,8 @@ count.
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from engine.language.buckets import Buckets, Number, compacted, key, total
+from engine.language.buckets import Buckets, compacted, key, total
+from engine.language.decimals import Exact
 from engine.profile.document import Part
 from engine.profile.operations import Count, Refused
 from engine.profile.value import added
@@ -36,7 +37,7 @@ def sum_tallies(parts: Collection[Part]) -> dict[str, Any]:
     with_some = [part.tallies for part in parts if part.tallies]
     if len(with_some) == 1:
         return dict(with_some[0])
-    amounts: dict[str, dict[str, list[Number]]] = {}
+    amounts: dict[str, dict[str, list[Exact]]] = {}
     for tallies in with_some:
         for name, buckets in tallies.items():
             for bucket, amount in buckets.items():

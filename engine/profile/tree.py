@@ -9,9 +9,11 @@ from collections.abc import Callable
 from types import NoneType
 from typing import Any
 
+from engine.language.decimals import nearest_number
 from engine.profile.declared import Fields, declared_value
 from engine.profile.document import LIST_CAP, SET_CAP, Members, Path
 from engine.profile.operations import Add, Append, Count, Increment, Operation, Refused, Remove, Set, Unset
+from engine.profile.rounded_view import RoundedView, sums_of, with_sums
 from engine.profile.tally import COUNTERS, with_count
 from engine.profile.value import (
     ABSENT,
@@ -30,14 +32,15 @@ View = dict[str, Any]
 
 def change(view: View, op: Operation, fields: Fields | None = None) -> View:
     """Return the view after one operation. Raises `Refused` when it does not fit the value at its path."""
-    return _CHANGES[type(op)](view, op, fields)
+    after = _CHANGES[type(op)](view, op, fields)
+    return after if type(view) is dict or type(op) is Increment else _without_sums(after, op.path)
 
 
 def look(view: View, path: Path) -> Any:
     """Return the value at `path`, or ABSENT; below a null it is null."""
     at: Any = view
     for name in path:
-        if type(at) is not dict:
+        if type(at) is not dict and type(at) is not RoundedView:
             return None if at is None else ABSENT
         at = at.get(name, ABSENT)
     return at
@@ -84,8 +87,19 @@ def _increment(view: View, op: Increment, fields: Fields | None) -> View:
         now = 0
     elif not (type(now) is int or type(now) is float):
         raise Refused(f"`{dotted(op.path)}` is {kind(now)}, not a number")
-    holder[name] = added(now, op.by, op.path)
-    return top
+    exact = now if type(view) is dict else sums_of(view).get(op.path, now)
+    amount = added(exact, op.by, op.path)
+    if type(amount) is not str and type(top) is dict:
+        holder[name] = amount
+        return top
+    holder[name] = nearest_number(amount)
+    others = {path: sum for path, sum in sums_of(view).items() if path != op.path}
+    return with_sums(top, {**others, op.path: amount} if isinstance(amount, str) else others)
+
+
+def _without_sums(view: View, written: Path) -> View:
+    """Return a view without the exact sums at and below a path that was written."""
+    return with_sums(view, {path: sum for path, sum in sums_of(view).items() if path[: len(written)] != written})
 
 
 def _add(view: View, op: Add, fields: Fields | None) -> View:
@@ -134,7 +148,9 @@ def _append(view: View, op: Append, fields: Fields | None) -> View:
 
 
 def _count(view: View, op: Count, fields: Fields | None) -> View:
-    return {**view, COUNTERS: with_count(view.get(COUNTERS, {}), op)}
+    counted = view.copy()
+    counted[COUNTERS] = with_count(view.get(COUNTERS, {}), op)
+    return counted
 
 
 def _open(view: View, path: Path) -> tuple[View, View, str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Any, Final
 
-from engine.language.buckets import Number
+from engine.language.decimals import Exact, Number, exact_sum, nearest_number
 from engine.profile.document import LIST_CAP, SET_CAP, Members, Path, Scalar
 from engine.profile.operations import Refused
 
@@ -17,7 +17,8 @@ _ALL_TEXT = frozenset({str})
 INTEGERS = range(-(2**63), 2**64)  # as which a set keeps whole floats
 INTEGER_DIGITS: Final = 300  # of an integer in a profile; every such integer is also finite as a float
 INTEGER_LIMIT: Final = 10**INTEGER_DIGITS
-COUNT_LIMIT = 2**63  # counting stops here, so that sums stay exact integers or finite
+COUNT_LIMIT: Final = INTEGER_LIMIT  # counting stops here, so that every sum is a finite float when it is shown
+LEAST_AMOUNT: Final = 1e-80  # smaller amounts are not counted; so a sum has at most 100 digits after the point
 
 
 def kind(value: object) -> str:
@@ -113,12 +114,29 @@ def stored_value(value: Any, path: Path) -> Any:
     return plain(value, path)
 
 
-def added(now: Number, by: Number, path: Path) -> Number:
-    """Return `now + by`. Raises `Refused` when `by` is not a finite number or the sum reaches `COUNT_LIMIT`."""
-    if type(by) is not int and not (type(by) is float and isfinite(by)):
-        raise Refused(f"`{dotted(path)}` is counted by {'no finite number' if type(by) is float else kind(by)}")
+def added(now: Exact, by: Number, path: Path) -> Exact:
+    """Return `now + by`, exactly.
+
+    Raises `Refused` when `by` is not a finite number or is too small, or when the sum reaches `COUNT_LIMIT`.
+    """
+    if type(by) is not int:
+        _check_amount(by, path)
     if -COUNT_LIMIT < by < COUNT_LIMIT:
-        total = now + by
-        if -COUNT_LIMIT < total < COUNT_LIMIT:
-            return total
+        if type(now) is int and type(by) is int:
+            total = now + by
+            if -COUNT_LIMIT < total < COUNT_LIMIT:
+                return total
+        else:
+            amount = exact_sum((now, by))
+            if -COUNT_LIMIT < nearest_number(amount) < COUNT_LIMIT:
+                return amount
     raise Refused(f"`{dotted(path)}` would be too large to count")
+
+
+def _check_amount(by: Any, path: Path) -> None:
+    if type(by) is not float:
+        raise Refused(f"`{dotted(path)}` is counted by {kind(by)}")
+    if not isfinite(by):
+        raise Refused(f"`{dotted(path)}` is counted by no finite number")
+    if by and -LEAST_AMOUNT < by < LEAST_AMOUNT:
+        raise Refused(f"`{dotted(path)}` is counted by {by}, which is too small: count at least {LEAST_AMOUNT}, or 0")

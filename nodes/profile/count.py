@@ -44,7 +44,7 @@ orders:
             return self.failed(reason="no profile")
         amounts = self._amounts()
         for name, amount in amounts.items():
-            if not isfinite(amount):
+            if isinstance(amount, float) and not isfinite(amount):
                 return self.failed(reason=f"{amount} cannot be counted under `{name}`")
         return self.done(effects=[Count(name, amount, context.now) for name, amount in amounts.items()])
 

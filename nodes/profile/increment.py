@@ -38,7 +38,7 @@ revenue:
     def run(self, context: NodeContext) -> Outcome:
         """Add the amounts; leave by `failed` when one is not a finite number."""
         for path, amount in self.amounts.items():
-            if not isfinite(amount):
+            if isinstance(amount, float) and not isfinite(amount):
                 return self.failed(reason=f"{amount} cannot be added to `{path}`")
         return super().run(context)
 

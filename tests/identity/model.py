@@ -42,7 +42,7 @@ class Alias:
 
 @dataclass(frozen=True)
 class Track:
-    """An event under `id` that counts."""
+    """An event under `id` that counts some tenths."""
 
     id: str
     by: int
@@ -70,7 +70,7 @@ Action = Identify | Alias | Track | Unmerge | Forget
 class Model:
     """All that there is after some actions."""
 
-    counts: dict[str, int] = field(default_factory=dict)  # of the ids that there are
+    counts: dict[str, int] = field(default_factory=dict)  # tenths, of the ids that there are
     owners: dict[str, tuple[str, bool]] = field(default_factory=dict)  # key -> id, whether it is a mere claim
     links: dict[str, Joined] = field(default_factory=dict)
     events: dict[str, int] = field(default_factory=dict)  # how many came in under an id

@@ -145,8 +145,8 @@ class Simulation:
     # ---- what can be done: as the model has it, and in the system ---------------------------------------------------
 
     def track(self, session: Session, by: int) -> tuple[Action, Callable[[int], Awaitable[None]]]:
-        """Count."""
-        return Track(self.id_of(session), by), lambda worker: self._send(worker, session, "track", by=by)
+        """Count some tenths: sums of decimals must be exact, too."""
+        return Track(self.id_of(session), by), lambda worker: self._send(worker, session, "track", by=by / 10)
 
     def identify(self, session: Session, **keys: str) -> tuple[Action, Callable[[int], Awaitable[None]]]:
         """Bring keys."""
@@ -285,6 +285,6 @@ def _differs(model: Model, id: str, profile: Profile) -> list[str]:
     if kept != steps:
         error.append(f"the steps of {id} are {sorted(kept)}, not {sorted(steps)}")
     counted = fold(profile).get("traits", {}).get("count", 0)
-    if counted != model.count(id):
-        error.append(f"{id} counts {counted}, not {model.count(id)}")
+    if counted != model.count(id) / 10:
+        error.append(f"{id} counts {counted}, not {model.count(id)} tenths")
     return error

@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec import Raw
 
+from engine.language.buckets import HOUR_MS, counted
 from engine.ports.records import (
     CacheEntry,
     IdentityKey,
@@ -17,7 +18,11 @@ from engine.ports.records import (
     Unit,
 )
 from engine.ports.store import Conflict, Store
-from engine.profile.document import Part, Profile
+from engine.profile.apply import apply_operations
+from engine.profile.document import Part, Profile, new_profile
+from engine.profile.fold import fold
+from engine.profile.operations import Count, Increment
+from engine.profile.profile_view import profile_view
 
 
 def profile(id: str = "ann", version: int = 1, into: str | None = None, **cells: Any) -> Profile:
@@ -91,6 +96,19 @@ async def everything(store: Store) -> list[Any]:
         await store.rejected(10),
         [await store.cached(key, 0) for key in ("c-0", "c-1")],
     ]
+
+
+async def counted_up(store: Store, id: str, by: float) -> tuple[float, float]:
+    """Increment a profile's `traits.spent` and its counter `spent`; return both as they are read then."""
+    now = 1_700_000_000_000
+    before = await store.profile(id) or new_profile(id, now)
+    changes = Increment(("traits", "spent"), by), Count("spent", by, now)
+    after, _ = apply_operations(before, id, changes, now)
+    await store.commit(Unit(profiles=(ProfileWrite(after, before.version, profile_view(after, fold(after))),)))
+    stored = await store.profile(id)
+    assert stored == after
+    view = fold(stored)
+    return view["traits"]["spent"], counted(view["counters"]["spent"], HOUR_MS, now)
 
 
 async def increment(store: Store, id: str) -> int:

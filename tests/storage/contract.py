@@ -16,6 +16,7 @@ from engine.ports.store import Conflict, Store
 from engine.project.retention import Dropped, Keep
 from tests.storage.build import (
     cells,
+    counted_up,
     event,
     everything,
     increment,
@@ -537,6 +538,14 @@ class StoreContract:
         assert kept is not None
         for got in (cells(stored)["value"], kept.properties["value"]):
             assert (got, type(got)) == (value, type(value))
+
+    async def test_sums_are_kept_exactly(self, store: Store, second: Store) -> None:
+        amounts = [19.99] * 5 + [0.05, 0.1, 1e15, 1e-15, 33.333333333333336, 2**63, 10**30]
+        signed = [*amounts, *[-amount for amount in amounts]]
+        seen = [await counted_up((store, second)[n % 2], "ann", amount) for n, amount in enumerate(signed)]
+        all_added = 10**30 + 2**63 + 10**15 + 133.433333333333337
+        assert [seen[5], seen[11], seen[-1]] == [(100, 100), (all_added, all_added), (0, 0)]
+        assert {type(number) for number in (*seen[5], *seen[-1])} == {int}
 
     async def test_a_thousand_concurrent_increments_add_up_to_a_thousand(self, store: Store, second: Store) -> None:
         async def caller(engine: Store) -> None:

@@ -118,7 +118,8 @@ def _profiles(effects: UnitEffects) -> tuple[CachedProfile | None, tuple[Profile
     acting_id = state.acting_id or state.profile.id
     before = context.view if not effects.merged and context.profile is not None else None
     profile, _ = apply_operations(state.profile, acting_id, state.operations, context.now, before, state.rules)
-    view = {**state.scope["profile"], "metadata": metadata(profile)}
+    view = state.scope["profile"].copy()
+    view["metadata"] = metadata(profile)
     if len(profile.parts) != len(view["ids"]):  # an id has acted for the first time
         view["ids"] = list(profile.ids)
     profile = effects.membership.with_membership(profile, view, state)

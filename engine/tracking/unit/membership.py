@@ -130,7 +130,9 @@ class Membership:
         manual = [name for name in view["segments"] if name not in rules.names and name not in gone]
         segments = Members(sorted([*manual, *conditional]))
         if segments != view["segments"] or conditional != profile.conditional:
-            state = state.with_scope({**state.scope, "profile": {**view, "segments": segments}})
+            view = view.copy()
+            view["segments"] = segments
+            state = state.with_scope({**state.scope, "profile": view})
             state.profile = profile = msgspec.structs.replace(profile, conditional=conditional)
         self._last = _Evaluation(profile, state.operations, self.at, holds)
         return state

@@ -265,7 +265,9 @@ class UnitRun:
         profile = self.membership.begin(profile, before)
         if context.has_events and context.acting_id is not None:
             profile = record_visit(profile, context.acting_id, context.now, context.visit)
-        return profile, {**before, "metadata": metadata(profile)}
+        view = before.copy()
+        view["metadata"] = metadata(profile)
+        return profile, view
 
     # ---- results ----------------------------------------------------------------------------------------------------
 

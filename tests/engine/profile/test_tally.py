@@ -86,7 +86,7 @@ def test_a_profile_that_counts_nothing_has_no_counters():
     assert profile_view(profile, fold(profile))["counters"] == {}
 
 
-@pytest.mark.parametrize("by", [True, "1", None, 2**63, float("inf")])
+@pytest.mark.parametrize("by", [True, "1", None, 10**300, 1e300, 1e-81, float("inf")])
 def test_only_numbers_are_counted(by):
     with pytest.raises(Refused, match=r"counters\.n"):
         apply_operations(new_profile("p", NOON), "p", [Count("n", by, NOON)], NOON)

@@ -81,8 +81,8 @@ def test_an_operation_that_does_not_fit_is_refused_with_a_sentence(before, op, s
         change(before, op)
 
 
-@pytest.mark.parametrize(("by", "kind"), [(2, int), (2.0, float)])
-def test_integers_counted_by_integers_stay_integers(by, kind):
+@pytest.mark.parametrize(("by", "kind"), [(2, int), (2.0, int), (2.5, float)])
+def test_a_whole_sum_is_an_integer(by, kind):
     assert type(change({"n": 3}, Increment(("n",), by))["n"]) is kind
 
 
