@@ -72,7 +72,7 @@ def largest(first: Any, second: Any, *others: Any) -> Any:
 
 
 def total(value: Any) -> Any:
-    """The sum of a list of numbers; 0 when it is empty."""
+    """The sum of a list of numbers, calculated exactly; 0 when it is empty."""
     items = need_list(value, "sum")
     if not all(map(is_number, items)):
         raise Unfit("`sum` needs a list of numbers only")

@@ -13,7 +13,7 @@ from nodes.change import ProfileChange
 class ProfileIncrement(ProfileChange, frozen=True, tag="profile.increment"):
     """Add amounts to numbers of the profile.
 
-    A missing number counts as 0. The amounts of several ids of a profile are added up.
+    A missing number counts as 0. Sums of decimals are exact. The amounts of several ids of a profile are added up.
     """
 
     amounts: Annotated[
