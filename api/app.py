@@ -38,6 +38,7 @@ from engine.tracking.intake.payload import Refusal
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.tracker import PayloadTracker, Tracker
 from engine.tracking.spool.spooling import SpoolingTracker
+from engine.tracking.unit.ledger import Ledger
 
 log = structlog.get_logger("headrace")
 
@@ -52,16 +53,18 @@ def create_app(
     admin_key: str | None = None,
     keeps_up: bool = True,
     spool: Spool | None = None,
+    ledger: Ledger | None = None,
 ) -> Litestar:
     """Return the application. It closes `store` and `spool` when it stops.
 
     `broken` are project files that could not be read, for `/health/ready`. Requests to read, erase and unmerge must
     carry `admin_key`; without one, all of them are refused. `keeps_up` says whether it does the upkeep; of the
-    processes of one server, one does. With a `spool`, payloads wait there while the store is away.
+    processes of one server, one does. With a `spool`, payloads wait there while the store is away. The `ledger` may be
+    shared with other processes.
     """
     clock = clock or SystemClock()
     client = HttpPerformer(project.targets, clock)  # opens no connection before it is used
-    pipeline = Pipeline(project, store, performer or client, clock, new_id)
+    pipeline = Pipeline(project, store, performer or client, clock, new_id, ledger)
     spooling = SpoolingTracker(pipeline, spool) if spool is not None else None
     tracker: PayloadTracker = spooling or Tracker(pipeline)
     forgettings = Forgettings(pipeline)

@@ -1,7 +1,6 @@
 """Routes by which operators read runs with their traces, events, profiles and counts, if `may_read` admits them."""
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import asdict
 from tempfile import SpooledTemporaryFile
 from typing import IO, Annotated, Any
 
@@ -70,7 +69,7 @@ def _record_handlers(store: Store, ledger: Ledger) -> list[HTTPRouteHandler]:
 
     @get("/counts", summary="How much is stored, and what became of the events since the start")
     async def counts(request: Request[Any, Any, Any]) -> dict[str, Any]:
-        return {"stored": dict(await store.counts()), "events": asdict(ledger)}
+        return {"stored": dict(await store.counts()), "events": msgspec.to_builtins(ledger.totals())}
 
     return [run, event, runs_of, rejected, counts]
 

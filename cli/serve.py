@@ -15,6 +15,7 @@ from cli.admin_key import AdminKey, server_key
 from cli.logging import configure_logging
 from cli.loopback import is_loopback
 from cli.server import application, broken_files, run
+from cli.shared_ledger import ledger_file
 from cli.spool import opened_spool, spool_folder
 from cli.store import (
     SHARED,
@@ -95,10 +96,12 @@ async def _run_workers(
 
     def configure(number: int, descriptor: int) -> bytes:
         spool = None if spools is None else str(spools)
-        config = WorkerConfig(number, str(root.resolve()), version, url, descriptor, spool)
+        config = WorkerConfig(number, str(root.resolve()), version, url, descriptor, ledger, spool)
         return msgspec.json.encode(config)
 
-    return await supervise(Workers(COMMAND, options.workers, lambda: bind(options, port), configure))
+    with ledger_file(options.workers) as ledger:
+        workers = Workers(COMMAND, options.workers, lambda: bind(options, port), configure, shared=[ledger])
+        return await supervise(workers)
 
 
 def _require_safe_sources(loaded: LoadedProject, root: Path, options: ServeOptions) -> None:

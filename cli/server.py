@@ -16,6 +16,7 @@ from api.front import front
 from cli.admin_key import AdminKey
 from engine.ports.spool import Spool
 from engine.ports.store import Store
+from engine.tracking.unit.ledger import Ledger
 from flows.project import LoadedProject
 
 # How long the event loop may hold the interpreter lock while the writer thread waits for it. The writer does most of
@@ -58,7 +59,13 @@ def stop_signals() -> list[signal.Signals]:
 
 
 def application(
-    loaded: LoadedProject, store: Store, key: AdminKey, *, keeps_up: bool = True, spool: Spool | None = None
+    loaded: LoadedProject,
+    store: Store,
+    key: AdminKey,
+    *,
+    keeps_up: bool = True,
+    spool: Spool | None = None,
+    ledger: Ledger | None = None,
 ) -> Litestar:
     """The web application of a project, with its admin key. `keeps_up`: whether it runs the periodic upkeep."""
     return create_app(
@@ -68,6 +75,7 @@ def application(
         admin_key=key.value,
         keeps_up=keeps_up,
         spool=spool,
+        ledger=ledger,
     )
 
 

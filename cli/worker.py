@@ -20,6 +20,7 @@ from rich.console import Console
 from cli.admin_key import server_key
 from cli.logging import configure_logging
 from cli.server import STOP_SECONDS, application, run
+from cli.shared_ledger import shared_ledger
 from cli.spool import opened_spool
 from cli.store import CommandError, load_and_report, report_error
 from flows.project import LoadedProject
@@ -38,6 +39,7 @@ class WorkerConfig(Struct, frozen=True):
     version: str
     store: str
     socket: int  # the descriptor of the inherited socket
+    ledger: int  # the descriptor of the inherited file of the ledger
     spool: str | None = None  # the folder of the server's spools
 
 
@@ -64,7 +66,8 @@ def _serve(loaded: LoadedProject, config: WorkerConfig, listening: socket.socket
         # Worker 1 runs the periodic upkeep for all; if it dies, the process that replaces it does.
         store = open_store(config.store, Path(config.root))
         key = server_key(Path(config.root), os.environ)
-        app = application(loaded, store, key, keeps_up=config.number == 1, spool=spool)
+        ledger = shared_ledger(config.ledger, config.number)
+        app = application(loaded, store, key, keeps_up=config.number == 1, spool=spool, ledger=ledger)
         return 0 if run(app, listening, _log_started) else 1
 
 

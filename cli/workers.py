@@ -70,7 +70,8 @@ class Workers:
     """Runs `count` processes of `command`, each with a socket that `bind` returns.
 
     `configure` returns the configuration of a worker, a line without its end, from the worker's number and the
-    descriptor of its socket. `run` lasts until `stop` is called or the workers are given up. For one event loop.
+    descriptor of its socket. Every worker inherits the `shared` descriptors, too. `run` lasts until `stop` is called or
+    the workers are given up. For one event loop.
     """
 
     def __init__(
@@ -80,12 +81,14 @@ class Workers:
         bind: Callable[[], socket.socket],
         configure: Callable[[int, int], bytes],
         backoff: RestartBackoff = DEFAULT_BACKOFF,
+        shared: Sequence[int] = (),
     ) -> None:
         self.workers = [Worker(number) for number in range(1, count + 1)]
         self._command = command
         self._bind = bind
         self._configure = configure
         self._backoff = backoff
+        self._shared = shared
         self._stopping = asyncio.Event()
         self._deadline: asyncio.TimerHandle | None = None
         self._code = 0
@@ -133,7 +136,7 @@ class Workers:
         with self._bind() as listening:
             descriptor = listening.fileno()
             process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=PIPE, pass_fds=[descriptor], start_new_session=True
+                *self._command, stdin=PIPE, pass_fds=[descriptor, *self._shared], start_new_session=True
             )
         worker.process, worker.started_at = process, asyncio.get_running_loop().time()
         worker.starts += 1

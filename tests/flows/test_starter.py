@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +77,8 @@ async def send_sample(project: Project) -> Outcome:
         assert profile is not None
         profiles[visitor] = profile_view(profile, fold(profile, project.settings.fields))
     changes = [change for of_request in segment_changes(exchanges) for change in of_request]
-    return Outcome(runs, asdict(tracker.pipeline.ledger), to_builtins(await store.counts()), profiles, changes)
+    totals = to_builtins(tracker.pipeline.ledger.totals())
+    return Outcome(runs, totals, to_builtins(await store.counts()), profiles, changes)
 
 
 @pytest.fixture(scope="module")

@@ -99,14 +99,20 @@ class Pipeline:
     """Processes units for one project and one store. `start` it before the first one."""
 
     def __init__(
-        self, project: Project, store: Store, performer: Performer, clock: Clock, new_id: Callable[[], str]
+        self,
+        project: Project,
+        store: Store,
+        performer: Performer,
+        clock: Clock,
+        new_id: Callable[[], str],
+        ledger: Ledger | None = None,
     ) -> None:
         self.store = store
         self.driver = Driver(store, performer, clock)
         self.clock = clock
         self.new_id = new_id
         self.cache = ProfileCache()
-        self.ledger = Ledger()
+        self.ledger = ledger or Ledger()
         self.queues = ProfileQueues(store, self.cache, self.ledger)
         self.loading = Loading(store, self.cache, lambda: self.project.settings.fields)
         self.use(project)

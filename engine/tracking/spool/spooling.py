@@ -65,7 +65,7 @@ class SpoolingTracker:
 
     async def start(self) -> None:
         """Get ready for the first payload; if the store is away, without it."""
-        self.pipeline.ledger.queue(self.spool.events)
+        self.pipeline.ledger.start_queue(self.spool.events)
         self.pipeline.loading.secret = await self.spool.secret() or b""
         with suppress(Unavailable):
             await self.drain.reach_store()

@@ -36,7 +36,7 @@ LINKED = Source(source="shop", debugger=True)
 
 def ledger(shop: Shop) -> dict[str, int]:
     """The counters of the ledger that are not 0; checks that the ledger adds up."""
-    counters = shop.pipeline.ledger
+    counters = shop.pipeline.ledger.totals()
     assert (
         counters.received
         == counters.stored + counters.processed + counters.rejected + counters.duplicate + counters.queued

@@ -97,4 +97,4 @@ async def test_a_refusal_after_other_events_were_stored_is_an_error_of_its_event
     assert error["reason"].startswith("it was not taken: whom this session")
     assert await store.event("e-1") is not None
     assert await store.event("e-2") is None
-    assert shop.pipeline.ledger.received == 1
+    assert shop.pipeline.ledger.totals().received == 1
