@@ -77,6 +77,7 @@ def create_app(
                 yield
         finally:
             await forgettings.close()
+            await pipeline.late.close()
             await client.close()
             await store.close()
             if spool is not None:

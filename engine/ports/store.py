@@ -40,12 +40,20 @@ class Conflict(Exception):
 
 
 class Unavailable(Exception):
-    """The store cannot be read or written now; nothing was written. Try again after `retry_after` seconds."""
+    """The store cannot be read or written now; try again after `retry_after` seconds.
 
-    def __init__(self, reason: str, retry_after: int = 1) -> None:
-        super().__init__(reason)
+    A commit that raises it may have been made all the same. Anybody may read `reason`; only the log and the operator
+    read `place`, such as a path, which is in the text of the exception.
+    """
+
+    def __init__(self, reason: str, retry_after: int = 1, *, place: str = "") -> None:
+        super().__init__(f"{place}: {reason}" if place else reason)
         self.reason = reason
         self.retry_after = retry_after
+
+
+class Overloaded(Unavailable):
+    """Too much waits for the store already, so nothing was tried. The store itself is available."""
 
 
 class Contention(Unavailable):

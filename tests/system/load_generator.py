@@ -62,9 +62,13 @@ class LoadGenerator:
 
     def _new(self, until: int) -> Iterator[int]:
         while len(self.acknowledged) < until:
-            number = next(self._numbers)
-            self.sent.add(number)
-            yield number
+            yield self.next_number()
+
+    def next_number(self) -> int:
+        """The number of an event that is about to be sent for the first time."""
+        number = next(self._numbers)
+        self.sent.add(number)
+        return number
 
     async def _client(self, http: aiohttp.ClientSession, address: str, numbers: Iterator[int], tries: int = 1) -> None:
         for number in numbers:

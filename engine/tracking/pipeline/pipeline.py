@@ -38,6 +38,7 @@ Failures
 * `Refusal`: the payload is not acceptable, such as one of a profile that was forgotten. Nothing was written.
 * Cancelled: a unit that waits behind another commit is stored all the same; one that is just being committed may be
   stored or not; any other one leaves nothing behind.
+* A commit got no answer (`Unavailable` or cancelled): `late` counts the unit later, if the store has it.
 """
 
 import asyncio
@@ -56,6 +57,7 @@ from engine.project.project import Project
 from engine.tracking.answer.outcome import UNCHANGED, UnitResult, duplicate_result, unit_result
 from engine.tracking.intake.admission import authority
 from engine.tracking.pipeline.driver import Driver
+from engine.tracking.pipeline.late_counting import LateCounting
 from engine.tracking.pipeline.loading import Loaded, Loading
 from engine.tracking.pipeline.profile_queue import PendingCommit, ProfileQueue, ProfileQueues, UncommittedState
 from engine.tracking.unit.cache import ProfileCache
@@ -113,7 +115,8 @@ class Pipeline:
         self.new_id = new_id
         self.cache = ProfileCache()
         self.ledger = ledger or Ledger()
-        self.queues = ProfileQueues(store, self.cache, self.ledger)
+        self.late = LateCounting(store, self.ledger)
+        self.queues = ProfileQueues(store, self.cache, self.ledger, self.late)
         self.loading = Loading(store, self.cache, lambda: self.project.settings.fields)
         self.use(project)
 
@@ -207,7 +210,7 @@ class Pipeline:
     ) -> Enqueued:
         """Order the commit of a unit, as the holder of its queue. Raises `Conflict`."""
         result = unit_result(request, effects, composed, marks)
-        return Enqueued(result, queue.enqueue(composed, loaded.acting_id, result.counted))
+        return Enqueued(result, queue.enqueue(composed, loaded.acting_id, result.counted, request))
 
     async def wait(self, request: UnitRequest, enqueued: Enqueued) -> UnitResult:
         """Return the result of a unit once it is stored; call it once. Raises `Conflict` and `Unavailable`."""
@@ -231,6 +234,9 @@ class Pipeline:
             state = effects.state
             self._forget(request, [loaded.acting_id, state.acting_id], [own, state.profile, *effects.merged])
             raise
+        except BaseException as failure:
+            self.late.add(request, result.counted, failure)
+            raise
         self.cache.update(composed.session, composed.cached, loaded.acting_id)
         self.ledger.count(result.counted)
         return Finished(result)
@@ -238,8 +244,7 @@ class Pipeline:
     async def reject(self, request: UnitRequest) -> None:
         """Record the events of a payload of which none could be accepted. Raises `Refusal` and `Unavailable`."""
         await self.loading.refuse_forgotten(request.intake)
-        await self.store.reject(request.rejected())
-        self.ledger.count(Counted(rejected=len(request.intake.rejected)))
+        await self._reject(request, Counted(rejected=len(request.intake.rejected)))
 
     # ---- parts of the steps -----------------------------------------------------------------------------------------
 
@@ -251,14 +256,22 @@ class Pipeline:
         if first.session == request.intake.session or authority(request.source) == "trust":
             same = first.session == request.intake.session or (own is not None and first.profile in own.ids)
             profile = first.profile if same else own.id if own is not None else None
-        rejected = request.rejected()
         mine = committed_earlier(request, marks)
+        stored, rejected = sum([event.save for event in mine]), len(request.intake.rejected)
+        counted = Counted(stored, len(mine) - stored, rejected, len(request.events) - len(mine))
         if rejected and not mine:
-            await self.store.reject(rejected)
-        stored = sum([event.save for event in mine])
-        counted = Counted(stored, len(mine) - stored, len(rejected), len(request.events) - len(mine))
-        self.ledger.count(counted)
+            await self._reject(request, counted)
+        elif not (mine and self.late.has_counted(request.seed)):
+            self.ledger.count(counted)
         return duplicate_result(request, None if request.intake.profile_less else profile, marks, counted)
+
+    async def _reject(self, request: UnitRequest, counted: Counted) -> None:
+        try:
+            await self.store.reject(request.rejected())
+        except BaseException as failure:
+            self.late.add(request, counted, failure)
+            raise
+        self.ledger.count(counted)
 
     def _context(self, request: UnitRequest, loaded: Loaded) -> UnitContext:
         known, session, options = loaded.cached, loaded.session, request.intake.options

@@ -45,6 +45,7 @@ Failures
 * A caller is cancelled while its unit is enqueued: the unit is committed all the same, and counted.
 * The caller that commits is cancelled: its unit may have been stored or not. The units behind it get `Conflict`,
   and find out when they run again.
+* A commit gets no answer, for whatever reason: `LateCounting` counts its units if the store has them.
 """
 
 import asyncio
@@ -57,10 +58,12 @@ from typing import Any, Self
 from engine.ports.records import ProcessedEvent, Session, Unit
 from engine.ports.settle import settle
 from engine.ports.store import Commits, Conflict, TooLarge, Unavailable
+from engine.tracking.pipeline.late_counting import LateCounting
 from engine.tracking.unit.cache import CachedProfile, ProfileCache
 from engine.tracking.unit.combine import combine_units
 from engine.tracking.unit.compose import Composed
 from engine.tracking.unit.ledger import Counted, Ledger
+from engine.tracking.unit.request import UnitRequest
 
 MAX_TOGETHER = 100  # units in one commit of a queue
 
@@ -100,6 +103,7 @@ class PendingCommit:
     acting_id: str | None = None
     marks: Sequence[ProcessedEvent] = ()
     counted: Counted = Counted()
+    request: UnitRequest | None = None  # None for one that counts no event
     committed: "asyncio.Future[None] | None" = None  # None for a unit that its own caller commits
 
     def resolve(self, failure: BaseException | None) -> None:
@@ -161,7 +165,9 @@ class ProfileQueue:
 
     # ---- for the holder of the lock ---------------------------------------------------------------------------------
 
-    def enqueue(self, composed: Composed, acting_id: str | None, counted: Counted) -> PendingCommit:
+    def enqueue(
+        self, composed: Composed, acting_id: str | None, counted: Counted, request: UnitRequest | None = None
+    ) -> PendingCommit:
         """Enqueue the holder's unit. Raises `Conflict` if the documents that it started from were not stored."""
         if self.broken:
             raise Conflict("profile", self.id)
@@ -171,7 +177,7 @@ class ProfileQueue:
                 self.uncommitted = UncommittedState(known)
             self.uncommitted.cached = known
             self.uncommitted.advance(composed)
-        pending = PendingCommit(self, unit, composed.session, known, acting_id, unit.marks, counted)
+        pending = PendingCommit(self, unit, composed.session, known, acting_id, unit.marks, counted, request)
         if self.committing:
             pending.committed = self._queues.waiter()
             self.enqueued.append(pending)
@@ -198,6 +204,7 @@ class ProfileQueue:
         try:
             await self._commit([pending])
         except BaseException as failure:
+            self._count_late([pending], failure)
             self._fail_all(failure)
             raise
         self._on_committed([pending])
@@ -219,6 +226,7 @@ class ProfileQueue:
                     one_by_one = len(units)
                     self._put_back(together, units)
                     continue
+                self._count_late(together, failure)
                 self._fail_all(failure, together)
                 if isinstance(failure, Conflict | Unavailable):
                     return
@@ -252,6 +260,12 @@ class ProfileQueue:
             if not self.taken:
                 self._queues.drop(self)
 
+    def _count_late(self, together: list[PendingCommit], failure: BaseException) -> None:
+        late = self._queues.late
+        for pending in together:
+            if late is not None and pending.request is not None:
+                late.add(pending.request, pending.counted, failure)
+
     def _fail_all(self, failure: BaseException, together: Sequence[PendingCommit] = ()) -> None:
         """Fail everything that rests on a commit which has failed."""
         behind = self.enqueued
@@ -271,10 +285,11 @@ class ProfileQueue:
 class ProfileQueues:
     """The queues of this process, by profile id."""
 
-    def __init__(self, store: Commits, cache: ProfileCache, ledger: Ledger) -> None:
+    def __init__(self, store: Commits, cache: ProfileCache, ledger: Ledger, late: LateCounting | None = None) -> None:
         self.store = store
         self.cache = cache
         self.ledger = ledger
+        self.late = late
         self._queues: dict[str, ProfileQueue] = {}
         self._flushes: set[asyncio.Task[None]] = set()
 

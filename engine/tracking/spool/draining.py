@@ -316,6 +316,8 @@ class Drain:
         source = spooled.source(self._pipeline.project.sources)
         deadline = self._pipeline.clock.ticks() + source.answer_within / 1000
         again = spooled.tried or spooled.by != self.name or queued.entry.position in self._failed
+        if again:
+            self._pipeline.late.withdraw(spooled.seed)
         return spooled.request(source, deadline, again=again)
 
     def _finish(self, queued: QueuedUnit, drained: DrainResult) -> None:
