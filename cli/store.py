@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +17,8 @@ from flows.project import LoadedProject, load_project, only_files
 from flows.secret import UNRESOLVED
 from storage import open_store
 from storage.sqlite.lock import LockedByOther, lock_file
-from storage.sqlite.schema import UnusableFile
+from storage.sqlite.place import no_file
+from storage.sqlite.schema import UnusableFile, require_usable_place
 
 DEFAULT = "sqlite:headrace.db"
 SHARED = {"elasticsearch"}  # kinds of store that several processes may serve at the same time
@@ -86,18 +87,25 @@ def require_stored_data(url: str, root: Path) -> None:
 def exclusive_access(url: str, root: Path, remedy: str = "stop it first, or name another store") -> Iterator[None]:
     """Lock a SQLite store, which has one writer; do nothing for other kinds.
 
-    Raises `CommandError`, which ends with `remedy`, when another process has locked it.
+    Raises `CommandError` when the file cannot be made or written to, and, ending with `remedy`, when another process
+    has locked it.
     """
     file = sqlite_file(url, root)
     if file is None:
         yield
         return
-    try:
-        with lock_file(file):
-            yield
-    except LockedByOther as locked:
-        holder = "another process" if locked.pid is None else f"process {locked.pid}"
-        raise CommandError(f"{file} is being served by {holder}: {remedy}.") from locked
+    with ExitStack() as held:
+        try:
+            require_usable_place(file)
+            held.enter_context(lock_file(file))
+        except LockedByOther as locked:
+            holder = "another process" if locked.pid is None else f"process {locked.pid}"
+            raise CommandError(f"{file} is being served by {holder}: {remedy}.") from locked
+        except OSError as error:
+            raise CommandError(_unusable(UnusableFile(file, no_file(file, error)))) from error
+        except UnusableFile as error:
+            raise CommandError(_unusable(error)) from error
+        yield
 
 
 @asynccontextmanager
@@ -109,7 +117,7 @@ async def opened_store(url: str, root: Path) -> AsyncIterator[Store]:
     try:
         store = open_store(url, root)
     except (ValueError, UnusableFile) as error:
-        raise CommandError(without_credentials(f"{error}.")) from error
+        raise CommandError(_unusable(error)) from error
     try:
         yield store
     except Unavailable as unavailable:
@@ -117,6 +125,10 @@ async def opened_store(url: str, root: Path) -> AsyncIterator[Store]:
         raise StoreUnavailable(without_credentials(message)) from unavailable
     finally:
         await store.close()
+
+
+def _unusable(error: Exception) -> str:
+    return without_credentials(f"{error}.")
 
 
 async def migrate(url: str, root: Path) -> list[str]:

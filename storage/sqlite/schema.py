@@ -21,6 +21,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from storage.sqlite.layout import Layouts, RecordLayout
+from storage.sqlite.place import obstacle, remedy
 
 APPLICATION = 0x48445243  # "HDRC", in the file's header
 VERSION = 4  # of the schema; a newer program may raise it
@@ -83,7 +84,7 @@ ALTER TABLE cache RENAME COLUMN key TO id;
 
 
 class UnusableFile(Exception):
-    """A file that cannot be a store: damaged, another program's, or of a newer schema."""
+    """A file that cannot be a store: damaged, another program's, of a newer schema, or in an impossible place."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path} cannot be used as a store: {reason}")
@@ -129,18 +130,24 @@ def prepare(path: Path, busy_ms: int, layouts: Layouts) -> list[str]:
     If several processes create it at the same time, SQLite reports it as busy to some of them without waiting; they
     retry for `busy_ms`. Raises `UnusableFile`.
     """
+    require_usable_place(path)
     for left in reversed(range(1 + busy_ms // PAUSE_MS)):
         try:
             return _prepare(path, layouts)
         except (OSError, sqlite3.Error) as error:
             if not (left and isinstance(error, sqlite3.Error) and is_busy(error)):
-                raise UnusableFile(path, str(error)) from error
+                raise UnusableFile(path, remedy(str(error))) from error
             time.sleep(PAUSE_MS / 1000)
     raise AssertionError("the last attempt returns or raises")
 
 
+def require_usable_place(path: Path) -> None:
+    """Raise `UnusableFile` when no file can be made or written at `path`."""
+    if (reason := obstacle(path)) is not None:
+        raise UnusableFile(path, reason)
+
+
 def _prepare(path: Path, layouts: Layouts) -> list[str]:
-    path.parent.mkdir(parents=True, exist_ok=True)
     # The file will contain personal data and a secret. An existing one is not opened: closing it again would drop the
     # locks of other connections in this process.
     with suppress(FileExistsError):
@@ -160,7 +167,7 @@ def _is_new(path: Path, connection: sqlite3.Connection) -> bool:
     if application == 0 and _number(connection, "SELECT count(*) FROM sqlite_schema") == 0:
         return True
     if application != APPLICATION:
-        raise UnusableFile(path, "it is the database of another program")
+        raise UnusableFile(path, "it is the database of another program; name another file")
     if version > VERSION:
         raise UnusableFile(path, f"its schema {version} is newer than {VERSION}, the newest that this version knows")
     return False

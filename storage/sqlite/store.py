@@ -41,6 +41,7 @@ from storage.encoding import (
 from storage.sqlite import erasure, query, retention
 from storage.sqlite.change import Change, change_of
 from storage.sqlite.layout import Layouts
+from storage.sqlite.place import remedy
 from storage.sqlite.reader import Reader
 from storage.sqlite.schema import UnusableFile, prepare
 from storage.sqlite.search import Paging, tables_of
@@ -91,7 +92,7 @@ class SqliteStore:
                 background_reader = opened.enter_context(closing(Reader(path, busy_ms)))
                 writer = Writer(path, busy_ms)
             except sqlite3.Error as error:
-                raise UnusableFile(path, str(error)) from error
+                raise UnusableFile(path, remedy(str(error))) from error
             opened.pop_all()
         return cls(path, inline_reader, background_reader, writer, prepared, layouts)
 
