@@ -9,11 +9,13 @@ from itertools import count
 
 from msgspec import Struct
 
-from engine.ports.bounded import BoundedCache
+from engine.ports.bounded import BoundedCache, WeighedCache, text_weight
 from storage.elasticsearch.operation import Written
 from storage.elasticsearch.pending_writes import PendingWrites
 
 MAX_ENTRIES = 50_000
+MAX_BYTES = 128 * 1024 * 1024  # of profiles' versions, in memory, about; all others are a few numbers each
+_VERSION_BYTES = 600  # of one version, beside its pending writes
 
 
 class CachedVersion(Struct, frozen=True):
@@ -38,12 +40,16 @@ class CachedSession(Struct, frozen=True):
     tick: int
 
 
+def _weight(held: CachedVersion) -> int:
+    return _VERSION_BYTES + sum([text_weight(one.text, ",") for one in held.pending])
+
+
 class VersionCache:
     """Bounded maps; the oldest entries are dropped first."""
 
     def __init__(self) -> None:
         self._ticks = count(1)
-        self._profiles: BoundedCache[CachedVersion] = BoundedCache(MAX_ENTRIES)
+        self._profiles: WeighedCache[CachedVersion] = WeighedCache(_weight, MAX_BYTES, MAX_ENTRIES)
         self._sessions: BoundedCache[CachedSession] = BoundedCache(MAX_ENTRIES)
         self._absent: BoundedCache[int] = BoundedCache(MAX_ENTRIES)
 

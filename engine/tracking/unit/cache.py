@@ -4,9 +4,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from engine.ports.bounded import BoundedCache
+from engine.ports.bounded import BoundedCache, WeighedCache, document_weight
 from engine.ports.records import Session
 from engine.profile.document import Profile
+
+PROFILE_BYTES = 128 * 1024 * 1024  # in memory, about: 20,000 ordinary profiles take a hundred
+SESSION_BYTES = 32 * 1024 * 1024
 
 
 class CachedProfile(Struct, frozen=True):
@@ -16,12 +19,19 @@ class CachedProfile(Struct, frozen=True):
     view: dict[str, Any]
 
 
-class ProfileCache:
-    """The profiles and sessions that this process stored or loaded last, each profile once, by its canonical id."""
+def _weight(known: CachedProfile) -> int:
+    return document_weight(known.profile)
 
-    def __init__(self) -> None:
-        self.sessions: BoundedCache[Session] = BoundedCache()
-        self.profiles: BoundedCache[CachedProfile] = BoundedCache()
+
+class ProfileCache:
+    """The profiles and sessions that this process stored or loaded last, each profile once, by its canonical id.
+
+    It is bounded by the bytes that both take in memory.
+    """
+
+    def __init__(self, profile_bytes: int = PROFILE_BYTES, session_bytes: int = SESSION_BYTES) -> None:
+        self.sessions: WeighedCache[Session] = WeighedCache(document_weight, session_bytes)
+        self.profiles: WeighedCache[CachedProfile] = WeighedCache(_weight, profile_bytes)
         self._canonical: BoundedCache[str] = BoundedCache()  # of ids that are not canonical themselves
 
     def profile(self, id: str) -> CachedProfile | None:
