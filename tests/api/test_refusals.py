@@ -12,7 +12,7 @@ from api.tracking.endpoint import handle as desk
 from effects.scripted import ScriptedPerformer
 from engine.ports.records import Unit
 from engine.ports.store import TooLarge
-from engine.tracking.intake.payload import MAX_CONTEXT, Intake
+from engine.tracking.intake.payload import MAX_CONTEXT, MAX_KEPT, Intake
 from storage.memory import MemoryStore
 from tests.api.conftest import Serve
 from tests.projects import payload, project
@@ -73,14 +73,25 @@ async def test_an_event_is_rejected_with_its_position(serve: Serve, event: Any, 
     assert message in error["reason"]
 
 
-@pytest.mark.parametrize(("events", "status"), [(1, 200), (5, 200), (6, 413)])
+@pytest.mark.parametrize(("events", "status"), [(1, 200), (64, 200), (65, 413)])
 async def test_a_context_that_is_large_in_all_events_together_is_refused(
     serve: Serve, events: int, status: int
 ) -> None:
-    content = body(*["counted"] * events, context={"a": "x" * (MAX_CONTEXT // 5 - 8)})
+    content = body(*["counted"] * events, context={"a": "x" * (MAX_CONTEXT // 64 - 8)})
     answer = await (await serve(project(COUNT))).post("/track", content=content)
     assert answer.status_code == status, answer.text
     assert status == 200 or answer.json()["at"] == "/context"
+
+
+@pytest.mark.parametrize("name", ["context", "properties"])
+@pytest.mark.parametrize(("size", "status"), [(MAX_KEPT, 200), (MAX_KEPT + 1, 413)])
+async def test_what_a_session_keeps_of_a_payload_is_limited(serve: Serve, name: str, size: int, status: int) -> None:
+    content = body(**{name: {"a": "x" * (size - len('{"a":""}'))}})
+    client = await serve(project(COUNT))
+    answer = await client.post("/track", content=content)
+    assert answer.status_code == status, answer.text
+    assert status == 200 or answer.json()["at"] == f"/{name}"
+    assert (await client.get("/counts")).json()["events"]["received"] == (status == 200)
 
 
 async def test_events_that_cannot_be_decoded_are_stored_as_text(serve: Serve) -> None:

@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 MAX_BODY = 1_048_576  # bytes, after decompression
 MAX_EVENTS = 500
+MAX_KEPT = 65_536  # bytes of a payload's context and of its properties, as JSON: a session keeps both
 MAX_CONTEXT = 4_194_304  # bytes that a payload's context makes when it is kept with each of its events
 
 Token = Annotated[str, Meta(max_length=LONGEST)]
@@ -182,7 +183,7 @@ def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
     read = _read_body(body)
     payload = read.payload
     _check_envelope(payload)
-    _check_context(payload, len(body))
+    _check_kept(payload, len(body))
     careful = suspicious(read.text)
     if careful and (fault := _data_fault(payload, read.text)):
         raise Refusal("malformed", fault[1], fault[0])
@@ -345,8 +346,13 @@ def _ids(payload: TrackPayload) -> Iterator[tuple[str, str]]:
             yield at, ref.id
 
 
-def _check_context(payload: TrackPayload, size: int) -> None:
-    """Refuse a large context that would be stored with each of many events; `size` is the body's, in bytes."""
+def _check_kept(payload: TrackPayload, size: int) -> None:
+    """Refuse what a session keeps if it is large, and a context with many events; `size` is the body's, in bytes."""
+    if size > MAX_KEPT:
+        for name, value in (("context", payload.context), ("properties", payload.properties)):
+            if (kept := len(msgspec.json.encode(value))) > MAX_KEPT:
+                detail = f"`{name}` of a payload has at most {MAX_KEPT} bytes, since a session keeps it"
+                raise Refusal("too-large", f"{detail}; this has {kept}: send more in an event", f"/{name}")
     events = len(payload.events)
     if size * events <= MAX_CONTEXT or events == 1:
         return
