@@ -16,6 +16,7 @@ from api.addressing import Application, decode_path_parameters
 from api.api_page import ApiPage
 from api.draining import background_drain
 from api.forgetting import Forgettings, forgetting_router
+from api.gate import DEFAULT_BOUNDS, Bounds, Gate
 from api.health import live, ready_handler, root
 from api.openapi import describe
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
@@ -54,13 +55,14 @@ def create_app(
     keeps_up: bool = True,
     spool: Spool | None = None,
     ledger: Ledger | None = None,
+    bounds: Bounds = DEFAULT_BOUNDS,
 ) -> Litestar:
     """Return the application. It closes `store` and `spool` when it stops.
 
     `broken` are project files that could not be read, for `/health/ready`. Requests to read, erase and unmerge must
     carry `admin_key`; without one, all of them are refused. `keeps_up` says whether it does the upkeep; of the
     processes of one server, one does. With a `spool`, payloads wait there while the store is away. The `ledger` may be
-    shared with other processes.
+    shared with other processes. `bounds` are those of the gate, `app.state.gate`.
     """
     clock = clock or SystemClock()
     client = HttpPerformer(project.targets, clock)  # opens no connection before it is used
@@ -83,7 +85,9 @@ def create_app(
             if spool is not None:
                 await spool.close()
 
-    return _application(tracker, _routes(tracker, forgettings, ReadGuard(admin_key), broken), lifespan)
+    app = _application(tracker, _routes(tracker, forgettings, ReadGuard(admin_key), broken), lifespan)
+    app.state.gate = Gate(pipeline.waiting, bounds)
+    return app
 
 
 def _routes(

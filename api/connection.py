@@ -1,16 +1,22 @@
 """A connection: uvicorn's protocol, bounded in time and size, which ignores offers to upgrade.
 
+The application gets a request when it is complete, and those for tracking pass the gate (`api/gate.py`): so a body
+that comes slowly holds bytes and nothing else, and a request is shed before any of it is decoded.
+
 The parser takes what follows the head of a request that offers an upgrade for another protocol, so a body would be
 taken for the next request. Such a head is therefore fed again without the offer, to a new parser.
 """
 
 import asyncio
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from api.gate import Gate
 from api.problem import MEDIA_TYPE, encoded_problem
 from api.response_headers import NO_SNIFF
 from engine.tracking.intake.payload import MAX_BODY
@@ -18,35 +24,69 @@ from engine.tracking.intake.payload import MAX_BODY
 MAX_HEAD = 65_536  # bytes of a request's line and headers
 # Bytes of a request as it comes over the line: one that sends its body in chunks of a byte needs six for each.
 MAX_REQUEST = MAX_HEAD + 8 * MAX_BODY
+HEAD_SECONDS = 10  # for the head of a request to arrive
 REQUEST_SECONDS = 30  # for a request to arrive, head and body
+LINGER_SECONDS = 1  # that what still comes of a refused body is read and dropped, so that its sender sees the answer
+TRACKING = ("/track", "/collect/", "/consent")  # where the addresses begin whose requests pass the gate
+SHED = "the server has more requests than it can process: send this again later"
 _OFFER = frozenset({b"upgrade", b"http2-settings"})
 # A name or an address, and a port (RFC 9112, section 3.2).
 _HOST = re.compile(rb"([A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
 _NO_REQUEST = "this is no HTTP request"
+_GZIP = b"\x1f\x8b"
+
+
+def plain_size(body: bytearray) -> int:
+    """Return the bytes of a body, decompressed: gzip ends with that number, and a body that lies there is refused."""
+    if body[:2] != _GZIP:
+        return len(body)
+    return max(len(body), min(int.from_bytes(body[-4:], "little"), MAX_BODY))
 
 
 class Connection(HttpToolsProtocol):
-    """Reads requests; one that is too slow or too large is refused and its connection closed."""
+    """Reads requests; one that is too slow or too large is refused and its connection closed. A `Client` of its gate.
 
+    Requests of a connection are processed one after another. `_turn` is the one that is to be processed now, or is
+    the next one; those behind it wait in `pipeline`.
+    """
+
+    head_seconds: float = HEAD_SECONDS
     seconds: float = REQUEST_SECONDS
+    size = 0  # bytes of the request at the gate, decompressed
+    gone = False
     _in_head = True
     _size = 0  # bytes that have come of the request that is being read
+    _held = 0  # bytes of bodies that the gate counts and that are not being processed
+    _arriving = False
     _deadline: asyncio.TimerHandle | None = None
     _host: bytes | None = None  # the newest one that was valid; clients send the same one again and again
     _fault = _NO_REQUEST  # why a request cannot be parsed
+    _deadline_of_head = True
+    _turn: RequestResponseCycle | None = None
+    _turn_app: Any = None
+
+    def __init__(self, *settings: Any, gate: Gate | None = None, **more: Any) -> None:
+        super().__init__(*settings, **more)
+        self.gate = gate or Gate()
+
+    # ---- the connection ---------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Start the time limit of the first request."""
         super().connection_made(transport)
-        self._deadline = self.loop.call_later(self.seconds, self._too_late)
+        self._set_deadline()
+        self.gate.admit(self, len(self.connections))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the time limit."""
+        """Stop the time limit, and give up what the gate counts."""
         self._cancel_deadline()
+        self._leave_gate()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse more bytes; refuse a request that is too large."""
+        if self.gone:
+            return
         self._unset_keepalive_if_required()
         self._size += len(data)
         try:
@@ -60,8 +100,13 @@ class Connection(HttpToolsProtocol):
             self._refuse(431, f"the headers of a request have at most {MAX_HEAD} bytes")
         elif self._size > MAX_REQUEST:
             self._refuse(413, f"a body has at most {MAX_BODY} bytes: send fewer events at once")
-        elif self._deadline is None:
-            self._deadline = self.loop.call_later(self.seconds, self._too_late)
+        else:
+            self._set_deadline()
+            if not self._in_head:
+                self._arriving = True
+                self.gate.arriving[self] = None
+
+    # ---- the parser's callbacks -------------------------------------------------------------------------------------
 
     def on_headers_complete(self) -> None:
         """Handle a complete head. One that offers an upgrade is parsed again without the offer."""
@@ -70,12 +115,129 @@ class Connection(HttpToolsProtocol):
             self._in_head = False
             super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """Keep a piece of a body."""
+        cycle, size = self.cycle, len(body)
+        cycle.body += body
+        self._held += size
+        if self.gate.hold(self, size):
+            if len(cycle.body) <= MAX_BODY:
+                return
+            self._refuse(413, f"a body has at most {MAX_BODY} bytes, decompressed: send fewer events at once")
+        raise httptools.HttpParserError("the request is refused")  # ends the parsing
+
     def on_message_complete(self) -> None:
         """Handle a complete request."""
         if not self.parser.should_upgrade():
             self._in_head, self._size = True, 0
             self._cancel_deadline()
-            super().on_message_complete()
+            if self._arriving:
+                self._arriving = False
+                self.gate.arriving.pop(self, None)
+            self.cycle.more_body = False
+            self.cycle.message_event.set()
+            if self._turn is self.cycle:
+                self._complete(self.cycle)
+
+    # ---- the turn of a request --------------------------------------------------------------------------------------
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Note whose turn it is: uvicorn calls this when the head is complete, or the request before it is answered."""
+        self._turn, self._turn_app = cycle, app
+        if not cycle.more_body:
+            self._complete(cycle)
+        elif cycle.waiting_for_100_continue:
+            cycle.waiting_for_100_continue = False
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _complete(self, cycle: RequestResponseCycle) -> None:
+        """Process a complete request whose turn it is, or have the gate decide about it."""
+        gate = self.gate
+        gate.idle.pop(self, None)
+        self.size = size = plain_size(cycle.body)
+        if size != len(cycle.body):
+            grown = size - len(cycle.body)
+            self._held += grown
+            if not gate.hold(self, grown):
+                return
+        if cycle.scope["path"].startswith(TRACKING):
+            gate.enter(self)
+        else:
+            self._run(cycle, partial(self._end, size))
+
+    def start(self) -> None:
+        """Process the request at the gate."""
+        assert self._turn is not None  # noqa: S101
+        self._run(self._turn, partial(self._leave, self.size))
+
+    def _run(self, cycle: RequestResponseCycle, end: Callable[[asyncio.Task[None]], None]) -> None:
+        self._held -= self.size
+        task = self.loop.create_task(cycle.run_asgi(self._turn_app))
+        self.tasks.add(task)
+        task.add_done_callback(end)
+
+    def _leave(self, size: int, task: asyncio.Task[None]) -> None:
+        self.gate.leave(size)
+        self._end(size, task)
+
+    def _end(self, size: int, task: asyncio.Task[None]) -> None:
+        self.gate.release(size)
+        self.tasks.discard(task)
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, if it has come."""
+        super().on_response_complete()
+        if self._is_idle():
+            self.gate.idle[self] = None
+
+    def _is_idle(self) -> bool:
+        """Whether no complete request is under way."""
+        turn = self._turn
+        return not self.transport.is_closing() and (turn is None or turn.response_complete or turn.more_body)
+
+    # ---- for the gate -----------------------------------------------------------------------------------------------
+
+    def shed(self, retry_after: int) -> None:
+        """Answer 503 to the request at the gate, and read no other one before that time, unless the gate resumes."""
+        cycle = self._turn
+        assert cycle is not None  # noqa: S101
+        self._held -= self.size
+        self.gate.release(self.size)
+        cycle.response_started = cycle.response_complete = True
+        cycle.body = bytearray()
+        self.transport.write(_response(503, SHED, retry_after, close=not cycle.keep_alive))
+        if not cycle.keep_alive:
+            self.transport.close()
+            return
+        self.on_response_complete()
+        if self._is_idle() and self._size == 0:
+            self._unset_keepalive_if_required()
+            self.flow.pause_reading()
+            self.gate.rest(self, retry_after)
+
+    def resume(self) -> None:
+        """Read the connection again."""
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def refuse(self) -> None:
+        """Answer 503 to the request that has come or is arriving, if one is, and close the connection."""
+        if self._size or not self._is_idle():
+            self._refuse(503, SHED, retry_after=1)
+        else:
+            self._leave_gate()
+            self.transport.close()
+
+    def _leave_gate(self) -> None:
+        self.gone = True
+        self.gate.release(self._held)
+        self._held = 0
+        self.gate.forget(self)
+
+    # ---- offers to upgrade ------------------------------------------------------------------------------------------
 
     def _feed(self, data: bytes) -> None:
         while True:
@@ -115,12 +277,24 @@ class Connection(HttpToolsProtocol):
             self._fault = "send one Host header, with a name or an address, and its port if it has one"
             raise httptools.HttpParserError(self._fault)
 
+    # ---- refusals ---------------------------------------------------------------------------------------------------
+
+    def _set_deadline(self) -> None:
+        """Start the time limit of a head, or of a whole request once its head is complete."""
+        if self._deadline is not None:
+            if self._in_head or not self._deadline_of_head:
+                return
+            self._deadline.cancel()
+        self._deadline_of_head = self._in_head
+        seconds = self.head_seconds if self._in_head else self.seconds
+        self._deadline = self.loop.call_later(seconds, self._too_late, seconds)
+
     def _cancel_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
-    def _too_late(self) -> None:
+    def _too_late(self, seconds: float) -> None:
         self._deadline = None
         if self.transport.is_closing():
             return
@@ -128,25 +302,39 @@ class Connection(HttpToolsProtocol):
         if self._in_head and cycle is not None and not cycle.response_complete:
             cycle.keep_alive = False  # the request before this one is still to be answered
         elif self._in_head or not (cycle.response_started or self.pipeline):
-            self._refuse(408, f"the request did not arrive within {self.seconds:g} s")
+            self._refuse(408, f"the request did not arrive within {seconds:g} s")
         else:
             self.transport.close()
 
-    def _refuse(self, status: int, detail: str) -> None:
+    def _refuse(self, status: int, detail: str, retry_after: int | None = None) -> None:
         """Answer in place of the application, for which the client is disconnected now, and close."""
+        if self.gone:
+            return
+        self._cancel_deadline()
+        self._leave_gate()
         if self.cycle is not None and not self.cycle.response_complete:
             started = self.cycle.response_started or (not self._in_head and self.pipeline)
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+            self.cycle.body = bytearray()
             if started:
                 self.transport.close()
                 return
-        body = encoded_problem(status, detail)
-        lines = (
-            b"content-type: " + MEDIA_TYPE.encode(),
-            b"content-length: %d" % len(body),
-            b": ".join(NO_SNIFF),
-            b"connection: close",
-        )
-        self.transport.write(STATUS_LINE[status] + b"\r\n".join([*lines, b"", body]))
-        self.transport.close()
+        self.transport.write(_response(status, detail, retry_after, close=True))
+        if self._in_head:
+            self.transport.close()
+        else:
+            self.transport.write_eof()
+            self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+
+def _response(status: int, detail: str, retry_after: int | None, *, close: bool) -> bytes:
+    body = encoded_problem(status, detail)
+    lines = [
+        b"content-type: " + MEDIA_TYPE.encode(),
+        b"content-length: %d" % len(body),
+        b": ".join(NO_SNIFF),
+        *([b"retry-after: %d" % retry_after] if retry_after is not None else []),
+        *([b"connection: close"] if close else []),
+    ]
+    return STATUS_LINE[status] + b"\r\n".join([*lines, b"", body])

@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import uvicorn
 from litestar import Litestar
@@ -13,7 +14,9 @@ from litestar import Litestar
 from api.app import create_app
 from api.connection import Connection
 from api.front import front
+from api.gate import Bounds
 from cli.admin_key import AdminKey
+from cli.descriptors import connections_within, raise_limit
 from engine.ports.spool import Spool
 from engine.ports.store import Store
 from engine.tracking.unit.ledger import Ledger
@@ -23,7 +26,6 @@ from flows.project import LoadedProject
 # its work without that lock, so it loses little; switching at the default, 5 ms, costs a seventh of the rate.
 SWITCH_SECONDS = 0.05
 STOP_SECONDS = 15  # for running requests to finish after a stop signal: look-ups answer within 10
-MAX_CONNECTIONS = 10_000  # further requests are answered by 503
 
 
 class Server(uvicorn.Server):
@@ -76,6 +78,7 @@ def application(
         keeps_up=keeps_up,
         spool=spool,
         ledger=ledger,
+        bounds=Bounds(connections=connections_within(raise_limit())),
     )
 
 
@@ -89,10 +92,9 @@ def run(app: Litestar, listening: socket.socket, on_started: Callable[[], None] 
     config = uvicorn.Config(
         front(app),
         loop="uvloop",
-        http=Connection,
+        http=partial(Connection, gate=app.state.gate),  # type: ignore[arg-type]  # called as a class would be
         ws="none",
         lifespan="on",
-        limit_concurrency=MAX_CONNECTIONS,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -45,6 +45,7 @@ class Driver:
         self.store = store
         self.performer = performer
         self.clock = clock
+        self.waiting = 0  # units that wait for the outside
         self._secret = b""
 
     async def drive(self, pending: PendingRun, request: UnitRequest) -> DriveResult:
@@ -77,7 +78,11 @@ class Driver:
     async def _first(self, tasks: Tasks, request: UnitRequest) -> list["asyncio.Task[Reply]"]:
         """Return the tasks that are done first, in the order of asking; all of them once the deadline has passed."""
         left = max(request.deadline - self.clock.ticks(), 0)
-        done, _ = await asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        self.waiting += 1
+        try:
+            done, _ = await asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.waiting -= 1
         if not done:
             await _cancel(tasks)
         return [task for task in tasks if task.done()]

@@ -125,6 +125,10 @@ class Pipeline:
         self.project = project
         self.triggers = Triggers(project)
 
+    def waiting(self) -> int:
+        """Return how many units wait for the outside or for another unit of their profile: they use no time."""
+        return self.driver.waiting + self.queues.lock_waiters
+
     async def start(self) -> None:
         """Read the store's secret, and store the text of every flow. Raises `Unavailable`."""
         self.loading.secret = await self.store.secret()

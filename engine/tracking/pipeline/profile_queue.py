@@ -138,6 +138,7 @@ class ProfileQueue:
         mine = self._queues.waiter()
         self._waiters = waiters = deque() if self._waiters is None else self._waiters
         waiters.append(mine)
+        self._queues.lock_waiters += 1
         try:
             await mine
         except asyncio.CancelledError:
@@ -146,6 +147,8 @@ class ProfileQueue:
             elif mine in waiters:  # `_release` skips those that are done
                 waiters.remove(mine)
             raise
+        finally:
+            self._queues.lock_waiters -= 1
         return self
 
     async def __aexit__(self, *failure: object) -> None:
@@ -290,6 +293,7 @@ class ProfileQueues:
         self.cache = cache
         self.ledger = ledger
         self.late = late
+        self.lock_waiters = 0  # units that wait for the lock of their profile
         self._queues: dict[str, ProfileQueue] = {}
         self._flushes: set[asyncio.Task[None]] = set()
 

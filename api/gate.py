@@ -1,0 +1,230 @@
+"""The gate: of the complete requests for tracking, it decides which start, which wait, and which are shed.
+
+    arriving    its body has begun and is not complete; its connection holds the bytes
+    waiting     it is complete, and as many requests as are useful are being processed
+    running     it is processed; one that waits for the outside, or for another unit of its profile, needs no slot
+    resting     a connection whose request was shed. It is not read before its Retry-After is over, or there is
+                room: clients that come again at once take no time from the requests that are processed.
+
+Requests with large bodies have a lane of their own, so that small ones do not wait behind them. The bytes of all
+bodies are bounded: when they are too many, the body that has been arriving for longest is refused. So are connections:
+when they are too many, the one that has been idle for longest is closed.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+from msgspec import Struct
+
+from api.occasional_log import OccasionalLog
+from api.shedder import Shedder
+
+TICK_SECONDS = 0.01  # between two looks at what waits or rests, besides those when a request ends
+LARGE_SECONDS = 5.0  # that a request with a large body may wait
+RESUMED = 2  # resting connections that are read again when a request has ended
+RESTING_PER_SECOND = 1_000  # shed connections that may come back in one second
+
+log = structlog.get_logger("headrace.load")
+
+
+class Bounds(Struct, frozen=True, kw_only=True):
+    """How much one process takes at a time. Sizes are bytes of bodies, decompressed once they are complete."""
+
+    connections: int = 10_000
+    running: int = 128  # requests; more at a time are not processed faster
+    body_bytes: int = 32 * 1024 * 1024  # arriving, waiting and running
+    large: int = 64 * 1024  # the size from which a body is a large one
+    small_bytes: int = 8 * 1024 * 1024  # running, of small bodies
+    large_bytes: int = 4 * 1024 * 1024  # running, of large ones; a payload may take twenty times its size in memory
+
+
+DEFAULT_BOUNDS = Bounds()
+
+
+class Client(Protocol):
+    """A connection as the gate sees it. It has at most one complete request at the gate, of `size` bytes."""
+
+    size: int
+    gone: bool  # nobody waits for an answer any more
+
+    def start(self) -> None:
+        """Process the request. `Gate.leave` must be called at its end."""
+
+    def shed(self, retry_after: int) -> None:
+        """Answer 503 to the complete request; `retry_after` in seconds."""
+
+    def refuse(self) -> None:
+        """Answer 503 to the request that is arriving, if one is, and close the connection."""
+
+    def resume(self) -> None:
+        """Read the connection again, after `Gate.rest`."""
+
+
+class Lane:
+    """Requests of similar size: those that wait, in the order of their arrival, and the bytes that are processed."""
+
+    def __init__(self, bytes: int, shedder: Shedder) -> None:
+        self.shedder = shedder
+        self.waiting: deque[tuple[Client, float]] = deque()
+        self.bytes = 0
+        self._limit = bytes
+
+    def fits(self, size: int) -> bool:
+        """Whether the bytes of one more request may be processed now; one alone always may."""
+        return self.bytes + size <= self._limit or not self.bytes
+
+
+class Gate:
+    """The gate of one process. `excused` returns how many running requests need no slot at the moment.
+
+    `ticks` returns monotonic seconds, and `later` has a function called after some seconds.
+    """
+
+    def __init__(
+        self,
+        excused: Callable[[], int] = lambda: 0,
+        bounds: Bounds = DEFAULT_BOUNDS,
+        *,
+        ticks: Callable[[], float] | None = None,
+        later: Callable[[float, Callable[[], None]], object] | None = None,
+    ) -> None:
+        self.bounds = bounds
+        self.bytes = 0  # of bodies that arrive, wait or run
+        self.arriving: dict[Client, None] = {}  # in the order in which their bodies began
+        self.idle: dict[Client, None] = {}  # connections without a complete request, idle for longest first
+        self._excused = excused
+        self._ticks = ticks or (lambda: asyncio.get_running_loop().time())
+        self._later = later or (lambda seconds, call: asyncio.get_running_loop().call_later(seconds, call))
+        self._running = 0
+        self._small = Lane(bounds.small_bytes, Shedder())
+        self._large = Lane(bounds.large_bytes, Shedder(LARGE_SECONDS, LARGE_SECONDS))
+        self._resting: dict[Client, float] = {}  # until when
+        self._ticking = False
+        self._shed_log = self._logged("requests are shed, the server is overloaded")
+        self._body_log = self._logged("requests are refused, the bodies under way are too many bytes")
+        self._connection_log = self._logged("connections are closed or refused, there are too many", bounds.connections)
+
+    # ---- requests ---------------------------------------------------------------------------------------------------
+
+    def enter(self, client: Client) -> None:
+        """Start a client's complete request, or have it wait until there is room."""
+        size = client.size
+        lane = self._small if size <= self.bounds.large else self._large
+        if not lane.waiting:
+            if self._has_slot() and lane.fits(size):
+                self._start(client, lane)
+                return
+            lane.shedder.emptied(self._ticks())
+        lane.waiting.append((client, self._ticks()))
+        self._tick_later()
+
+    def leave(self, size: int) -> None:
+        """Note that a request has ended that was started with `size`."""
+        lane = self._small if size <= self.bounds.large else self._large
+        lane.bytes -= size
+        self._running -= 1
+        if self._ticking:
+            self._advance()
+            self._resume(RESUMED)
+
+    def rest(self, client: Client, retry_after: int) -> None:
+        """Note that a client which was told to come back after so many seconds is not read."""
+        self._resting[client] = self._ticks() + retry_after
+        self._tick_later()
+
+    def forget(self, client: Client) -> None:
+        """Forget a connection that is closed; a request that is being processed still leaves."""
+        self.idle.pop(client, None)
+        self.arriving.pop(client, None)
+        self._resting.pop(client, None)
+
+    def _has_slot(self) -> bool:
+        running, most = self._running, self.bounds.running
+        return running < most or running - self._excused() < most
+
+    def _start(self, client: Client, lane: Lane) -> None:
+        self._running += 1
+        lane.bytes += client.size
+        client.start()
+
+    def _advance(self) -> None:
+        """Start and shed waiting requests. Large ones first: there are few of them at a time."""
+        for lane in (self._large, self._small):
+            waiting, now = lane.waiting, self._ticks()
+            while waiting:
+                client, arrived = waiting[0]
+                if client.gone:
+                    waiting.popleft()
+                elif lane.shedder.sheds(now, arrived):
+                    waiting.popleft()
+                    self._shed_log.occurred()
+                    client.shed(1 + len(self._resting) // RESTING_PER_SECOND)
+                elif self._has_slot() and lane.fits(client.size):
+                    waiting.popleft()
+                    self._start(client, lane)
+                else:
+                    break
+            else:
+                lane.shedder.emptied(now)
+
+    def _resume(self, count: int) -> None:
+        """Read `count` resting connections again, those first that have rested for longest, if nothing waits."""
+        if self._resting and not self._small.waiting:
+            for client in [client for client, _ in zip(self._resting, range(count), strict=False)]:
+                del self._resting[client]
+                client.resume()
+
+    def _tick_later(self) -> None:
+        if not self._ticking:
+            self._ticking = True
+            self._later(TICK_SECONDS, self._tick)
+
+    def _tick(self) -> None:
+        """Look at what waits and rests, as long as anything does."""
+        self._ticking = False
+        self._advance()
+        self._resume(max(0, self.bounds.running - self._running + self._excused()))
+        now = self._ticks()
+        for client in [client for client, until in self._resting.items() if until <= now]:
+            del self._resting[client]
+            client.resume()
+        if self._small.waiting or self._large.waiting or self._resting:
+            self._tick_later()
+
+    # ---- bounds -----------------------------------------------------------------------------------------------------
+
+    def hold(self, client: Client, size: int) -> bool:
+        """Count `size` more bytes of a client's body. Returns whether it may go on: if not, it has been refused."""
+        self.bytes += size
+        return self.bytes <= self.bounds.body_bytes or self._make_room(client)
+
+    def release(self, size: int) -> None:
+        """Count off bytes that were held."""
+        self.bytes -= size
+
+    def _make_room(self, client: Client) -> bool:
+        """Refuse bodies that arrive, the oldest first, until the bytes fit; at last the client's own."""
+        while self.bytes > self.bounds.body_bytes:
+            oldest = next(iter(self.arriving), client)
+            self._refuse(oldest, self._body_log)
+            if oldest is client:
+                return False
+        return True
+
+    def admit(self, client: Client, connections: int) -> None:
+        """Note a new connection, idle at first; of too many `connections` close the one that is idle for longest."""
+        self.idle[client] = None
+        if connections > self.bounds.connections:
+            self._refuse(next(iter(self.idle)), self._connection_log)
+
+    def _refuse(self, client: Client, why: OccasionalLog) -> None:
+        self.forget(client)
+        why.occurred()
+        client.refuse()
+
+    def _logged(self, message: str, most: int | None = None) -> OccasionalLog:
+        more = {} if most is None else {"at_most": most}
+        return OccasionalLog(lambda count: log.warning(message, since_last_line=count, **more), self._ticks)
