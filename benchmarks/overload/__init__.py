@@ -1,0 +1,1 @@
+"""Measures a server under attack and under more load than it can process."""
