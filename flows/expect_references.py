@@ -6,7 +6,7 @@ Codes: H421 an unknown name, H424 an unclear flow or visitor, H426 an expected r
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from engine.flow.reading import FIELDS, HOMES
+from engine.flow.reading import HOMES, field_names
 from engine.problem import KeyPath, Problem
 from flows.case import Expect, Run, present_keys
 from flows.known_names import KnownNames, field
@@ -76,7 +76,7 @@ def _calls(value: Mapping[str, Any], at: KeyPath, names: KnownNames) -> Iterator
 
 def _profile(value: Mapping[str, Any] | None, at: KeyPath, names: KnownNames) -> Iterator[Problem]:
     for text, expected in (value or {}).items():
-        yield from field(text, (*at, text), "profile", FIELDS["profile"] or (), HOMES["profile"])
+        yield from field(text, (*at, text), "profile", field_names("profile"), HOMES["profile"])
         if text == "segments" and isinstance(expected, list):
             yield from names.segments([name for name in expected if isinstance(name, str)], (*at, text))
 

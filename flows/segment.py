@@ -7,6 +7,8 @@ from msgspec import Meta, Struct, field, structs
 
 from engine.flow.reading import unknown_field
 from engine.language.expression import Condition, Read, compile_condition
+from engine.language.fields import FIELDS
+from engine.language.findings import findings
 from engine.language.path import ROOTS
 from engine.language.refusal import UNKNOWN_ROOT
 from engine.problem import Problem, ProblemError
@@ -48,7 +50,8 @@ def read_segment(data: Any) -> tuple[Segment | None, list[Problem]]:
     for_ms, within_ms = (
         _window(file, key, text, problems) for key, text in (("for", file.for_), ("within", file.within))
     )
-    segment = None if problems else _segment(file, condition, for_ms, within_ms, problems)
+    failed = any(problem.severity == "error" for problem in problems)
+    segment = None if failed else _segment(file, condition, for_ms, within_ms, problems)
     return segment, problems
 
 
@@ -105,7 +108,7 @@ def _condition(text: str, problems: list[Problem]) -> Condition | None:
         problems.append(_with_help(error.problem, text).below(("condition",)))
         return None
     unknown = [problem for read in condition.reads if (problem := unknown_field(read)) is not None]
-    problems += [problem.below(("condition",)) for problem in unknown]
+    problems += [problem.below(("condition",)) for problem in [*unknown, *findings(condition, FIELDS)]]
     problems += [_reads_segments(read) for read in condition.reads if read.path[:2] == ("profile", "segments")]
     return condition
 

@@ -22,6 +22,7 @@ from engine.flow.planning import planned, wire
 from engine.flow.problem_list import ProblemList
 from engine.flow.registry import Registry
 from engine.flow.trigger import read_trigger
+from engine.flow.uses import useless_parts
 from engine.problem import KeyPath, Problem
 
 FLOW_KEYS = ("flow", "description", "trigger", "profile", "consents", "start", "nodes", "keep")
@@ -130,6 +131,7 @@ class _FlowReader:
         reader = NodeDraftReader(self.names, self.registry, self.problems)
         all_drafts = [reader.read(str(id), node) for id, node in raw.items()]
         drafts = {draft.id: draft for draft in all_drafts if draft is not None}
+        self.problems += useless_parts(drafts)
         if len(drafts) < len(raw):  # edges to the missing nodes would be reported as errors, too
             return {}
         for draft, node in zip(drafts.values(), raw.values(), strict=True):

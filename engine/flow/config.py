@@ -31,7 +31,7 @@ from engine.flow.reading import bare_texts, check_reads, worded_consents
 from engine.flow.registry import field_notes, notes_in, sole_field
 from engine.language.derived import COUNTER
 from engine.language.duration import read_duration
-from engine.language.expression import Condition, Read
+from engine.language.expression import Condition, Expression, Read
 from engine.language.path import parse_path
 from engine.language.refusal import NO_TEMPLATES
 from engine.language.template import always_text, has_template
@@ -53,11 +53,12 @@ FAMILIES = ("profile", "session", "event")  # node types of these families write
 class Config:
     """A config as read: its template (None when it has errors), its reads and writes, its problems.
 
-    Reads and writes are paths, each with the key path in the document where it is written.
+    Reads and writes are paths, each with the key path in the document where it is written; uses are the compiled texts.
     """
 
     template: ConfigTemplate | None = None
     reads: list[tuple[KeyPath, Read]] = field(default_factory=list)
+    uses: list[tuple[KeyPath, Condition | Expression]] = field(default_factory=list)
     writes: list[tuple[KeyPath, tuple[str, ...]]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -175,6 +176,7 @@ class _ConfigReader:
         condition = read_condition(raw, at, self.config.problems)
         if condition is not None:
             self.config.reads += [(at, read) for read in condition.reads]
+            self.config.uses.append((at, condition))
         return condition
 
     def _duration(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
@@ -263,6 +265,7 @@ class _ConfigReader:
                         self._references(note, value.literal, at)
             return
         self.config.reads += [((*at, *below), read) for below, read in value.reads]
+        self.config.uses += [((*at, *below), expression) for below, expression in value.expressions]
         self.values[info.name] = value
         self.needs_no_check = self.needs_no_check and takes_anything(info.type, raw)
         if self._texts_fit(info, raw, at):

@@ -18,9 +18,12 @@ from functools import cached_property
 from heapq import heapify, heappop, heappush
 from itertools import combinations, pairwise
 
-from engine.flow.node import Node, Port, type_name
+from engine.flow.node import NO_OUTPUT, Node, Port, type_name
 from engine.language.expression import Read
-from engine.problem import KeyPath, Problem, did_you_mean
+from engine.language.kinds import Shape
+from engine.language.path import show_path
+from engine.language.refusal import UNKNOWN_OUTPUT
+from engine.problem import KeyPath, Problem, closest, did_you_mean
 
 Edge = tuple[str, str, str, KeyPath]  # source, port, target, key path in the document
 
@@ -41,6 +44,7 @@ class Wiring:
     guarded: frozenset[str]
     places: Mapping[str, KeyPath]
     profile: str
+    outputs: Mapping[str, Shape]
     trigger_reads: list[tuple[KeyPath, Read]]
 
     def into(self, id: str) -> list[Edge]:
@@ -225,12 +229,34 @@ def _output(wiring: Wiring, paths: Paths, id: str, read: Read) -> Problem | None
     if other not in paths.before[id]:
         message = f"`{other}` has not run when `{id}` runs: no path leads from it to here"
         return Problem(code="H304", message=message, offset=read.offset, length=read.length)
+    if problem := _unknown_output(wiring, read):
+        return problem
     reason = _missing_output_reason(wiring, paths, id, other)
     if read.handled or not reason:
         return None
     help = f"add a default: `{'.'.join(read.path)} | default(…)`"
     message = f"`{other}` may {reason} when `{id}` runs; then it has no output"
     return Problem(code="H305", message=message, help=help, offset=read.offset, length=read.length)
+
+
+def _unknown_output(wiring: Wiring, read: Read) -> Problem | None:
+    """The problem of a read of an output that the node does not have, or None."""
+    other, shape = read.path[1], wiring.outputs[read.path[1]]
+    if shape == NO_OUTPUT:
+        message = f"`{other}` ({type_name(wiring.nodes[other])}) has no output"
+        help = "read the event or the profile, or compute a value in a `let` node"
+        return Problem(code=UNKNOWN_OUTPUT, message=message, help=help, offset=read.offset, length=read.length)
+    for depth, name in enumerate(read.path[3:], 3):
+        if shape.fields is None:
+            return None
+        if name not in shape.fields:
+            near, above = closest(name, shape.fields), show_path(read.path[:depth])
+            help = f"did you mean `{show_path((*read.path[:depth], near, *read.path[depth + 1 :]))}`?" if near else ""
+            message = f"`{above}` has no `{name}`" if shape.fields else f"`{above}` has no fields"
+            help = help or did_you_mean(name, shape.fields)
+            return Problem(code=UNKNOWN_OUTPUT, message=message, help=help, offset=read.offset, length=read.length)
+        shape = shape.fields[name]
+    return None
 
 
 def _missing_output_reason(wiring: Wiring, paths: Paths, id: str, other: str) -> str:

@@ -25,6 +25,7 @@ from msgspec import Meta, Struct, field
 from engine.flow.ask import Ask, Reply
 from engine.flow.effect import Effect
 from engine.flow.run import Identify
+from engine.language.kinds import NULL, Shape
 from engine.profile.declared import Fields
 from engine.profile.document import Profile, Scalar
 from engine.profile.key import DEFAULT_KEY_RULES, KeyRules
@@ -141,6 +142,8 @@ class IsDuration:
     """Field note of `Duration`: the author writes `2s`, `500ms`, `10m`, `24h`, `7d`; the node sees milliseconds."""
 
 
+NO_OUTPUT = Shape(NULL, {})  # of a node that only has effects, or only chooses a port
+
 Condition = Annotated[bool, IsCondition()]
 Duration = Annotated[int, IsDuration(), Fixed()]
 Text = Annotated[str, Meta(description="Text; templates in {{ }} are filled in")]
@@ -176,6 +179,7 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     makes_ids: ClassVar[bool] = False  # it uses `NodeContext.new_id`
     identifies: ClassVar[bool] = False  # it joins profiles; the trace of a run in which that fails is stored
     commutes: ClassVar[bool] = False  # parallel nodes of this type may write the same path
+    output: ClassVar[Shape] = NO_OUTPUT  # what is known of the value that later nodes read as `nodes.<id>.out`
 
     failed = Port("A value is absent, a limit is exceeded, or no answer has come", failure=True)
     skipped = Port("Its `when` is false, a consent is missing, or it is disabled")
@@ -184,6 +188,11 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def own_ports(cls, config: Mapping[str, Any]) -> dict[str, Port]:
         """The ports that depend on the config, by name (a switch's cases). `config` is as written, not evaluated."""
         return {}
+
+    @classmethod
+    def own_output(cls, config: Any) -> Shape:
+        """Return the known shape of the output of a node with this config, which is as written and may have errors."""
+        return cls.output
 
     def run(self, context: NodeContext) -> Outcome:
         """The result of a node that needs nothing from outside the run."""

@@ -16,6 +16,7 @@ from engine.flow.registry import Registry
 from engine.flow.workarounds import NODE_WORKAROUNDS
 from engine.language.duration import read_duration
 from engine.language.expression import Condition
+from engine.language.kinds import Shape
 from engine.problem import KeyPath, did_you_mean
 from engine.validation_message import format_value
 
@@ -38,6 +39,7 @@ class NodeDraft:
     consents: tuple[str, ...]
     settings: dict[str, Any]
     at: KeyPath
+    output: Shape
     next: list[tuple[str, str, KeyPath]] = field(default_factory=list)  # port, target, key path of the edge
 
     @property
@@ -72,8 +74,10 @@ class NodeDraftReader:
         if "consents" in raw:
             consents = read_consents(raw["consents"], (*at, "consents"), self._names, self._problems)
         config.reads += [*placed_reads(when, (*at, "when")), *consents.reads]
+        config.uses += [((*at, "when"), when)] if when is not None else []
         settings = self._settings(node, raw, at)
-        return NodeDraft(id, node, config, _ports(node, raw[key]), when, consents.names, settings, at)
+        output = node.own_output(raw[key])
+        return NodeDraft(id, node, config, _ports(node, raw[key]), when, consents.names, settings, at, output)
 
     def _add_bad_id(self, id: str, at: KeyPath) -> None:
         fixed = re.sub(r"[^a-z0-9_]", "_", id.lower()).lstrip("_")

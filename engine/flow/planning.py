@@ -29,6 +29,7 @@ def wire(
         guarded=frozenset(id for id, d in drafts.items() if d.guarded),
         places={id: d.at for id, d in drafts.items()},
         profile=policy,
+        outputs={id: d.output for id, d in drafts.items()},
         trigger_reads=trigger_reads,
     )
 

@@ -6,44 +6,12 @@ from typing import Any, Final
 
 from engine.flow.names import ProjectNames
 from engine.language.expression import Read
+from engine.language.fields import FIELDS
+from engine.language.kinds import ANYTHING, Shape
 from engine.language.path import show_path
 from engine.language.refusal import BARE_TEXT, CONSENT_READ, UNKNOWN_FIELD
 from engine.problem import KeyPath, Problem, closest, did_you_mean
 
-Shape = Mapping[str, Any]  # the fields below a root by name; None: any fields, {}: no fields
-
-FIELDS: Final[Mapping[str, Shape]] = {
-    "event": {
-        "id": {},
-        "type": {},
-        "properties": None,
-        "context": None,
-        "time": {},
-        "received": {},
-        "origin": None,
-    },
-    "session": {"id": {}, "created": {}, "properties": None, "context": None},
-    "source": {"id": {}, "kind": {}, "consent": None},
-    "profile": {
-        "id": {},
-        "ids": None,
-        "traits": None,
-        "pii": None,
-        "consents": None,
-        "segments": None,
-        "counters": None,
-        "metadata": {
-            "created": {},
-            "updated": {},
-            "version": {},
-            "first_seen": {},
-            "last_seen": {},
-            "previous_seen": {},
-            "visits": {},
-        },
-    },
-    "now": {},
-}
 _BARE: Final = re.compile(r"(\w+)\.(\w+)(?:\.(\w+))?(?:\.\w+|\[[^]]+\])*")
 _BEHIND: Final = re.compile(r"(?: [|~*/%+-] \S.*)?")  # a path with an operator behind it
 _NOW: Final = re.compile(r"now(?: [+-] \S.*)?")
@@ -66,14 +34,19 @@ def unknown_field(read: Read) -> Problem | None:
     """The problem of a read whose path leads to no field of its root, or None."""
     if read.path[:2] == ("profile", "counters") and not read.function:
         return _counter_problem(read)
-    shape: Any = FIELDS.get(read.path[0])
+    shape = FIELDS.get(read.path[0], ANYTHING)
     for depth, name in enumerate(read.path[1:], 1):
-        if shape is None:
+        if shape.fields is None:
             return None
-        if name not in shape:
-            return _field_problem(read, depth, shape)
-        shape = shape[name]
+        if name not in shape.fields:
+            return _field_problem(read, depth, shape.fields)
+        shape = shape.fields[name]
     return None
+
+
+def field_names(root: str) -> Mapping[str, Shape]:
+    """The fields directly below a root by name."""
+    return FIELDS.get(root, ANYTHING).fields or {}
 
 
 def bare_texts(raw: Any, at: KeyPath) -> Iterable[Problem]:
@@ -121,7 +94,7 @@ def _is_path(text: str) -> bool:
     if match is None or not _BEHIND.fullmatch(text, match.end()):
         return _NOW.fullmatch(text) is not None
     root, field, below = match.groups()
-    return below == "out" if root == "nodes" else field in (FIELDS.get(root) or ())
+    return below == "out" if root == "nodes" else field in field_names(root)
 
 
 def _counter_problem(read: Read) -> Problem:
@@ -131,23 +104,23 @@ def _counter_problem(read: Read) -> Problem:
     return Problem(code=UNKNOWN_FIELD, message=message, offset=read.offset, length=read.length, help=help)
 
 
-def _field_problem(read: Read, depth: int, shape: Shape) -> Problem:
+def _field_problem(read: Read, depth: int, fields: Mapping[str, Shape]) -> Problem:
     above, name, below = read.path[:depth], read.path[depth], read.path[depth + 1 :]
     message = f"`{show_path(above)}` has no field `{name}`"
-    near = closest(name, shape)
+    near = closest(name, fields)
     home = HOMES.get(above[0]) if depth == 1 else None
-    if not shape:
+    if not fields:
         message, help = f"`{show_path(above)}` has no fields", f"write `{show_path(above)}`"
     elif near is not None:
         help = f"did you mean `{show_path((*above, near, *below))}`?"
     elif depth == 1 and name in FIELDS:
-        suggestion = (name, *below) if below or "id" not in FIELDS[name] else (name, "id")
+        suggestion = (name, *below) if below or "id" not in field_names(name) else (name, "id")
         help = f"did you mean `{show_path(suggestion)}`?"
     elif home is not None:
         home = "pii" if above == ("profile",) and name in _PERSONAL else home
         help = f"did you mean `{show_path((*above, home, name, *below))}`?"
     else:
-        help = did_you_mean(name, shape)
+        help = did_you_mean(name, fields)
     return Problem(code=UNKNOWN_FIELD, message=message, offset=read.offset, length=read.length, help=help)
 
 

@@ -8,6 +8,8 @@ from engine.flow.names import ProjectNames
 from engine.flow.plan import Trigger
 from engine.flow.problem_list import ProblemList, as_list
 from engine.flow.workarounds import TRIGGER_WORKAROUNDS
+from engine.language.fields import FIELDS
+from engine.language.findings import findings
 from engine.problem import KeyPath
 from engine.validation_message import format_value
 
@@ -32,6 +34,8 @@ def read_trigger(raw: Any, names: ProjectNames, problems: ProblemList) -> Trigge
     when = read_when(raw, _AT, names, problems)
     if when is not None and any(read.path[0] == "nodes" for read in when.reads):
         problems.add("H304", "no node has run when a trigger is decided", (*_AT, "when"))
+    if when is not None:
+        problems += [problem.below((*_AT, "when")) for problem in findings(when, FIELDS)]
     sources = _words(raw, "source", problems)
     for source, at in as_list(raw.get("source", []), (*_AT, "source")):
         if isinstance(source, str) and not set(source) & {"*", "?"}:

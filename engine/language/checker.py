@@ -8,7 +8,6 @@ from jinja2 import nodes
 
 from engine.language import hints
 from engine.language.functions import FILTERS, FUNCTIONS
-from engine.language.mismatch import mismatch
 from engine.language.moment import zone_remedy
 from engine.language.parser import Parsed
 from engine.language.path import ROOTS, show_path
@@ -183,10 +182,7 @@ class _Checker:
         for part in (first, *(operand for _, operand in rest)):
             if isinstance(part, Constant) and part.value is None:
                 raise refusal(NOT_ALLOWED, "nothing equals `none`", part.at, _NO_NONE)
-        comparison = Comparison(self.span(node), first, rest)
-        if error := mismatch(comparison):
-            raise error
-        return comparison
+        return Comparison(self.span(node), first, rest)
 
     def _logic(self, node: nodes.And | nodes.Or) -> Tree:
         parts: list[Tree] = []

@@ -53,10 +53,11 @@ class Explanation(Struct):
 class Condition:
     """A compiled condition. `test` returns true or false for any scope, and never raises."""
 
-    __slots__ = ("_recorded", "reads", "source", "test", "tree")
+    __slots__ = ("_recorded", "reads", "source", "test", "text", "tree")
 
     def __init__(self, source: str, tree: Tree) -> None:
         self.source = source
+        self.text = source  # in which the tree has its positions
         self.tree = tree
         self.reads = reads_of(tree, handled=True)
         self.test: Callable[[Scope], bool] = Compiler(source, _PLAIN, lenient=True).truth(tree)
@@ -71,10 +72,12 @@ class Condition:
 class Expression:
     """A compiled expression. `evaluate` returns plain data, or raises `Unusable`."""
 
-    __slots__ = ("_recorded", "evaluate", "reads", "source")
+    __slots__ = ("_recorded", "evaluate", "reads", "source", "text", "tree")
 
     def __init__(self, source: str, tree: Tree, text: str) -> None:
         self.source = source
+        self.text = text  # in which the tree has its positions: the whole template
+        self.tree = tree
         self.reads = reads_of(tree)
         self.evaluate: Callable[[Scope], Any] = Compiler(text, _PLAIN, lenient=False).present(tree)
         self._recorded = Compiler(text, _RECORDING, lenient=False).present(tree)

@@ -1,13 +1,15 @@
-"""Comparisons with the same result for all data: of a literal with a path that is always a set or an object."""
+"""Comparisons with the same result for all data, because of the kinds of what is compared."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from engine.language.operators import kind_of
+from engine.language.kinds import BOOLEAN, LIST, NUMBER, OBJECT, TEXT, Kinds, Shapes, kinds_of, shape_at
+from engine.language.operators import is_number
 from engine.language.path import show_path
-from engine.language.refusal import MISMATCH, refusal
+from engine.language.refusal import MISMATCH, TEXT_ORDER, Span, balanced, finding, written
 from engine.language.tree import Comparison, Constant, Path, Tree
-from engine.problem import ProblemError
+from engine.problem import Problem, closest
 
 SETS: Final = frozenset({("profile", "segments"), ("profile", "ids")})
 # Paths of objects, and the field that the author probably meant.
@@ -25,40 +27,169 @@ OBJECTS: Final[Mapping[tuple[str | int, ...], str]] = {
     ("profile", "consents"): "profile.consents.NAME",
     ("profile", "metadata"): "profile.metadata.visits",
 }
-_EQUAL: Final = frozenset({"eq", "ne", "lt", "lteq", "gt", "gteq"})
+_EQUALITY: Final = frozenset({"eq", "ne"})
 _MEMBERSHIP: Final = frozenset({"in", "notin"})
+_NEGATIVE: Final = frozenset({"ne", "notin"})
 
 
-def mismatch(tree: Comparison) -> ProblemError | None:
-    """Return the error for the first pair of a comparison whose result is always the same, if any."""
+_DAY: Final = re.compile(r"\d{4}-\d\d")
+_NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
+_WORDS_OF_TRUTH: Final = {
+    **dict.fromkeys(("yes", "true", "on", "y", "1"), "true"),
+    **dict.fromkeys(("no", "false", "off", "n", "0"), "false"),
+}
+_ORDER: Final = frozenset({"lt", "lteq", "gt", "gteq"})
+
+
+class Pair:
+    """Two neighbouring operands of a comparison, with the kinds of their values."""
+
+    def __init__(self, left: Tree, sign: str, right: Tree, text: str, shapes: Shapes) -> None:
+        self.left, self.sign, self.right, self.shapes = left, sign, right, shapes
+        self.kinds = kinds_of(left, shapes), kinds_of(right, shapes)
+        self.at: Span = balanced(text, (min(left.at[0], right.at[0]), max(left.at[1], right.at[1])))
+
+    @property
+    def always(self) -> str:
+        """The result when the operands never fit."""
+        return "true" if self.sign in _NEGATIVE else "false"
+
+
+def mismatches(tree: Comparison, text: str, shapes: Shapes) -> Iterator[Problem]:
+    """Yield the first pair of a comparison whose result is always the same. `text` is the author's."""
     operands = (tree.first, *(part for _, part in tree.rest))
     for left, (sign, right) in zip(operands, tree.rest, strict=False):
-        error = _pair(left, sign, right) or (_pair(right, sign, left) if sign in _EQUAL else None)
-        if error is not None:
-            message, help = error
-            return refusal(MISMATCH, message, (min(left.at[0], right.at[0]), max(left.at[1], right.at[1])), help)
+        pair = Pair(left, sign, right, text, shapes)
+        found = _literals(pair, text) or _kinds(pair, text) or _word(pair)
+        if found is not None:
+            message, help = found
+            yield finding(MISMATCH, message, pair.at, help)
+            return
+
+
+def text_orders(tree: Comparison, text: str, shapes: Shapes) -> Iterator[Problem]:
+    """Yield a warning about a value of any kind that is compared by size with a text that spells a number."""
+    operands = (tree.first, *(part for _, part in tree.rest))
+    for left, (sign, right) in zip(operands, tree.rest, strict=False):
+        literal, other = (left, right) if isinstance(left, Constant) else (right, left)
+        value = literal.value if isinstance(literal, Constant) else None
+        if sign in _ORDER and isinstance(value, str) and _spelled(value) and kinds_of(other, shapes) is None:
+            message = (
+                f"`{written(text, literal.at)}` is text: a number is never more or less than text, "
+                "and texts are ordered by their letters"
+            )
+            yield finding(TEXT_ORDER, message, literal.at, f"write the number without quotes: `{value}`", "warning")
+
+
+def _literals(pair: Pair, text: str) -> tuple[str, str] | None:
+    if not (isinstance(pair.left, Constant) and isinstance(pair.right, Constant)):
+        return None
+    return "this compares two literals, so its result is always the same", "compare a value of the event or the profile"
+
+
+def _kinds(pair: Pair, text: str) -> tuple[str, str] | None:
+    """Return the message and the remedy for operands whose kinds never fit."""
+    left, right = pair.kinds
+    if pair.sign in _MEMBERSHIP:
+        return _membership(pair, text)
+    if left is None or right is None:
+        return None
+    common = left & right if pair.sign in _EQUALITY else left & right & (TEXT | NUMBER)
+    if common:
+        return None
+    subject, other, kinds, other_kinds = pair.left, pair.right, left, right
+    if isinstance(subject, Constant):
+        subject, other, kinds, other_kinds = other, subject, other_kinds, kinds
+    return _never(pair, text, subject, kinds, _words(other_kinds)), _remedy(pair, text, subject, other)
+
+
+def _membership(pair: Pair, text: str) -> tuple[str, str] | None:
+    left, right = pair.kinds
+    if right is not None and not right & (LIST | TEXT | OBJECT):
+        return (
+            f"`in` looks into a list, a text or an object, never into {_words(right)}: this is always {pair.always}",
+            "",
+        )
+    if left is None or right is None:
+        return None
+    items = _item_kinds(pair.right)
+    if right <= LIST and items is not None and items and not left & items:
+        return _never(pair, text, pair.left, left, _words(items)), _remedy(pair, text, pair.left, pair.right)
+    if right <= TEXT | OBJECT and not left & TEXT:
+        return _never(pair, text, pair.left, left, "text"), ""
     return None
 
 
-def _pair(path: Tree, sign: str, literal: Tree) -> tuple[str, str] | None:
-    """Return the message and the remedy for a path and a literal whose comparison has always the same result."""
-    if not (isinstance(path, Path) and isinstance(literal, Constant) and (path.path in SETS or path.path in OBJECTS)):
-        return None
-    values = literal.value if sign in _MEMBERSHIP and isinstance(literal.value, list) else [literal.value]
-    if not values or any(isinstance(value, list | dict) or value is None for value in values):
-        return None
-    name = show_path(path.path)
-    path_kind = "a set" if path.path in SETS else "an object"
-    always = "true" if sign in ("ne", "notin") else "false"
-    message = f"`{name}` is {path_kind}, never {kind_of(values[0])}: this is always {always}"
-    return message, _remedy(path.path, name, sign, values)
+def _item_kinds(tree: Tree) -> Kinds | None:
+    """Return the kinds of a list's items; None when they are not known."""
+    if isinstance(tree, Path) and tree.path in SETS:
+        return TEXT
+    if isinstance(tree, Constant) and isinstance(tree.value, list):
+        kinds = [kinds_of(Constant(tree.at, item), {}) or Kinds() for item in tree.value]
+        return Kinds().union(*kinds)
+    return None
 
 
-def _remedy(path: tuple[str | int, ...], name: str, sign: str, values: list[object]) -> str:
-    if path in OBJECTS:
-        return f"did you mean `{OBJECTS[path]}`?"
-    if not all(isinstance(value, str) for value in values):
+def _never(pair: Pair, text: str, subject: Tree, kinds: Kinds, other: str) -> str:
+    name = show_path(subject.path) if isinstance(subject, Path) else written(text, subject.at)
+    word = "a set" if isinstance(subject, Path) and subject.path in SETS else _words(kinds)
+    return f"`{name}` is {word}, never {other}: this is always {pair.always}"
+
+
+def _words(kinds: Kinds) -> str:
+    return " or ".join(sorted(kinds)) or "a value"
+
+
+def _remedy(pair: Pair, text: str, subject: Tree, other: Tree) -> str:
+    name, literal, whole = written(text, subject.at), written(text, other.at), written(text, pair.at)
+    if isinstance(subject, Path) and subject.path in OBJECTS:
+        return f"did you mean `{OBJECTS[subject.path]}`?"
+    if isinstance(subject, Path) and subject.path in SETS:
+        return _set_remedy(name, pair, other)
+    if not isinstance(other, Constant) or other.value is None:
+        return ""
+    kinds, value = kinds_of(subject, pair.shapes), other.value
+    if kinds == NUMBER and isinstance(value, str):
+        fitting = _spelled(value) or (f"({literal} | date)" if _DAY.match(value) else "")
+        return f"write `{whole.replace(literal, fitting)}`" if fitting else ""
+    if kinds == TEXT and pair.sign in _ORDER and is_number(value):
+        return f"write `{whole.replace(name, f'({name} | float)')}` to compare it as a number"
+    if kinds == TEXT and all(map(is_number, value if isinstance(value, list) else [value])):
+        quoted = _NUMBER.sub(r"'\g<0>'", literal)
+        return f"write `{whole.replace(literal, quoted)}`"
+    if kinds == BOOLEAN and str(value).lower() in _WORDS_OF_TRUTH:
+        truth = _WORDS_OF_TRUTH[str(value).lower()]
+        return f"write `{whole.replace(literal, truth)}`"
+    return ""
+
+
+def _set_remedy(name: str, pair: Pair, other: Tree) -> str:
+    value = other.value if isinstance(other, Constant) else None
+    values = value if isinstance(value, list) else [value]
+    if not all(isinstance(item, str) for item in values):
         return f"to ask how many there are, write `{name} | length`"
-    within, between = ("not in", " and ") if sign in ("ne", "notin") else ("in", " or ")
-    tests = between.join(f"'{value}' {within} {name}" for value in values)
+    negative = pair.sign in _NEGATIVE
+    within, between = ("not in", " and ") if negative else ("in", " or ")
+    tests = between.join(f"'{item}' {within} {name}" for item in values)
     return f"write `{tests}`"
+
+
+def _spelled(text: str) -> str:
+    """Return the number that a text spells; empty when it spells none."""
+    stripped = text.strip()
+    return stripped if stripped.removeprefix("-").replace(".", "", 1).isdecimal() else ""
+
+
+def _word(pair: Pair) -> tuple[str, str] | None:
+    """Return the message and the remedy for a text that is none of those that a field can be."""
+    for path, literal in ((pair.left, pair.right), (pair.right, pair.left)):
+        if not (isinstance(path, Path) and isinstance(literal, Constant) and pair.sign in _EQUALITY | _MEMBERSHIP):
+            continue
+        words = shape_at(path.path, pair.shapes).words
+        values = literal.value if isinstance(literal.value, list) else [literal.value]
+        if words and values and not any(value in words for value in values):
+            near = closest(str(values[0]), words)
+            known = ", ".join(f"'{word}'" for word in words)
+            help = f"did you mean `'{near}'`?" if near else f"it is one of {known}"
+            return f"`{show_path(path.path)}` is never `{values[0]}`: this is always {pair.always}", help
+    return None

@@ -57,6 +57,14 @@ def function(
     )
 
 
+def prepared_last(function: Function) -> Callable[..., Any]:
+    """Return the function's `call`, for a call with the prepared argument behind all others."""
+    call, at = function.call, int(function.piped)
+    if function.prepare is None:
+        return call
+    return lambda *values: call(*values[:at], values[-1], *values[at:-1])
+
+
 def _literal(value: Any) -> str:
     if value is ABSENT:
         return "timezone"  # the project's

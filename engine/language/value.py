@@ -4,7 +4,11 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from engine.language.absent import Absent, Unusable
+from engine.language.expression import Expression
+from engine.language.fields import FIELDS
 from engine.language.jsonpath import compile_jsonpath
+from engine.language.kinds import A_LIST, A_TEXT, ANYTHING, OBJECT, Shape, kinds_of
+from engine.language.operators import kind_of
 from engine.language.path import ROOTS, Scope
 from engine.language.readers import Evaluate
 from engine.language.refusal import NO_TEMPLATES, TOO_LARGE
@@ -23,7 +27,7 @@ class Value:
     `literal` is the value if it is `static`, i.e. without templates and JSONPaths.
     """
 
-    __slots__ = ("_sources", "evaluate", "literal", "reads", "static")
+    __slots__ = ("_sources", "evaluate", "expressions", "literal", "reads", "static")
 
     def __init__(self, literal: Any, evaluate: Evaluate | None, sources: list[tuple[KeyPath, Source]]) -> None:
         self.static = evaluate is None
@@ -31,6 +35,7 @@ class Value:
         self.evaluate: Callable[[Scope], Any] = evaluate or (lambda scope: literal)
         self.reads = tuple((path, read) for path, source in sources for read in source.reads)
         self._sources = tuple(source for _, source in sources)
+        self.expressions = tuple((path, source) for path, source in sources if isinstance(source, Expression))
 
     def source_values(self, scope: Scope) -> dict[str, Any]:
         """Return the values that were read, by the author's text; "absent" for an absent value. Never raises."""
@@ -60,6 +65,25 @@ def compile_value(
     build = _Build(roots, templates=templates, parts=parts, sparse=sparse)
     literal, evaluate = build.node(data, ())
     return Value(literal, evaluate, build.sources), build.problems
+
+
+def shape_of(data: Any) -> Shape:
+    """Return what is known of the result of `data` before any run. `data` may have errors."""
+    if isinstance(data, dict):
+        return Shape(OBJECT, {str(key): shape_of(inner) for key, inner in data.items()})
+    if isinstance(data, list):
+        return A_LIST
+    if not isinstance(data, str):
+        return Shape(frozenset({kind_of(data)}), {})
+    if data.startswith("$."):
+        return ANYTHING
+    if not has_template(data):
+        return A_TEXT
+    try:
+        single = single_expression(split(data, ROOTS))
+    except ProblemError:
+        return ANYTHING
+    return A_TEXT if single is None else Shape(kinds_of(single.tree, FIELDS))
 
 
 class _Build:

@@ -5,6 +5,7 @@ from msgspec import Meta
 from engine.flow.ask import Ask, CacheReply, Reply, refusal
 from engine.flow.ask import CacheGet as Get
 from engine.flow.node import Node, NodeContext, Outcome, Port, Sole, Text
+from engine.language.kinds import ANYTHING
 from nodes.cache.set import key_problem
 
 
@@ -17,6 +18,7 @@ class CacheGet(Node, frozen=True, tag="cache.get"):
         Meta(description="The key of the value", examples=["rate:{{ event.properties.currency }}"]),
     ]
 
+    output = ANYTHING
     examples = (
         """\
 rate:

@@ -8,6 +8,7 @@ from msgspec import Meta, field
 from engine.flow.ask import Ask, HttpAsk, HttpReply, Reply, refusal
 from engine.flow.node import Fixed, Hidden, Node, NodeContext, Outcome, PercentEncoded, Port, Reference, Text
 from engine.language.absent import ABSENT
+from engine.language.kinds import ANYTHING
 from engine.language.path import read
 from engine.profile.document import Scalar
 
@@ -83,6 +84,7 @@ score:
     )
 
     may_fail = True
+    output = ANYTHING
 
     found = Port("The status is 200 to 299; the body of the response is the node's output", main=True)
     missing = Port("The target has no such resource (404 or 410; 204, or 200 without a body, to a GET)")

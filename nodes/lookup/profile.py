@@ -1,5 +1,6 @@
 from engine.flow.ask import ProfileReply, Reply, refusal
 from engine.flow.node import NodeContext, Outcome, Port
+from engine.language.fields import PROFILE
 from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
 from nodes.profile_choice import ProfileChoice
@@ -11,6 +12,7 @@ class LookupProfile(ProfileChoice, frozen=True, tag="lookup.profile"):
     The profile of the run stays the same.
     """
 
+    output = PROFILE
     examples = (
         """\
 friend:

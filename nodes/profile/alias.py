@@ -4,6 +4,7 @@ from msgspec import Meta
 
 from engine.flow.ask import Ask, ProfileById, ProfileReply, Reply, refusal
 from engine.flow.node import Node, NodeContext, Outcome, Port, Sole, Text
+from engine.language.kinds import A_TEXT, OBJECT, Shape
 from engine.profile.operations import Refused
 from nodes.join import SEPARATED, decide_join
 from nodes.key import read_id
@@ -24,6 +25,7 @@ class ProfileAlias(Node, frozen=True, tag="profile.alias"):
 
     uses_profile = True
     identifies = True
+    output = Shape(OBJECT, {"id": A_TEXT})
     examples = (
         """\
 same:

@@ -5,6 +5,7 @@ from msgspec import Meta
 from engine.flow.ask import Ask, ProfileReply, Reply, refusal
 from engine.flow.effect import Attach, Effect
 from engine.flow.node import Fixed, InPlaceOf, NodeContext, Outcome, Port
+from engine.language.kinds import A_BOOLEAN, A_TEXT, OBJECT, Shape
 from engine.profile.document import new_profile
 from nodes.key import read_single_key
 from nodes.profile_choice import OneKey, ProfileChoice
@@ -28,6 +29,7 @@ class ProfileAttach(ProfileChoice, frozen=True, tag="profile.attach"):
     ] = False
 
     makes_ids = True
+    output = Shape(OBJECT, {"id": A_TEXT, "created": A_BOOLEAN})
     examples = (
         """\
 buyer:

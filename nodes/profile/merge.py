@@ -6,6 +6,7 @@ from msgspec import Meta
 from engine.flow.ask import Ask, ProfileReply, ProfilesByKeys, ProfilesReply, Reply, refusal
 from engine.flow.effect import Effect
 from engine.flow.node import Keys, Node, NodeContext, Outcome, Port, Sole, Sparse
+from engine.language.kinds import A_TEXT, OBJECT, Shape
 from engine.language.path import read
 from engine.profile.document import Profile, Scalar
 from engine.profile.operations import Refused
@@ -36,6 +37,7 @@ class ProfileMerge(Node, frozen=True, tag="profile.merge"):
 
     uses_profile = True
     identifies = True
+    output = Shape(OBJECT, {"id": A_TEXT})
     examples = (
         """\
 recognise:

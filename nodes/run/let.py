@@ -3,6 +3,8 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from engine.flow.node import Node, NodeContext, Outcome, Port, Sole
+from engine.language.kinds import Shape
+from engine.language.value import shape_of
 
 
 class Let(Node, frozen=True, tag="let"):
@@ -24,6 +26,11 @@ amounts:
     )
 
     done = Port("The values are the node's output", main=True)
+
+    @classmethod
+    def own_output(cls, config: Any) -> Shape:
+        """The values by name, with the kinds of those that are literals or texts."""
+        return shape_of(config)
 
     def run(self, context: NodeContext) -> Outcome:
         """Leave with the values."""

@@ -5,6 +5,7 @@ from msgspec import Meta
 from engine.flow.ask import Ask, Reply, SessionById, SessionReply, refusal
 from engine.flow.effect import AttachSession
 from engine.flow.node import Node, NodeContext, Outcome, Port, Sole, Text
+from engine.language.kinds import A_TEXT, OBJECT, Shape
 from engine.profile.operations import Refused
 from nodes.key import read_id
 
@@ -20,6 +21,7 @@ class SessionAttach(Node, frozen=True, tag="session.attach"):
         Text, Sole(), Meta(description="The id of the session", examples=["{{ event.properties.session_id }}"])
     ]
 
+    output = Shape(OBJECT, {"id": A_TEXT})
     examples = (
         """\
 visit:

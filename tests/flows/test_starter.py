@@ -20,7 +20,8 @@ from engine.flow.ask import HttpReply, NoAnswer, Reply
 from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
 from engine.project.project import Project
-from engine.tracking.intake.payload import Intake, collect_intake, read_track
+from engine.tracking.intake.collect import collect_intake
+from engine.tracking.intake.payload import Intake, read_track
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.tracker import Tracker
 from flows.cases import load_cases

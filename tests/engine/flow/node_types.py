@@ -7,6 +7,7 @@ from msgspec import Meta
 from engine.flow.ask import Ask, HttpAsk, HttpReply, NoAnswer, Reply
 from engine.flow.effect import Emit, Stop
 from engine.flow.node import Node, NodeContext, Outcome, Port, Sole
+from engine.language.kinds import ANYTHING
 from engine.profile.operations import Set
 
 
@@ -14,6 +15,8 @@ class Way(Node, frozen=True, tag="test.way"):
     """Leave by a port named in the config."""
 
     by: Annotated[str, Sole(), Meta(description="The port")] = "done"
+
+    output = ANYTHING
 
     done = Port("The default", main=True)
     left = Port("To the left")
@@ -28,6 +31,8 @@ class Question(Node, frozen=True, tag="test.ask"):
     """Ask the target `crm`, and leave by the port that the response names."""
 
     path: Annotated[str, Sole(), Meta(description="The path")] = "/"
+
+    output = ANYTHING
 
     done = Port("It answered", main=True)
     left = Port("To the left")
@@ -48,6 +53,8 @@ class Pages(Node, frozen=True, tag="test.pages"):
     """Ask for page after page, until a response has no `next`."""
 
     first: Annotated[str, Sole(), Meta(description="The first page")] = "/1"
+
+    output = ANYTHING
 
     done = Port("All pages are read", main=True)
 

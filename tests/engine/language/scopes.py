@@ -50,7 +50,7 @@ scopes = st.fixed_dictionaries(
 _leaf = st.sampled_from(
     [
         *(
-            "[event]",  # in a list, as an object must not be compared with a literal
+            "event",
             "event.a",
             "event.b",
             "profile.a",

@@ -98,6 +98,8 @@ def test_a_result_is_the_nearest_number(sign: str, left: float, right: float) ->
     assume(sign != "/" or b)
     exact = {"+": a + b, "-": a - b, "*": a * b, "/": a / b if b else a}[sign]
     assume(abs(exact) < 2**63)
+    # A fraction together with a larger whole number is refused, as the result would be rounded.
+    assume(max(abs(value) for value in (left, right)) <= 2**53 or (type(left) is type(right) is int and sign != "/"))
     assert ARITHMETIC[sign](left, right) == (int(exact) if exact.denominator == 1 else float(exact))
 
 

@@ -5,18 +5,20 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.language.expression import compile_condition
+from engine.language.fields import FIELDS
+from engine.language.findings import findings
 from engine.language.hints import NO_ROOTS, WORDS
 from engine.problem import ProblemError
 from tests.engine.language.expressions import compile_expression
 
 
 def problem_of(compile, text):
-    """Return the problem of a text, or None."""
+    """Return the first problem of a text, or None."""
     try:
-        compile(text)
+        use = compile(text)
     except ProblemError as error:
         return error.problem
-    return None
+    return next(iter(findings(use, FIELDS)), None)
 
 
 def refused(text, compile=compile_expression):
