@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, cast
 from jinja2 import nodes
 
 from engine.language import hints
+from engine.language.foreign_calls import remedy_for_call
 from engine.language.functions import FILTERS, FUNCTIONS
 from engine.language.moment import zone_remedy
 from engine.language.parser import Parsed
@@ -21,8 +22,10 @@ from engine.language.refusal import (
     UNKNOWN_ROOT,
     Span,
     refusal,
+    written,
 )
 from engine.language.signature import Function
+from engine.language.strange_characters import foreign_letter, name_of
 from engine.language.tree import (
     Arithmetic,
     Call,
@@ -48,6 +51,7 @@ from engine.problem import ProblemError, did_you_mean
 DEPTH_CAP = 50  # levels of nested parts
 _HYPHENATED = re.compile(r"\w+(?:-\w+)+")
 _SIGNS = {nodes.Add: "+", nodes.Sub: "-", nodes.Mul: "*", nodes.Div: "/", nodes.FloorDiv: "//", nodes.Mod: "%"}
+_UNDIVIDED = (nodes.Name, nodes.Getattr, nodes.Getitem, nodes.Const, nodes.Filter, nodes.Call, nodes.List, nodes.Dict)
 _NO_NONE = "write `is none` (absent or null) or `is not defined` (absent)"
 
 
@@ -108,9 +112,12 @@ class _Checker:
             usage = FUNCTIONS.get(name, FILTERS.get(name))
             return refusal(UNKNOWN_ROOT, f"`{name}` is a function", at, f"write `{cast(Function, usage).usage}`")
         remedy = hints.NO_ROOTS.get(name) or hints.WORDS.get(name)
+        strange = foreign_letter(name)
+        if strange:
+            remedy = f"its {name_of(strange)} looks like another letter; {did_you_mean('', self.roots)}"
         if remedy is None:
             remedy = did_you_mean(name, self.roots)
-            if not remedy.startswith("did"):
+            if not remedy.startswith("did") and self.text[at[1] : at[1] + 1] not in {".", "["}:
                 remedy = f"text needs quotes: '{name}'; {remedy}"
         return refusal(UNKNOWN_ROOT, f"nothing is called `{name}`", at, remedy)
 
@@ -120,7 +127,13 @@ class _Checker:
 
     def _subscript(self, node: nodes.Getitem) -> Tree:
         if isinstance(node.arg, nodes.Slice):
-            raise refusal(NOT_ALLOWED, "there are no slices", self.span(node), "write `value | slice(start, end)`")
+            start, end = node.arg.start, node.arg.stop
+            bounds = [
+                self._source(start) if start is not None else "0",
+                *([self._source(end)] if end is not None else []),
+            ]
+            help = f"write `{self._source(node.node)} | slice({', '.join(bounds)})`"
+            raise refusal(NOT_ALLOWED, "there are no slices", self.span(node), help)
         if isinstance(node.arg, nodes.Tuple):
             raise refusal(BAD_PATH, "brackets take one key or index", self.span(node))
         of, key, at = self.check(node.node), self.check(node.arg), self.span(node)
@@ -201,7 +214,8 @@ class _Checker:
 
     def _choice(self, node: nodes.CondExpr) -> Tree:
         if node.expr2 is None:
-            raise refusal(SYNTAX, "this `if` has no `else`", self.span(node), "write `a if condition else b`")
+            help = f"write `{written(self.text, self.span(node))} else ''`"
+            raise refusal(SYNTAX, "this `if` has no `else`", self.span(node), help)
         return Choice(self.span(node), self.check(node.test), self.check(node.expr1), self.check(node.expr2))
 
     # Tests, filters and functions
@@ -215,9 +229,8 @@ class _Checker:
         function = FILTERS.get(node.name)
         if function is None:
             known = hints.FILTERS.get(node.name)
-            remedy = f"did you mean `{known}`?" if known else did_you_mean(node.name, FILTERS)
-            if node.name == "contains":
-                remedy = hints.WORDS["contains"]
+            remedy = f"did you mean `{known}`?" if known else self._remedy(node.name, node.node, *node.args)
+            remedy = remedy or did_you_mean(node.name, FILTERS)
             raise refusal(UNKNOWN_FUNCTION, f"there is no filter `{node.name}`", at, remedy)
         if node.node is None:
             raise refusal(SYNTAX, "a filter needs a value before it", at)
@@ -225,23 +238,41 @@ class _Checker:
 
     def _function(self, node: nodes.Call) -> Tree:
         if isinstance(node.node, nodes.Getattr):
-            raise self._method(node.node)
+            raise self._method(node.node, node.args)
         if not isinstance(node.node, nodes.Name):
             raise refusal(NOT_ALLOWED, "only functions can be called", self.span(node))
         name, at = node.node.name, self.span(node.node)
         if name in FUNCTIONS:
             return self._call(FUNCTIONS[name], node, at)
-        known = FILTERS.get(hints.FILTERS.get(name, name))
-        remedy = f"it is a filter: write `{known.usage}`" if known else did_you_mean(name, FUNCTIONS)
+        remedy = self._remedy(name, *node.args) or did_you_mean(name, FUNCTIONS)
         raise refusal(UNKNOWN_FUNCTION, f"there is no function `{name}`", at, remedy)
 
-    def _method(self, node: nodes.Getattr) -> ProblemError:
+    def _method(self, node: nodes.Getattr, arguments: list[nodes.Expr]) -> ProblemError:
         at = (self.span(node)[1] - len(node.attr), self.span(node)[1])
-        known = FILTERS.get(hints.FILTERS.get(node.attr, node.attr))
-        remedy = f"write `{known.usage}`" if known else hints.WORDS.get(node.attr, "")
-        if node.attr in {"get", "items"}:
-            remedy = "write `value.key`, or `value['key'] | default(...)`"
-        return refusal(NOT_ALLOWED, f"values have no methods such as `{node.attr}`", at, remedy)
+        message = f"values have no methods such as `{node.attr}`"
+        of = node.node
+        if isinstance(of, nodes.Name) and of.name not in self.roots:  # `Math.round(x)`: a function of a module
+            remedy = self._remedy(f"{of.name}.{node.attr}", *arguments) or self._remedy(node.attr, *arguments)
+        elif node.attr == "get" and arguments:
+            remedy = self._got(of, arguments)
+        else:
+            remedy = self._remedy(node.attr, of, *arguments)
+        return refusal(NOT_ALLOWED, message, at, remedy)
+
+    def _got(self, of: nodes.Node, arguments: list[nodes.Expr]) -> str:
+        """Return the remedy for `of.get(key)` and `of.get(key, fallback)`."""
+        key, *fallback = arguments
+        named = isinstance(key, nodes.Const) and isinstance(key.value, str) and key.value.isidentifier()
+        got = f"{self._source(of)}.{key.value}" if named else f"{self._source(of)}[{self._source(key)}]"  # type: ignore[attr-defined]
+        return f"write `{got} | default({self._source(fallback[0])})`" if fallback else f"write `{got}`"
+
+    def _remedy(self, name: str, *arguments: nodes.Node | None) -> str:
+        return remedy_for_call(name, [self._source(argument) for argument in arguments if argument is not None])
+
+    def _source(self, node: nodes.Node) -> str:
+        """Return the text of a part, in brackets when an operator before or behind it could divide it."""
+        source = written(self.text, self.span(node))
+        return source if isinstance(node, _UNDIVIDED) else f"({source})"
 
     def _call(self, function: Function, node: nodes.Filter | nodes.Call, at: Span, *piped: Tree) -> Tree:
         unnamed = node.dyn_args or node.dyn_kwargs
@@ -249,6 +280,7 @@ class _Checker:
             raise refusal(NOT_ALLOWED, "`*` and `**` arguments are not allowed", self.span(unnamed))
         count = len(node.args)
         most = function.max_arguments
+        self._check_date_pattern(function, node)
         if count < function.min_arguments or (most is not None and count > most):
             message = f"`{function.name}` takes {_arguments(function)}, not {count}"
             raise refusal(UNKNOWN_FUNCTION, message, at, f"write `{function.usage}`")
@@ -272,6 +304,13 @@ class _Checker:
         if not isinstance(zone.value, str) or find_zone(zone.value) is None:
             message = f"`{zone.value}` is not a time zone"
             raise refusal(BAD_PATTERN, message, zone.at, zone_remedy(str(zone.value)))
+
+    def _check_date_pattern(self, function: Function, node: nodes.Filter | nodes.Call) -> None:
+        """Refuse `date('%Y')`, which formats a time in other languages."""
+        pattern = next((p for p in node.args if isinstance(p, nodes.Const) and "%" in str(p.value)), None)
+        if function.name == "date" and pattern is not None and isinstance(node, nodes.Filter) and node.node is not None:
+            remedy = f"write `{self._source(node.node)} | date | format_date({self._source(pattern)})`"
+            raise refusal(UNKNOWN_FUNCTION, "`date` reads a time, it formats none", self.span(pattern), remedy)
 
     def _prepared(self, function: Function, node: nodes.Expr) -> Any:
         if not isinstance(node, nodes.Const) or not isinstance(node.value, str):

@@ -8,12 +8,14 @@ from msgspec.structs import replace
 
 from engine.language.checker import check
 from engine.language.compiler import Compiler
+from engine.language.habits import recognised
 from engine.language.parser import parse
 from engine.language.path import ROOTS, Scope
 from engine.language.readers import PlainReader, RecordingReader
 from engine.language.refusal import SYNTAX, refusal
 from engine.language.tokens import Tokens, tokenise
 from engine.language.tree import Comparison, Constant, Derivation, Path, Tree, children
+from engine.problem import ProblemError
 
 SEGMENTS = ("profile", "segments")
 
@@ -89,7 +91,23 @@ class Expression:
 
 def compile_condition(text: str, roots: frozenset[str] = ROOTS) -> Condition:
     """Return the condition of a text. Raises `ProblemError` with the position and the remedy."""
-    return Condition(text, check(parse(_bare(text)), roots))
+    try:
+        return Condition(text, check(parse(_bare(text)), roots))
+    except ProblemError as error:
+        raise ProblemError(recognised(error.problem, text, 0, len(text))) from None
+
+
+def compile_part(text: str, start: int, roots: frozenset[str] = ROOTS) -> tuple[Expression, int]:
+    """Return the expression from `start` (behind `{{`), and the offset behind its `}}`. Raises `ProblemError`.
+
+    Its positions are in the whole text.
+    """
+    try:
+        tokens = tokenise(text, start, in_template=True)
+        return compile_tokens(tokens, roots), tokens.after
+    except ProblemError as error:
+        end = text.find("}}", start)
+        raise ProblemError(recognised(error.problem, text, start, len(text) if end < 0 else end)) from None
 
 
 def compile_tokens(tokens: Tokens, roots: frozenset[str] = ROOTS) -> Expression:

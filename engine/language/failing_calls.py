@@ -9,7 +9,7 @@ from engine.language.functions import FILTERS
 from engine.language.kinds import TEXT, Shapes, choices_of, kinds_of
 from engine.language.operators import ARITHMETIC
 from engine.language.probe import failure_of, probed_kinds
-from engine.language.refusal import FAILING_CALL, finding, written
+from engine.language.refusal import FAILING_CALL, PLUS_FOR_TEXT, finding, written
 from engine.language.signature import prepared_last
 from engine.language.tree import Arithmetic, Call, Constant
 from engine.problem import Problem
@@ -41,12 +41,24 @@ def failing_arithmetic(tree: Arithmetic, text: str, shapes: Shapes) -> Iterator[
     choices = [part if isinstance(part, Constant) else kinds_of(part, shapes) for part in operands]
     failure = failure_of(ARITHMETIC[tree.sign], choices)
     if failure is None:
+        yield from _joined_by_plus(tree, choices, text)
         return
     left, right = (written(text, part.at) for part in operands)
     help = ""
     if tree.sign == "+" and TEXT in (kinds_of(tree.left, shapes), kinds_of(tree.right, shapes)):
         help = f"to join texts, write `{left} ~ {right}`"
     yield finding(FAILING_CALL, f"{failure.reason}: this fails for all data", tree.at, help)
+
+
+def _joined_by_plus(tree: Arithmetic, choices: list[Any], text: str) -> Iterator[Problem]:
+    """Yield a warning about a literal text that is added to a value of any kind: for a number that fails."""
+    literal = next((choice for choice in choices if isinstance(choice, Constant)), None)
+    if tree.sign == "+" and literal is not None and isinstance(literal.value, str) and None in choices:
+        left, right = written(text, tree.left.at), written(text, tree.right.at)
+        message = "`+` joins two texts only: with a number, this fails"
+        yield finding(
+            PLUS_FOR_TEXT, message, tree.at, f"write `{left} ~ {right}`, which joins values of any kind", "warning"
+        )
 
 
 def _pattern(tree: Call, pattern: str, text: str) -> Iterator[Problem]:

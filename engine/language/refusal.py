@@ -18,6 +18,7 @@ CONSENT_READ = "H214"  # a warning: a condition that reads the stored value of a
 TIGHT_FILTER = "H220"  # a warning: a filter that applies to the last operand alone
 FAILING_CALL = "H221"  # a call or an operator that fails for all data
 TEXT_ORDER = "H222"  # a warning: an order between texts where one spells a number
+PLUS_FOR_TEXT = "H224"  # a warning: a literal text that is added to a value of any kind
 UNKNOWN_OUTPUT = "H223"  # a read of an output that the node does not have
 NO_TEMPLATE = "H230"  # a warning: text in the form of another language's template
 REFERENCE = "H231"  # a reference to a secret where none are read

@@ -5,13 +5,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from engine.language.absent import Absent, Unfit
+from engine.language.blocks import check_opening
 from engine.language.compiler import join_texts
-from engine.language.expression import Expression, Read, compile_tokens
+from engine.language.expression import Expression, Read, compile_part
 from engine.language.operators import as_text
 from engine.language.path import ROOTS, Scope
 from engine.language.readers import Evaluate
-from engine.language.refusal import NOT_ALLOWED, refusal
-from engine.language.tokens import tokenise
 from engine.problem import ProblemError
 
 _OPENING = re.compile(r"\{\{|\{%|\{#")
@@ -42,18 +41,10 @@ def split(text: str, roots: frozenset[str]) -> list[Piece]:
     at = 0
     while match := _OPENING.search(text, at):
         start = match.start()
-        if match[0] != "{{":
-            remedy = (
-                f"there are only expressions: `{{{{ value }}}}`; for the text itself write `{{{{ '{match[0]}' }}}}`"
-            )
-            raise refusal(NOT_ALLOWED, f"there is no `{match[0]}`", match.span(), remedy)
-        if text[start + 2 : start + 3] in {"-", "+"}:
-            remedy = "white space stays as it is; before a minus sign leave a space"
-            raise refusal(NOT_ALLOWED, f"`{text[start : start + 3]}` is not allowed", (start, start + 3), remedy)
-        tokens = tokenise(text, start + 2, in_template=True)
+        check_opening(text, start)
         pieces += [text[at:start]] if start > at else []
-        pieces.append(compile_tokens(tokens, roots))
-        at = tokens.after
+        expression, at = compile_part(text, start + 2, roots)
+        pieces.append(expression)
     return pieces + ([text[at:]] if at < len(text) else [])
 
 

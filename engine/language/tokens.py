@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from engine.language.hints import CHARACTERS, TOKENS, TOUCHING, UNITS, WORDS
 from engine.language.refusal import NOT_ALLOWED, SYNTAX, TOO_LARGE, Span, refusal
+from engine.language.strange_characters import foreign_letter, name_of, remedy_for
 from engine.problem import ProblemError
 
 SOURCE_CAP = 4096  # characters of one expression
@@ -59,6 +60,7 @@ def tokenise(text: str, start: int = 0, *, in_template: bool = False) -> Tokens:
             end, after = offset, offset + 2
             break
         if kind == "whitespace":
+            _check_space(value, offset)
             continue
         token = _token(kind, value, at)
         _check_brackets(token, at, brackets)
@@ -102,8 +104,20 @@ def _no_token(text: str, offset: int, brackets: list[Span]) -> ProblemError:
     sign = text[offset]
     if brackets and sign in ")]}":
         return refusal(SYNTAX, f"`{text[brackets[-1][0]]}` is not closed before `{sign}`", brackets[-1])
+    if not sign.isascii():
+        message = f"{name_of(sign)} is not part of an expression"
+        return refusal(SYNTAX, message, (offset, offset + 1), remedy_for(sign))
     sign = "&&" if text.startswith("&&", offset) else sign
     return refusal(SYNTAX, f"unexpected `{sign}`", (offset, offset + len(sign)), CHARACTERS.get(sign[0], ""))
+
+
+def _check_space(space: str, offset: int) -> None:
+    """Refuse a non-breaking space and its like, which look as an ordinary one and separate no words in other tools."""
+    strange = foreign_letter(space)
+    if strange:
+        at = offset + space.index(strange)
+        message = f"{name_of(strange)} is not an ordinary space"
+        raise refusal(SYNTAX, message, (at, at + 1), remedy_for(strange))
 
 
 def _unclosed(start: int) -> ProblemError:

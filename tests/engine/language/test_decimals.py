@@ -1,6 +1,7 @@
 """Arithmetic on decimals, compared with the fractions that their texts spell."""
 
 from fractions import Fraction
+from math import isinf
 from random import Random
 
 import pytest
@@ -80,7 +81,7 @@ def test_a_sum_is_exact_in_any_order_and_grouping(terms: list[int | float], rand
 def test_a_sum_is_a_number_where_a_number_has_its_digits(terms: list[int | float]) -> None:
     total = exact_sum(terms)
     if isinstance(total, str):
-        assert fraction(float(total)) != fraction(total)
+        assert isinf(float(total)) or fraction(float(total)) != fraction(total)
     else:
         assert nearest_number(total) is total
         assert isinstance(total, int) is (fraction(total).denominator == 1)

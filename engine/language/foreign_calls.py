@@ -1,0 +1,78 @@
+"""Calls of functions, filters and methods of other languages, and the same call in ours."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from engine.language.functions import FILTERS, FUNCTIONS
+from engine.language.hints import FILTERS as RENAMED
+
+# Ours by the foreign name, with the argument texts: {0} is the value before `|` or `.`, or the first argument.
+_EQUIVALENTS: Final = {
+    **dict.fromkeys(("coalesce", "ifnull", "nvl", "if_null", "fallback", "getOrElse", "or_else"), "{0} | default({1})"),
+    **dict.fromkeys(("exists", "isset", "defined", "is_defined", "isDefined", "is_set"), "{0} is defined"),
+    **dict.fromkeys(("empty", "isEmpty", "is_empty", "blank"), "not {0}"),
+    **dict.fromkeys(("is_null", "isNull", "isnull", "is_none"), "{0} is none"),
+    **dict.fromkeys(("contains", "includes", "has", "hasOwnProperty", "in_array", "array_contains"), "{1} in {0}"),
+    **dict.fromkeys(("concat", "concatenate"), "{0} ~ {1}"),
+    **dict.fromkeys(("append", "push"), "{0} + [{1}]"),
+    **dict.fromkeys(("floor",), "{0} // 1"),
+    **dict.fromkeys(("ceil", "ceiling"), "-(-{0} // 1)"),
+    **dict.fromkeys(("toFixed", "to_fixed", "number_format"), "{0} | round({1})"),
+    **dict.fromkeys(("strftime", "date_format", "dateFormat", "format_time"), "{0} | format_date({1})"),
+    **dict.fromkeys(("isoformat", "toISOString"), "{0} | format_date('%Y-%m-%dT%H:%M:%SZ')"),
+    **dict.fromkeys(("getTime", "timestamp", "to_date", "to_datetime", "strptime", "as_timestamp"), "{0} | date"),
+    **dict.fromkeys(("regex_match", "regex_search", "regexp_match", "regex", "rlike", "test"), "{0} | matches({1})"),
+    **dict.fromkeys(("re.match", "re.search", "re.fullmatch"), "{1} | matches({0})"),
+    **dict.fromkeys(("substring", "substr"), "{0} | slice({1}, {2})"),
+    **dict.fromkeys(("divisibleby",), "{0} % {1} == 0"),
+    **dict.fromkeys(("plus", "add"), "{0} + {1}"),
+    **dict.fromkeys(("minus", "sub"), "{0} - {1}"),
+    **dict.fromkeys(("times", "mul"), "{0} * {1}"),
+    **dict.fromkeys(("divided_by", "div"), "{0} / {1}"),
+    **dict.fromkeys(("modulo", "mod"), "{0} % {1}"),
+}
+_NONE: Final = {
+    **dict.fromkeys(
+        ("regex_replace", "regexReplace", "re.sub", "gsub", "replaceAll", "replace_first", "sub_regex"),
+        "`replace(old, new)` replaces a fixed text; there is no replacing by pattern",
+    ),
+    **dict.fromkeys(
+        ("uuid", "uuid4", "random", "rand", "randint", "guid"),
+        "nothing in a flow is left to chance: `event.id` is unique for each event",
+    ),
+    **dict.fromkeys(
+        ("env", "getenv", "secret", "secrets", "var", "config"),
+        "flows read no secrets: write `${env:NAME}` in a target of headrace.yaml",
+    ),
+    **dict.fromkeys(
+        ("safe", "escape", "e", "escape_once", "raw", "forceescape", "list", "newline_to_br"),
+        "leave it out: values are inserted as they are",
+    ),
+    **dict.fromkeys(("now", "today"), "write `now`: the time in milliseconds"),
+}
+
+
+def remedy_for_call(name: str, arguments: Sequence[str]) -> str:
+    """Return how to write a foreign call in ours; empty when its name is not known. `arguments` are its texts."""
+    if name in _NONE:
+        return _NONE[name]
+    equivalent = _EQUIVALENTS.get(name)
+    if equivalent is not None:
+        try:
+            return f"write `{equivalent.format(*arguments)}`"
+        except IndexError:
+            return f"write `{equivalent.format('value', 'a', 'b')}`"
+    ours = RENAMED.get(name, name).rpartition(".")[2]
+    if ours in FUNCTIONS and len(arguments) > 1:
+        return f"write `{ours}({', '.join(arguments)})`"
+    if ours not in FILTERS:
+        return f"write `{ours}({', '.join(arguments)})`" if ours in FUNCTIONS and ours != name else ""
+    function = FILTERS[ours]
+    rest = arguments[1:]
+    fits = len(rest) >= function.min_arguments and (
+        function.max_arguments is None or len(rest) <= function.max_arguments
+    )
+    if not arguments or not fits:
+        return f"write `{function.usage}`"
+    brackets = f"({', '.join(rest)})" if rest else ""
+    return f"write `{arguments[0]} | {ours}{brackets}`"
