@@ -21,6 +21,7 @@ WORDS = {
 SWITCHES = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _TYPE = re.compile(r"`([\w| ]+)`")
 _BARE = re.compile(r"[A-Za-z_](?:[\w. -]*[\w])?")
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 _COUNT = re.compile(r"Expected `(object|array|str)` of length (<=|>=) (\d+)")
 _UNITS = {"object": ("entry", "entries"), "array": ("item", "items"), "str": ("character", "characters")}
 
@@ -42,8 +43,25 @@ def validation_message(error: str, annotation: Any, value_text: str) -> tuple[st
     switch = SWITCHES.get(value_text.lower()) if "Expected `bool`" in error else None
     if switch is not None:
         return f"`{value_text}` is a text here", f"write `{switch}`"
-    message = _TYPE.sub(lambda types: " or ".join(WORDS.get(t, t) for t in types[1].split(" | ")), error)
-    return f"{message[:1].lower()}{message[1:]}", description(annotation)
+    message = _TYPE.sub(lambda types: _in_words(types[1]), error)
+    return f"{message[:1].lower()}{message[1:]}", _other_spelling(error, annotation, value_text)
+
+
+def _in_words(types: str) -> str:
+    names = types.split(" | ")
+    return " or ".join(WORDS.get(name, name) for name in names if not (name == "int" and "float" in names))
+
+
+def _other_spelling(error: str, annotation: Any, value_text: str) -> str:
+    """The remedy for a number written as a text, or a text written as a number; else the description."""
+    expected, _, got = error.partition(", got ")
+    plain = value_text.replace("_", "")
+    text = description(annotation)
+    if got.startswith("`str`") and ("`int" in expected or "float`" in expected) and _NUMBER.fullmatch(plain):
+        return f"write {plain}: a number has no quotes and no `_`"
+    if "str" in expected and got.startswith(("`int`", "`float`")) and "e.g." not in text and not _literals(annotation):
+        return f'write it in quotes: "{value_text}"'
+    return text
 
 
 def description(annotation: Any) -> str:

@@ -3,17 +3,19 @@
 Codes: H101 unknown key, H102 missing key, H103 wrong kind of value, H104 bad name, H105 bad node id, H110 no type,
 H111 unknown type, H112 two types, H113 unknown field, H114 wrong value, H115 missing field, H116 unknown port,
 H117 unknown node, H118 unknown name, H119 bad duration, H120 nothing to wait for, H121 not available yet,
-H122 a port beside `next`, H123 one field in place of another, H311 no main port, or nothing comes after it; the other
-H3xx are of the graph (`graph.py`).
+H122 a port beside `next`, H123 one field in place of another, H124 a key of a node below its type, H125 a type as a
+value, H126 a body that is not indented, H127 a file of another tool, H311 no main port, or nothing comes after it; the
+other H3xx are of the graph (`graph.py`).
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from engine.flow.condition import placed_reads
 from engine.flow.consents import NO_CONSENTS, read_consents
-from engine.flow.edges import is_edge_problem, read_edges, read_starts
+from engine.flow.edges import check_targets, edge_targets, is_edge_problem, read_edges, read_starts
+from engine.flow.flow_shape import FLOW_KEYS, other_tool, reshape_flow, slug_of
 from engine.flow.graph import check_graph
 from engine.flow.names import ProjectNames
 from engine.flow.node_draft import NodeDraft, NodeDraftReader
@@ -21,11 +23,13 @@ from engine.flow.plan import Flow, ProfilePolicy
 from engine.flow.planning import planned, wire
 from engine.flow.problem_list import ProblemList
 from engine.flow.registry import Registry
+from engine.flow.reshaped import Reshaped
 from engine.flow.trigger import read_trigger
 from engine.flow.uses import useless_parts
+from engine.flow.workarounds import FLOW_WORKAROUNDS
 from engine.problem import KeyPath, Problem
+from engine.validation_message import format_value
 
-FLOW_KEYS = ("flow", "description", "trigger", "profile", "consents", "start", "nodes", "keep")
 FLOW_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 MAX_NODES = 200
 _ORDER_CODES = frozenset({"H302", "H304", "H305", "H306", "H307", "H310"})  # they depend on every edge of the graph
@@ -44,10 +48,17 @@ def compile_flow(
 
     `lines` returns the line of a key path in the file, for traces. `version` is the hash of `text`.
     """
+    if not isinstance(document, Mapping):
+        return None, [Problem(code="H103", message="a flow is a map with `flow`, `trigger` and `nodes`")]
+    foreign = other_tool(document)
+    if foreign is not None:
+        return None, foreign.problems
+    reshaped = reshape_flow(document, registry)
     reader = _FlowReader(names, registry, lines)
-    flow = reader.read(document, version, text)
-    failed = any(p.severity == "error" for p in reader.problems)
-    return (None if failed else flow), reader.problems
+    flow = reader.read(reshaped, version, text)
+    problems = [*reshaped.problems, *map(reshaped.as_written, reader.problems)]
+    failed = any(p.severity == "error" for p in problems)
+    return (None if failed else flow), problems
 
 
 class _FlowReader:
@@ -57,28 +68,27 @@ class _FlowReader:
         self.lines = lines
         self.problems = ProblemList()
 
-    def read(self, document: Any, version: str, text: str) -> Flow | None:
-        if not isinstance(document, Mapping):
-            self.problems.add("H103", "a flow is a map with `flow`, `trigger` and `nodes`", ())
-            return None
-        self.problems.add_unknown_keys(document, FLOW_KEYS, (), "a flow")
+    def read(self, reshaped: Reshaped, version: str, text: str) -> Flow | None:
+        document = reshaped.document
+        self.problems.add_unknown_keys(document, FLOW_KEYS, (), "a flow", FLOW_WORKAROUNDS)
         name = self.name(document)
-        trigger = read_trigger(document.get("trigger"), self.names, self.problems)
+        trigger = read_trigger(document, self.names, self.problems)
         policy = self.policy(document.get("profile", "optional"))
         consents = NO_CONSENTS
         if "consents" in document:
             consents = read_consents(document["consents"], ("consents",), self.names, self.problems)
-        drafts = self.drafts(document.get("nodes"))
+        drafts, unread = self.drafts(document, frozenset(reshaped.unread))
         if not drafts:
             return None
-        starts = read_starts(document.get("start"), drafts, self.problems)
+        starts = read_starts(document.get("start"), drafts, unread, self.problems)
         trigger_reads = [*placed_reads(trigger.when, ("trigger", "when")), *consents.reads]
         wiring = wire(drafts, starts, policy, trigger_reads)
         graph_problems = check_graph(wiring)
-        if any(map(is_edge_problem, self.problems)):  # these would only be consequences of the missing edge
-            graph_problems = [p for p in graph_problems if p.code not in _ORDER_CODES]
-        self.problems += graph_problems
-        if any(p.code == "H301" for p in graph_problems) or any(d.config.template is None for d in drafts.values()):
+        leading = {id for id, node in document["nodes"].items() if unread.intersection(edge_targets(node))}
+        self.problems += self.independent(graph_problems, unread, leading)
+        if unread or any(p.code == "H301" for p in graph_problems):
+            return None
+        if any(d.config.template is None for d in drafts.values()):
             return None
         return Flow(
             name=name,
@@ -92,13 +102,33 @@ class _FlowReader:
             **planned(wiring, drafts, self.lines),
         )
 
+    def independent(
+        self, graph_problems: Iterable[Problem], unread: frozenset[str], leading: set[str]
+    ) -> list[Problem]:
+        """The problems of the graph that are no consequence of a missing edge or of a node that could not be read.
+
+        `leading` has the ids of the nodes with edges to those that could not be read.
+        """
+        edges = [problem for problem in self.problems if is_edge_problem(problem)]
+        if not edges and not unread:
+            return list(graph_problems)
+        without_edge = {*leading, *(problem.path[1] for problem in edges)}
+        return [
+            problem
+            for problem in graph_problems
+            if problem.code not in _ORDER_CODES
+            and not (problem.code == "H303" and problem.path[1] in without_edge)
+            and not (problem.code == "H117" and unread)
+        ]
+
     def name(self, document: Mapping[str, Any]) -> str:
         name = document.get("flow")
         if name is None:
             help = "begin the file with `flow: the-name`"
             self.problems.add("H102", "a flow needs a name", (), on="key", help=help)
         elif not isinstance(name, str) or not FLOW_NAME.fullmatch(name):
-            help = "small letters, digits, - and _"
+            slug = slug_of(str(name)) if isinstance(name, str | int) else ""
+            help = "small letters, digits, - and _" + (f": `flow: {slug}`" if slug and slug != name else "")
             self.problems.add("H104", f"`{name}` is not a flow name", ("flow",), help=help)
         return str(name)
 
@@ -107,33 +137,42 @@ class _FlowReader:
             policy: ProfilePolicy = raw
             return policy
         help = "required, optional or none"
-        self.problems.add("H103", f"`{raw}` is not a profile policy", ("profile",), help=help)
+        self.problems.add("H103", f"`{format_value(raw)}` is not a profile policy", ("profile",), help=help)
         return "optional"
 
     def keep(self, share: Any) -> float | None:
         if share is None:
             return None
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-            self.problems.add("H103", "`keep` is the share of uneventful runs to store, from 0 to 1", ("keep",))
+            message = "`keep` is the share of uneventful runs to store, from 0 to 1"
+            self.problems.add("H103", message, ("keep",), help="for five percent write `keep: 0.05`")
             return None
         return float(share)
 
-    def drafts(self, raw: Any) -> dict[str, NodeDraft]:
+    def drafts(
+        self, document: Mapping[str, Any], unreadable: frozenset[str]
+    ) -> tuple[dict[str, NodeDraft], frozenset[str]]:
+        """The drafts by id, and the ids of the nodes that cannot be read."""
+        raw = document.get("nodes")
+        raw = {str(id): node for id, node in raw.items()} if isinstance(raw, Mapping) else raw
         if not isinstance(raw, Mapping) or not raw:
-            at: KeyPath = ("nodes",) if raw is not None else ()
-            help = "write `count: {…}` for each, without a dash" if isinstance(raw, list) else ""
-            self.problems.add("H102", "a flow needs `nodes`, a map from node id to node", at, help=help)
-            return {}
+            at: KeyPath = ("nodes",) if "nodes" in document else ()
+            self.problems.add("H102", "a flow needs `nodes`, a map from node id to node", at, on="key", help=_NODES)
+            return {}, frozenset()
         if len(raw) > MAX_NODES:
             message = f"a flow has at most {MAX_NODES} nodes; this one has {len(raw)}"
             self.problems.add("H103", message, ("nodes",), on="key")
-            return {}
+            return {}, frozenset()
         reader = NodeDraftReader(self.names, self.registry, self.problems)
-        all_drafts = [reader.read(str(id), node) for id, node in raw.items()]
+        all_drafts = [reader.read(id, node) for id, node in raw.items() if id not in unreadable]
         drafts = {draft.id: draft for draft in all_drafts if draft is not None}
         self.problems += useless_parts(drafts)
-        if len(drafts) < len(raw):  # edges to the missing nodes would be reported as errors, too
-            return {}
-        for draft, node in zip(drafts.values(), raw.values(), strict=True):
-            read_edges(draft, node.get("next"), drafts, self.problems)
-        return drafts
+        unread = frozenset(raw) - drafts.keys()
+        for id, draft in drafts.items():
+            read_edges(draft, raw[id].get("next"), drafts, unread, self.problems)
+        for id in sorted(unread):
+            check_targets(id, raw[id], drafts, unread, self.problems)
+        return drafts, unread
+
+
+_NODES = "write `nodes:`, and below it a node by its id, e.g. `count: {profile.increment: {traits.orders: 1}}`"

@@ -10,8 +10,9 @@ from msgspec import structs
 from msgspec.structs import FieldInfo, fields
 
 from engine.flow.condition import read_condition
+from engine.flow.config_problem import bad_duration, field_help, problem_of, stood_in_for, writable
 from engine.flow.config_template import ConfigTemplate, percent_encode
-from engine.flow.field_types import bare_type, map_type, map_value_notes, takes_anything, takes_text
+from engine.flow.field_types import admits_text, bare_type, map_type, map_value_notes, takes_anything, takes_text
 from engine.flow.names import ProjectNames
 from engine.flow.node import (
     ConsentNames,
@@ -36,9 +37,9 @@ from engine.language.path import parse_path
 from engine.language.refusal import NO_TEMPLATES
 from engine.language.template import always_text, has_template
 from engine.language.value import Sparseness, Value, compile_value
-from engine.problem import KeyPath, Problem, ProblemError, did_you_mean
+from engine.problem import KeyPath, Problem, ProblemError
 from engine.profile.tally import COUNTERS
-from engine.validation_message import description, example, format_value, validation_message
+from engine.validation_message import description, example, format_value
 
 On = Literal["key", "value"]
 
@@ -73,7 +74,7 @@ def read_config(node: type[Node], raw: Any, names: ProjectNames, at: KeyPath) ->
     for info in fields(node):
         if info.name in raw_fields:
             reader.field(info, raw_fields[info.name], at if info.name == sole else (*at, info.name))
-        elif info.required:
+        elif info.required and not stood_in_for(info.name, raw, node):
             text = description(info.type)
             help = f"add `{info.name}:`" + (f" ({text[:1].lower()}{text[1:]})" if text else "")
             message = f"`{type_name(node)}` needs `{info.name}`"
@@ -104,7 +105,7 @@ def _by_field(node: type[Node], raw: Any, config: Config, at: KeyPath) -> tuple[
         if key not in known:
             message = f"`{type_name(node)}` has no field `{key}`"
             config.problems.append(
-                Problem(code="H113", message=message, path=(*at, key), on="key", help=did_you_mean(str(key), known))
+                Problem(code="H113", message=message, path=(*at, key), on="key", help=field_help(str(key), known))
             )
     return {k: v for k, v in raw.items() if k in known}, None
 
@@ -158,7 +159,7 @@ class _ConfigReader:
             self._cases(info, raw, at)
         elif _has(notes, IsDuration):
             self._duration(info, raw, at)
-        elif self._read_writes(raw, at, notes):
+        elif self._read_writes(info, raw, at, notes):
             self._value(info, raw, at, notes)
 
     def _cases(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
@@ -219,21 +220,19 @@ class _ConfigReader:
             )
             return
         if note.roots and (path[0] not in note.roots or (len(path) < 2 and not note.whole)):
-            roots = ", ".join(f"`{root}.…`" for root in note.roots)
             message = f"`{type_name(self.node)}` cannot write `{text}`"
-            segments = path[0] == "segments" and type_name(self.node).startswith("profile.")
-            help = "`segment.add` and `segment.remove` fill segments" if segments else f"paths begin with {roots}"
-            if path in (("traits",), ("pii",)) and type_name(self.node) == "profile.set":
-                help = f"to write each member of an object, use `profile.copy: {{{text}: …}}`"
+            help = writable(path, note.roots, type_name(self.node))
             self.config.problems.append(Problem(code="H114", message=message, path=at, on=on, help=help))
         family = type_name(self.node).partition(".")[0]
         if family in FAMILIES:
             self.config.writes.append((at, (family, *path)))
 
-    def _read_writes(self, raw: Any, at: KeyPath, notes: tuple[Any, ...]) -> bool:
+    def _read_writes(self, info: FieldInfo, raw: Any, at: KeyPath, notes: tuple[Any, ...]) -> bool:
         """Check and record the paths or consents that the field writes. Returns False when one has an error."""
         if _has(notes, ConsentNames):
             return self._consents(raw, at)
+        if isinstance(raw, str) and not _computed(raw) and not admits_text(info.type):
+            return True  # `_value` reports that it is no map
         return all(self._paths(note, raw, at) for note in notes if isinstance(note, Keys))
 
     def _consents(self, raw: Any, at: KeyPath) -> bool:
@@ -299,7 +298,7 @@ class _ConfigReader:
         except msgspec.ValidationError as error:
             if not str(error).endswith("got `str`"):
                 return  # the field accepts texts, though not this one
-            problem = problem_of(error, expected, raw, at, f"`{info.name}` of `{type_name(self.node)}`")
+            problem = problem_of(error, expected, raw, at, self._subject(info, at))
             if _NO_MAP.match(str(error)):
                 self.config.problems.append(self._no_map(info, problem))
                 return
@@ -326,11 +325,18 @@ class _ConfigReader:
         try:
             msgspec.convert(literal, expected)
         except msgspec.ValidationError as error:
-            subject = f"`{info.name}` of `{type_name(self.node)}`"
-            problem = problem_of(error, expected, literal, at, subject, on)
+            if isinstance(literal, Mapping) and len(literal) > 1 and "[...]" in str(error):  # each entry by itself
+                parts = [self._fits(info, {key: part}, at, type) for key, part in literal.items()]
+                return all(parts)
+            problem = problem_of(error, expected, literal, at, self._subject(info, at), on)
             self.config.problems.append(self._no_map(info, problem) if _NO_MAP.match(str(error)) else problem)
             return False
         return True
+
+    def _subject(self, info: FieldInfo, at: KeyPath) -> str:
+        """The value at `at` in messages: by its key, or by the node's type when it has no key of its own."""
+        name = type_name(self.node)
+        return f"`{name}`" if at[-1] == name else f"`{at[-1]}` of `{name}`"
 
     def _no_map(self, info: FieldInfo, problem: Problem) -> Problem:
         """The problem of a text or number in place of a map, with an example of the map."""
@@ -354,32 +360,7 @@ class _ConfigReader:
                 self.config.writes.append((where, ("profile", "segments", str(name))))
 
 
-def bad_duration(raw: Any, at: KeyPath) -> Problem:
-    """The problem of a text that is not a duration."""
-    return Problem(
-        code="H119",
-        message=f"`{raw}` is not a duration",
-        path=at,
-        help="write a whole number and a unit: 500ms, 2s, 10m, 24h, 7d",
-    )
-
-
-def problem_of(
-    error: msgspec.ValidationError, annotation: Any, value: Any, at: KeyPath, subject: str, on: On = "value"
-) -> Problem:
-    """msgspec's error about `value` at `at` as a problem. Its path is as exact as msgspec's error."""
-    reason, _, inner_path = str(error).partition(" - at `")
-    below: list[str | int] = []
-    for name, index in _PATH_PART.findall(inner_path):
-        if index == "...":  # a key of a map; msgspec does not say which
-            break
-        below.append(int(index) if index else name)
-    message, help = validation_message(reason, annotation, str(at[-1] if on == "key" else value)[:80])
-    return Problem(code="H114", message=f"{subject}: {message}", path=(*at, *below), on=on, help=help)
-
-
 _NO_MAP = re.compile(r"Expected `object(?: \| null)?`, got `\w+`$")
-_PATH_PART = re.compile(r"\.([^.\[`]+)|\[(\d+|\.\.\.)\]")
 
 
 def _has(notes: tuple[Any, ...], kind: type) -> bool:

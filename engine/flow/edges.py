@@ -9,27 +9,56 @@ from engine.flow.problem_list import ProblemList, as_list
 from engine.problem import KeyPath, Problem, did_you_mean
 
 _CODES = ("H103", "H116", "H117", "H311")
-_ENDS = frozenset({"end", "END", "exit", "finish", "done", "stop"})  # targets that an author means as the end of a flow
+_SUCCESS = frozenset({"success", "ok", "main", "next", "on_success", "succeeded", "200"})
+_PORT_NAMES = {
+    "failed": ("error", "failure", "fail", "on_error", "on_failure", "catch", "timeout", "exception"),
+    "then": ("true", "yes", "1", "match", "matched"),
+    "else": ("false", "no", "0", "otherwise", "default", "unmatched"),
+    "missing": ("not_found", "notfound", "404", "empty", "none"),
+    "default": ("else", "otherwise", "other"),
+}
+_ENDS = frozenset(
+    {"end", "exit", "finish", "done", "stop", "null", "none", "return"}
+)  # targets that an author means as the end of a flow
 
 
-def read_edges(draft: NodeDraft, raw: Any, drafts: Mapping[str, NodeDraft], problems: ProblemList) -> None:
-    """Add the edges of a node's `next:`, which is `raw`, to its draft. Adds its errors to `problems`."""
+def read_edges(
+    draft: NodeDraft, raw: Any, drafts: Mapping[str, NodeDraft], unread: frozenset[str], problems: ProblemList
+) -> None:
+    """Add the edges of a node's `next:`, which is `raw`, to its draft. Adds its errors to `problems`.
+
+    Edges to the nodes `unread`, which have errors, are correct, but they are left out.
+    """
     at: KeyPath = (*draft.at, "next")
     if raw is None:
         return
     if isinstance(raw, Mapping):
         for port, targets in raw.items():
             _check_port(draft, port, (*at, port), problems)
-            _add_targets(draft, str(port), as_list(targets, (*at, port)), drafts, problems)
+            _add_targets(draft, str(port), as_list(targets, (*at, port)), drafts, unread, problems)
         return
     main = [port.name for port in draft.ports.values() if port.main]
     if not main:
         _add_no_main_port(draft, at, problems)
     for port in main:
-        _add_targets(draft, port, as_list(raw, at), drafts, problems)
+        _add_targets(draft, port, as_list(raw, at), drafts, unread, problems)
 
 
-def read_starts(raw: Any, drafts: Mapping[str, NodeDraft], problems: ProblemList) -> tuple[str, ...]:
+def check_targets(
+    id: str, node: Any, drafts: Mapping[str, NodeDraft], unread: frozenset[str], problems: ProblemList
+) -> None:
+    """Add the problems of the targets in the `next:` of a node that could not be read."""
+    raw = node.get("next") if isinstance(node, Mapping) else None
+    at: KeyPath = ("nodes", id, "next")
+    ports = [(value, (*at, port)) for port, value in raw.items()] if isinstance(raw, Mapping) else [(raw, at)]
+    for value, where in ports if raw is not None else ():
+        for target, place in as_list(value, where):
+            _check_target(id, target, place, drafts, unread, problems)
+
+
+def read_starts(
+    raw: Any, drafts: Mapping[str, NodeDraft], unread: frozenset[str], problems: ProblemList
+) -> tuple[str, ...]:
     """The ids of the nodes that `start:` names, else of the first node. Adds its errors to `problems`."""
     if raw is None:
         return (next(iter(drafts)),)
@@ -37,11 +66,18 @@ def read_starts(raw: Any, drafts: Mapping[str, NodeDraft], problems: ProblemList
     for id, where in as_list(raw, ("start",)):
         if isinstance(id, str) and id in drafts:
             starts[id] = None
-        else:
+        elif not isinstance(id, str) or id not in unread:
             problems.add("H117", f"there is no node `{id}`", where, help=did_you_mean(str(id), drafts))
     if raw == []:
         problems.add("H103", "`start` names no node, and a run needs one to start at", ("start",))
     return tuple(starts) or (next(iter(drafts)),)
+
+
+def edge_targets(node: Any) -> list[str]:
+    """The ids in the `next:` of a node as it is written."""
+    raw = node.get("next") if isinstance(node, Mapping) else None
+    targets = [as_list(value, ()) for value in (raw.values() if isinstance(raw, Mapping) else [raw])]
+    return [target for values in targets for target, _ in values if isinstance(target, str)]
 
 
 def is_edge_problem(problem: Problem) -> bool:
@@ -52,10 +88,20 @@ def is_edge_problem(problem: Problem) -> bool:
 def _check_port(draft: NodeDraft, port: Any, at: KeyPath, problems: ProblemList) -> None:
     if port not in draft.ports:
         message = f"`{draft.id}` ({type_name(draft.node)}) has no port `{port}`"
-        problems.add("H116", message, at, on="key", help=did_you_mean(str(port), draft.ports))
+        problems.add("H116", message, at, on="key", help=_port_help(str(port), draft))
     elif isinstance(draft.ports[port], End):
         message = f"`{type_name(draft.node)}` ends the run: nothing comes after it"
         problems.add("H311", message, at, on="key", help=f"drop `{port}`")
+
+
+def _port_help(port: str, draft: NodeDraft) -> str:
+    """The port that other tools call `port`, else one of a similar name."""
+    meanings = {name: own for own, names in _PORT_NAMES.items() for name in names if own in draft.ports}
+    main = [name for name, own in draft.ports.items() if own.main]
+    if port.lower() in _SUCCESS and main:
+        return f"write `{main[0]}`"
+    own = meanings.get(port.lower())
+    return f"write `{own}`" if own else did_you_mean(port, draft.ports)
 
 
 def _add_no_main_port(draft: NodeDraft, at: KeyPath, problems: ProblemList) -> None:
@@ -73,15 +119,34 @@ def _add_targets(
     port: str,
     raw: list[tuple[Any, KeyPath]],
     drafts: Mapping[str, NodeDraft],
+    unread: frozenset[str],
     problems: ProblemList,
 ) -> None:
     for target, where in raw:
-        if not isinstance(target, str):
-            problems.add("H103", "an edge leads to a node id, or to a list of them", where)
-        elif target not in drafts:
-            known = [id for id in drafts if id != draft.id]
-            ends = f"a flow ends where no `next` follows: leave `{target}` out"
-            help = ends if target in _ENDS else did_you_mean(target, known)
-            problems.add("H117", f"there is no node `{target}`", where, help=help)
-        elif (port, target) not in [(known, id) for known, id, _ in draft.next]:
+        known = _check_target(draft.id, target, where, drafts, unread, problems)
+        if known and (port, target) not in [(own, id) for own, id, _ in draft.next]:
             draft.next.append((port, target, where))
+
+
+def _check_target(
+    id: str,
+    target: Any,
+    where: KeyPath,
+    drafts: Mapping[str, NodeDraft],
+    unread: frozenset[str],
+    problems: ProblemList,
+) -> bool:
+    """Whether an edge can be drawn from node `id` to `target`. Adds the problem of a target that is no node."""
+    if not isinstance(target, str):
+        help = "write the id alone: `next: other_node`; or `next: {PORT: other_node}`"
+        problems.add("H103", "an edge leads to a node id, or to a list of them", where, help=help)
+    elif target not in drafts and target not in unread:
+        known = [other for other in (*drafts, *unread) if other != id]
+        help = did_you_mean(target, known)
+        if "{{" in target:
+            help = "an edge is fixed: choose between nodes with `if` or `switch`"
+        elif target.lower() in _ENDS:
+            ends = "delete this line" if where[-1] == "next" else f"leave `{target}` out"
+            help = f"a flow ends where no `next` follows: {ends}"
+        problems.add("H117", f"there is no node `{target}`", where, help=help)
+    return isinstance(target, str) and target in drafts

@@ -20,6 +20,12 @@ def takes_text(annotation: Any) -> bool:
     return plain is str or set(get_args(plain)) == {str, type(None)}
 
 
+def admits_text(annotation: Any) -> bool:
+    """Whether a text may be the value of a field."""
+    plain = bare_type(annotation)
+    return plain in (str, Any) or any(admits_text(part) for part in get_args(plain) if get_origin(plain) is not dict)
+
+
 def takes_anything(annotation: Any, raw: Any) -> bool:
     """Whether the evaluated value of this field needs no check of its type."""
     plain = bare_type(annotation)

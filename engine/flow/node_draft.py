@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.flow.condition import placed_reads, read_when
-from engine.flow.config import Config, bad_duration, read_config
+from engine.flow.config import Config, read_config
+from engine.flow.config_problem import bad_duration
 from engine.flow.consents import NO_CONSENTS, read_consents
 from engine.flow.names import ProjectNames
 from engine.flow.node import Node, Port, asks, declared_ports, type_name
 from engine.flow.plan import Retry
 from engine.flow.problem_list import ProblemList
 from engine.flow.registry import Registry
-from engine.flow.workarounds import NODE_WORKAROUNDS
+from engine.flow.workarounds import NODE_KEY_WORKAROUNDS, NODE_WORKAROUNDS
 from engine.language.duration import read_duration
 from engine.language.expression import Condition
 from engine.language.kinds import Shape
@@ -62,10 +63,11 @@ class NodeDraftReader:
         if not NODE_ID.fullmatch(id):
             self._add_bad_id(id, at)
         if not isinstance(raw, Mapping):
-            self._problems.add("H103", f"node `{id}` is a map such as `segment.add: vip`", at)
+            self._add_no_map(id, raw, at)
             return None
         node, key = self._type(id, raw, at)
         if node is None:
+            read_when(raw, at, self._names, self._problems)
             return None
         config = read_config(node, raw[key], self._names, (*at, key))
         self._problems += config.problems
@@ -78,6 +80,22 @@ class NodeDraftReader:
         settings = self._settings(node, raw, at)
         output = node.own_output(raw[key])
         return NodeDraft(id, node, config, _ports(node, raw[key]), when, consents.names, settings, at, output)
+
+    def _add_no_map(self, id: str, raw: Any, at: KeyPath) -> None:
+        """The problem of a node that is empty, a list, or a text."""
+        if raw is None:
+            help = "write its type below it, e.g. `segment.add: vip`, indented by two spaces more"
+            self._problems.add("H110", f"node `{id}` is empty", at, on="key", help=help)
+            return
+        help = "write its type as a key, e.g. `segment.add: vip`"
+        if isinstance(raw, list):
+            help = "a node has one type: make each item a node of its own, and lead from one to the next by `next: …`"
+        elif isinstance(raw, str):
+            type, _, rest = raw.partition(" ")
+            rest = rest.strip("\"' ")
+            near = self._registry.find(type) and type
+            help = f"put a colon behind the type: `{near}: {rest or '…'}`" if near else help
+        self._problems.add("H103", f"node `{id}` is {_kind(raw)}, not a map with a type", at, help=help)
 
     def _add_bad_id(self, id: str, at: KeyPath) -> None:
         fixed = re.sub(r"[^a-z0-9_]", "_", id.lower()).lstrip("_")
@@ -113,15 +131,17 @@ class NodeDraftReader:
     def _add_unknown_key(self, key: str, typed: bool, at: KeyPath) -> None:
         near = did_you_mean(key, [*self._registry.names(), *(COMMON_KEYS if typed else ())])
         message = f"a node has no key `{key}`" if typed else f"unknown node type `{key}`"
-        workaround = "" if typed else NODE_WORKAROUNDS.get(key, "")
-        help = workaround or near or _suggest_types(key, self._registry.names())
+        workaround = (NODE_KEY_WORKAROUNDS if typed else NODE_WORKAROUNDS).get(key)
+        other = f"known here: {', '.join(f'`{name}`' for name in COMMON_KEYS)}" if typed else ""
+        help = workaround or near or other or _suggest_types(key, self._registry.names())
         self._problems.add("H101" if typed else "H111", message, (*at, key), on="key", help=help)
 
     def _settings(self, node: type[Node], raw: Mapping[str, Any], at: KeyPath) -> dict[str, Any]:
         add = self._problems.add
         settings: dict[str, Any] = {"disabled": raw.get("disabled", False), "join": raw.get("join", "settled")}
         if not isinstance(settings["disabled"], bool):
-            add("H103", "`disabled` is true or false", (*at, "disabled"))
+            help = "write `disabled: true`, or delete this line"
+            add("H103", "`disabled` is true or false", (*at, "disabled"), help=help)
         if settings["join"] not in ("settled", "any", "all"):
             add("H103", f"`{settings['join']}` is not a join", (*at, "join"), help="settled, any or all")
         for key in ("timeout", "deadline", "retry"):
@@ -154,6 +174,10 @@ class NodeDraftReader:
             self._problems.add("H103", "`times` is a whole number from 0 to 10", (*at, "times"))
             times = 0
         return Retry(times, self._duration(raw["backoff"], (*at, "backoff")) if "backoff" in raw else 500)
+
+
+def _kind(raw: Any) -> str:
+    return "a list" if isinstance(raw, list) else "a text" if isinstance(raw, str) else "a number or a truth value"
 
 
 def _suggest_types(key: str, types: Iterable[str]) -> str:

@@ -17,11 +17,12 @@ TRIGGER_KEYS = ("event", "source", "when", "schedule")
 _AT: KeyPath = ("trigger",)
 
 
-def read_trigger(raw: Any, names: ProjectNames, problems: ProblemList) -> Trigger:
-    """The trigger that `trigger:` describes. Adds its errors to `problems`; the trigger is then incomplete."""
+def read_trigger(document: Mapping[str, Any], names: ProjectNames, problems: ProblemList) -> Trigger:
+    """The trigger of a flow's document. Adds its errors to `problems`; the trigger is then incomplete."""
+    raw = document.get("trigger")
     if raw is None:
         help = "add `trigger: {event: order-paid}`, names or globs"
-        problems.add("H102", "a flow needs a trigger", (), on="key", help=help)
+        problems.add("H102", "a flow needs a trigger", _AT if "trigger" in document else (), on="key", help=help)
         return Trigger()
     if not isinstance(raw, Mapping):
         help = f"write `trigger: {{event: {format_value(raw)}}}`" if isinstance(raw, str | list) else ""

@@ -1,4 +1,4 @@
-"""Workarounds for features that do not exist yet, by the names under which authors look for such features."""
+"""The remedies for names that other tools have, and for features that do not exist yet, by what authors write."""
 
 from typing import Final
 
@@ -11,16 +11,110 @@ _LOOP: Final = "let the client send one event for each item; the filters `sum`, 
 _CODE: Final = "put the code behind an HTTP endpoint and call it with `lookup.http`"
 _SEND: Final = "`lookup.http` sends a request within the run; if it must arrive, let a program read emitted events"
 _CALL: Final = "`event.emit` starts the flows that take the emitted event"
+_COMPUTE: Final = "`let` computes values for later nodes, `profile.set` stores them in the profile"
+_QUERY: Final = "call a service in front of the database with `lookup.http`"
+_JOIN: Final = (
+    "branches meet where their `next` names the same node; `profile.merge` merges profiles, `join: all` waits for all"
+)
+_SPLIT: Final = "`next: [first, second]` leads to several nodes, which run in parallel"
+_END_NODE: Final = "a flow ends where no `next` follows: delete this node; `stop: reason` ends a run early"
+_END_LINE: Final = "a flow ends where no `next` follows: delete this line"
+_START_NODE: Final = "`trigger` starts a flow, at its first node: delete this node"
+_FAILURE: Final = "wire the port `failed` of the node that may fail: `next: {failed: other_node}`"
+_FILTER: Final = "write `if: …` with `next: {then: other_node}`, or `when: …` in the node that it protects"
 
 NODE_WORKAROUNDS: Final = {
-    **dict.fromkeys(("schedule", "cron", "timer"), "let the cron of your system send an event with `curl`"),
-    **dict.fromkeys(("wait", "wait.event", "wait_until", "delay", "sleep", "pause"), _WAIT),
-    **dict.fromkeys(("loop", "for", "foreach", "for_each", "for-each", "each", "map", "iterate"), _LOOP),
-    **dict.fromkeys(("script", "code", "python", "javascript", "function"), _CODE),
-    **dict.fromkeys(("webhook", "webhook.send", "http", "http.post", "email", "email.send", "sms", "push"), _SEND),
-    **dict.fromkeys(("flow", "flow.call", "flow.run", "call", "subflow", "include"), _CALL),
+    **dict.fromkeys(("schedule", "cron", "timer", "every"), "let the cron of your system send an event with `curl`"),
+    **dict.fromkeys(("wait", "wait.event", "wait_for", "wait_until", "delay", "sleep", "pause"), _WAIT),
+    **dict.fromkeys(("loop", "for", "foreach", "for_each", "for-each", "each", "map", "iterate", "repeat"), _LOOP),
+    **dict.fromkeys(("while", "until", "with_items", "split_in_batches", "for_each_item"), _LOOP),
+    **dict.fromkeys(("script", "code", "python", "javascript", "function", "run", "exec", "shell"), _CODE),
+    **dict.fromkeys(("webhook", "webhook.send", "http", "http.get", "http.post", "http.request", "request"), _SEND),
+    **dict.fromkeys(("fetch", "api", "rest", "curl", "graphql", "kafka", "queue", "publish"), _SEND),
+    **dict.fromkeys(("email", "email.send", "mail", "send_email", "sms", "push", "slack", "slack.send"), _SEND),
+    **dict.fromkeys(("notify", "notification", "telegram", "discord", "teams", "whatsapp", "message", "send"), _SEND),
+    **dict.fromkeys(("flow", "flow.call", "flow.run", "call", "subflow", "sub_flow", "include", "workflow"), _CALL),
+    **dict.fromkeys(("set", "assign", "variables", "vars", "transform", "format", "compute", "template"), _COMPUTE),
+    **dict.fromkeys(("sql", "query", "database", "db", "postgres", "mysql", "mongodb", "redis"), _QUERY),
+    **dict.fromkeys(("merge", "join", "gather"), _JOIN),
+    **dict.fromkeys(("parallel", "split", "fork", "branch", "concurrent"), _SPLIT),
+    **dict.fromkeys(("end", "finish", "exit", "return", "done", "noop", "no_op", "pass"), _END_NODE),
+    **dict.fromkeys(("start", "begin", "trigger", "on", "event"), _START_NODE),
+    **dict.fromkeys(("try", "catch", "on_error", "error"), _FAILURE),
+    **dict.fromkeys(("filter", "condition", "choose", "choice", "router", "decision"), _FILTER),
+    **dict.fromkeys(("print", "debug", "echo"), "write `log: …`"),
+    **dict.fromkeys(("goto", "jump"), "write `next: other_node` in the node before"),
+    **dict.fromkeys(("tag", "add_tag", "label"), "`segment.add` adds the profile to a segment"),
 }
 TRIGGER_WORKAROUNDS: Final = {
     **dict.fromkeys(("schedule", "cron", "timer", "every", "interval"), _SCHEDULE),
-    **dict.fromkeys(("webhook", "http", "url"), _WEBHOOK),
+    **dict.fromkeys(("webhook", "http", "url", "path"), _WEBHOOK),
+    **dict.fromkeys(("condition", "conditions", "if", "filter", "where"), "write `when: …`"),
+    **dict.fromkeys(("sources", "from"), "write `source: …`, a name or a list of names"),
+    **dict.fromkeys(("profile", "consents"), "write it beside `trigger`, as a key of the flow"),
+}
+_DESCRIBED: Final = "delete this line, or write it into `description:`"
+_IN_TRIGGER: Final = "write it in the trigger: `trigger: {event: …, when: …}`"
+_IN_NODE: Final = "write it in the node that makes the request, beside its type"
+_NEXT: Final = "write `next: other_node` in each node"
+FLOW_WORKAROUNDS: Final = {
+    **dict.fromkeys(("schedule", "cron", "timer", "every", "interval"), _SCHEDULE),
+    **dict.fromkeys(("webhook",), _WEBHOOK),
+    **dict.fromkeys(("vars", "env", "variables", "inputs", "input", "constants", "params", "parameters"), _COMPUTE),
+    **dict.fromkeys(("let", "set", "defaults"), _COMPUTE),
+    **dict.fromkeys(
+        ("secrets",), 'secrets belong to a target in headrace.yaml: `headers: {Authorization: "${env:KEY}"}`'
+    ),
+    **dict.fromkeys(("version", "apiVersion", "kind", "namespace", "metadata", "tags", "labels", "author"), _DESCRIBED),
+    **dict.fromkeys(("id", "name", "alias", "title", "label"), _DESCRIBED),
+    **dict.fromkeys(
+        ("enabled", "disabled", "active"),
+        "`disabled: true` is a key of a node; to stop a flow, move its file elsewhere",
+    ),
+    **dict.fromkeys(("timeout", "retry", "retries", "deadline"), _IN_NODE),
+    **dict.fromkeys(("on_error", "on_failure", "onError", "errors", "error", "catch", "fallback", "finally"), _FAILURE),
+    **dict.fromkeys(
+        ("mode", "concurrency", "parallel", "max_parallel"), "delete this line: events of a profile take turns"
+    ),
+    **dict.fromkeys(("edges", "connections", "links", "transitions", "next"), _NEXT),
+    **dict.fromkeys(("condition", "conditions", "if", "when", "filter", "where"), _IN_TRIGGER),
+    **dict.fromkeys(("source", "sources"), "write it in the trigger: `trigger: {event: …, source: …}`"),
+    **dict.fromkeys(("event", "events", "on", "triggers"), "write it in the trigger: `trigger: {event: …}`"),
+    **dict.fromkeys(("foreach", "loop", "for_each"), _LOOP),
+    **dict.fromkeys(("end", "stop"), _END_LINE),
+    **dict.fromkeys(
+        ("outputs", "output", "return", "response", "respond"), "a node answers the sender: `respond: {…}`"
+    ),
+    **dict.fromkeys(("segments",), "a segment is a file of its own: segments/NAME.yaml"),
+    **dict.fromkeys(("targets", "fields", "keys", "retention"), "this is a key of headrace.yaml"),
+    **dict.fromkeys(("tests", "cases"), "tests are in a file of their own, which ends in .test.yaml"),
+}
+NODE_KEY_WORKAROUNDS: Final = {
+    **dict.fromkeys(("id", "key"), "the key above is the node's id: delete this line"),
+    **dict.fromkeys(("name", "title", "label", "alias", "comment"), "write `description: …`"),
+    **dict.fromkeys(("foreach", "loop", "for_each", "for", "with_items", "repeat", "while", "until"), _LOOP),
+    **dict.fromkeys(("wait", "delay", "sleep", "pause"), _WAIT),
+    **dict.fromkeys(("end", "stop", "final", "return"), _END_LINE),
+    **dict.fromkeys(("retries", "attempts", "max_retries"), "write `retry: {times: 3, backoff: 500ms}`"),
+    **dict.fromkeys(("backoff", "times"), "write `retry: {times: 3, backoff: 500ms}`"),
+    **dict.fromkeys(("enabled", "active", "skip"), "write `disabled: true` to switch a node off"),
+    **dict.fromkeys(("position", "x", "y", "color", "icon", "version", "tags"), _DESCRIBED),
+    **dict.fromkeys(("output", "outputs", "register", "result", "save_as"), "later nodes read `nodes.<id>.out`"),
+    **dict.fromkeys(("vars", "env", "variables", "input", "inputs"), _COMPUTE),
+    **dict.fromkeys(("consent", "require_consent"), "write `consents: [name]`"),
+    **dict.fromkeys(("config", "with", "params", "parameters", "options"), "write the fields below the node's type"),
+    **dict.fromkeys(("in_parallel", "parallel"), _SPLIT),
+}
+# By the name of a field in other tools: the field that it stands for, and the remedy.
+FIELD_WORKAROUNDS: Final = {
+    **dict.fromkeys(
+        ("url", "uri", "host", "endpoint", "base_url"),
+        ("target", "the host is a target of headrace.yaml, `targets: {crm: {url: …}}`: write `target: crm` here"),
+    ),
+    **dict.fromkeys(("params", "parameters", "qs"), ("query", "write `query: {…}`")),
+    **dict.fromkeys(("data", "json", "payload", "content"), ("body", "write `body: {…}`")),
+    **dict.fromkeys(("verb", "http_method"), ("method", "write `method: POST`")),
+    **dict.fromkeys(("text", "msg", "value"), ("message", "write `message: …`")),
+    **dict.fromkeys(("name", "event", "event_type"), ("type", "write `type: …`")),
+    **dict.fromkeys(("expires", "expiry", "max_age", "expire"), ("ttl", "write `ttl: 1h`")),
 }

@@ -74,7 +74,7 @@ def test_an_error_in_a_flow_is_reported_at_its_key_path(document: Any, expected:
         pytest.param("a: {segment.add: vip, nxt: b}", [("H101", "nodes.a.nxt")], id="an unknown key next to a type"),
         pytest.param(
             "a: {event.emit: {tpe: x}}",
-            [("H113", "nodes.a.event.emit.tpe"), ("H115", "nodes.a.event.emit")],
+            [("H113", "nodes.a.event.emit.tpe")],
             id="an unknown field in place of a required one",
         ),
         pytest.param("a: {cache.set: {key: k, ttl: 1m}}", [("H115", "nodes.a.cache.set")], id="a missing field"),
@@ -355,6 +355,6 @@ def test_a_literal_next_to_a_template_has_the_type_of_its_field():
     assert flow(text + "\nb: {log: x}").nodes[0].template.literals == {"target": "crm", "query": {"n": [1, "a"]}}
 
 
-def test_the_key_path_of_a_wrong_value_is_as_deep_as_msgspec_reports_it():
+def test_the_key_path_of_a_wrong_value_in_a_map_leads_to_its_entry():
     text = "a: {lookup.http: {target: crm, query: {n: {x: 1}}}, next: {failed: b}}\nb: {log: x}"
-    assert problems_of(text) == [("H114", "nodes.a.lookup.http.query")]
+    assert problems_of(text) == [("H114", "nodes.a.lookup.http.query.n")]

@@ -183,7 +183,7 @@ def test_an_error_in_consents_is_reported_at_its_key_path(raw: Any, code: str, p
     [
         pytest.param({}, "H114", "", id="nothing"),
         pytest.param("mail", "H114", "", id="a text"),
-        pytest.param({"mail": "yes"}, "H114", "", id="a text for true"),
+        pytest.param({"mail": "yes"}, "H114", ".mail", id="a text for true"),
         pytest.param({"a.b": True}, "H104", ".a.b", id="a path"),
         pytest.param({"": True}, "H104", ".", id="an empty name"),
         pytest.param({"consents": {"a b": True}}, "H104", ".consents.a b", id="a bad name among fields"),

@@ -1,0 +1,218 @@
+"""The shape of a flow's document: its name, trigger and nodes, under whatever keys the author put them."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from engine.flow.node_shape import NodeShape
+from engine.flow.registry import Registry
+from engine.flow.reshaped import NOT_INDENTED, OTHER_TOOL, Reshaped, first_key, shown, without
+from engine.flow.trigger import TRIGGER_KEYS
+from engine.flow.workarounds import FLOW_WORKAROUNDS
+
+FLOW_KEYS: Final = ("flow", "description", "trigger", "profile", "consents", "start", "nodes", "keep")
+
+_NAME_KEYS: Final = ("name", "id", "alias", "workflow", "title", "flow_name", "automation")
+_TRIGGER_KEYS: Final = ("on", "triggers", "event", "events", "event_type", "listen", "when")
+_SCHEDULE_KEYS: Final = ("schedule", "cron", "timer", "every", "interval", "webhook")
+_NODES_KEYS: Final = ("steps", "tasks", "actions", "action", "jobs", "sequence", "do", "pipeline", "stages", "states")
+_EVENT_KEYS: Final = ("event_type", "event_name", "name", "on", "events", "topic", "type", "trigger", "event")
+_MEANINGLESS: Final = ("type", "platform", "kind", "id", "trigger", "alias")
+_TOOLS: Final = (
+    (("on", "jobs"), "GitHub Actions"),
+    (("id", "tasks"), "Kestra"),
+    (("nodes", "connections"), "n8n"),
+    (("trigger", "action"), "Home Assistant"),
+    (("triggers", "actions"), "Home Assistant"),
+    (("triggers", "action"), "Home Assistant"),
+    (("trigger", "actions"), "Home Assistant"),
+    (("dag", "tasks"), "Airflow"),
+    (("apiVersion", "spec"), "Kubernetes"),
+    (("StartAt", "States"), "AWS Step Functions"),
+)
+_NO_SLUG = re.compile(r"[^a-z0-9_]+")
+
+
+def reshape_flow(document: Mapping[str, Any], registry: Registry) -> Reshaped:
+    """The document in Headrace's shape, with the problems of its shape."""
+    reshaped = Reshaped(dict(document))
+    if any(key not in FLOW_KEYS for key in document):
+        _indent_body(reshaped, "trigger", TRIGGER_KEYS)
+        _indent_nodes(reshaped, registry)
+        _find_name(reshaped)
+        _find_trigger(reshaped)
+        _find_nodes(reshaped)
+    _unlist_trigger(reshaped)
+    NodeShape(reshaped, registry).reshape()
+    return reshaped
+
+
+def other_tool(document: Mapping[str, Any]) -> Reshaped | None:
+    """The problem of a file that was made for another tool; None when it is a flow."""
+    if "flow" in document:
+        return None
+    for keys, tool in _TOOLS:
+        if all(key in document for key in keys):
+            reshaped = Reshaped(dict(document))
+            help = (
+                "a flow has the keys `flow`, `trigger` and `nodes`; `headrace init shop` makes a project with examples"
+            )
+            reshaped.add(OTHER_TOOL, f"this is a file of {tool}, not a flow", (keys[0],), help=help)
+            return reshaped
+    return None
+
+
+def _indent_body(reshaped: Reshaped, key: str, keys: tuple[str, ...]) -> None:
+    """Move the lines below an empty `key:` into it when they have some of `keys` and are not indented."""
+    document = reshaped.document
+    if key not in document or document[key] is not None:
+        return
+    names = list(document)
+    body: list[str] = []
+    for name in names[names.index(key) + 1 :]:
+        if name not in keys:
+            break
+        body.append(name)
+    if not body:
+        return
+    reshaped.add(NOT_INDENTED, _not_indented(body, key), (body[0],), help=_indent(body, key))
+    for name in body:
+        reshaped.moved((key, name), (name,))
+    reshaped.document = {**without(document, *body), key: {name: document[name] for name in body}}
+
+
+def _indent_nodes(reshaped: Reshaped, registry: Registry) -> None:
+    """Move nodes at the level of the flow's keys below `nodes:`."""
+    document = reshaped.document
+    nodes = document.get("nodes")
+    if "nodes" not in document or not (nodes is None or isinstance(nodes, Mapping)):
+        return
+    names = list(document)
+    body = [
+        name
+        for name in names[names.index("nodes") + 1 :]
+        if name not in FLOW_KEYS and _is_node(document[name], registry) and name not in (nodes or {})
+    ]
+    if not body:
+        return
+    reshaped.add(NOT_INDENTED, _not_indented(body, "nodes"), (body[0],), help=_indent(body, "nodes"))
+    for name in body:
+        reshaped.moved(("nodes", name), (name,))
+    moved = {name: document[name] for name in body}
+    reshaped.document = {**without(document, *body), "nodes": {**(nodes or {}), **moved}}
+
+
+def _is_node(raw: Any, registry: Registry) -> bool:
+    return isinstance(raw, Mapping) and any(registry.find(str(key)) for key in raw)
+
+
+def _not_indented(body: list[str], key: str) -> str:
+    names = ", ".join(f"`{name}`" for name in body[:3]) + (", …" if len(body) > 3 else "")
+    return f"{names} {'is' if len(body) == 1 else 'are'} not indented, so not part of `{key}`"
+
+
+def _indent(body: list[str], key: str) -> str:
+    return f"put two spaces before {'this line' if len(body) == 1 else 'each of these lines'} and those below it"
+
+
+def _find_name(reshaped: Reshaped) -> None:
+    document = reshaped.document
+    key = first_key(document, _NAME_KEYS)
+    if "flow" in document or key is None or not isinstance(document[key], str | int):
+        return
+    name = slug_of(str(document[key])) or "the-name"
+    reshaped.add("H101", f"a flow has no key `{key}`", (key,), help=f"write `flow: {name}`")
+    reshaped.document = {**without(document, key), "flow": name}
+
+
+def slug_of(text: str) -> str:
+    """A text as the name of a flow; empty when it has no letter or digit of ASCII."""
+    return _NO_SLUG.sub("-", text.lower()).strip("-_")[:100]
+
+
+def _find_trigger(reshaped: Reshaped) -> None:
+    """Take the trigger from the key of another tool, when there is no `trigger`."""
+    document = reshaped.document
+    if document.get("trigger") is not None:
+        return
+    schedule = first_key(document, _SCHEDULE_KEYS)
+    key = first_key(document, _TRIGGER_KEYS)
+    if key is None and schedule is not None:
+        code = "H101" if schedule == "webhook" else "H121"
+        message = "a flow has no key `webhook`" if schedule == "webhook" else "schedules are not available yet"
+        reshaped.add(code, message, (schedule,), help=f"{FLOW_WORKAROUNDS[schedule]}: `trigger: {{event: TYPE}}`")
+        reshaped.document = {**without(document, schedule), "trigger": {}}
+    elif key is not None:
+        parts = {name: document[name] for name in (key, "source", "when") if name in document}
+        trigger = _trigger_of(key, parts)
+        help = f"write `trigger: {shown(trigger or {'event': 'order-paid'})}`"
+        reshaped.add("H101", f"a flow has no key `{key}`", (key,), help=help)
+        for name in trigger:
+            reshaped.moved(("trigger", name), (name,) if name in parts else (key,))
+        reshaped.document = {**without(document, *parts), "trigger": trigger}
+
+
+def _trigger_of(key: str, parts: Mapping[str, Any]) -> dict[str, Any]:
+    """The trigger that a key of another tool describes, together with `source` and `when` beside it."""
+    raw = parts[key]
+    if isinstance(raw, list) and len(raw) == 1 and isinstance(raw[0], Mapping):
+        raw = raw[0]
+    if isinstance(raw, Mapping):
+        trigger = _own_trigger(raw)
+    elif key == "when":
+        trigger = {}
+    else:
+        trigger = {"event": raw} if _is_words(raw) else {}
+    return {**trigger, **without(parts, key), **({"when": raw} if key == "when" else {})}
+
+
+def _own_trigger(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a trigger, with the event under `event`."""
+    event = next((raw[key] for key in reversed(_EVENT_KEYS) if key in raw and key == "event"), None)
+    for key in _EVENT_KEYS:
+        if event is None and _is_words(raw.get(key)) and raw[key] not in ("event", "webhook", "schedule"):
+            event = raw[key]
+    own = {key: raw[key] for key in ("source", "when") if key in raw}
+    return {"event": event, **own} if event is not None else own
+
+
+def _is_words(raw: Any) -> bool:
+    return isinstance(raw, str) or (isinstance(raw, list) and all(isinstance(word, str) for word in raw) and raw != [])
+
+
+def _unlist_trigger(reshaped: Reshaped) -> None:
+    """A list of triggers, and a trigger whose event has another key."""
+    raw = reshaped.document.get("trigger")
+    if isinstance(raw, list) and raw and all(isinstance(item, Mapping) for item in raw):
+        own = _own_trigger(raw[0])
+        help = f"write `trigger: {shown(own)}`, without a dash" if own else "write `trigger: {event: order-paid}`"
+        if len(raw) > 1:
+            help = "`event` takes a list: `trigger: {event: [order-paid, order-sent]}`; else write one flow for each"
+        reshaped.add("H103", "a flow has one trigger, and it is no list", ("trigger",), help=help)
+        reshaped.document = {**reshaped.document, "trigger": own if len(raw) == 1 else {}}
+    elif isinstance(raw, Mapping) and "event" not in raw:
+        _rename_event(reshaped, raw)
+
+
+def _rename_event(reshaped: Reshaped, raw: Mapping[str, Any]) -> None:
+    key = next((key for key in raw if key in _EVENT_KEYS), None)
+    own = _own_trigger(raw)
+    if key is None or "event" not in own:
+        return
+    help = f"write `trigger: {shown(own)}`"
+    reshaped.add("H101", f"a trigger has no key `{key}`", ("trigger", key), help=help)
+    kept = without(raw, *_EVENT_KEYS, *_MEANINGLESS)
+    reshaped.document = {**reshaped.document, "trigger": {"event": own["event"], **kept}}
+
+
+def _find_nodes(reshaped: Reshaped) -> None:
+    """Take the nodes from the key of another tool, when there is no `nodes`."""
+    document = reshaped.document
+    key = first_key(document, _NODES_KEYS)
+    if document.get("nodes") is not None or key is None or not isinstance(document[key], Mapping | list):
+        return
+    example = ", a map from node id to node: `count: {…}` in place of `- id: count`"
+    help = "write `nodes:`" + (example if isinstance(document[key], list) else "")
+    reshaped.add("H101", f"a flow has no key `{key}`", (key,), help=help)
+    reshaped.moved(("nodes",), (key,))
+    reshaped.document = {**without(document, key), "nodes": document[key]}
