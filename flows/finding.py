@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from engine.problem import Problem
+from engine.problem import Problem, Severity
 
 
 class Finding(Struct, frozen=True):
@@ -13,8 +13,16 @@ class Finding(Struct, frozen=True):
     start: int
     end: int
     help: str = ""
+    severity: Severity = "error"
 
     def problem(self) -> Problem:
         """The finding as a problem of the document's root, where offsets count characters of the text."""
         length = max(1, self.end - self.start)
-        return Problem(code=self.code, message=self.message, offset=self.start, length=length, help=self.help)
+        return Problem(
+            code=self.code,
+            message=self.message,
+            offset=self.start,
+            length=length,
+            help=self.help,
+            severity=self.severity,
+        )

@@ -22,6 +22,11 @@ class LineIndex:
         self.text = text
         self._starts = [0, *(newline.end() for newline in re.finditer("\n", text))]
 
+    @property
+    def count(self) -> int:
+        """The number of lines."""
+        return len(self._starts)
+
     def line_number(self, index: int) -> int:
         """The number of the line with the character at `index`, counted from 1."""
         return bisect_right(self._starts, index)

@@ -70,7 +70,8 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         version = sha256(document.text.encode()).hexdigest()
         flow, problems = compile_flow(data, names, registry, document.line, version=version, text=document.text)
         increments = list(increments_of_declared_fields(data, settings.settings.fields))
-        counters.append(frozenset(counters_of(data)))
+        if not document.failed:
+            counters.append(frozenset(counters_of(data)))
         warnings = [*client_sendable(flow, document.text), *emit_cycles(flow)] if flow is not None else []
         return (None if increments else flow), [*problems, *increments, *warnings]
 
@@ -117,10 +118,12 @@ class _Loader:
         document = self._document(path)
         if document is None:
             return LoadedSettings()
-        if document.problems:  # every word before a colon may be the name of a target
+        if document.failed and not document.complete:
             return LoadedSettings(named_targets=frozenset(_KEY.findall(document.text)))
         read = read_settings(document.data, self.root, self.environment)
-        self.diagnostics += diagnose(document, read.problems)
+        self.diagnostics += diagnose(document, document.independent(read.problems))
+        if document.failed:  # every word before a colon may be the name of a target
+            return LoadedSettings(named_targets=frozenset(_KEY.findall(document.text)))
         return read
 
     def folder(self, folder: str, key: str, read: Callable[[Document, Any], tuple[T | None, list[Problem]]]) -> _Folder:
@@ -139,12 +142,12 @@ class _Loader:
             if document is None or not self._is_map(document, key) or self._is_misplaced(document, key):
                 continue
             value, problems = read(document, data)
-            self.diagnostics += diagnose(document, problems)
+            self.diagnostics += diagnose(document, document.independent(problems))
             if name in first:
                 self._report_duplicate(document, first[name], key, name)
                 continue
             first[name] = document
-            if value is not None:
+            if value is not None and not document.failed:
                 values[name] = value
         return _Folder(values, frozenset(names), {name: first[name] for name in values})
 
@@ -162,13 +165,16 @@ class _Loader:
         return document
 
     def _is_map(self, document: Document, key: str) -> bool:
-        """Whether a document is valid YAML and a map; else reports that."""
-        if document.problems:
+        """Whether a document is a map with all of its keys; else reports that, unless the reader has."""
+        if not document.complete or (document.failed and document.entries() is None):
             return False
         if document.entries() is not None:
             return True
         message = "the file is empty" if document.data is None else f"the file holds no map with `{key}`"
         remedy = f"begin it with `{key}: the-name`"
+        if isinstance(document.data, list):
+            message = f"the file is a list, and a {key} is a map"
+            remedy = "delete the dash, and put the lines below it two columns to the left; write a file for each item"
         self.diagnostics += diagnose(document, [Problem(code="H030", message=message, help=remedy)])
         return False
 

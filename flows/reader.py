@@ -1,30 +1,57 @@
 """A strict YAML reader: one document of plain data, the position of every value, and problems instead of exceptions."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, Final, Literal
 
-from engine.problem import KeyPath
+from engine.problem import KeyPath, Problem
 from flows.finding import Finding
 from flows.located_value import LocatedValue
+from flows.lookalikes import indentation, named, with_ordinary_indentation
 from flows.offsets import raw_offsets
 from flows.position import LineIndex, Position
-from flows.tree import read_tree
+from flows.recovery import Reading, read_through
+from flows.stray_lines import stray_lines
 
 MAX_CHARACTERS: Final = 262_144  # characters of a file
+MAX_FORBIDDEN: Final = 20  # characters that are reported
+
+# Findings behind which the data lacks keys that the author wrote.
+_HIDING: Final = frozenset({"H001", "H005", "H020", "H023", "H024", "H025", "H026", "H027", "H037"})
 
 # Characters that YAML 1.2 forbids, and the line ends and marks that only some programs recognise.
 _FORBIDDEN = re.compile("[^\t\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
 class Document:
-    """A YAML text with its data and problems. `data` is None for an empty text, and when the text cannot be read."""
+    """A YAML text with its data and problems. `data` is None for an empty text, and when the text cannot be read.
 
-    def __init__(self, name: str, lines: LineIndex, root: LocatedValue | None, findings: tuple[Finding, ...]) -> None:
+    `failed`: whether a problem is an error. `complete`: whether the data has all keys that the author wrote, though
+    perhaps not their values.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        lines: LineIndex,
+        root: LocatedValue | None,
+        findings: tuple[Finding, ...],
+        *,
+        complete: bool = True,
+    ) -> None:
         self.name = name
         self.problems = [finding.problem() for finding in findings]
+        self.failed = any(finding.severity == "error" for finding in findings)
+        self.complete = complete and not any(finding.code in _HIDING for finding in findings)
         self._lines = lines
         self._root = root
+        self._failed_lines = {
+            number
+            for finding in findings
+            if finding.severity == "error"
+            for number in range(lines.line_number(finding.start), lines.line_number(finding.end) + 1)
+        }
 
     @property
     def text(self) -> str:
@@ -39,6 +66,21 @@ class Document:
     def entries(self) -> Mapping[str, Any] | None:
         """The data if it is a map, else None."""
         return self.data if isinstance(self.data, dict) else None
+
+    def independent(self, problems: Iterable[Problem]) -> list[Problem]:
+        """The problems of the data that are no consequence of an error of the text.
+
+        Those of a graph (H3xx) are left out after any error, since an edge or an output may be missing.
+        """
+        if not self.failed:
+            return list(problems)
+        return [p for p in problems if not p.code.startswith("H3") and self._failed_lines.isdisjoint(self._lines_of(p))]
+
+    def _lines_of(self, problem: Problem) -> set[int]:
+        """The line at which a problem is reported, and that on which the value begins."""
+        reported = self.position(problem.path, problem.on, problem.offset, problem.length).line
+        _, value, _ = self._find(problem.path)
+        return {reported} if value is None else {reported, self._lines.line_number(value.start)}
 
     def line(self, path: KeyPath) -> int:
         """The number of the line with the key at `path`, counted from 1."""
@@ -91,11 +133,26 @@ class Document:
 def read_yaml(text: str, name: str) -> Document:
     """Read the text of one file, whose path in the project is `name`."""
     lines = LineIndex(text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"))
-    finding = _too_large(lines.text) or _forbidden_character(lines.text)
-    if finding is not None:
-        return Document(name, lines, None, (finding,))
-    tree = read_tree(lines)
-    return Document(name, lines, tree.root, tree.findings)
+    too_large = _too_large(lines.text)
+    if too_large is not None:
+        return Document(name, lines, None, (too_large,))
+    findings = _forbidden_characters(lines.text)
+    readable = _FORBIDDEN.sub("x", lines.text) if findings else lines.text
+    unusual = indentation(lines)
+    if unusual is not None:
+        findings += (unusual,)
+        readable = with_ordinary_indentation(readable)
+    reading = read_through(readable)
+    if reading.findings or not _is_map(reading):
+        stray = stray_lines(lines, readable)
+        findings += stray.findings
+        reading = read_through(stray.text) if stray.findings else reading
+    findings = tuple(sorted((*findings, *reading.findings), key=lambda finding: finding.start))
+    return Document(name, lines, reading.tree.root, findings, complete=reading.complete)
+
+
+def _is_map(reading: Reading) -> bool:
+    return reading.tree.root is not None and isinstance(reading.tree.root.data, dict)
 
 
 def _too_large(text: str) -> Finding | None:
@@ -105,10 +162,13 @@ def _too_large(text: str) -> Finding | None:
     return Finding("H024", message, 0, 1, "split it into several files")
 
 
-def _forbidden_character(text: str) -> Finding | None:
-    character = _FORBIDDEN.search(text)
-    if character is None:
-        return None
-    code = ord(character[0])
-    remedy = f'in a text, write it as an escape in double quotes: `"\\u{code:04x}"`' if code < 0xD800 else "remove it"
-    return Finding("H028", f"the character U+{code:04X} is not allowed", character.start(), character.end(), remedy)
+def _forbidden_characters(text: str) -> tuple[Finding, ...]:
+    """A finding for each of the first characters that YAML forbids."""
+    found = islice(_FORBIDDEN.finditer(text), MAX_FORBIDDEN)
+    return tuple(_forbidden(match.start(), match[0]) for match in found)
+
+
+def _forbidden(at: int, character: str) -> Finding:
+    code = ord(character)
+    remedy = f'in a text, write it as an escape in double quotes: `"\\u{code:04x}"`' if code < 0xD800 else "delete it"
+    return Finding("H028", f"the character {named(character)} is not allowed", at, at + 1, remedy)

@@ -4,13 +4,14 @@ Each detector looks at the parser's message and the line it points at; the first
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import yaml
 
 from flows import yaml_pitfalls
 from flows.finding import Finding
+from flows.lookalikes import Lookalikes
 from flows.position import LineIndex
 from flows.repair import MAX_LOOKAHEAD, closing, put_in_quotes, rewritten, value_end
 from flows.scalar import quoted
@@ -19,6 +20,10 @@ _ENTRY = re.compile(r"(?P<lead> *(?:- +)*)(?:(?P<key>[\w.$/-]+|\"[^\"]*\"|'[^']*
 _NO_SPACE_LINE = re.compile(r" *(?:- +)*(?=[A-Za-z_])")
 _FLOW_KEY = re.compile(r"(?:[\w.$/-]+|\"[^\"]*\"|'[^']*') *:\s+")
 _CONDITION = re.compile(r" *(?:if|when|switch|condition): (?!.*: )")
+_INDENTED_BY_TAB = re.compile(r" *\t")
+_SHOWN_LINES = 8  # line numbers that a help text names
+_WORD_AND_VALUE = re.compile(r"(?P<lead>(?:- +)*)(?P<key>[A-Za-z_][\w.-]*) *(?:=>?|:=)? *(?P<value>.*)")
+_MAX_WORDS = 3  # a line of more words is prose, not an entry without its colon
 _CLOSING = {"[": "]", "{": "}"}
 _LOOK_BACK = 50  # lines in which the opening quote of a runaway text is searched
 
@@ -79,7 +84,21 @@ def _tab(error: _ParserError) -> Finding | None:
         at = error.at
     else:
         return None
-    return Finding("H005", "YAML is not indented by tabs", at, at + 1, "put spaces in place of the tab")
+    remedy = "put spaces in place of the tab"
+    later = [
+        n for n in range(error.number + 1, error.lines.count + 1) if _INDENTED_BY_TAB.match(error.lines.line_text(n))
+    ]
+    if later:
+        shown = ", ".join(map(str, later[:_SHOWN_LINES])) + (", …" if len(later) > _SHOWN_LINES else "")
+        remedy += f"; the same on line{'s' * (len(later) > 1)} {shown}"
+    return Finding("H005", "YAML is not indented by tabs", at, at + 1, remedy)
+
+
+def _lookalike(error: _ParserError) -> Finding | None:
+    """A typographic quote, a no-break space or another character that is not the one that it looks like."""
+    lookalikes = Lookalikes(error.lines)
+    numbers = {error.number, error.lines.line_number(error.since)}
+    return next(filter(None, map(lookalikes.line, sorted(numbers))), None)
 
 
 def _escape(error: _ParserError) -> Finding | None:
@@ -254,17 +273,58 @@ def _indentation(error: _ParserError) -> Finding | None:
             "H015", "this line is among the items of a list and is not one of them", error.at, error.end, remedy
         )
     if expected and error.at == entry_start and line.strip():
-        neighbour_indent = error.lines.column(error.since)
-        message = f"this line is indented by {error.at - error.first}, its neighbours by {neighbour_indent}"
-        return Finding(
-            "H015", message, error.at, error.end, f"indent it by {neighbour_indent} or as the lines it belongs to"
-        )
+        return _unaligned(error, error.at - error.first)
     if "mapping values" in error.message:
-        remedy = "indent it as the line above, or leave that line's value out if this is part of it"
-        return Finding(
-            "H015", "this entry is deeper than the one above, which has a value", entry_start, error.at, remedy
-        )
+        return _deeper(error, entry_start)
     return None
+
+
+def _unaligned(error: _ParserError, indentation: int) -> Finding:
+    """A line between two levels, or an item of a list among entries."""
+    if error.lines.text.startswith("- ", error.at) and error.lines.column(error.since) == indentation:
+        message, remedy = "an item of a list is among entries", "delete the dash, or write `key:` above the list"
+        return Finding("H015", message, error.at, error.end, remedy)
+    levels = _levels(error.lines, error.number)
+    below = next(_texts_below(error.lines, error.number), None)
+    deepest = below[1] if below is not None and below[1] > indentation else None
+    fitting = [level for level in levels if deepest is None or level < deepest] or list(levels)
+    level = min(fitting, key=lambda level: (abs(level - indentation), -level))
+    message = f"this line is indented by {indentation}, and no line above it is"
+    return Finding("H015", message, error.at, error.end, f"indent it by {level}, as line {levels[level]}")
+
+
+def _levels(lines: LineIndex, number: int) -> dict[int, int]:
+    """The indentations that a line may have, each with the number of the last line above that has it."""
+    levels: dict[int, int] = {}
+    for above in range(number - 1, 0, -1):
+        line = lines.line_text(above)
+        level = len(line) - len(line.lstrip(" "))
+        if line.strip() and not line.lstrip().startswith("#") and all(level < deeper for deeper in levels):
+            levels[level] = above
+        if level == 0 and line.strip():
+            break
+    return levels or {0: 1}
+
+
+def _texts_below(lines: LineIndex, number: int) -> Iterator[tuple[int, int]]:
+    """The numbers and indentations of the lines below that are neither empty nor a comment."""
+    for below in range(number + 1, lines.count + 1):
+        line = lines.line_text(below)
+        if line.strip() and not line.lstrip().startswith("#"):
+            yield below, len(line) - len(line.lstrip(" "))
+
+
+def _deeper(error: _ParserError, entry_start: int) -> Finding:
+    """An entry below one that has a value; or below a line of its own level that is none."""
+    indentation = entry_start - error.first
+    levels = _levels(error.lines, error.number)
+    above = max(levels)
+    if above == indentation:
+        first = error.lines.line_start(levels[above]) + above
+        return _without_colon(error.lines, first)
+    message = "this entry is deeper than the one above, which has a value"
+    remedy = f"indent it by {above}, as line {levels[above]}; or leave that line's value out if this is part of it"
+    return Finding("H015", message, entry_start, error.at, remedy)
 
 
 def _second_document(error: _ParserError) -> Finding | None:
@@ -276,16 +336,24 @@ def _second_document(error: _ParserError) -> Finding | None:
 
 
 def _no_entry(error: _ParserError) -> Finding | None:
-    if "could not find expected ':'" not in error.message:
-        return None
-    start = error.since
-    end = value_end(error.lines, start, flow=False)
-    remedy = "an entry is `key: value`; write a text of several lines below `|` or in quotes"
+    return _without_colon(error.lines, error.since) if "could not find expected ':'" in error.message else None
+
+
+def _without_colon(lines: LineIndex, start: int) -> Finding:
+    """A line that is no entry, with the entry that was probably meant."""
+    end = value_end(lines, start, flow=False)
+    written = lines.text[start:end]
+    remedy = "an entry is `key: value`; write a text of several lines below `|`, a comment behind `#`"
+    entry = _WORD_AND_VALUE.fullmatch(written)
+    if entry is not None and len(written.split()) <= _MAX_WORDS:
+        remedy = f"write `{entry['lead']}{entry['key']}: {entry['value']}".rstrip() + "`"
+        remedy += "" if entry["value"] else "; write a text of several lines below `|`"
     return Finding("H019", "this line has no colon", start, end, remedy)
 
 
 _DETECTORS: tuple[Callable[[_ParserError], Finding | None], ...] = (
     _tab,
+    _lookalike,
     _escape,
     _unclosed_quote,
     _flow_value,

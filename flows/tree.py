@@ -16,6 +16,7 @@ from msgspec import Struct
 from flows import syntax, yaml_pitfalls
 from flows.finding import Finding
 from flows.located_value import LocatedValue
+from flows.lookalikes import Lookalikes, plain_key
 from flows.position import LineIndex
 from flows.scalar import UnsupportedNumber, read_plain
 
@@ -23,14 +24,20 @@ MAX_DEPTH: Final = 64  # levels of maps and lists
 MAX_EXPANSION: Final = 524_288  # characters with every alias written out; a file without aliases cannot reach it
 MAX_FINDINGS: Final = 100
 
+_CONDITIONS: Final = frozenset({"if", "when", "condition"})
+_AMOUNTS: Final = frozenset({"profile.increment", "profile.count", "keep"})
 _ANCHOR = re.compile(r"&[^\s\[\]{},]*\s*")
 
 
 class Tree(Struct, frozen=True):
-    """The root of a document (None when the text is empty or cannot be read), and the findings."""
+    """The root of a document (None when the text is empty or cannot be read), and the findings.
+
+    `error` is the syntax error at which the reader stopped; the findings are those in front of it.
+    """
 
     root: LocatedValue | None
     findings: tuple[Finding, ...]
+    error: Finding | None = None
 
 
 def read_tree(lines: LineIndex) -> Tree:
@@ -44,7 +51,7 @@ def read_tree(lines: LineIndex) -> Tree:
         builder.fail(syntax.explain(lines, error, builder.in_flow))
     finally:
         loader.dispose()
-    return Tree(builder.root, tuple(builder.findings))
+    return Tree(builder.root, tuple(builder.findings), builder.error)
 
 
 @dataclass(slots=True)
@@ -56,6 +63,7 @@ class _Frame:
     flow: bool
     key: LocatedValue | None = None
     refused_keys: int = 0  # each gets a made-up name
+    unindented: bool = False  # whether lines are reported that belong below a key of this map
 
 
 class _Builder:
@@ -63,10 +71,12 @@ class _Builder:
         self.lines = lines
         self.root: LocatedValue | None = None
         self.findings: list[Finding] = []
+        self.error: Finding | None = None
         self.finished = False
         self._stack: list[_Frame] = []
         self._anchors: dict[str, LocatedValue | None] = {}  # None until the named value has been read
         self._documents = 0
+        self._lookalikes = Lookalikes(lines)
         self._muted: int | None = None  # depth of an unquoted template, inside which nothing is reported
         self._handlers: dict[type[yaml.Event], Callable[[Any], None]] = {
             yaml.DocumentStartEvent: self._document,
@@ -93,7 +103,7 @@ class _Builder:
         reported = any(self.lines.line_number(earlier.start) == line for earlier in self.findings)
         ended_early = bool(self.findings) and finding.code == "H027"  # a refused root makes the rest a second document
         if not reported and not ended_early:
-            self.findings.append(finding)
+            self.error = finding
         self.root = None
         self.finished = True
 
@@ -120,9 +130,34 @@ class _Builder:
         if event.anchor is not None and (anchor := _ANCHOR.match(self.lines.text, start, end)):
             start = anchor.end()
         located = LocatedValue(start, end, event.value, event.style or "", size=1 + len(event.value))
+        if self._lookalikes.any_in(start, end):
+            self._look_for_lookalikes(located)
         if event.style == "" and event.tag is None:
             self._plain(located)
         self._add(located, event.anchor)
+
+    def _look_for_lookalikes(self, located: LocatedValue) -> None:
+        """Report a character that looks like another one, outside of expressions; a key is read without it."""
+        if self._is_key():
+            finding = self._lookalikes.key(located.start, located.end)
+            if finding is not None:
+                located.data = plain_key(located.data)
+        elif self._is_condition():
+            return
+        else:
+            finding = self._lookalikes.value(located.start, located.end, located.style, flow=self.in_flow)
+        if finding is not None:
+            self._report(finding)
+
+    def _is_key(self) -> bool:
+        """Whether the next value of this point of the document is a key."""
+        frame = self._stack[-1] if self._stack else None
+        return frame is not None and frame.key is None and isinstance(frame.value.data, dict)
+
+    def _is_condition(self) -> bool:
+        """Whether the next value is a condition, by its key or by that of its map."""
+        keys = [frame.key.data for frame in self._stack[-2:] if frame.key is not None]
+        return bool(keys) and (keys[-1] in _CONDITIONS or keys[0] == "switch")
 
     def _plain(self, located: LocatedValue) -> None:
         """Give an unquoted scalar its value, and report what it was probably meant to be instead."""
@@ -137,9 +172,16 @@ class _Builder:
         context = self._context()
         pitfall = yaml_pitfalls.plain(self.lines, start, end, context) if isinstance(value, str) else None
         pitfall = pitfall or yaml_pitfalls.cut_by_comment(self.lines, start, end, context)
+        if not isinstance(value, str | bool | None) and not self._is_key() and not self._is_amount():
+            pitfall = pitfall or yaml_pitfalls.number(located.data, value, start, end)
         if pitfall is not None:
             self._report(pitfall)
         located.data = value
+
+    def _is_amount(self) -> bool:
+        """Whether the next value is an amount to add, where only the number counts."""
+        keys = [frame.key.data for frame in self._stack[-2:] if frame.key is not None]
+        return bool(keys) and keys[0] in _AMOUNTS
 
     def _context(self) -> yaml_pitfalls.ScalarContext:
         """The context of a scalar at this point of the document."""
@@ -229,12 +271,18 @@ class _Builder:
 
     def _key(self, frame: _Frame, located: LocatedValue) -> LocatedValue:
         """`located` as a key. A refused key gets a made-up name, one that no author can write."""
-        finding = yaml_pitfalls.key(
-            self.lines, located, frame.value.keys.get(located.data) if isinstance(located.data, str) else None
-        )
+        earlier = frame.value.keys.get(located.data) if isinstance(located.data, str) else None
+        finding = yaml_pitfalls.not_indented(self.lines, frame.value) if earlier is not None else None
+        muted, frame.unindented = frame.unindented, frame.unindented or finding is not None
+        if muted:
+            return self._made_up(frame, located)
+        finding = finding or yaml_pitfalls.key(self.lines, located, earlier)
         if finding is None:
             return located
         self._report(finding)
+        return self._made_up(frame, located)
+
+    def _made_up(self, frame: _Frame, located: LocatedValue) -> LocatedValue:
         frame.refused_keys += 1
         return LocatedValue(located.start, located.end, f"\0{frame.refused_keys}")
 

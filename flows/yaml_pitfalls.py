@@ -1,9 +1,12 @@
 """Values that are valid YAML and do not mean what their author meant. Each pitfall has its message and its remedy."""
 
 import re
+from decimal import Decimal
+from itertools import pairwise
 
 from msgspec import Struct
 
+from engine.problem import Severity
 from flows.finding import Finding
 from flows.located_value import LocatedValue
 from flows.position import LineIndex
@@ -13,6 +16,9 @@ from flows.scalar import quoted
 NO_SPACE = re.compile(r"[A-Za-z_][\w.-]*:(?=[^\s:/])")
 
 _COMMENT = re.compile(r"[ \t]+(#[^\n]*)")
+_TEMPLATE_KEY = re.compile(r"\{?\{\{[^{}\n]*\}\}[^\s:,{}]*\s*:(?:\s|$)")
+_EXPONENT = re.compile(r"[eE]")
+_PHONE = re.compile(r"\+\d{7,}")
 _CRON = re.compile(r"\*(?:/\d+)?(?:\s+\S+){4}")
 
 
@@ -25,6 +31,12 @@ class ScalarContext(Struct, frozen=True):
 
 def template(lines: LineIndex, start: int, in_flow: bool) -> Finding:
     """`message: {{ x }}`: two maps, the outer with the inner as its key."""
+    if _TEMPLATE_KEY.match(lines.text, start):
+        end = lines.text.index("}}", start) + 2
+        remedy = (
+            "write a fixed name; `switch` chooses between nodes with a name each, and `profile.add` collects values"
+        )
+        return Finding("H003", "a key cannot hold a template", start, end, remedy)
     end = value_end(lines, start, flow=in_flow)
     message = "without quotes, YAML reads `{{ }}` as maps"
     return Finding("H003", message, start, end, put_in_quotes(lines, start, flow=in_flow))
@@ -42,6 +54,9 @@ def reserved(lines: LineIndex, start: int, in_flow: bool) -> Finding:
     """`schedule: @daily`, and other values that begin with a reserved character."""
     end = value_end(lines, start, flow=in_flow)
     character = lines.text[start : start + 1]
+    if character == "%" and lines.text[start - 1 : start] == "{":
+        remedy = "templates are `{{ … }}` only; to choose, write `if:`, `switch:` or `when:`"
+        return Finding("H007", "`{% … %}` has no meaning in a flow", start - 1, end, remedy)
     name = "a backtick" if character == "`" else f"`{character}`"
     message = f"no value may begin with {name} unless it is in quotes"
     return Finding("H007", message, start, end, put_in_quotes(lines, start, flow=in_flow))
@@ -106,6 +121,31 @@ def missing_space(lines: LineIndex, start: int, end: int) -> Finding:
     )
 
 
+def number(written: str, value: float, start: int, end: int) -> Finding | None:
+    """A number whose text has more than its value: `1.10`, `+491701234567`, `1e3`."""
+    stored = format(value, "d") if isinstance(value, int) else repr(value)
+    exact = Decimal(written) == Decimal(stored)
+    trailing_zero = "." in written and written[-1] == "0" and written != stored and exact
+    if exact and not written.startswith("+") and not trailing_zero and not _EXPONENT.search(written):
+        return None
+    remedy = f'if it is a text such as a version, a code or a phone number, write it in quotes: "{written}"'
+    remedy = remedy if not exact else f"{remedy}; if it is a number, write `{stored}`"
+    severity: Severity = "error" if _PHONE.fullmatch(written) or not exact else "warning"
+    return Finding("H036", f"`{written}` is stored as the number {stored}", start, end, remedy, severity)
+
+
+def not_indented(lines: LineIndex, holder: LocatedValue) -> Finding | None:
+    """A key without a value, whose lines are at its own level: seen by a key that then occurs twice in one map."""
+    names = list(holder.keys)
+    for name, following in pairwise(names):
+        above, below, value = holder.keys[name], holder.keys[following], holder.inside[name]
+        empty = value.data is None and value.start == value.end and holder.style != "{"
+        if empty and lines.line_number(below.start) > lines.line_number(above.start):
+            message = f"the lines below `{name}:` are not indented, so they do not belong to it"
+            return Finding("H037", message, below.start, below.end, "put two spaces before each of them")
+    return None
+
+
 def key(lines: LineIndex, located: LocatedValue, earlier: LocatedValue | None) -> Finding | None:
     """A key that is written twice, is the merge key `<<`, or is not a text."""
     if earlier is not None:
@@ -127,8 +167,9 @@ def key(lines: LineIndex, located: LocatedValue, earlier: LocatedValue | None) -
     if located.start == located.end:
         return Finding("H021", "a key is missing before the colon", located.start, located.start + 1)
     written = lines.text[located.start : located.end]
-    ports = "; the ports of an `if` are `then` and `else`" if isinstance(located.data, bool) else ""
-    remedy = f'write it in quotes: `"{written}":`{ports}'
+    remedy = f'write it in quotes: `"{written}":`'
+    if isinstance(located.data, bool):
+        remedy = f"the ports of an `if` are `then` and `else`; to write a text, {remedy}"
     return Finding("H021", f"the key `{written}` is not a text", located.start, located.end, remedy)
 
 
