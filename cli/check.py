@@ -18,22 +18,31 @@ OK, FINDINGS, USAGE_ERROR = 0, 1, 2  # exit codes
 def check(paths: list[Path], colour: bool, out: TextIO) -> int:
     """Check projects, or some of their files, and write the report to `out`; by default the current directory.
 
-    Returns the exit code: 1 when there are errors (warnings do not count), 2 for a path that belongs to no project.
+    Returns the exit code: 1 when there are errors (warnings do not count), 2 for a path that belongs to no project. The
+    other paths are checked all the same.
     """
     missing = [path for path in paths if not path.exists()]
     out.writelines(f"{_missing(path)}\n" for path in missing)
-    if missing:
-        return USAGE_ERROR
-    requested = [path.resolve() for path in paths or [Path()]]
-    code = OK
-    for root in dict.fromkeys(map(project_root, requested)):
-        loaded = _only_requested(_load(root), root, [path for path in requested if project_root(path) == root])
-        if not loaded.sources and not loaded.diagnostics:
-            out.write(f"{_without_files(root)}\n")
-            return USAGE_ERROR
-        out.write(render(loaded.diagnostics, loaded.sources, colour=colour))
-        code = max(code, FINDINGS if loaded.failed else OK)
+    existing = [path for path in paths or [Path()] if path not in missing]
+    code = USAGE_ERROR if missing else OK
+    roots: dict[Path, list[Path]] = {}
+    for path in existing:
+        roots.setdefault(project_root(path.resolve()), []).append(path)
+    for root, requested in roots.items():
+        code = max(code, _check_project(root, requested, colour, out))
     return code
+
+
+def _check_project(root: Path, requested: list[Path], colour: bool, out: TextIO) -> int:
+    """Write the report about one project, or about the requested paths in it. Returns the exit code."""
+    loaded = _only_requested(_load(root), root, [path.resolve() for path in requested])
+    if loaded.sources or (loaded.diagnostics and is_project(root)):
+        out.write(render(loaded.diagnostics, loaded.sources, colour=colour))
+        return FINDINGS if loaded.failed else OK
+    if loaded.diagnostics:
+        out.write(render(loaded.diagnostics, loaded.sources, colour=colour) + "\n")
+    out.write(f"{_without_files(root, requested[0])}\n")
+    return USAGE_ERROR
 
 
 def no_directory(path: Path) -> str:
@@ -45,11 +54,12 @@ def _missing(path: Path) -> str:
     return f"there is no {path}" if path.suffix in (".yaml", ".yml") else no_directory(path)
 
 
-def _without_files(root: Path) -> str:
-    """The message about a directory in which no file of a project is."""
+def _without_files(root: Path, requested: Path) -> str:
+    """The message about a directory in which no file of a project is, by the path that the user wrote."""
     if is_project(root):
         return f"no file of a project is in {root}"
-    return f"{root} is not a Headrace project: it has neither {SETTINGS} nor flows/."
+    written = root if requested == Path() or requested.is_file() else requested
+    return f"{written} is not a Headrace project: it has neither {SETTINGS} nor flows/."
 
 
 def is_project(directory: Path) -> bool:

@@ -22,6 +22,7 @@ from engine.project.project import Project
 from flows.client_sendable import client_sendable
 from flows.counters import counters_of, unknown_counters
 from flows.declared_increments import increments_of_declared_fields
+from flows.declared_objects import declared_paths, objects_at_declared_paths
 from flows.diagnostic import Diagnostic, Related, diagnose, ordered
 from flows.emit_cycle import emit_cycles
 from flows.files import FOLDERS, SETTINGS, file_name, listing, misplaced_files, read_text
@@ -66,14 +67,17 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         sources=sources.names,
     )
 
+    declared = declared_paths(settings.settings)
+
     def read_flow(document: Document, data: Any) -> tuple[Flow | None, list[Problem]]:
         version = sha256(document.text.encode()).hexdigest()
         flow, problems = compile_flow(data, names, registry, document.line, version=version, text=document.text)
-        increments = list(increments_of_declared_fields(data, settings.settings.fields))
+        misuses = list(increments_of_declared_fields(data, settings.settings.fields))
+        misuses += objects_at_declared_paths(data, declared)
         if not document.failed:
             counters.append(frozenset(counters_of(data)))
         warnings = [*client_sendable(flow, document.text), *emit_cycles(flow)] if flow is not None else []
-        return (None if increments else flow), [*problems, *increments, *warnings]
+        return (None if misuses else flow), [*problems, *misuses, *warnings]
 
     flows = loader.folder("flows", "flow", read_flow)
     if len(counters) >= len(flows.names):  # else a flow that cannot be read may count them

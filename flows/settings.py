@@ -125,7 +125,7 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Load
     Falling back to the default store would split the data over two stores.
     """
     raw_targets = data.get("targets") if isinstance(data, Mapping) else None
-    names = frozenset(raw_targets) if isinstance(raw_targets, Mapping) else frozenset()
+    names = _target_names(raw_targets)
     unresolved: list[Problem] = []
     if isinstance(raw_targets, Mapping):
         targets = {name: _with_secrets(raw, name, root, environment, unresolved) for name, raw in raw_targets.items()}
@@ -151,6 +151,14 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Load
     return LoadedSettings(
         name=file.name, settings=settings, targets=file.targets, named_targets=names, problems=tuple(problems)
     )
+
+
+def _target_names(raw: Any) -> frozenset[str]:
+    """The names of all targets that are meant to exist, also of those in a list."""
+    if isinstance(raw, list):
+        maps = [item for item in raw if isinstance(item, Mapping)]
+        return frozenset(str(word) for item in maps for word in (*item, item.get("name"), item.get("id")))
+    return frozenset(raw) if isinstance(raw, Mapping) else frozenset()
 
 
 def _unknown_store(url: str | None) -> Iterator[Problem]:

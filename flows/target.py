@@ -1,30 +1,109 @@
-"""Mistakes in the address of a target that show without a request."""
+"""Mistakes in a target that show without a request: no look-up of it could ever be answered."""
 
+import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from engine.problem import Problem
+from engine.problem import KeyPath, Problem
 from engine.project.source import Target
+
+NEVER_CALLED = "H427"
+
+_UNUSABLE = re.compile(r"[\x00-\x20\x7f\\\\]")
+_HOST = re.compile(r"(?:[\w-]+\.)*[\w-]+\.?|[0-9a-f:.]*:[0-9a-f:.]*")
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
+# Headers that frame a message or belong to the connection; a look-up with one of them is refused.
+_OF_THE_CONNECTION = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "expect",
+        "host",
+        "http2-settings",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
 
 
 def target_problems(targets: Mapping[str, Target]) -> Iterator[Problem]:
-    """A problem for each address with a template, and for each private one of a target without `private: true`."""
+    """A problem for each target that can never be called. Messages repeat no address, which may hold a secret."""
     for name, target in targets.items():
-        at = ("targets", name, "url")
+        at: KeyPath = ("targets", name, "url")
+        message, help = _unusable(target.url)
         if "{{" in target.url:
             help = "what depends on the event belongs in the node's `path` and `query`"
             yield Problem(code="H404", message="no templates here: the address is fixed", path=at, help=help)
+        elif message:
+            yield Problem(code=NEVER_CALLED, message=f"`{name}` can never be called: {message}", path=at, help=help)
         elif not target.private and _is_private(target.url):
             message = f"look-ups of `{name}` are refused: the address is a private one, or of this machine"
             help = "if it is meant, add `private: true` to the target"
             yield Problem(code="H416", message=message, path=at, help=help, severity="warning")
+        yield from _header_problems(name, target)
+
+
+def _unusable(url: str) -> tuple[str, str]:
+    """Why no request can be sent to an address, and the remedy; two empty texts when one can."""
+    if _UNUSABLE.search(url):
+        return "its url has a space, a backslash or a control character", "write a space of the path as `%20`"
+    if url.count("://") > 1:
+        return "its url has `://` twice", "write one address"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return (
+            "its url has no valid host and port",
+            "write `https://host` or `https://host:8443`, a port from 1 to 65535",
+        )
+    if port == 0:
+        return "nothing can listen on port 0", "write the port of the server, or leave it out"
+    return _unusable_parts(parts)
+
+
+def _unusable_parts(parts: SplitResult) -> tuple[str, str]:
+    if not parts.hostname:
+        return "its url has no host", "write `https://` and the name of a host"
+    if "@" in parts.netloc:
+        help = 'write `headers: {Authorization: "${env:NAME}"}`; for a user and a password, `Basic` and their Base64'
+        return "its url has a user name, which is not sent", help
+    if not _HOST.fullmatch(parts.hostname):
+        return "its host has a character that no host has", "a target is one host: write its name without `*` or braces"
+    if parts.fragment:
+        return "its url has a fragment (`#`), which is never sent", "delete `#` and what follows"
+    return "", ""
+
+
+def _header_problems(name: str, target: Target) -> Iterator[Problem]:
+    for header, value in target.headers.items():
+        at = ("targets", name, "headers", header)
+        lower = header.lower()
+        message = help = ""
+        if not _TOKEN.fullmatch(header):
+            message, help = "no header can have this name", "letters, digits and `-`"
+        elif lower in _OF_THE_CONNECTION or lower.startswith("proxy-"):
+            message, help = f"`{header}` is set by the connection", "delete it"
+        elif not _HEADER_VALUE.fullmatch(value):
+            message, help = f"`{header}` has a character that headers cannot carry", "ASCII letters, digits and signs"
+        if message:
+            message = f"`{name}` can never be called: {message}"
+            yield Problem(code=NEVER_CALLED, message=message, path=at, on="key", help=help)
 
 
 def _is_private(url: str) -> bool:
     """Whether the host is a private or loopback address as it is written. Other names are resolved at each request."""
+    host = (urlsplit(url).hostname or "").removesuffix(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
     try:
-        host = urlsplit(url).hostname or ""
-        return host == "localhost" or host.endswith(".localhost") or not ip_address(host).is_global
+        return not ip_address(host).is_global
     except ValueError:
         return False

@@ -10,16 +10,23 @@ from types import UnionType
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 from msgspec.structs import FieldInfo, fields
 
-from engine.problem import KeyPath, Problem, did_you_mean
+from engine.problem import KeyPath, Problem, closest, did_you_mean
 from engine.project.secret import Secret
 from engine.validation_message import description, validation_message
 
 T = TypeVar("T", bound=Struct)
 
 _INVALID: Final = object()
+_NAMES: Final = ("source", "segment")
+_OTHER_NAMES: Final = {
+    **dict.fromkeys(("id", "name", "alias", "title", "label"), _NAMES),
+    **dict.fromkeys(("if", "when", "where", "rule", "rules", "filter", "query", "expression"), ("condition",)),
+    **dict.fromkeys(("uri", "host", "address", "endpoint", "base_url"), ("url",)),
+    **dict.fromkeys(("static", "by_hand"), ("manual",)),
+}  # the keys that something has in other tools, with those that it has here
 
 
 SuggestKey = Callable[[str, KeyPath, Iterable[str]], str]  # the remedy for an unknown key at a path, by the known keys
@@ -27,7 +34,15 @@ SuggestKey = Callable[[str, KeyPath, Iterable[str]], str]  # the remedy for an u
 
 def suggest_key(key: str, at: KeyPath, known: Iterable[str]) -> str:
     """The known key that was probably meant."""
-    return did_you_mean(key, known)
+    known = tuple(known)
+    other = meant(key, known) if closest(key, known) is None else None
+    return f"write `{other}: …`" if other is not None else did_you_mean(key, known)
+
+
+def meant(key: str, known: Iterable[str]) -> str | None:
+    """The known key that an unknown one stands for: one of a similar name, or the one that other tools call so."""
+    known = tuple(known)
+    return closest(key, known) or next((name for name in _OTHER_NAMES.get(key, ()) if name in known), None)
 
 
 def read_struct(
@@ -47,7 +62,11 @@ class _Converter:
     def struct(self, kind: type[Struct], data: Any, at: KeyPath, what: str) -> Any:
         if not isinstance(data, Mapping):
             keys = ", ".join(f"`{info.encode_name}`" for info in fields(kind))
-            self.problems.append(Problem(code="H404", message=f"{what} is a map of {keys}", path=at))
+            help = "write its entries below it, each as `name: …`, without a dash" if isinstance(data, list) else ""
+            required = [info.encode_name for info in fields(kind) if info.required]
+            if isinstance(data, str) and len(required) == 1 and at:
+                help = f"write `{at[-1]}: {{{required[0]}: {data}}}`"
+            self.problems.append(Problem(code="H404", message=f"{what} is a map of {keys}", path=at, help=help))
             return _INVALID
         known = {info.encode_name: info for info in fields(kind)}
         hints = get_type_hints(kind, include_extras=True)
@@ -58,8 +77,9 @@ class _Converter:
         values = {
             known[key].name: self.value(hints[known[key].name], data[key], (*at, key)) for key in data if key in known
         }
+        stood_in_for = {meant(str(key), known) for key in data if key not in known}
         for name, info in known.items():
-            if name not in data and info.required:
+            if name not in data and info.required and name not in stood_in_for:
                 self._missing(info, hints[info.name], at, what)
         return kind(**values) if len(self.problems) == count else _INVALID
 
@@ -74,7 +94,12 @@ class _Converter:
         try:
             return msgspec.convert(data, annotation)
         except msgspec.ValidationError as error:
-            self.problems.append(_invalid_value(str(error), annotation, data, at))
+            problem = _invalid_value(str(error), annotation, data, at)
+            if isinstance(data, list) and get_origin(plain) is dict and at:
+                problem = structs.replace(
+                    problem, help=f"write each entry below `{at[-1]}:` by its name, without a dash"
+                )
+            self.problems.append(problem)
             return _INVALID
 
     def _map(self, kinds: tuple[Any, ...], data: Mapping[str, Any], at: KeyPath) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 Codes: H101 unknown key, H102 missing key, H103 wrong kind of value, H104 bad name, H105 bad node id, H110 no type,
 H111 unknown type, H112 two types, H113 unknown field, H114 wrong value, H115 missing field, H116 unknown port,
 H117 unknown node, H118 unknown name, H119 bad duration, H120 nothing to wait for, H121 not available yet,
-H122 a port beside `next`, H123 one field in place of another, H124 a key of a node below its type, H125 a type as a
-value, H126 a body that is not indented, H127 a file of another tool, H311 no main port, or nothing comes after it; the
-other H3xx are of the graph (`graph.py`).
+H122 a port beside `next`, H123 one field in place of another, H124 a key of a node below its type, H125 a type or a
+path as a value, H126 a body that is not indented, H127 a file of another tool, H311 no main port, or nothing comes
+after it; the other H3xx are of the graph (`graph.py`).
 """
 
 import re

@@ -15,6 +15,7 @@ from engine.flow.config_template import ConfigTemplate, percent_encode
 from engine.flow.field_types import admits_text, bare_type, map_type, map_value_notes, takes_anything, takes_text
 from engine.flow.names import ProjectNames
 from engine.flow.node import (
+    Checked,
     ConsentNames,
     Counters,
     Fixed,
@@ -254,6 +255,7 @@ class _ConfigReader:
         writes = _has(notes, Keys)
         self.config.problems += [(_with_path_help(p) if writes else p).below(at) for p in problems]
         self.config.problems += () if fixed else [*bare_texts(raw, at), *worded_consents(raw, at)]
+        self._check_text(raw, at, notes)
         if any(p.severity == "error" for p in problems):
             return
         if value.static:
@@ -278,6 +280,16 @@ class _ConfigReader:
             return "some"
         name, value = note.when
         return "all" if self.raw_fields.get(name) == value else "none"
+
+    def _check_text(self, raw: Any, at: KeyPath, notes: tuple[Any, ...]) -> None:
+        """Check a text that is known before a run, but for the values of its templates."""
+        if not isinstance(raw, str) or raw.startswith("$."):
+            return
+        for note in notes:
+            defect, help = note.defect(raw) if isinstance(note, Checked) else ("", "")
+            if defect:
+                message = f"the {at[-1]} `{raw}` {defect}"
+                self.config.problems.append(Problem(code="H114", message=message, path=at, help=help))
 
     def _texts_fit(self, info: FieldInfo, raw: Any, at: KeyPath) -> bool:
         """Check that the field accepts texts where a template always makes one. Returns False when it does not."""

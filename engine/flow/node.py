@@ -17,7 +17,7 @@
 A *field note* is an object in a field's `Annotated` that says how authors write the field.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta, Struct, field
@@ -132,6 +132,13 @@ class ConsentNames:
 
 class PercentEncoded:
     """Field note: the values of templates in the text are percent-encoded; the literal text stays as written."""
+
+
+class Checked:
+    """Field note: `defect` returns why a text as written can never be used, and the remedy; or two empty texts."""
+
+    def __init__(self, defect: Callable[[str], tuple[str, str]]) -> None:
+        self.defect = defect
 
 
 class IsCondition:

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from msgspec.structs import fields
 
-from engine.flow.node import Node, declared_ports
+from engine.flow.node import Keys, Node, declared_ports
 from engine.flow.node_draft import COMMON_KEYS, NODE_ID
-from engine.flow.registry import Registry, sole_field
+from engine.flow.registry import Registry, field_notes, sole_field
 from engine.flow.reshaped import BELOW_TYPE, NOT_INDENTED, TYPE_AS_VALUE, Reshaped, first_key, shown, without
 from engine.flow.workarounds import NODE_WORKAROUNDS
 from engine.problem import KeyPath, closest
@@ -45,6 +45,8 @@ _NEXT_KEYS: Final = (
     "transition",
 )
 _FAILURE_KEYS: Final = ("on_error", "on_failure", "onError", "onFailure", "on_fail", "catch", "fallback", "error")
+_PATH_KEYS: Final = ("key", "path", "field", "property", "name", "trait", "attribute", "counter")
+_VALUE_KEYS: Final = ("value", "to", "amount", "by", "with", "element", "item", "increment")
 _BEFORE_KEYS: Final = ("depends_on", "dependsOn", "needs", "after", "requires", "runAfter")
 _OPEN: Final = frozenset({"let", "respond", "switch"})  # their keys are names that the author chooses
 _NOT_IN_ID = re.compile(r"[^a-z0-9_]+")
@@ -83,7 +85,9 @@ class NodeShape:
         if type is None:
             return True
         config = node[types[0]]
-        return isinstance(config, Mapping) and (not config.keys().isdisjoint(COMMON_KEYS) or types[0] == "if")
+        if not isinstance(config, Mapping):
+            return False
+        return types[0] == "if" or not config.keys().isdisjoint(COMMON_KEYS) or not config.keys().isdisjoint(_PATH_KEYS)
 
     def _map_of(self, items: list[Any]) -> dict[str, Any] | None:
         """The nodes of a list, joined in their order unless one has a `next`; None when an item is no map."""
@@ -143,7 +147,7 @@ class NodeShape:
     def _node(self, id: str, node: dict[str, Any]) -> dict[str, Any]:
         at = ("nodes", id)
         node = self._typed(node, at)
-        for reshape in (self._condition, self._branches, self._edges, self._below_type):
+        for reshape in (self._condition, self._branches, self._edges, self._below_type, self._path_as_value):
             node = reshape(node, at)
         self._before(node, id)
         return without(node, *_BEFORE_KEYS)
@@ -281,6 +285,26 @@ class NodeShape:
             return node
         rest = without(config, *moved)
         return {**node, name: rest or None, **{key: config[key] for key in moved}}
+
+    def _path_as_value(self, node: dict[str, Any], at: tuple[str, str]) -> dict[str, Any]:
+        """`profile.set: {key: traits.tier, value: gold}`, where the path is to be the key."""
+        name = self._type_of(node)
+        config = node.get(name) if name is not None else None
+        if name is None or name in _OPEN or not isinstance(config, Mapping) or len(config) != 2:
+            return node
+        key, value = first_key(config, _PATH_KEYS), first_key(config, _VALUE_KEYS)
+        type = self._registry.find(name)
+        if key is None or value is None or not isinstance(config[key], str) or type is None:
+            return node
+        sole = sole_field(type)
+        if sole is None or not any(isinstance(note, Keys) for note in field_notes(type)[sole]):
+            return node
+        path = config[key]
+        message = f"`{name}` takes the path as a key, not as the value of `{key}`"
+        help = f"write `{name}: {{{path}: {shown(config[value])}}}`"
+        self._reshaped.add(TYPE_AS_VALUE, message, (*at, name, key), help=help)
+        self._reshaped.moved((*at, name, path), (*at, name, value))
+        return {**node, name: {path: config[value]}}
 
     def _misplaced(self, key: str, value: Any, name: str, node: Mapping[str, Any]) -> bool:
         type = self._registry.find(name)

@@ -6,7 +6,7 @@ from urllib.parse import quote, unquote
 from msgspec import Meta, field
 
 from engine.flow.ask import Ask, HttpAsk, HttpReply, Reply, refusal
-from engine.flow.node import Fixed, Hidden, Node, NodeContext, Outcome, PercentEncoded, Port, Reference, Text
+from engine.flow.node import Checked, Fixed, Hidden, Node, NodeContext, Outcome, PercentEncoded, Port, Reference, Text
 from engine.language.absent import ABSENT
 from engine.language.kinds import ANYTHING
 from engine.language.path import read
@@ -17,7 +17,47 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LITERAL = "/%!$&'()*+,;=:@~"  # not percent-encoded in a path (RFC 3986); % since the path may have escapes
 _PART = r"^[^.]+(?:\.[^.]+)*$"
 _HEADER = r"^[A-Za-z0-9][A-Za-z0-9-]*$"
+_TEMPLATE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _RESERVED = frozenset({"host", "content-length", "transfer-encoding", "connection"})  # the performer sets them
+
+
+def _literal_path_defect(path: str) -> tuple[str, str]:
+    """Why a path as it is written can never be sent, and the remedy; two empty texts when it can.
+
+    Values of templates are percent-encoded, so a letter stands for each of them.
+    """
+    literal = _TEMPLATE.sub("x", path)
+    if "://" in literal:
+        return (
+            "is an address: the host is that of the target",
+            "write only the part behind the target's url, from its `/`",
+        )
+    if not literal.startswith("/"):
+        return "does not begin with `/`", f"write `/{path}`"
+    if "?" in literal:
+        return (
+            "has a `?`: parameters have a field of their own",
+            "write them below `query:`, e.g. `query: {name: value}`",
+        )
+    if "#" in literal:
+        return "has a `#`, which is never sent", "delete it with what follows; write `%23` for the character itself"
+    if "//" in literal:
+        return "has an empty part (`//`)", "write one `/`"
+    if _bad_path(literal):
+        return "leads out of the target's url by a part `.` or `..`, or has a backslash", "write the path without it"
+    return "", ""
+
+
+def _bad_path(path: str) -> str:
+    """The reason why the path is not safe to send; empty when it is."""
+    if not path.startswith("/") or path.startswith("//"):
+        return f"the path `{path}` does not begin with one `/`"
+    decoded = unquote(path)  # as a server might decode it before it splits the path
+    if _NOT_IN_PATH.search(path) or _CONTROL.search(decoded):
+        return f"the path `{path}` has a character that a path cannot have (parameters go into `query`)"
+    if not {".", ".."}.isdisjoint(re.split(r"[/\\]", decoded)):
+        return f"the path `{path}` has a part `.` or `..`"
+    return ""
 
 
 class LookupHttp(Node, frozen=True, tag="lookup.http"):
@@ -39,6 +79,7 @@ class LookupHttp(Node, frozen=True, tag="lookup.http"):
     path: Annotated[
         Text,
         PercentEncoded(),
+        Checked(_literal_path_defect),
         Meta(description="The path below the target's address", examples=["/customers/{{ profile.id }}"]),
     ] = "/"
     query: Annotated[
@@ -120,18 +161,6 @@ score:
         if part is ABSENT:
             return self.failed(reason=f"{status}, with nothing at `{self.take}`")
         return self.found(part)
-
-
-def _bad_path(path: str) -> str:
-    """The reason why the path is not safe to send; empty when it is."""
-    if not path.startswith("/") or path.startswith("//"):
-        return f"the path `{path}` does not begin with one `/`"
-    decoded = unquote(path)  # as a server might decode it before it splits the path
-    if _NOT_IN_PATH.search(path) or _CONTROL.search(decoded):
-        return f"the path `{path}` has a character that a path cannot have (parameters go into `query`)"
-    if not {".", ".."}.isdisjoint(re.split(r"[/\\]", decoded)):
-        return f"the path `{path}` has a part `.` or `..`"
-    return ""
 
 
 def _bad_header(headers: Mapping[str, str]) -> str:

@@ -70,6 +70,38 @@ def test_a_directory_without_a_project_has_exit_code_2(tmp_path: Path) -> None:
     assert run(tmp_path) == (2, f"{tmp_path} is not a Headrace project: it has neither headrace.yaml nor flows/.\n")
 
 
+def test_a_directory_is_named_as_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    message = "empty is not a Headrace project: it has neither headrace.yaml nor flows/.\n"
+    assert run(Path("empty")) == (2, message)
+
+
+def test_a_flow_in_a_directory_without_a_project_is_warned_of_and_has_exit_code_2(tmp_path: Path) -> None:
+    (tmp_path / "order.yaml").write_text(GOOD.format(name="order"))
+    code, text = run(tmp_path)
+    assert code == 2
+    assert "move it to flows/" in text
+    assert text.endswith(f"{tmp_path} is not a Headrace project: it has neither headrace.yaml nor flows/.\n")
+
+
+def test_paths_that_belong_to_no_project_do_not_stop_the_check_of_others(project: Path) -> None:
+    (project.parent / "empty").mkdir()
+    code, text = run(project.parent / "gone.yaml", project.parent / "empty", project)
+    assert code == 2
+    assert "there is no" in text
+    assert "is not a Headrace project" in text
+    assert "in 1 of 2 files" in text
+
+
+def test_a_broken_file_does_not_stop_the_check_of_others(project: Path) -> None:
+    (project / "flows" / "bad.yaml").write_text("flow: bad\n  nodes: [\n")
+    (project / "flows" / "worse.yaml").write_text("flow: worse\ntrigger: {event: x}\nnodes: {a: {lgo: x}}\n")
+    (project / "flows" / "latin.yaml").write_bytes("flow: größe\n".encode("latin-1"))
+    code, text = run(project)
+    assert (code, "in 3 of 4 files" in text) == (1, True)
+
+
 def test_a_project_without_files_has_exit_code_2(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     assert run(tmp_path) == (2, f"no file of a project is in {tmp_path}\n")
