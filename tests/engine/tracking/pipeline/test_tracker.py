@@ -198,7 +198,7 @@ async def test_events_that_are_not_saved_are_processed_all_the_same(
 
 async def test_a_bad_event_is_rejected_and_the_good_ones_go_on(store: Store) -> None:
     collector = Collector(project(COUNT), store)
-    answer = await collector.track(payload("counted", {"typo": "counted"}, {"type": "counted", "id": 5}))
+    answer = await collector.track(payload("counted", {"typo": "counted"}, {"type": "counted", "id": 5.5}))
     assert [(e["index"], e["at"]) for e in answer["errors"]] == [(1, "/events/1/type"), (2, "/events/2/id")]
     assert answer["debugging"]["execution"]["#1"]["disposition"] == "rejected"
     kept = await store.rejected(10)
