@@ -1,11 +1,10 @@
 """The answer of `/track`: one document for all units of a payload, in the shape that clients of its model expect."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
 
-from engine.ports.records import ProcessedEvent
 from engine.tracking.answer.outcome import FailedUnit, UnitResult, errors_of
 from engine.tracking.intake.payload import Intake, Refusal
 from engine.tracking.unit.request import UnitRequest
@@ -25,23 +24,29 @@ class Answer(Struct, frozen=True):
 
 def nothing_accepted(intake: Intake) -> Refusal:
     """Return the refusal of a payload of which every event was rejected."""
-    at, detail = "/events", "none of the events could be accepted"
-    if len(intake.rejected) == 1 and not intake.rejected[0].at.startswith(at):  # the body of `/collect` is one event
-        at, detail = intake.rejected[0].at, f"the event could not be accepted: {intake.rejected[0].reason}"
-    return Refusal("nothing-accepted", detail, at, errors_of(intake))
+    refusal = _refusal(errors_of(intake.rejected))
+    if len(intake.rejected) == 1 and not intake.rejected[0].at.startswith(refusal.at):  # `/collect` has one event
+        refusal.at = intake.rejected[0].at
+        refusal.detail = f"the event could not be accepted: {intake.rejected[0].reason}"
+    return refusal
 
 
 def answer_of(request: UnitRequest, results: Sequence[UnitResult], failed: Sequence[FailedUnit] = ()) -> Answer:
-    """Return the answer for a payload, from the results of its units (several only when it is profile-less)."""
+    """Return the answer for a payload, from the results of its units (several only when it is profile-less).
+
+    Raises `Refusal` if every event was rejected.
+    """
     intake, first = request.intake, results[0]
     profile = None if intake.profile_less else first.profile
     body: dict[str, Any] = {"profile": {"id": profile}, "source": {"consent": request.source.consent}}
-    marks = {index: mark for result in results for index, mark in result.marks.items()}
+    rejected = [one for result in results for one in result.rejected]
+    if len(rejected) == len(request.events) + len(intake.rejected):
+        raise _refusal(errors_of(rejected))
     open_to_all = all(result.open_to_all for result in results)
     response = {name: value for result in results for name, value in result.response.items()}
     if response and open_to_all:
         body["response"] = response
-    errors = [*errors_of(intake), *(one.error_document() for one in failed), *_foreign_duplicates(intake, marks)]
+    errors = [*errors_of(rejected), *(one.error_document() for one in failed)]
     if errors:
         body["errors"] = errors
     if first.whole is not None and open_to_all:
@@ -55,11 +60,8 @@ def answer_of(request: UnitRequest, results: Sequence[UnitResult], failed: Seque
     return Answer(body)
 
 
-def _foreign_duplicates(intake: Intake, marks: Mapping[int, ProcessedEvent]) -> list[dict[str, Any]]:
-    """Return an error for each event whose id has taken effect in another session: it is no mere repeat."""
-    reason = "this event id has taken effect before, for another session: the event was not processed"
-    others = [index for index, mark in marks.items() if mark.session != intake.session]
-    return [{"index": index, "at": f"/events/{index}/id", "reason": reason} for index in others]
+def _refusal(errors: list[dict[str, Any]]) -> Refusal:
+    return Refusal("nothing-accepted", "none of the events could be accepted", "/events", errors)
 
 
 def _debugging(parts: list[dict[str, Any]], open_to_all: bool) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def _debugging(parts: list[dict[str, Any]], open_to_all: bool) -> dict[str, Any]
         merged["events"] = {
             **events[0],
             "saved": sum([one["saved"] for one in events]),
-            "ids": [id for one in events for id in one["ids"]],
+            "ids": list(dict.fromkeys([id for one in events for id in one["ids"]])),
             "types": list(dict.fromkeys([type for one in events for type in one["types"]])),
         }
         merged["execution"] = {key: one for part in parts for key, one in part["execution"].items()}

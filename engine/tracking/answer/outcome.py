@@ -6,11 +6,13 @@ It is computed before the commit, so that the unit's documents can be freed whil
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
-from engine.ports.records import ProcessedEvent
+from engine.ports.records import ProcessedEvent, RunRecord
 from engine.ports.store import Unavailable
-from engine.tracking.intake.payload import Intake, Refusal
+from engine.tracking.intake.payload import Intake, Refusal, RejectedEvent
+from engine.tracking.unit.cache import CachedProfile
 from engine.tracking.unit.compose import Composed
 from engine.tracking.unit.effects import FlowResult, UnitEffects
 from engine.tracking.unit.event import UnitEvent
@@ -30,6 +32,20 @@ class UnitResult(Struct, frozen=True):
     response: dict[str, Any] = {}
     whole: dict[str, Any] | None = None  # the profile, if it was asked for
     debugging: dict[str, Any] | None = None  # if it was asked for and is allowed
+    rejected: tuple[RejectedEvent, ...] = ()
+
+
+class FirstTime(Struct, frozen=True):
+    """The stored outcome of events that took effect before: of those in `marks`, with their runs by index.
+
+    `profile` is the id that was answered, as far as the sender may know it, and `known` the profile to which it leads.
+    """
+
+    profile: str | None
+    marks: Marks
+    known: CachedProfile | None
+    runs: Mapping[int, list[RunRecord]]
+    open_to_all: bool
 
 
 class FailedUnit(Struct, frozen=True):
@@ -57,16 +73,34 @@ def unit_result(request: UnitRequest, effects: UnitEffects, composed: Composed, 
     if options.profile and source.profiles and composed.open_to_all and known is not None:
         whole = {**known.view, "id": known.profile.id}
     debugging = _debugging(request, effects, composed, marks) if options.debugger and source.debugger else None
-    counted = _counted(request, effects, marks)
-    return UnitResult(composed.answered_id, marks, counted, composed.open_to_all, effects.response, whole, debugging)
+    return UnitResult(
+        composed.answered_id,
+        marks,
+        _counted(request, effects, marks),
+        composed.open_to_all,
+        effects.response,
+        whole,
+        debugging,
+        request.intake.rejected,
+    )
 
 
-def duplicate_result(request: UnitRequest, profile: str | None, marks: Marks, counted: Counted) -> UnitResult:
+def repeat_result(request: UnitRequest, first: FirstTime, counted: Counted) -> UnitResult:
     """Return the outcome of a unit of which no event is new."""
-    debugging = None
-    if request.intake.options.debugger and request.source.debugger:
-        debugging = _document(request.intake, _execution(request, None, marks))
-    return UnitResult(profile, marks, counted, debugging=debugging)
+    options, source, known = request.intake.options, request.source, first.known
+    whole = None
+    if options.profile and source.profiles and first.open_to_all and known is not None:
+        whole = {**known.view, "id": known.profile.id}
+    debugging = _debugging_again(request, first) if options.debugger and source.debugger else None
+    return UnitResult(
+        first.profile,
+        first.marks,
+        counted,
+        first.open_to_all,
+        whole=whole,
+        debugging=debugging,
+        rejected=request.intake.rejected,
+    )
 
 
 def queued_result(request: UnitRequest, profile: str | None, reason: str) -> UnitResult:
@@ -82,7 +116,7 @@ def queued_result(request: UnitRequest, profile: str | None, reason: str) -> Uni
             types=[event.type for event in request.events],
             profile=_part(0, [profile] if profile is not None else []),
         )
-    return UnitResult(profile, {}, Counted(), debugging=debugging)
+    return UnitResult(profile, {}, Counted(), debugging=debugging, rejected=request.intake.rejected)
 
 
 def late_result(request: UnitRequest, reason: str) -> UnitResult:
@@ -90,12 +124,12 @@ def late_result(request: UnitRequest, reason: str) -> UnitResult:
     debugging = None
     if request.intake.options.debugger and request.source.debugger:
         debugging = _document(request.intake, _queued(request.events, reason))
-    return UnitResult(None, {}, Counted(), debugging=debugging)
+    return UnitResult(None, {}, Counted(), debugging=debugging, rejected=request.intake.rejected)
 
 
-def errors_of(intake: Intake) -> list[dict[str, Any]]:
-    """Return the rejected events of a payload, each with its index and the place of its error."""
-    return [{"index": one.index, "at": one.at, "reason": one.reason} for one in intake.rejected]
+def errors_of(rejected: Iterable[RejectedEvent]) -> list[dict[str, Any]]:
+    """Return the documents of rejected events, each with its index and the place of its error."""
+    return [{"index": one.index, "at": one.at, "reason": one.reason} for one in rejected]
 
 
 def _counted(request: UnitRequest, effects: UnitEffects, marks: Marks) -> Counted:
@@ -126,6 +160,19 @@ def _debugging(request: UnitRequest, effects: UnitEffects, composed: Composed, m
     )
 
 
+def _debugging_again(request: UnitRequest, first: FirstTime) -> dict[str, Any]:
+    session, repeated = request.intake.session, [event for event in request.events if event.index in first.marks]
+    return _document(
+        request.intake,
+        _execution(request, None, first.marks, first.runs),
+        session=_part(0, [session] if session is not None else []),
+        ids=dict.fromkeys(event.id for event in repeated),
+        types=[event.type for event in repeated],
+        profile=_part(0, [first.profile] if first.profile is not None else []),
+        segments=list(first.known.view["segments"]) if first.known is not None else [],
+    )
+
+
 def _document(
     intake: Intake,
     execution: dict[str, Any],
@@ -142,7 +189,7 @@ def _document(
         "session": session or _part(0, []),
         "events": {
             "saved": saved,
-            "errors": errors_of(intake),
+            "errors": errors_of(intake.rejected),
             "ids": list(ids),
             "types": list(dict.fromkeys(types)),
         },
@@ -157,7 +204,12 @@ def _part(saved: int, ids: list[str]) -> dict[str, Any]:
     return {"saved": saved, "errors": [], "ids": ids, "types": []}
 
 
-def _execution(request: UnitRequest, effects: UnitEffects | None, marks: Marks) -> dict[str, Any]:
+def _execution(
+    request: UnitRequest,
+    effects: UnitEffects | None,
+    marks: Marks,
+    stored_runs: Mapping[int, list[RunRecord]] = {},
+) -> dict[str, Any]:
     """Return the disposition of every event (stored, processed, duplicate or rejected), with its runs."""
     found: dict[str, Any] = {}
     for ran in effects.events if effects is not None else ():
@@ -175,7 +227,7 @@ def _execution(request: UnitRequest, effects: UnitEffects | None, marks: Marks) 
             "index": index,
             "disposition": "duplicate",
             "reason": f"event id {mark.event} of source {mark.source} has taken effect before",
-            "runs": [],
+            "runs": [_stored_run(run) for run in stored_runs.get(index, ())],
         }
     for one in request.intake.rejected:
         reason = f"{one.reason} (at {one.at})"
@@ -187,6 +239,12 @@ def _queued(events: Iterable[UnitEvent], reason: str) -> dict[str, Any]:
     """Return the execution part for events that wait for the store."""
     rest = {"disposition": "queued", "reason": reason, "runs": []}
     return {event.key: {"index": event.index, "type": event.type, **rest} for event in events}
+
+
+def _stored_run(run: RunRecord) -> dict[str, Any]:
+    """Return a stored run as `_run` does: without the members that the record has beside."""
+    document: dict[str, Any] = msgspec.json.decode(run.trace)
+    return {name: value for name, value in document.items() if name not in {"event", "profile", "at"}}
 
 
 def _run(result: FlowResult) -> dict[str, Any]:

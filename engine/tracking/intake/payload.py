@@ -157,6 +157,7 @@ class Intake(Struct, frozen=True, kw_only=True):
     profile_less: bool = False
     sessionless: bool = False  # neither is a session made
     hops: int = 0  # how many look-ups led to the request, one by the other
+    session_made: bool = False  # here, so that the sender cannot name it again
     token: str | None = None  # until admission has looked at it
     proven: dict[str, Scalar] = field(default_factory=dict)  # keys of the sender that a token has proven, by path
 

@@ -69,7 +69,7 @@ class Loading:
         """
         intake = request.intake
         if not request.events and intake.profile is not None:
-            known = _uncommitted(intake.profile, uncommitted) or await self._stored(intake.profile)
+            known = _uncommitted(intake.profile, uncommitted) or await self.stored(intake.profile)
             return Loaded(None, known, known.profile.id if known else None)
         session = await self._session(request, uncommitted) if intake.session is not None else None
         unknown = _session_tombstones(self.secret, session)
@@ -87,7 +87,7 @@ class Loading:
             acting_id = derived_id(self.secret, intake.source, intake.session or "")
         known = self._cached(acting_id, uncommitted)
         if known is None:
-            known = await self._stored(acting_id)
+            known = await self.stored(acting_id)
             if session is not None:  # again: it may have been written with the profile that was read after it
                 session = await self._stored_session(request)
                 if session.profile is not None and session.profile != acting_id:
@@ -137,7 +137,8 @@ class Loading:
     def _cached(self, id: str, uncommitted: UncommittedState | None) -> CachedProfile | None:
         return _uncommitted(id, uncommitted) or self._cache.profiles.get(id) or self._cache.profile(id)
 
-    async def _stored(self, id: str) -> CachedProfile | None:
+    async def stored(self, id: str) -> CachedProfile | None:
+        """Return the stored profile to which an id leads. Raises `Unavailable`."""
         profile = await resolve_profile(self._store, id)
         if profile is None:
             return None
@@ -146,7 +147,7 @@ class Loading:
         return known
 
     async def _exists(self, id: str, uncommitted: UncommittedState | None) -> bool:
-        return self._cached(id, uncommitted) is not None or await self._stored(id) is not None
+        return self._cached(id, uncommitted) is not None or await self.stored(id) is not None
 
 
 def _uncommitted(id: str, uncommitted: UncommittedState | None) -> CachedProfile | None:

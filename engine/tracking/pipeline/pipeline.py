@@ -49,30 +49,29 @@ from typing import Final
 from msgspec import Struct
 
 from engine.ports.backoff import BackoffFormula
-from engine.ports.records import ProcessedEvent
 from engine.ports.store import Conflict, Contention, Store
 from engine.ports.world import Clock, Performer
 from engine.profile.document import Profile
 from engine.project.project import Project
-from engine.tracking.answer.outcome import UNCHANGED, UnitResult, duplicate_result, unit_result
+from engine.tracking.answer.outcome import UNCHANGED, UnitResult, unit_result
 from engine.tracking.intake.admission import authority
 from engine.tracking.pipeline.driver import Driver
 from engine.tracking.pipeline.late_counting import LateCounting
 from engine.tracking.pipeline.loading import Loaded, Loading
 from engine.tracking.pipeline.profile_queue import PendingCommit, ProfileQueue, ProfileQueues, UncommittedState
+from engine.tracking.pipeline.repeat import answer_repeat
 from engine.tracking.unit.cache import ProfileCache
 from engine.tracking.unit.compose import Composed, compose, writes_nothing
 from engine.tracking.unit.effects import UnitContext, UnitEffects
 from engine.tracking.unit.event import UnitEvent, system_event
 from engine.tracking.unit.ledger import Counted, Ledger
 from engine.tracking.unit.processing import UnitRun
+from engine.tracking.unit.repeat import Marks, reject_foreign
 from engine.tracking.unit.request import UnitRequest, committed_earlier, split_duplicates
 from engine.tracking.unit.triggers import Triggers
 
 MAX_ATTEMPTS = 24  # of one unit, when its documents keep moving
 BACKOFF: Final = BackoffFormula(first=0.002, longest=0.128)
-
-Marks = dict[int, ProcessedEvent]  # of the events that have taken effect before, by index
 
 
 class Enqueued(Struct, frozen=True):
@@ -163,7 +162,7 @@ class Pipeline:
                 loaded = self.loading.at_hand(request, ahead) or await self.loading.load(request, ahead)
                 if loaded.cached is None or loaded.cached.profile.id != queue.id:
                     return PROFILE_MOVED
-            marks, fresh = await self.split(request, queue.uncommitted)
+            request, marks, fresh = await self.split(request, loaded, queue.uncommitted)
             if request.events and not fresh:
                 await queue.drained()  # no repeat is acknowledged before the first one is stored
                 return Finished(await self._repeated(request, loaded, marks))
@@ -177,7 +176,7 @@ class Pipeline:
             return self.enqueue(queue, request, loaded, effects, composed, marks)
 
     async def _attempt_without_profile(self, request: UnitRequest, loaded: Loaded) -> Attempt:
-        marks, fresh = await self.split(request, None)
+        request, marks, fresh = await self.split(request, loaded, None)
         if not fresh:
             return Finished(await self._repeated(request, loaded, marks))
         effects, composed = await self.run(request, loaded, fresh)
@@ -185,16 +184,25 @@ class Pipeline:
 
     # ---- the steps --------------------------------------------------------------------------------------------------
 
-    async def split(self, request: UnitRequest, uncommitted: UncommittedState | None) -> tuple[Marks, list[UnitEvent]]:
-        """Return the marks of the events that have taken effect before; and the other events, each id once."""
+    async def split(
+        self, request: UnitRequest, loaded: Loaded, uncommitted: UncommittedState | None
+    ) -> tuple[UnitRequest, Marks, list[UnitEvent]]:
+        """Set apart the events of a unit that have taken effect before.
+
+        Returns the request, with the events rejected that took effect for another sender; the marks of the sender's
+        own, by index; and the other events, each id once.
+        """
         ids = tuple([event.id for event in request.events if event.marked])
         if not ids:
-            return {}, list(request.events)
+            return request, {}, list(request.events)
         source = request.source.source
         found = uncommitted.marks if uncommitted is not None else {}
         before = {id: found[source, id] for id in ids if (source, id) in found}  # first: once stored they are dropped
-        marks = {**await self.store.marks(source, ids), **before}
-        return split_duplicates(request, marks)
+        marks, fresh = split_duplicates(request, {**await self.store.marks(source, ids), **before})
+        if marks:
+            profile = loaded.cached.profile if loaded.cached is not None else None
+            request, marks = reject_foreign(request, marks, loaded.acting_id, profile)
+        return request, marks, fresh
 
     async def run(self, request: UnitRequest, loaded: Loaded, fresh: list[UnitEvent]) -> tuple[UnitEffects, Composed]:
         """Run events of a unit. Returns their effects, and the documents that are to be committed."""
@@ -253,21 +261,17 @@ class Pipeline:
     # ---- parts of the steps -----------------------------------------------------------------------------------------
 
     async def _repeated(self, request: UnitRequest, loaded: Loaded, marks: Marks) -> UnitResult:
-        """Return the result of a unit without a new event: the first answer's id for the same session or profile."""
-        first = next(iter(marks.values()))
-        own = loaded.cached.profile if loaded.cached else None
-        profile = loaded.acting_id
-        if first.session == request.intake.session or authority(request.source) == "trust":
-            same = first.session == request.intake.session or (own is not None and first.profile in own.ids)
-            profile = first.profile if same else own.id if own is not None else None
+        """Return the result of a unit without a new event, and record those of its events that are rejected."""
+        rejected = request.rejected()
         mine = committed_earlier(request, marks)
-        stored, rejected = sum([event.save for event in mine]), len(request.intake.rejected)
-        counted = Counted(stored, len(mine) - stored, rejected, len(request.events) - len(mine))
+        stored = sum([event.save for event in mine])
+        counted = Counted(stored, len(mine) - stored, len(rejected), len(marks) - len(mine))
+        result = await answer_repeat(self.store, self.loading, request, loaded, marks, counted)
         if rejected and not mine:
             await self._reject(request, counted)
         elif not (mine and self.late.has_counted(request.seed)):
             self.ledger.count(counted)
-        return duplicate_result(request, None if request.intake.profile_less else profile, marks, counted)
+        return result
 
     async def _reject(self, request: UnitRequest, counted: Counted) -> None:
         try:

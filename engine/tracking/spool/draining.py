@@ -270,7 +270,7 @@ class Drain:
         if profile is None or (profile.id, profile.version) != (queue.id, version):
             return None
         marks, fresh = split_duplicates(request, known_marks)
-        if not fresh or provisional not in {None, *profile.ids}:
+        if marks or provisional not in {None, *profile.ids}:
             return None
         effects, composed = await pipeline.run(request, loaded, fresh)
         if effects.merged or composed.profile is None:

@@ -80,7 +80,7 @@ def with_session(intake: Intake, source: Source, never: frozenset[str], new_id: 
         wrong = f"the session id `{session}` {reason}" if session is not None else "a payload needs `session.id`"
         remedy = "make one per visit on the client (a uuid4) and send it each time"
         raise Refusal("malformed", f"{wrong}: {remedy}", "/session/id")
-    return structs.replace(intake, session=new_id())
+    return structs.replace(intake, session=new_id(), session_made=True)
 
 
 def client_events(intake: Intake, new_id: Callable[[], str]) -> tuple[UnitEvent, ...]:

@@ -9,6 +9,7 @@ from engine.flow.ask import HttpReply
 from engine.ports.records import Unit
 from engine.ports.store import Store, Unavailable
 from engine.project.source import Source, Target
+from engine.tracking.intake.payload import Refusal
 from tests.engine.tracking.claiming_visitors import ATTACH, EVERYTHING, LOOKUP, from_till, shop_of
 from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.conftest import Opener
@@ -155,7 +156,11 @@ async def test_a_batch_of_profile_less_events_tells_which_were_not_taken(store: 
 async def test_an_event_id_that_another_session_has_used_is_reported(store: Store) -> None:
     shop = Collector(project(LOGIN), store)
     await shop.track(payload({"type": "junk", "id": "order-18"}, session="squatter"), debug=False)
-    answer = await shop.track(payload({"type": "order", "id": "order-18"}, session="buyer"), debug=False)
+    order = {"type": "order", "id": "order-18"}
+    with pytest.raises(Refusal) as refused:
+        await shop.track(payload(order, session="buyer"), debug=False)
+    assert [error["at"] for error in refused.value.errors] == ["/events/0/id"]
+    answer = await shop.track(payload(order, "order", session="buyer"), debug=False)
     assert [error["at"] for error in answer["errors"]] == ["/events/0/id"]
     repeat = await shop.track(payload({"type": "junk", "id": "order-18"}, session="squatter"), debug=False)
     assert "errors" not in repeat
