@@ -1,11 +1,12 @@
 """Encode stored values as JSON and decode them: one encoder, and one decoder for each kind of document."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from engine.language.json_spans import NotCut, cut_object
 from engine.ports.records import RecordWrite, Session, Unit
 from engine.profile.document import Profile
 
@@ -14,12 +15,57 @@ R = TypeVar("R", bound=Struct)
 encode = msgspec.json.Encoder().encode
 
 decode_profile = msgspec.json.Decoder(Profile).decode
-decode_session = msgspec.json.Decoder(Session).decode
 
 
 def decoder_of(record: type[R]) -> Callable[[bytes | str], R]:
-    """Return the function that decodes records of a type from JSON."""
-    return msgspec.json.Decoder(record).decode
+    """Return the function that decodes records of a type from JSON.
+
+    One record must not make every list that holds it unreadable. So a field with a value of another type, such as an
+    earlier version may have stored, has that value, unless it is a whole number or a text; these become 0 and the text
+    of what is stored. A field that cannot be decoded is the text of it.
+    """
+    decode = msgspec.json.Decoder(record).decode
+
+    def decoded(doc: bytes | str) -> R:
+        try:
+            return decode(doc)
+        except (msgspec.DecodeError, RecursionError) as error:
+            try:
+                return _salvaged(record, doc.encode() if isinstance(doc, str) else doc)
+            except NotCut:
+                raise msgspec.DecodeError(str(error)) from error
+
+    return decoded
+
+
+def _salvaged(record: type[R], doc: bytes) -> R:
+    """Return a record with fields of other types than declared, or malformed or missing ones. Raises `NotCut`."""
+    stored = {name: doc[start:end].strip() for name, (start, end) in cut_object(doc).members.items()}
+    values: dict[str, Any] = {}
+    for each in structs.fields(record):
+        raw = stored.get(each.encode_name, b"null")
+        if raw == b"null" and not each.required:
+            continue
+        try:
+            values[each.name] = msgspec.json.decode(raw, type=each.type)
+        except (msgspec.DecodeError, RecursionError):
+            values[each.name] = _of_other_type(each.type, raw)
+    return record(**values)
+
+
+def _of_other_type(type: Any, raw: bytes) -> Any:
+    text = raw.decode(errors="replace")
+    if type is int:
+        return 0
+    if type is msgspec.Raw:
+        return msgspec.Raw(encode(text))
+    try:
+        return text if type in (str, str | None) else msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return text
+
+
+decode_session = decoder_of(Session)
 
 
 def check_unit(unit: Unit) -> None:

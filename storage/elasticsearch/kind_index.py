@@ -7,13 +7,14 @@ all others as in the stored record. Beside them, a document holds the exact reco
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Generic, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from engine.ports.kind import Kind
-from engine.search.field import FieldType
+from engine.search.field import Field, FieldType
+from engine.search.match import texts
 from storage.elasticsearch.document_id import id_of
 from storage.elasticsearch.documents import gone_source
-from storage.elasticsearch.mapping import COUNT, FREE, ORDERED, TIME, VERSIONED, WORD, Fields
+from storage.elasticsearch.mapping import COUNT, FREE, LONGEST_TERM, ORDERED, TIME, VERSIONED, WORD, Fields
 from storage.elasticsearch.periods import month
 from storage.elasticsearch.searchable import searchable
 from storage.elasticsearch.searched_index import COMMITTED, SearchedIndex
@@ -34,6 +35,7 @@ class KindIndex(Generic[R]):
         self.monthly = kind.lifecycle == "appended" and kind.retained
         self.decode: Callable[[bytes | str], R] = decoder_of(kind.record)
         self._columns = dict(_columns(kind))  # mappings by attribute
+        self._of_any_type = frozenset([each.name for each in structs.fields(kind.record) if each.type is Any])
         names = {self.field(attribute): mapping for attribute, mapping in self._columns.items()}
         own = OWN[kind.lifecycle]
         if clash := own.keys() & names.keys() - {"version"}:
@@ -69,12 +71,20 @@ class KindIndex(Generic[R]):
             value = getattr(record, attribute)
             if value is not None and value != ():
                 if not free:
-                    fields[name] = value
+                    fields[name] = value if type(value) in PLAIN else self._indexable(attribute, value)
                 elif value:
                     fields[name] = searchable(value)
         fields["doc"] = encode(record).decode()
         fields.update([(name, value) for name, value in own.items() if value is not None and value != []])
         return encode(fields)
+
+    def _indexable(self, attribute: str, value: Any) -> Any:
+        """A value of another type than declared, as its field can index it; None if it cannot."""
+        if self._columns[attribute] is not WORD:
+            return None
+        if attribute in self._of_any_type:
+            return [text for text in texts(Field(attribute), {attribute: value}) if len(text) <= LONGEST_TERM]
+        return encode(value).decode()  # as it is decoded
 
     def changed(self, doc: str | None, pending: list[str], recent: list[str], unfinished: int | None) -> bytes:
         """The document of a versioned record whose text is `doc`, or which has just been deleted, encoded."""
@@ -83,6 +93,7 @@ class KindIndex(Generic[R]):
         return self.source(self.decode(doc), pending=pending, recent=recent, unfinished=unfinished)
 
 
+PLAIN: Final = frozenset({str, int, tuple})
 STORED: Final[Mapping[str, Any]] = {"range": {"version": {"gte": 0}}}  # no tombstone: those have no version
 
 

@@ -52,7 +52,7 @@ class Reader:
         """The document in the last column of a row."""
         try:
             return decode(found[-1])
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise self._unreadable(error) from error
 
     def close(self) -> None:

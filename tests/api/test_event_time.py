@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from engine.project.project import Settings
 from tests.api.conftest import Serve
 from tests.projects import payload, project
 
@@ -25,6 +26,14 @@ async def test_every_form_of_a_time_is_one_time_to_flows_and_readers(serve: Serv
     assert (await client.get("/events/o-1")).json()["time"] == "2024-05-01T12:00:00.000Z"
     found = (await client.get("/search/events", params={"q": "time:2024-05*"})).json()["items"]
     assert [one["id"] for one in found] == ["o-1"]
+
+
+async def test_text_without_an_offset_is_in_the_time_zone_of_the_project(serve: Serve) -> None:
+    client = await serve(project(KEEP, settings=Settings(timezone="Europe/Berlin")))
+    event = {"type": "order", "id": "o-1", "time": "2024-05-01T14:00:00"}
+    await client.post("/track", json=payload(event, {**event, "id": "o-2", "time": "2024-05-01T12:00:00Z"}))
+    for id in ("o-1", "o-2"):
+        assert (await client.get(f"/events/{id}")).json()["time"] == "2024-05-01T12:00:00.000Z"
 
 
 async def test_without_a_time_flows_see_the_time_at_which_the_event_was_received(serve: Serve) -> None:

@@ -100,6 +100,25 @@ NUMBERED = tuple(
 )  # fmt: skip
 
 
+LARGE = (2**53 + 1, 720182990123456789, 2**64, -(2**63) - 1, 10**99 + 7, -(10**1000) + 1)
+LARGE_NUMBERS = tuple(
+    StoredEvent(id=f"n{n}", type="t", source="web", received=NOW + n, properties={"n": number, "near": number + 1})
+    for n, number in enumerate(LARGE)
+)
+
+
+# What earlier versions have stored, or could have: values of other types than declared.
+ODD_TIMES: tuple[Any, ...] = (True, 1.5, -1, 10**400, "yesterday", ["x", {"a": 1}], {"a": {"b": "c"}}, None)
+ODD: Any = {"type": 7, "session": ["s"], "parent": {"id": "e"}, "origin": False}
+ODD_EVENTS = (
+    *[
+        StoredEvent(id=f"odd{n}", type="t", source="web", received=NOW + n, profile="ann", time=time)
+        for n, time in enumerate(ODD_TIMES)
+    ],
+    StoredEvent(id="other", source="web", received=NOW + 100, profile="ann", **ODD),
+)
+
+
 class SearchContract:
     """The tests; one promise each."""
 
@@ -210,6 +229,29 @@ class SearchContract:
     ])  # fmt: skip
     async def test_all_kinds_are_found(self, filled: Filled, kind: str, text: str, expected: str) -> None:
         assert " ".join(await ids(await filled("kinds", (OF_ALL_KINDS,)), text, kind)) == expected
+
+    @pytest.mark.parametrize("event", LARGE_NUMBERS, ids=lambda event: f"{len(str(event.properties['n']))} digits")
+    async def test_a_large_number_is_found_by_its_digits_and_by_ranges(self, filled: Filled, event: Any) -> None:
+        store, n = await filled("large numbers", (Unit(events=LARGE_NUMBERS),)), event.properties["n"]
+        assert await walk(store, f'properties.n:"{n}"') == [event]
+        assert await walk(store, f'"{n}"') == [event]
+        assert await ids(store, f'properties.near:>"{n}"') == await ids(store, f'properties.n:>="{n}"')
+        assert event in await walk(store, f'properties.n:>="{n}"')
+        assert event not in await walk(store, f'properties.n:>"{n}"')
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *("", "time:*", "NOT time:*", "time:true", "time:(x OR c)", "time:y*", f"time:{10**400}", "true", "7"),
+            *("type:7", "session:s", "parent:*", f"received:>={NOW + 4}", "id:odd1", "profile:ann"),
+        ],
+    )
+    async def test_records_with_values_of_other_types_are_listed_and_found(self, filled: Filled, text: str) -> None:
+        store = await filled("odd", (Unit(profiles=(write("ann"),), events=ODD_EVENTS),))
+        asked = parse(text, SEARCHABLE["events"], NOW)
+        stored = await walk(store, "")
+        assert await ids(store, text) == [one.id for one in stored if matches(asked, one)]
+        assert {one.id: one.time for one in stored} == {one.id: one.time for one in ODD_EVENTS}
 
     async def test_a_profile_is_found_as_it_is_now(self, store: Store, refresh: Refresh) -> None:
         await store.commit(Unit(profiles=(coloured("ann", "red"),)))

@@ -34,6 +34,7 @@ STRANGE = [
     pytest.param({"k" * 300: {"l" * 300: "ü" * 30_000}}, id="long keys above a long text"),
     pytest.param(DEEP, id="60 deep"),
     pytest.param(2**60, id="a large number"),
+    pytest.param(-(10**1000) + 1, id="a number of 1,000 digits"),
 ]
 PREFIX = f"t{uuid.uuid4().hex[:12]}"
 

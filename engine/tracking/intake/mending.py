@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Raw, Struct
 
+from engine.language.json_spans import CutObject, NotCut, Span, cut_object
+from engine.language.surrogates import without_lone_surrogates
 from engine.tracking.intake.data_limits import TOO_DEEP, first_fault_in, nests_deeper
-from engine.tracking.intake.event_spans import CutPayload, NotCut, Span, cut_payload
-from engine.tracking.intake.surrogates import without_lone_surrogates
 
 Fault = tuple[str, str]  # JSON pointer, reason
 
@@ -44,12 +44,12 @@ def mended(body: bytes, most_events: int) -> MendedBody:
     text = without_lone_surrogates(body)
     replaced = text != body
     try:
-        cut = cut_payload(text, most_events)
+        cut = cut_object(text, "events", most_events)
     except NotCut:
         return MendedBody(text, replaced=replaced)
     malformed: dict[int, MalformedEvent] = {}
     copy = bytearray(text)
-    for index, (start, end) in enumerate(cut.events):
+    for index, (start, end) in enumerate(cut.items):
         if fault := fault_of_json(text[start:end], f"/events/{index}"):
             malformed[index] = MalformedEvent(text[start:end], *fault)
             copy[start:end] = b"0".ljust(end - start)
@@ -78,7 +78,7 @@ def kept_body(raw: bytes) -> Raw:
     return Raw(msgspec.json.encode(raw.decode(errors="backslashreplace")))
 
 
-def _fault_of_envelope(text: bytes, cut: CutPayload) -> Fault | None:
+def _fault_of_envelope(text: bytes, cut: CutObject) -> Fault | None:
     members: dict[str, Span] = {name: span for name, span in cut.members.items() if name != "events"}
     found = (fault_of_json(text[start:end].strip(), f"/{name}") for name, (start, end) in members.items())
     return next((fault for fault in found if fault), None)

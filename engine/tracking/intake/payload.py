@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct, field
 from msgspec.structs import force_setattr
 
+from engine.language.surrogates import REPLACEMENT, without_lone_surrogates
 from engine.problem import did_you_mean
 from engine.profile.document import Scalar
 from engine.tracking.intake.consent import CONSENT_CHANGED, fault_of
@@ -19,7 +20,6 @@ from engine.tracking.intake.data_limits import MAX_DEPTH, TOO_DEEP, first_fault,
 from engine.tracking.intake.event_time import TIME_REMEDY, read_event_time
 from engine.tracking.intake.ids import Id, Name, text_of_number
 from engine.tracking.intake.mending import Fault, MalformedEvent, fault_of_json, kept_body, mended
-from engine.tracking.intake.surrogates import REPLACEMENT, without_lone_surrogates
 from engine.tracking.intake.user_token import LONGEST
 
 T = TypeVar("T")

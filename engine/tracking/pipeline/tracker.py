@@ -58,7 +58,8 @@ class Tracker:
         """Do what a payload asks for, durably. Raises `Refusal` or `Unavailable`."""
         pipeline = self.pipeline
         intake = with_session(intake, source, pipeline.project.settings.keys.never, pipeline.new_id)
-        request = UnitRequest.of(intake, source, pipeline.clock, pipeline.new_id)
+        timezone = pipeline.project.settings.timezone
+        request = UnitRequest.of(intake, source, pipeline.clock, pipeline.new_id, timezone)
         return answer_of(request, *await process_payload(pipeline, request))
 
 

@@ -40,12 +40,12 @@ class SpooledUnit(Struct, frozen=True, kw_only=True, omit_defaults=True):
             return source
         return structs.replace(source, kind=self.kind, identify=self.identify)
 
-    def request(self, source: Source, deadline: float, *, again: bool) -> UnitRequest:
+    def request(self, source: Source, deadline: float, timezone: str, *, again: bool) -> UnitRequest:
         """Return its request. `again` says that it may have been committed before, in a try without an answer."""
         return UnitRequest(
             source=source,
             intake=self.intake,
-            events=client_events(self.intake, _no_id),
+            events=client_events(self.intake, _no_id, timezone),
             now=self.now,
             seed=self.seed,
             deadline=deadline,

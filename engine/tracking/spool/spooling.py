@@ -88,7 +88,8 @@ class SpoolingTracker:
         new_id = self.pipeline.new_id
         intake = with_session(intake, source, self.pipeline.project.settings.keys.never, new_id)
         intake = with_event_ids(intake, new_id)
-        request = UnitRequest.of(intake, source, self.pipeline.clock, new_id)
+        timezone = self.pipeline.project.settings.timezone
+        request = UnitRequest.of(intake, source, self.pipeline.clock, new_id, timezone)
         reason, tried = BEHIND, await self._nothing_waits()
         if tried:
             try:

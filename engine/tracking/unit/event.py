@@ -1,9 +1,11 @@
 """An event while it is processed: the client's, one of the system, or one that a flow emitted."""
 
+from datetime import UTC
 from typing import Any, Literal
 
 from msgspec import Struct
 
+from engine.language.zone import find_zone
 from engine.ports.ids import short_hash
 from engine.tracking.intake.event_time import read_event_time
 from engine.tracking.intake.payload import Incoming
@@ -44,8 +46,8 @@ class UnitEvent(Struct, frozen=True):
         }
 
 
-def client_event(incoming: Incoming, id: str, repeated: bool) -> UnitEvent:
-    """Return the event that a client sent, under its own id or the one drawn for it."""
+def client_event(incoming: Incoming, id: str, repeated: bool, timezone: str) -> UnitEvent:
+    """Return the event that a client sent, under its own id or the one drawn for it; its time may be in `timezone`."""
     return UnitEvent(
         key=f"#{incoming.index}" if repeated else id,
         id=id,
@@ -53,7 +55,7 @@ def client_event(incoming: Incoming, id: str, repeated: bool) -> UnitEvent:
         type=incoming.type,
         properties=incoming.properties,
         context=incoming.context,
-        time=None if incoming.time is None else read_event_time(incoming.time),
+        time=None if incoming.time is None else read_event_time(incoming.time, find_zone(timezone) or UTC),
         save=incoming.save,
         marked=incoming.id is not None,
     )

@@ -9,6 +9,7 @@ from engine.ports.ids import short_hash
 from engine.ports.records import ProcessedEvent, Rejected
 from engine.ports.world import Clock
 from engine.profile.placeholder import placeholder_reason
+from engine.project.project import UTC
 from engine.project.source import Source
 from engine.tracking.intake.payload import Intake, Refusal
 from engine.tracking.unit.event import UnitEvent, client_event
@@ -34,9 +35,14 @@ class UnitRequest(Struct, frozen=True):
     again: bool = False
 
     @classmethod
-    def of(cls, intake: Intake, source: Source, clock: Clock, new_id: Callable[[], str]) -> "UnitRequest":
-        """Return the request of an intake, with a time, a seed and ids drawn now. It may be one for `units_of`."""
-        events = client_events(intake, new_id)
+    def of(
+        cls, intake: Intake, source: Source, clock: Clock, new_id: Callable[[], str], timezone: str = UTC
+    ) -> "UnitRequest":
+        """Return the request of an intake, with a time, a seed and ids drawn now. It may be one for `units_of`.
+
+        `timezone` is an IANA name, that of event times without an offset.
+        """
+        events = client_events(intake, new_id, timezone)
         deadline = clock.ticks() + source.answer_within / 1000
         return cls(source, intake, events, clock.now(), new_id(), deadline, {})
 
@@ -83,13 +89,13 @@ def with_session(intake: Intake, source: Source, never: frozenset[str], new_id: 
     return structs.replace(intake, session=new_id(), session_made=True)
 
 
-def client_events(intake: Intake, new_id: Callable[[], str]) -> tuple[UnitEvent, ...]:
+def client_events(intake: Intake, new_id: Callable[[], str], timezone: str = UTC) -> tuple[UnitEvent, ...]:
     """Return the events of an intake, each with an id."""
     ids: set[str] = set()
     found = []
     for event in intake.events:
         id = event.id or new_id()
-        found.append(client_event(event, id, id in ids))
+        found.append(client_event(event, id, id in ids, timezone))
         ids.add(id)
     return tuple(found)
 

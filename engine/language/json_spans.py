@@ -1,7 +1,7 @@
-"""Cutting a body that is no JSON into its events, so that a malformed event is rejected and no other.
+"""Cutting text that should be JSON, and is not, into the members of its object and the items of one of its lists.
 
-The cut needs matching quotes and brackets, and commas between events; what is between them may be anything. It is the
-slow path: `payload` comes here only with a body that the decoder refuses.
+The cut needs matching quotes and brackets, and commas between members; what is between them may be anything. So what is
+malformed in one of them does not affect the others. It is the slow path, for texts that the decoder refuses.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-MAX_STEPS: Final = 100_000  # brackets and commas of a body; a step takes up to a microsecond
+MAX_STEPS: Final = 100_000  # brackets and commas of a text; a step takes up to a microsecond
 
 Span = tuple[int, int]  # first byte, and the byte behind the last one
 
@@ -22,50 +22,51 @@ _TO_BRACKET: Final = re.compile(rb'(?:[^][{}"]++|' + _STRING + rb")*+", re.DOTAL
 _COMMA, _OPEN, _CLOSE, _SPACE = ord(","), frozenset(b"[{"), frozenset(b"]}"), frozenset(b" \t\r\n")
 
 
-class CutPayload(Struct, frozen=True):
-    """The places of a payload's members by name, and those of its events. Of equal names the last one counts."""
+class CutObject(Struct, frozen=True):
+    """The places of an object's members by name, and those of a list's items. Of equal names the last one counts."""
 
     members: Mapping[str, Span]
-    events: tuple[Span, ...]
+    items: tuple[Span, ...]
 
 
 class NotCut(Exception):
-    """The quotes, brackets or commas of a body do not show where its events are."""
+    """The quotes, brackets or commas of a text do not show where its members are."""
 
 
-def cut_payload(body: bytes, most: int) -> CutPayload:
-    """Return the places of the members and events of a body that need not be JSON. Raises `NotCut`.
+def cut_object(text: bytes, list: str = "", most: int = 0) -> CutObject:
+    """Return the places of the members of an object, and of the items of its member `list`. Raises `NotCut`.
 
-    It is raised for more than `most` events, too.
+    It is raised for more than `most` items, too.
     """
-    return _Cutter(body, most).payload()
+    return _Cutter(text, list, most).object()
 
 
 class _Cutter:
-    def __init__(self, body: bytes, most: int) -> None:
-        self._body = body
+    def __init__(self, text: bytes, list: str, most: int) -> None:
+        self._text = text
+        self._list = list
         self._most = most
         self._at = 0
         self._steps = 0
 
-    def payload(self) -> CutPayload:
+    def object(self) -> CutObject:
         members: dict[str, Span] = {}
-        events: tuple[Span, ...] = ()
+        items: tuple[Span, ...] = ()
         self._skip(b"{")
         while True:
             name = self._key()
             start = self._at
-            if name == "events" and self._next() == ord("["):
-                events = self._items()
+            if name == self._list and self._next() == ord("["):
+                items = self._items()
             self._to_end()
             members[name] = start, self._at
             if self._next() != _COMMA:
                 break
             self._at += 1
         self._skip(b"}")
-        if self._body[self._at :].strip():
+        if self._text[self._at :].strip():
             raise NotCut
-        return CutPayload(members, events)
+        return CutObject(members, items)
 
     def _items(self) -> tuple[Span, ...]:
         """Return the places of a list's items; leave the position behind the list."""
@@ -74,7 +75,7 @@ class _Cutter:
         while True:
             start = self._at
             self._to_end()
-            text = self._body[start : self._at]
+            text = self._text[start : self._at]
             if text.strip():
                 items.append((start + len(text) - len(text.lstrip()), start + len(text.rstrip())))
             elif items or self._next() == _COMMA:
@@ -88,7 +89,7 @@ class _Cutter:
         return tuple(items)
 
     def _key(self) -> str:
-        found = _KEY.match(self._body, self._at)
+        found = _KEY.match(self._text, self._at)
         if found is None:
             raise NotCut
         self._at = found.end()
@@ -101,7 +102,7 @@ class _Cutter:
         """Go to the comma or closing bracket behind a value."""
         depth = 0
         while True:
-            found = (_TO_BRACKET if depth else _TO_COMMA).match(self._body, self._at)
+            found = (_TO_BRACKET if depth else _TO_COMMA).match(self._text, self._at)
             self._at = found.end() if found else self._at
             self._steps += 1
             char = self._next()
@@ -112,13 +113,13 @@ class _Cutter:
             elif char == _COMMA or char in _CLOSE:
                 return
             else:
-                raise NotCut  # the body or a text ends too early
+                raise NotCut  # the whole, or a text in quotes, ends too early
             if self._steps > MAX_STEPS:
                 raise NotCut
             self._at += 1
 
     def _next(self) -> int:
-        return self._body[self._at] if self._at < len(self._body) else -1
+        return self._text[self._at] if self._at < len(self._text) else -1
 
     def _skip(self, bracket: bytes) -> None:
         """Go behind a bracket that must come next."""
