@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import ClientResponse
 
 from effects.http_request import RequestRefused
+from engine.language.surrogates import without_lone_surrogates
 
 MAX_DEPTH = 64  # levels of nesting; a deeper document stays text
 RETRIABLE_STATUSES: Final = frozenset({429, 500, 502, 503, 504})  # the target cannot answer now: a retry may succeed
@@ -22,7 +23,8 @@ _CHARSET = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _DECODED_ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
-_INTEGERS = range(-(1 << 63), 1 << 64)  # all that every store can keep
+_MAX_NUMBER_DIGITS = 1000  # of an integer, as in events
+_LARGEST = 10**_MAX_NUMBER_DIGITS
 
 
 async def read_body(response: ClientResponse, max_bytes: int) -> bytes:
@@ -63,7 +65,8 @@ def parse_value(text: str, media_type: str) -> Any:
     """Return the decoded JSON, the text itself if it is not JSON, or None if it is empty.
 
     Text whose media type is not JSON is parsed only if it starts like an object or a list. Text with NaN, Infinity,
-    integers beyond 64 bits or nesting deeper than `MAX_DEPTH` is not accepted as JSON.
+    integers of more than 1,000 digits or nesting deeper than `MAX_DEPTH` is not accepted as JSON. U+FFFD stands for
+    lone surrogates.
     """
     if not text:
         return None
@@ -71,7 +74,7 @@ def parse_value(text: str, media_type: str) -> Any:
     if not is_json and text.lstrip()[:1] not in {"{", "["}:
         return text
     try:
-        value = msgspec.json.decode(text)
+        value = _decoded(text)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return text
     return value if _within_limits(value) else text
@@ -93,6 +96,15 @@ def retry_after_ms(header: str | None, now: int) -> int:
     return min(max(ceil(seconds), 0), _MAX_WAIT) * 1000
 
 
+def _decoded(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        return msgspec.json.decode(without_lone_surrogates(text.encode()))
+
+
 def _within_limits(value: Any) -> bool:
     """Return whether the nesting and the integers of the value are within the limits of the stores."""
     level = [value]
@@ -103,7 +115,7 @@ def _within_limits(value: Any) -> bool:
                 below.extend(item.values())
             elif isinstance(item, list):
                 below.extend(item)
-            elif isinstance(item, int) and item not in _INTEGERS:
+            elif isinstance(item, int) and not -_LARGEST < item < _LARGEST:
                 return False
         if not below:
             return True

@@ -5,6 +5,7 @@ from collections import Counter
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from engine.ports.store import Store, TooLarge, Unavailable
 from engine.project.source import Source
@@ -381,6 +382,25 @@ async def test_a_store_that_comes_and_goes_under_load_loses_and_doubles_nothing(
     assert {session: (await traits(shop, id))["count"] for session, id in profiles.items()} == dict(sent)
     assert ledger(shop) == {"stored": 480}
     assert (await shop.store.counts())["events"] == 480
+
+
+@pytest.mark.parametrize(
+    ("time", "stored"), [(True, None), ("soon", None), (1714564800, "2024-05-01T12:00:00.000Z"), (None, None)]
+)
+async def test_an_event_that_an_earlier_version_has_spooled_takes_effect_whatever_its_time(
+    shop: Shop, time: object, stored: str | None
+) -> None:
+    await shop.start()
+    shop.away.away = True
+    body = b'{"source":{"id":"shop"},"session":{"id":"s"},"events":[{"type":"counted","id":"e"}]}'
+    intake = read_track(body)
+    await shop.tracker.track(
+        structs.replace(intake, events=(structs.replace(intake.events[0], time=time),)), SHOPPING.sources["shop"]
+    )
+    await shop.back()
+    event = await shop.store.event("e")
+    assert event is not None
+    assert event.time == stored
 
 
 async def test_a_malformed_event_of_a_spooled_payload_is_rejected_and_the_others_take_effect(shop: Shop) -> None:
