@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from cli.console import escape_json
+
 Document = dict[str, Any]
 
 
@@ -16,9 +18,9 @@ def to_document(value: Any) -> Document:
 
 def write_document(document: Document | list[Document]) -> None:
     """Write a document to standard output, indented, for other programs to read."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+    sys.stdout.write(escape_json(msgspec.json.format(msgspec.json.encode(document), indent=2).decode()) + "\n")
 
 
 def write_line(document: Document) -> None:
     """Write a document to standard output as one line."""
-    sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
+    sys.stdout.write(escape_json(msgspec.json.encode(document).decode()) + "\n")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from cli.console import Console
 from engine.ports.kinds import SEARCHABLE
 
 STORES = "sqlite:PATH, elasticsearch:http://HOST:9200 or memory:"

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from api.unmerge import serialize_unmerged
 from cli.call import call
+from cli.console import print_lines
 from cli.document import Document, to_document, write_document
 from cli.location import LEAVE_TO_SERVER, DataLocation, project_and_store
 from cli.store import CommandError, exclusive_access, opened_store, report_error, report_not_found, store_kind
@@ -43,8 +44,7 @@ def show(id: str, location: DataLocation, explain: bool, json: bool, console: Co
     if json:
         write_document(profile)
         return 0
-    for line in _lines(profile):
-        console.print(line, soft_wrap=True)
+    print_lines(console, _lines(profile))
     return 0
 
 
@@ -59,8 +59,7 @@ def unmerge(id: str, link: str, location: DataLocation, json: bool, console: Con
     if json:
         write_document(undone)
         return 0
-    for line in _unmerged_lines(undone):
-        console.print(line, soft_wrap=True)
+    print_lines(console, _unmerged_lines(undone))
     return 0
 
 
@@ -124,11 +123,13 @@ def _times(metadata: Document) -> Iterator[Text]:
 
 
 def _why(why: Document) -> Iterator[Text]:
-    yield Text("\nParts: the data of each id", style="bold")
+    yield Text()
+    yield Text("Parts: the data of each id", style="bold")
     for part in why["parts"]:
         mixed = ", written while a claim merged it with other parts" if part.get("mixed") else ""
         yield Text(f"  {part['id']}  from {_time(part['created'])} to {_time(part['updated'])}{mixed}")
-    yield Text("\nLinks: why they are one profile", style="bold")
+    yield Text()
+    yield Text("Links: why they are one profile", style="bold")
     if not why["links"]:
         yield Text("  none")
     for link in why["links"]:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from api.serialize import serialize_record
 from cli.call import RemoteServer, call
+from cli.console import without_controls
 from cli.document import Document, write_line
 from cli.location import DataLocation
 from cli.store import (
@@ -161,7 +162,7 @@ async def _search(request: SearchRequest, searchable: Searchable, console: Conso
 
 def _add_row(table: Table, searchable: Searchable, document: Document) -> None:
     moment = datetime.fromtimestamp(read(document, parse_path(searchable.newest)) / 1000, UTC)
-    cells = [Text(cell(document)) for cell in columns_of(searchable).values()]
+    cells = [Text(without_controls(cell(document))) for cell in columns_of(searchable).values()]
     table.add_row(f"{moment:%Y-%m-%d %H:%M:%S}", *cells)
 
 

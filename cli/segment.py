@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.call import call
+from cli.console import print_lines
 from cli.document import Document, to_document, write_document
 from cli.location import DataLocation, project_and_store
 from cli.store import CommandError, opened_store, report_error, report_not_found
@@ -34,8 +35,7 @@ def explain(id: str, segment: str, location: DataLocation, json: bool, console: 
     if json:
         write_document(explanation)
         return 0
-    for line in _lines(explanation):
-        console.print(line, soft_wrap=True)
+    print_lines(console, _lines(explanation))
     return 0
 
 

@@ -6,9 +6,11 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 import nodes
 from cli.check import no_directory
+from cli.console import print_lines
 from engine.ports.resolve import NoSuchProfile, NotFound
 from engine.ports.store import Store, Unavailable
 from flows.diagnostic import render
@@ -141,11 +143,11 @@ def report_not_found(console: Console, error: NotFound) -> int:
     """Print which profile or link does not exist. Returns the exit code, 1."""
     text = str(error)
     remedy = "; `headrace search profiles` lists the existing ones" if isinstance(error, NoSuchProfile) else ""
-    console.print(f"{text[:1].upper()}{text[1:]}{remedy}.", markup=False, highlight=False, soft_wrap=True)
+    print_lines(console, [Text(f"{text[:1].upper()}{text[1:]}{remedy}.")])
     return 1
 
 
 def report_error(console: Console, message: str) -> int:
     """Print why a command cannot do its work. Returns the exit code, 2."""
-    console.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+    print_lines(console, [Text(message, style="red")])
     return 2

@@ -15,9 +15,9 @@ from pathlib import Path
 import msgspec
 import structlog
 from msgspec import Struct
-from rich.console import Console
 
 from cli.admin_key import server_key
+from cli.console import Console
 from cli.logging import configure_logging
 from cli.server import STOP_SECONDS, application, run
 from cli.shared_ledger import shared_ledger
