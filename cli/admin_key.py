@@ -96,4 +96,4 @@ def _checked(key: str, origin: str) -> str:
 
 
 def _unusable(reason: str) -> CommandError:
-    return CommandError(f"{reason}. Or set {VARIABLE} to a key of {MIN_CHARACTERS} or more characters.")
+    return CommandError(f"{reason}. Correct that, or set {VARIABLE} to a key of {MIN_CHARACTERS} or more characters.")

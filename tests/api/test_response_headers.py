@@ -22,7 +22,16 @@ nodes:
     "path",
     [
         *("/", "/health/live", "/health/ready", "/counts", "/rejected", "/search/events", "/segments"),
-        *("/collect/counted/shop", "/schema", "/schema/openapi.json", "/nowhere", "/events/nope", "/track", "/consent"),
+        *(
+            "/collect/counted/shop",
+            "/schema",
+            "/schema/openapi.json",
+            "/schema/x",
+            "/nowhere",
+            "/events/nope",
+            "/track",
+            "/consent",
+        ),
     ],
 )
 async def test_no_browser_guesses_the_media_type_of_an_answer(serve: Serve, path: str) -> None:
