@@ -9,9 +9,10 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from api.problem import HttpProblem
 from api.tracking.body import check_media_type, read_body
 from api.tracking.endpoint import handle
-from engine.tracking.intake.payload import Intake, read_track
+from engine.tracking.intake.payload import Intake, read_track, track_steps
 from engine.tracking.pipeline.tracker import PayloadTracker
 
+LARGE = 32_768  # bytes of a body whose decoding may take longer than a time slice
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -27,7 +28,10 @@ def track_app(tracker: PayloadTracker) -> ASGIApp:
         async def read(headers: dict[bytes, bytes]) -> Intake:
             check_media_type(headers)
             profile_less = read_flag(scope["query_string"], "profile_less")
-            return read_track(await read_body(receive, headers), profile_less=profile_less)
+            body = await read_body(receive, headers)
+            if len(body) <= LARGE:
+                return read_track(body, profile_less=profile_less)
+            return await tracker.pipeline.slices.run(track_steps(body, profile_less=profile_less))
 
         await handle(tracker, scope, send, ("POST",), read)
 

@@ -16,6 +16,7 @@ from engine.ports.records import Rejected, RunRecord, Session, SessionWrite, Sto
 from engine.ports.store import Store
 from storage.memory import MemoryStore
 from storage.sqlite.store import SqliteStore
+from tests.api.conftest import ADMIN_KEY
 from tests.projects import project
 from tests.storage.build import write
 from tests.storage.search_contract import ODD_EVENTS
@@ -45,8 +46,9 @@ async def client(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     session = Session(source="web", id="s", created=NOW, profile="ann", version=1, **ODD)
     await store.commit(Unit(profiles=(write("ann"),), sessions=(SessionWrite(session, 0),), events=EVENTS))
     await store.commit(Unit(runs=RUNS, rejected=REJECTED))
-    app = create_app(project(), store, performer=ScriptedPerformer())
-    async with AsyncTestClient(app, base_url="http://127.0.0.1") as client:
+    app = create_app(project(), store, performer=ScriptedPerformer(), admin_key=ADMIN_KEY)
+    headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
+    async with AsyncTestClient(app, base_url="http://127.0.0.1", headers=headers) as client:
         yield client
 
 

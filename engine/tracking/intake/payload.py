@@ -5,7 +5,7 @@ names its index and field.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
@@ -181,10 +181,22 @@ _digits = bytes.maketrans(b"123456789.E", b"0000000000e")
 
 def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
     """Decode a body of `/track`. Raises `Refusal`."""
+    steps = track_steps(body, profile_less=profile_less)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            intake: Intake = end.value
+            return intake
+
+
+def track_steps(body: bytes, *, profile_less: bool = False) -> Generator[None, None, Intake]:
+    """Decode a body of `/track`, and yield between two events: a large one takes long. Raises `Refusal`."""
     read = _read_body(body)
     payload = read.payload
     _check_envelope(payload)
     _check_kept(payload, len(body))
+    _check_context(payload, len(body))
     careful = suspicious(read.text)
     if careful and (fault := _data_fault(payload, read.text)):
         raise Refusal("malformed", fault[1], fault[0])
@@ -192,6 +204,8 @@ def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
     events: list[Incoming] = []
     rejected: list[RejectedEvent] = []
     for index, raw in enumerate(payload.events):
+        if index:
+            yield
         event = _one(index, raw, read, options, careful)
         if isinstance(event, Incoming):
             events.append(event)
@@ -348,12 +362,17 @@ def _ids(payload: TrackPayload) -> Iterator[tuple[str, str]]:
 
 
 def _check_kept(payload: TrackPayload, size: int) -> None:
-    """Refuse what a session keeps if it is large, and a context with many events; `size` is the body's, in bytes."""
-    if size > MAX_KEPT:
-        for name, value in (("context", payload.context), ("properties", payload.properties)):
-            if (kept := len(msgspec.json.encode(value))) > MAX_KEPT:
-                detail = f"`{name}` of a payload has at most {MAX_KEPT} bytes, since a session keeps it"
-                raise Refusal("too-large", f"{detail}; this has {kept}: send more in an event", f"/{name}")
+    """Refuse a large context and large properties: a session keeps them. `size` is the body's, in bytes."""
+    if size <= MAX_KEPT:
+        return
+    for name, value in (("context", payload.context), ("properties", payload.properties)):
+        if (kept := len(msgspec.json.encode(value))) > MAX_KEPT:
+            detail = f"`{name}` of a payload has at most {MAX_KEPT} bytes, since a session keeps it"
+            raise Refusal("too-large", f"{detail}; this has {kept}: send more in an event", f"/{name}")
+
+
+def _check_context(payload: TrackPayload, size: int) -> None:
+    """Refuse a large context that would be stored with each of many events; `size` is the body's, in bytes."""
     events = len(payload.events)
     if size * events <= MAX_CONTEXT or events == 1:
         return

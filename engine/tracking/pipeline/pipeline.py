@@ -13,7 +13,8 @@ Steps
         ProfileMoved     the profile was merged while the unit waited for its queue: try again, under the new id.
     loading.load       the session and the profile: from the queue's uncommitted state, the cache or the store
     split              the events that have taken effect before are set apart
-    run                the other events run through their flows; the driver answers what these ask
+    run                the other events run through their flows; the driver answers what these ask; between two events
+                       other work gets a turn every few milliseconds
     enqueue            the commit is ordered behind those of the same profile
     commit_alone       the commit is made at once: for a unit without a profile, or one that merges profiles and
                        so touches several queues
@@ -60,6 +61,7 @@ from engine.tracking.pipeline.late_counting import LateCounting
 from engine.tracking.pipeline.loading import Loaded, Loading
 from engine.tracking.pipeline.profile_queue import PendingCommit, ProfileQueue, ProfileQueues, UncommittedState
 from engine.tracking.pipeline.repeat import answer_repeat
+from engine.tracking.pipeline.time_slices import TimeSlices
 from engine.tracking.unit.cache import ProfileCache
 from engine.tracking.unit.compose import Composed, compose, writes_nothing
 from engine.tracking.unit.effects import UnitContext, UnitEffects
@@ -115,6 +117,7 @@ class Pipeline:
         self.cache = ProfileCache()
         self.ledger = ledger or Ledger()
         self.late = LateCounting(store, self.ledger)
+        self.slices = TimeSlices(clock.ticks)
         self.queues = ProfileQueues(store, self.cache, self.ledger, self.late)
         self.loading = Loading(store, self.cache, lambda: self.project.settings.fields)
         self.use(project)
@@ -207,8 +210,12 @@ class Pipeline:
     async def run(self, request: UnitRequest, loaded: Loaded, fresh: list[UnitEvent]) -> tuple[UnitEffects, Composed]:
         """Run events of a unit. Returns their effects, and the documents that are to be committed."""
         run = UnitRun(self.triggers, self._context(request, loaded), self.clock.ticks)
+        began = self.slices.ticks()
         for pending in run.run([*self._system_events(loaded, request), *fresh]):
-            await self.driver.drive(pending, request)
+            if pending is None:
+                began = await self.slices.after_step(began)
+            else:
+                await self.driver.drive(pending, request)
         return run.effects, compose(run.effects, request.intake, request.rejected())
 
     def enqueue(

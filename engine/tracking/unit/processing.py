@@ -1,7 +1,9 @@
 """Processing: the events of one unit run in order through the flows that they trigger. Pure: no I/O, no clock.
 
 `UnitRun.run` yields each machine that has asked something; its driver answers until the machine is over, and then
-resumes `run`. A unit that is run again is a new `UnitRun` on newer documents, with the same time, seed and ids.
+resumes `run`. It yields None between two events, where its caller may do something else.
+
+A unit that is run again is a new `UnitRun` on newer documents, with the same time, seed and ids.
 """
 
 import zlib
@@ -72,8 +74,9 @@ class UnitRun:
         self.effects = UnitEffects(context, self.membership, self.state)
         self._emitted = 0
         self._runs = 0
+        self._begun = False
 
-    def run(self, events: list[UnitEvent]) -> Iterator[PendingRun]:
+    def run(self, events: list[UnitEvent]) -> Iterator[PendingRun | None]:
         """Run `events` in order; each one's segment events and children run before the next."""
         queued = self.membership.queued_events
         for event in events:
@@ -84,7 +87,7 @@ class UnitRun:
             yield from self._run_with_consequences(queued.popleft())
         self.effects.state = self.state
 
-    def _run_with_consequences(self, first: UnitEvent) -> Iterator[PendingRun]:
+    def _run_with_consequences(self, first: UnitEvent) -> Iterator[PendingRun | None]:
         """Run an event, the queued segment events, and the children of all these.
 
         Segment events run in the order in which the segments were entered or left, before any child. This is a loop,
@@ -93,6 +96,9 @@ class UnitRun:
         queued, stack = self.membership.queued_events, list[UnitEvent]()
         event: UnitEvent | None = first
         while event is not None:
+            if self._begun:
+                yield None
+            self._begun = True
             children: list[UnitEvent] = []
             yield from self._event(event, children)
             stack.extend(reversed(children))

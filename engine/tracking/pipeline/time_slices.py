@@ -1,0 +1,53 @@
+"""Time slices: work that takes long leaves the event loop to others every few milliseconds.
+
+Work is done in steps. When its slice is over, it waits behind everything that is ready; of several such works one goes
+on in each iteration of the loop, so that many of them delay others no longer than one does.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import TypeVar
+
+SLICE_SECONDS = 0.004
+
+T = TypeVar("T")
+
+
+class TimeSlices:
+    """The time slices of one process; `ticks` returns monotonic seconds."""
+
+    def __init__(self, ticks: Callable[[], float], seconds: float = SLICE_SECONDS) -> None:
+        self.ticks = ticks
+        self._seconds = seconds
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def run(self, steps: Generator[None, None, T]) -> T:
+        """Do work whose generator yields after each step. Returns its result."""
+        began = self.ticks()
+        try:
+            while True:
+                next(steps)
+                began = await self.after_step(began)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def after_step(self, began: float) -> float:
+        """Wait for the next slice if the one that began at `began` is over. Returns when the current one began."""
+        if self.ticks() - began < self._seconds:
+            return began
+        mine = asyncio.get_running_loop().create_future()
+        self._waiting.append(mine)
+        if len(self._waiting) == 1:
+            asyncio.get_running_loop().call_soon(self._next)
+        await mine
+        return self.ticks()
+
+    def _next(self) -> None:
+        """Let the first work that waits go on; those behind it follow in the next iterations."""
+        mine = self._waiting.popleft()
+        if not mine.done():
+            mine.set_result(None)
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._next)
