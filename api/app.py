@@ -19,6 +19,7 @@ from api.forgetting import Forgettings, forgetting_router
 from api.gate import DEFAULT_BOUNDS, Bounds, Gate
 from api.health import live, ready_handler, root
 from api.openapi import describe
+from api.outages import Outages
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
 from api.read_guard import ReadGuard
 from api.reading import reading_router
@@ -67,6 +68,8 @@ def create_app(
     clock = clock or SystemClock()
     client = HttpPerformer(project.targets, clock)  # opens no connection before it is used
     pipeline = Pipeline(project, store, performer or client, clock, new_id, ledger)
+    outages = Outages(store, spool)
+    pipeline.report = outages.report
     spooling = SpoolingTracker(pipeline, spool) if spool is not None else None
     tracker: PayloadTracker = spooling or Tracker(pipeline)
     forgettings = Forgettings(pipeline)
@@ -80,6 +83,7 @@ def create_app(
         finally:
             await forgettings.close()
             await pipeline.late.close()
+            await outages.close()
             await client.close()
             await store.close()
             if spool is not None:
@@ -147,6 +151,8 @@ def _http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Re
 
 
 def _known(request: Request[Any, Any, Any], error: HttpProblem | Refusal | Unavailable) -> Response[bytes]:
+    if isinstance(error, Unavailable):
+        request.app.state.tracker.pipeline.report(error)
     status, body, headers = answer_of(error)
     return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 

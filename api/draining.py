@@ -23,7 +23,7 @@ async def background_drain(tracker: SpoolingTracker | None) -> AsyncIterator[Non
     if tracker is None:
         yield
         return
-    task = asyncio.create_task(_forever(tracker.drain))
+    task = asyncio.create_task(_forever(tracker))
     try:
         yield
     finally:
@@ -32,7 +32,8 @@ async def background_drain(tracker: SpoolingTracker | None) -> AsyncIterator[Non
             await task
 
 
-async def _forever(drain: Drain) -> None:
+async def _forever(tracker: SpoolingTracker) -> None:
+    drain = tracker.drain
     failures, away = 0, False
     while True:
         await drain.waits.wait()
@@ -41,14 +42,16 @@ async def _forever(drain: Drain) -> None:
             log.error("payloads could not be processed, they are kept as rejected events", units=drained.rejected)
         if drained.reason is None:
             if away and not drain.spool.entries:
-                log.info("the store is back, nothing waits any more")
+                log.info("nothing waits for the store any more")
                 away = False
             failures = 0
             if not drained.done:
                 await asyncio.sleep(IDLE_SECONDS)
             continue
+        if drained.away is not None:
+            tracker.pipeline.report(drained.away)
         if not away:
-            log.warning("payloads wait for the store", reason=drained.reason, entries=drain.spool.entries)
+            log.warning("payloads wait for the store", entries=drain.spool.entries)
             away = True
         failures = 1 if drained.done else failures + 1
         await asyncio.sleep(BACKOFF.pause(failures, random.random()))  # noqa: S311 - only spreads the processes

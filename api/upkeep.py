@@ -56,7 +56,7 @@ class Upkeep:
 
 def upkeep(pipeline: Pipeline, forgettings: Forgettings) -> AbstractAsyncContextManager[object]:
     """Do the upkeep of a pipeline's store as long as the context is open."""
-    work, again, schedule = Upkeep(pipeline), SegmentRefresh(pipeline), Schedule()
+    work, again, schedule = Upkeep(pipeline), SegmentRefresh(pipeline), Schedule(pipeline.report)
     schedule.every("forgetting marks", FORGET_SECONDS, work.forget, first=FORGET_SECONDS)
     schedule.every("forgetting profiles", RESUME_SECONDS, forgettings.resume, first=RESUME_FIRST)
     schedule.every("retention", RETAIN_SECONDS, work.retain, first=RETAIN_FIRST, jitter=RETAIN_JITTER)

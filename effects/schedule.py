@@ -22,11 +22,12 @@ class Schedule(AbstractAsyncContextManager["Schedule"]):
     """Named work that recurs while the context is open. Leaving the context cancels running work and waits for its end.
 
     Work that is still running when it is due again does not start a second time; several missed runs are made up by
-    one run. Work that fails is logged and runs again when it is due next: `Unavailable` is logged as a warning, any
-    other exception, which is a bug, with its traceback.
+    one run. Work that fails is logged and runs again when it is due next: `Unavailable` is passed to `report`, or
+    logged as a warning without one; any other exception, which is a bug, is logged with its traceback.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, report: Callable[[Unavailable], None] | None = None) -> None:
+        self._report = report
         # A busy event loop or a suspended machine can delay a run by any time, hence no grace time.
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults=defaults)
@@ -71,6 +72,9 @@ class Schedule(AbstractAsyncContextManager["Schedule"]):
         try:
             await work()
         except Unavailable as unavailable:
+            if self._report is not None:
+                self._report(unavailable)
+                return
             log.warning("scheduled work failed and runs again later", work=name, reason=unavailable.reason)
         except asyncio.CancelledError:
             if not self._closing:

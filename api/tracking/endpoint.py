@@ -54,6 +54,8 @@ async def handle(tracker: PayloadTracker, scope: Scope, send: Send, methods: tup
         status, body, more = answer_of(Unavailable("the server is stopping: send this again", retry_after=1))
         extra = [(name.lower().encode(), value.encode()) for name, value in more.items()]
     except (Refusal, Unavailable, HttpProblem) as error:
+        if isinstance(error, Unavailable):
+            pipeline.report(error)
         status, body, more = answer_of(error)
         extra = [(name.lower().encode(), value.encode()) for name, value in more.items()]
     except Exception:  # the outermost edge: a bug of ours is logged and reported as one

@@ -5,6 +5,12 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from engine.ports.store import Unavailable
+
+
+class SpoolUnavailable(Unavailable):
+    """The spool cannot be read or written now, or it is full; nothing was acknowledged."""
+
 
 class SpoolEntry(Struct, frozen=True):
     """An encoded document that contains `events` received events; its `position` says where it is in the order."""
@@ -17,7 +23,7 @@ class SpoolEntry(Struct, frozen=True):
 class Spool(Protocol):
     """A durable queue on this machine for events accepted while the store is away. One process uses it at a time.
 
-    Every method but the properties may raise `Unavailable`.
+    Every method but the properties may raise `SpoolUnavailable`.
     """
 
     @property

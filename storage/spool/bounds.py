@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from engine.ports.spool import SpoolEntry
-from engine.ports.store import Unavailable
+from engine.ports.spool import SpoolEntry, SpoolUnavailable
 
 MAX_ENTRIES = 1_000_000
 MAX_BYTES = 1024 * 1024 * 1024
@@ -49,11 +48,11 @@ class Bounds:
         return None
 
     def check(self, held: SpoolLoad, more: SpoolLoad) -> None:
-        """Raise `Unavailable` if `more` does not fit beside `held`."""
+        """Raise `SpoolUnavailable` if `more` does not fit beside `held`."""
         both = SpoolLoad(held.entries + more.entries, held.events + more.events, held.bytes + more.bytes)
         excess = self.excess(both)
         if excess is not None:
-            raise Unavailable(excess, retry_after=RETRY_SECONDS)
+            raise SpoolUnavailable(excess, retry_after=RETRY_SECONDS)
 
     def full(self, held: SpoolLoad) -> str | None:
         """The reason why not even an empty entry fits; None if one does."""

@@ -6,7 +6,7 @@ one of three states:
     IDLE      no job is pending and no flush task exists
     FLUSHING  a flush task exists: it hands all pending jobs to the thread as one batch, waits for the outcomes, settles
               the callers' futures, and repeats while new jobs have arrived meanwhile
-    CLOSED    `close` was called: new jobs are refused with `Unavailable`; a flush that is running is completed
+    CLOSED    `close` was called: new jobs are refused with `SpoolUnavailable`; a flush that is running is completed
 
     IDLE -> FLUSHING           a job is queued
     FLUSHING -> IDLE           no job is pending after a batch
@@ -22,11 +22,11 @@ Invariants:
 
 Failures:
 
-- The bounds are exceeded: `put` raises `Unavailable` and queues nothing.
+- The bounds are exceeded: `put` raises `SpoolUnavailable` and queues nothing.
 - A job fails alone: the others of its batch are repeated one by one (see `SpoolFile.run`) and succeed.
-- The disk fails: all jobs of the batch fail with `Unavailable`, the file is closed, and the next job opens it again.
-  `ready` then writes a probe and reports the spool as usable only after the probe has succeeded.
-- The flush task itself fails (a bug): all pending futures fail with `Unavailable`, so that no caller waits for ever.
+- The disk fails: all jobs of the batch fail with `SpoolUnavailable`, the file is closed, and the next job opens it
+  again. `ready` then writes a probe and reports the spool as usable only after the probe has succeeded.
+- The flush task itself fails (a bug): all pending futures fail with `SpoolUnavailable`: no caller waits for ever.
 - The process dies: entries of finished transactions stay in the file; the next process adopts them (`folder.py`).
 """
 
@@ -37,8 +37,7 @@ from contextlib import suppress
 from typing import Any
 
 from engine.ports.settle import settle
-from engine.ports.spool import SpoolEntry
-from engine.ports.store import Unavailable
+from engine.ports.spool import SpoolEntry, SpoolUnavailable
 from storage.spool.bounds import USUAL, Bounds, SpoolLoad, spool_load
 from storage.spool.file import PROBE, READ_KEY, STORE_KEY, Job, SpoolFile, after, current_load, drop, put
 
@@ -49,7 +48,7 @@ class DurableSpool:
     """Implements `engine.ports.spool.Spool` for one event loop; the module describes its states."""
 
     def __init__(self, file: SpoolFile, bounds: Bounds = USUAL) -> None:
-        """Take over an open file. Raises `Unavailable`."""
+        """Take over an open file. Raises `SpoolUnavailable`."""
         self._file = file
         self._bounds = bounds
         self._load: SpoolLoad = file.run_one(current_load)
@@ -109,7 +108,7 @@ class DurableSpool:
         After a failure this writes a probe to find out, so that no sender needs to risk its events for it.
         """
         if self._file.trouble is not None:
-            with suppress(Unavailable):
+            with suppress(SpoolUnavailable):
                 await self._queue(lambda connection: connection.execute(PROBE))
         return self._file.trouble or self._bounds.full(self._load)
 
@@ -122,9 +121,9 @@ class DurableSpool:
         self._file.close()
 
     def _queue(self, job: Job) -> "asyncio.Future[Any]":
-        """Queue a job for the thread. Returns the future of its result. Raises `Unavailable` once closed."""
+        """Queue a job for the thread. Returns the future of its result. Raises `SpoolUnavailable` once closed."""
         if self._closed:
-            raise Unavailable(f"the spool {self._file.path} is closed")
+            raise SpoolUnavailable("the spool is closed", place=str(self._file.path))
         result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._pending.append((job, result))
         if self._flushing is None:
@@ -143,7 +142,7 @@ class DurableSpool:
         finally:
             self._flushing = None
             for _, result in [*batch, *self._pending]:  # unsettled only after a bug: no caller may wait for ever
-                settle(result, None, Unavailable(f"the spool {self._file.path} has failed"))
+                settle(result, None, SpoolUnavailable("the spool has failed", place=str(self._file.path)))
             self._pending = []
 
     def _on_dropped(self, done: "asyncio.Future[Any]") -> None:

@@ -8,9 +8,10 @@ Invariants: entries have ascending positions, which are never used again (`AUTOI
 transaction. Removed entries are personal data, so they are overwritten (`secure_delete`), and an empty file is shrunk
 together with its write-ahead log.
 
-Failures: a batch that fails is rolled back and repeated job by job, so only the jobs at fault fail, with `Unavailable`.
-After a failed fsync the content of the disk is unknown, so a new connection reads it again. A crash while the entries
-of one file are moved to another leaves them in both: they are drained twice, and the store recognizes the duplicates.
+Failures: a batch that fails is rolled back and repeated job by job, so only the jobs at fault fail, with
+`SpoolUnavailable`. After a failed fsync the content of the disk is unknown, so a new connection reads it again. A crash
+while the entries of one file are moved to another leaves them in both: they are drained twice, and the store recognizes
+the duplicates.
 """
 
 import os
@@ -22,8 +23,7 @@ from typing import Any
 
 import msgspec
 
-from engine.ports.spool import SpoolEntry
-from engine.ports.store import Unavailable
+from engine.ports.spool import SpoolEntry, SpoolUnavailable
 from storage.spool.bounds import ROW_BYTES, SpoolLoad
 from storage.sqlite.schema import connect
 
@@ -49,7 +49,7 @@ STORE_KEY = "INSERT INTO meta VALUES ('secret', ?) ON CONFLICT DO UPDATE SET val
 PROBE = "INSERT INTO meta VALUES ('probe', randomblob(64)) ON CONFLICT DO UPDATE SET value = excluded.value"
 
 Job = Callable[[sqlite3.Connection], Any]
-Outcome = tuple[Any, Unavailable | None]
+Outcome = tuple[Any, SpoolUnavailable | None]
 
 
 class UnusableSpool(Exception):
@@ -61,7 +61,7 @@ class UnusableSpool(Exception):
 
 
 class SpoolFile:
-    """An open file. `trouble` is the reason why the last job failed; None if it succeeded."""
+    """An open file. `trouble` is the reason why the last job failed, without the path; None if it succeeded."""
 
     def __init__(self, path: Path) -> None:
         """Open the file at `path`; create it if it is missing. Raises `UnusableSpool`."""
@@ -81,7 +81,7 @@ class SpoolFile:
         return outcomes
 
     def run_one(self, job: Job) -> Any:
-        """Run one job and return its result. Raises `Unavailable`."""
+        """Run one job and return its result. Raises `SpoolUnavailable`."""
         ((result, failure),) = self._attempt([job])
         if failure is not None:
             raise failure
@@ -110,8 +110,8 @@ class SpoolFile:
             results = _together(self._connection, jobs)
         except sqlite3.Error as error:
             self.close()  # after a failed fsync the content of the disk is unknown: open it again
-            self.trouble = f"{self.path}: {error}"
-            return [(None, Unavailable(self.trouble)) for _ in jobs]
+            self.trouble = f"the spool cannot be used: {error}"
+            return [(None, SpoolUnavailable(self.trouble, place=str(self.path))) for _ in jobs]
         self.trouble = None
         return [(result, None) for result in results]
 
@@ -156,7 +156,7 @@ def drop(positions: Sequence[int]) -> Job:
 
 
 def move(left: SpoolFile, spool: SpoolFile) -> None:
-    """Move all entries of the file `left` to the end of `spool`. Raises `Unavailable`.
+    """Move all entries of the file `left` to the end of `spool`. Raises `SpoolUnavailable`.
 
     A crash in between leaves entries in both files; they are drained twice.
     """

@@ -2,13 +2,13 @@
 
 import sqlite3
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from engine.ports.store import Unavailable
-from storage.sqlite.schema import READING, connect
+from storage.sqlite.schema import READING, connect, reason_of
+from storage.sqlite.served_file import ServedFile
 
 T = TypeVar("T")
 SqlRow = tuple[Any, ...]
@@ -18,9 +18,9 @@ Decode = Callable[[bytes], T]
 class Reader:
     """Answers queries for one thread at a time. Raises `Unavailable`, naming the file, when it cannot be read."""
 
-    def __init__(self, path: Path, busy_ms: int) -> None:
-        self._path = path
-        self._connection = connect(path, busy_ms, READING)
+    def __init__(self, file: ServedFile, busy_ms: int) -> None:
+        self._file = file
+        self._connection = connect(file.path, busy_ms, READING)
         # Opens the write-ahead log's index now; when the disk is full it may be too late.
         self._connection.execute("SELECT 1 FROM meta").fetchone()
 
@@ -60,4 +60,6 @@ class Reader:
         self._connection.close()
 
     def _unreadable(self, error: Exception) -> Unavailable:
-        return Unavailable(f"{self._path}: {error}")
+        self._file.report(error)
+        reason = reason_of(error) if isinstance(error, sqlite3.Error) else f"a document cannot be read: {error}"
+        return Unavailable(reason, place=str(self._file.path))

@@ -118,7 +118,12 @@ def connect(path: Path, busy_ms: int, settings: Iterable[str] = ()) -> sqlite3.C
     return connection
 
 
-def is_busy(error: sqlite3.Error) -> bool:
+def reason_of(error: sqlite3.Error | OSError) -> str:
+    """The reason of a failure, for everybody: it names no path."""
+    return f"SQLite: {error}" if isinstance(error, sqlite3.Error) else error.strerror or str(error)
+
+
+def is_busy(error: sqlite3.Error | OSError) -> bool:
     """Whether another connection has locked the file, so that waiting is enough."""
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

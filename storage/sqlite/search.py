@@ -21,6 +21,7 @@ from storage.sqlite.condition import Condition, Sql
 from storage.sqlite.layout import Layouts
 from storage.sqlite.reader import Decode, Reader
 from storage.sqlite.schema import APPLICATION, VERSION, UnusableFile
+from storage.sqlite.served_file import ServedFile
 
 AT_ONCE = 200  # documents that Python decodes before it releases the GIL
 STRETCH = 5_000  # rows that one statement scans
@@ -134,7 +135,7 @@ class Searcher:
         if not path.is_file():
             raise UnusableFile(path, "there is no such file")
         try:
-            self._reader = Reader(path, busy_ms)
+            self._reader = Reader(ServedFile(path), busy_ms)
         except sqlite3.Error as error:
             raise UnusableFile(path, str(error)) from error
         application, version = self._reader.row("PRAGMA application_id"), self._reader.row("PRAGMA user_version")

@@ -5,7 +5,7 @@ another thread fifty. Queries that may take longer (lists, counts, searches) run
 """
 
 import sqlite3
-from asyncio import get_running_loop, to_thread
+from asyncio import Future, get_running_loop, to_thread
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -46,13 +46,14 @@ from storage.sqlite.reader import Reader
 from storage.sqlite.schema import UnusableFile, prepare
 from storage.sqlite.search import Paging, tables_of
 from storage.sqlite.secure_erase import secure_erase
+from storage.sqlite.served_file import FileReplaced, ServedFile
 from storage.sqlite.statement import FLOW, META, NEW_NOTE, REMOVE, REPLACE_NOTE
 from storage.sqlite.writer import Writer
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Struct)
 
-BUSY_MS = 2000  # how long a batch waits while another process writes
+BUSY_MS = 1000  # how long a batch waits while another process writes; a caller waits for two batches at most
 READ_BUSY_MS = 200  # only short exclusive locks delay readers; the event loop waits meanwhile
 
 
@@ -61,14 +62,16 @@ class SqliteStore:
 
     def __init__(
         self,
-        path: Path,
+        file: ServedFile,
         inline_reader: Reader,
         background_reader: Reader,
         writer: Writer,
         prepared: list[str],
         layouts: Layouts,
     ) -> None:
-        self._path = path
+        self._file = file
+        self._path = path = file.path
+        self._checking: Future[None] | None = None  # after damage was reported
         self._prepared = prepared
         self._layouts = layouts
         self._tables = tables_of(layouts)
@@ -88,13 +91,14 @@ class SqliteStore:
         prepared = prepare(path, busy_ms, layouts)
         with ExitStack() as opened:
             try:
-                inline_reader = opened.enter_context(closing(Reader(path, READ_BUSY_MS)))
-                background_reader = opened.enter_context(closing(Reader(path, busy_ms)))
-                writer = Writer(path, busy_ms)
+                file = ServedFile(path)
+                inline_reader = opened.enter_context(closing(Reader(file, READ_BUSY_MS)))
+                background_reader = opened.enter_context(closing(Reader(file, busy_ms)))
+                writer = Writer(file, busy_ms)
             except sqlite3.Error as error:
                 raise UnusableFile(path, remedy(str(error))) from error
             opened.pop_all()
-        return cls(path, inline_reader, background_reader, writer, prepared, layouts)
+        return cls(file, inline_reader, background_reader, writer, prepared, layouts)
 
     async def migrate(self) -> list[str]:
         """Return a line for each change that opening the file has made; nothing is left to do."""
@@ -105,7 +109,7 @@ class SqliteStore:
         """The store's random key, which was made together with the file."""
         found = self._inline_reader.row("SELECT value FROM meta WHERE name = 'secret'")
         if found is None:
-            raise Unavailable(f"{self._path}: the secret is missing")
+            raise Unavailable("the secret is missing", place=str(self._path))
         return bytes(found[0])
 
     async def profile(self, id: str) -> Profile | None:
@@ -300,8 +304,14 @@ class SqliteStore:
     async def ready(self) -> str | None:
         """None if the store accepts writes, otherwise the reason. After a failure a small write finds out."""
         if self._closed:
-            return f"the store {self._path} is closed"
-        if self._writer.trouble is not None:
+            return "the store is closed"
+        try:
+            self._file.require_in_place()
+        except FileReplaced as replaced:
+            return str(replaced)
+        if self._file.damage is not None:
+            return self._damaged(self._file.damage)
+        if self._writer.trouble is not None or self._writer.stalled:
             try:
                 await self._writer.submit(Change(rows=[(META, ("probe", 1))]))
             except Unavailable as still:
@@ -317,13 +327,19 @@ class SqliteStore:
             self._background_reader.close()
         await self._writer.close()
 
+    def _damaged(self, damage: str) -> str:
+        """The reason while the file is known to be damaged. A thread finds out whether it still is."""
+        if self._checking is None or self._checking.done():
+            self._checking = get_running_loop().run_in_executor(None, self._file.check)
+        return f"the SQLite file is damaged ({damage}); restore it from a backup"
+
     def _decode(self, kind: Kind[R]) -> Callable[[bytes], R]:
         return self._layouts.by_name[kind.name].decode
 
     async def _read(self, query: Callable[[], T]) -> T:
         """Run a query of the background reader on its thread."""
         if self._closed:
-            raise Unavailable(f"the store {self._path} is closed")
+            raise Unavailable("the store is closed", place=str(self._path))
         return await get_running_loop().run_in_executor(self._reading_thread, query)
 
 

@@ -26,7 +26,10 @@ Failures:
 - A row has no effect or violates a constraint, or a value cannot be stored: the batch is rolled back to a savepoint and
   repeated change by change, so only the changes at fault fail: with `Conflict`, or with the error that was raised.
 - SQLite fails (disk full, file locked too long): all changes of the batch fail with `Unavailable`, `trouble` keeps the
-  reason, and unless the file was only busy the next batch opens a new connection.
+  reason, and unless the file was only busy the next batch opens a new connection. If it was busy, the other orders that
+  the thread has fail as well: each batch would wait as long again.
+- The file or its log was removed or replaced: the same. Nothing is acknowledged until the file is in its place again.
+- The thread makes no progress: callers get `Unavailable`, and so do new ones until it does (`gathering.py`).
 - The caller is cancelled: its change is written all the same.
 - The loop of a caller is closed: its outcomes are dropped.
 - The thread ends, after `close` or by a bug: queued orders fail with `Unavailable`, and new ones are refused.
@@ -36,18 +39,16 @@ import queue
 import sqlite3
 import threading
 from asyncio import AbstractEventLoop, Future, get_running_loop, to_thread
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import groupby, takewhile
-from pathlib import Path
 
-from msgspec import Struct
-
-from engine.ports.store import Conflict, TooLarge, Unavailable
+from engine.ports.store import Conflict, Overloaded, TooLarge, Unavailable
 from storage.sqlite.change import Change, write
 from storage.sqlite.checkpoint import Checkpoints
-from storage.sqlite.schema import WRITING, connect, is_busy
+from storage.sqlite.gathering import STALL_SECONDS, Gathering, Order, Task, stalled
+from storage.sqlite.schema import WRITING, connect, is_busy, reason_of
+from storage.sqlite.served_file import ServedFile
 from storage.sqlite.statement import LARGEST
 
 BATCH = 256  # changes in one transaction
@@ -65,31 +66,12 @@ REFUSALS = (
 Outcome = Refusal | Unavailable | None
 
 
-Task = Callable[[sqlite3.Connection], None]
-
-
-class Order(Struct, frozen=True, eq=False):
-    """A change and its caller's future; or a task for the connection, which runs alone and outside a transaction."""
-
-    change: Change
-    future: "Future[None]"
-    task: Task | None = None
-
-
-@dataclass(slots=True, eq=False)
-class Gathering:
-    """The orders of one event loop that arrive while the thread writes; they are handed over together."""
-
-    loop: AbstractEventLoop
-    orders: list[Order] = field(default_factory=list)
-    awaited: bool = False  # `_hand_over` is scheduled, or will be called when the thread has settled earlier orders
-
-
 class Writer:
     """Owns the writing connection. `submit` and `close` belong to the event loop, the rest to the thread."""
 
-    def __init__(self, path: Path, busy_ms: int) -> None:
-        self._path = path
+    def __init__(self, file: ServedFile, busy_ms: int) -> None:
+        self._file = file
+        self._path = path = file.path
         self._busy_ms = busy_ms
         self._connection: sqlite3.Connection | None = connect(path, busy_ms, WRITING)
         self._queue: queue.SimpleQueue[list[Order] | None] = queue.SimpleQueue()
@@ -97,11 +79,18 @@ class Writer:
         self._stopping = False
         self._checkpoints = Checkpoints(path)
         # Each counter is written by one thread alone, so no lock is needed: the difference of a pair is queued.
+        self._patience = max(STALL_SECONDS, busy_ms / 1000)
+        self._busy = False  # the last batch found the file locked
         self._changes_in = self._changes_out = 0
         self._bytes_in = self._bytes_out = 0
-        self.trouble: str | None = None  # the reason why the last batch was not written
+        self.trouble: str | None = None  # the reason why the last batch was not written, without the path
         self._thread = threading.Thread(target=self._work, name=f"writer of {path.name}", daemon=True)
         self._thread.start()
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the thread makes no progress with the orders that it has."""
+        return self._gathering is not None and self._gathering.stalled
 
     def submit(self, change: Change) -> "Future[None]":
         """Queue a change. Its future completes when the change is on disk, or fails with the reason why it is not."""
@@ -113,20 +102,22 @@ class Writer:
 
     def _submit(self, change: Change, task: Task | None) -> "Future[None]":
         if self._stopping:
-            raise Unavailable(f"the store {self._path} is closed")
+            raise Unavailable("the store is closed", place=str(self._path))
         if change.bytes > QUEUED_BYTES:
             raise TooLarge(f"a unit of {change.bytes} bytes is too large to be written")
         queued_changes = self._changes_in - self._changes_out
         queued_bytes = self._bytes_in - self._bytes_out
         if queued_changes >= QUEUED_CHANGES or queued_bytes + change.bytes > QUEUED_BYTES:
-            raise Unavailable(f"{queued_changes} units ({queued_bytes} bytes) wait to be written", retry_after=1)
-        self._changes_in += 1
-        self._bytes_in += change.bytes
+            raise Overloaded(f"{queued_changes} units ({queued_bytes} bytes) wait to be written")
         loop = get_running_loop()
         gathering = self._gathering
-        if gathering is None or gathering.loop is not loop:
+        if gathering is None or not gathering.belongs_to(loop):
             self._hand_over()
-            gathering = self._gathering = Gathering(loop)
+            gathering = self._gathering = Gathering(loop, self._settled, self._on_dropped, self._patience)
+        elif gathering.stalled:
+            raise stalled()
+        self._changes_in += 1
+        self._bytes_in += change.bytes
         future: Future[None] = loop.create_future()
         gathering.orders.append(Order(change, future, task))
         if not gathering.awaited:
@@ -138,13 +129,20 @@ class Writer:
         """Queue the gathered orders for the thread. A thread that is woken for each order would write small batches."""
         gathering = self._gathering
         if gathering is not None and gathering.orders:
-            self._queue.put(gathering.orders)
-            gathering.orders = []
+            self._queue.put(gathering.hand_over())
+
+    def _settled(self) -> int:
+        return self._changes_out
+
+    def _on_dropped(self, orders: Sequence[Order]) -> None:
+        self._changes_in -= len(orders)
+        self._bytes_in -= sum([order.change.bytes for order in orders])
 
     def _on_settled(self, pairs: "list[tuple[Future[None], Outcome]]") -> None:
         """Resolve the futures of settled orders, and hand the next ones over."""
         gathering = self._gathering
         if gathering is not None:
+            gathering.on_settled(len(pairs))
             gathering.awaited = bool(gathering.orders)
         self._hand_over()
         _resolve(pairs)
@@ -172,6 +170,9 @@ class Writer:
                     )
                     written += sum([order.change.bytes for order in batch])
                     del orders[: len(batch)]
+                    if self._busy and orders:
+                        self._settle(orders, [self._unavailable() for _ in orders])
+                        orders.clear()
                 self._tidy(written)
         finally:
             self._stopping = True
@@ -196,38 +197,49 @@ class Writer:
 
     def _write(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         try:
-            if self._connection is None:
-                self._connection = connect(self._path, self._busy_ms, WRITING)
-            connection = self._connection
+            connection = self._connected()
             connection.execute("BEGIN IMMEDIATE")
             outcomes = _write_all(connection, changes)
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+            self._file.require_in_place()
+        except (sqlite3.Error, OSError) as error:
             self._recover(error)
-            self.trouble = f"{self._path}: {error}"
-            return [Unavailable(self.trouble) for _ in changes]
-        self.trouble = None
+            return [self._unavailable() for _ in changes]
+        self.trouble, self._busy = None, False
         return outcomes
+
+    def _connected(self) -> sqlite3.Connection:
+        """The connection, opened if there is none. Raises `FileReplaced`: SQLite would make a missing file again."""
+        if self._connection is None:
+            self._file.require_in_place()
+            self._connection = connect(self._path, self._busy_ms, WRITING)
+        return self._connection
+
+    def _unavailable(self) -> Unavailable:
+        return Unavailable(self.trouble or "SQLite failed", place=str(self._path))
 
     def _do(self, task: Task) -> Sequence[Outcome]:
         """Run a task while no checkpoint runs, then close the connection: its page cache may be outdated."""
+        self._busy = False
         try:
-            if self._connection is None:
-                self._connection = connect(self._path, self._busy_ms, WRITING)
+            connection = self._connected()
             self._checkpoints.wait()
-            task(self._connection)
+            task(connection)
         except (sqlite3.Error, OSError) as error:
-            return [Unavailable(f"{self._path}: {error}")]
+            self._file.report(error)
+            return [Unavailable(reason_of(error), place=str(self._path))]
         finally:
             self._drop_connection()
         return [None]
 
-    def _recover(self, error: sqlite3.Error) -> None:
-        """After any failure but a busy file, close the connection, which rolls the batch back.
+    def _recover(self, error: sqlite3.Error | OSError) -> None:
+        """Keep the reason of a failure. Unless the file was busy, close the connection, which rolls the batch back.
 
         After a failed fsync it is unknown which pages are on disk, and the same descriptor may never report it.
         """
-        if self._connection is None or self._connection.in_transaction or not is_busy(error):
+        self.trouble, self._busy = reason_of(error), is_busy(error)
+        self._file.report(error)
+        if self._connection is None or self._connection.in_transaction or not self._busy:
             self._drop_connection()
 
     def _drop_connection(self) -> None:
@@ -241,9 +253,11 @@ class Writer:
         if self._connection is None:
             return
         try:
+            if not written:  # else it was just found in its place
+                self._file.require_in_place()
             self._checkpoints.advance(self._connection, written)
         except (sqlite3.Error, OSError) as error:
-            self.trouble = f"{self._path}: {error}"
+            self._recover(error)
             self._drop_connection()
 
     def _settle(self, orders: Sequence[Order], outcomes: Sequence[Outcome]) -> None:
@@ -259,7 +273,7 @@ class Writer:
         with suppress(queue.Empty):
             while True:
                 orders += self._queue.get_nowait() or []
-        self._settle(orders, [Unavailable(f"the store {self._path} is closed") for _ in orders])
+        self._settle(orders, [Unavailable("the store is closed", place=str(self._path)) for _ in orders])
 
 
 def _batch(orders: Sequence[Order]) -> Sequence[Order]:

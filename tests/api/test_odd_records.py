@@ -47,8 +47,8 @@ async def client(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     await store.commit(Unit(profiles=(write("ann"),), sessions=(SessionWrite(session, 0),), events=EVENTS))
     await store.commit(Unit(runs=RUNS, rejected=REJECTED))
     app = create_app(project(), store, performer=ScriptedPerformer(), admin_key=ADMIN_KEY)
-    headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
-    async with AsyncTestClient(app, base_url="http://127.0.0.1", headers=headers) as client:
+    async with AsyncTestClient(app, base_url="http://127.0.0.1") as client:
+        client.headers["Authorization"] = f"Bearer {ADMIN_KEY}"
         yield client
 
 

@@ -216,7 +216,7 @@ async def test_a_job_that_fails_does_not_fail_the_others_of_its_batch(tmp_path: 
     file.run_one(lambda connection: connection.execute(NO_ROOM))
     puts = [spool.put(entries_of("a")), spool.put(entries_of("x" * 1000)), spool.put(entries_of("b"))]
     outcomes = await asyncio.gather(*puts, return_exceptions=True)
-    assert [type(outcome).__name__ for outcome in outcomes] == ["NoneType", "Unavailable", "NoneType"]
+    assert [type(outcome).__name__ for outcome in outcomes] == ["NoneType", "SpoolUnavailable", "NoneType"]
     assert (await docs(spool), spool.entries) == (["a", "b"], 2)
     await spool.close()
 

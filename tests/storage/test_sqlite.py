@@ -9,7 +9,7 @@ import pytest
 
 from engine.ports.kinds import KINDS
 from engine.ports.records import Unit
-from engine.ports.store import Store, TooLarge, Unavailable
+from engine.ports.store import Overloaded, Store, TooLarge, Unavailable
 from storage.sqlite import writer
 from storage.sqlite.layout import Layouts
 from storage.sqlite.schema import APPLICATION, UnusableFile, prepare
@@ -241,7 +241,7 @@ async def test_a_full_queue_refuses_units_and_writes_the_queued_ones(
     other.close()
     results = await asyncio.gather(*commits, return_exceptions=True)
     assert results[:5] == [None] * 5
-    assert [type(result) for result in results[5:]] == [Unavailable] * 3
+    assert [type(result) for result in results[5:]] == [Overloaded] * 3
     await store.commit(Unit(profiles=(write("p-9"),)))
 
 

@@ -50,7 +50,7 @@ from typing import Final
 from msgspec import Struct
 
 from engine.ports.backoff import BackoffFormula
-from engine.ports.store import Conflict, Contention, Store
+from engine.ports.store import Conflict, Contention, Store, Unavailable
 from engine.ports.world import Clock, Performer
 from engine.profile.document import Profile
 from engine.project.project import Project
@@ -116,6 +116,7 @@ class Pipeline:
         self.new_id = new_id
         self.cache = ProfileCache()
         self.ledger = ledger or Ledger()
+        self.report: Callable[[Unavailable], None] = _ignore  # a failure of the store or the spool, for the log
         self.late = LateCounting(store, self.ledger)
         self.slices = TimeSlices(clock.ticks)
         self.queues = ProfileQueues(store, self.cache, self.ledger, self.late)
@@ -323,6 +324,10 @@ class Pipeline:
             ids |= set(profile.ids) if profile is not None else set()
         session = request.intake.session
         self.cache.forget((request.intake.source, session) if session else None, ids)
+
+
+def _ignore(_failure: Unavailable) -> None:
+    pass
 
 
 def _pause(seed: str, failures: int) -> float:

@@ -52,6 +52,8 @@ class Tracker:
     async def readiness(self) -> Readiness:
         """Return whether payloads can be taken now."""
         reason = await self.pipeline.store.ready()
+        if reason is not None:
+            self.pipeline.report(Unavailable(reason))
         return Readiness("ready" if reason is None else "not ready", reason)
 
     async def track(self, intake: Intake, source: Source) -> Answer:

@@ -86,11 +86,16 @@ class DrainResult(Struct):
     rejected: int = 0  # of those done: could not be processed, their events are recorded as rejected
     failed: int = 0  # stay in the spool, and so does everything behind them in their groups
     reason: str | None = None
+    away: Unavailable | None = None  # the failure of the store or the spool that ended the pass
 
     def fail(self, away: Unavailable) -> None:
         """Count a unit that the store did not take."""
         self.failed += 1
-        self.reason = away.reason
+        self.end(away)
+
+    def end(self, away: Unavailable) -> None:
+        """Keep the reason why the pass brought not everything to the store."""
+        self.away, self.reason = away, away.reason
 
 
 class Drain:
@@ -110,12 +115,13 @@ class Drain:
         """Bring the waiting units to the store, in order, until none waits or the store takes nothing."""
         drained = DrainResult()
         try:
-            drained.reason = await self._pipeline.store.ready()
-            if drained.reason is None:
-                await self.reach_store()
-                await self._pass(drained)
+            reason = await self._pipeline.store.ready()
+            if reason is not None:
+                raise Unavailable(reason)
+            await self.reach_store()
+            await self._pass(drained)
         except Unavailable as away:
-            drained.reason = away.reason
+            drained.end(away)
         finally:
             if self.pass_ended is not None:
                 self.pass_ended.set()

@@ -23,7 +23,8 @@ Failures
 --------
 * The store fails after some units of a payload were stored: the others are spooled, and the answer says so.
 * `Contention` and `TooLarge` are not spooled: the store is there, and would refuse the unit again.
-* The spool is full or its disk fails: the sender gets 503, and nothing is acknowledged.
+* The spool is full, or its disk fails or hangs: the sender gets 503, and nothing is acknowledged. What a hanging disk
+  takes later is counted and drained all the same.
 * The store's secret is not known here: no id can be derived, so the sender gets 503. That is only so before this
   machine has reached the store for the first time.
 * Cancelled while units are put into the spool: they are put there and counted all the same.
@@ -34,7 +35,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from engine.ports.ids import derived_id
-from engine.ports.spool import Spool, SpoolEntry
+from engine.ports.spool import Spool, SpoolEntry, SpoolUnavailable
 from engine.ports.store import Contention, TooLarge, Unavailable
 from engine.profile.merge import all_proven
 from engine.project.source import Source
@@ -52,7 +53,9 @@ from engine.tracking.unit.request import UnitRequest, units_of, with_session
 # that most payloads bypass the spool; briefly otherwise, so that the drain can catch up under load.
 LAST_UNITS_SECONDS = 1.0
 DRAIN_SECONDS = 0.25
+SPOOL_SECONDS = 2.0  # until a spool that does not answer counts as failed
 BEHIND = "earlier payloads wait for the store"
+SILENT = "the spool does not answer: its disk hangs"
 
 
 class SpoolingTracker:
@@ -75,13 +78,28 @@ class SpoolingTracker:
     async def readiness(self) -> Readiness:
         """Return whether payloads can be taken now."""
         away, entries = await self.pipeline.store.ready(), self.spool.entries
+        if away is not None:
+            self.pipeline.report(Unavailable(away))
+        cannot = await self._spool_obstacle()
         if away is None and self.drain.store_reached and not entries:
-            return Readiness("ready", None, 0)
+            return Readiness("ready", cannot, 0)
         reason = f"the store is away: {away}" if away is not None else BEHIND
-        cannot = await self.spool.ready() if self.pipeline.loading.secret else "the store's key is not known here yet"
         if cannot is not None:
             return Readiness("not ready", f"{reason}; {cannot}", entries)
         return Readiness("spooling", reason, entries)
+
+    async def _spool_obstacle(self) -> str | None:
+        """Return the reason why the spool cannot take payloads; None if it can."""
+        if not self.pipeline.loading.secret:
+            return "the store's key is not known here yet"
+        try:
+            async with asyncio.timeout(SPOOL_SECONDS):
+                reason = await self.spool.ready()
+        except TimeoutError:
+            reason = SILENT
+        if reason is not None:
+            self.pipeline.report(SpoolUnavailable(reason))
+        return reason
 
     async def track(self, intake: Intake, source: Source) -> Answer:
         """Do what a payload asks for, or keep it until the store is back. Raises `Refusal` or `Unavailable`."""
@@ -97,6 +115,7 @@ class SpoolingTracker:
             except (Contention, TooLarge):
                 raise
             except Unavailable as away:
+                self.pipeline.report(away)
                 reason = _away(away)
             else:
                 return await self._partly_spooled(request, results, failed)
@@ -123,9 +142,12 @@ class SpoolingTracker:
             for one in failed
             if isinstance(one.error, Unavailable) and not isinstance(one.error, Contention | TooLarge)
         ]
+        for _, away in late:
+            self.pipeline.report(away)
         try:
             await self._spool([unit for unit, _ in late], None, tried=True)
-        except Unavailable:
+        except Unavailable as full:
+            self.pipeline.report(full)
             late = []  # they are reported as errors of their events
         kept = {unit.seed for unit, _ in late}
         waiting = [late_result(unit, _away(error)) for unit, error in late]
@@ -135,7 +157,11 @@ class SpoolingTracker:
         if not units:
             return
         entries = [pack(unit, self.drain.name, provisional, tried=tried) for unit in units]
-        await asyncio.shield(self._put(entries))  # a spooled unit must be counted and drained if this is cancelled, too
+        try:
+            async with asyncio.timeout(SPOOL_SECONDS):
+                await asyncio.shield(self._put(entries))  # a spooled unit must be counted and drained in any case
+        except TimeoutError:
+            raise SpoolUnavailable(SILENT) from None
 
     async def _put(self, entries: Sequence[SpoolEntry]) -> None:
         await self.spool.put(entries)
