@@ -8,6 +8,7 @@ import pytest
 
 from engine.ports.store import Store
 from engine.tracking.pipeline.time_slices import TimeSlices
+from storage.memory import MemoryStore
 from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.flow_texts import COUNT
 from tests.projects import payload, project
@@ -22,7 +23,8 @@ def shop_on_slow_clock(store: Store) -> Collector:
     return shop
 
 
-async def test_another_visitor_is_answered_while_a_payload_of_many_events_runs(store: Store) -> None:
+async def test_another_visitor_is_answered_while_a_payload_of_many_events_runs() -> None:
+    store = MemoryStore()  # whose commits take no time, in which the payload could end
     shop = shop_on_slow_clock(store)
     await shop.track(payload("hit", session="first"))
     large = asyncio.create_task(shop.track(payload(*SLOW, session="large"), debug=False))
