@@ -39,6 +39,12 @@ def body(*events: Any, **more: Any) -> bytes:
             'write {"id": "web-shop"}',
             id="a source as text",
         ),
+        pytest.param(
+            b'{"source":{"id":"shop"},"session":42,"events":[{"type":"x"}]}',
+            "/session",
+            'write {"id": 42}',
+            id="a session as a number",
+        ),
         pytest.param(f"{{{SESSION}}}".encode(), "/events", "missing", id="no events"),
         pytest.param(b'{"events":[{"type":"x"}]}', "/source", "missing", id="no source"),
         pytest.param(body(options={"debuger": True}), "/options/debuger", "did you mean `debugger`?", id="an option"),

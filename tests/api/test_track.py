@@ -78,10 +78,10 @@ BAD = [
     pytest.param(f'{{{SESSION},"events":[]}}'.encode(), {}, 400, "/events", "empty", id="an empty list of events"),
     pytest.param(b'{"events":[{"type":"x"}],"session":{"id":"s"}}', {}, 400, "", "source", id="no source"),
     pytest.param(
-        b'{"source":{"id":5.5},"events":[]}', {}, 400, "/source/id", "int | str", id="a source id with a part"
+        b'{"source":{"id":5.5},"events":[]}', {}, 400, "/source/id", "an id is text", id="a source id with a part"
     ),
     pytest.param(
-        b'{"source":{"id":true},"events":[]}', {}, 400, "/source/id", "int | str", id="a source id of no kind"
+        b'{"source":{"id":true},"events":[]}', {}, 400, "/source/id", "an id is text", id="a source id of no kind"
     ),
     pytest.param(body(session="x" * 201), {}, 400, "/session/id", "200", id="an id that is too long"),
     pytest.param(body(session="\x07"), {}, 400, "/session/id", "control", id="an id of control characters"),

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta
 
 MAX_ID = 200  # characters
+NO_ID = "an id is text or a whole number"
+JOINERS = {0x200C: None, 0x200D: None}  # parts of printed words and emoji, though no printable characters themselves
 
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
 

@@ -18,7 +18,7 @@ from engine.profile.document import Scalar
 from engine.tracking.intake.consent import CONSENT_CHANGED, fault_of
 from engine.tracking.intake.data_limits import MAX_DEPTH, TOO_DEEP, first_fault, first_fault_in, has_fraction, pointer
 from engine.tracking.intake.event_time import TIME_REMEDY, read_event_time
-from engine.tracking.intake.ids import Id, Name, text_of_number
+from engine.tracking.intake.ids import JOINERS, NO_ID, Id, Name, text_of_number
 from engine.tracking.intake.mending import Fault, MalformedEvent, fault_of_json, kept_body, mended
 from engine.tracking.intake.user_token import LONGEST
 
@@ -47,26 +47,25 @@ class Refusal(Exception):
         self.errors = errors or []
 
 
-class Ref(Struct, frozen=True):
+class _WithId(Struct, frozen=True):
+    """A parent of what has an id; a whole number becomes text."""
+
+    def __post_init__(self) -> None:
+        id: object = self.id  # type: ignore[attr-defined]  # each child declares it
+        if type(id) is int:
+            force_setattr(self, "id", text_of_number(id))
+
+
+class Ref(_WithId, frozen=True):
     """A reference by id; `usable` is checked where one is read."""
 
     id: Id
 
-    def __post_init__(self) -> None:
-        id: object = self.id
-        if type(id) is int:
-            force_setattr(self, "id", text_of_number(id))
 
-
-class MaybeRef(Struct, frozen=True):
+class MaybeRef(_WithId, frozen=True):
     """A reference that may be empty, as clients send it back after an answer without a profile."""
 
     id: Id | None = None
-
-    def __post_init__(self) -> None:
-        id: object = self.id
-        if type(id) is int:
-            force_setattr(self, "id", text_of_number(id))
 
 
 class EventOptions(Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,7 +83,7 @@ class PayloadOptions(Struct, frozen=True, forbid_unknown_fields=True):
     saveEvents: bool | None = None  # noqa: N815
 
 
-class EventPayload(Struct, frozen=True):
+class EventPayload(_WithId, frozen=True):
     """An event as a client sends it. An optional member that is null is as one that is absent."""
 
     type: Name
@@ -93,11 +92,6 @@ class EventPayload(Struct, frozen=True):
     properties: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
     options: EventOptions | None = None
-
-    def __post_init__(self) -> None:
-        id: object = self.id
-        if type(id) is int:
-            force_setattr(self, "id", text_of_number(id))
 
 
 class TrackPayload(Struct, frozen=True):
@@ -252,7 +246,8 @@ def suspicious(body: bytes) -> bool:
 
 def usable(id: str) -> bool:
     """Return whether a text can be an id or a name: printable, and without spaces around it."""
-    return id.isprintable() and id[0] != " " and id[-1] != " "
+    shown = id if id.isprintable() else id.translate(JOINERS)
+    return shown.isprintable() and shown[:1] not in ("", " ") and shown[-1] != " "
 
 
 def _read_body(body: bytes) -> _Body:
@@ -393,9 +388,10 @@ def malformed_payload(error: Exception, body: bytes) -> Refusal:
     if not body.strip():
         return Refusal("malformed", "the body is empty: send a JSON object")
     at, reason = _place(error, body)
-    if at in {"/source", "/session", "/profile"} and reason.endswith("got `str`"):
-        given = msgspec.json.encode(msgspec.json.decode(body)[at[1:]][:200]).decode()
-        reason = f'the {at[1:]} is an object: write {{"id": {given}}}'
+    if at in {"/source", "/session", "/profile"} and reason.endswith(("got `str`", "got `int`")):
+        given = msgspec.json.decode(body)[at[1:]]
+        short = msgspec.json.encode(given[:200] if isinstance(given, str) else given).decode()
+        reason = f'the {at[1:]} is an object: write {{"id": {short}}}'
     return Refusal("malformed", reason, at)
 
 
@@ -410,7 +406,9 @@ def _place(error: Exception, text: bytes, options: type[Struct] = PayloadOptions
         return fault
     steps = inside.rstrip("`").replace("[...]", ".*").replace("]", "").replace("[", ".").split(".")
     at = "".join(f"/{pointer(step)}" for step in steps if step)
-    if found := _FIELD.fullmatch(detail):
+    if at.endswith("/id") and detail.startswith("Expected `int | str"):
+        detail = f"{NO_ID}, not {detail.partition(' got ')[2]}"
+    elif found := _FIELD.fullmatch(detail):
         at += f"/{pointer(found[2])}"
         if found[1] == "contains unknown":
             detail = f"there is no option `{found[2]}`: "

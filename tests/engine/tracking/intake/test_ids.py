@@ -30,6 +30,19 @@ def test_a_text_of_printable_characters_is_an_id_as_it_is(id: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "id", ["\N{WOMAN}\N{ZERO WIDTH JOINER}\N{PERSONAL COMPUTER}", "\u0645\u06cc\N{ZERO WIDTH NON-JOINER}\u062e"]
+)
+def test_characters_that_join_others_may_stand_in_an_id(id: str) -> None:
+    assert ids(read(msgspec.json.encode(id).decode())) == {id}
+
+
+@pytest.mark.parametrize("id", ["\u200d", "\u200d ", "a\u200b", "a\u202eb", "a\nb", " a", "a "])
+def test_characters_that_are_never_printed_are_refused(id: str) -> None:
+    with pytest.raises(Refusal, match="control characters"):
+        read(msgspec.json.encode(id).decode())
+
+
+@pytest.mark.parametrize(
     ("id", "at"),
     [
         pytest.param("4.5", "/source/id", id="a number with a fraction"),
