@@ -16,7 +16,7 @@ MAX_VALUE = 90  # characters of one value
 GOOD, BAD, QUIET = "green", "bold red", "dim"
 
 _OWNER = {"set": "", "event-set": "event.", "session-set": "session."}
-_LONG_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24,}\b")
+_LONG_ID = re.compile(r"\b(?![0-9]+\b)([0-9a-f]{8})[0-9a-f]{24,}\b")
 
 
 def event_block(id: str, event: dict[str, Any], flow: str | None = None) -> RenderableType:

@@ -10,8 +10,9 @@ from msgspec.json import Decoder, Encoder
 
 from api.tracking.body import check_media_type, read_body
 from api.tracking.endpoint import handle
+from engine.tracking.intake.body import decoded
 from engine.tracking.intake.consent import CONSENT_CHANGED
-from engine.tracking.intake.payload import Intake, Refusal, decoded, read_track
+from engine.tracking.intake.payload import Intake, Refusal, read_track
 from engine.tracking.pipeline.tracker import PayloadTracker
 
 _EVENT = "/events/0"

@@ -76,10 +76,9 @@ class _Cutter:
             start = self._at
             self._to_end()
             text = self._text[start : self._at]
-            if text.strip():
-                items.append((start + len(text) - len(text.lstrip()), start + len(text.rstrip())))
-            elif items or self._next() == _COMMA:
-                raise NotCut  # nothing stands between two commas
+            if text.strip() or items or self._next() == _COMMA:  # perhaps nothing stands between two commas
+                end = start + len(text.rstrip())
+                items.append((min(start + len(text) - len(text.lstrip()), end), end))
             if self._next() != _COMMA:
                 break
             if len(items) > self._most:

@@ -25,7 +25,7 @@ from tests.engine.tracking.collector import Collector
 from tests.projects import project as compiled
 from tests.storage.build import event
 from tests.storage.kinds import REMARKS
-from tests.storage.search_contract import OF_ALL_KINDS
+from tests.storage.search_contract import LARGE, ODD_EVENTS, OF_ALL_KINDS
 from tests.system.server_process import serving, write_project
 
 
@@ -56,6 +56,25 @@ async def test_documents_are_printed_as_a_table(project: Path, words: list[str],
     code, out, _ = await run(project, *words)
     assert code == 0
     assert [word for word in expected if word not in out] == []
+
+
+async def test_a_large_whole_number_is_found_and_printed_with_all_its_digits(project: Path) -> None:
+    store = SqliteStore.open(project / "large.db")
+    await store.commit(Unit(events=tuple(event(f"large{n}", n=number) for n, number in enumerate(LARGE))))
+    await store.close()
+    for number in LARGE:
+        words = "events", f'properties.n:"{number}"', "--store", f"sqlite:{project / 'large.db'}"
+        code, out, _ = await run(project, *words, "--json")
+        assert (code, [json.loads(line)["properties"]["n"] for line in out.splitlines()]) == (0, [number])
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)], ids=["a table", "JSON"])
+async def test_records_with_values_of_other_types_are_printed(project: Path, words: tuple[str, ...]) -> None:
+    store = SqliteStore.open(project / "odd.db")
+    await store.commit(Unit(events=ODD_EVENTS))
+    await store.close()
+    code, out, _ = await run(project, "events", "--store", f"sqlite:{project / 'odd.db'}", *words)
+    assert (code, [one.id for one in ODD_EVENTS if one.id not in out]) == (0, [])
 
 
 def test_a_kind_without_columns_of_its_own_has_a_column_for_each_text_field() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
+from engine.tracking.intake.body import decoded
 from engine.tracking.intake.consent import CONSENT_CHANGED, fault_of
 from engine.tracking.intake.data_limits import first_fault, first_fault_in, has_fraction
 from engine.tracking.intake.mending import MalformedEvent
@@ -13,7 +14,6 @@ from engine.tracking.intake.payload import (
     Incoming,
     Intake,
     Refusal,
-    decoded,
     rejected_as_malformed,
     suspicious,
     usable,

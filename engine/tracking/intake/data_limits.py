@@ -16,6 +16,11 @@ MAX_DIGITS: Final = 1000  # of a whole number
 TOO_DEEP: Final = f"nested deeper than {MAX_DEPTH} levels"
 NO_UTF8: Final = "the text has bytes that are not UTF-8"
 
+# A quick look at a text, with 0 for each digit and point: if it has neither of the two, its numbers are kept exactly.
+DIGITS: Final = bytes.maketrans(b"123456789.E", b"0000000000e")
+MANY_DIGITS: Final = b"0" * 16
+ALMOST_ZERO: Final = b"0e-000"
+
 _LONGEST: Final = 1100  # characters of a fraction; that of the smallest double has 1,076
 _TOO_LONG: Final = f"a number has at most {MAX_DIGITS:,} digits: send a longer one as text"
 _EXACT: Final = Context(prec=3000)  # digits: enough for the difference of a double and a number of `_LONGEST`
@@ -34,7 +39,8 @@ class _Unkept:
 
 def has_fraction(raw: bytes) -> bool:
     """Return whether JSON text may have a number that a double does not hold exactly; if not, none does."""
-    return _FRACTION.search(raw) is not None
+    digits = raw.translate(DIGITS)
+    return (MANY_DIGITS in digits or ALMOST_ZERO in digits) and _FRACTION.search(raw) is not None
 
 
 def first_fault(value: Any, at: str) -> tuple[str, str] | None:

@@ -40,7 +40,7 @@ class MendedBody(Struct, frozen=True):
 
 
 def mended(body: bytes, most_events: int) -> MendedBody:
-    """Return a body of `/track` that the decoder refused, mended as far as it can be. All other bytes stay in place."""
+    """Return a body of `/track` that the decoder refused, mended as far as it can be."""
     text = without_lone_surrogates(body)
     replaced = text != body
     try:
@@ -48,16 +48,20 @@ def mended(body: bytes, most_events: int) -> MendedBody:
     except NotCut:
         return MendedBody(text, replaced=replaced)
     malformed: dict[int, MalformedEvent] = {}
-    copy = bytearray(text)
+    pieces: list[bytes] = []
+    at = 0
     for index, (start, end) in enumerate(cut.items):
         if fault := fault_of_json(text[start:end], f"/events/{index}"):
             malformed[index] = MalformedEvent(text[start:end], *fault)
-            copy[start:end] = b"0".ljust(end - start)
-    return MendedBody(bytes(copy), malformed, replaced, _fault_of_envelope(text, cut))
+            pieces += (text[at:start], b"0".ljust(end - start))
+            at = end
+    return MendedBody(b"".join((*pieces, text[at:])), malformed, replaced, _fault_of_envelope(text, cut))
 
 
 def fault_of_json(raw: bytes, at: str) -> Fault | None:
     """Return the place and reason for which a text is no JSON in UTF-8, or nests too deep; None if it is."""
+    if not raw:
+        return at, "nothing stands here"
     try:
         raw.decode()
         _raw.decode(raw)

@@ -4,25 +4,30 @@ An error in the envelope refuses the whole payload (`Refusal`). An error in one 
 names its index and field.
 """
 
-import re
-from collections.abc import Generator, Iterator, Mapping
-from typing import Annotated, Any, Final, Literal, TypeVar
+from collections.abc import Generator, Mapping
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Raw, Struct, field
 from msgspec.structs import force_setattr
 
-from engine.language.surrogates import REPLACEMENT, without_lone_surrogates
-from engine.problem import did_you_mean
+from engine.language.surrogates import REPLACEMENT
 from engine.profile.document import Scalar
 from engine.tracking.intake.consent import CONSENT_CHANGED, fault_of
-from engine.tracking.intake.data_limits import MAX_DEPTH, TOO_DEEP, first_fault, first_fault_in, has_fraction, pointer
+from engine.tracking.intake.data_limits import (
+    ALMOST_ZERO,
+    DIGITS,
+    MANY_DIGITS,
+    MAX_DEPTH,
+    first_fault,
+    first_fault_in,
+    has_fraction,
+)
+from engine.tracking.intake.decode_error import fault_of_error
 from engine.tracking.intake.event_time import TIME_REMEDY, read_event_time
-from engine.tracking.intake.ids import JOINERS, NO_ID, Id, Name, text_of_number
-from engine.tracking.intake.mending import Fault, MalformedEvent, fault_of_json, kept_body, mended
+from engine.tracking.intake.ids import JOINERS, Id, Name, text_of_number
+from engine.tracking.intake.mending import Fault, MalformedEvent, kept_body, mended
 from engine.tracking.intake.user_token import LONGEST
-
-T = TypeVar("T")
 
 MAX_BODY = 1_048_576  # bytes, after decompression
 MAX_EVENTS = 500
@@ -169,8 +174,6 @@ DEFAULTS: Final = Options()
 
 _payload = msgspec.json.Decoder(TrackPayload)
 _event = msgspec.json.Decoder(EventPayload)
-_FIELD = re.compile("Object (missing required|contains unknown) field `(.*)`", re.DOTALL)
-_digits = bytes.maketrans(b"123456789.E", b"0000000000e")
 
 
 def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
@@ -188,7 +191,7 @@ def track_steps(body: bytes, *, profile_less: bool = False) -> Generator[None, N
     """Decode a body of `/track`, and yield between two events: a large one takes long. Raises `Refusal`."""
     read = _read_body(body)
     payload = read.payload
-    _check_envelope(payload)
+    _check_envelope(payload, read.replaced)
     _check_kept(payload, len(body))
     _check_context(payload, len(body))
     careful = suspicious(read.text)
@@ -219,29 +222,12 @@ def track_steps(body: bytes, *, profile_less: bool = False) -> Generator[None, N
     )
 
 
-def decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """Decode a body, with U+FFFD for lone surrogates. Raises `Refusal`, with the place of what is malformed."""
-    try:
-        body.decode()
-        return decoder.decode(body)
-    except msgspec.ValidationError as error:
-        raise malformed_payload(error, body) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        text = without_lone_surrogates(body)
-    if fault := fault_of_json(text, ""):
-        raise malformed_body(fault, body)
-    try:
-        return decoder.decode(text)
-    except msgspec.ValidationError as error:
-        raise malformed_payload(error, text) from None
-
-
 def suspicious(body: bytes) -> bool:
     """Return whether a body may break a limit of plain data; if not, `first_fault` need not run."""
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
         return True
-    digits = body.translate(_digits)
-    return b"0000000000000000" in digits or (b"0e-000" in digits and has_fraction(body))
+    digits = body.translate(DIGITS)
+    return MANY_DIGITS in digits or (ALMOST_ZERO in digits and has_fraction(body))
 
 
 def usable(id: str) -> bool:
@@ -267,9 +253,6 @@ def _read_body(body: bytes) -> _Body:
         payload = _payload.decode(found.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise malformed_payload(error, found.body) from None
-    for at, id in _ids(payload):
-        if found.replaced and REPLACEMENT in id:
-            raise Refusal("malformed", CUT, at)
     return _Body(payload, found.body, found.malformed, found.replaced)
 
 
@@ -294,7 +277,7 @@ def _one(index: int, raw: Raw, body: _Body, options: Options, careful: bool) -> 
     try:
         event = _event.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _rejected(index, *_place(error, bytes(raw), EventOptions), raw)
+        return _rejected(index, *fault_of_error(error, bytes(raw), EventOptions), raw)
     if fault := _event_fault(event, raw, careful):
         return _rejected(index, *fault, raw)
     if body.replaced and REPLACEMENT in (event.id or ""):
@@ -335,8 +318,8 @@ def _rejected(index: int, at: str, reason: str, raw: bytes | Raw) -> RejectedEve
     return RejectedEvent(index, reason, f"/events/{index}{at}", kept_body(bytes(raw)))
 
 
-def _check_envelope(payload: TrackPayload) -> None:
-    """Refuse a payload with no events or too many, or with an unusable id. Raises `Refusal`."""
+def _check_envelope(payload: TrackPayload, replaced: bool) -> None:
+    """Refuse a payload with no events or too many, or with an unusable id; `replaced` as of `_Body`."""
     if not payload.events:
         raise Refusal("malformed", "`events` is empty: a payload carries at least one event", "/events")
     if len(payload.events) > MAX_EVENTS:
@@ -344,16 +327,12 @@ def _check_envelope(payload: TrackPayload) -> None:
             f"a payload carries at most {MAX_EVENTS} events, this one has {len(payload.events)}: send fewer at once"
         )
         raise Refusal("too-large", detail, "/events")
-    for at, id in _ids(payload):
-        if not usable(id):
-            raise Refusal("malformed", UNUSABLE, at)
-
-
-def _ids(payload: TrackPayload) -> Iterator[tuple[str, str]]:
-    """Yield the ids in a payload's envelope, each with its place."""
     for at, ref in (("/source/id", payload.source), ("/session/id", payload.session), ("/profile/id", payload.profile)):
         if ref is not None and ref.id is not None:
-            yield at, ref.id
+            if not usable(ref.id):
+                raise Refusal("malformed", UNUSABLE, at)
+            if replaced and REPLACEMENT in ref.id:
+                raise Refusal("malformed", CUT, at)
 
 
 def _check_kept(payload: TrackPayload, size: int) -> None:
@@ -387,30 +366,9 @@ def malformed_payload(error: Exception, body: bytes) -> Refusal:
     """Return the refusal of a body that could not be decoded, with its place; `wrong` is what the decoder says."""
     if not body.strip():
         return Refusal("malformed", "the body is empty: send a JSON object")
-    at, reason = _place(error, body)
+    at, reason = fault_of_error(error, body, PayloadOptions)
     if at in {"/source", "/session", "/profile"} and reason.endswith(("got `str`", "got `int`")):
         given = msgspec.json.decode(body)[at[1:]]
         short = msgspec.json.encode(given[:200] if isinstance(given, str) else given).decode()
         reason = f'the {at[1:]} is an object: write {{"id": {short}}}'
     return Refusal("malformed", reason, at)
-
-
-def _place(error: Exception, text: bytes, options: type[Struct] = PayloadOptions) -> Fault:
-    """Return the place and the text of an error in decoding `text`. Only `options` refuse unknown members."""
-    if isinstance(error, RecursionError):
-        return "", TOO_DEEP
-    if isinstance(error, UnicodeDecodeError):
-        return "", f"the body is not UTF-8: {error.reason} at byte {error.start}"
-    detail, _, inside = str(error).partition(" - at `$")
-    if "out of range" in detail and (fault := first_fault_in(text, "")):
-        return fault
-    steps = inside.rstrip("`").replace("[...]", ".*").replace("]", "").replace("[", ".").split(".")
-    at = "".join(f"/{pointer(step)}" for step in steps if step)
-    if at.endswith("/id") and detail.startswith("Expected `int | str"):
-        detail = f"{NO_ID}, not {detail.partition(' got ')[2]}"
-    elif found := _FIELD.fullmatch(detail):
-        at += f"/{pointer(found[2])}"
-        if found[1] == "contains unknown":
-            detail = f"there is no option `{found[2]}`: "
-            detail += did_you_mean(found[2], options.__struct_fields__)
-    return at, detail[:1].lower() + detail[1:] if not detail.startswith("JSON") else detail

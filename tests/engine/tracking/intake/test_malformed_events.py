@@ -170,8 +170,6 @@ def test_an_event_id_with_half_of_a_surrogate_pair_is_rejected_since_two_could_b
         (b'{"source":{"id":shop},"events":[{"type":"x"}]}', "/source"),
         (b'{"source":{"id":"shop"},"events":NaN}', ""),
         (b'{"source":{"id":"shop"},"events":[{"type":"x"}', ""),
-        (b'{"source":{"id":"shop"},"events":[{"type":"x"},]}', ""),
-        (b'{"source":{"id":"shop"},"events":[{"type":"x"},,NaN]}', ""),
         (b'{"source":{"id":"shop"},"events":[{"type":"x"}] "}', ""),
     ],
     ids=lambda value: repr(value)[:80],
@@ -183,6 +181,21 @@ def test_a_fault_outside_of_events_refuses_the_payload_with_its_place(body: byte
 
 
 TOKENS = [b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"1", b'"events"', b"\\ud83d", b"\xff"]
+
+
+@pytest.mark.parametrize(
+    ("events", "taken", "bad"),
+    [
+        (b'{"type":"x"},', [0], [1]),
+        (b',{"type":"x"}', [1], [0]),
+        (b'{"type":"x"} , ,{"type":"x"}', [0, 2], [1]),
+        (b",", [], [0, 1]),
+        (b'{"type":"x"}{"type":"y"},{"type":"x"}', [1], [0]),
+    ],
+)
+def test_a_comma_too_many_is_one_event_that_is_rejected(events: bytes, taken: list[int], bad: list[int]) -> None:
+    intake = read_track(ENVELOPE % events)
+    assert ([event.index for event in intake.events], [event.index for event in intake.rejected]) == (taken, bad)
 
 
 def test_more_events_than_a_payload_may_have_are_refused_as_too_many_though_they_are_malformed() -> None:
