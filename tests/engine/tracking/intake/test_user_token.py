@@ -43,6 +43,15 @@ def test_what_other_programs_make_is_what_we_make():
     assert proven(made()) == proven(sign(Claims(**CLAIMS), SECRET)) == KEYS
 
 
+@pytest.mark.parametrize(
+    ("number", "proves"),
+    [("720182990123456789", True), ("19.989999999999998", True), ("12345678901234567890.5", False)],
+)
+def test_a_key_that_is_a_number_is_proven_exactly_or_not_at_all(number: str, proves: bool) -> None:
+    claims = '{"aud": "shop", "exp": %d, "nbf": null, "keys": {"traits.id": %s}}' % (SECONDS + 600, number)  # noqa: UP031
+    assert proven(made(claims.encode())) == ({"traits.id": json.loads(number)} if proves else None)
+
+
 def test_a_token_names_its_source_and_session_also_as_whole_numbers():
     token = made({**CLAIMS, "aud": 7, "session": 42})
     assert proven_keys(token, SECRET, "7", "42", NOW) == KEYS
