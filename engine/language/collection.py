@@ -1,12 +1,13 @@
 """Filters on lists and objects (some on text too), and the functions that choose among values."""
 
+from decimal import Inexact
 from typing import Any
 
 import msgspec
 
 from engine.language import decimals
 from engine.language.absent import ABSENT, Unfit
-from engine.language.operators import TEXT_CAP, as_text, bounded, capped_text, check_exact, is_number, kind_of
+from engine.language.operators import INEXACT, TEXT_CAP, as_text, bounded, capped_text, is_number, kind_of
 from engine.language.signature import need_list, need_object, need_text, need_whole
 
 
@@ -76,10 +77,10 @@ def total(value: Any) -> Any:
     items = need_list(value, "sum")
     if not all(map(is_number, items)):
         raise Unfit("`sum` needs a list of numbers only")
-    if any(type(item) is float for item in items):
-        check_exact(max([abs(item) for item in items if type(item) is int], default=0), 0.5, "sum")
     try:
         return bounded(decimals.sum_of(items), "sum")
+    except Inexact:
+        raise Unfit(INEXACT.format("sum")) from None
     except ArithmeticError:
         raise Unfit("the result of `sum` is too large") from None
 

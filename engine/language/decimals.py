@@ -8,21 +8,40 @@ A sum that is kept and added to must not be rounded. Most sums are an integer or
 more digits than any float has is kept as text.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Context, Decimal, Inexact, InvalidOperation
-from typing import Final
+from fractions import Fraction
+from typing import Any, Final
 
 Number = int | float
 Exact = int | float | str  # an exact sum: a text only where no float has this text
+
+_SCALE: Final = 1e4
+_SCALED_CAP: Final = 5e10
+_ROUNDING: Final = 1.5 * 2**52  # adding and subtracting it rounds a float below 2**51 to the nearest integer
 
 # Enough for sums and products of floats, which have at most 309 digits before the point and 340 after it.
 _CONTEXT: Final = Context(prec=1_300, traps=[Inexact, InvalidOperation])
 _LARGEST: Final = 2**63 - 1  # a larger whole result stays a float where a float has the same digits
 
 
-def exact_sum(numbers: Iterable[Exact]) -> Exact:
+def exact_sum(numbers: Sequence[Exact]) -> Exact:
     """Return the sum of some numbers, each perhaps a sum. Raises `ArithmeticError` beyond 1,300 digits."""
     return _exact(_total(numbers))
+
+
+def plus(left: Exact, right: Number) -> Exact:
+    """Return `left + right`; much faster than `exact_sum` for decimals of few digits. Raises `ArithmeticError` as it.
+
+    No two decimals of at most 15 digits have the same nearest float. So a float that is the nearest to such a decimal
+    stands for it, and the sum of two can be calculated in integers of 1 / `_SCALE`.
+    """
+    if not isinstance(left, str) and -_SCALED_CAP < left < _SCALED_CAP and -_SCALED_CAP < right < _SCALED_CAP:
+        first, second = left * _SCALE + _ROUNDING - _ROUNDING, right * _SCALE + _ROUNDING - _ROUNDING
+        if first / _SCALE == left and second / _SCALE == right:
+            total = (first + second) / _SCALE
+            return int(total) if total.is_integer() else total
+    return exact_sum((left, right))
 
 
 def exact_difference(left: Exact, right: Exact) -> Exact:
@@ -40,20 +59,34 @@ def decimal_of(number: Exact) -> Decimal:
     return Decimal(repr(number) if isinstance(number, float) else number)
 
 
-def sum_of(numbers: list[Number] | tuple[Number, ...]) -> Number:
-    """Return the sum of some numbers: exact if possible, else the nearest float. Raises `ArithmeticError` as above."""
+def sum_of(numbers: Sequence[Number]) -> Number:
+    """Return the sum of some numbers: exact if possible, else the nearest float.
+
+    Raises `Inexact` as `calculate` does, and beyond 1,300 digits.
+    """
     for number in numbers:
         if type(number) is float:
-            return _number(_total(numbers))
+            total = _total(numbers)
+            nearest = _number(total)
+            if any(map(_is_large, numbers)) and decimal_of(nearest) != total:
+                raise Inexact
+            return nearest
     return sum(numbers)
 
 
-def calculate(sign: str, left: Number, right: Number) -> Number:
+def calculate(sign: str, operate: Callable[[Any, Any], Any], left: Number, right: Number) -> Number:
     """Return the result of an arithmetic operator: exact if possible, else the nearest float.
 
-    Raises `ArithmeticError` for a division by zero, and beyond 1,300 digits.
+    `operate` is Python's operator of this sign. Raises `Inexact` where a whole number of more than 53 bits would lose
+    digits, and beyond 1,300 digits; `ZeroDivisionError`; `OverflowError`.
     """
-    return _CALCULATIONS[sign](decimal_of(left), decimal_of(right))
+    first, second = decimal_of(left), decimal_of(right)
+    result = _CALCULATIONS[sign](first, second)
+    if _is_large(left) or _is_large(right):
+        exact = operate(Fraction(first), Fraction(second))
+        if exact != Fraction(decimal_of(result)):
+            raise Inexact
+    return result
 
 
 def _total(numbers: Iterable[Exact]) -> Decimal:
@@ -61,6 +94,10 @@ def _total(numbers: Iterable[Exact]) -> Decimal:
     for number in numbers:
         total = _CONTEXT.add(total, decimal_of(number))
     return total
+
+
+def _is_large(number: Number) -> bool:
+    return type(number) is int and abs(number) > 2**53
 
 
 def _exact(total: Decimal) -> Exact:
@@ -101,7 +138,8 @@ def _ratio(left: Decimal, right: Decimal) -> tuple[int, int]:
 
 def _divide(left: Decimal, right: Decimal) -> Number:
     above, below = _ratio(left, right)
-    return above / below
+    nearest = above / below
+    return above // below if 2**53 <= abs(nearest) <= _LARGEST and not above % below else nearest
 
 
 def _floor(left: Decimal, right: Decimal) -> Number:

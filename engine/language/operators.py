@@ -7,6 +7,7 @@ operator reads an attribute of a value.
 import math
 import operator
 from collections.abc import Callable
+from decimal import Inexact
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ TEXT_CAP = 65_536  # characters of a text that an expression makes
 LIST_CAP = 10_000  # items of a list that an expression makes
 NUMBER_CAP = 2**63 - 1  # of a result; whole numbers in the data may be larger
 EXACT_CAP = 2**53  # beyond it a float stands for several whole numbers
+INEXACT = "`{}` of a fraction and a whole number of more than 53 bits would not be exact"
 
 LISTS = (list, tuple)
 CONTAINERS = (list, tuple, str, dict)  # the right operands of `in`
@@ -105,18 +107,8 @@ def bounded(number: Any, sign: str) -> Any:
     raise Unfit(f"the result of `{sign}` is too large")
 
 
-def check_exact(left: Any, right: Any, sign: str) -> None:
-    """Raise `Unfit` for a whole number of more than 53 bits together with a fraction: the result would be rounded."""
-    if type(left) is not type(right) and max(_size(left), _size(right)) > EXACT_CAP:
-        raise Unfit(f"`{sign}` of a fraction and a whole number of more than 53 bits would not be exact")
-
-
-def _size(number: Any) -> int:
-    return abs(number) if type(number) is int else 0
-
-
 def _quotient(left: Any, right: Any) -> Any:
-    if type(left) is type(right) is int and max(_size(left), _size(right)) > EXACT_CAP:
+    if type(left) is type(right) is int and max(abs(left), abs(right)) > EXACT_CAP:
         if left % right:
             raise Unfit("`/` of a whole number of more than 53 bits would not be exact: use `//`")
         return left // right
@@ -127,14 +119,14 @@ def _arithmetic(sign: str, operate: Operation) -> Operation:
     def calculate(left: Any, right: Any) -> Any:
         if not (is_number(left) and is_number(right)):
             raise Unfit(f"`{sign}` needs two numbers, not {kind_of(left)} and {kind_of(right)}")
-        if type(left) is not type(right):
-            check_exact(left, right, sign)
         try:
             if type(left) is float or type(right) is float:
-                return bounded(decimals.calculate(sign, left, right), sign)
+                return bounded(decimals.calculate(sign, operate, left, right), sign)
             return bounded(operate(left, right), sign)
         except ZeroDivisionError:
             raise Unfit(f"`{sign}` by zero") from None
+        except Inexact:
+            raise Unfit(INEXACT.format(sign)) from None
         except ArithmeticError:
             raise Unfit(f"the result of `{sign}` is too large") from None
 

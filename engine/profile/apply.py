@@ -11,7 +11,7 @@ parts that were ever joined with others are searched.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from engine.language.decimals import exact_sum
+from engine.language.decimals import plus
 from engine.profile.cellpath import ELEMENT, cell_path, element_cell, element_of, escaped, member_cell
 from engine.profile.declared import Fields, Rule, wins
 from engine.profile.document import LIST_CAP, SET_CAP, CellPath, Members, Part, Path, Profile
@@ -255,7 +255,7 @@ def _increment(draft: _PartDraft, op: Increment, view: View, after: View) -> Non
         draft.counts[cell] = (draft.time, draft.time, op.by)
     else:
         amount, by = count[2], op.by
-        total = amount + by if type(amount) is int and type(by) is int else exact_sum((amount, by))
+        total = amount + by if type(amount) is int and type(by) is int else plus(amount, by)
         draft.counts[cell] = (count[0], draft.time, total)
 
 

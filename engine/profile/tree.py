@@ -87,9 +87,9 @@ def _increment(view: View, op: Increment, fields: Fields | None) -> View:
         now = 0
     elif not (type(now) is int or type(now) is float):
         raise Refused(f"`{dotted(op.path)}` is {kind(now)}, not a number")
-    exact = now if type(view) is dict else sums_of(view).get(op.path, now)
-    amount = added(exact, op.by, op.path)
-    if type(amount) is not str and type(top) is dict:
+    all_exact = type(view) is dict
+    amount = added(now if all_exact else sums_of(view).get(op.path, now), op.by, op.path)
+    if all_exact and type(amount) is not str:
         holder[name] = amount
         return top
     holder[name] = nearest_number(amount)

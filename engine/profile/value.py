@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Any, Final
 
-from engine.language.decimals import Exact, Number, exact_sum, nearest_number
+from engine.language.decimals import Exact, Number, nearest_number, plus
 from engine.profile.document import LIST_CAP, SET_CAP, Members, Path, Scalar
 from engine.profile.operations import Refused
 
@@ -18,6 +18,7 @@ INTEGERS = range(-(2**63), 2**64)  # as which a set keeps whole floats
 INTEGER_DIGITS: Final = 300  # of an integer in a profile; every such integer is also finite as a float
 INTEGER_LIMIT: Final = 10**INTEGER_DIGITS
 COUNT_LIMIT: Final = INTEGER_LIMIT  # counting stops here, so that every sum is a finite float when it is shown
+_LOWEST: Final = -COUNT_LIMIT
 LEAST_AMOUNT: Final = 1e-80  # smaller amounts are not counted; so a sum has at most 100 digits after the point
 
 
@@ -119,24 +120,26 @@ def added(now: Exact, by: Number, path: Path) -> Exact:
 
     Raises `Refused` when `by` is not a finite number or is too small, or when the sum reaches `COUNT_LIMIT`.
     """
-    if type(by) is not int:
-        _check_amount(by, path)
-    if -COUNT_LIMIT < by < COUNT_LIMIT:
-        if type(now) is int and type(by) is int:
-            total = now + by
-            if -COUNT_LIMIT < total < COUNT_LIMIT:
-                return total
-        else:
-            amount = exact_sum((now, by))
-            if -COUNT_LIMIT < nearest_number(amount) < COUNT_LIMIT:
-                return amount
+    if type(now) is int and type(by) is int:
+        if _LOWEST < by < COUNT_LIMIT and _LOWEST < (total := now + by) < COUNT_LIMIT:
+            return total
+    elif (type(by) is float and LEAST_AMOUNT <= by < COUNT_LIMIT) or _is_countable(by, path):
+        sum = plus(now, by)
+        if (
+            type(sum) is float or _LOWEST < nearest_number(sum) < COUNT_LIMIT
+        ):  # a float that is not whole is below 2**53
+            return sum
     raise Refused(f"`{dotted(path)}` would be too large to count")
 
 
-def _check_amount(by: Any, path: Path) -> None:
+def _is_countable(by: Any, path: Path) -> bool:
+    """Return whether an amount is below `COUNT_LIMIT`. Raises `Refused` when it is no finite number, or too small."""
+    if type(by) is int:
+        return _LOWEST < by < COUNT_LIMIT
     if type(by) is not float:
         raise Refused(f"`{dotted(path)}` is counted by {kind(by)}")
     if not isfinite(by):
         raise Refused(f"`{dotted(path)}` is counted by no finite number")
     if by and -LEAST_AMOUNT < by < LEAST_AMOUNT:
         raise Refused(f"`{dotted(path)}` is counted by {by}, which is too small: count at least {LEAST_AMOUNT}, or 0")
+    return _LOWEST < by < COUNT_LIMIT

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from engine.language.absent import Unfit
-from engine.language.decimals import Exact, decimal_of, exact_difference, exact_sum, nearest_number, sum_of
+from engine.language.decimals import Exact, decimal_of, exact_difference, exact_sum, nearest_number, plus, sum_of
 from engine.language.operators import ARITHMETIC
 from tests.engine.language.expressions import compile_expression
 
@@ -45,8 +45,12 @@ def fraction(number: Exact) -> Fraction:
     ("[0.1, 0.2] | sum", "0.3"),
     ("event.large + 0.5", "1e+300"),
     ("event.large * 2.0", "2e+300"),
+    ("event.large / 2", "5e+299"),
     ("event.small * event.small", "0.0"),
     ("9007199254740992.0 + 1", "9007199254740993"),
+    ("9007199254740993 * 2.0", "18014398509481986"),
+    ("9007199254740993 / 0.5", "18014398509481986"),
+    ("[0.5, 9007199254740993, 0.5] | sum", "9007199254740994"),
 ])  # fmt: skip
 def test_decimals_are_calculated_as_they_are_written(text: str, result: str) -> None:
     assert compile_expression(f"({text}) ~ ''").evaluate({"event": EVENT}) == result
@@ -56,6 +60,18 @@ def test_decimals_are_calculated_as_they_are_written(text: str, result: str) -> 
 def test_a_division_by_zero_and_a_result_that_is_too_large_fail(text: str) -> None:
     with pytest.raises(Unfit):
         compile_expression(text).evaluate({"event": EVENT})
+
+
+@pytest.mark.parametrize("text", [
+    "9007199254740993 + 0.5",
+    "9007199254740993 * 1.1",
+    "9007199254740993 / 3.5",
+    "9007199254740993 % 0.7 + 0.1 + event.exact + 0.3",
+    "[0.5, 9007199254740993] | sum",
+])  # fmt: skip
+def test_the_digits_of_a_large_whole_number_are_never_lost(text: str) -> None:
+    with pytest.raises(Unfit, match="of a fraction and a whole number of more than 53 bits would not be exact"):
+        compile_expression(text).evaluate({"event": {"exact": 9007199254740993}})
 
 
 @given(floats, st.integers(1, 5))
@@ -87,6 +103,15 @@ def test_a_sum_is_a_number_where_a_number_has_its_digits(terms: list[int | float
         assert isinstance(total, int) is (fraction(total).denominator == 1)
 
 
+@given(
+    st.one_of(amounts, prices, st.floats(-1e11, 1e11), st.integers(-(10**15), 10**15).map(lambda number: number / 1e5)),
+    st.one_of(amounts, prices, st.floats(-1e11, 1e11), st.integers(-(10**15), 10**15).map(lambda number: number / 1e4)),
+)
+def test_the_fast_sum_of_two_is_the_exact_one(left: float, right: float) -> None:
+    fast, exact = plus(left, right), exact_sum([left, right])
+    assert (type(fast), fast) == (type(exact), exact)
+
+
 @given(st.lists(prices, max_size=50))
 def test_the_sum_of_a_list_of_prices_has_two_decimals(paid: list[float]) -> None:
     cents = sum(round(price * 100) for price in paid)
@@ -94,14 +119,20 @@ def test_the_sum_of_a_list_of_prices_has_two_decimals(paid: list[float]) -> None
 
 
 @given(st.sampled_from("+-*/"), amounts, amounts)
-def test_a_result_is_the_nearest_number(sign: str, left: float, right: float) -> None:
+def test_a_result_is_the_nearest_number_unless_a_large_whole_number_would_lose_digits(
+    sign: str, left: float, right: float
+) -> None:
     a, b = fraction(left), fraction(right)
-    assume(sign != "/" or b)
+    assume((sign != "/" or b) and float in (type(left), type(right)))
     exact = {"+": a + b, "-": a - b, "*": a * b, "/": a / b if b else a}[sign]
     assume(abs(exact) < 2**63)
-    # A fraction together with a larger whole number is refused, as the result would be rounded.
-    assume(max(abs(value) for value in (left, right)) <= 2**53 or (type(left) is type(right) is int and sign != "/"))
-    assert ARITHMETIC[sign](left, right) == (int(exact) if exact.denominator == 1 else float(exact))
+    nearest = int(exact) if exact.denominator == 1 else float(exact)
+    large = any(type(number) is int and abs(number) > 2**53 for number in (left, right))
+    if large and fraction(nearest) != exact:
+        with pytest.raises(Unfit, match="would not be exact"):
+            ARITHMETIC[sign](left, right)
+    else:
+        assert ARITHMETIC[sign](left, right) == nearest
 
 
 @given(prices, prices.filter(bool))
