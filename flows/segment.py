@@ -9,6 +9,7 @@ from engine.flow.reading import unknown_field
 from engine.language.expression import Condition, Read, compile_condition
 from engine.language.fields import FIELDS
 from engine.language.findings import findings
+from engine.language.hints import NO_ROOTS
 from engine.language.path import ROOTS
 from engine.language.refusal import UNKNOWN_ROOT
 from engine.problem import Problem, ProblemError
@@ -116,7 +117,8 @@ def _condition(text: str, problems: list[Problem]) -> Condition | None:
 def _with_help(problem: Problem, text: str) -> Problem:
     """The same problem; for a root that only flows read with the remedy."""
     start = problem.offset or 0
-    of_flows = problem.code == UNKNOWN_ROOT and text[start : start + problem.length] in ROOTS
+    name = text[start : start + problem.length]
+    of_flows = problem.code == UNKNOWN_ROOT and (name in ROOTS or NO_ROOTS.get(name, "").startswith("write `event"))
     help = "a segment reads only the stored profile: let a flow save the value first"
     return structs.replace(problem, help=help) if of_flows else problem
 

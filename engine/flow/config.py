@@ -13,6 +13,7 @@ from engine.flow.condition import read_condition
 from engine.flow.config_problem import bad_duration, field_help, problem_of, stood_in_for, writable
 from engine.flow.config_template import ConfigTemplate, percent_encode
 from engine.flow.field_types import admits_text, bare_type, map_type, map_value_notes, takes_anything, takes_text
+from engine.flow.literal_texts import literal_texts
 from engine.flow.names import ProjectNames
 from engine.flow.node import (
     Checked,
@@ -29,7 +30,7 @@ from engine.flow.node import (
     Sparse,
     type_name,
 )
-from engine.flow.reading import bare_texts, check_reads, worded_consents
+from engine.flow.reading import check_reads, worded_consents
 from engine.flow.registry import field_notes, notes_in, sole_field
 from engine.language.derived import COUNTER
 from engine.language.duration import read_duration
@@ -44,9 +45,10 @@ from engine.validation_message import description, example, format_value
 
 On = Literal["key", "value"]
 
+FIXED_NAME = "the name must be fixed: use `switch` with one node for each name"
 FIXED_PATH = (
     "the field's name must be fixed: use `switch` with one node for each category, or collect the values with "
-    '`profile.add: {traits.categories: "{{ … }}"}`'
+    '`profile.add: {traits.categories: "{{ event.properties.category }}"}`'
 )
 FAMILIES = ("profile", "session", "event")  # node types of these families write below the root of the same name
 
@@ -128,10 +130,10 @@ def _one_of_two(node: type[Node], raw_fields: Mapping[str, Any], at: KeyPath) ->
                 yield Problem(code="H123", message=message, path=at, on="key")
 
 
-def _with_path_help(problem: Problem) -> Problem:
-    """The same problem; for a template in a path with the remedy."""
+def _with_path_help(problem: Problem, help: str) -> Problem:
+    """The same problem; for a template in a path with the remedy `help`."""
     templated = problem.code == NO_TEMPLATES and problem.on == "key" and len(problem.path) == 1
-    return structs.replace(problem, help=FIXED_PATH) if templated else problem
+    return structs.replace(problem, help=help) if templated else problem
 
 
 class _ConfigReader:
@@ -194,7 +196,7 @@ class _ConfigReader:
         if isinstance(raw, str) and _computed(raw):
             message = "a path has no templates: data never decides which path is written"
             maps = any(map_type(info.type) is not None for info in fields(self.node))
-            help = "write a map; its values may be templates" if maps else "write the path itself"
+            help = "write a map; its values may be templates" if maps else FIXED_NAME
             self.config.problems.append(Problem(code=NO_TEMPLATES, message=message, path=at, help=help))
         for text, where, on in _texts(raw, at):
             if not _computed(text):  # `_value` reports the others
@@ -253,8 +255,11 @@ class _ConfigReader:
         parts = percent_encode if _has(notes, PercentEncoded) else str if takes_text(info.type) else None
         value, problems = compile_value(raw, templates=not fixed, parts=parts, sparse=self._sparseness(notes))
         writes = _has(notes, Keys)
-        self.config.problems += [(_with_path_help(p) if writes else p).below(at) for p in problems]
-        self.config.problems += () if fixed else [*bare_texts(raw, at), *worded_consents(raw, at)]
+        help = FIXED_NAME if _has(notes, Counters) else FIXED_PATH
+        self.config.problems += [(_with_path_help(p, help) if writes else p).below(at) for p in problems]
+        failed = {(*at, *problem.path) for problem in problems}
+        self.config.problems += () if fixed else [p for p in literal_texts(raw, at) if p.path not in failed]
+        self.config.problems += () if fixed else worded_consents(raw, at)
         self._check_text(raw, at, notes)
         if any(p.severity == "error" for p in problems):
             return

@@ -232,11 +232,37 @@ def _output(wiring: Wiring, paths: Paths, id: str, read: Read) -> Problem | None
     if problem := _unknown_output(wiring, read):
         return problem
     reason = _missing_output_reason(wiring, paths, id, other)
-    if read.handled or not reason:
+    if read.handled or not reason or _one_has_run(wiring, id, _alternatives(read)):
         return None
     help = f"add a default: `{'.'.join(read.path)} | default(…)`"
     message = f"`{other}` may {reason} when `{id}` runs; then it has no output"
     return Problem(code="H305", message=message, help=help, offset=read.offset, length=read.length)
+
+
+def _alternatives(read: Read) -> frozenset[str]:
+    """The nodes whose outputs serve a read: its own node, and those of which it takes the place."""
+    return frozenset(path[1] for path in (read.path, *read.instead_of) if path[0] == "nodes" and len(path) > 1)
+
+
+def _one_has_run(wiring: Wiring, id: str, nodes: frozenset[str]) -> bool:
+    """Whether some node of `nodes` has an output whenever `id` runs. A single node was judged before."""
+    if len(nodes) < 2:
+        return False
+    served: dict[str, bool] = {}
+    for node in plan_order(wiring):
+        edges = [
+            served[source] or (source in nodes and _has_output(wiring, source, port))
+            for source, port, _, _ in wiring.into(node)
+        ]
+        every = any(edges) if wiring.joins[node] == "all" else bool(edges) and all(edges)
+        served[node] = every and node not in wiring.starts
+    return served[id]
+
+
+def _has_output(wiring: Wiring, id: str, port: str) -> bool:
+    """Whether a node that leaves by `port` has run, and has not failed."""
+    known = wiring.ports[id].get(port)
+    return known is not None and not known.failure and not (port == "skipped" and id in wiring.guarded)
 
 
 def _unknown_output(wiring: Wiring, read: Read) -> Problem | None:

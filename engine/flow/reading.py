@@ -1,20 +1,16 @@
 """Checks of the paths that expressions read: the fields of each root, and the names of the project's segments."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from engine.flow.names import ProjectNames
 from engine.language.expression import Read
 from engine.language.fields import FIELDS
-from engine.language.kinds import ANYTHING, Shape
+from engine.language.kinds import ANYTHING, LIST, Shape
 from engine.language.path import show_path
 from engine.language.refusal import BARE_TEXT, CONSENT_READ, UNKNOWN_FIELD
 from engine.problem import KeyPath, Problem, closest, did_you_mean
 
-_BARE: Final = re.compile(r"(\w+)\.(\w+)(?:\.(\w+))?(?:\.\w+|\[[^]]+\])*")
-_BEHIND: Final = re.compile(r"(?: [|~*/%+-] \S.*)?")  # a path with an operator behind it
-_NOW: Final = re.compile(r"now(?: [+-] \S.*)?")
 _PERSONAL: Final = frozenset({"email", "phone", "name", "first_name", "last_name", "address", "birthday"})
 HOMES: Final = {"event": "properties", "session": "properties", "profile": "traits"}  # of the fields that authors name
 
@@ -37,7 +33,7 @@ def unknown_field(read: Read) -> Problem | None:
     shape = FIELDS.get(read.path[0], ANYTHING)
     for depth, name in enumerate(read.path[1:], 1):
         if shape.fields is None:
-            return None
+            return _list_problem(read, depth) if shape.kinds == LIST else None
         if name not in shape.fields:
             return _field_problem(read, depth, shape.fields)
         shape = shape.fields[name]
@@ -47,20 +43,6 @@ def unknown_field(read: Read) -> Problem | None:
 def field_names(root: str) -> Mapping[str, Shape]:
     """The fields directly below a root by name."""
     return FIELDS.get(root, ANYTHING).fields or {}
-
-
-def bare_texts(raw: Any, at: KeyPath) -> Iterable[Problem]:
-    """Warnings about texts in a value that look like a path outside a template, so nothing is read."""
-    if isinstance(raw, Mapping):
-        for key, value in raw.items():
-            yield from bare_texts(value, (*at, key))
-    elif isinstance(raw, list):
-        for index, item in enumerate(raw):
-            yield from bare_texts(item, (*at, index))
-    elif isinstance(raw, str) and _is_path(raw):
-        message = f"nothing is read here: this is the text `{raw}`"
-        help = f'to read it, write "{{{{ {raw} }}}}"'
-        yield Problem(code=BARE_TEXT, message=message, path=at, help=help, severity="warning")
 
 
 def consents_read(reads: Iterable[Read]) -> Iterable[Problem]:
@@ -88,19 +70,20 @@ def worded_consents(raw: Any, at: KeyPath) -> Iterable[Problem]:
             yield Problem(code=BARE_TEXT, message=message, path=(*at, key), help=help, severity="warning")
 
 
-def _is_path(text: str) -> bool:
-    """Whether a text is a path, alone or followed by an operator and an operand."""
-    match = _BARE.match(text)
-    if match is None or not _BEHIND.fullmatch(text, match.end()):
-        return _NOW.fullmatch(text) is not None
-    root, field, below = match.groups()
-    return below == "out" if root == "nodes" else field in field_names(root)
-
-
 def _counter_problem(read: Read) -> Problem:
     name = read.path[2] if len(read.path) > 2 else "orders"
     help = f"write `counted('{name}', '7d')`: a counter is read for a window of time"
     message = f"`{show_path(read.path)}` is not a number"
+    return Problem(code=UNKNOWN_FIELD, message=message, offset=read.offset, length=read.length, help=help)
+
+
+def _list_problem(read: Read, depth: int) -> Problem | None:
+    """The problem of a read of a list's item by a name, or None."""
+    name, above = read.path[depth], show_path(read.path[:depth])
+    if name.removeprefix("-").isdecimal():
+        return None
+    help = f"write `{above} | length`" if name in {"length", "size", "count"} else f"write `'{name}' in {above}`"
+    message = f"`{above}` is a list, so it has no field `{name}`"
     return Problem(code=UNKNOWN_FIELD, message=message, offset=read.offset, length=read.length, help=help)
 
 

@@ -41,6 +41,8 @@ def check_opening(text: str, start: int) -> None:
         word = "else" if sign == "else" else word
         if word in _ELSEWHERE:
             raise _refused(f"there is no `{{{{{sign}{word if sign != 'else' else ''}`", block.span(), word, rest, "{{")
+        if sign == ">":
+            raise _refused("there is no `{{>`", (start, block.start(1) + 1), "", "", "{{>")
         if sign in "=&":
             remedy = f"write `{{{{ {word}{rest} }}}}`"
             raise refusal(NOT_ALLOWED, f"there is no `{{{{{sign}`", (start, block.start(1) + 1), remedy)

@@ -14,7 +14,7 @@ from engine.language.path import ROOTS, Scope
 from engine.language.readers import PlainReader, RecordingReader
 from engine.language.refusal import SYNTAX, refusal
 from engine.language.tokens import Tokens, tokenise
-from engine.language.tree import Comparison, Constant, Derivation, Path, Tree, children
+from engine.language.tree import Comparison, Constant, Default, Derivation, Path, Some, Tree, children
 from engine.problem import ProblemError
 
 SEGMENTS = ("profile", "segments")
@@ -43,6 +43,9 @@ class Read(Struct, frozen=True):
     handled: bool
     segment_literals: tuple[SegmentLiteral, ...] = ()  # in `'vip' in profile.segments`
     function: str = ""  # the function that reads it: `counted`, `changed_at`
+    instead_of: tuple[
+        tuple[str, ...], ...
+    ] = ()  # the paths of whose values this one takes the place, if they are absent
 
 
 class Explanation(Struct):
@@ -120,7 +123,11 @@ def _bare(text: str) -> Tokens:
     """Return the tokens of an expression without {{ }} around it."""
     start = len(text) - len(text.lstrip())
     if text.startswith("{{", start):
-        raise refusal(SYNTAX, "an expression has no {{ }} here", (start, start + 2), "write it without {{ }}")
+        inner = text.strip().removeprefix("{{").removesuffix("}}").strip()
+        remedy = "write it without {{ }}" + (
+            f": `{inner}`" if inner and "}}" not in inner and "{{" not in inner else ""
+        )
+        raise refusal(SYNTAX, "an expression has no {{ }} here", (start, start + 2), remedy)
     return tokenise(text)
 
 
@@ -135,7 +142,19 @@ def reads_of(tree: Tree, *, handled: bool = False) -> tuple[Read, ...]:
     reads = tuple(
         read for part, may_be_absent in children(tree) for read in reads_of(part, handled=handled or may_be_absent)
     )
+    if isinstance(tree, Default | Some):
+        return _with_alternatives(tree, reads)
     return _with_segment_literals(tree, reads) if isinstance(tree, Comparison) else reads
+
+
+def _with_alternatives(tree: Default | Some, reads: tuple[Read, ...]) -> tuple[Read, ...]:
+    """Return the reads of `a | default(b)` or `a or b`; those of `b` know that they take the place of `a`."""
+    *before, last = (tree.of, tree.fallback) if isinstance(tree, Default) else tree.parts
+    paths = tuple(read.path for part in before for read in reads_of(part))
+    return tuple(
+        replace(read, instead_of=(*paths, *read.instead_of)) if last.at[0] <= read.offset < last.at[1] else read
+        for read in reads
+    )
 
 
 def _with_segment_literals(tree: Comparison, reads: tuple[Read, ...]) -> tuple[Read, ...]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from engine.language.absent import Unfit
 from engine.language.functions import FILTERS
-from engine.language.kinds import TEXT, Shapes, choices_of, kinds_of
+from engine.language.kinds import NUMBER, TEXT, Shapes, choices_of, kinds_of
 from engine.language.operators import ARITHMETIC
 from engine.language.probe import failure_of, probed_kinds
 from engine.language.refusal import FAILING_CALL, PLUS_FOR_TEXT, finding, written
@@ -47,7 +47,21 @@ def failing_arithmetic(tree: Arithmetic, text: str, shapes: Shapes) -> Iterator[
     help = ""
     if tree.sign == "+" and TEXT in (kinds_of(tree.left, shapes), kinds_of(tree.right, shapes)):
         help = f"to join texts, write `{left} ~ {right}`"
+    elif tree.sign == "%" and isinstance(tree.left, Constant) and isinstance(tree.left.value, str):
+        help = f"to join texts, write `{_filled(tree.left.value, right)}`"
+    elif "by zero" in failure.reason:
+        help = "divide by another number"
+    elif tree.sign != "+":
+        help = f"to read a text as a number, write `({left} | float) {tree.sign} {right}`"
+        if kinds_of(tree.left, shapes) == NUMBER:
+            help = f"to read a text as a number, write `{left} {tree.sign} ({right} | float)`"
     yield finding(FAILING_CALL, f"{failure.reason}: this fails for all data", tree.at, help)
+
+
+def _filled(pattern: str, value: str) -> str:
+    """Return the text of `'a %s b' % value` with `~`."""
+    before, _, behind = pattern.replace("%d", "%s").partition("%s")
+    return " ~ ".join([*([f"'{before}'"] if before else []), value, *([f"'{behind}'"] if behind else [])])
 
 
 def _joined_by_plus(tree: Arithmetic, choices: list[Any], text: str) -> Iterator[Problem]:

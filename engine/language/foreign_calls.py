@@ -24,6 +24,7 @@ _EQUIVALENTS: Final = {
     **dict.fromkeys(("regex_match", "regex_search", "regexp_match", "regex", "rlike", "test"), "{0} | matches({1})"),
     **dict.fromkeys(("re.match", "re.search", "re.fullmatch"), "{1} | matches({0})"),
     **dict.fromkeys(("substring", "substr"), "{0} | slice({1}, {2})"),
+    **dict.fromkeys(("wordcount", "word_count"), "{0} | split | length"),
     **dict.fromkeys(("divisibleby",), "{0} % {1} == 0"),
     **dict.fromkeys(("plus", "add"), "{0} + {1}"),
     **dict.fromkeys(("minus", "sub"), "{0} - {1}"),
@@ -48,6 +49,9 @@ _NONE: Final = {
         ("safe", "escape", "e", "escape_once", "raw", "forceescape", "list", "newline_to_br"),
         "leave it out: values are inserted as they are",
     ),
+    **dict.fromkeys(("money", "currency"), "round it, and write the currency as text: `(value | round(2)) ~ ' EUR'`"),
+    **dict.fromkeys(("format", "sprintf", "printf"), "join texts by `~`: `'Hello ' ~ event.properties.name`"),
+    **dict.fromkeys(("items", "dictsort", "entries"), "write `value | keys` or `value | values`"),
     **dict.fromkeys(("now", "today"), "write `now`: the time in milliseconds"),
 }
 

@@ -219,6 +219,7 @@ _TABLE: Final[tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...]]
         "unexpected `:`",
         _liquid,
     ),
+    (r"(?P<a>\d+)\s*(?P<at>\.\.)\s*(?P<b>\d+)", "unexpected `..`", "write two arguments: `{a}, {b}`"),
     (rf"\|\s*(?P<name>\w+)\s+(?P<at>{_TEXT}|\d+)", "unexpected `{at}`", "write `| {name}({at})`"),
     (
         rf"(?P<path>{_PATH})\s*==\s*(?P<a>{_TEXT})\s*(?P<at>\|)\s*(?P<b>{_TEXT})",
@@ -230,13 +231,14 @@ _TABLE: Final[tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...]]
         "`|` calls a filter",
         "to take the first that is there, write `{a} | default({b})`; for conditions write `{a} or {b}`",
     ),
+    (rf"(?<!\|)\|\s*(?P<at>{_TEXT})", "a filter has a name", "to join texts, write `~ {at}`"),
     (
         r"\[?(?P<item>[^\[\]|]+?)\s+(?P<at>for)\s+(?P<variable>\w+)\s+in\s+(?P<path>[\w.]+)(?P<test>\s+if\s[^\]]*)?",
         "there are no loops in an expression",
         _comprehension,
     ),
     (r"\b(?P<at>for)\s+\w+\s+in\b", "there are no loops in an expression", _NOT_PLURAL),
-    (r"\b(?P<at>lambda)\b", "there are no functions of your own", _NOT_PLURAL),
+    (r"\b(?P<at>lambda)\b.*", "there are no functions of your own", _NOT_PLURAL),
     # Texts
     (r"(?P<at>[fFrRbBuU])(?P<q>['\"])(?P<body>[^'\"]*)(?P=q)", "a text has no prefix `{at}`", _joined),
     (r"`(?P<body>[^`]*)`", "text is in single or double quotes", _joined),

@@ -27,6 +27,7 @@ TOKEN_CAP = 100
 Selector = Callable[[list[Any]], list[Any]]  # selected values -> the values that are selected below them
 
 _POSITION = re.compile(r"(?:col |at \d+:)(\d+)")
+_FILTER = re.compile(r"\[\?.*?\)?\](?=[.\[]|$)")
 _LITERAL = "a literal text that begins with `$.` is written `$$.`"
 _REFUSED = {
     "WHERE": "there is no `where` here; write a key of that name in quotes: `['where']`",
@@ -104,7 +105,7 @@ def _syntax_error(text: str, reason: str) -> ProblemError:
         return refusal(BAD_JSONPATH, "a quote is never closed", at, _LITERAL)
     sign = text[at[0] : at[1]]
     if sign == "?":
-        remedy = "select in a condition, or take the whole list"
+        remedy = f"take the whole list, `{_FILTER.sub('[*]', text)}`, or let the client send what is needed"
         return refusal(BAD_JSONPATH, "there are no filters in a JSONPath here", at, remedy)
     return refusal(
         BAD_JSONPATH, f"unexpected `{sign}` in a JSONPath" if sign else "this is not a JSONPath", at, _LITERAL

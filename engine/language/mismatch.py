@@ -108,7 +108,7 @@ def _membership(pair: Pair, text: str) -> tuple[str, str] | None:
     if right is not None and not right & (LIST | TEXT | OBJECT):
         return (
             f"`in` looks into a list, a text or an object, never into {_words(right)}: this is always {pair.always}",
-            "",
+            "compare with `==`, or name a list: `value in ['a', 'b']`",
         )
     if left is None or right is None:
         return None
@@ -148,10 +148,11 @@ def _remedy(pair: Pair, text: str, subject: Tree, other: Tree) -> str:
         return _set_remedy(name, pair, other)
     if not isinstance(other, Constant) or other.value is None:
         return ""
+    compared = f"compare it with {_words(kinds_of(subject, pair.shapes) or Kinds())}"
     kinds, value = kinds_of(subject, pair.shapes), other.value
     if kinds == NUMBER and isinstance(value, str):
         fitting = _spelled(value) or (f"({literal} | date)" if _DAY.match(value) else "")
-        return f"write `{whole.replace(literal, fitting)}`" if fitting else ""
+        return f"write `{whole.replace(literal, fitting)}`" if fitting else compared
     if kinds == TEXT and pair.sign in _ORDER and is_number(value):
         return f"write `{whole.replace(name, f'({name} | float)')}` to compare it as a number"
     if kinds == TEXT and all(map(is_number, value if isinstance(value, list) else [value])):
@@ -160,7 +161,7 @@ def _remedy(pair: Pair, text: str, subject: Tree, other: Tree) -> str:
     if kinds == BOOLEAN and str(value).lower() in _WORDS_OF_TRUTH:
         truth = _WORDS_OF_TRUTH[str(value).lower()]
         return f"write `{whole.replace(literal, truth)}`"
-    return ""
+    return compared
 
 
 def _set_remedy(name: str, pair: Pair, other: Tree) -> str:

@@ -65,6 +65,10 @@ def _unexpected(tokens: Tokens, offset: int) -> ProblemError:
     if tokens.items[index].type == "eof":
         return refusal(SYNTAX, "the expression ends where more is expected", (offset, offset + 1))
     at = (offset, tokens.ends[offset])
+    if tokens.items[index].type == "comma":
+        return refusal(
+            SYNTAX, "unexpected `,`", at, "an expression is one value: write a list, `[a, b]`, or two templates"
+        )
     return refusal(SYNTAX, f"unexpected `{tokens.text[at[0] : at[1]]}`", at)
 
 

@@ -1,5 +1,6 @@
 """Characters that look like others or cannot be seen: typographic quotes and dashes, special spaces."""
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from typing import Final
@@ -9,6 +10,7 @@ from engine.language.tree import Constant
 from engine.problem import Problem
 
 _QUOTES: Final = "‘’‚‛“”„‟«»‹›′″´＇＂「」"
+_QUOTED: Final = re.compile(f"[{_QUOTES}]([^{_QUOTES}\n]*)[{_QUOTES}]")
 _DASHES: Final = "‐‑‒–—―−﹣－"
 _SIGNS: Final = {
     "×": "*", "⋅": "*", "÷": "/", "∕": "/", "≥": ">=", "≤": "<=", "≠": "!=", "≈": "==", "¬": "not", "∧": "and",
@@ -42,6 +44,12 @@ def remedy_for(character: str) -> str:
     if unicodedata.category(character) == "Sc":
         return "a number has no currency: write the number alone"
     return "write text in quotes: `'text'`"
+
+
+def quoted_remedy(text: str, at: int) -> str:
+    """Return the remedy for a text in typographic quotes that begins at `at`; empty when none does."""
+    quoted = _QUOTED.match(text, at)
+    return f"write straight quotes: `'{quoted[1]}'`" if quoted and "'" not in quoted[1] else ""
 
 
 def foreign_letter(word: str) -> str:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from engine.language.hints import CHARACTERS, TOKENS, TOUCHING, UNITS, WORDS
 from engine.language.refusal import NOT_ALLOWED, SYNTAX, TOO_LARGE, Span, refusal
-from engine.language.strange_characters import foreign_letter, name_of, remedy_for
+from engine.language.strange_characters import foreign_letter, name_of, quoted_remedy, remedy_for
 from engine.problem import ProblemError
 
 SOURCE_CAP = 4096  # characters of one expression
@@ -24,6 +24,7 @@ NUMBER_CAP = 2**63 - 1
 
 ENVIRONMENT = Environment()  # noqa: S701  # only its syntax is used; it never renders anything
 _OPENERS = {"lparen": "(", "lbracket": "[", "lbrace": "{"}
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
 _CLOSERS = frozenset({"rparen", "rbracket", "rbrace"})
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
@@ -73,7 +74,8 @@ def tokenise(text: str, start: int = 0, *, in_template: bool = False) -> Tokens:
         if in_template:
             raise _unclosed(start)
     if brackets:
-        raise refusal(SYNTAX, f"`{text[brackets[-1][0]]}` is never closed", brackets[-1])
+        opener = text[brackets[-1][0]]
+        raise refusal(SYNTAX, f"`{opener}` is never closed", brackets[-1], f"close it by `{_CLOSING[opener]}`")
     if not items:
         raise refusal(SYNTAX, "there is no expression", (start - 2, after) if in_template else (0, len(text)))
     _check_last(items, ends)
@@ -103,10 +105,12 @@ def _no_token(text: str, offset: int, brackets: list[Span]) -> ProblemError:
     """Return the error for the offset at which Jinja's lexer stopped: a bad character or a mismatched bracket."""
     sign = text[offset]
     if brackets and sign in ")]}":
-        return refusal(SYNTAX, f"`{text[brackets[-1][0]]}` is not closed before `{sign}`", brackets[-1])
+        opener = text[brackets[-1][0]]
+        message = f"`{opener}` is not closed before `{sign}`"
+        return refusal(SYNTAX, message, brackets[-1], f"close it by `{_CLOSING[opener]}`")
     if not sign.isascii():
         message = f"{name_of(sign)} is not part of an expression"
-        return refusal(SYNTAX, message, (offset, offset + 1), remedy_for(sign))
+        return refusal(SYNTAX, message, (offset, offset + 1), quoted_remedy(text, offset) or remedy_for(sign))
     sign = "&&" if text.startswith("&&", offset) else sign
     return refusal(SYNTAX, f"unexpected `{sign}`", (offset, offset + len(sign)), CHARACTERS.get(sign[0], ""))
 

@@ -146,6 +146,114 @@ def test_an_output_that_may_be_missing_needs_a_default(nodes: str, expected: lis
     assert [code for code, _ in problems_of(nodes)] == expected
 
 
+EITHER = "s: {if: event.id, next: {then: a, else: c}}\na: {let: {x: 1}, next: b}\nc: {let: {y: 2}, next: b}\n"
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        pytest.param("nodes.a.out.x | default(nodes.c.out.y)", [], id="one of the branches has run"),
+        pytest.param("nodes.c.out.y | default(nodes.a.out.x)", [], id="in the other order"),
+        pytest.param("nodes.a.out.x or nodes.c.out.y", [], id="joined by or"),
+        pytest.param("nodes.a.out.x | default(nodes.c.out.y | default(0))", [], id="with a last default"),
+        pytest.param("nodes.a.out.x | default(event.id) | default(nodes.c.out.y)", [], id="in a chain"),
+        pytest.param("nodes.a.out.x | default(event.id ~ nodes.c.out.y)", [], id="inside the fallback"),
+        pytest.param("event.id | default(nodes.c.out.y)", ["H305"], id="the fallback of something else"),
+        pytest.param("nodes.a.out.x ~ nodes.c.out.y", ["H305", "H305"], id="without a default"),
+    ],
+)
+def test_one_branch_of_a_default_always_ran(last: str, expected: list[str]):
+    assert [code for code, _ in problems_of(EITHER + f"b: {{log: '{{{{ {last} }}}}'}}")] == expected
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        pytest.param(
+            "s: {switch: {x: event.id == 'a', y: event.id == 'b'}, next: {x: a, y: c, default: b}}\n"
+            "a: {let: {x: 1}, next: b}\nc: {let: {y: 2}, next: b}\n",
+            id="a third way leads around both",
+        ),
+        pytest.param(
+            "s: {if: event.id, next: {then: a, else: c}}\na: {let: {x: 1}, next: {failed: b}}\n"
+            "c: {let: {y: 2}, next: b}\n",
+            id="one leads here only after it has failed",
+        ),
+        pytest.param(
+            "s: {if: event.id, next: {then: a, else: c}}\n"
+            "a: {let: {x: 1}, when: event.id, next: {skipped: b, done: b}}\n"
+            "c: {let: {y: 2}, next: b}\n",
+            id="one may be skipped",
+        ),
+    ],
+)
+def test_a_default_needs_a_branch_that_always_ran(nodes: str):
+    text = nodes + "b: {log: '{{ nodes.a.out.x | default(nodes.c.out.y) }}'}"
+    assert [code for code, _ in problems_of(text)] == ["H305"]
+
+
+@pytest.mark.parametrize(
+    ("first", "read", "help"),
+    [
+        pytest.param("let: {net: 1}", "nodes.a.out.nett", "did you mean `nodes.a.out.net`?", id="a name of a let"),
+        pytest.param("let: {net: 1}", "nodes.a.out.other", "known here: `net`", id="no name of a let"),
+        pytest.param("let: {net: {x: 1}}", "nodes.a.out.net.other", "known here: `x`", id="a name below a value"),
+        pytest.param("let: {net: 1}", "nodes.a.out.net.y", "", id="below a number"),
+        pytest.param("log: x", "nodes.a.out", "`let` node", id="a node without an output"),
+        pytest.param(
+            "profile.increment: {traits.x: 1}", "nodes.a.out.x", "read the event or the profile", id="an operation"
+        ),
+        pytest.param(
+            "profile.merge: {pii.email: x}", "nodes.a.out.idd", "did you mean `nodes.a.out.id`?", id="a merged profile"
+        ),
+        pytest.param(
+            "lookup.profile: {id: x}, next: {failed: c}",
+            "nodes.a.out.trait.x",
+            "did you mean `nodes.a.out.traits.x`?",
+            id="a field of a profile",
+        ),
+    ],
+)
+def test_an_output_that_a_node_does_not_have_is_an_error(first: str, read: str, help: str):
+    wired = first if "next" in first else f"{first}, next: b"
+    wired = wired.replace("next: {", "next: {found: b, ")
+    nodes = f"a: {{{wired}}}\nb: {{log: '{{{{ {read} }}}}'}}\n" + ("c: {log: x}" if "c}" in first else "")
+    problems = compiled(nodes)[1]
+    assert [problem.code for problem in problems] == ["H223"]
+    assert help in problems[0].help
+
+
+@pytest.mark.parametrize(
+    "read", ["nodes.a.out", "nodes.a.out.x", "nodes.a.out.y.any.thing", "nodes.a.out.z[0].a", "nodes.a.out.w.any"]
+)
+def test_an_output_that_a_node_may_have_is_none(read: str):
+    first = "let: {x: 1, y: '$.event.properties', z: [{a: 1}], w: '{{ event.properties }}'}"
+    assert problems_of(f"a: {{{first}, next: b}}\nb: {{log: '{{{{ {read} }}}}'}}") == []
+
+
+@pytest.mark.parametrize(
+    ("nodes", "expected"),
+    [
+        pytest.param(
+            "a: {lookup.http: {target: crm}, next: {fail: b}}\nb: {log: x}", ["H116"], id="a misspelt port hides H303"
+        ),
+        pytest.param(
+            "a: {lookup.http: {target: crm, next: b}}\nb: {log: x}",
+            ["H124", "H303"],
+            id="an edge inside the config hides H302",
+        ),
+        pytest.param(
+            "a: {lookup.http: {target: crm}, on_error: b}\nb: {log: x}", ["H101"], id="an edge of other words"
+        ),
+        pytest.param(
+            "a: {log: x, next: bb}\nb: {lookup.http: {target: crm}}", ["H117", "H303"], id="another node's H303 stays"
+        ),
+    ],
+)
+def test_consequences_of_a_missing_edge_are_not_reported(nodes: str, expected: list[str]):
+    assert [code for code, _ in problems_of(nodes)] == expected
+
+
 @pytest.mark.parametrize(
     ("first", "ports", "expected"),
     [

@@ -139,7 +139,7 @@ def test_reads_say_whether_absence_is_handled():
     text = "nodes.a.out | default(nodes.b.out) ~ (event.x > 1) ~ profile.traits[event.key].y"
     assert compile_expression(text).reads == (
         Read(("nodes", "a", "out"), 0, 11, True),
-        Read(("nodes", "b", "out"), 22, 11, False),
+        Read(("nodes", "b", "out"), 22, 11, False, instead_of=(("nodes", "a", "out"),)),
         Read(("event", "x"), 38, 7, True),
         Read(("profile", "traits"), 53, 14, False),
         Read(("event", "key"), 68, 9, False),

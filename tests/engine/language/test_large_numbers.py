@@ -82,7 +82,7 @@ def test_what_would_be_rounded_fails_with_a_reason(text: str, x: Any, reason: st
     assert unfit.value.reason.startswith(reason)
 
 
-def fraction(number: int | float) -> Fraction:
+def fraction(number: float) -> Fraction:
     """The number that a literal stands for, a decimal."""
     return Fraction(repr(number))
 
