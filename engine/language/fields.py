@@ -8,7 +8,6 @@ from engine.language.kinds import (
     A_NUMBER,
     A_TEXT,
     ANY_OBJECT,
-    NUMBER,
     OBJECT,
     TEXT,
     Shape,
@@ -41,7 +40,7 @@ FIELDS: Final[Shapes] = {
             "type": A_TEXT,
             "properties": ANY_OBJECT,
             "context": ANY_OBJECT,
-            "time": Shape(TEXT | NUMBER, {}),  # as the sender writes it
+            "time": A_NUMBER,
             "received": A_NUMBER,
             "origin": Shape(TEXT, {}, words=("client", "flow", "system")),
         },

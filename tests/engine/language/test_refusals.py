@@ -187,6 +187,7 @@ def test_common_mistakes_get_a_remedy(text, culprit, remedy, compile):
         ("0 < profile.ids < 2", "0 < profile.ids", "always false", "`profile.ids | length`"),
         ("profile.segments == true", "profile.segments == true", "never true or false", "| length`"),
         ("event == 'order-paid'", "event == 'order-paid'", "is an object", "did you mean `event.type`?"),
+        ("event.time == '2024-05-01'", "event.time == '2024-05-01'", "is a number", "('2024-05-01' | date)"),
         ("source != 'web-shop'", "source != 'web-shop'", "always true", "did you mean `source.id`?"),
         ("event.properties in ['a']", "event.properties in ['a']", "is an object", "`event.properties.NAME`"),
     ],
