@@ -1,6 +1,8 @@
 """`headrace check`: reports the errors and warnings of a project before any event arrives."""
 
+import gc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -81,13 +83,26 @@ def project_root(path: Path) -> Path:
 
 def _load(root: Path) -> LoadedProject:
     """The project, with the diagnostics of its test files as well."""
-    loaded = load_project(root, builtin())
-    cases = load_cases(root, loaded)
+    with _without_collection():
+        loaded = load_project(root, builtin())
+        cases = load_cases(root, loaded)
     return structs.replace(
         loaded,
         diagnostics=(*loaded.diagnostics, *cases.diagnostics),
         sources={**loaded.sources, **cases.sources},
     )
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Stop the garbage collector: nearly all objects of a project stay, and it would look at each again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _only_requested(loaded: LoadedProject, root: Path, paths: list[Path]) -> LoadedProject:

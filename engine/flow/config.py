@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import structs
-from msgspec.structs import FieldInfo, fields
+from msgspec.structs import FieldInfo
 
 from engine.flow.condition import read_condition
 from engine.flow.config_problem import bad_duration, field_help, problem_of, stood_in_for, writable
@@ -31,7 +31,7 @@ from engine.flow.node import (
     type_name,
 )
 from engine.flow.reading import check_reads, worded_consents
-from engine.flow.registry import field_notes, notes_in, sole_field
+from engine.flow.registry import field_notes, node_fields, notes_in, sole_field
 from engine.language.derived import COUNTER
 from engine.language.duration import read_duration
 from engine.language.expression import Condition, Expression, Read
@@ -74,7 +74,7 @@ def read_config(node: type[Node], raw: Any, names: ProjectNames, at: KeyPath) ->
     if raw_fields is None:
         return config
     reader = _ConfigReader(node, names, config, raw_fields)
-    for info in fields(node):
+    for info in node_fields(node):
         if info.name in raw_fields:
             reader.field(info, raw_fields[info.name], at if info.name == sole else (*at, info.name))
         elif info.required and not stood_in_for(info.name, raw, node):
@@ -91,7 +91,7 @@ def read_config(node: type[Node], raw: Any, names: ProjectNames, at: KeyPath) ->
 
 def _by_field(node: type[Node], raw: Any, config: Config, at: KeyPath) -> tuple[dict[str, Any] | None, str | None]:
     """The raw value of each field (None with errors), and the name of the sole field when it takes the whole value."""
-    known = {f.name: f for f in fields(node)}
+    known = {f.name: f for f in node_fields(node)}
     sole = sole_field(node)
     if sole is not None and not (isinstance(raw, Mapping) and len(known) > 1 and set(raw) & set(known)):
         empty = raw is None and not known[sole].required
@@ -195,7 +195,7 @@ class _ConfigReader:
         before = len(self.config.problems)
         if isinstance(raw, str) and _computed(raw):
             message = "a path has no templates: data never decides which path is written"
-            maps = any(map_type(info.type) is not None for info in fields(self.node))
+            maps = any(map_type(info.type) is not None for info in node_fields(self.node))
             help = "write a map; its values may be templates" if maps else FIXED_NAME
             self.config.problems.append(Problem(code=NO_TEMPLATES, message=message, path=at, help=help))
         for text, where, on in _texts(raw, at):

@@ -6,6 +6,7 @@ from typing import Any
 from engine.flow.node import End, type_name
 from engine.flow.node_draft import MISPLACED_PORT, NodeDraft
 from engine.flow.problem_list import ProblemList, as_list
+from engine.flow.reshaped import BELOW_TYPE
 from engine.problem import KeyPath, Problem, did_you_mean
 
 _CODES = ("H103", "H116", "H117", "H311")
@@ -81,8 +82,9 @@ def edge_targets(node: Any) -> list[str]:
 
 
 def is_edge_problem(problem: Problem) -> bool:
-    """Whether the problem is an error in an edge, or a port beside `next`: then the graph lacks an edge."""
-    return (problem.code in _CODES and problem.path[2:3] == ("next",)) or problem.code == MISPLACED_PORT
+    """Whether the problem is an error in an edge, or in the place of one: then edges may be missing or change."""
+    misplaced = problem.code == MISPLACED_PORT or (problem.code == BELOW_TYPE and problem.path[-1] == "next")
+    return misplaced or (problem.code in _CODES and problem.path[2:3] == ("next",))
 
 
 def _check_port(draft: NodeDraft, port: Any, at: KeyPath, problems: ProblemList) -> None:

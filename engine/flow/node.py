@@ -18,6 +18,8 @@ A *field note* is an object in a field's `Annotated` that says how authors write
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta, Struct, field
@@ -224,11 +226,12 @@ def asks(node: type[Node]) -> bool:
     return node.ask is not Node.ask
 
 
-def declared_ports(node: type[Node]) -> dict[str, Port]:
+@cache
+def declared_ports(node: type[Node]) -> Mapping[str, Port]:
     """The ports of every node of this type by name, in order of declaration (`failed` and `skipped` last)."""
     ports: dict[str, Port] = {}
     for owner in (node, *node.__mro__[1:]):
         for name, value in vars(owner).items():
             if isinstance(value, Port):
                 ports.setdefault(name, value)
-    return ports
+    return MappingProxyType(ports)

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from msgspec import Meta
-from msgspec.structs import fields
+from msgspec.structs import FieldInfo, fields
 
 from engine.flow.node import Node, Sole, asks, declared_ports, type_name
 
@@ -57,12 +57,19 @@ def notes_in(annotation: Any) -> tuple[Any, ...]:
 
 
 @cache
+def node_fields(node: type[Node]) -> tuple[FieldInfo, ...]:
+    """The fields of a node type."""
+    return fields(node)
+
+
+@cache
 def field_notes(node: type[Node]) -> Mapping[str, tuple[Any, ...]]:
     """The field notes of each field of a node type, by field name."""
     hints = get_type_hints(node, include_extras=True)
-    return MappingProxyType({f.name: notes_in(hints[f.name]) for f in fields(node)})
+    return MappingProxyType({f.name: notes_in(hints[f.name]) for f in node_fields(node)})
 
 
+@cache
 def sole_field(node: type[Node]) -> str | None:
     """The name of the field that may take the node's whole value, or None."""
     return next((name for name, notes in field_notes(node).items() if any(isinstance(n, Sole) for n in notes)), None)

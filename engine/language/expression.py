@@ -1,6 +1,7 @@
 """Conditions and expressions of authors, compiled once and evaluated for every event."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -9,14 +10,15 @@ from msgspec.structs import replace
 from engine.language.checker import check
 from engine.language.compiler import Compiler
 from engine.language.habits import recognised
-from engine.language.parser import parse
+from engine.language.parser import parse, plain_path
 from engine.language.path import ROOTS, Scope
-from engine.language.readers import PlainReader, RecordingReader
+from engine.language.readers import Evaluate, PlainReader, RecordingReader
 from engine.language.refusal import SYNTAX, refusal
 from engine.language.tokens import Tokens, tokenise
 from engine.language.tree import Comparison, Constant, Default, Derivation, Path, Some, Tree, children
 from engine.problem import ProblemError
 
+MAX_KNOWN = 4096  # compiled texts that are kept: flows repeat their texts, and `check` looks at one text several times
 SEGMENTS = ("profile", "segments")
 
 _PLAIN = PlainReader()
@@ -66,10 +68,12 @@ class Condition:
         self.tree = tree
         self.reads = reads_of(tree, handled=True)
         self.test: Callable[[Scope], bool] = Compiler(source, _PLAIN, lenient=True).truth(tree)
-        self._recorded = Compiler(source, _RECORDING, lenient=True).truth(tree)
+        self._recorded: Evaluate | None = None
 
     def explain(self, scope: Scope) -> Explanation:
         """Return the result of `test`, and the values that were read for it."""
+        if self._recorded is None:  # only traces need it
+            self._recorded = Compiler(self.source, _RECORDING, lenient=True).truth(self.tree)
         values: dict[str, Any] = {}
         return Explanation(self._recorded((scope, values)), values)
 
@@ -85,17 +89,20 @@ class Expression:
         self.tree = tree
         self.reads = reads_of(tree)
         self.evaluate: Callable[[Scope], Any] = Compiler(text, _PLAIN, lenient=False).present(tree)
-        self._recorded = Compiler(text, _RECORDING, lenient=False).present(tree)
+        self._recorded: Evaluate | None = None
 
     def note(self, scope: Scope, values: dict[str, Any]) -> Any:
         """Return the result of `evaluate`, and record the values read in `values`, even when `Unusable` is raised."""
+        if self._recorded is None:  # only traces need it
+            self._recorded = Compiler(self.text, _RECORDING, lenient=False).present(self.tree)
         return self._recorded((scope, values))
 
 
+@lru_cache(maxsize=MAX_KNOWN)
 def compile_condition(text: str, roots: frozenset[str] = ROOTS) -> Condition:
     """Return the condition of a text. Raises `ProblemError` with the position and the remedy."""
     try:
-        return Condition(text, check(parse(_bare(text)), roots))
+        return Condition(text, _tree(_bare(text), roots))
     except ProblemError as error:
         raise ProblemError(recognised(error.problem, text, 0, len(text))) from None
 
@@ -116,7 +123,12 @@ def compile_part(text: str, start: int, roots: frozenset[str] = ROOTS) -> tuple[
 def compile_tokens(tokens: Tokens, roots: frozenset[str] = ROOTS) -> Expression:
     """Return the expression of some tokens, with positions in the whole text of which they are a part."""
     source = tokens.text[tokens.start : tokens.end].strip()
-    return Expression(source, check(parse(tokens), roots), tokens.text)
+    return Expression(source, _tree(tokens, roots), tokens.text)
+
+
+def _tree(tokens: Tokens, roots: frozenset[str]) -> Tree:
+    """Return the tree of an expression; that of a plain path without the parser, because most expressions are paths."""
+    return plain_path(tokens, roots) or check(parse(tokens), roots)
 
 
 def _bare(text: str) -> Tokens:

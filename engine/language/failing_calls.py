@@ -9,7 +9,7 @@ from engine.language.functions import FILTERS
 from engine.language.kinds import NUMBER, TEXT, Shapes, choices_of, kinds_of
 from engine.language.operators import ARITHMETIC
 from engine.language.probe import failure_of, probed_kinds
-from engine.language.refusal import FAILING_CALL, PLUS_FOR_TEXT, finding, written
+from engine.language.refusal import FAILING_CALL, PLUS_FOR_TEXT, balanced, finding, written
 from engine.language.signature import prepared_last
 from engine.language.tree import Arithmetic, Call, Constant
 from engine.problem import Problem
@@ -46,7 +46,7 @@ def failing_arithmetic(tree: Arithmetic, text: str, shapes: Shapes) -> Iterator[
     left, right = (written(text, part.at) for part in operands)
     help = ""
     if tree.sign == "+" and TEXT in (kinds_of(tree.left, shapes), kinds_of(tree.right, shapes)):
-        help = f"to join texts, write `{left} ~ {right}`"
+        help = f"to join texts, write `{_with_sign(tree, '~', text)}`"
     elif tree.sign == "%" and isinstance(tree.left, Constant) and isinstance(tree.left.value, str):
         help = f"to join texts, write `{_filled(tree.left.value, right)}`"
     elif "by zero" in failure.reason:
@@ -68,11 +68,16 @@ def _joined_by_plus(tree: Arithmetic, choices: list[Any], text: str) -> Iterator
     """Yield a warning about a literal text that is added to a value of any kind: for a number that fails."""
     literal = next((choice for choice in choices if isinstance(choice, Constant)), None)
     if tree.sign == "+" and literal is not None and isinstance(literal.value, str) and None in choices:
-        left, right = written(text, tree.left.at), written(text, tree.right.at)
         message = "`+` joins two texts only: with a number, this fails"
-        yield finding(
-            PLUS_FOR_TEXT, message, tree.at, f"write `{left} ~ {right}`, which joins values of any kind", "warning"
-        )
+        help = f"write `{_with_sign(tree, '~', text)}`, which joins values of any kind"
+        yield finding(PLUS_FOR_TEXT, message, tree.at, help, "warning")
+
+
+def _with_sign(tree: Arithmetic, sign: str, text: str) -> str:
+    """Return the text of an operation with another sign."""
+    start, end = balanced(text, tree.at)
+    at = text.index(tree.sign, tree.left.at[1], tree.right.at[0])
+    return f"{text[start:at]}{sign}{text[at + len(tree.sign) : end]}"
 
 
 def _pattern(tree: Call, pattern: str, text: str) -> Iterator[Problem]:

@@ -18,6 +18,7 @@ from engine.language.functions import TESTS
 from engine.language.hints import WORDS
 from engine.language.refusal import SYNTAX, TOO_LARGE, UNKNOWN_FUNCTION, Span, refusal
 from engine.language.tokens import ENVIRONMENT, Tokens
+from engine.language.tree import Path
 from engine.problem import ProblemError, did_you_mean
 
 
@@ -52,6 +53,17 @@ def parse(tokens: Tokens) -> Parsed:
     if parser.stream.current.type != "eof":
         raise _unexpected(tokens, parser.stream.current.lineno)
     return Parsed(text=tokens.text, top=top, spans=parser.spans)
+
+
+def plain_path(tokens: Tokens, roots: frozenset[str]) -> Path | None:
+    """Return the path of an expression that consists of a root and names, such as `event.properties.total`; or None."""
+    *items, _ = tokens.items
+    names, dots = items[::2], items[1::2]
+    if names[0].value not in roots or len(names) == len(dots):
+        return None
+    if any(name.type != "name" for name in names) or any(dot.type != "dot" for dot in dots):
+        return None
+    return Path((names[0].lineno, tokens.ends[names[-1].lineno]), tuple(name.value for name in names))
 
 
 def _unexpected(tokens: Tokens, offset: int) -> ProblemError:
@@ -111,9 +123,23 @@ def _recording(method: Callable[..., nodes.Expr]) -> Callable[..., nodes.Expr]:
     return parse
 
 
+def _recording_level(method: Callable[["_Parser"], nodes.Expr]) -> Callable[["_Parser"], nodes.Expr]:
+    """Wrap the method of a level of precedence, as `_recording` does; most calls return a part of a lower level."""
+
+    def parse(self: _Parser) -> nodes.Expr:
+        start = self.stream.current.lineno
+        node = method(self)
+        if id(node) not in self.spans:
+            self.spans[id(node)] = node, (start, self.ended[self.stream.current.lineno])
+        return node
+
+    return parse
+
+
+for _name in ("parse_primary", "parse_subscript", "parse_call", "parse_filter", "parse_test", "parse_unary"):
+    setattr(_Parser, _name, _recording(getattr(_Parser, _name)))
 for _name in (
-    *("parse_primary", "parse_subscript", "parse_call", "parse_filter", "parse_test", "parse_unary", "parse_pow"),
-    *("parse_math2", "parse_concat", "parse_math1", "parse_compare", "parse_not", "parse_and", "parse_or"),
+    *("parse_pow", "parse_math2", "parse_concat", "parse_math1", "parse_compare", "parse_not", "parse_and", "parse_or"),
     "parse_condexpr",
 ):
-    setattr(_Parser, _name, _recording(getattr(_Parser, _name)))
+    setattr(_Parser, _name, _recording_level(getattr(_Parser, _name)))

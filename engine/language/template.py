@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 from engine.language.absent import Absent, Unfit
 from engine.language.blocks import check_opening
 from engine.language.compiler import join_texts
-from engine.language.expression import Expression, Read, compile_part
+from engine.language.expression import MAX_KNOWN, Expression, Read, compile_part
 from engine.language.operators import as_text
 from engine.language.path import ROOTS, Scope
 from engine.language.readers import Evaluate
@@ -35,7 +36,8 @@ def has_template(text: str) -> bool:
     return _OPENING.search(text) is not None
 
 
-def split(text: str, roots: frozenset[str]) -> list[Piece]:
+@lru_cache(maxsize=MAX_KNOWN)
+def split(text: str, roots: frozenset[str]) -> Sequence[Piece]:
     """Return the literal parts and the expressions of a template, in order. Raises `ProblemError`."""
     pieces: list[Piece] = []
     at = 0
@@ -45,10 +47,10 @@ def split(text: str, roots: frozenset[str]) -> list[Piece]:
         pieces += [text[at:start]] if start > at else []
         expression, at = compile_part(text, start + 2, roots)
         pieces.append(expression)
-    return pieces + ([text[at:]] if at < len(text) else [])
+    return (*pieces, *([text[at:]] if at < len(text) else []))
 
 
-def single_expression(pieces: list[Piece]) -> Expression | None:
+def single_expression(pieces: Sequence[Piece]) -> Expression | None:
     """Return the expression of a text that consists of one expression and white space; else None."""
     expressions = [piece for piece in pieces if isinstance(piece, Expression)]
     literal = "".join(piece for piece in pieces if isinstance(piece, str))

@@ -117,7 +117,7 @@ def _no_token(text: str, offset: int, brackets: list[Span]) -> ProblemError:
 
 def _check_space(space: str, offset: int) -> None:
     """Refuse a non-breaking space and its like, which look as an ordinary one and separate no words in other tools."""
-    strange = foreign_letter(space)
+    strange = "" if space.isascii() else foreign_letter(space)
     if strange:
         at = offset + space.index(strange)
         message = f"{name_of(strange)} is not an ordinary space"

@@ -1,6 +1,6 @@
 """Values: plain data of an author, in which texts may be templates or JSONPaths."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from engine.language.absent import Absent, Unusable
@@ -146,7 +146,7 @@ class _Build:
             self._add_problem(error.problem, path)
         return text[1:] if text.startswith("$$.") else text, None
 
-    def _template(self, pieces: list[Piece], path: KeyPath) -> Evaluate:
+    def _template(self, pieces: Sequence[Piece], path: KeyPath) -> Evaluate:
         self.sources += [(path, piece) for piece in pieces if not isinstance(piece, str)]
         single = single_expression(pieces) if self.parts is None else None
         return single.evaluate if single else join_pieces(pieces, self.parts)

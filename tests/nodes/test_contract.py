@@ -9,7 +9,7 @@ from msgspec import Meta
 from msgspec.structs import fields
 
 from engine.flow.ask import Ask
-from engine.flow.node import Node, NodeContext, Outcome, Sole, asks, declared_ports, type_name
+from engine.flow.node import NO_OUTPUT, Node, NodeContext, Outcome, Sole, asks, declared_ports, type_name
 from engine.flow.node_draft import COMMON_KEYS
 from engine.flow.registry import field_notes
 from nodes import builtin
@@ -112,6 +112,17 @@ def test_a_node_is_pure_and_leaves_by_a_port_of_its_own(node: type[Node], text: 
     assert result == run_or_ask(made, context) == run_or_ask(node_of(text), context)
     assert msgspec.json.encode(context) == before
     assert not isinstance(result, Outcome) or result.port in flow_of(text).nodes[0].ports
+
+
+@every_example
+def test_the_output_of_a_node_has_the_declared_fields(node: type[Node], text: str):
+    result = run_or_ask(node_of(text), node_context(stored_profile(), SESSION))
+    ((_, entry),) = yaml.safe_load(text).items()
+    shape = node.own_output(entry[type_name(node)])
+    if isinstance(result, Outcome) and result.port in {
+        port.name for port in declared_ports(node).values() if port.main
+    }:
+        assert result.out is None if shape == NO_OUTPUT else set(result.out) == set(shape.fields or result.out)
 
 
 def run_or_ask(node: Node, context: NodeContext) -> Ask | Outcome:
