@@ -94,6 +94,7 @@ def _field_problem(read: Read, depth: int, fields: Mapping[str, Shape]) -> Probl
     home = HOMES.get(above[0]) if depth == 1 else None
     if not fields:
         message, help = f"`{show_path(above)}` has no fields", f"write `{show_path(above)}`"
+        help = f"write `{show_path(above)} | length`" if name in {"length", "size"} else help
     elif near is not None:
         help = f"did you mean `{show_path((*above, near, *below))}`?"
     elif depth == 1 and name in FIELDS:

@@ -283,7 +283,7 @@ class _Checker:
         self._check_date_pattern(function, node)
         if count < function.min_arguments or (most is not None and count > most):
             message = f"`{function.name}` takes {_arguments(function)}, not {count}"
-            raise refusal(UNKNOWN_FUNCTION, message, at, f"write `{function.usage}`")
+            raise refusal(UNKNOWN_FUNCTION, message, at, f"write `{self._usage(function, node)}`")
         where = self.span(node)
         if function.derives:
             return self._derived(function, node)
@@ -305,6 +305,14 @@ class _Checker:
             message = f"`{zone.value}` is not a time zone"
             raise refusal(BAD_PATTERN, message, zone.at, zone_remedy(str(zone.value)))
 
+    def _usage(self, function: Function, node: nodes.Filter | nodes.Call) -> str:
+        """Return a call without the arguments that are too many; the form of the function when some are missing."""
+        most = function.max_arguments
+        if most is None or len(node.args) <= most or not isinstance(node, nodes.Filter) or node.node is None:
+            return function.usage
+        kept = ", ".join(self._source(argument) for argument in node.args[:most])
+        return f"{self._source(node.node)} | {function.name}{f'({kept})' if kept else ''}"
+
     def _check_date_pattern(self, function: Function, node: nodes.Filter | nodes.Call) -> None:
         """Refuse `date('%Y')`, which formats a time in other languages."""
         pattern = next((p for p in node.args if isinstance(p, nodes.Const) and "%" in str(p.value)), None)
@@ -318,7 +326,8 @@ class _Checker:
         try:
             return cast(Callable[[str], Any], function.prepare)(node.value)
         except ValueError as error:
-            raise refusal(BAD_PATTERN, str(error), self.span(node)) from None
+            help = "a pattern is a regular expression: `.*` stands for any text" if node.value[:1] in {"*", "?"} else ""
+            raise refusal(BAD_PATTERN, str(error), self.span(node), help) from None
 
     def _derived(self, function: Function, node: nodes.Filter | nodes.Call) -> Tree:
         if "profile" not in self.roots:
@@ -337,7 +346,8 @@ class _Checker:
             raise refusal(BAD_PATTERN, str(error), self.span(node)) from None
 
     def _tuple(self, node: nodes.Tuple) -> Tree:
-        raise refusal(NOT_ALLOWED, "a list is written in square brackets", self.span(node), "write `[a, b]`")
+        items = ", ".join(self._source(item) for item in node.items)
+        raise refusal(NOT_ALLOWED, "a list is written in square brackets", self.span(node), f"write `[{items}]`")
 
     _CHECKS: ClassVar[dict[type[nodes.Node], Callable[["_Checker", Any], Tree]]] = {
         nodes.Const: _constant,

@@ -52,7 +52,8 @@ def _remedy(tree: Every | Some, index: int, text: str) -> str:
             if len(values) == len(tree.parts):
                 return f"to test for one of several values, write `value in [{', '.join(values)}]`"
         elif len(tree.parts) > 1:
-            return f"leave `{word} {text[literal.at[0] : literal.at[1]]}` out"
+            written = text[literal.at[0] : literal.at[1]]
+            return f"leave `{f'{word} {written}' if index else f'{written} {word}'}` out"
     return f"compare it with a value, or leave it and its `{word}` out"
 
 

@@ -227,6 +227,16 @@ _TABLE: Final[tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...]]
         "write `{path} in [{a}, {b}]`",
     ),
     (
+        rf"(?P<path>{_PATH})\s*==\s*(?P<a>{_TEXT})\s*(?P<at>,)\s*(?P<b>{_TEXT})",
+        "unexpected `,`",
+        "write `{path} in [{a}, {b}]`",
+    ),
+    (
+        rf"(?P<at>\{{)\s*(?P<items>{_TEXT}(?:\s*,\s*{_TEXT})*)\s*\}}",
+        "a list is written in square brackets",
+        "write `[{items}]`",
+    ),
+    (
         rf"(?P<a>{_PATH})\s*(?P<at>\|)\s*(?P<b>(?:event|profile|session|source|nodes)\.[\w.]+)",
         "`|` calls a filter",
         "to take the first that is there, write `{a} | default({b})`; for conditions write `{a} or {b}`",
@@ -300,7 +310,7 @@ _TABLE: Final[tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...]]
     ),
     (rf"(?P<path>{_PATH})\s+(?P<at>not)\s+(?P<b>{_TEXT}|\d+)", "unexpected `not`", "write `{path} != {b}`"),
     (
-        rf"(?P<path>{_PATH})\s+(?P<at>(?:is\s+)?one\s+of|within)\s+(?P<b>{_LIST})",
+        rf"(?P<path>{_PATH})\s+(?P<at>(?:is\s+)?one\s+of|within|is\s+in)\s+(?P<b>{_LIST})",
         "unexpected `{at}`",
         "write `{path} in {b}`",
     ),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from engine.language.hints import UNITS
 from engine.language.kinds import BOOLEAN, LIST, NUMBER, OBJECT, TEXT, Kinds, Shapes, kinds_of, shape_at
 from engine.language.operators import is_number
 from engine.language.path import show_path
@@ -32,6 +33,7 @@ _MEMBERSHIP: Final = frozenset({"in", "notin"})
 _NEGATIVE: Final = frozenset({"ne", "notin"})
 
 
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?) ?([a-z]+)")
 _DAY: Final = re.compile(r"\d{4}-\d\d")
 _NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
 _WORDS_OF_TRUTH: Final = {
@@ -147,11 +149,11 @@ def _remedy(pair: Pair, text: str, subject: Tree, other: Tree) -> str:
     if isinstance(subject, Path) and subject.path in SETS:
         return _set_remedy(name, pair, other)
     if not isinstance(other, Constant) or other.value is None:
-        return ""
+        return "compare two values of the same kind"
     compared = f"compare it with {_words(kinds_of(subject, pair.shapes) or Kinds())}"
     kinds, value = kinds_of(subject, pair.shapes), other.value
     if kinds == NUMBER and isinstance(value, str):
-        fitting = _spelled(value) or (f"({literal} | date)" if _DAY.match(value) else "")
+        fitting = _spelled(value) or _span(value) or (f"({literal} | date)" if _DAY.match(value) else "")
         return f"write `{whole.replace(literal, fitting)}`" if fitting else compared
     if kinds == TEXT and pair.sign in _ORDER and is_number(value):
         return f"write `{whole.replace(name, f'({name} | float)')}` to compare it as a number"
@@ -162,6 +164,12 @@ def _remedy(pair: Pair, text: str, subject: Tree, other: Tree) -> str:
         truth = _WORDS_OF_TRUTH[str(value).lower()]
         return f"write `{whole.replace(literal, truth)}`"
     return compared
+
+
+def _span(text: str) -> str:
+    """Return the milliseconds that a duration such as `30d` spells, as an expression; empty for other text."""
+    match = _DURATION.fullmatch(text.strip())
+    return UNITS[match[2]].format(match[1]) if match and match[2] in UNITS else ""
 
 
 def _set_remedy(name: str, pair: Pair, other: Tree) -> str:

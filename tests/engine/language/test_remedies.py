@@ -22,7 +22,7 @@ from engine.problem import Problem, ProblemError
 
 TABLES = sorted((Path(__file__).parent / "remedies").glob("*.txt"))
 # The first text in backticks that reads data, unless it is part of an expression or a JSONPath.
-PASTED = re.compile(r"write `((?![|`$])[^`]*\b(?:event|profile|session|source|now|counted)\b[^`]*)`")
+PASTED = re.compile(r"write `((?![|`$])[^`]*\b(?:event|profile|session|source|now)\b[^`]*)`")
 
 
 def compiled(text: str) -> list[Condition | Expression]:
