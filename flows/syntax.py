@@ -264,7 +264,10 @@ def _bracket(error: _ParserError) -> Finding | None:
 def _indentation(error: _ParserError) -> Finding | None:
     line = error.lines.line_text(error.number)
     if "block sequence entries" in error.message:
-        return Finding("H015", "a list begins on a line of its own, or is written `[a, b]`", error.at, error.at + 1)
+        item = error.lines.text[error.at : error.end].removeprefix("-").strip()
+        remedy = f"write `[{item}]`, or each item on a line below"
+        message = "a list begins on a line of its own, or is written `[a, b]`"
+        return Finding("H015", message, error.at, error.at + 1, remedy)
     entry_start = error.first + len(line) - len(line.lstrip(" "))
     expected = "expected key" in error.message or "block end" in error.message or "expected '-'" in error.message
     if "expected '-'" in error.message and error.lines.column(error.since) == error.at - error.first:

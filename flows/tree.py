@@ -154,6 +154,11 @@ class _Builder:
         frame = self._stack[-1] if self._stack else None
         return frame is not None and frame.key is None and isinstance(frame.value.data, dict)
 
+    def _is_node_id(self) -> bool:
+        """Whether a key at this point of the document is the id of a node."""
+        outer = self._stack[0].key if len(self._stack) == 2 else None
+        return outer is not None and outer.data == "nodes"
+
     def _is_condition(self) -> bool:
         """Whether the next value is a condition, by its key or by that of its map."""
         keys = [frame.key.data for frame in self._stack[-2:] if frame.key is not None]
@@ -276,7 +281,7 @@ class _Builder:
         muted, frame.unindented = frame.unindented, frame.unindented or finding is not None
         if muted:
             return self._made_up(frame, located)
-        finding = finding or yaml_pitfalls.key(self.lines, located, earlier)
+        finding = finding or yaml_pitfalls.key(self.lines, located, earlier, node=self._is_node_id())
         if finding is None:
             return located
         self._report(finding)

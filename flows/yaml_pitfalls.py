@@ -146,8 +146,8 @@ def not_indented(lines: LineIndex, holder: LocatedValue) -> Finding | None:
     return None
 
 
-def key(lines: LineIndex, located: LocatedValue, earlier: LocatedValue | None) -> Finding | None:
-    """A key that is written twice, is the merge key `<<`, or is not a text."""
+def key(lines: LineIndex, located: LocatedValue, earlier: LocatedValue | None, *, node: bool) -> Finding | None:
+    """A key that is written twice, is the merge key `<<`, or is not a text. `node`: whether it is the id of a node."""
     if earlier is not None:
         line = lines.line_number(earlier.start)
         return Finding(
@@ -168,6 +168,8 @@ def key(lines: LineIndex, located: LocatedValue, earlier: LocatedValue | None) -
         return Finding("H021", "a key is missing before the colon", located.start, located.start + 1)
     written = lines.text[located.start : located.end]
     remedy = f'write it in quotes: `"{written}":`'
+    if node:
+        remedy = f"a node's id begins with a letter: write `n{written}:`"
     if isinstance(located.data, bool):
         remedy = f"the ports of an `if` are `then` and `else`; to write a text, {remedy}"
     return Finding("H021", f"the key `{written}` is not a text", located.start, located.end, remedy)

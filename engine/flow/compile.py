@@ -77,6 +77,8 @@ class _FlowReader:
         consents = NO_CONSENTS
         if "consents" in document:
             consents = read_consents(document["consents"], ("consents",), self.names, self.problems)
+        if reshaped.partial:
+            return None
         drafts, unread = self.drafts(document, frozenset(reshaped.unread))
         if not drafts:
             return None

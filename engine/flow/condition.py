@@ -23,9 +23,9 @@ def read_condition(raw: Any, at: KeyPath, problems: list[Problem]) -> Condition 
     if isinstance(raw, bool):
         raw = "true" if raw else "false"
     if not isinstance(raw, str):
-        problems.append(
-            Problem(code="H114", message="a condition is a text such as `event.properties.total > 0`", path=at)
-        )
+        help = "join the conditions by `and` or `or` in one text" if isinstance(raw, list) else ""
+        message = "a condition is a text such as `event.properties.total > 0`"
+        problems.append(Problem(code="H114", message=message, path=at, help=help))
         return None
     try:
         condition = compile_condition(raw)

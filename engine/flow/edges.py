@@ -1,5 +1,6 @@
 """The edges of a flow (`next:`) and its start nodes (`start:`): read from its document, and checked."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from engine.flow.reshaped import BELOW_TYPE
 from engine.problem import KeyPath, Problem, did_you_mean
 
 _CODES = ("H103", "H116", "H117", "H311")
+_SEPARATOR = re.compile(r"\s*(?:,|;|&|->|=>|→)\s*|\s+")
 _SUCCESS = frozenset({"success", "ok", "main", "next", "on_success", "succeeded", "200"})
 _PORT_NAMES = {
     "failed": ("error", "failure", "fail", "on_error", "on_failure", "catch", "timeout", "exception"),
@@ -102,6 +104,8 @@ def _port_help(port: str, draft: NodeDraft) -> str:
     main = [name for name, own in draft.ports.items() if own.main]
     if port.lower() in _SUCCESS and main:
         return f"write `{main[0]}`"
+    if port.lower() in ("elif", "elseif", "else_if") and "else" in draft.ports:
+        return "lead from `else` to another `if`, or write one `switch` with several cases"
     own = meanings.get(port.lower())
     return f"write `{own}`" if own else did_you_mean(port, draft.ports)
 
@@ -145,7 +149,12 @@ def _check_target(
     elif target not in drafts and target not in unread:
         known = [other for other in (*drafts, *unread) if other != id]
         help = did_you_mean(target, known)
-        if "{{" in target:
+        several = [word.strip() for word in _SEPARATOR.split(target)]
+        if len(several) > 1 and all(word in known for word in several):
+            help = f"write `next: [{', '.join(several)}]`"
+            if ">" in target:
+                help = f"write `next: {several[0]}` here, and `next: {several[1]}` in `{several[0]}`"
+        elif "{{" in target:
             help = "an edge is fixed: choose between nodes with `if` or `switch`"
         elif target.lower() in _ENDS:
             ends = "delete this line" if where[-1] == "next" else f"leave `{target}` out"

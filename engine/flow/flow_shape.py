@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from engine.flow.node_shape import NodeShape
 from engine.flow.registry import Registry
-from engine.flow.reshaped import NOT_INDENTED, OTHER_TOOL, Reshaped, first_key, shown, without
+from engine.flow.reshaped import BELOW_TYPE, NOT_INDENTED, OTHER_TOOL, Reshaped, first_key, shown, without
 from engine.flow.trigger import TRIGGER_KEYS
-from engine.flow.workarounds import FLOW_WORKAROUNDS
+from engine.flow.workarounds import TRIGGER_WORKAROUNDS
+from engine.problem import KeyPath
 
 FLOW_KEYS: Final = ("flow", "description", "trigger", "profile", "consents", "start", "nodes", "keep")
 
@@ -26,40 +27,118 @@ _TOOLS: Final = (
     (("triggers", "actions"), "Home Assistant"),
     (("triggers", "action"), "Home Assistant"),
     (("trigger", "actions"), "Home Assistant"),
+    (("flowGraph",), "Tracardi"),
+    (("dag_id",), "Airflow"),
     (("dag", "tasks"), "Airflow"),
+    (("input", "pipeline"), "Redpanda Connect"),
+    (("document", "do"), "Serverless Workflow"),
+    (("openapi",), "OpenAPI"),
+    (("services",), "Docker Compose"),
     (("apiVersion", "spec"), "Kubernetes"),
     (("StartAt", "States"), "AWS Step Functions"),
 )
+_KEYS: Final = "a flow has the keys `flow`, `trigger` and `nodes`; `headrace init shop` makes a project with examples"
 _NO_SLUG = re.compile(r"[^a-z0-9_]+")
 
 
 def reshape_flow(document: Mapping[str, Any], registry: Registry) -> Reshaped:
     """The document in Headrace's shape, with the problems of its shape."""
     reshaped = Reshaped(dict(document))
-    if any(key not in FLOW_KEYS for key in document):
+    _unnest(reshaped)
+    if any(key not in FLOW_KEYS for key in reshaped.document):
         _indent_body(reshaped, "trigger", TRIGGER_KEYS)
         _indent_nodes(reshaped, registry)
         _find_name(reshaped)
         _find_trigger(reshaped)
         _find_nodes(reshaped)
+    _outdent_trigger(reshaped)
+    _trigger_in_node(reshaped)
     _unlist_trigger(reshaped)
     NodeShape(reshaped, registry).reshape()
     return reshaped
 
 
 def other_tool(document: Mapping[str, Any]) -> Reshaped | None:
-    """The problem of a file that was made for another tool; None when it is a flow."""
-    if "flow" in document:
+    """The problem of a file that was made for another tool, or has no key of a flow; None when it is a flow."""
+    if isinstance(document.get("flow"), str) or not document:
         return None
+    keys, message = _foreign(document)
+    if not message:
+        return None
+    reshaped = Reshaped(dict(document))
+    reshaped.add(OTHER_TOOL, message, (keys,), help=_KEYS)
+    return reshaped
+
+
+def _foreign(document: Mapping[str, Any]) -> tuple[str, str]:
+    """The key by which a file is recognised as none of a flow, and the message about it; or two empty texts."""
     for keys, tool in _TOOLS:
         if all(key in document for key in keys):
-            reshaped = Reshaped(dict(document))
-            help = (
-                "a flow has the keys `flow`, `trigger` and `nodes`; `headrace init shop` makes a project with examples"
-            )
-            reshaped.add(OTHER_TOOL, f"this is a file of {tool}, not a flow", (keys[0],), help=help)
-            return reshaped
-    return None
+            return keys[0], f"this is a file of {tool}, not a flow"
+    if "flow" in document:
+        return "", ""
+    if "flows" in document:
+        return "flows", "a file holds one flow, whose keys are at the beginning of a line"
+    if not any(key in document for key in (*FLOW_KEYS, *_NAME_KEYS, *_TRIGGER_KEYS, *_SCHEDULE_KEYS, *_NODES_KEYS)):
+        return next(iter(document)), "this file has no key of a flow"
+    return "", ""
+
+
+def _unnest(reshaped: Reshaped) -> None:
+    """`flow: {name: …, trigger: …, nodes: …}`: the keys of the flow below its name."""
+    raw = reshaped.document.get("flow")
+    if not isinstance(raw, Mapping):
+        return
+    at: KeyPath = ("flow",)
+    inner: Mapping[str, Any] = raw
+    name_key = first_key(raw, _NAME_KEYS)
+    name = str(raw[name_key]) if name_key is not None else ""
+    if len(raw) == 1 and isinstance(next(iter(raw.values())), Mapping):
+        name, inner = next(iter(raw.items()))
+        at = ("flow", name)
+    slug = slug_of(name) or "the-name"
+    help = f"write `flow: {slug}`, and the other keys beside it, not below it"
+    reshaped.add("H103", "`flow` is the flow's name", ("flow",), help=help)
+    inner = without(inner, *_NAME_KEYS)
+    for key in inner:
+        reshaped.moved((key,), (*at, key))
+    reshaped.document = {**reshaped.document, **inner, "flow": slug}
+    for key, default in (("trigger", {}), ("nodes", None)):
+        if key not in reshaped.document and not any(part in reshaped.document for part in _NODES_KEYS):
+            reshaped.document[key] = default
+    reshaped.partial = reshaped.document.get("nodes") is None
+
+
+def _outdent_trigger(reshaped: Reshaped) -> None:
+    """Keys of the flow that are indented below `trigger:`."""
+    raw = reshaped.document.get("trigger")
+    keys = [key for key in raw if key in FLOW_KEYS and key != "flow"] if isinstance(raw, Mapping) else []
+    keys = [key for key in keys if key in ("nodes", "start", "keep") and key not in reshaped.document]
+    if not isinstance(raw, Mapping) or not keys:
+        return
+    for key in keys:
+        message = f"`{key}` is a key of the flow, not of `trigger`"
+        reshaped.add(BELOW_TYPE, message, ("trigger", key), help="indent it as `trigger`")
+        reshaped.moved((key,), ("trigger", key))
+    moved = {key: raw[key] for key in keys}
+    reshaped.document = {**reshaped.document, "trigger": without(raw, *keys), **moved}
+
+
+def _trigger_in_node(reshaped: Reshaped) -> None:
+    """A trigger that is written as a node, when the flow has none."""
+    document = reshaped.document
+    nodes = document.get("nodes")
+    if document.get("trigger") is not None or not isinstance(nodes, Mapping):
+        return
+    id = next((id for id, node in nodes.items() if isinstance(node, Mapping) and "trigger" in node), None)
+    if id is None:
+        return
+    raw = nodes[id]["trigger"]
+    help = "write it above `nodes:`; the flow starts at its first node"
+    reshaped.add("H101", "`trigger` is a key of the flow, not of a node", ("nodes", id, "trigger"), help=help)
+    reshaped.unread.add(str(id))
+    reshaped.moved(("trigger",), ("nodes", id, "trigger"))
+    reshaped.document = {**document, "trigger": raw if isinstance(raw, Mapping) else {}}
 
 
 def _indent_body(reshaped: Reshaped, key: str, keys: tuple[str, ...]) -> None:
@@ -137,11 +216,11 @@ def _find_trigger(reshaped: Reshaped) -> None:
         return
     schedule = first_key(document, _SCHEDULE_KEYS)
     key = first_key(document, _TRIGGER_KEYS)
-    if key is None and schedule is not None:
-        code = "H101" if schedule == "webhook" else "H121"
-        message = "a flow has no key `webhook`" if schedule == "webhook" else "schedules are not available yet"
-        reshaped.add(code, message, (schedule,), help=f"{FLOW_WORKAROUNDS[schedule]}: `trigger: {{event: TYPE}}`")
-        reshaped.document = {**without(document, schedule), "trigger": {}}
+    feature = schedule or (_feature(document[key]) if key is not None else "")
+    if feature and (key is None or schedule is None):
+        where = schedule or key or feature
+        _add_missing_feature(reshaped, feature, (where,))
+        reshaped.document = {**without(document, where), "trigger": {}}
     elif key is not None:
         parts = {name: document[name] for name in (key, "source", "when") if name in document}
         trigger = _trigger_of(key, parts)
@@ -152,11 +231,30 @@ def _find_trigger(reshaped: Reshaped) -> None:
         reshaped.document = {**without(document, *parts), "trigger": trigger}
 
 
+def _feature(raw: Any) -> str:
+    """The feature that a trigger of another tool asks for and that does not exist, by its word; else empty."""
+    for part in raw if isinstance(raw, list) else [raw]:
+        if not isinstance(part, Mapping):
+            continue
+        kinds = [str(part.get(key, "")).lower() for key in ("type", "platform", "kind", "trigger")]
+        words = [*part, *(re.split(r"[.:/]", kind)[-1] for kind in kinds)]
+        found = next((word for word in words if word in _SCHEDULE_KEYS), "")
+        if found:
+            return found
+    return ""
+
+
+def _add_missing_feature(reshaped: Reshaped, feature: str, at: KeyPath) -> None:
+    """A schedule or a webhook as the trigger."""
+    noun = "webhooks cannot trigger a flow" if feature == "webhook" else "schedules are not available yet"
+    reshaped.add("H121", noun, at, help=f"{TRIGGER_WORKAROUNDS[feature]}: `trigger: {{event: TYPE}}`")
+
+
 def _trigger_of(key: str, parts: Mapping[str, Any]) -> dict[str, Any]:
     """The trigger that a key of another tool describes, together with `source` and `when` beside it."""
     raw = parts[key]
-    if isinstance(raw, list) and len(raw) == 1 and isinstance(raw[0], Mapping):
-        raw = raw[0]
+    if isinstance(raw, list) and raw and all(isinstance(part, Mapping) for part in raw):
+        raw = raw[0] if len(raw) == 1 else {"event": _events_of(raw)}
     if isinstance(raw, Mapping):
         trigger = _own_trigger(raw)
     elif key == "when":
@@ -164,6 +262,13 @@ def _trigger_of(key: str, parts: Mapping[str, Any]) -> dict[str, Any]:
     else:
         trigger = {"event": raw} if _is_words(raw) else {}
     return {**trigger, **without(parts, key), **({"when": raw} if key == "when" else {})}
+
+
+def _events_of(triggers: list[Mapping[str, Any]]) -> list[str]:
+    """The event types of several triggers."""
+    events = [_own_trigger(trigger).get("event") for trigger in triggers]
+    words = [word for event in events for word in (event if isinstance(event, list) else [event])]
+    return [word for word in words if isinstance(word, str)]
 
 
 def _own_trigger(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,13 +286,18 @@ def _is_words(raw: Any) -> bool:
 
 
 def _unlist_trigger(reshaped: Reshaped) -> None:
-    """A list of triggers, and a trigger whose event has another key."""
+    """A list of triggers, a trigger whose event has another key, and one of another kind."""
     raw = reshaped.document.get("trigger")
+    kind = isinstance(raw, Mapping) and any(key in raw for key in ("type", "platform", "kind"))
+    if (feature := _feature(raw)) and (kind or isinstance(raw, list)):
+        _add_missing_feature(reshaped, feature, ("trigger",))
+        reshaped.document = {**reshaped.document, "trigger": {}}
+        return
     if isinstance(raw, list) and raw and all(isinstance(item, Mapping) for item in raw):
         own = _own_trigger(raw[0])
         help = f"write `trigger: {shown(own)}`, without a dash" if own else "write `trigger: {event: order-paid}`"
         if len(raw) > 1:
-            help = "`event` takes a list: `trigger: {event: [order-paid, order-sent]}`; else write one flow for each"
+            help = f"`event` takes a list: `trigger: {shown({'event': _events_of(raw)})}`; else write one flow for each"
         reshaped.add("H103", "a flow has one trigger, and it is no list", ("trigger",), help=help)
         reshaped.document = {**reshaped.document, "trigger": own if len(raw) == 1 else {}}
     elif isinstance(raw, Mapping) and "event" not in raw:

@@ -71,6 +71,9 @@ class NodeDraftReader:
             return None
         config = read_config(node, raw[key], self._names, (*at, key))
         self._problems += config.problems
+        if config.problems and "own_ports" in vars(node) and not _has_own_ports(raw[key]):
+            read_when(raw, at, self._names, self._problems)
+            return None
         when = read_when(raw, at, self._names, self._problems)
         consents = NO_CONSENTS
         if "consents" in raw:
@@ -186,6 +189,13 @@ def _suggest_types(key: str, types: Iterable[str]) -> str:
     similar = [f"`{type}`" for type in sorted(types) if words & set(_WORD.findall(type))]
     command = "`headrace nodes` lists the types"
     return f"perhaps {' or '.join(similar)}; {command}" if 0 < len(similar) <= 5 else command
+
+
+def _has_own_ports(config: Any) -> bool:
+    """Whether the config of a type such as `switch` says which ports the node has."""
+    return (
+        isinstance(config, Mapping) and bool(config) and all(isinstance(case, str | bool) for case in config.values())
+    )
 
 
 def _ports(node: type[Node] | None, config: Any) -> dict[str, Port]:

@@ -26,13 +26,15 @@ _LONGEST: Final = 60  # characters of a value that a help text repeats
 class Reshaped:
     """A document, the problems of its shape, and for moved parts the key path that the author wrote.
 
-    `unread` has the ids of nodes whose type cannot be determined; the problems say why.
+    `unread` has the ids of nodes whose type cannot be determined; the problems say why. `partial`: whether the nodes
+    are missing, as a consequence of such a problem.
     """
 
     document: dict[str, Any]
     problems: ProblemList = field(default_factory=ProblemList)
     origins: dict[KeyPath, KeyPath] = field(default_factory=dict)
     unread: set[str] = field(default_factory=set)
+    partial: bool = False
 
     def add(
         self, code: str, message: str, path: KeyPath, *, on: Literal["key", "value"] = "key", help: str = ""

@@ -1,5 +1,6 @@
 """The trigger of a flow: read from its document, and checked."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from engine.problem import KeyPath
 from engine.validation_message import format_value
 
 TRIGGER_KEYS = ("event", "source", "when", "schedule")
+_SCHEDULE = re.compile(r"@\w+|\S+(?:\s+[\d*/,?LW#A-Za-z-]+){4,6}")
 _AT: KeyPath = ("trigger",)
 
 
@@ -26,6 +28,10 @@ def read_trigger(document: Mapping[str, Any], names: ProjectNames, problems: Pro
         return Trigger()
     if not isinstance(raw, Mapping):
         help = f"write `trigger: {{event: {format_value(raw)}}}`" if isinstance(raw, str | list) else ""
+        if isinstance(raw, str) and _SCHEDULE.fullmatch(raw):
+            help = TRIGGER_WORKAROUNDS["schedule"]
+        elif isinstance(raw, str):
+            help = TRIGGER_WORKAROUNDS.get(raw, help)
         problems.add("H103", "a trigger is a map with `event`, `source`, `when`", _AT, help=help)
         return Trigger()
     problems.add_unknown_keys(raw, TRIGGER_KEYS, _AT, "a trigger", TRIGGER_WORKAROUNDS)
@@ -51,5 +57,8 @@ def _words(raw: Mapping[str, Any], key: str, problems: ProblemList) -> tuple[str
     words = as_list(raw[key], (*_AT, key))
     for word, where in words or [(None, (*_AT, key))]:
         if not isinstance(word, str) or not word:
-            problems.add("H103", f"`{key}` is a name or a list of names", where)
+            inner = word.get("type", word.get("name")) if isinstance(word, Mapping) else word
+            number = isinstance(word, int | float)
+            example = f'"{word}"' if number else inner if isinstance(inner, str) and inner else "order-paid"
+            problems.add("H103", f"`{key}` is a name or a list of names", where, help=f"write `{key}: {example}`")
     return tuple(str(word) for word, _ in words)
