@@ -21,6 +21,7 @@ _VALUES: Final = frozenset(
 )
 _LINES: Final = frozenset({"H015", "H019"})
 _VALUE = re.compile(r"(?: *(?:- +)*(?:[\w.$/-]+|\"[^\"]*\"|'[^']*') *: +| *(?:- +)+)(?=\S)")
+_NO_COLON = re.compile(r" *(?:- +)*[A-Za-z_][\w.-]*(?= *[ =>]+\S)")
 _NO_SPACE = re.compile(r" *(?:- +)*[\w.-]+:")
 
 
@@ -62,6 +63,9 @@ def _without_value(lines: LineIndex, error: Finding) -> str | None:
     line, first = lines.line_text(number), lines.line_start(number)
     if error.code == "H014" and (key := _NO_SPACE.match(line)):
         return _filled(lines, first + key.end() + 1, first + len(line.rstrip()), before=first + key.end())
+    if error.code == "H019" and (entry := _NO_COLON.match(line)) and not _goes_on(lines, number):
+        end = first + entry.end()
+        return lines.text[:end] + ":" + " " * (len(line) - entry.end() - 1) + lines.text[first + len(line) :]
     value = _VALUE.match(line)
     if error.code not in _VALUES or value is None or _goes_on(lines, number):
         return None

@@ -71,7 +71,9 @@ def test_an_error_in_a_flow_is_reported_at_its_key_path(document: Any, expected:
         pytest.param("a: {segmnt.add: vip}", [("H111", "nodes.a.segmnt.add")], id="an unknown type"),
         pytest.param("a: {segment.add: vip, log: x}", [("H112", "nodes.a.log")], id="two types"),
         pytest.param("a: {foo: 1, bar: 2}", [("H112", "nodes.a.bar")], id="two unknown types"),
-        pytest.param("a: {segment.add: vip, colour: b}", [("H101", "nodes.a.colour")], id="an unknown key next to a type"),
+        pytest.param(
+            "a: {segment.add: vip, colour: b}", [("H101", "nodes.a.colour")], id="an unknown key next to a type"
+        ),
         pytest.param(
             "a: {event.emit: {tpe: x}}",
             [("H113", "nodes.a.event.emit.tpe")],
