@@ -41,6 +41,7 @@ CODES: dict[str, str] = {
     "H035": "a line is Markdown, not YAML",
     "H036": "a number is not stored as it is written",
     "H037": "the lines below a key are not indented",
+    "H038": "a key holds a template",
     "H401": "a file or directory cannot be read",
     "H402": "a key is unknown",
     "H403": "a key is missing",

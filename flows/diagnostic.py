@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from engine.problem import Problem, Severity
 from flows.frame import frame, printable
 from flows.position import Position
 from flows.reader import Document
 
+ECHOES: Final = frozenset({"H003", "H036"})
 MAX_SHOWN: Final = 20  # diagnostics of one file
 
 
@@ -63,6 +64,26 @@ def diagnose(document: Document, problems: Iterable[Problem], related: tuple[Rel
             )
         )
     return diagnostics
+
+
+def without_echoes(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The diagnostics without those of the text at whose very place the data has an error, which is the cause.
+
+    Such an error takes over the remedy for a number that is not stored as it is written.
+    """
+    diagnostics = list(diagnostics)
+    places = {(d.file, d.line, d.column) for d in diagnostics if d.severity == "error" and d.code not in ECHOES}
+    echoes = {(d.file, d.line, d.column): d for d in diagnostics if d.code in ECHOES}
+    kept: list[Diagnostic] = []
+    for diagnostic in diagnostics:
+        place = (diagnostic.file, diagnostic.line, diagnostic.column)
+        echo = echoes.get(place)
+        if diagnostic.code in ECHOES and place in places:
+            continue
+        if diagnostic.code not in ECHOES and echo is not None and echo.code == "H036" and "quotes" in diagnostic.help:
+            diagnostic = structs.replace(diagnostic, help=echo.help)  # noqa: PLW2901
+        kept.append(diagnostic)
+    return kept
 
 
 def ordered(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

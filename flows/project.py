@@ -23,7 +23,7 @@ from flows.client_sendable import client_sendable
 from flows.counters import counters_of, unknown_counters
 from flows.declared_increments import increments_of_declared_fields
 from flows.declared_objects import declared_paths, objects_at_declared_paths
-from flows.diagnostic import Diagnostic, Related, diagnose, ordered
+from flows.diagnostic import Diagnostic, Related, diagnose, ordered, without_echoes
 from flows.emit_cycle import emit_cycles
 from flows.files import FOLDERS, SETTINGS, file_name, listing, misplaced_files, read_text
 from flows.reader import Document, read_yaml
@@ -94,7 +94,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         targets=settings.targets,
     )
     all_names = {"flows": flows.names, "segments": segments.names, "sources": sources.names}
-    return LoadedProject(project, tuple(ordered(loader.diagnostics)), loader.sources, all_names)
+    return LoadedProject(project, tuple(ordered(without_echoes(loader.diagnostics))), loader.sources, all_names)
 
 
 class _Folder(Struct, frozen=True):
@@ -124,6 +124,8 @@ class _Loader:
             return LoadedSettings()
         if document.failed and not document.complete:
             return LoadedSettings(named_targets=frozenset(_KEY.findall(document.text)))
+        if self._is_misplaced(document, SETTINGS):
+            return LoadedSettings()
         read = read_settings(document.data, self.root, self.environment)
         self.diagnostics += diagnose(document, document.independent(read.problems))
         if document.failed:  # every word before a colon may be the name of a target
@@ -191,7 +193,7 @@ class _Loader:
             return False
         problem = Problem(
             code="H411",
-            message=f"this is a {other}, not a {key}",
+            message=f"this is a {other}, not {key if key == SETTINGS else f'a {key}'}",
             path=(other,),
             on="key",
             help=f"move it to {others[other]}/",

@@ -17,6 +17,8 @@ from flows.stray_lines import stray_lines
 MAX_CHARACTERS: Final = 262_144  # characters of a file
 MAX_FORBIDDEN: Final = 20  # characters that are reported
 
+UNQUOTED_TEMPLATE: Final = "H003"
+
 # Findings behind which the data lacks keys that the author wrote.
 _HIDING: Final = frozenset({"H001", "H005", "H020", "H023", "H024", "H025", "H026", "H027", "H037"})
 
@@ -46,6 +48,7 @@ class Document:
         self.complete = complete and not any(finding.code in _HIDING for finding in findings)
         self._lines = lines
         self._root = root
+        self._templates = [lines.position(f.start, f.end) for f in findings if f.code == UNQUOTED_TEMPLATE]
         self._failed_lines = {
             number
             for finding in findings
@@ -74,7 +77,15 @@ class Document:
         """
         if not self.failed:
             return list(problems)
-        return [p for p in problems if not p.code.startswith("H3") and self._failed_lines.isdisjoint(self._lines_of(p))]
+        return [p for p in problems if not p.code.startswith("H3") and self._is_independent(p)]
+
+    def _is_independent(self, problem: Problem) -> bool:
+        """Whether a problem is not on a line with an error; or about a template, whose text is known in spite of it."""
+        position = self.position(problem.path, problem.on, problem.offset, problem.length)
+        for template in self._templates:
+            if position.line == template.line and template.column <= position.column < template.end_column:
+                return True
+        return self._failed_lines.isdisjoint(self._lines_of(problem))
 
     def _lines_of(self, problem: Problem) -> set[int]:
         """The line at which a problem is reported, and that on which the value begins."""

@@ -1,6 +1,6 @@
 """`headrace.yaml`: the settings of the whole project."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
@@ -10,7 +10,7 @@ from engine.language.moment import zone_remedy
 from engine.language.path import parse_path
 from engine.language.zone import find_zone
 from engine.ports.kinds import RETAINED
-from engine.problem import Problem, ProblemError, did_you_mean
+from engine.problem import KeyPath, Problem, ProblemError, did_you_mean
 from engine.profile.declared import Rule
 from engine.profile.key import MAX_PER_KEY, Form, KeyRules, all_spellings, regions
 from engine.project.project import UTC, WEEK_MS, Settings
@@ -19,7 +19,7 @@ from engine.project.source import Target
 from flows.duration import duration_ms
 from flows.secret import resolve
 from flows.target import target_problems
-from flows.typed import read_struct
+from flows.typed import read_struct, suggest_key
 
 Outcome = Literal["finished", "filtered", "failed", "timed-out", "paused", "cancelled"]
 Age = Annotated[str, Meta(description="How long they are kept: a whole number and a unit, e.g. 400d")]
@@ -130,7 +130,7 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Load
     if isinstance(raw_targets, Mapping):
         targets = {name: _with_secrets(raw, name, root, environment, unresolved) for name, raw in raw_targets.items()}
         data = {**data, "targets": {name: raw for name, raw in targets.items() if raw is not _UNRESOLVED}}
-    file, problems = read_struct(SettingsFile, {} if data is None else data, "headrace.yaml")
+    file, problems = read_struct(SettingsFile, {} if data is None else data, "headrace.yaml", _suggest_key)
     problems = unresolved + problems
     if file is None:
         store = data.get("store") if isinstance(data, Mapping) else None
@@ -151,6 +151,15 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Load
     return LoadedSettings(
         name=file.name, settings=settings, targets=file.targets, named_targets=names, problems=tuple(problems)
     )
+
+
+def _suggest_key(key: str, at: KeyPath, known: Iterable[str]) -> str:
+    """The remedy for an unknown key: the folder of what is no setting, or the known key that was meant."""
+    if not at and key in ("flow", "flows", "segment", "segments", "source", "sources"):
+        return f"write a file for each in {key.removesuffix('s')}s/"
+    if not at and key in ("env", "secrets", "variables"):
+        return "`${env:NAME}` in the url or a header of a target reads the environment"
+    return suggest_key(key, at, known)
 
 
 def _target_names(raw: Any) -> frozenset[str]:

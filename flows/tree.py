@@ -233,6 +233,7 @@ class _Builder:
         if self._muted == len(self._stack):
             self._muted = None
             frame.value.data = self.lines.text[frame.value.start : frame.value.end]
+            frame.value.style = ""
         elif (
             frame.flow
             and isinstance(frame.value.data, dict)

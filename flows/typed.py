@@ -71,6 +71,7 @@ class _Converter:
         known = {info.encode_name: info for info in fields(kind)}
         hints = get_type_hints(kind, include_extras=True)
         count = len(self.problems)
+        data = self._indented(data, at, lambda key: _takes_map(hints[known[key].name]) if key in known else None)
         for key in data:
             if key not in known:
                 self._unknown(key, known, at, what)
@@ -102,8 +103,32 @@ class _Converter:
             self.problems.append(problem)
             return _INVALID
 
+    def _indented(
+        self, data: Mapping[str, Any], at: KeyPath, takes_map: Callable[[str], bool | None]
+    ) -> Mapping[str, Any]:
+        """The data without lines that belong below a key with nothing, with a problem for them.
+
+        `takes_map` says whether the value of a key is a map; None for a key that is unknown here.
+        """
+        names = list(data)
+        for index, name in enumerate(names):
+            body: list[str] = []
+            for other in names[index + 1 :]:
+                if takes_map(other) is not None:
+                    break
+                body.append(other)
+            if data[name] is None and takes_map(name) and body:
+                message = f"the lines below `{name}:` are not indented, so they do not belong to it"
+                help = "put two spaces before each of them"
+                self.problems.append(Problem(code="H037", message=message, path=(*at, body[0]), on="key", help=help))
+                return {key: value for key, value in data.items() if key not in (*body, name)}
+        return data
+
     def _map(self, kinds: tuple[Any, ...], data: Mapping[str, Any], at: KeyPath) -> dict[str, Any]:
         keys = get_args(kinds[0]) if get_origin(kinds[0]) is Literal else None
+        if _is_struct(_plain_type(kinds[1], {})):
+            inside = {info.encode_name for info in fields(_plain_type(kinds[1], {}))}
+            data = self._indented(data, at, lambda key: None if key in inside else True)
         values = {}
         for key, value in data.items():
             if keys is not None and key not in keys:
@@ -136,6 +161,11 @@ def _plain_type(annotation: Any, data: Any) -> Any:
         if isinstance(data, list) and get_origin(kind) is tuple:
             return kind
     return plain
+
+
+def _takes_map(annotation: Any) -> bool:
+    plain = _plain_type(annotation, {})
+    return _is_struct(plain) or get_origin(plain) is dict
 
 
 def _is_struct(kind: Any) -> bool:

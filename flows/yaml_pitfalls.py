@@ -36,7 +36,7 @@ def template(lines: LineIndex, start: int, in_flow: bool) -> Finding:
         remedy = (
             "write a fixed name; `switch` chooses between nodes with a name each, and `profile.add` collects values"
         )
-        return Finding("H003", "a key cannot hold a template", start, end, remedy)
+        return Finding("H038", "a key cannot hold a template", start, end, remedy)
     end = value_end(lines, start, flow=in_flow)
     message = "without quotes, YAML reads `{{ }}` as maps"
     return Finding("H003", message, start, end, put_in_quotes(lines, start, flow=in_flow))

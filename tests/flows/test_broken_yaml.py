@@ -224,12 +224,22 @@ MISTAKES = [
     (
         "a template as a key",
         changed('log: "The order {{ event.id }} is paid"', "profile.set:\n      {{ event.id }}: 1"),
-        Expected("H003", "19:7", "`switch`"),
+        Expected("H038", "19:7", "`switch`"),
     ),
     (
         "a template as a key inside braces",
         changed('log: "The order {{ event.id }} is paid"', "profile.set: {{{ event.id }}: 1}"),
-        Expected("H003", "18:18", "`switch`"),
+        Expected("H038", "18:18", "`switch`"),
+    ),
+    (
+        "a template without quotes in a condition",
+        changed("if: profile.traits.orders > 2", "if: {{ profile.traits.orders > 2 }}"),
+        Expected("H201", "9:9", "without {{ }}"),
+    ),
+    (
+        "a template without quotes as an edge",
+        changed("next: crm", "next: {{ event.type }}"),
+        Expected("H117", "13:11", "`switch`"),
     ),
     (
         "a key twice",
