@@ -9,7 +9,7 @@ from engine.flow.registry import Registry
 from engine.flow.reshaped import BELOW_TYPE, NOT_INDENTED, OTHER_TOOL, Reshaped, first_key, shown, without
 from engine.flow.trigger import TRIGGER_KEYS
 from engine.flow.workarounds import TRIGGER_WORKAROUNDS
-from engine.problem import KeyPath
+from engine.problem import KeyPath, closest
 
 FLOW_KEYS: Final = ("flow", "description", "trigger", "profile", "consents", "start", "nodes", "keep")
 
@@ -44,6 +44,7 @@ _NO_SLUG = re.compile(r"[^a-z0-9_]+")
 def reshape_flow(document: Mapping[str, Any], registry: Registry) -> Reshaped:
     """The document in Headrace's shape, with the problems of its shape."""
     reshaped = Reshaped(dict(document))
+    _respell(reshaped)
     _unnest(reshaped)
     if any(key not in FLOW_KEYS for key in reshaped.document):
         _indent_body(reshaped, "trigger", TRIGGER_KEYS)
@@ -79,9 +80,21 @@ def _foreign(document: Mapping[str, Any]) -> tuple[str, str]:
         return "", ""
     if "flows" in document:
         return "flows", "a file holds one flow, whose keys are at the beginning of a line"
-    if not any(key in document for key in (*FLOW_KEYS, *_NAME_KEYS, *_TRIGGER_KEYS, *_SCHEDULE_KEYS, *_NODES_KEYS)):
+    own = (*FLOW_KEYS, *_NAME_KEYS, *_TRIGGER_KEYS, *_SCHEDULE_KEYS, *_NODES_KEYS)
+    if not any(key in own or closest(str(key).lower(), FLOW_KEYS) for key in document):
         return next(iter(document)), "this file has no key of a flow"
     return "", ""
+
+
+def _respell(reshaped: Reshaped) -> None:
+    """Misspelt keys of the flow whose right spelling is missing."""
+    for key in [key for key in reshaped.document if key not in FLOW_KEYS]:
+        meant = closest(str(key).lower(), FLOW_KEYS)
+        if meant is None or meant in reshaped.document or key in (*_NAME_KEYS, *_TRIGGER_KEYS, *_NODES_KEYS):
+            continue
+        reshaped.add("H101", f"a flow has no key `{key}`", (key,), help=f"did you mean `{meant}`?")
+        reshaped.moved((meant,), (key,))
+        reshaped.document = {meant if name == key else name: value for name, value in reshaped.document.items()}
 
 
 def _unnest(reshaped: Reshaped) -> None:

@@ -114,6 +114,10 @@ class NodeDraftReader:
             self._problems.add("H110", f"node `{id}` has no type", at, on="key", help=help)
             return None, ""
         known = [key for key in types if self._registry.find(key)]
+        habit = next((key for key in types if key in NODE_WORKAROUNDS), None)
+        if not known and habit is not None:
+            self._add_unknown_key(habit, False, at)
+            return None, ""
         if len(types) > 1 and len(known) != 1:
             message = f"node `{id}` has two types: {' and '.join(f'`{t}`' for t in types)}"
             help = f"move `{types[1]}` into a node of its own and lead to it: `next: …`"

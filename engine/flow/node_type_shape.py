@@ -49,7 +49,7 @@ class TypeShape:
 
     def reshape(self, node: dict[str, Any], at: tuple[str, str]) -> dict[str, Any]:
         """The node `at` a key path of the document, with its type as a key and its fields below."""
-        for step in (self._body, self._typed, self._condition, self._below_type, self._path_as_value):
+        for step in (self._body, self._nested, self._typed, self._condition, self._below_type, self._path_as_value):
             node = step(node, at)
         return node
 
@@ -78,6 +78,20 @@ class TypeShape:
                 self._reshaped.moved((*at, owner, name), (*at, name))
             node = {**without(node, *body), owner: {name: node[name] for name in body}}
         return node
+
+    def _nested(self, node: dict[str, Any], at: tuple[str, str]) -> dict[str, Any]:
+        """`profile: {set: …}`, a type in two levels."""
+        types = [key for key in node if key not in COMMON_KEYS]
+        inner = node[types[0]] if len(types) == 1 else None
+        if not isinstance(inner, Mapping) or len(inner) != 1:
+            return node
+        family, (name, config) = types[0], next(iter(inner.items()))
+        type = f"{family}.{name}"
+        if self._registry.find(family) or not self._registry.find(type):
+            return node
+        self._reshaped.add("H111", f"unknown node type `{family}`", (*at, family), help=f"write `{type}: …`")
+        self._reshaped.moved((*at, type), (*at, family, name))
+        return {type if key == family else key: config if key == family else value for key, value in node.items()}
 
     def _are_ports(self, names: list[str], node: Mapping[str, Any], type: str) -> bool:
         found = self._registry.find(type)

@@ -50,6 +50,7 @@ TRIGGER_WORKAROUNDS: Final = {
     **dict.fromkeys(("schedule", "cron", "timer", "every", "interval"), _SCHEDULE),
     **dict.fromkeys(("webhook", "http", "url", "path"), _WEBHOOK),
     **dict.fromkeys(("condition", "conditions", "if", "filter", "where"), "write `when: …`"),
+    **dict.fromkeys(("properties", "property", "data", "payload", "match"), "write `when: event.properties.total > 0`"),
     **dict.fromkeys(("sources", "from"), "write `source: …`, a name or a list of names"),
     **dict.fromkeys(("profile", "consents"), "write it beside `trigger`, as a key of the flow"),
 }

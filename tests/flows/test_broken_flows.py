@@ -7,6 +7,14 @@ import pytest
 from tests.flows.one_file import Expected, changed, diagnostics_of, found
 
 MISTAKES = [
+    ("a misspelt `trigger`", changed("trigger:", "triger:"), Expected("H101", "2:1", "`trigger`")),
+    ("`node` in place of `nodes`", changed("nodes:", "node:"), Expected("H101", "4:1", "`nodes`")),
+    ("a capital letter", changed("flow:", "Flow:"), Expected("H101", "1:1", "`flow`")),
+    (
+        "properties in the trigger",
+        changed("  event: order-paid\n", "  event: order-paid\n  properties: {total: 5}\n"),
+        Expected("H101", "4:3", "`when: event.properties.total > 0`"),
+    ),
     (
         "`nodes` below the trigger",
         "flow: order\ntrigger:\n  event: x\n  nodes:\n    a: {log: x}\n",

@@ -8,6 +8,16 @@ from tests.flows.one_file import HEAD, Expected, changed, diagnostics_of, found
 
 MISTAKES = [
     (
+        "a type in two levels",
+        changed("segment.add: vip", "segment: {add: vip}"),
+        Expected("H111", "12:5", "`segment.add: …`"),
+    ),
+    (
+        "a type of another tool with its fields beside it",
+        changed("segment.add: vip", "email: a@b.example\n    subject: hello"),
+        Expected("H111", "12:5", "`lookup.http`"),
+    ),
+    (
         "an event that is not indented",
         changed("trigger:\n  event", "trigger:\nevent"),
         Expected("H126", "3:1", "put two spaces before this line and"),
