@@ -52,17 +52,20 @@ class Lookalikes:
         unseen = _UNSEEN.search(text)
         return _unseen(text, start + unseen.start(), "a key") if unseen else None
 
-    def value(self, start: int, end: int, style: str, *, flow: bool) -> Finding | None:
-        """A value that a suspect character makes another one than its author sees."""
+    def value(self, start: int, end: int, style: str, *, flow: bool, name: bool) -> Finding | None:
+        """A value that a suspect character makes another one than its author sees.
+
+        `name`: whether the value is the name of something, such as an event, in which no such character is meant.
+        """
         text = self._lines.text[start:end]
         if style == "":
-            finding = self._plain(text, start, end, flow)
+            finding = self._plain(text, start, end, flow, name)
             if finding is not None:
                 return finding
         outside = _TEMPLATE.sub(lambda template: "x" * len(template[0]), text)
         for unseen in _UNSEEN.finditer(outside):
             if not _is_meant(outside, unseen.start()):
-                return _unseen_in_value(outside, unseen.start(), start, style)
+                return _unseen_in_value(outside, unseen.start(), start, name)
         return None
 
     def line(self, number: int) -> Finding | None:
@@ -87,15 +90,16 @@ class Lookalikes:
     def _typographic(self, start: int) -> Finding:
         return _in_quotes(self._lines, start, value_end(self._lines, start, flow=False))
 
-    def _plain(self, text: str, start: int, end: int, flow: bool) -> Finding | None:
+    def _plain(self, text: str, start: int, end: int, flow: bool, name: bool) -> Finding | None:
         if text[0] in _QUOTES and not any(quote in _QUOTES for quote in text[1:-1]):
             closed = len(text) > 1 and text[-1] in _QUOTES
             return _in_quotes(self._lines, start, end if closed else value_end(self._lines, start, flow=flow))
         dash = _DASH.match(text)
-        if dash is not None:
+        begins_line = not self._lines.text[self._lines.line_start(self._lines.line_number(start)) : start].strip()
+        if dash is not None and (begins_line or not text[1:2].isspace()):
             use = "an item of a list begins with" if text[1:2].isspace() else "a negative number begins with"
             return Finding("H032", f"{named(text[0])} is not a hyphen", start, start + 1, f"{use} `-`")
-        if _DASHED_NAME.fullmatch(text) and (wide := re.search("[–—−]", text)):
+        if name and _DASHED_NAME.fullmatch(text) and (wide := re.search("[–—−]", text)):
             at, remedy = start + wide.start(), "write `-`; if it is meant, put the value in quotes"
             return Finding("H032", f"{named(wide[0])} is not a hyphen", at, at + 1, remedy)
         after = _AFTER_COLON.match(text)
@@ -163,7 +167,7 @@ def _is_meant(text: str, at: int) -> bool:
     return False
 
 
-def _unseen_in_value(text: str, at: int, start: int, style: str) -> Finding:
+def _unseen_in_value(text: str, at: int, start: int, name: bool) -> Finding:
     character = text[at]
     is_space = re.match(f"[{_SPACES}]", character) is not None
     escape = f"\\u{ord(character):04x}"
@@ -171,5 +175,5 @@ def _unseen_in_value(text: str, at: int, start: int, style: str) -> Finding:
         f"{'write an ordinary space' if is_space else 'delete it'}; if it is meant, write `{escape}` in double quotes"
     )
     message = f"this value has {named(character)}, which {'looks like a space' if is_space else 'cannot be seen'}"
-    warned = is_space and style != "" and text[at - 1 : at].strip() != "" and text[at + 1 : at + 2].strip() != ""
+    warned = is_space and not name and text[at - 1 : at].strip() != "" and text[at + 1 : at + 2].strip() != ""
     return Finding("H033", message, start + at, start + at + 1, remedy, "warning" if warned else "error")

@@ -25,6 +25,9 @@ MAX_EXPANSION: Final = 524_288  # characters with every alias written out; a fil
 MAX_FINDINGS: Final = 100
 
 _CONDITIONS: Final = frozenset({"if", "when", "condition"})
+_NAMES: Final = frozenset(
+    {"flow", "event", "source", "segment", "target", "next", "start", "segment.add", "segment.remove", "consents"}
+)
 _AMOUNTS: Final = frozenset({"profile.increment", "profile.count", "keep"})
 _ANCHOR = re.compile(r"&[^\s\[\]{},]*\s*")
 
@@ -145,7 +148,8 @@ class _Builder:
         elif self._is_condition():
             return
         else:
-            finding = self._lookalikes.value(located.start, located.end, located.style, flow=self.in_flow)
+            name = not _NAMES.isdisjoint(self._keys())
+            finding = self._lookalikes.value(located.start, located.end, located.style, flow=self.in_flow, name=name)
         if finding is not None:
             self._report(finding)
 
@@ -161,8 +165,12 @@ class _Builder:
 
     def _is_condition(self) -> bool:
         """Whether the next value is a condition, by its key or by that of its map."""
-        keys = [frame.key.data for frame in self._stack[-2:] if frame.key is not None]
+        keys = self._keys()
         return bool(keys) and (keys[-1] in _CONDITIONS or keys[0] == "switch")
+
+    def _keys(self) -> list[Any]:
+        """The keys of the two innermost maps or lists at this point of the document, as far as they have one."""
+        return [frame.key.data for frame in self._stack[-2:] if frame.key is not None]
 
     def _plain(self, located: LocatedValue) -> None:
         """Give an unquoted scalar its value, and report what it was probably meant to be instead."""
@@ -185,7 +193,7 @@ class _Builder:
 
     def _is_amount(self) -> bool:
         """Whether the next value is an amount to add, where only the number counts."""
-        keys = [frame.key.data for frame in self._stack[-2:] if frame.key is not None]
+        keys = self._keys()
         return bool(keys) and keys[0] in _AMOUNTS
 
     def _context(self) -> yaml_pitfalls.ScalarContext:

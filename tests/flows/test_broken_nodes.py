@@ -329,3 +329,24 @@ def test_a_mistake_is_one_problem_at_its_place_with_its_remedy(tmp_path: Path, t
     diagnostics = diagnostics_of(tmp_path, text)
     assert found(diagnostics) == [(expected.code, expected.place)]
     assert expected.help in diagnostics[0].help
+
+
+MEANT = [
+    (
+        "nodes with ids that are keys of nodes",
+        HEAD + "nodes:\n  a:\n    log: x\n    next: next\n  next:\n    log: y\n    next: when\n  when: {log: z}\n",
+    ),
+    ("a node with the id of a type", HEAD + "nodes:\n  a:\n    log: x\n    next: log\n  log:\n    log: y\n"),
+    ("counters with names of keys of nodes", HEAD + "nodes:\n  a:\n    profile.count: {retry: 1, timeout: 2}\n"),
+    ("a response with names of other tools", HEAD + "nodes:\n  a:\n    respond: {id: x, type: y, config: {a: 1}}\n"),
+    (
+        "an output by the name of a key of nodes",
+        HEAD + "nodes:\n  a:\n    let: {next: 5}\n    next: b\n  b:\n    respond: {next: '{{ nodes.a.out.next }}'}\n",
+    ),
+    ("a dash in prose", HEAD + "description: – see below\nnodes:\n  a: {log: Berlin–Hamburg}\n"),
+]
+
+
+@pytest.mark.parametrize("text", [row[1] for row in MEANT], ids=[row[0] for row in MEANT])
+def test_a_node_with_names_that_other_tools_use_otherwise_is_no_mistake(tmp_path: Path, text: str) -> None:
+    assert diagnostics_of(tmp_path, text) == ()
