@@ -72,8 +72,10 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
     def read_flow(document: Document, data: Any) -> tuple[Flow | None, list[Problem]]:
         version = sha256(document.text.encode()).hexdigest()
         flow, problems = compile_flow(data, names, registry, document.line, version=version, text=document.text)
-        misuses = list(increments_of_declared_fields(data, settings.settings.fields))
-        misuses += objects_at_declared_paths(data, declared)
+        misuses = [
+            *increments_of_declared_fields(data, settings.settings.fields),
+            *objects_at_declared_paths(data, declared),
+        ]
         if not document.failed:
             counters.append(frozenset(counters_of(data)))
         warnings = [*client_sendable(flow, document.text), *emit_cycles(flow)] if flow is not None else []
@@ -94,7 +96,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         targets=settings.targets,
     )
     all_names = {"flows": flows.names, "segments": segments.names, "sources": sources.names}
-    return LoadedProject(project, tuple(ordered(without_echoes(loader.diagnostics))), loader.sources, all_names)
+    return LoadedProject(project, loader.report(), loader.sources, all_names)
 
 
 class _Folder(Struct, frozen=True):
@@ -111,6 +113,10 @@ class _Loader:
         self.environment = environment
         self.diagnostics: list[Diagnostic] = []
         self.sources: dict[str, str] = {}
+
+    def report(self) -> tuple[Diagnostic, ...]:
+        """All diagnostics, sorted, and without those of which another at the same place is the cause."""
+        return tuple(ordered(without_echoes(self.diagnostics)))
 
     def settings(self) -> LoadedSettings:
         """The settings in `headrace.yaml`; the defaults when there is no such file."""

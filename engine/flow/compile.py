@@ -87,6 +87,7 @@ class _FlowReader:
         wiring = wire(drafts, starts, policy, trigger_reads)
         graph_problems = check_graph(wiring)
         leading = {id for id, node in document["nodes"].items() if unread.intersection(edge_targets(node))}
+        leading |= {str(p.path[1]) for p in self.problems if _may_be_edge(p, document["nodes"], drafts)}
         self.problems += self.independent(graph_problems, unread, leading)
         if unread or any(p.code == "H301" for p in graph_problems):
             return None
@@ -109,10 +110,10 @@ class _FlowReader:
     ) -> list[Problem]:
         """The problems of the graph that are no consequence of a missing edge or of a node that could not be read.
 
-        `leading` has the ids of the nodes with edges to those that could not be read.
+        `leading` has the ids of the nodes with edges to those that could not be read, or under an unknown key.
         """
         edges = [problem for problem in self.problems if is_edge_problem(problem)]
-        if not edges and not unread:
+        if not edges and not unread and not leading:
             return list(graph_problems)
         without_edge = {*leading, *(problem.path[1] for problem in edges)}
         return [
@@ -175,6 +176,15 @@ class _FlowReader:
         for id in sorted(unread):
             check_targets(id, raw[id], drafts, unread, self.problems)
         return drafts, unread
+
+
+def _may_be_edge(problem: Problem, nodes: Mapping[str, Any], drafts: Mapping[str, NodeDraft]) -> bool:
+    """Whether a problem is about an unknown key of a node that leads to other nodes, as an edge of another tool."""
+    if problem.code != "H101" or len(problem.path) != 3 or problem.path[0] != "nodes":
+        return False
+    node = nodes.get(str(problem.path[1]))
+    value = node.get(problem.path[2]) if isinstance(node, Mapping) else None
+    return any(target in drafts for target in edge_targets({"next": value}))
 
 
 _NODES = "write `nodes:`, and below it a node by its id, e.g. `count: {profile.increment: {traits.orders: 1}}`"

@@ -24,6 +24,8 @@ def read_condition(raw: Any, at: KeyPath, problems: list[Problem]) -> Condition 
         raw = "true" if raw else "false"
     if not isinstance(raw, str):
         help = "join the conditions by `and` or `or` in one text" if isinstance(raw, list) else ""
+        if isinstance(raw, Mapping):
+            help = "write the condition itself; where a branch leads is in the node's `next: {PORT: other_node}`"
         message = "a condition is a text such as `event.properties.total > 0`"
         problems.append(Problem(code="H114", message=message, path=at, help=help))
         return None

@@ -14,7 +14,7 @@ from engine.flow.node import Node, Port, asks, declared_ports, type_name
 from engine.flow.plan import Retry
 from engine.flow.problem_list import ProblemList
 from engine.flow.registry import Registry
-from engine.flow.workarounds import NODE_KEY_WORKAROUNDS, NODE_WORKAROUNDS
+from engine.flow.workarounds import NODE_KEY_WORKAROUNDS, NODE_WORKAROUNDS, RETRY_WORKAROUNDS
 from engine.language.duration import read_duration
 from engine.language.expression import Condition
 from engine.language.kinds import Shape
@@ -126,9 +126,9 @@ class NodeDraftReader:
         ports = _ports(self._registry.find(known[0]), raw[known[0]]) if known else {}
         misplaced = [key for key in types if key in ports]
         if misplaced:
-            edges = ", ".join(f"{key}: {format_value(raw[key])}" for key in misplaced)
+            edges = format_value({**_written_edges(raw.get("next"), ports), **{key: raw[key] for key in misplaced}})
             message = f"`{misplaced[0]}` is a port of `{known[0]}`, not a key of a node"
-            help = f"write `next: {{{edges}}}`"
+            help = f"write `next: {edges}`"
             self._problems.add(MISPLACED_PORT, message, (*at, misplaced[0]), on="key", help=help)
         for key in types:
             if key not in known and key not in misplaced:
@@ -154,7 +154,7 @@ class NodeDraftReader:
         for key in ("timeout", "deadline", "retry"):
             if key in raw and not asks(node):
                 message = f"`{type_name(node)}` waits for nothing, so `{key}` has no effect here"
-                add("H120", message, (*at, key), on="key")
+                add("H120", message, (*at, key), on="key", help="delete this line")
         for key in ("timeout", "deadline"):
             if key in raw:
                 settings[f"{key}_ms"] = self._duration(raw[key], (*at, key))
@@ -175,12 +175,19 @@ class NodeDraftReader:
         if not isinstance(raw, Mapping):
             self._problems.add("H103", "`retry` is a map", at, help="write `retry: {times: 3, backoff: 500ms}`")
             return Retry()
-        self._problems.add_unknown_keys(raw, ("times", "backoff"), at, "`retry`")
+        self._problems.add_unknown_keys(raw, ("times", "backoff"), at, "`retry`", RETRY_WORKAROUNDS)
         times = raw.get("times", 1)
         if isinstance(times, bool) or not isinstance(times, int) or not 0 <= times <= 10:
             self._problems.add("H103", "`times` is a whole number from 0 to 10", (*at, "times"))
             times = 0
         return Retry(times, self._duration(raw["backoff"], (*at, "backoff")) if "backoff" in raw else 500)
+
+
+def _written_edges(raw: Any, ports: Mapping[str, Port]) -> dict[str, Any]:
+    """The edges of a `next` by port: a plain one leads from the main ports."""
+    if raw is None or isinstance(raw, Mapping):
+        return dict(raw or {})
+    return {name: raw for name, port in ports.items() if port.main}
 
 
 def _kind(raw: Any) -> str:

@@ -54,6 +54,7 @@ TRIGGER_WORKAROUNDS: Final = {
     **dict.fromkeys(("sources", "from"), "write `source: …`, a name or a list of names"),
     **dict.fromkeys(("profile", "consents"), "write it beside `trigger`, as a key of the flow"),
 }
+_BRANCHES: Final = "write `next: {then: other_node, else: other_node}`"
 _DESCRIBED: Final = "delete this line, or write it into `description:`"
 _IN_TRIGGER: Final = "write it in the trigger: `trigger: {event: …, when: …}`"
 _IN_NODE: Final = "write it in the node that makes the request, beside its type"
@@ -96,6 +97,10 @@ NODE_KEY_WORKAROUNDS: Final = {
     **dict.fromkeys(("foreach", "loop", "for_each", "for", "with_items", "repeat", "while", "until"), _LOOP),
     **dict.fromkeys(("wait", "delay", "sleep", "pause"), _WAIT),
     **dict.fromkeys(("end", "stop", "final", "return"), _END_LINE),
+    **dict.fromkeys(("on_true", "on_false", "if_true", "if_false", "true", "false"), _BRANCHES),
+    **dict.fromkeys(
+        ("cases", "case", "branches", "choices"), "write `switch: {gold: condition}` and `next: {gold: other_node}`"
+    ),
     **dict.fromkeys(("retries", "attempts", "max_retries"), "write `retry: {times: 3, backoff: 500ms}`"),
     **dict.fromkeys(("backoff", "times"), "write `retry: {times: 3, backoff: 500ms}`"),
     **dict.fromkeys(("enabled", "active", "skip"), "write `disabled: true` to switch a node off"),
@@ -118,4 +123,10 @@ FIELD_WORKAROUNDS: Final = {
     **dict.fromkeys(("text", "msg", "value"), ("message", "write `message: …`")),
     **dict.fromkeys(("name", "event", "event_type"), ("type", "write `type: …`")),
     **dict.fromkeys(("expires", "expiry", "max_age", "expire"), ("ttl", "write `ttl: 1h`")),
+}
+RETRY_WORKAROUNDS: Final = {
+    **dict.fromkeys(("count", "attempts", "max", "max_attempts", "max_retries", "limit"), "write `times: 3`"),
+    **dict.fromkeys(
+        ("delay", "interval", "wait", "pause", "initial"), "write `backoff: 500ms`: the first pause, which doubles"
+    ),
 }
