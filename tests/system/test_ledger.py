@@ -16,13 +16,13 @@ import msgspec
 import pytest
 
 from tests.system.load_generator import LoadGenerator
-from tests.system.server_process import serving_on, write_project
+from tests.system.server_process import ServerProcess, serving_on, write_project
 from tests.system.test_serve_workers import shared, until
 
 
-async def counts(address: str) -> dict[str, Any]:
+async def counts(served: ServerProcess) -> dict[str, Any]:
     """The counts that one worker reports: each call makes a connection of its own."""
-    async with aiohttp.ClientSession() as http, http.get(f"{address}/counts") as answer:
+    async with aiohttp.ClientSession(headers=served.admin) as http, http.get(f"{served.address}/counts") as answer:
         assert answer.status == 200, await answer.text()
         reported: dict[str, Any] = msgspec.json.decode(await answer.read())
         return reported
@@ -39,7 +39,7 @@ async def test_every_worker_reports_the_counts_of_all_workers(tmp_path: Path) ->
         await asyncio.to_thread(served.workers, 3)
         await load.load(served.address, until=300, clients=16)
         await load.resend(served.address)
-        reports = [await counts(served.address) for _ in range(24)]
+        reports = [await counts(served) for _ in range(24)]
         assert served.stop() == 0
     sent = len(load.sent)
     assert [report["events"] for report in reports] == [reports[0]["events"]] * 24
@@ -54,12 +54,12 @@ async def test_the_counts_of_a_worker_outlive_it(tmp_path: Path) -> None:
     with shared(tmp_path, workers=3) as served:
         victim = (await asyncio.to_thread(served.workers, 3))[0]
         await load.load(served.address, until=200, clients=16)
-        before = (await counts(served.address))["events"]
+        before = (await counts(served))["events"]
         os.kill(victim, signal.SIGKILL)
         await asyncio.to_thread(served.workers, 4)
-        assert (await counts(served.address))["events"] == before
+        assert (await counts(served))["events"] == before
         await load.load(served.address, until=400, clients=16)
-        after = (await counts(served.address))["events"]
+        after = (await counts(served))["events"]
         assert served.stop() == 0
     assert after["stored"] == len(load.sent) == after["received"]
 
@@ -73,7 +73,7 @@ async def test_the_counts_add_up_after_a_kill_under_load(tmp_path: Path) -> None
         os.kill(victim, signal.SIGKILL)
         await sending
         await load.resend(served.address)
-        events = (await counts(served.address))["events"]
+        events = (await counts(served))["events"]
         assert served.stop() == 0
     assert adds_up(events)
     assert events["stored"] + events["duplicate"] >= len(load.sent)
@@ -115,9 +115,9 @@ async def test_the_counts_agree_with_the_store_though_clients_hang_up(tmp_path: 
         await asyncio.gather(*rude, load.load(served.address, until=100))
         away.unlink(missing_ok=True)
         await load.resend(served.address)
-        report = await counts(served.address)
+        report = await counts(served)
         while report["events"]["queued"]:
-            report = await counts(served.address)
+            report = await counts(served)
         assert served.stop() == 0
     assert adds_up(report["events"])
     assert report["events"]["stored"] == report["stored"]["events"] == len(load.sent)
