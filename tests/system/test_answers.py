@@ -1,6 +1,7 @@
 """Nothing that a real server answers to a stranger names a path of its machine."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -65,3 +66,26 @@ def test_no_answer_names_a_path_of_the_machine(tmp_path: Path, folder: str) -> N
     assert {
         place: named for place, text in answers.items() if (named := [path for path in paths if path in text])
     } == {}
+
+
+def remove(database: Path) -> None:
+    database.unlink()
+
+
+def damage(database: Path) -> None:
+    for file in (database, database.with_name(database.name + "-wal")):
+        file.write_bytes(b"\xff" * max(4096, file.stat().st_size))
+
+
+@pytest.mark.parametrize("break_store", [remove, damage])
+def test_no_answer_about_a_broken_store_names_its_path(tmp_path: Path, break_store: Callable[[Path], None]) -> None:
+    folder = tmp_path / "a folder with spaces"
+    project = write_project(folder)
+    reading = ("/counts", "/rejected", "/search/events", "/events/x", "/profiles/x", "/runs/x", "/segments")
+    with serving(project, folder / "store.db") as served:
+        answer(f"{served.address}/track", payload({"type": "counted"}), JSON)
+        break_store(folder / "store.db")
+        answers = [answer(f"{served.address}/track", payload({"type": "counted"}), JSON)]
+        answers += [answer(served.address + path, headers=served.admin) for path in (*reading, "/health/ready")]
+    assert any('"status":503' in text for text in answers)
+    assert [text for text in answers if str(tmp_path) in text or folder.name in text] == []
