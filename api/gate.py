@@ -36,9 +36,9 @@ class Bounds(Struct, frozen=True, kw_only=True):
     connections: int = 10_000
     running: int = 128  # requests; more at a time are not processed faster
     body_bytes: int = 32 * 1024 * 1024  # arriving, waiting and running
-    large: int = 64 * 1024  # the size from which a body is a large one
+    large: int = 32 * 1024  # the size from which a body is a large one
     small_bytes: int = 8 * 1024 * 1024  # running, of small bodies
-    large_bytes: int = 4 * 1024 * 1024  # running, of large ones; a payload may take twenty times its size in memory
+    large_bytes: int = 1024 * 1024  # running, of large ones; a payload may take twenty times its size in memory
 
 
 DEFAULT_BOUNDS = Bounds()
