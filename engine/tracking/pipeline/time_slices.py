@@ -1,7 +1,9 @@
 """Time slices: work that takes long leaves the event loop to others every few milliseconds.
 
-Work is done in steps. When its slice is over, it waits behind everything that is ready; of several such works one goes
-on in each iteration of the loop, so that many of them delay others no longer than one does.
+Work is done in steps. When its slice is over, it waits behind everything that is ready, and for a pause. Of several
+such works one goes on after each pause, so that many of them delay others no longer than one does. In the pause the
+loop may be idle, and only then can another thread, such as the one that writes to SQLite, take the interpreter lock at
+once.
 """
 
 import asyncio
@@ -9,7 +11,8 @@ from collections import deque
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
-SLICE_SECONDS = 0.004
+SLICE_SECONDS = 0.003
+PAUSE_SECONDS = 0.001
 
 T = TypeVar("T")
 
@@ -40,14 +43,17 @@ class TimeSlices:
         mine = asyncio.get_running_loop().create_future()
         self._waiting.append(mine)
         if len(self._waiting) == 1:
-            asyncio.get_running_loop().call_soon(self._next)
+            self._pause()
         await mine
         return self.ticks()
 
     def _next(self) -> None:
-        """Let the first work that waits go on; those behind it follow in the next iterations."""
+        """Let the first work that waits go on; those behind it follow, one after each pause."""
         mine = self._waiting.popleft()
         if not mine.done():
             mine.set_result(None)
         if self._waiting:
-            asyncio.get_running_loop().call_soon(self._next)
+            self._pause()
+
+    def _pause(self) -> None:
+        asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._next)

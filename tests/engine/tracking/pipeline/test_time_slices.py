@@ -13,7 +13,7 @@ from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.flow_texts import COUNT
 from tests.projects import payload, project
 
-SLOW = [{"type": "hit", "id": f"e-{number}"} for number in range(500)]
+SLOW = [{"type": "hit", "id": f"e-{number}"} for number in range(100)]
 
 
 def shop_on_slow_clock(store: Store) -> Collector:
@@ -35,7 +35,7 @@ async def test_another_visitor_is_answered_while_a_payload_of_many_events_runs()
     await large
     session = await store.session("shop", "large")
     assert session is not None
-    assert (await shop.profile(str(session.profile)))["traits"]["hits"] == 500
+    assert (await shop.profile(str(session.profile)))["traits"]["hits"] == 100
 
 
 async def test_events_of_the_same_visitor_still_take_effect_after_the_payload(store: Store) -> None:
@@ -53,7 +53,7 @@ async def test_events_of_the_same_visitor_still_take_effect_after_the_payload(st
     assert order == ["large", "small"]
     session = await store.session("shop", "s-1")
     assert session is not None
-    assert (await shop.profile(str(session.profile)))["traits"]["hits"] == 501
+    assert (await shop.profile(str(session.profile)))["traits"]["hits"] == 101
 
 
 async def test_works_take_turns_and_each_comes_to_its_result() -> None:
