@@ -10,6 +10,7 @@ from engine.profile.operations import Append, Set
 from engine.profile.value import opaque
 
 MAX_OUT = 65_536  # bytes of a node's output, or of a value that it writes, as JSON
+MAX_PROFILE = 1_048_576  # bytes of a profile's view, as JSON
 VALUE_EFFECTS = frozenset({Set, Append, SetEvent, SetSession, CachePut})
 
 _encode = msgspec.json.Encoder().encode
@@ -22,6 +23,15 @@ def limited_output(out: Any) -> tuple[Any, str]:
     if len(encoded) > MAX_OUT:
         return None, f"its output is larger than {MAX_OUT} bytes"
     return _decode(encoded), ""
+
+
+def outgrowth(before: dict[str, Any] | None, after: dict[str, Any] | None) -> str:
+    """The error when a profile's view has become too large; empty when it has not, or is not larger than before."""
+    if after is None or (size := len(_encode(after))) <= MAX_PROFILE:
+        return ""
+    if before is not None and size <= len(_encode(before)):
+        return ""
+    return f"the profile would have {size} bytes, more than {MAX_PROFILE}: remove or shorten traits"
 
 
 def limited_effect(effect: Effect) -> tuple[Effect, str]:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 
 MAX_ENTRIES = 20_000
-_VALUE_BYTES = 250  # about what one value of a document takes in memory, beside its text
+VALUE_BYTES = 250  # about what one value of a document takes in memory, beside its text
 
 T = TypeVar("T")
 
@@ -15,7 +15,7 @@ _encode = msgspec.json.Encoder().encode
 
 def text_weight(text: bytes | str, comma: Any = b",") -> int:
     """Return about how many bytes a document takes in memory that is this text as JSON, kept once more as a view."""
-    return 2 * len(text) + _VALUE_BYTES * text.count(comma)
+    return 2 * len(text) + VALUE_BYTES * text.count(comma)
 
 
 def document_weight(document: Any) -> int:

@@ -126,4 +126,4 @@ def _known(profile: Profile, project: Project, now: int) -> CachedProfile:
         profile, profile_view(profile, tree), max(now, profile.evaluated_at)
     )
     stored = profile if Triggers(project).segment_events else settled
-    return CachedProfile(stored, profile_view(settled, tree))
+    return CachedProfile.of(stored, profile_view(settled, tree))

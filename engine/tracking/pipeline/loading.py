@@ -95,7 +95,7 @@ class Loading:
         if known is None:
             unknown.append(profile_tombstone(self.secret, acting_id))
             profile = new_profile(acting_id, request.now)
-            known = CachedProfile(profile, profile_view(profile, fold(profile)))
+            known = CachedProfile.of(profile, profile_view(profile, fold(profile)))
         if session is not None and session.profile and intake.profile not in (None, *known.profile.ids):
             unknown.append(
                 profile_tombstone(self.secret, str(intake.profile))
@@ -142,7 +142,7 @@ class Loading:
         profile = await resolve_profile(self._store, id)
         if profile is None:
             return None
-        known = CachedProfile(profile, profile_view(profile, fold(profile, self._fields())))
+        known = CachedProfile.of(profile, profile_view(profile, fold(profile, self._fields())))
         self._cache.keep(known, id)
         return known
 

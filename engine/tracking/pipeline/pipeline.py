@@ -49,6 +49,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from engine.flow.output_limits import MAX_PROFILE, outgrowth
 from engine.ports.backoff import BackoffFormula
 from engine.ports.store import Conflict, Contention, Store, Unavailable
 from engine.ports.world import Clock, Performer
@@ -209,15 +210,23 @@ class Pipeline:
         return request, marks, fresh
 
     async def run(self, request: UnitRequest, loaded: Loaded, fresh: list[UnitEvent]) -> tuple[UnitEffects, Composed]:
-        """Run events of a unit. Returns their effects, and the documents that are to be committed."""
-        run = UnitRun(self.triggers, self._context(request, loaded), self.clock.ticks)
-        began = self.slices.ticks()
-        for pending in run.run([*self._system_events(loaded, request), *fresh]):
-            if pending is None:
-                began = await self.slices.after_step(began)
-            else:
-                await self.driver.drive(pending, request)
-        return run.effects, compose(run.effects, request.intake, request.rejected())
+        """Run events of a unit. Returns their effects, and the documents that are to be committed.
+
+        If the profile has become too large, all runs again, and those runs fail that would make it so.
+        """
+        weighed = False
+        while True:
+            run = UnitRun(self.triggers, self._context(request, loaded, weighed), self.clock.ticks)
+            began: float | None = None
+            for pending in run.run([*self._system_events(loaded, request), *fresh]):
+                if pending is None:
+                    began = await self.slices.after_step(began)
+                else:
+                    await self.driver.drive(pending, request)
+            composed = compose(run.effects, request.intake, request.rejected())
+            if weighed or not _has_outgrown(loaded, composed):
+                return run.effects, composed
+            weighed = True
 
     def enqueue(
         self,
@@ -289,7 +298,7 @@ class Pipeline:
             raise
         self.ledger.count(counted)
 
-    def _context(self, request: UnitRequest, loaded: Loaded) -> UnitContext:
+    def _context(self, request: UnitRequest, loaded: Loaded, weighed: bool) -> UnitContext:
         known, session, options = loaded.cached, loaded.session, request.intake.options
         return UnitContext(
             source=request.source,
@@ -305,6 +314,7 @@ class Pipeline:
             has_events=bool(request.events),
             visit=session is not None and not session.version and options.saveSession,
             save=options.saveEvents,
+            weighed=weighed,
         )
 
     def _system_events(self, loaded: Loaded, request: UnitRequest) -> list[UnitEvent]:
@@ -328,6 +338,14 @@ class Pipeline:
 
 def _ignore(_failure: Unavailable) -> None:
     pass
+
+
+def _has_outgrown(loaded: Loaded, composed: Composed) -> bool:
+    """Whether a unit has made its profile too large."""
+    after = composed.cached
+    if after is None or after.weight <= MAX_PROFILE:  # a view weighs more than its length
+        return False
+    return bool(outgrowth(loaded.cached.view if loaded.cached is not None else None, after.view))
 
 
 def _pause(seed: str, failures: int) -> float:

@@ -27,7 +27,7 @@ class TimeSlices:
 
     async def run(self, steps: Generator[None, None, T]) -> T:
         """Do work whose generator yields after each step. Returns its result."""
-        began = self.ticks()
+        began: float | None = None
         try:
             while True:
                 next(steps)
@@ -36,10 +36,14 @@ class TimeSlices:
             result: T = end.value
             return result
 
-    async def after_step(self, began: float) -> float:
-        """Wait for the next slice if the one that began at `began` is over. Returns when the current one began."""
-        if self.ticks() - began < self._seconds:
-            return began
+    async def after_step(self, began: float | None) -> float:
+        """Wait for the next slice if the one that began at `began` is over. Returns when the current one began.
+
+        The first slice begins after the first step: then work of one step, most of all there is, needs no clock.
+        """
+        now = self.ticks()
+        if began is None or now - began < self._seconds:
+            return now if began is None else began
         mine = asyncio.get_running_loop().create_future()
         self._waiting.append(mine)
         if len(self._waiting) == 1:

@@ -29,6 +29,6 @@ def adoption(profile: Profile, acting_id: str, id: str, now: int, fields: Fields
     if id not in united.parts or len(united.parts) > MAX_IDS:
         return None
     following, _ = apply_operations(united, left, (), now, None, fields)
-    known = CachedProfile(following, profile_view(following, fold(following, fields)))
+    known = CachedProfile.of(following, profile_view(following, fold(following, fields)))
     writes = ProfileWrite(following, profile.version, known.view), ProfileWrite(tombstone(other, following.id), 0)
     return Unit(profiles=writes), known

@@ -1,6 +1,7 @@
 """The profiles and sessions that a process has cached. They may be outdated: every commit compares versions."""
 
-from typing import Any
+from operator import attrgetter
+from typing import Any, Self
 
 from msgspec import Struct
 
@@ -13,14 +14,16 @@ SESSION_BYTES = 32 * 1024 * 1024
 
 
 class CachedProfile(Struct, frozen=True):
-    """A stored profile and its view."""
+    """A stored profile and its view, and about how many bytes both take in memory."""
 
     profile: Profile
     view: dict[str, Any]
+    weight: int
 
-
-def _weight(known: CachedProfile) -> int:
-    return document_weight(known.profile)
+    @classmethod
+    def of(cls, profile: Profile, view: dict[str, Any]) -> Self:
+        """Return the same with its weight."""
+        return cls(profile, view, document_weight(view))
 
 
 class ProfileCache:
@@ -31,7 +34,7 @@ class ProfileCache:
 
     def __init__(self, profile_bytes: int = PROFILE_BYTES, session_bytes: int = SESSION_BYTES) -> None:
         self.sessions: WeighedCache[Session] = WeighedCache(document_weight, session_bytes)
-        self.profiles: WeighedCache[CachedProfile] = WeighedCache(_weight, profile_bytes)
+        self.profiles: WeighedCache[CachedProfile] = WeighedCache(attrgetter("weight"), profile_bytes)
         self._canonical: BoundedCache[str] = BoundedCache()  # of ids that are not canonical themselves
 
     def profile(self, id: str) -> CachedProfile | None:

@@ -4,6 +4,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from engine.flow.effect import CachePut
+from engine.ports.bounded import VALUE_BYTES
 from engine.ports.ids import short_hash
 from engine.ports.records import (
     CacheEntry,
@@ -129,7 +130,8 @@ def _profiles(effects: UnitEffects) -> tuple[CachedProfile | None, tuple[Profile
     first = context.profile or effects.attached
     due_moved = first is None or bool(effects.merged) or profile.due != first.due
     write = ProfileWrite(profile, state.profile.version, view, due_moved)
-    known = CachedProfile(profile, view)
+    encoded = _encode(view)
+    known = CachedProfile(profile, view, 2 * len(encoded) + VALUE_BYTES * encoded.count(b","))
     return known, (write, *_tombstones(effects, profile, first)) if effects.merged else (write,)
 
 

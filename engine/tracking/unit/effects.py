@@ -30,6 +30,7 @@ class UnitContext(Struct, frozen=True, kw_only=True):
     has_events: bool = True  # a visitor has come; without events only time has passed
     visit: bool = False  # a visit begins
     save: bool = True  # events of the system are stored
+    weighed: bool = False  # a run fails that makes the profile too large
 
 
 class FlowResult(Struct, frozen=True):

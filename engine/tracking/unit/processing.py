@@ -17,6 +17,7 @@ from engine.flow.ask import ProfileReply, ProfilesReply
 from engine.flow.consents import missing_consent
 from engine.flow.effect import Attach, AttachSession, CachePut, ClaimKey, Effect, Emit, Log, Merge, Respond
 from engine.flow.machine import MAX_EMITTED, Machine
+from engine.flow.output_limits import outgrowth
 from engine.flow.plan import Flow
 from engine.flow.rendering import cut_all, render, show_effect
 from engine.flow.run import Inputs, IssuedAsk
@@ -217,6 +218,8 @@ class UnitRun:
         final = final.with_scope({**final.scope, "nodes": {}})
         if self.state.profile is None and final.profile is not None:
             final.profile = membership.with_current_standing(final.profile, effects)
+        if self.context.weighed and (reason := outgrowth(self.state.scope["profile"], final.scope["profile"])):
+            return reason
         segment_events: list[UnitEvent] = []
         if changed:
             final, segment_events = membership.after_run(final, event, effects)

@@ -168,7 +168,7 @@ async def test_a_session_that_moved_is_read_anew_though_its_profile_is_cached_ag
 def composed(version: int) -> Composed:
     """A unit that writes the profile `ann` as this version."""
     unit = Unit(profiles=(write("ann", version - 1),))
-    return Composed(unit, CachedProfile(profile("ann", version), {}), None, open_to_all=True, answered_id="ann")
+    return Composed(unit, CachedProfile.of(profile("ann", version), {}), None, open_to_all=True, answered_id="ann")
 
 
 class Failing(MemoryStore):
@@ -197,7 +197,7 @@ def enqueue(queue: ProfileQueue, version: int) -> Awaitable[None]:
 @pytest.mark.parametrize("failure", FAILURES, ids=["conflict", "unavailable"])
 async def test_a_commit_that_fails_drops_the_cached_profile(failure: Exception) -> None:
     cache, store = ProfileCache(), Failing(failure)
-    cache.keep(CachedProfile(profile("ann", 1), {}))
+    cache.keep(CachedProfile.of(profile("ann", 1), {}))
     store.go.set()
     async with ProfileQueues(store, cache, Ledger()).exclusive("ann") as queue:
         waiting = enqueue(queue, 2)
