@@ -118,12 +118,11 @@ def attack(name: str, served: Served, seconds: float) -> Counter[str]:
 
 async def _hold(served: Served, answers: Counter[str], connections: int, sent: bytes) -> None:
     async def hold() -> None:
+        reader, writer = await asyncio.open_connection(served.host, served.port)
         answer = "closed"
         try:
-            reader, writer = await asyncio.open_connection(served.host, served.port)
             writer.write(sent)
             answer = str(await read_status(reader))
-            writer.close()
         except asyncio.CancelledError:
             answer = "kept"
             raise
@@ -131,6 +130,7 @@ async def _hold(served: Served, answers: Counter[str], connections: int, sent: b
             pass
         finally:
             answers[answer] += 1
+            writer.close()
 
     await asyncio.gather(*(hold() for _ in range(connections)))
 
