@@ -33,13 +33,11 @@ _OFFER = frozenset({b"upgrade", b"http2-settings"})
 # A name or an address, and a port (RFC 9112, section 3.2).
 _HOST = re.compile(rb"([A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
 _NO_REQUEST = "this is no HTTP request"
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
 
 
 def plain_size(body: bytearray) -> int:
-    """Return the bytes of a body, decompressed: gzip ends with that number, and a body that lies there is refused."""
-    if body[:2] != _GZIP:
-        return len(body)
+    """Return the bytes of a gzip body, decompressed: it ends with that number, and one that lies there is refused."""
     return max(len(body), min(int.from_bytes(body[-4:], "little"), MAX_BODY))
 
 
@@ -57,6 +55,7 @@ class Connection(HttpToolsProtocol):
     _in_head = True
     _size = 0  # bytes that have come of the request that is being read
     _held = 0  # bytes of bodies that the gate counts and that are not being processed
+    _counted = 0  # those of them that belong to the body that is arriving
     _arriving = False
     _deadline: asyncio.TimerHandle | None = None
     _host: bytes | None = None  # the newest one that was valid; clients send the same one again and again
@@ -64,6 +63,7 @@ class Connection(HttpToolsProtocol):
     _deadline_of_head = True
     _turn: RequestResponseCycle | None = None
     _turn_app: Any = None
+    _running = False  # the application processes it
 
     def __init__(self, *settings: Any, gate: Gate | None = None, **more: Any) -> None:
         super().__init__(*settings, **more)
@@ -103,8 +103,7 @@ class Connection(HttpToolsProtocol):
         else:
             self._set_deadline()
             if not self._in_head:
-                self._arriving = True
-                self.gate.arriving[self] = None
+                self._hold_arriving()
 
     # ---- the parser's callbacks -------------------------------------------------------------------------------------
 
@@ -117,14 +116,11 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of a body."""
-        cycle, size = self.cycle, len(body)
-        cycle.body += body
-        self._held += size
-        if self.gate.hold(self, size):
-            if len(cycle.body) <= MAX_BODY:
-                return
+        kept = self.cycle.body
+        kept += body
+        if len(kept) > MAX_BODY:
             self._refuse(413, f"a body has at most {MAX_BODY} bytes, decompressed: send fewer events at once")
-        raise httptools.HttpParserError("the request is refused")  # ends the parsing
+            raise httptools.HttpParserError("the request is refused")  # ends the parsing
 
     def on_message_complete(self) -> None:
         """Handle a complete request."""
@@ -134,10 +130,27 @@ class Connection(HttpToolsProtocol):
             if self._arriving:
                 self._arriving = False
                 self.gate.arriving.pop(self, None)
-            self.cycle.more_body = False
-            self.cycle.message_event.set()
-            if self._turn is self.cycle:
-                self._complete(self.cycle)
+            cycle = self.cycle
+            cycle.more_body = False
+            if self._turn is cycle:
+                counted, self._counted = self._counted, 0
+                self._complete(cycle, counted)
+            else:  # the requests before it are to be answered first
+                self._hold_arriving()
+                self._counted = 0
+
+    def _hold_arriving(self) -> None:
+        """Have the gate count the body that is arriving, as far as it has come."""
+        cycle = self.cycle
+        if self.gone:  # the parser goes on to the end of what has come
+            return
+        size = len(cycle.body) - self._counted
+        if cycle.more_body:
+            self._arriving = True
+            self.gate.arriving[self] = None
+        self._counted += size
+        self._held += size
+        self.gate.hold(self, size)
 
     # ---- the turn of a request --------------------------------------------------------------------------------------
 
@@ -145,40 +158,43 @@ class Connection(HttpToolsProtocol):
         """Note whose turn it is: uvicorn calls this when the head is complete, or the request before it is answered."""
         self._turn, self._turn_app = cycle, app
         if not cycle.more_body:
-            self._complete(cycle)
+            self._complete(cycle, len(cycle.body))
         elif cycle.waiting_for_100_continue:
             cycle.waiting_for_100_continue = False
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def _complete(self, cycle: RequestResponseCycle) -> None:
-        """Process a complete request whose turn it is, or have the gate decide about it."""
-        gate = self.gate
+    def _complete(self, cycle: RequestResponseCycle, counted: int) -> None:
+        """Process a complete request whose turn it is, or have the gate decide. The gate has counted bytes of it."""
+        gate, body = self.gate, cycle.body
+        if self.gone:
+            return
         gate.idle.pop(self, None)
-        self.size = size = plain_size(cycle.body)
-        if size != len(cycle.body):
-            grown = size - len(cycle.body)
-            self._held += grown
-            if not gate.hold(self, grown):
-                return
-        if cycle.scope["path"].startswith(TRACKING):
+        self.size = size = plain_size(body) if body[:2] == GZIP else len(body)
+        self._held += size - counted
+        if not gate.hold(self, size - counted):
+            return
+        path = cycle.scope["path"]
+        if path == "/track" or path.startswith(TRACKING):
             gate.enter(self)
         else:
-            self._run(cycle, partial(self._end, size))
+            self._run(partial(self._end, size))
 
     def start(self) -> None:
         """Process the request at the gate."""
-        assert self._turn is not None  # noqa: S101
-        self._run(self._turn, partial(self._leave, self.size))
+        self._run(partial(self._leave, self.size))
 
-    def _run(self, cycle: RequestResponseCycle, end: Callable[[asyncio.Task[None]], None]) -> None:
+    def _run(self, end: Callable[[asyncio.Task[None]], None]) -> None:
+        assert self._turn is not None  # noqa: S101
+        self._running = True
         self._held -= self.size
-        task = self.loop.create_task(cycle.run_asgi(self._turn_app))
+        self._turn.message_event.set()
+        task = self.loop.create_task(self._turn.run_asgi(self._turn_app))
         self.tasks.add(task)
         task.add_done_callback(end)
 
     def _leave(self, size: int, task: asyncio.Task[None]) -> None:
         self.gate.leave(size)
-        self._end(size, task)
+        self.tasks.discard(task)
 
     def _end(self, size: int, task: asyncio.Task[None]) -> None:
         self.gate.release(size)
@@ -186,6 +202,7 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with the next request, if it has come."""
+        self._running = False
         super().on_response_complete()
         if self._is_idle():
             self.gate.idle[self] = None
@@ -307,19 +324,17 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, status: int, detail: str, retry_after: int | None = None) -> None:
-        """Answer in place of the application, for which the client is disconnected now, and close."""
+        """Answer in place of the application and close; without an answer if a request before it is processed."""
         if self.gone:
             return
         self._cancel_deadline()
         self._leave_gate()
-        if self.cycle is not None and not self.cycle.response_complete:
-            started = self.cycle.response_started or (not self._in_head and self.pipeline)
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        if self._running and self._turn is not None:  # an answer now would be taken for its answer
+            self._turn.disconnected = True
+            self.transport.close()
+            return
+        if self.cycle is not None:
             self.cycle.body = bytearray()
-            if started:
-                self.transport.close()
-                return
         self.transport.write(_response(status, detail, retry_after, close=True))
         if self._in_head:
             self.transport.close()

@@ -6,7 +6,7 @@
     resting     a connection whose request was shed. It is not read before its Retry-After is over, or there is
                 room: clients that come again at once take no time from the requests that are processed.
 
-Requests with large bodies have a lane of their own, so that small ones do not wait behind them. The bytes of all
+Requests with large bodies have a queue of their own, so that small ones do not wait behind them. The bytes of all
 bodies are bounded: when they are too many, the body that has been arriving for longest is refused. So are connections:
 when they are too many, the one that has been idle for longest is closed.
 """
@@ -48,7 +48,7 @@ class Client(Protocol):
     """A connection as the gate sees it. It has at most one complete request at the gate, of `size` bytes."""
 
     size: int
-    gone: bool  # nobody waits for an answer any more
+    gone: bool  # it is closed, and waits for no answer
 
     def start(self) -> None:
         """Process the request. `Gate.leave` must be called at its end."""
@@ -63,7 +63,7 @@ class Client(Protocol):
         """Read the connection again, after `Gate.rest`."""
 
 
-class Lane:
+class RequestQueue:
     """Requests of similar size: those that wait, in the order of their arrival, and the bytes that are processed."""
 
     def __init__(self, bytes: int, shedder: Shedder) -> None:
@@ -99,8 +99,8 @@ class Gate:
         self._ticks = ticks or (lambda: asyncio.get_running_loop().time())
         self._later = later or (lambda seconds, call: asyncio.get_running_loop().call_later(seconds, call))
         self._running = 0
-        self._small = Lane(bounds.small_bytes, Shedder())
-        self._large = Lane(bounds.large_bytes, Shedder(LARGE_SECONDS, LARGE_SECONDS))
+        self._small = RequestQueue(bounds.small_bytes, Shedder())
+        self._large = RequestQueue(bounds.large_bytes, Shedder(LARGE_SECONDS, LARGE_SECONDS))
         self._resting: dict[Client, float] = {}  # until when
         self._ticking = False
         self._shed_log = self._logged("requests are shed, the server is overloaded")
@@ -112,26 +112,29 @@ class Gate:
     def enter(self, client: Client) -> None:
         """Start a client's complete request, or have it wait until there is room."""
         size = client.size
-        lane = self._small if size <= self.bounds.large else self._large
-        if not lane.waiting:
-            if self._has_slot() and lane.fits(size):
-                self._start(client, lane)
+        queue = self._small if size <= self.bounds.large else self._large
+        if not queue.waiting:
+            if (self._running < self.bounds.running or self._has_slot()) and queue.fits(size):
+                self._running += 1
+                queue.bytes += size
+                client.start()
                 return
-            lane.shedder.emptied(self._ticks())
-        lane.waiting.append((client, self._ticks()))
+            queue.shedder.emptied(self._ticks())
+        queue.waiting.append((client, self._ticks()))
         self._tick_later()
 
     def leave(self, size: int) -> None:
-        """Note that a request has ended that was started with `size`."""
-        lane = self._small if size <= self.bounds.large else self._large
-        lane.bytes -= size
+        """Note that a request has ended that was started with `size`, and count its bytes off."""
+        queue = self._small if size <= self.bounds.large else self._large
+        queue.bytes -= size
+        self.bytes -= size
         self._running -= 1
         if self._ticking:
             self._advance()
             self._resume(RESUMED)
 
     def rest(self, client: Client, retry_after: int) -> None:
-        """Note that a client which was told to come back after so many seconds is not read."""
+        """Note that a client is not read that may come back after so many seconds."""
         self._resting[client] = self._ticks() + retry_after
         self._tick_later()
 
@@ -142,33 +145,29 @@ class Gate:
         self._resting.pop(client, None)
 
     def _has_slot(self) -> bool:
-        running, most = self._running, self.bounds.running
-        return running < most or running - self._excused() < most
-
-    def _start(self, client: Client, lane: Lane) -> None:
-        self._running += 1
-        lane.bytes += client.size
-        client.start()
+        return self._running - self._excused() < self.bounds.running
 
     def _advance(self) -> None:
         """Start and shed waiting requests. Large ones first: there are few of them at a time."""
-        for lane in (self._large, self._small):
-            waiting, now = lane.waiting, self._ticks()
+        for queue in (self._large, self._small):
+            waiting, now = queue.waiting, self._ticks()
             while waiting:
                 client, arrived = waiting[0]
                 if client.gone:
                     waiting.popleft()
-                elif lane.shedder.sheds(now, arrived):
+                elif queue.shedder.sheds(now, arrived):
                     waiting.popleft()
                     self._shed_log.occurred()
                     client.shed(1 + len(self._resting) // RESTING_PER_SECOND)
-                elif self._has_slot() and lane.fits(client.size):
+                elif self._has_slot() and queue.fits(client.size):
                     waiting.popleft()
-                    self._start(client, lane)
+                    self._running += 1
+                    queue.bytes += client.size
+                    client.start()
                 else:
                     break
             else:
-                lane.shedder.emptied(now)
+                queue.shedder.emptied(now)
 
     def _resume(self, count: int) -> None:
         """Read `count` resting connections again, those first that have rested for longest, if nothing waits."""

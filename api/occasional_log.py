@@ -8,7 +8,7 @@ SECONDS = 10.0
 class OccasionalLog:
     """Calls `write` with the number of occurrences since the last line, at most once in `seconds`.
 
-    `ticks` returns monotonic seconds. What happens after the last line is told with the next occurrence.
+    `ticks` returns monotonic seconds. The next line also counts what happened after the last one.
     """
 
     def __init__(self, write: Callable[[int], None], ticks: Callable[[], float], seconds: float = SECONDS) -> None:

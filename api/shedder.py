@@ -10,7 +10,7 @@ BURST_SECONDS = 0.5
 
 
 class Shedder:
-    """Decides for one queue. Pure: each call is told the time, in seconds that never go back."""
+    """Decides for one queue. Pure: each call gets the time, in seconds that never go back."""
 
     def __init__(self, target: float = TARGET_SECONDS, burst: float = BURST_SECONDS) -> None:
         self._target = target

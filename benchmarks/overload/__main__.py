@@ -36,7 +36,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Attacked:
-    """What one attack did to a server: latencies in ms, memory in MiB."""
+    """The effect of one attack on a server: latencies in ms, memory in MiB."""
 
     p99_before: float
     p99_during: float

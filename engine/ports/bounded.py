@@ -14,7 +14,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def text_weight(text: bytes | str, comma: Any = b",") -> int:
-    """Return about how many bytes a document takes in memory that is this text as JSON, kept once more as a view."""
+    """Return about how many bytes a document takes in memory that is this text as JSON, with the view of it."""
     return 2 * len(text) + VALUE_BYTES * text.count(comma)
 
 

@@ -65,7 +65,6 @@ class FakeClient:
 
     def end(self) -> None:
         self.fate = "ended"
-        self.gate.release(self.size)
         self.gate.leave(self.size)
 
 
@@ -160,7 +159,7 @@ def test_small_requests_do_not_wait_behind_large_ones(clock: FakeClock) -> None:
     assert fates(large) == ["ended", "runs", "waits"]
 
 
-def test_a_request_that_is_larger_than_its_lane_runs_alone(clock: FakeClock) -> None:
+def test_a_request_that_is_larger_than_the_bytes_of_its_queue_runs_alone(clock: FakeClock) -> None:
     gate = gate_of(clock, large=10, large_bytes=100)
     assert FakeClient(gate, 500).enter().fate == "runs"
     assert FakeClient(gate, 11).enter().fate == "waits"

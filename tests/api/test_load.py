@@ -197,6 +197,17 @@ async def test_pipelined_requests_are_answered_in_order_and_each_passes_the_gate
     assert [await answer(reader) for _ in range(4)] == [(200, b"1"), (200, b"2"), (200, b"0"), (200, b"3")]
 
 
+async def test_pipelined_requests_beyond_the_bytes_are_refused_with_their_connection(loaded: Loaded) -> None:
+    await loaded.listen(body_bytes=1_000)
+    first, _ = await loaded.connect(post(b"x" * 400) + post(b"x" * 400) * 4)
+    assert await first.read() == b""
+    assert loaded.begun <= 1
+    loaded.go_on.set()
+    await loaded.until(lambda: not loaded.gate.bytes)
+    good, _ = await loaded.connect(post(b"x" * 900))
+    assert await answer(good) == (200, b"900")
+
+
 async def test_of_too_many_connections_the_one_that_is_idle_for_longest_is_closed(loaded: Loaded) -> None:
     await loaded.listen(connections=3)
     busy, _ = await loaded.connect(post(b"1"))
