@@ -170,9 +170,11 @@ class Connection(HttpToolsProtocol):
             return
         gate.idle.pop(self, None)
         self.size = size = plain_size(body) if body[:2] == GZIP else len(body)
-        self._held += size - counted
-        if not gate.hold(self, size - counted):
-            return
+        if size != counted:
+            self._held += size - counted
+            gate.bytes += size - counted
+            if gate.bytes > gate.bounds.body_bytes and not gate.make_room(self):
+                return
         path = cycle.scope["path"]
         if path == "/track" or path.startswith(TRACKING):
             gate.enter(self)
@@ -181,7 +183,7 @@ class Connection(HttpToolsProtocol):
 
     def start(self) -> None:
         """Process the request at the gate."""
-        self._run(partial(self._leave, self.size))
+        self._run(partial(self.gate.leave, self.size))
 
     def _run(self, end: Callable[[asyncio.Task[None]], None]) -> None:
         assert self._turn is not None  # noqa: S101
@@ -190,21 +192,18 @@ class Connection(HttpToolsProtocol):
         self._turn.message_event.set()
         task = self.loop.create_task(self._turn.run_asgi(self._turn_app))
         self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
         task.add_done_callback(end)
 
-    def _leave(self, size: int, task: asyncio.Task[None]) -> None:
-        self.gate.leave(size)
-        self.tasks.discard(task)
-
-    def _end(self, size: int, task: asyncio.Task[None]) -> None:
+    def _end(self, size: int, _task: object) -> None:
         self.gate.release(size)
-        self.tasks.discard(task)
 
     def on_response_complete(self) -> None:
         """Go on with the next request, if it has come."""
         self._running = False
+        answered = self._turn
         super().on_response_complete()
-        if self._is_idle():
+        if self._turn is answered:
             self.gate.idle[self] = None
 
     def _is_idle(self) -> bool:

@@ -70,11 +70,11 @@ class RequestQueue:
         self.shedder = shedder
         self.waiting: deque[tuple[Client, float]] = deque()
         self.bytes = 0
-        self._limit = bytes
+        self.limit = bytes
 
     def fits(self, size: int) -> bool:
         """Whether the bytes of one more request may be processed now; one alone always may."""
-        return self.bytes + size <= self._limit or not self.bytes
+        return self.bytes + size <= self.limit or not self.bytes
 
 
 class Gate:
@@ -114,7 +114,8 @@ class Gate:
         size = client.size
         queue = self._small if size <= self.bounds.large else self._large
         if not queue.waiting:
-            if (self._running < self.bounds.running or self._has_slot()) and queue.fits(size):
+            fits = queue.bytes + size <= queue.limit or not queue.bytes
+            if fits and (self._running < self.bounds.running or self._has_slot()):
                 self._running += 1
                 queue.bytes += size
                 client.start()
@@ -123,7 +124,7 @@ class Gate:
         queue.waiting.append((client, self._ticks()))
         self._tick_later()
 
-    def leave(self, size: int) -> None:
+    def leave(self, size: int, _task: object = None) -> None:
         """Note that a request has ended that was started with `size`, and count its bytes off."""
         queue = self._small if size <= self.bounds.large else self._large
         queue.bytes -= size
@@ -198,13 +199,13 @@ class Gate:
     def hold(self, client: Client, size: int) -> bool:
         """Count `size` more bytes of a client's body. Returns whether it may go on: if not, it has been refused."""
         self.bytes += size
-        return self.bytes <= self.bounds.body_bytes or self._make_room(client)
+        return self.bytes <= self.bounds.body_bytes or self.make_room(client)
 
     def release(self, size: int) -> None:
         """Count off bytes that were held."""
         self.bytes -= size
 
-    def _make_room(self, client: Client) -> bool:
+    def make_room(self, client: Client) -> bool:
         """Refuse bodies that arrive, the oldest first, until the bytes fit; at last the client's own."""
         while self.bytes > self.bounds.body_bytes:
             oldest = next(iter(self.arriving), client)
