@@ -21,8 +21,9 @@ class Backoff:
         return get_running_loop().time() < self._until
 
     async def next(self) -> None:
-        """Wait before the next try."""
-        await sleep(pause(self._tries))
+        """Wait before the next try, which is made at the end of the budget at the latest."""
+        left = self._until - get_running_loop().time()
+        await sleep(min(pause(self._tries), max(left, 0)))
         self._tries += 1
 
 

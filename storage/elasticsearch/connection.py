@@ -1,5 +1,6 @@
 """The connection to the servers: bytes out, bytes in. It neither retries nor interprets an answer's status."""
 
+import asyncio
 from io import BytesIO
 from typing import Any
 
@@ -13,10 +14,16 @@ JSON = "application/json"
 LINES = "application/x-ndjson"
 LARGE = 1024 * 1024
 SECONDS = 15.0  # until a request counts as lost; more than the server waits for a shard
+QUIET_SECONDS = 1.0  # without an answer, until the server is asked whether it is there
+ALIVE_SECONDS = 0.8  # for it to answer that; both together are less than the two seconds that senders wait for a store
 
 
 class Lost(Exception):
     """No answer came: the server may or may not have done what the request asked."""
+
+
+class Silent(Lost):
+    """The servers answer nothing at all, not even whether they are there."""
 
 
 class Answer(Struct, frozen=True):
@@ -81,6 +88,25 @@ class Connection:
             why = error.message if isinstance(error, TransportError) else error
             raise Lost(f"Elasticsearch at {', '.join(self.address.servers)}: {why}") from error
         return Answer(found.meta.status, found.body or b"")
+
+    async def attended(self, method: str, path: str, body: bytes, kind: str = JSON) -> Answer:
+        """As `request`, for callers that senders wait for: a slow server is waited for, a silent one is not.
+
+        Raises `Lost`, and `Silent` when the servers have not answered anything for about two seconds.
+        """
+        request = asyncio.create_task(self.request(method, path, body, kind))
+        try:
+            while not (await asyncio.wait([request], timeout=QUIET_SECONDS))[0]:
+                await self._require_alive()
+            return request.result()
+        finally:
+            request.cancel()
+
+    async def _require_alive(self) -> None:
+        try:
+            await self.request("GET", "/", seconds=ALIVE_SECONDS)
+        except Lost as lost:
+            raise Silent(f"Elasticsearch at {', '.join(self.address.servers)} does not answer") from lost
 
     async def close(self) -> None:
         """Close the connections."""

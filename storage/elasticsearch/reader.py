@@ -6,9 +6,9 @@ from itertools import islice
 
 from msgspec import Raw, Struct, field, json
 
-from engine.ports.store import Unavailable
+from engine.ports.store import Overloaded, Unavailable
 from storage.elasticsearch.backoff import Backoff
-from storage.elasticsearch.connection import Connection, Lost
+from storage.elasticsearch.connection import Connection, Lost, Silent
 from storage.elasticsearch.document_id import IndexedId
 from storage.elasticsearch.error_cause import NO_INDEX, Cause, cause_of, may_pass
 from storage.elasticsearch.operation import Written
@@ -16,7 +16,7 @@ from storage.elasticsearch.operation import Written
 MAX_PLACES = 1000  # in one request
 QUEUED_PLACES = 50_000
 AT_ONCE = 2  # requests
-BUDGET = 3.0  # seconds of tries
+BUDGET = 1.6  # seconds of tries: senders wait two for a store
 
 
 class FoundDocument(Struct, frozen=True):
@@ -69,7 +69,7 @@ class Reader:
         future = self._wanted.get(place)
         if future is None or future.done():  # done: its caller was cancelled
             if len(self._wanted) >= QUEUED_PLACES:
-                raise Unavailable(f"{len(self._wanted)} reads wait for Elasticsearch")
+                raise Overloaded(f"{len(self._wanted)} reads wait for Elasticsearch")
             future = self._wanted[place] = asyncio.get_running_loop().create_future()
             if self._working < AT_ONCE:
                 self._working += 1
@@ -92,7 +92,11 @@ class Reader:
         pauses = Backoff(BUDGET)
         try:
             while some := {place: future for place, future in some.items() if not future.done()}:
-                why = await self._request(some)
+                try:
+                    why = await self._request(some)
+                except Silent as silent:
+                    _fail({**some, **self._wanted}, str(silent))
+                    return
                 if why is None:
                     return
                 if not pauses.left:
@@ -103,16 +107,18 @@ class Reader:
             _fail(some, "the store is closed")
 
     async def _request(self, some: Wanted) -> str | None:
-        """Answer the reads; returns the reason if some have no answer yet, else None."""
+        """Answer the reads; returns the reason if some have no answer yet, else None. Raises `Silent`."""
         body = _encode({"docs": [{"_index": index, "_id": id} for index, id in some]})
         try:
-            answer = await self._connection.request("POST", _PATH, body)
+            answer = await self._connection.attended("POST", _PATH, body)
             if not answer.good:
                 cause = cause_of(answer)
                 if not may_pass(answer.status, cause):
                     _fail(some, str(cause))
                 return str(cause)
             items = _decode(answer.body).docs
+        except Silent:
+            raise
         except Lost as lost:
             return str(lost)
         except ValueError as error:

@@ -57,7 +57,7 @@ T = TypeVar("T")
 SECRET = "secret"  # noqa: S105 - the id of the document that holds it
 PROBE = "probe"
 NOT_BURIED: Dsl = {"bool": {"must_not": [{"term": {"id": ""}}]}}
-READY_SECONDS = 3.0
+READY_SECONDS = 2.0
 LOOK_SECONDS = 3600.0  # far less than a week, after which there is another index of marks
 
 

@@ -1,8 +1,9 @@
 """The coalescing writer: all queued writes share one `_bulk`, one request at a time.
 
 A write ends as `Written`, as None (a clash: compare-and-set failed, or there was something already), or in
-`Unavailable`. What a server may accept a little later is sent again, the same bytes, within a budget. That is safe
-because every write is a compare-and-set, a create of a document known by its id, or ordered by its own version: done
+`Unavailable`. What a server may accept a little later is sent again, the same bytes, within a budget; a server that
+cannot be reached has a smaller one, and one that is silent has none: all that waits fails. It is safe to send a write
+again because each is a compare-and-set, a create of a document known by its id, or ordered by its own version: done
 twice it is a clash. So a clash may be with the same write, of which only the answer was lost: callers find out.
 """
 
@@ -14,9 +15,9 @@ from dataclasses import dataclass, field
 from msgspec import Struct, json
 from msgspec import field as named
 
-from engine.ports.store import Unavailable
+from engine.ports.store import Overloaded, Unavailable
 from storage.elasticsearch.backoff import pause
-from storage.elasticsearch.connection import LINES, Connection, Lost
+from storage.elasticsearch.connection import LINES, Connection, Lost, Silent
 from storage.elasticsearch.error_cause import BLOCK, Cause, cause_of, may_pass
 from storage.elasticsearch.operation import Operation, Written
 
@@ -25,6 +26,8 @@ MAX_BYTES = 8 * 1024 * 1024
 QUEUED_OPERATIONS = 50_000
 QUEUED_BYTES = 128 * 1024 * 1024
 BUDGET = 8.0  # seconds from the first try on
+LOST_BUDGET = 1.6  # the same while the servers cannot be reached: senders wait two seconds for a store
+LOST_PAUSE = 0.3  # seconds between such tries at most
 SHARD_SECONDS = 3  # that the server waits for a missing shard
 
 Outcome = Written | None
@@ -75,7 +78,7 @@ class _QueuedWrite:
     order: _Order
     place: int
     operation: Operation
-    until: float = 0.0  # loop time; 0 before the first try
+    since: float = 0.0  # loop time of the first try; 0 before it
 
     def settle(self, outcome: Outcome | Unavailable) -> None:
         self.order.settle(self.place, outcome)
@@ -87,6 +90,7 @@ class _Fate:
 
     again: list[_QueuedWrite] = field(default_factory=list)
     why: str | None = None
+    lost: bool = False  # the servers were not reached
 
 
 class Writer:
@@ -112,7 +116,7 @@ class Writer:
             raise Unavailable("the store is closed")
         weight = sum([operation.weight for operation in operations])
         if len(self._queue) + len(operations) > QUEUED_OPERATIONS or self._bytes + weight > QUEUED_BYTES:
-            raise Unavailable(f"{len(self._queue)} writes ({self._bytes} bytes) wait for Elasticsearch")
+            raise Overloaded(f"{len(self._queue)} writes ({self._bytes} bytes) wait for Elasticsearch")
         done: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
         order = _Order(done, [None] * len(operations), len(operations))
         self._queue.extend([_QueuedWrite(order, place, operation) for place, operation in enumerate(operations)])
@@ -139,7 +143,7 @@ class Writer:
                 if fate.again:
                     self._queue.extendleft(reversed(fate.again))
                     self._bytes += sum([waiting.operation.weight for waiting in fate.again])
-                    await asyncio.sleep(pause(tries))
+                    await asyncio.sleep(min(pause(tries), LOST_PAUSE) if fate.lost else pause(tries))
                     tries += 1
                 else:
                     tries = 0
@@ -150,16 +154,16 @@ class Writer:
     def _take(self) -> list[_QueuedWrite]:
         batch: list[_QueuedWrite] = []
         weight = 0
-        until = asyncio.get_running_loop().time() + BUDGET
+        now = asyncio.get_running_loop().time()
         while self._queue and len(batch) < MAX_OPERATIONS:
             weight += self._queue[0].operation.weight
             if batch and weight > MAX_BYTES:
                 break
             waiting = self._queue.popleft()
             self._bytes -= waiting.operation.weight
-            if waiting.order.done.done() and waiting.until == 0.0:
+            if waiting.order.done.done() and waiting.since == 0.0:
                 continue  # its caller was cancelled before it was sent
-            waiting.until = waiting.until or until
+            waiting.since = waiting.since or now
             batch.append(waiting)
         return batch
 
@@ -173,13 +177,16 @@ class Writer:
                 lines.append(waiting.operation.source)
         lines.append(b"")
         try:
-            answer = await self._connection.request("POST", _PATH, b"\n".join(lines), LINES)
+            answer = await self._connection.attended("POST", _PATH, b"\n".join(lines), LINES)
             if not answer.good:
                 cause = cause_of(answer)
                 return _all(batch, str(cause), may_pass(answer.status, cause))
             items = _decode(answer.body).items
+        except Silent as silent:
+            self._fail_all(batch, str(silent))
+            return _Fate(why=str(silent))
         except Lost as lost:
-            return _all(batch, str(lost), True)
+            return _all(batch, str(lost), True, lost=True)
         except ValueError as error:
             return _all(batch, f"Elasticsearch sent an answer that cannot be read: {error}", True)
         if len(items) != len(batch):
@@ -191,10 +198,14 @@ class Writer:
 
     def _abandon(self, batch: list[_QueuedWrite]) -> None:
         """The task ends early, cancelled or by a bug: no caller may wait for ever."""
-        for waiting in batch:
-            waiting.settle(Unavailable("the store is closed"))
-        while self._queue:
-            self._queue.popleft().settle(Unavailable("the store is closed"))
+        self._fail_all(batch, "the store is closed")
+
+    def _fail_all(self, batch: list[_QueuedWrite], why: str) -> None:
+        """Fail a batch and all writes that wait behind it."""
+        for waiting in (*batch, *self._queue):
+            waiting.settle(Unavailable(why))
+        self._queue.clear()
+        self._bytes = 0
 
 
 def _judge(waiting: _QueuedWrite, item: _Item, fate: _Fate) -> None:
@@ -215,15 +226,16 @@ def _judge(waiting: _QueuedWrite, item: _Item, fate: _Fate) -> None:
         _again(waiting, str(cause), again, fate)
 
 
-def _all(batch: list[_QueuedWrite], why: str, again: bool) -> _Fate:
-    fate = _Fate(why=why)
+def _all(batch: list[_QueuedWrite], why: str, again: bool, *, lost: bool = False) -> _Fate:
+    fate = _Fate(why=why, lost=lost)
     for waiting in batch:
         _again(waiting, why, again, fate)
     return fate
 
 
 def _again(waiting: _QueuedWrite, why: str, again: bool, fate: _Fate) -> None:
-    if again and asyncio.get_running_loop().time() < waiting.until:
+    budget = min(BUDGET, LOST_BUDGET) if fate.lost else BUDGET
+    if again and asyncio.get_running_loop().time() < waiting.since + budget:
         fate.again.append(waiting)
     else:
         waiting.settle(Unavailable(why, retry_after=1 if again else 10))

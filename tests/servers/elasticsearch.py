@@ -152,10 +152,16 @@ def servers() -> Iterator[Servers]:
 
 
 @pytest.fixture(scope="session")
-def elasticsearch_url(servers: Servers, pytestconfig: pytest.Config) -> str:
-    """The address of an Elasticsearch 9 with one node."""
+def elasticsearch_node(servers: Servers, pytestconfig: pytest.Config) -> Node:
+    """An Elasticsearch 9 with one node."""
     with _or_skipped(pytestconfig, "Elasticsearch 9"):
-        return servers.single(_NINE).url
+        return servers.single(_NINE)
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_url(elasticsearch_node: Node) -> str:
+    """The address of an Elasticsearch 9 with one node."""
+    return elasticsearch_node.url
 
 
 @pytest.fixture(scope="session")

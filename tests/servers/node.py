@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from tests.servers.account import Account, dying_with_us
@@ -110,6 +110,17 @@ class Node:
         self.process.wait()
         self.process = None
         self._poll(self._gone, _END_SECONDS, "end")
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """The node hangs: its process is stopped, and takes connections without an answer. At the end it goes on."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self.process.pid, signal.SIGCONT)
+            self.wait(status="yellow")
 
     @property
     def _log(self) -> Path:

@@ -38,6 +38,10 @@ class Scripted:
             raise reply
         return reply if isinstance(reply, Answer) else reply(wanted)
 
+    async def attended(self, method: str, path: str, body: bytes, *more: str) -> Answer:
+        """As a connection's."""
+        return await self.request(method, path, body, *more)
+
 
 def _lines(body: bytes) -> list[dict[str, Any]]:
     lines = iter([json.decode(line) for line in body.splitlines()])

@@ -8,7 +8,7 @@ import pytest
 from msgspec import json
 
 from engine.ports.backoff import BackoffFormula
-from engine.ports.store import Unavailable
+from engine.ports.store import Overloaded, Unavailable
 from storage.elasticsearch import backoff, reader, writer
 from storage.elasticsearch.connection import Answer, Lost
 from storage.elasticsearch.operation import Operation, Written, advance, create, delete, replace
@@ -169,7 +169,7 @@ async def test_a_full_queue_refuses_units_and_writes_the_queued_ones(monkeypatch
     own, _ = writing()
     results = await asyncio.gather(*[own.one(write(str(n))) for n in range(8)], return_exceptions=True)
     assert results[:5] == [Written(n, 1) for n in range(5)]
-    assert [type(each) for each in results[5:]] == [Unavailable] * 3
+    assert [type(each) for each in results[5:]] == [Overloaded] * 3
     monkeypatch.setattr(writer, "QUEUED_BYTES", 10)
     with pytest.raises(Unavailable):
         await own.one(write())
