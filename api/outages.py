@@ -77,6 +77,7 @@ class Outages:
                 for part, failures in before.items():
                     await self._look(part, failures)
         finally:
+            self._open.clear()  # the next failure is logged again, also after a bug
             self._watch = None
 
     async def _look(self, part: Part, failures: int) -> None:
