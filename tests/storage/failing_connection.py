@@ -53,6 +53,8 @@ class FailingConnection:
         done = asyncio.create_task(doing)
         dying = asyncio.create_task(self.failed.wait())
         await asyncio.wait([done, dying], return_when=asyncio.FIRST_COMPLETED)
+        while not self.failed.is_set() and (rest := asyncio.all_tasks() - others - {done, dying}):
+            await asyncio.wait([dying, *rest], return_when=asyncio.FIRST_COMPLETED)  # it left work behind
         came = self.failed.is_set()
         if not came:
             dying.cancel()
