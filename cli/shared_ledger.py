@@ -5,18 +5,24 @@ The parent keeps the file, so the counts of a worker that dies stay, and the wor
 
 import mmap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from tempfile import TemporaryFile
 
+from cli.store import CommandError
 from engine.tracking.unit.ledger import SLOT_BYTES, Ledger
 
 
 @contextmanager
 def ledger_file(workers: int) -> Iterator[int]:
-    """Make the file for so many workers. Yields its descriptor, which the workers inherit. Raises `OSError`."""
-    with TemporaryFile() as file:
-        file.write(bytes(SLOT_BYTES * workers))
-        file.flush()
+    """Make the file for so many workers. Yields its descriptor, which the workers inherit. Raises `CommandError`."""
+    with ExitStack() as opened:
+        try:
+            file = opened.enter_context(TemporaryFile())
+            file.write(bytes(SLOT_BYTES * workers))
+            file.flush()
+        except OSError as error:
+            message = f"The workers' counters cannot be kept in the folder for temporary files: {error.strerror}."
+            raise CommandError(f"{message} Set TMPDIR to a folder with room.") from error
         yield file.fileno()
 
 

@@ -39,7 +39,7 @@ from typing import Any
 from engine.ports.settle import settle
 from engine.ports.spool import SpoolEntry, SpoolUnavailable
 from storage.spool.bounds import USUAL, Bounds, SpoolLoad, spool_load
-from storage.spool.file import PROBE, READ_KEY, STORE_KEY, Job, SpoolFile, after, current_load, drop, put
+from storage.spool.file import PROBE_BYTES, READ_KEY, STORE_KEY, Job, SpoolFile, after, current_load, drop, probe, put
 
 PendingJob = tuple[Job, "asyncio.Future[Any]"]
 
@@ -109,7 +109,8 @@ class DurableSpool:
         """
         if self._file.trouble is not None:
             with suppress(SpoolUnavailable):
-                await self._queue(lambda connection: connection.execute(PROBE))
+                await self._queue(probe(PROBE_BYTES))
+                await self._queue(probe(0))
         return self._file.trouble or self._bounds.full(self._load)
 
     async def close(self) -> None:

@@ -46,7 +46,8 @@ DROP_ALL = "DELETE FROM entries"
 LOAD = "SELECT count(*), coalesce(sum(events), 0), coalesce(sum(length(doc)), 0) FROM entries"
 READ_KEY = "SELECT value FROM meta WHERE name = 'secret'"
 STORE_KEY = "INSERT INTO meta VALUES ('secret', ?) ON CONFLICT DO UPDATE SET value = excluded.value"
-PROBE = "INSERT INTO meta VALUES ('probe', randomblob(64)) ON CONFLICT DO UPDATE SET value = excluded.value"
+PROBE = "INSERT INTO meta VALUES ('probe', zeroblob(?)) ON CONFLICT DO UPDATE SET value = excluded.value"
+PROBE_BYTES = 256 * 1024  # more than an entry often needs
 
 Job = Callable[[sqlite3.Connection], Any]
 Outcome = tuple[Any, SpoolUnavailable | None]
@@ -141,6 +142,11 @@ def after(position: int, limit: int) -> Job:
         return entries
 
     return read
+
+
+def probe(size: int) -> Job:
+    """Return a job that writes so many bytes in the place of those of the last probe."""
+    return lambda connection: connection.execute(PROBE, (size,))
 
 
 def drop(positions: Sequence[int]) -> Job:

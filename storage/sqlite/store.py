@@ -54,6 +54,7 @@ T = TypeVar("T")
 R = TypeVar("R", bound=Struct)
 
 BUSY_MS = 1000  # how long a batch waits while another process writes; a caller waits for two batches at most
+PROBE_BYTES = 256 * 1024  # of the write that finds out whether a disk has room again: more than events often need
 READ_BUSY_MS = 200  # only short exclusive locks delay readers; the event loop waits meanwhile
 
 
@@ -313,7 +314,8 @@ class SqliteStore:
             return self._damaged(self._file.damage)
         if self._writer.trouble is not None or self._writer.stalled:
             try:
-                await self._writer.submit(Change(rows=[(META, ("probe", 1))]))
+                for probe in (bytes(PROBE_BYTES), b""):
+                    await self._writer.submit(Change(rows=[(META, ("probe", probe))], bytes=len(probe)))
             except Unavailable as still:
                 return still.reason
         return None

@@ -67,6 +67,7 @@ async def main(path):
                     raise result
     except Unavailable as full:
         print("full:", full.reason)
+    print("ready while little is left:", await store.ready())
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
     print("ready:", await store.ready())
     for id in acknowledged:
@@ -119,5 +120,6 @@ def test_a_store_on_a_full_disk_is_unavailable_until_there_is_room(tmp_path: Pat
     printed = process.communicate(timeout=60)[0].decode().splitlines()
     assert process.returncode == 0
     assert printed[0].startswith("full: ")
-    assert printed[1] != "ready: None"
-    assert printed[2:] == ["ready again: None", "kept: True True"]
+    assert printed[1] != "ready while little is left: None"
+    assert printed[2] != "ready: None"
+    assert printed[3:] == ["ready again: None", "kept: True True"]
