@@ -15,6 +15,7 @@ LINES = "application/x-ndjson"
 LARGE = 1024 * 1024
 SECONDS = 15.0  # until a request counts as lost; more than the server waits for a shard
 QUIET_SECONDS = 1.0  # without an answer, until the server is asked whether it is there
+AWAY_SECONDS = 0.5  # after a caller gave up, until others wait again: those behind it must not wait one after another
 ALIVE_SECONDS = 0.8  # for it to answer that; both together are less than the two seconds that senders wait for a store
 
 
@@ -64,6 +65,7 @@ class Connection:
 
     def __init__(self, address: Address) -> None:
         self.address = address
+        self._away_until = 0.0  # loop time
         self._client = AsyncElasticsearch(
             list(address.servers),
             basic_auth=address.user,
@@ -87,6 +89,7 @@ class Connection:
         except (TimeoutError, TransportError, OSError) as error:
             why = error.message if isinstance(error, TransportError) else error
             raise Lost(f"Elasticsearch at {', '.join(self.address.servers)}: {why}") from error
+        self._away_until = 0.0
         return Answer(found.meta.status, found.body or b"")
 
     async def attended(self, method: str, path: str, body: bytes, kind: str = JSON) -> Answer:
@@ -94,6 +97,8 @@ class Connection:
 
         Raises `Lost`, and `Silent` when the servers have not answered anything for about two seconds.
         """
+        if asyncio.get_running_loop().time() < self._away_until:
+            raise Silent(f"Elasticsearch at {', '.join(self.address.servers)} does not answer")
         request = asyncio.create_task(self.request(method, path, body, kind))
         try:
             while not (await asyncio.wait([request], timeout=QUIET_SECONDS))[0]:
@@ -106,7 +111,16 @@ class Connection:
         try:
             await self.request("GET", "/", seconds=ALIVE_SECONDS)
         except Lost as lost:
+            self.give_up()
             raise Silent(f"Elasticsearch at {', '.join(self.address.servers)} does not answer") from lost
+
+    def give_up(self) -> None:
+        """Let `attended` fail at once for `AWAY_SECONDS`, or until a server answers."""
+        self._away_until = asyncio.get_running_loop().time() + AWAY_SECONDS
+
+    def try_again(self) -> None:
+        """Let `attended` ask the servers, although a caller gave up a moment ago."""
+        self._away_until = 0.0
 
     async def close(self) -> None:
         """Close the connections."""

@@ -51,6 +51,7 @@ class Reader:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._wanted: Wanted = {}
+        self._lost = False  # the last request did not reach the servers
         self._working = 0
         self._tasks: set[asyncio.Task[None]] = set()  # so that they are not lost
 
@@ -100,6 +101,8 @@ class Reader:
                 if why is None:
                     return
                 if not pauses.left:
+                    if self._lost:
+                        self._connection.give_up()
                     _fail(some, why)
                     return
                 await pauses.next()
@@ -108,6 +111,7 @@ class Reader:
 
     async def _request(self, some: Wanted) -> str | None:
         """Answer the reads; returns the reason if some have no answer yet, else None. Raises `Silent`."""
+        self._lost = False
         body = _encode({"docs": [{"_index": index, "_id": id} for index, id in some]})
         try:
             answer = await self._connection.attended("POST", _PATH, body)
@@ -120,6 +124,7 @@ class Reader:
         except Silent:
             raise
         except Lost as lost:
+            self._lost = True
             return str(lost)
         except ValueError as error:
             return f"Elasticsearch sent an answer that cannot be read: {error}"

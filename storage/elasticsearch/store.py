@@ -305,6 +305,7 @@ class ElasticsearchStore:
 
     async def ready(self) -> str | None:
         """None when the store can take writes; else the reason. After a failure a small write finds out."""
+        self._connection.try_again()
         try:
             async with asyncio.timeout(READY_SECONDS):
                 await self._open()

@@ -186,7 +186,10 @@ class Writer:
             self._fail_all(batch, str(silent))
             return _Fate(why=str(silent))
         except Lost as lost:
-            return _all(batch, str(lost), True, lost=True)
+            fate = _all(batch, str(lost), True, lost=True)
+            if len(fate.again) < len(batch):
+                self._connection.give_up()
+            return fate
         except ValueError as error:
             return _all(batch, f"Elasticsearch sent an answer that cannot be read: {error}", True)
         if len(items) != len(batch):

@@ -42,6 +42,9 @@ class Scripted:
         """As a connection's."""
         return await self.request(method, path, body, *more)
 
+    def give_up(self) -> None:
+        """As a connection's; this one does not remember it."""
+
 
 def _lines(body: bytes) -> list[dict[str, Any]]:
     lines = iter([json.decode(line) for line in body.splitlines()])
