@@ -9,7 +9,7 @@ when no path connects them and they do not exclude each other.
 
 Codes: H301 cycle, H302 unreachable, H303 unwired failure port, H304 reads a node that has not run before,
 H305 reads a node that may not have run, H306 parallel writes, H307 parallel attach, H308 profile in a flow without one,
-H310 `join: all` of branches that exclude each other.
+H310 `join: all` of branches that exclude each other; H223 reads an output that the node does not have.
 """
 
 from collections.abc import Iterator, Mapping

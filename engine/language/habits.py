@@ -13,6 +13,7 @@ from engine.language.path import ROOTS
 from engine.language.refusal import SYNTAX
 from engine.problem import Problem
 
+LENGTH_CAP: Final = 1_000  # characters; in a longer expression no habit is looked for
 _TEXT: Final = r"(?:'[^']*'|\"[^\"]*\")"
 _PATH: Final = r"[A-Za-z_]\w*(?:(?:\?\.|\.)\w+|\[[^\]\s]*\])*"
 _VALUE: Final = rf"(?:{_TEXT}|-?\d+(?:\.\d+)?|{_PATH}(?:\([^()]*\))?)"
@@ -39,7 +40,7 @@ class Habit(Struct, frozen=True):
 
 def recognised(problem: Problem, text: str, start: int, end: int) -> Problem:
     """Return the problem of a refused expression, text[start:end], with the cause and remedy of the habit behind it."""
-    if problem.offset is None:
+    if problem.offset is None or end - start > LENGTH_CAP:
         return problem
     for habit in _HABITS:
         for match in habit.pattern.finditer(text[start:end]):
@@ -366,7 +367,7 @@ _TABLE: Final[tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...]]
         _number,
     ),
     (
-        r"(?P<a>\S.*\S)\s*(?P<at>,)\s*(?P<b>\S.*(?:==|<|>|\bin\b).*)",
+        r"^(?P<a>.*\S)\s*(?P<at>,)\s*(?P<b>\S[^,]*(?:==|<|>|\bin\b)[^,]*)$",
         "unexpected `,`",
         "join conditions by `and`: `{a} and {b}`",
     ),
