@@ -1,7 +1,7 @@
 """Errors and warnings about expressions of correct syntax: parts with the same result, or a failure, for all data.
 
 A part inside another is looked at first; a part with a problem inside has none of its own, so that each mistake is
-reported once.
+reported once. `and` and `or` report their own literal operands in any case.
 """
 
 from collections.abc import Iterator
@@ -47,7 +47,11 @@ class _Walk:
     def problems(self, tree: Tree, *, truth: bool, last: bool = False) -> Iterator[Problem]:
         """Yield the problems of a part. `truth`: only its truth is used; `last`: it is the last operand of another."""
         inner = [problem for part, below in self._below(tree, truth) for problem in below]
-        yield from inner or self._own(tree, truth=truth, last=last)
+        yield from inner
+        if not inner or isinstance(
+            tree, Every | Some
+        ):  # a literal operand is another mistake than those of its neighbours
+            yield from self._own(tree, truth=truth, last=last)
 
     def _below(self, tree: Tree, truth: bool) -> Iterator[tuple[Tree, Iterator[Problem]]]:
         end = tree.right if isinstance(tree, Arithmetic) else tree.parts[-1] if isinstance(tree, Joined) else None
