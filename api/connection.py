@@ -9,7 +9,6 @@ taken for the next request. Such a head is therefore fed again without the offer
 
 import asyncio
 import re
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -63,7 +62,7 @@ class Connection(HttpToolsProtocol):
     _deadline_of_head = True
     _turn: RequestResponseCycle | None = None
     _turn_app: Any = None
-    _running = False  # the application processes it
+    _started: RequestResponseCycle | None = None  # the last one that the application got
 
     def __init__(self, *settings: Any, gate: Gate | None = None, **more: Any) -> None:
         super().__init__(*settings, **more)
@@ -179,37 +178,35 @@ class Connection(HttpToolsProtocol):
         if path == "/track" or path.startswith(TRACKING):
             gate.enter(self)
         else:
-            self._run(partial(self._end, size))
+            self._run(gated=False)
 
     def start(self) -> None:
         """Process the request at the gate."""
-        self._run(partial(self.gate.leave, self.size))
+        self._run(gated=True)
 
-    def _run(self, end: Callable[[asyncio.Task[None]], None]) -> None:
+    def _run(self, *, gated: bool) -> None:
         assert self._turn is not None  # noqa: S101
-        self._running = True
+        self._started = self._turn
         self._held -= self.size
         self._turn.message_event.set()
         task = self.loop.create_task(self._turn.run_asgi(self._turn_app))
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        task.add_done_callback(end)
+        task.add_done_callback(partial(self._end, self.size, gated))
 
-    def _end(self, size: int, _task: object) -> None:
-        self.gate.release(size)
-
-    def on_response_complete(self) -> None:
-        """Go on with the next request, if it has come."""
-        self._running = False
-        answered = self._turn
-        super().on_response_complete()
-        if self._turn is answered:
+    def _end(self, size: int, gated: bool, task: asyncio.Task[None]) -> None:
+        """Note that a request has been processed; the next one may be processed already."""
+        self.tasks.discard(task)
+        if gated:
+            self.gate.leave(size)
+        else:
+            self.gate.release(size)
+        if self._is_idle():
             self.gate.idle[self] = None
 
     def _is_idle(self) -> bool:
         """Whether no complete request is under way."""
         turn = self._turn
-        return not self.transport.is_closing() and (turn is None or turn.response_complete or turn.more_body)
+        return not self.gone and (turn is None or turn.response_complete or turn.more_body)
 
     # ---- for the gate -----------------------------------------------------------------------------------------------
 
@@ -227,6 +224,7 @@ class Connection(HttpToolsProtocol):
             return
         self.on_response_complete()
         if self._is_idle() and self._size == 0:
+            self.gate.idle[self] = None
             self._unset_keepalive_if_required()
             self.flow.pause_reading()
             self.gate.rest(self, retry_after)
@@ -328,8 +326,9 @@ class Connection(HttpToolsProtocol):
             return
         self._cancel_deadline()
         self._leave_gate()
-        if self._running and self._turn is not None:  # an answer now would be taken for its answer
-            self._turn.disconnected = True
+        started = self._started
+        if started is not None and not started.response_complete:  # an answer now would be taken for its answer
+            started.disconnected = True
             self.transport.close()
             return
         if self.cycle is not None:

@@ -124,7 +124,7 @@ class Gate:
         queue.waiting.append((client, self._ticks()))
         self._tick_later()
 
-    def leave(self, size: int, _task: object = None) -> None:
+    def leave(self, size: int) -> None:
         """Note that a request has ended that was started with `size`, and count its bytes off."""
         queue = self._small if size <= self.bounds.large else self._large
         queue.bytes -= size
