@@ -25,7 +25,7 @@ from api.shedder import Shedder
 TICK_SECONDS = 0.01  # between two looks at what waits or rests, besides those when a request ends
 LARGE_SECONDS = 5.0  # that a request with a large body may wait
 RESUMED = 2  # resting connections that are read again when a request has ended
-RESTING_PER_SECOND = 1_000  # shed connections that may come back in one second
+RESTING_PER_SECOND = 500  # shed connections that may come back in one second
 
 log = structlog.get_logger("headrace.load")
 
