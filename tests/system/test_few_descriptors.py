@@ -18,7 +18,7 @@ async def test_a_server_with_few_descriptors_stores_events_beside_too_many_half_
     project = write_project(tmp_path / "project")
     command = [sys.executable, "-m", "cli.main", "serve", str(project), "--port", "0", "--store"]
     limited = ["sh", "-c", f'ulimit -n {FEW} && exec "$@"', "sh", *command, f"sqlite:{tmp_path / 'store.db'}"]
-    served, load = ServerProcess(limited), LoadGenerator()
+    served, load = ServerProcess(limited, project), LoadGenerator()
     with ExitStack() as stack:
         try:
             address = urlsplit(served.address)
