@@ -108,9 +108,9 @@ async def goes_on(served: ServerProcess, load: LoadGenerator) -> None:
     await asyncio.to_thread(served.wait_for_output, "the store works again")
     assert served.output.count('"the store fails"') <= 2
     await load.resend(served.address)
-    report = await counts(served.address)
+    report = await counts(served)
     while not report["events"]["stored"] == report["stored"]["events"] == len(load.sent):
-        report = await counts(served.address)  # what was written without an answer is counted a little later
+        report = await counts(served)  # what was written without an answer is counted a little later
     assert adds_up(report["events"])
     assert report["events"]["queued"] == 0
 
