@@ -15,13 +15,11 @@ from engine.language.surrogates import REPLACEMENT
 from engine.profile.document import Scalar
 from engine.tracking.intake.consent import CONSENT_CHANGED, fault_of
 from engine.tracking.intake.data_limits import (
-    ALMOST_ZERO,
-    DIGITS,
-    MANY_DIGITS,
     MAX_DEPTH,
     first_fault,
     first_fault_in,
     has_fraction,
+    has_long_number,
 )
 from engine.tracking.intake.decode_error import fault_of_error
 from engine.tracking.intake.event_time import TIME_REMEDY, read_event_time
@@ -223,11 +221,8 @@ def track_steps(body: bytes, *, profile_less: bool = False) -> Generator[None, N
 
 
 def suspicious(body: bytes) -> bool:
-    """Return whether a body may break a limit of plain data; if not, `first_fault` need not run."""
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
-        return True
-    digits = body.translate(DIGITS)
-    return MANY_DIGITS in digits or (ALMOST_ZERO in digits and has_fraction(body))
+    """Return whether JSON text may break a limit of plain data; if not, `first_fault` need not run."""
+    return body.count(b"{") + body.count(b"[") > MAX_DEPTH or has_long_number(body)
 
 
 def usable(id: str) -> bool:
@@ -295,7 +290,7 @@ def _event_fault(event: EventPayload, raw: Raw, careful: bool) -> Fault | None:
         return "/type", UNUSABLE
     if event.id is not None and not usable(event.id):
         return "/id", UNUSABLE
-    if careful and (fault := _data_fault(event, bytes(raw))):
+    if careful and suspicious(text := bytes(raw)) and (fault := _data_fault(event, text)):
         return fault
     if event.type == CONSENT_CHANGED and (fault := fault_of(event.properties or {})):
         return f"/properties{fault[0]}", fault[1]
