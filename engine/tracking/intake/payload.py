@@ -50,22 +50,13 @@ class Refusal(Exception):
         self.errors = errors or []
 
 
-class _WithId(Struct, frozen=True):
-    """A parent of what has an id; a whole number becomes text."""
-
-    def __post_init__(self) -> None:
-        id: object = self.id  # type: ignore[attr-defined]  # each child declares it
-        if type(id) is int:
-            force_setattr(self, "id", text_of_number(id))
-
-
-class Ref(_WithId, frozen=True):
-    """A reference by id; `usable` is checked where one is read."""
+class Ref(Struct, frozen=True):
+    """A reference by id, which `id_fault` reads."""
 
     id: Id
 
 
-class MaybeRef(_WithId, frozen=True):
+class MaybeRef(Struct, frozen=True):
     """A reference that may be empty, as clients send it back after an answer without a profile."""
 
     id: Id | None = None
@@ -86,7 +77,7 @@ class PayloadOptions(Struct, frozen=True, forbid_unknown_fields=True):
     saveEvents: bool | None = None  # noqa: N815
 
 
-class EventPayload(_WithId, frozen=True):
+class EventPayload(Struct, frozen=True):
     """An event as a client sends it. An optional member that is null is as one that is absent."""
 
     type: Name
@@ -190,8 +181,11 @@ def track_steps(body: bytes, *, profile_less: bool = False) -> Generator[None, N
     read = _read_body(body)
     payload = read.payload
     _check_envelope(payload, read.replaced)
-    _check_kept(payload, len(body))
-    _check_context(payload, len(body))
+    size = len(body)
+    if size > MAX_KEPT:
+        _check_kept(payload)
+    if size * len(payload.events) > MAX_CONTEXT:
+        _check_context(payload)
     careful = suspicious(read.text)
     if careful and (fault := _data_fault(payload, read.text)):
         raise Refusal("malformed", fault[1], fault[0])
@@ -273,10 +267,8 @@ def _one(index: int, raw: Raw, body: _Body, options: Options, careful: bool) -> 
         event = _event.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _rejected(index, *fault_of_error(error, bytes(raw), EventOptions), raw)
-    if fault := _event_fault(event, raw, careful):
+    if fault := _event_fault(event, raw, careful, body.replaced):
         return _rejected(index, *fault, raw)
-    if body.replaced and REPLACEMENT in (event.id or ""):
-        return _rejected(index, "/id", CUT, raw)
     context = event.context or {}
     if body.payload.context:
         context = {**body.payload.context, **context}
@@ -284,12 +276,12 @@ def _one(index: int, raw: Raw, body: _Body, options: Options, careful: bool) -> 
     return Incoming(index, event.id, event.type, event.properties or {}, context, event.time, save)
 
 
-def _event_fault(event: EventPayload, raw: Raw, careful: bool) -> Fault | None:
+def _event_fault(event: EventPayload, raw: Raw, careful: bool, replaced: bool) -> Fault | None:
     """Return the place (in the event) and the reason for which an event cannot be accepted; None if it can be."""
     if not usable(event.type):
         return "/type", UNUSABLE
-    if event.id is not None and not usable(event.id):
-        return "/id", UNUSABLE
+    if event.id is not None and (reason := id_fault(event, replaced)):
+        return "/id", reason
     if careful and suspicious(text := bytes(raw)) and (fault := _data_fault(event, text)):
         return fault
     if event.type == CONSENT_CHANGED and (fault := fault_of(event.properties or {})):
@@ -323,27 +315,39 @@ def _check_envelope(payload: TrackPayload, replaced: bool) -> None:
         )
         raise Refusal("too-large", detail, "/events")
     for at, ref in (("/source/id", payload.source), ("/session/id", payload.session), ("/profile/id", payload.profile)):
-        if ref is not None and ref.id is not None:
-            if not usable(ref.id):
-                raise Refusal("malformed", UNUSABLE, at)
-            if replaced and REPLACEMENT in ref.id:
-                raise Refusal("malformed", CUT, at)
+        if ref is not None and ref.id is not None and (reason := id_fault(ref, replaced)):
+            raise Refusal("malformed", reason, at)
 
 
-def _check_kept(payload: TrackPayload, size: int) -> None:
-    """Refuse a large context and large properties: a session keeps them. `size` is the body's, in bytes."""
-    if size <= MAX_KEPT:
-        return
+def id_fault(owner: Ref | MaybeRef | EventPayload, replaced: bool) -> str:
+    """Make the id of `owner` a text, and return the reason if it cannot be used; empty if it can.
+
+    `replaced` says that U+FFFD may stand for lone surrogates.
+    """
+    id = owner.id
+    if type(id) is not str:
+        try:
+            id = text_of_number(id)  # type: ignore[arg-type]  # `Id`, before it is read here
+        except ValueError as error:
+            return str(error)
+        force_setattr(owner, "id", id)
+    if not usable(id):
+        return UNUSABLE
+    return CUT if replaced and REPLACEMENT in id else ""
+
+
+def _check_kept(payload: TrackPayload) -> None:
+    """Refuse a large context and large properties: a session keeps them."""
     for name, value in (("context", payload.context), ("properties", payload.properties)):
         if (kept := len(msgspec.json.encode(value))) > MAX_KEPT:
             detail = f"`{name}` of a payload has at most {MAX_KEPT} bytes, since a session keeps it"
             raise Refusal("too-large", f"{detail}; this has {kept}: send more in an event", f"/{name}")
 
 
-def _check_context(payload: TrackPayload, size: int) -> None:
-    """Refuse a large context that would be stored with each of many events; `size` is the body's, in bytes."""
+def _check_context(payload: TrackPayload) -> None:
+    """Refuse a large context that would be stored with each of many events."""
     events = len(payload.events)
-    if size * events <= MAX_CONTEXT or events == 1:
+    if events == 1:
         return
     context = len(msgspec.json.encode(payload.context))
     if context * events > MAX_CONTEXT:
