@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from msgspec.structs import fields
 
 from engine.flow.config_template import EvaluatedExpression, evaluate_expression
 from engine.flow.effect import Attach, AttachSession, CachePut, Effect, Emit, Log, Merge, Respond
 from engine.flow.machine import Machine
 from engine.flow.node import Hidden, Node, type_name
 from engine.flow.plan import PlannedNode
-from engine.flow.registry import field_notes, sole_field
+from engine.flow.registry import field_notes, node_fields, sole_field
 from engine.flow.run import TracedCall
 from engine.flow.trace import Trace, TracedStep
 from engine.language.path import show_path
@@ -136,7 +135,8 @@ def _config(made: Node) -> Any:
     names = [name for name, its_notes in notes.items() if not any(isinstance(note, Hidden) for note in its_notes)]
     config = {name: msgspec.to_builtins(getattr(made, name)) for name in names}
     sole = sole_field(type(made))
-    if sole in config and all(getattr(made, info.name) == info.default for info in fields(made) if info.name != sole):
+    others = [info for info in node_fields(type(made)) if info.name != sole]
+    if sole in config and all(getattr(made, info.name) == info.default for info in others):
         value = config[sole]
         return cut_all(value) if isinstance(value, dict) else cut(value)
     return cut_all(config)
