@@ -66,16 +66,12 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         targets=settings.named_targets,
         sources=sources.names,
     )
-
-    declared = declared_paths(settings.settings)
+    fields, declared = settings.settings.fields, declared_paths(settings.settings)
 
     def read_flow(document: Document, data: Any) -> tuple[Flow | None, list[Problem]]:
         version = sha256(document.text.encode()).hexdigest()
         flow, problems = compile_flow(data, names, registry, document.line, version=version, text=document.text)
-        misuses = [
-            *increments_of_declared_fields(data, settings.settings.fields),
-            *objects_at_declared_paths(data, declared),
-        ]
+        misuses = [*increments_of_declared_fields(data, fields), *objects_at_declared_paths(data, declared)]
         if not document.failed:
             counters.append(frozenset(counters_of(data)))
         warnings = [*client_sendable(flow, document.text), *emit_cycles(flow)] if flow is not None else []
@@ -83,9 +79,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
 
     flows = loader.folder("flows", "flow", read_flow)
     if len(counters) >= len(flows.names):  # else a flow that cannot be read may count them
-        known = frozenset().union(*counters)
-        for name, document in segments.documents.items():
-            loader.diagnostics += diagnose(document, list(unknown_counters(segments.values[name], known)))
+        loader.check_counters(segments, frozenset().union(*counters))
     loader.diagnostics += misplaced_files(root)
     project = Project(
         name=settings.name or root.resolve().name,
@@ -162,6 +156,11 @@ class _Loader:
             if value is not None and not document.failed:
                 values[name] = value
         return _Folder(values, frozenset(names), {name: first[name] for name in values})
+
+    def check_counters(self, segments: _Folder, known: frozenset[str]) -> None:
+        """Report counters in the conditions of segments that no flow counts; `known` are those that one does."""
+        for name, document in segments.documents.items():
+            self.diagnostics += diagnose(document, list(unknown_counters(segments.values[name], known)))
 
     def _document(self, path: Path) -> Document | None:
         """Read a file as YAML and report its problems; None when it has no text."""

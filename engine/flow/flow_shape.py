@@ -183,7 +183,7 @@ def _indent_nodes(reshaped: Reshaped, registry: Registry) -> None:
     body = [
         name
         for name in names[names.index("nodes") + 1 :]
-        if name not in FLOW_KEYS and _is_node(document[name], registry) and name not in (nodes or {})
+        if name not in FLOW_KEYS and registry.is_node(document[name]) and name not in (nodes or {})
     ]
     if not body:
         return
@@ -192,10 +192,6 @@ def _indent_nodes(reshaped: Reshaped, registry: Registry) -> None:
         reshaped.moved(("nodes", name), (name,))
     moved = {name: document[name] for name in body}
     reshaped.document = {**without(document, *body), "nodes": {**(nodes or {}), **moved}}
-
-
-def _is_node(raw: Any, registry: Registry) -> bool:
-    return isinstance(raw, Mapping) and any(registry.find(str(key)) for key in raw)
 
 
 def _not_indented(body: list[str], key: str) -> str:

@@ -40,11 +40,6 @@ class EdgeShape:
             node = step(node, at)
         return node
 
-    def _type_of(self, node: Mapping[str, Any]) -> str | None:
-        """The type's name when the node has exactly one."""
-        types = [key for key in node if self._registry.find(key)]
-        return types[0] if len(types) == 1 else None
-
     def _branches(self, node: dict[str, Any], at: tuple[str, str]) -> dict[str, Any]:
         """`if: {condition: x, then: y}`, and nodes written below `then` and `else`."""
         raw = node.get("if")
@@ -79,7 +74,7 @@ class EdgeShape:
 
     def _edges(self, node: dict[str, Any], at: tuple[str, str]) -> dict[str, Any]:
         """`goto: x` and `on_error: x`, which are edges."""
-        type = self._type_of(node)
+        type = self._registry.type_in(node)
         for keys, port in ((NEXT_KEYS, ""), (FAILURE_KEYS, "failed")):
             key = first_key(node, keys)
             if key is None or self._registry.find(key) or type is None:
@@ -103,7 +98,7 @@ class EdgeShape:
 
     def _misspelt(self, node: dict[str, Any], at: tuple[str, str]) -> dict[str, Any]:
         """`nxt: x`, an edge that would be missing."""
-        if "next" in node or self._type_of(node) is None:
+        if "next" in node or self._registry.type_in(node) is None:
             return node
         keys = (key for key in node if key not in COMMON_KEYS and not self._registry.find(key))
         key = next((key for key in keys if closest(key, COMMON_KEYS) == "next" and is_ids(node[key])), None)

@@ -91,7 +91,7 @@ class NodeShape:
         owner: str | None = None
         for id in list(self._nodes):
             is_type = self._registry.find(id) is not None
-            if self._is_node(self._nodes[id]) or (not is_type and id not in COMMON_KEYS):
+            if self._registry.is_node(self._nodes[id]) or (not is_type and id not in COMMON_KEYS):
                 owner = id
                 continue
             if owner is None:
@@ -109,9 +109,6 @@ class NodeShape:
                 self._reshaped.add(NOT_INDENTED, message, ("nodes", id), help=help)
             self._reshaped.moved(("nodes", owner, id), ("nodes", id))
             self._nodes[owner] = {**into, id: self._nodes.pop(id)}
-
-    def _is_node(self, raw: Any) -> bool:
-        return isinstance(raw, Mapping) and any(self._registry.find(str(key)) for key in raw)
 
     def _node(self, id: str, node: dict[str, Any]) -> dict[str, Any]:
         at = ("nodes", id)

@@ -55,14 +55,9 @@ class TypeShape:
             node = step(node, at)
         return node
 
-    def _type_of(self, node: Mapping[str, Any]) -> str | None:
-        """The type's name when the node has exactly one."""
-        types = [key for key in node if self._registry.find(key)]
-        return types[0] if len(types) == 1 else None
-
     def _body(self, node: dict[str, Any], at: tuple[str, str]) -> dict[str, Any]:
         """Move lines below an empty type, `next` or `retry` into it when they are not indented."""
-        type = self._type_of(node)
+        type = self._registry.type_in(node)
         for owner in [key for key in node if node[key] is None and key in (type, "next", "retry")]:
             names = list(node)
             body: list[str] = []
@@ -138,7 +133,7 @@ class TypeShape:
 
     def _condition(self, node: dict[str, Any], at: tuple[str, str]) -> dict[str, Any]:
         """A condition under the key of another tool, or `if` beside a type."""
-        type = self._type_of(node)
+        type = self._registry.type_in(node)
         others = [key for key in node if key != "if" and self._registry.find(key)]
         if "if" in node and len(others) == 1 and "when" not in node:
             target = node.get("then")
@@ -167,7 +162,7 @@ class TypeShape:
 
     def _below_type(self, node: dict[str, Any], at: tuple[str, str]) -> dict[str, Any]:
         """`next` and other keys of a node that are written below its type."""
-        name = self._type_of(node)
+        name = self._registry.type_in(node)
         config = node.get(name) if name is not None else None
         if name is None or not isinstance(config, Mapping):
             return node
@@ -183,7 +178,7 @@ class TypeShape:
 
     def _path_as_value(self, node: dict[str, Any], at: tuple[str, str]) -> dict[str, Any]:
         """`profile.set: {key: traits.tier, value: gold}`, where the path is to be the key."""
-        name = self._type_of(node)
+        name = self._registry.type_in(node)
         config = node.get(name) if name is not None else None
         if name is None or name in _OPEN or not isinstance(config, Mapping) or len(config) != 2:
             return node

@@ -37,6 +37,15 @@ class Registry:
         """The node type of that name, or None."""
         return self._types.get(name)
 
+    def type_in(self, node: Mapping[Any, Any]) -> str | None:
+        """The node type among the keys of a node as it is written; None when there is none, or several."""
+        types = [key for key in node if key in self._types]
+        return types[0] if len(types) == 1 else None
+
+    def is_node(self, raw: Any) -> bool:
+        """Return whether a value is written like a node: a map with a node type among its keys."""
+        return isinstance(raw, Mapping) and any(key in self._types for key in raw)
+
     def names(self) -> tuple[str, ...]:
         """All names, sorted."""
         return tuple(self._types)

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-_SCHEDULE: Final = "let the cron of your system send an event with `curl`, and write its type as `event`"
+_CRON: Final = "let the cron of your system send an event with `curl`"
+_SCHEDULE: Final = f"{_CRON}, and write its type as `event`"
 _WEBHOOK: Final = (
     "write `event: TYPE`, and let the sender call `/collect/TYPE/SOURCE-ID`, which takes the body as properties"
 )
@@ -24,7 +25,7 @@ _FAILURE: Final = "wire the port `failed` of the node that may fail: `next: {fai
 _FILTER: Final = "write `if: …` with `next: {then: other_node}`, or `when: …` in the node that it protects"
 
 NODE_WORKAROUNDS: Final = {
-    **dict.fromkeys(("schedule", "cron", "timer", "every"), "let the cron of your system send an event with `curl`"),
+    **dict.fromkeys(("schedule", "cron", "timer", "every"), _CRON),
     **dict.fromkeys(("wait", "wait.event", "wait_for", "wait_until", "delay", "sleep", "pause"), _WAIT),
     **dict.fromkeys(("loop", "for", "foreach", "for_each", "for-each", "each", "map", "iterate", "repeat"), _LOOP),
     **dict.fromkeys(("while", "until", "with_items", "split_in_batches", "for_each_item"), _LOOP),

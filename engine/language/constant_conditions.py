@@ -6,10 +6,9 @@ from typing import Any
 from engine.language.kinds import BOOLEAN, Shapes, kinds_of
 from engine.language.operators import kind_of
 from engine.language.refusal import MISMATCH, finding
-from engine.language.tree import Comparison, Constant, Every, Negation, Some, Tree
+from engine.language.tree import NEGATIVE_SIGNS, Comparison, Constant, Every, Negation, Some, Tree
 from engine.problem import Problem
 
-_NEGATIVE = frozenset({"ne", "notin"})
 _SIGNS = {"lt": "<", "lteq": "<=", "gt": ">", "gteq": ">="}
 
 
@@ -84,5 +83,5 @@ def _compared(neighbour: Tree, literals: list[Constant], literal: Constant, text
     if sign in _SIGNS:
         return f"{source(subject)} {_SIGNS[sign]} {source(literal)}" if subject is left else ""
     known = source(other)[1:-1] if isinstance(other.value, list) else source(other)
-    within = "not in" if (sign in _NEGATIVE) is not negated else "in"
+    within = "not in" if (sign in NEGATIVE_SIGNS) is not negated else "in"
     return f"{source(subject)} {within} [{', '.join([known, *map(source, literals)])}]"

@@ -16,13 +16,15 @@ from typing import Any, Final
 Number = int | float
 Exact = int | float | str  # an exact sum: a text only where no float has this text
 
+NUMBER_CAP: Final = 2**63 - 1  # of a whole result; a larger one stays a float where a float has the same digits
+EXACT_CAP: Final = 2**53  # beyond it a float stands for several whole numbers
+
 _SCALE: Final = 1e4
 _SCALED_CAP: Final = 5e10
 _ROUNDING: Final = 1.5 * 2**52  # adding and subtracting it rounds a float below 2**51 to the nearest integer
 
 # Enough for sums and products of floats, which have at most 309 digits before the point and 340 after it.
 _CONTEXT: Final = Context(prec=1_300, traps=[Inexact, InvalidOperation])
-_LARGEST: Final = 2**63 - 1  # a larger whole result stays a float where a float has the same digits
 
 
 def exact_sum(numbers: Sequence[Exact]) -> Exact:
@@ -97,7 +99,7 @@ def _total(numbers: Iterable[Exact]) -> Decimal:
 
 
 def _is_large(number: Number) -> bool:
-    return type(number) is int and abs(number) > 2**53
+    return type(number) is int and abs(number) > EXACT_CAP
 
 
 def _exact(total: Decimal) -> Exact:
@@ -113,7 +115,7 @@ def _number(value: Decimal) -> Number:
     if value != value.to_integral_value():
         return float(value)
     whole = int(value)
-    return float(value) if abs(whole) > _LARGEST and decimal_of(float(value)) == value else whole
+    return float(value) if abs(whole) > NUMBER_CAP and decimal_of(float(value)) == value else whole
 
 
 def _add(left: Decimal, right: Decimal) -> Number:
@@ -139,7 +141,7 @@ def _ratio(left: Decimal, right: Decimal) -> tuple[int, int]:
 def _divide(left: Decimal, right: Decimal) -> Number:
     above, below = _ratio(left, right)
     nearest = above / below
-    return above // below if 2**53 <= abs(nearest) <= _LARGEST and not above % below else nearest
+    return above // below if EXACT_CAP <= abs(nearest) <= NUMBER_CAP and not above % below else nearest
 
 
 def _floor(left: Decimal, right: Decimal) -> Number:

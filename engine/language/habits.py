@@ -19,8 +19,6 @@ _PATH: Final = r"[A-Za-z_]\w*(?:(?:\?\.|\.)\w+|\[[^\]\s]*\])*"
 _VALUE: Final = rf"(?:{_TEXT}|-?\d+(?:\.\d+)?|{_PATH}(?:\([^()]*\))?)"
 _LIST: Final = r"\[[^\]]*\]"
 _NOT_PLURAL: Final = "let the client send what is needed, or take all values by a JSONPath, a value of its own"
-
-
 _OVER_ITEMS: Final = (
     "filter|find|some|every|reduce|forEach|flatMap|select|reject|selectattr|rejectattr|groupby|map|sort_by|where"
 )

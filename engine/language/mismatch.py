@@ -9,7 +9,7 @@ from engine.language.kinds import BOOLEAN, LIST, NUMBER, OBJECT, TEXT, Kinds, Sh
 from engine.language.operators import is_number
 from engine.language.path import show_path
 from engine.language.refusal import MISMATCH, TEXT_ORDER, Span, balanced, finding, written
-from engine.language.tree import Comparison, Constant, Path, Tree
+from engine.language.tree import NEGATIVE_SIGNS, Comparison, Constant, Path, Tree
 from engine.problem import Problem, closest
 
 SETS: Final = frozenset({("profile", "segments"), ("profile", "ids")})
@@ -30,7 +30,6 @@ OBJECTS: Final[Mapping[tuple[str | int, ...], str]] = {
 }
 _EQUALITY: Final = frozenset({"eq", "ne"})
 _MEMBERSHIP: Final = frozenset({"in", "notin"})
-_NEGATIVE: Final = frozenset({"ne", "notin"})
 
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?) ?([a-z]+)")
@@ -54,7 +53,7 @@ class Pair:
     @property
     def always(self) -> str:
         """The result when the operands never fit."""
-        return "true" if self.sign in _NEGATIVE else "false"
+        return "true" if self.sign in NEGATIVE_SIGNS else "false"
 
 
 def mismatches(tree: Comparison, text: str, shapes: Shapes) -> Iterator[Problem]:
@@ -177,7 +176,7 @@ def _set_remedy(name: str, pair: Pair, other: Tree) -> str:
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(item, str) for item in values):
         return f"to ask how many there are, write `{name} | length`"
-    negative = pair.sign in _NEGATIVE
+    negative = pair.sign in NEGATIVE_SIGNS
     within, between = ("not in", " and ") if negative else ("in", " or ")
     tests = between.join(f"'{item}' {within} {name}" for item in values)
     return f"write `{tests}`"

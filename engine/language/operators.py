@@ -14,11 +14,10 @@ import msgspec
 
 from engine.language import decimals
 from engine.language.absent import ABSENT, Unfit
+from engine.language.decimals import EXACT_CAP, NUMBER_CAP
 
 TEXT_CAP = 65_536  # characters of a text that an expression makes
 LIST_CAP = 10_000  # items of a list that an expression makes
-NUMBER_CAP = 2**63 - 1  # of a result; whole numbers in the data may be larger
-EXACT_CAP = 2**53  # beyond it a float stands for several whole numbers
 INEXACT = "`{}` of a fraction and a whole number of more than 53 bits would not be exact"
 
 LISTS = (list, tuple)

@@ -12,6 +12,7 @@ from jinja2.exceptions import TemplateSyntaxError
 from jinja2.lexer import TOKEN_EOF, Token, operators
 from msgspec import Struct
 
+from engine.language.decimals import NUMBER_CAP
 from engine.language.hints import CHARACTERS, TOKENS, TOUCHING, UNITS, WORDS
 from engine.language.refusal import NOT_ALLOWED, SYNTAX, TOO_LARGE, Span, refusal
 from engine.language.strange_characters import foreign_letter, name_of, quoted_remedy, remedy_for
@@ -20,7 +21,6 @@ from engine.problem import ProblemError
 SOURCE_CAP = 4096  # characters of one expression
 TOKEN_CAP = 400
 BRACKET_CAP = 10  # open brackets
-NUMBER_CAP = 2**63 - 1
 
 ENVIRONMENT = Environment()  # noqa: S701  # only its syntax is used; it never renders anything
 _OPENERS = {"lparen": "(", "lbracket": "[", "lbrace": "{"}

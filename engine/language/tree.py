@@ -4,13 +4,15 @@
 """
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 
 from engine.language.derived import Derived
 from engine.language.refusal import Span
 from engine.language.signature import Function
+
+NEGATIVE_SIGNS: Final = frozenset({"ne", "notin"})  # comparisons that hold where nothing fits
 
 
 class Constant(Struct, frozen=True):

@@ -5,7 +5,7 @@ A form removes how a value is spelled, and keeps all that distinguishes it from 
 
 import re
 from contextlib import suppress
-from typing import Literal, get_args
+from typing import Literal
 from unicodedata import category, normalize
 
 from msgspec import Struct
@@ -15,7 +15,6 @@ from engine.profile.operations import Refused
 from engine.profile.value import dotted
 
 Form = Literal["email", "phone", "lower", "exact"]
-FORMS: tuple[Form, ...] = get_args(Form)
 
 MAX_KEY_LENGTH = 200  # characters of a key's value
 MAX_PER_KEY = 20  # profiles that one value joins; the default of `merging.most_per_key`
