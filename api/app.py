@@ -1,7 +1,7 @@
 """The composition root: a project and a store become an application."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from importlib.metadata import version
 from typing import Any
 
@@ -61,9 +61,8 @@ def create_app(
     """Return the application. It closes `store` and `spool` when it stops.
 
     `broken` are project files that could not be read, for `/health/ready`. Requests to read, erase and unmerge must
-    carry `admin_key`; without one, all of them are refused. `keeps_up` says whether it does the upkeep; of the
-    processes of one server, one does. With a `spool`, payloads wait there while the store is away. The `ledger` may be
-    shared with other processes. `bounds` are those of the gate, `app.state.gate`.
+    carry `admin_key`; without one, all are refused. One process of a server `keeps_up`: it does the upkeep. Payloads
+    wait in the `spool` while the store is away. Other processes may share the `ledger`. `bounds` are the gate's.
     """
     clock = clock or SystemClock()
     client = HttpPerformer(project.targets, clock)  # opens no connection before it is used
@@ -77,21 +76,15 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         await tracker.start()
-        try:
+        async with AsyncExitStack() as closing:
+            for each in (spool, store, client, outages, pipeline.late, forgettings):  # the last one closes first
+                if each is not None:
+                    closing.push_async_callback(each.close)
             async with upkeep(pipeline, forgettings) if keeps_up else nullcontext(), background_drain(spooling):
                 yield
-        finally:
-            await forgettings.close()
-            await pipeline.late.close()
-            await outages.close()
-            await client.close()
-            await store.close()
-            if spool is not None:
-                await spool.close()
 
-    app = _application(tracker, _routes(tracker, forgettings, ReadGuard(admin_key), broken), lifespan)
-    app.state.gate = Gate(pipeline.waiting, bounds)
-    return app
+    routes = _routes(tracker, forgettings, ReadGuard(admin_key), broken)
+    return _application(tracker, Gate(pipeline.waiting, bounds), routes, lifespan)
 
 
 def _routes(
@@ -117,6 +110,7 @@ def _routes(
 
 def _application(
     tracker: PayloadTracker,
+    gate: Gate,
     routes: list[ControllerRouterHandler],
     lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]],
 ) -> Litestar:
@@ -141,6 +135,7 @@ def _application(
         logging_config=None,
     )
     app.state.tracker = tracker
+    app.state.gate = gate
     describe(app)
     return app
 
