@@ -11,7 +11,7 @@ from flows.case import Case, CaseFile
 
 
 def tested_flows(project: Project, file: CaseFile, case: Case) -> frozenset[str]:
-    """Return the names of the flows whose looks-ups, failures and emitted events the case must account for.
+    """Return the names of the flows whose look-ups, failures and emitted events the case must account for.
 
     In a file with `flow` they are that one, those of its `flows`, and those that the case names, in `runs`, `mocks` or
     `calls`; else all flows of the project.

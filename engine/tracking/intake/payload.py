@@ -362,7 +362,7 @@ def malformed_body(fault: Fault, body: bytes) -> Refusal:
 
 
 def malformed_payload(error: Exception, body: bytes) -> Refusal:
-    """Return the refusal of a body that could not be decoded, with its place; `wrong` is what the decoder says."""
+    """Return the refusal of a body that could not be decoded, with the place of `error`."""
     if not body.strip():
         return Refusal("malformed", "the body is empty: send a JSON object")
     at, reason = fault_of_error(error, body, PayloadOptions)
