@@ -46,19 +46,17 @@ class _Walk:
 
     def problems(self, tree: Tree, *, truth: bool, last: bool = False) -> Iterator[Problem]:
         """Yield the problems of a part. `truth`: only its truth is used; `last`: it is the last operand of another."""
-        inner = [problem for part, below in self._below(tree, truth) for problem in below]
+        inner = [problem for below in self._below(tree, truth) for problem in below]
         yield from inner
-        if not inner or isinstance(
-            tree, Every | Some
-        ):  # a literal operand is another mistake than those of its neighbours
+        if not inner or isinstance(tree, Every | Some):  # a literal operand is a mistake of its own
             yield from self._own(tree, truth=truth, last=last)
 
-    def _below(self, tree: Tree, truth: bool) -> Iterator[tuple[Tree, Iterator[Problem]]]:
+    def _below(self, tree: Tree, truth: bool) -> Iterator[Iterator[Problem]]:
         end = tree.right if isinstance(tree, Arithmetic) else tree.parts[-1] if isinstance(tree, Joined) else None
         for part, _ in children(tree):
             of_truth = isinstance(tree, Negation) or (isinstance(tree, Every | Some) and truth)
             of_truth = of_truth or (isinstance(tree, Choice) and part is tree.when)
-            yield part, self.problems(part, truth=of_truth, last=part is end)
+            yield self.problems(part, truth=of_truth, last=part is end)
 
     def _own(self, tree: Tree, *, truth: bool, last: bool) -> Iterator[Problem]:
         match tree:
