@@ -145,7 +145,7 @@ def _show_traces(exchanges: list[Exchange], console: Console) -> None:
             _flush(between, console)
             console.print(Text(f"\n{exchange.note}", style="italic"))
             for id, event in whole.items():
-                console.print(event_block(id, event, WHOLE.get(id)))
+                console.print(event_block(id, event, _flow_with_steps(id, event)))
             between[""] = 1  # an empty line before the next lines
         between.update(_change_lines(changes))
     _flush(between, console)
@@ -162,6 +162,11 @@ def _change_lines(changes: list[SegmentChange]) -> Iterator[str]:
 
 def _is_whole(id: str, event: Document) -> bool:
     return id in WHOLE or event.get("parent") in WHOLE or event["disposition"] in {"rejected", "duplicate"}
+
+
+def _flow_with_steps(id: str, event: Document) -> str | None:
+    """Return the flow whose steps are printed; None for all flows, and an empty name for none."""
+    return "" if event["disposition"] == "duplicate" else WHOLE.get(id)  # the steps of a repeat were printed before
 
 
 def _flush(lines: Counter[str], console: Console) -> None:
