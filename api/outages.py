@@ -63,7 +63,7 @@ class Outages:
             self._watch = asyncio.create_task(self._until_over())
 
     async def close(self) -> None:
-        """Stop to watch."""
+        """Stop looking for the end of outages."""
         if self._watch is not None:
             self._watch.cancel()
             with suppress(asyncio.CancelledError):

@@ -20,9 +20,8 @@ _PORT_NAMES = {
     "missing": ("not_found", "notfound", "404", "empty", "none"),
     "default": ("else", "otherwise", "other"),
 }
-_ENDS = frozenset(
-    {"end", "exit", "finish", "done", "stop", "null", "none", "return"}
-)  # targets that an author means as the end of a flow
+# Targets that an author means as the end of a flow.
+_ENDS = frozenset({"end", "exit", "finish", "done", "stop", "null", "none", "return"})
 
 
 def read_edges(

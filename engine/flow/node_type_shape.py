@@ -35,9 +35,7 @@ _CONFIG_KEYS: Final = (
     "values",
 )
 _VALUE_KEYS: Final = ("value", "to", "amount", "by", "with", "element", "item", "increment")
-_OPEN: Final = frozenset(
-    {"let", "respond", "switch", "consent.set", "profile.count"}
-)  # their keys are names that the author chooses
+_OPEN: Final = frozenset({"let", "respond", "switch", "consent.set", "profile.count"})  # authors choose their keys
 _LONGEST_TYPE: Final = 60
 
 

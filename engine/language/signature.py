@@ -20,9 +20,7 @@ class Function(Struct, frozen=True):
     max_arguments: int | None  # None is any number
     usage: str  # e.g. `value | replace(old, new)`
     text: str  # documentation: the docstring of `call`
-    prepare: Callable[[str], Any] | None = (
-        None  # prepares the first argument, a literal text, at load; raises ValueError
-    )
+    prepare: Callable[[str], Any] | None = None  # makes a value of the first argument, a literal text; ValueError
     derives: bool = False  # `call` takes literal texts and returns a `derived.Derived`; raises ValueError
     zoned: bool = False  # the last argument is a time zone, by default that of the project
 
