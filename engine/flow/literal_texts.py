@@ -36,6 +36,8 @@ _FORMS: Final = tuple(
 )
 _BEHIND: Final = re.compile(r"(?: [|~*/%+-] \S.*)?")  # a path with an operator behind it
 _NOW: Final = re.compile(r"now(?: [+-] \S.*)?")
+# Only a text with one of these can have a finding.
+_MAY_MATCH: Final = re.compile(r"[$#%@<{\[*]|\b(?:event|session|profile|source|nodes)\.")
 # A sentence about a field, rather than one that shows its value.
 _ABOUT_BEFORE: Final = re.compile(r"\b(?:no|the|of|without|missing|a|an|field|property|set|reads?)\s$", re.IGNORECASE)
 _ABOUT_BEHIND: Final = re.compile(r"\s+(?:is|was|are|has|had|must|should|may|cannot|missing|not)\b|\.\s|-\w")
@@ -73,9 +75,6 @@ def _of_text(text: str) -> Iterator[Problem]:
                 taken.append(match.span())
                 yield _foreign(match)
     yield from _bare_paths(text, taken)
-
-
-_MAY_MATCH: Final = re.compile(r"[$#%@<{\[*]|\b(?:event|session|profile|source|nodes)\.")
 
 
 def _overlaps(match: re.Match[str], taken: list[Span], text: str) -> bool:

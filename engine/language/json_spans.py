@@ -36,7 +36,7 @@ class NotCut(Exception):
 def cut_object(text: bytes, list: str = "", most: int = 0) -> CutObject:
     """Return the places of the members of an object, and of the items of its member `list`. Raises `NotCut`.
 
-    It is raised for more than `most` items, too.
+    One item more than `most` is found, so that a caller can refuse it as one too many; for further ones it is raised.
     """
     return _Cutter(text, list, most).object()
 
