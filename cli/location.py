@@ -52,4 +52,4 @@ def _host(url: str) -> str:
     try:
         return urlsplit(url).hostname or ""
     except ValueError:
-        return ""  # a request to it will say what is wrong
+        return ""  # the request to it reports the error

@@ -67,8 +67,5 @@ def _noun(value: Any) -> str:
     """`an object` or `a list` when the value is known to be one; else empty."""
     if isinstance(value, Mapping) or (isinstance(value, str) and _WHOLE_MAP.fullmatch(value)):
         return "an object"
-    return (
-        "a list"
-        if isinstance(value, list) or (isinstance(value, str) and value.startswith("$.") and "[*]" in value)
-        else ""
-    )
+    is_path_of_many = isinstance(value, str) and value.startswith("$.") and "[*]" in value
+    return "a list" if isinstance(value, list) or is_path_of_many else ""

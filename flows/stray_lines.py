@@ -44,7 +44,7 @@ def stray_lines(lines: LineIndex, text: str) -> StrayLines:
     conflicts = list(_conflicts(lines))
     blanked = {number for first, middle, last in conflicts for number in (first, *range(middle, last + 1))}
     findings = [_conflict(lines, first, middle, last) for first, middle, last in conflicts]
-    fenced = False  # whether a fence is reported: its remedy speaks of all
+    fenced = False  # whether a fence is reported: its remedy is that of all fences
     for number in range(1, lines.count + 1):
         markdown = _markdown(lines, number) if number not in blanked else None
         if markdown is not None:

@@ -87,7 +87,7 @@ def _failed(result: StepResult, expect: Expect, at: KeyPath, runner: StepRunner)
         expected = [runs.get(flow), *([expect] if flow == home else [])]
         if run["outcome"] != "failed" or flow not in runner.tested:
             continue
-        if any(_speaks_of_failure(each, node) for each in expected):
+        if any(_names_failure(each, node) for each in expected):
             continue
         key = "outcome: failed" if flow == home else f"runs: {{{flow}: failed}}"
         message = f"`{flow}` failed, and the case does not expect it"
@@ -95,7 +95,7 @@ def _failed(result: StepResult, expect: Expect, at: KeyPath, runner: StepRunner)
         yield Failure(at, message, lines, help=f"if the case expects this, write `expect: {{{key}}}`", on_key=True)
 
 
-def _speaks_of_failure(expected: Run | str | None, node: str) -> bool:
+def _names_failure(expected: Run | str | None, node: str) -> bool:
     """Return whether an expectation of a flow's run names its failure, or the node at which it failed."""
     if not isinstance(expected, Run):
         return expected == "failed"

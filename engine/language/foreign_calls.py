@@ -1,4 +1,4 @@
-"""Calls of functions, filters and methods of other languages, and the same call in ours."""
+"""Calls of functions, filters and methods of other languages, and the same call in an expression here."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from engine.language.functions import FILTERS, FUNCTIONS
 from engine.language.hints import FILTERS as RENAMED
 
-# Ours by the foreign name, with the argument texts: {0} is the value before `|` or `.`, or the first argument.
+# Expressions by the foreign name. {0} is the value before `|` or `.`, or the first argument; all are texts.
 _EQUIVALENTS: Final = {
     **dict.fromkeys(("coalesce", "ifnull", "nvl", "if_null", "fallback", "getOrElse", "or_else"), "{0} | default({1})"),
     **dict.fromkeys(("exists", "isset", "defined", "is_defined", "isDefined", "is_set"), "{0} is defined"),
@@ -57,7 +57,7 @@ _NONE: Final = {
 
 
 def remedy_for_call(name: str, arguments: Sequence[str]) -> str:
-    """Return how to write a foreign call in ours; empty when its name is not known. `arguments` are its texts."""
+    """Return how to write the call of another language; empty when its name is not known. `arguments` are its texts."""
     if name in _NONE:
         return _NONE[name]
     equivalent = _EQUIVALENTS.get(name)

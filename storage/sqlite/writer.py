@@ -78,9 +78,9 @@ class Writer:
         self._gathering: Gathering | None = None
         self._stopping = False
         self._checkpoints = Checkpoints(path)
-        # Each counter is written by one thread alone, so no lock is needed: the difference of a pair is queued.
         self._patience = max(STALL_SECONDS, busy_ms / 1000)
         self._busy = False  # the last batch found the file locked
+        # Each counter is written by one thread alone, so no lock is needed: the difference of a pair is queued.
         self._changes_in = self._changes_out = 0
         self._bytes_in = self._bytes_out = 0
         self.trouble: str | None = None  # the reason why the last batch was not written, without the path

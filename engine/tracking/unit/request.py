@@ -22,7 +22,7 @@ class UnitRequest(Struct, frozen=True):
 
     `replies` are those from outside, in the order in which they came: they are not asked again in a rerun. `deadline`
     is the clock's tick from which the answer cannot wait any longer. `again` says that the unit may have been committed
-    before, without anybody hearing of it.
+    before, and that its answer was lost.
     """
 
     source: Source
