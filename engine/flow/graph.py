@@ -245,7 +245,7 @@ def _alternatives(read: Read) -> frozenset[str]:
 
 
 def _one_has_run(wiring: Wiring, id: str, nodes: frozenset[str]) -> bool:
-    """Whether some node of `nodes` has an output whenever `id` runs. A single node was judged before."""
+    """Whether some node of `nodes` has an output whenever `id` runs. A single node has been checked before."""
     if len(nodes) < 2:
         return False
     served: dict[str, bool] = {}

@@ -126,7 +126,7 @@ class NodeDraftReader:
         ports = _ports(self._registry.find(known[0]), raw[known[0]]) if known else {}
         misplaced = [key for key in types if key in ports]
         if misplaced:
-            edges = format_value({**_written_edges(raw.get("next"), ports), **{key: raw[key] for key in misplaced}})
+            edges = format_value({**written_edges(raw.get("next"), ports), **{key: raw[key] for key in misplaced}})
             message = f"`{misplaced[0]}` is a port of `{known[0]}`, not a key of a node"
             help = f"write `next: {edges}`"
             self._problems.add(MISPLACED_PORT, message, (*at, misplaced[0]), on="key", help=help)
@@ -183,7 +183,7 @@ class NodeDraftReader:
         return Retry(times, self._duration(raw["backoff"], (*at, "backoff")) if "backoff" in raw else 500)
 
 
-def _written_edges(raw: Any, ports: Mapping[str, Port]) -> dict[str, Any]:
+def written_edges(raw: Any, ports: Mapping[str, Port]) -> dict[str, Any]:
     """The edges of a `next` by port: a plain one leads from the main ports."""
     if raw is None or isinstance(raw, Mapping):
         return dict(raw or {})

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from engine.flow.node import declared_ports
-from engine.flow.node_draft import COMMON_KEYS
+from engine.flow.node import Node, declared_ports
+from engine.flow.node_draft import COMMON_KEYS, written_edges
 from engine.flow.registry import Registry
 from engine.flow.reshaped import Reshaped, first_key, shown, without
 from engine.problem import closest
@@ -81,7 +81,7 @@ class EdgeShape:
                 continue
             target = node[key]
             own = node.get("next")
-            edges = _edges_of(own, type, self._registry)
+            edges = _edges_of(own, self._registry.find(type))
             wanted = {**edges, "failed": target} if port else target
             example = "{failed: other_node}" if port else "other_node"
             example = shown(wanted) if is_ids(target) else example
@@ -147,10 +147,7 @@ def ids(raw: Any) -> Iterator[str]:
             yield from (item for item in value if isinstance(item, str))
 
 
-def _edges_of(own: Any, type: str, registry: Registry) -> dict[str, Any]:
-    """The edges of a `next` by port; a plain one leads from the main ports."""
-    if own is None or isinstance(own, Mapping):
-        return dict(own or {})
-    node = registry.find(type)
-    main = [port.name for port in declared_ports(node).values() if port.main] if node is not None else []
-    return dict.fromkeys(main or ["next"], own)
+def _edges_of(own: Any, node: type[Node] | None) -> dict[str, Any]:
+    """The edges of a `next` by port, for a help text; a type without a main port gets one called `next`."""
+    edges = written_edges(own, declared_ports(node) if node is not None else {})
+    return edges or ({"next": own} if own else {})
