@@ -58,7 +58,10 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     one in any case.
     """
     limit = max(1, len(word) // 3)
-    ranked = sorted((_distance(word, other), other) for other in known)
+    similar = [
+        other for other in known if abs(len(other) - len(word)) <= limit
+    ]  # others are not close: no need to count
+    ranked = sorted((_distance(word, other), other) for other in similar)
     return ranked[0][1] if ranked and ranked[0][0] <= limit else None
 
 

@@ -6,7 +6,6 @@ loses nothing: the nearest double, written with as many significant digits as th
 
 import json
 import re
-from collections.abc import Iterator
 from decimal import Context, Decimal
 from math import isfinite
 from typing import Any, Final
@@ -58,11 +57,15 @@ def _has_many_digits(raw: bytes) -> bool:
 
 def first_fault(value: Any, at: str) -> tuple[str, str] | None:
     """Return the first place (JSON pointer) where plain data breaks a limit, and the limit; None if none is broken."""
-    return next(_faults(value, at, 1), None)
+    found = _fault(value, 1)
+    if found is None:
+        return None
+    steps, reason = found
+    return at + "".join([f"/{pointer(step)}" for step in reversed(steps)]), reason
 
 
-def first_fault_in(raw: bytes, at: str, members: tuple[str, ...] = ()) -> tuple[str, str] | None:
-    """As `first_fault`, of JSON text, numbers that cannot be kept included; only in some `members` if any are named.
+def first_fault_in(raw: bytes, at: str) -> tuple[str, str] | None:
+    """As `first_fault`, of JSON text, numbers that cannot be kept included.
 
     The text may have NaN, bytes that are not UTF-8 and control characters. Returns None if it is no JSON otherwise.
     """
@@ -78,9 +81,7 @@ def first_fault_in(raw: bytes, at: str, members: tuple[str, ...] = ()) -> tuple[
         return None
     except RecursionError:
         return at, TOO_DEEP
-    if not members:
-        return first_fault(value, at)
-    return next((fault for name in members if (fault := first_fault(value.get(name), f"{at}/{name}"))), None)
+    return first_fault(value, at)
 
 
 def nests_deeper(value: Any, levels: int) -> bool:
@@ -103,22 +104,31 @@ def pointer(key: str | int) -> str:
     return str(key).replace("~", "~0").replace("/", "~1")
 
 
-def _faults(value: Any, at: str, depth: int) -> Iterator[tuple[str, str]]:
+def _fault(value: Any, depth: int) -> tuple[list[str | int], str] | None:
+    """Return the steps to the first fault, the innermost first, and the fault.
+
+    A pointer is only made of them once: a name may be so long that one for each value would take seconds.
+    """
     if isinstance(value, dict | list):
         if depth > MAX_DEPTH:
-            yield at, TOO_DEEP
-            return
+            return [], TOO_DEEP
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             if isinstance(key, str) and _ESCAPED_BYTES.search(key):
-                yield at, NO_UTF8
-            yield from _faults(inner, f"{at}/{pointer(key)}", depth + 1)
-    elif isinstance(value, int):
-        if abs(value) >= _TOO_LARGE:
-            yield at, _TOO_LONG
-    elif isinstance(value, _Unkept):
-        yield at, value.reason
-    elif isinstance(value, str) and _ESCAPED_BYTES.search(value):
-        yield at, NO_UTF8
+                return [], NO_UTF8
+            if found := _fault(inner, depth + 1):
+                found[0].append(key)
+                return found
+        return None
+    reason = _fault_of_scalar(value)
+    return None if reason is None else ([], reason)
+
+
+def _fault_of_scalar(value: Any) -> str | None:
+    if isinstance(value, int):
+        return _TOO_LONG if abs(value) >= _TOO_LARGE else None
+    if isinstance(value, str):
+        return NO_UTF8 if _ESCAPED_BYTES.search(value) else None
+    return value.reason if isinstance(value, _Unkept) else None
 
 
 def _constant(name: str) -> _Unkept:
@@ -140,6 +150,8 @@ def _fraction(text: str) -> float | _Unkept:
 
 def _is_exact(text: str, number: float) -> bool:
     """Return whether a text is the shortest that names a double, or one nearest to it of its number of digits."""
+    if repr(number) == text:  # most numbers are written so
+        return True
     digits = re.split("[eE]", text)[0].replace(".", "").lstrip("-0").rstrip("0")
     if not digits or not number:
         return not digits and not number

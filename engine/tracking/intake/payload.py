@@ -101,6 +101,13 @@ class TrackPayload(Struct, frozen=True):
     userToken: Token | None = None  # noqa: N815
 
 
+class _Data(Struct, frozen=True):
+    """The plain data of an event or of a payload, as JSON text: in it a number has all its digits."""
+
+    properties: Raw = Raw(b"null")
+    context: Raw = Raw(b"null")
+
+
 class Options(Struct, frozen=True):
     """Options of a payload, with the defaults."""
 
@@ -163,6 +170,7 @@ DEFAULTS: Final = Options()
 
 _payload = msgspec.json.Decoder(TrackPayload)
 _event = msgspec.json.Decoder(EventPayload)
+_data = msgspec.json.Decoder(_Data)
 
 
 def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
@@ -297,7 +305,9 @@ def _data_fault(data: EventPayload | TrackPayload, raw: bytes) -> Fault | None:
         return None
     fault = first_fault(data.properties, "/properties") or first_fault(data.context, "/context")
     if fault is None and has_fraction(raw):
-        fault = first_fault_in(raw, "", ("properties", "context"))
+        texts = _data.decode(raw)
+        fault = first_fault_in(bytes(texts.properties), "/properties")
+        fault = fault or first_fault_in(bytes(texts.context), "/context")
     return fault
 
 
