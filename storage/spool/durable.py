@@ -27,6 +27,7 @@ Failures:
 - The disk fails: all jobs of the batch fail with `SpoolUnavailable`, the file is closed, and the next job opens it
   again. `ready` then writes a probe and reports the spool as usable only after the probe has succeeded.
 - The flush task itself fails (a bug): all pending futures fail with `SpoolUnavailable`: no caller waits for ever.
+- The file was removed or replaced: `put` fails with `SpoolUnavailable` until it is back; entries can still be read.
 - The process dies: entries of finished transactions stay in the file; the next process adopts them (`folder.py`).
 """
 
@@ -39,7 +40,7 @@ from typing import Any
 from engine.ports.settle import settle
 from engine.ports.spool import SpoolEntry, SpoolUnavailable
 from storage.spool.bounds import USUAL, Bounds, SpoolLoad, spool_load
-from storage.spool.file import PROBE_BYTES, READ_KEY, STORE_KEY, Job, SpoolFile, after, current_load, drop, probe, put
+from storage.spool.file import PROBE_BYTES, READ_KEY, STORE_KEY, Job, SpoolFile, after, current_load, drop
 
 PendingJob = tuple[Job, "asyncio.Future[Any]"]
 
@@ -71,7 +72,7 @@ class DurableSpool:
         """Append entries durably, all or none."""
         load = spool_load(entries)
         self._bounds.check(self._load, load)
-        appended = self._queue(put(entries))
+        appended = self._queue(self._file.put(entries))
         self._load.add(load)
 
         def subtract_on_failure(done: "asyncio.Future[Any]") -> None:
@@ -109,8 +110,8 @@ class DurableSpool:
         """
         if self._file.trouble is not None:
             with suppress(SpoolUnavailable):
-                await self._queue(probe(PROBE_BYTES))
-                await self._queue(probe(0))
+                await self._queue(self._file.probe(PROBE_BYTES))
+                await self._queue(self._file.probe(0))
         return self._file.trouble or self._bounds.full(self._load)
 
     async def close(self) -> None:

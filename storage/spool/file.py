@@ -8,6 +8,9 @@ Invariants: entries have ascending positions, which are never used again (`AUTOI
 transaction. Removed entries are personal data, so they are overwritten (`secure_delete`), and an empty file is shrunk
 together with its write-ahead log.
 
+An entry in a file that was removed is gone when the connection is closed. So nothing is appended to such a file; its
+entries can still be read.
+
 Failures: a batch that fails is rolled back and repeated job by job, so only the jobs at fault fail, with
 `SpoolUnavailable`. After a failed fsync the content of the disk is unknown, so a new connection reads it again. A crash
 while the entries of one file are moved to another leaves them in both: they are drained twice, and the store recognizes
@@ -26,6 +29,7 @@ import msgspec
 from engine.ports.spool import SpoolEntry, SpoolUnavailable
 from storage.spool.bounds import ROW_BYTES, SpoolLoad
 from storage.sqlite.schema import connect
+from storage.sqlite.served_file import FileReplaced, ServedFile
 
 APPLICATION = 0x48445253  # "HDRS", in the file's header
 VERSION = 1
@@ -62,17 +66,32 @@ class UnusableSpool(Exception):
 
 
 class SpoolFile:
-    """An open file. `trouble` is the reason why the last job failed, without the path; None if it succeeded."""
+    """An open file."""
 
     def __init__(self, path: Path) -> None:
         """Open the file at `path`; create it if it is missing. Raises `UnusableSpool`."""
         self.path = path
-        self.trouble: str | None = None
+        self.failure: str | None = None  # why the last job failed
+        self._replaced: str | None = None  # why the last job that writes found another file
         try:
             _prepare(path)
+            self._served = ServedFile(path, "spool")
             self._connection: sqlite3.Connection | None = connect(path, BUSY_MS, SETTINGS)
         except (OSError, sqlite3.Error) as error:
             raise UnusableSpool(path, str(error)) from error
+
+    @property
+    def trouble(self) -> str | None:
+        """The reason why the file cannot be written to, without the path; None if it can be."""
+        return self.failure or self._replaced
+
+    def put(self, entries: Sequence[SpoolEntry]) -> Job:
+        """Return a job that appends entries."""
+        return self._writing(PUT, [(entry.events, entry.doc) for entry in entries])
+
+    def probe(self, size: int) -> Job:
+        """Return a job that writes so many bytes in the place of those of the last probe."""
+        return self._writing(PROBE, [(size,)])
 
     def run(self, jobs: Sequence[Job]) -> list[Outcome]:
         """Run jobs in one transaction; if that fails, run each in its own. Returns one outcome for each job."""
@@ -100,6 +119,7 @@ class SpoolFile:
     def close(self) -> None:
         """Close the file; the next job opens it again."""
         connection, self._connection = self._connection, None
+        self._served.forget_log()
         if connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()  # rolls back an open transaction
@@ -107,26 +127,34 @@ class SpoolFile:
     def _attempt(self, jobs: Sequence[Job]) -> list[Outcome]:
         try:
             if self._connection is None:
+                self._served.require_in_place()  # SQLite would make a missing file again
                 self._connection = connect(self.path, BUSY_MS, SETTINGS)
             results = _together(self._connection, jobs)
+        except FileReplaced as error:
+            reason = self._replaced = f"the spool cannot be used: {error}"
         except sqlite3.Error as error:
             self.close()  # after a failed fsync the content of the disk is unknown: open it again
-            self.trouble = f"the spool cannot be used: {error}"
-            return [(None, SpoolUnavailable(self.trouble, place=str(self.path))) for _ in jobs]
-        self.trouble = None
-        return [(result, None) for result in results]
+            reason = self.failure = f"the spool cannot be used: {error}"
+        else:
+            self.failure = None
+            return [(result, None) for result in results]
+        return [(None, SpoolUnavailable(reason, place=str(self.path))) for _ in jobs]
+
+    def _writing(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> Job:
+        """Return a job that writes, unless the file was removed or replaced."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            self._served.require_in_place()
+            self._replaced = None
+            connection.executemany(statement, rows)
+
+        return write
 
 
 def current_load(connection: sqlite3.Connection) -> SpoolLoad:
     """Count the entries in the file, their events and their bytes."""
     entries, events, size = connection.execute(LOAD).fetchone()
     return SpoolLoad(entries, events, size + ROW_BYTES * entries)
-
-
-def put(entries: Sequence[SpoolEntry]) -> Job:
-    """Return a job that appends entries."""
-    rows = [(entry.events, entry.doc) for entry in entries]
-    return lambda connection: connection.executemany(PUT, rows)
 
 
 def after(position: int, limit: int) -> Job:
@@ -142,11 +170,6 @@ def after(position: int, limit: int) -> Job:
         return entries
 
     return read
-
-
-def probe(size: int) -> Job:
-    """Return a job that writes so many bytes in the place of those of the last probe."""
-    return lambda connection: connection.execute(PROBE, (size,))
 
 
 def drop(positions: Sequence[int]) -> Job:
@@ -169,7 +192,7 @@ def move(left: SpoolFile, spool: SpoolFile) -> None:
     position = 0
     while entries := left.run_one(after(position, 1000)):
         position = entries[-1].position
-        spool.run_one(put(entries))
+        spool.run_one(spool.put(entries))
     if position:
         left.run_one(lambda connection: connection.execute(DROP_ALL))
 

@@ -1,6 +1,7 @@
 """Spools: one contract for both kinds; then the failures that the file survives, and the folder of files."""
 
 import asyncio
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -203,11 +204,60 @@ async def test_a_put_on_a_full_disk_is_refused_and_later_ones_succeed(tmp_path: 
     with pytest.raises(Unavailable, match="full"):
         await spool.put(entries_of("x" * 1_000_000))
     assert spool.entries == 0
-    file.trouble = "for a test: the disk was full"
+    file.failure = "for a test: the disk was full"
     assert await spool.ready() is None
     await spool.put(entries_of("small"))
     assert await docs(spool) == ["small"]
     await spool.close()
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def remove_the_log(path: Path) -> None:
+    Path(f"{path}-wal").unlink()
+
+
+def remove_the_folder(path: Path) -> None:
+    shutil.rmtree(path.parent)
+
+
+def replace(path: Path) -> None:
+    shutil.copy(path, path.with_name("copy"))
+    path.with_name("copy").rename(path)
+
+
+@pytest.mark.parametrize("take_away", [remove, remove_the_log, remove_the_folder, replace])
+async def test_nothing_is_appended_to_a_file_that_was_removed_or_replaced(
+    tmp_path: Path, take_away: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "spool" / "1.spool"
+    spool = DurableSpool(SpoolFile(path))
+    await spool.put(entries_of("before"))
+    take_away(path)
+    for _ in range(3):
+        with pytest.raises(Unavailable, match="removed or replaced"):
+            await spool.put(entries_of("after"))
+        assert "removed or replaced" in str(await spool.ready())
+        assert await docs(spool) == ["before"], "what it holds can still be drained"
+    await spool.close()
+
+
+async def test_a_file_that_is_put_back_takes_entries_again(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    spool = DurableSpool(SpoolFile(folder / "1.spool"))
+    await spool.put(entries_of("before"))
+    folder.rename(tmp_path / "away")
+    with pytest.raises(Unavailable, match="removed or replaced"):
+        await spool.put(entries_of("meanwhile"))
+    (tmp_path / "away").rename(folder)
+    assert await spool.ready() is None
+    await spool.put(entries_of("after"))
+    await spool.close()
+    again = DurableSpool(SpoolFile(folder / "1.spool"))
+    assert await docs(again) == ["before", "after"]
+    await again.close()
 
 
 async def test_a_job_that_fails_does_not_fail_the_others_of_its_batch(tmp_path: Path) -> None:
