@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import html
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +13,7 @@ from engine.project.secret import secrets_in
 MIN_SECRET = 6  # characters; a shorter value would also match text that is no secret
 REDACTED = "***"
 
-_LITERAL_IN_URL = "/:@!$&'()*+,;=?"  # what a URL may keep as it is in its path or query (RFC 3986)
+_PARTS = re.compile(r"\\+|.", re.DOTALL)  # a run of backslashes is one part: else a run could be divided in many ways
 _CREDENTIAL = re.compile(r"auth|cookie|credential|key|password|secret|session|signature|token", re.IGNORECASE)
 
 
@@ -42,10 +43,12 @@ class Redaction:
 
 def _pattern(values: Iterable[str]) -> re.Pattern[str] | None:
     """Return a pattern for every spelling of the values; the longest first, so that each is replaced as a whole."""
-    spellings = {spelling for value in values for secret in _secrets(value) for spelling in _spellings(secret)}
-    if not spellings:
+    secrets = {secret for value in values for secret in _secrets(value) if len(secret) >= MIN_SECRET}
+    if not secrets:
         return None
-    return re.compile("|".join(re.escape(spelling) for spelling in sorted(spellings, key=len, reverse=True)))
+    ordered = sorted(secrets, key=len, reverse=True)
+    spelled = ["".join(map(_spellings, _PARTS.findall(secret))) for secret in ordered]
+    return re.compile("|".join([*spelled, *(re.escape(text) for secret in ordered for text in _in_base64(secret))]))
 
 
 def _secrets_in_url(url: str) -> list[str]:
@@ -67,18 +70,24 @@ def _secrets(value: str) -> Iterator[str]:
         yield pair.partition(":")[2]
 
 
-def _spellings(secret: str) -> Iterator[str]:
-    """Yield the spellings of a secret: as it is, in a URL, in JSON, in base64."""
-    if len(secret) < MIN_SECRET:
-        return
-    yield secret
-    yield quote(secret, safe="")
-    yield quote(secret)
-    yield quote(secret, safe=_LITERAL_IN_URL)
-    yield quote_plus(secret)
-    escaped = json.dumps(secret)[1:-1]
-    yield escaped
-    yield escaped.replace("/", "\\/")
+def _spellings(part: str) -> str:
+    """Return a pattern for the spellings of a character, or of a run of backslashes: in a URL, in JSON, in HTML.
+
+    Encoders differ in the characters that they escape and in the case of the digits, so each has all its spellings.
+    """
+    if part.isascii() and part.isalnum():
+        return part
+    percent = quote(part, safe="")
+    escaped = json.dumps(part)[1:-1]
+    encoded = part.encode("utf-16-be", "surrogatepass")
+    units = [encoded[at : at + 2].hex() for at in range(0, len(encoded), 2)]
+    found = {part, percent, percent.lower(), quote_plus(part), escaped, escaped.replace("/", "\\/"), html.escape(part)}
+    found |= {"".join([f"\\u{unit}" for unit in form]) for form in (units, [unit.upper() for unit in units])}
+    found |= {f"&#{ord(part)};"} if len(part) == 1 else set()
+    return f"(?:{'|'.join(re.escape(spelling) for spelling in sorted(found, key=len, reverse=True))})"
+
+
+def _in_base64(secret: str) -> Iterator[str]:
     data = secret.encode()
     for encoded in (base64.b64encode(data), base64.urlsafe_b64encode(data)):
         yield encoded.decode().rstrip("=")

@@ -1,5 +1,7 @@
 import base64
+import html
 import json
+import time
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -17,6 +19,12 @@ SPELLINGS = {
     "in a query": quote(SECRET, safe=""),
     "in a form": quote_plus(SECRET),
     "in JSON": json.dumps(SECRET)[1:-1],
+    "in JSON with slashes escaped": json.dumps(SECRET)[1:-1].replace("/", "\\/"),
+    "in JSON that may stand in HTML": json.dumps(SECRET)[1:-1].replace("+", r"\u002b").replace("=", r"\u003D"),
+    "in a query, by small digits": "p%40ss%2fword%2b%221+%3d",
+    "in a query, with one character as it is": quote(SECRET, safe="@"),
+    "in HTML": html.escape(SECRET),
+    "in HTML, by numbers": SECRET.replace('"', "&#34;"),
     "in base64": base64.b64encode(SECRET.encode()).decode(),
     "in base64 for URLs": base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("="),
 }
@@ -66,6 +74,17 @@ def test_short_values_hide_nothing() -> None:
 def test_bodies_keep_values_that_are_no_credentials() -> None:
     redaction = Redaction({"Accept": "application/json", "X-Api-Key": "k-123456"})
     assert redaction.body("application/json k-123456") == "application/json ***"
+
+
+@pytest.mark.parametrize("secret", ["\\\\" * 40, "&amp;" * 20, "é😀ü" * 9, "a+ b" * 20, "\n\x00\t\r\x7f\x80"])
+def test_a_secret_of_odd_characters_is_hidden_in_a_bounded_time(secret: str) -> None:
+    redaction = Redaction({"X-Key": secret})
+    for spelling in (secret, quote(secret), quote_plus(secret), json.dumps(secret)[1:-1], html.escape(secret)):
+        assert redaction.body(f"1{spelling}2") == "1***2"
+    start = time.process_time()
+    for almost in (secret[:-1], json.dumps(secret[:-1])[1:-1], html.escape(secret[:-1])):
+        redaction.body(f"1{almost}2" * 1000)
+    assert time.process_time() - start < 1
 
 
 def test_without_headers_nothing_changes() -> None:
