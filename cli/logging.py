@@ -5,6 +5,8 @@ from typing import TextIO
 
 import structlog
 
+_CLOSED = "the handler is closed"  # what uvloop says of a connection that is not there any more
+
 
 def configure_logging(out: TextIO, **fields: object) -> None:
     """Write the program's logs, and warnings and errors of the libraries, as JSON lines to `out`.
@@ -30,4 +32,15 @@ def configure_logging(out: TextIO, **fields: object) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(processor=structlog.processors.JSONRenderer(), foreign_pre_chain=shared)
     )
+    handler.addFilter(is_worth_a_line)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Return whether a line of a library is logged.
+
+    One is not: if a client resets its connection while the server writes to it, uvicorn logs a traceback as for a bug.
+    A client could fill the log with them.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(error, RuntimeError) and _CLOSED in str(error) and record.name == "uvicorn.error")
