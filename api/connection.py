@@ -23,6 +23,7 @@ from engine.tracking.intake.payload import MAX_BODY
 MAX_HEAD = 65_536  # bytes of a request's line and headers
 # Bytes of a request as it comes over the line: one that sends its body in chunks of a byte needs six for each.
 MAX_REQUEST = MAX_HEAD + 8 * MAX_BODY
+MAX_WAITING = 50  # requests of a connection behind the one that is processed; each takes some 8 KiB
 HEAD_SECONDS = 10  # for the head of a request to arrive
 REQUEST_SECONDS = 30  # for a request to arrive, head and body
 LINGER_SECONDS = 1  # that what still comes of a refused body is read and dropped, so that its sender sees the answer
@@ -51,6 +52,7 @@ class Connection(HttpToolsProtocol):
     seconds: float = REQUEST_SECONDS
     size = 0  # bytes of the request at the gate, decompressed
     gone = False
+    _full = False  # no more requests are read, since `MAX_WAITING` wait
     _in_head = True
     _size = 0  # bytes that have come of the request that is being read
     _held = 0  # bytes of bodies that the gate counts and that are not being processed
@@ -84,14 +86,15 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse more bytes; refuse a request that is too large."""
-        if self.gone:
+        if self.gone or self._full:
             return
         self._unset_keepalive_if_required()
         self._size += len(data)
         try:
             self._feed(data)
         except httptools.HttpParserError:
-            self._refuse(400, self._fault)
+            if not self._full:
+                self._refuse(400, self._fault)
             return
         if not self._size or self.transport.is_closing():
             return
@@ -110,8 +113,17 @@ class Connection(HttpToolsProtocol):
         """Handle a complete head. One that offers an upgrade is parsed again without the offer."""
         if not self.parser.should_upgrade():
             self._check_host()
+            if len(self.pipeline) >= MAX_WAITING:
+                self._read_no_more()
             self._in_head = False
             super().on_headers_complete()
+
+    def _read_no_more(self) -> None:
+        """Close the connection after the answers to the requests that wait. Raises an error that ends the parsing."""
+        self._full = True
+        self._cancel_deadline()
+        self.cycle.keep_alive = False  # of the last one that waits
+        raise httptools.HttpParserError("too many requests wait")
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of a body."""

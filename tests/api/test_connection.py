@@ -1,6 +1,7 @@
 """The connection as a client sees it: bytes in, bytes out. The application answers what it was asked, body and all."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from api.connection import MAX_HEAD, Connection
+from api.connection import MAX_HEAD, MAX_WAITING, Connection
 
 Open = Callable[..., Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 
@@ -181,3 +182,25 @@ async def test_the_deadline_applies_to_each_request(connect: Open) -> None:
     await asyncio.sleep(2 * Hasty.seconds)
     writer.write(post(b"2"))
     assert (await answer(reader))[0] == 200
+
+
+@pytest.mark.parametrize("offer", [b"", OFFER], ids=["plain", "offers of an upgrade"])
+async def test_of_many_requests_at_once_the_first_are_answered_and_the_connection_is_closed(
+    connect: Open, offer: bytes
+) -> None:
+    reader, writer = await connect()
+    writer.write(b"".join([post(b"%d" % number, offer) for number in range(3 * MAX_WAITING)]))
+    answered = (await reader.read()).decode()
+    numbers = [int(number) for number in re.findall(r"POST /track \[(\d+)\]", answered)]
+    assert numbers == list(range(len(numbers)))
+    assert MAX_WAITING <= len(numbers) < 2 * MAX_WAITING
+    assert answered.count("connection: close") == 1
+    assert "connection: close" in answered.rpartition("HTTP/1.1")[2]
+
+
+async def test_requests_that_are_answered_meanwhile_may_be_many(connect: Open) -> None:
+    reader, writer = await connect()
+    for number in range(10 * MAX_WAITING):
+        writer.write(post(b"%d" % number) + post(b"again"))
+        assert f"[{number}]".encode() in (await answer(reader))[1]
+        assert b"[again]" in (await answer(reader))[1]
