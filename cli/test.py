@@ -14,6 +14,7 @@ from cli.check import project_root
 from cli.testing.case_project import named_flows
 from cli.testing.failure_rendering import render_failures
 from cli.testing.junit import junit
+from cli.testing.named_segments import named_segments
 from cli.testing.report import NOT_RUN, CaseResult, FileResult, NotRun, Report
 from cli.testing.run_case import run_case
 from cli.testing.step_runner import StepRunner, traced_project
@@ -84,7 +85,7 @@ class _Runner:
         project = traced_project(loaded.project)
         for file in (file for file in cases.files if any(file in files for files in selected)):
             indexes = [i for i, case in enumerate(file.file.cases) if self.text.lower() in case.name.lower()]
-            if indexes and (missing := _unreadable_flows(file, loaded)):
+            if indexes and (missing := _unreadable(file, loaded)):
                 self._add_not_run(root / file.document.name, f"{file.document.name} is not played: {missing}")
             elif indexes:
                 played = FileResult(project.name, _from_here(root / file.document.name), file)
@@ -122,11 +123,12 @@ class _Runner:
         self.console.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
-def _unreadable_flows(file: Playable, loaded: LoadedProject) -> str:
-    """Return which flows with errors a test file needs, as a sentence; empty if it needs none."""
+def _unreadable(file: Playable, loaded: LoadedProject) -> str:
+    """Return which flow or segment with errors a test file needs, as a sentence; empty if it needs none."""
     readable = {flow.name for flow in loaded.project.flows}
-    unreadable = loaded.names.get("flows", frozenset()) - readable
-    needed = sorted(unreadable & named_flows(file.file))
+    flows = (loaded.names.get("flows", frozenset()) - readable) & named_flows(file.file)
+    segments = loaded.names.get("segments", frozenset()) - loaded.project.segments.keys()
+    needed = [*sorted(flows), *sorted(segments & named_segments(file.file))]
     return f"`{needed[0]}` has errors" if needed else ""
 
 

@@ -140,6 +140,23 @@ def test_an_error_in_one_file_is_reported_and_the_cases_of_others_are_run(
     assert "✗ 2 passed in 1 file" in text
 
 
+@pytest.mark.parametrize("case", [
+    "event: {type: y}, expect: {entered: bad}",
+    "event: {type: y}, expect: {left: {visitor: [bad]}}",
+    "event: {type: y}, expect: {profile: {segments: [bad]}}",
+    "given: {profile: {segments: [bad]}}, event: {type: y}, expect: {emitted: []}",
+    "given: {profiles: {ann: {segments: [bad]}}}, steps: [{send: {visitor: ann, type: y}, expect: {emitted: []}}]",
+    "steps: [{send: {visitor: ann, type: y}, expect: {profiles: {ann: {segments: [bad]}}}}]",
+])  # fmt: skip
+def test_a_test_file_that_names_a_segment_with_errors_is_not_run(project: Path, case: str) -> None:
+    case_file = f"flow: order\ncases: [{{name: x, {case}}}]\n"
+    write(project, {"segments/bad.yaml": "segment: bad\n", "flows/segment.test.yaml": case_file})
+    code, text = run(project)
+    assert code == 2
+    assert "flows/segment.test.yaml is not played: `bad` has errors" in text
+    assert "✗ 2 passed in 1 file" in text
+
+
 def test_no_case_of_a_project_is_run_whose_settings_have_errors(project: Path) -> None:
     write(project, {"headrace.yaml": "targets: 5\n"})
     code, text = run(project)
