@@ -55,11 +55,14 @@ _NONE: Final = {
     **dict.fromkeys(("now", "today"), "write `now`: the time in milliseconds"),
 }
 
+_NOW: Final = ("now()", "utcnow()", "today()", "datetime.now()", "datetime.utcnow()", "Date.now()", "new Date()")
+
 
 def remedy_for_call(name: str, arguments: Sequence[str]) -> str:
     """Return how to write the call of another language; empty when its name is not known. `arguments` are its texts."""
     if name in _NONE:
         return _NONE[name]
+    arguments = ["now" if argument in _NOW else argument for argument in arguments]
     equivalent = _EQUIVALENTS.get(name)
     if equivalent is not None:
         try:

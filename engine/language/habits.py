@@ -25,6 +25,7 @@ _OVER_ITEMS: Final = (
 _KINDS: Final = "string|number|integer|float|boolean|mapping|sequence|iterable|list"
 _TESTED: Final = rf"(?i:null|none|nil|undefined)|true|false|empty|blank|even|odd|{_KINDS}|{_TEXT}|\d+(?:\.\d+)?"
 _ANY: Final = rf"(?:{_LIST}|{_VALUE})"
+_OUTSIDE_BRACKETS: Final = rf"(?:{_TEXT}|[^'\"()\[\]{{}}]|\((?:[^()]|\([^()]*\))*\)|\[[^\[\]]*\])"
 _SIGN: Final = r"(?:==|!=|<=?|>=?|(?:not\s+)?in\b)"
 
 
@@ -150,6 +151,7 @@ def _mapped(match: re.Match[str]) -> str:
     groups = _groups(match)
     field = groups["field"].strip("'\"")
     rest = groups.get("rest", "").strip()
+    rest = re.sub(r"^\|\s*list\b\s*", "", rest)  # it is a list already
     then = f"; a later node reads it: `nodes.ID.out.NAME {rest}`" if rest.startswith("|") else ""
     return _all_of(groups["path"], field) + then
 
@@ -202,6 +204,16 @@ _TABLE: Final[tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...]]
     (r"^\s*(?P<at>when|where|return|IF|WHEN)\b(?P<rest>.+)$", "unexpected `{at}`", "leave it out: `{rest}`"),
     (r"^\s*(?P<at>if)\b(?P<rest>(?:(?!\bthen\b|\belse\b|:).)+)$", "unexpected `if`", "leave it out: `{rest}`"),
     # Filters
+    (
+        rf"(?P<root>event|profile|session)(?P<at>@)(?P<path>\w+(?:\.\w+|\[{_TEXT}\])*)",
+        "unexpected `@`",
+        "write `{root}.{path}`",
+    ),
+    (
+        r"\b(?:datetime\.)?(?P<at>timedelta)\(\s*(?P<unit>days|hours|minutes)\s*=\s*(?P<number>[^(),]+)\)",
+        "there is no function `timedelta`",
+        "write `{unit}({number})`",
+    ),
     (
         rf"(?P<path>{_PATH})\s*\|\s*(?P<at>map)\s*\(\s*(?:attribute\s*=\s*)?(?P<field>{_TEXT})\s*\)(?P<rest>.*)",
         "there is no filter `map`",
@@ -365,7 +377,7 @@ _TABLE: Final[tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...]]
         _number,
     ),
     (
-        r"^(?P<a>.*\S)\s*(?P<at>,)\s*(?P<b>\S[^,]*(?:==|<|>|\bin\b)[^,]*)$",
+        rf"^(?P<a>{_OUTSIDE_BRACKETS}*)(?P<at>,)\s*(?P<b>\S[^,]*(?:==|<|>|\bin\b)[^,]*)$",
         "unexpected `,`",
         "join conditions by `and`: `{a} and {b}`",
     ),
