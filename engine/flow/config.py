@@ -10,7 +10,7 @@ from msgspec import structs
 from msgspec.structs import FieldInfo
 
 from engine.flow.condition import read_condition
-from engine.flow.config_problem import bad_duration, field_help, problem_of, stood_in_for, writable
+from engine.flow.config_problem import bad_duration, problem_of, stood_in_for, unknown_fields, writable
 from engine.flow.config_template import ConfigTemplate, percent_encode
 from engine.flow.field_types import admits_text, bare_type, map_type, map_value_notes, takes_anything, takes_text
 from engine.flow.literal_texts import literal_texts
@@ -104,12 +104,7 @@ def _by_field(node: type[Node], raw: Any, config: Config, at: KeyPath) -> tuple[
         help = f"write `{type_name(node)}: {{{required[0]}: {format_value(raw)}}}`" if len(required) == 1 else ""
         config.problems.append(Problem(code="H114", message=message, path=at, help=help))
         return None, None
-    for key in raw:
-        if key not in known:
-            message = f"`{type_name(node)}` has no field `{key}`"
-            config.problems.append(
-                Problem(code="H113", message=message, path=(*at, key), on="key", help=field_help(str(key), known))
-            )
+    config.problems += unknown_fields(node, raw, at)
     return {k: v for k, v in raw.items() if k in known}, None
 
 

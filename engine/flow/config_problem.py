@@ -1,13 +1,15 @@
 """The problems of a node's config, in the words of its author."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
 from msgspec.structs import fields
 
-from engine.flow.node import Node
+from engine.flow.field_types import map_type
+from engine.flow.node import Node, type_name
+from engine.flow.registry import sole_field
 from engine.flow.workarounds import FIELD_WORKAROUNDS
 from engine.language.path import show_path
 from engine.problem import KeyPath, Problem, closest, did_you_mean
@@ -60,17 +62,49 @@ def _part(value: Any, below: list[str | int]) -> Any:
     return part
 
 
-def field_help(key: str, known: Iterable[str]) -> str:
-    """The remedy for an unknown field `key` of a type with the fields `known`."""
-    name, workaround = FIELD_WORKAROUNDS.get(key, ("", ""))
-    return workaround if name in known else did_you_mean(key, known)
+def unknown_fields(node: type[Node], raw: Mapping[Any, Any], at: KeyPath) -> Iterator[Problem]:
+    """Yield the problems of the fields of `raw` that a node type does not have."""
+    known = [info.name for info in fields(node)]
+    entries = _entries_of_sole(node, raw)
+    for key in entries[:1] or (key for key in raw if key not in known):
+        help = _below_sole(node, raw, entries) if entries else _field_help(str(key), known)
+        message = f"`{type_name(node)}` has no field `{key}`"
+        yield Problem(code="H113", message=message, path=(*at, key), on="key", help=help)
 
 
 def stood_in_for(name: str, raw: Any, node: type[Node]) -> bool:
     """Whether an unknown field of `raw` was probably meant as the field `name`: its problem has the remedy."""
     known = [info.name for info in fields(node)]
     unknown = [str(key) for key in raw if key not in known] if isinstance(raw, Mapping) else []
-    return any(FIELD_WORKAROUNDS.get(key, ("",))[0] == name or closest(key, known) == name for key in unknown)
+    if any(FIELD_WORKAROUNDS.get(key, ("",))[0] == name or closest(key, known) == name for key in unknown):
+        return True
+    return name == sole_field(node) and bool(unknown) and bool(_entries_of_sole(node, raw))
+
+
+def _field_help(key: str, known: Iterable[str]) -> str:
+    """Return the remedy for an unknown field `key` of a type with the fields `known`."""
+    name, workaround = FIELD_WORKAROUNDS.get(key, ("", ""))
+    return workaround if name in known else did_you_mean(key, known)
+
+
+def _entries_of_sole(node: type[Node], raw: Mapping[Any, Any]) -> list[Any]:
+    """Return the keys of `raw` that belong below the field which may take the node's whole value, if that is a map.
+
+    `profile.set: {traits.city: Oslo, absent: skip}` is written like a plain map, beside an option.
+    """
+    infos = {info.name: info for info in fields(node)}
+    sole = sole_field(node)
+    if sole is None or sole in raw or map_type(infos[sole].type) is None:
+        return []
+    unknown = [key for key in raw if key not in infos]
+    near = any(FIELD_WORKAROUNDS.get(str(key), ("",))[0] in infos or closest(str(key), infos) for key in unknown)
+    return [] if near else unknown
+
+
+def _below_sole(node: type[Node], raw: Mapping[Any, Any], entries: Sequence[Any]) -> str:
+    option = next(key for key in raw if key not in entries)
+    written = ", ".join(f"{key}: …" for key in entries)
+    return f"beside `{option}`, write `{sole_field(node)}: {{{written}}}`"
 
 
 def writable(path: tuple[str | int, ...], roots: Iterable[str], type: str) -> str:
