@@ -20,7 +20,8 @@ _SECRET: Final = re.compile(r"\$\{(?:env|file|secret|secrets):[^{}]*\}")
 _FORMS: Final = tuple(
     re.compile(form, re.DOTALL)
     for form in (
-        r"\$(?P<path>\{\{.*?\}\})",
+        r"(?:\$|^=)(?P<path>\{\{.*?\}\})",
+        r"(?<![\w.@])(?P<path>(?:event|session|profile)@(?:properties|context|traits|pii)(?:\.\w+)+)",
         rf"[$#%@]\{{\s*{_NAME}\s*\}}",
         rf"<%[=-]?\s*{_NAME}\s*-?%>",
         rf"\[%=?\s*{_NAME}\s*%\]",
@@ -88,9 +89,11 @@ def _foreign(match: re.Match[str]) -> Problem:
     groups = match.groupdict()
     path, shown = groups.get("path") or groups.get("other") or "", match[0]
     if path.startswith("{{"):
-        message, help = f"the `$` before `{path}` stays in the text", f"write `{path}`"
-        help += f"; if the sign of the dollar is meant, `{{{{ '$' }}}}{path}`"
+        sign = shown[0]
+        message, help = f"the `{sign}` before `{path}` stays in the text", f"write `{path}`"
+        help += f"; if the sign {'of the dollar ' if sign == '$' else ''}is meant, `{{{{ '{sign}' }}}}{path}`"
         return finding(NO_TEMPLATE, message, match.span(), help, "warning")
+    path = path.replace("@", ".")
     read = path if _PATH.fullmatch(path) else f"event.properties.{path.rpartition('.')[2]}"
     message = f"nothing is read here: `{shown}` is plain text"
     help = f"to read a value, write `{{{{ {read} }}}}`; for the text itself, `{{{{ '{shown}' }}}}`"

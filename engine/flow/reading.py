@@ -1,6 +1,6 @@
 """Checks of the paths that expressions read: the fields of each root, and the names of the project's segments."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from engine.flow.names import ProjectNames
@@ -90,7 +90,7 @@ def _list_problem(read: Read, depth: int) -> Problem | None:
 def _field_problem(read: Read, depth: int, fields: Mapping[str, Shape]) -> Problem:
     above, name, below = read.path[:depth], read.path[depth], read.path[depth + 1 :]
     message = f"`{show_path(above)}` has no field `{name}`"
-    near = closest(name, fields)
+    near = closest(name, fields) or _other_name(name, below, fields)
     home = HOMES.get(above[0]) if depth == 1 else None
     if not fields:
         message, help = f"`{show_path(above)}` has no fields", f"write `{show_path(above)}`"
@@ -106,6 +106,12 @@ def _field_problem(read: Read, depth: int, fields: Mapping[str, Shape]) -> Probl
     else:
         help = did_you_mean(name, fields)
     return Problem(code=UNKNOWN_FIELD, message=message, offset=read.offset, length=read.length, help=help)
+
+
+def _other_name(name: str, below: Sequence[str], fields: Mapping[str, Shape]) -> str | None:
+    """Return the field that other tools call `name`, if something is read below it."""
+    meant = "properties" if below and name in {"property", "props", "payload", "attributes"} else None
+    return meant if meant in fields else None
 
 
 def _unknown_segments(read: Read, names: ProjectNames) -> Iterable[Problem]:
