@@ -6,16 +6,17 @@ from typing import Final
 
 from msgspec import Struct
 
-from engine.problem import KeyPath, closest, did_you_mean
+from engine.problem import KeyPath, closest
 from flows.case import CaseFile
 from flows.diagnostic import Diagnostic, diagnose, ordered
 from flows.files import file_name, read_text, test_files
 from flows.project import LoadedProject
 from flows.reader import Document, read_yaml
 from flows.test_references import reference_problems
-from flows.typed import read_struct
+from flows.typed import read_struct, suggest_key
 
 _PROFILE_FIELDS: Final = ("traits", "pii", "consents", "segments", "metadata")
+_OF_THE_FILE: Final = ("flow", "flows", "source", "clock")
 
 
 class Playable(Struct, frozen=True):
@@ -59,12 +60,14 @@ def _suggest_key(key: str, at: KeyPath, known: Iterable[str]) -> str:
     parent = next((step for step in reversed(at) if isinstance(step, str)), "")
     if key.partition(".")[0] in _PROFILE_FIELDS and parent in ("expect", "given"):
         return f"write `profile: {{{key}: …}}`"
+    if parent == "cases" and key in _OF_THE_FILE:
+        return "write it at the top of the file: it holds for all cases"
     if closest(key, known) is None and parent in ("event", "send", "events"):
         return f"of an event, write `properties: {{{key}: …}}`"
     if closest(key, known) is None and parent == "expect":
         keys = ", ".join(f"`{word}`" for word in known)
         return "write `refused: nothing-accepted`" if key == "status" else f"known here: {keys}"
-    return did_you_mean(key, known)
+    return suggest_key(key, at, known)
 
 
 def _read(document: Document, loaded: LoadedProject) -> tuple[CaseFile | None, list[Diagnostic]]:

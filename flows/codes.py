@@ -14,7 +14,7 @@ CODES: dict[str, str] = {
     "H008": "a value begins with `!`",
     "H009": "a value without quotes contains a colon and a space",
     "H010": "a JSONPath inside braces or brackets is not in quotes",
-    "H011": "a comma splits a call inside braces or brackets",
+    "H011": "a comma splits a call or a number inside braces or brackets",
     "H012": "a quote is never closed",
     "H013": "a brace or bracket is never closed",
     "H014": "a space is missing after a colon",

@@ -23,6 +23,7 @@ _CONDITION = re.compile(r" *(?:if|when|switch|condition): (?!.*: )")
 _INDENTED_BY_TAB = re.compile(r" *\t")
 _SHOWN_LINES = 8  # line numbers that a help text names
 _WORD_AND_VALUE = re.compile(r"(?P<lead>(?:- +)*)(?P<key>[A-Za-z_][\w.-]*) *(?:=>?|:=)? *(?P<value>.*)")
+_ITEM = re.compile(r"-[^\s-]\S*")
 _MAX_WORDS = 3  # a line of more words is prose, not an entry without its colon
 _CLOSING = {"[": "]", "{": "}"}
 _LOOK_BACK = 50  # lines in which the opening quote of a runaway text is searched
@@ -347,6 +348,8 @@ def _without_colon(lines: LineIndex, start: int) -> Finding:
     end = value_end(lines, start, flow=False)
     written = lines.text[start:end]
     remedy = "an entry is `key: value`; write a text of several lines below `|`, a comment behind `#`"
+    if _ITEM.fullmatch(written):
+        remedy = f"write `- {written[1:]}`: in a list a space follows the dash"
     entry = _WORD_AND_VALUE.fullmatch(written)
     if entry is not None and len(written.split()) <= _MAX_WORDS:
         remedy = f"write `{entry['lead']}{entry['key']}: {entry['value']}".rstrip() + "`"

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from engine.problem import KeyPath, Problem
+from engine.project.secret import Secret
 from engine.project.source import Target
 
 NEVER_CALLED = "H427"
@@ -13,6 +14,7 @@ NEVER_CALLED = "H427"
 _UNUSABLE = re.compile(r"[\x00-\x20\x7f\\\\]")
 _HOST = re.compile(r"(?:[\w-]+\.)*[\w-]+\.?|[0-9a-f:.]*:[0-9a-f:.]*")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_TEMPLATE = re.compile(r"\{\{(.*?)\}\}|(?<![\w$])\$([A-Z][A-Z0-9_]+)\b")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 # Headers that frame a message or belong to the connection; a look-up with one of them is refused.
 _OF_THE_CONNECTION = frozenset(
@@ -48,6 +50,7 @@ def target_problems(targets: Mapping[str, Target]) -> Iterator[Problem]:
             help = "if it is meant, add `private: true` to the target"
             yield Problem(code="H416", message=message, path=at, help=help, severity="warning")
         yield from _header_problems(name, target)
+        yield from _header_templates(name, target)
 
 
 def _unusable(url: str) -> tuple[str, str]:
@@ -96,6 +99,18 @@ def _header_problems(name: str, target: Target) -> Iterator[Problem]:
         if message:
             message = f"`{name}` can never be called: {message}"
             yield Problem(code=NEVER_CALLED, message=message, path=at, on="key", help=help)
+
+
+def _header_templates(name: str, target: Target) -> Iterator[Problem]:
+    """A problem for each header that a template or a variable of a shell was probably meant to fill."""
+    for header, value in target.headers.items():
+        template = _TEMPLATE.search(value)
+        if template is not None and not isinstance(value, Secret):
+            variable = re.search(r"[A-Z][A-Z0-9_]+", template[1] or template[2] or "")
+            message = f"no templates here: `{header}` is sent as it is written"
+            help = f"for a secret write `${{env:{variable[0] if variable else 'NAME'}}}`"
+            help += "; what depends on the event belongs in `headers` of the node"
+            yield Problem(code="H404", message=message, path=("targets", name, "headers", header), help=help)
 
 
 def _is_private(url: str) -> bool:

@@ -26,6 +26,14 @@ _OTHER_NAMES: Final = {
     **dict.fromkeys(("if", "when", "where", "rule", "rules", "filter", "query", "expression"), ("condition",)),
     **dict.fromkeys(("uri", "host", "address", "endpoint", "base_url"), ("url",)),
     **dict.fromkeys(("static", "by_hand"), ("manual",)),
+    **dict.fromkeys(("debug",), ("debugger",)),
+    **dict.fromkeys(("tests", "scenarios", "examples"), ("cases",)),
+    **dict.fromkeys(("event", "input"), ("send", "event")),
+    **dict.fromkeys(("send",), ("event",)),
+    **dict.fromkeys(("wait", "sleep", "delay", "after"), ("advance",)),
+    **dict.fromkeys(("assert", "then", "result", "output"), ("expect",)),
+    **dict.fromkeys(("json", "response", "data"), ("body",)),
+    **dict.fromkeys(("error", "exception"), ("fail",)),
 }  # the keys that something has in other tools, with those that it has here
 
 
@@ -180,7 +188,7 @@ def _name_in_messages(kind: type[Struct], at: KeyPath) -> str:
     """The name of a map in messages: its key, or for an item of a list its type."""
     if isinstance(at[-1], str):
         return f"`{at[-1]}`"
-    name = kind.__name__.lower()
+    name = re.findall("[A-Z][a-z]*", kind.__name__)[-1].lower()  # a `TestStep` is a step
     return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 

@@ -17,6 +17,7 @@ NO_SPACE = re.compile(r"[A-Za-z_][\w.-]*:(?=[^\s:/])")
 
 _COMMENT = re.compile(r"[ \t]+(#[^\n]*)")
 _TEMPLATE_KEY = re.compile(r"\{?\{\{[^{}\n]*\}\}[^\s:,{}]*\s*:(?:\s|$)")
+_DECIMAL_COMMA = re.compile(r"(?<![\w.,])-?\d+(?:\.\d{3})*,\d{1,2}$")
 _EXPONENT = re.compile(r"[eE]")
 _PHONE = re.compile(r"\+\d{7,}")
 _CRON = re.compile(r"\*(?:/\d+)?(?:\s+\S+){4}")
@@ -170,9 +171,20 @@ def key(lines: LineIndex, located: LocatedValue, earlier: LocatedValue | None, *
     remedy = f'write it in quotes: `"{written}":`'
     if node:
         remedy = f"a node's id begins with a letter: write `n{written}:`"
+    if not isinstance(located.data, bool) and (number := _number_before(lines, located)):
+        message = "inside braces and brackets a comma ends the value, so this number is cut in two"
+        remedy = f"a number has a point, not a comma: write `{number.replace('.', '').replace(',', '.')}`"
+        return Finding("H011", message, located.end - len(number), located.end, remedy)
     if isinstance(located.data, bool):
         remedy = f"the ports of an `if` are `then` and `else`; to write a text, {remedy}"
     return Finding("H021", f"the key `{written}` is not a text", located.start, located.end, remedy)
+
+
+def _number_before(lines: LineIndex, located: LocatedValue) -> str:
+    """Return the whole number with a decimal comma, of which a key is the part behind the comma; else an empty text."""
+    text = lines.text[lines.text.rfind("\n", 0, located.start) + 1 : located.end]
+    match = _DECIMAL_COMMA.search(text)
+    return match[0] if match else ""
 
 
 def _cut(lines: LineIndex, start: int) -> Finding:
