@@ -33,7 +33,9 @@ _MEMBERSHIP: Final = frozenset({"in", "notin"})
 
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?) ?([a-z]+)")
-_DAY: Final = re.compile(r"\d{4}-\d\d")
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_YEAR_OR_MONTH: Final = re.compile(r"(?:19|20)\d\d(?P<month>-\d\d)?")
+_COUNTS: Final = frozenset({("profile", "metadata", "visits"), ("profile", "metadata", "version")})
 _NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
 _WORDS_OF_TRUTH: Final = {
     **dict.fromkeys(("yes", "true", "on", "y", "1"), "true"),
@@ -152,7 +154,7 @@ def _remedy(pair: Pair, text: str, subject: Tree, other: Tree) -> str:
     compared = f"compare it with {_words(kinds_of(subject, pair.shapes) or Kinds())}"
     kinds, value = kinds_of(subject, pair.shapes), other.value
     if kinds == NUMBER and isinstance(value, str):
-        fitting = _spelled(value) or _span(value) or (f"({literal} | date)" if _DAY.match(value) else "")
+        fitting = _moment(value, subject) or _spelled(value) or _span(value)
         return f"write `{whole.replace(literal, fitting)}`" if fitting else compared
     if kinds == TEXT and pair.sign in _ORDER and is_number(value):
         return f"write `{whole.replace(name, f'({name} | float)')}` to compare it as a number"
@@ -163,6 +165,14 @@ def _remedy(pair: Pair, text: str, subject: Tree, other: Tree) -> str:
         truth = _WORDS_OF_TRUTH[str(value).lower()]
         return f"write `{whole.replace(literal, truth)}`"
     return compared
+
+
+def _moment(text: str, subject: Tree) -> str:
+    """Return the moment at which the day, month or year that a text spells begins, as an expression; else nothing."""
+    match = _YEAR_OR_MONTH.fullmatch(text)
+    if match is None or not isinstance(subject, Path) or subject.path in _COUNTS:
+        return f"('{text}' | date)" if _DAY.match(text) else ""
+    return f"('{text}-01' | date)" if match["month"] else f"('{text}-01-01' | date)"
 
 
 def _span(text: str) -> str:
