@@ -17,6 +17,7 @@ NO_SPACE = re.compile(r"[A-Za-z_][\w.-]*:(?=[^\s:/])")
 
 _COMMENT = re.compile(r"[ \t]+(#[^\n]*)")
 _TEMPLATE_KEY = re.compile(r"\{?\{\{[^{}\n]*\}\}[^\s:,{}]*\s*:(?:\s|$)")
+_SECRET_TAG = re.compile(r"!(?:secret|env|env_var|vault|ref|sub)\b", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"(?<![\w.,])-?\d+(?:\.\d{3})*,\d{1,2}$")
 _EXPONENT = re.compile(r"[eE]")
 _PHONE = re.compile(r"\+\d{7,}")
@@ -68,6 +69,9 @@ def tag(lines: LineIndex, start: int, end: int, in_flow: bool) -> Finding:
     whole = value_end(lines, start, flow=in_flow)
     if not lines.text.startswith("!", start) or lines.text.startswith("!!", start):
         return Finding("H008", "YAML tags are not supported", start, end, "leave the tag out")
+    if _SECRET_TAG.match(lines.text, start):
+        remedy = "a secret belongs in a target of headrace.yaml, in its `url` or `headers`: `${env:NAME}`"
+        return Finding("H008", "`!` begins a tag in YAML, and tags are not supported", start, whole, remedy)
     negated = rewritten(lines, start, whole, "not " + lines.text[start + 1 : whole])
     remedy = f"to negate, write `{negated or 'not …'}`; a text that begins with `!` needs quotes"
     return Finding("H008", "`!` begins a tag in YAML, and tags are not supported", start, whole, remedy)
