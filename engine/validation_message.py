@@ -22,6 +22,7 @@ SWITCHES = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "fal
 _TYPE = re.compile(r"`([\w| ]+)`")
 _BARE = re.compile(r"[A-Za-z_](?:[\w. -]*[\w])?")
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+(?:\.\d{3})*,\d{1,2}")
 _COUNT = re.compile(r"Expected `(object|array|str)` of length (<=|>=) (\d+)")
 _UNITS = {"object": ("entry", "entries"), "array": ("item", "items"), "str": ("character", "characters")}
 
@@ -59,6 +60,8 @@ def _other_spelling(error: str, annotation: Any, value_text: str) -> str:
     text = description(annotation)
     if got.startswith("`str`") and ("`int" in expected or "float`" in expected) and _NUMBER.fullmatch(plain):
         return f"write {plain}: a number has no quotes and no `_`"
+    if got.startswith("`str`") and "float`" in expected and _DECIMAL_COMMA.fullmatch(plain):
+        return f"write {plain.replace('.', '').replace(',', '.')}: a number has a point, not a comma, and no quotes"
     if "str" in expected and got.startswith(("`int`", "`float`")) and "e.g." not in text and not _literals(annotation):
         return f'write it in quotes: "{value_text}"'
     return text

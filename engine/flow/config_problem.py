@@ -2,18 +2,18 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 from msgspec.structs import fields
 
-from engine.flow.field_types import map_type
+from engine.flow.field_types import bare_type, map_type
 from engine.flow.node import Node, type_name
 from engine.flow.registry import sole_field
 from engine.flow.workarounds import FIELD_WORKAROUNDS
 from engine.language.path import show_path
 from engine.problem import KeyPath, Problem, closest, did_you_mean
-from engine.validation_message import format_value, validation_message
+from engine.validation_message import description, format_value, validation_message
 
 _PATH_PART = re.compile(r"\.([^.\[`]+)|\[(\d+|\.\.\.)\]")
 
@@ -48,6 +48,8 @@ def problem_of(
         below.append(int(index) if index else name)
     shown = str(at[-1] if on == "key" else _part(value, below))[:80]
     message, help = validation_message(reason, annotation, shown)
+    if on == "key" and (map_annotation := map_type(annotation)) is not None:
+        help = description(get_args(bare_type(map_annotation))[0]) or help
     return Problem(code="H114", message=f"{subject}: {message}", path=(*at, *below), on=on, help=help)
 
 
@@ -84,6 +86,8 @@ def stood_in_for(name: str, raw: Any, node: type[Node]) -> bool:
 def _field_help(key: str, known: Iterable[str]) -> str:
     """Return the remedy for an unknown field `key` of a type with the fields `known`."""
     name, workaround = FIELD_WORKAROUNDS.get(key, ("", ""))
+    if "key" in known and key.startswith(("traits.", "pii.")):
+        return f"write `key: {{{key}: …}}`"
     return workaround if name in known else did_you_mean(key, known)
 
 

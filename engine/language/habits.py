@@ -203,6 +203,11 @@ _TABLE: Final[tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...]]
     ),
     (r"^\s*(?P<at>when|where|return|IF|WHEN)\b(?P<rest>.+)$", "unexpected `{at}`", "leave it out: `{rest}`"),
     (r"^\s*(?P<at>if)\b(?P<rest>(?:(?!\bthen\b|\belse\b|:).)+)$", "unexpected `if`", "leave it out: `{rest}`"),
+    (
+        r"(?<![\w.])(?P<at>(?!nodes\b)[a-z]\w*)\.out(?P<rest>(?:\.\w+)*)",
+        "nothing is called `{at}`",
+        "write `nodes.{at}.out{rest}`",
+    ),
     # Filters
     (
         rf"(?P<root>event|profile|session)(?P<at>@)(?P<path>\w+(?:\.\w+|\[{_TEXT}\])*)",

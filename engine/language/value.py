@@ -1,7 +1,8 @@
 """Values: plain data of an author, in which texts may be templates or JSONPaths."""
 
+import re
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from engine.language.absent import Absent, Unusable
 from engine.language.expression import Expression
@@ -172,8 +173,15 @@ def _present(pairs: list[tuple[str, Evaluate]], scope: Scope, *, may_be_empty: b
 def _no_templates(text: str) -> Problem:
     at = max(0, text.find("{{"))
     message = "no templates here: the value must be known when the flow is loaded"
-    remedy = "a literal text that begins with `$.` is written `$$.`" if text.startswith("$.") else ""
-    return Problem(code=NO_TEMPLATES, message=message, offset=at, length=2, help=remedy)
+    if text.startswith("$."):
+        message = "no JSONPath here: the value must be known when the flow is loaded"
+        dotted = _SUBSCRIPT.sub(r".\1", text.removeprefix("$."))
+        remedy = f"names and positions are joined by dots: write `{dotted}`"
+        return Problem(code=NO_TEMPLATES, message=message, offset=0, length=len(text), help=remedy)
+    return Problem(code=NO_TEMPLATES, message=message, offset=at, length=2)
+
+
+_SUBSCRIPT: Final = re.compile(r"\[['\"]?(-?\w+)['\"]?\]")
 
 
 def _evaluate(literal: Any, evaluate: Evaluate | None) -> Evaluate:

@@ -8,6 +8,7 @@ from engine.flow.node import Condition, Node, NodeContext, Outcome, Port, Sole, 
 _CASE = (
     r"^(?!(?:default|failed|skipped)$)[a-z][a-z0-9_]*$"  # a case is a port, so it must not be named like another port
 )
+_CASE_IN_WORDS = "small letters, digits and `_`, beginning with a letter; not `default`, `failed` or `skipped`"
 
 
 class Switch(Node, frozen=True, tag="switch"):
@@ -17,7 +18,7 @@ class Switch(Node, frozen=True, tag="switch"):
     """
 
     cases: Annotated[
-        dict[Annotated[str, Meta(pattern=_CASE)], Condition],
+        dict[Annotated[str, Meta(pattern=_CASE, description=_CASE_IN_WORDS)], Condition],
         Sole(),
         Meta(
             description="The conditions by name of the port, in the order in which they are checked",

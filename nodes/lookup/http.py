@@ -16,6 +16,7 @@ _NOT_IN_PATH = re.compile(r"[\\?#]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LITERAL = "/%!$&'()*+,;=:@~"  # not percent-encoded in a path (RFC 3986); % since the path may have escapes
 _PART = r"^[^.]+(?:\.[^.]+)*$"
+_SUBSCRIPT = re.compile(r"\[['\"]?(-?\w+)['\"]?\]")
 _HEADER = r"^[A-Za-z0-9][A-Za-z0-9-]*$"
 _TEMPLATE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _RESERVED = frozenset({"host", "content-length", "transfer-encoding", "connection"})  # the performer sets them
@@ -46,6 +47,14 @@ def _literal_path_defect(path: str) -> tuple[str, str]:
     if _bad_path(literal):
         return "leads out of the target's url by a part `.` or `..`, or has a backslash", "write the path without it"
     return "", ""
+
+
+def _literal_take_defect(text: str) -> tuple[str, str]:
+    """The defect of a part of a response that is written with brackets, and the remedy; two empty texts without one."""
+    if not _SUBSCRIPT.search(text):
+        return "", ""
+    dotted = _SUBSCRIPT.sub(r".\1", text)
+    return "has brackets: names and positions are joined by dots", f"write `{dotted}`"
 
 
 def _bad_path(path: str) -> str:
@@ -101,6 +110,7 @@ class LookupHttp(Node, frozen=True, tag="lookup.http"):
     take: Annotated[
         Annotated[str, Meta(pattern=_PART)] | None,
         Fixed(),
+        Checked(_literal_take_defect),
         Meta(
             description="The part of the response to output: names and positions joined by dots. Default: all of it",
             examples=["customer.tier", "items.0.sku"],

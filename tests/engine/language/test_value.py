@@ -186,11 +186,13 @@ def test_a_template_in_a_key_is_refused():
     assert (problem.code, problem.on, problem.path) == ("H206", "key", ("traits.{{ event.x }}",))
 
 
-@pytest.mark.parametrize(("text", "offset"), [("a {{ event.x }}", 2), ("$.event.x", 0)])
-def test_a_template_is_refused_where_none_is_allowed(text, offset):
+@pytest.mark.parametrize(
+    ("text", "offset", "kind"), [("a {{ event.x }}", 2, "templates"), ("$.event.x", 0, "JSONPath")]
+)
+def test_a_template_is_refused_where_none_is_allowed(text, offset, kind):
     problem = problem_of({"a": text}, templates=False)
     assert (problem.code, problem.path, problem.offset) == ("H206", ("a",), offset)
-    assert problem.message.startswith("no templates here")
+    assert problem.message.startswith(f"no {kind} here")
 
 
 def test_literals_are_allowed_where_templates_are_not():
