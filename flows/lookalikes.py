@@ -138,7 +138,9 @@ def _in_quotes(lines: LineIndex, start: int, end: int) -> Finding:
     """A text in typographic quotes, which are a part of it."""
     written = lines.text[start:end]
     line = rewritten(lines, start, end, quoted(written.strip(_QUOTES)))
+    kept = rewritten(lines, start, end, quoted(written))
     remedy = "write straight quotes" + (f": `{line}`" if line else "")
+    remedy += f"; for these quotes in the text, `{kept}`" if kept else ""
     message = f"{named(written[0])} does not quote in YAML, so it is a part of the text"
     return Finding("H032", message, start, end, remedy)
 
