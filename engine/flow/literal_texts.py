@@ -35,6 +35,7 @@ _FORMS: Final = tuple(
         r"\*\|(?P<path>\w+)\|\*|%%(?P<other>[A-Za-z_]\w*)%%",
     )
 )
+_GRAPHQL: Final = re.compile(r"\s*(?:query|mutation|subscription)\b[^{}]*\{")  # its `$name` is a variable of its own
 _BEHIND: Final = re.compile(r"(?: [|~*/%+-] \S.*)?")  # a path with an operator behind it
 _NOW: Final = re.compile(r"now(?: [+-] \S.*)?")
 # Only a text with one of these can have a finding.
@@ -70,7 +71,7 @@ def _of_text(text: str) -> Iterator[Problem]:
         help = "write it in a target of headrace.yaml, in its `url` or `headers`, and name the target in `lookup.http`"
         taken.append(secret.span())
         yield finding(REFERENCE, message, secret.span(), help)
-    for form in _FORMS:
+    for form in () if _GRAPHQL.match(text) else _FORMS:
         for match in form.finditer(text):
             if not _overlaps(match, taken, text):
                 taken.append(match.span())
