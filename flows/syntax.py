@@ -3,6 +3,7 @@
 Each detector looks at the parser's message and the line it points at; the first that recognises a mistake explains it.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ _CONDITION = re.compile(r" *(?:if|when|switch|condition): (?!.*: )")
 _INDENTED_BY_TAB = re.compile(r" *\t")
 _SHOWN_LINES = 8  # line numbers that a help text names
 _WORD_AND_VALUE = re.compile(r"(?P<lead>(?:- +)*)(?P<key>[A-Za-z_][\w.-]*) *(?:=>?|:=)? *(?P<value>.*)")
+_TWO_HALVES = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")  # of a character, in JSON
+_HALF = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _ITEM = re.compile(r"-[^\s-]\S*")
 _MAX_WORDS = 3  # a line of more words is prose, not an entry without its colon
 _CLOSING = {"[": "]", "{": "}"}
@@ -109,9 +112,27 @@ def _escape(error: _ParserError) -> Finding | None:
         and "Unicode character code" not in error.message
     ):
         return None
-    escape = error.lines.text[error.at : error.at + 2]
+    text = error.lines.text
+    if re.match(r"\\[xuU]", text[error.at - 2 : error.at]):  # the parser stops at the digits
+        return _escape_by_code(text, error.at - 2)
+    escape = text[error.at : error.at + 2]
     remedy = "write `\\\\` for a backslash, or put the text in single quotes, which have no escapes"
     return Finding("H017", f"`{escape}` is not an escape sequence of YAML", error.at, error.at + 2, remedy)
+
+
+def _escape_by_code(text: str, start: int) -> Finding:
+    """The problem of an escape with a wrong code, such as the halves by which JSON writes a character."""
+    pair = _TWO_HALVES.match(text, start)
+    if pair is not None:
+        character = json.loads(f'"{pair[0]}"')
+        message = f"`{pair[0]}` is how JSON writes one character; YAML takes no halves of characters"
+        return Finding("H017", message, start, pair.end(), f"write the character itself: `{character}`")
+    half = _HALF.match(text, start)
+    if half is not None:
+        return Finding("H017", f"`{half[0]}` is half of a character", start, half.end(), "leave it out")
+    length = {"x": 2, "u": 4, "U": 8}[text[start + 1]]
+    message = f"the escape `{text[start : start + 2]}` has {length} hexadecimal digits"
+    return Finding("H017", message, start, start + 2, "write all of them, or the character itself")
 
 
 def _unclosed_quote(error: _ParserError) -> Finding | None:
