@@ -1,5 +1,6 @@
 """Literals in the place of a condition, such as `'AT'` in `country == 'DE' or 'AT'`: their truth is always the same."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ from engine.language.refusal import MISMATCH, finding
 from engine.language.tree import NEGATIVE_SIGNS, Comparison, Constant, Every, Negation, Some, Tree
 from engine.problem import Problem
 
+_COMPARED = re.compile(r"(?P<subject>[A-Za-z_][^\s()]*)\s*(?P<sign>==|!=|(?:not\s+)?in\b)\s*[(\[]*\s*\Z")
 _SIGNS = {"lt": "<", "lteq": "<=", "gt": ">", "gteq": ">="}
 
 
@@ -49,7 +51,10 @@ def _remedy(tree: Every | Some, index: int, text: str) -> str:
                     return f"write `{compared}`"
             values = [text[part.at[0] : part.at[1]] for part in tree.parts if isinstance(part, Constant)]
             if len(values) == len(tree.parts):
-                return f"to test for one of several values, write `value in [{', '.join(values)}]`"
+                before = _COMPARED.search(text, 0, tree.at[0])
+                within = "not in" if before and before["sign"].startswith(("!", "not")) else "in"
+                subject = before["subject"] if before else "value"
+                return f"to test for one of several values, write `{subject} {within} [{', '.join(values)}]`"
         elif len(tree.parts) > 1:
             written = text[literal.at[0] : literal.at[1]]
             return f"leave `{f'{word} {written}' if index else f'{written} {word}'}` out"
