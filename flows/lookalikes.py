@@ -18,6 +18,8 @@ _SPACES: Final = "\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _ZERO_WIDTH: Final = "\xad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 _SUSPECT = re.compile(f"[{_QUOTES}{_SPACES}{_ZERO_WIDTH}–—−：]")
 _UNSEEN = re.compile(f"[{_SPACES}{_ZERO_WIDTH}]")
+_BEFORE_NAME = re.compile(r"\b(?:flow|segment|source|target|event|type|next|start|name|kind)\s*:\s*\Z")
+_LONGEST_BEFORE = 40  # characters
 _INDENTATION = re.compile(
     rf"^ *[{_SPACES}{_ZERO_WIDTH}][{_SPACES}{_ZERO_WIDTH} ]*(?=- |[\w.\"'-]+:(?:\s|$))", re.MULTILINE
 )
@@ -138,7 +140,8 @@ def _in_quotes(lines: LineIndex, start: int, end: int) -> Finding:
     """A text in typographic quotes, which are a part of it."""
     written = lines.text[start:end]
     line = rewritten(lines, start, end, quoted(written.strip(_QUOTES)))
-    kept = rewritten(lines, start, end, quoted(written))
+    is_name = _BEFORE_NAME.search(lines.text, max(0, start - _LONGEST_BEFORE), start)
+    kept = "" if is_name else rewritten(lines, start, end, quoted(written))
     remedy = "write straight quotes" + (f": `{line}`" if line else "")
     remedy += f"; for these quotes in the text, `{kept}`" if kept else ""
     message = f"{named(written[0])} does not quote in YAML, so it is a part of the text"
