@@ -86,7 +86,10 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse more bytes; refuse a request that is too large."""
-        if self.gone or self._full:
+        if self._full:
+            return
+        if self.gone:  # the rest of a body that was refused
+            self.gate.pace.read(self, len(data))
             return
         self._unset_keepalive_if_required()
         self._size += len(data)
@@ -106,6 +109,8 @@ class Connection(HttpToolsProtocol):
             self._set_deadline()
             if not self._in_head:
                 self._hold_arriving()
+                if self._size > self.gate.bounds.large:
+                    self.gate.pace.read(self, len(data))
 
     # ---- the parser's callbacks -------------------------------------------------------------------------------------
 
@@ -240,6 +245,10 @@ class Connection(HttpToolsProtocol):
             self._unset_keepalive_if_required()
             self.flow.pause_reading()
             self.gate.rest(self, retry_after)
+
+    def pause(self) -> None:
+        """Read no more of the connection, until it is resumed."""
+        self.flow.pause_reading()
 
     def resume(self) -> None:
         """Read the connection again."""

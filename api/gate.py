@@ -20,6 +20,7 @@ import structlog
 from msgspec import Struct
 
 from api.occasional_log import OccasionalLog
+from api.pace import Pace
 from api.shedder import Shedder
 
 TICK_SECONDS = 0.01  # between two looks at what waits or rests, besides those when a request ends
@@ -59,8 +60,11 @@ class Client(Protocol):
     def refuse(self) -> None:
         """Answer 503 to the request that is arriving, if one is, and close the connection."""
 
+    def pause(self) -> None:
+        """Read no more of the connection."""
+
     def resume(self) -> None:
-        """Read the connection again, after `Gate.rest`."""
+        """Read the connection again, after `Gate.rest` or a pause."""
 
 
 class RequestQueue:
@@ -98,6 +102,7 @@ class Gate:
         self._excused = excused
         self._ticks = ticks or (lambda: asyncio.get_running_loop().time())
         self._later = later or (lambda seconds, call: asyncio.get_running_loop().call_later(seconds, call))
+        self.pace = Pace(self._ticks, self._later)
         self._running = 0
         self._small = RequestQueue(bounds.small_bytes, Shedder())
         self._large = RequestQueue(bounds.large_bytes, Shedder(LARGE_SECONDS, LARGE_SECONDS))
@@ -144,6 +149,7 @@ class Gate:
         self.idle.pop(client, None)
         self.arriving.pop(client, None)
         self._resting.pop(client, None)
+        self.pace.forget(client)
 
     def _has_slot(self) -> bool:
         return self._running - self._excused() < self.bounds.running

@@ -60,6 +60,9 @@ class FakeClient:
         self.fate = "refused"
         self.gate.release(self.size)
 
+    def pause(self) -> None:
+        self.fate = "paused"
+
     def resume(self) -> None:
         self.fate = "resumed"
 

@@ -12,6 +12,7 @@ from uvicorn.server import ServerState
 
 from api.connection import Connection
 from api.gate import Bounds, Gate
+from engine.tracking.intake.payload import MAX_BODY
 from tests.api.test_connection import answer, post
 
 HEALTH = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -36,6 +37,7 @@ class Loaded:
         self.begun = 0
         self.go_on = asyncio.Event()
         self._more = asyncio.Condition()
+        self._state = ServerState()
         self._server: asyncio.Server | None = None
         self._writers: list[asyncio.StreamWriter] = []
 
@@ -44,9 +46,8 @@ class Loaded:
         config = uvicorn.Config(
             self._answer, interface="asgi3", ws="none", log_config=None, access_log=False, server_header=False
         )
-        state = ServerState()
         self._server = await asyncio.get_running_loop().create_server(
-            partial(kind, config, state, {}, gate=self.gate), "127.0.0.1", 0
+            partial(kind, config, self._state, {}, gate=self.gate), "127.0.0.1", 0
         )
 
     async def connect(self, sent: bytes = b"") -> Streams:
@@ -69,7 +70,7 @@ class Loaded:
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
-        await self.until(lambda: not self.gate.bytes and not self.gate.arriving)
+        await self.until(lambda: not (self.gate.bytes or self.gate.arriving or self._state.connections))
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
@@ -117,6 +118,14 @@ async def test_half_sent_bodies_make_room_for_whole_ones(loaded: Loaded) -> None
     assert (await answer(half_sent[0][0]))[0] == 503
     half_sent[1][1].write(b"x" * 400)
     assert await answer(half_sent[1][0]) == (200, b"800")
+
+
+async def test_large_bodies_that_are_read_in_turns_arrive_whole(loaded: Loaded) -> None:
+    await loaded.listen()
+    loaded.go_on.set()
+    connections = [await loaded.connect(post(b"x" * MAX_BODY)) for _ in range(12)]
+    for reader, _ in connections:
+        assert (await answer(reader))[1] == str(MAX_BODY).encode()
 
 
 async def test_a_gzip_body_counts_with_the_bytes_that_it_holds(loaded: Loaded) -> None:
