@@ -32,6 +32,7 @@ SHED = "the server has more requests than it can process: send this again later"
 _OFFER = frozenset({b"upgrade", b"http2-settings"})
 # A name or an address, and a port (RFC 9112, section 3.2).
 _HOST = re.compile(rb"([A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
+_STOPS = (httptools.HttpParserError, httptools.HttpParserUpgrade)  # the parser raises one of these when it stops
 _NO_REQUEST = "this is no HTTP request"
 GZIP = b"\x1f\x8b"
 
@@ -91,14 +92,14 @@ class Connection(HttpToolsProtocol):
         if self.gone:  # the rest of a body that was refused
             self.gate.pace.read(self, len(data))
             return
-        self._unset_keepalive_if_required()
         self._size += len(data)
         try:
-            self._feed(data)
-        except httptools.HttpParserError:
-            if not self._full:
-                self._refuse(400, self._fault)
-            return
+            self.parser.feed_data(data)
+        except _STOPS as stop:
+            if not self._feed_without_offer(stop, data):
+                if not self._full:
+                    self._refuse(400, self._fault)
+                return
         if not self._size or self.transport.is_closing():
             return
         if self._in_head and self._size > MAX_HEAD:
@@ -195,18 +196,15 @@ class Connection(HttpToolsProtocol):
         if path == "/track" or path.startswith(TRACKING):
             gate.enter(self)
         else:
-            self._run(gated=False)
+            self.start(gated=False)
 
-    def start(self) -> None:
-        """Process the request at the gate."""
-        self._run(gated=True)
-
-    def _run(self, *, gated: bool) -> None:
-        assert self._turn is not None  # noqa: S101
-        self._started = self._turn
+    def start(self, *, gated: bool = True) -> None:
+        """Process the complete request."""
+        self._started = cycle = self._turn
+        assert cycle is not None  # noqa: S101
         self._held -= self.size
-        self._turn.message_event.set()
-        task = self.loop.create_task(self._turn.run_asgi(self._turn_app))
+        cycle.message_event.set()
+        task = self.loop.create_task(cycle.run_asgi(self._turn_app))
         self.tasks.add(task)
         task.add_done_callback(partial(self._end, self.size, gated))
 
@@ -217,8 +215,18 @@ class Connection(HttpToolsProtocol):
             self.gate.leave(size)
         else:
             self.gate.release(size)
-        if self._is_idle():
-            self.gate.idle[self] = None
+        turn = self._turn
+        if not self.gone and (turn is None or turn.response_complete or turn.more_body):
+            self.gate.idle[self] = self.gate.seconds
+
+    def on_response_complete(self) -> None:
+        """Turn to the next request, as in uvicorn, but without a timer: the gate closes what stays idle."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
 
     def _is_idle(self) -> bool:
         """Whether no complete request is under way."""
@@ -241,8 +249,7 @@ class Connection(HttpToolsProtocol):
             return
         self.on_response_complete()
         if self._is_idle() and self._size == 0:
-            self.gate.idle[self] = None
-            self._unset_keepalive_if_required()
+            self.gate.idle[self] = self.gate.seconds
             self.flow.pause_reading()
             self.gate.rest(self, retry_after)
 
@@ -254,9 +261,11 @@ class Connection(HttpToolsProtocol):
         """Read the connection again."""
         if not self.transport.is_closing():
             self.flow.resume_reading()
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+
+    def expire(self) -> None:
+        """Close the connection unless a request is arriving: that one has its own time limit, as has the first one."""
+        if self._turn is not None and not self._size:
+            self.transport.close()
 
     def refuse(self) -> None:
         """Answer 503 to the request that has come or is arriving, if one is, and close the connection."""
@@ -274,20 +283,21 @@ class Connection(HttpToolsProtocol):
 
     # ---- offers to upgrade ------------------------------------------------------------------------------------------
 
-    def _feed(self, data: bytes) -> None:
-        while True:
+    def _feed_without_offer(self, stop: Exception, data: bytes) -> bool:
+        """Go on after an offer to upgrade, at which the parser has stopped. Returns whether all has been parsed."""
+        while isinstance(stop, httptools.HttpParserUpgrade) and self.parser.get_method() != b"CONNECT":
+            head, data = self._plain_head(), data[stop.args[0] :]
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
             try:
-                self.parser.feed_data(data)
-            except httptools.HttpParserUpgrade as offer:
-                if self.parser.get_method() == b"CONNECT":
-                    raise httptools.HttpParserError("CONNECT") from None
-                head, data = self._plain_head(), data[offer.args[0] :]
-                self.parser = httptools.HttpRequestParser(self)
-                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
                 self.parser.feed_data(head)
                 if data:
-                    continue
-            return
+                    self.parser.feed_data(data)
+            except _STOPS as next_stop:
+                stop = next_stop
+            else:
+                return True
+        return False
 
     def _plain_head(self) -> bytes:
         """The head that has been read, without its offer to upgrade."""
@@ -305,10 +315,13 @@ class Connection(HttpToolsProtocol):
 
         A proxy and this server that each read another host would disagree on the site that a request is for.
         """
-        hosts = [value for name, value in self.headers if name == b"host"]
-        if len(hosts) == 1 and (hosts[0] == self._host or _HOST.fullmatch(hosts[0].strip())):
-            self._host = hosts[0]
-        elif hosts or self.parser.get_http_version() != "1.0":
+        host, count = b"", 0
+        for name, value in self.headers:
+            if name == b"host":
+                host, count = value, count + 1
+        if count == 1 and (host == self._host or _HOST.fullmatch(host.strip())):
+            self._host = host
+        elif count or self.parser.get_http_version() != "1.0":
             self._fault = "send one Host header, with a name or an address, and its port if it has one"
             raise httptools.HttpParserError(self._fault)
 

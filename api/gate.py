@@ -8,12 +8,14 @@
 
 Requests with large bodies have a queue of their own, so that small ones do not wait behind them. The bytes of all
 bodies are bounded: when they are too many, the body that has been arriving for longest is refused. So are connections:
-when they are too many, the one that has been idle for longest is closed.
+when they are too many, the one that has been idle for longest is closed. One sweep a second closes those that have been
+idle for too long: a timer for each request would cost more.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Protocol
 
 import structlog
@@ -25,6 +27,7 @@ from api.shedder import Shedder
 
 TICK_SECONDS = 0.01  # between two looks at what waits or rests, besides those when a request ends
 LARGE_SECONDS = 5.0  # that a request with a large body may wait
+IDLE_SECONDS = 5  # that a connection stays open without a request
 RESUMED = 2  # resting connections that are read again when a request has ended
 RESTING_PER_SECOND = 500  # shed connections that may come back in one second
 
@@ -66,6 +69,9 @@ class Client(Protocol):
     def resume(self) -> None:
         """Read the connection again, after `Gate.rest` or a pause."""
 
+    def expire(self) -> None:
+        """Close the connection, which has been idle for too long."""
+
 
 class RequestQueue:
     """Requests of similar size: those that wait, in the order of their arrival, and the bytes that are processed."""
@@ -98,7 +104,8 @@ class Gate:
         self.bounds = bounds
         self.bytes = 0  # of bodies that arrive, wait or run
         self.arriving: dict[Client, None] = {}  # in the order in which their bodies began
-        self.idle: dict[Client, None] = {}  # connections without a complete request, idle for longest first
+        self.idle: dict[Client, int] = {}  # connections without a complete request, idle for longest first; since when
+        self.seconds = 0  # the time of `idle`: how many sweeps there have been
         self._excused = excused
         self._ticks = ticks or (lambda: asyncio.get_running_loop().time())
         self._later = later or (lambda seconds, call: asyncio.get_running_loop().call_later(seconds, call))
@@ -108,6 +115,7 @@ class Gate:
         self._large = RequestQueue(bounds.large_bytes, Shedder(LARGE_SECONDS, LARGE_SECONDS))
         self._resting: dict[Client, float] = {}  # until when
         self._ticking = False
+        self._sweeping = False
         self._shed_log = self._logged("requests are shed, the server is overloaded")
         self._body_log = self._logged("requests are refused, the bodies under way are too many bytes")
         self._connection_log = self._logged("connections are closed or refused, there are too many", bounds.connections)
@@ -180,8 +188,13 @@ class Gate:
         """Read `count` resting connections again, those first that have rested for longest, if nothing waits."""
         if self._resting and not self._small.waiting:
             for client in [client for client, _ in zip(self._resting, range(count), strict=False)]:
-                del self._resting[client]
-                client.resume()
+                self._end_rest(client)
+
+    def _end_rest(self, client: Client) -> None:
+        del self._resting[client]
+        if self.idle.pop(client, None) is not None:
+            self.idle[client] = self.seconds
+        client.resume()
 
     def _tick_later(self) -> None:
         if not self._ticking:
@@ -195,8 +208,7 @@ class Gate:
         self._resume(max(0, self.bounds.running - self._running + self._excused()))
         now = self._ticks()
         for client in [client for client, until in self._resting.items() if until <= now]:
-            del self._resting[client]
-            client.resume()
+            self._end_rest(client)
         if self._small.waiting or self._large.waiting or self._resting:
             self._tick_later()
 
@@ -222,9 +234,20 @@ class Gate:
 
     def admit(self, client: Client, connections: int) -> None:
         """Note a new connection, idle at first; of too many `connections` close the one that is idle for longest."""
-        self.idle[client] = None
+        self.idle[client] = self.seconds
+        if not self._sweeping:
+            self._sweeping = True
+            self._later(1, self._sweep)
         if connections > self.bounds.connections:
             self._refuse(next(iter(self.idle)), self._connection_log)
+
+    def _sweep(self) -> None:
+        """Close the connections that have been idle for too long; once a second, from the first connection on."""
+        self.seconds += 1
+        expired = takewhile(lambda entry: self.seconds - entry[1] > IDLE_SECONDS, self.idle.items())
+        for client in [client for client, _ in expired if client not in self._resting]:
+            client.expire()
+        self._later(1, self._sweep)
 
     def _refuse(self, client: Client, why: OccasionalLog) -> None:
         self.forget(client)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.gate import Bounds, Gate
+from api.gate import IDLE_SECONDS, Bounds, Gate
 from api.shedder import BURST_SECONDS, TARGET_SECONDS
 
 
@@ -65,6 +65,9 @@ class FakeClient:
 
     def resume(self) -> None:
         self.fate = "resumed"
+
+    def expire(self) -> None:
+        self.fate = "expired"
 
     def end(self) -> None:
         self.fate = "ended"
@@ -200,6 +203,34 @@ def test_of_too_many_connections_the_one_that_is_idle_for_longest_is_closed(cloc
     for number, client in enumerate(clients, start=1):
         gate.admit(client, number)
     assert fates(clients) == ["refused", "waits", "waits"]
+
+
+def test_a_connection_that_stays_idle_is_closed(clock: FakeClock) -> None:
+    gate = gate_of(clock)
+    idle, used = FakeClient(gate), FakeClient(gate)
+    for client in (idle, used):
+        gate.admit(client, 1)
+    clock.pass_by(IDLE_SECONDS)
+    del gate.idle[used]
+    gate.idle[used] = gate.seconds
+    clock.pass_by(1)
+    assert fates([idle, used]) == ["expired", "waits"]
+    clock.pass_by(IDLE_SECONDS)
+    assert used.fate == "expired"
+
+
+def test_a_resting_connection_is_not_closed_before_it_has_been_read_again(clock: FakeClock) -> None:
+    gate = gate_of(clock, running=1)
+    FakeClient(gate).enter()
+    client = FakeClient(gate)
+    gate.admit(client, 1)
+    gate.rest(client, 2 * IDLE_SECONDS)
+    clock.pass_by(2 * IDLE_SECONDS - 0.1)
+    assert client.fate == "waits"
+    clock.pass_by(IDLE_SECONDS)
+    assert client.fate == "resumed"
+    clock.pass_by(2)
+    assert client.fate == "expired"
 
 
 def test_if_no_connection_is_idle_a_new_one_is_refused(clock: FakeClock) -> None:

@@ -235,6 +235,23 @@ async def test_of_too_many_connections_the_one_that_is_idle_for_longest_is_close
     assert (await answer(busy))[0] == 200
 
 
+async def test_of_two_idle_connections_the_gate_closes_the_one_without_a_request_under_way(loaded: Loaded) -> None:
+    await loaded.listen()
+    loaded.go_on.set()
+    idle, _ = await loaded.connect(post(b"1"))
+    arriving, writer = await loaded.connect(post(b"1"))
+    assert [(await answer(one))[0] for one in (idle, arriving)] == [200, 200]
+    await loaded.until(lambda: len(loaded.gate.idle) == 2)
+    body = post(b"22")
+    writer.write(body[:-1])
+    await loaded.until(lambda: bool(loaded.gate.arriving))
+    for connection in list(loaded.gate.idle):
+        connection.expire()
+    assert await idle.read() == b""
+    writer.write(body[-1:])
+    assert await answer(arriving) == (200, b"2")
+
+
 async def test_a_half_sent_head_is_refused_after_its_time(loaded: Loaded) -> None:
     await loaded.listen(Hasty)
     reader, _ = await loaded.connect(b"POST /track HTTP/1.1\r\nHost: loc")
