@@ -9,7 +9,7 @@ taken for the next request. Such a head is therefore fed again without the offer
 
 import asyncio
 import re
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import httptools
@@ -375,6 +375,7 @@ class Connection(HttpToolsProtocol):
             self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
 
+@lru_cache(maxsize=64)
 def _response(status: int, detail: str, retry_after: int | None, *, close: bool) -> bytes:
     body = encoded_problem(status, detail)
     lines = [

@@ -29,7 +29,7 @@ TICK_SECONDS = 0.01  # between two looks at what waits or rests, besides those w
 LARGE_SECONDS = 5.0  # that a request with a large body may wait
 IDLE_SECONDS = 5  # that a connection stays open without a request
 RESUMED = 2  # resting connections that are read again when a request has ended
-RESTING_PER_SECOND = 500  # shed connections that may come back in one second
+RESTING_PER_SECOND = 250  # shed connections that may come back in one second
 
 log = structlog.get_logger("headrace.load")
 
@@ -206,8 +206,8 @@ class Gate:
         self._ticking = False
         self._advance()
         self._resume(max(0, self.bounds.running - self._running + self._excused()))
-        now = self._ticks()
-        for client in [client for client, until in self._resting.items() if until <= now]:
+        now = self._ticks()  # only the first are looked at: there may be thousands, and those behind may wait for them
+        for client, _ in list(takewhile(lambda rest: rest[1] <= now, self._resting.items())):
             self._end_rest(client)
         if self._small.waiting or self._large.waiting or self._resting:
             self._tick_later()
