@@ -33,6 +33,7 @@ _OFFER = frozenset({b"upgrade", b"http2-settings"})
 # A name or an address, and a port (RFC 9112, section 3.2).
 _HOST = re.compile(rb"([A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
 _STOPS = (httptools.HttpParserError, httptools.HttpParserUpgrade)  # the parser raises one of these when it stops
+_LONG_HEAD = f"the headers of a request have at most {MAX_HEAD} bytes"
 _NO_REQUEST = "this is no HTTP request"
 GZIP = b"\x1f\x8b"
 
@@ -103,7 +104,7 @@ class Connection(HttpToolsProtocol):
         if not self._size or self.transport.is_closing():
             return
         if self._in_head and self._size > MAX_HEAD:
-            self._refuse(431, f"the headers of a request have at most {MAX_HEAD} bytes")
+            self._refuse(431, _LONG_HEAD)
         elif self._size > MAX_REQUEST:
             self._refuse(413, f"a body has at most {MAX_BODY} bytes: send fewer events at once")
         else:
@@ -119,10 +120,18 @@ class Connection(HttpToolsProtocol):
         """Handle a complete head. One that offers an upgrade is parsed again without the offer."""
         if not self.parser.should_upgrade():
             self._check_host()
+            if self._size > MAX_HEAD:  # perhaps it has a body behind it
+                self._check_head()
             if len(self.pipeline) >= MAX_WAITING:
                 self._read_no_more()
             self._in_head = False
             super().on_headers_complete()
+
+    def _check_head(self) -> None:
+        """Refuse a head that has come at once and is too long. Raises an error that ends the parsing."""
+        if len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers]) > MAX_HEAD:
+            self._refuse(431, _LONG_HEAD)
+            raise httptools.HttpParserError(_LONG_HEAD)
 
     def _read_no_more(self) -> None:
         """Close the connection after the answers to the requests that wait. Raises an error that ends the parsing."""

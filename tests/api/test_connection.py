@@ -108,8 +108,19 @@ async def test_connection_close_is_kept_when_the_upgrade_offer_is_removed(connec
         (b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * (MAX_HEAD // 6), 431),
         (b"GET / HTTP/1.1\r\nX: " + b"y" * MAX_HEAD, 431),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * MAX_HEAD + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * (MAX_HEAD // 6) + b"\r\n", 431),
+        (b"GET /" + b"y" * MAX_HEAD + b" HTTP/1.1\r\nHost: a\r\n\r\n", 431),
     ],
-    ids=["no HTTP", "CONNECT", "many headers", "a long header"],
+    ids=[
+        "no HTTP",
+        "CONNECT",
+        "many headers",
+        "a long header",
+        "a long header, whole",
+        "many headers, whole",
+        "a long line",
+    ],
 )
 async def test_bytes_that_are_no_request_are_refused_and_the_connection_is_closed(
     connect: Open, sent: bytes, status: int
