@@ -150,13 +150,14 @@ def _fraction(text: str) -> float | _Unkept:
 
 def _is_exact(text: str, number: float) -> bool:
     """Return whether a text is the shortest that names a double, or one nearest to it of its number of digits."""
-    if repr(number) == text:  # most numbers are written so
+    shortest = repr(number)
+    if shortest == text:  # most numbers are written so
+        return True
+    sent = Decimal(text)
+    if sent == Decimal(shortest):
         return True
     digits = re.split("[eE]", text)[0].replace(".", "").lstrip("-0").rstrip("0")
     if not digits or not number:
-        return not digits and not number
-    sent = Decimal(text)
-    if sent == Decimal(repr(number)):
-        return True
+        return False
     unit = Decimal(1).scaleb(sent.adjusted() + 1 - len(digits))  # of the last significant digit
     return _EXACT.subtract(Decimal(number), sent).copy_abs() <= _EXACT.divide(unit, Decimal(2))
