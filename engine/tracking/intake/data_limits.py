@@ -16,9 +16,9 @@ TOO_DEEP: Final = f"nested deeper than {MAX_DEPTH} levels"
 NO_UTF8: Final = "the text has bytes that are not UTF-8"
 
 # A quick look at a text, with 0 for each digit and point: if it has neither of the two, its numbers are kept exactly.
-_DIGITS: Final = bytes.maketrans(b"123456789.E", b"0000000000e")
-_MANY_DIGITS: Final = b"0" * 16
-_ALMOST_ZERO: Final = b"0e-000"
+DIGITS: Final = bytes.maketrans(b"123456789.E", b"0000000000e")
+MANY_DIGITS: Final = b"0" * 16
+ALMOST_ZERO: Final = b"0e-000"
 
 _LONGEST: Final = 1100  # characters of a fraction; that of the smallest double has 1,076
 _TOO_LONG: Final = f"a number has at most {MAX_DIGITS:,} digits: send a longer one as text"
@@ -42,17 +42,13 @@ class _Unkept:
 
 def has_fraction(raw: bytes) -> bool:
     """Return whether JSON text may have a number that a double does not hold exactly; if not, none does."""
-    return _has_many_digits(raw) and _FRACTION.search(raw) is not None
+    digits = raw.translate(DIGITS)
+    return (MANY_DIGITS in digits or ALMOST_ZERO in digits) and _FRACTION.search(raw) is not None
 
 
 def has_long_number(raw: bytes) -> bool:
     """Return whether JSON text may have a number with too many digits, or one that a double does not hold exactly."""
-    return _has_many_digits(raw) and _LONG_NUMBER.search(raw) is not None
-
-
-def _has_many_digits(raw: bytes) -> bool:
-    digits = raw.translate(_DIGITS)
-    return _MANY_DIGITS in digits or _ALMOST_ZERO in digits
+    return _LONG_NUMBER.search(raw) is not None
 
 
 def first_fault(value: Any, at: str) -> tuple[str, str] | None:

@@ -15,6 +15,9 @@ from engine.language.surrogates import REPLACEMENT
 from engine.profile.document import Scalar
 from engine.tracking.intake.consent import CONSENT_CHANGED, fault_of
 from engine.tracking.intake.data_limits import (
+    ALMOST_ZERO,
+    DIGITS,
+    MANY_DIGITS,
     MAX_DEPTH,
     first_fault,
     first_fault_in,
@@ -224,7 +227,10 @@ def track_steps(body: bytes, *, profile_less: bool = False) -> Generator[None, N
 
 def suspicious(body: bytes) -> bool:
     """Return whether JSON text may break a limit of plain data; if not, `first_fault` need not run."""
-    return body.count(b"{") + body.count(b"[") > MAX_DEPTH or has_long_number(body)
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
+        return True
+    digits = body.translate(DIGITS)
+    return (MANY_DIGITS in digits or ALMOST_ZERO in digits) and has_long_number(body)
 
 
 def usable(id: str) -> bool:
