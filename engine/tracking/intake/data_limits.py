@@ -30,6 +30,8 @@ _FRACTION: Final = re.compile(rb"(?<![0-9.])(?=[0-9.]{16})[0-9]++[.eE]|[0-9][eE]
 _LONG_NUMBER: Final = re.compile(
     rb"(?:^|[:,\[])[ \t\r\n]*+-?(?:(?=[0-9.]{16})[0-9]++[.eE]|[0-9.]++[eE]-[0-9]{3}|[0-9]{%d})" % MAX_DIGITS
 )
+_BEFORE_NUMBERS: Final = (b"", b":", b",", b"[", b"-", b" ", b"\t", b"\r", b"\n")
+_QUICK_RUNS: Final = 4  # runs of digits that are looked at one by one, which is quicker than the pattern for a few
 _ESCAPED_BYTES: Final = re.compile("[\udc80-\udcff]")  # as `surrogateescape` decodes what is not UTF-8
 
 
@@ -46,8 +48,23 @@ def has_fraction(raw: bytes) -> bool:
     return (MANY_DIGITS in digits or ALMOST_ZERO in digits) and _FRACTION.search(raw) is not None
 
 
-def has_long_number(raw: bytes) -> bool:
-    """Return whether JSON text may have a number with too many digits, or one that a double does not hold exactly."""
+def has_long_number(raw: bytes, digits: bytes) -> bool:
+    """Return whether JSON text may have a number with too many digits, or one that a double does not hold exactly.
+
+    `digits` is the text as `DIGITS` translates it.
+    """
+    if ALMOST_ZERO not in digits:
+        end = 0
+        for _ in range(_QUICK_RUNS):
+            start = digits.find(MANY_DIGITS, end)
+            if start < 0:
+                return False
+            if raw[start - 1 : start] not in _BEFORE_NUMBERS:  # it is in a text, such as an id
+                end = start + len(MANY_DIGITS)
+                while digits[end : end + 1] == b"0":
+                    end += 1
+            else:
+                break
     return _LONG_NUMBER.search(raw) is not None
 
 

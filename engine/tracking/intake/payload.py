@@ -230,7 +230,7 @@ def suspicious(body: bytes) -> bool:
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
         return True
     digits = body.translate(DIGITS)
-    return (MANY_DIGITS in digits or ALMOST_ZERO in digits) and has_long_number(body)
+    return (MANY_DIGITS in digits or ALMOST_ZERO in digits) and has_long_number(body, digits)
 
 
 def usable(id: str) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.tracking.intake.data_limits import MAX_DIGITS, first_fault_in, has_long_number
+from engine.tracking.intake.data_limits import MAX_DIGITS, first_fault_in
 from engine.tracking.intake.payload import suspicious
 
 digits = st.integers(1, 40) | st.integers(MAX_DIGITS - 2, MAX_DIGITS + 2)
@@ -20,12 +20,24 @@ numbers = st.builds(
 spaces = st.sampled_from(["", " ", "\n\t "])
 
 
-@given(numbers, spaces, st.sampled_from(['{"a":%s%s}', '{"a":{"b":[1,%s%s]}}', "%s%s", "[%s%s, 2]", '["x",%s%s]']))
+@given(
+    numbers,
+    spaces,
+    st.sampled_from(
+        [
+            '{"a":%s%s}',
+            '{"i":"1700000000123456","j":["1700000000123456"],"a":%s%s}',
+            '{"a":{"b":[1,%s%s]}}',
+            "%s%s",
+            "[%s%s, 2]",
+            '["x",%s%s]',
+        ]
+    ),
+)
 @example("0.1e-310", "", '{"a":%s%s}')
 def test_a_text_with_a_number_that_cannot_be_kept_is_suspicious(number: str, space: str, form: str) -> None:
     raw = (form % (space, number)).encode()
     if first_fault_in(raw, "") is not None:
-        assert has_long_number(raw)
         assert suspicious(raw)
 
 
