@@ -32,11 +32,16 @@ class Indices:
         return dict(hit["_source"])
 
     async def about(self, *texts: str) -> list[str]:
-        """The documents in which any of these texts is, as their indices and sources; none of it is searched."""
+        """The documents in which any of these texts is, as their indices and sources; none of it is searched.
+
+        The store's secret is left out: it is random, and may have three given letters.
+        """
         await asked(self.server, "POST", f"/{self.prefix}-*/_refresh")
         found = await asked(self.server, "GET", f"/{self.prefix}-*/_search?size=1000")
         return [
-            f"{hit['_index']} {hit['_source']}" for hit in found["hits"]["hits"] if any(t in str(hit) for t in texts)
+            f"{hit['_index']} {hit['_source']}"
+            for hit in found["hits"]["hits"]
+            if hit["_source"].get("kind") != "secret" and any(t in str(hit) for t in texts)
         ]
 
     async def close(self) -> None:
