@@ -36,10 +36,15 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Attacked:
-    """The effect of one attack on a server: latencies in ms, memory in MiB."""
+    """The effect of one attack on a server: latencies in ms, memory in MiB.
+
+    The connections of an attack come in a burst, which is within `during`; `after` is while the server holds what it
+    keeps of them.
+    """
 
     p99_before: float
     p99_during: float
+    p99_after: float
     memory_before: float
     memory_peak: float
     failures: int
@@ -66,10 +71,12 @@ def under_attack(name: str, root: Path, seconds: float) -> Attacked:
         asyncio.run(good_traffic(served, 1))  # warm
         before, failed_before = asyncio.run(good_traffic(served, seconds))
         memory = served.memory()
-        attacking = pool.submit(attack, name, served, seconds)
+        attacking = pool.submit(attack, name, served, 2 * seconds)
         during, failed, peak = asyncio.run(_traffic_and_memory(served, seconds))
+        after, failed_after = asyncio.run(good_traffic(served, seconds))
         answers = _result(attacking)
-    return Attacked(_p99(before), _p99(during), memory, peak, failed + failed_before, answers)
+    failures = failed_before + failed + failed_after
+    return Attacked(_p99(before), _p99(during), _p99(after), memory, peak, failures, answers)
 
 
 async def _traffic_and_memory(served: Served, seconds: float) -> tuple[list[float], int, float]:
@@ -106,8 +113,20 @@ def goodput(served: Served, connections: int, seconds: int) -> Goodput:
 def attacks(console: Console, roots: list[Path], chosen: argparse.Namespace) -> None:
     """Measure and print all attacks."""
     table = Table(title="Good traffic under attack", box=None, header_style="bold")
-    for column in ("attack", "root", "p99 before", "p99 during, ms", "ratio", "memory +MiB", "failed", "answers"):
-        table.add_column(column, justify="left" if column in {"attack", "root", "answers"} else "right")
+    left = {"attack", "root", "answers"}
+    for column in (
+        "attack",
+        "root",
+        "p99 before",
+        "burst, ms",
+        "ratio",
+        "held, ms",
+        "ratio",
+        "+MiB",
+        "failed",
+        "answers",
+    ):
+        table.add_column(column, justify="left" if column in left else "right")
     for name in ATTACKS:
         for root in roots:
             runs = [under_attack(name, root, chosen.seconds) for _ in range(chosen.rounds)]
@@ -117,6 +136,8 @@ def attacks(console: Console, roots: list[Path], chosen: argparse.Namespace) -> 
                 f"{median(run.p99_before for run in runs):.1f}",
                 f"{median(run.p99_during for run in runs):.1f}",
                 f"{median(run.p99_during / run.p99_before for run in runs):.1f}",
+                f"{median(run.p99_after for run in runs):.1f}",
+                f"{median(run.p99_after / run.p99_before for run in runs):.1f}",
                 f"{max(run.memory_peak - run.memory_before for run in runs):.0f}",
                 str(sum(run.failures for run in runs)),
                 ", ".join(f"{count} × {answer}" for answer, count in sorted(runs[-1].answers.items())),
