@@ -15,7 +15,7 @@ from yarl import URL
 
 from effects.redaction import Redaction
 from engine.flow.ask import HttpAsk
-from engine.project.source import Target
+from engine.project.source import FRAMING_HEADERS, Target
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 MAX_URL = 8000  # characters; servers refuse longer ones
@@ -29,23 +29,6 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _INVALID_IN_HEADER = re.compile(r"[^\t\x20-\x7e]")
 _INVALID_IN_URL = re.compile(r"[\x00-\x20\x7f\\]")
 
-# Headers that frame a message or belong to the connection; an ask that sets one could smuggle a second request.
-_FRAMING_HEADERS = frozenset(
-    {
-        "accept-encoding",
-        "connection",
-        "content-encoding",
-        "content-length",
-        "expect",
-        "host",
-        "http2-settings",
-        "keep-alive",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
 _DEFAULT_HEADERS = {
     "accept": "application/json, text/plain;q=0.9, */*;q=0.5",
     "accept-encoding": "gzip, deflate",
@@ -260,7 +243,7 @@ def _ask_headers(target: PreparedTarget, headers: Mapping[str, str]) -> dict[str
 def _check_header(name: str, value: str) -> None:
     if not _TOKEN.fullmatch(name):
         raise RequestRefused("a header's name holds a character that headers cannot carry")
-    if name in _FRAMING_HEADERS or name.startswith("proxy-"):
+    if name in FRAMING_HEADERS or name.startswith("proxy-"):
         raise RequestRefused(f"the header {name} belongs to the connection")
     if _INVALID_IN_HEADER.search(value):
         raise RequestRefused(f"the header {name} holds a line break or a character that headers cannot carry")

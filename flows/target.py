@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from engine.problem import KeyPath, Problem
 from engine.project.secret import Secret
-from engine.project.source import Target
+from engine.project.source import FRAMING_HEADERS, Target
 
 NEVER_CALLED = "H427"
 
@@ -16,23 +16,6 @@ _HOST = re.compile(r"(?:[\w-]+\.)*[\w-]+\.?|[0-9a-f:.]*:[0-9a-f:.]*")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _TEMPLATE = re.compile(r"\{\{(.*?)\}\}|(?<![\w$])\$([A-Z][A-Z0-9_]+)\b")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
-# Headers that frame a message or belong to the connection; a look-up with one of them is refused.
-_OF_THE_CONNECTION = frozenset(
-    {
-        "accept-encoding",
-        "connection",
-        "content-encoding",
-        "content-length",
-        "expect",
-        "host",
-        "http2-settings",
-        "keep-alive",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
 
 
 def target_problems(targets: Mapping[str, Target]) -> Iterator[Problem]:
@@ -92,7 +75,7 @@ def _header_problems(name: str, target: Target) -> Iterator[Problem]:
         message = help = ""
         if not _TOKEN.fullmatch(header):
             message, help = "no header can have this name", "letters, digits and `-`"
-        elif lower in _OF_THE_CONNECTION or lower.startswith("proxy-"):
+        elif lower in FRAMING_HEADERS or lower.startswith("proxy-"):
             message, help = f"`{header}` is set by the connection", "delete it"
         elif not _HEADER_VALUE.fullmatch(value):
             message, help = f"`{header}` has a character that headers cannot carry", "ASCII letters, digits and signs"

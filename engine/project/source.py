@@ -46,6 +46,24 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 5_000
 
 
+# Headers that frame a message or belong to the connection: a look-up that sets one could smuggle a second request.
+FRAMING_HEADERS: Final = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "expect",
+        "host",
+        "http2-settings",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+
 SYSTEM_SOURCE: Final = Source(
     source="headrace",
     description="Events that the passing of time causes",
