@@ -33,7 +33,7 @@ servers: ## Download the Elasticsearch servers for the tests (needs Java and Mav
 test: .venv/dev servers ## Run all tests, in two processes side by side
 	$(BIN)/python -m tests
 
-test-fast: .venv/dev ## Run the tests that need no server and no process of their own, with fewer cases: about a minute
+test-fast: .venv/dev ## Run the tests that need no server and no process of their own, with fewer cases: under two minutes
 	$(BIN)/python -m tests --fast
 
 check: .venv/dev ## Check format, lint, types, layers, generated docs, the starter project and its flow tests
