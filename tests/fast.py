@@ -1,4 +1,4 @@
-"""`pytest --fast`: the tests that need no server and no process of their own, with fewer random cases; about a minute.
+"""`pytest --fast`: the tests that need no server and no process of their own, with fewer random cases: two minutes.
 
 What is left out is decided here, by place and by fixture, so a new test is fast unless it is in one of these places.
 """
