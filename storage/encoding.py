@@ -9,12 +9,19 @@ from msgspec import Struct, structs
 from engine.language.json_spans import NotCut, cut_object
 from engine.ports.records import RecordWrite, Session, Unit
 from engine.profile.document import Profile
+from engine.profile.upgrade import upgraded
 
 R = TypeVar("R", bound=Struct)
 
 encode = msgspec.json.Encoder().encode
 
-decode_profile = msgspec.json.Decoder(Profile).decode
+_decode_profile = msgspec.json.Decoder(Profile).decode
+
+
+def decode_profile(doc: bytes | str) -> Profile:
+    """Decode a profile, also one that an earlier version stored."""
+    profile = _decode_profile(doc)
+    return upgraded(profile) if profile.steps else profile
 
 
 def decoder_of(record: type[R]) -> Callable[[bytes | str], R]:

@@ -70,9 +70,8 @@ class Commits(Protocol):
     async def commit(self, unit: Unit) -> None:
         """Write all of the unit, durably, or nothing.
 
-        Raises `Conflict` when a profile, a session or a versioned record is not at the expected version, when another
-        id owns a key (unless the stored key is a claim, and the new one is none and has `supersedes_claim`), or when a
-        mark exists already. Records of appended and keyed kinds are never refused.
+        Raises `Conflict` when a profile, a session or a versioned record is not at the expected version, when an id
+        holds a key that is neither the key's new one nor one of its `over`, or when a mark exists already. Records of appended and keyed kinds are never refused.
 
         Raises `ValueError` for a unit that no store accepts: a write does not raise a version, two changes are of one
         record, or a unit without a profile writes sessions and also changes or deletes a stored versioned record.
@@ -95,7 +94,12 @@ class Reads(Protocol):
         """The store's random key (32 bytes); it is made at its first use and never changes."""
 
     async def profile(self, id: str) -> Profile | None:
-        """The profile that `id` leads to along `merged_into`; None if no profile has that id."""
+        """The document that `id` leads to along `merged_into`; None if no profile has that id.
+
+        Its parts may be several groups (see `engine.profile.linking`): after an upgrade, or because a merge was begun
+        and not committed. It then stands for all documents that it was made from, and the next commit over its version
+        replaces them. An id that moves meanwhile may be absent from the parts.
+        """
 
     async def as_stored(self, ids: tuple[str, ...]) -> dict[str, Profile]:
         """The stored documents at these ids, without following tombstones.

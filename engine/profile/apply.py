@@ -16,7 +16,6 @@ from engine.profile.cellpath import ELEMENT, cell_path, element_cell, element_of
 from engine.profile.declared import Fields, Rule, wins
 from engine.profile.document import LIST_CAP, SET_CAP, CellPath, Members, Part, Path, Profile
 from engine.profile.fold import Stamp, fold, fold_parts
-from engine.profile.merge import connected
 from engine.profile.operations import Add, Append, Count, Increment, Operation, Remove, Set, Unset
 from engine.profile.tally import with_count
 from engine.profile.tree import View, change, look, null_at
@@ -79,7 +78,6 @@ class _PartDraft:
         "counts",
         "fields",
         "marks",
-        "mixed",
         "others",
         "own",
         "seen_counts",
@@ -96,9 +94,6 @@ class _PartDraft:
         single = len(profile.parts) == 1 and acting_id in profile.parts
         self.others = [] if single else [part for part in profile.parts.values() if part.id != acting_id]
         self.alone = not self.others and not links  # then no other part ever hid a cell of this one
-        self.mixed = own.mixed or (
-            bool(links) and connected(links, acting_id) != connected(links, acting_id, proven=True)
-        )
         self.fields = fields
         self.time = time
         self.after = time - own.base if own.cells or own.marks else 0  # an empty part takes `time` as its base
@@ -116,7 +111,8 @@ class _PartDraft:
             created=self.own.created,
             base=self.time - self.after,
             last=self.time,
-            mixed=self.mixed,
+            mixed=self.own.mixed,
+            user=self.own.user,
             cells=self.cells,
             times=self.times,
             marks=self.marks,

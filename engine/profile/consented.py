@@ -5,7 +5,7 @@ from engine.profile.consent import is_given, is_time
 from engine.profile.declared import Fields
 from engine.profile.document import CellPath, Part, Path, Profile
 from engine.profile.fold import fold_parts
-from engine.profile.merge import connected
+from engine.profile.linking import hers_of
 from engine.profile.tree import View
 
 NEVER = -1  # ms
@@ -21,7 +21,7 @@ def consented(
     revokes it; any write to `revoked` only makes the revocation newer. If two ids conflict at the same timestamp, the
     consent counts as not granted.
     """
-    own_ids = connected(profile.links, id, proven=True)
+    own_ids = hers_of(profile, id)
     own_parts = [part for part in profile.parts.values() if part.id in own_ids]
     if view is None or len(own_parts) < len(profile.parts):
         view = fold_parts(own_parts, fields)

@@ -14,6 +14,6 @@ def digest(profile: Profile, fields: Fields | None = None) -> str:
 
     Versions are left out, and when and how a link was made: these depend on the order.
     """
-    links = sorted((link.id, link.claim, link.undone) for link in profile.links.values())
+    links = sorted((link.id, link.holds) for link in profile.links.values())
     content = (profile.id, profile.created, sorted(profile.parts), fold(profile, fields), links)
     return blake2b(json.encode(content, order="sorted"), digest_size=16).hexdigest()

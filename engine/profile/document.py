@@ -40,7 +40,8 @@ class Part(Struct, frozen=True, omit_defaults=True):
     created: int  # ms since the epoch; never changes
     base: int = 0  # ms; the time of every register without an entry in `times`
     last: int = 0  # ms; the newest time in the part
-    mixed: bool = False  # written while the view included parts that only a claim joined
+    mixed: bool = False  # of earlier versions: written while the view included parts that only a claim joined
+    user: str = ""  # of a pair (visitor, user): its user as a key, as `key_link` names a proven one
     cells: dict[CellPath, Any] = field(default_factory=dict)  # registers
     times: dict[CellPath, int] = field(default_factory=dict)  # of registers, ms after `base`
     marks: dict[CellPath, int] = field(default_factory=dict)  # times of removals, ms after `base`
@@ -53,7 +54,7 @@ class Part(Struct, frozen=True, omit_defaults=True):
 
 
 class Clash(Struct, frozen=True, omit_defaults=True):
-    """A path at which the two sides of a link had different values, and which of them showed after the merge.
+    """A path at which the two sides of a merge had different values, and which of them showed after it.
 
     The values are JSON, shortened; None once they are deleted because the sides were split.
     """
@@ -72,14 +73,14 @@ class Side(Struct, frozen=True, omit_defaults=True):
 
 
 class LinkOrigin(Struct, frozen=True, omit_defaults=True):
-    """How a link was made. `left` and `right` are None when both ids already belonged to one profile."""
+    """How a link was made. `left` and `right` are None when it joined nobody, or ids of one profile."""
 
     at: int  # ms
     event: str
     type: str  # of the event
     flow: str
     node: str
-    acting: str  # the id under which the event came in; the link's other id is the one that the cause led to
+    acting: str  # the id under which the event came in
     won: str  # the id of the merged profile
     left: Side | None = None
     right: Side | None = None
@@ -87,15 +88,41 @@ class LinkOrigin(Struct, frozen=True, omit_defaults=True):
     more: int = 0  # clashes that are not listed
 
 
+LinkKind = Literal["claim", "proof", "own"]
+
+
 class Link(Struct, frozen=True, omit_defaults=True):
-    """Two ids joined for one cause. `id` is a hash of both ids and the cause, so a repeat is the same link."""
+    """An id joined to a key, or to another id. `id` is a hash of left, kind and right, so a repeat is the same link.
+
+    A *claim* was made by a sender without authority, a *proof* by one with it; an *own* link joins a device before its
+    first login to its first user. A link holds until it ceases or is undone, which both are for good.
+    """
+
+    id: str
+    left: str  # an id
+    right: str  # a key as `key_link` names it, or an id
+    kind: LinkKind = "proof"
+    alias: bool = False  # it lets a second value of an exclusive key into the profile
+    ceased: int = 0  # ms; since then a claim no longer holds
+    ceased_by: str = ""  # the link for which it ceased
+    undone: int = 0  # ms
+    why: LinkOrigin | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the link joins its two sides now."""
+        return not self.ceased and not self.undone
+
+
+class Step(Struct, frozen=True, omit_defaults=True):
+    """A link as earlier versions stored it: two ids joined for a cause. See `engine.profile.upgrade`."""
 
     id: str
     left: str
     right: str
-    cause: str  # e.g. "pii.email:<keyed hash of the value>", or "alias"
-    claim: bool = False  # joined by a mere claim, not by proof
-    undone: bool = False  # for good
+    cause: str
+    claim: bool = False
+    undone: bool = False
     undone_at: int = 0  # ms
     why: LinkOrigin | None = None
 
@@ -116,7 +143,8 @@ class Profile(Struct, frozen=True, omit_defaults=True):
     created: int
     version: int = 0
     parts: dict[str, Part] = field(default_factory=dict)
-    links: dict[str, Link] = field(default_factory=dict, name="steps")
+    links: dict[str, Link] = field(default_factory=dict)  # all links that touch its parts, by id
+    steps: dict[str, Step] = field(default_factory=dict)  # only in documents of earlier versions
     conditional: tuple[str, ...] = ()  # segments that it belongs to by their condition, sorted
     standing: dict[str, Standing] = field(default_factory=dict)  # its membership in these and other segments, by name
     evaluated_at: int = field(default=0, name="judged")  # ms; when conditions were evaluated; 0 if time does not matter
