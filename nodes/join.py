@@ -1,50 +1,102 @@
-"""The decision whether to merge two profiles, for the node types that merge profiles."""
+"""The decision whether to join profiles, for the node types that identify them."""
 
 from collections.abc import Sequence
 
 from msgspec import Struct
 
-from engine.flow.ask import ProfileReply
-from engine.flow.effect import Merge
+from engine.flow.ask import KeyKind, ProfileReply
+from engine.flow.effect import ClaimKey, Effect, Merge
 from engine.flow.node import NodeContext
-from engine.profile.document import Profile
-from engine.profile.merge import link_id
+from engine.language.path import parse_path, read
+from engine.profile.document import LinkKind
+from engine.profile.fold import fold
+from engine.profile.joining import Brought, bring, link_rules
+from engine.profile.key import MAX_KEY_LENGTH
+from engine.profile.linking import Pool, key_link, proven_sender
+from nodes.key import Key
+
+NO_CLAIMS = "the profile is proven: nothing that is only claimed joins it"
 
 
 class JoinDecision(Struct, frozen=True):
-    """The decision about one profile: the effect that records it, or None when there is nothing to record."""
+    """The decision about one key: the effects that record it, the pool after it, and why a link was refused.
 
-    merge: Merge | None = None
-    new: bool = False  # the merge makes one of two profiles; otherwise it only records one more link of a merged one
-    separated: bool = False  # an unmerge has separated the two for this cause, so they are not merged
-
-
-def decide_join(
-    context: NodeContext, own: Profile, reply: ProfileReply, other: Profile, cause: str, *, proven: bool = False
-) -> JoinDecision:
-    """Decide whether to merge the run's profile `own` with `other`, the profile of `reply`, for `cause`.
-
-    `proven` says that a token of the sender verifies the cause. A link is recorded even if other links have already
-    merged the two profiles: undoing one of them must not separate what another one holds together.
+    `joined_id` is the id of the profile with which the run's profile is newly merged.
     """
-    left = context.acting_id or own.id
-    right = reply.found_under_id if reply.found_under_id in other.parts else other.id
-    new = not other.parts.keys() <= own.parts.keys()
-    if left == right:
-        return JoinDecision()
-    id = link_id(left, right, cause)
-    known_links = [profile.links[id] for profile in (own, other) if id in profile.links]
-    if any(link.undone for link in known_links):
-        return JoinDecision(separated=new)
-    claimed = reply.claimed or not (proven or context.identify == "trust")
-    if not new and known_links and (claimed or not all(link.claim for link in known_links)):
-        return JoinDecision()  # the profile has this link already, and not with less proof
-    return JoinDecision(Merge(other, left, right, cause, claimed=reply.claimed, proven=proven), new)
+
+    pool: Pool
+    effects: tuple[Effect, ...] = ()
+    joined_id: str | None = None
+    refused: str = ""
+    reason: str = ""
+
+
+def acting_id(context: NodeContext) -> str:
+    """Return the id under which a run acts; it must have a profile."""
+    assert context.stored_profile is not None  # noqa: S101  # the callers have checked it
+    return context.acting_id or context.stored_profile.id
+
+
+def pool_of(context: NodeContext) -> Pool:
+    """Return the pool with which a node starts; the run must have a profile."""
+    assert context.stored_profile is not None  # noqa: S101  # the callers have checked it
+    return context.pool or Pool.of(context.stored_profile)
+
+
+def link_kind(context: NodeContext, key: Key) -> LinkKind:
+    """Return whether the sender proves a key or only claims it."""
+    return "proof" if context.identify == "trust" or key.is_among(context.proven) else "claim"
+
+
+def visible_kind(context: NodeContext) -> KeyKind:
+    """Return which keys may answer a look-up: what is only claimed must not reach a proven sender without authority."""
+    own = context.stored_profile
+    if context.identify == "trust" or own is None or not proven_sender(own, context.acting_id or own.id):
+        return "any"
+    return "proof"
+
+
+def may_join(context: NodeContext, kind: str) -> bool:
+    """Return whether a link of this kind can be taken at all: a proven profile takes no claims."""
+    own = context.stored_profile
+    return kind != "claim" or own is None or not proven_sender(own, acting_id(context))
+
+
+def decide_key(context: NodeContext, pool: Pool, key: Key, reply: ProfileReply) -> JoinDecision:
+    """Decide about a key that the run's profile brings. `pool` is the one after the keys before."""
+    kind = link_kind(context, key)
+    brought = Brought(reply.cause, kind, reply.found_under_id, reply.profile)
+    joined = bring(pool, acting_id(context), brought, link_rules(context.keys), context.now)
+    verdict = joined.verdict
+    effects: list[Effect] = []
+    if joined.links:
+        effects.append(Merge(joined.links, reply.profile if len(joined.links) > 1 else None))
+    if joined.claims_key:
+        effects.append(ClaimKey(key_link(reply.cause, kind), joined.over))
+    is_data = verdict.refused == "proven" or (verdict.refused == "limit" and kind == "claim")
+    if (verdict.taken or is_data) and not key.matches(read(context.profile, key.names)):
+        effects.append(key.set_value())
+    reason = _two_values(context, key, reply, verdict.values) if verdict.refused == "other" else verdict.reason
+    joined_id = reply.profile.id if joined.joins and reply.profile is not None else None
+    return JoinDecision(verdict.pool, tuple(effects), joined_id, verdict.refused, reason)
 
 
 def first_joined_id(decisions: Sequence[JoinDecision]) -> str | None:
     """The id of the first profile that is newly merged, or None."""
-    return next((decision.merge.other.id for decision in decisions if decision.new and decision.merge), None)
+    return next((decision.joined_id for decision in decisions if decision.joined_id is not None), None)
 
 
-SEPARATED = "an unmerge has separated these two profiles, which were merged for the same cause: they stay separate"
+def _two_values(context: NodeContext, key: Key, reply: ProfileReply, values: Sequence[str]) -> str:
+    """Return the reason of a refusal, with the two values of the exclusive key, named by `values`."""
+    path, _, _ = values[0].rpartition(":")
+    names = parse_path(path)
+    here = read(context.profile, names)
+    there = key.text
+    if names != key.names and reply.profile is not None:
+        there = read(fold(reply.profile, context.rules), names)
+    return f"`{path}` is {show(here)} in this profile and {show(there)} in the other one: they are two people"
+
+
+def show(value: object) -> str:
+    """Return a value for a message, shortened."""
+    return f"`{str(value)[:MAX_KEY_LENGTH]}`" if isinstance(value, str | int | float) else "another value"

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from engine.flow.ask import ProfileByKey
-from engine.flow.effect import ClaimKey
+from engine.flow.ask import KeyKind, ProfileByKey
 from engine.language.path import parse_path, show_path
 from engine.profile.document import Path, Scalar
 from engine.profile.key import DEFAULT_KEY_RULES, MAX_KEY_LENGTH, KeyRules, key_text, plain_text
@@ -42,13 +41,9 @@ class Key(Struct, frozen=True):
         """Whether `values`, by path, contain the key, in any spelling."""
         return any(parse_path(path) == self.names and self.matches(value) for path, value in values.items())
 
-    def ask(self) -> ProfileByKey:
-        """The ask for the profile that owns the key."""
-        return ProfileByKey(self.path, self.text)
-
-    def claim(self, again: bool = False, proven: bool = False) -> ClaimKey:
-        """The effect that makes the key lead to the run's profile."""
-        return ClaimKey(self.path, self.text, again, proven)
+    def ask(self, kind: KeyKind = "any", source: str = "") -> ProfileByKey:
+        """The ask for the profile that holds the key."""
+        return ProfileByKey(self.path, self.text, kind, source)
 
     def set_value(self) -> Set:
         """The operation that writes the value to the profile."""

@@ -8,7 +8,8 @@ from engine.flow.ask import Ask, ProfileById
 from engine.flow.node import Keys, Node, NodeContext, Outcome, Port, Text
 from engine.profile.document import Scalar
 from engine.profile.operations import Refused
-from nodes.key import read_id, read_single_key
+from nodes.join import visible_kind
+from nodes.key import Key, read_id, read_single_key
 
 OneKey = Annotated[
     Annotated[dict[str, Scalar], Meta(min_length=1, max_length=1)] | None,
@@ -38,7 +39,11 @@ class ProfileChoice(Node, frozen=True):
             if (self.id is None) == (self.key is None):
                 raise Refused("give either an `id` or a `key`")
             if self.key is not None:
-                return read_single_key(self.key, context.keys).ask()
+                return self._ask_by_key(read_single_key(self.key, context.keys), context)
             return ProfileById(read_id(str(self.id), context.keys))
         except Refused as refused:
             return self.failed(reason=str(refused))
+
+    def _ask_by_key(self, key: Key, context: NodeContext) -> Ask:
+        """Return the ask for the holder of a key, of those that the sender may see."""
+        return key.ask(visible_kind(context))

@@ -61,7 +61,7 @@ class MemoryStore:
         self._secret = os.urandom(32) if secret is None else secret
         self._profiles: dict[str, StoredRow] = {}
         self._merged: dict[str, str] = {}  # tombstones: id -> the id that the profile was merged into
-        self._keys: dict[str, IdentityKey] = {}
+        self._keys: dict[str, str] = {}  # name of a key -> the id that holds it
         self._sessions: dict[tuple[str, str], StoredRow] = {}
         self._marks: dict[tuple[str, str], ProcessedEvent] = {}
         self._tables: dict[str, MemoryTable[Any]] = {kind.name: MemoryTable(kind) for kind in kinds}
@@ -70,6 +70,10 @@ class MemoryStore:
         self._notes: dict[str, bytes] = {}
 
     async def migrate(self) -> list[str]:
+        """Nothing to do."""
+        return []
+
+    async def preview_migration(self) -> list[str]:
         """Nothing to do."""
         return []
 
@@ -94,7 +98,8 @@ class MemoryStore:
 
     async def key(self, key: str) -> IdentityKey | None:
         """The profile id that owns a merge key, if any."""
-        return self._keys.get(key)
+        id = self._keys.get(key)
+        return None if id is None else IdentityKey(key, id)
 
     async def session(self, source: str, id: str) -> Session | None:
         """A session by its source and id."""
@@ -128,8 +133,10 @@ class MemoryStore:
         for session, doc in sessions:
             self._sessions[session.source, session.id] = StoredRow(session.version, doc)
         for key in unit.keys:
-            held = self._keys.get(key.key, key)
-            self._keys[key.key] = IdentityKey(key.key, key.id, key.claim and held.claim)
+            self._keys[key.key] = key.id
+        for key in unit.left_keys:
+            if self._keys.get(key.key) in key.over:
+                self._keys[key.key] = key.id
         self._marks.update(((mark.source, mark.event), mark) for mark in unit.marks)
         for table, record, doc in records:
             table.put(record, doc)
@@ -221,7 +228,7 @@ class MemoryStore:
             for name, mark in self._marks.items()
             if _is_of(mark, subject) or (mark.source, mark.event, mark.at) in gone
         ]
-        keys = [key for key, held in self._keys.items() if held.id in ids]
+        keys = [key for key, id in self._keys.items() if id in ids]
         erased = Erased(
             sessions=_drop(self._sessions, sessions), keys=_drop(self._keys, keys), marks=_drop(self._marks, marks)
         )
@@ -276,7 +283,7 @@ class MemoryStore:
         return Counts(
             profiles=len(self._profiles) - len(self._merged),
             sessions=len(self._sessions),
-            keys=sum([bool(key.id) for key in self._keys.values()]),
+            keys=sum(map(bool, self._keys.values())),
             **{name: len(table) for name, table in self._tables.items() if table.kind.lifecycle != "keyed"},
         )
 
@@ -311,12 +318,12 @@ class MemoryStore:
             session = change.session
             if self._sessions.get((session.source, session.id), NOTHING).version != change.expected:
                 raise Conflict("session", session.id)
-        claimed: dict[str, IdentityKey] = {}
+        holders: dict[str, str] = {}
         for key in unit.keys:
-            held = claimed.get(key.key) or self._keys.get(key.key)
-            if held is not None and held.id != key.id and not (key.supersedes_claim and held.claim > key.claim):
+            holder = holders.get(key.key, self._keys.get(key.key, key.id))
+            if holder != key.id and holder not in key.over:
                 raise Conflict("key", key.key)
-            claimed[key.key] = key
+            holders[key.key] = key.id
         marked: set[tuple[str, str]] = set()
         for mark in unit.marks:
             if (mark.source, mark.event) in self._marks or (mark.source, mark.event) in marked:

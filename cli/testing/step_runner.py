@@ -16,7 +16,7 @@ from engine.language.moment import date
 from engine.ports.records import StoredEvent
 from engine.ports.resolve import resolve_profile
 from engine.profile.document import Link, Profile
-from engine.profile.merge import connected
+from engine.profile.linking import Pool, component, undo
 from engine.profile.operations import Refused
 from engine.project.project import Project
 from engine.tracking.intake.payload import Incoming, Options, Refusal, read_track
@@ -188,8 +188,8 @@ class StepRunner:
         if profile is None or own is None or others is None or others not in profile.ids:
             raise ImpossibleStep(f"{one} and {other} are not one profile")
         for link in sorted(profile.links.values(), key=_time_and_id, reverse=True):
-            rest = {id: each for id, each in profile.links.items() if id != link.id}
-            if not link.undone and others not in connected(rest, own):
+            rest = undo(Pool(profile.parts, profile.links), link.id, 1)
+            if link.holds and others not in component(rest, own):
                 await unmerge_served(self.pipeline, profile.id, link.id)
                 return
         raise ImpossibleStep(f"several links join {one} and {other}: they stay one profile when one link is undone")

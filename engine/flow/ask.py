@@ -4,7 +4,7 @@ The store answers a `StoreAsk`, each time that a unit is run. A `Performer` answ
 recorded, and used again when the unit is rerun. `NoAnswer` may be the reply to any ask.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct, field
 
@@ -29,17 +29,25 @@ class ProfileById(Struct, frozen=True, tag="profile-by-id", tag_field="ask"):
     id: str
 
 
+KeyKind = Literal["claim", "proof", "any"]  # "any": the proven key if anybody has proven it, else the claimed one
+
+
 class ProfileByKey(Struct, frozen=True, tag="profile-by-key", tag_field="ask"):
-    """Asks for the profile that owns a key such as `pii.email` = `ann@example.com`."""
+    """Asks for the profile that holds a key such as `pii.email` = `ann@example.com`.
+
+    `source` is that of a sender without authority; it decides under which id of the key's own events are attached.
+    """
 
     path: str
     value: str
+    kind: KeyKind = "any"
+    source: str = ""
 
 
 class ProfilesByKeys(Struct, frozen=True, tag="profiles-by-keys", tag_field="ask"):
-    """Asks for the profiles that own several keys, all at once."""
+    """Asks for the profiles that hold several keys, all at once."""
 
-    keys: tuple[tuple[str, str], ...]  # path and value
+    keys: tuple[tuple[str, str, KeyKind], ...]  # path, value and kind
 
 
 class CacheGet(Struct, frozen=True, tag="cache-get", tag_field="ask"):
@@ -69,15 +77,17 @@ class HttpReply(Struct, frozen=True, tag="http", tag_field="reply"):
 
 
 class ProfileReply(Struct, frozen=True, tag="profile", tag_field="reply"):
-    """The canonical profile, or None. `found_under_id` is the id that was asked for, or the id that owns the key.
+    """The canonical profile, or None. `found_under_id` is the id that was asked for, or the id that holds the key.
 
-    A key may belong to an id under which no profile is stored yet; then the profile has version 0.
+    A key may be held by an id under which no profile is stored yet; then the profile has version 0. The id of a profile
+    that was forgotten may still hold a key; then there is no profile.
     """
 
     profile: Profile | None
     found_under_id: str | None = None
-    claimed: bool = False  # a sender without authority brought the key
-    cause: str = ""  # of a key: its path and a keyed hash of its value, as a link records its cause
+    cause: str = ""  # of a key: its path and a keyed hash of its value (`engine.profile.linking.key_link`)
+    claimed: bool = False  # the key is only claimed
+    key_id: str = ""  # the id of the key's own, under which events that are attached by it act
 
 
 class ProfilesReply(Struct, frozen=True, tag="profiles", tag_field="reply"):

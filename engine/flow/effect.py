@@ -7,42 +7,38 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from engine.profile.document import Path, Profile
+from engine.profile.document import Link, Path, Profile
 from engine.profile.operations import Add, Append, Count, Increment, Remove, Set, Unset
 
 
 class Merge(Struct, frozen=True, tag="merge", tag_field="op"):
-    """Join the run's profile with `other`, for `cause`. `proven`: the sender has a token for the key."""
+    """Add `links` to the run's profile, and so join it with `other`, the profile of the id that holds the key.
 
-    other: Profile
-    left: str  # the acting id
-    right: str  # the id that owns the key
-    cause: str
-    claimed: bool = False  # by a sender without authority: the link is then only a claim
-    proven: bool = False
+    The last link is that of the acting id. Without `other` the key is new.
+    """
+
+    links: tuple[Link, ...]
+    other: Profile | None = None
 
 
 class ClaimKey(Struct, frozen=True, tag="claim-key", tag_field="op"):
-    """Make the key `path` = `value` lead to the run's profile.
+    """Make a key, by its name in links, lead to the run's profile, also over the ids `over` that hold it."""
 
-    `again`: another id has claimed the key before; then only a sender with authority, or with a token for the key
-    (`proven`), takes it over.
-    """
-
-    path: str
-    value: str
-    again: bool = False
-    proven: bool = False
+    name: str
+    over: tuple[str, ...] = ()
 
 
 class Attach(Struct, frozen=True, tag="attach", tag_field="op"):
     """Attach `profile` to an event without a profile. Attaching a second, different profile is refused.
 
-    `found_under_id` is the id that led to it: the event belongs to this part, even if an unmerge splits the profile.
+    `found_under_id` is the id that led to it: the event belongs to this part, even if the profile is split. `links`
+    join `acting_id`, an id of the key's own, with the profile: the event belongs to that part.
     """
 
     profile: Profile
     found_under_id: str | None = None
+    acting_id: str | None = None
+    links: tuple[Link, ...] = ()
 
 
 class SetSession(Struct, frozen=True, tag="session-set", tag_field="op"):

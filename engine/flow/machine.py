@@ -21,7 +21,6 @@ from engine.flow.trace import Trace
 from engine.flow.trace_calls import trace_call
 from engine.language.absent import Unusable
 from engine.profile.document import Link
-from engine.profile.merge import link_id
 from engine.profile.operations import Refused
 
 MAX_EMITTED = 100  # child events of one run
@@ -216,19 +215,19 @@ class Machine:
                 yield self.flow.nodes[index], effect
 
     def could_not_identify(self) -> bool:
-        """Whether a node that joins profiles left by `failed` after its reply: an operator should see why."""
+        """Whether a node that joins profiles left by `failed` or `other` after its reply: operators should see why."""
         settled_nodes = [(self.flow.nodes[index].node, settled) for index, settled in self.settled.items()]
-        return any(node.identifies and settled.port == "failed" and settled.calls for node, settled in settled_nodes)
+        return any(
+            node.identifies and settled.port in ("failed", "other") and settled.calls for node, settled in settled_nodes
+        )
 
     def link_of(self, index: int, effect: Merge) -> Link | None:
-        """The link that a merge of node `index` has made; None when an unmerge has separated its ids for good.
+        """The last link of a merge of node `index`, with its origin; None if it was not taken.
 
         Raises `Refused` when the effects of parallel branches before the node do not fit together.
         """
-        mask = self._ancestors[index]
-        before, after = self._state_after(mask ^ 1 << index), self._state_after(mask)
-        left = before.acting_id or effect.left
-        return after.profile.links.get(link_id(left, effect.right, effect.cause)) if after.profile is not None else None
+        after = self._state_after(self._ancestors[index])
+        return after.profile.links.get(effect.links[-1].id) if after.profile is not None else None
 
     # ---- the sweep --------------------------------------------------------------------------------------------------
 
@@ -312,6 +311,7 @@ class Machine:
                 self.inputs.identify,
                 self.inputs.keys,
                 self.inputs.proven,
+                state.pool,
             )
             if not node.asks:
                 result: Outcome | Ask = made.run(context)

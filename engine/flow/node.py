@@ -31,6 +31,7 @@ from engine.language.kinds import NULL, Shape
 from engine.profile.declared import Fields
 from engine.profile.document import Profile, Scalar
 from engine.profile.key import DEFAULT_KEY_RULES, KeyRules
+from engine.profile.linking import Pool
 
 
 class Outcome(Struct, frozen=True):
@@ -177,6 +178,7 @@ class NodeContext(Struct, frozen=True):
     identify: Identify = "trust"  # what a key in the event proves
     keys: KeyRules = DEFAULT_KEY_RULES
     proven: Mapping[str, Scalar] = field(default_factory=dict)  # the sender's keys that a user token verifies, by path
+    pool: Pool | None = None  # parts and links of all documents that the unit has joined or set apart, if it has any
 
 
 class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -154,14 +154,16 @@ def _show_merge(machine: Machine, index: int, effect: Merge) -> dict[str, Any]:
     except Refused:
         link = None
     document: dict[str, Any] = msgspec.to_builtins(link) if link is not None else {}
-    return show_effect(effect) | ({"step": document.pop("id"), **document} if document else {})
+    return show_effect(effect) | ({"link": document.pop("id"), **document} if document else {})
 
 
 def show_effect(effect: Effect) -> dict[str, Any]:
     """An effect as a trace lists it: its kind under `op`, and its data, cut to size."""
     match effect:
         case Merge():
-            return {"op": "merge", "profile": effect.other.id, "cause": effect.cause}
+            link = effect.links[-1]
+            joined = {"profile": effect.other.id} if effect.other is not None else {}
+            return {"op": "merge" if joined else "link", **joined, "right": link.right}
         case Attach():
             return {"op": "attach", "profile": effect.profile.id}
         case AttachSession():

@@ -13,20 +13,22 @@ operations so far are applied to it. An effect that does not fit the state raise
 Copies are shallow: a state copies the scope, and of trees in it the dictionaries on the path that changes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
+from msgspec import structs
 
 from engine.flow.effect import Attach, AttachSession, Effect, Merge, SetEvent, SetSession
 from engine.flow.run import Inputs
 from engine.language.derived import WRITTEN_AT
 from engine.language.zone import TIMEZONE
 from engine.profile.declared import Fields
-from engine.profile.document import Link, Path, Profile
+from engine.profile.document import Part, Path, Profile
 from engine.profile.fold import fold
-from engine.profile.link_history import Cause, ProfileState, link_limit_reason, with_origin
-from engine.profile.merge import link_id, unite
+from engine.profile.grouping import regroup
+from engine.profile.joining import link_rules
+from engine.profile.link_history import Cause, ProfileState, origin
+from engine.profile.linking import Pool, accept
 from engine.profile.operations import Add, Append, Count, Increment, Operation, Refused, Remove, Set, Unset
 from engine.profile.profile_view import WRITABLE, change_view, profile_view
 from engine.profile.tally import COUNTERS
@@ -34,7 +36,6 @@ from engine.profile.value import dotted, kind
 from engine.profile.visits import record_visit
 from engine.profile.written_at import written_at
 
-MAX_IDS = 100  # of one profile
 OPERATIONS = frozenset({Set, Increment, Add, Unset, Remove, Append, Count})
 ROOTS = frozenset({*WRITABLE, "segments", COUNTERS})  # of the profile's paths that operations may write
 
@@ -42,7 +43,7 @@ ROOTS = frozenset({*WRITABLE, "segments", COUNTERS})  # of the profile's paths t
 class RunState:
     """The data that a run can read at one point. Methods return a new state; `initial_state` and `after` fill it."""
 
-    __slots__ = ("acting_id", "inputs", "operations", "profile", "rules", "scope")
+    __slots__ = ("acting_id", "documents", "inputs", "operations", "pool", "profile", "rules", "scope")
 
     def __init__(
         self,
@@ -52,6 +53,8 @@ class RunState:
         operations: tuple[Operation, ...] = (),
         acting_id: str | None = None,
         rules: Fields | None = None,
+        pool: Pool | None = None,
+        documents: tuple[Profile, ...] = (),
     ) -> None:
         self.inputs = inputs
         self.scope = scope
@@ -59,14 +62,16 @@ class RunState:
         self.operations = operations  # of the unit so far on the profile, in order
         self.acting_id = acting_id  # the profile's id under which the unit acts
         self.rules = rules  # how declared fields combine the values of several ids
+        self.pool = pool  # once a link was made: the parts and links of all documents that it has to do with
+        self.documents = documents  # those documents, as they were read
 
     def with_scope(self, scope: dict[str, Any]) -> "RunState":
         """The same state with another scope."""
-        return RunState(self.inputs, scope, self.profile, self.operations, self.acting_id, self.rules)
+        return self._copy(self.inputs, scope)
 
     def with_inputs(self, inputs: Inputs) -> "RunState":
         """The same state for a run with these inputs."""
-        return RunState(inputs, self.scope, self.profile, self.operations, self.acting_id, self.rules)
+        return self._copy(inputs, self.scope)
 
     def after(self, id: str, out: Any, effects: tuple[Effect, ...]) -> "RunState":
         """The state after node `id` has left with `out` and `effects`. Raises `Refused` when an effect does not fit."""
@@ -75,7 +80,9 @@ class RunState:
         scope = self.scope.copy()
         if out is not None:
             scope["nodes"] = {**scope["nodes"], id: {"out": out}}
-        new = RunState(self.inputs, scope, self.profile, self.operations, self.acting_id, self.rules)
+        new = RunState(
+            self.inputs, scope, self.profile, self.operations, self.acting_id, self.rules, self.pool, self.documents
+        )
         for effect in effects:
             if type(effect) in OPERATIONS:
                 new._change(scope, effect)  # type: ignore[arg-type]  # it is one of them
@@ -109,36 +116,67 @@ class RunState:
             scope["event"] = put(scope["event"], effect.path, effect.value)
 
     def _merge(self, scope: dict[str, Any], effect: Merge, node: str) -> None:
-        if self.profile is None:
+        profile, own = self.profile, effect.links[-1]
+        if profile is None:
             raise Refused("the event has no profile")
-        identify = "trust" if effect.proven else self.inputs.identify
-        if identify == "refuse":
+        if self.inputs.identify == "refuse" and own.kind == "claim":
             raise Refused("this source may not identify profiles")
-        claim = effect.claimed or identify != "trust"
-        left, right, view = self.acting_id or effect.left, effect.right, scope["profile"]
-        link = Link(link_id(left, right, effect.cause), left, right, effect.cause, claim)
-        own, other = _with_lower_version(self.profile, effect.other)
-        united = unite(own, other, link)
-        if united is own:  # an unmerge has undone this link, for good
+        pool = self.pool or Pool.of(profile)
+        wide = pool if effect.other is None else pool.joined_by(effect.other)
+        verdict = accept(wide, effect.links, link_rules(self.inputs.keys), self.inputs.now)
+        if verdict.refused in ("other", "limit") and own.kind == "proof":
+            raise Refused(verdict.reason)
+        if not verdict.taken:
             return
-        known = link.id in own.links
-        if not known and (reason := link_limit_reason(united, link, MAX_IDS, self.inputs.keys.max_per_key)):
-            raise Refused(reason)
-        self.replace_profile(scope, united)
-        event = scope["event"]
+        documents = self.documents or (profile,)
+        if effect.other is not None and not _is_known(effect.other, documents):
+            documents = (*documents, effect.other)
+        self._regroup(scope, verdict.pool, documents, effect, node)
+
+    def _regroup(
+        self, scope: dict[str, Any], pool: Pool, documents: tuple[Profile, ...], effect: Merge, node: str
+    ) -> None:
+        """Replace the profile by its group in `pool`, and record the origin of the new links of `effect`."""
+        assert self.profile is not None  # noqa: S101  # `_merge` has checked it
+        own, view = self.profile, scope["profile"]
+        before = self.pool.links if self.pool is not None else own.links
+        acting_id = self.acting_id or own.id
+        merged = _group_of(pool, documents, acting_id, own)
+        self.replace_profile(scope, merged)
+        event, other = scope["event"], effect.other
         cause = Cause(self.inputs.now, event["id"], event["type"], self.inputs.flow, node, self.operations)
-        sides = ProfileState(own, view), ProfileState(other, fold(other, self.rules))
-        self.profile = with_origin(united, link.id, cause, *sides, scope["profile"])
+        joined = other is not None and not other.parts.keys() <= own.parts.keys() and other.id in merged.parts
+        other_state = ProfileState(other, fold(other, self.rules)) if joined and other is not None else None
+        after = ProfileState(merged, scope["profile"])
+        why = origin(cause, acting_id, ProfileState(own, view), other_state, after)
+        plain = origin(cause, acting_id, ProfileState(own, view), None, after)
+        for link in pool.links.values():
+            if link.id not in before and link.why is None:
+                pool = pool.with_link(structs.replace(link, why=why if link.left == acting_id else plain))
+        self.pool, self.documents = pool, documents
+        links = {id: pool.links[id] for id in merged.links}
+        self.profile = scope["stored_profile"] = structs.replace(merged, links=links)
 
     def _attach(self, scope: dict[str, Any], effect: Attach) -> None:
         if self.inputs.identify == "refuse" and effect.profile.version:
             raise Refused("this source may not identify profiles")
-        if self.profile is None:
-            id = effect.found_under_id
-            self.acting_id = id if id is not None and id in effect.profile.parts else effect.profile.id
-            self.replace_profile(scope, record_visit(effect.profile, self.acting_id, self.inputs.now, new=False))
-        elif effect.profile.id not in self.profile.ids:
-            raise Refused(f"the event belongs to profile {self.profile.id} already")
+        if self.profile is not None:
+            if effect.profile.id not in self.profile.ids:
+                raise Refused(f"the event belongs to profile {self.profile.id} already")
+            return
+        profile, id = effect.profile, effect.acting_id or effect.found_under_id
+        if effect.acting_id is not None and effect.acting_id not in profile.parts:
+            part = Part(effect.acting_id, self.inputs.now, self.inputs.now, self.inputs.now)
+            profile = structs.replace(profile, parts={**profile.parts, part.id: part})
+        if effect.links:
+            profile = structs.replace(profile, links={**profile.links, **{link.id: link for link in effect.links}})
+        self.acting_id = id if id is not None and id in profile.parts else profile.id
+        self.replace_profile(scope, record_visit(profile, self.acting_id, self.inputs.now, new=False))
+
+    def _copy(self, inputs: Inputs, scope: dict[str, Any]) -> "RunState":
+        return RunState(
+            inputs, scope, self.profile, self.operations, self.acting_id, self.rules, self.pool, self.documents
+        )
 
     def replace_profile(self, scope: dict[str, Any], profile: Profile) -> None:
         """Put `profile` in the place of the state's profile, and its view, with the operations so far, into `scope`."""
@@ -160,18 +198,16 @@ class RunState:
         scope["session"] = put(scope["session"], effect.path, effect.value)
 
 
-def _with_lower_version(profile: Profile, other: Profile) -> tuple[Profile, Profile]:
-    """The two profiles to unite. Two copies of one profile both get the lower of their versions.
+def _is_known(document: Profile, documents: Iterable[Profile]) -> bool:
+    return any((each.id, each.version) == (document.id, document.version) for each in documents)
 
-    The run has decided on both copies; with the lower version the commit detects that one of them was out of date. When
-    `other` has no part that `profile` lacks, `profile` is returned twice, so nothing of it is taken over.
-    """
-    if other.parts.keys() <= profile.parts.keys():
-        return profile, profile
-    if other.id != profile.id:
-        return profile, other
-    version = min(profile.version, other.version)
-    return msgspec.structs.replace(profile, version=version), msgspec.structs.replace(other, version=version)
+
+def _group_of(pool: Pool, documents: Sequence[Profile], id: str, before: Profile) -> Profile:
+    """Return the profile that has `id`. If nobody was joined or set apart, its segments stay as they are."""
+    group = regroup(pool, documents, id).of(id)
+    if group.parts.keys() != before.parts.keys():
+        return group
+    return structs.replace(before, parts=group.parts, links=group.links)
 
 
 def initial_state(inputs: Inputs, profile: dict[str, Any] | None = None) -> RunState:

@@ -36,7 +36,7 @@ def _describe_ask(ask: Ask, reply: Reply) -> tuple[str, str]:
         case ProfileByKey():
             return "profile", f"by {ask.path}"
         case ProfilesByKeys(keys=keys):
-            return "profile", "by " + " or ".join(path for path, _ in keys)
+            return "profile", "by " + " or ".join(path for path, *_ in keys)
         case CacheGet():
             return "cache", ask.key
         case SessionById():

@@ -89,7 +89,8 @@ class Rejected(Struct, frozen=True, omit_defaults=True):
 class IdentityKey(Struct, frozen=True):
     """A merge key, and the id that holds it. `key` is its name in links (`engine.profile.linking.key_link`).
 
-    A claimed and a proven key are two keys. `over` are other ids over which a write may put this one. It is a property of the write and is not stored.
+    A claimed and a proven key are two keys. `over` are other ids over which a write may put this one. It is a property
+    of the write and is not stored.
     """
 
     key: str
@@ -164,9 +165,9 @@ MEMBERS: Final = frozenset({"events", "runs", "rejected", "cache"})  # kinds tha
 class Unit(Struct, frozen=True, kw_only=True):
     """A unit of work: all changes by one tracked payload (or several of one profile), committed as one or not at all.
 
-    `profiles` holds first the profile that commits the unit: of all that are written over a living document the one with
-    the lowest rank (created, id). The others follow: tombstones of profiles that were merged, profiles that are set
-    apart, and tombstones that lead elsewhere from now on. `left_keys` are keys that are left to an id: each is written
+    `profiles` holds first the profile that commits the unit: of all that are written over a living document, the one
+    with the lowest rank (created, id). The others follow: tombstones of merged profiles, profiles that are set apart,
+    and tombstones that lead elsewhere from now on. `left_keys` are keys that are left to an id: each is written
     only if one of `over` holds it, which is no condition of the unit. `records` holds the records of
     further appended and keyed kinds by the name of the kind; `of` hides that some kinds have a field of their own.
     `changes` holds the writes and deletions of versioned records, at most one for each record.

@@ -6,6 +6,8 @@ checked, and read again if the id is not part of it.
 
 from engine.ports.store import Reads
 from engine.profile.document import Profile
+from engine.profile.grouping import regroup
+from engine.profile.linking import Pool, is_one_group
 
 TRIES = 5
 
@@ -21,14 +23,31 @@ class NoSuchProfile(NotFound):
         super().__init__(f"no profile has the id {id}")
 
 
-async def resolve_profile(store: Reads, id: str) -> Profile | None:
-    """The profile that `id` leads to and is part of; None if no profile has that id. Raises `Unavailable`."""
+async def stored_profile(store: Reads, id: str) -> Profile | None:
+    """The stored document that `id` leads to and is part of, perhaps of several groups; None if no profile has it.
+
+    Raises `Unavailable`.
+    """
     profile = await store.profile(id)
     for _ in range(TRIES):
         if profile is None or id == profile.id or id in profile.parts:
             return profile
         profile = await store.profile(id)
     return profile
+
+
+async def resolve_profile(store: Reads, id: str) -> Profile | None:
+    """The profile that `id` leads to and is part of; None if no profile has that id. Raises `Unavailable`."""
+    profile = await stored_profile(store, id)
+    return None if profile is None else group_of(profile, id)
+
+
+def group_of(profile: Profile, id: str) -> Profile:
+    """The profile of the group of `id` in a stored document: the document itself, if it is one group."""
+    if is_one_group(profile):
+        return profile
+    regrouped = regroup(Pool(profile.parts, profile.links), (profile,), profile.id)
+    return regrouped.of(id) if id in profile.parts else regrouped.profiles[0]
 
 
 async def require_profile(store: Reads, id: str) -> Profile:

@@ -71,7 +71,8 @@ class Commits(Protocol):
         """Write all of the unit, durably, or nothing.
 
         Raises `Conflict` when a profile, a session or a versioned record is not at the expected version, when an id
-        holds a key that is neither the key's new one nor one of its `over`, or when a mark exists already. Records of appended and keyed kinds are never refused.
+        holds a key that is neither the key's new one nor one of its `over`, or when a mark exists already. Records of
+        appended and keyed kinds are never refused.
 
         Raises `ValueError` for a unit that no store accepts: a write does not raise a version, two changes are of one
         record, or a unit without a profile writes sessions and also changes or deletes a stored versioned record.

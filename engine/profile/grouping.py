@@ -61,7 +61,7 @@ def regroup(pool: Pool, documents: Sequence[Profile], acting_id: str | None = No
 
 
 def versioned(regrouped: Regrouped, stored: Mapping[str, Profile]) -> dict[str, int]:
-    """Return the versions of the documents at all ids that are written: those that were read with the pool, else now."""
+    """Return the versions of the documents that are written over: as they were read with the pool, else as stored."""
     versions = {id: each.version for id, each in stored.items()}
     for document in sorted(regrouped.documents, key=lambda each: -each.version):  # of two copies the older one decides
         versions[document.id] = document.version

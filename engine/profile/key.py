@@ -30,12 +30,15 @@ class KeyRules(Struct, frozen=True):
     `forms` are by path. A path without a form is an `email` if its name ends in "email" and the value has an `@`, else
     `exact`. `region` (ISO 3166) is that of phone numbers without a country code. `never` are folded values that
     identify no person, as keys and ids. `max_per_key` is how many profiles one value joins with the first that had it.
+    A profile has at most one value of a key in `exclusive`; `user` is the path of the ids of users, an exclusive key.
     """
 
     forms: tuple[tuple[Path, Form], ...] = ()
     region: str | None = None
     max_per_key: int = MAX_PER_KEY
     never: frozenset[str] = frozenset()
+    exclusive: frozenset[Path] = frozenset()
+    user: Path | None = None
 
     def form(self, path: Path) -> Form | None:
         """Return the declared form of a key, if any."""

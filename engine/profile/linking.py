@@ -4,8 +4,8 @@ A link joins an id to a key, or to another id. Ids that links connect are a *gro
 every link joins for ever:
 
 - A claimed and a proven key are two keys: claims meet claims only, proofs meet proofs only.
-- The ids that proofs and own links join with an id are *hers*. Once one of hers has ever brought a proof, all of them
-  are *proven*, for good. Claims of proven ids cease, and none is taken any more: nothing that a stranger says joins her.
+- The ids that proofs and own links join with an id are *hers*. Once one of hers has ever brought a proof, all of these
+  are *proven*, for good. Claims of proven ids cease, and none is taken any more: strangers cannot join her.
 - An *exclusive* key has one value in a profile. A link that would bring a second one is not taken, unless it is an
   alias. A value that she brings is judged by what is hers; if others, whom claims join to her, have another value, her
   other claims cease.
@@ -145,7 +145,7 @@ def proven_sender(profile: Profile, id: str) -> bool:
 
 
 def values_of(pool: Pool, ids: Iterable[str], path: str) -> frozenset[str]:
-    """Return the values of an exclusive key that a profile of `ids` has: proven ones if it is proven, else claimed ones.
+    """Return the values of an exclusive key that a profile of `ids` has: proven ones if it is proven, else claims.
 
     The user of a pair counts always. A value is named as `key_link` names a proven key.
     """
@@ -158,6 +158,21 @@ def values_of(pool: Pool, ids: Iterable[str], path: str) -> frozenset[str]:
     }
     users = {part.user for id in ids if (part := pool.parts.get(id)) and part.user.startswith(f"{path}:")}
     return frozenset(named | users)
+
+
+def still_joined(pool: Pool, link: Link) -> tuple[Link, ...]:
+    """Return a shortest chain of other links that joins the two sides of a link; empty if undoing it parts them."""
+    others = [each for each in pool.links.values() if each.id != link.id and each.holds]
+    chains: dict[str, tuple[Link, ...]] = {link.left: ()}
+    todo = [link.left]
+    for here in todo:
+        for each in others:
+            if here in (each.left, each.right):
+                there = each.right if here == each.left else each.left
+                if there not in chains:
+                    chains[there] = (*chains[here], each)
+                    todo.append(there)
+    return chains.get(link.right, ())
 
 
 # ---- changes --------------------------------------------------------------------------------------------------------
@@ -175,7 +190,7 @@ def accept(pool: Pool, links: Sequence[Link], rules: LinkRules, now: int) -> Ver
 
 
 def settled(pool: Pool, now: int) -> Pool:
-    """Return the pool in which all claims of the proven have ceased."""
+    """Return the pool in which all claims of the proven have ceased; the same pool if none had to."""
     claims = [link for link in pool.links.values() if link.kind == "claim" and link.holds]
     if not claims or not any(link.kind == "proof" for link in pool.links.values()):
         return pool
@@ -187,12 +202,12 @@ def settled(pool: Pool, now: int) -> Pool:
         if found:
             first = min(found, key=lambda link: (link.why.at if link.why else 0, link.id))
             proofs.update(dict.fromkeys(ids, first.id))
-    links = dict(pool.links)
-    for claim in claims:
-        proof = proofs.get(claim.left) or proofs.get(claim.right)
-        if proof is not None:
-            links[claim.id] = structs.replace(claim, ceased=now, ceased_by=proof)
-    return Pool(pool.parts, links)
+    ended = {
+        claim.id: structs.replace(claim, ceased=now, ceased_by=proof)
+        for claim in claims
+        if (proof := proofs.get(claim.left) or proofs.get(claim.right)) is not None
+    }
+    return Pool(pool.parts, {**pool.links, **ended}) if ended else pool
 
 
 def undo(pool: Pool, id: str, now: int) -> Pool:

@@ -1,4 +1,4 @@
-"""The merge history of a profile as a document: its parts, and the links that join its ids."""
+"""The merge history of a profile as a document: its parts, and its links to keys and other ids."""
 
 from typing import Any
 
@@ -24,16 +24,20 @@ def explain_identity(profile: Profile, fields: Fields | None = None) -> dict[str
 
 
 def describe_link(link: Link) -> dict[str, Any]:
-    """Return a link as a document; keys without a value are left out. Times are ms."""
+    """Return a link as a document; members without a value are left out. Times are ms."""
     document: dict[str, Any] = {
         "link": link.id,
         "left": link.left,
         "right": link.right,
-        "cause": link.cause,
-        "by": "claim" if link.claim else "proof",
+        "by": link.kind,
+        "state": "undone" if link.undone else "ceased" if link.ceased else "holds",
     }
+    if link.alias:
+        document["alias"] = True
     if link.undone:
-        document["undone"] = link.undone_at
+        document["undone"] = link.undone
+    if link.ceased:
+        document |= {"ceased": link.ceased, "ceased_by": link.ceased_by}
     if link.why is None:
         return document
     origin = link.why

@@ -10,6 +10,8 @@ from msgspec import structs
 from engine.profile.document import Link, LinkKind, Profile, Step
 from engine.profile.linking import Pool, key_link, link_id, new_link
 
+PROMISED = "promised"  # the cause of a step to an id that was answered while the store was away
+
 
 def upgraded(profile: Profile) -> Profile:
     """Return a profile with links in the place of its steps; the same profile if it has none."""
@@ -33,6 +35,10 @@ def with_proof(profile: Profile, id: str, cause: str) -> Profile:
 
 def _links_of(step: Step, profile: Profile) -> list[Link]:
     kind: LinkKind = "claim" if step.claim else "proof"
+    if step.cause == PROMISED:
+        left = _came_in(step, profile)
+        link = new_link(left, "own", step.left if left == step.right else step.right)
+        return [structs.replace(link, undone=_undone(step))]
     if ":" not in step.cause:
         return [structs.replace(new_link(step.left, kind, step.right), undone=_undone(step), why=step.why)]
     key = key_link(step.cause, kind)

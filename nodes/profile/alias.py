@@ -3,13 +3,15 @@ from typing import Annotated
 from msgspec import Meta
 
 from engine.flow.ask import Ask, ProfileById, ProfileReply, Reply, refusal
+from engine.flow.effect import Merge
 from engine.flow.node import Node, NodeContext, Outcome, Port, Sole, Text
 from engine.language.kinds import A_TEXT, OBJECT, Shape
+from engine.profile.document import LinkKind, Profile
+from engine.profile.joining import Joined, join_ids, link_rules
+from engine.profile.linking import new_link
 from engine.profile.operations import Refused
-from nodes.join import SEPARATED, decide_join
+from nodes.join import NO_CLAIMS, acting_id, may_join, pool_of
 from nodes.key import read_id
-
-CAUSE = "alias"
 
 
 class ProfileAlias(Node, frozen=True, tag="profile.alias"):
@@ -36,15 +38,19 @@ same:
     merged = Port("The profile has been merged with the other one", main=True)
     unchanged = Port("They are one profile already", main=True)
     missing = Port("There is no such profile")
+    other = Port("An exclusive key has another value in the other profile: they are two people")
 
     def ask(self, context: NodeContext) -> Ask | Outcome:
         """Ask for the other profile."""
         if context.stored_profile is None:
             return self.failed(reason="no profile")
         try:
-            return ProfileById(read_id(self.id, context.keys))
+            id = read_id(self.id, context.keys)
         except Refused as refused:
             return self.failed(reason=str(refused))
+        if not may_join(context, _kind(context)):
+            return self.unchanged({"id": context.stored_profile.id}, reason=NO_CLAIMS)
+        return ProfileById(id)
 
     def answer(self, context: NodeContext, reply: Reply) -> Outcome:
         """Merge the two profiles, unless they are one."""
@@ -52,8 +58,25 @@ same:
             return self.failed(reason=refusal(reply))
         if reply.profile is None:
             return self.missing(reason="there is no such profile")
-        decision = decide_join(context, context.stored_profile, reply, reply.profile, CAUSE)
-        effects = [decision.merge] if decision.merge is not None else []
-        if decision.new:
+        if acting_id(context) in (reply.found_under_id, reply.profile.id):
+            return self.unchanged({"id": context.stored_profile.id})
+        joined = self._joined(context, reply, reply.profile)
+        verdict = joined.verdict
+        effects = [Merge(joined.links, reply.profile)] if joined.links else []
+        if verdict.refused == "other":
+            return self.other({"id": context.stored_profile.id}, reason=verdict.reason)
+        if verdict.refused == "limit" and context.identify == "trust":
+            return self.failed(reason=verdict.reason)
+        if joined.joins:
             return self.merged({"id": reply.profile.id}, effects)
-        return self.unchanged({"id": context.stored_profile.id}, effects, SEPARATED if decision.separated else "")
+        return self.unchanged({"id": context.stored_profile.id}, effects, verdict.reason)
+
+    def _joined(self, context: NodeContext, reply: ProfileReply, other: Profile) -> Joined:
+        found = reply.found_under_id
+        right = found if found is not None and found in other.parts else other.id
+        link = new_link(acting_id(context), _kind(context), right)
+        return join_ids(pool_of(context), link, other, link_rules(context.keys), context.now)
+
+
+def _kind(context: NodeContext) -> LinkKind:
+    return "proof" if context.identify == "trust" else "claim"

@@ -3,11 +3,13 @@ from typing import Annotated
 from msgspec import Meta
 
 from engine.flow.ask import Ask, ProfileReply, Reply, refusal
-from engine.flow.effect import Attach, Effect
+from engine.flow.effect import Attach, ClaimKey, Effect
 from engine.flow.node import Fixed, InPlaceOf, NodeContext, Outcome, Port
 from engine.language.kinds import A_BOOLEAN, A_TEXT, OBJECT, Shape
-from engine.profile.document import new_profile
-from nodes.key import read_single_key
+from engine.profile.document import LinkKind, Part, Profile, new_profile
+from engine.profile.joining import Brought, bring, link_rules
+from engine.profile.linking import Pool, component, key_link
+from nodes.key import Key, read_single_key
 from nodes.profile_choice import OneKey, ProfileChoice
 
 
@@ -55,19 +57,48 @@ member:
             return self.failed(reason=refusal(reply))
         profile = reply.profile
         if profile is None:
-            return self._create(context) if self.create else self.missing(reason="there is no such profile")
+            return self._create(context, reply) if self.create else self.missing(reason="there is no such profile")
         if context.profile is None:
-            return self.attached({"id": profile.id, "created": False}, [Attach(profile, reply.found_under_id)])
+            attached = Attach(profile, reply.found_under_id) if self.key is None else _attached(context, profile, reply)
+            if attached is None:
+                return self.missing(reason="an operator has undone the link by which this key leads to the profile")
+            return self.attached({"id": profile.id, "created": False}, [attached])
         if set(profile.ids).isdisjoint(context.profile["ids"]):
             return self.failed(reason="the event has another profile")
         return self.attached({"id": context.profile["id"], "created": False})
 
-    def _create(self, context: NodeContext) -> Outcome:
+    def _ask_by_key(self, key: Key, context: NodeContext) -> Ask:
+        trusted = context.identify == "trust"
+        return key.ask("any" if trusted else "claim", "" if trusted else context.source["id"])
+
+    def _create(self, context: NodeContext, reply: ProfileReply | None = None) -> Outcome:
         if context.profile is not None:
             return self.failed(reason="the event has a profile already")
         profile = new_profile(context.new_id, context.now)
-        effects: list[Effect] = [Attach(profile)]
-        if self.key is not None:
-            key = read_single_key(self.key, context.keys)
-            effects += [key.claim(), key.set_value()]
+        effects: list[Effect] = []
+        if self.key is None or reply is None:
+            effects.append(Attach(profile))
+        else:
+            kind: LinkKind = "proof" if context.identify == "trust" else "claim"
+            brought = Brought(reply.cause, kind, reply.found_under_id)
+            joined = bring(Pool.of(profile), profile.id, brought, link_rules(context.keys), context.now)
+            effects.append(Attach(profile, links=joined.links))
+            effects.append(ClaimKey(key_link(reply.cause, kind), joined.over))
+            effects.append(read_single_key(self.key, context.keys).set_value())
         return self.attached({"id": profile.id, "created": True}, effects)
+
+
+def _attached(context: NodeContext, profile: Profile, reply: ProfileReply) -> Attach | None:
+    """Return the effect that attaches the event to the profile, under the id of the key's own; None if an undone link
+    keeps that id away from the profile."""
+    kind: LinkKind = "claim" if reply.claimed else "proof"
+    id = reply.key_id
+    pool = Pool.of(profile)
+    if id not in pool.parts:
+        pool = Pool({**pool.parts, id: Part(id, context.now, context.now, context.now)}, pool.links)
+    joined = bring(
+        pool, id, Brought(reply.cause, kind, reply.found_under_id, profile), link_rules(context.keys), context.now
+    )
+    if not joined.verdict.taken or not component(joined.pool, id) >= profile.parts.keys():
+        return None
+    return Attach(profile, reply.found_under_id, id, joined.links)

@@ -1,25 +1,27 @@
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.ask import Ask, ProfileReply, ProfilesByKeys, ProfilesReply, Reply, refusal
+from engine.flow.ask import Ask, KeyKind, ProfilesByKeys, ProfilesReply, Reply, refusal
 from engine.flow.effect import Effect
 from engine.flow.node import Keys, Node, NodeContext, Outcome, Port, Sole, Sparse
 from engine.language.kinds import A_TEXT, OBJECT, Shape
 from engine.language.path import read
-from engine.profile.document import Profile, Scalar
+from engine.profile.document import Scalar
 from engine.profile.operations import Refused
-from nodes.join import SEPARATED, JoinDecision, decide_join, first_joined_id
+from nodes.join import NO_CLAIMS, JoinDecision, decide_key, first_joined_id, link_kind, may_join, pool_of
 from nodes.key import Key, read_key
 
 
 class ProfileMerge(Node, frozen=True, tag="profile.merge"):
     """Identify the profile by one or several keys, and merge it with the profiles that share any of them.
 
-    The first profile with a key keeps the key; a profile that has the key later is merged with the first one. Keys are
-    normalized first, as `keys:` in `headrace.yaml` says. Of several keys, those that are absent or identify no profile
-    are left out. Placeholders such as `null` or `anonymous` never merge profiles, nor does a value that many share.
+    Keys are normalized first, as `keys:` in `headrace.yaml` says. A key that the sender proves joins the profiles that
+    have proven it; a key that the sender only claims joins those that claim it, as long as nothing is proven of either.
+    Of several keys, those that are absent or identify no profile are left out. Placeholders such as `null` or
+    `anonymous` never merge profiles, nor does a value that many share. Two values of an exclusive key never come into
+    one profile: the node leaves by `other`.
     """
 
     key: Annotated[
@@ -52,35 +54,47 @@ either:
     )
 
     merged = Port("The profile has been merged with another one", main=True)
-    unchanged = Port("No other profile has any of the keys", main=True)
+    unchanged = Port("No other profile has any of the keys, or nothing joins this one by them", main=True)
+    other = Port("An exclusive key has another value in the other profile: they are two people")
 
     def ask(self, context: NodeContext) -> Ask | Outcome:
-        """Ask for the profiles that own the keys; leave by `failed` when no key identifies a profile."""
+        """Ask for the profiles that hold the keys; leave by `failed` when no key identifies a profile."""
         if context.stored_profile is None:
             return self.failed(reason="no profile")
         keys, left_out = self._usable(context)
         if not keys:
             return self.failed(reason=left_out)
-        return ProfilesByKeys(tuple([(key.path, key.text) for key in keys]))
+        asked: list[tuple[str, str, KeyKind]] = []
+        for key in keys:
+            kind: KeyKind = "proof" if link_kind(context, key) == "proof" else "claim"
+            if may_join(context, kind):
+                asked.append((key.path, key.text, kind))
+        if not asked:
+            return self.unchanged({"id": context.stored_profile.id}, _values(context, keys), NO_CLAIMS)
+        return ProfilesByKeys(tuple(asked))
 
     def answer(self, context: NodeContext, reply: Reply) -> Outcome:
-        """Merge the run's profile with the other profiles in the reply."""
+        """Join the run's profile with the other profiles in the reply."""
         if not isinstance(reply, ProfilesReply) or context.stored_profile is None or context.profile is None:
             return self.failed(reason=refusal(reply))
         keys, left_out = self._usable(context)
-        effects: list[Effect] = []
+        asked = [key for key in keys if may_join(context, link_kind(context, key))]
+        effects = _values(context, [key for key in keys if key not in asked])
         decisions: list[JoinDecision] = []
-        for key, key_reply in zip(keys, reply.found, strict=True):
-            decision = _decide(context, context.stored_profile, key, key_reply)
+        pool = pool_of(context)
+        for key, key_reply in zip(asked, reply.found, strict=True):
+            decision = decide_key(context, pool, key, key_reply)
+            pool = decision.pool
             decisions.append(decision)
-            effects += [decision.merge] if decision.merge is not None else []
-            effects += _key_effects(key, key_reply, decision, context)
-        separated = SEPARATED if any(decision.separated for decision in decisions) else ""
-        reason = "; ".join(filter(None, (separated, left_out)))
-        joined_id = first_joined_id(decisions)
-        if joined_id is None:
-            return self.unchanged({"id": context.stored_profile.id}, effects, reason)
-        return self.merged({"id": joined_id}, effects, reason)
+            effects += decision.effects
+        reason = "; ".join(filter(None, (*dict.fromkeys(each.reason for each in decisions), left_out)))
+        if (joined_id := first_joined_id(decisions)) is not None:
+            return self.merged({"id": joined_id}, effects, reason)
+        if any(decision.refused == "other" for decision in decisions):
+            return self.other({"id": context.stored_profile.id}, effects, reason)
+        if any(_fails(context, key, each) for key, each in zip(asked, decisions, strict=True)):
+            return self.failed(reason=reason)
+        return self.unchanged({"id": context.stored_profile.id}, effects, reason)
 
     def _usable(self, context: NodeContext) -> tuple[list[Key], str]:
         """The keys that may identify a profile, and the reasons for which the others are left out."""
@@ -94,17 +108,11 @@ either:
         return keys, "; ".join(reasons)
 
 
-def _decide(context: NodeContext, own: Profile, key: Key, reply: ProfileReply) -> JoinDecision:
-    """Decide whether to merge the run's profile `own` with the owner of the key."""
-    if reply.profile is None:
-        return JoinDecision()
-    proven = key.is_among(context.proven)
-    return decide_join(context, own, reply, reply.profile, reply.cause, proven=proven)
+def _values(context: NodeContext, keys: Sequence[Key]) -> list[Effect]:
+    """The effects that write the values of keys that join nobody."""
+    return [key.set_value() for key in keys if not key.matches(read(context.profile, key.names))]
 
 
-def _key_effects(key: Key, reply: ProfileReply, decision: JoinDecision, context: NodeContext) -> Iterable[Effect]:
-    """The effects that store the key: it leads to the run's profile, and the profile has its value."""
-    if reply.profile is None or reply.claimed:
-        yield key.claim(again=reply.profile is not None, proven=key.is_among(context.proven))
-    if not decision.separated and not key.matches(read(context.profile, key.names)):
-        yield key.set_value()
+def _fails(context: NodeContext, key: Key, decision: JoinDecision) -> bool:
+    """Whether a proof could not be taken because of a limit; a claim beyond a limit only joins nobody."""
+    return decision.refused == "limit" and link_kind(context, key) == "proof"

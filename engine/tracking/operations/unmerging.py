@@ -6,25 +6,24 @@ sessions lead to such an id, too. Keys stay with the ids that brought them. The 
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from engine.ports.backoff import BackoffFormula
-from engine.ports.records import ProfileWrite, Unit
-from engine.ports.resolve import NotFound, require_profile
+from engine.ports.resolve import NoSuchProfile, NotFound
 from engine.ports.store import Conflict, Contention, Store
 from engine.ports.world import Clock
 from engine.profile.document import Link, Profile
-from engine.profile.fold import fold
-from engine.profile.merge import still_joined, tombstone, unmerge
-from engine.profile.profile_view import profile_view
+from engine.profile.grouping import regroup
+from engine.profile.linking import Pool, still_joined, undo
 from engine.project.project import Project
 from engine.tracking.pipeline.pipeline import Pipeline
+from engine.tracking.pipeline.settling import settled_profile
 from engine.tracking.unit.cache import CachedProfile
-from engine.tracking.unit.triggers import Triggers
+from engine.tracking.unit.set_apart import known_apart, rewritten
 
 MAX_ATTEMPTS = 12  # when the documents keep moving
 SHORTEST = 6  # characters by which a link may be named
@@ -46,7 +45,7 @@ async def unmerge_stored(store: Store, project: Project, clock: Clock, id: str, 
     """
 
     async def once() -> Unmerged:
-        return await _once(store, project, clock.now(), await require_profile(store, id), link)
+        return await _once(store, project, clock.now(), await _settled(store, project, clock, id), link)
 
     return await _retried(once, id)
 
@@ -56,14 +55,21 @@ async def unmerge_served(pipeline: Pipeline, id: str, link: str) -> Unmerged:
     store = pipeline.store
 
     async def once() -> Unmerged:
-        profile = await require_profile(store, id)
+        profile = await _settled(store, pipeline.project, pipeline.clock, id)
         async with pipeline.queues.rewriting(profile.id) as touched:
             touched |= {id, *profile.ids}
-            profile = await require_profile(store, id)
+            profile = await _settled(store, pipeline.project, pipeline.clock, id)
             touched |= set(profile.ids)
             return await _once(store, pipeline.project, pipeline.clock.now(), profile, link)
 
     return await _retried(once, id)
+
+
+async def _settled(store: Store, project: Project, clock: Clock, id: str) -> Profile:
+    profile = await settled_profile(store, project, id, clock.now())
+    if profile is None:
+        raise NoSuchProfile(id)
+    return profile
 
 
 async def _retried(once: Callable[[], Awaitable[Unmerged]], id: str) -> Unmerged:
@@ -76,16 +82,15 @@ async def _retried(once: Callable[[], Awaitable[Unmerged]], id: str) -> Unmerged
 
 async def _once(store: Store, project: Project, now: int, profile: Profile, named: str) -> Unmerged:
     link = link_of(profile, named)
-    still = still_joined(profile, link.id)
+    before = Pool(profile.parts, profile.links)
+    still = still_joined(before, link)
     if link.undone:
-        return Unmerged((_known(profile, project, now),), link, still)
-    shares = unmerge(profile, link.id, now)
-    stored = await store.as_stored(tuple(profile.parts))
-    versions = {id: each.version for id, each in stored.items()} | {profile.id: profile.version}
-    known = tuple([_known(_next(share, versions), project, now) for share in shares])
-    writes = [ProfileWrite(each.profile, versions.get(each.profile.id, 0), each.view) for each in known]
-    await store.commit(Unit(profiles=(*writes, *_redirected([each.profile for each in known], stored))))
-    return Unmerged(known, known[0].profile.links.get(link.id, link), still)
+        return Unmerged((known_apart(profile, project, now),), link, still)
+    regrouped = regroup(undo(before, link.id, now), (profile,), profile.id)
+    stored = await store.as_stored(regrouped.ids)
+    unit, known = rewritten(regrouped, stored, project, before, now)
+    await store.commit(unit)
+    return Unmerged(tuple(known), regrouped.pool.links[link.id], still)
 
 
 def link_of(profile: Profile, named: str) -> Link:
@@ -98,32 +103,3 @@ def link_of(profile: Profile, named: str) -> Link:
     several = "several links that begin with" if found else "no link"
     short = f" (name a link by at least {SHORTEST} characters of its id)" if len(named) < SHORTEST else ""
     raise NotFound(f"the profile {profile.id} has {several} {named}{short}")
-
-
-def _next(share: Profile, versions: dict[str, int]) -> Profile:
-    return structs.replace(share, version=versions.get(share.id, 0) + 1)
-
-
-def _redirected(profiles: Sequence[Profile], stored: dict[str, Profile]) -> list[ProfileWrite]:
-    """Return the tombstones that do not lead where their id belongs now."""
-    found = []
-    for profile in profiles:
-        for id in profile.ids[1:]:
-            stone = stored.get(id) or Profile(id=id, created=profile.parts[id].created)
-            if stone.merged_into != profile.id:
-                found.append(ProfileWrite(tombstone(stone, profile.id), stone.version))
-    return found
-
-
-def _known(profile: Profile, project: Project, now: int) -> CachedProfile:
-    """Return a profile as it is stored, and its view with the segments that its own parts lead to.
-
-    Where flows are triggered by segments that are left, it is stored with the segments it had, and due: the flows run
-    when a server re-evaluates it.
-    """
-    tree = fold(profile, project.settings.fields)
-    settled = project.segment_rules.with_membership(
-        profile, profile_view(profile, tree), max(now, profile.evaluated_at)
-    )
-    stored = profile if Triggers(project).segment_events else settled
-    return CachedProfile.of(stored, profile_view(settled, tree))

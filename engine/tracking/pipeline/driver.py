@@ -1,6 +1,7 @@
 """The driver: it answers the asks of machines, from the store and from outside."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 import msgspec
@@ -20,19 +21,20 @@ from engine.flow.ask import (
     SessionReply,
 )
 from engine.flow.run import IssuedAsk
-from engine.ports.ids import cause_of
+from engine.ports.ids import cause_of, derived_id
 from engine.ports.records import Session
-from engine.ports.resolve import resolve_profile
 from engine.ports.store import Reads
 from engine.ports.tombstone import profile_tombstone
 from engine.ports.world import Clock, OutsideCall, Performer
-from engine.profile.document import new_profile
+from engine.profile.document import LinkKind, Profile, new_profile
+from engine.profile.linking import key_link
 from engine.tracking.unit.processing import PendingRun, session_view
 from engine.tracking.unit.request import ReplyKey, UnitRequest
 
 _encode = msgspec.json.Encoder().encode
 
 DriveResult = Literal["over", "suspended"]
+Resolve = Callable[[str, int], Awaitable[Profile | None]]  # by id and time (ms): a profile, settled
 Tasks = dict["asyncio.Task[Reply]", IssuedAsk]
 
 TOO_LATE = NoAnswer("budget", "the answer to the sender could not wait any longer", retriable=False)
@@ -41,8 +43,9 @@ TOO_LATE = NoAnswer("budget", "the answer to the sender could not wait any longe
 class Driver:
     """Brings machines to their end. Branches wait side by side; replies are handed in one by one."""
 
-    def __init__(self, store: Reads, performer: Performer, clock: Clock) -> None:
+    def __init__(self, store: Reads, performer: Performer, clock: Clock, resolve: Resolve) -> None:
         self.store = store
+        self.resolve = resolve
         self.performer = performer
         self.clock = clock
         self.waiting = 0  # units that wait for the outside
@@ -96,11 +99,11 @@ class Driver:
         """Return the reply of our own store (read again at each run), or an outside reply that was recorded."""
         match asked.ask:
             case ProfileById(id=id):
-                return ProfileReply(await resolve_profile(self.store, id), id)
-            case ProfileByKey(path=path, value=value):
-                return await self._by_key(path, value, request.now)
+                return ProfileReply(await self.resolve(id, request.now), id)
+            case ProfileByKey():
+                return await self._by_key(asked.ask, request.now)
             case ProfilesByKeys(keys=keys):
-                asking = [self._by_key(path, value, request.now) for path, value in keys]
+                asking = [self._by_key(ProfileByKey(*key), request.now) for key in keys]
                 return ProfilesReply(tuple(await asyncio.gather(*asking) if len(asking) > 1 else [await asking[0]]))
             case CacheGet(key=name):
                 entry = await self.store.cached(name, request.now)
@@ -111,21 +114,33 @@ class Driver:
                 return SessionReply(session_view(found), found.version, found.profile)
         return request.replies[_key(pending, asked)]
 
-    async def _by_key(self, path: str, value: str, now: int) -> ProfileReply:
-        """Resolve a key to its profile. One whose id is not stored was claimed by a unit that is not committed yet."""
+    async def _by_key(self, ask: ProfileByKey, now: int) -> ProfileReply:
+        """Answer with the holder of a key, of the proven one if anybody has proven it and the ask allows it."""
         self._secret = self._secret or await self.store.secret()
-        cause, name = cause_of(self._secret, path, value), f"{path}={value}"
+        cause = cause_of(self._secret, ask.path, ask.value)
+        key_id = derived_id(self._secret, "key", *filter(None, [ask.source]), ask.path, ask.value)
+        kinds: tuple[LinkKind, ...] = ("proof", "claim") if ask.kind == "any" else (ask.kind,)
+        reply = ProfileReply(None, cause=cause, key_id=key_id)
+        for kind in kinds:
+            holder, profile = await self._holder(key_link(cause, kind), now)
+            if holder is not None:
+                reply = ProfileReply(profile, holder, cause, kind == "claim", key_id)
+            if profile is not None:
+                break
+        return reply
+
+    async def _holder(self, name: str, now: int) -> tuple[str | None, Profile | None]:
+        """Return the id that holds a key, and its profile; no profile of one who was forgotten.
+
+        An id that is not stored claimed the key by a unit that is not committed.
+        """
         key = await self.store.key(name)
-        while key is not None:
-            profile = await resolve_profile(self.store, key.id)
-            # Reading the profile may have finished what its last unit left to be written: who has proven the key, too.
-            again = await self.store.key(name) if key.claim else key
-            if again == key:
-                if profile is None and await self.store.key(profile_tombstone(self._secret, key.id)) is not None:
-                    break  # a forgotten one's, which is about to be erased
-                return ProfileReply(profile or new_profile(key.id, now), key.id, key.claim, cause)
-            key = again
-        return ProfileReply(None, cause=cause)
+        if key is None:
+            return None, None
+        profile = await self.resolve(key.id, now)
+        if profile is None and await self.store.key(profile_tombstone(self._secret, key.id)) is None:
+            profile = new_profile(key.id, now)
+        return key.id, profile
 
 
 def _outside_call(pending: PendingRun, asked: IssuedAsk, hops: int) -> OutsideCall:

@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from engine.ports.ids import derived_id
 from engine.ports.records import Session
-from engine.ports.resolve import resolve_profile
 from engine.ports.store import Conflict, Reads
 from engine.ports.tombstone import profile_tombstone, session_tombstone
 from engine.profile.declared import Fields
@@ -18,6 +17,7 @@ from engine.profile.document import new_profile
 from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
 from engine.tracking.intake.payload import Intake, Refusal
+from engine.tracking.pipeline.driver import Resolve
 from engine.tracking.pipeline.profile_queue import UncommittedState
 from engine.tracking.unit.cache import CachedProfile, ProfileCache
 from engine.tracking.unit.request import UnitRequest
@@ -37,10 +37,14 @@ class Loaded(Struct, frozen=True):
 
 
 class Loading:
-    """Loads for one pipeline. `fields` returns the declared rules; `secret` is the store's, once that was read."""
+    """Loads for one pipeline. `fields` returns the declared rules; `secret` is the store's, once that was read.
 
-    def __init__(self, store: Reads, cache: ProfileCache, fields: Callable[[], Fields]) -> None:
+    `resolve` returns the profile to which an id leads, settled.
+    """
+
+    def __init__(self, store: Reads, cache: ProfileCache, fields: Callable[[], Fields], resolve: Resolve) -> None:
         self._store = store
+        self._resolve = resolve
         self._cache = cache
         self._fields = fields
         self.secret = b""
@@ -69,7 +73,7 @@ class Loading:
         """
         intake = request.intake
         if not request.events and intake.profile is not None:
-            known = _uncommitted(intake.profile, uncommitted) or await self.stored(intake.profile)
+            known = _uncommitted(intake.profile, uncommitted) or await self.stored(intake.profile, request.now)
             return Loaded(None, known, known.profile.id if known else None)
         session = await self._session(request, uncommitted) if intake.session is not None else None
         unknown = _session_tombstones(self.secret, session)
@@ -79,7 +83,7 @@ class Loading:
             return Loaded(session, None, None)
         acting_id = session.profile if session is not None else None
         if acting_id is None and intake.profile is not None:
-            if await self._exists(intake.profile, uncommitted):
+            if await self._exists(intake.profile, uncommitted, request.now):
                 acting_id = intake.profile
             else:
                 unknown.append(profile_tombstone(self.secret, intake.profile))
@@ -87,7 +91,7 @@ class Loading:
             acting_id = derived_id(self.secret, intake.source, intake.session or "")
         known = self._cached(acting_id, uncommitted)
         if known is None:
-            known = await self.stored(acting_id)
+            known = await self.stored(acting_id, request.now)
             if session is not None:  # again: it may have been written with the profile that was read after it
                 session = await self._stored_session(request)
                 if session.profile is not None and session.profile != acting_id:
@@ -137,17 +141,17 @@ class Loading:
     def _cached(self, id: str, uncommitted: UncommittedState | None) -> CachedProfile | None:
         return _uncommitted(id, uncommitted) or self._cache.profiles.get(id) or self._cache.profile(id)
 
-    async def stored(self, id: str) -> CachedProfile | None:
-        """Return the stored profile to which an id leads. Raises `Unavailable`."""
-        profile = await resolve_profile(self._store, id)
+    async def stored(self, id: str, now: int) -> CachedProfile | None:
+        """Return the stored profile to which an id leads, at `now` (ms). Raises `Unavailable`."""
+        profile = await self._resolve(id, now)
         if profile is None:
             return None
         known = CachedProfile.of(profile, profile_view(profile, fold(profile, self._fields())))
         self._cache.keep(known, id)
         return known
 
-    async def _exists(self, id: str, uncommitted: UncommittedState | None) -> bool:
-        return self._cached(id, uncommitted) is not None or await self.stored(id) is not None
+    async def _exists(self, id: str, uncommitted: UncommittedState | None, now: int) -> bool:
+        return self._cached(id, uncommitted) is not None or await self.stored(id, now) is not None
 
 
 def _uncommitted(id: str, uncommitted: UncommittedState | None) -> CachedProfile | None:

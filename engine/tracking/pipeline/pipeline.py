@@ -62,9 +62,10 @@ from engine.tracking.pipeline.late_counting import LateCounting
 from engine.tracking.pipeline.loading import Loaded, Loading
 from engine.tracking.pipeline.profile_queue import PendingCommit, ProfileQueue, ProfileQueues, UncommittedState
 from engine.tracking.pipeline.repeat import answer_repeat
+from engine.tracking.pipeline.settling import settled_profile
 from engine.tracking.pipeline.time_slices import TimeSlices
 from engine.tracking.unit.cache import ProfileCache
-from engine.tracking.unit.compose import Composed, compose, writes_nothing
+from engine.tracking.unit.compose import Composed, compose, regrouped_by, touches_others, writes_nothing
 from engine.tracking.unit.effects import UnitContext, UnitEffects
 from engine.tracking.unit.event import UnitEvent, system_event
 from engine.tracking.unit.ledger import Counted, Ledger
@@ -112,7 +113,7 @@ class Pipeline:
         ledger: Ledger | None = None,
     ) -> None:
         self.store = store
-        self.driver = Driver(store, performer, clock)
+        self.driver = Driver(store, performer, clock, self.resolve)
         self.clock = clock
         self.new_id = new_id
         self.cache = ProfileCache()
@@ -121,7 +122,7 @@ class Pipeline:
         self.late = LateCounting(store, self.ledger)
         self.slices = TimeSlices(clock.ticks)
         self.queues = ProfileQueues(store, self.cache, self.ledger, self.late)
-        self.loading = Loading(store, self.cache, lambda: self.project.settings.fields)
+        self.loading = Loading(store, self.cache, lambda: self.project.settings.fields, self.resolve)
         self.use(project)
 
     def use(self, project: Project) -> None:
@@ -175,7 +176,7 @@ class Pipeline:
             if not request.events and writes_nothing(effects, composed):
                 await queue.drained()  # it has read documents that may not be stored yet
                 return Finished(UNCHANGED)
-            if effects.merged:
+            if touches_others(composed.unit):
                 await queue.drained()
                 return await self.commit_alone(request, loaded, effects, composed, marks)
             return self.enqueue(queue, request, loaded, effects, composed, marks)
@@ -223,10 +224,22 @@ class Pipeline:
                     began = await self.slices.after_step(began)
                 else:
                     await self.driver.drive(pending, request)
-            composed = compose(run.effects, request.intake, request.rejected())
+            composed = await self._composed(run.effects, request)
             if weighed or not _has_outgrown(loaded, composed):
                 return run.effects, composed
             weighed = True
+
+    async def _composed(self, effects: UnitEffects, request: UnitRequest) -> Composed:
+        """Return the documents of a unit that has been run. Raises `Unavailable`."""
+        regrouped = regrouped_by(effects)
+        if regrouped is None:
+            return compose(effects, request.intake, request.rejected())
+        stored = await self.store.as_stored(regrouped.ids) if regrouped.splits else {}
+        return compose(effects, request.intake, request.rejected(), regrouped, stored)
+
+    async def resolve(self, id: str, now: int) -> Profile | None:
+        """Return the profile that an id leads to, settled; `now` is in ms. Raises `Unavailable`."""
+        return await settled_profile(self.store, self.project, id, now)
 
     def enqueue(
         self,
@@ -259,13 +272,13 @@ class Pipeline:
         try:
             await self.store.commit(composed.unit)
         except Conflict:
-            own = loaded.cached.profile if loaded.cached is not None else None
-            state = effects.state
-            self._forget(request, [loaded.acting_id, state.acting_id], [own, state.profile, *effects.merged])
+            self._forget(request, [loaded.acting_id, effects.state.acting_id], _touched(loaded, effects))
             raise
         except BaseException as failure:
             self.late.add(request, result.counted, failure)
             raise
+        if touches_others(composed.unit):
+            self._forget(request, [], _touched(loaded, effects))
         self.cache.update(composed.session, composed.cached, loaded.acting_id)
         self.ledger.count(result.counted)
         return Finished(result)
@@ -334,6 +347,12 @@ class Pipeline:
             ids |= set(profile.ids) if profile is not None else set()
         session = request.intake.session
         self.cache.forget((request.intake.source, session) if session else None, ids)
+
+
+def _touched(loaded: Loaded, effects: UnitEffects) -> list[Profile | None]:
+    """Return the profiles that a unit has joined or set apart, as they were and as they are."""
+    own = loaded.cached.profile if loaded.cached is not None else None
+    return [own, effects.state.profile, *effects.state.documents]
 
 
 def _ignore(_failure: Unavailable) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from engine.ports.records import ProcessedEvent, RunRecord
 from engine.ports.store import Reads
-from engine.profile.merge import all_proven
+from engine.profile.linking import all_hers
 from engine.tracking.answer.outcome import FirstTime, UnitResult, repeat_result
 from engine.tracking.intake.admission import authority
 from engine.tracking.pipeline.loading import Loaded, Loading
@@ -26,21 +26,21 @@ async def answer_repeat(
     first = {index: mark for index, mark in marks.items() if is_certainly_own(mark, request, loaded.acting_id, profile)}
     answered = next(iter(first.values())).profile if first else profile.id if trusted and profile else loaded.acting_id
     answered = None if intake.profile_less else answered
-    known = await _known(loading, loaded, answered) if first else None
+    known = await _known(loading, loaded, answered, request.now) if first else None
     runs = await _runs(store, first) if intake.options.debugger and source.debugger else {}
     read_others = any(run.other_profiles for of_event in runs.values() for run in of_event)
-    own = known is None or all_proven(known.profile, loaded.acting_id or "")
+    own = known is None or all_hers(known.profile, loaded.acting_id or "")
     time = FirstTime(answered, marks, known, runs, open_to_all=trusted or (own and not read_others))
     return repeat_result(request, time, counted)
 
 
-async def _known(loading: Loading, loaded: Loaded, id: str | None) -> CachedProfile | None:
+async def _known(loading: Loading, loaded: Loaded, id: str | None, now: int) -> CachedProfile | None:
     """Return the stored profile to which an answered id leads."""
     if id is None:
         return None
     if loaded.cached is not None and id in loaded.cached.profile.ids:
         return loaded.cached if loaded.cached.profile.version else None
-    return await loading.stored(id)
+    return await loading.stored(id, now)
 
 
 async def _runs(store: Reads, marks: Marks) -> dict[int, list[RunRecord]]:

@@ -70,6 +70,7 @@ from engine.tracking.spool.entry import (
     unpack,
 )
 from engine.tracking.spool.provisional_id import adoption
+from engine.tracking.unit.compose import touches_others
 from engine.tracking.unit.ledger import Counted
 from engine.tracking.unit.request import UnitRequest, split_duplicates
 
@@ -279,7 +280,7 @@ class Drain:
         if marks or provisional not in {None, *profile.ids}:
             return None
         effects, composed = await pipeline.run(request, loaded, fresh)
-        if effects.merged or composed.profile is None:
+        if touches_others(composed.unit) or composed.profile is None:
             return None
         enqueued = pipeline.enqueue(queue, request, loaded, effects, composed, marks)
         commits.append(asyncio.create_task(pipeline.wait(request, enqueued)))

@@ -46,6 +46,7 @@ def combine_units(units: Sequence[Unit]) -> Unit:
         sessions=tuple(sessions.values()),
         session_reads=tuple(reads.values()),
         keys=tuple(chain.from_iterable(unit.keys for unit in units)),
+        left_keys=tuple(chain.from_iterable(unit.left_keys for unit in units)),
         marks=tuple(chain.from_iterable(unit.marks for unit in units)),
         records=_records(units),
         changes=_changes(units),

@@ -1,5 +1,9 @@
 """Composing: the effects of a unit become documents that are committed as one."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
 import msgspec
 from msgspec import Raw, Struct
 
@@ -21,15 +25,27 @@ from engine.ports.records import (
 )
 from engine.profile.apply import apply_operations
 from engine.profile.document import Profile
-from engine.profile.merge import all_proven, tombstone
+from engine.profile.grouping import Regrouped, regroup, versioned
+from engine.profile.linking import Pool, all_hers
 from engine.profile.profile_view import metadata
 from engine.profile.value import members
+from engine.project.project import Project
 from engine.tracking.intake.event_time import written_time
 from engine.tracking.intake.payload import Intake
 from engine.tracking.unit.cache import CachedProfile
 from engine.tracking.unit.effects import FlowResult, RanEvent, UnitEffects
+from engine.tracking.unit.set_apart import (
+    Documents,
+    at_next_version,
+    keys_left,
+    known_apart,
+    tombstone_writes,
+    write_of,
+)
 
 _encode = msgspec.json.Encoder().encode
+
+NOTHING_STORED: Final[Documents] = MappingProxyType({})
 
 
 class Composed(Struct, frozen=True):
@@ -51,10 +67,28 @@ class Composed(Struct, frozen=True):
         return self.cached.profile if self.cached is not None else None
 
 
-def compose(effects: UnitEffects, intake: Intake, rejected: tuple[Rejected, ...]) -> Composed:
-    """Return the unit that writes everything that a finished unit run did."""
+def regrouped_by(effects: UnitEffects) -> Regrouped | None:
+    """Return the profiles that a unit's links have joined or set apart; None if it has made no link."""
+    state = effects.state
+    if state.pool is None or state.profile is None:
+        return None
+    return regroup(state.pool, state.documents, state.acting_id or state.profile.id)
+
+
+def compose(
+    effects: UnitEffects,
+    intake: Intake,
+    rejected: tuple[Rejected, ...],
+    regrouped: Regrouped | None = None,
+    stored: Documents = NOTHING_STORED,
+) -> Composed:
+    """Return the unit that writes everything that a finished unit run did.
+
+    `regrouped` is what `regrouped_by` returns; if it splits a profile, `stored` are the documents at all its ids.
+    """
     context = effects.context
-    known, profiles = _profiles(effects)
+    known = _profile(effects, regrouped, stored)
+    profiles = _profile_writes(effects, known, regrouped, stored)
     profile = known.profile if known is not None else None
     open_to_all = _may_see_all(effects, profile)
     answered_id = None
@@ -70,6 +104,7 @@ def compose(effects: UnitEffects, intake: Intake, rejected: tuple[Rejected, ...]
             sessions=() if write is None else (write,),
             session_reads=() if read is None else (read,),
             keys=_keys(effects),
+            left_keys=() if regrouped is None else keys_left(Pool.of(*regrouped.documents), regrouped.pool),
             marks=tuple([_mark(effects, intake, ran, answered_id) for ran in effects.events if ran.event.marked]),
             events=tuple([_stored(effects, ran) for ran in effects.events if ran.event.save]),
             runs=tuple(
@@ -85,10 +120,15 @@ def compose(effects: UnitEffects, intake: Intake, rejected: tuple[Rejected, ...]
     )
 
 
+def touches_others(unit: Unit) -> bool:
+    """Whether a unit writes the documents of other profiles than its own."""
+    return len(unit.profiles) > 1
+
+
 def writes_nothing(effects: UnitEffects, composed: Composed) -> bool:
     """Whether a unit without events has found nothing to write about its profile."""
     before, after = effects.context.profile, composed.profile
-    if before is None or after is None or effects.events or effects.state.operations or effects.merged:
+    if before is None or after is None or effects.events or effects.state.operations or effects.state.pool:
         return False
     same = before.conditional == after.conditional and before.standing == after.standing
     return same and before.due == after.due
@@ -104,7 +144,7 @@ def _may_see_all(effects: UnitEffects, profile: Profile | None) -> bool:
         return True
     if effects.foreign:
         return False
-    return profile is None or all_proven(profile, effects.context.acting_id or "")
+    return profile is None or all_hers(profile, effects.context.acting_id or "")
 
 
 def _mark(effects: UnitEffects, intake: Intake, ran: RanEvent, answered_id: str | None) -> ProcessedEvent:
@@ -112,13 +152,16 @@ def _mark(effects: UnitEffects, intake: Intake, ran: RanEvent, answered_id: str 
     return ProcessedEvent(context.source.source, ran.event.id, context.now, intake.session, answered_id)
 
 
-def _profiles(effects: UnitEffects) -> tuple[CachedProfile | None, tuple[ProfileWrite, ...]]:
+def _profile(effects: UnitEffects, regrouped: Regrouped | None, stored: Documents) -> CachedProfile | None:
+    """Return the unit's profile as it is once it is committed."""
     state, context = effects.state, effects.context
     if state.profile is None:
-        return None, ()
+        return None
     acting_id = state.acting_id or state.profile.id
-    before = context.view if not effects.merged and context.profile is not None else None
+    before = context.view if regrouped is None and context.profile is not None else None
     profile, _ = apply_operations(state.profile, acting_id, state.operations, context.now, before, state.rules)
+    if regrouped is not None:
+        profile = at_next_version(profile, versioned(regrouped, stored))
     view = state.scope["profile"].copy()
     view["metadata"] = metadata(profile)
     if len(profile.parts) != len(view["ids"]):  # an id has acted for the first time
@@ -127,24 +170,31 @@ def _profiles(effects: UnitEffects) -> tuple[CachedProfile | None, tuple[Profile
     if profile.conditional != state.profile.conditional:  # the runs saw them before time or a merge had changed them
         manual = set(view["segments"]) - set(state.profile.conditional)
         view["segments"] = members([*manual, *profile.conditional])
-    first = context.profile or effects.attached
-    due_moved = first is None or bool(effects.merged) or profile.due != first.due
-    write = ProfileWrite(profile, state.profile.version, view, due_moved)
     encoded = _encode(view)
-    known = CachedProfile(profile, view, 2 * len(encoded) + VALUE_BYTES * encoded.count(b","))
-    return known, (write, *_tombstones(effects, profile, first)) if effects.merged else (write,)
+    return CachedProfile(profile, view, 2 * len(encoded) + VALUE_BYTES * encoded.count(b","))
 
 
-def _tombstones(effects: UnitEffects, profile: Profile, first: Profile | None) -> tuple[ProfileWrite, ...]:
-    """Return the tombstones over the profiles that `profile` has taken over.
+def _profile_writes(
+    effects: UnitEffects, known: CachedProfile | None, regrouped: Regrouped | None, stored: Documents
+) -> tuple[ProfileWrite, ...]:
+    """Return the writes of the unit's profile, of those that it set apart, and of tombstones; the winner's first."""
+    if known is None:
+        return ()
+    profile, context = known.profile, effects.context
+    if regrouped is None:
+        first = context.profile or effects.attached
+        due_moved = first is None or profile.due != first.due
+        return (ProfileWrite(profile, profile.version - 1, known.view, due_moved),)
+    versions, project = versioned(regrouped, stored), effects.membership.project
+    writes = [
+        write_of(known if each.id == profile.id else _apart(each, versions, project, context.now), versions)
+        for each in regrouped.profiles
+    ]
+    return (*writes, *tombstone_writes(regrouped, stored))
 
-    A merge whose link was undone joins nothing: then the other profile stays as it is. Of several copies of one profile
-    the oldest version counts, since all of them led to decisions.
-    """
-    documents = [*([first] if first else []), *effects.merged]
-    documents.sort(key=lambda doc: -doc.version)
-    losers = {doc.id: doc for doc in documents if doc.id != profile.id and doc.id in profile.parts}
-    return tuple([ProfileWrite(tombstone(doc, profile.id), doc.version) for doc in losers.values()])
+
+def _apart(profile: Profile, versions: Mapping[str, int], project: Project, now: int) -> CachedProfile:
+    return known_apart(at_next_version(profile, versions), project, now)
 
 
 def _session(effects: UnitEffects, intake: Intake) -> tuple[Session | None, SessionWrite | None]:
@@ -182,15 +232,11 @@ def _attached(effects: UnitEffects) -> Session | None:
 def _keys(effects: UnitEffects) -> tuple[IdentityKey, ...]:
     if not effects.claims:
         return ()
-    claim = effects.context.identify != "trust"
-    over: dict[str, bool] = {}
-    claims: dict[str, bool] = {}
-    for each in effects.claims:
-        name = f"{each.path}={each.value}"
-        over[name] = over.get(name, False) or each.again
-        claims[name] = claims.get(name, claim) and not each.proven
+    over: dict[str, set[str]] = {}
+    for claim in effects.claims:
+        over.setdefault(claim.name, set()).update(claim.over)
     acting_id = effects.state.acting_id or ""
-    return tuple([IdentityKey(name, acting_id, claims[name], over[name]) for name in sorted(over)])
+    return tuple([IdentityKey(name, acting_id, tuple(sorted(over[name]))) for name in sorted(over)])
 
 
 def _stored(effects: UnitEffects, ran: RanEvent) -> StoredEvent:

@@ -63,7 +63,6 @@ class UnitEffects(Struct):
     response: dict[str, Any] = {}
     logs: list[dict[str, Any]] = []
     claims: list[ClaimKey] = []
-    merged: list[Profile] = []
     attached: Profile | None = None
     session_attached: AttachSession | None = None
     cache: list[CachePut] = []

@@ -40,9 +40,10 @@ class Membership:
 
     def __init__(self, triggers: Triggers, now: int, save: bool) -> None:
         self._triggers = triggers
-        self._project = triggers.project
+        self.project = triggers.project
         self._save = save  # whether events of the system are stored, when no event of a client caused them
         self._members: set[str] = set()  # the segments that the profile is known to belong to
+        self._ids: frozenset[str] = frozenset()  # those of the profile when its segments were last compared
         self._event_count = 0
         self._last: _Evaluation | None = None
         self._now = now
@@ -52,8 +53,8 @@ class Membership:
     def begin(self, profile: Profile, view: dict[str, Any]) -> Profile:
         """Begin with a profile and its view; return it with its windowed segments brought up to date."""
         self.at = max(self.at, profile.evaluated_at)
-        self._members = set(view["segments"])
-        return self._project.segment_rules.with_time_passed(profile, view, self.at)
+        self._members, self._ids = set(view["segments"]), frozenset(profile.parts)
+        return self.project.segment_rules.with_time_passed(profile, view, self.at)
 
     def updated(self, state: RunState, parent: UnitEvent | None) -> RunState:
         """Return the state with its profile's segments evaluated; queues the events of those entered and left.
@@ -84,7 +85,7 @@ class Membership:
         The last evaluation is reused where it saw what is committed: the same profile and operations, at the time at
         which they are committed.
         """
-        rules, last = self._project.segment_rules, self._last
+        rules, last = self.project.segment_rules, self._last
         holds = None
         if last is not None and last.profile is state.profile and not rules.reads_all:
             same = last.operations == state.operations and last.at == self.at == self._now
@@ -93,7 +94,7 @@ class Membership:
 
     def with_current_standing(self, profile: Profile, effects: list[tuple[PlannedNode, Effect]]) -> Profile:
         """Return a profile that was attached, with its windowed segments brought up to date."""
-        segment_rules, fields = self._project.segment_rules, self._project.settings.fields
+        segment_rules, fields = self.project.segment_rules, self.project.settings.fields
         for _, effect in effects:
             if isinstance(effect, Attach) and segment_rules.windowed:
                 before = profile_view(effect.profile, fold(effect.profile, fields))
@@ -106,6 +107,7 @@ class Membership:
         self._event_count += len(segment_events)
         if state.profile is not None:
             self._members = set(state.scope["profile"]["segments"])
+            self._ids = frozenset(state.profile.parts)
 
     def in_a_circle(self, event: UnitEvent, segment_events: list[UnitEvent]) -> bool:
         """Whether these are more than a unit may make of one event."""
@@ -117,7 +119,7 @@ class Membership:
 
     def _with_segments(self, state: RunState) -> RunState:
         """Return the state with its profile's conditional segments recomputed."""
-        rules, profile = self._project.segment_rules, state.profile
+        rules, profile = self.project.segment_rules, state.profile
         if profile is None or not (rules.rules or profile.conditional):
             return state
         self.at = max(self.at, profile.evaluated_at)
@@ -139,7 +141,7 @@ class Membership:
 
     def _evaluate(self, state: RunState, profile: Profile, view: dict[str, Any]) -> Mapping[str, bool]:
         """Return which conditions hold, testing only those that may differ from the last evaluation."""
-        rules, last, done = self._project.segment_rules, self._last, state.operations
+        rules, last, done = self.project.segment_rules, self._last, state.operations
         scope = rules.scope_of(profile, view, self.at, done)
         if last is None or last.profile is not profile or last.at != self.at:
             return rules.holds(scope)
@@ -154,6 +156,8 @@ class Membership:
         if not isinstance(effect, Merge | Attach):
             return ()
         profile = effect.other if isinstance(effect, Merge) else effect.profile
+        if profile is None:
+            return ()
         return (*fold(profile).get("segments", ()), *profile.conditional)
 
     def _segment_events(self, state: RunState, parent: UnitEvent | None, known: Iterable[str] = ()) -> list[UnitEvent]:
@@ -162,9 +166,11 @@ class Membership:
             return []
         before, now = self._members | set(known), set(state.scope["profile"]["segments"])
         profile, found = state.profile, list[UnitEvent]()
+        if not self._ids <= profile.parts.keys():
+            before &= now  # others were set apart from it: it has not left what it was in through them only
         for name in sorted(before ^ now):
             entered = name in now
-            if name in self._project.segments and self._triggers.listens_to_segment(entered):
+            if name in self.project.segments and self._triggers.listens_to_segment(entered):
                 of = profile.id, str(profile.version), str(self._event_count + len(found))
                 found.append(segment_event(entered, name, of, parent, self._save))
         return found

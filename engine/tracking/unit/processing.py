@@ -27,7 +27,7 @@ from engine.ports.records import Session
 from engine.profile.consent import decision_operations
 from engine.profile.document import Profile
 from engine.profile.fold import fold
-from engine.profile.merge import connected
+from engine.profile.linking import all_hers
 from engine.profile.operations import Refused
 from engine.profile.profile_view import metadata, profile_view
 from engine.profile.visits import record_visit
@@ -247,10 +247,8 @@ class UnitRun:
             case Log():
                 where = {"flow": machine.flow.name, "node": node, "event": event.id}
                 self.effects.logs.append({"level": effect.level, "message": effect.message, **where})
-            case ClaimKey() if self._may_claim(effect):
+            case ClaimKey():
                 self.effects.claims.append(effect)
-            case Merge():
-                self.effects.merged.append(effect.other)
             case Attach() if self.effects.attached is None and self.context.profile is None:
                 self.effects.attached = effect.profile
             case AttachSession():
@@ -259,11 +257,6 @@ class UnitRun:
                 self.effects.cache.append(effect)
             case _:
                 pass
-
-    def _may_claim(self, claim: ClaimKey) -> bool:
-        """Whether a key is kept: never of a source that may not identify, a claimed one again only with authority."""
-        identify = self.context.identify
-        return claim.proven or identify == "trust" or (identify == "link" and not claim.again)
 
     def _profile_at_start(self, context: UnitContext) -> tuple[Profile | None, dict[str, Any] | None]:
         """Return the profile that the unit starts with, and its view, as they are now that an event has come."""
@@ -315,13 +308,13 @@ def _profiles_read(machine: Machine) -> Iterator[tuple[int, Profile]]:
 
 
 def _proves(machine: Machine, index: int, profile: Profile) -> bool:
-    """Whether node `index` has joined `profile` by a token of the sender, and it has no part of another profile."""
+    """Whether node `index` has joined `profile` by a proof of the sender, and it has no part of another profile."""
     settled = machine.settled.get(index)
     return any(
-        effect.proven
-        and not effect.claimed
+        effect.other is not None
         and effect.other.id == profile.id
-        and profile.parts.keys() <= connected(profile.links, effect.right, proven=True)
+        and effect.links[-1].kind == "proof"
+        and all_hers(profile, effect.links[0].left)
         for effect in (settled.effects if settled is not None else ())
         if isinstance(effect, Merge)
     )
