@@ -1,4 +1,4 @@
-"""Objects that a node writes to a path of `fields:` or `keys:` in headrace.yaml, which holds a plain value.
+"""Objects that a node writes to a path of `fields:`, `keys:` or `identity:` in headrace.yaml: it holds a plain value.
 
 A list is one as well where `fields:` declares the path: no rule compares lists.
 """
@@ -21,9 +21,11 @@ Paths = Mapping[tuple[str, ...], str]  # a declared path: the key of headrace.ya
 
 
 def declared_paths(settings: Settings) -> Paths:
-    """The paths of `fields:` and `keys:`."""
+    """The paths of `fields:`, `keys:` and `identity:`."""
+    user = settings.keys.user
     return {
         **{tuple(map(str, path)): "keys" for path, _ in settings.keys.forms},
+        **({user: "identity"} if user is not None else {}),
         **{tuple(map(str, path)): "fields" for path in settings.fields},
     }
 
@@ -48,7 +50,7 @@ def _problem(text: str, value: Any, paths: Paths) -> Problem | None:
         return None  # the flow's compiler reports it
     above = _declared_above(path, paths)
     noun = _noun(value)
-    noun = "" if noun == "a list" and paths.get(path) == "keys" else noun
+    noun = "" if noun == "a list" and paths.get(path) != "fields" else noun
     if above is not None:
         message = f"`{'.'.join(above)}` is one of `{paths[above]}:` in headrace.yaml, so it holds no object with fields"
         return Problem(code="H430", message=message, on="key", help="write to another path")

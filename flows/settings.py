@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
-from msgspec import Meta, Struct, field, structs
+from msgspec import UNSET, Meta, Struct, UnsetType, field, structs
 
 from engine.language.moment import zone_remedy
 from engine.language.path import parse_path
@@ -12,6 +12,7 @@ from engine.language.zone import find_zone
 from engine.ports.kinds import RETAINED
 from engine.problem import KeyPath, Problem, ProblemError, did_you_mean
 from engine.profile.declared import Rule
+from engine.profile.document import Path as FieldPath
 from engine.profile.key import MAX_PER_KEY, Form, KeyRules, all_spellings, regions
 from engine.project.project import UTC, WEEK_MS, Settings
 from engine.project.retention import Retention
@@ -35,12 +36,30 @@ _UNRESOLVED: Final = object()
 STORES: Final = ("elasticsearch", "memory", "sqlite")  # the kinds that `storage` has; nothing here imports it
 ROOTS: Final = ("traits", "pii")  # of a profile, below which fields may be declared; a consent is always the newest
 KEY_ROOTS: Final = ("traits", "pii")
+A_KEY: Final = "a field that can be a key"
 
 
 class Runs(Struct, frozen=True, kw_only=True):
     """Which runs are kept."""
 
     keep: dict[Outcome, Share] = field(default_factory=dict)
+
+
+class DeclaredKey(Struct, frozen=True, kw_only=True):
+    """How the values of a key are compared, and whether a profile has one of them at most."""
+
+    form: Annotated[
+        Form | UnsetType, Meta(description="The form into which the key is brought; exact when left out")
+    ] = UNSET
+    exclusive: Annotated[
+        bool | UnsetType, Meta(description="true: no two profiles with different values of the key are merged")
+    ] = UNSET
+
+
+class Identity(Struct, frozen=True, kw_only=True):
+    """Which key the user ids of payloads are."""
+
+    user: Annotated[str, Meta(description="The path of user ids, e.g. traits.customer")]
 
 
 class Merging(Struct, frozen=True, kw_only=True):
@@ -90,9 +109,19 @@ class SettingsFile(Struct, frozen=True, kw_only=True):
         Meta(description="The time zone of days and times for which a flow or segment names none, e.g. Europe/Berlin"),
     ] = UTC
     keys: Annotated[
-        dict[str, Form],
+        dict[
+            str,
+            Annotated[
+                Form | DeclaredKey,
+                Meta(description="write a form, e.g. `email`, or a map, e.g. `{form: exact, exclusive: true}`"),
+            ],
+        ],
         Meta(description="The form into which keys are brought, by path, e.g. pii.email: email"),
     ] = field(default_factory=dict)
+    identity: Annotated[
+        Identity | None,
+        Meta(description="The path of the user ids of payloads, as a map, e.g. {user: traits.customer}"),
+    ] = None
     merging: Merging = Merging()
     spool: Annotated[
         Literal["on", "off"],
@@ -131,7 +160,7 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Load
         targets = {name: _with_secrets(raw, name, root, environment, unresolved) for name, raw in raw_targets.items()}
         data = {**data, "targets": {name: raw for name, raw in targets.items() if raw is not _UNRESOLVED}}
     file, problems = read_struct(SettingsFile, {} if data is None else data, "headrace.yaml", _suggest_key)
-    problems = unresolved + problems
+    problems = [*unresolved, *[_with_map_remedy(problem, data) for problem in problems]]
     if file is None:
         store = data.get("store") if isinstance(data, Mapping) else None
         settings = Settings(store=store if isinstance(store, str) else None)
@@ -224,42 +253,91 @@ def _declared(fields: Mapping[str, str], problems: list[Problem]) -> dict[tuple[
 
 def _keys(file: SettingsFile, problems: list[Problem]) -> KeyRules:
     merging = file.merging
-    paths = _paths(file.keys, "keys", KEY_ROOTS, "a field that can be a key", problems)
     if merging.region is not None and merging.region not in regions():
         message = f"`{merging.region}` is not a region of phone numbers"
         remedy = "write the two capital letters of a country, e.g. DE or GB"
         problems.append(Problem(code="H404", message=message, path=("merging", "region"), help=remedy))
+    declared = {
+        path: _declared_key(file.keys[text]) for text, path in _paths(file.keys, "keys", KEY_ROOTS, A_KEY, problems)
+    }
+    user = _user_path(file, declared, problems)
+    exclusive = [path for path, key in declared.items() if key.exclusive is True]
+    forms: dict[FieldPath, Form] = {path: key.form for path, key in declared.items() if key.form is not UNSET}
+    for path in exclusive if user is None else (*exclusive, user):
+        forms.setdefault(path, "exact")
     rules = KeyRules(
-        forms=tuple([(path, file.keys[text]) for text, path in paths]),
+        forms=tuple(forms.items()),
         region=merging.region,
         max_per_key=merging.most_per_key,
+        exclusive=frozenset(exclusive if user is None else (*exclusive, user)),
+        user=user,
     )
     never = [spelling for value in merging.never for spelling in all_spellings(value, rules)]
     return structs.replace(rules, never=frozenset(never))
 
 
+def _declared_key(key: Form | DeclaredKey) -> DeclaredKey:
+    return key if isinstance(key, DeclaredKey) else DeclaredKey(form=key)
+
+
+def _user_path(
+    file: SettingsFile, declared: Mapping[FieldPath, DeclaredKey], problems: list[Problem]
+) -> FieldPath | None:
+    """The path of user ids; None without one, or with a problem."""
+    if file.identity is None:
+        return None
+    text = file.identity.user
+    path = _field_path(text, KEY_ROOTS, A_KEY)
+    if isinstance(path, Problem):
+        problems.append(structs.replace(path, path=("identity", "user"), on="value"))
+        return None
+    if path in declared and declared[path].exclusive is False:
+        message = f"`{text}` is the path of user ids, which is always exclusive: a profile has one user at most"
+        at = next(key for key in file.keys if _field_path(key, KEY_ROOTS, A_KEY) == path)
+        problem = Problem(
+            code="H404", message=message, path=("keys", at, "exclusive"), help="delete `exclusive: false`"
+        )
+        problems.append(problem)
+    return path
+
+
+def _with_map_remedy(problem: Problem, data: Any) -> Problem:
+    """The problem, with the map to write in place of a text under `keys` and `identity`."""
+    match problem.path:
+        case ("keys", str(text)) if problem.code == "H404" and data["keys"][text] in ("exclusive", "unique"):
+            return structs.replace(problem, help=f"write `{text}: {{exclusive: true}}`")
+        case ("identity",) if isinstance(data["identity"], str):
+            return structs.replace(problem, help=f"write `identity: {{user: {data['identity']}}}`")
+    return problem
+
+
 def _paths(
     entries: Mapping[str, Any], key: str, roots: tuple[str, ...], what: str, problems: list[Problem]
-) -> list[tuple[str, tuple[str, ...]]]:
+) -> list[tuple[str, FieldPath]]:
     """The keys of `entries` that are paths below `roots`, each with its path; the others get a problem.
 
     `key` is the setting with the entries, and `what` completes the message "`x` is not …".
     """
-    paths: list[tuple[str, tuple[str, ...]]] = []
+    paths: list[tuple[str, FieldPath]] = []
     for text in entries:
-        try:
-            path = parse_path(text)
-        except ProblemError as error:
-            problems.append(structs.replace(error.problem, path=(key, text), on="key"))
-            continue
-        if path[0] in roots and len(path) > 1:
-            paths.append((text, path))
+        path = _field_path(text, roots, what)
+        if isinstance(path, Problem):
+            problems.append(structs.replace(path, path=(key, text), on="key"))
         else:
-            help = ", ".join(f"`{root}.…`" for root in roots)
-            problems.append(
-                Problem(code="H404", message=f"`{text}` is not {what}", path=(key, text), on="key", help=help)
-            )
+            paths.append((text, path))
     return paths
+
+
+def _field_path(text: str, roots: tuple[str, ...], what: str) -> FieldPath | Problem:
+    """The path that `text` writes, or its problem if it is none below `roots`; `what` as of `_paths`."""
+    try:
+        path = parse_path(text)
+    except ProblemError as error:
+        return error.problem
+    if path[0] in roots and len(path) > 1:
+        return path
+    help = ", ".join(f"`{root}.…`" for root in roots)
+    return Problem(code="H404", message=f"`{text}` is not {what}", help=help)
 
 
 def _retention(ages: Mapping[str, str], problems: list[Problem]) -> Retention:

@@ -30,7 +30,8 @@ class KeyRules(Struct, frozen=True):
     `forms` are by path. A path without a form is an `email` if its name ends in "email" and the value has an `@`, else
     `exact`. `region` (ISO 3166) is that of phone numbers without a country code. `never` are folded values that
     identify no person, as keys and ids. `max_per_key` is how many profiles one value joins with the first that had it.
-    A profile has at most one value of a key in `exclusive`; `user` is the path of the ids of users, an exclusive key.
+    `exclusive` are the paths of which a profile has one value at most. `user` is the path of the user ids that payloads
+    carry; it is always one of `exclusive`. Each exclusive path has a form, `exact` unless the project declares another.
     """
 
     forms: tuple[tuple[Path, Form], ...] = ()
