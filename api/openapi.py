@@ -48,6 +48,8 @@ class ConsentBody(msgspec.Struct, frozen=True):
     consents: dict[str, bool | TimedConsent]
     session: MaybeRef | None = None
     profile: MaybeRef | None = None
+    visitor: MaybeRef | None = None
+    user: MaybeRef | None = None
     id: str | None = None
     context: dict[str, Any] | None = None
     properties: dict[str, Any] | None = None

@@ -27,6 +27,8 @@ class ConsentPayload(Struct, frozen=True, omit_defaults=True):
     source: Raw | UnsetType = UNSET
     session: Raw | UnsetType = UNSET
     profile: Raw | UnsetType = UNSET
+    visitor: Raw | UnsetType = UNSET
+    user: Raw | UnsetType = UNSET
     context: Raw | UnsetType = UNSET
     properties: Raw | UnsetType = UNSET
     options: Raw | UnsetType = UNSET

@@ -98,6 +98,8 @@ class TrackPayload(Struct, frozen=True):
     events: list[Raw]
     session: MaybeRef | None = None
     profile: MaybeRef | None = None
+    visitor: MaybeRef | None = None
+    user: MaybeRef | None = None
     context: dict[str, Any] | None = None
     properties: dict[str, Any] | None = None
     options: PayloadOptions | None = None
@@ -147,6 +149,9 @@ class Intake(Struct, frozen=True, kw_only=True):
     source: str
     session: str | None = None
     profile: str | None = None
+    visitor: str | None = None  # as secret as a session id
+    user: str | None = None  # a value of the key at `KeyRules.user`; no secret
+    previous: str | None = None  # an earlier id of the user; a payload of `/track` names none
     events: tuple[Incoming, ...] = ()
     rejected: tuple[RejectedEvent, ...] = ()
     context: dict[str, Any] = field(default_factory=dict)
@@ -170,6 +175,7 @@ class _Body(Struct, frozen=True):
 
 
 DEFAULTS: Final = Options()
+_REFS: Final = ("source", "session", "profile", "visitor", "user")  # the members of a payload that are references
 
 _payload = msgspec.json.Decoder(TrackPayload)
 _event = msgspec.json.Decoder(EventPayload)
@@ -215,6 +221,8 @@ def track_steps(body: bytes, *, profile_less: bool = False) -> Generator[None, N
         source=payload.source.id,
         session=payload.session.id if payload.session else None,
         profile=payload.profile.id if payload.profile else None,
+        visitor=payload.visitor.id if payload.visitor else None,
+        user=payload.user.id if payload.user else None,
         events=tuple(events),
         rejected=tuple(rejected),
         context=payload.context or {},
@@ -330,9 +338,10 @@ def _check_envelope(payload: TrackPayload, replaced: bool) -> None:
             f"a payload carries at most {MAX_EVENTS} events, this one has {len(payload.events)}: send fewer at once"
         )
         raise Refusal("too-large", detail, "/events")
-    for at, ref in (("/source/id", payload.source), ("/session/id", payload.session), ("/profile/id", payload.profile)):
+    for name in _REFS:
+        ref: Ref | MaybeRef | None = getattr(payload, name)
         if ref is not None and ref.id is not None and (reason := id_fault(ref, replaced)):
-            raise Refusal("malformed", reason, at)
+            raise Refusal("malformed", reason, f"/{name}/id")
 
 
 def id_fault(owner: Ref | MaybeRef | EventPayload, replaced: bool) -> str:
@@ -382,7 +391,7 @@ def malformed_payload(error: Exception, body: bytes) -> Refusal:
     if not body.strip():
         return Refusal("malformed", "the body is empty: send a JSON object")
     at, reason = fault_of_error(error, body, PayloadOptions)
-    if at in {"/source", "/session", "/profile"} and reason.endswith(("got `str`", "got `int`")):
+    if at[1:] in _REFS and reason.endswith(("got `str`", "got `int`")):
         given = msgspec.json.decode(body)[at[1:]]
         short = msgspec.json.encode(given[:200] if isinstance(given, str) else given).decode()
         reason = f'the {at[1:]} is an object: write {{"id": {short}}}'

@@ -59,7 +59,7 @@ class Tracker:
     async def track(self, intake: Intake, source: Source) -> Answer:
         """Do what a payload asks for, durably. Raises `Refusal` or `Unavailable`."""
         pipeline = self.pipeline
-        intake = with_session(intake, source, pipeline.project.settings.keys.never, pipeline.new_id)
+        intake = with_session(intake, source, pipeline.project.settings.keys, pipeline.loading.secret, pipeline.new_id)
         timezone = pipeline.project.settings.timezone
         request = UnitRequest.of(intake, source, pipeline.clock, pipeline.new_id, timezone)
         return answer_of(request, *await process_payload(pipeline, request))

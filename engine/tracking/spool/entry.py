@@ -102,7 +102,7 @@ def pack(unit: UnitRequest, by: str, provisional_id: str | None, *, tried: bool)
 
 
 def unpack(entry: SpoolEntry) -> QueuedUnit:
-    """Return the unit of an entry, with the names of the session and the profiles that it is known to touch."""
+    """Return the unit of an entry, with the names of the session, sender and profiles that it is known to touch."""
     try:
         spooled = _decode(entry.doc)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -110,6 +110,10 @@ def unpack(entry: SpoolEntry) -> QueuedUnit:
     intake, names = spooled.intake, set[Name]()
     if intake.session is not None:
         names.add(("session", intake.source, intake.session))
+    if intake.visitor is not None:
+        names.add(("visitor", intake.source, intake.visitor))
+    if intake.user is not None:
+        names.add(("user", intake.user))
     for id in (intake.profile, spooled.provisional_id):
         if id is not None and not intake.profile_less:
             names.add(("profile", id))

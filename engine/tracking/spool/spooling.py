@@ -103,8 +103,8 @@ class SpoolingTracker:
 
     async def track(self, intake: Intake, source: Source) -> Answer:
         """Do what a payload asks for, or keep it until the store is back. Raises `Refusal` or `Unavailable`."""
-        new_id = self.pipeline.new_id
-        intake = with_session(intake, source, self.pipeline.project.settings.keys.never, new_id)
+        new_id, secret = self.pipeline.new_id, self.pipeline.loading.secret
+        intake = with_session(intake, source, self.pipeline.project.settings.keys, secret, new_id)
         intake = with_event_ids(intake, new_id)
         timezone = self.pipeline.project.settings.timezone
         request = UnitRequest.of(intake, source, self.pipeline.clock, new_id, timezone)

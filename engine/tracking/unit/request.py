@@ -8,9 +8,11 @@ from engine.flow.ask import Reply
 from engine.ports.ids import short_hash
 from engine.ports.records import ProcessedEvent, Rejected
 from engine.ports.world import Clock
+from engine.profile.key import KeyRules
 from engine.profile.placeholder import placeholder_reason
 from engine.project.project import UTC
 from engine.project.source import Source
+from engine.tracking.intake.pair import session_of_pair, with_checked_pair
 from engine.tracking.intake.payload import Intake, Refusal
 from engine.tracking.unit.event import UnitEvent, client_event
 
@@ -70,18 +72,25 @@ def rejected_records(intake: Intake, now: int, seed: str) -> tuple[Rejected, ...
     )
 
 
-def with_session(intake: Intake, source: Source, never: frozenset[str], new_id: Callable[[], str]) -> Intake:
-    """Return the intake with a session id, a new one where its source makes them.
+def with_session(intake: Intake, source: Source, rules: KeyRules, secret: bytes, new_id: Callable[[], str]) -> Intake:
+    """Return the intake with a session id: its own, that of its visitor and user, or one that its source makes.
 
-    Raises `Refusal` without any, and for a session or profile id that identifies no person, as those in `never` do.
+    `secret` is the store's. Raises `Refusal` without any, and for an id of a session, profile, visitor or user that
+    identifies no person, as those in `rules.never` do. Raises `Unavailable` while the secret is needed and not known.
     """
+    never = rules.never
     if intake.profile is not None and (reason := placeholder_reason(intake.profile, never)):
         detail = f"the profile id `{intake.profile}` {reason}: send the id of the first answer, or leave it out"
         raise Refusal("malformed", detail, "/profile/id")
+    has_pair = intake.visitor is not None or intake.user is not None
+    if has_pair:
+        intake = with_checked_pair(intake, source, rules)
     session = intake.session
     reason = placeholder_reason(session, never) if session is not None else ""
     if (session is not None and not reason) or intake.sessionless:
         return intake
+    if has_pair and (session is None or source.sessions == "made"):
+        return structs.replace(intake, session=session_of_pair(intake, secret))
     if source.sessions != "made":
         wrong = f"the session id `{session}` {reason}" if session is not None else "a payload needs `session.id`"
         remedy = "make one per visit on the client (a uuid4) and send it each time"

@@ -11,12 +11,13 @@ from engine.tracking.intake.payload import Intake, Refusal, read_track
 def read(id: str) -> Intake:
     """The intake of a payload in which `id`, as JSON, stands wherever an id may stand."""
     event = f'{{"type": "page-view", "id": {id}}}'
-    references = ", ".join(f'"{name}": {{"id": {id}}}' for name in ("source", "session", "profile"))
+    references = ", ".join(f'"{name}": {{"id": {id}}}' for name in ("source", "session", "profile", "visitor", "user"))
     return read_track(f'{{{references}, "events": [{event}]}}'.encode())
 
 
 def ids(intake: Intake) -> set[str | None]:
-    return {intake.source, intake.session, intake.profile, *(event.id for event in intake.events)}
+    given = intake.source, intake.session, intake.profile, intake.visitor, intake.user
+    return {*given, *(event.id for event in intake.events)}
 
 
 @given(st.integers(-(10**198), 10**199))
