@@ -60,6 +60,7 @@ CODES: dict[str, str] = {
     "H416": "a target has a private address without `private: true`",
     "H417": "a store is of an unknown kind",
     "H418": "a flow emits an event that starts it again, whatever the data",
+    "H419": "one source claims a key that another one proves",
     "H427": "a target can never be called",
     "H430": "an object or a list is written to a declared path",
     "H421": "a test names something that does not exist",

@@ -18,7 +18,8 @@ from engine.flow.names import ProjectNames
 from engine.flow.plan import Flow
 from engine.flow.registry import Registry
 from engine.problem import Problem
-from engine.project.project import Project
+from engine.project.project import Project, Settings
+from flows.claimed_keys import claims_beside_proofs, keys_of_sources
 from flows.client_sendable import client_sendable
 from flows.counters import counters_of, unknown_counters
 from flows.declared_increments import increments_of_declared_fields
@@ -80,6 +81,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
     flows = loader.folder("flows", "flow", read_flow)
     if len(counters) >= len(flows.names):  # else a flow that cannot be read may count them
         loader.check_counters(segments, frozenset().union(*counters))
+    loader.check_claims(sources, flows, settings.settings)
     loader.diagnostics += misplaced_files(root)
     project = Project(
         name=settings.name or root.resolve().name,
@@ -161,6 +163,14 @@ class _Loader:
         """Report counters in the conditions of segments that no flow counts; `known` are those that one does."""
         for name, document in segments.documents.items():
             self.diagnostics += diagnose(document, list(unknown_counters(segments.values[name], known)))
+
+    def check_claims(self, sources: _Folder, flows: _Folder, settings: Settings) -> None:
+        """Report sources that only claim keys that another source proves."""
+        merging = [(flow, flows.documents[name].data) for name, flow in flows.values.items()]
+        keys = keys_of_sources(sources.names, merging, settings.keys.user)
+        for name, document in sources.documents.items():
+            source = sources.values[name]
+            self.diagnostics += diagnose(document, claims_beside_proofs(source, document.data, sources.values, keys))
 
     def _document(self, path: Path) -> Document | None:
         """Read a file as YAML and report its problems; None when it has no text."""
