@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from engine.flow.ask import KeyKind, ProfileReply
-from engine.flow.effect import ClaimKey, Effect, Merge
+from engine.flow.effect import Effect
+from engine.flow.join_effects import join_effects
 from engine.flow.node import NodeContext
 from engine.language.path import parse_path, read
 from engine.profile.document import LinkKind
 from engine.profile.fold import fold
 from engine.profile.joining import Brought, bring, link_rules
 from engine.profile.key import MAX_KEY_LENGTH
-from engine.profile.linking import Pool, key_link, proven_sender
+from engine.profile.linking import Pool, proven_sender
 from nodes.key import Key
 
 NO_CLAIMS = "the profile is proven: nothing that is only claimed joins it"
@@ -68,11 +69,7 @@ def decide_key(context: NodeContext, pool: Pool, key: Key, reply: ProfileReply) 
     brought = Brought(reply.cause, kind, reply.found_under_id, reply.profile)
     joined = bring(pool, acting_id(context), brought, link_rules(context.keys), context.now)
     verdict = joined.verdict
-    effects: list[Effect] = []
-    if joined.links:
-        effects.append(Merge(joined.links, reply.profile if len(joined.links) > 1 else None))
-    if joined.claims_key:
-        effects.append(ClaimKey(key_link(reply.cause, kind), joined.over))
+    effects = join_effects(brought, joined)
     is_data = verdict.refused == "proven" or (verdict.refused == "limit" and kind == "claim")
     if (verdict.taken or is_data) and not key.matches(read(context.profile, key.names)):
         effects.append(key.set_value())

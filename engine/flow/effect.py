@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from engine.profile.document import Link, Path, Profile
+from engine.profile.document import Link, LinkKind, Path, Profile
 from engine.profile.operations import Add, Append, Count, Increment, Remove, Set, Unset
 
 
@@ -91,6 +91,14 @@ class CachePut(Struct, frozen=True, tag="cache-put", tag_field="op"):
     ttl_ms: int
 
 
+class HandOver(Struct, frozen=True, tag="hand-over", tag_field="op"):
+    """Give the run up, and begin its event anew as the person with this value of an exclusive key."""
+
+    path: Path
+    text: str  # as keys are compared
+    kind: LinkKind
+
+
 class Stop(Struct, frozen=True, tag="stop", tag_field="op"):
     """End the run as finished. Nodes of other branches that still wait are cancelled."""
 
@@ -113,5 +121,6 @@ Effect = (
     | Respond
     | Log
     | CachePut
+    | HandOver
     | Stop
 )

@@ -9,7 +9,7 @@ import msgspec
 
 from engine.flow.ask import Ask, Reply
 from engine.flow.consents import missing_consent
-from engine.flow.effect import Effect, Emit, Merge, Stop
+from engine.flow.effect import Effect, Emit, HandOver, Merge, Stop
 from engine.flow.joins import DOES_NOT_RUN, arrival
 from engine.flow.node import NodeContext, Outcome, type_name
 from engine.flow.output_limits import VALUE_EFFECTS, limited_effect, limited_output
@@ -312,6 +312,7 @@ class Machine:
                 self.inputs.keys,
                 self.inputs.proven,
                 state.pool,
+                self.inputs.handed_over,
             )
             if not node.asks:
                 result: Outcome | Ask = made.run(context)
@@ -405,7 +406,7 @@ class Machine:
             kind = type(effect)
             if kind is Emit:
                 self._emitted += 1
-            elif kind is Stop:
+            elif kind is Stop or kind is HandOver:
                 self._stopping = True
         if out is None and effects is outcome.effects:
             return outcome

@@ -113,6 +113,7 @@ class _PartDraft:
             last=self.time,
             mixed=self.own.mixed,
             user=self.own.user,
+            device=self.own.device,
             cells=self.cells,
             times=self.times,
             marks=self.marks,

@@ -41,7 +41,8 @@ class Part(Struct, frozen=True, omit_defaults=True):
     base: int = 0  # ms; the time of every register without an entry in `times`
     last: int = 0  # ms; the newest time in the part
     mixed: bool = False  # of earlier versions: written while the view included parts that only a claim joined
-    user: str = ""  # of a pair (visitor, user): its user as a key, as `key_link` names a proven one
+    user: str = ""  # of a pair of visitor and user: the user as a key, as `key_link` names a proven one
+    device: str = ""  # of such a pair: the id of the same visitor without a user
     cells: dict[CellPath, Any] = field(default_factory=dict)  # registers
     times: dict[CellPath, int] = field(default_factory=dict)  # of registers, ms after `base`
     marks: dict[CellPath, int] = field(default_factory=dict)  # times of removals, ms after `base`

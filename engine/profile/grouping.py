@@ -44,13 +44,15 @@ class Regrouped(Struct, frozen=True):
         return next(profile for profile in self.profiles if id in profile.parts)
 
 
-def regroup(pool: Pool, documents: Sequence[Profile], acting_id: str | None = None) -> Regrouped:
+def regroup(pool: Pool, documents: Sequence[Profile], *kept: str | None) -> Regrouped:
     """Return the profiles of a pool. `documents` are those that it was made of, each as it was read.
 
-    A document that is as it was is left out, but that of `acting_id` is always among them.
+    A document that is as it was is left out, unless it has one of the ids `kept`.
     """
     together = groups(pool)
-    changed = [each for each in documents if acting_id in each.parts or not _is_unchanged(each, pool, together)]
+    changed = [
+        each for each in documents if not each.parts.keys().isdisjoint(kept) or not _is_unchanged(each, pool, together)
+    ]
     winner = min(changed, key=_rank)
     pool = _ranked(pool, changed, winner)
     held = {id for document in changed for id in document.parts}

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from engine.tracking.answer.outcome import FailedUnit, UnitResult, errors_of
+from engine.tracking.answer.outcome import FailedUnit, UnitResult, errors_of, merged_debugging
 from engine.tracking.intake.payload import Intake, Refusal
 from engine.tracking.unit.request import UnitRequest
 
@@ -66,17 +66,7 @@ def _refusal(errors: list[dict[str, Any]]) -> Refusal:
 
 def _debugging(parts: list[dict[str, Any]], open_to_all: bool) -> dict[str, Any]:
     """Return the debugger's part of an answer, from those of its units."""
-    merged = dict(parts[0])
-    if len(parts) > 1:
-        events = [part["events"] for part in parts]
-        merged["events"] = {
-            **events[0],
-            "saved": sum([one["saved"] for one in events]),
-            "ids": list(dict.fromkeys([id for one in events for id in one["ids"]])),
-            "types": list(dict.fromkeys([type for one in events for type in one["types"]])),
-        }
-        merged["execution"] = {key: one for part in parts for key, one in part["execution"].items()}
-        merged["logs"] = [line for part in parts for line in part["logs"]]
+    merged = merged_debugging(parts)
     if not open_to_all:
         merged["execution"], merged["logs"] = _without_values(merged["execution"]), []
         merged["segmentation"] = {**merged["segmentation"], "ids": []}

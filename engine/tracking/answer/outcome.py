@@ -3,7 +3,7 @@
 It is computed before the commit, so that the unit's documents can be freed while the store writes.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -101,6 +101,36 @@ def repeat_result(request: UnitRequest, first: FirstTime, counted: Counted) -> U
         debugging=debugging,
         rejected=request.intake.rejected,
     )
+
+
+def handed_over_result(before: UnitResult, after: UnitResult) -> UnitResult:
+    """Return the outcome of a unit that was handed over, `after`, with that of the events before it in the payload."""
+    debugging = [part for part in (after.debugging, before.debugging) if part is not None]
+    return msgspec.structs.replace(
+        after,
+        marks={**before.marks, **after.marks},
+        counted=before.counted + after.counted,
+        open_to_all=before.open_to_all and after.open_to_all,
+        response={**before.response, **after.response},
+        debugging=merged_debugging(debugging) if debugging else None,
+        rejected=(*before.rejected, *after.rejected),
+    )
+
+
+def merged_debugging(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the debugger's parts of several units as one; the profile and the session are those of the first."""
+    merged = dict(parts[0])
+    if len(parts) > 1:
+        events = [part["events"] for part in parts]
+        merged["events"] = {
+            **events[0],
+            "saved": sum([one["saved"] for one in events]),
+            "ids": list(dict.fromkeys([id for one in events for id in one["ids"]])),
+            "types": list(dict.fromkeys([type for one in events for type in one["types"]])),
+        }
+        merged["execution"] = {key: one for part in parts for key, one in part["execution"].items()}
+        merged["logs"] = [line for part in parts for line in part["logs"]]
+    return merged
 
 
 def queued_result(request: UnitRequest, profile: str | None, reason: str) -> UnitResult:

@@ -1,7 +1,6 @@
 """The driver: it answers the asks of machines, from the store and from outside."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Literal
 
 import msgspec
@@ -24,17 +23,16 @@ from engine.flow.run import IssuedAsk
 from engine.ports.ids import cause_of, derived_id
 from engine.ports.records import Session
 from engine.ports.store import Reads
-from engine.ports.tombstone import profile_tombstone
 from engine.ports.world import Clock, OutsideCall, Performer
-from engine.profile.document import LinkKind, Profile, new_profile
+from engine.profile.document import LinkKind
 from engine.profile.linking import key_link
+from engine.tracking.pipeline.key_holder import Resolve, holder_of
 from engine.tracking.unit.processing import PendingRun, session_view
 from engine.tracking.unit.request import ReplyKey, UnitRequest
 
 _encode = msgspec.json.Encoder().encode
 
 DriveResult = Literal["over", "suspended"]
-Resolve = Callable[[str, int], Awaitable[Profile | None]]  # by id and time (ms): a profile, settled
 Tasks = dict["asyncio.Task[Reply]", IssuedAsk]
 
 TOO_LATE = NoAnswer("budget", "the answer to the sender could not wait any longer", retriable=False)
@@ -122,25 +120,12 @@ class Driver:
         kinds: tuple[LinkKind, ...] = ("proof", "claim") if ask.kind == "any" else (ask.kind,)
         reply = ProfileReply(None, cause=cause, key_id=key_id)
         for kind in kinds:
-            holder, profile = await self._holder(key_link(cause, kind), now)
+            holder, profile = await holder_of(self.store, self.resolve, self._secret, key_link(cause, kind), now)
             if holder is not None:
                 reply = ProfileReply(profile, holder, cause, kind == "claim", key_id)
             if profile is not None:
                 break
         return reply
-
-    async def _holder(self, name: str, now: int) -> tuple[str | None, Profile | None]:
-        """Return the id that holds a key, and its profile; no profile of one who was forgotten.
-
-        An id that is not stored claimed the key by a unit that is not committed.
-        """
-        key = await self.store.key(name)
-        if key is None:
-            return None, None
-        profile = await self.resolve(key.id, now)
-        if profile is None and await self.store.key(profile_tombstone(self._secret, key.id)) is None:
-            profile = new_profile(key.id, now)
-        return key.id, profile
 
 
 def _outside_call(pending: PendingRun, asked: IssuedAsk, hops: int) -> OutsideCall:

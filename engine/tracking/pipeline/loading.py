@@ -13,14 +13,17 @@ from engine.ports.records import Session
 from engine.ports.store import Conflict, Reads
 from engine.ports.tombstone import profile_tombstone, session_tombstone
 from engine.profile.declared import Fields
-from engine.profile.document import new_profile
+from engine.profile.document import Profile, new_profile
 from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
+from engine.project.project import Settings
 from engine.tracking.intake.payload import Intake, Refusal
-from engine.tracking.pipeline.driver import Resolve
+from engine.tracking.pipeline.key_holder import Resolve
+from engine.tracking.pipeline.login_loading import LoginLoading
 from engine.tracking.pipeline.profile_queue import UncommittedState
 from engine.tracking.unit.cache import CachedProfile, ProfileCache
 from engine.tracking.unit.request import UnitRequest
+from engine.tracking.unit.sender import Login, Sender, sender_of
 
 FORGOTTEN = (
     "whom this session and profile belonged to has been forgotten, and nothing was kept of this payload: "
@@ -29,30 +32,36 @@ FORGOTTEN = (
 
 
 class Loaded(Struct, frozen=True):
-    """The documents that a unit starts from. `acting_id` is the id under which it acts: one of its profile's ids."""
+    """The documents that a unit starts from. `acting_id` is the id under which it acts: one of its profile's ids.
+
+    `login` has the links that the sender brings; `left` is the profile to which the session leads that is handed over.
+    """
 
     session: Session | None
     cached: CachedProfile | None
     acting_id: str | None
+    login: Login | None = None
+    left: Profile | None = None
 
 
 class Loading:
-    """Loads for one pipeline. `fields` returns the declared rules; `secret` is the store's, once that was read.
+    """Loads for one pipeline. `settings` returns the project's; `secret` is the store's, once that was read.
 
     `resolve` returns the profile to which an id leads, settled.
     """
 
-    def __init__(self, store: Reads, cache: ProfileCache, fields: Callable[[], Fields], resolve: Resolve) -> None:
+    def __init__(self, store: Reads, cache: ProfileCache, settings: Callable[[], Settings], resolve: Resolve) -> None:
         self._store = store
         self._resolve = resolve
         self._cache = cache
-        self._fields = fields
+        self._settings = settings
+        self._logins = LoginLoading(store, cache, settings, resolve)
         self.secret = b""
 
     def at_hand(self, request: UnitRequest, uncommitted: UncommittedState | None) -> Loaded | None:
         """Return the same as `load` without reading the store; None unless session and profile are both cached."""
         intake = request.intake
-        if intake.session is None or intake.profile_less:
+        if intake.session is None or intake.profile_less or request.handed_over is not None:
             return None
         name = intake.source, intake.session
         session = (uncommitted.sessions.get(name) if uncommitted is not None else None) or self._cache.sessions.get(
@@ -60,6 +69,9 @@ class Loading:
         )
         if session is None or session.profile is None:
             return None
+        sender = sender_of(intake, request.source, None, self._settings().keys, self.secret)
+        if sender is not None:
+            return self._sender_at_hand(sender, session, uncommitted)
         known = self._cached(session.profile, uncommitted)
         if known is None or (intake.profile is not None and intake.profile not in known.profile.ids):
             return None
@@ -76,11 +88,24 @@ class Loading:
             known = _uncommitted(intake.profile, uncommitted) or await self.stored(intake.profile, request.now)
             return Loaded(None, known, known.profile.id if known else None)
         session = await self._session(request, uncommitted) if intake.session is not None else None
-        unknown = _session_tombstones(self.secret, session)
+        sender = sender_of(intake, request.source, request.handed_over, self._settings().keys, self.secret)
+        if sender is not None:
+            return await self._load_sender(sender, request, session, uncommitted)
         if intake.profile_less:
-            unknown += [profile_tombstone(self.secret, intake.profile)] if intake.profile is not None else []
-            await self._refuse_tombstones(unknown)
-            return Loaded(session, None, None)
+            return await self._load_without_profile(intake, session)
+        return await self._load_session(request, session, uncommitted)
+
+    async def _load_without_profile(self, intake: Intake, session: Session | None) -> Loaded:
+        unknown = _session_tombstones(self.secret, session)
+        unknown += [profile_tombstone(self.secret, intake.profile)] if intake.profile is not None else []
+        await self._refuse_tombstones(unknown)
+        return Loaded(session, None, None)
+
+    async def _load_session(
+        self, request: UnitRequest, session: Session | None, uncommitted: UncommittedState | None
+    ) -> Loaded:
+        """Return what a sender starts from whom the session names, or else the profile id in the payload."""
+        intake, unknown = request.intake, _session_tombstones(self.secret, session)
         acting_id = session.profile if session is not None else None
         if acting_id is None and intake.profile is not None:
             if await self._exists(intake.profile, uncommitted, request.now):
@@ -107,6 +132,32 @@ class Loading:
         if unknown:
             await self._refuse_tombstones(unknown)
         return Loaded(session, known, acting_id)
+
+    def _sender_at_hand(self, sender: Sender, session: Session, uncommitted: UncommittedState | None) -> Loaded | None:
+        """Return what a sender with a visitor or user starts from, if all is cached and it brings nothing new."""
+        known = self._cached(sender.id, uncommitted)
+        if known is None or not self._logins.brings_nothing(sender, known.profile):
+            return None
+        return Loaded(session, known, sender.id)
+
+    async def _load_sender(
+        self, sender: Sender, request: UnitRequest, found: Session | None, uncommitted: UncommittedState | None
+    ) -> Loaded:
+        """Return what a sender with a visitor or user starts from; `found` is its session."""
+        unknown = _session_tombstones(self.secret, found)
+        known = self._cached(sender.id, uncommitted) or await self.stored(sender.id, request.now)
+        if known is None:
+            unknown.append(profile_tombstone(self.secret, sender.id))
+            profile = Profile(sender.id, request.now, parts={sender.id: sender.new_part(request.now)})
+            known = CachedProfile.of(profile, profile_view(profile, fold(profile)))
+        if unknown:
+            await self._refuse_tombstones(unknown)
+        login = await self._logins.load(sender, known.profile, self.secret, request.now)
+        left = None
+        handed_over = request.handed_over
+        if handed_over is not None and found is not None and found.version and found.profile != sender.id:
+            left = await self._resolve(found.profile or handed_over.device, request.now)
+        return Loaded(found, known, sender.id, login, left)
 
     async def refuse_forgotten(self, intake: Intake) -> None:
         """Refuse a payload of which nothing is loaded, if its session or profile has been forgotten."""
@@ -149,6 +200,9 @@ class Loading:
         known = CachedProfile.of(profile, profile_view(profile, fold(profile, self._fields())))
         self._cache.keep(known, id)
         return known
+
+    def _fields(self) -> Fields:
+        return self._settings().fields
 
     async def _exists(self, id: str, uncommitted: UncommittedState | None, now: int) -> bool:
         return self._cached(id, uncommitted) is not None or await self.stored(id, now) is not None

@@ -47,7 +47,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from engine.flow.output_limits import MAX_PROFILE, outgrowth
 from engine.ports.backoff import BackoffFormula
@@ -55,7 +55,7 @@ from engine.ports.store import Conflict, Contention, Store, Unavailable
 from engine.ports.world import Clock, Performer
 from engine.profile.document import Profile
 from engine.project.project import Project
-from engine.tracking.answer.outcome import UNCHANGED, UnitResult, unit_result
+from engine.tracking.answer.outcome import UNCHANGED, UnitResult, handed_over_result, unit_result
 from engine.tracking.intake.admission import authority
 from engine.tracking.pipeline.driver import Driver
 from engine.tracking.pipeline.late_counting import LateCounting
@@ -72,6 +72,7 @@ from engine.tracking.unit.ledger import Counted, Ledger
 from engine.tracking.unit.processing import UnitRun
 from engine.tracking.unit.repeat import Marks, reject_foreign
 from engine.tracking.unit.request import UnitRequest, committed_earlier, split_duplicates
+from engine.tracking.unit.sender import HandedOver, device_of
 from engine.tracking.unit.triggers import Triggers
 
 MAX_ATTEMPTS = 24  # of one unit, when its documents keep moving
@@ -79,20 +80,28 @@ BACKOFF: Final = BackoffFormula(first=0.002, longest=0.128)
 
 
 class Enqueued(Struct, frozen=True):
-    """A unit that has run and whose commit is ordered, with the result that counts once it is stored."""
+    """A unit that has run and whose commit is ordered, with the result that counts once it is stored.
+
+    `following` is the rest of its events, if a run has handed the session over to another person.
+    """
 
     result: UnitResult
     pending: PendingCommit
+    following: UnitRequest | None = None
 
 
 class Finished(Struct, frozen=True):
-    """A unit that is stored, or has nothing to store."""
+    """A unit that is stored, or has nothing to store. Without a `result` all its events are in `following`."""
 
-    result: UnitResult
+    result: UnitResult | None
+    following: UnitRequest | None = None
 
 
 class ProfileMoved(Struct, frozen=True):
     """A unit that has not run, since its profile has another id by now."""
+
+    result: None = None
+    following: None = None
 
 
 Attempt = Enqueued | Finished | ProfileMoved
@@ -122,7 +131,7 @@ class Pipeline:
         self.late = LateCounting(store, self.ledger)
         self.slices = TimeSlices(clock.ticks)
         self.queues = ProfileQueues(store, self.cache, self.ledger, self.late)
-        self.loading = Loading(store, self.cache, lambda: self.project.settings.fields, self.resolve)
+        self.loading = Loading(store, self.cache, lambda: self.project.settings, self.resolve)
         self.use(project)
 
     def use(self, project: Project) -> None:
@@ -149,12 +158,14 @@ class Pipeline:
                 await asyncio.sleep(_pause(request.seed, failures))
             try:
                 state = await self.attempt(request)
-                if type(state) is Enqueued:
-                    return await self.wait(request, state)
-                if type(state) is Finished:
-                    return state.result
+                result = await self.wait(request, state) if type(state) is Enqueued else state.result
             except Conflict:
-                pass
+                continue
+            if state.following is not None:
+                after = await self.process(state.following)
+                return after if result is None else handed_over_result(result, after)
+            if result is not None:
+                return result
         raise Contention(f"the documents of this payload moved {MAX_ATTEMPTS} times while it was processed")
 
     async def attempt(self, request: UnitRequest) -> Attempt:
@@ -173,13 +184,18 @@ class Pipeline:
                 await queue.drained()  # no repeat is acknowledged before the first one is stored
                 return Finished(await self._repeated(request, loaded, marks))
             effects, composed = await self.run(request, loaded, fresh)
+            following = _following(request, loaded, fresh, effects)
+            if following is not None and not effects.events:
+                return Finished(None, following)
             if not request.events and writes_nothing(effects, composed):
                 await queue.drained()  # it has read documents that may not be stored yet
                 return Finished(UNCHANGED)
             if touches_others(composed.unit):
                 await queue.drained()
-                return await self.commit_alone(request, loaded, effects, composed, marks)
-            return self.enqueue(queue, request, loaded, effects, composed, marks)
+                done = await self.commit_alone(request, loaded, effects, composed, marks)
+                return structs.replace(done, following=following)
+            enqueued = self.enqueue(queue, request, loaded, effects, composed, marks)
+            return enqueued if following is None else structs.replace(enqueued, following=following)
 
     async def _attempt_without_profile(self, request: UnitRequest, loaded: Loaded) -> Attempt:
         request, marks, fresh = await self.split(request, loaded, None)
@@ -215,7 +231,7 @@ class Pipeline:
 
         If the profile has become too large, all runs again, and those runs fail that would make it so.
         """
-        weighed = False
+        weighed, given_up = False, None
         while True:
             run = UnitRun(self.triggers, self._context(request, loaded, weighed), self.clock.ticks)
             began: float | None = None
@@ -224,7 +240,12 @@ class Pipeline:
                     began = await self.slices.after_step(began)
                 else:
                     await self.driver.drive(pending, request)
+            if run.effects.handed_over is not None:  # the events before it are run alone
+                given_up = run.effects.handed_over
+                fresh = fresh[: given_up.place]
+                continue
             composed = await self._composed(run.effects, request)
+            run.effects.handed_over = given_up
             if weighed or not _has_outgrown(loaded, composed):
                 return run.effects, composed
             weighed = True
@@ -328,6 +349,10 @@ class Pipeline:
             visit=session is not None and not session.version and options.saveSession,
             save=options.saveEvents,
             weighed=weighed,
+            login=loaded.login,
+            left=loaded.left,
+            handed_over=request.handed_over is not None,
+            given_up=request.given_up,
         )
 
     def _system_events(self, loaded: Loaded, request: UnitRequest) -> list[UnitEvent]:
@@ -347,6 +372,27 @@ class Pipeline:
             ids |= set(profile.ids) if profile is not None else set()
         session = request.intake.session
         self.cache.forget((request.intake.source, session) if session else None, ids)
+
+
+def _following(
+    request: UnitRequest, loaded: Loaded, fresh: list[UnitEvent], effects: UnitEffects
+) -> UnitRequest | None:
+    """Return the rest of a unit in which a run has handed the session over, as the other person's."""
+    given_up = effects.handed_over
+    if given_up is None or loaded.cached is None or loaded.acting_id is None:
+        return None
+    device = device_of(loaded.cached.profile, loaded.acting_id)
+    intake, events = request.intake, request.events
+    if effects.events:  # the duplicates and the rejected events are accounted for with those before
+        intake, events = structs.replace(intake, rejected=()), tuple(fresh[given_up.place :])
+    return structs.replace(
+        request,
+        intake=intake,
+        events=events,
+        seed=f"{request.seed}h",
+        handed_over=HandedOver(device, given_up.to),
+        given_up=given_up.results,
+    )
 
 
 def _touched(loaded: Loaded, effects: UnitEffects) -> list[Profile | None]:

@@ -48,6 +48,7 @@ from engine.tracking.pipeline.tracker import Readiness, process_payload
 from engine.tracking.spool.draining import WINDOW, Drain
 from engine.tracking.spool.entry import pack, with_event_ids
 from engine.tracking.unit.request import UnitRequest, units_of, with_session
+from engine.tracking.unit.sender import sender_of
 
 # How long a new payload waits for a pass of the drain before it is spooled: longer when the drain is almost done, so
 # that most payloads bypass the spool; briefly otherwise, so that the drain can catch up under load.
@@ -175,8 +176,9 @@ class SpoolingTracker:
             return None
         if not secret:
             raise Unavailable("the store is away, and its key is not known here yet", retry_after=5)
+        sender = sender_of(intake, request.source, None, self.pipeline.project.settings.keys, secret)
         session = cache.sessions.get((intake.source, intake.session or ""))
-        acting_id = session.profile if session is not None else None
+        acting_id = sender.id if sender is not None else session.profile if session is not None else None
         if acting_id is None and intake.profile is not None and cache.profile(intake.profile) is not None:
             acting_id = intake.profile
         if acting_id is None:

@@ -72,7 +72,8 @@ def regrouped_by(effects: UnitEffects) -> Regrouped | None:
     state = effects.state
     if state.pool is None or state.profile is None:
         return None
-    return regroup(state.pool, state.documents, state.acting_id or state.profile.id)
+    left = effects.context.left
+    return regroup(state.pool, state.documents, state.acting_id or state.profile.id, left.id if left else None)
 
 
 def compose(
@@ -204,7 +205,7 @@ def _session(effects: UnitEffects, intake: Intake) -> tuple[Session | None, Sess
     view = effects.state.scope["session"]
     # An attached profile is the session's only if its sender could prove it: a session is how a sender comes back.
     acting_id = effects.state.acting_id if effects.attached is None or effects.context.identify == "trust" else None
-    profile = session.profile or acting_id
+    profile = acting_id if effects.context.left is not None else session.profile or acting_id
     changed = msgspec.structs.replace(session, profile=profile, properties=view["properties"], context=view["context"])
     if not intake.options.saveSession or (session.version and changed == session):
         return session, None
@@ -259,6 +260,7 @@ def _stored(effects: UnitEffects, ran: RanEvent) -> StoredEvent:
 def run_record(effects: UnitEffects, result: FlowResult, profile: Profile | None) -> RunRecord:
     """Return the record of a run: its trace, with the event and the profile that it was about."""
     context, session = effects.context, effects.state.scope["session"]
+    given_up = [result.outcome] if result in context.given_up else []
     versions = [profile.version - 1, profile.version] if profile else []
     document = {
         "event": {"id": result.event.id, "type": result.event.type},
@@ -270,7 +272,7 @@ def run_record(effects: UnitEffects, result: FlowResult, profile: Profile | None
         **(result.trace or {}),
     }
     return RunRecord(
-        id=short_hash("run", result.event.id, result.flow, result.version, context.seed),
+        id=short_hash("run", result.event.id, result.flow, result.version, context.seed, *given_up),
         event=result.event.id,
         flow=result.flow,
         version=result.version,

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from engine.flow.effect import AttachSession, CachePut, ClaimKey
+from engine.flow.effect import AttachSession, CachePut, ClaimKey, HandOver
 from engine.flow.run import Identify
 from engine.flow.run_state import RunState
 from engine.ports.records import Session
@@ -12,6 +12,7 @@ from engine.profile.document import Profile, Scalar
 from engine.project.source import Source
 from engine.tracking.unit.event import UnitEvent
 from engine.tracking.unit.membership import Membership
+from engine.tracking.unit.sender import Login
 
 
 class UnitContext(Struct, frozen=True, kw_only=True):
@@ -31,6 +32,10 @@ class UnitContext(Struct, frozen=True, kw_only=True):
     visit: bool = False  # a visit begins
     save: bool = True  # events of the system are stored
     weighed: bool = False  # a run fails that makes the profile too large
+    login: Login | None = None  # the links that the sender brings
+    left: Profile | None = None  # the profile that the session led to before it was handed over
+    handed_over: bool = False  # the first event was begun anew by a run that handed the session over
+    given_up: tuple["FlowResult", ...] = ()  # that run
 
 
 class FlowResult(Struct, frozen=True):
@@ -42,6 +47,14 @@ class FlowResult(Struct, frozen=True):
     outcome: str
     trace: dict[str, Any] | None = None
     other_profiles: tuple[str, ...] = ()  # that it read, beside its own
+
+
+class GivenUp(Struct, frozen=True):
+    """A run that has handed its session over, for the client's event with this place in the unit."""
+
+    place: int
+    to: HandOver
+    results: tuple[FlowResult, ...]
 
 
 class RanEvent(Struct, frozen=True):
@@ -67,3 +80,4 @@ class UnitEffects(Struct):
     session_attached: AttachSession | None = None
     cache: list[CachePut] = []
     foreign: bool = False  # a run read a profile that is not the sender's own
+    handed_over: "GivenUp | None" = None  # then all other effects are void

@@ -23,6 +23,15 @@ class Counted(Struct, frozen=True):
     rejected: int = 0
     duplicate: int = 0
 
+    def __add__(self, other: "Counted") -> "Counted":
+        """Return the sums."""
+        return Counted(
+            self.stored + other.stored,
+            self.processed + other.processed,
+            self.rejected + other.rejected,
+            self.duplicate + other.duplicate,
+        )
+
 
 class Totals(Struct, frozen=True):
     """The counters of all processes of a server since it started, with the events that waited in its spools then."""

@@ -15,7 +15,18 @@ from msgspec import Struct
 
 from engine.flow.ask import ProfileReply, ProfilesReply
 from engine.flow.consents import missing_consent
-from engine.flow.effect import Attach, AttachSession, CachePut, ClaimKey, Effect, Emit, Log, Merge, Respond
+from engine.flow.effect import (
+    Attach,
+    AttachSession,
+    CachePut,
+    ClaimKey,
+    Effect,
+    Emit,
+    HandOver,
+    Log,
+    Merge,
+    Respond,
+)
 from engine.flow.machine import MAX_EMITTED, Machine
 from engine.flow.output_limits import outgrowth
 from engine.flow.plan import Flow
@@ -27,16 +38,19 @@ from engine.ports.records import Session
 from engine.profile.consent import decision_operations
 from engine.profile.document import Profile
 from engine.profile.fold import fold
-from engine.profile.linking import all_hers
+from engine.profile.linking import Pool, all_hers
 from engine.profile.operations import Refused
 from engine.profile.profile_view import metadata, profile_view
 from engine.profile.visits import record_visit
 from engine.project.source import Source
 from engine.tracking.intake.consent import CONSENT_CHANGED, decisions_of
-from engine.tracking.unit.effects import FlowResult, RanEvent, UnitContext, UnitEffects
+from engine.tracking.unit.effects import FlowResult, GivenUp, RanEvent, UnitContext, UnitEffects
 from engine.tracking.unit.event import MAX_DEPTH, UnitEvent, child_event
+from engine.tracking.unit.login import login_steps
 from engine.tracking.unit.membership import MAX_SEGMENT_EVENTS, Membership
 from engine.tracking.unit.triggers import Triggers
+
+HANDED_OVER = "handed-over"  # the outcome of a run that was given up
 
 
 class PendingRun(Struct, frozen=True):
@@ -56,6 +70,7 @@ class UnitRun:
         self.context = context
         self.ticks = ticks
         self.membership = Membership(triggers, context.now, context.save)
+        self._login = context.login
         profile, view = self._profile_at_start(context)
         self.inputs = Inputs(
             event={},
@@ -71,11 +86,12 @@ class UnitRun:
             proven=context.proven,
             timezone=project.settings.timezone,
         )
-        self.state = self.membership.updated(initial_state(self.inputs, view), None)
+        self.state = self.membership.updated(self._with_left(initial_state(self.inputs, view)), None)
         self.effects = UnitEffects(context, self.membership, self.state)
         self._emitted = 0
         self._runs = 0
         self._begun = False
+        self._place = -1  # of the client's event that is run, within the unit
 
     def run(self, events: list[UnitEvent]) -> Iterator[PendingRun | None]:
         """Run `events` in order; each one's segment events and children run before the next."""
@@ -83,7 +99,10 @@ class UnitRun:
         for event in events:
             if queued and event.origin == "client":
                 yield from self._run_with_consequences(queued.popleft())
+            self._place += event.origin == "client"
             yield from self._run_with_consequences(event)
+            if self.effects.handed_over is not None:
+                return
         if queued:
             yield from self._run_with_consequences(queued.popleft())
         self.effects.state = self.state
@@ -102,6 +121,8 @@ class UnitRun:
             self._begun = True
             children: list[UnitEvent] = []
             yield from self._event(event, children)
+            if self.effects.handed_over is not None:
+                return
             stack.extend(reversed(children))
             event = queued.popleft() if queued else stack.pop() if stack else None
 
@@ -112,10 +133,14 @@ class UnitRun:
         if event.origin == "system":
             flows = self.triggers.of_system(event.type)
         before = self._runs
+        if event.origin == "client" and self._login is not None:
+            self._log_in(event)
         if event.type == CONSENT_CHANGED and event.origin == "client":
             self._decide(event)
         for flow in flows:
             yield from self._flow(flow, event, children)
+            if self.effects.handed_over is not None:
+                return
         if self.context.debug:
             self._record_quiet(event, quiet)
         if event.origin != "system" or self._runs > before:  # a system event that started nothing is nothing
@@ -135,6 +160,28 @@ class UnitRun:
             self._record_decision(event, "failed", {"reason": str(refused)})
         else:
             self._record_decision(event, "finished", {"operations": [show_effect(one) for one in operations]})
+
+    def _log_in(self, event: UnitEvent) -> None:
+        """Add the links that the sender brings: of its device to it, and of it to its user's key."""
+        login, self._login = self._login, None
+        assert login is not None  # noqa: S101  # the caller has checked it
+        self.effects.flows.extend(self.context.given_up)
+        effects: list[Effect] = []
+        reasons: list[str] = []
+        for step in login_steps(login, self.project.settings.keys):
+            try:
+                done = step(self.state)
+                self.state = self.membership.updated(self.state.after("", None, tuple(done.effects)), event)
+            except Refused as refused:
+                reasons.append(str(refused))
+            else:
+                effects += done.effects
+                reasons += [done.reason] if done.reason else []
+        self.effects.claims.extend([effect for effect in effects if isinstance(effect, ClaimKey)])
+        trace: dict[str, Any] = {"operations": [show_effect(effect) for effect in effects]}
+        if reasons:
+            trace["reason"] = "; ".join(reasons)
+        self._record_decision(event, "finished", trace)
 
     def _record_decision(self, event: UnitEvent, outcome: str, trace: dict[str, Any]) -> None:
         if self.context.debug:
@@ -156,17 +203,29 @@ class UnitRun:
         trace = Trace(self.ticks) if self.context.debug or self._sampled(event, flow) else None
         before = self.state
         state = before if flow.profile != "none" else self._without_profile()
-        inputs = msgspec.structs.replace(self.inputs, event=state.scope["event"], flow=flow.name)
+        handed_over = self.context.handed_over and self._place == 0
+        inputs = msgspec.structs.replace(
+            self.inputs, event=state.scope["event"], flow=flow.name, handed_over=handed_over
+        )
         machine = Machine(flow, inputs, state.with_inputs(inputs), trace)
         asked = machine.advance()
         if asked:
             yield PendingRun(machine, asked, f"{event.origin}:{event.key}")
             self._taint(machine)
+        if machine.outcome == "finished" and (to := _hand_over_of(machine)) is not None:
+            self._give_up(machine, event, trace, to)
+            return
         if machine.outcome == "finished" and (reason := self._take(machine, event, children)):
             machine.fail(reason)
         if machine.outcome == "finished" and flow.profile == "none":
             self._keep_profile(before)
         self._record(machine, event, trace)
+
+    def _give_up(self, machine: Machine, event: UnitEvent, trace: Trace | None, to: HandOver) -> None:
+        """End the unit's runs: its caller runs it again without this event, and this one as another person's."""
+        self._record(machine, event, trace)
+        result = msgspec.structs.replace(self.effects.flows[-1], outcome=HANDED_OVER)
+        self.effects.handed_over = GivenUp(self._place, to, (result,))
 
     def _taint(self, machine: Machine) -> None:
         """Note whether the run, whatever its outcome, read a profile that is not the sender's own."""
@@ -199,6 +258,13 @@ class UnitRun:
                 "why": lacks.reason,
             }
         return None
+
+    def _with_left(self, state: RunState) -> RunState:
+        """Return the first state; if the session is handed over, with the profile that it has led to."""
+        left = self.context.left
+        if left is not None and state.profile is not None and left.id != state.profile.id:
+            state.pool, state.documents = Pool.of(state.profile, left), (state.profile, left)
+        return state
 
     def _without_profile(self) -> RunState:
         return RunState(self.inputs, {**self.state.scope, "profile": None}, None)
@@ -305,6 +371,10 @@ def _profiles_read(machine: Machine) -> Iterator[tuple[int, Profile]]:
         for found in reply.found if isinstance(reply, ProfilesReply) else (reply,):
             if isinstance(found, ProfileReply) and found.profile is not None:
                 yield index, found.profile
+
+
+def _hand_over_of(machine: Machine) -> HandOver | None:
+    return next((effect for _, effect in machine.effects() if isinstance(effect, HandOver)), None)
 
 
 def _proves(machine: Machine, index: int, profile: Profile) -> bool:

@@ -14,7 +14,9 @@ from engine.project.project import UTC
 from engine.project.source import Source
 from engine.tracking.intake.pair import session_of_pair, with_checked_pair
 from engine.tracking.intake.payload import Intake, Refusal
+from engine.tracking.unit.effects import FlowResult
 from engine.tracking.unit.event import UnitEvent, client_event
+from engine.tracking.unit.sender import HandedOver
 
 ReplyKey = tuple[str, str, str, int, int, bytes]  # event, flow, node, number of the ask, attempt, what was asked
 
@@ -24,7 +26,7 @@ class UnitRequest(Struct, frozen=True):
 
     `replies` are those from outside, in the order in which they came: they are not asked again in a rerun. `deadline`
     is the clock's tick from which the answer cannot wait any longer. `again` says that the unit may have been committed
-    before, and that its answer was lost.
+    before, and that its answer was lost. `handed_over` says that a run of the first event has handed the session over.
     """
 
     source: Source
@@ -35,6 +37,8 @@ class UnitRequest(Struct, frozen=True):
     deadline: float
     replies: dict[ReplyKey, Reply]
     again: bool = False
+    handed_over: HandedOver | None = None
+    given_up: tuple[FlowResult, ...] = ()  # runs of the first event that handed it over
 
     @classmethod
     def of(

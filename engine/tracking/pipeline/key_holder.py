@@ -1,0 +1,25 @@
+"""The holder of a key: the id to which the stored key leads, and its profile."""
+
+from collections.abc import Awaitable, Callable
+
+from engine.ports.store import Reads
+from engine.ports.tombstone import profile_tombstone
+from engine.profile.document import Profile, new_profile
+
+Resolve = Callable[[str, int], Awaitable[Profile | None]]  # by id and time (ms): a profile, settled
+
+
+async def holder_of(
+    store: Reads, resolve: Resolve, secret: bytes, name: str, now: int
+) -> tuple[str | None, Profile | None]:
+    """Return the id that holds a key, and its profile; no profile of one who was forgotten. `name` is that in links.
+
+    An id that is not stored claimed the key by a unit that is not committed. Raises `Unavailable`.
+    """
+    key = await store.key(name)
+    if key is None:
+        return None, None
+    profile = await resolve(key.id, now)
+    if profile is None and await store.key(profile_tombstone(secret, key.id)) is None:
+        profile = new_profile(key.id, now)
+    return key.id, profile

@@ -1,0 +1,64 @@
+"""Logging in: the links that a sender brings, as effects on the state with which its events start."""
+
+from collections.abc import Callable, Iterator
+
+from msgspec import Struct
+
+from engine.flow.effect import Effect, Merge
+from engine.flow.join_effects import join_effects
+from engine.flow.run_state import RunState
+from engine.language.path import read
+from engine.profile.document import Profile
+from engine.profile.joining import Brought, bring, join_ids, link_rules
+from engine.profile.key import KeyRules
+from engine.profile.linking import Pool, new_link
+from engine.profile.operations import Set
+from engine.tracking.unit.sender import Login
+
+
+class LoginStep(Struct, frozen=True):
+    """The effects of one link of a sender, and why it was not taken."""
+
+    effects: list[Effect]
+    reason: str = ""
+
+
+Step = Callable[[RunState], LoginStep]
+
+
+def login_steps(login: Login, keys: KeyRules) -> Iterator[Step]:
+    """Yield the steps of a login; each is to be done on the state after the one before."""
+    if (device := login.device) is not None:
+        yield lambda state: _own(state, login, device, keys)
+    if (user := login.user) is not None:
+        yield lambda state: _user(state, login, user, keys)
+    if (previous := login.previous) is not None:
+        yield lambda state: _previous(state, login, previous, keys)
+
+
+def _own(state: RunState, login: Login, device: Profile, keys: KeyRules) -> LoginStep:
+    """Join the device with its first user."""
+    link = new_link(login.sender.device or "", "own", login.sender.id)
+    joined = join_ids(_pool(state), link, device, link_rules(keys), state.inputs.now)
+    return LoginStep([Merge(joined.links, device)] if joined.links else [], joined.verdict.reason)
+
+
+def _user(state: RunState, login: Login, user: Brought, keys: KeyRules) -> LoginStep:
+    """Bring the user's key, and write its value."""
+    sender = login.sender
+    joined = bring(_pool(state), sender.id, user, link_rules(keys), state.inputs.now)
+    effects = join_effects(user, joined)
+    if joined.verdict.taken and read(state.scope["profile"], sender.path) != sender.text:
+        effects.append(Set(sender.path, sender.text))
+    return LoginStep(effects, joined.verdict.reason)
+
+
+def _previous(state: RunState, login: Login, previous: Brought, keys: KeyRules) -> LoginStep:
+    """Bring the key of an earlier user id, as an alias."""
+    joined = bring(_pool(state), login.sender.id, previous, link_rules(keys), state.inputs.now)
+    return LoginStep(join_effects(previous, joined), joined.verdict.reason)
+
+
+def _pool(state: RunState) -> Pool:
+    assert state.profile is not None  # noqa: S101  # a sender always has one
+    return state.pool or Pool.of(state.profile)

@@ -1,0 +1,110 @@
+"""The sender of a unit that names a visitor or a user: the id under which it acts, and the links that it brings.
+
+Every pair of visitor and user has an id of its own, which can be computed from both, so nothing is kept on the client.
+The pair of a visitor without a user, its *device*, is joined by an own link to the first pair with a user, and never to
+a second one. A pair's user is an exclusive key, brought as `profile.merge` brings keys.
+
+A run may hand its session over to another user (`session.hand_over`): then the id under which it acted is the device.
+"""
+
+from msgspec import Struct
+
+from engine.flow.effect import HandOver
+from engine.language.path import show_path
+from engine.ports.ids import cause_of, derived_id
+from engine.profile.document import LinkKind, Part, Path, Profile
+from engine.profile.joining import Brought
+from engine.profile.key import KeyRules
+from engine.profile.linking import key_link, link_id, proven_sender
+from engine.project.source import Source
+from engine.tracking.intake.admission import authority
+from engine.tracking.intake.pair import proves_user
+from engine.tracking.intake.payload import Intake
+
+
+class HandedOver(Struct, frozen=True):
+    """A session that a run has handed over: the request, from the id that acted and is the device now."""
+
+    device: str
+    to: HandOver
+
+
+class Sender(Struct, frozen=True):
+    """A visitor and a user. `user` names the user's key as proofs do; it is empty before the login.
+
+    `device` is the id of the same visitor without a user, if that is another one. `path` and `text` are the user's key
+    and its value.
+    """
+
+    id: str
+    device: str | None = None
+    user: str = ""
+    path: Path = ()
+    text: str = ""
+    kind: LinkKind = "claim"
+    previous: str = ""  # the name of the key of an earlier user id of the same person
+
+    def knows_user(self, profile: Profile) -> bool:
+        """Return whether nothing is left to do about the user's key: it is linked, or could not be."""
+        if not self.user or link_id(self.id, self.kind, key_link(self.user, self.kind)) in profile.links:
+            return True
+        return self.kind == "claim" and proven_sender(profile, self.id)
+
+    def knows_previous(self, profile: Profile) -> bool:
+        """Return whether nothing is left to do about an earlier user id."""
+        return not self.previous or link_id(self.id, self.kind, key_link(self.previous, self.kind)) in profile.links
+
+    def new_part(self, now: int) -> Part:
+        """Return the part of a sender that is not stored yet. `now` is in ms."""
+        return Part(self.id, now, now, now, user=self.user, device=self.device or "")
+
+
+class Login(Struct, frozen=True):
+    """The documents that the links of a sender lead to: those of the user's keys, and of the device."""
+
+    sender: Sender
+    device: Profile | None = None
+    user: Brought | None = None
+    previous: Brought | None = None
+
+
+def sender_of(
+    intake: Intake, source: Source, handed_over: HandedOver | None, keys: KeyRules, secret: bytes
+) -> Sender | None:
+    """Return the sender of a unit that names a visitor or a user, or that was handed over; else None."""
+    if handed_over is not None:
+        to = handed_over.to
+        id = pair_id(secret, source.source, handed_over.device, to.text)
+        return Sender(id, handed_over.device, cause_of(secret, show_path(to.path), to.text), to.path, to.text, to.kind)
+    if intake.visitor is None and intake.user is None:
+        return None
+    visitor, user = intake.visitor or "", intake.user or ""
+    id = pair_id(secret, source.source, visitor, user)
+    if not user or keys.user is None:
+        return Sender(id)
+    path = show_path(keys.user)
+    return Sender(
+        id,
+        pair_id(secret, source.source, visitor, "") if visitor else None,
+        cause_of(secret, path, user),
+        keys.user,
+        user,
+        "proof" if authority(source) == "trust" or proves_user(intake, keys) else "claim",
+        cause_of(secret, path, intake.previous) if intake.previous else "",
+    )
+
+
+def pair_id(secret: bytes, source: str, visitor: str, user: str) -> str:
+    """Return the id of a visitor and a user of a source; either may be empty."""
+    return derived_id(secret, source, "visitor", visitor, user)
+
+
+def has_first_user(device: Profile, id: str) -> bool:
+    """Return whether the device `id`, with this profile, has had its first user."""
+    return any(link.kind == "own" and link.left == id for link in device.links.values())
+
+
+def device_of(profile: Profile, acting_id: str) -> str:
+    """Return the device of an acting id: that of its pair, or the id itself."""
+    part = profile.parts.get(acting_id)
+    return (part.device if part is not None else "") or acting_id
