@@ -8,10 +8,10 @@ been split since, the loser goes with the side that its link joins it with.
 
 from collections.abc import Sequence
 
+from engine.profile.merge import link_id, unite
 from msgspec import Struct, json, structs
 
 from engine.profile.document import Link, Part, Profile, new_profile
-from engine.profile.merge import link_id, unite
 from storage.elasticsearch.document_id import id_of
 from storage.elasticsearch.documents import ProfileSource, decode_profile_source
 from storage.elasticsearch.names import Names

@@ -224,7 +224,9 @@ class UnitRun:
     def _give_up(self, machine: Machine, event: UnitEvent, trace: Trace | None, to: HandOver) -> None:
         """End the unit's runs: its caller runs it again without this event, and this one as another person's."""
         self._record(machine, event, trace)
-        result = msgspec.structs.replace(self.effects.flows[-1], outcome=HANDED_OVER)
+        result = self.effects.flows[-1]
+        kept = result.trace and {**result.trace, "outcome": HANDED_OVER}
+        result = msgspec.structs.replace(result, outcome=HANDED_OVER, trace=kept)
         self.effects.handed_over = GivenUp(self._place, to, (result,))
 
     def _taint(self, machine: Machine) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from engine.profile.merge import link_id, unite
 from msgspec.structs import replace
 
 from engine.flow.consents import missing_consent
@@ -10,7 +11,6 @@ from engine.flow.machine import Machine
 from engine.flow.run_state import initial_state
 from engine.profile.apply import apply_operations
 from engine.profile.document import Link, Profile
-from engine.profile.merge import link_id, unite
 from engine.profile.operations import Set
 from tests.engine.flow.build import (
     NOW,

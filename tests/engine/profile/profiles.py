@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from engine.profile.merge import link_id, tombstone, unite, unmerge
 from msgspec.structs import replace
 
 from engine.profile.apply import apply_operations
 from engine.profile.declared import Fields
 from engine.profile.document import Link, Profile, new_profile
 from engine.profile.fold import fold
-from engine.profile.merge import link_id, tombstone, unite, unmerge
 from engine.profile.operations import Operation
 from engine.profile.tree import change
 

@@ -2,13 +2,13 @@
 
 import msgspec
 import pytest
+from engine.profile.merge import link_id, unite
 from hypothesis import given
 
 from engine.profile.apply import apply_operations
 from engine.profile.cellpath import member_cell
 from engine.profile.document import LIST_CAP, SET_CAP, Link, Members, Part, new_profile
 from engine.profile.fold import fold
-from engine.profile.merge import link_id, unite
 from engine.profile.operations import Add, Append, Increment, Refused, Remove, Set, Unset
 from engine.profile.profile_view import change_view, profile_view
 from engine.profile.tree import look

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from engine.profile.merge import link_id, unite, unmerge
 from msgspec.structs import replace
 
 from engine.profile.apply import apply_operations
@@ -10,7 +11,6 @@ from engine.profile.clash import MAX_CLASHES, MAX_VALUE_LENGTH
 from engine.profile.document import Clash, Link, Members, Profile, Side, new_profile
 from engine.profile.fold import fold
 from engine.profile.link_history import MAX_LINKS, MAX_NAMED, Cause, ProfileState, link_limit_reason, with_origin
-from engine.profile.merge import link_id, unite, unmerge
 from engine.profile.operations import Increment, Operation, Set
 
 CAUSE = Cause(at=50, event="e-1", type="login", flow="who", node="merge")

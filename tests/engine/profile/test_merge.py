@@ -4,13 +4,13 @@ from contextlib import suppress
 
 import msgspec
 import pytest
+from engine.profile.merge import connected, link_id, still_joined, tombstone, unite, unmerge
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.profile.apply import apply_operations
 from engine.profile.document import Link, Part, Profile, Standing, new_profile
 from engine.profile.fold import fold
-from engine.profile.merge import connected, link_id, still_joined, tombstone, unite, unmerge
 from engine.profile.operations import Refused, Set
 from tests.engine.profile.histories import examples, joins, logs, operations, play, reference_of, steady
 from tests.engine.profile.profiles import Profiles, exact

@@ -1,6 +1,7 @@
 """Counters over time: after any merges and unmerges a window counts what all ids of the profile counted."""
 
 import pytest
+from engine.profile.merge import connected
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,7 +9,6 @@ from engine.language.buckets import DAY_MS, HOUR_MS, MINUTE_MS, counted, grain_o
 from engine.profile.apply import apply_operations
 from engine.profile.document import Part, Profile, new_profile
 from engine.profile.fold import fold
-from engine.profile.merge import connected
 from engine.profile.operations import Count, Refused
 from engine.profile.profile_view import profile_view
 from engine.profile.tally import MAX_COUNTERS

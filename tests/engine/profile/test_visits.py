@@ -1,9 +1,9 @@
+from engine.profile.merge import unmerge
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.profile.document import new_profile
 from engine.profile.fold import fold
-from engine.profile.merge import unmerge
 from engine.profile.profile_view import profile_view
 from engine.profile.visits import record_visit, visits
 from tests.engine.profile.histories import examples, joins

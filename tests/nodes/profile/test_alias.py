@@ -1,11 +1,11 @@
 import pytest
+from engine.profile.merge import link_id
 from msgspec.structs import replace
 
 from engine.flow.ask import NoAnswer, ProfileById, ProfileReply
 from engine.flow.effect import Merge
 from engine.profile.document import Link
 from engine.profile.key import KeyRules
-from engine.profile.merge import link_id
 from nodes.profile.alias import ProfileAlias
 from tests.nodes.build import ANN, node_context, stored_profile
 

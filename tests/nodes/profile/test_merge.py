@@ -1,11 +1,11 @@
 import pytest
+from engine.profile.merge import link_id
 from msgspec.structs import replace
 
 from engine.flow.ask import NoAnswer, ProfileReply, ProfilesByKeys, ProfilesReply
 from engine.flow.effect import ClaimKey, Merge
 from engine.profile.document import Link, Profile
 from engine.profile.key import KeyRules
-from engine.profile.merge import link_id
 from engine.profile.operations import Set
 from nodes.profile.merge import ProfileMerge
 from tests.nodes.build import ANN, node_context, stored_profile

@@ -1,0 +1,107 @@
+"""Handing a session over: two customers at one computer (`session.hand_over` with an exclusive key)."""
+
+from typing import Any
+
+from engine.ports.store import Store
+from engine.profile.key import KeyRules
+from engine.project.project import Settings
+from engine.project.source import Source
+from tests.engine.tracking.collector import Collector
+from tests.projects import payload, project
+
+LOGIN = """
+flow: login
+trigger: {event: login}
+nodes:
+  who:
+    profile.merge: {traits.customer: "{{ event.properties.customer }}"}
+    next: {merged: name, unchanged: name, other: bob}
+  bob:
+    session.hand_over: {traits.customer: "{{ event.properties.customer }}"}
+    next: name
+  name:
+    profile.set: {pii.first_name: "{{ event.properties.first_name }}"}
+"""
+COUNT = """
+flow: count
+trigger: {event: counted}
+nodes:
+  add: {profile.increment: {traits.count: 1}}
+"""
+CUSTOMER = ("traits", "customer")
+SETTINGS = Settings(keys=KeyRules(forms=((CUSTOMER, "exact"),), exclusive=frozenset({CUSTOMER})))
+WEB = Source(source="shop", identify="trust", profiles=True, debugger=True)
+LINK = Source(source="page", identify="link", profiles=True, debugger=True)
+
+
+def collector(store: Store) -> Collector:
+    return Collector(project(LOGIN, COUNT, settings=SETTINGS, sources=(WEB, LINK)), store)
+
+
+def login(customer: str, name: str) -> dict[str, Any]:
+    return {"type": "login", "properties": {"customer": customer, "first_name": name}}
+
+
+async def alice_and_bob(shop: Collector, source: str = "shop") -> tuple[str, str]:
+    """The ids of two customers, each with a phone."""
+    found = []
+    for session, customer, name in (("alice", "C-1001", "Alice"), ("bob", "C-2002", "Bob")):
+        answer = await shop.track(payload(login(customer, name), session=session) | {"source": {"id": source}})
+        found.append(answer["profile"]["id"])
+        shop.clock.advance(1)
+    return found[0], found[1]
+
+
+async def test_a_second_customer_at_one_computer_gets_the_session_and_both_stay_two(store: Store) -> None:
+    shop = collector(store)
+    alice, bob = await alice_and_bob(shop)
+    answer = await shop.track(payload(login("C-2002", "Bob"), session="kiosk") | {"profile": {"id": alice}})
+    assert answer["profile"]["id"] == bob
+    (one,) = answer["debugging"]["execution"].values()
+    first, second = [run for run in one["runs"] if "steps" in run]
+    assert first["outcome"] == "handed-over"
+    (refused,) = [step for step in first["steps"] if step["node"] == "who"]
+    assert (refused["port"], "C-1001" in refused["reason"], "C-2002" in refused["reason"]) == ("other", True, True)
+    assert second["outcome"] == "finished"
+    assert (await shop.profile(alice))["pii"] == {"first_name": "Alice"}
+    assert (await shop.profile(bob))["traits"] == {"customer": "C-2002"}
+
+
+async def test_events_before_it_stay_and_those_behind_it_follow(store: Store) -> None:
+    shop = collector(store)
+    alice, bob = await alice_and_bob(shop)
+    body = payload("counted", login("C-2002", "Bob"), "counted", "counted", session="kiosk")
+    await shop.track(body | {"profile": {"id": alice}})
+    assert (await shop.profile(alice))["traits"]["count"] == 1
+    assert (await shop.profile(bob))["traits"]["count"] == 2
+
+
+async def test_the_session_stays_with_the_other_person(store: Store) -> None:
+    shop = collector(store)
+    alice, bob = await alice_and_bob(shop)
+    await shop.track(payload("counted", session="kiosk") | {"profile": {"id": alice}})
+    await shop.track(payload(login("C-2002", "Bob"), session="kiosk"))
+    answer = await shop.track(payload("counted", session="kiosk"))
+    assert answer["profile"]["id"] == bob
+    assert (await shop.profile(alice))["traits"]["count"] == 1
+    assert (await shop.profile(bob))["traits"]["count"] == 1
+
+
+async def test_it_goes_back_and_forth_without_a_new_part_each_time(store: Store) -> None:
+    shop = collector(store)
+    alice, bob = await alice_and_bob(shop)
+    for customer, name, id in [("C-2002", "Bob", bob), ("C-1001", "Alice", alice)] * 3:
+        answer = await shop.track(payload(login(customer, name), session="kiosk"))
+        assert answer["profile"]["id"] == id
+    parts = [len((await shop.profile(id))["ids"]) for id in (alice, bob)]
+    assert parts == [2, 3]  # of Bob: the phone, the kiosk, and the kiosk after Alice
+
+
+async def test_claims_hand_over_as_proofs_do(store: Store) -> None:
+    shop = collector(store)
+    alice, bob = await alice_and_bob(shop, "page")
+    assert alice != bob
+    await shop.track(payload("counted", session="alice") | {"source": {"id": "page"}})
+    await shop.track(payload(login("C-2002", "Bob"), "counted", session="alice") | {"source": {"id": "page"}})
+    assert (await shop.profile(alice))["traits"] == {"customer": "C-1001", "count": 1}
+    assert (await shop.profile(bob))["traits"] == {"customer": "C-2002", "count": 1}
