@@ -222,6 +222,12 @@ class Upkeep(Protocol):
         May be run again at any time, also by several processes at once.
         """
 
+    async def preview_migration(self) -> list[str]:
+        """Return a line for each change that `migrate` would make to stored data; empty if nothing. Writes nothing.
+
+        A store that is upgraded when it is opened has nothing left to change: see `storage.preview_migration`.
+        """
+
     async def forget_marks(self, before: int) -> int:
         """Drop deduplication marks and expired keyed records from before a time (ms). Returns how many marks."""
 

@@ -18,6 +18,7 @@ from storage.sqlite.statement import (
     EVENT,
     KEY,
     LARGEST,
+    LEFT_KEY,
     MARK,
     NEW_PROFILE,
     NEW_SESSION,
@@ -28,6 +29,7 @@ from storage.sqlite.statement import (
     Row,
     Statement,
     in_order,
+    listed,
 )
 
 ROW_BYTES = 500  # rough cost of a row beside its document, in memory and in the log
@@ -93,12 +95,21 @@ def write(connection: sqlite3.Connection, changes: Iterable[Change], at_once: in
     Raises `Conflict` when any row has no effect; it names the right document only if `at_once` is 1.
     """
     gathered = _gather(connection, changes)
+    if at_once > 1 and LEFT_KEY in gathered:
+        _require_single_keys(gathered)
     for statement in in_order(gathered):
         rows = gathered[statement]
         for start in range(0, len(rows), at_once):
             some = rows[start : start + at_once]
             if statement.run(connection, some) != len(some) and statement.moved is not None:
                 raise Conflict(statement.moved, some[0][0])
+
+
+def _require_single_keys(gathered: Gathered) -> None:
+    """Raise `Conflict` if a key is left to somebody and occurs twice: only one by one do units see what others left."""
+    keys = [row[0] for statement in (KEY, LEFT_KEY) for row in gathered.get(statement, ())]
+    if len(set(keys)) < len(keys):
+        raise Conflict("key", keys[0])
 
 
 def _rows(unit: Unit, layouts: Layouts) -> list[tuple[Statement, Row]]:
@@ -112,7 +123,8 @@ def _rows(unit: Unit, layouts: Layouts) -> list[tuple[Statement, Row]]:
             rows.append((SESSION, (session.id, session.source, session.version, expected, encode(session))))
     reads = [(read.id, read.source, read.version) for read in unit.session_reads]
     rows.extend([(SESSION_READ, read) for read in reads if read not in checked])
-    rows.extend([(KEY, (key.key, key.id, int(key.claim), int(key.supersedes_claim))) for key in unit.keys])
+    rows.extend([(KEY, (key.key, key.id, listed(key.over))) for key in unit.keys])
+    rows.extend([(LEFT_KEY, (key.key, key.id, listed(key.over))) for key in unit.left_keys])
     for layout in layouts.written:
         records = unit.of(layout.kind)
         if records:

@@ -24,7 +24,7 @@ from storage.sqlite.layout import Layouts, RecordLayout
 from storage.sqlite.place import obstacle, remedy
 
 APPLICATION = 0x48445243  # "HDRC", in the file's header
-VERSION = 4  # of the schema; a newer program may raise it
+VERSION = 5  # of the schema; a newer program may raise it
 PAUSE_MS = 20  # between attempts to create a file that another process is creating
 
 TABLES = """
@@ -39,7 +39,7 @@ CREATE TABLE profiles (
 );
 CREATE INDEX profiles_merged ON profiles (merged_into) WHERE merged_into IS NOT NULL;
 CREATE INDEX profiles_due ON profiles (due) WHERE due IS NOT NULL;
-CREATE TABLE keys (key TEXT PRIMARY KEY, id TEXT NOT NULL, claim INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE keys (key TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE sessions (
     source TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, doc TEXT NOT NULL, PRIMARY KEY (source, id)
 );

@@ -19,6 +19,11 @@ Row = tuple[Any, ...]
 LARGEST = 256  # rows in one statement
 
 
+def listed(ids: Iterable[str]) -> str:
+    """Return ids as one text for SQL, each in brackets as `hex` returns it: a text in JSON would end at its NUL."""
+    return "".join([f"[{id.encode().hex().upper()}]" for id in ids])
+
+
 class Statement(Struct, frozen=True, eq=False):
     """SQL over `given`, a table of rows; rows of NULLs pad it and must have no effect.
 
@@ -105,14 +110,23 @@ SESSION_READ = Statement(
     WHERE given.id IS NOT NULL AND coalesce(sessions.version, 0) = given.version""",
     moved="session",
 )
+# `over` is a list of ids as `listed` writes it. Where several rows put one key to one id, each must allow the holder.
 KEY = Statement(
     "key",
-    ("key", "id", "claim", "over"),
-    """INSERT INTO keys (key, id, claim) SELECT key, id, claim FROM given WHERE key IS NOT NULL
-    ON CONFLICT (key) DO UPDATE SET id = excluded.id, claim = min(keys.claim, excluded.claim)
-    WHERE keys.id = excluded.id OR (keys.claim > excluded.claim
-        AND EXISTS (SELECT 1 FROM given WHERE given.key = excluded.key AND given.id = excluded.id AND given.over))""",
+    ("key", "id", "over"),
+    """INSERT INTO keys (key, id) SELECT key, id FROM given WHERE key IS NOT NULL
+    ON CONFLICT (key) DO UPDATE SET id = excluded.id
+    WHERE keys.id = excluded.id OR NOT EXISTS (
+        SELECT 1 FROM given WHERE given.key = excluded.key AND given.id = excluded.id
+        AND NOT instr(given.over, '[' || hex(keys.id) || ']')
+    )""",
     moved="key",
+)
+LEFT_KEY = Statement(
+    "left key",
+    ("key", "id", "over"),
+    """UPDATE keys SET id = given.id FROM given
+    WHERE keys.key = given.key AND instr(given.over, '[' || hex(keys.id) || ']')""",
 )
 MARK = Statement(
     "mark",
@@ -196,7 +210,7 @@ REPLACE_NOTE = Statement(
 # be valid after the writes of the whole batch, since a unit whose reads another unit of the batch changes must run
 # again. The statements of record kinds (`layout.py`) are in between, in any order: if all of them have their effect,
 # the units have it in some order.
-FIRST = (EVENT, NEW_PROFILE, PROFILE, DUE, NEWEST, NEW_SESSION, SESSION, KEY, MARK)
+FIRST = (EVENT, NEW_PROFILE, PROFILE, DUE, NEWEST, NEW_SESSION, SESSION, KEY, LEFT_KEY, MARK)
 LAST = (
     FLOW, FORGET, DROP_MARK, DROP_POINTER, DROP_EVENTS, DROPPED, DROP_GAPS, REMOVE, ERASE_SESSIONS, ERASE_EVENTS, GAP,
     ERASE_MARKS, ERASE_KEYS, META, NEW_NOTE, REPLACE_NOTE, SESSION_READ,

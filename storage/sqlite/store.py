@@ -106,6 +106,10 @@ class SqliteStore:
         done, self._prepared = self._prepared, []
         return done
 
+    async def preview_migration(self) -> list[str]:
+        """Nothing is left to do: `storage.sqlite.preview` reads a file that is not open yet."""
+        return []
+
     async def secret(self) -> bytes:
         """The store's random key, which was made together with the file."""
         found = self._inline_reader.row("SELECT value FROM meta WHERE name = 'secret'")
@@ -131,8 +135,8 @@ class SqliteStore:
 
     async def key(self, key: str) -> IdentityKey | None:
         """The profile id that owns a merge key, if any."""
-        found = self._inline_reader.row("SELECT id, claim FROM keys WHERE key = ?", key)
-        return None if found is None else IdentityKey(key, found[0], bool(found[1]))
+        found = self._inline_reader.row("SELECT id FROM keys WHERE key = ?", key)
+        return None if found is None else IdentityKey(key, found[0])
 
     async def session(self, source: str, id: str) -> Session | None:
         """A session by its source and id."""

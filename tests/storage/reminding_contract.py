@@ -7,12 +7,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from engine.profile.merge import tombstone
 from msgspec import structs
 
 from engine.ports.lease import TAKEOVER_SECONDS, Lease
 from engine.ports.records import ProfileWrite, Unit
 from engine.ports.store import Conflict, Store
+from engine.profile.grouping import tombstone
 from tests.storage.build import profile, write
 
 Refresh = Callable[[], Awaitable[None]]

@@ -5,13 +5,14 @@ from storage.memory import MemoryStore
 from tests.storage.contract import StoreContract
 from tests.storage.erasing_contract import ErasingContract
 from tests.storage.expunging_contract import ExpungingContract, Written
+from tests.storage.identity_contract import IdentityContract
 from tests.storage.kinds import ALL_KINDS
 from tests.storage.kinds_contract import KindsContract
 from tests.storage.reminding_contract import RemindingContract
 from tests.storage.search_contract import SearchContract
 
 
-class TestMemoryStore(StoreContract, RemindingContract, ErasingContract, ExpungingContract):
+class TestMemoryStore(StoreContract, IdentityContract, RemindingContract, ErasingContract, ExpungingContract):
     @pytest.fixture
     def store(self) -> Store:
         return MemoryStore()

@@ -19,6 +19,7 @@ from tests.storage.contract import StoreContract
 from tests.storage.erasing_contract import ErasingContract
 from tests.storage.expunging_contract import ExpungingContract, Written
 from tests.storage.file_contents import found_in
+from tests.storage.identity_contract import IdentityContract
 from tests.storage.kinds import ALL_KINDS
 from tests.storage.kinds_contract import KindsContract
 from tests.storage.reminding_contract import RemindingContract
@@ -37,7 +38,7 @@ async def store(path: Path) -> AsyncIterator[SqliteStore]:
     await store.close()
 
 
-class TestSqliteStore(StoreContract, RemindingContract, ErasingContract, ExpungingContract):
+class TestSqliteStore(StoreContract, IdentityContract, RemindingContract, ErasingContract, ExpungingContract):
     @pytest.fixture
     async def store(self, path: Path) -> AsyncIterator[Store]:
         store = SqliteStore.open(path)

@@ -49,7 +49,7 @@ async def full(store: Store) -> Store:
         Unit(
             profiles=(write("ann"), write("bo")),
             sessions=tuple(visit(f"{n}", who) for n, who in enumerate(owners)),
-            keys=tuple(IdentityKey(f"pii.phone={n:02}", who) for n, who in enumerate(owners)),
+            keys=tuple(IdentityKey(f"pii.phone:{n:02}", who) for n, who in enumerate(owners)),
         )
     )
     return store

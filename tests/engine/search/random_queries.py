@@ -78,7 +78,7 @@ def profile(rng: Random, id: str, at: int) -> Profile:
     """Return a profile of one part, or of two that a link joins."""
     ids = [id] if rng.random() < 0.7 else [id, f"{id}-2"]
     parts = {part_id: part(rng, part_id, at) for part_id in ids}
-    links = {"s": Link(id="s", left=ids[0], right=ids[-1], cause="key")} if len(ids) == 2 else {}
+    links = {"s": Link("s", ids[0], ids[-1])} if len(ids) == 2 else {}
     into = "elsewhere" if rng.random() < 0.1 else None
     conditional = tuple(sorted(rng.sample(["vip", "new"], rng.randrange(3))))
     return Profile(id=id, created=at, version=1, parts=parts, links=links, conditional=conditional, merged_into=into)
