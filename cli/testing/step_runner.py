@@ -92,10 +92,12 @@ class StepRunner:
     async def start(self, given: Given) -> None:
         """Store the given profiles. Raises `ImpossibleStep` for values that no profile can have."""
         await self.tracker.start()
+        secret = await self.store.secret()
         for visitor, profile, _ in given_profiles(given):
             id = self.ids()
             try:
-                await self.store.commit(initial_profile_unit(self.project, profile, id, self.clock.now()))
+                unit = initial_profile_unit(self.project, profile, id, self.clock.now(), secret)
+                await self.store.commit(unit)
             except Refused as refused:
                 raise ImpossibleStep(str(refused)) from refused
             self.visitors[visitor] = Visitor(id, id)
