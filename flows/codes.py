@@ -61,6 +61,7 @@ CODES: dict[str, str] = {
     "H417": "a store is of an unknown kind",
     "H418": "a flow emits an event that starts it again, whatever the data",
     "H419": "one source claims a key that another one proves",
+    "H420": "no node follows for a profile that has another value of an exclusive key",
     "H427": "a target can never be called",
     "H430": "an object or a list is written to a declared path",
     "H421": "a test names something that does not exist",

@@ -6,7 +6,7 @@ is not reported again wherever the name is used.
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +26,7 @@ from flows.declared_increments import increments_of_declared_fields
 from flows.declared_objects import declared_paths, objects_at_declared_paths
 from flows.diagnostic import Diagnostic, Related, diagnose, ordered, without_echoes
 from flows.emit_cycle import emit_cycles
+from flows.exclusive_keys import unwired_other
 from flows.files import FOLDERS, SETTINGS, file_name, listing, misplaced_files, read_text
 from flows.reader import Document, read_yaml
 from flows.segment import read_segment
@@ -75,7 +76,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         misuses = [*increments_of_declared_fields(data, fields), *objects_at_declared_paths(data, declared)]
         if not document.failed:
             counters.append(frozenset(counters_of(data)))
-        warnings = [*client_sendable(flow, document.text), *emit_cycles(flow)] if flow is not None else []
+        warnings = _warnings(flow, document, settings.settings) if flow is not None else ()
         return (None if misuses else flow), [*problems, *misuses, *warnings]
 
     flows = loader.folder("flows", "flow", read_flow)
@@ -93,6 +94,13 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
     )
     all_names = {"flows": flows.names, "segments": segments.names, "sources": sources.names}
     return LoadedProject(project, loader.report(), loader.sources, all_names)
+
+
+def _warnings(flow: Flow, document: Document, settings: Settings) -> Iterator[Problem]:
+    """The warnings about a flow that the compiler does not know."""
+    yield from client_sendable(flow, document.text)
+    yield from emit_cycles(flow)
+    yield from unwired_other(flow, document.data, settings.keys.exclusive)
 
 
 class _Folder(Struct, frozen=True):

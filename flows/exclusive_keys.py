@@ -1,0 +1,30 @@
+"""Merges by an exclusive key that do not wire `other`, the port of a profile with another value of it."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+from engine.flow.plan import Flow
+from engine.problem import Problem
+from engine.profile.document import Path
+from flows.merge_keys import MERGE, merge_keys
+
+OTHER: Final = "other"
+
+
+def unwired_other(flow: Flow, document: Mapping[str, Any], exclusive: Collection[Path]) -> Iterator[Problem]:
+    """Yield a problem for each node of `flow` that merges by one of the `exclusive` keys without an edge from `other`.
+
+    `document` is that of `flow`.
+    """
+    reported: set[str] = set()
+    for node, text, path in merge_keys(flow, document) if exclusive else ():
+        if path in exclusive and not node.outs.get(OTHER) and node.id not in reported:
+            reported.add(node.id)
+            yield Problem(
+                code="H420",
+                message=f"`{text}` is exclusive, and no node follows for a profile that has another value of it",
+                path=("nodes", node.id, MERGE, text),
+                on="key",
+                help=f"wire the port: `next: {{…, {OTHER}: some_node}}` in `{node.id}`",
+                severity="warning",
+            )
