@@ -5,7 +5,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
+from engine.flow.run import Identify
+from engine.profile.key import KeyRules
+from engine.project.project import Settings
 from engine.project.source import Source
 from engine.tracking.intake.user_token import Claims, sign
 from tests.api.conftest import Serve
@@ -75,3 +79,15 @@ async def test_a_text_that_cannot_be_a_token_is_malformed(serve: Serve, path: st
     client = await serve(project(NOTHING, sources=(SHOP,)))
     answer = await client.post(path, content=msgspec.json.encode({**BODIES[path], "userToken": given}))
     assert (answer.status_code, answer.json()["at"]) == (400, "/userToken")
+
+
+@pytest.mark.parametrize("identify", ["link", "refuse"])
+@pytest.mark.parametrize(("user", "status"), [("c-1", 200), ("c-2", 400)])
+async def test_a_token_for_the_key_of_user_ids_proves_that_user_alone(
+    serve: Serve, identify: Identify, user: str, status: int
+) -> None:
+    path = ("traits", "customer")
+    settings = Settings(keys=KeyRules(forms=((path, "exact"),), exclusive=frozenset({path}), user=path))
+    client = await serve(project(NOTHING, sources=(structs.replace(SHOP, identify=identify),), settings=settings))
+    body = {**payload("x", session=None), "user": {"id": user}, "userToken": token(keys={"traits.customer": "c-1"})}
+    assert (await client.post("/track", json=body)).status_code == status

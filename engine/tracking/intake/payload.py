@@ -338,8 +338,8 @@ def _check_envelope(payload: TrackPayload, replaced: bool) -> None:
             f"a payload carries at most {MAX_EVENTS} events, this one has {len(payload.events)}: send fewer at once"
         )
         raise Refusal("too-large", detail, "/events")
-    for name in _REFS:
-        ref: Ref | MaybeRef | None = getattr(payload, name)
+    known = ("source", payload.source), ("session", payload.session), ("profile", payload.profile)
+    for name, ref in (*known, ("visitor", payload.visitor), ("user", payload.user)):
         if ref is not None and ref.id is not None and (reason := id_fault(ref, replaced)):
             raise Refusal("malformed", reason, f"/{name}/id")
 

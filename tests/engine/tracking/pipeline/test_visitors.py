@@ -121,7 +121,7 @@ async def test_a_claimed_user_joins_those_who_claim_it_and_not_the_proven_one(st
     one = await send(shop, "laptop", "U1", source="page")
     two = await send(shop, "tablet", "U1", source="page")
     claimed = await shop.profile(one)
-    assert (claimed["traits"]["count"], len(claimed["ids"])) == (2, 2)
+    assert (claimed["traits"]["count"], len(claimed["ids"])) == (2, 4)  # each pair, and its device
     assert (await shop.profile(two))["id"] == claimed["id"] != proven
     assert (await shop.profile(proven))["traits"]["count"] == 1
 
