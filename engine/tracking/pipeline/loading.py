@@ -6,7 +6,7 @@ Unknown ids are checked against tombstones, so that a forgotten profile cannot r
 import asyncio
 from collections.abc import Callable
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from engine.ports.ids import derived_id
 from engine.ports.records import Session
@@ -153,6 +153,9 @@ class Loading:
         if unknown:
             await self._refuse_tombstones(unknown)
         login = await self._logins.load(sender, known.profile, self.secret, request.now)
+        if login is not None and login.is_one_too_many and not known.profile.version and sender.id != sender.alone:
+            alone = structs.replace(sender, id=sender.alone, device=None)
+            return await self._load_sender(alone, request, found, uncommitted)
         left = None
         handed_over = request.handed_over
         if handed_over is not None and found is not None and found.version and found.profile != sender.id:

@@ -87,7 +87,7 @@ class UnitRun:
             timezone=project.settings.timezone,
         )
         self.state = self.membership.updated(self._with_left(initial_state(self.inputs, view)), None)
-        self.effects = UnitEffects(context, self.membership, self.state)
+        self.effects = UnitEffects(context, self.membership, self.state, flows=list(context.given_up))
         self._emitted = 0
         self._runs = 0
         self._begun = False
@@ -133,7 +133,7 @@ class UnitRun:
         if event.origin == "system":
             flows = self.triggers.of_system(event.type)
         before = self._runs
-        if event.origin == "client" and self._login is not None:
+        if self._login is not None:
             self._log_in(event)
         if event.type == CONSENT_CHANGED and event.origin == "client":
             self._decide(event)
@@ -165,7 +165,6 @@ class UnitRun:
         """Add the links that the sender brings: of its device to it, and of it to its user's key."""
         login, self._login = self._login, None
         assert login is not None  # noqa: S101  # the caller has checked it
-        self.effects.flows.extend(self.context.given_up)
         effects: list[Effect] = []
         reasons: list[str] = []
         for step in login_steps(login, self.project.settings.keys):

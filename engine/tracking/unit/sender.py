@@ -15,7 +15,7 @@ from engine.ports.ids import cause_of, derived_id
 from engine.profile.document import LinkKind, Part, Path, Profile
 from engine.profile.joining import Brought
 from engine.profile.key import KeyRules
-from engine.profile.linking import key_link, link_id, proven_sender
+from engine.profile.linking import MAX_IDS, key_link, link_id, proven_sender
 from engine.project.source import Source
 from engine.tracking.intake.admission import authority
 from engine.tracking.intake.pair import proves_user
@@ -37,6 +37,7 @@ class Sender(Struct, frozen=True):
     """
 
     id: str
+    alone: str = ""  # the id of the user alone
     device: str | None = None
     user: str = ""
     path: Path = ()
@@ -67,6 +68,21 @@ class Login(Struct, frozen=True):
     user: Brought | None = None
     previous: Brought | None = None
 
+    @property
+    def leads_to_stored(self) -> bool:
+        """Whether the sender is to be joined with a profile that is stored."""
+        others = (self.device, self.user.profile if self.user is not None else None)
+        return any(other is not None and other.version > 0 for other in others)
+
+    @property
+    def is_one_too_many(self) -> bool:
+        """Whether the user has so many ids that a new pair acts under the id of the user alone.
+
+        That id, too, needs a place in the profile.
+        """
+        user = self.user.profile if self.user is not None else None
+        return self.sender.kind == "proof" and user is not None and len(user.parts) + 3 > MAX_IDS
+
 
 def sender_of(
     intake: Intake, source: Source, handed_over: HandedOver | None, keys: KeyRules, secret: bytes
@@ -75,7 +91,9 @@ def sender_of(
     if handed_over is not None:
         to = handed_over.to
         id = pair_id(secret, source.source, handed_over.device, to.text)
-        return Sender(id, handed_over.device, cause_of(secret, show_path(to.path), to.text), to.path, to.text, to.kind)
+        alone = pair_id(secret, source.source, "", to.text)
+        user = cause_of(secret, show_path(to.path), to.text)
+        return Sender(id, alone, handed_over.device, user, to.path, to.text, to.kind)
     if intake.visitor is None and intake.user is None:
         return None
     visitor, user = intake.visitor or "", intake.user or ""
@@ -83,13 +101,15 @@ def sender_of(
     if not user or keys.user is None:
         return Sender(id)
     path = show_path(keys.user)
+    trust = authority(source)
     return Sender(
         id,
-        pair_id(secret, source.source, visitor, "") if visitor else None,
+        pair_id(secret, source.source, "", user),
+        pair_id(secret, source.source, visitor, "") if visitor and trust != "refuse" else None,
         cause_of(secret, path, user),
         keys.user,
         user,
-        "proof" if authority(source) == "trust" or proves_user(intake, keys) else "claim",
+        "proof" if trust == "trust" or proves_user(intake, keys) else "claim",
         cause_of(secret, path, intake.previous) if intake.previous else "",
     )
 
