@@ -359,10 +359,13 @@ class Pipeline:
         """Return the events that the system adds, where a flow is triggered by them."""
         events = []
         known, session, save = loaded.cached, loaded.session, request.intake.options.saveEvents
-        is_new = (
-            known is not None and known.profile.version == 0 and not (loaded.login and loaded.login.leads_to_stored)
-        )
-        if known is not None and is_new and self.triggers.of_system("profile-created"):
+        joins = loaded.login is not None and loaded.login.leads_to_stored
+        if (
+            known is not None
+            and known.profile.version == 0
+            and not joins
+            and self.triggers.of_system("profile-created")
+        ):
             events.append(system_event("profile-created", known.profile.id, save))
         if session is not None and session.version == 0 and self.triggers.of_system("session-opened"):
             events.append(system_event("session-opened", f"{session.source}/{session.id}", save))

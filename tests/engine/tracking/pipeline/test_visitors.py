@@ -141,3 +141,18 @@ async def test_a_known_pair_reads_nothing_but_its_marks(store: Store) -> None:
     for user in ("U1", "U2"):
         await send(shop, "tablet", user)
     assert asked == []
+
+
+async def test_a_user_of_more_devices_than_a_profile_has_ids_stays_one(store: Store) -> None:
+    shop = collector(store)
+    ids = {await send(shop, f"device-{number}", "U1") for number in range(60)}
+    assert len(ids) == 1
+    profile = await shop.profile(ids.pop())
+    assert (profile["traits"]["count"], len(profile["ids"]) <= 100) == (60, True)
+
+
+async def test_a_claimed_user_of_too_many_devices_stays_by_itself(store: Store) -> None:
+    shop = collector(store)
+    ids = [await send(shop, f"device-{number}", "U1", source="page") for number in range(52)]
+    assert len({(await shop.profile(id))["id"] for id in ids[:50]}) == 1
+    assert len({(await shop.profile(id))["id"] for id in ids[50:]}) == 2
