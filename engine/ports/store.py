@@ -225,7 +225,7 @@ class Upkeep(Protocol):
     async def preview_migration(self) -> list[str]:
         """Return a line for each change that `migrate` would make to stored data; empty if nothing. Writes nothing.
 
-        A store that is upgraded when it is opened has nothing left to change: see `storage.preview_migration`.
+        A store that is upgraded when it is opened has nothing left to change.
         """
 
     async def forget_marks(self, before: int) -> int:

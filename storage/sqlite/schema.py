@@ -20,12 +20,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+from storage.sqlite import identities
 from storage.sqlite.layout import Layouts, RecordLayout
 from storage.sqlite.place import obstacle, remedy
 
 APPLICATION = 0x48445243  # "HDRC", in the file's header
 VERSION = 5  # of the schema; a newer program may raise it
 PAUSE_MS = 20  # between attempts to create a file that another process is creating
+UPGRADE_MS = 600_000  # how long to wait for another process that upgrades the file
 
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -64,7 +66,7 @@ CREATE UNIQUE INDEX marks_event ON marks (event, source);
 CREATE TABLE flow_versions (version TEXT PRIMARY KEY, name TEXT NOT NULL, text TEXT NOT NULL) WITHOUT ROWID;
 """
 
-# The statements that upgrade a schema to the next version.
+# The statements that upgrade a schema to the next version; `identities` upgrades the fourth.
 UPGRADES = {
     1: """
 ALTER TABLE profiles ADD COLUMN due INTEGER;
@@ -158,24 +160,24 @@ def _prepare(path: Path, layouts: Layouts) -> list[str]:
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     with closing(connect(path, busy_ms=0, settings=UPGRADING)) as connection:
-        new = _is_new(path, connection)
+        new = version_of(path, connection) is None
         connection.execute("PRAGMA journal_mode = WAL")
         done = [f"made {path} (schema {VERSION})"] if new and _create(connection, layouts) else []
-        if (old := _upgrade(connection)) < VERSION:
-            done.append(f"upgraded {path} from schema {old} to {VERSION}")
+        done += _upgrade(connection, path)
         return [*done, *[f"added the table {name} to {path}" for name in _complete(connection, layouts)]]
 
 
-def _is_new(path: Path, connection: sqlite3.Connection) -> bool:
+def version_of(path: Path, connection: sqlite3.Connection) -> int | None:
+    """Return the version of a file's schema; None if the file is empty. Raises `UnusableFile` if it is no store."""
     application = _number(connection, "PRAGMA application_id")
     version = _number(connection, "PRAGMA user_version")
     if application == 0 and _number(connection, "SELECT count(*) FROM sqlite_schema") == 0:
-        return True
+        return None
     if application != APPLICATION:
         raise UnusableFile(path, "it is the database of another program; name another file")
     if version > VERSION:
         raise UnusableFile(path, f"its schema {version} is newer than {VERSION}, the newest that this version knows")
-    return False
+    return version
 
 
 def _create(connection: sqlite3.Connection, layouts: Layouts) -> bool:
@@ -192,18 +194,25 @@ def _create(connection: sqlite3.Connection, layouts: Layouts) -> bool:
     return mine
 
 
-def _upgrade(connection: sqlite3.Connection) -> int:
-    """Upgrade the schema to `VERSION`. Returns the version that it had."""
-    old = _number(connection, "PRAGMA user_version")
-    if old < VERSION:
+def _upgrade(connection: sqlite3.Connection, path: Path) -> list[str]:
+    """Upgrade the schema to `VERSION`. Returns a line for each change. Raises `UnusableFile`."""
+    if _number(connection, "PRAGMA user_version") == VERSION:
+        return []
+    connection.execute(f"PRAGMA busy_timeout = {UPGRADE_MS}")
+    try:
         connection.execute("BEGIN IMMEDIATE")
-        old = _number(connection, "PRAGMA user_version")  # another process may have been faster
-        for version in range(old, VERSION):
+    except sqlite3.Error as error:
+        raise UnusableFile(path, f"another process is upgrading it ({error}); try again later") from error
+    done = []
+    old = _number(connection, "PRAGMA user_version")  # another process may have been faster
+    if old < VERSION:
+        for version in range(old, identities.SCHEMA - 1):
             for statement in UPGRADES[version].split(";"):
                 connection.execute(statement)
+        done = [f"upgraded {path} from schema {old} to {VERSION}", *identities.upgrade(connection)]
         connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("COMMIT")
-    return old
+    connection.execute("COMMIT")
+    return done
 
 
 def _complete(connection: sqlite3.Connection, layouts: Layouts) -> list[str]:

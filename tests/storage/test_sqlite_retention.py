@@ -78,7 +78,7 @@ async def test_numbers_of_dropped_events_are_not_used_again_after_a_restart(stor
 async def test_migrating_a_new_file_reports_that_it_was_made(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
     store = SqliteStore.open(path)
-    assert [await store.migrate(), await store.migrate()] == [[f"made {path} (schema 4)"], []]
+    assert [await store.migrate(), await store.migrate()] == [[f"made {path} (schema 5)"], []]
     await store.close()
     again = SqliteStore.open(path)
     assert await again.migrate() == []

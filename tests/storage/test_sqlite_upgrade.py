@@ -32,7 +32,9 @@ def raw(path: Path) -> sqlite3.Connection:
 
 
 LAYOUTS = Layouts(KINDS)
-THIRD_SCHEMA = """
+FOURTH_SCHEMA = "ALTER TABLE keys ADD COLUMN claim INTEGER NOT NULL DEFAULT 0; PRAGMA user_version = 4;"
+THIRD_SCHEMA = f"""
+{FOURTH_SCHEMA}
 DROP INDEX rejected_id; ALTER TABLE rejected DROP COLUMN id; ALTER TABLE cache RENAME COLUMN id TO key;
 PRAGMA user_version = 3;
 """
@@ -49,7 +51,7 @@ async def test_a_file_of_an_older_schema_is_upgraded(path: Path) -> None:
     connection = raw(path)
     connection.executescript(FIRST_SCHEMA)
     connection.close()
-    assert prepare(path, 0, LAYOUTS) == [f"upgraded {path} from schema 1 to 4"]
+    assert prepare(path, 0, LAYOUTS) == [f"upgraded {path} from schema 1 to 5"]
     assert prepare(path, 0, LAYOUTS) == []
     store = SqliteStore.open(path)
     assert await store.profile("ann") == profile("ann", 1, color="red")
@@ -71,7 +73,7 @@ async def test_the_records_of_a_file_of_the_third_schema_are_found_and_erased_af
         assert [one.id for one in page.items] == [text.removeprefix("id:")]  # type: ignore[attr-defined]
     await searcher.close()
     store = SqliteStore.open(path)
-    assert await store.migrate() == [f"upgraded {path} from schema 3 to 4"]
+    assert await store.migrate() == [f"upgraded {path} from schema 3 to 5"]
     assert await everything(store) == before
     assert await store.record(REJECTED, "x-1") == rejected("x-1")
     assert await store.record(CACHE, "c-1") == CacheEntry("c-1", {"tier": "gold"}, 1000)
@@ -110,13 +112,15 @@ async def test_a_new_file_and_an_upgraded_one_have_the_same_schema(tmp_path: Pat
     prepare(old, 0, LAYOUTS)
     await SqliteStore.open(new).close()
     columns = [
-        raw(path).execute("SELECT name, type FROM pragma_table_info('profiles')").fetchall() for path in (old, new)
+        raw(path).execute("SELECT name, type FROM pragma_table_info(?)", (table,)).fetchall()
+        for table in ("profiles", "keys")
+        for path in (old, new)
     ]
     indexes = [
         sorted(raw(path).execute("SELECT name FROM sqlite_schema WHERE type = 'index'").fetchall())
         for path in (old, new)
     ]
-    assert columns[0] == columns[1]
+    assert columns[::2] == columns[1::2]
     assert indexes[0] == indexes[1]
 
 
