@@ -126,15 +126,19 @@ def serve(
 
 
 @app.command()
-def migrate(project: Project = Path(), store: StoreOption = None) -> None:
+def migrate(
+    project: Project = Path(),
+    store: StoreOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change, and change nothing")] = False,
+) -> None:
     """Create or upgrade the store's schema: a SQLite file, or index templates and indices. Safe to repeat.
 
     `headrace serve` does this when it starts; this command does it earlier.
-    Stored data is kept. A SQLite file must not be served meanwhile.
+    Stored data is kept. A SQLite file must not be served meanwhile; --dry-run may read it.
     """
     from cli.migrate import migrate as migrate_store
 
-    raise typer.Exit(migrate_store(project, store, Console(), Console(stderr=True)))
+    raise typer.Exit(migrate_store(project, store, dry_run, Console(), Console(stderr=True)))
 
 
 @app.command()

@@ -20,6 +20,7 @@ from flows.secret import UNRESOLVED
 from storage import open_store
 from storage.sqlite.lock import LockedByOther, lock_file
 from storage.sqlite.place import no_file
+from storage.sqlite.preview import preview
 from storage.sqlite.schema import UnusableFile, require_usable_place
 
 DEFAULT = "sqlite:headrace.db"
@@ -137,6 +138,18 @@ async def migrate(url: str, root: Path) -> list[str]:
     """Create or upgrade the store's schema. Returns one readable line per change. Raises `CommandError`."""
     async with opened_store(url, root) as store:
         return await store.migrate()
+
+
+async def preview_migration(url: str, root: Path) -> list[str]:
+    """Return one readable line per change that `migrate` would make to data. Raises `CommandError`."""
+    file = sqlite_file(url, root)
+    if file is None:
+        async with opened_store(url, root) as store:
+            return await store.preview_migration()
+    try:
+        return preview(file)
+    except UnusableFile as error:
+        raise CommandError(_unusable(error)) from error
 
 
 def report_not_found(console: Console, error: NotFound) -> int:

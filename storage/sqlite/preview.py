@@ -20,7 +20,9 @@ def preview(path: Path) -> list[str]:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)) as file:
             file.execute("BEGIN")
             old = version_of(path, file)
-            if old in (None, VERSION):
+            if old is None:
+                return [f"would make {path} (schema {VERSION})"]
+            if old == VERSION:
                 return []
             return [f"would upgrade {path} from schema {old} to {VERSION}", *identities.preview(file)]
     except sqlite3.Error as error:

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from time import time
 
@@ -14,6 +16,7 @@ from engine.ports.records import Counts, Unit
 from storage.sqlite.lock import lock_file
 from storage.sqlite.store import SqliteStore
 from tests.storage.build import event, rejected, run
+from tests.storage.upgrade.fixture import kept
 
 DAY = 86_400_000
 OLD, NEW = 100, 1  # days
@@ -138,6 +141,30 @@ def test_a_store_that_is_served_is_not_migrated(project: Path, file: Path) -> No
         refused = headrace("migrate", project)
     assert refused.exit_code == 2
     assert "is being served by process" in refused.output
+
+
+def test_a_dry_run_tells_what_a_migration_would_change_while_the_store_is_served(project: Path) -> None:
+    file = project / "headrace.db"
+    new = headrace("migrate", project, "--dry-run")
+    assert (new.exit_code, file.exists()) == (0, False)
+    assert "would make" in new.output
+    content = kept("linked.sqlite.db")
+    file.write_bytes(content)
+    with lock_file(file):
+        told = headrace("migrate", project, "--dry-run")
+    assert (told.exit_code, file.read_bytes() == content) == (0, True)
+    assert re.search(r"would upgrade .*\n  keys that would be renamed: 272\n", told.output)
+    assert "was not changed" in told.output
+    assert "keys that were renamed: 272" in headrace("migrate", project).output
+    assert "nothing to do" in headrace("migrate", project, "--dry-run").output
+
+
+def test_a_dry_run_of_a_migration_refuses_the_database_of_another_program(project: Path) -> None:
+    with closing(sqlite3.connect(project / "headrace.db")) as other:
+        other.execute("CREATE TABLE others (id)")
+    refused = headrace("migrate", project, "--dry-run")
+    assert refused.exit_code == 2
+    assert "it is the database of another program" in refused.output
 
 
 def test_a_password_in_the_address_of_a_store_is_not_printed(project: Path) -> None:
