@@ -214,6 +214,12 @@ class Machine:
             for effect in self.settled[index].effects:
                 yield self.flow.nodes[index], effect
 
+    def hand_over(self) -> HandOver | None:
+        """The effect of a node that has handed the session over, and so ended the run."""
+        if not self._stopping:
+            return None
+        return next((effect for _, effect in self.effects() if isinstance(effect, HandOver)), None)
+
     def could_not_identify(self) -> bool:
         """Whether a node that joins profiles left by `failed` or `other` after its reply: operators should see why."""
         settled_nodes = [(self.flow.nodes[index].node, settled) for index, settled in self.settled.items()]

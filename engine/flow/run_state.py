@@ -67,11 +67,15 @@ class RunState:
 
     def with_scope(self, scope: dict[str, Any]) -> "RunState":
         """The same state with another scope."""
-        return self._copy(self.inputs, scope)
+        return RunState(
+            self.inputs, scope, self.profile, self.operations, self.acting_id, self.rules, self.pool, self.documents
+        )
 
     def with_inputs(self, inputs: Inputs) -> "RunState":
         """The same state for a run with these inputs."""
-        return self._copy(inputs, self.scope)
+        return RunState(
+            inputs, self.scope, self.profile, self.operations, self.acting_id, self.rules, self.pool, self.documents
+        )
 
     def after(self, id: str, out: Any, effects: tuple[Effect, ...]) -> "RunState":
         """The state after node `id` has left with `out` and `effects`. Raises `Refused` when an effect does not fit."""
@@ -172,11 +176,6 @@ class RunState:
             profile = structs.replace(profile, links={**profile.links, **{link.id: link for link in effect.links}})
         self.acting_id = id if id is not None and id in profile.parts else profile.id
         self.replace_profile(scope, record_visit(profile, self.acting_id, self.inputs.now, new=False))
-
-    def _copy(self, inputs: Inputs, scope: dict[str, Any]) -> "RunState":
-        return RunState(
-            inputs, scope, self.profile, self.operations, self.acting_id, self.rules, self.pool, self.documents
-        )
 
     def replace_profile(self, scope: dict[str, Any], profile: Profile) -> None:
         """Put `profile` in the place of the state's profile, and its view, with the operations so far, into `scope`."""

@@ -338,10 +338,12 @@ def _check_envelope(payload: TrackPayload, replaced: bool) -> None:
             f"a payload carries at most {MAX_EVENTS} events, this one has {len(payload.events)}: send fewer at once"
         )
         raise Refusal("too-large", detail, "/events")
-    known = ("source", payload.source), ("session", payload.session), ("profile", payload.profile)
-    for name, ref in (*known, ("visitor", payload.visitor), ("user", payload.user)):
+    refs = [("/source/id", payload.source), ("/session/id", payload.session), ("/profile/id", payload.profile)]
+    if payload.visitor is not None or payload.user is not None:
+        refs += [("/visitor/id", payload.visitor), ("/user/id", payload.user)]
+    for at, ref in refs:
         if ref is not None and ref.id is not None and (reason := id_fault(ref, replaced)):
-            raise Refusal("malformed", reason, f"/{name}/id")
+            raise Refusal("malformed", reason, at)
 
 
 def id_fault(owner: Ref | MaybeRef | EventPayload, replaced: bool) -> str:

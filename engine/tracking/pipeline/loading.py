@@ -69,9 +69,8 @@ class Loading:
         )
         if session is None or session.profile is None:
             return None
-        sender = sender_of(intake, request.source, None, self._settings().keys, self.secret)
-        if sender is not None:
-            return self._sender_at_hand(sender, session, uncommitted)
+        if intake.visitor is not None or intake.user is not None:
+            return self._sender_at_hand(request, session, uncommitted)
         known = self._cached(session.profile, uncommitted)
         if known is None or (intake.profile is not None and intake.profile not in known.profile.ids):
             return None
@@ -133,10 +132,13 @@ class Loading:
             await self._refuse_tombstones(unknown)
         return Loaded(session, known, acting_id)
 
-    def _sender_at_hand(self, sender: Sender, session: Session, uncommitted: UncommittedState | None) -> Loaded | None:
+    def _sender_at_hand(
+        self, request: UnitRequest, session: Session, uncommitted: UncommittedState | None
+    ) -> Loaded | None:
         """Return what a sender with a visitor or user starts from, if all is cached and it brings nothing new."""
-        known = self._cached(sender.id, uncommitted)
-        if known is None or not self._logins.brings_nothing(sender, known.profile):
+        sender = sender_of(request.intake, request.source, None, self._settings().keys, self.secret)
+        known = self._cached(sender.id, uncommitted) if sender is not None else None
+        if sender is None or known is None or not self._logins.brings_nothing(sender, known.profile):
             return None
         return Loaded(session, known, sender.id)
 

@@ -184,7 +184,7 @@ class Pipeline:
                 await queue.drained()  # no repeat is acknowledged before the first one is stored
                 return Finished(await self._repeated(request, loaded, marks))
             effects, composed = await self.run(request, loaded, fresh)
-            following = _following(request, loaded, fresh, effects)
+            following = None if effects.handed_over is None else _following(request, loaded, fresh, effects)
             if following is not None and not effects.events:
                 return Finished(None, following)
             if not request.events and writes_nothing(effects, composed):
@@ -244,17 +244,18 @@ class Pipeline:
                 given_up = run.effects.handed_over
                 fresh = fresh[: given_up.place]
                 continue
-            composed = await self._composed(run.effects, request)
+            if run.effects.state.pool is None:
+                composed = compose(run.effects, request.intake, request.rejected())
+            else:
+                composed = await self._regrouped(run.effects, request)
             run.effects.handed_over = given_up
             if weighed or not _has_outgrown(loaded, composed):
                 return run.effects, composed
             weighed = True
 
-    async def _composed(self, effects: UnitEffects, request: UnitRequest) -> Composed:
-        """Return the documents of a unit that has been run. Raises `Unavailable`."""
+    async def _regrouped(self, effects: UnitEffects, request: UnitRequest) -> Composed:
+        """Return the documents of a unit that has joined profiles or set some apart. Raises `Unavailable`."""
         regrouped = regrouped_by(effects)
-        if regrouped is None:
-            return compose(effects, request.intake, request.rejected())
         stored = await self.store.as_stored(regrouped.ids) if regrouped.splits else {}
         return compose(effects, request.intake, request.rejected(), regrouped, stored)
 

@@ -67,11 +67,10 @@ class Composed(Struct, frozen=True):
         return self.cached.profile if self.cached is not None else None
 
 
-def regrouped_by(effects: UnitEffects) -> Regrouped | None:
-    """Return the profiles that a unit's links have joined or set apart; None if it has made no link."""
+def regrouped_by(effects: UnitEffects) -> Regrouped:
+    """Return the profiles that a unit's links have joined or set apart; there must be a pool."""
     state = effects.state
-    if state.pool is None or state.profile is None:
-        return None
+    assert state.pool is not None and state.profile is not None  # noqa: S101, PT018  # the caller has checked it
     left = effects.context.left
     return regroup(state.pool, state.documents, state.acting_id or state.profile.id, left.id if left else None)
 

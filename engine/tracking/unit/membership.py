@@ -16,7 +16,7 @@ from msgspec import Struct
 from engine.flow.effect import Attach, Effect, Merge
 from engine.flow.plan import PlannedNode
 from engine.flow.run_state import RunState
-from engine.profile.document import Members, Profile
+from engine.profile.document import Members, Part, Profile
 from engine.profile.fold import fold
 from engine.profile.operations import Operation
 from engine.profile.profile_view import profile_view
@@ -43,7 +43,7 @@ class Membership:
         self.project = triggers.project
         self._save = save  # whether events of the system are stored, when no event of a client caused them
         self._members: set[str] = set()  # the segments that the profile is known to belong to
-        self._ids: frozenset[str] = frozenset()  # those of the profile when its segments were last compared
+        self._parts: Mapping[str, Part] = {}  # those of the profile when its segments were last compared
         self._event_count = 0
         self._last: _Evaluation | None = None
         self._now = now
@@ -53,7 +53,7 @@ class Membership:
     def begin(self, profile: Profile, view: dict[str, Any]) -> Profile:
         """Begin with a profile and its view; return it with its windowed segments brought up to date."""
         self.at = max(self.at, profile.evaluated_at)
-        self._members, self._ids = set(view["segments"]), frozenset(profile.parts)
+        self._members, self._parts = set(view["segments"]), profile.parts
         return self.project.segment_rules.with_time_passed(profile, view, self.at)
 
     def updated(self, state: RunState, parent: UnitEvent | None) -> RunState:
@@ -107,7 +107,7 @@ class Membership:
         self._event_count += len(segment_events)
         if state.profile is not None:
             self._members = set(state.scope["profile"]["segments"])
-            self._ids = frozenset(state.profile.parts)
+            self._parts = state.profile.parts
 
     def in_a_circle(self, event: UnitEvent, segment_events: list[UnitEvent]) -> bool:
         """Whether these are more than a unit may make of one event."""
@@ -166,7 +166,7 @@ class Membership:
             return []
         before, now = self._members | set(known), set(state.scope["profile"]["segments"])
         profile, found = state.profile, list[UnitEvent]()
-        if not self._ids <= profile.parts.keys():
+        if self._parts is not profile.parts and not self._parts.keys() <= profile.parts.keys():
             before &= now  # others were set apart from it: it has not left what it was in through them only
         for name in sorted(before ^ now):
             entered = name in now

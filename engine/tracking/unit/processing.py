@@ -86,11 +86,16 @@ class UnitRun:
             proven=context.proven,
             timezone=project.settings.timezone,
         )
-        self.state = self.membership.updated(self._with_left(initial_state(self.inputs, view)), None)
-        self.effects = UnitEffects(context, self.membership, self.state, flows=list(context.given_up))
+        state = initial_state(self.inputs, view)
+        if context.left is not None:
+            _begin_with(state, context.left)
+        self.state = self.membership.updated(state, None)
+        self.effects = UnitEffects(context, self.membership, self.state)
+        self.effects.flows += context.given_up
         self._emitted = 0
         self._runs = 0
         self._begun = False
+        self._given_up = False  # a run has handed the session over
         self._place = -1  # of the client's event that is run, within the unit
 
     def run(self, events: list[UnitEvent]) -> Iterator[PendingRun | None]:
@@ -101,7 +106,7 @@ class UnitRun:
                 yield from self._run_with_consequences(queued.popleft())
             self._place += event.origin == "client"
             yield from self._run_with_consequences(event)
-            if self.effects.handed_over is not None:
+            if self._given_up:
                 return
         if queued:
             yield from self._run_with_consequences(queued.popleft())
@@ -121,7 +126,7 @@ class UnitRun:
             self._begun = True
             children: list[UnitEvent] = []
             yield from self._event(event, children)
-            if self.effects.handed_over is not None:
+            if self._given_up:
                 return
             stack.extend(reversed(children))
             event = queued.popleft() if queued else stack.pop() if stack else None
@@ -139,7 +144,7 @@ class UnitRun:
             self._decide(event)
         for flow in flows:
             yield from self._flow(flow, event, children)
-            if self.effects.handed_over is not None:
+            if self._given_up:
                 return
         if self.context.debug:
             self._record_quiet(event, quiet)
@@ -202,16 +207,15 @@ class UnitRun:
         trace = Trace(self.ticks) if self.context.debug or self._sampled(event, flow) else None
         before = self.state
         state = before if flow.profile != "none" else self._without_profile()
-        handed_over = self.context.handed_over and self._place == 0
-        inputs = msgspec.structs.replace(
-            self.inputs, event=state.scope["event"], flow=flow.name, handed_over=handed_over
-        )
+        inputs = msgspec.structs.replace(self.inputs, event=state.scope["event"], flow=flow.name)
+        if self.context.handed_over and self._place == 0:
+            inputs = msgspec.structs.replace(inputs, handed_over=True)
         machine = Machine(flow, inputs, state.with_inputs(inputs), trace)
         asked = machine.advance()
         if asked:
             yield PendingRun(machine, asked, f"{event.origin}:{event.key}")
             self._taint(machine)
-        if machine.outcome == "finished" and (to := _hand_over_of(machine)) is not None:
+        if machine.outcome == "finished" and (to := machine.hand_over()) is not None:
             self._give_up(machine, event, trace, to)
             return
         if machine.outcome == "finished" and (reason := self._take(machine, event, children)):
@@ -226,6 +230,7 @@ class UnitRun:
         result = self.effects.flows[-1]
         kept = result.trace and {**result.trace, "outcome": HANDED_OVER}
         result = msgspec.structs.replace(result, outcome=HANDED_OVER, trace=kept)
+        self._given_up = True
         self.effects.handed_over = GivenUp(self._place, to, (result,))
 
     def _taint(self, machine: Machine) -> None:
@@ -259,13 +264,6 @@ class UnitRun:
                 "why": lacks.reason,
             }
         return None
-
-    def _with_left(self, state: RunState) -> RunState:
-        """Return the first state; if the session is handed over, with the profile that it has led to."""
-        left = self.context.left
-        if left is not None and state.profile is not None and left.id != state.profile.id:
-            state.pool, state.documents = Pool.of(state.profile, left), (state.profile, left)
-        return state
 
     def _without_profile(self) -> RunState:
         return RunState(self.inputs, {**self.state.scope, "profile": None}, None)
@@ -374,8 +372,10 @@ def _profiles_read(machine: Machine) -> Iterator[tuple[int, Profile]]:
                 yield index, found.profile
 
 
-def _hand_over_of(machine: Machine) -> HandOver | None:
-    return next((effect for _, effect in machine.effects() if isinstance(effect, HandOver)), None)
+def _begin_with(state: RunState, left: Profile) -> None:
+    """Let a unit whose session is handed over write the profile that the session has led to, too."""
+    if state.profile is not None and left.id != state.profile.id:
+        state.pool, state.documents = Pool.of(state.profile, left), (state.profile, left)
 
 
 def _proves(machine: Machine, index: int, profile: Profile) -> bool:
