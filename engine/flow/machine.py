@@ -91,6 +91,7 @@ class Machine:
         "cancelled",
         "failed_at",
         "flow",
+        "hand_over",
         "inputs",
         "outcome",
         "reason",
@@ -117,6 +118,7 @@ class Machine:
         self._states: dict[int, RunState] = {0: state or initial_state(inputs)}
         self._emitted = 0
         self._stopping = False
+        self.hand_over: HandOver | None = None  # by which a node has ended the run
 
     @classmethod
     def from_run(cls, flow: Flow, run: Run, trace: Trace | None = None) -> "Machine":
@@ -213,12 +215,6 @@ class Machine:
         for index in sorted(self.settled):
             for effect in self.settled[index].effects:
                 yield self.flow.nodes[index], effect
-
-    def hand_over(self) -> HandOver | None:
-        """The effect of a node that has handed the session over, and so ended the run."""
-        if not self._stopping:
-            return None
-        return next((effect for _, effect in self.effects() if isinstance(effect, HandOver)), None)
 
     def could_not_identify(self) -> bool:
         """Whether a node that joins profiles left by `failed` or `other` after its reply: operators should see why."""
@@ -412,8 +408,10 @@ class Machine:
             kind = type(effect)
             if kind is Emit:
                 self._emitted += 1
-            elif kind is Stop or kind is HandOver:
+            elif kind is Stop:
                 self._stopping = True
+            elif isinstance(effect, HandOver):
+                self._stopping, self.hand_over = True, effect
         if out is None and effects is outcome.effects:
             return outcome
         return Outcome(outcome.port, out, effects, outcome.reason)

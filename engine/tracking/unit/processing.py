@@ -215,7 +215,7 @@ class UnitRun:
         if asked:
             yield PendingRun(machine, asked, f"{event.origin}:{event.key}")
             self._taint(machine)
-        if machine.outcome == "finished" and (to := machine.hand_over()) is not None:
+        if machine.outcome == "finished" and (to := machine.hand_over) is not None:
             self._give_up(machine, event, trace, to)
             return
         if machine.outcome == "finished" and (reason := self._take(machine, event, children)):
