@@ -46,7 +46,12 @@ async def answers(store: Any, view: View, names: dict[str, list[str]], kind_of: 
         "runs": {run.id: await store.run(run.id) for run in found["runs"]},
         "runs of an event": {event.id: await store.runs_of(event.id) for event in found["events"]},
         "rejected": await store.rejected(ALL),
-        "keys": {key: (one.id, one.claim) for key, one in keys.items() if one is not None},
+        # The old code also says which keys are claimed.
+        "keys": {
+            key: (one.id, one.claim) if hasattr(one, "claim") else one.id
+            for key, one in keys.items()
+            if one is not None
+        },
         "caches": caches,
         "notes": {name: doc.decode() for name, doc in (await store.notes("")).items()},
         "flow versions": {version: await store.flow_version(version) for version in names["flows"]},
