@@ -77,6 +77,10 @@ class MemoryStore:
         """Nothing to do."""
         return []
 
+    async def unsettled(self, limit: int) -> list[str]:
+        """None: a unit is committed as a whole, or nothing of it."""
+        return []
+
     async def secret(self) -> bytes:
         """The store's random key."""
         return self._secret

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from engine.ports.records import SessionWrite
 from engine.ports.store import TooLarge, Unavailable
@@ -12,7 +12,6 @@ from storage.elasticsearch.finisher import Finisher
 from storage.elasticsearch.loader import Loader
 from storage.elasticsearch.pending_writes import PendingWrites
 from storage.elasticsearch.reader import Reader
-from storage.elasticsearch.version_cache import CachedSession
 
 MAX_TRIES = 20  # of one unit whose document moves without its version
 MAX_BACKOFF = 3  # tries that make the pause before the next one longer
@@ -43,6 +42,10 @@ class CommitCarrier:
             left = []
         return [*left, entry] if entry is not None else left
 
+    async def done(self, entries: Sequence[PendingWrites]) -> None:
+        """Wait until entries are finished. Raises `Unavailable` when that takes too long."""
+        await self._finisher.done(entries)
+
     async def pause(self, plan: CommitPlan, tries: int) -> None:
         """Wait before another try, if units may be taking claims of records from one another: not all at once."""
         if tries and plan.moves_records:
@@ -61,17 +64,23 @@ class CommitCarrier:
             self._loader.memory.drop(id)
             raise
 
-    def committed(self, plan: CommitPlan, sessions: Sequence[SessionWrite], entry: PendingWrites | None) -> None:
-        """After the commit: cache the versions that it wrote, and finish its pending writes in the background."""
+    async def committed(self, plan: CommitPlan, sessions: Sequence[SessionWrite], entry: PendingWrites | None) -> None:
+        """After the commit: cache the versions that it wrote, and finish its pending writes in the background.
+
+        What leaves the profile is waited for, as others do not look for it there: but the unit is committed, so it is
+        no error if that takes too long.
+        """
         memory = self._loader.memory
         tick = memory.tick()
         for write in sessions:
-            session = write.session
-            memory.see((session.source, session.id), CachedSession(session.version, session.profile, tick))
+            memory.write(write.session, tick)
         for _, mark in plan.marks:
             memory.mark((mark.source, mark.event))
         if entry is not None:
             self._finisher.begin(entry)
+            if entry.record.left_keys or entry.record.apart:
+                with suppress(Unavailable):
+                    await self._finisher.done([entry])
 
 
 def texts(entries: Sequence[PendingWrites]) -> list[str]:

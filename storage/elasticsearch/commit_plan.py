@@ -1,8 +1,9 @@
 """A unit that is about to be committed: what it checks, claims and leaves pending."""
 
 import time
-from collections.abc import Hashable, Iterable, Sequence
-from typing import Any
+from collections.abc import Hashable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -20,7 +21,6 @@ from engine.ports.store import Conflict
 from storage.elasticsearch.document_id import IndexedId
 from storage.elasticsearch.names import Names
 from storage.elasticsearch.pending_writes import (
-    Extra,
     PendingChange,
     PendingFormat,
     PendingWrites,
@@ -28,6 +28,8 @@ from storage.elasticsearch.pending_writes import (
     new_token,
     writes_of,
 )
+
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Stamps:
@@ -67,15 +69,15 @@ class CommitPlan(Struct, frozen=True):
     def entry(
         self,
         sessions: Sequence[SessionWrite] = (),
-        taken: Iterable[str] = (),
-        extras: Iterable[ProfileWrite] = (),
-        over: Iterable[IdentityKey] = (),
+        *,
+        listed: Mapping[str, Any] = NOTHING,
         committed: int = 0,
         change: RecordWrite | RecordDelete | None = None,
     ) -> PendingWrites | None:
         """The writes that are to follow the commit; None if there are none.
 
-        The first `committed` marks and `change` are written by the commit itself.
+        `listed` are further fields of `PendingUnit`. The first `committed` marks and `change` are written by the commit
+        itself.
         """
         changes: tuple[PendingChange, ...] = ()
         if self.unit.changes:
@@ -85,10 +87,9 @@ class CommitPlan(Struct, frozen=True):
             self.stamp,
             sessions=tuple([write.session for write in sessions]),
             marks=self.marks[committed:],
-            profiles=tuple([Extra(write.profile, write.expected, write.view) for write in extras]),
-            taken=tuple(taken),
-            over=tuple(over),
+            left_keys=self.unit.left_keys,
             changes=changes,
+            **listed,
             **self.records,
         )
         return writes_of(record) if record.size else None
@@ -120,8 +121,13 @@ class CommitPlans:
 def _keys_of(unit: Unit) -> tuple[IdentityKey, ...]:
     keys: dict[str, IdentityKey] = {}
     for key in unit.keys:
-        held = keys.get(key.key, key)
-        keys[key.key] = IdentityKey(key.key, key.id, claim_of(key, held), key.supersedes_claim or held.supersedes_claim)
+        before = keys.get(key.key, key)
+        if before.id == key.id:
+            keys[key.key] = key
+        elif before.id in key.over:
+            keys[key.key] = IdentityKey(key.key, key.id, (before.id, *before.over))
+        else:
+            raise Conflict("key", key.key)
     return tuple(keys.values())
 
 
@@ -133,44 +139,34 @@ def _marks_of(unit: Unit) -> tuple[ProcessedEvent, ...]:
     return tuple(marks.values())
 
 
-def claim_of(key: IdentityKey, held: IdentityKey) -> bool:
-    """Whether a key is a mere claim once `key` is written over `held`. Raises `Conflict` if it may not be."""
-    if held.id != key.id and not (key.supersedes_claim and held.claim > key.claim):
-        raise Conflict("key", key.key)
-    return key.claim and held.claim
-
-
 def names_of(unit: Unit) -> set[Hashable]:
     """The documents that a unit touches, as names for `DocumentLocks`."""
     names: set[Hashable] = {("profile", write.profile.id) for write in unit.profiles}
     names.update([("session", write.session.source, write.session.id) for write in unit.sessions])
     names.update([("session", read.source, read.id) for read in unit.session_reads])
-    names.update([("key", key.key) for key in unit.keys])
+    names.update([("key", key.key) for key in (*unit.keys, *unit.left_keys)])
     names.update([("mark", mark.source, mark.event) for mark in unit.marks])
     names.update([("record", change.kind.name, change.id) for change in unit.changes])
     return names
 
 
-class Parts(Struct, frozen=True):
-    """The profiles of a unit: the one whose document commits it, the tombstones, and all others."""
+class UnitProfiles(Struct, frozen=True):
+    """The profiles of a unit: the one whose document commits it, and all others."""
 
     main: ProfileWrite
-    losers: tuple[ProfileWrite, ...]
-    extras: tuple[ProfileWrite, ...]
+    others: tuple[ProfileWrite, ...]
+
+    @property
+    def homes(self) -> dict[str, str]:
+        """The ids of all parts, each with the profile that it is to be part of."""
+        profiles = [write.profile for write in (self.main, *self.others) if write.profile.merged_into is None]
+        return {id: profile.id for profile in profiles for id in profile.parts}
 
 
-def parts_of(writes: Sequence[ProfileWrite]) -> Parts:
-    """Tells apart the profiles of a unit; without a living one, a tombstone commits.
-
-    A tombstone that leads to a profile which is split off is no loser: it leads there once that is written.
-    """
-    live = [write for write in writes if write.profile.merged_into is None]
-    apart = {write.profile.id for write in live[1:]}
-    stones = [write for write in writes if write.profile.merged_into is not None]
-    losers = [write for write in stones if write.profile.merged_into not in apart]
-    extras = [*live[1:], *(write for write in stones if write.profile.merged_into in apart)]
-    main = live[0] if live else losers.pop()
-    return Parts(main, tuple(losers), tuple(extras))
+def profiles_of(writes: Sequence[ProfileWrite]) -> UnitProfiles:
+    """Tells apart the profiles of a unit: the first that is living commits; without one, the last tombstone does."""
+    main = next((write for write in writes if write.profile.merged_into is None), writes[-1])
+    return UnitProfiles(main, tuple([write for write in writes if write is not main]))
 
 
 def expected_of(unit: Unit) -> list[SessionRead]:

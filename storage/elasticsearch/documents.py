@@ -16,23 +16,25 @@ from storage.elasticsearch.searchable import searchable
 from storage.encoding import encode
 
 RECENT = 16  # units that a document remembers to have committed
+Position = tuple[int, int]  # of a profile's document: its version, and how often it was rewritten at that version
 
 
 class ProfileSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A profile, or the tombstone of one; or at version 0 no profile yet, only a carrier of pending writes.
 
-    A tombstone is `open` until the profile that it leads to has taken what is `frozen` here, joined by `joining`.
+    A tombstone is `open` until a commit with the profile that it leads to has decided about the profile that is
+    `frozen` here. `rewrites` counts how often the store has written the document anew at its version.
     """
 
     id: str
     version: int
+    rewrites: int = 0
     doc: str | None = None
     live: bool = False
     merged_into: str | None = None
     open: bool = False
     frozen: str | None = None
-    joining: str | None = None
-    by: str | None = None  # the unit that claimed this tombstone
+    by: str | None = None  # the unit that has frozen the profile
     pending: list[str] = []
     recent: list[str] = []
     unfinished: int | None = None
@@ -45,6 +47,16 @@ class ProfileSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
     traits: Raw | UnsetType = UNSET
     pii: Raw | UnsetType = UNSET
     consents: Raw | UnsetType = UNSET
+
+    @property
+    def position(self) -> "Position":
+        """The position, which every write raises that changes what is found under the id."""
+        return self.version, self.rewrites
+
+    @property
+    def living(self) -> bool:
+        """Whether it is a profile."""
+        return self.merged_into is None and self.doc is not None
 
 
 class SessionSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -83,7 +95,6 @@ class KeySource(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     key: str
     id: str
-    claim: bool = False
 
 
 class RecordSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -152,6 +163,7 @@ def profile_source(
     pending: list[str],
     recent: list[str],
     unfinished: int | None,
+    rewrites: int = 0,
 ) -> bytes:
     """A profile's document, encoded."""
     fields: dict[str, Any] = {}
@@ -165,6 +177,7 @@ def profile_source(
         ProfileSource(
             id=profile.id,
             version=profile.version,
+            rewrites=rewrites,
             doc=text_of(profile),
             live=profile.merged_into is None,
             merged_into=profile.merged_into,
@@ -207,6 +220,6 @@ def mark_source(mark: ProcessedEvent) -> bytes:
     )
 
 
-def key_source(key: IdentityKey, claim: bool) -> bytes:
+def key_source(key: IdentityKey) -> bytes:
     """A key's document, encoded."""
-    return encode(KeySource(key=key.key, id=key.id, claim=claim))
+    return encode(KeySource(key=key.key, id=key.id))

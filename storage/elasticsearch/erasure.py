@@ -59,12 +59,15 @@ class Erasure:
         self._names = names
 
     async def data_subject(self, ids: frozenset[str]) -> DataSubject:
-        """The ids with all that lead to them, and their sessions."""
+        """The ids with all that lead to them, and their sessions.
+
+        An open tombstone does not lead there yet: nobody knows whether its profile is the same person's.
+        """
         await self._finisher.settled()
         await self._search.refresh(self._names.profiles, self._names.sessions)
         more = ids
         while more:
-            leading = [_any("merged_into", part) for part in _parts(more)]
+            leading = [_closed(_any("merged_into", part)) for part in _parts(more)]
             found = await self._all(self._names.profiles, leading, ("id",))
             more = frozenset(_named(hit.source).id for hit in found) - ids
             ids |= more
@@ -176,6 +179,10 @@ def _parts(ids: "frozenset[str] | set[str]") -> list[list[str]]:
 
 def _any(field: str, values: list[str]) -> Query:
     return {"terms": {field: values}}
+
+
+def _closed(query: Query) -> Query:
+    return {"bool": {"filter": [query], "must_not": [{"term": {"open": True}}]}}
 
 
 def _in_groups(events: Sequence[_Named], query_of: Callable[[list[_Named]], Query]) -> Groups:

@@ -7,33 +7,17 @@ from contextlib import suppress
 import structlog
 
 from engine.ports.bounded import BoundedCache
-from engine.ports.records import IdentityKey, ProcessedEvent, Session
+from engine.ports.records import ProcessedEvent, Session
 from engine.ports.store import Unavailable
 from storage.elasticsearch.document_id import id_of
-from storage.elasticsearch.documents import (
-    ProfileSource,
-    decode_key_source,
-    decode_mark_source,
-    decode_record_source,
-    key_source,
-    mark_source,
-    profile_source,
-    session_source,
-)
+from storage.elasticsearch.documents import decode_mark_source, decode_record_source, mark_source, session_source
+from storage.elasticsearch.earlier_entries import EarlierEntries
+from storage.elasticsearch.identity_writes import IdentityWrites
 from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import Operation, advance, create, renew, replace
-from storage.elasticsearch.pending_writes import (
-    Extra,
-    PendingChange,
-    PendingFormat,
-    PendingUnit,
-    PendingWrites,
-    token_in,
-)
+from storage.elasticsearch.pending_writes import PendingChange, PendingFormat, PendingUnit, PendingWrites, token_in
 from storage.elasticsearch.reader import Reader
-from storage.elasticsearch.tombstone_chain import ChainLink, node, onward
-from storage.elasticsearch.writer import Writer
-from storage.encoding import encode
+from storage.elasticsearch.writer import Outcome, Writer
 
 SECONDS = 10.0  # that a caller waits for pending writes to be finished
 AGAIN_SECONDS = 0.5
@@ -52,6 +36,8 @@ class Finisher:
         self._reader = reader
         self._writer = writer
         self._names = names
+        self._identity = IdentityWrites(reader, writer, names)
+        self._earlier = EarlierEntries(reader, writer, names)
         self.format = PendingFormat(names.kinds)
         self._begun: dict[str, PendingWrites] = {}
         self._done: BoundedCache[bool] = BoundedCache()
@@ -180,18 +166,18 @@ class Finisher:
         return found
 
     async def _finish(self, record: PendingUnit) -> None:
-        outcomes = await self._writer.send(self.operations(record))
-        for (index, mark), outcome in zip(record.marks, outcomes, strict=False):
-            if outcome is None:
-                await self._settle(index, mark)
+        operations, marks = self.operations(record), len(record.marks)
+        if record.marks_first:
+            await self._settle(record, await self._writer.send(operations[:marks]))
+            await self._writer.send(operations[marks:])
+        else:
+            await self._settle(record, await self._writer.send(operations))
         if record.changes:
             await asyncio.gather(*[self._change(change) for change in record.changes if change.expected])
-        for extra in record.profiles:
-            await self._write(extra)
-        if record.taken:
-            await self.point_on(record.taken)
-        for key in record.over:
-            await self._write_over(key)
+        if record.moves_ids:
+            await self._identity.finish(record)
+        if record.profiles or record.taken or record.over:
+            await self._earlier.finish(record)
 
     async def _change(self, change: PendingChange) -> None:
         """Write over or delete a versioned record, if it is still at the version that the unit expected.
@@ -210,7 +196,12 @@ class Finisher:
             if await self._writer.one(replace(index.name, id, document, found.at)):
                 return
 
-    async def _settle(self, index: str, mark: ProcessedEvent) -> None:
+    async def _settle(self, record: PendingUnit, outcomes: Sequence[Outcome]) -> None:
+        for (index, mark), outcome in zip(record.marks, outcomes, strict=False):
+            if outcome is None:
+                await self._settle_mark(index, mark)
+
+    async def _settle_mark(self, index: str, mark: ProcessedEvent) -> None:
         """A document has the id of a mark: a mark stays, a mere claim or a forgotten mark is written over."""
         id = id_of(mark.source, mark.event)
         while True:
@@ -220,70 +211,3 @@ class Finisher:
                 return
             if await self._writer.one(replace(index, id, mark_source(mark), found.at if found else None)):
                 return
-
-    async def _write(self, extra: Extra) -> None:
-        """Write a profile beside the committing one, if the stored version is still the one that the unit read."""
-        id = extra.profile.id
-        while (there := await node(self._reader, self._names, id)).version == extra.expected:
-            source = profile_source(extra.profile, extra.view, [], [], None)
-            if await self._writer.one(replace(self._names.profiles, id_of(id), source, there.at)):
-                return
-
-    async def _write_over(self, key: IdentityKey) -> None:
-        """Let a key lead to the profile that has proven it, unless another profile has by now."""
-        id = id_of(key.key)
-        while True:
-            found = await self._reader.get(self._names.keys, id)
-            held = decode_key_source(found.source) if found else None
-            if held is not None and (held.id == key.id or not held.claim):
-                return
-            at = found.at if found else None
-            if await self._writer.one(replace(self._names.keys, id, key_source(key, key.claim), at)):
-                return
-
-    # ---- tombstones -------------------------------------------------------------------------------------------------
-
-    async def point_on(self, ids: Sequence[str]) -> None:
-        """Empty tombstones that have been taken, and let them name the end of their chains."""
-        nodes = {id: await node(self._reader, self._names, id) for id in ids}
-        for id in sorted(nodes, key=lambda each: _depth(nodes, each)):  # those nearest the root first
-            await self._point_on(id)
-
-    async def _point_on(self, id: str) -> None:
-        while True:
-            there = await node(self._reader, self._names, id)
-            source = there.source
-            if source is None or source.merged_into is None:
-                return
-            following = await onward(self._reader, self._names, source)
-            if following == id:
-                return
-            end = await self._end(id, following)
-            if not source.open and source.merged_into == end:
-                return
-            bare = ProfileSource(
-                id=id, version=source.version, merged_into=end, created=source.created, recent=source.recent
-            )
-            if await self._writer.one(replace(self._names.profiles, id_of(id), encode(bare), there.at)):
-                return
-
-    async def _end(self, id: str, end: str) -> str:
-        """The end of the chain of a tombstone, never past one that has still to be taken."""
-        seen = {id}
-        while end not in seen:
-            seen.add(end)
-            there = (await node(self._reader, self._names, end)).source
-            if there is None or there.merged_into is None or there.open:
-                return end
-            end = there.merged_into
-        return end
-
-
-def _depth(nodes: dict[str, ChainLink], id: str) -> int:
-    depth, seen = 0, {id}
-    while (there := nodes.get(id)) is not None and there.source is not None and there.source.merged_into is not None:
-        depth, id = depth + 1, there.source.merged_into
-        if id in seen:
-            break
-        seen.add(id)
-    return depth

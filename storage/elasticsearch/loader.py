@@ -24,8 +24,8 @@ from storage.elasticsearch.finisher import Finisher
 from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import Written
 from storage.elasticsearch.reader import FoundDocument, Reader
-from storage.elasticsearch.tombstone_chain import ChainLink, chain, node, profile_of
-from storage.elasticsearch.version_cache import CachedSession, CachedVersion, VersionCache
+from storage.elasticsearch.tombstone_chain import ChainLink, chain, is_certain, node, profile_of
+from storage.elasticsearch.version_cache import CachedVersion, VersionCache
 from storage.encoding import decode_profile, decode_session
 
 Name = tuple[str, str]  # a session's or a mark's: source and id
@@ -51,17 +51,35 @@ class Loader:
     # ---- profiles ---------------------------------------------------------------------------------------------------
 
     async def chain(self, id: str) -> list[ChainLink]:
-        """The documents from an id to its end, all that is pending in them finished; [] when they lead in a circle."""
-        nodes = await chain(self._reader, self.names, id)
-        for each in nodes:
-            await self._finish(each)
-        if nodes:
-            self._hold(nodes[-1])
-        return nodes
+        """The documents from an id to its end, all that is pending in them finished; [] when they lead in a circle.
+
+        Raises `Unavailable` if they move all the time.
+        """
+        return (await self._way(id))[0]
 
     async def profile(self, id: str) -> Profile | None:
-        """The profile that an id leads to."""
-        return profile_of(await self.chain(id))
+        """The document that an id leads to, with what the open tombstones on the way have frozen."""
+        return (await self._way(id))[1]
+
+    async def _way(self, id: str) -> tuple[list[ChainLink], Profile | None]:
+        """The documents from an id to its end as they stood at one time, and the profile that they are."""
+        for _ in range(MAX_CONFUSED):
+            nodes = await chain(self._reader, self.names, id)
+            if await self._finish(*nodes):
+                continue
+            profile = profile_of(nodes)
+            if not is_certain(nodes, profile) and not await self._stands(nodes):
+                continue
+            if nodes:
+                self._hold(nodes[-1])
+            return nodes, profile
+        raise unsettled()
+
+    async def _stands(self, nodes: Sequence[ChainLink]) -> bool:
+        """Whether documents are still as they were read, and carry no identity writes that are not done."""
+        again = await asyncio.gather(*[node(self._reader, self.names, each.id) for each in nodes])
+        same = all(one.position == each.position for one, each in zip(again, nodes, strict=True))
+        return not await self._finish(*again) and same
 
     async def as_stored(self, ids: Sequence[str]) -> dict[str, Profile]:
         """The documents at these ids themselves; of a tombstone its version and where it leads."""
@@ -75,10 +93,19 @@ class Loader:
         return there
 
     async def held(self, id: str, expected: int) -> CachedVersion:
-        """The position of a profile's document at that version. Raises `Conflict` when it is at another one."""
+        """The position of a profile's document at that version. Raises `Conflict` when it is at another one.
+
+        An open tombstone is no such document, unless a commit had already set the profile apart.
+        """
         held = self.memory.profile(id)
         if held is None or held.version < expected:
-            held = self._hold(await self.node(id))
+            there = await self.node(id)
+            if there.is_open:
+                await self.chain(id)  # which finishes such a commit
+                there = await self.node(id)
+            if there.is_open:
+                raise Conflict("profile", id)
+            held = self._hold(there)
         if held.version != expected:
             raise Conflict("profile", id)
         return held
@@ -87,14 +114,18 @@ class Loader:
         held = CachedVersion(0, None, self.memory.tick())
         if there.source is not None:
             source = there.source
-            ids: frozenset[str] = frozenset(decode_profile(source.doc).parts) if source.doc else frozenset()
-            recent = tuple(source.recent)
-            held = CachedVersion(source.version, there.at, held.since, (), recent, ids)  # what was pending is finished
+            recent = tuple(source.recent)  # what was pending is finished
+            held = CachedVersion(source.version, there.at, held.since, (), recent, there.ids, source.rewrites)
         return self.memory.hold(there.id, held)
 
-    async def _finish(self, there: ChainLink) -> None:
-        if there.source is not None and there.source.pending:
-            await self._finisher.done(self._finisher.known(there.source.pending))
+    async def _finish(self, *nodes: ChainLink) -> bool:
+        """Finish what documents carry. Returns whether that may have changed where ids lead."""
+        carried = [text for each in nodes if each.source is not None for text in each.source.pending]
+        if not carried:
+            return False
+        entries = self._finisher.known(carried)
+        await self._finisher.done(entries)
+        return any(entry.record.moves_ids for entry in entries)
 
     # ---- sessions ---------------------------------------------------------------------------------------------------
 
@@ -102,9 +133,7 @@ class Loader:
         """A session; one of version 0 has only been claimed, by the profile that it names."""
         tick = self.memory.tick()
         session = (await self.sessions([name]))[name][0]
-        self.memory.see(
-            name, CachedSession(session.version, session.profile, tick) if session else CachedSession(0, None, tick)
-        )
+        self.memory.see(name, session, tick)
         return session
 
     async def sessions(self, names: Sequence[Name]) -> dict[Name, tuple[Session | None, SessionSource | None]]:
@@ -171,7 +200,7 @@ def _newer(own: Session | None, source: SessionSource | None) -> Session | None:
 def key_of(found: FoundDocument) -> IdentityKey:
     """A stored key."""
     source = decode_key_source(found.source)
-    return IdentityKey(source.key, source.id, source.claim)
+    return IdentityKey(source.key, source.id)
 
 
 def unsettled() -> Unavailable:

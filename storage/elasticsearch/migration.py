@@ -1,4 +1,8 @@
-"""Migration: creates and upgrades templates and indices. May be run at any time, by several processes at once."""
+"""Migration: creates and upgrades templates, indices and stored data.
+
+It may be run at any time, by several processes at once. The index of the keys is upgraded last: as long as it has an
+older schema, the data are still to be upgraded.
+"""
 
 import asyncio
 
@@ -6,6 +10,7 @@ from msgspec import Raw, Struct, field, json
 
 from engine.ports.store import Unavailable
 from storage.elasticsearch.connection import Connection, Lost
+from storage.elasticsearch.data_upgrade import DataUpgrade
 from storage.elasticsearch.error_cause import cause_of
 from storage.elasticsearch.names import Names
 from storage.elasticsearch.templates import CHANGEABLE, SCHEMA, IndexTemplate, encodable, index_templates, mappings
@@ -67,9 +72,11 @@ _indices = json.Decoder(dict[str, _Index]).decode
 class Migration:
     """Brings the indices of a prefix to this program's schema."""
 
-    def __init__(self, connection: Connection, names: Names) -> None:
+    def __init__(self, connection: Connection, names: Names, data: DataUpgrade) -> None:
         self._connection = connection
+        self._data = data
         self._prefix = names.prefix
+        self._keys = names.keys
         self._templates = index_templates(names)
 
     async def run(self) -> list[str]:
@@ -83,8 +90,19 @@ class Migration:
         # The server gathers concurrent requests into one change of the cluster's state. Templates first: indices rest
         # on them.
         templates = await asyncio.gather(*[self._make(each, known) for each in self._templates])
-        made = await asyncio.gather(*[self._bring(each, indices) for each in self._templates])
-        return [words for some in (*templates, *made) for words in some]
+        late = [each for each in self._templates if self._name(each) == self._keys and self._holds_earlier(indices)]
+        made = await asyncio.gather(*[self._bring(each, indices) for each in self._templates if each not in late])
+        data = await self._data.run() if late else []
+        last = [await self._bring(each, indices) for each in late]
+        return [words for some in (*templates, *made, data, *last) for words in some]
+
+    async def preview(self) -> list[str]:
+        """The changes of stored data that `run` would make, in words. Raises `Unavailable`."""
+        return await self._data.preview() if self._holds_earlier(await self._known_indices()) else []
+
+    def _holds_earlier(self, indices: dict[str, _Mappings]) -> bool:
+        """Whether the data are as an earlier schema has them."""
+        return self._keys in indices and indices[self._keys].schema < SCHEMA
 
     async def _make(self, template: IndexTemplate, known: dict[str, _Body]) -> list[str]:
         name = self._name(template)

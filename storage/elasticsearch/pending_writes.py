@@ -11,6 +11,7 @@ from msgspec import Struct, ValidationError, defstruct, field, json
 from engine.ports.records import IdentityKey, ProcessedEvent, RecordDelete, RecordWrite, Session
 from engine.ports.store import Unavailable
 from engine.profile.document import Profile
+from storage.elasticsearch.documents import Position
 from storage.elasticsearch.kind_index import KindIndex
 from storage.elasticsearch.operation import Operation
 from storage.encoding import encode
@@ -19,12 +20,39 @@ TOKEN = 12  # characters
 _BEFORE = len('{"token":"')
 
 
+class Redirect(Struct, frozen=True, omit_defaults=True):
+    """A tombstone that is written over the document at exactly `over`, at a version of its own."""
+
+    id: str
+    over: Position
+    into: str
+    version: int
+    created: int
+
+
+class SetApart(Struct, frozen=True, omit_defaults=True):
+    """A profile that leaves another one; it is written over the document at exactly `over`."""
+
+    profile: Profile
+    over: Position
+    view: dict[str, Any] | None = None
+
+
 class Extra(Struct, frozen=True, omit_defaults=True):
-    """A profile beside the one that commits the unit, such as one that was split off."""
+    """A profile that left another one, as versions with schema 5 left it pending."""
 
     profile: Profile
     expected: int
     view: dict[str, Any] | None = field(default=None, name="shown")
+
+
+class EarlierKey(Struct, frozen=True, omit_defaults=True):
+    """A key as versions with schema 5 left it pending."""
+
+    key: str
+    id: str
+    claim: bool = False
+    supersedes_claim: bool = False
 
 
 class PendingChange(Struct, frozen=True, omit_defaults=True):
@@ -39,24 +67,34 @@ class PendingChange(Struct, frozen=True, omit_defaults=True):
 class PendingUnit(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The writes themselves. `token` names the unit's commit, `stamp` (µs) orders it among others.
 
-    `marks` come with their indices; `taken` are ids whose tombstones are to be emptied and to name the end of their
-    chains; `over` are keys that mere claims of others hold. Subclasses, made by `PendingFormat`, add a field for each
-    appended and keyed kind.
+    `marks` come with their indices; with `marks_first` they must exist before the sessions are written. `left_keys`,
+    `redirects` and `apart` are the identity writes, in the order in which they are done. `profiles`, `taken` and `over`
+    are only in entries of versions with schema 5. Subclasses, made by `PendingFormat`, add a field for each appended
+    and keyed kind.
     """
 
     token: str
     stamp: int
+    marks_first: bool = False
     sessions: tuple[Session, ...] = ()
     marks: tuple[tuple[str, ProcessedEvent], ...] = ()
+    left_keys: tuple[IdentityKey, ...] = ()
+    redirects: tuple[Redirect, ...] = ()
+    apart: tuple[SetApart, ...] = ()
     profiles: tuple[Extra, ...] = ()
     taken: tuple[str, ...] = ()
-    over: tuple[IdentityKey, ...] = ()
+    over: tuple[EarlierKey, ...] = ()
     changes: tuple[PendingChange, ...] = ()
 
     @property
     def size(self) -> int:
         """How many documents are to be written."""
-        return sum([len(getattr(self, field)) for field in self.__struct_fields__[2:]])
+        return sum([len(getattr(self, field)) for field in self.__struct_fields__[3:]])
+
+    @property
+    def moves_ids(self) -> bool:
+        """Whether it has identity writes: until they are done, nothing may be read or written through its document."""
+        return bool(self.left_keys or self.redirects or self.apart or self.profiles or self.taken)
 
     def of(self, index: KindIndex[Any]) -> tuple[Any, ...]:
         """The records of an appended or keyed kind."""

@@ -6,13 +6,12 @@ from msgspec import Struct
 
 from engine.ports.records import IdentityKey, SessionRead, SessionWrite
 from engine.ports.store import Conflict
-from storage.elasticsearch.commit_plan import CommitPlan, claim_of, expected_of
+from storage.elasticsearch.commit_plan import CommitPlan, expected_of
 from storage.elasticsearch.document_id import id_of
 from storage.elasticsearch.documents import key_source, session_source
 from storage.elasticsearch.loader import Loader, Name, key_of
 from storage.elasticsearch.operation import Operation, advance, replace
 from storage.elasticsearch.reader import Reader
-from storage.elasticsearch.version_cache import CachedSession
 from storage.elasticsearch.writer import Writer
 
 
@@ -20,11 +19,11 @@ class CheckedUnit(Struct, frozen=True):
     """The claims that are to be made, and the unit's sessions sorted by who guards them."""
 
     keys: list[tuple[IdentityKey, Operation]]
-    over: list[IdentityKey]  # claims of others that are written over after the commit
     new: list[SessionWrite]  # sessions that are to be claimed
     guarded: list[SessionWrite]
     foreign: list[SessionWrite]  # sessions that another document than the committing one guards
     tied: bool  # a session leads every repeat of the unit's events to the committing document
+    handed_over: bool  # a guarded session leads to another profile from now on
 
 
 class Preconditions:
@@ -38,27 +37,35 @@ class Preconditions:
     async def unit(self, draft: CommitPlan, since: int | None, ids: Collection[str], look: bool = True) -> CheckedUnit:
         """Raises `Conflict` if something has changed.
 
-        `ids` are those of the profile whose document is to commit the unit: it guards their sessions. Of those, all
-        that was read after the tick `since` is valid; None: nothing is. Without `look`, marks that were found absent
-        are not read again: the commit finds out.
+        `ids` are those of the profiles that the committing document guards: sessions that lead there before this unit
+        are written with that document, also if they lead to another profile from now on. Of these, all that was read
+        after the tick `since` is valid; None: nothing is. Without `look`, marks that were found absent are not read
+        again: the commit finds out.
         """
-        there = await self._sessions(draft, since, ids)
-        keys, over = await self._keys(draft)
+        stored = await self._sessions(draft, since, ids)
+        keys = await self._keys(draft)
         await self._marks(draft, since if look else 0)
-        guarded = [write for write in draft.unit.sessions if write.session.profile in ids]
-        foreign = [write for write in draft.unit.sessions if write.session.profile not in ids]
-        new = [write for write in guarded if (write.session.source, write.session.id) not in there]
+        guarded, foreign, new, handed_over = list[SessionWrite](), list[SessionWrite](), list[SessionWrite](), False
+        for write in draft.unit.sessions:
+            name = write.session.source, write.session.id
+            if (stored.get(name) or write.session.profile) not in ids:
+                foreign.append(write)
+                continue
+            guarded.append(write)
+            handed_over = handed_over or write.session.profile not in ids
+            if name not in stored:
+                new.append(write)
         tied = bool(guarded) or any(self._leads(read, ids) for read in draft.unit.session_reads)
-        return CheckedUnit(keys, over, new, guarded, foreign, tied)
+        return CheckedUnit(keys, new, guarded, foreign, tied, handed_over)
 
     def _leads(self, read: SessionRead, ids: Collection[str]) -> bool:
         seen = self._loader.memory.session((read.source, read.id))
         return seen is not None and seen.version > 0 and seen.profile in ids
 
-    async def _sessions(self, draft: CommitPlan, since: int | None, ids: Collection[str]) -> set[Name]:
-        """Those sessions of which there is a document."""
+    async def _sessions(self, draft: CommitPlan, since: int | None, ids: Collection[str]) -> dict[Name, str | None]:
+        """The profiles of those sessions of which there is a document."""
         written = {(write.session.source, write.session.id): write.session.profile for write in draft.unit.sessions}
-        there: set[Name] = set()
+        there: dict[Name, str | None] = {}
         old: list[SessionRead] = []
         for rest in expected_of(draft.unit):
             name = rest.source, rest.id
@@ -67,7 +74,7 @@ class Preconditions:
                 old.append(rest)
             elif seen.version and seen.profile in ids:
                 _same(seen.version, rest)
-                there.add(name)
+                there[name] = seen.profile
             elif seen.version or seen.profile is not None or name not in written:
                 old.append(rest)
             else:  # there was no claim: claiming it finds out
@@ -80,38 +87,40 @@ class Preconditions:
             name = rest.source, rest.id
             session, _ = found[name]
             _same(session.version if session else 0, rest)
+            self._loader.memory.see(name, session, tick)
             if session is not None:
-                if not session.version and name in written and written[name] != session.profile:
+                if not session.version and name in written and session.profile not in (written[name], *ids):
                     raise Conflict("session", rest.id)  # claimed for another profile
-                self._loader.memory.see(name, CachedSession(session.version, session.profile, tick))
-                there.add(name)
+                there[name] = session.profile
         return there
 
-    async def _keys(self, draft: CommitPlan) -> tuple[list[tuple[IdentityKey, Operation]], list[IdentityKey]]:
-        keys = draft.keys
-        if not keys:
-            return [], []
+    async def _keys(self, draft: CommitPlan) -> list[tuple[IdentityKey, Operation]]:
+        """The writes of keys that do not lead to their ids yet. Raises `Conflict` for one that may not be put there."""
         index = self._loader.names.keys
-        over: list[IdentityKey] = []
-        found = await self._reader.many([(index, id_of(key.key)) for key in keys])
-        claims = []
-        for key, there in zip(keys, found, strict=True):
-            held = key_of(there) if there else None
-            claim = claim_of(key, held or key)
-            if held is not None and held.id != key.id and draft.unit.profiles:
-                over.append(IdentityKey(key.key, key.id, claim))
-            elif held is None or held.id != key.id or held.claim != claim:
-                at = there.at if there else None
-                claims.append((key, replace(index, id_of(key.key), key_source(key, claim), at)))
-        return claims, over
+        found = await self._reader.many([(index, id_of(key.key)) for key in draft.keys]) if draft.keys else []
+        writes = []
+        for key, there in zip(draft.keys, found, strict=True):
+            holder = key.id if there is None else key_of(there).id
+            if holder != key.id and holder not in key.over:
+                raise Conflict("key", key.key)
+            if there is None or holder != key.id:
+                at = there.at if there is not None else None
+                writes.append((key, replace(index, id_of(key.key), key_source(key), at)))
+        return writes
 
     async def _marks(self, draft: CommitPlan, since: int | None) -> None:
         names = [(mark.source, mark.event) for _, mark in draft.marks]
+        if since:  # what a session led to before may have marked an event, too
+            since = max([since, *[self._tied(rest) for rest in expected_of(draft.unit)]])
         unknown = [name for name in names if since is None or self._loader.memory.absent(name) <= since]
         marks = await self._loader.marks(unknown) if unknown else {}
         for name in unknown:
             if name in marks:
                 raise Conflict("mark", name[1])
+
+    def _tied(self, rest: SessionRead) -> int:
+        seen = self._loader.memory.session((rest.source, rest.id))
+        return 0 if seen is None else seen.tied
 
     # ---- claims -----------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from engine.ports.records import ProfileWrite
 from engine.ports.store import Conflict
 from storage.elasticsearch.claims import Claims
 from storage.elasticsearch.commit_carrier import MAX_TRIES, CommitCarrier, since, texts
-from storage.elasticsearch.commit_plan import CommitPlan, Parts, parts_of
+from storage.elasticsearch.commit_plan import CommitPlan, profiles_of
 from storage.elasticsearch.document_id import id_of
 from storage.elasticsearch.documents import RECENT, profile_source
 from storage.elasticsearch.loader import Loader, unsettled
@@ -14,7 +14,7 @@ from storage.elasticsearch.pending_writes import PendingWrites
 from storage.elasticsearch.preconditions import CheckedUnit, Preconditions
 from storage.elasticsearch.session_commit import SessionCommit
 from storage.elasticsearch.stored_records import StoredRecords
-from storage.elasticsearch.tombstones import Tombstones
+from storage.elasticsearch.tombstones import NOTHING_SEEN, Listed, Tombstones
 from storage.elasticsearch.version_cache import CachedVersion
 from storage.elasticsearch.writer import Writer
 
@@ -46,20 +46,22 @@ class ProfileCommit:
 
     async def commit(self, plan: CommitPlan) -> None:
         """Commit a unit. Raises `Conflict` and `Unavailable`."""
-        parts = parts_of(plan.unit.profiles)
-        main = parts.main
-        ids = main.profile.parts.keys() | {main.profile.id}
+        profiles = profiles_of(plan.unit.profiles)
+        main = profiles.main
         on = self._names.profiles, main.profile.id
+        ids = {*profiles.homes, *[write.profile.id for write in plan.unit.profiles]}
         written_before = False
-        if parts.losers:  # a claim stands, so none is made for a unit that rests on an old profile
+        if profiles.others:  # a claim stands, so none is made for a unit that rests on an old profile
             self._loader.memory.drop(main.profile.id)
         for tries in range(MAX_TRIES):
             await self._carrier.pause(plan, tries)
             held = await self._loader.held(main.profile.id, main.expected)
-            for extra in parts.extras:
-                await self._loader.held(extra.profile.id, extra.expected)
-            losers = await self._tombstones.seen(parts.losers, plan)
-            checked = await self._check.unit(plan, held.since, ids)
+            if moving := [entry for entry in held.pending if entry.record.moves_ids and not entry.finished]:
+                await self._carrier.done(moving)
+            seen = await self._tombstones.seen(profiles, held.ids, plan)
+            # What was read of a session is valid if it was read after all documents that may guard the session.
+            since = self._loader.memory.tick() if seen is not NOTHING_SEEN else held.since
+            checked = await self._check.unit(plan, since, ids)
             records = await self._records.check(plan.unit.changes, on) if plan.unit.changes else []
             if not written_before:  # once: from then on they stand
                 await self._sessions.apart(checked.foreign)
@@ -69,15 +71,17 @@ class ProfileCommit:
                 await self._claims.claim(plan, main.profile.id)
             if plan.moves_records and not await self._records.claim(records, on, plan.token):
                 continue
-            await self._tombstones.claim(losers, main.profile, plan)
-            if await self._write(plan, parts, held, checked):
+            listed = await self._tombstones.freeze(seen, main.profile.id, plan)
+            if await self._write(plan, main, held, checked, listed):
                 return
         raise unsettled()
 
-    async def _write(self, plan: CommitPlan, parts: Parts, held: CachedVersion, checked: CheckedUnit) -> bool:
+    async def _write(
+        self, plan: CommitPlan, main: ProfileWrite, held: CachedVersion, checked: CheckedUnit, listed: Listed
+    ) -> bool:
         """Write the profile that commits; False if its document moved and its version did not."""
-        main = parts.main
-        entry = plan.entry(checked.guarded, _taken(parts, held), parts.extras, checked.over)
+        fields = {"redirects": listed.redirects, "apart": listed.apart, "marks_first": checked.handed_over}
+        entry = plan.entry(checked.guarded, listed=fields)
         pending = await self._carrier.room(held.pending, entry)
         recent = (*held.recent, plan.token)[-RECENT:]
         source = profile_source(main.profile, main.view, texts(pending), list(recent), since(pending))
@@ -91,7 +95,7 @@ class ProfileCommit:
             ids = frozenset(main.profile.parts)
             version = CachedVersion(main.profile.version, written, held.since, tuple(pending), recent, ids)
             self._loader.memory.hold(main.profile.id, version)
-        self._carrier.committed(plan, checked.guarded, entry)
+        await self._carrier.committed(plan, checked.guarded, entry)
         return True
 
     async def _own(self, plan: CommitPlan, main: ProfileWrite, entry: PendingWrites | None) -> bool:
@@ -105,12 +109,3 @@ class ProfileCommit:
         if there.version != main.expected:
             raise Conflict("profile", main.profile.id)
         return False
-
-
-def _taken(parts: Parts, held: CachedVersion) -> list[str]:
-    """The ids whose tombstones are to be emptied after the commit."""
-    main = parts.main.profile
-    if main.merged_into is not None:
-        return []
-    taken = [loser.profile.id for loser in parts.losers]
-    return [*taken, *[id for id in main.parts if id not in held.ids and id != main.id and id not in taken]]

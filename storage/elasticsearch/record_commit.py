@@ -69,7 +69,7 @@ class RecordCommit:
             return False
         if entry is not None and written is not None:
             entry.tidy = replace(*stored.place, index.changed(doc, [], recent, None), written)
-        self._carrier.committed(plan, (), entry)
+        await self._carrier.committed(plan, (), entry)
         return True
 
     async def _own(self, plan: CommitPlan, stored: StoredRecord, entry: PendingWrites | None) -> bool:

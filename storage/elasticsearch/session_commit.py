@@ -55,13 +55,22 @@ class SessionCommit:
             await self._records.check(plan.unit.changes, None)
         await self.apart(others)
         for _ in range(MAX_TRIES):
-            if first.session.profile is None:
+            guard = await self._guard(first)
+            if guard is None:
                 done = await self._by_session(plan, first)
             else:
-                done = await self._by_guard(plan, first, first.session.profile)
+                done = await self._by_guard(plan, first, guard)
             if done:
                 return
         raise unsettled()
+
+    async def _guard(self, write: SessionWrite) -> str | None:
+        """The profile that the session leads to as it is stored; of one that is not stored, as it is to be."""
+        name = write.session.source, write.session.id
+        if self._loader.memory.session(name) is None:
+            await self._loader.session(name)
+        seen = self._loader.memory.session(name)
+        return (seen.profile if seen is not None else None) or write.session.profile
 
     async def _by_guard(self, plan: CommitPlan, write: SessionWrite, guard: str) -> bool:
         """Commit with the document of the session's profile, the profile as it is."""
@@ -70,8 +79,10 @@ class SessionCommit:
         tick = self._loader.memory.tick()
         ids = {node.id for node in chain} | {guard}
         checked = await self._check.unit(plan, tick, ids)
+        if write not in checked.guarded:
+            return False  # it has been handed over meanwhile
         await self._check.claim(checked)
-        entry = plan.entry((write,))
+        entry = plan.entry((write,), listed={"marks_first": checked.handed_over})
         source = root.source or ProfileSource(id=root.id, version=0)
         pending = await self._carrier.room((), entry)
         changed = structs.replace(
@@ -88,7 +99,7 @@ class SessionCommit:
             own = there.source is not None and plan.token in there.source.recent
             if not own and not await self._carrier.left(plan, entry):
                 return False
-        self._carrier.committed(plan, (write,), entry)
+        await self._carrier.committed(plan, (write,), entry)
         return True
 
     async def _by_session(self, plan: CommitPlan, write: SessionWrite) -> bool:
@@ -108,5 +119,5 @@ class SessionCommit:
             own = found is not None and plan.token in decode_session_source(found.source).recent
             if not own and not await self._carrier.left(plan, entry):
                 return False
-        self._carrier.committed(plan, (), entry)
+        await self._carrier.committed(plan, (), entry)
         return True

@@ -1,8 +1,6 @@
 """The store in Elasticsearch. Holds no state beyond caches: several processes may serve one prefix."""
 
 import asyncio
-import os
-from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ParamSpec, TypeVar
 
@@ -30,6 +28,7 @@ from engine.search.query import Query
 from storage.elasticsearch.address import Address, address_of
 from storage.elasticsearch.committer import Committer
 from storage.elasticsearch.connection import Connection
+from storage.elasticsearch.data_upgrade import DataUpgrade
 from storage.elasticsearch.document_id import id_of
 from storage.elasticsearch.documents import MetaSource, decode_doc
 from storage.elasticsearch.dsl import Dsl
@@ -54,7 +53,6 @@ P = ParamSpec("P")
 R = TypeVar("R", bound=Struct)
 T = TypeVar("T")
 
-SECRET = "secret"  # noqa: S105 - the id of the document that holds it
 PROBE = "probe"
 NOT_BURIED: Dsl = {"bool": {"must_not": [{"term": {"id": ""}}]}}
 READY_SECONDS = 2.0
@@ -67,7 +65,6 @@ class ElasticsearchStore:
     def __init__(self, address: Address, kinds: Sequence[AnyKind] = KINDS) -> None:
         self._connection = Connection(address)
         self._names = names = Names(address.prefix, kinds)
-        self._migration = Migration(self._connection, names)
         self._writer = writer = Writer(self._connection)
         self._reader = reader = Reader(self._connection)
         self._search = search = Search(self._connection)
@@ -76,10 +73,12 @@ class ElasticsearchStore:
         fence = Fence(loader, reader, writer, finisher, names)
         self._records = records = StoredRecords(reader, writer, finisher, fence, names)
         self._committer = Committer(reader, writer, loader, finisher, fence, records)
-        self._sweeper = Sweeper(search, reader, writer, loader, finisher, names)
+        self._sweeper = Sweeper(search, reader, writer, finisher, names)
         self._erasure = Erasure(search, writer, loader, finisher, self._sweeper, names)
         self._retention = Retention(search, writer, finisher, names)
-        self._upkeep = Upkeep(search, reader, writer, loader, finisher, names)
+        self._upkeep = upkeep = Upkeep(search, reader, writer, loader, finisher, names)
+        upgrade = DataUpgrade(search, reader, writer, self._sweeper, upkeep, names)
+        self._migration = Migration(self._connection, names, upgrade)
         self._look_at = 0.0  # loop time
         self._opened = False
         self._opening = asyncio.Lock()
@@ -115,19 +114,18 @@ class ElasticsearchStore:
         await self._upkeep.look()
 
     async def migrate(self) -> list[str]:
-        """Create or upgrade templates and indices; returns in words what was done."""
+        """Create or upgrade templates, indices and stored data; returns in words what was done."""
         return await self._migration.run()
+
+    async def preview_migration(self) -> list[str]:
+        """The changes of stored data that `migrate` would make now, in numbers."""
+        return await self._migration.preview()
 
     # ---- by id ------------------------------------------------------------------------------------------------------
 
     async def secret(self) -> bytes:
         """The store's random key."""
-        await self._open()
-        kept = await self._upkeep.kept(SECRET)
-        if kept is None:
-            made = MetaSource(kind=SECRET, text=b64encode(os.urandom(32)).decode())
-            kept = await self._upkeep.once(SECRET, made)
-        return b64decode(kept.text or "")
+        return await self._when_open(self._upkeep.secret)
 
     async def profile(self, id: str) -> Profile | None:
         """The profile that `id` leads to along `merged_into`."""
@@ -302,6 +300,10 @@ class ElasticsearchStore:
     async def sweep(self, older_ms: int = OLDER_MS) -> int:
         """Finish units that were left half done so long ago; returns how many documents carried any of them."""
         return await self._when_open(self._sweeper.sweep, older_ms)
+
+    async def unsettled(self, limit: int, older_ms: int = OLDER_MS) -> list[str]:
+        """The ids of profiles of which a merge was begun and not completed so long ago, the oldest first."""
+        return await self._when_open(self._sweeper.unsettled, limit, older_ms)
 
     async def ready(self) -> str | None:
         """None when the store can take writes; else the reason. After a failure a small write finds out."""

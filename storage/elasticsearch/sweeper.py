@@ -10,26 +10,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from msgspec import Struct, json, structs
 
 from engine.ports.store import Unavailable
-from storage.elasticsearch.document_id import id_of
 from storage.elasticsearch.documents import (
-    RECENT,
     amended,
     decode_mark_source,
     decode_profile_source,
     decode_record_source,
     decode_session_source,
-    text_of,
 )
 from storage.elasticsearch.finisher import Finisher
-from storage.elasticsearch.loader import Loader
 from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import Operation, delete, renew, replace
-from storage.elasticsearch.pending_writes import new_token, writes_of
 from storage.elasticsearch.reader import Reader
 from storage.elasticsearch.search import Hit, Search
-from storage.elasticsearch.tombstone_chain import ChainLink, profile_of
 from storage.elasticsearch.writer import Writer
-from storage.encoding import decode_profile, encode
+from storage.encoding import encode
 
 PAGE = 200  # documents that are finished together
 PAGES = 50  # in one sweep of an index
@@ -43,16 +37,17 @@ class _Carrying(Struct, frozen=True):
     pending: list[str] = []
 
 
+class _Named(Struct, frozen=True):
+    id: str
+
+
 class Sweeper:
     """One sweep at a time in a process."""
 
-    def __init__(
-        self, search: Search, reader: Reader, writer: Writer, loader: Loader, finisher: Finisher, names: Names
-    ) -> None:
+    def __init__(self, search: Search, reader: Reader, writer: Writer, finisher: Finisher, names: Names) -> None:
         self._search = search
         self._reader = reader
         self._writer = writer
-        self._loader = loader
         self._finisher = finisher
         self._names = names
         self._lock = asyncio.Lock()
@@ -155,46 +150,19 @@ class Sweeper:
     async def _profile(self, hit: Hit) -> bool:
         found = await self._reader.get(hit.index, hit.id)
         source = decode_profile_source(found.source) if found else None
-        if found is None or source is None:
-            return False
-        if source.open:
-            return await self._open(source.id)
-        if source.unfinished is None:
-            return False
+        if found is None or source is None or source.open or source.unfinished is None:
+            return False  # an open tombstone is for the engine to judge: see `unsettled`
         await self._done(source.pending)
         bare = structs.replace(source, pending=[], unfinished=None)
         return await self._clear(replace(hit.index, hit.id, encode(bare), found.at))
 
-    async def _open(self, id: str) -> bool:
-        """Complete an open merge: the profile at the end of the chain takes the frozen document."""
-        *tombstones, root = await self._loader.chain(id) or [ChainLink(id)]
-        if root.source is None or root.source.doc is None or not tombstones:
-            return False  # the unit of that profile was not committed: it is run again, or was given up
-        profile = profile_of([*tombstones, root])
-        if profile is None:
-            return False
-        old = decode_profile(root.source.doc)
-        taken = [each.id for each in reversed(tombstones) if each.source is not None and each.source.open]
-        if profile.parts.keys() == old.parts.keys():
-            await self._finisher.point_on(taken)
-            return True
-        taken += [each for each in profile.parts if each not in old.parts and each not in taken]
-        entry = writes_of(self._finisher.format.unit(new_token(), time.time_ns() // 1000, taken=tuple(taken)))
-        written = structs.replace(
-            root.source,
-            doc=text_of(structs.replace(profile, version=profile.version + 1)),
-            version=profile.version + 1,
-            ids=list(profile.ids),
-            due=profile.due,
-            pending=[entry.text],
-            recent=[*root.source.recent, entry.token][-RECENT:],
-            unfinished=entry.record.stamp,
-        )
-        self._loader.memory.drop(root.id)
-        if await self._writer.one(replace(self._names.profiles, id_of(root.id), encode(written), root.at)) is None:
-            return False
-        await self._finisher.done([entry])
-        return True
+    async def unsettled(self, limit: int, older_ms: int = OLDER_MS) -> list[str]:
+        """The ids of open tombstones that nobody has completed for `older_ms`, at most `limit`, the oldest first."""
+        name, before = self._names.profiles, time.time_ns() // 1000 - older_ms * 1000
+        await self._search.refresh(name)
+        query = {"bool": {"filter": [{"term": {"open": True}}, {"range": {"unfinished": {"lt": before}}}]}}
+        hits = await self._search.hits(name, query, [{"unfinished": "asc"}], limit, source=["id"])
+        return [json.decode(hit.source, type=_Named).id for hit in hits]
 
     async def _done(self, pending: Sequence[str]) -> None:
         await self._finisher.done(self._finisher.known(pending))

@@ -11,7 +11,7 @@ from msgspec import Struct
 from storage.elasticsearch.mapping import COMMITTING, COUNT, FLAG, FREE, KEPT, TIME, WORD, Fields
 from storage.elasticsearch.names import Names
 
-SCHEMA = 5
+SCHEMA = 6
 
 _SETTINGS: Fields = {
     "index": {
@@ -40,8 +40,8 @@ OWN = (
         "profiles",
         {
             **COMMITTING,
-            "id": WORD, "version": COUNT, "doc": KEPT, "live": FLAG, "merged_into": WORD, "open": FLAG,
-            "frozen": KEPT, "joining": KEPT, "ids": WORD, "created": TIME, "updated": TIME, "segments": WORD,
+            "id": WORD, "version": COUNT, "rewrites": COUNT, "doc": KEPT, "live": FLAG, "merged_into": WORD,
+            "open": FLAG, "frozen": KEPT, "ids": WORD, "created": TIME, "updated": TIME, "segments": WORD,
             "traits": FREE, "pii": FREE, "consents": FREE, "due": COUNT,
         },
     ),
@@ -53,7 +53,7 @@ OWN = (
             "properties": FREE, "context": FREE,
         },
     ),
-    IndexTemplate("keys", {"key": WORD, "id": WORD, "claim": FLAG}),
+    IndexTemplate("keys", {"key": WORD, "id": WORD}),
     IndexTemplate("meta", {"kind": WORD, "text": KEPT, "number": COUNT}),
     IndexTemplate(
         "marks",

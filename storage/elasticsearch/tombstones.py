@@ -1,71 +1,118 @@
-"""Tombstones: the losers of a merge are frozen before it is committed, each at the version that the unit read."""
+"""The documents beside the one that commits a unit: profiles that are merged or set apart, and tombstones.
 
+What is living among them is frozen before the commit, at the version that the unit read: it becomes an open tombstone
+that leads to the profile that commits. So no other unit can be committed with it, and what the entry lists is at an
+exact position: what is frozen, the tombstones that the unit redirects, and the open ones for which the profile stood
+that the unit read. Tombstones of ids that come with a merged profile are redirected, too, so that chains stay short.
+"""
+
+import asyncio
 from collections.abc import Sequence
+
+from msgspec import Struct
 
 from engine.ports.records import ProfileWrite
 from engine.ports.store import Conflict
-from engine.profile.document import Profile
-from storage.elasticsearch.commit_plan import CommitPlan
+from storage.elasticsearch.commit_plan import CommitPlan, UnitProfiles
 from storage.elasticsearch.document_id import id_of
-from storage.elasticsearch.documents import ProfileSource
+from storage.elasticsearch.documents import Position, ProfileSource
 from storage.elasticsearch.loader import Loader
 from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import replace
+from storage.elasticsearch.pending_writes import Redirect, SetApart
 from storage.elasticsearch.tombstone_chain import ChainLink
 from storage.elasticsearch.writer import Writer
-from storage.encoding import decode_profile, encode
+from storage.encoding import encode
+
+
+class Listed(Struct, frozen=True):
+    """What the entry is to list."""
+
+    redirects: tuple[Redirect, ...] = ()
+    apart: tuple[SetApart, ...] = ()
+
+
+class SeenDocuments(Struct, frozen=True):
+    """The documents beside the committing one as they were read; `taken` are tombstones that no write names."""
+
+    others: Sequence[tuple[ProfileWrite, ChainLink]] = ()
+    taken: Sequence[tuple[str, ChainLink]] = ()  # with the id that each is to lead to
+
+
+NOTHING_SEEN = SeenDocuments()
 
 
 class Tombstones:
-    """Checks losers, and claims them."""
+    """Reads these documents, freezes those that are living, and lists what is to be written."""
 
     def __init__(self, loader: Loader, writer: Writer, names: Names) -> None:
         self._loader = loader
         self._writer = writer
         self._names = names
 
-    async def seen(self, losers: Sequence[ProfileWrite], draft: CommitPlan) -> list[tuple[ProfileWrite, ChainLink]]:
-        """The losers with their documents, except those that this unit has frozen before. Raises `Conflict`."""
-        left = []
-        for loser in losers:
-            there = await self._loader.node(loser.profile.id)  # finishes its entries: the winner takes none over
-            if there.source is not None and there.source.by == draft.token:
-                continue
-            if there.version != loser.expected:
-                raise Conflict("profile", loser.profile.id)
-            left.append((loser, there))
-        return left
+    async def seen(self, profiles: UnitProfiles, known: frozenset[str], plan: CommitPlan) -> SeenDocuments:
+        """Read the documents. `known` are the ids of the stored profile that commits. Raises `Conflict`."""
+        homes = profiles.homes
+        written = [write.profile.id for write in profiles.others]
+        new = [id for id in homes if id not in known and id != profiles.main.profile.id and id not in written]
+        if not written and not new:
+            return NOTHING_SEEN
+        nodes = await asyncio.gather(*[self._loader.node(id) for id in (*written, *new)])
+        others = list(zip(profiles.others, nodes, strict=False))
+        for write, there in others:
+            if not _is_own(there, plan) and there.version != write.expected:
+                raise Conflict("profile", write.profile.id)
+        taken = []
+        for there in nodes[len(written) :]:
+            if there.source is not None and there.source.living:
+                raise Conflict("profile", there.id)
+            if there.leads is not None and (there.is_open or there.leads != homes[there.id]):
+                taken.append((homes[there.id], there))
+        return SeenDocuments(others, taken)
 
-    async def claim(self, losers: Sequence[tuple[ProfileWrite, ChainLink]], winner: Profile, draft: CommitPlan) -> None:
-        """Freeze the losers. Raises `Conflict` if one has changed."""
+    async def freeze(self, seen: SeenDocuments, into: str, plan: CommitPlan) -> Listed:
+        """Freeze what is living, or not there yet; returns what the entry is to list. Raises `Conflict`."""
+        living = [(write, there) for write, there in seen.others if there.leads is None]
         operations = [
-            replace(self._names.profiles, id_of(there.id), self._source(loser, there, winner, draft), there.at)
-            for loser, there in losers
+            replace(self._names.profiles, id_of(there.id), encode(_frozen(write, there, into, plan)), there.at)
+            for write, there in living
         ]
-        outcomes = await self._writer.send(operations)
-        for (loser, there), outcome in zip(losers, outcomes, strict=True):
+        for (write, there), outcome in zip(living, await self._writer.send(operations), strict=True):
             self._loader.memory.drop(there.id)
-            if outcome is None:
-                found = await self._loader.node(there.id)
-                if found.source is None or found.source.by != draft.token:
-                    raise Conflict("profile", loser.profile.id)
+            if outcome is None and not _is_own(await self._loader.node(there.id), plan):
+                raise Conflict("profile", write.profile.id)
+        redirects = [
+            Redirect(there.id, there.position, home, there.version, (there.source and there.source.created) or 0)
+            for home, there in seen.taken
+        ]
+        apart = []
+        for write, there in seen.others:
+            over = (write.profile.version, 0) if there.leads is None else there.position
+            if write.profile.merged_into is None:
+                apart.append(SetApart(write.profile, over, write.view))
+            else:
+                redirects.append(_redirect(write, over, write.profile.merged_into))
+        return Listed(tuple(redirects), tuple(apart))
 
-    def _source(self, write: ProfileWrite, there: ChainLink, winner: Profile, draft: CommitPlan) -> bytes:
-        frozen = there.source.doc if there.source is not None else None
-        ids = set(decode_profile(frozen).parts) if frozen is not None else {there.id}
-        links = [link for link in winner.links.values() if not link.undone]
-        joining = [link for link in links if link.left in ids or link.right in ids]
-        return encode(
-            ProfileSource(
-                id=there.id,
-                version=write.profile.version,
-                merged_into=write.profile.merged_into,
-                open=True,
-                frozen=frozen,
-                joining=encode(joining).decode() if joining else None,
-                by=draft.token,
-                created=write.profile.created,
-                recent=there.source.recent if there.source is not None else [],
-                unfinished=draft.stamp,
-            )
-        )
+
+def _is_own(there: ChainLink, plan: CommitPlan) -> bool:
+    """Whether this unit has frozen a document."""
+    return there.is_open and there.source is not None and there.source.by == plan.token
+
+
+def _redirect(write: ProfileWrite, over: Position, into: str) -> Redirect:
+    return Redirect(write.profile.id, over, into, write.profile.version, write.profile.created)
+
+
+def _frozen(write: ProfileWrite, there: ChainLink, into: str, plan: CommitPlan) -> ProfileSource:
+    return ProfileSource(
+        id=there.id,
+        version=write.profile.version,
+        merged_into=into,
+        open=True,
+        frozen=there.source.doc if there.source is not None else None,
+        by=plan.token,
+        created=write.profile.created,
+        recent=there.source.recent if there.source is not None else [],
+        unfinished=plan.stamp,
+    )

@@ -1,5 +1,6 @@
 """Upkeep: forgets marks, keyed records that expired and deleted records; finds what is due; keeps notes."""
 
+import os
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from typing import TypeVar
@@ -21,6 +22,7 @@ from storage.elasticsearch.search import Search
 from storage.elasticsearch.writer import Writer
 from storage.encoding import encode
 
+SECRET = "secret"  # noqa: S105 - the id of the document that holds it
 FORGOTTEN = "forgotten"  # the document that says up to when marks are forgotten
 NOTE = "note: "
 NOTES = 1000  # in one answer
@@ -157,6 +159,19 @@ class Upkeep:
         return {source.kind.removeprefix(NOTE): b64decode(source.text or "") for source in found}
 
     # ---- small things that are kept for ever ------------------------------------------------------------------------
+
+    async def secret(self) -> bytes:
+        """The store's random key."""
+        kept = await self.stored_secret()
+        if kept is None:
+            made = MetaSource(kind=SECRET, text=b64encode(os.urandom(32)).decode())
+            kept = b64decode((await self.once(SECRET, made)).text or "")
+        return kept
+
+    async def stored_secret(self) -> bytes | None:
+        """The same; None if there is none yet."""
+        kept = await self.kept(SECRET)
+        return None if kept is None else b64decode(kept.text or "")
 
     async def once(self, id: str, source: MetaSource) -> MetaSource:
         """Keep a document that must never change; returns the kept one, which may be that of another process."""

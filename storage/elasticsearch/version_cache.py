@@ -10,6 +10,7 @@ from itertools import count
 from msgspec import Struct
 
 from engine.ports.bounded import BoundedCache, WeighedCache, text_weight
+from engine.ports.records import Session
 from storage.elasticsearch.operation import Written
 from storage.elasticsearch.pending_writes import PendingWrites
 
@@ -30,14 +31,20 @@ class CachedVersion(Struct, frozen=True):
     pending: tuple[PendingWrites, ...] = ()
     recent: tuple[str, ...] = ()
     ids: frozenset[str] = frozenset()
+    rewrites: int = 0
 
 
 class CachedSession(Struct, frozen=True):
-    """A session as it was read at `tick`, or written; version 0 is a claim, or without `profile` no session."""
+    """A session as it was read at `tick`, or written; version 0 is a claim, or without `profile` no session.
+
+    `tied` is the tick since which it is known to lead to `profile`: marks that were found absent before it may have
+    been written with the profile that it led to then.
+    """
 
     version: int
     profile: str | None
     tick: int
+    tied: int = 0
 
 
 def _weight(held: CachedVersion) -> int:
@@ -77,9 +84,19 @@ class VersionCache:
         """The cached version of a session."""
         return self._sessions.get(name)
 
-    def see(self, name: tuple[str, str], seen: CachedSession) -> None:
-        """Cache a version of a session."""
-        self._sessions.put(name, seen)
+    def see(self, name: tuple[str, str], session: Session | None, tick: int) -> None:
+        """Cache a session as it was read; None: there is none."""
+        version, profile = (session.version, session.profile) if session is not None else (0, None)
+        known = self._sessions.get(name)
+        tied = known.tied if known is not None and known.profile == profile else tick
+        self._sessions.put(name, CachedSession(version, profile, tick, tied))
+
+    def write(self, session: Session, tick: int) -> None:
+        """Cache a session as this process has written it; if it was not there before, it was tied to nobody else."""
+        name = session.source, session.id
+        known = self._sessions.get(name)
+        tied = known.tied if known is not None and known.profile in (None, session.profile) else tick
+        self._sessions.put(name, CachedSession(session.version, session.profile, tick, tied))
 
     def absent(self, name: tuple[str, str]) -> int:
         """The tick at which a mark was last found absent; 0 if unknown."""

@@ -110,6 +110,10 @@ class SqliteStore:
         """Nothing is left to do: `storage.sqlite.preview` reads a file that is not open yet."""
         return []
 
+    async def unsettled(self, limit: int) -> list[str]:
+        """None: a unit is committed as a whole, or nothing of it."""
+        return []
+
     async def secret(self) -> bytes:
         """The store's random key, which was made together with the file."""
         found = self._inline_reader.row("SELECT value FROM meta WHERE name = 'secret'")

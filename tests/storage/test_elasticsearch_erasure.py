@@ -115,7 +115,7 @@ async def test_a_mark_goes_with_its_session_though_its_event_was_not_kept(indice
 
 OF_ANN = Unit(
     profiles=(write("ann"),),
-    keys=(IdentityKey("k", "ann", claim=True),),
+    keys=(IdentityKey("k", "ann"),),
     marks=(structs.replace(mark("e-1", at=1), session=None),),
     cache=(CacheEntry("c", {"of": "ann"}, 1000, "ann"),),
 )
@@ -123,7 +123,7 @@ OF_ANN = Unit(
 
 @pytest.mark.parametrize(("kind", "takes"), [
     pytest.param(
-        "keys", Unit(profiles=(write("bo"),), keys=(IdentityKey("k", "bo", supersedes_claim=True),)), id="a proven key"
+        "keys", Unit(profiles=(write("bo"),), keys=(IdentityKey("k", "bo", ("ann",)),)), id="a proven key"
     ),
     pytest.param("cache", Unit(cache=(CacheEntry("c", {"of": "bo"}, 1000, "bo"),)), id="a cache entry"),
     pytest.param(

@@ -11,6 +11,7 @@ from engine.ports.records import RecordWrite, Unit
 from engine.ports.store import Store
 from engine.search.parse import parse
 from storage.elasticsearch.store import ElasticsearchStore
+from storage.elasticsearch.templates import SCHEMA
 from tests.storage.elasticsearch_indices import Indices
 from tests.storage.elasticsearch_requests import asked
 from tests.storage.empty_prefix import empty_prefix
@@ -64,7 +65,7 @@ async def test_kinds_that_were_added_and_fields_that_were_added_to_kinds_are_sto
     await older.commit(Unit(changes=(RecordWrite(without, letter("a"), 0),)))
     newer = indices.store(ALL_KINDS)
     done = await newer.migrate()
-    assert f"upgraded the index {indices.prefix}-letters to schema 5" in done
+    assert f"upgraded the index {indices.prefix}-letters to schema {SCHEMA}" in done
     assert f"made the template {indices.prefix}-remarks (schema 5)" in done
     assert await newer.migrate() == await older.migrate() == []
     changes = (RecordWrite(LETTERS, letter("b", state="sent", due=5), 0), RecordWrite(LETTERS, letter("a", 2), 1))

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from msgspec import structs
 
-from engine.ports.records import IdentityKey, ProcessedEvent, SessionWrite, StoredEvent, Unit
+from engine.ports.records import IdentityKey, ProcessedEvent, ProfileWrite, SessionWrite, StoredEvent, Unit
 from engine.ports.store import Conflict, Unavailable
 from storage.elasticsearch import commit_carrier
 from storage.elasticsearch.address import Address, UnusableAddress, address_of
@@ -143,25 +143,51 @@ async def test_the_sweeper_finishes_what_nobody_reads(indices: Indices, unit: Un
     assert await sweeper.sweep(older_ms=0) == 0
 
 
-async def test_a_merge_that_was_left_open_is_completed_by_the_sweeper(indices: Indices) -> None:
+async def test_a_merge_that_was_left_open_is_named_until_a_commit_completes_it(indices: Indices) -> None:
     store = indices.store()
     await store.commit(Unit(profiles=(write("ann", color="red"),)))
     await store.commit(Unit(profiles=(write("bob", size=1),)))
     both = structs.replace(profile("ann", 2), parts={**profile("ann").parts, **profile("bob").parts})
-    unit = Unit(profiles=(type(write())(both, 1), write("bob", 1, into="ann")))
+    unit = Unit(profiles=(ProfileWrite(both, 1), write("bob", 1, into="ann")))
     await commit_breaking_off(store, unit, 2)
-    sweeper = indices.store()
-    merged = await sweeper.profile("bob")
+    other = indices.store()
+    merged = await other.profile("bob")
     assert merged is not None
-    assert (merged.id, merged.version, set(merged.parts)) == ("ann", 1, {"ann", "bob"})
-    assert await sweeper.sweep(older_ms=0) == 1
-    source = await indices.source("profiles", "id", "ann")
-    assert set(source["ids"]) == {"ann", "bob"}
-    assert source["due"] == 0  # its segments are to be evaluated as soon as possible
+    assert (merged.id, merged.version, set(merged.parts), merged.due) == ("ann", 1, {"ann", "bob"}, 0)
+    assert await other.sweep(older_ms=0) == 0
+    assert [await other.unsettled(9), await other.unsettled(9, older_ms=0)] == [[], ["bob"]]
+    await other.commit(Unit(profiles=(ProfileWrite(structs.replace(merged, version=2), 1),)))
+    assert await other.profile("bob") == structs.replace(merged, version=2)
+    await other.sweep(older_ms=0)
+    assert await other.unsettled(9, older_ms=0) == []
     tombstone = await indices.source("profiles", "id", "bob")
     assert (tombstone["merged_into"], "open" in tombstone, "frozen" in tombstone) == ("ann", False, False)
-    with pytest.raises(Conflict):
-        await sweeper.commit(Unit(profiles=(write("ann", 1),)))
+
+
+async def test_a_profile_that_was_frozen_is_set_apart_again(indices: Indices) -> None:
+    store = indices.store()
+    await store.commit(Unit(profiles=(write("ann", color="red"),)))
+    await store.commit(Unit(profiles=(write("bob", size=1),)))
+    both = structs.replace(profile("ann", 2), parts={**profile("ann").parts, **profile("bob").parts})
+    late = await commit_breaking_off(store, Unit(profiles=(ProfileWrite(both, 1), write("bob", 1, into="ann"))), 2)
+    other = indices.store()
+    found = await other.as_stored(("bob",))
+    assert (found["bob"].version, found["bob"].merged_into) == (2, "ann")
+    await other.commit(Unit(profiles=(write("ann", 1, color="red"), write("bob", 2, size=1))))
+    await late.late()  # the commit of the first unit
+    third = indices.store()
+    assert [await third.profile(id) for id in ("ann", "bob")] == [
+        profile("ann", 2, color="red"), profile("bob", 3, size=1)
+    ]  # fmt: skip
+
+
+async def test_a_frozen_profile_is_not_written_over_alone(indices: Indices) -> None:
+    store = indices.store()
+    await store.commit(Unit(profiles=(write("ann"),)))
+    await store.commit(Unit(profiles=(write("bob"),)))
+    await commit_breaking_off(store, Unit(profiles=(write("ann", 1), write("bob", 1, into="ann"))), 2)
+    with pytest.raises(Conflict, match="profile bob"):
+        await indices.store().commit(Unit(profiles=(write("bob", 2),)))
 
 
 async def test_keys_that_were_claimed_stand(indices: Indices) -> None:
