@@ -41,9 +41,9 @@ class Key(Struct, frozen=True):
         """Whether `values`, by path, contain the key, in any spelling."""
         return any(parse_path(path) == self.names and self.matches(value) for path, value in values.items())
 
-    def ask(self, kind: KeyKind = "any", source: str = "") -> ProfileByKey:
+    def ask(self, kind: KeyKind = "any") -> ProfileByKey:
         """The ask for the profile that holds the key."""
-        return ProfileByKey(self.path, self.text, kind, source)
+        return ProfileByKey(self.path, self.text, kind)
 
     def set_value(self) -> Set:
         """The operation that writes the value to the profile."""

@@ -35,12 +35,14 @@ KeyKind = Literal["claim", "proof", "any"]  # "any": the proven key if anybody h
 class ProfileByKey(Struct, frozen=True, tag="profile-by-key", tag_field="ask"):
     """Asks for the profile that holds a key such as `pii.email` = `ann@example.com`.
 
-    `source` is that of a sender without authority; it decides under which id of the key's own events are attached.
+    With `attach` the reply has the profile of the key's own id as well. `source` is that of a sender without authority;
+    it decides which id that is.
     """
 
     path: str
     value: str
     kind: KeyKind = "any"
+    attach: bool = False
     source: str = ""
 
 
@@ -88,6 +90,7 @@ class ProfileReply(Struct, frozen=True, tag="profile", tag_field="reply"):
     cause: str = ""  # of a key: its path and a keyed hash of its value (`engine.profile.linking.key_link`)
     claimed: bool = False  # the key is only claimed
     key_id: str = ""  # the id of the key's own, under which events that are attached by it act
+    key_profile: Profile | None = None  # the profile that has `key_id`, if another one than `profile` has it
 
 
 class ProfilesReply(Struct, frozen=True, tag="profiles", tag_field="reply"):

@@ -32,13 +32,15 @@ class Attach(Struct, frozen=True, tag="attach", tag_field="op"):
     """Attach `profile` to an event without a profile. Attaching a second, different profile is refused.
 
     `found_under_id` is the id that led to it: the event belongs to this part, even if the profile is split. `links`
-    join `acting_id`, an id of the key's own, with the profile: the event belongs to that part.
+    join `acting_id`, an id of the key's own, with the profile: the event belongs to that part. `other` is the profile
+    that has this id until then, if any.
     """
 
     profile: Profile
     found_under_id: str | None = None
     acting_id: str | None = None
     links: tuple[Link, ...] = ()
+    other: Profile | None = None
 
 
 class SetSession(Struct, frozen=True, tag="session-set", tag_field="op"):

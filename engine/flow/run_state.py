@@ -23,7 +23,7 @@ from engine.flow.run import Inputs
 from engine.language.derived import WRITTEN_AT
 from engine.language.zone import TIMEZONE
 from engine.profile.declared import Fields
-from engine.profile.document import Part, Path, Profile
+from engine.profile.document import Path, Profile
 from engine.profile.fold import fold
 from engine.profile.grouping import regroup
 from engine.profile.joining import link_rules
@@ -169,11 +169,13 @@ class RunState:
                 raise Refused(f"the event belongs to profile {self.profile.id} already")
             return
         profile, id = effect.profile, effect.acting_id or effect.found_under_id
-        if effect.acting_id is not None and effect.acting_id not in profile.parts:
-            part = Part(effect.acting_id, self.inputs.now, self.inputs.now, self.inputs.now)
-            profile = structs.replace(profile, parts={**profile.parts, part.id: part})
-        if effect.links:
-            profile = structs.replace(profile, links={**profile.links, **{link.id: link for link in effect.links}})
+        if effect.links or effect.other is not None:
+            documents = (profile,) if effect.other is None else (profile, effect.other)
+            verdict = accept(Pool.of(*documents), effect.links, link_rules(self.inputs.keys), self.inputs.now)
+            if not verdict.taken:
+                raise Refused(verdict.reason)
+            self.pool, self.documents = verdict.pool, documents
+            profile = _group_of(verdict.pool, documents, id or profile.id, profile)
         self.acting_id = id if id is not None and id in profile.parts else profile.id
         self.replace_profile(scope, record_visit(profile, self.acting_id, self.inputs.now, new=False))
 

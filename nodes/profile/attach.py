@@ -2,11 +2,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.ask import Ask, ProfileReply, Reply, refusal
+from engine.flow.ask import Ask, ProfileByKey, ProfileReply, Reply, refusal
 from engine.flow.effect import Attach, ClaimKey, Effect
 from engine.flow.node import Fixed, InPlaceOf, NodeContext, Outcome, Port
 from engine.language.kinds import A_BOOLEAN, A_TEXT, OBJECT, Shape
-from engine.profile.document import LinkKind, Part, Profile, new_profile
+from engine.profile.document import LinkKind, Profile, new_profile
 from engine.profile.joining import Brought, bring, link_rules
 from engine.profile.linking import Pool, component, key_link
 from nodes.key import Key, read_single_key
@@ -68,8 +68,9 @@ member:
         return self.attached({"id": context.profile["id"], "created": False})
 
     def _ask_by_key(self, key: Key, context: NodeContext) -> Ask:
-        trusted = context.identify == "trust"
-        return key.ask("any" if trusted else "claim", "" if trusted else context.source["id"])
+        if context.identify == "trust":
+            return ProfileByKey(key.path, key.text, "any", attach=True)
+        return ProfileByKey(key.path, key.text, "claim", attach=True, source=context.source["id"])
 
     def _create(self, context: NodeContext, reply: ProfileReply | None = None) -> Outcome:
         if context.profile is not None:
@@ -89,16 +90,15 @@ member:
 
 
 def _attached(context: NodeContext, profile: Profile, reply: ProfileReply) -> Attach | None:
-    """Return the effect that attaches the event to the profile, under the id of the key's own; None if an undone link
-    keeps that id away from the profile."""
+    """Return the effect that attaches the event to the profile, under the id of the key's own.
+
+    Returns None if an undone link keeps that id away from the profile.
+    """
     kind: LinkKind = "claim" if reply.claimed else "proof"
     id = reply.key_id
-    pool = Pool.of(profile)
-    if id not in pool.parts:
-        pool = Pool({**pool.parts, id: Part(id, context.now, context.now, context.now)}, pool.links)
-    joined = bring(
-        pool, id, Brought(reply.cause, kind, reply.found_under_id, profile), link_rules(context.keys), context.now
-    )
-    if not joined.verdict.taken or not component(joined.pool, id) >= profile.parts.keys():
+    own = profile if id in profile.parts else reply.key_profile or new_profile(id, context.now)
+    brought = Brought(reply.cause, kind, reply.found_under_id, profile)
+    joined = bring(Pool.of(profile, own), id, brought, link_rules(context.keys), context.now)
+    if not joined.verdict.taken or reply.found_under_id not in component(joined.pool, id):
         return None
-    return Attach(profile, reply.found_under_id, id, joined.links)
+    return Attach(profile, reply.found_under_id, id, joined.links, None if own is profile else own)

@@ -125,7 +125,9 @@ class Driver:
                 reply = ProfileReply(profile, holder, cause, kind == "claim", key_id)
             if profile is not None:
                 break
-        return reply
+        if not ask.attach or reply.profile is None or key_id in reply.profile.parts:
+            return reply
+        return msgspec.structs.replace(reply, key_profile=await self.resolve(key_id, now))
 
 
 def _outside_call(pending: PendingRun, asked: IssuedAsk, hops: int) -> OutsideCall:
