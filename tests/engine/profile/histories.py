@@ -69,7 +69,7 @@ def logs(ids: str, what: Any = operations, most: int = 10, unit: int = 2) -> st.
 
 
 def joins(ids: str, most: int = 6) -> st.SearchStrategy[list[tuple[str, str, str]]]:
-    """Links between two of the ids, for one of two causes."""
+    """Return a strategy for pairs of ids that bring one of two keys."""
     join = st.tuples(st.sampled_from(ids), st.sampled_from(ids), st.sampled_from("kj")).filter(lambda s: s[0] != s[1])
     return st.lists(join, min_size=1, max_size=most)
 

@@ -1,15 +1,16 @@
 """Profiles by id, as a store would keep them, for tests that apply whole histories."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from engine.profile.merge import link_id, tombstone, unite, unmerge
 from msgspec.structs import replace
 
 from engine.profile.apply import apply_operations
 from engine.profile.declared import Fields
-from engine.profile.document import Link, Profile, new_profile
+from engine.profile.document import Link, LinkKind, Profile, new_profile
 from engine.profile.fold import fold
+from engine.profile.grouping import redirected, regroup
+from engine.profile.linking import LinkRules, Pool, Verdict, accept, key_link, link_id, new_link, undo
 from engine.profile.operations import Operation
 from engine.profile.tree import change
 
@@ -24,10 +25,14 @@ def exact(value: Any) -> Any:
 
 
 class Profiles:
-    """The documents of some profiles, created one after another, each with one part."""
+    """The documents of some profiles, created one after another, each with one part.
 
-    def __init__(self, ids: Sequence[str], fields: Fields | None = None) -> None:
+    Joining and undoing keep the versions as they are, so that every order of them leaves the same documents.
+    """
+
+    def __init__(self, ids: Sequence[str], fields: Fields | None = None, rules: LinkRules | None = None) -> None:
         self.fields = fields
+        self.rules = rules or LinkRules(max_per_key=1000)
         self.documents = {id: apply_operations(new_profile(id, now), id, (), now)[0] for now, id in enumerate(ids)}
 
     def of(self, id: str) -> Profile:
@@ -47,22 +52,42 @@ class Profiles:
         self.documents[profile.id] = after
         assert exact(self.read(id)) == exact(expected)
 
-    def merge(self, left: str, right: str, cause: str, claim: bool = False) -> str:
-        link = Link(id=link_id(left, right, cause), left=left, right=right, cause=cause, claim=claim)
-        profile, other = self.of(left), self.of(right)
-        joined = unite(profile, other, link)
-        self.documents[joined.id] = joined
-        for loser in (profile, other):
-            if loser.id != joined.id and loser.id in joined.parts:
-                self.documents[loser.id] = tombstone(loser, joined.id)
-        return link.id
+    def bring(self, id: str, key: str, kind: LinkKind = "proof") -> Verdict:
+        """Let an id bring a key; every id that has brought it before is known."""
+        return self.link(new_link(id, kind, key_link(key, kind)))
 
-    def unmerge(self, left: str, right: str, cause: str) -> None:
-        for profile in unmerge(self.of(left), link_id(left, right, cause)):
-            following = self.documents[profile.id].version + 1
-            self.documents[profile.id] = replace(profile, version=following)
-            for id in profile.ids[1:]:
-                self.documents[id] = tombstone(self.documents[id], profile.id)
+    def link(self, link: Link) -> Verdict:
+        """Add a link, if the rules allow it."""
+        documents = self._documents([link.left, *self._ids_of(link.right)])
+        verdict = accept(Pool.of(*documents), (link,), self.rules, 1)
+        self._store(verdict.pool, documents)
+        return verdict
+
+    def merge(self, left: str, right: str, key: str, claim: bool = False) -> None:
+        """Let two ids bring one key."""
+        for id in (left, right):
+            self.bring(id, key, "claim" if claim else "proof")
+
+    def unmerge(self, id: str, key: str, kind: LinkKind = "proof") -> None:
+        """Undo the link of an id to a key."""
+        profile = self.of(id)
+        pool = undo(Pool.of(profile), link_id(id, kind, key_link(key, kind)), 1)
+        self._store(pool, [profile])
+
+    def _ids_of(self, right: str) -> list[str]:
+        """Return the ids that have a link to a key, or the id itself."""
+        links = [link for document in self.documents.values() for link in document.links.values()]
+        return [right] if right in self.documents else sorted({link.left for link in links if link.right == right})
+
+    def _documents(self, ids: Iterable[str]) -> list[Profile]:
+        found = [self.of(id) for id in ids]
+        return list({profile.id: profile for profile in found}.values())
+
+    def _store(self, pool: Pool, documents: Sequence[Profile]) -> None:
+        regrouped = regroup(pool, documents, documents[0].id)
+        stones = redirected(regrouped, self.documents)
+        for document in (*regrouped.profiles, *stones):
+            self.documents[document.id] = replace(document, version=self.documents[document.id].version)
 
     def read(self, id: str) -> dict[str, Any]:
         return fold(self.of(id), self.fields)

@@ -132,7 +132,6 @@ class ReferencePart:
     id: str
     created: int = 0
     last: int = 0
-    mixed: bool = False
     values: dict[CellKey, tuple[int, Any]] = field(default_factory=dict)
     removals: dict[CellKey, int] = field(default_factory=dict)
     counts: dict[CellKey, tuple[int, int, Any]] = field(default_factory=dict)
@@ -314,32 +313,50 @@ class ReferenceWriter:
 
 @dataclass
 class ReferenceProfiles:
-    """All parts, and the links that join ids: (id, id, cause) -> whether it is a claim."""
+    """All parts, and what each id has brought: (id, key, kind) with its state, `holds`, `ceased` or `undone`.
+
+    The kind is `claim` or `proof`.
+    """
 
     parts: dict[str, ReferencePart]
     fields: dict[Path, str] = field(default_factory=dict)
-    links: dict[tuple[str, str, str], bool] = field(default_factory=dict)
-    undone: set[tuple[str, str, str]] = field(default_factory=set)
+    brought: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
-    def merge(self, a: str, b: str, cause: str, claim: bool = False) -> None:
-        key = (min(a, b), max(a, b), cause)
-        self.links[key] = claim and self.links.get(key, True)
+    def merge(self, a: str, b: str, key: str, claim: bool = False) -> None:
+        for id in (a, b):
+            self.bring(id, key, "claim" if claim else "proof")
 
-    def unmerge(self, a: str, b: str, cause: str) -> None:
-        self.undone.add((min(a, b), max(a, b), cause))
+    def bring(self, id: str, key: str, kind: str = "proof") -> None:
+        if kind == "claim" and self.is_proven(id):
+            return
+        self.brought.setdefault((id, key, kind), "holds")
+        for other in self.parts:
+            if self.is_proven(other):
+                for fact in [fact for fact in self.brought if fact[0] == other and fact[2] == "claim"]:
+                    if self.brought[fact] == "holds":
+                        self.brought[fact] = "ceased"
 
-    def ids(self, id: str, proven: bool = False) -> set[str]:
+    def unmerge(self, id: str, key: str, kind: str = "proof") -> None:
+        self.brought[id, key, kind] = "undone"
+
+    def is_proven(self, id: str) -> bool:
+        """Return whether the id, or one that proofs join with it, has ever brought a proof."""
+        hers = self.ids(id, hers=True)
+        return any(who in hers and kind == "proof" for who, _, kind in self.brought)
+
+    def ids(self, id: str, hers: bool = False) -> set[str]:
+        """Return the ids that are joined with an id; with `hers` those that proofs alone join with it."""
+        facts = [fact for fact, state in self.brought.items() if state == "holds" and (fact[2] == "proof" or not hers)]
         found: set[str] = set()
         more = {id}
         while more - found:
             found |= more
-            for (a, b, cause), claim in self.links.items():
-                if (a, b, cause) not in self.undone and not (proven and claim) and {a, b} & found:
-                    more |= {a, b}
+            keys = {(key, kind) for who, key, kind in facts if who in found}
+            more |= {who for who, key, kind in facts if (key, kind) in keys}
         return found
 
-    def members(self, id: str, proven: bool = False) -> list[ReferencePart]:
-        return [self.parts[i] for i in sorted(self.ids(id, proven))]
+    def members(self, id: str) -> list[ReferencePart]:
+        return [self.parts[i] for i in sorted(self.ids(id))]
 
     def canonical(self, id: str) -> str:
         return min((s.created, s.id) for s in self.members(id))[1]
@@ -359,4 +376,3 @@ class ReferenceProfiles:
             self.parts[id] = before
             raise
         self.parts[id].last = time
-        self.parts[id].mixed |= self.ids(id) != self.ids(id, proven=True)

@@ -2,12 +2,11 @@
 
 import msgspec
 import pytest
-from engine.profile.merge import link_id, unite
 from hypothesis import given
 
 from engine.profile.apply import apply_operations
 from engine.profile.cellpath import member_cell
-from engine.profile.document import LIST_CAP, SET_CAP, Link, Members, Part, new_profile
+from engine.profile.document import LIST_CAP, SET_CAP, Members, Part, new_profile
 from engine.profile.fold import fold
 from engine.profile.operations import Add, Append, Increment, Refused, Remove, Set, Unset
 from engine.profile.profile_view import change_view, profile_view
@@ -180,26 +179,6 @@ def test_a_commit_accepts_the_view_in_place_of_the_fold():
     assert exact({**profile_view(after, fold(after)), "metadata": 0}) == exact({**view, "metadata": 0})
 
 
-@pytest.mark.parametrize("claim", [True, False])
-def test_a_part_written_while_a_claim_joins_other_parts_is_mixed(claim):
-    profiles = Profiles("AB")
-    profiles.merge("A", "B", "k", claim=claim)
-    profiles.commit("A", [Set(AGE, 1)], 10)
-    assert profiles.of("A").parts["A"].mixed is claim
-    assert profiles.of("A").parts["B"].mixed is False
-    profiles.unmerge("A", "B", "k")
-    profiles.commit("A", [Set(AGE, 2)], 10)
-    assert profiles.of("A").parts["A"].mixed is claim  # for good
-
-
-def test_a_part_is_not_mixed_if_the_claim_is_proven_by_another_link():
-    profiles = Profiles("AB")
-    profiles.merge("A", "B", "k", claim=True)
-    profiles.merge("A", "B", "j", claim=False)
-    profiles.commit("A", [Set(AGE, 1)], 10)
-    assert profiles.of("A").parts["A"].mixed is False
-
-
 def test_a_list_drops_its_oldest_cells():
     profile, _ = apply_operations(new_profile("p", 0), "p", [Set(TAGS, list(range(LIST_CAP)))], 5)
     profile, _ = apply_operations(profile, "p", [Append(TAGS, "x"), Append(TAGS, "y")], 6)
@@ -217,10 +196,10 @@ def test_the_marks_of_removed_members_are_bounded():
 
 
 def test_a_mark_that_hides_a_member_of_another_part_stays():
-    one, _ = apply_operations(new_profile("p", 0), "p", [Add(TAGS, "old")], 1)
-    other = new_profile("q", 0)
-    link = Link(id=link_id("p", "q", "k"), left="p", right="q", cause="k")
-    profile = unite(one, other, link)
+    profiles = Profiles("pq")
+    profiles.commit("p", [Add(TAGS, "old")], 1)
+    profiles.merge("p", "q", "k")
+    profile = profiles.of("q")
     profile, _ = apply_operations(profile, "q", [Remove(TAGS, "old")], 2)
     for now in range(3, SET_CAP + 13):
         profile, _ = apply_operations(profile, "q", [Remove(TAGS, now)], now, {})

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from engine.profile.consent import Decision, decision_operations
 from engine.profile.consented import consented
+from engine.profile.linking import new_link
 from engine.profile.operations import Set, Unset
 from tests.engine.profile.histories import examples
 from tests.engine.profile.profiles import Profiles
@@ -21,7 +22,7 @@ GIVEN, REVOKED = (*MAIL, "given"), (*MAIL, "revoked")
 def test_a_claim_never_grants_a_consent_but_may_revoke_one(acts):
     profiles = Profiles(IDS)
     profiles.merge("A", "B", "k", claim=True)
-    profiles.merge("B", "C", "k")
+    profiles.link(new_link("B", "own", "C"))
     for at, (id, act) in enumerate(acts):
         profiles.commit(id, [Set((*MAIL, act), at)], 0)
     for id, own in (("A", "A"), ("B", "BC"), ("C", "BC")):
@@ -93,7 +94,7 @@ def test_after_any_merges_the_newest_decision_counts_and_a_tie_is_no_grant(acts,
 )
 def test_a_consent_holds_when_the_newest_decision_under_a_proven_id_is_a_grant(acts, holds):
     profiles = Profiles(IDS)
-    profiles.merge("A", "B", "k")
+    profiles.link(new_link("A", "own", "B"))
     profiles.merge("B", "C", "k", claim=True)
     for id, op in acts:
         profiles.commit(id, [op], 0)

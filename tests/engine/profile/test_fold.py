@@ -87,7 +87,7 @@ def test_a_set_shows_although_a_list_was_written_below_the_same_path():
     profiles.commit("A", [Add(N, "m")], 20)
     profiles.merge("A", "B", "k")
     profiles.commit("B", [Add(N, "p")], 30)
-    profiles.unmerge("A", "B", "k")
+    profiles.unmerge("A", "k")
     assert exact(profiles.read("B")) == exact({"traits": {"n": Members(("p",))}})
 
 

@@ -3,14 +3,15 @@
 from typing import Any
 
 import pytest
-from engine.profile.merge import link_id, unite, unmerge
 from msgspec.structs import replace
 
 from engine.profile.apply import apply_operations
 from engine.profile.clash import MAX_CLASHES, MAX_VALUE_LENGTH
-from engine.profile.document import Clash, Link, Members, Profile, Side, new_profile
+from engine.profile.document import Clash, LinkOrigin, Members, Part, Profile, Side, new_profile
 from engine.profile.fold import fold
-from engine.profile.link_history import MAX_LINKS, MAX_NAMED, Cause, ProfileState, link_limit_reason, with_origin
+from engine.profile.grouping import regroup
+from engine.profile.link_history import MAX_NAMED, Cause, ProfileState, origin
+from engine.profile.linking import Pool, link_id, new_link, undo
 from engine.profile.operations import Increment, Operation, Set
 
 CAUSE = Cause(at=50, event="e-1", type="login", flow="who", node="merge")
@@ -25,44 +26,39 @@ def traits(**values: Any) -> list[Operation]:
     return [Set(("traits", name), value) for name, value in values.items()]
 
 
-def joined(own: Profile, other: Profile, cause: Cause = CAUSE, ends: tuple[str, str] | None = None) -> Profile:
-    """Return the merged profile, with the origin of its link; `own` is the profile of the unit."""
-    left, right = ends or (own.id, other.id)
-    link = Link(link_id(left, right, "k"), left, right, "k")
-    united = unite(own, other, link)
-    return with_origin(
-        united, link.id, cause, ProfileState(own, fold(own)), ProfileState(other, fold(other)), fold(united)
-    )
-
-
-def the_link(profile: Profile) -> Link:
-    (link,) = profile.links.values()
-    return link
+def origin_of(own: Profile, other: Profile | None, cause: Cause = CAUSE) -> LinkOrigin:
+    """Return the origin of a link by which `own`, the profile of the unit, is joined with another one."""
+    documents = [own] if other is None else [own, other]
+    pool = Pool.of(*documents)
+    for document in documents:
+        pool = pool.with_link(new_link(document.id, "proof", "k"))
+    after = regroup(pool, documents, own.id).of(own.id)
+    states = [ProfileState(document, fold(document)) for document in documents]
+    return origin(cause, own.id, states[0], None if other is None else states[1], ProfileState(after, fold(after)))
 
 
 def clashes(own: Profile, other: Profile) -> list[Clash]:
-    why = the_link(joined(own, other)).why
-    assert why is not None
-    return list(why.clashes)
+    return list(origin_of(own, other).clashes)
 
 
 def test_a_link_records_its_event_its_flow_and_both_sides() -> None:
-    link = the_link(joined(person("b", 20), person("a", 10)))
-    assert link.why is not None
-    origin = link.why
-    assert (origin.at, origin.event, origin.type, origin.flow, origin.node) == (50, "e-1", "login", "who", "merge")
-    assert (origin.acting, origin.won, link.left, link.right) == ("b", "a", "a", "b")
-    assert (origin.left, origin.right, origin.clashes) == (Side(("a",)), Side(("b",)), ())
+    found = origin_of(person("b", 20), person("a", 10))
+    assert (found.at, found.event, found.type, found.flow, found.node) == (50, "e-1", "login", "who", "merge")
+    assert (found.acting, found.won) == ("b", "a")
+    assert (found.left, found.right, found.clashes) == (Side(("b",)), Side(("a",)), ())
+
+
+def test_a_link_that_joins_nobody_has_no_sides() -> None:
+    found = origin_of(person("b", 20, *traits(x="u")), None)
+    assert (found.acting, found.won, found.left, found.right, found.clashes) == ("b", "b", None, None, ())
 
 
 def test_a_side_with_many_ids_lists_some_and_counts_the_others() -> None:
     many = person("a", 1)
-    for turn in range(8):
-        many = joined(many, person(f"a-{turn}", 10 + turn), ends=("a", f"a-{turn}"))
-    link = joined(person("z", 90), many, ends=("z", "a-3")).links[link_id("z", "a-3", "k")]
-    assert link.why is not None
-    assert link.why.left is not None
-    assert (link.why.left.ids[0], len(link.why.left.ids), link.why.left.more) == ("a", MAX_NAMED, 9 - MAX_NAMED)
+    parts = {f"a-{turn}": Part(f"a-{turn}", created=10 + turn) for turn in range(8)}
+    found = origin_of(person("z", 90), replace(many, parts={**many.parts, **parts}))
+    assert found.right is not None
+    assert (found.right.ids[0], len(found.right.ids), found.right.more) == ("a", MAX_NAMED, 9 - MAX_NAMED)
 
 
 @pytest.mark.parametrize(
@@ -86,9 +82,12 @@ def test_different_values_at_one_path_are_a_clash(one: Any, other: Any, expected
     assert clashes(person("a", 10, *traits(**one)), person("b", 20, *traits(**other))) == expected
 
 
-def test_the_older_side_is_left_of_a_clash_if_its_id_is_smaller() -> None:
+def test_the_left_side_of_a_clash_is_that_of_the_unit() -> None:
     assert clashes(person("b", 10, *traits(x="u")), person("a", 20, *traits(x="v"))) == [
-        Clash("traits.x", "left", '"v"', '"u"')
+        Clash("traits.x", "right", '"u"', '"v"')
+    ]
+    assert clashes(person("b", 30, *traits(x="u")), person("a", 20, *traits(x="v"))) == [
+        Clash("traits.x", "left", '"u"', '"v"')
     ]
 
 
@@ -101,104 +100,56 @@ def test_counters_add_up_and_do_not_clash() -> None:
 def test_a_value_that_the_unit_set_before_the_merge_can_clash() -> None:
     own, other = person("a", 10), person("b", 20, *traits(n=2))
     cause = replace(CAUSE, operations=(Set(("traits", "n"), 1),))
-    link = Link(link_id("a", "b", "k"), "a", "b", "k")
-    state = ProfileState(own, {"traits": {"n": 1}})
-    united = with_origin(
-        unite(own, other, link), link.id, cause, state, ProfileState(other, fold(other)), {"traits": {"n": 1}}
-    )
-    assert the_link(united).why.clashes == (Clash("traits.n", "left", "1", "2"),)  # type: ignore[union-attr]
+    view = {"traits": {"n": 1}}
+    found = origin(cause, "a", ProfileState(own, view), ProfileState(other, fold(other)), ProfileState(own, view))
+    assert found.clashes == (Clash("traits.n", "left", "1", "2"),)
 
 
 def test_clashes_and_their_values_are_bounded() -> None:
     one = person("a", 10, *traits(**{f"x{n:02}": "u" * 500 for n in range(25)}))
     other = person("b", 20, *traits(**{f"x{n:02}": "v" * 500 for n in range(25)}))
-    why = the_link(joined(one, other)).why
-    assert why is not None
-    assert (len(why.clashes), why.more) == (MAX_CLASHES, 25 - MAX_CLASHES)
-    assert all(len(clash.left or "") < MAX_VALUE_LENGTH + 30 for clash in why.clashes)
+    found = origin_of(one, other)
+    assert (len(found.clashes), found.more) == (MAX_CLASHES, 25 - MAX_CLASHES)
+    assert all(len(clash.left or "") < MAX_VALUE_LENGTH + 30 for clash in found.clashes)
 
 
-def test_a_link_between_ids_of_one_profile_has_no_sides_and_no_clashes() -> None:
-    both = joined(person("a", 10, *traits(x="u")), person("b", 20, *traits(x="v")))
-    link = Link(link_id("a", "b", "j"), "a", "b", "j")
-    again = with_origin(
-        unite(both, both, link), link.id, CAUSE, ProfileState(both, fold(both)), ProfileState(both, fold(both)), {}
-    )
-    why = again.links[link.id].why
-    assert why is not None
-    assert (why.left, why.right, why.clashes) == (None, None, ())
+# ---- links that documents share --------------------------------------------------------------------------------------
 
 
-def test_a_repeated_link_keeps_its_first_origin() -> None:
-    first = joined(person("a", 10), person("b", 20))
-    link = Link(link_id("a", "b", "k"), "a", "b", "k")
-    later = replace(CAUSE, at=99, event="e-2")
-    again = with_origin(unite(first, first, link), link.id, later, ProfileState(first, {}), ProfileState(first, {}), {})
-    assert again.links == first.links
+def linked(own: Profile, other: Profile, key: str = "k", cause: Cause = CAUSE) -> Profile:
+    """Return the profile that two become by a key, with the origin in both links."""
+    why = origin_of(own, other, cause)
+    pool = Pool.of(own, other)
+    for id in (own.id, other.id):
+        pool = pool.with_link(replace(new_link(id, "proof", key), why=why))
+    return regroup(pool, (own, other), own.id).of(own.id)
 
 
 @pytest.mark.parametrize("turned", [False, True], ids=["in this order", "in the other"])
-def test_united_copies_of_a_link_keep_the_origin_of_the_first_proof(turned: bool) -> None:
-    one, other = person("a", 10), person("b", 20)
-    claim, proof, later = (
-        replace(the_link(joined(one, other, replace(CAUSE, at=at))), claim=claimed)
-        for at, claimed in ((5, True), (7, False), (9, False))
-    )
-    copies = [claim, proof, later]
-    both = unite(one, other, copies[0])
-    for copy in reversed(copies) if turned else copies:
-        both = unite(both, both, copy)
-    assert (the_link(both).claim, the_link(both).why) == (False, proof.why)
+def test_united_copies_of_a_link_keep_the_first_origin(turned: bool) -> None:
+    copies = [linked(person("a", 10), person("b", 20), cause=replace(CAUSE, at=at)) for at in (7, 5, 9)]
+    pool = Pool.of(*(copies[::-1] if turned else copies))
+    assert pool.links == copies[1].links
 
 
 def test_a_split_profile_keeps_no_values_of_the_other_side_in_its_links() -> None:
-    both = joined(person("a", 10, *traits(x="u")), person("b", 20, *traits(x="v")))
-    all_three = joined(person("c", 30, *traits(x="w")), both, ends=("c", "b"))
-    sides = unmerge(all_three, link_id("a", "b", "k"), now=70)
-    assert [side.ids for side in sides] == [("a",), ("b", "c")]
-    for side in sides:
-        for link in side.links.values():
-            assert link.why is not None
-            assert [(clash.path, clash.left, clash.right) for clash in link.why.clashes] == [("traits.x", None, None)]
-    assert {link.undone_at for link in sides[0].links.values()} == {70}
+    both = linked(person("a", 10, *traits(x="u")), person("b", 20, *traits(x="v")))
+    all_three = linked(both, person("c", 30, *traits(x="w")), "j")
+    sides = regroup(undo(Pool.of(all_three), link_id("b", "proof", "k"), 70), (all_three,), "a").profiles
+    assert [side.ids for side in sides] == [("a", "c"), ("b",)]
+    undone = [side.links.get(link_id("b", "proof", "k")) for side in sides]
+    assert undone[0] is None
+    assert undone[1] is not None
+    assert undone[1].undone == 70
+    for link in (*sides[1].links.values(), sides[0].links[link_id("a", "proof", "k")]):
+        assert link.why is not None
+        assert [(clash.path, clash.left, clash.right) for clash in link.why.clashes] == [("traits.x", None, None)]
 
 
 def test_links_within_one_side_keep_the_values_of_their_clashes() -> None:
-    both = joined(person("a", 10, *traits(x="u")), person("b", 20, *traits(x="v")))
-    all_three = joined(person("c", 30, *traits(x="w")), both, ends=("c", "b"))
-    first, _ = unmerge(all_three, link_id("c", "b", "k"))
-    why = first.links[link_id("a", "b", "k")].why
+    both = linked(person("a", 10, *traits(x="u")), person("b", 20, *traits(x="v")))
+    all_three = linked(both, person("c", 30, *traits(x="w")), "j")
+    first, _ = regroup(undo(Pool.of(all_three), link_id("c", "proof", "j"), 70), (all_three,), "a").profiles
+    why = first.links[link_id("b", "proof", "k")].why
     assert why is not None
     assert why.clashes == (Clash("traits.x", "right", '"u"', '"v"'),)
-
-
-# ---- limits ---------------------------------------------------------------------------------------------------------
-
-
-def star(count: int, cause: str = "k", undone: bool = False) -> Profile:
-    """Return a profile whose id `a` is joined with `count` others for one cause."""
-    links = [Link(link_id("a", f"b{n}", cause), "a", f"b{n}", cause, undone=undone) for n in range(count)]
-    parts = {id: new_profile(id, 1).parts[id] for id in ("a", *(link.right for link in links))}
-    return replace(new_profile("a", 1), parts=parts, links={link.id: link for link in links})
-
-
-@pytest.mark.parametrize(
-    ("united", "reason"),
-    [
-        pytest.param(star(3), "", id="at the limit"),
-        pytest.param(star(4), "would join more than 3 profiles", id="one more for that cause"),
-        pytest.param(star(4, "other"), "", id="for another cause"),
-        pytest.param(star(4, undone=True), "", id="undone ones do not count"),
-        pytest.param(star(10, "other"), "at most 10 ids", id="too many ids"),
-    ],
-)
-def test_a_merge_beyond_the_limits_of_a_cause_or_a_profile_is_refused(united: Profile, reason: str) -> None:
-    link = Link(link_id("a", "b0", "k"), "b0", "a", "k")
-    assert reason in link_limit_reason(united, link, max_ids=10, max_per_key=3)
-    assert (reason == "") == (link_limit_reason(united, link, max_ids=10, max_per_key=3) == "")
-
-
-def test_a_profile_has_a_limited_number_of_links() -> None:
-    links = {f"{n}": Link(f"{n}", "a", "b", f"{n}") for n in range(MAX_LINKS + 1)}
-    united = replace(new_profile("a", 1), links=links)
-    assert "at most 500 links" in link_limit_reason(united, Link("x", "a", "b", "x"), max_ids=10, max_per_key=3)

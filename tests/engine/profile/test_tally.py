@@ -1,7 +1,6 @@
 """Counters over time: after any merges and unmerges a window counts what all ids of the profile counted."""
 
 import pytest
-from engine.profile.merge import connected
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,7 +44,7 @@ class Counting:
             self.done.append((id, name, self.clock, by))
 
     def expected(self, id, name, window):
-        together = connected(self.profiles.of(id).links, id)
+        together = self.profiles.of(id).parts
         width = grain_of(window).width
         first = (self.clock - window) // width
         return sum(by for who, what, at, by in self.done if who in together and what == name and at // width >= first)
@@ -68,7 +67,8 @@ def test_counts_of_merged_profiles_add_up_and_separate_again_when_they_are_unmer
     counting.check()
     counting.play(between)
     counting.check()
-    counting.profiles.unmerge(*links[0])
+    left, _, key = links[0]
+    counting.profiles.unmerge(left, key)
     counting.check()
     for left, right, cause in again:
         counting.profiles.merge(left, right, cause)

@@ -1,4 +1,3 @@
-from engine.profile.merge import unmerge
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,7 +70,8 @@ def test_split_profiles_keep_their_own_visits():
     profiles = Profiles("AB")
     for id, at in (("A", 20), ("B", 30), ("B", 40)):
         profiles.documents[id] = record_visit(profiles.documents[id], id, at, new=True)
-    link = profiles.merge("A", "B", "k")
-    one, other = unmerge(profiles.of("A"), link)
+    profiles.merge("A", "B", "k")
+    profiles.unmerge("A", "k")
+    one, other = profiles.of("A"), profiles.of("B")
     assert (visits(one)["visits"], visits(one)["last_seen"]) == (1, 20)
     assert (visits(other)["visits"], visits(other)["last_seen"]) == (2, 40)

@@ -62,7 +62,7 @@ def test_written_at_is_the_newest_time_in_merged_profiles():
     profiles.commit("B", [Set((*T, "tier"), "silver")], 60)
     profiles.merge("A", "B", "k")
     assert at(profiles.of("A"), "tier") == 60
-    profiles.unmerge("A", "B", "k")
+    profiles.unmerge("A", "k")
     assert at(profiles.of("A"), "tier") == 50
 
 
