@@ -9,7 +9,7 @@ from engine.flow.effect import Effect
 from engine.flow.join_effects import join_effects
 from engine.flow.node import NodeContext
 from engine.language.path import parse_path, read
-from engine.profile.document import LinkKind
+from engine.profile.document import LinkKind, Profile
 from engine.profile.fold import fold
 from engine.profile.joining import Brought, bring, link_rules
 from engine.profile.key import MAX_KEY_LENGTH
@@ -73,7 +73,9 @@ def decide_key(context: NodeContext, pool: Pool, key: Key, reply: ProfileReply) 
     is_data = verdict.refused == "proven" or (verdict.refused == "limit" and kind == "claim")
     if (verdict.taken or is_data) and not key.matches(read(context.profile, key.names)):
         effects.append(key.set_value())
-    reason = _two_values(context, key, reply, verdict.values) if verdict.refused == "other" else verdict.reason
+    reason = verdict.reason
+    if verdict.refused == "other":
+        reason = two_people(context, verdict.values, reply.profile, key)
     joined_id = reply.profile.id if joined.joins and reply.profile is not None else None
     return JoinDecision(verdict.pool, tuple(effects), joined_id, verdict.refused, reason)
 
@@ -83,14 +85,19 @@ def first_joined_id(decisions: Sequence[JoinDecision]) -> str | None:
     return next((decision.joined_id for decision in decisions if decision.joined_id is not None), None)
 
 
-def _two_values(context: NodeContext, key: Key, reply: ProfileReply, values: Sequence[str]) -> str:
-    """Return the reason of a refusal, with the two values of the exclusive key, named by `values`."""
+def two_people(context: NodeContext, values: Sequence[str], other: Profile | None, key: Key | None = None) -> str:
+    """Return the reason why a link is refused that would bring both `values` of an exclusive key into one profile.
+
+    Values are named as `engine.profile.linking.key_link` names them. `other` is the other profile, if there is one, and
+    `key` the key that was brought, if any.
+    """
     path, _, _ = values[0].rpartition(":")
     names = parse_path(path)
     here = read(context.profile, names)
-    there = key.text
-    if names != key.names and reply.profile is not None:
-        there = read(fold(reply.profile, context.rules), names)
+    if key is not None and key.names == names:
+        there: object = key.text
+    else:
+        there = read(fold(other, context.rules), names) if other is not None else None
     return f"`{path}` is {show(here)} in this profile and {show(there)} in the other one: they are two people"
 
 

@@ -6,11 +6,11 @@ from engine.flow.ask import Ask, ProfileById, ProfileReply, Reply, refusal
 from engine.flow.effect import Merge
 from engine.flow.node import Node, NodeContext, Outcome, Port, Sole, Text
 from engine.language.kinds import A_TEXT, OBJECT, Shape
-from engine.profile.document import LinkKind, Profile
-from engine.profile.joining import Joined, join_ids, link_rules
+from engine.profile.document import LinkKind
+from engine.profile.joining import join_ids, link_rules
 from engine.profile.linking import new_link
 from engine.profile.operations import Refused
-from nodes.join import NO_CLAIMS, acting_id, may_join, pool_of
+from nodes.join import NO_CLAIMS, acting_id, may_join, pool_of, two_people
 from nodes.key import read_id
 
 
@@ -58,24 +58,21 @@ same:
             return self.failed(reason=refusal(reply))
         if reply.profile is None:
             return self.missing(reason="there is no such profile")
-        if acting_id(context) in (reply.found_under_id, reply.profile.id):
+        other = reply.profile
+        id = reply.found_under_id if reply.found_under_id in other.parts else other.id
+        if id == acting_id(context):
             return self.unchanged({"id": context.stored_profile.id})
-        joined = self._joined(context, reply, reply.profile)
+        link = new_link(acting_id(context), _kind(context), id)
+        joined = join_ids(pool_of(context), link, other, link_rules(context.keys), context.now)
         verdict = joined.verdict
         effects = [Merge(joined.links, reply.profile)] if joined.links else []
         if verdict.refused == "other":
-            return self.other({"id": context.stored_profile.id}, reason=verdict.reason)
+            return self.other({"id": context.stored_profile.id}, reason=two_people(context, verdict.values, other))
         if verdict.refused == "limit" and context.identify == "trust":
             return self.failed(reason=verdict.reason)
         if joined.joins:
             return self.merged({"id": reply.profile.id}, effects)
         return self.unchanged({"id": context.stored_profile.id}, effects, verdict.reason)
-
-    def _joined(self, context: NodeContext, reply: ProfileReply, other: Profile) -> Joined:
-        found = reply.found_under_id
-        right = found if found is not None and found in other.parts else other.id
-        link = new_link(acting_id(context), _kind(context), right)
-        return join_ids(pool_of(context), link, other, link_rules(context.keys), context.now)
 
 
 def _kind(context: NodeContext) -> LinkKind:
