@@ -14,6 +14,7 @@ from engine.profile.fold import fold
 from engine.profile.joining import Brought, bring, link_rules
 from engine.profile.key import MAX_KEY_LENGTH
 from engine.profile.linking import Pool, proven_sender
+from engine.profile.own_value import own_value
 from nodes.key import Key
 
 NO_CLAIMS = "the profile is proven: nothing that is only claimed joins it"
@@ -71,13 +72,21 @@ def decide_key(context: NodeContext, pool: Pool, key: Key, reply: ProfileReply) 
     verdict = joined.verdict
     effects = join_effects(brought, joined)
     is_data = verdict.refused == "proven" or (verdict.refused == "limit" and kind == "claim")
-    if (verdict.taken or is_data) and not key.matches(read(context.profile, key.names)):
+    if (verdict.taken or is_data) and not has_value(context, key):
         effects.append(key.set_value())
     reason = verdict.reason
     if verdict.refused == "other":
         reason = two_people(context, verdict.values, reply.profile, key)
     joined_id = reply.profile.id if joined.joins and reply.profile is not None else None
     return JoinDecision(verdict.pool, tuple(effects), joined_id, verdict.refused, reason)
+
+
+def has_value(context: NodeContext, key: Key) -> bool:
+    """Return whether nothing is to be written for a key: it shows, and would if all who are joined by claims left."""
+    own = context.stored_profile
+    if not key.matches(read(context.profile, key.names)):
+        return False
+    return own is None or len(own.parts) < 2 or key.matches(own_value(own, acting_id(context), key.names))
 
 
 def first_joined_id(decisions: Sequence[JoinDecision]) -> str | None:

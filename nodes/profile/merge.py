@@ -7,10 +7,9 @@ from engine.flow.ask import Ask, KeyKind, ProfilesByKeys, ProfilesReply, Reply, 
 from engine.flow.effect import Effect
 from engine.flow.node import Keys, Node, NodeContext, Outcome, Port, Sole, Sparse
 from engine.language.kinds import A_TEXT, OBJECT, Shape
-from engine.language.path import read
 from engine.profile.document import Scalar
 from engine.profile.operations import Refused
-from nodes.join import NO_CLAIMS, JoinDecision, decide_key, first_joined_id, link_kind, may_join, pool_of
+from nodes.join import NO_CLAIMS, JoinDecision, decide_key, first_joined_id, has_value, link_kind, may_join, pool_of
 from nodes.key import Key, read_key
 
 
@@ -110,7 +109,7 @@ either:
 
 def _values(context: NodeContext, keys: Sequence[Key]) -> list[Effect]:
     """The effects that write the values of keys that join nobody."""
-    return [key.set_value() for key in keys if not key.matches(read(context.profile, key.names))]
+    return [key.set_value() for key in keys if not has_value(context, key)]
 
 
 def _fails(context: NodeContext, key: Key, decision: JoinDecision) -> bool:

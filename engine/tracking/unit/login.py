@@ -13,7 +13,8 @@ from engine.profile.joining import Brought, bring, join_ids, link_rules
 from engine.profile.key import KeyRules
 from engine.profile.linking import Pool, new_link
 from engine.profile.operations import Set
-from engine.tracking.unit.sender import Login
+from engine.profile.own_value import own_value
+from engine.tracking.unit.sender import Login, Sender
 
 
 class LoginStep(Struct, frozen=True):
@@ -48,7 +49,7 @@ def _user(state: RunState, login: Login, user: Brought, keys: KeyRules) -> Login
     sender = login.sender
     joined = bring(_pool(state), sender.id, user, link_rules(keys), state.inputs.now)
     effects = join_effects(user, joined)
-    if joined.verdict.taken and read(state.scope["profile"], sender.path) != sender.text:
+    if joined.verdict.taken and not _has_value(state, sender):
         effects.append(Set(sender.path, sender.text))
     return LoginStep(effects, joined.verdict.reason)
 
@@ -57,6 +58,13 @@ def _previous(state: RunState, login: Login, previous: Brought, keys: KeyRules) 
     """Bring the key of an earlier user id, as an alias."""
     joined = bring(_pool(state), login.sender.id, previous, link_rules(keys), state.inputs.now)
     return LoginStep(join_effects(previous, joined), joined.verdict.reason)
+
+
+def _has_value(state: RunState, sender: Sender) -> bool:
+    """Return whether the sender's profile shows its user, and would if all who are joined with it left."""
+    shown, profile = read(state.scope["profile"], sender.path), state.profile
+    own = own_value(profile, sender.id, sender.path) if profile is not None and len(profile.parts) > 1 else shown
+    return bool(shown == own == sender.text)
 
 
 def _pool(state: RunState) -> Pool:
