@@ -25,7 +25,8 @@ from engine.profile.linking import (
 class Brought(Struct, frozen=True):
     """A key that an id brings. `cause` is its path and a keyed hash of its value.
 
-    `holder` is the id to which the stored key leads, if any, and `profile` the holder's document.
+    `holder` is the id to which the stored key leads, if any, and `profile` the holder's document, unless the holder was
+    forgotten.
     """
 
     cause: str
@@ -70,7 +71,7 @@ def bring(pool: Pool, id: str, brought: Brought, rules: LinkRules, now: int) -> 
     wide = pool if brought.profile is None else pool.joined_by(brought.profile)
     holder = brought.holder
     over: tuple[str, ...] = ()
-    if holder is not None and holder != id and _is_vacant(wide, holder, own, rules, now):
+    if holder is not None and holder != id and _is_vacant(wide, brought, own, rules, now):
         over, holder = (holder,), None
     if holder is None or holder == id:
         return _alone(pool, own, rules, now, claims_key=holder is None, over=over)
@@ -104,12 +105,14 @@ def _alone(pool: Pool, own: Link, rules: LinkRules, now: int, *, claims_key: boo
     return Joined(verdict, () if own.id in pool.links else (own,), claims_key, over)
 
 
-def _is_vacant(pool: Pool, holder: str, own: Link, rules: LinkRules, now: int) -> bool:
-    """Whether the id that holds a key has lost it: by undoing, by a proof, or because it may never have had it."""
-    theirs = new_link(holder, own.kind, own.right)
+def _is_vacant(pool: Pool, brought: Brought, own: Link, rules: LinkRules, now: int) -> bool:
+    """Whether the id that holds a key has lost it: by undoing, by a proof, by forgetting, or may never have had it."""
+    holder = brought.holder
+    if holder is None or brought.profile is None:
+        return True
     if own.kind == "claim" and is_proven(pool, component(pool, holder, hers=True) | {holder}):
         return True
-    return not accept(pool, (theirs,), rules, now).taken
+    return not accept(pool, (new_link(holder, own.kind, own.right),), rules, now).taken
 
 
 def _is_exclusive(link: Link, rules: LinkRules) -> bool:

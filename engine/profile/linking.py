@@ -217,12 +217,12 @@ def undo(pool: Pool, id: str, now: int) -> Pool:
 
 
 def _accept(pool: Pool, link: Link, rules: LinkRules, now: int) -> Verdict:
+    if link.kind == "claim" and _is_of_proven(pool, link):
+        return Verdict(pool, "proven", "the profile is proven: nothing that is only claimed joins it")
     known = pool.links.get(link.id)
     if known is not None and not known.holds:
         undone = "an operator has undone this link, for good" if known.undone else "this claim has ceased to hold"
         return Verdict(pool, "undone", undone)
-    if link.kind == "claim" and _is_of_proven(pool, link):
-        return Verdict(pool, "proven", "the profile is proven: nothing that is only claimed joins it")
     if link.kind == "own" and known is None and _has_own_link(pool, link.left):
         return Verdict(pool, "undone", "this device has had its first user already")
     if known is not None:
