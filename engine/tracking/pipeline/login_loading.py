@@ -5,6 +5,7 @@ from collections.abc import Callable
 from msgspec import structs
 
 from engine.ports.store import Reads
+from engine.ports.tombstone import profile_tombstone
 from engine.profile.document import Profile, new_profile
 from engine.profile.fold import fold
 from engine.profile.joining import Brought
@@ -39,20 +40,23 @@ class LoginLoading:
 
         Raises `Unavailable`.
         """
-        device = await self._device(sender.device, profile, now) if sender.device is not None else None
+        device = None
+        if sender.device is not None and sender.device not in profile.parts:
+            device = await self._device(sender.device, secret, now)
         user = None if sender.knows_user(profile) else await self._brought(sender, sender.user, secret, now)
         previous = None
         if not sender.knows_previous(profile):
             previous = structs.replace(await self._brought(sender, sender.previous, secret, now), alias=True)
         return Login(sender, device, user, previous) if device or user or previous else None
 
-    async def _device(self, id: str, profile: Profile, now: int) -> Profile | None:
-        """Return the profile of a device that may still be joined with its first user."""
-        if id in profile.parts:
-            return None
+    async def _device(self, id: str, secret: bytes, now: int) -> Profile | None:
+        """Return the profile of a device that may still be joined with its first user; of one forgotten, None."""
         found = await self._resolve(id, now)
-        if found is None or not has_first_user(found, id):
-            return found or new_profile(id, now)
+        if found is None:
+            forgotten = await self._store.key(profile_tombstone(secret, id)) is not None
+            return None if forgotten else new_profile(id, now)
+        if not has_first_user(found, id):
+            return found
         self._cache.keep(CachedProfile.of(found, profile_view(found, fold(found, self._settings().fields))), id)
         return None
 
