@@ -11,6 +11,7 @@ from api.serialize import serialize_record
 from engine.ports.store import Store
 from engine.profile.declared import Fields
 from engine.profile.document import Profile
+from engine.profile.key_name import key_name
 from engine.profile.merge_history import explain_identity
 from engine.project.project import Project
 from engine.tracking.operations.export import export, exported_kinds
@@ -68,7 +69,11 @@ def _why(profile: Profile, fields: Fields) -> Any:
     named: set[str] = set()
     for link in profile.links.values():
         reason = link.why
-        named |= {link.left, link.right} | ({reason.acting, reason.won} if reason else set())
+        named |= (
+            {link.left}
+            | ({link.right} if key_name(link.right) is None else set())
+            | ({reason.acting, reason.won} if reason else set())
+        )
         for side in (reason.left, reason.right) if reason else ():
             named.update(side.ids if side else ())
     return _without(explain_identity(profile, fields), named.difference(profile.ids))

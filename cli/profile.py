@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import nullcontext
-from datetime import UTC, datetime
 from urllib.parse import quote
 
 from rich.console import Console
@@ -13,6 +12,7 @@ from api.unmerge import serialize_unmerged
 from cli.call import call
 from cli.console import print_lines
 from cli.document import Document, to_document, write_document
+from cli.links import show_kind, show_link, show_side, show_state, show_time
 from cli.location import LEAVE_TO_SERVER, DataLocation, project_and_store
 from cli.store import CommandError, exclusive_access, opened_store, report_error, report_not_found, store_kind
 from cli.traces import short
@@ -115,11 +115,12 @@ def _lines(profile: Document) -> Iterator[Text]:
 
 
 def _times(metadata: Document) -> Iterator[Text]:
-    yield Text(f"  created {_time(metadata['created'])}, updated {_time(metadata['updated'])}")
+    yield Text(f"  created {show_time(metadata['created'])}, updated {show_time(metadata['updated'])}")
     if "last_seen" in metadata:
         visits = metadata.get("visits", 0)
         count = "one visit" if visits == 1 else f"{visits} visits"
-        yield Text(f"  first seen {_time(metadata['first_seen'])}, last seen {_time(metadata['last_seen'])}, {count}")
+        first, last = show_time(metadata["first_seen"]), show_time(metadata["last_seen"])
+        yield Text(f"  first seen {first}, last seen {last}, {count}")
 
 
 def _why(why: Document) -> Iterator[Text]:
@@ -127,7 +128,7 @@ def _why(why: Document) -> Iterator[Text]:
     yield Text("Parts: the data of each id", style="bold")
     for part in why["parts"]:
         mixed = ", written while a claim merged it with other parts" if part.get("mixed") else ""
-        yield Text(f"  {part['id']}  from {_time(part['created'])} to {_time(part['updated'])}{mixed}")
+        yield Text(f"  {part['id']}  from {show_time(part['created'])} to {show_time(part['updated'])}{mixed}")
     yield Text()
     yield Text("Links: why they are one profile", style="bold")
     if not why["links"]:
@@ -137,26 +138,26 @@ def _why(why: Document) -> Iterator[Text]:
 
 
 def _link(link: Document) -> Iterator[Text]:
-    undone = f"  undone {_time(link['undone'])}" if "undone" in link else ""
-    style = "dim" if undone else ""
+    holds = link["state"] == "holds"
+    style = "" if holds else "dim"
+    state = "" if holds else f", {show_state(link)}"
     yield Text.assemble(
-        ("  ○ " if undone else "  ● ", style),
-        (link["cause"], f"bold {style}".strip()),
-        (f"  a {link['by']}{undone}", style),
+        ("  ● " if holds else "  ○ ", style),
+        (show_side(link["right"]), f"bold {style}".strip()),
+        (f"  {show_kind(link)}{state}", style),
         (f"  link {link['link']}", "dim"),
     )
-    yield Text(f"    left {link['left']}, right {link['right']}", style)
+    yield Text(f"    of {link['left']}", style)
     if "at" in link:
+        won = f"; the id {link['won']} stayed" if "held" in link else ""
         yield Text(
-            f"    {_time(link['at'])}: event {link['event']} ({link['type']}) under {link['acting']}, "
-            f"flow {link['flow']}, node {link['node']}; the id {link['won']} stayed",
+            f"    {show_time(link['at'])}: event {link['event']} ({link['type']}) under {link['acting']}, "
+            f"flow {link['flow']}, node {link['node']}{won}",
             style,
         )
-    for name, side in link.get("held", {}).items():
-        if side["ids"] == [link[name]] and "more" not in side:
-            continue
-        more = f" and {side['more']} more" if "more" in side else ""
-        yield Text(f"    {name} had {', '.join(side['ids'])}{more}", style)
+    if "held" in link:
+        left, right = [_ids(link["held"][side]) for side in ("left", "right")]
+        yield Text(f"    joined {left} (left) with {right} (right)", style)
     for clash in link.get("clashes", ()):
         values = f"left {clash['left']}, right {clash['right']}" if "left" in clash else "both had a value"
         result = "the merged value is neither" if clash["shown"] == "other" else f"{clash['shown']} was kept"
@@ -165,18 +166,17 @@ def _link(link: Document) -> Iterator[Text]:
         yield Text(f"    and {link['more_clashes']} more paths with different values", style)
 
 
+def _ids(side: Document) -> str:
+    more = f" and {side['more']} more" if "more" in side else ""
+    return ", ".join(side["ids"]) + more
+
+
 def _unmerged_lines(undone: Document) -> Iterator[Text]:
-    yield Text(
-        f"Undone: {undone['link']['cause']} no longer joins {undone['link']['left']} and {undone['link']['right']}."
-    )
+    yield Text(f"Undone: {show_link(undone['link'])}.")
     for profile in undone["profiles"]:
         ids = ", ".join(profile["ids"])
         yield Text.assemble("  profile ", (profile["id"], "bold"), f" with {ids}: traits {short(profile['traits'])}")
     if undone["still_joined_by"]:
-        yield Text("They are still one profile, merged by")
+        yield Text("Other links still lead from that id there:")
         for link in undone["still_joined_by"]:
-            yield Text(f"  {link['cause']} between {link['left']} and {link['right']}, link {link['link']}")
-
-
-def _time(ms: int) -> str:
-    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+            yield Text(f"  {show_link(link)}, link {link['link']}")

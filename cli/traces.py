@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from cli.links import show_side
 from engine.language.duration import show_duration
 
 MAX_VALUE = 90  # characters of one value
@@ -194,12 +195,14 @@ def _operation(op: dict[str, Any]) -> str:
 
 def _effect(op: dict[str, Any]) -> str:
     match op:
-        case {"op": "merge", "profile": profile}:
-            return f"merged with profile {short(profile)}"
+        case {"op": "merge", "profile": profile, "right": right}:
+            return f"merged with profile {short(profile)}, by the {short(show_side(right))}"
+        case {"op": "link", "right": right}:
+            return f"linked to the {short(show_side(right))}"
         case {"op": "attach", "profile": profile}:
             return f"the event gets profile {short(profile)}"
-        case {"op": "claim-key", "path": path, "value": value}:
-            return f"{path} {short(value)} leads here from now on"
+        case {"op": "claim-key", "name": name}:
+            return f"the {short(show_side(name))} leads here from now on"
         case {"op": "respond", "values": values}:
             return f"answers {short(values)}"
         case {"op": "emit", "type": type}:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cli.demo.sample import Document
 from cli.demo.server import ServerFailed
+from cli.links import show_kind
 from cli.traces import short
 
 MAX_POLLS = 100  # of a profile, until the server has evaluated its segments again; it does so about once a second
@@ -35,15 +36,15 @@ async def show_unmerge(
     `shares` has the two profiles by the names to print; the first is the one that kept the id of the merged profile.
     """
     joined = await get(client, f"/profiles/{id}?why=true")
-    links = [link for link in joined["why"]["links"] if "undone" not in link]
-    if len(links) != 1:
-        return [f"one link is to have made {short(id)}, not {len(links)}"]
-    _show_link(links[0], joined, shares, console)
+    merging = [link for link in joined["why"]["links"] if "held" in link and link["state"] == "holds"]
+    if len(merging) != 1:
+        return [f"one link is to have merged {short(id)} with another profile, not {len(merging)}"]
+    _show_link(merging[0], joined, shares, console)
     path = f"/profiles/{joined['id']}/unmerge"
-    async with client.post(path, json={"link": links[0]["link"]}) as response:
+    async with client.post(path, json={"link": merging[0]["link"]}) as response:
         if response.status != 200:
             raise ServerFailed(f"{path} was answered with {response.status}: {await response.text()}")
-    sides = (joined["id"], next(id for id in joined["ids"] if id != joined["id"]))
+    sides = (joined["id"], merging[0]["left"])
     profiles = {
         name: await _evaluated(client, side, share) for (name, share), side in zip(shares.items(), sides, strict=True)
     }
@@ -70,15 +71,16 @@ def profile_row(name: str, profile: Document) -> tuple[Text, Text, Text]:
 def _show_link(link: Document, joined: Document, shares: Mapping[str, Share], console: Console) -> None:
     """Print why the two devices are one profile, as `headrace profile show ID --why` does."""
     first, second = shares
-    key = link["cause"].partition(":")[0]
     console.print(
-        Text.assemble((first, "bold"), " and ", (second, "bold"), f" are one profile: both brought the same {key}.")
+        Text.assemble(
+            (first, "bold"), " and ", (second, "bold"), f" are one profile: both brought the same {link['key']}."
+        )
     )
-    before = link["right" if link["acting"] == link["left"] else "left"]
+    before = link["held"]["right"]["ids"][0]
     older = "it" if link["won"] == before else short(link["won"])
     revenues = " + ".join(str(share.revenue) for share in shares.values())
     lines = [
-        f"a {link['by']}, by the event {link['event']} ({link['type']}): flow {link['flow']}, node {link['node']}",
+        f"{show_kind(link)}, by the event {link['event']} ({link['type']}): flow {link['flow']}, node {link['node']}",
         f"{short(before)} had it before; {older} is the older one, and its id stays",
         *(_clash(clash) for clash in link.get("clashes", ())),
         f"increments add up: revenue {revenues} = {joined['traits']['revenue']}",

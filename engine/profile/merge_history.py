@@ -5,6 +5,7 @@ from typing import Any
 from engine.profile.declared import Fields
 from engine.profile.digest import digest
 from engine.profile.document import Link, Profile, Side
+from engine.profile.key_name import key_name
 
 
 def explain_identity(profile: Profile, fields: Fields | None = None) -> dict[str, Any]:
@@ -24,11 +25,16 @@ def explain_identity(profile: Profile, fields: Fields | None = None) -> dict[str
 
 
 def describe_link(link: Link) -> dict[str, Any]:
-    """Return a link as a document; members without a value are left out. Times are ms."""
+    """Return a link as a document; members without a value are left out. Times are ms.
+
+    `left` is an id. `right` is a key, and `key` is its path; or `right` is another id.
+    """
+    key = key_name(link.right)
     document: dict[str, Any] = {
         "link": link.id,
         "left": link.left,
         "right": link.right,
+        **({"key": key.path} if key is not None else {}),
         "by": link.kind,
         "state": "undone" if link.undone else "ceased" if link.ceased else "holds",
     }

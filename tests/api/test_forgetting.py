@@ -9,7 +9,7 @@ import pytest
 
 from effects.clock import ManualClock
 from tests.api.conftest import Serve
-from tests.api.test_unmerge import merged
+from tests.api.test_unmerge import joining, merged
 
 
 async def complete(client: Any, begun: dict[str, Any], clock: ManualClock) -> dict[str, Any]:
@@ -90,13 +90,15 @@ async def test_an_archive_contains_all_documents_of_a_profile(serve: Serve) -> N
 
 async def test_an_archive_does_not_name_the_profile_that_was_split_off(serve: Serve) -> None:
     client, profile = await merged(serve)
-    (link,) = profile["why"]["links"]
+    link = joining(profile)
     await client.post(f"/profiles/{profile['id']}/unmerge", json={"link": link["link"]})
     for own, other in (profile["ids"], profile["ids"][::-1]):
         files = unpacked((await client.get(f"/profiles/{own}/export")).content)
         assert other not in b"".join(files.values()).decode()
-        (undone,) = json.loads(files["profile.json"])["why"]["links"]
-        assert {undone["left"], undone["right"]} == {own, "another profile"}
+        (kept,) = json.loads(files["profile.json"])["why"]["links"]
+        assert (kept["left"], kept["right"]) == (own, link["right"])
+        if "held" in kept:
+            assert kept["held"] == {"left": {"ids": [own]}, "right": {"ids": ["another profile"]}}
 
 
 async def test_an_unknown_id_has_no_archive(serve: Serve) -> None:

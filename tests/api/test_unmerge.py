@@ -26,11 +26,20 @@ async def merged(serve: Serve, **more: Any) -> tuple[Any, dict[str, Any]]:
     return client, found.json()
 
 
+def joining(profile: dict[str, Any]) -> dict[str, Any]:
+    """The link by which the second id was joined with the first."""
+    (link,) = [link for link in profile["why"]["links"] if "held" in link]
+    found: dict[str, Any] = link
+    return found
+
+
 async def test_why_lists_parts_and_links(serve: Serve) -> None:
     _, profile = await merged(serve)
-    (link,) = profile["why"]["links"]
-    assert (link["type"], link["flow"], link["node"], link["by"]) == ("login", "login", "who", "proof")
-    assert {link["left"], link["right"]} == {part["id"] for part in profile["why"]["parts"]} == set(profile["ids"])
+    links = profile["why"]["links"]
+    assert [(link["type"], link["flow"], link["node"]) for link in links] == [("login", "login", "who")] * 2
+    assert [(link["by"], link["state"], link["key"]) for link in links] == [("proof", "holds", "pii.email")] * 2
+    assert {link["left"] for link in links} == {part["id"] for part in profile["why"]["parts"]} == set(profile["ids"])
+    assert {link["right"] for link in links} == {links[0]["right"]}
     assert "ann@example.com" not in str(profile["why"])
 
 
@@ -50,7 +59,7 @@ async def test_events_and_sessions_are_found_under_every_id(serve: Serve) -> Non
 
 async def test_a_link_is_undone(serve: Serve) -> None:
     client, profile = await merged(serve)
-    (link,) = profile["why"]["links"]
+    link = joining(profile)
     response = await client.post(f"/profiles/{profile['ids'][1]}/unmerge", json={"link": link["link"][:10]})
     assert response.status_code == 200
     assert {side["id"] for side in response.json()["profiles"]} == set(profile["ids"])
@@ -58,9 +67,11 @@ async def test_a_link_is_undone(serve: Serve) -> None:
     for id in profile["ids"]:
         side = (await client.get(f"/profiles/{id}?why=true")).json()
         assert side["ids"] == [id]
-        assert [link["link"] for link in side["why"]["links"]] == [link["link"]]
+        assert [(one["left"], one["state"]) for one in side["why"]["links"]] == [
+            (id, "undone" if id == link["left"] else "holds")
+        ]
         assert len((await client.get(f"/profiles/{id}/events")).json()) == 1
-    again = await client.post(f"/profiles/{profile['id']}/unmerge", json={"link": link["link"]})
+    again = await client.post(f"/profiles/{link['left']}/unmerge", json={"link": link["link"]})
     assert (again.status_code, again.json()["still_joined_by"]) == (200, [])
 
 

@@ -59,8 +59,10 @@ def document(result: Result) -> dict[str, Any]:
 
 
 def the_link_id(project: Path, id: str) -> str:
-    (link,) = document(headrace(project, "show", id, "--why", "--json"))["why"]["links"]
-    id_of_link: str = link["link"]
+    """The id of the link by which the second of two ids was joined with the first."""
+    links = document(headrace(project, "show", id, "--why", "--json"))["why"]["links"]
+    (link,) = [link["link"] for link in links if "held" in link]
+    id_of_link: str = link
     return id_of_link
 
 
@@ -89,7 +91,15 @@ def test_reading_needs_no_secret_and_prints_no_warning(tmp_path: Path, ids: list
 
 def test_why_tells_what_joined_it(tmp_path: Path, ids: list[str]) -> None:
     output = headrace(tmp_path, "show", ids[1], "--why").stdout
-    wanted = ["pii.email:", "a proof", "flow login, node who", f"the id {ids[0]} stayed", the_link_id(tmp_path, ids[0])]
+    wanted = [
+        "● proven key pii.email (",
+        "…)  a proof  link",
+        f"of {ids[1]}",
+        "flow login, node who",
+        f"the id {ids[0]} stayed",
+        f"joined {ids[1]} (left) with {ids[0]} (right)",
+        the_link_id(tmp_path, ids[0]),
+    ]
     assert [part for part in wanted if part not in output] == []
     assert "traits.city: left" in output
     assert "Oslo" in output
@@ -100,9 +110,12 @@ def test_a_link_is_undone_on_the_store(tmp_path: Path, ids: list[str]) -> None:
     undone = headrace(tmp_path, "unmerge", ids[1], link[:8])
     assert undone.exit_code == 0
     assert [id for id in ids if id not in undone.stdout] == []
+    assert undone.stdout.startswith(f"Undone: the link of {ids[1]} to the proven key pii.email (")
     for id in ids:
         assert document(headrace(tmp_path, "show", id, "--json"))["ids"] == [id]
-    assert "undone" in headrace(tmp_path, "show", ids[0], "--why").stdout
+    why = headrace(tmp_path, "show", ids[1], "--why").stdout
+    assert "○ proven key pii.email (" in why
+    assert "a proof, undone 20" in why
 
 
 def test_the_result_of_an_unmerge_is_printed_as_a_document(tmp_path: Path, ids: list[str]) -> None:

@@ -90,6 +90,9 @@ def test_with_a_flow_the_other_flows_have_only_their_path() -> None:
     assert "hello" not in text
 
 
+EMAIL = "pii.email:0123456789abcdef"  # a key, as links name it
+
+
 @pytest.mark.parametrize(
     ("operation", "words"),
     [
@@ -101,9 +104,14 @@ def test_with_a_flow_the_other_flows_have_only_their_path() -> None:
         ({"op": "remove", "path": "segments", "member": "vip"}, 'segments loses "vip"'),
         ({"op": "append", "path": "traits.l", "value": 1}, "traits.l ends with 1"),
         ({"op": "unset", "path": "traits.cart"}, "traits.cart is removed"),
-        ({"op": "merge", "profile": "p-1", "cause": "x"}, "merged with profile p-1"),
+        (
+            {"op": "merge", "profile": "p-1", "right": EMAIL},
+            "merged with profile p-1, by the proven key pii.email (012345…)",
+        ),
+        ({"op": "merge", "profile": "p-1", "right": "p-1"}, "merged with profile p-1, by the id p-1"),
+        ({"op": "link", "right": f"?{EMAIL}"}, "linked to the claimed key pii.email (012345…)"),
         ({"op": "attach", "profile": "p-1"}, "the event gets profile p-1"),
-        ({"op": "claim-key", "path": "pii.email", "value": "a@b.c"}, "pii.email a@b.c leads here from now on"),
+        ({"op": "claim-key", "name": EMAIL}, "the proven key pii.email (012345…) leads here from now on"),
         ({"op": "respond", "values": {"banner": "Hi"}}, 'answers {"banner": "Hi"}'),
         ({"op": "emit", "type": "big"}, "emits big"),
         ({"op": "cache", "key": "k", "ttl_ms": 600_000}, "keeps k for 10m"),
