@@ -16,7 +16,7 @@ AT_ONCE = 200  # tombstones in one unit
 
 
 def profile_tombstone(secret: bytes, id: str) -> str:
-    """The name of the tombstone of a profile's id. No merge key has such a name: those contain `=`."""
+    """The name of the tombstone of a profile's id. No merge key has such a name: those contain `:`."""
     return f"forgotten profile {derived_id(secret, 'forgotten profile', id)}"
 
 

@@ -106,7 +106,7 @@ def write(connection: sqlite3.Connection, changes: Iterable[Change], at_once: in
 
 
 def _require_single_keys(gathered: Gathered) -> None:
-    """Raise `Conflict` if a key is left to somebody and occurs twice: only one by one do units see what others left."""
+    """Raise `Conflict` if a key that is left to an id occurs twice: only one by one do units see what others left."""
     keys = [row[0] for statement in (KEY, LEFT_KEY) for row in gathered.get(statement, ())]
     if len(set(keys)) < len(keys):
         raise Conflict("key", keys[0])

@@ -1,4 +1,7 @@
-"""What opening a file would change in it, found without writing to it; another process may be serving the file."""
+"""Previewing an upgrade: the changes that opening a file would make, found without writing to it.
+
+Another process may be serving the file.
+"""
 
 import sqlite3
 from contextlib import closing

@@ -151,7 +151,7 @@ class IdentityContract:
         ("over", "taken"),
         [
             pytest.param((), False, id="nobody"),
-            pytest.param(("cid",), False, id="somebody else"),
+            pytest.param(("cid",), False, id="another id"),
             pytest.param(("ann",), True, id="the holder"),
             pytest.param(("cid", "ann", "dan"), True, id="the holder and others"),
             pytest.param(("bob",), False, id="the new holder"),
@@ -178,12 +178,12 @@ class IdentityContract:
         ("over", "now"),
         [
             pytest.param((), "ann", id="nobody"),
-            pytest.param(("cid",), "ann", id="somebody else"),
+            pytest.param(("cid",), "ann", id="another id"),
             pytest.param(("ann",), "bob", id="the holder"),
             pytest.param(("cid", "ann"), "bob", id="the holder and others"),
         ],
     )
-    async def test_a_key_is_left_only_by_the_ids_that_lose_it_and_never_in_the_way(
+    async def test_a_key_is_left_only_by_the_ids_that_lose_it_and_is_never_a_conflict(
         self, store: Store, second: Store, over: tuple[str, ...], now: str
     ) -> None:
         await store.commit(Unit(keys=(IdentityKey("k", "ann"),)))
@@ -242,7 +242,9 @@ class IdentityContract:
         assert await refused(store, identity_unit()) == conflict
         assert await stored(store) == await stored(second) == before
 
-    async def test_a_key_that_is_no_longer_to_be_left_is_not_in_the_way(self, store: Store, second: Store) -> None:
+    async def test_a_key_that_another_id_holds_by_now_is_not_left_and_no_conflict(
+        self, store: Store, second: Store
+    ) -> None:
         await joint(store)
         await second.commit(Unit(keys=(IdentityKey(K, "eve", ("ann",)),)))
         await store.commit(identity_unit())

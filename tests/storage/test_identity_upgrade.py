@@ -60,7 +60,7 @@ SqliteStore.open(Path(path))
 
 
 class Old(Struct):
-    """What the fixture has: the rows of each table, the living profiles as they are stored, and the secret."""
+    """The content of the fixture: the rows of each table, the living profiles as they are stored, and the secret."""
 
     tables: dict[str, Rows]
     profiles: dict[str, Profile]
@@ -249,7 +249,7 @@ async def test_every_key_is_found_under_its_new_name(old: Old, upgraded: SqliteS
     assert await upgraded.key(cause_of(old.secret, "traits['card=no.']", "c=7")) is not None
 
 
-async def test_who_was_proven_is_proven_and_nobody_else(old: Old, upgraded: SqliteStore, path: Path) -> None:
+async def test_ids_that_were_proven_are_proven_and_no_others(old: Old, upgraded: SqliteStore, path: Path) -> None:
     proven = {id for _, id, claim in old.keys if id and not claim}
     for profile in old.profiles.values():
         for step in profile.steps.values():
@@ -264,7 +264,7 @@ async def test_the_parts_of_a_profile_are_the_groups_by_the_rules(old: Old, upgr
 
 
 def changed_by_preview(path: Path) -> tuple[list[str], bool]:
-    """What a preview tells, and whether it has changed the file."""
+    """The lines of a preview, and whether it has changed the file."""
     content = path.read_bytes()
     return preview(path), path.read_bytes() != content
 

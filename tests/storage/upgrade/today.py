@@ -1,4 +1,7 @@
-"""What today's program should answer about the old data: keys have other names, and profiles know what they proved."""
+"""The answers that today's program should give about the old data.
+
+Keys have other names, and profiles have links for what they have proven.
+"""
 
 from typing import Any
 
