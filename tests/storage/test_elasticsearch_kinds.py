@@ -66,7 +66,7 @@ async def test_kinds_that_were_added_and_fields_that_were_added_to_kinds_are_sto
     newer = indices.store(ALL_KINDS)
     done = await newer.migrate()
     assert f"upgraded the index {indices.prefix}-letters to schema {SCHEMA}" in done
-    assert f"made the template {indices.prefix}-remarks (schema 5)" in done
+    assert f"made the template {indices.prefix}-remarks (schema {SCHEMA})" in done
     assert await newer.migrate() == await older.migrate() == []
     changes = (RecordWrite(LETTERS, letter("b", state="sent", due=5), 0), RecordWrite(LETTERS, letter("a", 2), 1))
     await newer.commit(Unit(changes=changes, records={"remarks": (remark(),)}))
