@@ -17,6 +17,7 @@ import pytest
 from msgspec import Struct
 
 from engine.ports.kinds import SEARCHABLE
+from engine.ports.resolve import resolve_profile
 from engine.ports.store import Store
 from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
@@ -72,7 +73,7 @@ async def sqlite(file: Path) -> AsyncIterator[Upgraded]:
 
 @asynccontextmanager
 async def elasticsearch(server: str) -> AsyncIterator[Upgraded]:
-    """The old indices, opened today; what broke off is finished, as every server does after its start."""
+    """The old indices, opened today; what broke off is finished by the upgrade, but merges that were not committed."""
     indices = Indices(server)
 
     async def refresh() -> None:
@@ -81,8 +82,9 @@ async def elasticsearch(server: str) -> AsyncIterator[Upgraded]:
     try:
         await load(server, indices.prefix)
         store = indices.store()
-        await store.migrate()
-        assert await store.sweep()
+        assert await store.migrate()
+        assert await store.sweep() == 0
+        assert await store.unsettled(99)
         await refresh()
         old = old_answers("elasticsearch")
         yield Upgraded(store, old["names"], old["answers"], refresh)
@@ -106,7 +108,9 @@ async def test_the_answers_about_every_old_record_are_the_same_as_before(upgrade
     secret = await upgraded.store.secret()
     names = names_today(upgraded.names, upgraded.answers, secret)
     found = await answers(upgraded.store, view, names, SEARCHABLE.__getitem__)
-    assert differences(found_today(found), answers_today(upgraded.answers, secret)) == []
+    other = differences(found_today(found), answers_today(upgraded.answers, secret))
+    # The old program took the links of units as given that were not committed.
+    assert [line for line in other if "'event': 'broken-off-" not in line] == []
 
 
 async def test_the_fixture_has_some_of_every_kind_of_record(upgraded: Upgraded) -> None:
@@ -127,7 +131,7 @@ async def test_the_next_event_of_an_old_session_belongs_to_its_profile(upgraded:
     collector = upgraded.collector()
     session = await upgraded.store.session("shop", "visit-4")
     assert session is not None
-    before = upgraded.answers["views"][session.profile]
+    before = view(await resolve_profile(upgraded.store, session.profile or ""))  # without those whom claims had joined
     properties = {"email": "buyer3@example.com", "total": 1000, "item": "tea"}
     body = {"source": {"id": "shop"}, "session": {"id": "visit-4"}}
     await collector.track({**body, "events": [{"type": "order-paid", "properties": properties}]})
@@ -135,7 +139,7 @@ async def test_the_next_event_of_an_old_session_belongs_to_its_profile(upgraded:
     assert after["traits"]["revenue"] == before["traits"]["revenue"] + 1000
     assert after["traits"]["orders"] == before["traits"]["orders"] + 1
     assert after["ids"] == before["ids"]
-    assert after["metadata"]["version"] == before["metadata"]["version"] + 1
+    assert after["metadata"]["version"] == before["metadata"]["version"] + 2  # it has been set apart first
 
 
 async def test_work_that_the_old_program_left_is_finished(upgraded: Upgraded) -> None:
@@ -164,7 +168,8 @@ async def test_an_old_event_sent_again_to_an_upgraded_file_is_a_duplicate(file: 
         collector = upgraded.collector()
         await collector.track(body)
         assert collector.pipeline.ledger.totals().duplicate == 1
-        assert msgspec.to_builtins(await upgraded.store.counts()) == upgraded.answers["counts"]
+        before = {**upgraded.answers["counts"], "profiles": 22}  # one is set apart from those whom claims had joined
+        assert msgspec.to_builtins(await upgraded.store.counts()) == before
 
 
 async def test_a_file_is_upgraded_once(file: Path) -> None:
