@@ -3,14 +3,15 @@
 from typing import Any
 
 import pytest
-from engine.profile.merge import link_id, unite
 from msgspec.structs import replace
 
 from engine.flow.consents import missing_consent
 from engine.flow.machine import Machine
 from engine.flow.run_state import initial_state
 from engine.profile.apply import apply_operations
-from engine.profile.document import Link, Profile
+from engine.profile.document import LinkKind, Profile
+from engine.profile.grouping import regroup
+from engine.profile.linking import Pool, new_link
 from engine.profile.operations import Set
 from tests.engine.flow.build import (
     NOW,
@@ -110,10 +111,10 @@ def test_a_value_that_is_not_a_boolean_is_no_decision():
 # ---- merged profiles -------------------------------------------------------------------------------------------------
 
 
-def merged_profile(claim: bool, **by: Any) -> Profile:
+def merged_profile(kind: LinkKind, **by: Any) -> Profile:
     """A profile merged from Ann's and Bo's; `by` are their consents to mail."""
     ann, bo = (stored_profile(id, {"consents.mail": by[id]}, NOW - 5_000 + i) for i, id in enumerate(("ann", "bo")))
-    return unite(ann, bo, Link(link_id("ann", "bo", "k"), "ann", "bo", "k", claim))
+    return regroup(Pool.of(ann, bo).with_link(new_link("ann", kind, "bo")), (ann, bo), "ann").of("ann")
 
 
 def missing_reason(profile: Profile, acting_id: str, **more: Any) -> str | None:
@@ -125,25 +126,25 @@ DISPUTED = "is disputed"
 
 
 @pytest.mark.parametrize(
-    ("claim", "ann", "bo", "acting_id", "reason"),
+    ("kind", "ann", "bo", "acting_id", "reason"),
     [
-        pytest.param(False, True, {"given": 5}, "ann", None, id="both gave it"),
-        pytest.param(False, {"given": 5}, {"revoked": 6}, "ann", "is revoked", id="revoked under the other id, later"),
-        pytest.param(False, {"revoked": 5}, {"given": 6}, "ann", None, id="given under an id that is proven"),
-        pytest.param(True, {"revoked": 5}, {"given": 6}, "ann", DISPUTED, id="given under an id that is claimed"),
-        pytest.param(True, {"revoked": 5}, {"given": 6}, "bo", None, id="given under the own id"),
-        pytest.param(True, {"given": 5}, {"revoked": 6}, "ann", "is revoked", id="revoked by a claim"),
+        pytest.param("proof", True, {"given": 5}, "ann", None, id="both gave it"),
+        pytest.param("own", {"given": 5}, {"revoked": 6}, "ann", "is revoked", id="revoked under the other id, later"),
+        pytest.param("proof", {"revoked": 5}, {"given": 6}, "ann", None, id="given under an id that is proven"),
+        pytest.param("claim", {"revoked": 5}, {"given": 6}, "ann", DISPUTED, id="given under an id that is claimed"),
+        pytest.param("claim", {"revoked": 5}, {"given": 6}, "bo", None, id="given under the own id"),
+        pytest.param("claim", {"given": 5}, {"revoked": 6}, "ann", "is revoked", id="revoked by a claim"),
     ],
 )
 def test_a_merged_profile_has_only_consents_that_the_acting_id_proves(
-    claim: bool, ann: Any, bo: Any, acting_id: str, reason: str | None
+    kind: LinkKind, ann: Any, bo: Any, acting_id: str, reason: str | None
 ):
-    actual = missing_reason(merged_profile(claim, ann=ann, bo=bo), acting_id)
+    actual = missing_reason(merged_profile(kind, ann=ann, bo=bo), acting_id)
     assert (actual is None) if reason is None else (actual is not None and reason in actual)
 
 
 def test_a_consent_given_in_this_unit_counts_whatever_a_claim_says():
-    profile = merged_profile(True, ann={"revoked": 5}, bo={"revoked": 6})
+    profile = merged_profile("claim", ann={"revoked": 5}, bo={"revoked": 6})
     assert missing_reason(profile, "ann", earlier_operations=(Set(MAIL, {"given": NOW}),)) is None
     assert missing_reason(profile, "ann", earlier_operations=(Set(("traits", "x"), 1),)) == "consent `mail` is revoked"
 

@@ -4,12 +4,16 @@ from typing import Annotated
 
 import pytest
 from msgspec import Meta
+from msgspec.structs import replace
 
 from engine.flow.ask import ProfileReply, ProfilesReply, SessionReply
 from engine.flow.effect import Attach, AttachSession, ClaimKey, Effect, Merge, SetSession
 from engine.flow.machine import Machine
 from engine.flow.node import Node, NodeContext, Outcome, Port, Sole
 from engine.profile.document import Profile
+from engine.profile.grouping import regroup
+from engine.profile.key import KeyRules
+from engine.profile.linking import Pool, groups, new_link
 from engine.profile.operations import Operation, Set
 from engine.profile.visits import record_visit
 from tests.engine.flow.build import NOW, drive, flow, inputs, out, ports, reason_of, run, stored_profile, traits
@@ -57,20 +61,57 @@ def test_a_key_that_no_profile_has_is_claimed():
     machine = run(flow(MERGING), profile=ANN, answers={"recognise": key_replies(None)})
     assert ports(machine)["recognise"] == "unchanged"
     claimed = [effect for _, effect in machine.effects() if isinstance(effect, ClaimKey)]
-    assert claimed == [ClaimKey("pii.email", "bo@example.com")]
+    assert claimed == [ClaimKey("pii.email:1f")]
 
 
 @pytest.mark.parametrize(
-    ("identify", "port", "claim"),
-    [("trust", "merged", False), ("link", "merged", True), ("refuse", "failed", None)],
+    ("identify", "port", "kinds"),
+    [("trust", "merged", ["proof", "proof"]), ("link", "merged", ["claim", "claim"]), ("refuse", "failed", [])],
 )
-def test_the_source_decides_what_a_key_proves(identify: str, port: str, claim: bool | None):
+def test_the_source_decides_what_a_key_proves(identify: str, port: str, kinds: list[str]):
     text = "recognise: {profile.merge: {pii.email: bo@example.com}, next: {failed: b}}\nb: {log: x}"
     machine = run(flow(text), profile=ANN, answers={"recognise": key_replies(BO)}, identify=identify)
     assert ports(machine)["recognise"] == port
     merged = machine.final_state().profile
     assert merged is not None
-    assert [link.claim for link in merged.links.values()] == ([] if claim is None else [claim])
+    assert [link.kind for link in merged.links.values()] == kinds
+
+
+def test_a_proof_joins_those_who_prove_and_leaves_those_who_claim_behind():
+    claims = [new_link(id, "claim", "?pii.email:1f") for id in ("p-ann", "p-cy")]
+    cy = stored_profile("p-cy", {"traits.pet": "cat"}, created=NOW - 20_000)
+    pool = Pool.of(ANN, cy).with_link(claims[0]).with_link(claims[1])
+    joint = regroup(pool, (ANN, cy), "p-ann").of("p-ann")
+    machine = run(flow(MERGING), profile=joint, acting_id="p-ann", answers={"recognise": key_replies(BO)})
+    view = out(machine, "after")["value"]
+    assert (ports(machine)["recognise"], sorted(view["ids"])) == ("merged", ["p-ann", "p-bo"])
+    assert "pet" not in view["traits"]
+    state = machine.final_state()
+    assert state.pool is not None
+    assert [sorted(ids) for ids in groups(state.pool)] == [["p-ann", "p-bo"], ["p-cy"]]
+    assert {document.id for document in state.documents} == {joint.id, "p-bo"}
+
+
+def test_two_links_of_one_run_are_judged_together():
+    """Each of two parallel merges is allowed, but both would bring two users into one profile."""
+    text = """
+    s: {log: x, next: [mail, phone]}
+    mail: {profile.merge: {pii.email: bo@example.com}, next: end}
+    phone: {profile.merge: {pii.phone: "123"}, next: end}
+    end: {log: x, next: {failed: after}}
+    after: {log: x}
+    """
+    keys = KeyRules(exclusive=frozenset({("traits", "user")}))
+    bo, cy = (
+        replace(each, links={link.id: link})
+        for each, link in (
+            (BO, new_link("p-bo", "proof", "traits.user:1")),
+            (stored_profile("p-cy"), new_link("p-cy", "proof", "traits.user:2")),
+        )
+    )
+    other = ProfilesReply((ProfileReply(cy, "p-cy", cause="pii.phone:1f"),))
+    machine = run(flow(text), profile=ANN, keys=keys, answers={"mail": key_replies(bo), "phone": other})
+    assert (ports(machine)["end"], reason_of(machine, "end")) == ("failed", "`traits.user` has another value there")
 
 
 def test_two_parallel_merges_both_take_effect():
@@ -163,9 +204,9 @@ def test_a_created_profile_has_its_key():
     a: {profile.attach: {key: {pii.email: Ann@Example.com}, create: true}, next: b}
     b: {let: {pii: "{{ profile.pii }}"}}
     """
-    machine = run(flow(text), answers={"a": profile_reply(None)})
+    machine = run(flow(text), answers={"a": ProfileReply(None, cause="pii.email:1f")})
     assert out(machine, "b") == {"pii": {"email": "ann@example.com"}}
-    assert ClaimKey("pii.email", "ann@example.com") in [effect for _, effect in machine.effects()]
+    assert ClaimKey("pii.email:1f") in [effect for _, effect in machine.effects()]
 
 
 @pytest.mark.parametrize(("reply", "port"), [(profile_reply(ANN), "failed"), (profile_reply(None), "attached")])
@@ -210,7 +251,7 @@ def test_two_profiles_attached_in_parallel_fail_at_the_join():
 
 
 def test_effects_that_need_a_profile_are_refused_without_one():
-    for effect in (Set(("traits", "x"), 1), Merge(BO, "p-ann", "p-bo", "x")):
+    for effect in (Set(("traits", "x"), 1), Merge((new_link("p-ann", "proof", "k"),), BO)):
         assert failure_of(effect) == "the event has no profile"
 
 

@@ -9,6 +9,7 @@ from engine.flow.ask import ProfileReply, ProfilesReply, Reply, SessionReply
 from engine.flow.machine import Machine
 from engine.flow.rendering import MAX_STEPS, MAX_TEXT, MAX_VALUE, render
 from engine.flow.trace import Trace
+from engine.profile.linking import link_id
 from tests.engine.flow.build import answer, flow, inputs, no_answer, run, step_clock, step_of, stored_profile, trace_of
 from tests.engine.flow.node_types import TYPES
 
@@ -145,8 +146,8 @@ def test_the_operation_of_a_merge_has_the_link_that_the_profile_stores():
     merge = step_of(machine, "a")["operations"][0]
     joined = machine.final_state().profile
     assert joined is not None
-    (kept,) = joined.links.values()
-    assert (merge["op"], merge["profile"], merge["cause"], merge["step"]) == (
+    kept = joined.links[link_id("p-ann", "proof", "pii.email:1f2e")]
+    assert (merge["op"], merge["profile"], merge["right"], merge["link"]) == (
         "merge",
         "p-bo",
         "pii.email:1f2e",

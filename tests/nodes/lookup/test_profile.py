@@ -1,8 +1,10 @@
 import pytest
+from msgspec.structs import replace
 
 from engine.flow.ask import NoAnswer, ProfileById, ProfileByKey, ProfileReply
+from engine.profile.linking import new_link
 from nodes.lookup.profile import LookupProfile
-from tests.nodes.build import node_context, stored_profile
+from tests.nodes.build import ANN, node_context, stored_profile
 
 
 @pytest.mark.parametrize(
@@ -16,6 +18,24 @@ from tests.nodes.build import node_context, stored_profile
 )
 def test_it_asks_for_the_profile(node, ask):
     assert node.ask(node_context(stored_profile())) == ask
+
+
+PROOF = new_link(ANN, "proof", "pii.email:1")
+
+
+@pytest.mark.parametrize(
+    ("identify", "proven", "kind"),
+    [
+        pytest.param("link", True, "proof", id="a proven sender does not find what is only claimed"),
+        pytest.param("refuse", True, "proof", id="nor at a source that refuses claims"),
+        pytest.param("trust", True, "any", id="a source with authority finds both"),
+        pytest.param("link", False, "any", id="a sender of whom nothing is proven finds both"),
+    ],
+)
+def test_the_sender_decides_which_keys_it_finds(identify, proven, kind):
+    own = replace(stored_profile(), links={PROOF.id: PROOF} if proven else {})
+    context = replace(node_context(own), identify=identify)
+    assert LookupProfile(key={"pii.email": "bo@x.de"}).ask(context) == ProfileByKey("pii.email", "bo@x.de", kind)
 
 
 @pytest.mark.parametrize(
