@@ -175,7 +175,7 @@ class RunState:
             if not verdict.taken:
                 raise Refused(verdict.reason)
             self.pool, self.documents = verdict.pool, documents
-            profile = _group_of(verdict.pool, documents, id or profile.id, profile)
+            profile = _attached(regroup(verdict.pool, documents, id).of(id or profile.id), profile, id)
         self.acting_id = id if id is not None and id in profile.parts else profile.id
         self.replace_profile(scope, record_visit(profile, self.acting_id, self.inputs.now, new=False))
 
@@ -209,6 +209,19 @@ def _group_of(pool: Pool, documents: Sequence[Profile], id: str, before: Profile
     if group.parts.keys() != before.parts.keys():
         return group
     return structs.replace(before, parts=group.parts, links=group.links)
+
+
+def _attached(group: Profile, before: Profile, id: str | None) -> Profile:
+    """Return the profile that an event is attached to. If `id` alone has come to it, its segments stay as they are."""
+    if group.parts.keys() - {id} != before.parts.keys() - {id}:
+        return group
+    return structs.replace(
+        group,
+        conditional=before.conditional,
+        standing=before.standing,
+        evaluated_at=before.evaluated_at,
+        due=before.due,
+    )
 
 
 def initial_state(inputs: Inputs, profile: dict[str, Any] | None = None) -> RunState:
