@@ -243,7 +243,8 @@ def test_a_repeat_of_a_link_changes_nothing():
 
 
 def test_an_undone_link_and_a_claim_that_has_ceased_are_not_taken_again():
-    pool = brought(pool_of(), ("A", "claim", "k"), ("B", "claim", "k"), ("A", "proof", "j"))
+    ceased = msgspec.structs.replace(new_link("A", "claim", "?k"), ceased=5)
+    pool = brought(pool_of(IDS, ceased), ("B", "claim", "k"))
     verdict = accept(pool, (link_of(("A", "claim", "k")),), PLAIN, 9)
     assert (refusal(verdict), verdict.reason) == ("undone", "this claim has ceased to hold")
     pool = undo(pool, link_id("B", "claim", "?k"), 8)
@@ -252,7 +253,7 @@ def test_an_undone_link_and_a_claim_that_has_ceased_are_not_taken_again():
 
 
 def test_a_proven_id_takes_no_claims():
-    pool = brought(pool_of(), ("A", "proof", "j"))
+    pool = brought(pool_of(), ("A", "claim", "k"), ("A", "proof", "j"))
     assert refusal(accept(pool, (link_of(("A", "claim", "k")),), PLAIN, 9)) == "proven"
     assert refusal(accept(pool, (new_link("B", "claim", "A"),), PLAIN, 9)) == "proven"
 

@@ -8,6 +8,7 @@ from effects.clock import ManualClock
 from effects.scripted import ScriptedPerformer
 from engine.flow.ask import HttpReply
 from engine.flow.machine import Machine
+from engine.profile.document import Profile
 from engine.tracking.intake.payload import Intake
 from engine.tracking.pipeline.driver import Driver
 from engine.tracking.unit.processing import PendingRun
@@ -40,7 +41,14 @@ def driver() -> Driver:
     performer = ScriptedPerformer()
     for path in ("/one", "/two"):
         performer.on("crm", path, HttpReply(200, {"path": path}))
-    return Driver(MemoryStore(), performer, ManualClock())
+    return driver_of(performer)
+
+
+def driver_of(performer: ScriptedPerformer) -> Driver:
+    async def resolve(id: str, now: int) -> Profile | None:
+        return None
+
+    return Driver(MemoryStore(), performer, ManualClock(), resolve)
 
 
 def request() -> UnitRequest:
@@ -74,7 +82,7 @@ async def test_a_suspended_run_is_over_once_its_outstanding_asks_are_answered(dr
 async def test_a_run_that_one_branch_has_stopped_waits_for_no_other_branch() -> None:
     performer = ScriptedPerformer().on("crm", "/slow", after=asyncio.Event())
     machine, paid = Machine(flow(STOPPED), inputs()), request()
-    driver = Driver(MemoryStore(), performer, ManualClock())
+    driver = driver_of(performer)
     assert await driver.drive(PendingRun(machine, machine.advance(), "client:e-1"), paid) == "over"
     assert (machine.outcome, len(machine.cancelled)) == ("finished", 1)
     assert paid.replies == {}  # else the driver has waited for the look-up
@@ -84,6 +92,6 @@ async def test_no_outside_request_is_sent_once_a_run_has_ended() -> None:
     performer = ScriptedPerformer()
     machine = Machine(flow(STOPPED), inputs())
     slow, cached = machine.advance()
-    driver = Driver(MemoryStore(), performer, ManualClock())
+    driver = driver_of(performer)
     assert await driver.drive(PendingRun(machine, [cached, slow], "client:e-1"), request()) == "over"
     assert performer.calls == []
