@@ -38,7 +38,7 @@ from engine.ports.records import Session
 from engine.profile.consent import decision_operations
 from engine.profile.document import Profile
 from engine.profile.fold import fold
-from engine.profile.linking import Pool, all_hers
+from engine.profile.linking import CLAIMED, Pool, all_hers
 from engine.profile.operations import Refused
 from engine.profile.profile_view import metadata, profile_view
 from engine.profile.visits import record_visit
@@ -312,7 +312,7 @@ class UnitRun:
             case Log():
                 where = {"flow": machine.flow.name, "node": node, "event": event.id}
                 self.effects.logs.append({"level": effect.level, "message": effect.message, **where})
-            case ClaimKey():
+            case ClaimKey() if self._may_lead(effect):
                 self.effects.claims.append(effect)
             case Attach() if self.effects.attached is None and self.context.profile is None:
                 self.effects.attached = effect.profile
@@ -322,6 +322,10 @@ class UnitRun:
                 self.effects.cache.append(effect)
             case _:
                 pass
+
+    def _may_lead(self, key: ClaimKey) -> bool:
+        """Whether a key may lead to the unit's profile: where a source may not identify, only one that was proven."""
+        return self.context.identify != "refuse" or not key.name.startswith(CLAIMED)
 
     def _profile_at_start(self, context: UnitContext) -> tuple[Profile | None, dict[str, Any] | None]:
         """Return the profile that the unit starts with, and its view, as they are now that an event has come."""
