@@ -7,13 +7,22 @@ import msgspec
 from effects.clock import ManualClock
 from effects.ids import new_id
 from effects.scripted import ScriptedPerformer
+from engine.ports.ids import cause_of
 from engine.ports.store import Store
 from engine.ports.world import Performer
+from engine.profile.document import LinkKind
+from engine.profile.linking import key_link
 from engine.project.project import Project
 from engine.tracking.intake.admission import admit, credential_matches
 from engine.tracking.intake.payload import read_track
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.tracker import Tracker
+
+
+async def holder(store: Store, kind: LinkKind, path: str, value: str) -> str | None:
+    """Return the id to which a key leads, for those who prove it or for those who claim it."""
+    key = await store.key(key_link(cause_of(await store.secret(), path, value), kind))
+    return None if key is None else key.id
 
 
 class Collector:

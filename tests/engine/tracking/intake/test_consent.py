@@ -149,23 +149,33 @@ async def test_a_profile_takes_no_more_consents_than_it_can_hold(store: Store) -
 # ---- claims ---------------------------------------------------------------------------------------------------------
 
 
-async def test_who_merely_claims_to_be_ann_gives_no_consent_for_her(store: Store) -> None:
+async def test_who_merely_claims_to_be_ann_neither_gives_nor_takes_back_a_consent_of_hers(store: Store) -> None:
     shop = collector(store)
     await shop.track(at_till(login()))
     await shop.track(payload(login(), consent(**BOTH), session="thief"))
-    answer = await shop.track(at_till("mail-wanted"))
-    (run,) = runs(answer, "mailing")
-    assert (run["outcome"], run["reason"]["why"].split(":")[0]) == ("filtered", "consent `newsletter` is disputed")
-
-
-async def test_who_merely_claims_to_be_ann_may_take_her_consent_back(store: Store) -> None:
-    shop = collector(store)
-    await shop.track(at_till(login(), consent(**BOTH)))
-    assert sent(await shop.track(at_till("mail-wanted")))
-    await shop.track(payload(login(), consent(newsletter=False), session="thief"))
     assert not sent(await shop.track(at_till("mail-wanted")))
-    await shop.track(at_till(consent(newsletter=True)))
+    await shop.track(at_till(consent(**BOTH)))
+    await shop.track(payload(consent(newsletter=False), session="thief"))
     assert sent(await shop.track(at_till("mail-wanted")))
+
+
+async def test_of_two_who_claim_to_be_ann_each_gives_consent_for_itself_alone(store: Store) -> None:
+    shop = collector(store)
+    await shop.track(payload(login(), session="ann"))
+    await shop.track(payload(login(), consent(**BOTH), session="thief"))
+    assert not sent(await shop.track(payload("mail-wanted", session="ann")))
+    await shop.track(payload(consent(**BOTH), session="ann"))
+    assert sent(await shop.track(payload("mail-wanted", session="ann")))
+
+
+async def test_who_merely_claims_to_be_ann_may_take_back_the_consent_of_another_who_does(store: Store) -> None:
+    shop = collector(store)
+    await shop.track(payload(login(), consent(**BOTH), session="ann"))
+    assert sent(await shop.track(payload("mail-wanted", session="ann")))
+    await shop.track(payload(login(), consent(newsletter=False), session="thief"))
+    assert not sent(await shop.track(payload("mail-wanted", session="ann")))
+    await shop.track(payload(consent(newsletter=True), session="ann"))
+    assert sent(await shop.track(payload("mail-wanted", session="ann")))
 
 
 @pytest.mark.parametrize("first", ["phone", "laptop"])

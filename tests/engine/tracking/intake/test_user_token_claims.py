@@ -5,16 +5,18 @@ from typing import Any
 import pytest
 
 from engine.ports.store import Store
+from engine.profile.document import LinkKind
 from engine.project.source import Source
 from engine.tracking.intake.payload import Refusal
 from engine.tracking.intake.user_token import Claims, sign
 from tests.engine.tracking.claiming_visitors import ATTACH, EVERYTHING, LOOKUP, from_till, shop_of
-from tests.engine.tracking.collector import Collector
+from tests.engine.tracking.collector import Collector, holder
 from tests.projects import payload
 
 SECRET = "s3cret-of-the-shop-and-its-back-end"
 LINK = Source(source="shop", identify="link", debugger=True, profiles=True, user_secret=SECRET)
 REFUSE = Source(source="shop", identify="refuse", debugger=True, profiles=True, user_secret=SECRET)
+KINDS: tuple[LinkKind, ...] = ("claim", "proof")
 ANN, BOB = "ann@example.com", "bob@example.com"
 
 LOGIN = """
@@ -104,9 +106,7 @@ async def test_two_devices_of_ann_meet_by_her_tokens_alone(store: Store, public:
     answer = await shop.track(page(shop, event("login", ANN), session="laptop"))
     assert answer["profile"]["id"] == first["profile"]["id"]
     assert answer["response"] == {"secret": "of-ann"}
-    key = await store.key(f"pii.email={ANN}")
-    assert key is not None
-    assert not key.claim
+    assert await holder(store, "proof", "pii.email", ANN) == first["profile"]["id"]
 
 
 @pytest.mark.parametrize("public", [LINK, REFUSE], ids=["link", "refuse"])
@@ -139,10 +139,10 @@ async def test_of_several_keys_only_those_of_the_token_are_proven(store: Store) 
     await at_till(shop, BOB, "of-bob")
     answer = await shop.track(page(shop, event("both", ANN, phone="1234567")))
     assert "of-bob" not in str(answer)
-    assert "of-ann" not in str(answer)  # Bob may be the sender, as far as is known
+    assert answer["response"] == {"secret": "of-ann"}  # the phone, only claimed, joins nobody
     keys = {"pii.email": ANN, "pii.phone": "1234567"}
     answer = await shop.track(page(shop, event("both", ANN, phone="1234567"), session="other", keys=keys))
-    assert "response" not in answer  # Ann and Bob are joined by a claim
+    assert answer["response"] == {"secret": "of-bob"}  # a proof joins Ann and Bob: the newer value shows
 
 
 async def test_a_lookup_is_no_identification(store: Store) -> None:
@@ -161,17 +161,15 @@ async def test_a_run_that_failed_tells_ann_of_herself(store: Store) -> None:
 
 async def test_who_claimed_anns_key_before_neither_sees_her_nor_is_seen_by_her(store: Store) -> None:
     shop = collector(store)
-    await shop.track(payload(event("login", ANN, secret="of-thief"), session="thief"))
+    thief = await shop.track(payload(event("login", ANN, secret="of-thief"), session="thief"))
     peep = await shop.track(page(shop, event("peep", ANN), session="phone"))
     first = await shop.track(page(shop, event("login", ANN), session="phone"))
     await shop.track(payload({"type": "login", "properties": {"email": ANN, "secret": "of-ann"}}, session="phone"))
-    thief = await shop.track(payload("x", session="thief", options=EVERYTHING))
     assert "of-thief" not in str(peep)
     assert "of-thief" not in str(first)
-    assert "of-ann" not in str(thief)
-    key = await store.key(f"pii.email={ANN}")
-    assert key is not None
-    assert not key.claim
+    assert "of-ann" not in str(await shop.track(payload("x", session="thief", options=EVERYTHING)))
+    ids = {kind: await holder(store, kind, "pii.email", ANN) for kind in KINDS}
+    assert ids == {"claim": thief["profile"]["id"], "proof": first["profile"]["id"]}
 
 
 async def test_under_refuse_a_key_without_a_token_joins_no_profiles(store: Store) -> None:
@@ -179,9 +177,9 @@ async def test_under_refuse_a_key_without_a_token_joins_no_profiles(store: Store
     ann = await at_till(shop, ANN, "of-ann")
     await shop.track(payload(event("login", ANN), session="page"))
     assert set((await shop.profile(ann))["ids"]) == {ann}
-    assert await store.key(f"pii.email={BOB}") is None
     await shop.track(page(shop, event("login", BOB)))
-    assert await store.key(f"pii.email={BOB}") is None
+    for kind in KINDS:
+        assert await holder(store, kind, "pii.email", BOB) is None
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from msgspec import structs
 from engine.flow.ask import HttpReply
 from engine.ports.erasure import Erased
 from engine.ports.records import ProfileWrite, StoredEvent, Unit
-from engine.ports.resolve import NotFound
+from engine.ports.resolve import NotFound, require_profile
 from engine.ports.store import Contention, Store, Unavailable
 from engine.project.source import Source, Target
 from engine.tracking.intake.payload import Refusal
@@ -151,8 +151,9 @@ async def test_a_rejected_event_of_a_session_goes_too(shop: Collector) -> None:
 
 async def test_a_profile_that_was_unmerged_before_stays(shop: Collector) -> None:
     ids = [(await shop.track(login(name, "ann@x.org", city=name)))["profile"]["id"] for name in ("phone", "desk")]
-    (step,) = (await shop.store.profile(ids[0])).links  # type: ignore[union-attr]
-    await unmerge_served(shop.pipeline, ids[0], step)
+    joined = await require_profile(shop.store, ids[0])
+    (link,) = [link.id for link in joined.links.values() if link.left == ids[1]]
+    await unmerge_served(shop.pipeline, ids[0], link)
     cities = {(await shop.store.session("shop", name)).profile: name for name in ("phone", "desk")}  # type: ignore[union-attr]
     ann, other = sorted(cities, key=lambda one: cities[one] == "desk")
     await forgotten(shop, ann)

@@ -102,7 +102,7 @@ async def test_an_unmerge_leaves_each_visitor_its_own_sum(store: Store) -> None:
     await check(collector, id, 100, "busy", "spenders")
     profile = await store.profile(id)
     assert profile is not None
-    (link,) = profile.links
+    link = next(iter(profile.links))
     sides = await unmerge_served(collector.pipeline, id, link)
     assert sorted(known.view["traits"]["spent"] for known in sides.profiles) == [40.03, 59.97]
 

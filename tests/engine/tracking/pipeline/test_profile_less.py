@@ -7,7 +7,9 @@ import pytest
 from effects.scripted import ScriptedPerformer
 from engine.flow.ask import HttpReply
 from engine.ports.history import events_of
+from engine.ports.ids import derived_id
 from engine.ports.records import StoredEvent
+from engine.ports.resolve import require_profile
 from engine.ports.store import Store
 from engine.project.source import Source, Target
 from engine.tracking.operations.unmerging import unmerge_served
@@ -108,9 +110,43 @@ async def test_the_event_belongs_to_the_profile_that_was_found(
 ) -> None:
     id = await known(shop)
     stored = await sent(shop, type, **{name: id if value == "known" else value for name, value in properties.items()})
-    assert stored.profile == id
-    assert [found.id for found in await shop.store.events_of(id, 1)] == ["e-1"]
-    assert (await shop.profile(id))["traits"]["coupons"] == 1
+    assert stored.profile is not None
+    assert (stored.profile == id) is (type == "by-id")  # by a key it belongs to the id of the key's own
+    profile = await require_profile(shop.store, stored.profile)
+    assert [found.id for found in await events_of(shop.store, profile, 1)] == ["e-1"]
+    assert (profile.id, (await shop.profile(id))["traits"]["coupons"]) == (id, 1)
+
+
+async def test_events_of_one_key_belong_to_one_id_of_its_own_that_no_visitor_has(shop: Collector) -> None:
+    id = await known(shop)
+    first = await sent(shop, "by-key", card="c-1")
+    shop.clock.advance(1)
+    await shop.track({**payload({**event("by-key", card="c-1"), "id": "e-2"}, session="desk")}, profile_less=True)
+    second = await shop.store.event("e-2")
+    assert second is not None
+    key_id = derived_id(await shop.store.secret(), "key", "traits.card", "c-1")
+    assert (first.profile, second.profile) == (key_id, key_id)
+    profile = await require_profile(shop.store, id)
+    assert set(profile.ids) == {id, key_id}
+    assert {(link.left, link.kind) for link in profile.links.values()} == {(id, "proof"), (key_id, "proof")}
+
+
+async def test_what_was_attached_by_a_claimed_key_goes_to_the_one_who_proves_it(shop: Collector) -> None:
+    """With authority a key that is only claimed is found, too, until somebody has proven it."""
+    page = {**payload(event("login", card="c-1"), session="page"), "source": {"id": "page"}}
+    claims = (await shop.track(page))["profile"]["id"]
+    await sent(shop, "by-key", card="c-1")
+    assert (await shop.profile(claims))["traits"] == {"card": "c-1", "coupons": 1}
+    proves = await known(shop)
+    assert (await shop.profile(proves))["traits"] == {"card": "c-1"}
+    shop.clock.advance(1)
+    await shop.track({**payload({**event("by-key", card="c-1"), "id": "e-2"}, session="desk")}, profile_less=True)
+    assert (await shop.profile(proves))["traits"] == {"card": "c-1", "coupons": 2}
+    assert (await shop.profile(claims))["traits"] == {"card": "c-1"}
+    for event_id in ("e-1", "e-2"):
+        stored = await shop.store.event(event_id)
+        assert stored is not None
+        assert proves in (await shop.profile(str(stored.profile)))["ids"]
 
 
 @pytest.mark.parametrize(
@@ -133,18 +169,22 @@ async def test_an_event_that_finds_no_profile_is_stored_without_one(
     assert (await shop.store.counts())["profiles"] == 1
 
 
+async def links_of_keys(shop: Collector, id: str) -> set[str]:
+    profile = await require_profile(shop.store, id)
+    return {link.id for link in profile.links.values() if link.right not in profile.parts}
+
+
 @pytest.mark.parametrize("type", ["by-id", "by-key"])
 async def test_it_belongs_to_the_id_that_led_there_also_when_profiles_are_set_apart(shop: Collector, type: str) -> None:
     first, second = await known(shop, "phone", card="c-1"), await known(shop, "laptop", card="c-2")
     await shop.track(payload(event("alias", other=first), session="laptop"))
-    stored = await sent(shop, type, id=second, card="c-2")
-    assert stored.profile == second
+    (alias,) = (await require_profile(shop.store, first)).links.keys() - (await links_of_keys(shop, first))
+    await sent(shop, type, id=second, card="c-2")
     profile = await shop.store.profile(second)
     assert profile is not None
     assert profile.id == first
     assert "e-1" in [found.id for found in await events_of(shop.store, profile, 10)]
-    (step,) = profile.links
-    await unmerge_served(shop.pipeline, first, step)
+    await unmerge_served(shop.pipeline, first, alias)
     assert (await shop.profile(second))["traits"] == {"card": "c-2", "coupons": 1}
     assert (await shop.profile(first))["traits"] == {"card": "c-1"}
     for id, ids in ((first, []), (second, ["e-1"])):
@@ -176,10 +216,24 @@ async def _collect(shop: Collector, body: dict[str, Any]) -> None:
     await shop.tracker.track(intake, admit(shop.pipeline.project.sources, "shop", None, None))
 
 
-async def test_a_public_source_attaches_a_profile_without_seeing_it(shop: Collector) -> None:
-    id = await known(shop)
+async def test_a_public_source_attaches_a_profile_of_those_who_claim_the_key_without_seeing_it(
+    shop: Collector,
+) -> None:
+    page = {**payload(event("login", card="c-1"), session="page"), "source": {"id": "page"}}
+    id = (await shop.track(page))["profile"]["id"]
     stored = await sent(shop, "by-key", source="page", card="c-1")
-    assert stored.profile == id
+    key_id = derived_id(await shop.store.secret(), "key", "page", "traits.card", "c-1")
+    assert stored.profile == key_id
+    profile = await require_profile(shop.store, id)
+    assert set(profile.ids) == {id, key_id}
+    assert {link.kind for link in profile.links.values()} == {"claim"}
     session = await shop.store.session("page", "till")
     assert session is not None
     assert session.profile is None
+
+
+async def test_a_public_source_attaches_nothing_to_one_who_has_proven_the_key(shop: Collector) -> None:
+    id = await known(shop)
+    stored = await sent(shop, "by-key", source="page", card="c-1")
+    assert stored.profile is None
+    assert (await shop.profile(id))["ids"] == [id]

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from engine.ports.history import events_of
+from engine.ports.resolve import require_profile
 from engine.ports.store import Store
 from engine.project.source import Source
 from engine.tracking.intake.payload import Refusal
-from tests.engine.tracking.collector import Collector
+from tests.engine.tracking.collector import Collector, holder
 from tests.engine.tracking.conftest import Opener
 from tests.projects import SHOP, payload, project
 
@@ -488,10 +490,12 @@ async def test_a_profile_less_event_may_be_given_a_profile_on_the_way(store: Sto
     answer = await collector.track(payload(*events), profile_less=True)
     assert answer["profile"] == {"id": None}
     assert (await store.counts())["profiles"] == 1
-    key = await store.key("pii.email=ann@example.com")
-    assert key is not None
-    assert (await collector.profile(key.id))["traits"] == {"coupons": 2}
-    assert [event.profile for event in await store.events_of(key.id, 10)] == [key.id, key.id]
+    id = await holder(store, "proof", "pii.email", "ann@example.com")
+    assert id is not None
+    profile = await collector.profile(id)
+    assert profile["traits"] == {"coupons": 2}
+    events = await events_of(store, await require_profile(store, id), 10)
+    assert sorted(str(event.profile) for event in events) == sorted(profile["ids"])
 
 
 async def test_profile_required_without_a_profile_is_filtered(store: Store) -> None:
