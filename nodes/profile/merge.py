@@ -63,21 +63,17 @@ either:
         keys, left_out = self._usable(context)
         if not keys:
             return self.failed(reason=left_out)
-        asked: list[tuple[str, str, KeyKind]] = []
-        for key in keys:
-            kind: KeyKind = "proof" if link_kind(context, key) == "proof" else "claim"
-            if may_join(context, kind):
-                asked.append((key.path, key.text, kind))
+        asked = _joining(context, keys)
         if not asked:
             return self.unchanged({"id": context.stored_profile.id}, _values(context, keys), NO_CLAIMS)
-        return ProfilesByKeys(tuple(asked))
+        return ProfilesByKeys(tuple([(key.path, key.text, _kind(context, key)) for key in asked]))
 
     def answer(self, context: NodeContext, reply: Reply) -> Outcome:
         """Join the run's profile with the other profiles in the reply."""
         if not isinstance(reply, ProfilesReply) or context.stored_profile is None or context.profile is None:
             return self.failed(reason=refusal(reply))
         keys, left_out = self._usable(context)
-        asked = [key for key in keys if may_join(context, link_kind(context, key))]
+        asked = _joining(context, keys)
         effects = _values(context, [key for key in keys if key not in asked])
         decisions: list[JoinDecision] = []
         pool = pool_of(context)
@@ -105,6 +101,16 @@ either:
             except Refused as refused:
                 reasons.append(str(refused))
         return keys, "; ".join(reasons)
+
+
+def _joining(context: NodeContext, keys: Sequence[Key]) -> list[Key]:
+    """The keys that may join the profile: its claims are data if it is proven, or brings a proof with them."""
+    proofs = [key for key in keys if link_kind(context, key) == "proof"]
+    return proofs or [key for key in keys if may_join(context, link_kind(context, key))]
+
+
+def _kind(context: NodeContext, key: Key) -> KeyKind:
+    return "proof" if link_kind(context, key) == "proof" else "claim"
 
 
 def _values(context: NodeContext, keys: Sequence[Key]) -> list[Effect]:
