@@ -4,97 +4,200 @@ from collections.abc import Awaitable, Callable, Iterator
 from random import Random
 from typing import Any, NamedTuple
 
-from tests.identity.simulation import Session, Simulation
+from tests.identity.model import Undo
+from tests.identity.simulation import Crash, Doing, Sender, Simulation
+from tests.identity.strangers import Her, compare, strangers_to
 
-SESSIONS: list[Session] = [("trust", "a"), ("trust", "b"), ("link", "c"), ("trust", "d"), ("link", "e")]
-KEYS = [{"email": "x"}, {"email": "y"}, {"phone": "x"}, {"email": "x", "phone": "y"}]
-BATCHES = 8
+BATCHES = 7
+MOST_PER_KEY = 2  # where the limit is to be met
 
 
 class Operation(NamedTuple):
-    """One operation: its name, the session in which it is done, and its argument."""
+    """One operation: its name, its sender, and its argument. If it crashes: at which request to the store.
+
+    A crash after the request is one with a negative number.
+    """
 
     what: str
-    session: Session
+    sender: Sender
     more: Any = None
+    crash: int = 0
 
 
 class Batch(NamedTuple):
-    """One operation of a worker; or several that run concurrently, interleaved by a seed."""
+    """One operation of a process; or several that run concurrently, interleaved by a seed."""
 
     operations: tuple[Operation, ...]
     worker: int = 0
     seed: int = 0
 
 
-History = tuple[Batch, ...]
+class History(NamedTuple):
+    """What happens, in a project that joins so many others by one key."""
 
-OPERATIONS: dict[str, Callable[[Random], Any]] = {
-    "track": lambda chance: chance.randint(1, 9),
-    "identify": lambda chance: chance.choice(KEYS),
-    "alias": lambda chance: chance.choice(SESSIONS),
-    "unmerge": lambda chance: chance.randrange(100),
-    "forget": lambda _chance: None,
+    batches: tuple[Batch, ...]
+    most_per_key: int = 99
+
+
+PAGES = [Sender("pages", name) for name in "abc"]
+TRUSTED = [Sender("app", "d"), Sender("server", "e")]
+PAIRS = [Sender("pages", "", visitor, user) for visitor in "v" for user in ("", "1", "2")]
+PAIRS += [Sender("app", "", visitor, user) for visitor in ("v", "w") for user in ("", "1", "2")]
+PAIRS += [Sender("server", "", "", "1")]
+CASTS: list[list[Sender]] = [PAGES, [*PAGES, *TRUSTED], [*PAGES, *PAIRS], PAIRS]
+KEYS: list[dict[str, str]] = [
+    {"email": "x"},
+    {"email": "x"},
+    {"email": "y"},
+    {"phone": "x"},
+    {"email": "x", "phone": "y"},
+    {"customer": "1"},
+    {"customer": "2"},
+]
+
+
+def _identify(chance: Random, _cast: list[Sender]) -> Any:
+    keys = chance.choice(KEYS)
+    return keys, tuple(name for name in keys if chance.random() < 0.25)
+
+
+OPERATIONS: dict[str, Callable[[Random, list[Sender]], Any]] = {
+    "track": lambda chance, _cast: chance.randint(-2, 9),
+    "say": lambda chance, _cast: f"name-{chance.randrange(100)}",
+    "conclude": lambda _chance, _cast: None,
+    "identify": _identify,
+    "alias": lambda chance, cast: chance.choice(cast),
+    "undo": lambda chance, _cast: chance.randrange(100),
+    "forget": lambda _chance, _cast: None,
 }
-AT_ONCE = "at once"
+WEIGHTS = {"track": 2, "say": 1, "conclude": 1, "identify": 6, "alias": 1, "undo": 1, "forget": 0.5}
 
 
 def random_history(chance: Random) -> History:
-    """Return a random history. It leaves some operations out, so that the others coincide more often."""
-    kinds = [*OPERATIONS, AT_ONCE]
-    some = chance.sample(kinds, chance.randint(2, len(kinds)))
-    return tuple(_batch(chance, chance.choice(some)) for _ in range(BATCHES))
+    """Return a random history. It leaves some senders and operations out, so that the others coincide more often."""
+    cast = chance.choice(CASTS)
+    cast = chance.sample(cast, min(len(cast), chance.randint(2, 4)))
+    some = ["identify", *chance.sample([*OPERATIONS], chance.randint(2, len(OPERATIONS)))]
+    concurrent = chance.random() < 0.4
+    batches = tuple(_batch(chance, cast, some, concurrent) for _ in range(chance.randint(3, BATCHES)))
+    return History(batches, MOST_PER_KEY if chance.random() < 0.15 else 99)
 
 
-async def play(simulation: Simulation, history: History) -> None:
+def size(history: History) -> int:
+    """Return how many operations it has."""
+    return sum(len(batch.operations) for batch in history.batches)
+
+
+async def play(begin: Callable[[], Simulation], history: History) -> None:
     """Play a history, and compare the outcome with the model."""
-    for operations, worker, seed in history:
-        doings = [_doing(simulation, operation) for operation in operations]
+    simulation = begin()
+    at = 0
+    simulation.told = [None] * size(history)
+    for operations, worker, seed in history.batches:
+        doings = [await _doing(simulation, at + n, operation) for n, operation in enumerate(operations)]
+        crashes = [_crash(operation) for operation in operations]
+        at += len(operations)
         if len(doings) == 1:
-            await simulation.do(worker, doings[0])
+            await simulation.do(worker, doings[0], crashes[0])
         else:
-            await simulation.at_once(doings, seed)
+            await simulation.at_once(doings, crashes, seed)
     await simulation.check()
+    for her in proven_visitors(simulation, history):
+        await play_without(begin(), simulation, history, her)
+
+
+def proven_visitors(simulation: Simulation, history: History) -> Iterator[Her]:
+    """Yield each proven visitor with those who are strangers to her, where the order of all others is known."""
+    operations = [operation for batch in history.batches for operation in batch.operations]
+    senders = {each.sender for each in operations if each.what not in ("undo", "forget")}
+    known = {each.sender for each in operations if each.what == "identify" and each.more[1]}
+    known |= {each.more for each in operations if each.what == "alias" and each.sender.trusted}
+    for her in strangers_to(simulation, senders, known):
+        others = [
+            [each for each in batch.operations if each.what in ("undo", "forget") or each.sender not in her.strangers]
+            for batch in history.batches
+        ]
+        if all(len(some) < 2 for some in others):
+            yield her
+
+
+async def play_without(simulation: Simulation, whole: Simulation, history: History, her: Her) -> None:
+    """Play a history again without strangers, at the same times, and compare what she is told and what she shows."""
+    at = 0
+    simulation.told = [None] * size(history)
+    for operations, worker, _ in history.batches:
+        for n, operation in enumerate(operations):
+            if operation.what in ("undo", "forget") or operation.sender not in her.strangers:
+                doing = await _doing_again(simulation, whole, at, operation)
+                await simulation.do(worker if len(operations) == 1 else n, doing, _crash(operation))
+            else:
+                simulation.skip()
+            at += 1
+    await compare(whole, simulation, her)
+
+
+async def _doing_again(simulation: Simulation, whole: Simulation, at: int, operation: Operation) -> Doing:
+    if operation.what == "undo":
+        return simulation.undo_again(Undo(simulation.fact_as_in(whole, whole.undone[at].fact)))
+    return await _doing(simulation, at, operation)
 
 
 async def shortest(history: History, fails: Callable[[History], Awaitable[bool]]) -> History:
-    """Return a failing history without the batches and operations that its failure does not need."""
+    """Return a failing history without the batches, operations and crashes that its failure does not need."""
     for shorter in _shorter(history):
         if await fails(shorter):
             return await shortest(shorter, fails)
     return history
 
 
-def _batch(chance: Random, kind: str) -> Batch:
-    if kind != AT_ONCE:
-        return Batch((_operation(chance, kind),), worker=chance.randrange(3))
-    operations = [_operation(chance, chance.choice([*OPERATIONS])) for _ in range(chance.randint(2, 3))]
-    return Batch(tuple(operations), seed=chance.randrange(100))
+def _crash(operation: Operation) -> Crash | None:
+    return Crash(abs(operation.crash), operation.crash < 0) if operation.crash else None
 
 
-def _operation(chance: Random, what: str) -> Operation:
-    return Operation(what, chance.choice(SESSIONS), OPERATIONS[what](chance))
+def _batch(chance: Random, cast: list[Sender], some: list[str], concurrent: bool) -> Batch:
+    several = concurrent and chance.random() < 0.5
+    operations = [_operation(chance, cast, some) for _ in range(chance.randint(2, 3) if several else 1)]
+    return Batch(tuple(operations), worker=chance.randrange(2), seed=chance.randrange(100))
+
+
+def _operation(chance: Random, cast: list[Sender], some: list[str]) -> Operation:
+    (what,) = chance.choices(some, [WEIGHTS[name] for name in some])
+    crash = chance.choice((-1, 1)) * chance.randint(1, 8) if chance.random() < 0.1 else 0
+    return Operation(what, chance.choice(cast), OPERATIONS[what](chance, cast), crash)
 
 
 def _shorter(history: History) -> Iterator[History]:
-    for at, batch in enumerate(history):
-        before, after = history[:at], history[at + 1 :]
-        yield (*before, *after)
+    batches = history.batches
+    for at, batch in enumerate(batches):
+        before, after = batches[:at], batches[at + 1 :]
+        yield history._replace(batches=(*before, *after))
         for left_out in batch.operations if len(batch.operations) > 1 else ():
             operations = tuple(operation for operation in batch.operations if operation is not left_out)
-            yield (*before, batch._replace(operations=operations), *after)
+            yield history._replace(batches=(*before, batch._replace(operations=operations), *after))
+        for n, operation in enumerate(batch.operations):
+            for simpler in _simpler(operation):
+                operations = (*batch.operations[:n], simpler, *batch.operations[n + 1 :])
+                yield history._replace(batches=(*before, batch._replace(operations=operations), *after))
 
 
-def _doing(simulation: Simulation, operation: Operation) -> Any:
-    what, session, more = operation
-    match what:
-        case "track":
-            return simulation.track(session, more)
-        case "identify":
-            return simulation.identify(session, **more)
-        case "alias":
-            return simulation.alias(session, more)
-        case "forget":
-            return simulation.forget(simulation.id_of(session))
-    links = list(simulation.model.links)
-    return simulation.unmerge(links[more % len(links)]) if links else simulation.track(session, 1)
+def _simpler(operation: Operation) -> Iterator[Operation]:
+    if operation.crash:
+        yield operation._replace(crash=0)
+    if operation.what == "identify":
+        keys, by_token = operation.more
+        if by_token:
+            yield operation._replace(more=(keys, ()))
+        for name in keys if len(keys) > 1 else ():
+            yield operation._replace(more=({name: keys[name]}, by_token))
+
+
+async def _doing(simulation: Simulation, at: int, operation: Operation) -> Doing:
+    what, sender, more, _ = operation
+    if what == "undo":
+        return await simulation.undo(at, more)
+    if what == "forget" and simulation.forgets:
+        return simulation.forget(sender)
+    if what == "forget":
+        return simulation.track(at, sender, 1)
+    doing: Doing = getattr(simulation, what)(at, sender, more)
+    return doing

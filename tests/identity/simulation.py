@@ -1,12 +1,15 @@
 """A simulation of several processes: trackers over one store that histories are played on, and the model beside them.
 
-Each has a view of the store of its own, where one is given.
+Each has a view of the store of its own, where one is given. A process that crashes in the middle of an operation is
+replaced by a new one, and its client sends the same again.
 """
 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -17,32 +20,62 @@ from engine.ports.ids import cause_of, derived_id
 from engine.ports.records import IdentityKey
 from engine.ports.resolve import NotFound, resolve_profile
 from engine.ports.store import Store
-from engine.profile.document import Profile
+from engine.profile.document import Link, Profile, Scalar
 from engine.profile.fold import fold
 from engine.profile.key import KeyRules
+from engine.profile.profile_view import profile_view
 from engine.project.project import Project, Settings
 from engine.project.source import Source
-from engine.tracking.intake.payload import Incoming, Intake, Refusal
+from engine.tracking.intake.payload import Incoming, Intake, Options, Refusal
 from engine.tracking.operations.forgetting import Forgetter
 from engine.tracking.operations.unmerging import unmerge_served
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.tracker import Tracker
-from tests.identity.model import Action, Alias, Forget, Identify, Joined, Model, Track, Unmerge, outcomes
+from tests.identity.model import EXCLUSIVE, Action, Event, Fact, Forget, Kind, Model, Undo, Verdict, outcomes, split_key
+from tests.identity.model import Link as ModelLink
 from tests.projects import project
 
+PATHS = {"email": "pii.email", "phone": "pii.phone", "customer": EXCLUSIVE}
+ANSWERS = """
+      joined: {respond: {port: merged}}
+      same: {respond: {port: unchanged}}
+      two: {respond: {port: other}}
+      failed: {respond: {port: failed}}
+"""
 FLOWS = (
     """
     flow: identify
     trigger: {event: identify}
     nodes:
-      who: {profile.merge: {pii.email: "{{ event.properties.email }}", pii.phone: "{{ event.properties.phone }}"}}
-    """,
+      who:
+        profile.merge: {pii.email: "{{ event.properties.email }}", pii.phone: "{{ event.properties.phone }}"}
+        next: {merged: joined, unchanged: same, other: two, failed: failed}
+    """
+    + ANSWERS,
+    """
+    flow: customer
+    trigger: {event: customer}
+    nodes:
+      who:
+        profile.merge: {traits.customer: "{{ event.properties.customer }}"}
+        next: {merged: joined, unchanged: same, other: two, failed: failed}
+    """
+    + ANSWERS,
     """
     flow: alias
     trigger: {event: alias}
     nodes:
-      who: {profile.alias: "{{ event.properties.other }}", next: {missing: nobody}}
-      nobody: {log: nobody}
+      who:
+        profile.alias: "{{ event.properties.other }}"
+        next: {merged: joined, unchanged: same, missing: nobody, other: two, failed: failed}
+      nobody: {respond: {port: missing}}
+    """
+    + ANSWERS,
+    """
+    flow: say
+    trigger: {event: say}
+    nodes:
+      name: {profile.set: {traits.name: "{{ event.properties.name }}"}}
     """,
     """
     flow: track
@@ -50,27 +83,114 @@ FLOWS = (
     nodes:
       count: {profile.increment: {traits.count: "{{ event.properties.by }}"}}
     """,
+    """
+    flow: conclude
+    trigger: {event: conclude}
+    nodes:
+      copy: {profile.set: {traits.concluded.name: "{{ profile.traits.name | default('nobody') }}"}}
+    """,
+    """
+    flow: entered
+    trigger: {event: segment-entered}
+    nodes:
+      told: {respond: {entered: "{{ event.properties.segment }}"}, next: count}
+      count: {profile.increment: {traits.concluded.entered: 1}}
+    """,
+    """
+    flow: left
+    trigger: {event: segment-left}
+    nodes:
+      told: {respond: {left: "{{ event.properties.segment }}"}, next: count}
+      count: {profile.increment: {traits.concluded.left: 1}}
+    """,
+    """
+    flow: view
+    trigger: {event: [identify, customer, alias, say, track, conclude]}
+    nodes:
+      seen:
+        respond:
+          count: "{{ profile.traits.count | default(0) }}"
+          name: "{{ profile.traits.name | default('nobody') }}"
+          segments: "{{ profile.segments }}"
+    """,
 )
-TRUST = Source(source="trust", identify="trust")
-LINK = Source(source="link", identify="link")
-SOURCES = {source.source: source for source in (TRUST, LINK)}
+PAGES = Source(source="pages", identify="link", profiles=True)
+APP = Source(source="app", identify="trust", profiles=True)
+SERVER = Source(source="server", kind="secret", key="0" * 64, profiles=True)
+SOURCES = {source.source: source for source in (PAGES, APP, SERVER)}
+BIG = 0.5  # the count from which a profile is in the segment `big`
+BETWEEN = 1000  # ms between two operations
 OFTEN = 0.5  # that something else goes first, where things are done at the same time
 
-Session = tuple[str, str]  # source and name
+
+class Sender(NamedTuple):
+    """A session of a source, or a visitor with or without a user."""
+
+    source: str
+    session: str
+    visitor: str = ""
+    user: str = ""
+
+    @property
+    def trusted(self) -> bool:
+        """Whether all that it brings is proven."""
+        return self.source != "pages"
+
+
+class Told(NamedTuple):
+    """What a sender was answered: the body, or the kind of the refusal. None if it was sent a second time."""
+
+    sender: Sender
+    answer: dict[str, Any] | str | None
+
+
+Run = Callable[[int], Awaitable[None]]
+Doing = tuple[Action, Run]
 
 
 @cache
-def the_project() -> Project:
+def the_project(most_per_key: int) -> Project:
     """The project that all histories use."""
-    return project(*FLOWS, sources=(TRUST, LINK), settings=Settings(keys=KeyRules(max_per_key=99)))
+    keys = KeyRules(
+        forms=((("traits", "customer"), "exact"),),
+        max_per_key=most_per_key,
+        exclusive=frozenset({("traits", "customer")}),
+        user=("traits", "customer"),
+    )
+    segments = {"big": f"(profile.traits.count | default(0)) >= {BIG}"}
+    sources = tuple(SOURCES.values())
+    return project(*FLOWS, segments=segments, sources=sources, settings=Settings(keys=keys))
 
 
 class Snapshot(NamedTuple):
-    """The stored state: the profile of each id, each key, and the ids without a profile that have stored events."""
+    """The stored state: the profile of each id, the holder of each key, and the ids without a profile with events."""
 
     people: dict[str, Profile | None]
     keys: dict[str, IdentityKey | None]
     late: frozenset[str]
+
+
+@dataclass
+class Crash:
+    """The process of a task ends when it asks the store for the `left`th time: before or after that is done."""
+
+    left: int
+    late: bool
+    task: "asyncio.Task[None] | None" = None
+
+    def is_due(self) -> bool:
+        """Whether this is that time."""
+        self.left -= 1
+        return self.left == 0
+
+    async def strike(self) -> None:
+        """End the task."""
+        assert self.task is not None
+        self.task.cancel()
+        await asyncio.sleep(0)
+
+
+CRASH: ContextVar[Crash | None] = ContextVar("CRASH", default=None)
 
 
 class InterleavingStore:
@@ -94,154 +214,264 @@ class InterleavingStore:
         async def later(*given: Any) -> Any:
             while self.chance is not None and self.chance.random() < OFTEN:  # noqa: ASYNC110
                 await asyncio.sleep(0)
-            return await method(*given)
+            crash = CRASH.get()
+            if crash is None or not crash.is_due():
+                return await method(*given)
+            if not crash.late:
+                await crash.strike()
+            found = await method(*given)
+            if crash.late:
+                await crash.strike()
+            return found
 
         return later
 
 
+@dataclass
 class Simulation:
-    """Trackers over one store, and the model of what they do. Sessions and keys are this history's own."""
+    """Trackers over one store, and the model of what they do. Senders and keys are this history's own."""
 
-    def __init__(
-        self,
-        stores: Sequence[Store],
-        secret: bytes,
-        name: str,
-        *,
-        workers: int = 3,
-        claims_stand: bool = False,
-        forgets: bool = True,
-    ) -> None:
-        self.name = name
-        self.secret = secret
-        self._stores: list[Any] = [InterleavingStore(store, secret) for store in stores]
+    stores: Sequence[Store]
+    secret: bytes
+    name: str
+    most_per_key: int = 99
+    claims_stand: bool = False
+    forgets: bool = True
+    processes: int = 2
+    told: list[Told | None] = field(default_factory=list)  # by operation
+    verdicts: list[list[Verdict]] = field(default_factory=list)  # of the model, by operation done alone
+    times_vary: bool = False  # whether a crash, or others at once, decided at which time something was stored
+    models: list[Model] = field(default_factory=list)  # by operation, after it or the batch that it is in
+    undone: dict[int, Undo] = field(default_factory=dict)  # by operation: the link that was chosen
+    ids: dict[Sender, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._stores: list[Any] = [InterleavingStore(store, self.secret) for store in self.stores]
         self.store = self._stores[0]
         self.clock = ManualClock()
-        self.model = Model()
-        self.keys: dict[str, str] = {}  # what a step is called that a key causes -> the key
-        self._claims_stand = claims_stand
-        self._forgets = forgets
+        self.model = Model(self.most_per_key)
+        self._keys: set[str] = set()
         self._numbers = 0
-        self._ids: dict[Session, str] = {}
-        self._workers = [
-            Tracker(
-                Pipeline(the_project(), self._stores[n % len(stores)], ScriptedPerformer(), self.clock, self._new_id)
-            )
-            for n in range(workers)
-        ]
-        for worker in self._workers:
-            worker.pipeline.loading.secret = worker.pipeline.driver._secret = secret
+        self._workers = [self._worker(n) for n in range(self.processes)]
+
+    def _worker(self, n: int) -> Tracker:
+        store = self._stores[n % len(self._stores)]
+        pipeline = Pipeline(the_project(self.most_per_key), store, ScriptedPerformer(), self.clock, self._new_id)
+        pipeline.loading.secret = pipeline.driver._secret = self.secret
+        return Tracker(pipeline)
 
     def _new_id(self) -> str:
         self._numbers += 1
         return f"{self.name}-{self._numbers}"
 
-    def id_of(self, session: Session) -> str:
-        """The id under which a session acts."""
-        if session not in self._ids:
-            self._ids[session] = derived_id(self.secret, session[0], f"{self.name}/{session[1]}")
-        return self._ids[session]
+    def id_of(self, sender: Sender) -> str:
+        """The id under which a sender acts."""
+        if sender not in self.ids:
+            if sender.visitor or sender.user:
+                visitor = f"{self.name}/{sender.visitor}" if sender.visitor else ""
+                user = f"{sender.user}@{self.name}" if sender.user else ""
+                self.ids[sender] = derived_id(self.secret, sender.source, "visitor", visitor, user)
+            else:
+                self.ids[sender] = derived_id(self.secret, sender.source, f"{self.name}/{sender.session}")
+        return self.ids[sender]
 
     # ---- what can be done: as the model has it, and in the system ---------------------------------------------------
 
-    def track(self, session: Session, by: int) -> tuple[Action, Callable[[int], Awaitable[None]]]:
-        """Count some tenths: sums of decimals must be exact, too."""
-        return Track(self.id_of(session), by), lambda worker: self._send(worker, session, "track", by=by / 10)
+    def track(self, at: int, sender: Sender, by: int) -> Doing:
+        """Count some tenths."""
+        return self._event(sender, by=by), lambda worker: self._send(worker, at, sender, "track", by=by / 10)
 
-    def identify(self, session: Session, **keys: str) -> tuple[Action, Callable[[int], Awaitable[None]]]:
-        """Bring keys."""
-        values = {path: f"{value}@{self.name}" for path, value in keys.items()}
-        causes = {cause_of(self.secret, f"pii.{path}", value): f"pii.{path}={value}" for path, value in values.items()}
-        self.keys.update(causes)
-        action = Identify(self.id_of(session), tuple(causes), session[0] == "trust")
-        return action, lambda worker: self._send(worker, session, "identify", **values)
+    def say(self, at: int, sender: Sender, name: str) -> Doing:
+        """Write a value."""
+        action = self._event(sender, says=(("traits.name", name),))
+        return action, lambda worker: self._send(worker, at, sender, "say", name=name)
 
-    def alias(self, session: Session, other: Session) -> tuple[Action, Callable[[int], Awaitable[None]]]:
+    def conclude(self, at: int, sender: Sender, _more: None = None) -> Doing:
+        """Copy what shows into the part of the sender."""
+        return self._event(sender), lambda worker: self._send(worker, at, sender, "conclude")
+
+    def identify(self, at: int, sender: Sender, more: tuple[dict[str, str], tuple[str, ...]]) -> Doing:
+        """Bring keys, of which a user token proves some."""
+        keys, by_token = more
+        values = {name: f"{value}@{self.name}" for name, value in keys.items()}
+        named = {name: f"{PATHS[name]}={value}" for name, value in values.items()}
+        kinds: dict[str, Kind] = {
+            name: "proof" if sender.trusted or name in by_token else "claim" for name in sorted(keys)
+        }
+        self._keys |= set(named.values())
+        by_user = "customer" in by_token and keys.get("customer") == sender.user  # then it proves the user, too
+        action = self._event(sender, by_user, keys=tuple((named[name], kind) for name, kind in kinds.items()))
+        proven: dict[str, Scalar] = {PATHS[name]: values[name] for name in by_token if name in keys}
+        type = "customer" if "customer" in keys else "identify"
+        return action, lambda worker: self._send(worker, at, sender, type, proven, **values)
+
+    def alias(self, at: int, sender: Sender, other: Sender) -> Doing:
         """Name another id."""
-        action = Alias(self.id_of(session), self.id_of(other), session[0] == "trust")
-        return action, lambda worker: self._send(worker, session, "alias", other=self.id_of(other))
+        id = self.id_of(other)
+        action = self._event(sender, other=id, other_kind="proof" if sender.trusted else "claim")
+        return action, lambda worker: self._send(worker, at, sender, "alias", other=id)
 
-    def unmerge(self, step: str) -> tuple[Action, Callable[[int], Awaitable[None]]]:
-        """Undo a step."""
-        joined = self.model.links[step]
-        id = joined.left if joined.left in self.model.counts else joined.right
-        return Unmerge(step), lambda worker: self._unmerge(worker, id, step)
+    async def undo(self, at: int, number: int) -> Doing:
+        """Undo one of the links that are stored now; without any, do nothing."""
+        links = sorted({fact for id in self.model.counts for fact in await self._stored_links(id)})
+        self.undone[at] = Undo(links[number % len(links)]) if links else Undo(Fact("", "", "claim"))
+        return self.undo_again(self.undone[at])
 
-    def forget(self, id: str) -> tuple[Action, Callable[[int], Awaitable[None]]]:
-        """Forget who has an id; in a history that does not, count in place of that."""
-        if not self._forgets:
-            session = next(session for session in self._ids if self._ids[session] == id)
-            return self.track(session, 1)
-        return Forget(id), lambda worker: self._forget(worker, id)
+    def undo_again(self, action: Undo) -> Doing:
+        """Undo a link, if it is stored."""
+        return action, lambda worker: self._undo(worker, action.fact)
 
-    async def _forget(self, worker: int, id: str) -> None:
-        pipeline = self._workers[worker % len(self._workers)].pipeline
-        forgetter = Forgetter(pipeline.store, self.clock, pipeline, quiet_ms=0, pause=0)
-        with suppress(NotFound):  # another worker was faster
-            await forgetter.finish(await forgetter.begin(id, self._new_id()))
+    async def _stored_links(self, id: str) -> dict[Fact, str]:
+        """The links of the profile that an id leads to, by what they say, with their ids."""
+        profile, names = await resolve_profile(self.store, id), self._things()
+        found = profile.links.values() if profile is not None else ()
+        return {Fact(link.left, names.get(link.right, link.right), link.kind): link.id for link in found}
 
-    async def _send(self, worker: int, session: Session, type: str, **properties: Any) -> None:
-        event = Incoming(0, None, type, properties, {})
-        intake = Intake(source=session[0], session=f"{self.name}/{session[1]}", events=(event,))
+    def forget(self, sender: Sender) -> Doing:
+        """Forget who has an id."""
+        return Forget(self.id_of(sender)), lambda worker: self._forget(worker, self.id_of(sender))
+
+    def _event(self, sender: Sender, user_proven: bool = False, **more: Any) -> Event:
+        """An event of the sender, as the model has it."""
+        if not sender.user:
+            return Event(self.id_of(sender), **more)
+        device = self.id_of(Sender(sender.source, sender.session, sender.visitor)) if sender.visitor else ""
+        user = f"{EXCLUSIVE}={sender.user}@{self.name}"
+        self._keys.add(user)
+        kind: Kind = "proof" if sender.trusted or user_proven else "claim"
+        return Event(self.id_of(sender), device=device, user=user, user_kind=kind, **more)
+
+    async def _send(
+        self,
+        worker: int,
+        at: int,
+        sender: Sender,
+        type: str,
+        proven: dict[str, Scalar] | None = None,
+        **properties: Any,
+    ) -> None:
+        again = self.told[at] is not None
+        self.told[at] = Told(sender, None)
+        event = Incoming(0, f"{self.name}-event-{at}", type, properties, {})
+        intake = Intake(
+            source=sender.source,
+            session=None if sender.visitor or sender.user else f"{self.name}/{sender.session}",
+            visitor=f"{self.name}/{sender.visitor}" if sender.visitor else None,
+            user=f"{sender.user}@{self.name}" if sender.user else None,
+            events=(event,),
+            options=Options(profile=True),
+            proven=proven or {},
+        )
         try:
-            await self._workers[worker % len(self._workers)].track(intake, SOURCES[session[0]])
+            body = (await self._workers[worker].track(intake, SOURCES[sender.source])).body
+            self.told[at] = Told(sender, None if again else body)
         except Refusal as refusal:
             if refusal.kind != "forgotten":
                 raise
+            self.told[at] = Told(sender, None if again else refusal.kind)
 
-    async def _unmerge(self, worker: int, id: str, step: str) -> None:
-        with suppress(NotFound):  # it has been forgotten meanwhile
-            await unmerge_served(self._workers[worker % len(self._workers)].pipeline, id, step)
+    async def _undo(self, worker: int, fact: Fact) -> None:
+        id = fact.left if fact.left in self.model.counts else fact.right
+        link = (await self._stored_links(id)).get(fact)
+        if link is not None:
+            with suppress(NotFound):  # it has been forgotten meanwhile
+                await unmerge_served(self._workers[worker].pipeline, id, link)
 
-    async def do(self, worker: int, doing: tuple[Action, Callable[[int], Awaitable[None]]]) -> None:
+    async def _forget(self, worker: int, id: str) -> None:
+        pipeline = self._workers[worker].pipeline
+        forgetter = Forgetter(pipeline.store, self.clock, pipeline, quiet_ms=0, pause=0)
+        name = f"{self.name}-{id}"
+        with suppress(NotFound):  # another worker was faster
+            await forgetter.finish(await forgetter.one(name) or await forgetter.begin(id, name))
+
+    # ---- doing it ---------------------------------------------------------------------------------------------------
+
+    async def do(self, worker: int, doing: Doing, crash: Crash | None = None) -> None:
         """Do one thing."""
-        self.clock.advance(1)
         action, run = doing
-        await run(worker)
-        self.model.do(action)
+        await self._carry_out(worker, run, crash)
+        self.verdicts.append(self.model.do(action))
+        self.models.append(self.model.copy())
 
-    async def at_once(self, doings: Sequence[tuple[Action, Callable[[int], Awaitable[None]]]], seed: int) -> None:
-        """Do actions concurrently, by all workers; the result must be that of some order of them."""
-        self.clock.advance(1)
-        chance = random.Random(seed)
+    async def at_once(self, doings: Sequence[Doing], crashes: Sequence[Crash | None], seed: int) -> None:
+        """Do actions concurrently, by all processes; the result must be that of some order of them."""
+        chance, self.times_vary = random.Random(seed), True
         for store in self._stores:
             store.chance = chance
-        await asyncio.gather(*[run(worker) for worker, (_, run) in enumerate(doings)])
+        runs = zip(doings, crashes, strict=True)
+        await asyncio.gather(*[self._carry_out(n, run, crash) for n, ((_, run), crash) in enumerate(runs)])
         for store in self._stores:
             store.chance = None
+        self.verdicts += [[] for _ in doings]
         errors = []
         seen = await self.look()
         for after in outcomes(self.model, [action for action, _ in doings]):
-            if self._claims_stand:
-                _adopt(after, seen)
             error = self.wrong(after, seen)
             if not error:
                 self.model = after
+                self.models += [after.copy()] * len(doings)
                 return
             errors.append(error)
         raise AssertionError(f"no order of {[action for action, _ in doings]} has the stored result: {errors}")
 
+    async def _carry_out(self, worker: int, run: Run, crash: Crash | None) -> None:
+        worker %= self.processes
+        self.clock.advance(BETWEEN)
+        if crash is None:
+            await run(worker)
+            return
+        self.times_vary = True
+        CRASH.set(crash)
+        crash.task = asyncio.create_task(_awaited(run(worker)))
+        CRASH.set(None)
+        try:
+            await crash.task
+        except asyncio.CancelledError:
+            self._workers[worker] = self._worker(worker)
+            await run((worker + 1) % self.processes)
+
+    def skip(self) -> None:
+        """Let the time of an operation pass."""
+        self.clock.advance(BETWEEN)
+        self.verdicts.append([])
+        self.models.append(self.model)
+
+    def fact_as_in(self, other: "Simulation", fact: Fact) -> Fact:
+        """Return what a link says in another simulation, in the names of this one."""
+        names = {id: self.id_of(sender) for sender, id in other.ids.items()}
+        left, right = [names.get(name, name.replace(f"@{other.name}", f"@{self.name}")) for name in fact[:2]]
+        return Fact(left, right, fact.kind)
+
     # ---- looking ----------------------------------------------------------------------------------------------------
+
+    def _things(self) -> dict[str, str]:
+        """What keys are called in links that are stored -> what they are called in the model."""
+        found: dict[str, str] = {}
+        for key in self._keys:
+            cause = cause_of(self.secret, *split_key(key))
+            found |= {cause: f"!{key}", f"?{cause}": f"?{key}"}
+        return found
 
     async def look(self) -> Snapshot:
         """All that there is."""
         # First the profiles: what their last units have left to be written is finished by that.
-        people = {id: await resolve_profile(self.store, id) for id in self._ids.values()}
-        keys = {cause: await self.store.key(name) for cause, name in self.keys.items()}
+        people = {id: await resolve_profile(self.store, id) for id in self.ids.values()}
+        keys = {name: await self.store.key(stored) for stored, name in self._things().items()}
         gone = [id for id, profile in people.items() if profile is None]
         return Snapshot(people, keys, frozenset([id for id in gone if await self.store.events_of(id, 1)]))
 
     def wrong(self, model: Model, seen: Snapshot) -> list[str]:
         """Return the differences from the model, in words."""
         error: list[str] = []
-        for cause, (owner, claim) in model.owners.items():
-            key = seen.keys[cause]
-            if key is None or (key.id, key.claim) != (owner, claim):
-                error.append(f"the key {cause} is {key}, not of {owner} (a claim: {claim})")
-        error += [f"{id} is still known" for id in model.forgotten if seen.people[id] is not None or id in seen.late]
+        for name, key in seen.keys.items():
+            holders = {fact.left for fact, link in model.links.items() if fact.right == name and link.holds}
+            if holders and (key is None or key.id not in holders):
+                error.append(f"the key {name} is {key}, not of one of {holders}")
+        error += [f"{id} is still known" for id in model.forgotten if seen.people.get(id) or id in seen.late]
+        names = self._things()
         for id in model.counts:
-            profile = seen.people[id]
-            error += [f"no profile has the id {id}"] if profile is None else _differs(model, id, profile)
+            profile = seen.people.get(id)
+            error += [f"no profile has the id {id}"] if profile is None else _differs(model, id, profile, names)
         return error
 
     async def check(self) -> None:
@@ -249,42 +479,52 @@ class Simulation:
         seen = await self.look()
         error = self.wrong(self.model, seen)
         assert not error, error
-        for together in {self.model.together(id) for id in self.model.counts}:
+        for together in {self.model.group(id) for id in self.model.counts}:
             profile, *others = [seen.people[id] for id in together]
             assert profile is not None
-            assert others == [profile] * len(others)
-            expected = sum(self.model.events[each] for each in together)
+            assert others == [profile] * len(others), f"{sorted(together)} do not lead to one profile"
+            expected = sum(self.model.events.get(each, 0) for each in together)
             found = await events_of(self.store, profile, 100)
-            assert len(found) == len({event.id for event in found}) == expected
+            client = [event for event in found if event.origin == "client"]
+            assert len(client) == len({event.id for event in client}), f"events of {sorted(together)} are stored twice"
+            assert len(client) == expected, f"{sorted(together)} have {len(client)} events, not {expected}"
+
+    async def shown(self, id: str) -> dict[str, Any] | None:
+        """What the profile with an id shows, to whoever reads it."""
+        profile = await resolve_profile(self.store, id)
+        return None if profile is None else profile_view(profile, fold(profile))
 
 
-def _adopt(model: Model, seen: Snapshot) -> None:
-    """Take over steps between ids that are together anyway.
-
-    Where a merge is claimed before it is committed, the claim stands, though the unit runs again and joins the ids
-    for another cause by then.
-    """
-    for id in model.counts:
-        profile = seen.people[id]
-        for step in profile.links.values() if profile is not None else ():
-            if step.id not in model.links and not step.undone and step.left in model.together(step.right):
-                model.links[step.id] = Joined(step.left, step.right, step.cause, step.claim)
+async def _awaited(run: Awaitable[None]) -> None:
+    await run
 
 
-def _differs(model: Model, id: str, profile: Profile) -> list[str]:
-    together = model.together(id)
-    steps = {
-        (name, step.claim, step.undone)
-        for name, step in model.links.items()
-        if step.left in together or step.right in together
-    }
-    kept = {(step.id, step.claim, step.undone) for step in profile.links.values()}
+def _state(link: Link | ModelLink) -> str:
+    """How a link stands. One that has ceased may be undone in one of two profiles only."""
+    return "ceased" if link.ceased else "undone" if link.undone else "holds"
+
+
+def _differs(model: Model, id: str, profile: Profile, names: dict[str, str]) -> list[str]:
+    together = model.group(id)
     error = []
     if frozenset(profile.ids) != together:
         error.append(f"{id} is {sorted(profile.ids)}, not {sorted(together)}")
-    if kept != steps:
-        error.append(f"the steps of {id} are {sorted(kept)}, not {sorted(steps)}")
-    counted = fold(profile).get("traits", {}).get("count", 0)
+    expected = {
+        fact: _state(link) for fact, link in model.links.items() if link.kept and not together.isdisjoint(fact[:2])
+    }
+    kept = {
+        Fact(link.left, names.get(link.right, link.right), link.kind): _state(link) for link in profile.links.values()
+    }
+    if kept != expected:
+        apart = [sorted(some.items() - others.items()) for some, others in ((kept, expected), (expected, kept))]
+        error.append(f"the links of {id} are {apart[0]}, not {apart[1]}")
+    tree = fold(profile)
+    counted = tree.get("traits", {}).get("count", 0)
     if counted != model.count(id) / 10:
         error.append(f"{id} counts {counted}, not {model.count(id)} tenths")
+    for path in ("traits.name", *PATHS.values()):
+        root, leaf = path.split(".")
+        shows, said = tree.get(root, {}).get(leaf), model.shown(id, path)
+        if (shows is None) is bool(said) or (shows is not None and shows not in said):
+            error.append(f"{id} shows {shows} at {path}, not one of {sorted(said)}")
     return error

@@ -1,0 +1,107 @@
+"""Strangers: what a proven visitor is answered, and what she shows, is what it would be without them.
+
+Strangers to her are all who never prove anything, never were joined with her by proofs or own links, and do not know
+the visitor ids of those who do. A history is played a second time without them. From her first proof on the two must
+agree, but for what her own flows concluded before it: they saw all with whom claims had joined her.
+"""
+
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
+
+from msgspec import json
+
+from tests.identity.model import Model
+from tests.identity.simulation import Sender, Simulation
+
+
+class Her(NamedTuple):
+    """All ids of a proven visitor, and the senders who are strangers to her."""
+
+    ids: frozenset[str]
+    strangers: frozenset[Sender]
+
+
+def strangers_to(whole: Simulation, senders: set[Sender], known: set[Sender]) -> Iterator[Her]:
+    """Yield each proven visitor of a history to whom some of its senders are strangers; none of those in `known` is."""
+    model, found = whole.model, set[frozenset[str]]()
+    for id in sorted(model.counts):
+        near = _near(whole, id)
+        if near in found or not model.proven(id):
+            continue
+        found.add(near)
+        friends = {sender for sender in senders if sender.trusted or sender in known or whole.id_of(sender) in near}
+        visitors = {(sender.source, sender.visitor) for sender in friends if sender.visitor}
+        strangers = frozenset(each for each in senders - friends if (each.source, each.visitor) not in visitors)
+        ids = {whole.id_of(sender) for sender in strangers}
+        # Who is forgotten while claims join her with strangers is forgotten as well.
+        mixed = any(not ids.isdisjoint(erased) and not erased <= ids for erased in model.erased)
+        if strangers and not mixed:
+            yield Her(near, strangers)
+
+
+async def compare(whole: Simulation, without: Simulation, her: Her) -> None:
+    """Compare the answers to her from her first proof on, and what she shows at the end."""
+    senders = {sender for sender, id in whole.ids.items() if id in her.ids}
+    hidden = _hidden(whole, without, her)
+    for at, (told, same) in enumerate(zip(whole.told, without.told, strict=True)):
+        if told is None or told.sender not in senders or not whole.models[at].proven(whole.id_of(told.sender)):
+            continue
+        if told.answer is not None and same is not None and same.answer is not None:
+            first = "concluded" in hidden and not (at and whole.models[at - 1].proven(whole.id_of(told.sender)))
+            also = ("entered",) if first else ()
+            with_them, alone = (
+                _plain(each.answer, sim, (*hidden, *also)) for each, sim in ((told, whole), (same, without))
+            )
+            assert with_them == alone, f"answer {at} is {with_them}, without strangers {alone}"
+    for sender in senders:
+        if whole.id_of(sender) in whole.model.counts and whole.model.proven(whole.id_of(sender)):
+            shows, alone = [_plain(await sim.shown(sim.id_of(sender)), sim, hidden) for sim in (whole, without)]
+            assert shows == alone, f"{sender} shows {shows}, without strangers {alone}"
+
+
+def _near(whole: Simulation, id: str) -> frozenset[str]:
+    """The ids that proofs and own links have ever joined with an id, and those of the same visitors."""
+    near, grown = {id}, True
+    while grown:
+        visitors = {
+            (sender.source, sender.visitor) for sender, each in whole.ids.items() if each in near and sender.visitor
+        }
+        more = {each for sender, each in whole.ids.items() if (sender.source, sender.visitor) in visitors}
+        more |= {each for known in near for each in whole.model.ever_hers(known)}
+        grown = not more <= near
+        near |= more
+    return frozenset(near)
+
+
+def _hidden(whole: Simulation, without: Simulation, her: Her) -> tuple[str, ...]:
+    """The names of members that her own flows have written before her first proof, by what strangers had done."""
+    strangers = {whole.id_of(sender) for sender in her.strangers}
+    hidden: tuple[str, ...] = ("metadata",) if whole.times_vary else ()
+    if any(_is_joint(model, id, strangers) for model in whole.models for id in her.ids):
+        hidden = (*hidden, "concluded", "updated")
+    for at, (verdicts, alone) in enumerate(zip(whole.verdicts, without.verdicts, strict=True)):
+        told = whole.told[at]
+        id = whole.id_of(told.sender) if told is not None else ""
+        if id in her.ids and verdicts != alone and not whole.models[at].proven(id):
+            hidden = (*hidden, "concluded", "email", "phone", "customer")
+    return hidden
+
+
+def _is_joint(model: Model, id: str, strangers: Collection[str]) -> bool:
+    return id in model.counts and not model.group(id).isdisjoint(strangers)
+
+
+def _plain(document: Any, simulation: Simulation, hidden: Collection[str]) -> Any:
+    """Return a document with the names of senders for ids, without what depends on the number of commits."""
+    text = json.encode(document).decode().replace(f"@{simulation.name}", "")
+    for sender, id in simulation.ids.items():
+        text = text.replace(id, "/".join(sender))
+    return _without(json.decode(text), {*hidden, "version"})
+
+
+def _without(document: Any, hidden: Collection[str]) -> Any:
+    if isinstance(document, dict):
+        if "ids" in document:  # of two ids that came in at one time, their hashes decide which one names the profile
+            hidden = {*hidden, "id"}
+        return {name: _without(value, hidden) for name, value in document.items() if name not in hidden}
+    return sorted(document) if isinstance(document, list) else document
