@@ -164,6 +164,15 @@ class Loading:
             left = await self._resolve(found.profile or handed_over.device, request.now)
         return Loaded(found, known, sender.id, login, left)
 
+    async def require_current(self, loaded: Loaded) -> None:
+        """Raise `Conflict` if a profile is not stored as it was loaded: for a unit that decides and commits nothing."""
+        profile = loaded.cached.profile if loaded.cached is not None else None
+        if profile is not None:
+            stored = (await self._store.as_stored((profile.id,))).get(profile.id)
+            if (stored.version if stored is not None else 0) != profile.version:
+                self._cache.forget(None, {*profile.ids, *([loaded.acting_id] if loaded.acting_id else [])})
+                raise Conflict("profile", profile.id)
+
     async def refuse_forgotten(self, intake: Intake) -> None:
         """Refuse a payload of which nothing is loaded, if its session or profile has been forgotten."""
         tombstones = (

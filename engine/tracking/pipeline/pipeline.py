@@ -186,6 +186,8 @@ class Pipeline:
             effects, composed = await self.run(request, loaded, fresh)
             following = None if effects.handed_over is None else _following(request, loaded, fresh, effects)
             if following is not None and not effects.events:
+                await queue.drained()
+                await self.loading.require_current(loaded)  # nothing is committed, which would compare the versions
                 return Finished(None, following)
             if not request.events and writes_nothing(effects, composed):
                 await queue.drained()  # it has read documents that may not be stored yet

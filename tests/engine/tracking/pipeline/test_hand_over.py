@@ -28,6 +28,12 @@ trigger: {event: counted}
 nodes:
   add: {profile.increment: {traits.count: 1}}
 """
+HAND = """
+flow: hand
+trigger: {event: hand}
+nodes:
+  over: {session.hand_over: {traits.customer: "{{ event.properties.customer }}"}}
+"""
 CUSTOMER = ("traits", "customer")
 SETTINGS = Settings(keys=KeyRules(forms=((CUSTOMER, "exact"),), exclusive=frozenset({CUSTOMER})))
 WEB = Source(source="shop", identify="trust", profiles=True, debugger=True)
@@ -35,7 +41,7 @@ LINK = Source(source="page", identify="link", profiles=True, debugger=True)
 
 
 def collector(store: Store) -> Collector:
-    return Collector(project(LOGIN, COUNT, settings=SETTINGS, sources=(WEB, LINK)), store)
+    return Collector(project(LOGIN, COUNT, HAND, settings=SETTINGS, sources=(WEB, LINK)), store)
 
 
 def login(customer: str, name: str) -> dict[str, Any]:
@@ -85,6 +91,15 @@ async def test_the_session_stays_with_the_other_person(store: Store) -> None:
     assert answer["profile"]["id"] == bob
     assert (await shop.profile(alice))["traits"]["count"] == 1
     assert (await shop.profile(bob))["traits"]["count"] == 1
+
+
+async def test_a_session_is_not_handed_over_by_what_another_server_knows_better(store: Store) -> None:
+    shop, other = collector(store), collector(store)
+    first = await shop.track(payload("counted", session="kiosk"))
+    await other.track(payload(login("C-1001", "Alice"), session="kiosk"))
+    answer = await shop.track(payload({"type": "hand", "properties": {"customer": "C-1001"}}, session="kiosk"))
+    assert answer["profile"]["id"] == first["profile"]["id"]
+    assert len((await shop.profile(first["profile"]["id"]))["ids"]) == 1
 
 
 async def test_it_goes_back_and_forth_without_a_new_part_each_time(store: Store) -> None:
