@@ -255,11 +255,12 @@ def _judged(pool: Pool, trial: Pool, link: Link, rules: LinkRules, now: int) -> 
 
 
 def _without_claims(pool: Pool, cause: Link, path: str, now: int) -> Pool:
-    """Return the pool in which claims of hers have ceased, but those of the exclusive key itself."""
+    """Return the pool in which claims that touch her have ceased, but those of the exclusive key itself."""
     hers = component(pool, cause.left, hers=True)
     links = dict(pool.links)
     for link in pool.links.values():
-        other = link.left in hers and not link.right.startswith(f"{CLAIMED}{path}:")
+        touches_her = link.left in hers or link.right in hers
+        other = touches_her and not link.right.startswith(f"{CLAIMED}{path}:")
         if other and link.kind == "claim" and link.holds:
             links[link.id] = structs.replace(link, ceased=now, ceased_by=cause.id)
     return Pool(pool.parts, links)
