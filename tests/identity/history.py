@@ -67,10 +67,22 @@ OPERATIONS: dict[str, Callable[[Random, list[Sender]], Any]] = {
     "conclude": lambda _chance, _cast: None,
     "identify": _identify,
     "alias": lambda chance, cast: chance.choice(cast),
+    "rename": lambda chance, _cast: chance.choice("12"),
+    "hand_over": lambda chance, _cast: chance.choice("12"),
     "undo": lambda chance, _cast: chance.randrange(100),
     "forget": lambda _chance, _cast: None,
 }
-WEIGHTS = {"track": 2, "say": 1, "conclude": 1, "identify": 6, "alias": 1, "undo": 1, "forget": 0.5}
+WEIGHTS = {
+    "track": 2,
+    "say": 1,
+    "conclude": 1,
+    "identify": 6,
+    "alias": 1,
+    "rename": 0.5,
+    "hand_over": 1,
+    "undo": 1,
+    "forget": 0.5,
+}
 
 
 def random_history(chance: Random) -> History:
@@ -94,7 +106,8 @@ async def play(begin: Callable[[], Simulation], history: History) -> None:
     at = 0
     simulation.told = [None] * size(history)
     for operations, worker, seed in history.batches:
-        doings = [await _doing(simulation, at + n, operation) for n, operation in enumerate(operations)]
+        alone = len(operations) == 1
+        doings = [await _doing(simulation, at + n, operation, alone) for n, operation in enumerate(operations)]
         crashes = [_crash(operation) for operation in operations]
         at += len(operations)
         if len(doings) == 1:
@@ -128,7 +141,7 @@ async def play_without(simulation: Simulation, whole: Simulation, history: Histo
     for operations, worker, _ in history.batches:
         for n, operation in enumerate(operations):
             if operation.what in ("undo", "forget") or operation.sender not in her.strangers:
-                doing = await _doing_again(simulation, whole, at, operation)
+                doing = await _doing_again(simulation, whole, at, operation, len(operations) == 1)
                 await simulation.do(worker if len(operations) == 1 else n, doing, _crash(operation))
             else:
                 simulation.skip()
@@ -136,10 +149,10 @@ async def play_without(simulation: Simulation, whole: Simulation, history: Histo
     await compare(whole, simulation, her)
 
 
-async def _doing_again(simulation: Simulation, whole: Simulation, at: int, operation: Operation) -> Doing:
+async def _doing_again(simulation: Simulation, whole: Simulation, at: int, operation: Operation, alone: bool) -> Doing:
     if operation.what == "undo":
         return simulation.undo_again(Undo(simulation.fact_as_in(whole, whole.undone[at].fact)))
-    return await _doing(simulation, at, operation)
+    return await _doing(simulation, at, operation, alone)
 
 
 async def shortest(history: History, fails: Callable[[History], Awaitable[bool]]) -> History:
@@ -191,7 +204,7 @@ def _simpler(operation: Operation) -> Iterator[Operation]:
             yield operation._replace(more=({name: keys[name]}, by_token))
 
 
-async def _doing(simulation: Simulation, at: int, operation: Operation) -> Doing:
+async def _doing(simulation: Simulation, at: int, operation: Operation, alone: bool) -> Doing:
     what, sender, more, _ = operation
     if what == "undo":
         return await simulation.undo(at, more)
@@ -199,5 +212,9 @@ async def _doing(simulation: Simulation, at: int, operation: Operation) -> Doing
         return simulation.forget(sender)
     if what == "forget":
         return simulation.track(at, sender, 1)
+    if what == "hand_over" and alone and not (sender.visitor or sender.user):
+        return await simulation.hand_over(at, sender, more)
+    if what == "hand_over":
+        return simulation.identify(at, sender, ({"customer": more}, ()))
     doing: Doing = getattr(simulation, what)(at, sender, more)
     return doing

@@ -146,6 +146,10 @@ class Model:
         }
         return frozenset(brought | {self.users[id] for id in ids if id in self.users})
 
+    def has_alias(self, ids: Collection[str]) -> bool:
+        """Whether an alias lets a second value into a profile of `ids`, or has let one in before it was undone."""
+        return any(link.alias and fact.left in ids for fact, link in self.links.items())
+
     def count(self, id: str) -> int:
         """The count of the profile with that id."""
         return sum(self.counts[each] for each in self.group(id))

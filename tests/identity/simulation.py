@@ -104,8 +104,18 @@ FLOWS = (
       count: {profile.increment: {traits.concluded.left: 1}}
     """,
     """
+    flow: hand-over
+    trigger: {event: hand-over}
+    nodes:
+      bob:
+        session.hand_over: {traits.customer: "{{ event.properties.customer }}"}
+        next: {same: same, failed: failed}
+      same: {respond: {port: same}}
+      failed: {respond: {port: failed}}
+    """,
+    """
     flow: view
-    trigger: {event: [identify, customer, alias, say, track, conclude]}
+    trigger: {event: [identify, customer, alias, say, track, conclude, hand-over]}
     nodes:
       seen:
         respond:
@@ -124,7 +134,7 @@ OFTEN = 0.5  # that something else goes first, where things are done at the same
 
 
 class Sender(NamedTuple):
-    """A session of a source, or a visitor with or without a user."""
+    """A session of a source, or a visitor with or without a user. A session that was handed over has its user in it."""
 
     source: str
     session: str
@@ -136,11 +146,19 @@ class Sender(NamedTuple):
         """Whether all that it brings is proven."""
         return self.source != "pages"
 
+    @property
+    def device(self) -> tuple[str, str, str]:
+        """What only those know who use one device."""
+        return self.source, self.session.partition(">")[0], self.visitor
+
 
 class Told(NamedTuple):
-    """What a sender was answered: the body, or the kind of the refusal. None if it was sent a second time."""
+    """What the sender of an event under `id` was answered: the body, or the kind of the refusal.
 
-    sender: Sender
+    None if it was sent a second time.
+    """
+
+    id: str
     answer: dict[str, Any] | str | None
 
 
@@ -243,6 +261,7 @@ class Simulation:
     times_vary: bool = False  # whether a crash, or others at once, decided at which time something was stored
     models: list[Model] = field(default_factory=list)  # by operation, after it or the batch that it is in
     undone: dict[int, Undo] = field(default_factory=dict)  # by operation: the link that was chosen
+    handed_over: dict[int, bool] = field(default_factory=dict)  # by operation: whether it was
     ids: dict[Sender, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -251,6 +270,7 @@ class Simulation:
         self.clock = ManualClock()
         self.model = Model(self.most_per_key)
         self._keys: set[str] = set()
+        self._acting: dict[Sender, Sender] = {}  # sessions that were handed over
         self._numbers = 0
         self._workers = [self._worker(n) for n in range(self.processes)]
 
@@ -265,7 +285,11 @@ class Simulation:
         return f"{self.name}-{self._numbers}"
 
     def id_of(self, sender: Sender) -> str:
-        """The id under which a sender acts."""
+        """The id under which a sender acts now."""
+        return self.own_id(self._acting.get(sender, sender))
+
+    def own_id(self, sender: Sender) -> str:
+        """The id under which a sender acts at first."""
         if sender not in self.ids:
             if sender.visitor or sender.user:
                 visitor = f"{self.name}/{sender.visitor}" if sender.visitor else ""
@@ -304,6 +328,35 @@ class Simulation:
         proven: dict[str, Scalar] = {PATHS[name]: values[name] for name in by_token if name in keys}
         type = "customer" if "customer" in keys else "identify"
         return action, lambda worker: self._send(worker, at, sender, type, proven, **values)
+
+    def rename(self, at: int, sender: Sender, previous: str) -> Doing:
+        """Name an earlier user id, where the sender names a user."""
+        if not sender.user:
+            return self.track(at, sender, 1)
+        named = f"{EXCLUSIVE}={previous}@{self.name}"
+        self._keys.add(named)
+        action = self._event(sender, previous=named)
+        return action, lambda worker: self._send(worker, at, sender, "track", previous=f"{previous}@{self.name}", by=0)
+
+    async def hand_over(self, at: int, sender: Sender, customer: str) -> Doing:
+        """Hand a session over to somebody else, where the profile does not show him."""
+        before, value = self.id_of(sender), f"{customer}@{self.name}"
+        profile = await resolve_profile(self.store, before)
+        shown = fold(profile).get("traits", {}).get("customer") if profile is not None else None
+        self.handed_over[at] = shown != value and before not in self.model.forgotten
+        action = self._event(sender)
+        if self.handed_over[at]:
+            part = profile.parts.get(before) if profile is not None else None
+            device = (part.device if part is not None else "") or before
+            after = Sender(sender.source, f"{sender.session}>{customer}")
+            id = derived_id(self.secret, sender.source, "visitor", device, value)
+            user = f"{EXCLUSIVE}={value}"
+            self._keys.add(user)
+            self.ids[after] = id
+            if id not in self.model.forgotten:
+                self._acting[sender] = after
+            action = Event(id, device=device, user=user, user_kind="proof" if sender.trusted else "claim")
+        return action, lambda worker: self._send(worker, at, sender, "hand-over", under=action.id, customer=value)
 
     def alias(self, at: int, sender: Sender, other: Sender) -> Doing:
         """Name another id."""
@@ -348,27 +401,30 @@ class Simulation:
         sender: Sender,
         type: str,
         proven: dict[str, Scalar] | None = None,
+        previous: str | None = None,
+        under: str | None = None,
         **properties: Any,
     ) -> None:
-        again = self.told[at] is not None
-        self.told[at] = Told(sender, None)
+        again, id = self.told[at] is not None, under or self.id_of(sender)
+        self.told[at] = Told(id, None)
         event = Incoming(0, f"{self.name}-event-{at}", type, properties, {})
         intake = Intake(
             source=sender.source,
             session=None if sender.visitor or sender.user else f"{self.name}/{sender.session}",
             visitor=f"{self.name}/{sender.visitor}" if sender.visitor else None,
             user=f"{sender.user}@{self.name}" if sender.user else None,
+            previous=previous,
             events=(event,),
             options=Options(profile=True),
             proven=proven or {},
         )
         try:
             body = (await self._workers[worker].track(intake, SOURCES[sender.source])).body
-            self.told[at] = Told(sender, None if again else body)
+            self.told[at] = Told(id, None if again else body)
         except Refusal as refusal:
             if refusal.kind != "forgotten":
                 raise
-            self.told[at] = Told(sender, None if again else refusal.kind)
+            self.told[at] = Told(id, None if again else refusal.kind)
 
     async def _undo(self, worker: int, fact: Fact) -> None:
         id = fact.left if fact.left in self.model.counts else fact.right
@@ -438,7 +494,7 @@ class Simulation:
 
     def fact_as_in(self, other: "Simulation", fact: Fact) -> Fact:
         """Return what a link says in another simulation, in the names of this one."""
-        names = {id: self.id_of(sender) for sender, id in other.ids.items()}
+        names = {id: self.own_id(sender) for sender, id in other.ids.items()}
         left, right = [names.get(name, name.replace(f"@{other.name}", f"@{self.name}")) for name in fact[:2]]
         return Fact(left, right, fact.kind)
 
@@ -482,6 +538,8 @@ class Simulation:
         for together in {self.model.group(id) for id in self.model.counts}:
             profile, *others = [seen.people[id] for id in together]
             assert profile is not None
+            users = {self.model.users[id] for id in together if id in self.model.users}
+            assert len(users) < 2 or self.model.has_alias(together), f"{sorted(together)} are {sorted(users)}"
             assert others == [profile] * len(others), f"{sorted(together)} do not lead to one profile"
             expected = sum(self.model.events.get(each, 0) for each in together)
             found = await events_of(self.store, profile, 100)

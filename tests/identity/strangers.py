@@ -1,7 +1,7 @@
 """Strangers: what a proven visitor is answered, and what she shows, is what it would be without them.
 
 Strangers to her are all who never prove anything, never were joined with her by proofs or own links, and do not know
-the visitor ids of those who do. A history is played a second time without them. From her first proof on the two must
+the devices of those who do. A history is played a second time without them. From her first proof on the two must
 agree, but for what her own flows concluded before it: they saw all with whom claims had joined her.
 """
 
@@ -30,9 +30,10 @@ def strangers_to(whole: Simulation, senders: set[Sender], known: set[Sender]) ->
             continue
         found.add(near)
         friends = {sender for sender in senders if sender.trusted or sender in known or whole.id_of(sender) in near}
-        visitors = {(sender.source, sender.visitor) for sender in friends if sender.visitor}
-        strangers = frozenset(each for each in senders - friends if (each.source, each.visitor) not in visitors)
-        ids = {whole.id_of(sender) for sender in strangers}
+        devices = {sender.device for sender, id in whole.ids.items() if id in near or sender in friends}
+        strangers = frozenset(sender for sender in senders if sender.device not in devices)
+        devices = {sender.device for sender in strangers}
+        ids = {id for sender, id in whole.ids.items() if sender.device in devices}
         # Who is forgotten while claims join her with strangers is forgotten as well.
         mixed = any(not ids.isdisjoint(erased) and not erased <= ids for erased in model.erased)
         if strangers and not mixed:
@@ -41,21 +42,22 @@ def strangers_to(whole: Simulation, senders: set[Sender], known: set[Sender]) ->
 
 async def compare(whole: Simulation, without: Simulation, her: Her) -> None:
     """Compare the answers to her from her first proof on, and what she shows at the end."""
-    senders = {sender for sender, id in whole.ids.items() if id in her.ids}
+    if any(whole.handed_over[at] is not handed_over for at, handed_over in without.handed_over.items()):
+        return  # her own flows have concluded who she is, before anything was proven
     hidden = _hidden(whole, without, her)
     for at, (told, same) in enumerate(zip(whole.told, without.told, strict=True)):
-        if told is None or told.sender not in senders or not whole.models[at].proven(whole.id_of(told.sender)):
+        if told is None or told.id not in her.ids or not whole.models[at].proven(told.id):
             continue
         if told.answer is not None and same is not None and same.answer is not None:
-            first = "concluded" in hidden and not (at and whole.models[at - 1].proven(whole.id_of(told.sender)))
+            first = "concluded" in hidden and not (at and whole.models[at - 1].proven(told.id))
             also = ("entered",) if first else ()
             with_them, alone = (
                 _plain(each.answer, sim, (*hidden, *also)) for each, sim in ((told, whole), (same, without))
             )
             assert with_them == alone, f"answer {at} is {with_them}, without strangers {alone}"
-    for sender in senders:
-        if whole.id_of(sender) in whole.model.counts and whole.model.proven(whole.id_of(sender)):
-            shows, alone = [_plain(await sim.shown(sim.id_of(sender)), sim, hidden) for sim in (whole, without)]
+    for sender, id in whole.ids.items():
+        if id in her.ids and id in whole.model.counts and whole.model.proven(id):
+            shows, alone = [_plain(await sim.shown(sim.ids[sender]), sim, hidden) for sim in (whole, without)]
             assert shows == alone, f"{sender} shows {shows}, without strangers {alone}"
 
 
@@ -75,13 +77,14 @@ def _near(whole: Simulation, id: str) -> frozenset[str]:
 
 def _hidden(whole: Simulation, without: Simulation, her: Her) -> tuple[str, ...]:
     """The names of members that her own flows have written before her first proof, by what strangers had done."""
-    strangers = {whole.id_of(sender) for sender in her.strangers}
+    devices = {sender.device for sender in her.strangers}
+    strangers = {id for sender, id in whole.ids.items() if sender.device in devices}
     hidden: tuple[str, ...] = ("metadata",) if whole.times_vary else ()
     if any(_is_joint(model, id, strangers) for model in whole.models for id in her.ids):
         hidden = (*hidden, "concluded", "updated")
     for at, (verdicts, alone) in enumerate(zip(whole.verdicts, without.verdicts, strict=True)):
         told = whole.told[at]
-        id = whole.id_of(told.sender) if told is not None else ""
+        id = told.id if told is not None else ""
         if id in her.ids and verdicts != alone and not whole.models[at].proven(id):
             hidden = (*hidden, "concluded", "email", "phone", "customer")
     return hidden
