@@ -13,6 +13,7 @@ from engine.profile.declared import Fields
 from engine.profile.document import Profile
 from engine.profile.key_name import key_name
 from engine.profile.merge_history import explain_identity
+from engine.profile.operator_view import operator_view
 from engine.project.project import Project
 from engine.tracking.operations.export import export, exported_kinds
 
@@ -42,7 +43,7 @@ async def write_archive(file: IO[bytes], store: Store, project: Project, id: str
     fields = project.settings.fields
     counts = dict.fromkeys(KINDS, 0)
     with ZipFile(file, "w", ZIP_DEFLATED) as archive:
-        archive.writestr("profile.json", _indented(serialize_record(profile, fields) | {"why": _why(profile, fields)}))
+        archive.writestr("profile.json", _indented(operator_view(profile, fields, id) | {"why": _why(profile, fields)}))
         following = await anext(records, None)
         for kind in KINDS:
             with archive.open(_file(kind), "w", force_zip64=True) as member:

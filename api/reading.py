@@ -21,13 +21,14 @@ from engine.ports.resolve import NotFound, resolve_profile
 from engine.ports.store import Store
 from engine.ports.world import Clock
 from engine.profile.document import Profile
-from engine.profile.fold import fold
 from engine.profile.merge_history import explain_identity
-from engine.profile.profile_view import profile_view
+from engine.profile.operator_view import operator_view
 from engine.project.project import Project
+from engine.tracking.operations.claiming import claiming
 from engine.tracking.unit.ledger import Ledger
 
-Why = Annotated[bool, QueryParameter(description="Also return the profile's parts, and the links between them")]
+Why = Annotated[bool, QueryParameter(description="Also return the profile's parts, and the links that join them")]
+Claims = Annotated[bool, QueryParameter(description="Also return the profiles that claim keys which it has proven")]
 
 IN_MEMORY = 4 * 1024 * 1024  # bytes of an archive that is made
 CHUNK = 64 * 1024
@@ -80,9 +81,12 @@ def _profile_handlers(store: Store, project: Callable[[], Project], clock: Clock
         return stored
 
     @get("/profiles/{id:str}", summary="The profile that an id leads to")
-    async def profile(id: FromPath[str], why: Why = False) -> dict[str, Any]:
+    async def profile(id: FromPath[str], why: Why = False, claims: Claims = False) -> dict[str, Any]:
         stored, fields = await stored_profile(id), project().settings.fields
-        return profile_view(stored, fold(stored, fields)) | ({"why": explain_identity(stored, fields)} if why else {})
+        document = operator_view(stored, fields, id)
+        if claims:
+            document["claims"] = msgspec.to_builtins(await claiming(store, stored, id))
+        return document | ({"why": explain_identity(stored, fields)} if why else {})
 
     @get("/profiles/{id:str}/export", summary="All that is stored of a profile, as a ZIP file")
     async def exported(id: FromPath[str]) -> Stream:

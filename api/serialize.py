@@ -6,17 +6,17 @@ import msgspec
 from msgspec import Struct
 
 from engine.ports.records import Rejected, RunRecord
+from engine.ports.resolve import group_of
 from engine.profile.declared import Fields
 from engine.profile.document import Profile
-from engine.profile.fold import fold
-from engine.profile.profile_view import profile_view
+from engine.profile.operator_view import operator_view
 
 
 def serialize_record(record: Struct, fields: Fields) -> dict[str, Any]:
-    """Return any record that a search finds; of a profile its view."""
+    """Return any record that a search finds; of a profile what operators are shown."""
     match record:
         case Profile():
-            return profile_view(record, fold(record, fields))
+            return operator_view(group_of(record, record.id), fields)
         case RunRecord():
             return serialize_run(record)
         case Rejected():

@@ -3,7 +3,6 @@
 import atexit
 import gc
 import os
-import re
 import sys
 import traceback
 from importlib.metadata import version as package_version
@@ -13,10 +12,19 @@ from typing import Annotated
 import typer
 
 from cli.console import Console
+from cli.options import (
+    JsonOption,
+    KeyOption,
+    ProfileId,
+    Project,
+    ProjectOption,
+    ProjectPaths,
+    StoreOption,
+    UrlOption,
+    output_console,
+)
+from cli.profile_commands import profiles
 from engine.ports.kinds import SEARCHABLE
-
-STORES = "sqlite:PATH, elasticsearch:http://HOST:9200 or memory:"
-WIDTH = 120  # columns of output that does not go to a terminal
 
 app = typer.Typer(
     name="headrace",
@@ -25,36 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Project = Annotated[Path, typer.Argument(help="The project's directory", show_default="the current directory")]
-ProjectOption = Annotated[
-    Path, typer.Option("--project", help="The project's directory", show_default="the current directory")
-]
-ProjectPaths = Annotated[
-    list[Path] | None, typer.Argument(help="The project, or files of it", show_default="the current directory")
-]
-StoreOption = Annotated[
-    str | None,
-    typer.Option("--store", help=f"The store: {STORES}", envvar="HEADRACE_STORE", show_default="sqlite:headrace.db"),
-]
-UrlOption = Annotated[
-    str | None,
-    typer.Option("--url", help="Ask a running server, e.g. http://127.0.0.1:8686, instead of reading the store"),
-]
-KeyOption = Annotated[
-    str | None,
-    typer.Option(
-        "--key",
-        help="The admin key of the server that --url names",
-        envvar="HEADRACE_ADMIN_KEY",
-        show_default="of the project, if the server is on this machine",
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON document")]
-
-
-def _console() -> Console:
-    """The console of standard output; of a fixed width when that is a pipe or a file."""
-    return Console(width=None if sys.stdout.isatty() else WIDTH)
+app.add_typer(profiles, name="profile")
 
 
 def _print_version(requested: bool) -> None:
@@ -185,79 +164,7 @@ def search(
     from cli.search import search as run_search
 
     request = SearchRequest(kind, " ".join(query or ()), DataLocation(project, store, url, key), limit, json)
-    raise typer.Exit(run_search(request, _console(), Console(stderr=True)))
-
-
-profiles = typer.Typer(no_args_is_help=True, help="Show or export a profile, and undo what has merged it with another.")
-app.add_typer(profiles, name="profile")
-
-ProfileId = Annotated[str, typer.Argument(help="Any id of the profile")]
-
-
-@profiles.command("show")
-def profile_show(
-    id: ProfileId,
-    why: Annotated[bool, typer.Option("--why", help="Also show its parts, and the links that merged them")] = False,
-    json: JsonOption = False,
-    project: ProjectOption = Path(),
-    store: StoreOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-) -> None:
-    """Show a profile by any of its ids; with --why, also which events merged it and how.
-
-    The store is only read, so its server may run meanwhile.
-    """
-    from cli.location import DataLocation
-    from cli.profile import show
-
-    raise typer.Exit(show(id, DataLocation(project, store, url, key), why, json, _console(), Console(stderr=True)))
-
-
-@profiles.command("unmerge")
-def profile_unmerge(
-    id: ProfileId,
-    link: Annotated[str, typer.Argument(help="The link's id or its beginning, as `show --why` prints it")],
-    json: JsonOption = False,
-    project: ProjectOption = Path(),
-    store: StoreOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-) -> None:
-    """Undo a link: each side has again what came in under its ids.
-
-    The same cause does not merge the two again; another one may.
-    A SQLite file has one writer: while a server runs on it, say --url, and the server does it.
-    On Elasticsearch the command works on the store, whether servers run or not.
-    """
-    from cli.location import DataLocation
-    from cli.profile import unmerge
-
-    location = DataLocation(project, store, url, key)
-    raise typer.Exit(unmerge(id, link, location, json, _console(), Console(stderr=True)))
-
-
-@profiles.command("export")
-def profile_export(
-    id: ProfileId,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write", show_default="profile-ID.zip")
-    ] = None,
-    project: ProjectOption = Path(),
-    store: StoreOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-) -> None:
-    """Write all that is stored of a profile to one ZIP file, for the person whose data it is.
-
-    The profile with its merges, sessions, events, runs and rejected events, under whichever of its ids they came.
-    The store is only read, so its server may run meanwhile.
-    """
-    from cli.export import export
-    from cli.location import DataLocation
-
-    to = output or Path(f"profile-{re.sub('[^A-Za-z0-9_-]', '_', id)[:64]}.zip")
-    raise typer.Exit(export(id, to, DataLocation(project, store, url, key), Console(), Console(stderr=True)))
+    raise typer.Exit(run_search(request, output_console(), Console(stderr=True)))
 
 
 @app.command()
@@ -285,7 +192,7 @@ def forget(
 
     if (id is None) != unfinished:
         raise typer.BadParameter("name a profile, or say --unfinished")
-    location, consoles = DataLocation(project, store, url, key), (_console(), Console(stderr=True))
+    location, consoles = DataLocation(project, store, url, key), (output_console(), Console(stderr=True))
     code = finish_all(location, json, *consoles) if id is None else erase(id, location, yes, json, *consoles)
     raise typer.Exit(code)
 
@@ -312,7 +219,7 @@ def segment_explain(
     from cli.segment import explain
 
     location = DataLocation(project, store, url, key)
-    raise typer.Exit(explain(id, segment, location, json, _console(), Console(stderr=True)))
+    raise typer.Exit(explain(id, segment, location, json, output_console(), Console(stderr=True)))
 
 
 @app.command()
@@ -344,7 +251,7 @@ def play(
     """
     from cli.test import play as run_cases
 
-    raise typer.Exit(run_cases(paths or [Path()], text, _console(), sys.stdout, junit))
+    raise typer.Exit(run_cases(paths or [Path()], text, output_console(), sys.stdout, junit))
 
 
 @app.command()
@@ -384,7 +291,7 @@ def demo(
     """Serve the starter for a moment, send it real events, show their traces and what is stored. Nothing is left."""
     from cli.demo import walkthrough
 
-    raise typer.Exit(walkthrough.systems(_console()) if systems else walkthrough.demo(_console()))
+    raise typer.Exit(walkthrough.systems(output_console()) if systems else walkthrough.demo(output_console()))
 
 
 def main() -> None:

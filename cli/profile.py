@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import nullcontext
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from rich.console import Console
 from rich.text import Text
@@ -20,27 +20,27 @@ from effects.clock import SystemClock
 from engine.language.buckets import total
 from engine.language.decimals import nearest_number
 from engine.ports.resolve import NotFound, require_profile
-from engine.profile.fold import fold
 from engine.profile.merge_history import explain_identity
-from engine.profile.profile_view import profile_view
+from engine.profile.operator_view import operator_view
+from engine.tracking.operations.claiming import claiming
 from engine.tracking.operations.unmerging import unmerge_stored
 
 ROOTS = ("traits", "pii", "consents")
 
 
-def show(id: str, location: DataLocation, explain: bool, json: bool, console: Console, error: Console) -> int:
-    """Show a profile; with `explain`, also its parts and the links that merged them.
+def show(
+    id: str, location: DataLocation, explain: bool, claims: bool, json: bool, console: Console, error: Console
+) -> int:
+    """Show a profile; with `explain` also its parts and links, with `claims` also the profiles that claim its keys.
 
     Exit code 1 when no profile has the id, 2 when neither server nor store can be read.
     """
     try:
-        profile = _read(id, location, error)
+        profile = _read(id, location, explain, claims, error)
     except NotFound as not_found:
         return report_not_found(error, not_found)
     except CommandError as failure:
         return report_error(error, str(failure))
-    if not explain:
-        profile.pop("why", None)
     if json:
         write_document(profile)
         return 0
@@ -66,17 +66,20 @@ def unmerge(id: str, link: str, location: DataLocation, json: bool, console: Con
 # ---- reading and undoing --------------------------------------------------------------------------------------------
 
 
-def _read(id: str, location: DataLocation, error: Console) -> Document:
+def _read(id: str, location: DataLocation, explain: bool, claims: bool, error: Console) -> Document:
     if (server := location.server()) is not None:
-        answer: Document = call(server, "GET", f"/profiles/{quote(id, safe='')}?why=true")
+        asked = urlencode({name: "true" for name, wanted in (("why", explain), ("claims", claims)) if wanted})
+        answer: Document = call(server, "GET", f"/profiles/{quote(id, safe='')}?{asked}")
         return answer
     project, url = project_and_store(location, error)
 
     async def read() -> Document:
         async with opened_store(url, location.root) as store:
-            profile = await require_profile(store, id)
-            fields = project.settings.fields
-            return profile_view(profile, fold(profile, fields)) | {"why": explain_identity(profile, fields)}
+            profile, fields = await require_profile(store, id), project.settings.fields
+            document = operator_view(profile, fields, id)
+            if claims:
+                document["claims"] = await claiming(store, profile, id)
+            return document | ({"why": explain_identity(profile, fields)} if explain else {})
 
     return to_document(asyncio.run(read()))
 
@@ -102,6 +105,8 @@ def _lines(profile: Document) -> Iterator[Text]:
     ids = f"{len(profile['ids'])} ids" if len(profile["ids"]) > 1 else "one id"
     version = profile["metadata"]["version"]
     yield Text.assemble(("Profile ", "bold"), (profile["id"], "bold"), f"  {ids}, version {version}")
+    if "by_claims" in profile:
+        yield Text(f"  only claims join {', '.join(profile['by_claims'])}")
     for root in ROOTS:
         for name, value in profile[root].items():
             yield Text(f"  {root}.{name}: {short(value)}")
@@ -110,6 +115,8 @@ def _lines(profile: Document) -> Iterator[Text]:
         amount = nearest_number(total(list(buckets.values())))
         yield Text(f"  counter {name}: {short(amount)} in all, the newest {max(buckets)}")
     yield from _times(profile["metadata"])
+    if "claims" in profile:
+        yield from _claims(profile["claims"])
     if "why" in profile:
         yield from _why(profile["why"])
 
@@ -121,6 +128,15 @@ def _times(metadata: Document) -> Iterator[Text]:
         count = "one visit" if visits == 1 else f"{visits} visits"
         first, last = show_time(metadata["first_seen"]), show_time(metadata["last_seen"])
         yield Text(f"  first seen {first}, last seen {last}, {count}")
+
+
+def _claims(claims: list[Document]) -> Iterator[Text]:
+    yield Text()
+    yield Text("Claims: other profiles that claim a key which this one has proven", style="bold")
+    if not claims:
+        yield Text("  none")
+    for claim in claims:
+        yield Text(f"  {claim['key']}  profile {claim['profile']} with {', '.join(claim['ids'])}")
 
 
 def _why(why: Document) -> Iterator[Text]:

@@ -7,7 +7,7 @@ checked, and read again if the id is not part of it.
 from engine.ports.store import Reads
 from engine.profile.document import Profile
 from engine.profile.grouping import regroup
-from engine.profile.linking import Pool, is_one_group
+from engine.profile.linking import Pool, is_one_group, settled
 
 TRIES = 5
 
@@ -43,10 +43,12 @@ async def resolve_profile(store: Reads, id: str) -> Profile | None:
 
 
 def group_of(profile: Profile, id: str) -> Profile:
-    """The profile of the group of `id` in a stored document: the document itself, if it is one group."""
-    if is_one_group(profile):
+    """The profile of the group of `id` in a stored document: the document itself, if it is settled."""
+    before = Pool(profile.parts, profile.links)
+    pool = settled(before, max([part.last for part in profile.parts.values()], default=profile.created))
+    if pool is before and is_one_group(profile):
         return profile
-    regrouped = regroup(Pool(profile.parts, profile.links), (profile,), profile.id)
+    regrouped = regroup(pool, (profile,), profile.id)
     return regrouped.of(id) if id in profile.parts else regrouped.profiles[0]
 
 

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.main import app
+from engine.project.source import Source
 from storage.sqlite.lock import lock_file
 from storage.sqlite.store import SqliteStore
 from tests.engine.tracking.collector import Collector
@@ -137,6 +138,44 @@ def test_a_running_server_is_asked_instead_of_its_file(tmp_path: Path, ids: list
         for id in ("..", "a/../b", "50%"):
             missing = headrace(tmp_path, "show", id, "--url", served.address)
             assert (missing.exit_code, f"there is no profile {id}" in missing.stderr) == (2, True), missing.stderr
+
+
+@pytest.fixture
+def claiming(tmp_path: Path, ids: list[str]) -> list[str]:
+    """Two ids that claims join, the canonical one first; they claim what the profile of `ids` has proven."""
+
+    async def fill() -> list[str]:
+        store = SqliteStore.open(tmp_path / "headrace.db")
+        shop = Collector(project(LOGIN, sources=(Source(source="page", profiles=True),)), store)
+        try:
+            for session in ("s-1", "s-2"):
+                event = {"type": "login", "properties": {"email": "ann@example.com", "city": "Rome"}}
+                answer = await shop.track(payload(event, session=session, source={"id": "page"}))
+            joint: list[str] = (await shop.profile(answer["profile"]["id"]))["ids"]
+            return joint
+        finally:
+            await store.close()
+
+    return asyncio.run(fill())
+
+
+def test_the_profiles_that_claim_its_keys_are_shown_on_request(
+    tmp_path: Path, ids: list[str], claiming: list[str]
+) -> None:
+    entry = {"key": "pii.email", "profile": claiming[0], "ids": claiming}
+    assert document(headrace(tmp_path, "show", ids[1], "--claims", "--json"))["claims"] == [entry]
+    assert f"pii.email  profile {claiming[0]} with" in headrace(tmp_path, "show", ids[1], "--claims").stdout
+    assert "Claims" not in headrace(tmp_path, "show", ids[1]).stdout
+    joint = headrace(tmp_path, "show", claiming[1], "--claims", "--why").stdout
+    wanted = [f"only claims join {claiming[0]}", "● claimed key pii.email (", "a claim", "Claims: other profiles"]
+    assert [part for part in wanted if part not in joint] == []
+
+
+def test_a_server_shows_the_same_as_its_store(tmp_path: Path, ids: list[str], claiming: list[str]) -> None:
+    with serving(tmp_path, tmp_path / "headrace.db") as served:
+        for id in (ids[1], claiming[1]):
+            words = ("show", id, "--claims", "--why", "--json")
+            assert document(headrace(tmp_path, *words, "--url", served.address)) == document(headrace(tmp_path, *words))
 
 
 @pytest.mark.parametrize(
