@@ -39,6 +39,9 @@ RETIRED = (
     r"\bflow[./](attempts|plain|note|listed|calls|fill|sight|draft)\b",
     r"\blanguage[./](signs|mistakes|leaves|clocks|scope)\b",
     r"\belasticsearch[./](held|entry|check|turns|chain|source|pause)\b",
+    r"\bunite\(|\b(un)?merge\(profile\b|\ball_proven\b",  # regroup, undo, all_hers
+    r"\bdecide_join\b|\blink_limit_reason\b",  # decide_key, accept
+    r"\bengine[./]profile[./]merge\b",  # linking, joining, grouping
     r"\bsqlite[./](wash|scrub)\b",
     r"\bapi[./](looking|shown|document)\b",
     r"\bcli[./](apart|child|shop)\b",
