@@ -94,7 +94,7 @@ class CachePut(Struct, frozen=True, tag="cache-put", tag_field="op"):
 
 
 class HandOver(Struct, frozen=True, tag="hand-over", tag_field="op"):
-    """Give the run up, and begin its event anew as the person with this value of an exclusive key."""
+    """Give the run up, and begin its event again as the person with this value of an exclusive key."""
 
     path: Path
     text: str  # as keys are compared

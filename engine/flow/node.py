@@ -179,7 +179,7 @@ class NodeContext(Struct, frozen=True):
     keys: KeyRules = DEFAULT_KEY_RULES
     proven: Mapping[str, Scalar] = field(default_factory=dict)  # the sender's keys that a user token verifies, by path
     pool: Pool | None = None  # parts and links of all documents that the unit has joined or set apart, if it has any
-    handed_over: bool = False  # the event was begun anew by `session.hand_over`
+    handed_over: bool = False  # the event was begun again by `session.hand_over`
 
 
 class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

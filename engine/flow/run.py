@@ -36,7 +36,7 @@ class Inputs(Struct, frozen=True):
     proven: dict[str, Scalar] = field(default_factory=dict)  # keys that a user token verifies; trusted in any case
     flow: str = ""
     timezone: str = "UTC"  # the project's
-    handed_over: bool = False  # the event was begun anew by `session.hand_over`
+    handed_over: bool = False  # the event was begun again by `session.hand_over`
 
 
 class TracedCall(Struct, frozen=True, omit_defaults=True):

@@ -204,7 +204,7 @@ def _is_known(document: Profile, documents: Iterable[Profile]) -> bool:
 
 
 def _group_of(pool: Pool, documents: Sequence[Profile], id: str, before: Profile) -> Profile:
-    """Return the profile that has `id`. If nobody was joined or set apart, its segments stay as they are."""
+    """Return the profile that has `id`. If no profile was joined or set apart, its segments stay as they are."""
     group = regroup(pool, documents, id).of(id)
     if group.parts.keys() != before.parts.keys():
         return group

@@ -244,8 +244,8 @@ class Upkeep(Protocol):
     async def unsettled(self, limit: int) -> list[str]:
         """Ids of profiles that a unit began to merge, where the unit was not committed, at most `limit`.
 
-        Nobody has written there for some seconds. `profile` returns them with all that they were to be merged with; a
-        commit over its version settles which of it belongs together. Empty for a store with transactions.
+        No process has written there for some seconds. `profile` returns them with all that they were to be merged with;
+        a commit over its version settles which of it belongs together. Empty for a store with transactions.
         """
 
     async def counts(self) -> Counts:

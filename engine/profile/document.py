@@ -74,7 +74,7 @@ class Side(Struct, frozen=True, omit_defaults=True):
 
 
 class LinkOrigin(Struct, frozen=True, omit_defaults=True):
-    """How a link was made. `left` and `right` are None when it joined nobody, or ids of one profile."""
+    """How a link was made. `left` and `right` are None when it joined no profiles, or ids of one profile."""
 
     at: int  # ms
     event: str

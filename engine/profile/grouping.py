@@ -31,7 +31,7 @@ class Regrouped(Struct, frozen=True):
 
     @property
     def splits(self) -> bool:
-        """Whether somebody is set apart: then all documents of the ids must be known to write them."""
+        """Whether a profile is set apart: then all documents of the ids must be known to write them."""
         return len(self.profiles) > 1
 
     @property
@@ -73,7 +73,7 @@ def versioned(regrouped: Regrouped, stored: Mapping[str, Profile]) -> dict[str, 
 def redirected(regrouped: Regrouped, stored: Mapping[str, Profile]) -> list[Profile]:
     """Return the tombstones to write, each with the version of the document that it replaces.
 
-    `stored` are the documents at the profiles' ids; it may be empty if nobody is set apart.
+    `stored` are the documents at the profiles' ids; it may be empty if no profile is set apart.
     """
     versions, found = versioned(regrouped, stored), list[Profile]()
     living = {document.id for document in regrouped.documents}

@@ -95,7 +95,7 @@ def join_ids(pool: Pool, link: Link, other: Profile, rules: LinkRules, now: int)
 
 
 def _alone(pool: Pool, own: Link, rules: LinkRules, now: int, *, claims_key: bool, over: tuple[str, ...]) -> Joined:
-    """Decide about a key that nobody else has."""
+    """Decide about a key that no other id has."""
     verdict = accept(pool, (own,), rules, now)
     if not verdict.taken:
         return Joined(verdict)

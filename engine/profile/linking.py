@@ -10,7 +10,7 @@ every link joins for ever:
   alias. A value that she brings is judged by what is hers; if others, whom claims join to her, have another value, her
   other claims cease.
 - An id has at most one own link, ever.
-- Undoing takes a link away for good, and joins nobody.
+- Undoing takes a link away for good, and joins no ids.
 
 All functions are pure. A *pool* holds the parts and links of every document that a unit has read, so groups can span
 documents and split them.

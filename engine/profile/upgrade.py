@@ -2,7 +2,7 @@
 
 A step joined two ids because the second one held a key, or for no key (`alias`). It becomes a link of each id to the
 key, or one link between the two. Of an undone step, the link of the id that came in is undone. Earlier versions did not
-keep with a profile that it had proven a key that nobody else had; `with_proof` adds that link.
+keep with a profile that it had proven a key that no other profile had; `with_proof` adds that link.
 """
 
 from msgspec import structs

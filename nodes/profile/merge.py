@@ -114,10 +114,10 @@ def _kind(context: NodeContext, key: Key) -> KeyKind:
 
 
 def _values(context: NodeContext, keys: Sequence[Key]) -> list[Effect]:
-    """The effects that write the values of keys that join nobody."""
+    """The effects that write the values of keys that join no profile."""
     return [key.set_value() for key in keys if not has_value(context, key)]
 
 
 def _fails(context: NodeContext, key: Key, decision: JoinDecision) -> bool:
-    """Whether a proof could not be taken because of a limit; a claim beyond a limit only joins nobody."""
+    """Whether a proof could not be taken because of a limit; a claim beyond a limit only joins no profile."""
     return decision.refused == "limit" and link_kind(context, key) == "proof"

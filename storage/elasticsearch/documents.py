@@ -23,7 +23,7 @@ class ProfileSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A profile, or the tombstone of one; or at version 0 no profile yet, only a carrier of pending writes.
 
     A tombstone is `open` until a commit with the profile that it leads to has decided about the profile that is
-    `frozen` here. `rewrites` counts how often the store has written the document anew at its version.
+    `frozen` here. `rewrites` counts how often the store has rewritten the document at its version.
     """
 
     id: str

@@ -61,7 +61,7 @@ class Erasure:
     async def data_subject(self, ids: frozenset[str]) -> DataSubject:
         """The ids with all that lead to them, and their sessions.
 
-        An open tombstone does not lead there yet: nobody knows whether its profile is the same person's.
+        An open tombstone does not lead there yet: it is not known whether its profile is the same person's.
         """
         await self._finisher.settled()
         await self._search.refresh(self._names.profiles, self._names.sessions)

@@ -1,9 +1,9 @@
 """Identity writes: what a commit changes at other documents than its own about whose id is whose.
 
-They are done in one order, by any process, any number of times: first the keys that are left to others, so that nobody
+They are done in one order, by any process, any number of times: first the keys that are left to others, so that no id
 is found without them; then the tombstones; then the profiles that are set apart, the greatest rank first, so that a
 tombstone is never found to lead to a profile that has not left yet. Each document is written only over the position
-that is listed: at any other position somebody has done it already.
+that is listed: at any other position another process has done it already.
 """
 
 import asyncio

@@ -157,7 +157,7 @@ class Sweeper:
         return await self._clear(replace(hit.index, hit.id, encode(bare), found.at))
 
     async def unsettled(self, limit: int, older_ms: int = OLDER_MS) -> list[str]:
-        """The ids of open tombstones that nobody has completed for `older_ms`, at most `limit`, the oldest first."""
+        """The ids of open tombstones that no process has completed for `older_ms`, `limit` at most, oldest first."""
         name, before = self._names.profiles, time.time_ns() // 1000 - older_ms * 1000
         await self._search.refresh(name)
         query = {"bool": {"filter": [{"term": {"open": True}}, {"range": {"unfinished": {"lt": before}}}]}}

@@ -1,7 +1,7 @@
 """The chain of tombstones from an id to the profile that it leads to.
 
 A merge freezes a profile first: its document becomes an *open* tombstone, which keeps the profile. If the unit is then
-not committed, nobody knows whether the merge is still right. So a chain with open tombstones is read as one document
+not committed, it is not known whether the merge is still right. So a chain with open tombstones is read as one document
 that has the parts and links of all, and nothing is judged here: by the links the engine finds out which of the parts
 belong together, and the next commit over that document decides about all of them.
 """

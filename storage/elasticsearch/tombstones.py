@@ -26,7 +26,7 @@ from storage.encoding import encode
 
 
 class Listed(Struct, frozen=True):
-    """What the entry is to list."""
+    """The tombstones and profiles that the entry is to list."""
 
     redirects: tuple[Redirect, ...] = ()
     apart: tuple[SetApart, ...] = ()

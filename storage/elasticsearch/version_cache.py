@@ -92,7 +92,7 @@ class VersionCache:
         self._sessions.put(name, CachedSession(version, profile, tick, tied))
 
     def write(self, session: Session, tick: int) -> None:
-        """Cache a session as this process has written it; if it was not there before, it was tied to nobody else."""
+        """Cache a session as this process has written it. A new session was tied to no other profile."""
         name = session.source, session.id
         known = self._sessions.get(name)
         tied = known.tied if known is not None and known.profile in (None, session.profile) else tick

@@ -34,7 +34,7 @@ Kind = Literal["claim", "proof"]
 
 
 class Act(Struct, frozen=True):
-    """What a unit does under an id: it brings a key, has its link to a key undone, or neither."""
+    """A unit under an id: it brings a key, has its link to a key undone, or neither."""
 
     name: str
     id: str

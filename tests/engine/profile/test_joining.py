@@ -1,4 +1,4 @@
-"""What is recorded when an id brings a key: links, and to which id the key leads."""
+"""The record of a key that an id brings: links, and the id to which the key leads."""
 
 import pytest
 from msgspec.structs import replace
