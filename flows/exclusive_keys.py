@@ -1,4 +1,4 @@
-"""Merges by an exclusive key that do not wire `other`, the port of a profile with another value of it."""
+"""Mistakes with exclusive keys: merges without `other`, and sessions handed over by a key that is not exclusive."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 from engine.flow.plan import Flow
 from engine.problem import Problem
 from engine.profile.document import Path
-from flows.merge_keys import MERGE, merge_keys
+from flows.merge_keys import HAND_OVER, MERGE, merge_keys
 
 OTHER: Final = "other"
 
@@ -27,4 +27,17 @@ def unwired_other(flow: Flow, document: Mapping[str, Any], exclusive: Collection
                 on="key",
                 help=f"wire the port: `next: {{…, {OTHER}: some_node}}` in `{node.id}`",
                 severity="warning",
+            )
+
+
+def handed_over_by_others(flow: Flow, document: Mapping[str, Any], exclusive: Collection[Path]) -> Iterator[Problem]:
+    """Yield a problem for each node of `flow` that hands the session over by a key that is not `exclusive`."""
+    for node, text, path in merge_keys(flow, document, HAND_OVER):
+        if path not in exclusive:
+            yield Problem(
+                code="H428",
+                message=f"`{text}` is not exclusive, so one person may have several values of it",
+                path=("nodes", node.id, HAND_OVER, text),
+                on="key",
+                help=f"declare the key in headrace.yaml: `keys: {{{text}: {{exclusive: true}}}}`",
             )

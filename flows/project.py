@@ -26,7 +26,7 @@ from flows.declared_increments import increments_of_declared_fields
 from flows.declared_objects import declared_paths, objects_at_declared_paths
 from flows.diagnostic import Diagnostic, Related, diagnose, ordered, without_echoes
 from flows.emit_cycle import emit_cycles
-from flows.exclusive_keys import unwired_other
+from flows.exclusive_keys import handed_over_by_others, unwired_other
 from flows.files import FOLDERS, SETTINGS, file_name, listing, misplaced_files, read_text
 from flows.reader import Document, read_yaml
 from flows.segment import read_segment
@@ -76,6 +76,8 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         misuses = [*increments_of_declared_fields(data, fields), *objects_at_declared_paths(data, declared)]
         if not document.failed:
             counters.append(frozenset(counters_of(data)))
+        if flow is not None:
+            misuses += handed_over_by_others(flow, data, settings.settings.keys.exclusive)
         warnings = _warnings(flow, document, settings.settings) if flow is not None else ()
         return (None if misuses else flow), [*problems, *misuses, *warnings]
 
