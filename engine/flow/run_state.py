@@ -125,16 +125,18 @@ class RunState:
             raise Refused("the event has no profile")
         if self.inputs.identify == "refuse" and own.kind == "claim":
             raise Refused("this source may not identify profiles")
-        pool = self.pool or Pool.of(profile)
-        wide = pool if effect.other is None else pool.joined_by(effect.other)
+        pool, other = self.pool or Pool.of(profile), effect.other
+        if other is not None and other.parts.keys() <= profile.parts.keys():
+            other = None  # a copy of what the unit has already: the commit compares the version of that
+        wide = pool if other is None else pool.joined_by(other)
         verdict = accept(wide, effect.links, link_rules(self.inputs.keys), self.inputs.now)
         if verdict.refused in ("other", "limit") and own.kind == "proof":
             raise Refused(verdict.reason)
         if not verdict.taken:
             return
         documents = self.documents or (profile,)
-        if effect.other is not None and not _is_known(effect.other, documents):
-            documents = (*documents, effect.other)
+        if other is not None and not _is_known(other, documents):
+            documents = (*documents, other)
         self._regroup(scope, verdict.pool, documents, effect, node)
 
     def _regroup(
