@@ -212,6 +212,7 @@ def _upgrade(connection: sqlite3.Connection, path: Path) -> list[str]:
         done = [f"upgraded {path} from schema {old} to {VERSION}", *identities.upgrade(connection)]
         connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # closing the file would lock it meanwhile
     return done
 
 

@@ -20,13 +20,16 @@ from msgspec import Struct, json, structs
 from engine.ports.ids import cause_of
 from engine.ports.kinds import KINDS
 from engine.profile.document import Link, Part, Profile, Step
-from engine.profile.linking import Pool, groups, new_link, proven_sender
+from engine.profile.linking import Pool, groups, is_one_group, new_link, proven_sender
+from engine.project.source import Source
 from storage.encoding import decode_profile
 from storage.identity_upgrade import IdentityChanges, new_key, with_proofs
 from storage.sqlite.layout import Layouts
 from storage.sqlite.preview import preview
 from storage.sqlite.schema import prepare
 from storage.sqlite.store import SqliteStore
+from tests import projects
+from tests.engine.tracking.collector import Collector
 from tests.storage.upgrade.fixture import kept
 
 ROOT = Path(__file__).parent.parent.parent
@@ -292,7 +295,7 @@ async def test_the_upgrade_tells_what_it_changes_and_a_preview_tells_the_same(ol
 def test_of_several_processes_that_open_an_old_file_one_upgrades_it(path: Path) -> None:
     layouts = Layouts(KINDS)
     with ThreadPoolExecutor(4) as threads:
-        done = list(threads.map(lambda _: prepare(path, 0, layouts), range(4)))
+        done = list(threads.map(lambda _: prepare(path, 5000, layouts), range(4)))
     assert sorted(map(bool, done)) == [False, False, False, True]
 
 
@@ -304,3 +307,21 @@ def test_an_upgrade_that_was_killed_is_made_by_the_next_process(path: Path, old:
         assert rows(file, "keys") == old.keys
     assert len(prepare(path, 0, Layouts(KINDS))) == 4
     assert sum(len(profile.links) for profile in stored(path).values()) > 400
+
+
+async def test_the_next_event_of_each_profile_sets_it_apart(upgraded: SqliteStore, path: Path) -> None:
+    flow = "flow: page\ntrigger: {event: page-view}\nnodes: {page: {profile.set: {traits.page: new}}}"
+    collector = Collector(projects.project(flow, sources=(Source(source="shop", identify="link"),)), upgraded)
+    before = stored(path)
+    for id in [id for id, profile in before.items() if not is_one_group(profile)]:
+        collector.clock.advance(1000)
+        body = {"source": {"id": "shop"}, "session": {"id": f"new {id}"}, "profile": {"id": id}}
+        await collector.track({**body, "events": [{"type": "page-view"}]}, debug=False)
+    after = stored(path)
+    assert all(map(is_one_group, after.values()))
+    assert sorted(id for profile in after.values() for id in profile.parts) == sorted(
+        id for profile in before.values() for id in profile.parts
+    )
+    assert len(after) == sum(len(groups(Pool.of(profile))) for profile in before.values())
+    for profile in after.values():
+        assert all([(await upgraded.profile(id)) == profile for id in profile.parts])
