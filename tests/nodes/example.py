@@ -17,6 +17,7 @@ from tests.nodes.build import NOW, node_context, stored_profile
 PROPERTIES = {
     "brand": "Mill & Co",
     "currency": "EUR",
+    "customer": "C-2002",
     "email": "Ann@Example.com",
     "friend": "bo@example.com",
     "items": [{"sku": "A-1", "brand": "Mill & Co"}, {"sku": "B-2", "brand": "Wheel"}],

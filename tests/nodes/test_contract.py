@@ -72,7 +72,8 @@ def test_at_most_one_field_is_sole(node: type[Node]):
 @every_type
 def test_exactly_the_types_that_need_a_profile_declare_it(node: type[Node]):
     family = type_name(node).partition(".")[0]
-    assert node.uses_profile == (family in ("profile", "segment", "consent") or type_name(node) == "lookup.profile")
+    others = ("lookup.profile", "session.hand_over")
+    assert node.uses_profile == (family in ("profile", "segment", "consent") or type_name(node) in others)
 
 
 @every_type

@@ -8,6 +8,7 @@ from engine.flow.compile import compile_flow
 from engine.flow.machine import Machine
 from engine.flow.node import Node, type_name
 from engine.flow.run import Inputs
+from engine.profile.key import KeyRules
 from nodes import builtin
 from tests.nodes.build import NOW, stored_profile
 from tests.nodes.example import EVENT, NAMES, PROPERTIES, REGISTRY, document, examples, flow_of
@@ -33,4 +34,6 @@ def test_an_example_runs_or_asks(node: type[Node], text: str):
 def inputs() -> Inputs:
     session: dict[str, Any] = {"id": PROPERTIES["session_id"], "created": NOW, "properties": {}, "context": {}}
     source = {"id": "shop", "kind": "public", "consent": False}
-    return Inputs(event=EVENT, session=session, source=source, profile=stored_profile(), now=NOW, acting_id="p-ann")
+    keys = KeyRules(exclusive=frozenset({("traits", "customer")}))
+    own = stored_profile()
+    return Inputs(event=EVENT, session=session, source=source, profile=own, now=NOW, acting_id=own.id, keys=keys)
