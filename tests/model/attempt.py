@@ -271,6 +271,7 @@ class Attempt:
         for each in itertools.chain(*documents.meant):
             parts.setdefault(each.id, StoredPart())
         undone = self._undo(parts) if unit.kind == "undo" else None
+        users = tuple((id, part.user) for id, part in parts.items())
         parts = documents.judge(parts)
         documents.release(parts, before, self.acting)
         entry = Entry(
@@ -278,7 +279,7 @@ class Attempt:
             acting=self.acting,
             session_name=unit.session,
             session=self._session_after(hands_over=hands_over),
-            users=tuple(self._holders.items()),
+            users=users,
             undone=undone,
         )
         if not hands_over:

@@ -71,7 +71,7 @@ class Entry(Struct, frozen=True):
     """The writes of a committed unit that follow its commit. See `finishing` for their order.
 
     `brought`, `users` and `undone` are for the ledger: the links that the unit has added, each tuple as a whole, the
-    users of the ids that they join, and the link that it took away.
+    users of all ids that it has looked at, and the link that it took away.
     """
 
     token: int

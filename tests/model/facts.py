@@ -1,4 +1,7 @@
-"""Facts about ids in the order of their commits, and who is together after them: the oracle of other tests."""
+"""Facts about ids in the order of their commits, and who is together after them: the oracle of other tests.
+
+Limits (`most_per_key`, the number of ids in a profile) are left out.
+"""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -99,7 +102,8 @@ class Standing:
                 self._login(visitor, user, kind)
                 return self._link(pair(visitor, user), key_link(f"{USER}:{other}", kind), alias=True)
             case AliasById(id, other, kind):
-                return other in self.parts and other != id and self._link(id, Link(other, kind))
+                known = self._part(id) and other in self.parts and other != id
+                return known and self._link(id, Link(other, kind))
             case Undo(id, link):
                 if id in self.parts:
                     undo(self.parts, id, link)

@@ -95,7 +95,7 @@ class Ledger:
         Where forgotten ids take part, they are still there or already gone: the parts are taken over as they are.
         """
         committed = {id: part for parts in all_parts for id, part in parts.items()}
-        ids = {*committed, *[each.id for some in entry.brought for each in some]}
+        ids = {*committed, *[id for id, _ in entry.users]}
         if ids & self._leaving:
             for parts in all_parts:
                 if self._leaving & parts.keys():

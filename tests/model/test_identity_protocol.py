@@ -19,7 +19,7 @@ SPARE = {name for name, variant in VARIANTS.items() if variant.seed is None}
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("histories", [2_000, pytest.param(100_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("histories", [3_000, pytest.param(100_000, marks=pytest.mark.soak)])
 def test_the_protocol_keeps_its_promises(histories: int) -> None:
     first = int(os.environ.get("HEADRACE_SEED", "0"))
     count = int(os.environ.get("HEADRACE_HISTORIES", str(cases(histories))))
