@@ -98,15 +98,15 @@ def test_together(name: str) -> None:
     assert together(*facts) == expected
 
 
-@pytest.mark.parametrize("orders", [list(itertools.permutations("ABCD"))])
-def test_the_order_of_claims_and_proofs_of_ordinary_keys_does_not_matter(orders: list[tuple[str, ...]]) -> None:
-    facts: dict[str, Fact] = {
-        "A": Brings("A", "e", "claim"),
-        "B": Brings("B", "e", "claim"),
-        "C": Brings("C", "e", "claim"),
-        "D": Brings("A", "k", "proof"),
-    }
-    assert {frozenset(together(*[facts[each] for each in order])) for order in orders} == {frozenset(sets("A", "B C"))}
+def test_the_order_of_claims_and_proofs_of_ordinary_keys_does_not_matter() -> None:
+    facts = [
+        Brings("A", "e", "claim"),
+        Brings("B", "e", "claim"),
+        Brings("C", "e", "claim"),
+        Brings("A", "k", "proof"),
+    ]
+    for order in itertools.permutations(facts):
+        assert together(*order) == sets("A", "B C")
 
 
 def test_two_users_of_one_device_stay_two_in_every_order() -> None:
