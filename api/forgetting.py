@@ -1,12 +1,13 @@
 """Forgetting profiles over HTTP: an operator starts it, it runs in the background, and its state can be read."""
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import structlog
 from litestar import Router, get, post
 from litestar.exceptions import NotFoundException
-from litestar.params import FromPath
+from litestar.params import FromPath, QueryParameter
 
 from api.read_guard import ReadGuard
 from api.unmerge import no_foreign_page
@@ -16,6 +17,8 @@ from engine.ports.resolve import NotFound
 from engine.ports.store import Unavailable
 from engine.tracking.operations.forgetting import Forgetter, Forgetting, quiet_ms
 from engine.tracking.pipeline.pipeline import Pipeline
+
+Claims = Annotated[bool, QueryParameter(description="Also erase the profiles that claim keys which it has proven")]
 
 LEFT_MS = 60_000  # a forgetting without a heartbeat for so long is taken over
 
@@ -36,9 +39,12 @@ class Forgettings:
         pipeline = self._pipeline
         return Forgetter(pipeline.store, pipeline.clock, pipeline, quiet_ms=quiet_ms(pipeline.project))
 
-    async def begin(self, id: str) -> Forgetting:
-        """Start to forget a profile, whose payloads are refused from now on. Raises `NotFound` and `Unavailable`."""
-        begun = await self._forgetter.begin(id, new_id())
+    async def begin(self, id: str, claims: bool) -> Forgetting:
+        """Start to forget a profile, with `claims` also those that claim its keys: their payloads are refused now.
+
+        Raises `NotFound` and `Unavailable`.
+        """
+        begun = await self._forgetter.begin(id, new_id(), claims=claims)
         self._go_on(begun)
         return begun
 
@@ -88,9 +94,9 @@ def forgetting_router(forgettings: Forgettings, may_read: ReadGuard) -> Router:
         summary="Erase all that is stored of a profile",
         guards=[no_foreign_page],
     )
-    async def forget(id: FromPath[str]) -> dict[str, Any]:
+    async def forget(id: FromPath[str], claims: Claims = False) -> dict[str, Any]:
         try:
-            return serialize_forgetting(await forgettings.begin(id))
+            return serialize_begun(await forgettings.begin(id, claims))
         except NotFound as unknown:
             raise NotFoundException(str(unknown)) from unknown
 
@@ -117,3 +123,14 @@ def serialize_forgetting(forgetting: Forgetting) -> dict[str, Any]:
         "complete": forgetting.complete,
         "erased": {kind: forgetting.erased.get(kind, 0) for kind in ERASABLE},
     }
+
+
+def serialize_begun(forgetting: Forgetting) -> dict[str, Any]:
+    """Return a forgetting that was just begun, with ids that are answered then only; empty lists are left out.
+
+    `by_claims` are the erased ids that only claims had joined; `claims` are profiles that stay and show the profile's
+    keys, since they claim them, and `claims_erased` those that are erased with it.
+    """
+    claims = "claims_erased" if forgetting.erases_claims else "claims"
+    lists = {"by_claims": list(forgetting.by_claims), claims: msgspec.to_builtins(forgetting.claims)}
+    return serialize_forgetting(forgetting) | {name: items for name, items in lists.items() if items}

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from urllib.parse import quote
 from rich.console import Console
 from rich.prompt import Confirm
 
-from api.forgetting import serialize_forgetting
+from api.forgetting import serialize_begun, serialize_forgetting
 from cli.call import RemoteServer, call
 from cli.document import Document, write_document
 from cli.location import LEAVE_TO_SERVER, DataLocation, project_and_store
@@ -27,11 +27,16 @@ QUESTION = "Erase all that is stored of this profile, under all its ids? It cann
 Report = Callable[[Document], None]
 
 
-def forget(id: str, location: DataLocation, confirmed: bool, json: bool, console: Console, error: Console) -> int:
-    """Erase a profile and wait until that is complete. Exit code 1 for an unknown id or without a `yes`."""
+def forget(
+    id: str, location: DataLocation, claims: bool, confirmed: bool, json: bool, console: Console, error: Console
+) -> int:
+    """Erase a profile, with `claims` also those that claim its keys, and wait until that is complete.
+
+    Exit code 1 for an unknown id or without a `yes`.
+    """
     if not confirmed and not _confirm(error):
         return 1
-    return _run(json, console, error, lambda report: _forget(id, location, error, report))
+    return _run(json, console, error, lambda report: _forget(id, claims, location, error, report))
 
 
 def finish_all(location: DataLocation, json: bool, console: Console, error: Console) -> int:
@@ -43,8 +48,8 @@ def _run(json: bool, console: Console, error: Console, work: Callable[[Report], 
     """Run `work`, which reports its progress; print that as lines, or with `json` the result of `work`."""
 
     def report(document: Document) -> None:
-        if not json:
-            console.print(_line(document), markup=False, highlight=False, soft_wrap=True)
+        for line in () if json else (_line(document), *_claim_lines(document)):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     try:
         result = work(report)
@@ -70,16 +75,19 @@ def _confirm(error: Console) -> bool:
 # ---- erasing --------------------------------------------------------------------------------------------------------
 
 
-def _forget(id: str, location: DataLocation, error: Console, report: Report) -> Document:
+def _forget(id: str, claims: bool, location: DataLocation, error: Console, report: Report) -> Document:
+    """Erase a profile. Returns the last report, with the ids that only the first one has."""
     if (server := location.server()) is not None:
-        started: Document = call(server, "POST", f"/profiles/{quote(id, safe='')}/forget", {})
-        return _wait_complete(server, started, report)
+        asked = "?claims=true" if claims else ""
+        started: Document = call(server, "POST", f"/profiles/{quote(id, safe='')}/forget{asked}", {})
+        return {**started, **_wait_complete(server, started, report)}
 
     async def erase(forgetter: Forgetter) -> Document:
-        forgetting = await forgetter.begin(id, new_id())
-        report(serialize_forgetting(forgetting))
+        forgetting = await forgetter.begin(id, new_id(), claims=claims)
+        begun = serialize_begun(forgetting)
+        report(begun)
         complete = await forgetter.finish(forgetting, lambda progress: report(serialize_forgetting(progress)))
-        return serialize_forgetting(complete)
+        return {**begun, **serialize_forgetting(complete)}
 
     document: Document = _with_forgetter(location, error, erase)
     return document
@@ -112,7 +120,7 @@ def _with_forgetter(location: DataLocation, error: Console, work: Callable[[Forg
 
     async def run() -> Any:
         async with opened_store(url, location.root) as store:
-            return await work(Forgetter(store, SystemClock(), quiet_ms=quiet_ms(project) if shared else 0))
+            return await work(Forgetter(store, SystemClock(), project, quiet_ms=quiet_ms(project) if shared else 0))
 
     with nullcontext() if shared else exclusive_access(url, location.root, LEAVE_TO_SERVER):
         return asyncio.run(run())
@@ -135,3 +143,12 @@ def _line(document: Document) -> str:
     erased = ", ".join(f"{kind} {count}" for kind, count in document["erased"].items() if count) or "nothing yet"
     asked = f"{datetime.fromtimestamp(document['asked'] / 1000, UTC):%Y-%m-%d %H:%M:%S}"
     return f"{document['forgetting']}  asked {asked}  {document['status']}: {erased}"
+
+
+def _claim_lines(document: Document) -> Iterator[str]:
+    """Which ids and profiles claims have to do with: those that are erased, and those that stay."""
+    if "by_claims" in document:
+        yield f"  erased, too, though only claims had joined them: {', '.join(document['by_claims'])}"
+    for name, becomes in (("claims_erased", "is erased, too"), ("claims", "stays: --claims erases it, too")):
+        for claim in document.get(name, ()):
+            yield f"  profile {claim['profile']} claims its {claim['key']}, and {becomes}"

@@ -171,6 +171,9 @@ def search(
 def forget(
     id: Annotated[str | None, typer.Argument(help="Any id of the profile", show_default=False)] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation")] = False,
+    claims: Annotated[
+        bool, typer.Option("--claims", help="Also erase the profiles that claim keys which this one has proven")
+    ] = False,
     unfinished: Annotated[
         bool, typer.Option("--unfinished", help="List all erasures, and complete those that were interrupted")
     ] = False,
@@ -183,6 +186,7 @@ def forget(
     """Erase all that is stored of a profile: for good, and also from the store's files (right to be forgotten).
 
     From the start on, payloads under the profile's ids or sessions are refused with 410.
+    The command names the profiles that only claim its keys, and the ids that only claims had joined with it.
     The command waits until nothing is found any more.
     A SQLite file that is being served is left to its server: say --url.
     """
@@ -193,7 +197,7 @@ def forget(
     if (id is None) != unfinished:
         raise typer.BadParameter("name a profile, or say --unfinished")
     location, consoles = DataLocation(project, store, url, key), (output_console(), Console(stderr=True))
-    code = finish_all(location, json, *consoles) if id is None else erase(id, location, yes, json, *consoles)
+    code = finish_all(location, json, *consoles) if id is None else erase(id, location, claims, yes, json, *consoles)
     raise typer.Exit(code)
 
 

@@ -5,8 +5,10 @@ import json
 import zipfile
 from typing import Any
 
+from effects.clock import ManualClock
 from engine.project.source import Source
 from tests.api.conftest import Serve
+from tests.api.test_forgetting import complete
 from tests.projects import SHOP, payload, project
 
 LOGIN = """
@@ -18,9 +20,9 @@ nodes:
 PAGES = Source(source="pages", identify="link", profiles=True)
 
 
-async def claimed_and_proven(serve: Serve) -> tuple[Any, list[str], str]:
+async def claimed_and_proven(serve: Serve, **more: Any) -> tuple[Any, list[str], str]:
     """Return a client, two ids that claims of an address join, the canonical one first, and one that has proven it."""
-    client = await serve(project(LOGIN, sources=(SHOP, PAGES)))
+    client = await serve(project(LOGIN, sources=(SHOP, PAGES)), **more)
     ids = []
     for source, session in (("pages", "s-1"), ("pages", "s-2"), ("shop", "ann's")):
         event = {"type": "login", "properties": {"email": "ann@example.com"}}
@@ -67,3 +69,28 @@ async def test_why_says_how_each_link_was_made_and_why_it_ceased(serve: Serve) -
     assert links["claim"]["ceased_by"] == links["proof"]["link"]
     assert links["claim"]["ceased"] == links["proof"]["at"]
     assert links["claim"]["key"] == links["proof"]["key"] == "pii.email"
+
+
+async def test_the_answer_to_a_forgetting_names_the_profiles_that_claim_its_keys_and_stay(serve: Serve) -> None:
+    client, (one, two), proven = await claimed_and_proven(serve)
+    begun = (await client.post(f"/profiles/{proven}/forget", json={})).json()
+    assert begun["claims"] == [{"key": "pii.email", "profile": one, "ids": [one, two]}]
+    assert not {"by_claims", "claims_erased"} & begun.keys()
+    assert "claims" not in (await client.get(f"/forgettings/{begun['forgetting']}")).json()
+    assert (await client.get(f"/profiles/{two}")).status_code == 200
+
+
+async def test_a_forgetting_with_claims_erases_them(serve: Serve) -> None:
+    clock = ManualClock()
+    client, (one, two), proven = await claimed_and_proven(serve, clock=clock)
+    begun = (await client.post(f"/profiles/{proven}/forget?claims=true", json={})).json()
+    assert begun["claims_erased"] == [{"key": "pii.email", "profile": one, "ids": [one, two]}]
+    assert (await complete(client, begun, clock))["erased"]["events"] == 3
+    for id in (one, two, proven):
+        assert (await client.get(f"/profiles/{id}")).status_code == 404
+
+
+async def test_the_answer_to_a_forgetting_lists_the_ids_that_only_claims_had_joined(serve: Serve) -> None:
+    client, (one, two), _ = await claimed_and_proven(serve)
+    begun = (await client.post(f"/profiles/{two}/forget", json={})).json()
+    assert (begun["by_claims"], "claims" in begun) == ([one], False)

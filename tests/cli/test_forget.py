@@ -12,10 +12,10 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 from storage.sqlite.lock import lock_file
-from tests.cli.test_profile import LOGIN, ids
+from tests.cli.test_profile import LOGIN, claiming, ids
 from tests.system.server_process import serving, write_project
 
-__all__ = ["ids"]
+__all__ = ["claiming", "ids"]
 
 
 def headrace(*words: object) -> Result:
@@ -40,6 +40,24 @@ def test_a_profile_is_erased_from_the_store(tmp_path: Path, ids: list[str]) -> N
     assert [forgetting["status"] for forgetting in json.loads(listed.stdout)] == ["complete"]
 
 
+def test_the_profiles_that_claim_its_keys_are_named_and_stay(
+    tmp_path: Path, ids: list[str], claiming: list[str]
+) -> None:
+    done = headrace("forget", ids[1], "--yes", *on(tmp_path))
+    assert f"  profile {claiming[0]} claims its pii.email, and stays: --claims erases it, too" in done.stdout
+    joint = headrace("forget", claiming[1], "--yes", "--json", *on(tmp_path))
+    assert json.loads(joint.stdout)["by_claims"] == [claiming[0]]
+    assert json.loads(joint.stdout)["status"] == "complete"
+
+
+def test_the_profiles_that_claim_its_keys_are_erased_if_that_is_asked_for(
+    tmp_path: Path, ids: list[str], claiming: list[str]
+) -> None:
+    done = headrace("forget", ids[1], "--yes", "--claims", *on(tmp_path))
+    assert f"  profile {claiming[0]} claims its pii.email, and is erased, too" in done.stdout
+    assert [headrace("profile", "show", id, *on(tmp_path)).exit_code for id in (*ids, *claiming)] == [1] * 4
+
+
 def test_without_confirmation_nothing_is_erased(tmp_path: Path, ids: list[str]) -> None:
     asked = headrace("forget", ids[0], *on(tmp_path))
     assert (asked.exit_code, "Say --yes" in asked.output) == (1, True)
@@ -57,7 +75,7 @@ def test_a_store_that_is_served_is_left_to_its_server(tmp_path: Path, ids: list[
     assert (result.exit_code, "--url" in result.output) == (2, True)
 
 
-def test_a_server_erases_and_exports(tmp_path: Path, ids: list[str]) -> None:
+def test_a_server_erases_and_exports(tmp_path: Path, ids: list[str], claiming: list[str]) -> None:
     archive = tmp_path / "ann.zip"
     project = write_project(tmp_path, login=LOGIN)
     with serving(project, tmp_path / "headrace.db", "tests.system.fast_erasure_server") as served:
@@ -66,8 +84,9 @@ def test_a_server_erases_and_exports(tmp_path: Path, ids: list[str]) -> None:
         assert (exported.exit_code, "profile 1, sessions 2, events 3," in exported.stdout) == (0, True)
         missing = headrace("profile", "export", "nope", "-o", tmp_path / "no.zip", *at)
         assert (missing.exit_code, (tmp_path / "no.zip").exists()) == (2, False)
-        done = headrace("forget", ids[0], "--yes", "--json", *at)
+        done = headrace("forget", ids[0], "--yes", "--claims", "--json", *at)
         assert (done.exit_code, json.loads(done.stdout)["status"]) == (0, "complete")
+        assert [claim["profile"] for claim in json.loads(done.stdout)["claims_erased"]] == [claiming[0]]
     with zipfile.ZipFile(archive) as opened:
         assert json.loads(opened.read("profile.json"))["ids"] == ids
 

@@ -15,6 +15,7 @@ from engine.tracking.operations.forgetting import Forgetter
 from storage.elasticsearch import upkeep
 from storage.elasticsearch.connection import Answer
 from storage.elasticsearch.store import ElasticsearchStore
+from tests.projects import project
 from tests.storage.build import event, mark, rejected, run, write
 from tests.storage.elasticsearch_indices import Indices
 from tests.storage.erasing_contract import of, there
@@ -55,7 +56,7 @@ def forgetter(store: ElasticsearchStore) -> Forgetter:
             pass
 
     quick: Any = Quick()
-    return Forgetter(quick, ManualClock(), quiet_ms=0, pause=0)
+    return Forgetter(quick, ManualClock(), project(), quiet_ms=0, pause=0)
 
 
 async def forgotten(store: ElasticsearchStore, id: str, name: str = "the forgetting") -> None:

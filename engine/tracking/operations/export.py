@@ -15,7 +15,7 @@ from engine.ports.ids import derived_id
 from engine.ports.kind import AnyKind
 from engine.ports.kinds import KINDS
 from engine.ports.records import StoredEvent
-from engine.ports.resolve import require_profile
+from engine.ports.resolve import require_profile, resolve_profile
 from engine.ports.store import Searches, Store
 from engine.search.field import Field, Searchable
 from engine.search.query import AllOf, AnyOf, Exists, Is, Node, Not, Query
@@ -40,7 +40,7 @@ async def export(store: Store, id: str, kinds: Sequence[AnyKind] = KINDS) -> Asy
     """
     profile = await require_profile(store, id)
     yield "profiles", profile
-    subject = await store.data_subject(frozenset({id, *profile.ids}))
+    subject = await _subject(store, frozenset({id, *profile.ids}))
     for source, name in sorted(subject.sessions):
         session = await store.session(source, name)
         if session is not None:
@@ -55,6 +55,18 @@ async def export(store: Store, id: str, kinds: Sequence[AnyKind] = KINDS) -> Asy
                 kind.name,
                 _without_foreign_profiles(kind, _without_foreign_session(kind, record, subject, secret), subject),
             )
+
+
+async def _subject(store: Store, ids: frozenset[str]) -> DataSubject:
+    """Return what belongs to these ids, without that of other ids in a document that is not set apart yet."""
+    subject = await store.data_subject(ids)
+    profiles = {each: await resolve_profile(store, each) for each in sorted(subject.ids - ids)}
+    others = {each for each, profile in profiles.items() if profile is not None and ids.isdisjoint(profile.ids)}
+    if not others:
+        return subject
+    sessions = {name: await store.session(*name) for name in sorted(subject.sessions)}
+    left_out = {name for name, session in sessions.items() if session is not None and session.profile in others}
+    return DataSubject(subject.ids - others, subject.sessions - left_out)
 
 
 # ---- what is of others ----------------------------------------------------------------------------------------------

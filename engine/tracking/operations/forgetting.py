@@ -8,6 +8,9 @@ found for `quiet_ms`. At last the store removes the erased data from its files.
 A forgetting is stored as a note with the ids and sessions that it is about, so that any process can continue one whose
 process has ended; the process that works on it refreshes a heartbeat there. Once nothing more is found, the ids and
 sessions are removed from the note, too.
+
+A proven profile is erased alone, and with it the profiles that claim its keys if that is asked for. Of another one the
+joint profile is erased. Documents are settled first (`settled_profile`), so that none has ids of another profile.
 """
 
 import asyncio
@@ -19,13 +22,16 @@ from msgspec import Struct, field, json, structs
 
 from engine.ports import tombstone
 from engine.ports.erasure import DataSubject, Erased, SessionName
-from engine.ports.resolve import require_profile, resolve_profile
+from engine.ports.resolve import NoSuchProfile
 from engine.ports.store import Conflict, Contention, Store, Unavailable
 from engine.ports.world import Clock
 from engine.profile.document import Profile
+from engine.profile.operator_view import by_claims
 from engine.project.project import Project
 from engine.project.source import SYSTEM_SOURCE
+from engine.tracking.operations.claiming import Claiming, claiming
 from engine.tracking.pipeline.pipeline import Pipeline
+from engine.tracking.pipeline.settling import settled_profile
 
 T = TypeVar("T")
 
@@ -44,6 +50,9 @@ class Forgetting(Struct, frozen=True, omit_defaults=True, kw_only=True):
     asked: int
     ids: tuple[str, ...] = ()  # of the profile; removed once nothing of it is found any more
     sessions: tuple[SessionName, ...] = ()  # the same of its sessions: source and id
+    by_claims: tuple[str, ...] = ()  # the ids that only claims joined with the one that was named; removed with `ids`
+    claims: tuple[Claiming, ...] = ()  # the profiles that claimed its keys then; removed with `ids`
+    erases_claims: bool = False  # whether these are erased, too
     worked: int = 0  # the last heartbeat
     erased: dict[str, int] = field(default_factory=dict)  # documents by kind
     complete: int | None = None
@@ -67,13 +76,16 @@ def quiet_ms(project: Project) -> int:
 
 
 class Forgetter:
-    """Forgets profiles of one store; with a `pipeline`, in turn with their units. Raises `Unavailable`."""
+    """Forgets profiles of one store, in turn with the units of a pipeline; or by a project alone, which none serves.
+
+    Raises `Unavailable`.
+    """
 
     def __init__(
         self,
         store: Store,
         clock: Clock,
-        pipeline: Pipeline | None = None,
+        served: Pipeline | Project,
         *,
         quiet_ms: int,
         pause: float = PAUSE_SECONDS,
@@ -81,19 +93,35 @@ class Forgetter:
     ) -> None:
         self._store = store
         self._clock = clock
-        self._pipeline = pipeline
+        self._served = served
+        self._pipeline = served if isinstance(served, Pipeline) else None
         self._quiet_ms = quiet_ms
         self._pause = pause
         self._heartbeat = heartbeat
 
-    async def begin(self, id: str, name: str) -> Forgetting:
+    async def begin(self, id: str, name: str, *, claims: bool = False) -> Forgetting:
         """Start to forget the profile that `id` leads to, as `name`: its payloads are refused from now on.
 
-        Raises `NotFound` when no profile has the id.
+        With `claims`, the profiles that claim its keys are forgotten, too. Raises `NotFound` when no profile has the
+        id.
         """
-        profile = await require_profile(self._store, id)
+        profile = await self._settled(id)
+        if profile is None:
+            raise NoSuchProfile(id)
+        claimed = await claiming(self._store, profile, id)
+        ids = {id, profile.id, *profile.ids}
+        if claims:
+            ids.update(each for one in claimed for each in one.ids)
         now = self._clock.now()
-        started = Forgetting(id=name, asked=now, ids=tuple(sorted({id, profile.id, *profile.ids})), worked=now)
+        started = Forgetting(
+            id=name,
+            asked=now,
+            ids=tuple(sorted(ids)),
+            by_claims=by_claims(profile, id),
+            claims=tuple(claimed),
+            erases_claims=claims,
+            worked=now,
+        )
         await self._keep(started)
         await self._write_tombstones(frozenset(started.ids))
         return started
@@ -108,7 +136,7 @@ class Forgetter:
             if found:
                 quiet_at = self._clock.now() + self._quiet_ms
             elif at >= quiet_at:
-                going = structs.replace(going, ids=(), sessions=())
+                going = structs.replace(going, ids=(), sessions=(), by_claims=(), claims=())
             going = await self._keep(structs.replace(going, worked=self._clock.now()))
             report(going)
             if going.ids and not found:
@@ -176,7 +204,7 @@ class Forgetter:
         """Return the ids, with those that they have been merged with meanwhile: by then all are one profile."""
         found = set(ids)
         for id in sorted(ids):
-            profile = await resolve_profile(self._store, id)
+            profile = await self._settled(id)
             found |= {profile.id, *profile.ids} if profile is not None else set()
         return frozenset(found)
 
@@ -184,19 +212,32 @@ class Forgetter:
         """Refuse payloads under these ids and their sessions from now on. Returns everything that belongs to them."""
         secret = await self._store.secret()
         await tombstone.write_tombstones(self._store, [tombstone.profile_tombstone(secret, id) for id in sorted(ids)])
-        subject = await self._store.data_subject(ids)
+        subject = await self._subject(ids)
         names = [tombstone.profile_tombstone(secret, id) for id in sorted(subject.ids - ids)]
         names += [tombstone.session_tombstone(secret, session) for session in sorted(subject.sessions)]
         await tombstone.write_tombstones(self._store, names)
         return subject
 
+    async def _subject(self, ids: frozenset[str]) -> DataSubject:
+        """Return everything that belongs to these ids, once other ids that lead to them are settled."""
+        subject = await self._store.data_subject(ids)
+        others = sorted(subject.ids - ids)
+        for id in others:  # a merge with one of `ids` may have been begun and not committed
+            await self._settled(id)
+        return await self._store.data_subject(ids) if others else subject
+
+    async def _settled(self, id: str) -> Profile | None:
+        project = self._served if isinstance(self._served, Project) else self._served.project
+        return await settled_profile(self._store, project, id, self._clock.now())
+
     async def _check_whole(self, profiles: Iterable[Profile], ids: frozenset[str]) -> None:
-        """Raises `Conflict` when a tombstone leads to a profile with other ids: they were merged a moment ago."""
+        """Raises `Conflict` when a document has, or a tombstone leads to, other ids: they were merged a moment ago."""
         for profile in profiles:
-            if profile.merged_into is not None and profile.merged_into not in ids:
-                living = await resolve_profile(self._store, profile.id)
-                if living is not None and not ids.issuperset(living.ids):
-                    raise Conflict("profile", profile.id)
+            living: Profile | None = profile
+            if profile.merged_into is not None:
+                living = await self._settled(profile.id) if profile.merged_into not in ids else None
+            if living is not None and not ids.issuperset(living.ids):
+                raise Conflict("profile", profile.id)
 
     async def _remove(self, profile: Profile, ids: frozenset[str]) -> bool:
         """Erase a profile's document, or a tombstone. Returns whether it was there. Raises `Conflict`."""

@@ -173,7 +173,7 @@ async def test_a_forgetting_that_was_left_is_resumed_by_another_process(
 ) -> None:
     id = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
     begun = await forgetter(shop).begin(id, "n")
-    other = Forgetter(opened(), shop.clock, quiet_ms=0, pause=0)
+    other = Forgetter(opened(), shop.clock, shop.pipeline.project, quiet_ms=0, pause=0)
     assert await other.left(1000) == []  # it may be at work
     shop.clock.advance(2000)
     assert await other.left(1000) == [begun]
@@ -281,7 +281,7 @@ async def test_a_session_that_begins_while_its_profile_goes_is_refused_as_well(
         await other.track(payload("seen", session="desk"), profile_less=True)
 
     store: Any = Meanwhile(shop.store, "data_subject", comes)
-    one = Forgetter(store, shop.clock, quiet_ms=0, pause=0)
+    one = Forgetter(store, shop.clock, shop.pipeline.project, quiet_ms=0, pause=0)
     begun = await forgetter(shop).begin(id, "n")
     await one.finish(begun)
     assert (await refused(shop, payload("seen", session="desk"))).kind == "forgotten"
@@ -296,7 +296,7 @@ async def test_an_event_without_a_profile_that_comes_after_its_session_was_erase
         await shop.store.commit(Unit(events=(nobodys,)))
 
     store: Any = Meanwhile(shop.store, "erase", comes)
-    one = Forgetter(store, shop.clock, quiet_ms=0, pause=0)
+    one = Forgetter(store, shop.clock, shop.pipeline.project, quiet_ms=0, pause=0)
     await one.finish(await one.begin(id, "n"))
     assert await shop.store.event("late") is None
 
@@ -324,13 +324,13 @@ def moving(shop: Collector, ids: tuple[str, ...]) -> Callable[[], Awaitable[None
 
 async def test_documents_are_counted_that_went_before_another_had_moved(shop: Collector, both: tuple[str, ...]) -> None:
     store: Any = Meanwhile(shop.store, "remove", moving(shop, both))
-    one = Forgetter(store, shop.clock, quiet_ms=0, pause=0)
+    one = Forgetter(store, shop.clock, shop.pipeline.project, quiet_ms=0, pause=0)
     assert (await one.finish(await one.begin(both[0], "n"))).erased["profiles"] == 2
 
 
 async def test_documents_that_keep_moving_leave_it_to_be_gone_on_with(shop: Collector, both: tuple[str, ...]) -> None:
     store: Any = Meanwhile(shop.store, "as_stored", moving(shop, both), times=MAX_TRIES)
-    one = Forgetter(store, shop.clock, quiet_ms=0, pause=0)
+    one = Forgetter(store, shop.clock, shop.pipeline.project, quiet_ms=0, pause=0)
     begun = await one.begin(both[0], "n")
     with pytest.raises(Contention, match=f"moved {MAX_TRIES} times"):
         await one.finish(begun)
@@ -356,7 +356,7 @@ async def test_a_forgetting_that_waits_long_for_the_store_keeps_its_heartbeat(sh
 
     slow: Any = Meanwhile(shop.store, name, takes_long)
     store: Any = Meanwhile(slow, "keep_note", note_kept, times=100_000)
-    one = Forgetter(store, shop.clock, quiet_ms=0, pause=0, heartbeat=0)
+    one = Forgetter(store, shop.clock, shop.pipeline.project, quiet_ms=0, pause=0, heartbeat=0)
     assert (await one.finish(await one.begin(id, "n"))).status == "complete"
 
 
@@ -369,7 +369,7 @@ async def test_a_forgetting_that_is_cancelled_leaves_nothing_under_way(shop: Col
         await asyncio.Event().wait()
 
     store: Any = Meanwhile(shop.store, "expunge", never)
-    one = Forgetter(store, shop.clock, quiet_ms=0, pause=0)
+    one = Forgetter(store, shop.clock, shop.pipeline.project, quiet_ms=0, pause=0)
     before = asyncio.all_tasks()
     finishing = asyncio.create_task(one.finish(await one.begin(id, "n")))
     await waits.wait()
@@ -391,7 +391,7 @@ async def test_of_two_processes_on_one_forgetting_each_expunges_what_it_has_note
         cleared.append("by the slower one")
 
     slower: Any = Meanwhile(Meanwhile(shop.store, "erase", other), "expunge", clears)  # type: ignore[arg-type]
-    done = await Forgetter(slower, shop.clock, quiet_ms=0, pause=0).finish(begun)
+    done = await Forgetter(slower, shop.clock, shop.pipeline.project, quiet_ms=0, pause=0).finish(begun)
     assert cleared
     assert done == await forgetter(shop).one("n")
 
@@ -423,7 +423,7 @@ async def test_a_run_that_read_the_profile_long_before_it_was_stored_is_found(st
             await asking
 
     meanwhile: Any = Meanwhile(store, "erase", passes, times=99)
-    one = Forgetter(meanwhile, shop.clock, quiet_ms=quiet_ms(served), pause=0)
+    one = Forgetter(meanwhile, shop.clock, shop.pipeline.project, quiet_ms=quiet_ms(served), pause=0)
     begun = await one.begin(ann, "n")
     done = await one.finish(begun)
     replies.set()
@@ -449,7 +449,7 @@ async def test_a_store_that_is_away_leaves_it_to_be_gone_on_with(shop: Collector
             raise Unavailable("the disk is busy")
 
     store: Any = Away()
-    one = Forgetter(store, shop.clock, quiet_ms=0, pause=0)
+    one = Forgetter(store, shop.clock, shop.pipeline.project, quiet_ms=0, pause=0)
     begun = await one.begin(id, "n")
     with pytest.raises(Unavailable):
         await one.finish(begun)
