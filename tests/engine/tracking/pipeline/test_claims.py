@@ -108,6 +108,20 @@ async def test_a_source_that_may_not_identify_claims_no_key(store: Store) -> Non
         assert await holder(store, kind, "pii.email", "ann@example.com") is None
 
 
+async def test_a_proven_sender_does_not_find_what_strangers_only_claim(store: Store) -> None:
+    shop = collector(store, LINK)
+    for session in ("thief", "ann"):
+        await shop.track(payload(event("login", secret="of-thief"), session=session))
+    ann = (await shop.track(payload("x", session="ann")))["profile"]["id"]
+    other = {"email": "ann@work.example"}
+    await shop.track({**from_till({"type": "login", "properties": other}), "profile": {"id": ann}})
+    answer = await shop.track(payload(event("look"), session="ann"))
+    (entry,) = answer["debugging"]["execution"].values()
+    (run,) = [run for run in entry["runs"] if run.get("flow") == "lookup"]
+    assert [step["port"] for step in run["steps"]] == ["missing"]
+    assert "response" not in answer
+
+
 async def test_a_trusted_sender_sees_everything(store: Store) -> None:
     shop = collector(store, LINK)
     await shop.track(from_till(event("login", secret="s3cret")))

@@ -132,7 +132,7 @@ async def test_events_of_one_key_belong_to_one_id_of_its_own_that_no_visitor_has
 
 
 async def test_what_was_attached_by_a_claimed_key_goes_to_the_one_who_proves_it(shop: Collector) -> None:
-    """With authority a key that is only claimed is found, too, until somebody has proven it."""
+    """With authority a key that is only claimed is found, too, until it has been proven."""
     page = {**payload(event("login", card="c-1"), session="page"), "source": {"id": "page"}}
     claims = (await shop.track(page))["profile"]["id"]
     await sent(shop, "by-key", card="c-1")
