@@ -30,8 +30,10 @@ class LoginLoading:
         """Return whether it is certain without the store that a sender with this profile brings no new link."""
         if not sender.knows_user(profile) or not sender.knows_previous(profile):
             return False
-        if sender.device is None or sender.device in profile.parts:
+        if sender.device is None:
             return True
+        if sender.device in profile.parts:
+            return has_first_user(profile, sender.device)
         device = self._cache.profile(sender.device)
         return device is not None and has_first_user(device.profile, sender.device)
 
@@ -43,6 +45,8 @@ class LoginLoading:
         device = None
         if sender.device is not None and sender.device not in profile.parts:
             device = await self._device(sender.device, secret, now)
+        elif sender.device is not None and not has_first_user(profile, sender.device):
+            device = profile
         user = None if sender.knows_user(profile) else await self._brought(sender, sender.user, secret, now)
         previous = None
         if not sender.knows_previous(profile):
