@@ -48,6 +48,7 @@ from engine.tracking.unit.effects import FlowResult, GivenUp, RanEvent, UnitCont
 from engine.tracking.unit.event import MAX_DEPTH, UnitEvent, child_event
 from engine.tracking.unit.login import login_steps
 from engine.tracking.unit.membership import MAX_SEGMENT_EVENTS, Membership
+from engine.tracking.unit.met_documents import MetDocuments
 from engine.tracking.unit.triggers import Triggers
 
 HANDED_OVER = "handed-over"  # the outcome of a run that was given up
@@ -71,6 +72,7 @@ class UnitRun:
         self.ticks = ticks
         self.membership = Membership(triggers, context.now, context.save)
         self._login = context.login
+        self._met = MetDocuments(context.profile)
         profile, view = self._profile_at_start(context)
         self.inputs = Inputs(
             event={},
@@ -170,6 +172,8 @@ class UnitRun:
         """Add the links that the sender brings: of its device to it, and of it to its user's key."""
         login, self._login = self._login, None
         assert login is not None  # noqa: S101  # the caller has checked it
+        for document in (login.device, *[each.profile for each in (login.user, login.previous) if each]):
+            self._met.add(document)
         effects: list[Effect] = []
         reasons: list[str] = []
         for step in login_steps(login, self.project.settings.keys):
@@ -234,9 +238,10 @@ class UnitRun:
         self.effects.handed_over = GivenUp(self._place, to, (result,))
 
     def _taint(self, machine: Machine) -> None:
-        """Note whether the run, whatever its outcome, read a profile that is not the sender's own."""
+        """Note which profiles the run, whatever its outcome, has read, and whether one is not the sender's own."""
         own = self.context.profile.ids if self.context.profile is not None else ()
         for index, profile in _profiles_read(machine):
+            self._met.add(profile)
             strange = set(profile.ids).isdisjoint(own) and not _proves(machine, index, profile)
             self.effects.foreign = self.effects.foreign or strange
 
