@@ -200,8 +200,10 @@ class Model:
         if event.device and event.device not in self.forgotten:
             self.counts.setdefault(event.device, 0)
             verdicts.append(self.take(Fact(event.device, event.id, "own")))
-        verdicts.append(self.take(Fact(event.id, thing(event.user, event.user_kind), event.user_kind)))
-        if not verdicts[-1]:
+        user = Fact(event.id, thing(event.user, event.user_kind), event.user_kind)
+        known = user in self.links
+        verdicts.append(self.take(user))
+        if not verdicts[-1] and not known:
             self._say(event.id, *split_key(event.user))
         if event.previous:
             fact = Fact(event.id, thing(event.previous, event.user_kind), event.user_kind)
