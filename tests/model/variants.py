@@ -29,7 +29,7 @@ VARIANTS: dict[str, Variant] = {
     "proof_stays": Variant("A proof does not set apart from those who were joined by claims.", 2),
     "blind_freeze": Variant("A tombstone is written without the version that was read.", 1),
     "key_taken": Variant("A key whose unit is not committed is taken over, instead of joining its id.", 3),
-    "bare_key": Variant("A key does not name the user of the pair that holds it."),
+    "bare_key": Variant("A key does not name the user of the pair that holds it.", 15488),
     "bare_tombstone": Variant("The tombstone of a pair that was never stored does not name its user."),
     # Entries, marks and sessions.
     "mark_trusted": Variant("The mark is written before the commit, and trusted.", 1),
@@ -41,7 +41,7 @@ VARIANTS: dict[str, Variant] = {
     "unfinished": Variant("A loader neither finishes the entries that it passes nor looks through them.", 2),
     "carried": Variant("An entry that rearranges profiles is carried beside the next one.", 20),
     "split_carries": Variant("Unfinished entries are carried beside one that rearranges profiles.", 376),
-    "loser_unfinished": Variant("A loser is frozen while it carries unfinished entries, which are dropped."),
+    "loser_unfinished": Variant("A loser is frozen while it carries unfinished entries, which are dropped.", 1991),
     "session_blind": Variant("The session is written though a newer version is there.", 4),
     "session_first": Variant("The session is read only before the profile.", 30),
     "new_guard": Variant("A hand-over writes the session with the unit of the new pair, guarded by its document.", 52),
@@ -62,5 +62,5 @@ VARIANTS: dict[str, Variant] = {
     "removed_blind": Variant("A document is removed at whatever version is there."),
     "removed_at_once": Variant("Removed documents are deleted at once, so that an old unit can create them again."),
     "keys_stay": Variant("Keys that lead to a forgotten id are not dropped.", 1),
-    "entries_stay": Variant("Finished entries with writes of a forgotten id stay in other profiles' documents."),
+    "entries_stay": Variant("Finished entries with writes of a forgotten id stay in other profiles' documents.", 3882),
 }
