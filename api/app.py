@@ -28,7 +28,7 @@ from api.tracking.collect import collect_handler
 from api.tracking.consent import consent_handler
 from api.tracking.track import track_handler
 from api.unmerge import identity_router
-from api.upkeep import upkeep
+from api.upkeep import log_apart, upkeep
 from effects.clock import SystemClock
 from effects.http import HttpPerformer
 from effects.ids import new_id
@@ -68,7 +68,7 @@ def create_app(
     client = HttpPerformer(project.targets, clock)  # opens no connection before it is used
     pipeline = Pipeline(project, store, performer or client, clock, new_id, ledger)
     outages = Outages(store, spool)
-    pipeline.report = outages.report
+    pipeline.report, pipeline.report_apart = outages.report, log_apart
     spooling = SpoolingTracker(pipeline, spool) if spool is not None else None
     tracker: PayloadTracker = spooling or Tracker(pipeline)
     forgettings = Forgettings(pipeline)

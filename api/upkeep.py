@@ -1,6 +1,6 @@
 """Upkeep: the recurring work of a server. It runs in one process of a server; several would do no harm."""
 
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 
 import structlog
 
@@ -9,7 +9,8 @@ from api.forgetting import Forgettings
 from api.segment_refresh import SegmentRefresh
 from effects.schedule import Schedule
 from engine.ports.kinds import RETAINED
-from engine.ports.store import Sweepable
+from engine.ports.store import Contention, Sweepable
+from engine.profile.grouping import Regrouped
 from engine.tracking.pipeline.pipeline import Pipeline
 
 FORGET_SECONDS = 600
@@ -17,6 +18,8 @@ RESUME_SECONDS = 60  # of forgettings that another process has left
 RESUME_FIRST = 2
 SWEEP_SECONDS = 60
 SWEEP_FIRST = 5  # soon: a process that was killed may have left writes half done
+SETTLE_SECONDS = 15
+SETTLE_AT_ONCE = 100  # profiles
 RETAIN_SECONDS = 86_400
 RETAIN_FIRST = 900  # a server that is restarted every day drops something, too
 RETAIN_JITTER = 1800  # servers that start together do not drop together
@@ -53,12 +56,24 @@ class Upkeep:
             if finished:
                 log.info("what was left half done was finished", documents=finished)
 
+    async def settle(self) -> None:
+        """Judge the merges that units have begun and not committed: what does not belong together is set apart."""
+        for id in await self._store.unsettled(SETTLE_AT_ONCE):
+            with suppress(Contention):  # the units that move it settle it
+                await self._pipeline.resolve(id, self._pipeline.clock.now())
+
+
+def log_apart(apart: Regrouped) -> None:
+    """Log that a profile was set apart, by a unit or in the background."""
+    log.info("a profile was set apart", ids=len(apart.ids), profiles=len(apart.profiles))
+
 
 def upkeep(pipeline: Pipeline, forgettings: Forgettings) -> AbstractAsyncContextManager[object]:
     """Do the upkeep of a pipeline's store as long as the context is open."""
     work, again, schedule = Upkeep(pipeline), SegmentRefresh(pipeline), Schedule(pipeline.report)
     schedule.every("forgetting marks", FORGET_SECONDS, work.forget, first=FORGET_SECONDS)
     schedule.every("forgetting profiles", RESUME_SECONDS, forgettings.resume, first=RESUME_FIRST)
+    schedule.every("setting apart", SETTLE_SECONDS, work.settle, first=SETTLE_SECONDS)
     schedule.every("retention", RETAIN_SECONDS, work.retain, first=RETAIN_FIRST, jitter=RETAIN_JITTER)
     schedule.every(
         "looking at profiles that are due", segment_refresh.SECONDS, again.due, first=segment_refresh.SECONDS

@@ -13,7 +13,8 @@ from engine.language.path import parse_path, show_path
 from engine.ports.ids import cause_of
 from engine.problem import ProblemError
 from engine.profile.document import Profile
-from engine.profile.linking import CLAIMED, Pool, groups, settled
+from engine.profile.grouping import DUE_AT_ONCE
+from engine.profile.linking import CLAIMED, Pool, groups, is_one_group, settled
 from engine.profile.upgrade import with_proof
 
 
@@ -34,13 +35,18 @@ def new_key(secret: bytes, key: str, claim: bool) -> str:
 def with_proofs(profile: Profile, proofs: Iterable[tuple[str, str]], now: int) -> Profile:
     """Return a profile with its proofs, pairs of an id and a cause, in which the claims of the proven have ceased.
 
-    `now` is in ms. The result is the same profile if nothing changes; its parts may be several groups.
+    `now` is in ms. The result is the same profile if nothing changes. If its parts are several groups, it is due: a
+    server sets them apart when it evaluates the profile's segments.
     """
     for id, cause in proofs:
         profile = with_proof(profile, id, cause)
     pool = Pool.of(profile)
     after = settled(pool, now)
-    return profile if after is pool else structs.replace(profile, links=dict(sorted(after.links.items())))
+    if after is not pool:
+        profile = structs.replace(profile, links=dict(sorted(after.links.items())))
+    if profile.due != DUE_AT_ONCE and not is_one_group(profile):
+        profile = structs.replace(profile, due=DUE_AT_ONCE)
+    return profile
 
 
 class IdentityChanges(Struct):

@@ -44,7 +44,7 @@ SELECT rowid, (
 FROM profiles WHERE rowid > ? AND merged_into IS NULL AND (proven <> '[]' OR instr(doc, '"steps":'))
 ORDER BY rowid LIMIT ?
 """
-WRITE = "UPDATE profiles SET doc = CAST(? AS TEXT) WHERE rowid = ?"
+WRITE = "UPDATE profiles SET doc = CAST(? AS TEXT), due = ? WHERE rowid = ?"
 COUNT = "SELECT count(*) FROM keys WHERE new_key(key, claim) <> key"
 
 _decode_proofs = msgspec.json.Decoder(list[tuple[str, str]]).decode
@@ -94,7 +94,7 @@ def _profiles(connection: sqlite3.Connection, changes: IdentityChanges) -> Itera
             after = with_proofs(before, _decode_proofs(proofs), now)
             changes.count(before, after)
             if after is not before:
-                changed.append((encode(after), number))
+                changed.append((encode(after), after.due, number))
         yield changed
 
 

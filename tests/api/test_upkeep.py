@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import structlog.testing
 
 from api import upkeep
 from api.forgetting import Forgettings
@@ -10,7 +11,9 @@ from api.upkeep import Upkeep
 from effects.clock import ManualClock
 from effects.ids import new_id
 from effects.scripted import ScriptedPerformer
-from engine.ports.records import Unit
+from engine.ports.records import ProfileWrite, Unit
+from engine.ports.resolve import require_profile
+from engine.profile.document import Part, Profile
 from engine.project.project import Settings
 from engine.project.retention import Retention
 from engine.tracking.pipeline.pipeline import Pipeline
@@ -31,6 +34,13 @@ class Unfinished(MemoryStore):
         finished, self.left = self.left, 0
         self.swept.set()
         return finished
+
+
+class Begun(MemoryStore):
+    """A store in which a merge of `p-1` with `p-2` was begun."""
+
+    async def unsettled(self, limit: int) -> list[str]:
+        return ["p-2"][:limit]
 
 
 def pipeline(store: MemoryStore, settings: Settings) -> Pipeline:
@@ -65,6 +75,20 @@ async def test_a_sweepable_store_finishes_interrupted_work() -> None:
     await Upkeep(pipeline(store, Settings())).sweep()
     assert store.left == 0
     await Upkeep(pipeline(MemoryStore(), Settings())).sweep()
+
+
+async def test_a_merge_that_was_not_committed_is_set_apart_and_logged() -> None:
+    store = Begun()
+    parts = {id: Part(id, created=5, base=5, last=5) for id in ("p-1", "p-2")}
+    documents = (Profile("p-1", 5, version=1, parts=parts), Profile("p-2", 5, version=1, merged_into="p-1"))
+    await store.commit(Unit(profiles=tuple([ProfileWrite(document, 0) for document in documents])))
+    served = pipeline(store, Settings())
+    served.report_apart = upkeep.log_apart
+    with structlog.testing.capture_logs() as logs:
+        await Upkeep(served).settle()
+        await Upkeep(served).settle()
+    assert [(await require_profile(store, id)).ids for id in parts] == [("p-1",), ("p-2",)]
+    assert logs == [{"event": "a profile was set apart", "log_level": "info", "ids": 2, "profiles": 2}]
 
 
 async def test_a_running_server_does_this_periodically(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,10 @@ from msgspec import Struct, json, structs
 from engine.ports.ids import cause_of
 from engine.ports.kinds import KINDS
 from engine.profile.document import Link, Part, Profile, Step
+from engine.profile.grouping import Regrouped
 from engine.profile.linking import Pool, groups, is_one_group, new_link, proven_sender
 from engine.project.source import Source
+from engine.tracking.operations.reevaluation import Reevaluation
 from storage.encoding import decode_profile
 from storage.identity_upgrade import IdentityChanges, new_key, with_proofs
 from storage.sqlite.layout import Layouts
@@ -234,7 +236,7 @@ async def test_no_other_record_of_a_file_is_changed(old: Old, upgraded: SqliteSt
 async def test_no_value_of_a_profile_is_changed(old: Old, upgraded: SqliteStore, path: Path) -> None:
     for id, found in stored(path).items():
         before = old.profiles[id]
-        assert structs.replace(found, links={}) == structs.replace(
+        assert structs.replace(found, links={}, due=before.due) == structs.replace(
             decode_profile(json.encode(before)), links={}, steps={}
         )
         assert await upgraded.profile(id) == found
@@ -264,6 +266,18 @@ async def test_ids_that_were_proven_are_proven_and_no_others(old: Old, upgraded:
 async def test_the_parts_of_a_profile_are_the_groups_by_the_rules(old: Old, upgraded: SqliteStore, path: Path) -> None:
     for id, profile in stored(path).items():
         assert [sorted(ids) for ids in groups(Pool.of(profile))] == expected_groups(old, old.profiles[id]), id
+
+
+async def test_a_server_sets_profiles_apart_when_it_evaluates_their_segments(upgraded: SqliteStore, path: Path) -> None:
+    apart = {id for id, each in stored(path).items() if not is_one_group(each)}
+    served = Collector(projects.project(), upgraded).pipeline
+    await served.start()
+    reports = list[Regrouped]()
+    served.report_apart = reports.append
+    assert await Reevaluation(served).due(60, 10_000) >= len(apart) > 0
+    assert sorted(each.profiles[0].id for each in reports) == sorted(apart)
+    assert [id for id, each in stored(path).items() if not is_one_group(each)] == []
+    assert await upgraded.due(served.clock.now(), 1) == []
 
 
 def changed_by_preview(path: Path) -> tuple[list[str], bool]:

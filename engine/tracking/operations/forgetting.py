@@ -227,8 +227,9 @@ class Forgetter:
         return await self._store.data_subject(ids) if others else subject
 
     async def _settled(self, id: str) -> Profile | None:
-        project = self._served if isinstance(self._served, Project) else self._served.project
-        return await settled_profile(self._store, project, id, self._clock.now())
+        if isinstance(self._served, Pipeline):
+            return await self._served.resolve(id, self._clock.now())
+        return await settled_profile(self._store, self._served, id, self._clock.now())
 
     async def _check_whole(self, profiles: Iterable[Profile], ids: frozenset[str]) -> None:
         """Raises `Conflict` when a document has, or a tombstone leads to, other ids: they were merged a moment ago."""

@@ -62,7 +62,7 @@ from engine.tracking.pipeline.late_counting import LateCounting
 from engine.tracking.pipeline.loading import Loaded, Loading
 from engine.tracking.pipeline.profile_queue import PendingCommit, ProfileQueue, ProfileQueues, UncommittedState
 from engine.tracking.pipeline.repeat import answer_repeat
-from engine.tracking.pipeline.settling import settled_profile
+from engine.tracking.pipeline.settling import ReportApart, report_nothing, settled_profile
 from engine.tracking.pipeline.time_slices import TimeSlices
 from engine.tracking.unit.cache import ProfileCache
 from engine.tracking.unit.compose import Composed, compose, regrouped_by, touches_others, writes_nothing
@@ -128,6 +128,9 @@ class Pipeline:
         self.cache = ProfileCache()
         self.ledger = ledger or Ledger()
         self.report: Callable[[Unavailable], None] = _ignore  # a failure of the store or the spool, for the log
+        self.report_apart: ReportApart = (
+            report_nothing  # profiles that were set apart before anything ran on them, for the log
+        )
         self.late = LateCounting(store, self.ledger)
         self.slices = TimeSlices(clock.ticks)
         self.queues = ProfileQueues(store, self.cache, self.ledger, self.late)
@@ -263,7 +266,7 @@ class Pipeline:
 
     async def resolve(self, id: str, now: int) -> Profile | None:
         """Return the profile that an id leads to, settled; `now` is in ms. Raises `Unavailable`."""
-        return await settled_profile(self.store, self.project, id, now)
+        return await settled_profile(self.store, self.project, id, now, self.report_apart)
 
     def enqueue(
         self,

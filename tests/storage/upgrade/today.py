@@ -1,12 +1,13 @@
 """The answers that today's program should give about the old data.
 
-Keys have other names, and profiles have links for what they have proven.
+Keys have other names, and profiles have links for what they have proven. Those that are to be set apart are due.
 """
 
 from typing import Any
 
 from msgspec import json
 
+from engine.profile.grouping import DUE_AT_ONCE
 from storage.encoding import decode_profile
 from storage.identity_upgrade import new_key, with_proofs
 from tests.storage.upgrade.reader import plain
@@ -29,10 +30,13 @@ def answers_today(old: dict[str, Any], secret: bytes) -> dict[str, Any]:
         mine = [(id, cause) for id, cause in proven if id in profile.parts]
         return without_times(plain(with_proofs(profile, mine, CEASED)))
 
+    profiles = {id: doc and profile_today(doc) for id, doc in old["profiles"].items()}
+    apart = sorted({doc["id"] for doc in profiles.values() if doc and doc.get("due") == DUE_AT_ONCE})
     return {
         **old,
+        "due": [*apart, *[id for id in old["due"] if id not in apart]],
         "keys": {new_key(secret, key, claim): id for key, (id, claim) in old["keys"].items()},
-        "profiles": {id: doc and profile_today(doc) for id, doc in old["profiles"].items()},
+        "profiles": profiles,
     }
 
 
