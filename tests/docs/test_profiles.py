@@ -43,7 +43,9 @@ FLOWS = (
 CUSTOMER = ("traits", "customer")
 KEYS = KeyRules(forms=((CUSTOMER, "exact"),), exclusive=frozenset({CUSTOMER}), user=CUSTOMER)
 SECRET = "s3cret-of-the-shop-and-its-back-end"
+REFUSING = Source(source="refusing", identify="refuse", debugger=True, profiles=True, user_secret=SECRET)
 SOURCES = (
+    REFUSING,
     Source(source="server", identify="trust", debugger=True, profiles=True, sessions="made"),
     Source(source="page", identify="link", debugger=True, profiles=True, sessions="made", user_secret=SECRET),
 )
@@ -206,3 +208,13 @@ async def test_what_a_flow_concluded_in_a_joint_profile_stays() -> None:
     await site.send("ann", "viewed")
     await site.prove("ann")
     assert await site.traits("ann") == {"views": 1, "vip": True}
+
+
+async def test_a_source_that_refuses_claims_is_joined_by_tokens_only() -> None:
+    site = Site()
+    for sender, source in (("one", "refusing"), ("two", "refusing"), ("stranger", "page")):
+        await site.send(sender, "known", source, email=ANN["pii.email"])
+    assert await site.groups("one", "two", "stranger") == [["one"], ["two"], ["stranger"]]
+    for sender in ("one", "two"):
+        await site.send(sender, "known", "refusing", proof=ANN, email=ANN["pii.email"])
+    assert await site.groups("one", "two", "stranger") == [["one", "two"], ["stranger"]]
