@@ -23,7 +23,10 @@ LINKED = sorted(
 )
 PAGES = ("README.md", "docs/flows.md", "docs/profiles.md", "docs/segments.md", "docs/tracking.md")
 NAMES: dict[str, str] = {
-    "headrace.yaml": "targets:\n  crm: {url: https://crm.example}\n  catalogue: {url: https://catalogue.example}\n",
+    "headrace.yaml": (
+        "targets:\n  crm: {url: https://crm.example}\n  catalogue: {url: https://catalogue.example}\n"
+        "keys: {traits.customer: {exclusive: true}}\n"
+    ),
     "segments/vip.yaml": "segment: vip\nmanual: true\n",
     "flows/counting.yaml": "flow: counting\ntrigger: {event: order}\nnodes: {count: {profile.count: orders}}\n",
     "sources/web-shop.yaml": "source: web-shop\n",
