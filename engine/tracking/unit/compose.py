@@ -87,8 +87,7 @@ def compose(
     `regrouped` is what `regrouped_by` returns; if it splits a profile, `stored` are the documents at all its ids.
     """
     context = effects.context
-    known = _profile(effects, regrouped, stored)
-    profiles = _profile_writes(effects, known, regrouped, stored)
+    known, profiles = _profiles(effects, regrouped, stored)
     profile = known.profile if known is not None else None
     open_to_all = _may_see_all(effects, profile)
     answered_id = None
@@ -152,11 +151,13 @@ def _mark(effects: UnitEffects, intake: Intake, ran: RanEvent, answered_id: str 
     return ProcessedEvent(context.source.source, ran.event.id, context.now, intake.session, answered_id)
 
 
-def _profile(effects: UnitEffects, regrouped: Regrouped | None, stored: Documents) -> CachedProfile | None:
-    """Return the unit's profile as it is once it is committed."""
+def _profiles(
+    effects: UnitEffects, regrouped: Regrouped | None, stored: Documents
+) -> tuple[CachedProfile | None, tuple[ProfileWrite, ...]]:
+    """Return the unit's profile as it is once it is committed, and the writes of profiles."""
     state, context = effects.state, effects.context
     if state.profile is None:
-        return None
+        return None, ()
     acting_id = state.acting_id or state.profile.id
     before = context.view if regrouped is None and context.profile is not None else None
     profile, _ = apply_operations(state.profile, acting_id, state.operations, context.now, before, state.rules)
@@ -171,20 +172,19 @@ def _profile(effects: UnitEffects, regrouped: Regrouped | None, stored: Document
         manual = set(view["segments"]) - set(state.profile.conditional)
         view["segments"] = members([*manual, *profile.conditional])
     encoded = _encode(view)
-    return CachedProfile(profile, view, 2 * len(encoded) + VALUE_BYTES * encoded.count(b","))
+    known = CachedProfile(profile, view, 2 * len(encoded) + VALUE_BYTES * encoded.count(b","))
+    if regrouped is not None:
+        return known, _regrouped_writes(effects, known, regrouped, stored)
+    first = context.profile or effects.attached
+    due_moved = first is None or profile.due != first.due
+    return known, (ProfileWrite(profile, profile.version - 1, view, due_moved),)
 
 
-def _profile_writes(
-    effects: UnitEffects, known: CachedProfile | None, regrouped: Regrouped | None, stored: Documents
+def _regrouped_writes(
+    effects: UnitEffects, known: CachedProfile, regrouped: Regrouped, stored: Documents
 ) -> tuple[ProfileWrite, ...]:
     """Return the writes of the unit's profile, of those that it set apart, and of tombstones; the winner's first."""
-    if known is None:
-        return ()
     profile, context = known.profile, effects.context
-    if regrouped is None:
-        first = context.profile or effects.attached
-        due_moved = first is None or profile.due != first.due
-        return (ProfileWrite(profile, profile.version - 1, known.view, due_moved),)
     versions, project = versioned(regrouped, stored), effects.membership.project
     writes = [
         write_of(known if each.id == profile.id else _apart(each, versions, project, context.now), versions)

@@ -72,7 +72,7 @@ class UnitRun:
         self.ticks = ticks
         self.membership = Membership(triggers, context.now, context.save)
         self._login = context.login
-        self._met = MetDocuments(context.profile)
+        self._met: MetDocuments | None = None  # made for the first one
         profile, view = self._profile_at_start(context)
         self.inputs = Inputs(
             event={},
@@ -173,7 +173,7 @@ class UnitRun:
         login, self._login = self._login, None
         assert login is not None  # noqa: S101  # the caller has checked it
         for document in (login.device, *[each.profile for each in (login.user, login.previous) if each]):
-            self._met.add(document)
+            self._meet(document)
         effects: list[Effect] = []
         reasons: list[str] = []
         for step in login_steps(login, self.project.settings.keys):
@@ -241,9 +241,14 @@ class UnitRun:
         """Note which profiles the run, whatever its outcome, has read, and whether one is not the sender's own."""
         own = self.context.profile.ids if self.context.profile is not None else ()
         for index, profile in _profiles_read(machine):
-            self._met.add(profile)
+            self._meet(profile)
             strange = set(profile.ids).isdisjoint(own) and not _proves(machine, index, profile)
             self.effects.foreign = self.effects.foreign or strange
+
+    def _meet(self, document: Profile | None) -> None:
+        """Note that a document was read. Raises `Conflict` if it was read at another version before."""
+        self._met = self._met or MetDocuments(self.context.profile)
+        self._met.add(document)
 
     def _sampled(self, event: UnitEvent, flow: Flow) -> bool:
         """Whether the trace of a run is kept even if it is not requested and nothing fails."""
