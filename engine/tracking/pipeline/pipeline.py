@@ -65,7 +65,7 @@ from engine.tracking.pipeline.repeat import answer_repeat
 from engine.tracking.pipeline.settling import ReportApart, report_nothing, settled_profile
 from engine.tracking.pipeline.time_slices import TimeSlices
 from engine.tracking.unit.cache import ProfileCache
-from engine.tracking.unit.compose import Composed, compose, regrouped_by, touches_others, writes_nothing
+from engine.tracking.unit.compose import Composed, compose, regrouped_by, writes_nothing
 from engine.tracking.unit.effects import UnitContext, UnitEffects
 from engine.tracking.unit.event import UnitEvent, system_event
 from engine.tracking.unit.ledger import Counted, Ledger
@@ -195,7 +195,7 @@ class Pipeline:
             if not request.events and writes_nothing(effects, composed):
                 await queue.drained()  # it has read documents that may not be stored yet
                 return Finished(UNCHANGED)
-            if touches_others(composed.unit):
+            if composed.touches_others:
                 await queue.drained()
                 done = await self.commit_alone(request, loaded, effects, composed, marks)
                 return structs.replace(done, following=following)
@@ -304,7 +304,7 @@ class Pipeline:
         except BaseException as failure:
             self.late.add(request, result.counted, failure)
             raise
-        if touches_others(composed.unit):
+        if composed.touches_others:
             self._forget(request, [], _touched(loaded, effects))
         self.cache.update(composed.session, composed.cached, loaded.acting_id)
         self.ledger.count(result.counted)

@@ -70,7 +70,6 @@ from engine.tracking.spool.entry import (
     unpack,
 )
 from engine.tracking.spool.provisional_id import adoption
-from engine.tracking.unit.compose import touches_others
 from engine.tracking.unit.ledger import Counted
 from engine.tracking.unit.request import UnitRequest, split_duplicates
 
@@ -280,7 +279,7 @@ class Drain:
         if marks or provisional not in {None, *profile.ids}:
             return None
         effects, composed = await pipeline.run(request, loaded, fresh)
-        if effects.handed_over is not None or touches_others(composed.unit) or composed.profile is None:
+        if effects.handed_over is not None or composed.touches_others or composed.profile is None:
             return None
         enqueued = pipeline.enqueue(queue, request, loaded, effects, composed, marks)
         commits.append(asyncio.create_task(pipeline.wait(request, enqueued)))

@@ -52,7 +52,7 @@ class Composed(Struct, frozen=True):
     """A unit, and the documents as they are once it is committed.
 
     `open_to_all` says whether the sender may see values and ids of the profiles in the unit; `answered_id` is the id of
-    its profile that the sender may know.
+    its profile that the sender may know. `touches_others` says whether it writes the documents of other profiles, too.
     """
 
     unit: Unit
@@ -60,6 +60,7 @@ class Composed(Struct, frozen=True):
     session: Session | None
     open_to_all: bool
     answered_id: str | None
+    touches_others: bool = False
 
     @property
     def profile(self) -> Profile | None:
@@ -116,12 +117,8 @@ def compose(
         session,
         open_to_all,
         answered_id,
+        len(profiles) > 1,
     )
-
-
-def touches_others(unit: Unit) -> bool:
-    """Whether a unit writes the documents of other profiles than its own."""
-    return len(unit.profiles) > 1
 
 
 def writes_nothing(effects: UnitEffects, composed: Composed) -> bool:
