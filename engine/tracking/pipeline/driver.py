@@ -23,6 +23,7 @@ from engine.flow.run import IssuedAsk
 from engine.ports.ids import cause_of, derived_id
 from engine.ports.records import Session
 from engine.ports.store import Reads
+from engine.ports.tombstone import profile_tombstone
 from engine.ports.world import Clock, OutsideCall, Performer
 from engine.profile.document import LinkKind
 from engine.profile.linking import key_link
@@ -127,7 +128,16 @@ class Driver:
                 break
         if not ask.attach or reply.profile is None or key_id in reply.profile.parts:
             return reply
-        return msgspec.structs.replace(reply, key_profile=await self.resolve(key_id, now))
+        return await self._with_key_profile(reply, now)
+
+    async def _with_key_profile(self, reply: ProfileReply, now: int) -> ProfileReply:
+        """Return a reply with the profile of the key's own id; a key of one who was forgotten gets another id."""
+        key_id = reply.key_id
+        while (profile := await self.resolve(key_id, now)) is None:
+            if await self.store.key(profile_tombstone(self._secret, key_id)) is None:
+                break
+            key_id = derived_id(self._secret, "key", key_id)
+        return msgspec.structs.replace(reply, key_id=key_id, key_profile=profile)
 
 
 def _outside_call(pending: PendingRun, asked: IssuedAsk, hops: int) -> OutsideCall:
