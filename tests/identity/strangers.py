@@ -80,6 +80,8 @@ def _hidden(whole: Simulation, without: Simulation, her: Her) -> tuple[str, ...]
     devices = {sender.device for sender in her.strangers}
     strangers = {id for sender, id in whole.ids.items() if sender.device in devices}
     hidden: tuple[str, ...] = ("metadata",) if whole.times_vary else ()
+    if whole.name != without.name:  # of two ids that came in at one time, their hashes decide which one is older
+        hidden = (*hidden, "created", "first_seen")
     if any(_is_joint(model, id, strangers) for model in whole.models for id in her.ids):
         hidden = (*hidden, "concluded", "updated")
     for at, (verdicts, alone) in enumerate(zip(whole.verdicts, without.verdicts, strict=True)):
@@ -104,7 +106,7 @@ def _plain(document: Any, simulation: Simulation, hidden: Collection[str]) -> An
 
 def _without(document: Any, hidden: Collection[str]) -> Any:
     if isinstance(document, dict):
-        if "ids" in document:  # of two ids that came in at one time, their hashes decide which one names the profile
+        if "ids" in document:  # as above
             hidden = {*hidden, "id"}
         return {name: _without(value, hidden) for name, value in document.items() if name not in hidden}
     return sorted(document) if isinstance(document, list) else document
