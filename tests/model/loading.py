@@ -51,7 +51,7 @@ def load(process: Process, id: str, *, cached: bool = False) -> Steps[Loaded]:
         document, version = yield from _read(process, at)
         if document is None or document.removed:
             if way and (document is not None or (yield from is_forgotten(at))):
-                yield from _set_free(process, *way[-1])
+                yield from _set_free(process, _frozen(way, at))
             if document is not None:
                 raise Again  # forgotten meanwhile
             return Loaded(Root(at, ProfileDocument(), 0), _frozen(way, at))
@@ -94,8 +94,12 @@ def _read_again(way: list[tuple[str, ProfileDocument, int]]) -> Steps[None]:
             raise Again
 
 
-def _set_free(process: Process, id: str, document: ProfileDocument, version: int) -> Steps[None]:
-    """Let an open tombstone that leads to a forgotten profile live again: nothing joined the two. Raises `Again`."""
-    if document.open and not process.wrong("frozen_stay"):
+def _set_free(process: Process, frozen: list[Frozen]) -> Steps[None]:
+    """Let the last open tombstone on the way to a forgotten profile live again: nothing joined the two.
+
+    The closed ones behind it are of forgotten ids. Raises `Again`.
+    """
+    if frozen and not process.wrong("frozen_stay"):
+        id, document, version, _ = frozen[-1]
         yield from must("profile/" + id, structs.replace(document, into=None, open=False, meant=()), version)
     raise Again
