@@ -1,10 +1,13 @@
 """Forgetting and claims: which ids go with a profile, which stay, and what becomes of their keys."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from msgspec import structs
 
+from engine.ports.kinds import SEARCHABLE
 from engine.ports.records import ProfileWrite, Unit
 from engine.ports.resolve import require_profile
 from engine.ports.store import Store
@@ -12,10 +15,12 @@ from engine.profile.document import Profile
 from engine.profile.key import KeyRules
 from engine.project.project import Settings
 from engine.project.source import Source
+from engine.search.query import Query
 from engine.tracking.intake.payload import Refusal
 from engine.tracking.operations.export import export
 from engine.tracking.operations.forgetting import Forgetter, Forgetting
 from tests.engine.tracking.collector import Collector
+from tests.engine.tracking.operations.test_forgetting import Meanwhile
 from tests.projects import payload, project
 
 BRING = """
@@ -89,6 +94,39 @@ async def test_a_key_that_the_forgotten_one_has_left_still_joins_those_who_staye
     await forgotten(shop, first)
     another = await brings(shop, "s-4", "page")
     assert sorted((await require_profile(shop.store, others[0])).ids) == sorted([*others, another])
+
+
+# ---- units at the same time -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["data_subject", "as_stored", "remove", "erase"])
+@pytest.mark.parametrize("served", [True, False])
+@pytest.mark.parametrize("source", ["page", "shop"])
+async def test_nothing_is_left_of_a_profile_that_is_joined_or_set_apart_meanwhile(
+    shop: Collector, opened: Callable[[], Store], name: str, served: bool, source: str
+) -> None:
+    """Another process joins the forgotten profile with a new id, or a proof sets one of its ids apart."""
+    ids = [await brings(shop, session, "page") for session in ("s-1", "s-2")]
+    other = Collector(shop.pipeline.project, opened())
+
+    async def comes() -> None:
+        with suppress(Refusal):
+            await brings(other, "s-3", "page")
+        with suppress(Refusal):
+            await brings(other, "s-4", source, "phone", profile={"id": ids[1]})
+
+    store: Any = Meanwhile(shop.store, name, comes)
+    one = Forgetter(store, shop.clock, shop.pipeline if served else shop.pipeline.project, quiet_ms=0, pause=0)
+    await one.finish(await one.begin(ids[0], "n"))
+    assert [await shop.store.profile(id) for id in ids] == [None, None]
+    left = (await shop.store.search(Query(SEARCHABLE["profiles"]), 9)).items
+    events = (await shop.store.search(Query(SEARCHABLE["events"]), 9)).items
+    assert len(left) <= 1
+    assert not [id for id in ids if id in str((left, events))]
+    assert {event.profile for event in events} == {profile.id for profile in left}  # type: ignore[union-attr]
+    later = [await brings(other, session, "page") for session in ("s-5", "s-6")]
+    joint = await require_profile(shop.store, later[0])
+    assert {*later, *[profile.id for profile in left]} == set(joint.ids)  # type: ignore[union-attr]
 
 
 # ---- devices --------------------------------------------------------------------------------------------------------
