@@ -157,4 +157,4 @@ def _rewritten(source: ProfileSource, profile: Profile) -> ProfileSource:
     text, rewrites = text_of(profile), source.rewrites + 1
     if source.open:
         return structs.replace(source, frozen=text, rewrites=rewrites)
-    return structs.replace(source, doc=text, rewrites=rewrites)
+    return structs.replace(source, doc=text, due=profile.due, rewrites=rewrites)
