@@ -166,9 +166,9 @@ def _link(link: Document) -> Iterator[Text]:
     yield Text(f"    of {link['left']}", style)
     if "at" in link:
         won = f"; the id {link['won']} stayed" if "held" in link else ""
+        node = f"flow {link['flow']}, node {link['node']}" if link["flow"] else "at the login"
         yield Text(
-            f"    {show_time(link['at'])}: event {link['event']} ({link['type']}) under {link['acting']}, "
-            f"flow {link['flow']}, node {link['node']}{won}",
+            f"    {show_time(link['at'])}: event {link['event']} ({link['type']}) under {link['acting']}, {node}{won}",
             style,
         )
     if "held" in link:

@@ -9,6 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.main import app
+from engine.profile.key import KeyRules
+from engine.project.project import Settings
 from engine.project.source import Source
 from storage.sqlite.lock import lock_file
 from storage.sqlite.store import SqliteStore
@@ -104,6 +106,26 @@ def test_why_tells_what_joined_it(tmp_path: Path, ids: list[str]) -> None:
     assert [part for part in wanted if part not in output] == []
     assert "traits.city: left" in output
     assert "Oslo" in output
+
+
+def test_a_link_that_a_login_made_names_no_flow(tmp_path: Path) -> None:
+    write_project(tmp_path, login=LOGIN)
+    path = ("traits", "customer")
+    settings = Settings(keys=KeyRules(forms=((path, "exact"),), exclusive=frozenset({path}), user=path))
+
+    async def log_in() -> str:
+        store = SqliteStore.open(tmp_path / "headrace.db")
+        shop = Collector(project(settings=settings), store)
+        try:
+            body = payload("login", visitor={"id": "phone"}, user={"id": "C-1"})
+            id: str = (await shop.track(body))["profile"]["id"]
+            return id
+        finally:
+            await store.close()
+
+    shown = headrace(tmp_path, "show", asyncio.run(log_in()), "--why").stdout
+    assert "at the login" in shown
+    assert "flow ," not in shown
 
 
 def test_a_link_is_undone_on_the_store(tmp_path: Path, ids: list[str]) -> None:
