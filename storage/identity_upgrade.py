@@ -71,6 +71,6 @@ class IdentityChanges(Struct):
         lines = [
             (self.keys, f"keys that {were} renamed: {self.keys}"),
             (self.proven, f"profiles to which links to proven keys {were} added: {self.proven}"),
-            (self.apart, f"profiles that will be set apart when next used: {self.apart}, into {self.groups}"),
+            (self.apart, f"profiles that a server will set apart: {self.apart}, into {self.groups}"),
         ]
         return [line for count, line in lines if count]

@@ -205,7 +205,7 @@ def test_the_changes_are_told_in_lines() -> None:
     assert changes.lines(done=False) == [
         "keys that would be renamed: 3",
         "profiles to which links to proven keys would be added: 1",
-        "profiles that will be set apart when next used: 1, into 2",
+        "profiles that a server will set apart: 1, into 2",
     ]
     assert IdentityChanges().lines(done=True) == []
 
@@ -301,7 +301,7 @@ async def test_the_upgrade_tells_what_it_changes_and_a_preview_tells_the_same(ol
         f"upgraded {path} from schema 4 to 5",
         f"keys that were renamed: {renamed}",
         f"profiles to which links to proven keys were added: {added}",
-        f"profiles that will be set apart when next used: {len(apart)}, into {sum(map(len, apart))}",
+        f"profiles that a server will set apart: {len(apart)}, into {sum(map(len, apart))}",
     ]
     assert would == [line.replace("upgraded", "would upgrade").replace("were", "would be") for line in done]
 
