@@ -46,6 +46,10 @@ class Story:
         """Count some tenths."""
         return await self._do(self.simulation.track(self._next(), sender, tenths))
 
+    async def alias(self, sender: Sender, other: Sender) -> dict[str, Any]:
+        """Name the id of another one."""
+        return await self._do(self.simulation.alias(self._next(), sender, other))
+
     async def undo(self, sender: Sender, key: str) -> None:
         """An operator undoes the claim of a key."""
         fact = Fact(self.simulation.id_of(sender), f"?{key}@story", "claim")
@@ -144,6 +148,19 @@ async def test_nothing_that_a_claimer_writes_and_counts_is_hers(story: Story, be
     answer = await story.count(PHONE, 4)
     assert answer["response"]["entered"] == "big"
     assert (await story.shown(PHONE))["traits"]["concluded"] == {"entered": 1}
+
+
+async def test_who_joins_her_is_told_of_no_segment_that_she_was_in_by_claimers_only(story: Story) -> None:
+    server = Sender("server", "crm")
+    await story.count(THIEF, 990)
+    await story.claim(THIEF, email=ANN)
+    await story.claim(PHONE, email=ANN)
+    answer = await story.alias(server, PHONE)
+    assert answer["response"] == {"port": "merged", "count": 0, "name": "nobody", "segments": []}
+    await story.count(Sender("pages", "", "tablet"), 1)
+    await story.claim(Sender("pages", "", "tablet"), email=ANN)
+    answer = await story.prove(Sender("pages", "", "tablet", "1"), customer="1")
+    assert answer["response"] == {"port": "unchanged", "count": 0.1, "name": "nobody", "segments": []}
 
 
 async def test_what_she_said_among_claimers_comes_along_with_her(story: Story) -> None:

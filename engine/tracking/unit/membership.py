@@ -56,13 +56,16 @@ class Membership:
         self._members, self._parts = set(view["segments"]), profile.parts
         return self.project.segment_rules.with_time_passed(profile, view, self.at)
 
-    def updated(self, state: RunState, parent: UnitEvent | None) -> RunState:
+    def updated(self, state: RunState, parent: UnitEvent | None, effects: Iterable[Effect] = ()) -> RunState:
         """Return the state with its profile's segments evaluated; queues the events of those entered and left.
 
-        No run has caused these events, so none can be refused for them: those over the limit are left out.
+        `effects` are those that no run has made. So no run has caused these events, and none can be refused for them:
+        those over the limit are left out.
         """
         state = self._with_segments(state)
-        segment_events = self._segment_events(state, parent) if self._triggers.segment_events else []
+        segment_events: list[UnitEvent] = []
+        if self._triggers.segment_events:
+            segment_events = self._segment_events(state, parent, self._brought(effects, state))
         self.queue_events(state, segment_events[: MAX_SEGMENT_EVENTS - self._event_count])
         return state
 
@@ -76,7 +79,7 @@ class Membership:
         state = self._with_segments(state)
         if not self._triggers.segment_events:
             return state, []
-        brought = {name for _, effect in effects for name in self._brought(effect)}
+        brought = self._brought([effect for _, effect in effects], state)
         return state, self._segment_events(state, event, brought)
 
     def with_membership(self, profile: Profile, view: dict[str, Any], state: RunState) -> Profile:
@@ -151,14 +154,20 @@ class Membership:
         touched = rules.touched(done[known:])
         return {**last.holds, **rules.holds(scope, touched)} if touched else last.holds
 
-    def _brought(self, effect: Effect) -> Iterable[str]:
-        """Return the segments of a profile that an effect brings in: joining it is not entering them."""
-        if not isinstance(effect, Merge | Attach):
-            return ()
-        profile = effect.other if isinstance(effect, Merge) else effect.profile
-        if profile is None:
-            return ()
-        return (*fold(profile).get("segments", ()), *profile.conditional)
+    def _brought(self, effects: Iterable[Effect], state: RunState) -> set[str]:
+        """Return the segments of the profiles that effects bring in: joining them is not entering these.
+
+        What only some of them brought, while others were set apart, has not been left by those who joined.
+        """
+        found, parts = set[str](), state.profile.parts.keys() if state.profile is not None else frozenset[str]()
+        for effect in effects:
+            other = (
+                effect.other if isinstance(effect, Merge) else effect.profile if isinstance(effect, Attach) else None
+            )
+            if other is not None:
+                names = {*fold(other).get("segments", ()), *other.conditional}
+                found |= names if other.parts.keys() <= parts else names & set(state.scope["profile"]["segments"])
+        return found
 
     def _segment_events(self, state: RunState, parent: UnitEvent | None, known: Iterable[str] = ()) -> list[UnitEvent]:
         """Return an event for each segment that the profile has entered or left, if a flow is triggered by it."""

@@ -179,7 +179,8 @@ class UnitRun:
         for step in login_steps(login, self.project.settings.keys):
             try:
                 done = step(self.state)
-                self.state = self.membership.updated(self.state.after("", None, tuple(done.effects)), event)
+                state = self.state.after("", None, tuple(done.effects))
+                self.state = self.membership.updated(state, event, done.effects)
             except Refused as refused:
                 reasons.append(str(refused))
             else:

@@ -24,6 +24,12 @@ trigger: {event: mail}
 nodes:
   who: {profile.merge: {pii.email: "{{ event.properties.email }}"}, next: {merged: [], unchanged: [], other: []}}
 """
+ENTERED = """
+flow: entered
+trigger: {event: segment-entered}
+nodes:
+  add: {profile.increment: {traits.entered: 1}}
+"""
 CUSTOMER = ("traits", "customer")
 RULES = KeyRules(forms=((CUSTOMER, "exact"),), exclusive=frozenset({CUSTOMER}), user=CUSTOMER)
 SOURCES = (
@@ -60,6 +66,15 @@ async def test_what_a_visitor_did_before_the_login_belongs_to_its_user(store: St
     assert user == before
     profile = await shop.profile(user)
     assert (profile["traits"], len(profile["ids"])) == ({"count": 2, "customer": "U1"}, 2)
+
+
+async def test_a_login_enters_no_segment_that_the_device_was_in(store: Store) -> None:
+    rules = Settings(keys=RULES)
+    seen = project(COUNT, ENTERED, segments={"seen": "profile.traits.count >= 1"}, settings=rules, sources=SOURCES)
+    shop = Collector(seen, store)
+    await send(shop, "tablet")
+    user = await send(shop, "tablet", "U1", "looked")
+    assert (await shop.profile(user))["traits"] == {"count": 1, "customer": "U1", "entered": 1}
 
 
 @pytest.mark.parametrize("source", ["shop", "page"])
