@@ -90,12 +90,14 @@ class IdentityKey(Struct, frozen=True):
     """A merge key, and the id that holds it. `key` is its name in links (`engine.profile.linking.key_link`).
 
     A claimed and a proven key are two keys. `over` are other ids over which a write may put this one. It is a property
-    of the write and is not stored.
+    of the write and is not stored. `user` is that of the holder's part (`Part.user`): a store that may write a key
+    before the profile of its holder keeps it, so that whoever finds the key knows whose it is; others need not.
     """
 
     key: str
     id: str
     over: tuple[str, ...] = ()
+    user: str = ""
 
 
 class CacheEntry(Struct, frozen=True, omit_defaults=True):

@@ -160,6 +160,7 @@ class Profile(Struct, frozen=True, omit_defaults=True):
         return (self.id, *sorted(i for i in self.parts if i != self.id))
 
 
-def new_profile(id: str, now: int) -> Profile:
-    """Return a profile that is not stored yet, with one empty part of its own."""
-    return Profile(id=id, created=now, parts={id: Part(id=id, created=now, base=now, last=now)})
+def new_profile(id: str, now: int, *, user: str = "", device: str = "") -> Profile:
+    """Return a profile that is not stored yet, with one empty part of its own. `now` is in ms."""
+    part = Part(id=id, created=now, base=now, last=now, user=user, device=device)
+    return Profile(id=id, created=now, parts={id: part})

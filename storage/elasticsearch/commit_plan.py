@@ -125,7 +125,7 @@ def _keys_of(unit: Unit) -> tuple[IdentityKey, ...]:
         if before.id == key.id:
             keys[key.key] = key
         elif before.id in key.over:
-            keys[key.key] = IdentityKey(key.key, key.id, (before.id, *before.over))
+            keys[key.key] = IdentityKey(key.key, key.id, (before.id, *before.over), key.user)
         else:
             raise Conflict("key", key.key)
     return tuple(keys.values())

@@ -91,10 +91,11 @@ class MarkSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class KeySource(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A merge key."""
+    """A merge key. `user` is that of its holder (`IdentityKey.user`), whose profile may not be written yet."""
 
     key: str
     id: str
+    user: str = ""
 
 
 class RecordSource(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -222,4 +223,4 @@ def mark_source(mark: ProcessedEvent) -> bytes:
 
 def key_source(key: IdentityKey) -> bytes:
     """A key's document, encoded."""
-    return encode(KeySource(key=key.key, id=key.id))
+    return encode(KeySource(key=key.key, id=key.id, user=key.user))

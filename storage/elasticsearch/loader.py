@@ -200,7 +200,7 @@ def _newer(own: Session | None, source: SessionSource | None) -> Session | None:
 def key_of(found: FoundDocument) -> IdentityKey:
     """A stored key."""
     source = decode_key_source(found.source)
-    return IdentityKey(source.key, source.id)
+    return IdentityKey(source.key, source.id, user=source.user)
 
 
 def unsettled() -> Unavailable:

@@ -53,7 +53,7 @@ OWN = (
             "properties": FREE, "context": FREE,
         },
     ),
-    IndexTemplate("keys", {"key": WORD, "id": WORD}),
+    IndexTemplate("keys", {"key": WORD, "id": WORD, "user": KEPT}),
     IndexTemplate("meta", {"kind": WORD, "text": KEPT, "number": COUNT}),
     IndexTemplate(
         "marks",

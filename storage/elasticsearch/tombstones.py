@@ -13,9 +13,10 @@ from msgspec import Struct
 
 from engine.ports.records import ProfileWrite
 from engine.ports.store import Conflict
+from engine.profile.document import new_profile
 from storage.elasticsearch.commit_plan import CommitPlan, UnitProfiles
 from storage.elasticsearch.document_id import id_of
-from storage.elasticsearch.documents import Position, ProfileSource
+from storage.elasticsearch.documents import Position, ProfileSource, text_of
 from storage.elasticsearch.loader import Loader
 from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import replace
@@ -110,9 +111,18 @@ def _frozen(write: ProfileWrite, there: ChainLink, into: str, plan: CommitPlan) 
         version=write.profile.version,
         merged_into=into,
         open=True,
-        frozen=there.source.doc if there.source is not None else None,
+        frozen=there.source.doc if there.source is not None else _empty(there.id, plan),
         by=plan.token,
         created=write.profile.created,
         recent=there.source.recent if there.source is not None else [],
         unfinished=plan.stamp,
     )
+
+
+def _empty(id: str, plan: CommitPlan) -> str | None:
+    """Return a profile that is not stored yet as it is frozen; None if nothing is to be kept of it but its id."""
+    parts = [part for write in plan.unit.profiles if (part := write.profile.parts.get(id)) is not None]
+    if not parts or not (parts[0].user or parts[0].device):
+        return None
+    created = parts[0].created
+    return text_of(new_profile(id, created, user=parts[0].user, device=parts[0].device))

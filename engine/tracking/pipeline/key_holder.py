@@ -21,5 +21,5 @@ async def holder_of(
         return None, None
     profile = await resolve(key.id, now)
     if profile is None and await store.key(profile_tombstone(secret, key.id)) is None:
-        profile = new_profile(key.id, now)
+        profile = new_profile(key.id, now, user=key.user)
     return key.id, profile

@@ -150,8 +150,10 @@ class Loading:
         known = self._cached(sender.id, uncommitted) or await self.stored(sender.id, request.now)
         if known is None:
             unknown.append(profile_tombstone(self.secret, sender.id))
-            profile = Profile(sender.id, request.now, parts={sender.id: sender.new_part(request.now)})
+            profile = new_profile(sender.id, request.now, user=sender.user, device=sender.device or "")
             known = CachedProfile.of(profile, profile_view(profile, fold(profile)))
+        else:
+            known = _with_pair(known, sender)
         if unknown:
             await self._refuse_tombstones(unknown)
         login = await self._logins.load(sender, known.profile, self.secret, request.now)
@@ -220,6 +222,20 @@ class Loading:
 
     async def _exists(self, id: str, uncommitted: UncommittedState | None, now: int) -> bool:
         return self._cached(id, uncommitted) is not None or await self.stored(id, now) is not None
+
+
+def _with_pair(known: CachedProfile, sender: Sender) -> CachedProfile:
+    """Return a stored profile whose part says which pair it is.
+
+    A part that another unit wrote for a commit that was broken off does not say so yet.
+    """
+    profile, device = known.profile, sender.device or ""
+    part = profile.parts.get(sender.id)
+    if part is None or (part.user, part.device) == (sender.user, device):
+        return known
+    whole = structs.replace(part, user=sender.user, device=device)
+    parts = {**profile.parts, part.id: whole}
+    return CachedProfile(structs.replace(profile, parts=parts), known.view, known.weight)
 
 
 def _uncommitted(id: str, uncommitted: UncommittedState | None) -> CachedProfile | None:

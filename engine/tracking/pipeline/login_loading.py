@@ -28,6 +28,9 @@ class LoginLoading:
 
     def brings_nothing(self, sender: Sender, profile: Profile) -> bool:
         """Return whether it is certain without the store that a sender with this profile brings no new link."""
+        part = profile.parts.get(sender.id)
+        if part is None or part.user != sender.user:
+            return False
         if not sender.knows_user(profile) or not sender.knows_previous(profile):
             return False
         if sender.device is None:

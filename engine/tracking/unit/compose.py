@@ -232,8 +232,10 @@ def _keys(effects: UnitEffects) -> tuple[IdentityKey, ...]:
     over: dict[str, set[str]] = {}
     for claim in effects.claims:
         over.setdefault(claim.name, set()).update(claim.over)
-    acting_id = effects.state.acting_id or ""
-    return tuple([IdentityKey(name, acting_id, tuple(sorted(over[name]))) for name in sorted(over)])
+    acting_id, profile = effects.state.acting_id or "", effects.state.profile
+    part = profile.parts.get(acting_id) if profile is not None else None
+    user = part.user if part is not None else ""
+    return tuple([IdentityKey(name, acting_id, tuple(sorted(over[name])), user) for name in sorted(over)])
 
 
 def _stored(effects: UnitEffects, ran: RanEvent) -> StoredEvent:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from engine.flow.effect import HandOver
 from engine.language.path import show_path
 from engine.ports.ids import cause_of, derived_id
-from engine.profile.document import LinkKind, Part, Path, Profile
+from engine.profile.document import LinkKind, Path, Profile
 from engine.profile.joining import Brought
 from engine.profile.key import KeyRules
 from engine.profile.linking import MAX_IDS, key_link, link_id, proven_sender
@@ -54,10 +54,6 @@ class Sender(Struct, frozen=True):
     def knows_previous(self, profile: Profile) -> bool:
         """Return whether nothing is left to do about an earlier user id."""
         return not self.previous or link_id(self.id, self.kind, key_link(self.previous, self.kind)) in profile.links
-
-    def new_part(self, now: int) -> Part:
-        """Return the part of a sender that is not stored yet. `now` is in ms."""
-        return Part(self.id, now, now, now, user=self.user, device=self.device or "")
 
 
 class Login(Struct, frozen=True):
