@@ -28,6 +28,9 @@ class FailingConnection:
         self._how = how
         self.failed = asyncio.Event()
         self._late: Callable[[], Awaitable[Answer]] | None = None
+        self._under_way = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
         setattr(store._connection, "request", self.request)  # noqa: B010 - what mypy would not let us assign
 
     async def request(self, method: str, path: str, body: bytes | None = None, *more: Any, **named: Any) -> Answer:
@@ -37,15 +40,29 @@ class FailingConnection:
         writes = _writes(body or b"") if path.startswith("/_bulk") else []
         if self.failed.is_set() or len(writes) < self._left:
             self._left -= len(writes)
-            return await self._request(method, path, body, *more, **named)
+            return await self._passed(method, path, body, *more, **named)
         done = writes[: self._left if self._how is WriteFailure.UNHEARD else self._left - 1]
         if done:
-            await self._request(method, path, b"".join(done), *more, **named)
+            await self._passed(method, path, b"".join(done), *more, **named)
         self._late = partial(self._request, method, path, b"".join(writes[len(done) :]), *more, **named)
         self.failed.set()
         if self._how is WriteFailure.CRASH:
             await asyncio.Event().wait()
         raise Lost(self._how.value)
+
+    async def _passed(self, *request: Any, **named: Any) -> Answer:
+        self._under_way += 1
+        self._quiet.clear()
+        try:
+            return await self._request(*request, **named)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._quiet.set()
+
+    async def quiet(self) -> None:
+        """Wait until the requests that were under way at the failure are answered."""
+        await self._quiet.wait()
 
     async def until(self, doing: Coroutine[Any, Any, None]) -> bool:
         """Run a coroutine; at the n-th write, cancel all tasks that it started. Returns whether that write came."""

@@ -79,14 +79,14 @@ class SmallEngine:
         """The unit of an act on what is stored now; None if it was committed before."""
         now = self._clock.next()
         document = await self._load(act.id, now)
-        documents = {document.id: document}
+        documents = [document]
         if act.name in document.parts.get(act.id, Part(act.id, 0)).cells:
             return None
         links: list[Link] = []
         keys: list[IdentityKey] = []
         if act.key is not None:
             links, keys = await self._brought(act, documents, now)
-        before = pool = Pool.of(*documents.values())
+        before = pool = Pool.of(*documents)
         for link in pool.links.values():
             if link.left == act.id and link.right.endswith(act.undoes or "nothing"):
                 pool = undo(pool, link.id, now)
@@ -94,7 +94,7 @@ class SmallEngine:
         part = pool.parts[act.id]
         part = structs.replace(part, last=now, cells={**part.cells, act.name: True})
         pool = settled(Pool({**pool.parts, act.id: part}, pool.links), now)
-        return await self._composed(before, pool, tuple(documents.values()), act.id, keys)
+        return await self._composed(before, pool, tuple(documents), act.id, keys)
 
     async def _load(self, id: str, now: int) -> Profile:
         profile = await self._store.profile(id) or new_profile(id, now)
@@ -102,7 +102,7 @@ class SmallEngine:
             raise Conflict("profile", id)
         return profile
 
-    async def _brought(self, act: Act, documents: dict[str, Profile], now: int) -> tuple[list[Link], list[IdentityKey]]:
+    async def _brought(self, act: Act, documents: list[Profile], now: int) -> tuple[list[Link], list[IdentityKey]]:
         """The links that a key makes, and the key if it is to be written; loads the profile of its holder."""
         name = key_link(act.key or "", act.kind)
         mine = new_link(act.id, act.kind, name)
@@ -120,8 +120,9 @@ class SmallEngine:
             if await self._store.key(name) != held:
                 raise Conflict("key", name)
             return [mine], [IdentityKey(name, act.id, (held.id,))]
-        if documents.setdefault(other.id, other).version != other.version:
+        if any(each.id == other.id and each.version != other.version for each in documents):
             raise Conflict("profile", other.id)
+        documents.append(other)  # also a copy of the first one: on the way to it may be open tombstones
         return [theirs, mine], []
 
     async def _composed(

@@ -3,22 +3,28 @@
 Whatever was broken off, other processes find every id in one profile, complete what is open, and lose nothing.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import count
+from random import Random
+from typing import Any
 
 import pytest
 from msgspec import structs
 
-from engine.ports.store import Unavailable
+from engine.ports.records import IdentityKey, ProfileWrite, SessionWrite, Unit
+from engine.ports.store import Conflict, Unavailable
 from engine.profile.document import Profile
-from engine.profile.linking import is_one_group
+from engine.profile.grouping import tombstone
+from engine.profile.linking import Pool, component, is_one_group, is_proven
 from storage.elasticsearch.store import ElasticsearchStore
 from storage.elasticsearch.tombstone_chain import ChainLink, node
+from tests.storage.build import event, mark, session, write
 from tests.storage.elasticsearch_indices import Indices
-from tests.storage.failing_connection import FailingConnection, WriteFailure
-from tests.storage.small_engine import Act, Clock, SmallEngine
+from tests.storage.failing_connection import FailingConnection, WriteFailure, commit_breaking_off
+from tests.storage.small_engine import Act, Clock, Kind, SmallEngine
 
 
 async def settle(store: ElasticsearchStore) -> None:
@@ -156,3 +162,198 @@ async def test_any_write_of_a_unit_that_moves_ids_may_have_no_answer(
         if not failing.failed.is_set():
             break
     assert nth > 3
+
+
+# ---- units beside one another ---------------------------------------------------------------------------------------
+
+
+class Devices:
+    """Units of a few devices that bring a few keys, at random, sent from several processes; some processes end."""
+
+    def __init__(self, indices: Indices, seed: int) -> None:
+        self.rng = Random(seed)
+        self.indices = indices
+        self.clock = Clock()
+        self.names = count()
+        self.done: list[Act] = []
+
+    def act(self) -> Act:
+        """The next unit."""
+        rng = self.rng
+        key = rng.choice(("traits.k", "traits.e", None))
+        chosen = None if key is None else f"{key}:{'0' * 16}"
+        kind: Kind = "proof" if rng.random() < 0.3 else "claim"
+        undoes = f"traits.k:{'0' * 16}" if rng.random() < 0.1 else None
+        return Act(f"u{next(self.names)}", rng.choice("abcdef"), chosen, kind, undoes)
+
+    async def process(self, acts: int, *, ends: bool) -> None:
+        """A process that sends some units one after the other; it may end in the middle of one."""
+        store = self.indices.store()
+        await store.counts()
+        if not ends:
+            await self._send(store, acts)
+            return
+        failing = FailingConnection(store, self.rng.randint(1, 25), WriteFailure.CRASH)
+        sending, ending = asyncio.create_task(self._send(store, acts)), asyncio.create_task(failing.failed.wait())
+        await asyncio.wait([sending, ending], return_when=asyncio.FIRST_COMPLETED)
+        if failing.failed.is_set():
+            await failing.quiet()
+            self.indices.stores.remove(store)
+            background = [entry.task for entry in store._finisher._begun.values()]
+            tasks = [each for each in (sending, *background, store._writer._task, *store._reader._tasks) if each]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await failing.late()
+            await store._connection.close()
+        ending.cancel()
+        await asyncio.gather(sending, ending, return_exceptions=True)
+
+    async def _send(self, store: ElasticsearchStore, acts: int) -> None:
+        engine = SmallEngine(store, self.clock)
+        for _ in range(acts):
+            act = self.act()
+            with suppress(Unavailable):
+                await engine.run(act)
+                self.done.append(act)
+            if self.rng.random() < 0.1:
+                for id in await store.unsettled(9, older_ms=0):
+                    await engine.settle(id)
+        await store.close()
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("seed", range(6))
+async def test_units_beside_one_another_lose_nothing_and_keep_every_id_in_one_profile(
+    indices: Indices, seed: int
+) -> None:
+    devices = Devices(indices, seed)
+    await indices.store().counts()
+    await asyncio.gather(*[devices.process(9, ends=n > 2) for n in range(5)])
+    last = indices.store()
+    await settle(last)
+    profiles = await checked(last, "abcdef")
+    lost = [act.name for act in devices.done if act.name not in profiles[act.id].parts[act.id].cells]
+    assert lost == []
+    assert len(devices.done) >= 27
+    for profile in profiles.values():
+        pool = Pool.of(profile)
+        if is_proven(pool, frozenset(pool.parts)):  # no claim joins anybody to the proven
+            assert component(pool, profile.id, hers=True) == frozenset(pool.parts)
+    holders: dict[str, set[str]] = {}
+    for profile in profiles.values():
+        for link in profile.links.values():
+            if link.holds:
+                holders.setdefault(link.right, set()).add(profile.id)
+    assert {key: ids for key, ids in holders.items() if len(ids) > 1} == {}
+    assert await indices.about("'pending'", "'frozen'", "'open'") == []
+
+
+# ---- sessions -------------------------------------------------------------------------------------------------------
+
+
+def told(version: int, profile: str, **properties: Any) -> SessionWrite:
+    """A write of the session `visit` that leads to a profile."""
+    return SessionWrite(structs.replace(session("visit", version, **properties), profile=profile), version - 1)
+
+
+HANDED = Unit(
+    profiles=(write("ann", 1),),
+    sessions=(told(2, "bo"),),
+    marks=(structs.replace(mark("e-1"), profile="ann"),),
+    events=(event("e-1"),),
+)
+
+
+async def with_session(store: ElasticsearchStore) -> None:
+    await store.commit(Unit(profiles=(write("ann"),), sessions=(told(1, "ann"),)))
+    await store.commit(Unit(profiles=(write("bo"),)))
+
+
+@pytest.mark.parametrize("nth", range(1, 7))
+async def test_a_session_is_handed_over_by_the_commit_of_the_profile_that_it_leaves(indices: Indices, nth: int) -> None:
+    """The process ends before its n-th write: of the commit, of the mark, or of the session."""
+    await with_session(indices.store())
+    store, reader = indices.store(), indices.store()
+    await store.counts()
+    failing = FailingConnection(store, nth, WriteFailure.CRASH)
+    await failing.until(_closing(store, HANDED))
+    await store._connection.close()
+    first = await reader.session("web", "visit")
+    assert first is not None
+    if first.profile == "bo":  # who finds it there finds that the event has taken effect
+        assert list(await reader.marks("web", ("e-1",))) == ["e-1"]
+    ann = await reader.profile("ann")
+    committed = ann is not None and ann.version == 2
+    assert committed or nth < 4
+    assert await reader.session("web", "visit") == told(1 + committed, "bo" if committed else "ann").session
+    assert list(await reader.marks("web", ("e-1",))) == ["e-1"] * committed
+
+
+async def _closing(store: ElasticsearchStore, unit: Unit) -> None:
+    await store.commit(unit)
+    await store.close()
+
+
+async def test_a_handed_over_session_is_guarded_by_the_profile_that_it_leads_to(indices: Indices) -> None:
+    store, other = indices.store(), indices.store()
+    await with_session(store)
+    await other.profile("bo")
+    await store.commit(HANDED)
+    with pytest.raises(Conflict, match="session visit"):  # as it was before
+        await other.commit(Unit(profiles=(write("ann", 2),), sessions=(told(2, "ann"),)))
+    await other.profile("ann")
+    await other.commit(Unit(profiles=(write("bo", 1),), sessions=(told(3, "bo", page=1),)))
+    with pytest.raises(Conflict, match="session visit"):
+        await store.commit(Unit(sessions=(told(3, "bo", page=2),)))
+    assert await store.session("web", "visit") == told(3, "bo", page=1).session
+
+
+async def test_a_repeat_behind_a_handed_over_session_does_not_take_effect_again(indices: Indices) -> None:
+    """The other process found the event's mark absent, and only then that the session leads elsewhere."""
+    store, other = indices.store(), indices.store()
+    await with_session(store)
+    assert await other.profile("bo") is not None
+    assert await other.session("web", "visit") == told(1, "ann").session
+    assert await other.marks("web", ("e-1",)) == {}
+    await store.commit(HANDED)
+    await store._finisher.settled()
+    assert await other.session("web", "visit") == told(2, "bo").session
+    repeat = Unit(profiles=(write("bo", 1),), sessions=(told(3, "bo"),), marks=HANDED.marks, events=(event("e-1"),))
+    with pytest.raises(Conflict, match="mark e-1"):
+        await other.commit(repeat)
+
+
+async def test_sessions_of_all_profiles_of_a_unit_are_written_with_it(indices: Indices) -> None:
+    """`bo` is joined with `ann`, and its session is written in the same unit."""
+    store = indices.store()
+    await store.commit(Unit(profiles=(write("ann"),)))
+    await store.commit(Unit(profiles=(write("bo"),), sessions=(told(1, "bo"),)))
+    bo, ann = await store.profile("bo"), await store.profile("ann")
+    assert bo is not None
+    assert ann is not None
+    joined = structs.replace(ann, version=2, parts={**ann.parts, **bo.parts})
+    unit = Unit(
+        profiles=(ProfileWrite(joined, 1), ProfileWrite(tombstone(bo, "ann"), 1)), sessions=(told(2, "bo", page=1),)
+    )
+    await commit_breaking_off(indices.store(), unit, 2)  # nothing but the freezing
+    assert await indices.store().session("web", "visit") == told(1, "bo").session
+    late = indices.store()
+    await late.commit(Unit(sessions=(told(2, "bo", page=2),)))  # guarded by `ann`, where the open tombstone leads
+    with pytest.raises(Conflict):
+        await store.commit(unit)
+    assert await late.session("web", "visit") == told(2, "bo", page=2).session
+
+
+async def test_keys_that_are_left_are_not_left_by_a_late_process(indices: Indices) -> None:
+    store = indices.store()
+    await store.commit(Unit(profiles=(write("ann"),), keys=(IdentityKey("k", "ann"),)))
+    unit = Unit(profiles=(write("ann", 1),), left_keys=(IdentityKey("k", "bo", ("ann",)),))
+    late = await commit_breaking_off(indices.store(), unit, 2)
+    other = indices.store()
+    await other.profile("ann")
+    assert await other.key("k") == IdentityKey("k", "bo")
+    await other.commit(Unit(keys=(IdentityKey("k", "cy", ("bo",)),)))
+    await late.late()
+    await indices.store().profile("ann")
+    assert await other.key("k") == IdentityKey("k", "cy")
