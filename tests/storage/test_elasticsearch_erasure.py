@@ -10,13 +10,22 @@ from msgspec import structs
 
 from effects.clock import ManualClock
 from engine.ports.erasure import DataSubject
-from engine.ports.records import CacheEntry, IdentityKey, ProcessedEvent, Session, SessionRead, SessionWrite, Unit
+from engine.ports.records import (
+    CacheEntry,
+    IdentityKey,
+    ProcessedEvent,
+    ProfileWrite,
+    Session,
+    SessionRead,
+    SessionWrite,
+    Unit,
+)
 from engine.tracking.operations.forgetting import Forgetter
 from storage.elasticsearch import upkeep
 from storage.elasticsearch.connection import Answer
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.projects import project
-from tests.storage.build import event, mark, rejected, run, write
+from tests.storage.build import event, mark, profile, rejected, run, write
 from tests.storage.elasticsearch_indices import Indices
 from tests.storage.erasing_contract import of, there
 from tests.storage.failing_connection import FailingConnection, WriteFailure, commit_breaking_off
@@ -81,6 +90,27 @@ async def test_what_is_pending_in_a_document_of_nobody_is_erased_too(indices: In
     await forgotten(store, "ann")
     await indices.store().sweep(older_ms=0)
     assert await indices.about("ann", "visit", "e-1", "x-1") == []
+
+
+@pytest.mark.parametrize("gone", ["ann", "bob"])
+async def test_of_two_profiles_whose_merge_was_begun_only_the_one_named_is_forgotten(
+    indices: Indices, gone: str
+) -> None:
+    stays = {"ann": "bob", "bob": "ann"}[gone]
+    store = indices.store()
+    for id in ("ann", "bob"):
+        await store.commit(Unit(profiles=(write(id, color=id),), events=(event(f"of-{id}", profile=id),)))
+    both = structs.replace(profile("ann", 2), parts={**profile("ann").parts, **profile("bob").parts})
+    unit = Unit(profiles=(ProfileWrite(both, 1), write("bob", 1, into="ann")))
+    await commit_breaking_off(indices.store(), unit, 2)
+    await forgotten(store, gone)
+    other = indices.store()
+    await other.sweep(older_ms=0)
+    assert await other.profile(gone) is None
+    kept = await other.profile(stays)
+    assert kept is not None
+    assert (kept.id, set(kept.parts)) == (stays, {stays})
+    assert [await other.event(f"of-{id}") is not None for id in (gone, stays)] == [False, True]
 
 
 async def test_what_a_kept_profile_carries_is_not_written_once_more(indices: Indices) -> None:
