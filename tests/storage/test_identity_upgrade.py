@@ -1,6 +1,6 @@
 """Keys and profiles of earlier versions get new names and links.
 
-The fixture was written by the code of commit ca13a6d, see `upgrade/write_linked_store.py`: claims and proofs of 170
+The fixture was written by the code of commit ca13a6d, see `upgrade/write_linked_store.py`: claims and proofs of 190
 groups of visitors, joined by steps, some of them undone, and a few forgotten profiles.
 """
 

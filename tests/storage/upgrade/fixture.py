@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import lzma
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ VERSIONED = ("-sessions", "-cache")  # indices in which the store counts the ver
 
 def kept(name: str) -> bytes:
     """The content of a fixture."""
-    return gzip.decompress((HERE / f"{name}.gz").read_bytes())
+    large = HERE / f"{name}.xz"
+    return (
+        lzma.decompress(large.read_bytes()) if large.exists() else gzip.decompress((HERE / f"{name}.gz").read_bytes())
+    )
 
 
 def old_answers(kind: str) -> dict[str, Any]:
@@ -23,9 +27,9 @@ def old_answers(kind: str) -> dict[str, Any]:
     return found
 
 
-async def load(server: str, prefix: str) -> None:
+async def load(server: str, prefix: str, name: str = "elasticsearch.jsonl") -> None:
     """Make on a server what the old program had made there, with `prefix` in place of its own."""
-    text = kept("elasticsearch.jsonl").decode().replace(WRITTEN, f"{prefix}-")
+    text = kept(name).decode().replace(WRITTEN, f"{prefix}-")
     lines: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
     for line in lines:
         if "template" in line:

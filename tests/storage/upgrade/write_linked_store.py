@@ -1,83 +1,45 @@
 """Writes the fixture of profiles that earlier versions joined by steps. It runs with the code of commit ca13a6d:
 
     git worktree add OLD ca13a6d
-    PYTHONPATH=OLD python tests/storage/upgrade/write_linked_store.py
+    PYTHONPATH=OLD python tests/storage/upgrade/write_linked_store.py sqlite
+    PYTHONPATH=OLD python tests/storage/upgrade/write_linked_store.py elasticsearch http://127.0.0.1:PORT
 
-`play` sends the events of about nine hundred visitors to any store of that commit; the file that SQLite makes of it is
-kept beside this script. Visitors come in groups, and each group has an e-mail address of its own. The source `shop`
-only claims keys, the source `till` proves them.
+`play` sends the events of `linked_story.py` to a store of that commit; the file or the indices that come of it are kept
+beside this script.
 """
 
 # ruff: noqa: E402 - the order of imports matters
 
 import asyncio
 import gzip
+import json
+import lzma
 import sqlite3
+import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import tests
+import tests.storage.upgrade
 
 HERE = Path(__file__).parent
-tests.__path__.append(str(HERE.parents[1]))
+tests.storage.upgrade.__path__ = [*tests.storage.upgrade.__path__, str(HERE)]
 
 from engine.ports.store import Store
 from engine.tracking.operations.forgetting import Forgetter
 from engine.tracking.operations.unmerging import unmerge_served
+from storage.elasticsearch.store import ElasticsearchStore
 from storage.sqlite.store import SqliteStore
 from tests import projects
 from tests.engine.tracking.collector import Collector
+from tests.storage.elasticsearch_requests import asked, dropped, indices_of
+from tests.storage.upgrade.linked_story import FLOWS, GROUPS, KEYS, payloads
 
-FLOWS = (
-    """
-    flow: identify
-    trigger: {event: identified}
-    nodes:
-      who:
-        profile.merge:
-          pii.email: "{{ event.properties.email }}"
-          pii.phone: "{{ event.properties.phone }}"
-          traits['card=no.']: "{{ event.properties.card }}"
-        next: tags
-      tags: {profile.add: {traits.tags: "{{ event.properties.tag }}"}, next: seen}
-      seen: {profile.count: {visits: 1}}
-    """,
-    """
-    flow: alias
-    trigger: {event: device-linked}
-    nodes:
-      link: {profile.alias: "{{ event.properties.other }}"}
-    """,
-    """
-    flow: page
-    trigger: {event: page-view}
-    nodes:
-      page: {profile.set: {traits.page: "{{ event.properties.page }}"}, next: count}
-      count: {profile.increment: {traits.pages: 1}, next: visit}
-      visit: {session.set: {properties.page: "{{ event.properties.page }}"}}
-    """,
-)
-KEYS = {"till": "a key of the till"}
-GROUPS = 170
 HOUR = 3_600_000  # ms
-
-# What the visitors of a group do, by the number of the group: the source, the visitor, and the keys that it brings.
-Act = tuple[str, int, tuple[str, ...]]
-PLAYS: tuple[tuple[Act, ...], ...] = (
-    (("shop", 0, ("email",)),),  # claimed by one
-    (("shop", 0, ("email",)), ("shop", 1, ("email",)), ("shop", 2, ("phone",))),  # claimed by two
-    (("till", 0, ("email",)), ("shop", 1, ("email",)), ("shop", 2, ("email",))),  # proven by one, claimed by others
-    (("till", 0, ("email",)), ("till", 1, ("email",))),  # proven by two
-    (("shop", 0, ("email",)), ("till", 1, ("email",))),  # claimed, then proven by another
-    (("shop", 0, ("email",)), ("shop", 1, ("email",)), ("shop", 2, ("email",)), ("till", 0, ("card",))),
-    (("shop", 0, ("email", "phone")), ("shop", 1, ("email",)), ("shop", 2, ("phone",)), ("till", 2, ("phone",))),
-    (("till", 0, ("card",)), ("till", 1, ("card", "email")), ("shop", 2, ("email",)), ("shop", 3, ("phone",))),
-    (("shop", 0, ("email",)), ("shop", 1, ("email",)), ("till", 2, ("alias",)), ("till", 2, ("card",))),
-    (("shop", 0, ("email",)), ("shop", 1, ("alias",)), ("shop", 2, ("email",))),
-)  # fmt: skip
+PREFIX = "upgrade"
+MADE = ("creation_date", "uuid", "version", "provided_name", "routing", "number_of_replicas")  # by the server
 UNDONE = 7  # every seventh group has a link undone
 FORGOTTEN = 25  # every twenty-fifth group has a profile that is forgotten
 
@@ -90,21 +52,6 @@ def project() -> Any:
         projects.Source(source="till", kind="secret", identify="trust", key=key, profiles=True),
     )
     return projects.project(*FLOWS, sources=sources)
-
-
-def payloads(group: int) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """The events of a group, each with its source and the visitor's number."""
-    values = {"email": f"person{group}@example.com", "phone": f"+47 {group:08}", "card": f"c={group}"}
-    for source, visitor, keys in PLAYS[group % len(PLAYS)]:
-        id = f"{group}-{source}-{visitor}-{keys[0]}"
-        yield source, visitor, {"type": "page-view", "id": f"first-{id}", "properties": {"page": f"/{group}"}}
-        if keys == ("alias",):
-            yield source, visitor, {"type": "device-linked", "properties": {"other": 0}}
-        else:
-            brought = {key: values[key] for key in keys} | {"tag": f"v{visitor}"}
-            yield source, visitor, {"type": "identified", "id": id, "properties": brought}
-    for visitor in (0, 1, 10, 11):
-        yield "shop", visitor, {"type": "page-view", "properties": {"page": "/late"}}
 
 
 async def play(store: Store, refresh: Callable[[], Awaitable[object]]) -> None:
@@ -159,5 +106,44 @@ async def write_sqlite() -> None:
         (HERE / "linked.sqlite.db.gz").write_bytes(gzip.compress(path.read_bytes(), 9, mtime=0))
 
 
+async def write_elasticsearch(server: str) -> None:
+    """Keep templates, indices and documents, compressed, as requests that make them."""
+    await dropped(server, PREFIX)
+    store = ElasticsearchStore.open(f"{server}?prefix={PREFIX}")
+    await play(store, lambda: asked(server, "POST", f"/{PREFIX}-*/_refresh"))
+    await store.close()
+    lines = [*await _templates(server), *await _indices(server), *await _documents(server)]
+    text = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
+    (HERE / "linked.elasticsearch.jsonl.xz").write_bytes(lzma.compress(text.encode(), preset=9))
+    await dropped(server, PREFIX)
+
+
+async def _templates(server: str) -> list[Any]:
+    found = (await asked(server, "GET", f"/_index_template/{PREFIX}-*"))["index_templates"]
+    bodies = {each["name"]: each["index_template"] for each in found}
+    return [
+        {"template": name, "body": {key: body[key] for key in body if not key.endswith("_date_millis")}}
+        for name, body in bodies.items()
+    ]
+
+
+async def _indices(server: str) -> list[Any]:
+    lines = []
+    for name in await indices_of(server, PREFIX):
+        (index,) = (await asked(server, "GET", f"/{name}")).values()
+        settings = {key: value for key, value in index["settings"]["index"].items() if key not in MADE}
+        body = {"aliases": index["aliases"], "mappings": index["mappings"], "settings": {"index": settings}}
+        lines.append({"index": name, "body": body})
+    return lines
+
+
+async def _documents(server: str) -> list[Any]:
+    await asked(server, "POST", f"/{PREFIX}-*/_refresh")
+    hits = (await asked(server, "GET", f"/{PREFIX}-*/_search?size=10000&version=true&sort=_doc"))["hits"]["hits"]
+    assert len(hits) < 10_000
+    hits.sort(key=lambda hit: (hit["_index"], hit["_id"]))
+    return [{name.strip("_"): hit[name] for name in ("_index", "_id", "_version", "_source")} for hit in hits]
+
+
 if __name__ == "__main__":
-    asyncio.run(write_sqlite())
+    asyncio.run(write_sqlite() if sys.argv[1] == "sqlite" else write_elasticsearch(sys.argv[2]))
