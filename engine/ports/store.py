@@ -177,7 +177,7 @@ class Erases(Protocol):
     async def data_subject(self, ids: frozenset[str]) -> DataSubject:
         """`ids`, the ids of all tombstones that lead to one of them, and the sessions of all these ids.
 
-        The answer is complete as of now.
+        The answer is complete as of now. A merge that was begun and not committed leads nowhere.
         """
 
     async def remove(self, id: str, version: int) -> None:

@@ -212,19 +212,11 @@ class Forgetter:
         """Refuse payloads under these ids and their sessions from now on. Returns everything that belongs to them."""
         secret = await self._store.secret()
         await tombstone.write_tombstones(self._store, [tombstone.profile_tombstone(secret, id) for id in sorted(ids)])
-        subject = await self._subject(ids)
+        subject = await self._store.data_subject(ids)
         names = [tombstone.profile_tombstone(secret, id) for id in sorted(subject.ids - ids)]
         names += [tombstone.session_tombstone(secret, session) for session in sorted(subject.sessions)]
         await tombstone.write_tombstones(self._store, names)
         return subject
-
-    async def _subject(self, ids: frozenset[str]) -> DataSubject:
-        """Return everything that belongs to these ids, once other ids that lead to them are settled."""
-        subject = await self._store.data_subject(ids)
-        others = sorted(subject.ids - ids)
-        for id in others:  # a merge with one of `ids` may have been begun and not committed
-            await self._settled(id)
-        return await self._store.data_subject(ids) if others else subject
 
     async def _settled(self, id: str) -> Profile | None:
         if isinstance(self._served, Pipeline):
