@@ -47,7 +47,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from engine.flow.output_limits import MAX_PROFILE, outgrowth
 from engine.ports.backoff import BackoffFormula
@@ -57,10 +57,12 @@ from engine.profile.document import Profile
 from engine.project.project import Project
 from engine.tracking.answer.outcome import UNCHANGED, UnitResult, handed_over_result, unit_result
 from engine.tracking.intake.admission import authority
+from engine.tracking.pipeline.attempt import PROFILE_MOVED, Attempt, Enqueued, Finished
 from engine.tracking.pipeline.driver import Driver
+from engine.tracking.pipeline.handing_over import following_unit
 from engine.tracking.pipeline.late_counting import LateCounting
 from engine.tracking.pipeline.loading import Loaded, Loading
-from engine.tracking.pipeline.profile_queue import PendingCommit, ProfileQueue, ProfileQueues, UncommittedState
+from engine.tracking.pipeline.profile_queue import ProfileQueue, ProfileQueues, UncommittedState
 from engine.tracking.pipeline.repeat import answer_repeat
 from engine.tracking.pipeline.settling import ReportApart, report_nothing, settled_profile
 from engine.tracking.pipeline.time_slices import TimeSlices
@@ -72,41 +74,10 @@ from engine.tracking.unit.ledger import Counted, Ledger
 from engine.tracking.unit.processing import UnitRun
 from engine.tracking.unit.repeat import Marks, reject_foreign
 from engine.tracking.unit.request import UnitRequest, committed_earlier, split_duplicates
-from engine.tracking.unit.sender import HandedOver, device_of
 from engine.tracking.unit.triggers import Triggers
 
 MAX_ATTEMPTS = 24  # of one unit, when its documents keep moving
 BACKOFF: Final = BackoffFormula(first=0.002, longest=0.128)
-
-
-class Enqueued(Struct, frozen=True):
-    """A unit that has run and whose commit is ordered, with the result that counts once it is stored.
-
-    `following` is the rest of its events, if a run has handed the session over to another person.
-    """
-
-    result: UnitResult
-    pending: PendingCommit
-    following: UnitRequest | None = None
-
-
-class Finished(Struct, frozen=True):
-    """A unit that is stored, or has nothing to store. Without a `result` all its events are in `following`."""
-
-    result: UnitResult | None
-    following: UnitRequest | None = None
-
-
-class ProfileMoved(Struct, frozen=True):
-    """A unit that has not run, since its profile has another id by now."""
-
-    result: None = None
-    following: None = None
-
-
-Attempt = Enqueued | Finished | ProfileMoved
-
-PROFILE_MOVED: Final = ProfileMoved()
 
 
 class Pipeline:
@@ -187,7 +158,7 @@ class Pipeline:
                 await queue.drained()  # no repeat is acknowledged before the first one is stored
                 return Finished(await self._repeated(request, loaded, marks))
             effects, composed = await self.run(request, loaded, fresh)
-            following = None if effects.handed_over is None else _following(request, loaded, fresh, effects)
+            following = None if effects.handed_over is None else following_unit(request, loaded, fresh, effects)
             if following is not None and not effects.events:
                 await queue.drained()
                 await self.loading.require_current(loaded)  # nothing is committed, which would compare the versions
@@ -384,27 +355,6 @@ class Pipeline:
             ids |= set(profile.ids) if profile is not None else set()
         session = request.intake.session
         self.cache.forget((request.intake.source, session) if session else None, ids)
-
-
-def _following(
-    request: UnitRequest, loaded: Loaded, fresh: list[UnitEvent], effects: UnitEffects
-) -> UnitRequest | None:
-    """Return the rest of a unit in which a run has handed the session over, as the other person's."""
-    given_up = effects.handed_over
-    if given_up is None or loaded.cached is None or loaded.acting_id is None:
-        return None
-    device = device_of(loaded.cached.profile, loaded.acting_id)
-    intake, events = request.intake, request.events
-    if effects.events:  # the duplicates and the rejected events are accounted for with those before
-        intake, events = structs.replace(intake, rejected=()), tuple(fresh[given_up.place :])
-    return structs.replace(
-        request,
-        intake=intake,
-        events=events,
-        seed=f"{request.seed}h",
-        handed_over=HandedOver(device, given_up.to),
-        given_up=given_up.results,
-    )
 
 
 def _touched(loaded: Loaded, effects: UnitEffects) -> list[Profile | None]:

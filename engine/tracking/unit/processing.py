@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from engine.flow.ask import ProfileReply, ProfilesReply
 from engine.flow.consents import missing_consent
 from engine.flow.effect import (
     Attach,
@@ -24,7 +23,6 @@ from engine.flow.effect import (
     Emit,
     HandOver,
     Log,
-    Merge,
     Respond,
 )
 from engine.flow.machine import MAX_EMITTED, Machine
@@ -34,7 +32,6 @@ from engine.flow.rendering import cut_all, render, show_effect
 from engine.flow.run import Inputs, IssuedAsk
 from engine.flow.run_state import OPERATIONS, RunState, initial_state
 from engine.flow.trace import Trace
-from engine.ports.records import Session
 from engine.profile.consent import decision_operations
 from engine.profile.document import Profile
 from engine.profile.fold import fold
@@ -42,13 +39,14 @@ from engine.profile.linking import CLAIMED, Pool, all_hers
 from engine.profile.operations import Refused
 from engine.profile.profile_view import metadata, profile_view
 from engine.profile.visits import record_visit
-from engine.project.source import Source
 from engine.tracking.intake.consent import CONSENT_CHANGED, decisions_of
 from engine.tracking.unit.effects import FlowResult, GivenUp, RanEvent, UnitContext, UnitEffects
 from engine.tracking.unit.event import MAX_DEPTH, UnitEvent, child_event
 from engine.tracking.unit.login import login_steps
 from engine.tracking.unit.membership import MAX_SEGMENT_EVENTS, Membership
 from engine.tracking.unit.met_documents import MetDocuments
+from engine.tracking.unit.profiles_read import begins_with_proof, profiles_read, proves
+from engine.tracking.unit.scope_views import session_view, source_view
 from engine.tracking.unit.triggers import Triggers
 
 HANDED_OVER = "handed-over"  # the outcome of a run that was given up
@@ -211,6 +209,7 @@ class UnitRun:
         self._runs += 1
         trace = Trace(self.ticks) if self.context.debug or self._sampled(event, flow) else None
         before = self.state
+        joint = self._is_joint(before)
         state = before if flow.profile != "none" else self._without_profile()
         inputs = msgspec.structs.replace(self.inputs, event=state.scope["event"], flow=flow.name)
         if self.context.handed_over and self._place == 0:
@@ -220,6 +219,8 @@ class UnitRun:
         if asked:
             yield PendingRun(machine, asked, f"{event.origin}:{event.key}")
             self._taint(machine)
+        if joint and not begins_with_proof(machine):
+            self.effects.foreign = True
         if machine.outcome == "finished" and (to := machine.hand_over) is not None:
             self._give_up(machine, event, trace, to)
             return
@@ -241,10 +242,17 @@ class UnitRun:
     def _taint(self, machine: Machine) -> None:
         """Note which profiles the run, whatever its outcome, has read, and whether one is not the sender's own."""
         own = self.context.profile.ids if self.context.profile is not None else ()
-        for index, profile in _profiles_read(machine):
+        for index, profile in profiles_read(machine):
             self._meet(profile)
-            strange = set(profile.ids).isdisjoint(own) and not _proves(machine, index, profile)
+            strange = set(profile.ids).isdisjoint(own) and not proves(machine, index, profile)
             self.effects.foreign = self.effects.foreign or strange
+
+    def _is_joint(self, state: RunState) -> bool:
+        """Whether the sender may not see the profile of a state: only claims join parts of it."""
+        profile = state.profile
+        if profile is None or not profile.links or self.context.identify == "trust":
+            return False
+        return not all_hers(profile, state.acting_id or profile.id)
 
     def _meet(self, document: Profile | None) -> None:
         """Note that a document was read. Raises `Conflict` if it was read at another version before."""
@@ -358,7 +366,7 @@ class UnitRun:
             trace = Trace(self.ticks)
             machine = machine.replay(trace)
         document = render(trace, machine) if trace is not None else None
-        others = tuple(dict.fromkeys([profile.id for _, profile in _profiles_read(machine)])) if machine.replies else ()
+        others = tuple(dict.fromkeys([profile.id for _, profile in profiles_read(machine)])) if machine.replies else ()
         outcome = machine.outcome or "failed"
         self.effects.flows.append(FlowResult(event, machine.flow.name, machine.flow.version, outcome, document, others))
 
@@ -379,45 +387,7 @@ class UnitRun:
             self.effects.flows.append(FlowResult(event, "", "", "not-triggered", {"reason": reason}))
 
 
-def _profiles_read(machine: Machine) -> Iterator[tuple[int, Profile]]:
-    """Return the stored profiles that a run read, each with the index of the node that asked for it."""
-    for index, reply in machine.replies:
-        for found in reply.found if isinstance(reply, ProfilesReply) else (reply,):
-            if isinstance(found, ProfileReply) and found.profile is not None:
-                yield index, found.profile
-
-
 def _begin_with(state: RunState, left: Profile) -> None:
     """Let a unit whose session is handed over write the profile that the session has led to, too."""
     if state.profile is not None and left.id != state.profile.id:
         state.pool, state.documents = Pool.of(state.profile, left), (state.profile, left)
-
-
-def _proves(machine: Machine, index: int, profile: Profile) -> bool:
-    """Whether node `index` has joined `profile` by a proof of the sender, and it has no part of another profile."""
-    settled = machine.settled.get(index)
-    return any(
-        effect.other is not None
-        and effect.other.id == profile.id
-        and effect.links[-1].kind == "proof"
-        and all_hers(profile, effect.links[0].left)
-        for effect in (settled.effects if settled is not None else ())
-        if isinstance(effect, Merge)
-    )
-
-
-def source_view(source: Source) -> dict[str, Any]:
-    """Return the `source` that flows see: never its key or its secret."""
-    return {"id": source.source, "kind": source.kind, "consent": source.consent}
-
-
-def session_view(session: Session | None) -> dict[str, Any] | None:
-    """Return the `session` that flows see."""
-    if session is None:
-        return None
-    return {
-        "id": session.id,
-        "created": session.created,
-        "properties": session.properties,
-        "context": session.context,
-    }

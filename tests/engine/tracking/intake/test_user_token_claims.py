@@ -51,7 +51,23 @@ nodes:
     next: boom
   boom: {fail: "{{ profile.traits.secret | default('none') }}"}
 """
-FLOWS = (LOGIN, BOTH, FAILING, LOOKUP, ATTACH)
+SHOW = """
+flow: show
+trigger: {event: show}
+nodes:
+  tell: {respond: {secret: "{{ profile.traits.secret | default('none') }}"}}
+"""
+LATE = """
+flow: late
+trigger: {event: late}
+nodes:
+  read: {let: {secret: "{{ profile.traits.secret | default('none') }}"}, next: who}
+  who:
+    profile.merge: {pii.email: "{{ event.properties.email }}"}
+    next: tell
+  tell: {respond: {secret: "{{ nodes.read.out.secret }}"}}
+"""
+FLOWS = (LOGIN, BOTH, FAILING, LOOKUP, ATTACH, SHOW, LATE)
 
 
 def collector(store: Store, public: Source = LINK) -> Collector:
@@ -97,6 +113,30 @@ async def test_who_was_ann_stays_ann_without_the_token(store: Store) -> None:
     await shop.track(page(shop, event("login", ANN)))
     answer = await shop.track(payload("x", session="page", options=EVERYTHING))
     assert answer["profile"]["traits"] == {"secret": "of-ann"}
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        pytest.param(["show", event("login", ANN)], id="an event before the proof"),
+        pytest.param([event("late", ANN)], id="a node before the proof"),
+    ],
+)
+async def test_a_proof_opens_nothing_that_a_claim_has_shown_before_it(store: Store, events: list[Any]) -> None:
+    shop = collector(store)
+    await shop.track(payload(event("login", BOB, secret="of-victim"), session="victim"))
+    await shop.track(payload(event("login", BOB), session="page"))  # joined by a claim
+    answer = await shop.track(page(shop, *events))
+    assert "of-victim" not in str(answer)
+    later = await shop.track(page(shop, "show"))
+    assert later["response"] == {"secret": "none"}
+
+
+async def test_the_first_proof_is_answered_though_claims_held_before(store: Store) -> None:
+    shop = collector(store)
+    await shop.track(payload(event("login", BOB, secret="of-victim"), session="victim"))
+    await shop.track(payload(event("login", BOB), session="page"))
+    assert (await shop.track(page(shop, event("login", ANN))))["response"] == {"secret": "none"}
 
 
 @pytest.mark.parametrize("public", [LINK, REFUSE], ids=["link", "refuse"])

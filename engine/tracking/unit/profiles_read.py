@@ -1,0 +1,38 @@
+"""The profiles that a run has read, and whether its sender may see them."""
+
+from collections.abc import Iterator
+
+from engine.flow.ask import ProfileReply, ProfilesReply
+from engine.flow.effect import Merge
+from engine.flow.machine import Machine
+from engine.profile.document import Profile
+from engine.profile.linking import all_hers
+
+
+def profiles_read(machine: Machine) -> Iterator[tuple[int, Profile]]:
+    """Yield the stored profiles that a run read, each with the index of the node that asked for it."""
+    for index, reply in machine.replies:
+        for found in reply.found if isinstance(reply, ProfilesReply) else (reply,):
+            if isinstance(found, ProfileReply) and found.profile is not None:
+                yield index, found.profile
+
+
+def proves(machine: Machine, index: int, profile: Profile) -> bool:
+    """Return whether node `index` has joined `profile` by a proof, and it has no part of another profile."""
+    settled = machine.settled.get(index)
+    return any(
+        effect.other is not None
+        and effect.other.id == profile.id
+        and effect.links[-1].kind == "proof"
+        and all_hers(profile, effect.links[0].left)
+        for effect in (settled.effects if settled is not None else ())
+        if isinstance(effect, Merge)
+    )
+
+
+def begins_with_proof(machine: Machine) -> bool:
+    """Return whether the first node of a run has proven something, so that no node saw the profile as it was before."""
+    first = [settled for settled in machine.settled.values() if not settled.via]
+    if len(first) != 1 or machine.outcome != "finished":
+        return False
+    return any(isinstance(effect, Merge) and effect.links[-1].kind == "proof" for effect in first[0].effects)
