@@ -7,7 +7,7 @@ A unit that is run again is a new `UnitRun` on newer documents, with the same ti
 """
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -35,7 +35,7 @@ from engine.flow.trace import Trace
 from engine.profile.consent import decision_operations
 from engine.profile.document import Profile
 from engine.profile.fold import fold
-from engine.profile.linking import CLAIMED, Pool, all_hers
+from engine.profile.linking import CLAIMED, Pool
 from engine.profile.operations import Refused
 from engine.profile.profile_view import metadata, profile_view
 from engine.profile.visits import record_visit
@@ -209,7 +209,7 @@ class UnitRun:
         self._runs += 1
         trace = Trace(self.ticks) if self.context.debug or self._sampled(event, flow) else None
         before = self.state
-        joint = self._is_joint(before)
+        strangers = self._strangers(before)
         state = before if flow.profile != "none" else self._without_profile()
         inputs = msgspec.structs.replace(self.inputs, event=state.scope["event"], flow=flow.name)
         if self.context.handed_over and self._place == 0:
@@ -219,20 +219,24 @@ class UnitRun:
         if asked:
             yield PendingRun(machine, asked, f"{event.origin}:{event.key}")
             self._taint(machine)
-        if joint and not begins_with_proof(machine):
+        if strangers and begins_with_proof(machine):
+            strangers = ()
+        elif strangers:
             self.effects.foreign = True
         if machine.outcome == "finished" and (to := machine.hand_over) is not None:
-            self._give_up(machine, event, trace, to)
+            self._give_up(machine, event, trace, to, strangers)
             return
         if machine.outcome == "finished" and (reason := self._take(machine, event, children)):
             machine.fail(reason)
         if machine.outcome == "finished" and flow.profile == "none":
             self._keep_profile(before)
-        self._record(machine, event, trace)
+        self._record(machine, event, trace, strangers)
 
-    def _give_up(self, machine: Machine, event: UnitEvent, trace: Trace | None, to: HandOver) -> None:
+    def _give_up(
+        self, machine: Machine, event: UnitEvent, trace: Trace | None, to: HandOver, strangers: Sequence[str]
+    ) -> None:
         """End the unit's runs: its caller runs it again without this event, and this one as another person's."""
-        self._record(machine, event, trace)
+        self._record(machine, event, trace, strangers)
         result = self.effects.flows[-1]
         kept = result.trace and {**result.trace, "outcome": HANDED_OVER}
         result = msgspec.structs.replace(result, outcome=HANDED_OVER, trace=kept)
@@ -247,12 +251,12 @@ class UnitRun:
             strange = set(profile.ids).isdisjoint(own) and not proves(machine, index, profile)
             self.effects.foreign = self.effects.foreign or strange
 
-    def _is_joint(self, state: RunState) -> bool:
-        """Whether the sender may not see the profile of a state: only claims join parts of it."""
+    def _strangers(self, state: RunState) -> Sequence[str]:
+        """Return the ids that only claims join with a sender that may not see their data."""
         profile = state.profile
         if profile is None or not profile.links or self.context.identify == "trust":
-            return False
-        return not all_hers(profile, state.acting_id or profile.id)
+            return ()
+        return sorted(profile.parts.keys() - hers_of(profile, state.acting_id or profile.id))
 
     def _meet(self, document: Profile | None) -> None:
         """Note that a document was read. Raises `Conflict` if it was read at another version before."""
@@ -361,12 +365,13 @@ class UnitRun:
 
     # ---- results ----------------------------------------------------------------------------------------------------
 
-    def _record(self, machine: Machine, event: UnitEvent, trace: Trace | None) -> None:
+    def _record(self, machine: Machine, event: UnitEvent, trace: Trace | None, strangers: Sequence[str]) -> None:
         if trace is None and (machine.outcome == "failed" or (machine.replies and machine.could_not_identify())):
             trace = Trace(self.ticks)
             machine = machine.replay(trace)
         document = render(trace, machine) if trace is not None else None
-        others = tuple(dict.fromkeys([profile.id for _, profile in profiles_read(machine)])) if machine.replies else ()
+        read = [profile.id for _, profile in profiles_read(machine)] if machine.replies else []
+        others = tuple(dict.fromkeys([*read, *strangers])) if read or strangers else ()
         outcome = machine.outcome or "failed"
         self.effects.flows.append(FlowResult(event, machine.flow.name, machine.flow.version, outcome, document, others))
 

@@ -132,6 +132,16 @@ async def test_a_proof_opens_nothing_that_a_claim_has_shown_before_it(store: Sto
     assert later["response"] == {"secret": "none"}
 
 
+async def test_a_repeat_after_the_proof_shows_nothing_that_the_first_time_withheld(store: Store) -> None:
+    shop = collector(store)
+    await shop.track(payload(event("login", BOB, secret="of-victim"), session="victim"))
+    await shop.track(payload(event("login", BOB), session="page"))
+    look = {"type": "show", "id": "e-1"}
+    await shop.track(page(shop, look))
+    await shop.track(page(shop, event("login", ANN)))
+    assert "of-victim" not in str(await shop.track(page(shop, look)))
+
+
 async def test_the_first_proof_is_answered_though_claims_held_before(store: Store) -> None:
     shop = collector(store)
     await shop.track(payload(event("login", BOB, secret="of-victim"), session="victim"))
