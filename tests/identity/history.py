@@ -9,7 +9,8 @@ from tests.identity.simulation import Crash, Doing, Sender, Simulation
 from tests.identity.strangers import Her, compare, strangers_to
 
 BATCHES = 7
-MOST_PER_KEY = 2  # where the limit is to be met
+THEFTS = 0.2  # of all histories
+MOST_PER_KEY = 1  # where the limit is to be met
 
 
 class Operation(NamedTuple):
@@ -39,12 +40,20 @@ class History(NamedTuple):
     most_per_key: int = 99
 
 
-PAGES = [Sender("pages", name) for name in "abc"]
+class Cast(NamedTuple):
+    """Who takes part in a history: senders, the keys that they know, and those who can get user tokens."""
+
+    senders: list[Sender]
+    keys: list[dict[str, str]]
+    with_tokens: list[Sender]
+
+
+PAGES = [Sender("pages", name) for name in "abcd"]
 TRUSTED = [Sender("app", "d"), Sender("server", "e")]
 PAIRS = [Sender("pages", "", visitor, user) for visitor in "v" for user in ("", "1", "2")]
 PAIRS += [Sender("app", "", visitor, user) for visitor in ("v", "w") for user in ("", "1", "2")]
 PAIRS += [Sender("server", "", "", "1")]
-CASTS: list[list[Sender]] = [PAGES, [*PAGES, *TRUSTED], [*PAGES, *PAIRS], PAIRS]
+CASTS: list[list[Sender]] = [PAGES, PAGES, [*PAGES, *TRUSTED], [*PAGES, *PAIRS], PAIRS]
 KEYS: list[dict[str, str]] = [
     {"email": "x"},
     {"email": "x"},
@@ -56,21 +65,22 @@ KEYS: list[dict[str, str]] = [
 ]
 
 
-def _identify(chance: Random, _cast: list[Sender]) -> Any:
-    keys = chance.choice(KEYS)
-    return keys, tuple(name for name in keys if chance.random() < 0.25)
+def _identify(chance: Random, cast: Cast, sender: Sender) -> Any:
+    keys = chance.choice(cast.keys)
+    proves = sender in cast.with_tokens and chance.random() < 0.4
+    return keys, tuple(name for name in keys if proves and chance.random() < 0.8)
 
 
-OPERATIONS: dict[str, Callable[[Random, list[Sender]], Any]] = {
-    "track": lambda chance, _cast: chance.randint(-2, 9),
-    "say": lambda chance, _cast: f"name-{chance.randrange(100)}",
-    "conclude": lambda _chance, _cast: None,
+OPERATIONS: dict[str, Callable[[Random, Cast, Sender], Any]] = {
+    "track": lambda chance, _cast, _sender: chance.randint(-2, 9),
+    "say": lambda chance, _cast, _sender: f"name-{chance.randrange(100)}",
+    "conclude": lambda _chance, _cast, _sender: None,
     "identify": _identify,
-    "alias": lambda chance, cast: chance.choice(cast),
-    "rename": lambda chance, _cast: chance.choice("12"),
-    "hand_over": lambda chance, _cast: chance.choice("12"),
-    "undo": lambda chance, _cast: chance.randrange(100),
-    "forget": lambda _chance, _cast: None,
+    "alias": lambda chance, cast, _sender: chance.choice(cast.senders),
+    "rename": lambda chance, _cast, _sender: chance.choice("12"),
+    "hand_over": lambda chance, _cast, _sender: chance.choice("12"),
+    "undo": lambda chance, _cast, _sender: chance.randrange(100),
+    "forget": lambda _chance, _cast, _sender: None,
 }
 WEIGHTS = {
     "track": 2,
@@ -86,13 +96,31 @@ WEIGHTS = {
 
 
 def random_history(chance: Random) -> History:
-    """Return a random history. It leaves some senders and operations out, so that the others coincide more often."""
-    cast = chance.choice(CASTS)
-    cast = chance.sample(cast, min(len(cast), chance.randint(2, 4)))
+    """Return a random history. It leaves senders, keys and operations out, so that the others coincide more often."""
+    if chance.random() < THEFTS:
+        return random_theft(chance)
+    senders = chance.choice(CASTS)
+    senders = chance.sample(senders, min(len(senders), chance.randint(2, 4)))
+    keys = chance.sample(KEYS, chance.randint(1, 3))
+    cast = Cast(senders, keys, chance.sample(senders, chance.randint(0, len(senders) // 2)))
     some = ["identify", *chance.sample([*OPERATIONS], chance.randint(2, len(OPERATIONS)))]
     concurrent = chance.random() < 0.4
     batches = tuple(_batch(chance, cast, some, concurrent) for _ in range(chance.randint(3, BATCHES)))
     return History(batches, MOST_PER_KEY if chance.random() < 0.15 else 99)
+
+
+def random_theft(chance: Random) -> History:
+    """Return a history in which strangers claim a key of somebody who claims it, too, and proves something later."""
+    hers, *strangers = chance.sample(PAGES, chance.randint(2, 3))
+    key, proven = chance.choice(KEYS), chance.choice(KEYS)
+    cast = Cast([hers, *strangers], [key, proven], [hers])
+    data = ["track", "track", "say", "conclude", "identify"]
+    claims = [Operation("identify", sender, (key, ())) for sender in cast.senders]
+    before = [*claims, *(_operation(chance, cast, data) for _ in range(chance.randint(1, 3)))]
+    chance.shuffle(before)
+    proof = Operation("identify", hers, (proven, tuple(proven)))
+    after = [_operation(chance, cast, data) for _ in range(chance.randint(1, 3))]
+    return History(tuple(Batch((each,), worker=chance.randrange(2)) for each in (*before, proof, *after)))
 
 
 def size(history: History) -> int:
@@ -167,16 +195,17 @@ def _crash(operation: Operation) -> Crash | None:
     return Crash(abs(operation.crash), operation.crash < 0) if operation.crash else None
 
 
-def _batch(chance: Random, cast: list[Sender], some: list[str], concurrent: bool) -> Batch:
+def _batch(chance: Random, cast: Cast, some: list[str], concurrent: bool) -> Batch:
     several = concurrent and chance.random() < 0.5
     operations = [_operation(chance, cast, some) for _ in range(chance.randint(2, 3) if several else 1)]
     return Batch(tuple(operations), worker=chance.randrange(2), seed=chance.randrange(100))
 
 
-def _operation(chance: Random, cast: list[Sender], some: list[str]) -> Operation:
+def _operation(chance: Random, cast: Cast, some: list[str]) -> Operation:
     (what,) = chance.choices(some, [WEIGHTS[name] for name in some])
+    sender = chance.choice(cast.senders)
     crash = chance.choice((-1, 1)) * chance.randint(1, 8) if chance.random() < 0.1 else 0
-    return Operation(what, chance.choice(cast), OPERATIONS[what](chance, cast), crash)
+    return Operation(what, sender, OPERATIONS[what](chance, cast, sender), crash)
 
 
 def _shorter(history: History) -> Iterator[History]:
