@@ -69,15 +69,15 @@ UNCHANGED: Final = UnitResult(None, {}, Counted())
 def unit_result(request: UnitRequest, effects: UnitEffects, composed: Composed, marks: Marks) -> UnitResult:
     """Return the outcome of a unit that has been run."""
     options, source, known = request.intake.options, request.source, composed.cached
-    whole = None
-    if options.profile and source.profiles and composed.open_to_all and known is not None:
+    open_to_all, whole = composed.open_to_all and request.given_up_open, None
+    if options.profile and source.profiles and open_to_all and known is not None:
         whole = {**known.view, "id": known.profile.id}
     debugging = _debugging(request, effects, composed, marks) if options.debugger and source.debugger else None
     return UnitResult(
         composed.answered_id,
         marks,
         _counted(request, effects, marks),
-        composed.open_to_all,
+        open_to_all,
         effects.response,
         whole,
         debugging,

@@ -27,4 +27,5 @@ def following_unit(
         seed=f"{request.seed}h",
         handed_over=HandedOver(device, given_up.to),
         given_up=given_up.results,
+        given_up_open=given_up.open_to_all,
     )

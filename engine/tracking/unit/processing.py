@@ -35,18 +35,25 @@ from engine.flow.trace import Trace
 from engine.profile.consent import decision_operations
 from engine.profile.document import Profile
 from engine.profile.fold import fold
-from engine.profile.linking import CLAIMED, Pool
+from engine.profile.linking import CLAIMED, Pool, hers_of
 from engine.profile.operations import Refused
 from engine.profile.profile_view import metadata, profile_view
 from engine.profile.visits import record_visit
 from engine.tracking.intake.consent import CONSENT_CHANGED, decisions_of
-from engine.tracking.unit.effects import FlowResult, GivenUp, RanEvent, UnitContext, UnitEffects
+from engine.tracking.unit.effects import (
+    FlowResult,
+    GivenUp,
+    RanEvent,
+    UnitContext,
+    UnitEffects,
+    session_view,
+    source_view,
+)
 from engine.tracking.unit.event import MAX_DEPTH, UnitEvent, child_event
 from engine.tracking.unit.login import login_steps
 from engine.tracking.unit.membership import MAX_SEGMENT_EVENTS, Membership
 from engine.tracking.unit.met_documents import MetDocuments
 from engine.tracking.unit.profiles_read import begins_with_proof, profiles_read, proves
-from engine.tracking.unit.scope_views import session_view, source_view
 from engine.tracking.unit.triggers import Triggers
 
 HANDED_OVER = "handed-over"  # the outcome of a run that was given up
@@ -239,9 +246,12 @@ class UnitRun:
         self._record(machine, event, trace, strangers)
         result = self.effects.flows[-1]
         kept = result.trace and {**result.trace, "outcome": HANDED_OVER}
-        result = msgspec.structs.replace(result, outcome=HANDED_OVER, trace=kept)
+        profile = self.state.profile  # the record of the run belongs to the other person, so this one is foreign to it
+        others = result.other_profiles if profile is None else (profile.id, *result.other_profiles)
+        result = msgspec.structs.replace(result, outcome=HANDED_OVER, trace=kept, other_profiles=others)
         self._given_up = True
-        self.effects.handed_over = GivenUp(self._place, to, (result,))
+        open_to_all = self.effects.may_see_all(profile)
+        self.effects.handed_over = GivenUp(self._place, to, (result,), open_to_all)
 
     def _taint(self, machine: Machine) -> None:
         """Note which profiles the run, whatever its outcome, has read, and whether one is not the sender's own."""

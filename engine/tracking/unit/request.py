@@ -39,6 +39,7 @@ class UnitRequest(Struct, frozen=True):
     again: bool = False
     handed_over: HandedOver | None = None
     given_up: tuple[FlowResult, ...] = ()  # runs of the first event that handed it over
+    given_up_open: bool = True  # the sender may see values and ids that these runs read
 
     @classmethod
     def of(

@@ -34,6 +34,15 @@ trigger: {event: hand}
 nodes:
   over: {session.hand_over: {traits.customer: "{{ event.properties.customer }}"}}
 """
+READ_AND_HAND = """
+flow: read-and-hand
+trigger: {event: read-and-hand}
+nodes:
+  read:
+    log: "{{ profile.pii.first_name }}"
+    next: over
+  over: {session.hand_over: {traits.customer: "{{ event.properties.customer }}"}}
+"""
 CUSTOMER = ("traits", "customer")
 SETTINGS = Settings(keys=KeyRules(forms=((CUSTOMER, "exact"),), exclusive=frozenset({CUSTOMER})))
 WEB = Source(source="shop", identify="trust", profiles=True, debugger=True)
@@ -41,7 +50,7 @@ LINK = Source(source="page", identify="link", profiles=True, debugger=True)
 
 
 def collector(store: Store) -> Collector:
-    return Collector(project(LOGIN, COUNT, HAND, settings=SETTINGS, sources=(WEB, LINK)), store)
+    return Collector(project(LOGIN, COUNT, HAND, READ_AND_HAND, settings=SETTINGS, sources=(WEB, LINK)), store)
 
 
 def login(customer: str, name: str) -> dict[str, Any]:
@@ -120,3 +129,28 @@ async def test_claims_hand_over_as_proofs_do(store: Store) -> None:
     await shop.track(payload(login("C-2002", "Bob"), "counted", session="alice") | {"source": {"id": "page"}})
     assert (await shop.profile(alice))["traits"] == {"customer": "C-1001", "count": 1}
     assert (await shop.profile(bob))["traits"] == {"customer": "C-2002", "count": 1}
+
+
+async def test_a_run_that_was_given_up_shows_nothing_of_a_joint_profile(store: Store) -> None:
+    shop = collector(store)
+    alice, bob = await alice_and_bob(shop, "page")
+    page = {"source": {"id": "page"}}
+    for customer, name in [("C-2002", "Bob"), ("C-1001", "Alice"), ("C-2002", "Bob")]:
+        await shop.track(payload(login(customer, name), session="alice") | page)
+    event = {"type": "read-and-hand", "id": "back", "properties": {"customer": "C-1001"}}
+    for _first_and_repeated in range(2):
+        answer = await shop.track(payload(event, session="alice") | page)
+        assert "withheld" in answer["debugging"]
+        assert '"Bob"' not in str(answer["debugging"]).replace("'", '"')
+        assert bob not in str(answer)
+        assert answer["profile"]["id"] == alice
+
+
+async def test_the_record_of_a_run_that_was_given_up_names_the_profile_that_it_ran_on(store: Store) -> None:
+    shop = collector(store)
+    alice, bob = await alice_and_bob(shop)
+    await shop.track(payload(login("C-2002", "Bob"), session="kiosk"))
+    await shop.track(payload(login("C-1001", "Alice") | {"id": "back"}, session="kiosk"))
+    (given_up,) = [run for run in await store.runs_of("back") if run.outcome == "handed-over"]
+    assert given_up.profile == alice
+    assert bob in given_up.other_profiles  # so it is erased with either of them, and no archive of one shows the other
