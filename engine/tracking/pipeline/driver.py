@@ -28,7 +28,7 @@ from engine.ports.world import Clock, OutsideCall, Performer
 from engine.profile.document import LinkKind
 from engine.profile.linking import key_link
 from engine.tracking.pipeline.key_holder import Resolve, holder_of
-from engine.tracking.unit.effects import session_view
+from engine.tracking.unit.event import session_view
 from engine.tracking.unit.processing import PendingRun
 from engine.tracking.unit.request import ReplyKey, UnitRequest
 

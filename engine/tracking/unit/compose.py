@@ -26,7 +26,7 @@ from engine.ports.records import (
 from engine.profile.apply import apply_operations
 from engine.profile.document import Profile
 from engine.profile.grouping import Regrouped, regroup, versioned
-from engine.profile.linking import Pool
+from engine.profile.linking import Pool, all_hers
 from engine.profile.profile_view import metadata
 from engine.profile.value import members
 from engine.project.project import Project
@@ -90,7 +90,7 @@ def compose(
     context = effects.context
     known, profiles = _profiles(effects, regrouped, stored)
     profile = known.profile if known is not None else None
-    open_to_all = effects.may_see_all(profile)
+    open_to_all = may_see_all(effects, profile)
     answered_id = None
     if profile is not None and context.profile is not None:
         answered_id = profile.id if open_to_all else context.acting_id
@@ -128,6 +128,19 @@ def writes_nothing(effects: UnitEffects, composed: Composed) -> bool:
         return False
     same = before.conditional == after.conditional and before.standing == after.standing
     return same and before.due == after.due
+
+
+def may_see_all(effects: UnitEffects, profile: Profile | None) -> bool:
+    """Whether the sender, whose profile is `profile` now, may see values and ids that the unit read.
+
+    It may if it has authority; or if no run, not even a failed one, read a profile that is not its own, and all
+    parts of its own are joined to it by proof.
+    """
+    if effects.context.identify == "trust":
+        return True
+    if effects.foreign:
+        return False
+    return profile is None or all_hers(profile, effects.context.acting_id or "")
 
 
 def _mark(effects: UnitEffects, intake: Intake, ran: RanEvent, answered_id: str | None) -> ProcessedEvent:

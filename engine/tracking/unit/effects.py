@@ -9,7 +9,6 @@ from engine.flow.run import Identify
 from engine.flow.run_state import RunState
 from engine.ports.records import Session
 from engine.profile.document import Profile, Scalar
-from engine.profile.linking import all_hers
 from engine.project.source import Source
 from engine.tracking.unit.event import UnitEvent
 from engine.tracking.unit.membership import Membership
@@ -83,32 +82,3 @@ class UnitEffects(Struct):
     cache: list[CachePut] = []
     foreign: bool = False  # a run read a profile that is not the sender's own
     handed_over: "GivenUp | None" = None  # then all other effects are void
-
-    def may_see_all(self, profile: Profile | None) -> bool:
-        """Whether the sender, whose profile is `profile` now, may see values and ids that the unit read.
-
-        It may if it has authority; or if no run, not even a failed one, read a profile that is not its own, and all
-        parts of its own are joined to it by proof.
-        """
-        if self.context.identify == "trust":
-            return True
-        if self.foreign:
-            return False
-        return profile is None or all_hers(profile, self.context.acting_id or "")
-
-
-def source_view(source: Source) -> dict[str, Any]:
-    """Return the `source` that flows see: never its key or its secret."""
-    return {"id": source.source, "kind": source.kind, "consent": source.consent}
-
-
-def session_view(session: Session | None) -> dict[str, Any] | None:
-    """Return the `session` that flows see."""
-    if session is None:
-        return None
-    return {
-        "id": session.id,
-        "created": session.created,
-        "properties": session.properties,
-        "context": session.context,
-    }

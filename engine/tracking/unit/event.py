@@ -1,4 +1,4 @@
-"""An event while it is processed: the client's, one of the system, or one that a flow emitted."""
+"""An event while it is processed: the client's, one of the system, or one that a flow emitted; with what flows see."""
 
 from datetime import UTC
 from typing import Any, Literal
@@ -7,6 +7,8 @@ from msgspec import Struct
 
 from engine.language.zone import find_zone
 from engine.ports.ids import short_hash
+from engine.ports.records import Session
+from engine.project.source import Source
 from engine.tracking.intake.event_time import read_event_time
 from engine.tracking.intake.payload import Incoming
 
@@ -109,3 +111,20 @@ def child_event(
         depth=parent.depth + 1,
         save=parent.save,
     )
+
+
+def source_view(source: Source) -> dict[str, Any]:
+    """Return the `source` that flows see: never its key or its secret."""
+    return {"id": source.source, "kind": source.kind, "consent": source.consent}
+
+
+def session_view(session: Session | None) -> dict[str, Any] | None:
+    """Return the `session` that flows see."""
+    if session is None:
+        return None
+    return {
+        "id": session.id,
+        "created": session.created,
+        "properties": session.properties,
+        "context": session.context,
+    }

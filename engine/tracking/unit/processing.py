@@ -40,16 +40,15 @@ from engine.profile.operations import Refused
 from engine.profile.profile_view import metadata, profile_view
 from engine.profile.visits import record_visit
 from engine.tracking.intake.consent import CONSENT_CHANGED, decisions_of
+from engine.tracking.unit.compose import may_see_all
 from engine.tracking.unit.effects import (
     FlowResult,
     GivenUp,
     RanEvent,
     UnitContext,
     UnitEffects,
-    session_view,
-    source_view,
 )
-from engine.tracking.unit.event import MAX_DEPTH, UnitEvent, child_event
+from engine.tracking.unit.event import MAX_DEPTH, UnitEvent, child_event, session_view, source_view
 from engine.tracking.unit.login import login_steps
 from engine.tracking.unit.membership import MAX_SEGMENT_EVENTS, Membership
 from engine.tracking.unit.met_documents import MetDocuments
@@ -250,7 +249,7 @@ class UnitRun:
         others = result.other_profiles if profile is None else (profile.id, *result.other_profiles)
         result = msgspec.structs.replace(result, outcome=HANDED_OVER, trace=kept, other_profiles=others)
         self._given_up = True
-        open_to_all = self.effects.may_see_all(profile)
+        open_to_all = may_see_all(self.effects, profile)
         self.effects.handed_over = GivenUp(self._place, to, (result,), open_to_all)
 
     def _taint(self, machine: Machine) -> None:
