@@ -63,12 +63,13 @@ class DataUpgrade:
     async def preview(self) -> list[str]:
         """A line for each change that `run` would make now. Writes nothing."""
         secret, changes = await self._upkeep.stored_secret() or b"", IdentityChanges()
+        now = time.time_ns() // 1_000_000
         async for page in self._keys(ALL):
             changes.keys += sum(_new_name(hit, secret) is not None for hit in page)
         async for profiles, proofs in self._profiles(secret):
             for there in profiles:
                 if (before := _profile(there)) is not None:
-                    changes.count(before, _proven(before, proofs, 0))
+                    changes.count(before, _proven(before, proofs, now))
         return changes.lines(done=False)
 
     # ---- keys -------------------------------------------------------------------------------------------------------

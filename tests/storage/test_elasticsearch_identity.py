@@ -252,21 +252,21 @@ async def test_units_beside_one_another_lose_nothing_and_keep_every_id_in_one_pr
 # ---- sessions -------------------------------------------------------------------------------------------------------
 
 
-def told(version: int, profile: str, **properties: Any) -> SessionWrite:
+def leading(version: int, profile: str, **properties: Any) -> SessionWrite:
     """A write of the session `visit` that leads to a profile."""
     return SessionWrite(structs.replace(session("visit", version, **properties), profile=profile), version - 1)
 
 
 HANDED = Unit(
     profiles=(write("ann", 1),),
-    sessions=(told(2, "bo"),),
+    sessions=(leading(2, "bo"),),
     marks=(structs.replace(mark("e-1"), profile="ann"),),
     events=(event("e-1"),),
 )
 
 
 async def with_session(store: ElasticsearchStore) -> None:
-    await store.commit(Unit(profiles=(write("ann"),), sessions=(told(1, "ann"),)))
+    await store.commit(Unit(profiles=(write("ann"),), sessions=(leading(1, "ann"),)))
     await store.commit(Unit(profiles=(write("bo"),)))
 
 
@@ -286,7 +286,7 @@ async def test_a_session_is_handed_over_by_the_commit_of_the_profile_that_it_lea
     ann = await reader.profile("ann")
     committed = ann is not None and ann.version == 2
     assert committed or nth < 4
-    assert await reader.session("web", "visit") == told(1 + committed, "bo" if committed else "ann").session
+    assert await reader.session("web", "visit") == leading(1 + committed, "bo" if committed else "ann").session
     assert list(await reader.marks("web", ("e-1",))) == ["e-1"] * committed
 
 
@@ -301,12 +301,12 @@ async def test_a_handed_over_session_is_guarded_by_the_profile_that_it_leads_to(
     await other.profile("bo")
     await store.commit(HANDED)
     with pytest.raises(Conflict, match="session visit"):  # as it was before
-        await other.commit(Unit(profiles=(write("ann", 2),), sessions=(told(2, "ann"),)))
+        await other.commit(Unit(profiles=(write("ann", 2),), sessions=(leading(2, "ann"),)))
     await other.profile("ann")
-    await other.commit(Unit(profiles=(write("bo", 1),), sessions=(told(3, "bo", page=1),)))
+    await other.commit(Unit(profiles=(write("bo", 1),), sessions=(leading(3, "bo", page=1),)))
     with pytest.raises(Conflict, match="session visit"):
-        await store.commit(Unit(sessions=(told(3, "bo", page=2),)))
-    assert await store.session("web", "visit") == told(3, "bo", page=1).session
+        await store.commit(Unit(sessions=(leading(3, "bo", page=2),)))
+    assert await store.session("web", "visit") == leading(3, "bo", page=1).session
 
 
 async def test_a_repeat_behind_a_handed_over_session_does_not_take_effect_again(indices: Indices) -> None:
@@ -314,12 +314,12 @@ async def test_a_repeat_behind_a_handed_over_session_does_not_take_effect_again(
     store, other = indices.store(), indices.store()
     await with_session(store)
     assert await other.profile("bo") is not None
-    assert await other.session("web", "visit") == told(1, "ann").session
+    assert await other.session("web", "visit") == leading(1, "ann").session
     assert await other.marks("web", ("e-1",)) == {}
     await store.commit(HANDED)
     await store._finisher.settled()
-    assert await other.session("web", "visit") == told(2, "bo").session
-    repeat = Unit(profiles=(write("bo", 1),), sessions=(told(3, "bo"),), marks=HANDED.marks, events=(event("e-1"),))
+    assert await other.session("web", "visit") == leading(2, "bo").session
+    repeat = Unit(profiles=(write("bo", 1),), sessions=(leading(3, "bo"),), marks=HANDED.marks, events=(event("e-1"),))
     with pytest.raises(Conflict, match="mark e-1"):
         await other.commit(repeat)
 
@@ -328,21 +328,21 @@ async def test_sessions_of_all_profiles_of_a_unit_are_written_with_it(indices: I
     """`bo` is joined with `ann`, and its session is written in the same unit."""
     store = indices.store()
     await store.commit(Unit(profiles=(write("ann"),)))
-    await store.commit(Unit(profiles=(write("bo"),), sessions=(told(1, "bo"),)))
+    await store.commit(Unit(profiles=(write("bo"),), sessions=(leading(1, "bo"),)))
     bo, ann = await store.profile("bo"), await store.profile("ann")
     assert bo is not None
     assert ann is not None
     joined = structs.replace(ann, version=2, parts={**ann.parts, **bo.parts})
     unit = Unit(
-        profiles=(ProfileWrite(joined, 1), ProfileWrite(tombstone(bo, "ann"), 1)), sessions=(told(2, "bo", page=1),)
+        profiles=(ProfileWrite(joined, 1), ProfileWrite(tombstone(bo, "ann"), 1)), sessions=(leading(2, "bo", page=1),)
     )
     await commit_breaking_off(indices.store(), unit, 2)  # nothing but the freezing
-    assert await indices.store().session("web", "visit") == told(1, "bo").session
+    assert await indices.store().session("web", "visit") == leading(1, "bo").session
     late = indices.store()
-    await late.commit(Unit(sessions=(told(2, "bo", page=2),)))  # guarded by `ann`, where the open tombstone leads
+    await late.commit(Unit(sessions=(leading(2, "bo", page=2),)))  # guarded by `ann`, where the open tombstone leads
     with pytest.raises(Conflict):
         await store.commit(unit)
-    assert await late.session("web", "visit") == told(2, "bo", page=2).session
+    assert await late.session("web", "visit") == leading(2, "bo", page=2).session
 
 
 async def test_keys_that_are_left_are_not_left_by_a_late_process(indices: Indices) -> None:
