@@ -1,6 +1,7 @@
 """Histories: random batches of operations, played on a simulation; one that fails is shortened as far as possible."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from itertools import product
 from random import Random
 from typing import Any, NamedTuple
 
@@ -143,6 +144,7 @@ async def play(begin: Callable[[], Simulation], history: History) -> None:
         else:
             await simulation.at_once(doings, crashes, seed)
     await simulation.check()
+    check_as_before(simulation, history)
     for her in proven_visitors(simulation, history):
         await play_without(begin(), simulation, history, her)
 
@@ -160,6 +162,31 @@ def proven_visitors(simulation: Simulation, history: History) -> Iterator[Her]:
         ]
         if all(len(some) < 2 for some in others):
             yield her
+
+
+def check_as_before(simulation: Simulation, history: History) -> None:
+    """Where everybody only claims keys, all senders that share one are one profile, whatever the order."""
+    operations = [operation for batch in history.batches for operation in batch.operations]
+    if history.most_per_key == MOST_PER_KEY or not all(map(_only_claims, operations)):
+        return
+    together: dict[Sender, set[Sender]] = {each.sender: {each.sender} for each in operations}
+    brought = [(each.sender, key) for each in operations if each.what == "identify" for key in each.more[0].items()]
+    for (sender, key), (other, same) in product(brought, brought):
+        if key == same:
+            joined = together[sender] | together[other]
+            together.update(dict.fromkeys(joined, joined))
+    for sender, group in together.items():
+        expected = {simulation.id_of(each) for each in group}
+        assert simulation.model.group(simulation.id_of(sender)) == expected, f"{sender} is not with all of {group}"
+
+
+def _only_claims(operation: Operation) -> bool:
+    if operation.what == "identify":
+        keys, by_token = operation.more
+        claims = "customer" not in keys and not by_token
+    else:
+        claims = operation.what in ("track", "say", "conclude")
+    return claims and not operation.sender.trusted and not operation.sender.user
 
 
 async def play_without(simulation: Simulation, whole: Simulation, history: History, her: Her) -> None:

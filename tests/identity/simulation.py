@@ -253,7 +253,6 @@ class Simulation:
     secret: bytes
     name: str
     most_per_key: int = 99
-    claims_stand: bool = False
     forgets: bool = True
     processes: int = 2
     told: list[Told | None] = field(default_factory=list)  # by operation

@@ -57,17 +57,13 @@ def usual(histories: int) -> range:
     return range(int(os.environ.get("HEADRACE_HISTORIES", cases(histories, divisor=100))))
 
 
-def shared(
-    stores: Sequence[Store], forget_every: int = 1, *, claims_stand: bool = False
-) -> Callable[[int, History], Simulation]:
+def shared(stores: Sequence[Store], forget_every: int = 1) -> Callable[[int, History], Simulation]:
     """Simulations on stores that are views of one; their names keep them apart."""
     names = count()
 
     def begin(number: int, history: History) -> Simulation:
         forgets = number % forget_every == 0
-        return Simulation(
-            stores, SECRET, f"h{next(names)}h", history.most_per_key, forgets=forgets, claims_stand=claims_stand
-        )
+        return Simulation(stores, SECRET, f"h{next(names)}h", history.most_per_key, forgets=forgets)
 
     return begin
 
@@ -102,7 +98,7 @@ async def test_on_elasticsearch(elasticsearch_url: str, seed: int, histories: in
     stores = [ElasticsearchStore.open(f"{elasticsearch_url}?prefix={prefix}") for _ in range(2)]
     try:
         # Forgetting searches nine indices, again and again, and each search wants a refresh.
-        trial = Trial(shared(stores, forget_every=6, claims_stand=True), seed)
+        trial = Trial(shared(stores, forget_every=6), seed)
         await trial.many(usual(histories), SIDE_BY_SIDE)
     finally:
         await closed(stores)
