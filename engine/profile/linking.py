@@ -242,7 +242,7 @@ def _judged(pool: Pool, trial: Pool, link: Link, rules: LinkRules, now: int) -> 
     for path in sorted(rules.exclusive):
         own = link.right.removeprefix(CLAIMED).startswith(f"{path}:")
         hers = link.kind != "claim" or own
-        sides = {component(pool, id, hers=hers) | {id} for id in component(trial, link.left, hers=hers)}
+        sides = _sides(pool, component(trial, link.left, hers=hers), hers)
         named = {values for side in sides if (values := values_of(pool, side, path))}
         if own:
             named.add(frozenset({link.right.removeprefix(CLAIMED)}))
@@ -252,6 +252,16 @@ def _judged(pool: Pool, trial: Pool, link: Link, rules: LinkRules, now: int) -> 
         if hers and not link.alias and len(values_of(trial, component(trial, link.left), path)) > 1:
             trial = _without_claims(trial, link, path, now)
     return Verdict(trial)
+
+
+def _sides(pool: Pool, ids: Iterable[str], hers: bool) -> list[frozenset[str]]:
+    """Return the groups that these ids, which a link would join, have in a pool without it."""
+    near, seen, found = _neighbours(pool.links.values(), hers), set[str](), list[frozenset[str]]()
+    for id in ids:
+        if id not in seen:
+            found.append(_reached(near, id, pool.parts) | {id})
+            seen |= found[-1]
+    return found
 
 
 def _without_claims(pool: Pool, cause: Link, path: str, now: int) -> Pool:

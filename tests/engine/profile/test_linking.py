@@ -1,5 +1,7 @@
 """Laws of linking: which ids belong together does not depend on the order or repetition of the facts that join them."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -433,3 +435,22 @@ def test_the_links_that_still_join_an_id_with_a_key_are_named():
     ]
     alone = brought(pool_of(), ("A", "proof", "k"), ("B", "proof", "k"))
     assert still_joined(alone, alone.links[link_id("A", "proof", "k")]) == ()
+
+
+class CountingLinks(dict[str, Link]):
+    """Links that count how often all of them are read."""
+
+    reads = 0
+
+    def values(self) -> Any:
+        """Return the links."""
+        self.reads += 1
+        return super().values()
+
+
+def test_a_link_is_judged_without_reading_all_links_for_each_id() -> None:
+    ids = [f"{turn:02d}" for turn in range(99)]
+    links = CountingLinks({(link := new_link(id, "claim", "?pii.email:1")).id: link for id in ids})
+    pool = Pool({id: Part(id, created=turn) for turn, id in enumerate(ids)}, links)
+    assert accept(pool, [new_link("00", "claim", "?pii.phone:1")], ONE_USER, 1).taken
+    assert links.reads < 20
