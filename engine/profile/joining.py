@@ -26,7 +26,7 @@ class Brought(Struct, frozen=True):
     """A key that an id brings. `cause` is its path and a keyed hash of its value.
 
     `holder` is the id to which the stored key leads, if any, and `profile` the holder's document, unless the holder was
-    forgotten.
+    forgotten or claims the key no longer.
     """
 
     cause: str

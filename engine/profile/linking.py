@@ -160,6 +160,12 @@ def values_of(pool: Pool, ids: Iterable[str], path: str) -> frozenset[str]:
     return frozenset(named | users)
 
 
+def has_lost_claim(profile: Profile, id: str, key: str) -> bool:
+    """Return whether `id`, which holds a claimed key, no longer claims it: it is proven, or its link does not hold."""
+    link = profile.links.get(link_id(id, "claim", key))
+    return (link is not None and not link.holds) or proven_sender(profile, id)
+
+
 def still_joined(pool: Pool, link: Link) -> tuple[Link, ...]:
     """Return a shortest chain of other links that joins the two sides of a link; empty if undoing it parts them."""
     others = [each for each in pool.links.values() if each.id != link.id and each.holds]

@@ -2,13 +2,14 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.ask import Ask, ProfileByKey, ProfileReply, Reply, refusal
+from engine.flow.ask import Ask, KeyKind, ProfileByKey, ProfileReply, Reply, refusal
 from engine.flow.effect import Attach, ClaimKey, Effect
 from engine.flow.node import Fixed, InPlaceOf, NodeContext, Outcome, Port
 from engine.language.kinds import A_BOOLEAN, A_TEXT, OBJECT, Shape
 from engine.profile.document import LinkKind, Profile, new_profile
 from engine.profile.joining import Brought, bring, link_rules
 from engine.profile.linking import Pool, component, key_link
+from nodes.join import visible_kind
 from nodes.key import Key, read_single_key
 from nodes.profile_choice import OneKey, ProfileChoice
 
@@ -70,7 +71,8 @@ member:
     def _ask_by_key(self, key: Key, context: NodeContext) -> Ask:
         if context.identify == "trust":
             return ProfileByKey(key.path, key.text, "any", attach=True)
-        return ProfileByKey(key.path, key.text, "claim", attach=True, source=context.source["id"])
+        kind: KeyKind = "proof" if visible_kind(context) == "proof" else "claim"
+        return ProfileByKey(key.path, key.text, kind, attach=True, source=context.source["id"])
 
     def _create(self, context: NodeContext, reply: ProfileReply | None = None) -> Outcome:
         if context.profile is not None:

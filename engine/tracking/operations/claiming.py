@@ -11,7 +11,7 @@ from engine.ports.resolve import resolve_profile
 from engine.ports.store import Reads
 from engine.profile.document import Profile
 from engine.profile.key_name import key_name
-from engine.profile.linking import hers_of, key_link, link_id, proven_sender
+from engine.profile.linking import has_lost_claim, hers_of, key_link
 
 
 class Claiming(Struct, frozen=True):
@@ -43,9 +43,6 @@ async def _claiming(store: Reads, proven: str) -> Claiming | None:
     claimed = key_link(proven, "claim")
     key = await store.key(claimed)
     found = await resolve_profile(store, key.id) if key is not None else None
-    if key is None or found is None or proven_sender(found, key.id):
-        return None
-    link = found.links.get(link_id(key.id, "claim", claimed))
-    if link is not None and not link.holds:
+    if key is None or found is None or has_lost_claim(found, key.id, claimed):
         return None
     return Claiming(named.path, found.id, found.ids)
