@@ -150,3 +150,23 @@ async def test_an_event_gets_a_new_profile_by_a_key_that_nobody_claims_any_more(
     last = await send(shop, "stranger", event("mail", **ANN))
     found = await shop.profile(last["profile"]["id"])
     assert found["traits"] == {"count": 2}
+
+
+async def test_handing_a_session_over_shows_nothing_of_a_joint_profile(store: Store) -> None:
+    shop = shop_of(store)
+    await send(shop, "ann", event("city", city="Oslo"))
+    await send(shop, "ann", event("mail", **ANN))
+    await send(shop, "stranger", event("mail", **ANN), **STRANGER)
+    over = event("hand", customer="U9") | {"id": "one"}
+    first = await send(shop, "stranger", over, **STRANGER)
+    again = await send(shop, "stranger", over, **STRANGER)
+    for answer in (first, again):
+        assert "Oslo" not in str(answer)
+    assert "handed_over" in ports(first)
+
+
+async def test_handing_a_session_over_shows_the_run_that_was_given_up_to_its_own_person(store: Store) -> None:
+    shop = shop_of(store)
+    await send(shop, "one", event("city", city="Oslo"), **STRANGER)
+    answer = await send(shop, "one", event("hand", customer="U9"), **STRANGER)
+    assert "Oslo" in str(answer["debugging"])
