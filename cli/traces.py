@@ -201,7 +201,7 @@ def _effect(op: dict[str, Any]) -> str:
             return f"linked to the {short(show_side(right))}"
         case {"op": "attach", "profile": profile}:
             return f"the event gets profile {short(profile)}"
-        case {"op": "claim-key", "name": name}:
+        case {"op": "hold-key", "name": name}:
             return f"the {short(show_side(name))} leads here from now on"
         case {"op": "respond", "values": values}:
             return f"answers {short(values)}"

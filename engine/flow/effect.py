@@ -21,7 +21,7 @@ class Merge(Struct, frozen=True, tag="merge", tag_field="op"):
     other: Profile | None = None
 
 
-class ClaimKey(Struct, frozen=True, tag="claim-key", tag_field="op"):
+class HoldKey(Struct, frozen=True, tag="hold-key", tag_field="op"):
     """Make a key, by its name in links, lead to the run's profile, also over the ids `over` that hold it."""
 
     name: str
@@ -114,7 +114,7 @@ Effect = (
     | Append
     | Count
     | Merge
-    | ClaimKey
+    | HoldKey
     | Attach
     | SetSession
     | AttachSession

@@ -1,6 +1,6 @@
 """The effects by which a run records that its profile brings a key."""
 
-from engine.flow.effect import ClaimKey, Effect, Merge
+from engine.flow.effect import Effect, HoldKey, Merge
 from engine.profile.joining import Brought, Joined
 from engine.profile.linking import key_link
 
@@ -10,6 +10,6 @@ def join_effects(brought: Brought, joined: Joined) -> list[Effect]:
     effects: list[Effect] = []
     if joined.links:
         effects.append(Merge(joined.links, brought.profile if len(joined.links) > 1 else None))
-    if joined.claims_key:
-        effects.append(ClaimKey(key_link(brought.cause, brought.kind), joined.over))
+    if joined.holds_key:
+        effects.append(HoldKey(key_link(brought.cause, brought.kind), joined.over))
     return effects

@@ -5,7 +5,7 @@ from engine.profile.consent import is_given, is_time
 from engine.profile.declared import Fields
 from engine.profile.document import CellPath, Part, Path, Profile
 from engine.profile.fold import fold_parts
-from engine.profile.linking import hers_of
+from engine.profile.linking import own_ids
 from engine.profile.tree import View
 
 NEVER = -1  # ms
@@ -21,16 +21,14 @@ def consented(
     revokes it; any write to `revoked` only makes the revocation newer. If two ids conflict at the same timestamp, the
     consent counts as not granted.
     """
-    own_ids = hers_of(profile, id)
-    own_parts = [part for part in profile.parts.values() if part.id in own_ids]
+    own = own_ids(profile, id)
+    own_parts = [part for part in profile.parts.values() if part.id in own]
     if view is None or len(own_parts) < len(profile.parts):
         view = fold_parts(own_parts, fields)
     if not is_given(view.get("consents", {}), name, now):
         return False
     granted = max((_granted_at(part, name) for part in own_parts), default=NEVER)
-    return granted > NEVER and all(
-        _revoked_at(part, name, part.id in own_ids) < granted for part in profile.parts.values()
-    )
+    return granted > NEVER and all(_revoked_at(part, name, part.id in own) < granted for part in profile.parts.values())
 
 
 def _granted_at(part: Part, name: str) -> int:

@@ -44,7 +44,7 @@ class Joined(Struct, frozen=True):
 
     verdict: Verdict
     links: tuple[Link, ...] = ()
-    claims_key: bool = False
+    holds_key: bool = False
     over: tuple[str, ...] = ()
     joins: bool = False
 
@@ -74,7 +74,7 @@ def bring(pool: Pool, id: str, brought: Brought, rules: LinkRules, now: int) -> 
     if holder is not None and holder != id and _is_vacant(wide, brought, own, rules, now):
         over, holder = (holder,), None
     if holder is None or holder == id:
-        return _alone(pool, own, rules, now, claims_key=holder is None, over=over)
+        return _alone(pool, own, rules, now, holds_key=holder is None, over=over)
     links = (new_link(holder, brought.kind, key), own)
     verdict = accept(wide, links, rules, now)
     if not verdict.taken:
@@ -94,15 +94,15 @@ def join_ids(pool: Pool, link: Link, other: Profile, rules: LinkRules, now: int)
     return Joined(verdict, () if link.id in wide.links else (link,), joins=joins)
 
 
-def _alone(pool: Pool, own: Link, rules: LinkRules, now: int, *, claims_key: bool, over: tuple[str, ...]) -> Joined:
+def _alone(pool: Pool, own: Link, rules: LinkRules, now: int, *, holds_key: bool, over: tuple[str, ...]) -> Joined:
     """Decide about a key that no other id has."""
     verdict = accept(pool, (own,), rules, now)
     if not verdict.taken:
         return Joined(verdict)
     kept = own.kind == "proof" or _is_exclusive(own, rules)
     if not kept:
-        return Joined(Verdict(pool), claims_key=claims_key, over=over)
-    return Joined(verdict, () if own.id in pool.links else (own,), claims_key, over)
+        return Joined(Verdict(pool), holds_key=holds_key, over=over)
+    return Joined(verdict, () if own.id in pool.links else (own,), holds_key, over)
 
 
 def _is_vacant(pool: Pool, brought: Brought, own: Link, rules: LinkRules, now: int) -> bool:
@@ -110,7 +110,7 @@ def _is_vacant(pool: Pool, brought: Brought, own: Link, rules: LinkRules, now: i
     holder = brought.holder
     if holder is None or brought.profile is None:
         return True
-    if own.kind == "claim" and is_proven(pool, component(pool, holder, hers=True) | {holder}):
+    if own.kind == "claim" and is_proven(pool, component(pool, holder, claims=False) | {holder}):
         return True
     return not accept(pool, (new_link(holder, own.kind, own.right),), rules, now).taken
 

@@ -4,11 +4,11 @@ A link joins an id to a key, or to another id. Ids that links connect are a *gro
 every link joins for ever:
 
 - A claimed and a proven key are two keys: claims meet claims only, proofs meet proofs only.
-- The ids that proofs and own links join with an id are *hers*. Once one of hers has ever brought a proof, all of these
-  are *proven*, for good. Claims of proven ids cease, and none is taken any more: strangers cannot join her.
+- The ids that proofs and own links join with an id are its *own ids*. Once one of them has ever brought a proof, all of
+  them are *proven*, for good. Claims of proven ids cease, and none is taken any more: strangers cannot join them.
 - An *exclusive* key has one value in a profile. A link that would bring a second one is not taken, unless it is an
-  alias. A value that she brings is judged by what is hers; if others, whom claims join to her, have another value, her
-  other claims cease.
+  alias. A value that an id brings is judged by its own ids; if others, whom claims join to them, have another value,
+  the other claims of the own ids cease.
 - An id has at most one own link, ever.
 - Undoing takes a link away for good, and joins no ids.
 
@@ -103,14 +103,14 @@ def key_link(cause: str, kind: LinkKind) -> str:
 # ---- groups ---------------------------------------------------------------------------------------------------------
 
 
-def component(pool: Pool, id: str, *, hers: bool = False) -> frozenset[str]:
-    """Return the ids that links join with `id`, itself included; with `hers`, claims do not count."""
-    return _reached(_neighbours(pool.links.values(), hers), id, pool.parts)
+def component(pool: Pool, id: str, *, claims: bool = True) -> frozenset[str]:
+    """Return the ids that links join with `id`, itself included; without `claims`, its own ids."""
+    return _reached(_neighbours(pool.links.values(), claims), id, pool.parts)
 
 
 def groups(pool: Pool) -> list[frozenset[str]]:
     """Return the groups of all ids of a pool, sorted."""
-    return sorted(_components(pool, hers=False), key=sorted)
+    return sorted(_components(pool, claims=True), key=sorted)
 
 
 def is_one_group(profile: Profile) -> bool:
@@ -122,26 +122,26 @@ def is_one_group(profile: Profile) -> bool:
 
 
 def is_proven(pool: Pool, ids: frozenset[str]) -> bool:
-    """Return whether one of these ids, which must be all of hers, has ever brought a proof."""
+    """Return whether one of these ids, which must be all own ids of one of them, has ever brought a proof."""
     return any(link.kind == "proof" and (link.left in ids or link.right in ids) for link in pool.links.values())
 
 
-def all_hers(profile: Profile, id: str) -> bool:
+def all_own(profile: Profile, id: str) -> bool:
     """Return whether no claim is needed to join all parts of a profile to `id`."""
-    return not profile.links or profile.parts.keys() <= component(Pool(profile.parts, profile.links), id, hers=True)
+    return not profile.links or profile.parts.keys() <= component(Pool(profile.parts, profile.links), id, claims=False)
 
 
-def hers_of(profile: Profile, id: str) -> frozenset[str]:
+def own_ids(profile: Profile, id: str) -> frozenset[str]:
     """Return the parts of a profile that proofs and own links join with `id`, itself included."""
-    return component(Pool(profile.parts, profile.links), id, hers=True) | {id}
+    return component(Pool(profile.parts, profile.links), id, claims=False) | {id}
 
 
 def proven_sender(profile: Profile, id: str) -> bool:
-    """Return whether one of hers has ever brought a proof."""
+    """Return whether one of the own ids of `id` has ever brought a proof."""
     if not profile.links:
         return False
     pool = Pool(profile.parts, profile.links)
-    return is_proven(pool, component(pool, id, hers=True) | {id})
+    return is_proven(pool, component(pool, id, claims=False) | {id})
 
 
 def values_of(pool: Pool, ids: Iterable[str], path: str) -> frozenset[str]:
@@ -200,8 +200,8 @@ def settled(pool: Pool, now: int) -> Pool:
     claims = [link for link in pool.links.values() if link.kind == "claim" and link.holds]
     if not claims or not any(link.kind == "proof" for link in pool.links.values()):
         return pool
-    proofs: dict[str, str] = {}  # of each proven id a proof of hers
-    for ids in _components(pool, hers=True):
+    proofs: dict[str, str] = {}  # of each proven id a proof of its own ids
+    for ids in _components(pool, claims=False):
         found = [
             link for link in pool.links.values() if link.kind == "proof" and (link.left in ids or link.right in ids)
         ]
@@ -246,23 +246,23 @@ def _accept(pool: Pool, link: Link, rules: LinkRules, now: int) -> Verdict:
 def _judged(pool: Pool, trial: Pool, link: Link, rules: LinkRules, now: int) -> Verdict:
     """Judge a link by the exclusive keys: `trial` is `pool` with it."""
     for path in sorted(rules.exclusive):
-        own = link.right.removeprefix(CLAIMED).startswith(f"{path}:")
-        hers = link.kind != "claim" or own
-        sides = _sides(pool, component(trial, link.left, hers=hers), hers)
+        is_value = link.right.removeprefix(CLAIMED).startswith(f"{path}:")
+        claims = link.kind == "claim" and not is_value
+        sides = _sides(pool, component(trial, link.left, claims=claims), claims)
         named = {values for side in sides if (values := values_of(pool, side, path))}
-        if own:
+        if is_value:
             named.add(frozenset({link.right.removeprefix(CLAIMED)}))
         together = frozenset().union(*named)
         if len(together) > 1 and not link.alias and not any(together <= values for values in named):
             return Verdict(pool, "other", f"`{path}` has another value there", tuple(sorted(together)))
-        if hers and not link.alias and len(values_of(trial, component(trial, link.left), path)) > 1:
+        if not claims and not link.alias and len(values_of(trial, component(trial, link.left), path)) > 1:
             trial = _without_claims(trial, link, path, now)
     return Verdict(trial)
 
 
-def _sides(pool: Pool, ids: Iterable[str], hers: bool) -> list[frozenset[str]]:
+def _sides(pool: Pool, ids: Iterable[str], claims: bool) -> list[frozenset[str]]:
     """Return the groups that these ids, which a link would join, have in a pool without it."""
-    near, seen, found = _neighbours(pool.links.values(), hers), set[str](), list[frozenset[str]]()
+    near, seen, found = _neighbours(pool.links.values(), claims), set[str](), list[frozenset[str]]()
     for id in ids:
         if id not in seen:
             found.append(_reached(near, id, pool.parts) | {id})
@@ -271,12 +271,12 @@ def _sides(pool: Pool, ids: Iterable[str], hers: bool) -> list[frozenset[str]]:
 
 
 def _without_claims(pool: Pool, cause: Link, path: str, now: int) -> Pool:
-    """Return the pool in which claims that touch her have ceased, but those of the exclusive key itself."""
-    hers = component(pool, cause.left, hers=True)
+    """Return the pool in which the claims of a link's own ids have ceased, but those of the exclusive key itself."""
+    own = component(pool, cause.left, claims=False)
     links = dict(pool.links)
     for link in pool.links.values():
-        touches_her = link.left in hers or link.right in hers
-        other = touches_her and not link.right.startswith(f"{CLAIMED}{path}:")
+        touches_own = link.left in own or link.right in own
+        other = touches_own and not link.right.startswith(f"{CLAIMED}{path}:")
         if other and link.kind == "claim" and link.holds:
             links[link.id] = structs.replace(link, ceased=now, ceased_by=cause.id)
     return Pool(pool.parts, links)
@@ -284,7 +284,7 @@ def _without_claims(pool: Pool, cause: Link, path: str, now: int) -> Pool:
 
 def _limit(pool: Pool, link: Link, rules: LinkRules) -> str:
     """Return why the pool exceeds a limit with a new link; empty if it does not."""
-    ids = component(pool, link.left, hers=link.kind != "claim")
+    ids = component(pool, link.left, claims=link.kind == "claim")
     if len(ids) > rules.max_ids:
         return f"a profile has at most {rules.max_ids} ids"
     if sum(each.left in ids for each in pool.links.values()) > MAX_LINKS:
@@ -300,7 +300,7 @@ def _limit(pool: Pool, link: Link, rules: LinkRules) -> str:
 
 def _is_of_proven(pool: Pool, link: Link) -> bool:
     for id in (link.left, link.right):
-        if id in pool.parts and is_proven(pool, component(pool, id, hers=True) | {id}):
+        if id in pool.parts and is_proven(pool, component(pool, id, claims=False) | {id}):
             return True
     return False
 
@@ -312,10 +312,10 @@ def _has_own_link(pool: Pool, id: str) -> bool:
 # ---- parts of the above ---------------------------------------------------------------------------------------------
 
 
-def _neighbours(links: Iterable[Link], hers: bool) -> dict[str, list[str]]:
+def _neighbours(links: Iterable[Link], claims: bool) -> dict[str, list[str]]:
     near: dict[str, list[str]] = {}
     for link in links:
-        if link.holds and not (hers and link.kind == "claim"):
+        if link.holds and (claims or link.kind != "claim"):
             near.setdefault(link.left, []).append(link.right)
             near.setdefault(link.right, []).append(link.left)
     return near
@@ -331,8 +331,8 @@ def _reached(near: Mapping[str, Sequence[str]], id: str, parts: Mapping[str, Par
     return frozenset([each for each in reached if each in parts])
 
 
-def _components(pool: Pool, *, hers: bool) -> list[frozenset[str]]:
-    near, left, found = _neighbours(pool.links.values(), hers), set(pool.parts), list[frozenset[str]]()
+def _components(pool: Pool, *, claims: bool) -> list[frozenset[str]]:
+    near, left, found = _neighbours(pool.links.values(), claims), set(pool.parts), list[frozenset[str]]()
     for id in pool.parts:
         if id in left:
             together = _reached(near, id, pool.parts)

@@ -5,7 +5,7 @@ from typing import Any
 from engine.profile.declared import Fields
 from engine.profile.document import Profile
 from engine.profile.fold import fold
-from engine.profile.linking import hers_of
+from engine.profile.linking import own_ids
 from engine.profile.profile_view import profile_view
 
 
@@ -13,8 +13,8 @@ def by_claims(profile: Profile, id: str) -> tuple[str, ...]:
     """Return the ids of a profile that only claims join with `id`, in the order of `Profile.ids`."""
     if len(profile.parts) < 2:
         return ()
-    hers = hers_of(profile, id)
-    return tuple([each for each in profile.ids if each not in hers])
+    own = own_ids(profile, id)
+    return tuple([each for each in profile.ids if each not in own])
 
 
 def operator_view(profile: Profile, fields: Fields, id: str | None = None) -> dict[str, Any]:

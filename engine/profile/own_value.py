@@ -1,4 +1,4 @@
-"""The value that an id itself has written, whatever others show that are joined with it: what is hers if they leave."""
+"""The value that an id itself has written, whatever others show that are joined with it: what stays if they leave."""
 
 from typing import Any
 

@@ -3,7 +3,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from engine.flow.ask import Ask, KeyKind, ProfileByKey, ProfileReply, Reply, refusal
-from engine.flow.effect import Attach, ClaimKey, Effect
+from engine.flow.effect import Attach, Effect, HoldKey
 from engine.flow.node import Fixed, InPlaceOf, NodeContext, Outcome, Port
 from engine.language.kinds import A_BOOLEAN, A_TEXT, OBJECT, Shape
 from engine.profile.document import LinkKind, Profile, new_profile
@@ -86,7 +86,7 @@ member:
             brought = Brought(reply.cause, kind, reply.found_under_id)
             joined = bring(Pool.of(profile), profile.id, brought, link_rules(context.keys), context.now)
             effects.append(Attach(profile, links=joined.links))
-            effects.append(ClaimKey(key_link(reply.cause, kind), joined.over))
+            effects.append(HoldKey(key_link(reply.cause, kind), joined.over))
             effects.append(read_single_key(self.key, context.keys).set_value())
         return self.attached({"id": profile.id, "created": True}, effects)
 

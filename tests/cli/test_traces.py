@@ -111,7 +111,7 @@ EMAIL = "pii.email:0123456789abcdef"  # a key, as links name it
         ({"op": "merge", "profile": "p-1", "right": "p-1"}, "merged with profile p-1, by the id p-1"),
         ({"op": "link", "right": f"?{EMAIL}"}, "linked to the claimed key pii.email (012345…)"),
         ({"op": "attach", "profile": "p-1"}, "the event gets profile p-1"),
-        ({"op": "claim-key", "name": EMAIL}, "the proven key pii.email (012345…) leads here from now on"),
+        ({"op": "hold-key", "name": EMAIL}, "the proven key pii.email (012345…) leads here from now on"),
         ({"op": "respond", "values": {"banner": "Hi"}}, 'answers {"banner": "Hi"}'),
         ({"op": "emit", "type": "big"}, "emits big"),
         ({"op": "cache", "key": "k", "ttl_ms": 600_000}, "keeps k for 10m"),

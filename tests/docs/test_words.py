@@ -39,7 +39,7 @@ RETIRED = (
     r"\bflow[./](attempts|plain|note|listed|calls|fill|sight|draft)\b",
     r"\blanguage[./](signs|mistakes|leaves|clocks|scope)\b",
     r"\belasticsearch[./](held|entry|check|turns|chain|source|pause)\b",
-    r"\bunite\(|\b(un)?merge\(profile\b|\ball_proven\b",  # regroup, undo, all_hers
+    r"\bunite\(|\b(un)?merge\(profile\b|\ball_proven\b",  # regroup, undo, all_own
     r"\bdecide_join\b|\blink_limit_reason\b",  # decide_key, accept
     r"\bengine[./]profile[./]merge\b",  # linking, joining, grouping
     r"\bsqlite[./](wash|scrub)\b",

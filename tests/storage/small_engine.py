@@ -115,8 +115,8 @@ class SmallEngine:
         theirs = new_link(held.id, act.kind, name)
         pool = Pool.of(other)
         known = other.links.get(theirs.id, theirs)
-        hers = component(pool, held.id, hers=True)
-        if not known.holds or (act.kind == "claim" and is_proven(pool, hers)):
+        own = component(pool, held.id, claims=False)
+        if not known.holds or (act.kind == "claim" and is_proven(pool, own)):
             if await self._store.key(name) != held:
                 raise Conflict("key", name)
             return [mine], [IdentityKey(name, act.id, (held.id,))]

@@ -239,7 +239,7 @@ async def test_units_beside_one_another_lose_nothing_and_keep_every_id_in_one_pr
     for profile in profiles.values():
         pool = Pool.of(profile)
         if is_proven(pool, frozenset(pool.parts)):  # no claim joins anybody to the proven
-            assert component(pool, profile.id, hers=True) == frozenset(pool.parts)
+            assert component(pool, profile.id, claims=False) == frozenset(pool.parts)
     holders: dict[str, set[str]] = {}
     for profile in profiles.values():
         for link in profile.links.values():

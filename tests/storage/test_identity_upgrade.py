@@ -116,14 +116,14 @@ def stored(path: Path) -> dict[str, Profile]:
 def expected_groups(old: Old, profile: Profile) -> list[list[str]]:
     """The groups by the rules, from steps and keys alone: proofs join ids, claims join those that proved nothing."""
     proofs = [step for step in profile.steps.values() if not step.claim and not step.undone]
-    hers = _joined(profile.parts, [(step.left, step.right) for step in proofs])
+    own = _joined(profile.parts, [(step.left, step.right) for step in proofs])
     proven = {id for _, id, claim in old.keys if not claim}
     proven |= {id for step in profile.steps.values() if not step.claim for id in (step.left, step.right)}
-    bare = {id for ids in hers for id in ids if proven.isdisjoint(ids)}
+    bare = {id for ids in own for id in ids if proven.isdisjoint(ids)}
     claims = [step for step in profile.steps.values() if step.claim and not step.undone]
     # A claim leads to its key, through which it joins all that claim the key.
     pairs = [(end, step.cause) for step in claims for end in (step.left, step.right) if end in bare]
-    joined = [(ids[0], other) for ids in hers for other in ids[1:]]
+    joined = [(ids[0], other) for ids in own for other in ids[1:]]
     found = _joined([*profile.parts, *{cause for _, cause in pairs}], [*pairs, *joined])
     return sorted(ids for each in found if (ids := sorted(profile.parts.keys() & each)))
 

@@ -11,7 +11,7 @@ from engine.ports.resolve import resolve_profile
 from engine.ports.store import Reads
 from engine.profile.document import Profile
 from engine.profile.key_name import key_name
-from engine.profile.linking import has_lost_claim, hers_of, key_link
+from engine.profile.linking import has_lost_claim, key_link, own_ids
 
 
 class Claiming(Struct, frozen=True):
@@ -27,10 +27,8 @@ async def claiming(store: Reads, profile: Profile, id: str) -> list[Claiming]:
 
     Sorted by key. Raises `Unavailable`.
     """
-    hers = hers_of(profile, id)
-    proven = {
-        link.right for link in profile.links.values() if link.kind == "proof" and link.holds and link.left in hers
-    }
+    own = own_ids(profile, id)
+    proven = {link.right for link in profile.links.values() if link.kind == "proof" and link.holds and link.left in own}
     found = await asyncio.gather(*[_claiming(store, key) for key in sorted(proven)])
     return [one for one in found if one is not None]
 

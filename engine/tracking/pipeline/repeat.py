@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from engine.ports.records import ProcessedEvent, RunRecord
 from engine.ports.store import Reads
-from engine.profile.linking import all_hers
+from engine.profile.linking import all_own
 from engine.tracking.answer.outcome import FirstTime, UnitResult, repeat_result
 from engine.tracking.intake.admission import authority
 from engine.tracking.pipeline.loading import Loaded, Loading
@@ -29,7 +29,7 @@ async def answer_repeat(
     known = await _known(loading, loaded, answered, request.now) if first else None
     runs = await _runs(store, first) if intake.options.debugger and source.debugger else {}
     read_others = any(run.other_profiles for of_event in runs.values() for run in of_event)
-    own = known is None or all_hers(known.profile, loaded.acting_id or "")
+    own = known is None or all_own(known.profile, loaded.acting_id or "")
     time = FirstTime(answered, marks, known, runs, open_to_all=trusted or (own and not read_others))
     return repeat_result(request, time, counted)
 

@@ -37,7 +37,7 @@ from contextlib import suppress
 from engine.ports.ids import derived_id
 from engine.ports.spool import Spool, SpoolEntry, SpoolUnavailable
 from engine.ports.store import Contention, TooLarge, Unavailable
-from engine.profile.linking import all_hers
+from engine.profile.linking import all_own
 from engine.project.source import Source
 from engine.tracking.answer.answer import Answer, answer_of, nothing_accepted
 from engine.tracking.answer.outcome import FailedUnit, UnitResult, late_result, queued_result
@@ -187,7 +187,7 @@ class SpoolingTracker:
         if known is None:
             return acting_id
         profile = known.profile
-        return profile.id if authority(request.source) == "trust" or all_hers(profile, acting_id) else acting_id
+        return profile.id if authority(request.source) == "trust" or all_own(profile, acting_id) else acting_id
 
 
 def _away(away: Unavailable) -> str:

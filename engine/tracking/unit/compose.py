@@ -26,7 +26,7 @@ from engine.ports.records import (
 from engine.profile.apply import apply_operations
 from engine.profile.document import Profile
 from engine.profile.grouping import Regrouped, regroup, versioned
-from engine.profile.linking import Pool, all_hers
+from engine.profile.linking import Pool, all_own
 from engine.profile.profile_view import metadata
 from engine.profile.value import members
 from engine.project.project import Project
@@ -140,7 +140,7 @@ def may_see_all(effects: UnitEffects, profile: Profile | None) -> bool:
         return True
     if effects.foreign:
         return False
-    return profile is None or all_hers(profile, effects.context.acting_id or "")
+    return profile is None or all_own(profile, effects.context.acting_id or "")
 
 
 def _mark(effects: UnitEffects, intake: Intake, ran: RanEvent, answered_id: str | None) -> ProcessedEvent:

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from engine.flow.effect import AttachSession, CachePut, ClaimKey, HandOver
+from engine.flow.effect import AttachSession, CachePut, HandOver, HoldKey
 from engine.flow.run import Identify
 from engine.flow.run_state import RunState
 from engine.ports.records import Session
@@ -76,7 +76,7 @@ class UnitEffects(Struct):
     flows: list[FlowResult] = []
     response: dict[str, Any] = {}
     logs: list[dict[str, Any]] = []
-    claims: list[ClaimKey] = []
+    claims: list[HoldKey] = []
     attached: Profile | None = None
     session_attached: AttachSession | None = None
     cache: list[CachePut] = []

@@ -18,10 +18,10 @@ from engine.flow.effect import (
     Attach,
     AttachSession,
     CachePut,
-    ClaimKey,
     Effect,
     Emit,
     HandOver,
+    HoldKey,
     Log,
     Respond,
 )
@@ -35,7 +35,7 @@ from engine.flow.trace import Trace
 from engine.profile.consent import decision_operations
 from engine.profile.document import Profile
 from engine.profile.fold import fold
-from engine.profile.linking import CLAIMED, Pool, hers_of
+from engine.profile.linking import CLAIMED, Pool, own_ids
 from engine.profile.operations import Refused
 from engine.profile.profile_view import metadata, profile_view
 from engine.profile.visits import record_visit
@@ -190,7 +190,7 @@ class UnitRun:
             else:
                 effects += done.effects
                 reasons += [done.reason] if done.reason else []
-        self.effects.claims.extend([effect for effect in effects if isinstance(effect, ClaimKey)])
+        self.effects.claims.extend([effect for effect in effects if isinstance(effect, HoldKey)])
         trace: dict[str, Any] = {"operations": [show_effect(effect) for effect in effects]}
         if reasons:
             trace["reason"] = "; ".join(reasons)
@@ -265,7 +265,7 @@ class UnitRun:
         profile = state.profile
         if profile is None or not profile.links or self.context.identify == "trust":
             return ()
-        return sorted(profile.parts.keys() - hers_of(profile, state.acting_id or profile.id))
+        return sorted(profile.parts.keys() - own_ids(profile, state.acting_id or profile.id))
 
     def _meet(self, document: Profile | None) -> None:
         """Note that a document was read. Raises `Conflict` if it was read at another version before."""
@@ -344,7 +344,7 @@ class UnitRun:
             case Log():
                 where = {"flow": machine.flow.name, "node": node, "event": event.id}
                 self.effects.logs.append({"level": effect.level, "message": effect.message, **where})
-            case ClaimKey() if self._may_lead(effect):
+            case HoldKey() if self._may_lead(effect):
                 self.effects.claims.append(effect)
             case Attach() if self.effects.attached is None and self.context.profile is None:
                 self.effects.attached = effect.profile
@@ -355,7 +355,7 @@ class UnitRun:
             case _:
                 pass
 
-    def _may_lead(self, key: ClaimKey) -> bool:
+    def _may_lead(self, key: HoldKey) -> bool:
         """Whether a key may lead to the unit's profile: where a source may not identify, only one that was proven."""
         return self.context.identify != "refuse" or not key.name.startswith(CLAIMED)
 

@@ -6,7 +6,7 @@ from engine.flow.ask import ProfileReply, ProfilesReply
 from engine.flow.effect import Merge
 from engine.flow.machine import Machine
 from engine.profile.document import Profile
-from engine.profile.linking import all_hers
+from engine.profile.linking import all_own
 
 
 def profiles_read(machine: Machine) -> Iterator[tuple[int, Profile]]:
@@ -24,7 +24,7 @@ def proves(machine: Machine, index: int, profile: Profile) -> bool:
         effect.other is not None
         and effect.other.id == profile.id
         and effect.links[-1].kind == "proof"
-        and all_hers(profile, effect.links[0].left)
+        and all_own(profile, effect.links[0].left)
         for effect in (settled.effects if settled is not None else ())
         if isinstance(effect, Merge)
     )

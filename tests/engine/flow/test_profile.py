@@ -7,7 +7,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from engine.flow.ask import ProfileReply, ProfilesReply, SessionReply
-from engine.flow.effect import Attach, AttachSession, ClaimKey, Effect, Merge, SetSession
+from engine.flow.effect import Attach, AttachSession, Effect, HoldKey, Merge, SetSession
 from engine.flow.machine import Machine
 from engine.flow.node import Node, NodeContext, Outcome, Port, Sole
 from engine.profile.document import Profile
@@ -60,8 +60,8 @@ def test_operations_before_a_merge_apply_to_the_merged_profile():
 def test_a_key_that_no_profile_has_is_claimed():
     machine = run(flow(MERGING), profile=ANN, answers={"recognise": key_replies(None)})
     assert ports(machine)["recognise"] == "unchanged"
-    claimed = [effect for _, effect in machine.effects() if isinstance(effect, ClaimKey)]
-    assert claimed == [ClaimKey("pii.email:1f")]
+    claimed = [effect for _, effect in machine.effects() if isinstance(effect, HoldKey)]
+    assert claimed == [HoldKey("pii.email:1f")]
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_a_created_profile_has_its_key():
     """
     machine = run(flow(text), answers={"a": ProfileReply(None, cause="pii.email:1f")})
     assert out(machine, "b") == {"pii": {"email": "ann@example.com"}}
-    assert ClaimKey("pii.email:1f") in [effect for _, effect in machine.effects()]
+    assert HoldKey("pii.email:1f") in [effect for _, effect in machine.effects()]
 
 
 @pytest.mark.parametrize(("reply", "port"), [(profile_reply(ANN), "failed"), (profile_reply(None), "attached")])

@@ -341,12 +341,12 @@ class ReferenceProfiles:
 
     def is_proven(self, id: str) -> bool:
         """Return whether the id, or one that proofs join with it, has ever brought a proof."""
-        hers = self.ids(id, hers=True)
-        return any(who in hers and kind == "proof" for who, _, kind in self.brought)
+        own = self.ids(id, own=True)
+        return any(who in own and kind == "proof" for who, _, kind in self.brought)
 
-    def ids(self, id: str, hers: bool = False) -> set[str]:
-        """Return the ids that are joined with an id; with `hers` those that proofs alone join with it."""
-        facts = [fact for fact, state in self.brought.items() if state == "holds" and (fact[2] == "proof" or not hers)]
+    def ids(self, id: str, own: bool = False) -> set[str]:
+        """Return the ids that are joined with an id; with `own` those that proofs alone join with it."""
+        facts = [fact for fact, state in self.brought.items() if state == "holds" and (fact[2] == "proof" or not own)]
         found: set[str] = set()
         more = {id}
         while more - found:

@@ -38,7 +38,7 @@ def recorded(joined: Joined) -> list[tuple[str, str, str]]:
 )
 def test_a_new_key_leads_to_the_first_id_that_brings_it(kind: LinkKind, cause: str, links: list[object]) -> None:
     joined = brought(kind, profile("a"), None, cause)
-    assert (recorded(joined), joined.claims_key, joined.over, joined.joins) == (links, True, (), False)
+    assert (recorded(joined), joined.holds_key, joined.over, joined.joins) == (links, True, (), False)
     assert joined.verdict.taken
 
 
@@ -46,34 +46,34 @@ def test_a_new_key_leads_to_the_first_id_that_brings_it(kind: LinkKind, cause: s
 def test_the_second_id_is_joined_and_the_first_ones_link_is_recorded_with_it(kind: LinkKind, key: str) -> None:
     joined = brought(kind, profile("a"), profile("b"))
     assert recorded(joined) == [("b", kind, key), ("a", kind, key)]
-    assert (joined.claims_key, joined.joins) == (False, True)
+    assert (joined.holds_key, joined.joins) == (False, True)
 
 
 @pytest.mark.parametrize("kind", ["claim", "proof"])
 def test_a_repeat_records_nothing(kind: LinkKind) -> None:
     first = brought(kind, profile("a"), profile("b"))
     again = bring(first.pool, "a", Brought(EMAIL, kind, "b", profile("b")), RULES, 9)
-    assert (again.verdict.taken, recorded(again), again.claims_key, again.joins) == (True, [], False, False)
+    assert (again.verdict.taken, recorded(again), again.holds_key, again.joins) == (True, [], False, False)
     alone = brought(kind, profile("a", ("proof", EMAIL)) if kind == "proof" else profile("a"), profile("a"))
-    assert (alone.verdict.taken, recorded(alone), alone.claims_key, alone.joins) == (True, [], False, False)
+    assert (alone.verdict.taken, recorded(alone), alone.holds_key, alone.joins) == (True, [], False, False)
 
 
 def test_a_holder_whose_link_was_undone_loses_the_key() -> None:
     own = profile("b", ("proof", EMAIL))
     pool = undo(Pool.of(own), link_id("b", "proof", EMAIL), 5)
     joined = brought("proof", profile("a"), replace(own, links=dict(pool.links)))
-    assert (recorded(joined), joined.claims_key, joined.over) == ([("a", "proof", EMAIL)], True, ("b",))
+    assert (recorded(joined), joined.holds_key, joined.over) == ([("a", "proof", EMAIL)], True, ("b",))
     assert not joined.joins
 
 
 def test_a_holder_who_is_proven_loses_the_claimed_key() -> None:
     joined = brought("claim", profile("a"), profile("b", ("proof", "pii.phone:1")))
-    assert (joined.verdict.taken, joined.claims_key, joined.over, joined.joins) == (True, True, ("b",), False)
+    assert (joined.verdict.taken, joined.holds_key, joined.over, joined.joins) == (True, True, ("b",), False)
 
 
 def test_a_key_that_cannot_be_taken_leads_nowhere_else() -> None:
     joined = brought("claim", profile("a", ("proof", "pii.phone:1")), profile("b"))
-    assert (joined.verdict.refused, joined.links, joined.claims_key, joined.over) == ("proven", (), False, ())
+    assert (joined.verdict.refused, joined.links, joined.holds_key, joined.over) == ("proven", (), False, ())
     two = brought("proof", profile("a", ("proof", f"{USER}:1")), profile("b", ("proof", EMAIL), ("proof", f"{USER}:2")))
     assert (two.verdict.refused, two.verdict.values) == ("other", (f"{USER}:1", f"{USER}:2"))
     assert two.pool.parts.keys() == {"a"}

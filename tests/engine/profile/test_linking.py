@@ -14,15 +14,15 @@ from engine.profile.linking import (
     Pool,
     Verdict,
     accept,
-    all_hers,
+    all_own,
     component,
     groups,
-    hers_of,
     is_one_group,
     is_proven,
     key_link,
     link_id,
     new_link,
+    own_ids,
     proven_sender,
     settled,
     still_joined,
@@ -138,8 +138,8 @@ def test_nobody_is_ever_joined_with_a_proven_id_by_a_claim(facts, later):
     for now, fact in enumerate(later, 100):
         pool = accept(pool, (link_of(fact),), ONE_USER, now).pool
         for id in IDS:
-            hers = component(pool, id, hers=True)
-            assert not is_proven(pool, hers) or component(pool, id) == hers
+            own = component(pool, id, claims=False)
+            assert not is_proven(pool, own) or component(pool, id) == own
 
 
 @examples(250)
@@ -208,14 +208,14 @@ def test_hers_are_the_ids_that_proofs_and_own_links_join():
     parts = {id: Part(id, created=0) for id in "ABC"}
     links = [new_link("A", "own", "B"), new_link("B", "claim", "?k"), new_link("C", "claim", "?k")]
     profile = Profile("A", 0, parts=parts, links={link.id: link for link in links})
-    assert hers_of(profile, "A") == {"A", "B"}
-    assert hers_of(profile, "C") == {"C"}
-    assert (all_hers(profile, "A"), proven_sender(profile, "A"), is_one_group(profile)) == (False, False, True)
+    assert own_ids(profile, "A") == {"A", "B"}
+    assert own_ids(profile, "C") == {"C"}
+    assert (all_own(profile, "A"), proven_sender(profile, "A"), is_one_group(profile)) == (False, False, True)
 
 
 def test_a_profile_that_was_never_linked_is_all_hers_and_proves_nothing():
     profile = Profile("A", 0, parts={"A": Part("A", created=0)})
-    assert (all_hers(profile, "A"), proven_sender(profile, "A"), is_one_group(profile)) == (True, False, True)
+    assert (all_own(profile, "A"), proven_sender(profile, "A"), is_one_group(profile)) == (True, False, True)
 
 
 def test_a_profile_whose_links_do_not_hold_its_parts_together_is_not_one_group():
@@ -316,7 +316,7 @@ def test_of_several_links_all_are_taken_or_none():
             [("A", "claim", "e"), ("A", "claim", "traits.user:1"), ("B", "claim", "e")],
             ("B", "proof", "traits.user:2"),
             "",
-            id="a proof is judged by what is hers alone",
+            id="a proof is judged by its own ids alone",
         ),
         pytest.param(
             [("A", "claim", "traits.user:1"), ("A", "proof", "e")],
@@ -381,7 +381,7 @@ FEW = LinkRules(exclusive=frozenset({USER}), max_per_key=3, max_ids=6)
         pytest.param(star(5, "claim", "pii.email:1"), ("proof", "pii.email:1"), "", id="claims count for no proof"),
         pytest.param(star(5, "claim", f"{USER}:1"), ("claim", f"?{USER}:1"), "", id="an exclusive key has no limit"),
         pytest.param(star(6, "claim", f"{USER}:1"), ("claim", f"?{USER}:1"), "at most 6 ids", id="too many ids"),
-        pytest.param(star(6, "claim", f"{USER}:1"), ("proof", f"{USER}:1"), "", id="of hers, for a proof"),
+        pytest.param(star(6, "claim", f"{USER}:1"), ("proof", f"{USER}:1"), "", id="of the own ids, for a proof"),
     ],
 )
 def test_a_link_beyond_a_limit_is_refused(pool, link, reason):

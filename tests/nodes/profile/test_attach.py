@@ -2,7 +2,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine.flow.ask import NoAnswer, ProfileById, ProfileByKey, ProfileReply
-from engine.flow.effect import Attach, ClaimKey
+from engine.flow.effect import Attach, HoldKey
 from engine.profile.document import new_profile
 from engine.profile.linking import key_link, new_link
 from engine.profile.operations import Set
@@ -74,7 +74,7 @@ def test_a_config_that_identifies_no_profile_leaves_by_failed(node):
             None,
             ProfileReply(None, cause=CAUSE),
             "attached",
-            (Attach(CREATED, links=(PROVES,)), ClaimKey(CAUSE), Set(("pii", "email"), "bo@x.de")),
+            (Attach(CREATED, links=(PROVES,)), HoldKey(CAUSE), Set(("pii", "email"), "bo@x.de")),
             id="created with the key",
         ),
         pytest.param(

@@ -2,7 +2,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine.flow.ask import NoAnswer, ProfileReply, ProfilesByKeys, ProfilesReply
-from engine.flow.effect import ClaimKey, Merge
+from engine.flow.effect import HoldKey, Merge
 from engine.profile.document import LinkKind, Profile
 from engine.profile.key import KeyRules
 from engine.profile.linking import Pool, key_link, link_id, new_link, undo
@@ -12,7 +12,7 @@ from tests.nodes.build import ANN, node_context, stored_profile
 
 EMAIL = ("pii", "email")
 CAUSE = "pii.email:1f2e"
-KEY = ClaimKey(CAUSE)
+KEY = HoldKey(CAUSE)
 SET = Set(EMAIL, "ann@x.de")
 BO = stored_profile("p-bo")
 PROVES = Merge((new_link(ANN, "proof", CAUSE),))
@@ -204,7 +204,7 @@ def test_a_key_that_no_other_profile_has_joins_nothing(own, holder, effects):
 
 def test_the_first_claim_of_a_key_leaves_no_link():
     outcome = merge().answer(context_of(stored_profile(), "link"), replies(ProfileReply(None)))
-    assert (outcome.port, outcome.effects) == ("unchanged", (ClaimKey(f"?{CAUSE}"), SET))
+    assert (outcome.port, outcome.effects) == ("unchanged", (HoldKey(f"?{CAUSE}"), SET))
 
 
 @pytest.mark.parametrize("identify", ["trust", "link"])
@@ -276,7 +276,7 @@ def test_of_a_proven_sender_only_the_keys_of_its_token_are_asked_about():
 def test_a_claim_of_a_key_that_a_proven_profile_claimed_before_takes_the_key_over():
     bo = having(BO, ("p-bo", "proof", "pii.phone:1"))
     outcome = merge().answer(context_of(stored_profile(), "link"), replies(ProfileReply(bo, "p-bo")))
-    assert (outcome.port, outcome.effects) == ("unchanged", (ClaimKey(f"?{CAUSE}", ("p-bo",)), SET))
+    assert (outcome.port, outcome.effects) == ("unchanged", (HoldKey(f"?{CAUSE}", ("p-bo",)), SET))
 
 
 def crowd(kind: LinkKind, count: int = 3) -> Profile:
@@ -351,7 +351,7 @@ def test_keys_of_several_profiles_join_all_of_them():
     )
     assert (outcome.port, outcome.out) == ("merged", {"id": "p-bo"})
     assert [effect.other for effect in outcome.effects if isinstance(effect, Merge)] == [BO, None, cy]
-    assert ClaimKey("pii.phone:1") in outcome.effects
+    assert HoldKey("pii.phone:1") in outcome.effects
 
 
 def test_a_number_is_written_to_the_profile_as_a_number():
