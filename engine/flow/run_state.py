@@ -202,7 +202,11 @@ class RunState:
 
 
 def _is_known(document: Profile, documents: Iterable[Profile]) -> bool:
-    return any((each.id, each.version) == (document.id, document.version) for each in documents)
+    """Whether one of the documents is the same, with all its parts: what a merge has begun may have come since."""
+    return any(
+        (each.id, each.version) == (document.id, document.version) and each.parts.keys() >= document.parts.keys()
+        for each in documents
+    )
 
 
 def _group_of(pool: Pool, documents: Sequence[Profile], id: str, before: Profile) -> Profile:
