@@ -5,13 +5,15 @@ from itertools import product
 from random import Random
 from typing import Any, NamedTuple
 
+from tests.identity.flows import Sender
+from tests.identity.interleaving import Crash
 from tests.identity.model import Undo
-from tests.identity.simulation import Crash, Doing, Sender, Simulation
+from tests.identity.simulation import Doing, Simulation
 from tests.identity.strangers import Her, compare, strangers_to
 
 BATCHES = 7
 THEFTS = 0.2  # of all histories
-MOST_PER_KEY = 1  # where the limit is to be met
+FEW_PER_KEY = 1  # where the limit is to be met
 
 
 class Operation(NamedTuple):
@@ -35,14 +37,14 @@ class Batch(NamedTuple):
 
 
 class History(NamedTuple):
-    """What happens, in a project that joins so many others by one key."""
+    """The batches of a history, in a project that joins so many others by one key."""
 
     batches: tuple[Batch, ...]
     most_per_key: int = 99
 
 
 class Cast(NamedTuple):
-    """Who takes part in a history: senders, the keys that they know, and those who can get user tokens."""
+    """The senders of a history, the keys that they know, and those of them who can get user tokens."""
 
     senders: list[Sender]
     keys: list[dict[str, str]]
@@ -107,11 +109,11 @@ def random_history(chance: Random) -> History:
     some = ["identify", *chance.sample([*OPERATIONS], chance.randint(2, len(OPERATIONS)))]
     concurrent = chance.random() < 0.4
     batches = tuple(_batch(chance, cast, some, concurrent) for _ in range(chance.randint(3, BATCHES)))
-    return History(batches, MOST_PER_KEY if chance.random() < 0.15 else 99)
+    return History(batches, FEW_PER_KEY if chance.random() < 0.15 else 99)
 
 
 def random_theft(chance: Random) -> History:
-    """Return a history in which strangers claim a key of somebody who claims it, too, and proves something later."""
+    """Return a history in which strangers claim a key of a visitor who claims it, too, and proves something later."""
     hers, *strangers = chance.sample(PAGES, chance.randint(2, 3))
     key, proven = chance.choice(KEYS), chance.choice(KEYS)
     cast = Cast([hers, *strangers], [key, proven], [hers])
@@ -133,7 +135,7 @@ async def play(begin: Callable[[], Simulation], history: History) -> None:
     """Play a history, and compare the outcome with the model."""
     simulation = begin()
     at = 0
-    simulation.told = [None] * size(history)
+    simulation.answers = [None] * size(history)
     for operations, worker, seed in history.batches:
         alone = len(operations) == 1
         doings = [await _doing(simulation, at + n, operation, alone) for n, operation in enumerate(operations)]
@@ -167,7 +169,7 @@ def proven_visitors(simulation: Simulation, history: History) -> Iterator[Her]:
 def check_as_before(simulation: Simulation, history: History) -> None:
     """Where everybody only claims keys, all senders that share one are one profile, whatever the order."""
     operations = [operation for batch in history.batches for operation in batch.operations]
-    if history.most_per_key == MOST_PER_KEY or not all(map(_only_claims, operations)):
+    if history.most_per_key == FEW_PER_KEY or not all(map(_only_claims, operations)):
         return
     together: dict[Sender, set[Sender]] = {each.sender: {each.sender} for each in operations}
     brought = [(each.sender, key) for each in operations if each.what == "identify" for key in each.more[0].items()]
@@ -190,9 +192,9 @@ def _only_claims(operation: Operation) -> bool:
 
 
 async def play_without(simulation: Simulation, whole: Simulation, history: History, her: Her) -> None:
-    """Play a history again without strangers, at the same times, and compare what she is told and what she shows."""
+    """Play a history again without strangers, at the same times; compare the answers to her and her profile."""
     at = 0
-    simulation.told = [None] * size(history)
+    simulation.answers = [None] * size(history)
     for operations, worker, _ in history.batches:
         for n, operation in enumerate(operations):
             if operation.what in ("undo", "forget") or operation.sender not in her.strangers:

@@ -1,4 +1,4 @@
-"""The rules of who is joined with whom, written a second time: what histories are compared with.
+"""The rules of joining, written a second time: the outcome of histories is compared with them.
 
 Ids, keys and the links between them; no documents, versions or processes. A claimed and a proven key are two things of
 different names. Whatever the product stores, it must come to the same groups, values and states of links.
@@ -13,11 +13,11 @@ Kind = Literal["claim", "proof", "own"]
 Verdict = Literal["", "undone", "proven", "limit", "other", "failed", "missing", "forgotten"]
 
 EXCLUSIVE = "traits.customer"
-MOST_IDS = 100
+MAX_IDS = 100
 
 
 class Fact(NamedTuple):
-    """What a link says: an id is joined with a key, or with another id."""
+    """A link without its state: an id is joined with a key, or with another id."""
 
     left: str
     right: str
@@ -306,7 +306,7 @@ class Model:
 
     def _beyond_limits(self, fact: Fact) -> bool:
         ids = self.group(fact.left) if fact.kind == "claim" else self.hers(fact.left)
-        if len(ids) > MOST_IDS:
+        if len(ids) > MAX_IDS:
             return True
         others = [
             other for other, link in self.links.items() if other.right == fact.right and link.holds and other != fact

@@ -8,152 +8,33 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, NamedTuple
 
 from effects.clock import ManualClock
 from effects.scripted import ScriptedPerformer
 from engine.ports.history import events_of
 from engine.ports.ids import cause_of, derived_id
-from engine.ports.records import IdentityKey
 from engine.ports.resolve import NotFound, resolve_profile
 from engine.ports.store import Store
-from engine.profile.document import Link, Profile, Scalar
+from engine.profile.document import Scalar
 from engine.profile.fold import fold
-from engine.profile.key import KeyRules
 from engine.profile.profile_view import profile_view
-from engine.project.project import Project, Settings
-from engine.project.source import Source
 from engine.tracking.intake.payload import Incoming, Intake, Options, Refusal
 from engine.tracking.operations.forgetting import Forgetter
 from engine.tracking.operations.unmerging import unmerge_served
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.tracker import Tracker
+from tests.identity.flows import PATHS, SOURCES, Sender, the_project
+from tests.identity.interleaving import CRASH, Crash, InterleavingStore
 from tests.identity.model import EXCLUSIVE, Action, Event, Fact, Forget, Kind, Model, Undo, Verdict, outcomes, split_key
-from tests.identity.model import Link as ModelLink
-from tests.projects import project
+from tests.identity.stored import Snapshot, differences
 
-PATHS = {"email": "pii.email", "phone": "pii.phone", "customer": EXCLUSIVE}
-ANSWERS = """
-      joined: {respond: {port: merged}}
-      same: {respond: {port: unchanged}}
-      two: {respond: {port: other}}
-      failed: {respond: {port: failed}}
-"""
-FLOWS = (
-    """
-    flow: identify
-    trigger: {event: identify}
-    nodes:
-      who:
-        profile.merge: {pii.email: "{{ event.properties.email }}", pii.phone: "{{ event.properties.phone }}"}
-        next: {merged: joined, unchanged: same, other: two, failed: failed}
-    """
-    + ANSWERS,
-    """
-    flow: customer
-    trigger: {event: customer}
-    nodes:
-      who:
-        profile.merge: {traits.customer: "{{ event.properties.customer }}"}
-        next: {merged: joined, unchanged: same, other: two, failed: failed}
-    """
-    + ANSWERS,
-    """
-    flow: alias
-    trigger: {event: alias}
-    nodes:
-      who:
-        profile.alias: "{{ event.properties.other }}"
-        next: {merged: joined, unchanged: same, missing: nobody, other: two, failed: failed}
-      nobody: {respond: {port: missing}}
-    """
-    + ANSWERS,
-    """
-    flow: say
-    trigger: {event: say}
-    nodes:
-      name: {profile.set: {traits.name: "{{ event.properties.name }}"}}
-    """,
-    """
-    flow: track
-    trigger: {event: track}
-    nodes:
-      count: {profile.increment: {traits.count: "{{ event.properties.by }}"}}
-    """,
-    """
-    flow: conclude
-    trigger: {event: conclude}
-    nodes:
-      copy: {profile.set: {traits.concluded.name: "{{ profile.traits.name | default('nobody') }}"}}
-    """,
-    """
-    flow: entered
-    trigger: {event: segment-entered}
-    nodes:
-      told: {respond: {entered: "{{ event.properties.segment }}"}, next: count}
-      count: {profile.increment: {traits.concluded.entered: 1}}
-    """,
-    """
-    flow: left
-    trigger: {event: segment-left}
-    nodes:
-      told: {respond: {left: "{{ event.properties.segment }}"}, next: count}
-      count: {profile.increment: {traits.concluded.left: 1}}
-    """,
-    """
-    flow: hand-over
-    trigger: {event: hand-over}
-    nodes:
-      bob:
-        session.hand_over: {traits.customer: "{{ event.properties.customer }}"}
-        next: {same: same, failed: failed}
-      same: {respond: {port: same}}
-      failed: {respond: {port: failed}}
-    """,
-    """
-    flow: view
-    trigger: {event: [identify, customer, alias, say, track, conclude, hand-over]}
-    nodes:
-      seen:
-        respond:
-          count: "{{ profile.traits.count | default(0) }}"
-          name: "{{ profile.traits.name | default('nobody') }}"
-          segments: "{{ profile.segments }}"
-    """,
-)
-PAGES = Source(source="pages", identify="link", profiles=True)
-APP = Source(source="app", identify="trust", profiles=True)
-SERVER = Source(source="server", kind="secret", key="0" * 64, profiles=True)
-SOURCES = {source.source: source for source in (PAGES, APP, SERVER)}
-BIG = 0.5  # the count from which a profile is in the segment `big`
 BETWEEN = 1000  # ms between two operations
-OFTEN = 0.5  # that something else goes first, where things are done at the same time
 
 
-class Sender(NamedTuple):
-    """A session of a source, or a visitor with or without a user. A session that was handed over has its user in it."""
-
-    source: str
-    session: str
-    visitor: str = ""
-    user: str = ""
-
-    @property
-    def trusted(self) -> bool:
-        """Whether all that it brings is proven."""
-        return self.source != "pages"
-
-    @property
-    def device(self) -> tuple[str, str, str]:
-        """What only those know who use one device."""
-        return self.source, self.session.partition(">")[0], self.visitor
-
-
-class Told(NamedTuple):
-    """What the sender of an event under `id` was answered: the body, or the kind of the refusal.
+class Answered(NamedTuple):
+    """The answer to the sender of an event under `id`: the body, or the kind of the refusal.
 
     None if it was sent a second time.
     """
@@ -166,85 +47,6 @@ Run = Callable[[int], Awaitable[None]]
 Doing = tuple[Action, Run]
 
 
-@cache
-def the_project(most_per_key: int) -> Project:
-    """The project that all histories use."""
-    keys = KeyRules(
-        forms=((("traits", "customer"), "exact"),),
-        max_per_key=most_per_key,
-        exclusive=frozenset({("traits", "customer")}),
-        user=("traits", "customer"),
-    )
-    segments = {"big": f"(profile.traits.count | default(0)) >= {BIG}"}
-    sources = tuple(SOURCES.values())
-    return project(*FLOWS, segments=segments, sources=sources, settings=Settings(keys=keys))
-
-
-class Snapshot(NamedTuple):
-    """The stored state: the profile of each id, the holder of each key, and the ids without a profile with events."""
-
-    people: dict[str, Profile | None]
-    keys: dict[str, IdentityKey | None]
-    late: frozenset[str]
-
-
-@dataclass
-class Crash:
-    """The process of a task ends when it asks the store for the `left`th time: before or after that is done."""
-
-    left: int
-    late: bool
-    task: "asyncio.Task[None] | None" = None
-
-    def is_due(self) -> bool:
-        """Whether this is that time."""
-        self.left -= 1
-        return self.left == 0
-
-    async def strike(self) -> None:
-        """End the task."""
-        assert self.task is not None
-        self.task.cancel()
-        await asyncio.sleep(0)
-
-
-CRASH: ContextVar[Crash | None] = ContextVar("CRASH", default=None)
-
-
-class InterleavingStore:
-    """A store that lets others go first, now and then, before it does what it is asked."""
-
-    def __init__(self, store: Store, secret: bytes) -> None:
-        self._store = store
-        self._secret = secret
-        self.chance: random.Random | None = None
-
-    async def secret(self) -> bytes:
-        """The one of all histories."""
-        return self._secret
-
-    async def expunge(self) -> None:
-        """Does nothing: other tests look into the files, and on Elasticsearch this takes half a minute."""
-
-    def __getattr__(self, name: str) -> Any:
-        method: Callable[..., Awaitable[Any]] = getattr(self._store, name)
-
-        async def later(*given: Any) -> Any:
-            while self.chance is not None and self.chance.random() < OFTEN:  # noqa: ASYNC110
-                await asyncio.sleep(0)
-            crash = CRASH.get()
-            if crash is None or not crash.is_due():
-                return await method(*given)
-            if not crash.late:
-                await crash.strike()
-            found = await method(*given)
-            if crash.late:
-                await crash.strike()
-            return found
-
-        return later
-
-
 @dataclass
 class Simulation:
     """Trackers over one store, and the model of what they do. Senders and keys are this history's own."""
@@ -255,7 +57,7 @@ class Simulation:
     most_per_key: int = 99
     forgets: bool = True
     processes: int = 2
-    told: list[Told | None] = field(default_factory=list)  # by operation
+    answers: list[Answered | None] = field(default_factory=list)  # by operation
     verdicts: list[list[Verdict]] = field(default_factory=list)  # of the model, by operation done alone
     times_vary: bool = False  # whether a crash, or others at once, decided at which time something was stored
     models: list[Model] = field(default_factory=list)  # by operation, after it or the batch that it is in
@@ -338,7 +140,7 @@ class Simulation:
         return action, lambda worker: self._send(worker, at, sender, "track", previous=f"{previous}@{self.name}", by=0)
 
     async def hand_over(self, at: int, sender: Sender, customer: str) -> Doing:
-        """Hand a session over to somebody else, where the profile does not show him."""
+        """Hand a session over to another person, unless the profile is that one's."""
         before, value = self.id_of(sender), f"{customer}@{self.name}"
         profile = await resolve_profile(self.store, before)
         shown = fold(profile).get("traits", {}).get("customer") if profile is not None else None
@@ -404,8 +206,8 @@ class Simulation:
         under: str | None = None,
         **properties: Any,
     ) -> None:
-        again, id = self.told[at] is not None, under or self.id_of(sender)
-        self.told[at] = Told(id, None)
+        again, id = self.answers[at] is not None, under or self.id_of(sender)
+        self.answers[at] = Answered(id, None)
         event = Incoming(0, f"{self.name}-event-{at}", type, properties, {})
         intake = Intake(
             source=sender.source,
@@ -419,11 +221,11 @@ class Simulation:
         )
         try:
             body = (await self._workers[worker].track(intake, SOURCES[sender.source])).body
-            self.told[at] = Told(id, None if again else body)
+            self.answers[at] = Answered(id, None if again else body)
         except Refusal as refusal:
             if refusal.kind != "forgotten":
                 raise
-            self.told[at] = Told(id, None if again else refusal.kind)
+            self.answers[at] = Answered(id, None if again else refusal.kind)
 
     async def _undo(self, worker: int, fact: Fact) -> None:
         id = fact.left if fact.left in self.model.counts else fact.right
@@ -461,7 +263,7 @@ class Simulation:
         errors = []
         seen = await self.look()
         for after in outcomes(self.model, [action for action, _ in doings]):
-            error = self.wrong(after, seen)
+            error = differences(after, seen, self._things())
             if not error:
                 self.model = after
                 self.models += [after.copy()] * len(doings)
@@ -500,7 +302,7 @@ class Simulation:
     # ---- looking ----------------------------------------------------------------------------------------------------
 
     def _things(self) -> dict[str, str]:
-        """What keys are called in links that are stored -> what they are called in the model."""
+        """The names of keys in the model, by their names in stored links."""
         found: dict[str, str] = {}
         for key in self._keys:
             cause = cause_of(self.secret, *split_key(key))
@@ -515,24 +317,10 @@ class Simulation:
         gone = [id for id, profile in people.items() if profile is None]
         return Snapshot(people, keys, frozenset([id for id in gone if await self.store.events_of(id, 1)]))
 
-    def wrong(self, model: Model, seen: Snapshot) -> list[str]:
-        """Return the differences from the model, in words."""
-        error: list[str] = []
-        for name, key in seen.keys.items():
-            holders = {fact.left for fact, link in model.links.items() if fact.right == name and link.holds}
-            if holders and (key is None or key.id not in holders):
-                error.append(f"the key {name} is {key}, not of one of {holders}")
-        error += [f"{id} is still known" for id in model.forgotten if seen.people.get(id) or id in seen.late]
-        names = self._things()
-        for id in model.counts:
-            profile = seen.people.get(id)
-            error += [f"no profile has the id {id}"] if profile is None else _differs(model, id, profile, names)
-        return error
-
     async def check(self) -> None:
         """All that there is fits the model, the events, too; and all ids of a profile lead to the same."""
         seen = await self.look()
-        error = self.wrong(self.model, seen)
+        error = differences(self.model, seen, self._things())
         assert not error, error
         for together in {self.model.group(id) for id in self.model.counts}:
             profile, *others = [seen.people[id] for id in together]
@@ -547,41 +335,10 @@ class Simulation:
             assert len(client) == expected, f"{sorted(together)} have {len(client)} events, not {expected}"
 
     async def shown(self, id: str) -> dict[str, Any] | None:
-        """What the profile with an id shows, to whoever reads it."""
+        """The view of the profile with an id, as readers get it."""
         profile = await resolve_profile(self.store, id)
         return None if profile is None else profile_view(profile, fold(profile))
 
 
 async def _awaited(run: Awaitable[None]) -> None:
     await run
-
-
-def _state(link: Link | ModelLink) -> str:
-    """How a link stands. One that has ceased may be undone in one of two profiles only."""
-    return "ceased" if link.ceased else "undone" if link.undone else "holds"
-
-
-def _differs(model: Model, id: str, profile: Profile, names: dict[str, str]) -> list[str]:
-    together = model.group(id)
-    error = []
-    if frozenset(profile.ids) != together:
-        error.append(f"{id} is {sorted(profile.ids)}, not {sorted(together)}")
-    expected = {
-        fact: _state(link) for fact, link in model.links.items() if link.kept and not together.isdisjoint(fact[:2])
-    }
-    kept = {
-        Fact(link.left, names.get(link.right, link.right), link.kind): _state(link) for link in profile.links.values()
-    }
-    if kept != expected:
-        apart = [sorted(some.items() - others.items()) for some, others in ((kept, expected), (expected, kept))]
-        error.append(f"the links of {id} are {apart[0]}, not {apart[1]}")
-    tree = fold(profile)
-    counted = tree.get("traits", {}).get("count", 0)
-    if counted != model.count(id) / 10:
-        error.append(f"{id} counts {counted}, not {model.count(id)} tenths")
-    for path in ("traits.name", *PATHS.values()):
-        root, leaf = path.split(".")
-        shows, said = tree.get(root, {}).get(leaf), model.shown(id, path)
-        if (shows is None) is bool(said) or (shows is not None and shows not in said):
-            error.append(f"{id} shows {shows} at {path}, not one of {sorted(said)}")
-    return error

@@ -1,4 +1,4 @@
-"""Strangers: what a proven visitor is answered, and what she shows, is what it would be without them.
+"""Strangers: a proven visitor gets the answers, and shows the values, that she would without them.
 
 Strangers to her are all who never prove anything, never were joined with her by proofs or own links, and do not know
 the devices of those who do. A history is played a second time without them. From her first proof on the two must
@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from msgspec import json
 
+from tests.identity.flows import Sender
 from tests.identity.model import Model
-from tests.identity.simulation import Sender, Simulation
+from tests.identity.simulation import Simulation
 
 
 class Her(NamedTuple):
@@ -45,14 +46,14 @@ async def compare(whole: Simulation, without: Simulation, her: Her) -> None:
     if any(whole.handed_over[at] is not handed_over for at, handed_over in without.handed_over.items()):
         return  # her own flows have concluded who she is, before anything was proven
     hidden = _hidden(whole, without, her)
-    for at, (told, same) in enumerate(zip(whole.told, without.told, strict=True)):
-        if told is None or told.id not in her.ids or not whole.models[at].proven(told.id):
+    for at, (answered, same) in enumerate(zip(whole.answers, without.answers, strict=True)):
+        if answered is None or answered.id not in her.ids or not whole.models[at].proven(answered.id):
             continue
-        if told.answer is not None and same is not None and same.answer is not None:
-            first = "concluded" in hidden and not (at and whole.models[at - 1].proven(told.id))
+        if answered.answer is not None and same is not None and same.answer is not None:
+            first = "concluded" in hidden and not (at and whole.models[at - 1].proven(answered.id))
             also = ("entered",) if first else ()
             with_them, alone = (
-                _plain(each.answer, sim, (*hidden, *also)) for each, sim in ((told, whole), (same, without))
+                _plain(each.answer, sim, (*hidden, *also)) for each, sim in ((answered, whole), (same, without))
             )
             assert with_them == alone, f"answer {at} is {with_them}, without strangers {alone}"
     for sender, id in whole.ids.items():
@@ -85,8 +86,8 @@ def _hidden(whole: Simulation, without: Simulation, her: Her) -> tuple[str, ...]
     if any(_is_joint(model, id, strangers) for model in whole.models for id in her.ids):
         hidden = (*hidden, "concluded", "updated")
     for at, (verdicts, alone) in enumerate(zip(whole.verdicts, without.verdicts, strict=True)):
-        told = whole.told[at]
-        id = told.id if told is not None else ""
+        answered = whole.answers[at]
+        id = answered.id if answered is not None else ""
         if id in her.ids and verdicts != alone and not whole.models[at].proven(id):
             hidden = (*hidden, "concluded", "email", "phone", "customer")
     return hidden

@@ -1,4 +1,4 @@
-"""Attacks: what strangers try who know the keys of others, from a public source and without a token.
+"""Attacks of strangers who know the keys of others, through a public source and without a token.
 
 The model follows each of these stories as well, and at the end all that is stored must fit it.
 """
@@ -13,8 +13,9 @@ from msgspec import json
 from engine.ports.store import Store
 from storage.memory import MemoryStore
 from storage.sqlite.store import SqliteStore
+from tests.identity.flows import Sender
 from tests.identity.model import Fact, Undo
-from tests.identity.simulation import Doing, Sender, Simulation, Told
+from tests.identity.simulation import Answered, Doing, Simulation
 
 PHONE, LAPTOP = Sender("pages", "phone"), Sender("pages", "laptop")
 THIEF, OTHER_THIEF = Sender("pages", "thief"), Sender("pages", "other thief")
@@ -24,11 +25,11 @@ MOST = 20  # profiles that one claimed key joins with the first
 
 
 class Story:
-    """What some senders do one after another, and what they are answered."""
+    """Events of some senders, one after another, and the answers to them."""
 
     def __init__(self, store: Store) -> None:
         self.simulation = Simulation([store], b"secret", "story", MOST)
-        self._told = self.simulation.told
+        self._answers = self.simulation.answers
 
     async def claim(self, sender: Sender, **keys: str) -> dict[str, Any]:
         """Name keys without any proof."""
@@ -56,7 +57,7 @@ class Story:
         await self.simulation.do(0, self.simulation.undo_again(Undo(fact)))
 
     async def shown(self, sender: Sender) -> dict[str, Any]:
-        """What the sender's profile shows."""
+        """The view of the sender's profile."""
         shown = await self.simulation.shown(self.simulation.id_of(sender))
         assert shown is not None
         return plain(shown)
@@ -68,15 +69,15 @@ class Story:
         return {names[id] for id in (await self.shown(sender))["ids"]}
 
     def _next(self) -> int:
-        self._told.append(None)
-        return len(self._told) - 1
+        self._answers.append(None)
+        return len(self._answers) - 1
 
     async def _do(self, doing: Doing) -> dict[str, Any]:
-        await self.simulation.do(len(self._told), doing)
-        told = self._told[-1]
-        assert isinstance(told, Told)
-        assert isinstance(told.answer, dict)
-        return plain(told.answer)
+        await self.simulation.do(len(self._answers), doing)
+        answered = self._answers[-1]
+        assert isinstance(answered, Answered)
+        assert isinstance(answered.answer, dict)
+        return plain(answered.answer)
 
 
 @pytest.fixture(params=["memory", "sqlite"])

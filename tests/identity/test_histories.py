@@ -1,6 +1,6 @@
 """Histories of identities: whatever is done, by whichever process, at the same time and with crashes, fits the rules.
 
-And a proven visitor is told and shows what she would without those who are strangers to her: `strangers.py`.
+And a proven visitor is answered and shows what she would without those who are strangers to her: `strangers.py`.
 
 `HEADRACE_HISTORIES` is how many are tried on each store, in place of the usual number; `HEADRACE_SEED` says which, as a
 failure tells it.
