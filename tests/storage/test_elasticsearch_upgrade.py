@@ -20,8 +20,8 @@ from storage.identity_upgrade import new_key
 from tests.storage.elasticsearch_indices import Indices
 from tests.storage.elasticsearch_requests import asked
 from tests.storage.failing_connection import FailingConnection, WriteFailure
-from tests.storage.test_identity_upgrade import Old, expected_groups
 from tests.storage.upgrade.fixture import HERE, load
+from tests.storage.upgrade.linked import expected_groups
 
 FIXTURE = "interrupted.elasticsearch.jsonl"
 
@@ -107,14 +107,14 @@ async def test_every_key_of_an_older_schema_is_found_under_its_new_name(
 
 
 async def test_the_parts_of_upgraded_profiles_are_the_groups_by_the_rules(upgraded: ElasticsearchStore) -> None:
-    old = Old({"keys": list(old_keys())}, old_profiles(), {}, await upgraded.secret())
+    keys, profiles = old_keys(), old_profiles()
     several = 0
-    for id, before in old.profiles.items():
+    for id, before in profiles.items():
         after = await upgraded.profile(id)
         assert after is not None
         if after.version != before.version or after.parts.keys() != before.parts.keys():
             continue  # a merge into it broke off
-        assert sorted(map(sorted, groups(Pool.of(after)))) == expected_groups(old, before)
+        assert sorted(map(sorted, groups(Pool.of(after)))) == expected_groups(keys, before)
         several += len(groups(Pool.of(after))) > 1
     assert several > 5
 

@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -33,6 +33,7 @@ from storage.sqlite.store import SqliteStore
 from tests import projects
 from tests.engine.tracking.collector import Collector
 from tests.storage.upgrade.fixture import kept
+from tests.storage.upgrade.linked import FILE, OldKey, expected_groups
 
 ROOT = Path(__file__).parent.parent.parent
 SECRET = bytes(range(32))
@@ -73,15 +74,15 @@ class Old(Struct):
     secret: bytes
 
     @property
-    def keys(self) -> Rows:
+    def keys(self) -> list[OldKey]:
         """Each key with the id that holds it, and whether it is claimed."""
-        return self.tables["keys"]
+        return [(key, id, bool(claim)) for key, id, claim in self.tables["keys"]]
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "store.db"
-    path.write_bytes(kept("linked.sqlite.db"))
+    path.write_bytes(kept(FILE))
     return path
 
 
@@ -111,29 +112,6 @@ def stored(path: Path) -> dict[str, Profile]:
     with closing(sqlite3.connect(path)) as file:
         found = file.execute("SELECT id, CAST(doc AS BLOB) FROM profiles WHERE merged_into IS NULL").fetchall()
     return {id: decode_profile(doc) for id, doc in found}
-
-
-def expected_groups(old: Old, profile: Profile) -> list[list[str]]:
-    """The groups by the rules, from steps and keys alone: proofs join ids, claims join those that proved nothing."""
-    proofs = [step for step in profile.steps.values() if not step.claim and not step.undone]
-    own = _joined(profile.parts, [(step.left, step.right) for step in proofs])
-    proven = {id for _, id, claim in old.keys if not claim}
-    proven |= {id for step in profile.steps.values() if not step.claim for id in (step.left, step.right)}
-    bare = {id for ids in own for id in ids if proven.isdisjoint(ids)}
-    claims = [step for step in profile.steps.values() if step.claim and not step.undone]
-    # A claim leads to its key, through which it joins all that claim the key.
-    pairs = [(end, step.cause) for step in claims for end in (step.left, step.right) if end in bare]
-    joined = [(ids[0], other) for ids in own for other in ids[1:]]
-    found = _joined([*profile.parts, *{cause for _, cause in pairs}], [*pairs, *joined])
-    return sorted(ids for each in found if (ids := sorted(profile.parts.keys() & each)))
-
-
-def _joined(names: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
-    group = {name: {name} for name in names}
-    for left, right in pairs:
-        both = group[left] | group[right]
-        group.update(dict.fromkeys(both, both))
-    return [sorted(each) for each in {id(each): each for each in group.values()}.values()]
 
 
 # ---- names of keys --------------------------------------------------------------------------------------------------
@@ -265,7 +243,7 @@ async def test_ids_that_were_proven_are_proven_and_no_others(old: Old, upgraded:
 
 async def test_the_parts_of_a_profile_are_the_groups_by_the_rules(old: Old, upgraded: SqliteStore, path: Path) -> None:
     for id, profile in stored(path).items():
-        assert [sorted(ids) for ids in groups(Pool.of(profile))] == expected_groups(old, old.profiles[id]), id
+        assert [sorted(ids) for ids in groups(Pool.of(profile))] == expected_groups(old.keys, old.profiles[id]), id
 
 
 async def test_a_server_sets_profiles_apart_when_it_evaluates_their_segments(upgraded: SqliteStore, path: Path) -> None:
@@ -287,7 +265,7 @@ def changed_by_preview(path: Path) -> tuple[list[str], bool]:
 
 
 async def test_the_upgrade_tells_what_it_changes_and_a_preview_tells_the_same(old: Old, path: Path) -> None:
-    apart = [found for each in old.profiles.values() if len(found := expected_groups(old, each)) > 1]
+    apart = [found for each in old.profiles.values() if len(found := expected_groups(old.keys, each)) > 1]
     renamed = sum(not key.startswith("forgotten ") for key, _, _ in old.keys)
     before = {id: decode_profile(json.encode(each)).links for id, each in old.profiles.items()}
     would, changed = changed_by_preview(path)
@@ -318,7 +296,7 @@ def test_an_upgrade_that_was_killed_is_made_by_the_next_process(path: Path, old:
     killed = subprocess.run([sys.executable, "-c", UPGRADE_AND_DIE, str(path), step], cwd=ROOT, timeout=60, check=False)
     assert killed.returncode == -signal.SIGKILL
     with closing(sqlite3.connect(path)) as file:
-        assert rows(file, "keys") == old.keys
+        assert rows(file, "keys") == old.tables["keys"]
     assert len(prepare(path, 0, Layouts(KINDS))) == 4
     assert sum(len(profile.links) for profile in stored(path).values()) > 400
 

@@ -10,6 +10,7 @@ from tests.storage.elasticsearch_requests import asked
 
 HERE = Path(__file__).parent
 WRITTEN = "upgrade-"  # how the names of the indices begin in the fixture
+AT_ONCE = 1000  # lines of a request, two for each document
 VERSIONED = ("-sessions", "-cache")  # indices in which the store counts the versions of documents itself
 
 
@@ -46,5 +47,7 @@ async def load(server: str, prefix: str, name: str = "elasticsearch.jsonl") -> N
             if line["index"].endswith(VERSIONED):
                 place |= {"version": line["version"], "version_type": "external"}
             writes += [{"index": place}, line["source"]]
-    answer = await asked(server, "POST", "/_bulk?refresh=true", *writes)
-    assert not answer["errors"], answer
+    for start in range(0, len(writes), AT_ONCE):
+        answer = await asked(server, "POST", "/_bulk", *writes[start : start + AT_ONCE])
+        assert not answer["errors"], answer
+    await asked(server, "POST", f"/{prefix}-*/_refresh")
