@@ -26,29 +26,31 @@ pytestmark = pytest.mark.timeout(300)  # starting an Elasticsearch is part of th
 
 ROOT = Path(__file__).parent.parent.parent
 
-# Upgrades the indices of an address, and ends after so many writes, as a process does that is killed.
+# Upgrades the indices of an address, and ends after so many writes from the first one of keys on, as a process does
+# that is killed.
 UPGRADE_AND_DIE = """
 import asyncio, os, signal, sys
 from storage.elasticsearch.store import ElasticsearchStore
 from storage.elasticsearch.writer import Writer
 
-address, left = sys.argv[1], int(sys.argv[2])
+address, left, begun = sys.argv[1], int(sys.argv[2]), False
 send, one = Writer.send, Writer.one
 
-def die_in_time():
-    global left
-    left -= 1
+def die_in_time(operations):
+    global left, begun
+    begun = begun or any(b'-keys"' in each.line for each in operations)
+    left -= begun
     if not left:
         os.kill(os.getpid(), signal.SIGKILL)
 
 async def dying_send(self, operations):
     sent = await send(self, operations)
-    die_in_time()
+    die_in_time(operations)
     return sent
 
 async def dying_one(self, operation):
     written = await one(self, operation)
-    die_in_time()
+    die_in_time([operation])
     return written
 
 Writer.send, Writer.one = dying_send, dying_one
