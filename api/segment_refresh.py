@@ -22,6 +22,7 @@ class SegmentRefresh:
         self._pipeline = pipeline
         self._again = Reevaluation(pipeline)
         self._turn = 0
+        self._found_due = False  # by the turn before: an upgrade leaves many that are to be set apart
         self._logged: Progress | None = None
         self._turns_unlogged = 0
         self._started = False
@@ -30,8 +31,9 @@ class SegmentRefresh:
     async def due(self) -> None:
         """Re-evaluate profiles whose segments time may have changed."""
         self._turn += 1
-        if self._pipeline.project.segment_rules.timed or self._turn % UNTIMED_EVERY == 1:
-            await self._again.due(SECONDS * SHARE, MAX_DUE)
+        timed = self._pipeline.project.segment_rules.timed
+        if timed or self._found_due or self._turn % UNTIMED_EVERY == 1:
+            self._found_due = await self._again.due(SECONDS * SHARE, MAX_DUE) > 0
 
     async def renew(self) -> None:
         """Continue to re-evaluate all profiles, when the segments have changed."""

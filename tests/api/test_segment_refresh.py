@@ -54,6 +54,19 @@ async def test_without_segments_by_time_due_profiles_are_searched_rarely(monkeyp
     assert len(asked) == 2
 
 
+async def test_without_segments_by_time_profiles_that_are_due_are_all_re_evaluated_turn_by_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(segment_refresh, "MAX_DUE", 1)
+    collector, store = await shop(3, **LAPSED)
+    swap(collector, project(SET))
+    collector.clock.advance(31 * DAY)
+    work = SegmentRefresh(collector.pipeline)
+    for left in (2, 1, 0):
+        await work.due()
+        assert len(await store.due(collector.clock.now(), 10)) == left
+
+
 async def test_the_log_reports_the_progress_of_the_re_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segment_refresh, "MAX_RENEWED", 1)
     collector, _ = await shop(201)
