@@ -29,7 +29,7 @@ def shared(tmp_path: Path, workers: int = 2) -> Iterator[ServerProcess]:
         yield served
 
 
-async def until(reached: Coroutine[Any, Any, None], load: "asyncio.Task[None]") -> None:
+async def until(reached: Coroutine[Any, Any, object], load: "asyncio.Task[None]") -> None:
     """Wait for it while the load goes on; fails if the load ends first."""
     waiting = asyncio.create_task(reached)
     await asyncio.wait([waiting, load], return_when=asyncio.FIRST_COMPLETED)
