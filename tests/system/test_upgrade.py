@@ -218,7 +218,9 @@ def assert_nothing_is_lost(old: OldData, visitors: ReturningVisitors, now: Store
     for (source, session), count in views.items():
         acting[now.sessions[source, session]] += count
     assert {(each.source, each.id): each.profile for each in old.sessions}.items() <= now.sessions.items()
-    visiting = {now.sessions[each.source, each.session] for each in logins()}  # which compacts the buckets of earlier years
+    visiting = {
+        now.sessions[each.source, each.session] for each in logins()
+    }  # which compacts the buckets of earlier years
     for profile in old.profiles:
         for id, part in profile.parts.items():
             after = now.profiles[id].parts[id]

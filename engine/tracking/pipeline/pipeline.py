@@ -211,14 +211,15 @@ class Pipeline:
         while True:
             run = UnitRun(self.triggers, self._context(request, loaded, weighed), self.clock.ticks)
             began: float | None = None
-            for pending in run.run([*self._system_events(loaded, request), *fresh]):
+            has_begun = given_up is None or given_up.place >= 0  # else there is nothing before the run to do again
+            for pending in run.run([*self._system_events(loaded, request), *fresh]) if has_begun else ():
                 if pending is None:
                     began = await self.slices.after_step(began)
                 else:
                     await self.driver.drive(pending, request)
             if run.effects.handed_over is not None:  # the events before it are run alone
                 given_up = run.effects.handed_over
-                fresh = fresh[: given_up.place]
+                fresh = fresh[: max(given_up.place, 0)]
                 continue
             if run.effects.state.pool is None:
                 composed = compose(run.effects, request.intake, request.rejected())

@@ -50,7 +50,10 @@ class FlowResult(Struct, frozen=True):
 
 
 class GivenUp(Struct, frozen=True):
-    """A run that has handed its session over, for the client's event with this place in the unit."""
+    """A run that has handed its session over, for the client's event with this place in the unit.
+
+    The place is -1 if the run's event came before the first one of the client: then nothing of the unit is kept.
+    """
 
     place: int
     to: HandOver

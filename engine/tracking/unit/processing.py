@@ -102,7 +102,7 @@ class UnitRun:
         self._runs = 0
         self._begun = False
         self._given_up = False  # a run has handed the session over
-        self._place = -1  # of the client's event that is run, within the unit
+        self._place = -1  # of the client's event that is run, within the unit; -1 before the first one
 
     def run(self, events: list[UnitEvent]) -> Iterator[PendingRun | None]:
         """Run `events` in order; each one's segment events and children run before the next."""
@@ -218,7 +218,7 @@ class UnitRun:
         strangers = self._strangers(before)
         state = before if flow.profile != "none" else self._without_profile()
         inputs = msgspec.structs.replace(self.inputs, event=state.scope["event"], flow=flow.name)
-        if self.context.handed_over and self._place == 0:
+        if self.context.handed_over and self._place <= 0:
             inputs = msgspec.structs.replace(inputs, handed_over=True)
         machine = Machine(flow, inputs, state.with_inputs(inputs), trace)
         asked = machine.advance()

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from engine.ports.store import Store
 from engine.profile.key import KeyRules
 from engine.project.project import Settings
@@ -154,3 +156,19 @@ async def test_the_record_of_a_run_that_was_given_up_names_the_profile_that_it_r
     (given_up,) = [run for run in await store.runs_of("back") if run.outcome == "handed-over"]
     assert given_up.profile == alice
     assert bob in given_up.other_profiles  # so it is erased with either of them, and no archive of one shows the other
+
+
+@pytest.mark.parametrize("type", ["session-opened", "profile-created", "segment-entered"])
+async def test_an_event_of_the_system_hands_the_session_over_once(store: Store, type: str) -> None:
+    flow = f"""
+flow: system
+trigger: {{event: {type}}}
+nodes:
+  over: {{session.hand_over: {{traits.customer: C-1001}}, next: {{same: note, failed: note}}}}
+  note: {{profile.increment: {{traits.noted: 1}}}}
+"""
+    segments = {"counting": "profile.traits.count >= 1"}
+    shop = Collector(project(flow, COUNT, segments=segments, settings=SETTINGS, sources=(LINK,)), store)
+    answer = await shop.track(payload("counted", "counted", source={"id": "page"}))
+    found = await shop.profile(answer["profile"]["id"])
+    assert found["traits"] == {"customer": "C-1001", "count": 2, "noted": 1}
