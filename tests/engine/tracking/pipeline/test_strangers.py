@@ -142,6 +142,18 @@ async def test_a_stranger_does_not_learn_that_a_proven_person_has_claimed_a_key_
     assert known["debugging"].keys() == unknown["debugging"].keys()
 
 
+@pytest.mark.parametrize("type", ["mail", "other"])
+async def test_no_answer_tells_a_stranger_the_id_of_one_who_claims_a_key_no_longer(store: Store, type: str) -> None:
+    shop = shop_of(store)
+    first = await send(shop, "ann", event("mail", **ANN), **PHONE)
+    await send(shop, "till", event("mail", email="ann@work.example"), "till", profile=first["profile"])
+    ids = (await shop.profile(first["profile"]["id"]))["ids"]
+    pair = {**STRANGER, "user": PHONE["user"]} if type == "other" else {}
+    answer = await send(shop, "stranger", event(type, **ANN), **pair)
+    assert "claim-key" in str(answer)
+    assert not [id for id in ids if id in str(answer)]
+
+
 async def test_an_event_gets_a_new_profile_by_a_key_that_nobody_claims_any_more(store: Store) -> None:
     shop = shop_of(store)
     await ann_claims_and_proves(shop)
