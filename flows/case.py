@@ -44,6 +44,10 @@ class Send(Struct, frozen=True, kw_only=True):
         UNSET
     )
     session: Annotated[str, Meta(description="The visit; another name is another visit of the same visitor")] = "1"
+    user: Annotated[
+        str | int | UnsetType | None,
+        Meta(description="The user id that the payload names beside its visitor; null: it names only its visitor"),
+    ] = UNSET
     profile_less: Annotated[bool, Meta(description="Whether it is sent to /track?profile_less=true")] = False
     type: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
     id: str | UnsetType = UNSET

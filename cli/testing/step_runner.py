@@ -15,6 +15,7 @@ from engine.language.duration import read_duration
 from engine.language.moment import date
 from engine.ports.records import StoredEvent
 from engine.ports.resolve import resolve_profile
+from engine.ports.store import Conflict
 from engine.profile.document import Link, Profile
 from engine.profile.linking import Pool, component, undo
 from engine.profile.operations import Refused
@@ -100,6 +101,10 @@ class StepRunner:
                 await self.store.commit(unit)
             except Refused as refused:
                 raise ImpossibleStep(str(refused)) from refused
+            except Conflict as conflict:
+                path = conflict.id.lstrip("?").rpartition(":")[0]
+                help = "give each another value, or let events bring it"
+                raise ImpossibleStep(f"`{visitor}` has the same `{path}` as a profile before it: {help}") from conflict
             self.visitors[visitor] = Visitor(id, id)
 
     async def run(self, step: TestStep) -> StepResult:
@@ -130,16 +135,13 @@ class StepRunner:
         source = self.project.sources[send.source if isinstance(send.source, str) else self._source]
         if not source.enabled:
             raise Refusal("unauthorised", f"the source `{source.source}` is not enabled", "/source/id")
-        session = f"{send.visitor}-{send.session}"
         body: dict[str, Any] = {
+            **_sender(send, visitor),
             "source": {"id": source.source},
-            "session": {"id": session},
             "events": [self._client_event(event) for event in _events(send)],
             "context": replace_placeholders(send.context, self._answered_id),
             "options": {"debugger": "all"},
         }
-        if visitor.answered_id is not None and not send.profile_less:
-            body["profile"] = {"id": visitor.answered_id}
         intake = read_track(json.encode(body), profile_less=send.profile_less)
         self._sent = intake.events
         answer = (await self.tracker.track(intake, source)).body
@@ -148,7 +150,7 @@ class StepRunner:
             raise ImpossibleStep(f"an event is rejected: {rejected.reason} (at {rejected.at})")
         if not send.profile_less:
             visitor.answered_id = answer["profile"]["id"]
-            stored = await self.store.session(source.source, session)
+            stored = await self.store.session(source.source, _session(send)) if send.user is UNSET else None
             visitor.acting_id = (stored.profile if stored is not None else None) or visitor.answered_id
         return answer
 
@@ -247,6 +249,18 @@ def traced_project(project: Project) -> Project:
         flows=tuple([replace(flow, keep=1.0) for flow in project.flows]),
         sources={name: structs.replace(source, debugger=True) for name, source in project.sources.items()},
     )
+
+
+def _sender(send: Send, visitor: Visitor) -> dict[str, Any]:
+    """Return the members of a payload that say who sends it: visitor and user, or a session and the answered id."""
+    if send.user is not UNSET:  # visitor and user decide, and Headrace generates the session
+        return {"visitor": {"id": send.visitor}, "user": {"id": send.user}}
+    profile = None if send.profile_less else visitor.answered_id
+    return {"session": {"id": _session(send)}, "profile": {"id": profile}}
+
+
+def _session(send: Send) -> str:
+    return f"{send.visitor}-{send.session}"
 
 
 def _events(send: Send) -> tuple[Event, ...]:

@@ -13,7 +13,8 @@ from flows.project import load_project
 from nodes import builtin
 
 SHOP = {
-    "headrace.yaml": "targets:\n  crm: {url: https://crm.example}\nkeys: {traits.card: exact}\n",
+    "headrace.yaml": "targets:\n  crm: {url: https://crm.example}\n"
+    "keys: {traits.card: exact}\nidentity: {user: traits.account}\n",
     "sources/shop.yaml": "source: shop\nidentify: trust\n",
     "sources/old.yaml": "source: old\nenabled: false\n",
     "segments/shown.yaml": "segment: shown\ncondition: profile.traits.shown > 0\n",

@@ -57,6 +57,24 @@ from tests.cli.testing.shop_cases import failures_of, messages_of, write
     ),
     pytest.param(
         """
+        steps:
+          - send: {visitor: tablet, user: null, type: order-paid, properties: {total: 1}}
+            expect: {profile: {traits.account: null, traits.revenue: 1}}
+          - send: {visitor: tablet, user: A-1, type: order-paid, properties: {total: 2}}
+            expect: {profile: {traits.account: A-1, traits.revenue: 3}}
+          - send: {visitor: tablet, user: 4711, type: order-paid, properties: {total: 4}}
+            expect: {profile: {traits.account: "4711", traits.revenue: 4}}
+          - send: {visitor: phone, user: A-1, type: order-paid, properties: {total: 8}}
+            expect: {apart: [tablet, phone], profile: {traits.revenue: 11}}
+        """,
+        id="two users of one device are two profiles, and the first one is a profile with its phone",
+    ),
+    pytest.param(
+        "event: {user: undefined, type: order-paid}\nexpect: {refused: malformed}",
+        id="a placeholder as the user is refused",
+    ),
+    pytest.param(
+        """
         given: {profiles: {ann: {traits: {card: C-1}}}}
         steps:
           - send: {visitor: till, type: card-shown, profile_less: true, properties: {card: C-1}}
@@ -247,6 +265,12 @@ def test_a_case_passes(tmp_path: Path, case: str) -> None:
         "given: {profile: {traits: {a: 1, a.b: 2}}}\nevent: {type: walk}\nexpect: {emitted: []}",
         ["`traits.a` is a number, not an object: `traits.a.b` lies below it"],
         id="an impossible profile",
+    ),
+    pytest.param(
+        "given: {profiles: {ann: {traits: {card: C-1}}, bo: {traits: {card: C-1}}}}\n"
+        "event: {type: walk}\nexpect: {emitted: []}",
+        ["`bo` has the same `traits.card` as a profile before it: give each another value, or let events bring it"],
+        id="two profiles with one key",
     ),
 ])  # fmt: skip
 def test_a_case_that_cannot_run_as_written_fails_with_the_reason(
