@@ -19,6 +19,7 @@ EMAIL = "pii.email=ann@example.com"
 def project(tmp_path: Path) -> Path:
     (tmp_path / "sources").mkdir()
     (tmp_path / "sources" / "shop.yaml").write_text('source: shop\nuser_secret: "${env:SHOP_SECRET}"\n')
+    (tmp_path / "sources" / "lost.yaml").write_text('source: lost\nuser_secret: "${env:LOST_SECRET}"\n')
     (tmp_path / "sources" / "till.yaml").write_text("source: till\n")
     return tmp_path
 
@@ -54,6 +55,8 @@ def test_a_token_is_valid_for_its_time_and_its_session(project: Path) -> None:
     [
         pytest.param(("shopp",), "did you mean `shop`?", id="an unknown source"),
         pytest.param(("till",), "add `user_secret: ${env:NAME}` to its file", id="a source without a secret"),
+        pytest.param(("lost",), "`LOST_SECRET` is not set", id="a source of which the secret is missing"),
+        pytest.param(("shop", "pii.email=undefined"), "is a placeholder", id="a placeholder"),
         pytest.param(("shop", "email=ann@example.com"), "below `pii` or `traits`", id="no path"),
         pytest.param(("shop", "pii.email"), "below `pii` or `traits`", id="no value"),
         pytest.param(("shop", "pii.email="), "below `pii` or `traits`", id="an empty value"),
