@@ -62,6 +62,8 @@ def _suggest_key(key: str, at: KeyPath, known: Iterable[str]) -> str:
         return f"write `profile: {{{key}: …}}`"
     if parent == "cases" and key in _OF_THE_FILE:
         return "write it at the top of the file: it holds for all cases"
+    if key in ("userToken", "user_token") and parent in ("event", "send"):
+        return "a test sends no user tokens: send by a source with `identify: trust`, which proves its keys, too"
     if closest(key, known) is None and parent in ("event", "send", "events"):
         return f"of an event, write `properties: {{{key}: …}}`"
     if closest(key, known) is None and parent == "expect":

@@ -59,6 +59,8 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
     """Load the project in the directory `root`. Secrets come from `environment`, by default that of this process."""
     loader = _Loader(root, os.environ if environment is None else environment)
     settings = loader.settings()
+    # with an error in headrace.yaml, it may be the declaration of an exclusive key that is wrong
+    keys_known = all(diagnostic.severity == "warning" for diagnostic in loader.diagnostics)
     segments = loader.folder("segments", "segment", lambda _, data: read_segment(data))
     counters: list[frozenset[str]] = []  # one set for each flow that is valid YAML
     sources = loader.folder("sources", "source", lambda _, data: read_source(data, root, loader.environment))
@@ -76,7 +78,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         misuses = [*increments_of_declared_fields(data, fields), *objects_at_declared_paths(data, declared)]
         if not document.failed:
             counters.append(frozenset(counters_of(data)))
-        if flow is not None:
+        if flow is not None and keys_known:
             misuses += handed_over_by_others(flow, data, settings.settings.keys.exclusive)
         warnings = _warnings(flow, document, settings.settings) if flow is not None else ()
         return (None if misuses else flow), [*problems, *misuses, *warnings]

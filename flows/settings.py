@@ -188,6 +188,12 @@ def _suggest_key(key: str, at: KeyPath, known: Iterable[str]) -> str:
         return f"write a file for each in {key.removesuffix('s')}s/"
     if not at and key in ("env", "secrets", "variables"):
         return "`${env:NAME}` in the url or a header of a target reads the environment"
+    if key in ("exclusive", "unique") and at in ((), ("merging",), ("identity",)):
+        return "declare it at the key: `keys: {traits.customer: {exclusive: true}}`"
+    if not at and key == "identify":
+        return "write it in the file of a source, in sources/"
+    if at in (("keys", "traits"), ("keys", "pii")):
+        return f"write the path as one name below `keys`: `{at[1]}.{key}: …`"
     return suggest_key(key, at, known)
 
 

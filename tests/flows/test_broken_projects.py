@@ -154,6 +154,36 @@ MISTAKES = [
         Expected("H402", "3:26", "known here: `exclusive`, `form`"),
     ),
     (
+        "exclusive keys at the top of the file",
+        GOOD,
+        SETTINGS + "exclusive: [traits.customer]\n",
+        Expected("H402", "3:1", "declare it at the key: `keys: {traits.customer: {exclusive: true}}`"),
+    ),
+    (
+        "exclusive keys below merging",
+        GOOD,
+        SETTINGS + "merging: {exclusive: [traits.customer]}\n",
+        Expected("H402", "3:11", "declare it at the key: `keys: {traits.customer: {exclusive: true}}`"),
+    ),
+    (
+        "a key of a source in the settings",
+        GOOD,
+        SETTINGS + "identify: link\n",
+        Expected("H402", "3:1", "write it in the file of a source"),
+    ),
+    (
+        "a path of a key in two steps",
+        GOOD,
+        SETTINGS + "keys:\n  traits:\n    customer: {exclusive: true}\n",
+        Expected("H402", "5:5", "`traits.customer: …`"),
+    ),
+    (
+        "a session handed over by a key whose declaration is wrong",
+        changed("segment.add: vip", "session.hand_over: {traits.customer: x}"),
+        SETTINGS + "keys: {traits.customer: exclusive}\n",
+        Expected("H404", "3:25", "write `traits.customer: {exclusive: true}`"),
+    ),
+    (
         "a key that is exclusive by a text",
         GOOD,
         SETTINGS + 'keys: {traits.customer: {exclusive: "yes"}}\n',
