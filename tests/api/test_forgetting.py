@@ -46,7 +46,7 @@ async def test_a_late_payload_is_answered_410_with_a_remedy(serve: Serve) -> Non
         late = await client.post("/track", json=body)
     assert late.status_code == 410
     assert late.headers["content-type"] == "application/problem+json"
-    assert "drop both ids" in late.json()["detail"]
+    assert "drop these ids" in late.json()["detail"]
     rejected = await client.post("/track", json={**body, "events": [{"type": 7}]})
     assert rejected.status_code == 410
     assert (await client.get("/rejected")).json() == []

@@ -10,8 +10,9 @@ from engine.tracking.intake.payload import Intake, Refusal
 from engine.tracking.unit.request import UnitRequest
 
 WITHHELD = (
-    "values, `response`, profile and segments are withheld: a profile was read that is not proven to be the sender's "
-    "own (in development, `identify: trust` in the source's file shows them; `/events/ID/runs` has them)"
+    "values, `response`, profile and segments are withheld: claims join the sender with others, or a profile was read "
+    "that is not proven to be the sender's own; a user token proves who the sender is (in development, "
+    "`identify: trust` in the source's file shows them; `/events/ID/runs` has them)"
 )
 
 

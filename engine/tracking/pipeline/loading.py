@@ -26,8 +26,8 @@ from engine.tracking.unit.request import UnitRequest
 from engine.tracking.unit.sender import Login, Sender, sender_of
 
 FORGOTTEN = (
-    "whom this session and profile belonged to has been forgotten, and nothing was kept of this payload: "
-    "drop both ids, and start again only if your visitor wants that"
+    "the person of this session, profile, visitor or user has been forgotten, and nothing was kept of this payload: "
+    "drop these ids, and start with new ones only if your visitor wants that"
 )
 
 

@@ -98,7 +98,7 @@ def with_session(intake: Intake, source: Source, rules: KeyRules, secret: bytes,
         return structs.replace(intake, session=session_of_pair(intake, secret))
     if source.sessions != "made":
         wrong = f"the session id `{session}` {reason}" if session is not None else "a payload needs `session.id`"
-        remedy = "make one per visit on the client (a uuid4) and send it each time"
+        remedy = "make one per visit on the client (a uuid4) and send it each time; or send a `visitor`"
         raise Refusal("malformed", f"{wrong}: {remedy}", "/session/id")
     return structs.replace(intake, session=new_id(), session_made=True)
 

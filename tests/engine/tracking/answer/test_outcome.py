@@ -94,7 +94,7 @@ async def test_a_refusal_after_other_events_were_stored_is_an_error_of_its_event
     answer = await shop.track(body, profile_less=True, debug=False)
     (error,) = answer["errors"]
     assert error["index"] == 1
-    assert error["reason"].startswith("it was not taken: whom this session")
+    assert error["reason"].startswith("it was not taken: the person of this session")
     assert await store.event("e-1") is not None
     assert await store.event("e-2") is None
     assert shop.pipeline.ledger.totals().received == 1

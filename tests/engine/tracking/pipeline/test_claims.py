@@ -81,7 +81,7 @@ async def test_the_debugger_says_that_it_withholds_values(store: Store) -> None:
     own = await shop.track(payload(event("login"), session="thief"))
     assert "withheld" not in own["debugging"]
     joined = await shop.track(payload(event("login"), session="other"))
-    assert "not proven to be the sender's own" in joined["debugging"]["withheld"]
+    assert "claims join the sender with others" in joined["debugging"]["withheld"]
     (entry,) = joined["debugging"]["execution"].values()
     assert [(run["flow"], run["outcome"]) for run in entry["runs"]] == [("login", "finished")]
 
