@@ -32,6 +32,7 @@ from engine.profile.linking import Pool, accept
 from engine.profile.operations import Add, Append, Count, Increment, Operation, Refused, Remove, Set, Unset
 from engine.profile.profile_view import WRITABLE, change_view, profile_view
 from engine.profile.tally import COUNTERS
+from engine.profile.tree import View
 from engine.profile.value import dotted, kind
 from engine.profile.visits import record_visit
 from engine.profile.written_at import written_at
@@ -152,16 +153,28 @@ class RunState:
         event, other = scope["event"], effect.other
         cause = Cause(self.inputs.now, event["id"], event["type"], self.inputs.flow, node, self.operations)
         joined = other is not None and not other.parts.keys() <= own.parts.keys() and other.id in merged.parts
-        other_state = ProfileState(other, fold(other, self.rules)) if joined and other is not None else None
         after = ProfileState(merged, scope["profile"])
-        why = origin(cause, acting_id, ProfileState(own, view), other_state, after)
-        plain = origin(cause, acting_id, ProfileState(own, view), None, after)
+        why = plain = origin(cause, acting_id, ProfileState(own, view), None, after)
+        if joined and other is not None:
+            stayed, met = self._side(own, acting_id, merged, view), self._side(other, other.id, merged)
+            why = origin(cause, acting_id, stayed, met, after)
         for link in pool.links.values():
             if link.id not in before and link.why is None:
                 pool = pool.with_link(structs.replace(link, why=why if link.left == acting_id else plain))
         self.pool, self.documents = pool, documents
         links = {id: pool.links[id] for id in merged.links}
         self.profile = scope["stored_profile"] = structs.replace(merged, links=links)
+
+    def _side(self, before: Profile, id: str, merged: Profile, view: View | None = None) -> ProfileState:
+        """Return one side of a merge: the parts of `before` that are in `merged`, of which `id` is one.
+
+        The merge may have set others apart. `view` is that of `before`, if it is known.
+        """
+        if before.parts.keys() <= merged.parts.keys():
+            return ProfileState(before, fold(before, self.rules) if view is None else view)
+        parts = {part.id: part for part in before.parts.values() if part.id in merged.parts}
+        joined = structs.replace(before, id=before.id if before.id in parts else id, parts=parts)
+        return ProfileState(joined, fold(joined, self.rules))
 
     def _attach(self, scope: dict[str, Any], effect: Attach) -> None:
         if self.inputs.identify == "refuse" and effect.profile.version:

@@ -86,6 +86,22 @@ async def test_the_debugger_says_that_it_withholds_values(store: Store) -> None:
     assert [(run["flow"], run["outcome"]) for run in entry["runs"]] == [("login", "finished")]
 
 
+async def test_a_link_names_no_id_that_its_merge_has_set_apart(store: Store) -> None:
+    shop = collector(store, LINK)
+    till = (await shop.track(from_till(event("login", secret="till's"))))["profile"]["id"]
+    ann = (await shop.track(payload(event("login", secret="hers"), session="ann")))["profile"]["id"]
+    await shop.track(payload(event("login", secret="stranger's"), session="stranger"))
+    await shop.track(from_till(event("login", secret="hers"), session="desk") | {"profile": {"id": ann}})
+    profile = await store.profile(till)
+    assert profile is not None
+    assert set(profile.ids) == {till, ann}
+    (why,) = [link.why for link in profile.links.values() if link.left == ann and link.kind == "proof"]
+    assert why is not None
+    assert why.left is not None
+    assert why.left.ids == (ann,)
+    assert "stranger's" not in str(profile)
+
+
 async def test_a_repeat_of_a_profile_less_event_is_not_answered_with_its_profile(store: Store) -> None:
     shop = collector(store, LINK)
     ann = (await shop.track(from_till(event("login", secret="s3cret"))))["profile"]["id"]
