@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from engine.flow.config_template import EvaluatedExpression, evaluate_expression
-from engine.flow.effect import Attach, AttachSession, CachePut, ClaimKey, Effect, Emit, Log, Merge, Respond
+from engine.flow.effect import Attach, AttachSession, CachePut, Effect, Emit, HoldKey, Log, Merge, Respond
 from engine.flow.machine import Machine
 from engine.flow.node import Hidden, Node, type_name
 from engine.flow.plan import PlannedNode
@@ -164,7 +164,7 @@ def show_effect(effect: Effect) -> dict[str, Any]:
             link = effect.links[-1]
             joined = {"profile": effect.other.id} if effect.other is not None else {}
             return {"op": "merge" if joined else "link", **joined, "right": link.right}
-        case ClaimKey():  # without the ids that lose the key: they are secrets of others
+        case HoldKey():  # without the ids that lose the key: they are secrets of others
             return {"op": "claim-key", "name": effect.name}
         case Attach():
             return {"op": "attach", "profile": effect.profile.id}
