@@ -165,7 +165,7 @@ def show_effect(effect: Effect) -> dict[str, Any]:
             joined = {"profile": effect.other.id} if effect.other is not None else {}
             return {"op": "merge" if joined else "link", **joined, "right": link.right}
         case HoldKey():  # without the ids that lose the key: they are secrets of others
-            return {"op": "claim-key", "name": effect.name}
+            return {"op": "hold-key", "name": effect.name}
         case Attach():
             return {"op": "attach", "profile": effect.profile.id}
         case AttachSession():

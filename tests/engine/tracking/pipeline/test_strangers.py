@@ -150,7 +150,7 @@ async def test_no_answer_tells_a_stranger_the_id_of_one_who_claims_a_key_no_long
     ids = (await shop.profile(first["profile"]["id"]))["ids"]
     pair = {**STRANGER, "user": PHONE["user"]} if type == "other" else {}
     answer = await send(shop, "stranger", event(type, **ANN), **pair)
-    assert "claim-key" in str(answer)
+    assert "hold-key" in str(answer)
     assert not [id for id in ids if id in str(answer)]
 
 
