@@ -78,10 +78,11 @@ def redirected(regrouped: Regrouped, stored: Mapping[str, Profile]) -> list[Prof
     versions, found = versioned(regrouped, stored), list[Profile]()
     living = {document.id for document in regrouped.documents}
     for profile in regrouped.profiles:
+        is_apart = profile is not regrouped.profiles[0]
         for id in profile.ids[1:]:
             there = stored.get(id)
             leads = there.merged_into if there is not None else None
-            if id in living or (regrouped.splits and leads != profile.id):
+            if id in living or is_apart or (regrouped.splits and leads != profile.id):
                 stone = Profile(id=id, created=profile.parts[id].created, version=versions.get(id, 0))
                 found.append(tombstone(stone, profile.id))
     return found
