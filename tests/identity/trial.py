@@ -27,9 +27,9 @@ class Trial:
             for _ in range(side_by_side):
                 group.create_task(one_by_one())
 
-    async def one(self, number: int) -> None:
-        """Try a history; if it fails, report the shortest history that fails."""
-        history = random_history(random.Random(f"{self._seed} {number}"))
+    async def one(self, number: int, history: History | None = None) -> None:
+        """Try a history, or that of a number; if it fails, report the shortest history that fails."""
+        history = history or random_history(random.Random(f"{self._seed} {number}"))
         error = await self._wrong(number, history)
         if error is not None:
             short = await shortest(history, lambda shorter: self._fails(number, shorter))
