@@ -129,7 +129,9 @@ def _refused(value: str | None, at: KeyPath, context: CheckContext) -> Iterator[
 
 
 def _response(value: Any, at: KeyPath, context: CheckContext) -> Iterator[Failure]:
-    return _unequal(differences(value, context.result.response), at, "the response", context.reasons())
+    withheld = (Text(context.result.withheld),) if context.result.withheld else ()
+    causes = (*withheld, *context.reasons())
+    return _unequal(differences(value, context.result.response), at, "the response", causes)
 
 
 def _event(value: Mapping[str, Any], at: KeyPath, context: CheckContext) -> Iterator[Failure]:

@@ -49,6 +49,7 @@ class StepResult(Struct, frozen=True, kw_only=True):
 
     `event` is the last event of the payload as it is stored, with its disposition. `profiles` are by visitor, `profile`
     is that of the event, else of the sender or only visitor. `unmocked` are the requests that no mock answered.
+    `withheld` says why the sender's answer lacks data; it is empty if the answer is complete.
     """
 
     sender: str | None
@@ -62,6 +63,7 @@ class StepResult(Struct, frozen=True, kw_only=True):
     segment_changes: tuple[SegmentChange, ...]
     profiles: dict[str, Profile | None]
     profile: Profile | None
+    withheld: str = ""
 
 
 class StepRunner:
@@ -219,6 +221,7 @@ class StepRunner:
             segment_changes=tuple(self.store.segment_changes),
             profiles=profiles,
             profile=profile,
+            withheld=answer.get("debugging", {}).get("withheld", ""),
         )
 
     def _last_event(self, answer: dict[str, Any]) -> tuple[dict[str, Any] | None, str | None]:

@@ -16,6 +16,7 @@ SHOP = {
     "headrace.yaml": "targets:\n  crm: {url: https://crm.example}\n"
     "keys: {traits.card: exact}\nidentity: {user: traits.account}\n",
     "sources/shop.yaml": "source: shop\nidentify: trust\n",
+    "sources/page.yaml": "source: page\n",
     "sources/old.yaml": "source: old\nenabled: false\n",
     "segments/shown.yaml": "segment: shown\ncondition: profile.traits.shown > 0\n",
     "segments/vip.yaml": "segment: vip\nmanual: true\n",

@@ -375,3 +375,15 @@ def test_a_file_that_lists_flows_runs_no_others(tmp_path: Path) -> None:
     alone, beside = [failures_of(tmp_path, text % each) for each in (("[]", "{}"), ("[further]", "{}"))]
     assert [failure.message for failure in alone[0]] == []
     assert "`crm` of `further` would call" in beside[0][0].message
+
+
+def test_a_response_that_is_withheld_is_missing_for_that_reason(tmp_path: Path) -> None:
+    case = """
+      - name: two pages claim one address
+        steps:
+          - send: {visitor: a, source: page, type: order-paid, properties: {total: 1, email: a@example.com}}
+          - send: {visitor: b, source: page, type: order-paid, properties: {total: 1, email: a@example.com}}
+            expect: {response: {noted: 1}}
+    """
+    (failures,) = failures_of(tmp_path, f"flow: order\ncases:{case}")
+    assert "claims join the sender with others" in str(failures[0].reasons[0])
