@@ -141,7 +141,9 @@ def _application(
 
 
 def _http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
-    document = problem(error.status_code, error.detail)
+    faults = error.extra if isinstance(error.extra, list) else []  # of a parameter, each with its name
+    named = [f"`{fault['key']}`: {fault['message']}" for fault in faults if isinstance(fault, dict) and "key" in fault]
+    document = problem(error.status_code, "; ".join(named) or error.detail)
     return Response(document, status_code=error.status_code, media_type=MEDIA_TYPE, headers=error.headers)
 
 

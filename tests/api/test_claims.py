@@ -58,6 +58,8 @@ async def test_the_profiles_that_claim_a_proven_key_are_returned_on_request(serv
     assert shown["claims"] == [{"key": "pii.email", "profile": one, "ids": [one, two]}]
     assert "claims" not in (await client.get(f"/profiles/{proven}")).json()
     assert (await client.get(f"/profiles/{one}?claims=true")).json()["claims"] == []
+    wrong = await client.get(f"/profiles/{one}?claims=yes")
+    assert (wrong.status_code, wrong.json()["detail"]) == (400, "`claims`: Expected `bool`, got `str`")
 
 
 async def test_why_says_how_each_link_was_made_and_why_it_ceased(serve: Serve) -> None:
