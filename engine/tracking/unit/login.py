@@ -41,7 +41,9 @@ def _own(state: RunState, login: Login, device: Profile, keys: KeyRules) -> Logi
     """Join the device with its first user."""
     link = new_link(login.sender.device or "", "own", login.sender.id)
     joined = join_ids(_pool(state), link, device, link_rules(keys), state.inputs.now)
-    return LoginStep([Merge(joined.links, device)] if joined.links else [], joined.verdict.reason)
+    refused = joined.verdict.reason
+    reason = f"the device's events without a user are not this user's: {refused}" if refused else ""
+    return LoginStep([Merge(joined.links, device)] if joined.links else [], reason)
 
 
 def _user(state: RunState, login: Login, user: Brought, keys: KeyRules) -> LoginStep:

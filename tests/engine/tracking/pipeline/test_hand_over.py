@@ -80,6 +80,8 @@ async def test_a_second_customer_at_one_computer_gets_the_session_and_both_stay_
     (refused,) = [step for step in first["steps"] if step["node"] == "who"]
     assert (refused["port"], "C-1001" in refused["reason"], "C-2002" in refused["reason"]) == ("other", True, True)
     assert second["outcome"] == "finished"
+    (login_links,) = [run for run in one["runs"] if "operations" in run]
+    assert login_links["reason"].startswith("the device's events without a user are not this user's: `traits.customer`")
     assert (await shop.profile(alice))["pii"] == {"first_name": "Alice"}
     assert (await shop.profile(bob))["traits"] == {"customer": "C-2002"}
 
