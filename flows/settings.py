@@ -342,7 +342,7 @@ def _field_path(text: str, roots: tuple[str, ...], what: str) -> FieldPath | Pro
         return error.problem
     if path[0] in roots and len(path) > 1:
         return path
-    help = ", ".join(f"`{root}.…`" for root in roots)
+    help = "write a path below one of these: " + ", ".join(f"`{root}.…`" for root in roots)
     return Problem(code="H404", message=f"`{text}` is not {what}", help=help)
 
 
