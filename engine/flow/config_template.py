@@ -64,6 +64,15 @@ class ConfigTemplate:
         except msgspec.ValidationError as error:
             raise Unfit(_field_message(error)) from None
 
+    @property
+    def reads_profile(self) -> bool:
+        """Whether a template or condition of the config reads the profile."""
+        reads = [read for value in self._values.values() for _, read in value.reads]
+        for part in self._conditions.values():
+            for condition in [part] if isinstance(part, Condition) else part.values():
+                reads += condition.reads
+        return any(read.path[0] == "profile" for read in reads)
+
     def explain(self, scope: Scope) -> tuple[tuple[EvaluatedExpression, ...], dict[str, Any]]:
         """For traces: the conditions with their evaluated parts, and the values that templates read. Never raises."""
         read: dict[str, Any] = {}

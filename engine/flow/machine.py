@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import msgspec
 
@@ -20,7 +21,7 @@ from engine.flow.run_state import RunState, initial_state
 from engine.flow.trace import Trace
 from engine.flow.trace_calls import trace_call
 from engine.language.absent import Unusable
-from engine.profile.document import Link
+from engine.profile.document import Link, Profile
 from engine.profile.operations import Refused
 
 MAX_EMITTED = 100  # child events of one run
@@ -222,6 +223,15 @@ class Machine:
         return any(
             node.identifies and settled.port in ("failed", "other") and settled.calls for node, settled in settled_nodes
         )
+
+    def profiles_read(self) -> Iterator[Profile]:
+        """Yield the run's profile as each settled node saw it that reads it."""
+        for index, settled in self.settled.items():
+            if self.flow.nodes[index].reads_profile:
+                with suppress(Refused):  # then the node has seen nothing
+                    state = self._state_after(self._mask(settled.via))
+                    if state.profile is not None:
+                        yield state.profile
 
     def link_of(self, index: int, effect: Merge) -> Link | None:
         """The last link of a merge of node `index`, with its origin; None if it was not taken.

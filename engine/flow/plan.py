@@ -53,6 +53,16 @@ class PlannedNode:
     line: int = 0
     description: str = ""
 
+    @property
+    def reads_profile(self) -> bool:
+        """Whether the node reads the run's profile, other than to identify it."""
+        return (
+            (self.node.uses_profile and not self.node.identifies)
+            or bool(self.consents)
+            or tests_profile(self.when)
+            or self.template.reads_profile
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
@@ -86,6 +96,11 @@ class Flow:
     keep: float | None = None  # share of its uneventful runs to store; None: the project decides
     text: str = ""
     indexes: Mapping[str, int] = field(default_factory=dict)  # into `nodes`, by node id
+
+
+def tests_profile(condition: Condition | None) -> bool:
+    """Return whether a condition reads the profile."""
+    return condition is not None and any(read.path[0] == "profile" for read in condition.reads)
 
 
 @cache  # only flows contain patterns, so they are few, and each event is matched against them

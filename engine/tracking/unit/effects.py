@@ -83,5 +83,5 @@ class UnitEffects(Struct):
     attached: Profile | None = None
     session_attached: AttachSession | None = None
     cache: list[CachePut] = []
-    foreign: bool = False  # a run read a profile that is not the sender's own
+    foreign: bool = False  # a run read a profile, or a joint one, that is not the sender's own
     handed_over: "GivenUp | None" = None  # then all other effects are void

@@ -7,7 +7,7 @@ A unit that is run again is a new `UnitRun` on newer documents, with the same ti
 """
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -27,7 +27,7 @@ from engine.flow.effect import (
 )
 from engine.flow.machine import MAX_EMITTED, Machine
 from engine.flow.output_limits import outgrowth
-from engine.flow.plan import Flow
+from engine.flow.plan import Flow, tests_profile
 from engine.flow.rendering import cut_all, render, show_effect
 from engine.flow.run import Inputs, IssuedAsk
 from engine.flow.run_state import OPERATIONS, RunState, initial_state
@@ -35,7 +35,7 @@ from engine.flow.trace import Trace
 from engine.profile.consent import decision_operations
 from engine.profile.document import Profile
 from engine.profile.fold import fold
-from engine.profile.linking import CLAIMED, Pool, own_ids
+from engine.profile.linking import CLAIMED, Pool, all_own, own_ids
 from engine.profile.operations import Refused
 from engine.profile.profile_view import metadata, profile_view
 from engine.profile.visits import record_visit
@@ -52,7 +52,7 @@ from engine.tracking.unit.event import MAX_DEPTH, UnitEvent, child_event, sessio
 from engine.tracking.unit.login import login_steps
 from engine.tracking.unit.membership import MAX_SEGMENT_EVENTS, Membership
 from engine.tracking.unit.met_documents import MetDocuments
-from engine.tracking.unit.profiles_read import begins_with_proof, profiles_read, proves
+from engine.tracking.unit.profiles_read import profiles_read, proves
 from engine.tracking.unit.triggers import Triggers
 
 HANDED_OVER = "handed-over"  # the outcome of a run that was given up
@@ -100,6 +100,7 @@ class UnitRun:
         self.effects.flows += context.given_up
         self._emitted = 0
         self._runs = 0
+        self._joined: tuple[str, ...] = ()  # ids that only claims join to the sender, whose data the run has read
         self._begun = False
         self._given_up = False  # a run has handed the session over
         self._place = -1  # of the client's event that is run, within the unit; -1 before the first one
@@ -207,15 +208,20 @@ class UnitRun:
     # ---- one flow for one event -------------------------------------------------------------------------------------
 
     def _flow(self, flow: Flow, event: UnitEvent, children: list[UnitEvent]) -> Iterator[PendingRun]:
+        joint = self.context.identify != "trust" and not self._is_alone(self.state.profile)
+        self._joined = ()
+        if joint and (flow.consents or tests_profile(flow.trigger.when)):
+            self._note_joint()
         no = self._not_run(flow)
         if no is not None:
             if self.context.debug:
-                self.effects.flows.append(FlowResult(event, flow.name, flow.version, no[0], {"reason": no[1]}))
+                self.effects.flows.append(
+                    FlowResult(event, flow.name, flow.version, no[0], {"reason": no[1]}, self._joined)
+                )
             return
         self._runs += 1
         trace = Trace(self.ticks) if self.context.debug or self._sampled(event, flow) else None
         before = self.state
-        strangers = self._strangers(before)
         state = before if flow.profile != "none" else self._without_profile()
         inputs = msgspec.structs.replace(self.inputs, event=state.scope["event"], flow=flow.name)
         if self.context.handed_over and self._place <= 0:
@@ -225,24 +231,20 @@ class UnitRun:
         if asked:
             yield PendingRun(machine, asked, f"{event.origin}:{event.key}")
             self._taint(machine)
-        if strangers and begins_with_proof(machine):
-            strangers = ()
-        elif strangers:
-            self.effects.foreign = True
+        if joint and not all(self._is_alone(profile) for profile in machine.profiles_read()):
+            self._note_joint()
         if machine.outcome == "finished" and (to := machine.hand_over) is not None:
-            self._give_up(machine, event, trace, to, strangers)
+            self._give_up(machine, event, trace, to)
             return
         if machine.outcome == "finished" and (reason := self._take(machine, event, children)):
             machine.fail(reason)
         if machine.outcome == "finished" and flow.profile == "none":
             self._keep_profile(before)
-        self._record(machine, event, trace, strangers)
+        self._record(machine, event, trace)
 
-    def _give_up(
-        self, machine: Machine, event: UnitEvent, trace: Trace | None, to: HandOver, strangers: Sequence[str]
-    ) -> None:
+    def _give_up(self, machine: Machine, event: UnitEvent, trace: Trace | None, to: HandOver) -> None:
         """End the unit's runs: its caller runs it again without this event, and this one as another person's."""
-        self._record(machine, event, trace, strangers)
+        self._record(machine, event, trace)
         result = self.effects.flows[-1]
         kept = result.trace and {**result.trace, "outcome": HANDED_OVER}
         profile = self.state.profile  # the record of the run belongs to the other person, so this one is foreign to it
@@ -260,12 +262,17 @@ class UnitRun:
             strange = set(profile.ids).isdisjoint(own) and not proves(machine, index, profile)
             self.effects.foreign = self.effects.foreign or strange
 
-    def _strangers(self, state: RunState) -> Sequence[str]:
-        """Return the ids that only claims join with a sender that may not see their data."""
-        profile = state.profile
-        if profile is None or not profile.links or self.context.identify == "trust":
-            return ()
-        return sorted(profile.parts.keys() - own_ids(profile, state.acting_id or profile.id))
+    def _is_alone(self, profile: Profile | None) -> bool:
+        """Whether no claim joins the sender to others in its profile."""
+        return profile is None or not profile.links or all_own(profile, self.state.acting_id or profile.id)
+
+    def _note_joint(self) -> None:
+        """Note that a run has read a profile to which claims join others: also if they are set apart later."""
+        profile = self.state.profile
+        assert profile is not None  # noqa: S101  # the callers have checked it
+        own = own_ids(profile, self.state.acting_id or profile.id)
+        self._joined = tuple([id for id in profile.ids if id not in own])
+        self.effects.foreign = True
 
     def _meet(self, document: Profile | None) -> None:
         """Note that a document was read. Raises `Conflict` if it was read at another version before."""
@@ -374,13 +381,13 @@ class UnitRun:
 
     # ---- results ----------------------------------------------------------------------------------------------------
 
-    def _record(self, machine: Machine, event: UnitEvent, trace: Trace | None, strangers: Sequence[str]) -> None:
+    def _record(self, machine: Machine, event: UnitEvent, trace: Trace | None) -> None:
         if trace is None and (machine.outcome == "failed" or (machine.replies and machine.could_not_identify())):
             trace = Trace(self.ticks)
             machine = machine.replay(trace)
         document = render(trace, machine) if trace is not None else None
-        read = [profile.id for _, profile in profiles_read(machine)] if machine.replies else []
-        others = tuple(dict.fromkeys([*read, *strangers])) if read or strangers else ()
+        others = tuple(dict.fromkeys([profile.id for _, profile in profiles_read(machine)])) if machine.replies else ()
+        others = tuple(dict.fromkeys((*others, *self._joined))) if self._joined else others
         outcome = machine.outcome or "failed"
         self.effects.flows.append(FlowResult(event, machine.flow.name, machine.flow.version, outcome, document, others))
 

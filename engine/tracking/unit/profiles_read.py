@@ -28,11 +28,3 @@ def proves(machine: Machine, index: int, profile: Profile) -> bool:
         for effect in (settled.effects if settled is not None else ())
         if isinstance(effect, Merge)
     )
-
-
-def begins_with_proof(machine: Machine) -> bool:
-    """Return whether the first node of a run has proven something, so that no node saw the profile as it was before."""
-    first = [settled for settled in machine.settled.values() if not settled.via]
-    if len(first) != 1 or machine.outcome != "finished":
-        return False
-    return any(isinstance(effect, Merge) and effect.links[-1].kind == "proof" for effect in first[0].effects)

@@ -8,6 +8,7 @@ from engine.ports.store import Store
 from engine.profile.key import KeyRules
 from engine.project.project import Settings
 from engine.project.source import Source
+from engine.tracking.intake.user_token import Claims, sign
 from tests.engine.tracking.collector import Collector
 from tests.projects import payload, project
 
@@ -61,17 +62,37 @@ trigger: {event: city}
 nodes:
   set: {profile.set: {traits.city: "{{ event.properties.city }}"}}
 """
+TELL = """
+flow: tell
+trigger: {event: tell}
+nodes:
+  say: {respond: {city: "{{ profile.traits.city or 'nowhere' }}"}}
+"""
+DEDUCE = """
+flow: deduce
+trigger: {event: deduce}
+nodes:
+  is: {if: "'l' in (profile.traits.city or '')", next: {then: say}}
+  say: {respond: {city: known}}
+"""
+FILTERED = """
+flow: filtered
+trigger: {event: filtered, when: "profile.traits.city == 'Rome'"}
+nodes:
+  say: {respond: {city: known}}
+"""
 CREATED = """
 flow: created
 trigger: {event: profile-created}
 nodes:
   say: {respond: {new: true}}
 """
+SECRET = "s3cret-of-the-shop-and-its-back-end"
 CUSTOMER = ("traits", "customer")
 RULES = KeyRules(forms=((CUSTOMER, "exact"),), exclusive=frozenset({CUSTOMER}), user=CUSTOMER)
 SOURCES = (
     Source(source="till", identify="trust"),
-    Source(source="page", identify="link", profiles=True, debugger=True),
+    Source(source="page", identify="link", profiles=True, debugger=True, user_secret=SECRET),
 )
 ANN = {"email": "ann@example.com"}
 PHONE: dict[str, Any] = {"visitor": {"id": "phone of Ann"}, "user": {"id": "U1"}}
@@ -79,7 +100,7 @@ STRANGER: dict[str, Any] = {"visitor": {"id": "phone of a stranger"}, "user": {"
 
 
 def shop_of(store: Store) -> Collector:
-    flows = (MAIL, ATTACH, CREATE, LOOK, HAND, CITY, CREATED)
+    flows = (MAIL, ATTACH, CREATE, LOOK, HAND, CITY, TELL, DEDUCE, FILTERED, CREATED)
     return Collector(project(*flows, settings=Settings(keys=RULES), sources=SOURCES), store)
 
 
@@ -95,6 +116,11 @@ async def send(
     profile_less = sent["type"] == "create"
     body = payload(sent, session=session, source={"id": source}, **more)
     return await shop.track(body, profile_less=profile_less)
+
+
+def token(shop: Collector, email: str) -> str:
+    """A user token for an address."""
+    return sign(Claims(aud="page", exp=shop.clock.now() / 1000 + 600, keys={"pii.email": email}), SECRET)
 
 
 async def ann_claims_and_proves(shop: Collector) -> None:
@@ -162,6 +188,49 @@ async def test_an_event_gets_a_new_profile_by_a_key_that_nobody_claims_any_more(
     last = await send(shop, "stranger", event("mail", **ANN))
     found = await shop.profile(last["profile"]["id"])
     assert found["traits"] == {"count": 2}
+
+
+@pytest.mark.parametrize("first", ["tell", "deduce", "filtered"])
+async def test_a_sender_that_proves_a_key_is_not_answered_what_its_runs_before_have_read_of_others(
+    store: Store, first: str
+) -> None:
+    shop = shop_of(store)
+    await send(shop, "bob", event("city", city="Oslo"))
+    await send(shop, "bob", event("mail", **ANN))
+    await send(shop, "stranger", event("mail", **ANN))
+    own = token(shop, "stranger@example.com")
+    body = payload(first, event("mail", email="stranger@example.com"), session="stranger", source={"id": "page"})
+    answer = await shop.track(body | {"userToken": own, "options": {"profile": True}})
+    assert "Oslo" not in str(answer)
+    assert "response" not in answer or "city" not in answer["response"]
+    later = await send(shop, "stranger", event("tell"))
+    assert later["response"] == {"city": "nowhere"}
+
+
+@pytest.mark.parametrize("type", ["tell", "filtered"])
+async def test_a_repeat_does_not_show_a_sender_that_proves_a_key_the_runs_before(store: Store, type: str) -> None:
+    shop = shop_of(store)
+    await send(shop, "bob", event("city", city="Oslo"))
+    await send(shop, "bob", event("mail", **ANN))
+    await send(shop, "stranger", event("mail", **ANN))
+    once = {"type": type, "id": "once"}
+    await send(shop, "stranger", once)
+    own = token(shop, "stranger@example.com")
+    await send(shop, "stranger", event("mail", email="stranger@example.com"), userToken=own)
+    again = await send(shop, "stranger", once)
+    assert again["debugging"]["execution"]["once"]["disposition"] == "duplicate"
+    assert "Oslo" not in str(again)
+
+
+async def test_a_sender_is_answered_with_its_first_proof(store: Store) -> None:
+    shop = shop_of(store)
+    await send(shop, "ann", event("mail", **ANN))
+    await send(shop, "stranger", event("mail", **ANN))
+    body = payload(
+        event("mail", **ANN), "tell", session="ann", source={"id": "page"}, userToken=token(shop, ANN["email"])
+    )
+    answer = await shop.track(body)
+    assert answer["response"] == {"hello": "there", "city": "nowhere"}
 
 
 async def test_handing_a_session_over_shows_nothing_of_a_joint_profile(store: Store) -> None:
