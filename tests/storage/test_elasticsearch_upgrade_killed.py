@@ -1,4 +1,4 @@
-"""Indices of an earlier version are upgraded: previews, what is due afterwards, and upgrades that were killed.
+"""Upgrades of the indices of an earlier version: their lines, the profiles that are due afterwards, and killed ones.
 
 The data were written by commit ca13a6d, see `upgrade/write_linked_store.py`.
 """
@@ -87,7 +87,7 @@ async def content(indices: Indices) -> tuple[dict[str, str], dict[str, Any]]:
     return keys, {each["id"]: (each.get("due"), without_times(json.loads(each["doc"]))) for each in living}
 
 
-async def test_an_upgrade_tells_what_it_changes_and_a_preview_tells_the_same(indices: Indices) -> None:
+async def test_an_upgrade_and_a_preview_of_it_report_the_same_changes(indices: Indices) -> None:
     store, apart = indices.store(), data_of_indices().apart()
     would = await store.preview_migration()
     done = [line for line in await store.migrate() if ": " in line]

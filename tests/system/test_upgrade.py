@@ -48,7 +48,7 @@ from tests.system.test_serve_workers import until
 
 pytestmark = pytest.mark.timeout(300)  # starting an Elasticsearch is part of the first test
 
-EVERY = 19  # of so many groups, somebody brings the address again, with a proof and without
+EVERY = 19  # of so many groups, one logs in again, with a proof and without
 REPEATED = 100  # old events that are sent again
 
 
@@ -110,12 +110,12 @@ def free_port() -> int:
 def dry_run(project: Path, url: str) -> list[str]:
     """The changes of data that an upgrade would make."""
     command = [sys.executable, "-m", "cli.main", "migrate", str(project), "--store", url, "--dry-run"]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
-    return [line.strip() for line in told.splitlines() if re.search(r": \d", line)]
+    output = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    return [line.strip() for line in output.splitlines() if re.search(r": \d", line)]
 
 
 async def serve_while_events_come(project: Path, case: Case, visitors: ReturningVisitors) -> list[str]:
-    """Upgrade and serve until all profiles are set apart; returns the changes of data that the server told."""
+    """Upgrade and serve until all profiles are set apart; returns the changes of data that the server reported."""
     port = free_port()
     sending = asyncio.create_task(visitors.send(f"http://127.0.0.1:{port}"))
     with contextlib.ExitStack() as stack:
@@ -163,7 +163,7 @@ async def explain_ceased_claims(served: ServerProcess, old: OldData) -> None:
 
 
 class Stored(Struct):
-    """What a store has: the profiles by each of their ids, the ids of the events, and the sessions."""
+    """The content of a store: the profiles by each of their ids, the ids of the events, and the sessions."""
 
     profiles: dict[str, Profile]
     events: Counter[str]
@@ -218,9 +218,8 @@ def assert_nothing_is_lost(old: OldData, visitors: ReturningVisitors, now: Store
     for (source, session), count in views.items():
         acting[now.sessions[source, session]] += count
     assert {(each.source, each.id): each.profile for each in old.sessions}.items() <= now.sessions.items()
-    visiting = {
-        now.sessions[each.source, each.session] for each in logins()
-    }  # which compacts the buckets of earlier years
+    # A visit compacts the buckets of earlier years.
+    visiting = {now.sessions[each.source, each.session] for each in logins()}
     for profile in old.profiles:
         for id, part in profile.parts.items():
             after = now.profiles[id].parts[id]
@@ -258,7 +257,7 @@ def assert_undone_links_stay(old: OldData, now: Stored) -> None:
 
 
 def assert_old_keys_lead_to_their_profiles(old: OldData, now: Stored) -> None:
-    """Who proves an address joins who has proven it, and who claims it joins who has claimed it and proven nothing."""
+    """A login with a proof joins the ids that have proven the address; one with a claim, those that only claim it."""
     proven = {id for each in old.profiles for id in proven_ids(old.keys, each)}
     held = {new_key(now.secret, key, claim): id for key, id, claim in old.keys}
     joined = Counter[str]()

@@ -1,4 +1,4 @@
-"""What the fixture of linked profiles contains, as the old program stored it, and the groups that are to come of it."""
+"""The content of the fixture of linked profiles, as the old program stored it, and the groups that come of it."""
 
 import json
 import sqlite3
