@@ -13,7 +13,7 @@ def following_unit(
     request: UnitRequest, loaded: Loaded, fresh: list[UnitEvent], effects: UnitEffects
 ) -> UnitRequest | None:
     """Return the rest of a unit in which a run has handed the session over, as the other person's."""
-    given_up = effects.handed_over
+    given_up = effects.given_up
     if given_up is None or loaded.cached is None or loaded.acting_id is None:
         return None
     device = device_of(loaded.cached.profile, loaded.acting_id)

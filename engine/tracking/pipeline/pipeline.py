@@ -12,7 +12,7 @@ Steps
         Finished         nothing is left to wait for: the unit was committed alone, or writes nothing.
         ProfileMoved     the profile was merged while the unit waited for its queue: try again, under the new id.
     loading.load       the session and the profile: from the queue's uncommitted state, the cache or the store
-    split              the events that have taken effect before are set apart
+    split              the events that have taken effect before are left out
     run                the other events run through their flows; the driver answers what these ask; between two events
                        other work gets a turn every few milliseconds
     enqueue            the commit is ordered behind those of the same profile
@@ -99,9 +99,7 @@ class Pipeline:
         self.cache = ProfileCache()
         self.ledger = ledger or Ledger()
         self.report: Callable[[Unavailable], None] = _ignore  # a failure of the store or the spool, for the log
-        self.report_apart: ReportApart = (
-            report_nothing  # profiles that were set apart before anything ran on them, for the log
-        )
+        self.report_apart: ReportApart = report_nothing  # profiles that were set apart on loading, for the log
         self.late = LateCounting(store, self.ledger)
         self.slices = TimeSlices(clock.ticks)
         self.queues = ProfileQueues(store, self.cache, self.ledger, self.late)
@@ -158,7 +156,7 @@ class Pipeline:
                 await queue.drained()  # no repeat is acknowledged before the first one is stored
                 return Finished(await self._repeated(request, loaded, marks))
             effects, composed = await self.run(request, loaded, fresh)
-            following = None if effects.handed_over is None else following_unit(request, loaded, fresh, effects)
+            following = None if effects.given_up is None else following_unit(request, loaded, fresh, effects)
             if following is not None and not effects.events:
                 await queue.drained()
                 await self.loading.require_current(loaded)  # nothing is committed, which would compare the versions
@@ -185,7 +183,7 @@ class Pipeline:
     async def split(
         self, request: UnitRequest, loaded: Loaded, uncommitted: UncommittedState | None
     ) -> tuple[UnitRequest, Marks, list[UnitEvent]]:
-        """Set apart the events of a unit that have taken effect before.
+        """Tell apart the events of a unit that have taken effect before, and the others.
 
         Returns the request, with the events rejected that took effect for another sender; the marks of the sender's
         own, by index; and the other events, each id once.
@@ -217,15 +215,15 @@ class Pipeline:
                     began = await self.slices.after_step(began)
                 else:
                     await self.driver.drive(pending, request)
-            if run.effects.handed_over is not None:  # the events before it are run alone
-                given_up = run.effects.handed_over
+            if run.effects.given_up is not None:  # the events before it are run alone
+                given_up = run.effects.given_up
                 fresh = fresh[: max(given_up.place, 0)]
                 continue
             if run.effects.state.pool is None:
                 composed = compose(run.effects, request.intake, request.rejected())
             else:
                 composed = await self._regrouped(run.effects, request)
-            run.effects.handed_over = given_up
+            run.effects.given_up = given_up
             if weighed or not _has_outgrown(loaded, composed):
                 return run.effects, composed
             weighed = True

@@ -279,7 +279,7 @@ class Drain:
         if marks or provisional not in {None, *profile.ids}:
             return None
         effects, composed = await pipeline.run(request, loaded, fresh)
-        if effects.handed_over is not None or composed.touches_others or composed.profile is None:
+        if effects.given_up is not None or composed.touches_others or composed.profile is None:
             return None
         enqueued = pipeline.enqueue(queue, request, loaded, effects, composed, marks)
         commits.append(asyncio.create_task(pipeline.wait(request, enqueued)))

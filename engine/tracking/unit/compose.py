@@ -227,11 +227,11 @@ def _attached(effects: UnitEffects) -> Session | None:
 
 
 def _keys(effects: UnitEffects) -> tuple[IdentityKey, ...]:
-    if not effects.claims:
+    if not effects.held_keys:
         return ()
     over: dict[str, set[str]] = {}
-    for claim in effects.claims:
-        over.setdefault(claim.name, set()).update(claim.over)
+    for key in effects.held_keys:
+        over.setdefault(key.name, set()).update(key.over)
     acting_id, profile = effects.state.acting_id or "", effects.state.profile
     part = profile.parts.get(acting_id) if profile is not None else None
     user = part.user if part is not None else ""

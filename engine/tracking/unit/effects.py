@@ -79,9 +79,9 @@ class UnitEffects(Struct):
     flows: list[FlowResult] = []
     response: dict[str, Any] = {}
     logs: list[dict[str, Any]] = []
-    claims: list[HoldKey] = []
+    held_keys: list[HoldKey] = []  # the keys that are to lead to the unit's profile
     attached: Profile | None = None
     session_attached: AttachSession | None = None
     cache: list[CachePut] = []
     foreign: bool = False  # a run read a profile, or a joint one, that is not the sender's own
-    handed_over: "GivenUp | None" = None  # then all other effects are void
+    given_up: GivenUp | None = None  # then all other effects are void

@@ -17,18 +17,18 @@ from engine.profile.own_value import own_value
 from engine.tracking.unit.sender import Login, Sender
 
 
-class LoginStep(Struct, frozen=True):
-    """The effects of one link of a sender, and why it was not taken."""
+class LoginLink(Struct, frozen=True):
+    """The effects of one link of a sender, and the reason if it was not taken."""
 
     effects: list[Effect]
     reason: str = ""
 
 
-Step = Callable[[RunState], LoginStep]
+BringLink = Callable[[RunState], LoginLink]
 
 
-def login_steps(login: Login, keys: KeyRules) -> Iterator[Step]:
-    """Yield the steps of a login; each is to be done on the state after the one before."""
+def login_links(login: Login, keys: KeyRules) -> Iterator[BringLink]:
+    """Yield a function for each link of a login; each is to be called with the state after the one before."""
     if (device := login.device) is not None:
         yield lambda state: _own(state, login, device, keys)
     if (user := login.user) is not None:
@@ -37,29 +37,29 @@ def login_steps(login: Login, keys: KeyRules) -> Iterator[Step]:
         yield lambda state: _previous(state, login, previous, keys)
 
 
-def _own(state: RunState, login: Login, device: Profile, keys: KeyRules) -> LoginStep:
+def _own(state: RunState, login: Login, device: Profile, keys: KeyRules) -> LoginLink:
     """Join the device with its first user."""
     link = new_link(login.sender.device or "", "own", login.sender.id)
     joined = join_ids(_pool(state), link, device, link_rules(keys), state.inputs.now)
     refused = joined.verdict.reason
     reason = f"the device's events without a user are not this user's: {refused}" if refused else ""
-    return LoginStep([Merge(joined.links, device)] if joined.links else [], reason)
+    return LoginLink([Merge(joined.links, device)] if joined.links else [], reason)
 
 
-def _user(state: RunState, login: Login, user: Brought, keys: KeyRules) -> LoginStep:
+def _user(state: RunState, login: Login, user: Brought, keys: KeyRules) -> LoginLink:
     """Bring the user's key, and write its value."""
     sender = login.sender
     joined = bring(_pool(state), sender.id, user, link_rules(keys), state.inputs.now)
     effects = join_effects(user, joined)
     if joined.verdict.taken and not _has_value(state, sender):
         effects.append(Set(sender.path, sender.text))
-    return LoginStep(effects, joined.verdict.reason)
+    return LoginLink(effects, joined.verdict.reason)
 
 
-def _previous(state: RunState, login: Login, previous: Brought, keys: KeyRules) -> LoginStep:
+def _previous(state: RunState, login: Login, previous: Brought, keys: KeyRules) -> LoginLink:
     """Bring the key of an earlier user id, as an alias."""
     joined = bring(_pool(state), login.sender.id, previous, link_rules(keys), state.inputs.now)
-    return LoginStep(join_effects(previous, joined), joined.verdict.reason)
+    return LoginLink(join_effects(previous, joined), joined.verdict.reason)
 
 
 def _has_value(state: RunState, sender: Sender) -> bool:

@@ -49,10 +49,11 @@ from engine.tracking.unit.effects import (
     UnitEffects,
 )
 from engine.tracking.unit.event import MAX_DEPTH, UnitEvent, child_event, session_view, source_view
-from engine.tracking.unit.login import login_steps
+from engine.tracking.unit.login import login_links
 from engine.tracking.unit.membership import MAX_SEGMENT_EVENTS, Membership
 from engine.tracking.unit.met_documents import MetDocuments
 from engine.tracking.unit.profiles_read import profiles_read, proves
+from engine.tracking.unit.quiet_flows import quiet_results
 from engine.tracking.unit.triggers import Triggers
 
 HANDED_OVER = "handed-over"  # the outcome of a run that was given up
@@ -154,7 +155,8 @@ class UnitRun:
             if self._given_up:
                 return
         if self.context.debug:
-            self._record_quiet(event, quiet)
+            listed = self.context.debug == "all" or len(quiet) == len(self.project.flows)
+            self.effects.flows += quiet_results(event, quiet, listed=listed)
         if event.origin != "system" or self._runs > before:  # a system event that started nothing is nothing
             self.effects.events.append(RanEvent(event, self.state.scope["event"], self.state.acting_id))
 
@@ -181,9 +183,9 @@ class UnitRun:
             self._meet(document)
         effects: list[Effect] = []
         reasons: list[str] = []
-        for step in login_steps(login, self.project.settings.keys):
+        for bring_link in login_links(login, self.project.settings.keys):
             try:
-                done = step(self.state)
+                done = bring_link(self.state)
                 state = self.state.after("", None, tuple(done.effects))
                 self.state = self.membership.updated(state, event, done.effects)
             except Refused as refused:
@@ -191,7 +193,7 @@ class UnitRun:
             else:
                 effects += done.effects
                 reasons += [done.reason] if done.reason else []
-        self.effects.claims.extend([effect for effect in effects if isinstance(effect, HoldKey)])
+        self.effects.held_keys.extend([effect for effect in effects if isinstance(effect, HoldKey)])
         trace: dict[str, Any] = {"operations": [show_effect(effect) for effect in effects]}
         if reasons:
             trace["reason"] = "; ".join(reasons)
@@ -230,7 +232,7 @@ class UnitRun:
         asked = machine.advance()
         if asked:
             yield PendingRun(machine, asked, f"{event.origin}:{event.key}")
-            self._taint(machine)
+            self._note_profiles_read(machine)
         if joint and not all(self._is_alone(profile) for profile in machine.profiles_read()):
             self._note_joint()
         if machine.outcome == "finished" and (to := machine.hand_over) is not None:
@@ -252,9 +254,9 @@ class UnitRun:
         result = msgspec.structs.replace(result, outcome=HANDED_OVER, trace=kept, other_profiles=others)
         self._given_up = True
         open_to_all = may_see_all(self.effects, profile)
-        self.effects.handed_over = GivenUp(self._place, to, (result,), open_to_all)
+        self.effects.given_up = GivenUp(self._place, to, (result,), open_to_all)
 
-    def _taint(self, machine: Machine) -> None:
+    def _note_profiles_read(self, machine: Machine) -> None:
         """Note which profiles the run, whatever its outcome, has read, and whether one is not the sender's own."""
         own = self.context.profile.ids if self.context.profile is not None else ()
         for index, profile in profiles_read(machine):
@@ -352,7 +354,7 @@ class UnitRun:
                 where = {"flow": machine.flow.name, "node": node, "event": event.id}
                 self.effects.logs.append({"level": effect.level, "message": effect.message, **where})
             case HoldKey() if self._may_lead(effect):
-                self.effects.claims.append(effect)
+                self.effects.held_keys.append(effect)
             case Attach() if self.effects.attached is None and self.context.profile is None:
                 self.effects.attached = effect.profile
             case AttachSession():
@@ -390,22 +392,6 @@ class UnitRun:
         others = tuple(dict.fromkeys((*others, *self._joined))) if self._joined else others
         outcome = machine.outcome or "failed"
         self.effects.flows.append(FlowResult(event, machine.flow.name, machine.flow.version, outcome, document, others))
-
-    def _record_quiet(self, event: UnitEvent, quiet: tuple[Flow, ...]) -> None:
-        """Record the flows whose event type did not match: each if none did or on demand, else one entry for all."""
-        listed = self.context.debug == "all" or len(quiet) == len(self.project.flows)
-        if listed:
-            for flow in quiet:
-                patterns = ", ".join(flow.trigger.events)
-                reason = {"expression": f"event.type matches {patterns}", "values": {"event.type": event.type}}
-                self.effects.flows.append(
-                    FlowResult(event, flow.name, flow.version, "not-triggered", {"reason": reason})
-                )
-        elif quiet:
-            others = "1 other flow takes" if len(quiet) == 1 else f"{len(quiet)} other flows take"
-            note = f'{others} other event types (debugger: "all" lists them)'
-            reason = {"expression": note, "values": {}}
-            self.effects.flows.append(FlowResult(event, "", "", "not-triggered", {"reason": reason}))
 
 
 def _begin_with(state: RunState, left: Profile) -> None:
