@@ -10,7 +10,7 @@ from storage.elasticsearch.commit_plan import CommitPlan
 from storage.elasticsearch.document_id import IndexedId, id_of
 from storage.elasticsearch.documents import MarkSource
 from storage.elasticsearch.fence import Fence
-from storage.elasticsearch.loader import MAX_CONFUSED, Loader, unsettled
+from storage.elasticsearch.loader import MAX_CONFUSED, Loader, overtaken
 from storage.elasticsearch.operation import Written, replace
 from storage.elasticsearch.writer import Writer
 from storage.encoding import encode
@@ -36,7 +36,7 @@ class Claims:
             at = await self.free(mark, place, on)
             if await self._writer.one(replace(*place, source, at)) is not None:
                 return
-        raise unsettled()
+        raise overtaken()
 
     async def free(self, mark: ProcessedEvent, place: IndexedId, on: str | None) -> Written | None:
         """The position of the document that a mark or a claim for `on` may replace; None without one.
@@ -56,7 +56,7 @@ class Claims:
                     clear = clear and await self._fence.stop_profile(source.on)
             if clear:
                 return await self._still(name, place, known)
-        raise unsettled()
+        raise overtaken()
 
     async def _still(self, name: tuple[str, str], place: IndexedId, known: Written | None) -> Written | None:
         """The position `known`, after another look: a unit that was committed meanwhile has left its mark.

@@ -77,7 +77,8 @@ What each failure does:
                                 caller runs it again, and its marks tell.
   the process ends              Before COMMITTED claims are left, which stand or are fenced by others, and open
                                 tombstones, which the next unit completes that meets them, or the engine's upkeep
-                                (`unsettled`). After it the entry is left, which loaders and the sweeper finish.
+                                (`Store.unsettled`). After it the entry is left, which loaders and the sweeper
+                                finish.
   the server refuses for good   `Unavailable`, before COMMITTED. After it the finisher tries again, for ever.
   pending grows                 A document carries at most `MAX_PENDING` entries; the next unit waits until they are
                                 finished, and is `Unavailable` if that takes too long.

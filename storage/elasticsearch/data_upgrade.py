@@ -18,7 +18,7 @@ from engine.profile.linking import CLAIMED
 from storage.elasticsearch.document_id import id_of
 from storage.elasticsearch.documents import ProfileSource, decode_profile_source, key_source, text_of
 from storage.elasticsearch.earlier_keys import decode_earlier_key
-from storage.elasticsearch.loader import MAX_CONFUSED, unsettled
+from storage.elasticsearch.loader import MAX_CONFUSED, overtaken
 from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import create, delete, replace
 from storage.elasticsearch.reader import Reader
@@ -131,7 +131,7 @@ class DataUpgrade:
                 changes.count(before, after)
                 return
             there = await node(self._reader, self._names, there.id)
-        raise unsettled()
+        raise overtaken()
 
 
 def _new_name(hit: Hit, secret: bytes) -> str | None:

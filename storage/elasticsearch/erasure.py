@@ -21,7 +21,7 @@ from storage.elasticsearch.documents import amended
 from storage.elasticsearch.expunge import expunge
 from storage.elasticsearch.finisher import Finisher
 from storage.elasticsearch.kind_index import KindIndex
-from storage.elasticsearch.loader import MAX_CONFUSED, Loader, unsettled
+from storage.elasticsearch.loader import MAX_CONFUSED, Loader, overtaken
 from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import delete, replace
 from storage.elasticsearch.search import Hit, Query, Search
@@ -63,7 +63,7 @@ class Erasure:
 
         An open tombstone does not lead there yet: it is not known whether its profile is the same person's.
         """
-        await self._finisher.settled()
+        await self._finisher.idle()
         await self._search.refresh(self._names.profiles, self._names.sessions)
         more = ids
         while more:
@@ -87,7 +87,7 @@ class Erasure:
             self._loader.memory.drop(id)
             if await self._writer.one(delete(self._names.profiles, id_of(id), there.at)) is not None:
                 return
-        raise unsettled()
+        raise overtaken()
 
     async def erase(self, subject: DataSubject) -> Erased:
         """Erase all documents that belong to these, except those of the profiles themselves.
@@ -95,7 +95,7 @@ class Erasure:
         Events are deleted last: records and marks that do not name the profile are found by them, also after a crash in
         between. Only the events that were read are deleted; others may have been stored meanwhile.
         """
-        await self._finisher.settled()
+        await self._finisher.idle()
         await self._sweeper.clear()  # else a process finishes, or repeats, writes of these
         names = self._names
         await self._search.refresh(names.keys, names.sessions, names.marks, *[index.name for index in names.kinds])
@@ -130,7 +130,7 @@ class Erasure:
 
     async def expunge(self) -> None:
         """Have segments with deleted documents rewritten, and the log of operations trimmed."""
-        await self._finisher.settled()
+        await self._finisher.idle()
         await expunge(self._search, f"{self._names.prefix}-*")
 
     async def _erase(self, name: str, groups: Groups) -> int:
@@ -149,7 +149,7 @@ class Erasure:
             found.update((hit.index, hit.id) for hit in hits)
             stuck = 0 if any(outcomes) else stuck + 1
             if stuck == MAX_CONFUSED:
-                raise unsettled()
+                raise overtaken()
             await self._search.refresh(name)
             if len(hits) < PAGE and None not in outcomes:
                 break

@@ -86,7 +86,7 @@ class Finisher:
         if self._changing:
             await self.done([entry for name in names if (entry := self._changing.get(name)) is not None])
 
-    async def settled(self) -> None:
+    async def idle(self) -> None:
         """Wait until nothing is under way."""
         await self.done(list(self._begun.values()))
 
@@ -168,10 +168,10 @@ class Finisher:
     async def _finish(self, record: PendingUnit) -> None:
         operations, marks = self.operations(record), len(record.marks)
         if record.marks_first:
-            await self._settle(record, await self._writer.send(operations[:marks]))
+            await self._write_over_claims(record, await self._writer.send(operations[:marks]))
             await self._writer.send(operations[marks:])
         else:
-            await self._settle(record, await self._writer.send(operations))
+            await self._write_over_claims(record, await self._writer.send(operations))
         if record.changes:
             await asyncio.gather(*[self._change(change) for change in record.changes if change.expected])
         if record.moves_ids:
@@ -196,13 +196,13 @@ class Finisher:
             if await self._writer.one(replace(index.name, id, document, found.at)):
                 return
 
-    async def _settle(self, record: PendingUnit, outcomes: Sequence[Outcome]) -> None:
+    async def _write_over_claims(self, record: PendingUnit, outcomes: Sequence[Outcome]) -> None:
         for (index, mark), outcome in zip(record.marks, outcomes, strict=False):
             if outcome is None:
-                await self._settle_mark(index, mark)
+                await self._write_over_claim(index, mark)
 
-    async def _settle_mark(self, index: str, mark: ProcessedEvent) -> None:
-        """A document has the id of a mark: a mark stays, a mere claim or a forgotten mark is written over."""
+    async def _write_over_claim(self, index: str, mark: ProcessedEvent) -> None:
+        """Write a mark where a document has its id: over a claim or a forgotten mark, not over another mark."""
         id = id_of(mark.source, mark.event)
         while True:
             found = await self._reader.get(index, id)

@@ -73,7 +73,7 @@ class Loader:
             if nodes:
                 self._hold(nodes[-1])
             return nodes, profile
-        raise unsettled()
+        raise overtaken()
 
     async def _stands(self, nodes: Sequence[ChainLink]) -> bool:
         """Whether documents are still as they were read, and carry no identity writes that are not done."""
@@ -203,6 +203,6 @@ def key_of(found: FoundDocument) -> IdentityKey:
     return IdentityKey(source.key, source.id, user=source.user)
 
 
-def unsettled() -> Unavailable:
+def overtaken() -> Unavailable:
     """The error for a unit that other processes overtook again and again."""
     return Unavailable("the documents of this unit move too fast")

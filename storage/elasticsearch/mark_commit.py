@@ -9,7 +9,7 @@ from storage.elasticsearch.commit_plan import CommitPlan
 from storage.elasticsearch.document_id import id_of
 from storage.elasticsearch.documents import MarkSource, decode_mark_source, mark_source, text_of
 from storage.elasticsearch.finisher import Finisher
-from storage.elasticsearch.loader import unsettled
+from storage.elasticsearch.loader import overtaken
 from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import Written, create, delete, replace
 from storage.elasticsearch.preconditions import Preconditions
@@ -55,7 +55,7 @@ class MarkCommit:
                 return
             if await self._by_mark(plan, look=tries > 0):
                 return
-        raise unsettled()
+        raise overtaken()
 
     async def _by_mark(self, plan: CommitPlan, look: bool) -> bool:
         """Commit with the first mark. It is read again only after a clash."""

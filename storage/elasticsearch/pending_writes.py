@@ -52,7 +52,6 @@ class EarlierKey(Struct, frozen=True, omit_defaults=True):
     key: str
     id: str
     claim: bool = False
-    supersedes_claim: bool = False
 
 
 class PendingChange(Struct, frozen=True, omit_defaults=True):

@@ -7,7 +7,7 @@ from storage.elasticsearch.commit_carrier import MAX_TRIES, CommitCarrier, since
 from storage.elasticsearch.commit_plan import CommitPlan, profiles_of
 from storage.elasticsearch.document_id import id_of
 from storage.elasticsearch.documents import RECENT, profile_source
-from storage.elasticsearch.loader import Loader, unsettled
+from storage.elasticsearch.loader import Loader, overtaken
 from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import replace
 from storage.elasticsearch.pending_writes import PendingWrites
@@ -74,7 +74,7 @@ class ProfileCommit:
             listed = await self._tombstones.freeze(seen, main.profile.id, plan)
             if await self._write(plan, main, held, checked, listed):
                 return
-        raise unsettled()
+        raise overtaken()
 
     async def _write(
         self, plan: CommitPlan, main: ProfileWrite, held: CachedVersion, checked: CheckedUnit, listed: Listed

@@ -5,7 +5,7 @@ from storage.elasticsearch.commit_carrier import MAX_TRIES, CommitCarrier, since
 from storage.elasticsearch.commit_plan import CommitPlan
 from storage.elasticsearch.documents import RECENT, decode_record_source
 from storage.elasticsearch.finisher import Finisher
-from storage.elasticsearch.loader import unsettled
+from storage.elasticsearch.loader import overtaken
 from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import replace
 from storage.elasticsearch.pending_writes import PendingWrites, change_of
@@ -51,7 +51,7 @@ class RecordCommit:
             (stored,) = [each for each in records if each.change is main]
             if await self._write(plan, stored):
                 return
-        raise unsettled()
+        raise overtaken()
 
     async def _write(self, plan: CommitPlan, stored: StoredRecord) -> bool:
         """Write the record that commits; False if its document moved and its version did not."""

@@ -25,7 +25,7 @@ class Retention:
 
     async def expired(self, keep: Keep) -> Dropped:
         """Count the records that `retain` would drop now, by kind."""
-        await self._finisher.settled()
+        await self._finisher.idle()
         dropped = Dropped()
         for index, before in self._kept(keep):
             if index.monthly:
@@ -38,7 +38,7 @@ class Retention:
 
     async def retain(self, keep: Keep, tell: ReportProgress) -> Dropped:
         """Drop months of which all is older, and older records of kinds that are not kept by the month."""
-        await self._finisher.settled()
+        await self._finisher.idle()
         dropped = Dropped()
         for index, before in self._kept(keep):
             if index.monthly:

@@ -9,7 +9,7 @@ from storage.elasticsearch.commit_carrier import MAX_TRIES, CommitCarrier, since
 from storage.elasticsearch.commit_plan import CommitPlan, CommitPlans
 from storage.elasticsearch.document_id import id_of
 from storage.elasticsearch.documents import RECENT, ProfileSource, decode_session_source, session_source
-from storage.elasticsearch.loader import Loader, unsettled
+from storage.elasticsearch.loader import Loader, overtaken
 from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import advance, create, replace
 from storage.elasticsearch.preconditions import Preconditions
@@ -62,7 +62,7 @@ class SessionCommit:
                 done = await self._by_guard(plan, first, guard)
             if done:
                 return
-        raise unsettled()
+        raise overtaken()
 
     async def _guard(self, write: SessionWrite) -> str | None:
         """The profile that the session leads to as it is stored; of one that is not stored, as it is to be."""

@@ -164,7 +164,7 @@ class ElasticsearchStore:
         await self._open()
         if kind.lifecycle == "versioned":
             return await self._records.get(kind, id)
-        await self._finisher.settled()
+        await self._finisher.idle()
         stored = await self._reader.get(index.name, index.document_id(id))
         return index.decode(decode_doc(stored.source).doc) if stored else None
 
@@ -212,13 +212,13 @@ class ElasticsearchStore:
 
     async def search(self, query: Query, limit: int, after: str | None = None) -> Page:
         """A page of the documents that match, newest first."""
-        await self._settle()
+        await self._until_idle()
         return await page_of(self._search, self._names, query, limit, after)
 
     async def counts(self) -> Counts:
         """How many documents the store holds, as far as their commits are finished."""
         names, search = self._names, self._search
-        await self._settle()
+        await self._until_idle()
         counted: dict[str, tuple[str, Dsl]] = {
             "profiles": (names.profiles, {"term": {"live": True}}),
             "sessions": (names.sessions, {"range": {"version": {"gte": 1}}}),
@@ -235,13 +235,13 @@ class ElasticsearchStore:
 
     async def _newest(self, kind: Kind[R], query: Dsl, limit: int, oldest: bool = False) -> list[R]:
         index = self._names.of(kind)
-        await self._settle()
+        await self._until_idle()
         await self._search.refresh(index.name)
         hits = await self._search.hits(index.name, query, OLDEST if oldest else NEWEST, limit)
         return [index.decode(decode_doc(hit.source).doc) for hit in hits]
 
-    async def _settle(self) -> None:
-        await self._when_open(self._finisher.settled)
+    async def _until_idle(self) -> None:
+        await self._when_open(self._finisher.idle)
 
     # ---- upkeep -----------------------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from storage.elasticsearch.document_id import IndexedId
 from storage.elasticsearch.documents import RecordSource, amended, decode_record_source
 from storage.elasticsearch.fence import Fence
 from storage.elasticsearch.finisher import Finisher
-from storage.elasticsearch.loader import MAX_CONFUSED, unsettled
+from storage.elasticsearch.loader import MAX_CONFUSED, overtaken
 from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import Written, replace
 from storage.elasticsearch.reader import Reader
@@ -99,7 +99,7 @@ class StoredRecords:
             for each in held:
                 if each.source.on is not None and await self._fence.stop(each.source.on):
                     free.add((each.place, each.at))
-        raise unsettled()
+        raise overtaken()
 
     async def _look(self, changes: Sequence[Change]) -> list[StoredRecord]:
         places: list[IndexedId] = []

@@ -151,7 +151,7 @@ class Sweeper:
         found = await self._reader.get(hit.index, hit.id)
         source = decode_profile_source(found.source) if found else None
         if found is None or source is None or source.open or source.unfinished is None:
-            return False  # an open tombstone is for the engine to judge: see `unsettled`
+            return False  # an open tombstone is for the engine to judge: see `Store.unsettled`
         await self._done(source.pending)
         bare = structs.replace(source, pending=[], unfinished=None)
         return await self._clear(replace(hit.index, hit.id, encode(bare), found.at))

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct, structs
 
-from engine.profile.document import Part, Profile, new_profile
+from engine.profile.document import Profile, new_profile
+from engine.profile.grouping import DUE_AT_ONCE
 from engine.profile.linking import Pool
 from storage.elasticsearch.document_id import id_of
 from storage.elasticsearch.documents import Position, ProfileSource, decode_profile_source
@@ -18,8 +19,6 @@ from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import Written
 from storage.elasticsearch.reader import Reader
 from storage.encoding import decode_profile
-
-DUE_AT_ONCE = 0  # value of `Profile.due`: the segments are to be evaluated
 
 
 class ChainLink(Struct, frozen=True):
@@ -115,5 +114,4 @@ def _frozen(tombstone: ProfileSource) -> Profile:
     """The profile that became an open tombstone; of an id that was not stored before, an empty one."""
     if tombstone.frozen is not None:
         return decode_profile(tombstone.frozen)
-    id, created = tombstone.id, tombstone.created or 0
-    return Profile(id=id, created=created, parts={id: Part(id, created, created, created)})
+    return new_profile(tombstone.id, tombstone.created or 0)

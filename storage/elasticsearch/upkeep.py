@@ -62,7 +62,7 @@ class Upkeep:
 
     async def forget(self, before: int) -> int:
         """Forget marks, keyed and deleted records from before a time; returns how many marks."""
-        await self._finisher.settled()
+        await self._finisher.idle()
         await self.look()
         names = self._names
         await self._search.refresh(names.marks)

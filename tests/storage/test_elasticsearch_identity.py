@@ -150,7 +150,7 @@ async def test_any_write_of_a_unit_that_moves_ids_may_have_no_answer(
         store = indices.store()
         clock = Clock()
         await play(SmallEngine(store, clock), acts[:-1], f"{nth}")
-        await store._finisher.settled()
+        await store._finisher.idle()
         failing = FailingConnection(store, nth, how)
         with suppress(Unavailable):
             await play(SmallEngine(store, clock), acts[-1:], f"{nth}")
@@ -317,7 +317,7 @@ async def test_a_repeat_behind_a_handed_over_session_does_not_take_effect_again(
     assert await other.session("web", "visit") == leading(1, "ann").session
     assert await other.marks("web", ("e-1",)) == {}
     await store.commit(HANDED)
-    await store._finisher.settled()
+    await store._finisher.idle()
     assert await other.session("web", "visit") == leading(2, "bo").session
     repeat = Unit(profiles=(write("bo", 1),), sessions=(leading(3, "bo"),), marks=HANDED.marks, events=(event("e-1"),))
     with pytest.raises(Conflict, match="mark e-1"):
