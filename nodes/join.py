@@ -13,11 +13,9 @@ from engine.profile.document import LinkKind, Profile
 from engine.profile.fold import fold
 from engine.profile.joining import Brought, bring, link_rules
 from engine.profile.key import MAX_KEY_LENGTH
-from engine.profile.linking import Pool, proven_sender
+from engine.profile.linking import Pool, path_of, proven_sender
 from engine.profile.own_value import own_value
 from nodes.key import Key
-
-NO_CLAIMS = "the profile is proven: nothing that is only claimed joins it"
 
 
 class JoinDecision(Struct, frozen=True):
@@ -100,7 +98,7 @@ def two_people(context: NodeContext, values: Sequence[str], other: Profile | Non
     Values are named as `engine.profile.linking.key_link` names them. `other` is the other profile, if there is one, and
     `key` the key that was brought, if any.
     """
-    path, _, _ = values[0].rpartition(":")
+    path = path_of(values[0])
     names = parse_path(path)
     here = read(context.profile, names)
     if key is not None and key.names == names:

@@ -115,8 +115,8 @@ class Link(Struct, frozen=True, omit_defaults=True):
         return not self.ceased and not self.undone
 
 
-class Step(Struct, frozen=True, omit_defaults=True):
-    """A link as earlier versions stored it: two ids joined for a cause. See `engine.profile.upgrade`."""
+class EarlierLink(Struct, frozen=True, omit_defaults=True):
+    """A link as earlier versions stored it, among `steps`: two ids joined for a cause. See `engine.profile.upgrade`."""
 
     id: str
     left: str
@@ -145,7 +145,7 @@ class Profile(Struct, frozen=True, omit_defaults=True):
     version: int = 0
     parts: dict[str, Part] = field(default_factory=dict)
     links: dict[str, Link] = field(default_factory=dict)  # all links that touch its parts, by id
-    steps: dict[str, Step] = field(default_factory=dict)  # only in documents of earlier versions
+    steps: dict[str, EarlierLink] = field(default_factory=dict)  # only in documents of earlier versions
     conditional: tuple[str, ...] = ()  # segments that it belongs to by their condition, sorted
     standing: dict[str, Standing] = field(default_factory=dict)  # its membership in these and other segments, by name
     evaluated_at: int = field(default=0, name="judged")  # ms; when conditions were evaluated; 0 if time does not matter

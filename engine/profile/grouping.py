@@ -1,7 +1,8 @@
 """Grouping: the documents that a pool of parts and links makes, one for each group.
 
 `regroup` alone decides what a profile takes over from others and what each receives that is set apart: units, undone
-links, and provisional ids call it, so a new field of a profile is added here and nowhere else.
+links, and provisional ids call it, so a new field of a profile is added here. One that must not be lost if a merge is
+begun and not committed is added to `storage/elasticsearch/tombstone_chain.py`, too.
 
 The *rank* (created, id) of an id never changes, and a profile's document is named by the lowest of its ids. So the
 tombstones of ids lead to a lower rank only, also after profiles were set apart, and never in a circle.

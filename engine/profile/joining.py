@@ -16,9 +16,10 @@ from engine.profile.linking import (
     Verdict,
     accept,
     component,
-    is_proven,
+    has_proven,
     key_link,
     new_link,
+    path_of,
 )
 
 
@@ -110,11 +111,10 @@ def _is_vacant(pool: Pool, brought: Brought, own: Link, rules: LinkRules, now: i
     holder = brought.holder
     if holder is None or brought.profile is None:
         return True
-    if own.kind == "claim" and is_proven(pool, component(pool, holder, claims=False) | {holder}):
+    if own.kind == "claim" and has_proven(pool, holder):
         return True
     return not accept(pool, (new_link(holder, own.kind, own.right),), rules, now).taken
 
 
 def _is_exclusive(link: Link, rules: LinkRules) -> bool:
-    path, _, _ = link.right.removeprefix("?").rpartition(":")
-    return path in rules.exclusive
+    return path_of(link.right) in rules.exclusive

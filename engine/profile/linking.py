@@ -11,6 +11,7 @@ every link joins for ever:
   the other claims of the own ids cease.
 - An id has at most one own link, ever.
 - Undoing takes a link away for good, and joins no ids.
+- A link beyond a limit (ids and links of a profile, ids that one value joins) is not taken.
 
 All functions are pure. A *pool* holds the parts and links of every document that a unit has read, so groups can span
 documents and split them.
@@ -29,6 +30,7 @@ from engine.profile.link_values import without_values
 MAX_IDS: Final = 100  # of one profile
 MAX_LINKS: Final = 500  # of one profile
 CLAIMED: Final = "?"  # begins the name of a claimed key
+NO_CLAIMS: Final = "the profile is proven: nothing that is only claimed joins it"
 
 Refused = Literal["", "undone", "proven", "limit", "other"]
 
@@ -100,6 +102,11 @@ def key_link(cause: str, kind: LinkKind) -> str:
     return CLAIMED + cause if kind == "claim" else cause
 
 
+def path_of(name: str) -> str:
+    """Return the path in the name of a key; empty for a text without a colon."""
+    return name.removeprefix(CLAIMED).rpartition(":")[0]
+
+
 # ---- groups ---------------------------------------------------------------------------------------------------------
 
 
@@ -126,6 +133,11 @@ def is_proven(pool: Pool, ids: frozenset[str]) -> bool:
     return any(link.kind == "proof" and (link.left in ids or link.right in ids) for link in pool.links.values())
 
 
+def has_proven(pool: Pool, id: str) -> bool:
+    """Return whether one of the own ids of `id` has ever brought a proof."""
+    return is_proven(pool, component(pool, id, claims=False) | {id})
+
+
 def all_own(profile: Profile, id: str) -> bool:
     """Return whether no claim is needed to join all parts of a profile to `id`."""
     return not profile.links or profile.parts.keys() <= component(Pool(profile.parts, profile.links), id, claims=False)
@@ -138,10 +150,7 @@ def own_ids(profile: Profile, id: str) -> frozenset[str]:
 
 def proven_sender(profile: Profile, id: str) -> bool:
     """Return whether one of the own ids of `id` has ever brought a proof."""
-    if not profile.links:
-        return False
-    pool = Pool(profile.parts, profile.links)
-    return is_proven(pool, component(pool, id, claims=False) | {id})
+    return bool(profile.links) and has_proven(Pool(profile.parts, profile.links), id)
 
 
 def values_of(pool: Pool, ids: Iterable[str], path: str) -> frozenset[str]:
@@ -224,7 +233,7 @@ def undo(pool: Pool, id: str, now: int) -> Pool:
 
 def _accept(pool: Pool, link: Link, rules: LinkRules, now: int) -> Verdict:
     if link.kind == "claim" and _is_of_proven(pool, link):
-        return Verdict(pool, "proven", "the profile is proven: nothing that is only claimed joins it")
+        return Verdict(pool, "proven", NO_CLAIMS)
     known = pool.links.get(link.id)
     if known is not None and not known.holds:
         undone = "an operator has undone this link, for good" if known.undone else "this claim has ceased to hold"
@@ -289,7 +298,7 @@ def _limit(pool: Pool, link: Link, rules: LinkRules) -> str:
         return f"a profile has at most {rules.max_ids} ids"
     if sum(each.left in ids for each in pool.links.values()) > MAX_LINKS:
         return f"a profile has at most {MAX_LINKS} links"
-    path, _, _ = link.right.removeprefix(CLAIMED).rpartition(":")
+    path = path_of(link.right)
     if not path or path in rules.exclusive:
         return ""
     others = sum(each.right == link.right and each.holds and each.id != link.id for each in pool.links.values())
@@ -299,10 +308,7 @@ def _limit(pool: Pool, link: Link, rules: LinkRules) -> str:
 
 
 def _is_of_proven(pool: Pool, link: Link) -> bool:
-    for id in (link.left, link.right):
-        if id in pool.parts and is_proven(pool, component(pool, id, claims=False) | {id}):
-            return True
-    return False
+    return any(id in pool.parts and has_proven(pool, id) for id in (link.left, link.right))
 
 
 def _has_own_link(pool: Pool, id: str) -> bool:

@@ -7,7 +7,7 @@ keep with a profile that it had proven a key that no other profile had; `with_pr
 
 from msgspec import structs
 
-from engine.profile.document import Link, LinkKind, Profile, Step
+from engine.profile.document import EarlierLink, Link, LinkKind, Profile
 from engine.profile.linking import Pool, key_link, link_id, new_link
 
 PROMISED = "promised"  # the cause of a step to an id that was answered while the store was away
@@ -33,7 +33,7 @@ def with_proof(profile: Profile, id: str, cause: str) -> Profile:
     return structs.replace(profile, links=dict(sorted({**profile.links, link.id: link}.items())))
 
 
-def _links_of(step: Step, profile: Profile) -> list[Link]:
+def _links_of(step: EarlierLink, profile: Profile) -> list[Link]:
     kind: LinkKind = "claim" if step.claim else "proof"
     if step.cause == PROMISED:
         left = _came_in(step, profile)
@@ -56,7 +56,7 @@ def _links_of(step: Step, profile: Profile) -> list[Link]:
     ]
 
 
-def _came_in(step: Step, profile: Profile) -> str:
+def _came_in(step: EarlierLink, profile: Profile) -> str:
     """Return the id under which the key came in; without a record of it, the id that was stored later."""
     if step.why is not None:
         return step.why.acting
@@ -68,5 +68,5 @@ def _came_in(step: Step, profile: Profile) -> str:
     return max(step.left, step.right, key=stored)
 
 
-def _undone(step: Step) -> int:
+def _undone(step: EarlierLink) -> int:
     return (step.undone_at or 1) if step.undone else 0

@@ -8,9 +8,9 @@ from engine.flow.node import Node, NodeContext, Outcome, Port, Sole, Text
 from engine.language.kinds import A_TEXT, OBJECT, Shape
 from engine.profile.document import LinkKind
 from engine.profile.joining import join_ids, link_rules
-from engine.profile.linking import new_link
+from engine.profile.linking import NO_CLAIMS, new_link
 from engine.profile.operations import Refused
-from nodes.join import NO_CLAIMS, acting_id, may_join, pool_of, two_people
+from nodes.join import acting_id, may_join, pool_of, two_people
 from nodes.key import read_id
 
 

@@ -8,8 +8,9 @@ from engine.flow.effect import Effect
 from engine.flow.node import Keys, Node, NodeContext, Outcome, Port, Sole, Sparse
 from engine.language.kinds import A_TEXT, OBJECT, Shape
 from engine.profile.document import Scalar
+from engine.profile.linking import NO_CLAIMS
 from engine.profile.operations import Refused
-from nodes.join import NO_CLAIMS, JoinDecision, decide_key, first_joined_id, has_value, link_kind, may_join, pool_of
+from nodes.join import JoinDecision, decide_key, first_joined_id, has_value, link_kind, may_join, pool_of
 from nodes.key import Key, read_key
 
 

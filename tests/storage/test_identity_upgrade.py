@@ -19,7 +19,7 @@ from msgspec import Struct, json, structs
 
 from engine.ports.ids import cause_of
 from engine.ports.kinds import KINDS
-from engine.profile.document import Link, Part, Profile, Step
+from engine.profile.document import EarlierLink, Link, Part, Profile
 from engine.profile.grouping import Regrouped
 from engine.profile.linking import Pool, groups, is_one_group, new_link, proven_sender
 from engine.project.source import Source
@@ -168,7 +168,7 @@ def test_claims_of_the_proven_cease_at_the_time_of_the_upgrade() -> None:
 
 
 def test_claims_cease_in_a_profile_whose_only_proof_was_a_step() -> None:
-    steps = (Step("1", "a", "b", "alias"), Step("2", "b", "c", "k:1", claim=True))
+    steps = (EarlierLink("1", "a", "b", "alias"), EarlierLink("2", "b", "c", "k:1", claim=True))
     document = structs.replace(profile("a", "b", "c"), steps={step.id: step for step in steps})
     after = with_proofs(decode_profile(json.encode(document)), [], 9)
     assert groups(Pool.of(after)) == [{"a", "b"}, {"c"}]

@@ -103,7 +103,7 @@ class Loading:
     async def _load_session(
         self, request: UnitRequest, session: Session | None, uncommitted: UncommittedState | None
     ) -> Loaded:
-        """Return what a sender starts from whom the session names, or else the profile id in the payload."""
+        """Return what a sender starts from: the profile of its session, or else of the profile id in the payload."""
         intake, unknown = request.intake, _session_tombstones(self.secret, session)
         acting_id = session.profile if session is not None else None
         if acting_id is None and intake.profile is not None:

@@ -3,21 +3,21 @@
 import pytest
 from msgspec.structs import replace
 
-from engine.profile.document import LinkOrigin, Part, Profile, Step
+from engine.profile.document import EarlierLink, LinkOrigin, Part, Profile
 from engine.profile.linking import Pool, groups, link_id, settled
 from engine.profile.upgrade import upgraded, with_proof
 
 CAUSE = "pii.email:1f2e"
 
 
-def old(*steps: Step) -> Profile:
+def old(*steps: EarlierLink) -> Profile:
     """Return a profile of the ids a, b and c, in the order in which they were stored."""
     parts = {id: Part(id, created=turn) for turn, id in enumerate("abc")}
     return Profile("a", 0, version=7, parts=parts, steps={step.id: step for step in steps})
 
 
-def step(left: str, right: str, cause: str = CAUSE, **more: object) -> Step:
-    return replace(Step(f"{left}-{right}-{cause}", left, right, cause), **more)
+def step(left: str, right: str, cause: str = CAUSE, **more: object) -> EarlierLink:
+    return replace(EarlierLink(f"{left}-{right}-{cause}", left, right, cause), **more)
 
 
 def links(profile: Profile) -> list[tuple[str, str, str, bool]]:
@@ -50,7 +50,7 @@ def links(profile: Profile) -> list[tuple[str, str, str, bool]]:
         ),
     ],
 )
-def test_steps_become_links(steps: list[Step], expected: list[object]) -> None:
+def test_steps_become_links(steps: list[EarlierLink], expected: list[object]) -> None:
     profile = upgraded(old(*steps))
     assert (links(profile), profile.steps, profile.version) == (expected, {}, 7)
 
