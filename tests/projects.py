@@ -12,6 +12,7 @@ from engine.flow.compile import compile_flow
 from engine.flow.names import ProjectNames
 from engine.flow.plan import Flow
 from engine.language.expression import compile_condition
+from engine.profile.key import KeyRules
 from engine.project.project import Project, Settings
 from engine.project.segment import Segment
 from engine.project.source import Source, Target
@@ -19,6 +20,9 @@ from engine.project.source import Source, Target
 REGISTRY = nodes.builtin()
 SETTINGS = Settings()
 SHOP = Source(source="shop", identify="trust", debugger=True, profiles=True, origins=("https://shop.example",))
+PAGE = Source(source="page", identify="link", debugger=True, profiles=True)
+CUSTOMER = ("traits", "customer")
+USERS = Settings(keys=KeyRules(forms=((CUSTOMER, "exact"),), exclusive=frozenset({CUSTOMER}), user=CUSTOMER))
 
 
 def project(

@@ -8,12 +8,10 @@ import pytest
 from msgspec import structs
 
 from engine.flow.run import Identify
-from engine.profile.key import KeyRules
-from engine.project.project import Settings
 from engine.project.source import Source
 from engine.tracking.intake.user_token import Claims, sign
 from tests.api.conftest import Serve
-from tests.projects import payload, project
+from tests.projects import USERS, payload, project
 
 SECRET = "s3cret-of-the-shop-and-its-back-end"
 SHOP = Source(source="shop", user_secret=SECRET, origins=("https://shop.example",))
@@ -86,8 +84,6 @@ async def test_a_text_that_cannot_be_a_token_is_malformed(serve: Serve, path: st
 async def test_a_token_for_the_key_of_user_ids_proves_that_user_alone(
     serve: Serve, identify: Identify, user: str, status: int
 ) -> None:
-    path = ("traits", "customer")
-    settings = Settings(keys=KeyRules(forms=((path, "exact"),), exclusive=frozenset({path}), user=path))
-    client = await serve(project(NOTHING, sources=(structs.replace(SHOP, identify=identify),), settings=settings))
+    client = await serve(project(NOTHING, sources=(structs.replace(SHOP, identify=identify),), settings=USERS))
     body = {**payload("x", session=None), "user": {"id": user}, "userToken": token(keys={"traits.customer": "c-1"})}
     assert (await client.post("/track", json=body)).status_code == status

@@ -2,14 +2,10 @@
 
 import pytest
 
-from engine.profile.key import KeyRules
-from engine.project.project import Settings
 from engine.project.source import Source
 from tests.api.conftest import Serve
-from tests.projects import payload, project
+from tests.projects import USERS, payload, project
 
-CUSTOMER = ("traits", "customer")
-USERS = Settings(keys=KeyRules(forms=((CUSTOMER, "exact"),), exclusive=frozenset({CUSTOMER}), user=CUSTOMER))
 PAGES = Source(source="shop", profiles=True)
 ADS = {"ads": True}
 

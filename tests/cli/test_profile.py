@@ -9,13 +9,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from engine.profile.key import KeyRules
-from engine.project.project import Settings
 from engine.project.source import Source
 from storage.sqlite.lock import lock_file
 from storage.sqlite.store import SqliteStore
 from tests.engine.tracking.collector import Collector
-from tests.projects import payload, project
+from tests.projects import USERS, payload, project
 from tests.system.server_process import serving, write_project
 
 LOGIN = """
@@ -110,12 +108,10 @@ def test_why_tells_what_joined_it(tmp_path: Path, ids: list[str]) -> None:
 
 def test_a_link_that_a_login_made_names_no_flow(tmp_path: Path) -> None:
     write_project(tmp_path, login=LOGIN)
-    path = ("traits", "customer")
-    settings = Settings(keys=KeyRules(forms=((path, "exact"),), exclusive=frozenset({path}), user=path))
 
     async def log_in() -> str:
         store = SqliteStore.open(tmp_path / "headrace.db")
-        shop = Collector(project(settings=settings), store)
+        shop = Collector(project(settings=USERS), store)
         try:
             body = payload("login", visitor={"id": "phone"}, user={"id": "C-1"})
             id: str = (await shop.track(body))["profile"]["id"]

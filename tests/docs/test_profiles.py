@@ -6,14 +6,12 @@ from typing import Any
 
 import pytest
 
-from engine.profile.key import KeyRules
-from engine.project.project import Settings
 from engine.project.source import Source
 from engine.tracking.intake.user_token import Claims, sign
 from storage.memory import MemoryStore
 from tests.docs.page import ROOT
 from tests.engine.tracking.collector import Collector
-from tests.projects import payload, project
+from tests.projects import USERS, payload, project
 
 PAGE = (ROOT / "docs" / "profiles.md").read_text()
 FLOWS = (
@@ -40,8 +38,6 @@ FLOWS = (
       answer: {respond: {views: "{{ profile.traits.views }}"}}
     """,
 )
-CUSTOMER = ("traits", "customer")
-KEYS = KeyRules(forms=((CUSTOMER, "exact"),), exclusive=frozenset({CUSTOMER}), user=CUSTOMER)
 SECRET = "s3cret-of-the-shop-and-its-back-end"
 REFUSING = Source(source="refusing", identify="refuse", debugger=True, profiles=True, user_secret=SECRET)
 SOURCES = (
@@ -56,7 +52,7 @@ class Site:
     """A project with a trusted server and a public page, each sender of which is a client with a session."""
 
     def __init__(self) -> None:
-        self.shop = Collector(project(*FLOWS, settings=Settings(keys=KEYS), sources=SOURCES), MemoryStore())
+        self.shop = Collector(project(*FLOWS, settings=USERS, sources=SOURCES), MemoryStore())
         self.first_ids: dict[str, str] = {}
 
     async def send(

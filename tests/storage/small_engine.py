@@ -18,7 +18,6 @@ from engine.profile.linking import (
     Pool,
     accept,
     component,
-    is_one_group,
     is_proven,
     key_link,
     new_link,
@@ -157,12 +156,3 @@ class Clock:
         """The next one."""
         self._now += 1
         return self._now
-
-
-async def settle_all(store: Store, ids: list[str]) -> None:
-    """Have everything completed that others left, as upkeep does."""
-    engine = SmallEngine(store, Clock())
-    for id in ids:
-        profile = await store.profile(id)
-        if profile is not None and not is_one_group(profile):
-            await engine.settle(id)

@@ -7,11 +7,10 @@ import pytest
 from engine.ports.resolve import require_profile
 from engine.ports.store import Store
 from engine.profile.operator_view import by_claims
-from engine.project.source import Source
 from engine.tracking.operations.claiming import Claiming, claiming
 from engine.tracking.operations.unmerging import unmerge_served
 from tests.engine.tracking.collector import Collector
-from tests.projects import payload, project
+from tests.projects import PAGE, SHOP, payload, project
 
 LOGIN_OF = """
 flow: login-of-PATH
@@ -19,14 +18,12 @@ trigger: {event: PATH}
 nodes:
   who: {profile.merge: {pii.PATH: "{{ event.properties.value }}"}}
 """
-SHOP = Source(source="shop", identify="trust", profiles=True, debugger=True)
-PAGES = Source(source="pages", identify="link", profiles=True, debugger=True)
 
 
 @pytest.fixture
 def shop(store: Store) -> Collector:
     return Collector(
-        project(*[LOGIN_OF.replace("PATH", path) for path in ("email", "phone")], sources=(SHOP, PAGES)), store
+        project(*[LOGIN_OF.replace("PATH", path) for path in ("email", "phone")], sources=(SHOP, PAGE)), store
     )
 
 
@@ -35,7 +32,7 @@ async def proves(shop: Collector, session: str, path: str, value: str) -> str:
 
 
 async def claims(shop: Collector, session: str, path: str, value: str) -> str:
-    return await _brings(shop, payload(_event(path, value), session=session, source={"id": "pages"}))
+    return await _brings(shop, payload(_event(path, value), session=session, source={"id": "page"}))
 
 
 def _event(path: str, value: str) -> dict[str, Any]:

@@ -12,16 +12,13 @@ from engine.ports.records import ProfileWrite, Unit
 from engine.ports.resolve import require_profile
 from engine.ports.store import Store
 from engine.profile.document import Profile
-from engine.profile.key import KeyRules
-from engine.project.project import Settings
-from engine.project.source import Source
 from engine.search.query import Query
 from engine.tracking.intake.payload import Refusal
 from engine.tracking.operations.export import export
 from engine.tracking.operations.forgetting import Forgetter, Forgetting
 from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.operations.test_forgetting import Meanwhile
-from tests.projects import payload, project
+from tests.projects import PAGE, SHOP, USERS, payload, project
 
 BRING = """
 flow: bring-PATH
@@ -29,18 +26,13 @@ trigger: {event: PATH}
 nodes:
   who: {profile.merge: {pii.PATH: "{{ event.properties.value }}"}}
 """
-CUSTOMER = ("traits", "customer")
-KEYS = KeyRules(forms=((CUSTOMER, "exact"),), exclusive=frozenset({CUSTOMER}), user=CUSTOMER)
-SOURCES = (
-    Source(source="shop", identify="trust", profiles=True, debugger=True),
-    Source(source="page", identify="link", profiles=True, debugger=True),
-)
+SOURCES = (SHOP, PAGE)
 
 
 @pytest.fixture
 def shop(store: Store) -> Collector:
     flows = [BRING.replace("PATH", path) for path in ("email", "phone")]
-    return Collector(project(*flows, sources=SOURCES, settings=Settings(keys=KEYS)), store)
+    return Collector(project(*flows, sources=SOURCES, settings=USERS), store)
 
 
 async def brings(shop: Collector, session: str, source: str, path: str = "email", value: str = "x", **more: Any) -> str:

@@ -7,9 +7,8 @@ import pytest
 from engine.ports.store import Store
 from engine.profile.key import KeyRules
 from engine.project.project import Settings
-from engine.project.source import Source
 from tests.engine.tracking.collector import Collector
-from tests.projects import payload, project
+from tests.projects import CUSTOMER, PAGE, SHOP, payload, project
 
 LOGIN = """
 flow: login
@@ -45,14 +44,11 @@ nodes:
     next: over
   over: {session.hand_over: {traits.customer: "{{ event.properties.customer }}"}}
 """
-CUSTOMER = ("traits", "customer")
 SETTINGS = Settings(keys=KeyRules(forms=((CUSTOMER, "exact"),), exclusive=frozenset({CUSTOMER})))
-WEB = Source(source="shop", identify="trust", profiles=True, debugger=True)
-LINK = Source(source="page", identify="link", profiles=True, debugger=True)
 
 
 def collector(store: Store) -> Collector:
-    return Collector(project(LOGIN, COUNT, HAND, READ_AND_HAND, settings=SETTINGS, sources=(WEB, LINK)), store)
+    return Collector(project(LOGIN, COUNT, HAND, READ_AND_HAND, settings=SETTINGS, sources=(SHOP, PAGE)), store)
 
 
 def login(customer: str, name: str) -> dict[str, Any]:
@@ -86,7 +82,7 @@ async def test_a_second_customer_at_one_computer_gets_the_session_and_both_stay_
     assert (await shop.profile(bob))["traits"] == {"customer": "C-2002"}
 
 
-async def test_events_before_it_stay_and_those_behind_it_follow(store: Store) -> None:
+async def test_events_before_a_hand_over_stay_and_those_behind_it_follow(store: Store) -> None:
     shop = collector(store)
     alice, bob = await alice_and_bob(shop)
     body = payload("counted", login("C-2002", "Bob"), "counted", "counted", session="kiosk")
@@ -106,7 +102,7 @@ async def test_the_session_stays_with_the_other_person(store: Store) -> None:
     assert (await shop.profile(bob))["traits"]["count"] == 1
 
 
-async def test_a_session_is_not_handed_over_by_what_another_server_knows_better(store: Store) -> None:
+async def test_a_session_is_not_handed_over_on_an_outdated_profile(store: Store) -> None:
     shop, other = collector(store), collector(store)
     first = await shop.track(payload("counted", session="kiosk"))
     await other.track(payload(login("C-1001", "Alice"), session="kiosk"))
@@ -115,7 +111,7 @@ async def test_a_session_is_not_handed_over_by_what_another_server_knows_better(
     assert len((await shop.profile(first["profile"]["id"]))["ids"]) == 1
 
 
-async def test_it_goes_back_and_forth_without_a_new_part_each_time(store: Store) -> None:
+async def test_a_session_goes_back_and_forth_without_a_new_part_each_time(store: Store) -> None:
     shop = collector(store)
     alice, bob = await alice_and_bob(shop)
     for customer, name, id in [("C-2002", "Bob", bob), ("C-1001", "Alice", alice)] * 3:
@@ -170,7 +166,7 @@ nodes:
   note: {{profile.increment: {{traits.noted: 1}}}}
 """
     segments = {"counting": "profile.traits.count >= 1"}
-    shop = Collector(project(flow, COUNT, segments=segments, settings=SETTINGS, sources=(LINK,)), store)
+    shop = Collector(project(flow, COUNT, segments=segments, settings=SETTINGS, sources=(PAGE,)), store)
     answer = await shop.track(payload("counted", "counted", source={"id": "page"}))
     found = await shop.profile(answer["profile"]["id"])
     assert found["traits"] == {"customer": "C-1001", "count": 2, "noted": 1}

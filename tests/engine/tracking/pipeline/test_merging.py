@@ -203,7 +203,7 @@ async def test_the_same_value_has_another_name_in_another_store(opened: Opener) 
     assert len(names) == 2
 
 
-async def test_who_claims_a_key_meets_only_those_who_claim_it(store: Store) -> None:
+async def test_a_claim_of_a_key_joins_only_those_who_claim_it(store: Store) -> None:
     shop = collector(store)
     phone = (await login(shop, "phone", email="ann@example.com"))["profile"]["id"]
     pages = [

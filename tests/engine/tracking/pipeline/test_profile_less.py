@@ -131,7 +131,7 @@ async def test_events_of_one_key_belong_to_one_id_of_its_own_that_no_visitor_has
     assert {(link.left, link.kind) for link in profile.links.values()} == {(id, "proof"), (key_id, "proof")}
 
 
-async def test_what_was_attached_by_a_claimed_key_goes_to_the_one_who_proves_it(shop: Collector) -> None:
+async def test_an_event_that_was_attached_by_a_claimed_key_goes_to_the_one_who_proves_the_key(shop: Collector) -> None:
     """With authority a key that is only claimed is found, too, until it has been proven."""
     page = {**payload(event("login", card="c-1"), session="page"), "source": {"id": "page"}}
     claims = (await shop.track(page))["profile"]["id"]
@@ -175,7 +175,9 @@ async def links_of_keys(shop: Collector, id: str) -> set[str]:
 
 
 @pytest.mark.parametrize("type", ["by-id", "by-key"])
-async def test_it_belongs_to_the_id_that_led_there_also_when_profiles_are_set_apart(shop: Collector, type: str) -> None:
+async def test_an_event_stays_with_the_id_that_led_to_the_profile_if_that_is_set_apart(
+    shop: Collector, type: str
+) -> None:
     first, second = await known(shop, "phone", card="c-1"), await known(shop, "laptop", card="c-2")
     await shop.track(payload(event("alias", other=first), session="laptop"))
     (alias,) = (await require_profile(shop.store, first)).links.keys() - (await links_of_keys(shop, first))

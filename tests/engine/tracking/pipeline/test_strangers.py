@@ -3,14 +3,13 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from engine.ports.store import Store
-from engine.profile.key import KeyRules
-from engine.project.project import Settings
 from engine.project.source import Source
 from engine.tracking.intake.user_token import Claims, sign
 from tests.engine.tracking.collector import Collector
-from tests.projects import payload, project
+from tests.projects import PAGE, USERS, payload, project
 
 HELLO = "{respond: {hello: there}}"
 MAIL = f"""
@@ -88,12 +87,7 @@ nodes:
   say: {respond: {new: true}}
 """
 SECRET = "s3cret-of-the-shop-and-its-back-end"
-CUSTOMER = ("traits", "customer")
-RULES = KeyRules(forms=((CUSTOMER, "exact"),), exclusive=frozenset({CUSTOMER}), user=CUSTOMER)
-SOURCES = (
-    Source(source="till", identify="trust"),
-    Source(source="page", identify="link", profiles=True, debugger=True, user_secret=SECRET),
-)
+SOURCES = (Source(source="till", identify="trust"), structs.replace(PAGE, user_secret=SECRET))
 ANN = {"email": "ann@example.com"}
 PHONE: dict[str, Any] = {"visitor": {"id": "phone of Ann"}, "user": {"id": "U1"}}
 STRANGER: dict[str, Any] = {"visitor": {"id": "phone of a stranger"}, "user": {"id": "U2"}}
@@ -101,7 +95,7 @@ STRANGER: dict[str, Any] = {"visitor": {"id": "phone of a stranger"}, "user": {"
 
 def shop_of(store: Store) -> Collector:
     flows = (MAIL, ATTACH, CREATE, LOOK, HAND, CITY, TELL, DEDUCE, FILTERED, CREATED)
-    return Collector(project(*flows, settings=Settings(keys=RULES), sources=SOURCES), store)
+    return Collector(project(*flows, settings=USERS, sources=SOURCES), store)
 
 
 def event(type: str, **properties: str) -> dict[str, Any]:

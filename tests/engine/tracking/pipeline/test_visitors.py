@@ -6,11 +6,8 @@ from typing import Any
 import pytest
 
 from engine.ports.store import Store
-from engine.profile.key import KeyRules
-from engine.project.project import Settings
-from engine.project.source import Source
 from tests.engine.tracking.collector import Collector
-from tests.projects import payload, project
+from tests.projects import PAGE, SHOP, USERS, payload, project
 
 COUNT = """
 flow: count
@@ -30,16 +27,11 @@ trigger: {event: segment-entered}
 nodes:
   add: {profile.increment: {traits.entered: 1}}
 """
-CUSTOMER = ("traits", "customer")
-RULES = KeyRules(forms=((CUSTOMER, "exact"),), exclusive=frozenset({CUSTOMER}), user=CUSTOMER)
-SOURCES = (
-    Source(source="shop", identify="trust", profiles=True, debugger=True),
-    Source(source="page", identify="link", profiles=True, debugger=True),
-)
+SOURCES = (SHOP, PAGE)
 
 
 def collector(store: Store) -> Collector:
-    return Collector(project(COUNT, EMAIL, settings=Settings(keys=RULES), sources=SOURCES), store)
+    return Collector(project(COUNT, EMAIL, settings=USERS, sources=SOURCES), store)
 
 
 async def send(
@@ -59,7 +51,7 @@ def mail(email: str) -> dict[str, Any]:
     return {"type": "mail", "properties": {"email": email}}
 
 
-async def test_what_a_visitor_did_before_the_login_belongs_to_its_user(store: Store) -> None:
+async def test_events_of_a_visitor_before_the_login_belong_to_its_user(store: Store) -> None:
     shop = collector(store)
     before = await send(shop, "tablet")
     user = await send(shop, "tablet", "U1")
@@ -69,8 +61,7 @@ async def test_what_a_visitor_did_before_the_login_belongs_to_its_user(store: St
 
 
 async def test_a_login_enters_no_segment_that_the_device_was_in(store: Store) -> None:
-    rules = Settings(keys=RULES)
-    seen = project(COUNT, ENTERED, segments={"seen": "profile.traits.count >= 1"}, settings=rules, sources=SOURCES)
+    seen = project(COUNT, ENTERED, segments={"seen": "profile.traits.count >= 1"}, settings=USERS, sources=SOURCES)
     shop = Collector(seen, store)
     await send(shop, "tablet")
     user = await send(shop, "tablet", "U1", "looked")
