@@ -101,7 +101,7 @@ class MemoryStore:
         return {id: decode_profile(self._profiles[id].doc) for id in ids if id in self._profiles}
 
     async def key(self, key: str) -> IdentityKey | None:
-        """The profile id that owns a merge key, if any."""
+        """The id that holds a key, by the name of the key; None if no id has brought it."""
         id = self._keys.get(key)
         return None if id is None else IdentityKey(key, id)
 

@@ -109,7 +109,7 @@ class Reads(Protocol):
         """
 
     async def key(self, key: str) -> IdentityKey | None:
-        """The profile id that owns a merge key, if any."""
+        """The id that holds a key, by the name of the key; None if no id has brought it."""
 
     async def session(self, source: str, id: str) -> Session | None:
         """A session by its source and id."""

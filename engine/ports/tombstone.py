@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from engine.ports.erasure import SessionName
 from engine.ports.ids import derived_id
 from engine.ports.records import IdentityKey, Unit
-from engine.ports.store import Commits
+from engine.ports.store import Commits, Reads
 
 AT_ONCE = 200  # tombstones in one unit
 
@@ -23,6 +23,11 @@ def profile_tombstone(secret: bytes, id: str) -> str:
 def session_tombstone(secret: bytes, name: SessionName) -> str:
     """The name of the tombstone of a session."""
     return f"forgotten session {derived_id(secret, 'forgotten session', *name)}"
+
+
+async def is_forgotten(store: Reads, secret: bytes, id: str) -> bool:
+    """Return whether a profile with this id was forgotten. Raises `Unavailable`."""
+    return await store.key(profile_tombstone(secret, id)) is not None
 
 
 async def write_tombstones(store: Commits, names: Iterable[str]) -> None:

@@ -1,1 +1,1 @@
-"""Tracking: sources, events, sessions, intake, the unit of work; `tracker` is the engine's one async file."""
+"""Tracking: from a payload to its answer, in six rooms; only `pipeline`, `spool` and `operations` wait for anything."""

@@ -149,7 +149,7 @@ class Loader:
     # ---- keys, marks ------------------------------------------------------------------------------------------------
 
     async def key(self, key: str) -> IdentityKey | None:
-        """The id that a merge key came in under."""
+        """The id that holds a key."""
         found = await self._reader.get(self.names.keys, id_of(key))
         return None if found is None else key_of(found)
 

@@ -136,7 +136,7 @@ class ElasticsearchStore:
         return await self._when_open(self._loader.as_stored, ids)
 
     async def key(self, key: str) -> IdentityKey | None:
-        """The id that a merge key came in under."""
+        """The id that holds a key."""
         return await self._when_open(self._loader.key, key)
 
     async def session(self, source: str, id: str) -> Session | None:

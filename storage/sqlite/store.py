@@ -138,7 +138,7 @@ class SqliteStore:
         return {id: self._inline_reader.decoded(decode_profile, row) for id, row in found.items() if row is not None}
 
     async def key(self, key: str) -> IdentityKey | None:
-        """The profile id that owns a merge key, if any."""
+        """The id that holds a key, by the name of the key; None if no id has brought it."""
         found = self._inline_reader.row("SELECT id FROM keys WHERE key = ?", key)
         return None if found is None else IdentityKey(key, found[0])
 

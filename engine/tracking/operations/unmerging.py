@@ -1,18 +1,17 @@
 """Unmerging: a link is undone, as one unit of work.
 
 Each side keeps the parts that came in under its ids, and so its events, which are stored under the id that acted; its
-sessions lead to such an id, too. Keys stay with the ids that brought them. The undone link stays in both profiles.
+sessions lead to such an id, too. The key of the undone link is left to an id whose link to it holds, if there is one;
+other keys stay with the ids that brought them. The undone link stays in both profiles.
 """
 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final
 
 from msgspec import Struct
 
-from engine.ports.backoff import BackoffFormula
 from engine.ports.resolve import NoSuchProfile, NotFound
 from engine.ports.store import Conflict, Contention, Store
 from engine.ports.world import Clock
@@ -21,13 +20,11 @@ from engine.profile.grouping import regroup
 from engine.profile.linking import Pool, still_joined, undo
 from engine.project.project import Project
 from engine.tracking.pipeline.pipeline import Pipeline
-from engine.tracking.pipeline.settling import settled_profile
+from engine.tracking.pipeline.settling import BACKOFF, MAX_ATTEMPTS, settled_profile
 from engine.tracking.unit.cache import CachedProfile
 from engine.tracking.unit.set_apart import known_apart, rewritten
 
-MAX_ATTEMPTS = 12  # when the documents keep moving
 SHORTEST = 6  # characters by which a link may be named
-BACKOFF: Final = BackoffFormula(first=0.005, longest=0.06)
 
 
 class Unmerged(Struct, frozen=True):
@@ -77,7 +74,7 @@ async def _retried(once: Callable[[], Awaitable[Unmerged]], id: str) -> Unmerged
         with suppress(Conflict):
             return await once()
         await asyncio.sleep(BACKOFF.pause(failures, random.random()))  # noqa: S311 - only spreads them
-    raise Contention(f"the profile {id} moved {MAX_ATTEMPTS} times while it was split")
+    raise Contention(f"the profile {id} moved {MAX_ATTEMPTS} times while its link was undone")
 
 
 async def _once(store: Store, project: Project, now: int, profile: Profile, named: str) -> Unmerged:

@@ -23,7 +23,7 @@ from engine.flow.run import IssuedAsk
 from engine.ports.ids import cause_of, derived_id
 from engine.ports.records import Session
 from engine.ports.store import Reads
-from engine.ports.tombstone import profile_tombstone
+from engine.ports.tombstone import is_forgotten
 from engine.ports.world import Clock, OutsideCall, Performer
 from engine.profile.document import LinkKind
 from engine.profile.linking import key_link
@@ -135,7 +135,7 @@ class Driver:
         """Return a reply with the profile of the key's own id; a key of one who was forgotten gets another id."""
         key_id = reply.key_id
         while (profile := await self.resolve(key_id, now)) is None:
-            if await self.store.key(profile_tombstone(self._secret, key_id)) is None:
+            if not await is_forgotten(self.store, self._secret, key_id):
                 break
             key_id = derived_id(self._secret, "key", key_id)
         return msgspec.structs.replace(reply, key_id=key_id, key_profile=profile)

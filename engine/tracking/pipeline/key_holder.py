@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from engine.ports.store import Reads
-from engine.ports.tombstone import profile_tombstone
+from engine.ports.tombstone import is_forgotten
 from engine.profile.document import Profile, new_profile
 from engine.profile.linking import CLAIMED, has_lost_claim
 
@@ -22,7 +22,7 @@ async def holder_of(
     if key is None:
         return None, None
     profile = await resolve(key.id, now)
-    if profile is None and await store.key(profile_tombstone(secret, key.id)) is None:
+    if profile is None and not await is_forgotten(store, secret, key.id):
         profile = new_profile(key.id, now, user=key.user)
     if profile is not None and name.startswith(CLAIMED) and has_lost_claim(profile, key.id, name):
         profile = None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from msgspec import structs
 
 from engine.ports.store import Reads
-from engine.ports.tombstone import profile_tombstone
+from engine.ports.tombstone import is_forgotten
 from engine.profile.document import Profile, new_profile
 from engine.profile.fold import fold
 from engine.profile.joining import Brought
@@ -60,8 +60,7 @@ class LoginLoading:
         """Return the profile of a device that may still be joined with its first user; of one forgotten, None."""
         found = await self._resolve(id, now)
         if found is None:
-            forgotten = await self._store.key(profile_tombstone(secret, id)) is not None
-            return None if forgotten else new_profile(id, now)
+            return None if await is_forgotten(self._store, secret, id) else new_profile(id, now)
         if not has_first_user(found, id):
             return found
         self._cache.keep(CachedProfile.of(found, profile_view(found, fold(found, self._settings().fields))), id)

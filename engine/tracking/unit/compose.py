@@ -85,7 +85,7 @@ def compose(
 ) -> Composed:
     """Return the unit that writes everything that a finished unit run did.
 
-    `regrouped` is what `regrouped_by` returns; if it splits a profile, `stored` are the documents at all its ids.
+    `regrouped` is what `regrouped_by` returns; if a profile is set apart, `stored` are the documents at all its ids.
     """
     context = effects.context
     known, profiles = _profiles(effects, regrouped, stored)
@@ -95,14 +95,11 @@ def compose(
     if profile is not None and context.profile is not None:
         answered_id = profile.id if open_to_all else context.acting_id
     session, write = _session(effects, intake)
-    read = None
-    if session is not None and write is None:
-        read = SessionRead(session.source, session.id, session.version)
     return Composed(
         Unit(
             profiles=profiles,
             sessions=() if write is None else (write,),
-            session_reads=() if read is None else (read,),
+            session_reads=() if session is None or write is not None else (_read(session),),
             keys=_keys(effects),
             left_keys=() if regrouped is None else keys_left(Pool.of(*regrouped.documents), regrouped.pool),
             marks=tuple([_mark(effects, intake, ran, answered_id) for ran in effects.events if ran.event.marked]),
@@ -207,6 +204,10 @@ def _session(effects: UnitEffects, intake: Intake) -> tuple[Session | None, Sess
         return session, None
     written = msgspec.structs.replace(changed, version=session.version + 1)
     return written, SessionWrite(written, session.version)
+
+
+def _read(session: Session) -> SessionRead:
+    return SessionRead(session.source, session.id, session.version)
 
 
 def _attached(effects: UnitEffects) -> Session | None:
