@@ -1,8 +1,8 @@
 """The stored form of a profile: its parts, the links that join them, and the ids that it is known by.
 
-A profile is the **fold of its parts**: one part for each id that was ever its own. Most profiles have one part. A part
-keeps *cells*: registers (a leaf value, or a mark "everything older at and below this path is removed") and counters. An
-object is never a cell, its leaves are; a set is registers keyed by member, a list registers keyed by stamp.
+A profile is the **fold of its parts**: one part for each of its ids. Most profiles have one part. A part keeps *cells*:
+registers (a leaf value, or a mark "everything older at and below this path is removed") and counters. An object is
+never a cell, its leaves are; a set is registers keyed by member, a list registers keyed by stamp.
 
 Cells are kept flat, keyed by *cell path* (`cellpath`): the names joined by dots; a set's member and a list's element
 have a segment of their own kind. Every time is in milliseconds since the epoch. A register's time is stored as its
@@ -57,7 +57,7 @@ class Part(Struct, frozen=True, omit_defaults=True):
 class Clash(Struct, frozen=True, omit_defaults=True):
     """A path at which the two sides of a merge had different values, and which of them showed after it.
 
-    The values are JSON, shortened; None once they are deleted because the sides were split.
+    The values are JSON, shortened; None once they are deleted because the link is undone or a side was set apart.
     """
 
     path: str
@@ -154,7 +154,7 @@ class Profile(Struct, frozen=True, omit_defaults=True):
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Every id that was ever merged into this profile, its own first, the others sorted."""
+        """The ids of its parts, its own first, the others sorted."""
         if len(self.parts) == 1 and self.id in self.parts:
             return (self.id,)
         return (self.id, *sorted(i for i in self.parts if i != self.id))

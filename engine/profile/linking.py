@@ -13,8 +13,8 @@ every link joins for ever:
 - Undoing takes a link away for good, and joins no ids.
 - A link beyond a limit (ids and links of a profile, ids that one value joins) is not taken.
 
-All functions are pure. A *pool* holds the parts and links of every document that a unit has read, so groups can span
-documents and split them.
+All functions are pure. A *pool* holds the parts and links of every document that a unit has read, so a group can span
+several documents, and a document can have several groups.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
