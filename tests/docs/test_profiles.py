@@ -196,7 +196,7 @@ def test_every_example_of_the_page_is_played() -> None:
     assert not [row for row, words in zip(rows, EXAMPLES, strict=True) if not row.startswith(words)]
 
 
-async def test_what_a_flow_concluded_in_a_joint_profile_stays() -> None:
+async def test_a_conclusion_of_a_flow_in_a_joint_profile_stays() -> None:
     site = Site()
     for _ in range(3):
         await site.send("stranger", "viewed")

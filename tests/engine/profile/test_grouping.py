@@ -127,7 +127,7 @@ def test_an_id_that_was_not_stored_ranks_behind_the_winner_also_once_it_is_set_a
     assert (apart.id, apart.created, apart.version) == ("a", 10, 0)
 
 
-def test_who_is_set_apart_is_named_by_the_lowest_rank_of_its_ids() -> None:
+def test_a_profile_that_is_set_apart_is_named_by_the_lowest_rank_of_its_ids() -> None:
     claims = tuple([new_link(id, "claim", "?k") for id in "abc"])
     (profile,) = joined(stored("c", 1, 4), stored("b", 2), stored("a", 3), links=claims).profiles
     profile = replace(profile, version=5)

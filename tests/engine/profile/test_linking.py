@@ -111,7 +111,7 @@ def test_a_proof_sets_its_id_apart_from_all_whom_claims_join_with_it_and_the_oth
     assert component(after, id) == {id}
 
 
-def test_who_stays_together_does_not_depend_on_who_was_there_first():
+def test_the_ids_that_stay_together_do_not_depend_on_which_was_first():
     claims: list[Fact] = [(id, "claim", "pii.email:1") for id in "ABC"]
     after = brought(pool_of("ABC"), *claims, ("A", "proof", "pii.phone:1"))
     assert groups(after) == [{"A"}, {"B", "C"}]

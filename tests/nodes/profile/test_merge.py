@@ -56,7 +56,7 @@ def joining(kind: LinkKind, other: Profile, *ids: str) -> Merge:
         pytest.param("pii['e-mail']", "a", "a", id="a quoted name"),
     ],
 )
-def test_it_asks_for_the_owner_of_the_normalized_key(path, value, text):
+def test_it_asks_for_the_holder_of_the_normalized_key(path, value, text):
     assert merge(value, path).ask(node_context(stored_profile())) == ProfilesByKeys(((path, text, "proof"),))
 
 

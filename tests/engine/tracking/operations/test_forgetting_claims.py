@@ -63,7 +63,7 @@ async def test_a_proven_profile_goes_without_those_who_claim_its_keys(shop: Coll
     assert await require_profile(shop.store, strangers[1]) == joint
 
 
-async def test_those_who_claim_its_keys_go_too_if_that_is_asked_for(shop: Collector) -> None:
+async def test_the_profiles_that_claim_its_keys_go_too_if_that_is_asked_for(shop: Collector) -> None:
     strangers = [await brings(shop, session, "page") for session in ("s-1", "s-2")]
     hers, other = await brings(shop, "phone", "shop"), await brings(shop, "s-3", "page", value="y")
     await forgotten(shop, hers, claims=True)
