@@ -64,6 +64,7 @@ CODES: dict[str, str] = {
     "H420": "no node follows for a profile that has another value of an exclusive key",
     "H427": "a target can never be called",
     "H428": "a session is handed over by a key that is not exclusive",
+    "H429": "a value of an exclusive key is set, and does not count as one",
     "H430": "an object or a list is written to a declared path",
     "H421": "a test names something that does not exist",
     "H422": "a test mocks a node that makes no requests",

@@ -1,14 +1,16 @@
-"""Mistakes with exclusive keys: merges without `other`, and sessions handed over by a key that is not exclusive."""
+"""Mistakes with exclusive keys: merges without `other`, values that are only set, and sessions handed over without."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from engine.flow.plan import Flow
+from engine.language.path import parse_path
 from engine.problem import Problem
 from engine.profile.document import Path
 from flows.merge_keys import HAND_OVER, MERGE, merge_keys
 
 OTHER: Final = "other"
+SET: Final = "profile.set"
 
 
 def unwired_other(flow: Flow, document: Mapping[str, Any], exclusive: Collection[Path]) -> Iterator[Problem]:
@@ -41,3 +43,21 @@ def handed_over_by_others(flow: Flow, document: Mapping[str, Any], exclusive: Co
                 on="key",
                 help=f"declare the key in headrace.yaml: `keys: {{{text}: {{exclusive: true}}}}`",
             )
+
+
+def only_set(document: Mapping[str, Any], exclusive: Collection[Path]) -> Iterator[Problem]:
+    """Yield a problem for each node that sets a value of an `exclusive` key. `document` is that of a compiled flow."""
+    for id, written in document["nodes"].items() if exclusive else ():
+        config = written.get(SET) if isinstance(written, Mapping) else None
+        values = config.get("values", config) if isinstance(config, Mapping) else None
+        for text in values if isinstance(values, Mapping) else ():
+            if parse_path(str(text)) in exclusive:
+                inside = () if values is config else ("values",)
+                yield Problem(
+                    code="H429",
+                    message=f"`{text}` is exclusive, and a value that is only set does not count as one",
+                    path=("nodes", id, SET, *inside, text),
+                    on="key",
+                    help=f"bring the key by `profile.merge: {{{text}: …}}`, which writes the value, too",
+                    severity="warning",
+                )

@@ -26,7 +26,7 @@ from flows.declared_increments import increments_of_declared_fields
 from flows.declared_objects import declared_paths, objects_at_declared_paths
 from flows.diagnostic import Diagnostic, Related, diagnose, ordered, without_echoes
 from flows.emit_cycle import emit_cycles
-from flows.exclusive_keys import handed_over_by_others, unwired_other
+from flows.exclusive_keys import handed_over_by_others, only_set, unwired_other
 from flows.files import FOLDERS, SETTINGS, file_name, listing, misplaced_files, read_text
 from flows.reader import Document, read_yaml
 from flows.segment import read_segment
@@ -105,6 +105,7 @@ def _warnings(flow: Flow, document: Document, settings: Settings) -> Iterator[Pr
     yield from client_sendable(flow, document.text)
     yield from emit_cycles(flow)
     yield from unwired_other(flow, document.data, settings.keys.exclusive)
+    yield from only_set(document.data, settings.keys.exclusive)
 
 
 class _Folder(Struct, frozen=True):
