@@ -150,7 +150,7 @@ class Simulation:
             part = profile.parts.get(before) if profile is not None else None
             device = (part.device if part is not None else "") or before
             after = Sender(sender.source, f"{sender.session}>{customer}")
-            id = derived_id(self.secret, sender.source, "visitor", device, value)
+            id = derived_id(self.secret, sender.source, "handed over", device, EXCLUSIVE, value)
             user = f"{EXCLUSIVE}={value}"
             self._keys.add(user)
             self.ids[after] = id

@@ -118,7 +118,7 @@ class Driver:
         """Answer with the holder of a key, of the proven one if anybody has proven it and the ask allows it."""
         self._secret = self._secret or await self.store.secret()
         cause = cause_of(self._secret, ask.path, ask.value)
-        key_id = derived_id(self._secret, "key", *filter(None, [ask.source]), ask.path, ask.value)
+        key_id = derived_id(self._secret, "attached by key", *filter(None, [ask.source]), ask.path, ask.value)
         kinds: tuple[LinkKind, ...] = ("proof", "claim") if ask.kind == "any" else (ask.kind,)
         reply = ProfileReply(None, cause=cause, key_id=key_id)
         for kind in kinds:
@@ -137,7 +137,7 @@ class Driver:
         while (profile := await self.resolve(key_id, now)) is None:
             if not await is_forgotten(self.store, self._secret, key_id):
                 break
-            key_id = derived_id(self._secret, "key", key_id)
+            key_id = derived_id(self._secret, "attached by key", key_id)
         return msgspec.structs.replace(reply, key_id=key_id, key_profile=profile)
 
 

@@ -86,9 +86,10 @@ def sender_of(
     """Return the sender of a unit that names a visitor or a user, or that was handed over; else None."""
     if handed_over is not None:
         to = handed_over.to
-        id = pair_id(secret, source.source, handed_over.device, to.text)
-        alone = pair_id(secret, source.source, "", to.text)
-        user = cause_of(secret, show_path(to.path), to.text)
+        path = show_path(to.path)
+        id = derived_id(secret, source.source, "handed over", handed_over.device, path, to.text)
+        alone = derived_id(secret, source.source, "handed over", "", path, to.text)
+        user = cause_of(secret, path, to.text)
         return Sender(id, alone, handed_over.device, user, to.path, to.text, to.kind)
     if intake.visitor is None and intake.user is None:
         return None

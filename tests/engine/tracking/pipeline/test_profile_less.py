@@ -124,7 +124,7 @@ async def test_events_of_one_key_belong_to_one_id_of_its_own_that_no_visitor_has
     await shop.track({**payload({**event("by-key", card="c-1"), "id": "e-2"}, session="desk")}, profile_less=True)
     second = await shop.store.event("e-2")
     assert second is not None
-    key_id = derived_id(await shop.store.secret(), "key", "traits.card", "c-1")
+    key_id = derived_id(await shop.store.secret(), "attached by key", "traits.card", "c-1")
     assert (first.profile, second.profile) == (key_id, key_id)
     profile = await require_profile(shop.store, id)
     assert set(profile.ids) == {id, key_id}
@@ -224,7 +224,7 @@ async def test_a_public_source_attaches_a_profile_of_those_who_claim_the_key_wit
     page = {**payload(event("login", card="c-1"), session="page"), "source": {"id": "page"}}
     id = (await shop.track(page))["profile"]["id"]
     stored = await sent(shop, "by-key", source="page", card="c-1")
-    key_id = derived_id(await shop.store.secret(), "key", "page", "traits.card", "c-1")
+    key_id = derived_id(await shop.store.secret(), "attached by key", "page", "traits.card", "c-1")
     assert stored.profile == key_id
     profile = await require_profile(shop.store, id)
     assert set(profile.ids) == {id, key_id}
