@@ -31,7 +31,7 @@ class Regrouped(Struct, frozen=True):
     pool: Pool
 
     @property
-    def splits(self) -> bool:
+    def sets_apart(self) -> bool:
         """Whether a profile is set apart: then all documents of the ids must be known to write them."""
         return len(self.profiles) > 1
 
@@ -83,7 +83,7 @@ def redirected(regrouped: Regrouped, stored: Mapping[str, Profile]) -> list[Prof
         for id in profile.ids[1:]:
             there = stored.get(id)
             leads = there.merged_into if there is not None else None
-            if id in living or is_apart or (regrouped.splits and leads != profile.id):
+            if id in living or is_apart or (regrouped.sets_apart and leads != profile.id):
                 stone = Profile(id=id, created=profile.parts[id].created, version=versions.get(id, 0))
                 found.append(tombstone(stone, profile.id))
     return found

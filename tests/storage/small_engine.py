@@ -134,7 +134,7 @@ class SmallEngine:
     ) -> Unit:
         regrouped = regroup(pool, documents, id)
         stored: Mapping[str, Profile] = {}
-        if regrouped.splits:
+        if regrouped.sets_apart:
             stored = await self._store.as_stored(regrouped.ids)
         versions = versioned(regrouped, stored)
         writes = [

@@ -34,14 +34,14 @@ FORGOTTEN = (
 class Loaded(Struct, frozen=True):
     """The documents that a unit starts from. `acting_id` is the id under which it acts: one of its profile's ids.
 
-    `login` has the links that the sender brings; `left` is the profile to which the session leads that is handed over.
+    `login` has the links that the sender brings; `former` is the earlier profile of a session that is handed over.
     """
 
     session: Session | None
     cached: CachedProfile | None
     acting_id: str | None
     login: Login | None = None
-    left: Profile | None = None
+    former: Profile | None = None
 
 
 class Loading:
@@ -160,11 +160,11 @@ class Loading:
         if login is not None and login.is_one_too_many and not known.profile.version and sender.id != sender.alone:
             alone = structs.replace(sender, id=sender.alone, device=None)
             return await self._load_sender(alone, request, found, uncommitted)
-        left = None
+        former = None
         handed_over = request.handed_over
         if handed_over is not None and found is not None and found.version and found.profile != sender.id:
-            left = await self._resolve(found.profile or handed_over.device, request.now)
-        return Loaded(found, known, sender.id, login, left)
+            former = await self._resolve(found.profile or handed_over.device, request.now)
+        return Loaded(found, known, sender.id, login, former)
 
     async def require_current(self, loaded: Loaded) -> None:
         """Raise `Conflict` if a profile is not stored as it was loaded: for a unit that decides and commits nothing."""

@@ -231,7 +231,7 @@ class Pipeline:
     async def _regrouped(self, effects: UnitEffects, request: UnitRequest) -> Composed:
         """Return the documents of a unit that has joined profiles or set some apart. Raises `Unavailable`."""
         regrouped = regrouped_by(effects)
-        stored = await self.store.as_stored(regrouped.ids) if regrouped.splits else {}
+        stored = await self.store.as_stored(regrouped.ids) if regrouped.sets_apart else {}
         return compose(effects, request.intake, request.rejected(), regrouped, stored)
 
     async def resolve(self, id: str, now: int) -> Profile | None:
@@ -326,7 +326,7 @@ class Pipeline:
             save=options.saveEvents,
             weighed=weighed,
             login=loaded.login,
-            left=loaded.left,
+            former=loaded.former,
             handed_over=request.handed_over is not None,
             given_up=request.given_up,
         )

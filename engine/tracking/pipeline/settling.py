@@ -42,7 +42,7 @@ async def settled_profile(
             return profile
         try:
             regrouped = await settle(store, project, profile, now)
-            if regrouped.splits:
+            if regrouped.sets_apart:
                 report(regrouped)
         except Conflict:
             await asyncio.sleep(BACKOFF.pause(failures, random.random()))  # noqa: S311 - only spreads them

@@ -72,8 +72,8 @@ def regrouped_by(effects: UnitEffects) -> Regrouped:
     """Return the profiles that a unit's links have joined or set apart; there must be a pool."""
     state = effects.state
     assert state.pool is not None and state.profile is not None  # noqa: S101, PT018  # the caller has checked it
-    left = effects.context.left
-    return regroup(state.pool, state.documents, state.acting_id or state.profile.id, left.id if left else None)
+    former = effects.context.former
+    return regroup(state.pool, state.documents, state.acting_id or state.profile.id, former.id if former else None)
 
 
 def compose(
@@ -198,7 +198,7 @@ def _session(effects: UnitEffects, intake: Intake) -> tuple[Session | None, Sess
     view = effects.state.scope["session"]
     # An attached profile is the session's only if its sender could prove it: a session is how a sender comes back.
     acting_id = effects.state.acting_id if effects.attached is None or effects.context.identify == "trust" else None
-    profile = acting_id if effects.context.left is not None else session.profile or acting_id
+    profile = acting_id if effects.context.former is not None else session.profile or acting_id
     changed = msgspec.structs.replace(session, profile=profile, properties=view["properties"], context=view["context"])
     if not intake.options.saveSession or (session.version and changed == session):
         return session, None

@@ -33,7 +33,7 @@ class UnitContext(Struct, frozen=True, kw_only=True):
     save: bool = True  # events of the system are stored
     weighed: bool = False  # a run fails that makes the profile too large
     login: Login | None = None  # the links that the sender brings
-    left: Profile | None = None  # the profile that the session led to before it was handed over
+    former: Profile | None = None  # the profile that the session led to before it was handed over
     handed_over: bool = False  # the first event was begun again by a run that handed the session over
     given_up: tuple["FlowResult", ...] = ()  # that run
 

@@ -94,8 +94,8 @@ class UnitRun:
             timezone=project.settings.timezone,
         )
         state = initial_state(self.inputs, view)
-        if context.left is not None:
-            _begin_with(state, context.left)
+        if context.former is not None:
+            _begin_with(state, context.former)
         self.state = self.membership.updated(state, None)
         self.effects = UnitEffects(context, self.membership, self.state)
         self.effects.flows += context.given_up
@@ -394,7 +394,7 @@ class UnitRun:
         self.effects.flows.append(FlowResult(event, machine.flow.name, machine.flow.version, outcome, document, others))
 
 
-def _begin_with(state: RunState, left: Profile) -> None:
+def _begin_with(state: RunState, former: Profile) -> None:
     """Let a unit whose session is handed over write the profile that the session has led to, too."""
-    if state.profile is not None and left.id != state.profile.id:
-        state.pool, state.documents = Pool.of(state.profile, left), (state.profile, left)
+    if state.profile is not None and former.id != state.profile.id:
+        state.pool, state.documents = Pool.of(state.profile, former), (state.profile, former)

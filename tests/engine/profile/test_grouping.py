@@ -168,7 +168,7 @@ def test_a_new_link_of_a_profile_is_a_change_of_its_document() -> None:
 
 def test_the_profile_of_an_id_is_found() -> None:
     regrouped = joined(stored("a", 1), stored("b", 2), links=(new_link("b", "proof", "k"),), acting_id="a")
-    assert (regrouped.of("b").id, regrouped.splits) == ("b", True)
+    assert (regrouped.of("b").id, regrouped.sets_apart) == ("b", True)
 
 
 def test_of_two_copies_of_a_document_the_version_of_the_older_one_is_expected() -> None:
