@@ -116,6 +116,8 @@ def accept(parts: dict[str, P], id: str, link: Link, *, alias: bool = False) -> 
         return False
     if link.kind == "own" and any(each.kind == "own" for each in parts[id].links | parts[id].ended):
         return link in parts[id].links  # there is one first pair
+    if link in parts[id].links | parts[id].ended:
+        return True  # a repeat changes nothing
     trial = dict(parts)
     add(trial, id, link)
     if link.kind != "claim":
@@ -125,16 +127,18 @@ def accept(parts: dict[str, P], id: str, link: Link, *, alias: bool = False) -> 
     if not alias and _clashes(parts, component(trial, id, hers=hers), own_value, hers=hers):
         return False
     if hers and not alias and has_two(values(trial, component(trial, id))):
-        for each in component(trial, id, hers=True):  # her other claims yield to her own value
-            claims = {one for one in trial[each].links if one.kind == "claim" and not _exclusive(one.to)}
-            trial[each] = _without(trial[each], claims)
+        own = component(trial, id, hers=True)  # its other claims yield to its own value, and those that lead to it
+        for each, part in list(trial.items()):
+            some = {one for one in part.links if each in own or one.to in own}
+            claims = {one for one in some if one.kind == "claim" and not _exclusive(one.to)}
+            trial[each] = _without(part, claims)
     parts.update(trial)
     return True
 
 
 def undo(parts: dict[str, P], id: str, link: Link) -> None:
     """End a link for good; it joins no ids, and what was proven stays so."""
-    if link in parts[id].links:
+    if link in parts[id].links | parts[id].ended:
         parts[id] = _without(parts[id], {link})
 
 
