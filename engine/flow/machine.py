@@ -323,9 +323,9 @@ class Machine:
                 self.inputs.identify,
                 self.inputs.keys,
                 self.inputs.proven,
-                state.pool,
-                self.inputs.handed_over,
             )
+            if made.identifies:
+                context = msgspec.structs.replace(context, pool=state.pool, handed_over=self.inputs.handed_over)
             if not node.asks:
                 result: Outcome | Ask = made.run(context)
             else:
@@ -420,8 +420,8 @@ class Machine:
                 self._emitted += 1
             elif kind is Stop:
                 self._stopping = True
-            elif isinstance(effect, HandOver):
-                self._stopping, self.hand_over = True, effect
+            elif kind is HandOver:
+                self._stopping, self.hand_over = True, effect  # type: ignore[assignment]  # it is one
         if out is None and effects is outcome.effects:
             return outcome
         return Outcome(outcome.port, out, effects, outcome.reason)

@@ -38,13 +38,14 @@ from engine.profile.visits import record_visit
 from engine.profile.written_at import written_at
 
 OPERATIONS = frozenset({Set, Increment, Add, Unset, Remove, Append, Count})
+JOINED = "joined documents"  # of the scope: the pool and its documents; expressions cannot read it
 ROOTS = frozenset({*WRITABLE, "segments", COUNTERS})  # of the profile's paths that operations may write
 
 
 class RunState:
     """The data that a run can read at one point. Methods return a new state; `initial_state` and `after` fill it."""
 
-    __slots__ = ("acting_id", "documents", "inputs", "operations", "pool", "profile", "rules", "scope")
+    __slots__ = ("acting_id", "inputs", "operations", "profile", "rules", "scope")
 
     def __init__(
         self,
@@ -54,8 +55,6 @@ class RunState:
         operations: tuple[Operation, ...] = (),
         acting_id: str | None = None,
         rules: Fields | None = None,
-        pool: Pool | None = None,
-        documents: tuple[Profile, ...] = (),
     ) -> None:
         self.inputs = inputs
         self.scope = scope
@@ -63,20 +62,31 @@ class RunState:
         self.operations = operations  # of the unit so far on the profile, in order
         self.acting_id = acting_id  # the profile's id under which the unit acts
         self.rules = rules  # how declared fields combine the values of several ids
-        self.pool = pool  # once a link was made: the parts and links of all documents that it has to do with
-        self.documents = documents  # those documents, as they were read
+
+    @property
+    def pool(self) -> Pool | None:
+        """Once a link was made: the parts and links of all documents that it has to do with."""
+        joined = self.scope.get(JOINED)
+        return joined[0] if joined is not None else None
+
+    @property
+    def documents(self) -> tuple[Profile, ...]:
+        """The documents of which `pool` was made, as they were read."""
+        joined = self.scope.get(JOINED)
+        return joined[1] if joined is not None else ()
+
+    def begin_with(self, former: Profile) -> None:
+        """Let the state's unit write the profile to which its session has led, too. Only for a new state."""
+        if self.profile is not None and former.id != self.profile.id:
+            self.scope[JOINED] = Pool.of(self.profile, former), (self.profile, former)
 
     def with_scope(self, scope: dict[str, Any]) -> "RunState":
         """The same state with another scope."""
-        return RunState(
-            self.inputs, scope, self.profile, self.operations, self.acting_id, self.rules, self.pool, self.documents
-        )
+        return RunState(self.inputs, scope, self.profile, self.operations, self.acting_id, self.rules)
 
     def with_inputs(self, inputs: Inputs) -> "RunState":
         """The same state for a run with these inputs."""
-        return RunState(
-            inputs, self.scope, self.profile, self.operations, self.acting_id, self.rules, self.pool, self.documents
-        )
+        return RunState(inputs, self.scope, self.profile, self.operations, self.acting_id, self.rules)
 
     def after(self, id: str, out: Any, effects: tuple[Effect, ...]) -> "RunState":
         """The state after node `id` has left with `out` and `effects`. Raises `Refused` when an effect does not fit."""
@@ -85,9 +95,7 @@ class RunState:
         scope = self.scope.copy()
         if out is not None:
             scope["nodes"] = {**scope["nodes"], id: {"out": out}}
-        new = RunState(
-            self.inputs, scope, self.profile, self.operations, self.acting_id, self.rules, self.pool, self.documents
-        )
+        new = RunState(self.inputs, scope, self.profile, self.operations, self.acting_id, self.rules)
         for effect in effects:
             if type(effect) in OPERATIONS:
                 new._change(scope, effect)  # type: ignore[arg-type]  # it is one of them
@@ -161,7 +169,7 @@ class RunState:
         for link in pool.links.values():
             if link.id not in before and link.why is None:
                 pool = pool.with_link(structs.replace(link, why=why if link.left == acting_id else plain))
-        self.pool, self.documents = pool, documents
+        scope[JOINED] = pool, documents
         links = {id: pool.links[id] for id in merged.links}
         self.profile = scope["stored_profile"] = structs.replace(merged, links=links)
 
@@ -189,7 +197,7 @@ class RunState:
             verdict = accept(Pool.of(*documents), effect.links, link_rules(self.inputs.keys), self.inputs.now)
             if not verdict.taken:
                 raise Refused(verdict.reason)
-            self.pool, self.documents = verdict.pool, documents
+            scope[JOINED] = verdict.pool, documents
             profile = _attached(regroup(verdict.pool, documents, id).of(id or profile.id), profile, id)
         self.acting_id = id if id is not None and id in profile.parts else profile.id
         self.replace_profile(scope, record_visit(profile, self.acting_id, self.inputs.now, new=False))

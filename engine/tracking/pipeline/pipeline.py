@@ -310,7 +310,7 @@ class Pipeline:
 
     def _context(self, request: UnitRequest, loaded: Loaded, weighed: bool) -> UnitContext:
         known, session, options = loaded.cached, loaded.session, request.intake.options
-        return UnitContext(
+        context = UnitContext(
             source=request.source,
             session=session,
             profile=known.profile if known else None,
@@ -325,6 +325,11 @@ class Pipeline:
             visit=session is not None and not session.version and options.saveSession,
             save=options.saveEvents,
             weighed=weighed,
+        )
+        if loaded.login is None and request.handed_over is None:
+            return context
+        return structs.replace(
+            context,
             login=loaded.login,
             former=loaded.former,
             handed_over=request.handed_over is not None,

@@ -35,7 +35,7 @@ from engine.flow.trace import Trace
 from engine.profile.consent import decision_operations
 from engine.profile.document import Profile
 from engine.profile.fold import fold
-from engine.profile.linking import CLAIMED, Pool, all_own, own_ids
+from engine.profile.linking import CLAIMED, all_own, own_ids
 from engine.profile.operations import Refused
 from engine.profile.profile_view import metadata, profile_view
 from engine.profile.visits import record_visit
@@ -70,6 +70,11 @@ class PendingRun(Struct, frozen=True):
 class UnitRun:
     """Runs a unit's events. Once `run` is exhausted, `effects` holds all that the runs did."""
 
+    _met: MetDocuments | None = None  # made for the first one
+    _joined: tuple[str, ...] = ()  # ids that only claims join to the sender, whose data the run has read
+    _given_up = False  # a run has handed the session over
+    _place = -1  # of the client's event that is run, within the unit; -1 before the first one
+
     def __init__(self, triggers: Triggers, context: UnitContext, ticks: Callable[[], float]) -> None:
         self.triggers = triggers
         self.project = project = triggers.project
@@ -77,7 +82,6 @@ class UnitRun:
         self.ticks = ticks
         self.membership = Membership(triggers, context.now, context.save)
         self._login = context.login
-        self._met: MetDocuments | None = None  # made for the first one
         profile, view = self._profile_at_start(context)
         self.inputs = Inputs(
             event={},
@@ -95,16 +99,14 @@ class UnitRun:
         )
         state = initial_state(self.inputs, view)
         if context.former is not None:
-            _begin_with(state, context.former)
+            state.begin_with(context.former)
         self.state = self.membership.updated(state, None)
         self.effects = UnitEffects(context, self.membership, self.state)
-        self.effects.flows += context.given_up
+        if context.given_up:
+            self.effects.flows += context.given_up
         self._emitted = 0
         self._runs = 0
-        self._joined: tuple[str, ...] = ()  # ids that only claims join to the sender, whose data the run has read
         self._begun = False
-        self._given_up = False  # a run has handed the session over
-        self._place = -1  # of the client's event that is run, within the unit; -1 before the first one
 
     def run(self, events: list[UnitEvent]) -> Iterator[PendingRun | None]:
         """Run `events` in order; each one's segment events and children run before the next."""
@@ -211,7 +213,8 @@ class UnitRun:
 
     def _flow(self, flow: Flow, event: UnitEvent, children: list[UnitEvent]) -> Iterator[PendingRun]:
         joint = self.context.identify != "trust" and not self._is_alone(self.state.profile)
-        self._joined = ()
+        if self._joined:
+            self._joined = ()
         if joint and (flow.consents or tests_profile(flow.trigger.when)):
             self._note_joint()
         no = self._not_run(flow)
@@ -392,9 +395,3 @@ class UnitRun:
         others = tuple(dict.fromkeys((*others, *self._joined))) if self._joined else others
         outcome = machine.outcome or "failed"
         self.effects.flows.append(FlowResult(event, machine.flow.name, machine.flow.version, outcome, document, others))
-
-
-def _begin_with(state: RunState, former: Profile) -> None:
-    """Let a unit whose session is handed over write the profile that the session has led to, too."""
-    if state.profile is not None and former.id != state.profile.id:
-        state.pool, state.documents = Pool.of(state.profile, former), (state.profile, former)
