@@ -80,7 +80,9 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
             counters.append(frozenset(counters_of(data)))
         if flow is not None and keys_known:
             misuses += handed_over_by_others(flow, data, settings.settings.keys.exclusive)
-        warnings = _warnings(flow, document, settings.settings) if flow is not None else ()
+        warnings = [*_warnings(flow, document, settings.settings)] if flow is not None else []
+        if flow is not None and not misuses:
+            warnings += only_set(document.data, settings.settings.keys.exclusive)
         return (None if misuses else flow), [*problems, *misuses, *warnings]
 
     flows = loader.folder("flows", "flow", read_flow)
@@ -105,7 +107,6 @@ def _warnings(flow: Flow, document: Document, settings: Settings) -> Iterator[Pr
     yield from client_sendable(flow, document.text)
     yield from emit_cycles(flow)
     yield from unwired_other(flow, document.data, settings.keys.exclusive)
-    yield from only_set(document.data, settings.keys.exclusive)
 
 
 class _Folder(Struct, frozen=True):
