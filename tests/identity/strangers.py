@@ -51,7 +51,7 @@ async def compare(whole: Simulation, without: Simulation, her: Her) -> None:
             continue
         if answered.answer is not None and same is not None and same.answer is not None:
             first = "concluded" in hidden and not (at and whole.models[at - 1].proven(answered.id))
-            also = ("entered",) if first else ()
+            also = ("entered", "left") if first else ()  # what an undone link before it had left to be evaluated
             with_them, alone = (
                 _plain(each.answer, sim, (*hidden, *also)) for each, sim in ((answered, whole), (same, without))
             )
