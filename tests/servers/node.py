@@ -117,6 +117,7 @@ class Node:
         assert self.process is not None
         os.killpg(self.process.pid, signal.SIGSTOP)
         try:
+            self._poll(self._stands_still, _END_SECONDS, "stop")  # a thread runs on until it gets the signal
             yield
         finally:
             os.killpg(self.process.pid, signal.SIGCONT)
@@ -140,6 +141,19 @@ class Node:
         speaker = {"http": "HttpServerTransport", "transport": "TransportService"}[kind]
         said = re.search(rf"{speaker}\b.*publish_address {{127\.0\.0\.1:(\d+)}}", self._log.read_text(errors="replace"))
         return int(said[1]) if said else None
+
+    def _stands_still(self) -> bool:
+        """Whether every thread of the server's processes is stopped (`T` in its `stat`, see proc_pid_stat(5))."""
+        assert self.process is not None
+        group = str(self.process.pid)
+        for stat in Path("/proc").glob("[0-9]*/task/[0-9]*/stat"):
+            try:
+                fields = stat.read_text(errors="replace").rpartition(")")[2].split()
+            except OSError:  # it has ended meanwhile
+                continue
+            if fields[2] == group and fields[0] not in ("T", "Z"):
+                return False
+        return True
 
     def _gone(self) -> bool:
         return free(self._log)
