@@ -12,17 +12,19 @@ from engine.tracking.intake.user_token import SHORTEST_SECRET
 from flows.secret import resolve
 from flows.typed import read_struct
 
+_SECRETS = {"user_secret": SHORTEST_SECRET, "product_secret": 8}  # and the fewest characters of each
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def read_source(data: Any, root: Path, environment: Mapping[str, str]) -> tuple[Source | None, list[Problem]]:
     """The source in `data`, or None with its problems. References to secrets are resolved as those of targets."""
-    user_secret = data.get("user_secret") if isinstance(data, Mapping) else None
-    if isinstance(user_secret, str):
-        try:
-            data = {**data, "user_secret": _resolve_secret(user_secret, root, environment)}
-        except ProblemError as error:
-            return None, [error.problem.below(("user_secret",))]
+    for name in _SECRETS:
+        written = data.get(name) if isinstance(data, Mapping) else None
+        if isinstance(written, str):
+            try:
+                data = {**data, name: _resolve_secret(name, written, root, environment)}
+            except ProblemError as error:
+                return None, [error.problem.below((name,))]
     source, problems = read_struct(Source, data, "a source")
     if source is None:
         return None, problems
@@ -37,6 +39,10 @@ def read_source(data: Any, root: Path, environment: Mapping[str, str]) -> tuple[
         message = f"`key` protects nothing here: the source `{source.source}` is public"
         remedy = "add `kind: secret`, or drop `key`"
         problems.append(Problem(code="H404", message=message, path=("key",), on="key", help=remedy))
+    if "traintracks" in source.accepts and source.product_secret is None:
+        message = f"the source `{source.source}` accepts traintracks, and has no secret that checks its requests"
+        remedy = "add `product_secret: ${env:NAME}`, the product secret that the clients sign with"
+        problems.append(Problem(code="H403", message=message, path=("accepts",), help=remedy))
     problems += _origins(source.origins)
     return (None if problems else source), problems
 
@@ -49,15 +55,15 @@ def _origins(origins: tuple[str, ...]) -> Iterator[Problem]:
             yield Problem(code="H404", message=message, path=("origins", index), help=help)
 
 
-def _resolve_secret(text: str, root: Path, environment: Mapping[str, str]) -> str:
-    """The secret that signs user tokens. Raises `ProblemError`, also when it is in the file itself."""
+def _resolve_secret(name: str, text: str, root: Path, environment: Mapping[str, str]) -> str:
+    """The secret to which a source's key `name` refers. Raises `ProblemError`, also when it is in the file itself."""
     secret = resolve(text, root, environment)
     if secret is text:
-        message, remedy = "a secret does not belong in the file itself", "write `user_secret: ${env:NAME}`"
+        message, remedy = "a secret does not belong in the file itself", f"write `{name}: ${{env:NAME}}`"
         raise ProblemError(Problem(code="H404", message=message, help=remedy))
-    if len(secret) < SHORTEST_SECRET:
+    if len(secret) < _SECRETS[name]:
         remedy = "make one by `openssl rand -hex 32`"
         raise ProblemError(
-            Problem(code="H404", message=f"`user_secret` has fewer than {SHORTEST_SECRET} characters", help=remedy)
+            Problem(code="H404", message=f"`{name}` has fewer than {_SECRETS[name]} characters", help=remedy)
         )
     return secret

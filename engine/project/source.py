@@ -6,6 +6,8 @@ from msgspec import Meta, Struct, field
 
 from engine.flow.run import Identify
 
+Accepted = Literal["track", "segment", "posthog", "rakam", "traintracks"]
+
 
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A sender of events and its permissions: one file in `sources/`."""
@@ -44,6 +46,32 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     answer_within: Annotated[
         int, Meta(description="Milliseconds that an answer waits for look-ups", ge=1, le=60_000)
     ] = 5_000
+    accepts: Annotated[
+        tuple[Accepted, ...],
+        Meta(description="The protocols in which its senders may send: track, segment, posthog, rakam, traintracks"),
+    ] = ("track",)
+    product_secret: Annotated[
+        str | None,
+        Meta(description="Signs the requests of Traintracks' clients; written as ${env:NAME}"),
+    ] = None
+    deduplicate: Annotated[
+        Literal["given", "content"] | None,
+        Meta(
+            description="content: an event without an id gets one from its content, so a repeated request counts once; "
+            "by default in Rakam's and Traintracks' protocols"
+        ),
+    ] = None
+    clock: Annotated[
+        Literal["trusted", "skewed"],
+        Meta(description="skewed: clocks of its clients may be slow, so the time at which they send corrects events'"),
+    ] = "trusted"
+    schema: Annotated[
+        Literal["none", "learn", "fixed"] | None,
+        Meta(
+            description="learn: properties have types, declared or of their first use; fixed: new fields are refused; "
+            "by default learn where the source accepts rakam, else none"
+        ),
+    ] = None
 
 
 # Headers that frame a message or belong to the connection: a look-up that sets one could smuggle a second request.

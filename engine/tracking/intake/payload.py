@@ -132,6 +132,8 @@ class Incoming(Struct, frozen=True):
     context: dict[str, Any]
     time: Any = None  # as the client sent it: `read_event_time` reads it
     save: bool = True
+    sent: Any = None  # by the client's clock, when it sent the event, in the forms of `time`
+    skewed: bool = False  # its protocol says that `sent` corrects `time`, whatever its source says
 
 
 class RejectedEvent(Struct, frozen=True):

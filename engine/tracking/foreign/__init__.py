@@ -1,0 +1,1 @@
+"""Foreign protocols: pure translators from the requests of other systems' clients to events of ours."""
