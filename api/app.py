@@ -26,6 +26,8 @@ from api.reading import reading_router
 from api.response_headers import restrict_browsers
 from api.tracking.collect import collect_handler
 from api.tracking.consent import consent_handler
+from api.tracking.discovery import foreign_handlers
+from api.tracking.foreign import ForeignTracking
 from api.tracking.track import track_handler
 from api.unmerge import identity_router
 from api.upkeep import log_apart, upkeep
@@ -37,6 +39,7 @@ from engine.ports.store import Store, Unavailable
 from engine.ports.world import Clock, Performer
 from engine.project.project import Project
 from engine.tracking.intake.payload import Refusal
+from engine.tracking.pipeline.delivery import Delivery
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.tracker import PayloadTracker, Tracker
 from engine.tracking.spool.spooling import SpoolingTracker
@@ -71,6 +74,7 @@ def create_app(
     pipeline.report, pipeline.report_apart = outages.report, log_apart
     spooling = SpoolingTracker(pipeline, spool) if spool is not None else None
     tracker: PayloadTracker = spooling or Tracker(pipeline)
+    gate = Gate(pipeline.waiting, bounds)
     forgettings = Forgettings(pipeline)
 
     @asynccontextmanager
@@ -84,7 +88,8 @@ def create_app(
                 yield
 
     routes = _routes(tracker, forgettings, ReadGuard(admin_key), broken)
-    return _application(tracker, Gate(pipeline.waiting, bounds), routes, lifespan)
+    routes += foreign_handlers(ForeignTracking(tracker, Delivery(tracker, gate.add_units)))
+    return _application(tracker, gate, routes, lifespan)
 
 
 def _routes(

@@ -18,8 +18,10 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from api.gate import Gate
 from api.problem import MEDIA_TYPE, encoded_problem
 from api.response_headers import NO_SNIFF
+from api.tracking.discovery import most_bytes, takes_events
 from engine.tracking.intake.payload import MAX_BODY
 
+MAX_PLAIN = 4 * MAX_BODY  # bytes of the largest body that any protocol has
 MAX_HEAD = 65_536  # bytes of a request's line and headers
 # Bytes of a request as it comes over the line: one that sends its body in chunks of a byte needs six for each.
 MAX_REQUEST = MAX_HEAD + 8 * MAX_BODY
@@ -27,7 +29,6 @@ MAX_WAITING = 50  # requests of a connection behind the one that is processed; e
 HEAD_SECONDS = 10  # for the head of a request to arrive
 REQUEST_SECONDS = 30  # for a request to arrive, head and body
 LINGER_SECONDS = 1  # that what still comes of a refused body is read and dropped, so that its sender sees the answer
-TRACKING = ("/track", "/collect/", "/consent")  # where the addresses begin whose requests pass the gate
 SHED = "the server has more requests than it can process: send this again later"
 _OFFER = frozenset({b"upgrade", b"http2-settings"})
 # A name or an address, and a port (RFC 9112, section 3.2).
@@ -40,7 +41,7 @@ GZIP = b"\x1f\x8b"
 
 def plain_size(body: bytearray) -> int:
     """Return the bytes of a gzip body, decompressed: it ends with that number, and one that lies there is refused."""
-    return max(len(body), min(int.from_bytes(body[-4:], "little"), MAX_BODY))
+    return max(len(body), min(int.from_bytes(body[-4:], "little"), MAX_PLAIN))
 
 
 class Connection(HttpToolsProtocol):
@@ -144,8 +145,8 @@ class Connection(HttpToolsProtocol):
         """Keep a piece of a body."""
         kept = self.cycle.body
         kept += body
-        if len(kept) > MAX_BODY:
-            self._refuse(413, f"a body has at most {MAX_BODY} bytes, decompressed: send fewer events at once")
+        if len(kept) > MAX_BODY and len(kept) > (most := most_bytes(self.cycle.scope["path"])):
+            self._refuse(413, f"a body has at most {most} bytes, decompressed: send fewer events at once")
             raise httptools.HttpParserError("the request is refused")  # ends the parsing
 
     def on_message_complete(self) -> None:
@@ -202,7 +203,7 @@ class Connection(HttpToolsProtocol):
             if gate.bytes > gate.bounds.body_bytes and not gate.make_room(self):
                 return
         path = cycle.scope["path"]
-        if path == "/track" or path.startswith(TRACKING):
+        if path == "/track" or takes_events(path):
             gate.enter(self)
         else:
             self.start(gated=False)

@@ -2,7 +2,8 @@
 
     arriving    its body has begun and is not complete; its connection holds the bytes
     waiting     it is complete, and as many requests as are useful are being processed
-    running     it is processed; one that waits for the outside, or for another unit of its profile, needs no slot
+    running     it is processed; a unit of it that waits for the outside, or for another unit of its profile, needs no
+                slot, and each other one that runs beside them needs one more
     resting     a connection whose request was shed. It is not read before its Retry-After is over, or there is
                 room: clients that come again at once take no time from the requests that are processed.
 
@@ -38,7 +39,7 @@ class Bounds(Struct, frozen=True, kw_only=True):
     """How much one process takes at a time. Sizes are bytes of bodies, decompressed once they are complete."""
 
     connections: int = 10_000
-    running: int = 128  # requests; more at a time are not processed faster
+    running: int = 128  # units, one of most requests; more at a time are not processed faster
     body_bytes: int = 32 * 1024 * 1024  # arriving, waiting and running
     large: int = 32 * 1024  # the size from which a body is a large one
     small_bytes: int = 8 * 1024 * 1024  # running, of small bodies
@@ -111,6 +112,7 @@ class Gate:
         self._later = later or (lambda seconds, call: asyncio.get_running_loop().call_later(seconds, call))
         self.pace = Pace(self._ticks, self._later)
         self._running = 0
+        self._more = 0  # units that run beside the first one of their requests
         self._small = RequestQueue(bounds.small_bytes, Shedder())
         self._large = RequestQueue(bounds.large_bytes, Shedder(LARGE_SECONDS, LARGE_SECONDS))
         self._resting: dict[Client, float] = {}  # until when
@@ -128,7 +130,7 @@ class Gate:
         queue = self._small if size <= self.bounds.large else self._large
         if not queue.waiting:
             fits = queue.bytes + size <= queue.limit or not queue.bytes
-            if fits and (self._running < self.bounds.running or self._has_slot()):
+            if fits and (self._running + self._more < self.bounds.running or self._has_slot()):
                 self._running += 1
                 queue.bytes += size
                 client.start()
@@ -159,8 +161,12 @@ class Gate:
         self._resting.pop(client, None)
         self.pace.forget(client)
 
+    def add_units(self, count: int) -> None:
+        """Note that running requests have so many more units under way, each beside the first one of its request."""
+        self._more += count
+
     def _has_slot(self) -> bool:
-        return self._running - self._excused() < self.bounds.running
+        return self._running + self._more - self._excused() < self.bounds.running
 
     def _advance(self) -> None:
         """Start and shed waiting requests. Large ones first: there are few of them at a time."""
@@ -205,7 +211,7 @@ class Gate:
         """Look at what waits and rests, as long as anything does."""
         self._ticking = False
         self._advance()
-        self._resume(max(0, self.bounds.running - self._running + self._excused()))
+        self._resume(max(0, self.bounds.running - self._running - self._more + self._excused()))
         now = self._ticks()  # only the first are looked at: there may be thousands, and those behind may wait for them
         for client, _ in list(takewhile(lambda rest: rest[1] <= now, self._resting.items())):
             self._end_rest(client)

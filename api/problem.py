@@ -58,15 +58,21 @@ class HttpProblem(Exception):
 
 def answer_of(error: Refusal | Unavailable | HttpProblem) -> tuple[int, bytes, dict[str, str]]:
     """Status, body and extra headers of the answer to a request that was not taken."""
+    document, headers = problem_of(error)
+    return document["status"], msgspec.json.encode(document), headers
+
+
+def problem_of(error: Refusal | Unavailable | HttpProblem) -> tuple[dict[str, Any], dict[str, str]]:
+    """Problem document and extra headers of the answer to a request that was not taken."""
     match error:
         case Refusal():
             status = STATUS[error.kind]
             headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-            return status, encoded_problem(status, error.detail, at=error.at, errors=error.errors), headers
+            return problem(status, error.detail, at=error.at, errors=error.errors), headers
         case TooLarge():
             reason = f"the changes that this request makes are too large to store at once ({error.reason})"
-            return 413, encoded_problem(413, f"{reason}: send fewer or smaller events at once"), {}
+            return problem(413, f"{reason}: send fewer or smaller events at once"), {}
         case Unavailable():
-            return 503, encoded_problem(503, error.reason), {"Retry-After": str(error.retry_after)}
+            return problem(503, error.reason), {"Retry-After": str(error.retry_after)}
         case HttpProblem():
-            return error.status, encoded_problem(error.status, error.detail), error.headers
+            return problem(error.status, error.detail), error.headers

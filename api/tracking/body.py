@@ -10,6 +10,7 @@ from engine.tracking.intake.payload import MAX_BODY
 
 # Media types that senders of JSON name: sendBeacon names text, curl a form unless it is given another one.
 JSON_TYPES = frozenset({b"application/json", b"text/plain", b"application/x-www-form-urlencoded", b""})
+GZIP = b"\x1f\x8b"  # how gzip begins (RFC 1952); no JSON does
 WANTED = frozenset({b"authorization", b"content-encoding", b"content-type", b"headrace-hops", b"origin"})
 
 
@@ -17,11 +18,11 @@ class ClientGone(Exception):
     """The client closed the connection before its request was complete: no answer can reach it."""
 
 
-def wanted_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+def wanted_headers(headers: Iterable[tuple[bytes, bytes]], wanted: frozenset[bytes] = WANTED) -> dict[bytes, bytes]:
     """Return the headers that tracking needs. One that comes twice with different values is refused."""
     found: dict[bytes, bytes] = {}
     for name, value in headers:
-        if name in WANTED and found.setdefault(name, value) != value:
+        if name in wanted and found.setdefault(name, value) != value:
             raise HttpProblem(400, f"the header {name.decode()} stands twice with different values")
     return found
 
@@ -59,20 +60,20 @@ def check_media_type(headers: dict[bytes, bytes]) -> None:
             raise HttpProblem(415, "send UTF-8")
 
 
-async def read_body(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
-    """Return the body, decompressed. The connection limits the time that it may take.
+async def read_body(receive: Receive, headers: dict[bytes, bytes], most: int = MAX_BODY) -> bytes:
+    """Return the body, decompressed, of `most` bytes then. The connection limits the time that it may take.
 
-    Raises `HttpProblem` (413, 415) and `ClientGone`.
+    A body is gzip if its header or its first two bytes say so. Raises `HttpProblem` (413, 415) and `ClientGone`.
     """
     encoding = headers.get(b"content-encoding", b"identity").strip().lower()
     if encoding not in (b"identity", b"gzip", b""):
         raise HttpProblem(415, "the body may be gzip or not compressed", {"Accept-Encoding": "gzip, identity"})
     body, more = await _piece(receive)
     if more:
-        body = await _rest(body, receive)
-    elif len(body) > MAX_BODY:
-        raise _too_large()
-    return _unzipped(body) if encoding == b"gzip" else body
+        body = await _rest(body, receive, most)
+    elif len(body) > most:
+        raise _too_large(most)
+    return _unzipped(body, most) if encoding == b"gzip" or body[:2] == GZIP else body
 
 
 async def _piece(receive: Receive) -> tuple[bytes, bool]:
@@ -83,31 +84,31 @@ async def _piece(receive: Receive) -> tuple[bytes, bool]:
     return message.get("body", b""), message.get("more_body", False)
 
 
-async def _rest(first: bytes, receive: Receive) -> bytes:
+async def _rest(first: bytes, receive: Receive, most: int) -> bytes:
     pieces, size = [first], len(first)
     more = True
-    while more and size <= MAX_BODY:
+    while more and size <= most:
         piece, more = await _piece(receive)
         pieces.append(piece)
         size += len(piece)
-    if size > MAX_BODY:
-        raise _too_large()
+    if size > most:
+        raise _too_large(most)
     return b"".join(pieces)
 
 
-def _unzipped(body: bytes) -> bytes:
+def _unzipped(body: bytes, most: int) -> bytes:
     unpacker = zlib.decompressobj(wbits=31)
     try:
-        plain = unpacker.decompress(body, MAX_BODY + 1)
+        plain = unpacker.decompress(body, most + 1)
     except zlib.error as error:
         raise HttpProblem(400, f"the body is not gzip: {error}") from None
-    if len(plain) > MAX_BODY:
-        raise _too_large()
+    if len(plain) > most:
+        raise _too_large(most)
     if not unpacker.eof or unpacker.unused_data:
         raise HttpProblem(400, "the body is not one whole gzip stream")
     return plain
 
 
-def _too_large() -> HttpProblem:
-    detail = f"a body has at most {MAX_BODY} bytes, decompressed: send fewer events at once"
+def _too_large(most: int) -> HttpProblem:
+    detail = f"a body has at most {most} bytes, decompressed: send fewer events at once"
     return HttpProblem(413, detail, {"Connection": "close"})

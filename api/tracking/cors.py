@@ -12,15 +12,18 @@ from engine.project.source import Source
 Headers = list[tuple[bytes, bytes]]
 
 
-def preflight_headers(sources: Iterable[Source], origin: str | None) -> Headers:
-    """Return the headers for a preflight, which does not name its source: allowed if any source takes this origin."""
+def preflight_headers(sources: Iterable[Source], origin: str | None, more: Iterable[bytes] = ()) -> Headers:
+    """Return the headers for a preflight, which does not name its source: allowed if any source takes this origin.
+
+    `more` are names of headers that a page may send, too.
+    """
     enabled = [source.origins for source in sources if source.enabled]
     if origin is None or not any(allows(origins, origin) for origins in enabled):
         return [(b"vary", b"Origin")]
     return [
         *allow_headers(origin, credentials=any(lists(origins, origin) for origins in enabled)),
         (b"access-control-allow-methods", b"GET, POST"),
-        (b"access-control-allow-headers", b"Content-Type, Content-Encoding, Authorization"),
+        (b"access-control-allow-headers", b", ".join([b"Content-Type, Content-Encoding, Authorization", *more])),
         (b"access-control-max-age", b"600"),
     ]
 

@@ -16,10 +16,16 @@ from engine.tracking.intake.user_token import proven_keys
 def admit(sources: Mapping[str, Source], id: str, key: str | None, origin: str | None) -> Source:
     """Return the source `id` if it is enabled and `key` (of a secret one) and `origin` (of a browser) fit.
 
-    Raises `Refusal`: an unknown, disabled or wrongly keyed source gets no further detail.
+    Raises `Refusal`: an unknown, disabled or wrongly keyed source gets no further detail, and neither does one that
+    accepts foreign protocols only.
     """
     source = sources.get(id)
-    if source is None or not source.enabled or (source.kind == "secret" and not _fits(source.key, key)):
+    if (
+        source is None
+        or not source.enabled
+        or "track" not in source.accepts
+        or (source.kind == "secret" and not _fits(source.key, key))
+    ):
         raise Refusal("unauthorised", "the source is unknown, disabled, or its key is wrong", "/source/id")
     if origin is not None and source.origins and not allows(source.origins, origin):
         raise Refusal("not-allowed", f"source `{id}` does not take events from the origin {origin}", "/source/id")

@@ -1,0 +1,47 @@
+"""The endpoints of all foreign protocols: the `ENDPOINTS` of each module of this package that has them."""
+
+from functools import cache, partial
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Final
+
+from litestar import asgi
+from litestar.handlers import ASGIRouteHandler
+
+import api.tracking
+from api.tracking.foreign import Configuration, Endpoint, ForeignTracking
+from engine.tracking.intake.payload import MAX_BODY
+
+OWN: Final = ("/track", "/collect/", "/consent")  # where the addresses of Headrace's own protocol begin
+
+
+@cache
+def endpoints() -> tuple[Endpoint | Configuration, ...]:
+    """Return the endpoints of all protocols, in the order of their modules' names."""
+    names = sorted(module.name for module in iter_modules(api.tracking.__path__))
+    modules = [import_module(f"api.tracking.{name}") for name in names]
+    return tuple([endpoint for module in modules for endpoint in getattr(module, "ENDPOINTS", ())])
+
+
+def foreign_handlers(tracking: ForeignTracking) -> list[ASGIRouteHandler]:
+    """Return a handler for each endpoint."""
+    return [
+        asgi(list(endpoint.addresses), copy_scope=True)(partial(tracking.handle, endpoint)) for endpoint in endpoints()
+    ]
+
+
+def takes_events(path: str) -> bool:
+    """Return whether requests for a path carry events, so that they pass the gate."""
+    return path.startswith(OWN) or path.rstrip("/") in _limits()
+
+
+def most_bytes(path: str) -> int:
+    """Return the largest body that is read at a path, decompressed."""
+    return _limits().get(path.rstrip("/"), MAX_BODY)
+
+
+@cache
+def _limits() -> dict[str, int]:
+    """Return the largest body of each address that takes events."""
+    taking = [endpoint for endpoint in endpoints() if isinstance(endpoint, Endpoint)]
+    return {address.rstrip("/"): endpoint.most_bytes for endpoint in taking for address in endpoint.addresses}

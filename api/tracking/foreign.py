@@ -1,0 +1,202 @@
+"""Foreign protocols over HTTP: the clients of other systems send here, and get the answers that they expect.
+
+A protocol is one module beside this one, which is found by itself (`api.tracking.discovery`). Its `ENDPOINTS` say at
+which addresses which translator reads a request, and how the request is answered. What they share is here: preflights,
+bodies, credentials, delivery, and errors. An endpoint answers with success as soon as every event is stored, or is
+recorded as rejected; only the request as a whole is refused.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import parse_qs, unquote
+
+import msgspec
+import structlog
+from litestar.types import Receive, Scope, Send
+from msgspec import Struct
+
+from api.problem import MEDIA_TYPE, HttpProblem, problem, problem_of
+from api.response_headers import NO_SNIFF
+from api.tracking.body import WANTED, ClientGone, hops, origin, read_body, wanted_headers
+from api.tracking.cors import Headers, answer_headers, preflight_headers
+from api.tracking.keys import keys_of
+from engine.ports.store import Unavailable
+from engine.project.project import Project
+from engine.project.source import Accepted, Source
+from engine.tracking.foreign.senders import lane_steps
+from engine.tracking.foreign.translation import ForeignRequest, Translation
+from engine.tracking.intake.credentials import Credentials
+from engine.tracking.intake.payload import MAX_BODY, Refusal
+from engine.tracking.pipeline.delivery import Delivered, Delivery
+from engine.tracking.pipeline.tracker import PayloadTracker
+
+MAX_FIELDS: Final = 500  # of a query
+JSON: Final = b"application/json"
+
+log = structlog.get_logger("headrace.track")
+
+
+class Reply(Struct, frozen=True):
+    """The body of an answer, and what else of it a protocol decides."""
+
+    body: bytes
+    status: int = 200
+    media_type: bytes = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+def problem_reply(status: int, document: dict[str, Any]) -> Reply:
+    """Return the answer to a refused request: its problem document."""
+    return Reply(msgspec.json.encode(document), status, MEDIA_TYPE.encode())
+
+
+class Endpoint(Struct, frozen=True, kw_only=True):
+    """Addresses of a protocol that take events.
+
+    `refuse` makes the answer to a refused request from its status and its problem document; `Retry-After` and its like
+    are added to it. `headers` are those that the translator reads, by their lower-case names: pages may send them. A
+    key of a source may be in `key_headers`, in `key_parameters` of the query, in `Authorization`, and in what the
+    translator finds in the body. `verify` checks the signature of a request, where a protocol has one.
+    """
+
+    protocol: Accepted
+    addresses: tuple[str, ...]
+    translate: Callable[[ForeignRequest], Translation]
+    answer: Callable[[Delivered], Reply]
+    refuse: Callable[[int, dict[str, Any]], Reply] = problem_reply
+    methods: tuple[str, ...] = ("POST",)
+    most_bytes: int = MAX_BODY
+    headers: tuple[bytes, ...] = ()
+    key_headers: tuple[bytes, ...] = ()
+    key_parameters: tuple[str, ...] = ()
+    verify: Callable[[ForeignRequest, Source], bool] | None = None
+
+
+class Configuration(Struct, frozen=True, kw_only=True):
+    """Addresses at which clients ask for their configuration before they send anything.
+
+    `key` finds the key of a source in a request, and `answer` makes the configuration for it.
+    """
+
+    protocol: Accepted
+    addresses: tuple[str, ...]
+    key: Callable[[ForeignRequest], str]
+    answer: Callable[[str, ForeignRequest], Reply]
+    methods: tuple[str, ...] = ("GET",)
+    most_bytes: int = MAX_BODY
+
+
+class ForeignTracking:
+    """What the endpoints of all protocols need of the server."""
+
+    def __init__(self, tracker: PayloadTracker, delivery: Delivery) -> None:
+        self.pipeline = tracker.pipeline
+        self.delivery = delivery
+        self._project: Project | None = None
+        self._credentials = Credentials({})
+
+    @property
+    def credentials(self) -> Credentials:
+        """The keys of the project's sources."""
+        if self._project is not self.pipeline.project:
+            self._project = self.pipeline.project
+            self._credentials = Credentials(self._project.sources)
+        return self._credentials
+
+    async def handle(self, endpoint: Endpoint | Configuration, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request. A client that has gone gets nothing."""
+        asked: Headers = list(scope["headers"])
+        page = next((value.decode("latin-1") for name, value in asked if name == b"origin"), None)
+        try:
+            if scope["method"] == "OPTIONS":  # type: ignore[typeddict-item]  # an HTTP scope
+                sources = self.pipeline.project.sources.values()
+                await _send(send, Reply(b"", 204), preflight_headers(sources, page, _allowed(endpoint)))
+                return
+            reply, more, source = await self._answer(endpoint, scope, receive)
+        except ClientGone:
+            return
+        await _send(send, reply, [*more, *answer_headers(source, page)])
+
+    async def _answer(
+        self, endpoint: Endpoint | Configuration, scope: Scope, receive: Receive
+    ) -> tuple[Reply, Headers, Source | None]:
+        """Return the answer to a request, extra headers, and the source if it is known."""
+        refuse = endpoint.refuse if isinstance(endpoint, Endpoint) else problem_reply
+        source: Source | None = None
+        try:
+            request = await _read(endpoint, scope, receive)
+            if isinstance(endpoint, Configuration):
+                key = endpoint.key(request)
+                source = self.credentials.source_of([key], endpoint.protocol, origin(dict(request.headers)))
+                return endpoint.answer(key, request), [(b"cache-control", b"private, max-age=60")], source
+            translation = endpoint.translate(request)
+            keys = [*keys_of(request, endpoint.key_headers, endpoint.key_parameters), *translation.keys]
+            source = self.credentials.source_of(keys, endpoint.protocol, origin(dict(request.headers)))
+            if endpoint.verify is not None and not endpoint.verify(request, source):
+                raise Refusal("unauthorised", "the signature of the request is missing or wrong")
+            return endpoint.answer(await self._delivered(endpoint, request, translation, source)), [], source
+        except asyncio.CancelledError:  # the server stops and has waited long enough; no caller awaits this task
+            document, more = problem_of(Unavailable("the server is stopping: send this again", retry_after=1))
+        except (Refusal, Unavailable, HttpProblem) as error:
+            if isinstance(error, Unavailable):
+                self.pipeline.report(error)
+            document, more = problem_of(error)
+        except Exception:  # the outermost edge: a bug of ours is logged and reported as one
+            log.exception("a tracking request failed")
+            document, more = problem(500, "the request was not processed; the log of the server says why"), {}
+        extra = [(name.lower().encode(), value.encode()) for name, value in more.items()]
+        return refuse(document["status"], document), extra, source
+
+    async def _delivered(
+        self, endpoint: Endpoint, request: ForeignRequest, translation: Translation, source: Source
+    ) -> Delivered:
+        """Deliver the events of a request. Raises `Unavailable`."""
+        rules = self.pipeline.project.settings.keys
+        steps = lane_steps(translation, source, endpoint.protocol, rules)
+        lanes = await self.pipeline.slices.run(steps)
+        return await self.delivery.deliver(
+            lanes, source, hops(dict(request.headers)) if b"headrace-hops" in request.headers else 0
+        )
+
+
+async def _read(endpoint: Endpoint | Configuration, scope: Scope, receive: Receive) -> ForeignRequest:
+    """Return a request with its body. Raises `HttpProblem` and `ClientGone`."""
+    method = scope["method"]  # type: ignore[typeddict-item]  # an HTTP scope
+    if method not in endpoint.methods:
+        allowed = {"Allow": ", ".join([*endpoint.methods, "OPTIONS"])}
+        raise HttpProblem(405, f"send a {' or a '.join(endpoint.methods)}", allowed)
+    wanted = WANTED | frozenset(_headers_of(endpoint))
+    headers = wanted_headers(scope["headers"], wanted)
+    try:
+        text = scope["query_string"].decode("latin-1")
+        query = parse_qs(text, keep_blank_values=True, max_num_fields=MAX_FIELDS) if text else {}
+    except ValueError:
+        raise HttpProblem(400, f"a query has at most {MAX_FIELDS} fields") from None
+    client = scope.get("client")
+    return ForeignRequest(
+        path=unquote(scope["path"]),
+        body=await read_body(receive, headers, endpoint.most_bytes),
+        query=query,
+        headers=headers,
+        address=client[0] if client else "",
+        method=method,
+    )
+
+
+def _headers_of(endpoint: Endpoint | Configuration) -> tuple[bytes, ...]:
+    return (*endpoint.headers, *endpoint.key_headers) if isinstance(endpoint, Endpoint) else ()
+
+
+def _allowed(endpoint: Endpoint | Configuration) -> list[bytes]:
+    """Return the names of the headers that pages may send to an endpoint beside the usual ones."""
+    return [name.title() for name in (*_headers_of(endpoint), b"x-requested-with")]
+
+
+async def _send(send: Send, reply: Reply, headers: Headers) -> None:
+    """Send a whole answer."""
+    if reply.body:
+        length = (b"content-length", str(len(reply.body)).encode())
+        headers = [(b"content-type", reply.media_type), length, NO_SNIFF, *headers]
+    await send({"type": "http.response.start", "status": reply.status, "headers": [*headers, *reply.headers]})
+    await send({"type": "http.response.body", "body": reply.body, "more_body": False})

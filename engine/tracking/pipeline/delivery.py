@@ -1,0 +1,129 @@
+"""Delivery: the intakes of a foreign request go to the tracker side by side, and the request is answered as a whole.
+
+A client of a foreign protocol sends a whole request again or not at all. So there is no answer for a part of it: if the
+store cannot take one intake now, the request is answered 503 after the others are through; the client sends all of it
+again, and the ids of the events keep each to one effect. An event that can never be taken is rejected and recorded, and
+is no reason to refuse the others.
+
+Lanes of a request have nobody in common and run side by side, `SIDE_BY_SIDE` at most; the intakes of one lane run one
+after another. After an intake that was unavailable, the others of its lane are left for the next try: they come in
+order.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from msgspec import Struct, field, structs
+
+from engine.ports.store import TooLarge, Unavailable
+from engine.project.source import Source
+from engine.tracking.foreign.senders import Lane, SenderIntake
+from engine.tracking.intake.payload import Refusal
+from engine.tracking.pipeline.tracker import PayloadTracker
+from engine.tracking.unit.ledger import Counted
+
+SIDE_BY_SIDE: Final = 16  # lanes of a request
+
+
+class EventError(Struct, frozen=True):
+    """An event of a request that was rejected: its place in the request, the place in it, and the reason."""
+
+    index: int
+    at: str
+    reason: str
+
+
+class Delivered(Struct):
+    """The end of a request: how many events it had, and which of them were rejected."""
+
+    events: int
+    errors: list[EventError] = field(default_factory=list)
+
+    @property
+    def accepted(self) -> int:
+        """How many events have been taken, now or before."""
+        return self.events - len(self.errors)
+
+
+class Delivery:
+    """Delivers the requests of one process. `add_units` is told how many units more run than there are requests."""
+
+    def __init__(self, tracker: PayloadTracker, add_units: Callable[[int], None] = lambda _: None) -> None:
+        self._tracker = tracker
+        self._add_units = add_units
+
+    async def deliver(self, lanes: Sequence[Lane], source: Source, hops: int = 0) -> Delivered:
+        """Have all events of a request taken, rejected or dropped, durably. Raises `Unavailable` if one is left."""
+        delivered = Delivered(sum([one.events for lane in lanes for one in lane]))
+        unavailable: list[Unavailable] = []
+        waiting = iter(lanes)
+        workers = min(SIDE_BY_SIDE, len(lanes))
+        if workers < 2:
+            await self._work(waiting, source, hops, delivered, unavailable)
+        else:
+            self._add_units(workers - 1)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(workers):
+                        group.create_task(self._work(waiting, source, hops, delivered, unavailable))
+            finally:
+                self._add_units(1 - workers)
+        if unavailable:
+            raise max(unavailable, key=lambda one: one.retry_after)
+        delivered.errors.sort(key=lambda one: one.index)
+        return delivered
+
+    async def _work(
+        self,
+        waiting: Iterator[Lane],
+        source: Source,
+        hops: int,
+        delivered: Delivered,
+        unavailable: list[Unavailable],
+    ) -> None:
+        """Deliver one lane after another, as long as any waits."""
+        for lane in waiting:
+            try:
+                for one in lane:
+                    await self._one(one, source, hops, delivered)
+            except Unavailable as away:
+                unavailable.append(away)
+
+    async def _one(self, one: SenderIntake, source: Source, hops: int, delivered: Delivered) -> None:
+        """Deliver one intake. Raises `Unavailable`."""
+        intake = structs.replace(one.intake, hops=hops) if hops else one.intake
+        try:
+            answer = await self._tracker.track(intake, source)
+            delivered.errors += _errors(answer.body.get("errors", ()), one)
+        except TooLarge as error:
+            if len(intake.events) > 1:
+                for half in one.halves():
+                    await self._one(half, source, hops, delivered)
+            else:
+                await self._reject(one, f"the changes that it makes are too large: {error.reason}", source, delivered)
+        except Refusal as refusal:
+            if refusal.kind == "nothing-accepted":
+                delivered.errors += _errors(refusal.errors, one)
+            elif refusal.kind == "forgotten":  # a client would send it for ever if it were told
+                self._tracker.pipeline.ledger.count(Counted(rejected=one.events))
+            else:
+                await self._reject(one, refusal.detail, source, delivered)
+
+    async def _reject(self, one: SenderIntake, reason: str, source: Source, delivered: Delivered) -> None:
+        """Record events that cannot be taken, for a reason that all of them have in common. Raises `Unavailable`."""
+        intake = one.all_rejected(reason)
+        with suppress(Refusal):
+            await self._tracker.track(intake, source)
+        delivered.errors += [EventError(event.index, event.at, event.reason) for event in intake.rejected]
+
+
+def _errors(documents: Sequence[dict[str, Any]], one: SenderIntake) -> list[EventError]:
+    """Return the errors of an answer, with the places that the protocol has for its events."""
+    return [EventError(each["index"], _place(each, one), each["reason"]) for each in documents]
+
+
+def _place(document: dict[str, Any], one: SenderIntake) -> str:
+    event = one.given.get(document["index"])
+    return event.at if event is not None else str(document["at"])
