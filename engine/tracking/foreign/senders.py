@@ -2,9 +2,9 @@
 
 A request of a foreign protocol may hold events of many persons. They become intakes of one sender each: a visitor, a
 user, an earlier id of that user, and a session, of which any may be missing. Intakes of which two may be one person's
-are in one *lane*, in the order of their events: they have a visitor, a user or a session in common, directly or by way
-of others. Lanes have nothing in common, so they may be processed side by side. An event that names nobody has a lane
-of its own.
+are in one *lane*: they have a visitor, a user or a session in common, directly or by way of others. Two events that
+have one in common keep their order there. Lanes have nothing in common, so they may be processed side by side. An
+event that names nobody has a lane of its own.
 
 An event that cannot be taken is rejected, in its place, with the reason; the others are taken.
 """

@@ -1,0 +1,142 @@
+"""Delivery of foreign requests: each event once, all or nothing for the client, and no event in the way of others."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from engine.ports.store import Store, TooLarge, Unavailable
+from engine.project.source import Source
+from engine.tracking.foreign.senders import lanes_of
+from engine.tracking.foreign.translation import ForeignEvent, Translation
+from engine.tracking.intake.payload import Intake
+from engine.tracking.operations.forgetting import Forgetter
+from engine.tracking.pipeline.delivery import SIDE_BY_SIDE, Delivered, Delivery
+from engine.tracking.unit.sender import sender_of
+from tests.engine.tracking.collector import Collector
+from tests.engine.tracking.unavailable_store import AwayStore
+from tests.projects import USERS, project
+
+SHOP = Source(source="shop", accepts=("segment",))
+
+
+def event(number: int, visitor: str | None = None, **more: Any) -> ForeignEvent:
+    given: dict[str, Any] = {"type": f"e{number}", "id": f"id-{number}", **more}
+    return ForeignEvent(at=f"/{number}", raw=b'{"n": %d}' % number, visitor=visitor, **given)
+
+
+class Shipping(Collector):
+    """A delivery over a store that may be away."""
+
+    def __init__(self, store: Store, source: Source = SHOP) -> None:
+        self.away = AwayStore(store)
+        self.source = source
+        self.units: list[int] = []
+        super().__init__(project(sources=(source,), settings=USERS), self.away)
+        self.delivery = Delivery(self.tracker, self.units.append)
+
+    async def deliver(self, *events: ForeignEvent) -> Delivered:
+        if not self.pipeline.loading.secret:
+            await self.tracker.start()
+        lanes = lanes_of(Translation(events=events), self.source, "segment", USERS.keys)
+        return await self.delivery.deliver(lanes, self.source)
+
+    async def counts(self) -> tuple[int, int, int]:
+        """Stored profiles and events, and rejected ones."""
+        counts = await self.away.store.counts()
+        return counts["profiles"], counts["events"], counts["rejected"]
+
+
+async def test_the_events_of_many_persons_are_stored_side_by_side(store: Store) -> None:
+    shipping = Shipping(store)
+    delivered = await shipping.deliver(*[event(n, f"v-{n % 40}") for n in range(80)])
+    assert (delivered.accepted, delivered.errors) == (80, [])
+    assert await shipping.counts() == (40, 80, 0)
+    assert shipping.units == [SIDE_BY_SIDE - 1, 1 - SIDE_BY_SIDE]
+
+
+async def test_a_request_that_comes_again_takes_effect_once(store: Store) -> None:
+    shipping = Shipping(store)
+    events = [event(0, "v-1"), event(1, "v-1", user="u-1"), event(2, "v-2")]
+    assert (await shipping.deliver(*events)).accepted == 3
+    assert (await shipping.deliver(*events)).accepted == 3
+    assert (await shipping.counts())[1:] == (3, 0)
+
+
+async def test_one_bad_event_is_recorded_and_the_others_are_stored(store: Store) -> None:
+    shipping = Shipping(store)
+    delivered = await shipping.deliver(event(0, "v-1"), event(1, "v-1", type=""), event(2), event(3, user="u-1"))
+    assert delivered.accepted == 2
+    assert [(one.index, one.at) for one in delivered.errors] == [(1, "/1"), (3, "/3")]
+    assert "since a user id is no secret" in delivered.errors[1].reason
+    assert await shipping.counts() == (1, 2, 2)
+
+
+async def test_if_one_sender_cannot_be_stored_the_whole_request_is_unavailable_and_comes_again(store: Store) -> None:
+    shipping = Shipping(store)
+    events = [event(n, f"v-{n % 3}") for n in range(9)]
+    shipping.away.refused["e4"] = Unavailable("the disk is full", retry_after=7)
+    with pytest.raises(Unavailable) as away:
+        await shipping.deliver(*events)
+    assert away.value.retry_after == 7
+    assert (await shipping.counts())[1] == 6  # the other two are through
+    shipping.away.refused.clear()
+    assert (await shipping.deliver(*events)).accepted == 9
+    assert await shipping.counts() == (3, 9, 0)
+
+
+async def test_the_events_behind_one_that_could_not_be_stored_wait_for_the_next_try(store: Store) -> None:
+    shipping = Shipping(store)
+    events = [event(0, "v-1"), event(1, "v-1", user="u-1"), event(2, "v-1")]
+    shipping.away.refused["e1"] = Unavailable("not now")
+    with pytest.raises(Unavailable):
+        await shipping.deliver(*events)
+    assert (await shipping.counts())[1] == 1
+
+
+async def test_a_unit_that_is_too_large_is_divided_and_one_event_that_is_too_large_rejected(store: Store) -> None:
+    shipping = Shipping(store)
+    shipping.away.refused["e2"] = TooLarge("8 MiB")
+    delivered = await shipping.deliver(*[event(n, "v-1") for n in range(5)])
+    assert [(one.index, one.at) for one in delivered.errors] == [(2, "/2")]
+    assert await shipping.counts() == (1, 4, 1)
+
+
+async def test_the_events_of_a_forgotten_person_are_dropped_and_counted(store: Store) -> None:
+    shipping = Shipping(store)
+    await shipping.deliver(event(0, "v-1"), event(1, "v-2"))
+    sender = sender_of(Intake(source="shop", visitor="v-1"), SHOP, None, USERS.keys, await store.secret())
+    assert sender is not None
+    forgetter = Forgetter(store, shipping.clock, shipping.pipeline, quiet_ms=0, pause=0)
+    await forgetter.finish(await forgetter.begin(sender.id, "the forgetting"))
+    delivered = await shipping.deliver(event(2, "v-1"), event(3, "v-2"))
+    assert (delivered.accepted, delivered.errors) == (2, [])
+    assert (await shipping.counts())[1] == 2  # both of v-2
+    assert shipping.pipeline.ledger.totals().rejected == 1
+
+
+async def test_a_cancelled_request_leaves_no_task_behind(store: Store) -> None:
+    shipping = Shipping(store)
+    await shipping.deliver(event(0, "v-0"))
+    reached, never = asyncio.Event(), asyncio.Event()
+
+    async def hang() -> None:
+        reached.set()
+        await never.wait()
+
+    shipping.away.meanwhile = hang
+    before = asyncio.all_tasks()
+    task = asyncio.create_task(shipping.deliver(*[event(n, f"v-{n}") for n in range(1, 30)]))
+    await reached.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert sum(shipping.units) == 0
+    never.set()
+    await asyncio.sleep(0)
+    assert {one for one in asyncio.all_tasks() if "Delivery._work" in repr(one)} - before == set()
+
+
+async def test_a_source_of_claims_only_takes_users_with_their_visitor(store: Store) -> None:
+    trusted = structs.replace(SHOP, identify="trust")
+    assert (await Shipping(store, trusted).deliver(event(0, user="u-1"))).accepted == 1
