@@ -7,7 +7,7 @@ customer. So a sender that only claims its user has to name its visitor, too.
 from msgspec import structs
 
 from engine.language.path import parse_path
-from engine.ports.ids import derived_id
+from engine.ports.ids import pair_session_id
 from engine.ports.store import Unavailable
 from engine.profile.document import Path, Scalar
 from engine.profile.key import KeyRules, key_text
@@ -53,7 +53,7 @@ def session_of_pair(intake: Intake, secret: bytes) -> str:
     """
     if not secret:
         raise Unavailable("the store is away, and its key is not known here yet", retry_after=5)
-    return derived_id(secret, intake.source, "session", intake.visitor or "", intake.user or "")
+    return pair_session_id(secret, intake.source, intake.visitor or "", intake.user or "")
 
 
 def _user_text(user: str, path: Path, rules: KeyRules) -> str:

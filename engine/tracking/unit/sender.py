@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from engine.flow.effect import HandOver
 from engine.language.path import show_path
-from engine.ports.ids import cause_of, derived_id
+from engine.ports.ids import cause_of, derived_id, pair_id
 from engine.profile.document import LinkKind, Path, Profile
 from engine.profile.joining import Brought
 from engine.profile.key import KeyRules
@@ -109,11 +109,6 @@ def sender_of(
         "proof" if trust == "trust" or proves_user(intake, keys) else "claim",
         cause_of(secret, path, intake.previous) if intake.previous else "",
     )
-
-
-def pair_id(secret: bytes, source: str, visitor: str, user: str) -> str:
-    """Return the id of a visitor and a user of a source; either may be empty."""
-    return derived_id(secret, source, "visitor", visitor, user)
 
 
 def has_first_user(device: Profile, id: str) -> bool:
