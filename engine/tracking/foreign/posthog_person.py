@@ -1,0 +1,48 @@
+"""The person of an event of PostHog's clients: whether its `distinct_id` is a user or a device.
+
+Before the login, and after the logout, a page's `distinct_id` is a random id that stands for the device. From the login
+on it is the user's id, and `$device_id` stays what it was. A server's `distinct_id` is a user.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+
+from engine.tracking.foreign.batch import text_of
+
+IDENTIFY: Final = "$identify"
+ALIASES: Final = frozenset({"$create_alias", "$merge_dangerously"})
+NOBODY: Final = "$posthog_cookieless"  # the id of all pages that may not keep one
+
+
+class Person(Struct, frozen=True):
+    """Whose an event is: the ids of `ForeignEvent`."""
+
+    visitor: str | None = None
+    user: str | None = None
+    previous: str | None = None
+
+
+def person_of(name: str, distinct: str | None, said: Mapping[str, Any]) -> Person:
+    """Return the person of an event, of its name, its `distinct_id` and its properties."""
+    if distinct == NOBODY:
+        return Person()
+    device = text_of(said.get("$device_id"))
+    if name == IDENTIFY:
+        return Person(text_of(said.get("$anon_distinct_id")) or device, distinct)
+    anonymous = _is_anonymous(distinct, device, said)
+    if name in ALIASES:
+        alias = text_of(said.get("alias"))
+        return Person(distinct, alias) if anonymous else Person(device, distinct, alias)
+    return Person(distinct) if anonymous else Person(device, distinct)
+
+
+def _is_anonymous(distinct: str | None, device: str | None, said: Mapping[str, Any]) -> bool:
+    """Return whether `distinct` stands for a device, or for somebody of whom no person is to be made."""
+    identified = said.get("$is_identified")
+    if isinstance(identified, bool):
+        return not identified
+    if device is None:
+        return said.get("$process_person_profile") is False
+    return distinct == device
