@@ -76,12 +76,13 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 class Configuration(Struct, frozen=True, kw_only=True):
     """Addresses at which clients ask for their configuration before they send anything.
 
-    `key` finds the key of a source in a request, and `answer` makes the configuration for it.
+    `key` finds the key of a source in a request, and `answer` makes the configuration for it. Without `key` the answer
+    is the same for everybody, and the key is empty.
     """
 
     protocol: Accepted
     addresses: tuple[str, ...]
-    key: Callable[[ForeignRequest], str]
+    key: Callable[[ForeignRequest], str] | None
     answer: Callable[[str, ForeignRequest], Reply]
     methods: tuple[str, ...] = ("GET",)
     most_bytes: int = MAX_BODY
@@ -127,6 +128,8 @@ class ForeignTracking:
         try:
             request = await _read(endpoint, scope, receive)
             if isinstance(endpoint, Configuration):
+                if endpoint.key is None:
+                    return endpoint.answer("", request), [], None
                 key = endpoint.key(request)
                 source = self.credentials.source_of([key], endpoint.protocol, origin(dict(request.headers)))
                 return endpoint.answer(key, request), [(b"cache-control", b"private, max-age=60")], source

@@ -43,6 +43,13 @@ class Envelope(Struct, frozen=True):
     token: Any = None
 
 
+class Question(Struct, frozen=True):
+    """The body of a question for feature flags, as far as it is read."""
+
+    api_key: Any = None
+    token: Any = None
+
+
 class PostHogEvent(Struct, frozen=True):
     """An event as a client sends it. Servers name `distinct_id` here, pages in the properties."""
 
@@ -67,6 +74,12 @@ def translated(request: ForeignRequest) -> Translation:
     if isinstance(envelope.batch, UnsetType):
         return _events([one_event(body)], envelope.sent_at, keys)
     return _events(events_of(envelope.batch, "/batch", malformed), envelope.sent_at, keys)
+
+
+def key_of_question(request: ForeignRequest) -> str:
+    """Return the key in a question for feature flags; empty without one. Raises `Refusal`."""
+    found = decoded(_question, _json_of(request.body))
+    return next(iter(keys_in((found.api_key, found.token))), "")
 
 
 def _json_of(body: bytes) -> bytes:
@@ -161,5 +174,6 @@ KINDS: Final[Mapping[str, tuple[str, Callable[[Properties], Properties]]]] = {  
 }
 
 _envelope = msgspec.json.Decoder(Envelope)
+_question = msgspec.json.Decoder(Question)
 _list = msgspec.json.Decoder(list[Raw])
 _event = msgspec.json.Decoder(PostHogEvent)

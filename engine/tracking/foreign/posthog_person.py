@@ -26,9 +26,9 @@ class Person(Struct, frozen=True):
 
 def person_of(name: str, distinct: str | None, said: Mapping[str, Any]) -> Person:
     """Return the person of an event, of its name, its `distinct_id` and its properties."""
-    if distinct == NOBODY:
-        return Person()
     device = text_of(said.get("$device_id"))
+    if distinct == NOBODY or (device is None and said.get("$process_person_profile") is False):
+        return Person()  # a server that says so made the id for this event alone
     if name == IDENTIFY:
         return Person(text_of(said.get("$anon_distinct_id")) or device, distinct)
     anonymous = _is_anonymous(distinct, device, said)
@@ -39,10 +39,6 @@ def person_of(name: str, distinct: str | None, said: Mapping[str, Any]) -> Perso
 
 
 def _is_anonymous(distinct: str | None, device: str | None, said: Mapping[str, Any]) -> bool:
-    """Return whether `distinct` stands for a device, or for somebody of whom no person is to be made."""
+    """Return whether `distinct` stands for a device. Earlier versions of the page's client do not say so."""
     identified = said.get("$is_identified")
-    if isinstance(identified, bool):
-        return not identified
-    if device is None:
-        return said.get("$process_person_profile") is False
-    return distinct == device
+    return not identified if isinstance(identified, bool) else device is not None and distinct == device

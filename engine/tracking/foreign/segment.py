@@ -64,8 +64,6 @@ class SegmentEvent(Struct, frozen=True, rename="camel"):
 def translated(request: ForeignRequest) -> Translation:
     """Return the translation of a request to one of Segment's addresses. Raises `Refusal`."""
     name = request.path.rstrip("/").rpartition("/")[2]
-    if name == METRICS:
-        return Translation(events=())
     if name in BATCHES:
         return _batch(request.body)
     event, key = _one(one_event(request.body), SHORT.get(name, name), None)
@@ -145,7 +143,6 @@ def _alias(event: SegmentEvent) -> Properties:
 
 TRACK: Final = "track"
 ALIAS: Final = "alias"
-METRICS: Final = "m"  # of the browser client about itself
 BATCHES: Final = frozenset({"batch", "b", "import"})
 SHORT: Final = {"t": TRACK, "i": "identify", "p": "page", "s": "screen", "g": "group", "a": ALIAS}
 PROPERTIES: Final[Mapping[str, Callable[[SegmentEvent], Properties]]] = {  # by kind

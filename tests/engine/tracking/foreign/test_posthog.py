@@ -141,19 +141,15 @@ LOGGED_OUT = {**PAGE, "distinct_id": "d2", "$is_identified": False}
         pytest.param(LOGGED_OUT, ("d2", None, None), id="after the logout the page has a new id"),
         pytest.param({**PAGE, "distinct_id": "d1"}, ("d1", None, None), id="before the login, an earlier version"),
         pytest.param({**PAGE, "distinct_id": "u1"}, ("d1", "u1", None), id="after the login, an earlier version"),
-        pytest.param(
-            {**PAGE, "distinct_id": "u1", "$is_identified": True}, ("d1", "u1", None), id="known at the start"
-        ),
+        pytest.param({**PAGE, "distinct_id": "u1", "$is_identified": True}, ("d1", "u1", None), id="known before"),
         pytest.param({"distinct_id": "u1"}, (None, "u1", None), id="a server"),
         pytest.param({"distinct_id": 42}, (None, "42", None), id="a number"),
         pytest.param({"distinct_id": True}, (None, None, None), id="no id"),
         pytest.param({}, (None, None, None), id="no id at all"),
         pytest.param(
-            {"distinct_id": "x", "$process_person_profile": False}, ("x", None, None), id="nobody in particular"
+            {"distinct_id": "x", "$process_person_profile": False}, (None, None, None), id="a server's nobody"
         ),
-        pytest.param(
-            {**AFTER, "$process_person_profile": False}, ("d1", "u1", None), id="a page that makes no persons"
-        ),
+        pytest.param({**BEFORE, "$process_person_profile": False}, ("d1", None, None), id="a page without persons"),
         pytest.param({"distinct_id": "$posthog_cookieless", "$device_id": None}, (None, None, None), id="no cookies"),
     ],
 )

@@ -254,7 +254,3 @@ def test_a_request_is_refused_for_its_envelope_alone(path: str, body: bytes, kin
 def test_as_many_events_as_a_request_carries_are_taken() -> None:
     body = b'{"batch":[%s]}' % b",".join([b'{"type":"page"}'] * MAX_EVENTS)
     assert len(translation("/v1/batch", body).events) == MAX_EVENTS
-
-
-def test_what_the_browser_client_says_about_itself_is_dropped() -> None:
-    assert translation("/v1/m", {"series": [{"type": "Counter"}]}) == Translation(events=())

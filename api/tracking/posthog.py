@@ -1,0 +1,72 @@
+"""`/batch`, `/e`, `/capture` and their like: the clients of PostHog."""
+
+from typing import Any, Final
+
+import msgspec
+
+from api.tracking.foreign import Configuration, Endpoint, Reply
+from api.tracking.segment import MAX_BODY, refused
+from engine.tracking.foreign.posthog import key_of_question, translated
+from engine.tracking.foreign.translation import ForeignRequest
+from engine.tracking.pipeline.delivery import Delivered
+
+TAKEN: Final = Reply(msgspec.json.encode({"status": 1}))
+NO_FLAGS: Final[dict[str, Any]] = {
+    "flags": {},
+    "featureFlags": {},
+    "featureFlagPayloads": {},
+    "errorsWhileComputingFlags": False,
+}
+
+
+def taken(_: Delivered) -> Reply:
+    """Return the answer to a request whose events have been taken or rejected."""
+    return TAKEN
+
+
+def configuration(key: str, _: ForeignRequest) -> Reply:
+    """Return the configuration with which PostHog's browser client sends events, and none of its other features."""
+    document = {
+        "token": key,
+        "supportedCompression": ["gzip-js"],
+        "hasFeatureFlags": False,
+        "analytics": {"endpoint": "/e/"},
+        "defaultIdentifiedOnly": True,
+        "elementsChainAsString": True,
+        "autocaptureExceptions": False,
+        "captureDeadClicks": False,
+        "capturePerformance": False,
+        "heatmaps": False,
+        "sessionRecording": False,
+        "surveys": False,
+        "siteApps": [],
+        "toolbarParams": {},
+        "isAuthenticated": False,
+    }
+    return Reply(msgspec.json.encode(document))
+
+
+def no_flags(_: str, request: ForeignRequest) -> Reply:
+    """Return the answer to a question for feature flags: there are none, in the forms of all its versions."""
+    return Reply(msgspec.json.encode(NO_FLAGS))
+
+
+def key_in_path(request: ForeignRequest) -> str:
+    """Return the key in `/array/KEY/config`."""
+    return request.path.split("/")[2]
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        protocol="posthog",
+        addresses=("/batch", "/e", "/i/v0/e", "/capture"),
+        translate=translated,
+        answer=taken,
+        refuse=refused,
+        most_bytes=MAX_BODY,
+    ),
+    Configuration(protocol="posthog", addresses=("/array/{key:str}/config",), key=key_in_path, answer=configuration),
+    Configuration(
+        protocol="posthog", addresses=("/flags", "/decide"), key=key_of_question, answer=no_flags, methods=("POST",)
+    ),
+)

@@ -1,0 +1,91 @@
+"""`/v1/track`, `/v1/batch` and their like: the clients of Segment and of RudderStack."""
+
+from typing import Any, Final
+
+import msgspec
+
+from api.tracking.foreign import Configuration, Endpoint, Reply, problem_reply
+from api.tracking.keys import basic_user
+from engine.tracking.foreign.segment import translated
+from engine.tracking.foreign.translation import ForeignRequest
+from engine.tracking.pipeline.delivery import Delivered
+
+MAX_BODY: Final = 4_194_304  # bytes, after decompression: clients drop a batch that is refused as too large
+KINDS: Final = ("track", "identify", "page", "screen", "group", "alias", "batch", "import")
+SHORT: Final = ("t", "i", "p", "s", "g", "a", "b")  # of the browser client
+TAKEN: Final = Reply(msgspec.json.encode({"success": True, "status": 1}))
+NO_REPORTS: Final[dict[str, Any]] = {"errors": {"enabled": False}, "metrics": {"enabled": False}}
+
+
+def taken(_: Delivered) -> Reply:
+    """Return the answer to a request whose events have been taken or rejected."""
+    return TAKEN
+
+
+def refused(status: int, document: dict[str, Any]) -> Reply:
+    """Return the problem document with the members that RudderStack's Python client reads of an error."""
+    return problem_reply(status, {**document, "code": document["title"], "message": document["detail"]})
+
+
+def settings(key: str, _: ForeignRequest) -> Reply:
+    """Return the settings with which Segment's browser client sends its events, and loads nothing else."""
+    integration = {"apiKey": key, "unbundledIntegrations": [], "addBundledMetadata": False}
+    accepted = {"__default": {"enabled": True, "integrations": {}}}
+    document = {
+        "integrations": {"Segment.io": integration},
+        "plan": {"track": accepted, "identify": accepted, "group": accepted},
+        "edgeFunction": {},
+        "analyticsNextEnabled": True,
+        "middlewareSettings": {},
+        "enabledMiddleware": {},
+        "metrics": {"sampleRate": 0},
+        "legacyVideoPluginsEnabled": False,
+        "remotePlugins": [],
+    }
+    return Reply(msgspec.json.encode(document))
+
+
+def source_configuration(key: str, _: ForeignRequest) -> Reply:
+    """Return the configuration with which RudderStack's browser client sends its events, and loads nothing else."""
+    source = {
+        "id": key,
+        "name": key,
+        "enabled": True,
+        "writeKey": key,
+        "workspaceId": key,
+        "config": {"statsCollection": NO_REPORTS},
+        "destinations": [],
+        "connections": [],
+        "dataplanes": {},
+    }
+    return Reply(msgspec.json.encode({"source": source}))
+
+
+def key_in_path(request: ForeignRequest) -> str:
+    """Return the key in `/v1/projects/KEY/settings`."""
+    return request.path.split("/")[3]
+
+
+def key_of_configuration(request: ForeignRequest) -> str:
+    """Return the key in the query or the `Authorization` of a request; empty without one."""
+    return next(iter(request.query.get("writeKey", ())), "") or basic_user(request.headers)
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        protocol="segment",
+        addresses=(*[f"/v1/{name}" for name in (*KINDS, *SHORT)], "/beacon/v1/batch"),
+        translate=translated,
+        answer=taken,
+        refuse=refused,
+        most_bytes=MAX_BODY,
+        headers=(b"anonymousid", b"sentat", b"x-retry-count"),
+        key_parameters=("writeKey",),
+    ),
+    Configuration(protocol="segment", addresses=("/v1/projects/{key:str}/settings",), key=key_in_path, answer=settings),
+    Configuration(
+        protocol="segment", addresses=("/sourceConfig",), key=key_of_configuration, answer=source_configuration
+    ),
+    # Figures of the browser client about itself, which name no source. They are dropped.
+    Configuration(protocol="segment", addresses=("/v1/m",), key=None, answer=lambda *_: TAKEN, methods=("POST",)),
+)
