@@ -88,7 +88,7 @@ def create_app(
                 yield
 
     routes = _routes(tracker, forgettings, ReadGuard(admin_key), broken)
-    routes += foreign_handlers(ForeignTracking(tracker, Delivery(tracker, gate.add_units)))
+    routes += foreign_handlers(ForeignTracking(tracker, Delivery(tracker, gate)))
     return _application(tracker, gate, routes, lifespan)
 
 

@@ -161,9 +161,19 @@ class Gate:
         self._resting.pop(client, None)
         self.pace.forget(client)
 
-    def add_units(self, count: int) -> None:
-        """Note that running requests have so many more units under way, each beside the first one of its request."""
-        self._more += count
+    def take_slots(self, wanted: int) -> int:
+        """Give a running request up to `wanted` more slots, for units beside its first one. Returns how many.
+
+        Half of the free slots stay free, for other requests.
+        """
+        free = self.bounds.running - self._running - self._more + self._excused()
+        taken = max(0, min(wanted, free // 2))
+        self._more += taken
+        return taken
+
+    def return_slots(self, count: int) -> None:
+        """Take back slots of a running request."""
+        self._more -= count
 
     def _has_slot(self) -> bool:
         return self._running + self._more - self._excused() < self.bounds.running

@@ -105,6 +105,26 @@ def test_requests_that_wait_for_the_outside_need_no_slot(clock: FakeClock) -> No
     assert fates([first, second]) == ["runs", "runs"]
 
 
+def test_a_request_gets_more_slots_while_half_of_the_free_ones_stay_free(clock: FakeClock) -> None:
+    gate = gate_of(clock, running=9)
+    FakeClient(gate).enter()
+    assert gate.take_slots(3) == 3
+    assert gate.take_slots(15) == 2  # 5 are free
+    assert fates([FakeClient(gate).enter() for _ in range(4)]) == ["runs", "runs", "runs", "waits"]
+    assert gate.take_slots(15) == 0
+
+
+def test_slots_that_are_returned_are_given_to_those_that_wait(clock: FakeClock) -> None:
+    gate = gate_of(clock, running=3)
+    first = FakeClient(gate).enter()
+    taken = gate.take_slots(2)
+    second, third = FakeClient(gate).enter(), FakeClient(gate).enter()
+    assert (taken, second.fate, third.fate) == (1, "runs", "waits")
+    gate.return_slots(taken)
+    clock.pass_by(0.05)
+    assert (first.fate, third.fate) == ("runs", "runs")
+
+
 def test_a_burst_may_wait_and_what_waits_too_long_is_shed(clock: FakeClock) -> None:
     gate = gate_of(clock, running=1)
     running, waiting = FakeClient(gate).enter(), FakeClient(gate).enter()

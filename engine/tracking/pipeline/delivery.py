@@ -5,15 +5,15 @@ store cannot take one intake now, the request is answered 503 after the others a
 again, and the ids of the events keep each to one effect. An event that can never be taken is rejected and recorded, and
 is no reason to refuse the others.
 
-Lanes of a request have nobody in common and run side by side, `SIDE_BY_SIDE` at most; the intakes of one lane run one
-after another. After an intake that was unavailable, the others of its lane are left for the next try: they come in
-order.
+Lanes of a request have nobody in common. They run side by side, `SIDE_BY_SIDE` at most and as many as there are slots
+for; the intakes of one lane run one after another. After an intake that was unavailable, the others of its lane are
+left for the next try: they come in order.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from msgspec import Struct, field, structs
 
@@ -47,29 +47,38 @@ class Delivered(Struct):
         return self.events - len(self.errors)
 
 
-class Delivery:
-    """Delivers the requests of one process. `add_units` is told how many units more run than there are requests."""
+class Slots(Protocol):
+    """Bounds how many units of all requests run at a time. A request has one slot from its start."""
 
-    def __init__(self, tracker: PayloadTracker, add_units: Callable[[int], None] = lambda _: None) -> None:
+    def take_slots(self, wanted: int) -> int:
+        """Give a request up to `wanted` more slots. Returns how many."""
+
+    def return_slots(self, count: int) -> None:
+        """Take slots back."""
+
+
+class Delivery:
+    """Delivers the requests of one process."""
+
+    def __init__(self, tracker: PayloadTracker, slots: Slots) -> None:
         self._tracker = tracker
-        self._add_units = add_units
+        self._slots = slots
 
     async def deliver(self, lanes: Sequence[Lane], source: Source, hops: int = 0) -> Delivered:
         """Have all events of a request taken, rejected or dropped, durably. Raises `Unavailable` if one is left."""
         delivered = Delivered(sum([one.events for lane in lanes for one in lane]))
         unavailable: list[Unavailable] = []
         waiting = iter(lanes)
-        workers = min(SIDE_BY_SIDE, len(lanes))
-        if workers < 2:
-            await self._work(waiting, source, hops, delivered, unavailable)
-        else:
-            self._add_units(workers - 1)
-            try:
+        more = self._slots.take_slots(min(SIDE_BY_SIDE, len(lanes)) - 1) if len(lanes) > 1 else 0
+        try:
+            if more:
                 async with asyncio.TaskGroup() as group:
-                    for _ in range(workers):
+                    for _ in range(1 + more):
                         group.create_task(self._work(waiting, source, hops, delivered, unavailable))
-            finally:
-                self._add_units(1 - workers)
+            else:
+                await self._work(waiting, source, hops, delivered, unavailable)
+        finally:
+            self._slots.return_slots(more)
         if unavailable:
             raise max(unavailable, key=lambda one: one.retry_after)
         delivered.errors.sort(key=lambda one: one.index)

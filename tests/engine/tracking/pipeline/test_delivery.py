@@ -26,15 +26,31 @@ def event(number: int, visitor: str | None = None, **more: Any) -> ForeignEvent:
     return ForeignEvent(at=f"/{number}", raw=b'{"n": %d}' % number, visitor=visitor, **given)
 
 
+class FewSlots:
+    """Slots of which `free` are left; `taken` are those that were taken last."""
+
+    def __init__(self) -> None:
+        self.free = 100
+        self.taken = 0
+
+    def take_slots(self, wanted: int) -> int:
+        self.taken = min(wanted, self.free)
+        self.free -= self.taken
+        return self.taken
+
+    def return_slots(self, count: int) -> None:
+        self.free += count
+
+
 class Shipping(Collector):
     """A delivery over a store that may be away."""
 
     def __init__(self, store: Store, source: Source = SHOP) -> None:
         self.away = AwayStore(store)
         self.source = source
-        self.units: list[int] = []
+        self.slots = FewSlots()
         super().__init__(project(sources=(source,), settings=USERS), self.away)
-        self.delivery = Delivery(self.tracker, self.units.append)
+        self.delivery = Delivery(self.tracker, self.slots)
 
     async def deliver(self, *events: ForeignEvent) -> Delivered:
         if not self.pipeline.loading.secret:
@@ -53,7 +69,14 @@ async def test_the_events_of_many_persons_are_stored_side_by_side(store: Store) 
     delivered = await shipping.deliver(*[event(n, f"v-{n % 40}") for n in range(80)])
     assert (delivered.accepted, delivered.errors) == (80, [])
     assert await shipping.counts() == (40, 80, 0)
-    assert shipping.units == [SIDE_BY_SIDE - 1, 1 - SIDE_BY_SIDE]
+    assert (shipping.slots.taken, shipping.slots.free) == (SIDE_BY_SIDE - 1, 100)
+
+
+async def test_without_free_slots_the_events_are_stored_one_after_another(store: Store) -> None:
+    shipping = Shipping(store)
+    shipping.slots.free = 0
+    assert (await shipping.deliver(*[event(n, f"v-{n}") for n in range(20)])).accepted == 20
+    assert (await shipping.counts())[:2] == (20, 20)
 
 
 async def test_a_request_that_comes_again_takes_effect_once(store: Store) -> None:
@@ -131,7 +154,7 @@ async def test_a_cancelled_request_leaves_no_task_behind(store: Store) -> None:
     await reached.wait()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert sum(shipping.units) == 0
+    assert shipping.slots.free == 100
     never.set()
     await asyncio.sleep(0)
     assert {one for one in asyncio.all_tasks() if "Delivery._work" in repr(one)} - before == set()
