@@ -24,7 +24,7 @@ from api.tracking.keys import keys_of
 from engine.ports.store import Unavailable
 from engine.project.project import Project
 from engine.project.source import Accepted, Source
-from engine.tracking.foreign.senders import lane_steps
+from engine.tracking.foreign.senders import grouping_steps
 from engine.tracking.foreign.translation import ForeignRequest, Translation
 from engine.tracking.intake.credentials import Credentials
 from engine.tracking.intake.payload import MAX_BODY, Refusal
@@ -89,7 +89,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
 
 
 class ForeignTracking:
-    """What the endpoints of all protocols need of the server."""
+    """Handles the requests to the endpoints of all protocols."""
 
     def __init__(self, tracker: PayloadTracker, delivery: Delivery) -> None:
         self.pipeline = tracker.pipeline
@@ -156,10 +156,10 @@ class ForeignTracking:
     ) -> Delivered:
         """Deliver the events of a request. Raises `Unavailable`."""
         rules = self.pipeline.project.settings.keys
-        steps = lane_steps(translation, source, endpoint.protocol, rules)
-        lanes = await self.pipeline.slices.run(steps)
+        steps = grouping_steps(translation, source, endpoint.protocol, rules)
+        groups = await self.pipeline.slices.run(steps)
         return await self.delivery.deliver(
-            lanes, source, hops(dict(request.headers)) if b"headrace-hops" in request.headers else 0
+            groups, source, hops(dict(request.headers)) if b"headrace-hops" in request.headers else 0
         )
 
 

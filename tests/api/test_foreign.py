@@ -1,4 +1,4 @@
-"""What the endpoints of all foreign protocols have in common, by the example of one of them."""
+"""The behaviour that the endpoints of all foreign protocols have in common, by the example of one of them."""
 
 import gzip
 import hashlib

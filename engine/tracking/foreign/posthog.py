@@ -1,7 +1,7 @@
 """PostHog's protocol: a request has a batch of events, a list of them, or one event.
 
 A page that is being left may send the JSON as base64 in a form. Events whose names begin with `$` are PostHog's own.
-Those that say who somebody is get the types of Segment's protocol, so that flows need not know which client sent them.
+Those that identify a person get the types of Segment's protocol, so that flows need not know which client sent them.
 """
 
 from base64 import b64decode

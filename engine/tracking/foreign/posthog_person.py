@@ -17,7 +17,7 @@ NOBODY: Final = "$posthog_cookieless"  # the id of all pages that may not keep o
 
 
 class Person(Struct, frozen=True):
-    """Whose an event is: the ids of `ForeignEvent`."""
+    """The person of an event: the ids of `ForeignEvent`."""
 
     visitor: str | None = None
     user: str | None = None

@@ -5,9 +5,9 @@ store cannot take one intake now, the request is answered 503 after the others a
 again, and the ids of the events keep each to one effect. An event that can never be taken is rejected and recorded, and
 is no reason to refuse the others.
 
-Lanes of a request have nobody in common. They run side by side, `SIDE_BY_SIDE` at most and as many as there are slots
-for; the intakes of one lane run one after another. After an intake that was unavailable, the others of its lane are
-left for the next try: they come in order.
+Groups of a request have no person in common. They run side by side, `SIDE_BY_SIDE` at most and as many as there are
+slots for; the intakes of one group run one after another. After an intake that was unavailable, the others of its group
+are left for the next try: they come in order.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ from msgspec import Struct, field, structs
 
 from engine.ports.store import TooLarge, Unavailable
 from engine.project.source import Source
-from engine.tracking.foreign.senders import Lane, SenderIntake
+from engine.tracking.foreign.groups import IntakeGroup, SenderIntake
 from engine.tracking.intake.payload import Refusal
 from engine.tracking.pipeline.tracker import PayloadTracker
 from engine.tracking.unit.ledger import Counted
 
-SIDE_BY_SIDE: Final = 16  # lanes of a request
+SIDE_BY_SIDE: Final = 16  # groups of a request
 
 
 class EventError(Struct, frozen=True):
@@ -64,12 +64,12 @@ class Delivery:
         self._tracker = tracker
         self._slots = slots
 
-    async def deliver(self, lanes: Sequence[Lane], source: Source, hops: int = 0) -> Delivered:
+    async def deliver(self, groups: Sequence[IntakeGroup], source: Source, hops: int = 0) -> Delivered:
         """Have all events of a request taken, rejected or dropped, durably. Raises `Unavailable` if one is left."""
-        delivered = Delivered(sum([one.events for lane in lanes for one in lane]))
+        delivered = Delivered(sum([one.events for group in groups for one in group]))
         unavailable: list[Unavailable] = []
-        waiting = iter(lanes)
-        more = self._slots.take_slots(min(SIDE_BY_SIDE, len(lanes)) - 1) if len(lanes) > 1 else 0
+        waiting = iter(groups)
+        more = self._slots.take_slots(min(SIDE_BY_SIDE, len(groups)) - 1) if len(groups) > 1 else 0
         try:
             if more:
                 async with asyncio.TaskGroup() as group:
@@ -86,16 +86,16 @@ class Delivery:
 
     async def _work(
         self,
-        waiting: Iterator[Lane],
+        waiting: Iterator[IntakeGroup],
         source: Source,
         hops: int,
         delivered: Delivered,
         unavailable: list[Unavailable],
     ) -> None:
-        """Deliver one lane after another, as long as any waits."""
-        for lane in waiting:
+        """Deliver one group after another, as long as any waits."""
+        for group in waiting:
             try:
-                for one in lane:
+                for one in group:
                     await self._one(one, source, hops, delivered)
             except Unavailable as away:
                 unavailable.append(away)
@@ -115,7 +115,7 @@ class Delivery:
         except Refusal as refusal:
             if refusal.kind == "nothing-accepted":
                 delivered.errors += _errors(refusal.errors, one)
-            elif refusal.kind == "forgotten":  # a client would send it for ever if it were told
+            elif refusal.kind == "forgotten":  # a client would send it for ever if it were refused
                 self._tracker.pipeline.ledger.count(Counted(rejected=one.events))
             else:
                 await self._reject(one, refusal.detail, source, delivered)

@@ -1,4 +1,4 @@
-"""What the requests of PostHog's clients say."""
+"""The translation of the requests of PostHog's clients."""
 
 import json
 from base64 import b64encode

@@ -1,4 +1,4 @@
-"""What the requests of Segment's and RudderStack's clients say."""
+"""The translation of the requests of Segment's and RudderStack's clients."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The senders of a foreign request: which events are taken, under which ids, and in which lane."""
+"""The senders of a foreign request: which events are taken, under which ids, and in which group."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.profile.key import KeyRules
 from engine.project.source import Source
-from engine.tracking.foreign.senders import Lane, lanes_of
+from engine.tracking.foreign.senders import IntakeGroup, grouped_intakes
 from engine.tracking.foreign.translation import ForeignEvent, Translation
 from engine.tracking.intake.payload import MAX_EVENTS, RejectedEvent
 from tests.projects import USERS
@@ -22,32 +22,34 @@ def event(number: int = 0, **more: Any) -> ForeignEvent:
     return ForeignEvent(**given)
 
 
-def lanes(*events: ForeignEvent | RejectedEvent, protocol: str = "segment", rules: KeyRules = RULES) -> list[Lane]:
-    return lanes_of(Translation(events=events), SHOP, protocol, rules)
+def groups(
+    *events: ForeignEvent | RejectedEvent, protocol: str = "segment", rules: KeyRules = RULES
+) -> list[IntakeGroup]:
+    return grouped_intakes(Translation(events=events), SHOP, protocol, rules)
 
 
-def shown(found: list[Lane]) -> list[list[tuple[str | None, str | None, list[str]]]]:
-    """Visitor, user and the events' types of each intake, by lane."""
+def shown(found: list[IntakeGroup]) -> list[list[tuple[str | None, str | None, list[str]]]]:
+    """Visitor, user and the events' types of each intake, by group."""
     return [
-        [(one.intake.visitor, one.intake.user, [incoming.type for incoming in one.intake.events]) for one in lane]
-        for lane in found
+        [(one.intake.visitor, one.intake.user, [incoming.type for incoming in one.intake.events]) for one in group]
+        for group in found
     ]
 
 
 def test_events_of_two_visitors_are_two_lanes() -> None:
-    found = lanes(event(0, visitor="v-1"), event(1, visitor="v-2"), event(2, visitor="v-1"))
+    found = groups(event(0, visitor="v-1"), event(1, visitor="v-2"), event(2, visitor="v-1"))
     assert shown(found) == [[("v-1", None, ["e0", "e2"])], [("v-2", None, ["e1"])]]
 
 
 def test_a_login_is_a_second_intake_of_the_same_lane() -> None:
-    found = lanes(
+    found = groups(
         event(0, visitor="v-1"), event(1, visitor="v-1", user="u-1"), event(2, visitor="v-1", user="u-1"), event(3)
     )
     assert shown(found) == [[("v-1", None, ["e0"]), ("v-1", "u-1", ["e1", "e2"])], [(None, None, ["e3"])]]
 
 
 def test_lanes_that_meet_are_joined_in_the_order_of_their_events() -> None:
-    found = lanes(
+    found = groups(
         event(0, visitor="v-1"), event(1, user="u-1"), event(2, visitor="v-2"), event(3, visitor="v-1", user="u-1")
     )
     assert shown(found) == [
@@ -57,31 +59,31 @@ def test_lanes_that_meet_are_joined_in_the_order_of_their_events() -> None:
 
 
 def test_an_alias_joins_the_lanes_of_both_users() -> None:
-    found = lanes(event(0, user="old"), event(1, user="new"), event(2, user="new", previous="old"))
-    assert [one.intake.previous for lane in found for one in lane] == [None, None, "old"]
+    found = groups(event(0, user="old"), event(1, user="new"), event(2, user="new", previous="old"))
+    assert [one.intake.previous for group in found for one in group] == [None, None, "old"]
     assert len(found) == 1
 
 
 def test_an_event_of_nobody_is_profile_less_and_alone() -> None:
-    first, second = lanes(event(0), event(1))
+    first, second = groups(event(0), event(1))
     assert [(one.intake.profile_less, one.intake.sessionless) for one in (*first, *second)] == [(True, True)] * 2
 
 
 def test_a_session_alone_says_whose_an_event_is() -> None:
-    ((one,),) = lanes(event(0, session="s-1"), event(1, session="s-1"))
+    ((one,),) = groups(event(0, session="s-1"), event(1, session="s-1"))
     assert (one.intake.session, one.intake.profile_less, len(one.intake.events)) == ("s-1", False, 2)
 
 
 @pytest.mark.parametrize("nobody", ["null", "undefined", "00000000-0000-0000-0000-000000000000", " ", "(not set)"])
 def test_a_placeholder_names_nobody(nobody: str) -> None:
-    ((one,),) = lanes(event(0, visitor=nobody, user=nobody, session=nobody))
+    ((one,),) = groups(event(0, visitor=nobody, user=nobody, session=nobody))
     assert (one.intake.visitor, one.intake.user, one.intake.session) == (None, None, None)
 
 
 @pytest.mark.parametrize(("name", "length"), [("visitor", 201), ("session", 300), ("id", 5000)])
 def test_an_id_that_is_too_long_becomes_its_hash(name: str, length: int) -> None:
     def id_of(text: str) -> str | None:
-        ((one,),) = lanes(event(0, **{"visitor": "v-1", name: text}))
+        ((one,),) = groups(event(0, **{"visitor": "v-1", name: text}))
         return one.intake.events[0].id if name == "id" else getattr(one.intake, name)
 
     first, again, other = id_of("x1" * length), id_of("x1" * length), id_of("x2" * length)
@@ -103,23 +105,23 @@ def test_an_id_that_is_too_long_becomes_its_hash(name: str, length: int) -> None
     ],
 )
 def test_an_event_that_cannot_be_taken_is_rejected_with_its_place(wrong: dict[str, Any], at: str) -> None:
-    found = lanes(event(0, visitor="v-1", **wrong), event(1, visitor="v-1"))
-    rejected = [one for lane in found for intake in lane for one in intake.intake.rejected]
-    taken = [one.index for lane in found for intake in lane for one in intake.intake.events]
+    found = groups(event(0, visitor="v-1", **wrong), event(1, visitor="v-1"))
+    rejected = [one for group in found for intake in group for one in intake.intake.rejected]
+    taken = [one.index for group in found for intake in group for one in intake.intake.events]
     assert [(one.index, one.at) for one in rejected] == [(0, at)]
     assert taken == [1]
 
 
 def test_an_event_that_the_translator_rejected_keeps_its_reason() -> None:
     fault = RejectedEvent(0, "it has no event", "/batch/0", event(0).raw)  # type: ignore[arg-type]  # Raw is bytes here
-    (one,), _ = lanes(fault, event(1, visitor="v-1"))
+    (one,), _ = groups(fault, event(1, visitor="v-1"))
     assert one.intake.rejected == (fault,)
 
 
 def test_without_ids_equal_events_of_one_request_are_told_apart_and_repeats_recognised() -> None:
     def ids() -> list[str | None]:
-        found = lanes(event(0, visitor="v-1"), event(0, visitor="v-1"), event(1, visitor="v-1"), protocol="rakam")
-        return [one.id for lane in found for intake in lane for one in intake.intake.events]
+        found = groups(event(0, visitor="v-1"), event(0, visitor="v-1"), event(1, visitor="v-1"), protocol="rakam")
+        return [one.id for group in found for intake in group for one in intake.intake.events]
 
     assert ids() == ids()
     assert len(set(ids())) == 3
@@ -127,12 +129,12 @@ def test_without_ids_equal_events_of_one_request_are_told_apart_and_repeats_reco
 
 
 def test_where_clients_give_ids_an_event_without_one_gets_none_from_its_content() -> None:
-    ((one,),) = lanes(event(0, visitor="v-1"))
+    ((one,),) = groups(event(0, visitor="v-1"))
     assert one.intake.events[0].id is None
 
 
 def test_many_events_of_one_sender_are_divided() -> None:
-    ((first, second),) = lanes(*[event(number, visitor="v-1") for number in range(MAX_EVENTS + 1)])
+    ((first, second),) = groups(*[event(number, visitor="v-1") for number in range(MAX_EVENTS + 1)])
     assert (len(first.intake.events), len(second.intake.events)) == (MAX_EVENTS, 1)
 
 
@@ -141,13 +143,16 @@ names = st.sampled_from([None, "a1", "b2", "c3"])
 
 @given(st.lists(st.tuples(names, names, names), max_size=12))
 def test_events_with_a_name_in_common_are_in_one_lane_and_keep_their_order(given: list[tuple[str | None, ...]]) -> None:
-    found = lanes(*[event(i, visitor=v, user=u, session=s) for i, (v, u, s) in enumerate(given)])
+    found = groups(*[event(i, visitor=v, user=u, session=s) for i, (v, u, s) in enumerate(given)])
     placed = [
-        (number, incoming.index) for number, lane in enumerate(found) for one in lane for incoming in one.intake.events
+        (number, incoming.index)
+        for number, group in enumerate(found)
+        for one in group
+        for incoming in one.intake.events
     ]
     assert sorted(index for _, index in placed) == list(range(len(given)))
-    for i, (lane, index) in enumerate(placed):
+    for i, (group, index) in enumerate(placed):
         for other_lane, other in placed[i + 1 :]:
             if any(name and name == same for name, same in zip(given[index], given[other], strict=True)):
-                assert lane == other_lane
+                assert group == other_lane
                 assert index < other

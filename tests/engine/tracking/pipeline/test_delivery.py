@@ -8,7 +8,7 @@ from msgspec import structs
 
 from engine.ports.store import Store, TooLarge, Unavailable
 from engine.project.source import Source
-from engine.tracking.foreign.senders import lanes_of
+from engine.tracking.foreign.senders import grouped_intakes
 from engine.tracking.foreign.translation import ForeignEvent, Translation
 from engine.tracking.intake.payload import Intake
 from engine.tracking.operations.forgetting import Forgetter
@@ -55,8 +55,8 @@ class Shipping(Collector):
     async def deliver(self, *events: ForeignEvent) -> Delivered:
         if not self.pipeline.loading.secret:
             await self.tracker.start()
-        lanes = lanes_of(Translation(events=events), self.source, "segment", USERS.keys)
-        return await self.delivery.deliver(lanes, self.source)
+        groups = grouped_intakes(Translation(events=events), self.source, "segment", USERS.keys)
+        return await self.delivery.deliver(groups, self.source)
 
     async def counts(self) -> tuple[int, int, int]:
         """Stored profiles and events, and rejected ones."""
