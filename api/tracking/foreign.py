@@ -133,11 +133,13 @@ class ForeignTracking:
                 key = endpoint.key(request)
                 source = self.credentials.source_of([key], endpoint.protocol, origin(dict(request.headers)))
                 return endpoint.answer(key, request), [(b"cache-control", b"private, max-age=60")], source
-            translation = endpoint.translate(request)
-            keys = [*keys_of(request, endpoint.key_headers, endpoint.key_parameters), *translation.keys]
-            source = self.credentials.source_of(keys, endpoint.protocol, origin(dict(request.headers)))
-            if endpoint.verify is not None and not endpoint.verify(request, source):
+            keys = list(keys_of(request, endpoint.key_headers, endpoint.key_parameters))
+            if any(keys) or endpoint.verify is not None:  # first: decoding takes longer than looking up a key
+                source = self._source(endpoint, request, keys)
+            if endpoint.verify is not None and (source is None or not endpoint.verify(request, source)):
                 raise Refusal("unauthorised", "the signature of the request is missing or wrong")
+            translation = endpoint.translate(request)
+            source = self._source(endpoint, request, [*keys, *translation.keys])
             return endpoint.answer(await self._delivered(endpoint, request, translation, source)), [], source
         except asyncio.CancelledError:  # the server stops and has waited long enough; no caller awaits this task
             document, more = problem_of(Unavailable("the server is stopping: send this again", retry_after=1))
@@ -150,6 +152,10 @@ class ForeignTracking:
             document, more = problem(500, "the request was not processed; the log of the server says why"), {}
         extra = [(name.lower().encode(), value.encode()) for name, value in more.items()]
         return refuse(document["status"], document), extra, source
+
+    def _source(self, endpoint: Endpoint, request: ForeignRequest, keys: list[str]) -> Source:
+        """Return the source that the keys of a request name. Raises `Refusal`."""
+        return self.credentials.source_of(keys, endpoint.protocol, origin(dict(request.headers)))
 
     async def _delivered(
         self, endpoint: Endpoint, request: ForeignRequest, translation: Translation, source: Source
