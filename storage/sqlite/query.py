@@ -11,6 +11,10 @@ from storage.sqlite.statement import DROP_MARK, FORGET, META
 PROFILE = "SELECT merged_into, CAST(doc AS BLOB) FROM profiles WHERE id = ?"
 SESSION = "SELECT CAST(doc AS BLOB) FROM sessions WHERE source = ? AND id = ?"
 MARK = "SELECT at, session, profile FROM marks WHERE event = ? AND source = ? AND at IS NOT NULL"
+MARKS = """
+SELECT wanted.value, at, session, profile FROM json_each(?) AS wanted
+CROSS JOIN marks ON marks.event = wanted.value AND marks.source = ? AND at IS NOT NULL
+"""
 REJECTED = "SELECT CAST(doc AS BLOB) FROM rejected ORDER BY seq DESC LIMIT ?"
 RUNS_OF = "SELECT CAST(doc AS BLOB) FROM runs WHERE event = ? ORDER BY seq"
 # Follows the links from a profile's newest event; each leads to an older one, so the numbers descend.

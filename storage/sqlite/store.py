@@ -37,6 +37,7 @@ from engine.search.query import Query
 from storage.encoding import (
     decode_profile,
     decode_session,
+    encode,
 )
 from storage.sqlite import erasure, query, retention
 from storage.sqlite.change import Change, change_of
@@ -148,8 +149,11 @@ class SqliteStore:
 
     async def marks(self, source: str, events: tuple[str, ...]) -> dict[str, ProcessedEvent]:
         """The deduplication marks of a source's events, by event id; events without a mark are left out."""
-        found = {event: self._inline_reader.row(query.MARK, event, source) for event in events}
-        return {event: ProcessedEvent(source, event, *row) for event, row in found.items() if row is not None}
+        if len(events) == 1:
+            row = self._inline_reader.row(query.MARK, events[0], source)
+            return {} if row is None else {events[0]: ProcessedEvent(source, events[0], *row)}
+        rows = self._inline_reader.rows(query.MARKS, encode(events), source)
+        return {row[0]: ProcessedEvent(source, *row) for row in rows}
 
     async def cached(self, key: str, now: int) -> CacheEntry | None:
         """A cache entry that has not expired at `now`."""

@@ -68,21 +68,36 @@ class Delivery:
         """Have all events of a request taken, rejected or dropped, durably. Raises `Unavailable` if one is left."""
         delivered = Delivered(sum([one.events for group in groups for one in group]))
         unavailable: list[Unavailable] = []
-        waiting = iter(groups)
-        more = self._slots.take_slots(min(SIDE_BY_SIDE, len(groups)) - 1) if len(groups) > 1 else 0
-        try:
-            if more:
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(1 + more):
-                        group.create_task(self._work(waiting, source, hops, delivered, unavailable))
-            else:
-                await self._work(waiting, source, hops, delivered, unavailable)
-        finally:
-            self._slots.return_slots(more)
+        if len(groups) == 1:
+            await self._work(iter(groups), source, hops, delivered, unavailable)
+        else:
+            await self._side_by_side(groups, source, hops, delivered, unavailable)
         if unavailable:
             raise max(unavailable, key=lambda one: one.retry_after)
         delivered.errors.sort(key=lambda one: one.index)
         return delivered
+
+    async def _side_by_side(
+        self,
+        groups: Sequence[IntakeGroup],
+        source: Source,
+        hops: int,
+        delivered: Delivered,
+        unavailable: list[Unavailable],
+    ) -> None:
+        """Deliver groups by as many workers as there are slots for."""
+        unmarked = self._tracker.pipeline.unmarked
+        ids = [event.id for group in groups for one in group for event in one.intake.events if event.id is not None]
+        more = self._slots.take_slots(min(SIDE_BY_SIDE, len(groups)) - 1)
+        try:
+            await unmarked.read(source.source, ids)
+            waiting = iter(groups)
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(1 + more):
+                    workers.create_task(self._work(waiting, source, hops, delivered, unavailable))
+        finally:
+            self._slots.return_slots(more)
+            unmarked.forget(source.source, ids)
 
     async def _work(
         self,

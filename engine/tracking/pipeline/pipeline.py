@@ -66,6 +66,7 @@ from engine.tracking.pipeline.profile_queue import ProfileQueue, ProfileQueues, 
 from engine.tracking.pipeline.repeat import answer_repeat
 from engine.tracking.pipeline.settling import ReportApart, report_nothing, settled_profile
 from engine.tracking.pipeline.time_slices import TimeSlices
+from engine.tracking.pipeline.unmarked import UnmarkedEvents
 from engine.tracking.unit.cache import ProfileCache
 from engine.tracking.unit.compose import Composed, compose, regrouped_by, writes_nothing
 from engine.tracking.unit.effects import UnitContext, UnitEffects
@@ -97,6 +98,7 @@ class Pipeline:
         self.clock = clock
         self.new_id = new_id
         self.cache = ProfileCache()
+        self.unmarked = UnmarkedEvents(store)
         self.ledger = ledger or Ledger()
         self.report: Callable[[Unavailable], None] = _ignore  # a failure of the store or the spool, for the log
         self.report_apart: ReportApart = report_nothing  # profiles that were set apart on loading, for the log
@@ -194,7 +196,9 @@ class Pipeline:
         source = request.source.source
         found = uncommitted.marks if uncommitted is not None else {}
         before = {id: found[source, id] for id in ids if (source, id) in found}  # first: once stored they are dropped
-        marks, fresh = split_duplicates(request, {**await self.store.marks(source, ids), **before})
+        if not (self.unmarked.ids and self.unmarked.take(source, ids)):
+            before = {**await self.store.marks(source, ids), **before}
+        marks, fresh = split_duplicates(request, before)
         if marks:
             profile = loaded.cached.profile if loaded.cached is not None else None
             request, marks = reject_foreign(request, marks, loaded.acting_id, profile)

@@ -87,6 +87,28 @@ async def test_a_request_that_comes_again_takes_effect_once(store: Store) -> Non
     assert (await shipping.counts())[1:] == (3, 0)
 
 
+async def test_a_request_that_comes_twice_at_once_takes_effect_once(store: Store) -> None:
+    shipping, other = Shipping(store), Shipping(store)  # two processes
+    events = [event(n, f"v-{n % 5}") for n in range(20)]
+    delivered = await asyncio.gather(*[one.deliver(*events) for one in (shipping, other, shipping)])
+    assert [one.accepted for one in delivered] == [20, 20, 20]
+    assert await shipping.counts() == (5, 20, 0)
+    assert not shipping.pipeline.unmarked.ids
+
+
+async def test_an_event_that_another_process_has_taken_meanwhile_is_a_repeat(store: Store) -> None:
+    shipping, other = Shipping(store), Shipping(store)
+    events = [event(0, "v-1"), event(1, "v-2")]
+
+    async def elsewhere() -> None:
+        await other.deliver(*events)
+
+    await shipping.deliver(event(2, "v-3"))
+    shipping.away.meanwhile = elsewhere  # after it was read that no event has a mark
+    assert (await shipping.deliver(*events)).accepted == 2
+    assert (await shipping.counts())[1] == 3
+
+
 async def test_one_bad_event_is_recorded_and_the_others_are_stored(store: Store) -> None:
     shipping = Shipping(store)
     delivered = await shipping.deliver(event(0, "v-1"), event(1, "v-1", type=""), event(2), event(3, user="u-1"))
