@@ -1,5 +1,6 @@
 """The endpoints of all foreign protocols: the `ENDPOINTS` of each module of this package that has them."""
 
+from collections.abc import Iterator
 from functools import cache, partial
 from importlib import import_module
 from pkgutil import iter_modules
@@ -10,6 +11,7 @@ from litestar.handlers import ASGIRouteHandler
 
 import api.tracking
 from api.tracking.foreign import Configuration, Endpoint, ForeignTracking
+from api.tracking.keys import KEY
 from engine.tracking.intake.payload import MAX_BODY
 
 OWN: Final = ("/track", "/collect/", "/consent")  # where the addresses of Headrace's own protocol begin
@@ -24,10 +26,8 @@ def endpoints() -> tuple[Endpoint | Configuration, ...]:
 
 
 def foreign_handlers(tracking: ForeignTracking) -> list[ASGIRouteHandler]:
-    """Return a handler for each endpoint."""
-    return [
-        asgi(list(endpoint.addresses), copy_scope=True)(partial(tracking.handle, endpoint)) for endpoint in endpoints()
-    ]
+    """Return the handlers of all endpoints."""
+    return [handler for endpoint in endpoints() for handler in _handlers(tracking, endpoint)]
 
 
 def takes_events(path: str) -> bool:
@@ -45,3 +45,16 @@ def _limits() -> dict[str, int]:
     """Return the largest body of each address that takes events."""
     taking = [endpoint for endpoint in endpoints() if isinstance(endpoint, Endpoint)]
     return {address.rstrip("/"): endpoint.most_bytes for endpoint in taking for address in endpoint.addresses}
+
+
+def _handlers(tracking: ForeignTracking, endpoint: Endpoint | Configuration) -> Iterator[ASGIRouteHandler]:
+    """Yield a handler for the plain addresses of an endpoint, and one for all paths where addresses with a key begin.
+
+    Such a handler is mounted: the router divides no path for a handler that is an ASGI application.
+    """
+    handle = partial(tracking.handle, endpoint)
+    if plain := [address for address in endpoint.addresses if KEY not in address]:
+        yield asgi(plain, copy_scope=True)(handle)
+    for address in endpoint.addresses:
+        if KEY in address:
+            yield asgi(address.partition(KEY)[0].rstrip("/"), is_mount=True, copy_scope=True)(handle)

@@ -74,7 +74,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
-    """Addresses at which clients ask for their configuration before they send anything.
+    """Addresses at which clients ask for their configuration before they send anything; `KEY` may be a part of one.
 
     `key` finds the key of a source in a request, and `answer` makes the configuration for it. Without `key` the answer
     is the same for everybody, and the key is empty.
@@ -184,7 +184,7 @@ async def _read(endpoint: Endpoint | Configuration, scope: Scope, receive: Recei
         raise HttpProblem(400, f"a query has at most {MAX_FIELDS} fields") from None
     client = scope.get("client")
     return ForeignRequest(
-        path=unquote(scope["path"]),
+        path=unquote(scope["raw_path"].decode("latin-1").partition("?")[0]),
         body=await read_body(receive, headers, endpoint.most_bytes),
         query=query,
         headers=headers,

@@ -1,15 +1,18 @@
 """`/batch`, `/e`, `/capture` and their like: the clients of PostHog."""
 
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from api.tracking.foreign import Configuration, Endpoint, Reply
+from api.tracking.keys import KEY, key_of_path
 from api.tracking.segment import MAX_BODY, refused
 from engine.tracking.foreign.posthog import key_of_question, translated
 from engine.tracking.foreign.translation import ForeignRequest
 from engine.tracking.pipeline.delivery import Delivered
 
+CONFIGURATION: Final = f"/array/{KEY}/config"
 TAKEN: Final = Reply(msgspec.json.encode({"status": 1}))
 NO_FLAGS: Final[dict[str, Any]] = {
     "flags": {},
@@ -46,14 +49,9 @@ def configuration(key: str, _: ForeignRequest) -> Reply:
     return Reply(msgspec.json.encode(document))
 
 
-def no_flags(_: str, request: ForeignRequest) -> Reply:
+def no_flags(*_: object) -> Reply:
     """Return the answer to a question for feature flags: there are none, in the forms of all its versions."""
     return Reply(msgspec.json.encode(NO_FLAGS))
-
-
-def key_in_path(request: ForeignRequest) -> str:
-    """Return the key in `/array/KEY/config`."""
-    return request.path.split("/")[2]
 
 
 ENDPOINTS: Final = (
@@ -65,7 +63,9 @@ ENDPOINTS: Final = (
         refuse=refused,
         most_bytes=MAX_BODY,
     ),
-    Configuration(protocol="posthog", addresses=("/array/{key:str}/config",), key=key_in_path, answer=configuration),
+    Configuration(
+        protocol="posthog", addresses=(CONFIGURATION,), key=partial(key_of_path, CONFIGURATION), answer=configuration
+    ),
     Configuration(
         protocol="posthog", addresses=("/flags", "/decide"), key=key_of_question, answer=no_flags, methods=("POST",)
     ),

@@ -1,11 +1,12 @@
 """`/v1/track`, `/v1/batch` and their like: the clients of Segment and of RudderStack."""
 
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from api.tracking.foreign import Configuration, Endpoint, Reply, problem_reply
-from api.tracking.keys import basic_user
+from api.tracking.keys import KEY, basic_user, key_of_path
 from engine.tracking.foreign.segment import translated
 from engine.tracking.foreign.translation import ForeignRequest
 from engine.tracking.pipeline.delivery import Delivered
@@ -13,6 +14,7 @@ from engine.tracking.pipeline.delivery import Delivered
 MAX_BODY: Final = 4_194_304  # bytes, after decompression: clients drop a batch that is refused as too large
 KINDS: Final = ("track", "identify", "page", "screen", "group", "alias", "batch", "import")
 SHORT: Final = ("t", "i", "p", "s", "g", "a", "b")  # of the browser client
+SETTINGS: Final = f"/v1/projects/{KEY}/settings"
 TAKEN: Final = Reply(msgspec.json.encode({"success": True, "status": 1}))
 NO_REPORTS: Final[dict[str, Any]] = {"errors": {"enabled": False}, "metrics": {"enabled": False}}
 
@@ -61,11 +63,6 @@ def source_configuration(key: str, _: ForeignRequest) -> Reply:
     return Reply(msgspec.json.encode({"source": source}))
 
 
-def key_in_path(request: ForeignRequest) -> str:
-    """Return the key in `/v1/projects/KEY/settings`."""
-    return request.path.split("/")[3]
-
-
 def key_of_configuration(request: ForeignRequest) -> str:
     """Return the key in the query or the `Authorization` of a request; empty without one."""
     return next(iter(request.query.get("writeKey", ())), "") or basic_user(request.headers)
@@ -82,7 +79,7 @@ ENDPOINTS: Final = (
         headers=(b"anonymousid", b"sentat", b"x-retry-count"),
         key_parameters=("writeKey",),
     ),
-    Configuration(protocol="segment", addresses=("/v1/projects/{key:str}/settings",), key=key_in_path, answer=settings),
+    Configuration(protocol="segment", addresses=(SETTINGS,), key=partial(key_of_path, SETTINGS), answer=settings),
     Configuration(
         protocol="segment", addresses=("/sourceConfig",), key=key_of_configuration, answer=source_configuration
     ),
