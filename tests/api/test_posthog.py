@@ -83,7 +83,7 @@ async def test_what_is_stored_is_what_a_server_has_sent(serve: Serve, packed: bo
         ("group", {"size": 3, "groupId": "g-1", "groupType": "company"}, {**PYTHON, **group, **about}, TIME),
         (
             "alias",
-            {"previousId": "c-0", "userId": "c-1"},
+            {"previousId": "c-1", "userId": "c-0"},
             {**PYTHON, **alias, **about},
             TIME,
         ),
@@ -134,9 +134,10 @@ async def test_an_alias_joins_two_users(serve: Serve) -> None:
     before = [server(0, "seen", distinct_id="c-0"), server(1, "seen")]
     await send(client, "/batch/", {"api_key": "server-key", "batch": before})
     assert (await profile_of(client, "u-0"))["id"] != (await profile_of(client, "u-1"))["id"]
-    alias = server(2, "$create_alias", {"distinct_id": "c-1", "alias": "c-0"})
+    alias = server(2, "$create_alias", {"distinct_id": "c-0", "alias": "c-1"}, distinct_id="c-0")
     await send(client, "/batch/", {"api_key": "server-key", "batch": [alias]})
     assert (await profile_of(client, "u-0"))["id"] == (await profile_of(client, "u-1"))["id"]
+    assert (await profile_of(client, "u-0"))["traits"]["customer"] == "c-1"
 
 
 async def test_an_event_of_nobody_has_no_profile(serve: Serve) -> None:

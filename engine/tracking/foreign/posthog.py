@@ -155,7 +155,7 @@ def _group(said: Properties) -> Properties:
 
 
 def _alias(said: Properties) -> Properties:
-    return without_nulls({"previousId": said.get("alias"), "userId": said.get("distinct_id")})
+    return without_nulls({"previousId": said.get("distinct_id"), "userId": said.get("alias")})
 
 
 def _object(said: Properties, name: str) -> Properties:

@@ -34,7 +34,7 @@ def person_of(name: str, distinct: str | None, said: Mapping[str, Any]) -> Perso
     anonymous = _is_anonymous(distinct, device, said)
     if name in ALIASES:
         alias = text_of(said.get("alias"))
-        return Person(distinct, alias) if anonymous else Person(device, distinct, alias)
+        return Person(distinct, alias) if anonymous else Person(device, alias or distinct, distinct if alias else None)
     return Person(distinct) if anonymous else Person(device, distinct)
 
 

@@ -109,7 +109,7 @@ def test_a_plus_in_base64_is_taken_with_and_without_escape() -> None:
         ("$groupidentify", {"$group_type": "company", "$group_key": "g1", "$group_set": {"size": 3}, "$lib": "web"},
          "group", {"size": 3, "groupId": "g1", "groupType": "company"},
          {"$group_type": "company", "$group_key": "g1", "$lib": "web"}),
-        ("$create_alias", {"distinct_id": "u1", "alias": "u2"}, "alias", {"previousId": "u2", "userId": "u1"},
+        ("$create_alias", {"distinct_id": "u1", "alias": "u2"}, "alias", {"previousId": "u1", "userId": "u2"},
          {"distinct_id": "u1", "alias": "u2"}),
     ],
 )  # fmt: skip
@@ -165,13 +165,13 @@ def test_a_distinct_id_of_an_event_counts_before_that_of_its_properties() -> Non
 @pytest.mark.parametrize(
     ("properties", "expected"),
     [
-        pytest.param({"distinct_id": "u1", "alias": "u2"}, (None, "u1", "u2"), id="a server"),
-        pytest.param({**AFTER, "alias": "u2"}, ("d1", "u1", "u2"), id="a page after the login"),
+        pytest.param({"distinct_id": "u1", "alias": "u2"}, (None, "u2", "u1"), id="a server"),
+        pytest.param({**AFTER, "alias": "u2"}, ("d1", "u2", "u1"), id="a page after the login"),
         pytest.param({**BEFORE, "alias": "u2"}, ("d1", "u2", None), id="a page before the login names its user"),
         pytest.param({**AFTER}, ("d1", "u1", None), id="no alias"),
     ],
 )
-def test_an_alias_is_an_earlier_user(
+def test_an_alias_is_a_later_id_of_a_user(
     event: str, properties: Mapping[str, Any], expected: tuple[str | None, ...]
 ) -> None:
     assert ids(properties, event) == expected
