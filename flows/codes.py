@@ -66,6 +66,7 @@ CODES: dict[str, str] = {
     "H428": "a session is handed over by a key that is not exclusive",
     "H429": "a value of an exclusive key is set, and does not count as one",
     "H430": "an object or a list is written to a declared path",
+    "H435": "a source accepts a protocol that names users, and they have no key",
     "H421": "a test names something that does not exist",
     "H422": "a test mocks a node that makes no requests",
     "H423": "a case or step of a test does not do exactly one thing",

@@ -28,6 +28,7 @@ from flows.diagnostic import Diagnostic, Related, diagnose, ordered, without_ech
 from flows.emit_cycle import emit_cycles
 from flows.exclusive_keys import handed_over_by_others, only_set, unwired_other
 from flows.files import FOLDERS, SETTINGS, file_name, listing, misplaced_files, read_text
+from flows.foreign_users import users_without_a_key
 from flows.reader import Document, read_yaml
 from flows.segment import read_segment
 from flows.settings import LoadedSettings, read_settings
@@ -179,12 +180,14 @@ class _Loader:
             self.diagnostics += diagnose(document, list(unknown_counters(segments.values[name], known)))
 
     def check_claims(self, sources: _Folder, flows: _Folder, settings: Settings) -> None:
-        """Report sources that only claim keys that another source proves."""
+        """Report sources that only claim keys that another source proves, and those whose users have no key."""
         merging = [(flow, flows.documents[name].data) for name, flow in flows.values.items()]
         keys = keys_of_sources(sources.names, merging, settings.keys.user)
         for name, document in sources.documents.items():
             source = sources.values[name]
             self.diagnostics += diagnose(document, claims_beside_proofs(source, document.data, sources.values, keys))
+            if settings.keys.user is None:
+                self.diagnostics += diagnose(document, users_without_a_key(source))
 
     def _document(self, path: Path) -> Document | None:
         """Read a file as YAML and report its problems; None when it has no text."""
