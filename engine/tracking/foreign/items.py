@@ -1,14 +1,13 @@
 """The items of a JSON list of events: each malformed item is rejected alone, and the others are taken."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
 
 from engine.language.json_spans import NotCut, Span, cut_object
 from engine.language.surrogates import REPLACEMENT, without_lone_surrogates
-from engine.tracking.foreign.translation import ForeignEvent
 from engine.tracking.intake.data_limits import TOO_DEEP, first_fault_in, pointer
 from engine.tracking.intake.mending import Fault, fault_of_json, kept_body
 from engine.tracking.intake.payload import CUT, Refusal, RejectedEvent
@@ -43,7 +42,7 @@ class UnusableMember(Exception):
         self.reason = reason
 
 
-Make = Callable[[Item], ForeignEvent]
+T = TypeVar("T")
 
 
 def members_of(body: bytes) -> dict[str, bytes]:
@@ -65,8 +64,8 @@ def members_of(body: bytes) -> dict[str, bytes]:
     return {name: body[start:end].strip() for name, (start, end) in spans.items()}
 
 
-def items_of(text: bytes, most: int, at: str, make: Make) -> tuple[ForeignEvent | RejectedEvent, ...]:
-    """Return the events that `make` makes of the items of a JSON list, at `at` in the body.
+def items_of(text: bytes, most: int, at: str, make: Callable[[Item], T]) -> tuple[T | RejectedEvent, ...]:
+    """Return what `make` makes of each item of a JSON list, which is at `at` in the body.
 
     `make` raises `UnusableMember` for an item that must be rejected. Raises `Refusal` if the text is no list, or one of
     more than `most` items.
@@ -77,8 +76,8 @@ def items_of(text: bytes, most: int, at: str, make: Make) -> tuple[ForeignEvent 
     return tuple(made(index, raw, f"{at}/{index}", make) for index, raw in enumerate(texts))
 
 
-def made(index: int, raw: bytes, at: str, make: Make) -> ForeignEvent | RejectedEvent:
-    """Return the event that `make` makes of an item, or the rejection of the item."""
+def made(index: int, raw: bytes, at: str, make: Callable[[Item], T]) -> T | RejectedEvent:
+    """Return what `make` makes of an item, or the rejection of the item."""
     try:
         return make(item_of(raw, at))
     except UnusableMember as wrong:
