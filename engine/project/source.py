@@ -58,7 +58,7 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["given", "content"] | None,
         Meta(
             description="content: an event without an id gets one from its content, so a repeated request counts once; "
-            "by default in Rakam's and Traintracks' protocols"
+            "by default in Rakam's and Traintracks' protocols, for events that have a time"
         ),
     ] = None
     clock: Annotated[

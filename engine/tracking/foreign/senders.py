@@ -29,7 +29,8 @@ from engine.tracking.intake.payload import (
     usable,
 )
 
-# Protocols whose clients give their events no ids.
+# Protocols whose clients give their events no ids. An event that has no time either looks as its repeat does, and
+# is as often a second one: a price that is set to 1, to 2 and to 1 again.
 WITHOUT_IDS: Final = frozenset({"rakam", "traintracks"})
 _PLAIN: Final = Options()
 
@@ -49,7 +50,8 @@ def grouping_steps(
     translation: Translation, source: Source, protocol: str, rules: KeyRules
 ) -> Generator[None, None, list[IntakeGroup]]:
     """Do the same, and yield between two events: a large request takes long."""
-    by_content = source.deduplicate == "content" or (source.deduplicate is None and protocol in WITHOUT_IDS)
+    by_content = source.deduplicate == "content"
+    by_timed_content = source.deduplicate is None and protocol in WITHOUT_IDS
     equal: dict[bytes, int] = {}  # events of the request with the same text, so far
     groups = Groups()
     for index, event in enumerate(translation.events):
@@ -64,7 +66,7 @@ def grouping_steps(
             collected.rejected.append(RejectedEvent(index, fault[1], event.at + fault[0], kept_body(event.raw)))
             continue
         id = usable_id(event.id, rules.never)
-        if id is None and by_content:
+        if id is None and (by_content or (by_timed_content and event.time is not None)):
             nth = equal[event.raw] = equal.get(event.raw, 0) + 1
             id = short_hash(source.source, protocol, event.raw.decode(errors="backslashreplace"), str(nth))
         collected.events.append(

@@ -120,12 +120,21 @@ def test_an_event_that_the_translator_rejected_keeps_its_reason() -> None:
 
 def test_without_ids_equal_events_of_one_request_are_told_apart_and_repeats_recognised() -> None:
     def ids() -> list[str | None]:
-        found = groups(event(0, visitor="v-1"), event(0, visitor="v-1"), event(1, visitor="v-1"), protocol="rakam")
+        timed = {"visitor": "v-1", "time": 1_700_000_000_000}
+        found = groups(event(0, **timed), event(0, **timed), event(1, **timed), protocol="rakam")
         return [one.id for group in found for intake in group for one in intake.intake.events]
 
     assert ids() == ids()
     assert len(set(ids())) == 3
     assert None not in ids()
+
+
+def test_without_a_time_an_equal_event_is_another_one_unless_the_source_says_otherwise() -> None:
+    ((one,),) = groups(event(0, visitor="v-1"), protocol="rakam")
+    assert one.intake.events[0].id is None
+    source = Source(source="shop", deduplicate="content")
+    ((one,),) = grouped_intakes(Translation(events=(event(0, visitor="v-1"),)), source, "rakam", RULES)
+    assert one.intake.events[0].id is not None
 
 
 def test_where_clients_give_ids_an_event_without_one_gets_none_from_its_content() -> None:
