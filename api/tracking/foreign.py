@@ -57,7 +57,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     `refuse` makes the answer to a refused request from its status and its problem document; `Retry-After` and its like
     are added to it. `headers` are those that the translator reads, by their lower-case names: pages may send them. A
     key of a source may be in `key_headers`, in `key_parameters` of the query, in `Authorization`, and in what the
-    translator finds in the body. `verify` checks the signature of a request, where a protocol has one.
+    translator finds in the body; `secret_only` asks for that of a secret source. `verify` checks the signature of a
+    request, where a protocol has one.
     """
 
     protocol: Accepted
@@ -70,6 +71,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     headers: tuple[bytes, ...] = ()
     key_headers: tuple[bytes, ...] = ()
     key_parameters: tuple[str, ...] = ()
+    secret_only: bool = False
     verify: Callable[[ForeignRequest, Source], bool] | None = None
 
 
@@ -155,7 +157,10 @@ class ForeignTracking:
 
     def _source(self, endpoint: Endpoint, request: ForeignRequest, keys: list[str]) -> Source:
         """Return the source that the keys of a request name. Raises `Refusal`."""
-        return self.credentials.source_of(keys, endpoint.protocol, origin(dict(request.headers)))
+        source = self.credentials.source_of(keys, endpoint.protocol, origin(dict(request.headers)))
+        if endpoint.secret_only and source.kind != "secret":
+            raise Refusal("unauthorised", "only the key of a secret source is taken here")
+        return source
 
     async def _delivered(
         self, endpoint: Endpoint, request: ForeignRequest, translation: Translation, source: Source

@@ -11,6 +11,7 @@ from engine.tracking.foreign.translation import ForeignRequest
 from engine.tracking.intake.event_time import read_event_time
 from engine.tracking.intake.payload import Refusal
 
+# Where a request may name its key beside the body, and beside `Authorization`.
 KEY_HEADERS: Final = (b"write_key", b"master_key", b"api_key")
 KEY_FIELDS: Final = ("api.api_key", "write_key", "master_key", "api_key")  # of a query
 
@@ -76,7 +77,8 @@ def api_of(api: dict[str, Any], request: ForeignRequest) -> Api:
 
 def names_key(request: ForeignRequest) -> bool:
     """Return whether a request names a key in a header or in its query."""
-    return any(request.headers.get(name) for name in KEY_HEADERS) or any(map(request.query.get, KEY_FIELDS))
+    headers = (*KEY_HEADERS, b"authorization")
+    return any(request.headers.get(name) for name in headers) or any(map(request.query.get, KEY_FIELDS))
 
 
 def check_checksum(api: Api, events: bytes) -> None:

@@ -1,0 +1,100 @@
+"""`/event/…` and `/user/…`: the clients of Rakam."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from api.problem import problem
+from api.tracking.foreign import Endpoint, Reply, problem_reply
+from engine.tracking.foreign.rakam import TOO_BIG, translated
+from engine.tracking.foreign.rakam_api import KEY_FIELDS, KEY_HEADERS
+from engine.tracking.foreign.rakam_pixel import GIF
+from engine.tracking.pipeline.delivery import Delivered
+
+MAX_BULK: Final = 4_194_304  # bytes, after decompression
+SINGLE: Final = (
+    "/event/collect",
+    "/user/set_properties",
+    "/user/set_properties_once",
+    "/user/increment_property",
+    "/user/unset_properties",
+    "/user/merge",
+)
+TAKEN: Final = Reply(b"1")
+TAKEN_IN_BULK: Final = Reply(msgspec.json.encode({"success": True}))
+BAD_KEY: Final = "api_key is invalid"
+
+_LONGEST_ERROR: Final = 500  # characters of a header
+
+
+def refused(status: int, document: dict[str, Any]) -> Reply:
+    """Return the problem document with the members in which Rakam's clients look for an error."""
+    if status == 401:
+        status, document = 403, problem(403, BAD_KEY)
+    title = document["detail"]
+    return problem_reply(status, {**document, "errors": [{"title": title}], "error": title})
+
+
+def batch_refused(status: int, document: dict[str, Any]) -> Reply:
+    """Do the same; to a batch that is too large, whatever makes it so, it says where to send it."""
+    return refused(status, {**document, "detail": TOO_BIG} if status == 413 else document)
+
+
+def taken(_: Delivered) -> Reply:
+    """Return the answer to a batch, whether some of its events were rejected or not.
+
+    rakam-js keeps a batch that is answered by an error, and sends it before all that follow.
+    """
+    return TAKEN
+
+
+def one_taken(delivered: Delivered) -> Reply:
+    """Return the answer to a request of one event; 400 if it was rejected."""
+    if not delivered.errors:
+        return TAKEN
+    error = delivered.errors[0]
+    return refused(400, problem(400, error.reason, at=error.at))
+
+
+def taken_in_bulk(_: Delivered) -> Reply:
+    """Return the answer to a bulk request, whether some of its events were rejected or not."""
+    return TAKEN_IN_BULK
+
+
+def pixel(delivered: Delivered) -> Reply:
+    """Return the image; if the event was rejected, a header of it says why."""
+    return _image(delivered.errors[0].reason) if delivered.errors else Reply(GIF, media_type=b"image/gif")
+
+
+def pixel_refused(status: int, document: dict[str, Any]) -> Reply:
+    """Return the image with the reason in a header. Only what was not kept, and could be later, is no success."""
+    reason = BAD_KEY if status == 401 else document["detail"]
+    return _image(reason, status if status >= 500 else 200)
+
+
+def _image(error: str, status: int = 200) -> Reply:
+    shown = error[:_LONGEST_ERROR].encode("ascii", "backslashreplace").replace(b"\n", b" ").replace(b"\r", b" ")
+    return Reply(GIF, status, b"image/gif", ((b"server-error", shown), (b"cache-control", b"no-store")))
+
+
+def _endpoint(*addresses: str, answer: Callable[[Delivered], Reply], **more: Any) -> Endpoint:
+    given: dict[str, Any] = {
+        "refuse": refused,
+        "headers": (b"user-agent",),
+        "key_headers": KEY_HEADERS,
+        "key_parameters": KEY_FIELDS,
+        **more,
+    }
+    return Endpoint(protocol="rakam", addresses=addresses, translate=translated, answer=answer, **given)
+
+
+ENDPOINTS: Final = (  # Rakam calls the key of a secret source `master_key`
+    _endpoint(*SINGLE, answer=one_taken),
+    _endpoint("/event/batch", answer=taken, refuse=batch_refused),
+    _endpoint("/user/batch", answer=taken),
+    _endpoint("/user/batch_operations", answer=taken, secret_only=True),
+    _endpoint("/event/bulk", "/event/copy", answer=taken_in_bulk, most_bytes=MAX_BULK, secret_only=True),
+    _endpoint("/event/bulk/commit", answer=taken_in_bulk, secret_only=True),
+    _endpoint("/event/pixel", answer=pixel, refuse=pixel_refused, methods=("GET", "POST")),
+)
