@@ -14,7 +14,7 @@ from engine.problem import KeyPath, Problem, ProblemError, did_you_mean
 from engine.profile.declared import Rule
 from engine.profile.document import Path as FieldPath
 from engine.profile.key import MAX_PER_KEY, Form, KeyRules, all_spellings, regions
-from engine.project.project import UTC, WEEK_MS, Settings
+from engine.project.project import OLDEST_MS, UTC, WEEK_MS, Settings
 from engine.project.retention import Retention
 from engine.project.source import Target
 from flows.duration import duration_ms
@@ -92,6 +92,12 @@ class Deduplication(Struct, frozen=True, kw_only=True):
     window: Annotated[str, Meta(description="How long event ids are remembered, e.g. 7d")] = "7d"
 
 
+class Events(Struct, frozen=True, kw_only=True):
+    """What is told of events by their own times."""
+
+    oldest: Annotated[str, Meta(description="The age beyond which `event.late` is true, e.g. 400d")] = "400d"
+
+
 class SettingsFile(Struct, frozen=True, kw_only=True):
     """The keys of `headrace.yaml`; none is required."""
 
@@ -131,6 +137,7 @@ class SettingsFile(Struct, frozen=True, kw_only=True):
         None
     )
     runs: Runs = Runs()
+    events: Events = Events()
     deduplication: Deduplication = Deduplication()
     retention: Annotated[
         dict[RetainedKind, Age],
@@ -173,6 +180,7 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Load
         shares={str(outcome): share for outcome, share in file.runs.keep.items()},
         timezone=_timezone(file.timezone, problems),
         window_ms=duration_ms(file.deduplication.window, ("deduplication", "window"), problems) or WEEK_MS,
+        oldest_ms=duration_ms(file.events.oldest, ("events", "oldest"), problems) or OLDEST_MS,
         retention=_retention(file.retention, problems),
         spool=file.spool == "on",
         spool_dir=file.spool_dir,

@@ -43,10 +43,19 @@ FIELDS: Final[Shapes] = {
             "time": A_NUMBER,
             "received": A_NUMBER,
             "origin": Shape(TEXT, {}, words=("client", "flow", "system")),
+            "late": A_BOOLEAN,
         },
     ),
     "session": Shape(OBJECT, {"id": A_TEXT, "created": A_NUMBER, "properties": ANY_OBJECT, "context": ANY_OBJECT}),
-    "source": Shape(OBJECT, {"id": A_TEXT, "kind": Shape(TEXT, {}, words=("public", "secret")), "consent": A_BOOLEAN}),
+    "source": Shape(
+        OBJECT,
+        {
+            "id": A_TEXT,
+            "kind": Shape(TEXT, {}, words=("public", "secret")),
+            "consent": A_BOOLEAN,
+            "times": Shape(TEXT, {}, words=("occurred", "received")),
+        },
+    ),
     "profile": PROFILE,
     "now": A_NUMBER,
 }

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from msgspec import Raw, Struct, field
 
+from engine.language.written_time import read_written_time
 from engine.ports.kind import AnyKind, Kind
 from engine.profile.document import Profile
 
@@ -38,10 +39,19 @@ class StoredEvent(Struct, frozen=True, omit_defaults=True):
     session: str | None = None
     profile: str | None = None
     time: Any = None  # of the client, as ISO 8601 text in UTC; earlier versions stored what the client sent
+    occurred: int | None = None  # only where it differs from `time`, or from `received` without one: see `occurred_at`
     origin: Literal["client", "system", "flow"] = "client"
     parent: str | None = None  # the event that emitted this one
     properties: dict[str, Any] = field(default_factory=dict)
     context: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def occurred_at(self) -> int:
+        """When the event occurred (ms): as stored, else by its time, else when it was received."""
+        if self.occurred is not None:
+            return self.occurred
+        time = read_written_time(self.time)
+        return self.received if time is None else time
 
 
 class ProcessedEvent(Struct, frozen=True, omit_defaults=True):

@@ -15,6 +15,7 @@ from engine.project.source import Source, Target
 
 UTC: Final = "UTC"
 WEEK_MS: Final = 604_800_000
+OLDEST_MS: Final = 400 * 86_400_000
 
 # The default share of the runs of each outcome that are kept. Debugged runs are always kept.
 DEFAULT_SHARES: Final[Mapping[str, float]] = {
@@ -36,6 +37,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     shares: Mapping[str, float] = field(default_factory=dict)
     timezone: str = UTC  # an IANA name: the zone of days and times for which an author names none
     window_ms: int = WEEK_MS  # the deduplication window of event ids
+    oldest_ms: int = OLDEST_MS  # the age from which on an event is late
     retention: Retention = Retention()
     spool: bool = False  # whether payloads are spooled on this machine while the store is unavailable
     spool_dir: str | None = None

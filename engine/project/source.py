@@ -65,6 +65,13 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["trusted", "skewed"],
         Meta(description="skewed: clocks of its clients may be slow, so the time at which they send corrects events'"),
     ] = "trusted"
+    times: Annotated[
+        Literal["received", "occurred"],
+        Meta(
+            description="occurred: counts over time and first_seen go by the times at which its events occurred, "
+            "not by those at which they came in"
+        ),
+    ] = "received"
     schema: Annotated[
         Literal["none", "learn", "fixed"] | None,
         Meta(

@@ -50,7 +50,7 @@ def test_a_project_with_all_kinds_of_files_is_loaded(tmp_path: Path, registry: R
         "headrace.yaml": (
             "name: shop\nstore: 'memory:'\nfields: {traits.first: oldest, traits.plain: newest}\n"
             "runs: {keep: {finished: 0.5}}\ndeduplication: {window: 2d}\nretention: {events: 400d, runs: 12h}\n"
-            "spool: on\nspool_dir: /var/spool/shop\n"
+            "events: {oldest: 3650d}\nspool: on\nspool_dir: /var/spool/shop\n"
             "targets:\n  crm: {url: https://crm.example/api, private: true}\n"
         ),
         "segments/vip.yaml": "segment: vip\nmanual: true\n",
@@ -66,6 +66,7 @@ def test_a_project_with_all_kinds_of_files_is_loaded(tmp_path: Path, registry: R
     project = loaded.project
     assert loaded.diagnostics == ()
     assert (project.name, project.settings.store, project.settings.window_ms) == ("shop", "memory:", 172_800_000)
+    assert project.settings.oldest_ms == 3650 * 86_400_000
     assert project.settings.retention == Retention({"events": 34_560_000_000, "runs": 43_200_000})
     assert (project.settings.spool, project.settings.spool_dir) == (True, "/var/spool/shop")
     assert project.settings.fields == {("traits", "first"): "oldest"}
@@ -243,6 +244,7 @@ def test_a_file_without_a_flow_is_reported(tmp_path: Path, registry: Registry, c
     ("settings", "code", "text"),
     [
         pytest.param("deduplication: {window: soon}\n", "H119", "soon", id="a window that is no duration"),
+        pytest.param("events: {oldest: ever}\n", "H119", "ever", id="an age of events that is no duration"),
         pytest.param("deduplication: {window: 0s}\n", "H119", "0s", id="no window at all"),
         pytest.param("fields: {traits: max}\n", "H404", "traits", id="a field without a name"),
         pytest.param("fields: {metadata.x: max}\n", "H404", "metadata.x", id="a field that flows do not set"),

@@ -25,10 +25,19 @@ def node_context(
 ) -> NodeContext:
     """The context of a node: an event of the source `shop`, with that profile and session."""
     return NodeContext(
-        event=event or {"id": "e-1", "type": "order-paid", "properties": {}, "context": {}},
+        event=event
+        or {
+            "id": "e-1",
+            "type": "order-paid",
+            "properties": {},
+            "context": {},
+            "time": NOW,
+            "received": NOW,
+            "late": False,
+        },
         session=session,
         profile=None if profile is None else profile_view(profile, fold(profile)),
-        source={"id": "shop", "kind": "public", "consent": False},
+        source={"id": "shop", "kind": "public", "consent": False, "times": "received"},
         stored_profile=profile,
         now=NOW,
         new_id="p-new",

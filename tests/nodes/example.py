@@ -31,7 +31,7 @@ PROPERTIES = {
     "topic": "water",
     "total": 620,
 }
-EVENT = {"id": "e-1", "type": "order-paid", "properties": PROPERTIES, "context": {"campaign": "spring"}}
+EVENT = {"id": "e-1", "type": "order-paid", "properties": PROPERTIES, "context": {"campaign": "spring"}, "time": NOW}
 NAMES = ProjectNames(
     segments=frozenset({"vip", "customers", "newsletter"}),
     manual_segments=frozenset({"vip", "customers", "newsletter"}),

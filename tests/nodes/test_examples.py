@@ -33,7 +33,7 @@ def test_an_example_runs_or_asks(node: type[Node], text: str):
 
 def inputs() -> Inputs:
     session: dict[str, Any] = {"id": PROPERTIES["session_id"], "created": NOW, "properties": {}, "context": {}}
-    source = {"id": "shop", "kind": "public", "consent": False}
+    source = {"id": "shop", "kind": "public", "consent": False, "times": "received"}
     keys = KeyRules(exclusive=frozenset({("traits", "customer")}))
     own = stored_profile()
     return Inputs(event=EVENT, session=session, source=source, profile=own, now=NOW, acting_id=own.id, keys=keys)

@@ -1,4 +1,4 @@
-"""The client's time of an event: read from the forms in which clients send it, and written in one form.
+"""The client's time of an event, read from the forms in which clients send it.
 
 A client sends ISO 8601 text, or a number of seconds or milliseconds since 1970, also as text. A number is one of
 seconds if it is nearer to zero than 100,000,000,000: as milliseconds it would be a time before March 1973.
@@ -8,7 +8,8 @@ import re
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
-from engine.language.zone import local_time, moment_of
+from engine.language.written_time import FIRST, LAST
+from engine.language.zone import moment_of
 
 TIME_REMEDY: Final = (
     "a time is ISO 8601 text such as `2024-05-01T12:00:00Z`, or a number of seconds or milliseconds since 1970: "
@@ -17,8 +18,6 @@ TIME_REMEDY: Final = (
 LONGEST: Final = 64  # characters
 SECONDS: Final = 10**11  # from here on, and down from its negative, a number is one of milliseconds
 
-_FIRST: Final = moment_of(datetime.min.replace(tzinfo=UTC))
-_LAST: Final = moment_of(datetime.max.replace(tzinfo=UTC))
 _NUMBER: Final = re.compile(r"-?\d{9,16}(\.\d{1,9})?", re.ASCII)  # shorter ones are dates, such as 20240501
 
 
@@ -36,11 +35,6 @@ def read_event_time(value: object, zone: tzinfo = UTC) -> int | None:
     return _within(round(value * 1000) if abs(value) < SECONDS else int(value))
 
 
-def written_time(moment: int) -> str:
-    """Return the form in which a time (ms since 1970) is stored: `2024-05-01T12:00:00.000Z`."""
-    return local_time(moment, UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
-
-
 def _iso_moment(text: str, zone: tzinfo) -> int | None:
     try:
         moment = datetime.fromisoformat(text.upper())
@@ -51,4 +45,4 @@ def _iso_moment(text: str, zone: tzinfo) -> int | None:
 
 def _within(moment: int | None) -> int | None:
     """Return a moment if it is in the years 1 to 9999."""
-    return moment if moment is not None and _FIRST <= moment <= _LAST else None
+    return moment if moment is not None and FIRST <= moment <= LAST else None

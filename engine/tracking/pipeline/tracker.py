@@ -60,8 +60,7 @@ class Tracker:
         """Do what a payload asks for, durably. Raises `Refusal` or `Unavailable`."""
         pipeline = self.pipeline
         intake = with_session(intake, source, pipeline.project.settings.keys, pipeline.loading.secret, pipeline.new_id)
-        timezone = pipeline.project.settings.timezone
-        request = UnitRequest.of(intake, source, pipeline.clock, pipeline.new_id, timezone)
+        request = UnitRequest.of(intake, source, pipeline.clock, pipeline.new_id, pipeline.project.settings)
         return answer_of(request, *await process_payload(pipeline, request))
 
 

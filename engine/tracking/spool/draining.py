@@ -324,7 +324,7 @@ class Drain:
         again = spooled.tried or spooled.by != self.name or queued.entry.position in self._failed
         if again:
             self._pipeline.late.withdraw(spooled.seed)
-        return spooled.request(source, deadline, self._pipeline.project.settings.timezone, again=again)
+        return spooled.request(source, deadline, self._pipeline.project.settings, again=again)
 
     def _finish(self, queued: QueuedUnit, drained: DrainResult) -> None:
         self._pipeline.ledger.queue(-queued.entry.events)

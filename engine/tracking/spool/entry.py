@@ -10,6 +10,7 @@ from engine.flow.run import Identify
 from engine.ports.ids import short_hash
 from engine.ports.records import Rejected
 from engine.ports.spool import SpoolEntry
+from engine.project.project import Settings
 from engine.project.source import Source
 from engine.tracking.intake.payload import Intake, Refusal
 from engine.tracking.unit.request import UnitRequest, client_events, rejected_records
@@ -40,12 +41,12 @@ class SpooledUnit(Struct, frozen=True, kw_only=True, omit_defaults=True):
             return source
         return structs.replace(source, kind=self.kind, identify=self.identify)
 
-    def request(self, source: Source, deadline: float, timezone: str, *, again: bool) -> UnitRequest:
+    def request(self, source: Source, deadline: float, settings: Settings, *, again: bool) -> UnitRequest:
         """Return its request. `again` says that it may have been committed before, in a try without an answer."""
         return UnitRequest(
             source=source,
             intake=self.intake,
-            events=client_events(self.intake, _no_id, timezone),
+            events=client_events(self.intake, _no_id, source, self.now, settings),
             now=self.now,
             seed=self.seed,
             deadline=deadline,

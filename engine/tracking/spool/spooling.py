@@ -107,8 +107,7 @@ class SpoolingTracker:
         new_id, secret = self.pipeline.new_id, self.pipeline.loading.secret
         intake = with_session(intake, source, self.pipeline.project.settings.keys, secret, new_id)
         intake = with_event_ids(intake, new_id)
-        timezone = self.pipeline.project.settings.timezone
-        request = UnitRequest.of(intake, source, self.pipeline.clock, new_id, timezone)
+        request = UnitRequest.of(intake, source, self.pipeline.clock, new_id, self.pipeline.project.settings)
         reason, tried = BEHIND, await self._nothing_waits()
         if tried:
             try:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from engine.flow.effect import CachePut
+from engine.language.written_time import written_time
 from engine.ports.bounded import VALUE_BYTES
 from engine.ports.ids import short_hash
 from engine.ports.records import (
@@ -30,7 +31,6 @@ from engine.profile.linking import Pool, all_own
 from engine.profile.profile_view import metadata
 from engine.profile.value import members
 from engine.project.project import Project
-from engine.tracking.intake.event_time import written_time
 from engine.tracking.intake.payload import Intake
 from engine.tracking.unit.cache import CachedProfile
 from engine.tracking.unit.effects import FlowResult, RanEvent, UnitEffects
@@ -249,11 +249,17 @@ def _stored(effects: UnitEffects, ran: RanEvent) -> StoredEvent:
         session=session["id"] if session else None,
         profile=ran.acting_id,
         time=None if event.time is None else written_time(event.time),
+        occurred=None if event.occurred is None else _unsaid(event.occurred, event.time, context.now),
         origin=event.origin,
         parent=event.parent,
         properties=ran.view["properties"],
         context=ran.view["context"],
     )
+
+
+def _unsaid(occurred: int, time: int | None, received: int) -> int | None:
+    """Return when an event occurred, in ms; None where the event's time, or without one `received`, says the same."""
+    return None if occurred == (received if time is None else time) else occurred
 
 
 def run_record(effects: UnitEffects, result: FlowResult, profile: Profile | None) -> RunRecord:

@@ -1,15 +1,13 @@
 """An event while it is processed: the client's, one of the system, or one that a flow emitted; with what flows see."""
 
-from datetime import UTC
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from msgspec import Struct
 
-from engine.language.zone import find_zone
 from engine.ports.ids import short_hash
 from engine.ports.records import Session
 from engine.project.source import Source
-from engine.tracking.intake.event_time import read_event_time
 from engine.tracking.intake.payload import Incoming
 
 Origin = Literal["client", "system", "flow"]
@@ -29,6 +27,8 @@ class UnitEvent(Struct, frozen=True):
     properties: dict[str, Any]
     context: dict[str, Any]
     time: int | None = None  # of the client, in ms
+    occurred: int | None = None  # by that time, corrected and within bounds, in ms; None: as it was received
+    late: bool = False  # it occurred before the project's `events.oldest`
     origin: Origin = "client"
     parent: str | None = None
     depth: int = 0
@@ -36,20 +36,25 @@ class UnitEvent(Struct, frozen=True):
     marked: bool = False  # the client sent the id: it takes effect once
 
     def view(self, received: int) -> dict[str, Any]:
-        """Return the `event` that flows see. `received` is in ms, as is its `time`: the client's, else `received`."""
-        return {
+        """Return the `event` that flows see. Its `time` is when it occurred; in ms, as is `received`."""
+        view = {
             "id": self.id,
             "type": self.type,
             "properties": self.properties,
             "context": self.context,
-            "time": self.time if self.time is not None else received,
+            "time": received,
             "received": received,
             "origin": self.origin,
+            "late": False,
         }
+        if self.occurred is not None:
+            view["time"] = self.occurred
+            view["late"] = self.late
+        return view
 
 
-def client_event(incoming: Incoming, id: str, repeated: bool, timezone: str) -> UnitEvent:
-    """Return the event that a client sent, under its own id or the one drawn for it; its time may be in `timezone`."""
+def client_event(incoming: Incoming, id: str, repeated: bool) -> UnitEvent:
+    """Return the event that a client sent, under its own id or the one drawn for it, without its time."""
     return UnitEvent(
         key=f"#{incoming.index}" if repeated else id,
         id=id,
@@ -57,7 +62,6 @@ def client_event(incoming: Incoming, id: str, repeated: bool, timezone: str) -> 
         type=incoming.type,
         properties=incoming.properties,
         context=incoming.context,
-        time=None if incoming.time is None else read_event_time(incoming.time, find_zone(timezone) or UTC),
         save=incoming.save,
         marked=incoming.id is not None,
     )
@@ -97,7 +101,10 @@ def child_id(parent: str, flow: str, node: str, index: int) -> str:
 def child_event(
     parent: UnitEvent, flow: str, node: str, index: int, type: str, properties: dict[str, Any]
 ) -> UnitEvent:
-    """Return the event that a node emitted. Its id is derived, so that a rerun has the same."""
+    """Return the event that a node emitted. Its id is derived, so that a rerun has the same.
+
+    It occurred when its parent did.
+    """
     id = child_id(parent.id, flow, node, index)
     return UnitEvent(
         key=id,
@@ -106,6 +113,8 @@ def child_event(
         type=type,
         properties=properties,
         context=parent.context,
+        occurred=parent.occurred,
+        late=parent.late,
         origin="flow",
         parent=parent.id,
         depth=parent.depth + 1,
@@ -113,9 +122,14 @@ def child_event(
     )
 
 
+def earliest_of(events: Iterable[UnitEvent]) -> int | None:
+    """Return when the first of some events occurred (ms); None if none has a time of its own."""
+    return min([event.occurred for event in events if event.occurred is not None], default=None)
+
+
 def source_view(source: Source) -> dict[str, Any]:
     """Return the `source` that flows see: never its key or its secret."""
-    return {"id": source.source, "kind": source.kind, "consent": source.consent}
+    return {"id": source.source, "kind": source.kind, "consent": source.consent, "times": source.times}
 
 
 def session_view(session: Session | None) -> dict[str, Any] | None:

@@ -1,23 +1,29 @@
 """A unit request: one unit of work to do, with everything that stays the same in each of its runs."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC
+from typing import Final
 
 from msgspec import Struct, structs
 
 from engine.flow.ask import Reply
+from engine.language.zone import find_zone
 from engine.ports.ids import short_hash
 from engine.ports.records import ProcessedEvent, Rejected
 from engine.ports.world import Clock
 from engine.profile.key import KeyRules
 from engine.profile.placeholder import placeholder_reason
-from engine.project.project import UTC
+from engine.project.project import Settings
 from engine.project.source import Source
+from engine.tracking.intake.event_time import read_event_time
+from engine.tracking.intake.occurrence import occurrence
 from engine.tracking.intake.pair import session_of_pair, with_checked_pair
-from engine.tracking.intake.payload import Intake, Refusal
+from engine.tracking.intake.payload import Incoming, Intake, Refusal
 from engine.tracking.unit.effects import FlowResult
 from engine.tracking.unit.event import UnitEvent, client_event
 from engine.tracking.unit.sender import HandedOver
 
+DEFAULTS: Final = Settings()
 ReplyKey = tuple[str, str, str, int, int, bytes]  # event, flow, node, number of the ask, attempt, what was asked
 
 
@@ -43,15 +49,13 @@ class UnitRequest(Struct, frozen=True):
 
     @classmethod
     def of(
-        cls, intake: Intake, source: Source, clock: Clock, new_id: Callable[[], str], timezone: str = UTC
+        cls, intake: Intake, source: Source, clock: Clock, new_id: Callable[[], str], settings: Settings = DEFAULTS
     ) -> "UnitRequest":
-        """Return the request of an intake, with a time, a seed and ids drawn now. It may be one for `units_of`.
-
-        `timezone` is an IANA name, that of event times without an offset.
-        """
-        events = client_events(intake, new_id, timezone)
+        """Return the request of an intake, with a time, a seed and ids drawn now. It may be one for `units_of`."""
+        now = clock.now()
+        events = client_events(intake, new_id, source, now, settings)
         deadline = clock.ticks() + source.answer_within / 1000
-        return cls(source, intake, events, clock.now(), new_id(), deadline, {})
+        return cls(source, intake, events, now, new_id(), deadline, {})
 
     def rejected(self) -> tuple[Rejected, ...]:
         """Return the records of the events that could not be accepted."""
@@ -103,15 +107,29 @@ def with_session(intake: Intake, source: Source, rules: KeyRules, secret: bytes,
     return structs.replace(intake, session=new_id(), session_made=True)
 
 
-def client_events(intake: Intake, new_id: Callable[[], str], timezone: str = UTC) -> tuple[UnitEvent, ...]:
-    """Return the events of an intake, each with an id."""
+def client_events(
+    intake: Intake, new_id: Callable[[], str], source: Source, received: int, settings: Settings
+) -> tuple[UnitEvent, ...]:
+    """Return the events of an intake, each with an id; `received` is in ms."""
     ids: set[str] = set()
     found = []
     for event in intake.events:
         id = event.id or new_id()
-        found.append(client_event(event, id, id in ids, timezone))
+        made = client_event(event, id, id in ids)
+        found.append(made if event.time is None else _with_time(made, event, source, received, settings))
         ids.add(id)
     return tuple(found)
+
+
+def _with_time(event: UnitEvent, sent: Incoming, source: Source, received: int, settings: Settings) -> UnitEvent:
+    """Return an event with its time, as its client has sent it."""
+    zone = find_zone(settings.timezone) or UTC
+    time = read_event_time(sent.time, zone)
+    if time is None:
+        return event
+    sent_at = None if sent.sent is None else read_event_time(sent.sent, zone)
+    found = occurrence(time, sent_at, received, settings.oldest_ms, slow=source.clock == "skewed", skewed=sent.skewed)
+    return structs.replace(event, time=time, occurred=found.at, late=found.late)
 
 
 def units_of(request: UnitRequest) -> list[UnitRequest]:

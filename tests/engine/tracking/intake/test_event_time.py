@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.tracking.intake.event_time import read_event_time, written_time
+from engine.language.written_time import written_time
+from engine.tracking.intake.event_time import read_event_time
 
 NOON = 1_714_564_800_000  # 2024-05-01T12:00:00Z
 MIDNIGHT = NOON - 12 * 3_600_000
@@ -61,14 +62,6 @@ def test_text_without_an_offset_is_in_the_given_zone() -> None:
     zone = timezone(timedelta(hours=2))
     assert read_event_time("2024-05-01T14:00:00", zone) == NOON
     assert read_event_time("2024-05-01T14:00:00Z", zone) == NOON + 2 * 3_600_000
-
-
-@pytest.mark.parametrize(
-    ("moment", "text"),
-    [(NOON + 5, "2024-05-01T12:00:00.005Z"), (-1, "1969-12-31T23:59:59.999Z"), (DECEMBER, "9999-12-31T23:59:59.999Z")],
-)
-def test_a_time_is_stored_in_one_form(moment: int, text: str) -> None:
-    assert written_time(moment) == text
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
