@@ -42,7 +42,8 @@ class Kind(Struct, Generic[R], frozen=True, kw_only=True):
     of an event: a record of the same source and time is erased together with it).
 
     The fields for the owners and the time have no default but None: stores compare them as stored. `retained` says
-    whether `retention:` may drop records by their age; `search` lists the fields that can be searched, if any.
+    whether `retention:` may drop records by their age; `search` lists the fields that can be searched, if any, and
+    `stand_ins` is as of `Searchable`.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Kind(Struct, Generic[R], frozen=True, kw_only=True):
     indexed: tuple[str, ...] = ()
     retained: bool = False
     search: Mapping[str, FieldType] | None = None
+    stand_ins: Mapping[str, tuple[str, ...]] = {}
 
     @property
     def searchable(self) -> Searchable | None:
@@ -64,7 +66,9 @@ class Kind(Struct, Generic[R], frozen=True, kw_only=True):
             return None
         defaults = [field.default for field in structs.fields(self.record) if field.name in self.search]
         omitted = tuple([default for default in defaults if isinstance(default, str)])
-        return Searchable(name=self.name, fields=self.search, newest=self.time, omitted=omitted)
+        return Searchable(
+            name=self.name, fields=self.search, newest=self.time, omitted=omitted, stand_ins=self.stand_ins
+        )
 
     def id_of(self, record: R) -> str:
         """The id, or the key, of a record."""

@@ -29,10 +29,12 @@ EVENTS: Final = Kind(
         "origin": "word",
         "parent": "word",
         "received": "moment",
+        "occurred": "moment",
         "time": "word",
         "properties": "free",
         "context": "free",
     },
+    stand_ins={"occurred": ("time", "received")},
 )
 RUNS: Final = Kind(
     name="runs",

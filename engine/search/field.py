@@ -16,13 +16,15 @@ class Searchable(Struct, frozen=True, kw_only=True):
     """The fields by which one kind of document can be searched: their types by name.
 
     `newest` names the time (ms) by which results are ordered; it never changes. `omitted` are texts that a document may
-    have in a field without being stored with it: the field's default.
+    have in a field without being stored with it: the field's default. `stand_ins` names, for a time that documents may
+    lack, the fields that tell it then, the first one of which counts; a word counts if it is a time as it is stored.
     """
 
     name: str
     fields: Mapping[str, FieldType]
     newest: str
     omitted: tuple[str, ...] = ()
+    stand_ins: Mapping[str, tuple[str, ...]] = {}
 
 
 PROFILES: Final = Searchable(

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from engine.language.written_time import read_written_time
 from engine.profile.document import Profile
 from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
@@ -67,6 +68,20 @@ def values(field: Field, document: Roots) -> Iterator[Any]:
     return _at(root, field.path, MAX_DEPTH)
 
 
+def moments(field: Field, searchable: Searchable, document: Roots) -> Iterator[Any]:
+    """Yield the values of a time or number; for a time that the document lacks, that of its first stand-in."""
+    stand_ins = searchable.stand_ins.get(field.name)
+    if stand_ins is None or document.get(field.root) is not None:
+        yield from values(field, document)
+        return
+    for name in stand_ins:
+        value = document.get(name)
+        told = read_written_time(value) if searchable.fields[name] == "word" else value
+        if told is not None:
+            yield told
+            return
+
+
 def _at(value: Any, path: str, deeper: int) -> Iterator[Any]:
     """Yield the leaves at a dotted path. Names may have dots: `{"a.b": 1}` and `{"a": {"b": 1}}` are equivalent.
 
@@ -116,9 +131,9 @@ def _holds(node: Node, searchable: Searchable, document: Roots) -> bool:
         case Not(part=part):
             return not _holds(part, searchable, document)
         case Exists(field=field):
-            return _exists(field, document)
+            return _exists(field, searchable, document)
         case Within(field=field):
-            return any(_within(node, value) for value in values(field, document))
+            return any(_within(node, value) for value in moments(field, searchable, document))
         case Is(field=field):
             return any(_is(node.texts, searched, document) for searched in _searched_fields(field, searchable))
         case Begins(field=field, text=prefix):
@@ -136,9 +151,9 @@ def _is(wanted: tuple[str, ...], field: Field, document: Roots) -> bool:
     return any(text in wanted for text in texts(field, document))
 
 
-def _exists(field: Field, document: Roots) -> bool:
+def _exists(field: Field, searchable: Searchable, document: Roots) -> bool:
     if field.type in {"moment", "number"}:
-        return any(value is not None for value in values(field, document))
+        return any(value is not None for value in moments(field, searchable, document))
     return any(True for _ in texts(field, document))
 
 

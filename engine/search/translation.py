@@ -7,6 +7,7 @@ other document (`certain`). A negation swaps them. A store searches for `possibl
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
+from engine.language.written_time import FIRST, LAST, written_time
 from engine.search.query import AllOf, AnyOf, Begins, Exists, Is, Node, Not, Within
 
 T = TypeVar("T")
@@ -28,6 +29,14 @@ class Language(Protocol[T]):
 
     def leaf(self, leaf: Leaf) -> tuple[T, T]:
         """Return (possible, certain) of a single condition."""
+
+
+def written_bounds(node: Within) -> tuple[str | None, str | None]:
+    """Return the bounds of a range of times (ms) as texts in the form in which the times of clients are stored."""
+    low, high = [
+        None if bound is None else written_time(int(min(max(bound, FIRST), LAST))) for bound in (node.low, node.high)
+    ]
+    return low, high
 
 
 def translate(node: Node, language: Language[T]) -> tuple[T, T]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from engine.search.field import Field, Searchable, all_fields
 from engine.search.match import is_searched
 from engine.search.query import Begins, Is, Within
-from engine.search.translation import Leaf
+from engine.search.translation import Leaf, written_bounds
 
 Dsl = Mapping[str, Any]
 Both = tuple[Dsl, Dsl]  # a query that finds all that match, and one that finds only what matches
@@ -46,6 +46,8 @@ class DslTranslation:
 
     def _of(self, leaf: Leaf, field: Field) -> Both:
         name = _METADATA.get(field.name, field.name)
+        if stand_ins := self._searchable.stand_ins.get(name):
+            return self._of_moment(leaf, name, stand_ins)
         match field.type:
             case "word":
                 said = _word(name, leaf)
@@ -56,6 +58,23 @@ class DslTranslation:
             case "free":
                 return _free(name, field.path, leaf)
         return said, said
+
+    def _of_moment(self, leaf: Leaf, name: str, stand_ins: tuple[str, ...]) -> Both:
+        """Where the document lacks the time, any stand-in may tell it; the last one does if it has no other."""
+        if not isinstance(leaf, Within) or (leaf.low is None and leaf.high is None):
+            said = self.any_of([{"exists": {"field": each}} for each in (name, *stand_ins)])
+            return said, said
+        texts = {sign: bound for sign, bound in zip(("gte", "lte"), written_bounds(leaf), strict=True) if bound}
+        words = [self._searchable.fields[each] == "word" for each in stand_ins]
+        told: list[Dsl] = [
+            {"range": {each: texts}} if word else _number(each, leaf)
+            for each, word in zip(stand_ins, words, strict=True)
+        ]
+        own, lacks = _number(name, leaf), [self.negation({"exists": {"field": each}}) for each in (name, *stand_ins)]
+        return (
+            self.any_of([own, self.all_of([lacks[0], self.any_of(told)])]),
+            self.any_of([own, self.all_of([*lacks[:-1], told[-1]])]),
+        )
 
 
 def _word(name: str, leaf: Leaf) -> Dsl:

@@ -1,7 +1,7 @@
 """Queries as SQL: the conditions that can be decided on an encoded document, without decoding it.
 
 A text is searched anywhere in the encoded document, which takes less than a microsecond and needs no GIL. The time by
-which a kind is ordered is read by its JSON path.
+which a kind is ordered, and one that has stand-ins, are read by their JSON paths.
 """
 
 import re
@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from engine.search.field import PROFILES, Field, Searchable
-from engine.search.query import Begins, Exists, Is, Within
-from engine.search.translation import Leaf
+from engine.search.query import Begins, Exists, Is, Number, Within
+from engine.search.translation import Leaf, written_bounds
 
+Bound = Number | str | None
 Condition = tuple[str, tuple[Any, ...]]  # SQL, and the values bound in it
 
 ALWAYS: Final[Condition] = ("1", ())
@@ -48,8 +49,10 @@ class Sql:
             case Begins(text=text):
                 return self._holds(text), NEVER
             case Within(field=field) if field.name == self._searchable.newest:
-                condition = self._within(leaf)
+                condition = _between(_column(self._moment), leaf.low, leaf.high, leaf.over, leaf.under)
                 return condition, condition
+            case Within(field=field) if stand_ins := self._searchable.stand_ins.get(field.name):
+                return self._of_moment(leaf, field.name, stand_ins)
             case Within(field=field) | Exists(field=field):
                 return _named(field), NEVER
 
@@ -61,10 +64,28 @@ class Sql:
             return ALWAYS
         return _written(text)
 
-    def _within(self, node: Within) -> Condition:
-        bounds = [(node.low, ">" if node.over else ">="), (node.high, "<" if node.under else "<=")]
-        parts = [(f"doc ->> '$.{self._moment}' {sign} ?", (bound,)) for bound, sign in bounds if bound is not None]
-        return self.all_of(parts)
+    def _of_moment(self, node: Within, name: str, stand_ins: tuple[str, ...]) -> tuple[Condition, Condition]:
+        """Where the document lacks the time, any stand-in may tell it; the last one does if it has no other."""
+        own, *others = [_column(each) for each in (name, *stand_ins)]
+        numbers, texts = (node.low, node.high), written_bounds(node)
+        words = [self._searchable.fields[each] == "word" for each in stand_ins]
+        told = [_between(column, *(texts if word else numbers)) for column, word in zip(others, words, strict=True)]
+        has_own = self.all_of([(f"{own} IS NOT NULL", ()), _between(own, *numbers)])
+        lacks: list[Condition] = [(f"{column} IS NULL", ()) for column in (own, *others[:-1])]
+        return (
+            self.any_of([has_own, self.all_of([lacks[0], self.any_of(told)])]),
+            self.any_of([has_own, self.all_of([*lacks, told[-1]])]),
+        )
+
+
+def _column(name: str) -> str:
+    return f"doc ->> '$.{name}'"
+
+
+def _between(column: str, low: Bound, high: Bound, over: bool = False, under: bool = False) -> Condition:
+    bounds = [(low, ">" if over else ">="), (high, "<" if under else "<=")]
+    parts = [(f"{column} {sign} ?", (bound,)) for bound, sign in bounds if bound is not None]
+    return _joined(" AND ", parts, ALWAYS)
 
 
 def _named(field: Field) -> Condition:

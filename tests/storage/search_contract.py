@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from engine.language.written_time import written_time
 from engine.ports.kinds import KINDS, SEARCHABLE
 from engine.ports.records import ProfileWrite, Rejected, RunRecord, Session, SessionWrite, StoredEvent, Unit
 from engine.ports.store import Searches, Store
@@ -116,6 +117,23 @@ ODD_EVENTS = (
         for n, time in enumerate(ODD_TIMES)
     ],
     StoredEvent(id="other", source="web", received=NOW + 100, profile="ann", **ODD),
+)
+
+
+DAY = 86_400_000
+# An event occurred when it says so, else at its time as it is stored, else when it was received.
+TIMED = tuple(
+    StoredEvent(id=id, type="t", source="web", received=NOW, profile="ann", time=time, occurred=occurred)
+    for id, time, occurred in (
+        ("plain", None, None),
+        ("timed", written_time(NOW - 2 * DAY), None),
+        ("corrected", written_time(NOW - 2 * DAY), NOW - DAY),
+        ("inherited", None, NOW - 3 * DAY),
+        ("future", written_time(NOW + DAY), NOW),
+        ("ancient", "0001-01-01T00:00:00.000Z", None),
+        ("other", "2024-05-01", None),
+        ("earlier", NOW - 2 * DAY, None),
+    )
 )
 
 
@@ -252,6 +270,28 @@ class SearchContract:
         stored = await walk(store, "")
         assert await ids(store, text) == [one.id for one in stored if matches(asked, one)]
         assert {one.id: one.time for one in stored} == {one.id: one.time for one in ODD_EVENTS}
+
+    @pytest.mark.parametrize(("text", "expected"), [
+        (f"occurred:{NOW}", "earlier future other plain"),
+        (f"occurred:>={NOW}", "earlier future other plain"),
+        (f"occurred:<{NOW - DAY}", "ancient inherited timed"),
+        (f"NOT occurred:<{NOW - DAY}", "corrected earlier future other plain"),
+        (f"occurred:[{NOW - 2 * DAY} TO {NOW - DAY}]", "corrected timed"),
+        (f"NOT (NOT occurred:{NOW - 2 * DAY})", "timed"),
+        ("occurred:now-3d", "inherited"),
+        ("occurred:0001", "ancient"),
+        ("occurred:<=0001", "ancient"),
+        ("occurred:>9998", ""),
+        ("occurred:*", "ancient corrected earlier future inherited other plain timed"),
+        ("occurred:[* TO *]", "ancient corrected earlier future inherited other plain timed"),
+        ("NOT occurred:*", ""),
+        (f"occurred:{NOW} time:*", "earlier future other"),
+    ])  # fmt: skip
+    async def test_events_are_found_by_when_they_occurred(self, filled: Filled, text: str, expected: str) -> None:
+        store = await filled("timed", (Unit(profiles=(write("ann"),), events=TIMED),))
+        assert " ".join(sorted(await ids(store, text))) == expected
+        asked = parse(text, SEARCHABLE["events"], NOW)
+        assert " ".join(sorted(one.id for one in TIMED if matches(asked, one))) == expected
 
     async def test_a_profile_is_found_as_it_is_now(self, store: Store, refresh: Refresh) -> None:
         await store.commit(Unit(profiles=(coloured("ann", "red"),)))

@@ -3,6 +3,7 @@
 from random import Random
 from typing import Any
 
+from engine.language.written_time import written_time
 from engine.ports.kinds import SEARCHABLE
 from engine.ports.records import ProfileWrite, Rejected, RunRecord, Session, SessionWrite, StoredEvent, Unit
 from engine.profile.document import Link, Part, Profile
@@ -53,7 +54,8 @@ def unit(rng: Random, n: int) -> Unit:
     some = rng.choice([None, "ann", "red"])
     event = StoredEvent(
         id=f"e{n}", type=word(rng), source=rng.choice(["web", "app"]), received=at, session=some, profile=f"p{n}",
-        time=rng.choice([None, "2024", 12]), properties=tree(rng), context=tree(rng),
+        time=rng.choice([None, "2024", 12, written_time(NOW + 3000), written_time(NOW - 1000)]),
+        occurred=rng.choice([None, None, NOW + 4000, NOW - 1000]), properties=tree(rng), context=tree(rng),
     )  # fmt: skip
     session = Session(source="web", id=f"s{n}", created=at, profile=some, version=1, properties=tree(rng))
     run = RunRecord(
