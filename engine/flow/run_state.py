@@ -34,7 +34,7 @@ from engine.profile.profile_view import WRITABLE, change_view, profile_view
 from engine.profile.tally import COUNTERS
 from engine.profile.tree import View
 from engine.profile.value import dotted, kind
-from engine.profile.visits import record_visit
+from engine.profile.visits import begun_by, record_visit
 from engine.profile.written_at import written_at
 
 OPERATIONS = frozenset({Set, Increment, Add, Unset, Remove, Append, Count})
@@ -200,7 +200,10 @@ class RunState:
             scope[JOINED] = verdict.pool, documents
             profile = _attached(regroup(verdict.pool, documents, id).of(id or profile.id), profile, id)
         self.acting_id = id if id is not None and id in profile.parts else profile.id
-        self.replace_profile(scope, record_visit(profile, self.acting_id, self.inputs.now, new=False))
+        profile = record_visit(profile, self.acting_id, self.inputs.now, new=False)
+        if scope["source"].get("times") == "occurred":
+            profile = begun_by(profile, self.acting_id, scope["event"]["time"])
+        self.replace_profile(scope, profile)
 
     def replace_profile(self, scope: dict[str, Any], profile: Profile) -> None:
         """Put `profile` in the place of the state's profile, and its view, with the operations so far, into `scope`."""

@@ -46,6 +46,7 @@ GRAINS: Final = (
 )
 MIN_WINDOW_MS: Final = MINUTE_MS
 MAX_WINDOW_MS: Final = GRAINS[-1].longest
+LONGEST_KEPT_MS: Final = GRAINS[-1].kept  # no window reaches back any further
 
 
 class CounterWindow:

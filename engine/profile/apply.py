@@ -120,6 +120,7 @@ class _PartDraft:
             counts=self.counts,
             seen_counts=self.seen_counts,
             tallies=self.tallies,
+            earliest=self.own.earliest,
             visit_times=self.own.visit_times,
         )
 

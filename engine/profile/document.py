@@ -50,6 +50,7 @@ class Part(Struct, frozen=True, omit_defaults=True):
     # The counters of other parts that a `set` of this one replaced, by part and cell.
     seen_counts: dict[str, dict[CellPath, tuple[int, int, Exact]]] = field(default_factory=dict, name="seen")
     tallies: dict[str, dict[str, Exact]] = field(default_factory=dict)  # counters over time: name, bucket, amount
+    earliest: int = 0  # ms; when its first event occurred, if before `created`: see `visits.begun_by`
     # The time of the last event (ms), the end of the visit before the current one (ms), and the number of visits.
     visit_times: tuple[int, int, int] = field(default=(0, 0, 0), name="met")
 

@@ -1,9 +1,10 @@
 from math import isfinite
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from engine.flow.node import Counters, NodeContext, Outcome, Sole
+from engine.flow.node import Counters, Fixed, NodeContext, Outcome, Sole
+from engine.language.buckets import LONGEST_KEPT_MS
 from engine.profile.operations import Count
 from nodes.change import ProfileChange
 
@@ -14,6 +15,9 @@ class ProfileCount(ProfileChange, frozen=True, tag="profile.count"):
     `counted('orders', '7d')` returns the count of a counter within a window of 1 minute to 400 days. The window may
     begin up to one minute early (windows up to 2 hours), one hour early (up to 8 days) or one day early. The counts of
     several ids of a profile are added up.
+
+    An event counts at the time at which it was received, or with `by: occurred` at `event.time`. One that no window can
+    reach counts nothing.
     """
 
     counters: Annotated[
@@ -26,6 +30,15 @@ class ProfileCount(ProfileChange, frozen=True, tag="profile.count"):
         ),
     ]
 
+    by: Annotated[
+        Literal["received", "occurred"] | None,
+        Fixed(),
+        Meta(
+            description="The time at which the event counts; when left out, as `times` of its source says",
+            examples=["occurred"],
+        ),
+    ] = None
+
     commutes = True
     examples = (
         """\
@@ -35,6 +48,10 @@ orders:
         """\
 orders:
   profile.count: {orders: 1, revenue: "{{ event.properties.total }}"}
+""",
+        """\
+orders:
+  profile.count: {counters: orders, by: occurred}
 """,
     )
 
@@ -46,7 +63,12 @@ orders:
         for name, amount in amounts.items():
             if isinstance(amount, float) and not isfinite(amount):
                 return self.failed(reason=f"{amount} cannot be counted under `{name}`")
-        return self.done(effects=[Count(name, amount, context.now) for name, amount in amounts.items()])
+        at = context.now
+        if (self.by or context.source.get("times")) == "occurred":
+            at = min(at, context.event["time"])
+            if at < context.now - LONGEST_KEPT_MS:
+                return self.done(reason="no window reaches back to the event")
+        return self.done(effects=[Count(name, amount, at) for name, amount in amounts.items()])
 
     def _amounts(self) -> dict[str, int | float]:
         if isinstance(self.counters, dict):

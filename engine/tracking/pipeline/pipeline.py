@@ -70,7 +70,7 @@ from engine.tracking.pipeline.unmarked import UnmarkedEvents
 from engine.tracking.unit.cache import ProfileCache
 from engine.tracking.unit.compose import Composed, compose, regrouped_by, writes_nothing
 from engine.tracking.unit.effects import UnitContext, UnitEffects
-from engine.tracking.unit.event import UnitEvent, system_event
+from engine.tracking.unit.event import UnitEvent, earliest_of, system_event
 from engine.tracking.unit.ledger import Counted, Ledger
 from engine.tracking.unit.processing import UnitRun
 from engine.tracking.unit.repeat import Marks, reject_foreign
@@ -211,7 +211,10 @@ class Pipeline:
         """
         weighed, given_up = False, None
         while True:
-            run = UnitRun(self.triggers, self._context(request, loaded, weighed), self.clock.ticks)
+            context = self._context(request, loaded, weighed)
+            if request.source.times == "occurred":
+                context = structs.replace(context, earliest=earliest_of(fresh))
+            run = UnitRun(self.triggers, context, self.clock.ticks)
             began: float | None = None
             has_begun = given_up is None or given_up.place >= 0  # else there is nothing before the run to do again
             for pending in run.run([*self._system_events(loaded, request), *fresh]) if has_begun else ():

@@ -30,6 +30,7 @@ class UnitContext(Struct, frozen=True, kw_only=True):
     proven: dict[str, Scalar] = field(default_factory=dict)  # keys of the sender, by path
     has_events: bool = True  # a visitor has come; without events only time has passed
     visit: bool = False  # a visit begins
+    earliest: int | None = None  # ms; when the first of its events occurred, if `first_seen` goes by that
     save: bool = True  # events of the system are stored
     weighed: bool = False  # a run fails that makes the profile too large
     login: Login | None = None  # the links that the sender brings

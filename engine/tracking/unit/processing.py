@@ -38,7 +38,7 @@ from engine.profile.fold import fold
 from engine.profile.linking import CLAIMED, all_own, own_ids
 from engine.profile.operations import Refused
 from engine.profile.profile_view import metadata, profile_view
-from engine.profile.visits import record_visit
+from engine.profile.visits import begun_by, record_visit
 from engine.tracking.intake.consent import CONSENT_CHANGED, decisions_of
 from engine.tracking.unit.compose import may_see_all
 from engine.tracking.unit.effects import (
@@ -380,6 +380,8 @@ class UnitRun:
         profile = self.membership.begin(profile, before)
         if context.has_events and context.acting_id is not None:
             profile = record_visit(profile, context.acting_id, context.now, context.visit)
+            if context.earliest is not None:
+                profile = begun_by(profile, context.acting_id, context.earliest)
         view = before.copy()
         view["metadata"] = metadata(profile)
         return profile, view

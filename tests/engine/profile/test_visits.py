@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from engine.profile.document import new_profile
 from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
-from engine.profile.visits import record_visit, visits
+from engine.profile.visits import begun_by, record_visit, visits
 from tests.engine.profile.histories import examples, joins
 from tests.engine.profile.profiles import Profiles
 
@@ -31,6 +31,24 @@ def test_a_late_event_does_not_move_last_seen_back():
 def test_an_event_under_an_id_without_a_part_records_no_visit():
     profile = new_profile("p", 5)
     assert record_visit(profile, "q", 9, new=True) is profile
+
+
+def test_a_profile_is_first_seen_when_the_first_of_its_events_occurred_but_not_after_it_was_made():
+    profile = new_profile("p", 5)
+    assert begun_by(profile, "p", 7) is profile
+    assert begun_by(profile, "q", 2) is profile
+    profile = begun_by(begun_by(profile, "p", -3), "p", 2)
+    assert visits(profile) == {"first_seen": -3, "visits": 0}
+    assert profile.created == 5
+
+
+def test_a_merged_profile_is_first_seen_when_the_first_event_of_any_of_its_ids_occurred():
+    profiles = Profiles("AB")
+    profiles.documents["B"] = begun_by(profiles.documents["B"], "B", -8)
+    profiles.merge("A", "B", "k")
+    assert visits(profiles.of("A"))["first_seen"] == -8
+    profiles.unmerge("A", "k")
+    assert [visits(profiles.of(id))["first_seen"] for id in "AB"] == [0, -8]
 
 
 def test_a_view_has_the_visits_in_its_metadata():

@@ -1,9 +1,13 @@
 import pytest
+from msgspec import structs
 
 from engine.language.expression import compile_condition
+from engine.language.written_time import FIRST
 from engine.profile.operations import Count
 from nodes.profile.count import ProfileCount
 from tests.nodes.build import NOW, node_context, stored_profile
+
+DAY = 86_400_000
 
 
 @pytest.mark.parametrize(("counters", "counts"), [
@@ -16,6 +20,33 @@ from tests.nodes.build import NOW, node_context, stored_profile
 def test_it_counts_at_the_time_of_the_event(counters, counts):
     outcome = ProfileCount(counters=counters).run(node_context(stored_profile()))
     assert (outcome.port, list(outcome.effects)) == ("done", counts)
+
+
+@pytest.mark.parametrize(("by", "times", "at"), [
+    pytest.param(None, "received", NOW, id="when it was received"),
+    pytest.param(None, "occurred", NOW - DAY, id="as the source says"),
+    pytest.param("occurred", "received", NOW - DAY, id="when it occurred"),
+    pytest.param("received", "occurred", NOW, id="as the node says"),
+])  # fmt: skip
+def test_it_counts_at_the_time_that_the_node_or_else_the_source_says(by, times, at):
+    outcome = ProfileCount(counters="orders", by=by).run(context(NOW - DAY, times))
+    assert outcome.effects == (Count("orders", 1, at),)
+
+
+@pytest.mark.parametrize(("occurred", "at"), [
+    pytest.param(NOW + 1, [NOW], id="none counts in the future"),
+    pytest.param(NOW - 401 * DAY, [NOW - 401 * DAY], id="the oldest that a window can reach"),
+    pytest.param(NOW - 401 * DAY - 1, [], id="an older one"),
+    pytest.param(FIRST, [], id="the oldest that there is"),
+])  # fmt: skip
+def test_an_event_counts_within_the_reach_of_windows(occurred, at):
+    outcome = ProfileCount(counters="orders", by="occurred").run(context(occurred, "received"))
+    assert (outcome.port, [effect.at for effect in outcome.effects]) == ("done", at)
+
+
+def context(occurred, times):
+    made = node_context(stored_profile(), event={"time": occurred})
+    return structs.replace(made, source={**made.source, "times": times})
 
 
 @pytest.mark.parametrize("amount", [float("nan"), float("inf")])
