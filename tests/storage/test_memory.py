@@ -8,11 +8,14 @@ from tests.storage.expunging_contract import ExpungingContract, Written
 from tests.storage.identity_contract import IdentityContract
 from tests.storage.kinds import ALL_KINDS
 from tests.storage.kinds_contract import KindsContract
+from tests.storage.learning_contract import LearningContract
 from tests.storage.reminding_contract import RemindingContract
 from tests.storage.search_contract import SearchContract
 
 
-class TestMemoryStore(StoreContract, IdentityContract, RemindingContract, ErasingContract, ExpungingContract):
+class TestMemoryStore(
+    StoreContract, IdentityContract, RemindingContract, LearningContract, ErasingContract, ExpungingContract
+):
     @pytest.fixture
     def store(self) -> Store:
         return MemoryStore()

@@ -22,6 +22,7 @@ from tests.storage.file_contents import found_in
 from tests.storage.identity_contract import IdentityContract
 from tests.storage.kinds import ALL_KINDS
 from tests.storage.kinds_contract import KindsContract
+from tests.storage.learning_contract import LearningContract
 from tests.storage.reminding_contract import RemindingContract
 from tests.storage.search_contract import SearchContract
 
@@ -38,7 +39,9 @@ async def store(path: Path) -> AsyncIterator[SqliteStore]:
     await store.close()
 
 
-class TestSqliteStore(StoreContract, IdentityContract, RemindingContract, ErasingContract, ExpungingContract):
+class TestSqliteStore(
+    StoreContract, IdentityContract, RemindingContract, LearningContract, ErasingContract, ExpungingContract
+):
     @pytest.fixture
     async def store(self, path: Path) -> AsyncIterator[Store]:
         store = SqliteStore.open(path)
