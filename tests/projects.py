@@ -16,6 +16,7 @@ from engine.profile.key import KeyRules
 from engine.project.project import Project, Settings
 from engine.project.segment import Segment
 from engine.project.source import Source, Target
+from engine.schema.schema import Schema
 
 REGISTRY = nodes.builtin()
 SETTINGS = Settings()
@@ -31,6 +32,7 @@ def project(
     sources: tuple[Source, ...] = (SHOP,),
     targets: Mapping[str, Target] = {},
     settings: Settings = SETTINGS,
+    schemas: tuple[Schema, ...] = (),
 ) -> Project:
     """A project of these flow texts. `segments` are name -> condition, or None for a manual one, or the whole."""
     names = ProjectNames(
@@ -47,6 +49,7 @@ def project(
         segments={name: _segment(name, condition) for name, condition in segments.items()},
         sources={source.source: source for source in sources},
         targets=targets,
+        schemas={schema.collection: schema for schema in schemas},
     )
 
 

@@ -44,6 +44,7 @@ FIELDS: Final[Shapes] = {
             "received": A_NUMBER,
             "origin": Shape(TEXT, {}, words=("client", "flow", "system")),
             "late": A_BOOLEAN,
+            "refused": A_LIST,
         },
     ),
     "session": Shape(OBJECT, {"id": A_TEXT, "created": A_NUMBER, "properties": ANY_OBJECT, "context": ANY_OBJECT}),

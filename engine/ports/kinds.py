@@ -63,9 +63,11 @@ REJECTED: Final = Kind(
     lifecycle="appended",
     time="at",
     owners=Owners(profile="profile", session="session", named=True),
+    event="event",
     retained=True,
     search={
         "id": "word",
+        "event": "word",
         "source": "word",
         "session": "word",
         "profile": "word",

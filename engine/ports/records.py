@@ -84,7 +84,10 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
 
 
 class Rejected(Struct, frozen=True, omit_defaults=True):
-    """An event that could not be accepted, with its reason; replayable from `body`."""
+    """An event that could not be accepted, with its reason; replayable from `body`.
+
+    With an `event`, it is one value of that stored event instead, which could not be cast to the type of its field.
+    """
 
     id: str
     source: str
@@ -93,7 +96,8 @@ class Rejected(Struct, frozen=True, omit_defaults=True):
     at_field: str = ""  # where in the event, as a JSON pointer
     session: str | None = None
     body: Raw = field(default_factory=lambda: Raw(b"null"))
-    profile: str | None = None  # the id that its sender named, unchecked
+    profile: str | None = None  # the id that its sender named, unchecked; for a value that of its event
+    event: str | None = None  # the stored event that was left without the value in `body`
 
 
 class IdentityKey(Struct, frozen=True):

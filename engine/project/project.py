@@ -12,6 +12,7 @@ from engine.profile.key import DEFAULT_KEY_RULES, KeyRules
 from engine.project.retention import Retention
 from engine.project.segment import Segment, SegmentRules
 from engine.project.source import Source, Target
+from engine.schema.schema import Schema
 
 UTC: Final = "UTC"
 WEEK_MS: Final = 604_800_000
@@ -56,6 +57,7 @@ class Project(Struct, frozen=True, kw_only=True):
     segments: Mapping[str, Segment] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)
     targets: Mapping[str, Target] = field(default_factory=dict)
+    schemas: Mapping[str, Schema] = field(default_factory=dict)  # declared ones, by the types of events
     segment_rules: SegmentRules = field(default_factory=lambda: SegmentRules(()))  # derived from `segments`
 
     def __post_init__(self) -> None:

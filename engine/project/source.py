@@ -7,6 +7,7 @@ from msgspec import Meta, Struct, field
 from engine.flow.run import Identify
 
 Accepted = Literal["track", "segment", "posthog", "rakam", "traintracks"]
+SchemaMode = Literal["none", "learn", "fixed"]
 
 
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,12 +74,17 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = "received"
     schema: Annotated[
-        Literal["none", "learn", "fixed"] | None,
+        SchemaMode | None,
         Meta(
             description="learn: properties have types, declared or of their first use; fixed: new fields are refused; "
             "by default learn where the source accepts rakam, else none"
         ),
     ] = None
+
+
+def schema_of(source: Source) -> SchemaMode:
+    """Return whether the properties of a source's events have types, and whether new fields may come."""
+    return source.schema or ("learn" if "rakam" in source.accepts else "none")
 
 
 # Headers that frame a message or belong to the connection: a look-up that sets one could smuggle a second request.

@@ -4,15 +4,18 @@
 """
 
 import asyncio
-from itertools import permutations
+from itertools import permutations, product
 
 import pytest
+from msgspec import structs
 
 from engine.ports.learning import all_learnt, learn, learnt_collections, learnt_fields
 from engine.ports.store import Store
 from engine.schema import schema
 from engine.schema.schema import Learnt, LearntField
 from engine.schema.value_type import TYPES
+from tests.engine.tracking.collector import Collector
+from tests.projects import SHOP, payload, project
 
 
 def claim(type: str, event: str = "e1") -> LearntField:
@@ -87,3 +90,39 @@ class LearningContract:
             held = await all_learnt(each)
             firsts = [held[f"order {number}"].fields for number in range(len(orders))]
             assert firsts == [{"total": claim(order[0])} for order in orders]
+
+    async def test_a_property_is_cast_or_left_out_with_its_reason_in_every_order_of_two_processes(
+        self, store: Store, second: Store
+    ) -> None:
+        learning = project(sources=(structs.replace(SHOP, schema="learn"),))
+        one, two = Collector(learning, store), Collector(learning, second)
+        for number, order in enumerate(product([one, two], repeat=4)):
+            sent = [
+                {"type": f"order {number}", "id": f"{number} {n}", "properties": {"total": total}}
+                for n, total in enumerate([10, "12.5", "a lot", 7])
+            ]
+            for each, event in zip(order, sent, strict=True):
+                await each.track(payload(event, session=f"s {event['id']}"))
+            found = [await store.event(str(event["id"])) for event in sent]
+            assert [event.properties for event in found if event] == [{"total": 10}, {"total": 12.5}, {}, {"total": 7}]
+        kept = {one.event: one for one in await store.rejected(100)}
+        assert kept.keys() == {f"{number} 2" for number in range(16)}
+        assert {(one.at_field, bytes(one.body)) for one in kept.values()} == {("/properties/total", b'"a lot"')}
+        assert "`total` of `order 0` is DOUBLE" in kept["0 2"].reason
+
+    async def test_a_fixed_schema_refuses_a_new_field_in_every_process(self, store: Store, second: Store) -> None:
+        await Collector(project(sources=(structs.replace(SHOP, schema="learn"),)), store).track(
+            payload({"type": "order", "id": "e1", "properties": {"total": 10}})
+        )
+        fixed = project(sources=(structs.replace(SHOP, schema="fixed"),))
+        for number, each in enumerate((store, second)):
+            collector = Collector(fixed, each)
+            old = {"type": "order", "id": f"old {number}", "properties": {"total": "11"}}
+            new = {"type": "order", "id": f"new {number}", "properties": {"total": 11, "totl": 12}}
+            answer = await collector.track(payload(old, new, session=f"s {number}"))
+            assert [error["at"] for error in answer["errors"]] == ["/events/1/properties/totl"]
+            assert "Schema is invalid" in answer["errors"][0]["reason"]
+            assert await each.event(f"new {number}") is None
+            stored = await each.event(f"old {number}")
+            assert stored is not None
+            assert stored.properties == {"total": 11}

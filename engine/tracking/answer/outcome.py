@@ -15,7 +15,7 @@ from engine.tracking.intake.payload import Intake, Refusal, RejectedEvent
 from engine.tracking.unit.cache import CachedProfile
 from engine.tracking.unit.compose import Composed
 from engine.tracking.unit.effects import FlowResult, UnitEffects
-from engine.tracking.unit.event import UnitEvent
+from engine.tracking.unit.event import UnitEvent, refused_view
 from engine.tracking.unit.ledger import Counted
 from engine.tracking.unit.request import UnitRequest
 
@@ -101,6 +101,15 @@ def repeat_result(request: UnitRequest, first: FirstTime, counted: Counted) -> U
         debugging=debugging,
         rejected=request.intake.rejected,
     )
+
+
+def refused_result(request: UnitRequest) -> UnitResult:
+    """Return the outcome of a unit of which all events were rejected."""
+    debugging = None
+    if request.intake.options.debugger and request.source.debugger:
+        debugging = _document(request.intake, _execution(request, None, {}))
+    rejected = request.intake.rejected
+    return UnitResult(None, {}, Counted(rejected=len(rejected)), debugging=debugging, rejected=rejected)
 
 
 def handed_over_result(before: UnitResult, after: UnitResult) -> UnitResult:
@@ -249,6 +258,7 @@ def _execution(
             "type": event.type,
             "disposition": "stored" if event.save else "processed",
             **({"origin": event.origin, "parent": event.parent} if event.origin != "client" else {}),
+            **({"refused": refused_view(event)} if event.refused else {}),
             "runs": [_run(each) for each in effects.flows if each.event is event] if effects is not None else [],
         }
     keys = {event.index: event.key for event in request.events}

@@ -7,6 +7,8 @@ Steps
 -----
     process(request)   all of the following, again and again until the unit is stored
 
+    typed(request)     where the source has a schema: the properties are cast to the types of their fields, which are
+                       learnt first; once, for these types never change
     attempt(request)   one try, up to the commit. It comes to one of three states:
         Enqueued         the unit has run; its commit is under way or waits in its profile's queue. `wait` for it.
         Finished         nothing is left to wait for: the unit was committed alone, or writes nothing.
@@ -55,10 +57,11 @@ from engine.ports.store import Conflict, Contention, Store, Unavailable
 from engine.ports.world import Clock, Performer
 from engine.profile.document import Profile
 from engine.project.project import Project
-from engine.tracking.answer.outcome import UNCHANGED, UnitResult, handed_over_result, unit_result
+from engine.tracking.answer.outcome import UNCHANGED, UnitResult, handed_over_result, refused_result, unit_result
 from engine.tracking.intake.admission import authority
 from engine.tracking.pipeline.attempt import PROFILE_MOVED, Attempt, Enqueued, Finished
 from engine.tracking.pipeline.driver import Driver
+from engine.tracking.pipeline.field_types import FieldTypes, LearntFields
 from engine.tracking.pipeline.handing_over import following_unit
 from engine.tracking.pipeline.late_counting import LateCounting
 from engine.tracking.pipeline.loading import Loaded, Loading
@@ -106,12 +109,14 @@ class Pipeline:
         self.slices = TimeSlices(clock.ticks)
         self.queues = ProfileQueues(store, self.cache, self.ledger, self.late)
         self.loading = Loading(store, self.cache, lambda: self.project.settings, self.resolve)
+        self.learnt_fields = LearntFields(store)
         self.use(project)
 
     def use(self, project: Project) -> None:
         """Run the flows of `project` from the next attempt on."""
         self.project = project
         self.triggers = Triggers(project)
+        self.field_types = FieldTypes(project, self.learnt_fields) if FieldTypes.used_by(project) else None
 
     def waiting(self) -> int:
         """Return how many units wait for the outside or for another unit of their profile: they use no time."""
@@ -127,6 +132,11 @@ class Pipeline:
 
     async def process(self, request: UnitRequest) -> UnitResult:
         """Do a unit, durably. Raises `Unavailable` (also as `Contention`) and `Refusal`."""
+        if self.field_types is not None:
+            request, events = await self.typed(request), request.events
+            if events and not request.events:
+                await self.reject(request)
+                return refused_result(request)
         for failures in range(MAX_ATTEMPTS):
             if failures:
                 await asyncio.sleep(_pause(request.seed, failures))
@@ -141,6 +151,15 @@ class Pipeline:
             if result is not None:
                 return result
         raise Contention(f"the documents of this payload moved {MAX_ATTEMPTS} times while it was processed")
+
+    async def typed(self, request: UnitRequest) -> UnitRequest:
+        """Return a unit with the properties of its events cast, if its source has a schema. Raises `Unavailable`.
+
+        A fixed schema may reject all events. The rest of a unit that was handed over has been cast before.
+        """
+        if self.field_types is None or request.handed_over is not None:
+            return request
+        return await self.field_types.typed(request)
 
     async def attempt(self, request: UnitRequest) -> Attempt:
         """Try a unit once, up to its commit. Raises `Conflict`, `Unavailable` and `Refusal`."""

@@ -242,6 +242,7 @@ class Drain:
         if not requests:
             return
         pipeline = self._pipeline
+        requests = [(await pipeline.typed(request), provisional) for request, provisional in requests]
         loaded = await pipeline.loading.load(requests[0][0], None)
         if loaded.cached is None:
             return
@@ -271,6 +272,8 @@ class Drain:
     ) -> int | None:
         """Run and enqueue one unit of a batch. Returns its profile's version then; None when it needs more."""
         pipeline = self._pipeline
+        if not request.events:
+            return None
         loaded = await pipeline.loading.load(request, queue.uncommitted)
         profile = loaded.cached.profile if loaded.cached is not None else None
         if profile is None or (profile.id, profile.version) != (queue.id, version):

@@ -1,6 +1,6 @@
 """Composing: the effects of a unit become documents that are committed as one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -31,6 +31,7 @@ from engine.profile.linking import Pool, all_own
 from engine.profile.profile_view import metadata
 from engine.profile.value import members
 from engine.project.project import Project
+from engine.tracking.intake.data_limits import pointer
 from engine.tracking.intake.payload import Intake
 from engine.tracking.unit.cache import CachedProfile
 from engine.tracking.unit.effects import FlowResult, RanEvent, UnitEffects
@@ -107,7 +108,7 @@ def compose(
             runs=tuple(
                 [run_record(effects, one, profile) for one in effects.flows if one.trace is not None and one.flow]
             ),
-            rejected=rejected,
+            rejected=(*rejected, *_refused(effects)) if effects.refused else rejected,
             cache=tuple([_entry(effects, put) for put in effects.cache]),
         ),
         known,
@@ -260,6 +261,24 @@ def _stored(effects: UnitEffects, ran: RanEvent) -> StoredEvent:
 def _unsaid(occurred: int, time: int | None, received: int) -> int | None:
     """Return when an event occurred, in ms; None where the event's time, or without one `received`, says the same."""
     return None if occurred == (received if time is None else time) else occurred
+
+
+def _refused(effects: UnitEffects) -> Iterator[Rejected]:
+    """Yield the records of values that could not be cast, of the events that are stored."""
+    context, session = effects.context, effects.state.scope["session"]
+    for ran in effects.events:
+        for one in ran.event.refused if ran.event.save else ():
+            yield Rejected(
+                id=short_hash("refused", context.source.source, ran.event.id, one.field, context.seed),
+                source=context.source.source,
+                at=context.now,
+                reason=one.reason,
+                at_field=f"/properties/{pointer(one.field)}",
+                session=session["id"] if session else None,
+                body=Raw(_encode(one.value)),
+                profile=ran.acting_id,
+                event=ran.event.id,
+            )
 
 
 def run_record(effects: UnitEffects, result: FlowResult, profile: Profile | None) -> RunRecord:

@@ -85,4 +85,5 @@ class UnitEffects(Struct):
     session_attached: AttachSession | None = None
     cache: list[CachePut] = []
     foreign: bool = False  # a run read a profile, or a joint one, that is not the sender's own
+    refused: bool = False  # an event has values that could not be cast
     given_up: GivenUp | None = None  # then all other effects are void

@@ -8,6 +8,7 @@ from msgspec import Struct
 from engine.ports.ids import short_hash
 from engine.ports.records import Session
 from engine.project.source import Source
+from engine.schema.conform import RefusedValue
 from engine.tracking.intake.payload import Incoming
 
 Origin = Literal["client", "system", "flow"]
@@ -34,6 +35,7 @@ class UnitEvent(Struct, frozen=True):
     depth: int = 0
     save: bool = True
     marked: bool = False  # the client sent the id: it takes effect once
+    refused: tuple[RefusedValue, ...] = ()  # values that could not be cast to the types of their fields
 
     def view(self, received: int) -> dict[str, Any]:
         """Return the `event` that flows see. Its `time` is when it occurred; in ms, as is `received`."""
@@ -51,6 +53,11 @@ class UnitEvent(Struct, frozen=True):
             view["time"] = self.occurred
             view["late"] = self.late
         return view
+
+
+def refused_view(event: UnitEvent) -> list[dict[str, str]]:
+    """Return the `event.refused` that flows and the debugger see: never the values."""
+    return [{"field": one.field, "type": one.type, "reason": one.reason} for one in event.refused]
 
 
 def client_event(incoming: Incoming, id: str, repeated: bool) -> UnitEvent:

@@ -48,7 +48,7 @@ from engine.tracking.unit.effects import (
     UnitContext,
     UnitEffects,
 )
-from engine.tracking.unit.event import MAX_DEPTH, UnitEvent, child_event, session_view, source_view
+from engine.tracking.unit.event import MAX_DEPTH, UnitEvent, child_event, refused_view, session_view, source_view
 from engine.tracking.unit.login import login_links
 from engine.tracking.unit.membership import MAX_SEGMENT_EVENTS, Membership
 from engine.tracking.unit.met_documents import MetDocuments
@@ -206,7 +206,11 @@ class UnitRun:
             self.effects.flows.append(FlowResult(event, "", "", outcome, trace))
 
     def _show(self, event: UnitEvent) -> None:
-        scope = {**self.state.scope, "event": event.view(self.context.now), "nodes": {}}
+        view = event.view(self.context.now)
+        if event.refused:
+            view["refused"] = refused_view(event)
+            self.effects.refused = True
+        scope = {**self.state.scope, "event": view, "nodes": {}}
         self.state = self.state.with_scope(scope)
 
     # ---- one flow for one event -------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from engine.schema.value_type import TYPES
 NO = LEFT_OUT
 
 # what comes: null, true, number, text that spells one, other text, [], {}, array, object
-COLUMNS = [None, True, 12.7, " 12.7 ", "blue", [], {}, ["a", 1], {"a": 1}]
-TABLE = {
+COLUMNS: list[Any] = [None, True, 12.7, " 12.7 ", "blue", [], {}, ["a", 1], {"a": 1}]
+TABLE: dict[str, list[Any]] = {
     "STRING": [None, "true", "12.7", " 12.7 ", "blue", None, None, NO, NO],
     "BOOLEAN": [None, True, NO, NO, NO, None, None, NO, NO],
     "LONG": [None, NO, 12, 12, NO, None, None, NO, NO],
