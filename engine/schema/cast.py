@@ -63,7 +63,7 @@ class Cast(Struct, frozen=True):
     reason: str = ""
 
 
-class _Misfit(Exception):
+class _CannotCast(Exception):
     """A value that cannot be cast. The message says what it is."""
 
 
@@ -77,8 +77,8 @@ def cast(value: Any, type: ValueType, zone: tzinfo = UTC) -> Cast:
         return _map(value, type.scalar, zone)
     try:
         return Cast(_scalar(value, type.scalar, zone))
-    except _Misfit as misfit:
-        return Cast(LEFT_OUT, str(misfit))
+    except _CannotCast as cannot:
+        return Cast(LEFT_OUT, str(cannot))
 
 
 def _array(value: Any, scalar: ScalarType, zone: tzinfo) -> Cast:
@@ -116,9 +116,9 @@ def _cast_all(
     for name, value in values:
         try:
             kept.append((name, None if value is None else _inner(value, scalar, zone)))
-        except _Misfit as misfit:
+        except _CannotCast as cannot:
             others += bool(reason)
-            reason = reason or f"{place.format(str(name)[:40])}: {misfit}"
+            reason = reason or f"{place.format(str(name)[:40])}: {cannot}"
     return kept, f"{reason}, and {others} more" if others else reason
 
 
@@ -126,15 +126,15 @@ def _inner(value: Any, scalar: ScalarType, zone: tzinfo) -> Any:
     if isinstance(value, dict | list) and scalar == "STRING":
         return msgspec.json.encode(value).decode()
     if isinstance(value, dict | list):
-        raise _Misfit(described(value))
+        raise _CannotCast(described(value))
     return _scalar(value, scalar, zone)
 
 
 def _scalar(value: Any, scalar: ScalarType, zone: tzinfo) -> Any:
-    """Return a value as a scalar of a type. Raises `_Misfit`."""
+    """Return a value as a scalar of a type. Raises `_CannotCast`."""
     if isinstance(value, dict | list):
         if value:
-            raise _Misfit(described(value))
+            raise _CannotCast(described(value))
         return None
     return _SCALARS[scalar](value, zone)
 
@@ -148,7 +148,9 @@ def _boolean(value: Any, _zone: tzinfo) -> Any:
     if isinstance(word, bool):
         return word
     if word not in ("true", "false"):
-        raise _Misfit(f"{described(value)} other than true and false" if isinstance(value, str) else described(value))
+        raise _CannotCast(
+            f"{described(value)} other than true and false" if isinstance(value, str) else described(value)
+        )
     return word == "true"
 
 
@@ -158,31 +160,31 @@ def _long(value: Any, _zone: tzinfo) -> Any:
         return None
     whole = int(number)
     if not LEAST <= whole <= MOST:
-        raise _Misfit("a number beyond 64 bits")
+        raise _CannotCast("a number beyond 64 bits")
     return whole
 
 
 def _double(value: Any, _zone: tzinfo) -> Any:
     number = _number(value)
     if isinstance(number, int) and abs(number) > _LARGEST:
-        raise _Misfit(_TOO_LARGE)
+        raise _CannotCast(_TOO_LARGE)
     return _nearest(number) if isinstance(number, Decimal) else number
 
 
 def _number(value: Any) -> Any:
-    """Return a number as it is, a text that spells one as a decimal, and an empty text as None. Raises `_Misfit`."""
+    """Return a number as it is, a text that spells one as a decimal, and an empty text as None. Raises `_CannotCast`."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
     if not isinstance(value, str):
-        raise _Misfit(described(value))
+        raise _CannotCast(described(value))
     text = value.strip()
     if not text:
         return None
     if len(text) > LONGEST_NUMBER or not _NUMBER.fullmatch(text):
-        raise _Misfit("a text that spells no number")
+        raise _CannotCast("a text that spells no number")
     number = Decimal(text)
     if not isfinite(float(number)):
-        raise _Misfit(_TOO_LARGE)
+        raise _CannotCast(_TOO_LARGE)
     return number
 
 
@@ -196,25 +198,25 @@ def _nearest(number: Decimal) -> int | float:
 
 def _date(value: Any, _zone: tzinfo) -> Any:
     if not isinstance(value, str):
-        raise _Misfit(described(value))
+        raise _CannotCast(described(value))
     text = value.strip()
     try:
         if _DATE.fullmatch(text):
             return datetime.fromisoformat(text).date().isoformat()
     except ValueError:
         pass
-    raise _Misfit("a text that is no date such as 2024-05-31")
+    raise _CannotCast("a text that is no date such as 2024-05-31")
 
 
 def _timestamp(value: Any, zone: tzinfo) -> Any:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _written(int(value))
     if not isinstance(value, str):
-        raise _Misfit(described(value))
+        raise _CannotCast(described(value))
     text = value.strip()
     moment = _moment(text, zone) if SHORTEST_TIME <= len(text) <= LONGEST_TIME else None
     if moment is None:
-        raise _Misfit("a text that is no time such as 2024-05-31T12:00:00Z")
+        raise _CannotCast("a text that is no time such as 2024-05-31T12:00:00Z")
     return _written(moment)
 
 
@@ -222,7 +224,7 @@ def _written(moment: int) -> str:
     try:
         return local_time(moment, UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
     except OverflowError:
-        raise _Misfit("a time outside the years 1 to 9999") from None
+        raise _CannotCast("a time outside the years 1 to 9999") from None
 
 
 def _moment(text: str, zone: tzinfo) -> int | None:

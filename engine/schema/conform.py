@@ -61,6 +61,6 @@ def new_fields(properties: Mapping[str, Any], types: Types) -> Iterator[tuple[st
             yield name, type
 
 
-def _reason(collection: str, name: str, type: ValueType, misfit: str, *, whole: bool) -> str:
+def _reason(collection: str, name: str, type: ValueType, why: str, *, whole: bool) -> str:
     what = f"the field `{name}` of `{collection}` is {type}"
-    return f"{what}, and this event has {misfit}" if whole else f"{what}, and parts of it were left out: {misfit}"
+    return f"{what}, and this event has {why}" if whole else f"{what}, and parts of it were left out: {why}"

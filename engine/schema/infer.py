@@ -1,4 +1,4 @@
-"""The type of a field for which nobody has declared one: that of its first value.
+"""The type of a field that is not declared: that of its first value.
 
 A text is a STRING, also one that looks like a date: one such first value in a free text would refuse all others. Any
 number is a DOUBLE. Of an array or a map whose values are not all of one type, the values are STRINGs, so that none is

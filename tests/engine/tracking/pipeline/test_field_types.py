@@ -225,7 +225,7 @@ async def test_a_unit_that_runs_again_after_a_conflict_decides_the_same(store: S
 
 async def test_a_claim_stands_though_its_unit_failed() -> None:
     away = AwayStore(MemoryStore())
-    shop = Collector(project(sources=(LEARN,)), away)  # type: ignore[arg-type]  # it delegates
+    shop = Collector(project(sources=(LEARN,)), away)
     away.refused["order"] = Unavailable("no")
     with pytest.raises(Unavailable):
         await shop.track(payload(order("e1", total=10)))
@@ -332,7 +332,7 @@ async def test_a_secret_source_learns_what_a_fixed_one_takes_from_then_on(opened
 
 async def test_without_a_spool_a_payload_with_a_new_field_is_not_taken() -> None:
     away = AwayStore(MemoryStore())
-    shop = Collector(project(sources=(LEARN,)), away)  # type: ignore[arg-type]  # it delegates
+    shop = Collector(project(sources=(LEARN,)), away)
     await shop.tracker.start()
     away.away = True
     with pytest.raises(Unavailable):
