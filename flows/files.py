@@ -12,10 +12,10 @@ from flows.diagnostic import Diagnostic
 from flows.reader import MAX_CHARACTERS
 
 SETTINGS: Final = "headrace.yaml"
-FOLDERS: Final = ("flows", "segments", "sources")
+FOLDERS: Final = ("flows", "segments", "sources", "schemas")
 TESTS: Final = ".test.yaml"
 
-_FIRST_KEY = re.compile(r"^(flow|segment|source) *:", re.MULTILINE)
+_FIRST_KEY = re.compile(r"^(flow|segment|source|schema) *:", re.MULTILINE)
 _MAX_UTF8 = 4  # bytes of a character in UTF-8
 
 

@@ -19,6 +19,7 @@ from engine.flow.plan import Flow
 from engine.flow.registry import Registry
 from engine.problem import Problem
 from engine.project.project import Project, Settings
+from engine.project.source import SCHEMA_MODES, Source
 from flows.claimed_keys import claims_beside_proofs, keys_of_sources
 from flows.client_sendable import client_sendable
 from flows.counters import counters_of, unknown_counters
@@ -30,6 +31,7 @@ from flows.exclusive_keys import handed_over_by_others, only_set, unwired_other
 from flows.files import FOLDERS, SETTINGS, file_name, listing, misplaced_files, read_text
 from flows.foreign_users import users_without_a_key
 from flows.reader import Document, read_yaml
+from flows.schema import read_schema, unused_schema, with_fixed_schema
 from flows.segment import read_segment
 from flows.settings import LoadedSettings, read_settings
 from flows.source import read_source
@@ -65,6 +67,9 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
     segments = loader.folder("segments", "segment", lambda _, data: read_segment(data))
     counters: list[frozenset[str]] = []  # one set for each flow that is valid YAML
     sources = loader.folder("sources", "source", lambda _, data: read_source(data, root, loader.environment))
+    schemas = loader.folder("schemas", "schema", lambda _, data: read_schema(data))
+    applied = with_fixed_schema(sources.values) if settings.fixed_schema else sources.values
+    loader.check_schemas(schemas, sources, applied)
     names = ProjectNames(
         segments=segments.names,
         manual_segments=segments.names - {name for name, s in segments.values.items() if not s.manual},
@@ -96,8 +101,9 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         settings=settings.settings,
         flows=tuple(flows.values[name] for name in sorted(flows.values)),
         segments=segments.values,
-        sources=sources.values,
+        sources=applied,
         targets=settings.targets,
+        schemas=schemas.values,
     )
     all_names = {"flows": flows.names, "segments": segments.names, "sources": sources.names}
     return LoadedProject(project, loader.report(), loader.sources, all_names)
@@ -111,7 +117,7 @@ def _warnings(flow: Flow, document: Document, settings: Settings) -> Iterator[Pr
 
 
 class _Folder(Struct, frozen=True):
-    """The flows, segments or sources of one folder by name, with their documents, and the names of all its files."""
+    """The content of one folder by name, e.g. its flows, with their documents, and the names of all its files."""
 
     values: dict[str, Any]
     names: frozenset[str]
@@ -189,6 +195,13 @@ class _Loader:
             if settings.keys.user is None:
                 self.diagnostics += diagnose(document, users_without_a_key(source))
 
+    def check_schemas(self, schemas: _Folder, sources: _Folder, applied: Mapping[str, Source]) -> None:
+        """Report schemas that no source applies; `applied` are the sources with the schemas that they have."""
+        if len(applied) < len(sources.names):  # one that cannot be read may apply them
+            return
+        for name, document in schemas.documents.items():
+            self.diagnostics += diagnose(document, list(unused_schema(schemas.values[name], applied)))
+
     def _document(self, path: Path) -> Document | None:
         """Read a file as YAML and report its problems; None when it has no text."""
         name = file_name(self.root, path)
@@ -220,7 +233,7 @@ class _Loader:
         """Whether a document belongs in another folder, by its keys; then reports only that."""
         others = {folder.removesuffix("s"): folder for folder in FOLDERS}
         entries = document.entries() or {}
-        other = next((word for word in others if word in entries), key)
+        other = next((word for word in others if word in entries and entries[word] not in SCHEMA_MODES), key)
         if key in entries or other == key:
             return False
         problem = Problem(

@@ -133,6 +133,10 @@ class SettingsFile(Struct, frozen=True, kw_only=True):
         Literal["on", "off"],
         Meta(description="on or off: whether payloads wait on this machine while the store is unavailable"),
     ] = "off"
+    disable_dynamic_schema: Annotated[
+        bool,
+        Meta(description="true: no source learns new fields; each is as with `schema: fixed`, unless it says none"),
+    ] = False
     spool_dir: Annotated[str | None, Meta(description="The folder where they wait; .headrace/spool when left out")] = (
         None
     )
@@ -151,6 +155,7 @@ class LoadedSettings(Struct, frozen=True, kw_only=True):
     name: str = ""
     settings: Settings = Settings()
     targets: Mapping[str, Target] = field(default_factory=dict)
+    fixed_schema: bool = False  # for all sources
     named_targets: frozenset[str] = frozenset()
     problems: tuple[Problem, ...] = ()
 
@@ -186,13 +191,18 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Load
         spool_dir=file.spool_dir,
     )
     return LoadedSettings(
-        name=file.name, settings=settings, targets=file.targets, named_targets=names, problems=tuple(problems)
+        name=file.name,
+        settings=settings,
+        targets=file.targets,
+        fixed_schema=file.disable_dynamic_schema,
+        named_targets=names,
+        problems=tuple(problems),
     )
 
 
 def _suggest_key(key: str, at: KeyPath, known: Iterable[str]) -> str:
     """The remedy for an unknown key: the folder of what is no setting, or the known key that was meant."""
-    if not at and key in ("flow", "flows", "segment", "segments", "source", "sources"):
+    if not at and key.removesuffix("s") in ("flow", "segment", "source", "schema"):
         return f"write a file for each in {key.removesuffix('s')}s/"
     if not at and key in ("env", "secrets", "variables"):
         return "`${env:NAME}` in the url or a header of a target reads the environment"

@@ -20,13 +20,15 @@ from engine.validation_message import description, validation_message
 T = TypeVar("T", bound=Struct)
 
 _INVALID: Final = object()
-_NAMES: Final = ("source", "segment")
+_NAMES: Final = ("source", "segment", "schema")
 _OTHER_NAMES: Final = {
     **dict.fromkeys(("id", "name", "alias", "title", "label"), _NAMES),
     **dict.fromkeys(("if", "when", "where", "rule", "rules", "filter", "query", "expression"), ("condition",)),
     **dict.fromkeys(("uri", "host", "address", "endpoint", "base_url"), ("url",)),
     **dict.fromkeys(("static", "by_hand"), ("manual",)),
     **dict.fromkeys(("debug",), ("debugger",)),
+    **dict.fromkeys(("collection", "event_type"), ("schema",)),
+    **dict.fromkeys(("columns", "properties", "types"), ("fields",)),
     **dict.fromkeys(("tests", "scenarios", "examples"), ("cases",)),
     **dict.fromkeys(("event", "input"), ("send", "event")),
     **dict.fromkeys(("send",), ("event",)),

@@ -1,6 +1,6 @@
 """Sources: configured senders with an id and a policy."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from msgspec import Meta, Struct, field
 
@@ -8,6 +8,9 @@ from engine.flow.run import Identify
 
 Accepted = Literal["track", "segment", "posthog", "rakam", "traintracks"]
 SchemaMode = Literal["none", "learn", "fixed"]
+
+
+SCHEMA_MODES: Final = get_args(SchemaMode)
 
 
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

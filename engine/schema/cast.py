@@ -172,7 +172,7 @@ def _double(value: Any, _zone: tzinfo) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """Return a number as it is, a text that spells one as a decimal, and an empty text as None. Raises `_CannotCast`."""
+    """Return a number as it is, a text that spells one as a decimal, an empty text as None. Raises `_CannotCast`."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
     if not isinstance(value, str):
