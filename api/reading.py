@@ -13,6 +13,7 @@ from litestar.response import Stream
 
 from api.export_archive import write_archive
 from api.read_guard import ReadGuard
+from api.schemas import schema_handlers
 from api.search import search_handler
 from api.segments import segment_handlers
 from api.serialize import serialize_rejected, serialize_run
@@ -43,6 +44,7 @@ def reading_router(
         *_profile_handlers(store, project, clock),
         search_handler(store, project, clock),
         *segment_handlers(store, project, clock),
+        *schema_handlers(store, project),
     ]
     return Router("/", route_handlers=handlers, guards=[may_read], tags=["reading"])
 

@@ -24,6 +24,7 @@ from cli.options import (
     output_console,
 )
 from cli.profile_commands import profiles
+from cli.schema_commands import schemas
 from engine.ports.kinds import SEARCHABLE
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 
 app.add_typer(profiles, name="profile")
+app.add_typer(schemas, name="schema")
 
 
 def _print_version(requested: bool) -> None:

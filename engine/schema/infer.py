@@ -8,7 +8,8 @@ refused.
 from collections.abc import Collection
 from typing import Any, Final
 
-from engine.schema.value_type import Container, ScalarType, ValueType
+from engine.schema.cast import cast
+from engine.schema.value_type import TYPES, Container, ScalarType, ValueType
 
 _MIXED: Final[ScalarType] = "STRING"
 
@@ -41,3 +42,34 @@ def _scalar(value: Any) -> ScalarType | None:
         case str():
             return "STRING"
     return None
+
+
+class Evidence:
+    """The type for all values that a field was seen with, one after another: that to which each can be cast whole.
+
+    All of them are known here, so texts that are all dates, or all times, make a DATE or a TIMESTAMP.
+    """
+
+    def __init__(self) -> None:
+        self.values = 0  # how many said a type
+        self._said: dict[ValueType, None] = {}  # the types of single values, each once
+        self._fit = list(TYPES.values())  # the types to which all values can be cast
+
+    def add(self, value: Any) -> None:
+        """Add a value."""
+        said = inferred_type(value)
+        if said is not None:
+            self.values += 1
+            self._said[said] = None
+            self._fit = [each for each in self._fit if not cast(value, each).reason]
+
+    def common_type(self) -> ValueType | None:
+        """Return the type; None if no value said one, or if there is none for all of them."""
+        if list(self._said) == [ValueType("STRING")]:
+            return next(each for each in _OF_TEXTS if each in self._fit)
+        said = sorted(self._said, key=lambda each: each.scalar == _MIXED)  # others before STRINGs
+        return next((each for each in (*said, *_OF_ALL) if self._said and each in self._fit), None)
+
+
+_OF_TEXTS: Final = (ValueType("DATE"), ValueType("TIMESTAMP"), ValueType("STRING"))
+_OF_ALL: Final = (ValueType("STRING"), ValueType("STRING", "ARRAY"), ValueType("STRING", "MAP"))
