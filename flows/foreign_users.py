@@ -13,7 +13,7 @@ def users_without_a_key(source: Source) -> Iterator[Problem]:
     protocols = [name for name in source.accepts if name != OWN]
     if source.enabled and protocols:
         yield Problem(
-            code="H435",
+            code="H433",
             message=f"`{source.source}` accepts {' and '.join(protocols)}, and the project has no key for user ids: "
             "every event that names a user is rejected",
             path=("accepts",),
