@@ -93,7 +93,7 @@ class Deduplication(Struct, frozen=True, kw_only=True):
 
 
 class Events(Struct, frozen=True, kw_only=True):
-    """What is told of events by their own times."""
+    """How the times of events are read."""
 
     oldest: Annotated[str, Meta(description="The age beyond which `event.late` is true, e.g. 400d")] = "400d"
 

@@ -76,7 +76,10 @@ def test_without_dynamic_schemas_all_are_fixed_but_those_that_say_none(tmp_path:
 @pytest.mark.parametrize(
     "files",
     [
-        pytest.param(source("app", accepts="[rakam]"), id="a source of Rakam's clients"),
+        pytest.param(
+            {**source("app", accepts="[rakam]"), "headrace.yaml": "identity: {user: traits.user_id}\n"},
+            id="a source of Rakam's clients",
+        ),
         pytest.param(source("app", schema="fixed"), id="a source with a fixed schema"),
         pytest.param({**source("app"), "headrace.yaml": "disable_dynamic_schema: true\n"}, id="the setting"),
     ],
