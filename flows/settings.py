@@ -93,7 +93,7 @@ class Deduplication(Struct, frozen=True, kw_only=True):
 
 
 class Events(Struct, frozen=True, kw_only=True):
-    """How the times of events are read."""
+    """Rules on the own times of events."""
 
     oldest: Annotated[str, Meta(description="The age beyond which `event.late` is true, e.g. 400d")] = "400d"
 

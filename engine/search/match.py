@@ -76,9 +76,9 @@ def moments(field: Field, searchable: Searchable, document: Roots) -> Iterator[A
         return
     for name in stand_ins:
         value = document.get(name)
-        times = read_written_time(value) if searchable.fields[name] == "word" else value
-        if times is not None:
-            yield times
+        moment = read_written_time(value) if searchable.fields[name] == "word" else value
+        if moment is not None:
+            yield moment
             return
 
 

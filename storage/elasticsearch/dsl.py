@@ -66,14 +66,14 @@ class DslTranslation:
             return said, said
         texts = {sign: bound for sign, bound in zip(("gte", "lte"), written_bounds(leaf), strict=True) if bound}
         words = [self._searchable.fields[each] == "word" for each in stand_ins]
-        times: list[Dsl] = [
+        others_hold: list[Dsl] = [
             {"range": {each: texts}} if word else _number(each, leaf)
             for each, word in zip(stand_ins, words, strict=True)
         ]
         own, lacks = _number(name, leaf), [self.negation({"exists": {"field": each}}) for each in (name, *stand_ins)]
         return (
-            self.any_of([own, self.all_of([lacks[0], self.any_of(times)])]),
-            self.any_of([own, self.all_of([*lacks[:-1], times[-1]])]),
+            self.any_of([own, self.all_of([lacks[0], self.any_of(others_hold)])]),
+            self.any_of([own, self.all_of([*lacks[:-1], others_hold[-1]])]),
         )
 
 

@@ -69,12 +69,14 @@ class Sql:
         own, *others = [_column(each) for each in (name, *stand_ins)]
         numbers, texts = (node.low, node.high), written_bounds(node)
         words = [self._searchable.fields[each] == "word" for each in stand_ins]
-        times = [_between(column, *(texts if word else numbers)) for column, word in zip(others, words, strict=True)]
+        others_hold = [
+            _between(column, *(texts if word else numbers)) for column, word in zip(others, words, strict=True)
+        ]
         has_own = self.all_of([(f"{own} IS NOT NULL", ()), _between(own, *numbers)])
         lacks: list[Condition] = [(f"{column} IS NULL", ()) for column in (own, *others[:-1])]
         return (
-            self.any_of([has_own, self.all_of([lacks[0], self.any_of(times)])]),
-            self.any_of([has_own, self.all_of([*lacks, times[-1]])]),
+            self.any_of([has_own, self.all_of([lacks[0], self.any_of(others_hold)])]),
+            self.any_of([has_own, self.all_of([*lacks, others_hold[-1]])]),
         )
 
 
