@@ -15,7 +15,7 @@ from engine.tracking.foreign.translation import ForeignEvent, ForeignRequest
 from engine.tracking.intake.mending import kept_body
 from engine.tracking.intake.payload import Refusal, RejectedEvent
 
-MAX_EVENTS: Final = 10_000  # of a request
+MAX_EVENTS: Final = 5_000  # of a request
 LINES: Final = ("application/x-ndjson", "application/x-rawjson")
 NO_SEPARATORS: Final = '\r\n"\0'
 
