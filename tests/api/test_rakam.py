@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from effects.clock import ManualClock
 from engine.project.source import Source
 from engine.tracking.foreign.rakam import MAX_BATCH
 from engine.tracking.foreign.rakam_pixel import GIF
@@ -42,12 +43,12 @@ def shown(events: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
 
 async def test_an_event_is_stored_as_it_was_sent(serve: Serve) -> None:
     client = await serve(PROJECT, stranger=True)
-    sent = {"collection": "pageView", "api": {"api_key": "WK"}, "properties": {"pageUrl": "http://x/", "n": [1, {}]}}
+    sent = {"collection": "pageView", "api": {"api_key": "WK"}, "properties": {"pageUrl": "http://x/", "n": [1, 2]}}
     sent["properties"] |= {"_device_id": "d-1", "_session_id": NOW, "_time": NOW, "_id": "e-1"}  # type: ignore[operator]
     answer = await client.post("/event/collect", json=sent)
     assert (answer.status_code, answer.content) == (200, b"1")
     (one,) = await stored(client)
-    assert (one["type"], one["properties"]) == ("pageview", {"page_url": "http://x/", "n": ["1", "{}"]})
+    assert (one["type"], one["properties"]) == ("pageview", {"page_url": "http://x/", "n": [1, 2]})
     assert (one["id"], one["session"], one["time"]) == ("e-1", str(NOW), "2016-11-29T22:17:18.042Z")
 
 
@@ -272,3 +273,15 @@ async def test_a_preflight_of_a_page_is_answered(serve: Serve) -> None:
     preflight = await client.options("/event/collect", headers=asked)
     assert preflight.status_code == 204
     assert preflight.headers["access-control-allow-origin"] == "https://shop.example"
+
+
+async def test_a_time_in_milliseconds_is_shifted_by_the_clock_of_the_client_and_a_text_is_not(serve: Serve) -> None:
+    clock = ManualClock(NOW + 3_600_000)
+    client = await serve(PROJECT, stranger=True, clock=clock)
+    text = "2016-11-29T22:17:18.042Z"
+    await client.post(
+        "/event/batch", json=batch(event("number", _time=NOW), event("text", _time=text), upload_time=NOW + 5)
+    )
+    number, said = await stored(client)
+    assert (number["time"], number["occurred"]) == (text, NOW + 3_600_000 - 5)
+    assert (said["time"], said.get("occurred")) == (text, None)
