@@ -19,7 +19,7 @@ from engine.flow.plan import Flow
 from engine.flow.registry import Registry
 from engine.problem import Problem
 from engine.project.project import Project, Settings
-from engine.project.source import SCHEMA_MODES, Source
+from engine.project.source import SCHEMA_MODES, Source, schema_of
 from flows.claimed_keys import claims_beside_proofs, keys_of_sources
 from flows.client_sendable import client_sendable
 from flows.counters import counters_of, unknown_counters
@@ -75,6 +75,10 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         manual_segments=segments.names - {name for name, s in segments.values.items() if not s.manual},
         targets=settings.named_targets,
         sources=sources.names,
+        fields={
+            name: {field: one.type for field, one in schema.fields.items()} for name, schema in schemas.values.items()
+        },
+        typed=len(applied) == len(sources.names) and all(schema_of(each) != "none" for each in applied.values()),
     )
     fields, declared = settings.settings.fields, declared_paths(settings.settings)
 

@@ -4,8 +4,8 @@ Codes: H101 unknown key, H102 missing key, H103 wrong kind of value, H104 bad na
 H111 unknown type, H112 two types, H113 unknown field, H114 wrong value, H115 missing field, H116 unknown port,
 H117 unknown node, H118 unknown name, H119 bad duration, H120 nothing to wait for, H121 not available yet,
 H122 a port beside `next`, H123 one field in place of another, H124 a key of a node below its type, H125 a type or a
-path as a value, H126 a body that is not indented, H127 a file of another tool, H311 no main port, or nothing comes
-after it; the other H3xx are of the graph (`graph.py`).
+path as a value, H126 a body that is not indented, H127 a file of another tool, H128 a property like a declared one,
+H311 no main port, or nothing comes after it; the other H3xx are of the graph (`graph.py`).
 """
 
 import re
@@ -14,6 +14,7 @@ from typing import Any
 
 from engine.flow.condition import placed_reads
 from engine.flow.consents import NO_CONSENTS, read_consents
+from engine.flow.declared_fields import Types, declared_for, similar_fields
 from engine.flow.edges import check_targets, edge_targets, is_edge_problem, read_edges, read_starts
 from engine.flow.flow_shape import FLOW_KEYS, other_tool, reshape_flow, slug_of
 from engine.flow.graph import check_graph
@@ -25,8 +26,9 @@ from engine.flow.problem_list import ProblemList
 from engine.flow.registry import Registry
 from engine.flow.reshaped import Reshaped
 from engine.flow.trigger import read_trigger
-from engine.flow.uses import useless_parts
+from engine.flow.uses import typed_findings, useless_parts
 from engine.flow.workarounds import FLOW_WORKAROUNDS
+from engine.language.fields import FIELDS
 from engine.problem import KeyPath, Problem
 from engine.validation_message import format_value
 
@@ -67,12 +69,17 @@ class _FlowReader:
         self.registry = registry
         self.lines = lines
         self.problems = ProblemList()
+        self.types: Types = {}  # of the event's properties
 
     def read(self, reshaped: Reshaped, version: str, text: str) -> Flow | None:
         document = reshaped.document
         self.problems.add_unknown_keys(document, FLOW_KEYS, (), "a flow", FLOW_WORKAROUNDS)
         name = self.name(document)
         trigger = read_trigger(document, self.names, self.problems)
+        fields = declared_for(trigger.events, self.names.fields)
+        self.types = fields if self.names.typed else {}
+        if trigger.when is not None and self.types:
+            self.problems += typed_findings(trigger.when, FIELDS, self.types, ("trigger", "when"))
         policy = self.policy(document.get("profile", "optional"))
         consents = NO_CONSENTS
         if "consents" in document:
@@ -86,6 +93,7 @@ class _FlowReader:
         trigger_reads = [*placed_reads(trigger.when, ("trigger", "when")), *consents.reads]
         wiring = wire(drafts, starts, policy, trigger_reads)
         graph_problems = check_graph(wiring)
+        self.problems += similar_fields(fields, wiring, trigger)
         leading = {id for id, node in document["nodes"].items() if unread.intersection(edge_targets(node))}
         leading |= {str(p.path[1]) for p in self.problems if _may_be_edge(p, document["nodes"], drafts)}
         self.problems += self.independent(graph_problems, unread, leading)
@@ -169,7 +177,7 @@ class _FlowReader:
         reader = NodeDraftReader(self.names, self.registry, self.problems)
         all_drafts = [reader.read(id, node) for id, node in raw.items() if id not in unreadable]
         drafts = {draft.id: draft for draft in all_drafts if draft is not None}
-        self.problems += useless_parts(drafts)
+        self.problems += useless_parts(drafts, self.types)
         unread = frozenset(raw) - drafts.keys()
         for id, draft in drafts.items():
             read_edges(draft, raw[id].get("next"), drafts, unread, self.problems)

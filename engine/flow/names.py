@@ -1,9 +1,12 @@
 """The names in a project that flows may refer to: segments, targets, sources; and the form of consent names."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from engine.problem import Problem, did_you_mean
 from engine.profile.consent import is_consent_name
+from engine.schema.value_type import ValueType
 
 
 class ProjectNames(Struct, frozen=True):
@@ -13,6 +16,8 @@ class ProjectNames(Struct, frozen=True):
     manual_segments: frozenset[str] = frozenset()
     targets: frozenset[str] = frozenset()
     sources: frozenset[str] = frozenset()
+    fields: Mapping[str, Mapping[str, ValueType]] = {}  # that schemas declare, by the type of events
+    typed: bool = False  # every source applies schemas
 
     def problem(self, kind: str, name: str) -> Problem | None:
         """The problem of a reference to `name`, or None. `kind`: segment, manual-segment, target, source or consent."""
