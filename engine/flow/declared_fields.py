@@ -1,4 +1,4 @@
-"""What a flow may know of the properties of its events: the fields that schemas declare for the types of its trigger.
+"""Knowledge of a flow about the properties of its events: the fields that schemas declare for the types of its trigger.
 
 Other fields are allowed beside declared ones, and events that flows emit are not cast. So nothing here is an error: a
 field that is not declared is reported where a declared one has a similar name, and a type is only a hint.

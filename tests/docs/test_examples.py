@@ -21,7 +21,7 @@ LINKED = sorted(
     {str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]}
     | {"flows/starter/README.md"}
 )
-PAGES = ("README.md", "docs/flows.md", "docs/profiles.md", "docs/segments.md", "docs/tracking.md")
+PAGES = ("README.md", "docs/flows.md", "docs/profiles.md", "docs/schemas.md", "docs/segments.md", "docs/tracking.md")
 NAMES: dict[str, str] = {
     "headrace.yaml": (
         "targets:\n  crm: {url: https://crm.example}\n  catalogue: {url: https://catalogue.example}\n"
@@ -30,7 +30,7 @@ NAMES: dict[str, str] = {
     "segments/vip.yaml": "segment: vip\nmanual: true\n",
     "flows/counting.yaml": "flow: counting\ntrigger: {event: order}\nnodes: {count: {profile.count: orders}}\n",
     "sources/web-shop.yaml": "source: web-shop\n",
-    "sources/app.yaml": "source: app\n",
+    "sources/app.yaml": "source: app\nschema: learn\n",
     "sources/coupon-desk.yaml": "source: coupon-desk\n",
 }
 WRAPPED = "flow: example\ntrigger: {event: example}\n"
@@ -72,7 +72,7 @@ def placed(text: str) -> tuple[str, str]:
     match first:
         case "flow":
             return "flows/example.yaml", text
-        case "segment" | "source":
+        case "segment" | "source" | "schema":
             return f"{first}s/{rest.partition(chr(10))[0].strip()}.yaml", text
         case "nodes":
             return "flows/example.yaml", WRAPPED + text + missing(text)

@@ -1,4 +1,4 @@
-"""What a flow knows of the properties of its events: declared fields of the types that its trigger names."""
+"""The properties of events as `check` knows them: declared fields of the types that its trigger names."""
 
 from typing import Any
 
