@@ -193,10 +193,11 @@ class _Loader:
         """Report sources that only claim keys that another source proves, and those whose users have no key."""
         merging = [(flow, flows.documents[name].data) for name, flow in flows.values.items()]
         keys = keys_of_sources(sources.names, merging, settings.keys.user)
+        whole = not any(one.file == SETTINGS and one.severity == "error" for one in self.diagnostics)
         for name, document in sources.documents.items():
             source = sources.values[name]
             self.diagnostics += diagnose(document, claims_beside_proofs(source, document.data, sources.values, keys))
-            if settings.keys.user is None:
+            if settings.keys.user is None and whole:
                 self.diagnostics += diagnose(document, users_without_a_key(source))
 
     def check_schemas(self, schemas: _Folder, sources: _Folder, applied: Mapping[str, Source]) -> None:
