@@ -25,7 +25,7 @@ from engine.ports.store import Unavailable
 from engine.project.project import Project
 from engine.project.source import Accepted, Source
 from engine.tracking.foreign.senders import grouping_steps
-from engine.tracking.foreign.translation import ForeignRequest, Translation
+from engine.tracking.foreign.translation import ForeignRequest, Steps, Translation
 from engine.tracking.intake.credentials import Credentials
 from engine.tracking.intake.payload import MAX_BODY, Refusal
 from engine.tracking.pipeline.delivery import Delivered, Delivery
@@ -52,7 +52,7 @@ def problem_reply(status: int, document: dict[str, Any]) -> Reply:
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """Addresses of a protocol that take events.
+    """Addresses of a protocol that take events. `translate` does its work in steps where a request may be large.
 
     `refuse` makes the answer to a refused request from its status and its problem document; `Retry-After` and its like
     are added to it. `headers` are those that the translator reads, by their lower-case names: pages may send them. A
@@ -63,7 +63,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
     protocol: Accepted
     addresses: tuple[str, ...]
-    translate: Callable[[ForeignRequest], Translation]
+    translate: Callable[[ForeignRequest], Translation | Steps]
     answer: Callable[[Delivered], Reply]
     refuse: Callable[[int, dict[str, Any]], Reply] = problem_reply
     methods: tuple[str, ...] = ("POST",)
@@ -141,6 +141,8 @@ class ForeignTracking:
             if endpoint.verify is not None and (source is None or not endpoint.verify(request, source)):
                 raise Refusal("unauthorised", "the signature of the request is missing or wrong")
             translation = endpoint.translate(request)
+            if not isinstance(translation, Translation):
+                translation = await self.pipeline.slices.run(translation)
             source = self._source(endpoint, request, [*keys, *translation.keys])
             return endpoint.answer(await self._delivered(endpoint, request, translation, source)), [], source
         except asyncio.CancelledError:  # the server stops and has waited long enough; no caller awaits this task

@@ -8,7 +8,7 @@ import msgspec
 from api.tracking.foreign import Configuration, Endpoint, Reply
 from api.tracking.keys import KEY, key_of_path
 from api.tracking.segment import MAX_BODY, refused
-from engine.tracking.foreign.posthog import key_of_question, translated
+from engine.tracking.foreign.posthog import key_of_question, translation_steps
 from engine.tracking.foreign.translation import ForeignRequest
 from engine.tracking.pipeline.delivery import Delivered
 
@@ -58,7 +58,7 @@ ENDPOINTS: Final = (
     Endpoint(
         protocol="posthog",
         addresses=("/batch", "/e", "/i/v0/e", "/capture"),
-        translate=translated,
+        translate=translation_steps,
         answer=taken,
         refuse=refused,
         most_bytes=MAX_BODY,

@@ -7,7 +7,7 @@ import msgspec
 
 from api.tracking.foreign import Configuration, Endpoint, Reply, problem_reply
 from api.tracking.keys import KEY, basic_user, key_of_path
-from engine.tracking.foreign.segment import translated
+from engine.tracking.foreign.segment import translation_steps
 from engine.tracking.foreign.translation import ForeignRequest
 from engine.tracking.pipeline.delivery import Delivered
 
@@ -72,7 +72,7 @@ ENDPOINTS: Final = (
     Endpoint(
         protocol="segment",
         addresses=(*[f"/v1/{name}" for name in (*KINDS, *SHORT)], "/beacon/v1/batch"),
-        translate=translated,
+        translate=translation_steps,
         answer=taken,
         refuse=refused,
         most_bytes=MAX_BODY,

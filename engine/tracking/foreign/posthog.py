@@ -27,7 +27,7 @@ from engine.tracking.foreign.batch import (
     without_nulls,
 )
 from engine.tracking.foreign.posthog_person import ALIASES, person_of
-from engine.tracking.foreign.translation import ForeignEvent, ForeignRequest, Translation
+from engine.tracking.foreign.translation import ForeignEvent, ForeignRequest, Steps, Translation, whole
 from engine.tracking.intake.body import decoded, decoded_list
 from engine.tracking.intake.payload import Refusal, RejectedEvent
 
@@ -66,14 +66,19 @@ class PostHogEvent(Struct, frozen=True):
 
 def translated(request: ForeignRequest) -> Translation:
     """Return the translation of a request to one of PostHog's addresses that take events. Raises `Refusal`."""
+    return whole(translation_steps(request))
+
+
+def translation_steps(request: ForeignRequest) -> Steps:
+    """Do the same, and yield between two events."""
     body = _json_of(request.body)
     if body.lstrip()[:1] == b"[":
-        return _events(events_of(decoded(_list, body), "", {}), None, [])
+        return (yield from _events(events_of(decoded(_list, body), "", {}), None, []))
     envelope, malformed = decoded_list(_envelope, body, "batch", MAX_EVENTS)
     keys = [envelope.api_key, envelope.token]
     if isinstance(envelope.batch, UnsetType):
-        return _events([one_event(body)], envelope.sent_at, keys)
-    return _events(events_of(envelope.batch, "/batch", malformed), envelope.sent_at, keys)
+        return (yield from _events([one_event(body)], envelope.sent_at, keys))
+    return (yield from _events(events_of(envelope.batch, "/batch", malformed), envelope.sent_at, keys))
 
 
 def key_of_question(request: ForeignRequest) -> str:
@@ -95,10 +100,12 @@ def _json_of(body: bytes) -> bytes:
         raise Refusal("malformed", f"`data` of the form is neither JSON nor base64: {error}") from None
 
 
-def _events(raws: list[RawEvent | RejectedEvent], sent: Any, keys: list[Any]) -> Translation:
+def _events(raws: list[RawEvent | RejectedEvent], sent: Any, keys: list[Any]) -> Steps:
     events: list[ForeignEvent | RejectedEvent] = []
     last: list[Any] = []  # members of properties: they may mean something else, so they only count if nothing else does
     for raw in raws:
+        if events:
+            yield
         if isinstance(raw, RejectedEvent):
             events.append(raw)
             continue

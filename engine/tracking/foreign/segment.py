@@ -23,7 +23,7 @@ from engine.tracking.foreign.batch import (
     text_of,
     without_nulls,
 )
-from engine.tracking.foreign.translation import ForeignEvent, ForeignRequest, Translation
+from engine.tracking.foreign.translation import ForeignEvent, ForeignRequest, Steps, Translation, whole
 from engine.tracking.intake.body import decoded_list
 from engine.tracking.intake.payload import RejectedEvent
 
@@ -63,24 +63,24 @@ class SegmentEvent(Struct, frozen=True, rename="camel"):
 
 def translated(request: ForeignRequest) -> Translation:
     """Return the translation of a request to one of Segment's addresses. Raises `Refusal`."""
+    return whole(translation_steps(request))
+
+
+def translation_steps(request: ForeignRequest) -> Steps:
+    """Do the same, and yield between two events."""
     name = request.path.rstrip("/").rpartition("/")[2]
-    if name in BATCHES:
-        return _batch(request.body)
-    event, key = _one(one_event(request.body), SHORT.get(name, name), None)
-    return Translation(events=(event,), keys=keys_in([key]))
-
-
-def _batch(body: bytes) -> Translation:
-    envelope, malformed = decoded_list(_envelope, body, "batch", MAX_EVENTS)
+    if name not in BATCHES:
+        one, key = _one(one_event(request.body), SHORT.get(name, name), None)
+        return Translation(events=(one,), keys=keys_in([key]))
+    envelope, malformed = decoded_list(_envelope, request.body, "batch", MAX_EVENTS)
     events: list[ForeignEvent | RejectedEvent] = []
     keys = [envelope.write_key]
     for raw in events_of(envelope.batch, "/batch", malformed):
-        if isinstance(raw, RawEvent):
-            event, key = _one(raw, None, envelope.sent_at)
-            keys.append(key)
-        else:
-            event = raw
+        if events:
+            yield
+        event, key = _one(raw, None, envelope.sent_at) if isinstance(raw, RawEvent) else (raw, None)
         events.append(event)
+        keys.append(key)
     return Translation(events=tuple(events), keys=keys_in(keys))
 
 

@@ -6,7 +6,7 @@ be used, whose the events are, and which of them came before is decided for all 
 is a `RejectedEvent` in its place, and the others are taken.
 """
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from msgspec import Struct, field
@@ -54,3 +54,16 @@ class Translation(Struct, frozen=True, kw_only=True):
 
     events: tuple[ForeignEvent | RejectedEvent, ...]
     keys: tuple[str, ...] = ()
+
+
+Steps = Generator[None, None, Translation]  # of a translation; it yields between two events: a large request takes long
+
+
+def whole(steps: Steps) -> Translation:
+    """Do all steps of a translation. Returns its result, or raises its `Refusal`."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            translation: Translation = end.value
+            return translation

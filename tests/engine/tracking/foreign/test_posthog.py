@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from engine.tracking.foreign.batch import MAX_EVENTS
-from engine.tracking.foreign.posthog import translated
+from engine.tracking.foreign.posthog import translated, translation_steps
 from engine.tracking.foreign.translation import ForeignEvent, ForeignRequest, Translation
 from engine.tracking.intake.payload import Refusal, RejectedEvent
 
@@ -272,3 +272,8 @@ def test_a_request_is_refused_for_its_envelope_alone(body: bytes, kind: str, at:
     with pytest.raises(Refusal) as refused:
         translation(body)
     assert (refused.value.kind, refused.value.at) == (kind, at)
+
+
+def test_a_translation_may_rest_between_two_events() -> None:
+    body = b'{"batch":[%s]}' % b",".join([b'{"event":"seen"}'] * 5)
+    assert len(list(translation_steps(ForeignRequest(path="/batch", body=body)))) == 4

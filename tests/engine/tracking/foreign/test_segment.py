@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.tracking.foreign.batch import MAX_EVENTS
-from engine.tracking.foreign.segment import translated
+from engine.tracking.foreign.segment import translated, translation_steps
 from engine.tracking.foreign.translation import ForeignEvent, ForeignRequest, Translation
 from engine.tracking.intake.payload import Refusal, RejectedEvent
 
@@ -254,3 +254,8 @@ def test_a_request_is_refused_for_its_envelope_alone(path: str, body: bytes, kin
 def test_as_many_events_as_a_request_carries_are_taken() -> None:
     body = b'{"batch":[%s]}' % b",".join([b'{"type":"page"}'] * MAX_EVENTS)
     assert len(translation("/v1/batch", body).events) == MAX_EVENTS
+
+
+def test_a_translation_may_rest_between_two_events() -> None:
+    body = b'{"batch":[%s]}' % b",".join([b'{"type":"page"}'] * 5)
+    assert len(list(translation_steps(ForeignRequest(path="/batch", body=body)))) == 4
