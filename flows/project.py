@@ -34,6 +34,7 @@ from flows.reader import Document, read_yaml
 from flows.schema import read_schema, unused_schema, with_fixed_schema
 from flows.segment import read_segment
 from flows.settings import LoadedSettings, read_settings
+from flows.shared_keys import shared_key
 from flows.source import read_source
 
 T = TypeVar("T")
@@ -190,13 +191,14 @@ class _Loader:
             self.diagnostics += diagnose(document, list(unknown_counters(segments.values[name], known)))
 
     def check_claims(self, sources: _Folder, flows: _Folder, settings: Settings) -> None:
-        """Report sources that only claim keys that another source proves, and those whose users have no key."""
+        """Report sources that only claim keys that another proves, that share a key, or whose users have none."""
         merging = [(flow, flows.documents[name].data) for name, flow in flows.values.items()]
         keys = keys_of_sources(sources.names, merging, settings.keys.user)
         whole = not any(one.file == SETTINGS and one.severity == "error" for one in self.diagnostics)
         for name, document in sources.documents.items():
             source = sources.values[name]
             self.diagnostics += diagnose(document, claims_beside_proofs(source, document.data, sources.values, keys))
+            self.diagnostics += diagnose(document, shared_key(source, sources.values))
             if settings.keys.user is None and whole:
                 self.diagnostics += diagnose(document, users_without_a_key(source))
 
