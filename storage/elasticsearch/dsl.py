@@ -7,6 +7,7 @@ from engine.search.field import Field, Searchable, all_fields
 from engine.search.match import is_searched
 from engine.search.query import Begins, Is, Within
 from engine.search.translation import Leaf, written_bounds
+from storage.elasticsearch.numbers import LEAST, MOST, NUMBERS, ordered_text
 
 Dsl = Mapping[str, Any]
 Both = tuple[Dsl, Dsl]  # a query that finds all that match, and one that finds only what matches
@@ -20,10 +21,11 @@ _METADATA = {"metadata.created": "created", "metadata.updated": "updated", "meta
 
 
 class DslTranslation:
-    """The language of queries on documents of a kind."""
+    """The language of queries on documents of a kind. `numbers`: these have the numbers of free fields once more."""
 
-    def __init__(self, searchable: Searchable) -> None:
+    def __init__(self, searchable: Searchable, *, numbers: bool = False) -> None:
         self._searchable = searchable
+        self._numbers = numbers
 
     def all_of(self, parts: Sequence[Dsl]) -> Dsl:
         """All parts hold."""
@@ -56,8 +58,18 @@ class DslTranslation:
             case "moment" | "number":
                 said = _number(name, leaf)
             case "free":
-                return _free(name, field.path, leaf)
+                return self._of_numbers(name, leaf) if self._has_number(field, leaf) else _free(name, field.path, leaf)
         return said, said
+
+    def _has_number(self, field: Field, leaf: Leaf) -> bool:
+        """Whether a condition compares numbers of a free field that documents have a second time."""
+        return self._numbers and isinstance(leaf, Within) and not _is_pattern(field.path)
+
+    def _of_numbers(self, name: str, leaf: Leaf) -> Both:
+        """Documents of earlier versions may have the number in the free field alone."""
+        own, strictly = _ordered(name, leaf, over=False), _ordered(name, leaf, over=True)
+        lacks = self.negation({"exists": {"field": NUMBERS}})
+        return self.any_of([own, self.all_of([{"exists": {"field": name}}, lacks])]), strictly
 
     def _of_moment(self, leaf: Leaf, name: str, stand_ins: tuple[str, ...]) -> Both:
         """Where the document lacks the time, any stand-in may tell it; the last one does if it has no other."""
@@ -92,8 +104,22 @@ def _prose(name: str, leaf: Leaf) -> Dsl:
     return _word(name, leaf)
 
 
+def _is_pattern(path: str) -> bool:
+    """Whether a path is no name there, or a pattern of names."""
+    return "\0" in path or "*" in path
+
+
+def _ordered(name: str, leaf: Leaf, *, over: bool) -> Dsl:
+    """The range of a number's texts; `over` leaves out the bounds, whose texts other numbers may share."""
+    low, high = (leaf.low, leaf.high) if isinstance(leaf, Within) else (None, None)
+    bounds: dict[str, str] = {}
+    bounds["gte" if low is None or not over else "gt"] = LEAST if low is None else ordered_text(low)
+    bounds["lte" if high is None or not over else "lt"] = MOST if high is None else ordered_text(high)
+    return {"range": {f"{NUMBERS}.{name}": bounds}}
+
+
 def _free(name: str, path: str, leaf: Leaf) -> Both:
-    if "\0" in path or "*" in path:  # no name there, or a pattern of names
+    if _is_pattern(path):
         return UNKNOWN
     match leaf:
         case Is(texts=texts):

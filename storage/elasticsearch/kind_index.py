@@ -15,6 +15,7 @@ from engine.search.match import texts
 from storage.elasticsearch.document_id import id_of
 from storage.elasticsearch.documents import gone_source
 from storage.elasticsearch.mapping import COUNT, FREE, LONGEST_TERM, ORDERED, TIME, VERSIONED, WORD, Fields
+from storage.elasticsearch.numbers import NUMBERS, numbers_of
 from storage.elasticsearch.periods import month
 from storage.elasticsearch.searchable import searchable
 from storage.elasticsearch.searched_index import COMMITTED, SearchedIndex
@@ -38,6 +39,9 @@ class KindIndex(Generic[R]):
         self._of_any_type = frozenset([each.name for each in structs.fields(kind.record) if each.type is Any])
         names = {self.field(attribute): mapping for attribute, mapping in self._columns.items()}
         own = OWN[kind.lifecycle]
+        self._free = [attribute for attribute, mapping in self._columns.items() if mapping is FREE]
+        if self._free:
+            own = {**own, NUMBERS: FREE}
         if clash := own.keys() & names.keys() - {"version"}:
             raise ValueError(f"{kind.name}: no searched or indexed field may be called {', '.join(sorted(clash))}")
         self.fields: Fields = {**names, **own}
@@ -54,7 +58,8 @@ class KindIndex(Generic[R]):
         """How a search reads this index."""
         kind = self.kind
         order = COMMITTED if kind.lifecycle == "appended" else {self.field(kind.time): int, self.field(kind.id): str}
-        return SearchedIndex(self.name, order, self.decode, STORED if kind.lifecycle == "versioned" else None)
+        only = STORED if kind.lifecycle == "versioned" else None
+        return SearchedIndex(self.name, order, self.decode, only, numbers=bool(self._free))
 
     def place(self, record: R) -> str:
         """The index of a record."""
@@ -74,6 +79,9 @@ class KindIndex(Generic[R]):
                     fields[name] = value if type(value) in PLAIN else self._indexable(attribute, value)
                 elif value:
                     fields[name] = searchable(value)
+        numbers = {attribute: found for attribute in self._free if (found := numbers_of(getattr(record, attribute)))}
+        if numbers:
+            fields[NUMBERS] = searchable(numbers)
         fields["doc"] = encode(record).decode()
         fields.update([(name, value) for name, value in own.items() if value is not None and value != []])
         return encode(fields)

@@ -42,7 +42,7 @@ async def page_of(search: Search, names: Names, query: Query, limit: int, after:
         await search.refresh(index.name)
     else:
         place = read_cursor(after, name, *index.order.values())
-    possible, _ = translate(query.node, DslTranslation(query.searchable))
+    possible, _ = translate(query.node, DslTranslation(query.searchable, numbers=index.numbers))
     wanted = {"bool": {"filter": [possible] if index.only is None else [index.only, possible]}}
     sort = [{field: "desc"} for field in index.order]
     found: list[Struct] = []
