@@ -21,7 +21,7 @@ _METADATA = {"metadata.created": "created", "metadata.updated": "updated", "meta
 
 
 class DslTranslation:
-    """The language of queries on documents of a kind. `numbers`: these have the numbers of free fields a second time."""
+    """The language of queries on documents of a kind. `numbers`: they have those of free fields a second time."""
 
     def __init__(self, searchable: Searchable, *, numbers: bool = False) -> None:
         self._searchable = searchable
