@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve servers test test-fast check format soak bench instructions clickstream lock clean
+.PHONY: help demo serve servers clients test test-fast check format soak bench instructions clickstream lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -30,7 +30,10 @@ serve: .venv/runtime ## Serve the starter project on http://127.0.0.1:8686
 servers: ## Download the Elasticsearch servers for the tests (needs Java and Maven)
 	@$(PYTHON) -m tests.servers
 
-test: .venv/dev servers ## Run all tests, in two processes side by side
+clients: .venv/dev ## Install the published clients for the tests (needs Node, npm and Chromium)
+	@$(BIN)/python -m tests.clients
+
+test: .venv/dev servers clients ## Run all tests, in two processes side by side
 	$(BIN)/python -m tests
 
 test-fast: .venv/dev ## Run the tests that need no server and no process of their own, with fewer cases: under two minutes
@@ -62,7 +65,7 @@ clickstream: .venv/dev ## Send 31,106 real events and compare the profiles with 
 	$(BIN)/python -m benchmarks.clickstream
 
 lock: ## Pin the requirements again, with hashes (needs uv)
-	cd requirements && for f in runtime dev; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --constraint pinned.in $$f.in -o $$f.txt; done
+	cd requirements && for f in runtime dev clients clients-build; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --constraint pinned.in $$f.in -o $$f.txt; done
 
 clean: ## Remove the virtual environment and all caches
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -15,7 +15,7 @@ settings.register_profile(fast.FULL, deadline=None, derandomize="CI" in os.envir
 settings.register_profile(fast.FAST, settings.get_profile(fast.FULL), max_examples=100 // fast.DIVISOR)
 settings.load_profile(fast.FULL)
 
-pytest_plugins = ["tests.servers.elasticsearch"]
+pytest_plugins = ["tests.servers.left_out", "tests.servers.elasticsearch"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

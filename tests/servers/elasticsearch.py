@@ -16,11 +16,10 @@ import pytest
 from tests.servers.account import Account
 from tests.servers.distribution import JAVA, unpacked
 from tests.servers.java import java_home
-from tests.servers.missing import Missing, required
+from tests.servers.left_out import or_skipped
 from tests.servers.node import Node, free
 
 _NINE, _EIGHT = JAVA
-_LEFT_OUT = pytest.StashKey[dict[str, str]]()
 
 
 class Cluster:
@@ -128,19 +127,6 @@ def _running(pid: int) -> bool:
     return True
 
 
-@contextlib.contextmanager
-def _or_skipped(config: pytest.Config, what: str) -> Iterator[None]:
-    try:
-        yield
-        return
-    except Missing as missing:
-        why = str(missing)
-    if required():
-        pytest.fail(f"{what}: {why}", pytrace=False)
-    config.stash.setdefault(_LEFT_OUT, {})[what] = why
-    pytest.skip(f"{what}: {why}")
-
-
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     """Starts servers; ends them with the session."""
@@ -154,7 +140,7 @@ def servers() -> Iterator[Servers]:
 @pytest.fixture(scope="session")
 def elasticsearch_node(servers: Servers, pytestconfig: pytest.Config) -> Node:
     """An Elasticsearch 9 with one node."""
-    with _or_skipped(pytestconfig, "Elasticsearch 9"):
+    with or_skipped(pytestconfig, "Elasticsearch 9"):
         return servers.single(_NINE)
 
 
@@ -167,13 +153,13 @@ def elasticsearch_url(elasticsearch_node: Node) -> str:
 @pytest.fixture(scope="session")
 def elasticsearch_8_url(servers: Servers, pytestconfig: pytest.Config) -> str:
     """The address of an Elasticsearch 8 with one node."""
-    with _or_skipped(pytestconfig, "Elasticsearch 8"):
+    with or_skipped(pytestconfig, "Elasticsearch 8"):
         return servers.single(_EIGHT).url
 
 
 @pytest.fixture(scope="session")
 def _three_nodes(servers: Servers, pytestconfig: pytest.Config) -> Cluster:
-    with _or_skipped(pytestconfig, "Elasticsearch 9, three nodes"):
+    with or_skipped(pytestconfig, "Elasticsearch 9, three nodes"):
         return servers.cluster(_NINE)
 
 
@@ -182,13 +168,3 @@ def elasticsearch_cluster(_three_nodes: Cluster) -> Iterator[Cluster]:
     """Three nodes of Elasticsearch 9, all of them up at the start of each test."""
     yield _three_nodes
     _three_nodes.restore()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say plainly what was left out and what to install."""
-    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
-    for what, why in config.stash.get(_LEFT_OUT, {}).items():
-        count = sum(f"{what}: " in reason for reason in skipped)
-        terminalreporter.write_line(
-            f"LEFT OUT for want of {what}: {count} test{'s'[: count != 1]}. {why}.", yellow=True
-        )
