@@ -84,8 +84,7 @@ class FaultProxy:
     """Passes HTTP/1.1 requests to a server, except those that a rule takes."""
 
     def __init__(self, target: str, *, seed: int = 0) -> None:
-        address = urlsplit(target)
-        self._target = (address.hostname or "127.0.0.1", address.port or 80)
+        self.lead_to(target)
         self.seed = seed
         self.log: list[Line] = []
         """One entry for each request, in the order in which the requests were handled."""
@@ -150,10 +149,25 @@ class FaultProxy:
 
     async def happened(self, how: type[Fault], times: int = 1) -> list[Line]:
         """Wait until faults of this kind have happened so often; their lines."""
-        while len(lines := [line for line in self.log if isinstance(line.action, how)]) < times:
+        lines: list[Line] = []
+
+        def enough() -> bool:
+            lines[:] = [line for line in self.log if isinstance(line.action, how)]
+            return len(lines) >= times
+
+        await self.until(enough)
+        return lines
+
+    async def until(self, reached: Callable[[], bool]) -> None:
+        """Wait until it is so; it can only change with a request."""
+        while not reached():
             self._news.clear()
             await self._news.wait()
-        return lines
+
+    def lead_to(self, target: str) -> None:
+        """Pass the requests of new connections to another server."""
+        address = urlsplit(target)
+        self._target = (address.hostname or "127.0.0.1", address.port or 80)
 
     async def __aenter__(self) -> Self:
         await self.go_on()

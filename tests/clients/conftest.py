@@ -1,0 +1,58 @@
+"""A server for all clients, and a proxy before it for each trial."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from itertools import product
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.clients.client import CLIENTS, MARKS, Client
+from tests.clients.faulty_proxy import FaultyProxy
+from tests.clients.served import Server, serving, write_project
+from tests.clients.trial import Trial
+from tests.servers.left_out import or_skipped
+
+CASES = ("calls", "numbers", "more")
+SOURCES = {f"{one.name}-{case}": (one.kind, one.protocol) for one, case in product(CLIENTS, CASES)}
+
+Begin = Callable[[Client, str], Awaitable[Trial]]
+"""Begins the trial of a client for one of the cases."""
+
+
+def named(client: Client) -> str:
+    """The name of a client, for the id of a test."""
+    return client.name
+
+
+@pytest.fixture(scope="session")
+def sqlite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with a source for each client and case, on SQLite."""
+    place = tmp_path_factory.mktemp("clients")
+    with serving(write_project(place / "project", SOURCES), f"sqlite:{place / 'store.db'}") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_server(elasticsearch_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The same with two workers, on Elasticsearch."""
+    place = tmp_path_factory.mktemp("clients")
+    store = f"elasticsearch:{elasticsearch_url}?prefix=t-{uuid4().hex}"
+    with serving(write_project(place / "project", SOURCES), store, "--workers", "2") as server:
+        yield server
+
+
+@pytest.fixture
+async def begin(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Begin]:
+    """Begins the trial of a client for a case; on SQLite, unless the test is parametrised with a server's fixture."""
+    server = request.getfixturevalue(getattr(request, "param", "sqlite_server"))
+    async with AsyncExitStack() as stack:
+
+        async def begun(client: Client, case: str) -> Trial:
+            with or_skipped(request.config, client.needs):
+                client.command()
+            proxy = await stack.enter_async_context(FaultyProxy(server.address, MARKS[client.protocol]))
+            return Trial(client, f"{client.name}-{case}", server, proxy, tmp_path)
+
+        yield begun
