@@ -20,7 +20,7 @@ PATIENCE = 60  # seconds for all that a client sends
 async def drive(client: Client, proxy: FaultyProxy, home: Path, script: Mapping[str, Any], events: int) -> None:
     """Have a client send by the proxy, until it has delivered so many events. `home` is a directory for its files."""
     told = {"address": proxy.url, "batch": 5, "gzip": False, **client.options, **script}
-    async with AsyncExitStack() as stack, asyncio.timeout(PATIENCE):
+    async with AsyncExitStack() as stack:
         command = client.command()
         if client.page:
             pages = await stack.enter_async_context(PageServer(packages()))
@@ -33,29 +33,41 @@ async def drive(client: Client, proxy: FaultyProxy, home: Path, script: Mapping[
             stderr=asyncio.subprocess.PIPE,
             env=_environment(client, home),
         )
-        try:
-            await _talk(process, json.dumps(told), proxy.settled(events) if client.page else None)
-        finally:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        stack.push_async_callback(_ended, process)
+        settled = proxy.settled(events) if client.page else None
+        said, in_time = await _talk(process, json.dumps(told), settled)
+        assert in_time, f"{said}\nnot delivered: {proxy.sent - proxy.delivered}\n{proxy}"
+        assert process.returncode == 0, said
 
 
-async def _talk(process: asyncio.subprocess.Process, script: str, settled: Coroutine[Any, Any, None] | None) -> None:
-    """Give a driver its script, and wait until it ends: by itself, or where it cannot know when, by our word."""
+async def _talk(
+    process: asyncio.subprocess.Process, script: str, settled: Coroutine[Any, Any, None] | None
+) -> tuple[str, bool]:
+    """Give a driver its script, and wait until it ends: by itself, or where it cannot know when, by our word.
+
+    Returns what it has said, and whether it has ended in time.
+    """
     assert process.stdin is not None
     assert process.stderr is not None
     saying = asyncio.create_task(process.stderr.read())
     process.stdin.write(f"{script}\n".encode())
-    if settled is not None:
-        waiting = asyncio.create_task(settled)
-        try:
-            await asyncio.wait([saying, waiting], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
+    waits = [saying] if settled is None else [saying, asyncio.create_task(settled)]
+    done, _ = await asyncio.wait(waits, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits[1:]:
+        wait.cancel()
     process.stdin.close()
+    if not done:
+        process.kill()
     said = (await saying).decode(errors="replace")
-    assert await process.wait() == 0, said
+    await process.wait()
+    return said, bool(done)
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """End a process that is still there, as the test has been broken off."""
+    with suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
 
 
 def _environment(client: Client, home: Path) -> dict[str, str]:

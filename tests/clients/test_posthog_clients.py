@@ -19,14 +19,14 @@ Said = tuple[str, dict[str, Any]]  # the type and the properties of the event th
 
 def server_calls(run: str) -> list[tuple[str, Call, Said]]:
     """Calls of the server's client, each with the person who it is about and what is to be stored."""
-    ann, before, bob = f"{run}-ann", f"{run}-before", f"{run}-bob"
+    ann, later, bob = f"{run}-ann", f"{run}-later", f"{run}-bob"
     group = {"group_type": "company", "group_key": "g-1", "properties": TEAM}
-    alias = {"previousId": ann, "userId": before}  # the client names the person first whom the alias is given to
+    alias = {"previousId": ann, "userId": later}
     calls: list[tuple[str, Call, Said]] = [
         ("ann", {"method": "capture", "event": "viewed", "distinct_id": ann, "properties": VIEW}, ("viewed", VIEW)),
         ("ann", {"method": "set", "distinct_id": ann, "properties": ANN}, ("identify", ANN)),
-        ("ann", {"method": "capture", "event": "signed up", "distinct_id": before}, ("signed up", {})),
-        ("ann", {"method": "alias", "previous_id": ann, "distinct_id": before}, ("alias", alias)),
+        ("ann", {"method": "capture", "event": "signed up", "distinct_id": later}, ("signed up", {})),
+        ("ann", {"method": "alias", "previous_id": ann, "distinct_id": later}, ("alias", alias)),
         (
             "ann",
             {"method": "group_identify", **group, "distinct_id": ann},
@@ -63,13 +63,13 @@ async def test_every_call_of_a_server_is_stored_as_it_was_made(begin: Begin, cli
 @pytest.mark.parametrize("client", PAGES, ids=named)
 async def test_every_call_of_a_page_is_stored_as_it_was_made(begin: Begin, client: Client) -> None:
     trial = await begin(client, "calls")
-    ann, before = f"{trial.source}-ann", f"{trial.source}-before"
+    ann, later = f"{trial.source}-ann", f"{trial.source}-later"
     calls: list[tuple[str, list[Any], Said]] = [
         ("capture", ["viewed", VIEW], ("viewed", VIEW)),
         ("identify", [ann, ANN], ("identify", ANN)),
         ("capture", ["paid", ORDER], ("paid", ORDER)),
         ("group", ["company", "g-1", TEAM], ("group", {**TEAM, "groupId": "g-1", "groupType": "company"})),
-        ("alias", [before], ("alias", {"previousId": before, "userId": ann})),
+        ("alias", [later], ("alias", {"previousId": ann, "userId": later})),
         ("capture", ["$pageview"], ("page", {"$pathname": "/posthog"})),
     ]
     await trial.send([{"method": method, "with": given} for method, given, _ in calls])

@@ -192,7 +192,7 @@ class FaultProxy:
         link = Link(*self._target)
         try:
             # a client that goes away, or is broken off, ends its own connection only
-            with contextlib.suppress(OSError, EOFError):
+            with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
                 while not writer.is_closing():
                     await self._one(reader, writer, link)
         finally:
