@@ -12,6 +12,14 @@ from engine.tracking.foreign.translation import ForeignRequest
 from engine.tracking.pipeline.delivery import Delivered
 
 MAX_BODY: Final = 4_194_304  # bytes, after decompression: clients drop a batch that is refused as too large
+RETRIES: Final = (  # headers that pages add when they send events again: a preflight that omits one would lose them
+    b"x-retry-count",
+    b"rsa-recovered",
+    b"rsa-retry-attempt",
+    b"rsa-retry-reason",
+    b"rsa-since-first-attempt",
+    b"rsa-since-last-attempt",
+)
 KINDS: Final = ("track", "identify", "page", "screen", "group", "alias", "batch", "import")
 SHORT: Final = ("t", "i", "p", "s", "g", "a", "b")  # of the browser client
 SETTINGS: Final = f"/v1/projects/{KEY}/settings"
@@ -76,7 +84,7 @@ ENDPOINTS: Final = (
         answer=taken,
         refuse=refused,
         most_bytes=MAX_BODY,
-        headers=(b"anonymousid", b"sentat", b"x-retry-count"),
+        headers=(b"anonymousid", b"sentat", *RETRIES),
         key_parameters=("writeKey",),
     ),
     Configuration(protocol="segment", addresses=(SETTINGS,), key=partial(key_of_path, SETTINGS), answer=settings),

@@ -266,18 +266,31 @@ async def test_a_batch_of_several_mebibytes_is_taken(serve: Serve) -> None:
     assert (await send(client, "/v1/batch", {"batch": batch}, basic("server-key"))).status_code == 413
 
 
-async def test_a_page_may_ask_before_it_sends_with_the_headers_of_its_client(serve: Serve) -> None:
+RETRY = ("rsa-retry-attempt", "rsa-retry-reason", "rsa-since-first-attempt", "rsa-since-last-attempt")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param(("content-type", "x-retry-count"), id="of Segment's client, again"),
+        pytest.param(("authorization", "content-type", "anonymousid", "sentat"), id="of RudderStack's client"),
+        pytest.param(("authorization", "sentat", "rsa-recovered", *RETRY), id="of RudderStack's client, again"),
+    ],
+)
+async def test_a_page_may_ask_before_it_sends_with_the_headers_of_its_client(
+    serve: Serve, headers: tuple[str, ...]
+) -> None:
     client = await serve(PROJECT)
     asked = {
         "Origin": PAGE,
         "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "authorization,content-type,anonymousid,sentat,x-retry-count",
+        "Access-Control-Request-Headers": ",".join(headers),
     }
     answer = await client.options("/v1/track", headers=asked)
     assert answer.status_code == 204
     assert answer.headers["access-control-allow-origin"] == PAGE
     allowed = {name.strip().lower() for name in answer.headers["access-control-allow-headers"].split(",")}
-    assert {"authorization", "content-type", "anonymousid", "sentat", "x-retry-count"} <= allowed
+    assert set(headers) <= allowed
 
 
 async def test_a_page_may_read_the_answer_and_its_retry_after(serve: Serve) -> None:
