@@ -29,7 +29,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     page: str = ""
     options: dict[str, Any] = {}
     apart: bool = True
-    """Whether faults come one by one: a client that waits longer after each of several would need minutes."""
+    """Whether a request passes between two that fail: else a client that waits longer each time needs minutes, and one
+    that has all in a single request needs it."""
     drops_at: tuple[int, ...] = ()
     """The statuses at which it drops events although it should send them again: no server can help it."""
     learns: bool = True
@@ -65,7 +66,7 @@ SEGMENT = (
     Client(name="segment-node", protocol="segment", driver=("segment_node.cjs",)),
     Client(name="segment-node-6", protocol="segment", driver=("segment_node_6.cjs",)),
     Client(name="segment-page", protocol="segment", page="segment", options={"batch": 1}),
-    Client(name="segment-page-batches", protocol="segment", page="segment"),
+    Client(name="segment-page-batches", protocol="segment", page="segment", apart=False),
     Client(name="rudder-page", protocol="segment", page="rudder", options={"beacon": False}),
     Client(name="rudder-page-beacon", protocol="segment", page="rudder", options={"beacon": True}, learns=False),
 )

@@ -9,7 +9,9 @@ from uuid import uuid4
 import pytest
 
 from tests.clients.client import CLIENTS, MARKS, Client
+from tests.clients.driving import Place
 from tests.clients.faulty_proxy import FaultyProxy
+from tests.clients.page_server import serving_pages
 from tests.clients.served import Server, serving, write_project
 from tests.clients.trial import Trial
 from tests.servers.left_out import or_skipped
@@ -27,24 +29,33 @@ def named(client: Client) -> str:
 
 
 @pytest.fixture(scope="session")
-def sqlite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def pages() -> Iterator[str]:
+    """The origin of the pages for clients of pages."""
+    with serving_pages() as origin:
+        yield origin
+
+
+@pytest.fixture(scope="session")
+def sqlite_server(pages: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with a source for each client and case, on SQLite."""
     place = tmp_path_factory.mktemp("clients")
-    with serving(write_project(place / "project", SOURCES), f"sqlite:{place / 'store.db'}") as server:
+    with serving(write_project(place / "project", SOURCES, pages), f"sqlite:{place / 'store.db'}") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def elasticsearch_server(elasticsearch_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def elasticsearch_server(
+    elasticsearch_url: str, pages: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     """The same with two workers, on Elasticsearch."""
     place = tmp_path_factory.mktemp("clients")
     store = f"elasticsearch:{elasticsearch_url}?prefix=t-{uuid4().hex}"
-    with serving(write_project(place / "project", SOURCES), store, "--workers", "2") as server:
+    with serving(write_project(place / "project", SOURCES, pages), store, "--workers", "2") as server:
         yield server
 
 
 @pytest.fixture
-async def begin(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Begin]:
+async def begin(request: pytest.FixtureRequest, pages: str, tmp_path: Path) -> AsyncIterator[Begin]:
     """Begins the trial of a client for a case; on SQLite, unless the test is parametrised with a server's fixture."""
     server = request.getfixturevalue(getattr(request, "param", "sqlite_server"))
     async with AsyncExitStack() as stack:
@@ -53,6 +64,6 @@ async def begin(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             with or_skipped(request.config, client.needs):
                 client.command()
             proxy = await stack.enter_async_context(FaultyProxy(server.address, MARKS[client.protocol]))
-            return Trial(client, f"{client.name}-{case}", server, proxy, tmp_path)
+            return Trial(client, f"{client.name}-{case}", server, proxy, Place(pages, tmp_path))
 
         yield begun

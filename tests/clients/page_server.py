@@ -1,10 +1,13 @@
 """The pages in which clients of pages run, on loopback: each loads a client and the script that drives it."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import escape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Self
 
-from aiohttp import web
+from tests.clients.installation import packages
 
 SCRIPTS = Path(__file__).parent / "drivers" / "pages"
 SDKS = {
@@ -16,37 +19,45 @@ SDKS = {
 """The file of each client that a registry has, in `node_modules`."""
 
 
-class PageServer:
-    """Serves the pages; `packages` is a `node_modules`."""
-
-    def __init__(self, packages: Path) -> None:
-        app = web.Application()
-        app.router.add_static("/sdks/", packages)
-        app.router.add_static("/scripts/", SCRIPTS)
-        app.router.add_get("/favicon.ico", _nothing)
-        app.router.add_get("/{name}", _page)
-        self._runner = web.AppRunner(app, access_log=None)
-
-    def address(self, name: str) -> str:
-        """The address of a page."""
-        _, port = self._runner.addresses[0][:2]
-        return f"http://127.0.0.1:{port}/{name}"
-
-    async def __aenter__(self) -> Self:
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+@contextmanager
+def serving_pages() -> Iterator[str]:
+    """Serve the pages; gives their origin. The page of a client has its name as path."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
-async def _page(request: web.Request) -> web.Response:
-    name = request.match_info["name"]
-    scripts = [f"/sdks/{SDKS[name]}"] if name in SDKS else []
-    tags = "".join(f'<script src="{escape(script)}"></script>' for script in [*scripts, f"/scripts/{name}.js"])
-    return web.Response(text=f"<!doctype html><title>Shop</title>{tags}", content_type="text/html")
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        name = self.path.strip("/")
+        folder, _, file = name.partition("/")
+        if name == "favicon.ico":
+            self.send_response(204)
+            self.end_headers()
+        elif folder == "sdks":
+            self._answer("text/javascript", (packages() / file).read_bytes())
+        elif folder == "scripts":
+            self._answer("text/javascript", (SCRIPTS / file).read_bytes())
+        else:
+            self._answer("text/html", _page(name).encode())
+
+    def _answer(self, media_type: str, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", f"{media_type}; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the output of the tests is about the clients."""
 
 
-async def _nothing(_: web.Request) -> web.Response:
-    return web.Response(status=204)
+def _page(name: str) -> str:
+    sources = [f"/sdks/{SDKS[name]}"] if name in SDKS else []
+    tags = [f'<script src="{escape(source)}"></script>' for source in [*sources, f"/scripts/{name}.js"]]
+    return f"<!doctype html><title>Shop</title>{''.join(tags)}"

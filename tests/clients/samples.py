@@ -14,7 +14,7 @@ ANN = {"name": "Ann", "age": 33, "email": "ann@example.com"}
 TEAM = {"plan": "gold", "seats": 5}
 TIME = 1_700_000_000_000  # ms since the epoch
 NUMBERS = 60
-FEW_NUMBERS = 24
+PAGE_NUMBERS = 24  # a page may send each event in a request of its own
 USERS = 4
 
 
@@ -24,7 +24,8 @@ def numbered(client: Client, run: str) -> list[Call]:
 
 
 def _segment(client: Client, run: str) -> list[Call]:
-    calls: list[Call] = [{"method": "track", "event": "counted", "properties": {"n": n}} for n in range(NUMBERS)]
+    numbers = range(PAGE_NUMBERS if client.page else NUMBERS)
+    calls: list[Call] = [{"method": "track", "event": "counted", "properties": {"n": n}} for n in numbers]
     if client.page:
         return calls
     time = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -35,9 +36,9 @@ def _segment(client: Client, run: str) -> list[Call]:
 
 
 def _posthog(client: Client, run: str) -> list[Call]:
-    if client.page:  # each event in a request of its own; the client sends few at once
+    if client.page:
         options = {"send_instantly": True}
-        return [{"method": "capture", "with": ["counted", {"n": n}, options]} for n in range(FEW_NUMBERS)]
+        return [{"method": "capture", "with": ["counted", {"n": n}, options]} for n in range(PAGE_NUMBERS)]
     return [
         {"method": "capture", "event": "counted", "distinct_id": f"{run}-{n % USERS}", "properties": {"n": n}}
         for n in range(NUMBERS)

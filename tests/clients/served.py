@@ -44,20 +44,23 @@ def key_of(source: str, kind: str) -> str:
     return f"key-of-{source}" if kind == "secret" else source
 
 
-def write_project(root: Path, sources: dict[str, tuple[str, str]]) -> Path:
-    """A project with these sources: their kinds and the protocol that each accepts, by their names."""
+def write_project(root: Path, sources: dict[str, tuple[str, str]], pages: str) -> Path:
+    """A project with these sources: their kinds and the protocol that each accepts, by their names.
+
+    `pages` is the origin whose pages may send.
+    """
     for folder in ("flows", "sources"):
         (root / folder).mkdir(parents=True)
     (root / "headrace.yaml").write_text(SETTINGS)
     (root / "flows" / "count.yaml").write_text(COUNT)
     (root / "product-secret").write_text(SECRET)
     for name, (kind, protocol) in sources.items():
-        (root / "sources" / f"{name}.yaml").write_text(yaml.safe_dump(_source(name, kind, protocol)))
+        (root / "sources" / f"{name}.yaml").write_text(yaml.safe_dump(_source(name, kind, protocol, pages)))
     return root
 
 
-def _source(name: str, kind: str, protocol: str) -> dict[str, Any]:
-    source: dict[str, Any] = {"source": name, "kind": kind, "accepts": [protocol], "origins": ["*"]}
+def _source(name: str, kind: str, protocol: str, pages: str) -> dict[str, Any]:
+    source: dict[str, Any] = {"source": name, "kind": kind, "accepts": [protocol], "origins": [pages]}
     if kind == "secret":
         source["key"] = hashlib.sha256(key_of(name, kind).encode()).hexdigest()
     if protocol == "traintracks":

@@ -34,8 +34,9 @@ async def test_every_event_of_a_server_is_stored_as_it_was_made(begin: Begin) ->
 async def test_events_that_are_equal_are_as_many_as_were_sent(begin: Begin) -> None:
     trial = await begin(PYTHON, "more")
     trial.let_fail()
-    click = {"collection": "counted", "properties": {"_user": f"{trial.source}-ann", "_time": TIME, "n": 7}}
-    await trial.send([{**click, "properties": {**click["properties"], "n": 6}}, *[click] * 4])
+    said = {"_user": f"{trial.source}-ann", "_time": TIME}
+    first, click = ({"collection": "counted", "properties": {**said, "n": number}} for number in (6, 7))
+    await trial.send([first, *[click] * 4])
     assert Counter(event.properties["n"] for event in trial.events()) == {6: 1, 7: 4}
     assert trial.counted(trial.events()) == 5
 

@@ -1,13 +1,12 @@
 """A client's sending to a source of its own, and what is stored of it."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from tests.clients.client import Client
-from tests.clients.driving import drive
+from tests.clients.driving import Place, drive
 from tests.clients.faulty_proxy import Crash, FaultyProxy, Refused
 from tests.clients.served import SECRET, Event, Server, key_of
 from tests.servers.fault import Loss, Reset
@@ -20,12 +19,12 @@ class Trial(msgspec.Struct, frozen=True):
     source: str
     server: Server
     proxy: FaultyProxy
-    home: Path
+    place: Place
 
     async def send(self, calls: list[dict[str, Any]]) -> None:
         """Have the client make its calls, each of which makes one event."""
         script = {"key": key_of(self.source, self.client.kind), "secret": SECRET, "user": self.user, "calls": calls}
-        await drive(self.client, self.proxy, self.home, script, len(calls))
+        await drive(self.client, self.proxy, self.place, script, len(calls))
         assert not self.proxy.to_come, f"these faults never happened: {self.proxy.to_come}"
 
     @property

@@ -1,6 +1,6 @@
 // Opens a page in Chromium and has it send the calls of a script: `node browser.cjs CHROMIUM PAGE`.
-// The first line of standard input is the script. The page stays open until the input ends, since a page cannot tell
-// when its client has delivered everything. Exits with 1 if the page fails.
+// The first line of standard input is the script. When the calls are made it says so. The page stays open until the
+// input ends, since most clients cannot tell when they have delivered everything. Exits with 1 if the page fails.
 const { createHash } = require('node:crypto');
 const { createInterface } = require('node:readline');
 const { chromium } = require('playwright-core');
@@ -19,6 +19,7 @@ async function main() {
   await page.exposeFunction('md5', (text) => createHash('md5').update(text).digest('hex'));
   await page.goto(address);
   await page.evaluate((given) => window.drive(given), script);
+  console.log('driven');
   await ended;
   await browser.close();
 }
