@@ -50,7 +50,7 @@ def page_calls(run: str) -> list[Call]:
 def expected(call: Call) -> tuple[str, dict[str, Any]]:
     """The type and the properties of the event that a call makes."""
     method: str = call["method"]
-    data: dict[str, Any] = call.get("traits", call.get("properties", {}))
+    data: dict[str, Any] = call.get("traits") or call.get("properties") or {}
     names = {"page": ("name", "category"), "group": ("groupId",), "alias": ("previousId", "userId")}
     names["screen"] = names["page"]
     more = {name: call[name] for name in names.get(method, ()) if name in call}

@@ -18,7 +18,7 @@ from rakam_client.models.event_list import EventList
 from rakam_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
-TRIES = 20
+TRIES = 200
 PAUSE = 0.25  # seconds before the next try
 
 
