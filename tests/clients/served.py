@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.parse import quote
 from urllib.request import Request, urlopen
@@ -75,6 +76,7 @@ class Server:
         self._project = project
         self._store = (store, *options)
         self._stack = ExitStack()
+        self._restarting = Lock()  # another thread restarts it
         self._process = self._start()
 
     @property
@@ -84,9 +86,10 @@ class Server:
 
     def restart(self) -> str:
         """Kill it, as by `kill -9`, start it again on what it has stored, and return its address."""
-        self._process.kill()
-        self._process = self._start()
-        return self.address
+        with self._restarting:
+            self._process.kill()
+            self._process = self._start()
+            return self.address
 
     def events(self, source: str) -> list[Event]:
         """All stored events that clients have sent to a source."""
@@ -117,7 +120,8 @@ class Server:
         return self._stack.enter_context(serving_on(self._project, *self._store))
 
     def _get(self, path: str) -> Any:
-        request = Request(f"{self.address}{path}", headers=self._process.admin)
+        with self._restarting:
+            request = Request(f"{self.address}{path}", headers=self._process.admin)
         with urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
