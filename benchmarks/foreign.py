@@ -1,0 +1,223 @@
+"""Compares events in Segment's batches, which mix persons, with the same events in payloads of one person each.
+
+    python -m benchmarks.foreign [--events 100000]
+
+The events are orders of many persons in random order, always the same ones. They go to two servers in turn, each
+`headrace serve` of the six-node project on an empty SQLite store on loopback: as batches of 100 to `/v1/batch`, in the
+order of the events, and as payloads of 100 to `/track`. Prints the events per second of both and the ratio: rates alone
+change with whatever else a machine does.
+"""
+
+import argparse
+import base64
+import hashlib
+import json
+import random
+import selectors
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
+from itertools import islice, takewhile
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from benchmarks.bench import HERE, server
+
+SEED = 7
+BATCH = 100  # events of a request
+KEY = "key-of-the-benchmark"
+SOURCE = {
+    "source": "server",
+    "kind": "secret",
+    "key": hashlib.sha256(KEY.encode()).hexdigest(),
+    "accepts": ["track", "segment"],
+}
+IDENTITY = {"user": "traits.user_id"}
+PATIENCE = 60  # seconds for an answer
+
+
+class NotTaken(Exception):
+    """The server did not answer a request by 200; the message says what happened."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """An event: its number, and whose it is."""
+
+    number: int
+    person: int
+
+    def properties(self) -> dict[str, Any]:
+        """What the order was."""
+        return {"order": f"A-{self.number}", "total": 49.5, "tier": "gold", "currency": "EUR"}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Events that were stored, and the seconds that it took."""
+
+    events: int
+    seconds: float
+
+    @property
+    def per_second(self) -> float:
+        """Events per second."""
+        return self.events / self.seconds
+
+    def __str__(self) -> str:
+        return f"{self.events:,} events, {self.per_second:,.0f} a second"
+
+
+def orders(events: int, persons: int) -> list[Order]:
+    """Return so many orders in a random order that is always the same; each person has as many, but for one."""
+    made = [Order(number, number % persons) for number in range(events)]
+    random.Random(SEED).shuffle(made)
+    return made
+
+
+def batches(made: Sequence[Order]) -> list[tuple[bytes, int]]:
+    """Return Segment's requests for these orders, in their order, each with the number of its events."""
+    authorization = f"Basic {base64.b64encode(f'{KEY}:'.encode()).decode()}"
+    found = []
+    for part in _parts(made):
+        batch = [
+            {
+                "type": "track",
+                "event": "order-completed",
+                "messageId": f"order-{order.number}",
+                "userId": f"person-{order.person}",
+                "properties": order.properties(),
+            }
+            for order in part
+        ]
+        found.append((_request("/v1/batch", authorization, {"batch": batch}), len(part)))
+    return found
+
+
+def payloads(made: Sequence[Order], persons: int) -> list[tuple[bytes, int]]:
+    """Return requests of `/track` for these orders, each of one person and with the number of its events.
+
+    The persons take turns, so that neighbouring requests are of different persons, as they are of clients.
+    """
+    queues = [list(_parts([order for order in made if order.person == person])) for person in range(persons)]
+    turns = [queue[turn] for turn in range(max(map(len, queues))) for queue in queues if turn < len(queue)]
+    found = []
+    for part in turns:
+        events = [
+            {"type": "order-completed", "id": f"order-{order.number}", "properties": order.properties()}
+            for order in part
+        ]
+        payload = {"source": {"id": "server"}, "user": {"id": f"person-{part[0].person}"}, "events": events}
+        found.append((_request("/track", f"Bearer {KEY}", payload), len(part)))
+    return found
+
+
+def _parts(made: Sequence[Order]) -> Iterable[Sequence[Order]]:
+    return (made[start : start + BATCH] for start in range(0, len(made), BATCH))
+
+
+def _request(path: str, authorization: str, body: dict[str, Any]) -> bytes:
+    data = json.dumps(body, separators=(",", ":")).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"Authorization: {authorization}\r\nContent-Length: {len(data)}\r\n\r\n"
+    )
+    return head.encode() + data
+
+
+def send(address: str, requests: Sequence[tuple[bytes, int]], connections: int, seconds: float) -> Rate:
+    """Send requests over connections, each the next one as soon as its last one is answered; at most so many seconds.
+
+    Raises `NotTaken` at the first that is not answered by 200.
+    """
+    place = urlsplit(address)
+    taken = 0
+    with ExitStack() as stack, selectors.DefaultSelector() as waiting:
+        sockets = [
+            stack.enter_context(socket.create_connection((place.hostname, place.port), timeout=PATIENCE))
+            for _ in range(min(connections, len(requests)))
+        ]
+        begin = time.perf_counter()
+        left = takewhile(lambda _: time.perf_counter() - begin < seconds, requests)
+        for each, (request, events) in zip(sockets, left, strict=False):
+            each.sendall(request)
+            waiting.register(each, selectors.EVENT_READ, (each, events))
+        while waiting.get_map():
+            ready = waiting.select(PATIENCE)
+            if not ready:
+                raise NotTaken(f"the server did not answer within {PATIENCE} s")
+            for key, _ in ready:
+                each, events = key.data
+                check_answer(each)
+                taken += events
+                waiting.unregister(each)
+                for request, more in islice(left, 1):
+                    each.sendall(request)
+                    waiting.register(each, selectors.EVENT_READ, (each, more))
+        return Rate(taken, time.perf_counter() - begin)
+
+
+def check_answer(connection: socket.socket) -> None:
+    """Read an answer. Raises `NotTaken` if it is not 200, or reports a rejected event."""
+    try:
+        with HTTPResponse(connection) as response:
+            response.begin()
+            body = response.read()
+    except (HTTPException, OSError) as error:
+        raise NotTaken(f"the server closed a connection instead of answering: {error}") from None
+    if response.status != 200 or "errors" in json.loads(body):
+        raise NotTaken(f"the server answered {response.status}: {body.decode(errors='replace')[:500]}")
+
+
+def measure(requests: Sequence[tuple[bytes, int]], connections: int, seconds: float) -> Rate:
+    """Return the rate at which a fresh server stores these requests. Raises `NotTaken`."""
+    with tempfile.TemporaryDirectory(prefix="headrace-foreign-") as directory:
+        project = write_project(Path(directory) / "project")
+        command = ("-m", "cli.main", "serve", str(project), "--port", "0", "--store", f"sqlite:{directory}/store.db")
+        with server(*command) as address:
+            return send(address, requests, connections, seconds)
+
+
+def write_project(root: Path) -> Path:
+    """Copy the six-node project, and add a secret source and the key of users."""
+    shutil.copytree(HERE / "six", root)
+    settings = root / "headrace.yaml"
+    settings.write_text(settings.read_text() + yaml.safe_dump({"identity": IDENTITY}))
+    (root / "sources" / "server.yaml").write_text(yaml.safe_dump(SOURCE))
+    return root
+
+
+def main() -> int:
+    """Measure both, and print the rates and their ratio; returns 1 if a request is not taken."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.foreign", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--persons", type=int, default=500)
+    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=120, help="the longest time of each of the two loads")
+    chosen = parser.parse_args()
+    made = orders(chosen.events, chosen.persons)
+    try:
+        track = measure(payloads(made, chosen.persons), chosen.connections, chosen.seconds)
+        print(f"/track, payloads of one person each: {track}")
+        segment = measure(batches(made), chosen.connections, chosen.seconds)
+        print(f"Segment, batches that mix {chosen.persons} persons: {segment}")
+    except NotTaken as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    print(f"ratio: {segment.per_second / track.per_second:.2f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

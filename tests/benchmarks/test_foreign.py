@@ -1,0 +1,61 @@
+"""The comparison of Segment's batches with payloads of `/track`: both have the same events, and a server takes them."""
+
+import asyncio
+import json
+import re
+import sys
+from typing import Any
+
+import pytest
+
+from benchmarks import foreign
+from benchmarks.foreign import BATCH, NotTaken, batches, orders, payloads, send
+from tests.benchmarks.test_overload import started
+
+PERSONS = 7
+
+
+def bodies(requests: list[tuple[bytes, int]]) -> list[dict[str, Any]]:
+    """The bodies of requests."""
+    return [json.loads(request.partition(b"\r\n\r\n")[2]) for request, _ in requests]
+
+
+def test_both_series_have_the_same_events_of_the_same_persons() -> None:
+    made = orders(950, PERSONS)
+    in_batches = {
+        (event["messageId"], event["userId"], str(event["properties"]))
+        for body in bodies(batches(made))
+        for event in body["batch"]
+    }
+    in_payloads = {
+        (event["id"], body["user"]["id"], str(event["properties"]))
+        for body in bodies(payloads(made, PERSONS))
+        for event in body["events"]
+    }
+    assert in_batches == in_payloads
+    assert len(in_batches) == 950
+
+
+def test_a_series_is_in_requests_of_100_at_most_and_the_same_each_time() -> None:
+    for series in (batches(orders(950, PERSONS)), payloads(orders(950, PERSONS), PERSONS)):
+        assert sum(events for _, events in series) == 950
+        assert max(events for _, events in series) == BATCH
+    assert batches(orders(950, PERSONS)) == batches(orders(950, PERSONS))
+    assert len({event["userId"] for event in bodies(batches(orders(950, PERSONS)))[0]["batch"]}) == PERSONS
+
+
+async def test_a_request_that_is_not_taken_ends_the_comparison() -> None:
+    server, served = await started(503)
+    async with server:
+        with pytest.raises(NotTaken, match="503"):
+            await asyncio.to_thread(send, served.address, batches(orders(300, PERSONS)), 2, 10)
+
+
+def test_a_comparison_prints_both_rates_and_their_ratio(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["foreign", "--events", "400", "--persons", "7", "--connections", "2"])
+    assert foreign.main() == 0
+    printed = capsys.readouterr().out
+    assert printed.count("400 events") == 2
+    assert re.search(r"^ratio: \d+\.\d\d$", printed, re.MULTILINE)
