@@ -57,7 +57,7 @@ class Order:
     person: int
 
     def properties(self) -> dict[str, Any]:
-        """What the order was."""
+        """The properties of its event."""
         return {"order": f"A-{self.number}", "total": 49.5, "tier": "gold", "currency": "EUR"}
 
 

@@ -16,6 +16,7 @@ DIVISOR = 10  # of the cases that a test draws
 # Directories and files whose tests start servers or processes, or wait for time to pass.
 SLOW = (
     "tests/benchmarks/",
+    "tests/clients/",
     "tests/servers/",
     "tests/system/",
     "tests/cli/test_demo.py",

@@ -1,4 +1,4 @@
-"""The clients under test: how each is started, and what its driver is told."""
+"""The clients under test: how each is started, with which options, and what it does when requests fail."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ MARKS = {
     "rakam": re.compile(rb'"n":\s*(\d+)'),
     "traintracks": re.compile(rb'"n":\s*(\d+)'),
 }
-"""What tells the events of a request apart, by protocol: their ids, or a property where they have none."""
+"""Finds in a request the marks of its events, by protocol: their ids, or a property where they have none."""
 WITH_IDS = frozenset({"segment", "posthog"})
 """The protocols whose events have ids."""
 
@@ -43,7 +43,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def needs(self) -> str:
-        """What it needs beside Headrace, in words."""
+        """The programs that it needs beside Headrace, in words."""
         if self.page:
             return "Node and Chromium"
         return "the Python clients" if self.driver[0].endswith(".py") else "Node"

@@ -27,7 +27,7 @@ class Place(msgspec.Struct, frozen=True):
 
 async def drive(client: Client, proxy: FaultyProxy, place: Place, script: Mapping[str, Any], events: int) -> None:
     """Have a client send by the proxy, until it has delivered so many events."""
-    told = {"address": proxy.url, "batch": 5, "gzip": False, **client.options, **script}
+    whole = {"address": proxy.url, "batch": 5, "gzip": False, **client.options, **script}
     process = await asyncio.create_subprocess_exec(
         *dying_with_us(),
         *client.command(),
@@ -41,7 +41,7 @@ async def drive(client: Client, proxy: FaultyProxy, place: Place, script: Mappin
         stack.push_async_callback(_ended, process)
         try:
             async with asyncio.timeout(PATIENCE):
-                said = await _talk(process, json.dumps(told), proxy.settled(events) if client.page else None)
+                said = await _talk(process, json.dumps(whole), proxy.settled(events) if client.page else None)
         except TimeoutError:
             raise AssertionError(f"not delivered: {proxy.sent - proxy.delivered}\n{proxy}") from None
         assert await process.wait() == 0, said

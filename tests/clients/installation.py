@@ -1,7 +1,7 @@
 """Installs the clients of other systems from their registries, once, and finds the programs that run them.
 
-Everything goes into a directory whose name has the hash of what is asked for, so that a change of a lock file installs
-anew, and two checkouts with the same locks share one.
+Everything goes into a directory whose name has the hash of what is asked for, so that a changed lock file installs
+again, and two checkouts with the same locks share one.
 """
 
 import hashlib

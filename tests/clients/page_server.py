@@ -21,7 +21,7 @@ SDKS = {
 
 @contextmanager
 def serving_pages() -> Iterator[str]:
-    """Serve the pages; gives their origin. The page of a client has its name as path."""
+    """Serve the pages; yields their origin. The page of a client has its name as path."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

@@ -1,4 +1,4 @@
-"""What clients say in the tests: data of all kinds, and series of events with numbers."""
+"""Calls of clients for the tests: data of all kinds, and series of events with numbers."""
 
 from datetime import UTC, datetime
 from typing import Any

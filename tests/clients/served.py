@@ -1,4 +1,4 @@
-"""A served project for all clients: each client sends to a source of its own, so that its events are told apart."""
+"""A served project for all clients. Each client sends to sources of its own, by which its events are found."""
 
 import hashlib
 import json

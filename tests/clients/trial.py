@@ -29,7 +29,7 @@ class Trial(msgspec.Struct, frozen=True):
 
     @property
     def user(self) -> str:
-        """The user of a page whose client is told the user at its start."""
+        """The user of a page whose client takes the user at its start."""
         return f"{self.source}-ann"
 
     def let_fail(self) -> None:
@@ -49,7 +49,7 @@ class Trial(msgspec.Struct, frozen=True):
         self.proxy.plan(*survived, apart=self.client.apart)
 
     def events(self) -> list[Event]:
-        """What is stored; nothing may have been rejected."""
+        """The stored events; nothing may have been rejected."""
         assert not self.server.rejected(self.source)
         return self.server.events(self.source)
 

@@ -1,6 +1,6 @@
 """Sends calls by PostHog's Python client: `python posthog_python.py < script.json`.
 
-Exits with 1 if the client gives a batch up.
+Exits with 1 if the client drops a batch.
 """
 
 import json

@@ -1,5 +1,5 @@
 // Sends calls by Segment's client for Node: `node segment_node.cjs < script.json`.
-// Exits with 1 if the client gives a batch up.
+// Exits with 1 if the client drops a batch.
 const { readFileSync } = require('node:fs');
 const { Analytics } = require('@segment/analytics-node');
 

@@ -1,6 +1,6 @@
 """Sends calls by a Python client of Segment's protocol: `python segment_python.py segment|rudder < script.json`.
 
-Exits with 1 if the client gives a batch up.
+Exits with 1 if the client drops a batch.
 """
 
 import json
