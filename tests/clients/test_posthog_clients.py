@@ -80,3 +80,22 @@ async def test_every_call_of_a_page_is_stored_as_it_was_made(begin: Begin, clien
     for _, _, (type, properties) in calls:
         assert by_type[type].properties.items() >= properties.items()
     assert len(trial.persons(events)) == 1
+
+
+@pytest.mark.parametrize("client", PAGES, ids=named)
+async def test_the_next_user_of_a_page_is_another_person(begin: Begin, client: Client) -> None:
+    trial = await begin(client, "more")
+    calls: list[tuple[str, list[Any]]] = [
+        ("capture", ["before"]),
+        ("identify", [f"{trial.source}-ann", ANN]),
+        ("capture", ["of Ann"]),
+        ("reset", []),
+        ("identify", [f"{trial.source}-bob"]),
+        ("capture", ["of Bob"]),
+    ]
+    await trial.send([{"method": method, "with": given} for method, given in calls], len(calls) - 1)
+    events = trial.events()
+    ann, bob = (
+        trial.persons(one for one in events if one.type in types) for types in (("before", "of Ann"), ("of Bob",))
+    )
+    assert (len(ann), len(bob), len(ann | bob)) == (1, 1, 2)

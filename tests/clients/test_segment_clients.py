@@ -88,3 +88,22 @@ async def test_every_call_of_a_page_is_stored_as_it_was_made(begin: Begin, clien
     for type, properties in map(expected, calls):
         assert by_type[type].properties.items() >= properties.items()
     assert len(trial.persons(events)) == 1
+
+
+@pytest.mark.parametrize("client", PAGES, ids=named)
+async def test_the_next_user_of_a_page_is_another_person(begin: Begin, client: Client) -> None:
+    trial = await begin(client, "more")
+    calls: list[Call] = [
+        {"method": "track", "event": "before", "properties": {}},
+        {"method": "identify", "userId": f"{trial.source}-ann", "traits": ANN},
+        {"method": "track", "event": "of Ann", "properties": {}},
+        {"method": "reset"},
+        {"method": "identify", "userId": f"{trial.source}-bob", "traits": {}},
+        {"method": "track", "event": "of Bob", "properties": {}},
+    ]
+    await trial.send(calls, len(calls) - 1)
+    events = trial.events()
+    ann, bob = (
+        trial.persons(one for one in events if one.type in types) for types in (("before", "of Ann"), ("of Bob",))
+    )
+    assert (len(ann), len(bob), len(ann | bob)) == (1, 1, 2)

@@ -21,10 +21,10 @@ class Trial(msgspec.Struct, frozen=True):
     proxy: FaultyProxy
     place: Place
 
-    async def send(self, calls: list[dict[str, Any]]) -> None:
-        """Have the client make its calls, each of which makes one event."""
+    async def send(self, calls: list[dict[str, Any]], events: int | None = None) -> None:
+        """Have the client make its calls, which make so many events; without a number each makes one."""
         script = {"key": key_of(self.source, self.client.kind), "secret": SECRET, "user": self.user, "calls": calls}
-        await drive(self.client, self.proxy, self.place, script, len(calls))
+        await drive(self.client, self.proxy, self.place, script, len(calls) if events is None else events)
         assert not self.proxy.to_come, f"these faults never happened: {self.proxy.to_come}"
 
     @property

@@ -4,6 +4,7 @@ const ARGUMENTS = {
   group: ({ groupId, traits }) => [groupId, traits],
   identify: ({ userId, traits }) => [userId, traits],
   page: ({ name, properties }) => [name, properties],
+  reset: () => [],
   screen: ({ name, properties }) => [name, properties],
   track: ({ event, properties }) => [event, properties],
 };
