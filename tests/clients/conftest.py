@@ -12,12 +12,14 @@ from tests.clients.client import CLIENTS, MARKS, Client
 from tests.clients.driving import Place
 from tests.clients.faulty_proxy import FaultyProxy
 from tests.clients.page_server import serving_pages
-from tests.clients.served import Server, serving, write_project
+from tests.clients.served import Sender, Server, serving, write_project
 from tests.clients.trial import Trial
 from tests.servers.left_out import or_skipped
 
 CASES = ("calls", "numbers", "more")
-SOURCES = {f"{one.name}-{case}": (one.kind, one.protocol) for one, case in product(CLIENTS, CASES)}
+SENDERS = {f"{one.name}-{case}": Sender(one.kind, one.protocol) for one, case in product(CLIENTS, CASES)}
+# Rakam's pages name no device in operations on a user: only trusted ones may.
+SENDERS["rakam-page-more"] = Sender("public", "rakam", identify="trust")
 
 Begin = Callable[[Client, str], Awaitable[Trial]]
 """Begins the trial of a client for one of the cases."""
@@ -39,7 +41,7 @@ def pages() -> Iterator[str]:
 def sqlite_server(pages: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with a source for each client and case, on SQLite."""
     place = tmp_path_factory.mktemp("clients")
-    with serving(write_project(place / "project", SOURCES, pages), f"sqlite:{place / 'store.db'}") as server:
+    with serving(write_project(place / "project", SENDERS, pages), f"sqlite:{place / 'store.db'}") as server:
         yield server
 
 
@@ -50,7 +52,7 @@ def elasticsearch_server(
     """The same with two workers, on Elasticsearch."""
     place = tmp_path_factory.mktemp("clients")
     store = f"elasticsearch:{elasticsearch_url}?prefix=t-{uuid4().hex}"
-    with serving(write_project(place / "project", SOURCES, pages), store, "--workers", "2") as server:
+    with serving(write_project(place / "project", SENDERS, pages), store, "--workers", "2") as server:
         yield server
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock
@@ -45,26 +45,33 @@ def key_of(source: str, kind: str) -> str:
     return f"key-of-{source}" if kind == "secret" else source
 
 
-def write_project(root: Path, sources: dict[str, tuple[str, str]], pages: str) -> Path:
-    """A project with these sources: their kinds and the protocol that each accepts, by their names.
+class Sender(msgspec.Struct, frozen=True):
+    """A source to which a client sends."""
 
-    `pages` is the origin whose pages may send.
-    """
+    kind: str
+    protocol: str
+    identify: str = "link"
+
+
+def write_project(root: Path, senders: Mapping[str, Sender], pages: str) -> Path:
+    """A project with these sources, by their names. `pages` is the origin whose pages may send."""
     for folder in ("flows", "sources"):
         (root / folder).mkdir(parents=True)
     (root / "headrace.yaml").write_text(SETTINGS)
     (root / "flows" / "count.yaml").write_text(COUNT)
     (root / "product-secret").write_text(SECRET)
-    for name, (kind, protocol) in sources.items():
-        (root / "sources" / f"{name}.yaml").write_text(yaml.safe_dump(_source(name, kind, protocol, pages)))
+    for name, sender in senders.items():
+        (root / "sources" / f"{name}.yaml").write_text(yaml.safe_dump(_source(name, sender, pages)))
     return root
 
 
-def _source(name: str, kind: str, protocol: str, pages: str) -> dict[str, Any]:
-    source: dict[str, Any] = {"source": name, "kind": kind, "accepts": [protocol], "origins": [pages]}
-    if kind == "secret":
-        source["key"] = hashlib.sha256(key_of(name, kind).encode()).hexdigest()
-    if protocol == "traintracks":
+def _source(name: str, sender: Sender, pages: str) -> dict[str, Any]:
+    source: dict[str, Any] = {"source": name, "kind": sender.kind, "accepts": [sender.protocol], "origins": [pages]}
+    if sender.kind == "secret":
+        source["key"] = hashlib.sha256(key_of(name, sender.kind).encode()).hexdigest()
+    else:
+        source["identify"] = sender.identify
+    if sender.protocol == "traintracks":
         source["product_secret"] = "${file:product-secret}"
     return source
 

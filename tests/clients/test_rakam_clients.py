@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime
+from typing import Any
 
 from tests.clients.client import RAKAM
 from tests.clients.conftest import Begin
@@ -55,3 +56,20 @@ async def test_every_event_of_a_page_is_stored_as_it_was_made(begin: Begin) -> N
         assert event.time is not None
         assert abs(datetime.now(UTC) - datetime.fromisoformat(event.time)).total_seconds() < 60
     assert len(trial.persons(stored)) == 1
+
+
+async def test_every_operation_of_a_page_on_its_user_is_stored(begin: Begin) -> None:
+    trial = await begin(PAGE, "more")
+    operations: list[tuple[Call, str, dict[str, Any]]] = [
+        ({"operation": "set", "with": [{"n": 1, "plan": "gold"}]}, "user-set", {"n": 1, "plan": "gold"}),
+        ({"operation": "setOnce", "with": [{"n": 2, "campaign": "spring"}]}, "user-set-once", {"campaign": "spring"}),
+        ({"operation": "increment", "with": ["points", 5]}, "user-increment", {"points": 5}),
+        ({"operation": "unset", "with": ["plan"]}, "user-unset", {"names": ["plan"]}),
+    ]
+    calls = [{"collection": "view", "properties": {"n": 0}}, *(call for call, _, _ in operations)]
+    await trial.send(calls, 3)
+    events = {event.type: event for event in trial.events()}
+    assert set(events) == {"view", *(type for _, type, _ in operations)}
+    for _, type, properties in operations:
+        assert events[type].properties.items() >= properties.items()
+    assert len(trial.persons(events.values())) == 1
