@@ -48,14 +48,18 @@ _ALL_ALIKE = re.compile(r"0+|f{12,}|([0-9a-f])\1{11,}|0{12}[1-8]0{3}[89ab]0{15}|
 _MINUS_ONE = re.compile(r"-1(\.0+)?")
 
 
-@lru_cache(maxsize=4096)  # each payload of a session repeats its ids
 def placeholder_reason(text: str, never: frozenset[str] = frozenset()) -> str:
     """Return why a key, a session id or a profile id identifies no person; empty for one that may identify a person.
 
     `never` are the folded values that a project lists.
     """
-    if len(text) > MAX_KEY_LENGTH:
+    if len(text) > MAX_KEY_LENGTH:  # and so the cache keeps no long text
         return f"is longer than {MAX_KEY_LENGTH} characters"
+    return _reason(text, never)
+
+
+@lru_cache(maxsize=4096)  # each payload of a session repeats its ids
+def _reason(text: str, never: frozenset[str]) -> str:
     if is_placeholder(text):
         return "is a placeholder and identifies no person"
     if never and folded(text) in never:

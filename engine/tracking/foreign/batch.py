@@ -8,6 +8,7 @@ from msgspec import Raw, Struct
 
 from engine.tracking.intake.body import decoded
 from engine.tracking.intake.decode_error import fault_of_error
+from engine.tracking.intake.event_time import read_event_time
 from engine.tracking.intake.mending import Fault, MalformedEvent, kept_body
 from engine.tracking.intake.payload import EventOptions, Refusal, RejectedEvent, rejected_as_malformed
 
@@ -74,6 +75,14 @@ def id_text(id: Id) -> str | None:
 def text_of(id: Any) -> str | None:
     """Return an id that is in plain data as text; None if it can be none."""
     return id_text(id) if isinstance(id, str | int) and not isinstance(id, bool) else None
+
+
+def clock_of(sent: Any) -> Any:
+    """Return what a request says of its client's clock, which is kept with each of its events; None if it is no time.
+
+    A long text or a nested value would be kept as often as there are events, and is in none of the events' own texts.
+    """
+    return sent if read_event_time(sent) is not None else None
 
 
 def keys_in(given: Iterable[Any]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from engine.tracking.foreign.batch import (
     MAX_EVENTS,
     Id,
     RawEvent,
+    clock_of,
     decoded_event,
     events_of,
     id_text,
@@ -75,10 +76,10 @@ def translation_steps(request: ForeignRequest) -> Steps:
     if body.lstrip()[:1] == b"[":
         return (yield from _events(events_of(decoded(_list, body), "", {}), None, []))
     envelope, malformed = decoded_list(_envelope, body, "batch", MAX_EVENTS)
-    keys = [envelope.api_key, envelope.token]
+    keys, sent = [envelope.api_key, envelope.token], clock_of(envelope.sent_at)
     if isinstance(envelope.batch, UnsetType):
-        return (yield from _events([one_event(body)], envelope.sent_at, keys))
-    return (yield from _events(events_of(envelope.batch, "/batch", malformed), envelope.sent_at, keys))
+        return (yield from _events([one_event(body)], sent, keys))
+    return (yield from _events(events_of(envelope.batch, "/batch", malformed), sent, keys))
 
 
 def key_of_question(request: ForeignRequest) -> str:

@@ -9,11 +9,15 @@ from msgspec import Struct
 
 from engine.tracking.foreign.translation import ForeignRequest
 from engine.tracking.intake.event_time import read_event_time
+from engine.tracking.intake.ids import MAX_ID
 from engine.tracking.intake.payload import Refusal
 
 # Where a request may name its key beside the body, and beside `Authorization`.
 KEY_HEADERS: Final = (b"write_key", b"master_key", b"api_key")
 KEY_FIELDS: Final = ("api.api_key", "write_key", "master_key", "api_key")  # of a query
+
+LONGEST_AGENT: Final = 1000  # characters of a `User-Agent`: the context of each event may have it
+MAX_MEMBERS: Final = 10  # of a library's description
 
 _object = msgspec.json.Decoder(dict[str, Any])
 
@@ -69,9 +73,9 @@ def api_of(api: dict[str, Any], request: ForeignRequest) -> Api:
         upload_time=upload_time if read_event_time(upload_time) is not None else None,
         uploaded=_shown(upload_time),
         checksum=checksum if isinstance(checksum, str) else None,
-        library=library if isinstance(library, dict) and library else None,
+        library=_library(library),
         address=request.address,
-        user_agent=request.headers.get(b"user-agent", b"").decode("latin-1"),
+        user_agent=request.headers.get(b"user-agent", b"").decode("latin-1")[:LONGEST_AGENT],
     )
 
 
@@ -89,6 +93,17 @@ def check_checksum(api: Api, events: bytes) -> None:
     expected = hashlib.md5(signed, usedforsecurity=False).hexdigest()  # the clients' algorithm
     if not hmac.compare_digest(expected.encode(), api.checksum.lower().encode()):
         raise Refusal("malformed", "Checksum is invalid", "/api/checksum")
+
+
+def _library(given: Any) -> dict[str, Any] | None:
+    """Return what a library says of itself in short texts, such as its name and version; None if it says nothing.
+
+    The context of each event has it, so anything else would be kept as often as there are events.
+    """
+    if not isinstance(given, dict):
+        return None
+    texts = [(name, text) for name, text in given.items() if isinstance(text, str) and len(name) + len(text) <= MAX_ID]
+    return dict(texts[:MAX_MEMBERS]) or None
 
 
 def _shown(value: object) -> str:

@@ -16,6 +16,7 @@ from engine.tracking.intake.mending import kept_body
 from engine.tracking.intake.payload import Refusal, RejectedEvent
 
 MAX_EVENTS: Final = 5_000  # of a request
+MAX_NAME: Final = 200  # characters of the name of a column
 LINES: Final = ("application/x-ndjson", "application/x-rawjson")
 NO_SEPARATORS: Final = '\r\n"\0'
 
@@ -70,6 +71,8 @@ def collection_in(request: ForeignRequest) -> str:
 
 
 def _columns(header: list[str]) -> list[str]:
+    if any(len(name) > MAX_NAME for name in header):  # all events have them in their texts
+        raise Refusal("malformed", f"the name of a column has at most {MAX_NAME} characters")
     try:
         return [checked_name(name, "") for name in header]
     except UnusableMember as wrong:

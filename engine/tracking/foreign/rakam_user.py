@@ -11,6 +11,7 @@ from engine.tracking.foreign.rakam_api import Api
 from engine.tracking.foreign.rakam_names import checked_name, named_properties
 from engine.tracking.foreign.rakam_time import is_number, time_in
 from engine.tracking.foreign.translation import ForeignEvent
+from engine.tracking.intake.ids import MAX_ID
 
 Operation = Callable[[object, str], dict[str, Any]]
 
@@ -92,6 +93,8 @@ def user_in(item: Item) -> str:
     user = id_in(item, item.members, "id", "")
     if user is None:
         raise UnusableMember("/id", "must be the user's id")
+    if len(user) > MAX_ID:  # all operations of a request have it in their texts
+        raise UnusableMember("/id", f"a user id has at most {MAX_ID} characters")
     return user
 
 

@@ -14,6 +14,7 @@ from engine.tracking.foreign.batch import (
     MAX_EVENTS,
     Id,
     RawEvent,
+    clock_of,
     decoded_event,
     events_of,
     id_text,
@@ -74,11 +75,11 @@ def translation_steps(request: ForeignRequest) -> Steps:
         return Translation(events=(one,), keys=keys_in([key]))
     envelope, malformed = decoded_list(_envelope, request.body, "batch", MAX_EVENTS)
     events: list[ForeignEvent | RejectedEvent] = []
-    keys = [envelope.write_key]
+    keys, sent = [envelope.write_key], clock_of(envelope.sent_at)
     for raw in events_of(envelope.batch, "/batch", malformed):
         if events:
             yield
-        event, key = _one(raw, None, envelope.sent_at) if isinstance(raw, RawEvent) else (raw, None)
+        event, key = _one(raw, None, sent) if isinstance(raw, RawEvent) else (raw, None)
         events.append(event)
         keys.append(key)
     return Translation(events=tuple(events), keys=keys_in(keys))

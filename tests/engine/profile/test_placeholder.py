@@ -1,5 +1,6 @@
 """Placeholders: what programs send when they have no value identifies no person, in any spelling."""
 
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -170,3 +171,10 @@ def test_every_text_either_identifies_or_has_a_reason(text: str) -> None:
 def test_a_project_adds_values_of_its_own_in_any_case(text: str) -> None:
     assert "merging.never" in placeholder_reason(text, frozenset({"kiosk"}))
     assert not placeholder_reason(text)
+
+
+def test_a_text_that_is_too_long_is_kept_nowhere() -> None:
+    text = "x" * 201
+    before = sys.getrefcount(text)
+    assert placeholder_reason(text) == "is longer than 200 characters"
+    assert sys.getrefcount(text) == before

@@ -277,3 +277,11 @@ def test_a_request_is_refused_for_its_envelope_alone(body: bytes, kind: str, at:
 def test_a_translation_may_rest_between_two_events() -> None:
     body = b'{"batch":[%s]}' % b",".join([b'{"event":"seen"}'] * 5)
     assert len(list(translation_steps(ForeignRequest(path="/batch", body=body)))) == 4
+
+
+@pytest.mark.parametrize("sent", ["x" * 100_000, [[[[1]]]], {"a": 1}, True, 10**999])
+def test_what_is_no_time_in_sent_at_of_a_batch_is_kept_with_none_of_its_events(sent: Any) -> None:
+    body = {"batch": [{"event": "seen", "distinct_id": "u1"}], "sent_at": sent}
+    (event,) = translated(ForeignRequest(path="/batch", body=json.dumps(body).encode())).events
+    assert isinstance(event, ForeignEvent)
+    assert (event.sent, event.context) == (None, {"sent": {}})

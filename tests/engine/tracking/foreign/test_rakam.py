@@ -114,6 +114,20 @@ def test_the_library_of_a_client_is_in_the_context() -> None:
     assert collected({}, {**API, "library": library}).context == {"library": library}
 
 
+@pytest.mark.parametrize("value", ["x" * 201, [[["nested"]]], {"a": "b"}, 10**999, None])
+def test_only_short_texts_of_a_library_are_kept_with_each_event(value: Any) -> None:
+    library = {"name": "rakam-js", "more": value}
+    assert collected({}, {**API, "library": library}).context == {"library": {"name": "rakam-js"}}
+    assert collected({}, {**API, "library": {"more": value}}).context == {}
+    many = {f"member{n}": "text" for n in range(1000)}
+    assert len(collected({}, {**API, "library": many}).context["library"]) == 10
+
+
+def test_a_long_user_agent_is_cut() -> None:
+    event = collected({"_user_agent": True}, headers={b"user-agent": b"x" * 60_000})
+    assert event.context == {"user_agent": "x" * 1000}
+
+
 @pytest.mark.parametrize(
     ("time", "upload_time", "skewed"),
     [

@@ -117,6 +117,7 @@ def test_a_row_with_more_cells_than_columns_is_rejected_alone() -> None:
         (b"a\n\xff\n", "text/csv", {"use_header": "true"}, "CSV couldn't parsed"),
         ("a,\n1,2\n", "text/csv", {"use_header": "true"}, "the name of a property is empty"),
         ("a\n1\n", "text/csv", {"use_header": "true", "collection": ""}, "collection query parameter is required"),
+        ("a" * 201 + "\n1\n", "text/csv", {"use_header": "true"}, "has at most 200 characters"),
         ("{}", NDJSON, {"collection": "x" * 101}, "Collection name must have maximum 100 characters."),
         ("Obj", "application/avro", {}, "Unsupported content type: application/avro"),
         ("{}", "text/plain", {}, "Unsupported content type: text/plain"),

@@ -259,3 +259,9 @@ def test_as_many_events_as_a_request_carries_are_taken() -> None:
 def test_a_translation_may_rest_between_two_events() -> None:
     body = b'{"batch":[%s]}' % b",".join([b'{"type":"page"}'] * 5)
     assert len(list(translation_steps(ForeignRequest(path="/batch", body=body)))) == 4
+
+
+@pytest.mark.parametrize("sent", ["x" * 100_000, [[[[1]]]], {"a": 1}, True, 10**999])
+def test_what_is_no_time_in_sent_at_of_a_batch_is_kept_with_none_of_its_events(sent: Any) -> None:
+    event = one("/v1/batch", {"batch": [{"type": "page", "anonymousId": "a1"}], "sentAt": sent})
+    assert (event.sent, event.context) == (None, {"sent": {}})
