@@ -27,7 +27,7 @@ from engine.tracking.foreign.batch import (
     text_of,
     without_nulls,
 )
-from engine.tracking.foreign.posthog_person import ALIASES, person_of
+from engine.tracking.foreign.posthog_person import ALIASES, NO_PERSON, person_of
 from engine.tracking.foreign.translation import ForeignEvent, ForeignRequest, Steps, Translation, whole
 from engine.tracking.intake.body import decoded, decoded_list
 from engine.tracking.intake.payload import Refusal, RejectedEvent
@@ -138,7 +138,7 @@ def _translated(raw: RawEvent, event: PostHogEvent, sent: Any) -> ForeignEvent |
         visitor=person.visitor,
         user=person.user,
         previous=person.previous,
-        session=text_of(said.get("$session_id")),
+        session=None if person == NO_PERSON else text_of(said.get("$session_id")),
     )
 
 

@@ -24,11 +24,14 @@ class Person(Struct, frozen=True):
     previous: str | None = None
 
 
+NO_PERSON: Final = Person()
+
+
 def person_of(name: str, distinct: str | None, said: Mapping[str, Any]) -> Person:
     """Return the person of an event, of its name, its `distinct_id` and its properties."""
     device = text_of(said.get("$device_id"))
     if distinct == NOBODY or (device is None and said.get("$process_person_profile") is False):
-        return Person()  # a server that says so made the id for this event alone
+        return NO_PERSON  # a server that says so made the id for this event alone
     if name == IDENTIFY:
         return Person(text_of(said.get("$anon_distinct_id")) or device, distinct)
     anonymous = _is_anonymous(distinct, device, said)

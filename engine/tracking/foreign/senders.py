@@ -90,14 +90,12 @@ def sender_of_event(event: ForeignEvent, rules: KeyRules) -> Sender:
     """Return what an event says of its sender; a text that identifies no person says nothing."""
     if event.visitor is None and event.user is None and event.session is None:
         return UNNAMED
-    user = _named(event.user, rules)
+    visitor, user = usable_id(event.visitor, rules.never), _named(event.user, rules)
     previous = _named(event.previous, rules) if user is not None else None
-    return Sender(
-        usable_id(event.visitor, rules.never),
-        user,
-        previous if previous != user else None,
-        usable_id(event.session, rules.never),
-    )
+    session = usable_id(event.session, rules.never)
+    if visitor is None and user is None and session is not None and session.isdecimal():
+        return UNNAMED  # the time at which a session began: anybody can guess those of other persons
+    return Sender(visitor, user, previous if previous != user else None, session)
 
 
 def fault_of_event(event: ForeignEvent) -> Fault | None:

@@ -203,8 +203,14 @@ def test_an_identify_names_the_device_that_it_was(
 def test_an_event_has_the_id_and_the_session_that_its_client_made(
     members: Mapping[str, Any], id: str | None, session: str | None
 ) -> None:
-    found = one({"event": "seen", **members})
+    found = one({"event": "seen", "distinct_id": "u1", **members})
     assert (found.id, found.session) == (id, session)
+
+
+@pytest.mark.parametrize("said", [{}, {"distinct_id": "x", "$process_person_profile": False}])
+def test_the_session_of_an_event_without_a_person_names_none(said: Mapping[str, Any]) -> None:
+    found = one({"event": "seen", "properties": {"$session_id": "s-1", **said}})
+    assert (found.visitor, found.user, found.session) == (None, None, None)
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,14 @@ def test_a_session_alone_says_whose_an_event_is() -> None:
     assert (one.intake.session, one.intake.profile_less, len(one.intake.events)) == ("s-1", False, 2)
 
 
+@pytest.mark.parametrize("session", ["1764504000123", "1764504000"])
+def test_a_session_that_is_a_number_says_nothing_alone_since_it_can_be_guessed(session: str) -> None:
+    (first,), (second,) = groups(event(0, session=session), event(1, session=session))
+    assert [(one.intake.session, one.intake.profile_less) for one in (first, second)] == [(None, True)] * 2
+    ((named,),) = groups(event(0, visitor="v-1", session=session))
+    assert (named.intake.session, named.intake.profile_less) == (session, False)
+
+
 @pytest.mark.parametrize("nobody", ["null", "undefined", "00000000-0000-0000-0000-000000000000", " ", "(not set)"])
 def test_a_placeholder_names_nobody(nobody: str) -> None:
     ((one,),) = groups(event(0, visitor=nobody, user=nobody, session=nobody))
