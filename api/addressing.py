@@ -33,6 +33,11 @@ def decode_path_parameters(app: ASGIApp) -> ASGIApp:
     return decode
 
 
+def plain_path(path: str) -> str:
+    """Return a path as the router compares it: without empty parts, so `//track/` is `/track`."""
+    return "/" + "/".join([part for part in path.split("/") if part])
+
+
 def routed_path(scope: Scope) -> str:
     """Return the path of a request, each part encoded in the one way in which all spellings of it are equal."""
     parts = scope["raw_path"].decode("latin-1").partition("?")[0].split("/")  # some servers add the query

@@ -10,11 +10,12 @@ from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 
 import api.tracking
+from api.addressing import plain_path
 from api.tracking.foreign import Configuration, Endpoint, ForeignTracking
 from api.tracking.keys import KEY
 from engine.tracking.intake.payload import MAX_BODY
 
-OWN: Final = ("/track", "/collect/", "/consent")  # where the addresses of Headrace's own protocol begin
+OWN: Final = ("/track", "/collect", "/consent")  # where the addresses of Headrace's own protocol begin
 
 
 @cache
@@ -32,19 +33,20 @@ def foreign_handlers(tracking: ForeignTracking) -> list[ASGIRouteHandler]:
 
 def takes_events(path: str) -> bool:
     """Return whether requests for a path carry events, so that they pass the gate."""
-    return path.startswith(OWN) or path.rstrip("/") in _limits()
+    path = plain_path(path)
+    return path.startswith(OWN) or path in _limits()
 
 
 def most_bytes(path: str) -> int:
     """Return the largest body that is read at a path, decompressed."""
-    return _limits().get(path.rstrip("/"), MAX_BODY)
+    return _limits().get(plain_path(path), MAX_BODY)
 
 
 @cache
 def _limits() -> dict[str, int]:
     """Return the largest body of each address that takes events."""
     taking = [endpoint for endpoint in endpoints() if isinstance(endpoint, Endpoint)]
-    return {address.rstrip("/"): endpoint.most_bytes for endpoint in taking for address in endpoint.addresses}
+    return {address: endpoint.most_bytes for endpoint in taking for address in endpoint.addresses}
 
 
 def _handlers(tracking: ForeignTracking, endpoint: Endpoint | Configuration) -> Iterator[ASGIRouteHandler]:

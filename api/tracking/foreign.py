@@ -16,6 +16,7 @@ import structlog
 from litestar.types import Receive, Scope, Send
 from msgspec import Struct
 
+from api.addressing import plain_path
 from api.problem import MEDIA_TYPE, HttpProblem, problem, problem_of
 from api.response_headers import NO_SNIFF
 from api.tracking.body import WANTED, ClientGone, hops, origin, read_body, wanted_headers
@@ -191,7 +192,7 @@ async def _read(endpoint: Endpoint | Configuration, scope: Scope, receive: Recei
         raise HttpProblem(400, f"a query has at most {MAX_FIELDS} fields") from None
     client = scope.get("client")
     return ForeignRequest(
-        path=unquote(scope["raw_path"].decode("latin-1").partition("?")[0]),
+        path=plain_path(unquote(scope["raw_path"].decode("latin-1").partition("?")[0])),
         body=await read_body(receive, headers, endpoint.most_bytes),
         query=query,
         headers=headers,

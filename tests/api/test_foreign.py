@@ -168,10 +168,11 @@ def test_every_endpoint_that_takes_events_passes_the_gate() -> None:
         for address in endpoint.addresses:
             assert takes_events(address)
             assert takes_events(f"{address}/")
+            assert takes_events(address.replace("/", "//"))
             assert most_bytes(f"{address}/") == endpoint.most_bytes
 
 
-@pytest.mark.parametrize("path", ["/track", "/consent", "/collect/seen/pages"])
+@pytest.mark.parametrize("path", ["/track", "//track", "/consent", "/collect/seen/pages", "//collect//seen/pages"])
 def test_the_addresses_of_headrace_itself_pass_the_gate(path: str) -> None:
     assert takes_events(path)
     assert most_bytes(path) == MAX_BODY

@@ -285,3 +285,11 @@ async def test_a_time_in_milliseconds_is_shifted_by_the_clock_of_the_client_and_
     number, said = await stored(client)
     assert (number["time"], number["occurred"]) == (text, NOW + 3_600_000 - 5)
     assert (said["time"], said.get("occurred")) == (text, None)
+
+
+@pytest.mark.parametrize("path", ["//event/collect", "/event//collect", "/event/collect//", "/event/%63ollect"])
+async def test_an_address_may_be_spelled_otherwise(serve: Serve, path: str) -> None:
+    client = await serve(PROJECT, stranger=True)
+    sent = {**event("a"), "api": {"api_key": "WK"}}
+    assert (await client.post(f"http://127.0.0.1{path}", json=sent)).content == b"1"
+    assert len(await stored(client)) == 1
