@@ -9,7 +9,7 @@ from msgspec import Raw, Struct
 from engine.tracking.intake.body import decoded
 from engine.tracking.intake.decode_error import fault_of_error
 from engine.tracking.intake.event_time import read_event_time
-from engine.tracking.intake.mending import Fault, MalformedEvent, kept_body
+from engine.tracking.intake.mending import Fault, MalformedEvent, fault_of_json, kept_body
 from engine.tracking.intake.payload import EventOptions, Refusal, RejectedEvent, rejected_as_malformed
 
 MAX_EVENTS: Final = 2_500  # of a request
@@ -54,11 +54,14 @@ def events_of(batch: list[Raw], at: str, malformed: Mapping[int, MalformedEvent]
 
 
 def decoded_event(decoder: msgspec.json.Decoder[T], raw: RawEvent) -> T | RejectedEvent:
-    """Return a decoded event, or its rejection for a member of a wrong type."""
+    """Return a decoded event, or its rejection for a member of a wrong type, or as no JSON."""
     try:
         return decoder.decode(raw.text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except msgspec.ValidationError as error:
         return rejected(raw, fault_of_error(error, raw.text, EventOptions))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        fault = fault_of_json(raw.text, "") or fault_of_error(error, raw.text, EventOptions)
+        return rejected(raw, fault)
 
 
 def rejected(raw: RawEvent, fault: Fault) -> RejectedEvent:

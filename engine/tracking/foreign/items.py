@@ -70,7 +70,7 @@ def items_of(text: bytes, most: int, at: str, make: Callable[[Item], T]) -> tupl
     `make` raises `UnusableMember` for an item that must be rejected. Raises `Refusal` if the text is no list, or one of
     more than `most` items.
     """
-    texts = _texts_of(text, most, at)
+    texts = texts_of(text, most, at)
     if len(texts) > most:
         raise Refusal("too-large", f"a request carries at most {most} events: send fewer at once", at)
     return tuple(made(index, raw, f"{at}/{index}", make) for index, raw in enumerate(texts))
@@ -122,7 +122,11 @@ def _digits(number: float) -> str:
     return str(int(number)) if number == int(number) else repr(number)
 
 
-def _texts_of(text: bytes, most: int, at: str) -> list[bytes]:
+def texts_of(text: bytes, most: int, at: str) -> list[bytes]:
+    """Return the texts of the items of a JSON list, which is at `at`; some of them may be no JSON.
+
+    `most` is how many items there may be beside malformed ones. Raises `Refusal` if the text is no list.
+    """
     try:
         _check_utf8(text)
         return [bytes(raw) for raw in _list.decode(text)]

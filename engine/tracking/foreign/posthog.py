@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType, field
 
+from engine.language.surrogates import without_lone_surrogates
 from engine.tracking.foreign.batch import (
     MAX_EVENTS,
     Id,
@@ -27,6 +28,7 @@ from engine.tracking.foreign.batch import (
     text_of,
     without_nulls,
 )
+from engine.tracking.foreign.items import texts_of
 from engine.tracking.foreign.posthog_person import ALIASES, NO_PERSON, person_of
 from engine.tracking.foreign.translation import ForeignEvent, ForeignRequest, Steps, Translation, whole
 from engine.tracking.intake.body import decoded, decoded_list
@@ -74,7 +76,8 @@ def translation_steps(request: ForeignRequest) -> Steps:
     """Do the same, and yield between two events."""
     body = _json_of(request.body)
     if body.lstrip()[:1] == b"[":
-        return (yield from _events(events_of(decoded(_list, body), "", {}), None, []))
+        texts = texts_of(without_lone_surrogates(body), MAX_EVENTS, "")
+        return (yield from _events(events_of([Raw(text) for text in texts], "", {}), None, []))
     envelope, malformed = decoded_list(_envelope, body, "batch", MAX_EVENTS)
     keys, sent = [envelope.api_key, envelope.token], clock_of(envelope.sent_at)
     if isinstance(envelope.batch, UnsetType):
@@ -183,5 +186,4 @@ KINDS: Final[Mapping[str, tuple[str, Callable[[Properties], Properties]]]] = {  
 
 _envelope = msgspec.json.Decoder(Envelope)
 _question = msgspec.json.Decoder(Question)
-_list = msgspec.json.Decoder(list[Raw])
 _event = msgspec.json.Decoder(PostHogEvent)

@@ -9,6 +9,7 @@ An event that cannot be taken is rejected, in its place, with the reason; the ot
 from collections.abc import Generator
 from typing import Final
 
+from engine.language.surrogates import REPLACEMENT
 from engine.ports.ids import short_hash
 from engine.profile.key import KeyRules
 from engine.profile.placeholder import placeholder_reason
@@ -21,6 +22,7 @@ from engine.tracking.intake.event_time import TIME_REMEDY, read_event_time
 from engine.tracking.intake.ids import MAX_ID
 from engine.tracking.intake.mending import Fault, kept_body
 from engine.tracking.intake.payload import (
+    CUT,
     UNUSABLE,
     Incoming,
     Options,
@@ -104,6 +106,9 @@ def fault_of_event(event: ForeignEvent) -> Fault | None:
         return "", f"the type of an event has 1 to {MAX_ID} characters; it {UNUSABLE}"
     if event.user is not None and len(event.user.strip()) > MAX_ID:
         return "", f"a user id has at most {MAX_ID} characters"
+    ids = (event.visitor, event.user, event.previous, event.session, event.id)
+    if any(id is not None and REPLACEMENT in id for id in ids):
+        return "", f"an id {CUT}"
     if event.type == CONSENT_CHANGED and (fault := fault_of(event.properties)):
         return fault
     if suspicious(event.raw):

@@ -252,11 +252,13 @@ def test_an_event_that_cannot_be_read_is_rejected_and_no_other(event: object, at
         assert json.loads(bytes(found.body)) == event
 
 
-def test_an_event_that_is_no_json_is_rejected_and_no_other() -> None:
-    events = translation(b'{"batch":[{"event":"a"},{"event":"b","properties":{"v":NaN}}]}').events
-    assert isinstance(events[0], ForeignEvent)
+@pytest.mark.parametrize(("form", "at"), [(b'{"batch":%s}', "/batch/1"), (b"%s", "/1")])
+def test_an_event_that_is_no_json_is_rejected_and_no_other(form: bytes, at: str) -> None:
+    events = translation(form % b'[{"event":"a"},{"event":"b","properties":{"v":NaN}},{"event":"c\\ud800"}]').events
+    assert [type(event) for event in events] == [ForeignEvent, RejectedEvent, ForeignEvent]
     assert isinstance(events[1], RejectedEvent)
-    assert events[1].at == "/batch/1/properties/v"
+    assert isinstance(events[2], ForeignEvent)
+    assert (events[1].at, events[2].type) == (f"{at}/properties/v", "c\ufffd")
 
 
 @pytest.mark.parametrize(
@@ -266,7 +268,7 @@ def test_an_event_that_is_no_json_is_rejected_and_no_other() -> None:
         (b"5", "malformed", ""),
         (b'{"batch":5}', "malformed", "/batch"),
         (b'{"event":"a",}', "malformed", ""),
-        (b"[1,]", "malformed", ""),
+        (b"[1", "malformed", ""),
         (b"data=%7B", "malformed", ""),
         (b"data=$$$", "malformed", ""),
         (b"data=", "malformed", ""),

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from engine.profile.key import KeyRules
 from engine.project.source import Source
-from engine.tracking.foreign.senders import IntakeGroup, grouped_intakes
+from engine.tracking.foreign.groups import IntakeGroup
+from engine.tracking.foreign.senders import grouped_intakes
 from engine.tracking.foreign.translation import ForeignEvent, Translation
 from engine.tracking.intake.payload import MAX_EVENTS, RejectedEvent
 from tests.projects import USERS
@@ -107,13 +108,15 @@ def test_an_id_that_is_too_long_becomes_its_hash(name: str, length: int) -> None
         ({"type": "x" * 201}, "/0"),
         ({"type": " x"}, "/0"),
         ({"user": "u" * 201}, "/0"),
+        *[({name: "cut \ufffd"}, "/0") for name in ("visitor", "user", "session", "id")],
+        ({"user": "u-1", "previous": "cut \ufffd"}, "/0"),
         ({"time": "yesterday"}, "/0"),
         ({"type": "consent-changed", "properties": {"consents": {"ads": "perhaps"}}}, "/0/consents/ads"),
         ({"properties": {"a": 1.12345678901234567891}, "raw": b'{"a": 1.12345678901234567891}'}, "/0/a"),
     ],
 )
 def test_an_event_that_cannot_be_taken_is_rejected_with_its_place(wrong: dict[str, Any], at: str) -> None:
-    found = groups(event(0, visitor="v-1", **wrong), event(1, visitor="v-1"))
+    found = groups(event(0, **{"visitor": "v-1", **wrong}), event(1, visitor="v-1"))
     rejected = [one for group in found for intake in group for one in intake.intake.rejected]
     taken = [one.index for group in found for intake in group for one in intake.intake.events]
     assert [(one.index, one.at) for one in rejected] == [(0, at)]
