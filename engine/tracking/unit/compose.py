@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct
@@ -46,6 +46,7 @@ from engine.tracking.unit.set_apart import (
 
 _encode = msgspec.json.Encoder().encode
 
+MAX_REFUSED: Final = 20  # values of an event that have a record each
 NOTHING_STORED: Final[Documents] = MappingProxyType({})
 
 
@@ -264,21 +265,35 @@ def _unsaid(occurred: int, time: int | None, received: int) -> int | None:
 
 
 def _refused(effects: UnitEffects) -> Iterator[Rejected]:
-    """Yield the records of values that could not be cast, of the events that are stored."""
-    context, session = effects.context, effects.state.scope["session"]
+    """Yield the records of values that could not be cast, of the events that are stored.
+
+    The values of an event beyond `MAX_REFUSED` have one record together: a record is larger than most values.
+    """
     for ran in effects.events:
-        for one in ran.event.refused if ran.event.save else ():
-            yield Rejected(
-                id=short_hash("refused", context.source.source, ran.event.id, one.field, context.seed),
-                source=context.source.source,
-                at=context.now,
-                reason=one.reason,
-                at_field=f"/properties/{pointer(one.field)}",
-                session=session["id"] if session else None,
-                body=Raw(_encode(one.value)),
-                profile=ran.acting_id,
-                event=ran.event.id,
-            )
+        if not ran.event.save:
+            continue
+        refused = ran.event.refused
+        for one in refused[:MAX_REFUSED]:
+            yield _refused_value(effects, ran, f"/{pointer(one.field)}", one.reason, one.value)
+        if others := refused[MAX_REFUSED:]:
+            reason = f"{others[0].reason}; and {len(others) - 1} more values of this event could not be cast"
+            yield _refused_value(effects, ran, "", reason, {one.field: one.value for one in others})
+
+
+def _refused_value(effects: UnitEffects, ran: RanEvent, at: str, reason: str, value: Any) -> Rejected:
+    """Return the record of a value, whose place in the event's properties is `at`, a JSON pointer."""
+    context, session = effects.context, effects.state.scope["session"]
+    return Rejected(
+        id=short_hash("refused", context.source.source, ran.event.id, at, context.seed),
+        source=context.source.source,
+        at=context.now,
+        reason=reason,
+        at_field=f"/properties{at}",
+        session=session["id"] if session else None,
+        body=Raw(_encode(value)),
+        profile=ran.acting_id,
+        event=ran.event.id,
+    )
 
 
 def run_record(effects: UnitEffects, result: FlowResult, profile: Profile | None) -> RunRecord:

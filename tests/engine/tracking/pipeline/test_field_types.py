@@ -16,6 +16,7 @@ from engine.schema.schema import DeclaredField, Schema
 from engine.schema.value_type import TYPES
 from engine.tracking.intake.payload import Refusal, read_track
 from engine.tracking.operations.forgetting import Forgetter
+from engine.tracking.unit.compose import MAX_REFUSED
 from storage.memory import MemoryStore
 from storage.spool.memory import MemorySpool
 from tests.engine.tracking.collector import Collector
@@ -107,6 +108,18 @@ async def test_a_later_value_is_cast_or_left_out_with_its_reason(store: Store) -
     assert answer["debugging"]["execution"]["e3"]["refused"] == [shown]
     assert "refused" not in answer["debugging"]["execution"]["e2"]
     assert "errors" not in answer
+
+
+async def test_many_refused_values_of_an_event_have_few_records(store: Store) -> None:
+    shop = Collector(project(sources=(LEARN,)), store)
+    names = [f"n{n}" for n in range(MAX_REFUSED + 3)]
+    await shop.track(payload(order("e1", **dict.fromkeys(names, 1)), order("e2", **dict.fromkeys(names, "?"))))
+    kept = {one.at_field: json.decode(one.body) for one in await store.rejected(100)}
+    others = dict.fromkeys(names[MAX_REFUSED:], "?")
+    assert kept == {**{f"/properties/{name}": "?" for name in names[:MAX_REFUSED]}, "/properties": others}
+    (reason,) = [one.reason for one in await store.rejected(100) if one.at_field == "/properties"]
+    assert reason.startswith(f"the field `n{MAX_REFUSED}` of `order` is DOUBLE, and this event has ")
+    assert reason.endswith("; and 2 more values of this event could not be cast")
 
 
 async def test_flows_see_what_was_refused(store: Store) -> None:
