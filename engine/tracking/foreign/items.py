@@ -1,6 +1,6 @@
 """The items of a JSON list of events: each malformed item is rejected alone, and the others are taken."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -8,16 +8,22 @@ from msgspec import Raw, Struct
 
 from engine.language.json_spans import NotCut, Span, cut_object
 from engine.language.surrogates import REPLACEMENT, without_lone_surrogates
+from engine.tracking.foreign.translation import whole
 from engine.tracking.intake.data_limits import TOO_DEEP, first_fault_in, pointer
+from engine.tracking.intake.decode_error import fault_of_error
+from engine.tracking.intake.event_time import read_event_time
 from engine.tracking.intake.mending import Fault, fault_of_json, kept_body
-from engine.tracking.intake.payload import CUT, Refusal, RejectedEvent
+from engine.tracking.intake.payload import CUT, EventOptions, Refusal, RejectedEvent
 
+MAX_EVENTS: Final = 2_500  # of a request, where its protocol has no limit of its own
+EMPTY: Final = "the body is empty"
 NO_ID: Final = "must be text or a number"
 MAX_BITS: Final = 3000  # of a number that is an id: about 900 digits
 
 _list = msgspec.json.Decoder(list[Raw])
 _members = msgspec.json.Decoder(dict[str, Raw])
 _object = msgspec.json.Decoder(dict[str, Any])
+_any = msgspec.json.Decoder(Any)
 _UNDECODED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -64,16 +70,61 @@ def members_of(body: bytes) -> dict[str, bytes]:
     return {name: body[start:end].strip() for name, (start, end) in spans.items()}
 
 
+def value_in(members: Mapping[str, bytes], name: str) -> Any:
+    """Return the value of a member, of its text; None if it is absent. Raises `Refusal` if it is malformed."""
+    text = members.get(name, b"null")
+    try:
+        return _any.decode(text)
+    except _UNDECODED:
+        text = without_lone_surrogates(text)
+    try:
+        return _any.decode(text)
+    except _UNDECODED as error:
+        raise _malformed(error, text, f"/{pointer(name)}") from None
+
+
+def clock_in(members: Mapping[str, bytes], name: str) -> Any:
+    """Return what a member says of the client's clock, which is kept with each event; None if it is no time.
+
+    A long text or a nested value would be kept as often as there are events, and is in none of the events' own texts.
+    Raises `Refusal` if it is malformed.
+    """
+    sent = value_in(members, name)
+    return sent if read_event_time(sent) is not None else None
+
+
+def keys_in(values: Iterable[Any]) -> tuple[str, ...]:
+    """Return the keys among the values of members that may have one, each once."""
+    return tuple(dict.fromkeys(key for key in values if isinstance(key, str) and key))
+
+
 def items_of(text: bytes, most: int, at: str, make: Callable[[Item], T]) -> tuple[T | RejectedEvent, ...]:
     """Return what `make` makes of each item of a JSON list, which is at `at` in the body.
 
     `make` raises `UnusableMember` for an item that must be rejected. Raises `Refusal` if the text is no list, or one of
     more than `most` items.
     """
-    texts = texts_of(text, most, at)
-    if len(texts) > most:
-        raise Refusal("too-large", f"a request carries at most {most} events: send fewer at once", at)
-    return tuple(made(index, raw, f"{at}/{index}", make) for index, raw in enumerate(texts))
+    return whole(item_steps(text, most, at, make))
+
+
+def item_steps(
+    text: bytes, most: int, at: str, make: Callable[[Item], T]
+) -> Generator[None, None, tuple[T | RejectedEvent, ...]]:
+    """Do the same, and yield between two items."""
+    texts = _texts_of(text, most, at)
+    check_number(len(texts), most, at)
+    found: list[T | RejectedEvent] = []
+    for index, raw in enumerate(texts):
+        if index:
+            yield
+        found.append(made(index, raw, f"{at}/{index}", make))
+    return tuple(found)
+
+
+def check_number(events: int, most: int, at: str = "") -> None:
+    """Raise `Refusal` for more events than `most`; `at` is the place of their list."""
+    if events > most:
+        raise Refusal("too-large", f"a request carries at most {most:,} events: send fewer at once", at)
 
 
 def made(index: int, raw: bytes, at: str, make: Callable[[Item], T]) -> T | RejectedEvent:
@@ -81,7 +132,30 @@ def made(index: int, raw: bytes, at: str, make: Callable[[Item], T]) -> T | Reje
     try:
         return make(item_of(raw, at))
     except UnusableMember as wrong:
-        return RejectedEvent(index, wrong.reason, at + wrong.at, kept_body(raw))
+        return _rejected(index, raw, at, wrong)
+
+
+def made_of_body(body: bytes, make: Callable[[Item], T]) -> T | RejectedEvent:
+    """Return what `make` makes of the item that a whole body is, or its rejection.
+
+    Raises `Refusal` if the body is no JSON object.
+    """
+    item = whole_item(body)
+    try:
+        return make(item)
+    except UnusableMember as wrong:
+        return _rejected(0, item.raw, item.at, wrong)
+
+
+def whole_item(body: bytes) -> Item:
+    """Return the item that a whole body is. Raises `Refusal` if it is no JSON object."""
+    text = body.strip()
+    if not text:
+        raise Refusal("malformed", EMPTY)
+    try:
+        return item_of(text, "")
+    except UnusableMember as wrong:
+        raise Refusal("malformed", wrong.reason, wrong.at) from None
 
 
 def item_of(raw: bytes, at: str) -> Item:
@@ -100,16 +174,32 @@ def item_of(raw: bytes, at: str) -> Item:
         raise UnusableMember(*_fault_of(error, text)) from None
 
 
-def id_in(item: Item, members: dict[str, Any], name: str, at: str, reason: str = NO_ID) -> str | None:
+def converted(item: Item, type: type[T]) -> T:
+    """Return the object of an item as a Struct. Raises `UnusableMember` for a member of a wrong type."""
+    try:
+        return msgspec.convert(item.members, type)
+    except msgspec.ValidationError as error:
+        raise UnusableMember(*fault_of_error(error, item.raw, EventOptions)) from None
+
+
+def without_nulls(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members that are not null."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def id_in(item: Item, members: Mapping[str, Any], name: str, at: str, reason: str | None = NO_ID) -> str | None:
     """Return the id that a member is, as text; None if it is absent, null or empty. `at` is the place of `members`.
 
-    Raises `UnusableMember` with `reason` for any other value.
+    Raises `UnusableMember` with `reason` for any other value; without a `reason`, such a value is as none. An id that
+    was cut inside a character always raises it.
     """
     value = members.get(name)
     if value is None or value == "":
         return None
     long = isinstance(value, int) and value.bit_length() > MAX_BITS
     if long or isinstance(value, bool) or not isinstance(value, str | int | float):
+        if reason is None:
+            return None
         raise UnusableMember(f"{at}/{pointer(name)}", reason)
     text = value if isinstance(value, str) else _digits(value)
     if item.replaced and REPLACEMENT in text:
@@ -122,11 +212,11 @@ def _digits(number: float) -> str:
     return str(int(number)) if number == int(number) else repr(number)
 
 
-def texts_of(text: bytes, most: int, at: str) -> list[bytes]:
-    """Return the texts of the items of a JSON list, which is at `at`; some of them may be no JSON.
+def _rejected(index: int, raw: bytes, at: str, wrong: UnusableMember) -> RejectedEvent:
+    return RejectedEvent(index, wrong.reason, at + wrong.at, kept_body(raw))
 
-    `most` is how many items there may be beside malformed ones. Raises `Refusal` if the text is no list.
-    """
+
+def _texts_of(text: bytes, most: int, at: str) -> list[bytes]:
     try:
         _check_utf8(text)
         return [bytes(raw) for raw in _list.decode(text)]
@@ -152,7 +242,7 @@ def _without(spans: tuple[Span, ...], text: bytes) -> bytes:
 
 def _malformed(error: Exception, text: bytes, at: str) -> Refusal:
     if not text.strip():
-        return Refusal("malformed", "the body is empty", at)
+        return Refusal("malformed", EMPTY, at)
     place, reason = _fault_of(error, text)
     return Refusal("malformed", reason, at + place)
 

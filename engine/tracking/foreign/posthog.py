@@ -11,39 +11,28 @@ from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType, field
+from msgspec import Struct, field
 
-from engine.language.surrogates import without_lone_surrogates
-from engine.tracking.foreign.batch import (
+from engine.tracking.foreign.items import (
     MAX_EVENTS,
-    Id,
-    RawEvent,
-    clock_of,
-    decoded_event,
-    events_of,
-    id_text,
+    Item,
+    UnusableMember,
+    clock_in,
+    converted,
+    id_in,
+    item_steps,
     keys_in,
-    one_event,
-    rejected,
-    text_of,
+    made_of_body,
+    members_of,
+    value_in,
     without_nulls,
 )
-from engine.tracking.foreign.items import texts_of
 from engine.tracking.foreign.posthog_person import ALIASES, NO_PERSON, person_of
 from engine.tracking.foreign.translation import ForeignEvent, ForeignRequest, Steps, Translation, whole
-from engine.tracking.intake.body import decoded, decoded_list
+from engine.tracking.intake.body import decoded
 from engine.tracking.intake.payload import Refusal, RejectedEvent
 
 Properties = dict[str, Any]
-
-
-class Envelope(Struct, frozen=True):
-    """The body of a batch. A body without `batch` is one event."""
-
-    batch: list[Raw] | UnsetType = UNSET
-    sent_at: Any = None
-    api_key: Any = None
-    token: Any = None
 
 
 class Question(Struct, frozen=True):
@@ -54,17 +43,13 @@ class Question(Struct, frozen=True):
 
 
 class PostHogEvent(Struct, frozen=True):
-    """An event as a client sends it. Servers name `distinct_id` here, pages in the properties."""
+    """An event as a client sends it, without its ids. What a server sets of a person stands beside the properties."""
 
     event: str | None = None
-    uuid: Id = None
-    distinct_id: Id = None
     timestamp: Any = None
     properties: Properties | None = None
     set: Properties | None = field(name="$set", default=None)
     set_once: Properties | None = field(name="$set_once", default=None)
-    api_key: Any = None
-    token: Any = None
 
 
 def translated(request: ForeignRequest) -> Translation:
@@ -75,14 +60,26 @@ def translated(request: ForeignRequest) -> Translation:
 def translation_steps(request: ForeignRequest) -> Steps:
     """Do the same, and yield between two events."""
     body = _json_of(request.body)
-    if body.lstrip()[:1] == b"[":
-        texts = texts_of(without_lone_surrogates(body), MAX_EVENTS, "")
-        return (yield from _events(events_of([Raw(text) for text in texts], "", {}), None, []))
-    envelope, malformed = decoded_list(_envelope, body, "batch", MAX_EVENTS)
-    keys, sent = [envelope.api_key, envelope.token], clock_of(envelope.sent_at)
-    if isinstance(envelope.batch, UnsetType):
-        return (yield from _events([one_event(body)], sent, keys))
-    return (yield from _events(events_of(envelope.batch, "/batch", malformed), sent, keys))
+    is_list = body.lstrip()[:1] == b"["
+    members = {} if is_list else members_of(body)
+    sent = clock_in(members, "sent_at")
+    keys = [value_in(members, name) for name in KEYS]
+    last: list[Any] = []  # members of properties: they may mean something else, so they only count if nothing else does
+
+    def make(item: Item) -> ForeignEvent:
+        keys.extend(map(item.members.get, KEYS))
+        event = converted(item, PostHogEvent)
+        last.append((event.properties or {}).get("token"))
+        return _translated(item, event, sent)
+
+    events: tuple[ForeignEvent | RejectedEvent, ...]
+    if is_list:
+        events = yield from item_steps(body, MAX_EVENTS, "", make)
+    elif "batch" in members:
+        events = yield from item_steps(members["batch"], MAX_EVENTS, "/batch", make)
+    else:
+        events = (made_of_body(body, make),)
+    return Translation(events=events, keys=keys_in(keys) or keys_in(last))
 
 
 def key_of_question(request: ForeignRequest) -> str:
@@ -104,44 +101,26 @@ def _json_of(body: bytes) -> bytes:
         raise Refusal("malformed", f"`data` of the form is neither JSON nor base64: {error}") from None
 
 
-def _events(raws: list[RawEvent | RejectedEvent], sent: Any, keys: list[Any]) -> Steps:
-    events: list[ForeignEvent | RejectedEvent] = []
-    last: list[Any] = []  # members of properties: they may mean something else, so they only count if nothing else does
-    for raw in raws:
-        if events:
-            yield
-        if isinstance(raw, RejectedEvent):
-            events.append(raw)
-            continue
-        event = decoded_event(_event, raw)
-        if isinstance(event, RejectedEvent):
-            events.append(event)
-            continue
-        keys += (event.api_key, event.token)
-        last.append((event.properties or {}).get("token"))
-        events.append(_translated(raw, event, sent))
-    return Translation(events=tuple(events), keys=keys_in(keys) or keys_in(last))
-
-
-def _translated(raw: RawEvent, event: PostHogEvent, sent: Any) -> ForeignEvent | RejectedEvent:
+def _translated(item: Item, event: PostHogEvent, sent: Any) -> ForeignEvent:
+    """Return the event of an item. Raises `UnusableMember`."""
     if not event.event:
-        return rejected(raw, ("/event", "`event` is missing: it names what was done"))
+        raise UnusableMember("/event", "`event` is missing: it names what was done")
     said = {**(event.properties or {}), **without_nulls({"$set": event.set, "$set_once": event.set_once})}
     type, properties, context = _data(event.event, said)
-    person = person_of(event.event, id_text(event.distinct_id) or text_of(said.get("distinct_id")), said)
+    person = person_of(event.event, item, said)
     return ForeignEvent(
-        at=raw.at,
-        raw=raw.text,
+        at=item.at,
+        raw=item.raw,
         type=type,
         properties=properties,
         context={**context, "sent": without_nulls({"timestamp": event.timestamp, "sentAt": sent})},
-        id=id_text(event.uuid) or text_of(said.get("$insert_id")),
+        id=id_in(item, item.members, "uuid", "") or id_in(item, said, "$insert_id", "/properties", reason=None),
         time=event.timestamp,
         sent=sent,
         visitor=person.visitor,
         user=person.user,
         previous=person.previous,
-        session=None if person == NO_PERSON else text_of(said.get("$session_id")),
+        session=None if person == NO_PERSON else id_in(item, said, "$session_id", "/properties", reason=None),
     )
 
 
@@ -175,6 +154,7 @@ def _object(said: Properties, name: str) -> Properties:
 
 
 FORM: Final = b"data="
+KEYS: Final = ("api_key", "token")
 OBJECTS: Final = frozenset({"$set", "$group_set"})
 TYPES: Final = {"$pageview": "page"}
 KINDS: Final[Mapping[str, tuple[str, Callable[[Properties], Properties]]]] = {  # by name: the type and the properties
@@ -184,6 +164,4 @@ KINDS: Final[Mapping[str, tuple[str, Callable[[Properties], Properties]]]] = {  
     **dict.fromkeys(ALIASES, ("alias", _alias)),
 }
 
-_envelope = msgspec.json.Decoder(Envelope)
 _question = msgspec.json.Decoder(Question)
-_event = msgspec.json.Decoder(PostHogEvent)

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from engine.tracking.foreign.batch import text_of
+from engine.tracking.foreign.items import Item, id_in
 
 IDENTIFY: Final = "$identify"
 ALIASES: Final = frozenset({"$create_alias", "$merge_dangerously"})
-NOBODY: Final = "$posthog_cookieless"  # the id of all pages that may not keep one
+COOKIELESS: Final = "$posthog_cookieless"  # the id of all pages that may not keep one
 
 
 class Person(Struct, frozen=True):
@@ -27,18 +27,26 @@ class Person(Struct, frozen=True):
 NO_PERSON: Final = Person()
 
 
-def person_of(name: str, distinct: str | None, said: Mapping[str, Any]) -> Person:
-    """Return the person of an event, of its name, its `distinct_id` and its properties."""
-    device = text_of(said.get("$device_id"))
-    if distinct == NOBODY or (device is None and said.get("$process_person_profile") is False):
+def person_of(name: str, item: Item, said: Mapping[str, Any]) -> Person:
+    """Return the person of an event, of its name, its item and its properties. Raises `UnusableMember`.
+
+    Servers name `distinct_id` in the item, pages in the properties.
+    """
+    distinct = id_in(item, item.members, "distinct_id", "") or _id_in(item, said, "distinct_id")
+    device = _id_in(item, said, "$device_id")
+    if distinct == COOKIELESS or (device is None and said.get("$process_person_profile") is False):
         return NO_PERSON  # a server that says so made the id for this event alone
     if name == IDENTIFY:
-        return Person(text_of(said.get("$anon_distinct_id")) or device, distinct)
+        return Person(_id_in(item, said, "$anon_distinct_id") or device, distinct)
     anonymous = _is_anonymous(distinct, device, said)
     if name in ALIASES:
-        alias = text_of(said.get("alias"))
+        alias = _id_in(item, said, "alias")
         return Person(distinct, alias) if anonymous else Person(device, alias or distinct, distinct if alias else None)
     return Person(distinct) if anonymous else Person(device, distinct)
+
+
+def _id_in(item: Item, said: Mapping[str, Any], name: str) -> str | None:
+    return id_in(item, said, name, "/properties", reason=None)
 
 
 def _is_anonymous(distinct: str | None, device: str | None, said: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from msgspec import structs
 
 from engine.tracking.foreign import rakam_bulk, rakam_user
-from engine.tracking.foreign.items import Item, UnusableMember, item_of, items_of, members_of
+from engine.tracking.foreign.items import MAX_EVENTS, Item, UnusableMember, item_of, items_of, members_of, whole_item
 from engine.tracking.foreign.rakam_api import Api, check_checksum, read_api
 from engine.tracking.foreign.rakam_event import event_of, unrecognized
 from engine.tracking.foreign.rakam_pixel import pixel_event
@@ -18,7 +18,6 @@ from engine.tracking.foreign.translation import ForeignEvent, ForeignRequest, Tr
 from engine.tracking.intake.payload import Refusal, RejectedEvent
 
 MAX_BATCH: Final = 500_000  # bytes of `/event/batch`, decompressed
-MAX_EVENTS: Final = 2_500  # of `/event/batch`, and items of a list of operations
 TOO_BIG: Final = "The body is too big, use /bulk endpoint."
 
 _ENVELOPE: Final = ("api", "events")
@@ -109,9 +108,9 @@ def _of_one(request: ForeignRequest, make: Callable[[Item, Api], tuple[ForeignEv
     """Return the events that `make` makes of the whole body. Raises `Refusal`."""
     api = read_api(_parsed(request.body).get("api"), request)
     try:
-        item = item_of(request.body, "")
-    except UnusableMember as wrong:
-        raise _not_parsed(Refusal("malformed", wrong.reason, wrong.at)) from None
+        item = whole_item(request.body)
+    except Refusal as refusal:
+        raise _not_parsed(refusal) from None
     return Translation(events=_or_refused(lambda: make(item, api)), keys=api.keys)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import structs
 
-from engine.tracking.foreign.items import Item, UnusableMember, items_of, made
+from engine.tracking.foreign.items import Item, UnusableMember, check_number, items_of, made
 from engine.tracking.foreign.rakam_api import Api
 from engine.tracking.foreign.rakam_event import event_of, sent_event
 from engine.tracking.foreign.rakam_names import checked_name, type_of
@@ -33,7 +33,7 @@ def lines_of_json(request: ForeignRequest, api: Api) -> Events:
     if request.body.lstrip()[:1] == b"[":
         return items_of(request.body, MAX_EVENTS, "", make)
     lines = [line for line in request.body.splitlines() if line.strip()]
-    _check_number(len(lines))
+    check_number(len(lines), MAX_EVENTS)
     return tuple(made(index, line, f"/{index}", make) for index, line in enumerate(lines))
 
 
@@ -53,7 +53,7 @@ def rows_of_csv(request: ForeignRequest, api: Api) -> Events:
     rows = [row for row in rows if row]
     if not rows:
         raise Refusal("malformed", "the body is empty")
-    _check_number(len(rows) - 1)
+    check_number(len(rows) - 1, MAX_EVENTS)
     columns = _columns(rows[0])
     return tuple(_row(index, row, columns, collection, api) for index, row in enumerate(rows[1:]))
 
@@ -98,11 +98,6 @@ def _with_collection(item: Item, collection: str) -> Item:
     """Return an item whose object is that of an event, and not its properties alone: so two collections differ."""
     raw = b'{"collection":%s,"properties":%s}' % (msgspec.json.encode(collection), item.raw)
     return structs.replace(item, raw=raw, members={"collection": collection, "properties": item.members})
-
-
-def _check_number(events: int) -> None:
-    if events > MAX_EVENTS:
-        raise Refusal("too-large", f"a request carries at most {MAX_EVENTS} events: send the others in another one")
 
 
 def _single(request: ForeignRequest, name: str) -> str | None:

@@ -16,15 +16,11 @@ _IDS: Final = ("_user", "_device_id", "_session_id", "_id", "_time")
 _FILLED_IN: Final = ("_ip", "_user_agent")
 
 
-def event_of(item: Item, api: Api, collection: str | None = None) -> ForeignEvent:
-    """Return the event of an item: `{"collection": …, "properties": …}`.
-
-    `collection` is the one of all items, where the request names it. Raises `UnusableMember`.
-    """
+def event_of(item: Item, api: Api) -> ForeignEvent:
+    """Return the event of an item: `{"collection": …, "properties": …}`. Raises `UnusableMember`."""
     members = item.members
     check_fields(members)
-    type = type_of(members.get("collection") if collection is None else collection)
-    return sent_event(item, type, named_properties(members.get("properties"), _AT), api)
+    return sent_event(item, type_of(members.get("collection")), named_properties(members.get("properties"), _AT), api)
 
 
 def check_fields(members: dict[str, Any]) -> None:

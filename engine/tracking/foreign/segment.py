@@ -7,36 +7,26 @@ kind by its first letter.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
-from engine.tracking.foreign.batch import (
+from engine.tracking.foreign.items import (
     MAX_EVENTS,
-    Id,
-    RawEvent,
-    clock_of,
-    decoded_event,
-    events_of,
-    id_text,
+    Item,
+    UnusableMember,
+    clock_in,
+    converted,
+    id_in,
+    item_steps,
     keys_in,
-    one_event,
-    rejected,
-    text_of,
+    made_of_body,
+    members_of,
+    value_in,
     without_nulls,
 )
 from engine.tracking.foreign.translation import ForeignEvent, ForeignRequest, Steps, Translation, whole
-from engine.tracking.intake.body import decoded_list
-from engine.tracking.intake.payload import RejectedEvent
+from engine.tracking.intake.payload import Refusal
 
 Properties = dict[str, Any]
-
-
-class Envelope(Struct, frozen=True, rename="camel"):
-    """The body of a batch."""
-
-    batch: list[Raw]
-    sent_at: Any = None
-    write_key: Any = None
 
 
 class SegmentEvent(Struct, frozen=True, rename="camel"):
@@ -44,10 +34,8 @@ class SegmentEvent(Struct, frozen=True, rename="camel"):
 
     type: str | None = None
     event: str | None = None
-    message_id: Id = None
-    anonymous_id: Id = None
-    user_id: Id = None
-    previous_id: Id = None
+    user_id: Any = None
+    previous_id: Any = None
     group_id: Any = None
     name: Any = None
     category: Any = None
@@ -59,7 +47,6 @@ class SegmentEvent(Struct, frozen=True, rename="camel"):
     sent_at: Any = None
     channel: Any = None
     integrations: Any = None
-    write_key: Any = None
 
 
 def translated(request: ForeignRequest) -> Translation:
@@ -70,52 +57,49 @@ def translated(request: ForeignRequest) -> Translation:
 def translation_steps(request: ForeignRequest) -> Steps:
     """Do the same, and yield between two events."""
     name = request.path.rstrip("/").rpartition("/")[2]
-    if name not in BATCHES:
-        one, key = _one(one_event(request.body), SHORT.get(name, name), None)
-        return Translation(events=(one,), keys=keys_in([key]))
-    envelope, malformed = decoded_list(_envelope, request.body, "batch", MAX_EVENTS)
-    events: list[ForeignEvent | RejectedEvent] = []
-    keys, sent = [envelope.write_key], clock_of(envelope.sent_at)
-    for raw in events_of(envelope.batch, "/batch", malformed):
-        if events:
-            yield
-        event, key = _one(raw, None, sent) if isinstance(raw, RawEvent) else (raw, None)
-        events.append(event)
-        keys.append(key)
-    return Translation(events=tuple(events), keys=keys_in(keys))
+    kind = None if name in BATCHES else SHORT.get(name, name)
+    members = members_of(request.body) if kind is None else {}
+    keys, sent = [value_in(members, "writeKey")], clock_in(members, "sentAt")
+
+    def make(item: Item) -> ForeignEvent:
+        keys.append(item.members.get("writeKey"))
+        return _event(item, kind, sent)
+
+    if kind is not None:
+        return Translation(events=(made_of_body(request.body, make),), keys=keys_in(keys))
+    if "batch" not in members:
+        raise Refusal("malformed", "`batch` is missing: it is the list of events", "/batch")
+    events = yield from item_steps(members["batch"], MAX_EVENTS, "/batch", make)
+    return Translation(events=events, keys=keys_in(keys))
 
 
-def _one(raw: RawEvent, kind: str | None, sent: Any) -> tuple[ForeignEvent | RejectedEvent, Any]:
-    """Return an event, translated or rejected, and the key in it. Its `type` is its kind if `kind` is none."""
-    event = decoded_event(_event, raw)
-    if isinstance(event, RejectedEvent):
-        return event, None
+def _event(item: Item, kind: str | None, sent: Any) -> ForeignEvent:
+    """Return the event of an item. Its `type` is its kind if `kind` is none. Raises `UnusableMember`."""
+    event = converted(item, SegmentEvent)
     kind = event.type if kind is None else kind
     if kind is None or kind not in PROPERTIES:
-        return rejected(raw, ("/type", f"`type` is one of {', '.join(PROPERTIES)}")), event.write_key
+        raise UnusableMember("/type", f"`type` is one of {', '.join(PROPERTIES)}")
     if kind == TRACK and not event.event:
-        return rejected(raw, ("/event", "`event` is missing: it names what was done")), event.write_key
-    return _translated(raw, event, kind, event.sent_at or sent), event.write_key
-
-
-def _translated(raw: RawEvent, event: SegmentEvent, kind: str, sent: Any) -> ForeignEvent:
-    context = event.context or {}
-    alias = kind == ALIAS and event.previous_id != event.anonymous_id  # a device is no earlier user
+        raise UnusableMember("/event", "`event` is missing: it names what was done")
+    members, context = item.members, event.context or {}
+    visitor, previous = [id_in(item, members, name, "") for name in ("anonymousId", "previousId")]
+    alias = kind == ALIAS and previous != visitor  # a device is no earlier user
     time = event.original_timestamp if event.timestamp is None else event.timestamp
+    sent = event.sent_at or sent
     about = {"timestamp": time, "sentAt": sent, "channel": event.channel, "integrations": event.integrations}
     return ForeignEvent(
-        at=raw.at,
-        raw=raw.text,
+        at=item.at,
+        raw=item.raw,
         type=event.event or "" if kind == TRACK else kind,
         properties=PROPERTIES[kind](event),
         context={**context, "sent": without_nulls(about)},
-        id=id_text(event.message_id),
+        id=id_in(item, members, "messageId", ""),
         time=time,
         sent=sent,
-        visitor=id_text(event.anonymous_id),
-        user=id_text(event.user_id),
-        previous=id_text(event.previous_id) if alias else None,
-        session=text_of(context.get("sessionId")),
+        visitor=visitor,
+        user=id_in(item, members, "userId", ""),
+        previous=previous if alias else None,
+        session=id_in(item, context, "sessionId", "/context", reason=None),
     )
 
 
@@ -154,6 +138,3 @@ PROPERTIES: Final[Mapping[str, Callable[[SegmentEvent], Properties]]] = {  # by 
     "group": _group,
     ALIAS: _alias,
 }
-
-_envelope = msgspec.json.Decoder(Envelope)
-_event = msgspec.json.Decoder(SegmentEvent)

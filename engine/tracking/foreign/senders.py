@@ -9,20 +9,18 @@ An event that cannot be taken is rejected, in its place, with the reason; the ot
 from collections.abc import Generator
 from typing import Final
 
-from engine.language.surrogates import REPLACEMENT
 from engine.ports.ids import short_hash
 from engine.profile.key import KeyRules
 from engine.profile.placeholder import placeholder_reason
 from engine.project.source import Source
 from engine.tracking.foreign.groups import UNNAMED, Groups, IntakeGroup, Sender
-from engine.tracking.foreign.translation import ForeignEvent, Translation
+from engine.tracking.foreign.translation import ForeignEvent, Translation, whole
 from engine.tracking.intake.consent import CONSENT_CHANGED, fault_of
 from engine.tracking.intake.data_limits import first_fault, first_fault_in, has_fraction
 from engine.tracking.intake.event_time import TIME_REMEDY, read_event_time
 from engine.tracking.intake.ids import MAX_ID
 from engine.tracking.intake.mending import Fault, kept_body
 from engine.tracking.intake.payload import (
-    CUT,
     UNUSABLE,
     Incoming,
     Options,
@@ -39,13 +37,7 @@ _PLAIN: Final = Options()
 
 def grouped_intakes(translation: Translation, source: Source, protocol: str, rules: KeyRules) -> list[IntakeGroup]:
     """Return the intakes of a translated request, by group."""
-    steps = grouping_steps(translation, source, protocol, rules)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            groups: list[IntakeGroup] = end.value
-            return groups
+    return whole(grouping_steps(translation, source, protocol, rules))
 
 
 def grouping_steps(
@@ -106,9 +98,6 @@ def fault_of_event(event: ForeignEvent) -> Fault | None:
         return "", f"the type of an event has 1 to {MAX_ID} characters; it {UNUSABLE}"
     if event.user is not None and len(event.user.strip()) > MAX_ID:
         return "", f"a user id has at most {MAX_ID} characters"
-    ids = (event.visitor, event.user, event.previous, event.session, event.id)
-    if any(id is not None and REPLACEMENT in id for id in ids):
-        return "", f"an id {CUT}"
     if event.type == CONSENT_CHANGED and (fault := fault_of(event.properties)):
         return fault
     if suspicious(event.raw):

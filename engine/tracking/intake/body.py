@@ -1,15 +1,11 @@
-"""Bodies of one event, as of `/collect` and `/consent`, and of foreign protocols.
+"""The bodies of `/collect` and `/consent`, which hold one event: a body is decoded or refused as a whole."""
 
-A body of one event is decoded or refused as a whole. In a body with a list of events, a malformed event is taken out.
-"""
-
-from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
 
 from engine.language.surrogates import without_lone_surrogates
-from engine.tracking.intake.mending import MalformedEvent, fault_of_json, mended
+from engine.tracking.intake.mending import fault_of_json
 from engine.tracking.intake.payload import malformed_body, malformed_payload
 
 T = TypeVar("T")
@@ -30,28 +26,3 @@ def decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         return decoder.decode(text)
     except msgspec.ValidationError as error:
         raise malformed_payload(error, text) from None
-
-
-def decoded_list(
-    decoder: msgspec.json.Decoder[T], body: bytes, name: str, most: int
-) -> tuple[T, Mapping[int, MalformedEvent]]:
-    """Decode an object whose member `name` has at most `most` events, as `Raw`.
-
-    Returns what was decoded, with the number 0 in place of each malformed event, and these events by their index.
-    Raises `Refusal`, with the place of what is malformed elsewhere.
-    """
-    try:
-        if not body.isascii():
-            body.decode()
-        return decoder.decode(body), {}
-    except msgspec.ValidationError as error:
-        raise malformed_payload(error, body) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        found = mended(body, most, name)
-    if found.fault:
-        raise malformed_body(found.fault, body)
-    try:
-        found.body.decode()
-        return decoder.decode(found.body), found.malformed
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise malformed_payload(error, found.body) from None

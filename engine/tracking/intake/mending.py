@@ -39,23 +39,23 @@ class MendedBody(Struct, frozen=True):
     fault: Fault | None = None
 
 
-def mended(body: bytes, most_events: int, name: str = "events") -> MendedBody:
-    """Return a body that the decoder refused, mended as far as it can be. Its member `name` has the events."""
+def mended(body: bytes, most_events: int) -> MendedBody:
+    """Return a body of `/track` that the decoder refused, mended as far as it can be."""
     text = without_lone_surrogates(body)
     replaced = text != body
     try:
-        cut = cut_object(text, name, most_events)
+        cut = cut_object(text, "events", most_events)
     except NotCut:
         return MendedBody(text, replaced=replaced)
     malformed: dict[int, MalformedEvent] = {}
     pieces: list[bytes] = []
     at = 0
     for index, (start, end) in enumerate(cut.items):
-        if fault := fault_of_json(text[start:end], f"/{name}/{index}"):
+        if fault := fault_of_json(text[start:end], f"/events/{index}"):
             malformed[index] = MalformedEvent(text[start:end], *fault)
             pieces += (text[at:start], b"0".ljust(end - start))
             at = end
-    return MendedBody(b"".join((*pieces, text[at:])), malformed, replaced, _fault_of_envelope(text, cut, name))
+    return MendedBody(b"".join((*pieces, text[at:])), malformed, replaced, _fault_of_envelope(text, cut))
 
 
 def fault_of_json(raw: bytes, at: str) -> Fault | None:
@@ -82,7 +82,7 @@ def kept_body(raw: bytes) -> Raw:
     return Raw(msgspec.json.encode(raw.decode(errors="backslashreplace")))
 
 
-def _fault_of_envelope(text: bytes, cut: CutObject, events: str) -> Fault | None:
-    members: dict[str, Span] = {name: span for name, span in cut.members.items() if name != events}
+def _fault_of_envelope(text: bytes, cut: CutObject) -> Fault | None:
+    members: dict[str, Span] = {name: span for name, span in cut.members.items() if name != "events"}
     found = (fault_of_json(text[start:end].strip(), f"/{name}") for name, (start, end) in members.items())
     return next((fault for fault in found if fault), None)

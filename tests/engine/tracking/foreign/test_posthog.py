@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 import pytest
 
-from engine.tracking.foreign.batch import MAX_EVENTS
+from engine.tracking.foreign.items import MAX_EVENTS
 from engine.tracking.foreign.posthog import translated, translation_steps
 from engine.tracking.foreign.translation import ForeignEvent, ForeignRequest, Translation
-from engine.tracking.intake.payload import Refusal, RejectedEvent
+from engine.tracking.intake.payload import CUT, Refusal, RejectedEvent
 
 TIME = "2026-11-30T12:00:00.000Z"
 SENT = "2026-11-30T12:00:05.000Z"
@@ -147,7 +147,9 @@ LOGGED_OUT = {**PAGE, "distinct_id": "d2", "$is_identified": False}
         pytest.param({"distinct_id": True}, (None, None, None), id="no id"),
         pytest.param({}, (None, None, None), id="no id at all"),
         pytest.param(
-            {"distinct_id": "x", "$process_person_profile": False}, (None, None, None), id="a server's nobody"
+            {"distinct_id": "x", "$process_person_profile": False},
+            (None, None, None),
+            id="a server's event without a person",
         ),
         pytest.param({**BEFORE, "$process_person_profile": False}, ("d1", None, None), id="a page without persons"),
         pytest.param({"distinct_id": "$posthog_cookieless", "$device_id": None}, (None, None, None), id="no cookies"),
@@ -235,7 +237,7 @@ def test_a_key_is_in_the_body_or_in_an_event_and_a_property_only_counts_without_
         ({"event": ""}, "/event"),
         ({"event": 5}, "/event"),
         ({"event": "a", "distinct_id": [1]}, "/distinct_id"),
-        ({"event": "a", "uuid": 1.5}, "/uuid"),
+        ({"event": "a", "uuid": {}}, "/uuid"),
         ({"event": "a", "properties": "b"}, "/properties"),
         ({"event": "a", "$set": []}, "/$set"),
         (None, ""),
@@ -259,6 +261,17 @@ def test_an_event_that_is_no_json_is_rejected_and_no_other(form: bytes, at: str)
     assert isinstance(events[1], RejectedEvent)
     assert isinstance(events[2], ForeignEvent)
     assert (events[1].at, events[2].type) == (f"{at}/properties/v", "c\ufffd")
+
+
+@pytest.mark.parametrize(
+    "name", ["distinct_id", "$device_id", "$anon_distinct_id", "alias", "$insert_id", "$session_id"]
+)
+def test_an_id_with_half_a_character_rejects_its_event_since_two_ids_could_become_one(name: str) -> None:
+    event = "$identify" if name == "$anon_distinct_id" else "$create_alias"
+    body = b'{"event":"%s","properties":{"distinct_id":"u1","%s":"a\\ud83d"}}' % (event.encode(), name.encode())
+    (found,) = translation(body).events
+    assert isinstance(found, RejectedEvent)
+    assert (found.at, found.reason) == (f"/properties/{name}", CUT)
 
 
 @pytest.mark.parametrize(

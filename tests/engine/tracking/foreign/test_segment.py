@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from engine.tracking.foreign.batch import MAX_EVENTS
+from engine.tracking.foreign.items import MAX_EVENTS
 from engine.tracking.foreign.segment import translated, translation_steps
 from engine.tracking.foreign.translation import ForeignEvent, ForeignRequest, Translation
-from engine.tracking.intake.payload import Refusal, RejectedEvent
+from engine.tracking.intake.payload import CUT, Refusal, RejectedEvent
 
 TIME = "2026-11-30T12:00:00.000Z"
 SENT = "2026-11-30T12:00:05.000Z"
@@ -144,7 +144,7 @@ def test_an_event_has_the_time_of_either_member(members: Mapping[str, Any], time
         ({"anonymousId": "a", "userId": None}, "a", None, None),
         ({"anonymousId": None, "userId": "u"}, None, "u", None),
         ({"anonymousId": "a", "userId": 42}, "a", "42", None),
-        ({"anonymousId": 7, "userId": ""}, "7", "", None),
+        ({"anonymousId": 7, "userId": ""}, "7", None, None),
         ({"context": {"sessionId": "s1"}}, None, None, "s1"),
         ({"context": {"sessionId": {"id": 1}}}, None, None, None),
         ({"context": {"sessionId": True}}, None, None, None),
@@ -189,11 +189,11 @@ def test_the_keys_of_a_batch_and_of_its_events_are_named_once_each() -> None:
         ({"type": "track"}, "/event", "`event` is missing: it names what was done"),
         ({"type": "track", "event": ""}, "/event", "`event` is missing: it names what was done"),
         ({"type": "track", "event": 5}, "/event", "expected `str | null`, got `int`"),
-        ({"type": "page", "userId": {"id": 1}}, "/userId", "expected `int | str | null`, got `object`"),
-        ({"type": "page", "messageId": True}, "/messageId", "expected `int | str | null`, got `bool`"),
+        ({"type": "page", "userId": {"id": 1}}, "/userId", "must be text or a number"),
+        ({"type": "page", "messageId": True}, "/messageId", "must be text or a number"),
         ({"type": "page", "properties": []}, "/properties", "expected `object | null`, got `array`"),
         ({"type": "page", "context": "web"}, "/context", "expected `object | null`, got `str`"),
-        ("page", "", "expected `object`, got `str`"),
+        ("page", "", "must be a JSON object"),
     ],
 )
 def test_an_event_that_cannot_be_read_is_rejected_and_no_other(event: object, at: str, reason: str) -> None:
@@ -225,6 +225,16 @@ def test_half_a_character_is_replaced() -> None:
     assert one("/v1/batch", body).properties == {"v": "a\ufffd"}
     single = rb'{"event":"seen","properties":{"v":"a\ud83d"}}'
     assert one("/v1/track", single).properties == {"v": "a\ufffd"}
+
+
+@pytest.mark.parametrize(
+    "place", ["/messageId", "/anonymousId", "/userId", "/previousId", "/context/sessionId"], ids=lambda place: place[1:]
+)
+def test_an_id_with_half_a_character_rejects_its_event_since_two_ids_could_become_one(place: str) -> None:
+    outer, _, inner = place[1:].partition("/")
+    member = b'{"%s":"a\\ud83d"}' % inner.encode() if inner else b'"a\\ud83d"'
+    found = rejection("/v1/alias", b'{"%s":%s}' % (outer.encode(), member))
+    assert (found.at, found.reason) == (place, CUT)
 
 
 @pytest.mark.parametrize(
