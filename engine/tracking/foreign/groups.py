@@ -84,6 +84,23 @@ class Collected:
         """Return whether one more event, of so many bytes, can go into the same intake."""
         return self.sender == sender and len(self.events) < MAX_EVENTS and self.size + size <= MAX_BODY
 
+    def add(self, index: int, id: str | None, event: ForeignEvent) -> None:
+        """Add an event, under an id of at most `MAX_ID` characters or none."""
+        self.events.append(
+            Incoming(
+                index,
+                id,
+                event.type,
+                event.properties,
+                event.context,
+                event.time,
+                sent=event.sent,
+                skewed=event.skewed,
+            )
+        )
+        self.given[index] = event
+        self.size += len(event.raw)
+
     def done(self, source: str) -> SenderIntake:
         """Return the intake of the events."""
         sender = self.sender

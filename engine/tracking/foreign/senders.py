@@ -20,19 +20,11 @@ from engine.tracking.intake.data_limits import first_fault, first_fault_in, has_
 from engine.tracking.intake.event_time import TIME_REMEDY, read_event_time
 from engine.tracking.intake.ids import MAX_ID
 from engine.tracking.intake.mending import Fault, kept_body
-from engine.tracking.intake.payload import (
-    UNUSABLE,
-    Incoming,
-    Options,
-    RejectedEvent,
-    suspicious,
-    usable,
-)
+from engine.tracking.intake.payload import UNUSABLE, RejectedEvent, suspicious, usable
 
 # Protocols whose clients give their events no ids. An event that has no time either looks as its repeat does, and
 # is as often a second one: a price that is set to 1, to 2 and to 1 again.
 WITHOUT_IDS: Final = frozenset({"rakam", "traintracks"})
-_PLAIN: Final = Options()
 
 
 def grouped_intakes(translation: Translation, source: Source, protocol: str, rules: KeyRules) -> list[IntakeGroup]:
@@ -44,9 +36,7 @@ def grouping_steps(
     translation: Translation, source: Source, protocol: str, rules: KeyRules
 ) -> Generator[None, None, list[IntakeGroup]]:
     """Do the same, and yield between two events: a large request takes long."""
-    by_content = source.deduplicate == "content"
-    by_timed_content = source.deduplicate is None and protocol in WITHOUT_IDS
-    equal: dict[bytes, int] = {}  # events of the request with the same text, so far
+    content_ids = _ContentIds(source, protocol)
     groups = Groups()
     for index, event in enumerate(translation.events):
         if index:
@@ -54,30 +44,30 @@ def grouping_steps(
         if isinstance(event, RejectedEvent):
             groups.alone(index).rejected.append(event)
             continue
-        sender = sender_of_event(event, rules)
-        collected = groups.of(index, sender, len(event.raw))
+        collected = groups.of(index, sender_of_event(event, rules), len(event.raw))
         if fault := fault_of_event(event):
             collected.rejected.append(RejectedEvent(index, fault[1], event.at + fault[0], kept_body(event.raw)))
             continue
-        id = usable_id(event.id, rules.never)
-        if id is None and (by_content or (by_timed_content and event.time is not None)):
-            nth = equal[event.raw] = equal.get(event.raw, 0) + 1
-            id = short_hash(source.source, protocol, event.raw.decode(errors="backslashreplace"), str(nth))
-        collected.events.append(
-            Incoming(
-                index,
-                id,
-                event.type,
-                event.properties,
-                event.context,
-                event.time,
-                sent=event.sent,
-                skewed=event.skewed,
-            )
-        )
-        collected.given[index] = event
-        collected.size += len(event.raw)
+        id = usable_id(event.id, rules.never) or content_ids.next_id(event)
+        collected.add(index, id, event)
     return groups.done(source.source)
+
+
+class _ContentIds:
+    """Ids of events whose clients give none, made of their texts, where the source or the protocol asks for that."""
+
+    def __init__(self, source: Source, protocol: str) -> None:
+        self._of_all = source.deduplicate == "content"
+        self._of_timed = source.deduplicate is None and protocol in WITHOUT_IDS
+        self._names = (source.source, protocol)
+        self._equal: dict[bytes, int] = {}  # events of the request with the same text, so far
+
+    def next_id(self, event: ForeignEvent) -> str | None:
+        """Return the id of the next event of the request, or None. Equal events have different ids."""
+        if not self._of_all and (not self._of_timed or event.time is None):
+            return None
+        nth = self._equal[event.raw] = self._equal.get(event.raw, 0) + 1
+        return short_hash(*self._names, event.raw.decode(errors="backslashreplace"), str(nth))
 
 
 def sender_of_event(event: ForeignEvent, rules: KeyRules) -> Sender:

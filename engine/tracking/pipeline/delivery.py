@@ -11,7 +11,7 @@ are left for the next try: they come in order.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
@@ -66,81 +66,86 @@ class Delivery:
 
     async def deliver(self, groups: Sequence[IntakeGroup], source: Source, hops: int = 0) -> Delivered:
         """Have all events of a request taken, rejected or dropped, durably. Raises `Unavailable` if one is left."""
-        delivered = Delivered(sum([one.events for group in groups for one in group]))
-        unavailable: list[Unavailable] = []
+        request = _Request(self._tracker, groups, source, hops)
         if len(groups) == 1:
-            await self._work(iter(groups), source, hops, delivered, unavailable)
+            await request.work()
         else:
-            await self._side_by_side(groups, source, hops, delivered, unavailable)
-        if unavailable:
-            raise max(unavailable, key=lambda one: one.retry_after)
-        delivered.errors.sort(key=lambda one: one.index)
-        return delivered
+            await self._side_by_side(request)
+        return request.end()
 
-    async def _side_by_side(
-        self,
-        groups: Sequence[IntakeGroup],
-        source: Source,
-        hops: int,
-        delivered: Delivered,
-        unavailable: list[Unavailable],
-    ) -> None:
-        """Deliver groups by as many workers as there are slots for."""
-        unmarked = self._tracker.pipeline.unmarked
-        ids = [event.id for group in groups for one in group for event in one.intake.events if event.id is not None]
-        more = self._slots.take_slots(min(SIDE_BY_SIDE, len(groups)) - 1)
+    async def _side_by_side(self, request: "_Request") -> None:
+        """Deliver the groups of a request by as many workers as there are slots for."""
+        unmarked, source, ids = self._tracker.pipeline.unmarked, request.source.source, request.ids
+        more = self._slots.take_slots(min(SIDE_BY_SIDE, len(request.groups)) - 1)
         try:
-            await unmarked.read(source.source, ids)
-            waiting = iter(groups)
+            await unmarked.read(source, ids)
             async with asyncio.TaskGroup() as workers:
                 for _ in range(1 + more):
-                    workers.create_task(self._work(waiting, source, hops, delivered, unavailable))
+                    workers.create_task(request.work())
         finally:
             self._slots.return_slots(more)
-            unmarked.forget(source.source, ids)
+            unmarked.forget(source, ids)
 
-    async def _work(
-        self,
-        waiting: Iterator[IntakeGroup],
-        source: Source,
-        hops: int,
-        delivered: Delivered,
-        unavailable: list[Unavailable],
-    ) -> None:
+
+class _Request:
+    """A request while its groups are delivered."""
+
+    def __init__(self, tracker: PayloadTracker, groups: Sequence[IntakeGroup], source: Source, hops: int) -> None:
+        self.groups = groups
+        self.source = source
+        self._tracker = tracker
+        self._hops = hops
+        self._waiting = iter(groups)
+        self._delivered = Delivered(sum([one.events for group in groups for one in group]))
+        self._unavailable: list[Unavailable] = []
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids that its events have."""
+        return [event.id for group in self.groups for one in group for event in one.intake.events if event.id]
+
+    def end(self) -> Delivered:
+        """Return the end of the request. Raises `Unavailable` if an event is left."""
+        if self._unavailable:
+            raise max(self._unavailable, key=lambda one: one.retry_after)
+        self._delivered.errors.sort(key=lambda one: one.index)
+        return self._delivered
+
+    async def work(self) -> None:
         """Deliver one group after another, as long as any waits."""
-        for group in waiting:
+        for group in self._waiting:
             try:
                 for one in group:
-                    await self._one(one, source, hops, delivered)
+                    await self._deliver(one)
             except Unavailable as away:
-                unavailable.append(away)
+                self._unavailable.append(away)
 
-    async def _one(self, one: SenderIntake, source: Source, hops: int, delivered: Delivered) -> None:
+    async def _deliver(self, one: SenderIntake) -> None:
         """Deliver one intake. Raises `Unavailable`."""
-        intake = structs.replace(one.intake, hops=hops) if hops else one.intake
+        intake = structs.replace(one.intake, hops=self._hops) if self._hops else one.intake
         try:
-            answer = await self._tracker.track(intake, source)
-            delivered.errors += _errors(answer.body.get("errors", ()), one)
+            answer = await self._tracker.track(intake, self.source)
+            self._delivered.errors += _errors(answer.body.get("errors", ()), one)
         except TooLarge as error:
             if len(intake.events) > 1:
                 for half in one.halves():
-                    await self._one(half, source, hops, delivered)
+                    await self._deliver(half)
             else:
-                await self._reject(one, f"the changes that it makes are too large: {error.reason}", source, delivered)
+                await self._reject(one, f"the changes that it makes are too large: {error.reason}")
         except Refusal as refusal:
             if refusal.kind == "nothing-accepted":
-                delivered.errors += _errors(refusal.errors, one)
+                self._delivered.errors += _errors(refusal.errors, one)
             elif refusal.kind == "forgotten":  # a client would send it for ever if it were refused
                 self._tracker.pipeline.ledger.count(Counted(rejected=one.events))
             else:
-                await self._reject(one, refusal.detail, source, delivered)
+                await self._reject(one, refusal.detail)
 
-    async def _reject(self, one: SenderIntake, reason: str, source: Source, delivered: Delivered) -> None:
+    async def _reject(self, one: SenderIntake, reason: str) -> None:
         """Record events that cannot be taken, for a reason that all of them have in common. Raises `Unavailable`."""
         intake = one.all_rejected(reason)
         with suppress(Refusal):
-            await self._tracker.track(intake, source)
-        delivered.errors += [EventError(event.index, event.at, event.reason) for event in intake.rejected]
+            await self._tracker.track(intake, self.source)
+        self._delivered.errors += [EventError(event.index, event.at, event.reason) for event in intake.rejected]
 
 
 def _errors(documents: Sequence[dict[str, Any]], one: SenderIntake) -> list[EventError]:

@@ -39,20 +39,16 @@ class UnitEvent(Struct, frozen=True):
 
     def view(self, received: int) -> dict[str, Any]:
         """Return the `event` that flows see. Its `time` is when it occurred; in ms, as is `received`."""
-        view = {
+        return {
             "id": self.id,
             "type": self.type,
             "properties": self.properties,
             "context": self.context,
-            "time": received,
+            "time": received if self.occurred is None else self.occurred,
             "received": received,
             "origin": self.origin,
-            "late": False,
+            "late": self.late,
         }
-        if self.occurred is not None:
-            view["time"] = self.occurred
-            view["late"] = self.late
-        return view
 
 
 def refused_view(event: UnitEvent) -> list[dict[str, str]]:
