@@ -28,7 +28,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from engine.language.zone import find_zone, local_time, moment_of
+from engine.language.written_time import written_time
+from engine.language.zone import find_zone, moment_of
 from engine.schema.value_type import ScalarType, ValueType
 
 LONGEST_NUMBER: Final = 64  # characters of a text that spells a number
@@ -222,7 +223,7 @@ def _timestamp(value: Any, zone: tzinfo) -> Any:
 
 def _written(moment: int) -> str:
     try:
-        return local_time(moment, UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+        return written_time(moment)
     except OverflowError:
         raise _CannotCast("a time outside the years 1 to 9999") from None
 

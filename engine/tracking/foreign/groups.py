@@ -128,21 +128,18 @@ class _Group:
     def __init__(self, names: list[Name]) -> None:
         self.names = names
         self.intakes: list[tuple[int, Collected]] = []
-        self.last: tuple[int, Collected] | None = None  # of the intakes, the one that begins last
+        self.last: Collected | None = None  # of the intakes, the one that begins last
 
     def begin(self, index: int, sender: Sender) -> Collected:
         """Return a new intake, which begins with the event `index`."""
-        collected = Collected(sender)
-        self.last = (index, collected)
-        self.intakes.append(self.last)
-        return collected
+        self.last = Collected(sender)
+        self.intakes.append((index, self.last))
+        return self.last
 
     def join(self, other: "_Group") -> None:
-        """Take over all of another group."""
+        """Take over all of another group. No intake has the event that joins them: it begins one, as `last`."""
         self.names += other.names
         self.intakes += other.intakes
-        if self.last is None or (other.last is not None and other.last[0] > self.last[0]):
-            self.last = other.last
         other.intakes = []
 
 
@@ -166,8 +163,8 @@ class Groups:
         if not names:
             return self.alone(index)
         group = self._of(names)
-        if group.last is not None and group.last[1].fits(sender, size):
-            return group.last[1]
+        if group.last is not None and group.last.fits(sender, size):
+            return group.last
         return group.begin(index, sender)
 
     def done(self, source: str) -> list[IntakeGroup]:

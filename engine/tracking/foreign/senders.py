@@ -91,10 +91,12 @@ def fault_of_event(event: ForeignEvent) -> Fault | None:
     if event.type == CONSENT_CHANGED and (fault := fault_of(event.properties)):
         return fault
     if suspicious(event.raw):
-        fault = first_fault(event.properties, "") or first_fault(event.context, "")
-        fault = fault or (first_fault_in(event.raw, "") if has_fraction(event.raw) else None)
-        if fault:
-            return fault
+        found = first_fault(event.properties, "") or first_fault(event.context, "")
+        fault = (
+            first_fault_in(event.raw, "") if found or has_fraction(event.raw) else None
+        )  # with its place in the event
+        if fault or found:
+            return fault or found
     if event.time is not None and read_event_time(event.time) is None:
         return "", TIME_REMEDY
     return None

@@ -1,7 +1,7 @@
 """Credentials of foreign protocols: the one key of a request says which source it is from.
 
 A key is the id of a public source, which stands in pages, or the API key of a secret one, of which the project knows
-the SHA-256 only. A request may carry a key in several places: all of them have to name the same source.
+the SHA-256 only. A request may carry its key in several places, and then the same one in all of them.
 """
 
 import hashlib
@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping
 from engine.project.origin import allows
 from engine.project.source import Accepted, Source
 from engine.tracking.intake.payload import Refusal
-
-MAX_KEYS = 8  # different ones of a request
 
 
 class Credentials:
@@ -27,15 +25,14 @@ class Credentials:
                 self._secret[digest] = None if digest in self._secret else source  # a key of two sources names neither
 
     def source_of(self, keys: Iterable[str], protocol: Accepted, origin: str | None) -> Source:
-        """Return the source that all `keys` of a request name.
+        """Return the source that the `keys` of a request name.
 
-        Raises `Refusal`: for no key, one that is unknown, two of different sources, a source that does not accept
-        `protocol`, and an `origin` that the source does not take. But for the last it names no reason.
+        Raises `Refusal`: for no key, two different ones, one that is unknown, a source that does not accept `protocol`,
+        and an `origin` that the source does not take. But for the last it names no reason.
         """
-        given = list(dict.fromkeys(key for key in keys if key))
-        named = [self._named(key) for key in given[:MAX_KEYS]]
-        source = named[0] if named and len(given) <= MAX_KEYS else None
-        if source is None or any(other is not source for other in named) or protocol not in source.accepts:
+        given = {key for key in keys if key}
+        source = self._named(given.pop()) if len(given) == 1 else None  # a source has one key
+        if source is None or protocol not in source.accepts:
             detail = f"the key is missing or unknown, or its source is disabled or does not accept {protocol}"
             raise Refusal("unauthorised", detail)
         if origin is not None and source.origins and not allows(source.origins, origin):

@@ -1,5 +1,6 @@
 """A store that goes away and comes back, and a collector that has a spool for that time."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -36,7 +37,7 @@ class AwayStore:
         self.refused: dict[str, Exception] = {}
         self.meanwhile: Callable[[], Awaitable[None]] | None = None
         self.commits = 0
-        self.called: set[str] = set()  # methods, while it was there
+        self.called = Counter[str]()  # methods, while it was there
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.store, name)
@@ -45,7 +46,7 @@ class AwayStore:
 
         async def call(*args: Any, **named: Any) -> Any:
             self._check()
-            self.called.add(name)
+            self.called[name] += 1
             return await method(*args, **named)
 
         return call

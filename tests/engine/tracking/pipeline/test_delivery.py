@@ -96,6 +96,14 @@ async def test_a_request_that_comes_twice_at_once_takes_effect_once(store: Store
     assert not shipping.pipeline.unmarked.ids
 
 
+async def test_the_marks_of_a_request_are_read_once_and_groups_take_only_the_slots_that_they_need(store: Store) -> None:
+    shipping = Shipping(store)
+    await shipping.deliver(event(0, "v-0"))
+    shipping.away.called.clear()
+    assert (await shipping.deliver(event(1, "v-1"), event(2, "v-2"), event(3, "v-3"))).accepted == 3
+    assert (shipping.away.called["marks"], shipping.slots.taken) == (1, 2)
+
+
 async def test_an_event_that_another_process_has_taken_meanwhile_is_a_repeat(store: Store) -> None:
     shipping, other = Shipping(store), Shipping(store)
     events = [event(0, "v-1"), event(1, "v-2")]
@@ -121,11 +129,12 @@ async def test_one_bad_event_is_recorded_and_the_others_are_stored(store: Store)
 async def test_if_one_sender_cannot_be_stored_the_whole_request_is_unavailable_and_comes_again(store: Store) -> None:
     shipping = Shipping(store)
     events = [event(n, f"v-{n % 3}") for n in range(9)]
-    shipping.away.refused["e4"] = Unavailable("the disk is full", retry_after=7)
+    shipping.away.refused |= {f"e{n}": Unavailable("the disk is full", retry_after=5 + n % 3) for n in (4, 5)}
     with pytest.raises(Unavailable) as away:
         await shipping.deliver(*events)
     assert away.value.retry_after == 7
-    assert (await shipping.counts())[1] == 6  # the other two are through
+    assert (await shipping.counts())[1] == 3  # the other sender is through
+    assert not shipping.pipeline.unmarked.ids
     shipping.away.refused.clear()
     assert (await shipping.deliver(*events)).accepted == 9
     assert await shipping.counts() == (3, 9, 0)
@@ -143,9 +152,9 @@ async def test_the_events_behind_one_that_could_not_be_stored_wait_for_the_next_
 async def test_a_unit_that_is_too_large_is_divided_and_one_event_that_is_too_large_rejected(store: Store) -> None:
     shipping = Shipping(store)
     shipping.away.refused["e2"] = TooLarge("8 MiB")
-    delivered = await shipping.deliver(*[event(n, "v-1") for n in range(5)])
-    assert [(one.index, one.at) for one in delivered.errors] == [(2, "/2")]
-    assert await shipping.counts() == (1, 4, 1)
+    delivered = await shipping.deliver(*[event(n, "v-1") for n in range(5)], event(5, "v-1", type=""))
+    assert [(one.index, one.at) for one in delivered.errors] == [(2, "/2"), (5, "/5")]
+    assert await shipping.counts() == (1, 4, 2)
 
 
 async def test_the_events_of_a_forgotten_person_are_dropped_and_counted(store: Store) -> None:
@@ -155,10 +164,16 @@ async def test_the_events_of_a_forgotten_person_are_dropped_and_counted(store: S
     assert sender is not None
     forgetter = Forgetter(store, shipping.clock, shipping.pipeline, quiet_ms=0, pause=0)
     await forgetter.finish(await forgetter.begin(sender.id, "the forgetting"))
-    delivered = await shipping.deliver(event(2, "v-1"), event(3, "v-2"))
-    assert (delivered.accepted, delivered.errors) == (2, [])
+    delivered = await shipping.deliver(event(2, "v-1"), event(3, "v-2"), event(4, "v-1"))
+    assert (delivered.accepted, delivered.errors) == (3, [])
     assert (await shipping.counts())[1] == 2  # both of v-2
-    assert shipping.pipeline.ledger.totals().rejected == 1
+    assert shipping.pipeline.ledger.totals().rejected == 2
+
+
+async def test_an_event_that_a_fixed_schema_refuses_has_its_place_in_the_request(store: Store) -> None:
+    shipping = Shipping(store, structs.replace(SHOP, schema="fixed"))
+    delivered = await shipping.deliver(event(7, "v-1"), event(8, "v-1", properties={"total": 1}))
+    assert [(one.index, one.at) for one in delivered.errors] == [(1, "/8")]
 
 
 async def test_a_cancelled_request_leaves_no_task_behind(store: Store) -> None:
