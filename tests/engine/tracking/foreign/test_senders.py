@@ -88,7 +88,7 @@ def test_an_earlier_id_counts_only_beside_another_one(users: dict[str, str]) -> 
 
 def test_spaces_around_a_user_id_do_not_count() -> None:
     ((one,),) = groups(event(0, user=f" {'u' * MAX_ID} "))
-    assert one.intake.user == "u" * MAX_ID
+    assert (one.intake.user, len(one.intake.events)) == ("u" * MAX_ID, 1)
 
 
 def test_an_event_that_names_no_person_is_profile_less_and_alone() -> None:
