@@ -22,6 +22,7 @@ from api.response_headers import NO_SNIFF
 from api.tracking.body import WANTED, ClientGone, hops, origin, read_body, wanted_headers
 from api.tracking.cors import Headers, answer_headers, preflight_headers
 from api.tracking.keys import keys_of
+from api.tracking.refused_requests import RefusedRequests
 from engine.ports.store import Unavailable
 from engine.project.project import Project
 from engine.project.source import Accepted, Source
@@ -99,6 +100,7 @@ class ForeignTracking:
         self.delivery = delivery
         self._project: Project | None = None
         self._credentials = Credentials({})
+        self._refused = RefusedRequests()
 
     @property
     def credentials(self) -> Credentials:
@@ -140,7 +142,8 @@ class ForeignTracking:
             if any(keys) or endpoint.verify is not None:  # first: decoding takes longer than looking up a key
                 source = self._source(endpoint, request, keys)
             if endpoint.verify is not None and (source is None or not endpoint.verify(request, source)):
-                raise Refusal("unauthorised", "the signature of the request is missing or wrong")
+                remedy = "make it from the body, byte by byte as it is sent, and the `product_secret` of the source"
+                raise Refusal("unauthorised", f"the signature of the request is missing or wrong: {remedy}")
             translation = endpoint.translate(request)
             if not isinstance(translation, Translation):
                 translation = await self.pipeline.slices.run(translation)
@@ -152,6 +155,8 @@ class ForeignTracking:
             if isinstance(error, Unavailable):
                 self.pipeline.report(error)
             document, more = problem_of(error)
+            if 400 <= document["status"] < 500 and document["status"] != 405:  # 405: no client does that
+                self._refused.refused(endpoint.protocol, document["status"], document["detail"])
         except Exception:  # the outermost edge: a bug of ours is logged and reported as one
             log.exception("a tracking request failed")
             document, more = problem(500, "the request was not processed; the log of the server says why"), {}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
+from structlog.testing import capture_logs
 
 from api.app import create_app
 from api.tracking.discovery import endpoints, most_bytes, takes_events
@@ -200,3 +201,27 @@ def test_other_addresses_do_not_pass_the_gate(path: str) -> None:
 def test_no_two_protocols_share_an_address() -> None:
     addresses = [address for endpoint in endpoints() for address in endpoint.addresses]
     assert len(set(addresses)) == len(addresses)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        pytest.param(batch("v"), basic("nobody"), 401, id="an unknown key"),
+        pytest.param(batch("v"), {**basic("pages"), "origin": "https://other.example"}, 403, id="an unknown origin"),
+        pytest.param({}, basic("pages"), 400, id="no batch"),
+        pytest.param(batch("v"), basic("pages"), None, id="none, of a good request"),
+    ],
+)
+async def test_a_refused_request_is_in_the_log_with_its_reason(
+    served: Served, body: dict[str, Any], headers: dict[str, str], status: int | None
+) -> None:
+    with capture_logs() as lines:
+        answer = await served.post(body, headers)
+    refused = [(line["protocol"], line["status"], line["detail"]) for line in lines]
+    assert refused == ([] if status is None else [("segment", status, answer.json()["detail"])])
+
+
+async def test_a_request_by_the_wrong_method_is_not_in_the_log(served: Served) -> None:
+    with capture_logs() as lines:
+        assert (await served.client.get("/v1/batch")).status_code == 405
+    assert lines == []

@@ -1,0 +1,37 @@
+"""Refused requests in the log: most clients of other systems drop such a request, and many of them say nothing."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from api.occasional_log import OccasionalLog
+
+log = structlog.get_logger("headrace.track")
+
+
+class RefusedRequests:
+    """Logs refused requests: for each protocol and status at once, and then at most one line in ten seconds.
+
+    `ticks` returns monotonic seconds.
+    """
+
+    def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._ticks = ticks
+        self._logs: dict[tuple[str, int], OccasionalLog] = {}
+        self._detail = ""
+
+    def refused(self, protocol: str, status: int, detail: str) -> None:
+        """Count a refused request. A line has the `detail` of the newest one."""
+        self._detail = detail
+        occasional = self._logs.get((protocol, status))
+        if occasional is None:
+            occasional = OccasionalLog(lambda count: self._write(protocol, status, count), self._ticks)
+            self._logs[protocol, status] = occasional
+        occasional.occurred()
+
+    def _write(self, protocol: str, status: int, count: int) -> None:
+        reason = self._detail
+        log.warning(
+            "a client's request was refused", protocol=protocol, status=status, detail=reason, since_last_line=count
+        )
