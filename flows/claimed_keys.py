@@ -55,10 +55,17 @@ def claims_beside_proofs(
                 message=f"`{source.source}` only claims {shared}, which `{other.source}` proves: "
                 "a user has two profiles, the proven one and the joint one of the pages",
                 path=("identify",) if "identify" in document else ("source",),
-                help="let the pages send user tokens (`user_secret`), or believe what they send (`identify: trust`)",
+                help=_remedy(source),
                 severity="warning",
             )
             return
+
+
+def _remedy(source: Source) -> str:
+    """Return what to do about claims beside proofs. Only payloads of `/track` carry user tokens."""
+    if "track" in source.accepts:
+        return "let the pages send user tokens (`user_secret`), or believe what they send (`identify: trust`)"
+    return "believe what the pages send (`identify: trust`), or keep two profiles; SDKs cannot carry user tokens"
 
 
 def _reads_source(condition: Condition | None) -> bool:

@@ -1,11 +1,12 @@
 """The warning about a key that one source proves and another one only claims: where `check` stays quiet."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 import flows
+from flows.diagnostic import Diagnostic
 from flows.project import load_project
 from nodes import builtin
 
@@ -19,15 +20,28 @@ ENVIRONMENT = {"SHOP_USER_SECRET": "0123456789abcdef0123456789abcdef"}
 
 
 def codes(root: Path, files: Mapping[str, str]) -> list[str]:
+    return [diagnostic.code for diagnostic in diagnostics(root, files)]
+
+
+def diagnostics(root: Path, files: Mapping[str, str]) -> Sequence[Diagnostic]:
     for name, text in {**FILES, **files}.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return [diagnostic.code for diagnostic in load_project(root, builtin(), ENVIRONMENT).diagnostics]
+    return load_project(root, builtin(), ENVIRONMENT).diagnostics
 
 
 def test_a_claim_beside_a_proof_of_the_same_key_is_a_warning(tmp_path: Path) -> None:
     assert codes(tmp_path, {}) == ["H419"]
+
+
+@pytest.mark.parametrize(
+    ("accepts", "tokens"), [("track", True), ("segment", False), ("segment, track", True)], ids=str
+)
+def test_user_tokens_are_a_remedy_where_payloads_can_carry_them(tmp_path: Path, accepts: str, tokens: bool) -> None:
+    all_found = diagnostics(tmp_path, {"sources/pages.yaml": f"source: pages\naccepts: [{accepts}]\n"})
+    (found,) = [diagnostic for diagnostic in all_found if diagnostic.code == "H419"]
+    assert ("let the pages send user tokens" in (found.help or "")) == tokens
 
 
 @pytest.mark.parametrize(
