@@ -155,7 +155,8 @@ async def test_a_body_in_avro_is_refused(serve: Serve) -> None:
     client = await serve(PROJECT, stranger=True)
     headers = {"content-type": "application/avro", "master_key": MASTER}
     answer = await client.post("/event/bulk?collection=a", content=b"Obj\x01", headers=headers)
-    assert (answer.status_code, answer.json()["error"]) == (400, "Unsupported content type: application/avro")
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("Unsupported content type: application/avro. Send one of application/json")
 
 
 async def test_a_commit_is_taken(serve: Serve) -> None:

@@ -221,7 +221,7 @@ def _texts_of(text: bytes, most: int, at: str) -> list[bytes]:
         _check_utf8(text)
         return [bytes(raw) for raw in _list.decode(text)]
     except msgspec.ValidationError:
-        raise Refusal("malformed", "must be a JSON array of events", at) from None
+        raise Refusal("malformed", "the events must be a JSON array", at) from None
     except _UNDECODED as error:
         failed = error
     wrapped = b'{"events":%s}' % text

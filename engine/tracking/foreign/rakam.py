@@ -60,12 +60,12 @@ def _bulk(request: ForeignRequest) -> Translation:
     media = kind.partition(";")[0].strip().lower()
     if media in ("", "application/json"):
         return _of_list(request, rakam_bulk.MAX_EVENTS)
-    api = read_api(b"{}", request)
     if media in rakam_bulk.LINES:
-        return Translation(events=rakam_bulk.lines_of_json(request, api))
+        return Translation(events=rakam_bulk.lines_of_json(request, read_api(b"{}", request)))
     if media == "text/csv":
-        return Translation(events=rakam_bulk.rows_of_csv(request, api))
-    raise Refusal("malformed", f"Unsupported content type: {kind[:100]}")
+        return Translation(events=rakam_bulk.rows_of_csv(request, read_api(b"{}", request)))
+    taken = ", ".join(["application/json", *sorted(rakam_bulk.LINES), "text/csv"])
+    raise Refusal("malformed", f"Unsupported content type: {kind[:100]}. Send one of {taken}")
 
 
 def _commit(request: ForeignRequest) -> Translation:

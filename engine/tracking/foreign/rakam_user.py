@@ -50,9 +50,9 @@ def single_operation(name: str, item: Item, api: Api) -> ForeignEvent:
     members = item.members
     if name == "increment_properties":
         if not isinstance(members.get("property"), str):
-            raise UnusableMember("/property", "must be the name of the property, as text")
+            raise UnusableMember("/property", "`property` must be the name of the property, as text")
         if not is_number(members.get("value")):
-            raise UnusableMember("/value", "must be the amount to add, a number")
+            raise UnusableMember("/value", "`value` must be the amount to add, a number")
         properties = operation({members["property"]: members["value"]}, "/property")
     else:
         properties = operation(members.get("properties"), "/properties")
@@ -92,7 +92,7 @@ def user_in(item: Item) -> str:
     """Return the user whom `id` names. Raises `UnusableMember`."""
     user = id_in(item, item.members, "id", "")
     if user is None:
-        raise UnusableMember("/id", "must be the user's id")
+        raise UnusableMember("/id", "`id` must be the user's id")
     if len(user) > MAX_ID:  # all operations of a request have it in their texts
         raise UnusableMember("/id", f"a user id has at most {MAX_ID} characters")
     return user

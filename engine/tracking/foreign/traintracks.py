@@ -57,7 +57,7 @@ def _event(item: Item, common: dict[str, Any]) -> ForeignEvent:
 def _type_in(members: dict[str, Any]) -> str:
     type = members.get("eventType")
     if not isinstance(type, str) or not type:
-        raise UnusableMember("/eventType", "must be the event's type, as text")
+        raise UnusableMember("/eventType", "`eventType` must be the event's type, as text")
     return type
 
 
@@ -69,7 +69,7 @@ def _properties_in(members: dict[str, Any]) -> dict[str, Any]:
     if isinstance(data, list):
         return {"data": data}
     if not isinstance(data, dict):
-        raise UnusableMember("/data", "must be an object: its members are the event's properties")
+        raise UnusableMember("/data", "`data` must be an object: its members are the event's properties")
     return data
 
 

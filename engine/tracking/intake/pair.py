@@ -78,8 +78,8 @@ def _refuse_unproven(intake: Intake, source: Source, rules: KeyRules) -> None:
         detail = f"source `{source.source}` has `identify: refuse`, so it cannot claim a user: {remedy}"
         raise Refusal("malformed", detail, "/user")
     detail = (
-        f"source `{source.source}` does not prove its users, so `user` needs `visitor.id`, "
-        "since a user id is no secret: make one on the device (a uuid4), keep it and send it each time"
+        f"source `{source.source}` does not prove its users, and a user id is no secret, so an event of a user needs "
+        "a visitor: send the id of the device (a uuid4 that it keeps), or send from a source with `kind: secret`"
     )
     raise Refusal("malformed", detail, "/visitor/id")
 

@@ -280,7 +280,7 @@ def test_a_batch_of_too_many_events_is_too_large() -> None:
     [
         ({"events": []}, "/api", "api parameter is required"),
         ({"api": API}, "/events", "events parameter is required"),
-        ({"api": API, "events": {}}, "/events", "must be a JSON array of events"),
+        ({"api": API, "events": {}}, "/events", "the events must be a JSON array"),
         ({"api": API, "events": [], "x": 1}, "", "Unrecognized field 'x'. Should be one of (api, events)"),
     ],
 )

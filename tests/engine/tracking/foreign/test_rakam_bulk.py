@@ -136,6 +136,12 @@ def test_a_body_of_too_many_events_is_too_large(kind: str, line: str, query: dic
     assert len(bulk(header + line * MAX_EVENTS, kind, **query)) == MAX_EVENTS
 
 
+def test_a_media_type_that_is_not_taken_is_the_reason_also_where_the_key_is_in_the_body() -> None:
+    headers = {b"content-type": b"application/x-www-form-urlencoded"}
+    with pytest.raises(Refusal, match=r"^Unsupported content type: application/x-www-form-urlencoded"):
+        translated(ForeignRequest(path="/event/bulk", body=b'{"api": {"api_key": "K"}, "events": []}', headers=headers))
+
+
 def test_a_body_that_names_no_key_needs_one_beside_it() -> None:
     headers = {b"content-type": b"application/x-ndjson"}
     with pytest.raises(Refusal, match=r"^api\.api_key is required"):
