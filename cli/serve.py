@@ -166,12 +166,14 @@ def _print_start(console: Console, loaded: LoadedProject, options: ServeOptions,
     """Print what is served where. Programs read the address after ` on ` in the first line."""
     project = loaded.project
     names = ", ".join(flow.name for flow in project.flows) or "none"
+    protocols = sorted({each for source in project.sources.values() for each in source.accepts} - {"track"})
     lines = [
         f"[bold]Headrace[/] serves {project.name or 'the project'} on {address}",
         f"  flows     {len(project.flows)}: {names}",
         f"  sources   {', '.join(sorted(project.sources))}",
         *([f"  workers   {options.workers} processes"] if options.workers > 1 else []),
         f"  track     {address}/track",
+        *([f"  SDKs      {', '.join(protocols)}, with the host {address}"] if protocols else []),
         f"  API       {address}/schema",
         f"  health    {address}/health/ready",
         f"  admin key in {key.origin}",

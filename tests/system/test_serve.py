@@ -35,6 +35,14 @@ def test_a_signal_stops_the_server_in_order(tmp_path: Path, number: signal.Signa
     assert "Everything that was acknowledged is stored." in served.output
 
 
+def test_the_start_says_which_sdks_may_send(tmp_path: Path) -> None:
+    project = write_project(tmp_path / "project")
+    (project / "sources" / "pages.yaml").write_text("source: pages\naccepts: [track, segment, posthog]\n")
+    with serving(project, tmp_path / "store.db") as served:
+        assert served.stop() == 0
+    assert f"SDKs      posthog, segment, with the host {served.address}\n" in served.output
+
+
 def test_a_port_in_use_is_reported_with_a_remedy(tmp_path: Path) -> None:
     project = write_project(tmp_path / "project")
     with socket.socket() as taken:
