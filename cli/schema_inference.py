@@ -17,7 +17,7 @@ from engine.problem import did_you_mean
 from engine.schema.infer import Evidence
 from engine.schema.schema import MAX_FIELDS, MAX_NAME
 
-_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _WORDS: Final = frozenset({"true", "false", "null"})  # they are no texts in YAML
 _SHOWN: Final = 10  # types of events in a message
 

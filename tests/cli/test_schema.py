@@ -91,7 +91,7 @@ def test_an_unknown_type_is_reported_with_a_remedy(shop: Path) -> None:
 EVENTS = [
     {"type": "order", "properties": {"total": 10, "items": ["a"], "when": "2024-05-01", "né": True, "n": None}},
     {"type": "order", "properties": {"total": "11.5", "items": [], "when": "2024-05-02", "odd": {"a": 1}}},
-    {"type": "order", "properties": {"total": 3, "odd": "x", "true": 1}},
+    {"type": "order", "properties": {"total": 3, "odd": "x", "true": 1, "unit-price": 2}},
     {"type": "order"},
 ]
 SCHEMA = """\
@@ -103,6 +103,7 @@ fields:
   items: ARRAY_STRING  # in 1 of 4 events
   "né": BOOLEAN  # in 1 of 4 events
   "true": DOUBLE  # in 1 of 4 events
+  unit-price: DOUBLE  # in 1 of 4 events
   # n: it has never had a value
 """
 
