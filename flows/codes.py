@@ -70,6 +70,7 @@ CODES: dict[str, str] = {
     "H432": "no source applies a schema",
     "H433": "a source accepts a protocol that names users, and they have no key",
     "H434": "two sources that are named by their keys have the same one",
+    "H435": "a source accepts a protocol that names users, and refuses them",
     "H421": "a test names something that does not exist",
     "H422": "a test mocks a node that makes no requests",
     "H423": "a case or step of a test does not do exactly one thing",

@@ -29,7 +29,7 @@ from flows.diagnostic import Diagnostic, Related, diagnose, ordered, without_ech
 from flows.emit_cycle import emit_cycles
 from flows.exclusive_keys import handed_over_by_others, only_set, unwired_other
 from flows.files import FOLDERS, SETTINGS, file_name, listing, misplaced_files, read_text
-from flows.foreign_users import users_without_a_key
+from flows.foreign_users import refused_users, users_without_a_key
 from flows.reader import Document, read_yaml
 from flows.schema import read_schema, unused_schema, with_fixed_schema
 from flows.segment import read_segment
@@ -191,7 +191,7 @@ class _Loader:
             self.diagnostics += diagnose(document, list(unknown_counters(segments.values[name], known)))
 
     def check_claims(self, sources: _Folder, flows: _Folder, settings: Settings) -> None:
-        """Report sources that only claim keys that another proves, that share a key, or whose users have none."""
+        """Report sources that only claim keys that another proves, that share a key, or that take no users."""
         merging = [(flow, flows.documents[name].data) for name, flow in flows.values.items()]
         keys = keys_of_sources(sources.names, merging, settings.keys.user)
         whole = not any(one.file == SETTINGS and one.severity == "error" for one in self.diagnostics)
@@ -201,6 +201,8 @@ class _Loader:
             self.diagnostics += diagnose(document, shared_key(source, sources.values))
             if settings.keys.user is None and whole:
                 self.diagnostics += diagnose(document, users_without_a_key(source))
+            if settings.keys.user is not None:
+                self.diagnostics += diagnose(document, refused_users(source))
 
     def check_schemas(self, schemas: _Folder, sources: _Folder, applied: Mapping[str, Source]) -> None:
         """Report schemas that no source applies; `applied` are the sources with the schemas that they have."""

@@ -1,4 +1,4 @@
-"""The warning about a source whose protocol names users, in a project without a key for them."""
+"""The warnings about a source whose protocol names users, for which the project has no key or the source no trust."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,3 +35,23 @@ def test_a_source_that_names_users_needs_a_key_for_them(
     tmp_path: Path, files: Mapping[str, str], expected: list[str]
 ) -> None:
     assert codes(tmp_path, {**SOURCE, **files}) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "settings", "expected"),
+    [
+        pytest.param(
+            "accepts: [segment]\nidentify: refuse", "identity: {user: traits.user_id}", ["H435"], id="refused"
+        ),
+        pytest.param(
+            "accepts: [segment]\nidentify: refuse", "name: shop", ["H433"], id="without a key, which is first"
+        ),
+        pytest.param("accepts: [segment]\nidentify: link", "identity: {user: traits.user_id}", [], id="claimed"),
+        pytest.param("accepts: [track]\nidentify: refuse", "identity: {user: traits.user_id}", [], id="only /track"),
+    ],
+)
+def test_a_source_of_other_systems_clients_that_refuses_users_is_reported(
+    tmp_path: Path, source: str, settings: str, expected: list[str]
+) -> None:
+    files = {"sources/shop.yaml": f"source: shop\n{source}\n", "headrace.yaml": f"{settings}\n"}
+    assert codes(tmp_path, files) == expected
