@@ -10,9 +10,11 @@ import pytest
 from httpx import Response
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
+from typer.testing import CliRunner
 
 from api.app import create_app
 from api.tracking.discovery import takes_events
+from cli.main import app
 from effects.scripted import ScriptedPerformer
 from flows.codes import CODES
 from flows.diagnostic import render
@@ -40,6 +42,9 @@ def written(page: str, root: Path) -> LoadedProject:
         name, text = placed(block)
         if block.startswith("source: "):
             name = f"sources/{block.split()[1]}.yaml"
+        if block.startswith("flow: "):
+            suffix = ".test.yaml" if "\ncases:" in block else ".yaml"
+            name = f"flows/{block.split()[1]}{suffix}"
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     return load_project(root, builtin(), {})
@@ -71,9 +76,9 @@ async def test_the_first_request_of_a_page_has_the_answer_and_the_profile_that_i
     loaded = written(page, tmp_path)
     warnings = [one.code for one in loaded.diagnostics]
     assert warnings == ["H419"], render(loaded.diagnostics, loaded.sources, colour=False)
-    app = create_app(loaded.project, MemoryStore(), performer=ScriptedPerformer(), admin_key=ADMIN_KEY)
+    server = create_app(loaded.project, MemoryStore(), performer=ScriptedPerformer(), admin_key=ADMIN_KEY)
     (command,), (answer,) = blocks(page, "sh"), blocks(page, "json")
-    async with AsyncTestClient(app, base_url=SERVED) as client:
+    async with AsyncTestClient(server, base_url=SERVED) as client:
         response = await posted(command, client)
         assert (response.status_code, response.text) == (200, answer.strip())
         client.headers["Authorization"] = f"Bearer {ADMIN_KEY}"
@@ -83,6 +88,12 @@ async def test_the_first_request_of_a_page_has_the_answer_and_the_profile_that_i
         assert sorted(one["id"] for one in found) == [one.get("messageId") or one["uuid"] for one in sent]
         profiles = [(await client.get(f"/profiles/{one['profile']}")).json() for one in found]
         assert {(one["id"], one["traits"]["user_id"]) for one in profiles} == {(profiles[0]["id"], "C-1")}
+
+
+def test_the_flow_tests_of_a_page_pass(tmp_path: Path) -> None:
+    written("segment", tmp_path)
+    played = CliRunner().invoke(app, ["test", str(tmp_path)])
+    assert (played.exit_code, "✓ 1 passed in 1 file" in played.output) == (0, True), played.output
 
 
 @pytest.mark.parametrize("page", PAGES)
