@@ -98,7 +98,7 @@ def fault_of_event(event: ForeignEvent) -> Fault | None:
         if fault or found:
             return fault or found
     if event.time is not None and read_event_time(event.time) is None:
-        return "", TIME_REMEDY
+        return "", TIME_REMEDY.replace("`time`", "the time")  # each protocol has another name for it
     return None
 
 

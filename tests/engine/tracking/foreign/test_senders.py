@@ -149,6 +149,12 @@ def test_an_event_that_cannot_be_taken_is_rejected_with_its_place(wrong: dict[st
     assert taken == [1]
 
 
+def test_the_reason_for_an_unusable_time_names_no_member_of_another_protocol() -> None:
+    ((intake,),) = groups(event(0, time="yesterday"))
+    (rejected,) = intake.intake.rejected
+    assert "or leave the time out" in rejected.reason
+
+
 def test_an_event_that_the_translator_rejected_keeps_its_reason() -> None:
     fault = RejectedEvent(0, "it has no event", "/batch/0", event(0).raw)  # type: ignore[arg-type]  # Raw is bytes here
     (one,), _ = groups(fault, event(1, visitor="v-1"))
