@@ -57,7 +57,7 @@ async def test_the_drain_stops_when_the_store_goes_away_again_and_goes_on_where_
     assert ledger(shop) == {"stored": 50}
 
 
-async def test_a_unit_that_the_store_does_not_take_holds_up_its_own_lane_only(shop: Shop) -> None:
+async def test_a_unit_that_the_store_does_not_take_holds_up_its_own_group_only(shop: Shop) -> None:
     stuck = (await shop.track(payload("counted", session="stuck")))["profile"]["id"]
     shop.away.away = True
     for i in range(10):
