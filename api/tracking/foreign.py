@@ -156,7 +156,8 @@ class ForeignTracking:
                 self.pipeline.report(error)
             document, more = problem_of(error)
             if 400 <= document["status"] < 500 and document["status"] != 405:  # 405: no client does that
-                self._refused.refused(endpoint.protocol, document["status"], document["detail"])
+                reason = (error.cause if isinstance(error, Refusal) else "") or document["detail"]
+                self._refused.refused(endpoint.protocol, document["status"], reason)
         except Exception:  # the outermost edge: a bug of ours is logged and reported as one
             log.exception("a tracking request failed")
             document, more = problem(500, "the request was not processed; the log of the server says why"), {}

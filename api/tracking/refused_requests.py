@@ -22,7 +22,7 @@ class RefusedRequests:
         self._detail = ""
 
     def refused(self, protocol: str, status: int, detail: str) -> None:
-        """Count a refused request. A line has the `detail` of the newest one."""
+        """Count a refused request. `detail` is the reason; a line has that of the newest request."""
         self._detail = detail
         occasional = self._logs.get((protocol, status))
         if occasional is None:

@@ -16,6 +16,7 @@ class Credentials:
     """The enabled sources of a project by their keys."""
 
     def __init__(self, sources: Mapping[str, Source]) -> None:
+        self._sources = sources
         enabled = [source for source in sources.values() if source.enabled]
         self._public = {source.source: source for source in enabled if source.kind == "public"}
         self._secret: dict[str, Source | None] = {}
@@ -28,13 +29,13 @@ class Credentials:
         """Return the source that the `keys` of a request name.
 
         Raises `Refusal`: for no key, two different ones, one that is unknown, a source that does not accept `protocol`,
-        and an `origin` that the source does not take. But for the last it names no reason.
+        and an `origin` that the source does not take. But for the last only its `cause` is a reason.
         """
         given = {key for key in keys if key}
-        source = self._named(given.pop()) if len(given) == 1 else None  # a source has one key
+        source = self._named(next(iter(given))) if len(given) == 1 else None  # a source has one key
         if source is None or protocol not in source.accepts:
             detail = f"the key is missing or unknown, or its source is disabled or does not accept {protocol}"
-            raise Refusal("unauthorised", detail)
+            raise Refusal("unauthorised", detail, cause=self._cause(given, source, protocol))
         if origin is not None and source.origins and not allows(source.origins, origin):
             raise Refusal("not-allowed", f"source `{source.source}` does not take events from the origin {origin}")
         return source
@@ -42,3 +43,21 @@ class Credentials:
     def _named(self, key: str) -> Source | None:
         public = self._public.get(key)
         return public if public is not None else self._secret.get(hashlib.sha256(key.encode()).hexdigest())
+
+    def _cause(self, given: set[str], source: Source | None, protocol: Accepted) -> str:
+        """Return why keys are refused, for the log: without the keys, which may be those of another system."""
+        if not given:
+            return "the request has no key"
+        if len(given) > 1:
+            return "the request has several keys"
+        if source is None:
+            return self._unknown(next(iter(given)))
+        return f"the source `{source.source}` does not accept {protocol}: add it to `accepts` in its file"
+
+    def _unknown(self, key: str) -> str:
+        source = self._sources.get(key)
+        if source is None:
+            return "the key is that of no enabled source, or of two"
+        if not source.enabled:
+            return f"the source `{source.source}` is disabled"
+        return f"the key is the id of the secret source `{source.source}`: its clients send its API key"

@@ -43,10 +43,21 @@ Wrongness = Literal["malformed", "unauthorised", "too-large", "nothing-accepted"
 
 
 class Refusal(Exception):
-    """A refused payload. `kind` decides the status; `detail` says what to change; `at` is a JSON pointer."""
+    """A refused payload. `kind` decides the status; `detail` says what to change; `at` is a JSON pointer.
 
-    def __init__(self, kind: Wrongness, detail: str, at: str = "", errors: list[dict[str, Any]] | None = None) -> None:
+    `cause` is for the log of the server, where the sender must not learn it.
+    """
+
+    def __init__(
+        self,
+        kind: Wrongness,
+        detail: str,
+        at: str = "",
+        errors: list[dict[str, Any]] | None = None,
+        cause: str = "",
+    ) -> None:
         super().__init__(detail)
+        self.cause = cause
         self.kind: Wrongness = kind
         self.detail = detail
         self.at = at

@@ -43,26 +43,28 @@ def test_a_key_names_its_source(keys: list[str], source: Source) -> None:
 
 
 @pytest.mark.parametrize(
-    "keys",
+    ("keys", "cause"),
     [
-        [],
-        [""],
-        ["k-3"],
-        ["server"],  # the id of a secret source is no key
-        [SERVER.key or ""],
-        ["tracker"],  # accepts /track only
-        ["off"],
-        ["pages", "k1"],
-        ["pages", "k-3"],
-        ["shared"],
-        ["k1", "k2"],
+        ([], "has no key"),
+        ([""], "has no key"),
+        (["k-3"], "of no enabled source"),
+        (["server"], "is the id of the secret source `server`"),
+        ([SERVER.key or ""], "of no enabled source"),
+        (["tracker"], "`tracker` does not accept segment"),
+        (["off"], "`off` is disabled"),
+        (["pages", "k1"], "several keys"),
+        (["pages", "k-3"], "several keys"),
+        (["shared"], "or of two"),
+        (["k1", "k2"], "several keys"),
     ],
 )
-def test_any_other_keys_are_refused_without_a_reason(keys: list[str]) -> None:
+def test_any_other_keys_are_refused_with_a_cause_for_the_log_alone(keys: list[str], cause: str) -> None:
     with pytest.raises(Refusal) as refused:
         Credentials(SOURCES).source_of(keys, "segment", None)
     assert refused.value.kind == "unauthorised"
     assert not any(key in refused.value.detail for key in keys if len(key) > 1)
+    assert cause in refused.value.cause
+    assert "nobody" not in refused.value.cause
 
 
 def test_the_page_of_another_origin_is_refused() -> None:
