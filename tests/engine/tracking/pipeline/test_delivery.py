@@ -122,7 +122,7 @@ async def test_one_bad_event_is_recorded_and_the_others_are_stored(store: Store)
     delivered = await shipping.deliver(event(0, "v-1"), event(1, "v-1", type=""), event(2), event(3, user="u-1"))
     assert delivered.accepted == 2
     assert [(one.index, one.at) for one in delivered.errors] == [(1, "/1"), (3, "/3")]
-    assert "since a user id is no secret" in delivered.errors[1].reason
+    assert "and a user id is no secret" in delivered.errors[1].reason
     assert await shipping.counts() == (1, 2, 2)
 
 
