@@ -4,8 +4,8 @@
 
 The events are orders of many persons in random order, always the same ones. They go to two servers in turn, each
 `headrace serve` of the six-node project on an empty SQLite store on loopback: as batches of 100 to `/v1/batch`, in the
-order of the events, and as payloads of 100 to `/track`. Prints the events per second of both and the ratio: rates alone
-change with whatever else a machine does.
+order of the events, and as payloads of 100 to `/track`. Prints the events per second of both, the processor time that
+the server used, and the ratios. Rates change with whatever else a machine does, processor time much less.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPException, HTTPResponse
 from itertools import islice, takewhile
 from pathlib import Path
@@ -30,8 +30,9 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from benchmarks.bench import HERE, server
+from benchmarks.overload.served import PROJECT, serving
 
+CHECKOUT = Path(__file__).resolve().parent.parent
 SEED = 7
 BATCH = 100  # events of a request
 KEY = "key-of-the-benchmark"
@@ -63,10 +64,11 @@ class Order:
 
 @dataclass(frozen=True)
 class Rate:
-    """Events that were stored, and the seconds that it took."""
+    """Events that were stored, the seconds that it took, and the processor time of the server, in seconds."""
 
     events: int
     seconds: float
+    processor: float = 0.0
 
     @property
     def per_second(self) -> float:
@@ -74,7 +76,8 @@ class Rate:
         return self.events / self.seconds
 
     def __str__(self) -> str:
-        return f"{self.events:,} events, {self.per_second:,.0f} a second"
+        microseconds = 1e6 * self.processor / self.events
+        return f"{self.events:,} events, {self.per_second:,.0f} a second, {microseconds:.0f} µs of the processor each"
 
 
 def orders(events: int, persons: int) -> list[Order]:
@@ -182,14 +185,15 @@ def measure(requests: Sequence[tuple[bytes, int]], connections: int, seconds: fl
     """Return the rate at which a fresh server stores these requests. Raises `NotTaken`."""
     with tempfile.TemporaryDirectory(prefix="headrace-foreign-") as directory:
         project = write_project(Path(directory) / "project")
-        command = ("-m", "cli.main", "serve", str(project), "--port", "0", "--store", f"sqlite:{directory}/store.db")
-        with server(*command) as address:
-            return send(address, requests, connections, seconds)
+        with serving(CHECKOUT, Path(directory) / "store.db", project) as served:
+            begin = served.cpu()
+            rate = send(served.address, requests, connections, seconds)
+            return replace(rate, processor=served.cpu() - begin)
 
 
 def write_project(root: Path) -> Path:
     """Copy the six-node project, and add a secret source and the key of users."""
-    shutil.copytree(HERE / "six", root)
+    shutil.copytree(PROJECT, root)
     settings = root / "headrace.yaml"
     settings.write_text(settings.read_text() + yaml.safe_dump({"identity": IDENTITY}))
     (root / "sources" / "server.yaml").write_text(yaml.safe_dump(SOURCE))
@@ -215,7 +219,9 @@ def main() -> int:
     except NotTaken as failure:
         print(failure, file=sys.stderr)
         return 1
-    print(f"ratio: {segment.per_second / track.per_second:.2f}")
+    ratio = segment.per_second / track.per_second
+    processor = (track.processor / track.events) / (segment.processor / segment.events)
+    print(f"ratio: {ratio:.2f} by the clock, {processor:.2f} by the processor time of the server")
     return 0
 
 

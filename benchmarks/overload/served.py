@@ -39,9 +39,9 @@ class Served:
 
 
 @contextmanager
-def serving(root: Path, database: Path) -> Iterator[Served]:
+def serving(root: Path, database: Path, project: Path = PROJECT) -> Iterator[Served]:
     """Serve by the checkout at `root`, with the interpreter of its `.venv`; stop the server at the end."""
-    command = (str(root / ".venv" / "bin" / "python"), "-m", "cli.main", "serve", str(PROJECT), "--port", "0")
+    command = (str(root / ".venv" / "bin" / "python"), "-m", "cli.main", "serve", str(project), "--port", "0")
     process = subprocess.Popen([*command, "--store", f"sqlite:{database}"], cwd=root, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
