@@ -12,6 +12,7 @@ from engine.tracking.foreign.posthog import key_of_question, translation_steps
 from engine.tracking.foreign.translation import ForeignRequest
 from engine.tracking.pipeline.delivery import Delivered
 
+MAX_QUESTION: Final = 65_536  # bytes: questions do not pass the gate, which bounds what is decoded at a time
 CONFIGURATION: Final = f"/array/{KEY}/config"
 TAKEN: Final = Reply(msgspec.json.encode({"status": 1}))
 NO_FLAGS: Final[dict[str, Any]] = {
@@ -67,6 +68,11 @@ ENDPOINTS: Final = (
         protocol="posthog", addresses=(CONFIGURATION,), key=partial(key_of_path, CONFIGURATION), answer=configuration
     ),
     Configuration(
-        protocol="posthog", addresses=("/flags", "/decide"), key=key_of_question, answer=no_flags, methods=("POST",)
+        protocol="posthog",
+        addresses=("/flags", "/decide"),
+        key=key_of_question,
+        answer=no_flags,
+        methods=("POST",),
+        most_bytes=MAX_QUESTION,
     ),
 )

@@ -104,6 +104,8 @@ class _Cutter:
             found = (_TO_BRACKET if depth else _TO_COMMA).match(self._text, self._at)
             self._at = found.end() if found else self._at
             self._steps += 1
+            if self._steps > MAX_STEPS:
+                raise NotCut
             char = self._next()
             if char in _OPEN:
                 depth += 1
@@ -113,8 +115,6 @@ class _Cutter:
                 return
             else:
                 raise NotCut  # the whole, or a text in quotes, ends too early
-            if self._steps > MAX_STEPS:
-                raise NotCut
             self._at += 1
 
     def _next(self) -> int:

@@ -190,3 +190,4 @@ async def test_there_are_no_feature_flags(serve: Serve, path: str, body: bytes) 
     }
     assert answer.headers["access-control-allow-origin"] == PAGE
     assert (await send(client, path, {"token": "unknown"})).status_code == 401
+    assert (await send(client, path, {"token": "pages", "long": "x" * 70_000})).status_code == 413

@@ -12,8 +12,8 @@ from engine.tracking.foreign.translation import whole
 from engine.tracking.intake.data_limits import TOO_DEEP, first_fault_in, pointer
 from engine.tracking.intake.decode_error import fault_of_error
 from engine.tracking.intake.event_time import read_event_time
-from engine.tracking.intake.mending import Fault, fault_of_json, kept_body
-from engine.tracking.intake.payload import CUT, EventOptions, Refusal, RejectedEvent
+from engine.tracking.intake.mending import Fault, fault_of_json, kept_body, text_body
+from engine.tracking.intake.payload import CUT, MAX_BODY, EventOptions, Refusal, RejectedEvent
 
 MAX_EVENTS: Final = 2_500  # of a request, where its protocol has no limit of its own
 EMPTY: Final = "the body is empty"
@@ -129,6 +129,8 @@ def check_number(events: int, most: int, at: str = "") -> None:
 
 def made(index: int, raw: bytes, at: str, make: Callable[[Item], T]) -> T | RejectedEvent:
     """Return what `make` makes of an item, or the rejection of the item."""
+    if len(raw) > MAX_BODY:
+        return _too_long(index, raw, at)
     try:
         return make(item_of(raw, at))
     except UnusableMember as wrong:
@@ -141,6 +143,8 @@ def made_of_body(body: bytes, make: Callable[[Item], T]) -> T | RejectedEvent:
     Raises `Refusal` if the body is no JSON object.
     """
     item = whole_item(body)
+    if len(item.raw) > MAX_BODY:
+        return _too_long(0, item.raw, item.at)
     try:
         return make(item)
     except UnusableMember as wrong:
@@ -212,6 +216,13 @@ def _digits(number: float) -> str:
     return str(int(number)) if number == int(number) else repr(number)
 
 
+def _too_long(index: int, raw: bytes, at: str) -> RejectedEvent:
+    """Return the rejection of an item that is longer than a payload of `/track` may be."""
+    return RejectedEvent(
+        index, f"an event has at most {MAX_BODY:,} bytes, and this one {len(raw):,}", at, text_body(raw)
+    )
+
+
 def _rejected(index: int, raw: bytes, at: str, wrong: UnusableMember) -> RejectedEvent:
     return RejectedEvent(index, wrong.reason, at + wrong.at, kept_body(raw))
 
@@ -250,7 +261,7 @@ def _malformed(error: Exception, text: bytes, at: str) -> Refusal:
 def _fault_of(error: Exception, text: bytes) -> Fault:
     if isinstance(error, RecursionError):
         return "", TOO_DEEP
-    return first_fault_in(text, "") or fault_of_json(text, "") or ("", str(error))
+    return fault_of_json(text, "") or ("", str(error))
 
 
 def _check_utf8(text: bytes) -> None:

@@ -55,6 +55,7 @@ def test_a_damaged_text_is_cut_within_its_bounds_or_not_at_all(text: bytes, at: 
         pytest.param(b"{a: 1}", id="a name without quotes"),
         pytest.param(b'{"events": [1, 2, 3, 4]}', id="more items than a caller counts"),
         pytest.param(b'{"a": ' + b"[" * (MAX_STEPS + 1) + b"]" * (MAX_STEPS + 1) + b"}", id="too many brackets"),
+        pytest.param(b"{" + b",".join([b'"":0'] * (MAX_STEPS + 1)) + b"}", id="too many members"),
     ],
 )
 def test_a_text_whose_members_cannot_be_known_is_not_cut(text: bytes) -> None:

@@ -11,7 +11,7 @@ import pytest
 from engine.tracking.foreign.items import MAX_EVENTS
 from engine.tracking.foreign.posthog import translated, translation_steps
 from engine.tracking.foreign.translation import ForeignEvent, ForeignRequest, Translation
-from engine.tracking.intake.payload import CUT, Refusal, RejectedEvent
+from engine.tracking.intake.payload import CUT, MAX_BODY, Refusal, RejectedEvent
 
 TIME = "2026-11-30T12:00:00.000Z"
 SENT = "2026-11-30T12:00:05.000Z"
@@ -306,3 +306,11 @@ def test_what_is_no_time_in_sent_at_of_a_batch_is_kept_with_none_of_its_events(s
     (event,) = translated(ForeignRequest(path="/batch", body=json.dumps(body).encode())).events
     assert isinstance(event, ForeignEvent)
     assert (event.sent, event.context) == (None, {"sent": {}})
+
+
+def test_an_event_that_is_longer_than_a_payload_may_be_is_rejected_and_no_other() -> None:
+    long, short = [{"event": "a", "distinct_id": "u1", "properties": {"text": "x" * size}} for size in (MAX_BODY, 1000)]
+    found, taken = translation({"batch": [long, short]}).events
+    assert isinstance(found, RejectedEvent)
+    assert isinstance(taken, ForeignEvent)
+    assert (found.at, found.reason[:33]) == ("/batch/0", "an event has at most 1,048,576 by")
