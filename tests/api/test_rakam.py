@@ -192,6 +192,10 @@ async def test_a_pixel_is_an_image_and_its_event_is_stored(serve: Serve) -> None
         ({"collection": "a"}, "api.api_key is required"),
         ({"api.api_key": "WK"}, "collection parameter must be a string"),
         ({"api.api_key": "WK", "collection": "a", "prop._user": "u-1"}, "source `WK` does not prove its users"),
+        (
+            {"api.api_key": "WK", "collection": "a", "prop._device_id": "a\ufffd"},
+            "the id of the visitor was cut inside",
+        ),
         ({"api.api_key": "WK", "collection": "a", "prop.\nимя": "1"}, "the name `\\n\\u0438\\u043c"),
     ],
 )

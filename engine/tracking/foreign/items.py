@@ -7,13 +7,13 @@ import msgspec
 from msgspec import Raw, Struct
 
 from engine.language.json_spans import NotCut, Span, cut_object
-from engine.language.surrogates import REPLACEMENT, without_lone_surrogates
+from engine.language.surrogates import without_lone_surrogates
 from engine.tracking.foreign.translation import whole
 from engine.tracking.intake.data_limits import TOO_DEEP, first_fault_in, pointer
 from engine.tracking.intake.decode_error import fault_of_error
 from engine.tracking.intake.event_time import read_event_time
 from engine.tracking.intake.mending import Fault, fault_of_json, kept_body, text_body
-from engine.tracking.intake.payload import CUT, MAX_BODY, EventOptions, Refusal, RejectedEvent
+from engine.tracking.intake.payload import MAX_BODY, EventOptions, Refusal, RejectedEvent
 
 MAX_EVENTS: Final = 2_500  # of a request, where its protocol has no limit of its own
 EMPTY: Final = "the body is empty"
@@ -30,13 +30,12 @@ _UNDECODED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 class Item(Struct, frozen=True):
     """An item of a list: its place in the body (a JSON pointer), its own text, and the members of its object.
 
-    `replaced` says that U+FFFD stands for lone surrogates in the members.
+    U+FFFD stands for lone surrogates in the members.
     """
 
     at: str
     raw: bytes
     members: dict[str, Any]
-    replaced: bool = False
 
 
 class UnusableMember(Exception):
@@ -173,7 +172,7 @@ def item_of(raw: bytes, at: str) -> Item:
         text = without_lone_surrogates(raw)
     try:
         _check_utf8(text)
-        return Item(at, raw, _object.decode(text), replaced=True)
+        return Item(at, raw, _object.decode(text))
     except _UNDECODED as error:
         raise UnusableMember(*_fault_of(error, text)) from None
 
@@ -191,11 +190,10 @@ def without_nulls(members: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def id_in(item: Item, members: Mapping[str, Any], name: str, at: str, reason: str | None = NO_ID) -> str | None:
+def id_in(members: Mapping[str, Any], name: str, at: str, reason: str | None = NO_ID) -> str | None:
     """Return the id that a member is, as text; None if it is absent, null or empty. `at` is the place of `members`.
 
-    Raises `UnusableMember` with `reason` for any other value; without a `reason`, such a value is as none. An id that
-    was cut inside a character always raises it.
+    Raises `UnusableMember` with `reason` for any other value; without a `reason`, such a value is as none.
     """
     value = members.get(name)
     if value is None or value == "":
@@ -205,10 +203,7 @@ def id_in(item: Item, members: Mapping[str, Any], name: str, at: str, reason: st
         if reason is None:
             return None
         raise UnusableMember(f"{at}/{pointer(name)}", reason)
-    text = value if isinstance(value, str) else _digits(value)
-    if item.replaced and REPLACEMENT in text:
-        raise UnusableMember(f"{at}/{pointer(name)}", CUT)
-    return text
+    return value if isinstance(value, str) else _digits(value)
 
 
 def _digits(number: float) -> str:

@@ -107,20 +107,20 @@ def _translated(item: Item, event: PostHogEvent, sent: Any) -> ForeignEvent:
         raise UnusableMember("/event", "`event` is missing: it names what was done")
     said = {**(event.properties or {}), **without_nulls({"$set": event.set, "$set_once": event.set_once})}
     type, properties, context = _data(event.event, said)
-    person = person_of(event.event, item, said)
+    person = person_of(event.event, item.members, said)
     return ForeignEvent(
         at=item.at,
         raw=item.raw,
         type=type,
         properties=properties,
         context={**context, "sent": without_nulls({"timestamp": event.timestamp, "sentAt": sent})},
-        id=id_in(item, item.members, "uuid", "") or id_in(item, said, "$insert_id", "/properties", reason=None),
+        id=id_in(item.members, "uuid", "") or id_in(said, "$insert_id", "/properties", reason=None),
         time=event.timestamp,
         sent=sent,
         visitor=person.visitor,
         user=person.user,
         previous=person.previous,
-        session=None if person == NO_PERSON else id_in(item, said, "$session_id", "/properties", reason=None),
+        session=None if person == NO_PERSON else id_in(said, "$session_id", "/properties", reason=None),
     )
 
 

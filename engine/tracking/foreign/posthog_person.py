@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from engine.tracking.foreign.items import Item, id_in
+from engine.tracking.foreign.items import id_in
 
 IDENTIFY: Final = "$identify"
 ALIASES: Final = frozenset({"$create_alias", "$merge_dangerously"})
@@ -27,26 +27,26 @@ class Person(Struct, frozen=True):
 NO_PERSON: Final = Person()
 
 
-def person_of(name: str, item: Item, said: Mapping[str, Any]) -> Person:
-    """Return the person of an event, of its name, its item and its properties. Raises `UnusableMember`.
+def person_of(name: str, members: Mapping[str, Any], said: Mapping[str, Any]) -> Person:
+    """Return the person of an event, of its name, its members and its properties. Raises `UnusableMember`.
 
-    Servers name `distinct_id` in the item, pages in the properties.
+    Servers name `distinct_id` in the members, pages in the properties.
     """
-    distinct = id_in(item, item.members, "distinct_id", "") or _id_in(item, said, "distinct_id")
-    device = _id_in(item, said, "$device_id")
+    distinct = id_in(members, "distinct_id", "") or _id_in(said, "distinct_id")
+    device = _id_in(said, "$device_id")
     if distinct == COOKIELESS or (device is None and said.get("$process_person_profile") is False):
         return NO_PERSON  # a server that says so made the id for this event alone
     if name == IDENTIFY:
-        return Person(_id_in(item, said, "$anon_distinct_id") or device, distinct)
+        return Person(_id_in(said, "$anon_distinct_id") or device, distinct)
     anonymous = _is_anonymous(distinct, device, said)
     if name in ALIASES:
-        alias = _id_in(item, said, "alias")
+        alias = _id_in(said, "alias")
         return Person(distinct, alias) if anonymous else Person(device, alias or distinct, distinct if alias else None)
     return Person(distinct) if anonymous else Person(device, distinct)
 
 
-def _id_in(item: Item, said: Mapping[str, Any], name: str) -> str | None:
-    return id_in(item, said, name, "/properties", reason=None)
+def _id_in(said: Mapping[str, Any], name: str) -> str | None:
+    return id_in(said, name, "/properties", reason=None)
 
 
 def _is_anonymous(distinct: str | None, device: str | None, said: Mapping[str, Any]) -> bool:

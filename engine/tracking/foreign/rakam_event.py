@@ -45,13 +45,13 @@ def sent_event(item: Item, type: str, properties: dict[str, Any], api: Api) -> F
         type=type,
         properties={name: value for name, value in properties.items() if not _is_consumed(name, value)},
         context=_context(properties, api),
-        id=id_in(item, properties, "_id", _AT),
+        id=id_in(properties, "_id", _AT),
         time=time,
         sent=None if time is None else api.upload_time,
         skewed=is_number(time) and api.upload_time is not None,
-        visitor=id_in(item, properties, "_device_id", _AT),
-        user=id_in(item, properties, "_user", _AT, _BAD_USER),
-        session=id_in(item, properties, "_session_id", _AT),
+        visitor=id_in(properties, "_device_id", _AT),
+        user=id_in(properties, "_user", _AT, _BAD_USER),
+        session=id_in(properties, "_session_id", _AT),
     )
 
 

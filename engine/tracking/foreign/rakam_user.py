@@ -81,7 +81,7 @@ def merge(item: Item, api: Api) -> tuple[ForeignEvent, ...]:
 
     The device's next event would join the two as well: its events name both.
     """
-    visitor = id_in(item, item.members, "anonymous_id", "")
+    visitor = id_in(item.members, "anonymous_id", "")
     if visitor is None:
         return ()
     event = _event(item, "user-merge", {}, user_in(item), api)
@@ -90,7 +90,7 @@ def merge(item: Item, api: Api) -> tuple[ForeignEvent, ...]:
 
 def user_in(item: Item) -> str:
     """Return the user whom `id` names. Raises `UnusableMember`."""
-    user = id_in(item, item.members, "id", "")
+    user = id_in(item.members, "id", "")
     if user is None:
         raise UnusableMember("/id", "`id` must be the user's id")
     if len(user) > MAX_ID:  # all operations of a request have it in their texts

@@ -82,7 +82,7 @@ def _event(item: Item, kind: str | None, sent: Any) -> ForeignEvent:
     if kind == TRACK and not event.event:
         raise UnusableMember("/event", "`event` is missing: it names what was done")
     members, context = item.members, event.context or {}
-    visitor, previous = [id_in(item, members, name, "") for name in ("anonymousId", "previousId")]
+    visitor, previous = [id_in(members, name, "") for name in ("anonymousId", "previousId")]
     alias = kind == ALIAS and previous != visitor  # a device is no earlier user
     time = event.original_timestamp if event.timestamp is None else event.timestamp
     sent = event.sent_at or sent
@@ -93,13 +93,13 @@ def _event(item: Item, kind: str | None, sent: Any) -> ForeignEvent:
         type=event.event or "" if kind == TRACK else kind,
         properties=PROPERTIES[kind](event),
         context={**context, "sent": without_nulls(about)},
-        id=id_in(item, members, "messageId", ""),
+        id=id_in(members, "messageId", ""),
         time=time,
         sent=sent,
         visitor=visitor,
-        user=id_in(item, members, "userId", ""),
+        user=id_in(members, "userId", ""),
         previous=previous if alias else None,
-        session=id_in(item, context, "sessionId", "/context", reason=None),
+        session=id_in(context, "sessionId", "/context", reason=None),
     )
 
 

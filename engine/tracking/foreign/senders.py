@@ -9,6 +9,7 @@ An event that cannot be taken is rejected, in its place, with the reason; the ot
 from collections.abc import Generator
 from typing import Final
 
+from engine.language.surrogates import REPLACEMENT
 from engine.ports.ids import short_hash
 from engine.profile.key import KeyRules
 from engine.profile.placeholder import placeholder_reason
@@ -20,7 +21,7 @@ from engine.tracking.intake.data_limits import first_fault, first_fault_in, has_
 from engine.tracking.intake.event_time import TIME_REMEDY, read_event_time
 from engine.tracking.intake.ids import MAX_ID
 from engine.tracking.intake.mending import Fault, kept_body
-from engine.tracking.intake.payload import UNUSABLE, RejectedEvent, suspicious, usable
+from engine.tracking.intake.payload import CUT, UNUSABLE, RejectedEvent, suspicious, usable
 
 # Protocols whose clients give their events no ids. An event that has no time either looks as its repeat does, and
 # is as often a second one: a price that is set to 1, to 2 and to 1 again.
@@ -88,18 +89,34 @@ def fault_of_event(event: ForeignEvent) -> Fault | None:
         return "", f"the type of an event has 1 to {MAX_ID} characters; it {UNUSABLE}"
     if event.user is not None and len(event.user.strip()) > MAX_ID:
         return "", f"a user id has at most {MAX_ID} characters"
+    if cut := _cut_id(event):
+        return "", f"the id of the {cut} {CUT}"
+    ids = (event.visitor, event.user, event.previous, event.session, event.id)
+    if any(id is not None and REPLACEMENT in id for id in ids):
+        return "", f"an id {CUT}"
     if event.type == CONSENT_CHANGED and (fault := fault_of(event.properties)):
         return fault
     if suspicious(event.raw):
         found = first_fault(event.properties, "") or first_fault(event.context, "")
-        fault = (
-            first_fault_in(event.raw, "") if found or has_fraction(event.raw) else None
-        )  # with its place in the event
-        if fault or found:
-            return fault or found
+        if found or has_fraction(event.raw):
+            found = first_fault_in(event.raw, "") or found  # with its place in the event
+        if found:
+            return found
     if event.time is not None and read_event_time(event.time) is None:
         return "", TIME_REMEDY.replace("`time`", "the time")  # each protocol has another name for it
     return None
+
+
+def _cut_id(event: ForeignEvent) -> str | None:
+    """Return whose id was cut inside a character; None if none was."""
+    ids = (
+        ("visitor", event.visitor),
+        ("user", event.user),
+        ("earlier user", event.previous),
+        ("session", event.session),
+        ("event", event.id),
+    )
+    return next((name for name, id in ids if id is not None and REPLACEMENT in id), None)
 
 
 def usable_id(id: str | None, never: frozenset[str]) -> str | None:

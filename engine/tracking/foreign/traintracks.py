@@ -35,7 +35,7 @@ def verified(body: bytes, auth: bytes, secret: str) -> bool:
 def _event(item: Item, common: dict[str, Any]) -> ForeignEvent:
     """Return the event that an item describes. Raises `UnusableMember`."""
     members = item.members
-    session = id_in(item, members, "sessionId", "")
+    session = id_in(members, "sessionId", "")
     resent = _time_in(members, "serverTimestamp")
     written = _time_in(members, "clientTimestamp")
     context = common | {ours: value for name, ours in _CONTEXT.items() if (value := members.get(name)) is not None}
@@ -49,7 +49,7 @@ def _event(item: Item, common: dict[str, Any]) -> ForeignEvent:
         context=context,
         time=written if resent is None else resent,
         visitor=session,
-        user=id_in(item, members, "userId", ""),
+        user=id_in(members, "userId", ""),
         session=session,
     )
 

@@ -11,7 +11,7 @@ import pytest
 from engine.tracking.foreign.items import MAX_EVENTS
 from engine.tracking.foreign.posthog import translated, translation_steps
 from engine.tracking.foreign.translation import ForeignEvent, ForeignRequest, Translation
-from engine.tracking.intake.payload import CUT, MAX_BODY, Refusal, RejectedEvent
+from engine.tracking.intake.payload import MAX_BODY, Refusal, RejectedEvent
 
 TIME = "2026-11-30T12:00:00.000Z"
 SENT = "2026-11-30T12:00:05.000Z"
@@ -261,17 +261,6 @@ def test_an_event_that_is_no_json_is_rejected_and_no_other(form: bytes, at: str)
     assert isinstance(events[1], RejectedEvent)
     assert isinstance(events[2], ForeignEvent)
     assert (events[1].at, events[2].type) == (f"{at}/properties/v", "c\ufffd")
-
-
-@pytest.mark.parametrize(
-    "name", ["distinct_id", "$device_id", "$anon_distinct_id", "alias", "$insert_id", "$session_id"]
-)
-def test_an_id_with_half_a_character_rejects_its_event_since_two_ids_could_become_one(name: str) -> None:
-    event = "$identify" if name == "$anon_distinct_id" else "$create_alias"
-    body = b'{"event":"%s","properties":{"distinct_id":"u1","%s":"a\\ud83d"}}' % (event.encode(), name.encode())
-    (found,) = translation(body).events
-    assert isinstance(found, RejectedEvent)
-    assert (found.at, found.reason) == (f"/properties/{name}", CUT)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from engine.tracking.foreign.items import MAX_EVENTS
 from engine.tracking.foreign.segment import translated, translation_steps
 from engine.tracking.foreign.translation import ForeignEvent, ForeignRequest, Translation
-from engine.tracking.intake.payload import CUT, MAX_BODY, Refusal, RejectedEvent
+from engine.tracking.intake.payload import MAX_BODY, Refusal, RejectedEvent
 
 TIME = "2026-11-30T12:00:00.000Z"
 SENT = "2026-11-30T12:00:05.000Z"
@@ -225,16 +225,6 @@ def test_half_a_character_is_replaced() -> None:
     assert one("/v1/batch", body).properties == {"v": "a\ufffd"}
     single = rb'{"event":"seen","properties":{"v":"a\ud83d"}}'
     assert one("/v1/track", single).properties == {"v": "a\ufffd"}
-
-
-@pytest.mark.parametrize(
-    "place", ["/messageId", "/anonymousId", "/userId", "/previousId", "/context/sessionId"], ids=lambda place: place[1:]
-)
-def test_an_id_with_half_a_character_rejects_its_event_since_two_ids_could_become_one(place: str) -> None:
-    outer, _, inner = place[1:].partition("/")
-    member = b'{"%s":"a\\ud83d"}' % inner.encode() if inner else b'"a\\ud83d"'
-    found = rejection("/v1/alias", b'{"%s":%s}' % (outer.encode(), member))
-    assert (found.at, found.reason) == (place, CUT)
 
 
 @pytest.mark.parametrize(

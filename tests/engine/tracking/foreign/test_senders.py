@@ -134,6 +134,8 @@ def test_an_id_that_is_too_long_becomes_its_hash(name: str, length: int) -> None
         ({"type": "x" * 201}, "/0"),
         ({"type": " x"}, "/0"),
         ({"user": "u" * 201}, "/0"),
+        *[({name: "cut \ufffd"}, "/0") for name in ("visitor", "user", "session", "id")],
+        ({"user": "u-1", "previous": "cut \ufffd"}, "/0"),
         ({"time": "yesterday"}, "/0"),
         ({"type": "consent-changed", "properties": {"consents": {"ads": "perhaps"}}}, "/0/consents/ads"),
         ({"properties": {"a": 1.12345678901234567891}, "raw": b'{"a": 1.12345678901234567891}'}, "/0/a"),
