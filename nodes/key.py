@@ -12,7 +12,7 @@ from engine.language.path import parse_path, show_path
 from engine.profile.document import Path, Scalar
 from engine.profile.key import DEFAULT_KEY_RULES, MAX_KEY_LENGTH, KeyRules, key_text, plain_text
 from engine.profile.operations import Refused, Set
-from engine.profile.placeholder import placeholder_reason
+from engine.profile.placeholder import length_reason, placeholder_reason
 
 
 class Key(Struct, frozen=True):
@@ -75,5 +75,5 @@ def read_id(id: str, rules: KeyRules) -> str:
 
 def _refuse_placeholder(text: str, path: str, rules: KeyRules) -> None:
     """Raise `Refused` for a value at `path` that identifies no person."""
-    if reason := placeholder_reason(text, rules.never):
+    if reason := length_reason(text) or placeholder_reason(text, rules.never):
         raise Refused(f"`{text[:MAX_KEY_LENGTH]}` at `{path}` {reason}")

@@ -48,18 +48,20 @@ _ALL_ALIKE = re.compile(r"0+|f{12,}|([0-9a-f])\1{11,}|0{12}[1-8]0{3}[89ab]0{15}|
 _MINUS_ONE = re.compile(r"-1(\.0+)?")
 
 
-def placeholder_reason(text: str, never: frozenset[str] = frozenset()) -> str:
-    """Return why a key, a session id or a profile id identifies no person; empty for one that may identify a person.
+def length_reason(text: str) -> str:
+    """Return why a text is too long for a key or an id; empty for one that is not.
 
-    `never` are the folded values that a project lists.
+    It comes before `placeholder_reason`, whose cache must keep no long text.
     """
-    if len(text) > MAX_KEY_LENGTH:  # and so the cache keeps no long text
-        return f"is longer than {MAX_KEY_LENGTH} characters"
-    return _reason(text, never)
+    return f"is longer than {MAX_KEY_LENGTH} characters" if len(text) > MAX_KEY_LENGTH else ""
 
 
 @lru_cache(maxsize=4096)  # each payload of a session repeats its ids
-def _reason(text: str, never: frozenset[str]) -> str:
+def placeholder_reason(text: str, never: frozenset[str] = frozenset()) -> str:
+    """Return why a key, a session id or a profile id identifies no person; empty for one that may identify a person.
+
+    `text` has no `length_reason`. `never` are the folded values that a project lists.
+    """
     if is_placeholder(text):
         return "is a placeholder and identifies no person"
     if never and folded(text) in never:

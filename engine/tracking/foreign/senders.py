@@ -12,7 +12,7 @@ from typing import Final
 from engine.language.surrogates import REPLACEMENT
 from engine.ports.ids import short_hash
 from engine.profile.key import KeyRules
-from engine.profile.placeholder import placeholder_reason
+from engine.profile.placeholder import length_reason, placeholder_reason
 from engine.project.source import Source
 from engine.tracking.foreign.groups import UNNAMED, Groups, IntakeGroup, Sender
 from engine.tracking.foreign.translation import ForeignEvent, Translation, whole
@@ -133,4 +133,6 @@ def usable_id(id: str | None, never: frozenset[str]) -> str | None:
 def _named(user: str | None, rules: KeyRules) -> str | None:
     """Return a user id as it is; None if it identifies no person."""
     user = user.strip() if user is not None else ""
-    return user if user and usable(user) and not placeholder_reason(user, rules.never) else None
+    if not user or length_reason(user) or not usable(user):
+        return None
+    return None if placeholder_reason(user, rules.never) else user

@@ -12,7 +12,7 @@ from engine.ports.store import Unavailable
 from engine.profile.document import Path, Scalar
 from engine.profile.key import KeyRules, key_text
 from engine.profile.operations import Refused
-from engine.profile.placeholder import placeholder_reason
+from engine.profile.placeholder import length_reason, placeholder_reason
 from engine.project.source import Source
 from engine.tracking.intake.admission import authority
 from engine.tracking.intake.payload import Intake, Refusal
@@ -62,7 +62,8 @@ def _user_text(user: str, path: Path, rules: KeyRules) -> str:
         text = key_text(path, user, rules)
     except Refused as refused:
         raise Refusal("malformed", f"{refused}, as user ids are here", "/user/id") from None
-    if reason := placeholder_reason(user, rules.never) or placeholder_reason(text, rules.never):
+    never = rules.never
+    if reason := length_reason(text) or placeholder_reason(user, never) or placeholder_reason(text, never):
         remedy = "leave `user` out before the login"
         raise Refusal("malformed", f"the user id `{user}` {reason}: {remedy}", "/user/id")
     return text

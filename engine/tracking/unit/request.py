@@ -52,9 +52,8 @@ class UnitRequest(Struct, frozen=True):
         cls, intake: Intake, source: Source, clock: Clock, new_id: Callable[[], str], settings: Settings = DEFAULTS
     ) -> "UnitRequest":
         """Return the request of an intake, with a time, a seed and ids drawn now. It may be one for `units_of`."""
-        now = clock.now()
+        now, deadline = clock.now(), clock.ticks() + source.answer_within / 1000
         events = client_events(intake, new_id, source, now, settings)
-        deadline = clock.ticks() + source.answer_within / 1000
         return cls(source, intake, events, now, new_id(), deadline, {})
 
     def rejected(self) -> tuple[Rejected, ...]:
