@@ -30,20 +30,21 @@ async def handle(tracker: PayloadTracker, scope: Scope, send: Send, methods: tup
     """Answer a preflight, or track the intake that `read` makes of a request. A client that has gone gets nothing."""
     pipeline = tracker.pipeline
     source: Source | None = None
-    headers: dict[bytes, bytes] = {}
+    page: str | None = None
     extra: Headers = []
     try:
         headers = wanted_headers(scope["headers"])
+        page, key = origin(headers), bearer(headers)
         method = scope["method"]  # type: ignore[typeddict-item]  # an HTTP scope
         if method == "OPTIONS":
-            await respond(send, 204, b"", preflight_headers(pipeline.project.sources.values(), origin(headers)))
+            await respond(send, 204, b"", preflight_headers(pipeline.project.sources.values(), page))
             return
         if method not in methods:
             raise HttpProblem(405, f"send a {' or a '.join(methods)}", {"Allow": ", ".join([*methods, "OPTIONS"])})
         intake = await read(headers)
         if b"headrace-hops" in headers:
             intake = structs.replace(intake, hops=hops(headers))
-        source = admit(pipeline.project.sources, intake.source, bearer(headers), origin(headers))
+        source = admit(pipeline.project.sources, intake.source, key, page)
         answered = await tracker.track(credential_matches(intake, source, pipeline.clock.now()), source)
         status, body = 200, _encoder.encode(answered.body)
         if answered.debugger_refused:
@@ -61,7 +62,7 @@ async def handle(tracker: PayloadTracker, scope: Scope, send: Send, methods: tup
     except Exception:  # the outermost edge: a bug of ours is logged and reported as one
         log.exception("a tracking request failed")
         status, body = 500, encoded_problem(500, "the request was not processed; the log of the server says why")
-    await respond(send, status, body, [*extra, *answer_headers(source, origin(headers))])
+    await respond(send, status, body, [*extra, *answer_headers(source, page)])
 
 
 async def respond(send: Send, status: int, body: bytes, headers: Headers) -> None:
