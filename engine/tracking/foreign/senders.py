@@ -91,9 +91,6 @@ def fault_of_event(event: ForeignEvent) -> Fault | None:
         return "", f"a user id has at most {MAX_ID} characters"
     if cut := _cut_id(event):
         return "", f"the id of the {cut} {CUT}"
-    ids = (event.visitor, event.user, event.previous, event.session, event.id)
-    if any(id is not None and REPLACEMENT in id for id in ids):
-        return "", f"an id {CUT}"
     if event.type == CONSENT_CHANGED and (fault := fault_of(event.properties)):
         return fault
     if suspicious(event.raw):
