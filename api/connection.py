@@ -19,9 +19,9 @@ from api.gate import Gate
 from api.problem import MEDIA_TYPE, encoded_problem
 from api.response_headers import NO_SNIFF
 from api.tracking.discovery import most_bytes, takes_events
+from api.tracking.foreign import LARGE_BODY
 from engine.tracking.intake.payload import MAX_BODY
 
-MAX_PLAIN = 4 * MAX_BODY  # bytes of the largest body that any protocol has
 MAX_HEAD = 65_536  # bytes of a request's line and headers
 # Bytes of a request as it comes over the line: one that sends its body in chunks of a byte needs six for each.
 MAX_REQUEST = MAX_HEAD + 8 * MAX_BODY
@@ -41,7 +41,7 @@ GZIP = b"\x1f\x8b"
 
 def plain_size(body: bytearray) -> int:
     """Return the bytes of a gzip body, decompressed: it ends with that number, and one that lies there is refused."""
-    return max(len(body), min(int.from_bytes(body[-4:], "little"), MAX_PLAIN))
+    return max(len(body), min(int.from_bytes(body[-4:], "little"), LARGE_BODY))
 
 
 class Connection(HttpToolsProtocol):

@@ -1,7 +1,7 @@
 """Reading a request: headers, and a body of limited size in the encodings and media types that trackers send."""
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from litestar.types import Receive
 
@@ -27,27 +27,27 @@ def wanted_headers(headers: Iterable[tuple[bytes, bytes]], wanted: frozenset[byt
     return found
 
 
-def bearer(headers: dict[bytes, bytes]) -> str | None:
+def bearer(headers: Mapping[bytes, bytes]) -> str | None:
     """Return the key of `Authorization: Bearer KEY`."""
     scheme, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     return key.strip() or None if scheme.lower() == "bearer" else None
 
 
-def origin(headers: dict[bytes, bytes]) -> str | None:
+def origin(headers: Mapping[bytes, bytes]) -> str | None:
     """Return the web origin that a browser names."""
     found = headers.get(b"origin")
     return found.decode("latin-1") if found is not None else None
 
 
-def hops(headers: dict[bytes, bytes]) -> int:
+def hops(headers: Mapping[bytes, bytes]) -> int:
     """Return how many look-ups led to this request, one by the other. Raises `HttpProblem` (400)."""
-    text = headers[b"headrace-hops"]
+    text = headers.get(b"headrace-hops", b"0")
     if not (text.isdigit() and len(text) < 10):
         raise HttpProblem(400, "the header Headrace-Hops is a whole number")
     return int(text)
 
 
-def check_media_type(headers: dict[bytes, bytes]) -> None:
+def check_media_type(headers: Mapping[bytes, bytes]) -> None:
     """Refuse a body that cannot be JSON in UTF-8. Raises `HttpProblem` (415)."""
     media, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
     media = media.strip()
@@ -60,7 +60,7 @@ def check_media_type(headers: dict[bytes, bytes]) -> None:
             raise HttpProblem(415, "send UTF-8")
 
 
-async def read_body(receive: Receive, headers: dict[bytes, bytes], most: int = MAX_BODY) -> bytes:
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes], most: int = MAX_BODY) -> bytes:
     """Return the body, decompressed, of `most` bytes then. The connection limits the time that it may take.
 
     A body is gzip if its header or its first two bytes say so. Raises `HttpProblem` (413, 415) and `ClientGone`.

@@ -35,6 +35,7 @@ from engine.tracking.pipeline.tracker import PayloadTracker
 
 MAX_FIELDS: Final = 500  # of a query
 JSON: Final = b"application/json"
+LARGE_BODY: Final = 4 * MAX_BODY  # bytes, decompressed: of protocols whose clients send many events at once
 
 log = structlog.get_logger("headrace.track")
 
@@ -92,6 +93,13 @@ class Configuration(Struct, frozen=True, kw_only=True):
     most_bytes: int = MAX_BODY
 
 
+class _Exchange(Struct):
+    """A request and its answer: extra headers, and the source as soon as it is known."""
+
+    source: Source | None = None
+    headers: Headers = []
+
+
 class ForeignTracking:
     """Handles the requests to the endpoints of all protocols."""
 
@@ -119,54 +127,70 @@ class ForeignTracking:
                 sources = self.pipeline.project.sources.values()
                 await _send(send, Reply(b"", 204), preflight_headers(sources, page, _allowed(endpoint)))
                 return
-            reply, more, source = await self._answer(endpoint, scope, receive)
+            exchange = _Exchange()
+            reply = await self._answer(exchange, endpoint, scope, receive)
         except ClientGone:
             return
-        await _send(send, reply, [*more, *answer_headers(source, page)])
+        await _send(send, reply, [*exchange.headers, *answer_headers(exchange.source, page)])
 
     async def _answer(
-        self, endpoint: Endpoint | Configuration, scope: Scope, receive: Receive
-    ) -> tuple[Reply, Headers, Source | None]:
-        """Return the answer to a request, extra headers, and the source if it is known."""
-        refuse = endpoint.refuse if isinstance(endpoint, Endpoint) else problem_reply
-        source: Source | None = None
+        self, exchange: "_Exchange", endpoint: Endpoint | Configuration, scope: Scope, receive: Receive
+    ) -> Reply:
+        """Return the answer to a request."""
         try:
             request = await _read(endpoint, scope, receive)
             if isinstance(endpoint, Configuration):
-                if endpoint.key is None:
-                    return endpoint.answer("", request), [], None
-                key = endpoint.key(request)
-                source = self.credentials.source_of([key], endpoint.protocol, origin(dict(request.headers)))
-                return endpoint.answer(key, request), [(b"cache-control", b"private, max-age=60")], source
-            keys = list(keys_of(request, endpoint.key_headers, endpoint.key_parameters))
-            if any(keys) or endpoint.verify is not None:  # first: decoding takes longer than looking up a key
-                source = self._source(endpoint, request, keys)
-            if endpoint.verify is not None and (source is None or not endpoint.verify(request, source)):
-                remedy = "make it from the body, byte by byte as it is sent, and the `product_secret` of the source"
-                raise Refusal("unauthorised", f"the signature of the request is missing or wrong: {remedy}")
-            translation = endpoint.translate(request)
-            if not isinstance(translation, Translation):
-                translation = await self.pipeline.slices.run(translation)
-            source = self._source(endpoint, request, [*keys, *translation.keys])
-            return endpoint.answer(await self._delivered(endpoint, request, translation, source)), [], source
+                return self._configured(exchange, endpoint, request)
+            return await self._tracked(exchange, endpoint, request)
         except asyncio.CancelledError:  # the server stops and has waited long enough; no caller awaits this task
             document, more = problem_of(Unavailable("the server is stopping: send this again", retry_after=1))
         except (Refusal, Unavailable, HttpProblem) as error:
-            if isinstance(error, Unavailable):
-                self.pipeline.report(error)
             document, more = problem_of(error)
-            if 400 <= document["status"] < 500 and document["status"] != 405:  # 405: no client does that
-                reason = (error.cause if isinstance(error, Refusal) else "") or document["detail"]
-                self._refused.refused(endpoint.protocol, document["status"], reason)
+            self._report(error, endpoint, document)
         except Exception:  # the outermost edge: a bug of ours is logged and reported as one
             log.exception("a tracking request failed")
             document, more = problem(500, "the request was not processed; the log of the server says why"), {}
-        extra = [(name.lower().encode(), value.encode()) for name, value in more.items()]
-        return refuse(document["status"], document), extra, source
+        exchange.headers = [(name.lower().encode(), value.encode()) for name, value in more.items()]
+        refuse = endpoint.refuse if isinstance(endpoint, Endpoint) else problem_reply
+        return refuse(document["status"], document)
+
+    def _configured(self, exchange: "_Exchange", endpoint: Configuration, request: ForeignRequest) -> Reply:
+        """Return a configuration. Raises `Refusal` and `HttpProblem`."""
+        if endpoint.key is None:
+            return endpoint.answer("", request)
+        key = endpoint.key(request)
+        exchange.source = self.credentials.source_of([key], endpoint.protocol, origin(request.headers))
+        exchange.headers = [(b"cache-control", b"private, max-age=60")]
+        return endpoint.answer(key, request)
+
+    async def _tracked(self, exchange: "_Exchange", endpoint: Endpoint, request: ForeignRequest) -> Reply:
+        """Return the answer to a request once its events are taken. Raises `Refusal`, `Unavailable`, `HttpProblem`."""
+        keys = list(keys_of(request, endpoint.key_headers, endpoint.key_parameters))
+        if any(keys) or endpoint.verify is not None:  # first: decoding takes longer than looking up a key
+            exchange.source = self._source(endpoint, request, keys)
+        if endpoint.verify is not None and (exchange.source is None or not endpoint.verify(request, exchange.source)):
+            remedy = "make it from the body, byte by byte as it is sent, and the `product_secret` of the source"
+            raise Refusal("unauthorised", f"the signature of the request is missing or wrong: {remedy}")
+        translation = endpoint.translate(request)
+        if not isinstance(translation, Translation):
+            translation = await self.pipeline.slices.run(translation)
+        source = exchange.source = self._source(endpoint, request, [*keys, *translation.keys])
+        return endpoint.answer(await self._delivered(endpoint, request, translation, source))
+
+    def _report(
+        self, error: Refusal | Unavailable | HttpProblem, endpoint: Endpoint | Configuration, document: dict[str, Any]
+    ) -> None:
+        """Log why a request was not taken; its client may say nothing."""
+        if isinstance(error, Unavailable):
+            self.pipeline.report(error)
+        status = document["status"]
+        if 400 <= status < 500 and status != 405:  # 405: no client does that
+            reason = (error.cause if isinstance(error, Refusal) else "") or document["detail"]
+            self._refused.refused(endpoint.protocol, status, reason)
 
     def _source(self, endpoint: Endpoint, request: ForeignRequest, keys: list[str]) -> Source:
         """Return the source that the keys of a request name. Raises `Refusal`."""
-        source = self.credentials.source_of(keys, endpoint.protocol, origin(dict(request.headers)))
+        source = self.credentials.source_of(keys, endpoint.protocol, origin(request.headers))
         if endpoint.secret_only and source.kind != "secret":
             raise Refusal("unauthorised", "only the key of a secret source is taken here")
         return source
@@ -178,9 +202,7 @@ class ForeignTracking:
         rules = self.pipeline.project.settings.keys
         steps = grouping_steps(translation, source, endpoint.protocol, rules)
         groups = await self.pipeline.slices.run(steps)
-        return await self.delivery.deliver(
-            groups, source, hops(dict(request.headers)) if b"headrace-hops" in request.headers else 0
-        )
+        return await self.delivery.deliver(groups, source, hops(request.headers))
 
 
 async def _read(endpoint: Endpoint | Configuration, scope: Scope, receive: Receive) -> ForeignRequest:

@@ -16,7 +16,7 @@ def keys_of(request: ForeignRequest, headers: tuple[bytes, ...], parameters: tup
     """Yield the keys of a request: of `headers`, of `Authorization`, and of `parameters` of its query."""
     for header in headers:
         yield request.headers.get(header, b"").decode("latin-1").strip()
-    yield bearer(dict(request.headers)) or ""
+    yield bearer(request.headers) or ""
     yield basic_user(request.headers)
     for parameter in parameters:
         yield from request.query.get(parameter, ())

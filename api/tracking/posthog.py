@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import msgspec
 
-from api.tracking.foreign import Configuration, Endpoint, Reply
+from api.tracking.foreign import LARGE_BODY, Configuration, Endpoint, Reply
 from api.tracking.keys import KEY, key_of_path
-from api.tracking.segment import MAX_BODY, refused
+from api.tracking.segment import refused
 from engine.tracking.foreign.posthog import key_of_question, translation_steps
 from engine.tracking.foreign.translation import ForeignRequest
 from engine.tracking.pipeline.delivery import Delivered
@@ -62,7 +62,7 @@ ENDPOINTS: Final = (
         translate=translation_steps,
         answer=taken,
         refuse=refused,
-        most_bytes=MAX_BODY,
+        most_bytes=LARGE_BODY,
     ),
     Configuration(
         protocol="posthog", addresses=(CONFIGURATION,), key=partial(key_of_path, CONFIGURATION), answer=configuration

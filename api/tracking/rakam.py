@@ -6,13 +6,12 @@ from typing import Any, Final
 import msgspec
 
 from api.problem import problem
-from api.tracking.foreign import Endpoint, Reply, problem_reply
+from api.tracking.foreign import LARGE_BODY, Endpoint, Reply, problem_reply
 from engine.tracking.foreign.rakam import TOO_BIG, translated
 from engine.tracking.foreign.rakam_api import KEY_FIELDS, KEY_HEADERS
 from engine.tracking.foreign.rakam_pixel import GIF
 from engine.tracking.pipeline.delivery import Delivered
 
-MAX_BULK: Final = 4_194_304  # bytes, after decompression
 SINGLE: Final = (
     "/event/collect",
     "/user/set_properties",
@@ -94,7 +93,7 @@ ENDPOINTS: Final = (  # Rakam calls the key of a secret source `master_key`
     _endpoint("/event/batch", answer=taken, refuse=batch_refused),
     _endpoint("/user/batch", answer=taken),
     _endpoint("/user/batch_operations", answer=taken, secret_only=True),
-    _endpoint("/event/bulk", "/event/copy", answer=taken_in_bulk, most_bytes=MAX_BULK, secret_only=True),
+    _endpoint("/event/bulk", "/event/copy", answer=taken_in_bulk, most_bytes=LARGE_BODY, secret_only=True),
     _endpoint("/event/bulk/commit", answer=taken_in_bulk, secret_only=True),
     _endpoint("/event/pixel", answer=pixel, refuse=pixel_refused, methods=("GET", "POST")),
 )

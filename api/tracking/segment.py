@@ -5,13 +5,12 @@ from typing import Any, Final
 
 import msgspec
 
-from api.tracking.foreign import Configuration, Endpoint, Reply, problem_reply
+from api.tracking.foreign import LARGE_BODY, Configuration, Endpoint, Reply, problem_reply
 from api.tracking.keys import KEY, basic_user, key_of_path
 from engine.tracking.foreign.segment import translation_steps
 from engine.tracking.foreign.translation import ForeignRequest
 from engine.tracking.pipeline.delivery import Delivered
 
-MAX_BODY: Final = 4_194_304  # bytes, after decompression: clients drop a batch that is refused as too large
 RETRIES: Final = (  # headers that pages add when they send events again: a preflight that omits one would lose them
     b"x-retry-count",
     b"rsa-recovered",
@@ -83,7 +82,7 @@ ENDPOINTS: Final = (
         translate=translation_steps,
         answer=taken,
         refuse=refused,
-        most_bytes=MAX_BODY,
+        most_bytes=LARGE_BODY,  # clients drop a batch that is refused as too large
         headers=(b"anonymousid", b"sentat", *RETRIES),
         key_parameters=("writeKey",),
     ),

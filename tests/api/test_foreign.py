@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from api.app import create_app
 from api.tracking.discovery import endpoints, most_bytes, takes_events
-from api.tracking.foreign import Endpoint
+from api.tracking.foreign import LARGE_BODY, Endpoint
 from effects.scripted import ScriptedPerformer
 from engine.flow.ask import HttpReply
 from engine.ports.store import Unavailable
@@ -179,6 +179,7 @@ async def test_requests_of_a_loop_of_look_ups_are_counted() -> None:
 def test_every_endpoint_that_takes_events_passes_the_gate() -> None:
     taking = [endpoint for endpoint in endpoints() if isinstance(endpoint, Endpoint)]
     assert taking
+    assert max(endpoint.most_bytes for endpoint in taking) == LARGE_BODY  # the gate reckons with no larger one
     for endpoint in taking:
         for address in endpoint.addresses:
             assert takes_events(address)
