@@ -50,7 +50,8 @@ def typed_request(request: UnitRequest, types: Mapping[str, Types], *, fixed: bo
         else:
             events.append(_cast(event, known, zone))
     if rejected:
-        intake = structs.replace(request.intake, rejected=(*request.intake.rejected, *rejected))
+        all_rejected = sorted((*request.intake.rejected, *rejected), key=lambda one: one.index)
+        intake = structs.replace(request.intake, rejected=tuple(all_rejected))
         return structs.replace(request, intake=intake, events=tuple(events))
     return structs.replace(request, events=tuple(events))
 

@@ -13,7 +13,7 @@ from engine.tracking.operations.reevaluation import BATCH, Reevaluation, progres
 from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.conftest import Opener
 from tests.engine.tracking.pipeline.test_segment_events import HISTORY, SET, history, revenue
-from tests.projects import payload, project
+from tests.projects import SHOP, payload, project
 
 DAY = 86_400_000
 LAPSED = {"lapsed": "profile.metadata.last_seen < now - days(30)"}
@@ -53,6 +53,14 @@ async def test_those_that_are_due_are_looked_at_and_no_others(store: Store) -> N
         assert (await collector.profile(id))["segments"] == ["lapsed"]
         assert await history(collector, id) == ["entered lapsed"]
     assert (await versions(store, [late]), await again(collector).due(1, 100)) == (before, 0)
+
+
+async def test_a_profile_is_looked_at_where_sources_have_schemas(store: Store) -> None:
+    collector = Collector(project(SET, segments=LAPSED, sources=(structs.replace(SHOP, schema="learn"),)), store)
+    (id,) = await visitors(collector, 1)
+    collector.clock.advance(31 * DAY)
+    assert await again(collector).due(1, 100) == 1
+    assert (await collector.profile(id))["segments"] == ["lapsed"]
 
 
 async def test_a_profile_that_has_come_back_meanwhile_is_due_later(store: Store) -> None:

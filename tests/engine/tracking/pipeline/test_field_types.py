@@ -183,9 +183,11 @@ async def test_a_source_without_a_schema_reads_and_learns_nothing() -> None:
     assert (await stored(store.store, "e1")).properties == {"total": "x"}
 
 
-async def test_consents_are_no_fields(store: Store) -> None:
-    shop = Collector(project(sources=(LEARN,)), store)
-    await shop.track(payload({"type": "consent-changed", "properties": {"consents": {"mail": True}}}))
+@pytest.mark.parametrize("source", [LEARN, FIXED], ids=["learn", "fixed"])
+async def test_consents_are_no_fields(store: Store, source: Source) -> None:
+    shop = Collector(project(sources=(source,)), store)
+    answer = await shop.track(payload({"type": "consent-changed", "properties": {"consents": {"mail": True}}}))
+    assert "errors" not in answer
     assert await all_learnt(store) == {}
 
 
@@ -272,6 +274,16 @@ async def test_fields_beyond_the_limit_have_no_type(opened: Opener, monkeypatch:
         assert (await stored(store, f"{id} again")).properties == {"c": 3}
 
 
+async def test_a_collection_that_is_full_costs_no_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "MAX_FIELDS", 2)
+    away = AwayStore(MemoryStore())
+    shop = Shop(project(sources=(LEARN,)), away, MemorySpool())
+    await shop.track(payload(order("e1", a=1, b=1)))
+    away.called.clear()
+    await shop.track(payload(order("e2", c=1)))
+    assert not {name for name in away.called if "note" in name}
+
+
 async def test_collections_beyond_the_limit_have_no_types(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("engine.ports.learning", "engine.tracking.pipeline.field_types"):
         monkeypatch.setattr(f"{module}.MAX_COLLECTIONS", 1)
@@ -279,7 +291,9 @@ async def test_collections_beyond_the_limit_have_no_types(monkeypatch: pytest.Mo
     shop = Shop(project(sources=(LEARN,)), away, MemorySpool())
     await shop.track(payload(order("e1", total=1), {"type": "other", "id": "e2", "properties": {"total": 1}}))
     away.called.clear()
-    await shop.track(payload({"type": "other", "id": "e3", "properties": {"total": "x"}}, order("e4", new="x")))
+    await shop.track(payload({"type": "other", "id": "e3", "properties": {"total": "x"}}))
+    assert not {name for name in away.called if "note" in name}
+    await shop.track(payload(order("e4", new="x")))
     assert (await stored(away.store, "e3")).properties == {"total": "x"}
     assert set(await all_learnt(away.store)) == {"order"}
     await shop.track(payload(order("e5", new=1)))
@@ -291,13 +305,13 @@ async def test_collections_beyond_the_limit_have_no_types(monkeypatch: pytest.Mo
 
 async def test_a_fixed_schema_rejects_an_event_with_a_new_field_and_takes_the_others(store: Store) -> None:
     shop = Collector(project(sources=(FIXED,), schemas=(ORDERS,)), store)
-    answer = await shop.track(payload(order("e1", total="1"), order("e2", total=2, totl=3), {"type": "seen"}))
-    (error,) = answer["errors"]
-    assert (error["index"], error["at"]) == (1, "/events/1/properties/totl")
+    events = (order("e1", total="1"), order("e2", total=2, totl=3), {"type": "seen"}, {"type": ""})
+    error, malformed = (await shop.track(payload(*events)))["errors"]
+    assert (error["index"], error["at"], malformed["index"]) == (1, "/events/1/properties/totl", 3)
     assert error["reason"].startswith("Schema is invalid: `order` has no field `totl`")
     assert await store.event("e2") is None
     assert (await stored(store, "e1")).properties == {"total": 1}
-    (kept,) = await store.rejected(10)
+    (kept,) = [one for one in await store.rejected(10) if one.at_field != "/events/3/type"]
     assert (kept.at_field, kept.event, kept.session) == ("/events/1/properties/totl", None, "s-1")
     assert json.decode(kept.body)["properties"] == {"total": 2, "totl": 3}
 
