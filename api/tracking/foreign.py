@@ -82,7 +82,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
     """Addresses at which clients ask for their configuration before they send anything; `KEY` may be a part of one.
 
     `key` finds the key of a source in a request, and `answer` makes the configuration for it. Without `key` the answer
-    is the same for everybody, and the key is empty.
+    is the same for all, and the key is empty.
     """
 
     protocol: Accepted

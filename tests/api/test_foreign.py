@@ -71,6 +71,12 @@ def basic(key: str) -> dict[str, str]:
     ("headers", "query", "key"),
     [
         pytest.param(basic("pages"), "", None, id="user of Basic"),
+        pytest.param(
+            {"authorization": basic("pages")["authorization"].lower()[:6] + basic("pages")["authorization"][6:]},
+            "",
+            None,
+            id="a scheme in lower case",
+        ),
         pytest.param({"authorization": f"Bearer {KEY}"}, "", None, id="bearer"),
         pytest.param({}, "?writeKey=pages", None, id="query"),
         pytest.param({}, "", "pages", id="body"),

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from api.problem import problem
+from api.tracking.rakam import pixel_refused
 from effects.clock import ManualClock
 from engine.project.source import Source
 from engine.tracking.foreign.rakam import MAX_BATCH
@@ -205,6 +207,12 @@ async def test_a_pixel_tells_an_error_in_a_header(serve: Serve, query: dict[str,
     assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, "image/gif", GIF)
     assert answer.headers["server-error"].startswith(error.replace("\\n", " "))
     assert await stored(client) == []
+
+
+@pytest.mark.parametrize(("status", "answered"), [(400, 200), (401, 200), (413, 200), (500, 500), (503, 503)])
+def test_a_pixel_is_a_failure_only_if_it_may_be_taken_later(status: int, answered: int) -> None:
+    reply = pixel_refused(status, problem(status, "why"))
+    assert (reply.status, reply.media_type) == (answered, b"image/gif")
 
 
 async def test_the_address_and_the_agent_of_a_request_are_filled_in(serve: Serve) -> None:

@@ -79,7 +79,7 @@ def sender_of_event(event: ForeignEvent, rules: KeyRules) -> Sender:
     previous = _named(event.previous, rules) if user is not None else None
     session = usable_id(event.session, rules.never)
     if visitor is None and user is None and session is not None and session.isdecimal():
-        return UNNAMED  # the time at which a session began: anybody can guess those of other persons
+        return UNNAMED  # the time at which a session began: those of other persons can be guessed
     return Sender(visitor, user, previous if previous != user else None, session)
 
 

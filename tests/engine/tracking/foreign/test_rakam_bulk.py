@@ -82,6 +82,10 @@ def test_the_rows_of_csv_are_events_whose_values_are_text() -> None:
     assert (second.user, read_event_time(second.time)) == ("u2", 1_480_457_838_000)
 
 
+def test_an_empty_line_of_csv_is_no_event() -> None:
+    assert shown(bulk("a\n\n1\n\n", "text/csv", use_header="true")) == [("order", {"a": "1"})]
+
+
 def test_the_separator_of_columns_may_be_another_one() -> None:
     assert shown(bulk('a;b\n"1;2";3\n', "text/csv", use_header="TRUE", column_separator=";")) == [
         ("order", {"a": "1;2", "b": "3"})

@@ -130,6 +130,11 @@ def test_a_request_that_is_no_operation_is_refused_with_its_place(path: str, bod
     assert (refused.value.kind, refused.value.at) == ("malformed", at)
 
 
+def test_an_operation_that_is_null_is_none() -> None:
+    item = {"id": "u1", "set_properties": None, "unset_properties": ["age"]}
+    assert shown(events_of("/user/batch_operations", {"data": [item]})) == [("u1", "user-unset", {"names": ["age"]})]
+
+
 @pytest.mark.parametrize("path", ["/user/set_properties", "/user/batch", "/user/batch_operations", "/user/merge"])
 def test_an_operation_needs_a_key(path: str) -> None:
     with pytest.raises(Refusal, match=r"^api\.api_key is required"):
