@@ -71,16 +71,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
     schemas = loader.folder("schemas", "schema", lambda _, data: read_schema(data))
     applied = with_fixed_schema(sources.values) if settings.fixed_schema else sources.values
     loader.check_schemas(schemas, sources, applied)
-    names = ProjectNames(
-        segments=segments.names,
-        manual_segments=segments.names - {name for name, s in segments.values.items() if not s.manual},
-        targets=settings.named_targets,
-        sources=sources.names,
-        fields={
-            name: {field: one.type for field, one in schema.fields.items()} for name, schema in schemas.values.items()
-        },
-        typed=len(applied) == len(sources.names) and all(schema_of(each) != "none" for each in applied.values()),
-    )
+    names = _names(segments, sources, schemas, applied, settings.named_targets)
     fields, declared = settings.settings.fields, declared_paths(settings.settings)
 
     def read_flow(document: Document, data: Any) -> tuple[Flow | None, list[Problem]]:
@@ -112,6 +103,23 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
     )
     all_names = {"flows": flows.names, "segments": segments.names, "sources": sources.names}
     return LoadedProject(project, loader.report(), loader.sources, all_names)
+
+
+def _names(
+    segments: "_Folder", sources: "_Folder", schemas: "_Folder", applied: Mapping[str, Source], targets: frozenset[str]
+) -> ProjectNames:
+    """Return the names to which flows may refer; `applied` are the sources with the schemas that they have."""
+    every_source_is_read = len(applied) == len(sources.names)
+    return ProjectNames(
+        segments=segments.names,
+        manual_segments=segments.names - {name for name, s in segments.values.items() if not s.manual},
+        targets=targets,
+        sources=sources.names,
+        fields={
+            name: {field: one.type for field, one in schema.fields.items()} for name, schema in schemas.values.items()
+        },
+        typed=every_source_is_read and all(schema_of(each) != "none" for each in applied.values()),
+    )
 
 
 def _warnings(flow: Flow, document: Document, settings: Settings) -> Iterator[Problem]:
