@@ -1,4 +1,4 @@
-"""Delivery: the intakes of a foreign request go to the tracker side by side, and the request is answered as a whole.
+"""Delivery: the intakes of foreign requests go to the tracker side by side, and a request is answered as a whole.
 
 A client of a foreign protocol sends a whole request again or not at all. So there is no answer for a part of it: if the
 store cannot take one intake now, the request is answered 503 after the others are through; the client sends all of it
@@ -7,39 +7,40 @@ is no reason to refuse the others.
 
 Groups of a request have no person in common. They run side by side, `SIDE_BY_SIDE` at most and as many as there are
 slots for; the intakes of one group run one after another. After an intake that was unavailable, the others of its group
-are left for the next try: they come in order.
+are left for the next try: they come in order. Under load, intakes of one sender in several requests are joined
+(`engine.tracking.pipeline.waiting_groups`).
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
-from msgspec import Struct, field, structs
+from msgspec import Struct, structs
 
 from engine.ports.store import TooLarge, Unavailable
 from engine.project.source import Source
 from engine.tracking.foreign.groups import IntakeGroup, SenderIntake
+from engine.tracking.foreign.joined import joined
 from engine.tracking.intake.payload import Refusal
 from engine.tracking.pipeline.tracker import PayloadTracker
+from engine.tracking.pipeline.waiting_groups import (
+    BROKEN_OFF,
+    EventError,
+    RequestInDelivery,
+    WaitingGroup,
+    WaitingGroups,
+)
 from engine.tracking.unit.ledger import Counted
 
 SIDE_BY_SIDE: Final = 16  # groups of a request
-
-
-class EventError(Struct, frozen=True):
-    """An event of a request that was rejected: its place in the request, the place in it, and the reason."""
-
-    index: int
-    at: str
-    reason: str
 
 
 class Delivered(Struct):
     """The end of a request: how many events it had, and which of them were rejected."""
 
     events: int
-    errors: list[EventError] = field(default_factory=list)
+    errors: list[EventError]
 
     @property
     def accepted(self) -> int:
@@ -63,89 +64,89 @@ class Delivery:
     def __init__(self, tracker: PayloadTracker, slots: Slots) -> None:
         self._tracker = tracker
         self._slots = slots
+        self._waiting = WaitingGroups()
 
     async def deliver(self, groups: Sequence[IntakeGroup], source: Source, hops: int = 0) -> Delivered:
         """Have all events of a request taken, rejected or dropped, durably. Raises `Unavailable` if one is left."""
-        request = _Request(self._tracker, groups, source, hops)
+        request = RequestInDelivery(groups, source, hops)
         if len(groups) == 1:
-            await request.work()
+            await self._deliver(WaitingGroup(request, groups[0]))
         else:
             await self._side_by_side(request)
-        return request.end()
+        request.require_available()
+        return Delivered(request.events, sorted(request.errors, key=lambda one: one.index))
 
-    async def _side_by_side(self, request: "_Request") -> None:
+    async def _side_by_side(self, request: RequestInDelivery) -> None:
         """Deliver the groups of a request by as many workers as there are slots for."""
         unmarked, source, ids = self._tracker.pipeline.unmarked, request.source.source, request.ids
         more = self._slots.take_slots(min(SIDE_BY_SIDE, len(request.groups)) - 1)
+        waiting = [self._waiting.add(request, group) for group in request.groups]
         try:
             await unmarked.read(source, ids)
+            left = iter(waiting)
             async with asyncio.TaskGroup() as workers:
                 for _ in range(1 + more):
-                    workers.create_task(request.work())
+                    workers.create_task(self._work(left))
+            await request.all_delivered.wait()  # workers of other requests may have begun some
         finally:
             self._slots.return_slots(more)
             unmarked.forget(source, ids)
+            self._waiting.withdraw(request, waiting)
 
+    async def _work(self, left: Iterator[WaitingGroup]) -> None:
+        """Deliver one group after another, as long as any is left that no other worker has begun."""
+        for waiting in left:
+            if self._waiting.start(waiting):
+                await self._deliver(waiting)
 
-class _Request:
-    """A request while its groups are delivered."""
-
-    def __init__(self, tracker: PayloadTracker, groups: Sequence[IntakeGroup], source: Source, hops: int) -> None:
-        self.groups = groups
-        self.source = source
-        self._tracker = tracker
-        self._hops = hops
-        self._waiting = iter(groups)
-        self._delivered = Delivered(sum([one.events for group in groups for one in group]))
-        self._unavailable: list[Unavailable] = []
-
-    @property
-    def ids(self) -> list[str]:
-        """The ids that its events have."""
-        return [event.id for group in self.groups for one in group for event in one.intake.events if event.id]
-
-    def end(self) -> Delivered:
-        """Return the end of the request. Raises `Unavailable` if an event is left."""
-        if self._unavailable:
-            raise max(self._unavailable, key=lambda one: one.retry_after)
-        self._delivered.errors.sort(key=lambda one: one.index)
-        return self._delivered
-
-    async def work(self) -> None:
-        """Deliver one group after another, as long as any waits."""
-        for group in self._waiting:
-            try:
-                for one in group:
-                    await self._deliver(one)
-            except Unavailable as away:
-                self._unavailable.append(away)
-
-    async def _deliver(self, one: SenderIntake) -> None:
-        """Deliver one intake. Raises `Unavailable`."""
-        intake = structs.replace(one.intake, hops=self._hops) if self._hops else one.intake
+    async def _deliver(self, waiting: WaitingGroup) -> None:
+        """Deliver a group, for all requests that have events in it."""
+        failure: Unavailable | None = BROKEN_OFF
         try:
-            answer = await self._tracker.track(intake, self.source)
-            self._delivered.errors += _errors(answer.body.get("errors", ()), one)
+            await self._deliver_intakes(waiting)
+            failure = None
+        except Unavailable as away:
+            failure = away
+        finally:
+            for request in waiting.requests:
+                request.has_delivered(failure)
+
+    async def _deliver_intakes(self, waiting: WaitingGroup) -> None:
+        """Deliver the intakes of a group, one after another or joined. Raises `Unavailable`."""
+        first = waiting.requests[0]
+        if len(waiting.requests) == 1:
+            for one in waiting.groups[0]:
+                first.errors += await self._errors_of(one, first.source, first.hops)
+            return
+        whole = joined([group[0] for group in waiting.groups])
+        for error in await self._errors_of(whole.intake, first.source, first.hops):
+            which, index = whole.origins[error.index]
+            waiting.requests[which].errors.append(structs.replace(error, index=index))
+
+    async def _errors_of(self, one: SenderIntake, source: Source, hops: int) -> list[EventError]:
+        """Deliver one intake. Returns the errors of its events. Raises `Unavailable`."""
+        intake = structs.replace(one.intake, hops=hops) if hops else one.intake
+        try:
+            answer = await self._tracker.track(intake, source)
         except TooLarge as error:
             if len(intake.events) > 1:
-                for half in one.halves():
-                    await self._deliver(half)
-            else:
-                await self._reject(one, f"the changes that it makes are too large: {error.reason}")
+                return [each for half in one.halves() for each in await self._errors_of(half, source, hops)]
+            return await self._rejected(one, source, f"the changes that it makes are too large: {error.reason}")
         except Refusal as refusal:
             if refusal.kind == "nothing-accepted":
-                self._delivered.errors += _errors(refusal.errors, one)
-            elif refusal.kind == "forgotten":  # a client would send it for ever if it were refused
+                return _errors(refusal.errors, one)
+            if refusal.kind == "forgotten":  # a client would send it for ever if it were refused
                 self._tracker.pipeline.ledger.count(Counted(rejected=one.events))
-            else:
-                await self._reject(one, refusal.detail)
+                return []
+            return await self._rejected(one, source, refusal.detail)
+        return _errors(answer.body.get("errors", ()), one)
 
-    async def _reject(self, one: SenderIntake, reason: str) -> None:
+    async def _rejected(self, one: SenderIntake, source: Source, reason: str) -> list[EventError]:
         """Record events that cannot be taken, for a reason that all of them have in common. Raises `Unavailable`."""
         intake = one.all_rejected(reason)
         with suppress(Refusal):
-            await self._tracker.track(intake, self.source)
-        self._delivered.errors += [EventError(event.index, event.at, event.reason) for event in intake.rejected]
+            await self._tracker.track(intake, source)
+        return [EventError(event.index, event.at, event.reason) for event in intake.rejected]
 
 
 def _errors(documents: Sequence[dict[str, Any]], one: SenderIntake) -> list[EventError]:

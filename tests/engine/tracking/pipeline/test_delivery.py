@@ -117,6 +117,88 @@ async def test_an_event_that_another_process_has_taken_meanwhile_is_a_repeat(sto
     assert (await shipping.counts())[1] == 3
 
 
+async def held_deliveries(shipping: Shipping, *requests: tuple[ForeignEvent, ...]) -> list[Delivered | BaseException]:
+    """Deliver requests while one worker at a time is all that there is, and the first commit waits for all of them."""
+    await shipping.deliver(event(999, "v-first"))
+    shipping.slots.free = 0
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hang() -> None:
+        reached.set()
+        await go_on.wait()
+
+    shipping.away.meanwhile = hang
+    tasks = [asyncio.create_task(shipping.deliver(*events)) for events in requests]
+    await reached.wait()
+    go_on.set()
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_waiting_events_of_one_sender_in_several_requests_are_one_unit(store: Store) -> None:
+    shipping = Shipping(store)
+    first = (event(0, "v-0"), event(1, "v-1"), event(2, "v-2"))
+    second = (event(10, "v-1"), event(11, "v-2"), event(12, "v-3"), event(13, "v-1"))
+    ends = await held_deliveries(shipping, first, second)
+    assert [end.accepted for end in ends if isinstance(end, Delivered)] == [3, 4]
+    assert await shipping.counts() == (5, 8, 0)  # with the first one
+    assert shipping.away.commits == 1 + 4  # v-0 to v-3, each once
+
+
+async def test_of_joined_requests_each_learns_of_its_own_rejected_events(store: Store) -> None:
+    shipping = Shipping(store)
+    first = (event(0, "v-0"), event(1, "v-1"), event(2, "v-1", type=""))
+    second = (event(10, "v-2"), event(11, "v-1", type=""), event(12, "v-1"))
+    ends = await held_deliveries(shipping, first, second)
+    errors = [[(one.index, one.at) for one in end.errors] for end in ends if isinstance(end, Delivered)]
+    assert errors == [[(2, "/2")], [(1, "/11")]]
+    assert await shipping.counts() == (4, 5, 2)
+
+
+async def test_if_joined_events_cannot_be_stored_all_their_requests_are_to_come_again(store: Store) -> None:
+    shipping = Shipping(store)
+    first = (event(0, "v-0"), event(1, "v-1"))
+    second = (event(10, "v-2"), event(11, "v-1"))
+    shipping.away.refused["e1"] = Unavailable("the disk is full")
+    ends = await held_deliveries(shipping, first, second, (event(20, "v-3"), event(21, "v-4")))
+    assert [type(end) for end in ends] == [Unavailable, Unavailable, Delivered]
+    shipping.away.refused.clear()
+    assert [(await shipping.deliver(*again)).accepted for again in (first, second)] == [2, 2]
+    assert (await shipping.counts())[1] == 7
+
+
+async def test_joined_events_come_in_the_order_of_their_requests_and_repeats_count_once(store: Store) -> None:
+    shipping = Shipping(store)
+    first = (event(0, "v-0"), event(1, "v-1"))
+    ends = await held_deliveries(shipping, first, first, (event(5, "v-1"), event(6, "v-2")))
+    assert [end.accepted for end in ends if isinstance(end, Delivered)] == [2, 2, 2]
+    assert (await shipping.counts())[1] == 5
+
+
+async def test_a_request_whose_events_another_one_delivers_ends_if_that_one_is_cancelled(store: Store) -> None:
+    shipping = Shipping(store)
+    await shipping.deliver(event(999, "v-first"))
+    shipping.slots.free = 0
+    reached, never = asyncio.Event(), asyncio.Event()
+
+    async def hang() -> None:
+        reached.set()
+        await never.wait()
+
+    shipping.away.refused["e2"] = Unavailable("not reached")
+    shipping.away.meanwhile = hang
+    first = asyncio.create_task(shipping.deliver(event(0, "v-0"), event(1, "v-1")))
+    second = asyncio.create_task(shipping.deliver(event(10, "v-0"), event(11, "v-1")))
+    await reached.wait()
+    first.cancel()
+    ends = await asyncio.gather(first, second, return_exceptions=True)
+    assert isinstance(ends[0], asyncio.CancelledError)
+    assert isinstance(ends[1], Unavailable | Delivered)
+    again = await shipping.deliver(event(0, "v-0"), event(1, "v-1"), event(10, "v-0"), event(11, "v-1"))
+    assert again.accepted == 4
+    assert (await shipping.counts())[1] == 5
+    never.set()
+
+
 async def test_one_bad_event_is_recorded_and_the_others_are_stored(store: Store) -> None:
     shipping = Shipping(store)
     delivered = await shipping.deliver(event(0, "v-1"), event(1, "v-1", type=""), event(2), event(3, user="u-1"))
@@ -189,7 +271,7 @@ async def test_a_cancelled_request_leaves_no_task_behind(store: Store) -> None:
     shipping.away.meanwhile = hang
     task = asyncio.create_task(shipping.deliver(*[event(n, f"v-{n}") for n in range(1, 30)]))
     await reached.wait()
-    workers = [one for one in asyncio.all_tasks() if "_Request.work" in repr(one)]
+    workers = [one for one in asyncio.all_tasks() if "Delivery._work" in repr(one)]
     assert workers
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
