@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from msgspec import Struct, field
 
+from effects.clock import ManualClock
 from engine.project.source import Source
 from tests.api.conftest import Serve
 from tests.projects import USERS, project
@@ -192,6 +193,17 @@ async def test_an_alias_joins_two_users(serve: Serve) -> None:
     await send(client, "/v1/alias", server(2, "alias", previousId="c-0", userId="c-1"), basic("server-key"))
     ids = {(await profile_of(client, f"m-{n}"))["id"] for n in range(3)}
     assert len(ids) == 1
+
+
+@pytest.mark.parametrize("first", ["c-0", "c-1"])
+async def test_after_an_alias_the_later_id_of_the_user_shows_whichever_came_first(serve: Serve, first: str) -> None:
+    clock = ManualClock(1_764_504_000_000)
+    client = await serve(PROJECT, clock=clock)
+    for n, user in enumerate(sorted(("c-0", "c-1"), reverse=first == "c-1")):
+        await send(client, "/v1/track", server(n, "track", event="seen", userId=user), basic("server-key"))
+        clock.advance(1000)
+    await send(client, "/v1/alias", server(2, "alias", previousId="c-0", userId="c-1"), basic("server-key"))
+    assert (await profile_of(client, "m-0"))["traits"]["customer"] == "c-1"
 
 
 async def test_two_users_of_one_batch_have_profiles_of_their_own(serve: Serve) -> None:

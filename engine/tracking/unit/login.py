@@ -57,9 +57,13 @@ def _user(state: RunState, login: Login, user: Brought, keys: KeyRules) -> Login
 
 
 def _previous(state: RunState, login: Login, previous: Brought, keys: KeyRules) -> LoginLink:
-    """Bring the key of an earlier user id, as an alias."""
-    joined = bring(_pool(state), login.sender.id, previous, link_rules(keys), state.inputs.now)
-    return LoginLink(join_effects(previous, joined), joined.verdict.reason)
+    """Bring the key of an earlier user id, as an alias, and write the later id's value: it is the one that shows."""
+    sender = login.sender
+    joined = bring(_pool(state), sender.id, previous, link_rules(keys), state.inputs.now)
+    effects = join_effects(previous, joined)
+    if joined.verdict.taken:
+        effects.append(Set(sender.path, sender.text))
+    return LoginLink(effects, joined.verdict.reason)
 
 
 def _has_value(state: RunState, sender: Sender) -> bool:
