@@ -113,8 +113,7 @@ def unpack(entry: SpoolEntry) -> QueuedUnit:
         names.add(("session", intake.source, intake.session))
     if intake.visitor is not None:
         names.add(("visitor", intake.source, intake.visitor))
-    if intake.user is not None:
-        names.add(("user", intake.user))
+    names |= {("user", user) for user in (intake.user, intake.previous) if user is not None}
     for id in (intake.profile, spooled.provisional_id):
         if id is not None and not intake.profile_less:
             names.add(("profile", id))

@@ -51,3 +51,11 @@ def test_units_of_one_visitor_wait_for_one_another_within_a_source() -> None:
 def test_units_of_one_user_wait_for_one_another_from_every_source() -> None:
     same = entry(session="s-1", user={"id": "c-1"}), entry(session="s-2", user={"id": "c-1"}, source="app")
     assert groups(*same, entry(session="s-3", user={"id": "c-2"})) == [2, 1]
+
+
+def test_the_unit_of_an_alias_waits_for_those_of_both_ids_of_its_user() -> None:
+    old, new = entry(session="s-1", user={"id": "c-0"}), entry(session="s-2", user={"id": "c-1"})
+    kept = unpack(entry(session="s-3", user={"id": "c-1"})).spooled
+    assert kept is not None
+    alias = structs.replace(kept, intake=structs.replace(kept.intake, previous="c-0"))
+    assert groups(old, new, structs.replace(old, doc=msgspec.json.encode(alias), position=3)) == [3]
