@@ -16,8 +16,9 @@ from engine.project.project import Project
 from engine.project.source import schema_of
 from engine.schema.conform import Types
 from engine.schema.schema import MAX_COLLECTIONS, Learnt, LearntField
+from engine.tracking.pipeline.time_slices import TimeSlices
 from engine.tracking.unit.request import UnitRequest
-from engine.tracking.unit.typed import claims_of, typed_events, typed_request
+from engine.tracking.unit.typed import claims_of, typed_events, typing_steps
 
 _NOTHING: Final = Learnt()
 
@@ -73,7 +74,8 @@ class LearntFields:
 class FieldTypes:
     """Casts the events of those sources of a project that have a schema."""
 
-    def __init__(self, project: Project, learnt: LearntFields) -> None:
+    def __init__(self, project: Project, learnt: LearntFields, slices: TimeSlices) -> None:
+        self._slices = slices
         self._learnt = learnt
         self._schemas = project.schemas
         self._zone = find_zone(project.settings.timezone) or UTC
@@ -98,7 +100,7 @@ class FieldTypes:
         for collection, claims in claims_of(request, types).items():
             await (self._learnt.read(collection) if fixed else self._learnt.claim(collection, claims))
             types[collection] = self._of(collection)
-        return typed_request(request, types, fixed=fixed, zone=self._zone)
+        return await self._slices.run(typing_steps(request, types, fixed=fixed, zone=self._zone))
 
     def _of(self, collection: str) -> Types:
         """Return the types of a collection's fields that are known here; a declared one comes before a learnt one."""

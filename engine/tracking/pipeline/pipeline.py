@@ -116,7 +116,8 @@ class Pipeline:
         """Run the flows of `project` from the next attempt on."""
         self.project = project
         self.triggers = Triggers(project)
-        self.field_types = FieldTypes(project, self.learnt_fields) if FieldTypes.used_by(project) else None
+        used = FieldTypes.used_by(project)
+        self.field_types = FieldTypes(project, self.learnt_fields, self.slices) if used else None
 
     def waiting(self) -> int:
         """Return how many units wait for the outside or for another unit of their profile: they use no time."""

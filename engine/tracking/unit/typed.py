@@ -3,7 +3,7 @@
 Pure: `engine.tracking.pipeline.field_types` knows the types.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from datetime import UTC, tzinfo
 
 from msgspec import Raw, json, structs
@@ -34,14 +34,18 @@ def claims_of(request: UnitRequest, types: Mapping[str, Types]) -> dict[str, dic
     return found
 
 
-def typed_request(request: UnitRequest, types: Mapping[str, Types], *, fixed: bool, zone: tzinfo = UTC) -> UnitRequest:
+def typing_steps(
+    request: UnitRequest, types: Mapping[str, Types], *, fixed: bool, zone: tzinfo = UTC
+) -> Generator[None, None, UnitRequest]:
     """Return a request with its events cast. If the schema is `fixed`, those with a field without a type are rejected.
 
-    `zone` is that of times without an offset.
+    `zone` is that of times without an offset. It yields between two events: many fields take long.
     """
     events: list[UnitEvent] = []
     rejected: list[RejectedEvent] = []
-    for event in request.events:
+    for number, event in enumerate(request.events):
+        if number:
+            yield
         known = types.get(event.type, {})
         if event.type == CONSENT_CHANGED:
             events.append(event)

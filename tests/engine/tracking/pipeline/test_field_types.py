@@ -1,5 +1,7 @@
 """Sources with a schema: properties are cast, refused values are kept beside the event, new fields are learnt."""
 
+import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -16,7 +18,9 @@ from engine.schema.schema import DeclaredField, Schema
 from engine.schema.value_type import TYPES
 from engine.tracking.intake.payload import Refusal, read_track
 from engine.tracking.operations.forgetting import Forgetter
+from engine.tracking.pipeline.time_slices import TimeSlices
 from engine.tracking.unit.compose import MAX_REFUSED
+from engine.tracking.unit.request import UnitRequest
 from storage.memory import MemoryStore
 from storage.spool.memory import MemorySpool
 from tests.engine.tracking.collector import Collector
@@ -173,6 +177,22 @@ async def test_a_known_field_costs_no_look_up() -> None:
     await shop.track(payload(order("e2", total="11", note=None), order("e3", total="?")))
     assert "commit" in store.called or store.commits
     assert not {name for name in store.called if "note" in name}
+
+
+async def test_other_work_has_its_turn_while_many_events_are_cast() -> None:
+    shop, ticks = Collector(project(sources=(LEARN,)), MemoryStore()), itertools.count()
+    pipeline = shop.pipeline
+    pipeline.slices = TimeSlices(lambda: float(next(ticks)))
+    pipeline.use(pipeline.project)
+    intake = read_track(json.encode(payload(*[order(f"e{n}", total=n) for n in range(20)])))
+    request = UnitRequest.of(intake, LEARN, pipeline.clock, pipeline.new_id)
+    casting = asyncio.create_task(pipeline.typed(request))
+    turns = 0
+    while not casting.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns > 10
+    assert len((await casting).events) == 20
 
 
 async def test_a_source_without_a_schema_reads_and_learns_nothing() -> None:
