@@ -19,7 +19,7 @@ from engine.tracking.intake.payload import Intake, Refusal
 
 
 def with_checked_pair(intake: Intake, source: Source, rules: KeyRules) -> Intake:
-    """Return an intake with its user id in the form in which keys are compared.
+    """Return an intake with its user id, and an earlier one, in the form in which keys are compared.
 
     Raises `Refusal` for a visitor or user that identifies no person, or that such a payload of this source cannot have.
     """
@@ -35,7 +35,8 @@ def with_checked_pair(intake: Intake, source: Source, rules: KeyRules) -> Intake
     if rules.user is None:
         detail = "this project has no user ids: declare `identity: {user: …}` in headrace.yaml, or leave `user` out"
         raise Refusal("malformed", detail, "/user")
-    intake = structs.replace(intake, user=_user_text(intake.user, rules.user, rules))
+    previous = None if intake.previous is None else _earlier_text(intake.previous, rules.user, rules)
+    intake = structs.replace(intake, user=_user_text(intake.user, rules.user, rules), previous=previous)
     _refuse_unproven(intake, source, rules)
     return intake
 
@@ -67,6 +68,14 @@ def _user_text(user: str, path: Path, rules: KeyRules) -> str:
         remedy = "leave `user` out before the login"
         raise Refusal("malformed", f"the user id `{user}` {reason}: {remedy}", "/user/id")
     return text
+
+
+def _earlier_text(previous: str, path: Path, rules: KeyRules) -> str | None:
+    """Return an earlier user id in the form in which keys are compared; None for what can be no user's id."""
+    try:
+        return key_text(path, previous, rules)
+    except Refused:
+        return None
 
 
 def _refuse_unproven(intake: Intake, source: Source, rules: KeyRules) -> None:

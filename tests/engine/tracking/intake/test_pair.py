@@ -52,6 +52,21 @@ def test_a_payload_has_a_visitor_and_a_user_whose_ids_may_be_numbers() -> None:
     assert (found.visitor, found.user, found.previous) == ("12", "34", None)
 
 
+@pytest.mark.parametrize(
+    ("form", "previous", "expected"),
+    [("lower", " Old-1 ", "old-1"), ("exact", "Old-1", "Old-1"), ("email", "OLD@x.example", "old@x.example")],
+)
+def test_an_earlier_user_has_the_form_of_keys_too(form: Any, previous: str, expected: str) -> None:
+    rules = structs.replace(RULES, forms=((CUSTOMER, form),))
+    found = checked(structs.replace(of("v-1", "new@x.example"), previous=previous), rules=rules)
+    assert found.previous == expected
+
+
+def test_an_earlier_user_that_can_be_none_is_left_out() -> None:
+    rules = structs.replace(RULES, forms=((CUSTOMER, "email"),))
+    assert checked(structs.replace(of("v-1", "new@x.example"), previous="device-1"), rules=rules).previous is None
+
+
 @pytest.mark.parametrize("members", [{}, {"visitor": None, "user": None}, {"visitor": {"id": None}, "user": {}}])
 def test_a_member_that_is_null_is_as_one_that_is_absent(members: dict[str, Any]) -> None:
     found = checked(intake(members, session="s-1"), rules=DEFAULT_KEY_RULES)
