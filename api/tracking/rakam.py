@@ -73,7 +73,8 @@ def pixel_refused(status: int, document: dict[str, Any]) -> Reply:
 
 
 def _image(error: str, status: int = 200) -> Reply:
-    shown = error[:_LONGEST_ERROR].encode("ascii", "backslashreplace").replace(b"\n", b" ").replace(b"\r", b" ")
+    printable = "".join([char if char.isprintable() else " " for char in error[:_LONGEST_ERROR]])
+    shown = printable.encode("ascii", "backslashreplace")
     return Reply(GIF, status, b"image/gif", ((b"server-error", shown), (b"cache-control", b"no-store")))
 
 

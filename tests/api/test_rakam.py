@@ -215,6 +215,11 @@ def test_a_pixel_is_a_failure_only_if_it_may_be_taken_later(status: int, answere
     assert (reply.status, reply.media_type) == (answered, b"image/gif")
 
 
+def test_the_error_of_a_pixel_is_printable_whatever_the_client_sent() -> None:
+    (_, shown), _ = pixel_refused(400, problem(400, "the name `\x01\x00\x7f\r\n\u0131`")).headers
+    assert shown == rb"the name `     \u0131`"
+
+
 async def test_the_address_and_the_agent_of_a_request_are_filled_in(serve: Serve) -> None:
     client = await serve(PROJECT, stranger=True)
     asked = event("a", _ip=True, _user_agent=True, n=1)
