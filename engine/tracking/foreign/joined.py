@@ -1,7 +1,7 @@
-"""Intakes of one sender from several requests as one: they are processed as one unit, and the errors are told apart.
+"""Joins intakes of one sender from several requests: they are processed as one unit, and their errors are kept apart.
 
-`SenderIntake` numbers the events of one request. In a joined intake they are numbered anew, and each number leads back
-to the request and to the number that the event has there.
+`SenderIntake` numbers the events of one request. A joined intake has numbers of its own, and each of them leads back to
+the request and to the number that the event has there.
 """
 
 from collections.abc import Sequence

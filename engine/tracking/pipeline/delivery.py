@@ -71,7 +71,7 @@ class Delivery:
         request = RequestInDelivery(groups, source, hops)
         if len(groups) == 1:
             await self._deliver(WaitingGroup(request, groups[0]))
-        else:
+        elif groups:
             await self._side_by_side(request)
         request.require_available()
         return Delivered(request.events, sorted(request.errors, key=lambda one: one.index))

@@ -199,6 +199,10 @@ async def test_a_request_whose_events_another_one_delivers_ends_if_that_one_is_c
     never.set()
 
 
+async def test_a_request_without_events_ends_at_once(store: Store) -> None:
+    assert (await Shipping(store).deliver()).accepted == 0
+
+
 async def test_one_bad_event_is_recorded_and_the_others_are_stored(store: Store) -> None:
     shipping = Shipping(store)
     delivered = await shipping.deliver(event(0, "v-1"), event(1, "v-1", type=""), event(2), event(3, user="u-1"))
