@@ -78,8 +78,10 @@ def sender_of_event(event: ForeignEvent, rules: KeyRules) -> Sender:
     visitor, user = usable_id(event.visitor, rules.never), _named(event.user, rules)
     previous = _named(event.previous, rules) if user is not None else None
     session = usable_id(event.session, rules.never)
-    if visitor is None and user is None and session is not None and session.isdecimal():
-        return UNNAMED  # the time at which a session began: those of other persons can be guessed
+    if session is not None and session.isdecimal():  # the time at which it began, which others can guess or share
+        if visitor is None and user is None:
+            return UNNAMED
+        session = f"{session}-{short_hash('session', visitor or user or '')[:16]}"
     return Sender(visitor, user, previous if previous != user else None, session)
 
 

@@ -105,8 +105,20 @@ def test_a_session_alone_says_whose_an_event_is() -> None:
 def test_a_session_that_is_a_number_says_nothing_alone_since_it_can_be_guessed(session: str) -> None:
     (first,), (second,) = groups(event(0, session=session), event(1, session=session))
     assert [(one.intake.session, one.intake.profile_less) for one in (first, second)] == [(None, True)] * 2
-    ((named,),) = groups(event(0, visitor="v-1", session=session))
-    assert (named.intake.session, named.intake.profile_less) == (session, False)
+
+
+def test_a_session_that_is_a_number_is_one_of_its_visitor_alone() -> None:
+    sessions = [
+        one.intake.session or ""
+        for group in groups(
+            event(0, visitor="v-1", session="1764504000"),
+            event(1, visitor="v-2", session="1764504000"),
+            event(2, visitor="v-1", user="u-1", session="1764504000"),
+        )
+        for one in group
+    ]
+    assert all(session.startswith("1764504000-") for session in sessions)
+    assert len(set(sessions)) == 2
 
 
 @pytest.mark.parametrize("text", ["null", "undefined", "00000000-0000-0000-0000-000000000000", " ", "(not set)"])
