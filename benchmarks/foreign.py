@@ -207,7 +207,7 @@ def main() -> int:
     )
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--persons", type=int, default=500)
-    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=120, help="the longest time of each of the two loads")
     chosen = parser.parse_args()
     made = orders(chosen.events, chosen.persons)
