@@ -16,13 +16,13 @@ import random
 import selectors
 import shutil
 import socket
+import sqlite3
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from http.client import HTTPException, HTTPResponse
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from benchmarks.orders import NotTaken, answer_body
 from benchmarks.overload.served import PROJECT, serving
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -44,10 +45,6 @@ SOURCE = {
 }
 IDENTITY = {"user": "traits.user_id"}
 PATIENCE = 60  # seconds for an answer
-
-
-class NotTaken(Exception):
-    """The server did not answer a request by 200; the message says what happened."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +157,7 @@ def send(address: str, requests: Sequence[tuple[bytes, int]], connections: int, 
                 raise NotTaken(f"the server did not answer within {PATIENCE} s")
             for key, _ in ready:
                 each, events = key.data
-                check_answer(each)
+                answer_body(each)
                 taken += events
                 waiting.unregister(each)
                 for request, more in islice(left, 1):
@@ -169,26 +166,25 @@ def send(address: str, requests: Sequence[tuple[bytes, int]], connections: int, 
         return Rate(taken, time.perf_counter() - begin)
 
 
-def check_answer(connection: socket.socket) -> None:
-    """Read an answer. Raises `NotTaken` if it is not 200, or reports a rejected event."""
-    try:
-        with HTTPResponse(connection) as response:
-            response.begin()
-            body = response.read()
-    except (HTTPException, OSError) as error:
-        raise NotTaken(f"the server closed a connection instead of answering: {error}") from None
-    if response.status != 200 or "errors" in json.loads(body):
-        raise NotTaken(f"the server answered {response.status}: {body.decode(errors='replace')[:500]}")
+def check_stored(database: Path, events: int) -> None:
+    """Raise `NotTaken` unless so many events of clients are stored: Segment's answers name no rejected event."""
+    with closing(sqlite3.connect(database)) as connection:
+        (stored,) = connection.execute("SELECT count(*) FROM events WHERE doc ->> 'origin' IS NULL").fetchone()
+    if stored != events:
+        raise NotTaken(f"the server took {events:,} events, and stored {stored:,}")
 
 
 def measure(requests: Sequence[tuple[bytes, int]], connections: int, seconds: float) -> Rate:
     """Return the rate at which a fresh server stores these requests. Raises `NotTaken`."""
     with tempfile.TemporaryDirectory(prefix="headrace-foreign-") as directory:
         project = write_project(Path(directory) / "project")
-        with serving(CHECKOUT, Path(directory) / "store.db", project) as served:
+        database = Path(directory) / "store.db"
+        with serving(CHECKOUT, database, project) as served:
             begin = served.cpu()
             rate = send(served.address, requests, connections, seconds)
-            return replace(rate, processor=served.cpu() - begin)
+            rate = replace(rate, processor=served.cpu() - begin)
+            check_stored(database, rate.events)
+            return rate
 
 
 def write_project(root: Path) -> Path:

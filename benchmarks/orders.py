@@ -78,7 +78,7 @@ class Connections:
                     raise NotTaken(f"the server did not answer within {ANSWER_SECONDS} s")
                 for key, _ in ready:
                     connection = key.data
-                    _check_answer(connection)
+                    answer_body(connection)
                     answered()
                     if left:
                         left -= 1
@@ -87,7 +87,8 @@ class Connections:
                         waiting.unregister(connection)
 
 
-def _check_answer(connection: socket.socket) -> None:
+def answer_body(connection: socket.socket) -> bytes:
+    """Return the body of an answer. Raises `NotTaken` if it is not 200."""
     try:
         with HTTPResponse(connection) as response:
             response.begin()
@@ -95,4 +96,5 @@ def _check_answer(connection: socket.socket) -> None:
     except (HTTPException, OSError) as error:
         raise NotTaken(f"the server closed a connection instead of answering: {error}") from None
     if response.status != 200:
-        raise NotTaken(f"the server answered {response.status}: {body.decode(errors='replace')}")
+        raise NotTaken(f"the server answered {response.status}: {body.decode(errors='replace')[:500]}")
+    return body

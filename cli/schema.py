@@ -14,7 +14,7 @@ from cli.call import call
 from cli.console import print_lines, without_controls
 from cli.document import Document, to_document, write_document
 from cli.location import DataLocation, project_and_store
-from cli.store import CommandError, opened_store, report_error
+from cli.store import CommandError, opened_store, report_error, report_not_found
 from engine.tracking.operations.schemas import NoSuchCollection, describe_schema, describe_schemas
 
 
@@ -23,9 +23,7 @@ def show(collection: str | None, location: DataLocation, json: bool, console: Co
     try:
         described = _described(collection, location, error)
     except NoSuchCollection as unknown:
-        text = str(unknown)
-        error.print(f"{text[:1].upper()}{text[1:]}", markup=False, soft_wrap=True)
-        return 1
+        return report_not_found(error, unknown)
     except CommandError as failure:
         return report_error(error, str(failure))
     if json:

@@ -24,12 +24,8 @@ def explain(id: str, segment: str, location: DataLocation, json: bool, console: 
     """Show a profile's membership of a segment. Exit code 1 when there is no such profile or segment."""
     try:
         explanation = _explanation(id, segment, location, error)
-    except NotFound as not_found:
-        return report_not_found(error, not_found)
-    except NoSuchSegment as unknown:
-        text = str(unknown)
-        error.print(f"{text[:1].upper()}{text[1:]}", markup=False, soft_wrap=True)
-        return 1
+    except (NotFound, NoSuchSegment) as unknown:
+        return report_not_found(error, unknown)
     except CommandError as failure:
         return report_error(error, str(failure))
     if json:

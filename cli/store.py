@@ -11,7 +11,7 @@ from rich.text import Text
 import nodes
 from cli.check import no_directory
 from cli.console import print_lines
-from engine.ports.resolve import NoSuchProfile, NotFound
+from engine.ports.resolve import NoSuchProfile
 from engine.ports.store import Store, Unavailable
 from flows.diagnostic import render
 from flows.files import SETTINGS
@@ -152,11 +152,12 @@ async def preview_migration(url: str, root: Path) -> list[str]:
         raise CommandError(_unusable(error)) from error
 
 
-def report_not_found(console: Console, error: NotFound) -> int:
-    """Print which profile or link does not exist. Returns the exit code, 1."""
+def report_not_found(console: Console, error: Exception) -> int:
+    """Print which profile, link, segment or collection does not exist. Returns the exit code, 1."""
     text = str(error)
     remedy = "; `headrace search profiles` lists the existing ones" if isinstance(error, NoSuchProfile) else ""
-    print_lines(console, [Text(f"{text[:1].upper()}{text[1:]}{remedy}.")])
+    end = "" if text.endswith("?") else "."
+    print_lines(console, [Text(f"{text[:1].upper()}{text[1:]}{remedy}{end}")])
     return 1
 
 

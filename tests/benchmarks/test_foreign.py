@@ -2,15 +2,19 @@
 
 import json
 import re
+import sqlite3
 import sys
 import threading
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks import foreign
-from benchmarks.foreign import BATCH, NotTaken, batches, orders, payloads, send
+from benchmarks.foreign import BATCH, batches, check_stored, orders, payloads, send
+from benchmarks.orders import NotTaken
 
 PERSONS = 7
 
@@ -60,6 +64,16 @@ def test_a_request_that_is_not_taken_ends_the_comparison() -> None:
         with pytest.raises(NotTaken, match="503"):
             send(f"http://127.0.0.1:{server.server_port}", batches(orders(300, PERSONS)), 1, 10)
         answering.join()
+
+
+def test_events_that_were_taken_and_are_not_stored_end_the_comparison(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection:
+        connection.execute("CREATE TABLE events (doc)")
+        connection.executemany("INSERT INTO events VALUES (?)", [("{}",), ('{"origin": "system"}',)])
+        connection.commit()
+    check_stored(tmp_path / "store.db", 1)
+    with pytest.raises(NotTaken, match="took 2 events, and stored 1"):
+        check_stored(tmp_path / "store.db", 2)
 
 
 def test_a_comparison_prints_both_rates_and_their_ratio(

@@ -8,12 +8,11 @@ from msgspec import Raw, Struct
 
 from engine.language.json_spans import NotCut, Span, cut_object
 from engine.language.surrogates import without_lone_surrogates
-from engine.tracking.foreign.translation import whole
 from engine.tracking.intake.data_limits import TOO_DEEP, first_fault_in, pointer
 from engine.tracking.intake.decode_error import fault_of_error
 from engine.tracking.intake.event_time import read_event_time
 from engine.tracking.intake.mending import Fault, fault_of_json, kept_body, text_body
-from engine.tracking.intake.payload import MAX_BODY, EventOptions, Refusal, RejectedEvent
+from engine.tracking.intake.payload import MAX_BODY, EventOptions, Refusal, RejectedEvent, whole
 
 MAX_EVENTS: Final = 2_500  # of a request, where its protocol has no limit of its own
 EMPTY: Final = "the body is empty"

@@ -28,9 +28,9 @@ from engine.tracking.foreign.items import (
     without_nulls,
 )
 from engine.tracking.foreign.posthog_person import ALIASES, NO_PERSON, person_of
-from engine.tracking.foreign.translation import ForeignEvent, ForeignRequest, Steps, Translation, whole
+from engine.tracking.foreign.translation import ForeignEvent, ForeignRequest, Steps, Translation
 from engine.tracking.intake.body import decoded
-from engine.tracking.intake.payload import Refusal, RejectedEvent
+from engine.tracking.intake.payload import Refusal, RejectedEvent, whole
 
 Properties = dict[str, Any]
 

@@ -23,8 +23,8 @@ from engine.tracking.foreign.items import (
     value_in,
     without_nulls,
 )
-from engine.tracking.foreign.translation import ForeignEvent, ForeignRequest, Steps, Translation, whole
-from engine.tracking.intake.payload import Refusal
+from engine.tracking.foreign.translation import ForeignEvent, ForeignRequest, Steps, Translation
+from engine.tracking.intake.payload import Refusal, whole
 
 Properties = dict[str, Any]
 

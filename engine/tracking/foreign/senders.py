@@ -15,13 +15,13 @@ from engine.profile.key import KeyRules
 from engine.profile.placeholder import length_reason, placeholder_reason
 from engine.project.source import Source
 from engine.tracking.foreign.groups import UNNAMED, Groups, IntakeGroup, Sender
-from engine.tracking.foreign.translation import ForeignEvent, Translation, whole
+from engine.tracking.foreign.translation import ForeignEvent, Translation
 from engine.tracking.intake.consent import CONSENT_CHANGED, fault_of
 from engine.tracking.intake.data_limits import first_fault, first_fault_in, has_fraction
 from engine.tracking.intake.event_time import TIME_REMEDY, read_event_time
 from engine.tracking.intake.ids import MAX_ID
 from engine.tracking.intake.mending import Fault, kept_body
-from engine.tracking.intake.payload import CUT, UNUSABLE, RejectedEvent, suspicious, usable
+from engine.tracking.intake.payload import CUT, UNUSABLE, RejectedEvent, suspicious, usable, whole
 
 # Protocols whose clients give their events no ids. An event that has no time either looks as its repeat does, and
 # is as often a second one: a price that is set to 1, to 2 and to 1 again.

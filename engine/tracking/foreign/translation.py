@@ -7,13 +7,11 @@ is a `RejectedEvent` in its place, and the others are taken.
 """
 
 from collections.abc import Generator, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from msgspec import Struct, field
 
 from engine.tracking.intake.payload import RejectedEvent
-
-T = TypeVar("T")
 
 
 class ForeignRequest(Struct, frozen=True, kw_only=True):
@@ -59,13 +57,3 @@ class Translation(Struct, frozen=True, kw_only=True):
 
 
 Steps = Generator[None, None, Translation]  # of a translation; it yields between two events: a large request takes long
-
-
-def whole(steps: Generator[None, None, T]) -> T:
-    """Do all steps of some work. Returns its result, or raises its `Refusal`."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result

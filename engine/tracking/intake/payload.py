@@ -5,7 +5,7 @@ names its index and field.
 """
 
 from collections.abc import Generator, Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw, Struct, field
@@ -35,6 +35,7 @@ MAX_EVENTS = 500
 MAX_KEPT = 65_536  # bytes of a payload's context and of its properties, as JSON: a session keeps both
 MAX_CONTEXT = 4_194_304  # bytes that a payload's context makes when it is kept with each of its events
 
+T = TypeVar("T")
 Token = Annotated[str, Meta(max_length=LONGEST)]
 CUT = "was cut inside a character: half of a surrogate pair is no text, and two ids could become one"
 UNUSABLE = "must not be blank, begin or end with space, or hold control characters"
@@ -197,13 +198,17 @@ _data = msgspec.json.Decoder(_Data)
 
 def read_track(body: bytes, *, profile_less: bool = False) -> Intake:
     """Decode a body of `/track`. Raises `Refusal`."""
-    steps = track_steps(body, profile_less=profile_less)
+    return whole(track_steps(body, profile_less=profile_less))
+
+
+def whole(steps: Generator[None, None, T]) -> T:
+    """Do all steps of some work. Returns its result, or raises its `Refusal`."""
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            intake: Intake = end.value
-            return intake
+            result: T = end.value
+            return result
 
 
 def track_steps(body: bytes, *, profile_less: bool = False) -> Generator[None, None, Intake]:
