@@ -38,7 +38,7 @@ def _case(suite: Element, file: FileResult, case: CaseResult) -> None:
         name=_valid(file.file.file.cases[case.index].name),
         file=_valid(file.path),
         line=str(file.file.document.position(("cases", case.index)).line),
-        time=f"{case.seconds:.3f}",
+        time=f"{case.seconds:.6f}",
     )
     if case.failures:
         first = in_file_order(file.file, case.failures)[0]
@@ -56,7 +56,7 @@ def _error(suites: Element, not_run: NotRun) -> None:
 def _count(element: Element, tests: int, failures: int, errors: int, seconds: float) -> None:
     for name, number in (("tests", tests), ("failures", failures), ("errors", errors)):
         element.set(name, str(number))
-    element.set("time", f"{seconds:.3f}")
+    element.set("time", f"{seconds:.6f}")
 
 
 def _seconds(*files: FileResult) -> float:
