@@ -39,7 +39,7 @@ from engine.ports.store import Store, Unavailable
 from engine.ports.world import Clock, Performer
 from engine.project.project import Project
 from engine.tracking.intake.payload import Refusal
-from engine.tracking.pipeline.delivery import Delivery
+from engine.tracking.pipeline.foreign_processing import ForeignProcessing
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.tracker import PayloadTracker, Tracker
 from engine.tracking.spool.spooling import SpoolingTracker
@@ -88,7 +88,7 @@ def create_app(
                 yield
 
     routes = _routes(tracker, forgettings, ReadGuard(admin_key), broken)
-    routes += foreign_handlers(ForeignTracking(tracker, Delivery(tracker, gate)))
+    routes += foreign_handlers(ForeignTracking(tracker, ForeignProcessing(tracker, gate)))
     return _application(tracker, gate, routes, lifespan)
 
 

@@ -2,7 +2,7 @@
 
 A protocol is one module beside this one, which is found by itself (`api.tracking.discovery`). Its `ENDPOINTS` say at
 which addresses which translator reads a request, and how the request is answered. What they share is here: preflights,
-bodies, credentials, delivery, and errors. An endpoint answers with success as soon as every event is stored, or is
+bodies, credentials, processing, and errors. An endpoint answers with success as soon as every event is stored, or is
 recorded as rejected; only the request as a whole is refused.
 """
 
@@ -30,7 +30,7 @@ from engine.tracking.foreign.senders import grouping_steps
 from engine.tracking.foreign.translation import ForeignRequest, Steps, Translation
 from engine.tracking.intake.credentials import Credentials
 from engine.tracking.intake.payload import MAX_BODY, Refusal
-from engine.tracking.pipeline.delivery import Delivered, Delivery
+from engine.tracking.pipeline.foreign_processing import ForeignProcessing, Processed
 from engine.tracking.pipeline.tracker import PayloadTracker
 
 MAX_FIELDS: Final = 500  # of a query
@@ -67,7 +67,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     protocol: Accepted
     addresses: tuple[str, ...]
     translate: Callable[[ForeignRequest], Translation | Steps]
-    answer: Callable[[Delivered], Reply]
+    answer: Callable[[Processed], Reply]
     refuse: Callable[[int, dict[str, Any]], Reply] = problem_reply
     methods: tuple[str, ...] = ("POST",)
     most_bytes: int = MAX_BODY
@@ -103,9 +103,9 @@ class _Exchange(Struct):
 class ForeignTracking:
     """Handles the requests to the endpoints of all protocols."""
 
-    def __init__(self, tracker: PayloadTracker, delivery: Delivery) -> None:
+    def __init__(self, tracker: PayloadTracker, processing: ForeignProcessing) -> None:
         self.pipeline = tracker.pipeline
-        self.delivery = delivery
+        self.processing = processing
         self._project: Project | None = None
         self._credentials = Credentials({})
         self._refused = RefusedRequests()
@@ -175,7 +175,7 @@ class ForeignTracking:
         if not isinstance(translation, Translation):
             translation = await self.pipeline.slices.run(translation)
         source = exchange.source = self._source(endpoint, request, [*keys, *translation.keys])
-        return endpoint.answer(await self._delivered(endpoint, request, translation, source))
+        return endpoint.answer(await self._processed(endpoint, request, translation, source))
 
     def _report(
         self, error: Refusal | Unavailable | HttpProblem, endpoint: Endpoint | Configuration, document: dict[str, Any]
@@ -195,14 +195,14 @@ class ForeignTracking:
             raise Refusal("unauthorised", "only the key of a secret source is taken here")
         return source
 
-    async def _delivered(
+    async def _processed(
         self, endpoint: Endpoint, request: ForeignRequest, translation: Translation, source: Source
-    ) -> Delivered:
-        """Deliver the events of a request. Raises `Unavailable`."""
+    ) -> Processed:
+        """Process the events of a request. Raises `Unavailable`."""
         rules = self.pipeline.project.settings.keys
         steps = grouping_steps(translation, source, endpoint.protocol, rules)
         groups = await self.pipeline.slices.run(steps)
-        return await self.delivery.deliver(groups, source, hops(request.headers))
+        return await self.processing.process(groups, source, hops(request.headers))
 
 
 async def _read(endpoint: Endpoint | Configuration, scope: Scope, receive: Receive) -> ForeignRequest:

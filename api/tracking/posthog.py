@@ -10,7 +10,7 @@ from api.tracking.keys import KEY, key_of_path
 from api.tracking.segment import refused
 from engine.tracking.foreign.posthog import key_of_question, translation_steps
 from engine.tracking.foreign.translation import ForeignRequest
-from engine.tracking.pipeline.delivery import Delivered
+from engine.tracking.pipeline.foreign_processing import Processed
 
 MAX_QUESTION: Final = 65_536  # bytes: questions do not pass the gate, which bounds what is decoded at a time
 CONFIGURATION: Final = f"/array/{KEY}/config"
@@ -23,7 +23,7 @@ NO_FLAGS: Final[dict[str, Any]] = {
 }
 
 
-def taken(_: Delivered) -> Reply:
+def taken(_: Processed) -> Reply:
     """Return the answer to a request whose events have been taken or rejected."""
     return TAKEN
 

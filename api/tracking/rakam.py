@@ -10,7 +10,7 @@ from api.tracking.foreign import LARGE_BODY, Endpoint, Reply, problem_reply
 from engine.tracking.foreign.rakam import TOO_BIG, translated
 from engine.tracking.foreign.rakam_api import KEY_FIELDS, KEY_HEADERS
 from engine.tracking.foreign.rakam_pixel import GIF
-from engine.tracking.pipeline.delivery import Delivered
+from engine.tracking.pipeline.foreign_processing import Processed
 
 SINGLE: Final = (
     "/event/collect",
@@ -40,7 +40,7 @@ def batch_refused(status: int, document: dict[str, Any]) -> Reply:
     return refused(status, {**document, "detail": TOO_BIG} if status == 413 else document)
 
 
-def taken(_: Delivered) -> Reply:
+def taken(_: Processed) -> Reply:
     """Return the answer to a batch, whether some of its events were rejected or not.
 
     rakam-js keeps a batch that is answered by an error, and sends it before all that follow.
@@ -48,22 +48,22 @@ def taken(_: Delivered) -> Reply:
     return TAKEN
 
 
-def one_taken(delivered: Delivered) -> Reply:
+def one_taken(processed: Processed) -> Reply:
     """Return the answer to a request of one event; 400 if it was rejected."""
-    if not delivered.errors:
+    if not processed.errors:
         return TAKEN
-    error = delivered.errors[0]
+    error = processed.errors[0]
     return refused(400, problem(400, error.reason, at=error.at))
 
 
-def taken_in_bulk(_: Delivered) -> Reply:
+def taken_in_bulk(_: Processed) -> Reply:
     """Return the answer to a bulk request, whether some of its events were rejected or not."""
     return TAKEN_IN_BULK
 
 
-def pixel(delivered: Delivered) -> Reply:
+def pixel(processed: Processed) -> Reply:
     """Return the image; if the event was rejected, a header of it says why."""
-    return _image(delivered.errors[0].reason) if delivered.errors else Reply(GIF, media_type=b"image/gif")
+    return _image(processed.errors[0].reason) if processed.errors else Reply(GIF, media_type=b"image/gif")
 
 
 def pixel_refused(status: int, document: dict[str, Any]) -> Reply:
@@ -78,7 +78,7 @@ def _image(error: str, status: int = 200) -> Reply:
     return Reply(GIF, status, b"image/gif", ((b"server-error", shown), (b"cache-control", b"no-store")))
 
 
-def _endpoint(*addresses: str, answer: Callable[[Delivered], Reply], **more: Any) -> Endpoint:
+def _endpoint(*addresses: str, answer: Callable[[Processed], Reply], **more: Any) -> Endpoint:
     given: dict[str, Any] = {
         "refuse": refused,
         "headers": (b"user-agent",),

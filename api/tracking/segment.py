@@ -9,7 +9,7 @@ from api.tracking.foreign import LARGE_BODY, Configuration, Endpoint, Reply, pro
 from api.tracking.keys import KEY, basic_user, key_of_path
 from engine.tracking.foreign.segment import translation_steps
 from engine.tracking.foreign.translation import ForeignRequest
-from engine.tracking.pipeline.delivery import Delivered
+from engine.tracking.pipeline.foreign_processing import Processed
 
 RETRIES: Final = (  # headers that pages add when they send events again: a preflight that omits one would lose them
     b"x-retry-count",
@@ -26,7 +26,7 @@ TAKEN: Final = Reply(msgspec.json.encode({"success": True, "status": 1}))
 NO_REPORTS: Final[dict[str, Any]] = {"errors": {"enabled": False}, "metrics": {"enabled": False}}
 
 
-def taken(_: Delivered) -> Reply:
+def taken(_: Processed) -> Reply:
     """Return the answer to a request whose events have been taken or rejected."""
     return TAKEN
 

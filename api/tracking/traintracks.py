@@ -8,17 +8,17 @@ from api.tracking.foreign import Endpoint, Reply
 from engine.project.source import Source
 from engine.tracking.foreign.traintracks import translated, verified
 from engine.tracking.foreign.translation import ForeignRequest
-from engine.tracking.pipeline.delivery import Delivered
+from engine.tracking.pipeline.foreign_processing import Processed
 
 AUTH: Final = b"x-product-auth"
 
 
-def answered(delivered: Delivered) -> Reply:
+def answered(processed: Processed) -> Reply:
     """Return how many events have been taken, and why others have not.
 
     Clients keep what is answered by an error, and send nothing else any more: so this is success, even for none.
     """
-    body = {"status": "ok", "accepted": delivered.accepted, "errors": delivered.errors}
+    body = {"status": "ok", "accepted": processed.accepted, "errors": processed.errors}
     return Reply(msgspec.json.encode(body))
 
 

@@ -1,11 +1,11 @@
-"""Groups of foreign requests that wait to be delivered, and may be joined while they do.
+"""Groups of foreign requests that wait to be processed, and may be joined while they do.
 
 The more requests wait, the more of their events are of the same persons. A group of one intake that no worker has begun
 is joined by intakes of the same sender in later requests: all of them become one unit. Such a group is in the list of
-each of its requests, and whichever worker comes to it first delivers it for all of them. So no request depends on the
+each of its requests, and whichever worker comes to it first processes it for all of them. So no request depends on the
 workers of another one for what has not begun.
 
-A request ends when the last of its groups has been delivered. If one was not, the request as a whole is unavailable.
+A request ends when the last of its groups has been processed. If one was not, the request as a whole is unavailable.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class EventError(Struct, frozen=True):
     reason: str
 
 
-class RequestInDelivery:
+class RequestInProcess:
     """A foreign request from its admission to its end. `hops` is that of its intakes."""
 
     def __init__(self, groups: Sequence[IntakeGroup], source: Source, hops: int) -> None:
@@ -39,7 +39,7 @@ class RequestInDelivery:
         self.source = source
         self.hops = hops
         self.errors: list[EventError] = []
-        self.all_delivered = asyncio.Event()
+        self.all_processed = asyncio.Event()
         self._left = len(groups)
         self._unavailable: list[Unavailable] = []
 
@@ -53,16 +53,16 @@ class RequestInDelivery:
         """The ids that its events have."""
         return [event.id for group in self.groups for one in group for event in one.intake.events if event.id]
 
-    def has_delivered(self, failure: Unavailable | None) -> None:
-        """Note that one of its groups has been delivered, or why it was not."""
+    def has_processed(self, failure: Unavailable | None) -> None:
+        """Note that one of its groups has been processed, or why it was not."""
         if failure is not None:
             self._unavailable.append(failure)
         self._left -= 1
         if not self._left:
-            self.all_delivered.set()
+            self.all_processed.set()
 
     def require_available(self) -> None:
-        """Raise `Unavailable` if one of its groups was not delivered."""
+        """Raise `Unavailable` if one of its groups was not processed."""
         if self._unavailable:
             raise max(self._unavailable, key=lambda one: one.retry_after)
 
@@ -72,7 +72,7 @@ class WaitingGroup:
 
     __slots__ = ("groups", "key", "requests", "started")
 
-    def __init__(self, request: RequestInDelivery, group: IntakeGroup, key: Key | None = None) -> None:
+    def __init__(self, request: RequestInProcess, group: IntakeGroup, key: Key | None = None) -> None:
         self.requests = [request]
         self.groups = [group]
         self.key = key  # None for a group that may not be joined
@@ -91,7 +91,7 @@ class WaitingGroups:
     def __init__(self) -> None:
         self._of_key: dict[Key, WaitingGroup] = {}
 
-    def add(self, request: RequestInDelivery, group: IntakeGroup) -> WaitingGroup:
+    def add(self, request: RequestInProcess, group: IntakeGroup) -> WaitingGroup:
         """Have a group wait: with one of the same sender that waits already, or by itself. Returns what waits."""
         key = _key_of(request, group)
         if key is None:
@@ -105,7 +105,7 @@ class WaitingGroups:
         return made
 
     def start(self, waiting: WaitingGroup) -> bool:
-        """Note that a group is delivered now, and joined no more. Returns False if that was so already."""
+        """Note that a group is processed now, and joined no more. Returns False if that was so already."""
         if waiting.started:
             return False
         waiting.started = True
@@ -113,14 +113,14 @@ class WaitingGroups:
             del self._of_key[waiting.key]
         return True
 
-    def withdraw(self, request: RequestInDelivery, waiting: Sequence[WaitingGroup]) -> None:
+    def withdraw(self, request: RequestInProcess, waiting: Sequence[WaitingGroup]) -> None:
         """Have those groups wait no more that only a request has that is over. It left some if it was cancelled."""
         for one in waiting:
             if one.requests == [request]:
                 self.start(one)
 
 
-def _key_of(request: RequestInDelivery, group: IntakeGroup) -> Key | None:
+def _key_of(request: RequestInProcess, group: IntakeGroup) -> Key | None:
     """Return what intakes that may be joined have in common; None for a group that may not be."""
     intake = group[0].intake
     if len(group) > 1 or intake.profile_less:

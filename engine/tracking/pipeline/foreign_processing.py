@@ -1,4 +1,4 @@
-"""Delivery: the intakes of foreign requests go to the tracker side by side, and a request is answered as a whole.
+"""Foreign processing: the intakes of a request go to the tracker side by side; the request is answered as a whole.
 
 A client of a foreign protocol sends a whole request again or not at all. So there is no answer for a part of it: if the
 store cannot take one intake now, the request is answered 503 after the others are through; the client sends all of it
@@ -27,7 +27,7 @@ from engine.tracking.pipeline.tracker import PayloadTracker
 from engine.tracking.pipeline.waiting_groups import (
     BROKEN_OFF,
     EventError,
-    RequestInDelivery,
+    RequestInProcess,
     WaitingGroup,
     WaitingGroups,
 )
@@ -36,7 +36,7 @@ from engine.tracking.unit.ledger import Counted
 SIDE_BY_SIDE: Final = 16  # groups of a request
 
 
-class Delivered(Struct):
+class Processed(Struct):
     """The end of a request: how many events it had, and which of them were rejected."""
 
     events: int
@@ -58,26 +58,26 @@ class Slots(Protocol):
         """Take slots back."""
 
 
-class Delivery:
-    """Delivers the requests of one process."""
+class ForeignProcessing:
+    """Processes the requests of one process."""
 
     def __init__(self, tracker: PayloadTracker, slots: Slots) -> None:
         self._tracker = tracker
         self._slots = slots
         self._waiting = WaitingGroups()
 
-    async def deliver(self, groups: Sequence[IntakeGroup], source: Source, hops: int = 0) -> Delivered:
+    async def process(self, groups: Sequence[IntakeGroup], source: Source, hops: int = 0) -> Processed:
         """Have all events of a request taken, rejected or dropped, durably. Raises `Unavailable` if one is left."""
-        request = RequestInDelivery(groups, source, hops)
+        request = RequestInProcess(groups, source, hops)
         if len(groups) == 1:
-            await self._deliver(WaitingGroup(request, groups[0]))
+            await self._process(WaitingGroup(request, groups[0]))
         elif groups:
             await self._side_by_side(request)
         request.require_available()
-        return Delivered(request.events, sorted(request.errors, key=lambda one: one.index))
+        return Processed(request.events, sorted(request.errors, key=lambda one: one.index))
 
-    async def _side_by_side(self, request: RequestInDelivery) -> None:
-        """Deliver the groups of a request by as many workers as there are slots for."""
+    async def _side_by_side(self, request: RequestInProcess) -> None:
+        """Process the groups of a request by as many workers as there are slots for."""
         unmarked, source, ids = self._tracker.pipeline.unmarked, request.source.source, request.ids
         more = self._slots.take_slots(min(SIDE_BY_SIDE, len(request.groups)) - 1)
         waiting = [self._waiting.add(request, group) for group in request.groups]
@@ -87,32 +87,32 @@ class Delivery:
             async with asyncio.TaskGroup() as workers:
                 for _ in range(1 + more):
                     workers.create_task(self._work(left))
-            await request.all_delivered.wait()  # workers of other requests may have begun some
+            await request.all_processed.wait()  # workers of other requests may have begun some
         finally:
             self._slots.return_slots(more)
             unmarked.forget(source, ids)
             self._waiting.withdraw(request, waiting)
 
     async def _work(self, left: Iterator[WaitingGroup]) -> None:
-        """Deliver one group after another, as long as any is left that no other worker has begun."""
+        """Process one group after another, as long as any is left that no other worker has begun."""
         for waiting in left:
             if self._waiting.start(waiting):
-                await self._deliver(waiting)
+                await self._process(waiting)
 
-    async def _deliver(self, waiting: WaitingGroup) -> None:
-        """Deliver a group, for all requests that have events in it."""
+    async def _process(self, waiting: WaitingGroup) -> None:
+        """Process a group, for all requests that have events in it."""
         failure: Unavailable | None = BROKEN_OFF
         try:
-            await self._deliver_intakes(waiting)
+            await self._process_intakes(waiting)
             failure = None
         except Unavailable as away:
             failure = away
         finally:
             for request in waiting.requests:
-                request.has_delivered(failure)
+                request.has_processed(failure)
 
-    async def _deliver_intakes(self, waiting: WaitingGroup) -> None:
-        """Deliver the intakes of a group, one after another or joined. Raises `Unavailable`."""
+    async def _process_intakes(self, waiting: WaitingGroup) -> None:
+        """Process the intakes of a group, one after another or joined. Raises `Unavailable`."""
         first = waiting.requests[0]
         if len(waiting.requests) == 1:
             for one in waiting.groups[0]:
@@ -124,7 +124,7 @@ class Delivery:
             waiting.requests[which].errors.append(structs.replace(error, index=index))
 
     async def _errors_of(self, one: SenderIntake, source: Source, hops: int) -> list[EventError]:
-        """Deliver one intake. Returns the errors of its events. Raises `Unavailable`."""
+        """Process one intake. Returns the errors of its events. Raises `Unavailable`."""
         intake = structs.replace(one.intake, hops=hops) if hops else one.intake
         try:
             answer = await self._tracker.track(intake, source)
