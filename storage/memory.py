@@ -204,9 +204,9 @@ class MemoryStore:
         found = sorted((time, id) for id, time in self._due.items() if time <= before)
         return [id for _, id in found[:limit]]
 
-    async def due_records(self, kind: Kind[R], before: int, limit: int) -> list[R]:
+    async def due_records(self, kind: Kind[R], before: int, limit: int, queue: str | None = None) -> list[R]:
         """The due records of a versioned kind, those due longest first."""
-        return self._table(kind).due(before, limit)
+        return self._table(kind).due(before, limit, queue)
 
     async def data_subject(self, ids: frozenset[str]) -> DataSubject:
         """`ids`, the ids of all tombstones that lead to one of them, and the sessions of all these ids."""

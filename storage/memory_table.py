@@ -25,6 +25,7 @@ class MemoryTable(Generic[R]):
         self._by_id: dict[str, int] = {}  # the newest record of an id
         self._by_field: dict[str, dict[str, list[int]]] = {field: {} for field in kind.indexed}
         self._due: dict[str, int] = {}
+        self._queues: dict[str, str] = {}
         self._last = 0
 
     def __len__(self) -> int:
@@ -53,9 +54,11 @@ class MemoryTable(Generic[R]):
         """The newest records, newest first."""
         return [self.decode(doc) for doc in islice(reversed(self._docs.values()), max(limit, 0))]
 
-    def due(self, before: int, limit: int) -> list[R]:
-        """The due records, those due longest first."""
+    def due(self, before: int, limit: int, queue: str | None = None) -> list[R]:
+        """The due records, those due longest first; of one queue, if one is named."""
         found = sorted((due, id) for id, due in self._due.items() if due <= before)
+        if queue is not None:
+            found = [each for each in found if self._queues[each[1]] == queue]
         return [self.decode(self._docs[self._by_id[id]]) for _, id in found[: max(limit, 0)]]
 
     def check(self, change: RecordWrite | RecordDelete) -> None:
@@ -104,6 +107,8 @@ class MemoryTable(Generic[R]):
         self._by_id[id] = number
         if due is not None:
             self._due[id] = due
+            if self.kind.queue is not None:
+                self._queues[id] = getattr(record, self.kind.queue)
         for field, numbers in self._by_field.items():
             value = getattr(record, field)
             if value is not None:
@@ -113,6 +118,7 @@ class MemoryTable(Generic[R]):
         record = self.decode(self._docs[number])
         id = self.kind.id_of(record)
         self._due.pop(id, None)
+        self._queues.pop(id, None)
         if self._by_id.get(id) == number:
             del self._by_id[id]
         for field, numbers in self._by_field.items():

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from engine.flow.message import Message
 from engine.profile.document import Link, LinkKind, Path, Profile
 from engine.profile.operations import Add, Append, Count, Increment, Remove, Set, Unset
 
@@ -72,6 +73,15 @@ class Emit(Struct, frozen=True, tag="emit", tag_field="op"):
     properties: dict[str, Any]
 
 
+class Deliver(Struct, frozen=True, tag="deliver", tag_field="op"):
+    """Send a message to a target after the commit, `after_ms` later. `ordered`: after those before it, by profile."""
+
+    target: str
+    message: Message
+    ordered: bool = False
+    after_ms: int = 0
+
+
 class Respond(Struct, frozen=True, tag="respond", tag_field="op"):
     """Add `values` to the `response` in the answer of `/track`."""
 
@@ -120,6 +130,7 @@ Effect = (
     | AttachSession
     | SetEvent
     | Emit
+    | Deliver
     | Respond
     | Log
     | CachePut

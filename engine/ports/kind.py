@@ -38,8 +38,9 @@ class Kind(Struct, Generic[R], frozen=True, kw_only=True):
     `name` is a plural word: the member of a unit, the table or index, the word in a search, the file of an export.
     `record` is the type; the other attributes name fields of it: `id` (of a keyed kind the key), `time` (ms since the
     epoch: it orders search results and decides on retention; of a keyed kind, when it expires), `indexed` (texts by
-    which stores find records quickly), `due` (ms or None, of versioned kinds: see `Store.due_records`), `event` (the id
-    of an event: a record of the same source and time is erased together with it).
+    which stores find records quickly), `due` (ms or None, of versioned kinds: see `Store.due_records`), `queue` (a text
+    that divides due records), `event` (the id of an event: a record of the same source and time is erased
+    together with it).
 
     The fields for the owners and the time have no default but None: stores compare them as stored. `retained` says
     whether `retention:` may drop records by their age; `search` lists the fields that can be searched, if any, and
@@ -54,6 +55,7 @@ class Kind(Struct, Generic[R], frozen=True, kw_only=True):
     owners: Owners = Owners()
     event: str | None = None
     due: str | None = None
+    queue: str | None = None
     indexed: tuple[str, ...] = ()
     retained: bool = False
     search: Mapping[str, FieldType] | None = None

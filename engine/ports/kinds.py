@@ -9,7 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from engine.ports.kind import AnyKind, Kind, Owners
+from engine.ports.outbox import StoredDelivery
 from engine.ports.records import CacheEntry, Rejected, RunRecord, StoredEvent
+from engine.ports.task import Task
+from engine.ports.waiting_run import Arrival, WaitingRun
 from engine.search.field import PROFILES, SESSIONS, Searchable
 
 EVENTS: Final = Kind(
@@ -79,7 +82,55 @@ CACHE: Final = Kind(
     name="cache", record=CacheEntry, lifecycle="keyed", id="key", time="expires", owners=Owners(profile="profile")
 )
 
-KINDS: Final[tuple[AnyKind, ...]] = (EVENTS, RUNS, REJECTED, CACHE)
+DELIVERIES: Final = Kind(
+    name="deliveries",
+    record=StoredDelivery,
+    lifecycle="versioned",
+    time="at",
+    owners=Owners(profile="profile", session="session", others="other_profiles"),
+    due="due",
+    queue="queue",
+    search={
+        "id": "word",
+        "target": "word",
+        "state": "word",
+        "mode": "word",
+        "flow": "word",
+        "node": "word",
+        "event": "word",
+        "source": "word",
+        "session": "word",
+        "profile": "word",
+        "at": "moment",
+    },
+)
+WAITS: Final = Kind(
+    name="waits",
+    record=WaitingRun,
+    lifecycle="versioned",
+    time="at",
+    owners=Owners(profile="profile", session="session", others="other_profiles", shown=("run",)),
+    search={
+        "id": "word",
+        "flow": "word",
+        "flow_version": "word",
+        "event": "word",
+        "source": "word",
+        "session": "word",
+        "profile": "word",
+        "at": "moment",
+    },
+)
+ARRIVALS: Final = Kind(
+    name="arrivals",
+    record=Arrival,
+    lifecycle="versioned",
+    time="at",
+    owners=Owners(profile="profile", session="session", others="other_profiles", shown=("awaited",)),
+)
+TASKS: Final = Kind(name="tasks", record=Task, lifecycle="versioned", time="at", due="next")
+
+KINDS: Final[tuple[AnyKind, ...]] = (EVENTS, RUNS, REJECTED, CACHE, DELIVERIES, WAITS, ARRIVALS, TASKS)
 ERASABLE: Final = (
     *("profiles", "sessions", *(kind.name for kind in KINDS if kind.lifecycle != "keyed")),
     *("keys", "marks", *(kind.name for kind in KINDS if kind.lifecycle == "keyed")),

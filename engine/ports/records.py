@@ -174,6 +174,8 @@ class RecordDelete(Struct, frozen=True):
     expected: int
 
 
+Changes = tuple[RecordWrite | RecordDelete, ...]
+
 NO_RECORDS: Final[Mapping[str, tuple[Any, ...]]] = MappingProxyType({})
 MEMBERS: Final = frozenset({"events", "runs", "rejected", "cache"})  # kinds that have a field of their own in a unit
 
@@ -200,7 +202,7 @@ class Unit(Struct, frozen=True, kw_only=True):
     rejected: tuple[Rejected, ...] = ()
     cache: tuple[CacheEntry, ...] = ()
     records: Mapping[str, tuple[Any, ...]] = NO_RECORDS
-    changes: tuple[RecordWrite | RecordDelete, ...] = ()
+    changes: Changes = ()
 
     def of(self, kind: Kind[R]) -> tuple[R, ...]:
         """The records of an appended or keyed kind."""

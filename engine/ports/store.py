@@ -164,10 +164,11 @@ class Due(Protocol):
         Tombstones are never due. Profiles that were just committed may be found a little later.
         """
 
-    async def due_records(self, kind: Kind[R], before: int, limit: int) -> list[R]:
+    async def due_records(self, kind: Kind[R], before: int, limit: int, queue: str | None = None) -> list[R]:
         """The records of a versioned kind that are due at `before` (ms), at most `limit`, those due longest first.
 
-        Records that were just committed may be found a little later.
+        With a `queue`, of a kind that has queues, only those in it. Records that were just committed may be found a
+        little later.
         """
 
 

@@ -138,6 +138,35 @@ class Standing(Struct, frozen=True, omit_defaults=True):
     held_until: int = field(default=0, name="held")
 
 
+class WaitStub(Struct, frozen=True, omit_defaults=True):
+    """A run that waits, as its profile lists it: what is owed to a profile stands in its document.
+
+    `run` and `n` name the waiting run (`RUN.N`). It acts under the id `of`, since `began` (ms). It is ripe at `due`
+    (ms), or when an event has arrived that one of the patterns `on` matches (`arrived`; `due` is then that time).
+    """
+
+    run: str
+    n: int
+    flow: str
+    of: str
+    began: int
+    due: int
+    on: tuple[str, ...] = ()
+    arrived: bool = False
+
+    @property
+    def id(self) -> str:
+        """The id of the record of the waiting run."""
+        return f"{self.run}.{self.n}"
+
+
+class Tail(Struct, frozen=True):
+    """The last ordered deliveries of a profile to a target, and when they were written (ms)."""
+
+    ids: tuple[str, ...]
+    at: int
+
+
 class Profile(Struct, frozen=True, omit_defaults=True):
     """A profile as it is stored. `version` counts its commits; 0 is a profile that is not stored yet."""
 
@@ -150,7 +179,10 @@ class Profile(Struct, frozen=True, omit_defaults=True):
     conditional: tuple[str, ...] = ()  # segments that it belongs to by their condition, sorted
     standing: dict[str, Standing] = field(default_factory=dict)  # its membership in these and other segments, by name
     evaluated_at: int = field(default=0, name="judged")  # ms; when conditions were evaluated; 0 if time does not matter
-    due: int | None = None  # ms; when time alone may change membership; 0 is as soon as possible, None never
+    due: int | None = None  # ms; when time alone may change membership or end a wait; 0: at once, None: never
+    waits: tuple[WaitStub, ...] = ()  # its open waits, in the order of `(began, run)`
+    tails: dict[str, Tail] = field(default_factory=dict)  # by target
+    fired: dict[str, int] = field(default_factory=dict)  # by task: the newest due time (ms) that it has had
     merged_into: str | None = None  # makes this a tombstone: the profile continues under that id
 
     @property

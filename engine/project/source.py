@@ -69,6 +69,10 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["trusted", "skewed"],
         Meta(description="skewed: clocks of its clients may be slow, so the time at which they send corrects events'"),
     ] = "trusted"
+    mode: Annotated[
+        Literal["live", "test"],
+        Meta(description="test: deliveries that its events cause go to the `test:` part of their targets"),
+    ] = "live"
     times: Annotated[
         Literal["received", "occurred"],
         Meta(
@@ -116,13 +120,57 @@ SYSTEM_SOURCE: Final = Source(
 )
 
 
-class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A system that look-ups may call, configured in `headrace.yaml`. Event data never chooses its host."""
+class TestPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The target that deliveries of events from sources in `mode: test` go to, in place of the live one."""
 
-    url: Annotated[str, Meta(description="Fixed base address, e.g. https://crm.example/api", pattern="^https?://")]
+    url: Annotated[
+        str, Meta(description="Fixed base address, e.g. https://sandbox.crm.example", pattern="^(https?|smtps?)://")
+    ]
+    headers: Annotated[dict[str, str], Meta(description="Sent with every request; secrets as ${env:NAME}")] = field(
+        default_factory=dict
+    )
+    secret: Annotated[str | None, Meta(description="Signs webhooks, as of the target")] = None
+    user: Annotated[str | None, Meta(description="The user name at the mail server")] = None
+    password: Annotated[str | None, Meta(description="The password at the mail server, as ${env:NAME}")] = None
+
+
+class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A system that look-ups and deliveries may call, in `headrace.yaml`. Event data never chooses its host.
+
+    Durations are texts such as `3d`; `rate` is a number for each unit of time, such as `50/s`.
+    """
+
+    url: Annotated[
+        str,
+        Meta(
+            description="Fixed base address, e.g. https://crm.example/api, or smtp://host:587 of a mail server",
+            pattern="^(https?|smtps?)://",
+        ),
+    ]
     headers: Annotated[dict[str, str], Meta(description="Sent with every request; secrets as ${env:NAME}")] = field(
         default_factory=dict
     )
     private: Annotated[bool, Meta(description="Whether the address may be private or loopback")] = False
     max_bytes: Annotated[int, Meta(description="Largest answer that is read", ge=1, le=16_777_216)] = 1_048_576
     redirects: Annotated[int, Meta(description="Redirects that are followed, each checked again", ge=0, le=5)] = 0
+    concurrency: Annotated[
+        int, Meta(description="How many requests of one process are under way at a time", ge=1, le=256)
+    ] = 32
+    rate: Annotated[
+        str | None, Meta(description="How many requests begin in a unit of time at most, e.g. 50/s or 600/min")
+    ] = None
+    timeout: Annotated[str, Meta(description="How long one attempt at a delivery may take, e.g. 10s")] = "10s"
+    give_up: Annotated[str, Meta(description="The age at which a delivery that fails is given up, e.g. 3d")] = "3d"
+    shards: Annotated[
+        int, Meta(description="How many processes may send to it side by side, each other profiles", ge=1, le=64)
+    ] = 1
+    secret: Annotated[
+        str | None,
+        Meta(description="Signs webhooks (Standard Webhooks, whsec_...); written as ${env:NAME}; two keys: new,old"),
+    ] = None
+    user: Annotated[str | None, Meta(description="The user name at the mail server")] = None
+    password: Annotated[str | None, Meta(description="The password at the mail server, as ${env:NAME}")] = None
+    sender: Annotated[str | None, Meta(description="The address from which mails come")] = None
+    test: Annotated[
+        TestPart | None, Meta(description="In place of the live system, for events from sources in `mode: test`")
+    ] = None

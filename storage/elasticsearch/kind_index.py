@@ -113,6 +113,8 @@ def _columns(kind: Kind[Any]) -> Iterator[tuple[str, Fields]]:
         yield kind.time, COUNT
     if kind.due is not None and kind.due not in search:
         yield kind.due, COUNT
+    if kind.queue is not None and kind.queue not in search:
+        yield kind.queue, WORD
     if kind.lifecycle != "keyed" or search:
         yield kind.id, WORD
     if owners.session is not None or kind.event is not None:

@@ -261,9 +261,9 @@ class ElasticsearchStore:
         """The ids of profiles that are due, first those due longest."""
         return await self._when_open(self._upkeep.due, before, limit)
 
-    async def due_records(self, kind: Kind[R], before: int, limit: int) -> list[R]:
+    async def due_records(self, kind: Kind[R], before: int, limit: int, queue: str | None = None) -> list[R]:
         """The records of a versioned kind that are due, first those due longest."""
-        return await self._when_open(self._upkeep.due_records, kind, before, limit)
+        return await self._when_open(self._upkeep.due_records, kind, before, limit, queue)
 
     async def data_subject(self, ids: frozenset[str]) -> DataSubject:
         """`ids` with those of all tombstones that lead to one of them, and the sessions of all of these."""

@@ -3,7 +3,7 @@
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import Struct, json
 
@@ -106,14 +106,17 @@ class Upkeep:
         )
         return [_named(hit.source).id for hit in hits]
 
-    async def due_records(self, kind: Kind[R], before: int, limit: int) -> list[R]:
+    async def due_records(self, kind: Kind[R], before: int, limit: int, queue: str | None = None) -> list[R]:
         """The records of a versioned kind that are due, as the last refresh shows them."""
         index = self._names.of(kind)
         if kind.due is None:
             return []
         due = index.field(kind.due)
         order = [{due: "asc"}, {index.field(kind.id): "asc"}]
-        hits = await self._search.hits(index.name, {"range": {due: {"lte": before}}}, order, limit, source=["doc"])
+        query: dict[str, Any] = {"range": {due: {"lte": before}}}
+        if queue is not None and kind.queue is not None:
+            query = {"bool": {"filter": [query, {"term": {index.field(kind.queue): queue}}]}}
+        hits = await self._search.hits(index.name, query, order, limit, source=["doc"])
         return [index.decode(decode_doc(hit.source).doc) for hit in hits]
 
     async def note(self, name: str) -> bytes | None:

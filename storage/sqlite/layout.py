@@ -76,7 +76,7 @@ class RecordLayout(Layout, frozen=True, eq=False, kw_only=True):
         id = {"appended": "TEXT NOT NULL", "keyed": "TEXT PRIMARY KEY", "versioned": "TEXT NOT NULL UNIQUE"}[lifecycle]
         seq = () if lifecycle == "keyed" else ("seq INTEGER PRIMARY KEY",)
         others = [f"{_quoted(column)} {TYPES.get(column, 'TEXT')}" for column in self.columns]
-        indices = [column for column in self.columns if column != "version"]
+        indices = [column for column in self.columns if column not in ("version", "queue")]
         return (
             f"CREATE TABLE IF NOT EXISTS {name} ({', '.join([*seq, f'id {id}', *others, 'doc TEXT NOT NULL'])})",
             *((f"CREATE INDEX IF NOT EXISTS {name}_id ON {name} (id)",) if lifecycle == "appended" else ()),
@@ -85,6 +85,7 @@ class RecordLayout(Layout, frozen=True, eq=False, kw_only=True):
                 f" WHERE {_quoted(column)} IS NOT NULL"
                 for column in indices
             ],
+            *((f"CREATE INDEX IF NOT EXISTS {name}_queue ON {name} (queue, due)",) if self.kind.queue else ()),
         )
 
     def written(self, records: Sequence[Any]) -> list[Bound]:
@@ -179,6 +180,8 @@ def _columns(kind: AnyKind) -> Iterator[tuple[str, str]]:
         yield "version", "version"
     if kind.due is not None:
         yield "due", kind.due
+    if kind.queue is not None:
+        yield "queue", kind.queue
 
 
 def _reader_of(fields: tuple[str, ...]) -> Callable[[Any], Row]:

@@ -51,9 +51,10 @@ def counts(reader: Reader, layouts: Layouts) -> Counts:
     return Counts(dict(zip(counted, found or (), strict=True)))
 
 
-def due_records(name: str) -> str:
-    """The SQL for the due documents of a versioned kind, those due longest first."""
-    return f"SELECT CAST(doc AS BLOB) FROM {name} WHERE due <= ? ORDER BY due, id LIMIT ?"  # noqa: S608 - a word of ours
+def due_records(name: str, *, of_queue: bool = False) -> str:
+    """The SQL for the due documents of a versioned kind, those due longest first; of one queue, which comes first."""
+    queue = "queue = ? AND " if of_queue else ""
+    return f"SELECT CAST(doc AS BLOB) FROM {name} WHERE {queue}due <= ? ORDER BY due, id LIMIT ?"  # noqa: S608 - our words
 
 
 class OldMarks(Struct, frozen=True):

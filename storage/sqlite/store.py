@@ -179,10 +179,11 @@ class SqliteStore:
         layout = self._layouts.by_name[kind.name]
         return self._inline_reader.document(layout.decode, layout.find, id)
 
-    async def due_records(self, kind: Kind[R], before: int, limit: int) -> list[R]:
+    async def due_records(self, kind: Kind[R], before: int, limit: int, queue: str | None = None) -> list[R]:
         """The due records of a versioned kind, those due longest first."""
-        layout, sql = self._layouts.by_name[kind.name], query.due_records(kind.name)
-        return await self._read(partial(self._background_reader.documents, layout.decode, sql, before, max(limit, 0)))
+        layout, sql = self._layouts.by_name[kind.name], query.due_records(kind.name, of_queue=queue is not None)
+        values = (before, max(limit, 0)) if queue is None else (queue, before, max(limit, 0))
+        return await self._read(partial(self._background_reader.documents, layout.decode, sql, *values))
 
     async def flow_version(self, version: str) -> str | None:
         """The text of a flow's version."""

@@ -42,6 +42,7 @@ class Letter(Struct, frozen=True, omit_defaults=True):
     profile: str | None = None
     state: str = "waiting"
     due: int | None = None
+    tray: str = "first"
 
 
 REMARKS = Kind(
@@ -80,6 +81,7 @@ LETTERS = Kind(
     time="at",
     owners=Owners(profile="profile", session="session", named=True),
     due="due",
+    queue="tray",
     retained=True,
     search={
         "id": "word",

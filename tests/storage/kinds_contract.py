@@ -292,6 +292,15 @@ class KindsContract:
             assert await reader.due_records(LETTERS, 9, 10) == []
             assert await reader.due_records(LETTERS, 30, 0) == []
 
+    async def test_due_records_of_one_queue_are_found_alone(self, store: Store, refresh: Refresh) -> None:
+        for id, due, tray in (("a", 30, "in"), ("b", 10, "out"), ("c", 20, "in"), ("d", 40, "in"), ("e", None, "in")):
+            await store.commit(unit(letter(id, due=due, tray=tray)))
+        await store.commit(unit(letter("b", 2, due=10, tray="in")))
+        await refresh()
+        assert [one.id for one in await store.due_records(LETTERS, 30, 10, "in")] == ["b", "c", "a"]
+        assert [one.id for one in await store.due_records(LETTERS, 30, 2, "in")] == ["b", "c"]
+        assert await store.due_records(LETTERS, 30, 10, "out") == []
+
     async def test_the_last_version_of_a_record_decides_when_it_is_due(self, store: Store, refresh: Refresh) -> None:
         await store.commit(unit(*[letter(id, due=10) for id in "abc"]))
         await store.commit(unit(letter("a", 2, due=20), letter("b", 2)))

@@ -53,6 +53,7 @@ from msgspec import structs
 
 from engine.flow.output_limits import MAX_PROFILE, outgrowth
 from engine.ports.backoff import BackoffFormula
+from engine.ports.records import Changes
 from engine.ports.store import Conflict, Contention, Store, Unavailable
 from engine.ports.world import Clock, Performer
 from engine.profile.document import Profile
@@ -108,6 +109,8 @@ class Pipeline:
         self.late = LateCounting(store, self.ledger)
         self.slices = TimeSlices(clock.ticks)
         self.queues = ProfileQueues(store, self.cache, self.ledger, self.late)
+        self.listeners: list[Callable[[Changes], None]] = []  # called with changes of records that are stored now
+        self.queues.committed = self.committed
         self.loading = Loading(store, self.cache, lambda: self.project.settings, self.resolve)
         self.learnt_fields = LearntFields(store)
         self.use(project)
@@ -128,6 +131,11 @@ class Pipeline:
         self.loading.secret = await self.store.secret()
         for flow in self.project.flows:
             await self.store.remember_flow(flow.version, flow.name, flow.text)
+
+    def committed(self, changes: Changes) -> None:
+        """Pass changes of records that are stored now to all that listen."""
+        for listener in self.listeners:
+            listener(changes)
 
     # ---- a whole unit -----------------------------------------------------------------------------------------------
 
@@ -301,6 +309,8 @@ class Pipeline:
         except BaseException as failure:
             self.late.add(request, result.counted, failure)
             raise
+        if composed.unit.changes:
+            self.committed(composed.unit.changes)
         if composed.touches_others:
             self._forget(request, [], _touched(loaded, effects))
         self.cache.update(composed.session, composed.cached, loaded.acting_id)

@@ -50,12 +50,12 @@ Failures
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from engine.ports.records import ProcessedEvent, Session, Unit
+from engine.ports.records import Changes, ProcessedEvent, Session, Unit
 from engine.ports.settle import settle
 from engine.ports.store import Commits, Conflict, TooLarge, Unavailable
 from engine.tracking.pipeline.late_counting import LateCounting
@@ -104,6 +104,7 @@ class PendingCommit:
     marks: Sequence[ProcessedEvent] = ()
     counted: Counted = Counted()
     request: UnitRequest | None = None  # None for one that counts no event
+    changes: Changes = ()
     committed: "asyncio.Future[None] | None" = None  # None for a unit that its own caller commits
 
     def resolve(self, failure: BaseException | None) -> None:
@@ -180,7 +181,9 @@ class ProfileQueue:
                 self.uncommitted = UncommittedState(known)
             self.uncommitted.cached = known
             self.uncommitted.advance(composed)
-        pending = PendingCommit(self, unit, composed.session, known, acting_id, unit.marks, counted, request)
+        pending = PendingCommit(
+            self, unit, composed.session, known, acting_id, unit.marks, counted, request, unit.changes
+        )
         if self.committing:
             pending.committed = self._queues.waiter()
             self.enqueued.append(pending)
@@ -255,6 +258,8 @@ class ProfileQueue:
         for pending in together:
             self._queues.cache.update(pending.session, pending.cached, pending.acting_id)
             self._queues.ledger.count(pending.counted)
+            if pending.changes and self._queues.committed is not None:
+                self._queues.committed(pending.changes)
             if self.uncommitted is not None:
                 self.uncommitted.drop(pending.session, pending.marks)
             pending.resolve(None)
@@ -293,6 +298,7 @@ class ProfileQueues:
         self.cache = cache
         self.ledger = ledger
         self.late = late
+        self.committed: Callable[[Changes], None] | None = None  # called with changes of records that are stored now
         self.lock_waiters = 0  # units that wait for the lock of their profile
         self._queues: dict[str, ProfileQueue] = {}
         self._flushes: set[asyncio.Task[None]] = set()

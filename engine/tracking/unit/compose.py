@@ -16,6 +16,7 @@ from engine.ports.records import (
     IdentityKey,
     ProcessedEvent,
     ProfileWrite,
+    RecordWrite,
     Rejected,
     RunRecord,
     Session,
@@ -34,7 +35,8 @@ from engine.project.project import Project
 from engine.tracking.intake.data_limits import pointer
 from engine.tracking.intake.payload import Intake
 from engine.tracking.unit.cache import CachedProfile
-from engine.tracking.unit.effects import FlowResult, RanEvent, UnitEffects
+from engine.tracking.unit.effects import FlowResult, RanEvent, UnitEffects, run_id
+from engine.tracking.unit.outbox import delivery_writes
 from engine.tracking.unit.set_apart import (
     Documents,
     at_next_version,
@@ -90,7 +92,7 @@ def compose(
     `regrouped` is what `regrouped_by` returns; if a profile is set apart, `stored` are the documents at all its ids.
     """
     context = effects.context
-    known, profiles = _profiles(effects, regrouped, stored)
+    known, profiles, deliveries = _profiles(effects, regrouped, stored)
     profile = known.profile if known is not None else None
     open_to_all = may_see_all(effects, profile)
     answered_id = None
@@ -111,6 +113,7 @@ def compose(
             ),
             rejected=(*rejected, *_refused(effects)) if effects.refused else rejected,
             cache=tuple([_entry(effects, put) for put in effects.cache]),
+            changes=deliveries,
         ),
         known,
         session,
@@ -149,11 +152,11 @@ def _mark(effects: UnitEffects, intake: Intake, ran: RanEvent, answered_id: str 
 
 def _profiles(
     effects: UnitEffects, regrouped: Regrouped | None, stored: Documents
-) -> tuple[CachedProfile | None, tuple[ProfileWrite, ...]]:
-    """Return the unit's profile as it is once it is committed, and the writes of profiles."""
+) -> tuple[CachedProfile | None, tuple[ProfileWrite, ...], tuple[RecordWrite, ...]]:
+    """Return the unit's profile as it is once it is committed, and the writes of profiles and deliveries."""
     state, context = effects.state, effects.context
     if state.profile is None:
-        return None, ()
+        return None, (), delivery_writes(effects, None, effects.membership.project.targets)[0]
     acting_id = state.acting_id or state.profile.id
     before = context.view if regrouped is None and context.profile is not None else None
     profile, _ = apply_operations(state.profile, acting_id, state.operations, context.now, before, state.rules)
@@ -164,16 +167,19 @@ def _profiles(
     if len(profile.parts) != len(view["ids"]):  # an id has acted for the first time
         view["ids"] = list(profile.ids)
     profile = effects.membership.with_membership(profile, view, state)
+    deliveries: tuple[RecordWrite, ...] = ()
+    if effects.deliveries:
+        deliveries, profile = delivery_writes(effects, profile, effects.membership.project.targets)
     if profile.conditional != state.profile.conditional:  # the runs saw them before time or a merge had changed them
         manual = set(view["segments"]) - set(state.profile.conditional)
         view["segments"] = members([*manual, *profile.conditional])
     encoded = _encode(view)
     known = CachedProfile(profile, view, 2 * len(encoded) + VALUE_BYTES * encoded.count(b","))
     if regrouped is not None:
-        return known, _regrouped_writes(effects, known, regrouped, stored)
+        return known, _regrouped_writes(effects, known, regrouped, stored), deliveries
     first = context.profile or effects.attached
     due_moved = first is None or profile.due != first.due
-    return known, (ProfileWrite(profile, profile.version - 1, view, due_moved),)
+    return known, (ProfileWrite(profile, profile.version - 1, view, due_moved),), deliveries
 
 
 def _regrouped_writes(
@@ -311,7 +317,7 @@ def run_record(effects: UnitEffects, result: FlowResult, profile: Profile | None
         **(result.trace or {}),
     }
     return RunRecord(
-        id=short_hash("run", result.event.id, result.flow, result.version, context.seed, *given_up),
+        id=run_id(result.event.id, result.flow, result.version, context.seed, *given_up),
         event=result.event.id,
         flow=result.flow,
         version=result.version,

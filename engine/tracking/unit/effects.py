@@ -4,9 +4,10 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from engine.flow.effect import AttachSession, CachePut, HandOver, HoldKey
+from engine.flow.effect import AttachSession, CachePut, Deliver, HandOver, HoldKey
 from engine.flow.run import Identify
 from engine.flow.run_state import RunState
+from engine.ports.ids import short_hash
 from engine.ports.records import Session
 from engine.profile.document import Profile, Scalar
 from engine.project.source import Source
@@ -70,6 +71,23 @@ class RanEvent(Struct, frozen=True):
     acting_id: str | None
 
 
+def run_id(event: str, flow: str, version: str, seed: str, *given_up: str) -> str:
+    """Return the id of the record of a run; `given_up` is its outcome if it handed its session over."""
+    return short_hash("run", event, flow, version, seed, *given_up)
+
+
+class RequestedDelivery(Struct, frozen=True):
+    """A delivery that a run has requested. `node` names the node with the turns of loops, `number` counts in it."""
+
+    effect: Deliver
+    event: UnitEvent
+    flow: str
+    version: str  # of the flow
+    node: str
+    number: int
+    other_profiles: tuple[str, ...] = ()  # whose data the run has read
+
+
 class UnitEffects(Struct):
     """The effects of a unit's runs. It is complete when the unit's `run` is exhausted, and never changes afterwards."""
 
@@ -84,6 +102,7 @@ class UnitEffects(Struct):
     attached: Profile | None = None
     session_attached: AttachSession | None = None
     cache: list[CachePut] = []
+    deliveries: list[RequestedDelivery] = []
     foreign: bool = False  # a run read a profile, or a joint one, that is not the sender's own
     refused: bool = False  # an event has values that could not be cast
     given_up: GivenUp | None = None  # then all other effects are void

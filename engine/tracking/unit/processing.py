@@ -18,6 +18,7 @@ from engine.flow.effect import (
     Attach,
     AttachSession,
     CachePut,
+    Deliver,
     Effect,
     Emit,
     HandOver,
@@ -45,6 +46,7 @@ from engine.tracking.unit.effects import (
     FlowResult,
     GivenUp,
     RanEvent,
+    RequestedDelivery,
     UnitContext,
     UnitEffects,
 )
@@ -368,8 +370,17 @@ class UnitRun:
                 self.effects.session_attached = effect
             case CachePut():
                 self.effects.cache.append(effect)
+            case Deliver():
+                self._deliver(machine, event, node, effect)
             case _:
                 pass
+
+    def _deliver(self, machine: Machine, event: UnitEvent, node: str, effect: Deliver) -> None:
+        """Keep a delivery: it is written with the unit."""
+        requested, flow = self.effects.deliveries, machine.flow
+        number = sum([(each.event.id, each.flow, each.node) == (event.id, flow.name, node) for each in requested])
+        others = tuple(dict.fromkeys([*[profile.id for _, profile in profiles_read(machine)], *self._joined]))
+        requested.append(RequestedDelivery(effect, event, flow.name, flow.version, node, number, others))
 
     def _may_lead(self, key: HoldKey) -> bool:
         """Whether a key may lead to the unit's profile: where a source may not identify, only one that was proven."""
