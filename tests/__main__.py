@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FAST = "--fast"
 # The folders of the first process; the second one runs everything else. Each takes about half of the time.
-SERVERS = ("tests/clients", "tests/servers", "tests/storage", "tests/system")
+SERVERS = ("tests/servers", "tests/storage", "tests/system")
 ENGINE = ("tests/engine",)
 
 
