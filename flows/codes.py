@@ -71,6 +71,8 @@ CODES: dict[str, str] = {
     "H433": "a source accepts a protocol that names users, and they have no key",
     "H434": "two sources that are named by their keys have the same one",
     "H435": "a source accepts a protocol that names users, and refuses them",
+    "H436": "a target has a setting of another kind of system",
+    "H437": "a secret of a target is written in the file itself",
     "H421": "a test names something that does not exist",
     "H422": "a test mocks a node that makes no requests",
     "H423": "a case or step of a test does not do exactly one thing",

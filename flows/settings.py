@@ -20,6 +20,7 @@ from engine.project.source import Target
 from flows.duration import duration_ms
 from flows.secret import resolve
 from flows.target import target_problems
+from flows.target_credentials import REFERENCING
 from flows.typed import read_struct, suggest_key
 
 Outcome = Literal["finished", "filtered", "failed", "timed-out", "paused", "cancelled"]
@@ -103,9 +104,9 @@ class SettingsFile(Struct, frozen=True, kw_only=True):
 
     name: Annotated[str, Meta(description="What the project is called; the directory's name when left out")] = ""
     store: Annotated[str | None, Meta(description="sqlite:PATH, elasticsearch:http://host:9200 or memory:")] = None
-    targets: Annotated[dict[str, Target], Meta(description="Systems that look-ups may call, by name")] = field(
-        default_factory=dict
-    )
+    targets: Annotated[
+        dict[str, Target], Meta(description="Systems that look-ups and deliveries may call, by name")
+    ] = field(default_factory=dict)
     fields: Annotated[
         dict[str, Literal["newest", "oldest", "min", "max"]],
         Meta(description="Which of several set values a profile shows, by path, e.g. traits.first_seen: oldest"),
@@ -241,7 +242,7 @@ def _unknown_store(url: str | None) -> Iterator[Problem]:
 
 
 def _with_secrets(raw: Any, name: str, root: Path, environment: Mapping[str, str], problems: list[Problem]) -> Any:
-    """A target with the secrets of its address and headers; `_UNRESOLVED` when one is added to `problems`."""
+    """A target with the values of its references to secrets; `_UNRESOLVED` when a problem is added to `problems`."""
     if not isinstance(raw, Mapping):
         return raw
     count = len(problems)
@@ -253,10 +254,16 @@ def _with_secrets(raw: Any, name: str, root: Path, environment: Mapping[str, str
             problems.append(error.problem.below(("targets", name, *at)))
             return value
 
-    target = {key: resolved(value, key) if key == "url" else value for key, value in raw.items()}
-    headers = raw.get("headers")
-    if isinstance(headers, Mapping):
-        target["headers"] = {key: resolved(value, "headers", key) for key, value in headers.items()}
+    def with_references(part: Mapping[Any, Any], *at: str) -> dict[Any, Any]:
+        made = {key: resolved(value, *at, key) if key in REFERENCING else value for key, value in part.items()}
+        headers = part.get("headers")
+        if isinstance(headers, Mapping):
+            made["headers"] = {key: resolved(value, *at, "headers", key) for key, value in headers.items()}
+        return made
+
+    target = with_references(raw)
+    if isinstance(raw.get("test"), Mapping):
+        target["test"] = with_references(raw["test"], "test")
     return target if len(problems) == count else _UNRESOLVED
 
 

@@ -161,7 +161,7 @@ class WaitStub(Struct, frozen=True, omit_defaults=True):
 
 
 class Tail(Struct, frozen=True):
-    """The last ordered deliveries of a profile to a target, and when they were written (ms)."""
+    """The last ordered deliveries of a profile to a target, and when the last of them is due (ms)."""
 
     ids: tuple[str, ...]
     at: int

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Literal, get_args
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct, field, structs
 
 from engine.flow.run import Identify
 
@@ -132,6 +132,7 @@ class TestPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     secret: Annotated[str | None, Meta(description="Signs webhooks, as of the target")] = None
     user: Annotated[str | None, Meta(description="The user name at the mail server")] = None
     password: Annotated[str | None, Meta(description="The password at the mail server, as ${env:NAME}")] = None
+    private: Annotated[bool, Meta(description="Whether the address may be private or loopback")] = False
 
 
 class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -174,3 +175,30 @@ class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     test: Annotated[
         TestPart | None, Meta(description="In place of the live system, for events from sources in `mode: test`")
     ] = None
+
+
+def is_mail(system: Target | TestPart) -> bool:
+    """Return whether a target, or its test part, is a mail server."""
+    return system.url.startswith(("smtp:", "smtps:"))
+
+
+def target_in(target: Target, mode: Literal["live", "test"]) -> Target | None:
+    """Return the target that deliveries of this mode go to: the target itself, or its test part with the same limits.
+
+    None when the target has no test part. No address and no secret of the live one is left in the other.
+    """
+    if mode == "live":
+        return target
+    part = target.test
+    if part is None:
+        return None
+    return structs.replace(
+        target,
+        url=part.url,
+        headers=part.headers,
+        private=part.private,
+        secret=part.secret,
+        user=part.user,
+        password=part.password,
+        test=None,
+    )

@@ -15,7 +15,7 @@ from engine.tracking.unit.effects import RequestedDelivery, UnitEffects, run_id
 
 P = TypeVar("P", Profile, None)
 
-TAIL_MS = 7 * 86_400_000  # how long a profile knows its last ordered deliveries; longer than they are given up after
+TAIL_MS = 9 * 86_400_000  # how long a profile knows its last ordered deliveries; longer than they may be waiting
 
 
 def delivery_id(seed: str, event: str, flow: str, node: str, number: int) -> str:
@@ -35,7 +35,7 @@ def delivery_writes(
         if each.effect.ordered and profile is not None:
             before = tails.get(target)
             delivery = structs.replace(delivery, after=before.ids if before is not None else ())
-            tails[target] = Tail((delivery.id,), effects.context.now)
+            tails[target] = Tail((delivery.id,), delivery.due)
         made.append(delivery)
     if profile is not None and tails != profile.tails:
         profile = structs.replace(profile, tails=tails)

@@ -2,23 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.sending.rate import Rate, RateLimit, read_rate
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("50/s", Rate(50, 1)),
-        ("600/min", Rate(600, 60)),
-        ("600/m", Rate(600, 60)),
-        ("1/h", Rate(1, 3600)),
-        ("5/d", Rate(5, 86_400)),
-        ("100000/s", Rate(100_000, 1)),
-        *((text, None) for text in ("0/s", "-1/s", "100001/s", "50", "50/x", " 5/s", "5 / s", "1.5/s", "٥/s", None, 5)),
-    ],
-)
-def test_a_rate_is_read(text, expected):
-    assert read_rate(text) == expected
+from engine.project.target_limits import Rate
+from engine.sending.rate import RateLimit
 
 
 def test_without_a_rate_nothing_waits():
