@@ -29,8 +29,7 @@ later.
 A holder leaves a text for its successor: it sets `leaving`, which its next renewal or its release writes. The text
 applies to this term only: a process that holds the lease again passes on the text it inherited until it sets another.
 
-Calls of `tend` and `release` may overlap: each waits for those before it. No code uses leases yet; deliveries, timers
-and schedules will.
+Calls of `tend` and `release` may overlap: each waits for those before it.
 
 A lease saves duplicate work; it does not make writes correct. A holder that is paused between checking `held` and
 acting acts too late, once: so every write must be a compare-and-set at a version that it read before (fencing).
@@ -157,6 +156,12 @@ class Lease:
                 note = LeaseNote("", 0, 0) if self._observed is None else _decode(self._observed)
                 await self._write(LeaseNote(self._holder, note.term + 1, 0, note.left))
             return self.held
+
+    async def is_free(self) -> bool:
+        """Read the note; return whether the next `tend` would take the lease over. Raises `Unavailable`."""
+        async with self._lock:
+            await self._look()
+            return not self._own and self._may_take_over()
 
     async def release(self) -> None:
         """Let another process take over at once, if the note still is this process's. Raises `Unavailable`.

@@ -54,6 +54,7 @@ class StoredDelivery(Struct, frozen=True, omit_defaults=True):
     after: tuple[str, ...] = ()
     attempts: int = 0  # since it was written, or since `retry`
     rounds: int = 0  # how often an operator has had a dead one sent again
+    since: int | None = None  # ms: when it was first due, or was retried; None: `due`, which has not changed yet
     ended: int | None = None  # ms
     last: DeliveryAttempt | None = None
 

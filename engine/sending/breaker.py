@@ -41,17 +41,20 @@ class Breaker:
 
     __slots__ = ("_concurrency", "_failures", "_pauses", "_width", "opens_until", "under_way")
 
-    def __init__(self, concurrency: int, left: LeftBreaker | None = None, now: float = 0) -> None:
-        """Make a closed breaker, or one that goes on from what another process has left."""
+    def __init__(self, concurrency: int) -> None:
+        """Make a closed breaker."""
         self._concurrency = concurrency
         self._failures = 0  # in a row
         self._pauses = 0  # since it was closed
         self._width = concurrency
         self.opens_until = float("-inf")
         self.under_way = 0
-        if left is not None and left.pauses:
-            self._pauses, self._width = left.pauses, 1
-            self.opens_until = now + min(max(left.remaining, 0), LONGEST_SECONDS)
+
+    def follow(self, left: LeftBreaker, now: float) -> None:
+        """Go on from what another process has left; requests of this process stay counted."""
+        self._failures, self._pauses = 0, left.pauses
+        self._width = 1 if left.pauses else self._concurrency
+        self.opens_until = now + min(left.remaining, LONGEST_SECONDS) if left.pauses else float("-inf")
 
     def is_open(self, now: float) -> bool:
         """Return whether no request may begin now, since too many have failed."""

@@ -24,3 +24,8 @@ class RateLimit:
         """Count a request that begins."""
         if self._rate is not None:
             self._begun.append(now)
+
+    def take_back(self, at: float) -> None:
+        """Forget a request that was counted at `at` and did not begin after all."""
+        if self._rate is not None and at in self._begun:
+            self._begun.remove(at)

@@ -112,14 +112,18 @@ def test_another_process_goes_on_where_this_one_stopped():
     breaker = Breaker(8)
     fail(breaker, 0, FAILURES)
     fail(breaker, 30)
-    successor = Breaker(8, breaker.left(40), now=1000)
+    successor = Breaker(8)
+    successor.follow(breaker.left(40), now=1000)
     assert not successor.may_begin(1049)
     fail(successor, 1050)
     assert successor.opens_until == 1050 + 120
 
 
 def test_a_closed_breaker_leaves_a_closed_one():
-    assert Breaker(8, Breaker(8).left(5), now=9).may_begin(9)
+    successor = Breaker(8)
+    fail(successor, 0, FAILURES)
+    successor.follow(Breaker(8).left(5), now=9)
+    assert successor.may_begin(9)
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 32])

@@ -1,0 +1,274 @@
+"""The sender of one queue: a target, or one of its shards.
+
+It works while this process holds the queue's lease, and stops within the validity of the lease when it does not. Once a
+second it searches for what is due; what this process commits is offered to it at once. Each delivery goes through these
+steps, in this order:
+
+    reserve     its id, in this process: it is under way once
+    read        its record: only now, for what a search found may have been sent meanwhile
+    buried?     its person was forgotten: its record is erased
+    blocked?    one of its predecessors (`after`) waits still: it is put off until after that one
+    hold?       whether the lease is still held and the breaker still closed
+    send        through the courier, under its id as the key
+    mark        the record, by compare-and-set at the version that was read
+
+Sent first and marked after: a process that dies between the two leaves it to be sent again, under the same key. A
+holder that was paused between `hold?` and `send` may send what another process has sent; its mark then fails, and
+nothing is overwritten.
+
+A predecessor without a record was not written yet, or was erased: the sender loads the profile, which makes the store
+finish what a commit has left to write, and looks again. Only then it counts as ended.
+
+While the breaker is open nothing is searched, sent, counted or written. Its state is left in the lease for a successor.
+Attempts of `mode: test` go to another system, so they do not move the breaker. Records of ended deliveries are due when
+they are to be deleted: the same search finds them.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from engine.ports.courier import Courier, DeliveryResult
+from engine.ports.kinds import DELIVERIES
+from engine.ports.lease import Lease
+from engine.ports.outbox import StoredDelivery
+from engine.ports.store import Store, Unavailable
+from engine.ports.tombstone import is_forgotten
+from engine.ports.world import Clock
+from engine.project.target_limits import Rate
+from engine.sending.breaker import Breaker, LeftBreaker
+from engine.sending.changes import Keeping, after_attempt, put_off
+from engine.sending.marks import Marks
+from engine.sending.offers import Offer, Offers
+from engine.sending.rate import RateLimit
+
+SEARCH_SECONDS: Final = 1.0
+PAGE: Final = 500  # deliveries of one search
+LOOK_AGAIN_MS: Final = 1_000  # after which one is looked at again that waits for one in another queue
+
+_decode_left = msgspec.json.Decoder(LeftBreaker).decode
+_encode_left = msgspec.json.Encoder().encode
+
+
+class QueueRules(Struct, frozen=True):
+    """The settings of a queue: how many side by side, how fast, and how long deliveries are kept."""
+
+    target: str
+    concurrency: int = 32
+    rate: Rate | None = None
+    keeping: Keeping = Keeping()
+
+
+class Reports(Struct, frozen=True):
+    """Where a sender reports: a failure of the store, and that the breaker of a target has opened or closed."""
+
+    store: Callable[[Unavailable], None]
+    opened: Callable[[str, float, str], None]  # the target, for how many seconds, why
+    closed: Callable[[str], None]
+
+
+class Surroundings(Struct, frozen=True):
+    """The ports that the senders of a process share. `secret` is the store's."""
+
+    store: Store
+    courier: Courier
+    clock: Clock
+    marks: Marks
+    secret: bytes
+    reports: Reports
+
+
+class QueueSender:
+    """Sends the deliveries of one queue; the module describes how. `run` it as a task."""
+
+    def __init__(self, queue: str, rules: QueueRules, lease: Lease, around: Surroundings) -> None:
+        self.queue = queue
+        self.rules = rules
+        self.lease = lease
+        self.breaker = Breaker(rules.concurrency)
+        self._around = around
+        self._store, self._clock, self._marks = around.store, around.clock, around.marks
+        self._rate = RateLimit(rules.rate)
+        self._offers = Offers()
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._term: int | None = None  # in which this process holds the lease
+        self._next_search = float("-inf")  # ticks
+        self._more = False  # whether the last search may have left some
+
+    def offer(self, delivery: StoredDelivery) -> None:
+        """Add a delivery that was just committed, if this process sends it and it is due."""
+        if self.lease.held and delivery.due <= self._clock.now():
+            self._offers.offer(delivery.id, delivery.due, delivery.version)
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Send what is due, until the task is cancelled."""
+        while True:
+            self._wake.clear()
+            try:
+                pause = await self.turn()
+            except Unavailable as unavailable:
+                self._around.reports.store(unavailable)
+                pause = SEARCH_SECONDS
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+
+    async def turn(self) -> float:
+        """Search if it is time, and begin to send what may be sent. Returns the seconds to wait. Raises `Unavailable`.
+
+        It does not wait for the deliveries that it begins.
+        """
+        if not self._holds():
+            return SEARCH_SECONDS
+        now = self._clock.ticks()
+        if self.breaker.is_open(now):
+            self._leave()
+            return min(SEARCH_SECONDS, self.breaker.opens_until - now)
+        if now >= self._next_search or (self._more and not self._offers):
+            self._next_search = now + SEARCH_SECONDS
+            await self._search()
+        pause = self._begin()
+        self._leave()
+        return pause
+
+    async def drained(self, seconds: float) -> None:
+        """Begin nothing more; wait until what is under way has ended, for so many seconds at most, and break it off."""
+        self._offers.clear()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        for task in tuple(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    # ---- searching --------------------------------------------------------------------------------------------------
+
+    def _holds(self) -> bool:
+        """Return whether this process may send. A new term begins with the breaker that its predecessor left."""
+        if not self.lease.held:
+            if self._term is not None:
+                self._offers.clear()
+                self._term = None
+            return False
+        if self._term != self.lease.term:
+            self._term = self.lease.term
+            self.breaker.follow(_left(self.lease.inherited), self._clock.ticks())
+        return True
+
+    def _leave(self) -> None:
+        self.lease.leaving = _encode_left(self.breaker.left(self._clock.ticks())).decode()
+
+    async def _search(self) -> None:
+        """Offer what is due, and delete the records of those that ended long ago."""
+        found = await self._store.due_records(DELIVERIES, self._clock.now(), PAGE, self.queue)
+        self._more = len(found) == PAGE
+        for each in found:
+            if each.state == "waiting":
+                self._offers.offer(each.id, each.due, each.version)
+        old = [self._marks.delete(each) for each in found if each.state != "waiting"]
+        if old:
+            await asyncio.gather(*old)
+
+    def _begin(self) -> float:
+        """Begin to send as many as limits allow. Returns the seconds until more may begin."""
+        while self._offers:
+            now = self._clock.ticks()
+            if not self.lease.held or not self.breaker.may_begin(now):
+                break
+            if pause := self._rate.pause(now):
+                return min(pause, SEARCH_SECONDS)
+            self.breaker.begin()
+            self._rate.begin(now)
+            task = asyncio.create_task(self._deliver(self._offers.take(), now))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return 0.05 if self._more and not self._offers else SEARCH_SECONDS
+
+    # ---- one delivery -----------------------------------------------------------------------------------------------
+
+    async def _deliver(self, offer: Offer, began: float) -> None:
+        """Take one delivery through its steps. Whatever happens, its slot and its id are free afterwards."""
+        result: DeliveryResult | None = None
+        kept = False
+        try:
+            delivery = await self._store.record(DELIVERIES, offer.id)
+            if delivery is None or not self._is_ripe(delivery) or await self._erased(delivery):
+                return
+            blocker = await self._blocker(delivery)
+            if blocker is not None:
+                kept = self._offers.is_reserved(blocker.id)
+                if kept:
+                    self._offers.keep_behind(blocker.id, offer)
+                    return
+                await self._change(put_off(delivery, max(blocker.due + 1, self._clock.now() + LOOK_AGAIN_MS)))
+                return
+            if not self.lease.held or self.breaker.is_open(self._clock.ticks()):
+                return
+            result = await self._around.courier.send(delivery)
+            self._count(delivery, result)
+            await self._change(after_attempt(delivery, result, self._clock.now(), self.rules.keeping))
+        except Unavailable as unavailable:
+            self._around.reports.store(unavailable)
+        finally:
+            if result is None:
+                self.breaker.abandoned()
+                self._rate.take_back(began)
+            if not kept:
+                self._offers.release(offer.id)
+            self._wake.set()
+
+    def _is_ripe(self, delivery: StoredDelivery) -> bool:
+        return delivery.state == "waiting" and delivery.queue == self.queue and delivery.due <= self._clock.now()
+
+    async def _erased(self, delivery: StoredDelivery) -> bool:
+        """Erase a delivery whose person was forgotten: it was committed while the forgetting was under way."""
+        for id in {delivery.profile, *delivery.other_profiles} - {None}:
+            if id is not None and await is_forgotten(self._store, self._around.secret, id):
+                await self._marks.delete(delivery)
+                return True
+        return False
+
+    async def _blocker(self, delivery: StoredDelivery) -> StoredDelivery | None:
+        """Return a predecessor that has not ended, if there is one."""
+        for id in delivery.after:
+            before = await self._store.record(DELIVERIES, id)
+            if before is None and delivery.profile is not None:
+                await self._store.profile(delivery.profile)  # finishes what a commit has left to write
+                before = await self._store.record(DELIVERIES, id)
+            if before is not None and before.state == "waiting":
+                return before
+        return None
+
+    def _count(self, delivery: StoredDelivery, result: DeliveryResult) -> None:
+        """Tell the breaker the result of an attempt, and report if it opens or closes."""
+        now, troubled = self._clock.ticks(), self.breaker.troubled
+        was_open = self.breaker.is_open(now)
+        if delivery.mode == "test" or result.health == "unknown":
+            self.breaker.abandoned()
+        elif result.health == "works":
+            self.breaker.succeeded(now)
+        else:
+            self.breaker.failed(now, at_once=result.health == "refuses")
+        if self.breaker.is_open(now) and not was_open:
+            self._around.reports.opened(self.rules.target, self.breaker.opens_until - now, result.reason)
+        elif troubled and not self.breaker.troubled:
+            self._around.reports.closed(self.rules.target)
+
+    async def _change(self, delivery: StoredDelivery) -> None:
+        """Write a delivery over the version that was read; if another change came first, that one stands."""
+        self._offers.remember(delivery.id, delivery.version)
+        await self._marks.write(delivery)
+
+
+def _left(text: str) -> LeftBreaker:
+    """Return the breaker that a predecessor left; a closed one if it left none that can be read."""
+    try:
+        return _decode_left(text) if text else LeftBreaker()
+    except msgspec.DecodeError:
+        return LeftBreaker()
