@@ -11,6 +11,7 @@ from effects.schedule import Schedule
 from engine.ports.kinds import RETAINED
 from engine.ports.store import Contention, Sweepable
 from engine.profile.grouping import Regrouped
+from engine.tracking.operations.reevaluation import reevaluate
 from engine.tracking.pipeline.pipeline import Pipeline
 
 FORGET_SECONDS = 600
@@ -57,10 +58,14 @@ class Upkeep:
                 log.info("what was left half done was finished", documents=finished)
 
     async def settle(self) -> None:
-        """Judge the merges that units have begun and not committed: what does not belong together is set apart."""
+        """Judge the merges that units have begun and not committed: what does not belong together is set apart.
+
+        What does belong together is written as one profile, with the time at which it is due: until then no timer finds
+        what the frozen profile waits for.
+        """
         for id in await self._store.unsettled(SETTLE_AT_ONCE):
             with suppress(Contention):  # the units that move it settle it
-                await self._pipeline.resolve(id, self._pipeline.clock.now())
+                await reevaluate(self._pipeline, id)
 
 
 def log_apart(apart: Regrouped) -> None:

@@ -63,6 +63,9 @@ def apply_operations(
         standing=profile.standing,
         evaluated_at=profile.evaluated_at,
         due=profile.due,
+        waits=profile.waits,
+        tails=profile.tails,
+        fired=profile.fired,
         merged_into=profile.merged_into,
     )
     return following, time

@@ -15,8 +15,9 @@ from msgspec import Struct, structs
 from engine.profile.document import Part, Profile, Standing
 from engine.profile.link_values import visible_to
 from engine.profile.linking import Pool, groups
+from engine.profile.owed import united, waits_of
 
-DUE_AT_ONCE = 0  # value of `Profile.due`: evaluate its segments as soon as possible
+DUE_AT_ONCE = 0  # value of `Profile.due`: evaluate its segments, and resume its ripe waits, as soon as possible
 _NO_STANDING = Standing()
 
 
@@ -139,6 +140,7 @@ def _profile(ids: frozenset[str], pool: Pool, documents: Sequence[Profile], winn
     parts = {id: pool.parts[id] for id in sorted(ids)}
     id = winner.id if winner.id in ids else min(ids, key=lambda each: (parts[each].created, each))
     before = [document for document in documents if not ids.isdisjoint(document.parts)]
+    owed = united(before)
     as_it_was = next((each for each in before if each.id == id), None)
     return Profile(
         id=id,
@@ -154,6 +156,9 @@ def _profile(ids: frozenset[str], pool: Pool, documents: Sequence[Profile], winn
         standing=_standing(before),
         evaluated_at=max(document.evaluated_at for document in before),
         due=DUE_AT_ONCE,
+        waits=waits_of(united(documents).waits, ids, pool.parts, first=winner.id in ids),
+        tails=owed.tails,
+        fired=owed.fired,
     )
 
 

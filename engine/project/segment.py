@@ -18,6 +18,7 @@ from engine.language.time_changes import TimeChange, next_time, time_changes_of
 from engine.language.zone import TIMEZONE
 from engine.profile.document import Path, Profile, Standing
 from engine.profile.operations import Operation
+from engine.profile.owed import earliest
 from engine.profile.written_at import written_at
 
 MAX_AHEAD: Final = 8  # moments that are tried for the next change; the last is returned even if it changes nothing
@@ -130,7 +131,10 @@ class SegmentRules:
 
         Only segments with windows need this. `view` is the view of the stored profile.
         """
-        if not self.windowed or profile.due is None or not profile.evaluated_at < profile.due < at:
+        if not self.windowed or profile.due is None or profile.due >= at:
+            return profile
+        passed = profile.due <= profile.evaluated_at  # it is that of a wait, or the profile is to be evaluated at once
+        if passed and not (profile.waits and profile.evaluated_at):
             return profile
         standing = dict(profile.standing)
         scope = self.scope_of(profile, view, at)
@@ -138,6 +142,9 @@ class SegmentRules:
             if segment.windowed and segment.time_changes:
                 known = standing.get(name, NO_STANDING)
                 moment: int | None = profile.due  # nothing changes before it
+                if passed:
+                    scope["now"] = profile.evaluated_at
+                    moment = next_time(segment.time_changes, scope)
                 for _ in range(MAX_BEHIND):
                     if moment is None or moment >= at:
                         break
@@ -150,17 +157,18 @@ class SegmentRules:
     def with_membership(
         self, profile: Profile, view: dict[str, Any], at: int, holds: Mapping[str, bool] | None = None
     ) -> Profile:
-        """The profile with how it stands at `at`, and when it has to be looked at again.
+        """The profile with how it stands at `at`, and when time alone changes that or ends one of its waits.
 
         `holds` is what `holds` returned for the same profile and time, when the caller has it.
         """
-        if not self.rules and not profile.conditional and profile.due is None:
+        if not self.rules and not profile.conditional and profile.due is None and not profile.waits:
             return profile
         scope = self.scope_of(profile, view, at)
         holds = self.holds(scope) if holds is None else holds
         standing = self._standing(profile, holds, at)
         members = tuple(sorted([name for name, one in standing.items() if one.since]))
         due = self._due(profile.due, standing, scope, at, holds) if self.timed else None
+        due = earliest(due, profile.waits)
         judged = at if self.timed else 0
         return structs.replace(profile, conditional=members, standing=standing, evaluated_at=judged, due=due)
 

@@ -51,13 +51,16 @@ class ProfileCommit:
         on = self._names.profiles, main.profile.id
         ids = {*profiles.homes, *[write.profile.id for write in plan.unit.profiles]}
         written_before = False
+        # For who leaves, the entries of this document no longer exist, such as a delivery to be sent before its own.
+        parts_ids = any(write.profile.merged_into is None for write in profiles.others)
         if profiles.others:  # a claim stands, so none is made for a unit that rests on an old profile
             self._loader.memory.drop(main.profile.id)
         for tries in range(MAX_TRIES):
             await self._carrier.pause(plan, tries)
             held = await self._loader.held(main.profile.id, main.expected)
-            if moving := [entry for entry in held.pending if entry.record.moves_ids and not entry.finished]:
-                await self._carrier.done(moving)
+            unfinished = [entry for entry in held.pending if not entry.finished]
+            if before := [entry for entry in unfinished if parts_ids or entry.record.moves_ids]:
+                await self._carrier.done(before)
             seen = await self._tombstones.seen(profiles, held.ids, plan)
             # What was read of a session is valid if it was read after all documents that may guard the session.
             since = self._loader.memory.tick() if seen is not NOTHING_SEEN else held.since

@@ -13,6 +13,7 @@ from msgspec import Struct, structs
 from engine.profile.document import Profile, new_profile
 from engine.profile.grouping import DUE_AT_ONCE
 from engine.profile.linking import Pool
+from engine.profile.owed import united
 from storage.elasticsearch.document_id import id_of
 from storage.elasticsearch.documents import Position, ProfileSource, decode_profile_source
 from storage.elasticsearch.names import Names
@@ -89,6 +90,7 @@ def profile_of(nodes: Sequence[ChainLink]) -> Profile | None:
         stored = new_profile(root.id, max(0, min([each.created for each in frozen]) - 1))
     pool = Pool.of(stored, *frozen)
     conditional = {name for each in (stored, *frozen) for name in each.conditional}
+    owed = united((stored, *frozen))
     standing = {name: at for each in (*reversed(frozen), stored) for name, at in each.standing.items()}
     return structs.replace(
         stored,
@@ -97,6 +99,9 @@ def profile_of(nodes: Sequence[ChainLink]) -> Profile | None:
         conditional=tuple(sorted(conditional)),
         standing=dict(sorted(standing.items())),
         due=DUE_AT_ONCE,
+        waits=owed.waits,
+        tails=owed.tails,
+        fired=owed.fired,
     )
 
 

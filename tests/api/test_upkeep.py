@@ -13,7 +13,9 @@ from effects.ids import new_id
 from effects.scripted import ScriptedPerformer
 from engine.ports.records import ProfileWrite, Unit
 from engine.ports.resolve import require_profile
-from engine.profile.document import Part, Profile
+from engine.profile.document import Part, Profile, WaitStub
+from engine.profile.grouping import DUE_AT_ONCE, tombstone
+from engine.profile.linking import new_link
 from engine.project.project import Settings
 from engine.project.retention import Retention
 from engine.tracking.pipeline.pipeline import Pipeline
@@ -89,6 +91,18 @@ async def test_a_merge_that_was_not_committed_is_set_apart_and_logged() -> None:
         await Upkeep(served).settle()
     assert [(await require_profile(store, id)).ids for id in parts] == [("p-1",), ("p-2",)]
     assert logs == [{"event": "a profile was set apart", "log_level": "info", "ids": 2, "profiles": 2}]
+
+
+async def test_a_merge_that_was_begun_and_holds_is_written_with_the_time_at_which_its_waits_end() -> None:
+    store = Begun()
+    parts = {id: Part(id, created=5, base=5, last=5) for id in ("p-1", "p-2")}
+    links = {link.id: link for link in [new_link(id, "proof", "pii.email:1") for id in parts]}
+    waits = (WaitStub("r", 1, "flow", "p-2", 5, 5_000),)
+    whole = Profile("p-1", 5, version=1, parts=parts, links=links, waits=waits, due=DUE_AT_ONCE)
+    await store.commit(Unit(profiles=(ProfileWrite(whole, 0), ProfileWrite(tombstone(Profile("p-2", 5), "p-1"), 0))))
+    await Upkeep(pipeline(store, Settings())).settle()
+    profile = await require_profile(store, "p-2")
+    assert (profile.version, profile.due, profile.waits) == (2, 5_000, waits)
 
 
 async def test_a_running_server_does_this_periodically(monkeypatch: pytest.MonkeyPatch) -> None:

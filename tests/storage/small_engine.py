@@ -1,17 +1,18 @@
 """A small engine for tests of stores: it joins profiles by links, sets them apart, and completes what others left.
 
 It loads, decides by the rules of `engine.profile.linking`, and commits, as the tracker does. Each unit leaves a cell
-with its own name in the part of the id that it acts under, so that a test finds out whether a unit was lost.
+with its own name in the part of the id that it acts under, and a wait of that id, so that a test finds out whether a
+unit was lost.
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct, structs
 
 from engine.ports.records import IdentityKey, ProfileWrite, Unit
 from engine.ports.store import Conflict, Store
-from engine.profile.document import Link, Part, Profile, new_profile
+from engine.profile.document import Link, Part, Profile, Tail, WaitStub, new_profile
 from engine.profile.grouping import left_keys, redirected, regroup, versioned
 from engine.profile.linking import (
     LinkRules,
@@ -24,8 +25,10 @@ from engine.profile.linking import (
     settled,
     undo,
 )
+from engine.profile.owed import earliest
 
 BORN = 1_700_000_000_000  # ms
+WAIT = 3_600_000  # ms
 RULES = LinkRules()
 TRIES = 60
 
@@ -93,6 +96,9 @@ class SmallEngine:
         part = pool.parts[act.id]
         part = structs.replace(part, last=now, cells={**part.cells, act.name: True})
         pool = settled(Pool({**pool.parts, act.id: part}, pool.links), now)
+        wait = WaitStub(act.name, 1, "flow", act.id, now, now + WAIT)
+        owed: dict[str, Any] = {"waits": (*document.waits, wait), "tails": {"crm": Tail((act.name,), now)}}
+        documents[0] = structs.replace(document, **owed, fired={"task": now})
         return await self._composed(before, pool, tuple(documents), act.id, keys)
 
     async def _load(self, id: str, now: int) -> Profile:
@@ -138,12 +144,19 @@ class SmallEngine:
             stored = await self._store.as_stored(regrouped.ids)
         versions = versioned(regrouped, stored)
         writes = [
-            ProfileWrite(structs.replace(profile, version=versions.get(profile.id, 0) + 1), versions.get(profile.id, 0))
+            ProfileWrite(
+                _due(structs.replace(profile, version=versions.get(profile.id, 0) + 1)), versions.get(profile.id, 0)
+            )
             for profile in regrouped.profiles
         ]
         writes += [ProfileWrite(stone, stone.version - 1) for stone in redirected(regrouped, stored)]
         left = [IdentityKey(key, stays, gone) for key, stays, gone in left_keys(before, regrouped.pool)]
         return Unit(profiles=tuple(writes), keys=tuple(keys or ()), left_keys=tuple(left))
+
+
+def _due(profile: Profile) -> Profile:
+    """A profile that is due with the first of its waits, as `SegmentRules.with_membership` leaves it."""
+    return structs.replace(profile, due=earliest(None, profile.waits))
 
 
 class Clock:

@@ -5,7 +5,7 @@ Whatever was broken off, other processes find every id in one profile, complete 
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from random import Random
@@ -94,6 +94,17 @@ def named(act: Act, name: str) -> Act:
     return structs.replace(act, id=f"{act.id}-{name}", key=key, undoes=undoes)
 
 
+def check_waits(profiles: Mapping[str, Profile], acts: Iterable[Act]) -> None:
+    """Check that the wait of each act is in the profile that has its id, and nowhere else; and no profile due late."""
+    living = {profile.id: profile for profile in profiles.values()}.values()
+    homes = Counter((wait.run, profile.id) for profile in living for wait in profile.waits)
+    assert homes == Counter((act.name, profiles[act.id].id) for act in acts)
+    late = [
+        profile for profile in living if profile.due is None or any(wait.due < profile.due for wait in profile.waits)
+    ]
+    assert late == []
+
+
 async def groups_of(store: ElasticsearchStore, acts: Sequence[Act], name: str) -> list[str]:
     """The ids that are together, after checking that every act left its cell exactly once."""
     ids = [f"{id}-{name}" for id in sorted({act.id for act in acts})]
@@ -101,6 +112,7 @@ async def groups_of(store: ElasticsearchStore, acts: Sequence[Act], name: str) -
     for act in acts:
         profile = profiles[f"{act.id}-{name}"]
         assert profile.parts[f"{act.id}-{name}"].cells.get(act.name), f"{act.name} of history {name} was lost"
+    check_waits(profiles, [named(act, name) for act in acts])
     return sorted({" ".join(id.removesuffix(f"-{name}") for id in sorted(each.parts)) for each in profiles.values()})
 
 
@@ -175,6 +187,7 @@ class Devices:
         self.indices = indices
         self.clock = Clock()
         self.names = count()
+        self.sent: list[Act] = []
         self.done: list[Act] = []
 
     def act(self) -> Act:
@@ -213,6 +226,7 @@ class Devices:
         engine = SmallEngine(store, self.clock)
         for _ in range(acts):
             act = self.act()
+            self.sent.append(act)
             with suppress(Unavailable):
                 await engine.run(act)
                 self.done.append(act)
@@ -220,6 +234,11 @@ class Devices:
                 for id in await store.unsettled(9, older_ms=0):
                     await engine.settle(id)
         await store.close()
+
+
+def names_of(profile: Profile) -> list[str]:
+    """The names of the acts that left a cell in a profile."""
+    return [name for part in profile.parts.values() for name in part.cells]
 
 
 @pytest.mark.timeout(120)
@@ -233,6 +252,8 @@ async def test_units_beside_one_another_lose_nothing_and_keep_every_id_in_one_pr
     last = indices.store()
     await settle(last)
     profiles = await checked(last, "abcdef")
+    stored = [name for profile in {each.id: each for each in profiles.values()}.values() for name in names_of(profile)]
+    check_waits(profiles, [act for act in devices.sent if act.name in stored])
     lost = [act.name for act in devices.done if act.name not in profiles[act.id].parts[act.id].cells]
     assert lost == []
     assert len(devices.done) >= 27

@@ -11,7 +11,7 @@ from engine.language.expression import compile_condition
 from engine.language.moment import date
 from engine.problem import ProblemError
 from engine.profile.apply import apply_operations
-from engine.profile.document import Profile, Standing, new_profile
+from engine.profile.document import Profile, Standing, WaitStub, new_profile
 from engine.profile.fold import fold
 from engine.profile.operations import Count, Operation, Set, Unset
 from engine.profile.profile_view import profile_view
@@ -232,3 +232,36 @@ def test_a_birthday_begins_and_ends_at_local_midnight(zone, born, entered, left,
 def test_a_segment_with_a_condition_that_cannot_be_planned_is_refused():
     with pytest.raises(ProblemError, match="cannot be planned"):
         Segment(name="s", condition=compile_condition("now % 7 == 0"))
+
+
+@pytest.mark.parametrize("segments", [[], ["profile.traits.a > 2"]], ids=["without segments", "with an untimed one"])
+def test_a_profile_is_due_when_its_first_wait_ends(segments: list[str]) -> None:
+    history = ProfileHistory(segments_of([(text, (0, 0)) for text in segments]))
+    waits = tuple([WaitStub(f"r{due}", 1, "flow", "p", START, due) for due in (START + 7, START + 3)])
+    history.profile = structs.replace(history.profile, waits=waits)
+    history.unit([], visit=True)
+    assert history.profile.due == START + 3
+    history.profile = structs.replace(history.profile, waits=())
+    history.unit([], visit=True)
+    assert history.profile.due is None
+
+
+@examples(150)
+@given(rules, units, st.lists(st.integers(-3, 12), max_size=3))
+def test_open_waits_never_change_which_segments_a_profile_is_in(conditions_and_windows, todo, dues):
+    plain, waiting = [ProfileHistory(segments_of(conditions_and_windows)) for _ in range(2)]
+    for later, operations, new in [(0, [], True), *todo]:
+        for history in (plain, waiting):
+            history.clock += later
+        stubs = tuple([WaitStub(f"r{n}", 1, "flow", "p", START, waiting.clock + due) for n, due in enumerate(dues)])
+        waiting.profile = structs.replace(waiting.profile, waits=stubs)
+        for history in (plain, waiting):
+            history.unit(operations, visit=True, new=new)
+        assert (waiting.profile.conditional, waiting.profile.standing) == (
+            plain.profile.conditional,
+            plain.profile.standing,
+        )
+        fresh = structs.replace(waiting.profile, due=None)  # no time is known that may be too early
+        view, at = profile_view(fresh, fold(fresh)), waiting.profile.evaluated_at or waiting.clock
+        soonest = waiting.segments.with_membership(fresh, view, at).due
+        assert soonest is None or (waiting.profile.due is not None and waiting.profile.due <= soonest)
