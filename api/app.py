@@ -18,6 +18,7 @@ from api.draining import background_drain
 from api.forgetting import Forgettings, forgetting_router
 from api.gate import DEFAULT_BOUNDS, Bounds, Gate
 from api.health import live, ready_handler, root
+from api.lookup_upkeep import lookup_upkeep
 from api.openapi import describe
 from api.outages import Outages
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
@@ -34,6 +35,8 @@ from api.upkeep import log_apart, upkeep
 from effects.clock import SystemClock
 from effects.http import HttpPerformer
 from effects.ids import new_id
+from effects.limited_lookups import LimitedLookups
+from effects.shared_lookups import SharedLookups
 from engine.ports.spool import Spool
 from engine.ports.store import Store, Unavailable
 from engine.ports.world import Clock, Performer
@@ -69,7 +72,8 @@ def create_app(
     """
     clock = clock or SystemClock()
     client = HttpPerformer(project.targets, clock)  # opens no connection before it is used
-    pipeline = Pipeline(project, store, performer or client, clock, new_id, ledger)
+    lookups = SharedLookups(LimitedLookups(client, project.targets, clock), clock)
+    pipeline = Pipeline(project, store, performer or lookups, clock, new_id, ledger)
     outages = Outages(store, spool)
     pipeline.report, pipeline.report_apart = outages.report, log_apart
     spooling = SpoolingTracker(pipeline, spool) if spool is not None else None
@@ -84,7 +88,11 @@ def create_app(
             for each in (spool, store, client, outages, pipeline.late, forgettings):  # the last one closes first
                 if each is not None:
                     closing.push_async_callback(each.close)
-            async with upkeep(pipeline, forgettings) if keeps_up else nullcontext(), background_drain(spooling):
+            async with (
+                upkeep(pipeline, forgettings) if keeps_up else nullcontext(),
+                lookup_upkeep(lookups, pipeline),
+                background_drain(spooling),
+            ):
                 yield
 
     routes = _routes(tracker, forgettings, ReadGuard(admin_key), broken)

@@ -1,6 +1,7 @@
 """The outgoing HTTP client: sends look-ups to configured targets.
 
-Every failure of a call becomes a reply; only a cancellation is raised. There are two pools of connections, one for
+Every failure of a call becomes a reply; only a cancellation is raised. It sends every call at once: how many are under
+way at a time is limited elsewhere, by target (`limited_lookups`). There are two pools of connections, one for
 public addresses and one for private targets, because the address of a pooled connection is not checked again.
 """
 
@@ -36,12 +37,11 @@ from effects.http_request import (
     prepare_target,
     redirect_request,
 )
-from effects.response import RETRIABLE_STATUSES, decode_text, parse_value, read_body, retry_after_ms
+from effects.response import RETRIABLE_STATUSES, decode_text, parse_value, read_body, retry_after_ms, says_json
 from engine.flow.ask import HttpReply, NoAnswer
 from engine.ports.world import Clock, OutsideCall
 from engine.project.source import Target
 
-MAX_CONNECTIONS = 32  # to one host; a slow target does not delay calls of other targets
 _NO_TIMEOUT = ClientTimeout(
     total=None, connect=None, sock_connect=None, sock_read=None
 )  # the ask's timeout covers all of these
@@ -120,15 +120,10 @@ class HttpPerformer:
 
     def _session(self, *, private: bool) -> ClientSession:
         if private:
-            self._private = self._private or _pool(TCPConnector(limit=0, limit_per_host=MAX_CONNECTIONS))
+            self._private = self._private or _pool(TCPConnector(limit=0))
             return self._private
         if self._public is None:
-            connector = TCPConnector(
-                limit=0,
-                limit_per_host=MAX_CONNECTIONS,
-                resolver=CheckedResolver(),
-                socket_factory=checked_socket,
-            )
+            connector = TCPConnector(limit=0, resolver=CheckedResolver(), socket_factory=checked_socket)
             self._public = _pool(connector)
         return self._public
 
@@ -153,7 +148,11 @@ async def _reply(target: PreparedTarget, response: ClientResponse, now: int) -> 
         return NoAnswer("status", reason, status=response.status, retry_after_ms=pause)
     body = await read_body(response, target.max_bytes)
     text = target.redaction.body(decode_text(body, response.charset))
-    return HttpReply(response.status, parse_value(text, response.content_type), url=str(response.url))
+    value = parse_value(text, response.content_type)
+    if value is text and text and says_json(response.content_type) and response.ok:
+        reason = f"the target answered {response.status} with a body that is not the JSON that it is said to be"
+        return NoAnswer("broken", reason, status=response.status)
+    return HttpReply(response.status, value, url=str(response.url))
 
 
 def _refused(reason: RequestRefused | ForbiddenAddress) -> NoAnswer:

@@ -61,6 +61,11 @@ def decode_text(body: bytes, charset: str | None) -> str:
         ) from None
 
 
+def says_json(media_type: str) -> bool:
+    """Return whether bodies of this media type are JSON."""
+    return media_type == "application/json" or media_type.endswith("+json")
+
+
 def parse_value(text: str, media_type: str) -> Any:
     """Return the decoded JSON, the text itself if it is not JSON, or None if it is empty.
 
@@ -70,8 +75,7 @@ def parse_value(text: str, media_type: str) -> Any:
     """
     if not text:
         return None
-    is_json = media_type == "application/json" or media_type.endswith("+json")
-    if not is_json and text.lstrip()[:1] not in {"{", "["}:
+    if not says_json(media_type) and text.lstrip()[:1] not in {"{", "["}:
         return text
     try:
         value = _decoded(text)

@@ -12,7 +12,10 @@ from engine.profile.document import Profile
 
 
 class HttpAsk(Struct, frozen=True, tag="http", tag_field="ask"):
-    """A request to a configured target. `query` is data: the performer percent-encodes it."""
+    """A request to a configured target. `query` is data: the performer percent-encodes it.
+
+    The last three say which answers will do besides that to this request: see `effects.shared_lookups`.
+    """
 
     target: str
     method: str = "GET"
@@ -21,6 +24,9 @@ class HttpAsk(Struct, frozen=True, tag="http", tag_field="ask"):
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = None  # JSON, or None for no body
     timeout_ms: int = 2000
+    share: bool = False  # the answer to an equal request that is under way
+    cache_ms: int = 0  # an answer to an equal request, of this age at most
+    stale_ms: int = 0  # without any usable answer, one that is older by so much at most
 
 
 class ProfileById(Struct, frozen=True, tag="profile-by-id", tag_field="ask"):
@@ -70,12 +76,18 @@ Ask = HttpAsk | ProfileById | ProfileByKey | ProfilesByKeys | CacheGet | Session
 
 
 class HttpReply(Struct, frozen=True, tag="http", tag_field="reply"):
-    """A response of a target. `body` is decoded JSON, or text when it is not JSON."""
+    """A response of a target. `body` is decoded JSON, or text when it is not JSON.
+
+    With `age_ms`, it answered an earlier request. `stale` is the reason why there is no newer answer, where one was
+    asked for.
+    """
 
     status: int
     body: Any = None
     url: str = ""  # as called, secrets redacted
     took_ms: int = 0
+    age_ms: int | None = None
+    stale: str = ""
 
 
 class ProfileReply(Struct, frozen=True, tag="profile", tag_field="reply"):
@@ -107,7 +119,11 @@ class CacheReply(Struct, frozen=True, tag="cache", tag_field="reply"):
 
 
 class NoAnswer(Struct, frozen=True, tag="no-answer", tag_field="reply"):
-    """There is no answer. `reason` is for people; `kind` is timeout, connection, refused, budget or status."""
+    """There is no answer. `reason` is for people.
+
+    `kind` is timeout, connection, status, broken (an answer that cannot be read), refused (not sent, or not read),
+    breaker (the target has failed lately), or budget (the answer cannot wait any longer).
+    """
 
     kind: str
     reason: str

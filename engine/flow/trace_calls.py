@@ -17,6 +17,7 @@ from engine.flow.ask import (
     SessionReply,
 )
 from engine.flow.run import TracedCall
+from engine.language.duration import show_duration
 
 
 def trace_call(ask: Ask, reply: Reply, attempt: int) -> TracedCall:
@@ -46,7 +47,7 @@ def _describe_ask(ask: Ask, reply: Reply) -> tuple[str, str]:
 def _describe_reply(reply: Reply) -> str:
     match reply:
         case HttpReply():
-            return str(reply.status)
+            return _describe_response(reply)
         case NoAnswer():
             return f"no answer: {reply.reason}"
         case ProfileReply():
@@ -57,6 +58,14 @@ def _describe_reply(reply: Reply) -> str:
             return "hit" if reply.hit else "miss"
         case SessionReply():
             return "none" if reply.session is None else "found" if reply.version else "new"
+
+
+def _describe_response(reply: HttpReply) -> str:
+    if reply.age_ms is None:
+        return str(reply.status)
+    age = show_duration(reply.age_ms if reply.age_ms < 1_000 else reply.age_ms // 1_000 * 1_000)
+    since = f", as there is no newer one: {reply.stale}" if reply.stale else ""
+    return f"{reply.status}, an answer of {age} ago{since}"
 
 
 def _describe_profile(reply: ProfileReply) -> str:

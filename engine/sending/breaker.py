@@ -69,6 +69,11 @@ class Breaker:
         """Whether the breaker has opened and the target has not recovered completely since."""
         return self._pauses > 0
 
+    @property
+    def is_probing(self) -> bool:
+        """Whether the breaker has opened and no request has succeeded since."""
+        return self._pauses > 0 and self._width == 1
+
     def begin(self) -> None:
         """Count a request that begins."""
         self.under_way += 1
@@ -90,8 +95,7 @@ class Breaker:
         if self.is_open(now):
             return
         self._failures += 1
-        is_probe = self._pauses > 0 and self._width == 1
-        if at_once or is_probe or self._failures >= FAILURES:
+        if at_once or self.is_probing or self._failures >= FAILURES:
             self._open(now)
 
     def abandoned(self) -> None:

@@ -6,7 +6,19 @@ from urllib.parse import quote, unquote
 from msgspec import Meta, field
 
 from engine.flow.ask import Ask, HttpAsk, HttpReply, Reply, refusal
-from engine.flow.node import Checked, Fixed, Hidden, Node, NodeContext, Outcome, PercentEncoded, Port, Reference, Text
+from engine.flow.node import (
+    Checked,
+    Duration,
+    Fixed,
+    Hidden,
+    Node,
+    NodeContext,
+    Outcome,
+    PercentEncoded,
+    Port,
+    Reference,
+    Text,
+)
 from engine.language.absent import ABSENT
 from engine.language.kinds import ANYTHING
 from engine.language.path import read
@@ -73,7 +85,8 @@ class LookupHttp(Node, frozen=True, tag="lookup.http"):
     """Send an HTTP request to a target and read its response.
 
     Values of templates in `path` and `query` are percent-encoded, so they can neither add segments to the path nor end
-    it.
+    it. Two requests are equal if target, method, path, query, headers and body are. Answers are kept in the memory of
+    one process, and all of them are dropped when a profile is forgotten.
     """
 
     target: Annotated[
@@ -116,6 +129,26 @@ class LookupHttp(Node, frozen=True, tag="lookup.http"):
             examples=["customer.tier", "items.0.sku"],
         ),
     ] = None
+    cache: Annotated[
+        Duration,
+        Meta(description="How long the answer (200 to 299, 404, 410) serves equal requests as well", examples=["10m"]),
+    ] = 0
+    stale: Annotated[
+        Duration,
+        Meta(
+            description="How much longer it serves when the target has no usable answer; the trace says so",
+            examples=["1d"],
+        ),
+    ] = 0
+    share: Annotated[
+        bool | None,
+        Fixed(),
+        Meta(
+            description="Whether of equal requests at the same time one is sent. "
+            "Default: true if the method is GET, or with `cache` or `stale`",
+            examples=[False],
+        ),
+    ] = None
 
     examples = (
         """\
@@ -131,6 +164,10 @@ score:
     query: {model: basic}
     body: {total: "{{ event.properties.total }}"}
     take: result.score
+""",
+        """\
+rates:
+  lookup.http: {target: crm, path: "/rates/{{ event.properties.currency }}", cache: 10m, stale: 1d}
 """,
     )
 
@@ -152,6 +189,9 @@ score:
             {name: value for name, value in self.query.items() if value is not None},
             self.headers,
             self.body,
+            share=self.share if self.share is not None else self.method == "GET" or self.cache + self.stale > 0,
+            cache_ms=self.cache,
+            stale_ms=self.stale,
         )
 
     def answer(self, context: NodeContext, reply: Reply) -> Outcome:
@@ -165,12 +205,13 @@ score:
             return self.failed(reason=status)
         if self.method == "GET" and (reply.body is None or reply.status == 204):
             return self.missing(reason=f"{status} without a body")
+        old = f"an older answer, since there is no newer one: {reply.stale}" if reply.stale else ""
         if self.take is None:
-            return self.found(reply.body)
+            return self.found(reply.body, reason=old)
         part = read(reply.body, [int(name) if name.isdecimal() else name for name in self.take.split(".")])
         if part is ABSENT:
             return self.failed(reason=f"{status}, with nothing at `{self.take}`")
-        return self.found(part)
+        return self.found(part, reason=old)
 
 
 def _bad_header(headers: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from aiohttp import web
 
-from effects.http import MAX_CONNECTIONS, HttpPerformer
+from effects.http import HttpPerformer
 from engine.flow.ask import HttpReply, NoAnswer, Reply
 from engine.ports.world import Performer
 from engine.project.secret import Secret
@@ -57,9 +57,12 @@ def body_of(reply: Reply) -> Any:
     [
         pytest.param({"text": '{"tier": "gold"}', "content_type": "application/json"}, {"tier": "gold"}, id="JSON"),
         pytest.param({"text": "hello", "content_type": "text/plain"}, "hello", id="text"),
-        pytest.param({"text": '{"tier": ', "content_type": "application/json"}, '{"tier": ', id="JSON that is cut off"),
+        pytest.param({"text": '{"tier": ', "content_type": "text/plain"}, '{"tier": ', id="text that begins like JSON"),
         pytest.param({"status": 204}, None, id="no body"),
-        pytest.param({"text": "[NaN]", "content_type": "application/json"}, "[NaN]", id="NaN"),
+        pytest.param({"text": "", "content_type": "application/json"}, None, id="no JSON at all"),
+        pytest.param(
+            {"text": "no", "content_type": "application/json", "status": 404}, "no", id="an error that is no JSON"
+        ),
     ],
 )
 async def test_an_answer_becomes_a_reply(
@@ -70,6 +73,16 @@ async def test_an_answer_becomes_a_reply(
     assert isinstance(reply, HttpReply)
     assert (reply.status, reply.body) == (answer.get("status", 200), body)
     assert reply.url == base + "/customers/7"
+
+
+@pytest.mark.parametrize("text", ['{"tier": ', "[NaN]", "<html>", "[" * 65 + "]" * 65])
+@pytest.mark.parametrize("media_type", ["application/json", "application/hal+json"])
+async def test_an_answer_that_is_not_the_json_that_it_is_said_to_be_is_no_answer(
+    serve: Serve, performer: Perform, text: str, media_type: str
+) -> None:
+    reply = await performer(await serve(answering(text=text, content_type=media_type))).perform(call("crm"))
+    assert isinstance(reply, NoAnswer)
+    assert (reply.kind, reply.status, reply.retriable) == ("broken", 200, True)
 
 
 async def test_a_request_arrives_as_the_ask_describes_it(serve: Serve, performer: Perform) -> None:
@@ -145,26 +158,6 @@ async def test_a_cancelled_call_raises_and_closes_its_connection(serve_raw: Serv
         await asking
     async with asyncio.timeout(5):
         await closed.wait()
-
-
-async def test_many_calls_at_once_share_a_bounded_pool(serve: Serve, performer: Perform) -> None:
-    open_requests, most = 0, 0
-    full = asyncio.Event()
-
-    async def count(_: web.Request) -> web.Response:
-        nonlocal open_requests, most
-        open_requests += 1
-        most = max(most, open_requests)
-        if open_requests == MAX_CONNECTIONS:
-            full.set()
-        await full.wait()
-        open_requests -= 1
-        return web.Response(text="ok")
-
-    to = performer(await serve(count))
-    replies = await asyncio.gather(*(to.perform(call("crm", timeout_ms=20_000)) for _ in range(100)))
-    assert {body_of(reply) for reply in replies} == {"ok"}
-    assert most == MAX_CONNECTIONS
 
 
 # Size

@@ -6,8 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from aiohttp import web
 
+from effects.clock import SystemClock
 from effects.http import HttpPerformer
+from effects.limited_lookups import LimitedLookups
 from effects.scripted import ScriptedPerformer
+from effects.shared_lookups import SharedLookups
 from engine.flow.ask import HttpReply, NoAnswer
 from engine.ports.world import OutsideCall, Performer
 from engine.project.source import Target
@@ -17,7 +20,7 @@ from tests.effects.http_server import Serve
 Open = Callable[[asyncio.Event], Awaitable[Performer]]
 
 
-@pytest.fixture(params=["http", "scripted"])
+@pytest.fixture(params=["http", "scripted", "shared and limited"])
 async def performer_for(request: pytest.FixtureRequest, serve: Serve) -> AsyncIterator[Open]:
     """Opens a performer whose target `crm` answers 200 with `{"tier": "gold"}` once the event is set."""
     opened: list[HttpPerformer] = []
@@ -33,7 +36,11 @@ async def performer_for(request: pytest.FixtureRequest, serve: Serve) -> AsyncIt
     async def scripted(gate: asyncio.Event) -> Performer:
         return ScriptedPerformer().on("crm", "*", HttpReply(200, {"tier": "gold"}), after=gate)
 
-    yield http if request.param == "http" else scripted
+    async def shared_and_limited(gate: asyncio.Event) -> Performer:
+        clock = SystemClock()
+        return SharedLookups(LimitedLookups(await scripted(gate), {"crm": Target(url="http://crm")}, clock), clock)
+
+    yield {"http": http, "scripted": scripted}.get(request.param, shared_and_limited)
     for performer in opened:
         await performer.close()
 

@@ -36,6 +36,7 @@ from engine.tracking.pipeline.settling import settled_profile
 T = TypeVar("T")
 
 NOTE: Final = "forgetting "
+ERASURE: Final = "erasure"  # the note of the last search, for processes that keep data in memory only
 MARGIN_MS: Final = 10_000  # by which a request may take longer than its look-ups: stores are asked again, too
 PAUSE_SECONDS: Final = 1.0  # between two searches for documents that are left
 HEARTBEAT_SECONDS: Final = 10.0  # while the store is at work
@@ -173,6 +174,7 @@ class Forgetter:
             for session in subject.sessions:
                 self._pipeline.cache.forget(session, set())
             self._pipeline.cache.forget(None, set(subject.ids))
+        await self._store.keep_note(ERASURE, f"{going.id} {self._clock.now()}".encode())
         return structs.replace(going, erased=Erased(going.erased) + found)
 
     async def _removed(self, going: Forgetting) -> Forgetting:

@@ -35,6 +35,12 @@ KEY = ProfileByKey("pii.email", "ann@example.com")
             ("http", "POST https://crm.example/customers?q=1", "200"),
         ),
         (HTTP, HttpReply(404), ("http", "POST crm:/customers", "404")),
+        (HTTP, HttpReply(404, age_ms=0), ("http", "POST crm:/customers", "404, an answer of 0ms ago")),
+        (
+            HTTP,
+            HttpReply(200, age_ms=7_200_300, stale="it took too long"),
+            ("http", "POST crm:/customers", "200, an answer of 2h ago, as there is no newer one: it took too long"),
+        ),
         (HTTP, NoAnswer("timeout", "it took too long"), ("http", "POST crm:/customers", "no answer: it took too long")),
         (ProfileById("p-1"), ProfileReply(stored_profile("p-2")), ("profile", "by id p-1", "profile p-2")),
         (ProfileById("p-1"), ProfileReply(None), ("profile", "by id p-1", "no profile")),

@@ -13,27 +13,56 @@ def lookup(**fields):
 @pytest.mark.parametrize(
     ("node", "ask"),
     [
-        pytest.param(lookup(), HttpAsk("crm"), id="only a target"),
+        pytest.param(lookup(), HttpAsk("crm", share=True), id="only a target"),
         pytest.param(
             lookup(method="POST", path="/scores", query={"model": "basic"}, headers={"X-Id": "1"}, body={"total": 5}),
             HttpAsk("crm", "POST", "/scores", {"model": "basic"}, {"X-Id": "1"}, {"total": 5}),
             id="everything",
         ),
         pytest.param(
-            lookup(path="/c/a%2Fb"), HttpAsk("crm", path="/c/a%2Fb"), id="an encoded segment is not encoded twice"
+            lookup(path="/c/a%2Fb"),
+            HttpAsk("crm", path="/c/a%2Fb", share=True),
+            id="encoded segments are not encoded twice",
         ),
         pytest.param(
-            lookup(path="/c/a b/ü"), HttpAsk("crm", path="/c/a%20b/%C3%BC"), id="literal text is percent-encoded"
+            lookup(path="/c/a b/ü"),
+            HttpAsk("crm", path="/c/a%20b/%C3%BC", share=True),
+            id="text is percent-encoded",
         ),
         pytest.param(
             lookup(query={"a": None, "b": [1, 2], "c": 0}),
-            HttpAsk("crm", query={"b": [1, 2], "c": 0}),
+            HttpAsk("crm", query={"b": [1, 2], "c": 0}, share=True),
             id="null parameters are omitted",
         ),
     ],
 )
 def test_it_asks_the_target(node, ask):
     assert node.ask(node_context()) == ask
+
+
+@pytest.mark.parametrize(
+    ("node", "shared"),
+    [
+        pytest.param(lookup(), True, id="a GET"),
+        pytest.param(lookup(share=False), False, id="a GET that draws a number"),
+        pytest.param(lookup(share=False, cache=1000), False, id="a GET that is kept and not shared"),
+        pytest.param(lookup(method="POST"), False, id="a POST"),
+        pytest.param(lookup(method="POST", cache=1000), True, id="a POST whose answer is kept"),
+        pytest.param(lookup(method="POST", stale=1000), True, id="a POST whose answer may be old"),
+        pytest.param(lookup(method="PUT", share=True), True, id="a PUT whose author says so"),
+    ],
+)
+def test_requests_are_shared_where_that_does_no_harm(node, shared):
+    ask = node.ask(node_context())
+    assert (ask.share, ask.cache_ms, ask.stale_ms) == (shared, node.cache, node.stale)
+
+
+def test_an_older_answer_leaves_by_found_and_says_why_there_is_no_newer_one():
+    reply = HttpReply(200, {"tier": "gold"}, age_ms=5000, stale="no answer within 2000 ms")
+    for node, out in ((lookup(), {"tier": "gold"}), (lookup(take="tier"), "gold")):
+        outcome = node.answer(node_context(), reply)
+        assert (outcome.port, outcome.out) == ("found", out)
+        assert "no answer within 2000 ms" in outcome.reason
 
 
 @pytest.mark.parametrize(
