@@ -5,6 +5,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 
@@ -21,6 +22,7 @@ from engine.flow.run_state import RunState, initial_state
 from engine.flow.trace import Trace
 from engine.flow.trace_calls import trace_call
 from engine.language.absent import Unusable
+from engine.language.draw import DRAW
 from engine.profile.document import Link, Profile
 from engine.profile.operations import Refused
 
@@ -291,9 +293,10 @@ class Machine:
             state = self._state_after(mask)
         except Refused:
             return self._run_node(node, mask, None)
+        scope = self._drawing(node, state.scope) if node.draws else state.scope
         if self.trace is not None:
-            self.trace.begin(node).scope = state.scope
-        if node.when is not None and not node.when.test(state.scope):
+            self.trace.begin(node).scope = scope
+        if node.when is not None and not node.when.test(scope):
             return Outcome("skipped", reason=f"`{node.when.source}` is false")
         if node.consents and (missing := missing_consent(state, node.consents)) is not None:
             return Outcome("skipped", reason=missing.reason)
@@ -303,7 +306,7 @@ class Machine:
         """Evaluate the node's config and call its method. Returns its checked outcome, or its ask."""
         try:
             state = self._states.get(mask) or self._state_after(mask)
-            scope = state.scope
+            scope = self._drawing(node, state.scope) if node.draws else state.scope
             if self.trace is None:
                 made = node.template(scope)
             else:
@@ -341,6 +344,10 @@ class Machine:
             reason = f"a bug in {type_name(node.node)}: {bug!r}"
             self._end("failed", reason, node.id)
             return Outcome("failed", reason=reason)
+
+    def _drawing(self, node: PlannedNode, scope: dict[str, Any]) -> dict[str, Any]:
+        """The scope of a node that draws: with what its draws depend on, which is the same in each rerun."""
+        return {**scope, DRAW: f"{self.inputs.seed}:{scope['event']['id']}:{self.flow.name}:{node.id}"}
 
     # ---- asks -------------------------------------------------------------------------------------------------------
 

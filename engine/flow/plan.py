@@ -44,6 +44,7 @@ class PlannedNode:
     fatal: frozenset[str] = frozenset()  # unwired failure ports: leaving by one ends the run as failed
     starts: bool = False
     makes_ids: bool = False
+    draws: bool = False  # an expression of the node draws
     guarded: bool = False  # the node may be skipped
     disabled: bool = False
     join: Join = "settled"

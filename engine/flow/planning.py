@@ -8,6 +8,7 @@ from engine.flow.node import asks
 from engine.flow.node_draft import NodeDraft
 from engine.flow.plan import PlannedNode, ProfilePolicy
 from engine.language.expression import Read
+from engine.language.tree import draws
 from engine.problem import KeyPath
 
 
@@ -64,6 +65,8 @@ def _planned_node(
         fatal=frozenset(p.name for p in draft.ports.values() if p.failure and p.name not in outs),
         starts=draft.id in wiring.starts,
         makes_ids=draft.node.makes_ids,
+        draws=any(draws(use.tree) for _, use in draft.config.uses)
+        or (draft.when is not None and draws(draft.when.tree)),
         guarded=draft.guarded,
         ins=tuple((source, frozenset(ins[source])) for source in sorted(ins)),
         outs=outs,

@@ -11,6 +11,7 @@ from engine.flow.problem_list import ProblemList, as_list
 from engine.flow.workarounds import TRIGGER_WORKAROUNDS
 from engine.language.fields import FIELDS
 from engine.language.findings import findings
+from engine.language.tree import draws
 from engine.problem import KeyPath
 from engine.validation_message import format_value
 
@@ -41,6 +42,9 @@ def read_trigger(document: Mapping[str, Any], names: ProjectNames, problems: Pro
     when = read_when(raw, _AT, names, problems)
     if when is not None and any(read.path[0] == "nodes" for read in when.reads):
         problems.add("H304", "no node has run when a trigger is decided", (*_AT, "when"))
+    if when is not None and draws(when.tree):
+        help = "only a node draws: draw in a node, e.g. in a `let`, and decide there by `if`"
+        problems.add("H304", "a trigger draws nothing", (*_AT, "when"), help=help)
     if when is not None:
         problems += [problem.below((*_AT, "when")) for problem in findings(when, FIELDS)]
     sources = _words(raw, "source", problems)

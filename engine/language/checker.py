@@ -52,6 +52,7 @@ DEPTH_CAP = 50  # levels of nested parts
 _HYPHENATED = re.compile(r"\w+(?:-\w+)+")
 _SIGNS = {nodes.Add: "+", nodes.Sub: "-", nodes.Mul: "*", nodes.Div: "/", nodes.FloorDiv: "//", nodes.Mod: "%"}
 _UNDIVIDED = (nodes.Name, nodes.Getattr, nodes.Getitem, nodes.Const, nodes.Filter, nodes.Call, nodes.List, nodes.Dict)
+_ALL_FUNCTIONS = f"there are {', '.join(f'`{name}`' for name in sorted(FUNCTIONS))}"
 _NO_NONE = "write `is none` (absent or null) or `is not defined` (absent)"
 
 
@@ -244,7 +245,7 @@ class _Checker:
         name, at = node.node.name, self.span(node.node)
         if name in FUNCTIONS:
             return self._call(FUNCTIONS[name], node, at)
-        remedy = self._remedy(name, *node.args) or did_you_mean(name, FUNCTIONS)
+        remedy = self._remedy(name, *node.args) or did_you_mean(name, FUNCTIONS) or _ALL_FUNCTIONS
         raise refusal(UNKNOWN_FUNCTION, f"there is no function `{name}`", at, remedy)
 
     def _method(self, node: nodes.Getattr, arguments: list[nodes.Expr]) -> ProblemError:
@@ -285,6 +286,9 @@ class _Checker:
             message = f"`{function.name}` takes {_arguments(function)}, not {count}"
             raise refusal(UNKNOWN_FUNCTION, message, at, f"write `{self._usage(function, node)}`")
         where = self.span(node)
+        if function.draws and "nodes" not in self.roots:
+            help = "only a node draws: draw in a node, e.g. in a `let`, and decide there"
+            raise refusal(UNKNOWN_FUNCTION, f"there is no `{function.name}` here", at, help)
         if function.derives:
             return self._derived(function, node)
         prepared, rest = None, list(node.args)

@@ -108,6 +108,11 @@ def values(value: Any) -> list[Any]:
     return list(need_object(value, "values").values())
 
 
+def pairs(value: Any) -> list[dict[str, Any]]:
+    """The object's entries in their order, each an object `{key, value}`."""
+    return [{"key": key, "value": inner} for key, inner in need_object(value, "pairs").items()]
+
+
 def default(value: Any, fallback: Any) -> Any:
     """The value, or `fallback` where it is absent or null."""
     return fallback if value is ABSENT or value is None else value

@@ -31,6 +31,17 @@ _EQUIVALENTS: Final = {
     **dict.fromkeys(("times", "mul"), "{0} * {1}"),
     **dict.fromkeys(("divided_by", "div"), "{0} / {1}"),
     **dict.fromkeys(("modulo", "mod"), "{0} % {1}"),
+    **dict.fromkeys(("power", "POWER", "Math.pow"), "pow({0}, {1})"),
+    **dict.fromkeys(("ln", "LN", "Math.log", "math.log"), "log({0})"),
+    **dict.fromkeys(("log10", "Math.log10", "math.log10"), "log({0}, 10)"),
+    **dict.fromkeys(("log2", "Math.log2", "math.log2"), "log({0}, 2)"),
+    **dict.fromkeys(("md5", "sha1", "sha384", "sha512"), "{0} | hash('{name}')"),
+    **dict.fromkeys(("sha256", "sha2", "sha"), "{0} | hash"),
+    **dict.fromkeys(("json_extract", "JSONExtractString", "get_json_object"), "{0} | from_json"),
+    **dict.fromkeys(("items", "dictsort", "entries", "Object.entries", "to_entries", "iteritems"), "{0} | pairs"),
+    **dict.fromkeys(("choice", "sample", "pick", "random.choice"), "random_choice({0})"),
+    **dict.fromkeys(("day_of_week", "weekday", "dayofweek", "getDay", "isoweekday"), "{0} | format_date('%u') | int"),
+    **dict.fromkeys(("hash_mod", "modulo_hash", "murmur", "murmurhash", "crc32", "fnv"), "bucket({0}, 100)"),
 }
 _NONE: Final = {
     **dict.fromkeys(
@@ -38,8 +49,12 @@ _NONE: Final = {
         "`replace(old, new)` replaces a fixed text; there is no replacing by pattern",
     ),
     **dict.fromkeys(
-        ("uuid", "uuid4", "random", "rand", "randint", "guid"),
-        "nothing in a flow is left to chance: `event.id` is unique for each event",
+        ("uuid", "uuid4", "guid"),
+        "`event.id` is unique for each event",
+    ),
+    **dict.fromkeys(
+        ("random", "rand", "randint", "random_int", "Math.random"),
+        "write `random_choice(['a', 'b'])`, which draws from a list; for shares that stay, `bucket(profile.id, 100)`",
     ),
     **dict.fromkeys(
         ("env", "getenv", "secret", "secrets", "var", "config"),
@@ -51,7 +66,6 @@ _NONE: Final = {
     ),
     **dict.fromkeys(("money", "currency"), "round it, and write the currency as text: `(value | round(2)) ~ ' EUR'`"),
     **dict.fromkeys(("format", "sprintf", "printf"), "join texts by `~`: `'Hello ' ~ event.properties.name`"),
-    **dict.fromkeys(("items", "dictsort", "entries"), "write `value | keys` or `value | values`"),
     **dict.fromkeys(("now", "today"), "write `now`: the time in milliseconds"),
 }
 
@@ -66,14 +80,14 @@ def remedy_for_call(name: str, arguments: Sequence[str]) -> str:
     equivalent = _EQUIVALENTS.get(name)
     if equivalent is not None:
         try:
-            return f"write `{equivalent.format(*arguments)}`"
+            return f"write `{equivalent.format(*arguments, name=name)}`"
         except IndexError:
-            return f"write `{equivalent.format('value', 'a', 'b')}`"
+            return f"write `{equivalent.format('value', 'a', 'b', name=name)}`"
     ours = RENAMED.get(name, name).rpartition(".")[2]
     if ours in FUNCTIONS and len(arguments) > 1:
         return f"write `{ours}({', '.join(arguments)})`"
     if ours not in FILTERS:
-        return f"write `{ours}({', '.join(arguments)})`" if ours in FUNCTIONS and ours != name else ""
+        return f"write `{ours}({', '.join(arguments)})`" if ours in FUNCTIONS else ""
     function = FILTERS[ours]
     rest = arguments[1:]
     fits = len(rest) >= function.min_arguments and (

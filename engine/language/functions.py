@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from engine.language import collection, derived, moment, number, text
+from engine.language import agent, collection, derived, disguise, draw, json_text, moment, number, text, url
 from engine.language.signature import Function, function
 
 _FILTERS: dict[str, Callable[..., Any]] = {
@@ -19,8 +19,14 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "ends_with": text.ends_with,
     "string": text.string,
     "json": text.json,
-    "hash": text.digest,
+    "hash": disguise.digest,
+    "mask": disguise.mask,
     "urlencode": text.urlencode,
+    "urldecode": url.urldecode,
+    "parse_url": url.parse_url,
+    "query_param": url.query_param,
+    "utm": url.utm,
+    "user_agent": agent.user_agent,
     "length": collection.length,
     "first": collection.first,
     "last": collection.last,
@@ -33,6 +39,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "unique": collection.unique,
     "keys": collection.keys,
     "values": collection.values,
+    "pairs": collection.pairs,
     "round": number.rounded,
     "int": number.whole,
     "float": number.fraction,
@@ -42,6 +49,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
 FILTERS: dict[str, Function] = {
     **{name: function(name, call, piped=True) for name, call in _FILTERS.items()},
     "matches": function("matches", text.matches, piped=True, prepare=text.compile_pattern),
+    "from_json": function("from_json", json_text.from_json, piped=True, any_kind=True),
     "date": function("date", moment.date, piped=True, zoned=True),
     "format_date": function("format_date", moment.format_date, piped=True, prepare=moment.compile_format, zoned=True),
 }
@@ -49,6 +57,11 @@ FILTERS: dict[str, Function] = {
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": collection.smallest,
     "max": collection.largest,
+    "pow": number.power,
+    "exp": number.exponential,
+    "log": number.logarithm,
+    "sqrt": number.square_root,
+    "bucket": draw.bucket,
     "days": moment.days,
     "hours": moment.hours,
     "minutes": moment.minutes,
@@ -57,6 +70,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 FUNCTIONS: dict[str, Function] = {
     **{name: function(name, call, piped=False) for name, call in _FUNCTIONS.items()},
     "start_of": function("start_of", moment.start_of, piped=False, prepare=moment.compile_unit, zoned=True),
+    "random_choice": function("random_choice", draw.random_choice, piped=False, any_kind=True, draws=True),
     "counted": function("counted", derived.counted, piped=False, derives=True),
     "changed_at": function("changed_at", derived.changed_at, piped=False, derives=True),
 }

@@ -20,7 +20,7 @@ Choices = Sequence[Any]  # for each argument a `Constant`, a set of kinds, or No
 
 _SAMPLES: Final[Mapping[str, tuple[Any, ...]]] = {
     "a number": (1, 2.5, 0),
-    "text": ("a", "1", "2024-01-01", "day", "UTC"),
+    "text": ("a", "1", "2024-01-01", "day", "UTC", "sha256"),
     "a list": (["a"], [1], [], [True], [[1]], [{}]),
     "an object": ({"a": 1}, {}),
     "true or false": (True, False),
@@ -39,6 +39,8 @@ class Failure(Struct, frozen=True):
 
 def probed_kinds(function: Function, choices: Choices) -> frozenset[str] | None:
     """Return the kinds of a function's results; None when they are not known."""
+    if function.any_kind:
+        return None
     if any(isinstance(choice, Constant) for choice in choices):
         return _result_kinds(prepared_last(function), choices)
     return _cached_kinds(function.call, tuple(choices))

@@ -1,5 +1,6 @@
 """The entries of the table of functions, and checks of arguments for the functions themselves."""
 
+import math
 from collections.abc import Callable
 from inspect import Parameter, getdoc, signature
 from typing import Any
@@ -23,6 +24,8 @@ class Function(Struct, frozen=True):
     prepare: Callable[[str], Any] | None = None  # makes a value of the first argument, a literal text; ValueError
     derives: bool = False  # `call` takes literal texts and returns a `derived.Derived`; raises ValueError
     zoned: bool = False  # the last argument is a time zone, by default that of the project
+    any_kind: bool = False  # the kind of a result does not follow from those of the arguments
+    draws: bool = False  # the first argument, which no author writes, is what a node's draws depend on
 
 
 def function(
@@ -33,9 +36,11 @@ def function(
     prepare: Callable[[str], Any] | None = None,
     derives: bool = False,
     zoned: bool = False,
+    any_kind: bool = False,
+    draws: bool = False,
 ) -> Function:
     """Return the table's entry for `call`, whose signature and docstring are its documentation."""
-    parameters = list(signature(call).parameters.values())[1 if piped else 0 :]
+    parameters = list(signature(call).parameters.values())[1 if piped or draws else 0 :]
     named = [p for p in parameters if p.kind is not Parameter.VAR_POSITIONAL]
     required = sum(p.default is Parameter.empty for p in named)
     texts = [p.name if p.default is Parameter.empty else f"{p.name}={_literal(p.default)}" for p in named]
@@ -52,12 +57,16 @@ def function(
         prepare=prepare,
         derives=derives,
         zoned=zoned,
+        any_kind=any_kind,
+        draws=draws,
     )
 
 
 def prepared_last(function: Function) -> Callable[..., Any]:
-    """Return the function's `call`, for a call with the prepared argument behind all others."""
+    """Return the function's `call` as `choices_of` needs it: the prepared argument behind all others, and no draw."""
     call, at = function.call, int(function.piped)
+    if function.draws:
+        return lambda *values: call(ABSENT, *values)
     if function.prepare is None:
         return call
     return lambda *values: call(*values[:at], values[-1], *values[at:-1])
@@ -66,6 +75,8 @@ def prepared_last(function: Function) -> Callable[..., Any]:
 def _literal(value: Any) -> str:
     if value is ABSENT:
         return "timezone"  # the project's
+    if value == math.e:
+        return "e"
     return f"'{value}'" if isinstance(value, str) else str(value)
 
 

@@ -1,6 +1,5 @@
 """Filters on text."""
 
-import hashlib
 import re
 from typing import Any
 from urllib.parse import quote
@@ -110,11 +109,6 @@ def json(value: Any) -> str:
         return capped_text(msgspec.json.encode(value).decode())
     except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
         raise Unfit(f"{kind_of(value)} that cannot be written as JSON") from None
-
-
-def digest(value: Any) -> str:
-    """The SHA-256 of the value's text, as 64 hexadecimal digits."""
-    return hashlib.sha256(as_text(value).encode()).hexdigest()
 
 
 def urlencode(value: Any) -> str:

@@ -187,3 +187,8 @@ def children(tree: Tree) -> Iterator[tuple[Tree, bool]]:
             yield from ((of, True), (fallback, False))
         case Call(arguments=arguments):
             yield from ((part, False) for part in arguments)
+
+
+def draws(tree: Tree) -> bool:
+    """Return whether a part calls a function that draws."""
+    return (isinstance(tree, Call) and tree.function.draws) or any(draws(part) for part, _ in children(tree))

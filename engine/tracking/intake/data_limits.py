@@ -97,21 +97,6 @@ def first_fault_in(raw: bytes, at: str) -> tuple[str, str] | None:
     return first_fault(value, at)
 
 
-def nests_deeper(value: Any, levels: int) -> bool:
-    """Return whether plain data has objects and lists on more than `levels` levels."""
-    level = [value]
-    for _ in range(levels + 1):
-        level = [
-            inner
-            for each in level
-            if isinstance(each, dict | list)
-            for inner in (each.values() if isinstance(each, dict) else each)
-        ]
-        if not level:
-            return False
-    return True
-
-
 def pointer(key: str | int) -> str:
     """Return a key as one reference token of a JSON pointer (RFC 6901)."""
     return str(key).replace("~", "~0").replace("/", "~1")

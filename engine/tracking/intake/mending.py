@@ -9,8 +9,9 @@ import msgspec
 from msgspec import Raw, Struct
 
 from engine.language.json_spans import CutObject, NotCut, Span, cut_object
+from engine.language.json_text import nests_deeper
 from engine.language.surrogates import without_lone_surrogates
-from engine.tracking.intake.data_limits import TOO_DEEP, first_fault_in, nests_deeper
+from engine.tracking.intake.data_limits import TOO_DEEP, first_fault_in
 
 Fault = tuple[str, str]  # JSON pointer, reason
 

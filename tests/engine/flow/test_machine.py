@@ -1,11 +1,13 @@
 """The machine: the nodes that run, the state that they see, the end of a run."""
 
 import pytest
+from msgspec import structs
 
 from engine.flow.durable_run import advance_run, new_run
 from engine.flow.effect import Log
 from engine.flow.machine import Machine
 from engine.flow.run import Inputs
+from engine.flow.trace import Trace
 from engine.profile.operations import Increment
 from tests.engine.flow.build import answer, flow, http, inputs, out, ports, reason_of, run, stored_profile, traits
 from tests.engine.flow.node_types import TYPES
@@ -55,6 +57,31 @@ def test_a_start_with_edges_waits_for_them():
     made = flow({"flow": "f", "trigger": {"event": "x"}, "start": ["a", "b"], "nodes": nodes}, TYPES)
     assert out(run(made, answers={"a": answer()}), "b") == {"value": "done"}
     assert out(run(made, answers={"a": answer("left")}), "b") == {"value": "-"}
+
+
+def test_a_node_draws_the_same_in_each_rerun_and_another_node_draws_for_itself():
+    items = "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]"
+    draw = f"{{{{ random_choice({items}) }}}}"
+    nodes = {id: {"let": {"one": draw, "two": draw}} for id in "abcdefgh"}
+    made = flow({"flow": "f", "trigger": {"event": "x"}, "start": list(nodes), "nodes": nodes})
+
+    def drawn(seed: str) -> list[dict[str, int]]:
+        machine = Machine(made, structs.replace(inputs(), seed=seed))
+        machine.advance()
+        replayed = machine.replay(Trace(lambda: 0.0))
+        assert [out(replayed, id) for id in nodes] == [out(machine, id) for id in nodes]
+        return [out(machine, id) for id in nodes]
+
+    assert drawn("1") == drawn("1") != drawn("2")
+    assert all(each["one"] == each["two"] for each in drawn("1"))
+    assert len({each["one"] for each in drawn("1")}) > 2
+
+
+def test_a_condition_of_a_node_draws_as_the_node_does():
+    nodes = {str(i): {"when": "random_choice([true, false])", "log": "x"} for i in range(40)}
+    nodes = {f"n{id}": node for id, node in nodes.items()}
+    made = flow({"flow": "f", "trigger": {"event": "x"}, "start": list(nodes), "nodes": nodes})
+    assert 5 < list(ports(run(made)).values()).count("done") < 35
 
 
 # ---- states ----------------------------------------------------------------------------------------------------------

@@ -36,6 +36,11 @@ def evaluated(text, x=None, **more):
         ("[1, 'a', none, 1.5] | json", '[1,"a",null,1.5]'),
         ("'a' | json", '"a"'),
         ("'abc' | hash", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        ("'abc' | hash('sha1')", "a9993e364706816aba3e25717850c26c9cd0d89d"),
+        ("'abc' | hash('md5')", "900150983cd24fb0d6963f7d28e17f72"),
+        ("'a%20b%2F%C3%BC%26+c%ff%' | urldecode", "a b/ü& c\ufffd%"),
+        ('\'{"a": [1, 2.5, null, true, "x"]}\' | from_json', {"a": [1, 2.5, None, True, "x"]}),
+        ("'123456789012345678901' | from_json", 123456789012345678901),
         ("'a b/ü&' | urlencode", "a%20b%2F%C3%BC%26"),
         ("'abc' | length", 3),
         ("[1, 2] | length", 2),
@@ -57,6 +62,23 @@ def evaluated(text, x=None, **more):
         ("[1, true, 1.0, 'a', 'a', [1], [1], none] | unique", [1, True, "a", [1], None]),
         ("{'a': 1, 'b': 2} | keys", ["a", "b"]),
         ("{'a': 1, 'b': 2} | values", [1, 2]),
+        ("{'b': 1, 'a': none} | pairs", [{"key": "b", "value": 1}, {"key": "a", "value": None}]),
+        ("{} | pairs", []),
+        ("pow(2, 10)", 1024),
+        ("pow(0.1, 2)", 0.01),
+        ("pow(1.1, -1)", 0.9090909090909091),
+        ("pow(9, 0.5)", 3),
+        ("pow(-2, 3)", -8),
+        ("pow(0.0, 0)", 1),
+        ("pow(1, 9223372036854775807)", 1),
+        ("exp(0)", 1),
+        ("exp(1)", 2.718281828459045),
+        ("log(1)", 0),
+        ("log(1000, 10)", 3),
+        ("log(8, 2)", 3),
+        ("log(81, 3)", 4),
+        ("sqrt(16)", 4),
+        ("sqrt(2)", 1.4142135623730951),
         ("2.5 | round", 3),
         ("-2.5 | round", -3),
         ("2.675 | round(2)", 2.68),
@@ -155,6 +177,10 @@ def test_the_zone_of_the_project_is_not_recorded_as_a_value_that_the_author_read
             "[1e308, 1e308] | sum",
         ),
         "('1e20' | int)",
+        *("'{' | from_json", "'NaN' | from_json", "'1e999' | from_json", "1 | from_json", "'' | from_json"),
+        *("[1] | pairs", "'abc' | hash('crc')", "'abc' | hash(1)", "1 | urldecode"),
+        *("pow(2, 64)", "pow(10, 1000000000)", "pow(-8, 0.5)", "pow(0, -1)", "pow(1e308, 2)", "pow('2', 2)"),
+        *("exp(1000)", "exp('1')", "log(0)", "log(-1)", "log(2, 1)", "log(2, 0)", "sqrt(-1)", "sqrt(true)"),
     ],
 )
 def test_a_function_with_an_unfit_argument_fails(text):
@@ -238,6 +264,8 @@ def test_the_usage_shows_the_arguments():
     assert FILTERS["format_date"].usage == "value | format_date(pattern, zone=timezone)"
     assert FILTERS["lower"].usage == "value | lower"
     assert FUNCTIONS["min"].usage == "min(first, second, ...)"
+    assert FUNCTIONS["random_choice"].usage == "random_choice(items, name='')"
+    assert FUNCTIONS["log"].usage == "log(number, base=e)"
 
 
 def test_the_table_has_default_with_its_meaning():
