@@ -100,7 +100,7 @@ class HttpPerformer:
             reply = _refused(refused)
         except (ClientError, HttpProcessingError, OSError, ValueError, RuntimeError) as error:
             # RuntimeError: uvloop raises it for a broken connection, aiohttp for a pool that was closed meanwhile
-            reply = _failed(error)
+            reply = failed_call(error)
         return _redacted(reply, target, first, round((self._clock.ticks() - started) * 1000))
 
     async def _follow(self, target: PreparedTarget, first: HttpRequest) -> HttpReply | NoAnswer:
@@ -159,7 +159,7 @@ def _refused(reason: RequestRefused | ForbiddenAddress) -> NoAnswer:
     return NoAnswer("refused", str(reason), retriable=False)
 
 
-def _failed(error: Exception) -> NoAnswer:
+def failed_call(error: Exception) -> NoAnswer:
     """Return the reply for a failed request. It never quotes the library's message, which may contain secrets."""
     if isinstance(error, InvalidURL):
         return NoAnswer("refused", "the address cannot be understood", retriable=False)

@@ -6,16 +6,17 @@ from msgspec import Struct
 
 from engine.ports.outbox import StoredDelivery
 
-Verdict = Literal["sent", "again", "dead"]
+Verdict = Literal["sent", "again", "dead", "dropped"]
 TargetHealth = Literal["works", "fails", "refuses", "unknown"]
 
 
 class DeliveryResult(Struct, frozen=True):
     """The result of one attempt.
 
-    `verdict` says whether the delivery has arrived, is sent again later, or would be refused each time. `health` is
-    what the attempt says of the target: it works (it may have refused this message all the same), it fails, it refuses
-    all messages (such as for wrong credentials), or nothing. `reason` is for people and contains no secrets.
+    `verdict` says whether the delivery has arrived, is sent again later, would be refused each time (dead), or has
+    nowhere to go (dropped). `health` is what the attempt says of the target: it works (it may have refused this message
+    all the same), it fails, it refuses all messages (such as for wrong credentials), or nothing. `reason` is for people
+    and contains no secrets.
     """
 
     verdict: Verdict

@@ -1,0 +1,60 @@
+"""Webhooks as Standard Webhooks defines them: the body, and the headers that identify, date and sign it."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from engine.flow.message import WebhookMessage
+
+PREFIX: Final = "whsec_"
+MIN_KEY: Final = 16  # bytes: a shorter key can be guessed
+
+
+class BadSecret(ValueError):
+    """A webhook secret that cannot sign. The message does not contain it."""
+
+
+def signing_keys(secret: str | None) -> tuple[bytes, ...]:
+    """Return the keys of a target's `secret`, the newest first: `whsec_` and base64 each, divided by commas.
+
+    Two keys sign during a rotation, so that receivers accept either. Raises `BadSecret`.
+    """
+    return tuple(map(_key, (secret or "").split(","))) if secret else ()
+
+
+def webhook_body(message: WebhookMessage) -> bytes:
+    """Return the exact bytes that are signed and sent: the same at every attempt."""
+    at = datetime.fromtimestamp(message.at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return msgspec.json.encode({"type": message.type, "timestamp": at, "data": message.data})
+
+
+def webhook_headers(id: str, body: bytes, now: int, keys: tuple[bytes, ...]) -> dict[str, str]:
+    """Return the headers of an attempt at `now` (ms). Without keys, the webhook is not signed."""
+    seconds = now // 1000
+    headers = {"webhook-id": id, "webhook-timestamp": str(seconds)}
+    if keys:
+        headers["webhook-signature"] = " ".join(_signatures(id, seconds, body, keys))
+    return headers
+
+
+def _signatures(id: str, seconds: int, body: bytes, keys: tuple[bytes, ...]) -> Iterator[str]:
+    signed = f"{id}.{seconds}.".encode() + body
+    for key in keys:
+        yield f"v1,{base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()}"
+
+
+def _key(text: str) -> bytes:
+    encoded = text.strip().removeprefix(PREFIX)
+    try:
+        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise BadSecret(f"the target's secret is not {PREFIX} and base64") from None
+    if len(key) < MIN_KEY:
+        raise BadSecret(f"the target's secret has fewer than {MIN_KEY} bytes")
+    return key
