@@ -2,10 +2,11 @@
 
 Codes: H101 unknown key, H102 missing key, H103 wrong kind of value, H104 bad name, H105 bad node id, H110 no type,
 H111 unknown type, H112 two types, H113 unknown field, H114 wrong value, H115 missing field, H116 unknown port,
-H117 unknown node, H118 unknown name, H119 bad duration, H120 nothing to wait for, H121 not available yet,
+H117 unknown node, H118 unknown name, H119 bad duration, H120 nothing to wait for, H121 not available,
 H122 a port beside `next`, H123 one field in place of another, H124 a key of a node below its type, H125 a type or a
 path as a value, H126 a body that is not indented, H127 a file of another tool, H128 a property like a declared one,
-H311 no main port, or nothing comes after it; the other H3xx are of the graph (`graph.py`).
+H129 a node or policy that does not fit a schedule, H311 no main port, or nothing comes after it; the other H3xx are of
+the graph (`graph.py`).
 """
 
 import re
@@ -25,6 +26,8 @@ from engine.flow.planning import planned, wire
 from engine.flow.problem_list import ProblemList
 from engine.flow.registry import Registry
 from engine.flow.reshaped import Reshaped
+from engine.flow.schedule import Schedule
+from engine.flow.schedule_uses import schedule_uses
 from engine.flow.trigger import read_trigger
 from engine.flow.uses import typed_findings, useless_parts
 from engine.flow.workarounds import FLOW_WORKAROUNDS
@@ -81,6 +84,8 @@ class _FlowReader:
         if trigger.when is not None and self.types:
             self.problems += typed_findings(trigger.when, FIELDS, self.types, ("trigger", "when"))
         policy = self.policy(document.get("profile", "optional"))
+        if trigger.schedule is not None:
+            policy = self.scheduled_policy(document, trigger.schedule)
         consents = NO_CONSENTS
         if "consents" in document:
             consents = read_consents(document["consents"], ("consents",), self.names, self.problems)
@@ -91,7 +96,9 @@ class _FlowReader:
             return None
         starts = read_starts(document.get("start"), drafts, unread, self.problems)
         trigger_reads = [*placed_reads(trigger.when, ("trigger", "when")), *consents.reads]
-        wiring = wire(drafts, starts, policy, trigger_reads)
+        scheduled = trigger.schedule is not None and policy == "none"
+        wiring = wire(drafts, starts, policy, trigger_reads, scheduled)
+        self.problems += schedule_uses(wiring, trigger.schedule)
         graph_problems = check_graph(wiring)
         self.problems += similar_fields(fields, wiring, trigger)
         leading = {id for id, node in document["nodes"].items() if unread.intersection(edge_targets(node))}
@@ -150,6 +157,15 @@ class _FlowReader:
         help = "required, optional or none"
         self.problems.add("H103", f"`{format_value(raw)}` is not a profile policy", ("profile",), help=help)
         return "optional"
+
+    def scheduled_policy(self, document: Mapping[str, Any], schedule: Schedule) -> ProfilePolicy:
+        """The policy of a flow with a schedule: the schedule decides, so the document may say the same only."""
+        policy: ProfilePolicy = "required" if schedule.segment else "none"
+        if document.get("profile", policy) not in (policy, "optional"):
+            who = f"the members of `{schedule.segment}`" if schedule.segment else "no profile"
+            help = f"delete this line{'' if schedule.segment else ', or add `for: segment NAME` to the trigger'}"
+            self.problems.add("H129", f"a flow with this schedule runs for {who}", ("profile",), help=help)
+        return policy
 
     def keep(self, share: Any) -> float | None:
         if share is None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from engine.flow.node_shape import NodeShape
 from engine.flow.registry import Registry
 from engine.flow.reshaped import BELOW_TYPE, NOT_INDENTED, OTHER_TOOL, Reshaped, first_key, shown, without
+from engine.flow.schedule_shape import schedule_of
 from engine.flow.trigger import TRIGGER_KEYS
 from engine.flow.workarounds import TRIGGER_WORKAROUNDS
 from engine.problem import KeyPath, closest
@@ -228,8 +229,7 @@ def _find_trigger(reshaped: Reshaped) -> None:
     feature = schedule or (_feature(document[key]) if key is not None else "")
     if feature and (key is None or schedule is None):
         where = schedule or key or feature
-        _add_missing_feature(reshaped, feature, (where,))
-        reshaped.document = {**without(document, where), "trigger": {}}
+        _take_feature(reshaped, feature, where, document[where])
     elif key is not None:
         parts = {name: document[name] for name in (key, "source", "when") if name in document}
         trigger = _trigger_of(key, parts)
@@ -253,10 +253,25 @@ def _feature(raw: Any) -> str:
     return ""
 
 
+def _take_feature(reshaped: Reshaped, feature: str, key: str, raw: Any) -> None:
+    """Make a trigger of what a key of another tool, or the key `trigger`, asks for."""
+    if feature == "webhook":
+        _add_missing_feature(reshaped, feature, (key,))
+        reshaped.document = {**without(reshaped.document, key), "trigger": {}}
+        return
+    trigger = schedule_of(raw)
+    help = f"write `trigger: {shown(trigger or {'schedule': '0 6 * * *'})}`"
+    noun = "a trigger has no key `type`" if key == "trigger" else f"a flow has no key `{key}`"
+    reshaped.add("H101", noun, (key,), help=help)
+    for name in trigger:
+        reshaped.moved(("trigger", name), (key,))
+    reshaped.document = {**without(reshaped.document, key), "trigger": trigger}
+
+
 def _add_missing_feature(reshaped: Reshaped, feature: str, at: KeyPath) -> None:
     """A schedule or a webhook as the trigger."""
-    noun = "webhooks cannot trigger a flow" if feature == "webhook" else "schedules are not available yet"
-    reshaped.add("H121", noun, at, help=f"{TRIGGER_WORKAROUNDS[feature]}: `trigger: {{event: TYPE}}`")
+    help = f"{TRIGGER_WORKAROUNDS[feature]}: `trigger: {{event: TYPE}}`"
+    reshaped.add("H121", "webhooks cannot trigger a flow", at, help=help)
 
 
 def _trigger_of(key: str, parts: Mapping[str, Any]) -> dict[str, Any]:
@@ -299,8 +314,7 @@ def _unlist_trigger(reshaped: Reshaped) -> None:
     raw = reshaped.document.get("trigger")
     kind = isinstance(raw, Mapping) and any(key in raw for key in ("type", "platform", "kind"))
     if (feature := _feature(raw)) and (kind or isinstance(raw, list)):
-        _add_missing_feature(reshaped, feature, ("trigger",))
-        reshaped.document = {**reshaped.document, "trigger": {}}
+        _take_feature(reshaped, feature, "trigger", raw)
         return
     if isinstance(raw, list) and raw and all(isinstance(item, Mapping) for item in raw):
         own = _own_trigger(raw[0])

@@ -46,6 +46,7 @@ class Wiring:
     profile: str
     outputs: Mapping[str, Shape]
     trigger_reads: list[tuple[KeyPath, Read]]
+    scheduled: bool = False  # the flow has no profile since it has a schedule
 
     def into(self, id: str) -> list[Edge]:
         """The edges that end at `id`."""
@@ -346,13 +347,16 @@ def _overlap(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
 def _profile_uses(wiring: Wiring) -> Iterator[Problem]:
     if wiring.profile != "none":
         return
-    help = "drop `profile: none`, or get the data without a profile"
+    help, says = "drop `profile: none`, or get the data without a profile", "says `profile: none`"
+    if wiring.scheduled:
+        help = "emit an event for each with `event.emit`, or run for the members of a segment: `for: segment NAME`"
+        says = "has a schedule, so no profile"
     for id, node in wiring.nodes.items():
         if node.uses_profile:
-            message = f"`{type_name(node)}` needs a profile, but this flow says `profile: none`"
+            message = f"`{type_name(node)}` needs a profile, but this flow {says}"
             yield Problem(code="H308", message=message, path=(*wiring.places[id], type_name(node)), on="key", help=help)
     all_reads = [*wiring.trigger_reads, *(read for reads in wiring.reads.values() for read in reads)]
     for at, read in all_reads:
         if read.path[0] == "profile":
-            message = f"`{'.'.join(read.path)}` is read, but this flow says `profile: none`"
+            message = f"`{'.'.join(read.path)}` is read, but this flow {says}"
             yield Problem(code="H308", message=message, offset=read.offset, length=read.length, help=help).below(at)

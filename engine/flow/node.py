@@ -180,6 +180,7 @@ class NodeContext(Struct, frozen=True):
     proven: Mapping[str, Scalar] = field(default_factory=dict)  # the sender's keys that a user token verifies, by path
     pool: Pool | None = None  # parts and links of all documents that the unit has joined or set apart, if it has any
     handed_over: bool = False  # the event was begun again by `session.hand_over`
+    task_state: Mapping[str, Any] | None = None  # of a scheduled flow: what earlier firings have kept
 
 
 class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -187,6 +188,8 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     examples: ClassVar[tuple[str, ...]] = ()  # each is the YAML of a `nodes:` entry; documented, and run by tests
     uses_profile: ClassVar[bool] = False  # an error in a flow with `profile: none`
+    uses_sender: ClassVar[bool] = False  # an error in a flow with a schedule, which no sender waits for
+    uses_task: ClassVar[bool] = False  # an error in a flow that has no schedule, or one for a segment
     may_fail: ClassVar[bool] = False  # failing is normal operation: an unwired `failed` gets a warning
     makes_ids: ClassVar[bool] = False  # it uses `NodeContext.new_id`
     identifies: ClassVar[bool] = False  # it joins profiles; the trace of a run in which that fails is stored

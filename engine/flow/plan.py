@@ -13,6 +13,7 @@ from typing import Literal
 
 from engine.flow.config_template import ConfigTemplate
 from engine.flow.node import Node, Port
+from engine.flow.schedule import Schedule
 from engine.language.expression import Condition
 
 Join = Literal["settled", "any", "all"]
@@ -72,9 +73,12 @@ class Trigger:
     events: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     when: Condition | None = None
+    schedule: Schedule | None = None  # the flow starts by this alone, with the event `schedule-fired`
 
     def matches_type(self, type: str) -> bool:
         """Whether the trigger matches events of `type`."""
+        if self.schedule is not None:
+            return False
         return not self.events or any(glob(pattern).fullmatch(type) for pattern in self.events)
 
     def matches_source(self, source: str) -> bool:

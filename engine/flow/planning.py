@@ -17,6 +17,7 @@ def wire(
     starts: tuple[str, ...],
     policy: ProfilePolicy,
     trigger_reads: list[tuple[KeyPath, Read]],
+    scheduled: bool = False,
 ) -> Wiring:
     """The graph of these nodes."""
     return Wiring(
@@ -32,6 +33,7 @@ def wire(
         profile=policy,
         outputs={id: d.output for id, d in drafts.items()},
         trigger_reads=trigger_reads,
+        scheduled=scheduled,
     )
 
 

@@ -8,6 +8,8 @@ from engine.flow.condition import read_when
 from engine.flow.names import ProjectNames
 from engine.flow.plan import Trigger
 from engine.flow.problem_list import ProblemList, as_list
+from engine.flow.schedule import SCHEDULE_FIRED
+from engine.flow.schedule_trigger import SCHEDULE_KEYS, check_events, check_unscheduled, is_scheduled, read_schedule
 from engine.flow.workarounds import TRIGGER_WORKAROUNDS
 from engine.language.fields import FIELDS
 from engine.language.findings import findings
@@ -15,7 +17,7 @@ from engine.language.tree import draws
 from engine.problem import KeyPath
 from engine.validation_message import format_value
 
-TRIGGER_KEYS = ("event", "source", "when", "schedule")
+TRIGGER_KEYS = ("event", "source", "when", *SCHEDULE_KEYS)
 _SCHEDULE = re.compile(r"@\w+|\S+(?:\s+[\d*/,?LW#A-Za-z-]+){4,6}")
 _AT: KeyPath = ("trigger",)
 
@@ -30,15 +32,12 @@ def read_trigger(document: Mapping[str, Any], names: ProjectNames, problems: Pro
     if not isinstance(raw, Mapping):
         help = f"write `trigger: {{event: {format_value(raw)}}}`" if isinstance(raw, str | list) else ""
         if isinstance(raw, str) and _SCHEDULE.fullmatch(raw):
-            help = TRIGGER_WORKAROUNDS["schedule"]
+            help = f'write `trigger: {{schedule: "{raw}"}}`'
         elif isinstance(raw, str):
             help = TRIGGER_WORKAROUNDS.get(raw, help)
         problems.add("H103", "a trigger is a map with `event`, `source`, `when`", _AT, help=help)
         return Trigger()
     problems.add_unknown_keys(raw, TRIGGER_KEYS, _AT, "a trigger", TRIGGER_WORKAROUNDS)
-    if "schedule" in raw:
-        help = TRIGGER_WORKAROUNDS["schedule"]
-        problems.add("H121", "schedules are not available yet", (*_AT, "schedule"), on="key", help=help)
     when = read_when(raw, _AT, names, problems)
     if when is not None and any(read.path[0] == "nodes" for read in when.reads):
         problems.add("H304", "no node has run when a trigger is decided", (*_AT, "when"))
@@ -52,7 +51,12 @@ def read_trigger(document: Mapping[str, Any], names: ProjectNames, problems: Pro
         if isinstance(source, str) and not set(source) & {"*", "?"}:
             problem = names.problem("source", source)
             problems += [problem.below(at)] if problem else []
-    return Trigger(_words(raw, "event", problems), sources, when)
+    if is_scheduled(raw):
+        return Trigger((SCHEDULE_FIRED,), (), when, read_schedule(raw, names, problems))
+    check_unscheduled(raw, problems)
+    events = _words(raw, "event", problems)
+    check_events(events, problems)
+    return Trigger(events, sources, when)
 
 
 def _words(raw: Mapping[str, Any], key: str, problems: ProblemList) -> tuple[str, ...]:

@@ -2,8 +2,9 @@
 
 from typing import Final
 
-_CRON: Final = "let the cron of your system send an event with `curl`"
-_SCHEDULE: Final = f"{_CRON}, and write its type as `event`"
+_CRON: Final = 'a flow starts by a schedule: `trigger: {schedule: "0 6 * * *"}` or `trigger: {every: 15m}`'
+_SCHEDULE: Final = 'write `schedule: "0 6 * * *"`, or `every: 15m`'
+_SCHEDULE_LINE: Final = 'write it in the trigger: `trigger: {schedule: "0 6 * * *"}` or `trigger: {every: 15m}`'
 _WEBHOOK: Final = (
     "write `event: TYPE`, and let the sender call `/collect/TYPE/SOURCE-ID`, which takes the body as properties"
 )
@@ -52,6 +53,10 @@ TRIGGER_WORKAROUNDS: Final = {
     **dict.fromkeys(("webhook", "http", "url", "path"), _WEBHOOK),
     **dict.fromkeys(("condition", "conditions", "if", "filter", "where"), "write `when: …`"),
     **dict.fromkeys(("properties", "property", "data", "payload", "match"), "write `when: event.properties.total > 0`"),
+    **dict.fromkeys(("zone", "tz", "time_zone", "timeZone"), "write `timezone: Europe/Berlin`"),
+    **dict.fromkeys(("catchup", "misfire", "backfill"), "write `catch_up: last`, `none` or `all`"),
+    **dict.fromkeys(("segment", "segments", "audience"), "write `for: segment NAME` beside `schedule`"),
+    **dict.fromkeys(("timeout",), "write `deadline: 10m`"),
     **dict.fromkeys(("sources", "from"), "write `source: …`, a name or a list of names"),
     **dict.fromkeys(("profile", "consents"), "write it beside `trigger`, as a key of the flow"),
 }
@@ -61,7 +66,7 @@ _IN_TRIGGER: Final = "write it in the trigger: `trigger: {event: …, when: …}
 _IN_NODE: Final = "write it in the node that makes the request, beside its type"
 _NEXT: Final = "write `next: other_node` in each node"
 FLOW_WORKAROUNDS: Final = {
-    **dict.fromkeys(("schedule", "cron", "timer", "every", "interval"), _SCHEDULE),
+    **dict.fromkeys(("schedule", "cron", "timer", "every", "interval"), _SCHEDULE_LINE),
     **dict.fromkeys(("webhook",), _WEBHOOK),
     **dict.fromkeys(("vars", "env", "variables", "inputs", "input", "constants", "params", "parameters"), _COMPUTE),
     **dict.fromkeys(("let", "set", "defaults"), _COMPUTE),

@@ -75,7 +75,7 @@ def start_of(unit: str, moment: int, zone: tzinfo) -> int:
     local = local_time(moment, zone)
     if unit in _CLOCK:
         return moment_of(_CLOCK[unit](local))
-    return _midnight(_CALENDAR[unit](local.replace(tzinfo=None)), zone)
+    return first_moment(_CALENDAR[unit](local.replace(tzinfo=None)), zone)
 
 
 def start_of_next(unit: str, moment: int, zone: tzinfo) -> int:
@@ -83,12 +83,12 @@ def start_of_next(unit: str, moment: int, zone: tzinfo) -> int:
     if unit in _CLOCK:
         return next_change(moment, MINUTE_MS if unit == "minute" else HOUR_MS, zone)
     first = _CALENDAR[unit](local_time(moment, zone).replace(tzinfo=None))
-    return _midnight(_CALENDAR[unit](first + _LONGER[unit] * _DAY), zone)
+    return first_moment(_CALENDAR[unit](first + _LONGER[unit] * _DAY), zone)
 
 
-def _midnight(day: datetime, zone: tzinfo) -> int:
-    """Return the first moment of a day; `day` is its midnight, without a zone."""
-    first, other = (moment_of(day.replace(tzinfo=zone, fold=fold)) for fold in (0, 1))
+def first_moment(local: datetime, zone: tzinfo) -> int:
+    """Return the moment (ms) of a local time without a zone: the first if it occurs twice, the end of a gap with it."""
+    first, other = (moment_of(local.replace(tzinfo=zone, fold=fold)) for fold in (0, 1))
     if first <= other:  # it occurs once, or twice
         return first
     offset = _offset(other - 1, zone)  # it is skipped: the transition is between the two

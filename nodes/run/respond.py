@@ -24,6 +24,7 @@ greet:
   respond: {banner: "Welcome, {{ profile.traits.name | default('friend') }}"}
 """,
     )
+    uses_sender = True
 
     done = Port("The values are in the answer", main=True)
 

@@ -28,6 +28,7 @@ visit:
   session.attach: "{{ event.properties.session_id }}"
 """,
     )
+    uses_sender = True
 
     attached = Port("The event has the session", main=True)
 

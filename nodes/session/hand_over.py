@@ -33,6 +33,7 @@ class SessionHandOver(Node, frozen=True, tag="session.hand_over"):
     ]
 
     uses_profile = True
+    uses_sender = True
     identifies = True
     examples = (
         """\

@@ -23,6 +23,7 @@ campaign:
   session.set: {properties.campaign: "{{ event.context.campaign }}"}
 """,
     )
+    uses_sender = True
 
     done = Port("The session has the new values", main=True)
 

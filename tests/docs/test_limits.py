@@ -83,7 +83,6 @@ def test_a_command_that_is_called_missing_is_missing(command: str) -> None:
 
 
 @pytest.mark.parametrize(("file", "text", "code"), [
-    ("flows/timed.yaml", "flow: timed\ntrigger: {schedule: daily}\nnodes: {note: {log: hello}}\n", "H121"),
     (
         "flows/grouped.yaml",
         (

@@ -77,16 +77,15 @@ MISTAKES = [
         Expected("H101", "2:11", "`trigger: {event: order-paid}`"),
     ),
     (
-        "`schedule` in place of the trigger",
-        changed("trigger:\n  event: order-paid\n", 'schedule: "0 8 * * *"\n'),
-        Expected("H121", "2:1", "`curl`"),
-    ),
-    (
         "a schedule as the trigger's text",
         changed("trigger:\n  event: order-paid\n", 'trigger: "0 8 * * *"\n'),
-        Expected("H103", "2:10", "`curl`"),
+        Expected("H103", "2:10", '`trigger: {schedule: "0 8 * * *"}`'),
     ),
-    ("`cron` in the trigger", changed("event: order-paid", 'cron: "0 8 * * *"'), Expected("H101", "3:3", "`curl`")),
+    (
+        "`cron` in the trigger",
+        changed("event: order-paid", 'cron: "0 8 * * *"'),
+        Expected("H101", "3:3", '`schedule: "0 6 * * *"`'),
+    ),
     (
         "a webhook as the trigger",
         changed("trigger:\n  event: order-paid\n", "trigger: {type: webhook, path: /orders}\n"),

@@ -47,9 +47,6 @@ def whole(**changed: Any) -> dict[str, Any]:
             whole(trigger={"source": ["shop", "sh*", "shp"]}), [("H118", "trigger.source.2")], id="one of several"
         ),
         pytest.param(whole(trigger={"source": [7]}), [("H103", "trigger.source.0")], id="a source is a text"),
-        pytest.param(
-            whole(trigger={"schedule": "1 2 * * *"}), [("H121", "trigger.schedule")], id="schedules are not available"
-        ),
         pytest.param(whole(trigger={"when": 5}), [("H114", "trigger.when")], id="a condition is a text"),
         pytest.param(
             whole(trigger={"when": "nodes.a.out > 1"}), [("H304", "trigger.when")], id="no node ran before the trigger"
