@@ -30,6 +30,7 @@ from flows.emit_cycle import emit_cycles
 from flows.exclusive_keys import handed_over_by_others, only_set, unwired_other
 from flows.files import FOLDERS, SETTINGS, file_name, listing, misplaced_files, read_text
 from flows.foreign_users import refused_users, users_without_a_key
+from flows.look_up_time import late_look_ups
 from flows.reader import Document, read_yaml
 from flows.schema import read_schema, unused_schema, with_fixed_schema
 from flows.segment import read_segment
@@ -91,6 +92,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
     if len(counters) >= len(flows.names):  # else a flow that cannot be read may count them
         loader.check_counters(segments, frozenset().union(*counters))
     loader.check_claims(sources, flows, settings.settings)
+    loader.check_look_up_times(flows, applied)
     loader.diagnostics += misplaced_files(root)
     project = Project(
         name=settings.name or root.resolve().name,
@@ -211,6 +213,11 @@ class _Loader:
                 self.diagnostics += diagnose(document, users_without_a_key(source))
             if settings.keys.user is not None:
                 self.diagnostics += diagnose(document, refused_users(source))
+
+    def check_look_up_times(self, flows: _Folder, sources: Mapping[str, Source]) -> None:
+        """Report flows whose look-ups may take longer than a source waits for its answer."""
+        for name, document in flows.documents.items():
+            self.diagnostics += diagnose(document, late_look_ups(flows.values[name], sources.values()))
 
     def check_schemas(self, schemas: _Folder, sources: _Folder, applied: Mapping[str, Source]) -> None:
         """Report schemas that no source applies; `applied` are the sources with the schemas that they have."""

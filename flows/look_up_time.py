@@ -1,0 +1,73 @@
+"""Flows whose look-ups may take longer than the sender of an event waits for its answer."""
+
+from collections.abc import Iterable, Iterator
+from math import ceil
+
+from engine.flow.node import Reference
+from engine.flow.plan import Flow, PlannedNode
+from engine.flow.registry import field_notes
+from engine.flow.retry import MAX_BACKOFF_MS
+from engine.language.duration import show_duration
+from engine.problem import Problem
+from engine.project.source import Source
+
+ROUND_MS = 100  # a deadline that is proposed is a multiple of this
+
+
+def late_look_ups(flow: Flow, sources: Iterable[Source]) -> Iterator[Problem]:
+    """Yield a problem if look-ups on one path take longer, at the worst, than the most impatient source waits."""
+    budgets = [s for s in sources if s.enabled and flow.trigger.matches_source(s.source)]
+    if not budgets:
+        return
+    source = min(budgets, key=lambda s: (s.answer_within, s.source))
+    total, path = slowest_path(flow)
+    if total <= source.answer_within:
+        return
+    names = ", ".join(f"`{node.id}`" for node in path)
+    one = len(path) == 1
+    yield Problem(
+        code="H438",
+        message=f"the look-up{'' if one else 's'} {names} may take {_seconds(total)}{'' if one else ' in all'}, and "
+        f"`{source.source}` waits {_seconds(source.answer_within)} for an answer: what is not answered by then "
+        "leaves by `failed`",
+        path=("nodes", path[-1].id),
+        on="key",
+        help=_remedy(path, source),
+        severity="warning",
+    )
+
+
+def slowest_path(flow: Flow) -> tuple[int, tuple[PlannedNode, ...]]:
+    """Return the longest time (ms) that look-ups of one path may take, and these look-ups in their order."""
+    slowest: list[tuple[int, tuple[PlannedNode, ...]]] = []  # up to each node, with it
+    for node in flow.nodes:  # in the order of the plan: the sources of a node come before it
+        before = max((slowest[source] for source, _ in node.ins), key=lambda path: path[0], default=(0, ()))
+        took = longest_ms(node)
+        slowest.append((before[0] + took, (*before[1], node)) if took else before)
+    return max(slowest, key=lambda path: path[0], default=(0, ()))
+
+
+def longest_ms(node: PlannedNode) -> int:
+    """Return how long (ms) a node may wait for a target, with all its retries; 0 if it calls none."""
+    if node.disabled or not node.asks or not _has_target(node):
+        return 0
+    pauses = sum(min(node.retry.backoff_ms << n, MAX_BACKOFF_MS) for n in range(node.retry.times))
+    longest = node.timeout_ms * (node.retry.times + 1) + pauses
+    return longest if node.deadline_ms is None else min(longest, node.deadline_ms)
+
+
+def _has_target(node: PlannedNode) -> bool:
+    notes = [note for own in field_notes(node.node).values() for note in own]
+    return any(isinstance(note, Reference) and note.kind == "target" for note in notes)
+
+
+def _remedy(path: tuple[PlannedNode, ...], source: Source) -> str:
+    share = max(source.answer_within // len(path) // ROUND_MS * ROUND_MS, min(source.answer_within, ROUND_MS))
+    where = "" if len(path) == 1 else " at each of them"
+    needed = ceil(sum(map(longest_ms, path)) / 1000) * 1000
+    raised = f", or `answer_within: {needed}` in the source" if needed <= 60_000 else ""
+    return f"write `deadline: {show_duration(share)}`{where}, or shorter timeouts and fewer retries{raised}"
+
+
+def _seconds(ms: int) -> str:
+    return f"{ms / 1000:g} s"
